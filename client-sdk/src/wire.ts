@@ -1,0 +1,235 @@
+// The words that travel between a registry and its clients, as types. The server's schemas are checked against them.
+// Times are ISO 8601 in UTC, durations carry their unit (`ttlMs`), cursors are `epoch.revision` texts.
+
+/** What an instance says of itself. Only `up` and `warning` are answered to callers. */
+export type Status = 'starting' | 'up' | 'warning' | 'draining' | 'down'
+
+export type Protocol = 'TCP' | 'UDP' | 'SCTP'
+
+/** A port of an instance. `name` is `""` for an unnamed port; a named one is found by SRV as `_name._protocol`. */
+export interface Port {
+  readonly name: string
+  readonly port: number
+  readonly protocol: Protocol
+}
+
+/** As in a Kubernetes EndpointSlice: `ready` = serving and not terminating. */
+export interface Conditions {
+  readonly ready: boolean
+  readonly serving: boolean
+  readonly terminating: boolean
+}
+
+/** An operator's word on an instance. It wins over what the instance says and survives its re-registration. */
+export interface Override {
+  readonly status?: 'draining' | 'down'
+  readonly weight?: number
+  readonly author: string
+  readonly reason: string
+  /** When it ends by itself; absent = until somebody removes it. */
+  readonly until?: string
+  readonly createdAt: string
+}
+
+/** One running copy of a service, as the registry shows it. */
+export interface Instance {
+  readonly namespace: string
+  readonly service: string
+  readonly id: string
+  readonly generation: string
+  readonly address: string
+  readonly ports: readonly Port[]
+  readonly hostname?: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly metadata: Readonly<Record<string, string>>
+  readonly weight: number
+  readonly priority: number
+  readonly zone?: string
+  readonly region?: string
+  readonly version?: string
+  /** What the instance reported last. */
+  readonly status: Status
+  /** `override.status` if there is one, else `status`. */
+  readonly effectiveStatus: Status
+  /** True when the lease ran out or its session broke and the instance is not yet removed. */
+  readonly suspect: boolean
+  readonly conditions: Conditions
+  readonly override?: Override
+  readonly lease: { readonly ttlMs: number }
+  readonly createdAt: string
+  readonly updatedAt: string
+  /** The revision of its last change. */
+  readonly revision: number
+}
+
+/** The body of a registration. Only what has no default must be given; unknown fields are refused. */
+export interface Registration {
+  /** IPv4 or IPv6. Default: the address that the request comes from. */
+  readonly address?: string
+  readonly ports?: readonly { readonly name?: string, readonly port: number, readonly protocol?: Protocol }[]
+  /** Names this life of the instance. Default: the known one, or a new random one. */
+  readonly generation?: string
+  readonly hostname?: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly metadata?: Readonly<Record<string, string>>
+  /** 0-65535, default 100. 0 = only when nothing else is left. */
+  readonly weight?: number
+  /** 0-65535, default 0. Lower is preferred, as in SRV (RFC 2782). */
+  readonly priority?: number
+  readonly zone?: string
+  readonly region?: string
+  readonly version?: string
+  /** Default `up`. */
+  readonly status?: Status
+  /** `ttlMs` 1,000-86,400,000, default 15,000. */
+  readonly lease?: { readonly ttlMs?: number }
+}
+
+/** A merge patch (RFC 7396): `null` removes a label or a metadata entry. */
+export interface InstancePatch {
+  readonly status?: Status
+  readonly labels?: Readonly<Record<string, string | null>>
+  readonly metadata?: Readonly<Record<string, string | null>>
+  readonly weight?: number
+}
+
+/** Names one lease. Without `generation` it means the life that is registered now. */
+export interface LeaseReference {
+  readonly namespace: string
+  readonly service: string
+  readonly id: string
+  readonly generation?: string
+}
+
+export interface Heartbeat extends LeaseReference {
+  /** A changed status is stored as a change; an unchanged one costs nothing. */
+  readonly status?: Status
+}
+
+export interface HeartbeatAnswer {
+  readonly renewed: number
+  /** Not registered, or removed: register again. */
+  readonly unknown: readonly LeaseReference[]
+  /** Another life of the same instance is registered: stop. */
+  readonly superseded: readonly LeaseReference[]
+  /** False while the store is away: kept in the node's memory and handed over when it is back. */
+  readonly stored: boolean
+}
+
+/** What a caller needs of one instance: derived, never stored. */
+export interface Endpoint {
+  readonly id: string
+  readonly address: string
+  readonly ports: readonly Port[]
+  readonly hostname?: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly metadata: Readonly<Record<string, string>>
+  readonly weight: number
+  readonly priority: number
+  readonly zone?: string
+  readonly region?: string
+  readonly version?: string
+  readonly status: Status
+  readonly suspect: boolean
+  readonly conditions: Conditions
+}
+
+/** The answer to "who serves this?". */
+export interface EndpointsAnswer {
+  readonly namespace: string
+  readonly service: string
+  /** The cursor of the service's last change. */
+  readonly revision: string
+  /** True when every instance that could serve is suspect, and they are answered all the same. */
+  readonly failOpen: boolean
+  readonly endpoints: readonly Endpoint[]
+}
+
+export interface ServiceSummary {
+  readonly namespace: string
+  readonly name: string
+  /** Nobody declared it: it exists because instances registered under its name. */
+  readonly implicit: boolean
+  readonly instances: { readonly total: number, readonly ready: number, readonly suspect: number } & Readonly<Record<Status, number>>
+  /** Since when removal of its suspects is held back, and absent otherwise. */
+  readonly protectedSince?: string
+  readonly revision: number
+}
+
+export interface NamespaceSummary {
+  readonly name: string
+  readonly services: number
+  readonly instances: number
+}
+
+export interface Page<Item> {
+  readonly revision: string
+  readonly items: readonly Item[]
+  /** Pass it back as `?cursor=`; absent on the last page. */
+  readonly next?: string
+}
+
+/** Why something changed. */
+export type Reason =
+  | 'registered' | 'updated' | 'replaced' | 'deregistered' | 'expired'
+  | 'suspect' | 'renewed' | 'override' | 'override-removed' | 'override-ended' | 'recovered'
+
+export interface Event {
+  readonly revision: string
+  readonly at: string
+  readonly reason: Reason
+  readonly namespace: string
+  readonly service: string
+  readonly id: string
+  readonly by: string
+  readonly message: string
+}
+
+/** RFC 9457. `code` is from the catalogue in docs/reference/errors.md. */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly code: string
+  readonly detail: string
+  readonly errors?: readonly FieldError[]
+}
+
+export interface FieldError {
+  /** Path of the field, as in `ports[0].port`. */
+  readonly field: string
+  readonly value?: unknown
+  readonly rule: string
+}
+
+/** Frames that a client sends over `/v1/watch`. */
+export type ClientFrame =
+  | { readonly type: 'subscribe', readonly id: number, readonly namespace?: string, readonly service?: string, readonly selector?: string, readonly since?: string }
+  | { readonly type: 'unsubscribe', readonly id: number }
+  | { readonly type: 'ack', readonly revision: string }
+  | { readonly type: 'heartbeat', readonly id?: number, readonly session?: boolean, readonly leases: readonly Heartbeat[] }
+
+/** Frames that the registry sends over `/v1/watch`; `id` is the subscription's. */
+export type ServerFrame =
+  | { readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly instances: readonly Instance[] }
+  | ChangeFrame
+  | { readonly type: 'bookmark', readonly id: number, readonly revision: string }
+  | { readonly type: 'reset', readonly id: number, readonly revision: string, readonly reason: string }
+  | { readonly type: 'error', readonly id?: number, readonly code: string, readonly detail: string, readonly errors?: readonly FieldError[] }
+  | ({ readonly type: 'heartbeat', readonly id?: number } & HeartbeatAnswer)
+  | { readonly type: 'goodbye', readonly reason: string }
+
+export interface ChangeFrame {
+  readonly type: 'change'
+  readonly id: number
+  readonly revision: string
+  readonly kind: 'instance'
+  readonly event: 'put' | 'delete'
+  readonly reason: Reason
+  readonly at: string
+  /** With `delete`: its last known form. */
+  readonly instance: Instance
+}
+
+/** Every instance carries this label implicitly; its value is the service it registered under. */
+export const serviceLabel = 'rollcall.dev/service'

@@ -1,0 +1,61 @@
+// Lint rules, and the import rules of the house: imports point inwards only, an adapter never imports another adapter.
+import stylistic from '@stylistic/eslint-plugin'
+import tseslint from 'typescript-eslint'
+
+const adapters = ['http', 'dns', 'ui', 'cli']
+const forbid = (files, patterns) => ({
+  files,
+  rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] }
+})
+const inside = (group, message) => ({ group, message })
+
+export default tseslint.config(
+  { ignores: ['**/node_modules/', '**/dist/', '.tap/', 'data/', 'coverage/', 'server/ui/'] },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { projectService: true } },
+    plugins: { '@stylistic': stylistic },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', prefer: 'type-imports', disallowTypeAnnotations: false }],
+      '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', package: '@tapjs/core', name: ['test', 'rejects', 'resolves', 'resolveMatch'] }, { from: 'package', package: 'tap', name: ['test', 'rejects', 'resolves', 'resolveMatch'] }] }],
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      eqeqeq: 'error',
+      'no-console': 'off',
+      'prefer-const': 'error'
+    }
+  },
+  {
+    files: ['**/*.ts', '**/*.js'],
+    plugins: { '@stylistic': stylistic },
+    rules: {
+      '@stylistic/semi': ['error', 'never'],
+      '@stylistic/quotes': ['error', 'single', { avoidEscape: true, allowTemplateLiterals: 'always' }],
+      '@stylistic/indent': ['error', 2, { SwitchCase: 1, ignoredNodes: ['TSUnionType *', 'TSTypeAliasDeclaration *'] }],
+      '@stylistic/comma-dangle': ['error', 'never'],
+      '@stylistic/space-before-function-paren': ['error', 'always'],
+      '@stylistic/no-trailing-spaces': 'error',
+      '@stylistic/eol-last': 'error',
+      '@stylistic/no-multiple-empty-lines': ['error', { max: 1, maxEOF: 0 }],
+      '@stylistic/keyword-spacing': 'error',
+      '@stylistic/object-curly-spacing': ['error', 'always'],
+      '@stylistic/comma-spacing': 'error',
+      '@stylistic/max-len': ['error', { code: 160, ignoreStrings: true, ignoreTemplateLiterals: true, ignoreRegExpLiterals: true }]
+    }
+  },
+  // Tests check bodies that arrive as JSON; their shapes are what the test is about.
+  { files: ['test/**/*.ts'], rules: {
+    '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-argument': 'off',
+    '@typescript-eslint/no-unsafe-call': 'off', '@typescript-eslint/no-unsafe-return': 'off', '@typescript-eslint/no-explicit-any': 'off'
+  } },
+  forbid(['client-sdk/**/*.ts'], [inside(['**/server/**', '**/test/**'], 'The SDK is published alone: it imports nothing of the server.')]),
+  forbid(['server/model/**/*.ts'], [inside(['**/registry/**', '**/store/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', '**/config.ts'], 'model/ knows nothing but the wire types and the errors.')]),
+  forbid(['server/store/**/*.ts'], [inside(['**/registry/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', '**/config.ts'], 'A store knows the contract and the model only.')]),
+  forbid(['server/registry/**/*.ts'], [inside(['**/store/sqlite/**', '**/store/redis/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', '**/config.ts'], 'The core knows the Store contract, not its implementations, and no adapter.')]),
+  ...adapters.map((name) => forbid([`server/${name}/**/*.ts`], [
+    inside(['**/store/sqlite/**', '**/store/redis/**'], 'Adapters know the registry, not a store.'),
+    inside(adapters.filter((other) => other !== name).map((other) => `**/${other}/**`), 'An adapter never imports another adapter.'),
+    ...(name === 'cli' ? [] : [inside(['**/serve.ts'], 'serve.ts knows the adapters, not they it.')])
+  ]))
+)

@@ -1,0 +1,34 @@
+// Addresses that an instance may have: parsed, canonical, and of a kind that somebody can call.
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+
+export type Address = { readonly text: string, readonly family: 4 | 6 } | { readonly problem: string }
+
+const refusals: Readonly<Record<string, string>> = {
+  unspecified: 'must not be an unspecified address',
+  broadcast: 'must not be the broadcast address',
+  multicast: 'must not be a multicast address',
+  linkLocal: 'must not be a link-local address: it means another host on each link'
+}
+
+/**
+ * Reads an IPv4 or IPv6 literal and gives its canonical text (RFC 5952 for IPv6), or the rule that it breaks.
+ * An IPv4-mapped IPv6 address is the IPv4 address: as AAAA it would reach nobody.
+ * @example parseAddress('2001:DB8:0::1') // { text: '2001:db8::1', family: 6 }
+ */
+export function parseAddress (input: string): Address {
+  // isIP first: it refuses the octal, hexadecimal and short forms that other parsers fold into an address.
+  // A zone id (fe80::1%eth0) has a meaning on one host only.
+  if (isIP(input) === 0 || input.includes('%')) return { problem: 'must be an IPv4 or IPv6 address' }
+  const address = ipaddr.process(input)
+  const refusal = refusals[address.range()]
+  if (refusal !== undefined) return { problem: refusal }
+  return address instanceof ipaddr.IPv6
+    ? { text: address.toRFC5952String(), family: 6 }
+    : { text: address.toString(), family: 4 }
+}
+
+/** The family of a canonical address. */
+export function familyOf (address: string): 4 | 6 {
+  return address.includes(':') ? 6 : 4
+}

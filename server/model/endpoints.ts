@@ -1,0 +1,45 @@
+// Services to endpoints: pure, computed once per change, shared by REST, DNS and every later adapter.
+import type { Endpoint, Instance } from '../../client-sdk/src/wire.ts'
+import { isServing } from './instance.ts'
+
+/** The endpoints of one service at one revision. The object's identity is the cache key of what adapters build from it. */
+export interface EndpointSet {
+  readonly namespace: string
+  readonly service: string
+  /** The revision of the service's last change. */
+  readonly revision: number
+  /** No endpoint is ready and some are out only because they are suspect: those are answered. */
+  readonly failOpen: boolean
+  readonly all: readonly Endpoint[]
+  /** What a caller gets: the ready ones, or with `failOpen` the suspect ones. Ordered by id. */
+  readonly answered: readonly Endpoint[]
+}
+
+/** Derives the endpoints of a service from its instances. */
+export function endpointsOf (namespace: string, service: string, revision: number, instances: Iterable<Instance>): EndpointSet {
+  const all = [...instances].map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+  const ready = all.filter((endpoint) => endpoint.conditions.ready)
+  const suspects = ready.length > 0 ? [] : all.filter((endpoint) => endpoint.suspect && isServing(endpoint.status))
+  const failOpen = suspects.length > 0
+  return { namespace, service, revision, failOpen, all, answered: failOpen ? suspects : ready }
+}
+
+function endpointOf (instance: Instance): Endpoint {
+  const { id, address, ports, hostname, labels, metadata, priority, zone, region, version, suspect, conditions } = instance
+  return {
+    id,
+    address,
+    ports,
+    ...(hostname === undefined ? {} : { hostname }),
+    labels,
+    metadata,
+    weight: instance.override?.weight ?? instance.weight,
+    priority,
+    ...(zone === undefined ? {} : { zone }),
+    ...(region === undefined ? {} : { region }),
+    ...(version === undefined ? {} : { version }),
+    status: instance.effectiveStatus,
+    suspect,
+    conditions
+  }
+}

@@ -1,0 +1,41 @@
+// Every limit of the model, with the failure that it prevents. Schemas, commands and the documentation take them from here.
+
+/** RFC 1035 2.3.4: a DNS label. Service, namespace and hostname become labels of a name. */
+export const maxLabelLength = 63
+/** An id is a path segment and an index key; 253 is the longest DNS name, so that host names fit. */
+export const maxIdLength = 253
+/** Names one life of an instance: a UUID, a start time, a container id. Longer ones would only fill the store. */
+export const maxGenerationLength = 64
+/** Labels are indexed: each costs memory on every node. Kubernetes objects rarely carry more than twenty. */
+export const maxLabels = 64
+/** Metadata is carried in every answer; a pair costs every reader. */
+export const maxMetadataPairs = 64
+/** All keys and values of an instance's metadata, in UTF-8 octets: a registry is not a document store. */
+export const maxMetadataBytes = 16 * 1024
+/** Each named port is an SRV record; more would not fit an answer. */
+export const maxPorts = 64
+/** RFC 6335 5.1: a service name, which is what a port's name is in DNS. */
+export const maxPortNameLength = 15
+/** RFC 2782: priority and weight are 16 bits. */
+export const maxWeight = 65_535
+export const defaultWeight = 100
+/** Below one second the sweep and the network decide, not the instance. */
+export const minTtlMs = 1_000
+/** A lease that outlives a day would keep a dead instance past anybody's memory of it. */
+export const maxTtlMs = 24 * 60 * 60 * 1_000
+/** Three missed heartbeats of five seconds: quick to notice, calm on a slow network. */
+export const defaultTtlMs = 15_000
+/** Free texts of people (author, reason): a sentence, not a page. */
+export const maxTextLength = 256
+/** Version strings: a commit hash, a semantic version with build data. */
+export const maxVersionLength = 128
+/** A selector is parsed and matched on every list and every change; longer ones are a mistake. */
+export const maxSelectorLength = 4_096
+export const maxSelectorRequirements = 64
+/** One call renews many leases; beyond this a client sends a second call, and neither blocks the loop. */
+export const maxHeartbeatsPerCall = 10_000
+/** Soft walls against a runaway client: each is far above honest use. */
+export const maxInstancesPerService = 50_000
+export const maxServicesPerNamespace = 10_000
+export const maxNamespaces = 1_000
+export const maxOverrides = 10_000

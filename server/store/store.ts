@@ -1,0 +1,203 @@
+// The Store contract, in the registry's words: no key names, no client types. One contract test runs against every store.
+//
+// A store keeps leased instances and lasting objects, orders every change by one revision, and tells a follower of each.
+// It throws RegistryError only: REG_STORE_UNAVAILABLE (nothing happened), REG_OUTCOME_UNKNOWN (it may have), REG_STORE_FULL.
+import type { Reason } from '../../client-sdk/src/wire.ts'
+
+/** An instance as the store keeps it. `lease` names one life: a new registration by another generation has a new one. */
+export interface InstanceRecord {
+  /** `namespace/service/id` */
+  readonly key: string
+  readonly lease: string
+  readonly generation: string
+  readonly ttlMs: number
+  readonly createdRevision: number
+  /** The revision of the last `put`; suspicion does not count. */
+  readonly revision: number
+  /** Times of the store's own clock. */
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+  readonly suspect: boolean
+  /** Canonical JSON, opaque to the store: equal texts are equal content. No newline in it. */
+  readonly body: string
+}
+
+/** Something declared, without a lease: an operator's override today, services and allocations later. */
+export interface ObjectRecord {
+  /** `kind/namespace/name`, unique in the store. No newline in it. */
+  readonly key: string
+  readonly createdRevision: number
+  readonly revision: number
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+  /** When it goes by itself, on the store's clock; 0 = never. */
+  readonly endsAtMs: number
+  readonly body: string
+}
+
+/** One entry of the log. Revisions are dense: each change is the one before plus one, but for the jump at a new term. */
+export type Change = { readonly revision: number, readonly atMs: number, readonly by: string } & (
+  | { readonly type: 'put', readonly reason: Reason, readonly record: InstanceRecord }
+  | { readonly type: 'delete', readonly reason: Reason, readonly key: string, readonly lease: string }
+  | { readonly type: 'suspect', readonly reason: Reason, readonly key: string, readonly lease: string }
+  /** A suspect was renewed. */
+  | { readonly type: 'trusted', readonly reason: Reason, readonly key: string, readonly lease: string }
+  | { readonly type: 'put-object', readonly reason: Reason, readonly object: ObjectRecord }
+  | { readonly type: 'delete-object', readonly reason: Reason, readonly key: string }
+)
+
+/** The whole keyspace at `revision`, whose later changes follow by `apply` without a gap. */
+export interface Snapshot {
+  readonly epoch: string
+  readonly revision: number
+  readonly instances: Iterable<InstanceRecord>
+  readonly objects: Iterable<ObjectRecord>
+  /** The newest entries of the log up to `revision`, dense and oldest first: history for events and resumed watches. */
+  readonly recent: readonly Change[]
+  /** Revisions r with `after < r < until` belong to no history any more: a cursor in there must be reset. */
+  readonly lost: readonly { readonly after: number, readonly until: number }[]
+}
+
+export interface StoreHealth {
+  readonly available: boolean
+  /** Why not, for people; empty when available. */
+  readonly reason: string
+  /** Since when, on this process' clock. */
+  readonly sinceMs: number
+}
+
+/** Who listens to a store: the registry's catalog. Calls come one at a time and never throw. */
+export interface Follower {
+  /** At the first load, and after each resynchronisation: what differs is the follower's to find. */
+  load (snapshot: Snapshot): void
+  /** In revision order. A store calls it before it resolves the write that made the change, on the node that wrote. */
+  apply (changes: readonly Change[]): void
+  health (health: StoreHealth): void
+  /** What this node holds, so that a store that lost everything can be refilled. */
+  heldInstances (): Iterable<InstanceRecord>
+  heldObjects (): Iterable<ObjectRecord>
+  /** The changes applied since a revision, newest state last, as far as the node remembers. */
+  changesSince (revision: number): readonly Change[]
+}
+
+export interface Grant {
+  readonly key: string
+  /** Used if the registration begins a new life. */
+  readonly lease: string
+  /** undefined = the life that is registered now, or `newGeneration` if there is none. */
+  readonly generation: string | undefined
+  readonly newGeneration: string
+  readonly ttlMs: number
+  readonly body: string
+  readonly by: string
+}
+
+export interface Granted {
+  readonly outcome: 'created' | 'updated' | 'replaced' | 'unchanged'
+  readonly lease: string
+  readonly generation: string
+  /** The revision of the change, or of the record if nothing changed. */
+  readonly revision: number
+}
+
+export interface Revision {
+  readonly lease: string
+  /** The record's revision that the new body was made from. */
+  readonly expected: number
+  readonly body: string
+  readonly reason: Reason
+  readonly by: string
+}
+
+export type Revised =
+  | { readonly outcome: 'updated', readonly revision: number }
+  /** Somebody wrote in between: read again, try again. */
+  | { readonly outcome: 'conflict' }
+  | { readonly outcome: 'unknown' }
+
+/** `expected` 0 = the object must not exist; another number = the revision it must have; absent = whatever is there. */
+export type ObjectWrite =
+  | { readonly type: 'put', readonly key: string, readonly body: string, readonly endsAtMs: number, readonly reason: Reason, readonly expected?: number }
+  | { readonly type: 'delete', readonly key: string, readonly reason: Reason, readonly expected?: number }
+
+export type Committed =
+  /** One revision for each write, 0 where nothing changed. */
+  | { readonly outcome: 'committed', readonly revisions: readonly number[] }
+  /** The writes whose expectation failed; nothing was written. */
+  | { readonly outcome: 'conflict', readonly failed: readonly number[] }
+
+export interface Renewed {
+  readonly unknown: readonly string[]
+  /** `ttlMs` -> the deadline that its leases have now, on the store's clock. */
+  readonly deadlines: ReadonlyMap<number, number>
+}
+
+/** A lease whose session broke, with the deadline that this node's last renewal gave it. */
+export interface LostLease {
+  readonly lease: string
+  readonly deadlineMs: number
+}
+
+/** Rules of expiry; the numbers and their reasons stand in registry/protection.ts. */
+export interface ExpiryPolicy {
+  /** At most so many leases are looked at in one call. */
+  readonly limit: number
+  /** A pause between two sweeps longer than this means that the store was deaf, not that the instances died. */
+  readonly gapMs: number
+  /** How long nothing expires after such a pause, a restart or a new term. */
+  readonly holdMs: number
+  /** From suspect to removed. */
+  readonly graceMs: number
+  /** Deadlines farther away than this are the work of a clock step, and are pulled in. */
+  readonly maxTtlMs: number
+  /** Removal is held back while `suspects >= atLeast && suspects > ratio * all`, for at most `maxMs` since it began. */
+  readonly registryBrake: Brake
+  readonly serviceBrake: Brake
+}
+
+export interface Brake {
+  readonly ratio: number
+  readonly atLeast: number
+  readonly maxMs: number
+}
+
+export interface Sweep {
+  readonly suspected: number
+  readonly expired: number
+  /** Due, and kept by a brake. */
+  readonly kept: number
+  /** How long nothing expires yet; 0 = expiry runs. */
+  readonly holdMs: number
+  /** Since when the registry brake holds, 0 = it does not. Times of the store's clock. */
+  readonly protectedSinceMs: number
+  /** `namespace/service` -> since when its brake holds. */
+  readonly protectedServices: ReadonlyMap<string, number>
+  /** True if more is due than `limit`: sweep again soon. */
+  readonly more: boolean
+}
+
+export interface Store {
+  readonly kind: 'sqlite' | 'redis'
+  /** Where it is, for people: a file, an address without its password. */
+  readonly location: string
+  /** Loads and begins to follow. Resolves when `follower.load` has been called for the first time. */
+  open (follower: Follower): Promise<void>
+  /** Registers: the same generation and content renews only, another generation replaces. */
+  grant (grant: Grant): Promise<Granted>
+  /** Changes the body of a living lease if nobody else did meanwhile. */
+  revise (revision: Revision): Promise<Revised>
+  /** Ends leases on request. Gives the revision of each, 0 for an unknown one. */
+  revoke (leases: readonly string[], by: string): Promise<readonly number[]>
+  /** Renews many: `ttlMs` -> at most 10,000 leases. Renewals are no changes, but a suspect comes back by one (`trusted`). */
+  renew (batches: ReadonlyMap<number, readonly string[]>): Promise<Renewed>
+  /**
+   * A session broke: its leases turn suspect now and are due after `graceMs`, except those whose deadline is another
+   * one by now, because they were renewed through another node. Gives how many turned suspect.
+   */
+  lose (leases: readonly LostLease[], graceMs: number): Promise<number>
+  /** Turns due leases suspect, removes due suspects, ends due objects. Many nodes may call it at once. */
+  expire (policy: ExpiryPolicy): Promise<Sweep>
+  /** Writes objects, all or nothing, each under its expectation. */
+  commit (writes: readonly ObjectWrite[], by: string): Promise<Committed>
+  close (): Promise<void>
+}
