@@ -10,7 +10,9 @@ import { WatchHub } from '../../server/registry/watch-hub.ts'
 import type { Change, InstanceRecord, Snapshot } from '../../server/store/store.ts'
 import { drain, short } from './world.ts'
 
-function record (id: string, revision: number, facts: { labels?: Record<string, string>, suspect?: boolean, lease?: string, service?: string } = {}): InstanceRecord {
+interface Facts { labels?: Record<string, string>, suspect?: boolean, lease?: string, service?: string }
+
+function record (id: string, revision: number, facts: Facts = {}): InstanceRecord {
   const { body } = bodyOf({ address: '10.0.0.1', labels: facts.labels ?? {} }, undefined)
   return {
     key: `shop/${facts.service ?? 'orders'}/${id}`, lease: facts.lease ?? `lease-${id}`, generation: 'g', ttlMs: 15_000, createdRevision: 1, revision,

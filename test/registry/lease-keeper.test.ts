@@ -4,9 +4,15 @@ import { LeaseKeeper } from '../../server/registry/lease-keeper.ts'
 import type { Renewed, Store } from '../../server/store/store.ts'
 import { ManualClock } from '../manual-clock.ts'
 
+interface Call {
+  readonly batches: ReadonlyMap<number, readonly string[]>
+  readonly answer: (renewed?: Partial<Renewed>) => void
+  readonly fail: (error: Error) => void
+}
+
 /** A store of which only `renew` is asked; each call waits until the test settles it. */
-function renewals (): { store: Store, calls: { batches: ReadonlyMap<number, readonly string[]>, answer: (renewed?: Partial<Renewed>) => void, fail: (error: Error) => void }[] } {
-  const calls: ReturnType<typeof renewals>['calls'] = []
+function renewals (): { store: Store, calls: Call[] } {
+  const calls: Call[] = []
   const store = {
     renew: (batches: ReadonlyMap<number, readonly string[]>) => new Promise<Renewed>((resolve, reject) => {
       calls.push({ batches, answer: (renewed = {}) => resolve({ unknown: [], deadlines: new Map([[1_000, 77]]), ...renewed }), fail: reject })

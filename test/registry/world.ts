@@ -12,9 +12,9 @@ export interface World extends AsyncDisposable {
   readonly clock: ManualClock
   readonly warnings: string[]
   /** Registers `id` of shop/orders at 10.0.0.1. */
-  register (id: string, registration?: Registration, name?: Partial<InstanceName>): Promise<Registered>
+  readonly register: (id: string, registration?: Registration, name?: Partial<InstanceName>) => Promise<Registered>
   /** Sends heartbeats without letting them wait for company. */
-  beat (heartbeats: readonly Heartbeat[], session?: Session): Promise<HeartbeatAnswer>
+  readonly beat: (heartbeats: readonly Heartbeat[], session?: Session) => Promise<HeartbeatAnswer>
 }
 
 export interface Closable {
