@@ -6,6 +6,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import autocannon from 'autocannon'
+import { RedisServer } from '../store/redis-server.ts'
 
 export interface Program extends AsyncDisposable {
   readonly url: string
@@ -45,6 +46,12 @@ export function startRegistry (store: { readonly directory: string } | { readonl
 export async function temporaryDirectory (): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'rollcall-bench-'))
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** A Redis of our own, on the second core with the load. */
+export async function startRedis (config: readonly string[]): Promise<{ readonly url: string } & AsyncDisposable> {
+  const server = await RedisServer.start({ config })
+  return { url: server.url, [Symbol.asyncDispose]: () => server.dispose() }
 }
 
 /** Resident memory of a process in octets. */

@@ -2,8 +2,7 @@
 // to a watcher, which must not grow with the registry.
 import { WebSocket } from 'ws'
 import type { ServerFrame } from '../../client-sdk/src/wire.ts'
-import { startRedisServer } from '../store/redis-server.ts'
-import { type Program, type Row, load, median, residentBytes, startRegistry, temporaryDirectory, thousands } from './lib.ts'
+import { type Program, type Row, load, median, residentBytes, startRedis, startRegistry, temporaryDirectory, thousands } from './lib.ts'
 
 const instances = 100_000
 const services = 1_000
@@ -13,7 +12,7 @@ const samples = 300
 export async function scale (): Promise<Row[]> {
   await using directory = await temporaryDirectory()
   const rows = await onStore('SQLite', () => startRegistry({ directory: directory.path }))
-  await using redis = await startRedisServer({ config: ['appendonly no'] })
+  await using redis = await startRedis([])
   return [...rows, ...await onStore('Redis', () => startRegistry({ redis: redis.url }))]
 }
 

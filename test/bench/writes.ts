@@ -1,6 +1,5 @@
 // Registrations and renewals through REST, on both stores, beside a bare Fastify route that reads the same bodies.
-import { startRedisServer } from '../store/redis-server.ts'
-import { type Program, type Row, load, median, start, startRegistry, temporaryDirectory, thousands } from './lib.ts'
+import { type Program, type Row, load, median, start, startRedis, startRegistry, temporaryDirectory, thousands } from './lib.ts'
 
 const registrations = 20_000
 const connections = 32
@@ -16,7 +15,7 @@ export async function writes (): Promise<Row[]> {
   await using directory = await temporaryDirectory()
   await using sqlite = await startRegistry({ directory: directory.path })
   const rows = await onStore('SQLite', sqlite, bare)
-  await using redis = await startRedisServer({ config: ['appendonly yes', 'appendfsync everysec'] })
+  await using redis = await startRedis(['appendonly yes', 'appendfsync everysec'])
   await using registry = await startRegistry({ redis: redis.url })
   return [...rows, ...await onStore('Redis', registry, bare)]
 }
