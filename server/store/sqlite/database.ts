@@ -104,7 +104,8 @@ function epochOf (db: DatabaseSync): string {
 }
 
 export function damaged (file: string, cause: unknown): RegistryError {
-  const detail = cause instanceof Error ? cause.message : String(cause)
+  // SQLite's findings are spread over lines.
+  const detail = (cause instanceof Error ? cause.message : String(cause)).replace(/\*\*\*[^*]*\*\*\*/g, '').replace(/\s+/g, ' ').trim()
   return new RegistryError('REG_STORE_UNAVAILABLE', `${file} is damaged (${detail}); it was left as it is. Restore it from a backup, or move it and its -wal `
     + 'file away to begin with an empty registry: running instances register again by themselves.', undefined, { cause })
 }
