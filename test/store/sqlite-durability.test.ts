@@ -1,6 +1,7 @@
 // Acknowledged is on disk: a process of its own writes and is killed.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
@@ -49,6 +50,36 @@ t.test('kill -9 in the middle of writes loses no acknowledged one', async (t) =>
     await store.close()
   }
   t.ok(acknowledged.size > rounds * 10)
+})
+
+t.test('a damaged file is left as it is together with the log that a killed process left beside it', async (t) => {
+  const harness = openSqliteHarness()
+  t.teardown(() => harness.dispose())
+  const file = join(harness.directory, 'rollcall.db')
+  for (let round = 0; round < 2; round += 1) {
+    const writer = startWriter(harness.directory, round)
+    const exit = once(writer, 'exit')
+    let seen = 0
+    for await (const chunk of writer.stdout) {
+      seen += String(chunk).length
+      if (seen > 50_000) writer.kill('SIGKILL')
+    }
+    await exit
+    // Opening and closing folds the first round's log into the file: there is something to damage.
+    if (round > 0) continue
+    const store = harness.node()
+    await store.open(new RecordingFollower())
+    await store.close()
+  }
+  const bytes = readFileSync(file)
+  const pageSize = 4_096
+  bytes.fill(0xa5, pageSize * 3)
+  writeFileSync(file, bytes)
+  const log = readFileSync(`${file}-wal`)
+  t.ok(log.length > 0)
+  await t.rejects(harness.node().open(new RecordingFollower()), { code: 'REG_STORE_UNAVAILABLE', message: /is damaged/ })
+  t.ok(readFileSync(file).equals(bytes), 'the file is as it was')
+  t.ok(readFileSync(`${file}-wal`).equals(log), 'its log is as it was')
 })
 
 t.test('a second server on the same file is refused with a sentence', async (t) => {
