@@ -100,6 +100,18 @@ t.test('suspects are counted for each service and for all', async (t) => {
   t.match(wheel.serviceOf(a), { name: 'n/s', total: 1, suspects: 0 })
 })
 
+t.test('a service stays among the sick until its brake is taken off', async (t) => {
+  const wheel = new LeaseWheel(startMs)
+  const slot = wheel.add('a', 'n/s', startMs, true)
+  const service = wheel.serviceOf(slot)
+  service.protectedSinceMs = startMs
+  wheel.setSuspect(slot, false)
+  t.same([...wheel.sickServices], [service])
+  wheel.release(service)
+  t.equal(service.protectedSinceMs, 0)
+  t.equal(wheel.sickServices.size, 0)
+})
+
 t.test('slots are used again', async (t) => {
   const wheel = new LeaseWheel(startMs)
   const slots = new Set<number>()

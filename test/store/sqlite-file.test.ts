@@ -112,10 +112,23 @@ t.test('a write that does not fit is refused, those beside it are kept, and the 
 
   await t.rejects(world.grant('shop/orders/huge', { body: huge }), { code: 'REG_STORE_FULL' })
   t.match(world.follower.healths.at(-1), { available: false, reason: /the disk is full/ })
+  t.match(await world.store.grant(world.grantOf('shop/orders/a')), { outcome: 'unchanged' })
+  t.match(world.follower.healths.at(-1), { available: false }, 'what writes nothing proves nothing')
   await world.store.expire(world.policy())
   t.match(world.follower.healths.at(-1), { available: true, reason: '' }, 'a sweep finds out that it can be written again')
   t.match(await world.store.grant(world.grantOf('shop/orders/c')), { outcome: 'created' })
   t.same(world.follower.faults, [])
+})
+
+t.test('what stood beside a write that does not fit happens once, in its order', async (t) => {
+  const world = await worldIn(t, { maxPages: 120 })
+  const huge = JSON.stringify({ text: 'x'.repeat(1_000_000) })
+  const outcomes = await Promise.allSettled([
+    world.grant('shop/orders/a', { lease: 'brief' }), world.store.revoke(['brief'], 'tester'), world.grant('shop/orders/huge', { body: huge })
+  ])
+  t.match(outcomes, [{ value: 'brief' }, { value: [2] }, { reason: { code: 'REG_STORE_FULL' } }])
+  t.same(world.follower.storyOf('shop/orders/a'), ['put registered', 'delete deregistered'])
+  t.equal(world.follower.revision, 2)
 })
 
 t.test('a failed write takes back what it did in memory', async (t) => {

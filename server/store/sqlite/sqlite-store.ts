@@ -174,17 +174,15 @@ class SqliteStore implements Store {
     let changes: readonly Change[] = []
     return {
       begin: () => keyspace.begin(),
-      commit: () => { changes = keyspace.commit() },
-      publish: () => {
-        if (changes.length === 0) return
-        written = true
-        follower.apply(changes)
+      commit: () => {
+        changes = keyspace.commit()
+        written ||= keyspace.wrote
       },
+      publish: () => { if (changes.length > 0) follower.apply(changes) },
       rollback: () => keyspace.rollback(db),
       errorOf: (error: unknown) => storeError(error, this.location),
       settled: (committed: number, failure: RegistryError | undefined) => {
-        // A transaction that wrote nothing proves nothing.
-        if (committed > 0 && (written || this.#failing)) this.#report(follower, undefined)
+        if (written) this.#report(follower, undefined)
         else if (committed === 0 && failure !== undefined) this.#report(follower, failure)
         written = false
       }
