@@ -1,7 +1,7 @@
 // A real redis-server on a free port, in a directory of its own, that tests may kill, freeze and start again.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,8 +19,9 @@ const startLimitMs = 10_000
 export interface RedisServerOptions {
   /** Lines of redis.conf, as in `['appendonly yes']`. */
   readonly config?: readonly string[]
-  /** Arguments behind the configuration, as `--sentinel`. */
   readonly password?: string
+  /** Makes it a Sentinel that watches the master `main` on this port. */
+  readonly sentinelOf?: number
 }
 
 export class RedisServer {
@@ -28,14 +29,16 @@ export class RedisServer {
   readonly directory: string
   readonly #config: readonly string[]
   readonly #password: string | undefined
+  readonly #sentinelOf: number | undefined
   #process: ChildProcess | undefined
   #admin: Redis | undefined
 
-  private constructor (port: number, { config = [], password }: RedisServerOptions) {
+  private constructor (port: number, { config = [], password, sentinelOf }: RedisServerOptions) {
     this.port = port
     this.directory = mkdtempSync(join(tmpdir(), 'rollcall-redis-'))
     this.#config = config
     this.#password = password
+    this.#sentinelOf = sentinelOf
   }
 
   static async start (options: RedisServerOptions = {}): Promise<RedisServer> {
@@ -56,13 +59,7 @@ export class RedisServer {
 
   /** Starts it, again in the same directory and on the same port; resolves when it answers. */
   async start (): Promise<void> {
-    const settings = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '', '--daemonize', 'no', '--loglevel', 'warning']
-    const lines = this.#config.flatMap((line) => {
-      const [name = '', ...values] = line.split(' ')
-      return [`--${name}`, ...values]
-    })
-    const secret = this.#password === undefined ? [] : ['--requirepass', this.#password]
-    const child = spawn('redis-server', [...settings, ...lines, ...secret], { stdio: 'ignore' })
+    const child = spawn('redis-server', this.#sentinelOf === undefined ? this.#arguments() : this.#sentinelArguments(this.#sentinelOf), { stdio: 'ignore' })
     this.#process = child
     const deadline = AbortSignal.timeout(startLimitMs)
     for (;;) {
@@ -97,10 +94,29 @@ export class RedisServer {
     rmSync(this.directory, { recursive: true, force: true })
   }
 
-  /** The keyspace of Redis' own clock. */
+  /** Redis' own clock. */
   async now (): Promise<number> {
     const [seconds, microseconds] = await this.admin.time()
     return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)
+  }
+
+  #arguments (): string[] {
+    const settings = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '', '--daemonize', 'no', '--loglevel', 'warning', '--repl-diskless-sync-delay', '0']
+    const lines = this.#config.flatMap((line) => {
+      const [name = '', ...values] = line.split(' ')
+      return [`--${name}`, ...values] // as many arguments as the directive has
+    })
+    return [...settings, ...lines, ...this.#password === undefined ? [] : ['--requirepass', this.#password]]
+  }
+
+  /** A Sentinel rewrites its configuration, so it needs a file. */
+  #sentinelArguments (master: number): string[] {
+    const file = join(this.directory, 'sentinel.conf')
+    writeFileSync(file, [
+      `port ${this.port}`, 'bind 127.0.0.1', `dir ${this.directory}`, `sentinel monitor main 127.0.0.1 ${master} 1`,
+      'sentinel down-after-milliseconds main 400', 'sentinel failover-timeout main 5000', ...this.#config, ''
+    ].join('\n'))
+    return [file, '--sentinel']
   }
 
   #client (): Redis {

@@ -40,7 +40,7 @@ export function parseAddress (url: string): RedisAddress {
   }
   const [, scheme, mode, userInfo, hostList = '', path = '', query = ''] = match
   const kind = mode === 'sentinel' || mode === 'cluster' ? mode : 'single'
-  const hosts = hostList.split(',').map((text) => parseHost(url, text, defaultPorts[kind]))
+  const hosts = hostList.split(',').map((text, index) => parseHost(url, text, index, defaultPorts[kind]))
   if (hosts.length > maxHosts) throw fault(url, `must name at most ${maxHosts} hosts`)
   if (kind === 'single' && hosts.length > 1) throw fault(url, 'must name one host; use redis+sentinel:// or redis+cluster:// for several')
 
@@ -70,11 +70,12 @@ export function parseAddress (url: string): RedisAddress {
   }
 }
 
-function parseHost (url: string, text: string, defaultPort: number): HostPort {
+function parseHost (url: string, text: string, index: number, defaultPort: number): HostPort {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(text)
   const port = match?.[3] === undefined ? defaultPort : Number(match[3])
   const host = match?.[1] ?? match?.[2]
-  if (host === undefined || port < 1 || port > 65_535) throw fault(url, `has the bad host ${JSON.stringify(text)}: host:port, port 1-65535, IPv6 in brackets`)
+  // The text is not repeated: with an unescaped "/" in a password, what is read as a host is the password.
+  if (host === undefined || port < 1 || port > 65_535) throw fault(url, `has a bad host at place ${index + 1}: it must be host:port, port 1-65535, IPv6 in brackets`)
   return { host, port }
 }
 
