@@ -52,6 +52,7 @@ function refusalOf (message: string): [word: string, refusal: Refusal] | undefin
 /** For a call that was sent: REG_STORE_UNAVAILABLE or REG_STORE_FULL if Redis refused it, REG_OUTCOME_UNKNOWN if nobody knows. */
 export function callFault (error: unknown): RegistryError {
   if (error instanceof RegistryError) return error
+  forgetCommand(error)
   const message = messageOf(error)
   const refusal = refusalOf(message)
   if (refusal?.[0] === 'OOM') return new RegistryError('REG_STORE_FULL', `The store is full: ${refusal[1].says} (${message})`, undefined, { cause: error })
@@ -79,6 +80,7 @@ const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL/
 /** An error of connecting, as a SettingFault if only a person can help. */
 export function connectFault (error: unknown): Error {
   if (error instanceof SettingFault) return error
+  forgetCommand(error)
   const message = messageOf(error)
   const refusal = refusalOf(message)
   if (refusal !== undefined) {
@@ -90,6 +92,11 @@ export function connectFault (error: unknown): Error {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
   if (certificateCodes.test(code)) return new SettingFault(`the certificate of Redis is not trusted (${message})`, { cause: error })
   return error instanceof Error ? error : new Error(message)
+}
+
+/** ioredis hangs the command with its arguments on an error: a password, or a megabyte of bodies, for whoever logs the cause. */
+function forgetCommand (error: unknown): void {
+  if (error instanceof Error && 'command' in error) error.command = undefined
 }
 
 /** Never empty: Node's error for a name with several addresses has only a code. */

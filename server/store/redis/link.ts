@@ -123,7 +123,7 @@ export class Link {
       this.#connector.abort()
       this.#stopWaiting?.()
       clearTimeout(this.#settleTimer)
-      this.pending.giveUp()
+      this.pending.close()
     }
     await this.#running
   }

@@ -22,6 +22,7 @@ export class Pending {
   /** The highest revision that the follower has. */
   #delivered = 0
   #idle: (() => void)[] = []
+  #closed = false
 
   /** The highest revision that this node knows to exist. */
   get highest (): number {
@@ -38,6 +39,7 @@ export class Pending {
   /** Resolves when the follower has the revision. Rejects with REG_OUTCOME_UNKNOWN if a loss in between swallowed it. */
   delivery (revision: number, verify: Verify, proposal?: Proposal): Promise<void> {
     if (revision <= this.#delivered) return Promise.resolve()
+    if (this.#closed) return Promise.reject(swallowed())
     let waiting = this.#byRevision.get(revision)
     if (waiting === undefined) {
       waiting = { proposals: [], waiters: [] }
@@ -94,6 +96,12 @@ export class Pending {
       for (const { reject } of waiters.splice(0)) reject(swallowed())
     }
     this.#tellIdle()
+  }
+
+  /** Nobody will wait again either. */
+  close (): void {
+    this.#closed = true
+    this.giveUp()
   }
 }
 
