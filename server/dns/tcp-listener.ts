@@ -98,6 +98,7 @@ export class TcpListener {
     for (const connection of this.#connections) {
       if (nowMs < connection.deadlineMs) continue
       this.#options.counters.drop('deadline')
+      this.#connections.delete(connection)
       connection.destroy()
     }
     this.#cancelSweep = this.#connections.size > 0 ? this.#options.clock.after(sweepMs, this.#sweep) : undefined
