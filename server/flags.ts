@@ -28,10 +28,10 @@ export function parseFlags (argv: readonly string[], specs: FlagSpecs): ParsedFl
   const values = new Map<string, string[]>()
   const positionals: string[] = []
   const faults: FieldError[] = []
-  let unknownAt = -1
+  let unknownAt: number | undefined
   for (const token of tokens) {
     // What stands after an unknown flag is most likely its value: one mistake, one sentence.
-    if (token.kind === 'positional' && unknownAt !== token.index - 1) positionals.push(token.value)
+    if (token.kind === 'positional' && token.index - 1 !== unknownAt) positionals.push(token.value)
     if (token.kind !== 'option') continue
     const negated = token.name.startsWith('no-') && booleans.includes(token.name.slice('no-'.length)) && !(token.name in specs)
     const name = negated ? token.name.slice('no-'.length) : token.name
