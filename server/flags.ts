@@ -87,7 +87,7 @@ export function nearest (text: string, known: readonly string[]): string | undef
   return best ?? (text.length >= 3 ? known.find((candidate) => candidate.startsWith(text)) : undefined)
 }
 
-const mostSlips = 4
+const mostSlips = 5
 const longestCompared = 100 // the distance costs the product of both lengths; no name of ours is near this
 
 /** How many letters must be changed, added, left out or swapped with their neighbour (Damerau, optimal string alignment). */

@@ -2,6 +2,7 @@
 import { isRollcallError, Rollcall, type RollcallEvent, type Watch, type WatchOptions } from '../../client-sdk/src/index.ts'
 import type { Page } from '../../client-sdk/src/wire.ts'
 import { CommandError, exitCodes, RefusedError, UnreachableError, UsageError } from './errors.ts'
+import type { Terminal } from './terminal.ts'
 
 export const defaultAddress = 'http://127.0.0.1:7500'
 /** A person waits at the terminal; a script has a deadline of its own. */
@@ -17,7 +18,8 @@ export interface ApiOptions {
   readonly addresses: readonly string[]
   readonly token: string | undefined
   /** Told what the SDK does by itself while a command stays: outages, fail-over. */
-  readonly onEvent?: (event: RollcallEvent) => void
+  readonly onEvent: (event: RollcallEvent) => void
+  readonly network?: Terminal['network']
 }
 
 export class Api {
@@ -25,11 +27,11 @@ export class Api {
   readonly client: Rollcall
   readonly #addresses: readonly string[]
 
-  constructor ({ addresses, token, onEvent }: ApiOptions) {
+  constructor ({ addresses, token, onEvent, network }: ApiOptions) {
     this.#addresses = addresses
     try {
       // The process belongs to the command: it ends its registrations itself.
-      this.client = new Rollcall({ address: addresses, token, timeoutMs, signals: false, onEvent })
+      this.client = new Rollcall({ address: addresses, token, timeoutMs, signals: false, onEvent, ...network })
     } catch (error) {
       throw isRollcallError(error) ? new UsageError(`--address: ${error.message}`) : error
     }

@@ -134,6 +134,7 @@ export class Invocation {
     return new Api({
       addresses: this.addresses,
       token: this.token,
+      network: this.terminal.network,
       onEvent: (event) => {
         // What goes wrong in a single call is its own error; this is for commands that stay.
         if (event.type === 'reachable') err(`the registry answers again at ${event.address}`)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { Instance, Registration as RegistrationBody } from '../../client-sdk/src/wire.ts'
 import type { Invocation } from './command.ts'
 import { CommandError, exitCodes } from './errors.ts'
+import { stayAlive } from './terminal.ts'
 
 export interface Kept {
   readonly namespace: string
@@ -25,6 +26,7 @@ export async function keepRegistered (call: Invocation, { namespace, service, id
     if (event.type === 'unreachable') call.terminal.err(`rollcall: no registry answers (${event.error.message}), trying on`)
     if (event.type === 'registered' && event.again) call.terminal.err(`rollcall: ${service}/${id} is registered again`)
   })
+  using _alive = stayAlive()
   await using client = api.client
   try {
     const kept = await client.register({ ...body, namespace, service, id, ttlMs: lease?.ttlMs }, { signal })

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { styleText } from 'node:util'
+import type { RollcallOptions } from '../../client-sdk/src/index.ts'
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -12,6 +13,8 @@ export interface Terminal {
   /** Aborts at SIGINT or SIGTERM. Whoever asks for it takes the end of the process into his own hands. */
   readonly signal: AbortSignal
   readonly readFile: (path: string) => string
+  /** What the SDK should use instead of the network; absent in a real process. */
+  readonly network?: Pick<RollcallOptions, 'fetch' | 'WebSocket' | 'clock'>
   out (text: string): void
   err (text: string): void
 }
@@ -40,6 +43,14 @@ export function processTerminal (): Terminal {
     out: (text) => { process.stdout.write(`${text}\n`) },
     err: (text) => { process.stderr.write(`${text}\n`) }
   }
+}
+
+const longestTimerMs = 2 ** 31 - 1
+
+/** Keeps the process alive until it is disposed of: the SDK's own timers let it end, since they are guests in other programs. */
+export function stayAlive (): Disposable {
+  const timer = setInterval(() => {}, longestTimerMs)
+  return { [Symbol.dispose]: () => { clearInterval(timer) } }
 }
 
 /** no-color.org: NO_COLOR, if not empty, forbids them; FORCE_COLOR, if not empty or 0, demands them; else only for a terminal. */

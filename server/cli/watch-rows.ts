@@ -4,10 +4,12 @@ import type { Invocation } from './command.ts'
 import { RefusedError } from './errors.ts'
 import type { Kind, Request } from './get.ts'
 import type { InstanceRow } from './shapes.ts'
+import { stayAlive } from './terminal.ts'
 
 /** The events that a command watches, until the terminal's signal aborts. */
 export async function * eventsOf (call: Invocation, request: Pick<Request, 'api' | 'namespace' | 'selector'> & { service: string | undefined }): AsyncGenerator<WatchEvent> {
   const { api, namespace, service, selector } = request
+  using _alive = stayAlive()
   try {
     yield * await api.watch({ namespace: namespace ?? '*', service, selector }, call.terminal.signal)
   } catch (error) {
