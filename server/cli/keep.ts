@@ -26,7 +26,7 @@ export async function keepRegistered (call: Invocation, { namespace, service, id
     if (event.type === 'unreachable') call.terminal.err(`rollcall: no registry answers (${event.error.message}), trying on`)
     if (event.type === 'registered' && event.again) call.terminal.err(`rollcall: ${service}/${id} is registered again`)
   })
-  using _alive = stayAlive()
+  const alive = stayAlive()
   await using client = api.client
   try {
     const kept = await client.register({ ...body, namespace, service, id, ttlMs: lease?.ttlMs }, { signal })
@@ -38,5 +38,7 @@ export async function keepRegistered (call: Invocation, { namespace, service, id
     call.terminal.err(`rollcall: ${service}/${id} is deregistered`)
   } catch (error) {
     if (!signal.aborted || error instanceof CommandError) throw api.explain(error)
+  } finally {
+    alive.end()
   }
 }

@@ -47,10 +47,10 @@ export function processTerminal (): Terminal {
 
 const longestTimerMs = 2 ** 31 - 1
 
-/** Keeps the process alive until it is disposed of: the SDK's own timers let it end, since they are guests in other programs. */
-export function stayAlive (): Disposable {
+/** Keeps the process alive until `end` is called: the SDK's own timers let it end, since they are guests in other programs. */
+export function stayAlive (): { readonly end: () => void } {
   const timer = setInterval(() => {}, longestTimerMs)
-  return { [Symbol.dispose]: () => { clearInterval(timer) } }
+  return { end: () => { clearInterval(timer) } }
 }
 
 /** no-color.org: NO_COLOR, if not empty, forbids them; FORCE_COLOR, if not empty or 0, demands them; else only for a terminal. */

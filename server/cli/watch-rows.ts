@@ -9,12 +9,13 @@ import { stayAlive } from './terminal.ts'
 /** The events that a command watches, until the terminal's signal aborts. */
 export async function * eventsOf (call: Invocation, request: Pick<Request, 'api' | 'namespace' | 'selector'> & { service: string | undefined }): AsyncGenerator<WatchEvent> {
   const { api, namespace, service, selector } = request
-  using _alive = stayAlive()
+  const alive = stayAlive()
   try {
     yield * await api.watch({ namespace: namespace ?? '*', service, selector }, call.terminal.signal)
   } catch (error) {
     if (!call.terminal.signal.aborted) throw api.explain(error)
   } finally {
+    alive.end()
     await api.client.close()
   }
 }

@@ -338,7 +338,6 @@ t.test('a terminal gets colours, and only the cells, not their padding', async (
   const { rollcall } = filledShell({ colours: true })
   const { out } = await rollcall('get', 'instances')
   t.match(out[1], /\u001b\[32mup\u001b\[39m {13}/)
-  // eslint-disable-next-line no-control-regex -- the colours are what is taken away
   t.match(out[1]?.replaceAll(/\u001b\[\d+m/g, ''), /^orders-1 {3}orders {4}10\.0\.0\.1 /)
 })
 

@@ -18,9 +18,9 @@ export interface Shell {
   readonly sent: { method: string, path: string, body: unknown }[]
   events: Event[]
   /** Runs `rollcall ...` to its end. */
-  rollcall (...argv: string[]): Promise<Ran>
+  readonly rollcall: (...argv: string[]) => Promise<Ran>
   /** Begins a command that stays. */
-  begin (...argv: string[]): Staying
+  readonly begin: (...argv: string[]) => Staying
 }
 
 export interface Staying {
