@@ -179,6 +179,20 @@ export function expiryContract (scenario: Scenario): void {
     const [, suspect, removed] = changesOf(world.follower, key)
     t.ok(removed.atMs >= suspect.atMs + maxMs, 'it was kept as long as the brake may hold')
   })
+
+  scenario('a brake that has ended begins anew when it is needed again', async (t, world) => {
+    await world.ready()
+    const leases = await world.grantMany(service, 6, { ttlMs: world.unitMs })
+    const maxMs = 8 * world.unitMs
+    const policy = world.policy({ serviceBrake: { ratio: 0.5, atLeast: 3, maxMs } })
+    t.match(await world.pass(6, policy), { suspected: 6, expired: 0, protectedServices: [service] })
+    await world.renew(leases, 2 * world.unitMs)
+    t.match(await world.pass(20, policy), { suspected: 6, expired: 6, protectedServices: [] })
+    const suspicions = world.follower.history.filter((change) => change.type === 'suspect' && change.key === key)
+    const [, , removed] = changesOf(world.follower, key)
+    t.equal(suspicions.length, 2)
+    t.ok(removed.atMs >= (suspicions[1]?.atMs ?? 0) + maxMs, 'the second one had its full time')
+  })
 }
 
 /** The owners return: the brake is off at the next sweep, although no lease is due. */

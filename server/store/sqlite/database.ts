@@ -1,6 +1,6 @@
 // The file: opened by one process, checked, and refused with a sentence when it is not ours to use.
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RegistryError } from '../../errors.ts'
@@ -54,22 +54,45 @@ export function openDatabase (directory: string, maxPages: number | undefined): 
   const file = fileIn(directory)
   let db: DatabaseSync | undefined
   try {
-    if (directory !== ':memory:') mkdirSync(directory, { recursive: true })
-    db = new DatabaseSync(file, { enableForeignKeyConstraints: false })
+    if (directory !== ':memory:') {
+      mkdirSync(directory, { recursive: true })
+      inspect(file)
+    }
+    db = new DatabaseSync(file)
     // Before the first read: the lock is then taken once, kept until the process ends (however it ends), and the log's index
-    // needs no shared memory.
+    // needs no shared memory. Nothing else in this process may open the file: closing it would drop the lock (POSIX fcntl).
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
-    const isNew = db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
-    if (!isNew) check(db, file)
+    const isNew = hasNoTables(db)
     // A transaction is on disk when it is acknowledged: FULL syncs the log at each commit.
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA cache_size = -${cacheKib}`)
     if (isNew) create(db)
     if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`)
+    // Left by the inspection; unused while the lock is held.
+    if (directory !== ':memory:') rmSync(`${file}-shm`, { force: true })
     return { db, epoch: epochOf(db) }
   } catch (error) {
     db?.close()
     throw storeError(error, file)
   }
+}
+
+/**
+ * Refuses a file that is damaged or not ours. Read-only: an ordinary connection folds the log into the file when it closes,
+ * and what is refused must be left as it is.
+ */
+function inspect (file: string): void {
+  // An empty file is what a process leaves that died before its first write.
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return
+  const db = new DatabaseSync(file, { readOnly: true })
+  try {
+    if (!hasNoTables(db)) check(db, file)
+  } finally {
+    db.close()
+  }
+}
+
+function hasNoTables (db: DatabaseSync): boolean {
+  return db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
 }
 
 function create (db: DatabaseSync): void {
@@ -104,7 +127,8 @@ function epochOf (db: DatabaseSync): string {
 }
 
 export function damaged (file: string, cause: unknown): RegistryError {
-  const detail = cause instanceof Error ? cause.message : String(cause)
+  // SQLite's findings are spread over lines.
+  const detail = (cause instanceof Error ? cause.message : String(cause)).replace(/\*\*\*[^*]*\*\*\*/g, '').replace(/\s+/g, ' ').trim()
   return new RegistryError('REG_STORE_UNAVAILABLE', `${file} is damaged (${detail}); it was left as it is. Restore it from a backup, or move it and its -wal `
     + 'file away to begin with an empty registry: running instances register again by themselves.', undefined, { cause })
 }
@@ -132,6 +156,15 @@ export function storeError (error: unknown, file: string): RegistryError {
     case cannotOpen: return because('REG_STORE_UNAVAILABLE', `${file} cannot be opened (${detail}). Check the path and its permissions.`)
     default: return because('REG_STORE_UNAVAILABLE', `${file} failed: ${detail}`)
   }
+}
+
+// Faults of the one statement or its values; the file is well.
+const faultsOfTheWrite: ReadonlySet<number | undefined> = new Set([undefined, 1, 18, 19, 20, 21, 25]) // error, too big, constraint, mismatch, misuse, range
+
+/** What went wrong with a write: a mistake in it is told apart from a file that fails. */
+export function writeError (error: unknown, file: string): RegistryError {
+  if (error instanceof RegistryError || !faultsOfTheWrite.has(resultCode(error))) return storeError(error, file)
+  return new RegistryError('REG_INTERNAL', `a write to ${file} failed: ${error instanceof Error ? error.message : String(error)}`, undefined, { cause: error })
 }
 
 function resultCode (error: unknown): number | undefined {

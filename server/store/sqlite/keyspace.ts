@@ -34,6 +34,7 @@ export class Keyspace {
   #oldestRevision: number
   #changes: Change[] = []
   #undo: (() => void)[] = []
+  #wrote = false
 
   constructor (db: DatabaseSync, wheel: LeaseWheel, options: { now: () => number, maxLogLength: number }) {
     this.wheel = wheel
@@ -75,7 +76,13 @@ export class Keyspace {
       changeOf({ revision: Number(row.revision), header: String(row.header), body: row.body === null ? null : String(row.body) }))
   }
 
+  /** Whether this transaction has written anything: one that has not proves nothing about the disk. */
+  get wrote (): boolean {
+    return this.#wrote
+  }
+
   begin (): void {
+    this.#wrote = false
     this.#statements.begin.run()
   }
 
@@ -208,6 +215,7 @@ export class Keyspace {
   /** Proves that the file can be written again. */
   probe (): void {
     this.#statements.probe.run(String(this.#now()))
+    this.#wrote = true
   }
 
   #writeObject (write: ObjectWrite, by: string, nowMs: number): number {
@@ -263,6 +271,7 @@ export class Keyspace {
     const logged: Change = { ...change, revision, atMs }
     this.#statements.log.run(revision, headerOf(logged), bodyOf(logged))
     this.#revision = revision
+    this.#wrote = true
     this.#changes.push(logged)
     return revision
   }

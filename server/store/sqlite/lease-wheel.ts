@@ -152,10 +152,10 @@ export class LeaseWheel {
    */
   due (nowMs: number, limit: number): { slots: number[], more: boolean } {
     const current = tickOf(nowMs)
+    if (current < this.#cursor) this.#rewind(current)
     const found: number[] = []
     let visits = 0
-    // A clock that stepped back only makes a bucket be visited too early, which moves its leases on.
-    let tick = current < this.#cursor ? current : Math.max(this.#cursor, current - bucketCount + 1)
+    let tick = Math.max(this.#cursor, current - bucketCount + 1)
     let more = false
     for (; tick <= current && !more; tick += 1) {
       const bucket = bucketAt(tick)
@@ -177,6 +177,12 @@ export class LeaseWheel {
     // Back to where the next call begins: if the write that should follow fails, they are met again.
     for (const slot of found) this.#move(slot, bucketAt(this.#cursor))
     return { slots: found, more }
+  }
+
+  /** The clock stepped back: what lies where the cursor was to come next would wait until it is there again. */
+  #rewind (tick: number): void {
+    this.#cursor = tick
+    for (const slot of this.#slots.values()) this.#move(slot, this.#bucketFor(this.deadlineOf(slot)))
   }
 
   #bucketFor (deadlineMs: number): number {

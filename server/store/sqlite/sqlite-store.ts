@@ -4,7 +4,7 @@ import { RegistryError } from '../../errors.ts'
 import type {
   Change, Committed, ExpiryPolicy, Follower, Grant, Granted, LostLease, ObjectWrite, Renewed, Revised, Revision, Store, Sweep
 } from '../store.ts'
-import { damaged, fileIn, openDatabase, storeError } from './database.ts'
+import { damaged, fileIn, openDatabase, storeError, writeError } from './database.ts'
 import { Expiry } from './expiry.ts'
 import { GroupCommit, type Transaction } from './group-commit.ts'
 import { Keyspace } from './keyspace.ts'
@@ -174,18 +174,16 @@ class SqliteStore implements Store {
     let changes: readonly Change[] = []
     return {
       begin: () => keyspace.begin(),
-      commit: () => { changes = keyspace.commit() },
-      publish: () => {
-        if (changes.length === 0) return
-        written = true
-        follower.apply(changes)
+      commit: () => {
+        changes = keyspace.commit()
+        written ||= keyspace.wrote
       },
+      publish: () => { if (changes.length > 0) follower.apply(changes) },
       rollback: () => keyspace.rollback(db),
-      errorOf: (error: unknown) => storeError(error, this.location),
+      errorOf: (error: unknown) => writeError(error, this.location),
       settled: (committed: number, failure: RegistryError | undefined) => {
-        // A transaction that wrote nothing proves nothing.
-        if (committed > 0 && (written || this.#failing)) this.#report(follower, undefined)
-        else if (committed === 0 && failure !== undefined) this.#report(follower, failure)
+        if (written) this.#report(follower, undefined)
+        else if (committed === 0 && failure !== undefined && failure.code !== 'REG_INTERNAL') this.#report(follower, failure)
         written = false
       }
     }
