@@ -18,7 +18,7 @@ export default tseslint.config(
     plugins: { '@stylistic': stylistic },
     rules: {
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', prefer: 'type-imports', disallowTypeAnnotations: false }],
-      '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', package: '@tapjs/core', name: ['test', 'rejects', 'resolves', 'resolveMatch'] }, { from: 'package', package: 'tap', name: ['test', 'rejects', 'resolves', 'resolveMatch'] }] }],
+      '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: ['tap', '@tapjs/core', '@tapjs/test', '@tapjs/asserts'].map((name) => ({ from: 'package', package: name, name: ['test', 'rejects', 'resolves', 'resolveMatch', 'todo', 'skip', 'only'] })) }],
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       eqeqeq: 'error',

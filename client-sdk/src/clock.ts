@@ -26,6 +26,7 @@ function hasUnref (handle: unknown): handle is { unref: () => void } {
 export function sleep (clock: Clock, ms: number, signal?: AbortSignal, background = false): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(reasonOf(signal))
+    if (ms <= 0) return resolve()
     const abort = (): void => {
       clock.clearTimeout(handle)
       reject(reasonOf(signal))

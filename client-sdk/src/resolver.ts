@@ -75,10 +75,11 @@ export class Resolver {
   }
 
   #limit (): void {
-    const { clock } = this.#options
+    const { clock, transport } = this.#options
     const now = clock.now()
     for (const [key, list] of this.#lists) {
-      if (this.#lists.size <= maxLists && list.usedAt + idleMs > now) break // all others are younger
+      const isIdle = list.usedAt + idleMs <= now && transport.reachable // in an outage it could not be read again
+      if (this.#lists.size <= maxLists && !isIdle) break // all others are younger
       this.#lists.delete(key)
       list.close()
     }

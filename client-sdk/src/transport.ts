@@ -68,6 +68,11 @@ export class Transport {
     return this.#current
   }
 
+  /** False since a call has failed at all addresses. */
+  get reachable (): boolean {
+    return this.#reachable
+  }
+
   /**
    * Sends one call; every call of the API may be repeated safely.
    * @throws RollcallError, or the signal's reason
@@ -82,6 +87,7 @@ export class Transport {
       ? timeoutMs
       : Math.max(Math.min(minAttemptMs, timeoutMs), timeoutMs / this.addresses.length)
     const rounds = options.rounds ?? defaultRounds
+    if (signal.aborted) throw reasonOf(signal)
     let failure: unknown
     for (let round = 0; round < rounds; round++) {
       if (round > 0) {

@@ -106,7 +106,7 @@ export function bodyOf (registration: Registration, peerAddress: string | undefi
     faults.push({ field: 'address', value: registration.address ?? peerAddress, rule: address.problem })
   }
   const ports = (registration.ports ?? []).map((port): Port => ({ name: port.name ?? '', port: port.port, protocol: port.protocol ?? 'TCP' }))
-  faults.push(...portFaults(ports), ...metadataFaults(registration.metadata ?? {}))
+  faults.push(...portFaults(ports), ...labelFaults(registration.labels ?? {}), ...metadataFaults(registration.metadata ?? {}))
   if (faults.length > 0 || 'problem' in address) throw invalid(faults)
   const { hostname, zone, region, version } = registration
   return {
@@ -131,7 +131,7 @@ export function bodyOf (registration: Registration, peerAddress: string | undefi
 export function patched (body: InstanceBody, patch: Static<typeof PatchBody>): InstanceBody {
   const labels = merged(body.labels, patch.labels)
   const metadata = merged(body.metadata, patch.metadata)
-  const faults = [...metadataFaults(metadata)]
+  const faults = [...labelFaults(labels), ...metadataFaults(metadata)]
   if (Object.keys(labels).length > maxLabels) faults.push({ field: 'labels', rule: `must not have more than ${maxLabels} entries` })
   if (Object.keys(metadata).length > maxMetadataPairs) faults.push({ field: 'metadata', rule: `must not have more than ${maxMetadataPairs} entries` })
   if (faults.length > 0) throw invalid(faults)
@@ -166,6 +166,14 @@ function portFaults (ports: readonly Port[]): FieldError[] {
   return faults
 }
 
+/** `rollcall.dev/` is ours: a client's own label there would hide the implicit one. */
+function labelFaults (labels: Readonly<Record<string, string>>): FieldError[] {
+  return Object.keys(labels).filter((key) => key.startsWith(reservedLabelPrefix))
+    .map((key) => ({ field: `labels[${JSON.stringify(key)}]`, value: labels[key], rule: `must not begin with "${reservedLabelPrefix}", which is the registry's own` }))
+}
+
+const reservedLabelPrefix = 'rollcall.dev/'
+
 function metadataFaults (metadata: Readonly<Record<string, string>>): FieldError[] {
   let bytes = 0
   for (const [key, value] of Object.entries(metadata)) bytes += Buffer.byteLength(key) + Buffer.byteLength(value)
@@ -194,6 +202,7 @@ export function instanceOf (body: InstanceBody, facts: InstanceFacts): Instance 
   const { override, suspect } = facts
   const effectiveStatus = override?.status ?? body.status
   const serving = isServing(effectiveStatus) && !suspect
+  const createdAt = new Date(facts.createdAtMs).toISOString()
   return {
     namespace: facts.namespace,
     service: facts.service,
@@ -205,8 +214,8 @@ export function instanceOf (body: InstanceBody, facts: InstanceFacts): Instance 
     conditions: conditions(serving, effectiveStatus === 'draining'),
     ...(override === undefined ? {} : { override }),
     lease: leaseOf(facts.ttlMs),
-    createdAt: new Date(facts.createdAtMs).toISOString(),
-    updatedAt: new Date(facts.updatedAtMs).toISOString(),
+    createdAt,
+    updatedAt: facts.updatedAtMs === facts.createdAtMs ? createdAt : new Date(facts.updatedAtMs).toISOString(),
     revision: facts.revision
   }
 }

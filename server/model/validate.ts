@@ -58,7 +58,14 @@ function faultsOf (schema: TSchema, value: unknown, error: SchemaError): FieldEr
     return names.map((name) => ({ field: joinField(field, name, false), rule: 'is required' }))
   }
   const subject = field === '' ? 'body' : field
-  return [{ field: subject, value: at(value, error.instancePath), rule: parent?.rule ?? genericRule(parent, error) }]
+  const rule = ruleOfUnion(schema, error.schemaPath) ?? parent?.rule ?? genericRule(parent, error)
+  return [{ field: subject, value: at(value, error.instancePath), rule }]
+}
+
+/** The members of a union fail one by one; what the reader wants is the rule of the union. */
+function ruleOfUnion (schema: TSchema, schemaPath: string): string | undefined {
+  const union = schemaPath.lastIndexOf('/anyOf')
+  return union === -1 ? undefined : (at(schema, schemaPath.slice(0, union)) as { rule?: string } | undefined)?.rule
 }
 
 function genericRule (parent: object | undefined, error: SchemaError): string {

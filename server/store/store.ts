@@ -197,6 +197,8 @@ export interface Store {
   lose (leases: readonly LostLease[], graceMs: number): Promise<number>
   /** Turns due leases suspect, removes due suspects, ends due objects. Many nodes may call it at once. */
   expire (policy: ExpiryPolicy): Promise<Sweep>
+  /** Resolves when everything that was committed before this call, on whichever node, has been applied by the follower. */
+  sync (): Promise<void>
   /** Writes objects, all or nothing, each under its expectation. */
   commit (writes: readonly ObjectWrite[], by: string): Promise<Committed>
   close (): Promise<void>

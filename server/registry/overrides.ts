@@ -1,0 +1,45 @@
+// An operator's word on an instance, kept as a lasting object so that it survives re-registration.
+import type { Static } from 'typebox'
+import type { Override } from '../../client-sdk/src/wire.ts'
+import { invalid } from '../errors.ts'
+import type { OverrideBody } from '../model/instance.ts'
+import { splitKey } from '../model/names.ts'
+import type { ObjectRecord } from '../store/store.ts'
+
+const kind = 'override/'
+
+export function overrideKey (namespace: string, service: string, id: string): string {
+  return `${kind}${namespace}/${service}/${id}`
+}
+
+/** The instance that an object overrides, or undefined if the object is of another kind. */
+export function overriddenKey (key: string): ReturnType<typeof splitKey> | undefined {
+  return key.startsWith(kind) ? splitKey(key.slice(kind.length)) : undefined
+}
+
+type StoredOverride = Omit<Override, 'until' | 'createdAt'>
+
+/** The stored text and end of an override. @throws RegistryError REG_INVALID if `until` is no time or lies in the past */
+export function storedOverride (input: Static<typeof OverrideBody>, by: string, nowMs: number): { body: string, endsAtMs: number } {
+  const { status, weight, until } = input
+  if (status === undefined && weight === undefined) throw invalid([{ field: 'status', rule: 'or weight is required' }])
+  const endsAtMs = until === undefined ? 0 : Date.parse(until)
+  if (Number.isNaN(endsAtMs)) throw invalid([{ field: 'until', value: until, rule: 'must be an ISO 8601 time' }])
+  if (until !== undefined && endsAtMs <= nowMs) throw invalid([{ field: 'until', value: until, rule: 'must lie in the future' }])
+  const stored: StoredOverride = {
+    ...(status === undefined ? {} : { status }),
+    ...(weight === undefined ? {} : { weight }),
+    author: input.author ?? by,
+    reason: input.reason ?? ''
+  }
+  return { body: JSON.stringify(stored), endsAtMs }
+}
+
+export function overrideOf (object: ObjectRecord): Override {
+  const stored = JSON.parse(object.body) as StoredOverride // written by storedOverride
+  return {
+    ...stored,
+    ...(object.endsAtMs === 0 ? {} : { until: new Date(object.endsAtMs).toISOString() }),
+    createdAt: new Date(object.createdAtMs).toISOString()
+  }
+}

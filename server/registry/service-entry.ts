@@ -1,0 +1,86 @@
+// One service in the catalog: its instances, and what is derived from them once per change.
+import type { Instance, ServiceSummary, Status } from '../../client-sdk/src/wire.ts'
+import { type EndpointSet, endpointsOf } from '../model/endpoints.ts'
+import { statuses } from '../model/instance.ts'
+
+/** One living lease in the catalog. `instance` is replaced, never changed. */
+export interface Entry {
+  readonly lease: string
+  readonly createdRevision: number
+  /** The revision of the last stored content: what a write must have seen. Suspicion and overrides move `instance.revision` only. */
+  readonly recordRevision: number
+  instance: Instance
+}
+
+export class ServiceEntry {
+  readonly namespace: string
+  readonly name: string
+  readonly #instances = new Map<string, Entry>()
+  #revision = 0
+  #endpoints: EndpointSet | undefined
+  #listed: readonly Instance[] | undefined
+  #counts: ServiceSummary['instances'] | undefined
+
+  constructor (namespace: string, name: string) {
+    this.namespace = namespace
+    this.name = name
+  }
+
+  get size (): number {
+    return this.#instances.size
+  }
+
+  /** The revision of the last change of any of its instances. */
+  get revision (): number {
+    return this.#revision
+  }
+
+  get (id: string): Entry | undefined {
+    return this.#instances.get(id)
+  }
+
+  entries (): Iterable<Entry> {
+    return this.#instances.values()
+  }
+
+  set (entry: Entry, revision: number): void {
+    this.#instances.set(entry.instance.id, entry)
+    this.#changed(revision)
+  }
+
+  delete (id: string, revision: number): void {
+    this.#instances.delete(id)
+    this.#changed(revision)
+  }
+
+  /** The same object until the next change of the service. */
+  get endpoints (): EndpointSet {
+    return this.#endpoints ??= endpointsOf(this.namespace, this.name, this.#revision, this.instances)
+  }
+
+  /** Ordered by id; the same array until the next change of the service. */
+  get instances (): readonly Instance[] {
+    return this.#listed ??= Array.from(this.#instances.values(), (entry) => entry.instance).sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  get counts (): ServiceSummary['instances'] {
+    return this.#counts ??= count(this.instances)
+  }
+
+  #changed (revision: number): void {
+    this.#revision = revision
+    this.#endpoints = this.#listed = this.#counts = undefined
+  }
+}
+
+function count (instances: readonly Instance[]): ServiceSummary['instances'] {
+  const byStatus = Object.fromEntries(statuses.map((status) => [status, 0])) as Record<Status, number> // one key per status
+  let ready = 0
+  let suspect = 0
+  for (const instance of instances) {
+    byStatus[instance.effectiveStatus]++
+    if (instance.conditions.ready) ready++
+    if (instance.suspect) suspect++
+  }
+  return { total: instances.length, ready, suspect, ...byStatus }
+}

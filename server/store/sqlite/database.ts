@@ -1,0 +1,173 @@
+// The file: opened by one process, checked, and refused with a sentence when it is not ours to use.
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { RegistryError } from '../../errors.ts'
+
+/** Grows when the tables change their meaning. A file of a newer schema is refused, an older one is brought forward here. */
+const schemaVersion = 1
+const fileName = 'rollcall.db'
+/** 32 MiB of log before it is folded into the file: folding costs two more syncs, so it should be rare. */
+const checkpointPages = 8_192
+/** The part of the file that SQLite keeps in memory, in KiB: the indexes of 100,000 instances. */
+const cacheKib = 32_768
+
+const schema = `
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE instances (
+  key TEXT NOT NULL UNIQUE,
+  lease TEXT NOT NULL UNIQUE,
+  generation TEXT NOT NULL,
+  ttl_ms INTEGER NOT NULL,
+  created_revision INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  updated_at_ms INTEGER NOT NULL,
+  suspect INTEGER NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+CREATE TABLE objects (
+  key TEXT PRIMARY KEY,
+  created_revision INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  updated_at_ms INTEGER NOT NULL,
+  ends_at_ms INTEGER NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX objects_by_end ON objects (ends_at_ms) WHERE ends_at_ms > 0;
+CREATE TABLE log (revision INTEGER PRIMARY KEY, header TEXT NOT NULL, body TEXT) STRICT;
+`
+
+/** `:memory:` instead of a directory keeps nothing; it is for tests. */
+export function fileIn (directory: string): string {
+  return directory === ':memory:' ? directory : join(directory, fileName)
+}
+
+/**
+ * Opens the file for this process alone and makes it a store if it is new.
+ * @param maxPages the file's size limit in pages of 4 KiB; undefined = the disk's
+ * @throws RegistryError REG_STORE_UNAVAILABLE or REG_STORE_FULL with a sentence that says what to do
+ */
+export function openDatabase (directory: string, maxPages: number | undefined): { db: DatabaseSync, epoch: string } {
+  const file = fileIn(directory)
+  let db: DatabaseSync | undefined
+  try {
+    if (directory !== ':memory:') {
+      mkdirSync(directory, { recursive: true })
+      inspect(file)
+    }
+    db = new DatabaseSync(file)
+    // Before the first read: the lock is then taken once, kept until the process ends (however it ends), and the log's index
+    // needs no shared memory. Nothing else in this process may open the file: closing it would drop the lock (POSIX fcntl).
+    db.exec('PRAGMA locking_mode = EXCLUSIVE')
+    const isNew = hasNoTables(db)
+    // A transaction is on disk when it is acknowledged: FULL syncs the log at each commit.
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA cache_size = -${cacheKib}`)
+    if (isNew) create(db)
+    if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`)
+    // Left by the inspection; unused while the lock is held.
+    if (directory !== ':memory:') rmSync(`${file}-shm`, { force: true })
+    return { db, epoch: epochOf(db) }
+  } catch (error) {
+    db?.close()
+    throw storeError(error, file)
+  }
+}
+
+/**
+ * Refuses a file that is damaged or not ours. Read-only: an ordinary connection folds the log into the file when it closes,
+ * and what is refused must be left as it is.
+ */
+function inspect (file: string): void {
+  // An empty file is what a process leaves that died before its first write.
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return
+  const db = new DatabaseSync(file, { readOnly: true })
+  try {
+    if (!hasNoTables(db)) check(db, file)
+  } finally {
+    db.close()
+  }
+}
+
+function hasNoTables (db: DatabaseSync): boolean {
+  return db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
+}
+
+function create (db: DatabaseSync): void {
+  db.exec('BEGIN IMMEDIATE')
+  db.exec(schema)
+  const insert = db.prepare('INSERT INTO meta (name, value) VALUES (?, ?)')
+  insert.run('schema', String(schemaVersion))
+  // Hexadecimal: a cursor is `epoch.revision`, so an epoch has no dot.
+  insert.run('epoch', randomBytes(6).toString('hex'))
+  db.exec('COMMIT')
+}
+
+function check (db: DatabaseSync, file: string): void {
+  const faults = db.prepare('PRAGMA quick_check(1)').all()
+  const verdict = faults[0]?.quick_check
+  if (verdict !== 'ok') throw damaged(file, new Error(String(verdict)))
+  const tables = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").all()
+  const found = tables.length === 0 ? undefined : db.prepare("SELECT value FROM meta WHERE name = 'schema'").get()?.value
+  if (typeof found !== 'string') {
+    throw new RegistryError('REG_STORE_UNAVAILABLE', `${file} is a database of another program; it was left as it is. Choose another data directory.`)
+  }
+  if (Number(found) !== schemaVersion) {
+    throw new RegistryError('REG_STORE_UNAVAILABLE', `${file} has schema version ${found}, this server knows version ${schemaVersion}: it was written by a newer `
+      + 'server and was left as it is. Start that version, or choose another data directory.')
+  }
+}
+
+function epochOf (db: DatabaseSync): string {
+  const epoch = db.prepare("SELECT value FROM meta WHERE name = 'epoch'").get()?.value
+  if (typeof epoch !== 'string') throw new Error('the epoch is missing')
+  return epoch
+}
+
+export function damaged (file: string, cause: unknown): RegistryError {
+  // SQLite's findings are spread over lines.
+  const detail = (cause instanceof Error ? cause.message : String(cause)).replace(/\*\*\*[^*]*\*\*\*/g, '').replace(/\s+/g, ' ').trim()
+  return new RegistryError('REG_STORE_UNAVAILABLE', `${file} is damaged (${detail}); it was left as it is. Restore it from a backup, or move it and its -wal `
+    + 'file away to begin with an empty registry: running instances register again by themselves.', undefined, { cause })
+}
+
+// Primary result codes, https://www.sqlite.org/rescode.html
+const busy = 5
+const readOnly = 8
+const corrupt = 11
+const full = 13
+const cannotOpen = 14
+const notADatabase = 26
+
+/** What went wrong, in the registry's words. Errors of ours pass through. */
+export function storeError (error: unknown, file: string): RegistryError {
+  if (error instanceof RegistryError) return error
+  const detail = error instanceof Error ? error.message : String(error)
+  const because = (code: 'REG_STORE_UNAVAILABLE' | 'REG_STORE_FULL', message: string): RegistryError =>
+    new RegistryError(code, message, undefined, { cause: error, retryAfterSeconds: 1 })
+  switch (resultCode(error)) {
+    case busy: return because('REG_STORE_UNAVAILABLE', `${file} is in use by another server. Stop it, or give this one another data directory.`)
+    case corrupt:
+    case notADatabase: return damaged(file, error)
+    case full: return because('REG_STORE_FULL', `${file} cannot grow: the disk is full. Make room; writing resumes by itself.`)
+    case readOnly: return because('REG_STORE_UNAVAILABLE', `${file} cannot be written: it, its directory or its disk is read-only.`)
+    case cannotOpen: return because('REG_STORE_UNAVAILABLE', `${file} cannot be opened (${detail}). Check the path and its permissions.`)
+    default: return because('REG_STORE_UNAVAILABLE', `${file} failed: ${detail}`)
+  }
+}
+
+// Faults of the one statement or its values; the file is well.
+const faultsOfTheWrite: ReadonlySet<number | undefined> = new Set([undefined, 1, 18, 19, 20, 21, 25]) // error, too big, constraint, mismatch, misuse, range
+
+/** What went wrong with a write: a mistake in it is told apart from a file that fails. */
+export function writeError (error: unknown, file: string): RegistryError {
+  if (error instanceof RegistryError || !faultsOfTheWrite.has(resultCode(error))) return storeError(error, file)
+  return new RegistryError('REG_INTERNAL', `a write to ${file} failed: ${error instanceof Error ? error.message : String(error)}`, undefined, { cause: error })
+}
+
+function resultCode (error: unknown): number | undefined {
+  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined
+  return typeof code === 'number' ? code & 0xff : undefined
+}

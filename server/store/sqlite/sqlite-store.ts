@@ -1,0 +1,208 @@
+// The embedded store: one process, one file. Acknowledged means on disk.
+import type { DatabaseSync } from 'node:sqlite'
+import { RegistryError } from '../../errors.ts'
+import type {
+  Change, Committed, ExpiryPolicy, Follower, Grant, Granted, LostLease, ObjectWrite, Renewed, Revised, Revision, Store, Sweep
+} from '../store.ts'
+import { damaged, fileIn, openDatabase, storeError, writeError } from './database.ts'
+import { Expiry } from './expiry.ts'
+import { GroupCommit, type Transaction } from './group-commit.ts'
+import { Keyspace } from './keyspace.ts'
+import { LeaseWheel } from './lease-wheel.ts'
+
+export interface SqliteStoreOptions {
+  /** Holds `rollcall.db`; made if it is missing. `:memory:` keeps nothing. */
+  readonly directory: string
+  /** The wall clock in ms: leases and records are dated by it. */
+  readonly now: () => number
+  /** Entries of history kept in the file: how far back events reach and a watch may resume. Default 100,000. */
+  readonly maxLogLength?: number
+  /** Nothing expires for so long after a start, or for the largest TTL in use if that is less. Default 60 s. */
+  readonly holdMs?: number
+  /** Limit of the file in pages of 4 KiB. Default: none but the disk's. */
+  readonly maxPages?: number
+  readonly logger?: StoreLogger
+}
+
+/** What of a pino logger is used. */
+export interface StoreLogger {
+  info (details: object, message: string): void
+  error (details: object, message: string): void
+}
+
+const defaultMaxLogLength = 100_000
+/** Longer than three heartbeats of nearly everybody; a longer hold only keeps the dead. */
+const defaultHoldMs = 60_000
+/** History handed to the catalog at the start: enough for events and for watchers that were away during a restart. */
+const maxRecent = 10_000
+
+/** Makes the store; nothing is touched before `open`. */
+export function createSqliteStore (options: SqliteStoreOptions): Store {
+  return new SqliteStore(options)
+}
+
+/** What exists between `open` and `close`. */
+interface Opened {
+  readonly db: DatabaseSync
+  readonly follower: Follower
+  readonly keyspace: Keyspace
+  readonly expiry: Expiry
+  readonly commits: GroupCommit
+}
+
+class SqliteStore implements Store {
+  readonly kind = 'sqlite'
+  readonly location: string
+  readonly #options: SqliteStoreOptions
+  #opened: Opened | undefined
+  #closed = false
+  #failing = false
+
+  constructor (options: SqliteStoreOptions) {
+    this.#options = options
+    this.location = fileIn(options.directory)
+  }
+
+  async open (follower: Follower): Promise<void> {
+    if (this.#opened !== undefined || this.#closed) throw new Error('a store is opened once')
+    const { directory, now, maxPages, maxLogLength = defaultMaxLogLength, holdMs = defaultHoldMs, logger } = this.#options
+    if (!Number.isSafeInteger(maxLogLength) || maxLogLength < 1) throw new RangeError(`maxLogLength must be a whole number above 0, got ${maxLogLength}`)
+    const { db, epoch } = openDatabase(directory, maxPages)
+    try {
+      const nowMs = now()
+      const keyspace = new Keyspace(db, new LeaseWheel(nowMs), { now, maxLogLength })
+      const largestTtlMs = keyspace.restoreLeases()
+      const expiry = new Expiry(keyspace, nowMs, Math.min(largestTtlMs, holdMs))
+      follower.load({
+        epoch,
+        revision: keyspace.revision,
+        instances: { [Symbol.iterator]: () => keyspace.instances() },
+        objects: { [Symbol.iterator]: () => keyspace.objects() },
+        recent: recentOf(keyspace, this.location),
+        lost: []
+      })
+      this.#opened = { db, follower, keyspace, expiry, commits: new GroupCommit(this.#transactionOf(db, keyspace, follower)) }
+      follower.health({ available: true, reason: '', sinceMs: nowMs })
+      logger?.info({ file: this.location, epoch, revision: keyspace.revision, instances: keyspace.wheel.size }, 'store opened')
+    } catch (error) {
+      db.close()
+      throw storeError(error, this.location)
+    }
+  }
+
+  async grant (grant: Grant): Promise<Granted> {
+    const { commits, keyspace } = this.#ready()
+    return commits.write(() => keyspace.grant(grant))
+  }
+
+  async revise (revision: Revision): Promise<Revised> {
+    const { commits, keyspace } = this.#ready()
+    return commits.write(() => keyspace.revise(revision))
+  }
+
+  async revoke (leases: readonly string[], by: string): Promise<readonly number[]> {
+    const { commits, keyspace } = this.#ready()
+    return commits.write(() => keyspace.revoke(leases, by))
+  }
+
+  async renew (batches: ReadonlyMap<number, readonly string[]>): Promise<Renewed> {
+    const { commits, keyspace } = this.#ready()
+    const { wheel } = keyspace
+    const nowMs = this.#options.now()
+    const unknown: string[] = []
+    const returned: string[] = []
+    const deadlines = new Map<number, number>()
+    for (const [ttlMs, leases] of batches) {
+      const deadlineMs = nowMs + ttlMs
+      deadlines.set(ttlMs, deadlineMs)
+      for (const lease of leases) {
+        const slot = wheel.find(lease)
+        if (slot === undefined) {
+          unknown.push(lease)
+          continue
+        }
+        wheel.setDeadline(slot, deadlineMs)
+        if (wheel.isSuspect(slot)) returned.push(lease)
+      }
+    }
+    if (returned.length > 0) await commits.write(() => keyspace.trust(returned))
+    return { unknown, deadlines }
+  }
+
+  async lose (leases: readonly LostLease[], graceMs: number): Promise<number> {
+    const { commits, keyspace } = this.#ready()
+    return commits.write(() => keyspace.lose(leases, graceMs))
+  }
+
+  async expire (policy: ExpiryPolicy): Promise<Sweep> {
+    const { commits, expiry, keyspace } = this.#ready()
+    return commits.write(() => {
+      // A sweep without anything due writes nothing; a file that failed must be tried, or nobody would learn that it is back.
+      if (this.#failing) keyspace.probe()
+      return expiry.sweep(policy, this.#options.now())
+    })
+  }
+
+  /** Every commit is applied before it is answered: there is nothing to wait for. */
+  async sync (): Promise<void> {
+    this.#ready()
+  }
+
+  async commit (writes: readonly ObjectWrite[], by: string): Promise<Committed> {
+    const { commits, keyspace } = this.#ready()
+    return commits.write(() => keyspace.commitObjects(writes, by))
+  }
+
+  async close (): Promise<void> {
+    const opened = this.#opened
+    this.#closed = true
+    this.#opened = undefined
+    if (opened === undefined) return
+    opened.commits.flush()
+    opened.db.close()
+  }
+
+  #ready (): Opened {
+    if (this.#opened === undefined) {
+      throw new RegistryError('REG_STORE_UNAVAILABLE', `${this.location} is ${this.#closed ? 'closed' : 'not open yet'}`)
+    }
+    return this.#opened
+  }
+
+  #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower): Transaction {
+    let written = false
+    let changes: readonly Change[] = []
+    return {
+      begin: () => keyspace.begin(),
+      commit: () => {
+        changes = keyspace.commit()
+        written ||= keyspace.wrote
+      },
+      publish: () => { if (changes.length > 0) follower.apply(changes) },
+      rollback: () => keyspace.rollback(db),
+      errorOf: (error: unknown) => writeError(error, this.location),
+      settled: (committed: number, failure: RegistryError | undefined) => {
+        if (written) this.#report(follower, undefined)
+        else if (committed === 0 && failure !== undefined && failure.code !== 'REG_INTERNAL') this.#report(follower, failure)
+        written = false
+      }
+    }
+  }
+
+  #report (follower: Follower, failure: RegistryError | undefined): void {
+    const failing = failure !== undefined
+    if (failing === this.#failing) return
+    this.#failing = failing
+    follower.health({ available: !failing, reason: failure?.message ?? '', sinceMs: this.#options.now() })
+    if (failing) this.#options.logger?.error({ err: failure, file: this.location }, 'store cannot be written')
+    else this.#options.logger?.info({ file: this.location }, 'store can be written again')
+  }
+}
+
+function recentOf (keyspace: Keyspace, file: string): readonly Change[] {
+  try {
+    return keyspace.recent(maxRecent)
+  } catch (error) {
+    throw error instanceof SyntaxError ? damaged(file, error) : error
+  }
+}

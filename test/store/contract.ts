@@ -1,0 +1,23 @@
+// The contract of a store, whole. Each store calls it from a file of three lines; `StoreHarness` in world.ts says what it needs.
+import { commitContract } from './contract-commit.ts'
+import { expiryContract } from './contract-expiry.ts'
+import { leaseContract } from './contract-lease.ts'
+import { modelContract } from './contract-model.ts'
+import { nodesContract, restartContract } from './contract-nodes.ts'
+import { scenarios, type StoreFeatures, type StoreHarness } from './world.ts'
+
+export type { StoreFeatures, StoreHarness } from './world.ts'
+
+/**
+ * @param name goes before the name of each test
+ * @param open makes a harness on a fresh keyspace; called once for each test
+ */
+export function storeContract (name: string, open: () => Promise<StoreHarness>, features: StoreFeatures): void {
+  const scenario = scenarios(name, open)
+  leaseContract(scenario)
+  expiryContract(scenario)
+  commitContract(scenario)
+  if (features.severalNodes) nodesContract(scenario)
+  if (features.restart) restartContract(scenario)
+  modelContract(scenario, features.modelRuns)
+}

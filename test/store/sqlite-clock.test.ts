@@ -1,0 +1,66 @@
+// What a clock that steps does to leases: nothing that lives may end, nothing that is dead may stay.
+import t from 'tap'
+import { openSqliteHarness } from './sqlite-harness.ts'
+import { World } from './world.ts'
+
+const hourMs = 3_600_000
+
+for (const stepMs of [hourMs, -hourMs, -10_000]) {
+  t.test(`a clock that steps by ${stepMs / 1_000} s ends nothing that lives, and the dead go soon after`, async (t) => {
+    const harness = openSqliteHarness()
+    const world = new World(harness)
+    t.teardown(async () => {
+      await world.closeNodes()
+      await harness.dispose()
+    })
+    await world.join()
+    await world.pass(15)
+    const ttlMs = 3_000
+    const [living = ''] = await world.grantMany('shop/orders', 3, { ttlMs })
+    const policy = world.policy({ maxTtlMs: 15_000, gapMs: 3_000, holdMs: 3_000, graceMs: 2_000 })
+    await world.pass(1, policy)
+    harness.step(stepMs)
+    const first = await world.store.expire(policy)
+    t.match(first, { suspected: 0, expired: 0, holdMs: 3_000 })
+    let expired = 0
+    for (let second = 0; second < 25; second += 1) {
+      expired += (await world.pass(1, policy)).expired
+      await world.renew([living], ttlMs)
+    }
+    t.equal(expired, 2)
+    t.same([...world.follower.instances.values()].map(({ lease }) => lease), [living])
+    t.same(world.follower.storyOf('shop/orders/id0'), ['put registered'])
+  })
+}
+
+t.test('the hold after a start is the largest TTL in use, and no longer than its limit', async (t) => {
+  for (const [ttlMs, holdMs] of [[8_000, 8_000], [90_000, 60_000]] as const) {
+    const harness = openSqliteHarness()
+    const world = new World(harness)
+    await world.join()
+    t.match(await world.store.expire(world.policy()), { holdMs: 0 }, 'an empty store has nothing to wait for')
+    await world.grant('shop/orders/a', { ttlMs })
+    await world.grant('shop/orders/b', { ttlMs: 1_000 })
+    await world.reopen()
+    t.match(await world.store.expire(world.policy({ holdMs: hourMs })), { holdMs })
+    await world.closeNodes()
+    await harness.dispose()
+  }
+})
+
+t.test('after a start every lease has its full TTL, whatever was left of it, and however short the hold is', async (t) => {
+  const harness = openSqliteHarness()
+  const world = new World(harness)
+  await world.join()
+  await world.grant('shop/orders/a', { ttlMs: 10_000 })
+  await world.pass(9)
+  await world.closeNodes()
+  harness.step(hourMs)
+  await world.join()
+  const policy = world.policy({ holdMs: 2_000 })
+  t.match(await world.store.expire(policy), { holdMs: 2_000 }, 'the policy of the sweep is the longest hold')
+  t.match(await world.pass(9.75, policy), { suspected: 0 })
+  t.match(await world.pass(0.25, policy), { suspected: 1 })
+  await world.closeNodes()
+  await harness.dispose()
+})

@@ -1,0 +1,79 @@
+import t from 'tap'
+import { RegistryError } from '../../server/errors.ts'
+import { GroupCommit } from '../../server/store/sqlite/group-commit.ts'
+import { storeError } from '../../server/store/sqlite/database.ts'
+
+/** A transaction that notes what is done with it, and fails at commit while `failure` is set. */
+function recorder () {
+  const log: string[] = []
+  const state = { failure: undefined as Error | undefined }
+  const transaction = {
+    begin: () => { log.push('begin') },
+    commit: () => {
+      if (state.failure !== undefined) throw state.failure
+      log.push('commit')
+    },
+    publish: () => { log.push('publish') },
+    rollback: () => { log.push('rollback') },
+    errorOf: (error: unknown) => storeError(error, 'file'),
+    settled: (committed: number, failure: RegistryError | undefined) => { log.push(`settled ${committed} ${failure?.code ?? 'well'}`) }
+  }
+  return { log, state, commits: new GroupCommit(transaction) }
+}
+
+t.test('what arrives in one turn of the loop shares one transaction, in order', async (t) => {
+  const { log, commits } = recorder()
+  const answers = await Promise.all([1, 2, 3].map((number) => commits.write(() => {
+    log.push(`write ${number}`)
+    return number
+  }).then((answer) => {
+    log.push(`answer ${answer}`)
+    return answer
+  })))
+  t.same(answers, [1, 2, 3])
+  t.same(log, ['begin', 'write 1', 'write 2', 'write 3', 'commit', 'publish', 'settled 3 well', 'answer 1', 'answer 2', 'answer 3'])
+})
+
+t.test('no transaction holds more than 500 writes', async (t) => {
+  const { log, commits } = recorder()
+  await Promise.all(Array.from({ length: 1_200 }, () => commits.write(() => undefined)))
+  t.same(log.filter((entry) => entry.startsWith('settled')), ['settled 500 well', 'settled 500 well', 'settled 200 well'])
+})
+
+t.test('a write that fails takes no other one with it', async (t) => {
+  const { log, commits } = recorder()
+  const outcomes = await Promise.allSettled(Array.from({ length: 100 }, (_, index) => commits.write(() => {
+    if (index === 37) throw Object.assign(new Error('full'), { errcode: 13 })
+    return index
+  })))
+  t.match(outcomes[37], { status: 'rejected', reason: { code: 'REG_STORE_FULL' } })
+  t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 99)
+  t.equal(log.at(-1), 'settled 99 REG_STORE_FULL')
+})
+
+t.test('a write that is refused on its merits rolls nothing back', async (t) => {
+  const { log, commits } = recorder()
+  const refused = commits.write(() => { throw new RegistryError('REG_CONFLICT', 'taken') })
+  const kept = commits.write(() => 'kept')
+  await t.rejects(refused, { code: 'REG_CONFLICT' })
+  t.equal(await kept, 'kept')
+  t.notOk(log.includes('rollback'))
+})
+
+t.test('a file that cannot be written refuses the whole batch at once, and the next write tries again', async (t) => {
+  const { log, state, commits } = recorder()
+  state.failure = Object.assign(new Error('disk I/O error'), { errcode: 10 })
+  const outcomes = await Promise.allSettled(Array.from({ length: 100 }, () => commits.write(() => undefined)))
+  t.ok(outcomes.every((outcome) => outcome.status === 'rejected' && outcome.reason.code === 'REG_STORE_UNAVAILABLE'))
+  t.same(log, ['begin', 'rollback', 'settled 0 REG_STORE_UNAVAILABLE'])
+  state.failure = undefined
+  t.equal(await commits.write(() => 'again'), 'again')
+})
+
+t.test('writes beyond the limit are refused instead of waiting', async (t) => {
+  const { commits } = recorder()
+  const waiting = Array.from({ length: 50_000 }, () => commits.write(() => undefined))
+  await t.rejects(commits.write(() => undefined), { code: 'REG_OVERLOADED' })
+  commits.flush()
+  t.equal((await Promise.all(waiting)).length, 50_000)
+})
