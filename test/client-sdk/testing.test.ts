@@ -45,8 +45,10 @@ t.test('mistakes of the test itself are told', async (t) => {
   const registry = createTestRegistry()
   const nobody = { namespace: 'shop', service: 'orders', id: 'o-1' }
   t.throws(() => registry.register('shop', 'Orders', 'o-1'), { message: /service must be an RFC 1123 label/ })
-  t.throws(() => registry.register('shop', 'orders', 'o-1', { weight: -1, lease: { ttlMs: 5 }, ports: [{ port: 70_000 }] }), { message: /ports\[0\].*weight.*ttlMs/ })
-  for (const action of [() => registry.expire(nobody), () => registry.suspect(nobody), () => registry.override(nobody, {}), () => registry.deregister(nobody)]) {
+  const bad = { weight: -1, lease: { ttlMs: 5 }, ports: [{ port: 70_000 }] }
+  t.throws(() => registry.register('shop', 'orders', 'o-1', bad), { message: /ports\[0\].*weight.*ttlMs/ })
+  const actions = [() => registry.expire(nobody), () => registry.suspect(nobody), () => registry.override(nobody, {}), () => registry.deregister(nobody)]
+  for (const action of actions) {
     t.throws(action, { message: /there is no shop\/orders\/o-1/ })
   }
 })

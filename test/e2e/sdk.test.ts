@@ -3,7 +3,8 @@ import t from 'tap'
 import { Rollcall, type Watch, type WatchEvent } from '../../client-sdk/src/index.ts'
 import { run } from '../client-sdk/process.ts'
 
-async function registry (t: { testdir (content: object): string, teardown (action: () => unknown): void }): Promise<{ child: Child, address: string }> {
+/** Starts a registry on a free port and gives its address. */
+async function registry (t: { teardown (action: () => unknown): void }, data: string): Promise<string> {
   const child = run(['server/main.ts', 'serve', '--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', '--data', data])
   t.teardown(async () => {
     child.process.kill('SIGTERM')
