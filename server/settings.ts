@@ -137,8 +137,8 @@ export const settingsSchema = Type.Object({
   maxBodyBytes: Type.Integer({ minimum: 65_536, maximum: 64 * 1024 ** 2, ...between('64KiB', '64MiB'), ...doc({
     name: 'max-body', kind: 'size', default: '1MiB',
     what: 'The largest request body that is read; a larger one is refused with 413.',
-    why: 'Room for a batch of some 8,000 heartbeats; a registration is at most some 25 KiB.',
-    raise: 'Each connection may make the node hold that much.', lower: 'Large heartbeat batches are refused.'
+    why: 'Forty times the largest registration. Batches of heartbeats have a limit of their own, for the 10,000 leases that one may hold.',
+    raise: 'Each connection may make the node hold that much.', lower: 'Registrations with much metadata are refused.'
   }) }),
   trustedHosts: Type.Array(Type.Refine(Type.String({ rule: 'must be a host name or an IP address, without a port' }), isHost), { maxItems: 256, ...doc({
     name: 'trusted-host', kind: 'name', multiple: true,

@@ -2,7 +2,7 @@
 import type { EndpointsAnswer, Event, Instance, Page, ServiceSummary } from '../../client-sdk/src/wire.ts'
 import { showDuration } from '../config-kinds.ts'
 import { unknownRule } from '../flags.ts'
-import { instancePath, path, type Api } from './api.ts'
+import { instancePath, path, type Api, type Query } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, type Command } from './command.ts'
 import { UsageError } from './errors.ts'
 import { outputOf, structured } from './output.ts'
@@ -10,8 +10,7 @@ import { instanceColumns, portsText, statuses, statusText } from './shapes.ts'
 import { age, Table } from './table.ts'
 import { harmless, type Terminal } from './terminal.ts'
 
-/** The newest events of a service that are looked through for those of one instance. */
-const eventsRead = 100
+/** A screen holds them beside the rest; the whole story is at /v1/events. */
 const eventsShown = 10
 
 export const describe: Command = {
@@ -37,7 +36,7 @@ export const describe: Command = {
       const { service, id } = instanceName(name)
       const instance = await api.get<Instance>(instancePath(namespace, service, id))
       if (form !== undefined) return terminal.out(await structured(instance, form))
-      const events = (await eventsOf(api, namespace, service)).filter((event) => event.id === id)
+      const events = await eventsOf(api, { namespace, service, id })
       return print([...instanceLines(instance, terminal), ...eventLines(events, terminal)])
     }
     if (['service', 'svc', 's'].includes(kind)) {
@@ -47,7 +46,7 @@ export const describe: Command = {
       const [endpoints, instances, events] = await Promise.all([
         api.get<EndpointsAnswer>(path('namespaces', namespace, 'services', name, 'endpoints')),
         api.list<Instance>('/v1/instances', { namespace, service: name }),
-        eventsOf(api, namespace, name)
+        eventsOf(api, { namespace, service: name })
       ])
       return print([...serviceLines(summary, endpoints, terminal), ...tableLines(instances.items, terminal), ...eventLines(events, terminal)])
     }
@@ -55,8 +54,8 @@ export const describe: Command = {
   }
 }
 
-async function eventsOf (api: Api, namespace: string, service: string): Promise<readonly Event[]> {
-  return (await api.get<Page<Event>>('/v1/events', { namespace, service, limit: String(eventsRead) })).items
+async function eventsOf (api: Api, query: Query): Promise<readonly Event[]> {
+  return (await api.get<Page<Event>>('/v1/events', { ...query, limit: String(eventsShown) })).items
 }
 
 type Entry = readonly [string, string | readonly string[] | undefined]
@@ -147,6 +146,5 @@ function eventLines (events: readonly Event[], terminal: Terminal): string[] {
     { title: 'BY', value: (event) => event.by },
     { title: 'MESSAGE', value: (event) => event.message }
   ], { wide: false, colours: false })
-  const newest = [...events].sort((one, other) => Date.parse(other.at) - Date.parse(one.at)).slice(0, eventsShown)
-  return ['', ...table.lines(newest)]
+  return ['', ...table.lines(events)]
 }

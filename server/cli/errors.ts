@@ -45,9 +45,11 @@ export class UnreachableError extends CommandError {
 export class RefusedError extends CommandError {
   override readonly name = 'RefusedError'
   readonly status: number | undefined
+  readonly code: string
 
   constructor (cause: RollcallError) {
     super(harmless(`${cause.message} (${cause.code})`), exitCodes.failure, { cause })
     this.status = cause.status
+    this.code = cause.code
   }
 }

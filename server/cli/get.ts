@@ -2,7 +2,7 @@
 import type { EndpointsAnswer, Instance, NamespaceSummary, ServiceSummary } from '../../client-sdk/src/wire.ts'
 import { instancePath, path, type Api } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, type Command, type Invocation } from './command.ts'
-import { UsageError } from './errors.ts'
+import { RefusedError, UsageError } from './errors.ts'
 import { unknownRule } from '../flags.ts'
 import { outputFlag, outputOf, outputs, structured } from './output.ts'
 import { endpointColumns, instanceColumns, namespaceColumns, serviceColumns, statuses, type EndpointRow } from './shapes.ts'
@@ -152,10 +152,16 @@ export const get: Command = {
     const request = requestOf(call, kind, name)
     const output = outputOf(call, outputs) ?? 'table'
     if (call.flag('watch')) return await watch(call, kind, request, output)
-    const { rows, answer } = await kind.fetch(request)
+    const { rows, answer } = await kind.fetch(request).catch((error: unknown) => noneYet(error, request))
     await show(call, kind, request, output, rows, answer)
     return rows.length === 0 && name !== undefined && kind.name !== 'endpoints' ? 1 : 0
   }
+}
+
+/** A namespace exists while something is registered in it: a list of one that does not is empty, like that of any other quiet one. */
+function noneYet (error: unknown, { name }: Request): { rows: object[], answer: unknown } {
+  if (error instanceof RefusedError && error.code === 'REG_NAMESPACE_NOT_FOUND' && name === undefined) return { rows: [], answer: undefined }
+  throw error
 }
 
 function kindOf (call: Invocation): Kind<object> {

@@ -115,11 +115,14 @@ export function createShell ({ env = {}, files = {}, colours = false }: ShellOpt
 
   /** The registry in memory has the routes that the SDK uses; the commands use three more. */
   const fetch: TestRegistry['fetch'] = async (url, init) => {
-    const { pathname } = new URL(url)
+    const { pathname, searchParams } = new URL(url)
     const answer = (body: unknown): Awaited<ReturnType<TestRegistry['fetch']>> => ({ status: 200, headers: new Headers(), text: async () => JSON.stringify(body) })
     const body: unknown = init.body === undefined ? undefined : JSON.parse(init.body)
     const [, namespace = '', service = '', id = '', what] = /^\/v1\/namespaces\/([^/]+)\/services\/([^/]+)\/instances\/([^/]+)\/(override|heartbeat)$/.exec(pathname) ?? []
-    if (pathname === '/v1/events') return answer({ revision: registry.revision, items: shell.events })
+    if (pathname === '/v1/events') {
+      const wanted = searchParams.get('id')
+      return answer({ revision: registry.revision, items: shell.events.filter((event) => wanted === null || event.id === wanted) })
+    }
     if (what === undefined) return await registry.fetch(url, init)
     sent.push({ method: init.method, path: pathname, body })
     // Not known: the registry's own answer is the right one.
