@@ -117,7 +117,12 @@ function fromFile (given: Given | undefined, readFile: LoadInput['readFile'], fa
   const document = parseDocument(text)
   const problem = document.errors[0]
   if (problem !== undefined) return refuse(`must be valid YAML (${problem.message.split('\n')[0] ?? 'cannot be read'})`)
-  const content: unknown = document.toJS() ?? {}
+  let content: unknown
+  try {
+    content = document.toJS() ?? {}
+  } catch (error) { // an alias without its anchor, or one that unfolds without end: the parser finds it only now
+    return refuse(`must be valid YAML (${error instanceof Error ? error.message : 'cannot be read'})`)
+  }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return refuse('must hold a mapping of settings, like "http: 127.0.0.1:7500"')
   const known = settings.map((setting) => setting.name)
   for (const [name, value] of Object.entries(content)) {

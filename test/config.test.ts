@@ -256,6 +256,7 @@ t.test('the nearest word is the one with the fewest slips, and a far one is none
 
 t.test('no input ends in anything but a configuration or REG_INVALID', async (t) => {
   const word = fc.oneof(fc.string(), fc.constantFrom(...settings.map(({ name }) => `--${name}`)))
+  faultsOf([], { ROLLCALL_CONFIG: 'f' }, { f: '*-' }) // an alias without its anchor
   t.doesNotThrow(() => { fc.assert(fc.property(fc.array(word), fc.string(), (argv, file) => { faultsOf(argv, { ROLLCALL_CONFIG: 'f' }, { f: file }) })) })
 })
 
