@@ -1,6 +1,6 @@
 // Finds the master and opens the two connections to it: one for commands, one for the blocking reader.
 // Plain connections even with Sentinel and Cluster: the store itself asks who the master is, each time it connects. ioredis' own Sentinel and
-// Cluster clients move to another master without telling (docs/decisions/redis-plain-connections.md).
+// Cluster clients move to another master without telling (docs/decisions/0006-redis-plain-connections.md).
 import { Redis } from 'ioredis'
 import type { Credentials, HostPort, RedisAddress } from './address.ts'
 import { connectFault, messageOf, SettingFault } from './faults.ts'
