@@ -1,5 +1,5 @@
 // Sets of records as bytes, made once per change and copied into every answer: the first by weight, the rest rotating.
-import { type MessageWriter, recordTypes } from './wire.ts'
+import { type MessageWriter, joinedOctets, recordTypes } from './wire.ts'
 
 /**
  * BIND 9.18.28 and later refuse sets of more than 100 records, so a client behind one would get nothing at all. A larger
@@ -35,7 +35,7 @@ export class RecordSet implements Records {
   /** @param records at least one */
   constructor (records: readonly WeightedRecord[]) {
     this.count = records.length
-    this.#bytes = Buffer.concat(records.map(({ bytes }) => bytes))
+    this.#bytes = joinedOctets(records.map(({ bytes }) => bytes))
     this.#starts = startsOf(records.map(({ bytes }) => bytes))
     const priority = records.reduce((lowest, record) => Math.min(lowest, record.priority), Infinity)
     const preferred = [...records.keys()].filter((index) => records[index]?.priority === priority)
@@ -82,16 +82,21 @@ export class RecordSet implements Records {
   }
 }
 
-/** Address records of one name, for the additional section. */
+/** Address records of one name and family, for the additional section. */
 export interface Glue {
   readonly bytes: Buffer
+  /** At most `maxRecordsPerSet`. */
   readonly count: number
 }
 
 /** SRV records and the addresses of their targets. */
 export class GluedRecordSet extends RecordSet {
   readonly #targets: Uint32Array
-  readonly #glue: readonly (readonly Glue[])[]
+  readonly #glue: Buffer
+  readonly #glueStarts: Uint32Array
+  readonly #glueCounts: Uint8Array
+  /** For each target its first glue; the next target's first ends it. */
+  readonly #firstGlue: Uint32Array
   readonly #seen: Uint32Array
   #stamp = 0
 
@@ -102,7 +107,11 @@ export class GluedRecordSet extends RecordSet {
   constructor (records: readonly WeightedRecord[], targets: readonly number[], glue: readonly (readonly Glue[])[]) {
     super(records)
     this.#targets = Uint32Array.from(targets)
-    this.#glue = glue
+    const sets = glue.flat()
+    this.#glue = joinedOctets(sets.map(({ bytes }) => bytes))
+    this.#glueStarts = startsOf(sets.map(({ bytes }) => bytes))
+    this.#glueCounts = Uint8Array.from(sets, ({ count }) => count)
+    this.#firstGlue = startsOf(glue)
     this.#seen = new Uint32Array(glue.length)
   }
 
@@ -117,12 +126,15 @@ export class GluedRecordSet extends RecordSet {
       if (this.#seen[target] === this.#stamp) continue
       this.#seen[target] = this.#stamp
       // A set that does not fit is left out whole: part of it would be taken for all of it (RFC 2181 9).
-      for (const { bytes, count: records } of this.#glue[target] ?? []) writer.append('additional', bytes, 0, bytes.length, records)
+      for (let set = this.#firstGlue[target] ?? 0; set < (this.#firstGlue[target + 1] ?? 0); set++) {
+        writer.append('additional', this.#glue, this.#glueStarts[set] ?? 0, this.#glueStarts[set + 1] ?? 0, this.#glueCounts[set])
+      }
     }
   }
 }
 
-function startsOf (parts: readonly Buffer[]): Uint32Array {
+/** Where each part begins when they stand one after the other, and where the last ends. */
+function startsOf (parts: readonly { readonly length: number }[]): Uint32Array {
   const starts = new Uint32Array(parts.length + 1)
   let at = 0
   for (const [index, part] of parts.entries()) {

@@ -121,6 +121,8 @@ class Connection {
   #input: Buffer = empty
   #isWaiting = false
   #isEnding = false
+  /** No more messages can be told apart: a length was none. */
+  #isBroken = false
 
   constructor (socket: Socket, calls: ConnectionCalls) {
     this.#socket = socket
@@ -128,6 +130,7 @@ class Connection {
     this.deadlineMs = calls.nowMs() + firstMessageMs
     socket.on('error', () => undefined) // a reset by the peer; 'close' follows
     socket.on('data', (chunk) => {
+      if (this.#isBroken) return
       this.#input = this.#input.length === 0 ? chunk : Buffer.concat([this.#input, chunk])
       this.#pump()
     })
@@ -147,7 +150,7 @@ class Connection {
 
   /** Answers whole messages until there are no more, the peer does not read, or others should have their turn. */
   #pump (): void {
-    if (this.#isWaiting || this.#socket.destroyed) return
+    if (this.#isWaiting || this.#isBroken || this.#socket.destroyed) return
     let at = 0
     let served = 0
     this.#socket.cork()
@@ -155,7 +158,8 @@ class Connection {
       const length = this.#input.readUInt16BE(at)
       if (length < headerLength || length > maxQueryOctets) {
         this.#calls.badLength()
-        return this.destroy()
+        this.#isBroken = this.#isEnding = true // answers from before still leave
+        break
       }
       if (this.#input.length - at - lengthOctets < length) break
       if (this.#socket.writableNeedDrain) {
@@ -174,7 +178,7 @@ class Connection {
       if (answer.length > 0) this.#socket.write(answer)
     }
     this.#socket.uncork()
-    const rest = this.#input.subarray(at)
+    const rest = this.#isBroken ? empty : this.#input.subarray(at)
     this.#input = rest.length === 0 ? empty : this.#isWaiting ? rest : Buffer.from(rest) // a few octets must not hold a whole chunk
     if (this.#isEnding && !this.#isWaiting) this.#socket.destroySoon()
   }

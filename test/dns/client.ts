@@ -9,8 +9,7 @@ interface PacketRecord {
   readonly type: string
   readonly ttl?: number
   readonly class?: string
-  // The shape follows the type; the text form below knows each.
-
+  // Its shape follows the type; `dataText` knows each.
   readonly data?: any
   readonly udpPayloadSize?: number
   readonly extendedRcode?: number

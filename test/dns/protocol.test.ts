@@ -211,6 +211,16 @@ t.test('over TCP questions are answered in the order of arrival, however the oct
   for (let id = 0; id < 3; id++) t.equal((await client.receive())?.readUInt16BE(0), id)
 })
 
+t.test('very many small questions at once are answered in turns, in order, to the last', async (t) => {
+  const server = await serve(t, world(1))
+  const client = await TcpClient.open(t, server)
+  client.send(...Array.from({ length: 2_000 }, (_, id) => question('example.com', 'A', { id })))
+  client.socket.end()
+  const ids: (number | undefined)[] = []
+  for (let answer = await client.receive(); answer !== undefined; answer = await client.receive()) ids.push(answer.readUInt16BE(0))
+  t.strictSame(ids, Array.from({ length: 2_000 }, (_, id) => id))
+})
+
 t.test('a client that closes its half still gets its answers', async (t) => {
   const client = await TcpClient.open(t, await serve(t, world(100)))
   client.send(...Array.from({ length: 100 }, (_, id) => question(`_http._tcp.${web}`, 'SRV', { id })))
@@ -235,6 +245,10 @@ t.test('a length that no query has ends the connection', async (t) => {
     t.equal(await client.receive(), undefined, length)
   }
   t.equal(server.counters.dropped('bad-length'), 4)
+  const before = await TcpClient.open(t, server)
+  before.socket.write(Buffer.concat([framed(question(web, 'A', { id: 7 })), Buffer.from('0000', 'hex'), framed(question(web, 'A', { id: 8 }))]))
+  t.equal((await before.receive())?.readUInt16BE(0), 7, 'what was asked before is answered')
+  t.equal(await before.receive(), undefined, 'what comes behind is not')
   const junk = await TcpClient.open(t, server)
   junk.socket.write('GET / HTTP/1.1\r\n\r\n')
   t.equal(await junk.receive(), undefined, 'a web browser')
@@ -290,8 +304,10 @@ t.test('a client that asks and does not read is not read from, and ends', async 
     for (let index = 0; index < 50; index++) await udp.query(web, 'A')
   }
   t.ok(before < asked / 2, `${before} of ${asked} answered before the server stopped reading`)
-  of.clock.advance(10_500)
-  await until(udp, () => server.counters.connections === 0)
+  await until(udp, () => {
+    of.clock.advance(10_500)
+    return server.counters.connections === 0
+  })
   t.equal(server.counters.dropped('deadline'), 1)
 })
 
