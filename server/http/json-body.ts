@@ -25,22 +25,22 @@ export function registerBodies (app: FastifyInstance): void {
 }
 
 /** @throws RegistryError REG_BODY_SYNTAX, saying where if that is known; REG_INVALID naming a field that must not be */
-export function parseJson (text: string): unknown {
+export function parseJson (text: string, subject = 'body'): unknown {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
-    throw syntaxError(text)
+    throw syntaxError(text, subject)
   }
-  const fault = findFault(text)
+  const fault = findFault(text, subject)
   if (fault !== undefined) throw invalid([fault])
   return value
 }
 
-function syntaxError (text: string): RegistryError {
+function syntaxError (text: string, subject: string): RegistryError {
   const at = text.length > maxLocatedText ? undefined : faultPosition(text)
   const where = at === undefined ? '' : at >= text.length ? ': it ends too early' : `: unexpected ${shown(text.slice(at, at + 16))} at character ${at + 1}`
-  return new RegistryError('REG_BODY_SYNTAX', `body must be valid JSON${where}`, [{ field: 'body', rule: `must be valid JSON${where}` }])
+  return new RegistryError('REG_BODY_SYNTAX', `${subject} must be valid JSON${where}`, [{ field: subject, rule: `must be valid JSON${where}` }])
 }
 
 /** Longer broken texts are refused without saying where: finding it costs more than reading it. */
@@ -97,7 +97,7 @@ const quote = 0x22
 const backslash = 0x5c
 
 /** One pass over text that is known to be JSON. */
-function findFault (text: string): FieldError | undefined {
+function findFault (text: string, subject: string): FieldError | undefined {
   const levels: Level[] = []
   let level: Level | undefined
   for (let at = 0; at < text.length; at++) {
@@ -118,7 +118,7 @@ function findFault (text: string): FieldError | undefined {
       }
       case 0x7b: // {
       case 0x5b: // [
-        if (levels.length === maxJsonDepth) return { field: 'body', rule: `must not be nested deeper than ${maxJsonDepth} levels` }
+        if (levels.length === maxJsonDepth) return { field: subject, rule: `must not be nested deeper than ${maxJsonDepth} levels` }
         level = text.charCodeAt(at) === 0x7b ? { keys: new Set(), key: '', index: 0, expectsKey: true } : { keys: undefined, key: '', index: 0, expectsKey: false }
         levels.push(level)
         break

@@ -28,7 +28,7 @@ export async function registerOpenapi (app: FastifyInstance, version: string): P
       ]
     },
     convertConstToEnum: false, // OpenAPI 3.1 has const
-    refResolver: { buildLocalReference: (schema) => String(schema.$id) },
+    refResolver: { buildLocalReference: (schema) => schema.$id as string },
     transformObject: (document) => ('openapiObject' in document ? withOptionalBodies(document.openapiObject) : document.swaggerObject)
   })
 }
@@ -54,13 +54,16 @@ export async function registerDocs (app: FastifyInstance): Promise<void> {
   })
 }
 
+interface Operation {
+  readonly requestBody?: { required: boolean, readonly content: Readonly<Record<string, { readonly schema?: { readonly $ref?: string } }>> }
+}
+
 /** The plugin calls every body required; one that may be empty says so in its schema. */
 function withOptionalBodies<Document extends object> (document: Document): Document {
   const optional = new Set(Array.from(components).flatMap(([name, schema]) => ('optionalBody' in schema ? [`#/components/schemas/${name}`] : [])))
-  const { paths = {} } = document as { paths?: Record<string, Record<string, { requestBody?: { required: boolean, content: Record<string, { schema?: { $ref?: string } }> } }>> } // OpenAPI's own form
-  for (const operation of Object.values(paths).flatMap((path) => Object.values(path))) {
-    const body = operation.requestBody
-    if (body !== undefined && Object.values(body.content).some(({ schema }) => optional.has(schema?.$ref ?? ''))) body.required = false
+  const { paths = {} } = document as { readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>> } // OpenAPI's own form
+  for (const { requestBody } of Object.values(paths).flatMap((path) => Object.values(path))) {
+    if (requestBody !== undefined && Object.values(requestBody.content).some(({ schema }) => optional.has(schema?.$ref ?? ''))) requestBody.required = false
   }
   return document
 }

@@ -1,9 +1,15 @@
 // Requests by route and code, and how long they took. Kept in plain numbers and turned into prom-client's form when
 // somebody scrapes: hashing labels for each request would cost as much as answering it.
-import { Counter, Histogram, type Registry } from 'prom-client'
+import { Counter, Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client'
 
 /** Seconds. The lowest ones are what an answer from memory takes. */
 const bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
+
+const durations = {
+  name: 'rollcall_http_request_duration_seconds',
+  help: 'Time from a request to its answer, without those that wait on purpose (long polls, watches).',
+  aggregator: 'sum'
+} as const
 
 interface Series {
   readonly labels: { readonly method: string, readonly route: string, readonly code: string }
@@ -56,14 +62,15 @@ export class RequestTimes {
   }
 }
 
+type Durations = MetricObjectWithValues<MetricValueWithName<'method' | 'route' | 'code'>>
+
 /** A histogram that is filled elsewhere. */
 class DurationHistogram extends Histogram<'method' | 'route' | 'code'> {
   readonly #series: readonly Series[]
 
   constructor (series: readonly Series[]) {
     super({
-      name: 'rollcall_http_request_duration_seconds',
-      help: 'Time from a request to its answer, without those that wait on purpose (long polls, watches).',
+      ...durations,
       labelNames: ['method', 'route', 'code'],
       buckets: [...bounds],
       registers: []
@@ -71,9 +78,8 @@ class DurationHistogram extends Histogram<'method' | 'route' | 'code'> {
     this.#series = series
   }
 
-  override async get (): ReturnType<Histogram<'method' | 'route' | 'code'>['get']> {
-    const base = await super.get()
-    const name = base.name
+  override async get (): Promise<Durations> {
+    const { name, help, aggregator } = durations
     const values = this.#series.filter((series) => series.timed > 0).flatMap(({ labels, buckets, timed, sum }) => {
       let below = 0
       const cumulative = bounds.map((le, index) => ({ metricName: `${name}_bucket`, labels: { ...labels, le }, value: below += buckets[index] ?? 0 }))
@@ -84,11 +90,12 @@ class DurationHistogram extends Histogram<'method' | 'route' | 'code'> {
         { metricName: `${name}_count`, labels, value: timed }
       ]
     })
-    return { ...base, values }
+    // `type` is a constant enum in prom-client's types, and `collect` belongs to the metric, not to what it gives.
+    return { name, help, type: 'histogram', aggregator, values } as unknown as Durations
   }
 
   /** What the text form is made from; prom-client's types leave it out. */
-  getForPromString (): ReturnType<DurationHistogram['get']> {
+  getForPromString (): Promise<Durations> {
     return this.get()
   }
 }

@@ -136,7 +136,7 @@ const page = <Item extends TSchema>(name: string, item: Item): TUnsafe<{ revisio
     revision: CursorText,
     items: Type.Array(item),
     next: Type.Optional(Type.String({ description: 'Pass it back as ?cursor=; absent on the last page' }))
-  })) as unknown as TUnsafe<{ revision: string, items: Static<Item>[], next?: string }> // the generic item hides what Static would say
+  })) // the generic item hides what Static would say
 export const InstancePage = page('InstancePage', Instance)
 export const ServicePage = page('ServicePage', ServiceSummary)
 export const NamespacePage = page('NamespacePage', NamespaceSummary)

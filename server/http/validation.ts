@@ -20,7 +20,7 @@ interface PropertySchema {
   readonly maxMs?: number
 }
 
-type Validator = (value: unknown) => { error: Error } | { value: unknown } | undefined
+type Validator = (value: unknown) => { error: Error } | { value: unknown } | true
 
 /** For Fastify's `setValidatorCompiler`. */
 export function compileValidator ({ schema, httpPart }: { readonly schema: unknown, readonly httpPart?: string | undefined }): Validator {
@@ -33,7 +33,7 @@ export function compileValidator ({ schema, httpPart }: { readonly schema: unkno
       return isOptional ? { value: undefined } : { error: invalid([{ field: 'body', rule: 'is required: JSON with content-type application/json' }]) }
     }
     const faults = check(value)
-    return faults.length === 0 ? undefined : { error: invalid(faults) }
+    return faults.length === 0 ? true : { error: invalid(faults) }
   }
 }
 
@@ -64,8 +64,8 @@ function queryValidator (schema: TSchema, check: Checker): Validator {
     faults.push(...check(converted).map((fault) => (fault.rule === 'is not a known field' ? { ...fault, rule: 'is not a known parameter' } : fault)))
     for (const { name, maxMs, rule } of durations) {
       const text = converted[name]
-      if (text === undefined || faults.some(({ field }) => field === name)) continue
-      const ms = milliseconds(String(text))
+      if (typeof text !== 'string' || faults.some(({ field }) => field === name)) continue
+      const ms = milliseconds(text)
       if (ms > maxMs) faults.push({ field: name, value: text, rule })
       converted[name] = ms
     }

@@ -3,7 +3,9 @@ import type { Static } from 'typebox'
 import type * as wire from '../../client-sdk/src/wire.ts'
 import type * as schemas from './schemas.ts'
 
-type Frozen<Value> = Value extends readonly (infer Item)[] ? readonly Frozen<Item>[] : Value extends object ? { readonly [Key in keyof Value]: Frozen<Value[Key]> } : Value
+type Frozen<Value> = Value extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : Value extends object ? { readonly [Key in keyof Value]: Frozen<Value[Key]> } : Value
 /** True if each fits where the other is wanted; else the name of the type that differs. */
 type Same<Name, Schema, Wire> = Frozen<Schema> extends Wire ? Wire extends Frozen<Schema> ? true : Name : Name
 type All<Checks extends readonly true[]> = Checks

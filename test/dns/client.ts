@@ -10,7 +10,7 @@ interface PacketRecord {
   readonly ttl?: number
   readonly class?: string
   // The shape follows the type; the text form below knows each.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+
   readonly data?: any
   readonly udpPayloadSize?: number
   readonly extendedRcode?: number
@@ -45,7 +45,12 @@ export const codec = createRequire(import.meta.url)('dns-packet') as Codec
 
 export interface QuestionOptions {
   readonly id?: number
-  readonly edns?: { readonly size?: number, readonly version?: number, readonly dnssecOk?: boolean, readonly options?: readonly { code: number, data: Buffer }[] }
+  readonly edns?: {
+    readonly size?: number
+    readonly version?: number
+    readonly dnssecOk?: boolean
+    readonly options?: readonly { code: number, data: Buffer }[]
+  }
 }
 
 /** A query as bytes. The type may be a number in the form `TYPE65280`. */
@@ -53,9 +58,9 @@ export function question (name: string, type: string, { id = 0x1234, edns }: Que
   const additionals = edns === undefined
     ? []
     : [{
-        type: 'OPT', name: '.', udpPayloadSize: edns.size ?? 1232, extendedRcode: 0, ednsVersion: edns.version ?? 0,
-        flags: edns.dnssecOk === true ? 0x8000 : 0, options: edns.options ?? []
-      }]
+      type: 'OPT', name: '.', udpPayloadSize: edns.size ?? 1232, extendedRcode: 0, ednsVersion: edns.version ?? 0,
+      flags: edns.dnssecOk === true ? 0x8000 : 0, options: edns.options ?? []
+    }]
   const number = /^TYPE(\d+)$/.exec(type)?.[1]
   const message = codec.encode({ type: 'query', id, flags: 0x0100, questions: [{ name, type: number === undefined ? type : 'A' }], additionals })
   if (number !== undefined) message.writeUInt16BE(Number(number), 12 + Buffer.byteLength(name) + 2)

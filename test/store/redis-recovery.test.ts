@@ -28,14 +28,19 @@ function follower (history: Change[], held: InstanceRecord[] = [], objects: Obje
 
 const shown = (proposals: Proposal[]): string[] => proposals.map(({ kind, id, revision }) => `${kind} ${id} ${revision}`).sort()
 
-t.test('of each lease the last state after the base is offered', async (t) => {
-  const history = [put(record('a/b/1', 'l1', 9)), put(record('a/b/2', 'l2', 11)), put(record('a/b/2', 'l2', 12)), put(record('a/b/3', 'l3', 13)), gone('a/b/3', 'l3', 14)]
-  t.same(shown(collectProposals(follower(history), [], 10, false)), ['del l3 14', 'put l2 12'])
+t.test('what is held and changed after the base is offered, and every end after it', async (t) => {
+  const held = [record('a/b/1', 'l1', 9), record('a/b/2', 'l2', 12)]
+  const history = [put(record('a/b/2', 'l2', 11)), put(record('a/b/2', 'l2', 12)), put(record('a/b/3', 'l3', 13)), gone('a/b/3', 'l3', 14)]
+  t.same(shown(collectProposals(follower(history, held, [object('override/a', 10), object('override/b', 15)]), [], 10, false)), ['del l3 14', 'oput override/b 15', 'put l2 12'])
+})
+
+t.test('a life of the history that is not held any more is no life', async (t) => {
+  t.same(collectProposals(follower([put(record('a/b/1', 'l1', 11))]), [], 10, false), [])
 })
 
 t.test('of each key one life is offered, the newest', async (t) => {
-  const history = [put(record('a/b/1', 'l1', 11)), put(record('a/b/1', 'l2', 12))]
-  t.same(shown(collectProposals(follower(history), [], 10, false)), ['put l2 12'])
+  const own = [proposeInstance(record('a/b/1', 'l2', 12))]
+  t.same(shown(collectProposals(follower([], [record('a/b/1', 'l1', 11)]), own, 10, false)), ['put l2 12'])
 })
 
 t.test('to a new keyspace everything is offered that is held, and every end that is remembered', async (t) => {

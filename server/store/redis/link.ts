@@ -41,6 +41,9 @@ const backoffCapMs = 1_000
 /** A session that lived so long was a good one: the next attempt comes soon again. */
 const steadyMs = 5_000
 
+/** A promotion that comes so soon after another may have lost what was put back after the first: then that is offered once more. */
+const recoveryHorizonMs = 60_000
+
 /** What this node has, across sessions. */
 interface Progress {
   readonly epoch: string
@@ -59,6 +62,8 @@ export class Link {
   readonly #random: () => number
   #follower: Follower | undefined
   #progress: Progress = { epoch: '', term: '', revision: 0 }
+  /** Since when something may be lost again: the base of each late term, with this process' time of having recovered from it. */
+  #lateBases: { readonly base: number, readonly atMs: number }[] = []
   #session: Session | undefined
   /** Loaded and following: writes may be sent. */
   #live: Session | undefined
@@ -231,7 +236,10 @@ export class Link {
         ? parseVoid(ranges ?? '').filter(({ until }) => until > this.#progress.revision)
         : []
       if (this.#progress.epoch !== '' && (!same || missed.length > 0)) {
-        await this.#recover(session, follower, same ? Math.min(...missed.map(({ after }) => after)) : 0, !same)
+        const nowMs = this.#now()
+        this.#lateBases = same ? this.#lateBases.filter(({ atMs }) => nowMs - atMs < recoveryHorizonMs).slice(-keptVoidRanges) : []
+        this.#lateBases.push(...missed.map(({ after }) => ({ base: after, atMs: nowMs })))
+        await this.#recover(session, follower, same ? Math.min(...this.#lateBases.map(({ base }) => base)) : 0, !same)
       }
       const read = await readSnapshot(session.ask, this.#keys, session.epoch)
       if (read === undefined) continue
@@ -250,7 +258,7 @@ export class Link {
     let removed = 0
     for (let from = 0; from < proposals.length; from += proposalBatch) {
       const args = proposals.slice(from, from + proposalBatch).flatMap(({ kind, id, revision, text }) => [kind, id, revision, text])
-      const [more, fewer] = await session.call(scripts.repropose, [base, this.#settings.holdMs, this.#settings.recoveryMs, ...args])
+      const [more, fewer] = await session.call(scripts.repropose, [this.#settings.holdMs, this.#settings.recoveryMs, ...args])
       if (more === undefined) {
         this.#logger.warn({ base, states: proposals.length - from }, 'redis: came back after the recovery window; what only this node saw must be registered again')
         break

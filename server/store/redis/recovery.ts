@@ -1,5 +1,5 @@
 // What this node saw and a restarted or promoted Redis may have lost: collected here, put back by scripts/repropose.
-import type { Change, Follower, InstanceRecord, ObjectRecord } from '../store.ts'
+import type { Follower, InstanceRecord, ObjectRecord } from '../store.ts'
 import { instanceText, objectText } from './records.ts'
 
 /** The last known state of one lease or object. */
@@ -23,35 +23,28 @@ export function proposeObject (object: ObjectRecord): Proposal {
   return { kind: 'oput', id: object.key, key: '', revision: object.revision, text: objectText(object) }
 }
 
-function proposeChange (change: Change): Proposal | undefined {
-  const { revision } = change
-  switch (change.type) {
-    case 'put': return proposeInstance(change.record)
-    case 'delete': return { kind: 'del', id: change.lease, key: change.key, revision, text: '' }
-    case 'put-object': return proposeObject(change.object)
-    case 'delete-object': return { kind: 'odel', id: change.key, key: '', revision, text: '' }
-    // Suspicion is not re-proposed: a new term gives every lease time to renew.
-    default: return undefined
-  }
-}
-
 /**
- * The last state of everything that changed after `base`; with `whole`, of everything that the node holds (the keyspace is new).
+ * What the node holds that changed after `base`, and the ends that it saw since; with `whole`, everything (the keyspace is new).
  * `own` are the node's acknowledged writes that never reached its follower. One living lease per key.
+ *
+ * Lives come from what is held, not from the history: a life of the history that is not held any more has ended or was refused, and what was put
+ * back by others after the last failover stands in no history.
  */
 export function collectProposals (follower: Follower, own: readonly Proposal[], base: number, whole: boolean): Proposal[] {
   const latest = new Map<string, Proposal>()
-  const offer = (proposal: Proposal | undefined): void => {
-    if (proposal === undefined || (!whole && proposal.revision <= base)) return
+  const offer = (proposal: Proposal): void => {
+    if (!whole && proposal.revision <= base) return
     const tag = proposal.kind === 'put' || proposal.kind === 'del' ? `l${proposal.id}` : `o${proposal.id}`
     const known = latest.get(tag)
     if (known === undefined || known.revision <= proposal.revision) latest.set(tag, proposal)
   }
-  if (whole) {
-    for (const record of follower.heldInstances()) offer(proposeInstance(record))
-    for (const object of follower.heldObjects()) offer(proposeObject(object))
+  for (const record of follower.heldInstances()) offer(proposeInstance(record))
+  for (const object of follower.heldObjects()) offer(proposeObject(object))
+  for (const change of follower.changesSince(whole ? 0 : base)) {
+    const { revision } = change
+    if (change.type === 'delete') offer({ kind: 'del', id: change.lease, key: change.key, revision, text: '' })
+    if (change.type === 'delete-object') offer({ kind: 'odel', id: change.key, key: '', revision, text: '' })
   }
-  for (const change of follower.changesSince(whole ? 0 : base)) offer(proposeChange(change))
   for (const proposal of own) offer(proposal)
 
   const living = new Map<string, Proposal>()

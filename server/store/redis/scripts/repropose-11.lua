@@ -1,22 +1,23 @@
 #!lua flags=allow-oom
 --[[ Puts back what a restart or a failover lost. Every node calls it with what it saw; the second one changes nothing.
-  A state is taken if what is there is older: it belongs to the old term (modRev <= base), or it was itself put back from an older original.
-  A removal is final for a lease, whose id is one life's; for an object it is compared by revision.
+  The newer knowledge wins, by revision: numbers grow through all terms of an epoch. What was put back counts as old as its original, and what
+  was written in this term is newer than anything that is put back. The end of a lease is final, since its id is one life's.
   KEYS    all keys of the partition (prelude.lua)
-  ARGV    epoch, base, holdMs, recoveryMs, then for each: 'put' | 'del' | 'oput' | 'odel', lease or object, original revision, record or key
+  ARGV    epoch, holdMs, recoveryMs, then for each: 'put' | 'del' | 'oput' | 'odel', lease or object, original revision, record or ''
   result  { 'OK', put back, removed, last revision or 0 } | { 'LATE' }
   log     put, del, oput, odel (recovered) ]]
 --@include prelude
 --@include fence
 if not recovering then return { 'LATE' } end
-local base, put, removed = tonumber(ARGV[2]), 0, 0
--- 0 = the place is free; the original revision of what was put back there; math.huge = a newer write of this term.
+local base, put, removed = tonumber(redis.call('HGET', META, 'base')), 0, 0
+-- The revision that a proposal must exceed: 0 = the place is free, math.huge = a write of this term is there.
 local function age (marker, modified)
-  if not modified or modified <= base then return 0 end
+  if not modified then return 0 end
   local recovered, original = string.match(redis.call('HGET', TOMB, marker) or '', '^(%d+) (%d+)$')
-  return recovered and tonumber(recovered) == modified and tonumber(original) or math.huge
+  if recovered and tonumber(recovered) == modified then return tonumber(original) end
+  return modified <= base and modified or math.huge
 end
-for i = 5, #ARGV, 4 do
+for i = 4, #ARGV, 4 do
   local kind, id, original, text = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   if kind == 'put' and redis.call('HEXISTS', TOMB, 'l:' .. id) == 0 then
     local key, owner, ttl, created, _, createdAt, updatedAt, body = readLease(text)
@@ -77,6 +78,6 @@ end
 -- A large refill outlasts the window: it stays open, and nothing expires, while entries still come in.
 if put + removed > 0 then
   local hold = tonumber(redis.call('HGET', META, 'hold'))
-  redis.call('HSET', META, 'window', now + tonumber(ARGV[4]), 'hold', math.max(hold, now + tonumber(ARGV[3])))
+  redis.call('HSET', META, 'window', now + tonumber(ARGV[3]), 'hold', math.max(hold, now + tonumber(ARGV[2])))
 end
 return { 'OK', put, removed, rev == first and 0 or rev }
