@@ -49,7 +49,7 @@ export const settingsSchema = Type.Object({
   }) }),
   redis: Type.Optional(Type.String({ pattern: '^[a-z+]+:\\/\\/.', rule: 'must be a URL, like redis://127.0.0.1:6379 or rediss://user:password@host:6380/0', ...doc({
     name: 'redis', kind: 'url',
-    what: 'The Redis or Valkey that holds the registry, in place of the embedded store: `redis://`, `rediss://`, or the Sentinel and Cluster forms of the store\'s page.',
+    what: 'The Redis or Valkey that holds the registry, in place of the embedded store: `redis://host:port/db`, `redis+sentinel://host:port,host:port/master` or `redis+cluster://host:port,host:port`; `rediss` for TLS.',
     why: 'Unset: one node with the embedded store needs nothing installed. Several nodes need one Redis. Whoever can write this Redis owns the registry.'
   }) })),
   zones: Type.Array(Type.String({ pattern: zonePattern, rule: 'must be a DNS name in lower case without a dot at the end, like cluster.local' }), { minItems: 1, maxItems: 16, ...doc({

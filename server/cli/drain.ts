@@ -25,11 +25,11 @@ export const drain: Command = {
   run: async (call) => {
     const [text = ''] = call.arguments('SERVICE/ID')
     const { service, id } = instanceName(text)
-    const { env, now } = call.terminal
+    const { user, now } = call.terminal
     const duration = call.read('for', readDuration)
     const instance = await call.api().put<Instance>(instancePath(call.namespace, service, id, 'override'), {
       status: call.flag('down') ? 'down' : 'draining',
-      author: call.text('author') ?? (env['USER'] || env['USERNAME'] || 'rollcall'),
+      author: call.text('author') ?? user,
       reason: call.text('reason') ?? '',
       ...(duration === undefined ? {} : { until: new Date(now() + duration).toISOString() })
     })

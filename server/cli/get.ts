@@ -31,6 +31,8 @@ export interface Kind<Row> {
   readonly filters: readonly string[]
   readonly columns: (place: { allNamespaces: boolean, now: () => number }) => readonly Column<Row>[]
   readonly id: (row: Row) => string
+  /** What of a row is worth another line with -w, if not all of it. */
+  readonly essence?: (row: Row) => object
   /** `answer` is what -o json shows: the registry's own words. */
   readonly fetch: (request: Request) => Promise<{ rows: Row[], answer: unknown }>
   /** What a change of an instance means for the list: the rows to print. Absent: it cannot be watched. */
@@ -63,6 +65,7 @@ const services: Kind<ServiceSummary> = {
   filters: ['selector'],
   columns: serviceColumns,
   id: (row) => row.name,
+  essence: ({ instances, protectedSince }) => ({ instances, protectedSince }),
   fetch: async (request) => {
     const { api, namespace, name, selector } = request
     if (name !== undefined) {

@@ -1,12 +1,14 @@
 // Where a command's words go, and what it may know of its surroundings: everything that tests replace.
 import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { hostname, userInfo } from 'node:os'
 import { styleText } from 'node:util'
 import type { RollcallOptions } from '../../client-sdk/src/index.ts'
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly hostname: string
+  /** Who is at the keyboard. */
+  readonly user: string
   /** True if standard output understands colours and nobody forbade them. */
   readonly colours: boolean
   readonly now: () => number
@@ -30,6 +32,7 @@ export function processTerminal (): Terminal {
   return {
     env: process.env,
     hostname: hostname(),
+    user: userName(),
     colours: wantsColours(process.env, process.stdout.isTTY),
     now: Date.now,
     get signal () {
@@ -42,6 +45,15 @@ export function processTerminal (): Terminal {
     readFile: (path) => readFileSync(path, 'utf8'),
     out: (text) => { process.stdout.write(`${text}\n`) },
     err: (text) => { process.stderr.write(`${text}\n`) }
+  }
+}
+
+/** The name of the user, or its number: in a container the number may have no name. */
+function userName (): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`
   }
 }
 

@@ -25,7 +25,7 @@ export async function watchRows (call: Invocation, kind: Kind<object>, request: 
   const known = new Map<string, string>()
   const isNew = (row: object): boolean => {
     const key = keyOf(kind, row)
-    const text = JSON.stringify(row)
+    const text = JSON.stringify(kind.essence?.(row) ?? row)
     if (known.get(key) === text) return false
     known.set(key, text)
     return true

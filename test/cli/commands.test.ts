@@ -165,7 +165,7 @@ t.test('heartbeat and deregister name an instance as SERVICE/ID', async (t) => {
 })
 
 t.test('drain says who, why and until when; undrain takes it back', async (t) => {
-  const { rollcall, sent } = filledShell({ env: { USER: 'ann' } })
+  const { rollcall, sent } = filledShell()
   const { out } = await rollcall('drain', 'orders/orders-1', '--reason', 'disk full', '--for', '10m')
   t.same(sent[0]?.body, { status: 'draining', author: 'ann', reason: 'disk full', until: '2026-11-20T12:10:00.000Z' })
   t.same(out, ['orders/orders-1 is draining (override) until 2026-11-20T12:10:00.000Z'])
@@ -199,8 +199,11 @@ t.test('get services -w and get endpoints -w show what changed', async (t) => {
   registry.suspect({ namespace: 'default', service: 'orders', id: 'orders-2' }, false)
   await services.line(/^orders +3 +2 +0/)
   await endpoints.line(/"id":"orders-2"/)
-  await services.interrupt()
-  t.equal((await endpoints.interrupt()).out.length, 2, 'what did not change is not repeated')
+  t.equal((await endpoints.interrupt()).out.length, 2, 'an endpoint that did not change is not repeated')
+  registry.register('default', 'orders', 'orders-1', { address: '10.0.0.1', metadata: { changes: 'no count' } })
+  registry.register('default', 'orders', 'orders-4')
+  await services.line(/^orders +4 +3 +0/)
+  t.equal((await services.interrupt()).out.length, 4, 'a change that no column shows is no line')
 })
 
 t.test('watch shows each change and its reason', async (t) => {

@@ -98,6 +98,7 @@ export function createShell ({ env = {}, files = {}, colours = false }: ShellOpt
     const terminal: Terminal = {
       env,
       hostname: 'machine',
+      user: 'ann',
       colours,
       now: () => now,
       signal,
