@@ -129,6 +129,6 @@ function observeDns (register: PromRegistry, counters: DnsCounters): void {
   }
   total('rollcall_dns_truncated_total', 'DNS answers with TC.', () => counters.truncated)
   total('rollcall_dns_cut_total', 'DNS answers from a set of more records than one answer shows.', () => counters.cut)
-  total('rollcall_dns_failed_total', 'DNS messages that were answered SERVFAIL because of a fault of this program.', () => counters.failed)
+  total('rollcall_dns_failures_total', 'DNS messages that were answered SERVFAIL because of a fault of this program.', () => counters.failed)
   new Gauge({ name: 'rollcall_dns_tcp_connections', help: 'Open TCP connections of DNS.', registers, collect () { this.set(counters.connections) } })
 }
