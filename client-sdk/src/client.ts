@@ -69,6 +69,7 @@ export class Rollcall implements AsyncDisposable {
       random,
       post: (leases, limitMs) => this.#beat(leases, { timeoutMs: Math.min(timeoutMs, limitMs), rounds: 1 }),
       overSocket: (leases, limitMs) => this.#socket.beat(leases, Math.min(timeoutMs, limitMs)),
+      isSocketOpen: () => this.#socket.isOpen,
       failed: (error) => { if (!closed.aborted && !isPassing(error)) emit({ type: 'error', error }) } // outages have events of their own
     })
     this.#socket = new Socket({

@@ -4,6 +4,8 @@ import type { Registration } from './registration.ts'
 export type RollcallEvent =
   /** `again`: the registry had forgotten the lease. */
   | { readonly type: 'registered', readonly registration: Registration, readonly again: boolean }
+  /** The WebSocket is its lease from now on: also after each time that it was broken. */
+  | { readonly type: 'session', readonly registration: Registration }
   /** Another process registered the same id: this one has stopped its heartbeats. */
   | { readonly type: 'superseded', readonly registration: Registration }
   | { readonly type: 'deregistered', readonly registration: Registration }

@@ -10,7 +10,8 @@ export interface Beating {
   readonly reference: LeaseReference
   readonly ttlMs: number
   readonly session: boolean
-  renewed (): void
+  /** `bound`: over the WebSocket, which is its session now. */
+  renewed (bound: boolean): void
   unknown (): void
   superseded (): void
 }
@@ -21,6 +22,7 @@ export interface HeartbeatsOptions {
   readonly post: (leases: readonly Heartbeat[], timeoutMs: number) => Promise<HeartbeatAnswer>
   /** Over the WebSocket, which then is the lease's session; undefined while it is not open. */
   readonly overSocket: (leases: readonly Heartbeat[], timeoutMs: number) => Promise<HeartbeatAnswer> | undefined
+  readonly isSocketOpen: () => boolean
   readonly failed: (error: Error) => void
 }
 
@@ -52,6 +54,9 @@ export class Heartbeats {
     this.#leases.set(lease, now + interval * (1 + jitter))
     // A random phase: processes that started together don't beat together.
     if (this.#timer === undefined || this.#timer.at > now + interval) this.#plan(now + interval * this.#options.random())
+    if (!lease.session || !this.#options.isSocketOpen()) return
+    this.#leases.set(lease, now) // it is no session before the socket has carried it
+    this.#plan(now)
   }
 
   delete (lease: Beating): void {
@@ -116,22 +121,23 @@ export class Heartbeats {
   async #send (leases: readonly Beating[], timeoutMs: number, session: boolean): Promise<void> {
     for (let start = 0; start < leases.length; start += maxBatch) {
       const batch = leases.slice(start, start + maxBatch)
-      this.#settle(batch, await this.#answer(batch.map((lease) => lease.reference), timeoutMs, session))
+      const { answer, bound } = await this.#answer(batch.map((lease) => lease.reference), timeoutMs, session)
+      this.#settle(batch, answer, bound)
     }
   }
 
-  async #answer (beats: readonly Heartbeat[], timeoutMs: number, session: boolean): Promise<HeartbeatAnswer> {
+  async #answer (beats: readonly Heartbeat[], timeoutMs: number, session: boolean): Promise<{ answer: HeartbeatAnswer, bound: boolean }> {
     if (session) {
       try {
         const answer = await this.#options.overSocket(beats, timeoutMs)
-        if (answer !== undefined) return answer
+        if (answer !== undefined) return { answer, bound: true }
       } catch {} // the socket broke: a session may beat by request until it is back
     }
-    return this.#options.post(beats, timeoutMs)
+    return { answer: await this.#options.post(beats, timeoutMs), bound: false }
   }
 
   /** `stored: false` is a living lease too: the node hands it over when the store is back. */
-  #settle (batch: readonly Beating[], answer: HeartbeatAnswer): void {
+  #settle (batch: readonly Beating[], answer: HeartbeatAnswer, bound: boolean): void {
     const unknown = new Set(answer.unknown.map(keyOf))
     const superseded = new Set(answer.superseded.map(keyOf))
     const listed = (set: ReadonlySet<string>, { namespace, service, id, generation }: LeaseReference): boolean =>
@@ -147,7 +153,7 @@ export class Heartbeats {
         lease.unknown()
       } else {
         this.#leases.set(lease, now + lease.ttlMs / beatsPerTtl * (1 + jitter))
-        lease.renewed()
+        lease.renewed(bound)
       }
     }
   }

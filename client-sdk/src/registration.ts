@@ -46,6 +46,7 @@ export class Registration {
   #returning: Promise<void> | undefined
   #farewell: Promise<void> | undefined
   #asking = false
+  #bound = false
 
   /** @internal */
   constructor (context: RegistrationContext, options: RegisterOptions & { namespace: string }) {
@@ -61,7 +62,7 @@ export class Registration {
       reference: this.reference,
       ttlMs: options.ttlMs ?? defaultTtlMs,
       session: options.session ?? false,
-      renewed: () => this.#renewed(),
+      renewed: (bound) => this.#renewed(bound),
       unknown: () => this.#return(),
       superseded: () => this.#superseded()
     }
@@ -216,7 +217,9 @@ export class Registration {
     if (this.#state === 'deregistered') throw new RollcallError('REGISTRY_CLOSED', `${this.#name} is deregistered`)
   }
 
-  #renewed (): void {
+  #renewed (bound: boolean): void {
+    if (bound && !this.#bound) this.#context.emit({ type: 'session', registration: this })
+    this.#bound = bound
     if (this.#pending !== undefined) this.update({}).catch((error: unknown) => this.#report(error))
     if (this.#health !== undefined && this.status !== 'draining') void this.#askHealth(this.#health)
   }

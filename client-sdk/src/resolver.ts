@@ -20,8 +20,8 @@ export interface ResolverOptions extends ServiceListOptions {
   readonly zone: string | undefined
 }
 
-/** A process calls a few services; beyond this the one that was not asked for the longest is dropped. */
-const maxLists = 256
+/** Each list is a subscription, and a node takes 100 on one socket: this leaves room for watches. The list that was not used the longest goes. */
+const maxLists = 64
 /** A list that nobody asked for so long is dropped, and its subscription with it. */
 const idleMs = 5 * 60_000
 

@@ -47,12 +47,25 @@ async function onSignal (name: SignalName): Promise<void> {
   ending = false
   farewells.clear()
   detach(process)
-  if (process.listenerCount(name) > 0) return // the program has its own way to end
+  if (process.listenerCount(name) > politeListeners(process)) return // the program has its own way to end
   try {
     process.kill(process.pid, name)
   } catch {
     process.exit(128 + signalNumbers[name]) // Deno without the permission to send signals
   }
+}
+
+/**
+ * Listeners of the library `signal-exit`, which many programs have without knowing: like us it ends the process only if nobody else
+ * listens, so each would wait for the other. It counts its copies where every version of it can see them.
+ */
+function politeListeners (process: object): number {
+  const current = (globalThis as Record<symbol, unknown>)[Symbol.for('signal-exit emitter')] // version 4
+  const older = (process as { __signal_exit_emitter__?: unknown }).__signal_exit_emitter__ // versions 2 and 3
+  return [current, older].reduce<number>((sum, emitter) => {
+    const isCounted = typeof emitter === 'object' && emitter !== null && 'count' in emitter && typeof emitter.count === 'number'
+    return isCounted ? sum + (emitter.count as number) : sum // just seen to be one
+  }, 0)
 }
 
 function detach (process: ProcessLike): void {

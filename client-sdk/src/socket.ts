@@ -80,6 +80,10 @@ export class Socket {
     return this.#options.WebSocket !== undefined
   }
 
+  get isOpen (): boolean {
+    return this.#open
+  }
+
   /** False when lists would not be kept fresh by it. */
   get healthy (): boolean {
     return this.available && this.#failures < troubleAfter
@@ -243,7 +247,10 @@ export class Socket {
     const beat = this.#beats.get(id ?? 0)
     if (beat !== undefined) return beat.reject(error)
     const subscriber = this.#subscribers.get(id ?? 0)
-    if (subscriber === undefined) return this.#options.emit({ type: 'error', error })
+    if (subscriber === undefined) {
+      if (id === undefined) this.#options.emit({ type: 'error', error }) // with an id: of a subscription that has ended meanwhile
+      return
+    }
     if (passingCodes.has(error.code)) {
       this.#failures = Math.max(this.#failures, 1)
       return this.#lost(error)

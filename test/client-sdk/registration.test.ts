@@ -360,13 +360,18 @@ t.test('a session beats over the WebSocket, and by request while it is broken', 
 })
 
 t.test('the socket is told of its sessions as soon as it is open again', async (t) => {
-  const { registry, clock, rollcall } = setting(t)
+  const { registry, clock, rollcall, events } = setting(t)
   const registration = await rollcall.register({ ...orders, session: true })
-  await clock.settle()
+  await clock.advance(1)
+  t.strictSame(typesOf(events), ['registered', 'session'])
+  await rollcall.register({ ...orders, id: 'o-2', session: true })
+  await clock.advance(1)
+  t.strictSame(typesOf(events).slice(2), ['registered', 'session'], 'on a socket that is open it is one at once')
   registry.dropSockets()
   registry.suspect(registration.reference)
   await clock.advance(100)
-  t.match(registry.instances, [{ suspect: false }])
+  t.match(registry.instances, [{ id: 'o-1', suspect: false }, { id: 'o-2' }])
+  t.strictSame(beats(registry), [])
 })
 
 t.test('a re-registration that is refused is told, and tried seldom', async (t) => {

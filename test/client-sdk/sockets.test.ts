@@ -96,6 +96,17 @@ t.test('a program with a handler of its own ends when it wants to', async (t) =>
   t.match(await child.ended, { code: 0, signal: null })
 })
 
+t.test('a library that only ends the process if nobody else does is not waited for', async (t) => {
+  const server = await httpRegistry()
+  t.teardown(server.close)
+  const child = run([service, 'polite-library'], { ROLLCALL_ADDRESS: server.address })
+  await child.line(/^ready/)
+  child.process.kill('SIGTERM')
+  t.match(await child.ended, { code: null, signal: 'SIGTERM' })
+  t.strictSame(server.registry.instances, [])
+  t.ok(child.lines.includes('the library ends it'))
+})
+
 t.test('a process with nothing left to do is not kept alive by its heartbeats, and deregisters', async (t) => {
   const server = await httpRegistry()
   t.teardown(server.close)

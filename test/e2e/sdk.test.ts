@@ -66,7 +66,7 @@ t.test('a session that breaks makes its instance suspect, and a new one is trust
   const watch = rollcall.watch({ service: 'orders' })
   await event(watch)
   const child = run(['test/client-sdk/service.ts', 'session'], { ROLLCALL_ADDRESS: address, ROLLCALL_NAMESPACE: 'shop' })
-  await child.line(/^ready/)
+  await child.line(/^event session/)
   t.match(await event(watch), { type: 'put', reason: 'registered' })
   child.process.kill('SIGKILL')
   t.match(await event(watch), { type: 'put', reason: 'suspect', instance: { id: 's-session', suspect: true } })
