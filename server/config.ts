@@ -114,14 +114,13 @@ function fromFile (given: Given | undefined, readFile: LoadInput['readFile'], fa
   } catch (error) {
     return refuse(`must name a file that can be read (${error instanceof Error ? error.message : String(error)})`)
   }
-  const document = parseDocument(text)
-  const problem = document.errors[0]
-  if (problem !== undefined) return refuse(`must be valid YAML (${problem.message.split('\n')[0] ?? 'cannot be read'})`)
   let content: unknown
   try {
-    content = document.toJS() ?? {}
-  } catch (error) { // an alias without its anchor, or one that unfolds without end: the parser finds it only now
-    return refuse(`must be valid YAML (${error instanceof Error ? error.message : 'cannot be read'})`)
+    const document = parseDocument(text)
+    if (document.errors[0] !== undefined) throw document.errors[0]
+    content = document.toJS() ?? {} // throws too: an alias without its anchor, or aliases that multiply
+  } catch (error) {
+    return refuse(`must be valid YAML (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`)
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return refuse('must hold a mapping of settings, like "http: 127.0.0.1:7500"')
   const known = settings.map((setting) => setting.name)

@@ -157,6 +157,7 @@ t.test('a file that is no mapping of settings is refused', async (t) => {
   t.match(refused('- a'), /must hold a mapping of settings/)
   t.match(refused('a: [1'), /must be valid YAML/)
   t.match(refused('node: a\nnode: b'), /must be valid YAML/)
+  t.match(refused('node: *nobody'), /must be valid YAML/)
   t.match(refused('http: {host: x}'), /must be a text, a number or a list of them/)
   t.match(refused('node: [a, b]'), /must be one value, not a list/)
   t.match(faultsOf(['--config', 'nowhere']).join(), /must name a file that can be read \(ENOENT/)
@@ -256,8 +257,8 @@ t.test('the nearest word is the one with the fewest slips, and a far one is none
 
 t.test('no input ends in anything but a configuration or REG_INVALID', async (t) => {
   const word = fc.oneof(fc.string(), fc.constantFrom(...settings.map(({ name }) => `--${name}`)))
-  faultsOf([], { ROLLCALL_CONFIG: 'f' }, { f: '*-' }) // an alias without its anchor
-  t.doesNotThrow(() => { fc.assert(fc.property(fc.array(word), fc.string(), (argv, file) => { faultsOf(argv, { ROLLCALL_CONFIG: 'f' }, { f: file }) })) })
+  const anything = fc.property(fc.array(word), fc.string(), (argv, file) => { faultsOf(argv, { ROLLCALL_CONFIG: 'f' }, { f: file }) })
+  t.doesNotThrow(() => { fc.assert(anything, { numRuns: 300 }) })
 })
 
 t.test('the help and the reference page name every setting, and the page is up to date', async (t) => {
