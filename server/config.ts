@@ -40,12 +40,12 @@ interface Given {
 
 type Source = ReadonlyMap<string, Given>
 
-/** The flags of `rollcall serve` that are settings. */
-export function settingFlags (): Record<string, FlagSpec> {
+/** The flags of `rollcall serve`: the settings, and what shows them instead of starting. */
+export function serveFlags (): Record<string, FlagSpec> {
   const entries = settings.map((setting): [string, FlagSpec] => [setting.name, {
     type: setting.kind === 'boolean' ? 'boolean' : 'string', ...(setting.multiple === true ? { multiple: true } : {})
   }])
-  return { ...Object.fromEntries(entries), config: { type: 'string' } }
+  return { ...Object.fromEntries(entries), config: { type: 'string' }, 'print-config': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } }
 }
 
 /**
@@ -75,7 +75,7 @@ export function loadConfig (input: LoadInput): LoadedConfig {
 }
 
 function fromFlags (argv: readonly string[], faults: FieldError[]): Source {
-  const parsed = parseFlags(argv, settingFlags())
+  const parsed = parseFlags(argv, serveFlags())
   faults.push(...parsed.faults)
   for (const word of parsed.positionals) faults.push({ field: 'argument', value: hideSecrets(word), rule: 'is not expected: settings are given as --name value' })
   return new Map([...parsed.values].map(([name, texts]) => [name, { texts: splitList(name, texts), origin: `--${name}` }]))
@@ -117,7 +117,12 @@ function fromFile (given: Given | undefined, readFile: LoadInput['readFile'], fa
   const document = parseDocument(text)
   const problem = document.errors[0]
   if (problem !== undefined) return refuse(`must be valid YAML (${problem.message.split('\n')[0] ?? 'cannot be read'})`)
-  const content: unknown = document.toJS() ?? {}
+  let content: unknown
+  try {
+    content = document.toJS() ?? {}
+  } catch (error) { // an alias without its anchor, or one that unfolds without end: the parser finds it only now
+    return refuse(`must be valid YAML (${error instanceof Error ? error.message : 'cannot be read'})`)
+  }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return refuse('must hold a mapping of settings, like "http: 127.0.0.1:7500"')
   const known = settings.map((setting) => setting.name)
   for (const [name, value] of Object.entries(content)) {

@@ -28,10 +28,10 @@ export function parseFlags (argv: readonly string[], specs: FlagSpecs): ParsedFl
   const values = new Map<string, string[]>()
   const positionals: string[] = []
   const faults: FieldError[] = []
-  let unknownAt = -1
+  let unknownAt: number | undefined
   for (const token of tokens) {
     // What stands after an unknown flag is most likely its value: one mistake, one sentence.
-    if (token.kind === 'positional' && unknownAt !== token.index - 1) positionals.push(token.value)
+    if (token.kind === 'positional' && token.index - 1 !== unknownAt) positionals.push(token.value)
     if (token.kind !== 'option') continue
     const negated = token.name.startsWith('no-') && booleans.includes(token.name.slice('no-'.length)) && !(token.name in specs)
     const name = negated ? token.name.slice('no-'.length) : token.name
@@ -78,8 +78,8 @@ export function unknownRule (kind: string, text: string, known: readonly string[
 /** The known text that a person most likely meant, or undefined if none is near. */
 export function nearest (text: string, known: readonly string[]): string | undefined {
   let best: string | undefined
-  // A third of the letters may be wrong; one always may, so that short names are found too.
-  let bestDistance = Math.max(1, Math.floor(text.replace(/^-+/, '').length / 3)) + 1
+  // A third of the letters may be wrong, but not many of them; one always may, so that short names are found too.
+  let bestDistance = Math.min(Math.max(1, Math.floor(text.replace(/^-+/, '').length / 3)), mostSlips) + 1
   for (const candidate of known) {
     const distance = editDistance(text.slice(0, longestCompared), candidate)
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
@@ -87,6 +87,7 @@ export function nearest (text: string, known: readonly string[]): string | undef
   return best ?? (text.length >= 3 ? known.find((candidate) => candidate.startsWith(text)) : undefined)
 }
 
+const mostSlips = 5
 const longestCompared = 100 // the distance costs the product of both lengths; no name of ours is near this
 
 /** How many letters must be changed, added, left out or swapped with their neighbour (Damerau, optimal string alignment). */

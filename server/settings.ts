@@ -49,7 +49,7 @@ export const settingsSchema = Type.Object({
   }) }),
   redis: Type.Optional(Type.String({ pattern: '^[a-z+]+:\\/\\/.', rule: 'must be a URL, like redis://127.0.0.1:6379 or rediss://user:password@host:6380/0', ...doc({
     name: 'redis', kind: 'url',
-    what: 'The Redis or Valkey that holds the registry, in place of the embedded store: `redis://`, `rediss://`, or the Sentinel and Cluster forms of the store\'s page.',
+    what: 'The Redis or Valkey that holds the registry, in place of the embedded store: `redis://host:port/db`, `redis+sentinel://host:port,host:port/master` or `redis+cluster://host:port,host:port`; `rediss` for TLS.',
     why: 'Unset: one node with the embedded store needs nothing installed. Several nodes need one Redis. Whoever can write this Redis owns the registry.'
   }) })),
   zones: Type.Array(Type.String({ pattern: zonePattern, rule: 'must be a DNS name in lower case without a dot at the end, like cluster.local' }), { minItems: 1, maxItems: 16, ...doc({
@@ -137,8 +137,8 @@ export const settingsSchema = Type.Object({
   maxBodyBytes: Type.Integer({ minimum: 65_536, maximum: 64 * 1024 ** 2, ...between('64KiB', '64MiB'), ...doc({
     name: 'max-body', kind: 'size', default: '1MiB',
     what: 'The largest request body that is read; a larger one is refused with 413.',
-    why: 'Room for a batch of some 8,000 heartbeats; a registration is at most some 25 KiB.',
-    raise: 'Each connection may make the node hold that much.', lower: 'Large heartbeat batches are refused.'
+    why: 'Forty times the largest registration. Batches of heartbeats have a limit of their own, for the 10,000 leases that one may hold.',
+    raise: 'Each connection may make the node hold that much.', lower: 'Registrations with much metadata are refused.'
   }) }),
   trustedHosts: Type.Array(Type.Refine(Type.String({ rule: 'must be a host name or an IP address, without a port' }), isHost), { maxItems: 256, ...doc({
     name: 'trusted-host', kind: 'name', multiple: true,

@@ -185,6 +185,43 @@ export interface Event {
   readonly message: string
 }
 
+/** Who has seen a revision: `GET /v1/revisions/{revision}`. */
+export interface Propagation {
+  readonly revision: number
+  /** How many watchers were to see the change, as far as they ever acknowledge. */
+  readonly watchers: number
+  readonly seen: number
+  /** Who has not, at most 100. */
+  readonly pending: readonly string[]
+  /** From the moment this node took the change in to the acknowledgement; absent while nobody has. */
+  readonly delayMs?: { readonly median: number, readonly max: number }
+}
+
+/** One cheap call for a dashboard: `GET /v1/overview`. */
+export interface Overview {
+  readonly node: string
+  readonly version: string
+  readonly epoch: string
+  readonly revision: string
+  readonly uptimeSeconds: number
+  readonly namespaces: number
+  readonly services: number
+  /** By effective status. */
+  readonly instances: { readonly total: number, readonly suspect: number } & Readonly<Record<Status, number>>
+  readonly store: { readonly kind: string, readonly location: string, readonly available: boolean, readonly reason: string, readonly since: string }
+  readonly protection: {
+    /** Since when no suspect is removed anywhere; absent while removal runs. */
+    readonly registrySince?: string
+    /** Services whose suspects are kept, at most 100. */
+    readonly services: readonly { readonly namespace: string, readonly service: string, readonly since: string }[]
+    /** For how long nothing expires yet. */
+    readonly holdMs: number
+  }
+  readonly watchers: { readonly connections: number, readonly subscriptions: number }
+  /** Heartbeats that wait for the store to come back. */
+  readonly rememberedHeartbeats: number
+}
+
 /** RFC 9457. `code` is from the catalogue in docs/reference/errors.md. */
 export interface Problem {
   readonly type: string

@@ -15,6 +15,7 @@ import { overrideKey, storedOverride } from './overrides.ts'
 import { Propagation } from './propagation.ts'
 import type { ProtectionOptions } from './protection.ts'
 import type { Entry, ServiceEntry } from './service-entry.ts'
+import type { Subscription } from './subscription.ts'
 import { type Session, Sessions, defaultSessionGraceMs } from './sessions.ts'
 import { type Protection, Sweeper } from './sweeper.ts'
 import { type Clock, systemClock } from './timers.ts'
@@ -178,11 +179,22 @@ export class Registry {
     }
   }
 
-  /** Resolves when the service changes after a revision, when time is up, or when the signal aborts. */
+  /**
+   * Resolves when the service changes after a revision, when time is up, or when the signal aborts. A node that lags
+   * behind the revision waits too: what it has is older than what the caller knows.
+   */
   async waitForChange (namespace: string, service: string, revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    if ((this.catalog.service(namespace, service)?.revision ?? 0) > revision || signal?.aborted === true) return
+    const changed = (): boolean => {
+      const found = this.catalog.service(namespace, service)
+      return found === undefined || found.revision > revision
+    }
+    if (changed() || signal?.aborted === true) return
     const { promise, resolve } = Promise.withResolvers<void>()
-    const subscription = this.watches.subscribe({ namespace, service }, { epoch: undefined, revision: this.feed.revision }, resolve)
+    const wake = (): void => {
+      if (changed()) return resolve()
+      while (subscription.next() !== undefined); // only the news counts here: a full queue would wake nobody any more
+    }
+    const subscription: Subscription = this.watches.subscribe({ namespace, service }, { epoch: undefined, revision: this.feed.revision }, wake)
     const cancel = this.#clock.after(timeoutMs, resolve)
     const aborted = (): void => resolve()
     signal?.addEventListener('abort', aborted, { once: true })

@@ -62,6 +62,11 @@ export class Subscription {
     return { namespace: this.filter.namespace, service: this.filter.service }
   }
 
+  /** Whether a change is one that this watch hands out. */
+  concerns (change: AppliedChange): boolean {
+    return this.#deliveryOf(change) !== undefined
+  }
+
   /** Takes a change; the hub has matched the name. */
   offer (change: AppliedChange): void {
     if (this.#snapshotDue) return // the snapshot will hold it

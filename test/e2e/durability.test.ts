@@ -49,7 +49,7 @@ async function onlyTheSilentExpire (t: Test, url: string): Promise<void> {
   }
   for (;;) {
     const { body: answer } = await call('POST', `${url}/v1/heartbeats`, { leases: beating })
-    t.same([answer.renewed, answer.unknown], [beating.length, []])
+    if (answer.renewed !== beating.length) throw new Error(`only ${answer.renewed} of ${beating.length} were renewed, unknown: ${JSON.stringify(answer.unknown)}`)
     const { body: events } = await call('GET', `${url}/v1/events?namespace=shop&service=silent`)
     if (events.items.some((event: { reason: string }) => event.reason === 'expired')) break
   }
@@ -71,13 +71,13 @@ async function survivesKill (t: Test, args: readonly string[], between: () => Pr
 
 t.test('SQLite: whatever was acknowledged before kill -9 is there after it, and nothing that kept beating expires', async (t) => {
   const directory = await temporaryDirectory(t)
-  await survivesKill(t, ['--data', directory, '--grace', '1s'], async () => undefined)
+  await survivesKill(t, ['--data', directory, '--grace', '1s', '--hold-max', '2s'], async () => undefined)
 })
 
 t.test('Redis: the same when the server and Redis itself are killed', { skip: noRedis }, async (t) => {
   const redis = await RedisServer.start({ config: ['appendonly yes', 'appendfsync always'] })
   t.teardown(() => redis.dispose())
-  await survivesKill(t, ['--redis', redis.url, '--grace', '1s'], async () => {
+  await survivesKill(t, ['--redis', redis.url, '--grace', '1s', '--hold-max', '2s'], async () => {
     await redis.kill()
     await redis.start()
   })

@@ -1,0 +1,136 @@
+// The HTTP door as one Fastify app. The order of the calls is the map of the service.
+import compress from '@fastify/compress'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Registry } from '../registry/registry.ts'
+import { type Clock, systemClock } from '../registry/timers.ts'
+import type { HttpContext, HttpLog } from './context.ts'
+import { registerEndpoints } from './endpoints.ts'
+import { registerEvents } from './events.ts'
+import { guard } from './guard.ts'
+import { registerHealth } from './health.ts'
+import { registerHeartbeats } from './heartbeats.ts'
+import { registerInstances } from './instances.ts'
+import { registerBodies } from './json-body.ts'
+import * as limits from './limits.ts'
+import { registerLists } from './lists.ts'
+import { Metrics, registerMetrics } from './metrics.ts'
+import { registerDocs, registerOpenapi } from './openapi.ts'
+import { registerOverrides } from './overrides.ts'
+import { registerOverview } from './overview.ts'
+import { answerClientError, registerProblems } from './problem.ts'
+import { registerPrometheusTargets } from './prometheus-targets.ts'
+import { registerRevisions } from './revisions.ts'
+import { compileValidator } from './validation.ts'
+import { registerWatch, watchPath } from './watch.ts'
+
+export { Metrics, type MetricsOptions } from './metrics.ts'
+export type { HttpLog } from './context.ts'
+
+export interface HttpOptions {
+  readonly registry: Registry
+  /** The name of this node, shown in the overview. */
+  readonly node: string
+  readonly version: string
+  readonly metrics?: Metrics
+  /** Names (without port) under which this server may be called, beside addresses, localhost and the machine's own name; `*` is every name. */
+  readonly trustedHosts?: readonly string[]
+  readonly maxBodyBytes?: number
+  readonly log?: HttpLog
+  /** One log line for each request, default false. */
+  readonly logRequests?: boolean
+  readonly clock?: Clock
+  /** How long a request may take to arrive. Defaults in limits.ts. */
+  readonly timeouts?: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** It waited because it was asked to: its time says nothing about ours. */
+    waited: boolean
+  }
+}
+
+const silent: HttpLog = { info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** Makes the app, ready to listen or to be injected into. `close` ends sockets, streams and long polls within seconds. */
+export async function buildHttp (options: HttpOptions): Promise<FastifyInstance> {
+  const { registry, node, version, log = silent, clock = systemClock, timeouts = {} } = options
+  const closing = new AbortController()
+  const metrics = options.metrics ?? new Metrics({ version, processMetrics: false })
+  const context: HttpContext = { registry, node, version, clock, metrics, log, closing: closing.signal, startedAtMs: clock.now() }
+
+  const app = Fastify({
+    logger: false, // requests are counted; what fails is logged by the error handler
+    genReqId: requestIds(),
+    bodyLimit: options.maxBodyBytes ?? limits.maxBodyBytes,
+    // Fastify's default is 0, which switches Node's own limit off.
+    requestTimeout: timeouts.requestMs ?? limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionTimeout: limits.connectionTimeoutMs,
+    maxRequestsPerSocket: limits.maxRequestsPerSocket,
+    return503OnClosing: false, // the guard does it, as a problem
+    routerOptions: { maxParamLength: limits.maxParamLength },
+    http: {
+      headersTimeout: timeouts.headersMs ?? limits.headersTimeoutMs,
+      connectionsCheckingInterval: timeouts.checkMs ?? limits.lateCheckMs,
+      // Any other request with an Upgrade header (curl --http2) is an ordinary one.
+      shouldUpgradeCallback: ({ headers, url = '' }) => headers.upgrade?.toLowerCase() === 'websocket' && (url === watchPath || url.startsWith(`${watchPath}?`))
+    },
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => { void app.errorHandler(error, request, reply) }
+  })
+  app.server.maxConnections = limits.maxConnections
+  app.setValidatorCompiler(compileValidator)
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value)) // what the core gives has the wire's types; see wire-check.ts
+  app.decorateRequest('waited', false)
+
+  registerProblems(app, context)
+  registerBodies(app)
+  countRequests(app, context, options.logRequests ?? false)
+  app.addHook('onRequest', guard(options.trustedHosts ?? [], closing.signal))
+  app.addHook('preClose', (done) => {
+    closing.abort()
+    // What is still being answered or received then has had its time.
+    setTimeout(() => app.server.closeAllConnections(), limits.closeGraceMs).unref()
+    done()
+  })
+  await registerOpenapi(app, version)
+  await app.register(compress, { encodings: ['gzip'], threshold: limits.gzipThreshold, globalDecompression: false })
+
+  registerInstances(app, context)
+  registerHeartbeats(app, context)
+  registerOverrides(app, context)
+  registerEndpoints(app, context)
+  registerLists(app, context)
+  await registerWatch(app, context)
+  registerRevisions(app, context)
+  registerEvents(app, context)
+  registerOverview(app, context)
+  registerPrometheusTargets(app, context)
+  registerHealth(app, context)
+  registerMetrics(app, context)
+  await registerDocs(app)
+
+  metrics.observe(registry)
+  await app.ready()
+  return app
+}
+
+/** Counts and times each route in its own recorder, made once. */
+function countRequests (app: FastifyInstance, { metrics, log }: HttpContext, logRequests: boolean): void {
+  app.addHook('onRoute', (route) => {
+    const record = metrics.requests.of(String(route.method), route.url)
+    route.onResponse = [route.onResponse ?? []].flat().concat((request, reply, done) => {
+      record(reply.statusCode, request.waited ? undefined : reply.elapsedTime / 1_000)
+      if (logRequests) log.info({ requestId: request.id, method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
+      done()
+    })
+  })
+}
+
+/** Ids for the log: unique in this process, and not mistaken for another's. */
+function requestIds (): () => string {
+  const start = Date.now().toString(36)
+  let count = 0
+  return () => `${start}-${(++count).toString(36)}`
+}

@@ -1,0 +1,51 @@
+// What every resource is handed: the core, and what belongs to this node and this door.
+import type { FastifyRequest } from 'fastify'
+import type { Registry } from '../registry/registry.ts'
+import type { Clock } from '../registry/timers.ts'
+import type { Metrics } from './metrics.ts'
+
+/** The part of a logger that is used here; pino's fits. */
+export interface HttpLog {
+  info (fields: object, message: string): void
+  warn (fields: object, message: string): void
+  error (fields: object, message: string): void
+}
+
+export interface HttpContext {
+  readonly registry: Registry
+  /** The name of this node, as operators know it. */
+  readonly node: string
+  readonly version: string
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly log: HttpLog
+  /** Aborted when the node begins to close: whoever waits ends then. */
+  readonly closing: AbortSignal
+  /** Wall time at which this node began. */
+  readonly startedAtMs: number
+}
+
+/** Who asks, as events name it: the address of the client. */
+export function callerOf (request: FastifyRequest): string {
+  // The types promise an address; a socket that is gone already, or an injected one, has none.
+  const address = request.ip as string | undefined
+  if (address === undefined) return 'unknown'
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
+}
+
+/** Aborts when the client goes away or the node closes. `release` must be called at the end. */
+export function lifeOf (request: FastifyRequest, closing: AbortSignal): { signal: AbortSignal, release: () => void } {
+  const controller = new AbortController()
+  const end = (): void => controller.abort()
+  const { socket } = request.raw
+  socket.once('close', end)
+  closing.addEventListener('abort', end, { once: true })
+  if (closing.aborted) end()
+  return {
+    signal: controller.signal,
+    release: () => {
+      socket.off('close', end)
+      closing.removeEventListener('abort', end)
+    }
+  }
+}

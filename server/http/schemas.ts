@@ -1,0 +1,281 @@
+// The shapes that travel, by name: what OpenAPI shows and what answers are checked against. Requests are checked by the
+// same schemas (model/instance.ts); wire-check.ts holds them to the SDK's types.
+import { Type, type Static, type TSchema, type TUnsafe } from 'typebox'
+import type { EndpointsAnswer as WireEndpointsAnswer, Instance as WireInstance, Problem as WireProblem } from '../../client-sdk/src/wire.ts'
+import { type ErrorCode, errorCatalogue, problemType } from '../errors.ts'
+import {
+  Generation, InstanceId, LabelName, OverrideBody as OverrideSchema, PatchBody, RegistrationBody, ShortText, StatusName, protocols
+} from '../model/instance.ts'
+import { maxHeartbeatsPerCall } from '../model/limits.ts'
+
+/** Every named schema, by its name in OpenAPI. */
+export const components = new Map<string, TSchema>()
+
+/** Names a schema and gives a reference that has its type. */
+function named<Schema extends TSchema> (name: string, schema: Schema): TUnsafe<Static<Schema>> {
+  components.set(name, schema)
+  return Type.Unsafe<Static<Schema>>({ $ref: `${name}#` })
+}
+
+const Time = Type.String({ format: 'date-time', description: 'ISO 8601, UTC' })
+const CursorText = Type.String({ description: 'epoch.revision' })
+const Texts = Type.Record(Type.String(), Type.String())
+const Count = Type.Integer({ minimum: 0 })
+
+export const Port = named('Port', Type.Object({
+  name: Type.String({ description: '"" for an unnamed port' }),
+  port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+  protocol: Type.Enum([...protocols])
+}))
+
+export const Conditions = named('Conditions', Type.Object({
+  ready: Type.Boolean(), serving: Type.Boolean(), terminating: Type.Boolean()
+}, { description: 'As in a Kubernetes EndpointSlice: ready = serving and not terminating' }))
+
+export const Override = named('Override', Type.Object({
+  status: Type.Optional(Type.Enum(['draining', 'down'])),
+  weight: Type.Optional(Type.Integer()),
+  author: Type.String(),
+  reason: Type.String(),
+  until: Type.Optional(Time),
+  createdAt: Time
+}, { description: "An operator's word on an instance" }))
+
+const shared = {
+  id: Type.String(),
+  address: Type.String(),
+  ports: Type.Array(Port),
+  hostname: Type.Optional(Type.String()),
+  labels: Texts,
+  metadata: Texts,
+  weight: Type.Integer(),
+  priority: Type.Integer(),
+  zone: Type.Optional(Type.String()),
+  region: Type.Optional(Type.String()),
+  version: Type.Optional(Type.String()),
+  status: StatusName
+}
+
+export const Instance = named('Instance', Type.Object({
+  namespace: Type.String(),
+  service: Type.String(),
+  ...shared,
+  generation: Type.String({ description: 'Names this life of the instance' }),
+  effectiveStatus: Type.Enum(['starting', 'up', 'warning', 'draining', 'down'], { description: 'override.status if there is one, else status' }),
+  suspect: Type.Boolean({ description: 'The lease ran out or its session broke' }),
+  conditions: Conditions,
+  override: Type.Optional(Override),
+  lease: Type.Object({ ttlMs: Type.Integer() }),
+  createdAt: Time,
+  updatedAt: Time,
+  revision: Count
+}))
+
+export const Registration = named('Registration', Type.Object(RegistrationBody.properties, {
+  additionalProperties: false,
+  examples: [{ address: '10.0.0.7', ports: [{ name: 'http', port: 8080 }], labels: { version: 'v2' }, zone: 'a', lease: { ttlMs: 15_000 } }]
+}))
+export const InstancePatch = named('InstancePatch', Type.Object(PatchBody.properties, {
+  additionalProperties: false, examples: [{ status: 'draining', labels: { canary: null } }]
+}))
+export const OverrideBody = named('OverrideBody', Type.Object(OverrideSchema.properties, {
+  additionalProperties: false, minProperties: 1, examples: [{ status: 'draining', reason: 'kernel update', author: 'ada' }]
+}))
+
+const reference = { namespace: LabelName, service: LabelName, id: InstanceId, generation: Type.Optional(Generation) }
+export const Heartbeat = Type.Object({ ...reference, status: Type.Optional(StatusName) }, { additionalProperties: false })
+export const Leases = Type.Array(Heartbeat, { maxItems: maxHeartbeatsPerCall, rule: `must not have more than ${maxHeartbeatsPerCall} leases` })
+export const HeartbeatBatch = named('HeartbeatBatch', Type.Object({ leases: Leases }, {
+  additionalProperties: false, examples: [{ leases: [{ namespace: 'shop', service: 'orders', id: 'orders-1', generation: 'k3Jd9a' }] }]
+}))
+/** `optionalBody`: an empty body means that nothing is said beside the path. */
+export const HeartbeatBody = named('HeartbeatBody', Type.Object({
+  generation: Type.Optional(Generation), status: Type.Optional(StatusName)
+}, { additionalProperties: false, optionalBody: true, examples: [{ generation: 'k3Jd9a' }] }))
+
+export const LeaseReference = named('LeaseReference', Type.Object({
+  namespace: Type.String(), service: Type.String(), id: Type.String(), generation: Type.Optional(Type.String())
+}))
+const heartbeatAnswer = {
+  renewed: Count,
+  unknown: Type.Array(LeaseReference, { description: 'Not registered, or removed: register again' }),
+  superseded: Type.Array(LeaseReference, { description: 'Another life of the same instance is registered: stop' }),
+  stored: Type.Boolean({ description: "False while the store is away: kept in the node's memory and handed over when it is back" })
+}
+export const HeartbeatAnswer = named('HeartbeatAnswer', Type.Object(heartbeatAnswer))
+
+export const Endpoint = named('Endpoint', Type.Object({ ...shared, suspect: Type.Boolean(), conditions: Conditions }))
+export const EndpointsAnswer = named('EndpointsAnswer', Type.Object({
+  namespace: Type.String(),
+  service: Type.String(),
+  revision: Type.String({ description: "The cursor of the service's last change: pass it back as ?after=" }),
+  failOpen: Type.Boolean({ description: 'Every instance that could serve is suspect, and they are answered all the same' }),
+  endpoints: Type.Array(Endpoint)
+}))
+
+const statusCounts = { starting: Count, up: Count, warning: Count, draining: Count, down: Count }
+export const ServiceSummary = named('ServiceSummary', Type.Object({
+  namespace: Type.String(),
+  name: Type.String(),
+  implicit: Type.Boolean({ description: 'Nobody declared it: it exists because instances registered under its name' }),
+  instances: Type.Object({ total: Count, ready: Count, suspect: Count, ...statusCounts }),
+  protectedSince: Type.Optional(Time),
+  revision: Count
+}))
+export const NamespaceSummary = named('NamespaceSummary', Type.Object({ name: Type.String(), services: Count, instances: Count }))
+
+const reasons = ['registered', 'updated', 'replaced', 'deregistered', 'expired', 'suspect', 'renewed', 'override', 'override-removed', 'override-ended', 'recovered'] as const
+const Reason = Type.Enum([...reasons])
+export const Event = named('Event', Type.Object({
+  revision: CursorText, at: Time, reason: Reason, namespace: Type.String(), service: Type.String(), id: Type.String(),
+  by: Type.String({ description: 'The address of the client, or the part of the registry that did it' }), message: Type.String()
+}))
+
+const page = <Item extends TSchema>(name: string, item: Item): TUnsafe<{ revision: string, items: Static<Item>[], next?: string }> =>
+  named(name, Type.Object({
+    revision: CursorText,
+    items: Type.Array(item),
+    next: Type.Optional(Type.String({ description: 'Pass it back as ?cursor=; absent on the last page' }))
+  })) // the generic item hides what Static would say
+export const InstancePage = page('InstancePage', Instance)
+export const ServicePage = page('ServicePage', ServiceSummary)
+export const NamespacePage = page('NamespacePage', NamespaceSummary)
+export const EventPage = page('EventPage', Event)
+
+export const Propagation = named('Propagation', Type.Object({
+  revision: Count,
+  watchers: Count,
+  seen: Count,
+  pending: Type.Array(Type.String()),
+  delayMs: Type.Optional(Type.Object({ median: Type.Number(), max: Type.Number() }))
+}))
+
+export const Overview = named('Overview', Type.Object({
+  node: Type.String(),
+  version: Type.String(),
+  epoch: Type.String(),
+  revision: CursorText,
+  uptimeSeconds: Count,
+  namespaces: Count,
+  services: Count,
+  instances: Type.Object({ total: Count, suspect: Count, ...statusCounts }, { description: 'By effective status' }),
+  store: Type.Object({ kind: Type.String(), location: Type.String(), available: Type.Boolean(), reason: Type.String(), since: Time }),
+  protection: Type.Object({
+    registrySince: Type.Optional(Time),
+    services: Type.Array(Type.Object({ namespace: Type.String(), service: Type.String(), since: Time })),
+    holdMs: Type.Number()
+  }),
+  watchers: Type.Object({ connections: Count, subscriptions: Count }),
+  rememberedHeartbeats: Count
+}))
+
+export const TargetGroups = named('TargetGroups', Type.Array(Type.Object({ targets: Type.Array(Type.String()), labels: Texts })))
+
+export const Health = named('Health', Type.Object({
+  status: Type.Enum(['ok', 'unavailable']),
+  checks: Type.Array(Type.Object({ name: Type.String(), ok: Type.Boolean(), reason: Type.String() }))
+}))
+
+const FieldError = named('FieldError', Type.Object({
+  field: Type.String({ description: 'As in ports[0].port' }), value: Type.Optional(Type.Unknown()), rule: Type.String()
+}))
+export const Problem = named('Problem', Type.Object({
+  type: Type.String(), title: Type.String(), status: Type.Integer(),
+  code: Type.Enum(Object.keys(errorCatalogue)),
+  detail: Type.String(),
+  errors: Type.Optional(Type.Array(FieldError))
+}, { description: 'RFC 9457' }))
+
+const SubscriptionId = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, rule: 'must be a whole number 0-2147483647' })
+const Selector = Type.String({ description: 'A Kubernetes label selector' })
+/** Frames of a client, by type. */
+export const clientFrames = {
+  subscribe: Type.Object({
+    type: Type.Literal('subscribe'), id: SubscriptionId,
+    namespace: Type.Optional(LabelName), service: Type.Optional(LabelName), selector: Type.Optional(Selector), since: Type.Optional(Type.String())
+  }, { additionalProperties: false }),
+  unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: SubscriptionId }, { additionalProperties: false }),
+  ack: Type.Object({ type: Type.Literal('ack'), revision: Type.String() }, { additionalProperties: false }),
+  heartbeat: Type.Object({
+    type: Type.Literal('heartbeat'), id: Type.Optional(SubscriptionId), session: Type.Optional(Type.Boolean()), leases: Leases
+  }, { additionalProperties: false })
+} as const
+export const ClientFrame = named('ClientFrame', Type.Union([clientFrames.subscribe, clientFrames.unsubscribe, clientFrames.ack, clientFrames.heartbeat]))
+
+const Id = Type.Integer({ description: "The subscription's id" })
+export const ServerFrame = named('ServerFrame', Type.Union([
+  Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, instances: Type.Array(Instance) }),
+  Type.Object({
+    type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('instance'), event: Type.Enum(['put', 'delete']), reason: Reason, at: Time, instance: Instance
+  }),
+  Type.Object({ type: Type.Literal('bookmark'), id: Id, revision: CursorText }),
+  Type.Object({ type: Type.Literal('reset'), id: Id, revision: CursorText, reason: Type.String() }),
+  Type.Object({ type: Type.Literal('error'), id: Type.Optional(Id), code: Type.String(), detail: Type.String(), errors: Type.Optional(Type.Array(FieldError)) }),
+  Type.Object({ type: Type.Literal('heartbeat'), id: Type.Optional(Id), ...heartbeatAnswer }),
+  Type.Object({ type: Type.Literal('goodbye'), reason: Type.String() })
+]))
+
+// Paths and answers ------------------------------------------------------------------------------------------------
+
+export const ServiceParams = Type.Object({ namespace: LabelName, service: LabelName })
+export const InstanceParams = Type.Object({ namespace: LabelName, service: LabelName, id: InstanceId })
+export { ShortText }
+
+const revisionHeader = {
+  'Rollcall-Revision': { type: 'string', description: 'epoch.revision at which the answer was made; of a write, the revision of the write' },
+  'Rollcall-Stale': { type: 'string', description: 'Only while the store is away: seconds since this node heard from it' }
+}
+
+/** An answer in JSON with its example. */
+export function answerOf (description: string, schema: TSchema, example: unknown): object {
+  return { description, headers: revisionHeader, content: { 'application/json': { schema, example } } }
+}
+
+export function emptyAnswer (description: string): object {
+  return { description, headers: revisionHeader, type: 'null' }
+}
+
+/** The problems that a route may answer with; those that every route may are added. */
+export function errorResponses (...codes: readonly ErrorCode[]): Record<string, object> {
+  const byStatus = new Map<number, ErrorCode[]>()
+  for (const code of [...codes, 'REG_ORIGIN_REFUSED', 'REG_HOST_REFUSED', 'REG_INTERNAL'] as const) {
+    const { status } = errorCatalogue[code]
+    byStatus.set(status, [...byStatus.get(status) ?? [], code])
+  }
+  return Object.fromEntries(Array.from(byStatus, ([status, group]) => [status, {
+    description: group.map((code) => `${code}: ${errorCatalogue[code].title}`).join('; '),
+    content: { 'application/problem+json': { schema: Problem, example: exampleProblem(group[0] ?? 'REG_INTERNAL') } }
+  }]))
+}
+
+/** What every read may answer with. */
+export const readErrors = ['REG_INVALID', 'REG_CURSOR_INVALID', 'REG_OVERLOADED', 'REG_NOT_LOADED', 'REG_REVISION_TIMEOUT', 'REG_SHUTTING_DOWN'] as const satisfies readonly ErrorCode[]
+/** What every write may answer with. */
+export const writeErrors = [
+  'REG_INVALID', 'REG_BODY_SYNTAX', 'REG_BODY_TOO_LARGE', 'REG_MEDIA_TYPE', 'REG_NOT_LOADED', 'REG_STORE_UNAVAILABLE', 'REG_OUTCOME_UNKNOWN', 'REG_STORE_FULL'
+] as const satisfies readonly ErrorCode[]
+
+function exampleProblem (code: ErrorCode): WireProblem {
+  const { status, title } = errorCatalogue[code]
+  const base = { type: `${problemType}${code}`, title, status, code, detail: title }
+  return code === 'REG_INVALID'
+    ? { ...base, detail: 'ports[0].port must be a whole number 1-65535, got 0', errors: [{ field: 'ports[0].port', value: 0, rule: 'must be a whole number 1-65535' }] }
+    : base
+}
+
+const exampleShared = {
+  id: 'orders-1', address: '10.0.0.7', ports: [{ name: 'http', port: 8080, protocol: 'TCP' }], labels: { version: 'v2' }, metadata: {}, weight: 100, priority: 0, zone: 'a', status: 'up'
+} as const
+const ready = { ready: true, serving: true, terminating: false }
+
+export const exampleInstance: WireInstance = {
+  namespace: 'shop', service: 'orders', ...exampleShared, generation: 'k3Jd9a', effectiveStatus: 'up', suspect: false, conditions: ready,
+  lease: { ttlMs: 15_000 }, createdAt: '2026-01-01T00:00:00.000Z', updatedAt: '2026-01-01T00:00:00.000Z', revision: 17
+}
+export const exampleEndpoints: WireEndpointsAnswer = {
+  namespace: 'shop', service: 'orders', revision: 'q7Zk2.17', failOpen: false, endpoints: [{ ...exampleShared, suspect: false, conditions: ready }]
+}
+export const exampleService = {
+  namespace: 'shop', name: 'orders', implicit: true,
+  instances: { total: 1, ready: 1, suspect: 0, starting: 0, up: 1, warning: 0, draining: 0, down: 0 }, revision: 17
+}
