@@ -5,7 +5,7 @@ import type { ExpiryPolicy, Grant, Snapshot, Store, StoreHealth } from '../../se
 import { RecordingFollower } from './recording-follower.ts'
 
 /** Faults are noticed in a fraction of a second, and a busy machine is not taken for one. */
-const timeouts = { connectMs: 500, commandMs: 500, blockMs: 50, settleMs: 2_000 }
+const timeouts = { connectMs: 800, commandMs: 800, blockMs: 50, settleMs: 4_000 }
 
 export class WatchedFollower extends RecordingFollower {
   /** As the last load gave it. */

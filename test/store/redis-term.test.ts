@@ -102,11 +102,36 @@ t.test('a flushed keyspace is noticed by a quiet node, and refilled', { skip }, 
   const { lease } = await store.grant(life('shop/orders/a'))
   const { epoch } = follower
   await server.admin.flushall()
+  await t.rejects(store.revoke([lease], 'tester'), { code: 'REG_STORE_UNAVAILABLE' }, 'nothing is written into a keyspace that is gone')
   await follower.back(2)
   t.not(follower.epoch, epoch)
   t.equal(follower.instances.get('shop/orders/a')?.lease, lease)
   t.match(follower.recent.at(-1), { type: 'put', reason: 'recovered', by: 'registry' })
   t.same((await store.renew(new Map([[60_000, [lease]]]))).unknown, [])
+})
+
+t.test('a node that comes after the recovery window adds nothing, and says how much it had', { skip }, async (t) => {
+  const server = await startServer(t)
+  const said: object[] = []
+  const logger = { info () {}, warn: (fields: object) => { said.push(fields) }, error () {} }
+  const { store, follower } = await joinRedis(t, server.url, { recoveryMs: 0, logger })
+  await store.grant(life('shop/orders/a'))
+  await server.admin.flushall()
+  await follower.back(2)
+  t.equal(follower.instances.size, 0)
+  t.match(said.find((fields) => 'states' in fields), { states: 1 })
+  t.match(await store.grant(life('shop/orders/a')), { outcome: 'created' })
+})
+
+t.test('an entry that is missing from the log is noticed by a quiet node', { skip }, async (t) => {
+  const server = await startServer(t)
+  const { store, follower } = await joinRedis(t, server.url)
+  await store.grant(life('shop/orders/a'))
+  await server.admin.hincrby('rollcall:{0}:meta', 'rev', 1)
+  await follower.when(() => follower.loads === 2)
+  t.equal(follower.instances.size, 1)
+  const { revision } = follower
+  t.match(await store.grant(life('shop/orders/b')), { outcome: 'created', revision: revision + 1 })
 })
 
 t.test('a promotion that lost writes gets them back, reuses no revision, and raises nobody from the dead', { skip }, async (t) => {
@@ -291,6 +316,37 @@ t.test('a node whose place in the log was trimmed away loads again, and misses n
   t.same(contentOf(slow.follower), contentOf(quick.follower))
   t.same(slow.follower.healths.map(({ available }) => available), [true], 'it was never called away')
   t.same(slow.follower.faults, [])
+})
+
+t.test('a node that joins while others write has everything, without a gap between what it read and what it follows', { skip }, async (t) => {
+  const server = await startServer(t)
+  const { store, follower } = await joinRedis(t, server.url)
+  await Promise.all(Array.from({ length: 3_000 }, (_, index) => store.grant(life(`shop/carts/${index}`))))
+  let over = false
+  const writers = Array.from({ length: 8 }, async (_, writer) => {
+    const key = `shop/orders/${writer}`
+    const object = `override/shop/${writer}`
+    while (!over) {
+      const { lease } = await store.grant(life(key))
+      const { deadlines } = await store.renew(new Map([[60_000, [lease]]]))
+      await store.lose([{ lease, deadlineMs: deadlines.get(60_000) ?? 0 }], 60_000)
+      await store.commit([{ type: 'put', key: object, body: lease, endsAtMs: 0, reason: 'override' }], 'tester')
+      await store.grant(life(`${key}-kept`))
+      await store.renew(new Map([[60_000, [lease]]]))
+      await store.revoke([lease], 'tester')
+      await store.commit([{ type: 'delete', key: object, reason: 'override-removed' }], 'tester')
+    }
+  })
+  const joined = []
+  for (let round = 0; round < 6; round++) joined.push(await joinRedis(t, server.url))
+  over = true
+  await Promise.all(writers)
+  for (const other of joined) {
+    await other.store.sync()
+    t.same(contentOf(other.follower), contentOf(follower))
+    t.same(other.follower.faults, [])
+    t.equal(other.follower.revision, follower.revision)
+  }
 })
 
 t.test('nodes that sweep flat out end each lease once', { skip }, async (t) => {

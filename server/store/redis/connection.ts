@@ -52,13 +52,14 @@ export class Connector {
     const opened: Redis[] = []
     try {
       const at = await this.#locate()
-      const commands = await this.#client(at, this.#address, this.#address.db, this.#timeouts.commandMs, opened)
+      const commands = await this.#client(at, this.#address, this.#address.db, opened)
       const info = parseInfo(await commands.info())
       checkServer(info)
-      // The reader's own timeout tells a frozen Redis from a quiet one.
-      const reader = await this.#client(at, this.#address, this.#address.db, this.#timeouts.blockMs + this.#timeouts.commandMs, opened)
+      const reader = await this.#client(at, this.#address, this.#address.db, opened)
       const run = info.get('run_id') ?? ''
       if (parseInfo(await reader.info('server')).get('run_id') !== run) throw new Error('two connections to one address reached two servers')
+      // From here on the session watches the time: ioredis' timers would blame Redis for a pause of this process.
+      for (const client of opened) client.options.commandTimeout = undefined
       return { commands, reader, run, at, close: () => { this.#close(opened) } }
     } catch (error) {
       this.#close(opened)
@@ -82,7 +83,7 @@ export class Connector {
     for (const host of [...hosts, ...this.#learnt]) {
       const opened: Redis[] = []
       try {
-        const client = await this.#client(host, kind === 'sentinel' ? sentinel : this.#address, 0, this.#timeouts.commandMs, opened)
+        const client = await this.#client(host, kind === 'sentinel' ? sentinel : this.#address, 0, opened)
         const found = kind === 'sentinel' ? await askSentinel(client, master) : await this.#askCluster(client, host)
         if (found !== undefined) return found
         faults.push(`${host.host}:${host.port} ${kind === 'sentinel' ? `knows no master "${master}"` : 'knows no owner of the slot'}`)
@@ -106,7 +107,7 @@ export class Connector {
     return masters.find(({ first, last }) => first <= slot && slot <= last)?.at
   }
 
-  async #client (at: HostPort, { username, password }: Credentials, db: number, commandTimeout: number, opened: Redis[]): Promise<Redis> {
+  async #client (at: HostPort, { username, password }: Credentials, db: number, opened: Redis[]): Promise<Redis> {
     const client = new Redis({
       host: at.host,
       port: at.port,
@@ -124,7 +125,7 @@ export class Connector {
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
-      commandTimeout,
+      commandTimeout: this.#timeouts.commandMs,
       connectTimeout: this.#timeouts.connectMs,
       keepAlive: 5_000
     })

@@ -74,6 +74,10 @@ export function unavailable (reason: string, cause?: unknown): RegistryError {
   return new RegistryError('REG_STORE_UNAVAILABLE', `The store is away: ${reason}`, undefined, { cause, retryAfterSeconds })
 }
 
+export function overloaded (reason: string): RegistryError {
+  return new RegistryError('REG_OVERLOADED', reason, undefined, { retryAfterSeconds })
+}
+
 /** Codes of Node's TLS that no retry cures. */
 const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL/
 

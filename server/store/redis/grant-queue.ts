@@ -1,6 +1,6 @@
 // Grants of one turn of the event loop travel in one script call: the fence is paid once, and the connection carries a tenth of the bytes.
 import type { Grant, Granted } from '../store.ts'
-import { unavailable } from './faults.ts'
+import { overloaded } from './faults.ts'
 import type { Link } from './link.ts'
 import { proposeInstance, type Proposal } from './recovery.ts'
 import { scripts } from './scripts.ts'
@@ -26,7 +26,7 @@ export class GrantQueue {
   }
 
   add (grant: Grant): Promise<Granted> {
-    if (this.#queue.length >= maxQueued) return Promise.reject(unavailable(`${maxQueued} registrations wait for Redis already`))
+    if (this.#queue.length >= maxQueued) return Promise.reject(overloaded(`${maxQueued} registrations wait for Redis already`))
     return new Promise((resolve, reject) => {
       this.#queue.push({ grant, resolve, reject })
       this.#scheduled ??= setImmediate(() => { this.#flush() })

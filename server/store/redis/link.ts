@@ -183,7 +183,7 @@ export class Link {
       connections.close()
       throw new SessionFault('it is closed')
     }
-    const session = new Session(connections, this.#keys)
+    const session = new Session(connections, this.#keys, this.#settings.timeouts)
     this.#session = session
     try {
       await this.#ensureKeyspace(session)
