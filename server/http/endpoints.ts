@@ -64,6 +64,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
   async function wait (request: EndpointsRequest, reply: FastifyReply, settled: Promise<void> | undefined): Promise<FastifyReply> {
     await settled
     const { params: { namespace, service }, query } = request
+    if (query.after === undefined && query.wait === undefined) return send(request, reply)
     const { revision: current } = registry.requireService(namespace, service)
     const after = query.after === undefined ? { epoch: undefined, revision: current } : parseCursor(query.after, 'after')
     // What was before another epoch is no change to wait for: everything is new.

@@ -6,6 +6,7 @@ import type { Problem } from '../../client-sdk/src/wire.ts'
 import { type ErrorCode, RegistryError, errorCatalogue, invalid, problemType, shown } from '../errors.ts'
 import { setRevision } from './conditional.ts'
 import type { HttpContext } from './context.ts'
+import type { RequestRecorder } from './request-times.ts'
 
 export const problemMedia = 'application/problem+json'
 
@@ -32,8 +33,12 @@ export function registerProblems (app: FastifyInstance, context: HttpContext): v
   app.addHook('onRoute', ({ method, url }) => {
     routes.push({ methods: [method].flat(), pattern: patternOf(url) })
   })
+  const unrouted = new Map<string, RequestRecorder>() // by method, of which Node knows some thirty
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(error, request, reply, context))
   app.setNotFoundHandler((request, reply) => {
+    const record = unrouted.get(request.method) ?? context.metrics.requests.of(request.method, '(none)')
+    unrouted.set(request.method, record)
+    reply.raw.once('finish', () => record(reply.statusCode, undefined))
     const path = pathOf(request)
     const methods = new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap((route) => route.methods))
     if (methods.size === 0) return sendProblem(new RegistryError('REG_ROUTE_NOT_FOUND', `there is nothing at ${shown(path)}, see /docs`), request, reply, context)

@@ -130,6 +130,7 @@ function mayHold (entry: ServiceEntry, { statuses }: InstanceFilter): boolean {
 function fits (filter: InstanceFilter, instance: Instance): boolean {
   return (filter.namespace === undefined || instance.namespace === filter.namespace) &&
     (filter.service === undefined || instance.service === filter.service) &&
+    (filter.address === undefined || instance.address === filter.address) &&
     (filter.statuses === undefined || filter.statuses.has(instance.effectiveStatus)) &&
     (filter.selector === undefined || selects(filter.selector, instance))
 }
