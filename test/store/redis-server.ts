@@ -16,6 +16,10 @@ export const noRedis: false | string = spawnSync('redis-server', ['--version']).
 /** A server that is not up within this is not coming. */
 const startLimitMs = 10_000
 
+/** Servers of this process: none outlives it, however its tests end. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => { for (const child of running) child.kill('SIGKILL') })
+
 export interface RedisServerOptions {
   /** Lines of redis.conf, as in `['appendonly yes']`. */
   readonly config?: readonly string[]
@@ -61,6 +65,8 @@ export class RedisServer {
   async start (): Promise<void> {
     const child = spawn('redis-server', this.#sentinelOf === undefined ? this.#arguments() : this.#sentinelArguments(this.#sentinelOf), { stdio: 'ignore' })
     this.#process = child
+    running.add(child)
+    child.once('exit', () => running.delete(child))
     const deadline = AbortSignal.timeout(startLimitMs)
     for (;;) {
       if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`)

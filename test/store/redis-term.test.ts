@@ -338,7 +338,7 @@ t.test('a node that joins while others write has everything, without a gap betwe
     }
   })
   const joined = []
-  for (let round = 0; round < 6; round++) joined.push(await joinRedis(t, server.url))
+  for (let round = 0; round < 10; round++) joined.push(await joinRedis(t, server.url))
   over = true
   await Promise.all(writers)
   for (const other of joined) {

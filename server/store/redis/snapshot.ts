@@ -24,6 +24,12 @@ export async function readSnapshot (ask: Ask, keys: Keys, epoch: string): Promis
   await scan(ask, 'HSCAN', keys.inst, (page) => {
     for (let i = 0; i + 1 < page.length; i += 2) {
       const record = parseInstance(page[i] ?? '', page[i + 1] ?? '', false)
+      // A life that was replaced after the scan had seen it: the scan may show both.
+      const rival = leases.get(record.key)
+      if (rival !== undefined && rival !== record.lease) {
+        if ((instances.get(rival)?.revision ?? 0) > record.revision) continue
+        instances.delete(rival)
+      }
       instances.set(record.lease, record)
       leases.set(record.key, record.lease)
     }
