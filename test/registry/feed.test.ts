@@ -148,6 +148,8 @@ t.test('history from before the start serves events, and resumes only what it ca
   const recent = [gone(7, 'x'), put(8, record('a', 8)), put(9, record('b', 9), 'updated'), put(10, record('a', 10, { labels: { v: '1' } }), 'updated')]
   const { feed, hub } = feedAt(10, [record('a', 10, { labels: { v: '1' } }), record('b', 9)], { recent })
   t.same([...feed.history()].map((change) => `${change.revision} ${change.reason} ${change.target.id}`), ['10 updated a', '9 updated b', '8 registered a', '7 deregistered x'])
+  t.same(feed.changesSince(6).map((change) => `${change.type} ${'lease' in change ? change.lease : ''}`), ['delete lease-x', 'put ', 'put ', 'put '],
+    'an end is offered to a store that lost it, also when nothing else is known of it')
   const since = (text: string): string[] => drain(hub.subscribe({ namespace: 'shop' }, parseCursor(text, 'since'), () => undefined)).map(short)
   t.same(since('e.9'), ['put a updated'])
   t.same(since('e.8'), ['reset too old', 'snapshot a,b'], 'what b was before revision 9 is not known')
