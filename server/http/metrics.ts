@@ -9,9 +9,6 @@ import type { Granted, Sweep } from '../store/store.ts'
 import { errorResponses } from './schemas.ts'
 import { RequestTimes } from './request-times.ts'
 
-/** DNS types and codes have few names; whatever else a packet carries is one. */
-const maxDnsLabels = 100
-
 export interface MetricsOptions {
   readonly version: string
   /** Also the process' own: memory, CPU, event-loop delay, garbage collection. Default true. */
@@ -29,8 +26,6 @@ export class Metrics {
   readonly #changes: Counter<'reason'>
   readonly #storeTimes: Histogram<'operation'>
   readonly #storeFailures: Counter<'operation'>
-  readonly #dnsQueries: Counter<'type' | 'rcode'>
-  readonly #dnsLabels = new Set<string>()
   /** How many watchers are connected, by kind: told by the watch. */
   connections: () => { readonly websocket: number, readonly eventStream: number } = () => ({ websocket: 0, eventStream: 0 })
 
@@ -46,7 +41,6 @@ export class Metrics {
     this.#expired = counter('expired_total', 'Suspects that this node removed.')
     this.#changes = counter('changes_total', 'Changes that this node took in, whoever made them, by reason.', ['reason'])
     this.#storeFailures = counter('store_failures_total', 'Operations of the store that failed.', ['operation'])
-    this.#dnsQueries = counter('dns_queries_total', 'DNS queries by type and answer code.', ['type', 'rcode'])
     this.#storeTimes = new Histogram({
       name: 'rollcall_store_operation_duration_seconds',
       help: 'How long the store took.',
@@ -85,14 +79,6 @@ export class Metrics {
   storeOperation = (operation: StoreOperation, ms: number, succeeded: boolean): void => {
     this.#storeTimes.observe({ operation }, ms / 1_000)
     if (!succeeded) this.#storeFailures.inc({ operation })
-  }
-
-  /** For the DNS listeners: names as in `A` and `NOERROR`. */
-  dnsQuery = (type: string, rcode: string): void => {
-    const label = `${type} ${rcode}`
-    const isKnown = this.#dnsLabels.has(label) || this.#dnsLabels.size < maxDnsLabels
-    if (isKnown) this.#dnsLabels.add(label)
-    this.#dnsQueries.inc(isKnown ? { type, rcode } : { type: 'other', rcode: 'other' })
   }
 
   /** Shows what the registry holds at each scrape. Called once, by the app. */

@@ -5,7 +5,7 @@ import { type AppliedChange, ChangeRing } from './change-ring.ts'
 import { Catalog, recordOf } from './catalog.ts'
 import type { Cursor } from './cursor.ts'
 import { overriddenKey } from './overrides.ts'
-import { splitKey } from '../model/names.ts'
+import { instanceKey, splitKey } from '../model/names.ts'
 
 export interface FeedListener {
   /** In revision order, once for each change. */
@@ -146,7 +146,7 @@ export class Feed implements Follower {
       const { revision, atMs, by, reason } = change
       this.#ring.push(applied ?? {
         revision, atMs, by, reason, event: change.type === 'delete' ? 'delete' : 'put', target: targetOf(change),
-        instance: undefined, previous: undefined, lease: '', createdRevision: 0
+        instance: undefined, previous: undefined, lease: 'lease' in change ? change.lease : '', createdRevision: 0
       })
     }
   }
@@ -236,7 +236,7 @@ function storedChange (change: AppliedChange): Change[] {
   if (object !== undefined) {
     return 'deletedKey' in object ? [{ ...base, type: 'delete-object', key: object.deletedKey }] : [{ ...base, type: 'put-object', object }]
   }
-  if (instance === undefined) return []
-  const record = recordOf({ lease, createdRevision, recordRevision: instance.revision, instance })
-  return change.event === 'delete' ? [{ ...base, type: 'delete', key: record.key, lease }] : [{ ...base, type: 'put', record }]
+  const key = instanceKey(change.target.namespace, change.target.service, change.target.id)
+  if (change.event === 'delete') return [{ ...base, type: 'delete', key, lease }]
+  return instance === undefined ? [] : [{ ...base, type: 'put', record: recordOf({ lease, createdRevision, recordRevision: instance.revision, instance }) }]
 }

@@ -11,6 +11,9 @@ export interface ProtectionOptions {
   readonly registryBrakeRatio?: number
   /** Removal stops when more than this part of a service is suspect, default 0.5. */
   readonly serviceBrakeRatio?: number
+  /** How long either brake holds at most since it began, default 10 and 5 minutes. */
+  readonly registryBrakeMaxMs?: number
+  readonly serviceBrakeMaxMs?: number
 }
 
 /** One second of Redis or of this process was lost three times over: whoever was to renew could not. */
@@ -19,10 +22,8 @@ const gapMs = 3_000
 const sweepLimit = 1_000
 /** Below ten suspects a third of a small registry is an ordinary deployment. */
 const registryBrakeAtLeast = 10
-const registryBrakeMaxMs = 600_000
 /** Two of three copies may die at once; three say that something else is wrong. */
 const serviceBrakeAtLeast = 3
-const serviceBrakeMaxMs = 300_000
 
 export function expiryPolicy (options: ProtectionOptions, maxTtlMs: number): ExpiryPolicy {
   return {
@@ -31,7 +32,7 @@ export function expiryPolicy (options: ProtectionOptions, maxTtlMs: number): Exp
     holdMs: options.holdMs ?? 60_000,
     graceMs: options.graceMs ?? 15_000,
     maxTtlMs,
-    registryBrake: { ratio: options.registryBrakeRatio ?? 0.3, atLeast: registryBrakeAtLeast, maxMs: registryBrakeMaxMs },
-    serviceBrake: { ratio: options.serviceBrakeRatio ?? 0.5, atLeast: serviceBrakeAtLeast, maxMs: serviceBrakeMaxMs }
+    registryBrake: { ratio: options.registryBrakeRatio ?? 0.3, atLeast: registryBrakeAtLeast, maxMs: options.registryBrakeMaxMs ?? 600_000 },
+    serviceBrake: { ratio: options.serviceBrakeRatio ?? 0.5, atLeast: serviceBrakeAtLeast, maxMs: options.serviceBrakeMaxMs ?? 300_000 }
   }
 }

@@ -1,5 +1,4 @@
 // The core's front door: what adapters may ask of the registry. It owns every rule; adapters only translate.
-import { randomBytes } from 'node:crypto'
 import type { Static } from 'typebox'
 import type { Heartbeat, HeartbeatAnswer, Instance, LeaseReference, Registration, Status } from '../../client-sdk/src/wire.ts'
 import { RegistryError, invalid } from '../errors.ts'
@@ -14,6 +13,7 @@ import { LeaseKeeper } from './lease-keeper.ts'
 import { overrideKey, storedOverride } from './overrides.ts'
 import { Propagation } from './propagation.ts'
 import type { ProtectionOptions } from './protection.ts'
+import { randomText } from './random-text.ts'
 import type { Entry, ServiceEntry } from './service-entry.ts'
 import type { Subscription } from './subscription.ts'
 import { type Session, Sessions, defaultSessionGraceMs } from './sessions.ts'
@@ -220,9 +220,9 @@ export class Registry {
     const { body, ttlMs } = bodyOf(registration, peer)
     const granted = await this.store.grant({
       key: instanceKey(name.namespace, name.service, name.id),
-      lease: randomBytes(6).toString('base64url'), // 48 bits: unique among the living ones, and 8 octets in every renewal
+      lease: randomText(),
       generation: registration.generation === undefined ? undefined : String(registration.generation),
-      newGeneration: randomBytes(6).toString('base64url'),
+      newGeneration: registration.generation === undefined ? randomText() : '',
       ttlMs,
       body: JSON.stringify(body),
       by

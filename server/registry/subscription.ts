@@ -77,8 +77,8 @@ export class Subscription {
   reset (reason: string): void {
     this.#queue = []
     this.#taken = 0
+    if (!this.#snapshotDue) this.#resetReason = reason // who has seen nothing yet has nothing to forget
     this.#snapshotDue = true
-    this.#resetReason = reason
     this.#wake()
   }
 

@@ -120,6 +120,26 @@ t.test('a write that does not fit is refused, those beside it are kept, and the 
   t.same(world.follower.faults, [])
 })
 
+t.test('a write that is a mistake of ours takes no other one with it, and is no failure of the file', async (t) => {
+  const world = await worldIn(t)
+  const nonsense = undefined as unknown as string // what the types forbid is what is tested
+  const outcomes = await Promise.allSettled([
+    world.grant('shop/orders/a'), world.grant('shop/orders/bad', { body: nonsense }), world.grant('shop/orders/b')
+  ])
+  t.match(outcomes, [{ status: 'fulfilled' }, { status: 'rejected', reason: { code: 'REG_INTERNAL' } }, { status: 'fulfilled' }])
+  await t.rejects(world.grant('shop/orders/bad', { body: nonsense }), { code: 'REG_INTERNAL' })
+  t.same([...world.follower.instances.keys()], ['shop/orders/a', 'shop/orders/b'])
+  t.equal(world.follower.healths.length, 1)
+  t.same(world.follower.faults, [])
+})
+
+t.test('a lease name that is taken is refused', async (t) => {
+  const world = await worldIn(t)
+  const lease = await world.grant('shop/orders/a')
+  await t.rejects(world.grant('shop/orders/b', { lease }), { code: 'REG_CONFLICT' })
+  t.same([...world.follower.instances.keys()], ['shop/orders/a'])
+})
+
 t.test('what stood beside a write that does not fit happens once, in its order', async (t) => {
   const world = await worldIn(t, { maxPages: 120 })
   const huge = JSON.stringify({ text: 'x'.repeat(1_000_000) })

@@ -4,7 +4,7 @@ import { RegistryError } from '../../errors.ts'
 import type {
   Change, Committed, ExpiryPolicy, Follower, Grant, Granted, LostLease, ObjectWrite, Renewed, Revised, Revision, Store, Sweep
 } from '../store.ts'
-import { damaged, fileIn, openDatabase, storeError } from './database.ts'
+import { damaged, fileIn, openDatabase, storeError, writeError } from './database.ts'
 import { Expiry } from './expiry.ts'
 import { GroupCommit, type Transaction } from './group-commit.ts'
 import { Keyspace } from './keyspace.ts'
@@ -180,10 +180,10 @@ class SqliteStore implements Store {
       },
       publish: () => { if (changes.length > 0) follower.apply(changes) },
       rollback: () => keyspace.rollback(db),
-      errorOf: (error: unknown) => storeError(error, this.location),
+      errorOf: (error: unknown) => writeError(error, this.location),
       settled: (committed: number, failure: RegistryError | undefined) => {
         if (written) this.#report(follower, undefined)
-        else if (committed === 0 && failure !== undefined) this.#report(follower, failure)
+        else if (committed === 0 && failure !== undefined && failure.code !== 'REG_INTERNAL') this.#report(follower, failure)
         written = false
       }
     }

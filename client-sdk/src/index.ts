@@ -1,0 +1,25 @@
+// @rollcall/client: register services, find them, follow them.
+//   await using rollcall = new Rollcall(); await rollcall.register({ service: 'orders', port: 8080 })
+export { Rollcall } from './client.ts'
+export type {
+  CallOptions, CallWithRetries, EndpointsOptions, InstanceReference, ListOptions, ReadOptions, RollcallOptions
+} from './options.ts'
+export { Registration } from './registration.ts'
+export type { RegistrationState } from './registration.ts'
+export type { PortInput, RegisterOptions } from './registration-body.ts'
+export { ResolvedEndpoint } from './resolved-endpoint.ts'
+export type { ResolveOptions, Target } from './resolver.ts'
+export type { Balance } from './service-list.ts'
+export { Watch } from './watch.ts'
+export type { WatchEvent, WatchOptions } from './watch.ts'
+export { isRollcallError, RollcallError } from './errors.ts'
+export type { SdkErrorCode } from './errors.ts'
+export type { RollcallEvent } from './events.ts'
+export type { Clock } from './clock.ts'
+export type { Answer, Fetch, RequestOptions } from './transport.ts'
+export type { WebSocketConstructor, WebSocketLike } from './socket.ts'
+export type {
+  ChangeFrame, ClientFrame, Conditions, Endpoint, EndpointsAnswer, Event, FieldError, Heartbeat, HeartbeatAnswer, Instance, InstancePatch,
+  LeaseReference, NamespaceSummary, Override, Page, Port, Problem, Protocol, Reason, Registration as RegistrationBody, ServerFrame,
+  ServiceSummary, Status
+} from './wire.ts'

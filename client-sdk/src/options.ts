@@ -1,0 +1,72 @@
+// What the calls of the client may be told. The default stands at each option.
+import type { Clock } from './clock.ts'
+import type { RollcallEvent } from './events.ts'
+import type { ResolveOptions } from './resolver.ts'
+import type { Balance } from './service-list.ts'
+import type { WebSocketConstructor } from './socket.ts'
+import type { Fetch } from './transport.ts'
+import type { LeaseReference, Status } from './wire.ts'
+
+export interface RollcallOptions {
+  /** One or several nodes. Default: `ROLLCALL_ADDRESS` (comma-separated), else `http://127.0.0.1:7500`. */
+  readonly address?: string | readonly string[] | undefined
+  /** Default: `ROLLCALL_NAMESPACE`, else `default`. */
+  readonly namespace?: string | undefined
+  /** Default: `ROLLCALL_TOKEN`, else none. */
+  readonly token?: string | undefined
+  /** Of one call with its retries, in milliseconds. Default 5,000. */
+  readonly timeoutMs?: number | undefined
+  /** Where this process runs: registered with its instances, preferred by `resolve`. */
+  readonly zone?: string | undefined
+  /** Default `round-robin`. */
+  readonly balance?: Balance | undefined
+  /** Deregister on SIGTERM and SIGINT. Default true. */
+  readonly signals?: boolean | undefined
+  /** Is told what happens in the background. What it throws is dropped. */
+  readonly onEvent?: ((event: RollcallEvent) => unknown) | undefined
+  /** Instead of the global one. */
+  readonly fetch?: Fetch | undefined
+  /** Instead of the global one; null: pretend that there is none. */
+  readonly WebSocket?: WebSocketConstructor | null | undefined
+  /** Instead of the system's; see `createTestClock`. */
+  readonly clock?: Clock | undefined
+  /** Instead of Math.random. */
+  readonly random?: (() => number) | undefined
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ReadOptions extends CallOptions {
+  /** Waits until the node knows this revision: read your writes on any node. */
+  readonly minRevision?: string | undefined
+}
+
+export interface ListOptions extends ReadOptions {
+  /** `*` = all of them. Default: the client's. */
+  readonly namespace?: string | undefined
+  readonly service?: string | undefined
+  readonly selector?: string | undefined
+  readonly status?: Status | undefined
+  /** Items per page; the SDK reads all pages. Default: the registry's. */
+  readonly pageSize?: number | undefined
+}
+
+export interface EndpointsOptions extends ReadOptions {
+  readonly selector?: string | undefined
+  readonly zone?: string | undefined
+  readonly port?: string | number | undefined
+  /** Default true: those that may be called. */
+  readonly ready?: boolean | 'any' | undefined
+}
+
+export interface CallWithRetries extends ResolveOptions {
+  /** Tries on other instances after the first. Default 2. */
+  readonly retries?: number | undefined
+  /** Whether a failure is worth another instance. Default: yes. */
+  readonly retryIf?: ((error: unknown) => boolean) | undefined
+}
+
+/** Names one instance; the namespace is the client's unless it says another. */
+export type InstanceReference = Omit<LeaseReference, 'namespace'> & { readonly namespace?: string | undefined }

@@ -1,0 +1,116 @@
+// What `register` is told, and the body that the registry gets of it: pure.
+import { RollcallError } from './errors.ts'
+import type { InstancePatch, Protocol, Registration as RegistrationBody, Status } from './wire.ts'
+
+export interface PortInput {
+  readonly name?: string
+  readonly port: number
+  /** Default `TCP`. */
+  readonly protocol?: Protocol
+}
+
+/** What `register` is told. Only `service` must be given; everything else is the registry's or the SDK's default. */
+export interface RegisterOptions {
+  readonly service: string
+  /** Default: the client's. */
+  readonly namespace?: string | undefined
+  /** One unnamed port; short for `ports`. */
+  readonly port?: number | undefined
+  /** A number, `{ http: 8080, grpc: 9090 }`, or a list with protocols. */
+  readonly ports?: number | Readonly<Record<string, number>> | readonly PortInput[] | undefined
+  /** Default: host name, process id and six random characters. */
+  readonly id?: string | undefined
+  /** Names this life of the id. Default: random. */
+  readonly generation?: string | undefined
+  /** IPv4 or IPv6. Default: the address that the registry sees. */
+  readonly address?: string | undefined
+  readonly hostname?: string | undefined
+  /** Can be selected on. */
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  /** Free text, cannot be selected on. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined
+  /** 0-65535, default 100; 0 = only when nothing else is left. */
+  readonly weight?: number | undefined
+  /** 0-65535, default 0; lower is preferred. */
+  readonly priority?: number | undefined
+  /** Default: the client's. */
+  readonly zone?: string | undefined
+  readonly region?: string | undefined
+  readonly version?: string | undefined
+  /** Default `up`. */
+  readonly status?: Status | undefined
+  /** How long the registry waits for a heartbeat, in milliseconds; 1,000-86,400,000, default 15,000. */
+  readonly ttlMs?: number | undefined
+  /** The WebSocket is the lease: when it breaks, callers go elsewhere at once instead of after `ttlMs`. Default false. */
+  readonly session?: boolean | undefined
+  /** How long to be `draining` before deregistering on SIGTERM and SIGINT, in milliseconds. Default 0. */
+  readonly drainMs?: number | undefined
+  /**
+   * Asked with each heartbeat; its answer becomes the status. One that throws, or is still busy at the next heartbeat, means `down`.
+   * Not asked while draining.
+   */
+  readonly health?: (() => Status | Promise<Status>) | undefined
+}
+
+/** The body of the registration; a key with `undefined` would not be one without it for the eyes of a schema. */
+export function bodyOf (options: RegisterOptions, generation: string): RegistrationBody {
+  const { address, hostname, labels, metadata, weight, priority, zone, region, version, status, ttlMs } = options
+  const entries = Object.entries({ generation, address, ports: portsOf(options), hostname, labels, metadata, weight, priority, zone, region, version, status })
+  return {
+    ...Object.fromEntries(entries.filter(([, value]) => value !== undefined)),
+    ...(ttlMs === undefined ? {} : { lease: { ttlMs } })
+  }
+}
+
+function portsOf ({ port, ports }: RegisterOptions): readonly PortInput[] {
+  if (port !== undefined && ports !== undefined) throw new RollcallError('REGISTRY_INVALID_ARGUMENT', 'give port or ports, not both')
+  if (ports === undefined) return port === undefined ? [] : [{ port }]
+  if (typeof ports === 'number') return [{ port: ports }]
+  if (isList(ports)) return ports
+  return Object.entries(ports).map(([name, number]) => ({ name, port: number }))
+}
+
+/** Array.isArray does not narrow readonly arrays. */
+function isList (ports: NonNullable<RegisterOptions['ports']>): ports is readonly PortInput[] {
+  return Array.isArray(ports)
+}
+
+/** Joins two merge patches into the one that has the effect of both. */
+export function merged (first: InstancePatch, second: InstancePatch): InstancePatch {
+  return {
+    ...first,
+    ...second,
+    ...(first.labels === undefined && second.labels === undefined ? {} : { labels: { ...first.labels, ...second.labels } }),
+    ...(first.metadata === undefined && second.metadata === undefined ? {} : { metadata: { ...first.metadata, ...second.metadata } })
+  }
+}
+
+/** The body with a merge patch on it. */
+export function applied (body: RegistrationBody, patch: InstancePatch): RegistrationBody {
+  const { labels, metadata, ...rest } = patch
+  return {
+    ...body,
+    ...rest,
+    ...(labels === undefined ? {} : { labels: withoutNull({ ...body.labels, ...labels }) }),
+    ...(metadata === undefined ? {} : { metadata: withoutNull({ ...body.metadata, ...metadata }) })
+  }
+}
+
+function withoutNull (record: Readonly<Record<string, string | null>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(record).filter((entry): entry is [string, string] => entry[1] !== null))
+}
+
+interface ProcessLike {
+  readonly pid?: number
+  readonly env?: Readonly<Record<string, string | undefined>>
+  getBuiltinModule?: (name: string) => { hostname?: () => string } | undefined
+}
+
+/** A DNS label that a person recognises: host, process, and what tells two clients of one process apart. */
+export function defaultId (random: () => number): string {
+  const { process } = globalThis as { process?: ProcessLike } // absent in browsers and edge runtimes
+  const host = process?.getBuiltinModule?.('node:os')?.hostname?.() ?? process?.env?.['HOSTNAME'] ?? 'host'
+  const name = host.toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 40).replace(/^-+|-+$/g, '') || 'host'
+  const suffix = Math.floor(random() * 36 ** 6).toString(36).padStart(6, '0')
+  return `${name}-${process?.pid ?? 0}-${suffix}`
+}

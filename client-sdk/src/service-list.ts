@@ -1,0 +1,208 @@
+// The endpoints of one service: read once, then kept fresh by the shared watch, or by long polls while there is none.
+import { fullJitter } from './backoff.ts'
+import { candidates, endpointOf, firstChoice, leastLoaded, RoundRobin, type Candidate, type Preference } from './balancer.ts'
+import { anySignal, sleep, type Clock } from './clock.ts'
+import { asError, isRefusal, isRollcallError, RollcallError } from './errors.ts'
+import type { Emit } from './events.ts'
+import { ResolvedEndpoint } from './resolved-endpoint.ts'
+import { isKnown, type Socket, type Subscriber, type SubscriptionFrame } from './socket.ts'
+import { pathOf, retryAfter, type Transport } from './transport.ts'
+import type { Endpoint, EndpointsAnswer } from './wire.ts'
+
+export type Balance = 'round-robin' | 'least-outstanding'
+
+export interface ServiceListOptions {
+  readonly transport: Transport
+  readonly socket: Socket
+  readonly clock: Clock
+  readonly random: () => number
+  readonly emit: Emit
+  readonly closed: AbortSignal
+}
+
+/** Distinct (port, zone) questions to one list whose turns are kept. */
+const maxPools = 32
+/** How long the registry may hold a long poll back. */
+const pollWaitMs = 30_000
+
+/** The endpoints of one service, or of a selection of them. */
+export class ServiceList {
+  usedAt = 0
+  readonly loaded: Promise<void>
+  readonly #options: ServiceListOptions
+  readonly #service: string
+  readonly #namespace: string
+  readonly #selector: string | undefined
+  readonly #subscriber: Subscriber
+  readonly #end = new AbortController()
+  readonly #pools = new Map<string, { choice: readonly Candidate[], readonly turns: RoundRobin, version: number }>()
+  readonly #outstanding = new Map<string, number>()
+  #endpoints = new Map<string, Endpoint>()
+  /** Grows with each change of the list: pools of an older one are made again. */
+  #version = 0
+  #revision: string | undefined
+  #polling = false
+  /** The socket does not take the subscription. */
+  #unwatched = false
+
+  constructor (options: ServiceListOptions, service: string, namespace: string, selector: string | undefined) {
+    this.#options = options
+    this.#service = service
+    this.#namespace = namespace
+    this.#selector = selector
+    this.#subscriber = {
+      query: { namespace, service, ...(selector === undefined ? {} : { selector }) },
+      cursor: () => this.#revision,
+      receive: (frame) => this.#receive(frame),
+      fail: (error) => this.#refused(error),
+      waiting: () => undefined
+    }
+    this.loaded = this.#load()
+  }
+
+  pick (preference: Preference, balance: Balance, tried: ReadonlySet<string>): ResolvedEndpoint {
+    const pool = this.#pool(preference)
+    let choice = pool.choice
+    if (tried.size > 0) {
+      choice = firstChoice(candidates(this.#endpoints.values(), preference.port).filter(({ endpoint }) => !tried.has(endpoint.id)), preference.zone)
+    }
+    if (balance === 'least-outstanding') choice = leastLoaded(choice, (id) => this.#outstanding.get(id) ?? 0)
+    const candidate = pool.turns.pick(choice)
+    if (candidate === undefined) throw this.#none(preference.port)
+    const release = balance === 'least-outstanding' ? this.#begin(candidate.endpoint.id) : undefined
+    return new ResolvedEndpoint(this.#namespace, this.#service, candidate, release)
+  }
+
+  all (port: string | number | undefined): readonly ResolvedEndpoint[] {
+    return candidates(this.#endpoints.values(), port).map((candidate) => new ResolvedEndpoint(this.#namespace, this.#service, candidate))
+  }
+
+  close (): void {
+    this.#end.abort(new RollcallError('REGISTRY_CLOSED', 'the list is not used any more'))
+    this.#options.socket.unsubscribe(this.#subscriber)
+  }
+
+  /** Long polls until the socket delivers again, or for ever where there is no WebSocket. */
+  poll (): void {
+    if (this.#polling || this.#end.signal.aborted) return
+    this.#polling = true
+    void this.#pollLoop()
+  }
+
+  async #load (): Promise<void> {
+    await this.#read()
+    if (this.#end.signal.aborted) return
+    this.#options.socket.subscribe(this.#subscriber)
+    if (!this.#options.socket.healthy) this.poll()
+  }
+
+  async #read (after?: string): Promise<void> {
+    const signal = anySignal(this.#options.closed, this.#end.signal)
+    try {
+      const { body } = await this.#options.transport.request<EndpointsAnswer>(
+        pathOf('namespaces', this.#namespace, 'services', this.#service, 'endpoints'),
+        { query: { ready: 'any', selector: this.#selector, after, wait: after && `${pollWaitMs / 1_000}s` }, waitMs: after === undefined ? 0 : pollWaitMs, signal }
+      )
+      if (!isKnown(body.revision, this.#revision)) this.#replace(body.endpoints, body.revision) // else no news, or the socket was faster
+    } catch (error) {
+      // Nobody has registered yet, or nobody is left: an empty list, kept fresh like any other.
+      if (!isRollcallError(error) || (error.code !== 'REG_SERVICE_NOT_FOUND' && error.code !== 'REG_NAMESPACE_NOT_FOUND')) throw error
+      this.#replace([], undefined)
+    }
+  }
+
+  /** Never rejects. Through an outage the last known list stays. */
+  async #pollLoop (): Promise<void> {
+    const { socket, clock, random, emit, closed } = this.#options
+    const signal = anySignal(closed, this.#end.signal)
+    let failures = 0
+    while (!signal.aborted && (this.#unwatched || !socket.healthy)) {
+      try {
+        const before = this.#revision
+        await this.#read(before)
+        failures = this.#revision === undefined ? failures + 1 : 0 // an unknown service can't be waited for
+      } catch (error) {
+        if (signal.aborted) break
+        if (isRefusal(error)) emit({ type: 'error', error: asError(error) })
+        failures++
+        await sleep(clock, retryAfter(error), signal).catch(() => {})
+      }
+      if (failures > 0) await sleep(clock, fullJitter(failures, random), signal).catch(() => {})
+    }
+    this.#polling = false
+  }
+
+  #refused (error: RollcallError): void {
+    this.#options.emit({ type: 'error', error })
+    this.#unwatched = true
+    this.poll()
+  }
+
+  #receive (frame: SubscriptionFrame): void {
+    switch (frame.type) {
+      case 'snapshot':
+        this.#replace(frame.instances.map(endpointOf), frame.revision)
+        break
+      case 'change':
+        if (isKnown(frame.revision, this.#revision)) return
+        if (frame.event === 'delete') this.#endpoints.delete(frame.instance.id)
+        else this.#endpoints.set(frame.instance.id, endpointOf(frame.instance))
+        this.#moved(frame.revision)
+        break
+      case 'bookmark':
+        if (!isKnown(frame.revision, this.#revision)) this.#revision = frame.revision
+        break
+      case 'reset': // the list stays until the snapshot that follows
+        this.#revision = undefined
+        return
+    }
+    this.#options.socket.processed(frame.revision)
+  }
+
+  #replace (endpoints: readonly Endpoint[], revision: string | undefined): void {
+    this.#endpoints = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]))
+    this.#moved(revision)
+  }
+
+  #moved (revision: string | undefined): void {
+    this.#revision = revision
+    this.#version++
+  }
+
+  #pool ({ port, zone }: Preference): { readonly choice: readonly Candidate[], readonly turns: RoundRobin } {
+    const key = `${typeof port} ${port ?? ''} ${zone ?? ''}`
+    let pool = this.#pools.get(key)
+    if (pool === undefined) {
+      if (this.#pools.size >= maxPools) this.#pools.clear() // turns begin anew: nobody is hurt
+      pool = { choice: [], turns: new RoundRobin(this.#options.random), version: -1 }
+      this.#pools.set(key, pool)
+    }
+    if (pool.version !== this.#version) {
+      pool.version = this.#version
+      pool.choice = firstChoice(candidates(this.#endpoints.values(), port), zone)
+      pool.turns.keep(new Set(this.#endpoints.keys()))
+    }
+    return pool
+  }
+
+  #begin (id: string): () => void {
+    this.#outstanding.set(id, (this.#outstanding.get(id) ?? 0) + 1)
+    return () => {
+      const left = (this.#outstanding.get(id) ?? 0) - 1
+      if (left > 0) this.#outstanding.set(id, left)
+      else this.#outstanding.delete(id)
+    }
+  }
+
+  #none (port: string | number | undefined): RollcallError {
+    const name = `${this.#service}.${this.#namespace}`
+    const selection = this.#selector === undefined ? '' : ` that match ${JSON.stringify(this.#selector)}`
+    const count = this.#endpoints.size
+    const why = count === 0
+      ? 'no instance is registered'
+      : candidates(this.#endpoints.values()).length === 0
+        ? `none of ${count} registered can be called`
+        : port === undefined ? 'all have been tried' : `none of ${count} has the port ${JSON.stringify(port)}, or all have been tried`
+    return new RollcallError('REGISTRY_NO_ENDPOINT', `${name} has no endpoints${selection}: ${why}`)
+  }
+}

@@ -1,0 +1,168 @@
+// A subscription as an async iterator: revision order, no gap, no duplicate, a buffer with an end.
+import { asError, RollcallError } from './errors.ts'
+import { isKnown, type Socket, type Subscriber, type SubscriptionFrame } from './socket.ts'
+import type { Instance, Reason } from './wire.ts'
+
+export interface WatchOptions {
+  /** `*` = all of them. Default: the client's. */
+  readonly namespace?: string | undefined
+  readonly service?: string | undefined
+  readonly selector?: string | undefined
+  /** The `revision` of the last event that was processed: no snapshot, only what came after. */
+  readonly since?: string | undefined
+  /** Events that may wait for the loop, default 1,000. Past that they are dropped and `reset` comes, with a new snapshot. */
+  readonly bufferSize?: number | undefined
+}
+
+export type WatchEvent =
+  /** The whole list: forget what you had. */
+  | { readonly type: 'snapshot', readonly revision: string, readonly instances: readonly Instance[] }
+  | { readonly type: 'put', readonly revision: string, readonly reason: Reason, readonly at: string, readonly instance: Instance }
+  /** `instance` is its last known form. */
+  | { readonly type: 'delete', readonly revision: string, readonly reason: Reason, readonly at: string, readonly instance: Instance }
+  /** Nothing of interest happened up to this revision: a good place to resume from. */
+  | { readonly type: 'bookmark', readonly revision: string }
+  /** Events are missing; a snapshot follows. */
+  | { readonly type: 'reset', readonly revision: string, readonly reason: string }
+
+/** Some seconds of a busy service, some hundred kilobytes. */
+export const defaultBufferSize = 1_000
+
+/** Made by `Rollcall.watch`. Ends when its loop is left, its signal aborted, or the client closed. */
+export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable {
+  readonly #socket: Socket
+  readonly #bufferSize: number
+  readonly #subscriber: Subscriber
+  readonly #signal: AbortSignal
+  readonly #abort = (): void => this.#finish()
+  readonly #queue: WatchEvent[] = []
+  readonly #waiting: { resolve: (result: IteratorResult<WatchEvent>) => void, reject: (error: Error) => void }[] = []
+  #cursor: string | undefined
+  /** Handed out, and done with when the next one is asked for. */
+  #current: WatchEvent | undefined
+  #overflown = false
+  #error: Error | undefined
+  #ended = false
+
+  /** @internal */
+  constructor (socket: Socket, query: Subscriber['query'], since: string | undefined, bufferSize: number, signal: AbortSignal) {
+    this.#socket = socket
+    this.#bufferSize = bufferSize
+    this.#cursor = since
+    this.#signal = signal
+    this.#subscriber = {
+      query,
+      cursor: () => this.#cursor,
+      receive: (frame) => this.#receive(frame),
+      fail: (error) => this.#finish(error),
+      waiting: () => (this.#current ?? this.#queue[0])?.revision
+    }
+    if (!socket.available) {
+      this.#finish(new RollcallError('REGISTRY_NO_WEBSOCKET', 'watch needs a WebSocket, and this runtime has none'))
+    } else if (signal.aborted) {
+      this.#finish()
+    } else {
+      signal.addEventListener('abort', this.#abort, { once: true })
+      socket.subscribe(this.#subscriber)
+    }
+  }
+
+  next (): Promise<IteratorResult<WatchEvent>> {
+    const done = this.#current
+    this.#current = undefined
+    if (done !== undefined && !this.#ended) this.#socket.processed(done.revision)
+    const event = this.#queue.shift()
+    if (event !== undefined) {
+      this.#current = event
+      if (this.#overflown && event.type === 'reset') this.#resume()
+      return Promise.resolve({ done: false, value: event })
+    }
+    if (this.#error !== undefined) {
+      const error = this.#error
+      this.#error = undefined // an iterator fails once, then it is done
+      return Promise.reject(error)
+    }
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined })
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+
+  return (): Promise<IteratorResult<WatchEvent>> {
+    if (this.#current !== undefined && !this.#ended) this.#socket.processed(this.#current.revision)
+    this.#current = undefined
+    this.#queue.length = 0
+    this.#finish()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  [Symbol.asyncIterator] (): this {
+    return this
+  }
+
+  async [Symbol.asyncDispose] (): Promise<void> {
+    await this.return()
+  }
+
+  #receive (frame: SubscriptionFrame): void {
+    switch (frame.type) {
+      case 'reset': // the next cursor comes with the snapshot; a reconnect before that asks for one, too
+        this.#cursor = undefined
+        return this.#push({ type: 'reset', revision: frame.revision, reason: frame.reason })
+      case 'snapshot':
+        this.#cursor = frame.revision
+        return this.#push({ type: 'snapshot', revision: frame.revision, instances: frame.instances })
+      case 'change': {
+        if (isKnown(frame.revision, this.#cursor)) return // sent twice around a reconnect
+        this.#cursor = frame.revision
+        const { event, revision, reason, at, instance } = frame
+        return this.#push({ type: event, revision, reason, at, instance })
+      }
+      case 'bookmark':
+        if (isKnown(frame.revision, this.#cursor)) return
+        this.#cursor = frame.revision
+        if (this.#queue.at(-1)?.type === 'bookmark') this.#queue.pop() // only the newest says anything
+        return this.#push({ type: 'bookmark', revision: frame.revision })
+    }
+  }
+
+  #push (event: WatchEvent): void {
+    const waiting = this.#waiting.shift()
+    if (waiting !== undefined) {
+      this.#current = event
+      return waiting.resolve({ done: false, value: event })
+    }
+    this.#queue.push(event)
+    if (this.#queue.length > this.#bufferSize) this.#overflow(event.revision)
+  }
+
+  /** The loop is slower than the changes: start again when it comes back, from a snapshot. */
+  #overflow (revision: string): void {
+    this.#socket.unsubscribe(this.#subscriber)
+    this.#overflown = true
+    this.#cursor = undefined
+    this.#queue.length = 0
+    this.#queue.push({ type: 'reset', revision, reason: `more than ${this.#bufferSize} events waited for the loop` })
+  }
+
+  #resume (): void {
+    this.#overflown = false
+    if (!this.#ended) this.#socket.subscribe(this.#subscriber)
+  }
+
+  #finish (error?: unknown): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#signal.removeEventListener('abort', this.#abort)
+    this.#socket.unsubscribe(this.#subscriber)
+    if (error === undefined) {
+      this.#queue.length = 0
+    } else {
+      this.#error = asError(error)
+      const waiting = this.#waiting.shift()
+      if (waiting !== undefined) {
+        waiting.reject(this.#error)
+        this.#error = undefined
+      }
+    }
+    for (const { resolve } of this.#waiting.splice(0)) resolve({ done: true, value: undefined })
+  }
+}

@@ -1,0 +1,95 @@
+// The registry as the commands call it: the SDK's calls, with its errors as a person at a terminal needs them.
+import { isRollcallError, Rollcall, type RollcallEvent, type Watch, type WatchOptions } from '../../client-sdk/src/index.ts'
+import type { Page } from '../../client-sdk/src/wire.ts'
+import { CommandError, exitCodes, RefusedError, UnreachableError, UsageError } from './errors.ts'
+import type { Terminal } from './terminal.ts'
+
+export const defaultAddress = 'http://127.0.0.1:7500'
+/** A person waits at the terminal; a script has a deadline of its own. */
+const timeoutMs = 10_000
+/** A list that does not end is a fault of the server, not a reason to run for ever. */
+const maxPages = 1_000
+const pageSize = 500
+
+export type Query = Readonly<Record<string, string | undefined>>
+
+export interface ApiOptions {
+  /** Tried in this order; the first that answers is kept to. */
+  readonly addresses: readonly string[]
+  readonly token: string | undefined
+  /** Told what the SDK does by itself while a command stays: outages, fail-over. */
+  readonly onEvent: (event: RollcallEvent) => void
+  readonly network?: Terminal['network']
+}
+
+export class Api {
+  /** For what stays: watches and registrations that are kept. */
+  readonly client: Rollcall
+  readonly #addresses: readonly string[]
+
+  constructor ({ addresses, token, onEvent, network }: ApiOptions) {
+    this.#addresses = addresses
+    try {
+      // The process belongs to the command: it ends its registrations itself.
+      this.client = new Rollcall({ address: addresses, token, timeoutMs, signals: false, onEvent, ...network })
+    } catch (error) {
+      throw isRollcallError(error) ? new UsageError(`--address: ${error.message}`) : error
+    }
+  }
+
+  async get<Answer> (path: string, query: Query = {}): Promise<Answer> {
+    return await this.#request<Answer>(path, { query })
+  }
+
+  async put<Answer> (path: string, body: unknown): Promise<Answer> {
+    return await this.#request<Answer>(path, { method: 'PUT', body })
+  }
+
+  async delete (path: string, query: Query = {}): Promise<void> {
+    await this.#request(path, { method: 'DELETE', query })
+  }
+
+  /** All items of a list, page by page. */
+  async list<Item> (path: string, query: Query = {}): Promise<{ revision: string, items: Item[] }> {
+    const items: Item[] = []
+    let cursor: string | undefined
+    for (let page = 0; page < maxPages; page++) {
+      const answer = await this.get<Page<Item>>(path, { ...query, limit: String(pageSize), cursor })
+      items.push(...answer.items)
+      if (answer.next === undefined) return { revision: answer.revision, items }
+      cursor = answer.next
+    }
+    throw new CommandError(`the list at ${path} has more than ${maxPages * pageSize} items: narrow it with -n, -l or --status`, exitCodes.failure)
+  }
+
+  /** Follows changes; an outage of the registry later on is bridged, one at the beginning is an error. */
+  async watch (options: WatchOptions, signal: AbortSignal): Promise<Watch> {
+    await this.get('/v1/namespaces', { limit: '1' })
+    return this.client.watch(options, { signal })
+  }
+
+  /** What the SDK threw, as the command's own error. */
+  explain (error: unknown): unknown {
+    if (!isRollcallError(error)) return error
+    const unreachable = error.code === 'REGISTRY_UNAVAILABLE' || error.code === 'REGISTRY_TIMEOUT'
+    return unreachable ? new UnreachableError(this.#addresses, error) : new RefusedError(error)
+  }
+
+  async #request<Answer> (path: string, options: { method?: string, query?: Query, body?: unknown }): Promise<Answer> {
+    try {
+      // An absent word is no filter, in a query as on the command line. Each address is tried once: a person can press the arrow key.
+      return (await this.client.request<Answer>(path, { ...options, rounds: 1 })).body
+    } catch (error) {
+      throw this.explain(error)
+    }
+  }
+}
+
+/** The path of the API with each part escaped. @example path('services', 'a/b') // '/v1/services/a%2Fb' */
+export function path (...parts: readonly string[]): string {
+  return `/v1/${parts.map(encodeURIComponent).join('/')}`
+}
+
+export function instancePath (namespace: string, service: string, id: string, ...rest: readonly string[]): string {
+  return path('namespaces', namespace, 'services', service, 'instances', id, ...rest)
+}

@@ -1,0 +1,197 @@
+// What a command is: its flags, its help, and how a command line becomes its arguments.
+import type { RollcallEvent } from '../../client-sdk/src/index.ts'
+import { parseFlags, type FlagSpec, type ParsedFlags } from '../flags.ts'
+import { isLabel, labelRule } from '../model/names.ts'
+import { Api, defaultAddress } from './api.ts'
+import { UsageError } from './errors.ts'
+import type { Terminal } from './terminal.ts'
+
+export interface Flag extends FlagSpec {
+  /** What stands for the value in the help. */
+  readonly metavar?: string
+  readonly what: string
+}
+
+export type Flags = Readonly<Record<string, Flag>>
+
+export interface Command {
+  readonly name: string
+  /** One line for the list of commands. */
+  readonly summary: string
+  /** What stands after `rollcall` in its usage. */
+  readonly usage: string
+  /** Sentences for its own help. */
+  readonly details?: string
+  readonly flags: Flags
+  /** Command line (without `rollcall`) and what it does. */
+  readonly examples: readonly (readonly [string, string])[]
+  readonly run: (call: Invocation) => Promise<number | void>
+}
+
+export const tokenFlags: Flags = {
+  token: { type: 'string', metavar: 'TOKEN', what: 'The token that is sent along. Everybody on this machine can read it in the process list: better ROLLCALL_TOKEN' },
+  'token-file': { type: 'string', metavar: 'FILE', what: 'A file that holds the token (ROLLCALL_TOKEN_FILE)' }
+}
+
+/** Every command that talks to a registry has these. */
+export const connectionFlags: Flags = {
+  address: { type: 'string', metavar: 'URL', what: `The registry; several with commas, tried in this order (ROLLCALL_ADDRESS, default ${defaultAddress})` },
+  ...tokenFlags
+}
+
+export const namespaceFlag: Flags = {
+  namespace: { type: 'string', short: 'n', metavar: 'NAMESPACE', what: 'The namespace (ROLLCALL_NAMESPACE, default "default")' }
+}
+
+export const helpFlag: Flags = { help: { type: 'boolean', short: 'h', what: 'Shows this help' } }
+
+/** One call of a command: its command line, read by its flags. */
+export class Invocation {
+  readonly terminal: Terminal
+  readonly positionals: readonly string[]
+  readonly #values: ParsedFlags['values']
+  readonly #meansRegistry: boolean
+
+  /** @throws UsageError naming every fault of the command line */
+  constructor (command: Command, argv: readonly string[], terminal: Terminal) {
+    const { values, positionals, faults } = parseFlags(argv, { ...command.flags, ...helpFlag })
+    this.terminal = terminal
+    this.positionals = positionals
+    this.#values = values
+    this.#meansRegistry = command.flags['address'] === connectionFlags['address']
+    if (faults.length > 0 && !this.flag('help')) throw new UsageError(faults.map((fault) => `${fault.field} ${fault.rule}`).join('; '))
+  }
+
+  flag (name: string): boolean {
+    return this.#values.get(name)?.[0] === 'true'
+  }
+
+  text (name: string): string | undefined {
+    return this.#values.get(name)?.[0]
+  }
+
+  texts (name: string): readonly string[] {
+    return this.#values.get(name) ?? []
+  }
+
+  /** A flag's text as a value, its rule as a usage error. */
+  read<Value> (name: string, reader: (text: string) => Value): Value | undefined {
+    const text = this.text(name)
+    return text === undefined ? undefined : rephrased(`--${name}`, text, () => reader(text))
+  }
+
+  whole (name: string): number | undefined {
+    return this.read(name, (text) => {
+      if (!/^\d{1,9}$/.test(text)) throw new Error('must be a whole number')
+      return Number(text)
+    })
+  }
+
+  /** One of some words, or a usage error that lists them. */
+  choice<Choice extends string> (name: string, choices: readonly Choice[]): Choice | undefined {
+    return this.read(name, (text) => {
+      const found = choices.find((choice) => choice === text)
+      if (found === undefined) throw new Error(`must be one of ${choices.join(', ')}`)
+      return found
+    })
+  }
+
+  /** Exactly these arguments, or a usage error that names the missing one. */
+  arguments (...names: readonly string[]): readonly string[] {
+    const missing = names[this.positionals.length]
+    if (missing !== undefined) throw new UsageError(`${missing} is missing`)
+    const surplus = this.positionals[names.length]
+    if (surplus !== undefined) throw new UsageError(`${JSON.stringify(surplus)} is one argument too many`)
+    return this.positionals
+  }
+
+  get namespace (): string {
+    const name = this.text('namespace') ?? (this.terminal.env['ROLLCALL_NAMESPACE'] || 'default')
+    return label('namespace', name)
+  }
+
+  /** Of the registry. `register` has an --address of its own, of the instance: there a URL is still the registry's. */
+  get addresses (): readonly string[] {
+    const address = this.#meansRegistry || this.text('address')?.includes('://') === true ? this.text('address') : undefined
+    const text = this.text('registry') ?? address ?? (this.terminal.env['ROLLCALL_ADDRESS'] || defaultAddress)
+    return text.split(',').map((address) => address.trim()).filter((address) => address !== '')
+  }
+
+  /** Flag, file named by flag, variable, file named by variable. */
+  get token (): string | undefined {
+    const { env, readFile } = this.terminal
+    const fromFile = (path: string): string => rephrased('the token file', path, () => readFile(path).trim())
+    const file = this.text('token-file')
+    if (this.text('token') !== undefined) return this.text('token')
+    if (file !== undefined) return fromFile(file)
+    if (env['ROLLCALL_TOKEN']) return env['ROLLCALL_TOKEN']
+    return env['ROLLCALL_TOKEN_FILE'] ? fromFile(env['ROLLCALL_TOKEN_FILE']) : undefined
+  }
+
+  /** The registry. `onEvent` is told what the SDK does while a command stays. */
+  api (onEvent: (event: RollcallEvent) => void = () => {}): Api {
+    const err = (text: string): void => { this.terminal.err(`rollcall: ${text}`) }
+    return new Api({
+      addresses: this.addresses,
+      token: this.token,
+      network: this.terminal.network,
+      onEvent: (event) => {
+        // What goes wrong in a single call is its own error; this is for commands that stay.
+        if (event.type === 'reachable') err(`the registry answers again at ${event.address}`)
+        if (event.type === 'failover') err(`${event.from} does not answer, trying ${event.to}`)
+        if (event.type === 'error') err(event.error.message)
+        onEvent(event)
+      }
+    })
+  }
+}
+
+/** Runs a reader; what it throws becomes a usage error that names the input. */
+export function rephrased<Value> (field: string, text: string, reader: () => Value): Value {
+  try {
+    return reader()
+  } catch (error) {
+    throw new UsageError(`${field} ${error instanceof Error ? error.message : String(error)}, got ${JSON.stringify(text)}`)
+  }
+}
+
+export function label (field: string, text: string): string {
+  if (!isLabel(text)) throw new UsageError(`${field} ${labelRule}, got ${JSON.stringify(text)}`)
+  return text
+}
+
+/** `SERVICE/ID` as two names. */
+export function instanceName (text: string): { service: string, id: string } {
+  const slash = text.indexOf('/')
+  const id = text.slice(slash + 1)
+  if (slash < 1 || id === '' || id.includes('/')) throw new UsageError(`an instance is named SERVICE/ID, like orders/orders-1, got ${JSON.stringify(text)}`)
+  return { service: label('service', text.slice(0, slash)), id }
+}
+
+/** The help of one command. */
+export function commandHelp (command: Command): string {
+  const flags = Object.entries({ ...command.flags, ...helpFlag }).map(([name, flag]): [string, string] => [
+    `${flag.short === undefined ? '    ' : `-${flag.short}, `}--${name}${flag.metavar === undefined ? '' : ` ${flag.metavar}`}`,
+    `${flag.what}${flag.multiple === true ? ' (repeatable)' : ''}`
+  ])
+  return [
+    `${command.summary}.`,
+    '',
+    `Usage: rollcall ${command.usage}`,
+    ...(command.details === undefined ? [] : ['', command.details]),
+    '',
+    'Flags:',
+    ...aligned(flags),
+    '',
+    'Examples:',
+    ...aligned(command.examples.map(([line, what]) => [`rollcall ${line}`, what]))
+  ].join('\n')
+}
+
+const widestColumn = 44 // a longer left side gets a line for itself, so that one does not push all
+
+/** Two columns, as every help shows flags, commands and examples. */
+export function aligned (rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length).filter((length) => length <= widestColumn), 0)
+  return rows.map(([left, right]) => (left.length > widestColumn ? `  ${left}\n${' '.repeat(width + 5)}${right}` : `  ${left.padEnd(width)}   ${right}`))
+}

@@ -1,0 +1,14 @@
+// The list of commands, in the order of the help.
+import type { Command } from './command.ts'
+import { completion } from './completion.ts'
+import { describe } from './describe.ts'
+import { drain, undrain } from './drain.ts'
+import { get } from './get.ts'
+import { deregister, heartbeat, register } from './register.ts'
+import { resolve } from './resolve.ts'
+import { version } from './version.ts'
+import { watch } from './watch.ts'
+
+export const commands: readonly Command[] = [
+  get, describe, resolve, watch, register, deregister, heartbeat, drain, undrain, version, completion
+]

@@ -1,0 +1,55 @@
+// What can go wrong with a command, and the exit code that scripts see. docs/reference/cli.md lists them.
+import type { RollcallError } from '../../client-sdk/src/index.ts'
+import { harmless } from './terminal.ts'
+
+export const exitCodes = {
+  ok: 0,
+  /** The registry said no, or there is no such thing. */
+  failure: 1,
+  /** The command line cannot be read. */
+  usage: 2,
+  /** No registry answered. */
+  unreachable: 3
+} as const
+
+/** An error that a person should see as one sentence, without a stack. */
+export class CommandError extends Error {
+  override readonly name: string = 'CommandError'
+  readonly exitCode: number
+
+  constructor (message: string, exitCode: number, options?: ErrorOptions) {
+    super(message, options)
+    this.exitCode = exitCode
+  }
+}
+
+export class UsageError extends CommandError {
+  override readonly name = 'UsageError'
+
+  constructor (message: string) {
+    super(message, exitCodes.usage)
+  }
+}
+
+/** No registry answered: the message names every URL that was tried. */
+export class UnreachableError extends CommandError {
+  override readonly name = 'UnreachableError'
+
+  constructor (addresses: readonly string[], last: Error) {
+    const message = `cannot reach the registry at ${addresses.join(' or ')} (${last.message}): is it running? --address or ROLLCALL_ADDRESS says where it is`
+    super(message, exitCodes.unreachable, { cause: last })
+  }
+}
+
+/** The registry answered, and said no. */
+export class RefusedError extends CommandError {
+  override readonly name = 'RefusedError'
+  readonly status: number | undefined
+  readonly code: string
+
+  constructor (cause: RollcallError) {
+    super(harmless(`${cause.message} (${cause.code})`), exitCodes.failure, { cause })
+    this.status = cause.status
+    this.code = cause.code
+  }
+}

@@ -1,0 +1,87 @@
+// Where a command's words go, and what it may know of its surroundings: everything that tests replace.
+import { readFileSync } from 'node:fs'
+import { hostname, userInfo } from 'node:os'
+import { styleText } from 'node:util'
+import type { RollcallOptions } from '../../client-sdk/src/index.ts'
+
+export interface Terminal {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly hostname: string
+  /** Who is at the keyboard. */
+  readonly user: string
+  /** True if standard output understands colours and nobody forbade them. */
+  readonly colours: boolean
+  readonly now: () => number
+  /** Aborts at SIGINT or SIGTERM. Whoever asks for it takes the end of the process into his own hands. */
+  readonly signal: AbortSignal
+  readonly readFile: (path: string) => string
+  /** What the SDK should use instead of the network; absent in a real process. */
+  readonly network?: Pick<RollcallOptions, 'fetch' | 'WebSocket' | 'clock'>
+  out (text: string): void
+  err (text: string): void
+}
+
+/** The terminal of this process. */
+export function processTerminal (): Terminal {
+  let controller: AbortController | undefined
+  // `rollcall get instances | head -1`: the reader has what it wanted, that is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(0)
+  })
+  return {
+    env: process.env,
+    hostname: hostname(),
+    user: userName(),
+    colours: wantsColours(process.env, process.stdout.isTTY),
+    now: Date.now,
+    get signal () {
+      if (controller === undefined) {
+        const created = controller = new AbortController()
+        for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => { created.abort() })
+      }
+      return controller.signal
+    },
+    readFile: (path) => readFileSync(path, 'utf8'),
+    out: (text) => { process.stdout.write(`${text}\n`) },
+    err: (text) => { process.stderr.write(`${text}\n`) }
+  }
+}
+
+/** The name of the user, or its number: in a container the number may have no name. */
+function userName (): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`
+  }
+}
+
+const longestTimerMs = 2 ** 31 - 1
+
+/** Keeps the process alive until `end` is called: the SDK's own timers let it end, since they are guests in other programs. */
+export function stayAlive (): { readonly end: () => void } {
+  const timer = setInterval(() => {}, longestTimerMs)
+  return { end: () => { clearInterval(timer) } }
+}
+
+/** no-color.org: NO_COLOR, if not empty, forbids them; FORCE_COLOR, if not empty or 0, demands them; else only for a terminal. */
+export function wantsColours (env: Terminal['env'], isTerminal: boolean): boolean {
+  if ((env['NO_COLOR'] ?? '') !== '') return false
+  const forced = env['FORCE_COLOR'] ?? ''
+  return forced === '' ? isTerminal && env['TERM'] !== 'dumb' : forced !== '0'
+}
+
+export type Colour = 'red' | 'green' | 'yellow' | 'cyan' | 'gray' | 'bold'
+
+export function coloured (text: string, colour: Colour | undefined, colours: boolean): string {
+  return !colours || colour === undefined ? text : styleText(colour, text, { validateStream: false })
+}
+
+// C0, DEL and C1 controls; line and paragraph separators; the marks that turn the direction of writing (Trojan Source).
+const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+
+/** A text from the registry with its control characters written out: metadata must not steer anybody's terminal. */
+export function harmless (text: string): string {
+  return text.replaceAll(control, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

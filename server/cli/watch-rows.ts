@@ -1,0 +1,59 @@
+// What `get -w` prints: first what is, then a row for each change.
+import type { Instance, WatchEvent } from '../../client-sdk/src/index.ts'
+import type { Invocation } from './command.ts'
+import { RefusedError } from './errors.ts'
+import type { Kind, Request } from './get.ts'
+import type { InstanceRow } from './shapes.ts'
+import { stayAlive } from './terminal.ts'
+
+/** The events that a command watches, until the terminal's signal aborts. */
+export async function * eventsOf (call: Invocation, request: Pick<Request, 'api' | 'namespace' | 'selector'> & { service: string | undefined }): AsyncGenerator<WatchEvent> {
+  const { api, namespace, service, selector } = request
+  const alive = stayAlive()
+  try {
+    yield * await api.watch({ namespace: namespace ?? '*', service, selector }, call.terminal.signal)
+  } catch (error) {
+    if (!call.terminal.signal.aborted) throw api.explain(error)
+  } finally {
+    alive.end()
+    await api.client.close()
+  }
+}
+
+/** Prints until the terminal's signal aborts. */
+export async function watchRows (call: Invocation, kind: Kind<object>, request: Request, print: (rows: object[]) => void): Promise<void> {
+  const known = new Map<string, string>()
+  const isNew = (row: object): boolean => {
+    const key = keyOf(kind, row)
+    const text = JSON.stringify(kind.essence?.(row) ?? row)
+    if (known.get(key) === text) return false
+    known.set(key, text)
+    return true
+  }
+  for await (const event of eventsOf(call, { ...request, service: request.name })) {
+    if (event.type === 'snapshot') print((await snapshotRows(kind, request, event.instances)).filter(isNew))
+    if (event.type !== 'put' && event.type !== 'delete') continue
+    print((await changeRows(kind, request, event)).filter(isNew))
+    if (event.type === 'delete') known.delete(keyOf(kind, event.instance))
+  }
+}
+
+const keyOf = (kind: Kind<object>, row: object): string => `${'namespace' in row ? String(row.namespace) : ''}/${kind.id(row)}`
+
+async function snapshotRows (kind: Kind<object>, request: Request, instances: readonly Instance[]): Promise<object[]> {
+  return kind.changed === undefined ? [...instances] : (await kind.fetch(request).catch(noneIfGone)).rows
+}
+
+type Change = Extract<WatchEvent, { type: 'put' | 'delete' }>
+
+async function changeRows (kind: Kind<object>, request: Request, { type, instance, reason }: Change): Promise<object[]> {
+  if (kind.changed !== undefined) return await kind.changed(request, instance).catch((error: unknown) => noneIfGone(error).rows)
+  const row: InstanceRow = type === 'delete' ? { ...instance, gone: reason } : instance
+  return [row]
+}
+
+/** The last instance of a service took the service with it: nothing to show, nothing wrong. */
+function noneIfGone (error: unknown): { rows: object[] } {
+  if (error instanceof RefusedError && error.status === 404) return { rows: [] }
+  throw error
+}

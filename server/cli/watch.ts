@@ -1,0 +1,66 @@
+// rollcall watch: what changes, as it happens, and why.
+import type { Instance } from '../../client-sdk/src/wire.ts'
+import { connectionFlags, label, namespaceFlag, type Command } from './command.ts'
+import { UsageError } from './errors.ts'
+import { outputOf } from './output.ts'
+import { portsText, statusColour, statusText } from './shapes.ts'
+import { Table, type Column } from './table.ts'
+import { eventsOf } from './watch-rows.ts'
+
+interface Line {
+  readonly at: string
+  readonly what: string
+  readonly instance: Instance
+}
+
+const widestReason = 'override-removed'.length // so that later lines stand in the columns of the first
+
+const columns: readonly Column<Line>[] = [
+  { title: 'TIME', value: ({ at }) => at },
+  { title: 'CHANGE', value: ({ what }) => what.padEnd(widestReason) },
+  { title: 'INSTANCE', value: ({ instance }) => `${instance.namespace}/${instance.service}/${instance.id}` },
+  { title: 'ADDRESS', value: ({ instance }) => instance.address },
+  { title: 'PORTS', value: ({ instance }) => portsText(instance.ports) },
+  { title: 'STATUS', value: ({ instance }) => statusText(instance), colour: ({ instance }) => statusColour(instance.effectiveStatus, instance.suspect) }
+]
+
+export const watch: Command = {
+  name: 'watch',
+  summary: 'Shows each change as it happens, and why',
+  usage: 'watch [SERVICE] [flags]',
+  details: `Begins with what is (CHANGE "present"), then goes on until Ctrl-C, also when the registry is away for a while.
+With -o json each event is one line: snapshot, put, delete, bookmark or reset, with its revision.`,
+  flags: {
+    ...namespaceFlag,
+    'all-namespaces': { type: 'boolean', short: 'A', what: 'All namespaces' },
+    selector: { type: 'string', short: 'l', metavar: 'SELECTOR', what: 'Only instances with these labels' },
+    output: { type: 'string', short: 'o', metavar: 'FORM', what: 'table or json (default table)' },
+    ...connectionFlags
+  },
+  examples: [
+    ['watch orders', 'the comings and goings of one service'],
+    ['watch -A -o json', 'everything, one JSON event per line']
+  ],
+  run: async (call) => {
+    const [service, surplus] = call.positionals
+    if (surplus !== undefined) throw new UsageError(`${JSON.stringify(surplus)} is one argument too many`)
+    const all = call.flag('all-namespaces')
+    if (all && call.text('namespace') !== undefined) throw new UsageError('--namespace and --all-namespaces exclude each other')
+    const asJson = outputOf(call, ['table', 'json'] as const) === 'json'
+    const { terminal } = call
+    const table = new Table(columns, { wide: false, colours: terminal.colours })
+    const print = (lines: Line[]): void => { if (lines.length > 0) table.lines(lines).forEach((line) => { terminal.out(line) }) }
+    const events = eventsOf(call, {
+      api: call.api(),
+      namespace: all ? undefined : call.namespace,
+      service: service === undefined ? undefined : label('service', service),
+      selector: call.text('selector')
+    })
+    for await (const event of events) {
+      if (asJson) terminal.out(JSON.stringify(event))
+      else if (event.type === 'snapshot') print(event.instances.map((instance) => ({ at: instance.updatedAt, what: 'present', instance })))
+      else if (event.type === 'put' || event.type === 'delete') print([{ at: event.at, what: event.reason, instance: event.instance }])
+      else if (event.type === 'reset') terminal.err(`rollcall: the watch begins anew: ${event.reason}`)
+    }
+  }
+}

@@ -1,0 +1,63 @@
+// What the DNS server counts, in plain numbers, so that counting costs nothing; whoever shows them reads them.
+import { rcodes, recordTypes } from './wire.ts'
+
+export const transports = ['udp', 'tcp'] as const
+export type Transport = (typeof transports)[number]
+
+/** Why a message got no answer, or a connection was closed. */
+export const dropReasons = [
+  'short', 'response', 'port-zero', 'send-failed', 'send-queue-full', 'bad-length', 'deadline', 'too-many-connections'
+] as const
+export type DropReason = (typeof dropReasons)[number]
+
+const otherType = 'other'
+const typeNames = [...Object.keys(recordTypes), otherType] // a closed list: a client's inventions make no new series
+const typeIndexes = new Map<number, number>(Object.values(recordTypes).map((type, index) => [type, index]))
+const rcodeNames = Object.keys(rcodes)
+const rcodeIndexes = new Map<number, number>(Object.values(rcodes).map((rcode, index) => [rcode, index]))
+
+export interface AnswerCount {
+  readonly transport: Transport
+  /** `A`, `SRV`, ... or `other`. */
+  readonly type: string
+  readonly rcode: string
+  readonly count: number
+}
+
+export class DnsCounters {
+  readonly #answers = new Float64Array(transports.length * typeNames.length * rcodeNames.length)
+  readonly #dropped = new Float64Array(dropReasons.length)
+  /** Answers with TC. */
+  truncated = 0
+  /** Answers from a set of more records than one answer shows. */
+  cut = 0
+  /** Messages that our own code failed on; they were answered SERVFAIL. */
+  failed = 0
+  /** Open TCP connections. */
+  connections = 0
+
+  answered (transport: Transport, type: number, rcode: number): void {
+    const typeIndex = typeIndexes.get(type) ?? typeNames.length - 1
+    const index = (transports.indexOf(transport) * typeNames.length + typeIndex) * rcodeNames.length + (rcodeIndexes.get(rcode) ?? 0)
+    this.#answers[index] = (this.#answers[index] ?? 0) + 1
+  }
+
+  drop (reason: DropReason): void {
+    const index = dropReasons.indexOf(reason)
+    this.#dropped[index] = (this.#dropped[index] ?? 0) + 1
+  }
+
+  /** The combinations that occurred. */
+  * answers (): Generator<AnswerCount> {
+    for (const [index, count] of this.#answers.entries()) {
+      if (count === 0) continue
+      const pair = Math.floor(index / rcodeNames.length)
+      const transport = transports[Math.floor(pair / typeNames.length)] ?? 'udp'
+      yield { transport, type: typeNames[pair % typeNames.length] ?? otherType, rcode: rcodeNames[index % rcodeNames.length] ?? '', count }
+    }
+  }
+
+  dropped (reason: DropReason): number {
+    return this.#dropped[dropReasons.indexOf(reason)] ?? 0
+  }
+}

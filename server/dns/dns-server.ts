@@ -1,0 +1,109 @@
+// The DNS door of a registry node: zones, a responder, and a UDP and a TCP listener on one port.
+import { lookup } from 'node:dns/promises'
+import { invalid } from '../errors.ts'
+import { parseAddress } from '../model/address.ts'
+import { type Clock, systemClock } from '../registry/timers.ts'
+import type { DnsSource } from './answer-plan.ts'
+import { DnsCounters } from './counters.ts'
+import { Responder } from './responder.ts'
+import { TcpListener, maxConnections } from './tcp-listener.ts'
+import { UdpListener } from './udp-listener.ts'
+import { Zone, maxZones } from './zone.ts'
+
+export type { DnsSource } from './answer-plan.ts'
+export { type AnswerCount, type DropReason, DnsCounters, dropReasons } from './counters.ts'
+
+export interface DnsOptions {
+  /** The registry's feed, or something like it. */
+  readonly source: DnsSource
+  /** An address, or a name that is looked up once. */
+  readonly host: string
+  /** 0 = any free one, the same for UDP and TCP. */
+  readonly port: number
+  /** Default `cluster.local`. */
+  readonly zones?: readonly string[]
+  /** How long an answer may be kept, 0-3600, default 5. Raising it spares queries and shows dead endpoints for longer. */
+  readonly ttlSeconds?: number
+  /** Open TCP connections, default 1,000. */
+  readonly maxConnections?: number
+  readonly log?: { warn (message: string): void, error (message: string): void }
+  /** Where it counts; default: counters of its own, in `DnsServer.counters`. */
+  readonly counters?: DnsCounters
+  /** Chooses the first address, in [0, 1). */
+  readonly random?: () => number
+  readonly clock?: Clock
+}
+
+export interface DnsServer {
+  /** The address that it is bound to. */
+  readonly address: string
+  readonly port: number
+  readonly counters: DnsCounters
+  /** Stops accepting and lets answers leave, for two seconds at most. Calling it again waits for the same end. */
+  close (): Promise<void>
+  [Symbol.asyncDispose] (): Promise<void>
+}
+
+const defaultTtlSeconds = 5
+const maxTtlSeconds = 3_600 // an hour of dead addresses is a mistake, not a setting
+/** A free UDP port may be taken for TCP. Each try picks another at random: so many failures mean that ports are out. */
+const maxPortAttempts = 32
+/** A fault that every packet meets must not fill the disk. */
+const failureLogIntervalMs = 60_000
+
+/**
+ * Starts to answer. Resolves when both listeners are bound.
+ * @throws RegistryError REG_INVALID for a bad setting; the error of the system if it can't bind
+ * @example const dns = await startDns({ source: registry.feed, host: '127.0.0.1', port: 7553 })
+ */
+export async function startDns (options: DnsOptions): Promise<DnsServer> {
+  const { source, log, ttlSeconds = defaultTtlSeconds, clock = systemClock, counters = new DnsCounters() } = options
+  if (!Number.isInteger(ttlSeconds) || ttlSeconds < 0 || ttlSeconds > maxTtlSeconds) {
+    throw invalid([{ field: 'ttlSeconds', value: ttlSeconds, rule: `must be a whole number 0-${maxTtlSeconds}` }])
+  }
+  const { address, family } = await lookup(options.host)
+  const zones = zonesOf(options.zones ?? ['cluster.local'], ttlSeconds, address)
+  let lastLoggedMs = -Infinity
+  const failed = (error: unknown): void => {
+    if (clock.now() - lastLoggedMs < failureLogIntervalMs) return
+    lastLoggedMs = clock.now()
+    log?.error(`DNS: a message was answered SERVFAIL, because of a fault of this program: ${error instanceof Error ? error.stack : String(error)}`)
+  }
+  const responder = new Responder({ source, zones, ttlSeconds, random: options.random ?? Math.random, counters, failed })
+  const listenerOptions = {
+    address, family: family === 6 ? 6 : 4, responder, counters, clock, maxConnections: options.maxConnections ?? maxConnections,
+    report: (message: string) => log?.warn(message)
+  } as const
+  const { udp, tcp } = await listenOnOnePort(listenerOptions, options.port)
+  const close = async (): Promise<void> => {
+    await Promise.all([udp.close(), tcp.close()])
+  }
+  return { address, port: udp.port, counters, close, [Symbol.asyncDispose]: close }
+}
+
+type PortlessOptions = Omit<Parameters<typeof TcpListener.listen>[0], 'port'>
+
+async function listenOnOnePort (options: PortlessOptions, port: number): Promise<{ udp: UdpListener, tcp: TcpListener }> {
+  for (let attempt = 1; ; attempt++) {
+    const udp = await UdpListener.listen({ ...options, port })
+    try {
+      return { udp, tcp: await TcpListener.listen({ ...options, port: udp.port }) }
+    } catch (error) {
+      await udp.close()
+      const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+      if (port !== 0 || !isTaken || attempt === maxPortAttempts) throw error
+    }
+  }
+}
+
+/** The longest first, so that a zone below another one wins. */
+function zonesOf (names: readonly string[], ttlSeconds: number, host: string): Zone[] {
+  if (names.length === 0 || names.length > maxZones) throw invalid([{ field: 'zones', value: names, rule: `must name 1-${maxZones} zones` }])
+  const parsed = parseAddress(host)
+  const address = 'problem' in parsed ? undefined : parsed // listening everywhere: which address a client can reach is not ours to say
+  const zones = names.map((name) => new Zone(name, { ttlSeconds, address }))
+  for (const [index, zone] of zones.entries()) {
+    if (zones.findIndex(({ name }) => name === zone.name) !== index) throw invalid([{ field: 'zones', value: zone.name, rule: 'must be given once' }])
+  }
+  return zones.sort((a, b) => b.labels.length - a.labels.length)
+}

@@ -1,0 +1,106 @@
+// The grammar of the names that are served. What is below a zone, counted from the right:
+//
+//   1.  ZONE                                        the apex
+//   2.  dns-version.ZONE                            version of the Kubernetes DNS specification
+//   3.  dns.ZONE                                    nothing of its own, 4 is below
+//   4.  ns.dns.ZONE                                 the name server
+//   5.  svc.ZONE                                    nothing of its own, services are below
+//   6.  NAMESPACE.svc.ZONE                          nothing of its own, services are below
+//   7.  SERVICE.NAMESPACE.svc.ZONE
+//   8.  HOSTNAME.SERVICE.NAMESPACE.svc.ZONE         an endpoint
+//   9.  _PROTOCOL.SERVICE.NAMESPACE.svc.ZONE        nothing of its own, 10 is below
+//  10.  _PORT._PROTOCOL.SERVICE.NAMESPACE.svc.ZONE
+//
+// Names stay labels of octets until each was found to be [a-z0-9_-]: a dot inside a label never becomes two labels.
+// 8 and 9 can't be the same name: a hostname has no underscore (RFC 1123).
+import { type Zone, foldedOctet } from './zone.ts'
+import type { QueryReader } from './wire.ts'
+
+export type TransportName = 'TCP' | 'UDP' | 'SCTP'
+
+export interface ServiceName {
+  readonly zone: Zone
+  readonly namespace: string
+  readonly service: string
+}
+
+export type RecordName =
+  | { readonly kind: 'outside' }
+  | { readonly kind: 'unknown', readonly zone: Zone }
+  | { readonly kind: 'apex' | 'version' | 'name-servers' | 'name-server' | 'services', readonly zone: Zone }
+  | { readonly kind: 'namespace', readonly zone: Zone, readonly namespace: string }
+  | ServiceName & { readonly kind: 'service' }
+  | ServiceName & { readonly kind: 'endpoint', readonly hostname: string }
+  | ServiceName & { readonly kind: 'protocol', readonly protocol: TransportName }
+  | ServiceName & { readonly kind: 'port', readonly port: string, readonly protocol: TransportName }
+
+const outside: RecordName = { kind: 'outside' }
+const maxLabelsBelowZone = 5 // shape 10; the longest one there is
+
+const protocols: ReadonlyMap<string, TransportName> = new Map([['_tcp', 'TCP'], ['_udp', 'UDP'], ['_sctp', 'SCTP']])
+
+/**
+ * Reads the name of a question.
+ * @param zones the longest first, so that a zone below another one wins
+ */
+export function readRecordName (query: QueryReader, zones: readonly Zone[]): RecordName {
+  const zone = zones.find((candidate) => isBelow(query, candidate))
+  if (zone === undefined) return outside
+  const count = query.labelCount - zone.labels.length
+  if (count > maxLabelsBelowZone) return { kind: 'unknown', zone }
+  const labels: string[] = [] // from the right
+  for (let index = count - 1; index >= 0; index--) {
+    const label = readLabel(query.message, query.labels[index] ?? 0)
+    if (label === undefined) return { kind: 'unknown', zone }
+    labels.push(label)
+  }
+  return nameOf(zone, labels)
+}
+
+function nameOf (zone: Zone, [first, namespace, service, fourth, port]: readonly string[]): RecordName {
+  if (first === undefined) return { kind: 'apex', zone }
+  if (first !== 'svc') return specialName(zone, first, namespace, service)
+  if (namespace === undefined) return { kind: 'services', zone }
+  if (service === undefined) return { kind: 'namespace', zone, namespace }
+  if (fourth === undefined) return { kind: 'service', zone, namespace, service }
+  const protocol = protocols.get(fourth)
+  if (protocol === undefined) {
+    return port === undefined && !fourth.startsWith('_') ? { kind: 'endpoint', zone, namespace, service, hostname: fourth } : { kind: 'unknown', zone }
+  }
+  if (port === undefined) return { kind: 'protocol', zone, namespace, service, protocol }
+  return port.startsWith('_') ? { kind: 'port', zone, namespace, service, port: port.slice(1), protocol } : { kind: 'unknown', zone }
+}
+
+function specialName (zone: Zone, first: string, second: string | undefined, third: string | undefined): RecordName {
+  if (first === 'dns-version' && second === undefined) return { kind: 'version', zone }
+  if (first === 'dns' && second === undefined) return { kind: 'name-servers', zone }
+  if (first === 'dns' && second === 'ns' && third === undefined) return { kind: 'name-server', zone }
+  return { kind: 'unknown', zone }
+}
+
+/** Compares octets; a length octet is below 64 and so is never taken for a letter. */
+function isBelow (query: QueryReader, zone: Zone): boolean {
+  if (query.labelCount < zone.labels.length) return false
+  const start = query.labels[query.labelCount - zone.labels.length] ?? 0
+  const end = (query.labels[query.labelCount] ?? 0) + 1
+  if (end - start !== zone.wire.length) return false
+  for (let index = 0; index < zone.wire.length; index++) {
+    if (foldedOctet(query.message[start + index] ?? 0) !== zone.wire[index]) return false
+  }
+  return true
+}
+
+/** The label in lower case, undefined if it holds anything but [A-Za-z0-9_-]. Folds ASCII only (RFC 4343). */
+function readLabel (message: Buffer, at: number): string | undefined {
+  const length = message[at] ?? 0
+  let hasUpperCase = false
+  for (let index = at + 1; index <= at + length; index++) {
+    const octet = message[index] ?? 0
+    const folded = foldedOctet(octet)
+    if (folded !== octet) hasUpperCase = true
+    const isPlain = (folded >= 0x61 && folded <= 0x7a) || (folded >= 0x30 && folded <= 0x39) || folded === 0x2d || folded === 0x5f
+    if (!isPlain) return undefined
+  }
+  const label = message.toString('latin1', at + 1, at + 1 + length)
+  return hasUpperCase ? label.toLowerCase() : label
+}

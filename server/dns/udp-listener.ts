@@ -1,0 +1,78 @@
+// The UDP side: one socket, one reused message, no packet that can stop it.
+import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import type { DnsCounters } from './counters.ts'
+import type { Responder } from './responder.ts'
+import { MessageWriter, ednsUdpLimit } from './wire.ts'
+
+/** A burst of questions waits here while the process does something else; past it the kernel drops. Linux caps it silently. */
+const receiveBufferBytes = 4 * 1024 * 1024
+/** Answers that the kernel does not take at once. More would be memory for clients that have given up by then. */
+const maxQueuedSends = 256
+
+export interface ListenerOptions {
+  readonly address: string
+  readonly family: 4 | 6
+  readonly port: number
+  readonly responder: Responder
+  readonly counters: DnsCounters
+  /** An error of the socket itself, for the log. */
+  readonly report: (message: string) => void
+}
+
+export class UdpListener {
+  readonly port: number
+  readonly #socket: Socket
+  readonly #options: ListenerOptions
+  readonly #writer = new MessageWriter(ednsUdpLimit)
+  #closed: Promise<void> | undefined
+
+  /** Binds. @throws the error of the system, like EADDRINUSE */
+  static async listen (options: ListenerOptions): Promise<UdpListener> {
+    const socket = createSocket({
+      type: options.family === 4 ? 'udp4' : 'udp6',
+      recvBufferSize: receiveBufferBytes,
+      // A reply goes to the address that the packet came from: there is no name to look up, and no turn of the loop to lose.
+      lookup: (address, _options, callback) => callback(null, address, options.family)
+    })
+    const listening = once(socket, 'listening')
+    try {
+      socket.bind({ address: options.address, port: options.port })
+      await listening
+    } catch (error) {
+      socket.close()
+      throw error
+    }
+    return new UdpListener(socket, options)
+  }
+
+  constructor (socket: Socket, options: ListenerOptions) {
+    this.#socket = socket
+    this.#options = options
+    this.port = socket.address().port
+    socket.on('error', (error) => options.report(`DNS over UDP: ${error.message}`))
+    socket.on('message', (message, peer) => this.#answer(message, peer))
+  }
+
+  close (): Promise<void> {
+    return this.#closed ??= new Promise((resolve) => this.#socket.close(resolve))
+  }
+
+  #answer (message: Buffer, peer: RemoteInfo): void {
+    const { responder, counters } = this.#options
+    if (peer.port === 0) return counters.drop('port-zero') // spoofed: nobody can be answered there, and send throws
+    if (this.#socket.getSendQueueCount() >= maxQueuedSends) return counters.drop('send-queue-full')
+    const length = responder.respond(message, 'udp', this.#writer)
+    if (length === 0) return
+    try {
+      this.#socket.send(this.#writer.bytes, 0, length, peer.port, peer.address, this.#sent)
+      if (this.#socket.getSendQueueCount() > 0) this.#writer.renew() // the kernel was full: the queue still reads these octets
+    } catch {
+      counters.drop('send-failed')
+    }
+  }
+
+  readonly #sent = (error: Error | null): void => {
+    if (error !== null) this.#options.counters.drop('send-failed')
+  }
+}

@@ -1,0 +1,134 @@
+// The wiring: config -> store -> registry -> adapters -> listening. The only file that knows them all.
+import { readFileSync } from 'node:fs'
+import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
+import { type Logger, pino } from 'pino'
+import type { Config } from './config.ts'
+import { DnsCounters, dropReasons, startDns } from './dns/dns-server.ts'
+import { Metrics, buildHttp } from './http/app.ts'
+import { Registry } from './registry/registry.ts'
+import { timedStore } from './registry/timed-store.ts'
+import { createRedisStore } from './store/redis/redis-store.ts'
+import { createSqliteStore } from './store/sqlite/sqlite-store.ts'
+import type { Store } from './store/store.ts'
+
+/** A registry node that listens. */
+export interface Running extends AsyncDisposable {
+  /** `http://host:port` as it really is, also when port 0 was asked for. */
+  readonly http: string
+  /** `host:port` of DNS, UDP and TCP; undefined = this node answers none. */
+  readonly dns: string | undefined
+  /** Says goodbye to watchers, ends what runs, closes the store. Closing twice is fine. */
+  close (): Promise<void>
+}
+
+const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version
+
+/**
+ * Starts a node: HTTP and DNS listen first and say "not ready" until the store is loaded. Resolves, and writes the ready line, when
+ * it is.
+ * @throws RegistryError for what only a person can cure (a locked file, a wrong password); the system's error if a port is taken
+ */
+export async function serve (config: Config): Promise<Running> {
+  const log = pino({ level: config.logLevel, base: { pid: process.pid, node: config.node } })
+  const store = openStore(config, log)
+  const metrics = new Metrics({ version })
+  const counters = new DnsCounters()
+  observeDns(metrics.register, counters)
+  const registry = new Registry({
+    store: timedStore(store, metrics.storeOperation),
+    protection: {
+      graceMs: config.graceMs,
+      holdMs: config.holdMaxMs,
+      registryBrakeRatio: config.brakeRegistryRatio,
+      registryBrakeMaxMs: config.brakeRegistryMaxMs,
+      serviceBrakeRatio: config.brakeServiceRatio,
+      serviceBrakeMaxMs: config.brakeServiceMaxMs
+    },
+    sessionGraceMs: config.sessionGraceMs,
+    ringLimit: config.logLength,
+    log: { info: (message) => log.info(message), warn: (message) => log.warn(message) },
+    swept: metrics.swept
+  })
+  const opened: (() => Promise<unknown>)[] = []
+  const close = async (): Promise<void> => {
+    // The doors first, so that nothing is asked of a store that is closed.
+    await Promise.allSettled(opened.splice(0).map((closeDoor) => closeDoor()))
+    await registry.close()
+  }
+  try {
+    const app = await buildHttp({
+      registry,
+      node: config.node,
+      version,
+      metrics,
+      log,
+      logRequests: log.isLevelEnabled('debug'),
+      trustedHosts: config.trustedHosts,
+      maxBodyBytes: config.maxBodyBytes
+    })
+    opened.push(() => app.close())
+    const http = await app.listen({ host: config.http.host, port: config.http.port })
+    const dns = config.dns === undefined ? undefined : await startDns({
+      source: registry.feed,
+      host: config.dns.host,
+      port: config.dns.port,
+      zones: config.zones,
+      ttlSeconds: config.dnsTtlSeconds,
+      log: { warn: (message) => log.warn(message), error: (message) => log.error(message) },
+      counters
+    })
+    if (dns !== undefined) opened.push(() => dns.close())
+    await registry.open()
+    const dnsAddress = dns === undefined ? undefined : `${dns.address.includes(':') ? `[${dns.address}]` : dns.address}:${dns.port}`
+    log.info({
+      http, dns: dnsAddress ?? 'off', store: store.kind, location: store.location, epoch: registry.feed.epoch,
+      revision: registry.feed.revision, instances: registry.catalog.size, version
+    }, 'ready')
+    return { http, dns: dnsAddress, close, [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function openStore (config: Config, log: Logger): Store {
+  const { redis, data: directory, logLength: maxLogLength, holdMaxMs: holdMs } = config
+  return redis === undefined
+    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log })
+    : createRedisStore({ url: redis, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log })
+}
+
+/** Shows what the DNS server counted, at each scrape. */
+function observeDns (register: PromRegistry, counters: DnsCounters): void {
+  const registers = [register]
+  new Counter({
+    name: 'rollcall_dns_queries_total',
+    help: 'DNS queries answered, by transport, type and code.',
+    labelNames: ['transport', 'type', 'rcode'],
+    registers,
+    collect () {
+      this.reset()
+      for (const { transport, type, rcode, count } of counters.answers()) this.inc({ transport, type, rcode }, count)
+    }
+  })
+  new Counter({
+    name: 'rollcall_dns_dropped_total',
+    help: 'DNS messages without an answer, and connections closed, by reason.',
+    labelNames: ['reason'],
+    registers,
+    collect () {
+      this.reset()
+      for (const reason of dropReasons) this.inc({ reason }, counters.dropped(reason))
+    }
+  })
+  const total = (name: string, help: string, value: () => number): void => {
+    new Counter({ name, help, registers, collect () {
+      this.reset()
+      this.inc(value())
+    } })
+  }
+  total('rollcall_dns_truncated_total', 'DNS answers with TC.', () => counters.truncated)
+  total('rollcall_dns_cut_total', 'DNS answers from a set of more records than one answer shows.', () => counters.cut)
+  total('rollcall_dns_failures_total', 'DNS messages that were answered SERVFAIL because of a fault of this program.', () => counters.failed)
+  new Gauge({ name: 'rollcall_dns_tcp_connections', help: 'Open TCP connections of DNS.', registers, collect () { this.set(counters.connections) } })
+}

@@ -1,0 +1,169 @@
+// One schema of all settings, with what a person must know to choose a value. Flags, ROLLCALL_* variables and the file are read
+// by it (config.ts); the help, `--print-config` and docs/reference/configuration.md are made from it (config-text.ts).
+import { Type, type Static, type TSchema } from 'typebox'
+import { isHost, type KindName, type Listener } from './config-kinds.ts'
+import { idPattern, idRule } from './model/names.ts'
+
+/** What a person must know to choose a value. Each text is a sentence. */
+export interface SettingDoc {
+  /** The flag without its dashes, and the key in the file; the variable is made from it. */
+  readonly name: string
+  readonly kind: KindName
+  /** As a person would write it; absent = unset. */
+  readonly default?: string
+  readonly what: string
+  /** Why the default is what it is. */
+  readonly why: string
+  readonly raise?: string
+  readonly lower?: string
+  /** May be given several times. */
+  readonly multiple?: boolean
+  /** `off` unsets it. */
+  readonly off?: boolean
+}
+
+const day = 86_400_000
+const minute = 60_000
+const listenerSchema = Type.Object({ host: Type.String(), port: Type.Integer() })
+const zonePattern = '^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$'
+const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const between = (from: string, to: string): { rule: string } => ({ rule: `must be from ${from} to ${to}` })
+const doc = (setting: SettingDoc): { setting: SettingDoc } => ({ setting })
+
+/** All settings. The keys are those of `Config`; `setting.name` is what people write. */
+export const settingsSchema = Type.Object({
+  http: Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
+    name: 'http', kind: 'listener', default: '127.0.0.1:7500',
+    what: 'Where the HTTP API, the watch socket and the documentation listen.',
+    why: 'There is no access control yet, so that only this machine may ask; 7500 is free on most machines.'
+  }) }),
+  dns: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
+    name: 'dns', kind: 'listener', default: '127.0.0.1:7553', off: true,
+    what: 'Where DNS is answered, by UDP and by TCP. `off`: this node answers no DNS.',
+    why: 'Port 53 needs a privilege and is often taken by the resolver of the machine.'
+  }) })),
+  data: Type.String({ minLength: 1, ...doc({
+    name: 'data', kind: 'directory', default: './data',
+    what: 'The directory of the embedded store (SQLite), made if it is not there. A relative one is relative to the working directory. Not used with `redis`.',
+    why: 'Beside the process, so that a first try needs no privilege and leaves nothing elsewhere.'
+  }) }),
+  redis: Type.Optional(Type.String({ pattern: '^[a-z+]+:\\/\\/.', rule: 'must be a URL, like redis://127.0.0.1:6379 or rediss://user:password@host:6380/0', ...doc({
+    name: 'redis', kind: 'url',
+    what: 'The Redis or Valkey that holds the registry, in place of the embedded store: `redis://host:port/db`, `redis+sentinel://host:port,host:port/master` or `redis+cluster://host:port,host:port`; `rediss` for TLS.',
+    why: 'Unset: one node with the embedded store needs nothing installed. Several nodes need one Redis. Whoever can write this Redis owns the registry.'
+  }) })),
+  zones: Type.Array(Type.String({ pattern: zonePattern, rule: 'must be a DNS name in lower case without a dot at the end, like cluster.local' }), { minItems: 1, maxItems: 16, ...doc({
+    name: 'zone', kind: 'name', default: 'cluster.local', multiple: true,
+    what: 'The DNS zones that are answered. The first one is the one that answers name.',
+    why: '`cluster.local` is what Kubernetes clients expect, so that programs written for it find their names here too.'
+  }) }),
+  logLevel: Type.Enum([...levels], { rule: `must be one of ${levels.join(', ')}`, ...doc({
+    name: 'log-level', kind: 'level', default: 'info',
+    what: `How much is logged: ${levels.join(', ')}.`,
+    why: 'Start, stop, store trouble and changes of protection are seen; single requests and heartbeats are not.',
+    raise: '`debug` and `trace` log each request: at thousands of requests a second the log costs more than the answers.',
+    lower: 'Below `info` the ready line is not written, and scripts that wait for it wait for ever.'
+  }) }),
+  insecure: Type.Boolean({ ...doc({
+    name: 'insecure', kind: 'boolean', default: 'false',
+    what: 'Permits listeners off loopback although there is no access control yet.',
+    why: 'An open registry lets every neighbour on the network send the traffic of a service to himself. Say it only behind a network that is closed to strangers.'
+  }) }),
+  node: Type.String({ pattern: idPattern, rule: idRule, ...doc({
+    name: 'node', kind: 'name',
+    what: 'The name of this node, in logs, metrics and events. Several nodes on one Redis should have different ones.',
+    why: 'Unset: the host name of the machine, which is different on each in most places.'
+  }) }),
+  graceMs: Type.Integer({ minimum: 0, maximum: day, ...between('0s', '24h'), ...doc({
+    name: 'grace', kind: 'duration', default: '15s',
+    what: 'From suspect to removed: a suspect instance is out of the answers, but known, so that its next heartbeat brings it back as it was.',
+    why: 'One default TTL: whoever missed one deadline has the same time again to come back without registering anew.',
+    raise: 'Dead instances are seen longer in lists.', lower: 'A short outage of the network turns into removals and registrations.'
+  }) }),
+  sessionGraceMs: Type.Integer({ minimum: 0, maximum: day, ...between('0s', '24h'), ...doc({
+    name: 'session-grace', kind: 'duration', default: '2s',
+    what: 'From suspect to removed for an instance whose session (a watch socket that is its lease) broke.',
+    why: 'Time for one reconnect through another node.',
+    raise: 'A crashed instance with a session is listed longer, though not answered.', lower: 'A reconnect that takes longer finds its instance removed.'
+  }) }),
+  holdMaxMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
+    name: 'hold-max', kind: 'duration', default: '60s',
+    what: 'After a restart, an outage of the store or a step of the clock nothing expires for the longest TTL in use, and never longer than this.',
+    why: 'Every owner whose TTL is a minute or less has time to renew before anybody is blamed for silence that was ours.',
+    raise: 'Instances that died during the outage are answered longer.', lower: 'Living instances with a longer TTL than this are suspected after an outage.'
+  }) }),
+  brakeRegistryRatio: Type.Number({ minimum: 0, maximum: 1, rule: 'must be a number from 0 to 1', ...doc({
+    name: 'brake-registry', kind: 'number', default: '0.3',
+    what: 'The registry\'s brake: while more than this part of all instances is suspect, none is removed. Suspects still leave the answers. 1 = never brake.',
+    why: 'A third of everything does not die at once: more likely this node or the network is at fault.',
+    raise: 'A fault of the network removes more before the brake holds.', lower: 'Ordinary failures hold back removals.'
+  }) }),
+  brakeRegistryMaxMs: Type.Integer({ minimum: 0, maximum: day, ...between('0s', '24h'), ...doc({
+    name: 'brake-registry-max', kind: 'duration', default: '10m',
+    what: 'How long the registry\'s brake holds at most since it began; then suspects are removed after all.',
+    why: 'Longer than most outages of a network, shorter than anybody wants dead names listed.',
+    raise: 'After a real loss dead instances stay listed longer.', lower: 'A long outage ends in removals and a wave of registrations.'
+  }) }),
+  brakeServiceRatio: Type.Number({ minimum: 0, maximum: 1, rule: 'must be a number from 0 to 1', ...doc({
+    name: 'brake-service', kind: 'number', default: '0.5',
+    what: 'The brake of each service: while more than this part of its instances is suspect, none of it is removed. 1 = never brake.',
+    why: 'Half of a service gone is more often a broken switch than half of a service dead.',
+    raise: 'A fault that hits one service removes more of it.', lower: 'Small services are held back by single failures.'
+  }) }),
+  brakeServiceMaxMs: Type.Integer({ minimum: 0, maximum: day, ...between('0s', '24h'), ...doc({
+    name: 'brake-service-max', kind: 'duration', default: '5m',
+    what: 'How long the brake of a service holds at most since it began.',
+    why: 'Half of the registry\'s: one service is sooner really gone than everything.',
+    raise: 'A service that was shut down hard stays listed longer.', lower: 'A long fault of its network ends in removals.'
+  }) }),
+  logLength: Type.Integer({ minimum: 1_000, maximum: 10_000_000, rule: 'must be a whole number from 1000 to 10000000', ...doc({
+    name: 'log-length', kind: 'number', default: '100000',
+    what: 'How many changes the store keeps: a watcher that comes back after more than these gets a fresh snapshot.',
+    why: 'An hour at 28 changes a second, in about 50 MB of the store.',
+    raise: 'Memory of Redis or disk, and of each node.', lower: 'Watchers that were away for a moment read everything again.'
+  }) }),
+  dnsTtlSeconds: Type.Integer({ minimum: 0, maximum: 3_600, rule: 'must be whole seconds from 0s to 1h', ...doc({
+    name: 'dns-ttl', kind: 'seconds', default: '5s',
+    what: 'The TTL of DNS answers, in whole seconds: so long may a resolver answer from its cache.',
+    why: 'As CoreDNS answers for Kubernetes: a dead address is gone from the caches within seconds.',
+    raise: 'Callers keep calling dead instances that much longer.', lower: 'More questions; 0 makes every lookup a question.'
+  }) }),
+  shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
+    name: 'shutdown-grace', kind: 'duration', default: '5s',
+    what: 'After SIGTERM or SIGINT requests under way may finish for this long, then the process ends regardless.',
+    why: 'Under the ten seconds after which Docker kills; systemd waits 90 s, Kubernetes 30 s.',
+    raise: 'Must stay under the patience of whoever stops the process.', lower: 'Slow requests are cut off.'
+  }) }),
+  maxBodyBytes: Type.Integer({ minimum: 65_536, maximum: 64 * 1024 ** 2, ...between('64KiB', '64MiB'), ...doc({
+    name: 'max-body', kind: 'size', default: '1MiB',
+    what: 'The largest request body that is read; a larger one is refused with 413.',
+    why: 'Forty times the largest registration. Batches of heartbeats have a limit of their own, for the 10,000 leases that one may hold.',
+    raise: 'Each connection may make the node hold that much.', lower: 'Registrations with much metadata are refused.'
+  }) }),
+  trustedHosts: Type.Array(Type.Refine(Type.String({ rule: 'must be a host name or an IP address, without a port' }), isHost), { maxItems: 256, ...doc({
+    name: 'trusted-host', kind: 'name', multiple: true,
+    what: 'Further names that requests may carry in their Host header, besides IP literals, localhost and the listener\'s own name. Needed behind a proxy or under a DNS name.',
+    why: 'Unset: a web page that points its own name at this machine (DNS rebinding) is refused.'
+  }) })
+}, { additionalProperties: false })
+
+/** The effective settings, in units that code counts in. */
+export type Config = Static<typeof settingsSchema>
+
+export interface Setting extends SettingDoc {
+  readonly key: keyof Config
+  readonly schema: TSchema
+  /** `ROLLCALL_LOG_LEVEL` */
+  readonly variable: string
+}
+
+/** Every setting in the order of the schema, which is the order of the help and the documentation. */
+export const settings: readonly Setting[] = Object.entries(settingsSchema.properties).map(([key, schema]) => {
+  const { setting } = schema as unknown as { setting: SettingDoc } // each has the annotation: `doc` above
+  return { ...setting, key: key as keyof Config, schema, variable: variableName(setting.name) }
+})
+
+/** `log-level` -> `ROLLCALL_LOG_LEVEL` */
+export function variableName (name: string): string {
+  return `ROLLCALL_${name.toUpperCase().replaceAll('-', '_')}`
+}

@@ -1,0 +1,109 @@
+// The texts that Redis keeps, and the types of the contract: the one place that knows both.
+import { invalid } from '../../errors.ts'
+import type { Reason } from '../../../client-sdk/src/wire.ts'
+import type { Change, InstanceRecord, ObjectRecord } from '../store.ts'
+
+/** Written by scripts/fence.lua `writeLease`: seven header lines and the body. */
+export function parseInstance (lease: string, text: string, suspect: boolean): InstanceRecord {
+  const [key, generation, ttlMs, createdRevision, revision, createdAtMs, updatedAtMs, body] = cut(text, 7)
+  return {
+    key: key ?? '', lease, generation: generation ?? '', ttlMs: Number(ttlMs), createdRevision: Number(createdRevision), revision: Number(revision),
+    createdAtMs: Number(createdAtMs), updatedAtMs: Number(updatedAtMs), suspect, body: body ?? ''
+  }
+}
+
+export function instanceText (record: InstanceRecord): string {
+  const { key, generation, ttlMs, createdRevision, revision, createdAtMs, updatedAtMs, body } = record
+  return [key, generation, ttlMs, createdRevision, revision, createdAtMs, updatedAtMs, body].join('\n')
+}
+
+/** Written by scripts/fence.lua `writeObject`: five header lines and the body. */
+export function parseObject (key: string, text: string): ObjectRecord {
+  const [createdRevision, revision, createdAtMs, updatedAtMs, endsAtMs, body] = cut(text, 5)
+  return {
+    key, createdRevision: Number(createdRevision), revision: Number(revision), createdAtMs: Number(createdAtMs), updatedAtMs: Number(updatedAtMs),
+    endsAtMs: Number(endsAtMs), body: body ?? ''
+  }
+}
+
+export function objectText (record: ObjectRecord): string {
+  const { createdRevision, revision, createdAtMs, updatedAtMs, endsAtMs, body } = record
+  return [createdRevision, revision, createdAtMs, updatedAtMs, endsAtMs, body].join('\n')
+}
+
+/** An entry of the log as XREAD gives it: `<revision>-0` and a flat list of fields. */
+export type RawEntry = readonly [id: string, fields: readonly string[]]
+
+/** Begins of terms and keyspaces: no changes, but whoever follows must load again. */
+export interface Break {
+  readonly type: 'break'
+  readonly revision: number
+}
+
+/** Reads an entry of the log; the types are those of scripts/fence.lua `log`. */
+export function parseEntry ([id, fields]: RawEntry): Change | Break {
+  let t = ''; let reason = ''; let by = ''; let at = ''; let lease = ''; let key = ''; let generation = ''; let ttl = ''
+  let created = ''; let createdAt = ''; let updatedAt = ''; let endsAt = ''; let suspect = ''; let body = ''
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const value = fields[i + 1] ?? ''
+    switch (fields[i]) {
+      case 't': t = value; break
+      case 'w': reason = value; break
+      case 'b': by = value; break
+      case 'a': at = value; break
+      case 'l': lease = value; break
+      case 'k': key = value; break
+      case 'o': generation = value; break
+      case 'd': ttl = value; break
+      case 'c': created = value; break
+      case 'n': createdAt = value; break
+      case 'u': updatedAt = value; break
+      case 'e': endsAt = value; break
+      case 's': suspect = value; break
+      case 'v': body = value; break
+    }
+  }
+  const revision = Number.parseInt(id, 10)
+  // The scripts write only members of Reason.
+  const head = { revision, atMs: Number(at), by, reason: reason as Reason }
+  const stamps = { createdRevision: Number(created), revision, createdAtMs: Number(createdAt), updatedAtMs: Number(updatedAt === '' ? at : updatedAt) }
+  switch (t) {
+    case 'put': return { ...head, type: 'put', record: { key, lease, generation, ttlMs: Number(ttl), ...stamps, suspect: suspect === '1', body } }
+    case 'del': return { ...head, type: 'delete', key, lease }
+    case 'sus': return { ...head, type: 'suspect', key, lease }
+    case 'up': return { ...head, type: 'trusted', key, lease }
+    case 'oput': return { ...head, type: 'put-object', object: { key, ...stamps, endsAtMs: Number(endsAt), body } }
+    case 'odel': return { ...head, type: 'delete-object', key }
+    default: return { type: 'break', revision }
+  }
+}
+
+/** `after-until` pairs, as meta keeps them. */
+export function parseVoid (text: string): { after: number, until: number }[] {
+  if (text === '') return []
+  return text.split(',').map((range) => {
+    const [after, until] = range.split('-')
+    return { after: Number(after), until: Number(until) }
+  })
+}
+
+/** Refuses what would break a record's header or a script's pattern. Callers validate names; this is the second line. */
+export function checkTexts (texts: Readonly<Record<string, string>>): void {
+  for (const [field, value] of Object.entries(texts)) {
+    if (value.includes('\n')) throw invalid([{ field, value, rule: 'must not contain a newline' }])
+  }
+}
+
+/** The first `headers` lines, then the rest. */
+function cut (text: string, headers: number): string[] {
+  const parts: string[] = []
+  let from = 0
+  for (let i = 0; i < headers; i++) {
+    const to = text.indexOf('\n', from)
+    if (to === -1) break
+    parts.push(text.slice(from, to))
+    from = to + 1
+  }
+  parts.push(text.slice(from))
+  return parts
+}

@@ -1,0 +1,57 @@
+// What this node saw and a restarted or promoted Redis may have lost: collected here, put back by scripts/repropose.
+import type { Follower, InstanceRecord, ObjectRecord } from '../store.ts'
+import { instanceText, objectText } from './records.ts'
+
+/** The last known state of one lease or object. */
+export interface Proposal {
+  readonly kind: 'put' | 'del' | 'oput' | 'odel'
+  /** A lease, or an object's key. */
+  readonly id: string
+  /** The instance's key; empty for objects. */
+  readonly key: string
+  /** When that state came to be, in the old numbering: of two nodes the newer knowledge wins. */
+  readonly revision: number
+  /** The record of a put, else empty. */
+  readonly text: string
+}
+
+export function proposeInstance (record: InstanceRecord): Proposal {
+  return { kind: 'put', id: record.lease, key: record.key, revision: record.revision, text: instanceText(record) }
+}
+
+export function proposeObject (object: ObjectRecord): Proposal {
+  return { kind: 'oput', id: object.key, key: '', revision: object.revision, text: objectText(object) }
+}
+
+/**
+ * What the node holds that changed after `base`, and the ends that it saw since; with `whole`, everything (the keyspace is new).
+ * `own` are the node's acknowledged writes that never reached its follower. One living lease per key.
+ *
+ * Lives come from what is held, not from the history: a life of the history that is not held any more has ended or was refused, and what was put
+ * back by others after the last failover stands in no history.
+ */
+export function collectProposals (follower: Follower, own: readonly Proposal[], base: number, whole: boolean): Proposal[] {
+  const latest = new Map<string, Proposal>()
+  const offer = (proposal: Proposal): void => {
+    if (!whole && proposal.revision <= base) return
+    const tag = proposal.kind === 'put' || proposal.kind === 'del' ? `l${proposal.id}` : `o${proposal.id}`
+    const known = latest.get(tag)
+    if (known === undefined || known.revision <= proposal.revision) latest.set(tag, proposal)
+  }
+  for (const record of follower.heldInstances()) offer(proposeInstance(record))
+  for (const object of follower.heldObjects()) offer(proposeObject(object))
+  for (const change of follower.changesSince(whole ? 0 : base)) {
+    const { revision } = change
+    if (change.type === 'delete') offer({ kind: 'del', id: change.lease, key: change.key, revision, text: '' })
+    if (change.type === 'delete-object') offer({ kind: 'odel', id: change.key, key: '', revision, text: '' })
+  }
+  for (const proposal of own) offer(proposal)
+
+  const living = new Map<string, Proposal>()
+  for (const proposal of latest.values()) {
+    if (proposal.kind !== 'put') continue
+    const rival = living.get(proposal.key)
+    if (rival === undefined || rival.revision < proposal.revision) living.set(proposal.key, proposal)
+  }
+  return [...latest.values()].filter((proposal) => proposal.kind !== 'put' || living.get(proposal.key) === proposal)
+}

@@ -1,0 +1,23 @@
+#!lua flags=allow-oom
+--[[ Sessions broke: their leases turn suspect, unless somebody else renewed since (then the deadline is another one).
+  KEYS    all keys of the partition (prelude.lua)
+  ARGV    epoch, graceMs, then for each: lease, the deadline that the caller's last renewal gave it
+  result  { 'OK', turned suspect, last revision or 0 }
+  log     sus (suspect) ]]
+--@include prelude
+--@include fence
+local grace, count = tonumber(ARGV[2]), 0
+for i = 3, #ARGV, 2 do
+  local lease = ARGV[i]
+  local deadline = redis.call('ZSCORE', EXP, lease)
+  local record = deadline and math.floor(tonumber(deadline)) == tonumber(ARGV[i + 1]) and redis.call('HGET', INST, lease)
+  if record and redis.call('SISMEMBER', SUS, lease) == 0 then
+    local key = readLease(record)
+    log('sus', 'suspect', 'registry', 'l', lease, 'k', key)
+    redis.call('SADD', SUS, lease)
+    countSuspect(key, 1)
+    redis.call('ZADD', EXP, now + grace + mark, lease)
+    count = count + 1
+  end
+end
+return { 'OK', count, rev == first and 0 or rev }

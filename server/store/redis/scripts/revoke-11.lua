@@ -1,0 +1,23 @@
+#!lua flags=allow-oom
+--[[ Ends leases on request. An unknown one leaves a tombstone inside a recovery window: its registration may still be on the way back.
+  KEYS    all keys of the partition (prelude.lua)
+  ARGV    epoch, by, lease...
+  result  { 'OK', { revision or 0... }, { key or ''... } }
+  log     del (deregistered) ]]
+--@include prelude
+--@include fence
+local revisions, keys = {}, {}
+for i = 3, #ARGV do
+  local lease = ARGV[i]
+  local record = redis.call('HGET', INST, lease)
+  local n = #revisions + 1
+  if record then
+    keys[n] = readLease(record)
+    revisions[n] = log('del', 'deregistered', ARGV[2], 'l', lease, 'k', keys[n])
+    drop(lease, keys[n])
+  else
+    if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
+    keys[n], revisions[n] = '', 0
+  end
+end
+return { 'OK', revisions, keys }

@@ -1,0 +1,133 @@
+// One life of the connections: inside one epoch and one Redis process. Whatever does not fit ends it, and the store begins another.
+import type { Redis } from 'ioredis'
+import type { RegistryError } from '../../errors.ts'
+import type { Connections, Timeouts } from './connection.ts'
+import { runScript } from './connection.ts'
+import { callFault, endsSession, messageOf, overloaded, SessionFault, unavailable } from './faults.ts'
+import type { Keys } from './keys.ts'
+import type { Script } from './scripts.ts'
+
+/** Calls that wait for Redis at the same time; beyond it the store is slower than its callers, and says so instead of queueing. */
+const maxInFlight = 20_000
+
+/** A timer that comes so late says that this process stood still, not Redis: the answer may lie in the socket. */
+const stallMs = 100
+
+/** What the fence of every script answers when this session's world is gone; nothing was written then. */
+const fences: Readonly<Record<string, string>> = {
+  NOINIT: 'the keyspace is gone',
+  EPOCH: 'the keyspace is another one',
+  TERM: 'Redis was restarted or another server was promoted'
+}
+
+export class Session {
+  /** Set once the keyspace is known, before the first call. */
+  epoch = ''
+  readonly run: string
+  readonly #connections: Connections
+  readonly #keys: Keys
+  readonly #timeouts: Timeouts
+  readonly #inFlight = new Set<(error: Error) => void>()
+  /** Those of them that callers wait for; the store's own reading is none. */
+  readonly #calls = new Set<Promise<unknown>>()
+  #fault: Error | undefined
+
+  constructor (connections: Connections, keys: Keys, timeouts: Timeouts) {
+    this.#connections = connections
+    this.#keys = keys
+    this.#timeouts = timeouts
+    this.run = connections.run
+    for (const client of [connections.commands, connections.reader]) {
+      client.on('close', () => { this.end(new SessionFault('the connection to Redis broke')) })
+    }
+  }
+
+  get fault (): Error | undefined {
+    return this.#fault
+  }
+
+  /** Resolves when nothing waits for Redis any more; calls are answered or time out, so it is bounded. */
+  async drained (): Promise<void> {
+    while (this.#calls.size > 0) await Promise.allSettled(this.#calls)
+  }
+
+  /** Ends the session: nothing that waits in it waits longer. */
+  end (fault: Error): void {
+    if (this.#fault !== undefined) return
+    this.#fault = fault
+    this.#connections.close()
+    for (const fail of this.#inFlight) fail(fault)
+  }
+
+  /** Runs a script for a caller. Gives the reply behind 'OK'; throws RegistryError only. */
+  async call (script: Script, args: readonly (string | number)[]): Promise<readonly unknown[]> {
+    const { commands } = this.#connections
+    if (this.#fault !== undefined) throw unavailable(this.#fault.message)
+    if (commands.status !== 'ready') throw unavailable('the connection to Redis is closed')
+    if (this.#inFlight.size >= maxInFlight) throw overloaded(`${maxInFlight} calls wait for Redis already`)
+    let reply: unknown
+    try {
+      const sent = this.reply(script, args)
+      this.#calls.add(sent)
+      reply = await sent.finally(() => this.#calls.delete(sent))
+    } catch (error) {
+      if (endsSession(error)) this.end(new SessionFault(messageOf(error), { cause: error }))
+      throw callFault(error)
+    }
+    const [verdict, ...rest] = reply as unknown[] // every script answers with a list that begins with a word
+    if (verdict === 'OK' || verdict === 'LATE') return verdict === 'OK' ? rest : []
+    throw this.#fenced(String(verdict))
+  }
+
+  /** Runs a script and gives its reply, with the error as it came. */
+  async reply (script: Script, args: readonly (string | number)[]): Promise<unknown> {
+    if (this.#fault !== undefined) throw this.#fault
+    return this.#tracked(runScript(this.#connections.commands, script, this.#keys.all, [this.epoch, ...args]), this.#timeouts.commandMs)
+  }
+
+  /** Sends one command of the store's own to the connection for commands. */
+  readonly ask = (send: (client: Redis) => Promise<unknown>): Promise<unknown> => this.#command(this.#connections.commands, send, this.#timeouts.commandMs)
+
+  /** Sends one to the reader, which may block for a round. Its own timeout tells a frozen Redis from a quiet one. */
+  readonly read = (send: (client: Redis) => Promise<unknown>): Promise<unknown> =>
+    this.#command(this.#connections.reader, send, this.#timeouts.blockMs + this.#timeouts.commandMs)
+
+  async #command (client: Redis, send: (client: Redis) => Promise<unknown>, limitMs: number): Promise<unknown> {
+    if (this.#fault !== undefined) throw this.#fault
+    return this.#tracked(send(client), limitMs)
+  }
+
+  #fenced (word: string): RegistryError {
+    const says = fences[word] ?? `a script answered ${word}`
+    this.end(new SessionFault(says))
+    return unavailable(says)
+  }
+
+  /** ioredis may leave a command unsettled when its connection drops; the session settles all of them itself, by its end or by time. */
+  #tracked (promise: Promise<unknown>, limitMs: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout
+      const watch = (): void => {
+        const due = performance.now() + limitMs
+        timer = setTimeout(() => {
+          if (performance.now() - due > stallMs) watch()
+          else fail(new SessionFault('Redis does not answer'))
+        }, limitMs)
+      }
+      const over = (): void => {
+        clearTimeout(timer)
+        this.#inFlight.delete(fail)
+      }
+      const fail = (error: Error): void => {
+        over()
+        reject(error)
+      }
+      watch()
+      this.#inFlight.add(fail)
+      promise.then((reply) => {
+        over()
+        resolve(reply)
+      }, fail)
+    })
+  }
+}

@@ -1,0 +1,17 @@
+// npm run bench [-- endpoints writes scale]: prints a table; ends with 1 if a goal is missed. Needs both cores for itself.
+import { endpoints } from './endpoints.ts'
+import { type Row, printTable } from './lib.ts'
+import { scale } from './scale.ts'
+import { writes } from './writes.ts'
+
+const suites: Readonly<Record<string, () => Promise<Row[]>>> = { endpoints, writes, scale }
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites)
+const rows: Row[] = []
+for (const name of chosen) {
+  const suite = suites[name]
+  if (suite === undefined) throw new Error(`there is no suite ${name}, only ${Object.keys(suites).join(', ')}`)
+  console.log(`${name} ...`)
+  rows.push(...await suite())
+}
+printTable(rows)
+process.exitCode = rows.every((row) => row.met) ? 0 : 1

@@ -1,0 +1,274 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import t from 'tap'
+import fc from 'fast-check'
+import { configurationPage, printConfig, settingsHelp } from '../server/config-text.ts'
+import { hideSecrets, readDuration, readListener, readSize, showDuration, showListener, showSize } from '../server/config-kinds.ts'
+import { loadConfig, type LoadedConfig } from '../server/config.ts'
+import { RegistryError } from '../server/errors.ts'
+import { editDistance, nearest, parseFlags } from '../server/flags.ts'
+import { settings } from '../server/settings.ts'
+
+type Files = Readonly<Record<string, string>>
+
+function load (argv: readonly string[], env: Record<string, string> = {}, files: Files = {}): LoadedConfig {
+  const readFile = (path: string): string => {
+    const text = files[path]
+    if (text === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`)
+    return text
+  }
+  return loadConfig({ argv, env, readFile, hostname: 'here' })
+}
+
+/** Field and rule of each fault. */
+function faultsOf (...input: Parameters<typeof load>): string[] {
+  try {
+    load(...input)
+  } catch (error) {
+    if (error instanceof RegistryError && error.code === 'REG_INVALID') return (error.errors ?? []).map(({ field, rule }) => `${field} ${rule}`)
+    throw error
+  }
+  return []
+}
+
+t.test('without any setting a node listens on loopback and keeps its data beside it', async (t) => {
+  const { config, warnings, origins } = load([])
+  t.same(config.http, { host: '127.0.0.1', port: 7500 })
+  t.same(config.dns, { host: '127.0.0.1', port: 7553 })
+  t.equal(config.data, './data')
+  t.equal(config.redis, undefined)
+  t.equal(config.node, 'here')
+  t.same(config.zones, ['cluster.local'])
+  t.equal(config.graceMs, 15_000)
+  t.equal(config.dnsTtlSeconds, 5)
+  t.equal(config.maxBodyBytes, 1_048_576)
+  t.same(warnings, [])
+  t.ok(Object.values(origins).every((origin) => origin === 'default'))
+})
+
+t.test('a flag wins over a variable, a variable over the file, the file over the default', async (t) => {
+  const files = { 'r.yaml': 'grace: 1s\nsession-grace: 1s\nhold-max: 1s\n' }
+  const env = { ROLLCALL_CONFIG: 'r.yaml', ROLLCALL_GRACE: '2s', ROLLCALL_SESSION_GRACE: '3s' }
+  const { config, origins } = load(['--grace', '4s'], env, files)
+  t.equal(config.graceMs, 4_000)
+  t.equal(config.sessionGraceMs, 3_000)
+  t.equal(config.holdMaxMs, 1_000)
+  t.equal(config.dnsTtlSeconds, 5)
+  t.equal(origins['grace'], '--grace')
+  t.equal(origins['session-grace'], 'ROLLCALL_SESSION_GRACE')
+  t.equal(origins['hold-max'], 'hold-max in r.yaml')
+})
+
+t.test('--config names another file than ROLLCALL_CONFIG, and wins', async (t) => {
+  const files = { 'a.yaml': 'node: a', 'b.yaml': 'node: b' }
+  t.equal(load(['--config=b.yaml'], { ROLLCALL_CONFIG: 'a.yaml' }, files).config.node, 'b')
+})
+
+t.test('a list is repeated, written with commas, or a YAML list, and is never merged', async (t) => {
+  t.same(load(['--zone', 'a', '--zone', 'b,c']).config.zones, ['a', 'b', 'c'])
+  t.same(load([], { ROLLCALL_TRUSTED_HOST: 'a.example, b.example' }).config.trustedHosts, ['a.example', 'b.example'])
+  t.same(load(['--config', 'f'], {}, { f: 'zone: [a, b]' }).config.zones, ['a', 'b'])
+  t.same(load(['--zone', 'x'], { ROLLCALL_ZONE: 'y' }).config.zones, ['x'])
+  t.same(load(['--zone', 'x,x']).config.zones, ['x'])
+})
+
+t.test('every setting can be given in each of the three ways, and means the same', async (t) => {
+  const samples: Record<string, string> = {
+    http: '127.0.0.1:1', dns: '[::1]:2', data: '/d', redis: 'redis://h', zone: 'z', 'log-level': 'warn', insecure: 'true', node: 'n',
+    'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'dns-ttl': '7s', 'max-body': '2MiB', 'trusted-host': 'x.example'
+  }
+  for (const { name, variable, key } of settings) {
+    const text = samples[name] ?? '9s'
+    const byFlag = load([`--${name}=${text}`]).config[key]
+    t.same(load([], { [variable]: text }).config[key], byFlag, variable)
+    t.same(load(['--config', 'f'], {}, { f: `${name}: ${JSON.stringify(text)}` }).config[key], byFlag, `${name} in the file`)
+    t.notSame(byFlag, load([]).config[key], `${name} has an effect`)
+  }
+})
+
+t.test('dns off is no listener', async (t) => {
+  t.equal(load(['--dns', 'off']).config.dns, undefined)
+  t.equal(load(['--config', 'f'], {}, { f: 'dns: off' }).config.dns, undefined)
+  t.same(faultsOf(['--http', 'off']), ['--http must be HOST:PORT, like 127.0.0.1:7500, [::1]:7500 or localhost:0 (0 = any free port)'])
+})
+
+t.test('an unknown flag, variable or key is refused with the nearest known one', async (t) => {
+  t.same(faultsOf(['--htp', '127.0.0.1:1']), ['--htp is not a known flag: did you mean --http?'])
+  t.same(faultsOf(['--log-levle=debug']), ['--log-levle is not a known flag: did you mean --log-level?'])
+  t.same(faultsOf(['--bananas']), ['--bananas is not a known flag'])
+  t.same(faultsOf([], { ROLLCALL_LOGLEVEL: 'debug' }), ['ROLLCALL_LOGLEVEL is not a known setting: did you mean ROLLCALL_LOG_LEVEL?'])
+  t.same(faultsOf(['--config', 'f'], {}, { f: 'logLevel: debug' }), ['logLevel in f is not a known setting: did you mean log-level?'])
+  t.same(faultsOf(['--config', 'f'], {}, { f: 'config: g' }), ['config in f is not a known setting'])
+})
+
+t.test('variables of the commands, of Kubernetes and of Docker are passed over', async (t) => {
+  const env = {
+    ROLLCALL_ADDRESS: 'http://x', ROLLCALL_TOKEN: 't', ROLLCALL_NAMESPACE: 'n', ROLLCALL_TOKEN_FILE: 'f',
+    ROLLCALL_SERVICE_HOST: '10.0.0.1', ROLLCALL_SERVICE_PORT: '7500', ROLLCALL_SERVICE_PORT_HTTP: '7500', ROLLCALL_PORT: 'tcp://10.0.0.1:7500',
+    ROLLCALL_PORT_7500_TCP: 'tcp://10.0.0.1:7500', ROLLCALL_PORT_7500_TCP_ADDR: '10.0.0.1', ROLLCALL_A_SERVICE_HOST: '10.0.0.2', PATH: '/bin'
+  }
+  t.same(load([], env).config, load([]).config)
+  t.same(faultsOf([], { ROLLCALL_HTTP_PORT: '80' }), ['ROLLCALL_HTTP_PORT is not a known setting: did you mean ROLLCALL_HTTP?'])
+})
+
+t.test('an empty variable counts as unset', async (t) => {
+  t.equal(load([], { ROLLCALL_REDIS: '', ROLLCALL_GRACE: '' }).config.redis, undefined)
+})
+
+t.test('each fault is named, not only the first', async (t) => {
+  const faults = faultsOf(['--grace', '15', '--dns', 'nowhere', '--insecure=maybe', 'word'], { ROLLCALL_MAX_BODY: '1GB' })
+  t.equal(faults.length, 5)
+})
+
+t.test('values that break their rule are refused, with the rule', async (t) => {
+  const table: [string[], RegExp][] = [
+    [['--http', '0.0.0.0'], /must be HOST:PORT/],
+    [['--http', '127.0.0.1:65536'], /must be HOST:PORT/],
+    [['--http', '::1:7500'], /must be HOST:PORT/],
+    [['--http', '[127.0.0.1]:7500'], /must be HOST:PORT/],
+    [['--http', '127.1:7500'], /must be HOST:PORT/],
+    [['--http', '999.1.1.1:7500'], /must be HOST:PORT/],
+    [['--http', 'fine_host:7500'], /must be HOST:PORT/],
+    [['--grace', '15'], /must be a duration with its unit/],
+    [['--grace=-1s'], /must be a duration with its unit/],
+    [['--grace', '25h'], /must be from 0s to 24h/],
+    [['--dns-ttl', '1500ms'], /must be whole seconds from 0s to 1h/],
+    [['--log-length', '10'], /must be a whole number from 1000 to 10000000/],
+    [['--log-length', '1e5'], /must be a number/],
+    [['--max-body', '1KiB'], /must be from 64KiB to 64MiB/],
+    [['--max-body', '1MB'], /must be a size/],
+    [['--brake-registry', '1.1'], /must be a number from 0 to 1/],
+    [['--log-level', 'INFO'], /must be one of fatal, error, warn, info, debug, trace, silent/],
+    [['--zone', 'Cluster.Local'], /must be a DNS name in lower case/],
+    [['--zone', ','], /must hold 1-16 values/],
+    [['--redis', '127.0.0.1:6379'], /must be a URL/],
+    [['--trusted-host', 'a:80'], /must be a host name or an IP address, without a port/],
+    [['--node', 'a/b'], /without "\/"/],
+    [['--http'], /needs a value/],
+    [['--http', '--dns'], /needs a value/],
+    [['--data='], /needs a value/],
+    [['--node', 'a', '--node', 'b'], /must not be given twice/],
+    [['--insecure=yes'], /must be true or false/]
+  ]
+  for (const [argv, rule] of table) t.match(faultsOf(argv).join(), rule, argv.join(' '))
+})
+
+t.test('a file that is no mapping of settings is refused', async (t) => {
+  const refused = (text: string): string => faultsOf(['--config', 'f'], {}, { f: text }).join()
+  t.match(refused('- a'), /must hold a mapping of settings/)
+  t.match(refused('a: [1'), /must be valid YAML/)
+  t.match(refused('node: a\nnode: b'), /must be valid YAML/)
+  t.match(refused('node: *nobody'), /must be valid YAML/)
+  t.match(refused('http: {host: x}'), /must be a text, a number or a list of them/)
+  t.match(refused('node: [a, b]'), /must be one value, not a list/)
+  t.match(faultsOf(['--config', 'nowhere']).join(), /must name a file that can be read \(ENOENT/)
+  t.same(refused(''), '')
+  t.same(refused('redis:'), '')
+})
+
+t.test('a listener off loopback is refused without --insecure, and warned of with it', async (t) => {
+  for (const open of ['0.0.0.0:7500', '[::]:7500', '10.1.2.3:0', 'registry.example:7500', '[::ffff:10.0.0.1]:1']) {
+    t.match(faultsOf(['--http', open]).join(), /--http must be a loopback address .* no access control yet .* --insecure permits it/, open)
+    t.match(faultsOf(['--dns', open]).join(), /--dns must be a loopback address/, open)
+    const { warnings } = load(['--http', open, '--insecure'])
+    t.match(warnings.join(), /insecure: http listens on .* no access control yet: whoever reaches it can register, change and remove instances/)
+  }
+  for (const closed of ['127.0.0.1:0', '127.8.9.1:1', '[::1]:7500', 'localhost:7500', '[::ffff:127.0.0.1]:1']) {
+    t.same(load(['--http', closed, '--dns', closed]).warnings, [], closed)
+  }
+  t.same(load(['--insecure']).warnings, [], 'nothing is open')
+})
+
+t.test('a password in a flag is warned of, and a data directory that is not used', async (t) => {
+  t.match(load(['--redis', 'redis://:secret@h']).warnings.join(), /--redis holds a password/)
+  t.same(load([], { ROLLCALL_REDIS: 'redis://:secret@h' }).warnings, [])
+  t.match(load(['--redis', 'redis://h', '--data', 'd']).warnings.join(), /--data is not used: the store is Redis/)
+})
+
+t.test('no error, warning or print shows a secret', async (t) => {
+  const url = 'redis+sentinel://user:hunter2@a:1,b:2/name?sentinelPassword=hunter2&db=0'
+  const loaded = load(['--redis', url])
+  t.equal(loaded.config.redis, url, 'it is passed through')
+  t.notMatch([printConfig(loaded), ...loaded.warnings].join(), /hunter2/)
+  t.notMatch(faultsOf(['--redis', url, '--redis', url, url]).join(), /hunter2/)
+  const message = (argv: string[]): string => { try { load(argv) } catch (error) { return String(error) } return '' }
+  t.notMatch(message(['--redis', '1://:hunter2@h']), /hunter2/)
+  t.notMatch(message([url]), /hunter2/)
+  t.notMatch(message(['--redis', url, '--redis', url]), /hunter2/)
+})
+
+t.test('secrets are hidden wherever a URL can hold them', async (t) => {
+  const table = [
+    ['redis://127.0.0.1:6379/0', 'redis://127.0.0.1:6379/0'],
+    ['redis://:pw@h:1', 'redis://:***@h:1'],
+    ['rediss://user:p@w:/x@h:1/2', 'rediss://user:***@h:1/2'],
+    ['redis://:a@h:1,redis://:b@i:2', 'redis://:***@h:1,redis://:***@i:2'],
+    ['redis://h?password=a&db=1&authToken=c', 'redis://h?password=***&db=1&authToken=***']
+  ] as const
+  for (const [text, hidden] of table) t.equal(hideSecrets(text), hidden)
+})
+
+t.test('what --print-config shows can be used as a file again', async (t) => {
+  const argv = ['--http', '[::1]:0', '--dns', 'off', '--zone', 'a,b.c', '--grace', '1500ms', '--node', 'true', '--max-body', '70000', '--insecure', '--brake-service=0']
+  const loaded = load(argv)
+  const printed = printConfig(loaded)
+  t.same(load(['--config', 'f'], {}, { f: printed }).config, loaded.config)
+  t.match(printed, /^grace: 1500ms # --grace$/m)
+  t.match(printed, /^session-grace: 2s # default$/m)
+  t.match(printed, /^# redis is unset \(default\)$/m)
+})
+
+t.test('durations and sizes are read with their unit, and shown in the largest that fits', async (t) => {
+  t.equal(readDuration('1.5m'), 90_000)
+  t.equal(readDuration('7d'), 604_800_000)
+  t.equal(readSize('1.5KiB'), 1_536)
+  t.throws(() => readDuration('1.0001s'), { name: 'RuleError' })
+  t.doesNotThrow(() => { fc.assert(fc.property(fc.nat(), (value) => readDuration(showDuration(value)) === value && readSize(showSize(value)) === value)) })
+})
+
+t.test('a listener that was read is shown as it was written', async (t) => {
+  const host = fc.oneof(fc.ipV4(), fc.ipV6().map((address) => `[${address}]`))
+  t.doesNotThrow(() => { fc.assert(fc.property(host, fc.integer({ min: 0, max: 65_535 }), (host, port) => showListener(readListener(`${host}:${port}`)) === `${host}:${port}`)) })
+})
+
+t.test('flags are read in every common form', async (t) => {
+  const specs = { name: { type: 'string', short: 'n' }, list: { type: 'string', multiple: true }, yes: { type: 'boolean', short: 'y' } } as const
+  const read = (...argv: string[]): unknown => Object.fromEntries(parseFlags(argv, specs).values)
+  t.same(read('--name', 'a', '-y'), { name: ['a'], yes: ['true'] })
+  t.same(read('-na', '--list=b', '--list', 'c'), { name: ['a'], list: ['b', 'c'] })
+  t.same(read('--no-yes'), { yes: ['false'] })
+  t.same(read('--yes=false'), { yes: ['false'] })
+  t.same(read('-n', '-'), { name: ['-'] })
+  t.same(read('--name=--odd'), { name: ['--odd'] })
+  t.same(parseFlags(['a', '--', '--name'], specs).positionals, ['a', '--name'])
+  t.same(parseFlags(['--constructor', 'x', '--__proto__=y'], specs).faults.map(({ field }) => field), ['--constructor', '--__proto__'])
+})
+
+t.test('the nearest word is the one with the fewest slips, and a far one is none', async (t) => {
+  t.equal(editDistance('kitten', 'sitting'), 3)
+  t.equal(editDistance('gte', 'get'), 1)
+  t.equal(nearest('instnaces', ['instances', 'services']), 'instances')
+  t.equal(nearest('desc', ['get', 'describe']), 'describe')
+  t.equal(nearest('x'.repeat(10_000), ['get']), undefined)
+  const short = fc.string({ maxLength: 12 })
+  t.doesNotThrow(() => {
+    fc.assert(fc.property(short, short, (a, b) => editDistance(a, b) === editDistance(b, a) && (editDistance(a, b) === 0) === (a === b)))
+  })
+})
+
+t.test('no input ends in anything but a configuration or REG_INVALID', async (t) => {
+  const word = fc.oneof(fc.string(), fc.constantFrom(...settings.map(({ name }) => `--${name}`)))
+  const anything = fc.property(fc.array(word), fc.string(), (argv, file) => { faultsOf(argv, { ROLLCALL_CONFIG: 'f' }, { f: file }) })
+  t.doesNotThrow(() => { fc.assert(anything, { numRuns: 300 }) })
+})
+
+t.test('the help and the reference page name every setting, and the page is up to date', async (t) => {
+  const path = new URL('../docs/reference/configuration.md', import.meta.url)
+  if (process.env['UPDATE_DOCS']) writeFileSync(path, configurationPage())
+  const page = readFileSync(path, 'utf8')
+  t.equal(page, configurationPage(), 'to write it anew: UPDATE_DOCS=1 npm run test:fast')
+  for (const { name, variable } of settings) {
+    t.ok(page.includes(`### ${name}\n`))
+    t.ok(page.includes(variable))
+    t.ok(settingsHelp().includes(`--${name}`))
+  }
+})

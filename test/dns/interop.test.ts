@@ -1,0 +1,114 @@
+// The clients that people have: Node's own resolver (c-ares) and dig.
+import { execFile, spawnSync } from 'node:child_process'
+import { Resolver } from 'node:dns/promises'
+import { promisify } from 'node:util'
+import t from 'tap'
+import type { DnsServer } from '../../server/dns/dns-server.ts'
+import { World, serve } from './world.ts'
+
+const web = 'web.shop.svc.cluster.local'
+
+function world (): World {
+  return new World().load()
+    .register('shop/web/a', { address: '10.0.0.1', hostname: 'web-0', ports: [{ name: 'http', port: 8080 }], weight: 10, priority: 1 })
+    .register('shop/web/b', { address: 'fd00::2', ports: [{ name: 'http', port: 8081 }], weight: 20, priority: 2 })
+}
+
+function resolverOf (server: DnsServer): Resolver {
+  const resolver = new Resolver({ tries: 1 })
+  resolver.setServers([`${server.address}:${server.port}`])
+  return resolver
+}
+
+t.test('Node resolves every kind of record, with uncompressed SRV targets', async (t) => {
+  const resolver = resolverOf(await serve(t, world()))
+  t.strictSame(await resolver.resolve4(web, { ttl: true }), [{ address: '10.0.0.1', ttl: 5 }])
+  t.strictSame(await resolver.resolve6(web), ['fd00::2'])
+  t.match((await resolver.resolveSrv(`_http._tcp.${web}`)).sort((a, b) => a.priority - b.priority), [
+    { name: `web-0.${web}`, port: 8080, priority: 1, weight: 10 }, { name: `fd00--2.${web}`, port: 8081, priority: 2, weight: 20 }
+  ])
+  t.equal((await resolver.resolveSrv(web)).length, 2)
+  t.strictSame(await resolver.resolve6(`fd00--2.${web}`), ['fd00::2'])
+  t.strictSame(await resolver.resolveNs('cluster.local'), ['ns.dns.cluster.local'])
+  t.strictSame(await resolver.resolve4('ns.dns.cluster.local'), ['127.0.0.1'])
+  t.strictSame(await resolver.resolveTxt('dns-version.cluster.local'), [['1.1.0']])
+  t.match(await resolver.resolveSoa('cluster.local'), {
+    nsname: 'ns.dns.cluster.local', hostmaster: 'hostmaster.cluster.local', serial: 2, refresh: 7200, retry: 1800, expire: 86400, minttl: 5
+  })
+})
+
+t.test('Node tells no data from no name, and from a server that is not ready', async (t) => {
+  const resolver = resolverOf(await serve(t, world()))
+  await t.rejects(resolver.resolve4('shop.svc.cluster.local'), { code: 'ENODATA' })
+  await t.rejects(resolver.resolveTxt(web), { code: 'ENODATA' })
+  await t.rejects(resolver.resolve4(`no.${web}`), { code: 'ENOTFOUND' })
+  await t.rejects(resolverOf(await serve(t, new World())).resolve4(web), { code: 'ESERVFAIL' })
+})
+
+t.test('Node takes a large answer over TCP, and leaves ANY without an answer of a type it knows', async (t) => {
+  const large = new World().load()
+  for (let index = 0; index < 100; index++) large.register(`shop/web/${index}`, { address: `10.0.1.${index}`, ports: [{ name: 'http', port: 80 }] })
+  const server = await serve(t, large)
+  const resolver = resolverOf(server)
+  t.equal((await resolver.resolve4(web)).length, 100)
+  t.equal((await resolver.resolveSrv(`_http._tcp.${web}`)).length, 100)
+  t.ok(server.counters.truncated >= 2)
+  t.strictSame(await resolver.resolveAny(web).catch((error: NodeJS.ErrnoException) => error.code), [])
+})
+
+const hasDig = spawnSync('dig', ['-v']).status === 0
+const run = promisify(execFile)
+
+/** Asks with dig. Its own configuration file is not read. */
+async function dig (server: DnsServer, ...question: string[]): Promise<string> {
+  const { stdout } = await run('dig', ['-r', `@${server.address}`, '-p', String(server.port), '+tries=1', ...question])
+  return stdout
+}
+
+if (!hasDig) {
+  t.comment('dig is not installed (Debian: bind9-dnsutils), so nothing is asked with it')
+} else {
+  t.test('dig finds no fault with any answer', async (t) => {
+    const server = await serve(t, world())
+    const names = [[web, 'A'], [web, 'AAAA'], [web, 'SRV'], [web, 'ANY'], [`_http._tcp.${web}`, 'SRV'], ['cluster.local', 'SOA'], ['cluster.local', 'NS'], ['ns.dns.cluster.local', 'A'],
+      ['dns-version.cluster.local', 'TXT'], ['shop.svc.cluster.local', 'A'], [`no.${web}`, 'A'], ['example.com', 'A'], [web, 'HTTPS'], [web, 'TYPE65280'], [`a\\.b.shop.svc.cluster.local`, 'A']] as const
+    for (const transport of ['+notcp', '+tcp']) {
+      for (const [name, type] of names) {
+        const output = await dig(server, name, type, transport, '+norecurse')
+        t.match(output, /status: (?:NOERROR|NXDOMAIN|REFUSED)/, `${name} ${type} ${transport}`)
+        t.notMatch(output, /warning: (?!.*\.local is reserved)|malformed|extra bytes|communications error/i, 'no complaint')
+      }
+    }
+  })
+
+  t.test('dig prints the sections as a zone file has them', async (t) => {
+    const server = await serve(t, world())
+    const lines = (output: string): string[] => output.split('\n').filter(Boolean).map((line) => line.replaceAll(/\s+/g, ' ')).sort()
+    t.strictSame(lines(await dig(server, web, 'A', '+short')), ['10.0.0.1'])
+    t.strictSame(lines(await dig(server, `_http._tcp.${web}`, 'SRV', '+noall', '+answer', '+additional')), [
+      `_http._tcp.${web}. 5 IN SRV 1 10 8080 web-0.${web}.`,
+      `_http._tcp.${web}. 5 IN SRV 2 20 8081 fd00--2.${web}.`,
+      `fd00--2.${web}. 5 IN AAAA fd00::2`,
+      `web-0.${web}. 5 IN A 10.0.0.1`
+    ])
+    t.strictSame(lines(await dig(server, `no.${web}`, '+noall', '+authority')), ['cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 2 7200 1800 86400 5'])
+    t.match(await dig(server, 'WEB.Shop.SVC.cluster.LOCAL', '+noall', '+question'), 'WEB.Shop.SVC.cluster.LOCAL.', 'the case of the question')
+  })
+
+  t.test('dig sees the version, the size, the reason and the header alone', async (t) => {
+    const of = world()
+    const server = await serve(t, of)
+    t.match(await dig(server, web, '+edns=1', '+noednsneg'), 'status: BADVERS')
+    t.match(await dig(server, web, '+bufsize=4096'), 'EDNS: version: 0, flags:; udp: 1232')
+    t.notMatch(await dig(server, web, '+cookie'), 'COOKIE', 'a cookie is not echoed')
+    t.notMatch(await dig(server, web, '+noedns'), 'OPT PSEUDOSECTION')
+    t.match(await dig(server, 'example.com'), 'EDE: 20 (Not Authoritative): (not in a zone of this registry)')
+    t.match(await dig(server, '+header-only'), 'status: FORMERR')
+    t.match(await dig(server, '+opcode=UPDATE', web), 'status: NOTIMP')
+    t.match(await dig(server, 'version.bind', 'CH', 'TXT'), 'status: REFUSED')
+    t.match(await dig(server, 'cluster.local', 'AXFR'), 'Transfer failed')
+    of.loseStore()
+    t.match(await dig(server, web), 'EDE: 3 (Stale Answer)')
+    t.match(await dig(await serve(t, new World()), web), /status: SERVFAIL[^]*EDE: 14 \(Not Ready\)/)
+  })
+}

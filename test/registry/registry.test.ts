@@ -1,0 +1,229 @@
+import { setImmediate } from 'node:timers/promises'
+import t from 'tap'
+import { maxInstancesPerService } from '../../server/model/limits.ts'
+import { everything, parseSelector } from '../../server/model/selector.ts'
+import { drain, short, world } from './world.ts'
+
+const orders = (id: string): { namespace: string, service: string, id: string } => ({ namespace: 'shop', service: 'orders', id })
+
+t.test('a registration is served by the node as soon as it is acknowledged', async (t) => {
+  const { registry, register } = await world(t)
+  const { instance, outcome, revision } = await register('a', { ports: [{ name: 'http', port: 80 }] })
+  t.equal(outcome, 'created')
+  t.equal(registry.feed.revision, revision)
+  t.match(instance, { namespace: 'shop', service: 'orders', id: 'a', address: '10.0.0.1', status: 'up', weight: 100, priority: 0, suspect: false, lease: { ttlMs: 15_000 } })
+  t.same(registry.catalog.endpoints('shop', 'orders')?.answered.map((endpoint) => endpoint.id), ['a'])
+})
+
+t.test('the same content again is no change, other content is one, another generation is another life', async (t) => {
+  const { registry, register } = await world(t)
+  const first = await register('a', { generation: 'g1' })
+  const again = await register('a', { generation: 'g1' })
+  t.same([again.outcome, again.revision, registry.feed.revision], ['unchanged', first.revision, first.revision])
+  const anonymous = await register('a')
+  t.same([anonymous.outcome, anonymous.instance.generation], ['unchanged', 'g1'], 'without a generation the known life is meant')
+  const updated = await register('a', { generation: 'g1', weight: 5 })
+  t.same([updated.outcome, updated.revision, updated.instance.createdAt], ['updated', first.revision + 1, first.instance.createdAt])
+  const replaced = await register('a', { generation: 'g2', weight: 5 })
+  t.same([replaced.outcome, replaced.revision], ['replaced', first.revision + 2])
+  t.equal(registry.catalog.size, 1)
+})
+
+t.test('a heartbeat is never a change', async (t) => {
+  const { registry, register, beat } = await world(t)
+  await register('a', { generation: 'g1' })
+  const before = registry.feed.revision
+  t.equal((await beat([{ ...orders('a'), generation: 'g1', status: 'up' }])).renewed, 1)
+  t.equal(registry.feed.revision, before)
+})
+
+t.test('heartbeats renew, and name what is unknown or superseded', async (t) => {
+  const { register, beat } = await world(t)
+  await register('a', { generation: 'g1' })
+  await register('b', { generation: 'g2' })
+  const answer = await beat([{ ...orders('a'), generation: 'g1' }, { ...orders('b'), generation: 'g1' }, orders('c'), orders('b')])
+  t.same(answer, { renewed: 2, unknown: [orders('c')], superseded: [{ ...orders('b'), generation: 'g1' }], stored: true })
+})
+
+t.test('a status in a heartbeat is stored when it differs', async (t) => {
+  const { registry, register, beat } = await world(t)
+  await register('a', { generation: 'g1' })
+  const before = registry.feed.revision
+  for (const [status, revision] of [['up', before], ['warning', before + 1], ['warning', before + 1]] as const) {
+    t.equal((await beat([{ ...orders('a'), status }])).renewed, 1)
+    t.same([registry.catalog.entry('shop', 'orders', 'a')?.instance.status, registry.feed.revision], [status, revision])
+  }
+})
+
+t.test('what is silent turns suspect at its deadline, is removed after the grace, and comes back by a heartbeat', async (t) => {
+  const { registry, register, clock, beat } = await world(t)
+  await register('a')
+  await register('b')
+  await registry.sweep()
+  const watch = registry.watches.subscribe({ namespace: 'shop', service: 'orders' }, undefined, () => undefined)
+  t.same(drain(watch).map(short), ['snapshot a,b'])
+
+  clock.jump(2_900)
+  await registry.sweep()
+  for (let ms = 0; ms < 12_200; ms += 2_440) {
+    clock.jump(2_440)
+    await beat([orders('b')])
+    await registry.sweep()
+  }
+  t.same(drain(watch).map(short), ['put a suspect'])
+  t.same(registry.catalog.endpoints('shop', 'orders')?.answered.map((endpoint) => endpoint.id), ['b'])
+  t.equal(registry.catalog.suspects, 1)
+
+  await beat([orders('a')])
+  t.same(drain(watch).map(short), ['put a renewed'])
+
+  for (let ms = 0; ms < 31_000; ms += 1_000) {
+    clock.jump(1_000)
+    await beat([orders('b')])
+    await registry.sweep()
+  }
+  t.same(drain(watch).map(short), ['put a suspect', 'delete a expired'])
+  t.equal(registry.catalog.size, 1)
+})
+
+t.test('deregistration ends a lease, unless it speaks for another life', async (t) => {
+  const { registry, register } = await world(t)
+  await register('a', { generation: 'g2' })
+  await t.rejects(registry.deregister(orders('a'), 'g1', 'test'), { code: 'REG_GENERATION_SUPERSEDED', status: 409, errors: [{ field: 'generation', value: 'g1' }] })
+  await t.rejects(registry.deregister({ ...orders('a'), namespace: 'nowhere' }, undefined, 'test'), { code: 'REG_NAMESPACE_NOT_FOUND', message: /"nowhere"/ })
+  await t.rejects(registry.deregister({ ...orders('a'), service: 'nothing' }, undefined, 'test'), { code: 'REG_SERVICE_NOT_FOUND', message: /"nothing"/ })
+  await t.rejects(registry.deregister(orders('x'), undefined, 'test'), { code: 'REG_INSTANCE_NOT_FOUND', message: /"x"/ })
+  const revision = await registry.deregister(orders('a'), 'g2', 'test')
+  t.equal(revision, registry.feed.revision)
+  t.equal(registry.catalog.hasNamespace('shop'), false, 'an implicit service and its namespace go with their last instance')
+})
+
+t.test('a patch changes what it names, again if somebody else wrote in between', async (t) => {
+  const { registry, register } = await world(t)
+  await register('a', { generation: 'g1', labels: { a: '1' } })
+  await Promise.all([1, 2, 3, 4].map((n) => registry.patch(orders('a'), { labels: { [`k${n}`]: 'x' } }, undefined, 'test')))
+  t.same(registry.catalog.entry('shop', 'orders', 'a')?.instance.labels, { a: '1', k1: 'x', k2: 'x', k3: 'x', k4: 'x' })
+  const before = registry.feed.revision
+  await registry.patch(orders('a'), { labels: { a: '1' } }, undefined, 'test')
+  t.equal(registry.feed.revision, before, 'nothing new is no change')
+  await t.rejects(registry.patch(orders('a'), { weight: 1 }, 'g0', 'test'), { code: 'REG_GENERATION_SUPERSEDED' })
+})
+
+t.test('an override wins, survives re-registration and ends by itself', async (t) => {
+  const { registry, register, clock, beat } = await world(t)
+  await register('a', { generation: 'g1' })
+  const until = new Date(clock.now() + 60_000).toISOString()
+  const drained = await registry.override(orders('a'), { status: 'draining', weight: 1, author: 'ops', reason: 'deploy', until }, 'test')
+  t.match(drained, { status: 'up', effectiveStatus: 'draining', conditions: { ready: false, terminating: true }, override: { author: 'ops', reason: 'deploy', until } })
+  await registry.deregister(orders('a'), undefined, 'test')
+  const { instance } = await register('a', { generation: 'g2' })
+  t.equal(instance.effectiveStatus, 'draining')
+  t.equal(registry.catalog.endpoints('shop', 'orders')?.answered.length, 0)
+  const watch = registry.watches.subscribe({ namespace: 'shop' }, undefined, () => undefined)
+  drain(watch)
+  for (let ms = 0; ms < 60_000; ms += 2_500) {
+    clock.jump(2_500)
+    await beat([orders('a')])
+    await registry.sweep()
+  }
+  t.same(drain(watch).map(short), ['put a override-ended'])
+  t.equal(registry.catalog.entry('shop', 'orders', 'a')?.instance.effectiveStatus, 'up')
+  await t.rejects(registry.removeOverride(orders('a'), 'test'), { code: 'REG_OVERRIDE_NOT_FOUND' })
+  await t.rejects(registry.override(orders('a'), { reason: 'nothing said' }, 'test'), { code: 'REG_INVALID' })
+  await t.rejects(registry.override(orders('a'), { weight: 1, until: 'soon' }, 'test'), { code: 'REG_INVALID', errors: [{ field: 'until' }] })
+  await t.rejects(registry.override(orders('a'), { weight: 1, until: '2001-01-01T00:00:00Z' }, 'test'), { code: 'REG_INVALID', errors: [{ field: 'until', rule: /future/ }] })
+  await registry.override(orders('a'), { weight: 3 }, 'test')
+  await registry.removeOverride(orders('a'), 'test')
+  t.equal(registry.catalog.endpoints('shop', 'orders')?.all[0]?.weight, 100)
+})
+
+t.test('names are refused by the core itself, whichever adapter asks', async (t) => {
+  const { register } = await world(t)
+  await t.rejects(register('a/b'), { code: 'REG_INVALID', errors: [{ field: 'id' }] })
+  await t.rejects(register('x'.repeat(300)), { code: 'REG_INVALID', errors: [{ field: 'id' }] })
+  await t.rejects(register('a', {}, { service: 'Orders' }), { code: 'REG_INVALID', errors: [{ field: 'service', value: 'Orders', rule: /RFC 1123/ }] })
+  await t.rejects(register('a', {}, { namespace: '*' }), { code: 'REG_INVALID', errors: [{ field: 'namespace' }] })
+})
+
+t.test('a selector is answered from the indexes, the implicit label included', async (t) => {
+  const { registry, register } = await world(t)
+  await register('a', { labels: { version: 'v1', tier: 'x' } })
+  await register('b', { labels: { version: 'v2' } })
+  await register('c', { labels: { version: 'v2' } }, { service: 'payments' })
+  const select = (text: string): string[] => registry.catalog.select('shop', parseSelector(text)).map((instance) => instance.id).toSorted()
+  t.same(select('version=v2'), ['b', 'c'])
+  t.same(select('version=v2,rollcall.dev/service=payments'), ['c'])
+  t.same(select('rollcall.dev/service in (orders,payments),!tier'), ['b', 'c'])
+  t.same(select('rollcall.dev/service!=orders'), ['c'])
+  t.same(select('tier'), ['a'])
+  t.same(select('version notin (v1)'), ['b', 'c'])
+  t.same(select('version=v3'), [])
+  t.same(registry.catalog.select('nowhere', everything), [])
+  await registry.patch({ namespace: 'shop', service: 'orders', id: 'b' }, { labels: { version: 'v3' } }, undefined, 'test')
+  t.same(select('version=v3'), ['b'])
+  t.same(registry.catalog.byAddress('10.0.0.1').map((instance) => instance.id).toSorted(), ['a', 'b', 'c'])
+  await registry.deregister({ namespace: 'shop', service: 'orders', id: 'b' }, undefined, 'test')
+  t.same(select('version=v3'), [])
+})
+
+t.test('waiting for a revision ends when it is applied, when time is up, and at once for another epoch', async (t) => {
+  const { registry, register, clock } = await world(t)
+  const next = registry.feed.revision + 1
+  const waiting = registry.waitFor({ epoch: registry.feed.epoch, revision: next }, 1_000)
+  await register('a')
+  await waiting
+  const late = registry.waitFor({ epoch: undefined, revision: next + 1 }, 1_000)
+  clock.advance(1_000)
+  await t.rejects(late, { code: 'REG_REVISION_TIMEOUT' })
+  await t.rejects(registry.waitFor({ epoch: 'other', revision: 1 }, 1_000), { code: 'REG_CURSOR_INVALID' })
+  const abort = new AbortController()
+  const given = registry.waitFor({ epoch: undefined, revision: next + 1 }, 1_000, abort.signal)
+  abort.abort()
+  await t.rejects(given, { code: 'REG_REVISION_TIMEOUT' })
+})
+
+t.test('a service that is full refuses the next instance and still takes a known one', async (t) => {
+  const { registry } = await world(t)
+  const entry = { size: maxInstancesPerService, get: (id: string) => (id === 'known' ? {} : undefined) }
+  t.equal(maxInstancesPerService, 50_000)
+  const { catalog } = registry
+  Object.defineProperty(catalog, 'service', { value: () => entry })
+  await t.rejects(registry.register(orders('new'), {}, '10.0.0.1', 'test'), { code: 'REG_LIMIT_REACHED', message: /50000 instances/ })
+})
+
+t.test('a session that breaks makes its leases suspect at once, unless they were renewed elsewhere since', async (t) => {
+  const { registry, register, clock, beat } = await world(t)
+  await register('a')
+  await register('b')
+  await register('c')
+  const session = registry.sessions.begin()
+  await beat([orders('a'), orders('b')], session)
+  clock.jump(5)
+  await beat([orders('b')])
+  const suspected = new Promise((resolve) => registry.feed.listen({ changed: resolve }))
+  session.broken()
+  t.match(await suspected, { reason: 'suspect', instance: { id: 'a' } })
+  t.same(registry.catalog.service('shop', 'orders')?.instances.filter((instance) => instance.suspect).map((instance) => instance.id), ['a'])
+  session.broken()
+  t.equal(registry.sessions.count, 0)
+})
+
+t.test('sessions that break in bulk, or while this process stood still, prove nothing', async (t) => {
+  const { registry, register, clock, warnings, beat } = await world(t)
+  const sessions = []
+  for (let n = 0; n < 12; n++) {
+    await register(`i${n}`)
+    const session = registry.sessions.begin()
+    sessions.push(session)
+    await beat([orders(`i${n}`)], session)
+  }
+  clock.jump(5_000)
+  sessions[0]?.broken()
+  t.match(warnings, [/stood still/])
+  for (let ms = 0; ms < 4_000; ms += 250) { // the process runs again: its timers are in time
+    clock.advance(250)
+    await setImmediate()
+  }
+  for (const session of sessions) session.broken()
+  t.match(warnings.at(-1), /sessions broke within a second/)
+})

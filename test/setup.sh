@@ -1,0 +1,53 @@
+#!/bin/sh
+# Installs what the tests talk to and a fresh Debian or Ubuntu lacks: redis-server (the tests start their own), dig and nslookup.
+# Does nothing, quickly, when all is there; elsewhere it says what to install. Run by `npm run test:setup`.
+set -eu
+
+# program=package: the program is what the tests call, the package is what has it on Debian and Ubuntu.
+wanted='redis-server=redis-server dig=bind9-dnsutils nslookup=bind9-dnsutils'
+
+programs=''
+packages=''
+for pair in $wanted; do
+  program=${pair%%=*}
+  package=${pair#*=}
+  # Servers are in /usr/sbin, which is not in everybody's PATH.
+  if ! PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null 2>&1; then
+    programs="$programs $program"
+    case " $packages " in
+      *" $package "*) ;;
+      *) packages="$packages $package" ;;
+    esac
+  fi
+done
+
+if [ -z "$programs" ]; then
+  echo "test:setup: everything the tests talk to is there."
+  exit 0
+fi
+
+if ! command -v apt-get >/dev/null 2>&1; then
+  echo "test:setup: please install$programs with the package manager of this system; on Debian they are in:$packages." >&2
+  exit 1
+fi
+
+if [ "$(id -u)" -ne 0 ]; then
+  echo "test:setup: please install as root: apt-get install --no-install-recommends$packages" >&2
+  exit 1
+fi
+
+# The packages would start their services, on the ports of the machine's own; invoke-rc.d asks this script first (101 = no).
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  trap 'exit 1' HUP INT TERM
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+echo "test:setup: installing$packages"
+apt-get update -qq
+# shellcheck disable=SC2086 # a list of words
+apt-get install -y -qq --no-install-recommends $packages >/dev/null
+echo "test:setup: done."

@@ -1,0 +1,158 @@
+// A real redis-server on a free port, in a directory of its own, that tests may kill, freeze and start again.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+
+/** Why tests on Redis do not run here; false if they do. For the `skip` of a test. */
+export const noRedis: false | string = spawnSync('redis-server', ['--version']).status === 0
+  ? false
+  : 'no redis-server on this machine: npm run test:setup installs it'
+
+/** A server that is not up within this is not coming. */
+const startLimitMs = 10_000
+
+/** Servers of this process: none outlives it, however its tests end. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => { for (const child of running) child.kill('SIGKILL') })
+
+export interface RedisServerOptions {
+  /** Lines of redis.conf, as in `['appendonly yes']`. */
+  readonly config?: readonly string[]
+  readonly password?: string
+  /** Makes it a Sentinel that watches the master `main` on this port. */
+  readonly sentinelOf?: number
+}
+
+export class RedisServer {
+  readonly port: number
+  readonly directory: string
+  readonly #config: readonly string[]
+  readonly #password: string | undefined
+  readonly #sentinelOf: number | undefined
+  #process: ChildProcess | undefined
+  #admin: Redis | undefined
+
+  private constructor (port: number, { config = [], password, sentinelOf }: RedisServerOptions) {
+    this.port = port
+    this.directory = mkdtempSync(join(tmpdir(), 'rollcall-redis-'))
+    this.#config = config
+    this.#password = password
+    this.#sentinelOf = sentinelOf
+  }
+
+  static async start (options: RedisServerOptions = {}): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), options)
+    await server.start()
+    return server
+  }
+
+  get url (): string {
+    return `redis://127.0.0.1:${this.port}`
+  }
+
+  /** For the test's own commands. */
+  get admin (): Redis {
+    if (this.#admin === undefined) throw new Error('the server does not run')
+    return this.#admin
+  }
+
+  /** Starts it, again in the same directory and on the same port; resolves when it answers. */
+  async start (): Promise<void> {
+    const child = spawn('redis-server', this.#sentinelOf === undefined ? this.#arguments() : this.#sentinelArguments(this.#sentinelOf), { stdio: 'ignore' })
+    this.#process = child
+    running.add(child)
+    child.once('exit', () => running.delete(child))
+    const deadline = AbortSignal.timeout(startLimitMs)
+    for (;;) {
+      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`)
+      if (await this.#ping()) break
+      await delay(10, undefined, { signal: deadline }) // polls for readiness, which redis-server announces no other way
+    }
+    this.#admin = this.#client()
+    await this.#admin.connect()
+  }
+
+  /** Ends it by a signal; resolves when the process is gone. */
+  async kill (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#process
+    this.#admin?.disconnect()
+    this.#admin = undefined
+    this.#process = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    await gone
+  }
+
+  /** SIGSTOP or SIGCONT. */
+  signal (signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process?.kill(signal)
+  }
+
+  async dispose (): Promise<void> {
+    this.#process?.kill('SIGCONT')
+    await this.kill()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  /** Redis' own clock. */
+  async now (): Promise<number> {
+    const [seconds, microseconds] = await this.admin.time()
+    return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)
+  }
+
+  #arguments (): string[] {
+    const settings = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '', '--daemonize', 'no', '--loglevel', 'warning', '--repl-diskless-sync-delay', '0']
+    const lines = this.#config.flatMap((line) => {
+      const [name = '', ...values] = line.split(' ')
+      return [`--${name}`, ...values] // as many arguments as the directive has
+    })
+    return [...settings, ...lines, ...this.#password === undefined ? [] : ['--requirepass', this.#password]]
+  }
+
+  /** A Sentinel rewrites its configuration, so it needs a file. */
+  #sentinelArguments (master: number): string[] {
+    const file = join(this.directory, 'sentinel.conf')
+    writeFileSync(file, [
+      `port ${this.port}`, 'bind 127.0.0.1', `dir ${this.directory}`, `sentinel monitor main 127.0.0.1 ${master} 1`,
+      'sentinel down-after-milliseconds main 400', 'sentinel failover-timeout main 5000', ...this.#config, ''
+    ].join('\n'))
+    return [file, '--sentinel']
+  }
+
+  #client (): Redis {
+    const client = new Redis({
+      host: '127.0.0.1', port: this.port, lazyConnect: true, retryStrategy: null, enableReadyCheck: false, disableClientInfo: true,
+      ...(this.#password === undefined ? {} : { password: this.#password })
+    })
+    client.on('error', () => {}) // the command that failed tells
+    return client
+  }
+
+  async #ping (): Promise<boolean> {
+    const client = this.#client()
+    try {
+      await client.connect()
+      return await client.ping() === 'PONG'
+    } catch {
+      return false
+    } finally {
+      client.disconnect()
+    }
+  }
+}
+
+export async function freePort (): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo // it listens on TCP
+  server.close()
+  await once(server, 'close')
+  return port
+}
