@@ -19,7 +19,8 @@ function inlined (schema: any, document: any): any {
 }
 
 function operations (document: any): { path: string, method: string, operation: any }[] {
-  return Object.entries<any>(document.paths).flatMap(([path, item]) => methods.filter((method) => item[method] !== undefined).map((method) => ({ path, method, operation: item[method] })))
+  return Object.entries<any>(document.paths).flatMap(([path, item]) =>
+    methods.filter((method) => item[method] !== undefined).map((method) => ({ path, method, operation: item[method] })))
 }
 
 t.test('the document is OpenAPI 3.1 and every part of it is in place', async (t) => {

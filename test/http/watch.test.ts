@@ -190,6 +190,15 @@ t.test('a session that says goodbye is not suspected', async (t) => {
   }
 })
 
+t.test('a session that ends because the node closes is not suspected', async (t) => {
+  const { app, registry, client } = await withSession(t)
+  await app.close()
+  t.equal((await client.closed).code, 1001)
+  t.equal(registry.sessions.count, 0)
+  await registry.store.sync()
+  t.equal(registry.catalog.suspects, 0)
+})
+
 t.test('a heartbeat without `session` binds nothing', async (t) => {
   const world = await withSession(t, false)
   world.client.socket.terminate()
