@@ -63,6 +63,7 @@ export class WatchHub {
   }
 
   #changed (change: AppliedChange): void {
+    if (this.#count === 0) return
     for (const scope of scopesOf(change.target.namespace, change.target.service)) {
       const members = this.#scopes.get(scope)
       if (members === undefined) continue
