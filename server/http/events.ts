@@ -91,8 +91,11 @@ function eventOf (change: AppliedChange, epoch: string): Event {
   return { revision: cursorText(epoch, revision), at: new Date(atMs).toISOString(), reason, namespace, service, id, by, message: messageOf(change) }
 }
 
+/** Who expires leases and puts back what a store lost. */
+const registryName = 'registry'
+
 function messageOf ({ reason, by, event, instance, target: { namespace, service, id } }: AppliedChange): string {
-  const author = by === '' ? '' : ` by ${by}`
+  const author = by === '' || by === registryName ? '' : ` by ${by}` // what the registry does by itself is said in the reason
   const address = reason === 'registered' && event === 'put' && instance !== undefined ? ` at ${instance.address}` : ''
   const why = reason === 'override' && instance?.override !== undefined ? `: ${overrideText(instance.override)}` : ''
   return `${id} of ${service} in ${namespace} ${verbs[reason]}${author}${address}${why}`

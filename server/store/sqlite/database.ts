@@ -1,7 +1,7 @@
 // The file: opened by one process, checked, and refused with a sentence when it is not ours to use.
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RegistryError } from '../../errors.ts'
 
@@ -42,7 +42,7 @@ CREATE TABLE log (revision INTEGER PRIMARY KEY, header TEXT NOT NULL, body TEXT)
 
 /** `:memory:` instead of a directory keeps nothing; it is for tests. */
 export function fileIn (directory: string): string {
-  return directory === ':memory:' ? directory : join(directory, fileName)
+  return directory === ':memory:' ? directory : resolve(directory, fileName)
 }
 
 /**
