@@ -7,6 +7,11 @@ export interface RegistryFacts {
   readonly families: readonly IpFamily[]
 }
 
+export interface ValidationFacts extends RegistryFacts {
+  /** The stored service that this one replaces. */
+  readonly old?: Service | undefined
+}
+
 /** What runs when no range is configured at all. */
 export const defaultFamily: IpFamily = 'IPv4'
 

@@ -2,7 +2,7 @@
 import { Type, type TSchema } from 'typebox'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { type Checker, checker } from '../validate.ts'
-import type { Endpoints, EndpointSlice, EndpointSubset, Labels, Manifest, Namespace, ObjectMeta, Service, ServiceSpec, SliceEndpoint, SlicePort } from './types.ts'
+import type { Endpoints, EndpointSlice, EndpointSubset, Labels, Manifest, Namespace, ObjectMeta, Service, ServicePort, ServiceSpec, SliceEndpoint, SlicePort } from './types.ts'
 
 const text = Type.String({ rule: 'must be a text' })
 const flag = Type.Boolean({ rule: 'must be true or false' })
@@ -94,6 +94,9 @@ const checkers: Readonly<Record<Manifest['kind'], Checker>> = {
   Namespace: checker(fields({ ...typeMeta, spec: finalizers, status: anything }))
 }
 
+/** Not said: defaulting fills it, or validation says that it is required. The one text that no union of ours holds. */
+const blank = '' as never
+
 /** Maps whose keys the user chooses: there a null is the empty text, elsewhere it is an absent field. */
 const mapFields = new Set(['labels', 'annotations', 'selector', 'deprecatedTopology'])
 
@@ -147,17 +150,16 @@ function serviceOf (value: LooseObject<Service>, namespace: string): Service {
     metadata: metaOf(value.metadata, namespace),
     spec: compact<ServiceSpec>({
       ...spec,
-      // '' is what defaulting fills
-      type: spec.type ?? ('' as ServiceSpec['type']),
-      sessionAffinity: spec.sessionAffinity ?? ('' as ServiceSpec['sessionAffinity']),
-      ports: several(spec.ports)?.map((port) => compact({
+      type: spec.type ?? blank,
+      sessionAffinity: spec.sessionAffinity ?? blank,
+      ports: several(spec.ports)?.map((port) => compact<ServicePort>({
         ...port,
         name: said(port.name),
-        protocol: port.protocol ?? '',
+        protocol: port.protocol ?? blank,
         port: port.port ?? 0,
         targetPort: port.targetPort ?? 0,
         nodePort: port.nodePort === 0 ? undefined : port.nodePort
-      } as ServicePortInput)),
+      })),
       selector: filled(spec.selector),
       clusterIP: said(spec.clusterIP),
       clusterIPs: several(spec.clusterIPs),
@@ -173,14 +175,12 @@ function serviceOf (value: LooseObject<Service>, namespace: string): Service {
   }
 }
 
-type ServicePortInput = NonNullable<ServiceSpec['ports']>[number]
-
 function sliceOf (value: LooseObject<EndpointSlice>, namespace: string): EndpointSlice {
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: metaOf(value.metadata, namespace),
-    addressType: value.addressType ?? ('' as 'IPv4'), // validation says that it is required
+    addressType: value.addressType ?? blank,
     endpoints: (value.endpoints ?? []).map((endpoint) => compact<SliceEndpoint>({ ...endpoint, addresses: endpoint.addresses ?? [] })),
     ports: (value.ports ?? []).map((port) => portOf(port))
   }
