@@ -127,7 +127,7 @@ function metaOf (meta: Loose<ObjectMeta> = {}, namespace: string): ObjectMeta {
   const { labels, annotations, uid, creationTimestamp, resourceVersion, generation, generateName } = meta
   return compact<ObjectMeta>({
     name: meta.name ?? '',
-    namespace: namespace === '' ? '' : said(meta.namespace) ?? namespace, // a Namespace is in none
+    namespace: said(meta.namespace) ?? namespace,
     labels: filled(labels),
     annotations: filled(annotations),
     uid: said(uid),
