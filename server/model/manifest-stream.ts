@@ -125,7 +125,13 @@ class StreamReader {
     }
     const slices = jsonObjects(this.#text)
     if (slices === undefined) this.#readYaml(this.#text, 0)
-    else for (const { text, offset } of slices) if (!this.#readYaml(text, offset)) return
+    else slices.every(({ text, offset }) => this.#readYaml(text, offset))
+    // The objects of Lists count like documents.
+    if (this.documents.length > this.#limits.maxDocuments && this.faults.length === 0) this.#tooMany()
+  }
+
+  #tooMany (): void {
+    this.faults.push({ field: 'body', rule: `must not hold more than ${this.#limits.maxDocuments} documents` })
   }
 
   /** Reads the documents one by one, so that a stream of millions of empty ones ends early. Gives false at the limit. */
@@ -169,7 +175,7 @@ class StreamReader {
   #hasRoom (): boolean {
     const { maxDocuments } = this.#limits
     if (this.#count < maxDocuments && this.documents.length <= maxDocuments && this.faults.length <= maxFaults) return true
-    if (this.faults.length <= maxFaults) this.faults.push({ field: 'body', rule: `must not hold more than ${maxDocuments} documents` })
+    if (this.faults.length <= maxFaults) this.#tooMany()
     return false
   }
 

@@ -49,7 +49,7 @@ function agreementFaults (service: Service): Cause[] {
   const causes: Cause[] = []
   const addresses = service.spec.clusterIPs ?? []
   if (addresses.length > 1 && new Set(addresses.map(ipFamilyOf)).size < Math.min(addresses.length, 2)) {
-    causes.push(invalidValue(path.ips, addresses, 'may specify no more than one IP for each IP family'))
+    return [invalidValue(path.ips, addresses, 'may specify no more than one IP for each IP family')]
   }
   if (isHeadless(service)) return causes
   for (const [index, address] of addresses.entries()) {

@@ -70,7 +70,8 @@ function portFaults ({ spec }: Service): Cause[] {
     }
     causes.push(...broken(`${path}.port`, port.port, portNumber))
     if (!transportProtocols.includes(port.protocol)) causes.push(notSupported(`${path}.protocol`, port.protocol, transportProtocols))
-    causes.push(...targetFaults(`${path}.targetPort`, port.targetPort))
+    // A target that is the port itself was mostly filled in: its fault has been told.
+    if (port.targetPort !== port.port) causes.push(...targetFaults(`${path}.targetPort`, port.targetPort))
     if (port.appProtocol !== undefined) causes.push(...broken(`${path}.appProtocol`, port.appProtocol, qualifiedName))
     const pair = `${port.protocol} ${port.port}`
     if (pairs.has(pair)) causes.push(duplicate(path, { protocol: port.protocol, port: port.port }))
