@@ -116,11 +116,19 @@ export interface HeartbeatAnswer {
   readonly stored: boolean
 }
 
+/** A port as a caller needs it. `appProtocol` is the declared service's word on what is spoken there. */
+export interface EndpointPort extends Port {
+  readonly appProtocol?: string
+}
+
 /** What a caller needs of one instance: derived, never stored. */
 export interface Endpoint {
   readonly id: string
+  /** The service that the instance registered under, where a declared service may select from several: ids are unique within it. */
+  readonly service?: string
   readonly address: string
-  readonly ports: readonly Port[]
+  /** With a declared service: its ports by their names, each with the number that it has on this instance. */
+  readonly ports: readonly EndpointPort[]
   readonly hostname?: string
   readonly labels: Readonly<Record<string, string>>
   readonly metadata: Readonly<Record<string, string>>
@@ -237,6 +245,9 @@ export interface FieldError {
   readonly field: string
   readonly value?: unknown
   readonly rule: string
+  /** In a stream of manifests: which document, from 1, and the line in the stream, from 1. */
+  readonly document?: number
+  readonly line?: number
 }
 
 /** Frames that a client sends over `/v1/watch`. */
