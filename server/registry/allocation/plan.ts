@@ -311,9 +311,11 @@ class Planner {
     const written = new Set<string>()
     for (const { target, holder } of this.#reserved.values()) {
       const key = claimKey(target)
+      const released = this.#released.get(key)
       written.add(key)
+      if (released !== undefined && isSame(released.holder, holder)) continue // given up and chosen again: it stays
       // One write for each key: what changes hands is overwritten, not removed and made anew.
-      writes.push({ type: 'put', key, body: claimBody(holder), endsAtMs: 0, reason, expected: this.#released.get(key)?.revision ?? 0 })
+      writes.push({ type: 'put', key, body: claimBody(holder), endsAtMs: 0, reason, expected: released?.revision ?? 0 })
     }
     for (const { key, revision } of this.#released.values()) {
       if (!written.has(key)) writes.push({ type: 'delete', key, reason, expected: revision })
