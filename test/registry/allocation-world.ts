@@ -1,7 +1,7 @@
 // A store of objects in memory, of which each node sees the changes only when it syncs, and allocators on it.
 import { Allocator } from '../../server/registry/allocation/allocator.ts'
 import { type Holder, claimBody, claimKey, type ClaimTarget } from '../../server/registry/allocation/claims.ts'
-import type { LoadBalancerNeed, Need, NodePortNeed, Plan } from '../../server/registry/allocation/needs.ts'
+import type { IpFamily, LoadBalancerNeed, Need, Plan } from '../../server/registry/allocation/needs.ts'
 import { type LoadBalancerPool, parsePortRange, readPools, readServiceCidrs } from '../../server/model/ranges.ts'
 import type { Committed, ObjectRecord, ObjectWrite } from '../../server/store/store.ts'
 
@@ -35,22 +35,24 @@ export function holder (name: string): Holder {
   return { namespace, service }
 }
 
-export const ip = (requested?: string, family: 4 | 6 = 4): Need =>
-  ({ kind: 'clusterIP', family, field: 'spec.clusterIPs', ...(requested === undefined ? {} : { requested }) })
-export const port = (servicePort: number, requested?: number, rest: Partial<NodePortNeed> = {}): Need =>
-  ({ kind: 'nodePort', port: servicePort, protocol: 'TCP', field: 'spec.ports[0].nodePort', ...(requested === undefined ? {} : { requested }), ...rest })
+const asked = <Value>(requested: Value | undefined): { requested?: Value } => (requested === undefined ? {} : { requested })
+export const ip = (requested?: string, family: IpFamily = 'IPv4'): Need =>
+  ({ kind: 'clusterIP', key: `clusterIP/${family}`, family, field: 'spec.clusterIPs', ...asked(requested) })
+export const port = (servicePort: number, requested?: number): Need =>
+  ({ kind: 'nodePort', key: `nodePort/${servicePort}`, field: 'spec.ports[0].nodePort', ...asked(requested) })
 export const check = (requested?: number): Need =>
-  ({ kind: 'healthCheckNodePort', field: 'spec.healthCheckNodePort', ...(requested === undefined ? {} : { requested }) })
-export const balancer = (rest: Partial<LoadBalancerNeed> = {}): Need => ({ kind: 'loadBalancerIP', family: 4, field: 'spec.loadBalancerIP', ...rest })
+  ({ kind: 'healthCheckNodePort', key: 'healthCheckNodePort', field: 'spec.healthCheckNodePort', ...asked(requested) })
+export const balancer = (rest: Partial<LoadBalancerNeed> = {}): Need =>
+  ({ kind: 'loadBalancer', key: `loadBalancer/${rest.family ?? 'IPv4'}`, family: 'IPv4', field: 'spec.loadBalancerIP', ...rest })
 
 /** A plan for one service after the other, in one write. */
 export function planned (allocator: Allocator, ...services: readonly (readonly [string, ...Need[]])[]): Plan {
   return allocator.plan(services.map(([name, ...needs]) => ({ holder: holder(name), needs })), { reason: 'updated' })
 }
 
-/** What the needs got: values, `pending`, or undefined for a fault. */
-export function values (plan: Plan): (string | number | undefined)[][] {
-  return plan.grants.map((grants) => grants.map((grant) => (grant === undefined ? undefined : grant.kind === 'pending' ? 'pending' : grant.value)))
+/** What each service got, in the order in which it was decided: kept, asked for, chosen, and then `pending`. */
+export function values (plan: Plan): (string | number)[][] {
+  return plan.results.map((result) => [...result.values.values(), ...Array.from(result.pending.keys(), () => 'pending')])
 }
 
 /** `+key` for what is claimed, `-key` for what is released. */

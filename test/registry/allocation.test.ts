@@ -19,7 +19,7 @@ t.test('the key of a claim reads back as what it takes', async (t) => {
 })
 
 t.test('a service gets what it asks for, in either band, and each claim expects that nobody has it', async (t) => {
-  const plan = planned(allocator({ cidrs: ['10.96.0.0/12', 'fd00::/108'] }), ['shop/orders', ip('10.96.0.10'), ip('FD00::0:7', 6), port(80, 30_008), port(81, 30_200), check(30_300)])
+  const plan = planned(allocator({ cidrs: ['10.96.0.0/12', 'fd00::/108'] }), ['shop/orders', ip('10.96.0.10'), ip('FD00::0:7', 'IPv6'), port(80, 30_008), port(81, 30_200), check(30_300)])
   t.same(plan.faults, [])
   t.same(values(plan), [['10.96.0.10', 'fd00::7', 30_008, 30_200, 30_300]])
   t.same(shortly(plan), ['+claim/ip/10.96.0.10', '+claim/ip/fd00::7', '+claim/port/30008', '+claim/port/30200', '+claim/port/30300'])
@@ -41,8 +41,8 @@ t.test('what is asked for is refused with the rule, and the holder if there is o
     [ip('10.96.0.255'), { kind: 'outside' }],
     [ip('10.96.0'), { kind: 'unreadable', rule: 'must be an IPv4 or IPv6 address' }],
     [ip('fd00::1'), { kind: 'outside', rule: /must be an IPv4 address/ }],
-    [ip('fd00::1', 6), { kind: 'noRange', rule: /no IPv6 range/ }],
-    [ip(undefined, 6), { kind: 'noRange' }],
+    [ip('fd00::1', 'IPv6'), { kind: 'noRange', rule: /no IPv6 range/ }],
+    [ip(undefined, 'IPv6'), { kind: 'noRange' }],
     [balancer({ requested: '192.0.2.10' }), { kind: 'taken', rule: 'failed to allocate IP 192.0.2.10: provided IP is already allocated to shop/orders' }]
   ]
   for (const [need, fault] of rows) {
@@ -51,24 +51,19 @@ t.test('what is asked for is refused with the rule, and the holder if there is o
     t.equal(plan.faults.length, 1)
     t.same(plan.writes, [], 'nothing is claimed')
     t.match(registry.check(holder('shop/web'), need), [fault])
-    t.same(values(plan), [[undefined, 30_500]])
+    t.same(values(plan), [[30_500]])
   }
 })
 
-t.test('ports of one service share a node port if they are the same service port', async (t) => {
+t.test('two fields of one service do not get one number', async (t) => {
   const registry = allocator()
-  const udp = { protocol: 'UDP' }
-  const dns = planned(registry, ['shop/dns', port(53, undefined, udp), port(53)])
-  t.equal(values(dns)[0]?.[0], values(dns)[0]?.[1])
-  t.equal(dns.writes.length, 1)
-  t.same(values(planned(registry, ['shop/dns', port(53, undefined, udp), port(53, 30_053)])), [[30_053, 30_053]], 'the explicit one counts for both')
-  t.same(values(planned(registry, ['shop/dns', port(53, 30_053, udp), port(53, 30_053)])), [[30_053, 30_053]])
-  t.match(planned(registry, ['shop/web', port(80, 30_080), port(81, 30_080)]).faults, [
-    { kind: 'twice', rule: 'provided port is already allocated to port 80 of the same service' }
-  ])
-  t.match(planned(registry, ['shop/web', port(80, 30_080), check(30_080)]).faults, [{ kind: 'twice' }])
-  const two = values(planned(registry, ['shop/web', port(80), port(81)]))[0]
-  t.not(two?.[0], two?.[1])
+  for (const need of [port(81, 30_080), check(30_080)]) {
+    t.match(planned(registry, ['shop/web', port(80, 30_080), need]).faults, [
+      { kind: 'twice', key: need.key, rule: 'provided port is already allocated to another field of the same service' }
+    ])
+  }
+  const three = values(planned(registry, ['shop/web', port(80), port(81), check()]))[0]
+  t.equal(new Set(three).size, 3)
 })
 
 t.test('an update keeps what it names, releases what it gives up, and claims only what is new', async (t) => {
@@ -77,7 +72,7 @@ t.test('an update keeps what it names, releases what it gives up, and claims onl
   const same = planned(registry, ['shop/orders', ip('10.96.0.7'), port(80, 30_080), port(81, 30_081), balancer({ requested: '192.0.2.11' })])
   t.same(same.writes, [])
   const left = planned(registry, ['shop/orders', ip(), port(80, 30_080), port(81, 30_099), balancer()])
-  t.same(values(left), [['10.96.0.7', 30_080, 30_099, '192.0.2.11']], 'addresses are kept without being named')
+  t.same(values(left), [[30_080, '10.96.0.7', '192.0.2.11', 30_099]], 'addresses are kept without being named')
   t.same(shortly(left), ['+claim/port/30099', '-claim/port/30081'])
   t.match(left.writes.find(({ type }) => type === 'delete'), { expected: 1 })
   t.same(shortly(planned(registry, ['shop/orders'])), ['-claim/ip/10.96.0.7', '-claim/lb/public/192.0.2.11', '-claim/port/30080', '-claim/port/30081'])
@@ -116,19 +111,23 @@ t.test('what one service of a write gives up another may have', async (t) => {
 t.test('load balancers get the first free address of the automatic pools, or of the pool they name', async (t) => {
   const registry = allocator({ pools: ['lab=198.51.100.0/30', 'auto=false', 'public=192.0.2.10-192.0.2.11', '2001:db8::/127', 'more=203.0.113.0/31'] })
   const got = (...needs: Need[]): unknown => values(planned(registry, ['shop/web', ...needs]))[0]
-  t.same(got(balancer(), balancer(), balancer(), balancer(), balancer()), ['192.0.2.10', '192.0.2.11', '203.0.113.0', '203.0.113.1', 'pending'])
-  t.same(got(balancer({ pool: 'lab' }), balancer({ family: 6 }), balancer({ pool: 'more' })), ['198.51.100.0', '2001:db8::', '203.0.113.0'])
+  t.same(got(...['a', 'b', 'c', 'd', 'e'].map((key) => balancer({ key }))), ['192.0.2.10', '192.0.2.11', '203.0.113.0', '203.0.113.1', 'pending'])
+  t.same(got(balancer({ pool: 'lab' }), balancer({ family: 'IPv6' }), balancer({ key: 'other', pool: 'more' })), ['198.51.100.0', '2001:db8::', '203.0.113.0'])
   t.same(got(balancer({ requested: '198.51.100.3' })), ['198.51.100.3'], 'an address may be asked for in any pool')
-  t.match(planned(registry, ['shop/web', balancer({ requested: '198.51.100.3' })]).grants[0], [{ kind: 'loadBalancerIP', pool: 'lab' }])
+  t.same(shortly(planned(registry, ['shop/web', balancer({ requested: '198.51.100.3' })])), ['+claim/lb/lab/198.51.100.3'])
   const pending: readonly [Need, RegExp][] = [
     [balancer({ requested: '10.0.0.1' }), /10\.0\.0\.1 is in no pool/],
     [balancer({ requested: '192.0.2.10', pool: 'lab' }), /in no pool of the name lab/],
     [balancer({ requested: 'my-static-ip' }), /must be an IPv4 or IPv6 address, got "my-static-ip"/],
     [balancer({ pool: 'nowhere' }), /no pool nowhere/],
-    [balancer({ pool: 'lab', family: 6 }), /no pool lab with IPv6/]
+    [balancer({ pool: 'lab', family: 'IPv6' }), /no pool lab with IPv6/]
   ]
-  for (const [need, reason] of pending) t.match(planned(registry, ['shop/web', need]), { faults: [], grants: [[{ kind: 'pending', reason }]] })
-  t.match(planned(allocator(), ['shop/web', balancer()]).grants, [[{ kind: 'pending', reason: /configure one/ }]])
+  for (const [need, reason] of pending) {
+    const plan = planned(registry, ['shop/web', need])
+    t.same(plan.faults, [])
+    t.match(plan.results[0]?.pending.get(need.key), reason)
+  }
+  t.match(planned(allocator(), ['shop/web', balancer()]).results[0]?.pending.get('loadBalancer/IPv4'), /configure one/)
 })
 
 t.test('a load-balancer address moves with its pool, and goes with its range', async (t) => {
@@ -141,13 +140,26 @@ t.test('a load-balancer address moves with its pool, and goes with its range', a
     'one address is one address, whatever its pool was called')
 })
 
-t.test('an update of something else keeps a value that does not fit any more', async (t) => {
-  const registry = allocator({ ports: '31000-31999' })
-  give(registry, 'shop/orders', portOf(30_080))
-  t.same(shortly(planned(registry, ['shop/orders', port(80, 30_080)])), [], 'held, though outside the range')
-  const unchanged = (value: number): Need => port(80, value, { unchanged: true })
-  t.same(shortly(planned(registry, ['shop/web', unchanged(30_090)])), ['+claim/port/30090'], 'a missing claim is made good')
-  t.match(planned(registry, ['shop/web', unchanged(30_080)]), { faults: [], writes: [], grants: [[{ value: 30_080 }]] }, 'nobody is changed')
+t.test('an update of something else keeps values that do not fit any more', async (t) => {
+  const registry = allocator({ ports: '31000-31999', pools: ['public=192.0.2.10-192.0.2.20'] })
+  give(registry, 'shop/orders', portOf(30_080), ipOf('10.0.0.9'), lbOf('public', '192.0.2.12'))
+  const keeping = (name: string, kept: Record<string, string | number>): ReturnType<typeof planned> =>
+    registry.plan([{ holder: holder(name), needs: [port(81)], kept: new Map(Object.entries(kept)) }], { reason: 'updated' })
+  const port81 = /^\+claim\/port\/31/
+  t.match(shortly(keeping('shop/orders', { 'nodePort/80/30080': 30_080, 'clusterIP/IPv4': '10.0.0.9', 'loadBalancer/IPv4': '192.0.2.12' })), [port81], 'held, though out of range')
+  t.match(shortly(keeping('shop/web', { 'nodePort/80/30090': 30_090, 'nodePort/80/x': 30_090, 'clusterIP/IPv4': '10.96.0.9', 'loadBalancer/IPv4': '192.0.2.13' })),
+    ['+claim/ip/10.96.0.9', '+claim/lb/public/192.0.2.13', '+claim/port/30090', port81], 'a missing claim is made good')
+  const damaged = keeping('shop/web', { healthCheckNodePort: 30_080, 'loadBalancer/IPv4': '192.0.2.12' })
+  t.same(damaged.faults, [])
+  t.match(shortly(damaged), [port81], 'what is another\'s by the claims is left alone')
+  const gone = keeping('shop/orders', { 'loadBalancer/IPv4': '198.51.100.7' })
+  t.equal(gone.results[0]?.pending.get('loadBalancer/IPv4'), '198.51.100.7 is in no pool any more')
+  t.match(shortly(gone), [port81, '-claim/ip/10.0.0.9', '-claim/lb/public/192.0.2.12', '-claim/port/30080'])
+  t.match(planned(registry, ['shop/web', port(80, 31_005)], ['shop/api', port(80, 31_005)]).faults, [{ kind: 'twice' }])
+  t.match(registry.plan([
+    { holder: holder('shop/web'), needs: [], kept: new Map([['nodePort/80', 31_005]]) },
+    { holder: holder('shop/api'), needs: [port(80, 31_005)] }
+  ], { reason: 'updated' }).faults, [{ kind: 'twice', of: holder('shop/api') }])
 })
 
 t.test('a value on its way to the store is not chosen again, but may be asked for', async (t) => {
@@ -156,7 +168,7 @@ t.test('a value on its way to the store is not chosen again, but may be asked fo
   const letGo = registry.hold(first)
   const second = planned(registry, ['a/two', port(1), balancer()])
   t.same(values(second)[0]?.[1], '192.0.2.11')
-  t.not(values(second)[0]?.[0], values(first)[0]?.[0])
+  t.not(values(second)[0]?.[0], values(first)[0]?.[0], 'the other port')
   t.same(planned(registry, ['a/two', port(1, Number(values(first)[0]?.[0]))]).faults, [])
   letGo()
   letGo()
@@ -212,7 +224,7 @@ t.test('any order of taking and giving back ends without a value in two hands, n
       const isTaken = asks !== null && (model.get(`claim/port/${30_000 + asks}`) ?? name) !== name
       const isFull = others('claim/port/') + ports + (asks === null || isTaken ? 0 : 1) > 12 || (wantsIp && others('claim/ip/') === 6)
       if ((plan.faults.length > 0) !== (isTaken || isFull)) return false
-      if (wantsBalancer && plan.grants[0]?.some((grant) => grant?.kind === 'pending') !== (others('claim/lb/') === 6)) return false
+      if (wantsBalancer && (plan.results[0]?.pending.size === 1) !== (others('claim/lb/') === 6)) return false
       for (const write of plan.writes) {
         revision += 1
         if (write.type === 'put') {
@@ -227,7 +239,7 @@ t.test('any order of taking and giving back ends without a value in two hands, n
       }
       if (plan.faults.length === 0) {
         const held = registry.heldBy(holder(name)).length
-        if (held !== (plan.grants[0] ?? []).filter((grant) => grant?.kind !== 'pending').length) return false
+        if (held !== plan.results[0]?.values.size) return false
       }
       if (registry.state().reduce((sum, { used }) => sum + used, 0) !== model.size) return false
     }

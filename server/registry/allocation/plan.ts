@@ -2,12 +2,12 @@
 // In this order a chosen value never takes what a later document of the same stream asks for, and what one service of the stream
 // gives up another may have. A plan changes nothing: its claims come back through the catalog, once they are in the store.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
-import { type Ip, parseIp } from '../../model/ranges.ts'
+import { type Family, type Ip, parseIp } from '../../model/ranges.ts'
 import type { ObjectWrite } from '../../store/store.ts'
 import { pickBanded } from './bands.ts'
 import { type Claim, type ClaimTarget, type Holder, claimBody, claimFamily, claimKey, holderName } from './claims.ts'
 import { type Ledger, type Slot, numberOf, slotName } from './ledger.ts'
-import type { ClusterIpNeed, Fault, FaultKind, Grant, LoadBalancerNeed, Need, Plan, ServiceNeeds } from './needs.ts'
+import type { ClusterIpNeed, Fault, FaultKind, LoadBalancerNeed, Need, Plan, ServiceNeeds } from './needs.ts'
 import type { Pool, Segment } from './pool.ts'
 
 export interface PlanOptions {
@@ -33,18 +33,19 @@ export function planFor (ledger: Ledger, services: readonly ServiceNeeds[], opti
 interface Draft {
   readonly holder: Holder
   readonly needs: readonly Need[]
-  readonly grants: (Grant | undefined)[]
-  /** Values that the service has by now, and for node ports the service port that they are of. */
-  readonly own: Map<Slot, number | undefined>
-  /** Service port -> the node port that its protocols share. */
-  readonly shared: Map<number, number>
+  readonly keeps: ReadonlyMap<string, string | number>
+  readonly values: Map<string, string | number>
+  readonly pending: Map<string, string>
+  /** Values that the service has by now. */
+  readonly own: Set<Slot>
+  /** Keys of the claims that it holds on to. */
   readonly kept: Set<string>
 }
 
 interface Wish {
   readonly draft: Draft
-  readonly index: number
-  readonly need: Need
+  /** undefined = the value is kept, and nothing but its claim is wanted. */
+  readonly need: Need | undefined
   readonly target: ClaimTarget
 }
 
@@ -62,8 +63,8 @@ class Planner {
   }
 
   plan (services: readonly ServiceNeeds[]): Plan {
-    const drafts = services.map(({ holder, needs }): Draft => ({
-      holder, needs, grants: needs.map(() => undefined), own: new Map(), shared: new Map(), kept: new Set()
+    const drafts = services.map(({ holder, needs, kept = new Map() }): Draft => ({
+      holder, needs, keeps: kept, values: new Map(), pending: new Map(), own: new Set(), kept: new Set()
     }))
     this.#refuseTwins(drafts)
     const wishes = drafts.flatMap((draft) => this.#keep(draft))
@@ -71,7 +72,7 @@ class Planner {
     for (const wish of wishes) this.#fulfil(wish)
     for (const target of this.#options.inFlight) this.#mark(target)
     for (const draft of drafts) this.#choose(draft)
-    return { grants: drafts.map(({ grants }) => grants), faults: this.#faults, writes: this.#faults.length > 0 ? [] : this.#writes() }
+    return { results: drafts.map(({ values, pending }) => ({ values, pending })), faults: this.#faults, writes: this.#faults.length > 0 ? [] : this.#writes() }
   }
 
   /** Puts the ledger back as it was. */
@@ -83,7 +84,9 @@ class Planner {
     const names = new Set<string>()
     for (const { holder } of drafts) {
       const name = holderName(holder)
-      if (names.has(name)) this.#faults.push({ kind: 'twice', of: holder, field: 'metadata.name', value: holder.service, rule: `must not be twice in one write: ${name}` })
+      if (names.has(name)) {
+        this.#faults.push({ kind: 'twice', key: '', of: holder, field: 'metadata.name', value: holder.service, rule: `must not be twice in one write: ${name}` })
+      }
       names.add(name)
     }
   }
@@ -92,84 +95,92 @@ class Planner {
 
   /** Grants what the service holds already, and gives what is to be claimed by value. */
   #keep (draft: Draft): Wish[] {
-    const wishes: Wish[] = []
-    for (const [index, need] of draft.needs.entries()) {
+    const wishes = [...draft.keeps].flatMap(([key, value]) => this.#keepValue(draft, key, value))
+    for (const need of draft.needs) {
       if (need.requested === undefined) continue
-      const target = this.#targetOf(draft, index, need)
-      if (target !== undefined && !this.#isOwn(draft, index, need, target) && !this.#keepClaim(draft, index, need, target)) {
-        wishes.push({ draft, index, need, target })
-      }
+      const target = this.#targetOf(draft, need)
+      if (target === undefined || this.#isTwice(draft, need, target)) continue
+      draft.own.add(slotName(target))
+      if (this.#holds(draft, target)) grant(draft, need, target)
+      else wishes.push({ draft, need, target })
     }
-    for (const [index, need] of draft.needs.entries()) {
-      if (need.requested !== undefined || (need.kind !== 'clusterIP' && need.kind !== 'loadBalancerIP')) continue
-      const held = this.#heldFor(draft, need)
-      if (held === undefined) continue
-      draft.own.set(slotName(held), undefined)
-      if (!this.#keepClaim(draft, index, need, held)) wishes.push({ draft, index, need, target: held }) // the pool was renamed
+    for (const need of draft.needs) {
+      if (need.requested !== undefined || (need.kind !== 'clusterIP' && need.kind !== 'loadBalancer')) continue
+      const target = this.#heldFor(draft, need)
+      if (target === undefined) continue
+      draft.own.add(slotName(target))
+      if (this.#holds(draft, target)) grant(draft, need, target)
+      else wishes.push({ draft, need, target }) // the pool was renamed
     }
     return wishes
   }
 
+  #keepValue (draft: Draft, key: string, value: string | number): Wish[] {
+    const target = this.#keptTarget(key, String(value))
+    if (target === undefined) {
+      draft.pending.set(key, `${value} is in no pool any more`)
+      return []
+    }
+    const slot = slotName(target)
+    if (draft.own.has(slot)) return [] // two ports of the stored service on one number stay as they are
+    draft.own.add(slot)
+    // Somebody else's by the claims, this one's by the stored service: nobody is changed, repair tells people.
+    const isOthers = this.#ledger.claimsOn(slot).some(({ holder }) => !isSame(holder, draft.holder))
+    return this.#holds(draft, target) || isOthers ? [] : [{ draft, need: undefined, target }]
+  }
+
+  #keptTarget (key: string, value: string): ClaimTarget | undefined {
+    if (key.startsWith('clusterIP')) return { kind: 'ip', value }
+    if (!key.startsWith('loadBalancer')) return { kind: 'port', value }
+    const pool = this.#ledger.segmentOf({ kind: 'lb', pool: '', value })?.pool
+    return pool === undefined ? undefined : { kind: 'lb', pool: pool.name, value }
+  }
+
   /** What a need asks for by value; undefined = it is answered already, by a fault or by waiting. */
-  #targetOf (draft: Draft, index: number, need: Need): ClaimTarget | undefined {
+  #targetOf (draft: Draft, need: Need): ClaimTarget | undefined {
     if (need.kind === 'nodePort' || need.kind === 'healthCheckNodePort') return { kind: 'port', value: String(need.requested) }
     const ip = parseIp(need.requested ?? '')
     if ('problem' in ip) {
       if (need.kind === 'clusterIP') this.#fault('unreadable', draft, need, ip.problem)
-      else draft.grants[index] = { kind: 'pending', reason: `loadBalancerIP ${ip.problem}, got ${JSON.stringify(need.requested)}` }
+      else draft.pending.set(need.key, `loadBalancerIP ${ip.problem}, got ${JSON.stringify(need.requested)}`)
       return undefined
     }
-    return need.kind === 'clusterIP' ? this.#clusterTarget(draft, need, ip) : this.#balancerTarget(draft, index, need, ip)
+    return need.kind === 'clusterIP' ? this.#clusterTarget(draft, need, ip) : this.#balancerTarget(draft, need, ip)
   }
 
   #clusterTarget (draft: Draft, need: ClusterIpNeed, ip: Ip): ClaimTarget | undefined {
-    if (ip.family === need.family) return { kind: 'ip', value: ip.text }
-    this.#fault('outside', draft, need, `must be an IPv${need.family} address, as the family of the service asks`)
+    if (ip.family === familyOf(need)) return { kind: 'ip', value: ip.text }
+    this.#fault('outside', draft, need, `must be an ${need.family} address, as the family of the service asks`)
     return undefined
   }
 
-  #balancerTarget (draft: Draft, index: number, need: LoadBalancerNeed, ip: Ip): ClaimTarget | undefined {
+  #balancerTarget (draft: Draft, need: LoadBalancerNeed, ip: Ip): ClaimTarget | undefined {
     const pool = this.#ledger.segmentOf({ kind: 'lb', pool: '', value: ip.text })?.pool
     if (pool !== undefined && (need.pool === undefined || need.pool === pool.name)) return { kind: 'lb', pool: pool.name, value: ip.text }
-    draft.grants[index] = { kind: 'pending', reason: `${ip.text} is in no pool${need.pool === undefined ? '' : ` of the name ${need.pool}`}` }
+    draft.pending.set(need.key, `${ip.text} is in no pool${need.pool === undefined ? '' : ` of the name ${need.pool}`}`)
     return undefined
   }
 
-  /** Answers a request for what another need of the same service has asked for. */
-  #isOwn (draft: Draft, index: number, need: Need, target: ClaimTarget): boolean {
-    const slot = slotName(target)
-    const port = need.kind === 'nodePort' ? need.port : undefined
-    if (draft.own.has(slot)) {
-      const other = draft.own.get(slot)
-      if (port !== undefined && other === port) this.#grant(draft, index, target)
-      else this.#fault('twice', draft, need, `${alreadyText(target)}${other === undefined ? ' to another field' : ` to port ${other}`} of the same service`, draft.holder)
-      return true
-    }
-    draft.own.set(slot, port)
-    if (port !== undefined && !draft.shared.has(port)) draft.shared.set(port, Number(target.value))
-    return false
+  #isTwice (draft: Draft, need: Need, target: ClaimTarget): boolean {
+    if (!draft.own.has(slotName(target))) return false
+    this.#fault('twice', draft, need, `${alreadyText(target)} to another field of the same service`, draft.holder)
+    return true
   }
 
-  #keepClaim (draft: Draft, index: number, need: Need, target: ClaimTarget): boolean {
+  /** True if the service has the claim; it is then kept. */
+  #holds (draft: Draft, target: ClaimTarget): boolean {
     const claim = this.#ledger.claim(target)
-    if (claim !== undefined && isSame(claim.holder, draft.holder)) {
-      draft.kept.add(claim.key)
-      this.#grant(draft, index, target)
-      return true
-    }
-    // Somebody else's by the claims, this one's by the stored service: nobody is changed, repair tells people.
-    const isOthers = this.#ledger.claimsOn(slotName(target)).some(({ holder }) => !isSame(holder, draft.holder))
-    if (need.unchanged !== true || !isOthers) return false
-    this.#grant(draft, index, target)
+    if (claim === undefined || !isSame(claim.holder, draft.holder)) return false
+    draft.kept.add(claim.key)
     return true
   }
 
   /** The address that a service without a request has already. */
   #heldFor (draft: Draft, need: ClusterIpNeed | LoadBalancerNeed): ClaimTarget | undefined {
     for (const claim of this.#ledger.heldBy(draft.holder)) {
-      if (claimFamily(claim) !== need.family || draft.own.has(slotName(claim))) continue
+      if (claimFamily(claim) !== familyOf(need) || draft.own.has(slotName(claim))) continue
       if (claim.kind === 'ip' && need.kind === 'clusterIP') return claim
-      if (claim.kind !== 'lb' || need.kind !== 'loadBalancerIP') continue
+      if (claim.kind !== 'lb' || need.kind !== 'loadBalancer') continue
       const pool = this.#ledger.segmentOf(claim)?.pool.name // undefined = its range is gone, and so is the address
       if (pool !== undefined && (need.pool === undefined || need.pool === pool)) return { kind: 'lb', pool, value: claim.value }
     }
@@ -186,22 +197,22 @@ class Planner {
 
   // What is asked for by value ---------------------------------------------------------------------------------------
 
-  #fulfil ({ draft, index, need, target }: Wish): void {
-    const reserved = this.#reserved.get(slotName(target))
-    if (reserved !== undefined) {
+  #fulfil ({ draft, need, target }: Wish): void {
+    const slot = slotName(target)
+    const reserved = this.#reserved.get(slot)
+    const holder = reserved?.holder ?? this.#holderOf(target)
+    if (need === undefined) {
+      if (holder === undefined) this.#reserve(draft, target)
+    } else if (reserved !== undefined) {
       this.#fault('twice', draft, need, `${askedText(target)} by ${holderName(reserved.holder)} in the same write`, reserved.holder)
-      return
-    }
-    const holder = this.#holderOf(target)
-    if (holder !== undefined) {
+    } else if (holder !== undefined) {
       this.#fault('taken', draft, need, `${alreadyText(target)} to ${holderName(holder)}`, holder)
-      return
-    }
-    if (need.unchanged !== true && this.#ledger.segmentOf(target) === undefined) {
+    } else if (this.#ledger.segmentOf(target) === undefined) {
       this.#outside(draft, need, target)
-      return
+    } else {
+      this.#reserve(draft, target)
+      grant(draft, need, target)
     }
-    this.#reserve(draft, index, target)
   }
 
   #outside (draft: Draft, need: Need, target: ClaimTarget): void {
@@ -212,27 +223,22 @@ class Planner {
   }
 
   #noRange (draft: Draft, need: Need): void {
-    const family = need.kind === 'clusterIP' ? ` IPv${need.family}` : ''
+    const family = need.kind === 'clusterIP' ? ` ${need.family}` : ''
     this.#fault('noRange', draft, need, `cannot be given: this registry has no${family} range for it`)
   }
 
   // What is chosen ---------------------------------------------------------------------------------------------------
 
   #choose (draft: Draft): void {
-    for (const [index, need] of draft.needs.entries()) {
-      if (need.requested !== undefined || draft.grants[index] !== undefined) continue
-      const shared = need.kind === 'nodePort' ? draft.shared.get(need.port) : undefined
-      if (shared !== undefined) {
-        draft.grants[index] = { kind: 'nodePort', value: shared }
-        continue
-      }
+    for (const need of draft.needs) {
+      if (need.requested !== undefined || draft.values.has(need.key) || draft.pending.has(need.key)) continue
       const pools = this.#poolsFor(need)
       const target = this.#chosen(pools, need)
       if (target !== undefined) {
-        this.#reserve(draft, index, target)
-        if (need.kind === 'nodePort') draft.shared.set(need.port, Number(target.value))
-      } else if (need.kind === 'loadBalancerIP') {
-        draft.grants[index] = { kind: 'pending', reason: pendingReason(need, pools) }
+        this.#reserve(draft, target)
+        grant(draft, need, target)
+      } else if (need.kind === 'loadBalancer') {
+        draft.pending.set(need.key, pendingReason(need, pools))
       } else if (pools.length === 0) {
         this.#noRange(draft, need)
       } else {
@@ -244,21 +250,20 @@ class Planner {
 
   /** The pools that a need is met from, in order. */
   #poolsFor (need: Need): readonly Pool[] {
-    const ofFamily = ({ segments }: Pool): boolean => 'family' in need && segments.some(({ family }) => family === need.family)
+    const ofFamily = ({ segments }: Pool): boolean => segments.some(({ family }) => family === familyOf(need))
     switch (need.kind) {
       case 'nodePort':
       case 'healthCheckNodePort': return [this.#ledger.nodePorts]
       case 'clusterIP': return this.#ledger.clusterIps.filter(ofFamily)
-      case 'loadBalancerIP':
+      case 'loadBalancer':
         return this.#ledger.loadBalancers.filter((pool) => ofFamily(pool) && (need.pool === undefined ? pool.autoAssign : pool.name === need.pool))
     }
   }
 
   #chosen (pools: readonly Pool[], need: Need): ClaimTarget | undefined {
-    const family = need.kind === 'clusterIP' || need.kind === 'loadBalancerIP' ? need.family : undefined
     for (const pool of pools) {
       for (const segment of pool.segments) {
-        if (segment.family !== family) continue
+        if (segment.family !== familyOf(need)) continue
         const slot = this.#pick(segment, pool)
         if (slot !== undefined) return targetAt(pool, segment, slot)
       }
@@ -272,17 +277,9 @@ class Planner {
 
   // The draft of what is taken ---------------------------------------------------------------------------------------
 
-  #reserve (draft: Draft, index: number, target: ClaimTarget): void {
+  #reserve (draft: Draft, target: ClaimTarget): void {
     this.#reserved.set(slotName(target), { target, holder: draft.holder })
     this.#mark(target)
-    this.#grant(draft, index, target)
-  }
-
-  #grant (draft: Draft, index: number, target: ClaimTarget): void {
-    const need = draft.needs[index]
-    if (target.kind === 'lb') draft.grants[index] = { kind: 'loadBalancerIP', value: target.value, pool: target.pool }
-    else if (target.kind === 'ip') draft.grants[index] = { kind: 'clusterIP', value: target.value }
-    else draft.grants[index] = { kind: need?.kind === 'nodePort' ? 'nodePort' : 'healthCheckNodePort', value: Number(target.value) }
   }
 
   #holderOf (target: ClaimTarget): Holder | undefined {
@@ -326,6 +323,7 @@ class Planner {
   #fault (kind: FaultKind, draft: Draft, need: Need, rule: string, holder?: Holder): void {
     this.#faults.push({
       kind,
+      key: need.key,
       of: draft.holder,
       field: need.field,
       ...(need.requested === undefined ? {} : { value: need.requested }),
@@ -333,6 +331,14 @@ class Planner {
       ...(holder === undefined ? {} : { holder })
     })
   }
+}
+
+function grant (draft: Draft, need: Need, target: ClaimTarget): void {
+  draft.values.set(need.key, target.kind === 'port' ? Number(target.value) : target.value)
+}
+
+function familyOf (need: Need): Family | undefined {
+  return 'family' in need ? (need.family === 'IPv4' ? 4 : 6) : undefined
 }
 
 function isSame (one: Holder, other: Holder): boolean {
@@ -354,8 +360,8 @@ function askedText (target: ClaimTarget): string {
 }
 
 function pendingReason (need: LoadBalancerNeed, pools: readonly Pool[]): string {
-  if (pools.length > 0) return `every IPv${need.family} address of ${pools.map(({ name }) => name).join(', ')} is taken`
+  if (pools.length > 0) return `every ${need.family} address of ${pools.map(({ name }) => name).join(', ')} is taken`
   return need.pool === undefined
-    ? `no pool gives IPv${need.family} addresses by itself: configure one with --load-balancer-pool`
-    : `there is no pool ${need.pool} with IPv${need.family} addresses`
+    ? `no pool gives ${need.family} addresses by itself: configure one with --load-balancer-pool`
+    : `there is no pool ${need.pool} with ${need.family} addresses`
 }
