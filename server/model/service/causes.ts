@@ -105,12 +105,12 @@ export function messageOf (kind: string, name: string, causes: readonly Cause[])
 
 /** Causes as the registry's own errors carry them. */
 export function fieldErrors (causes: readonly Cause[]): readonly FieldError[] {
-  return causes.map(({ field, rule, ...cause }) => ('value' in cause ? { field, value: cause.value, rule } : { field, rule }))
+  return causes.map(({ field, rule, reason, ...cause }) => ('value' in cause ? { field, value: cause.value, rule, reason } : { field, rule, reason }))
 }
 
-/** Throws REG_INVALID with every cause, unless there is none. */
+/** Throws REG_MANIFEST_INVALID with every cause, unless there is none. */
 export function refuse (kind: string, name: string, causes: readonly Cause[]): void {
-  if (causes.length > 0) throw new RegistryError('REG_INVALID', messageOf(kind, name, causes), fieldErrors(causes))
+  if (causes.length > 0) throw new RegistryError('REG_MANIFEST_INVALID', messageOf(kind, name, causes), fieldErrors(causes))
 }
 
 const maxShown = 256 // a message names the value, it does not repeat a megabyte of it
