@@ -21,7 +21,6 @@ export const errorCatalogue = {
   REG_MANIFEST_NOT_FOUND: { status: 404, title: 'There is no such manifest' },
   REG_REVISION_NOT_FOUND: { status: 404, title: 'The revision is not, or no longer, known here' },
   REG_METHOD_NOT_ALLOWED: { status: 405, title: 'The method is not allowed at this path' },
-  REG_NOT_ACCEPTABLE: { status: 406, title: 'The answer cannot be given in that form' },
   REG_REQUEST_TIMEOUT: { status: 408, title: 'The request did not arrive in time' },
   REG_CONFLICT: { status: 409, title: 'Somebody else changed it at the same time' },
   REG_GENERATION_SUPERSEDED: { status: 409, title: 'Another life of this instance is registered' },

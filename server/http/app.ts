@@ -3,7 +3,7 @@ import compress from '@fastify/compress'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Registry } from '../registry/registry.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
-import type { HttpContext, HttpLog } from './context.ts'
+import { Closing, type HttpContext, type HttpLog } from './context.ts'
 import { registerEndpoints } from './endpoints.ts'
 import { registerEvents } from './events.ts'
 import { guard } from './guard.ts'
@@ -55,9 +55,9 @@ const silent: HttpLog = { info: () => undefined, warn: () => undefined, error: (
 /** Makes the app, ready to listen or to be injected into. `close` ends sockets, streams and long polls within seconds. */
 export async function buildHttp (options: HttpOptions): Promise<FastifyInstance> {
   const { registry, node, version, log = silent, clock = systemClock, timeouts = {} } = options
-  const closing = new AbortController()
+  const closing = new Closing()
   const metrics = options.metrics ?? new Metrics({ version, processMetrics: false })
-  const context: HttpContext = { registry, node, version, clock, metrics, log, closing: closing.signal, startedAtMs: clock.now() }
+  const context: HttpContext = { registry, node, version, clock, metrics, log, closing, startedAtMs: clock.now() }
 
   const app = Fastify({
     logger: false, // requests are counted; what fails is logged by the error handler
@@ -87,9 +87,9 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   registerProblems(app, context)
   registerBodies(app)
   countRequests(app, context, options.logRequests ?? false)
-  app.addHook('onRequest', guard(options.trustedHosts ?? [], closing.signal))
+  app.addHook('onRequest', guard(options.trustedHosts ?? [], closing))
   app.addHook('preClose', (done) => {
-    closing.abort()
+    closing.begin()
     // What is still being answered or received then has had its time.
     setTimeout(() => app.server.closeAllConnections(), limits.closeGraceMs).unref()
     done()

@@ -30,11 +30,12 @@ export function settle (context: HttpContext, request: FastifyRequest, minRevisi
 }
 
 async function waitFor ({ registry, closing }: HttpContext, request: FastifyRequest, cursor: ReturnType<typeof parseCursor>): Promise<void> {
+  request.waited = true
   const life = lifeOf(request, closing)
   try {
     await registry.waitFor(cursor, minRevisionWaitMs, life.signal)
   } catch (error) {
-    if (closing.aborted) throw new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one')
+    if (closing.begun) throw new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one')
     throw error
   } finally {
     life.release()

@@ -19,10 +19,32 @@ export interface HttpContext {
   readonly clock: Clock
   readonly metrics: Metrics
   readonly log: HttpLog
-  /** Aborted when the node begins to close: whoever waits ends then. */
-  readonly closing: AbortSignal
+  /** Whoever waits ends when the node begins to close. */
+  readonly closing: Closing
   /** Wall time at which this node began. */
   readonly startedAtMs: number
+}
+
+/** That the node begins to close. An AbortSignal would search its list of ten thousand waiting requests at each of them. */
+export class Closing {
+  readonly #callbacks = new Set<() => void>()
+  #begun = false
+
+  get begun (): boolean {
+    return this.#begun
+  }
+
+  /** Calls back once when it begins. Gives a function that cancels. */
+  onBegin (callback: () => void): () => void {
+    this.#callbacks.add(callback)
+    return () => this.#callbacks.delete(callback)
+  }
+
+  begin (): void {
+    this.#begun = true
+    for (const callback of this.#callbacks) callback()
+    this.#callbacks.clear()
+  }
 }
 
 /** Who asks, as events name it: the address of the client. */
@@ -34,18 +56,18 @@ export function callerOf (request: FastifyRequest): string {
 }
 
 /** Aborts when the client goes away or the node closes. `release` must be called at the end. */
-export function lifeOf (request: FastifyRequest, closing: AbortSignal): { signal: AbortSignal, release: () => void } {
+export function lifeOf (request: FastifyRequest, closing: Closing): { signal: AbortSignal, release: () => void } {
   const controller = new AbortController()
   const end = (): void => controller.abort()
   const { socket } = request.raw
   socket.once('close', end)
-  closing.addEventListener('abort', end, { once: true })
-  if (closing.aborted) end()
+  const cancel = closing.onBegin(end)
+  if (closing.begun) end()
   return {
     signal: controller.signal,
     release: () => {
       socket.off('close', end)
-      closing.removeEventListener('abort', end)
+      cancel()
     }
   }
 }

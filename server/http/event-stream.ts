@@ -29,6 +29,7 @@ export class EventStream implements Watcher {
       this.#blocked = false
       this.pump()
     })
+    response.on('error', () => undefined) // what was written to a client that has just gone
     response.on('close', () => {
       watchers.delete(this)
       watch.close()
@@ -68,6 +69,6 @@ export class EventStream implements Watcher {
   }
 
   #write (text: string): void {
-    if (!this.#response.write(text)) this.#blocked = true
+    if (this.#response.writable && !this.#response.write(text)) this.#blocked = true
   }
 }

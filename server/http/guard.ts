@@ -5,10 +5,11 @@ import { hostname } from 'node:os'
 import { isIP } from 'node:net'
 import type { onRequestHookHandler } from 'fastify'
 import { RegistryError, shown } from '../errors.ts'
+import type { Closing } from './context.ts'
 import { maxRememberedHosts, maxUrlLength } from './limits.ts'
 
 /** Makes the hook that looks at Host and Origin. `trustedHosts` are names without a port; `*` trusts every name. */
-export function guard (trustedHosts: readonly string[], closing: AbortSignal): onRequestHookHandler {
+export function guard (trustedHosts: readonly string[], closing: Closing): onRequestHookHandler {
   const trusted = new Set(['localhost', hostname(), ...trustedHosts].map((name) => name.toLowerCase().replace(/\.$/, '')))
   const accepted = new Set<string>()
   return (request, _reply, done) => {
@@ -26,7 +27,7 @@ export function guard (trustedHosts: readonly string[], closing: AbortSignal): o
       return done(new RegistryError('REG_ORIGIN_REFUSED', `requests of the web page ${shown(origin)} are refused: it is not served from here`))
     }
     if (request.url.length > maxUrlLength) return done(new RegistryError('REG_URI_TOO_LONG', `path and query must not be longer than ${maxUrlLength} characters, got ${request.url.length}`))
-    if (closing.aborted) return done(new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one'))
+    if (closing.begun) return done(new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one'))
     done()
   }
 }

@@ -56,7 +56,7 @@ function checksOf ({ registry: { feed }, clock, closing }: HttpContext): Check[]
   return [
     check('loaded', feed.loaded, 'the registry has not loaded its data yet'),
     check('store', !isAway, `the store is away since ${new Date(sinceMs).toISOString()}: ${reason}`),
-    check('running', !closing.aborted, 'the node is shutting down')
+    check('running', !closing.begun, 'the node is shutting down')
   ]
 }
 

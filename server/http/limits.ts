@@ -47,6 +47,10 @@ export const maxWatchers = 10_000
 export const maxSubscriptionsPerSocket = 100
 /** A frame from a client. Its largest honest one is a batch of heartbeats: some 2,000 leases; more go in several frames. */
 export const maxFrameBytes = 1024 * 1024
+/** Pieces that a client may send a frame in: each costs an object, and a hundred thousand tiny ones a second of work. */
+export const maxFrameFragments = 1_024
+/** How long a client has to answer a close frame. */
+export const closeFrameTimeoutMs = 5_000
 /** Frames of a client that wait for their turn; reading is paused meanwhile, so this is what one read may bring. */
 export const maxWaitingFrames = 10_000
 /** What may wait in a watcher's socket before its subscriptions stop handing out; they are bounded themselves. */

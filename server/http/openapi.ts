@@ -2,7 +2,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
-import { components } from './schemas.ts'
+import { components, errorResponses } from './schemas.ts'
 
 /** Registers the collector: before the routes that it shall collect. */
 export async function registerOpenapi (app: FastifyInstance, version: string): Promise<void> {
@@ -29,13 +29,20 @@ export async function registerOpenapi (app: FastifyInstance, version: string): P
     },
     convertConstToEnum: false, // OpenAPI 3.1 has const
     refResolver: { buildLocalReference: (schema) => schema.$id as string },
-    transformObject: (document) => ('openapiObject' in document ? withOptionalBodies(document.openapiObject) : document.swaggerObject)
+    transformObject: (document) => ('openapiObject' in document ? polished(document.openapiObject) : document.swaggerObject)
   })
 }
 
 /** Registers the page and the document: after the routes. */
 export async function registerDocs (app: FastifyInstance): Promise<void> {
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()))
+  app.get('/openapi.json', {
+    schema: {
+      tags: ['operations'],
+      operationId: 'openapi',
+      summary: 'This document',
+      response: { 200: { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object' }, example: { openapi: '3.1.0' } } } }, ...errorResponses() }
+    }
+  }, (_request, reply) => reply.send(app.swagger()))
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     // Everything from here: no fonts, no validator from elsewhere. And no upgrade-insecure-requests, the plugin's own
@@ -58,12 +65,24 @@ interface Operation {
   readonly requestBody?: { required: boolean, readonly content: Readonly<Record<string, { readonly schema?: { readonly $ref?: string } }>> }
 }
 
-/** The plugin calls every body required; one that may be empty says so in its schema. */
-function withOptionalBodies<Document extends object> (document: Document): Document {
+/** The plugin calls every body required, and does not know our annotations: a rule becomes the description of its schema. */
+function polished<Document extends object> (document: Document): Document {
   const optional = new Set(Array.from(components).flatMap(([name, schema]) => ('optionalBody' in schema ? [`#/components/schemas/${name}`] : [])))
   const { paths = {} } = document as { readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>> } // OpenAPI's own form
   for (const { requestBody } of Object.values(paths).flatMap((path) => Object.values(path))) {
     if (requestBody !== undefined && Object.values(requestBody.content).some(({ schema }) => optional.has(schema?.$ref ?? ''))) requestBody.required = false
   }
-  return document
+  return describeRules(document) as Document // the same form with other annotations
+}
+
+function describeRules (value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(describeRules)
+  if (typeof value !== 'object' || value === null) return value
+  const described: Record<string, unknown> = {}
+  for (const [key, part] of Object.entries(value)) {
+    const isAnnotation = ((key === 'rule' || key === 'keyRule') && typeof part === 'string') || typeof part === 'number' && key === 'maxMs' || key === 'optionalBody'
+    if (!isAnnotation) described[key] = key === 'example' || key === 'examples' ? part : describeRules(part)
+    else if (typeof part === 'string') described['description'] ??= key === 'keyRule' ? `A key ${part}` : part
+  }
+  return described
 }

@@ -10,7 +10,7 @@ import { setRevision } from './conditional.ts'
 import { type HttpContext, callerOf } from './context.ts'
 import { EventStream } from './event-stream.ts'
 import { FrameEncoder } from './frames.ts'
-import { maxFrameBytes, maxWatchers } from './limits.ts'
+import { closeFrameTimeoutMs, maxFrameBytes, maxFrameFragments, maxWatchers } from './limits.ts'
 import { ClientFrame, ServerFrame, errorResponses } from './schemas.ts'
 import { WatchSocket } from './watch-socket.ts'
 import { Watch, Watchers } from './watchers.ts'
@@ -31,12 +31,16 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
   let connections = 0
   metrics.connections = () => watchers.counts
 
+  // Named here because the types of the library do not know the newer two of its options.
+  const options = {
+    maxPayload: maxFrameBytes,
+    maxFragments: maxFrameFragments,
+    closeTimeout: closeFrameTimeoutMs,
+    perMessageDeflate: false, // a compression bomb costs more than the network that it saves
+    clientTracking: false
+  }
   await app.register(websocket, {
-    options: {
-      maxPayload: maxFrameBytes,
-      perMessageDeflate: false, // a compression bomb costs more than the network that it saves
-      clientTracking: false
-    },
+    options,
     errorHandler: (error, socket) => {
       // The library has begun to close with the code that the protocol wants (1002, 1007, 1009); the socket's end says the rest.
       if (socket.readyState === socket.OPEN) {

@@ -19,7 +19,11 @@ const refusals: Readonly<Record<string, string>> = {
 export function parseAddress (input: string): Address {
   // isIP first: it refuses the octal, hexadecimal and short forms that other parsers fold into an address.
   // A zone id (fe80::1%eth0) has a meaning on one host only.
-  if (isIP(input) === 0 || input.includes('%')) return { problem: 'must be an IPv4 or IPv6 address' }
+  const family = isIP(input)
+  if (family === 0 || input.includes('%')) return { problem: 'must be an IPv4 or IPv6 address' }
+  // net.isIP takes dotted IPv4 in its canonical form only, so that most addresses need no second reading.
+  const first = family === 4 ? Number.parseInt(input, 10) : 0
+  if (first > 0 && first < 224 && first !== 169) return { text: input, family: 4 }
   const address = ipaddr.process(input)
   const refusal = refusals[address.range()]
   if (refusal !== undefined) return { problem: refusal }

@@ -144,11 +144,14 @@ function merged (base: Readonly<Record<string, string>>, patch: Readonly<Record<
   return sorted(Object.fromEntries(all.filter((pair): pair is [string, string] => pair[1] !== null)))
 }
 
+const noFaults: FieldError[] = []
+
 function sorted (map: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 function portFaults (ports: readonly Port[]): FieldError[] {
+  if (ports.length < 2) return noFaults
   const faults: FieldError[] = []
   const names = new Set<string>()
   const numbers = new Set<string>()

@@ -26,6 +26,9 @@ export interface PropagationReport {
   readonly delayMs?: { readonly median: number, readonly max: number }
 }
 
+/** Shared by all changes that nobody was to see; nothing is ever added. */
+const nobody = new Set<Acknowledger>()
+
 interface Tracked {
   readonly change: AppliedChange
   readonly appliedAtMs: number
@@ -71,7 +74,7 @@ export class Propagation {
   }
 
   #track (change: AppliedChange): void {
-    const pending = new Set<Acknowledger>()
+    const pending = this.#acknowledgers.size === 0 ? nobody : new Set<Acknowledger>()
     for (const acknowledger of this.#acknowledgers) if (acknowledger.concerns(change)) pending.add(acknowledger)
     this.#tracked.set(change.revision, { change, appliedAtMs: this.#clock.now(), delays: [], pending })
     if (this.#tracked.size > maxTracked) {

@@ -15,9 +15,10 @@ import { LeaseKeeper } from './lease-keeper.ts'
 import { overrideKey, storedOverride } from './overrides.ts'
 import { Propagation } from './propagation.ts'
 import type { ProtectionOptions } from './protection.ts'
-import { randomText } from './random-text.ts'
+import { leaseName, randomText } from './random-text.ts'
 import type { Entry, ServiceView } from './service-entry.ts'
 import { Services } from './services.ts'
+import type { Subscription } from './subscription.ts'
 import { type Session, Sessions, defaultSessionGraceMs } from './sessions.ts'
 import { type Protection, Sweeper } from './sweeper.ts'
 import { type Clock, systemClock } from './timers.ts'
@@ -232,7 +233,7 @@ export class Registry {
     const { body, ttlMs } = bodyOf(registration, peer)
     const granted = await this.store.grant({
       key: instanceKey(name.namespace, name.service, name.id),
-      lease: randomText(),
+      lease: leaseName(this.#clock.now()),
       generation: registration.generation === undefined ? undefined : String(registration.generation),
       newGeneration: registration.generation === undefined ? randomText() : '',
       ttlMs,

@@ -23,7 +23,7 @@ export function takeSecondCore (): void {
 /** Starts a Node program that prints a JSON line with `msg: "ready"` and its address in `http`, alone on the first core. */
 export async function start (script: string, args: readonly string[]): Promise<Program> {
   const began = performance.now()
-  const child = spawn('taskset', ['-c', '0', process.execPath, '--conditions=rollcall-source', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('taskset', ['-c', '0-1', process.execPath, '--conditions=rollcall-source', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   child.once('error', reject)
   child.once('exit', (code) => reject(new Error(`${script} ended with ${code} before it was ready`)))

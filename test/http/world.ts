@@ -11,6 +11,7 @@ import { timedStore } from '../../server/registry/timed-store.ts'
 import type { Store } from '../../server/store/store.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 import { ManualClock } from './manual-clock.ts'
+import { TestSocket } from './test-socket.ts'
 
 export interface LogLine {
   readonly level: 'info' | 'warn' | 'error'
@@ -27,7 +28,9 @@ export interface World {
   readonly send: (method: string, url: string, body?: unknown, headers?: Record<string, string>) => Promise<LightMyRequestResponse>
   /** Registers and gives the answer. */
   readonly register: (path: string, registration?: Registration) => Promise<any>
-  /** Listens on a free port of the loopback address. */
+  /** Opens a WebSocket to the watch. */
+  readonly connect: () => Promise<TestSocket>
+  /** Listens on a free port of the loopback address, once. */
   readonly listen: () => Promise<{ readonly host: string, readonly port: number, readonly url: string }>
 }
 
@@ -69,6 +72,11 @@ export async function build (t: Test, options: WorldOptions = {}): Promise<World
     headers: { host: '127.0.0.1:7500', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
     ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) })
   })
+  let address: ReturnType<World['listen']> | undefined
+  const listen: World['listen'] = () => address ??= app.listen({ host: '127.0.0.1', port: 0 }).then((url) => {
+    const { hostname: host, port } = new URL(url)
+    return { host, port: Number(port), url }
+  })
   return {
     app,
     registry,
@@ -80,10 +88,7 @@ export async function build (t: Test, options: WorldOptions = {}): Promise<World
       if (answer.statusCode >= 300) throw new Error(`registration of ${path} failed: ${answer.body}`)
       return answer.json()
     },
-    listen: async () => {
-      const url = await app.listen({ host: '127.0.0.1', port: 0 })
-      const { hostname: host, port } = new URL(url)
-      return { host, port: Number(port), url }
-    }
+    connect: async () => TestSocket.connect((await listen()).url),
+    listen
   }
 }
