@@ -27,16 +27,15 @@ export interface DnsSource {
   readonly staleSeconds: number
   /** Asked for with every question: after a resynchronisation it is another object. */
   readonly catalog: {
-    /** There are instances or declared services in it. */
     hasNamespace (namespace: string): boolean
-    /** Of a service that exists because instances registered under its name. The same object until it changes. */
+    /** Of a declared or an implicit service. The same object until they change. */
     endpoints (namespace: string, service: string): EndpointSet | undefined
     /** A service that somebody declared; it hides what is registered under the same name. */
     declared (namespace: string, service: string): DeclaredService | undefined
   }
 }
 
-/** Each part is the same object until it changes: answers are kept with the part that they were made from. */
+/** Each part is the same object until it changes: answers are kept with the part that they were made from, not with the whole. */
 export interface DeclaredService {
   /** As stored: with its defaults and cluster IPs. */
   readonly manifest: Service
