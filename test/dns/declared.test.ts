@@ -10,7 +10,7 @@ const fqdn = (service: string, namespace = 'shop'): string => `${service}.${name
 
 const http = { name: 'http', protocol: 'TCP', port: 80, targetPort: 'web' } as const
 const byHand: EndpointSlice = {
-  apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { namespace: 'shop', name: 'by-hand-1' }, addressType: 'IPv4',
+  apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { namespace: 'shop', name: 'by-hand-1', labels: { 'kubernetes.io/service-name': 'by-hand' } }, addressType: 'IPv4',
   endpoints: [{ addresses: ['192.0.2.7'], hostname: 'old-db' }, { addresses: ['192.0.2.8'] }], ports: [{ name: 'sql', protocol: 'TCP', port: 5432 }]
 }
 
