@@ -79,7 +79,7 @@ export class WatchHub {
   }
 
   #changed (change: AppliedChange): void {
-    if (this.#count === 0) return
+    if (this.#count === 0 && this.#waiting.size === 0) return
     const { target: { namespace, service }, touched } = change
     for (const scope of scopesOf(namespace, service)) this.#offer(scope, change)
     for (const name of touched) {

@@ -158,7 +158,7 @@ t.test('a server counts what it was asked and what it said', async (t) => {
 
 t.test('a fault of our own is SERVFAIL, is told once, and the next question is answered', async (t) => {
   const errors: string[] = []
-  const healthy = world(1).source
+  const healthy = world(1).feed
   let isBroken = true
   const source = {
     loaded: true, revision: 1, staleSeconds: 0,
@@ -180,7 +180,7 @@ t.test('a fault of our own is SERVFAIL, is told once, and the next question is a
 t.test('a datagram from port 0 is dropped, and an answer that cannot be sent is counted', async (t) => {
   const counters = new DnsCounters()
   const zones = [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })]
-  const responder = new Responder({ source: world(1).source, zones, ttlSeconds: 5, random: Math.random, counters, failed: (error) => t.fail(String(error)) })
+  const responder = new Responder({ source: world(1).feed, zones, ttlSeconds: 5, random: Math.random, counters, failed: (error) => t.fail(String(error)) })
   const socket = createSocket('udp4')
   const listening = once(socket, 'listening')
   socket.bind(0, '127.0.0.1')
