@@ -19,7 +19,9 @@ export type { Clock } from './clock.ts'
 export type { Answer, Fetch, RequestOptions } from './transport.ts'
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts'
 export type {
-  ChangeFrame, ClientFrame, Conditions, Endpoint, EndpointsAnswer, Event, FieldError, Heartbeat, HeartbeatAnswer, Instance, InstancePatch,
+  ApplyAnswer, ApplyOutcome, ApplyResult, ChangeFrame, ClientFrame, Conditions, Endpoint, EndpointsAnswer, Event, FieldError, Heartbeat, HeartbeatAnswer,
+  Instance, InstanceChangeFrame, InstancePatch, LoadValue, Pool, ServiceChangeFrame, ServiceExplanation,
   LeaseReference, NamespaceSummary, Override, Page, Port, Problem, Protocol, Reason, Registration as RegistrationBody, ServerFrame,
   ServiceSummary, Status
 } from './wire.ts'
+export type * from './manifests.ts'

@@ -145,6 +145,10 @@ export class ServiceList {
         break
       case 'change':
         if (isKnown(frame.revision, this.#revision)) return
+        if (frame.kind === 'service') { // which instances it means did not change: that would be a reset
+          this.#revision = frame.revision
+          break
+        }
         if (frame.event === 'delete') this.#endpoints.delete(frame.instance.id)
         else this.#endpoints.set(frame.instance.id, endpointOf(frame.instance))
         this.#moved(frame.revision)

@@ -113,8 +113,9 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
       case 'change': {
         if (isKnown(frame.revision, this.#cursor)) return // sent twice around a reconnect
         this.#cursor = frame.revision
+        if (frame.kind === 'service') return this.#push({ type: 'bookmark', revision: frame.revision })
         const { event, revision, reason, at, instance } = frame
-        return this.#push({ type: event, revision, reason, at, instance })
+        return this.#push(event === 'put' ? { type: event, revision, reason, at, instance } : { type: event, revision, reason, at, instance })
       }
       case 'bookmark':
         if (isKnown(frame.revision, this.#cursor)) return

@@ -1,6 +1,8 @@
 // The words that travel between a registry and its clients, as types. The server's schemas are checked against them.
 // Times are ISO 8601 in UTC, durations carry their unit (`ttlMs`), cursors are `epoch.revision` texts.
 
+import type { Manifest, Service } from './manifests.ts'
+
 /** What an instance says of itself. Only `up` and `warning` are answered to callers. */
 export type Status = 'starting' | 'up' | 'warning' | 'draining' | 'down'
 
@@ -60,6 +62,15 @@ export interface Instance {
   readonly updatedAt: string
   /** The revision of its last change. */
   readonly revision: number
+  /** What its heartbeats said lately, as far as the asked node heard it: only where one instance is read. No change, no revision. */
+  readonly load?: Readonly<Record<string, LoadValue>>
+}
+
+/** A measure of one instance, of which the autoscaling advice is made. */
+export interface LoadValue {
+  readonly value: number
+  /** What 100 % is. */
+  readonly capacity?: number
 }
 
 /** The body of a registration. Only what has no default must be given; unknown fields are refused. */
@@ -104,6 +115,8 @@ export interface LeaseReference {
 export interface Heartbeat extends LeaseReference {
   /** A changed status is stored as a change; an unchanged one costs nothing. */
   readonly status?: Status
+  /** `cpu`, `memory`, `rps`, any name; at most 16. Replaces what the heartbeat before said. */
+  readonly load?: Readonly<Record<string, LoadValue>>
 }
 
 export interface HeartbeatAnswer {
@@ -116,11 +129,19 @@ export interface HeartbeatAnswer {
   readonly stored: boolean
 }
 
+/** A port as a caller needs it. `appProtocol` is the declared service's word on what is spoken there. */
+export interface EndpointPort extends Port {
+  readonly appProtocol?: string
+}
+
 /** What a caller needs of one instance: derived, never stored. */
 export interface Endpoint {
   readonly id: string
+  /** The service that the instance registered under, where a declared service may select from several: ids are unique within it. */
+  readonly service?: string
   readonly address: string
-  readonly ports: readonly Port[]
+  /** With a declared service: its ports by their names, each with the number that it has on this instance. */
+  readonly ports: readonly EndpointPort[]
   readonly hostname?: string
   readonly labels: Readonly<Record<string, string>>
   readonly metadata: Readonly<Record<string, string>>
@@ -153,6 +174,8 @@ export interface ServiceSummary {
   readonly instances: { readonly total: number, readonly ready: number, readonly suspect: number } & Readonly<Record<Status, number>>
   /** Since when removal of its suspects is held back, and absent otherwise. */
   readonly protectedSince?: string
+  /** The declared service: what somebody applied, with what was allocated. Absent for an implicit one. */
+  readonly manifest?: Service
   readonly revision: number
 }
 
@@ -173,6 +196,8 @@ export interface Page<Item> {
 export type Reason =
   | 'registered' | 'updated' | 'replaced' | 'deregistered' | 'expired'
   | 'suspect' | 'renewed' | 'override' | 'override-removed' | 'override-ended' | 'recovered'
+  /** A manifest was applied, or taken back. */
+  | 'declared' | 'removed'
 
 export interface Event {
   readonly revision: string
@@ -237,6 +262,11 @@ export interface FieldError {
   readonly field: string
   readonly value?: unknown
   readonly rule: string
+  /** In a stream of manifests: which document, from 1, and the line in the stream, from 1. */
+  readonly document?: number
+  readonly line?: number
+  /** Of a manifest's field, in Kubernetes' words: `FieldValueRequired`, `FieldValueInvalid`, ... */
+  readonly reason?: string
 }
 
 /** Frames that a client sends over `/v1/watch`. */
@@ -248,7 +278,7 @@ export type ClientFrame =
 
 /** Frames that the registry sends over `/v1/watch`; `id` is the subscription's. */
 export type ServerFrame =
-  | { readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly instances: readonly Instance[] }
+  | { readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly instances: readonly Instance[], readonly services?: readonly Service[] }
   | ChangeFrame
   | { readonly type: 'bookmark', readonly id: number, readonly revision: string }
   | { readonly type: 'reset', readonly id: number, readonly revision: string, readonly reason: string }
@@ -256,16 +286,86 @@ export type ServerFrame =
   | ({ readonly type: 'heartbeat', readonly id?: number } & HeartbeatAnswer)
   | { readonly type: 'goodbye', readonly reason: string }
 
-export interface ChangeFrame {
+interface ChangeFrameOf<Kind extends string> {
   readonly type: 'change'
   readonly id: number
   readonly revision: string
-  readonly kind: 'instance'
+  readonly kind: Kind
   readonly event: 'put' | 'delete'
   readonly reason: Reason
   readonly at: string
+}
+
+export interface InstanceChangeFrame extends ChangeFrameOf<'instance'> {
   /** With `delete`: its last known form. */
   readonly instance: Instance
+}
+
+/** A declared service came, changed or went. A watch of one service gets `reset` and a snapshot when this changes which instances it means. */
+export interface ServiceChangeFrame extends ChangeFrameOf<'service'> {
+  /** With `delete`: its last known form. */
+  readonly service: Service
+}
+
+export type ChangeFrame = InstanceChangeFrame | ServiceChangeFrame
+
+export type ApplyOutcome = 'created' | 'configured' | 'unchanged'
+
+/** What became of one document. */
+export interface ApplyResult {
+  readonly kind: Manifest['kind']
+  /** Empty for a Namespace. */
+  readonly namespace: string
+  readonly name: string
+  readonly outcome: ApplyOutcome
+  /** As it is stored now, or with a dry run would be: defaults and allocated values in it. */
+  readonly manifest: Manifest
+  /** As it was stored before; absent when it is new. */
+  readonly previous?: Manifest
+  readonly warnings: readonly string[]
+  /** Which document of the stream, from 1. */
+  readonly document?: number
+}
+
+/** The answer to `POST /v1/apply`. */
+export interface ApplyAnswer {
+  readonly revision: string
+  readonly dryRun: boolean
+  readonly results: readonly ApplyResult[]
+}
+
+/** Why an instance is, or is not, an endpoint of a service. */
+export interface ServiceExplanation {
+  readonly namespace: string
+  readonly service: string
+  /** Nobody declared the service. */
+  readonly implicit: boolean
+  /** Whether the service has an endpoint of this instance. */
+  readonly in: boolean
+  /** Whether callers are sent to it. */
+  readonly ready: boolean
+  /** The rule that decided. */
+  readonly rule: string
+  readonly message: string
+  /** Names of service ports that this instance lacks. */
+  readonly missingPorts: readonly string[]
+}
+
+/** A range that values are given from: `GET /v1/pools`. Sizes of IPv6 networks beyond 2^53 are rounded. */
+export interface Pool {
+  readonly kind: 'cluster-ip' | 'node-port' | 'load-balancer'
+  readonly name: string
+  readonly ranges: readonly string[]
+  readonly autoAssign: boolean
+  readonly size: number
+  readonly used: number
+  readonly free: number
+  readonly bands?: { readonly static: PoolBand, readonly dynamic: PoolBand }
+}
+
+export interface PoolBand {
+  readonly size: number
+  readonly used: number
 }
 
 /** Every instance carries this label implicitly; its value is the service it registered under. */

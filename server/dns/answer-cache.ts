@@ -1,194 +1,41 @@
 // Precompiled answers: what a service's names answer, as bytes, built on the first question after a change and kept as
-// long as the endpoint set that they were made from.
-//
-//   A, AAAA  = pointer-to-question type IN ttl rdlength address
-//   SRV      = pointer-to-question type IN ttl rdlength priority(2) weight(2) port(2) target     RFC 2782
-//              the target is never compressed: c-ares, which is in Node, refuses a compressed one
-//   glue     = HOSTNAME pointer-to-service type IN ttl rdlength address
-import ipaddr from 'ipaddr.js'
-import type { Endpoint, Port } from '../../client-sdk/src/wire.ts'
+// long as what they were made from: the endpoint set, or the manifest of a declared service.
 import type { EndpointSet } from '../model/endpoints.ts'
-import { familyOf } from '../model/address.ts'
-import { maxWeight } from '../model/limits.ts'
-import { type Glue, GluedRecordSet, RecordSet, type WeightedRecord, maxRecordsPerSet } from './record-set.ts'
-import type { ServiceName, TransportName } from './record-name.ts'
-import { headerLength, labelBytes, nameBytes, questionPointer, recordBytes, recordTypes } from './wire.ts'
+import type { Service } from '../model/service/types.ts'
+import { type Alias, aliasTo } from './alias.ts'
+import { ClusterIpAnswers } from './cluster-ip-answers.ts'
+import { EndpointAnswers } from './endpoint-answers.ts'
+import { kept } from './service-records.ts'
+import type { Zone } from './zone.ts'
 
-export type AddressType = typeof recordTypes.A | typeof recordTypes.AAAA
+export interface AnswerCacheOptions {
+  readonly ttlSeconds: number
+  /** In which targets of aliases are looked for, the longest name first. */
+  readonly zones: readonly Zone[]
+}
 
-/** Gives the precompiled answers of an endpoint set. Sets that nobody holds any more take their answers with them. */
+/** Gives precompiled answers. What nobody holds any more takes its answers with it. */
 export class AnswerCache {
-  readonly #services = new WeakMap<EndpointSet, ServiceAnswers>()
-  readonly #ttlSeconds: number
+  readonly #endpoints = new WeakMap<EndpointSet, EndpointAnswers>()
+  readonly #clusterIps = new WeakMap<Service, ClusterIpAnswers>()
+  readonly #aliases = new WeakMap<Service, Alias | undefined>()
+  readonly #options: AnswerCacheOptions
 
-  constructor (ttlSeconds: number) {
-    this.#ttlSeconds = ttlSeconds
+  constructor (options: AnswerCacheOptions) {
+    this.#options = options
   }
 
-  of (endpoints: EndpointSet): ServiceAnswers {
-    let answers = this.#services.get(endpoints)
-    if (answers === undefined) {
-      answers = new ServiceAnswers(endpoints.answered, this.#ttlSeconds)
-      this.#services.set(endpoints, answers)
-    }
-    return answers
-  }
-}
-
-/** The answers of one service at one revision. Each is built when it is first asked for; all keys come from the endpoints. */
-export class ServiceAnswers {
-  readonly #endpoints: readonly Endpoint[]
-  readonly #ttlSeconds: number
-  readonly #addresses = new Map<AddressType, RecordSet | undefined>()
-  readonly #hosts = new Map<string, RecordSet | undefined>()
-  readonly #services = new Map<string, GluedRecordSet | undefined>()
-  #byHostname: ReadonlyMap<string, readonly Endpoint[]> | undefined
-  #ports: ReadonlySet<string> | undefined
-
-  constructor (endpoints: readonly Endpoint[], ttlSeconds: number) {
-    this.#endpoints = endpoints
-    this.#ttlSeconds = ttlSeconds
+  ofEndpoints (endpoints: EndpointSet): EndpointAnswers {
+    return kept(this.#endpoints, endpoints, () => new EndpointAnswers(endpoints.answered, this.#options.ttlSeconds))
   }
 
-  /** Nothing exists at or below the service's name. */
-  get isEmpty (): boolean {
-    return this.#endpoints.length === 0
+  /** @param manifest of a service with cluster IPs; its endpoints are no part of its answers */
+  ofClusterIps (manifest: Service): ClusterIpAnswers {
+    return kept(this.#clusterIps, manifest, () => new ClusterIpAnswers(manifest, this.#options.ttlSeconds))
   }
 
-  addresses (type: AddressType): RecordSet | undefined {
-    return kept(this.#addresses, type, () => this.#addressSet(this.#endpoints, type))
+  /** @param manifest of an ExternalName service. undefined if DNS cannot carry the external name */
+  ofAlias (manifest: Service): Alias | undefined {
+    return kept(this.#aliases, manifest, () => aliasTo(manifest.spec.externalName ?? '', this.#options))
   }
-
-  hasHost (hostname: string): boolean {
-    return this.#hostnames.has(hostname)
-  }
-
-  hostAddresses (hostname: string, type: AddressType): RecordSet | undefined {
-    const endpoints = this.#hostnames.get(hostname)
-    return endpoints === undefined ? undefined : kept(this.#hosts, `${hostname} ${type}`, () => this.#addressSet(endpoints, type))
-  }
-
-  hasProtocol (protocol: TransportName): boolean {
-    return this.#portNames.has(protocol)
-  }
-
-  hasPort (port: string, protocol: TransportName): boolean {
-    return this.#portNames.has(`${port} ${protocol}`)
-  }
-
-  /** SRV of all ports, at the name of the service. */
-  allPorts (name: ServiceName): GluedRecordSet | undefined {
-    return kept(this.#services, name.zone.name, () => this.#serviceSet(name, headerLength, () => true))
-  }
-
-  /** SRV of one named port. @throws never: undefined if no endpoint has the port */
-  port (name: ServiceName, port: string, protocol: TransportName): GluedRecordSet | undefined {
-    if (!this.hasPort(port, protocol)) return undefined
-    const serviceStart = headerLength + 1 + 1 + port.length + 1 + 1 + protocol.length // behind _port and _protocol
-    return kept(this.#services, `${name.zone.name} ${port} ${protocol}`, () =>
-      this.#serviceSet(name, serviceStart, (candidate) => candidate.name === port && candidate.protocol === protocol))
-  }
-
-  get #hostnames (): ReadonlyMap<string, readonly Endpoint[]> {
-    return this.#byHostname ??= Map.groupBy(this.#endpoints, hostnameOf)
-  }
-
-  /** Below which `_protocol` there is something, and which `port protocol` there are. */
-  get #portNames (): ReadonlySet<string> {
-    if (this.#ports !== undefined) return this.#ports
-    const names = new Set<string>()
-    for (const { ports } of this.#endpoints) {
-      for (const { name, protocol } of ports) {
-        if (name !== '') names.add(protocol).add(`${name} ${protocol}`)
-      }
-    }
-    return this.#ports = names
-  }
-
-  #addressSet (endpoints: readonly Endpoint[], type: AddressType): RecordSet | undefined {
-    const records = this.#addressRecords(endpoints, type, questionPointer)
-    return records.length === 0 ? undefined : new RecordSet(records)
-  }
-
-  /** One record per address; endpoints that share one add their weights. */
-  #addressRecords (endpoints: readonly Endpoint[], type: AddressType, owner: Buffer | number): WeightedRecord[] {
-    const family = type === recordTypes.A ? 4 : 6
-    const shares = new Map<string, Share>()
-    for (const endpoint of endpoints) {
-      const { address, priority, weight } = endpoint
-      if (familyOf(address) === family) addShare(shares, address, { priority, weight })
-    }
-    return Array.from(shares, ([address, share]) => ({ ...share, bytes: recordBytes(owner, type, this.#ttlSeconds, addressBytes(address)) }))
-  }
-
-  /** One record per target and port (Kubernetes: N endpoints by M ports, identical ones collapse). */
-  #serviceSet ({ zone, namespace, service }: ServiceName, serviceStart: number, takes: (port: Port) => boolean): GluedRecordSet | undefined {
-    const shares = new Map<string, Share & { hostname: string, port: number }>()
-    for (const endpoint of this.#endpoints) {
-      const { ports, priority, weight } = endpoint
-      const hostname = hostnameOf(endpoint)
-      for (const port of ports) {
-        if (takes(port)) addShare(shares, `${hostname} ${port.port}`, { hostname, port: port.port, priority, weight })
-      }
-    }
-    if (shares.size === 0) return undefined
-    const targets = new Map<string, number>()
-    const suffix = nameBytes([service, namespace, 'svc', ...zone.labels])
-    const records: WeightedRecord[] = []
-    const targetOf: number[] = []
-    for (const { hostname, port, priority, weight } of shares.values()) {
-      const fixed = Buffer.alloc(6)
-      fixed.writeUInt16BE(priority, 0)
-      fixed.writeUInt16BE(weight, 2)
-      fixed.writeUInt16BE(port, 4)
-      const rdata = Buffer.concat([fixed, labelBytes([hostname]), suffix])
-      records.push({ priority, weight, bytes: recordBytes(questionPointer, recordTypes.SRV, this.#ttlSeconds, rdata) })
-      const target = targets.get(hostname) ?? targets.size
-      targets.set(hostname, target)
-      targetOf.push(target)
-    }
-    return new GluedRecordSet(records, targetOf, Array.from(targets.keys(), (hostname) => this.#glue(hostname, serviceStart)))
-  }
-
-  #glue (hostname: string, serviceStart: number): Glue[] {
-    const owner = Buffer.concat([labelBytes([hostname]), Buffer.from([0xc0 | (serviceStart >> 8), serviceStart & 0xff])])
-    return [recordTypes.A, recordTypes.AAAA].flatMap((type) => {
-      const records = this.#addressRecords(this.#hostnames.get(hostname) ?? [], type, owner)
-      const isWhole = records.length > 0 && records.length <= maxRecordsPerSet
-      return isWhole ? [{ bytes: Buffer.concat(records.map(({ bytes }) => bytes)), count: records.length }] : []
-    })
-  }
-}
-
-/**
- * The label of an endpoint below its service: its hostname, else its address with dashes, as CoreDNS makes it.
- * @example hostnameOf({ address: 'fd00:10::' }) // 'fd00-10--0'
- */
-export function hostnameOf ({ hostname, address }: Pick<Endpoint, 'hostname' | 'address'>): string {
-  if (hostname !== undefined) return hostname
-  const dashed = address.replace(/[.:]/g, '-')
-  return dashed.endsWith('-') ? `${dashed}0` : dashed
-}
-
-interface Share {
-  priority: number
-  weight: number
-}
-
-/** Endpoints behind one record: the best priority counts, and the weights of those that have it add up. */
-function addShare<T extends Share> (shares: Map<string, T>, key: string, share: T): void {
-  const known = shares.get(key)
-  if (known === undefined || share.priority < known.priority) shares.set(key, share)
-  else if (share.priority === known.priority) known.weight = Math.min(maxWeight, known.weight + share.weight)
-}
-
-function addressBytes (address: string): Buffer {
-  return Buffer.from(ipaddr.parse(address).toByteArray())
-}
-
-function kept<K, V> (map: Map<K, V | undefined>, key: K, make: () => V | undefined): V | undefined {
-  if (map.has(key)) return map.get(key)
-  const made = make()
-  map.set(key, made)
-  return made
 }

@@ -57,6 +57,17 @@ export function readRecordName (query: QueryReader, zones: readonly Zone[]): Rec
   return nameOf(zone, labels)
 }
 
+/** Reads a name whose labels are plain text in lower case, as the target of an alias is. */
+export function recordNameOf (labels: readonly string[], zones: readonly Zone[]): RecordName {
+  const zone = zones.find((candidate) => {
+    const from = labels.length - candidate.labels.length
+    return from >= 0 && candidate.labels.every((label, index) => labels[from + index] === label)
+  })
+  if (zone === undefined) return outside
+  const below = labels.slice(0, labels.length - zone.labels.length)
+  return below.length > maxLabelsBelowZone ? { kind: 'unknown', zone } : nameOf(zone, below.reverse())
+}
+
 function nameOf (zone: Zone, [first, namespace, service, fourth, port]: readonly string[]): RecordName {
   if (first === undefined) return { kind: 'apex', zone }
   if (first !== 'svc') return specialName(zone, first, namespace, service)

@@ -1,4 +1,5 @@
 // One message in, one message out: read, plan, write. Both listeners share it; it knows no socket and never throws.
+import { Alias, maxAliases } from './alias.ts'
 import { AnswerCache } from './answer-cache.ts'
 import { type DnsSource, type Plan, minimalAnyRecords, planAnswer } from './answer-plan.ts'
 import type { DnsCounters, Transport } from './counters.ts'
@@ -6,7 +7,7 @@ import type { Records } from './record-set.ts'
 import { readRecordName } from './record-name.ts'
 import {
   type Explanation, type MessageWriter, QueryReader, classIn, ednsUdpLimit, explanation, extendedErrors, headerLength,
-  plainUdpLimit, rcodes, recordTypes, tcpLimit
+  plainUdpLimit, pointerTo, questionTailLength, rcodes, recordTypes, tcpLimit
 } from './wire.ts'
 import { type Zone, maxNegativeTtlSeconds } from './zone.ts'
 
@@ -43,9 +44,9 @@ export class Responder {
 
   constructor (options: ResponderOptions) {
     this.#options = options
-    const { ttlSeconds } = options
-    this.#cache = new AnswerCache(ttlSeconds)
-    this.#staleCache = ttlSeconds > maxStaleTtlSeconds ? new AnswerCache(maxStaleTtlSeconds) : this.#cache
+    const { ttlSeconds, zones } = options
+    this.#cache = new AnswerCache({ ttlSeconds, zones })
+    this.#staleCache = ttlSeconds > maxStaleTtlSeconds ? new AnswerCache({ ttlSeconds: maxStaleTtlSeconds, zones }) : this.#cache
     this.#minimalAny = minimalAnyRecords(Math.min(ttlSeconds, maxNegativeTtlSeconds))
   }
 
@@ -80,18 +81,50 @@ export class Responder {
       return this.#end(query, limit, writer, transport, rcodes.REFUSED, noTransfer)
     }
     const isStale = source.loaded && source.staleSeconds > 0
-    const plan: Plan = planAnswer(name, query.type, source, isStale ? this.#staleCache : this.#cache, this.#minimalAny)
-    if (typeof plan === 'object') {
-      writer.begin(query, limit, isStale ? stale : undefined)
-      plan.write(writer, this.#options.random)
-      return this.#finish(query, writer, transport, rcodes.NOERROR, true)
-    }
+    const cache = isStale ? this.#staleCache : this.#cache
+    const plan = planAnswer(name, query.type, source, cache, this.#minimalAny)
+    if (plan instanceof Alias) return this.#follow(query, limit, writer, transport, plan, cache)
     if (name.kind === 'outside' || plan === 'refused') return this.#end(query, limit, writer, transport, rcodes.REFUSED, foreignName)
     if (plan === 'not-ready') return this.#end(query, limit, writer, transport, rcodes.SERVFAIL, notReady)
-    const isMissing = plan === 'no-such-name'
-    writer.begin(query, limit, isStale ? (isMissing ? staleNxdomain : stale) : undefined)
-    name.zone.writeNegativeSoa(writer, headerLength + query.questionLength, source.revision)
-    return this.#finish(query, writer, transport, isMissing ? rcodes.NXDOMAIN : rcodes.NOERROR, true)
+    writer.begin(query, limit, isStale ? staleReason(plan) : undefined)
+    return this.#complete(query, writer, transport, plan, name.zone, headerLength + query.questionLength - questionTailLength)
+  }
+
+  /**
+   * Writes a chain of aliases and what its last name has, as far as it is in our zones (RFC 1034 4.3.2). Where it leaves them, is
+   * too long or turns back on itself it ends with an alias, and the client goes on.
+   */
+  #follow (query: QueryReader, limit: number, writer: MessageWriter, transport: Transport, first: Alias, cache: AnswerCache): number {
+    const { source } = this.#options
+    const chain = [first]
+    let { target } = first
+    let plan: Plan = first
+    if (query.type !== recordTypes.CNAME && query.type !== recordTypes.ANY) { // else the alias itself is the answer
+      plan = planAnswer(target, query.type, source, cache, this.#minimalAny)
+      while (plan instanceof Alias && chain.length < maxAliases && !chain.includes(plan)) {
+        chain.push(plan)
+        target = plan.target
+        plan = planAnswer(target, query.type, source, cache, this.#minimalAny)
+      }
+    }
+    writer.begin(query, limit, source.staleSeconds > 0 ? staleReason(plan) : undefined)
+    for (const { record, targetLength } of chain) {
+      if (!writer.append('answer', record, 0, record.length)) break
+      writer.owner = pointerTo(writer.position - targetLength)
+    }
+    // Records of the apex point into their own name; who wants them asks for it.
+    const isApex = target.kind === 'apex' && typeof plan === 'object'
+    if (plan instanceof Alias || plan === 'refused' || plan === 'not-ready' || target.kind === 'outside' || isApex || writer.isTruncated) {
+      return this.#finish(query, writer, transport, rcodes.NOERROR, true)
+    }
+    return this.#complete(query, writer, transport, plan, target.zone, writer.position)
+  }
+
+  /** Ends an answer with records, or with the SOA and the rcode that the last name has (RFC 6604 3). */
+  #complete (query: QueryReader, writer: MessageWriter, transport: Transport, plan: Records | 'no-such-name' | 'no-such-records', zone: Zone, nameEnd: number): number {
+    if (typeof plan === 'object') plan.write(writer, this.#options.random)
+    else zone.writeNegativeSoa(writer, nameEnd, this.#options.source.revision)
+    return this.#finish(query, writer, transport, plan === 'no-such-name' ? rcodes.NXDOMAIN : rcodes.NOERROR, true)
   }
 
   /** An answer without records. */
@@ -104,4 +137,8 @@ export class Responder {
     this.#options.counters.answered(transport, query.type, rcode)
     return writer.finish(rcode, isAuthoritative)
   }
+}
+
+function staleReason (plan: Plan): Explanation {
+  return plan === 'no-such-name' ? staleNxdomain : stale
 }

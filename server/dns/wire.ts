@@ -20,7 +20,9 @@ export const extendedErrors = { staleAnswer: 3, notReady: 14, staleNxdomain: 19,
 
 export const classIn = 1
 export const headerLength = 12
-/** Every record of ours is owned by the question's name: a pointer to it (RFC 1035 4.1.4). */
+/** Type and class, behind the name of a question. */
+export const questionTailLength = 4
+/** Every answer record of ours is made as one of the question's name: its owner is a pointer to it (RFC 1035 4.1.4). */
 export const questionPointer = 0xc000 | headerLength
 
 /** RFC 1035 2.3.4. */
@@ -180,6 +182,11 @@ export class MessageWriter {
   #additionals = 0
   #explanation: Explanation | undefined
   #query: QueryReader | undefined
+  /**
+   * Whose the answer records are from here on: a pointer. After an alias it is its target (RFC 1034 4.3.2), and the records'
+   * first two octets are written over.
+   */
+  owner = questionPointer
   /** Some answer did not fit. Left-out glue does not count (RFC 2181 9). */
   isTruncated = false
   /** A set had more records than an answer may show. */
@@ -205,6 +212,7 @@ export class MessageWriter {
     this.#query = query
     this.#answers = this.#authorities = this.#additionals = 0
     this.isTruncated = this.isCut = false
+    this.owner = questionPointer
     this.#length = headerLength + query.questionLength
     query.message.copy(this.#bytes, headerLength, headerLength, this.#length)
     const room = Math.min(limit, this.#bytes.length) - this.#length
@@ -220,7 +228,9 @@ export class MessageWriter {
       if (section !== 'additional') this.isTruncated = true
       return false
     }
+    if (section === 'additional' && this.owner !== questionPointer) return false // glue points into the question's name
     source.copy(this.#bytes, this.#length, start, end)
+    if (section === 'answer' && this.owner !== questionPointer) this.#bytes.writeUInt16BE(this.owner, this.#length)
     this.#length += end - start
     if (section === 'answer') this.#answers += count
     else if (section === 'authority') this.#authorities += count
@@ -271,6 +281,16 @@ export class MessageWriter {
     }
     this.#additionals++
   }
+}
+
+/** Where the service begins in a question for `_port._protocol.service...`. */
+export function portServiceStart (port: string, protocol: string): number {
+  return headerLength + 1 + 1 + port.length + 1 + 1 + protocol.length
+}
+
+/** A pointer to an offset of the message (RFC 1035 4.1.4). */
+export function pointerTo (offset: number): number {
+  return 0xc000 | offset
 }
 
 /** The wire form of a name whose labels are plain text: `length label ... 0`. */

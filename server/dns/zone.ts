@@ -74,9 +74,9 @@ export class Zone {
     this.#writeSoa(writer, 'answer', this.#soa, questionPointer, serial)
   }
 
-  /** Says from where on there is nothing. @param questionEnd the offset after the question */
-  writeNegativeSoa (writer: MessageWriter, questionEnd: number, serial: number): void {
-    const zoneStart = questionEnd - 4 - this.wire.length // the zone's name ends the question's name
+  /** Says from where on there is nothing. @param nameEnd the offset after the name in the message that there is nothing of */
+  writeNegativeSoa (writer: MessageWriter, nameEnd: number, serial: number): void {
+    const zoneStart = nameEnd - this.wire.length // the zone's name ends that name
     this.#writeSoa(writer, 'authority', this.#negativeSoa, 0xc000 | zoneStart, serial)
   }
 

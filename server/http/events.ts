@@ -21,7 +21,9 @@ const verbs: Readonly<Record<Reason, string>> = {
   override: 'was overridden',
   'override-removed': 'is no longer overridden',
   'override-ended': 'is no longer overridden: the time was up',
-  recovered: 'was restored from what a node remembered'
+  recovered: 'was restored from what a node remembered',
+  declared: 'was declared',
+  removed: 'was removed'
 }
 
 const Query = Type.Object({
@@ -79,8 +81,8 @@ export function registerEvents (app: FastifyInstance, context: HttpContext): voi
   }
 }
 
-function fits (query: QueryOf, { target, reason }: AppliedChange): boolean {
-  return (query.namespace === undefined || target.namespace === query.namespace) &&
+function fits (query: QueryOf, { target, reason, kind }: AppliedChange): boolean {
+  return kind !== 'claim' && (query.namespace === undefined || target.namespace === query.namespace) &&
     (query.service === undefined || target.service === query.service) &&
     (query.id === undefined || target.id === query.id) &&
     (query.reason === undefined || reason === query.reason)
@@ -94,11 +96,12 @@ function eventOf (change: AppliedChange, epoch: string): Event {
 /** Who expires leases and puts back what a store lost. */
 const registryName = 'registry'
 
-function messageOf ({ reason, by, event, instance, target: { namespace, service, id } }: AppliedChange): string {
+function messageOf ({ reason, by, event, instance, kind, target: { namespace, service, id } }: AppliedChange): string {
   const author = by === '' || by === registryName ? '' : ` by ${by}` // what the registry does by itself is said in the reason
   const address = reason === 'registered' && event === 'put' && instance !== undefined ? ` at ${instance.address}` : ''
   const why = reason === 'override' && instance?.override !== undefined ? `: ${overrideText(instance.override)}` : ''
-  return `${id} of ${service} in ${namespace} ${verbs[reason]}${author}${address}${why}`
+  const subject = { instance: `${id} of ${service} in ${namespace}`, service: `service ${service} in ${namespace}`, endpoints: `endpoints of ${service} in ${namespace}`, namespace: `namespace ${namespace}`, claim: service }
+  return `${subject[kind]} ${verbs[reason]}${author}${address}${why}`
 }
 
 function overrideText ({ status, weight, reason }: { readonly status?: string, readonly weight?: number, readonly reason: string }): string {

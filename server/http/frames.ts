@@ -1,7 +1,7 @@
 // The frames of the watch as text. What many watchers get is encoded once; only the subscription's id is put in front.
 //
-//   change   = { type: "change", id, revision, kind: "instance", event: "put" | "delete", reason, at, instance }
-//   snapshot = { type: "snapshot", id, revision, instances }
+//   change   = { type: "change", id, revision, kind: "instance", event: "put" | "delete", reason, at, instance } | the same with kind: "service", service
+//   snapshot = { type: "snapshot", id, revision, instances, services? }
 //   bookmark = { type: "bookmark", id, revision }
 //   reset    = { type: "reset", id, revision, reason }
 import type { Instance, ServerFrame } from '../../client-sdk/src/wire.ts'
@@ -22,7 +22,7 @@ export class FrameEncoder {
   encode (id: number, delivery: Delivery): string {
     switch (delivery.type) {
       case 'change': return `{"type":"change","id":${id},${this.#change(delivery)}`
-      case 'snapshot': return `{"type":"snapshot","id":${id},"revision":${this.#cursor(delivery.revision)},"instances":${this.#list(delivery.instances)}}`
+      case 'snapshot': return `{"type":"snapshot","id":${id},"revision":${this.#cursor(delivery.revision)},"instances":${this.#list(delivery.instances)}${delivery.services === undefined ? '' : `,"services":${JSON.stringify(delivery.services)}`}}`
       case 'bookmark': return `{"type":"bookmark","id":${id},"revision":${this.#cursor(delivery.revision)}}`
       case 'reset': return `{"type":"reset","id":${id},"revision":${this.#cursor(delivery.revision)},"reason":${JSON.stringify(delivery.reason)}}`
     }
@@ -38,14 +38,15 @@ export class FrameEncoder {
     return cursorText(this.#epoch(), delivery.revision)
   }
 
-  #change ({ change, event, revision, instance }: Delivery & { type: 'change' }): string {
+  #change (delivery: Delivery & { type: 'change' }): string {
+    const { change, event, revision } = delivery
     let texts = this.#changes.get(change)
     if (texts === undefined) {
       texts = { put: undefined, delete: undefined }
       this.#changes.set(change, texts)
     }
-    return texts[event] ??= `"revision":${this.#cursor(revision)},"kind":"instance","event":"${event}","reason":"${change.reason}",` +
-      `"at":"${new Date(change.atMs).toISOString()}","instance":${JSON.stringify(instance)}}`
+    return texts[event] ??= `"revision":${this.#cursor(revision)},"kind":"${delivery.kind}","event":"${event}","reason":"${change.reason}",` +
+      `"at":"${new Date(change.atMs).toISOString()}",${delivery.kind === 'instance' ? `"instance":${JSON.stringify(delivery.instance)}` : `"service":${JSON.stringify(delivery.service)}`}}`
   }
 
   #list (instances: readonly Instance[]): string {

@@ -1,12 +1,13 @@
 // The shapes that travel, by name: what OpenAPI shows and what answers are checked against. Requests are checked by the
 // same schemas (model/instance.ts); wire-check.ts holds them to the SDK's types.
+import type { Service } from '../model/service/types.ts'
 import { Type, type Static, type TSchema, type TUnsafe } from 'typebox'
 import type { EndpointsAnswer as WireEndpointsAnswer, Instance as WireInstance, Problem as WireProblem } from '../../client-sdk/src/wire.ts'
 import { type ErrorCode, errorCatalogue, problemType } from '../errors.ts'
 import {
   Generation, InstanceId, LabelName, OverrideBody as OverrideSchema, PatchBody, RegistrationBody, ShortText, StatusName, protocols
 } from '../model/instance.ts'
-import { maxHeartbeatsPerCall } from '../model/limits.ts'
+import { maxHeartbeatsPerCall, maxLoadValues } from '../model/limits.ts'
 
 /** Every named schema, by its name in OpenAPI. */
 export const components = new Map<string, TSchema>()
@@ -56,6 +57,12 @@ const shared = {
   status: StatusName
 }
 
+const LoadValue = Type.Object({
+  value: Type.Number(), capacity: Type.Optional(Type.Number({ exclusiveMinimum: 0, rule: 'must be a number above 0' }))
+}, { additionalProperties: false })
+/** Names are checked by the core. */
+export const Load = Type.Record(Type.String(), LoadValue, { maxProperties: maxLoadValues, description: 'What heartbeats said lately, as far as this node heard it' })
+
 export const Instance = named('Instance', Type.Object({
   namespace: Type.String(),
   service: Type.String(),
@@ -68,7 +75,8 @@ export const Instance = named('Instance', Type.Object({
   lease: Type.Object({ ttlMs: Type.Integer() }),
   createdAt: Time,
   updatedAt: Time,
-  revision: Count
+  revision: Count,
+  load: Type.Optional(Load)
 }))
 
 export const Registration = named('Registration', Type.Object(RegistrationBody.properties, {
@@ -83,14 +91,14 @@ export const OverrideBody = named('OverrideBody', Type.Object(OverrideSchema.pro
 }))
 
 const reference = { namespace: LabelName, service: LabelName, id: InstanceId, generation: Type.Optional(Generation) }
-export const Heartbeat = Type.Object({ ...reference, status: Type.Optional(StatusName) }, { additionalProperties: false })
+export const Heartbeat = Type.Object({ ...reference, status: Type.Optional(StatusName), load: Type.Optional(Load) }, { additionalProperties: false })
 export const Leases = Type.Array(Heartbeat, { maxItems: maxHeartbeatsPerCall, rule: `must not have more than ${maxHeartbeatsPerCall} leases` })
 export const HeartbeatBatch = named('HeartbeatBatch', Type.Object({ leases: Leases }, {
   additionalProperties: false, examples: [{ leases: [{ namespace: 'shop', service: 'orders', id: 'orders-1', generation: 'k3Jd9a' }] }]
 }))
 /** `optionalBody`: an empty body means that nothing is said beside the path. */
 export const HeartbeatBody = named('HeartbeatBody', Type.Object({
-  generation: Type.Optional(Generation), status: Type.Optional(StatusName)
+  generation: Type.Optional(Generation), status: Type.Optional(StatusName), load: Type.Optional(Load)
 }, { additionalProperties: false, optionalBody: true, examples: [{ generation: 'k3Jd9a' }] }))
 
 export const LeaseReference = named('LeaseReference', Type.Object({
@@ -114,17 +122,20 @@ export const EndpointsAnswer = named('EndpointsAnswer', Type.Object({
 }))
 
 const statusCounts = { starting: Count, up: Count, warning: Count, draining: Count, down: Count }
+/** Its fields are those of Kubernetes' v1 Service: docs/reference/service.md. */
+export const ServiceManifest = Type.Unsafe<Service>(Type.Object({}, { additionalProperties: true, description: 'A v1 Service as Kubernetes has it, with what was allocated' }))
 export const ServiceSummary = named('ServiceSummary', Type.Object({
   namespace: Type.String(),
   name: Type.String(),
   implicit: Type.Boolean({ description: 'Nobody declared it: it exists because instances registered under its name' }),
   instances: Type.Object({ total: Count, ready: Count, suspect: Count, ...statusCounts }),
   protectedSince: Type.Optional(Time),
+  manifest: Type.Optional(ServiceManifest),
   revision: Count
 }))
 export const NamespaceSummary = named('NamespaceSummary', Type.Object({ name: Type.String(), services: Count, instances: Count }))
 
-const reasons = ['registered', 'updated', 'replaced', 'deregistered', 'expired', 'suspect', 'renewed', 'override', 'override-removed', 'override-ended', 'recovered'] as const
+const reasons = ['registered', 'updated', 'replaced', 'deregistered', 'expired', 'suspect', 'renewed', 'override', 'override-removed', 'override-ended', 'recovered', 'declared', 'removed'] as const
 const Reason = Type.Enum([...reasons])
 export const Event = named('Event', Type.Object({
   revision: CursorText, at: Time, reason: Reason, namespace: Type.String(), service: Type.String(), id: Type.String(),
@@ -177,7 +188,9 @@ export const Health = named('Health', Type.Object({
 }))
 
 const FieldError = named('FieldError', Type.Object({
-  field: Type.String({ description: 'As in ports[0].port' }), value: Type.Optional(Type.Unknown()), rule: Type.String()
+  field: Type.String({ description: 'As in ports[0].port' }), value: Type.Optional(Type.Unknown()), rule: Type.String(),
+  document: Type.Optional(Type.Integer({ description: 'In a stream of manifests: which document, from 1' })), line: Type.Optional(Type.Integer()),
+  reason: Type.Optional(Type.String({ description: "In Kubernetes' words, as in FieldValueInvalid" }))
 }))
 export const Problem = named('Problem', Type.Object({
   type: Type.String(), title: Type.String(), status: Type.Integer(),
@@ -204,9 +217,12 @@ export const ClientFrame = named('ClientFrame', Type.Union([clientFrames.subscri
 
 const Id = Type.Integer({ description: "The subscription's id" })
 export const ServerFrame = named('ServerFrame', Type.Union([
-  Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, instances: Type.Array(Instance) }),
+  Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, instances: Type.Array(Instance), services: Type.Optional(Type.Array(ServiceManifest)) }),
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('instance'), event: Type.Enum(['put', 'delete']), reason: Reason, at: Time, instance: Instance
+  }),
+  Type.Object({
+    type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('service'), event: Type.Enum(['put', 'delete']), reason: Reason, at: Time, service: ServiceManifest
   }),
   Type.Object({ type: Type.Literal('bookmark'), id: Id, revision: CursorText }),
   Type.Object({ type: Type.Literal('reset'), id: Id, revision: CursorText, reason: Type.String() }),

@@ -17,14 +17,24 @@ export interface EndpointSet {
 
 /** Derives the endpoints of a service from its instances. */
 export function endpointsOf (namespace: string, service: string, revision: number, instances: Iterable<Instance>): EndpointSet {
-  const all = [...instances].map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+  return endpointSet(namespace, service, revision, Array.from(instances, endpointOf))
+}
+
+/** Orders endpoints and decides which are answered: the one rule for implicit and declared services. */
+export function endpointSet (namespace: string, service: string, revision: number, endpoints: Iterable<Endpoint>): EndpointSet {
+  const all = [...endpoints].sort((a, b) => compare(a.id, b.id) || compare(a.service ?? '', b.service ?? ''))
   const ready = all.filter((endpoint) => endpoint.conditions.ready)
   const suspects = ready.length > 0 ? [] : all.filter((endpoint) => endpoint.suspect && isServing(endpoint.status))
   const failOpen = suspects.length > 0
   return { namespace, service, revision, failOpen, all, answered: failOpen ? suspects : ready }
 }
 
-function endpointOf (instance: Instance): Endpoint {
+function compare (a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** What an instance is to the callers of the service that it registered under. */
+export function endpointOf (instance: Instance): Endpoint {
   const { id, address, ports, hostname, labels, metadata, priority, zone, region, version, suspect, conditions } = instance
   return {
     id,

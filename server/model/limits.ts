@@ -39,3 +39,9 @@ export const maxInstancesPerService = 50_000
 export const maxServicesPerNamespace = 10_000
 export const maxNamespaces = 1_000
 export const maxOverrides = 10_000
+/** EndpointSlices and Endpoints that were made by hand: two for each service that a namespace may have. */
+export const maxHandMadePerNamespace = 20_000
+/** Measures in one heartbeat: they are kept in memory for each instance and shown as metrics. */
+export const maxLoadValues = 16
+/** Longer than any metric's name that a person types. */
+export const maxLoadNameLength = 63

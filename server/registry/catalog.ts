@@ -1,23 +1,19 @@
 // The living view: every instance of the whole registry, indexed by service, by label and by address.
-// It is fed by the store alone, in revision order, on this node's own writes as on everybody else's.
-import { type Instance, type Override, type Status, serviceLabel } from '../../client-sdk/src/wire.ts'
+// Beside them the declared services, which select among them. It is fed by the store alone, in revision order, on this node's own writes as on everybody else's.
+import type { Instance, Override, Status } from '../../client-sdk/src/wire.ts'
 import { type InstanceBody, instanceOf, storedBody } from '../model/instance.ts'
 import { instanceKey, splitKey } from '../model/names.ts'
 import type { EndpointSet } from '../model/endpoints.ts'
-import { type Selector, matches } from '../model/selector.ts'
+import type { Selector } from '../model/selector.ts'
 import type { Change, InstanceRecord, ObjectRecord } from '../store/store.ts'
+import { claimOf, isClaimKey } from './allocation/claims.ts'
 import type { AppliedChange } from './change-ring.ts'
-import { LabelIndex } from './label-index.ts'
-import { type Entry, ServiceEntry } from './service-entry.ts'
+import type { DeclaredService } from './declared-service.ts'
+import { type Kind, type ManifestName, manifestKey, manifestName, manifestOf } from './manifests.ts'
+import { NamespaceEntry } from './namespace-entry.ts'
+import type { Entry, ServiceEntry, ServiceView } from './service-entry.ts'
 import { overrideKey, overrideOf, overriddenKey } from './overrides.ts'
-
-interface NamespaceEntry {
-  readonly name: string
-  readonly services: Map<string, ServiceEntry>
-  readonly labels: LabelIndex<Entry>
-  sortedServices: readonly string[] | undefined
-  instances: number
-}
+import type { Manifest } from '../model/service/types.ts'
 
 export class Catalog {
   readonly #namespaces = new Map<string, NamespaceEntry>()
@@ -26,6 +22,7 @@ export class Catalog {
   readonly #statusCounts = new Map<Status, number>()
   #sortedNamespaces: readonly string[] | undefined
   #size = 0
+  #overrides = 0
   #suspects = 0
 
   // Reading -------------------------------------------------------------------------------------------------------
@@ -54,21 +51,62 @@ export class Catalog {
 
   namespaceCounts (namespace: string): { services: number, instances: number } {
     const entry = this.#namespaces.get(namespace)
-    return { services: entry?.services.size ?? 0, instances: entry?.instances ?? 0 }
+    return { services: entry?.size ?? 0, instances: entry?.instances ?? 0 }
   }
 
-  /** Names in order. */
+  /** Names in order, declared and implicit. */
   services (namespace: string): readonly string[] {
-    const entry = this.#namespaces.get(namespace)
-    return entry === undefined ? [] : entry.sortedServices ??= [...entry.services.keys()].sort()
+    return this.#namespaces.get(namespace)?.services ?? []
   }
 
+  /** The instances that registered under a name, whether or not a service of that name is declared. */
   service (namespace: string, service: string): ServiceEntry | undefined {
-    return this.#namespaces.get(namespace)?.services.get(service)
+    return this.#namespaces.get(namespace)?.groups.get(service)
   }
 
+  /** A service that somebody declared. */
+  declared (namespace: string, service: string): DeclaredService | undefined {
+    return this.#namespaces.get(namespace)?.declared.get(service)
+  }
+
+  declaredServices (namespace: string): Iterable<DeclaredService> {
+    return this.#namespaces.get(namespace)?.declared.values() ?? []
+  }
+
+  /** The declared services that select an instance. Cost follows the services under its labels. */
+  selecting (instance: Instance): DeclaredService[] {
+    return this.#namespaces.get(instance.namespace)?.declared.selecting(instance) ?? []
+  }
+
+  /** What stands under a name for whoever calls it: the declared service, else the implicit one. Never both. */
+  view (namespace: string, service: string): ServiceView | undefined {
+    return this.#namespaces.get(namespace)?.view(service)
+  }
+
+  /** Of what stands under the name: see `view`. */
   endpoints (namespace: string, service: string): EndpointSet | undefined {
-    return this.service(namespace, service)?.endpoints
+    return this.view(namespace, service)?.endpoints
+  }
+
+  /** What was made by hand for a service: EndpointSlices, and the older Endpoints. */
+  handMade (namespace: string, service: string): ReturnType<NamespaceEntry['declared']['handMade']> {
+    return this.#namespaces.get(namespace)?.declared.handMade(service) ?? { slices: [], endpoints: undefined }
+  }
+
+  handMadeCount (namespace: string): number {
+    return this.#namespaces.get(namespace)?.declared.handMadeCount ?? 0
+  }
+
+  /** A manifest as it is stored, with what the record knows of it. */
+  manifest (name: ManifestName): Manifest | undefined {
+    const object = this.#objects.get(manifestKey(name))
+    return object === undefined ? undefined : manifestOf(object)
+  }
+
+  /** Manifests of a kind, ordered by namespace and name. Costs a look at every object. */
+  manifests (kind: Kind, namespace?: string): Manifest[] {
+    const prefix = manifestKey({ kind, namespace: namespace ?? '', name: '' }).split('/').slice(0, namespace === undefined || kind === 'Namespace' ? 1 : 2).join('/')
+    return [...this.#objects.values()].filter(({ key }) => key.startsWith(`${prefix}/`)).sort((a, b) => (a.key < b.key ? -1 : 1)).map(manifestOf)
   }
 
   entry (namespace: string, service: string, id: string): Entry | undefined {
@@ -82,11 +120,7 @@ export class Catalog {
 
   /** The instances of a namespace that a selector matches, in no particular order. Cost follows the narrowest index. */
   select (namespace: string, selector: Selector): Instance[] {
-    const found: Instance[] = []
-    for (const entry of this.#candidates(namespace, selector)) {
-      if (selects(selector, entry.instance)) found.push(entry.instance)
-    }
-    return found
+    return [...this.#namespaces.get(namespace)?.select(selector) ?? []]
   }
 
   override (namespace: string, service: string, id: string): Override | undefined {
@@ -98,13 +132,13 @@ export class Catalog {
     return this.#objects.get(key)
   }
 
-  get objectCount (): number {
-    return this.#objects.size
+  get overrideCount (): number {
+    return this.#overrides
   }
 
   * heldInstances (): Generator<InstanceRecord> {
-    for (const { services } of this.#namespaces.values()) {
-      for (const service of services.values()) {
+    for (const { groups } of this.#namespaces.values()) {
+      for (const service of groups.values()) {
         for (const entry of service.entries()) yield recordOf(entry)
       }
     }
@@ -112,17 +146,6 @@ export class Catalog {
 
   heldObjects (): Iterable<ObjectRecord> {
     return this.#objects.values()
-  }
-
-  #candidates (namespace: string, selector: Selector): Iterable<Entry> {
-    const entry = this.#namespaces.get(namespace)
-    if (entry === undefined) return []
-    for (const requirement of selector.requirements) {
-      if (requirement.key === serviceLabel && requirement.operator === 'in') {
-        return [...requirement.values].flatMap((service) => [...entry.services.get(service)?.entries() ?? []])
-      }
-    }
-    return entry.labels.candidates(selector) ?? [...entry.services.values()].flatMap((service) => [...service.entries()])
   }
 
   // Changing: only the store's follower calls these ------------------------------------------------------------------
@@ -135,29 +158,42 @@ export class Catalog {
       case 'suspect':
       case 'trusted': return this.#suspicion(change, change.key, change.lease, change.type === 'suspect')
       case 'put-object': {
-        this.#objects.set(change.object.key, change.object)
-        return this.#objectChanged(change, change.object.key, change.object)
+        const { object } = change
+        const before = this.#objects.get(object.key)
+        this.#keep(object)
+        return { ...this.#objectChanged(change, object.key, object, before), object }
       }
       case 'delete-object': {
+        const before = this.#objects.get(change.key)
         this.#objects.delete(change.key)
-        return this.#objectChanged(change, change.key, { deletedKey: change.key })
+        if (before !== undefined && overriddenKey(change.key) !== undefined) this.#overrides--
+        return { ...this.#objectChanged(change, change.key, undefined, before), object: { deletedKey: change.key } }
       }
     }
   }
 
   /** Fills an empty catalog. */
   fill (instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>): void {
-    for (const object of objects) this.#objects.set(object.key, object)
-    for (const record of instances) this.#insert(this.#entryOf(record, record.revision), record.revision)
+    for (const object of objects) {
+      this.#keep(object)
+      const name = manifestName(object.key)
+      if (name !== undefined) this.#declare(name, object, object.revision)
+    }
+    for (const record of instances) {
+      const entry = this.#entryOf(record, record.revision)
+      this.#insert(entry, record.revision)
+      this.#owner(entry.instance.namespace).declared.instanceChanged(undefined, entry.instance, record.revision)
+    }
   }
 
   #put (change: Change, record: InstanceRecord): AppliedChange {
     const { namespace, service, id } = splitKey(record.key)
     const before = this.entry(namespace, service, id)
+    const previous = before?.instance
     const entry = this.#entryOf(record, change.revision)
     if (before !== undefined) this.#forget(before)
     this.#insert(entry, change.revision)
-    return applied(change, 'put', entry, entry.instance, before?.instance)
+    return this.#applied(change, 'put', entry, entry.instance, previous)
   }
 
   #delete (change: Change, key: string, lease: string): AppliedChange | undefined {
@@ -165,18 +201,16 @@ export class Catalog {
     const entry = this.entry(namespace, service, id)
     if (entry === undefined || entry.lease !== lease) return undefined
     this.#forget(entry)
-    const owner = this.#namespaces.get(namespace)
-    const serviceEntry = owner?.services.get(service)
-    serviceEntry?.delete(id, change.revision)
-    if (owner !== undefined && serviceEntry?.size === 0) {
-      owner.services.delete(service)
-      owner.sortedServices = undefined
-      if (owner.services.size === 0) {
-        this.#namespaces.delete(namespace)
-        this.#sortedNamespaces = undefined
-      }
+    const owner = this.#owner(namespace)
+    const group = owner.group(service)
+    group.delete(id, change.revision)
+    if (group.size === 0) {
+      owner.groups.delete(service)
+      owner.listed(service)
     }
-    return applied(change, 'delete', entry, entry.instance, entry.instance)
+    const done = this.#applied(change, 'delete', entry, entry.instance, entry.instance)
+    this.#tidy(owner)
+    return done
   }
 
   #suspicion (change: Change, key: string, lease: string, suspect: boolean): AppliedChange | undefined {
@@ -186,13 +220,80 @@ export class Catalog {
     return this.#replace(change, entry, { suspect })
   }
 
+  #keep (object: ObjectRecord): void {
+    if (!this.#objects.has(object.key) && overriddenKey(object.key) !== undefined) this.#overrides++
+    this.#objects.set(object.key, object)
+  }
+
+  /** @param object undefined = it went */
+  #objectChanged (change: Change, key: string, object: ObjectRecord | undefined, before: ObjectRecord | undefined): AppliedChange {
+    const name = manifestName(key)
+    if (name !== undefined) return this.#manifestChanged(change, name, object)
+    const target = overriddenKey(key)
+    if (target !== undefined) return this.#overrideChanged(change, target)
+    const known = object ?? before
+    const claim = known !== undefined && isClaimKey(key) ? claimOf(known) : undefined
+    return plain(change, 'claim', claim === undefined ? splitKey(key) : { ...claim.holder, id: '' }, object === undefined)
+  }
+
   /** An override came, changed or went: its instance, if it is registered, is shown anew. */
-  #objectChanged (change: Change, key: string, object: NonNullable<AppliedChange['object']>): AppliedChange {
-    const target = overriddenKey(key) ?? splitKey(key)
+  #overrideChanged (change: Change, target: AppliedChange['target']): AppliedChange {
     const entry = this.entry(target.namespace, target.service, target.id)
-    if (entry !== undefined) return { ...this.#replace(change, entry, {}), object }
-    const { revision, atMs, by, reason } = change
-    return { revision, atMs, by, reason, event: 'put', target, instance: undefined, previous: undefined, lease: '', createdRevision: 0, object }
+    return entry === undefined ? plain(change, 'instance', target, false) : this.#replace(change, entry, {})
+  }
+
+  #manifestChanged (change: Change, name: ManifestName, object: ObjectRecord | undefined): AppliedChange {
+    return object === undefined ? this.#remove(change, name) : this.#declare(name, object, change.revision, change)
+  }
+
+  #declare (name: ManifestName, object: ObjectRecord, revision: number, change?: Change): AppliedChange {
+    const manifest = manifestOf(object)
+    const owner = this.#owner(name.kind === 'Namespace' ? name.name : name.namespace)
+    const made = plain(change ?? { revision, atMs: 0, by: '', reason: 'declared' }, 'endpoints', { namespace: owner.name, service: name.name, id: '' }, false)
+    switch (manifest.kind) {
+      case 'Namespace':
+        owner.isDeclared = true
+        return { ...made, kind: 'namespace', target: { ...made.target, service: '' } }
+      case 'EndpointSlice': {
+        const [service = '', ...touched] = owner.declared.putSlice(manifest, revision)
+        return { ...made, target: { ...made.target, service }, touched }
+      }
+      case 'Endpoints':
+        owner.declared.setEndpoints(name.name, manifest, revision)
+        return made
+      case 'Service': {
+        const { isAnew } = owner.declared.put(manifest, revision)
+        owner.listed(name.name)
+        return { ...made, kind: 'service', service: { manifest, isAnew } }
+      }
+    }
+  }
+
+  #remove (change: Change, { kind, namespace, name }: ManifestName): AppliedChange {
+    const owner = this.#owner(kind === 'Namespace' ? name : namespace)
+    const gone = plain(change, 'endpoints', { namespace: owner.name, service: name, id: '' }, true)
+    const done = ((): AppliedChange => {
+      switch (kind) {
+        case 'Namespace':
+          owner.isDeclared = false
+          return { ...gone, kind: 'namespace', target: { ...gone.target, service: '' } }
+        case 'EndpointSlice': {
+          const [service = ''] = owner.declared.deleteSlice(name, change.revision)
+          return { ...gone, target: { ...gone.target, service } }
+        }
+        case 'Endpoints':
+          owner.declared.setEndpoints(name, undefined, change.revision)
+          return gone
+        case 'Service': {
+          const service = owner.declared.delete(name)
+          owner.groups.get(name)?.touch(change.revision)
+          owner.listed(name)
+          return { ...gone, kind: 'service', ...(service === undefined ? {} : { service: { manifest: service.manifest, isAnew: true } }) }
+        }
+      }
+    })()
+    this.#tidy(owner)
+    return done
   }
 
   #replace (change: Change, entry: Entry, facts: { suspect?: boolean }): AppliedChange {
@@ -207,7 +308,30 @@ export class Catalog {
       suspect: facts.suspect ?? before.suspect
     })
     this.#insert(entry, change.revision)
-    return applied(change, 'put', entry, entry.instance, before)
+    return this.#applied(change, 'put', entry, entry.instance, before)
+  }
+
+  #applied (change: Change, event: 'put' | 'delete', entry: Entry, instance: Instance, previous: Instance | undefined): AppliedChange {
+    const { revision, atMs, by, reason } = change
+    const touched = this.#owner(instance.namespace).declared.instanceChanged(previous, event === 'put' ? instance : undefined, revision)
+    return { revision, atMs, by, reason, event, kind: 'instance', target: instance, instance, previous, lease: entry.lease, createdRevision: entry.createdRevision, touched }
+  }
+
+  #owner (namespace: string): NamespaceEntry {
+    let owner = this.#namespaces.get(namespace)
+    if (owner === undefined) {
+      owner = new NamespaceEntry(namespace)
+      this.#namespaces.set(namespace, owner)
+      this.#sortedNamespaces = undefined
+    }
+    return owner
+  }
+
+  /** A namespace stays while it is declared or something is in it. */
+  #tidy (owner: NamespaceEntry): void {
+    if (!owner.isEmpty) return
+    this.#namespaces.delete(owner.name)
+    this.#sortedNamespaces = undefined
   }
 
   #entryOf (record: InstanceRecord, revision: number): Entry {
@@ -222,19 +346,9 @@ export class Catalog {
 
   #insert (entry: Entry, revision: number): void {
     const { namespace, service, labels, address, effectiveStatus, suspect } = entry.instance
-    let owner = this.#namespaces.get(namespace)
-    if (owner === undefined) {
-      owner = { name: namespace, services: new Map(), labels: new LabelIndex(), sortedServices: undefined, instances: 0 }
-      this.#namespaces.set(namespace, owner)
-      this.#sortedNamespaces = undefined
-    }
-    let serviceEntry = owner.services.get(service)
-    if (serviceEntry === undefined) {
-      serviceEntry = new ServiceEntry(owner.name, service)
-      owner.services.set(service, serviceEntry)
-      owner.sortedServices = undefined
-    }
-    serviceEntry.set(entry, Math.max(revision, serviceEntry.revision))
+    const owner = this.#owner(namespace)
+    const group = owner.group(service)
+    group.set(entry, Math.max(revision, group.revision))
     owner.labels.add(labels, entry)
     owner.instances++
     const neighbours = this.#addresses.get(address)
@@ -260,11 +374,6 @@ export class Catalog {
   }
 }
 
-/** Whether a selector takes an instance: its labels, and the implicit label of its service. */
-export function selects (selector: Selector, instance: Instance): boolean {
-  return matches(selector, (key) => (key === serviceLabel ? instance.service : Object.hasOwn(instance.labels, key) ? instance.labels[key] : undefined))
-}
-
 /** The stored form of an entry, for a store that has to be refilled. */
 export function recordOf (entry: Entry): InstanceRecord {
   const { instance } = entry
@@ -282,7 +391,8 @@ export function recordOf (entry: Entry): InstanceRecord {
   }
 }
 
-function applied (change: Change, event: 'put' | 'delete', entry: Entry, instance: Instance, previous: Instance | undefined): AppliedChange {
+/** A change that touched no listed instance. */
+function plain (change: Pick<Change, 'revision' | 'atMs' | 'by' | 'reason'>, kind: AppliedChange['kind'], target: AppliedChange['target'], isGone: boolean): AppliedChange {
   const { revision, atMs, by, reason } = change
-  return { revision, atMs, by, reason, event, target: instance, instance, previous, lease: entry.lease, createdRevision: entry.createdRevision }
+  return { revision, atMs, by, reason, event: isGone ? 'delete' : 'put', kind, target, instance: undefined, previous: undefined, lease: '', createdRevision: 0, touched: [] }
 }

@@ -1,5 +1,6 @@
 // The newest changes, in order: what a resumed watch, the event list and a store that lost its tail are served from.
 import type { Instance, Reason } from '../../client-sdk/src/wire.ts'
+import type { Service } from '../model/service/types.ts'
 import type { ObjectRecord } from '../store/store.ts'
 
 /** A change after the catalog took it in. */
@@ -9,7 +10,9 @@ export interface AppliedChange {
   readonly by: string
   readonly reason: Reason
   readonly event: 'put' | 'delete'
-  /** Which instance it is about, also when that one is not known here. */
+  /** What it is about. Of `endpoints` that were made by hand the service is the target, of a claim its holder. */
+  readonly kind: 'instance' | 'service' | 'endpoints' | 'namespace' | 'claim'
+  /** Which instance it is about, also when that one is not known here. The id is empty where it is about no instance. */
   readonly target: { readonly namespace: string, readonly service: string, readonly id: string }
   /** The instance after the change; with `delete` its last form; undefined if the change touched no listed instance. */
   readonly instance: Instance | undefined
@@ -17,6 +20,14 @@ export interface AppliedChange {
   readonly previous: Instance | undefined
   readonly lease: string
   readonly createdRevision: number
+  /** Names of the declared services of the namespace that it concerns, beside the target. */
+  readonly touched: readonly string[]
+  /** Of a declared service: after the change, with `delete` its last form. */
+  readonly service?: {
+    readonly manifest: Service
+    /** What stands under its name means other instances than before: whoever watches it begins anew. */
+    readonly isAnew: boolean
+  }
   /** Set when an object changed: the object, or its key when it went. */
   readonly object?: ObjectRecord | { readonly deletedKey: string }
 }

@@ -4,6 +4,7 @@ import type { Change, Follower, InstanceRecord, ObjectRecord, Snapshot, StoreHea
 import { type AppliedChange, ChangeRing } from './change-ring.ts'
 import { Catalog, recordOf } from './catalog.ts'
 import type { Cursor } from './cursor.ts'
+import { storedManifest } from './manifests.ts'
 import { overriddenKey } from './overrides.ts'
 import { instanceKey, splitKey } from '../model/names.ts'
 
@@ -12,6 +13,8 @@ export interface FeedListener {
   changed? (change: AppliedChange): void
   /** The whole view may differ: every cursor of before is void. */
   reset? (): void
+  /** The catalog is another one: at each load, also when cursors stay good. */
+  loaded? (): void
   health? (health: StoreHealth): void
 }
 
@@ -107,11 +110,11 @@ export class Feed implements Follower {
     const catalog = new Catalog()
     catalog.fill(snapshot.instances, snapshot.objects)
     this.#lost = snapshot.lost
+    this.#catalog = catalog
+    for (const listener of this.#listeners) listener.loaded?.()
     if (before !== undefined && term !== undefined) {
-      this.#catalog = catalog
       this.#announce(differences(before, catalog, this.#now()), term.until, snapshot.revision)
     } else {
-      this.#catalog = catalog
       this.#epoch = snapshot.epoch
       this.#revision = snapshot.revision
       this.#remember(snapshot)
@@ -142,11 +145,12 @@ export class Feed implements Follower {
     for (const change of snapshot.recent) {
       const applied = past.apply(change)
       const isNew = change.type === 'put' && change.reason === 'registered'
-      if (applied?.instance === undefined || (applied.previous === undefined && !isNew)) this.#resumable = change.revision
+      const isInstance = applied === undefined || applied.kind === 'instance'
+      if (isInstance && (applied?.instance === undefined || (applied.previous === undefined && !isNew))) this.#resumable = change.revision
       const { revision, atMs, by, reason } = change
       this.#ring.push(applied ?? {
-        revision, atMs, by, reason, event: change.type === 'delete' ? 'delete' : 'put', target: targetOf(change),
-        instance: undefined, previous: undefined, lease: 'lease' in change ? change.lease : '', createdRevision: 0
+        revision, atMs, by, reason, event: change.type === 'delete' ? 'delete' : 'put', kind: 'instance', target: targetOf(change),
+        instance: undefined, previous: undefined, lease: 'lease' in change ? change.lease : '', createdRevision: 0, touched: []
       })
     }
   }
@@ -194,12 +198,15 @@ export class Feed implements Follower {
 
 function differences (before: Catalog, after: Catalog, nowMs: number): Omit<AppliedChange, 'revision'>[] {
   const changes: Omit<AppliedChange, 'revision'>[] = []
-  const base = { atMs: nowMs, by: 'registry' }
+  const base = { atMs: nowMs, by: 'registry', kind: 'instance' } as const
+  // Who watches a declared service is told of its instances by its name, as it was and as it is.
+  const touched = (...instances: readonly (Instance | undefined)[]): string[] => [...new Set(instances.filter((instance) => instance !== undefined)
+    .flatMap((instance) => [before, after].flatMap((catalog) => catalog.selecting(instance).map(({ name }) => name))))]
   for (const record of before.heldInstances()) {
     const { namespace, service, id } = splitKey(record.key)
     const old = before.entry(namespace, service, id)
     if (old !== undefined && after.entry(namespace, service, id) === undefined) {
-      changes.push({ ...base, reason: 'deregistered', event: 'delete', target: old.instance, instance: old.instance, previous: old.instance, lease: old.lease, createdRevision: old.createdRevision })
+      changes.push({ ...base, reason: 'deregistered', event: 'delete', target: old.instance, instance: old.instance, previous: old.instance, lease: old.lease, createdRevision: old.createdRevision, touched: touched(old.instance) })
     }
   }
   for (const namespace of after.namespaces()) {
@@ -208,9 +215,29 @@ function differences (before: Catalog, after: Catalog, nowMs: number): Omit<Appl
         const old = before.entry(namespace, name, entry.instance.id)
         const reason = differenceReason(old?.instance, entry.instance, old?.lease === entry.lease)
         if (reason !== undefined) {
-          changes.push({ ...base, reason, event: 'put', target: entry.instance, instance: entry.instance, previous: old?.instance, lease: entry.lease, createdRevision: entry.createdRevision })
+          changes.push({ ...base, reason, event: 'put', target: entry.instance, instance: entry.instance, previous: old?.instance, lease: entry.lease, createdRevision: entry.createdRevision, touched: touched(old?.instance, entry.instance) })
         }
       }
+    }
+  }
+  return [...changes, ...serviceDifferences(before, after, nowMs)]
+}
+
+function serviceDifferences (before: Catalog, after: Catalog, nowMs: number): Omit<AppliedChange, 'revision'>[] {
+  const plain = { atMs: nowMs, by: 'registry', kind: 'service', instance: undefined, previous: undefined, lease: '', createdRevision: 0, touched: [] } as const
+  const changes: Omit<AppliedChange, 'revision'>[] = []
+  for (const namespace of before.namespaces()) {
+    for (const { name, manifest } of before.declaredServices(namespace)) {
+      if (after.declared(namespace, name) !== undefined) continue
+      changes.push({ ...plain, reason: 'removed', event: 'delete', target: { namespace, service: name, id: '' }, service: { manifest, isAnew: true } })
+    }
+  }
+  for (const namespace of after.namespaces()) {
+    for (const { name, manifest, selector } of after.declaredServices(namespace)) {
+      const old = before.declared(namespace, name)
+      if (old !== undefined && storedManifest(old.manifest) === storedManifest(manifest)) continue
+      const isAnew = old === undefined || old.selector?.text !== selector?.text
+      changes.push({ ...plain, reason: 'declared', event: 'put', target: { namespace, service: name, id: '' }, service: { manifest, isAnew } })
     }
   }
   return changes
@@ -236,6 +263,7 @@ function storedChange (change: AppliedChange): Change[] {
   if (object !== undefined) {
     return 'deletedKey' in object ? [{ ...base, type: 'delete-object', key: object.deletedKey }] : [{ ...base, type: 'put-object', object }]
   }
+  if (change.kind !== 'instance') return []
   const key = instanceKey(change.target.namespace, change.target.service, change.target.id)
   if (change.event === 'delete') return [{ ...base, type: 'delete', key, lease }]
   return instance === undefined ? [] : [{ ...base, type: 'put', record: recordOf({ lease, createdRevision, recordRevision: instance.revision, instance }) }]

@@ -29,6 +29,11 @@ export class LabelIndex<Entry> {
     }
   }
 
+  /** How many entries have a label. */
+  count (key: string, value: string): number {
+    return this.#keys.get(key)?.get(value)?.size ?? 0
+  }
+
   /**
    * The smallest set of entries that holds all matches of a selector, or undefined if no requirement narrows it.
    * The caller still checks each entry.

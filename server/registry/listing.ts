@@ -2,8 +2,10 @@
 // never the registry: names are sorted once per change and found by halving, selectors and addresses go by their index.
 import type { Instance, NamespaceSummary, ServiceSummary, Status } from '../../client-sdk/src/wire.ts'
 import { type Selector, everything } from '../model/selector.ts'
-import { type Catalog, selects } from './catalog.ts'
-import type { ServiceEntry } from './service-entry.ts'
+import type { Catalog } from './catalog.ts'
+import { DeclaredService } from './declared-service.ts'
+import { selects } from './namespace-entry.ts'
+import type { ServiceView } from './service-entry.ts'
 
 export interface InstanceFilter {
   readonly namespace?: string | undefined
@@ -34,8 +36,8 @@ export function listInstances (catalog: Catalog, filter: InstanceFilter, after: 
   return { items: page.items, next: page.last === undefined ? undefined : positionOf(page.last) }
 }
 
-/** A page of services: those that have at least one instance that the filter takes. */
-export function listServices (catalog: Catalog, filter: InstanceFilter, after: Position | undefined, limit: number): Listed<ServiceEntry> {
+/** A page of services, declared and implicit. With a selector, a status or an address: those that have such an instance. */
+export function listServices (catalog: Catalog, filter: InstanceFilter, after: Position | undefined, limit: number): Listed<ServiceView> {
   const page = take(servicesAfter(catalog, filter, after), limit)
   return { items: page.items, next: page.last === undefined ? undefined : { namespace: page.last.namespace, service: page.last.name, id: '' } }
 }
@@ -51,14 +53,15 @@ export function listNamespaces (catalog: Catalog, after: Position | undefined, l
 }
 
 /** A service as lists and reads show it. `protectedServices` is `Protection.services`. */
-export function summaryOf (entry: ServiceEntry, protectedServices: ReadonlyMap<string, number>): ServiceSummary {
+export function summaryOf (entry: ServiceView, protectedServices: ReadonlyMap<string, number>): ServiceSummary {
   const { namespace, name, counts, revision } = entry
   const sinceMs = protectedServices.get(`${namespace}/${name}`)
   return {
     namespace,
     name,
-    implicit: true,
+    implicit: !(entry instanceof DeclaredService),
     instances: counts,
+    ...(entry instanceof DeclaredService ? { manifest: entry.manifest } : {}),
     ...(sinceMs === undefined ? {} : { protectedSince: new Date(sinceMs).toISOString() }),
     revision
   }
@@ -76,7 +79,7 @@ function * instancesAfter (catalog: Catalog, filter: InstanceFilter, after: Posi
       yield * afterPosition(catalog.select(namespace, selector).filter((instance) => fits(filter, instance)), start)
       continue
     }
-    for (const entry of entriesFrom(catalog, namespace, filter, start?.service, true)) {
+    for (const entry of entriesFrom(catalog, namespace, filter, start?.service, true, 'service')) {
       if (!mayHold(entry, filter)) continue
       const last = entry.name === start?.service ? start.id : undefined
       for (const instance of from(entry.instances, last, (candidate) => candidate.id, false)) if (fits(filter, instance)) yield instance
@@ -84,21 +87,23 @@ function * instancesAfter (catalog: Catalog, filter: InstanceFilter, after: Posi
   }
 }
 
-function * servicesAfter (catalog: Catalog, filter: InstanceFilter, after: Position | undefined): Generator<ServiceEntry> {
+function * servicesAfter (catalog: Catalog, filter: InstanceFilter, after: Position | undefined): Generator<ServiceView> {
   const { selector = everything, service } = filter
   const whole = selector.requirements.length === 0 && filter.address === undefined
   for (const namespace of namespacesFrom(catalog, filter, after)) {
     const last = namespace === after?.namespace ? after.service : undefined
     if (whole || service !== undefined) {
-      for (const entry of entriesFrom(catalog, namespace, filter, last, false)) {
-        if (mayHold(entry, filter) && (whole || entry.instances.some((instance) => fits(filter, instance)))) yield entry
+      for (const entry of entriesFrom(catalog, namespace, filter, last, false, 'view')) {
+        if (mayHold(entry, filter) && (whole || entry.instances.some((instance) => fits({ ...filter, service: undefined }, instance)))) yield entry
       }
       continue
     }
     const matching = filter.address === undefined ? catalog.select(namespace, selector) : catalog.byAddress(filter.address)
-    const names = new Set(matching.filter((instance) => instance.namespace === namespace && fits(filter, instance)).map((instance) => instance.service))
+    const fitting = matching.filter((instance) => instance.namespace === namespace && fits(filter, instance))
+    const names = new Set(fitting.map((instance) => instance.service).filter((name) => catalog.declared(namespace, name) === undefined))
+    for (const instance of fitting) for (const service of catalog.selecting(instance)) names.add(service.name)
     for (const name of [...names].sort()) {
-      const entry = last === undefined || name > last ? catalog.service(namespace, name) : undefined
+      const entry = last === undefined || name > last ? catalog.view(namespace, name) : undefined
       if (entry !== undefined) yield entry
     }
   }
@@ -109,19 +114,19 @@ function namespacesFrom (catalog: Catalog, filter: InstanceFilter, after: Positi
   return after !== undefined && after.namespace > filter.namespace ? [] : [filter.namespace]
 }
 
-function * entriesFrom (catalog: Catalog, namespace: string, filter: InstanceFilter, last: string | undefined, inclusive: boolean): Generator<ServiceEntry> {
+function * entriesFrom (catalog: Catalog, namespace: string, filter: InstanceFilter, last: string | undefined, inclusive: boolean, what: 'view' | 'service'): Generator<ServiceView> {
   const { service } = filter
   const names = service === undefined
     ? from(catalog.services(namespace), last, (name) => name, inclusive)
     : last === undefined || service > last || (inclusive && service === last) ? [service] : []
   for (const name of names) {
-    const entry = catalog.service(namespace, name)
+    const entry = catalog[what](namespace, name)
     if (entry !== undefined) yield entry
   }
 }
 
 /** Passes over a service none of whose instances has one of the statuses: its counts are kept. */
-function mayHold (entry: ServiceEntry, { statuses }: InstanceFilter): boolean {
+function mayHold (entry: ServiceView, { statuses }: InstanceFilter): boolean {
   if (statuses === undefined) return true
   for (const status of statuses) if (entry.counts[status] > 0) return true
   return false

@@ -9,13 +9,15 @@ import type { Granted, Store, Sweep } from '../store/store.ts'
 import type { Catalog } from './catalog.ts'
 import { type Cursor, cursorText } from './cursor.ts'
 import { Feed } from './feed.ts'
+import { type Ranges, defaultRanges } from './allocation/ledger.ts'
+import { Loads, checkLoad } from './loads.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { overrideKey, storedOverride } from './overrides.ts'
 import { Propagation } from './propagation.ts'
 import type { ProtectionOptions } from './protection.ts'
 import { leaseName, randomText } from './random-text.ts'
-import type { Entry, ServiceEntry } from './service-entry.ts'
-import type { Subscription } from './subscription.ts'
+import type { Entry, ServiceView } from './service-entry.ts'
+import { Services } from './services.ts'
 import { type Session, Sessions, defaultSessionGraceMs } from './sessions.ts'
 import { type Protection, Sweeper } from './sweeper.ts'
 import { type Clock, systemClock } from './timers.ts'
@@ -28,6 +30,8 @@ export interface RegistryOptions {
   readonly sessionGraceMs?: number
   /** How many changes a node remembers for returning watchers, default 100,000. */
   readonly ringLimit?: number
+  /** What is given to declared services. Default: 10.96.0.0/12, 30000-32767, no pool of load-balancer addresses. */
+  readonly allocation?: Ranges
   readonly random?: () => number
   readonly log?: { info (message: string): void, warn (message: string): void }
   /** Told after each sweep, for metrics. */
@@ -57,6 +61,10 @@ export class Registry {
   readonly watches: WatchHub
   readonly propagation: Propagation
   readonly sessions: Sessions
+  /** Declared services: apply, delete, views, explanations. */
+  readonly services: Services
+  /** What heartbeats through this node said of the load of their instances. */
+  readonly loads: Loads
   readonly store: Store
   readonly #clock: Clock
   readonly #keeper: LeaseKeeper
@@ -70,6 +78,10 @@ export class Registry {
     this.#clock = options.clock ?? systemClock
     this.#log = options.log ?? { info: () => undefined, warn: () => undefined }
     this.feed = new Feed({ now: () => this.#clock.now(), ...(options.ringLimit === undefined ? {} : { ringLimit: options.ringLimit }) })
+    this.services = new Services({
+      store: this.store, feed: this.feed, ranges: options.allocation ?? defaultRanges, random: options.random ?? Math.random, registry: this
+    })
+    this.loads = new Loads(this.feed)
     this.watches = new WatchHub(this.feed)
     this.propagation = new Propagation(this.feed, this.#clock)
     this.#keeper = new LeaseKeeper(this.store, this.#clock)
@@ -138,9 +150,12 @@ export class Registry {
     if (!this.feed.loaded) throw new RegistryError('REG_NOT_LOADED', 'the registry is loading its data, try again in a moment', undefined, { retryAfterSeconds: 1 })
   }
 
-  /** @throws RegistryError REG_NAMESPACE_NOT_FOUND or REG_SERVICE_NOT_FOUND, whichever is missing */
-  requireService (namespace: string, service: string): ServiceEntry {
-    const found = this.catalog.service(namespace, service)
+  /**
+   * What stands under a name: the declared service, else the implicit one.
+   * @throws RegistryError REG_NAMESPACE_NOT_FOUND or REG_SERVICE_NOT_FOUND, whichever is missing
+   */
+  requireService (namespace: string, service: string): ServiceView {
+    const found = this.catalog.view(namespace, service)
     if (found !== undefined) return found
     if (!this.catalog.hasNamespace(namespace)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${namespace}" not found`)
     throw new RegistryError('REG_SERVICE_NOT_FOUND', `service "${service}" not found in namespace "${namespace}"`)
@@ -148,7 +163,8 @@ export class Registry {
 
   /** @throws RegistryError naming what is missing: namespace, service or instance */
   requireEntry ({ namespace, service, id }: InstanceName): Entry {
-    const entry = this.requireService(namespace, service).get(id)
+    const entry = this.catalog.entry(namespace, service, id)
+    if (entry === undefined) this.requireService(namespace, service)
     if (entry === undefined) throw new RegistryError('REG_INSTANCE_NOT_FOUND', `instance "${id}" not found in service "${service}" of namespace "${namespace}"`)
     return entry
   }
@@ -185,23 +201,19 @@ export class Registry {
    */
   async waitForChange (namespace: string, service: string, revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     const changed = (): boolean => {
-      const found = this.catalog.service(namespace, service)
+      const found = this.catalog.view(namespace, service)
       return found === undefined || found.revision > revision
     }
     if (changed() || signal?.aborted === true) return
     const { promise, resolve } = Promise.withResolvers<void>()
-    const wake = (): void => {
-      if (changed()) return resolve()
-      while (subscription.next() !== undefined); // only the news counts here: a full queue would wake nobody any more
-    }
-    const subscription: Subscription = this.watches.subscribe({ namespace, service }, { epoch: undefined, revision: this.feed.revision }, wake)
+    const unfollow = this.watches.follow(namespace, service, () => { if (changed()) resolve() })
     const cancel = this.#clock.after(timeoutMs, resolve)
     const aborted = (): void => resolve()
     signal?.addEventListener('abort', aborted, { once: true })
     await promise
     cancel()
     signal?.removeEventListener('abort', aborted)
-    this.watches.unsubscribe(subscription)
+    unfollow()
   }
 
   // Writing -------------------------------------------------------------------------------------------------------
@@ -276,6 +288,7 @@ export class Registry {
    */
   async heartbeat (heartbeats: readonly Heartbeat[], by: string, session?: Session): Promise<HeartbeatAnswer> {
     this.requireLoaded()
+    for (const [index, { load }] of heartbeats.entries()) if (load !== undefined) checkLoad(load, `leases[${index}].load`)
     const available = this.feed.storeHealth.available
     if (available) await this.#settle(heartbeats.some((heartbeat) => this.#isDoubtful(heartbeat)))
     const unknown: LeaseReference[] = []
@@ -301,7 +314,8 @@ export class Registry {
       }
       const deadlineMs = result.deadlines.get(entry.instance.lease.ttlMs)
       if (session !== undefined && deadlineMs !== undefined) bound.push({ lease: entry.lease, deadlineMs })
-      const { status } = heartbeat
+      const { status, load } = heartbeat
+      if (load !== undefined) this.loads.set(heartbeat, entry.lease, load, this.#clock.now())
       if (status !== undefined && status !== entry.instance.status && result.stored) changed.push(this.#report(heartbeat, status, by))
     }
     session?.bind(bound)
@@ -317,7 +331,7 @@ export class Registry {
     this.requireLoaded()
     this.requireEntry(name)
     const key = overrideKey(name.namespace, name.service, name.id)
-    if (this.catalog.object(key) === undefined && this.catalog.objectCount >= maxOverrides) {
+    if (this.catalog.object(key) === undefined && this.catalog.overrideCount >= maxOverrides) {
       throw new RegistryError('REG_LIMIT_REACHED', `there are ${maxOverrides} overrides already`)
     }
     const { body, endsAtMs } = storedOverride(input, by, this.#clock.now())

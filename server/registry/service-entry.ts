@@ -12,7 +12,19 @@ export interface Entry {
   instance: Instance
 }
 
-export class ServiceEntry {
+/** What reads ask of a service, declared or implicit. */
+export interface ServiceView {
+  readonly namespace: string
+  readonly name: string
+  /** The revision of the last change that concerned it. */
+  readonly revision: number
+  readonly endpoints: EndpointSet
+  /** Ordered by id. */
+  readonly instances: readonly Instance[]
+  readonly counts: ServiceSummary['instances']
+}
+
+export class ServiceEntry implements ServiceView {
   readonly namespace: string
   readonly name: string
   readonly #instances = new Map<string, Entry>()
@@ -48,6 +60,11 @@ export class ServiceEntry {
     this.#changed(revision)
   }
 
+  /** What stands under its name is it again: a declared service of that name went. */
+  touch (revision: number): void {
+    this.#changed(Math.max(revision, this.#revision))
+  }
+
   delete (id: string, revision: number): void {
     this.#instances.delete(id)
     this.#changed(revision)
@@ -64,7 +81,7 @@ export class ServiceEntry {
   }
 
   get counts (): ServiceSummary['instances'] {
-    return this.#counts ??= count(this.instances)
+    return this.#counts ??= countInstances(this.instances)
   }
 
   #changed (revision: number): void {
@@ -73,7 +90,8 @@ export class ServiceEntry {
   }
 }
 
-function count (instances: readonly Instance[]): ServiceSummary['instances'] {
+/** Instances by effective status, and how many are ready and suspect. */
+export function countInstances (instances: readonly Instance[]): ServiceSummary['instances'] {
   const byStatus = Object.fromEntries(statuses.map((status) => [status, 0])) as Record<Status, number> // one key per status
   let ready = 0
   let suspect = 0

@@ -2,10 +2,11 @@
 // kept for it: past a limit its queue is dropped, and it gets `reset` and a snapshot of what is then.
 import type { Instance } from '../../client-sdk/src/wire.ts'
 import { type Selector, everything } from '../model/selector.ts'
-import { selects } from './catalog.ts'
+import type { Service } from '../model/service/types.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
+import { selects } from './namespace-entry.ts'
 
 export interface WatchFilter {
   readonly namespace?: string | undefined
@@ -13,10 +14,28 @@ export interface WatchFilter {
   readonly selector?: Selector
 }
 
+interface ChangeDelivery<Kind> {
+  readonly type: 'change'
+  readonly kind: Kind
+  readonly revision: number
+  readonly event: 'put' | 'delete'
+  readonly change: AppliedChange
+}
+
+export interface InstanceDelivery extends ChangeDelivery<'instance'> {
+  readonly instance: Instance
+}
+
+/** A declared service came, changed or went. */
+export interface ServiceDelivery extends ChangeDelivery<'service'> {
+  readonly service: Service
+}
+
 /** What a subscription hands out next. */
 export type Delivery =
-  | { readonly type: 'snapshot', readonly revision: number, readonly instances: readonly Instance[] }
-  | { readonly type: 'change', readonly revision: number, readonly event: 'put' | 'delete', readonly change: AppliedChange, readonly instance: Instance }
+  | { readonly type: 'snapshot', readonly revision: number, readonly instances: readonly Instance[], readonly services?: readonly Service[] }
+  | InstanceDelivery
+  | ServiceDelivery
   | { readonly type: 'bookmark', readonly revision: number }
   | { readonly type: 'reset', readonly revision: number, readonly reason: string }
 
@@ -28,7 +47,7 @@ export class Subscription {
   readonly #feed: Feed
   readonly #wake: () => void
   readonly #selector: Selector
-  #queue: (Delivery & { type: 'change' })[] = []
+  #queue: (InstanceDelivery | ServiceDelivery)[] = []
   #taken = 0
   #resetReason: string | undefined
   #snapshotDue: boolean
@@ -49,6 +68,12 @@ export class Subscription {
       return
     }
     this.#delivered = since.revision
+    const anew = missed.find((change) => this.#beginsAnew(change))
+    if (anew !== undefined) {
+      this.#resetReason = resetReason(anew)
+      this.#snapshotDue = true
+      return
+    }
     for (const change of missed) this.#enqueue(change)
   }
 
@@ -70,6 +95,7 @@ export class Subscription {
   /** Takes a change; the hub has matched the name. */
   offer (change: AppliedChange): void {
     if (this.#snapshotDue) return // the snapshot will hold it
+    if (this.#beginsAnew(change)) return this.reset(resetReason(change))
     if (this.#enqueue(change)) this.#wake()
   }
 
@@ -93,7 +119,8 @@ export class Subscription {
       if (!this.#feed.loaded) return undefined
       this.#snapshotDue = false
       this.#delivered = this.#feed.revision
-      return { type: 'snapshot', revision: this.#delivered, instances: this.#instances() }
+      const services = this.#services()
+      return { type: 'snapshot', revision: this.#delivered, instances: this.#instances(), ...(services.length === 0 ? {} : { services }) }
     }
     const delivery = this.#queue[this.#taken]
     if (delivery === undefined) return undefined
@@ -126,32 +153,72 @@ export class Subscription {
   }
 
   /** What a change means behind the filter: an instance that leaves a selector is deleted for this watch. */
-  #deliveryOf (change: AppliedChange): (Delivery & { type: 'change' }) | undefined {
-    const { instance, previous, revision } = change
-    if (instance === undefined || !this.#inScope(instance)) return undefined
-    const was = previous !== undefined && selects(this.#selector, previous)
-    const is = change.event === 'put' && selects(this.#selector, instance)
+  #deliveryOf (change: AppliedChange): InstanceDelivery | ServiceDelivery | undefined {
+    const { instance, previous, revision, service, event } = change
+    if (service !== undefined) {
+      return this.#takesServices && this.#inScope(change.target) ? { type: 'change', kind: 'service', revision, event, change, service: service.manifest } : undefined
+    }
+    if (instance === undefined) return undefined
+    const was = previous !== undefined && this.#takes(previous)
+    const is = event === 'put' && this.#takes(instance)
     if (!was && !is) return undefined
-    return { type: 'change', revision, event: is ? 'put' : 'delete', change, instance }
+    return { type: 'change', kind: 'instance', revision, event: is ? 'put' : 'delete', change, instance }
   }
 
-  #inScope (instance: Instance): boolean {
+  /** Who asks for some instances by their labels, and names no service, is told of instances only. */
+  get #takesServices (): boolean {
+    return this.filter.service !== undefined || this.#selector.requirements.length === 0
+  }
+
+  /** A declared service means what it selects; an implicit one what registered under its name. */
+  #takes (instance: Instance): boolean {
     const { namespace, service } = this.filter
-    return (namespace === undefined || instance.namespace === namespace) && (service === undefined || instance.service === service)
+    if (namespace !== undefined && instance.namespace !== namespace) return false
+    if (service !== undefined) {
+      const declared = this.#feed.catalog.declared(instance.namespace, service)
+      if (declared === undefined ? instance.service !== service : !declared.selects(instance)) return false
+    }
+    return selects(this.#selector, instance)
+  }
+
+  #inScope (target: AppliedChange['target']): boolean {
+    const { namespace, service } = this.filter
+    return (namespace === undefined || target.namespace === namespace) && (service === undefined || target.service === service)
+  }
+
+  /** The watched name stands for other instances from here on. */
+  #beginsAnew ({ service, target }: AppliedChange): boolean {
+    return service?.isAnew === true && this.filter.service !== undefined && this.#inScope(target)
+  }
+
+  #services (): readonly Service[] {
+    if (!this.#takesServices) return []
+    const { catalog } = this.#feed
+    const { namespace, service } = this.filter
+    const namespaces = namespace === undefined ? catalog.namespaces() : [namespace]
+    return namespaces.flatMap((space) => {
+      if (service === undefined) return Array.from(catalog.declaredServices(space), ({ manifest }) => manifest)
+      const declared = catalog.declared(space, service)
+      return declared === undefined ? [] : [declared.manifest]
+    })
   }
 
   #instances (): readonly Instance[] {
     const { catalog } = this.#feed
     const { namespace, service } = this.filter
     const whole = this.#selector.requirements.length === 0
-    const ofService = (space: string, name: string): readonly Instance[] => {
-      const instances = catalog.service(space, name)?.instances ?? []
+    const ofService = (space: string, name: string, view: 'view' | 'service' = 'view'): readonly Instance[] => {
+      const instances = catalog[view](space, name)?.instances ?? []
       return whole ? instances : instances.filter((instance) => selects(this.#selector, instance))
     }
     // One service without a selector: the shared array itself, so that an adapter encodes it once for all watchers.
     if (namespace !== undefined && service !== undefined) return ofService(namespace, service)
     const namespaces = namespace === undefined ? catalog.namespaces() : [namespace]
     if (service !== undefined) return namespaces.flatMap((space) => ofService(space, service))
-    return namespaces.flatMap((space) => (whole ? catalog.services(space).flatMap((name) => ofService(space, name)) : catalog.select(space, this.#selector)))
+    return namespaces.flatMap((space) => (whole ? catalog.services(space).flatMap((name) => ofService(space, name, 'service')) : catalog.select(space, this.#selector)))
   }
+}
+
+function resetReason ({ event, target }: AppliedChange): string {
+  return event === 'put' ? `service "${target.service}" was declared, or selects others` : `the declared service "${target.service}" was removed`
 }

@@ -14,13 +14,18 @@ export class WatchHub {
   readonly #feed: Feed
   readonly #scopes = new Map<string, Set<Subscription>>()
   readonly #stop: () => void
+  /** Who waits for any news of one service: far lighter than a subscription. Each is a waiting request, whose number has a limit. */
+  readonly #waiting = new Map<string, Set<() => void>>()
   #count = 0
 
   constructor (feed: Feed) {
     this.#feed = feed
     this.#stop = feed.listen({
       changed: (change) => this.#changed(change),
-      reset: () => this.#each((subscription) => subscription.reset('the registry loaded its data anew'))
+      reset: () => {
+        this.#each((subscription) => subscription.reset('the registry loaded its data anew'))
+        for (const waiting of this.#waiting.values()) for (const wake of waiting) wake()
+      }
     })
   }
 
@@ -56,6 +61,17 @@ export class WatchHub {
     this.#count--
   }
 
+  /** Calls back at each change that concerns one service, its hand-made endpoints included. Gives a function that ends it. */
+  follow (namespace: string, service: string, wake: () => void): () => void {
+    const scope = scopeOf(namespace, service)
+    const waiting = this.#waiting.get(scope) ?? new Set()
+    this.#waiting.set(scope, waiting.add(wake))
+    return () => {
+      waiting.delete(wake)
+      if (waiting.size === 0 && this.#waiting.get(scope) === waiting) this.#waiting.delete(scope)
+    }
+  }
+
   close (): void {
     this.#stop()
     this.#scopes.clear()
@@ -63,12 +79,21 @@ export class WatchHub {
   }
 
   #changed (change: AppliedChange): void {
-    if (this.#count === 0) return
-    for (const scope of scopesOf(change.target.namespace, change.target.service)) {
-      const members = this.#scopes.get(scope)
-      if (members === undefined) continue
-      for (const subscription of members) subscription.offer(change)
+    if (this.#count === 0 && this.#waiting.size === 0) return
+    const { target: { namespace, service }, touched } = change
+    for (const scope of scopesOf(namespace, service)) this.#offer(scope, change)
+    for (const name of touched) {
+      if (name === service) continue
+      this.#offer(scopeOf(namespace, name), change)
+      this.#offer(scopeOf(undefined, name), change)
     }
+  }
+
+  #offer (scope: string, change: AppliedChange): void {
+    const members = this.#scopes.get(scope)
+    if (members !== undefined) for (const subscription of members) subscription.offer(change)
+    const waiting = this.#waiting.get(scope)
+    if (waiting !== undefined) for (const wake of waiting) wake()
   }
 
   #each (act: (subscription: Subscription) => void): void {

@@ -22,7 +22,7 @@ export interface InstanceRecord {
   readonly body: string
 }
 
-/** Something declared, without a lease: an operator's override today, services and allocations later. */
+/** Something declared, without a lease: an operator's override, a service, what is allocated to it. */
 export interface ObjectRecord {
   /** `kind/namespace/name`, unique in the store. No newline in it. */
   readonly key: string
@@ -120,6 +120,9 @@ export type ObjectWrite =
   | { readonly type: 'put', readonly key: string, readonly body: string, readonly endsAtMs: number, readonly reason: Reason, readonly expected?: number }
   | { readonly type: 'delete', readonly key: string, readonly reason: Reason, readonly expected?: number }
 
+/** Writes of one commit: five thousand manifests with their claims. A larger one would hold every other write up for too long. */
+export const maxCommitWrites = 20_000
+
 export type Committed =
   /** One revision for each write, 0 where nothing changed. */
   | { readonly outcome: 'committed', readonly revisions: readonly number[] }
@@ -199,7 +202,7 @@ export interface Store {
   expire (policy: ExpiryPolicy): Promise<Sweep>
   /** Resolves when everything that was committed before this call, on whichever node, has been applied by the follower. */
   sync (): Promise<void>
-  /** Writes objects, all or nothing, each under its expectation. */
+  /** Writes objects, at most `maxCommitWrites`, all or nothing, each under its expectation. */
   commit (writes: readonly ObjectWrite[], by: string): Promise<Committed>
   close (): Promise<void>
 }

@@ -82,7 +82,7 @@ async function registerToWatch (node: Program): Promise<number> {
   socket.on('message', (data: Buffer) => {
     const frame = JSON.parse(data.toString()) as ServerFrame
     if (frame.type === 'snapshot') begin()
-    if (frame.type === 'change') arrived(frame.instance.id)
+    if (frame.type === 'change' && frame.kind === 'instance') arrived(frame.instance.id)
   })
   socket.on('open', () => socket.send(JSON.stringify({ type: 'subscribe', id: 1, namespace: 'shop', service: 'probe' })))
   await begun

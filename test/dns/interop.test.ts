@@ -14,6 +14,17 @@ function world (): World {
     .register('shop/web/b', { address: 'fd00::2', ports: [{ name: 'http', port: 8081 }], weight: 20, priority: 2 })
 }
 
+const front = 'front.shop.svc.cluster.local'
+const alias = 'alias.shop.svc.cluster.local'
+const ghost = 'ghost.shop.svc.cluster.local'
+
+function declared (): World {
+  return world()
+    .declare('shop/front', { clusterIPs: ['10.96.0.9', 'fd00:10:96::9'], ports: [{ name: 'http', protocol: 'TCP', port: 80, targetPort: 8080 }] })
+    .declare('shop/alias', { type: 'ExternalName', externalName: front })
+    .declare('shop/ghost', { type: 'ExternalName', externalName: `no.${front}` })
+}
+
 function resolverOf (server: DnsServer): Resolver {
   const resolver = new Resolver({ tries: 1 })
   resolver.setServers([`${server.address}:${server.port}`])
@@ -45,6 +56,17 @@ t.test('Node tells no data from no name, and from a server that is not ready', a
   await t.rejects(resolverOf(await serve(t, new World())).resolve4(web), { code: 'ESERVFAIL' })
 })
 
+t.test('Node resolves declared services, through an alias too', async (t) => {
+  const resolver = resolverOf(await serve(t, declared()))
+  t.strictSame([await resolver.resolve4(front), await resolver.resolve6(front)], [['10.96.0.9'], ['fd00:10:96::9']])
+  t.strictSame([await resolver.resolve4(alias), await resolver.resolve6(alias)], [['10.96.0.9'], ['fd00:10:96::9']])
+  t.match(await resolver.resolveSrv(`_http._tcp.${front}`), [{ name: front, port: 80, priority: 0, weight: 100 }])
+  t.match(await resolver.resolveSrv(alias), [{ name: front, port: 80 }])
+  t.strictSame(await resolver.resolveCname(alias), [front])
+  await t.rejects(resolver.resolve4(ghost), { code: 'ENOTFOUND' })
+  await t.rejects(resolver.resolveTxt(front), { code: 'ENODATA' })
+})
+
 t.test('Node takes a large answer over TCP, and leaves ANY without an answer of a type it knows', async (t) => {
   const large = new World().load()
   for (let index = 0; index < 100; index++) large.register(`shop/web/${index}`, { address: `10.0.1.${index}`, ports: [{ name: 'http', port: 80 }] })
@@ -69,8 +91,9 @@ if (!hasDig) {
   t.comment('dig is not installed (Debian: bind9-dnsutils), so nothing is asked with it')
 } else {
   t.test('dig finds no fault with any answer', async (t) => {
-    const server = await serve(t, world())
-    const names = [[web, 'A'], [web, 'AAAA'], [web, 'SRV'], [web, 'ANY'], [`_http._tcp.${web}`, 'SRV'], ['cluster.local', 'SOA'], ['cluster.local', 'NS'], ['ns.dns.cluster.local', 'A'],
+    const server = await serve(t, declared())
+    const names = [[front, 'A'], [front, 'SRV'], [`_http._tcp.${front}`, 'SRV'], [alias, 'AAAA'], [alias, 'SRV'], [alias, 'TXT'], [alias, 'CNAME'], [alias, 'ANY'], [ghost, 'A'],
+      [web, 'A'], [web, 'AAAA'], [web, 'SRV'], [web, 'ANY'], [`_http._tcp.${web}`, 'SRV'], ['cluster.local', 'SOA'], ['cluster.local', 'NS'], ['ns.dns.cluster.local', 'A'],
       ['dns-version.cluster.local', 'TXT'], ['shop.svc.cluster.local', 'A'], [`no.${web}`, 'A'], ['example.com', 'A'], [web, 'HTTPS'], [web, 'TYPE65280'], [`a\\.b.shop.svc.cluster.local`, 'A']] as const
     for (const transport of ['+notcp', '+tcp']) {
       for (const [name, type] of names) {

@@ -1,9 +1,11 @@
-// A registry's living view without a store, and a DNS server in front of it: tests register and ask over real sockets.
+// A registry's living view without a store, and a DNS server in front of it: tests register, declare and ask over real sockets.
 import type { Registration } from '../../client-sdk/src/wire.ts'
 import { type DnsOptions, type DnsServer, startDns } from '../../server/dns/dns-server.ts'
 import { bodyOf } from '../../server/model/instance.ts'
 import { instanceKey } from '../../server/model/names.ts'
+import type { EndpointSlice, Service, ServiceSpec } from '../../server/model/service/types.ts'
 import { Feed } from '../../server/registry/feed.ts'
+import { manifestKey, storedManifest } from '../../server/registry/manifests.ts'
 import type { Clock } from '../../server/registry/timers.ts'
 import type { Change } from '../../server/store/store.ts'
 
@@ -42,6 +44,26 @@ export class World {
   readonly feed = new Feed({ now: () => this.clock.now() })
   #revision = 0
 
+  /** Declares a service, or declares it anew. @param path `namespace/service` @param slices of a service without selector */
+  declare (path: string, spec: Partial<ServiceSpec>, slices: readonly EndpointSlice[] = []): this {
+    const [namespace = '', name = ''] = path.split('/')
+    const service: Service = { apiVersion: 'v1', kind: 'Service', metadata: { namespace, name }, spec: { type: 'ClusterIP', sessionAffinity: 'None', ...spec } }
+    for (const manifest of [service, ...slices]) {
+      const revision = ++this.#revision
+      const nowMs = this.clock.now()
+      const facts = { key: keyOf(manifest), createdRevision: revision, revision, createdAtMs: nowMs, updatedAtMs: nowMs, endsAtMs: 0 }
+      this.#apply({ type: 'put-object', reason: 'declared', object: { ...facts, body: storedManifest(manifest) } })
+    }
+    return this
+  }
+
+  /** Deletes a declared service. */
+  withdraw (path: string): this {
+    const [namespace = '', name = ''] = path.split('/')
+    this.#revision++
+    return this.#apply({ type: 'delete-object', reason: 'removed', key: manifestKey({ kind: 'Service', namespace, name }) })
+  }
+
   /** The first load, empty. */
   load (): this {
     this.feed.load({ epoch: 'test', revision: this.#revision, instances: [], objects: [], recent: [], lost: [] })
@@ -79,6 +101,10 @@ export class World {
     this.feed.apply([{ ...change, revision: this.#revision, atMs: this.clock.now(), by: 'test' }])
     return this
   }
+}
+
+function keyOf ({ kind, metadata: { namespace, name } }: Service | EndpointSlice): string {
+  return manifestKey({ kind, namespace, name })
 }
 
 function key (path: string): string {

@@ -187,7 +187,7 @@ t.test('any order of changes ends in the same view as the snapshot of their end,
           : { revision, atMs: 1, by: 'test', type: kind === 'suspect' ? 'suspect' : 'trusted', reason: 'suspect', key: `shop/orders/${id}`, lease: `lease-${id}` }])
     })
     for (const delivery of drain(selected)) {
-      if (delivery.type !== 'change') throw new Error(`unexpected ${delivery.type}`)
+      if (delivery.type !== 'change' || delivery.kind !== 'instance') throw new Error(`unexpected ${delivery.type}`)
       if (delivery.event === 'put') seen.add(delivery.instance.id)
       else seen.delete(delivery.instance.id)
     }

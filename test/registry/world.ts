@@ -61,7 +61,7 @@ export function drain (subscription: Subscription): Delivery[] {
 export function short (delivery: Delivery): string {
   switch (delivery.type) {
     case 'snapshot': return `snapshot ${delivery.instances.map((instance) => instance.id).join(',')}`
-    case 'change': return `${delivery.event} ${delivery.instance.id} ${delivery.change.reason}`
+    case 'change': return `${delivery.event} ${delivery.kind === 'instance' ? delivery.instance.id : `service ${delivery.service.metadata.name}`} ${delivery.change.reason}`
     case 'reset': return `reset ${delivery.reason}`
     case 'bookmark': return 'bookmark'
   }

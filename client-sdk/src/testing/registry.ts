@@ -5,7 +5,7 @@ import type { RollcallOptions } from '../options.ts'
 import type { WebSocketConstructor } from '../socket.ts'
 import type { Fetch } from '../transport.ts'
 import type {
-  ChangeFrame, ClientFrame, EndpointsAnswer, Heartbeat, HeartbeatAnswer, Instance, InstancePatch, LeaseReference, NamespaceSummary,
+  InstanceChangeFrame, ClientFrame, EndpointsAnswer, Heartbeat, HeartbeatAnswer, Instance, InstancePatch, LeaseReference, NamespaceSummary,
   Override, Reason, Registration, ServerFrame, ServiceSummary, Status
 } from '../wire.ts'
 import { faultsOf, problem, type TestAnswer } from './answers.ts'
@@ -50,7 +50,7 @@ export class TestRegistry {
   readonly #instances = new Map<string, Instance>()
   readonly #sockets = new Set<TestSocket>()
   readonly #polls = new Set<() => void>()
-  #log: Omit<ChangeFrame, 'id'>[] = []
+  #log: Omit<InstanceChangeFrame, 'id'>[] = []
   #epoch = 1
   #revision = 0
   #trimmed = 0

@@ -1,6 +1,6 @@
 // The test registry's end of a WebSocket, and what a subscription of it sees.
 import type { WebSocketLike } from '../socket.ts'
-import type { ChangeFrame, ClientFrame, Instance, LeaseReference, ServerFrame } from '../wire.ts'
+import type { InstanceChangeFrame, ClientFrame, Instance, LeaseReference, ServerFrame } from '../wire.ts'
 import { selects } from './selector.ts'
 
 export interface Scope {
@@ -61,7 +61,7 @@ export class TestSocket implements WebSocketLike {
     queueMicrotask(() => { if (this.#state === 'open') this.#tell('message', { data }) })
   }
 
-  change (change: Omit<ChangeFrame, 'id'>, only?: number): void {
+  change (change: Omit<InstanceChangeFrame, 'id'>, only?: number): void {
     const key = keyOf(change.instance)
     for (const [id, { scope, seen }] of this.subscriptions) {
       if (only !== undefined && only !== id) continue

@@ -1,6 +1,9 @@
 // The Store contract on Redis: each verb is one of scripts/*.lua, atomic, with its revision and its entry in the log.
 import { invalid, RegistryError } from '../../errors.ts'
-import type { Committed, ExpiryPolicy, Follower, Grant, Granted, LostLease, ObjectWrite, Renewed, Revised, Revision, Store, Sweep } from '../store.ts'
+import {
+  type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed, type Revised,
+  type Revision, type Store, type Sweep
+} from '../store.ts'
 import { parseAddress } from './address.ts'
 import type { Timeouts } from './connection.ts'
 import { GrantQueue } from './grant-queue.ts'
@@ -43,8 +46,6 @@ const maxHoldMs = 60_000
 const leaseBatch = 1_000
 /** What the contract allows in one group; about 25 ms of Redis. */
 const maxRenewals = 10_000
-/** Writes of one commit: more would hold Redis for too long. */
-const maxCommit = 1_000
 
 type Seven = [number, number, number, number, number, number, number]
 
@@ -165,7 +166,7 @@ class RedisStore implements Store {
   }
 
   async commit (writes: readonly ObjectWrite[], by: string): Promise<Committed> {
-    if (writes.length > maxCommit) throw invalid([{ field: 'writes', value: writes.length, rule: `must be at most ${maxCommit} in one commit` }])
+    if (writes.length > maxCommitWrites) throw invalid([{ field: 'writes', value: writes.length, rule: `must be at most ${maxCommitWrites} in one commit` }])
     checkTexts({ by })
     const args = writes.flatMap((write) => {
       const { type, key, reason, expected = '' } = write

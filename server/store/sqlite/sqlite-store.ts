@@ -1,8 +1,9 @@
 // The embedded store: one process, one file. Acknowledged means on disk.
 import type { DatabaseSync } from 'node:sqlite'
-import { RegistryError } from '../../errors.ts'
-import type {
-  Change, Committed, ExpiryPolicy, Follower, Grant, Granted, LostLease, ObjectWrite, Renewed, Revised, Revision, Store, Sweep
+import { RegistryError, invalid } from '../../errors.ts'
+import {
+  type Change, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
+  type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
 import { damaged, fileIn, openDatabase, storeError, writeError } from './database.ts'
 import { Expiry } from './expiry.ts'
@@ -150,6 +151,7 @@ class SqliteStore implements Store {
 
   async commit (writes: readonly ObjectWrite[], by: string): Promise<Committed> {
     const { commits, keyspace } = this.#ready()
+    if (writes.length > maxCommitWrites) throw invalid([{ field: 'writes', value: writes.length, rule: `must be at most ${maxCommitWrites} in one commit` }])
     return commits.write(() => keyspace.commitObjects(writes, by))
   }
 

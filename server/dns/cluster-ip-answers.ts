@@ -1,0 +1,73 @@
+// The answers of a service that is found by its cluster IPs. They follow its manifest alone: who is behind it, if anybody,
+// is not the caller's concern.
+import { familyOf } from '../model/address.ts'
+import { none, type Service, type ServicePort } from '../model/service/types.ts'
+import type { ServiceName, TransportName } from './record-name.ts'
+import { type Glue, GluedRecordSet, RecordSet } from './record-set.ts'
+import { type AddressType, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
+import { headerLength, nameBytes, pointerTo, portServiceStart, questionPointer } from './wire.ts'
+
+/** There is one target only, so nothing to choose from: the values of CoreDNS for one answer. */
+const priority = 0
+const weight = 100
+
+export class ClusterIpAnswers implements ServiceAnswers {
+  readonly #addresses: readonly string[]
+  readonly #ports: readonly ServicePort[]
+  readonly #ttlSeconds: number
+  readonly #sets = new Map<AddressType, RecordSet | undefined>()
+  readonly #services = new Map<string, GluedRecordSet | undefined>()
+
+  constructor ({ spec }: Service, ttlSeconds: number) {
+    const { clusterIPs = spec.clusterIP === undefined ? [] : [spec.clusterIP], ports = [] } = spec
+    this.#addresses = clusterIPs.filter((address) => address !== none && address !== '')
+    this.#ports = ports
+    this.#ttlSeconds = ttlSeconds
+  }
+
+  addresses (type: AddressType): RecordSet | undefined {
+    return kept(this.#sets, type, () => {
+      const records = this.#records(type, questionPointer)
+      return records.length === 0 ? undefined : new RecordSet(records.map((bytes) => ({ bytes, priority, weight })))
+    })
+  }
+
+  hasProtocol (protocol: TransportName): boolean {
+    return this.#ports.some((port) => port.name !== undefined && port.protocol === protocol)
+  }
+
+  hasPort (port: string, protocol: TransportName): boolean {
+    return this.#ports.some((own) => own.name === port && own.protocol === protocol)
+  }
+
+  allPorts (name: ServiceName): GluedRecordSet | undefined {
+    return kept(this.#services, name.zone.name, () => this.#serviceSet(name, headerLength, this.#ports))
+  }
+
+  port (name: ServiceName, port: string, protocol: TransportName): GluedRecordSet | undefined {
+    if (!this.hasPort(port, protocol)) return undefined
+    return kept(this.#services, `${name.zone.name} ${port} ${protocol}`, () =>
+      this.#serviceSet(name, portServiceStart(port, protocol), this.#ports.filter((own) => own.name === port && own.protocol === protocol)))
+  }
+
+  /** One record per port: the service itself is the target, in both families (Kubernetes: dual stack is ONE record). */
+  #serviceSet ({ zone, namespace, service }: ServiceName, serviceStart: number, ports: readonly ServicePort[]): GluedRecordSet | undefined {
+    const numbers = [...new Set(ports.map(({ port }) => port))] // a port of TCP and UDP alike is one record (RFC 2181 5)
+    if (numbers.length === 0) return undefined
+    const target = nameBytes([service, namespace, 'svc', ...zone.labels])
+    const records = numbers.map((port) => serviceRecord({ priority, weight, port, target }, this.#ttlSeconds))
+    return new GluedRecordSet(records, records.map(() => 0), [this.#glue(pointerTo(serviceStart))])
+  }
+
+  #glue (owner: number): Glue[] {
+    return addressTypes.flatMap((type) => {
+      const records = this.#records(type, owner)
+      return records.length === 0 ? [] : [{ bytes: Buffer.concat(records), count: records.length }]
+    })
+  }
+
+  #records (type: AddressType, owner: number): Buffer[] {
+    const family = addressFamily(type)
+    return this.#addresses.filter((address) => familyOf(address) === family).map((address) => addressRecord(owner, address, this.#ttlSeconds))
+  }
+}

@@ -1,0 +1,60 @@
+// A claim is a lasting object of the store whose key is the value that it takes: two services cannot have one, on whichever
+// nodes they are written. It is written and removed in the same commit as the service that holds it, so that none is left over.
+import { familyOf } from '../../model/address.ts'
+import type { Family } from '../../model/ranges.ts'
+import type { ObjectRecord } from '../../store/store.ts'
+
+const prefix = 'claim/'
+
+export interface Holder {
+  readonly namespace: string
+  readonly service: string
+}
+
+/** What a claim takes. The value is canonical text, a port in decimal. */
+export type ClaimTarget =
+  | { readonly kind: 'ip', readonly value: string }
+  | { readonly kind: 'port', readonly value: string }
+  | { readonly kind: 'lb', readonly pool: string, readonly value: string }
+
+/** A claim as the allocator remembers it. */
+export type Claim = ClaimTarget & { readonly key: string, readonly holder: Holder, readonly revision: number }
+
+/** @example claimKey({ kind: 'lb', pool: 'public', value: '192.0.2.10' }) // 'claim/lb/public/192.0.2.10' */
+export function claimKey (target: ClaimTarget): string {
+  return target.kind === 'lb' ? `${prefix}lb/${target.pool}/${target.value}` : `${prefix}${target.kind}/${target.value}`
+}
+
+export function isClaimKey (key: string): boolean {
+  return key.startsWith(prefix)
+}
+
+/** undefined = the object is no claim. */
+export function claimTarget (key: string): ClaimTarget | undefined {
+  const [kind, ...rest] = key.startsWith(prefix) ? key.slice(prefix.length).split('/') : []
+  const [one = '', two = ''] = rest
+  if ((kind === 'ip' || kind === 'port') && rest.length === 1) return { kind, value: one }
+  return kind === 'lb' && rest.length === 2 ? { kind, pool: one, value: two } : undefined
+}
+
+export function claimBody ({ namespace, service }: Holder): string {
+  return JSON.stringify({ namespace, service })
+}
+
+/** undefined = the object is no claim. */
+export function claimOf (object: Pick<ObjectRecord, 'key' | 'revision' | 'body'>): Claim | undefined {
+  const target = claimTarget(object.key)
+  if (target === undefined) return undefined
+  const { namespace, service } = JSON.parse(object.body) as Holder // written by claimBody
+  return { ...target, key: object.key, holder: { namespace, service }, revision: object.revision }
+}
+
+/** `shop/orders` */
+export function holderName ({ namespace, service }: Holder): string {
+  return `${namespace}/${service}`
+}
+
+/** The family of the address that a claim takes, undefined for a port. */
+export function claimFamily (target: ClaimTarget): Family | undefined {
+  return target.kind === 'port' ? undefined : familyOf(target.value)
+}

@@ -1,0 +1,127 @@
+// What is taken, by whom, as far as this node knows: fed by the catalog with every claim that comes and goes.
+import { type AddressRange, type LoadBalancerPool, type PortRange, parseIp, parsePortRange, readServiceCidrs } from '../../model/ranges.ts'
+import type { ObjectRecord } from '../../store/store.ts'
+import { type Claim, type ClaimTarget, type Holder, claimKey, claimOf, holderName } from './claims.ts'
+import { type Pool, type Segment, clusterIpPool, loadBalancerPool, nodePortPool } from './pool.ts'
+
+export interface Ranges {
+  /** At most one of each family; the first is the default. */
+  readonly serviceCidrs: readonly AddressRange[]
+  readonly nodePorts: PortRange
+  readonly pools: readonly LoadBalancerPool[]
+}
+
+export const defaultServiceCidr = '10.96.0.0/12'
+export const defaultNodePorts = '30000-32767'
+
+/** The ranges that Kubernetes users know. */
+export const defaultRanges: Ranges = { serviceCidrs: readServiceCidrs([defaultServiceCidr]), nodePorts: readPortRange(defaultNodePorts), pools: [] }
+
+function readPortRange (text: string): PortRange {
+  const range = parsePortRange(text)
+  if ('problem' in range) throw new RangeError(range.problem)
+  return range
+}
+
+/** What decides whether a value can be had: an address of a load balancer is one address, whatever pool its claim names. */
+export type Slot = string
+
+export function slotName (target: ClaimTarget): Slot {
+  return `${target.kind}/${target.value}`
+}
+
+export class Ledger {
+  readonly clusterIps: readonly Pool[]
+  readonly nodePorts: Pool
+  readonly loadBalancers: readonly Pool[]
+  readonly #claims = new Map<string, Claim>()
+  /** More than one claim on a slot: the pool was renamed, or nodes disagree about the pools. The first stays first. */
+  readonly #slots = new Map<Slot, Claim[]>()
+  readonly #held = new Map<string, Map<string, Claim>>()
+
+  constructor ({ serviceCidrs, nodePorts, pools }: Ranges) {
+    this.clusterIps = serviceCidrs.map(clusterIpPool)
+    this.nodePorts = nodePortPool(nodePorts)
+    this.loadBalancers = pools.map(({ name, ranges, autoAssign }) => loadBalancerPool(name, ranges, autoAssign))
+  }
+
+  get pools (): readonly Pool[] {
+    return [...this.clusterIps, this.nodePorts, ...this.loadBalancers]
+  }
+
+  get size (): number {
+    return this.#claims.size
+  }
+
+  claims (): Iterable<Claim> {
+    return this.#claims.values()
+  }
+
+  /** Takes a claim in, or its new holder. Objects that are no claims are passed over. */
+  taken (object: Pick<ObjectRecord, 'key' | 'revision' | 'body'>): void {
+    const claim = claimOf(object)
+    if (claim === undefined) return
+    this.freed(object.key)
+    this.#claims.set(claim.key, claim)
+    const slot = slotName(claim)
+    const claims = this.#slots.get(slot)
+    if (claims === undefined) {
+      this.#slots.set(slot, [claim])
+      this.segmentOf(claim)?.segment.add(numberOf(claim))
+    } else claims.push(claim)
+    const name = holderName(claim.holder)
+    const held = this.#held.get(name)
+    if (held === undefined) this.#held.set(name, new Map([[claim.key, claim]]))
+    else held.set(claim.key, claim)
+  }
+
+  /** Objects that are no claims, and unknown ones, are passed over. */
+  freed (key: string): void {
+    const claim = this.#claims.get(key)
+    if (claim === undefined) return
+    this.#claims.delete(key)
+    const slot = slotName(claim)
+    const others = (this.#slots.get(slot) ?? []).filter((other) => other !== claim)
+    if (others.length > 0) this.#slots.set(slot, others)
+    else {
+      this.#slots.delete(slot)
+      this.segmentOf(claim)?.segment.delete(numberOf(claim))
+    }
+    const name = holderName(claim.holder)
+    const held = this.#held.get(name)
+    held?.delete(key)
+    if (held?.size === 0) this.#held.delete(name)
+  }
+
+  claim (target: ClaimTarget): Claim | undefined {
+    return this.#claims.get(claimKey(target))
+  }
+
+  /** All claims on one value: at most one, but for addresses whose pool was renamed. */
+  claimsOn (slot: Slot): readonly Claim[] {
+    return this.#slots.get(slot) ?? []
+  }
+
+  heldBy (holder: Holder): Iterable<Claim> {
+    return this.#held.get(holderName(holder))?.values() ?? []
+  }
+
+  /** The range that a value belongs to, in the configuration of now. */
+  segmentOf (target: ClaimTarget): { readonly pool: Pool, readonly segment: Segment } | undefined {
+    const value = numberOf(target)
+    const family = target.kind === 'port' ? undefined : target.value.includes(':') ? 6 : 4
+    const pools = target.kind === 'ip' ? this.clusterIps : target.kind === 'port' ? [this.nodePorts] : this.loadBalancers
+    for (const pool of pools) {
+      const segment = pool.segments.find((candidate) => candidate.family === family && candidate.contains(value))
+      if (segment !== undefined) return { pool, segment }
+    }
+    return undefined
+  }
+}
+
+/** The value of a target as a number; -1, which no range holds, if a foreign hand wrote something else. */
+export function numberOf (target: ClaimTarget): bigint {
+  if (target.kind === 'port') return /^\d{1,5}$/.test(target.value) ? BigInt(target.value) : -1n
+  const ip = parseIp(target.value)
+  return 'problem' in ip ? -1n : ip.value
+}

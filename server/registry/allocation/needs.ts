@@ -1,0 +1,90 @@
+// What a service asks of the allocator, and what it gets.
+import type { FieldError } from '../../../client-sdk/src/wire.ts'
+import type { ObjectWrite } from '../../store/store.ts'
+import type { Holder } from './claims.ts'
+
+interface NeedBase {
+  /** Names the need within its service: results are found by it. */
+  readonly key: string
+  /** The path that a fault names: `spec.ports[0].nodePort`. */
+  readonly field: string
+}
+
+export type IpFamily = 'IPv4' | 'IPv6'
+
+/** Without `requested` a cluster IP of that family that the service holds is kept; otherwise one is chosen. */
+export interface ClusterIpNeed extends NeedBase {
+  readonly kind: 'clusterIP'
+  readonly family: IpFamily
+  readonly requested?: string
+}
+
+/** One number. Ports of a service that share it (dns 53/UDP and 53/TCP) are one need. */
+export interface NodePortNeed extends NeedBase {
+  readonly kind: 'nodePort'
+  readonly requested?: number
+}
+
+/** From the range of the node ports. */
+export interface HealthCheckNeed extends NeedBase {
+  readonly kind: 'healthCheckNodePort'
+  readonly requested?: number
+}
+
+/** Without `requested` the address that the service holds is kept; otherwise the first free one of the pool, or of the automatic pools in order. */
+export interface LoadBalancerNeed extends NeedBase {
+  readonly kind: 'loadBalancer'
+  readonly family: IpFamily
+  readonly requested?: string
+  /** Chosen from this pool only, automatic or not. */
+  readonly pool?: string
+}
+
+export type Need = ClusterIpNeed | NodePortNeed | HealthCheckNeed | LoadBalancerNeed
+
+/** All that one service needs after the write. What it holds and neither needs nor keeps is released: neither = release all. */
+export interface ServiceNeeds {
+  readonly holder: Holder
+  readonly needs: readonly Need[]
+  /**
+   * What the stored service has and keeps, by the key that a need would have: `clusterIP/IPv4`, `nodePort/80/30080`,
+   * `healthCheckNodePort`, `loadBalancer/IPv6`. It stays even if its claim is missing (it is made good) or somebody else's, or the
+   * range was changed: repair reports these, and an update of a label must not fail for them.
+   */
+  readonly kept?: ReadonlyMap<string, string | number>
+}
+
+/** What a service gets, by the keys of its needs. */
+export interface ServiceResult {
+  /** Canonical texts of addresses, numbers of ports. Values that are kept are not repeated. */
+  readonly values: ReadonlyMap<string, string | number>
+  /**
+   * Why a load balancer waits for an address: no fault, the service is stored without one, and asked for again when something
+   * changes. Under the key of a kept address: its range is gone, and so is the address.
+   */
+  readonly pending: ReadonlyMap<string, string>
+}
+
+/**
+ * Why a need cannot be met. `taken` and `full` may be out of date on this node: sync and plan once more before refusing.
+ * `noRange` = this registry has no range of that kind or family.
+ */
+export type FaultKind = 'taken' | 'twice' | 'full' | 'outside' | 'noRange' | 'unreadable'
+
+export interface Fault extends FieldError {
+  readonly kind: FaultKind
+  /** The key of the need, empty for a fault of the service itself. */
+  readonly key: string
+  /** Whose need it is. */
+  readonly of: Holder
+  /** Who has the value. */
+  readonly holder?: Holder
+}
+
+export interface Plan {
+  /** For each service of the call, in its order. What has a fault is missing. */
+  readonly results: readonly ServiceResult[]
+  readonly faults: readonly Fault[]
+  /** To be committed with the services, all or nothing. Empty if there are faults. */
+  readonly writes: readonly ObjectWrite[]
+}

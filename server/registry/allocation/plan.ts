@@ -1,0 +1,367 @@
+// Which values the services of one write get: first what they keep, then what they ask for by value, then what is chosen for them.
+// In this order a chosen value never takes what a later document of the same stream asks for, and what one service of the stream
+// gives up another may have. A plan changes nothing: its claims come back through the catalog, once they are in the store.
+import type { Reason } from '../../../client-sdk/src/wire.ts'
+import { type Family, type Ip, parseIp } from '../../model/ranges.ts'
+import type { ObjectWrite } from '../../store/store.ts'
+import { pickBanded } from './bands.ts'
+import { type Claim, type ClaimTarget, type Holder, claimBody, claimFamily, claimKey, holderName } from './claims.ts'
+import { type Ledger, type Slot, numberOf, slotName } from './ledger.ts'
+import type { ClusterIpNeed, Fault, FaultKind, LoadBalancerNeed, Need, Plan, ServiceNeeds } from './needs.ts'
+import type { Pool, Segment } from './pool.ts'
+
+export interface PlanOptions {
+  /** Of the service's write, for the claims beside it. */
+  readonly reason: Reason
+  readonly random: () => number
+  /** What other writes of this node are about to claim: not chosen, but not refused either. */
+  readonly inFlight: Iterable<ClaimTarget>
+  /** Choose load-balancer addresses from a random start: after a conflict the first free one is the one that everybody wants. */
+  readonly spread: boolean
+}
+
+export function planFor (ledger: Ledger, services: readonly ServiceNeeds[], options: PlanOptions): Plan {
+  const planner = new Planner(ledger, options)
+  try {
+    return planner.plan(services)
+  } finally {
+    planner.undo()
+  }
+}
+
+/** One service in the making. */
+interface Draft {
+  readonly holder: Holder
+  readonly needs: readonly Need[]
+  readonly keeps: ReadonlyMap<string, string | number>
+  readonly values: Map<string, string | number>
+  readonly pending: Map<string, string>
+  /** Values that the service has by now. */
+  readonly own: Set<Slot>
+  /** Keys of the claims that it holds on to. */
+  readonly kept: Set<string>
+}
+
+interface Wish {
+  readonly draft: Draft
+  /** undefined = the value is kept, and nothing but its claim is wanted. */
+  readonly need: Need | undefined
+  readonly target: ClaimTarget
+}
+
+class Planner {
+  readonly #ledger: Ledger
+  readonly #options: PlanOptions
+  readonly #faults: Fault[] = []
+  readonly #released = new Map<string, Claim>()
+  readonly #reserved = new Map<Slot, { readonly target: ClaimTarget, readonly holder: Holder }>()
+  readonly #undo: (() => void)[] = []
+
+  constructor (ledger: Ledger, options: PlanOptions) {
+    this.#ledger = ledger
+    this.#options = options
+  }
+
+  plan (services: readonly ServiceNeeds[]): Plan {
+    const drafts = services.map(({ holder, needs, kept = new Map() }): Draft => ({
+      holder, needs, keeps: kept, values: new Map(), pending: new Map(), own: new Set(), kept: new Set()
+    }))
+    this.#refuseTwins(drafts)
+    const wishes = drafts.flatMap((draft) => this.#keep(draft))
+    for (const draft of drafts) this.#release(draft)
+    for (const wish of wishes) this.#fulfil(wish)
+    for (const target of this.#options.inFlight) this.#mark(target)
+    for (const draft of drafts) this.#choose(draft)
+    return { results: drafts.map(({ values, pending }) => ({ values, pending })), faults: this.#faults, writes: this.#faults.length > 0 ? [] : this.#writes() }
+  }
+
+  /** Puts the ledger back as it was. */
+  undo (): void {
+    for (const step of this.#undo.reverse()) step()
+  }
+
+  #refuseTwins (drafts: readonly Draft[]): void {
+    const names = new Set<string>()
+    for (const { holder } of drafts) {
+      const name = holderName(holder)
+      if (names.has(name)) {
+        this.#faults.push({ kind: 'twice', key: '', of: holder, field: 'metadata.name', value: holder.service, rule: `must not be twice in one write: ${name}` })
+      }
+      names.add(name)
+    }
+  }
+
+  // What a service keeps -------------------------------------------------------------------------------------------
+
+  /** Grants what the service holds already, and gives what is to be claimed by value. */
+  #keep (draft: Draft): Wish[] {
+    const wishes = [...draft.keeps].flatMap(([key, value]) => this.#keepValue(draft, key, value))
+    for (const need of draft.needs) {
+      if (need.requested === undefined) continue
+      const target = this.#targetOf(draft, need)
+      if (target === undefined || this.#isTwice(draft, need, target)) continue
+      draft.own.add(slotName(target))
+      if (this.#holds(draft, target)) grant(draft, need, target)
+      else wishes.push({ draft, need, target })
+    }
+    for (const need of draft.needs) {
+      if (need.requested !== undefined || (need.kind !== 'clusterIP' && need.kind !== 'loadBalancer')) continue
+      const target = this.#heldFor(draft, need)
+      if (target === undefined) continue
+      draft.own.add(slotName(target))
+      if (this.#holds(draft, target)) grant(draft, need, target)
+      else wishes.push({ draft, need, target }) // the pool was renamed
+    }
+    return wishes
+  }
+
+  #keepValue (draft: Draft, key: string, value: string | number): Wish[] {
+    const target = this.#keptTarget(key, String(value))
+    if (target === undefined) {
+      draft.pending.set(key, `${value} is in no pool any more`)
+      return []
+    }
+    const slot = slotName(target)
+    if (draft.own.has(slot)) return [] // two ports of the stored service on one number stay as they are
+    draft.own.add(slot)
+    // Somebody else's by the claims, this one's by the stored service: nobody is changed, repair tells people.
+    const isOthers = this.#ledger.claimsOn(slot).some(({ holder }) => !isSame(holder, draft.holder))
+    return this.#holds(draft, target) || isOthers ? [] : [{ draft, need: undefined, target }]
+  }
+
+  #keptTarget (key: string, value: string): ClaimTarget | undefined {
+    if (key.startsWith('clusterIP')) return { kind: 'ip', value }
+    if (!key.startsWith('loadBalancer')) return { kind: 'port', value }
+    const pool = this.#ledger.segmentOf({ kind: 'lb', pool: '', value })?.pool
+    return pool === undefined ? undefined : { kind: 'lb', pool: pool.name, value }
+  }
+
+  /** What a need asks for by value; undefined = it is answered already, by a fault or by waiting. */
+  #targetOf (draft: Draft, need: Need): ClaimTarget | undefined {
+    if (need.kind === 'nodePort' || need.kind === 'healthCheckNodePort') return { kind: 'port', value: String(need.requested) }
+    const ip = parseIp(need.requested ?? '')
+    if ('problem' in ip) {
+      if (need.kind === 'clusterIP') this.#fault('unreadable', draft, need, ip.problem)
+      else draft.pending.set(need.key, `loadBalancerIP ${ip.problem}, got ${JSON.stringify(need.requested)}`)
+      return undefined
+    }
+    return need.kind === 'clusterIP' ? this.#clusterTarget(draft, need, ip) : this.#balancerTarget(draft, need, ip)
+  }
+
+  #clusterTarget (draft: Draft, need: ClusterIpNeed, ip: Ip): ClaimTarget | undefined {
+    if (ip.family === familyOf(need)) return { kind: 'ip', value: ip.text }
+    this.#fault('outside', draft, need, `must be an ${need.family} address, as the family of the service asks`)
+    return undefined
+  }
+
+  #balancerTarget (draft: Draft, need: LoadBalancerNeed, ip: Ip): ClaimTarget | undefined {
+    const pool = this.#ledger.segmentOf({ kind: 'lb', pool: '', value: ip.text })?.pool
+    if (pool !== undefined && (need.pool === undefined || need.pool === pool.name)) return { kind: 'lb', pool: pool.name, value: ip.text }
+    draft.pending.set(need.key, `${ip.text} is in no pool${need.pool === undefined ? '' : ` of the name ${need.pool}`}`)
+    return undefined
+  }
+
+  #isTwice (draft: Draft, need: Need, target: ClaimTarget): boolean {
+    if (!draft.own.has(slotName(target))) return false
+    this.#fault('twice', draft, need, `${alreadyText(target)} to another field of the same service`, draft.holder)
+    return true
+  }
+
+  /** True if the service has the claim; it is then kept. */
+  #holds (draft: Draft, target: ClaimTarget): boolean {
+    const claim = this.#ledger.claim(target)
+    if (claim === undefined || !isSame(claim.holder, draft.holder)) return false
+    draft.kept.add(claim.key)
+    return true
+  }
+
+  /** The address that a service without a request has already. */
+  #heldFor (draft: Draft, need: ClusterIpNeed | LoadBalancerNeed): ClaimTarget | undefined {
+    for (const claim of this.#ledger.heldBy(draft.holder)) {
+      if (claimFamily(claim) !== familyOf(need) || draft.own.has(slotName(claim))) continue
+      if (claim.kind === 'ip' && need.kind === 'clusterIP') return claim
+      if (claim.kind !== 'lb' || need.kind !== 'loadBalancer') continue
+      const pool = this.#ledger.segmentOf(claim)?.pool.name // undefined = its range is gone, and so is the address
+      if (pool !== undefined && (need.pool === undefined || need.pool === pool)) return { kind: 'lb', pool, value: claim.value }
+    }
+    return undefined
+  }
+
+  #release (draft: Draft): void {
+    for (const claim of this.#ledger.heldBy(draft.holder)) {
+      if (draft.kept.has(claim.key)) continue
+      this.#released.set(claim.key, claim)
+      if (this.#holderOf(claim) === undefined) this.#unmark(claim)
+    }
+  }
+
+  // What is asked for by value ---------------------------------------------------------------------------------------
+
+  #fulfil ({ draft, need, target }: Wish): void {
+    const slot = slotName(target)
+    const reserved = this.#reserved.get(slot)
+    const holder = reserved?.holder ?? this.#holderOf(target)
+    if (need === undefined) {
+      if (holder === undefined) this.#reserve(draft, target)
+    } else if (reserved !== undefined) {
+      this.#fault('twice', draft, need, `${askedText(target)} by ${holderName(reserved.holder)} in the same write`, reserved.holder)
+    } else if (holder !== undefined) {
+      this.#fault('taken', draft, need, `${alreadyText(target)} to ${holderName(holder)}`, holder)
+    } else if (this.#ledger.segmentOf(target) === undefined) {
+      this.#outside(draft, need, target)
+    } else {
+      this.#reserve(draft, target)
+      grant(draft, need, target)
+    }
+  }
+
+  #outside (draft: Draft, need: Need, target: ClaimTarget): void {
+    const ranges = this.#poolsFor(need).flatMap(({ segments }) => segments.map(({ text }) => text)).join(', ')
+    if (ranges === '') this.#noRange(draft, need)
+    else if (target.kind === 'port') this.#fault('outside', draft, need, `provided port is not in the valid range. The range of valid ports is ${ranges}`)
+    else this.#fault('outside', draft, need, `failed to allocate IP ${target.value}: provided IP is not in the valid range. The range of valid IPs is ${ranges}`)
+  }
+
+  #noRange (draft: Draft, need: Need): void {
+    const family = need.kind === 'clusterIP' ? ` ${need.family}` : ''
+    this.#fault('noRange', draft, need, `cannot be given: this registry has no${family} range for it`)
+  }
+
+  // What is chosen ---------------------------------------------------------------------------------------------------
+
+  #choose (draft: Draft): void {
+    for (const need of draft.needs) {
+      if (need.requested !== undefined || draft.values.has(need.key) || draft.pending.has(need.key)) continue
+      const pools = this.#poolsFor(need)
+      const target = this.#chosen(pools, need)
+      if (target !== undefined) {
+        this.#reserve(draft, target)
+        grant(draft, need, target)
+      } else if (need.kind === 'loadBalancer') {
+        draft.pending.set(need.key, pendingReason(need, pools))
+      } else if (pools.length === 0) {
+        this.#noRange(draft, need)
+      } else {
+        const ranges = pools.flatMap(({ segments }) => segments.map(({ text }) => text)).join(', ')
+        this.#fault('full', draft, need, `cannot be chosen: every value of the range ${ranges} is taken`)
+      }
+    }
+  }
+
+  /** The pools that a need is met from, in order. */
+  #poolsFor (need: Need): readonly Pool[] {
+    const ofFamily = ({ segments }: Pool): boolean => segments.some(({ family }) => family === familyOf(need))
+    switch (need.kind) {
+      case 'nodePort':
+      case 'healthCheckNodePort': return [this.#ledger.nodePorts]
+      case 'clusterIP': return this.#ledger.clusterIps.filter(ofFamily)
+      case 'loadBalancer':
+        return this.#ledger.loadBalancers.filter((pool) => ofFamily(pool) && (need.pool === undefined ? pool.autoAssign : pool.name === need.pool))
+    }
+  }
+
+  #chosen (pools: readonly Pool[], need: Need): ClaimTarget | undefined {
+    for (const pool of pools) {
+      for (const segment of pool.segments) {
+        if (segment.family !== familyOf(need)) continue
+        const slot = this.#pick(segment, pool)
+        if (slot !== undefined) return targetAt(pool, segment, slot)
+      }
+    }
+    return undefined
+  }
+
+  #pick ({ slots, bands }: Segment, { kind }: Pool): number | undefined {
+    return kind === 'load-balancer' && !this.#options.spread ? slots.nextFree(0, bands.size) : pickBanded(slots, bands, this.#options.random)
+  }
+
+  // The draft of what is taken ---------------------------------------------------------------------------------------
+
+  #reserve (draft: Draft, target: ClaimTarget): void {
+    this.#reserved.set(slotName(target), { target, holder: draft.holder })
+    this.#mark(target)
+  }
+
+  #holderOf (target: ClaimTarget): Holder | undefined {
+    return this.#ledger.claimsOn(slotName(target)).find(({ key }) => !this.#released.has(key))?.holder
+  }
+
+  #mark (target: ClaimTarget): void {
+    const { segment, slot } = this.#slotOf(target)
+    if (segment?.slots.add(slot) === true) this.#undo.push(() => segment.slots.delete(slot))
+  }
+
+  #unmark (target: ClaimTarget): void {
+    const { segment, slot } = this.#slotOf(target)
+    if (segment?.slots.delete(slot) === true) this.#undo.push(() => segment.slots.add(slot))
+  }
+
+  #slotOf (target: ClaimTarget): { segment: Segment, slot: number } | { segment: undefined, slot: number } {
+    const segment = this.#ledger.segmentOf(target)?.segment
+    const slot = segment?.slotOf(numberOf(target))
+    return segment === undefined || slot === undefined ? { segment: undefined, slot: 0 } : { segment, slot }
+  }
+
+  #writes (): ObjectWrite[] {
+    const { reason } = this.#options
+    const writes: ObjectWrite[] = []
+    const written = new Set<string>()
+    for (const { target, holder } of this.#reserved.values()) {
+      const key = claimKey(target)
+      const released = this.#released.get(key)
+      written.add(key)
+      if (released !== undefined && isSame(released.holder, holder)) continue // given up and chosen again: it stays
+      // One write for each key: what changes hands is overwritten, not removed and made anew.
+      writes.push({ type: 'put', key, body: claimBody(holder), endsAtMs: 0, reason, expected: released?.revision ?? 0 })
+    }
+    for (const { key, revision } of this.#released.values()) {
+      if (!written.has(key)) writes.push({ type: 'delete', key, reason, expected: revision })
+    }
+    return writes
+  }
+
+  #fault (kind: FaultKind, draft: Draft, need: Need, rule: string, holder?: Holder): void {
+    this.#faults.push({
+      kind,
+      key: need.key,
+      of: draft.holder,
+      field: need.field,
+      ...(need.requested === undefined ? {} : { value: need.requested }),
+      rule,
+      ...(holder === undefined ? {} : { holder })
+    })
+  }
+}
+
+function grant (draft: Draft, need: Need, target: ClaimTarget): void {
+  draft.values.set(need.key, target.kind === 'port' ? Number(target.value) : target.value)
+}
+
+function familyOf (need: Need): Family | undefined {
+  return 'family' in need ? (need.family === 'IPv4' ? 4 : 6) : undefined
+}
+
+function isSame (one: Holder, other: Holder): boolean {
+  return one.namespace === other.namespace && one.service === other.service
+}
+
+function targetAt (pool: Pool, segment: Segment, slot: number): ClaimTarget {
+  const value = segment.valueOf(slot)
+  if (pool.kind === 'load-balancer') return { kind: 'lb', pool: pool.name, value }
+  return { kind: pool.kind === 'cluster-ip' ? 'ip' : 'port', value }
+}
+
+function alreadyText (target: ClaimTarget): string {
+  return target.kind === 'port' ? 'provided port is already allocated' : `failed to allocate IP ${target.value}: provided IP is already allocated`
+}
+
+function askedText (target: ClaimTarget): string {
+  return target.kind === 'port' ? 'provided port is asked for' : `failed to allocate IP ${target.value}: provided IP is asked for`
+}
+
+function pendingReason (need: LoadBalancerNeed, pools: readonly Pool[]): string {
+  if (pools.length > 0) return `every ${need.family} address of ${pools.map(({ name }) => name).join(', ')} is taken`
+  return need.pool === undefined
+    ? `no pool gives ${need.family} addresses by itself: configure one with --load-balancer-pool`
+    : `there is no pool ${need.pool} with ${need.family} addresses`
+}

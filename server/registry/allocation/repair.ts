@@ -1,0 +1,75 @@
+// What does not fit between services and claims. A crash cannot cause it, because both are one commit; a restored store, a changed
+// range or a foreign hand can. As in Kubernetes nobody is changed for it: people are told.
+import type { Reason } from '../../../client-sdk/src/wire.ts'
+import type { ObjectWrite } from '../../store/store.ts'
+import { type Claim, type ClaimTarget, type Holder, claimBody, claimKey, holderName } from './claims.ts'
+import { slotName } from './ledger.ts'
+
+/** A value that a stored service has. */
+export interface Usage {
+  readonly holder: Holder
+  readonly target: ClaimTarget
+}
+
+export type FindingKind = 'NotAllocated' | 'AlreadyAllocated' | 'OutOfRange' | 'Unused'
+
+export interface Finding {
+  readonly kind: FindingKind
+  readonly target: ClaimTarget
+  /** The service that uses the value; for `Unused` the one that the claim names. */
+  readonly holder: Holder
+  /** For people. */
+  readonly text: string
+  /** What puts it right without changing a service. Fails if the claim has changed meanwhile. */
+  readonly write?: ObjectWrite
+}
+
+/**
+ * Compares what services use with what is claimed. Services and claims must be of one revision: a node may look between two
+ * changes of one commit, so that the caller syncs first and calls this before anything else is applied.
+ * @param inRange whether a value belongs to a range of the configuration of now
+ */
+export function repair (usages: Iterable<Usage>, claims: Iterable<Claim>, inRange: (target: ClaimTarget) => boolean, reason: Reason): Finding[] {
+  const bySlot = new Map<string, Claim[]>()
+  for (const claim of claims) {
+    const others = bySlot.get(slotName(claim))
+    if (others === undefined) bySlot.set(slotName(claim), [claim])
+    else others.push(claim)
+  }
+  const findings: Finding[] = []
+  const used = new Map<string, Holder>()
+  const usedClaims = new Set<Claim>()
+  const reported = new Set<string>()
+  for (const { holder, target } of usages) {
+    const slot = slotName(target)
+    const name = holderName(holder)
+    const once = `${name} ${slot}` // one service may name one port twice, for two protocols
+    if (reported.has(once)) continue
+    reported.add(once)
+    const claimed = bySlot.get(slot) ?? []
+    const own = claimed.find((claim) => holderName(claim.holder) === name)
+    const other = claimed.find((claim) => claim !== own)?.holder ?? used.get(slot)
+    if (own !== undefined) usedClaims.add(own)
+    if (own === undefined && other !== undefined) {
+      findings.push({ kind: 'AlreadyAllocated', holder, target, text: `${valueText(target)} of ${name} is allocated to ${holderName(other)}: recreate one of the two` })
+    } else if (own === undefined) {
+      const write: ObjectWrite = { type: 'put', key: claimKey(target), body: claimBody(holder), endsAtMs: 0, reason, expected: 0 }
+      findings.push({ kind: 'NotAllocated', holder, target, text: `${valueText(target)} of ${name} was not allocated to it`, write })
+    }
+    if (!inRange(target)) {
+      findings.push({ kind: 'OutOfRange', holder, target, text: `${valueText(target)} of ${name} is in no configured range: recreate the service, or configure the range again` })
+    }
+    if (!used.has(slot)) used.set(slot, holder)
+  }
+  for (const claim of [...bySlot.values()].flat()) {
+    if (usedClaims.has(claim)) continue
+    const write: ObjectWrite = { type: 'delete', key: claim.key, reason, expected: claim.revision }
+    findings.push({ kind: 'Unused', holder: claim.holder, target: claim, text: `${valueText(claim)} is allocated to ${holderName(claim.holder)}, which does not use it`, write })
+  }
+  return findings
+}
+
+function valueText (target: ClaimTarget): string {
+  if (target.kind === 'port') return `node port ${target.value}`
+  return target.kind === 'ip' ? `cluster IP ${target.value}` : `load-balancer address ${target.value}`
+}

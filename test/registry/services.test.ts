@@ -1,0 +1,139 @@
+import t from 'tap'
+import { readManifests } from '../../server/model/manifest-stream.ts'
+import type { Applied } from '../../server/registry/apply-plan.ts'
+import type { Registry, RegistryOptions } from '../../server/registry/registry.ts'
+import type { Service } from '../../server/model/service/types.ts'
+import { parsePortRange, readPools, readServiceCidrs } from '../../server/model/ranges.ts'
+import { type World, drain, short, world } from './world.ts'
+
+const service = (name: string, spec: string, more = ''): string => `apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: shop${more} }
+spec: { ${spec} }
+`
+const stream = (...documents: readonly string[]): string => documents.join('---\n')
+
+async function apply (registry: Registry, text: string, dryRun = false): Promise<readonly Applied[]> {
+  return (await registry.services.apply(readManifests(text), { by: 'test', dryRun })).results
+}
+
+function stored (registry: Registry, name: string): Service {
+  const found = registry.catalog.declared('shop', name)
+  if (found === undefined) throw new Error(`no service ${name}`)
+  return found.manifest
+}
+
+const ready = (registry: Registry, name: string): string[] => registry.catalog.endpoints('shop', name)?.answered.map(({ id }) => id) ?? []
+
+async function webui ({ register }: World): Promise<void> {
+  for (const id of ['a', 'b', 'c']) await register(id, { labels: { app: 'webui' }, ports: [{ name: 'http', port: 9376 }], address: `10.0.0.${id.charCodeAt(0)}` }, { service: 'webui-pods' })
+}
+
+const allocation = (pools: string[] = []): Required<Pick<RegistryOptions, 'allocation'>> => {
+  const nodePorts = parsePortRange('30000-32767')
+  if ('problem' in nodePorts) throw new Error(nodePorts.problem)
+  return { allocation: { serviceCidrs: readServiceCidrs(['10.96.0.0/12']), nodePorts, pools: readPools(pools) } }
+}
+
+t.test('a stream of every type is applied, allocated for, and unchanged when it is applied again', async (t) => {
+  const { registry } = await world(t, allocation(['public=192.0.2.10-192.0.2.20']))
+  const text = stream(
+    'apiVersion: v1\nkind: Namespace\nmetadata: { name: shop }\n',
+    service('explicit', 'clusterIP: 10.100.100.100, selector: { app: webui }, ports: [{ port: 80 }]'),
+    service('node', 'type: NodePort, selector: { app: webui }, ports: [{ port: 80, nodePort: 30200 }]'),
+    service('chosen', 'type: NodePort, selector: { app: webui }, ports: [{ port: 80 }]'),
+    service('balanced', 'type: LoadBalancer, loadBalancerIP: 192.0.2.15, selector: { app: webui }, ports: [{ port: 80 }]'),
+    service('outside', 'type: ExternalName, externalName: db.example.org'),
+    service('headless', 'clusterIP: None, selector: { app: webui }'),
+    service('by-hand', 'ports: [{ port: 80 }]'),
+    'apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: { name: by-hand-1, namespace: shop, labels: { kubernetes.io/service-name: by-hand } }\naddressType: IPv4\nendpoints: [{ addresses: [192.0.2.99] }]\nports: [{ port: 8080 }]\n',
+    service('external', 'externalIPs: [198.51.100.7], selector: { app: webui }, ports: [{ port: 80 }]')
+  )
+  const results = await apply(registry, text)
+  t.same(results.map(({ outcome }) => outcome), Array.from(results, () => 'created'))
+  t.equal(stored(registry, 'explicit').spec.clusterIP, '10.100.100.100')
+  t.equal(stored(registry, 'node').spec.ports?.[0]?.nodePort, 30200)
+  t.match(stored(registry, 'chosen').spec.ports?.[0]?.nodePort, /^3[0-2]\d{3}$/)
+  t.same(stored(registry, 'balanced').status?.loadBalancer.ingress, [{ ip: '192.0.2.15', ipMode: 'VIP' }])
+  t.equal(stored(registry, 'outside').spec.clusterIP, undefined)
+  t.same(registry.catalog.endpoints('shop', 'by-hand')?.answered.map(({ address, ports }) => `${address}:${ports[0]?.port}`), ['192.0.2.99:8080'])
+  t.same(registry.catalog.services('shop'), ['balanced', 'by-hand', 'chosen', 'explicit', 'external', 'headless', 'node', 'outside'])
+  const { revision } = registry.feed
+  const again = await apply(registry, text)
+  t.same(again.map(({ outcome }) => outcome), Array.from(again, () => 'unchanged'))
+  t.equal(registry.feed.revision, revision)
+})
+
+t.test('the instances that carry the labels are the endpoints of all services that select them', async (t) => {
+  const at = await world(t)
+  const { registry } = at
+  await webui(at)
+  await apply(registry, stream(service('one', 'selector: { app: webui }, ports: [{ port: 80, targetPort: http }]'), service('two', 'clusterIP: None, selector: { app: webui }')))
+  t.same([ready(registry, 'one'), ready(registry, 'two')], [['a', 'b', 'c'], ['a', 'b', 'c']])
+  t.equal(registry.catalog.endpoints('shop', 'one')?.all[0]?.ports[0]?.port, 9376)
+  const name = { namespace: 'shop', service: 'webui-pods', id: 'b' }
+  await registry.override(name, { status: 'draining', reason: 'kernel update' }, 'ada')
+  t.same([ready(registry, 'one'), ready(registry, 'two')], [['a', 'c'], ['a', 'c']])
+  const explained = registry.services.explain(name)
+  t.same(explained.map(({ service, in: isIn, ready, rule }) => [service, isIn, ready, rule]), [['one', true, false, 'override'], ['two', true, false, 'override'], ['webui-pods', true, false, 'override']])
+  t.match(explained[0]?.message, /kernel update/)
+  await registry.patch(name, { labels: { app: 'other' } }, undefined, 'test')
+  t.same(registry.catalog.endpoints('shop', 'one')?.all.map(({ id }) => id), ['a', 'c'])
+  t.match(registry.services.explain(name).find(({ service }) => service === 'one'), { in: false, rule: 'selector', message: /app=webui.*app=other/ })
+  await registry.deregister({ ...name, id: 'a' }, undefined, 'test')
+  t.same(ready(registry, 'two'), ['c'])
+})
+
+t.test('the second service that asks for a node port is refused by the name of the first, and what a delete frees is free', async (t) => {
+  const { registry } = await world(t)
+  await apply(registry, service('first', 'type: NodePort, selector: { app: webui }, ports: [{ port: 80, nodePort: 30200 }]'))
+  const second = service('second', 'type: NodePort, selector: { app: webui }, ports: [{ port: 80, nodePort: 30200 }]')
+  await t.rejects(apply(registry, second), { code: 'REG_MANIFEST_INVALID', errors: [{ field: 'spec.ports[0].nodePort', value: 30200, rule: 'provided port is already allocated to shop/first', document: 1, line: 4 }] })
+  t.equal(registry.catalog.declared('shop', 'second'), undefined)
+  const used = (): number[] => registry.services.pools().map(({ used }) => used)
+  t.same(used(), [1, 1])
+  await registry.services.delete([{ kind: 'Service', namespace: 'shop', name: 'first' }], { by: 'test' })
+  t.same(used(), [0, 0])
+  t.same(registry.catalog.namespaces(), [])
+  t.equal((await apply(registry, second))[0]?.outcome, 'created')
+})
+
+t.test('a stream of which one document is bad changes nothing and names the document, its line and the field', async (t) => {
+  const { registry } = await world(t)
+  const { revision } = registry.feed
+  const text = stream(service('good', 'selector: { a: b }, ports: [{ port: 80 }]'), service('bad', 'selector: { a: b }, ports: [{ port: 0 }, { port: 81 }]'))
+  await t.rejects(apply(registry, text), { code: 'REG_MANIFEST_INVALID', status: 422, message: /document 2, line 9: spec.ports\[0\].port/ })
+  await t.rejects(apply(registry, stream(service('good', 'ports: [{ port: 80 }]'), service('bad', 'ports: [{ port: "80" }]'))), { code: 'REG_INVALID', errors: [{ document: 2, field: 'spec.ports[0].port' }] })
+  t.equal(registry.feed.revision, revision)
+  t.same(registry.catalog.namespaces(), [])
+})
+
+t.test('a dry run says what would be done and does nothing', async (t) => {
+  const { registry } = await world(t)
+  const [result] = await apply(registry, service('web', 'type: NodePort, selector: { a: b }, ports: [{ port: 80 }]'), true)
+  t.match(result, { outcome: 'created', manifest: { spec: { type: 'NodePort' } } })
+  t.equal(registry.feed.revision, 0)
+  t.same(registry.services.pools().map(({ used }) => used), [0, 0])
+})
+
+t.test('a watch of a service gets the instances that it selects, and begins anew when it means others', async (t) => {
+  const at = await world(t)
+  const { registry } = at
+  await webui(at)
+  const watch = registry.watches.subscribe({ namespace: 'shop', service: 'web' }, undefined, () => undefined)
+  const all = registry.watches.subscribe({ namespace: 'shop' }, undefined, () => undefined)
+  t.same([drain(watch).map(short), drain(all).map(short)], [['snapshot '], ['snapshot a,b,c']])
+  await apply(registry, service('web', 'selector: { app: webui }, ports: [{ port: 80 }]'))
+  t.same(drain(watch).map(short), ['reset service "web" was declared, or selects others', 'snapshot a,b,c'])
+  t.same(drain(all).map(short), ['put service web declared'])
+  const { cursor } = registry
+  await registry.patch({ namespace: 'shop', service: 'webui-pods', id: 'a' }, { labels: { app: null } }, undefined, 'test')
+  t.same([drain(watch).map(short), drain(all).map(short)], [['delete a updated'], ['put a updated']])
+  await apply(registry, service('web', 'selector: { app: webui }, ports: [{ port: 81 }]'))
+  t.same(drain(watch).map(short), ['put service web declared'])
+  const [epoch = '', revision] = cursor.split('.')
+  const resumed = registry.watches.subscribe({ namespace: 'shop', service: 'web' }, { epoch, revision: Number(revision) }, () => undefined)
+  t.same(drain(resumed).map(short), ['delete a updated', 'put service web declared'])
+  await registry.services.delete([{ kind: 'Service', namespace: 'shop', name: 'web' }], { by: 'test' })
+  t.same(drain(watch).map(short), ['reset the declared service "web" was removed', 'snapshot '])
+})
