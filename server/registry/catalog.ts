@@ -7,6 +7,7 @@ import { instanceKey, splitKey } from '../model/names.ts'
 import type { EndpointSet } from '../model/endpoints.ts'
 import type { Selector } from '../model/selector.ts'
 import type { Change, InstanceRecord, ObjectRecord } from '../store/store.ts'
+import { AddressIndex } from './address-index.ts'
 import { claimOf, isClaimKey } from './allocation/claims.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { DeclaredService } from './declared-service.ts'
@@ -14,11 +15,13 @@ import { type Kind, type ManifestName, manifestKey, manifestName, manifestOf } f
 import { NamespaceEntry } from './namespace-entry.ts'
 import type { Entry, ServiceEntry, ServiceView } from './service-entry.ts'
 import { overrideKey, overrideOf, overriddenKey } from './overrides.ts'
+import { SharedParts } from './shared-parts.ts'
 import type { Manifest } from '../model/service/types.ts'
 
 export class Catalog {
   readonly #namespaces = new Map<string, NamespaceEntry>()
-  readonly #addresses = new Map<string, Set<Entry>>()
+  readonly #addresses = new AddressIndex<Entry>()
+  readonly #parts = new SharedParts()
   readonly #objects = new Map<string, ObjectRecord>()
   readonly #statusCounts = new Map<Status, number>()
   #sortedNamespaces: readonly string[] | undefined
@@ -116,7 +119,7 @@ export class Catalog {
 
   /** The instances that have this canonical address. */
   byAddress (address: string): Instance[] {
-    return Array.from(this.#addresses.get(address) ?? [], (entry) => entry.instance)
+    return this.#addresses.get(address).map((entry) => entry.instance)
   }
 
   /** The instances of a namespace that a selector matches, in no particular order. Cost follows the narrowest index. */
@@ -313,7 +316,8 @@ export class Catalog {
   }
 
   #applied (change: Change, event: 'put' | 'delete', entry: Entry, instance: Instance, previous: Instance | undefined): AppliedChange {
-    const { revision, atMs, by, reason } = change
+    const { revision, atMs, reason } = change
+    const by = this.#parts.text(change.by) // the ring keeps it a hundred thousand times
     const touched = this.#owner(instance.namespace).declared.instanceChanged(previous, event === 'put' ? instance : undefined, revision)
     return { revision, atMs, by, reason, event, kind: 'instance', target: instance, instance, previous, lease: entry.lease, createdRevision: entry.createdRevision, touched }
   }
@@ -337,7 +341,10 @@ export class Catalog {
 
   #entryOf (record: InstanceRecord, revision: number): Entry {
     const body = JSON.parse(record.body) as InstanceBody // written by this program; a store keeps it unread
-    const instance = this.#shown(body, { ...splitKey(record.key), ...record, revision })
+    const { namespace, service, id } = splitKey(record.key)
+    // A slice of the key would keep the whole key alive.
+    const name = { namespace: this.#parts.text(namespace), service: this.#parts.text(service), id: flat(id) }
+    const instance = this.#shown(this.#parts.body(body), { ...record, ...name, revision })
     return { lease: record.lease, createdRevision: record.createdRevision, recordRevision: record.revision, instance }
   }
 
@@ -352,9 +359,7 @@ export class Catalog {
     group.set(entry, Math.max(revision, group.revision))
     owner.labels.add(labels, entry)
     owner.instances++
-    const neighbours = this.#addresses.get(address)
-    if (neighbours === undefined) this.#addresses.set(address, new Set([entry]))
-    else neighbours.add(entry)
+    this.#addresses.add(address, entry)
     this.#size++
     if (suspect) this.#suspects++
     this.#statusCounts.set(effectiveStatus, (this.#statusCounts.get(effectiveStatus) ?? 0) + 1)
@@ -366,13 +371,16 @@ export class Catalog {
     const owner = this.#namespaces.get(namespace)
     owner?.labels.remove(labels, entry)
     if (owner !== undefined) owner.instances--
-    const neighbours = this.#addresses.get(address)
-    neighbours?.delete(entry)
-    if (neighbours?.size === 0) this.#addresses.delete(address)
+    this.#addresses.remove(address, entry)
     this.#size--
     if (suspect) this.#suspects--
     this.#statusCounts.set(effectiveStatus, (this.#statusCounts.get(effectiveStatus) ?? 1) - 1)
   }
+}
+
+/** The same text with octets of its own: V8 keeps a long slice as a view of the text that it was cut from. */
+function flat (text: string): string {
+  return text.length < 13 ? text : Buffer.from(text, 'latin1').toString('latin1') // ids are ASCII
 }
 
 /** The stored form of an entry, for a store that has to be refilled. */

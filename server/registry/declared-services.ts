@@ -26,6 +26,9 @@ interface Made {
   endpoints: Endpoints | undefined
 }
 
+/** Shared by the changes that concern no declared service: the ring remembers each of them. */
+const nobody: readonly string[] = []
+
 export class DeclaredServices {
   readonly #source: InstanceSource
   readonly #services = new Map<string, DeclaredService>()
@@ -101,7 +104,7 @@ export class DeclaredServices {
     if (after !== undefined) for (const service of this.#selectors.candidates(after)) met.add(service)
     const names: string[] = []
     for (const service of met) if (service.changed(before, after, revision)) names.push(service.name)
-    return names
+    return names.length === 0 ? nobody : names
   }
 
   /** @returns the names of the services that it concerns: the one of before, and of now */

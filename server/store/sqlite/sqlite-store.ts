@@ -20,7 +20,7 @@ export interface SqliteStoreOptions {
   readonly maxLogLength?: number
   /** Nothing expires for so long after a start, or for the largest TTL in use if that is less. Default 60 s. */
   readonly holdMs?: number
-  /** Limit of the file in pages of 4 KiB. Default: none but the disk's. */
+  /** Limit of the file in pages of 2 KiB. Default: none but the disk's. */
   readonly maxPages?: number
   readonly logger?: StoreLogger
 }
