@@ -68,7 +68,10 @@ t.test('a value that is taken is refused by the name of its holder', async (t) =
   await send('POST', '/v1/apply?namespace=shop', service('first', spec), yaml)
   const answer = await send('POST', '/v1/apply?namespace=shop', `${service('free')}---\n${service('second', spec)}`, yaml)
   t.equal(answer.statusCode, 422)
-  t.match(answer.json(), { code: 'REG_MANIFEST_INVALID', errors: [{ field: 'spec.ports[0].nodePort', value: 30_200, rule: /shop\/first/, reason: 'FieldValueInvalid', document: 2, line: 9 }] })
+  t.match(answer.json(), {
+    code: 'REG_MANIFEST_INVALID',
+    errors: [{ field: 'spec.ports[0].nodePort', value: 30_200, rule: /shop\/first/, reason: 'FieldValueInvalid', document: 2, line: 9 }]
+  })
   t.equal((await send('GET', '/v1/namespaces/shop/services/free')).statusCode, 404, 'nothing of the stream was applied')
 })
 

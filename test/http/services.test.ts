@@ -234,6 +234,17 @@ t.test('loads that heartbeats carry are read with the instance and in the metric
   t.notMatch((await send('GET', '/metrics')).body, /^rollcall_instance_load\{/m)
 })
 
+t.test('a scrape shows at most 5,000 loads, and of how many instances there are some', async (t) => {
+  const { send, register } = await build(t)
+  const load = Object.fromEntries(Array.from({ length: 16 }, (_, index) => [`m${index}`, { value: index }]))
+  const ids = Array.from({ length: 320 }, (_, index) => `i-${index}`)
+  await Promise.all(ids.map((id) => register(`shop/front/${id}`)))
+  await send('POST', '/v1/heartbeats', { leases: ids.map((id) => ({ namespace: 'shop', service: 'front', id, load })) })
+  const metrics = (await send('GET', '/metrics')).body
+  t.equal(metrics.match(/^rollcall_instance_load\{/gm)?.length, 5_000)
+  t.match(metrics, /^rollcall_instance_loads 320$/m)
+})
+
 t.test('metrics count declared services and what the pools gave', async (t) => {
   const { send } = await build(t)
   await send('PUT', path, webui, yaml)
