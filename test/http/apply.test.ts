@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { FieldError } from '../../client-sdk/src/wire.ts'
 import { build } from './world.ts'
 
 const yaml = { 'content-type': 'application/yaml' }
@@ -79,7 +80,7 @@ t.test('all causes of all documents come at once', async (t) => {
   const { send } = await build(t)
   const stream = `${service('a', 'type: Foo, ports: [{port: 0}]')}---\n${service('b')}---\n${service('c', 'sessionAffinity: Maybe, ports: [{port: 80, protocol: ICMP}]')}`
   const { errors } = (await send('POST', '/v1/apply', stream, yaml)).json()
-  const causes = errors.map(({ document, line, field, reason }: { document: number, line: number, field: string, reason: string }) => [document, line, field, reason])
+  const causes = (errors as Required<FieldError>[]).map(({ document, line, field, reason }) => [document, line, field, reason])
   t.strictSame(causes.sort(), [
     [1, 4, 'spec.ports[0].port', 'FieldValueInvalid'], [1, 4, 'spec.type', 'FieldValueNotSupported'],
     [3, 14, 'spec.ports[0].protocol', 'FieldValueNotSupported'], [3, 14, 'spec.sessionAffinity', 'FieldValueNotSupported']
