@@ -1,7 +1,7 @@
 // The words that travel between a registry and its clients, as types. The server's schemas are checked against them.
 // Times are ISO 8601 in UTC, durations carry their unit (`ttlMs`), cursors are `epoch.revision` texts.
 
-import type { Manifest, Service } from './manifests.ts'
+import type { Manifest, Namespace, Service } from './manifests.ts'
 
 /** What an instance says of itself. Only `up` and `warning` are answered to callers. */
 export type Status = 'starting' | 'up' | 'warning' | 'draining' | 'down'
@@ -163,6 +163,8 @@ export interface EndpointsAnswer {
   readonly revision: string
   /** True when every instance that could serve is suspect, and they are answered all the same. */
   readonly failOpen: boolean
+  /** Somebody declared the service: its endpoints are not simply the instances that a watch of it shows. Absent for an implicit one. */
+  readonly declared?: true
   readonly endpoints: readonly Endpoint[]
 }
 
@@ -183,6 +185,8 @@ export interface NamespaceSummary {
   readonly name: string
   readonly services: number
   readonly instances: number
+  /** What somebody declared, where one namespace is read. Absent for one that exists because something is in it. */
+  readonly manifest?: Namespace
 }
 
 export interface Page<Item> {
@@ -332,6 +336,21 @@ export interface ApplyAnswer {
   readonly revision: string
   readonly dryRun: boolean
   readonly results: readonly ApplyResult[]
+}
+
+/** Names one manifest. */
+export interface ManifestReference {
+  readonly kind: Manifest['kind']
+  /** Empty for a Namespace. */
+  readonly namespace: string
+  readonly name: string
+}
+
+/** The answer to `POST /v1/delete` and to the deletion of one: what went, a service's hand-made endpoints included. */
+export interface DeleteAnswer {
+  readonly revision: string
+  readonly dryRun: boolean
+  readonly deleted: readonly ManifestReference[]
 }
 
 /** Why an instance is, or is not, an endpoint of a service. */
