@@ -163,6 +163,8 @@ export interface EndpointsAnswer {
   readonly revision: string
   /** True when every instance that could serve is suspect, and they are answered all the same. */
   readonly failOpen: boolean
+  /** Somebody declared the service: its endpoints are not simply the instances that a watch of it shows. Absent for an implicit one. */
+  readonly declared?: true
   readonly endpoints: readonly Endpoint[]
 }
 
