@@ -3,7 +3,7 @@ import type { CallOptions, ListOptions, ReadOptions } from './options.ts'
 import type { Endpoints, EndpointSlice, Namespace, ObjectMeta, Service, ServicePort, ServiceSpec, SliceEndpoint, SlicePort } from './manifests.ts'
 import type { Target } from './resolver.ts'
 import { pathOf, type Answer, type RequestOptions } from './transport.ts'
-import type { ApplyAnswer, ServiceSummary } from './wire.ts'
+import type { ApplyAnswer, DeleteAnswer, ServiceSummary } from './wire.ts'
 
 /** What must be said of a manifest's head. */
 export type MetaInput = Partial<ObjectMeta> & ({ readonly name: string } | { readonly generateName: string })
@@ -52,12 +52,12 @@ export interface Services {
    * @example await rollcall.services.apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } })
    */
   apply (manifests: string | ManifestInput | readonly ManifestInput[], options?: ApplyOptions): Promise<ApplyAnswer>
-  /** What somebody declared, with what was allocated; undefined for a service that exists only by its instances. @throws RollcallError REG_SERVICE_NOT_FOUND */
-  get (target: Target, options?: ReadOptions): Promise<Service | undefined>
+  /** What was declared, with what was allocated; of a service that exists only by its instances, what it would be. @throws RollcallError REG_SERVICE_NOT_FOUND */
+  get (target: Target, options?: ReadOptions): Promise<Service>
   /** The declared services, page by page. */
   list (options?: Omit<ListOptions, 'service' | 'status'>): AsyncGenerator<Service, void, undefined>
-  /** Takes a declaration back, with its hand-made endpoints; its addresses and node ports are free again. @throws RollcallError REG_MANIFEST_NOT_FOUND, REG_SERVICE_NOT_FOUND */
-  delete (target: Target, options?: CallOptions & { readonly dryRun?: boolean | undefined }): Promise<void>
+  /** Takes a declaration back, with its hand-made endpoints; its addresses and node ports are free again. @throws RollcallError REG_SERVICE_NOT_FOUND */
+  delete (target: Target, options?: CallOptions & { readonly dryRun?: boolean | undefined }): Promise<DeleteAnswer>
 }
 
 export interface ServicesContext {
@@ -84,14 +84,13 @@ export function servicesOf ({ namespace, request, summaries, place }: ServicesCo
       })
       return body
     },
-    get: async (target: Target, { minRevision, signal }: ReadOptions = {}): Promise<Service | undefined> =>
-      (await request<ServiceSummary>(pathTo(target), { query: { minRevision }, signal })).body.manifest,
+    get: async (target: Target, { minRevision, signal }: ReadOptions = {}): Promise<Service> =>
+      (await request<Service>(pathTo(target), { query: { view: 'manifest', minRevision }, signal })).body,
     list: async function * (options: Omit<ListOptions, 'service' | 'status'> = {}): AsyncGenerator<Service, void, undefined> {
       for await (const { manifest } of summaries(options)) if (manifest !== undefined) yield manifest
     },
-    delete: async (target: Target, { dryRun, signal }: CallOptions & { readonly dryRun?: boolean | undefined } = {}): Promise<void> => {
-      await request(pathTo(target), { method: 'DELETE', query: { dryRun: dryRun === true ? true : undefined }, signal })
-    }
+    delete: async (target: Target, { dryRun, signal }: CallOptions & { readonly dryRun?: boolean | undefined } = {}): Promise<DeleteAnswer> =>
+      (await request<DeleteAnswer>(pathTo(target), { method: 'DELETE', query: { dryRun: dryRun === true ? true : undefined }, signal })).body
   })
 }
 

@@ -336,6 +336,21 @@ export interface ApplyAnswer {
   readonly results: readonly ApplyResult[]
 }
 
+/** Names one manifest. */
+export interface ManifestReference {
+  readonly kind: Manifest['kind']
+  /** Empty for a Namespace. */
+  readonly namespace: string
+  readonly name: string
+}
+
+/** The answer to `POST /v1/delete` and to the deletion of one: what went, a service's hand-made endpoints included. */
+export interface DeleteAnswer {
+  readonly revision: string
+  readonly dryRun: boolean
+  readonly deleted: readonly ManifestReference[]
+}
+
 /** Why an instance is, or is not, an endpoint of a service. */
 export interface ServiceExplanation {
   readonly namespace: string

@@ -82,7 +82,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
 
   function send (request: EndpointsRequest, reply: FastifyReply): FastifyReply | Promise<FastifyReply> {
     const { namespace, service } = request.params
-    const ready = formOf(registry.requireService(namespace, service).endpoints, request.query, registry.catalog.declared(namespace, service) !== undefined)
+    const ready = formOf(registry.requireService(namespace, service).endpoints, request.query)
     setRevision(reply, registry)
     void reply.header('etag', ready.etag)
     if (isKnown(request, ready.etag)) return reply.code(304).send()
@@ -92,7 +92,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     return acceptsGzip(request.headers['accept-encoding']) ? sendGzipped(reply, ready) : reply.send(ready.text)
   }
 
-  function formOf (set: EndpointSet, query: QueryOf, declared: boolean): Ready {
+  function formOf (set: EndpointSet, query: QueryOf): Ready {
     let variants = forms.get(set)
     if (variants === undefined) {
       variants = new Map()
@@ -102,20 +102,19 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     const key = selector === '' && zone === '' && port === '' ? ready : JSON.stringify([selector, zone, port, ready])
     const known = variants.get(key)
     if (known !== undefined) return known
-    const made = make(set, query, declared)
+    const made = make(set, query)
     if (variants.size >= maxEndpointVariants) variants.clear()
     variants.set(key, made)
     return made
   }
 
-  function make (set: EndpointSet, { selector, zone, port, ready }: QueryOf, declared: boolean): Ready {
+  function make (set: EndpointSet, { selector, zone, port, ready }: QueryOf): Ready {
     const revision = cursorText(registry.feed.epoch, set.revision)
     const answer: EndpointsAnswer = {
       namespace: set.namespace,
       service: set.service,
       revision,
       failOpen: set.failOpen,
-      ...(declared ? { declared } : {}),
       endpoints: queryEndpoints(set, {
         ...(selector === undefined ? {} : { selector: parseSelector(selector) }),
         ...(zone === undefined ? {} : { zone }),

@@ -118,7 +118,6 @@ export const EndpointsAnswer = named('EndpointsAnswer', Type.Object({
   service: Type.String(),
   revision: Type.String({ description: "The cursor of the service's last change: pass it back as ?after=" }),
   failOpen: Type.Boolean({ description: 'Every instance that could serve is suspect, and they are answered all the same' }),
-  declared: Type.Optional(Type.Literal(true, { description: 'Somebody declared the service; absent for an implicit one' })),
   endpoints: Type.Array(Endpoint)
 }))
 
