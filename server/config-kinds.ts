@@ -130,7 +130,10 @@ export const kinds = {
   directory: text('DIR'),
   file: text('FILE'),
   url: { metavar: 'URL', read: (given) => given, show: (value: string) => hideSecrets(value) },
-  name: text('NAME')
+  name: text('NAME'),
+  network: text('CIDR'),
+  ports: text('FIRST-LAST'),
+  pool: text('NAME=RANGE')
 } as const satisfies Record<string, Kind>
 
 export type KindName = keyof typeof kinds

@@ -4,8 +4,9 @@ import { type TSchema } from 'typebox'
 import { parseDocument } from 'yaml'
 import type { FieldError } from '../client-sdk/src/wire.ts'
 import { hideSecrets, holdsSecret, isLoopback, kinds, RuleError, showListener, type Listener } from './config-kinds.ts'
-import { invalid } from './errors.ts'
+import { RegistryError, invalid } from './errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
+import { readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
 import { checker } from './model/validate.ts'
 import { settings, variableName, type Config, type Setting } from './settings.ts'
 
@@ -70,6 +71,7 @@ export function loadConfig (input: LoadInput): LoadedConfig {
   if (faults.length > 0) throw invalid(faults)
   const config = values as Config // readValue has checked each against its schema
   refuseOpenListeners(config, origins, faults)
+  refuseRanges(config, origins, faults)
   if (faults.length > 0) throw invalid(faults)
   return { config, origins, warnings: warningsOf(config, origins) }
 }
@@ -161,7 +163,9 @@ function readValue (setting: Setting, given: Given, faults: FieldError[]): unkno
   if (given.texts.length < minItems || given.texts.length > maxItems) {
     faults.push({ field: given.origin, value: given.texts, rule: `must hold ${minItems}-${maxItems} values` })
   }
-  return [...new Set(given.texts)].map((text) => readOne(setting, items, text, given.origin, faults))
+  // Parts of a pool may be the same text twice: `a=...,auto=false,b=...,auto=false`.
+  const texts = setting.kind === 'pool' ? given.texts : [...new Set(given.texts)]
+  return texts.map((text) => readOne(setting, items, text, given.origin, faults))
 }
 
 function readOne (setting: Setting, schema: TSchema, text: string, origin: string, faults: FieldError[]): unknown {
@@ -193,6 +197,24 @@ function refuseOpenListeners (config: Config, origins: Readonly<Record<string, s
       field: origins[name] ?? name, value: showListener(listener),
       rule: `must be a loopback address (127.0.0.1, [::1], localhost), because there is no access control yet and whoever reaches it could ${cost}; --insecure permits it`
     })
+  }
+}
+
+/** What is wrong between the values of a list: two networks of one family, ranges that overlap. */
+function refuseRanges (config: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
+  const origin = (name: string): string => origins[name] === 'default' ? name : origins[name] ?? name
+  const readers = [
+    () => readServiceCidrs(config.serviceCidrs, origin('service-cidr')),
+    () => readPortRange(config.nodePortRange, origin('node-port-range')),
+    () => readPools(config.loadBalancerPools, origin('load-balancer-pool'))
+  ]
+  for (const read of readers) {
+    try {
+      read()
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error
+      faults.push(...error.errors ?? [])
+    }
   }
 }
 

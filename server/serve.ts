@@ -5,6 +5,7 @@ import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
 import { DnsCounters, dropReasons, startDns } from './dns/dns-server.ts'
 import { Metrics, buildHttp } from './http/app.ts'
+import { readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
 import { createRedisStore } from './store/redis/redis-store.ts'
@@ -46,6 +47,11 @@ export async function serve (config: Config): Promise<Running> {
     },
     sessionGraceMs: config.sessionGraceMs,
     ringLimit: config.logLength,
+    allocation: {
+      serviceCidrs: readServiceCidrs(config.serviceCidrs),
+      nodePorts: readPortRange(config.nodePortRange),
+      pools: readPools(config.loadBalancerPools)
+    },
     log: { info: (message) => log.info(message), warn: (message) => log.warn(message) },
     swept: metrics.swept
   })

@@ -74,7 +74,8 @@ t.test('a list is repeated, written with commas, or a YAML list, and is never me
 t.test('every setting can be given in each of the three ways, and means the same', async (t) => {
   const samples: Record<string, string> = {
     http: '127.0.0.1:1', dns: '[::1]:2', data: '/d', redis: 'redis://h', zone: 'z', 'log-level': 'warn', insecure: 'true', node: 'n',
-    'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'dns-ttl': '7s', 'max-body': '2MiB', 'trusted-host': 'x.example'
+    'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'dns-ttl': '7s', 'max-body': '2MiB', 'trusted-host': 'x.example',
+    'service-cidr': '10.0.0.0/16', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24'
   }
   for (const { name, variable, key } of settings) {
     const text = samples[name] ?? '9s'
@@ -83,6 +84,15 @@ t.test('every setting can be given in each of the three ways, and means the same
     t.same(load(['--config', 'f'], {}, { f: `${name}: ${JSON.stringify(text)}` }).config[key], byFlag, `${name} in the file`)
     t.notSame(byFlag, load([]).config[key], `${name} has an effect`)
   }
+})
+
+t.test('ranges are checked against each other, and the parts of a pool may repeat', async (t) => {
+  const pools = ['a=192.0.2.10-192.0.2.20,auto=false', 'b=192.0.2.128/25,2001:db8::/120,auto=false']
+  t.same(load(pools.map((pool) => `--load-balancer-pool=${pool}`)).config.loadBalancerPools, pools.flatMap((pool) => pool.split(',')))
+  t.same(load(['--service-cidr', '10.0.0.0/16,fd00::/108']).config.serviceCidrs, ['10.0.0.0/16', 'fd00::/108'])
+  t.throws(() => load(['--service-cidr', '10.0.0.0/16,10.1.0.0/16', '--node-port-range', '2-1', '--load-balancer-pool', 'a=192.0.2.0/24,b=192.0.2.7-192.0.2.9']), {
+    code: 'REG_INVALID', errors: [{ field: '--service-cidr' }, { field: '--node-port-range' }, { field: '--load-balancer-pool' }]
+  })
 })
 
 t.test('dns off is no listener', async (t) => {

@@ -1,7 +1,7 @@
 // The words that travel between a registry and its clients, as types. The server's schemas are checked against them.
 // Times are ISO 8601 in UTC, durations carry their unit (`ttlMs`), cursors are `epoch.revision` texts.
 
-import type { Manifest, Service } from './manifests.ts'
+import type { Manifest, Namespace, Service } from './manifests.ts'
 
 /** What an instance says of itself. Only `up` and `warning` are answered to callers. */
 export type Status = 'starting' | 'up' | 'warning' | 'draining' | 'down'
@@ -185,6 +185,8 @@ export interface NamespaceSummary {
   readonly name: string
   readonly services: number
   readonly instances: number
+  /** What somebody declared, where one namespace is read. Absent for one that exists because something is in it. */
+  readonly manifest?: Namespace
 }
 
 export interface Page<Item> {

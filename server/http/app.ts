@@ -4,22 +4,28 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Registry } from '../registry/registry.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
 import { Closing, type HttpContext, type HttpLog } from './context.ts'
+import { registerApply } from './apply.ts'
 import { registerEndpoints } from './endpoints.ts'
 import { registerEvents } from './events.ts'
 import { guard } from './guard.ts'
+import { registerExplain } from './explain.ts'
 import { registerHealth } from './health.ts'
 import { registerHeartbeats } from './heartbeats.ts'
 import { registerInstances } from './instances.ts'
 import { registerBodies } from './json-body.ts'
 import * as limits from './limits.ts'
 import { registerLists } from './lists.ts'
+import { manifestScope } from './manifest-media.ts'
 import { Metrics, registerMetrics } from './metrics.ts'
+import { registerNamespaces } from './namespaces.ts'
 import { registerDocs, registerOpenapi } from './openapi.ts'
 import { registerOverrides } from './overrides.ts'
 import { registerOverview } from './overview.ts'
+import { registerPools } from './pools.ts'
 import { answerClientError, registerProblems } from './problem.ts'
 import { registerPrometheusTargets } from './prometheus-targets.ts'
 import { registerRevisions } from './revisions.ts'
+import { registerServices } from './services.ts'
 import { compileValidator } from './validation.ts'
 import { registerWatch, watchPath } from './watch.ts'
 
@@ -102,6 +108,13 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   registerOverrides(app, context)
   registerEndpoints(app, context)
   registerLists(app, context)
+  await manifestScope(app, (scope) => {
+    registerServices(scope, context)
+    registerNamespaces(scope, context)
+    registerApply(scope, context)
+  })
+  registerExplain(app, context)
+  registerPools(app, context)
   await registerWatch(app, context)
   registerRevisions(app, context)
   registerEvents(app, context)

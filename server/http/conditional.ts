@@ -51,13 +51,23 @@ export function isKnown (request: FastifyRequest, etag: string): boolean {
   return header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === opaque)
 }
 
+/** How an answer is written. */
+export interface Form {
+  readonly media: string
+  readonly write: (value: unknown) => string
+}
+
+const json: Form = { media: 'application/json', write: (value) => JSON.stringify(value) }
+
 /** Answers a read: the value, or 304 if the client has it. The value is made only if it is needed. */
-export function answer (context: HttpContext, request: FastifyRequest, reply: FastifyReply, tag: string | undefined, make: () => unknown): FastifyReply {
+export function answer (
+  context: HttpContext, request: FastifyRequest, reply: FastifyReply, tag: string | undefined, make: () => unknown, form = json
+): FastifyReply {
   setRevision(reply, context.registry)
   if (tag !== undefined) {
     const etag = `W/"${tag}"`
     void reply.header('etag', etag)
     if (isKnown(request, etag)) return reply.code(304).send()
   }
-  return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(make()))
+  return reply.header('content-type', `${form.media}; charset=utf-8`).send(form.write(make()))
 }

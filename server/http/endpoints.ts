@@ -115,6 +115,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
       service: set.service,
       revision,
       failOpen: set.failOpen,
+      ...(registry.catalog.declared(set.namespace, set.service) === undefined ? {} : { declared: true }),
       endpoints: queryEndpoints(set, {
         ...(selector === undefined ? {} : { selector: parseSelector(selector) }),
         ...(zone === undefined ? {} : { zone }),

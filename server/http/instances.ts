@@ -1,4 +1,5 @@
 // One instance: register, change, read, deregister.
+import { hash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Instance } from '../../client-sdk/src/wire.ts'
@@ -77,7 +78,11 @@ export function registerInstances (app: FastifyInstance, context: HttpContext): 
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
     const { instance } = registry.requireEntry(request.params)
-    return answer(context, request, reply, `${registry.feed.epoch}.${instance.revision}`, () => instance)
+    const load = registry.loads.get(request.params)?.load
+    const tag = `${registry.feed.epoch}.${instance.revision}`
+    if (load === undefined) return answer(context, request, reply, tag, () => instance)
+    // It changes without a revision.
+    return answer(context, request, reply, `${tag}-${hash('sha1', JSON.stringify(load), 'base64url')}`, (): Instance => ({ ...instance, load }))
   })
 
   app.delete<{ Params: Params, Querystring: Static<typeof OfGeneration> }>(instancePath, {

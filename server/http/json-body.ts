@@ -1,6 +1,6 @@
 // Bodies: JSON as RFC 8259 says, and no more. Refused besides broken text: a key twice (which one counts differs from
 // reader to reader), `__proto__` (it changes objects in JavaScript instead of naming a field), and nesting without end.
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { FieldError } from '../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, shown } from '../errors.ts'
 import { maxJsonDepth } from './limits.ts'
@@ -10,18 +10,30 @@ export function registerBodies (app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'string' }, (request, text, done) => {
     try {
-      const encoding = request.headers['content-encoding']
-      if (encoding !== undefined && encoding !== 'identity') throw new RegistryError('REG_MEDIA_TYPE', `the body must not be encoded, got content-encoding ${shown(encoding)}`)
+      const fault = refuseEncoding(request)
+      if (fault !== undefined) return done(fault)
       done(null, text.length === 0 ? undefined : parseJson(String(text)))
     } catch (error) {
       done(error as Error) // parseJson throws RegistryError
     }
   })
-  app.addContentTypeParser('*', (request, _payload, done) => {
+  app.addContentTypeParser('*', refuseMedia('JSON with content-type application/json'))
+}
+
+/** Takes no body but an empty one. */
+export function refuseMedia (expected: string): (request: FastifyRequest, payload: unknown, done: (error: Error | null, body?: unknown) => void) => void {
+  return (request, _payload, done) => {
     const { 'content-length': length, 'transfer-encoding': coding, 'content-type': type } = request.headers
     if ((length === '0' || length === undefined) && coding === undefined) return done(null, undefined)
-    done(new RegistryError('REG_MEDIA_TYPE', `the body must be JSON with content-type application/json, got ${type === undefined ? 'none' : shown(type)}`))
-  })
+    done(new RegistryError('REG_MEDIA_TYPE', `the body must be ${expected}, got ${type === undefined ? 'none' : shown(type)}`))
+  }
+}
+
+/** What is wrong with the coding of a body. */
+export function refuseEncoding (request: FastifyRequest): RegistryError | undefined {
+  const encoding = request.headers['content-encoding']
+  if (encoding === undefined || encoding === 'identity') return undefined
+  return new RegistryError('REG_MEDIA_TYPE', `the body must not be encoded, got content-encoding ${shown(encoding)}`)
 }
 
 /** @throws RegistryError REG_BODY_SYNTAX, saying where if that is known; REG_INVALID naming a field that must not be */

@@ -1,9 +1,19 @@
 // Every limit of the HTTP door, with the failure that it prevents.
+import { manifestLimits } from '../model/manifest-stream.ts'
 
 /** A body. 10,000 heartbeats of short names fit; a registration is refused long before by its own limits. */
 export const maxBodyBytes = 1024 * 1024
 /** A batch of heartbeats: 10,000 leases (model/limits.ts) of up to 450 octets each. */
 export const maxHeartbeatBytes = 5 * 1024 * 1024
+/** A stream of manifests: what the reader of streams takes (model/manifest-stream.ts). */
+export const maxManifestBytes = manifestLimits.maxBytes
+/** Names of one deletion: one write holds them all. */
+export const maxDeletedNames = manifestLimits.maxDocuments
+/** Warnings of one write, and characters of each, in headers: a header of 16 KiB is refused by many. The answer to an apply has them all. */
+export const maxWarnings = 10
+export const maxWarningLength = 256
+/** Loads that a scrape shows, over all instances: Prometheus keeps each series for hours, and a registry of 100,000 instances has others to count them. */
+export const maxLoadSeries = 5_000
 /** Nesting of a body. `JSON.parse` takes 100,000 levels; what walks the result afterwards would not. */
 export const maxJsonDepth = 64
 /** Path and query. The longest honest one holds a selector (4,096 characters) and an id (253, three octets each when encoded). */

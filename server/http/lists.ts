@@ -1,4 +1,4 @@
-// Lists: namespaces, services, instances, page by page, and one service's summary.
+// Lists: namespaces, services, instances, page by page.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Page, Status } from '../../client-sdk/src/wire.ts'
@@ -11,7 +11,7 @@ import { answer, settle } from './conditional.ts'
 import type { HttpContext } from './context.ts'
 import { defaultPageItems, maxPageItems } from './limits.ts'
 import {
-  InstancePage, NamespacePage, ServicePage, ServiceParams, ServiceSummary, answerOf, emptyAnswer, errorResponses, exampleInstance, exampleService, readErrors
+  InstancePage, NamespacePage, ServicePage, answerOf, emptyAnswer, errorResponses, exampleInstance, exampleService, readErrors
 } from './schemas.ts'
 
 const paging = {
@@ -28,7 +28,6 @@ const ListQuery = Type.Object({
   address: Type.Optional(Type.String({ description: 'The address of the instances' })),
   ...paging
 }, { additionalProperties: false })
-const ReadQuery = Type.Object({ minRevision: paging.minRevision }, { additionalProperties: false })
 
 type ListQueryOf = Static<typeof ListQuery>
 
@@ -97,27 +96,6 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     return page(request, reply, registry.cursor, () => listInstances(registry.catalog, filter, after, limit))
   })
 
-  app.get<{ Params: Static<typeof ServiceParams>, Querystring: Static<typeof ReadQuery> }>('/v1/namespaces/:namespace/services/:service', {
-    schema: {
-      tags: ['services'],
-      operationId: 'getService',
-      summary: 'A service, and how its instances are',
-      params: ServiceParams,
-      querystring: ReadQuery,
-      response: {
-        200: answerOf('The service', ServiceSummary, exampleService),
-        304: emptyAnswer('If-None-Match names it'),
-        ...errorResponses(...readErrors, 'REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND')
-      }
-    }
-  }, async (request, reply) => {
-    await settle(context, request, request.query.minRevision)
-    const entry = registry.requireService(request.params.namespace, request.params.service)
-    const summary = summaryOf(entry, registry.protection.services)
-    const tag = `${registry.feed.epoch}.${entry.revision}${summary.protectedSince === undefined ? '' : `-${summary.protectedSince}`}`
-    return answer(context, request, reply, tag, () => summary)
-  })
-
   function choice (query: ListQueryOf): { filter: InstanceFilter, after: Position | undefined, limit: number } {
     const after = positionOf(query.cursor)
     if (after === undefined) requireKnown(query)
@@ -128,7 +106,7 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     const { catalog } = registry
     if (namespace !== undefined && service !== undefined) registry.requireService(namespace, service)
     else if (namespace !== undefined && !catalog.hasNamespace(namespace)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${namespace}" not found`)
-    else if (service !== undefined && !catalog.namespaces().some((name) => catalog.service(name, service) !== undefined)) {
+    else if (service !== undefined && !catalog.namespaces().some((name) => catalog.view(name, service) !== undefined)) {
       throw new RegistryError('REG_SERVICE_NOT_FOUND', `service "${service}" not found in any namespace`)
     }
   }

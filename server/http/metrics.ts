@@ -1,11 +1,12 @@
 // What the node counts, as Prometheus reads it. serve.ts makes it first and hands its callbacks to the core and to DNS.
 import { Counter, Gauge, Histogram, Registry as PromRegistry, collectDefaultMetrics } from 'prom-client'
 import type { FastifyInstance } from 'fastify'
-import type { HeartbeatAnswer, Reason } from '../../client-sdk/src/wire.ts'
+import type { HeartbeatAnswer, LoadValue, Pool, Reason } from '../../client-sdk/src/wire.ts'
 import { statuses } from '../model/instance.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { StoreOperation } from '../registry/timed-store.ts'
 import type { Granted, Sweep } from '../store/store.ts'
+import { maxLoadSeries } from './limits.ts'
 import { errorResponses } from './schemas.ts'
 import { RequestTimes } from './request-times.ts'
 
@@ -98,6 +99,36 @@ export class Metrics {
     })
     gauge('suspects', 'Registered instances whose lease ran out or whose session broke.', () => registry.catalog.suspects)
     gauge('services', 'Services.', () => serviceCount(registry))
+    gauge('declared_services', 'Services that somebody declared.', () => declaredCount(registry))
+    const poolGauge = (name: string, help: string, value: (pool: Pool) => number): void => {
+      new Gauge({
+        name: `rollcall_pool_${name}`,
+        help,
+        labelNames: ['pool', 'kind'],
+        registers: [this.register],
+        collect () { for (const pool of registry.services.pools()) this.set({ pool: pool.name, kind: pool.kind }, value(pool)) }
+      })
+    }
+    poolGauge('size', 'What a range of addresses or ports can give.', ({ size }) => size)
+    poolGauge('used', 'What of it is given.', ({ used }) => used)
+    const loadGauge = (name: string, help: string, value: (load: LoadValue) => number | undefined): void => {
+      new Gauge({
+        name: `rollcall_${name}`,
+        help,
+        labelNames: ['namespace', 'service', 'id', 'name'],
+        registers: [this.register],
+        collect () {
+          this.reset() // of those who went
+          for (const { labels, load } of loadsOf(registry)) {
+            const number = value(load)
+            if (number !== undefined) this.set(labels, number)
+          }
+        }
+      })
+    }
+    loadGauge('instance_load', `What instances said of their load to this node, at most ${maxLoadSeries} series.`, ({ value }) => value)
+    loadGauge('instance_load_capacity', 'What they said is 100 % of it.', ({ capacity }) => capacity)
+    gauge('instance_loads', 'Instances that said something of their load to this node: more than are shown if series were left out.', () => registry.loads.size)
     gauge('namespaces', 'Namespaces.', () => registry.catalog.namespaces().length)
     new Gauge({
       name: 'rollcall_watch_connections',
@@ -130,6 +161,21 @@ export class Metrics {
     gauge('protected_services', 'Services whose suspects are not removed for now.', () => registry.protection.services.size)
     gauge('hold_seconds', 'For how long nothing expires yet.', () => registry.protection.holdMs / 1_000)
   }
+}
+
+/** The first so many loads, in the order in which the instances began to say something. */
+function * loadsOf ({ loads }: Registry): Generator<{ readonly labels: Readonly<Record<'namespace' | 'service' | 'id' | 'name', string>>, readonly load: LoadValue }> {
+  let count = 0
+  for (const [{ namespace, service, id }, kept] of loads.entries()) {
+    for (const [name, load] of Object.entries(kept.load)) {
+      if (++count > maxLoadSeries) return
+      yield { labels: { namespace, service, id, name }, load }
+    }
+  }
+}
+
+function declaredCount ({ catalog }: Registry): number {
+  return catalog.namespaces().reduce((sum, namespace) => sum + [...catalog.declaredServices(namespace)].length, 0)
 }
 
 /** All services of the registry. */

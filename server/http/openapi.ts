@@ -22,6 +22,7 @@ export async function registerOpenapi (app: FastifyInstance, version: string): P
         { name: 'heartbeats', description: 'Keeping leases' },
         { name: 'services', description: 'Services and who serves them' },
         { name: 'namespaces', description: 'What services are grouped by' },
+        { name: 'manifests', description: 'Declaring services, as with Kubernetes' },
         { name: 'overrides', description: "An operator's word on an instance" },
         { name: 'watch', description: 'Changes as they happen' },
         { name: 'operations', description: 'For those who run the registry' }

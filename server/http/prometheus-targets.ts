@@ -5,15 +5,17 @@ import { Type, type Static } from 'typebox'
 import type { Instance, Port } from '../../client-sdk/src/wire.ts'
 import { familyOf } from '../model/address.ts'
 import { LabelName } from '../model/instance.ts'
-import { parseSelector } from '../model/selector.ts'
+import { everything, parseSelector } from '../model/selector.ts'
+import type { Catalog } from '../registry/catalog.ts'
 import { listInstances } from '../registry/listing.ts'
+import { selects } from '../registry/namespace-entry.ts'
 import { setRevision, settle } from './conditional.ts'
 import type { HttpContext } from './context.ts'
 import { TargetGroups, answerOf, errorResponses, readErrors } from './schemas.ts'
 
 const Query = Type.Object({
   namespace: Type.Optional(LabelName),
-  service: Type.Optional(LabelName),
+  service: Type.Optional(LabelName), // a declared service: the instances that it selects
   selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector' })),
   port: Type.Optional(Type.String({ minLength: 1, maxLength: 15, description: 'Name or number of the port; default: the ones named metrics, else http..., else all TCP ports' })),
   minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' }))
@@ -41,11 +43,18 @@ export function registerPrometheusTargets (app: FastifyInstance, context: HttpCo
   }, async (request, reply) => {
     const { minRevision, namespace, service, selector, port } = request.query
     await settle(context, request, minRevision)
-    const filter = { namespace, service, selector: selector === undefined ? undefined : parseSelector(selector) }
-    const { items } = listInstances(registry.catalog, filter, undefined, Infinity)
+    const chosen = selector === undefined ? everything : parseSelector(selector)
+    const items = service === undefined
+      ? listInstances(registry.catalog, { namespace, selector: chosen }, undefined, Infinity).items
+      : instancesOf(registry.catalog, namespace, service).filter((instance) => selects(chosen, instance))
     setRevision(reply, registry)
     return items.flatMap((instance) => groupOf(instance, port))
   })
+}
+
+/** Those that a declared service selects, or that registered under the name of an implicit one. */
+function instancesOf (catalog: Catalog, namespace: string | undefined, service: string): readonly Instance[] {
+  return (namespace === undefined ? catalog.namespaces() : [namespace]).flatMap((name) => catalog.view(name, service)?.instances ?? [])
 }
 
 function groupOf (instance: Instance, wanted: string | undefined): TargetGroup[] {

@@ -1,13 +1,14 @@
 // The shapes that travel, by name: what OpenAPI shows and what answers are checked against. Requests are checked by the
 // same schemas (model/instance.ts); wire-check.ts holds them to the SDK's types.
-import type { Service } from '../model/service/types.ts'
+import type { Endpoints, EndpointSlice, Manifest, Namespace, Service } from '../model/service/types.ts'
 import { Type, type Static, type TSchema, type TUnsafe } from 'typebox'
-import type { EndpointsAnswer as WireEndpointsAnswer, Instance as WireInstance, Problem as WireProblem } from '../../client-sdk/src/wire.ts'
+import type { DeleteAnswer as WireDeleteAnswer, EndpointsAnswer as WireEndpointsAnswer, Instance as WireInstance, Problem as WireProblem } from '../../client-sdk/src/wire.ts'
 import { type ErrorCode, errorCatalogue, problemType } from '../errors.ts'
 import {
   Generation, InstanceId, LabelName, OverrideBody as OverrideSchema, PatchBody, RegistrationBody, ShortText, StatusName, protocols
 } from '../model/instance.ts'
 import { maxHeartbeatsPerCall, maxLoadValues } from '../model/limits.ts'
+import { maxDeletedNames } from './limits.ts'
 
 /** Every named schema, by its name in OpenAPI. */
 export const components = new Map<string, TSchema>()
@@ -112,18 +113,99 @@ const heartbeatAnswer = {
 }
 export const HeartbeatAnswer = named('HeartbeatAnswer', Type.Object(heartbeatAnswer))
 
-export const Endpoint = named('Endpoint', Type.Object({ ...shared, suspect: Type.Boolean(), conditions: Conditions }))
+export const EndpointPort = named('EndpointPort', Type.Object({
+  name: Type.String({ description: '"" for an unnamed port' }),
+  port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+  protocol: Type.Enum([...protocols]),
+  appProtocol: Type.Optional(Type.String({ description: "The declared service's word on what is spoken there" }))
+}))
+export const Endpoint = named('Endpoint', Type.Object({
+  ...shared,
+  service: Type.Optional(Type.String({ description: 'The service it registered under, where a declared service may select from several' })),
+  ports: Type.Array(EndpointPort),
+  suspect: Type.Boolean(),
+  conditions: Conditions
+}))
 export const EndpointsAnswer = named('EndpointsAnswer', Type.Object({
   namespace: Type.String(),
   service: Type.String(),
   revision: Type.String({ description: "The cursor of the service's last change: pass it back as ?after=" }),
   failOpen: Type.Boolean({ description: 'Every instance that could serve is suspect, and they are answered all the same' }),
+  declared: Type.Optional(Type.Literal(true, { description: 'Somebody declared the service' })),
   endpoints: Type.Array(Endpoint)
 }))
 
 const statusCounts = { starting: Count, up: Count, warning: Count, draining: Count, down: Count }
-/** Its fields are those of Kubernetes' v1 Service: docs/reference/service.md. */
-export const ServiceManifest = Type.Unsafe<Service>(Type.Object({}, { additionalProperties: true, description: 'A v1 Service as Kubernetes has it, with what was allocated' }))
+/** Their fields are those of Kubernetes (docs/reference/service.md); the core checks them (model/service/). */
+const manifest = <Of extends Manifest>(name: string, kind: Of['kind'], apiVersion: Of['apiVersion'], description: string, example: object): TUnsafe<Of> =>
+  Type.Unsafe<Of>(named(name, Type.Object({
+    apiVersion: Type.Literal(apiVersion), kind: Type.Literal(kind), metadata: Type.Object({}, { additionalProperties: true })
+  }, { additionalProperties: true, description, examples: [example] })))
+export const exampleManifest = {
+  apiVersion: 'v1', kind: 'Service', metadata: { name: 'webui', namespace: 'shop' },
+  spec: { type: 'NodePort', selector: { app: 'webui' }, ports: [{ name: 'http', port: 80, targetPort: 'http', protocol: 'TCP', nodePort: 30200 }], clusterIP: '10.100.100.100', sessionAffinity: 'None' }
+} as const
+export const exampleNamespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', namespace: '' } } as const
+export const ServiceManifest = manifest<Service>('Service', 'Service', 'v1', 'A v1 Service as Kubernetes has it, with what was allocated', exampleManifest)
+export const NamespaceManifest = manifest<Namespace>('Namespace', 'Namespace', 'v1', 'A v1 Namespace', exampleNamespace)
+export const exampleSlice = {
+  apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'webui-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'webui' } },
+  addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.7'], conditions: { ready: true, serving: true, terminating: false } }], ports: [{ name: 'http', port: 8080, protocol: 'TCP' }]
+} as const
+export const EndpointSliceManifest = manifest<EndpointSlice>('EndpointSlice', 'EndpointSlice', 'discovery.k8s.io/v1', 'A discovery.k8s.io/v1 EndpointSlice', exampleSlice)
+export const exampleEndpointsObject = {
+  apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'webui', namespace: 'shop' },
+  subsets: [{ addresses: [{ ip: '10.0.0.7' }], ports: [{ name: 'http', port: 8080, protocol: 'TCP' }] }]
+} as const
+export const EndpointsManifest = manifest<Endpoints>('Endpoints', 'Endpoints', 'v1', 'A v1 Endpoints', exampleEndpointsObject)
+export const SliceList = named('EndpointSliceList', Type.Object({
+  apiVersion: Type.Literal('discovery.k8s.io/v1'), kind: Type.Literal('EndpointSliceList'),
+  metadata: Type.Object({ resourceVersion: Type.String() }), items: Type.Array(EndpointSliceManifest)
+}))
+const AnyManifest = Type.Unsafe<Manifest>(Type.Object({}, { additionalProperties: true, description: 'A Service, EndpointSlice, Endpoints or Namespace' }))
+
+const Kinds = Type.Enum(['Service', 'EndpointSlice', 'Endpoints', 'Namespace'])
+const manifestReference = { kind: Kinds, namespace: Type.String({ description: 'Empty for a Namespace' }), name: Type.String() }
+export const ApplyResult = named('ApplyResult', Type.Object({
+  ...manifestReference,
+  outcome: Type.Enum(['created', 'configured', 'unchanged']),
+  manifest: AnyManifest,
+  previous: Type.Optional(AnyManifest),
+  warnings: Type.Array(Type.String()),
+  document: Type.Optional(Type.Integer({ description: 'Which document of the stream, from 1' }))
+}))
+export const ApplyAnswer = named('ApplyAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), results: Type.Array(ApplyResult) }))
+export const DeleteAnswer = named('DeleteAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), deleted: Type.Array(Type.Object(manifestReference)) }))
+export const DeletedNames = Type.Object({
+  names: Type.Array(Type.Object({
+    kind: Kinds, namespace: Type.Optional(LabelName), name: Type.String({ minLength: 1, maxLength: 253, rule: 'must be a name of 1-253 characters' })
+  }, { additionalProperties: false }), { minItems: 1, maxItems: maxDeletedNames, rule: `must name 1-${maxDeletedNames} manifests` })
+}, { additionalProperties: false })
+/** Manifests, or their names. */
+export const DeleteBody = named('DeleteBody', Type.Union([DeletedNames, AnyManifest], { examples: [{ names: [{ kind: 'Service', namespace: 'shop', name: 'webui' }] }] }))
+export const ServiceExplanation = named('ServiceExplanation', Type.Object({
+  namespace: Type.String(),
+  service: Type.String(),
+  implicit: Type.Boolean(),
+  in: Type.Boolean({ description: 'Whether the service has an endpoint of this instance' }),
+  ready: Type.Boolean({ description: 'Whether callers are sent to it' }),
+  rule: Type.String({ description: 'The rule that decided' }),
+  message: Type.String(),
+  missingPorts: Type.Array(Type.String())
+}))
+export const ServiceExplanations = named('ServiceExplanations', Type.Array(ServiceExplanation))
+const PoolBand = Type.Object({ size: Type.Number(), used: Count })
+export const Pool = named('Pool', Type.Object({
+  kind: Type.Enum(['cluster-ip', 'node-port', 'load-balancer']),
+  name: Type.String(),
+  ranges: Type.Array(Type.String()),
+  autoAssign: Type.Boolean(),
+  size: Type.Number(),
+  used: Count,
+  free: Type.Number(),
+  bands: Type.Optional(Type.Object({ static: PoolBand, dynamic: PoolBand }))
+}))
+export const Pools = named('Pools', Type.Array(Pool))
 export const ServiceSummary = named('ServiceSummary', Type.Object({
   namespace: Type.String(),
   name: Type.String(),
@@ -133,7 +215,9 @@ export const ServiceSummary = named('ServiceSummary', Type.Object({
   manifest: Type.Optional(ServiceManifest),
   revision: Count
 }))
-export const NamespaceSummary = named('NamespaceSummary', Type.Object({ name: Type.String(), services: Count, instances: Count }))
+export const NamespaceSummary = named('NamespaceSummary', Type.Object({
+  name: Type.String(), services: Count, instances: Count, manifest: Type.Optional(NamespaceManifest)
+}))
 
 const reasons = ['registered', 'updated', 'replaced', 'deregistered', 'expired', 'suspect', 'renewed', 'override', 'override-removed', 'override-ended', 'recovered', 'declared', 'removed'] as const
 const Reason = Type.Enum([...reasons])
@@ -233,6 +317,7 @@ export const ServerFrame = named('ServerFrame', Type.Union([
 
 // Paths and answers ------------------------------------------------------------------------------------------------
 
+export const NamespaceParams = Type.Object({ namespace: LabelName })
 export const ServiceParams = Type.Object({ namespace: LabelName, service: LabelName })
 export const InstanceParams = Type.Object({ namespace: LabelName, service: LabelName, id: InstanceId })
 export { ShortText }
@@ -245,6 +330,15 @@ const revisionHeader = {
 /** An answer in JSON with its example. */
 export function answerOf (description: string, schema: TSchema, example: unknown): object {
   return { description, headers: revisionHeader, content: { 'application/json': { schema, example } } }
+}
+
+/** An answer that is YAML for those who prefer it. */
+export function manifestAnswer (description: string, schema: TSchema, example: unknown, yamlExample: string): object {
+  return {
+    description,
+    headers: revisionHeader,
+    content: { 'application/json': { schema, example }, 'application/yaml': { schema: { type: 'string' }, example: yamlExample } }
+  }
 }
 
 export function emptyAnswer (description: string): object {
@@ -295,3 +389,5 @@ export const exampleService = {
   namespace: 'shop', name: 'orders', implicit: true,
   instances: { total: 1, ready: 1, suspect: 0, starting: 0, up: 1, warning: 0, draining: 0, down: 0 }, revision: 17
 }
+export const exampleApplyResult = { kind: 'Service', namespace: 'shop', name: 'webui', outcome: 'created', manifest: exampleManifest, warnings: [] } as const
+export const exampleDeleteAnswer: WireDeleteAnswer = { revision: 'q7Zk2.17', dryRun: false, deleted: [{ kind: 'Service', namespace: 'shop', name: 'webui' }] }

@@ -20,6 +20,7 @@ export type Checked = All<[
   Same<'Heartbeat', Static<typeof schemas.Heartbeat>, wire.Heartbeat>,
   Same<'LeaseReference', Static<typeof schemas.LeaseReference>, wire.LeaseReference>,
   Same<'HeartbeatAnswer', Static<typeof schemas.HeartbeatAnswer>, wire.HeartbeatAnswer>,
+  Same<'EndpointPort', Static<typeof schemas.EndpointPort>, wire.EndpointPort>,
   Same<'Endpoint', Static<typeof schemas.Endpoint>, wire.Endpoint>,
   Same<'EndpointsAnswer', Static<typeof schemas.EndpointsAnswer>, wire.EndpointsAnswer>,
   Same<'ServiceSummary', Static<typeof schemas.ServiceSummary>, wire.ServiceSummary>,
@@ -28,6 +29,11 @@ export type Checked = All<[
   Same<'Event', Static<typeof schemas.Event>, wire.Event>,
   Same<'Propagation', Static<typeof schemas.Propagation>, wire.Propagation>,
   Same<'Overview', Static<typeof schemas.Overview>, wire.Overview>,
+  Same<'ApplyResult', Static<typeof schemas.ApplyResult>, wire.ApplyResult>,
+  Same<'ApplyAnswer', Static<typeof schemas.ApplyAnswer>, wire.ApplyAnswer>,
+  Same<'DeleteAnswer', Static<typeof schemas.DeleteAnswer>, wire.DeleteAnswer>,
+  Same<'ServiceExplanation', Static<typeof schemas.ServiceExplanation>, wire.ServiceExplanation>,
+  Same<'Pool', Static<typeof schemas.Pool>, wire.Pool>,
   Same<'ClientFrame', Static<typeof schemas.ClientFrame>, wire.ClientFrame>,
   Same<'ServerFrame', Static<typeof schemas.ServerFrame>, wire.ServerFrame>
 ]>

@@ -48,6 +48,10 @@ export interface LoadBalancerPool {
 export const maxPools = 64
 export const maxRangesPerPool = 64
 
+/** What most Kubernetes clusters use. */
+export const defaultServiceCidr = '10.96.0.0/12'
+export const defaultNodePorts = '30000-32767'
+
 const addressBits = { 4: 32, 6: 128 } as const
 export const cidrRule = 'must be a network in CIDR form, like 10.96.0.0/12 or fd00:10:96::/108'
 export const addressRangeRule = 'must be a network (192.0.2.0/24) or a range of addresses (192.0.2.10-192.0.2.50)'
@@ -115,6 +119,13 @@ export function parsePortRange (text: string): PortRange | Problem {
   if (match === null || first > 65_535 || last > 65_535) return { problem: portRangeRule }
   if (first > last) return { problem: `must not end before it begins: did you mean ${last}-${first}?` }
   return { first, last, size: last - first + 1, text: `${first}-${last}` }
+}
+
+/** @throws RegistryError REG_INVALID */
+export function readPortRange (text: string, field = 'node-port-range'): PortRange {
+  const range = parsePortRange(text)
+  if ('problem' in range) throw invalid([{ field, value: text, rule: range.problem }])
+  return range
 }
 
 export function contains (range: AddressRange, address: Pick<Ip, 'family' | 'value'>): boolean {

@@ -179,10 +179,10 @@ function allocated (drafts: readonly Draft[], catalog: Catalog, allocator: Alloc
 /** The uid of a new object, and a generation that grows with each change of what it says. */
 function identified (next: Manifest, old: Manifest | undefined): Manifest {
   const { metadata } = next
-  if (old === undefined) return { ...next, metadata: { ...metadata, uid: randomUUID(), generation: 1 } } as Manifest // the same kind
+  if (old === undefined) return { ...next, metadata: { ...metadata, uid: randomUUID(), generation: 1 } }
   const said = ({ ...rest }: Manifest): string => JSON.stringify(canonical(without(without(rest as Service, 'metadata'), 'status'))) // `status` may be absent, as of most kinds
   const generation = said(next) === said(old) ? old.metadata.generation : (old.metadata.generation ?? 0) + 1
-  return { ...next, metadata: compact<ObjectMeta>({ ...metadata, generation }) } as Manifest // the same kind
+  return { ...next, metadata: compact<ObjectMeta>({ ...metadata, generation }) }
 }
 
 function withResult ({ next, needs }: Draft, { values, pending }: ServiceResult): Manifest {

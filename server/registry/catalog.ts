@@ -1,5 +1,6 @@
 // The living view: every instance of the whole registry, indexed by service, by label and by address.
-// Beside them the declared services, which select among them. It is fed by the store alone, in revision order, on this node's own writes as on everybody else's.
+// Beside them the declared services, which select among them. It is fed by the store alone, in revision order, on this node's own
+// writes as on everybody else's.
 import type { Instance, Override, Status } from '../../client-sdk/src/wire.ts'
 import { type InstanceBody, instanceOf, storedBody } from '../model/instance.ts'
 import { instanceKey, splitKey } from '../model/names.ts'

@@ -64,7 +64,7 @@ export class DeclaredService implements ServiceView {
 
   /** What it selects, ordered by id; the same array until the next change of the service. */
   get instances (): readonly Instance[] {
-    return this.#listed ??= Array.from(this.#members.values(), (member) => member.instance).sort((a, b) => (a.id < b.id || (a.id === b.id && a.service < b.service) ? -1 : 1))
+    return this.#listed ??= Array.from(this.#members.values(), (member) => member.instance).sort(byId)
   }
 
   get counts (): ServiceSummary['instances'] {
@@ -122,6 +122,11 @@ export class DeclaredService implements ServiceView {
     }
     return endpointSet(this.namespace, this.name, this.#revision, endpoints)
   }
+}
+
+function byId (a: Instance, b: Instance): number {
+  if (a.id !== b.id) return a.id < b.id ? -1 : 1
+  return a.service < b.service ? -1 : 1
 }
 
 function memberKey ({ service, id }: Instance): string {

@@ -41,5 +41,5 @@ export function storedManifest (manifest: Manifest): string {
 export function manifestOf (object: ObjectRecord): Manifest {
   const stored = JSON.parse(object.body) as Manifest // written by storedManifest
   const metadata = { ...stored.metadata, creationTimestamp: new Date(object.createdAtMs).toISOString(), resourceVersion: String(object.revision) }
-  return { ...stored, metadata } as Manifest // the same kind as before
+  return { ...stored, metadata }
 }

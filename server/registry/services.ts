@@ -2,11 +2,10 @@
 import type { FieldError, Pool, ServiceExplanation } from '../../client-sdk/src/wire.ts'
 import { RegistryError, invalid } from '../errors.ts'
 import { located, type ManifestDocument, manifestLimits, streamInvalid } from '../model/manifest-stream.ts'
-import { explained, implicitService } from '../model/service/endpoints.ts'
+import { explained, handMadeEndpoints, implicitService } from '../model/service/endpoints.ts'
 import { defaultFamily, hasSelector, type RegistryFacts } from '../model/service/facts.ts'
 import { decoded } from '../model/service/schema.ts'
 import { endpointSlices, endpointsObject, mirrorManager } from '../model/service/slices.ts'
-import { handMadeEndpoints } from '../model/service/endpoints.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../model/service/types.ts'
 import { maxCommitWrites, type ObjectWrite, type Store } from '../store/store.ts'
 import { commitAllocated } from './allocation/allocated-commit.ts'
@@ -28,6 +27,17 @@ export interface WriteOptions {
 export interface ApplyOptions extends WriteOptions {
   /** Of manifests that name none. Default `default`. */
   readonly namespace?: string | undefined
+}
+
+export interface DeleteOptions extends WriteOptions {
+  /** What is not there is passed over. */
+  readonly ignoreMissing?: boolean | undefined
+}
+
+export interface Deleted {
+  readonly revision: number
+  /** As they were, hand-made endpoints of a deleted service included. */
+  readonly deleted: readonly Manifest[]
 }
 
 export interface ApplyAnswer {
@@ -144,7 +154,7 @@ export class Services {
    * A namespace stays while something is in it.
    * @throws RegistryError REG_..._NOT_FOUND naming the first that is not there, unless `ignoreMissing`
    */
-  async delete (names: readonly ManifestName[], { by, dryRun = false, ignoreMissing = false }: WriteOptions & { readonly ignoreMissing?: boolean }): Promise<{ readonly revision: number, readonly deleted: readonly Manifest[] }> {
+  async delete (names: readonly ManifestName[], { by, dryRun = false, ignoreMissing = false }: DeleteOptions): Promise<Deleted> {
     this.#registry.requireLoaded()
     const propose = (): { plan: ApplyPlan['plan'], writes: readonly ObjectWrite[], result: readonly Manifest[] } => {
       const deleted = new Map<string, Manifest>()
@@ -199,7 +209,8 @@ export class Services {
     if (declared === undefined || hasSelector(manifest)) return endpointSlices(manifest, this.#endpointsOf(namespace, service))
     const made = this.#feed.catalog.handMade(namespace, service)
     if (made.endpoints === undefined) return made.slices
-    return [...made.slices, ...endpointSlices(manifest, handMadeEndpoints(manifest, { slices: [], endpoints: made.endpoints }, declared.revision), { managedBy: mirrorManager })]
+    const mirrored = handMadeEndpoints(manifest, { slices: [], endpoints: made.endpoints }, declared.revision)
+    return [...made.slices, ...endpointSlices(manifest, mirrored, { managedBy: mirrorManager })]
   }
 
   /** The older Endpoints view of a service. */

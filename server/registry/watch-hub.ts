@@ -14,7 +14,7 @@ export class WatchHub {
   readonly #feed: Feed
   readonly #scopes = new Map<string, Set<Subscription>>()
   readonly #stop: () => void
-  /** Who waits for any news of one service: far lighter than a subscription. Each is a waiting request, whose number has a limit. */
+  /** Who waits for any news of one service: far lighter than a subscription. Counted with them. */
   readonly #waiting = new Map<string, Set<() => void>>()
   #count = 0
 
@@ -43,7 +43,7 @@ export class WatchHub {
    * @throws RegistryError REG_LIMIT_REACHED
    */
   subscribe (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Subscription {
-    if (this.#count >= maxSubscriptions) throw new RegistryError('REG_LIMIT_REACHED', `this node serves ${maxSubscriptions} subscriptions already`)
+    this.#checkRoom()
     const subscription = new Subscription(this.#feed, filter, since, wake)
     const scope = scopeOf(filter.namespace, filter.service)
     const members = this.#scopes.get(scope)
@@ -61,13 +61,18 @@ export class WatchHub {
     this.#count--
   }
 
-  /** Calls back at each change that concerns one service, its hand-made endpoints included. Gives a function that ends it. */
+  /**
+   * Calls back at each change that concerns one service, its hand-made endpoints included. Gives a function that ends it.
+   * @throws RegistryError REG_LIMIT_REACHED
+   */
   follow (namespace: string, service: string, wake: () => void): () => void {
+    this.#checkRoom()
+    this.#count++
     const scope = scopeOf(namespace, service)
     const waiting = this.#waiting.get(scope) ?? new Set()
     this.#waiting.set(scope, waiting.add(wake))
     return () => {
-      waiting.delete(wake)
+      if (waiting.delete(wake)) this.#count--
       if (waiting.size === 0 && this.#waiting.get(scope) === waiting) this.#waiting.delete(scope)
     }
   }
@@ -75,7 +80,12 @@ export class WatchHub {
   close (): void {
     this.#stop()
     this.#scopes.clear()
+    this.#waiting.clear()
     this.#count = 0
+  }
+
+  #checkRoom (): void {
+    if (this.#count >= maxSubscriptions) throw new RegistryError('REG_LIMIT_REACHED', `this node serves ${maxSubscriptions} subscriptions already`)
   }
 
   #changed (change: AppliedChange): void {

@@ -1,38 +1,9 @@
 import t from 'tap'
-import { readManifests } from '../../server/model/manifest-stream.ts'
-import type { Applied } from '../../server/registry/apply-plan.ts'
-import type { Registry, RegistryOptions } from '../../server/registry/registry.ts'
-import type { Service } from '../../server/model/service/types.ts'
-import { parsePortRange, readPools, readServiceCidrs } from '../../server/model/ranges.ts'
+import { allocation, apply, ready, service, stored, stream } from './services-world.ts'
 import { type World, drain, short, world } from './world.ts'
-
-const service = (name: string, spec: string, more = ''): string => `apiVersion: v1
-kind: Service
-metadata: { name: ${name}, namespace: shop${more} }
-spec: { ${spec} }
-`
-const stream = (...documents: readonly string[]): string => documents.join('---\n')
-
-async function apply (registry: Registry, text: string, dryRun = false): Promise<readonly Applied[]> {
-  return (await registry.services.apply(readManifests(text), { by: 'test', dryRun })).results
-}
-
-function stored (registry: Registry, name: string): Service {
-  const found = registry.catalog.declared('shop', name)
-  if (found === undefined) throw new Error(`no service ${name}`)
-  return found.manifest
-}
-
-const ready = (registry: Registry, name: string): string[] => registry.catalog.endpoints('shop', name)?.answered.map(({ id }) => id) ?? []
 
 async function webui ({ register }: World): Promise<void> {
   for (const id of ['a', 'b', 'c']) await register(id, { labels: { app: 'webui' }, ports: [{ name: 'http', port: 9376 }], address: `10.0.0.${id.charCodeAt(0)}` }, { service: 'webui-pods' })
-}
-
-const allocation = (pools: string[] = []): Required<Pick<RegistryOptions, 'allocation'>> => {
-  const nodePorts = parsePortRange('30000-32767')
-  if ('problem' in nodePorts) throw new Error(nodePorts.problem)
-  return { allocation: { serviceCidrs: readServiceCidrs(['10.96.0.0/12']), nodePorts, pools: readPools(pools) } }
 }
 
 t.test('a stream of every type is applied, allocated for, and unchanged when it is applied again', async (t) => {

@@ -1,5 +1,5 @@
 // What is taken, by whom, as far as this node knows: fed by the catalog with every claim that comes and goes.
-import { type AddressRange, type LoadBalancerPool, type PortRange, parseIp, parsePortRange, readServiceCidrs } from '../../model/ranges.ts'
+import { type AddressRange, type LoadBalancerPool, type PortRange, defaultNodePorts, defaultServiceCidr, parseIp, readPortRange, readServiceCidrs } from '../../model/ranges.ts'
 import type { ObjectRecord } from '../../store/store.ts'
 import { type Claim, type ClaimTarget, type Holder, claimKey, claimOf, holderName } from './claims.ts'
 import { type Pool, type Segment, clusterIpPool, loadBalancerPool, nodePortPool } from './pool.ts'
@@ -11,17 +11,8 @@ export interface Ranges {
   readonly pools: readonly LoadBalancerPool[]
 }
 
-export const defaultServiceCidr = '10.96.0.0/12'
-export const defaultNodePorts = '30000-32767'
-
 /** The ranges that Kubernetes users know. */
 export const defaultRanges: Ranges = { serviceCidrs: readServiceCidrs([defaultServiceCidr]), nodePorts: readPortRange(defaultNodePorts), pools: [] }
-
-function readPortRange (text: string): PortRange {
-  const range = parsePortRange(text)
-  if ('problem' in range) throw new RangeError(range.problem)
-  return range
-}
 
 /** What decides whether a value can be had: an address of a load balancer is one address, whatever pool its claim names. */
 export type Slot = string

@@ -1,0 +1,61 @@
+import t from 'tap'
+import { readManifests } from '../../server/model/manifest-stream.ts'
+import { Registry } from '../../server/registry/registry.ts'
+import { createRedisStore } from '../../server/store/redis/redis-store.ts'
+import { RedisServer, noRedis } from '../store/redis-server.ts'
+import { service, stream } from './services-world.ts'
+
+const skip = noRedis
+/** A loaded machine is no fault of the registry. */
+const timeouts = { commandMs: 30_000 }
+
+async function nodes (t: { teardown (callback: () => unknown): void }, count: number): Promise<Registry[]> {
+  const server = await RedisServer.start()
+  t.teardown(() => server.dispose())
+  const registries = Array.from({ length: count }, () => new Registry({ store: createRedisStore({ url: server.url, timeouts }) }))
+  for (const registry of registries) {
+    await registry.open()
+    t.teardown(() => registry.close())
+  }
+  return registries
+}
+
+const nodePorts = (registry: Registry): number[] => registry.services.list('Service').flatMap((found) => (found.kind === 'Service' ? found.spec.ports?.map(({ nodePort = 0 }) => nodePort) ?? [] : []))
+const used = (registry: Registry): (number | undefined)[] => registry.services.pools().map((pool) => pool.used)
+
+t.test('two nodes on one Redis allocate a thousand node ports at the same time, none twice, and a delete frees them all', { skip }, async (t) => {
+  const [one, two] = await nodes(t, 2)
+  if (one === undefined || two === undefined) throw new Error('two nodes were asked for')
+  const put = (registry: Registry, node: string) => async (_: unknown, index: number): Promise<void> => {
+    await registry.services.put({ kind: 'Service', namespace: 'shop', name: `${node}-${index}` }, {
+      apiVersion: 'v1', kind: 'Service', spec: { type: 'NodePort', selector: { a: 'b' }, ports: [{ port: 80 }] }
+    }, { by: node })
+  }
+  const half = Array.from({ length: 500 })
+  await Promise.all([...half.map(put(one, 'one')), ...half.map(put(two, 'two'))])
+  for (const registry of [one, two]) {
+    await registry.store.sync()
+    const ports = nodePorts(registry)
+    t.equal(ports.length, 1_000)
+    t.equal(new Set(ports).size, 1_000)
+    t.same(used(registry), [1_000, 1_000])
+  }
+  const names = (node: string) => half.map((_, index) => ({ kind: 'Service' as const, namespace: 'shop', name: `${node}-${index}` }))
+  await Promise.all([one.services.delete(names('two'), { by: 'one' }), two.services.delete(names('one'), { by: 'two' })])
+  for (const registry of [one, two]) {
+    await registry.store.sync()
+    t.same(used(registry), [0, 0])
+  }
+})
+
+t.test('a thousand manifests with their claims are one write on Redis, seen whole by the other node', { skip }, async (t) => {
+  const [one, two] = await nodes(t, 2)
+  if (one === undefined || two === undefined) throw new Error('two nodes were asked for')
+  const documents = Array.from({ length: 1_000 }, (_, index) => service(`s${index}`, 'type: NodePort, selector: { a: b }, ports: [{ name: a, port: 80 }, { name: b, port: 81 }]'))
+  await one.services.apply(readManifests(stream(...documents)), { by: 'test' })
+  await two.store.sync()
+  t.same(used(two), [1_000, 2_000])
+  await t.rejects(two.services.put({ kind: 'Service', namespace: 'shop', name: 'late' }, {
+    apiVersion: 'v1', kind: 'Service', spec: { type: 'NodePort', selector: { a: 'b' }, ports: [{ port: 80, nodePort: nodePorts(one)[0] }] }
+  }, { by: 'test' }), { code: 'REG_MANIFEST_INVALID', errors: [{ field: 'spec.ports[0].nodePort', rule: /already allocated to shop\/s/ }] })
+})
