@@ -234,7 +234,7 @@ export class Rollcall implements AsyncDisposable {
 
   /** The ranges that addresses and node ports are given from, and how full they are. */
   async pools ({ minRevision, signal }: ReadOptions = {}): Promise<readonly Pool[]> {
-    return (await this.request<{ readonly items: readonly Pool[] }>('/v1/pools', { query: { minRevision }, signal })).body.items
+    return (await this.request<readonly Pool[]>('/v1/pools', { query: { minRevision }, signal })).body
   }
 
   /** Ends somebody's registration; for one of `register`, use its own `deregister`. @throws RollcallError REG_INSTANCE_NOT_FOUND */

@@ -20,7 +20,8 @@ export type { Clock } from './clock.ts'
 export type { Answer, Fetch, RequestOptions } from './transport.ts'
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts'
 export type {
-  ApplyAnswer, ApplyOutcome, ApplyResult, ChangeFrame, ClientFrame, Conditions, DeleteAnswer, Endpoint, EndpointsAnswer, Event, FieldError, Heartbeat, HeartbeatAnswer,
+  ApplyAnswer, ApplyOutcome, ApplyResult, ChangeFrame, ClientFrame, Conditions,
+  DeleteAnswer, Endpoint, EndpointsAnswer, Event, FieldError, Heartbeat, HeartbeatAnswer,
   Instance, InstanceChangeFrame, InstancePatch, LoadValue, Pool, ServiceChangeFrame, ServiceExplanation,
   LeaseReference, ManifestReference, NamespaceSummary, Override, Page, Port, Problem, Protocol, Reason, Registration as RegistrationBody, ServerFrame,
   ServiceSummary, Status

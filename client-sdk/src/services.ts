@@ -49,14 +49,23 @@ export interface Services {
   /**
    * Declares what the manifests say: all of them or none. A text is a stream of YAML documents or JSON objects.
    * @throws RollcallError REG_MANIFEST_INVALID, REG_INVALID: `errors` has every fault, with document, line and field
-   * @example await rollcall.services.apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } })
+   * @example
+   * await rollcall.services.apply({
+   *   apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ port: 80 }] }
+   * })
    */
   apply (manifests: string | ManifestInput | readonly ManifestInput[], options?: ApplyOptions): Promise<ApplyAnswer>
-  /** What was declared, with what was allocated; of a service that exists only by its instances, what it would be. @throws RollcallError REG_SERVICE_NOT_FOUND */
+  /**
+   * What was declared, with what was allocated; of a service that exists only by its instances, what it would be.
+   * @throws RollcallError REG_SERVICE_NOT_FOUND
+   */
   get (target: Target, options?: ReadOptions): Promise<Service>
   /** The declared services, page by page. */
   list (options?: Omit<ListOptions, 'service' | 'status'>): AsyncGenerator<Service, void, undefined>
-  /** Takes a declaration back, with its hand-made endpoints; its addresses and node ports are free again. @throws RollcallError REG_SERVICE_NOT_FOUND */
+  /**
+   * Takes a declaration back, with its hand-made endpoints; its addresses and node ports are free again.
+   * @throws RollcallError REG_SERVICE_NOT_FOUND
+   */
   delete (target: Target, options?: CallOptions & { readonly dryRun?: boolean | undefined }): Promise<DeleteAnswer>
 }
 

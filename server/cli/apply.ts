@@ -68,10 +68,12 @@ async function diffOf ({ manifest, previous }: ApplyResult, colours: boolean): P
   return lineDiff(before, after).map((line) => coloured(harmless(line), colourOfMark[line.charAt(0)], colours))
 }
 
+const ofRegistry = new Set(['uid', 'creationTimestamp', 'resourceVersion', 'generation'])
+
 /** Without what the registry keeps for itself: nobody asked for that to change. */
 async function linesOf (manifest: Manifest | undefined): Promise<string[]> {
   if (manifest === undefined) return []
-  const { uid: _uid, creationTimestamp: _time, resourceVersion: _version, generation: _generation, ...metadata } = manifest.metadata
+  const metadata = Object.fromEntries(Object.entries(manifest.metadata).filter(([name]) => !ofRegistry.has(name)))
   return (await structured({ ...manifest, metadata }, 'yaml')).split('\n')
 }
 

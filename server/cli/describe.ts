@@ -81,7 +81,9 @@ interface Explained {
 }
 
 /** Why instances are not among the ready endpoints. */
-async function explanationsOf (api: Api, { namespace, name }: ServiceSummary, instances: readonly Instance[], { endpoints }: EndpointsAnswer): Promise<readonly Explained[]> {
+async function explanationsOf (
+  api: Api, { namespace, name }: ServiceSummary, instances: readonly Instance[], { endpoints }: EndpointsAnswer
+): Promise<readonly Explained[]> {
   const ready = new Set(endpoints.filter(({ conditions }) => conditions.ready).map(({ service, id }) => `${service ?? name}/${id}`))
   const asked = instances.filter(({ service, id }) => !ready.has(`${service}/${id}`)).slice(0, explained)
   const answers: Explained[] = []

@@ -116,7 +116,7 @@ function readChange (text: string): [string, string | null] {
 
 export const explain: Command = {
   name: 'explain',
-  summary: 'Shows for each service of the namespace whether it has an instance, and the rule that decided',
+  summary: 'Shows which services have an instance, and the rule that decided',
   usage: 'explain SERVICE/ID [flags]',
   flags: {
     ...namespaceFlag,

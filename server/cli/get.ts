@@ -42,8 +42,8 @@ export interface Kind<Row> {
   readonly global?: boolean
   /** `answer` is what -o json shows: the registry's own words. */
   readonly fetch: (request: Request) => Promise<{ rows: Row[], answer: unknown }>
-  /** What a change of an instance means for the list: the rows to print. Absent: it cannot be watched. */
-  readonly changed?: (request: Request, changed: Instance) => Promise<Row[]>
+  /** What a change of an instance, or of a declared service, means for the list: the rows to print. Absent: it cannot be watched. */
+  readonly changed?: (request: Request, changed: { readonly namespace: string, readonly service: string }) => Promise<Row[]>
 }
 
 const instances: Kind<Instance> = {
@@ -72,7 +72,7 @@ const services: Kind<ServiceSummary> = {
   filters: ['selector'],
   columns: serviceColumns,
   id: (row) => row.name,
-  essence: ({ instances, protectedSince }) => ({ instances, protectedSince }),
+  essence: ({ instances, protectedSince, manifest }) => ({ instances, protectedSince, spec: manifest?.spec, status: manifest?.status }),
   fetch: async (request) => {
     const { api, namespace, name, selector } = request
     if (name !== undefined) {
@@ -131,7 +131,8 @@ const slices: Kind<SliceRow> = {
   fetch: async (request) => {
     const of = async (namespace: string, service: string): Promise<SliceList> =>
       await request.api.get<SliceList>(path('namespaces', namespace, 'services', service, 'endpointslices'))
-    const rows = (lists: readonly SliceList[]): SliceRow[] => lists.flatMap(({ items }) => items.map((slice) => ({ ...slice, namespace: slice.metadata.namespace })))
+    const rows = (lists: readonly SliceList[]): SliceRow[] =>
+      lists.flatMap(({ items }) => items.map((slice) => ({ ...slice, namespace: slice.metadata.namespace })))
     if (request.name !== undefined) {
       const answer = await of(request.namespace ?? 'default', label('service', request.name))
       return { rows: rows([answer]), answer }
@@ -149,8 +150,8 @@ const pools: Kind<Pool> = {
   id: (row) => row.name,
   global: true,
   fetch: async ({ api, name }) => {
-    const answer = await api.get<{ readonly items: readonly Pool[] }>('/v1/pools')
-    return { rows: answer.items.filter((pool) => name === undefined || pool.name === name), answer }
+    const answer = await api.get<readonly Pool[]>('/v1/pools')
+    return { rows: answer.filter((pool) => name === undefined || pool.name === name), answer }
   }
 }
 
