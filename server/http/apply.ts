@@ -12,11 +12,11 @@ import { defaultNamespace } from '../registry/services.ts'
 import { setRevision } from './conditional.ts'
 import { type HttpContext, callerOf } from './context.ts'
 import { maxManifestBytes } from './limits.ts'
-import { type ManifestBody, documentsOf, jsonMember, manifestContent, yamlOf } from './manifest-media.ts'
+import { type ManifestBody, documentsOf, jsonMember, manifestContent } from './manifest-media.ts'
 import { DryRun, manifestErrors, remove, resultOf } from './manifest-writes.ts'
 import {
   ApplyAnswer as ApplyAnswerSchema, DeleteAnswer, DeleteBody, DeletedNames, ServiceManifest, answerOf, errorResponses, exampleApplyResult, exampleDeleteAnswer,
-  exampleManifest, writeErrors
+  writeErrors
 } from './schemas.ts'
 
 const namespace = Type.Optional({ ...LabelName, description: `Of manifests that name none, default ${defaultNamespace}` })
@@ -27,7 +27,6 @@ const DeleteQuery = Type.Object({
   ignoreMissing: Type.Optional(Type.Boolean({ rule: 'must be true or false', description: 'What is not there is no error' }))
 }, { additionalProperties: false })
 
-const yamlExample = yamlOf(exampleManifest)
 const checkNames = checker(DeletedNames)
 
 export function registerApply (app: FastifyInstance, { registry }: HttpContext): void {
@@ -41,7 +40,7 @@ export function registerApply (app: FastifyInstance, { registry }: HttpContext):
       summary: 'Apply a stream of manifests, all or nothing',
       description: 'Namespace, Service, EndpointSlice, Endpoints, and List of them: YAML documents separated by ---, or JSON objects one behind the other. Up to 4 MiB.',
       querystring: ApplyQuery,
-      body: manifestContent('Manifests', ServiceManifest, yamlExample),
+      body: manifestContent('Manifests', ServiceManifest),
       response: {
         200: answerOf('What became of each', ApplyAnswerSchema, { revision: 'q7Zk2.17', dryRun: false, results: [{ ...exampleApplyResult, document: 1 }] } satisfies ApplyAnswer),
         ...errorResponses(...writeErrors, ...manifestErrors)
@@ -62,7 +61,7 @@ export function registerApply (app: FastifyInstance, { registry }: HttpContext):
       summary: 'Take manifests back, all or nothing',
       description: 'The body names them: manifests, of which only kind and name count, or {"names":[...]} in JSON. A service takes its hand-made endpoints along.',
       querystring: DeleteQuery,
-      body: manifestContent('Manifests or names', DeleteBody, yamlExample),
+      body: manifestContent('Manifests or names', DeleteBody),
       response: {
         200: answerOf('What went', DeleteAnswer, exampleDeleteAnswer),
         ...errorResponses(...writeErrors, 'REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND', 'REG_MANIFEST_NOT_FOUND', 'REG_CONFLICT', 'REG_LIMIT_REACHED')

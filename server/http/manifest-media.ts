@@ -1,8 +1,7 @@
 // Manifests over HTTP: bodies in YAML or JSON, answers in the one that `Accept` prefers, warnings as headers. Bodies are read as
 // text, so that a fault can say on which line it stands.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Type, type TSchema } from 'typebox'
-import { stringify } from 'yaml'
+import type { TSchema } from 'typebox'
 import type { FieldError } from '../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, shown } from '../errors.ts'
 import { located, type ManifestDocument, readManifests } from '../model/manifest-stream.ts'
@@ -12,6 +11,7 @@ import { answer } from './conditional.ts'
 import type { HttpContext } from './context.ts'
 import { parseJson, refuseEncoding, refuseMedia } from './json-body.ts'
 import { maxWarningLength, maxWarnings } from './limits.ts'
+import { ManifestText, yamlOf } from './schemas.ts'
 import { compileValidator } from './validation.ts'
 
 const jsonMedia = 'application/json'
@@ -42,15 +42,8 @@ export async function manifestScope (app: FastifyInstance, register: (scope: Fas
 }
 
 /** A body in both forms, for OpenAPI. */
-export function manifestContent (description: string, schema: TSchema, yamlExample: string): object {
-  return {
-    description,
-    content: {
-      [jsonMedia]: { schema },
-      [yamlMedia]: { schema: Type.String({ examples: [yamlExample] }) },
-      'text/yaml': { schema: Type.String({ examples: [yamlExample] }) }
-    }
-  }
+export function manifestContent (description: string, schema: TSchema): object {
+  return { description, content: { [jsonMedia]: { schema }, [yamlMedia]: { schema: ManifestText }, 'text/yaml': { schema: ManifestText } } }
 }
 
 /** @throws RegistryError REG_INVALID where there is no body, and as `readManifests` */
@@ -102,11 +95,6 @@ export function prefersYaml (request: FastifyRequest): boolean {
     else if (media === jsonMedia) json = Math.max(json, rank)
   }
   return yaml > json
-}
-
-/** A manifest as YAML that readers of YAML 1.1 (kubectl) and 1.2 understand alike. */
-export function yamlOf (value: unknown): string {
-  return stringify(value, { compat: 'yaml-1.1', lineWidth: 0, aliasDuplicateObjects: false })
 }
 
 /** Answers a read with a manifest, as JSON or as YAML. */

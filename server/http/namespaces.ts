@@ -6,7 +6,7 @@ import { RegistryError } from '../errors.ts'
 import type { ManifestName } from '../registry/manifests.ts'
 import { answer, settle } from './conditional.ts'
 import type { HttpContext } from './context.ts'
-import { answerManifest, manifestContent, prefersYaml, yamlOf } from './manifest-media.ts'
+import { answerManifest, manifestContent, prefersYaml } from './manifest-media.ts'
 import { WriteQuery, manifestErrors, put, remove } from './manifest-writes.ts'
 import type { Namespace } from '../model/service/types.ts'
 import {
@@ -38,7 +38,7 @@ export function registerNamespaces (app: FastifyInstance, context: HttpContext):
       params: NamespaceParams,
       querystring: ReadQuery,
       response: {
-        200: manifestAnswer('The namespace', Type.Union([SummarySchema, NamespaceManifest]), { name: 'shop', services: 1, instances: 1, manifest: exampleNamespace }, yamlOf(exampleNamespace)),
+        200: manifestAnswer('The namespace', Type.Union([SummarySchema, NamespaceManifest]), { name: 'shop', services: 1, instances: 1, manifest: exampleNamespace }, exampleNamespace),
         304: emptyAnswer('If-None-Match names it'),
         ...errorResponses(...readErrors, 'REG_NAMESPACE_NOT_FOUND')
       }
@@ -66,7 +66,7 @@ export function registerNamespaces (app: FastifyInstance, context: HttpContext):
       description: 'It is then there while it is empty, too. An empty body declares it without labels.',
       params: NamespaceParams,
       querystring: WriteQuery,
-      body: manifestContent('A Namespace', NamespaceManifest, yamlOf(exampleNamespace)),
+      body: manifestContent('A Namespace', NamespaceManifest),
       response: {
         200: answerOf('It was declared, or this is a dry run', ApplyResult, { ...exampleResult, outcome: 'unchanged' }),
         201: answerOf('It is declared now', ApplyResult, exampleResult),

@@ -2,6 +2,7 @@
 // same schemas (model/instance.ts); wire-check.ts holds them to the SDK's types.
 import type { Endpoints, EndpointSlice, Manifest, Namespace, Service } from '../model/service/types.ts'
 import { Type, type Static, type TSchema, type TUnsafe } from 'typebox'
+import { stringify } from 'yaml'
 import type { DeleteAnswer as WireDeleteAnswer, EndpointsAnswer as WireEndpointsAnswer, Instance as WireInstance, Problem as WireProblem } from '../../client-sdk/src/wire.ts'
 import { type ErrorCode, errorCatalogue, problemType } from '../errors.ts'
 import {
@@ -137,17 +138,17 @@ export const EndpointsAnswer = named('EndpointsAnswer', Type.Object({
 
 const statusCounts = { starting: Count, up: Count, warning: Count, draining: Count, down: Count }
 /** Their fields are those of Kubernetes (docs/reference/service.md); the core checks them (model/service/). */
-const manifest = <Of extends Manifest>(name: string, kind: Of['kind'], apiVersion: Of['apiVersion'], description: string, example: object): TUnsafe<Of> =>
+const manifest = <Of extends Manifest>(name: string, kind: Of['kind'], apiVersion: Of['apiVersion'], description: string, example: object, options: object = {}): TUnsafe<Of> =>
   Type.Unsafe<Of>(named(name, Type.Object({
     apiVersion: Type.Literal(apiVersion), kind: Type.Literal(kind), metadata: Type.Object({}, { additionalProperties: true })
-  }, { additionalProperties: true, description, examples: [example] })))
+  }, { additionalProperties: true, description, examples: [example], ...options })))
 export const exampleManifest = {
   apiVersion: 'v1', kind: 'Service', metadata: { name: 'webui', namespace: 'shop' },
   spec: { type: 'NodePort', selector: { app: 'webui' }, ports: [{ name: 'http', port: 80, targetPort: 'http', protocol: 'TCP', nodePort: 30200 }], clusterIP: '10.100.100.100', sessionAffinity: 'None' }
 } as const
 export const exampleNamespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', namespace: '' } } as const
 export const ServiceManifest = manifest<Service>('Service', 'Service', 'v1', 'A v1 Service as Kubernetes has it, with what was allocated', exampleManifest)
-export const NamespaceManifest = manifest<Namespace>('Namespace', 'Namespace', 'v1', 'A v1 Namespace', exampleNamespace)
+export const NamespaceManifest = manifest<Namespace>('Namespace', 'Namespace', 'v1', 'A v1 Namespace', exampleNamespace, { optionalBody: true })
 export const exampleSlice = {
   apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'webui-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'webui' } },
   addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.7'], conditions: { ready: true, serving: true, terminating: false } }], ports: [{ name: 'http', port: 8080, protocol: 'TCP' }]
@@ -162,6 +163,7 @@ export const SliceList = named('EndpointSliceList', Type.Object({
   apiVersion: Type.Literal('discovery.k8s.io/v1'), kind: Type.Literal('EndpointSliceList'),
   metadata: Type.Object({ resourceVersion: Type.String() }), items: Type.Array(EndpointSliceManifest)
 }))
+export const ManifestText = named('ManifestText', Type.String({ description: 'YAML: documents separated by ---', examples: [yamlOf(exampleManifest)] }))
 const AnyManifest = Type.Unsafe<Manifest>(Type.Object({}, { additionalProperties: true, description: 'A Service, EndpointSlice, Endpoints or Namespace' }))
 
 const Kinds = Type.Enum(['Service', 'EndpointSlice', 'Endpoints', 'Namespace'])
@@ -327,17 +329,22 @@ const revisionHeader = {
   'Rollcall-Stale': { type: 'string', description: 'Only while the store is away: seconds since this node heard from it' }
 }
 
+/** A manifest as YAML that readers of YAML 1.1 (kubectl) and 1.2 understand alike. */
+export function yamlOf (value: unknown): string {
+  return stringify(value, { compat: 'yaml-1.1', lineWidth: 0, aliasDuplicateObjects: false })
+}
+
 /** An answer in JSON with its example. */
 export function answerOf (description: string, schema: TSchema, example: unknown): object {
   return { description, headers: revisionHeader, content: { 'application/json': { schema, example } } }
 }
 
 /** An answer that is YAML for those who prefer it. */
-export function manifestAnswer (description: string, schema: TSchema, example: unknown, yamlExample: string): object {
+export function manifestAnswer (description: string, schema: TSchema, example: unknown, yamlExample: unknown): object {
   return {
     description,
     headers: revisionHeader,
-    content: { 'application/json': { schema, example }, 'application/yaml': { schema: { type: 'string' }, example: yamlExample } }
+    content: { 'application/json': { schema, example }, 'application/yaml': { schema: { type: 'string' }, example: yamlOf(yamlExample) } }
   }
 }
 

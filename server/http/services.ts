@@ -5,11 +5,11 @@ import { cursorText } from '../registry/cursor.ts'
 import { summaryOf } from '../registry/listing.ts'
 import { answer, settle } from './conditional.ts'
 import type { HttpContext } from './context.ts'
-import { answerManifest, manifestContent, prefersYaml, yamlOf } from './manifest-media.ts'
+import { answerManifest, manifestContent, prefersYaml } from './manifest-media.ts'
 import { WriteQuery, manifestErrors, put, remove } from './manifest-writes.ts'
 import {
-  ApplyResult, DeleteAnswer, EndpointsManifest, ServiceManifest, ServiceParams, ServiceSummary, SliceList, answerOf, emptyAnswer, errorResponses, exampleApplyResult,
-  exampleDeleteAnswer, exampleEndpointsObject, exampleManifest, exampleService, exampleSlice, manifestAnswer, readErrors, writeErrors
+  ApplyResult, DeleteAnswer, EndpointsManifest, ServiceManifest, ServiceParams, ServiceSummary, SliceList, answerOf, emptyAnswer, errorResponses,
+  exampleApplyResult, exampleDeleteAnswer, exampleEndpointsObject, exampleManifest, exampleService, exampleSlice, manifestAnswer, readErrors, writeErrors
 } from './schemas.ts'
 
 const servicePath = '/v1/namespaces/:namespace/services/:service'
@@ -42,7 +42,7 @@ export function registerServices (app: FastifyInstance, context: HttpContext): v
       params: ServiceParams,
       querystring: ServiceQuery,
       response: {
-        200: manifestAnswer('The service', Type.Union([ServiceSummary, ServiceManifest]), exampleService, yamlOf(exampleManifest)),
+        200: manifestAnswer('The service', Type.Union([ServiceSummary, ServiceManifest]), exampleService, exampleManifest),
         304: known,
         ...errorResponses(...readErrors, ...notFound)
       }
@@ -68,7 +68,7 @@ export function registerServices (app: FastifyInstance, context: HttpContext): v
       description: 'A v1 Service as for Kubernetes. What it leaves out gets its default, or is allocated. Warnings come as Warning headers too.',
       params: ServiceParams,
       querystring: WriteQuery,
-      body: manifestContent('A Service', ServiceManifest, yamlOf(exampleManifest)),
+      body: manifestContent('A Service', ServiceManifest),
       response: {
         200: answerOf('It was declared, or this is a dry run', ApplyResult, { ...exampleApplyResult, outcome: 'unchanged' }),
         201: answerOf('It is declared now', ApplyResult, exampleApplyResult),
@@ -98,7 +98,7 @@ export function registerServices (app: FastifyInstance, context: HttpContext): v
       params: ServiceParams,
       querystring: ReadQuery,
       response: {
-        200: manifestAnswer('A list, which can be applied', SliceList, exampleList, yamlOf(exampleList)),
+        200: manifestAnswer('A list, which can be applied', SliceList, exampleList, exampleList),
         304: known,
         ...errorResponses(...readErrors, ...notFound)
       }
@@ -121,7 +121,7 @@ export function registerServices (app: FastifyInstance, context: HttpContext): v
       params: ServiceParams,
       querystring: ReadQuery,
       response: {
-        200: manifestAnswer('The object', EndpointsManifest, exampleEndpointsObject, yamlOf(exampleEndpointsObject)),
+        200: manifestAnswer('The object', EndpointsManifest, exampleEndpointsObject, exampleEndpointsObject),
         304: known,
         ...errorResponses(...readErrors, ...notFound)
       }

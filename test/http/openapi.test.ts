@@ -3,6 +3,7 @@ import t from 'tap'
 import { errorCatalogue } from '../../server/errors.ts'
 import { build, pathOf } from './world.ts'
 
+const webui = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'webui' }, spec: { selector: { app: 'webui' }, ports: [{ name: 'http', port: 80 }] } }
 const methods = ['get', 'put', 'post', 'patch', 'delete'] as const
 
 /** A schema with its references in place: none of ours is recursive. */
@@ -75,6 +76,9 @@ t.test('bodies that may be empty are said to be, and patches may be of either ty
   const instance = '/v1/namespaces/{namespace}/services/{service}/instances/{id}'
   t.equal(paths[`${instance}/heartbeat`].put.requestBody.required, false)
   t.equal(paths[instance].put.requestBody.required, true)
+  t.equal(paths['/v1/namespaces/{namespace}'].put.requestBody.required, false)
+  t.equal(paths['/v1/namespaces/{namespace}/services/{service}'].put.requestBody.required, true)
+  t.strictSame(Object.keys(paths['/v1/apply'].post.requestBody.content), ['application/json', 'application/yaml', 'text/yaml'])
   t.strictSame(Object.keys(paths[instance].patch.requestBody.content).sort(), ['application/json', 'application/merge-patch+json'])
 })
 
@@ -83,15 +87,23 @@ t.test('what is answered is what the document says', async (t) => {
   const document = (await send('GET', '/openapi.json')).json()
   const orders = pathOf('shop/orders/a')
   const expressions = operations(document).map(({ path, method, operation }) => ({ method, operation, pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`) }))
-  for (const [method, url, body] of [
+  for (const [method, url, body, headers] of [
     ['PUT', orders, { address: '2001:DB8::1', ports: [{ name: 'http', port: 80 }], zone: 'a', version: '1', hostname: 'a', lease: { ttlMs: 5_000 } }], ['PUT', orders, {}], ['PATCH', orders, { status: 'warning' }],
     ['GET', orders], ['POST', '/v1/heartbeats', { leases: [{ namespace: 'shop', service: 'orders', id: 'x', generation: 'g' }] }], ['PUT', `${orders}/heartbeat`],
     ['PUT', `${orders}/override`, { status: 'draining', until: '2026-02-01T00:00:00Z' }], ['GET', '/v1/namespaces/shop/services/orders/endpoints?ready=any'], ['GET', '/v1/namespaces/shop/services/orders'],
     ['GET', '/v1/namespaces'], ['GET', '/v1/services'], ['GET', '/v1/instances?limit=1'], ['GET', '/v1/events'], ['GET', '/v1/overview'], ['GET', '/v1/revisions/1'], ['GET', '/v1/prometheus/targets'],
     ['GET', '/livez'], ['GET', '/readyz?verbose'], ['GET', '/metrics'], ['GET', '/v1/watch'], ['DELETE', `${orders}/override`], ['DELETE', `${orders}/override`], ['DELETE', orders], ['DELETE', orders],
+    ['PUT', '/v1/namespaces/shop/services/webui', webui], ['PUT', '/v1/namespaces/shop/services/webui', webui], ['PUT', '/v1/namespaces/shop/services/webui', { ...webui, spec: {} }],
+    ['GET', '/v1/namespaces/shop/services/webui'], ['GET', '/v1/namespaces/shop/services/webui?view=manifest'], ['GET', '/v1/namespaces/shop/services/webui', undefined, { accept: 'application/yaml' }],
+    ['GET', '/v1/namespaces/shop/services/webui/endpointslices'], ['GET', '/v1/namespaces/shop/services/webui/endpointsobject'], ['GET', '/v1/namespaces/shop/services/webui/endpoints'],
+    ['GET', '/v1/services'], ['GET', '/v1/pools'], ['PUT', '/v1/namespaces/shop'], ['GET', '/v1/namespaces/shop'], ['GET', '/v1/namespaces/nowhere'], ['DELETE', '/v1/namespaces/shop'],
+    ['POST', '/v1/apply?namespace=shop', webui], ['POST', '/v1/apply', webui], ['POST', '/v1/apply', {}], ['POST', '/v1/delete', { names: [{ kind: 'Service', name: 'webui' }] }],
+    ['PUT', pathOf('shop/pay/a'), { address: '10.0.0.2', labels: { app: 'webui' } }], ['GET', `${pathOf('shop/pay/a')}/explain`], ['GET', '/v1/namespaces/shop/services/webui/endpoints'],
+    ['PUT', `${pathOf('shop/pay/a')}/heartbeat`, { load: { cpu: { value: 1, capacity: 4 } } }], ['GET', pathOf('shop/pay/a')],
+    ['DELETE', '/v1/namespaces/shop/services/webui'], ['DELETE', '/v1/namespaces/shop/services/webui'],
     ['PUT', pathOf('shop/Orders/a'), {}], ['GET', '/v1/instances?namespace=nowhere'], ['PUT', `${orders}/heartbeat`]
   ] as const) {
-    const answer = await send(method, url, body)
+    const answer = await send(method, url, body, headers)
     const found = expressions.find((candidate) => candidate.method === method.toLowerCase() && candidate.pattern.test(url.split('?')[0] ?? ''))
     const response = found?.operation.responses[answer.statusCode]
     t.ok(response, `${method} ${url}: ${answer.statusCode} is documented`)
