@@ -72,9 +72,9 @@ t.test('-o json and -o yaml show the answer of the registry', async (t) => {
   const json = JSON.parse((await rollcall('get', 'instances', 'orders', '-o', 'json')).out.join('\n'))
   t.equal(json.revision, registry.revision)
   t.same(json.items.map((item: { id: string }) => item.id), ['orders-1', 'orders-2', 'orders-3'])
-  const yaml = (await rollcall('get', 'service', 'orders', '-o', 'yaml')).out
-  t.ok(yaml.includes('name: orders'))
-  t.ok(yaml.includes('  ready: 1'))
+  const yaml = (await rollcall('get', 'services', '-o', 'yaml')).out
+  t.ok(yaml.includes('    name: orders'))
+  t.ok(yaml.includes('      ready: 1'))
 })
 
 t.test('an empty list is said on standard error and is no failure; an unknown name is one', async (t) => {
