@@ -6,7 +6,7 @@ import { all, setting } from './helpers.ts'
 
 t.test('the registry of tests refuses declared services, and says so', async (t) => {
   const { rollcall } = setting(t)
-  const calls = [rollcall.services.apply('kind: Service'), rollcall.services.get('payments'), rollcall.services.delete('payments'), rollcall.pools()]
+  const calls: Promise<unknown>[] = [rollcall.services.apply('kind: Service'), rollcall.services.get('payments'), rollcall.services.delete('payments'), rollcall.pools()]
   for (const call of calls) await t.rejects(call, { code: 'REG_ROUTE_NOT_FOUND', message: /no declared services/ })
 })
 
