@@ -14,6 +14,11 @@ export interface Preference {
   readonly zone?: string | undefined
 }
 
+/** What tells the endpoints of a service apart: a declared one may select from several services, and ids are unique within each. */
+export function endpointKey ({ service, id }: Pick<Endpoint, 'service' | 'id'>): string {
+  return service === undefined ? id : `${service}/${id}`
+}
+
 /** The endpoint that an instance is, by the same rule as the registry's. */
 export function endpointOf (instance: Instance): Endpoint {
   const { id, address, ports, hostname, labels, metadata, priority, zone, region, version, suspect, conditions } = instance
@@ -45,7 +50,7 @@ export function callable (endpoints: Iterable<Endpoint>): readonly Endpoint[] {
   return ready.length > 0 ? ready : all.filter((endpoint) => endpoint.suspect && (endpoint.status === 'up' || endpoint.status === 'warning'))
 }
 
-/** The callable endpoints that have the wished port, in the order of their ids. */
+/** The callable endpoints that have the wished port, in the order of their keys. */
 export function candidates (endpoints: Iterable<Endpoint>, port?: string | number): readonly Candidate[] {
   return callable(endpoints)
     .flatMap((endpoint) => {
@@ -54,7 +59,7 @@ export function candidates (endpoints: Iterable<Endpoint>, port?: string | numbe
         : endpoint.ports.find((each) => (typeof port === 'number' ? each.port === port : each.name === port))
       return found === undefined ? [] : [{ endpoint, port: found }]
     })
-    .sort((a, b) => (a.endpoint.id < b.endpoint.id ? -1 : 1))
+    .sort((a, b) => (endpointKey(a.endpoint) < endpointKey(b.endpoint) ? -1 : 1))
 }
 
 /**
@@ -71,8 +76,8 @@ export function firstChoice (all: readonly Candidate[], zone?: string): readonly
 }
 
 /** The least loaded for their weight. */
-export function leastLoaded (all: readonly Candidate[], load: (id: string) => number): readonly Candidate[] {
-  const relative = ({ endpoint }: Candidate): number => load(endpoint.id) / Math.max(endpoint.weight, 1)
+export function leastLoaded (all: readonly Candidate[], load: (key: string) => number): readonly Candidate[] {
+  const relative = ({ endpoint }: Candidate): number => load(endpointKey(endpoint)) / Math.max(endpoint.weight, 1)
   const least = all.reduce((lowest, candidate) => Math.min(lowest, relative(candidate)), Infinity)
   return all.filter((candidate) => relative(candidate) === least)
 }
@@ -95,23 +100,23 @@ export class RoundRobin {
     let bestCredit = -Infinity
     let sum = 0
     for (const candidate of all) {
-      const { id } = candidate.endpoint
+      const key = endpointKey(candidate.endpoint)
       const weight = Math.max(candidate.endpoint.weight, 1) // of those with 0, each like the other
       sum += weight
-      const credit = (this.#credit.get(id) ?? this.#random() * weight) + weight
-      this.#credit.set(id, credit)
+      const credit = (this.#credit.get(key) ?? this.#random() * weight) + weight
+      this.#credit.set(key, credit)
       if (credit > bestCredit) {
         best = candidate
         bestCredit = credit
       }
     }
-    if (best !== undefined) this.#credit.set(best.endpoint.id, bestCredit - sum)
+    if (best !== undefined) this.#credit.set(endpointKey(best.endpoint), bestCredit - sum)
     return best
   }
 
   /** Forgets who is not there any more. */
-  keep (ids: ReadonlySet<string>): void {
-    for (const id of this.#credit.keys()) if (!ids.has(id)) this.#credit.delete(id)
+  keep (keys: ReadonlySet<string>): void {
+    for (const key of this.#credit.keys()) if (!keys.has(key)) this.#credit.delete(key)
   }
 }
 

@@ -1,4 +1,5 @@
 // The client: options to parts, and the calls of the API that need no more than a line.
+import { endpointKey } from './balancer.ts'
 import { abortable, anySignal, systemClock, type Clock } from './clock.ts'
 import { asError, isPassing, RollcallError } from './errors.ts'
 import { safeEmit, type Emit } from './events.ts'
@@ -10,12 +11,13 @@ import { Registration } from './registration.ts'
 import type { RegisterOptions } from './registration-body.ts'
 import type { ResolvedEndpoint } from './resolved-endpoint.ts'
 import { Resolver, type ResolveOptions, type Target } from './resolver.ts'
+import { servicesOf, type Services } from './services.ts'
 import { beforeEnd } from './signals.ts'
 import { Socket, type WebSocketConstructor } from './socket.ts'
 import { addressesOf, pathOf, Transport, type Answer, type RequestOptions } from './transport.ts'
 import { defaultBufferSize, Watch, type WatchOptions } from './watch.ts'
 import type {
-  EndpointsAnswer, Heartbeat, HeartbeatAnswer, Instance, NamespaceSummary, Page, ServiceSummary, Status
+  EndpointsAnswer, Heartbeat, HeartbeatAnswer, Instance, NamespaceSummary, Page, Pool, ServiceExplanation, ServiceSummary, Status
 } from './wire.ts'
 
 const defaultAddress = 'http://127.0.0.1:7500'
@@ -32,6 +34,8 @@ const maxPages = 100_000
  */
 export class Rollcall implements AsyncDisposable {
   readonly namespace: string
+  /** Declares, reads and removes services; called as a function it lists them. */
+  readonly services: Services
   readonly #transport: Transport
   readonly #heartbeats: Heartbeats
   readonly #socket: Socket
@@ -59,6 +63,12 @@ export class Rollcall implements AsyncDisposable {
     const addresses = addressesOf(options.address ?? environment('ROLLCALL_ADDRESS') ?? defaultAddress)
     const closed = this.#closed.signal
     this.namespace = options.namespace ?? environment('ROLLCALL_NAMESPACE') ?? 'default'
+    this.services = servicesOf({
+      namespace: this.namespace,
+      request: (path, call) => this.request(path, call),
+      summaries: (list) => this.#pages<ServiceSummary>('services', list),
+      place: (target) => this.#target(target)
+    })
     this.#zone = options.zone
     this.#signals = options.signals ?? true
     this.#transport = new Transport({
@@ -165,7 +175,7 @@ export class Rollcall implements AsyncDisposable {
       } catch (error) {
         if (signal.aborted || attempt >= (options.retries ?? defaultRetries) || options.retryIf?.(error) === false) throw error
         failure = error
-        tried.add(endpoint.id)
+        tried.add(endpointKey(endpoint.instance))
       } finally {
         endpoint.release()
       }
@@ -194,10 +204,6 @@ export class Rollcall implements AsyncDisposable {
     return this.#pages<Instance>('instances', options)
   }
 
-  services (options: Omit<ListOptions, 'service' | 'status'> = {}): AsyncGenerator<ServiceSummary, void, undefined> {
-    return this.#pages<ServiceSummary>('services', options)
-  }
-
   namespaces (options: ReadOptions & { readonly pageSize?: number | undefined } = {}): AsyncGenerator<NamespaceSummary, void, undefined> {
     return this.#pages<NamespaceSummary>('namespaces', { ...options, namespace: '*' })
   }
@@ -219,6 +225,16 @@ export class Rollcall implements AsyncDisposable {
   async service (target: Target, { minRevision, signal }: ReadOptions = {}): Promise<ServiceSummary> {
     const { service, namespace } = this.#target(target)
     return (await this.request<ServiceSummary>(pathOf('namespaces', namespace, 'services', service), { query: { minRevision }, signal })).body
+  }
+
+  /** Why an instance is, or is not, an endpoint of each service of its namespace; those that have it first. */
+  async explain (reference: InstanceReference, { minRevision, signal }: ReadOptions = {}): Promise<readonly ServiceExplanation[]> {
+    return (await this.request<readonly ServiceExplanation[]>(`${this.#path(reference)}/explain`, { query: { minRevision }, signal })).body
+  }
+
+  /** The ranges that addresses and node ports are given from, and how full they are. */
+  async pools ({ minRevision, signal }: ReadOptions = {}): Promise<readonly Pool[]> {
+    return (await this.request<readonly Pool[]>('/v1/pools', { query: { minRevision }, signal })).body
   }
 
   /** Ends somebody's registration; for one of `register`, use its own `deregister`. @throws RollcallError REG_INSTANCE_NOT_FOUND */

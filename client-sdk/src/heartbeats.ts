@@ -10,6 +10,8 @@ export interface Beating {
   readonly reference: LeaseReference
   readonly ttlMs: number
   readonly session: boolean
+  /** What goes along with a heartbeat beyond its name. */
+  load (): Heartbeat['load']
   /** `bound`: over the WebSocket, which is its session now. */
   renewed (bound: boolean): void
   unknown (): void
@@ -121,7 +123,7 @@ export class Heartbeats {
   async #send (leases: readonly Beating[], timeoutMs: number, session: boolean): Promise<void> {
     for (let start = 0; start < leases.length; start += maxBatch) {
       const batch = leases.slice(start, start + maxBatch)
-      const { answer, bound } = await this.#answer(batch.map((lease) => lease.reference), timeoutMs, session)
+      const { answer, bound } = await this.#answer(batch.map(beatOf), timeoutMs, session)
       this.#settle(batch, answer, bound)
     }
   }
@@ -161,6 +163,11 @@ export class Heartbeats {
   #period (): number {
     return least(Array.from(this.#leases.keys(), (lease) => lease.ttlMs)) / beatsPerTtl
   }
+}
+
+function beatOf (lease: Beating): Heartbeat {
+  const load = lease.load()
+  return load === undefined ? lease.reference : { ...lease.reference, load }
 }
 
 /** Not Math.min(...): a hundred thousand arguments would not fit the stack. */

@@ -9,6 +9,7 @@ export type { RegistrationState } from './registration.ts'
 export type { PortInput, RegisterOptions } from './registration-body.ts'
 export { ResolvedEndpoint } from './resolved-endpoint.ts'
 export type { ResolveOptions, Target } from './resolver.ts'
+export type { ApplyOptions, EndpointSliceInput, ManifestInput, MetaInput, NamespaceInput, ServiceInput, Services } from './services.ts'
 export type { Balance } from './service-list.ts'
 export { Watch } from './watch.ts'
 export type { WatchEvent, WatchOptions } from './watch.ts'
@@ -19,9 +20,10 @@ export type { Clock } from './clock.ts'
 export type { Answer, Fetch, RequestOptions } from './transport.ts'
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts'
 export type {
-  ApplyAnswer, ApplyOutcome, ApplyResult, ChangeFrame, ClientFrame, Conditions, Endpoint, EndpointsAnswer, Event, FieldError, Heartbeat, HeartbeatAnswer,
+  ApplyAnswer, ApplyOutcome, ApplyResult, ChangeFrame, ClientFrame, Conditions,
+  DeleteAnswer, Endpoint, EndpointsAnswer, Event, FieldError, Heartbeat, HeartbeatAnswer,
   Instance, InstanceChangeFrame, InstancePatch, LoadValue, Pool, ServiceChangeFrame, ServiceExplanation,
-  LeaseReference, NamespaceSummary, Override, Page, Port, Problem, Protocol, Reason, Registration as RegistrationBody, ServerFrame,
+  LeaseReference, ManifestReference, NamespaceSummary, Override, Page, Port, Problem, Protocol, Reason, Registration as RegistrationBody, ServerFrame,
   ServiceSummary, Status
 } from './wire.ts'
 export type * from './manifests.ts'

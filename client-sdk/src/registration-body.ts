@@ -1,6 +1,6 @@
 // What `register` is told, and the body that the registry gets of it: pure.
 import { RollcallError } from './errors.ts'
-import type { InstancePatch, Protocol, Registration as RegistrationBody, Status } from './wire.ts'
+import type { InstancePatch, LoadValue, Protocol, Registration as RegistrationBody, Status } from './wire.ts'
 
 export interface PortInput {
   readonly name?: string
@@ -50,6 +50,32 @@ export interface RegisterOptions {
    * Not asked while draining.
    */
   readonly health?: (() => Status | Promise<Status>) | undefined
+  /**
+   * How busy it is, asked with each heartbeat and sent along; at most 16 names. What it throws goes to `onEvent`, and that heartbeat
+   * goes without a load.
+   * @example load: () => ({ cpu: { value: loadavg()[0], capacity: availableParallelism() } })
+   */
+  readonly load?: (() => Readonly<Record<string, LoadValue>>) | undefined
+}
+
+/** As many as the registry takes. */
+const maxLoadValues = 16
+const loadName = /^[A-Za-z][-A-Za-z0-9_./]{0,62}$/
+
+/**
+ * Checks a load by the registry's rules: heartbeats travel together, and a bad one would have them all refused.
+ * @throws RollcallError REGISTRY_INVALID_ARGUMENT
+ */
+export function checkedLoad (load: Readonly<Record<string, LoadValue>>): Readonly<Record<string, LoadValue>> {
+  const entries = Object.entries(load)
+  const fault = (text: string): RollcallError => new RollcallError('REGISTRY_INVALID_ARGUMENT', text)
+  if (entries.length > maxLoadValues) throw fault(`load must not have more than ${maxLoadValues} entries, got ${entries.length}`)
+  return Object.fromEntries(entries.map(([name, { value, capacity }]) => {
+    if (!loadName.test(name)) throw fault(`the names of load must be 1-63 of A-Z, a-z, 0-9, "-", "_", "." and "/", beginning with a letter, got ${JSON.stringify(name)}`)
+    if (!Number.isFinite(value)) throw fault(`load.${name}.value must be a number, got ${value}`)
+    if (capacity !== undefined && !(Number.isFinite(capacity) && capacity > 0)) throw fault(`load.${name}.capacity must be a number above 0, got ${capacity}`)
+    return [name, capacity === undefined ? { value } : { value, capacity }]
+  }))
 }
 
 /** The body of the registration; a key with `undefined` would not be one without it for the eyes of a schema. */

@@ -4,9 +4,9 @@ import { anySignal, reasonOf, sleep, type Clock } from './clock.ts'
 import { asError, isPassing, isRefusal, isRollcallError, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
 import { beatsPerTtl, type Beating, type Heartbeats } from './heartbeats.ts'
-import { applied, bodyOf, defaultId, merged, type RegisterOptions } from './registration-body.ts'
+import { applied, bodyOf, checkedLoad, defaultId, merged, type RegisterOptions } from './registration-body.ts'
 import { pathOf, retryAfter, type Transport } from './transport.ts'
-import type { Instance, InstancePatch, LeaseReference, Registration as RegistrationBody, Status } from './wire.ts'
+import type { Heartbeat, Instance, InstancePatch, LeaseReference, Registration as RegistrationBody, Status } from './wire.ts'
 
 export type RegistrationState = 'registering' | 'registered' | 'superseded' | 'deregistered'
 
@@ -36,6 +36,7 @@ export class Registration {
   readonly #context: RegistrationContext
   readonly #lease: Beating
   readonly #health: RegisterOptions['health']
+  readonly #load: RegisterOptions['load']
   readonly #end = new AbortController()
   #body: RegistrationBody
   /** What the registry could not be told yet. */
@@ -57,11 +58,13 @@ export class Registration {
     this.generation = options.generation ?? crypto.randomUUID()
     this.drainMs = options.drainMs ?? 0
     this.#health = options.health
+    this.#load = options.load
     this.#body = bodyOf(options, this.generation)
     this.#lease = {
       reference: this.reference,
       ttlMs: options.ttlMs ?? defaultTtlMs,
       session: options.session ?? false,
+      load: () => this.#loadNow(),
       renewed: (bound) => this.#renewed(bound),
       unknown: () => this.#return(),
       superseded: () => this.#superseded()
@@ -222,6 +225,16 @@ export class Registration {
     this.#bound = bound
     if (this.#pending !== undefined) this.update({}).catch((error: unknown) => this.#report(error))
     if (this.#health !== undefined && this.status !== 'draining') void this.#askHealth(this.#health)
+  }
+
+  /** Never throws: a heartbeat matters more than what goes along with it. */
+  #loadNow (): Heartbeat['load'] {
+    try {
+      return this.#load === undefined ? undefined : checkedLoad(this.#load())
+    } catch (error) {
+      this.#report(error)
+      return undefined
+    }
   }
 
   /** Never rejects. */

@@ -1,6 +1,8 @@
-// The endpoints of one service: read once, then kept fresh by the shared watch, or by long polls while there is none.
+// The endpoints of one service: read once, then kept fresh by the shared watch, or by long polls while there is none. Of a declared
+// service always by long polls: a watch shows instances with their own ports, while its endpoints have the service's ports, and
+// some of them may be made by hand.
 import { fullJitter } from './backoff.ts'
-import { candidates, endpointOf, firstChoice, leastLoaded, RoundRobin, type Candidate, type Preference } from './balancer.ts'
+import { candidates, endpointKey, endpointOf, firstChoice, leastLoaded, RoundRobin, type Candidate, type Preference } from './balancer.ts'
 import { anySignal, sleep, type Clock } from './clock.ts'
 import { asError, isRefusal, isRollcallError, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
@@ -44,6 +46,8 @@ export class ServiceList {
   #polling = false
   /** The socket does not take the subscription. */
   #unwatched = false
+  /** The answer of the registry says so. */
+  #declared = false
 
   constructor (options: ServiceListOptions, service: string, namespace: string, selector: string | undefined) {
     this.#options = options
@@ -64,12 +68,12 @@ export class ServiceList {
     const pool = this.#pool(preference)
     let choice = pool.choice
     if (tried.size > 0) {
-      choice = firstChoice(candidates(this.#endpoints.values(), preference.port).filter(({ endpoint }) => !tried.has(endpoint.id)), preference.zone)
+      choice = firstChoice(candidates(this.#endpoints.values(), preference.port).filter(({ endpoint }) => !tried.has(endpointKey(endpoint))), preference.zone)
     }
-    if (balance === 'least-outstanding') choice = leastLoaded(choice, (id) => this.#outstanding.get(id) ?? 0)
+    if (balance === 'least-outstanding') choice = leastLoaded(choice, (key) => this.#outstanding.get(key) ?? 0)
     const candidate = pool.turns.pick(choice)
     if (candidate === undefined) throw this.#none(preference.port)
-    const release = balance === 'least-outstanding' ? this.#begin(candidate.endpoint.id) : undefined
+    const release = balance === 'least-outstanding' ? this.#begin(endpointKey(candidate.endpoint)) : undefined
     return new ResolvedEndpoint(this.#namespace, this.#service, candidate, release)
   }
 
@@ -92,8 +96,12 @@ export class ServiceList {
   async #load (): Promise<void> {
     await this.#read()
     if (this.#end.signal.aborted) return
-    this.#options.socket.subscribe(this.#subscriber)
-    if (!this.#options.socket.healthy) this.poll()
+    if (!this.#declared) this.#options.socket.subscribe(this.#subscriber)
+    if (this.#mustPoll) this.poll()
+  }
+
+  get #mustPoll (): boolean {
+    return this.#declared || this.#unwatched || !this.#options.socket.healthy
   }
 
   async #read (after?: string): Promise<void> {
@@ -103,20 +111,22 @@ export class ServiceList {
         pathOf('namespaces', this.#namespace, 'services', this.#service, 'endpoints'),
         { query: { ready: 'any', selector: this.#selector, after, wait: after && `${pollWaitMs / 1_000}s` }, waitMs: after === undefined ? 0 : pollWaitMs, signal }
       )
-      if (!isKnown(body.revision, this.#revision)) this.#replace(body.endpoints, body.revision) // else no news, or the socket was faster
+      const other = this.#declare(body.declared === true) // the name means something else now: its revisions are others, too
+      if (other || !isKnown(body.revision, this.#revision)) this.#replace(body.endpoints, body.revision) // else no news, or the socket was faster
     } catch (error) {
       // Nobody has registered yet, or nobody is left: an empty list, kept fresh like any other.
       if (!isRollcallError(error) || (error.code !== 'REG_SERVICE_NOT_FOUND' && error.code !== 'REG_NAMESPACE_NOT_FOUND')) throw error
+      this.#declare(false)
       this.#replace([], undefined)
     }
   }
 
   /** Never rejects. Through an outage the last known list stays. */
   async #pollLoop (): Promise<void> {
-    const { socket, clock, random, emit, closed } = this.#options
+    const { clock, random, emit, closed } = this.#options
     const signal = anySignal(closed, this.#end.signal)
     let failures = 0
-    while (!signal.aborted && (this.#unwatched || !socket.healthy)) {
+    while (!signal.aborted && this.#mustPoll) {
       try {
         const before = this.#revision
         await this.#read(before)
@@ -138,18 +148,40 @@ export class ServiceList {
     this.poll()
   }
 
+  /** Goes over to long polls, or back to the watch. @returns whether that is a change */
+  #declare (declared: boolean): boolean {
+    if (declared === this.#declared) return false
+    const { socket } = this.#options
+    this.#declared = declared
+    if (declared) socket.unsubscribe(this.#subscriber)
+    else if (!this.#unwatched && !this.#end.signal.aborted) socket.subscribe(this.#subscriber)
+    return true
+  }
+
+  /** It has been declared since: what the watch shows is not its endpoints any more. The list stays until they are read. */
+  #becomeDeclared (): void {
+    this.#declare(true)
+    this.#revision = undefined
+    this.poll()
+  }
+
   #receive (frame: SubscriptionFrame): void {
     switch (frame.type) {
       case 'snapshot':
+        if (frame.services !== undefined && frame.services.length > 0) {
+          this.#becomeDeclared()
+          break
+        }
         this.#replace(frame.instances.map(endpointOf), frame.revision)
         break
       case 'change':
         if (isKnown(frame.revision, this.#revision)) return
-        if (frame.kind === 'service') { // which instances it means did not change: that would be a reset
-          this.#revision = frame.revision
+        if (frame.kind === 'service') {
+          if (frame.event === 'put') this.#becomeDeclared()
+          else this.#revision = frame.revision // which instances the name means did not change: that would be a reset
           break
         }
-        if (frame.event === 'delete') this.#endpoints.delete(frame.instance.id)
+        if (frame.event === 'delete') this.#endpoints.delete(frame.instance.id) // an implicit service has ids only
         else this.#endpoints.set(frame.instance.id, endpointOf(frame.instance))
         this.#moved(frame.revision)
         break
@@ -164,7 +196,7 @@ export class ServiceList {
   }
 
   #replace (endpoints: readonly Endpoint[], revision: string | undefined): void {
-    this.#endpoints = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]))
+    this.#endpoints = new Map(endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]))
     this.#moved(revision)
   }
 
@@ -189,12 +221,12 @@ export class ServiceList {
     return pool
   }
 
-  #begin (id: string): () => void {
-    this.#outstanding.set(id, (this.#outstanding.get(id) ?? 0) + 1)
+  #begin (key: string): () => void {
+    this.#outstanding.set(key, (this.#outstanding.get(key) ?? 0) + 1)
     return () => {
-      const left = (this.#outstanding.get(id) ?? 0) - 1
-      if (left > 0) this.#outstanding.set(id, left)
-      else this.#outstanding.delete(id)
+      const left = (this.#outstanding.get(key) ?? 0) - 1
+      if (left > 0) this.#outstanding.set(key, left)
+      else this.#outstanding.delete(key)
     }
   }
 

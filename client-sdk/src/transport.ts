@@ -29,6 +29,8 @@ export interface RequestOptions {
   readonly method?: string | undefined
   readonly query?: Readonly<Record<string, QueryValue>> | undefined
   readonly body?: unknown
+  /** The body is a text of this type and sent as it is; without it, it is sent as JSON. */
+  readonly contentType?: string | undefined
   readonly signal?: AbortSignal | undefined
   /** How long the registry may hold the answer back (long poll): added to the time limit. */
   readonly waitMs?: number | undefined
@@ -130,10 +132,10 @@ export class Transport {
         method,
         headers: {
           accept: 'application/json',
-          ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(options.body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` })
         },
-        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+        ...(options.body === undefined ? {} : { body: bodyText(options) }),
         signal: anySignal(outer, limit.signal)
       })
       status = response.status
@@ -202,6 +204,10 @@ export function addressesOf (input: string | readonly string[]): readonly string
 function queryText (query: RequestOptions['query']): string {
   const pairs = Object.entries(query ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const]))
   return pairs.length === 0 ? '' : `?${new URLSearchParams(Object.fromEntries(pairs)).toString()}`
+}
+
+function bodyText ({ body, contentType }: RequestOptions): string {
+  return contentType !== undefined && typeof body === 'string' ? body : JSON.stringify(body)
 }
 
 function parse (text: string): unknown {

@@ -1,6 +1,7 @@
 // A subscription as an async iterator: revision order, no gap, no duplicate, a buffer with an end.
 import { asError, RollcallError } from './errors.ts'
 import { isKnown, type Socket, type Subscriber, type SubscriptionFrame } from './socket.ts'
+import type { Service } from './manifests.ts'
 import type { Instance, Reason } from './wire.ts'
 
 export interface WatchOptions {
@@ -16,10 +17,12 @@ export interface WatchOptions {
 
 export type WatchEvent =
   /** The whole list: forget what you had. */
-  | { readonly type: 'snapshot', readonly revision: string, readonly instances: readonly Instance[] }
+  | { readonly type: 'snapshot', readonly revision: string, readonly instances: readonly Instance[], readonly services?: readonly Service[] }
   | { readonly type: 'put', readonly revision: string, readonly reason: Reason, readonly at: string, readonly instance: Instance }
   /** `instance` is its last known form. */
   | { readonly type: 'delete', readonly revision: string, readonly reason: Reason, readonly at: string, readonly instance: Instance }
+  /** A declared service came, changed or went; with `removed` it is its last known form. */
+  | { readonly type: 'service', readonly revision: string, readonly reason: Reason, readonly at: string, readonly removed: boolean, readonly service: Service }
   /** Nothing of interest happened up to this revision: a good place to resume from. */
   | { readonly type: 'bookmark', readonly revision: string }
   /** Events are missing; a snapshot follows. */
@@ -109,11 +112,16 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
         return this.#push({ type: 'reset', revision: frame.revision, reason: frame.reason })
       case 'snapshot':
         this.#cursor = frame.revision
-        return this.#push({ type: 'snapshot', revision: frame.revision, instances: frame.instances })
+        return this.#push({
+          type: 'snapshot', revision: frame.revision, instances: frame.instances, ...(frame.services === undefined ? {} : { services: frame.services })
+        })
       case 'change': {
         if (isKnown(frame.revision, this.#cursor)) return // sent twice around a reconnect
         this.#cursor = frame.revision
-        if (frame.kind === 'service') return this.#push({ type: 'bookmark', revision: frame.revision })
+        if (frame.kind === 'service') {
+          const { event, revision, reason, at, service } = frame
+          return this.#push({ type: 'service', revision, reason, at, removed: event === 'delete', service })
+        }
         const { event, revision, reason, at, instance } = frame
         return this.#push(event === 'put' ? { type: event, revision, reason, at, instance } : { type: event, revision, reason, at, instance })
       }

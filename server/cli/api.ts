@@ -45,6 +45,15 @@ export class Api {
     return await this.#request<Answer>(path, { method: 'PUT', body })
   }
 
+  async patch<Answer> (path: string, body: unknown): Promise<Answer> {
+    return await this.#request<Answer>(path, { method: 'PATCH', body })
+  }
+
+  /** A stream of manifests; JSON is YAML, too. */
+  async postManifests<Answer> (path: string, text: string, query: Query): Promise<Answer> {
+    return await this.#request<Answer>(path, { method: 'POST', body: text, contentType: 'application/yaml', query })
+  }
+
   async delete (path: string, query: Query = {}): Promise<void> {
     await this.#request(path, { method: 'DELETE', query })
   }
@@ -75,13 +84,23 @@ export class Api {
     return unreachable ? new UnreachableError(this.#addresses, error) : new RefusedError(error)
   }
 
-  async #request<Answer> (path: string, options: { method?: string, query?: Query, body?: unknown }): Promise<Answer> {
+  async #request<Answer> (path: string, options: { method?: string, query?: Query, body?: unknown, contentType?: string }): Promise<Answer> {
     try {
       // An absent word is no filter, in a query as on the command line. Each address is tried once: a person can press the arrow key.
       return (await this.client.request<Answer>(path, { ...options, rounds: 1 })).body
     } catch (error) {
       throw this.explain(error)
     }
+  }
+}
+
+/** What a read gives, or undefined if there is no such thing. */
+export async function orNothing<Answer> (read: Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await read
+  } catch (error) {
+    if (error instanceof RefusedError && error.status === 404) return undefined
+    throw error
   }
 }
 

@@ -1,8 +1,10 @@
 // The list of commands, in the order of the help.
+import { apply, remove } from './apply.ts'
 import type { Command } from './command.ts'
 import { completion } from './completion.ts'
 import { describe } from './describe.ts'
 import { drain, undrain } from './drain.ts'
+import { explain, expose, label } from './expose.ts'
 import { get } from './get.ts'
 import { deregister, heartbeat, register } from './register.ts'
 import { resolve } from './resolve.ts'
@@ -10,5 +12,5 @@ import { version } from './version.ts'
 import { watch } from './watch.ts'
 
 export const commands: readonly Command[] = [
-  get, describe, resolve, watch, register, deregister, heartbeat, drain, undrain, version, completion
+  get, describe, explain, resolve, watch, apply, remove, expose, label, register, deregister, heartbeat, drain, undrain, version, completion
 ]

@@ -2,7 +2,7 @@
 import type { Command } from './command.ts'
 import { UsageError } from './errors.ts'
 
-const kinds = ['services', 'instances', 'endpoints', 'namespaces']
+const kinds = ['services', 'instances', 'endpoints', 'endpointslices', 'pools', 'namespaces']
 const shells = ['bash', 'zsh']
 
 export const completion: Command = {
@@ -48,5 +48,6 @@ export function completionScript (shell: string, commands: readonly Command[], f
 function firstWords (command: Command): string[] {
   if (command.name === 'get') return kinds
   if (command.name === 'describe') return ['service', 'instance']
+  if (command.name === 'delete') return ['service']
   return command.name === 'completion' ? shells : []
 }

@@ -1,17 +1,22 @@
 // rollcall describe: everything about one thing, and why it is as it is.
-import type { EndpointsAnswer, Event, Instance, Page, ServiceSummary } from '../../client-sdk/src/wire.ts'
+import type { Endpoint, EndpointsAnswer, Event, Instance, Page, ServiceExplanation, ServiceSummary } from '../../client-sdk/src/wire.ts'
+import type { Service } from '../../client-sdk/src/manifests.ts'
 import { showDuration } from '../config-kinds.ts'
 import { unknownRule } from '../flags.ts'
-import { instancePath, path, type Api, type Query } from './api.ts'
+import { instancePath, orNothing, path, type Api, type Query } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, type Command } from './command.ts'
 import { UsageError } from './errors.ts'
 import { outputOf, structured } from './output.ts'
-import { instanceColumns, portsText, statuses, statusText } from './shapes.ts'
+import {
+  clusterIpText, explanationText, externalIpText, instanceColumns, labelsText, portsText, servicePortsText, statuses, statusText
+} from './shapes.ts'
 import { age, Table } from './table.ts'
 import { harmless, type Terminal } from './terminal.ts'
 
 /** A screen holds them beside the rest; the whole story is at /v1/events. */
 const eventsShown = 10
+/** Each costs a request. */
+const explained = 20
 
 export const describe: Command = {
   name: 'describe',
@@ -24,7 +29,7 @@ export const describe: Command = {
   },
   examples: [
     ['describe instance orders/orders-1', 'its state, why it is in or out, what happened lately'],
-    ['describe service orders', 'who is in it, who may be called']
+    ['describe service orders', 'what it is, who is in it, and why the others are not']
   ],
   run: async (call) => {
     const [kind = '', name = ''] = call.arguments('instance or service', 'its name')
@@ -44,11 +49,15 @@ export const describe: Command = {
       const summary = await api.get<ServiceSummary>(path('namespaces', namespace, 'services', name))
       if (form !== undefined) return terminal.out(await structured(summary, form))
       const [endpoints, instances, events] = await Promise.all([
-        api.get<EndpointsAnswer>(path('namespaces', namespace, 'services', name, 'endpoints')),
-        api.list<Instance>('/v1/instances', { namespace, service: name }),
+        api.get<EndpointsAnswer>(path('namespaces', namespace, 'services', name, 'endpoints'), { ready: summary.implicit ? undefined : 'any' }),
+        instancesOf(api, summary),
         eventsOf(api, { namespace, service: name })
       ])
-      return print([...serviceLines(summary, endpoints, terminal), ...tableLines(instances.items, terminal), ...eventLines(events, terminal)])
+      const explanations = summary.implicit ? [] : await explanationsOf(api, summary, instances, endpoints)
+      return print([
+        ...serviceLines(summary, endpoints, terminal), ...endpointLines(summary, endpoints.endpoints), ...tableLines(instances, terminal),
+        ...explanationLines(explanations), ...eventLines(events, terminal)
+      ])
     }
     throw new UsageError(`${JSON.stringify(kind)} ${unknownRule('kind', kind, ['instance', 'service'])}`)
   }
@@ -56,6 +65,34 @@ export const describe: Command = {
 
 async function eventsOf (api: Api, query: Query): Promise<readonly Event[]> {
   return (await api.get<Page<Event>>('/v1/events', { ...query, limit: String(eventsShown) })).items
+}
+
+/** Those that it selects, and those that registered under its name: a person may well take them for its own. */
+async function instancesOf (api: Api, { namespace, name, manifest }: ServiceSummary): Promise<readonly Instance[]> {
+  const selector = labelsText(manifest?.spec.selector ?? {})
+  const lists = await Promise.all([{ service: name }, ...(selector === '' ? [] : [{ selector }])].map(async (query) =>
+    (await orNothing(api.list<Instance>('/v1/instances', { namespace, ...query })))?.items ?? []))
+  return [...new Map(lists.flat().map((instance) => [`${instance.service}/${instance.id}`, instance])).values()]
+}
+
+interface Explained {
+  readonly instance: Instance
+  readonly why: ServiceExplanation
+}
+
+/** Why instances are not among the ready endpoints. */
+async function explanationsOf (
+  api: Api, { namespace, name }: ServiceSummary, instances: readonly Instance[], { endpoints }: EndpointsAnswer
+): Promise<readonly Explained[]> {
+  const ready = new Set(endpoints.filter(({ conditions }) => conditions.ready).map(({ service, id }) => `${service ?? name}/${id}`))
+  const asked = instances.filter(({ service, id }) => !ready.has(`${service}/${id}`)).slice(0, explained)
+  const answers: Explained[] = []
+  for (const instance of asked) {
+    const services = await orNothing(api.get<readonly ServiceExplanation[]>(instancePath(namespace, instance.service, instance.id, 'explain')))
+    const why = services?.find(({ service }) => service === name)
+    if (why !== undefined) answers.push({ instance, why })
+  }
+  return answers
 }
 
 type Entry = readonly [string, string | readonly string[] | undefined]
@@ -122,13 +159,57 @@ function serviceLines (summary: ServiceSummary, endpoints: EndpointsAnswer, term
     ['Name', summary.name],
     ['Namespace', summary.namespace],
     ['Declared', summary.implicit ? 'no: it exists while instances are registered under its name' : 'yes'],
+    ...(summary.manifest === undefined ? [] : manifestEntries(summary.manifest)),
     ['Instances', `${instances.total}${byStatus.length === 0 ? '' : ` (${byStatus.join(', ')})`}`],
     ['Suspect', String(instances.suspect)],
     ['Ready', String(instances.ready)],
-    ['Endpoints', `${endpoints.endpoints.length}${endpoints.failOpen ? ', all of them suspect and answered all the same (fail open)' : ''}`],
+    ['Endpoints', `${endpoints.endpoints.filter(({ conditions }) => summary.implicit || endpoints.failOpen || conditions.ready).length}${endpoints.failOpen ? ', all of them suspect and answered all the same (fail open)' : ''}`],
     ['Protected', protectedSince === undefined ? undefined : `for ${age(protectedSince, terminal.now())}: so many are suspect that none is removed yet`],
     ['Revision', String(summary.revision)]
   ])
+}
+
+/** In the words of kubectl describe. */
+function manifestEntries (manifest: Service): Entry[] {
+  const { metadata, spec } = manifest
+  const ports = (spec.ports ?? []).map(({ name, port, protocol, targetPort, nodePort }) =>
+    `${name ?? '<unset>'} ${port}/${protocol} -> ${targetPort}${nodePort === undefined ? '' : `, node port ${nodePort}`}`)
+  return [
+    ['Labels', pairLines(metadata.labels ?? {})],
+    ['Annotations', pairLines(metadata.annotations ?? {})],
+    ['Selector', spec.selector === undefined ? '<none>: its endpoints are made by hand' : labelsText(spec.selector)],
+    ['Type', spec.type],
+    ['IP Families', spec.ipFamilies?.join(',')],
+    ['IP', spec.clusterIPs?.join(',') ?? clusterIpText(manifest)],
+    ['External', externalIpText(manifest, true)],
+    ['Wanted', spec.loadBalancerIP],
+    ['Ports', ports.length === 0 ? servicePortsText(manifest) : ports],
+    ['Affinity', spec.sessionAffinity],
+    ['Traffic', [['external', spec.externalTrafficPolicy], ['internal', spec.internalTrafficPolicy], ['distribution', spec.trafficDistribution]]
+      .filter(([, policy]) => policy !== undefined).map(([title, policy]) => `${title} ${policy}`)],
+    ['Not ready', spec.publishNotReadyAddresses === undefined ? undefined : 'published as ready']
+  ]
+}
+
+function endpointLines ({ implicit }: ServiceSummary, endpoints: readonly Endpoint[]): string[] {
+  if (implicit || endpoints.length === 0) return []
+  const table = new Table<Endpoint>([
+    { title: 'ENDPOINT', value: ({ service, id }) => (service === undefined ? id : `${service}/${id}`) },
+    { title: 'ADDRESS', value: ({ address }) => address },
+    { title: 'PORTS', value: ({ ports }) => portsText(ports) },
+    { title: 'READY', value: ({ conditions }) => String(conditions.ready) }
+  ], { wide: false, colours: false })
+  return ['', ...table.lines(endpoints)]
+}
+
+function explanationLines (rows: readonly Explained[]): string[] {
+  if (rows.length === 0) return []
+  const table = new Table<Explained>([
+    { title: 'NOT READY', value: ({ instance }) => `${instance.service}/${instance.id}` },
+    { title: 'RULE', value: ({ why }) => why.rule },
+    { title: 'WHY', value: ({ why }) => explanationText(why) }
+  ], { wide: false, colours: false })
+  return ['', ...table.lines(rows)]
 }
 
 function tableLines (instances: readonly Instance[], terminal: Terminal): string[] {

@@ -1,5 +1,5 @@
 // What can go wrong with a command, and the exit code that scripts see. docs/reference/cli.md lists them.
-import type { RollcallError } from '../../client-sdk/src/index.ts'
+import type { FieldError, RollcallError } from '../../client-sdk/src/index.ts'
 import { harmless } from './terminal.ts'
 
 export const exitCodes = {
@@ -46,10 +46,13 @@ export class RefusedError extends CommandError {
   override readonly name = 'RefusedError'
   readonly status: number | undefined
   readonly code: string
+  /** Each fault of the input, if the registry listed them. */
+  readonly errors: readonly FieldError[]
 
   constructor (cause: RollcallError) {
     super(harmless(`${cause.message} (${cause.code})`), exitCodes.failure, { cause })
     this.status = cause.status
     this.code = cause.code
+    this.errors = cause.errors
   }
 }

@@ -1,11 +1,14 @@
 // rollcall get: lists, as tables or as the registry's own JSON; with -w the lines go on as things change.
-import type { EndpointsAnswer, Instance, NamespaceSummary, ServiceSummary } from '../../client-sdk/src/wire.ts'
+import type { EndpointSlice, Service } from '../../client-sdk/src/manifests.ts'
+import type { EndpointsAnswer, Instance, NamespaceSummary, Pool, ServiceSummary } from '../../client-sdk/src/wire.ts'
 import { instancePath, path, type Api } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, type Command, type Invocation } from './command.ts'
 import { RefusedError, UsageError } from './errors.ts'
 import { unknownRule } from '../flags.ts'
 import { outputFlag, outputOf, outputs, structured } from './output.ts'
-import { endpointColumns, instanceColumns, namespaceColumns, serviceColumns, statuses, type EndpointRow } from './shapes.ts'
+import {
+  endpointColumns, instanceColumns, namespaceColumns, poolColumns, serviceColumns, sliceColumns, statuses, type EndpointRow, type SliceRow
+} from './shapes.ts'
 import { Table, type Column } from './table.ts'
 import { watchRows } from './watch-rows.ts'
 
@@ -29,14 +32,18 @@ export interface Kind<Row> {
   readonly aliases: readonly string[]
   /** Filters that mean something for it. */
   readonly filters: readonly string[]
-  readonly columns: (place: { allNamespaces: boolean, now: () => number }) => readonly Column<Row>[]
+  readonly columns: (place: { allNamespaces: boolean, now: () => number, wide: boolean }) => readonly Column<Row>[]
   readonly id: (row: Row) => string
   /** What of a row is worth another line with -w, if not all of it. */
   readonly essence?: (row: Row) => object
+  /** What -o yaml shows of one that is named, where that is not the answer of `fetch`. */
+  readonly manifest?: (request: Request, name: string) => Promise<unknown>
+  /** Has no namespace. */
+  readonly global?: boolean
   /** `answer` is what -o json shows: the registry's own words. */
   readonly fetch: (request: Request) => Promise<{ rows: Row[], answer: unknown }>
-  /** What a change of an instance means for the list: the rows to print. Absent: it cannot be watched. */
-  readonly changed?: (request: Request, changed: Instance) => Promise<Row[]>
+  /** What a change of an instance, or of a declared service, means for the list: the rows to print. Absent: it cannot be watched. */
+  readonly changed?: (request: Request, changed: { readonly namespace: string, readonly service: string }) => Promise<Row[]>
 }
 
 const instances: Kind<Instance> = {
@@ -65,7 +72,7 @@ const services: Kind<ServiceSummary> = {
   filters: ['selector'],
   columns: serviceColumns,
   id: (row) => row.name,
-  essence: ({ instances, protectedSince }) => ({ instances, protectedSince }),
+  essence: ({ instances, protectedSince, manifest }) => ({ instances, protectedSince, spec: manifest?.spec, status: manifest?.status }),
   fetch: async (request) => {
     const { api, namespace, name, selector } = request
     if (name !== undefined) {
@@ -75,11 +82,20 @@ const services: Kind<ServiceSummary> = {
     const answer = await api.list<ServiceSummary>('/v1/services', { namespace, selector })
     return { rows: answer.items, answer }
   },
+  manifest: async ({ api, namespace }, name) =>
+    await api.get<Service>(path('namespaces', namespace ?? 'default', 'services', label('service', name)), { view: 'manifest' }),
   changed: async (request, { namespace, service }) => [await summary({ ...request, namespace }, service)]
 }
 
 async function endpointsOf ({ api, selector, ready }: Request, namespace: string, service: string): Promise<EndpointsAnswer> {
   return await api.get<EndpointsAnswer>(path('namespaces', namespace, 'services', service, 'endpoints'), { selector, ready })
+}
+
+async function ofEachService<Answer> (request: Request, ask: (service: ServiceSummary) => Promise<Answer>): Promise<{ revision: string, answers: Answer[] }> {
+  const { revision, items } = await request.api.list<ServiceSummary>('/v1/services', { namespace: request.namespace })
+  const answers: Answer[] = []
+  for (let first = 0; first < items.length; first += atOnce) answers.push(...await Promise.all(items.slice(first, first + atOnce).map(ask)))
+  return { revision, answers }
 }
 
 const endpointRows = ({ namespace, service, endpoints }: EndpointsAnswer): EndpointRow[] =>
@@ -96,15 +112,47 @@ const endpoints: Kind<EndpointRow> = {
       const answer = await endpointsOf(request, request.namespace ?? 'default', label('service', request.name))
       return { rows: endpointRows(answer), answer }
     }
-    const { revision, items } = await request.api.list<ServiceSummary>('/v1/services', { namespace: request.namespace })
-    const answers: EndpointsAnswer[] = []
-    for (let first = 0; first < items.length; first += atOnce) {
-      const some = items.slice(first, first + atOnce)
-      answers.push(...await Promise.all(some.map((service) => endpointsOf(request, service.namespace, service.name))))
-    }
+    const { revision, answers } = await ofEachService(request, async ({ namespace, name }) => await endpointsOf(request, namespace, name))
     return { rows: answers.flatMap(endpointRows), answer: { revision, items: answers } }
   },
   changed: async (request, { namespace, service }) => endpointRows(await endpointsOf(request, namespace, service))
+}
+
+interface SliceList {
+  readonly items: readonly EndpointSlice[]
+}
+
+const slices: Kind<SliceRow> = {
+  name: 'endpointslices',
+  aliases: ['endpointslice', 'eps'],
+  filters: [],
+  columns: sliceColumns,
+  id: (row) => row.metadata.name,
+  fetch: async (request) => {
+    const of = async (namespace: string, service: string): Promise<SliceList> =>
+      await request.api.get<SliceList>(path('namespaces', namespace, 'services', service, 'endpointslices'))
+    const rows = (lists: readonly SliceList[]): SliceRow[] =>
+      lists.flatMap(({ items }) => items.map((slice) => ({ ...slice, namespace: slice.metadata.namespace })))
+    if (request.name !== undefined) {
+      const answer = await of(request.namespace ?? 'default', label('service', request.name))
+      return { rows: rows([answer]), answer }
+    }
+    const { answers } = await ofEachService(request, async ({ namespace, name }) => await of(namespace, name))
+    return { rows: rows(answers), answer: { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSliceList', items: answers.flatMap(({ items }) => items) } }
+  }
+}
+
+const pools: Kind<Pool> = {
+  name: 'pools',
+  aliases: ['pool'],
+  filters: [],
+  columns: () => poolColumns,
+  id: (row) => row.name,
+  global: true,
+  fetch: async ({ api, name }) => {
+    const answer = await api.get<readonly Pool[]>('/v1/pools')
+    return { rows: answer.filter((pool) => name === undefined || pool.name === name), answer }
+  }
 }
 
 const namespaces: Kind<NamespaceSummary> = {
@@ -113,6 +161,7 @@ const namespaces: Kind<NamespaceSummary> = {
   filters: [],
   columns: () => namespaceColumns,
   id: (row) => row.name,
+  global: true,
   fetch: async ({ api, name }) => {
     const answer = await api.list<NamespaceSummary>('/v1/namespaces')
     if (name === undefined) return { rows: answer.items, answer }
@@ -122,14 +171,17 @@ const namespaces: Kind<NamespaceSummary> = {
 }
 
 // Rows of different kinds never meet: each kind is used with its own rows only.
-const kinds = [instances, services, endpoints, namespaces] as unknown as readonly Kind<object>[]
+const kinds = [services, instances, endpoints, slices, pools, namespaces] as unknown as readonly Kind<object>[]
 
 export const get: Command = {
   name: 'get',
-  summary: 'Lists services, instances, endpoints or namespaces',
-  usage: 'get services|instances|endpoints|namespaces [NAME] [flags]',
-  details: `NAME is a service, for instances also SERVICE/ID. Short forms: svc, inst, ep, ns.
--o json and -o yaml show the answer of the registry as it is; -o name shows names that other commands take.`,
+  summary: 'Lists services, instances, endpoints, slices, pools or namespaces',
+  usage: 'get services|instances|endpoints|endpointslices|pools|namespaces [NAME] [flags]',
+  details: `NAME is a service, for instances also SERVICE/ID. Short forms: svc, inst, ep, eps, ns.
+The first columns of services are kubectl's; TYPE headless is a service that nobody declared: its instances are it. pools are the ranges
+that cluster IPs, node ports and the addresses of load balancers are given from.
+-o json and -o yaml show the answer of the registry as it is; -o name shows names that other commands take.
+-o yaml of one service is its manifest, ready to be applied.`,
   flags: {
     ...namespaceFlag,
     'all-namespaces': { type: 'boolean', short: 'A', what: 'All namespaces' },
@@ -142,6 +194,9 @@ export const get: Command = {
   },
   examples: [
     ['get services', 'the services of the namespace, and how many of each are ready'],
+    ['get services -A -o wide', 'all of them, with their selectors'],
+    ['get service web -o yaml', 'its manifest, with what was allocated'],
+    ['get pools', 'how many addresses and node ports are free'],
     ['get instances orders -o wide', 'every instance of one service, also those that are not ready'],
     ['get endpoints orders', 'who may be called'],
     ['get instances -A --status draining', 'what is draining anywhere'],
@@ -155,6 +210,9 @@ export const get: Command = {
     const request = requestOf(call, kind, name)
     const output = outputOf(call, outputs) ?? 'table'
     if (call.flag('watch')) return await watch(call, kind, request, output)
+    if (output === 'yaml' && name !== undefined && kind.manifest !== undefined) {
+      return call.terminal.out(await structured(await kind.manifest(request, name), output))
+    }
     const { rows, answer } = await kind.fetch(request).catch((error: unknown) => noneYet(error, request))
     await show(call, kind, request, output, rows, answer)
     return rows.length === 0 && name !== undefined && kind.name !== 'endpoints' ? 1 : 0
@@ -182,7 +240,7 @@ function requestOf (call: Invocation, kind: Kind<object>, name: string | undefin
   }
   const all = call.flag('all-namespaces')
   if (all && call.text('namespace') !== undefined) throw new UsageError('--namespace and --all-namespaces exclude each other')
-  if (all && name !== undefined && kind.name !== 'namespaces') throw new UsageError('a NAME is in one namespace: leave out --all-namespaces, or the NAME')
+  if (all && name !== undefined && kind.global !== true) throw new UsageError('a NAME is in one namespace: leave out --all-namespaces, or the NAME')
   return {
     api: call.api(),
     namespace: all ? undefined : call.namespace,
@@ -205,17 +263,17 @@ async function show (call: Invocation, kind: Kind<object>, request: Request, out
 const isFailOpen = (answer: unknown): boolean => typeof answer === 'object' && answer !== null && 'failOpen' in answer && answer.failOpen === true
 
 function tableOf (call: Invocation, kind: Kind<object>, request: Request, output: 'table' | 'wide'): Table<object> {
-  const place = { allNamespaces: request.namespace === undefined, now: call.terminal.now }
+  const place = { allNamespaces: request.namespace === undefined, now: call.terminal.now, wide: output === 'wide' }
   return new Table(kind.columns(place), { wide: output === 'wide', colours: call.terminal.colours })
 }
 
 function nothing (kind: Kind<object>, { namespace, name }: Request): string {
-  const of = name === undefined || kind.name === 'namespaces' ? '' : ` of ${name}`
-  return `No ${kind.name}${of}${namespace === undefined || kind.name === 'namespaces' ? '' : ` in namespace ${namespace}`}.`
+  const of = name === undefined || kind.global === true ? '' : ` of ${name}`
+  return `No ${kind.name}${of}${namespace === undefined || kind.global === true ? '' : ` in namespace ${namespace}`}.`
 }
 
 async function watch (call: Invocation, kind: Kind<object>, request: Request, output: typeof outputs[number]): Promise<void> {
-  if (kind.name === 'namespaces') throw new UsageError('namespaces cannot be watched: watch the services with -A')
+  if (kind === slices as unknown || kind.global === true) throw new UsageError(`${kind.name} cannot be watched: watch services, instances or endpoints`)
   if (output === 'yaml' || output === 'name') throw new UsageError(`-w goes with table, wide and json, not with ${output}`)
   if (request.status !== undefined) throw new UsageError('--status does not go with -w: an instance that changes its status would vanish without a line')
   if (request.name?.includes('/') === true) throw new UsageError('-w watches a service: leave out the /ID')

@@ -1,5 +1,9 @@
 // The columns of what the registry lists, and its small texts: ports, labels, the status in one word.
-import type { Conditions, Endpoint, Instance, NamespaceSummary, Port, ServiceSummary, Status } from '../../client-sdk/src/wire.ts'
+import type { EndpointSlice, Manifest, Service } from '../../client-sdk/src/manifests.ts'
+import {
+  serviceLabel, type Conditions, type Endpoint, type Instance, type NamespaceSummary, type Pool, type PoolBand, type Port, type ServiceExplanation,
+  type ServiceSummary, type Status
+} from '../../client-sdk/src/wire.ts'
 import { age, type Column } from './table.ts'
 import type { Colour } from './terminal.ts'
 
@@ -33,6 +37,7 @@ interface Place {
   /** Several namespaces are shown: name them. */
   readonly allNamespaces: boolean
   readonly now: () => number
+  readonly wide?: boolean
 }
 
 function namespaced<Row extends { readonly namespace: string }> ({ allNamespaces }: Place, columns: readonly Column<Row>[]): Column<Row>[] {
@@ -62,26 +67,102 @@ export function instanceColumns (place: Place): Column<InstanceRow>[] {
   ])
 }
 
+/** What kubectl shows for "there is none". */
+const none = '<none>'
+/** kubectl cuts the addresses of a load balancer here, unless asked for wide. */
+const loadBalancerWidth = 16
+
+/** As kubectl has it. A service that nobody declared answers with its instances, as a headless one does. */
+export function clusterIpText (manifest: Service | undefined): string {
+  if (manifest === undefined) return 'None'
+  return manifest.spec.clusterIPs?.[0] ?? manifest.spec.clusterIP ?? none
+}
+
+export function externalIpText (manifest: Service | undefined, wide: boolean): string {
+  if (manifest === undefined) return none
+  const { type, externalName, externalIPs = [] } = manifest.spec
+  if (type === 'ExternalName') return externalName ?? none
+  if (type !== 'LoadBalancer') return externalIPs.join(',') || none
+  const given = (manifest.status?.loadBalancer.ingress ?? []).map(({ ip, hostname }) => ip ?? hostname ?? '').join(',')
+  const shown = wide || given.length <= loadBalancerWidth ? given : `${given.slice(0, loadBalancerWidth - 3)}...`
+  return [shown, ...externalIPs].filter((text) => text !== '').join(',') || '<pending>'
+}
+
+/** `80:30000/TCP,53/UDP` */
+export function servicePortsText (manifest: Service | undefined): string {
+  const ports = manifest?.spec.ports ?? []
+  return ports.map(({ port, nodePort, protocol }) => `${port}${nodePort === undefined ? '' : `:${nodePort}`}/${protocol}`).join(',') || none
+}
+
+/** kubectl's columns first, in its order: what is read by position stays where it is. */
 export function serviceColumns (place: Place): Column<ServiceSummary>[] {
-  const count = (title: string, value: (instances: ServiceSummary['instances']) => number): Column<ServiceSummary> =>
-    ({ title, wide: true, value: (row) => String(value(row.instances)) })
   return namespaced<ServiceSummary>(place, [
     { title: 'NAME', value: (row) => row.name },
-    { title: 'INSTANCES', value: (row) => String(row.instances.total) },
+    { title: 'TYPE', value: (row) => row.manifest?.spec.type ?? 'headless' },
+    { title: 'CLUSTER-IP', value: (row) => clusterIpText(row.manifest) },
+    { title: 'EXTERNAL-IP', value: (row) => externalIpText(row.manifest, place.wide === true) },
+    { title: 'PORT(S)', value: (row) => servicePortsText(row.manifest) },
+    { title: 'AGE', value: (row) => ageText(row.manifest, place) },
+    { title: 'SELECTOR', wide: true, value: (row) => labelsText(row.manifest?.spec.selector ?? (row.implicit ? { [serviceLabel]: row.name } : {})) || none },
     {
       title: 'READY',
-      value: (row) => String(row.instances.ready),
+      value: ({ instances }) => `${instances.ready}/${instances.total}`,
       colour: ({ instances }) => (instances.ready === 0 ? 'red' : instances.ready < instances.total ? 'yellow' : 'green')
     },
-    { title: 'SUSPECT', value: (row) => String(row.instances.suspect), colour: (row) => (row.instances.suspect > 0 ? 'red' : undefined) },
-    { title: 'PROTECTED', value: (row) => (row.protectedSince === undefined ? '' : age(row.protectedSince, place.now())), colour: () => 'yellow' },
-    count('STARTING', (instances) => instances.starting),
-    count('UP', (instances) => instances.up),
-    count('WARNING', (instances) => instances.warning),
-    count('DRAINING', (instances) => instances.draining),
-    count('DOWN', (instances) => instances.down),
-    { title: 'REVISION', wide: true, value: (row) => String(row.revision) }
+    { title: 'SUSPECT', wide: true, value: (row) => String(row.instances.suspect), colour: (row) => (row.instances.suspect > 0 ? 'red' : undefined) },
+    { title: 'PROTECTED', wide: true, value: (row) => (row.protectedSince === undefined ? '' : age(row.protectedSince, place.now())), colour: () => 'yellow' }
   ])
+}
+
+function ageText (manifest: Manifest | undefined, { now }: Place): string {
+  const since = manifest?.metadata.creationTimestamp
+  return since === undefined ? '<unknown>' : age(since, now())
+}
+
+export type SliceRow = EndpointSlice & { readonly namespace: string }
+
+/** The first three, and how many more. */
+function some (texts: readonly string[]): string {
+  const more = texts.length > shownOfSlice ? ` + ${texts.length - shownOfSlice} more...` : ''
+  return (texts.slice(0, shownOfSlice).join(',') || '<unset>') + more
+}
+
+const shownOfSlice = 3
+
+export function sliceColumns (place: Place): Column<SliceRow>[] {
+  return namespaced<SliceRow>(place, [
+    { title: 'NAME', value: (row) => row.metadata.name },
+    { title: 'ADDRESSTYPE', value: (row) => row.addressType },
+    { title: 'PORTS', value: (row) => some(row.ports.map(({ port, name }) => (port === undefined ? name ?? '*' : String(port)))) },
+    { title: 'ENDPOINTS', value: (row) => some(row.endpoints.flatMap(({ addresses }) => addresses)) },
+    { title: 'AGE', value: (row) => ageText(row, place) }
+  ])
+}
+
+const bandText = (band: PoolBand | undefined): string => (band === undefined ? '' : `${band.used}/${band.size}`)
+
+export const poolColumns: readonly Column<Pool>[] = [
+  { title: 'NAME', value: (row) => row.name },
+  { title: 'KIND', value: (row) => row.kind },
+  { title: 'RANGES', value: (row) => row.ranges.join(',') },
+  { title: 'SIZE', value: (row) => String(row.size) },
+  { title: 'USED', value: (row) => String(row.used) },
+  { title: 'FREE', value: (row) => String(row.free), colour: (row) => (row.free === 0 ? 'red' : undefined) },
+  { title: 'AUTO-ASSIGN', value: (row) => String(row.autoAssign) },
+  { title: 'STATIC', wide: true, value: (row) => bandText(row.bands?.static) },
+  { title: 'DYNAMIC', wide: true, value: (row) => bandText(row.bands?.dynamic) }
+]
+
+export const explanationColumns: readonly Column<ServiceExplanation>[] = [
+  { title: 'SERVICE', value: (row) => row.service },
+  { title: 'IN', value: (row) => String(row.in), colour: (row) => (row.in ? 'green' : 'gray') },
+  { title: 'READY', value: (row) => String(row.ready), colour: (row) => (row.ready ? 'green' : row.in ? 'red' : 'gray') },
+  { title: 'RULE', value: (row) => row.rule },
+  { title: 'WHY', value: explanationText }
+]
+
+export function explanationText ({ message, missingPorts }: ServiceExplanation): string {
+  return `${message}${missingPorts.length === 0 ? '' : `; it lacks the ports ${missingPorts.map((name) => name || '(unnamed)').join(', ')}`}`
 }
 
 export type EndpointRow = Endpoint & { readonly namespace: string, readonly service: string }

@@ -1,5 +1,5 @@
 // Where a command's words go, and what it may know of its surroundings: everything that tests replace.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { styleText } from 'node:util'
 import type { RollcallOptions } from '../../client-sdk/src/index.ts'
@@ -15,6 +15,10 @@ export interface Terminal {
   /** Aborts at SIGINT or SIGTERM. Whoever asks for it takes the end of the process into his own hands. */
   readonly signal: AbortSignal
   readonly readFile: (path: string) => string
+  /** The names in a directory, or undefined if the path is none. */
+  readonly readDirectory: (path: string) => readonly string[] | undefined
+  /** All of standard input, at most `limit` octets and some more. */
+  readonly readInput: (limit: number) => Promise<string>
   /** What the SDK should use instead of the network; absent in a real process. */
   readonly network?: Pick<RollcallOptions, 'fetch' | 'WebSocket' | 'clock'>
   out (text: string): void
@@ -43,6 +47,17 @@ export function processTerminal (): Terminal {
       return controller.signal
     },
     readFile: (path) => readFileSync(path, 'utf8'),
+    readDirectory: (path) => (statSync(path).isDirectory() ? readdirSync(path) : undefined),
+    readInput: async (limit) => {
+      const chunks: Buffer[] = []
+      let length = 0
+      for await (const chunk of process.stdin as AsyncIterable<Buffer>) { // no encoding is set
+        chunks.push(chunk)
+        length += chunk.length
+        if (length > limit) break
+      }
+      return Buffer.concat(chunks).toString()
+    },
     out: (text) => { process.stdout.write(`${text}\n`) },
     err: (text) => { process.stderr.write(`${text}\n`) }
   }

@@ -32,6 +32,10 @@ export async function watchRows (call: Invocation, kind: Kind<object>, request: 
   }
   for await (const event of eventsOf(call, { ...request, service: request.name })) {
     if (event.type === 'snapshot') print((await snapshotRows(kind, request, event.instances)).filter(isNew))
+    if (event.type === 'service' && !event.removed && kind.changed !== undefined) {
+      const { namespace, name } = event.service.metadata
+      print((await kind.changed(request, { namespace, service: name }).catch(noneIfGone)).filter(isNew))
+    }
     if (event.type !== 'put' && event.type !== 'delete') continue
     print((await changeRows(kind, request, event)).filter(isNew))
     if (event.type === 'delete') known.delete(keyOf(kind, event.instance))
@@ -41,19 +45,19 @@ export async function watchRows (call: Invocation, kind: Kind<object>, request: 
 const keyOf = (kind: Kind<object>, row: object): string => `${'namespace' in row ? String(row.namespace) : ''}/${kind.id(row)}`
 
 async function snapshotRows (kind: Kind<object>, request: Request, instances: readonly Instance[]): Promise<object[]> {
-  return kind.changed === undefined ? [...instances] : (await kind.fetch(request).catch(noneIfGone)).rows
+  return kind.changed === undefined ? [...instances] : (await kind.fetch(request).catch((error: unknown) => ({ rows: noneIfGone(error) }))).rows
 }
 
 type Change = Extract<WatchEvent, { type: 'put' | 'delete' }>
 
 async function changeRows (kind: Kind<object>, request: Request, { type, instance, reason }: Change): Promise<object[]> {
-  if (kind.changed !== undefined) return await kind.changed(request, instance).catch((error: unknown) => noneIfGone(error).rows)
+  if (kind.changed !== undefined) return await kind.changed(request, instance).catch(noneIfGone)
   const row: InstanceRow = type === 'delete' ? { ...instance, gone: reason } : instance
   return [row]
 }
 
 /** The last instance of a service took the service with it: nothing to show, nothing wrong. */
-function noneIfGone (error: unknown): { rows: object[] } {
-  if (error instanceof RefusedError && error.status === 404) return { rows: [] }
+function noneIfGone (error: unknown): object[] {
+  if (error instanceof RefusedError && error.status === 404) return []
   throw error
 }

@@ -107,6 +107,11 @@ export function createShell ({ env = {}, files = {}, colours = false }: ShellOpt
         if (text === undefined) throw new Error(`ENOENT: ${path}`)
         return text
       },
+      readDirectory: (path) => {
+        const names = Object.keys(files).filter((name) => name.startsWith(`${path}/`)).map((name) => name.slice(path.length + 1))
+        return names.length === 0 ? undefined : names
+      },
+      readInput: async () => files['-'] ?? '',
       network: { fetch, WebSocket: registry.WebSocket, clock },
       out: add(lines.out),
       err: add(lines.err)

@@ -241,6 +241,23 @@ t.test('a change to what the registry has forgotten registers again at once', as
   t.match(registry.instances, [{ weight: 3, generation: registration.generation }])
 })
 
+t.test('the load goes along with each heartbeat; a bad one is told, and its heartbeat goes without', async (t) => {
+  const { registry, clock, rollcall, events } = setting(t)
+  let load: () => Record<string, { value: number, capacity?: number }> = () => ({ cpu: { value: 1.5, capacity: 4 } })
+  await rollcall.register({ ...orders, load: () => load() })
+  const lastBeat = async (): Promise<unknown> => {
+    await clock.advance(11_000)
+    return (beats(registry).at(-1)?.leases[0] as { load?: unknown }).load
+  }
+  t.same(await lastBeat(), { cpu: { value: 1.5, capacity: 4 } })
+  const bad: (typeof load)[] = [
+    () => { throw new Error('ill') }, () => ({ cpu: { value: NaN } }), () => ({ cpu: { value: 1, capacity: 0 } }), () => ({ '-': { value: 1 } }),
+    () => Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`n${index}`, { value: 1 }]))
+  ]
+  for (load of bad) t.equal(await lastBeat(), undefined)
+  t.ok(typesOf(events).filter((type) => type === 'error').length >= bad.length)
+})
+
 t.test('the answer of a health callback becomes the status', async (t) => {
   const { registry, clock, rollcall, events } = setting(t)
   let answer: () => 'up' | 'warning' | Promise<'up'> = () => 'warning'

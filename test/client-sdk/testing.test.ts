@@ -2,7 +2,13 @@
 import t from 'tap'
 import { Rollcall } from '../../client-sdk/src/index.ts'
 import { createTestClock, createTestRegistry } from '../../client-sdk/src/testing.ts'
-import { all } from './helpers.ts'
+import { all, setting } from './helpers.ts'
+
+t.test('the registry of tests refuses declared services, and says so', async (t) => {
+  const { rollcall } = setting(t)
+  const calls: Promise<unknown>[] = [rollcall.services.apply('kind: Service'), rollcall.services.get('payments'), rollcall.services.delete('payments'), rollcall.pools()]
+  for (const call of calls) await t.rejects(call, { code: 'REG_ROUTE_NOT_FOUND', message: /no declared services/ })
+})
 
 t.test('selectors mean what they mean to the registry', async (t) => {
   const registry = createTestRegistry()

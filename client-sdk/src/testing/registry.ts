@@ -157,7 +157,7 @@ export class TestRegistry {
     if (signal.aborted) throw signal.reason
     const { pathname, search, searchParams } = new URL(url)
     if (this.#down) throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED (the test registry is down)') })
-    const body: unknown = text === undefined ? undefined : JSON.parse(text)
+    const body: unknown = text === undefined || headers['content-type'] !== 'application/json' ? text : JSON.parse(text)
     this.requests.push({ method, path: `${pathname}${search}`, body, headers })
     if (this.requests.length > maxRequests) this.requests.shift()
     const planned = this.#answers.shift()
@@ -187,6 +187,8 @@ export class TestRegistry {
 
   async #route (method: string, parts: readonly string[], query: URLSearchParams, body: unknown, signal: AbortSignal): Promise<TestAnswer> {
     const [kind, namespace = '', second, service = '', third, id = '', last] = parts
+    const ofDeclared = ['apply', 'delete', 'pools'].includes(kind ?? '') || (parts.length === 4 && (method === 'PUT' || method === 'DELETE' || query.has('view'))) || last === 'explain'
+    if (ofDeclared) return problem(501, 'REG_ROUTE_NOT_FOUND', `the registry of tests has no declared services, so no ${method} /v1/${parts.join('/')}`)
     if (kind === 'heartbeats' && method === 'POST') return { status: 200, body: this.#beat((body as { leases: readonly Heartbeat[] }).leases) } // the SDK wrote it
     if (parts.length === 1 && method === 'GET') return this.#page(kind ?? '', query)
     if (kind !== 'namespaces' || second !== 'services') return problem(404, 'REG_ROUTE_NOT_FOUND', `nothing at ${parts.join('/')}`)

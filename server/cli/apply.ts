@@ -1,0 +1,127 @@
+// rollcall apply and delete: manifests as kubectl users know them, all or nothing.
+import type { Manifest } from '../../client-sdk/src/manifests.ts'
+import type { ApplyAnswer, ApplyResult, DeleteAnswer } from '../../client-sdk/src/wire.ts'
+import { unknownRule } from '../flags.ts'
+import { path, type Api } from './api.ts'
+import { connectionFlags, label, namespaceFlag, type Command, type Flags, type Invocation } from './command.ts'
+import { UsageError } from './errors.ts'
+import { lineDiff } from './line-diff.ts'
+import { readManifestStream, refusal } from './manifest-files.ts'
+import { outputOf, structured } from './output.ts'
+import { coloured, harmless, type Colour } from './terminal.ts'
+
+const fileFlag: Flags = {
+  filename: { type: 'string', short: 'f', metavar: 'FILE', multiple: true, what: 'A file of manifests, a directory of such files, or - for standard input' }
+}
+export const dryRunFlag: Flags = { 'dry-run': { type: 'boolean', what: 'Shows what would happen, with all checks, and changes nothing' } }
+
+export const apply: Command = {
+  name: 'apply',
+  summary: 'Declares services as manifests say: creates or changes them, all or none',
+  usage: 'apply -f FILE [-f FILE...] [flags]',
+  details: `Takes Service, EndpointSlice, Endpoints, Namespace and List as Kubernetes has them: YAML documents or JSON objects, several in one file.
+All files together are one write. With --dry-run the lines that would change are shown with + and -, allocated values included.`,
+  flags: {
+    ...fileFlag,
+    ...dryRunFlag,
+    ...namespaceFlag,
+    output: { type: 'string', short: 'o', metavar: 'FORM', what: 'json, yaml or name: the results instead of sentences' },
+    ...connectionFlags
+  },
+  examples: [
+    ['apply -f service.yaml', 'what the file declares'],
+    ['apply -f manifests/ --dry-run', 'what a directory of files would change'],
+    ['get services web -o yaml | rollcall apply -f - -n test', 'from standard input']
+  ],
+  run: async (call) => {
+    call.arguments()
+    const form = outputOf(call, ['json', 'yaml', 'name'] as const)
+    const stream = await readManifestStream(call)
+    await applyText(call, call.api(), stream.text, form).catch((error: unknown) => {
+      throw refusal(error, stream, call.flag('dry-run') ? 'this would be refused' : 'nothing was applied')
+    })
+  }
+}
+
+/** Applies a stream and prints what became of it. */
+export async function applyText (call: Invocation, api: Api, text: string, form: 'json' | 'yaml' | 'name' | undefined): Promise<void> {
+  const { terminal } = call
+  const dryRun = call.flag('dry-run')
+  const answer = await api.postManifests<ApplyAnswer>('/v1/apply', text, { namespace: call.namespace, ...(dryRun ? { dryRun: 'true' } : {}) })
+  for (const { warnings, ...result } of answer.results) {
+    for (const warning of warnings) terminal.err(harmless(`Warning: ${nameOf(result)}: ${warning}`))
+  }
+  if (form === 'json' || form === 'yaml') return terminal.out(await structured(answer, form))
+  for (const result of answer.results) {
+    terminal.out(harmless(form === 'name' ? nameOf(result) : `${nameOf(result)} ${result.outcome}${dryRun ? ' (dry run)' : ''}`))
+    if (dryRun && form === undefined) (await diffOf(result, terminal.colours)).forEach((line) => { terminal.out(line) })
+  }
+  if (answer.results.length === 0) terminal.err('No manifest in it.')
+}
+
+const nameOf = ({ kind, name }: Pick<ApplyResult, 'kind' | 'name'>): string => `${kind.toLowerCase()}/${name}`
+
+const colourOfMark: Readonly<Record<string, Colour>> = { '+': 'green', '-': 'red', '@': 'cyan' }
+
+async function diffOf ({ manifest, previous }: ApplyResult, colours: boolean): Promise<string[]> {
+  const [before, after] = await Promise.all([linesOf(previous), linesOf(manifest)])
+  return lineDiff(before, after).map((line) => coloured(harmless(line), colourOfMark[line.charAt(0)], colours))
+}
+
+const ofRegistry = new Set(['uid', 'creationTimestamp', 'resourceVersion', 'generation'])
+
+/** Without what the registry keeps for itself: nobody asked for that to change. */
+async function linesOf (manifest: Manifest | undefined): Promise<string[]> {
+  if (manifest === undefined) return []
+  const metadata = Object.fromEntries(Object.entries(manifest.metadata).filter(([name]) => !ofRegistry.has(name)))
+  return (await structured({ ...manifest, metadata }, 'yaml')).split('\n')
+}
+
+const deletable = ['service', 'services', 'svc']
+
+export const remove: Command = {
+  name: 'delete',
+  summary: 'Takes declared services back; the instances stay registered',
+  usage: 'delete service NAME | -f FILE [flags]',
+  details: `A service takes its hand-made EndpointSlices along, and its addresses and node ports are free again.
+With -f everything that the files name goes, or nothing. An instance is taken off with rollcall deregister.`,
+  flags: {
+    ...fileFlag,
+    ...dryRunFlag,
+    'ignore-not-found': { type: 'boolean', what: 'What is not there is no failure' },
+    ...namespaceFlag,
+    ...connectionFlags
+  },
+  examples: [
+    ['delete service web', 'one service'],
+    ['delete -f manifests/ --dry-run', 'what would go']
+  ],
+  run: async (call) => {
+    const { text, refused } = await toDelete(call)
+    const query = {
+      namespace: call.namespace,
+      ...(call.flag('dry-run') ? { dryRun: 'true' } : {}),
+      ...(call.flag('ignore-not-found') ? { ignoreMissing: 'true' } : {})
+    }
+    const { deleted } = await call.api().postManifests<DeleteAnswer>(path('delete'), text, query).catch(refused)
+    for (const reference of deleted) {
+      call.terminal.out(harmless(`${nameOf(reference)} deleted${call.flag('dry-run') ? ' (dry run)' : ''}`))
+    }
+    if (deleted.length === 0) call.terminal.err('Nothing to delete.')
+  }
+}
+
+/** The stream that names what goes. */
+async function toDelete (call: Invocation): Promise<{ text: string, refused: (error: unknown) => never }> {
+  if (call.texts('filename').length > 0) {
+    if (call.positionals.length > 0) throw new UsageError('-f and a NAME exclude each other')
+    const stream = await readManifestStream(call)
+    return { text: stream.text, refused: (error) => { throw refusal(error, stream, 'nothing was deleted') } }
+  }
+  const [kind = ''] = call.positionals
+  if (['instance', 'instances', 'inst', 'i'].includes(kind)) throw new UsageError('an instance is taken off with: rollcall deregister SERVICE/ID')
+  if (kind !== '' && !deletable.includes(kind)) throw new UsageError(`${JSON.stringify(kind)} ${unknownRule('kind', kind, deletable)}`)
+  const [, name = ''] = call.arguments('service, or -f FILE,', 'the NAME of the service')
+  const manifest = { apiVersion: 'v1', kind: 'Service', metadata: { name: label('service', name), namespace: call.namespace } }
+  return { text: JSON.stringify(manifest), refused: (error) => { throw error } }
+}

@@ -1,0 +1,136 @@
+// rollcall expose, label and explain: from instances to the services that have them.
+import { serviceTypes } from '../../client-sdk/src/manifests.ts'
+import { serviceLabel, type Instance, type InstancePatch, type ServiceExplanation, type ServiceSummary } from '../../client-sdk/src/wire.ts'
+import { applyText, dryRunFlag } from './apply.ts'
+import { instancePath, orNothing, path } from './api.ts'
+import { connectionFlags, instanceName, label as labelName, namespaceFlag, type Command, type Invocation } from './command.ts'
+import { CommandError, exitCodes, UsageError } from './errors.ts'
+import { outputOf, structured } from './output.ts'
+import { explanationColumns, labelsText } from './shapes.ts'
+import { Table } from './table.ts'
+import { harmless } from './terminal.ts'
+
+const exposable = serviceTypes.filter((type) => type !== 'ExternalName')
+const protocols = ['TCP', 'UDP', 'SCTP'] as const
+
+export const expose: Command = {
+  name: 'expose',
+  summary: 'Declares a service over the instances of a name',
+  usage: 'expose SERVICE --port PORT [flags]',
+  details: `Selects the instances that registered as SERVICE, by the label ${serviceLabel} that each has; with --selector others.`,
+  flags: {
+    port: { type: 'string', metavar: 'PORT', what: 'The port that callers use' },
+    'target-port': { type: 'string', metavar: 'PORT', what: 'The port of the instances, by number or name (default: the same number)' },
+    type: { type: 'string', metavar: 'TYPE', what: `One of ${exposable.join(', ')} (default ClusterIP)` },
+    protocol: { type: 'string', metavar: 'PROTOCOL', what: 'TCP, UDP or SCTP (default TCP)' },
+    name: { type: 'string', metavar: 'NAME', what: 'The name of the new service (default: SERVICE)' },
+    selector: { type: 'string', short: 'l', metavar: 'LABELS', what: 'The labels that an instance must have, like app=web,tier=front' },
+    ...dryRunFlag,
+    ...namespaceFlag,
+    output: { type: 'string', short: 'o', metavar: 'FORM', what: 'json, yaml or name: the result instead of a sentence' },
+    ...connectionFlags
+  },
+  examples: [
+    ['expose orders --type NodePort --port 80 --target-port http', 'reachable at a port of every node'],
+    ['expose orders --name web --selector app=webui --port 80', 'under another name, by labels'],
+    ['expose orders --port 80 --dry-run', 'the manifest that would be applied']
+  ],
+  run: async (call) => {
+    const [text = ''] = call.arguments('SERVICE')
+    const service = labelName('service', text)
+    const name = labelName('--name', call.text('name') ?? service)
+    const port = call.read('port', readNumber)
+    if (port === undefined) throw new UsageError('--port is missing')
+    const selector = call.read('selector', readLabels)
+    const manifest = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, namespace: call.namespace },
+      spec: {
+        type: call.choice('type', exposable) ?? 'ClusterIP',
+        selector: selector ?? { [serviceLabel]: service },
+        ports: [{ port, targetPort: call.read('target-port', readTarget) ?? port, protocol: call.choice('protocol', protocols) ?? 'TCP' }]
+      }
+    }
+    const form = outputOf(call, ['json', 'yaml', 'name'] as const)
+    const api = call.api()
+    const summary = (of: string): Promise<ServiceSummary> => api.get<ServiceSummary>(path('namespaces', call.namespace, 'services', of))
+    if (selector === undefined) await summary(service) // nobody of that name: most likely a slip of the pen
+    const there = await orNothing(summary(name))
+    if (there?.manifest !== undefined) {
+      throw new CommandError(`service ${name} is declared already: give the new one another --name, or change it with rollcall apply`, exitCodes.failure)
+    }
+    await applyText(call, api, JSON.stringify(manifest), form)
+  }
+}
+
+function readNumber (text: string): number {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) throw new Error('must be a whole number 1-65535')
+  return port
+}
+
+function readTarget (text: string): number | string {
+  if (/^\d+$/.test(text)) return readNumber(text)
+  if (!/^(?=.*[a-z])[a-z0-9](?:[-a-z0-9]{0,13}[a-z0-9])?$/.test(text)) throw new Error('must be a number 1-65535, or the name of a port: 1-15 of a-z, 0-9 and "-"')
+  return text
+}
+
+/** Of a selector as a Service has it: labels that must be equal, nothing else. */
+function readLabels (text: string): Record<string, string> {
+  const pairs = text.split(',').map((pair): [string, string] => {
+    const at = pair.indexOf('=')
+    if (at < 1 || /[!=\s]/.test(pair.slice(0, at) + pair.slice(at + 1))) throw new Error('must be KEY=VALUE pairs with commas between them')
+    return [pair.slice(0, at), pair.slice(at + 1)]
+  })
+  return Object.fromEntries(pairs)
+}
+
+export const label: Command = {
+  name: 'label',
+  summary: 'Changes labels of an instance: what selects it follows at once',
+  usage: 'label SERVICE/ID KEY=VALUE... KEY-... [flags]',
+  details: 'KEY- takes a label off. An instance that registers anew brings its own labels again.',
+  flags: { ...namespaceFlag, ...connectionFlags },
+  examples: [
+    ['label orders/orders-1 tier=canary', 'sets a label'],
+    ['label orders/orders-1 app- tier=front', 'takes one off and sets another']
+  ],
+  run: async (call) => {
+    const [text, ...changes] = call.positionals
+    if (text === undefined) throw new UsageError('SERVICE/ID is missing')
+    const { service, id } = instanceName(text)
+    if (changes.length === 0) throw new UsageError('the labels are missing: KEY=VALUE sets one, KEY- takes it off')
+    const labels = Object.fromEntries(changes.map(readChange))
+    const instance = await call.api().patch<Instance>(instancePath(call.namespace, service, id), { labels } satisfies InstancePatch)
+    call.terminal.out(harmless(`${service}/${id} labeled: ${labelsText(instance.labels) || '<none>'}`))
+  }
+}
+
+function readChange (text: string): [string, string | null] {
+  const at = text.indexOf('=')
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)]
+  if (at === -1 && text.length > 1 && text.endsWith('-')) return [text.slice(0, -1), null]
+  throw new UsageError(`a label is KEY=VALUE, or KEY- to take it off, got ${JSON.stringify(text)}`)
+}
+
+export const explain: Command = {
+  name: 'explain',
+  summary: 'Shows which services have an instance, and the rule that decided',
+  usage: 'explain SERVICE/ID [flags]',
+  flags: {
+    ...namespaceFlag,
+    output: { type: 'string', short: 'o', metavar: 'FORM', what: 'json or yaml: the registry\'s answer' },
+    ...connectionFlags
+  },
+  examples: [['explain orders/orders-1', 'why callers come to it, or do not']],
+  run: async (call: Invocation) => {
+    const [text = ''] = call.arguments('SERVICE/ID')
+    const { service, id } = instanceName(text)
+    const { terminal } = call
+    const form = outputOf(call, ['json', 'yaml'] as const)
+    const rows = await call.api().get<readonly ServiceExplanation[]>(instancePath(call.namespace, service, id, 'explain'))
+    if (form !== undefined) return terminal.out(await structured(rows, form))
+    new Table(explanationColumns, { wide: false, colours: terminal.colours }).lines(rows).forEach((line) => { terminal.out(line) })
+  }
+}
