@@ -46,7 +46,7 @@ function ownNode (home, fs, path) {
 
 /** Runs the same command on another Node: its signals, its exit code. Only here is there a second process. */
 function pass (program, childProcess) {
-  var child = childProcess.spawn(program, process.argv.slice(1), { stdio: 'inherit' })
+  var child = childProcess.spawn(program, ['--max-semi-space-size=16'].concat(process.argv.slice(1)), { stdio: 'inherit' })
   var signals = ['SIGTERM', 'SIGINT', 'SIGHUP']
   signals.forEach(function (signal) {
     process.on(signal, function () {

@@ -15,15 +15,15 @@ export interface Program extends AsyncDisposable {
   readonly readyAfterMs: number
 }
 
-/** Puts this process, which makes the load, on the second core: what is measured has the first one for itself. */
+/** Puts this process, which makes the load, on the second core: what is measured always finds the first one free. */
 export function takeSecondCore (): void {
   spawnSync('taskset', ['-cp', '1', String(process.pid)])
 }
 
-/** Starts a Node program that prints a JSON line with `msg: "ready"` and its address in `http`, alone on the first core. */
+/** Starts a Node program that prints a JSON line with `msg: "ready"` and its address in `http`. It may use both cores, as at a user's. */
 export async function start (script: string, args: readonly string[]): Promise<Program> {
   const began = performance.now()
-  const child = spawn('taskset', ['-c', '0-1', process.execPath, '--conditions=rollcall-source', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('taskset', ['-c', '0-1', process.execPath, '--max-semi-space-size=16', '--conditions=rollcall-source', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   child.once('error', reject)
   child.once('exit', (code) => reject(new Error(`${script} ended with ${code} before it was ready`)))
