@@ -131,7 +131,7 @@ t.test('all causes of a manifest come at once', async (t) => {
   t.same(causes.map((cause) => cause.field).sort(), ['metadata.name', 'spec.ports[0].name', 'spec.ports[0].port',
     'spec.ports[1].name', 'spec.ports[1].targetPort', 'spec.ports[1].targetPort', 'spec.ports[1].targetPort', 'spec.selector', 'spec.type'])
   t.match(messageOf('Service', 'A', causes), /^Service "A" is invalid: \[metadata.name: Invalid value: "A": a DNS-1035/)
-  t.throws(() => refuse('Service', 'A', causes), { code: 'REG_INVALID' })
+  t.throws(() => refuse('Service', 'A', causes), { code: 'REG_MANIFEST_INVALID' })
   t.doesNotThrow(() => refuse('Service', 'A', []))
 })
 
