@@ -7,7 +7,7 @@ const connections = 32
 
 export async function endpoints (): Promise<Row[]> {
   await using directory = await temporaryDirectory()
-  await using registry = await startRegistry({ directory: directory.path })
+  await using registry = await startRegistry({ directory: directory.path }, '0')
   const path = '/v1/namespaces/shop/services/orders/endpoints'
   for (let n = 0; n < 5; n++) {
     await fetch(`${registry.url}/v1/namespaces/shop/services/orders/instances/orders-${n}`, {
@@ -17,7 +17,7 @@ export async function endpoints (): Promise<Row[]> {
     })
   }
   const bytes = await (await fetch(registry.url + path)).text()
-  await using bare = await start('test/bench/bare-server.ts', [bytes])
+  await using bare = await start('test/bench/bare-server.ts', [bytes], '0')
   const ratios: number[] = []
   const rates: number[] = []
   await load({ url: registry.url + path, connections, seconds: 2 })

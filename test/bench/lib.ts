@@ -20,10 +20,10 @@ export function takeSecondCore (): void {
   spawnSync('taskset', ['-cp', '1', String(process.pid)])
 }
 
-/** Starts a Node program that prints a JSON line with `msg: "ready"` and its address in `http`. It may use both cores, as at a user's. */
-export async function start (script: string, args: readonly string[]): Promise<Program> {
+/** Starts a Node program that prints a JSON line with `msg: "ready"` and its address in `http`. It may use both cores, as at a user's, or only the first. */
+export async function start (script: string, args: readonly string[], cores: '0' | '0-1' = '0-1'): Promise<Program> {
   const began = performance.now()
-  const child = spawn('taskset', ['-c', '0-1', process.execPath, '--max-semi-space-size=16', '--conditions=rollcall-source', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('taskset', ['-c', cores, process.execPath, '--max-semi-space-size=16', '--conditions=rollcall-source', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   child.once('error', reject)
   child.once('exit', (code) => reject(new Error(`${script} ended with ${code} before it was ready`)))
@@ -43,9 +43,9 @@ async function stop (child: ChildProcess): Promise<void> {
 }
 
 /** A registry on a store: a directory for the embedded one, a `redis://` address for the other. */
-export function startRegistry (store: { readonly directory: string } | { readonly redis: string }): Promise<Program> {
+export function startRegistry (store: { readonly directory: string } | { readonly redis: string }, cores: '0' | '0-1' = '0-1'): Promise<Program> {
   const where = 'redis' in store ? ['--redis', store.redis] : ['--data', store.directory]
-  return start('bin/rollcall.js', ['serve', '--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', ...where])
+  return start('bin/rollcall.js', ['serve', '--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', ...where], cores)
 }
 
 export async function temporaryDirectory (): Promise<{ readonly path: string } & AsyncDisposable> {
