@@ -1,12 +1,11 @@
 // What the DNS server counts, in plain numbers, so that counting costs nothing; whoever shows them reads them.
+import { type Transport, transports } from './client.ts'
 import { rcodes, recordTypes } from './wire.ts'
-
-export const transports = ['udp', 'tcp'] as const
-export type Transport = (typeof transports)[number]
 
 /** Why a message got no answer, or a connection was closed. */
 export const dropReasons = [
-  'short', 'response', 'port-zero', 'send-failed', 'send-queue-full', 'bad-length', 'deadline', 'too-many-connections'
+  'short', 'response', 'port-zero', 'send-failed', 'send-queue-full', 'bad-length', 'deadline', 'too-many-connections',
+  'too-many-deferred', 'tls'
 ] as const
 export type DropReason = (typeof dropReasons)[number]
 

@@ -1,12 +1,14 @@
 // The DNS door of a registry node: zones, a responder, and a UDP and a TCP listener on one port.
 import { lookup } from 'node:dns/promises'
+import { hostname } from 'node:os'
 import { invalid } from '../errors.ts'
 import { parseAddress } from '../model/address.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
 import type { DnsSource } from './answer-plan.ts'
 import { DnsCounters } from './counters.ts'
 import { Responder } from './responder.ts'
-import { TcpListener, maxConnections } from './tcp-listener.ts'
+import { TcpListener } from './tcp-listener.ts'
+import { maxConnections } from './tcp-limits.ts'
 import { UdpListener } from './udp-listener.ts'
 import { Zone, maxZones } from './zone.ts'
 
@@ -24,6 +26,8 @@ export interface DnsOptions {
   readonly zones?: readonly string[]
   /** How long an answer may be kept, 0-3600, default 5. Raising it spares queries and shows dead endpoints for longer. */
   readonly ttlSeconds?: number
+  /** What this node calls itself when it is asked (NSID). Default: the name of the machine. */
+  readonly node?: string
   /** Open TCP connections, default 1,000. */
   readonly maxConnections?: number
   readonly log?: { warn (message: string): void, error (message: string): void }
@@ -69,7 +73,7 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
     lastLoggedMs = clock.now()
     log?.error(`DNS: a message was answered SERVFAIL, because of a fault of this program: ${error instanceof Error ? error.stack : String(error)}`)
   }
-  const responder = new Responder({ source, zones, ttlSeconds, random: options.random ?? Math.random, counters, failed })
+  const responder = new Responder({ source, zones, ttlSeconds, node: options.node ?? hostname(), random: options.random ?? Math.random, counters, failed })
   const listenerOptions = {
     address, family: family === 6 ? 6 : 4, responder, counters, clock, maxConnections: options.maxConnections ?? maxConnections,
     report: (message: string) => log?.warn(message)

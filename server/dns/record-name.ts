@@ -13,8 +13,9 @@
 //
 // Names stay labels of octets until each was found to be [a-z0-9_-]: a dot inside a label never becomes two labels.
 // 8 and 9 can't be the same name: a hostname has no underscore (RFC 1123).
-import { type Zone, foldedOctet } from './zone.ts'
-import type { QueryReader } from './wire.ts'
+import { foldedOctet } from './wire.ts'
+import type { Zone } from './zone.ts'
+import type { QueryReader } from './query-reader.ts'
 
 export type TransportName = 'TCP' | 'UDP' | 'SCTP'
 
@@ -68,21 +69,27 @@ export function recordNameOf (labels: readonly string[], zones: readonly Zone[])
   return below.length > maxLabelsBelowZone ? { kind: 'unknown', zone } : nameOf(zone, below.reverse())
 }
 
-function nameOf (zone: Zone, [first, namespace, service, fourth, port]: readonly string[]): RecordName {
+/** @param labels below the zone, from the right */
+function nameOf (zone: Zone, labels: readonly string[]): RecordName {
+  const [first, namespace, service] = labels
   if (first === undefined) return { kind: 'apex', zone }
-  if (first !== 'svc') return specialName(zone, first, namespace, service)
+  if (first !== 'svc') return specialName(zone, labels)
   if (namespace === undefined) return { kind: 'services', zone }
   if (service === undefined) return { kind: 'namespace', zone, namespace }
-  if (fourth === undefined) return { kind: 'service', zone, namespace, service }
-  const protocol = protocols.get(fourth)
-  if (protocol === undefined) {
-    return port === undefined && !fourth.startsWith('_') ? { kind: 'endpoint', zone, namespace, service, hostname: fourth } : { kind: 'unknown', zone }
-  }
-  if (port === undefined) return { kind: 'protocol', zone, namespace, service, protocol }
-  return port.startsWith('_') ? { kind: 'port', zone, namespace, service, port: port.slice(1), protocol } : { kind: 'unknown', zone }
+  return belowService({ zone, namespace, service }, labels.slice(3))
 }
 
-function specialName (zone: Zone, first: string, second: string | undefined, third: string | undefined): RecordName {
+/** @param labels below the service, from the right */
+function belowService (name: ServiceName, [first, second, third]: readonly string[]): RecordName {
+  if (first === undefined) return { kind: 'service', ...name }
+  const unknown = { kind: 'unknown', zone: name.zone } as const
+  const protocol = protocols.get(first)
+  if (protocol === undefined) return second === undefined && !first.startsWith('_') ? { kind: 'endpoint', ...name, hostname: first } : unknown
+  if (second === undefined) return { kind: 'protocol', ...name, protocol }
+  return second.startsWith('_') && third === undefined ? { kind: 'port', ...name, port: second.slice(1), protocol } : unknown
+}
+
+function specialName (zone: Zone, [first, second, third]: readonly string[]): RecordName {
   if (first === 'dns-version' && second === undefined) return { kind: 'version', zone }
   if (first === 'dns' && second === undefined) return { kind: 'name-servers', zone }
   if (first === 'dns' && second === 'ns' && third === undefined) return { kind: 'name-server', zone }

@@ -1,5 +1,6 @@
 // Sets of records as bytes, made once per change and copied into every answer: the first by weight, the rest rotating.
-import { type MessageWriter, joinedOctets, recordTypes } from './wire.ts'
+import type { MessageWriter } from './message-writer.ts'
+import { joinedOctets, recordTypes } from './wire.ts'
 
 /**
  * BIND 9.18.28 and later refuse sets of more than 100 records, so a client behind one would get nothing at all. A larger

@@ -2,13 +2,14 @@
 import { Alias, maxAliases } from './alias.ts'
 import { AnswerCache } from './answer-cache.ts'
 import { type DnsSource, type Plan, minimalAnyRecords, planAnswer } from './answer-plan.ts'
-import type { DnsCounters, Transport } from './counters.ts'
+import { OptionComposer } from './answer-options.ts'
+import type { Client, Response } from './client.ts'
+import type { DnsCounters } from './counters.ts'
+import { type Explanation, MessageWriter, explanation } from './message-writer.ts'
+import { QueryReader } from './query-reader.ts'
 import type { Records } from './record-set.ts'
 import { readRecordName } from './record-name.ts'
-import {
-  type Explanation, type MessageWriter, QueryReader, classIn, ednsUdpLimit, explanation, extendedErrors, headerLength,
-  plainUdpLimit, pointerTo, questionTailLength, rcodes, recordTypes, tcpLimit
-} from './wire.ts'
+import { classIn, ednsUdpLimit, extendedErrors, headerLength, plainUdpLimit, pointerTo, questionTailLength, rcodes, recordTypes, tcpLimit } from './wire.ts'
 import { type Zone, maxNegativeTtlSeconds } from './zone.ts'
 
 /**
@@ -29,29 +30,41 @@ export interface ResponderOptions {
   /** The longest name first. */
   readonly zones: readonly Zone[]
   readonly ttlSeconds: number
+  /** What this node calls itself, for NSID. */
+  readonly node: string
   readonly random: () => number
   readonly counters: DnsCounters
   /** Told when our own code failed on a message. */
   readonly failed: (error: unknown) => void
 }
 
+/** What of a turn's name comes to an end with the records of a zone of ours. */
+type Answerable = Records | 'no-such-name' | 'no-such-records'
+
 export class Responder {
   readonly #options: ResponderOptions
   readonly #query = new QueryReader()
+  readonly #composer: OptionComposer
   readonly #cache: AnswerCache
   readonly #staleCache: AnswerCache
   readonly #minimalAny: Records
+  // The turn: whom it answers, where to, and how much the answer may hold.
+  #client: Client = { transport: 'udp', address: '' }
+  #writer: MessageWriter
+  #limit = 0
 
   constructor (options: ResponderOptions) {
     this.#options = options
-    const { ttlSeconds, zones } = options
+    const { ttlSeconds, zones, node } = options
+    this.#composer = new OptionComposer(node)
+    this.#writer = new MessageWriter(0)
     this.#cache = new AnswerCache({ ttlSeconds, zones })
     this.#staleCache = ttlSeconds > maxStaleTtlSeconds ? new AnswerCache({ ttlSeconds: maxStaleTtlSeconds, zones }) : this.#cache
     this.#minimalAny = minimalAnyRecords(Math.min(ttlSeconds, maxNegativeTtlSeconds))
   }
 
-  /** Answers one message into the writer. Gives the length of the answer, 0 for silence. */
-  respond (message: Buffer, transport: Transport, writer: MessageWriter): number {
+  /** Answers one message into the writer, or later. Everything that it needs of `message` and `client` it has read when it returns. */
+  respond (message: Buffer, client: Client, writer: MessageWriter): Response {
     const { counters, failed } = this.#options
     const query = this.#query
     try {
@@ -60,54 +73,59 @@ export class Responder {
         counters.drop(message.length < headerLength ? 'short' : 'response')
         return 0
       }
-      const limit = transport === 'tcp' ? tcpLimit : query.edns ? Math.max(plainUdpLimit, Math.min(query.payloadSize, ednsUdpLimit)) : plainUdpLimit
-      const length = outcome === rcodes.NOERROR ? this.#answer(query, limit, writer, transport) : this.#end(query, limit, writer, transport, outcome)
+      this.#client = client
+      this.#writer = writer
+      this.#limit = client.transport !== 'udp' ? tcpLimit : query.edns ? Math.max(plainUdpLimit, Math.min(query.payloadSize, ednsUdpLimit)) : plainUdpLimit
+      const response = outcome === rcodes.NOERROR ? this.#answer() : this.#end(outcome)
       if (writer.isTruncated) counters.truncated++
       if (writer.isCut) counters.cut++
-      return length
+      return response
     } catch (error) {
       counters.failed++
       failed(error)
-      // The question is repeated as far as it was read; no part of what failed is used again.
-      return query.message === message && message.length >= headerLength ? this.#end(query, plainUdpLimit, writer, transport, rcodes.SERVFAIL) : 0
+      if (query.message !== message || message.length < headerLength) return 0
+      this.#limit = plainUdpLimit
+      return this.#end(rcodes.SERVFAIL) // the question is repeated as far as it was read; no part of what failed is used again
     }
   }
 
-  #answer (query: QueryReader, limit: number, writer: MessageWriter, transport: Transport): number {
-    if (query.class !== classIn) return this.#end(query, limit, writer, transport, rcodes.REFUSED, foreignClass)
+  #answer (): Response {
+    const query = this.#query
+    if (query.questionLength === 0) return this.#end(rcodes.NOERROR) // RFC 7873 5.4: the cookie is the answer
+    if (query.class !== classIn) return this.#end(rcodes.REFUSED, foreignClass)
     const { source, zones } = this.#options
     const name = readRecordName(query, zones)
-    if (name.kind !== 'outside' && (query.type === recordTypes.AXFR || query.type === recordTypes.IXFR)) {
-      return this.#end(query, limit, writer, transport, rcodes.REFUSED, noTransfer)
-    }
+    if (name.kind !== 'outside' && (query.type === recordTypes.AXFR || query.type === recordTypes.IXFR)) return this.#end(rcodes.REFUSED, noTransfer)
     const isStale = source.loaded && source.staleSeconds > 0
     const cache = isStale ? this.#staleCache : this.#cache
     const plan = planAnswer(name, query.type, source, cache, this.#minimalAny)
-    if (plan instanceof Alias) return this.#follow(query, limit, writer, transport, plan, cache)
-    if (name.kind === 'outside' || plan === 'refused') return this.#end(query, limit, writer, transport, rcodes.REFUSED, foreignName)
-    if (plan === 'not-ready') return this.#end(query, limit, writer, transport, rcodes.SERVFAIL, notReady)
-    writer.begin(query, limit, isStale ? staleReason(plan) : undefined)
-    return this.#complete(query, writer, transport, plan, name.zone, headerLength + query.questionLength - questionTailLength)
+    if (plan instanceof Alias) return this.#follow(plan, cache)
+    if (name.kind === 'outside' || plan === 'refused') return this.#end(rcodes.REFUSED, foreignName)
+    if (plan === 'not-ready') return this.#end(rcodes.SERVFAIL, notReady)
+    this.#begin(isStale ? staleReason(plan) : undefined)
+    return this.#complete(plan, name.zone, headerLength + query.questionLength - questionTailLength)
   }
 
   /**
    * Writes a chain of aliases and what its last name has, as far as it is in our zones (RFC 1034 4.3.2). Where it leaves them, is
    * too long or turns back on itself it ends with an alias, and the client goes on.
    */
-  #follow (query: QueryReader, limit: number, writer: MessageWriter, transport: Transport, first: Alias, cache: AnswerCache): number {
+  #follow (first: Alias, cache: AnswerCache): Response {
     const { source } = this.#options
+    const { type } = this.#query
+    const writer = this.#writer
     const chain = [first]
     let { target } = first
     let plan: Plan = first
-    if (query.type !== recordTypes.CNAME && query.type !== recordTypes.ANY) { // else the alias itself is the answer
-      plan = planAnswer(target, query.type, source, cache, this.#minimalAny)
+    if (type !== recordTypes.CNAME && type !== recordTypes.ANY) { // else the alias itself is the answer
+      plan = planAnswer(target, type, source, cache, this.#minimalAny)
       while (plan instanceof Alias && chain.length < maxAliases && !chain.includes(plan)) {
         chain.push(plan)
         target = plan.target
-        plan = planAnswer(target, query.type, source, cache, this.#minimalAny)
+        plan = planAnswer(target, type, source, cache, this.#minimalAny)
       }
     }
-    writer.begin(query, limit, source.staleSeconds > 0 ? staleReason(plan) : undefined)
+    this.#begin(source.staleSeconds > 0 ? staleReason(plan) : undefined)
     for (const { record, targetLength } of chain) {
       if (!writer.append('answer', record, 0, record.length)) break
       writer.owner = pointerTo(writer.position - targetLength)
@@ -115,27 +133,35 @@ export class Responder {
     // Records of the apex point into their own name; who wants them asks for it.
     const isApex = target.kind === 'apex' && typeof plan === 'object'
     if (plan instanceof Alias || plan === 'refused' || plan === 'not-ready' || target.kind === 'outside' || isApex || writer.isTruncated) {
-      return this.#finish(query, writer, transport, rcodes.NOERROR, true)
+      return this.#finish(rcodes.NOERROR, true)
     }
-    return this.#complete(query, writer, transport, plan, target.zone, writer.position)
+    return this.#complete(plan, target.zone, writer.position)
   }
 
-  /** Ends an answer with records, or with the SOA and the rcode that the last name has (RFC 6604 3). */
-  #complete (query: QueryReader, writer: MessageWriter, transport: Transport, plan: Records | 'no-such-name' | 'no-such-records', zone: Zone, nameEnd: number): number {
-    if (typeof plan === 'object') plan.write(writer, this.#options.random)
-    else zone.writeNegativeSoa(writer, nameEnd, this.#options.source.revision)
-    return this.#finish(query, writer, transport, plan === 'no-such-name' ? rcodes.NXDOMAIN : rcodes.NOERROR, true)
+  /**
+   * Ends an answer with records, or with the SOA and the rcode that the last name has (RFC 6604 3).
+   * @param nameEnd where that name ends in the message
+   */
+  #complete (plan: Answerable, zone: Zone, nameEnd: number): number {
+    const { random, source } = this.#options
+    if (typeof plan === 'object') plan.write(this.#writer, random)
+    else zone.writeNegativeSoa(this.#writer, nameEnd, source.revision)
+    return this.#finish(plan === 'no-such-name' ? rcodes.NXDOMAIN : rcodes.NOERROR, true)
   }
 
   /** An answer without records. */
-  #end (query: QueryReader, limit: number, writer: MessageWriter, transport: Transport, rcode: number, reason?: Explanation): number {
-    writer.begin(query, limit, reason)
-    return this.#finish(query, writer, transport, rcode, false)
+  #end (rcode: number, reason?: Explanation): number {
+    this.#begin(reason)
+    return this.#finish(rcode, false)
   }
 
-  #finish (query: QueryReader, writer: MessageWriter, transport: Transport, rcode: number, isAuthoritative: boolean): number {
-    this.#options.counters.answered(transport, query.type, rcode)
-    return writer.finish(rcode, isAuthoritative)
+  #begin (reason: Explanation | undefined): void {
+    this.#writer.begin(this.#query, this.#limit, reason, this.#composer.compose(this.#query, this.#client))
+  }
+
+  #finish (rcode: number, isAuthoritative: boolean): number {
+    this.#options.counters.answered(this.#client.transport, this.#query.type, rcode)
+    return this.#writer.finish(rcode, isAuthoritative)
   }
 }
 

@@ -1,14 +1,18 @@
 // The UDP side: one socket, one reused message, no packet that can stop it.
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import type { Response, Transport } from './client.ts'
 import type { DnsCounters } from './counters.ts'
 import type { Responder } from './responder.ts'
-import { MessageWriter, ednsUdpLimit } from './wire.ts'
+import { MessageWriter } from './message-writer.ts'
+import { ednsUdpLimit } from './wire.ts'
 
 /** A burst of questions waits here while the process does something else; past it the kernel drops. Linux caps it silently. */
 const receiveBufferBytes = 4 * 1024 * 1024
 /** Answers that the kernel does not take at once. More would be memory for clients that have given up by then. */
 const maxQueuedSends = 256
+/** Questions that wait for an answer of others, so that a flood of them holds a bounded piece of memory. */
+const maxDeferred = 1_000
 
 export interface ListenerOptions {
   readonly address: string
@@ -25,6 +29,9 @@ export class UdpListener {
   readonly #socket: Socket
   readonly #options: ListenerOptions
   readonly #writer = new MessageWriter(ednsUdpLimit)
+  /** Who asks now. One object for all: it is read while the question is looked at. */
+  readonly #client: { readonly transport: Transport, address: string } = { transport: 'udp', address: '' }
+  #deferred = 0
   #closed: Promise<void> | undefined
 
   /** Binds. @throws the error of the system, like EADDRINUSE */
@@ -62,13 +69,31 @@ export class UdpListener {
     const { responder, counters } = this.#options
     if (peer.port === 0) return counters.drop('port-zero') // spoofed: nobody can be answered there, and send throws
     if (this.#socket.getSendQueueCount() >= maxQueuedSends) return counters.drop('send-queue-full')
-    const length = responder.respond(message, 'udp', this.#writer)
-    if (length === 0) return
+    this.#client.address = peer.address
+    const response = responder.respond(message, this.#client, this.#writer)
+    if (typeof response !== 'number') return void this.#later(response, peer) // never rejects
+    if (response === 0) return
     try {
-      this.#socket.send(this.#writer.bytes, 0, length, peer.port, peer.address, this.#sent)
+      this.#socket.send(this.#writer.bytes, 0, response, peer.port, peer.address, this.#sent)
       if (this.#socket.getSendQueueCount() > 0) this.#writer.renew() // the kernel was full: the queue still reads these octets
     } catch {
       counters.drop('send-failed')
+    }
+  }
+
+  async #later (answers: Exclude<Response, number>, peer: RemoteInfo): Promise<void> {
+    const { counters } = this.#options
+    if (this.#deferred >= maxDeferred) return counters.drop('too-many-deferred')
+    this.#deferred++
+    try {
+      for await (const message of answers) {
+        if (this.#closed === undefined) this.#socket.send(message, peer.port, peer.address, this.#sent)
+        break // over UDP there is one
+      }
+    } catch {
+      counters.drop('send-failed')
+    } finally {
+      this.#deferred--
     }
   }
 

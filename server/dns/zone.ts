@@ -1,7 +1,8 @@
 // A zone that is served: its name, and the records of the zone itself, composed once.
 import { invalid } from '../errors.ts'
 import { type ComposedRecords, type StaticRecord, composeRecords } from './dns2-codec.ts'
-import { type MessageWriter, headerLength, nameBytes, questionPointer, recordTypes } from './wire.ts'
+import type { MessageWriter } from './message-writer.ts'
+import { headerLength, nameBytes, questionPointer, recordTypes } from './wire.ts'
 
 /** RFC 2308 5: how long "there is none" may be remembered. Short: the name may be registered a moment later. */
 export const maxNegativeTtlSeconds = 5
@@ -19,10 +20,6 @@ const soaTimers = { refresh: 7_200, retry: 1_800, expiration: 86_400 } // for se
 const soaPointers = [0, 19, 32] as const
 const soaSerial = 34
 const soaLength = 54
-
-export function foldedOctet (octet: number): number {
-  return octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet
-}
 
 export interface ZoneOptions {
   readonly ttlSeconds: number

@@ -75,7 +75,7 @@ const malformed: readonly (readonly [says: string, message: Buffer, expected: nu
   ['class 0', hex(`${query} ${name} 0001 0000`), 5],
   ['opcode 15', hex(`abcd 7900 0001 0000 0000 0000 ${plain}`), 4],
   ['opcode 15 without a question', hex('abcd f900 0000 0000 0000 0000'.replace('f9', '79')), 4],
-  ['a cookie of three octets', hex(`${withRecords(none, none, one)} ${plain} 00 0029 04d0 00000000 0007 000a 0003 010203`), 0],
+  ['a cookie of three octets', hex(`${withRecords(none, none, one)} ${plain} 00 0029 04d0 00000000 0007 000a 0003 010203`), 1],
   ['an unknown record beside OPT', hex(`${withRecords(none, none, '0002')} ${plain} ${edns} 00 ff01 00ff 00000000 0004 01020304`), 0],
   ['a root question', hex(`${query} 00 0001 0001`), 5]
 ]

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { DnsCounters } from '../../server/dns/counters.ts'
 import { Responder } from '../../server/dns/responder.ts'
+import { maxConnectionsOfClient } from '../../server/dns/tcp-limits.ts'
 import { UdpListener } from '../../server/dns/udp-listener.ts'
 import { Zone } from '../../server/dns/zone.ts'
 import { createSocket } from 'node:dgram'
@@ -84,10 +85,29 @@ t.test('the answer has OPT if the query had it, with our own size', async (t) =>
 
 t.test('options of EDNS that are not known are neither echoed nor an error', async (t) => {
   const client = new UdpClient(t, await serve(t, world(1)))
-  const options = [{ code: 10, data: Buffer.from('0102030405060708', 'hex') }, { code: 3, data: Buffer.alloc(0) }, { code: 12, data: Buffer.alloc(300) }, { code: 65001, data: Buffer.from('x') }]
+  const options = [{ code: 10, data: Buffer.from('0102030405060708', 'hex') }, { code: 12, data: Buffer.alloc(300) }, { code: 65001, data: Buffer.from('x') }]
   const message = await client.query(web, 'A', { edns: { options } })
   t.equal(message.answers.length, 1)
   t.strictSame(opt(message)?.options, [])
+})
+
+t.test('who asks for the name of the node gets it, over TCP also how long an idle connection is kept, and nobody else does', async (t) => {
+  const server = await serve(t, world(1), { node: 'node-a' })
+  const options = [{ code: 3, data: Buffer.alloc(0) }, { code: 11, data: Buffer.alloc(0) }]
+  const sent = (message: Message): unknown => opt(message)?.options?.map(({ code, data }) => `${code} ${data.toString('latin1')}`)
+  t.strictSame(sent(await new UdpClient(t, server).query(web, 'A', { edns: { options } })), ['3 node-a'])
+  const tcp = await TcpClient.open(t, server)
+  t.strictSame(sent(await tcp.query(web, 'A', { edns: { options } })), ['3 node-a', '11 \0d']) // 100 tenths of a second
+  t.strictSame(sent(await tcp.query(web, 'A', { edns: {} })), [])
+})
+
+t.test('a connection too many of one client is closed at once', async (t) => {
+  const server = await serve(t, world(1))
+  const first = await TcpClient.open(t, server)
+  const others = await Promise.all(Array.from({ length: maxConnectionsOfClient }, () => TcpClient.open(t, server)))
+  t.equal(await Promise.race(others.map((other) => other.receive())), undefined)
+  t.equal(server.counters.dropped('too-many-connections'), 1)
+  t.equal((await first.query(web, 'A')).answers.length, 1)
 })
 
 t.test('another version of EDNS is BADVERS', async (t) => {
@@ -180,7 +200,7 @@ t.test('a fault of our own is SERVFAIL, is told once, and the next question is a
 t.test('a datagram from port 0 is dropped, and an answer that cannot be sent is counted', async (t) => {
   const counters = new DnsCounters()
   const zones = [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })]
-  const responder = new Responder({ source: world(1).feed, zones, ttlSeconds: 5, random: Math.random, counters, failed: (error) => t.fail(String(error)) })
+  const responder = new Responder({ source: world(1).feed, zones, ttlSeconds: 5, node: 'test', random: Math.random, counters, failed: (error) => t.fail(String(error)) })
   const socket = createSocket('udp4')
   const listening = once(socket, 'listening')
   socket.bind(0, '127.0.0.1')

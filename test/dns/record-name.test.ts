@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { type RecordName, readRecordName } from '../../server/dns/record-name.ts'
-import { QueryReader } from '../../server/dns/wire.ts'
+import { QueryReader } from '../../server/dns/query-reader.ts'
 import { Zone } from '../../server/dns/zone.ts'
 
 const options = { ttlSeconds: 5, address: undefined }

@@ -1,0 +1,44 @@
+// The options of an answer's OPT, composed into memory that is used again.
+//
+//   NSID      = 3 length name         RFC 5001: which node answered, for whoever asked for it
+//   KEEPALIVE = 11 2 timeout(2)       RFC 7828: how long an idle connection is kept, in tenths of a second
+import type { Client } from './client.ts'
+import type { AnswerOptions } from './message-writer.ts'
+import type { QueryReader } from './query-reader.ts'
+import { optionCodes } from './wire.ts'
+import { idleMs } from './tcp-limits.ts'
+
+/** A node's name takes room that answers need. */
+const maxNsidOctets = 64
+const capacity = 256
+
+export class OptionComposer implements AnswerOptions {
+  readonly bytes = Buffer.allocUnsafeSlow(capacity)
+  length = 0
+  readonly #nsid: Buffer
+
+  /** @param node what this node calls itself */
+  constructor (node: string) {
+    this.#nsid = Buffer.from(node).subarray(0, maxNsidOctets)
+  }
+
+  /** Composes what this answer has to carry. Nothing without EDNS. */
+  compose (query: QueryReader, client: Client): this {
+    this.length = 0
+    if (!query.edns) return this
+    if (query.nsid) this.#begin(optionCodes.nsid, this.#nsid.length, this.#nsid)
+    if (query.keepalive && client.transport === 'tcp') {
+      this.length = this.bytes.writeUInt16BE(idleMs / 100, this.#begin(optionCodes.keepalive, 2))
+    }
+    return this
+  }
+
+  /** Gives where the data begins, unless they are given. */
+  #begin (code: number, length: number, data?: Buffer): number {
+    const { bytes } = this
+    bytes.writeUInt16BE(code, this.length)
+    const start = bytes.writeUInt16BE(length, this.length + 2)
+    if (data !== undefined) this.length = start + data.copy(bytes, start)
+    return start
+  }
+}

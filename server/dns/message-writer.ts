@@ -1,0 +1,165 @@
+// A bounded writer of answers.
+import type { QueryReader } from './query-reader.ts'
+import {
+  ednsUdpLimit, flagAuthoritative, flagDnssecOk, flagRecursionAvailable, flagRecursionDesired, flagResponse, flagTruncated, headerLength, opcodeMask,
+  optionCodes, optionHeaderLength, questionPointer, recordTypes
+} from './wire.ts'
+
+const optLength = 11
+const extendedErrorLength = 2
+
+export type Section = 'answer' | 'authority' | 'additional'
+
+/** A reason in the form of RFC 8914, made once. */
+export interface Explanation {
+  readonly code: number
+  readonly text: Buffer
+}
+
+export function explanation (code: number, text: string): Explanation {
+  return { code, text: Buffer.from(text) }
+}
+
+/** Further options of an answer's OPT, composed in memory that is used again. */
+export interface AnswerOptions {
+  readonly bytes: Buffer
+  readonly length: number
+}
+
+const noOptions: AnswerOptions = { bytes: Buffer.alloc(0), length: 0 }
+
+/** Writes one answer after the other into the same memory, never past the limit of the one that it writes. */
+export class MessageWriter {
+  #bytes: Buffer
+  #length = 0
+  #limit = 0
+  #answers = 0
+  #authorities = 0
+  #additionals = 0
+  #explanation: Explanation | undefined
+  #options = noOptions
+  #query: QueryReader | undefined
+  /**
+   * Whose the answer records are from here on: a pointer. After an alias it is its target (RFC 1034 4.3.2), and the records'
+   * first two octets are written over.
+   */
+  owner = questionPointer
+  /** Some answer did not fit. Left-out glue does not count (RFC 2181 9). */
+  isTruncated = false
+  /** A set had more records than an answer may show. */
+  isCut = false
+  /** The answer says that this server asks others for the client. */
+  recursionAvailable = false
+
+  /** @param capacity the longest message that it ever writes */
+  constructor (capacity: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(capacity)
+  }
+
+  /** The message between `begin` and the next `begin`. */
+  get bytes (): Buffer {
+    return this.#bytes
+  }
+
+  /** Leaves the memory to whoever still reads it, and goes on in fresh one. */
+  renew (): void {
+    this.#bytes = Buffer.allocUnsafeSlow(this.#bytes.length)
+  }
+
+  /**
+   * @param limit octets of the whole message
+   * @param reason left out where it does not fit
+   * @param options of OPT, complete; for a query with EDNS only. The caller keeps them as they are until `finish`
+   */
+  begin (query: QueryReader, limit: number, reason?: Explanation, options: AnswerOptions = noOptions): void {
+    this.#query = query
+    this.#answers = this.#authorities = this.#additionals = 0
+    this.isTruncated = this.isCut = this.recursionAvailable = false
+    this.owner = questionPointer
+    this.#options = options
+    this.#length = headerLength + query.questionLength
+    query.message.copy(this.#bytes, headerLength, headerLength, this.#length)
+    const room = Math.min(limit, this.#bytes.length) - this.#length
+    const needed = query.edns ? optLength + options.length : 0
+    const reasonLength = reason === undefined ? 0 : optionHeaderLength + extendedErrorLength + reason.text.length
+    this.#explanation = query.edns && room >= needed + reasonLength ? reason : undefined
+    this.#limit = this.#length + room - needed - (this.#explanation === undefined ? 0 : reasonLength)
+  }
+
+  /** Appends `count` records that stand in `source` between two offsets, all or none. False if they don't fit. */
+  append (section: Section, source: Buffer, start: number, end: number, count = 1): boolean {
+    if (this.#length + end - start > this.#limit) {
+      if (section !== 'additional') this.isTruncated = true
+      return false
+    }
+    if (section === 'additional' && this.owner !== questionPointer) return false // glue points into the question's name
+    source.copy(this.#bytes, this.#length, start, end)
+    if (section === 'answer' && this.owner !== questionPointer) this.#bytes.writeUInt16BE(this.owner, this.#length)
+    this.#length += end - start
+    if (section === 'answer') this.#answers += count
+    else if (section === 'authority') this.#authorities += count
+    else this.#additionals += count
+    return true
+  }
+
+  /** Appends a record whose owner is its own. False if it does not fit. */
+  appendWhole (section: Section, record: Buffer): boolean {
+    if (this.#length + record.length > this.#limit) {
+      if (section !== 'additional') this.isTruncated = true
+      return false
+    }
+    record.copy(this.#bytes, this.#length)
+    this.#length += record.length
+    if (section === 'answer') this.#answers++
+    else if (section === 'authority') this.#authorities++
+    else this.#additionals++
+    return true
+  }
+
+  /** Where the next record begins. */
+  get position (): number {
+    return this.#length
+  }
+
+  /** Ends the message. Gives its length. */
+  finish (rcode: number, isAuthoritative: boolean): number {
+    const query = this.#query
+    if (query === undefined) return 0
+    const bytes = this.#bytes
+    if (query.edns) this.#opt(rcode, query.dnssecOk)
+    bytes[0] = query.message.readUInt8(0)
+    bytes[1] = query.message.readUInt8(1)
+    bytes.writeUInt16BE(flagResponse | (query.flags & (opcodeMask | flagRecursionDesired)) | (isAuthoritative ? flagAuthoritative : 0) |
+      (this.isTruncated ? flagTruncated : 0) | (this.recursionAvailable ? flagRecursionAvailable : 0) | (rcode & 0x0f), 2)
+    bytes.writeUInt16BE(query.questionLength === 0 ? 0 : 1, 4)
+    bytes.writeUInt16BE(this.#answers, 6)
+    bytes.writeUInt16BE(this.#authorities, 8)
+    bytes.writeUInt16BE(this.#additionals, 10)
+    return this.#length
+  }
+
+  #opt (rcode: number, dnssecOk: boolean): void {
+    const bytes = this.#bytes
+    const at = this.#length
+    const reason = this.#explanation
+    const { length } = this.#options
+    bytes[at] = 0
+    bytes.writeUInt16BE(recordTypes.OPT, at + 1)
+    bytes.writeUInt16BE(ednsUdpLimit, at + 3)
+    bytes[at + 5] = rcode >> 4
+    bytes[at + 6] = 0
+    bytes.writeUInt16BE(dnssecOk ? flagDnssecOk : 0, at + 7) // RFC 3225 3: copied
+    bytes.writeUInt16BE(length + (reason === undefined ? 0 : optionHeaderLength + extendedErrorLength + reason.text.length), at + 9)
+    if (length > 0) this.#options.bytes.copy(bytes, at + optLength, 0, length)
+    this.#length += optLength + length
+    if (reason !== undefined) {
+      const start = this.#length
+      bytes.writeUInt16BE(optionCodes.extendedError, start)
+      bytes.writeUInt16BE(extendedErrorLength + reason.text.length, start + 2)
+      bytes.writeUInt16BE(reason.code, start + 4)
+      reason.text.copy(bytes, start + optionHeaderLength + extendedErrorLength)
+      this.#length += optionHeaderLength + extendedErrorLength + reason.text.length
+    }
+    this.#additionals++
+  }
+}
