@@ -32,6 +32,8 @@ export interface DnsSource {
     endpoints (namespace: string, service: string): EndpointSet | undefined
     /** A service that somebody declared; it hides what is registered under the same name. */
     declared (namespace: string, service: string): DeclaredService | undefined
+    /** What stands under a name, declared or implicit: the same object for its life, with the revision of the last change that concerned it. */
+    view (namespace: string, service: string): { readonly revision: number } | undefined
   }
 }
 

@@ -91,6 +91,12 @@ export class World {
     return this.#apply({ type: 'suspect', reason: 'suspect', key: key(path), lease: path })
   }
 
+  /** The store hands over the whole view once more. */
+  resynchronise (): this {
+    this.feed.load({ epoch: 'test', revision: this.#revision, instances: [...this.feed.heldInstances()], objects: [...this.feed.heldObjects()], recent: [], lost: [] })
+    return this
+  }
+
   /** The store goes away. */
   loseStore (): this {
     this.feed.health({ available: false, reason: 'gone', sinceMs: this.clock.now() })
