@@ -43,7 +43,7 @@ export class TcpListener {
     const server = createServer({ allowHalfOpen: true, noDelay: true })
     const listener = new TcpListener(server, options)
     const listening = once(server, 'listening')
-    server.listen({ host: options.address, port: options.port })
+    server.listen({ host: options.address, port: options.port, reusePort: options.reusePort ?? false })
     await listening
     server.on('error', (error) => options.report(`DNS over TCP: ${error.message}`))
     return listener
