@@ -40,7 +40,7 @@ class Source {
   }
 
   tell (...changes: readonly Untold[]): this {
-    this.feed.apply(changes.map((change) => ({ ...change, revision: ++this.revision, atMs: nowMs, by: 'test', reason: 'updated' }) as Change)) // all of a change again
+    this.feed.apply(changes.map((change) => ({ ...change, revision: ++this.revision, atMs: nowMs, by: 'test', reason: 'updated' }))) // all of a change again
     return this
   }
 
