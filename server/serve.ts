@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
-import { DnsCounters, dropReasons, startDns } from './dns/dns-server.ts'
+import { type DnsServer, dropReasons } from './dns/dns-server.ts'
+import { startDnsWorkers } from './dns/dns-workers.ts'
 import { Metrics, buildHttp } from './http/app.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
 import { Registry } from './registry/registry.ts'
@@ -33,8 +34,6 @@ export async function serve (config: Config): Promise<Running> {
   const log = pino({ level: config.logLevel, base: { pid: process.pid, node: config.node } })
   const store = openStore(config, log)
   const metrics = new Metrics({ version })
-  const counters = new DnsCounters()
-  observeDns(metrics.register, counters)
   const registry = new Registry({
     store: timedStore(store, metrics.storeOperation),
     protection: {
@@ -74,18 +73,22 @@ export async function serve (config: Config): Promise<Running> {
     })
     opened.push(() => app.close())
     const http = await app.listen({ host: config.http.host, port: config.http.port })
-    const dns = config.dns === undefined ? undefined : await startDns({
-      source: registry.feed,
+    const dns = config.dns === undefined ? undefined : await startDnsWorkers({
+      workers: config.dnsWorkers,
+      feed: registry.feed,
       host: config.dns.host,
       port: config.dns.port,
       zones: config.zones,
       node: config.node,
       ttlSeconds: config.dnsTtlSeconds,
-      log: { warn: (message) => log.warn(message), error: (message) => log.error(message) },
-      counters
+      log: { warn: (message) => log.warn(message), error: (message) => log.error(message) }
     })
-    if (dns !== undefined) opened.push(() => dns.close())
+    if (dns !== undefined) {
+      opened.push(() => dns.close())
+      observeDns(metrics.register, dns)
+    }
     await registry.open()
+    await dns?.whenTaken(registry.feed.revision)
     const dnsAddress = dns === undefined ? undefined : `${dns.address.includes(':') ? `[${dns.address}]` : dns.address}:${dns.port}`
     log.info({
       http, dns: dnsAddress ?? 'off', store: store.kind, location: store.location, epoch: registry.feed.epoch,
@@ -106,7 +109,7 @@ function openStore (config: Config, log: Logger): Store {
 }
 
 /** Shows what the DNS server counted, at each scrape. */
-function observeDns (register: PromRegistry, counters: DnsCounters): void {
+function observeDns (register: PromRegistry, dns: DnsServer): void {
   const registers = [register]
   new Counter({
     name: 'rollcall_dns_queries_total',
@@ -115,7 +118,7 @@ function observeDns (register: PromRegistry, counters: DnsCounters): void {
     registers,
     collect () {
       this.reset()
-      for (const { transport, type, rcode, count } of counters.answers()) this.inc({ transport, type, rcode }, count)
+      for (const { transport, type, rcode, count } of dns.counters.answers()) this.inc({ transport, type, rcode }, count)
     }
   })
   new Counter({
@@ -125,6 +128,7 @@ function observeDns (register: PromRegistry, counters: DnsCounters): void {
     registers,
     collect () {
       this.reset()
+      const { counters } = dns
       for (const reason of dropReasons) this.inc({ reason }, counters.dropped(reason))
     }
   })
@@ -134,8 +138,8 @@ function observeDns (register: PromRegistry, counters: DnsCounters): void {
       this.inc(value())
     } })
   }
-  total('rollcall_dns_truncated_total', 'DNS answers with TC.', () => counters.truncated)
-  total('rollcall_dns_cut_total', 'DNS answers from a set of more records than one answer shows.', () => counters.cut)
-  total('rollcall_dns_failures_total', 'DNS messages that were answered SERVFAIL because of a fault of this program.', () => counters.failed)
-  new Gauge({ name: 'rollcall_dns_tcp_connections', help: 'Open TCP connections of DNS.', registers, collect () { this.set(counters.connections) } })
+  total('rollcall_dns_truncated_total', 'DNS answers with TC.', () => dns.counters.truncated)
+  total('rollcall_dns_cut_total', 'DNS answers from a set of more records than one answer shows.', () => dns.counters.cut)
+  total('rollcall_dns_failures_total', 'DNS messages that were answered SERVFAIL because of a fault of this program.', () => dns.counters.failed)
+  new Gauge({ name: 'rollcall_dns_tcp_connections', help: 'Open TCP connections of DNS.', registers, collect () { this.set(dns.counters.connections) } })
 }

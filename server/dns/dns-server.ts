@@ -30,6 +30,8 @@ export interface DnsOptions {
   readonly node?: string
   /** Open TCP connections, default 1,000. */
   readonly maxConnections?: number
+  /** Shares the port with other listeners of this user that say so too: the kernel spreads clients over them. Default: it is ours alone. */
+  readonly reusePort?: boolean
   readonly log?: { warn (message: string): void, error (message: string): void }
   /** Where it counts; default: counters of its own, in `DnsServer.counters`. */
   readonly counters?: DnsCounters
@@ -76,6 +78,7 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
   const responder = new Responder({ source, zones, ttlSeconds, node: options.node ?? hostname(), random: options.random ?? Math.random, counters, failed })
   const listenerOptions = {
     address, family: family === 6 ? 6 : 4, responder, counters, clock, maxConnections: options.maxConnections ?? maxConnections,
+    reusePort: options.reusePort ?? false,
     report: (message: string) => log?.warn(message)
   } as const
   const { udp, tcp } = await listenOnOnePort(listenerOptions, options.port)

@@ -71,6 +71,13 @@ export class World {
     return this
   }
 
+  /** A resynchronisation, after which the store has only a part of what it had. */
+  reload (keep: (key: string) => boolean): this {
+    const instances = [...this.feed.heldInstances()].filter(({ key }) => keep(key))
+    this.feed.load({ epoch: 'test', revision: this.#revision, instances, objects: [...this.feed.heldObjects()], recent: [], lost: [] })
+    return this
+  }
+
   /** @param path `namespace/service/id` */
   register (path: string, registration: Registration & { readonly suspect?: boolean }): this {
     const { suspect = false, ...rest } = registration
