@@ -64,6 +64,17 @@ t.test('the question\'s mixed letters are in no name of the answer', async (t) =
   t.equal(readReply(mixed, name)?.answers[0]?.rdata.toString('hex'), wire('a.shop.example'))
 })
 
+t.test('DNAME and its signature come before the alias that it makes, and no other one does', async (t) => {
+  const signature = (covered: number, owner: string): string => record(46, `${count(covered)} 0801`, owner)
+  const sent = [
+    record(5, wire('www.shop.test')), record(39, wire('test'), 'c015'), signature(39, 'c015'), signature(1, 'c015'), record(39, wire('evil'), wire('other')),
+    record(1, 'c0000207', wire('www.shop.test')), signature(1, wire('www.shop.test')), record(39, wire('x'), wire('www.shop.test'))
+  ]
+  const { answers = [] } = readReply(message(sent.join(''), { answers: sent.length }), name) ?? {}
+  const kept = followChain(answers, { name, type: recordTypes.A })
+  t.same(kept.map((one) => answers.indexOf(one)), [1, 2, 0, 5, 6])
+})
+
 const long = `3f${'61'.repeat(63)}`
 const malformed: readonly (readonly [says: string, message: Buffer])[] = [
   ['nothing', Buffer.alloc(0)], ['half a header', message('').subarray(0, 7)],
@@ -73,8 +84,8 @@ const malformed: readonly (readonly [says: string, message: Buffer])[] = [
   ['one record too few', message(record(1, 'c0000207'), { answers: 2 })],
   ['more records than the limit', message(record(1, 'c0000207').repeat(maxRecords + 2), { answers: maxRecords + 2 })],
   ['an owner that points to itself', message(record(1, 'c0000207', 'c022'))],
-  ['an owner that points forward', message(record(1, 'c0000207', 'c030'))],
-  ['an owner that points into the header', message(record(1, 'c0000207', 'c000'))],
+  ['an owner that points forward, to a name', message(record(16, wire('a.example'), 'c02e'))],
+  ['an owner that points into the header, to a root', message(record(1, 'c0000207', 'c004'))],
   ['an owner that points behind the end', message(record(1, 'c0000207', 'ffff'))],
   ['an owner whose pointer leads back to its labels', message(record(1, 'c0000207', '0161 c022'))],
   ['two names that point to each other', message(record(5, 'c030') + record(1, 'c0000207', 'c02e'), { answers: 2 })],

@@ -1,7 +1,8 @@
 // Questions that are passed on, over real sockets to a resolver of the test; only time is made by hand.
+import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import t from 'tap'
-import { totalMs, tryMs } from '../../server/dns/forward/asker.ts'
+import { Asker, totalMs, tryMs } from '../../server/dns/forward/asker.ts'
 import { failureLifeMs, maxNegativeLifeMs, maxStaleMs, staleRetryMs } from '../../server/dns/forward/forward-cache.ts'
 import { type ForwardAnswer, type ForwardRecord, type Forwarded, Forwarder, type ForwarderOptions } from '../../server/dns/forward/forwarder.ts'
 import { nameBytes, rcodes, recordBytes, recordTypes } from '../../server/dns/wire.ts'
@@ -214,6 +215,20 @@ t.test('a silent upstream is passed over in time, put aside, and found again by 
   t.equal(first.queries.length, 4, 'it is back')
 })
 
+t.test('questions that fail together count as one failure', async (t) => {
+  const first = await Upstream.open(t)
+  const second = await Upstream.open(t, addressed)
+  const { forwarder, clock } = open(t, [first, second])
+  const pending = ['a', 'b', 'c'].map((name) => forwarder.resolve(ask(`${name}.example`)))
+  for (let index = 0; index < pending.length; index++) await first.next()
+  clock.advance(tryMs)
+  await Promise.all(pending)
+  first.answer = addressed
+  clock.advance(1_000)
+  await forwarder.resolve(ask('d.example'))
+  t.equal(first.queries.length, 4)
+})
+
 t.test('a lost datagram is sent again', async (t) => {
   const upstream = await Upstream.open(t)
   const { forwarder, clock } = open(t, [upstream])
@@ -292,6 +307,14 @@ t.test('an answer is kept as long as its shortest TTL says, and its TTLs go down
   t.equal(forwarder.lookup(ask()), undefined)
   await forwarder.resolve(ask())
   t.equal(upstream.queries.length, 2)
+})
+
+t.test('a clock that is set back keeps nothing alive', async (t) => {
+  const upstream = await Upstream.open(t, addressed)
+  const { forwarder, clock } = open(t, [upstream])
+  await forwarder.resolve(ask())
+  clock.advance(-1)
+  t.equal(forwarder.lookup(ask()), undefined)
 })
 
 t.test('what says 0 is not kept, and nothing is kept longer than an hour', async (t) => {
@@ -409,4 +432,7 @@ t.test('closing ends what is under way, over UDP and over TCP, and what is asked
   forwarder.close()
   forwarder.close()
   for (const forwarded of await Promise.all([overUdp, overTcp, justBegun, forwarder.resolve(ask('d.example'))])) t.match(forwarded, { kind: 'closed' })
+  const asker = new Asker({ upstreams: [upstream], clock: new HandClock(), random: randomBytes, count: () => undefined })
+  asker.close()
+  t.same(await asker.ask({ ...ask(), dnssecOk: false, checkingDisabled: false }), { kind: 'closed' })
 })
