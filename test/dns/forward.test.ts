@@ -3,49 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import t from 'tap'
 import { Asker, totalMs, tryMs } from '../../server/dns/forward/asker.ts'
-import { failureLifeMs, maxNegativeLifeMs, maxStaleMs, staleRetryMs } from '../../server/dns/forward/forward-cache.ts'
-import { type ForwardAnswer, type ForwardRecord, type Forwarded, Forwarder, type ForwarderOptions } from '../../server/dns/forward/forwarder.ts'
-import { nameBytes, rcodes, recordBytes, recordTypes } from '../../server/dns/wire.ts'
-import { codec, text } from './client.ts'
-import { type Answer, type Query, Upstream, type UpstreamLike, closedPort, response, truncated } from './upstream.ts'
+import { failureLifeMs } from '../../server/dns/forward/forward-cache.ts'
+import { rcodes, recordTypes } from '../../server/dns/wire.ts'
+import { address, addressed, answered, ask, open, shop, shown, withCode } from './forwarding.ts'
+import { type Answer, type Query, Upstream, closedPort, response, truncated } from './upstream.ts'
 import { HandClock } from './world.ts'
-
-const shop = 'www.Shop.example'
-const address = { name: shop, type: 'A', ttl: 60, data: '192.0.2.7' }
-const soa = { name: 'shop.example', type: 'SOA', ttl: 600, data: { mname: 'ns.shop.example', rname: 'x.shop.example', serial: 1, refresh: 2, retry: 3, expire: 4, minimum: 30 } }
-const addressed: Answer = (query) => response(query, { answers: [{ ...address, name: query.questions[0]?.name }] })
-const withCode = (rcode: number): Answer => (query) => response(query, { rcode })
-
-const ask = (name = shop, type: number = recordTypes.A): { name: Buffer, type: number } => ({ name: nameBytes(name.split('.')), type })
-
-function answered (forwarded: Forwarded): ForwardAnswer {
-  if (forwarded.kind !== 'answer') throw new Error(`no answer: ${forwarded.kind}`)
-  return forwarded
-}
-
-/** Records as a zone file shows them: written as they are, and read by dns-packet. */
-function shown (records: readonly ForwardRecord[]): string[] {
-  const header = Buffer.from('000080000000000000000000', 'hex')
-  header.writeUInt16BE(records.length, 6)
-  return text(codec.decode(Buffer.concat([header, ...records.map(({ name, type, ttl, rdata }) => recordBytes(name, type, ttl, rdata))])).answers)
-}
-
-interface Bench {
-  readonly forwarder: Forwarder
-  readonly clock: HandClock
-  readonly counts: Map<string, number>
-}
-
-function open (t: { teardown (end: () => void): void }, upstreams: readonly UpstreamLike[], options: Partial<ForwarderOptions> = {}): Bench {
-  const clock = new HandClock()
-  const counts = new Map<string, number>()
-  const forwarder = new Forwarder({
-    upstreams: upstreams.map(({ address, port }) => ({ address, port })), clock,
-    count: (event) => counts.set(event, (counts.get(event) ?? 0) + 1), ...options
-  })
-  t.teardown(() => forwarder.close())
-  return { forwarder, clock, counts }
-}
 
 t.test('a question is asked over UDP with a random case of letters, and answered in the client\'s', async (t) => {
   const upstream = await Upstream.open(t, addressed)
@@ -294,91 +256,6 @@ t.test('the same question under way is asked once, and each client gets its own 
   t.equal(counts.get('coalesced'), 2)
 })
 
-t.test('an answer is kept as long as its shortest TTL says, and its TTLs go down', async (t) => {
-  const upstream = await Upstream.open(t, (query) => response(query, { answers: [address, { ...address, ttl: 20, data: '192.0.2.8' }] }))
-  const { forwarder, clock } = open(t, [upstream])
-  t.equal(forwarder.lookup(ask()), undefined)
-  await forwarder.resolve(ask())
-  clock.advance(5_900)
-  const known = forwarder.lookup(ask('WWW.shop.example'))
-  t.match(known, { kind: 'answer', cached: true })
-  t.same(known?.kind === 'answer' && shown(known.answers), ['WWW.shop.example 55 A 192.0.2.7', 'WWW.shop.example 15 A 192.0.2.8'])
-  clock.advance(14_100)
-  t.equal(forwarder.lookup(ask()), undefined)
-  await forwarder.resolve(ask())
-  t.equal(upstream.queries.length, 2)
-})
-
-t.test('a clock that is set back keeps nothing alive', async (t) => {
-  const upstream = await Upstream.open(t, addressed)
-  const { forwarder, clock } = open(t, [upstream])
-  await forwarder.resolve(ask())
-  clock.advance(-1)
-  t.equal(forwarder.lookup(ask()), undefined)
-})
-
-t.test('what says 0 is not kept, and nothing is kept longer than an hour', async (t) => {
-  const upstream = await Upstream.open(t, (query) => {
-    const name = query.questions[0]?.name ?? ''
-    return response(query, { answers: [{ ...address, name, ttl: name.startsWith('0') ? 0 : 604_800 }] })
-  })
-  const { forwarder, clock } = open(t, [upstream])
-  await forwarder.resolve(ask('0.example'))
-  t.equal(forwarder.lookup(ask('0.example')), undefined)
-  await forwarder.resolve(ask('7.example'))
-  clock.advance(3_599_000)
-  t.match(forwarder.lookup(ask('7.example')), { answers: [{ ttl: 601_201 }] })
-  clock.advance(1_000)
-  t.equal(forwarder.lookup(ask('7.example')), undefined)
-})
-
-t.test('"there is none" is kept as long as the SOA says, five minutes at most, and not at all without one', async (t) => {
-  for (const rcode of [rcodes.NOERROR, rcodes.NXDOMAIN]) {
-    for (const [minimum, ttl, keptMs] of [[30, 600, 30_000], [600, 30, 30_000], [86_400, 86_400, maxNegativeLifeMs], [0, 600, 0]] as const) {
-      const upstream = await Upstream.open(t, (query) => response(query, { rcode, authorities: [{ ...soa, ttl, data: { ...soa.data, minimum } }] }))
-      const { forwarder, clock } = open(t, [upstream])
-      t.match(await forwarder.resolve(ask()), { kind: 'answer', rcode, answers: [], authorities: [{ type: recordTypes.SOA }], cached: false })
-      clock.advance(Math.max(0, keptMs - 1))
-      t.equal(forwarder.lookup(ask()) !== undefined, keptMs > 0)
-      clock.advance(1)
-      t.equal(forwarder.lookup(ask()), undefined)
-    }
-    const upstream = await Upstream.open(t, withCode(rcode))
-    const { forwarder } = open(t, [upstream])
-    await forwarder.resolve(ask())
-    t.equal(forwarder.lookup(ask()), undefined)
-  }
-})
-
-t.test('while no upstream answers the last answer is given for a day, and says that it is stale', async (t) => {
-  const upstream = await Upstream.open(t, addressed)
-  const { forwarder, clock } = open(t, [upstream])
-  await forwarder.resolve(ask())
-  clock.advance(3_600_000)
-  upstream.answer = withCode(2)
-  const stale = answered(await forwarder.resolve(ask()))
-  t.same(shown(stale.answers), ['www.Shop.example 30 A 192.0.2.7'])
-  t.match(stale, { rcode: rcodes.NOERROR, cached: true, reason: { code: 3 } })
-  clock.advance(staleRetryMs - 1)
-  t.match(forwarder.lookup(ask()), { reason: { code: 3 } }, 'without asking again for half a minute')
-  clock.advance(1)
-  t.equal(forwarder.lookup(ask()), undefined)
-  upstream.answer = addressed
-  t.same(answered(await forwarder.resolve(ask())).reason, undefined)
-  upstream.answer = withCode(2)
-  clock.advance(60_000 + maxStaleMs)
-  t.equal(answered(await forwarder.resolve(ask())).rcode, rcodes.SERVFAIL)
-})
-
-t.test('a name that did not exist is stale too', async (t) => {
-  const upstream = await Upstream.open(t, (query) => response(query, { rcode: 3, authorities: [soa] }))
-  const { forwarder, clock } = open(t, [upstream])
-  await forwarder.resolve(ask())
-  clock.advance(60_000)
-  upstream.answer = withCode(5)
-  t.match(await forwarder.resolve(ask()), { kind: 'answer', rcode: rcodes.NXDOMAIN, reason: { code: 19 } })
-})
-
 t.test('more questions, or more who wait, than the limit fail at once', async (t) => {
   const upstream = await Upstream.open(t)
   const { forwarder, counts } = open(t, [upstream], { maxInFlight: 2, maxWaiting: 3 })
@@ -391,22 +268,6 @@ t.test('more questions, or more who wait, than the limit fail at once', async (t
   for (const query of [await upstream.next(), await upstream.next()]) query.send(response(query, { rcode: 3 }))
   await Promise.all(pending)
   t.match(await forwarder.resolve(ask('c.example')), { kind: 'answer' }, 'and there is room again')
-})
-
-t.test('the cache forgets what was not asked for longest', async (t) => {
-  const upstream = await Upstream.open(t, addressed)
-  const limits: Partial<ForwarderOptions>[] = [{ maxCacheEntries: 2 }, { maxCacheOctets: 1_600 }]
-  for (const limit of limits) {
-    const { forwarder } = open(t, [upstream], limit)
-    await forwarder.resolve(ask('a.example'))
-    await forwarder.resolve(ask('b.example'))
-    forwarder.lookup(ask('a.example'))
-    await forwarder.resolve(ask('c.example'))
-    t.same(['a', 'b', 'c'].map((name) => forwarder.lookup(ask(`${name}.example`)) !== undefined), [true, false, true])
-  }
-  const { forwarder } = open(t, [upstream], { maxCacheOctets: 500 })
-  await forwarder.resolve(ask('a.example'))
-  t.equal(forwarder.lookup(ask('a.example')), undefined, 'what is larger than the whole is not kept')
 })
 
 t.test('zone transfers and the like are refused, and nobody is asked', async (t) => {
