@@ -9,8 +9,10 @@ import type { DnsCounters } from './counters.ts'
 import { type Explanation, MessageWriter, explanation } from './message-writer.ts'
 import { QueryReader } from './query-reader.ts'
 import type { Records } from './record-set.ts'
+import { type Recursion, writeForwarded } from './recursion.ts'
+import type { ForwardQuestion } from './forward/forwarder.ts'
 import { readRecordName } from './record-name.ts'
-import { classIn, ednsUdpLimit, extendedErrors, headerLength, plainUdpLimit, pointerTo, questionTailLength, rcodes, recordTypes, tcpLimit } from './wire.ts'
+import { classIn, ednsUdpLimit, extendedErrors, flagCheckingDisabled, flagRecursionDesired, headerLength, plainUdpLimit, pointerTo, questionTailLength, rcodes, recordTypes, tcpLimit } from './wire.ts'
 import { type Zone, maxNegativeTtlSeconds } from './zone.ts'
 
 /**
@@ -24,6 +26,7 @@ const staleNxdomain = explanation(extendedErrors.staleNxdomain, 'the store is aw
 const notReady = explanation(extendedErrors.notReady, 'the registry is loading')
 const foreignName = explanation(extendedErrors.notAuthoritative, 'not in a zone of this registry')
 const foreignClass = explanation(extendedErrors.notSupported, 'only class IN is served')
+const foreignClient = explanation(extendedErrors.prohibited, 'this client may not ask for names outside the zones')
 const noTransfer = explanation(extendedErrors.notSupported, 'zone transfer is not served')
 
 export interface ResponderOptions {
@@ -33,6 +36,8 @@ export interface ResponderOptions {
   readonly ttlSeconds: number
   /** What this node calls itself, for NSID. */
   readonly node: string
+  /** Names outside the zones; undefined = they are refused. */
+  readonly recursion?: Recursion | undefined
   readonly random: () => number
   readonly counters: DnsCounters
   /** Told when our own code failed on a message. */
@@ -54,6 +59,8 @@ export class Responder {
   #client: Client = { transport: 'udp', address: '' }
   #writer: MessageWriter
   #limit = 0
+  /** Where answers are written whose question had to wait. */
+  readonly #lateWriter = new MessageWriter(tcpLimit)
 
   constructor (options: ResponderOptions) {
     this.#options = options
@@ -111,7 +118,7 @@ export class Responder {
     const catalog = new ObservedCatalog(source.catalog)
     const plan = planAnswer(name, query.type, { loaded, revision, staleSeconds, catalog }, cache, this.#minimalAny)
     if (plan instanceof Alias) return this.#follow(plan, cache)
-    if (name.kind === 'outside' || plan === 'refused') return this.#end(rcodes.REFUSED, foreignName)
+    if (name.kind === 'outside' || plan === 'refused') return this.#recurse()
     if (plan === 'not-ready') return this.#end(rcodes.SERVFAIL, notReady)
     if (!isStale && typeof plan === 'object') this.#plans.keep(query, plan, name.zone, source, catalog)
     this.#begin(isStale ? staleReason(plan) : undefined)
@@ -137,17 +144,57 @@ export class Responder {
         plan = planAnswer(target, type, source, cache, this.#minimalAny)
       }
     }
-    this.#begin(source.staleSeconds > 0 ? staleReason(plan) : undefined)
+    const foreign = target.kind === 'outside' && this.#mayRecurse ? this.#questionOf(targetName(chain)) : undefined
+    const forwarded = foreign === undefined ? undefined : this.#options.recursion?.find(foreign)
+    if (foreign !== undefined && forwarded === undefined) return this.#defer(foreign)
+    this.#begin(forwarded?.reason ?? (source.staleSeconds > 0 ? staleReason(plan) : undefined))
     for (const { record, targetLength } of chain) {
       if (!writer.append('answer', record, 0, record.length)) break
       writer.owner = pointerTo(writer.position - targetLength)
     }
+    if (foreign !== undefined && forwarded !== undefined) return this.#finish(writeForwarded(writer, forwarded, foreign.name, false), true)
     // Records of the apex point into their own name; who wants them asks for it.
     const isApex = target.kind === 'apex' && typeof plan === 'object'
     if (plan instanceof Alias || plan === 'refused' || plan === 'not-ready' || target.kind === 'outside' || isApex || writer.isTruncated) {
       return this.#finish(rcodes.NOERROR, true)
     }
     return this.#complete(plan, target.zone, writer.position)
+  }
+
+  /** Whether others are asked for this client: it wants that (RD), and it may. */
+  get #mayRecurse (): boolean {
+    return (this.#query.flags & flagRecursionDesired) !== 0 && this.#options.recursion?.permits(this.#client.address) === true
+  }
+
+  /** @param name in wire form, in memory that stays */
+  #questionOf (name: Buffer): ForwardQuestion {
+    const { type, dnssecOk, flags } = this.#query
+    return { name, type, dnssecOk, checkingDisabled: (flags & flagCheckingDisabled) !== 0 }
+  }
+
+  /** A name outside our zones. */
+  #recurse (): Response {
+    const { recursion } = this.#options
+    if (recursion === undefined || (this.#query.flags & flagRecursionDesired) === 0) return this.#end(rcodes.REFUSED, foreignName)
+    if (!this.#mayRecurse) return this.#end(rcodes.REFUSED, foreignClient)
+    const { message, questionLength } = this.#query
+    const question = this.#questionOf(Buffer.from(message.subarray(headerLength, headerLength + questionLength - questionTailLength)))
+    const forwarded = recursion.find(question)
+    if (forwarded === undefined) return this.#defer(question)
+    this.#begin(forwarded.reason)
+    return this.#finish(writeForwarded(this.#writer, forwarded, question.name, true), false)
+  }
+
+  /** Asks others, and then answers the same message again, with what they said at hand. */
+  async * #defer (question: ForwardQuestion): AsyncGenerator<Buffer, void> {
+    const { recursion } = this.#options
+    const message = Buffer.from(this.#query.message)
+    const client = { ...this.#client }
+    const forwarded = await recursion?.resolve(question)
+    if (forwarded === undefined) return
+    const length = recursion?.withArrival(question, forwarded, () => this.respond(message, client, this.#lateWriter))
+    // The alias may lead elsewhere by now, so that somebody else would have to be asked: the client asks again.
+    if (typeof length === 'number') yield Buffer.from(this.#lateWriter.bytes.subarray(0, length))
   }
 
   /**
@@ -169,12 +216,19 @@ export class Responder {
 
   #begin (reason: Explanation | undefined): void {
     this.#writer.begin(this.#query, this.#limit, reason, this.#composer.compose(this.#query, this.#client))
+    this.#writer.recursionAvailable = this.#options.recursion?.permits(this.#client.address) === true
   }
 
   #finish (rcode: number, isAuthoritative: boolean): number {
     this.#options.counters.answered(this.#client.transport, this.#query.type, rcode)
     return this.#writer.finish(rcode, isAuthoritative)
   }
+}
+
+/** The last target of a chain of aliases, which ends its record. */
+function targetName (chain: readonly Alias[]): Buffer {
+  const last = chain.at(-1)
+  return last === undefined ? Buffer.of(0) : last.record.subarray(last.record.length - last.targetLength)
 }
 
 function staleReason (plan: Plan): Explanation {
