@@ -1,6 +1,7 @@
 // Validation of a service after defaulting (1.4): every rule is looked at, and all causes come at once. What needs the
 // registry's state (is a port taken?) is the allocators' to say.
 import { type Cause, duplicate, forbidden, invalidValue, nodePortTaken, notSupported, required, tooMany } from './causes.ts'
+import { serviceDnsFaults } from './dns-annotations.ts'
 import { clusterIpFaults, familyUpdateFaults } from './validate-families.ts'
 import {
   hasSelector, ipFamilyOf, isExternallyAccessible, isHeadless, needsClusterIp, needsHealthCheckNodePort, type ValidationFacts
@@ -23,6 +24,7 @@ export function serviceFaults (service: Service, facts: ValidationFacts): readon
   const { spec } = service
   return [
     ...metadataFaults(service.metadata, dns1035Label, facts.old?.metadata),
+    ...serviceDnsFaults(service.metadata),
     ...typeFaults(service),
     ...portFaults(service),
     ...labelFaults('spec.selector', spec.selector),
