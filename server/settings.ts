@@ -2,6 +2,7 @@
 // by it (config.ts); the help, `--print-config` and docs/reference/configuration.md are made from it (config-text.ts).
 import { Type, type Static, type TSchema } from 'typebox'
 import { isHost, type KindName, type Listener } from './config-kinds.ts'
+import { maxClientZones } from './model/client-zones.ts'
 import { defaultNodePorts, defaultServiceCidr } from './model/ranges.ts'
 import { idPattern, idRule } from './model/names.ts'
 
@@ -145,6 +146,11 @@ export const settingsSchema = Type.Object({
     what: 'The TTL of DNS answers, in whole seconds: so long may a resolver answer from its cache.',
     why: 'As CoreDNS answers for Kubernetes: a dead address is gone from the caches within seconds.',
     raise: 'Callers keep calling dead instances that much longer.', lower: 'More questions; 0 makes every lookup a question.'
+  }) }),
+  clientZones: Type.Array(Type.String({ maxLength: 128 }), { maxItems: maxClientZones, ...doc({
+    name: 'client-zone', kind: 'clientZone', multiple: true,
+    what: 'Where the clients of DNS are, as `CIDR=ZONE`: who asks from the network is given the endpoints of that zone first, and the others if there are none. The longest prefix counts.',
+    why: 'Unset: every client gets every endpoint. A resolver in between counts as the client: use it where each zone has resolvers of its own.'
   }) }),
   shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'shutdown-grace', kind: 'duration', default: '5s',

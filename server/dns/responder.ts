@@ -4,6 +4,7 @@ import { AnswerCache } from './answer-cache.ts'
 import { type DnsSource, type Plan, minimalAnyRecords, planAnswer } from './answer-plan.ts'
 import { OptionComposer } from './answer-options.ts'
 import type { Client, Response } from './client.ts'
+import type { ClientZones } from './client-zones.ts'
 import type { DnsCounters } from './counters.ts'
 import { type Explanation, MessageWriter, explanation } from './message-writer.ts'
 import { QueryReader } from './query-reader.ts'
@@ -30,6 +31,8 @@ export interface ResponderOptions {
   /** The longest name first. */
   readonly zones: readonly Zone[]
   readonly ttlSeconds: number
+  /** Where clients are; undefined = no client's zone is known. */
+  readonly clientZones?: ClientZones
   /** What this node calls itself, for NSID. */
   readonly node: string
   readonly random: () => number
@@ -59,7 +62,7 @@ export class Responder {
     this.#composer = new OptionComposer(node)
     this.#writer = new MessageWriter(0)
     this.#cache = new AnswerCache({ ttlSeconds, zones })
-    this.#staleCache = ttlSeconds > maxStaleTtlSeconds ? new AnswerCache({ ttlSeconds: maxStaleTtlSeconds, zones }) : this.#cache
+    this.#staleCache = this.#cache.capped(maxStaleTtlSeconds)
     this.#minimalAny = minimalAnyRecords(Math.min(ttlSeconds, maxNegativeTtlSeconds))
   }
 
@@ -98,8 +101,9 @@ export class Responder {
     if (name.kind !== 'outside' && (query.type === recordTypes.AXFR || query.type === recordTypes.IXFR)) return this.#end(rcodes.REFUSED, noTransfer)
     const isStale = source.loaded && source.staleSeconds > 0
     const cache = isStale ? this.#staleCache : this.#cache
-    const plan = planAnswer(name, query.type, source, cache, this.#minimalAny)
-    if (plan instanceof Alias) return this.#follow(plan, cache)
+    const clientZone = this.#options.clientZones?.zoneOf(this.#client.address)
+    const plan = planAnswer(name, query.type, source, cache, this.#minimalAny, clientZone)
+    if (plan instanceof Alias) return this.#follow(plan, cache, clientZone)
     if (name.kind === 'outside' || plan === 'refused') return this.#end(rcodes.REFUSED, foreignName)
     if (plan === 'not-ready') return this.#end(rcodes.SERVFAIL, notReady)
     this.#begin(isStale ? staleReason(plan) : undefined)
@@ -110,7 +114,7 @@ export class Responder {
    * Writes a chain of aliases and what its last name has, as far as it is in our zones (RFC 1034 4.3.2). Where it leaves them, is
    * too long or turns back on itself it ends with an alias, and the client goes on.
    */
-  #follow (first: Alias, cache: AnswerCache): Response {
+  #follow (first: Alias, cache: AnswerCache, clientZone: string | undefined): Response {
     const { source } = this.#options
     const { type } = this.#query
     const writer = this.#writer
@@ -118,11 +122,11 @@ export class Responder {
     let { target } = first
     let plan: Plan = first
     if (type !== recordTypes.CNAME && type !== recordTypes.ANY) { // else the alias itself is the answer
-      plan = planAnswer(target, type, source, cache, this.#minimalAny)
+      plan = planAnswer(target, type, source, cache, this.#minimalAny, clientZone)
       while (plan instanceof Alias && chain.length < maxAliases && !chain.includes(plan)) {
         chain.push(plan)
         target = plan.target
-        plan = planAnswer(target, type, source, cache, this.#minimalAny)
+        plan = planAnswer(target, type, source, cache, this.#minimalAny, clientZone)
       }
     }
     this.#begin(source.staleSeconds > 0 ? staleReason(plan) : undefined)

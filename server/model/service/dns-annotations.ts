@@ -85,7 +85,9 @@ export function serviceDnsFaults ({ name, namespace, annotations }: ObjectMeta):
   const fallbacks = readFallbacks(text, namespace)
   const field = path(fallbackAnnotation)
   if (text.split(',').length > maxFallbacks) causes.push(tooMany(field, text.split(',').length, maxFallbacks))
-  else if (fallbacks === undefined || fallbacks.some((each) => each.namespace === namespace && each.service === name)) causes.push(invalidValue(field, text, fallbackRule))
+  else if (fallbacks === undefined || fallbacks.some((each) => each.namespace === namespace && each.service === name)) {
+    causes.push(invalidValue(field, text, fallbackRule))
+  }
   return causes
 }
 
