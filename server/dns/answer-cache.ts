@@ -23,24 +23,24 @@ export interface AnswerCacheOptions {
  */
 const maxVariants = 4
 
-interface Variant<Answers> extends AnswerLimits {
+const nothing: readonly never[] = []
+
+interface Variant<Answers> {
+  readonly limits: AnswerLimits
   readonly answers: Answers
 }
 
 /** Answers by what they were made from; who holds none of it any more takes them with him. */
 class Variants<Source extends object, Answers> {
-  readonly #bySource = new WeakMap<Source, Variant<Answers>[]>()
+  readonly #bySource = new WeakMap<Source, readonly Variant<Answers>[]>()
 
   of (source: Source, limits: AnswerLimits, make: (source: Source, limits: AnswerLimits) => Answers): Answers {
-    let variants = this.#bySource.get(source)
-    if (variants === undefined) this.#bySource.set(source, variants = [])
-    for (const variant of variants) {
-      if (variant.ttlSeconds === limits.ttlSeconds && variant.maxRecords === limits.maxRecords) return variant.answers
+    const known = this.#bySource.get(source) ?? nothing
+    for (const variant of known) {
+      if (variant.limits.ttlSeconds === limits.ttlSeconds && variant.limits.maxRecords === limits.maxRecords) return variant.answers
     }
-    const { ttlSeconds, maxRecords } = limits
     const answers = make(source, limits)
-    if (variants.length >= maxVariants) variants.shift()
-    variants.push({ ttlSeconds, maxRecords, answers })
+    this.#bySource.set(source, [...known.slice(1 - maxVariants), { limits, answers }])
     return answers
   }
 }

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { dnsPolicyOf, serviceDnsFaults } from '../../server/model/service/dns-annotations.ts'
 import { prepared } from '../../server/model/service/update.ts'
-import { serviceFaults } from '../../server/model/service/validate.ts'
+import { serviceFaults, warnings } from '../../server/model/service/validate.ts'
 import { manifest, one, read } from './service-world.ts'
 
 const meta = (annotations: Record<string, string>): { name: string, namespace: string, annotations: Record<string, string> } => ({ name: 'web', namespace: 'shop', annotations })
@@ -37,6 +37,12 @@ t.test('a value that breaks its rule is refused, with its path, value and rule',
   }
   const service = prepared(read(manifest({ ports: [{ port: 80 }] }, { annotations: { 'rollcall.dev/dns-ttl': 'soon' } })), undefined, one)
   t.match(serviceFaults(service, { families: one.families }), [{ field: 'metadata.annotations[rollcall.dev/dns-ttl]', value: 'soon' }], 'as part of the validation of a service')
+})
+
+t.test('an annotation that reads like one of these, and is none, is warned of', async (t) => {
+  const warned = (key: string): readonly string[] => warnings(prepared(read(manifest({ ports: [{ port: 80 }] }, { annotations: { [key]: '5s' } })), undefined, one))
+  t.match(warned('rollcall.dev/dns-tll'), [/dns-tll\] is not known and not acted on: known are rollcall.dev\/dns-ttl, /])
+  t.strictSame([warned('rollcall.dev/dns-ttl'), warned('other.dev/dns-tll')], [[], []])
 })
 
 t.test('what is legal is read', async (t) => {
