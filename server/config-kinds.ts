@@ -159,7 +159,8 @@ export const kinds = {
   name: text('NAME'),
   network: text('CIDR'),
   ports: text('FIRST-LAST'),
-  pool: text('NAME=RANGE')
+  pool: text('NAME=RANGE'),
+  clientZone: text('CIDR=ZONE')
 } as const satisfies Record<string, Kind>
 
 export type KindName = keyof typeof kinds

@@ -6,6 +6,7 @@ import type { FieldError } from '../client-sdk/src/wire.ts'
 import { hideSecrets, holdsSecret, isLoopback, kinds, RuleError, showListener, type Listener } from './config-kinds.ts'
 import { RegistryError, invalid } from './errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
+import { readClientZones } from './model/client-zones.ts'
 import { readNetworks, readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
 import { checker } from './model/validate.ts'
 import { settings, variableName, type Config, type Setting } from './settings.ts'
@@ -200,14 +201,15 @@ function refuseOpenListeners (config: Config, origins: Readonly<Record<string, s
   }
 }
 
-/** What is wrong between the values of a list: two networks of one family, ranges that overlap. */
+/** What is wrong in the values of a list and between them: two networks of one family, ranges that overlap. */
 function refuseRanges (config: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
   const origin = (name: string): string => origins[name] === 'default' ? name : origins[name] ?? name
   const readers = [
     () => readServiceCidrs(config.serviceCidrs, origin('service-cidr')),
     () => readPortRange(config.nodePortRange, origin('node-port-range')),
     () => readPools(config.loadBalancerPools, origin('load-balancer-pool')),
-    () => readNetworks(config.dnsForwardFrom, origin('dns-forward-from'))
+    () => readNetworks(config.dnsForwardFrom, origin('dns-forward-from')),
+    () => readClientZones(config.clientZones, origin('client-zone'))
   ]
   for (const read of readers) {
     try {

@@ -6,6 +6,7 @@ import type { Config } from './config.ts'
 import { type DnsServer, dropReasons } from './dns/dns-server.ts'
 import { startDnsWorkers } from './dns/dns-workers.ts'
 import { Metrics, buildHttp } from './http/app.ts'
+import { readClientZones } from './model/client-zones.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
@@ -81,6 +82,7 @@ export async function serve (config: Config): Promise<Running> {
       zones: config.zones,
       node: config.node,
       ttlSeconds: config.dnsTtlSeconds,
+      clientZones: readClientZones(config.clientZones),
       log: { warn: (message) => log.warn(message), error: (message) => log.error(message) }
     })
     if (dns !== undefined) {

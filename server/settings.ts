@@ -2,6 +2,7 @@
 // by it (config.ts); the help, `--print-config` and docs/reference/configuration.md are made from it (config-text.ts).
 import { Type, type Static, type TSchema } from 'typebox'
 import { isHost, type KindName, type Listener, type Upstream } from './config-kinds.ts'
+import { maxClientZones } from './model/client-zones.ts'
 import { defaultNodePorts, defaultServiceCidr, neighbourNetworks } from './model/ranges.ts'
 import { idPattern, idRule } from './model/names.ts'
 
@@ -166,6 +167,11 @@ export const settingsSchema = Type.Object({
     what: 'The networks whose clients may ask for names outside our zones. It replaces the default; it says nothing about names in our zones. Without effect unless `dns-forward` is set.',
     why: 'Loopback, private and link-local networks: a resolver that answers strangers is used for attacks on others. 100.64.0.0/10 is not among them, for the customers of a provider share it; add it where it is your own, as with Tailscale.',
     raise: 'Whoever you add can make this node ask any question of your resolvers.', lower: 'Clients outside get REFUSED for names outside our zones.'
+  }) }),
+  clientZones: Type.Array(Type.String({ maxLength: 128 }), { maxItems: maxClientZones, ...doc({
+    name: 'client-zone', kind: 'clientZone', multiple: true,
+    what: 'Where the clients of DNS are, as `CIDR=ZONE`: who asks from the network is given the endpoints of that zone first, and the others if there are none. The longest prefix counts.',
+    why: 'Unset: every client gets every endpoint. A resolver in between counts as the client: use it where each zone has resolvers of its own.'
   }) }),
   shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'shutdown-grace', kind: 'duration', default: '5s',

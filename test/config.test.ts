@@ -74,7 +74,7 @@ t.test('a list is repeated, written with commas, or a YAML list, and is never me
 t.test('every setting can be given in each of the three ways, and means the same', async (t) => {
   const samples: Record<string, string> = {
     http: '127.0.0.1:1', dns: '[::1]:2', data: '/d', redis: 'redis://h', zone: 'z', 'log-level': 'warn', insecure: 'true', node: 'n',
-    'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'dns-ttl': '7s', 'max-body': '2MiB', 'trusted-host': 'x.example',
+    'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'dns-ttl': '7s', 'client-zone': '10.1.0.0/16=east', 'max-body': '2MiB', 'trusted-host': 'x.example',
     'service-cidr': '10.0.0.0/16', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24',
     'dns-workers': '2',
     'dns-forward': '[2001:db8::53]:5353', 'dns-forward-from': '192.0.2.0/24'
@@ -183,7 +183,13 @@ t.test('values that break their rule are refused, with the rule', async (t) => {
     [['--http', '--dns'], /needs a value/],
     [['--data='], /needs a value/],
     [['--node', 'a', '--node', 'b'], /must not be given twice/],
-    [['--insecure=yes'], /must be true or false/]
+    [['--insecure=yes'], /must be true or false/],
+    [['--client-zone', '10.1.0.0/16'], /--client-zone must be CIDR=ZONE/],
+    [['--client-zone', '10.1.0.0/16='], /must be CIDR=ZONE/],
+    [['--client-zone', '10.1.0.7/16=a'], /the network must not have bits set behind its prefix: the network is 10.1.0.0\/16/],
+    [['--client-zone', '::ffff:10.0.0.0/104=a'], /must be written as IPv4/],
+    [['--client-zone', '10.1.0.0/16=-a'], /the zone must be a label value/],
+    [['--client-zone', '10.1.0.0/16=a', '--client-zone', '10.1.0.0/16=b'], /must not name a network for the second time/]
   ]
   for (const [argv, rule] of table) t.match(faultsOf(argv).join(), rule, argv.join(' '))
 })

@@ -5,14 +5,12 @@
 //   not-ready        the registry has not been loaded yet: ask again
 //   refused          not our zone
 import type { EndpointSet } from '../model/endpoints.ts'
-import { isHeadless } from '../model/service/facts.ts'
-import type { Service } from '../model/service/types.ts'
+import type { Labels, Service } from '../model/service/types.ts'
 import type { Alias } from './alias.ts'
 import type { AnswerCache } from './answer-cache.ts'
-import type { EndpointAnswers } from './endpoint-answers.ts'
 import { RecordSet, type Records, minimalAnyRdata, minimalAnyType } from './record-set.ts'
 import type { RecordName } from './record-name.ts'
-import type { ServiceAnswers } from './service-records.ts'
+import { planService } from './service-plan.ts'
 import { questionPointer, recordBytes, recordTypes } from './wire.ts'
 import type { ComposedRecords } from './dns2-codec.ts'
 import { writeFixed } from './zone.ts'
@@ -28,6 +26,8 @@ export interface DnsSource {
   /** Asked for with every question: after a resynchronisation it is another object. */
   readonly catalog: {
     hasNamespace (namespace: string): boolean
+    /** Of the namespace's manifest: defaults of its services. The same object until it is declared anew. */
+    namespaceAnnotations (namespace: string): Labels | undefined
     /** Of a declared or an implicit service. The same object until they change. */
     endpoints (namespace: string, service: string): EndpointSet | undefined
     /** A service that somebody declared; it hides what is registered under the same name. */
@@ -48,12 +48,13 @@ export type Ending = 'no-such-name' | 'no-such-records' | 'not-ready' | 'refused
 /** What is asked on for is at the alias' target, unless the alias itself was asked for. */
 export type Plan = Records | Alias | Ending
 
-const { A, AAAA, SRV, SOA, NS, TXT, ANY } = recordTypes
+const { SOA, NS, TXT, ANY } = recordTypes
 
-type NameOfService = Extract<RecordName, { kind: 'service' | 'endpoint' | 'protocol' | 'port' }>
-
-/** @param minimalAny what ANY gets where there are records */
-export function planAnswer (name: RecordName, type: number, source: DnsSource, cache: AnswerCache, minimalAny: Records): Plan {
+/**
+ * @param minimalAny what ANY gets where there are records
+ * @param clientZone the zone that the client is in, in lower case, whose endpoints it is given first; undefined = not known
+ */
+export function planAnswer (name: RecordName, type: number, source: DnsSource, cache: AnswerCache, minimalAny: Records, clientZone?: string): Plan {
   if (name.kind === 'outside') return 'refused'
   if (!source.loaded) return 'not-ready' // even where the answer is fixed: its serial is not known yet
   switch (name.kind) {
@@ -77,47 +78,10 @@ export function planAnswer (name: RecordName, type: number, source: DnsSource, c
     case 'service':
     case 'endpoint':
     case 'protocol':
-    case 'port': {
-      const declared = source.catalog.declared(name.namespace, name.service)
-      return declared === undefined ? planImplicit(name, type, source, cache, minimalAny) : planDeclared(name, type, declared, cache, minimalAny)
-    }
-  }
-}
-
-function planImplicit (name: NameOfService, type: number, source: DnsSource, cache: AnswerCache, minimalAny: Records): Plan {
-  const endpoints = source.catalog.endpoints(name.namespace, name.service)
-  return endpoints === undefined ? 'no-such-name' : planByEndpoints(name, type, cache.ofEndpoints(endpoints), minimalAny)
-}
-
-function planDeclared (name: NameOfService, type: number, { manifest, endpoints }: DeclaredService, cache: AnswerCache, minimalAny: Records): Plan {
-  if (manifest.spec.type === 'ExternalName') return name.kind === 'service' ? cache.ofAlias(manifest) ?? 'no-such-records' : 'no-such-name'
-  const hosts = cache.ofEndpoints(endpoints)
-  return isHeadless(manifest) ? planByEndpoints(name, type, hosts, minimalAny) : planService(name, type, cache.ofClusterIps(manifest), hosts, minimalAny)
-}
-
-/**
- * A headless or implicit service of which no endpoint is answered is no name at all: the Kubernetes specification wants NXDOMAIN,
- * and then there is nothing below it either: no host, no port.
- */
-function planByEndpoints (name: NameOfService, type: number, answers: EndpointAnswers, minimalAny: Records): Plan {
-  return answers.isEmpty ? 'no-such-name' : planService(name, type, answers, answers, minimalAny)
-}
-
-/** Record types at a name of a service that exists. */
-function planService (name: NameOfService, type: number, answers: ServiceAnswers, hosts: EndpointAnswers, minimalAny: Records): Plan {
-  switch (name.kind) {
-    case 'service':
-      if (type === A || type === AAAA) return answers.addresses(type) ?? 'no-such-records'
-      if (type === SRV) return answers.allPorts(name) ?? 'no-such-records'
-      return orAny(type, minimalAny)
-    case 'endpoint':
-      if (!hosts.hasHost(name.hostname)) return 'no-such-name'
-      return type === A || type === AAAA ? hosts.hostAddresses(name.hostname, type) ?? 'no-such-records' : orAny(type, minimalAny)
-    case 'protocol':
-      return answers.hasProtocol(name.protocol) ? 'no-such-records' : 'no-such-name'
     case 'port':
-      if (!answers.hasPort(name.port, name.protocol)) return 'no-such-name'
-      return type === SRV ? answers.port(name, name.port, name.protocol) ?? 'no-such-records' : orAny(type, minimalAny)
+    case 'selection-branch':
+    case 'selection':
+      return planService(name, type, { catalog: source.catalog, cache, minimalAny, clientZone })
   }
 }
 

@@ -4,8 +4,9 @@ import { familyOf } from '../model/address.ts'
 import { none, type Service, type ServicePort } from '../model/service/types.ts'
 import type { ServiceName, TransportName } from './record-name.ts'
 import { type Glue, GluedRecordSet, RecordSet } from './record-set.ts'
-import { type AddressType, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
-import { headerLength, nameBytes, pointerTo, portServiceStart, questionPointer } from './wire.ts'
+import { type BindingType, bindingRecords } from './service-binding.ts'
+import { type AddressType, type AnswerLimits, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
+import { nameBytes, pointerTo, questionPointer } from './wire.ts'
 
 /** There is one target only, so nothing to choose from: the values of CoreDNS for one answer. */
 const priority = 0
@@ -14,21 +15,29 @@ const weight = 100
 export class ClusterIpAnswers implements ServiceAnswers {
   readonly #addresses: readonly string[]
   readonly #ports: readonly ServicePort[]
-  readonly #ttlSeconds: number
+  readonly #limits: AnswerLimits
   readonly #sets = new Map<AddressType, RecordSet | undefined>()
+  #bindings: Map<BindingType, RecordSet | undefined> | undefined // few are asked for them, and an empty map is large
   readonly #services = new Map<string, GluedRecordSet | undefined>()
 
-  constructor ({ spec }: Service, ttlSeconds: number) {
+  constructor ({ spec }: Service, limits: AnswerLimits) {
     const { clusterIPs = spec.clusterIP === undefined ? [] : [spec.clusterIP], ports = [] } = spec
     this.#addresses = clusterIPs.filter((address) => address !== none && address !== '')
     this.#ports = ports
-    this.#ttlSeconds = ttlSeconds
+    this.#limits = limits
   }
 
   addresses (type: AddressType): RecordSet | undefined {
     return kept(this.#sets, type, () => {
       const records = this.#records(type, questionPointer)
-      return records.length === 0 ? undefined : new RecordSet(records.map((bytes) => ({ bytes, priority, weight })))
+      return records.length === 0 ? undefined : new RecordSet(records.map((bytes) => ({ bytes, priority, weight })), this.#limits.maxRecords)
+    })
+  }
+
+  bindings (type: BindingType): RecordSet | undefined {
+    return kept(this.#bindings ??= new Map<BindingType, RecordSet | undefined>(), type, () => {
+      const records = bindingRecords(type, this.#ports.map((port) => ({ port, addresses: this.#addresses })), this.#limits.ttlSeconds)
+      return records.length === 0 ? undefined : new RecordSet(records, this.#limits.maxRecords)
     })
   }
 
@@ -40,34 +49,35 @@ export class ClusterIpAnswers implements ServiceAnswers {
     return this.#ports.some((own) => own.name === port && own.protocol === protocol)
   }
 
-  allPorts (name: ServiceName): GluedRecordSet | undefined {
-    return kept(this.#services, name.zone.name, () => this.#serviceSet(name, headerLength, this.#ports))
+  allPorts (name: ServiceName, serviceStart: number | undefined): GluedRecordSet | undefined {
+    return kept(this.#services, `${name.zone.name} ${serviceStart}`, () => this.#serviceSet(name, serviceStart, this.#ports))
   }
 
-  port (name: ServiceName, port: string, protocol: TransportName): GluedRecordSet | undefined {
+  port (name: ServiceName, port: string, protocol: TransportName, serviceStart: number | undefined): GluedRecordSet | undefined {
     if (!this.hasPort(port, protocol)) return undefined
-    return kept(this.#services, `${name.zone.name} ${port} ${protocol}`, () =>
-      this.#serviceSet(name, portServiceStart(port, protocol), this.#ports.filter((own) => own.name === port && own.protocol === protocol)))
+    return kept(this.#services, `${name.zone.name} ${serviceStart} ${port} ${protocol}`, () =>
+      this.#serviceSet(name, serviceStart, this.#ports.filter((own) => own.name === port && own.protocol === protocol)))
   }
 
   /** One record per port: the service itself is the target, in both families (Kubernetes: dual stack is ONE record). */
-  #serviceSet ({ zone, namespace, service }: ServiceName, serviceStart: number, ports: readonly ServicePort[]): GluedRecordSet | undefined {
+  #serviceSet ({ zone, namespace, service }: ServiceName, serviceStart: number | undefined, ports: readonly ServicePort[]): GluedRecordSet | undefined {
     const numbers = [...new Set(ports.map(({ port }) => port))] // a port of TCP and UDP alike is one record (RFC 2181 5)
     if (numbers.length === 0) return undefined
     const target = nameBytes([service, namespace, 'svc', ...zone.labels])
-    const records = numbers.map((port) => serviceRecord({ priority, weight, port, target }, this.#ttlSeconds))
-    return new GluedRecordSet(records, records.map(() => 0), [this.#glue(pointerTo(serviceStart))])
+    const records = numbers.map((port) => serviceRecord({ priority, weight, port, target }, this.#limits.ttlSeconds))
+    const glue = this.#glue(serviceStart === undefined ? target : pointerTo(serviceStart))
+    return new GluedRecordSet(records, records.map(() => 0), [glue], this.#limits.maxRecords)
   }
 
-  #glue (owner: number): Glue[] {
+  #glue (owner: Buffer | number): Glue[] {
     return addressTypes.flatMap((type) => {
       const records = this.#records(type, owner)
       return records.length === 0 ? [] : [{ bytes: Buffer.concat(records), count: records.length }]
     })
   }
 
-  #records (type: AddressType, owner: number): Buffer[] {
+  #records (type: AddressType, owner: Buffer | number): Buffer[] {
     const family = addressFamily(type)
-    return this.#addresses.filter((address) => familyOf(address) === family).map((address) => addressRecord(owner, address, this.#ttlSeconds))
+    return this.#addresses.filter((address) => familyOf(address) === family).map((address) => addressRecord(owner, address, this.#limits.ttlSeconds))
   }
 }

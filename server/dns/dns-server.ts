@@ -3,8 +3,10 @@ import { lookup } from 'node:dns/promises'
 import { hostname } from 'node:os'
 import { invalid } from '../errors.ts'
 import { parseAddress } from '../model/address.ts'
+import type { ClientZone } from '../model/client-zones.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
 import type { DnsSource } from './answer-plan.ts'
+import { ClientZones } from './client-zones.ts'
 import { DnsCounters } from './counters.ts'
 import { Responder } from './responder.ts'
 import { TcpListener } from './tcp-listener.ts'
@@ -26,6 +28,8 @@ export interface DnsOptions {
   readonly zones?: readonly string[]
   /** How long an answer may be kept, 0-3600, default 5. Raising it spares queries and shows dead endpoints for longer. */
   readonly ttlSeconds?: number
+  /** Clients in a network are given endpoints of its zone first; the longest prefix counts. Default none. */
+  readonly clientZones?: readonly ClientZone[]
   /** What this node calls itself when it is asked (NSID). Default: the name of the machine. */
   readonly node?: string
   /** Open TCP connections, default 1,000. */
@@ -75,7 +79,11 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
     lastLoggedMs = clock.now()
     log?.error(`DNS: a message was answered SERVFAIL, because of a fault of this program: ${error instanceof Error ? error.stack : String(error)}`)
   }
-  const responder = new Responder({ source, zones, ttlSeconds, node: options.node ?? hostname(), random: options.random ?? Math.random, counters, failed })
+  const { clientZones = [] } = options
+  const responder = new Responder({
+    source, zones, ttlSeconds, node: options.node ?? hostname(), random: options.random ?? Math.random, counters, failed,
+    ...(clientZones.length === 0 ? {} : { clientZones: new ClientZones(clientZones) })
+  })
   const listenerOptions = {
     address, family: family === 6 ? 6 : 4, responder, counters, clock, maxConnections: options.maxConnections ?? maxConnections,
     reusePort: options.reusePort ?? false,

@@ -4,27 +4,77 @@ import { familyOf } from '../model/address.ts'
 import { maxWeight } from '../model/limits.ts'
 import { type Glue, GluedRecordSet, RecordSet, type WeightedRecord, maxRecordsPerSet } from './record-set.ts'
 import type { ServiceName, TransportName } from './record-name.ts'
-import { type AddressType, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
-import { headerLength, labelBytes, nameBytes, portServiceStart, questionPointer } from './wire.ts'
+import { EndpointIndex } from './endpoint-index.ts'
+import { type BindingType, bindingRecords } from './service-binding.ts'
+import { type AddressType, type AnswerLimits, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
+import { labelBytes, nameBytes, pointerTo, questionPointer } from './wire.ts'
 
-/** The answers of one endpoint set. Each is built when it is first asked for; all keys come from the endpoints. */
+/** Combinations of tags whose answers are kept with their endpoints; further ones are made for each question. */
+export const maxKeptTags = 64
+
+/** The answers of those endpoints that were chosen by zone or by tags. */
+interface Choices {
+  readonly index: EndpointIndex
+  readonly zones: Map<string, EndpointAnswers>
+  readonly tags: Map<string, EndpointAnswers>
+}
+
+/**
+ * The answers of one endpoint set. Each is built when it is first asked for; all keys come from the endpoints: what nobody
+ * has takes no memory.
+ */
 export class EndpointAnswers implements ServiceAnswers {
   readonly #endpoints: readonly Endpoint[]
-  readonly #ttlSeconds: number
+  readonly #limits: AnswerLimits
+  /** Of which these are a choice: a host has all its addresses, whoever of them was chosen. */
+  readonly #whole: EndpointAnswers | undefined
   readonly #addresses = new Map<AddressType, RecordSet | undefined>()
   readonly #hosts = new Map<string, RecordSet | undefined>()
   readonly #services = new Map<string, GluedRecordSet | undefined>()
+  // Few services are asked for these, and an empty map is large.
+  #bindings: Map<BindingType, RecordSet | undefined> | undefined
+  #choices: Choices | undefined
   #byHostname: ReadonlyMap<string, readonly Endpoint[]> | undefined
   #ports: ReadonlySet<string> | undefined
 
-  constructor (endpoints: readonly Endpoint[], ttlSeconds: number) {
+  constructor (endpoints: readonly Endpoint[], limits: AnswerLimits, whole?: EndpointAnswers) {
     this.#endpoints = endpoints
-    this.#ttlSeconds = ttlSeconds
+    this.#limits = limits
+    this.#whole = whole
   }
 
   /** Without answered endpoints nothing exists at or below the name of a service that is found by them. */
   get isEmpty (): boolean {
     return this.#endpoints.length === 0
+  }
+
+  /** The answers of those in a zone, undefined if there are none. @param zone in lower case */
+  inZone (zone: string): EndpointAnswers | undefined {
+    const { zones, index } = this.#chosen
+    const known = zones.get(zone)
+    if (known !== undefined) return known
+    const answers = this.#choice(index.inZone(zone))
+    if (answers !== undefined) zones.set(zone, answers) // as many as the endpoints have zones
+    return answers
+  }
+
+  /** The answers of those that have all of the tags, undefined if there are none. @param tags sorted, in lower case */
+  tagged (tags: readonly string[]): EndpointAnswers | undefined {
+    const { tags: made, index } = this.#chosen
+    const key = tags.join(' ')
+    const known = made.get(key)
+    if (known !== undefined) return known
+    const answers = this.#choice(index.tagged(tags))
+    if (answers !== undefined && made.size < maxKeptTags) made.set(key, answers)
+    return answers
+  }
+
+  get #chosen (): Choices {
+    return this.#choices ??= { index: new EndpointIndex(this.#endpoints), zones: new Map(), tags: new Map() }
+  }
+
+  #choice (endpoints: readonly Endpoint[]): EndpointAnswers | undefined {
+    return endpoints.length === 0 ? undefined : new EndpointAnswers(endpoints, this.#limits, this.#whole ?? this)
   }
 
   addresses (type: AddressType): RecordSet | undefined {
@@ -48,17 +98,27 @@ export class EndpointAnswers implements ServiceAnswers {
     return this.#portNames.has(`${port} ${protocol}`)
   }
 
-  allPorts (name: ServiceName): GluedRecordSet | undefined {
-    return kept(this.#services, name.zone.name, () => this.#serviceSet(name, headerLength, () => true))
+  allPorts (name: ServiceName, serviceStart: number | undefined): GluedRecordSet | undefined {
+    return kept(this.#services, `${name.zone.name} ${serviceStart}`, () => this.#serviceSet(name, serviceStart, () => true))
   }
 
-  port (name: ServiceName, port: string, protocol: TransportName): GluedRecordSet | undefined {
+  bindings (type: BindingType): RecordSet | undefined {
+    return kept(this.#bindings ??= new Map<BindingType, RecordSet | undefined>(), type, () => {
+      const preferred = this.#endpoints.toSorted((a, b) => a.priority - b.priority || b.weight - a.weight)
+      const offers = preferred.flatMap(({ ports, address }) => ports.map((port) => ({ port, addresses: [address] })))
+      const records = bindingRecords(type, offers, this.#limits.ttlSeconds)
+      return records.length === 0 ? undefined : new RecordSet(records, this.#limits.maxRecords)
+    })
+  }
+
+  port (name: ServiceName, port: string, protocol: TransportName, serviceStart: number | undefined): GluedRecordSet | undefined {
     if (!this.hasPort(port, protocol)) return undefined
-    return kept(this.#services, `${name.zone.name} ${port} ${protocol}`, () =>
-      this.#serviceSet(name, portServiceStart(port, protocol), (candidate) => candidate.name === port && candidate.protocol === protocol))
+    return kept(this.#services, `${name.zone.name} ${serviceStart} ${port} ${protocol}`, () =>
+      this.#serviceSet(name, serviceStart, (candidate) => candidate.name === port && candidate.protocol === protocol))
   }
 
   get #hostnames (): ReadonlyMap<string, readonly Endpoint[]> {
+    if (this.#whole !== undefined) return this.#whole.#hostnames
     return this.#byHostname ??= Map.groupBy(this.#endpoints, hostnameOf)
   }
 
@@ -76,7 +136,7 @@ export class EndpointAnswers implements ServiceAnswers {
 
   #addressSet (endpoints: readonly Endpoint[], type: AddressType): RecordSet | undefined {
     const records = this.#addressRecords(endpoints, type, questionPointer)
-    return records.length === 0 ? undefined : new RecordSet(records)
+    return records.length === 0 ? undefined : new RecordSet(records, this.#limits.maxRecords)
   }
 
   /** One record per address; endpoints that share one add their weights. */
@@ -87,11 +147,11 @@ export class EndpointAnswers implements ServiceAnswers {
       const { address, priority, weight } = endpoint
       if (familyOf(address) === family) addShare(shares, address, { priority, weight })
     }
-    return Array.from(shares, ([address, share]) => ({ ...share, bytes: addressRecord(owner, address, this.#ttlSeconds) }))
+    return Array.from(shares, ([address, share]) => ({ ...share, bytes: addressRecord(owner, address, this.#limits.ttlSeconds) }))
   }
 
   /** One record per target and port (Kubernetes: N endpoints by M ports, identical ones collapse). */
-  #serviceSet ({ zone, namespace, service }: ServiceName, serviceStart: number, takes: (port: Port) => boolean): GluedRecordSet | undefined {
+  #serviceSet ({ zone, namespace, service }: ServiceName, serviceStart: number | undefined, takes: (port: Port) => boolean): GluedRecordSet | undefined {
     const shares = new Map<string, Share & { hostname: string, port: number }>()
     for (const endpoint of this.#endpoints) {
       const { ports, priority, weight } = endpoint
@@ -106,19 +166,20 @@ export class EndpointAnswers implements ServiceAnswers {
     const records: WeightedRecord[] = []
     const targetOf: number[] = []
     for (const { hostname, port, priority, weight } of shares.values()) {
-      records.push(serviceRecord({ priority, weight, port, target: Buffer.concat([labelBytes([hostname]), suffix]) }, this.#ttlSeconds))
+      records.push(serviceRecord({ priority, weight, port, target: Buffer.concat([labelBytes([hostname]), suffix]) }, this.#limits.ttlSeconds))
       const target = targets.get(hostname) ?? targets.size
       targets.set(hostname, target)
       targetOf.push(target)
     }
-    return new GluedRecordSet(records, targetOf, Array.from(targets.keys(), (hostname) => this.#glue(hostname, serviceStart)))
+    const owner = serviceStart === undefined ? suffix : pointerBytes(serviceStart)
+    const glue = Array.from(targets.keys(), (hostname) => this.#glue(hostname, Buffer.concat([labelBytes([hostname]), owner])))
+    return new GluedRecordSet(records, targetOf, glue, this.#limits.maxRecords)
   }
 
-  #glue (hostname: string, serviceStart: number): Glue[] {
-    const owner = Buffer.concat([labelBytes([hostname]), Buffer.from([0xc0 | (serviceStart >> 8), serviceStart & 0xff])])
+  #glue (hostname: string, owner: Buffer): Glue[] {
     return addressTypes.flatMap((type) => {
       const records = this.#addressRecords(this.#hostnames.get(hostname) ?? [], type, owner)
-      const isWhole = records.length > 0 && records.length <= maxRecordsPerSet
+      const isWhole = records.length > 0 && records.length <= Math.min(maxRecordsPerSet, this.#limits.maxRecords)
       return isWhole ? [{ bytes: Buffer.concat(records.map(({ bytes }) => bytes)), count: records.length }] : []
     })
   }
@@ -132,6 +193,12 @@ export function hostnameOf ({ hostname, address }: Pick<Endpoint, 'hostname' | '
   if (hostname !== undefined) return hostname
   const dashed = address.replace(/[.:]/g, '-')
   return dashed.endsWith('-') ? `${dashed}0` : dashed
+}
+
+function pointerBytes (offset: number): Buffer {
+  const bytes = Buffer.alloc(2)
+  bytes.writeUInt16BE(pointerTo(offset))
+  return bytes
 }
 
 interface Share {

@@ -7,8 +7,8 @@ import type { Zone } from './zone.ts'
 import { foldedOctet, headerLength, questionTailLength } from './wire.ts'
 
 /**
- * Entries of names that exist, in all types and zones; past it all are forgotten, and what is asked comes back. Some 200 octets
- * each beside the records, which the answers of the service hold anyway.
+ * Entries of names that exist, in all types and zones, for all zones that clients are in. Past it all are forgotten, and what is
+ * asked comes back. Some 200 octets each beside the records, which the answers of the service hold anyway.
  */
 const maxEntries = 131_072
 /** A plan that looks at more services than this (fallbacks) is made anew with each change of the registry. */
@@ -16,12 +16,13 @@ const maxWitnesses = 8
 
 type CatalogView = DnsSource['catalog']
 
-/** A service as it was when a plan looked at it. */
+/** A service as it was when a plan looked at it, and what its namespace said of all its services. */
 interface Witness {
   readonly namespace: string
   readonly service: string
   readonly view: ReturnType<CatalogView['view']>
   readonly revision: number
+  readonly annotations: ReturnType<CatalogView['namespaceAnnotations']>
 }
 
 export interface CachedPlan {
@@ -29,6 +30,8 @@ export interface CachedPlan {
   readonly question: string
   readonly records: Records
   readonly zone: Zone
+  /** The zone of the client whose plan it is. */
+  readonly clientZone: string | undefined
   readonly catalog: CatalogView
   readonly witnesses: readonly Witness[]
   /** The revision of the registry at which it was found good. */
@@ -43,9 +46,9 @@ export class PlanCache {
   }
 
   /** What the question came to before, if that still holds. */
-  find (query: QueryReader, source: DnsSource): CachedPlan | undefined {
-    const plan = this.#plans.get(hashOf(query))
-    if (plan === undefined || !isSame(plan.question, query)) return undefined
+  find (query: QueryReader, source: DnsSource, clientZone: string | undefined): CachedPlan | undefined {
+    const plan = this.#plans.get(hashOf(query, clientZone))
+    if (plan === undefined || plan.clientZone !== clientZone || !isSame(plan.question, query)) return undefined
     const { catalog, revision } = source
     if (plan.revision !== revision || plan.catalog !== catalog) {
       if (plan.catalog !== catalog || !areUnchanged(plan.witnesses, catalog)) return undefined
@@ -55,12 +58,12 @@ export class PlanCache {
   }
 
   /** @param observed what the plan was made from. Only what services alone decide is kept: the SOA, say, has another serial with each change */
-  keep (query: QueryReader, records: Records, zone: Zone, source: DnsSource, observed: ObservedCatalog): void {
+  keep (query: QueryReader, { records, zone, clientZone }: Pick<CachedPlan, 'records' | 'zone' | 'clientZone'>, source: DnsSource, observed: ObservedCatalog): void {
     const { witnesses } = observed
     if (witnesses === undefined || witnesses.length === 0) return
     if (this.#plans.size >= maxEntries) this.#plans.clear()
     const { catalog, revision } = source
-    this.#plans.set(hashOf(query), { question: textOf(query), records, zone, catalog, witnesses, revision })
+    this.#plans.set(hashOf(query, clientZone), { question: textOf(query), records, zone, clientZone, catalog, witnesses, revision })
   }
 }
 
@@ -93,6 +96,11 @@ export class ObservedCatalog implements CatalogView {
     return this.#catalog.endpoints(namespace, service)
   }
 
+  /** Noted with the services of the namespace. */
+  namespaceAnnotations (namespace: string): ReturnType<CatalogView['namespaceAnnotations']> {
+    return this.#catalog.namespaceAnnotations(namespace)
+  }
+
   hasNamespace (namespace: string): boolean {
     this.#witnesses = undefined
     return this.#catalog.hasNamespace(namespace)
@@ -103,23 +111,24 @@ export class ObservedCatalog implements CatalogView {
     if (witnesses === undefined || witnesses.some((known) => known.service === service && known.namespace === namespace)) return
     const view = this.#catalog.view(namespace, service)
     if (witnesses.length === maxWitnesses) this.#witnesses = undefined
-    else witnesses.push({ namespace, service, view, revision: view?.revision ?? 0 })
+    else witnesses.push({ namespace, service, view, revision: view?.revision ?? 0, annotations: this.#catalog.namespaceAnnotations(namespace) })
   }
 }
 
 function areUnchanged (witnesses: readonly Witness[], catalog: CatalogView): boolean {
-  for (const { namespace, service, view, revision } of witnesses) {
+  for (const { namespace, service, view, revision, annotations } of witnesses) {
     const now = catalog.view(namespace, service)
-    if (now !== view || (now !== undefined && now.revision !== revision)) return false
+    if (now !== view || (now !== undefined && now.revision !== revision) || catalog.namespaceAnnotations(namespace) !== annotations) return false
   }
   return true
 }
 
 /** FNV-1a over the question, its name folded. Who finds two questions of one hash makes them slower, not wrong. */
-function hashOf ({ message, questionLength }: QueryReader): number {
+function hashOf ({ message, questionLength }: QueryReader, clientZone: string | undefined): number {
   const end = headerLength + questionLength
   const nameEnd = end - questionTailLength
   let hash = 0x811c9dc5
+  if (clientZone !== undefined) for (let at = 0; at < clientZone.length; at++) hash = Math.imul(hash ^ clientZone.charCodeAt(at), 0x01000193)
   for (let at = headerLength; at < nameEnd; at++) hash = Math.imul(hash ^ foldedOctet(message[at] ?? 0), 0x01000193)
   for (let at = nameEnd; at < end; at++) hash = Math.imul(hash ^ (message[at] ?? 0), 0x01000193) // type 65 is no letter
   return hash >> 2 // a small integer, which a Map finds without a box

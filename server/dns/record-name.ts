@@ -10,9 +10,12 @@
 //   8.  HOSTNAME.SERVICE.NAMESPACE.svc.ZONE         an endpoint
 //   9.  _PROTOCOL.SERVICE.NAMESPACE.svc.ZONE        nothing of its own, 10 is below
 //  10.  _PORT._PROTOCOL.SERVICE.NAMESPACE.svc.ZONE
+//  11.  ..._zone.SERVICE.NAMESPACE.svc.ZONE         a choice among the endpoints: selection-name.ts
+//  12.  ..._tag.SERVICE.NAMESPACE.svc.ZONE
 //
 // Names stay labels of octets until each was found to be [a-z0-9_-]: a dot inside a label never becomes two labels.
 // 8 and 9 can't be the same name: a hostname has no underscore (RFC 1123).
+import { type SelectionName, maxSelectionLabels, selectionNameOf } from './selection-name.ts'
 import { foldedOctet } from './wire.ts'
 import type { Zone } from './zone.ts'
 import type { QueryReader } from './query-reader.ts'
@@ -34,9 +37,10 @@ export type RecordName =
   | ServiceName & { readonly kind: 'endpoint', readonly hostname: string }
   | ServiceName & { readonly kind: 'protocol', readonly protocol: TransportName }
   | ServiceName & { readonly kind: 'port', readonly port: string, readonly protocol: TransportName }
+  | SelectionName
 
 const outside: RecordName = { kind: 'outside' }
-const maxLabelsBelowZone = 5 // shape 10; the longest one there is
+const maxLabelsBelowZone = 3 + maxSelectionLabels // shape 12, the longest one there is
 
 const protocols: ReadonlyMap<string, TransportName> = new Map([['_tcp', 'TCP'], ['_udp', 'UDP'], ['_sctp', 'SCTP']])
 
@@ -80,9 +84,11 @@ function nameOf (zone: Zone, labels: readonly string[]): RecordName {
 }
 
 /** @param labels below the service, from the right */
-function belowService (name: ServiceName, [first, second, third]: readonly string[]): RecordName {
+function belowService (name: ServiceName, labels: readonly string[]): RecordName {
+  const [first, second, third] = labels
   if (first === undefined) return { kind: 'service', ...name }
   const unknown = { kind: 'unknown', zone: name.zone } as const
+  if (first === '_zone' || first === '_tag') return selectionNameOf(name, labels, protocols) ?? unknown
   const protocol = protocols.get(first)
   if (protocol === undefined) return second === undefined && !first.startsWith('_') ? { kind: 'endpoint', ...name, hostname: first } : unknown
   if (second === undefined) return { kind: 'protocol', ...name, protocol }

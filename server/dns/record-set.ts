@@ -1,4 +1,5 @@
 // Sets of records as bytes, made once per change and copied into every answer: the first by weight, the rest rotating.
+import { maxAnnotatedRecords } from '../model/service/dns-annotations.ts'
 import type { MessageWriter } from './message-writer.ts'
 import { joinedOctets, recordTypes } from './wire.ts'
 
@@ -7,6 +8,8 @@ import { joinedOctets, recordTypes } from './wire.ts'
  * set is shown through a window of this width that moves on with each answer: every endpoint is found in time.
  */
 export const maxRecordsPerSet = 100
+/** An answer over TCP has room for these octets of one set, beside its question and options. */
+const maxSetOctets = 64_000
 
 /** What an answer can be made of. */
 export interface Records {
@@ -22,10 +25,12 @@ export interface WeightedRecord {
 }
 
 /** The records of the answer at work. Answers are written one at a time, to the end. */
-const shown = new Uint32Array(maxRecordsPerSet)
+const shown = new Uint32Array(maxAnnotatedRecords)
 
 export class RecordSet implements Records {
   readonly count: number
+  /** How many an answer shows. */
+  readonly width: number
   readonly #bytes: Buffer
   readonly #starts: Uint32Array
   /** The records that may come first, and the running sums of their weights. */
@@ -34,9 +39,14 @@ export class RecordSet implements Records {
   readonly #total: number
   #turn = 0
 
-  /** @param records at least one */
-  constructor (records: readonly WeightedRecord[]) {
+  /**
+   * @param records at least one
+   * @param maxRecords how many an answer shows at most, up to `maxAnnotatedRecords`
+   */
+  constructor (records: readonly WeightedRecord[], maxRecords = maxRecordsPerSet) {
     this.count = records.length
+    const longest = records.reduce((length, { bytes }) => Math.max(length, bytes.length), 1)
+    this.width = Math.min(this.count, maxRecords, Math.floor(maxSetOctets / longest))
     this.#bytes = joinedOctets(records.map(({ bytes }) => bytes))
     this.#starts = startsOf(records.map(({ bytes }) => bytes))
     const priority = records.reduce((lowest, record) => Math.min(lowest, record.priority), Infinity)
@@ -64,7 +74,7 @@ export class RecordSet implements Records {
 
   /** Puts the records of this answer into `shown`. Gives how many. */
   #choose (random: () => number): number {
-    const width = Math.min(this.count, maxRecordsPerSet)
+    const { width } = this
     const first = this.#first(random() * this.#total)
     const start = this.#turn
     this.#turn = (start + Math.max(1, this.count > width ? width - 1 : 1)) % this.count
@@ -112,8 +122,8 @@ export class GluedRecordSet extends RecordSet {
    * @param targets for each record, which target it has
    * @param glue for each target, its addresses, one entry per family
    */
-  constructor (records: readonly WeightedRecord[], targets: readonly number[], glue: readonly (readonly Glue[])[]) {
-    super(records)
+  constructor (records: readonly WeightedRecord[], targets: readonly number[], glue: readonly (readonly Glue[])[], maxRecords = maxRecordsPerSet) {
+    super(records, maxRecords)
     this.#targets = Uint32Array.from(targets)
     const sets = glue.flat()
     this.#glue = joinedOctets(sets.map(({ bytes }) => bytes))
@@ -126,7 +136,7 @@ export class GluedRecordSet extends RecordSet {
   override write (writer: MessageWriter, random: () => number): void {
     super.write(writer, random)
     if (writer.isTruncated) return
-    const count = Math.min(this.count, maxRecordsPerSet)
+    const count = this.width
     this.#stamp = (this.#stamp + 1) % 2 ** 32
     if (this.#stamp === 0) this.#seen.fill(2 ** 32 - 1) // begins anew: what was seen four billion answers ago is not seen
     for (let position = 0; position < count; position++) {

@@ -5,6 +5,7 @@ import { type DnsSource, type Plan, minimalAnyRecords, planAnswer } from './answ
 import { ObservedCatalog, PlanCache } from './plan-cache.ts'
 import { OptionComposer } from './answer-options.ts'
 import type { Client, Response } from './client.ts'
+import type { ClientZones } from './client-zones.ts'
 import type { DnsCounters } from './counters.ts'
 import { type Explanation, MessageWriter, explanation } from './message-writer.ts'
 import { QueryReader } from './query-reader.ts'
@@ -34,6 +35,8 @@ export interface ResponderOptions {
   /** The longest name first. */
   readonly zones: readonly Zone[]
   readonly ttlSeconds: number
+  /** Where clients are; undefined = no client's zone is known. */
+  readonly clientZones?: ClientZones
   /** What this node calls itself, for NSID. */
   readonly node: string
   /** Names outside the zones; undefined = they are refused. */
@@ -68,7 +71,7 @@ export class Responder {
     this.#composer = new OptionComposer(node)
     this.#writer = new MessageWriter(0)
     this.#cache = new AnswerCache({ ttlSeconds, zones })
-    this.#staleCache = ttlSeconds > maxStaleTtlSeconds ? new AnswerCache({ ttlSeconds: maxStaleTtlSeconds, zones }) : this.#cache
+    this.#staleCache = this.#cache.capped(maxStaleTtlSeconds)
     this.#minimalAny = minimalAnyRecords(Math.min(ttlSeconds, maxNegativeTtlSeconds))
   }
 
@@ -104,8 +107,9 @@ export class Responder {
     if (query.class !== classIn) return this.#end(rcodes.REFUSED, foreignClass)
     const { source, zones } = this.#options
     const isStale = source.loaded && source.staleSeconds > 0
+    const clientZone = this.#options.clientZones?.zoneOf(this.#client.address)
     if (!isStale) {
-      const known = this.#plans.find(query, source)
+      const known = this.#plans.find(query, source, clientZone)
       if (known !== undefined) {
         this.#begin(undefined)
         return this.#complete(known.records, known.zone, 0)
@@ -116,11 +120,11 @@ export class Responder {
     const cache = isStale ? this.#staleCache : this.#cache
     const { loaded, revision, staleSeconds } = source
     const catalog = new ObservedCatalog(source.catalog)
-    const plan = planAnswer(name, query.type, { loaded, revision, staleSeconds, catalog }, cache, this.#minimalAny)
-    if (plan instanceof Alias) return this.#follow(plan, cache)
+    const plan = planAnswer(name, query.type, { loaded, revision, staleSeconds, catalog }, cache, this.#minimalAny, clientZone)
+    if (plan instanceof Alias) return this.#follow(plan, cache, clientZone)
     if (name.kind === 'outside' || plan === 'refused') return this.#recurse()
     if (plan === 'not-ready') return this.#end(rcodes.SERVFAIL, notReady)
-    if (!isStale && typeof plan === 'object') this.#plans.keep(query, plan, name.zone, source, catalog)
+    if (!isStale && typeof plan === 'object') this.#plans.keep(query, { records: plan, zone: name.zone, clientZone }, source, catalog)
     this.#begin(isStale ? staleReason(plan) : undefined)
     return this.#complete(plan, name.zone, headerLength + query.questionLength - questionTailLength)
   }
@@ -129,7 +133,7 @@ export class Responder {
    * Writes a chain of aliases and what its last name has, as far as it is in our zones (RFC 1034 4.3.2). Where it leaves them, is
    * too long or turns back on itself it ends with an alias, and the client goes on.
    */
-  #follow (first: Alias, cache: AnswerCache): Response {
+  #follow (first: Alias, cache: AnswerCache, clientZone: string | undefined): Response {
     const { source } = this.#options
     const { type } = this.#query
     const writer = this.#writer
@@ -137,11 +141,11 @@ export class Responder {
     let { target } = first
     let plan: Plan = first
     if (type !== recordTypes.CNAME && type !== recordTypes.ANY) { // else the alias itself is the answer
-      plan = planAnswer(target, type, source, cache, this.#minimalAny)
+      plan = planAnswer(target, type, source, cache, this.#minimalAny, clientZone)
       while (plan instanceof Alias && chain.length < maxAliases && !chain.includes(plan)) {
         chain.push(plan)
         target = plan.target
-        plan = planAnswer(target, type, source, cache, this.#minimalAny)
+        plan = planAnswer(target, type, source, cache, this.#minimalAny, clientZone)
       }
     }
     const foreign = target.kind === 'outside' && this.#mayRecurse ? this.#questionOf(targetName(chain)) : undefined

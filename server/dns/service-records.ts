@@ -10,6 +10,7 @@ import ipaddr from 'ipaddr.js'
 import { familyOf } from '../model/address.ts'
 import type { ServiceName, TransportName } from './record-name.ts'
 import type { Records, WeightedRecord } from './record-set.ts'
+import type { BindingType } from './service-binding.ts'
 import { questionPointer, recordBytes, recordTypes } from './wire.ts'
 
 export const addressTypes = [recordTypes.A, recordTypes.AAAA] as const
@@ -21,10 +22,22 @@ export interface ServiceAnswers {
   /** A named port is below `_protocol`. */
   hasProtocol (protocol: TransportName): boolean
   hasPort (port: string, protocol: TransportName): boolean
-  /** SRV of all ports, at the name of the service. */
-  allPorts (name: ServiceName): Records | undefined
+  /**
+   * SRV of all ports, at the name of the service.
+   * @param serviceStart where the name of the service begins in the question; undefined if it is asked for under another name
+   */
+  allPorts (name: ServiceName, serviceStart: number | undefined): Records | undefined
   /** SRV of one named port, undefined if there is none. */
-  port (name: ServiceName, port: string, protocol: TransportName): Records | undefined
+  port (name: ServiceName, port: string, protocol: TransportName, serviceStart: number | undefined): Records | undefined
+  /** Where HTTP is spoken. */
+  bindings (type: BindingType): Records | undefined
+}
+
+/** How the answers of one service are made. */
+export interface AnswerLimits {
+  readonly ttlSeconds: number
+  /** Records of a set in one answer. */
+  readonly maxRecords: number
 }
 
 interface Keeper<K, V> {

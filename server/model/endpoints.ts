@@ -13,20 +13,31 @@ export interface EndpointSet {
   readonly all: readonly Endpoint[]
   /** What a caller gets: the ready ones, or with `failOpen` the suspect ones. Ordered by id. */
   readonly answered: readonly Endpoint[]
+  /** The shortest lease among its instances: nobody should remember an answer for longer. Absent where there is none, as of hand-made endpoints. */
+  readonly leaseMs?: number
 }
 
 /** Derives the endpoints of a service from its instances. */
 export function endpointsOf (namespace: string, service: string, revision: number, instances: Iterable<Instance>): EndpointSet {
-  return endpointSet(namespace, service, revision, Array.from(instances, endpointOf))
+  let leaseMs = Infinity
+  const endpoints: Endpoint[] = []
+  for (const instance of instances) {
+    leaseMs = Math.min(leaseMs, instance.lease.ttlMs)
+    endpoints.push(endpointOf(instance))
+  }
+  return endpointSet(namespace, service, revision, endpoints, leaseMs)
 }
 
-/** Orders endpoints and decides which are answered: the one rule for implicit and declared services. */
-export function endpointSet (namespace: string, service: string, revision: number, endpoints: Iterable<Endpoint>): EndpointSet {
+/**
+ * Orders endpoints and decides which are answered: the one rule for implicit and declared services.
+ * @param leaseMs the shortest lease behind them, Infinity = there is none
+ */
+export function endpointSet (namespace: string, service: string, revision: number, endpoints: Iterable<Endpoint>, leaseMs = Infinity): EndpointSet {
   const all = [...endpoints].sort((a, b) => compare(a.id, b.id) || compare(a.service ?? '', b.service ?? ''))
   const ready = all.filter((endpoint) => endpoint.conditions.ready)
   const suspects = ready.length > 0 ? [] : all.filter((endpoint) => endpoint.suspect && isServing(endpoint.status))
   const failOpen = suspects.length > 0
-  return { namespace, service, revision, failOpen, all, answered: failOpen ? suspects : ready }
+  return { namespace, service, revision, failOpen, all, answered: failOpen ? suspects : ready, ...(leaseMs === Infinity ? {} : { leaseMs }) }
 }
 
 function compare (a: string, b: string): number {

@@ -16,7 +16,7 @@ import { NamespaceEntry } from './namespace-entry.ts'
 import type { Entry, ServiceEntry, ServiceView } from './service-entry.ts'
 import { overrideKey, overrideOf, overriddenKey } from './overrides.ts'
 import { SharedParts } from './shared-parts.ts'
-import type { Manifest } from '../model/service/types.ts'
+import type { Labels, Manifest } from '../model/service/types.ts'
 
 export class Catalog {
   readonly #namespaces = new Map<string, NamespaceEntry>()
@@ -51,6 +51,11 @@ export class Catalog {
 
   hasNamespace (namespace: string): boolean {
     return this.#namespaces.has(namespace)
+  }
+
+  /** The annotations of a declared namespace; the same object until it is declared anew. */
+  namespaceAnnotations (namespace: string): Labels | undefined {
+    return this.#namespaces.get(namespace)?.manifest?.metadata.annotations
   }
 
   namespaceCounts (namespace: string): { services: number, instances: number } {
@@ -256,7 +261,7 @@ export class Catalog {
     const made = plain(change ?? { revision, atMs: 0, by: '', reason: 'declared' }, 'endpoints', { namespace: owner.name, service: name.name, id: '' }, false)
     switch (manifest.kind) {
       case 'Namespace':
-        owner.isDeclared = true
+        owner.manifest = manifest
         return { ...made, kind: 'namespace', target: { ...made.target, service: '' } }
       case 'EndpointSlice': {
         const [service = '', ...touched] = owner.declared.putSlice(manifest, revision)
@@ -279,7 +284,7 @@ export class Catalog {
     const done = ((): AppliedChange => {
       switch (kind) {
         case 'Namespace':
-          owner.isDeclared = false
+          owner.manifest = undefined
           return { ...gone, kind: 'namespace', target: { ...gone.target, service: '' } }
         case 'EndpointSlice': {
           const [service = ''] = owner.declared.deleteSlice(name, change.revision)

@@ -116,11 +116,14 @@ export class DeclaredService implements ServiceView {
   #selected (): EndpointSet {
     const build = this.#build ??= endpointBuilder(this.#manifest)
     const endpoints: Endpoint[] = []
+    let leaseMs = Infinity
     for (const member of this.#members.values()) {
       if (!('endpoint' in member)) member.endpoint = build(member.instance)
-      if (member.endpoint !== undefined) endpoints.push(member.endpoint)
+      if (member.endpoint === undefined) continue
+      endpoints.push(member.endpoint)
+      leaseMs = Math.min(leaseMs, member.instance.lease.ttlMs)
     }
-    return endpointSet(this.namespace, this.name, this.#revision, endpoints)
+    return endpointSet(this.namespace, this.name, this.#revision, endpoints, leaseMs)
   }
 }
 

@@ -1,6 +1,7 @@
 // One namespace in the catalog: the instances by the service that they registered under and by their labels, and what was declared.
 import type { Instance } from '../../client-sdk/src/wire.ts'
 import { type Selector, matches } from '../model/selector.ts'
+import type { Namespace } from '../model/service/types.ts'
 import { serviceLabel } from '../../client-sdk/src/wire.ts'
 import { DeclaredServices } from './declared-services.ts'
 import { LabelIndex } from './label-index.ts'
@@ -12,8 +13,8 @@ export class NamespaceEntry {
   readonly groups = new Map<string, ServiceEntry>()
   readonly labels = new LabelIndex<Entry>()
   readonly declared: DeclaredServices
-  /** A Namespace manifest was applied: it stays when it is empty. */
-  isDeclared = false
+  /** The Namespace manifest that was applied: with one it stays when it is empty. */
+  manifest: Namespace | undefined
   instances = 0
   readonly #names = new Set<string>()
   #sorted: readonly string[] | undefined
@@ -28,7 +29,7 @@ export class NamespaceEntry {
 
   /** Nothing keeps it. */
   get isEmpty (): boolean {
-    return !this.isDeclared && this.groups.size === 0 && this.declared.isEmpty
+    return this.manifest === undefined && this.groups.size === 0 && this.declared.isEmpty
   }
 
   /** How many services, declared and implicit. */

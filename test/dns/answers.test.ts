@@ -14,7 +14,7 @@ function shop (): World {
     .register('shop/orders/b', { address: '10.0.0.2', ports: [{ name: 'http', port: 8081 }], weight: 20, priority: 2 })
     .register('shop/orders/c', { address: 'fd00:10::', ports: [{ port: 9000 }] })
     .register('shop/orders/d', { address: '10.0.0.4', ports: [{ name: 'http', port: 8080 }], status: 'draining', hostname: 'orders-3' })
-    .register('shop/legacy/a', { address: '10.0.1.1' })
+    .register('shop/legacy/a', { address: '10.0.1.1', lease: { ttlMs: 3_600_000 } })
     .register('shop/asleep/a', { address: '10.0.2.1', ports: [{ name: 'http', port: 80 }], hostname: 'asleep-0', status: 'down' })
     .register('shop/twins/a', { address: '10.0.3.1', hostname: 'twin', ports: [{ name: 'db', port: 5432 }] })
     .register('shop/twins/b', { address: '10.0.3.2', hostname: 'twin', ports: [{ name: 'db', port: 5432 }] })
@@ -79,7 +79,8 @@ const rows: readonly Row[] = [
   { says: 'the specification\'s version is a TXT', ask: [`dns-version.${zone}`, 'TXT'], answer: [`dns-version.${zone} 5 TXT "1.1.0"`] },
   { says: 'and has no address', ask: [`dns-version.${zone}`, 'A'], ...nodata },
   { says: 'an unknown type at a name is no data', ask: [orders, 'TYPE65280'], ...nodata },
-  { says: 'HTTPS at a name is no data', ask: [orders, 'TYPE65'], ...nodata },
+  { says: 'HTTPS at a service without such a port is no data', ask: [`legacy.shop.svc.${zone}`, 'TYPE65'], ...nodata },
+  { says: 'HTTPS at an endpoint is no data', ask: [`orders-0.${orders}`, 'TYPE65'], ...nodata },
   { says: 'type 0 at a name is no data', ask: [orders, 'TYPE0'], ...nodata },
   { says: 'an unknown type at no name is no name', ask: [`nobody.shop.svc.${zone}`, 'TYPE65280'], ...nxdomain },
   { says: 'ANY gets one HINFO', ask: [orders, 'ANY'], answer: [`${orders} 5 HINFO "RFC8482" ""`] },

@@ -6,7 +6,7 @@ import { Responder, type ResponderOptions } from '../../server/dns/responder.ts'
 import { Zone } from '../../server/dns/zone.ts'
 import { bodyOf } from '../../server/model/instance.ts'
 import { instanceKey } from '../../server/model/names.ts'
-import type { EndpointSlice, Service, ServiceSpec } from '../../server/model/service/types.ts'
+import type { EndpointSlice, Labels, Manifest, Service, ServiceSpec } from '../../server/model/service/types.ts'
 import { Feed } from '../../server/registry/feed.ts'
 import { manifestKey, storedManifest } from '../../server/registry/manifests.ts'
 import type { Clock } from '../../server/registry/timers.ts'
@@ -48,10 +48,20 @@ export class World {
   #revision = 0
 
   /** Declares a service, or declares it anew. @param path `namespace/service` @param slices of a service without selector */
-  declare (path: string, spec: Partial<ServiceSpec>, slices: readonly EndpointSlice[] = []): this {
+  declare (path: string, spec: Partial<ServiceSpec>, slices: readonly EndpointSlice[] = [], annotations?: Labels): this {
     const [namespace = '', name = ''] = path.split('/')
-    const service: Service = { apiVersion: 'v1', kind: 'Service', metadata: { namespace, name }, spec: { type: 'ClusterIP', sessionAffinity: 'None', ...spec } }
-    for (const manifest of [service, ...slices]) {
+    const metadata = { namespace, name, ...(annotations === undefined ? {} : { annotations }) }
+    const service: Service = { apiVersion: 'v1', kind: 'Service', metadata, spec: { type: 'ClusterIP', sessionAffinity: 'None', ...spec } }
+    return this.#put(service, ...slices)
+  }
+
+  /** Declares a namespace, or declares it anew. */
+  declareNamespace (name: string, annotations: Labels): this {
+    return this.#put({ apiVersion: 'v1', kind: 'Namespace', metadata: { namespace: '', name, annotations } })
+  }
+
+  #put (...manifests: readonly Manifest[]): this {
+    for (const manifest of manifests) {
       const revision = ++this.#revision
       const nowMs = this.clock.now()
       const facts = { key: keyOf(manifest), createdRevision: revision, revision, createdAtMs: nowMs, updatedAtMs: nowMs, endsAtMs: 0 }
@@ -119,7 +129,7 @@ export class World {
   }
 }
 
-function keyOf ({ kind, metadata: { namespace, name } }: Service | EndpointSlice): string {
+function keyOf ({ kind, metadata: { namespace, name } }: Manifest): string {
   return manifestKey({ kind, namespace, name })
 }
 

@@ -268,7 +268,9 @@ t.test('each rule of hand-made slices, Endpoints and Namespaces gives its cause'
     [endpoints({ addresses: [{ ip: '10.0.0.1' }], ports: [{ port: 1 }, { name: 'b', port: 2 }] }), 'subsets[0].ports[0].name', R, /Required/],
     [endpoints({ notReadyAddresses: Array(1001).fill({ ip: '10.0.0.1' }) }), 'subsets[0].notReadyAddresses', M, /1000/],
     [namespaceFaults(read2<Namespace>('Namespace', { metadata: { name: 'A' } })), 'metadata.name', I, /1123/],
-    [namespaceFaults(read2<Namespace>('Namespace', { metadata: { name: 'a', namespace: 'b' } })), 'metadata.namespace', F, /not allowed/]
+    [namespaceFaults(read2<Namespace>('Namespace', { metadata: { name: 'a', namespace: 'b' } })), 'metadata.namespace', F, /not allowed/],
+    [namespaceFaults(read2<Namespace>('Namespace', { metadata: { name: 'a', annotations: { 'rollcall.dev/dns-ttl': '2h' } } })), 'metadata.annotations[rollcall.dev/dns-ttl]', I, /1h/],
+    [namespaceFaults(read2<Namespace>('Namespace', { metadata: { name: 'a', annotations: { 'rollcall.dev/dns-fallback': 'b/c' } } })), 'metadata.annotations[rollcall.dev/dns-fallback]', F, /Service only/]
   ]
   for (const [causes, field, reason, message] of table) {
     t.same(causes.map((cause) => [cause.field, cause.reason]), [[field, reason]], field)

@@ -17,11 +17,14 @@ import { type EndpointAddress, type Endpoints, type EndpointSlice, type Endpoint
 export function serviceEndpoints (service: Service, instances: Iterable<Instance>, revision: number): EndpointSet {
   const build = endpointBuilder(service)
   const endpoints: Endpoint[] = []
+  let leaseMs = Infinity
   for (const instance of instances) {
     const endpoint = selects(service, instance) ? build(instance) : undefined
-    if (endpoint !== undefined) endpoints.push(endpoint)
+    if (endpoint === undefined) continue
+    endpoints.push(endpoint)
+    leaseMs = Math.min(leaseMs, instance.lease.ttlMs)
   }
-  return endpointSet(service.metadata.namespace, service.metadata.name, revision, endpoints)
+  return endpointSet(service.metadata.namespace, service.metadata.name, revision, endpoints, leaseMs)
 }
 
 /**

@@ -1,5 +1,6 @@
 // Validation of the other kinds: EndpointSlice and Endpoints made by hand (3.3), and Namespace.
 import { type Cause, duplicate, forbidden, invalidValue, notSupported, required, tooMany } from './causes.ts'
+import { namespaceDnsFaults } from './dns-annotations.ts'
 import { ipFamilyOf } from './facts.ts'
 import { broken, callableAddress, dns1035Label, dns1123Label, dns1123Subdomain, ipAddress, portNumber, qualifiedName } from './grammar.ts'
 import { metadataFaults } from './metadata.ts'
@@ -128,7 +129,7 @@ function subsetAddressFaults (path: string, { ip, hostname, nodeName }: Endpoint
 
 /** All causes against a Namespace: its name is a label of every DNS name in it. */
 export function namespaceFaults (namespace: Namespace, old?: Namespace): readonly Cause[] {
-  const causes = metadataFaults(namespace.metadata, dns1123Label, old?.metadata)
+  const causes = [...metadataFaults(namespace.metadata, dns1123Label, old?.metadata), ...namespaceDnsFaults(namespace.metadata)]
   return namespace.metadata.namespace === '' ? causes : [...causes, forbidden('metadata.namespace', 'not allowed on this type')]
 }
 
