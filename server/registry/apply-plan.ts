@@ -83,7 +83,9 @@ export function planApply (items: readonly Item[], catalog: Catalog, allocator: 
  * another has stays as it is and is not written.
  */
 export function planWaiting (services: readonly Service[], catalog: Catalog, allocator: Allocator, attempt: number): ApplyPlan {
-  let drafts = services.map((old): Draft => ({ item: { manifest: old, locate: (faults) => faults }, name: nameOf(old), old, next: old, needs: allocationPlan(old, old) }))
+  let drafts = services.map((old): Draft => {
+    return { item: { manifest: old, locate: (faults) => faults }, name: nameOf(old), old, next: old, needs: allocationPlan(old, old) }
+  })
   for (;;) { // each turn has fewer of them
     const { results, faults } = allocator.plan(drafts.map(needsOf), { reason: 'updated', attempt })
     const refused = new Set(faults.map(({ of }) => holderName(of)))

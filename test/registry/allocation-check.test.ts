@@ -43,7 +43,8 @@ t.test('a claim that no service uses is told once, and freed after three looks i
 
 t.test('a claim that a service lacks is made, and what two have or no range holds is told', async (t) => {
   const directory = t.testdir()
-  const open = (ports: string): Promise<World> => world(t, { ...allocation([], ports), store: createSqliteStore({ directory, now: () => Date.now(), holdMs: 0 }) })
+  const open = (ports: string): Promise<World> =>
+    world(t, { ...allocation([], ports), store: createSqliteStore({ directory, now: () => Date.now(), holdMs: 0 }) })
   const before = await open('30000-30099')
   await apply(before.registry, node('bare', 30_001))
   await apply(before.registry, node('robbed', 30_002))
