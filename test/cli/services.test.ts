@@ -321,3 +321,11 @@ t.test('a watch shows declared services as they come, change and go, also one th
   await services.interrupt()
   await all.interrupt()
 })
+
+t.test('describe says what a load balancer waits for, and its own fields', async (t) => {
+  const { piped, rollcall } = await place(t)
+  const spec = '  type: LoadBalancer\n  loadBalancerIP: 10.0.0.1\n  externalTrafficPolicy: Local\n  healthCheckNodePort: 30077\n  loadBalancerSourceRanges: [10.0.0.0/8]\n  ports: [{ port: 80 }]\n'
+  t.match((await piped(web(spec), 'apply', '-f', '-')).err, [/^Warning: service\/web: .*10\.0\.0\.1 is in no pool/])
+  const described = squeezed((await rollcall('describe', 'service', 'web')).out)
+  for (const line of ['Wanted: 10.0.0.1', 'Pending: 10.0.0.1 is in no pool', 'Sources: 10.0.0.0/8', 'Health: node port 30077']) t.ok(described.includes(line), described.join('\n'))
+})
