@@ -86,16 +86,16 @@ export class AllocationCheck {
   }
 
   async #round (): Promise<void> {
-    const { store, warn, ticked } = this.#options
+    const { store, feed, warn, ticked } = this.#options
     try {
       ticked?.()
-      if (this.#isDirty || this.#known.size > 0) {
+      if (feed.storeHealth.available && (this.#isDirty || this.#known.size > 0)) {
         await store.sync()
         this.#look(false)
         await this.#repair()
       }
     } catch (error) {
-      warn(`the allocation was not checked: ${String(error)}`) // the next round does
+      if (!this.#isClosed) warn(`the allocation was not checked: ${String(error)}`) // the next round does
     }
     this.#schedule(intervalMs)
   }

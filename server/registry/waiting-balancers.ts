@@ -97,7 +97,7 @@ export class WaitingBalancers {
       await this.#round([...this.#waiting.values()])
     } catch (error) {
       // The service waits on; whatever comes next, the check of the allocation at the latest, tries again.
-      warn(`load balancers that wait for an address were not given one: ${String(error)}`)
+      if (!this.#isClosed) warn(`load balancers that wait for an address were not given one: ${String(error)}`)
     } finally {
       this.#isTrying = false
       if (this.#again) {
@@ -109,8 +109,9 @@ export class WaitingBalancers {
 
   async #round (holders: readonly Holder[]): Promise<void> {
     const { store, allocator, clock, feed } = this.#options
-    for (let first = 0; first < holders.length && !this.#isClosed; first += batchSize) {
+    for (let first = 0; first < holders.length; first += batchSize) {
       if (first > 0) await new Promise<void>((resolve) => { clock.after(0, resolve) })
+      if (this.#isClosed) return
       const batch = holders.slice(first, first + batchSize)
       const propose = (attempt: number): ReturnType<typeof planWaiting> & { result: undefined } => {
         const manifests = batch.flatMap(({ namespace, service }) => feed.catalog.declared(namespace, service)?.manifest ?? []).filter(isWaiting)
