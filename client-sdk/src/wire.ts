@@ -174,6 +174,10 @@ export interface ServiceSummary {
   /** Nobody declared it: it exists because instances registered under its name. */
   readonly implicit: boolean
   readonly instances: { readonly total: number, readonly ready: number, readonly suspect: number } & Readonly<Record<Status, number>>
+  /** What callers are told: of a declared service those that it selects and can use, or that were made by hand. */
+  readonly endpoints: { readonly total: number, readonly ready: number }
+  /** When it was declared; of an implicit one, when the oldest of its instances registered. */
+  readonly createdAt: string
   /** Since when removal of its suspects is held back, and absent otherwise. */
   readonly protectedSince?: string
   /** The declared service: what somebody applied, with what was allocated. Absent for an implicit one. */

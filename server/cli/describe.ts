@@ -183,6 +183,10 @@ function manifestEntries (manifest: Service): Entry[] {
     ['IP', spec.clusterIPs?.join(',') ?? clusterIpText(manifest)],
     ['External', externalIpText(manifest, true)],
     ['Wanted', spec.loadBalancerIP],
+    ['Class', spec.loadBalancerClass],
+    ['Pending', (manifest.status?.conditions ?? []).filter(({ status }) => status === 'False').map(({ message }) => message)],
+    ['Sources', spec.loadBalancerSourceRanges?.map((range) => range.trim())],
+    ['Health', spec.healthCheckNodePort === undefined ? undefined : `node port ${spec.healthCheckNodePort}`],
     ['Ports', ports.length === 0 ? servicePortsText(manifest) : ports],
     ['Affinity', spec.sessionAffinity],
     ['Traffic', [['external', spec.externalTrafficPolicy], ['internal', spec.internalTrafficPolicy], ['distribution', spec.trafficDistribution]]

@@ -7,7 +7,8 @@ import { RefusedError, UsageError } from './errors.ts'
 import { unknownRule } from '../flags.ts'
 import { outputFlag, outputOf, outputs, structured } from './output.ts'
 import {
-  endpointColumns, instanceColumns, namespaceColumns, poolColumns, serviceColumns, sliceColumns, statuses, type EndpointRow, type SliceRow
+  endpointColumns, instanceColumns, namespaceColumns, poolColumns, serviceColumns, sliceColumns, statuses, type EndpointRow, type ServiceRow,
+  type SliceRow
 } from './shapes.ts'
 import { Table, type Column } from './table.ts'
 import { watchRows } from './watch-rows.ts'
@@ -24,6 +25,11 @@ export interface Request {
   readonly selector: string | undefined
   readonly status: string | undefined
   readonly ready: string | undefined
+}
+
+export interface ServiceName {
+  readonly namespace: string
+  readonly service: string
 }
 
 /** One kind of thing: how it is fetched, shown and named. */
@@ -43,7 +49,9 @@ export interface Kind<Row> {
   /** `answer` is what -o json shows: the registry's own words. */
   readonly fetch: (request: Request) => Promise<{ rows: Row[], answer: unknown }>
   /** What a change of an instance, or of a declared service, means for the list: the rows to print. Absent: it cannot be watched. */
-  readonly changed?: (request: Request, changed: { readonly namespace: string, readonly service: string }) => Promise<Row[]>
+  readonly changed?: (request: Request, changed: ServiceName) => Promise<Row[]>
+  /** True if a row is this service's own: when the service is gone, the row is printed once more, with the reason. */
+  readonly isAbout?: (row: Row, name: ServiceName) => boolean
 }
 
 const instances: Kind<Instance> = {
@@ -66,13 +74,13 @@ const instances: Kind<Instance> = {
 const summary = async ({ api, namespace }: Request, service: string): Promise<ServiceSummary> =>
   await api.get<ServiceSummary>(path('namespaces', namespace ?? 'default', 'services', service))
 
-const services: Kind<ServiceSummary> = {
+const services: Kind<ServiceRow> = {
   name: 'services',
   aliases: ['service', 'svc', 's'],
   filters: ['selector'],
   columns: serviceColumns,
   id: (row) => row.name,
-  essence: ({ instances, protectedSince, manifest }) => ({ instances, protectedSince, spec: manifest?.spec, status: manifest?.status }),
+  essence: ({ instances, endpoints, protectedSince, manifest }) => ({ instances, endpoints, protectedSince, spec: manifest?.spec, status: manifest?.status }),
   fetch: async (request) => {
     const { api, namespace, name, selector } = request
     if (name !== undefined) {
@@ -84,7 +92,8 @@ const services: Kind<ServiceSummary> = {
   },
   manifest: async ({ api, namespace }, name) =>
     await api.get<Service>(path('namespaces', namespace ?? 'default', 'services', label('service', name)), { view: 'manifest' }),
-  changed: async (request, { namespace, service }) => [await summary({ ...request, namespace }, service)]
+  changed: async (request, { namespace, service }) => [await summary({ ...request, namespace }, service)],
+  isAbout: (row, { namespace, service }) => row.namespace === namespace && row.name === service
 }
 
 async function endpointsOf ({ api, selector, ready }: Request, namespace: string, service: string): Promise<EndpointsAnswer> {

@@ -94,28 +94,31 @@ export function servicePortsText (manifest: Service | undefined): string {
   return ports.map(({ port, nodePort, protocol }) => `${port}${nodePort === undefined ? '' : `:${nodePort}`}/${protocol}`).join(',') || none
 }
 
+/** `gone` says that a service is not there any more. */
+export type ServiceRow = ServiceSummary & { readonly gone?: string }
+
 /** kubectl's columns first, in its order: what is read by position stays where it is. */
-export function serviceColumns (place: Place): Column<ServiceSummary>[] {
-  return namespaced<ServiceSummary>(place, [
+export function serviceColumns (place: Place): Column<ServiceRow>[] {
+  return namespaced<ServiceRow>(place, [
     { title: 'NAME', value: (row) => row.name },
     { title: 'TYPE', value: (row) => row.manifest?.spec.type ?? 'headless' },
     { title: 'CLUSTER-IP', value: (row) => clusterIpText(row.manifest) },
     { title: 'EXTERNAL-IP', value: (row) => externalIpText(row.manifest, place.wide === true) },
     { title: 'PORT(S)', value: (row) => servicePortsText(row.manifest) },
-    { title: 'AGE', value: (row) => ageText(row.manifest, place) },
+    { title: 'AGE', value: (row) => age(row.createdAt, place.now()) },
     { title: 'SELECTOR', wide: true, value: (row) => labelsText(row.manifest?.spec.selector ?? (row.implicit ? { [serviceLabel]: row.name } : {})) || none },
     {
       title: 'READY',
-      value: ({ instances }) => `${instances.ready}/${instances.total}`,
-      colour: ({ instances }) => (instances.ready === 0 ? 'red' : instances.ready < instances.total ? 'yellow' : 'green')
+      value: ({ endpoints, gone }) => gone ?? `${endpoints.ready}/${endpoints.total}`,
+      colour: ({ endpoints, gone }) => (gone !== undefined ? 'gray' : endpoints.ready === 0 ? 'red' : endpoints.ready < endpoints.total ? 'yellow' : 'green')
     },
     { title: 'SUSPECT', wide: true, value: (row) => String(row.instances.suspect), colour: (row) => (row.instances.suspect > 0 ? 'red' : undefined) },
     { title: 'PROTECTED', wide: true, value: (row) => (row.protectedSince === undefined ? '' : age(row.protectedSince, place.now())), colour: () => 'yellow' }
   ])
 }
 
-function ageText (manifest: Manifest | undefined, { now }: Place): string {
-  const since = manifest?.metadata.creationTimestamp
+function ageText (manifest: Manifest, { now }: Place): string {
+  const since = manifest.metadata.creationTimestamp
   return since === undefined ? '<unknown>' : age(since, now())
 }
 

@@ -2,7 +2,7 @@
 import type { Instance, WatchEvent } from '../../client-sdk/src/index.ts'
 import type { Invocation } from './command.ts'
 import { RefusedError } from './errors.ts'
-import type { Kind, Request } from './get.ts'
+import type { Kind, Request, ServiceName } from './get.ts'
 import type { InstanceRow } from './shapes.ts'
 import { stayAlive } from './terminal.ts'
 
@@ -22,22 +22,37 @@ export async function * eventsOf (call: Invocation, request: Pick<Request, 'api'
 
 /** Prints until the terminal's signal aborts. */
 export async function watchRows (call: Invocation, kind: Kind<object>, request: Request, print: (rows: object[]) => void): Promise<void> {
-  const known = new Map<string, string>()
+  const known = new Map<string, { readonly row: object, readonly text: string }>()
   const isNew = (row: object): boolean => {
     const key = keyOf(kind, row)
     const text = JSON.stringify(kind.essence?.(row) ?? row)
-    if (known.get(key) === text) return false
-    known.set(key, text)
+    if (known.get(key)?.text === text) return false
+    known.set(key, { row, text })
     return true
+  }
+  /** What a change means for a kind that is asked for anew; a service that is not there any more is shown as it was. */
+  const changedRows = async (changed: NonNullable<typeof kind.changed>, name: ServiceName): Promise<object[]> => {
+    try {
+      return (await changed(request, name)).filter(isNew)
+    } catch (error) {
+      const gone: object[] = noneIfGone(error)
+      for (const [key, { row }] of known) {
+        if (kind.isAbout?.(row, name) !== true) continue
+        known.delete(key)
+        gone.push({ ...row, gone: 'removed' }) // by this change or a later one: it was asked for just now
+      }
+      return gone
+    }
   }
   for await (const event of eventsOf(call, { ...request, service: request.name })) {
     if (event.type === 'snapshot') print((await snapshotRows(kind, request, event.instances)).filter(isNew))
-    if (event.type === 'service' && !event.removed && kind.changed !== undefined) {
+    if (event.type === 'service' && kind.changed !== undefined) {
       const { namespace, name } = event.service.metadata
-      print((await kind.changed(request, { namespace, service: name }).catch(noneIfGone)).filter(isNew))
+      print(await changedRows(kind.changed, { namespace, service: name }))
     }
     if (event.type !== 'put' && event.type !== 'delete') continue
-    print((await changeRows(kind, request, event)).filter(isNew))
+    if (kind.changed === undefined) print([instanceRow(event)].filter(isNew))
+    else print(await changedRows(kind.changed, event.instance))
     if (event.type === 'delete') known.delete(keyOf(kind, event.instance))
   }
 }
@@ -50,13 +65,11 @@ async function snapshotRows (kind: Kind<object>, request: Request, instances: re
 
 type Change = Extract<WatchEvent, { type: 'put' | 'delete' }>
 
-async function changeRows (kind: Kind<object>, request: Request, { type, instance, reason }: Change): Promise<object[]> {
-  if (kind.changed !== undefined) return await kind.changed(request, instance).catch(noneIfGone)
-  const row: InstanceRow = type === 'delete' ? { ...instance, gone: reason } : instance
-  return [row]
+function instanceRow ({ type, instance, reason }: Change): InstanceRow {
+  return type === 'delete' ? { ...instance, gone: reason } : instance
 }
 
-/** The last instance of a service took the service with it: nothing to show, nothing wrong. */
+/** The last instance of a service took the service with it: nothing wrong. */
 function noneIfGone (error: unknown): object[] {
   if (error instanceof RefusedError && error.status === 404) return []
   throw error

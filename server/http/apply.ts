@@ -48,7 +48,7 @@ export function registerApply (app: FastifyInstance, { registry }: HttpContext):
     }
   }, async (request, reply): Promise<ApplyAnswer> => {
     const { dryRun = false, namespace } = request.query
-    const { revision, results } = await registry.services.apply(documentsOf(request.body), { by: callerOf(request), dryRun, namespace })
+    const { revision, results } = await registry.services.apply(await documentsOf(request.body), { by: callerOf(request), dryRun, namespace })
     setRevision(reply, registry, revision)
     return { revision: cursorText(registry.feed.epoch, revision), dryRun, results: results.map(resultOf) }
   })
@@ -67,15 +67,15 @@ export function registerApply (app: FastifyInstance, { registry }: HttpContext):
         ...errorResponses(...writeErrors, 'REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND', 'REG_MANIFEST_NOT_FOUND', 'REG_CONFLICT', 'REG_LIMIT_REACHED')
       }
     }
-  }, (request, reply) => {
+  }, async (request, reply) => {
     const { namespace = defaultNamespace, ...options } = request.query
-    return remove(registry, request, reply, namesOf(request.body, namespace), options)
+    return remove(registry, request, reply, await namesOf(request.body, namespace), options)
   })
 }
 
-function namesOf (body: ManifestBody | undefined, namespace: string): readonly ManifestName[] {
+async function namesOf (body: ManifestBody | undefined, namespace: string): Promise<readonly ManifestName[]> {
   const names = body === undefined ? undefined : jsonMember(body, 'names')
-  if (names === undefined) return namesOfDocuments(documentsOf(body), namespace)
+  if (names === undefined) return namesOfDocuments(await documentsOf(body), namespace)
   const faults = checkNames({ names })
   if (faults.length > 0) throw invalid(faults)
   return (names as Static<typeof DeletedNames>['names']) // it has just been checked

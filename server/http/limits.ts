@@ -84,3 +84,8 @@ export const closeGraceMs = 3_000
 export const storeAwayMs = 5_000
 /** Ids, hosts and the like that are remembered; beyond it the memory is dropped and begins anew. */
 export const maxRememberedHosts = 1_000
+
+/** Characters of manifests that are read in one go: about 20 ms at the worst. */
+export const readAtOnceLength = 16 * 1024
+/** Longer streams give the loop back after so long: a heartbeat is late by this much for each other thing that waits. */
+export const readSliceMs = 10

@@ -1,16 +1,17 @@
 // Manifests over HTTP: bodies in YAML or JSON, answers in the one that `Accept` prefers, warnings as headers. Bodies are read as
 // text, so that a fault can say on which line it stands.
+import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
 import type { FieldError } from '../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, shown } from '../errors.ts'
-import { located, type ManifestDocument, readManifests } from '../model/manifest-stream.ts'
+import { located, type ManifestDocument, readManifests, readingManifests } from '../model/manifest-stream.ts'
 import { apiVersions } from '../model/service/types.ts'
 import type { Kind } from '../registry/manifests.ts'
 import { answer } from './conditional.ts'
 import type { HttpContext } from './context.ts'
 import { parseJson, refuseEncoding, refuseMedia } from './json-body.ts'
-import { maxWarningLength, maxWarnings } from './limits.ts'
+import { maxWarningLength, maxWarnings, readAtOnceLength, readSliceMs } from './limits.ts'
 import { ManifestText, yamlOf } from './schemas.ts'
 import { compileValidator } from './validation.ts'
 
@@ -47,20 +48,43 @@ export function manifestContent (description: string, schema: TSchema): object {
 }
 
 /** @throws RegistryError REG_INVALID where there is no body, and as `readManifests` */
-export function documentsOf (body: ManifestBody | undefined): readonly ManifestDocument[] {
+export async function documentsOf (body: ManifestBody | undefined): Promise<readonly ManifestDocument[]> {
   if (body === undefined) throw bodyRequired()
-  const documents = readManifests(body.text)
+  const documents = body.text.length <= readAtOnceLength ? readManifests(body.text) : await readInSlices(body.text)
   if (documents.length === 0) throw invalid([{ field: 'body', rule: 'must hold a manifest, it holds none' }])
   return documents
 }
+
+/** A long stream takes seconds to read: meanwhile heartbeats and watches have their turns, and other long streams wait for theirs. */
+async function readInSlices (text: string): Promise<readonly ManifestDocument[]> {
+  const before = lastReading
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  lastReading = promise
+  await before
+  try {
+    const reading = readingManifests(text)
+    for (let until = performance.now() + readSliceMs; ;) {
+      const { done, value } = reading.next()
+      if (done === true) return value
+      if (performance.now() < until) continue
+      await setImmediate()
+      until = performance.now() + readSliceMs
+    }
+  } finally {
+    resolve(undefined)
+  }
+}
+
+/** Of the whole process, as its loop is. */
+let lastReading: Promise<undefined> = Promise.resolve(undefined)
 
 /**
  * The one manifest of a body, of the kind that its path is for.
  * @throws RegistryError REG_BODY_SYNTAX, REG_INVALID
  */
-export function documentOf (body: ManifestBody | undefined, kind: Kind): ManifestDocument {
+export async function documentOf (body: ManifestBody | undefined, kind: Kind): Promise<ManifestDocument> {
   if (body?.isJson === true) parseJson(body.text) // says more of broken JSON than a reader of YAML can
-  const documents = documentsOf(body)
+  const documents = await documentsOf(body)
   const [document] = documents
   if (document === undefined || documents.length > 1) throw invalid([{ field: 'body', value: documents.length, rule: 'must be one manifest: a stream of several goes to /v1/apply' }])
   if (document.kind !== kind) throw invalid(located(document, [{ field: 'kind', value: document.kind, rule: `must be "${kind}" (${apiVersions[kind]}) at this path` }]))

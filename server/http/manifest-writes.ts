@@ -36,7 +36,7 @@ export async function put (
   let answer: ApplyAnswer
   if (body === undefined && fallback !== undefined) answer = await registry.services.put(name, fallback, options)
   else {
-    const document = documentOf(body, name.kind)
+    const document = await documentOf(body, name.kind)
     answer = await withLines(document, registry.services.put(name, document.value, options))
   }
   setRevision(reply, registry, answer.revision)

@@ -111,6 +111,14 @@ export class Metrics {
     }
     poolGauge('size', 'What a range of addresses or ports can give.', ({ size }) => size)
     poolGauge('used', 'What of it is given.', ({ used }) => used)
+    new Gauge({
+      name: 'rollcall_allocation_findings',
+      help: 'Values that do not fit between services and what is allocated to them, as this node saw at its last look, by kind.',
+      labelNames: ['kind'],
+      registers: [this.register],
+      collect () { for (const [kind, count] of Object.entries(registry.services.allocationFindings())) this.set({ kind }, count) }
+    })
+    gauge('waiting_load_balancers', 'Load balancers that wait for an address.', () => registry.services.waitingBalancers)
     const loadGauge = (name: string, help: string, value: (load: LoadValue) => number | undefined): void => {
       new Gauge({
         name: `rollcall_${name}`,

@@ -213,6 +213,8 @@ export const ServiceSummary = named('ServiceSummary', Type.Object({
   name: Type.String(),
   implicit: Type.Boolean({ description: 'Nobody declared it: it exists because instances registered under its name' }),
   instances: Type.Object({ total: Count, ready: Count, suspect: Count, ...statusCounts }),
+  endpoints: Type.Object({ total: Count, ready: Count }, { description: 'What callers are told, those made by hand included' }),
+  createdAt: Type.String({ format: 'date-time', description: 'When it was declared; of an implicit one, when the oldest of its instances registered' }),
   protectedSince: Type.Optional(Time),
   manifest: Type.Optional(ServiceManifest),
   revision: Count
@@ -394,7 +396,8 @@ export const exampleEndpoints: WireEndpointsAnswer = {
 }
 export const exampleService = {
   namespace: 'shop', name: 'orders', implicit: true,
-  instances: { total: 1, ready: 1, suspect: 0, starting: 0, up: 1, warning: 0, draining: 0, down: 0 }, revision: 17
+  instances: { total: 1, ready: 1, suspect: 0, starting: 0, up: 1, warning: 0, draining: 0, down: 0 }, endpoints: { total: 1, ready: 1 },
+  createdAt: '2026-01-01T00:00:00.000Z', revision: 17
 }
 export const exampleApplyResult = { kind: 'Service', namespace: 'shop', name: 'webui', outcome: 'created', manifest: exampleManifest, warnings: [] } as const
 export const exampleDeleteAnswer: WireDeleteAnswer = { revision: 'q7Zk2.17', dryRun: false, deleted: [{ kind: 'Service', namespace: 'shop', name: 'webui' }] }

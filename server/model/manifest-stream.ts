@@ -34,10 +34,13 @@ export const manifestLimits: ManifestLimits = {
   maxDocuments: 5_000,
   maxDocumentLength: 1024 * 1024,
   maxDepth: 50,
-  maxDocumentTokens: 200_000,
+  maxDocumentTokens: 150_000,
   maxTokens: 600_000,
   maxExpanded: 16 * 1024 * 1024
 }
+
+/** Tokens between two looks at the clock. */
+const stepSize = 64
 
 /** More of them would not help who reads them. */
 const maxFaults = 100
@@ -56,13 +59,29 @@ export interface ManifestDocument {
   readonly lineOf: (path: string) => number
 }
 
+export interface ManifestOptions {
+  readonly limits?: Partial<ManifestLimits>
+}
+
 /**
  * Reads a stream of manifests. Documents without content are skipped but counted.
  * @throws RegistryError REG_INVALID: the faults of all documents, each with document, line and field
  */
-export function readManifests (text: string, options: { limits?: Partial<ManifestLimits> } = {}): readonly ManifestDocument[] {
+export function readManifests (text: string, options: ManifestOptions = {}): readonly ManifestDocument[] {
+  const reading = readingManifests(text, options)
+  for (;;) {
+    const { done, value } = reading.next()
+    if (done === true) return value
+  }
+}
+
+/**
+ * The same in steps of some microseconds, for whoever has other work between them: a stream at its limits takes seconds. Only the
+ * end of a document, when its tokens become values, is one step, and costs up to some 150 ms at the limits of a document.
+ */
+export function * readingManifests (text: string, options: ManifestOptions = {}): Generator<undefined, readonly ManifestDocument[]> {
   const reader = new StreamReader(text, { ...manifestLimits, ...options.limits })
-  reader.read()
+  yield * reader.read()
   if (reader.faults.length > 0) throw streamInvalid(reader.faults)
   return reader.documents
 }
@@ -111,7 +130,7 @@ class StreamReader {
     this.#limits = limits
   }
 
-  read (): void {
+  * read (): Generator<undefined, void> {
     const bytes = Buffer.byteLength(this.#text)
     if (bytes > this.#limits.maxBytes) {
       this.faults.push({ field: 'body', value: bytes, rule: `must not be larger than ${this.#limits.maxBytes} octets` })
@@ -123,9 +142,10 @@ class StreamReader {
       this.faults.push({ field: 'body', rule: 'must not hold NUL characters', line: this.#lineAt(zero) })
       return
     }
-    const slices = jsonObjects(this.#text)
-    if (slices === undefined) this.#readYaml(this.#text, 0)
-    else slices.every(({ text, offset }) => this.#readYaml(text, offset))
+    const slices = yield * jsonObjects(this.#text, this.#limits.maxDocuments)
+    for (const { text, offset } of slices ?? [{ text: this.#text, offset: 0 }]) {
+      if (!(yield * this.#readYaml(text, offset))) break
+    }
     // The objects of Lists count like documents.
     if (this.documents.length > this.#limits.maxDocuments && this.faults.length === 0) this.#tooMany()
   }
@@ -135,28 +155,54 @@ class StreamReader {
   }
 
   /** Reads the documents one by one, so that a stream of millions of empty ones ends early. Gives false at the limit. */
-  #readYaml (text: string, base: number): boolean {
+  * #readYaml (text: string, base: number): Generator<undefined, boolean> {
     const composer = new Composer({ prettyErrors: false, uniqueKeys: false, strict: true, logLevel: 'silent', resolveKnownTags: false })
     try {
-      for (const document of composer.compose(this.#parse(text))) {
-        if (!this.#hasRoom()) return false
-        this.#count++
-        this.#document(document, base)
+      for (const token of this.#parse(text)) {
+        if (token === undefined) yield
+        else if (!this.#compose(() => composer.next(token), base)) return false
       }
+      return this.#compose(() => composer.end(), base)
     } catch (error) {
       if (error instanceof DocumentFault) this.#fault(this.#count + 1, error.field, error.message, base + error.offset)
       else if (error instanceof RangeError) this.faults.push({ field: 'document', rule: 'is nested too deeply', document: this.#count + 1 }) // out of stack
       else throw error
       return false
     }
+  }
+
+  /** The composer makes an error of each token that does not fit; with a stack in each, a document at its limits took seconds. */
+  #compose (next: () => Iterable<Document.Parsed>, base: number): boolean {
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
+    try {
+      for (const document of next()) {
+        if (!this.#hasRoom()) return false
+        this.#count++
+        this.#document(document, base)
+      }
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit
+    }
     return true
   }
 
-  /** The parser's own loop, with a look at what comes before it is kept. */
-  * #parse (text: string): Generator<CST.Token> {
-    const { maxDepth, maxDocumentTokens, maxTokens } = this.#limits
+  /** The parser's own loop, with a look at what comes before it is kept. Gives undefined for a step without a token. */
+  * #parse (text: string): Generator<CST.Token | undefined> {
+    const { maxDepth, maxDocumentTokens, maxTokens, maxDocumentLength } = this.#limits
     const parser = new Parser()
     let [count, depth, offset] = [0, 0, 0]
+    // The lexer makes one token of a text of megabytes, so the length is looked at before it begins.
+    const marks = /(?:^|\n)(?:---|\.\.\.)(?=\s|$)/g
+    let end = 0
+    const lookAhead = (): void => {
+      while (offset >= end && end < text.length) {
+        const begin = end
+        end = marks.exec(text) === null ? text.length : marks.lastIndex
+        if (end - begin > maxDocumentLength) throw new DocumentFault('document', `must not be longer than ${maxDocumentLength} characters`, begin)
+      }
+    }
+    lookAhead()
     for (const lexeme of new Lexer().lex(text)) {
       if (++count > maxDocumentTokens) throw new DocumentFault('document', `must not have more than ${maxDocumentTokens} tokens`, offset)
       if (++this.#tokens > maxTokens) throw new DocumentFault('document', `must not be part of a stream of more than ${maxTokens} tokens`, offset)
@@ -164,10 +210,12 @@ class StreamReader {
       else if (lexeme === ']' || lexeme === '}') depth--
       if (depth > maxDepth) throw new DocumentFault('document', `must not nest deeper than ${maxDepth} levels`, offset)
       if (!isMark(lexeme)) offset += lexeme.length
+      lookAhead()
       for (const token of parser.next(lexeme)) {
         if (token.type === 'document') [count, depth] = [0, 0]
         yield token
       }
+      if (count % stepSize === 0) yield undefined
     }
     yield * parser.end()
   }
@@ -188,11 +236,6 @@ class StreamReader {
     }
     const root: Node | null = document.contents
     if (root === null || (isScalar(root) && root.value === null)) return
-    const length = document.range[1] - document.range[0]
-    if (length > this.#limits.maxDocumentLength) {
-      this.#fault(index, 'document', `must not be longer than ${this.#limits.maxDocumentLength} characters, it has ${length}`, base + startOf(root))
-      return
-    }
     const values = new ValueReader(this.#limits, this.#expanded)
     try {
       const value = values.read(root)
@@ -446,15 +489,17 @@ function pairOf (map: YAMLMap, key: string, resolve: Resolve): { key: Node, valu
 
 /**
  * Splits a stream of JSON objects that stand one behind the other, which YAML does not allow; undefined when it is none, and
- * YAML says what is wrong. Tabs between tokens become blanks, since YAML refuses some of them.
+ * YAML says what is wrong. Tabs between tokens become blanks, since YAML refuses some of them. Ends with one more than `most`.
  */
-function jsonObjects (text: string): readonly { text: string, offset: number }[] | undefined {
+function * jsonObjects (text: string, most: number): Generator<undefined, readonly { text: string, offset: number }[] | undefined> {
   if (!/^\s*\{/.test(text)) return undefined
   const found: { text: string, offset: number }[] = []
   let depth = 0
   let start = -1
   const token = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}"]|[^\s{}"]+/g
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+  let count = 0
+  for (let match = token.exec(text); match !== null && found.length <= most; match = token.exec(text)) {
+    if (++count % stepSize === 0) yield
     if (match[0] === '"') return undefined // a text without an end
     if (depth === 0 && match[0] === '{') start = match.index
     else if (depth === 0 && match[0] !== '---') return undefined

@@ -1,7 +1,7 @@
 // One write of manifests, from documents to what the store is asked for: default, validate, allocate. Pure but for the catalog that
 // it reads; made anew when another write came in between.
 import { randomUUID } from 'node:crypto'
-import type { ApplyOutcome, FieldError } from '../../client-sdk/src/wire.ts'
+import type { ApplyOutcome, FieldError, Reason } from '../../client-sdk/src/wire.ts'
 import { RegistryError } from '../errors.ts'
 import { maxHandMadePerNamespace, maxNamespaces, maxServicesPerNamespace } from '../model/limits.ts'
 import { streamInvalid } from '../model/manifest-stream.ts'
@@ -15,7 +15,8 @@ import { serviceFaults, warnings } from '../model/service/validate.ts'
 import { endpointSliceFaults, endpointSliceWarnings, endpointsFaults, endpointsWarning, namespaceFaults } from '../model/service/validate-endpoints.ts'
 import type { ObjectWrite } from '../store/store.ts'
 import type { Allocator } from './allocation/allocator.ts'
-import type { Fault, Plan, ServiceResult } from './allocation/needs.ts'
+import { holderName } from './allocation/claims.ts'
+import type { Fault, Plan, ServiceNeeds, ServiceResult } from './allocation/needs.ts'
 import type { Catalog } from './catalog.ts'
 import { manifestKey, type ManifestName, storedManifest } from './manifests.ts'
 
@@ -75,6 +76,27 @@ export function planApply (items: readonly Item[], catalog: Catalog, allocator: 
   if (faults.length > 0) throw manifestInvalid(faults)
   checkRoom(drafts, catalog)
   return allocated(drafts, catalog, allocator, attempt)
+}
+
+/**
+ * Gives load balancers that wait for an address what there is. Who would get none, would lose something for it, or asks for what
+ * another has stays as it is and is not written.
+ */
+export function planWaiting (services: readonly Service[], catalog: Catalog, allocator: Allocator, attempt: number): ApplyPlan {
+  let drafts = services.map((old): Draft => {
+    return { item: { manifest: old, locate: (faults) => faults }, name: nameOf(old), old, next: old, needs: allocationPlan(old, old) }
+  })
+  for (;;) { // each turn has fewer of them
+    const { results, faults } = allocator.plan(drafts.map(needsOf), { reason: 'updated', attempt })
+    const refused = new Set(faults.map(({ of }) => holderName(of)))
+    const gaining = drafts.filter((draft, index) => {
+      const result = results[index]
+      if (result === undefined || refused.has(holderName(needsOf(draft).holder))) return false
+      return result.values.size > 0 && ![...result.pending.keys()].some((key) => draft.needs?.kept.has(key) === true)
+    })
+    if (gaining.length === drafts.length) return allocated(drafts, catalog, allocator, attempt, 'updated')
+    drafts = gaining
+  }
 }
 
 /** The error of allocation faults: REG_LIMIT_REACHED if ranges are full and nothing else is wrong. */
@@ -152,11 +174,9 @@ function full (message: string): RegistryError {
   return new RegistryError('REG_LIMIT_REACHED', message)
 }
 
-function allocated (drafts: readonly Draft[], catalog: Catalog, allocator: Allocator, attempt: number): ApplyPlan {
+function allocated (drafts: readonly Draft[], catalog: Catalog, allocator: Allocator, attempt: number, reason: Reason = 'declared'): ApplyPlan {
   const needy = drafts.filter((draft) => draft.needs !== undefined)
-  const plan = allocator.plan(needy.map(({ name, needs }) => ({
-    holder: { namespace: name.namespace, service: name.name }, needs: needs?.needs ?? [], kept: needs?.kept ?? new Map<string, string | number>()
-  })), { reason: 'declared', attempt })
+  const plan = allocator.plan(needy.map(needsOf), { reason, attempt })
   if (plan.faults.length > 0) return { plan, writes: [], applied: [] }
   const results = new Map(needy.map((draft, index) => [draft, plan.results[index]]))
   const writes: ObjectWrite[] = []
@@ -169,11 +189,15 @@ function allocated (drafts: readonly Draft[], catalog: Catalog, allocator: Alloc
     const outcome = old === undefined ? 'created' : body === storedManifest(old) ? 'unchanged' : 'configured'
     if (outcome !== 'unchanged') {
       const expected = old === undefined ? 0 : Number(old.metadata.resourceVersion)
-      writes.push({ type: 'put', key: manifestKey(name), body, endsAtMs: 0, reason: 'declared', expected })
+      writes.push({ type: 'put', key: manifestKey(name), body, endsAtMs: 0, reason, expected })
     }
     return { ...name, outcome, manifest: final, previous: old, warnings: warningsOf(final, catalog, declared), document: item.document }
   })
   return { plan, writes, applied }
+}
+
+function needsOf ({ name, needs }: Draft): ServiceNeeds {
+  return { holder: { namespace: name.namespace, service: name.name }, needs: needs?.needs ?? [], kept: needs?.kept ?? new Map<string, string | number>() }
 }
 
 /** The uid of a new object, and a generation that grows with each change of what it says. */

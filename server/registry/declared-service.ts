@@ -26,6 +26,7 @@ export class DeclaredService implements ServiceView {
   #endpoints: EndpointSet | undefined
   #listed: readonly Instance[] | undefined
   #counts: ServiceSummary['instances'] | undefined
+  #endpointCounts: ServiceSummary['endpoints'] | undefined
 
   /** @param handMade what somebody wrote by hand for it, asked for only if it selects nothing */
   constructor (manifest: Service, revision: number, handMade: () => HandMade) {
@@ -71,6 +72,15 @@ export class DeclaredService implements ServiceView {
     return this.#counts ??= countInstances(this.instances)
   }
 
+  get endpointCounts (): ServiceSummary['endpoints'] {
+    const { all } = this.endpoints
+    return this.#endpointCounts ??= { total: all.length, ready: all.filter(({ conditions }) => conditions.ready).length }
+  }
+
+  get createdAt (): string {
+    return this.#manifest.metadata.creationTimestamp ?? ''
+  }
+
   /** Whether its selector means an instance of its namespace. */
   selects (instance: Instance): boolean {
     return this.#selector !== undefined && instance.namespace === this.namespace && matches(this.#selector, labelsOf(instance))
@@ -110,7 +120,7 @@ export class DeclaredService implements ServiceView {
   /** Something else that it is made from changed. */
   touch (revision: number): void {
     this.#revision = Math.max(revision, this.#revision)
-    this.#endpoints = this.#listed = this.#counts = undefined
+    this.#endpoints = this.#listed = this.#counts = this.#endpointCounts = undefined
   }
 
   #selected (): EndpointSet {

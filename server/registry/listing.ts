@@ -61,6 +61,8 @@ export function summaryOf (entry: ServiceView, protectedServices: ReadonlyMap<st
     name,
     implicit: !(entry instanceof DeclaredService),
     instances: counts,
+    endpoints: entry.endpointCounts,
+    createdAt: entry.createdAt,
     ...(entry instanceof DeclaredService ? { manifest: entry.manifest } : {}),
     ...(sinceMs === undefined ? {} : { protectedSince: new Date(sinceMs).toISOString() }),
     revision

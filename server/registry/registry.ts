@@ -79,7 +79,8 @@ export class Registry {
     this.#log = options.log ?? { info: () => undefined, warn: () => undefined }
     this.feed = new Feed({ now: () => this.#clock.now(), ...(options.ringLimit === undefined ? {} : { ringLimit: options.ringLimit }) })
     this.services = new Services({
-      store: this.store, feed: this.feed, ranges: options.allocation ?? defaultRanges, random: options.random ?? Math.random, registry: this
+      store: this.store, feed: this.feed, ranges: options.allocation ?? defaultRanges, random: options.random ?? Math.random,
+      clock: this.#clock, warn: (message) => this.#log.warn(message), registry: this
     })
     this.loads = new Loads(this.feed)
     this.watches = new WatchHub(this.feed)
@@ -116,6 +117,7 @@ export class Registry {
   async #close (): Promise<void> {
     this.#sweeper.stop()
     this.#keeper.close()
+    this.services.close()
     this.watches.close()
     await this.store.close()
   }

@@ -22,6 +22,8 @@ export interface ServiceView {
   /** Ordered by id. */
   readonly instances: readonly Instance[]
   readonly counts: ServiceSummary['instances']
+  readonly endpointCounts: ServiceSummary['endpoints']
+  readonly createdAt: string
 }
 
 export class ServiceEntry implements ServiceView {
@@ -32,6 +34,7 @@ export class ServiceEntry implements ServiceView {
   #endpoints: EndpointSet | undefined
   #listed: readonly Instance[] | undefined
   #counts: ServiceSummary['instances'] | undefined
+  #createdAt: string | undefined
 
   constructor (namespace: string, name: string) {
     this.namespace = namespace
@@ -84,9 +87,20 @@ export class ServiceEntry implements ServiceView {
     return this.#counts ??= countInstances(this.instances)
   }
 
+  /** Each of its instances is an endpoint. */
+  get endpointCounts (): ServiceSummary['endpoints'] {
+    const { total, ready } = this.counts
+    return { total, ready }
+  }
+
+  /** When the oldest of its instances registered. */
+  get createdAt (): string {
+    return this.#createdAt ??= this.instances.reduce((oldest, { createdAt }) => (createdAt < oldest ? createdAt : oldest), this.instances[0]?.createdAt ?? '')
+  }
+
   #changed (revision: number): void {
     this.#revision = revision
-    this.#endpoints = this.#listed = this.#counts = undefined
+    this.#endpoints = this.#listed = this.#counts = this.#createdAt = undefined
   }
 }
 

@@ -8,14 +8,18 @@ import { decoded } from '../model/service/schema.ts'
 import { endpointSlices, endpointsObject, mirrorManager } from '../model/service/slices.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../model/service/types.ts'
 import { maxCommitWrites, type ObjectWrite, type Store } from '../store/store.ts'
+import { AllocationCheck } from './allocation-check.ts'
 import { commitAllocated } from './allocation/allocated-commit.ts'
 import { Allocator } from './allocation/allocator.ts'
 import type { Ranges } from './allocation/ledger.ts'
+import type { FindingKind } from './allocation/repair.ts'
 import { type Applied, type ApplyPlan, allocationRefusal, type Item, nameOf, planApply } from './apply-plan.ts'
 import type { DeclaredService } from './declared-service.ts'
 import type { Feed } from './feed.ts'
 import { type Kind, manifestKey, type ManifestName } from './manifests.ts'
 import type { InstanceName, Registry } from './registry.ts'
+import type { Clock } from './timers.ts'
+import { WaitingBalancers } from './waiting-balancers.ts'
 
 export interface WriteOptions {
   /** Who asks, for the events. */
@@ -51,6 +55,8 @@ export interface ServicesOptions {
   readonly feed: Feed
   readonly ranges: Ranges
   readonly random: () => number
+  readonly clock: Clock
+  readonly warn: (message: string) => void
   readonly registry: Pick<Registry, 'requireLoaded' | 'requireEntry'>
 }
 
@@ -63,23 +69,42 @@ export class Services {
   readonly #feed: Feed
   readonly #registry: ServicesOptions['registry']
   readonly #allocator: Allocator
+  readonly #waiting: WaitingBalancers
+  readonly #check: AllocationCheck
   readonly facts: RegistryFacts
 
-  constructor ({ store, feed, ranges, random, registry }: ServicesOptions) {
+  constructor ({ store, feed, ranges, random, clock, warn, registry }: ServicesOptions) {
     this.#store = store
     this.#feed = feed
     this.#registry = registry
     this.#allocator = new Allocator({ ...ranges, random })
     const families = ranges.serviceCidrs.map(({ family }) => (family === 4 ? 'IPv4' as const : 'IPv6' as const))
     this.facts = { families: families.length === 0 ? [defaultFamily] : families }
+    const keeping = { store, feed, allocator: this.#allocator, clock, random, warn }
+    this.#waiting = new WaitingBalancers(keeping)
+    this.#check = new AllocationCheck({ ...keeping, ticked: () => this.#waiting.nudge() })
     feed.listen({
-      changed: ({ object }) => {
+      changed: (change) => {
+        const { object } = change
         if (object === undefined) return
         if ('deletedKey' in object) this.#allocator.freed(object.deletedKey)
         else this.#allocator.taken(object)
+        this.#waiting.changed(change)
+        if (change.kind === 'service' || change.kind === 'claim') this.#check.changed()
       },
-      loaded: () => this.#allocator.load(feed.heldObjects())
+      loaded: () => {
+        this.#allocator.load(feed.heldObjects())
+        this.#waiting.loaded()
+        this.#check.loaded()
+      },
+      health: ({ available }) => { if (available) this.#waiting.nudge() }
     })
+  }
+
+  /** Ends what it does by itself. */
+  close (): void {
+    this.#waiting.close()
+    this.#check.close()
   }
 
   // Writing -------------------------------------------------------------------------------------------------------
@@ -236,6 +261,16 @@ export class Services {
   /** What can be given and what is: cluster IPs, node ports, the pools of load balancers. */
   pools (): readonly Pool[] {
     return this.#allocator.state()
+  }
+
+  /** Load balancers without an address that they could have. */
+  get waitingBalancers (): number {
+    return this.#waiting.size
+  }
+
+  /** What does not fit between services and what is allocated, by kind; see repair.ts. */
+  allocationFindings (): Readonly<Record<FindingKind, number>> {
+    return this.#check.counts()
   }
 
   #require (namespace: string, service: string): { manifest: Service, declared: DeclaredService | undefined } {

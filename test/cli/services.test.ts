@@ -19,6 +19,8 @@ interface Place {
   readonly world: World
   readonly sdk: Rollcall
   readonly rollcall: (...argv: string[]) => Promise<Ran>
+  /** Begins a command that stays. */
+  readonly begin: (...argv: string[]) => { line (pattern: RegExp): Promise<void>, interrupt (): Promise<void> }
   /** With this text at standard input. */
   readonly piped: (input: string, ...argv: string[]) => Promise<Ran>
 }
@@ -28,7 +30,7 @@ async function place (t: Test): Promise<Place> {
   const { url } = await world.listen()
   const sdk = new Rollcall({ address: url, signals: false, random: () => 0.5 })
   t.teardown(() => sdk.close())
-  const piped: Place['piped'] = async (input, ...argv) => {
+  const ran = async (argv: string[], { signal, input = '', told = () => undefined }: { signal: AbortSignal, input?: string, told?: (line: string) => void }): Promise<Ran> => {
     const out: string[] = []
     const err: string[] = []
     const exitCode = await run(argv, {
@@ -37,16 +39,44 @@ async function place (t: Test): Promise<Place> {
       user: 'ann',
       colours: false,
       now: () => world.clock.now(),
-      signal: new AbortController().signal,
+      signal,
       readFile: (path) => readFileSync(path, 'utf8'),
       readDirectory: (path) => (statSync(path).isDirectory() ? readdirSync(path) : undefined),
       readInput: async () => input,
-      out: (text) => { out.push(...text.split('\n')) },
+      out: (text) => {
+        out.push(...text.split('\n'))
+        text.split('\n').forEach(told)
+      },
       err: (text) => { err.push(...text.split('\n')) }
     })
     return { exitCode, out, err }
   }
-  return { world, sdk, piped, rollcall: (...argv) => piped('', ...argv) }
+  const begin: Place['begin'] = (...argv) => {
+    const controller = new AbortController()
+    const lines: string[] = []
+    const waiting = new Set<() => void>()
+    const ended = ran(argv, { signal: controller.signal, told: (line) => {
+      lines.push(line)
+      for (const look of waiting) look()
+    } })
+    return {
+      line: (pattern) => new Promise((resolve) => {
+        const look = (): void => {
+          if (!lines.some((line) => pattern.test(line))) return
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+        look()
+      }),
+      interrupt: async () => {
+        controller.abort()
+        await ended
+      }
+    }
+  }
+  const piped: Place['piped'] = (input, ...argv) => ran(argv, { signal: new AbortController().signal, input })
+  return { world, sdk, begin, piped, rollcall: (...argv) => piped('', ...argv) }
 }
 
 async function webui (world: World, ...ids: string[]): Promise<void> {
@@ -126,7 +156,8 @@ t.test('an example of each type is applied from a directory, shown as kubectl wo
   t.match(row('webui-headless'), / ClusterIP None <none> 8080\/TCP /)
   t.match(row('database'), / ClusterIP 10\.\S+ <none> 5432\/TCP \S+ <none> /)
   t.match(row('webui-external'), / ClusterIP 10\.\S+ 192\.168\.1\.9,192\.168\.1\.10 80\/TCP /)
-  t.match(row('webui'), / headless None <none> <none> <unknown> rollcall\.dev\/service=webui 2\/2/)
+  t.match(row('database'), / 1\/1 /, 'endpoints that were made by hand are ready, too')
+  t.match(row('webui'), / headless None <none> <none> 0s rollcall\.dev\/service=webui 2\/2/)
   t.match((await rollcall('resolve', 'database')).out, ['192.168.1.50:5432'])
   t.match(squeezed((await rollcall('get', 'endpointslices', 'database')).out)[1], /^database-1 IPv4 5432 192\.168\.1\.50 /)
   t.ok(squeezed((await rollcall('get', 'eps', '-A')).out).some((line) => line.startsWith('default webui-clusterip')))
@@ -266,4 +297,35 @@ t.test('resolve follows a declared service: mapped ports, hand-made endpoints, d
   await becomes([8080, 8081])
   await webui(world, 'w-1', 'w-2', 'w-3')
   await becomes([8080, 8081, 8082])
+})
+
+t.test('a watch shows declared services as they come, change and go, also one that turns into an implicit one', async (t) => {
+  const { world, begin, piped, rollcall } = await place(t)
+  await webui(world, 'w-1')
+  await piped(web('  type: ExternalName\n  externalName: db.example.org\n'), 'apply', '-f', '-')
+  const services = begin('get', 'services', '-w')
+  const all = begin('watch')
+  await services.line(/^web +ExternalName /)
+  await all.line(/ present +default\/web +db\.example\.org +<none> +ExternalName/)
+  await all.line(/ present +default\/webui\/w-1 /)
+  await piped(web('  clusterIP: 10.96.0.77\n  ports: [{ port: 80 }]\n'), 'apply', '-f', '-')
+  await services.line(/^web +ClusterIP +10\.96\.0\.77 /)
+  await all.line(/ declared +default\/web +10\.96\.0\.77 +80\/TCP +ClusterIP/)
+  await rollcall('delete', 'service', 'web')
+  await services.line(/^web +ClusterIP +10\.96\.0\.77 .* removed/)
+  await all.line(/ removed +default\/web /)
+  await piped(web('  ports: [{ port: 80 }]\n').replace('name: web', 'name: webui'), 'apply', '-f', '-')
+  await services.line(/^webui +ClusterIP .* 0\/0/)
+  await rollcall('delete', 'service', 'webui')
+  await services.line(/^webui +headless .* 1\/1/)
+  await services.interrupt()
+  await all.interrupt()
+})
+
+t.test('describe says what a load balancer waits for, and its own fields', async (t) => {
+  const { piped, rollcall } = await place(t)
+  const spec = '  type: LoadBalancer\n  loadBalancerIP: 10.0.0.1\n  externalTrafficPolicy: Local\n  healthCheckNodePort: 30077\n  loadBalancerSourceRanges: [10.0.0.0/8]\n  ports: [{ port: 80 }]\n'
+  t.match((await piped(web(spec), 'apply', '-f', '-')).err, [/^Warning: service\/web: .*10\.0\.0\.1 is in no pool/])
+  const described = squeezed((await rollcall('describe', 'service', 'web')).out)
+  for (const line of ['Wanted: 10.0.0.1', 'Pending: 10.0.0.1 is in no pool', 'Sources: 10.0.0.0/8', 'Health: node port 30077']) t.ok(described.includes(line), described.join('\n'))
 })

@@ -116,7 +116,7 @@ t.test('of a manifest that goes only kind and name count', async (t) => {
 t.test('a stream above the limit of other bodies is taken, one above four megabytes is not', async (t) => {
   const { send } = await build(t)
   const filler = `# ${'x'.repeat(1_000)}\n`
-  t.equal((await send('POST', '/v1/apply', `${filler.repeat(2_000)}---\n${service('a')}`, yaml)).statusCode, 200)
+  t.equal((await send('POST', '/v1/apply', `${filler.repeat(900)}---\n${filler.repeat(900)}${service('a')}`, yaml)).statusCode, 200)
 })
 
 interface Row {
@@ -213,4 +213,25 @@ t.test('before the first load, and while the store is away, a stream is refused 
   for (const url of ['/v1/pools', '/v1/namespaces/default', '/v1/namespaces/default/services/a/endpointslices']) t.equal((await send('GET', url)).json().code, 'REG_NOT_LOADED', url)
   await registry.open()
   t.equal((await send('POST', '/v1/apply', service('a'), yaml)).statusCode, 200)
+})
+
+t.test('while a long stream is read others are answered, and long ones come in their order', async (t) => {
+  const { send } = await build(t)
+  const order: string[] = []
+  const many = (prefix: string, count: number): string => Array.from({ length: count }, (_, index) => service(`${prefix}${index}`)).join('---\n')
+  const note = async (name: string, answer: ReturnType<typeof send>): Promise<void> => {
+    const { statusCode } = await answer
+    order.push(`${name} ${statusCode}`)
+  }
+  const hostile = `a:\n${'- *b\n'.repeat(30_000)}`
+  await Promise.all([
+    note('long', send('POST', '/v1/apply', many('a', 1_500), yaml)),
+    note('hostile', send('POST', '/v1/apply', hostile, yaml)),
+    note('longer', send('POST', '/v1/apply', many('b', 1_000), yaml)),
+    note('short', send('POST', '/v1/apply', many('c', 1), yaml)),
+    note('read', send('GET', '/v1/services'))
+  ])
+  t.match(order.slice(0, 2).sort(), ['read 200', 'short 200'])
+  t.same(order.filter((name) => name.startsWith('hostile')), ['hostile 400'])
+  t.ok(order.indexOf('long 200') < order.indexOf('longer 200'), order.join(', '))
 })

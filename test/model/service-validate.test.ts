@@ -217,6 +217,7 @@ t.test('what is legal and surprising is warned of', async (t) => {
   const of = (spec: Loose, metadata: Loose = {}): readonly string[] => warnings(prepared(read(manifest(spec, metadata)), undefined, both))
   t.match(of({ clusterIP: 'None', sessionAffinity: 'ClientIP', externalIPs: ['192.0.2.1'], loadBalancerIP: '192.0.2.1' }), [/loadBalancerIP/, /externalIPs/, /sessionAffinity/])
   t.match(of({ type: 'ExternalName', externalName: '192.0.2.10', externalIPs: ['192.0.2.1'] }), [/externalIPs/, /as a name/])
+  t.match(of({ type: 'ExternalName', externalName: `${'a'.repeat(64)}.example.org` }), [/more than 63 characters cannot be in DNS/])
   t.match(of({ ...http, externalName: 'a.b' }), [/externalName is ignored/])
   t.match(of({ ...http, trafficDistribution: 'PreferClose' }), [/deprecated/])
   t.match(of({ ...http, clusterIP: 'FD00:0::1' }), [/"fd00::1"/])

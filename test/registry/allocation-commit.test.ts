@@ -38,7 +38,7 @@ t.test('two nodes that allocate at the same time give no value twice and lose no
     if (!key.startsWith('service/')) continue
     const [clusterIp, nodePort, address] = JSON.parse(body) as [string, number, string]
     const [, namespace, service] = key.split('/')
-    for (const claim of [`claim/ip/${clusterIp}`, `claim/port/${nodePort}`, `claim/lb/p/${address}`]) {
+    for (const claim of [`claim/ip/${clusterIp}`, `claim/port/${nodePort}`, `claim/lb/${address}`]) {
       if (store.objects.get(claim)?.body !== JSON.stringify({ namespace, service })) t.fail(`${claim} is not of ${key}`)
     }
   }

@@ -8,13 +8,13 @@ import { allocator, balancer, check, dice, give, holder, ip, planned, port, shor
 
 const portOf = (value: number): ClaimTarget => ({ kind: 'port', value: String(value) })
 const ipOf = (value: string): ClaimTarget => ({ kind: 'ip', value })
-const lbOf = (pool: string, value: string): ClaimTarget => ({ kind: 'lb', pool, value })
+const lbOf = (value: string): ClaimTarget => ({ kind: 'lb', value })
 
 t.test('the key of a claim reads back as what it takes', async (t) => {
-  for (const target of [ipOf('10.96.0.7'), ipOf('fd00::7'), portOf(30_080), lbOf('public', '192.0.2.10'), lbOf('public', '2001:db8::1')]) {
+  for (const target of [ipOf('10.96.0.7'), ipOf('fd00::7'), portOf(30_080), lbOf('192.0.2.10'), lbOf('2001:db8::1')]) {
     t.same(claimTarget(claimKey(target)), target)
   }
-  for (const key of ['override/shop/orders/a', 'claim/ip', 'claim/lb/192.0.2.1', 'claim/other/1', 'claim/ip/a/b']) t.equal(claimTarget(key), undefined, key)
+  for (const key of ['override/shop/orders/a', 'claim/ip', 'claim/lb/', 'claim/lb/public/192.0.2.1', 'claim/other/1', 'claim/ip/a/b']) t.equal(claimTarget(key), undefined, key)
   t.equal(claimOf({ key: 'override/shop/orders/a', revision: 1, body: '{}' }), undefined)
 })
 
@@ -29,7 +29,7 @@ t.test('a service gets what it asks for, in either band, and each claim expects 
 
 t.test('what is asked for is refused with the rule, and the holder if there is one', async (t) => {
   const registry = allocator({ cidrs: ['10.96.0.0/24'], pools: ['public=192.0.2.10-192.0.2.12'] })
-  give(registry, 'shop/orders', ipOf('10.96.0.7'), portOf(30_080), lbOf('public', '192.0.2.10'))
+  give(registry, 'shop/orders', ipOf('10.96.0.7'), portOf(30_080), lbOf('192.0.2.10'))
   const rows: readonly [Need, object][] = [
     [port(80, 30_080), { kind: 'taken', field: 'spec.ports[0].nodePort', value: 30_080, rule: 'provided port is already allocated to shop/orders', holder: holder('shop/orders') }],
     [check(30_080), { kind: 'taken', field: 'spec.healthCheckNodePort', rule: 'provided port is already allocated to shop/orders' }],
@@ -68,14 +68,14 @@ t.test('two fields of one service do not get one number', async (t) => {
 
 t.test('an update keeps what it names, releases what it gives up, and claims only what is new', async (t) => {
   const registry = allocator({ pools: ['public=192.0.2.10-192.0.2.12'] })
-  give(registry, 'shop/orders', ipOf('10.96.0.7'), portOf(30_080), portOf(30_081), lbOf('public', '192.0.2.11'))
+  give(registry, 'shop/orders', ipOf('10.96.0.7'), portOf(30_080), portOf(30_081), lbOf('192.0.2.11'))
   const same = planned(registry, ['shop/orders', ip('10.96.0.7'), port(80, 30_080), port(81, 30_081), balancer({ requested: '192.0.2.11' })])
   t.same(same.writes, [])
   const left = planned(registry, ['shop/orders', ip(), port(80, 30_080), port(81, 30_099), balancer()])
   t.same(values(left), [[30_080, '10.96.0.7', '192.0.2.11', 30_099]], 'addresses are kept without being named')
   t.same(shortly(left), ['+claim/port/30099', '-claim/port/30081'])
   t.match(left.writes.find(({ type }) => type === 'delete'), { expected: 1 })
-  t.same(shortly(planned(registry, ['shop/orders'])), ['-claim/ip/10.96.0.7', '-claim/lb/public/192.0.2.11', '-claim/port/30080', '-claim/port/30081'])
+  t.same(shortly(planned(registry, ['shop/orders'])), ['-claim/ip/10.96.0.7', '-claim/lb/192.0.2.11', '-claim/port/30080', '-claim/port/30081'])
   t.same(values(planned(registry, ['shop/orders', balancer({ requested: '192.0.2.12' })])), [['192.0.2.12']], 'a named address replaces the one it has')
 })
 
@@ -114,7 +114,7 @@ t.test('load balancers get the first free address of the automatic pools, or of 
   t.same(got(...['a', 'b', 'c', 'd', 'e'].map((key) => balancer({ key }))), ['192.0.2.10', '192.0.2.11', '203.0.113.0', '203.0.113.1', 'pending'])
   t.same(got(balancer({ pool: 'lab' }), balancer({ family: 'IPv6' }), balancer({ key: 'other', pool: 'more' })), ['198.51.100.0', '2001:db8::', '203.0.113.0'])
   t.same(got(balancer({ requested: '198.51.100.3' })), ['198.51.100.3'], 'an address may be asked for in any pool')
-  t.same(shortly(planned(registry, ['shop/web', balancer({ requested: '198.51.100.3' })])), ['+claim/lb/lab/198.51.100.3'])
+  t.same(shortly(planned(registry, ['shop/web', balancer({ requested: '198.51.100.3' })])), ['+claim/lb/198.51.100.3'])
   const pending: readonly [Need, RegExp][] = [
     [balancer({ requested: '10.0.0.1' }), /10\.0\.0\.1 is in no pool/],
     [balancer({ requested: '192.0.2.10', pool: 'lab' }), /in no pool of the name lab/],
@@ -130,31 +130,32 @@ t.test('load balancers get the first free address of the automatic pools, or of 
   t.match(planned(allocator(), ['shop/web', balancer()]).results[0]?.pending.get('loadBalancer/IPv4'), /configure one/)
 })
 
-t.test('a load-balancer address moves with its pool, and goes with its range', async (t) => {
+t.test('a load-balancer address stays when its pool is renamed, and goes with its range', async (t) => {
   const registry = allocator({ pools: ['fresh=192.0.2.10-192.0.2.20'] })
-  give(registry, 'shop/web', lbOf('old', '192.0.2.12'), lbOf('old', '198.51.100.7'))
+  give(registry, 'shop/web', lbOf('192.0.2.12'), lbOf('198.51.100.7'))
   const renamed = planned(registry, ['shop/web', balancer()])
   t.same(values(renamed), [['192.0.2.12']])
-  t.same(shortly(renamed), ['+claim/lb/fresh/192.0.2.12', '-claim/lb/old/192.0.2.12', '-claim/lb/old/198.51.100.7'])
+  t.same(shortly(renamed), ['-claim/lb/198.51.100.7'])
   t.match(planned(registry, ['shop/other', balancer({ requested: '192.0.2.12' })]).faults, [{ kind: 'taken', holder: holder('shop/web') }],
     'one address is one address, whatever its pool was called')
+  t.match(planned(allocator({ pools: ['new=192.0.2.12-192.0.2.12'] }), ['shop/web', balancer()]).writes, [{ key: 'claim/lb/192.0.2.12', expected: 0 }], 'nodes with other names for it claim the same key')
 })
 
 t.test('an update of something else keeps values that do not fit any more', async (t) => {
   const registry = allocator({ ports: '31000-31999', pools: ['public=192.0.2.10-192.0.2.20'] })
-  give(registry, 'shop/orders', portOf(30_080), ipOf('10.0.0.9'), lbOf('public', '192.0.2.12'))
+  give(registry, 'shop/orders', portOf(30_080), ipOf('10.0.0.9'), lbOf('192.0.2.12'))
   const keeping = (name: string, kept: Record<string, string | number>): ReturnType<typeof planned> =>
     registry.plan([{ holder: holder(name), needs: [port(81)], kept: new Map(Object.entries(kept)) }], { reason: 'updated' })
   const port81 = /^\+claim\/port\/31/
   t.match(shortly(keeping('shop/orders', { 'nodePort/80/30080': 30_080, 'clusterIP/IPv4': '10.0.0.9', 'loadBalancer/IPv4': '192.0.2.12' })), [port81], 'held, though out of range')
   t.match(shortly(keeping('shop/web', { 'nodePort/80/30090': 30_090, 'nodePort/80/x': 30_090, 'clusterIP/IPv4': '10.96.0.9', 'loadBalancer/IPv4': '192.0.2.13' })),
-    ['+claim/ip/10.96.0.9', '+claim/lb/public/192.0.2.13', '+claim/port/30090', port81], 'a missing claim is made good')
+    ['+claim/ip/10.96.0.9', '+claim/lb/192.0.2.13', '+claim/port/30090', port81], 'a missing claim is made good')
   const damaged = keeping('shop/web', { healthCheckNodePort: 30_080, 'loadBalancer/IPv4': '192.0.2.12' })
   t.same(damaged.faults, [])
   t.match(shortly(damaged), [port81], 'what is another\'s by the claims is left alone')
   const gone = keeping('shop/orders', { 'loadBalancer/IPv4': '198.51.100.7' })
   t.equal(gone.results[0]?.pending.get('loadBalancer/IPv4'), '198.51.100.7 is in no pool any more')
-  t.match(shortly(gone), [port81, '-claim/ip/10.0.0.9', '-claim/lb/public/192.0.2.12', '-claim/port/30080'])
+  t.match(shortly(gone), [port81, '-claim/ip/10.0.0.9', '-claim/lb/192.0.2.12', '-claim/port/30080'])
   t.match(planned(registry, ['shop/web', port(80, 31_005)], ['shop/api', port(80, 31_005)]).faults, [{ kind: 'twice' }])
   t.match(registry.plan([
     { holder: holder('shop/web'), needs: [], kept: new Map([['nodePort/80', 31_005]]) },
@@ -177,7 +178,7 @@ t.test('a value on its way to the store is not chosen again, but may be asked fo
 
 t.test('the state of each pool counts what is taken, by band', async (t) => {
   const registry = allocator({ cidrs: ['fd00::/64', '10.96.0.0/24'], pools: ['public=192.0.2.10-192.0.2.19', '2001:db8::/127', 'auto=false'] })
-  give(registry, 'shop/a', ipOf('10.96.0.1'), ipOf('10.96.0.200'), ipOf('fd00::ffff:ffff:ffff:ffff'), portOf(30_000), portOf(30_086), portOf(99), lbOf('public', '192.0.2.10'))
+  give(registry, 'shop/a', ipOf('10.96.0.1'), ipOf('10.96.0.200'), ipOf('fd00::ffff:ffff:ffff:ffff'), portOf(30_000), portOf(30_086), portOf(99), lbOf('192.0.2.10'))
   registry.taken({ key: 'override/shop/a/b', revision: 1, body: '{}' })
   t.match(registry.state(), [
     { kind: 'cluster-ip', name: 'ipv6', ranges: ['fd00::/64'], used: 1, bands: { static: { size: 256, used: 0 } } },

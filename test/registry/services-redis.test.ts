@@ -2,17 +2,22 @@ import t from 'tap'
 import { readManifests } from '../../server/model/manifest-stream.ts'
 import { Registry } from '../../server/registry/registry.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
+import { maxCommitWrites, type ObjectWrite } from '../../server/store/store.ts'
 import { RedisServer, noRedis } from '../store/redis-server.ts'
-import { service, stream } from './services-world.ts'
+import { allocation, apply, service, stored, stream } from './services-world.ts'
 
 const skip = noRedis
 /** A loaded machine is no fault of the registry. */
 const timeouts = { commandMs: 30_000 }
 
-async function nodes (t: { teardown (callback: () => unknown): void }, count: number): Promise<Registry[]> {
+interface Closable { teardown (callback: () => unknown): void }
+
+async function nodes (t: Closable, count: number, pools: readonly string[][] = [], waits: object = timeouts): Promise<Registry[]> {
   const server = await RedisServer.start()
   t.teardown(() => server.dispose())
-  const registries = Array.from({ length: count }, () => new Registry({ store: createRedisStore({ url: server.url, timeouts }) }))
+  const registries = Array.from({ length: count }, (_, index) => new Registry({
+    store: createRedisStore({ url: server.url, timeouts: waits }), ...allocation(pools[index])
+  }))
   for (const registry of registries) {
     await registry.open()
     t.teardown(() => registry.close())
@@ -58,4 +63,35 @@ t.test('a thousand manifests with their claims are one write on Redis, seen whol
   await t.rejects(two.services.put({ kind: 'Service', namespace: 'shop', name: 'late' }, {
     apiVersion: 'v1', kind: 'Service', spec: { type: 'NodePort', selector: { a: 'b' }, ports: [{ port: 80, nodePort: nodePorts(one)[0] }] }
   }, { by: 'test' }), { code: 'REG_MANIFEST_INVALID', errors: [{ field: 'spec.ports[0].nodePort', rule: /already allocated to shop\/s/ }] })
+})
+
+t.test('the largest commit goes through while Redis is waited for no longer than usual', { skip }, async (t) => {
+  const [one, two] = await nodes(t, 2, [], {})
+  if (one === undefined || two === undefined) throw new Error('two nodes were asked for')
+  const writes = Array.from({ length: maxCommitWrites }, (_, index): ObjectWrite => ({
+    type: 'put', key: `service/shop/s${index}`, endsAtMs: 0, reason: 'declared', expected: 0,
+    body: JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: `s${index}`, namespace: 'shop' }, spec: { type: 'ExternalName', externalName: `${'a.'.repeat(100)}b`, sessionAffinity: 'None' } })
+  }))
+  t.match(await one.store.commit(writes, 'test'), { outcome: 'committed' })
+  await two.store.sync()
+  t.equal(two.catalog.namespaceCounts('shop').services, maxCommitWrites)
+})
+
+t.test('nodes that know their pools by other names give no address twice, and who waits on one is given what the other has', { skip }, async (t) => {
+  const [one, two, none] = await nodes(t, 3, [['public=192.0.2.10-192.0.2.11'], ['lab=192.0.2.10-192.0.2.11'], []])
+  if (one === undefined || two === undefined || none === undefined) throw new Error('three nodes were asked for')
+  const balanced = (name: string): string => service(name, 'type: LoadBalancer, selector: { a: b }, ports: [{ port: 80 }]')
+  const given = (): (string | undefined)[] => one.services.list('Service').map((found) => (found.kind === 'Service' ? found.status?.loadBalancer.ingress?.[0]?.ip : undefined))
+  await Promise.all([apply(one, balanced('a')), apply(two, balanced('b'))])
+  await one.store.sync()
+  t.same(given().sort(), ['192.0.2.10', '192.0.2.11'])
+  await apply(none, balanced('c'))
+  t.match(stored(none, 'c').status?.conditions, [{ message: /configure one/ }])
+  const isGiven = new Promise<void>((resolve) => {
+    none.feed.listen({ changed: ({ target, by }) => { if (target.service === 'c' && by === 'registry') resolve() } })
+  })
+  const { status } = stored(none, 'a')
+  await none.services.delete([{ kind: 'Service', namespace: 'shop', name: 'a' }], { by: 'test' })
+  await isGiven
+  t.same(stored(none, 'c').status, status)
 })

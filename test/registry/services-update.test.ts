@@ -43,6 +43,14 @@ t.test('a change of the type allocates what the new one needs and frees what it 
   t.same(used(), [1, 0, 0])
 })
 
+t.test('an ExternalName has no node port, whatever it says, and asks for it like anybody when its type is another', async (t) => {
+  const { registry } = await world(t)
+  await apply(registry, service('out', 'type: ExternalName, externalName: db.example.org, ports: [{ port: 80, nodePort: 30080 }]'))
+  t.same(registry.services.pools().map(({ used }) => used), [0, 0])
+  await apply(registry, service('web', 'type: NodePort, selector: { a: b }, ports: [{ port: 80, nodePort: 30080 }]'))
+  await t.rejects(apply(registry, service('out', 'type: NodePort, selector: { a: b }, ports: [{ port: 80, nodePort: 30080 }]')), { errors: [{ field: 'spec.ports[0].nodePort', rule: /already allocated to shop\/web/ }] })
+})
+
 t.test('a service without a selector has the endpoints that were made by hand, of a slice or of Endpoints', async (t) => {
   const { registry } = await world(t)
   await apply(registry, service('db', 'ports: [{ name: sql, port: 5432 }]'))

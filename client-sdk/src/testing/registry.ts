@@ -327,7 +327,11 @@ export class TestRegistry {
       const ready = instances.filter(({ conditions }) => conditions.ready).length
       const suspect = instances.filter((instance) => instance.suspect).length
       const revision = instances.reduce((highest, instance) => Math.max(highest, instance.revision), 0)
-      return [{ namespace: first.namespace, name: first.service, implicit: true, instances: { total: instances.length, ready, suspect, ...counts }, revision }]
+      const createdAt = instances.reduce((oldest, instance) => (instance.createdAt < oldest ? instance.createdAt : oldest), first.createdAt)
+      return [{
+        namespace: first.namespace, name: first.service, implicit: true, instances: { total: instances.length, ready, suspect, ...counts },
+        endpoints: { total: instances.length, ready }, createdAt, revision
+      }]
     })
   }
 

@@ -16,7 +16,8 @@ const textSubdomain = `a lowercase RFC 1123 subdomain must consist of lower case
 const textLabelValue = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345')"
 const textQualified = "must be a qualified name: [prefix/]name, the name at most 63 alphanumeric characters, '-', '_' or '.', alphanumeric at both ends, the prefix a DNS subdomain (e.g. 'MyName', 'my.name' or 'example.com/MyName')"
 
-const maxLabel = 63
+/** Of a name of Kubernetes, and of DNS (RFC 1035 2.3.4). */
+export const maxLabel = 63
 const maxSubdomain = 253 // RFC 1035 2.3.4, without the trailing dot
 /** RFC 6335 5.1 */
 const maxPortName = 15

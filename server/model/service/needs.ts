@@ -89,8 +89,9 @@ export function heldBy (service: Service | undefined, options: AllocationOptions
     numbers.add(port)
     held.push({ kind: 'nodePort', port, field })
   }
-  for (const [index, port] of (spec.ports ?? []).entries()) take(port.nodePort, `spec.ports[${index}].nodePort`)
-  take(spec.healthCheckNodePort, 'spec.healthCheckNodePort')
+  // An ExternalName may say a node port, and has none: nothing was claimed for it.
+  if (needsNodePort(service)) for (const [index, port] of (spec.ports ?? []).entries()) take(port.nodePort, `spec.ports[${index}].nodePort`)
+  if (needsHealthCheckNodePort(service)) take(spec.healthCheckNodePort, 'spec.healthCheckNodePort')
   if (isForeign(service, options)) return held
   for (const { ip } of status?.loadBalancer.ingress ?? []) if (ip !== undefined) held.push({ kind: 'loadBalancer', address: canonicalAddress(ip) })
   return held

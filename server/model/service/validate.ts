@@ -7,7 +7,7 @@ import {
   hasSelector, ipFamilyOf, isExternallyAccessible, isHeadless, needsClusterIp, needsHealthCheckNodePort, type ValidationFacts
 } from './facts.ts'
 import {
-  broken, callableAddress, canonicalAddress, cidr, dns1035Label, dns1123Label, dns1123Subdomain, ipAddress, portName, portNumber, qualifiedName
+  broken, callableAddress, canonicalAddress, cidr, dns1035Label, dns1123Label, dns1123Subdomain, ipAddress, maxLabel, portName, portNumber, qualifiedName
 } from './grammar.ts'
 import { labelFaults, metadataFaults } from './metadata.ts'
 import { type Service, type ServicePort, type ServiceSpec, serviceTypes, trafficDistributions, trafficPolicies, transportProtocols } from './types.ts'
@@ -190,6 +190,10 @@ export function warnings (service: Service): readonly string[] {
     if (spec.externalIPs !== undefined) found.push('spec.externalIPs is ignored when spec.type is "ExternalName"')
     if (ipFamilyOf(spec.externalName ?? '') !== undefined) found.push(`spec.externalName: "${spec.externalName}" looks like an address, but is answered as a name: use a service without a selector`)
     if (hasSelector(service)) found.push('spec.selector is ignored when spec.type is "ExternalName"')
+    // Kubernetes limits the name (253) and not its labels; DNS limits both (RFC 1035 2.3.4).
+    if (spec.externalName?.split('.').some((label) => label.length > maxLabel) === true) {
+      found.push(`spec.externalName: a label of more than ${maxLabel} characters cannot be in DNS: the service is not answered there`)
+    }
   } else if (spec.externalName !== undefined) found.push('spec.externalName is ignored when spec.type is not "ExternalName"')
   if (spec.loadBalancerIP !== undefined && spec.type === 'LoadBalancer' && ipFamilyOf(spec.loadBalancerIP) === undefined) {
     found.push(`spec.loadBalancerIP: ${JSON.stringify(spec.loadBalancerIP)} is not an address: no load-balancer address is given`)

@@ -2,8 +2,8 @@
 // has a value but the store: the claims of a plan are committed with the services, each under the expectation that nobody has it.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import type { ObjectRecord } from '../../store/store.ts'
-import { type Claim, type ClaimTarget, type Holder, claimTarget } from './claims.ts'
-import { Ledger, type Ranges, slotName } from './ledger.ts'
+import { type Claim, type ClaimTarget, type Holder, claimKey, claimTarget } from './claims.ts'
+import { Ledger, type Ranges } from './ledger.ts'
 import type { Fault, Need, Plan, ServiceNeeds } from './needs.ts'
 import { planFor } from './plan.ts'
 import { type PoolState, poolState } from './pool.ts'
@@ -50,7 +50,7 @@ export class Allocator {
 
   /** Who has a value, as far as this node knows. */
   holderOf (target: ClaimTarget): Holder | undefined {
-    return this.#ledger.claimsOn(slotName(target))[0]?.holder
+    return this.#ledger.claim(target)?.holder
   }
 
   /** All that a service holds. */
@@ -91,7 +91,7 @@ export class Allocator {
     for (const write of plan.writes) {
       const target = write.type === 'put' ? claimTarget(write.key) : undefined
       if (target === undefined) continue
-      const slot = slotName(target)
+      const slot = claimKey(target)
       const entry = this.#inFlight.get(slot)
       if (entry === undefined) this.#inFlight.set(slot, { target, count: 1 })
       else entry.count += 1

@@ -11,18 +11,21 @@ export interface Holder {
   readonly service: string
 }
 
-/** What a claim takes. The value is canonical text, a port in decimal. */
-export type ClaimTarget =
-  | { readonly kind: 'ip', readonly value: string }
-  | { readonly kind: 'port', readonly value: string }
-  | { readonly kind: 'lb', readonly pool: string, readonly value: string }
+/**
+ * What a claim takes. The value is canonical text, a port in decimal. Which pool an address of a load balancer came from is no part of
+ * it: nodes whose settings name their pools differently must still not give one address twice.
+ */
+export interface ClaimTarget {
+  readonly kind: 'ip' | 'port' | 'lb'
+  readonly value: string
+}
 
 /** A claim as the allocator remembers it. */
 export type Claim = ClaimTarget & { readonly key: string, readonly holder: Holder, readonly revision: number }
 
-/** @example claimKey({ kind: 'lb', pool: 'public', value: '192.0.2.10' }) // 'claim/lb/public/192.0.2.10' */
-export function claimKey (target: ClaimTarget): string {
-  return target.kind === 'lb' ? `${prefix}lb/${target.pool}/${target.value}` : `${prefix}${target.kind}/${target.value}`
+/** @example claimKey({ kind: 'lb', value: '192.0.2.10' }) // 'claim/lb/192.0.2.10' */
+export function claimKey ({ kind, value }: ClaimTarget): string {
+  return `${prefix}${kind}/${value}`
 }
 
 export function isClaimKey (key: string): boolean {
@@ -31,10 +34,8 @@ export function isClaimKey (key: string): boolean {
 
 /** undefined = the object is no claim. */
 export function claimTarget (key: string): ClaimTarget | undefined {
-  const [kind, ...rest] = key.startsWith(prefix) ? key.slice(prefix.length).split('/') : []
-  const [one = '', two = ''] = rest
-  if ((kind === 'ip' || kind === 'port') && rest.length === 1) return { kind, value: one }
-  return kind === 'lb' && rest.length === 2 ? { kind, pool: one, value: two } : undefined
+  const [kind, value = '', ...rest] = key.startsWith(prefix) ? key.slice(prefix.length).split('/') : []
+  return (kind === 'ip' || kind === 'port' || kind === 'lb') && value !== '' && rest.length === 0 ? { kind, value } : undefined
 }
 
 export function claimBody ({ namespace, service }: Holder): string {

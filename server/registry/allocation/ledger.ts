@@ -14,20 +14,11 @@ export interface Ranges {
 /** The ranges that Kubernetes users know. */
 export const defaultRanges: Ranges = { serviceCidrs: readServiceCidrs([defaultServiceCidr]), nodePorts: readPortRange(defaultNodePorts), pools: [] }
 
-/** What decides whether a value can be had: an address of a load balancer is one address, whatever pool its claim names. */
-export type Slot = string
-
-export function slotName (target: ClaimTarget): Slot {
-  return `${target.kind}/${target.value}`
-}
-
 export class Ledger {
   readonly clusterIps: readonly Pool[]
   readonly nodePorts: Pool
   readonly loadBalancers: readonly Pool[]
   readonly #claims = new Map<string, Claim>()
-  /** More than one claim on a slot: the pool was renamed, or nodes disagree about the pools. The first stays first. */
-  readonly #slots = new Map<Slot, Claim[]>()
   readonly #held = new Map<string, Map<string, Claim>>()
 
   constructor ({ serviceCidrs, nodePorts, pools }: Ranges) {
@@ -54,12 +45,7 @@ export class Ledger {
     if (claim === undefined) return
     this.freed(object.key)
     this.#claims.set(claim.key, claim)
-    const slot = slotName(claim)
-    const claims = this.#slots.get(slot)
-    if (claims === undefined) {
-      this.#slots.set(slot, [claim])
-      this.segmentOf(claim)?.segment.add(numberOf(claim))
-    } else claims.push(claim)
+    this.segmentOf(claim)?.segment.add(numberOf(claim))
     const name = holderName(claim.holder)
     const held = this.#held.get(name)
     if (held === undefined) this.#held.set(name, new Map([[claim.key, claim]]))
@@ -71,13 +57,7 @@ export class Ledger {
     const claim = this.#claims.get(key)
     if (claim === undefined) return
     this.#claims.delete(key)
-    const slot = slotName(claim)
-    const others = (this.#slots.get(slot) ?? []).filter((other) => other !== claim)
-    if (others.length > 0) this.#slots.set(slot, others)
-    else {
-      this.#slots.delete(slot)
-      this.segmentOf(claim)?.segment.delete(numberOf(claim))
-    }
+    this.segmentOf(claim)?.segment.delete(numberOf(claim))
     const name = holderName(claim.holder)
     const held = this.#held.get(name)
     held?.delete(key)
@@ -86,11 +66,6 @@ export class Ledger {
 
   claim (target: ClaimTarget): Claim | undefined {
     return this.#claims.get(claimKey(target))
-  }
-
-  /** All claims on one value: at most one, but for addresses whose pool was renamed. */
-  claimsOn (slot: Slot): readonly Claim[] {
-    return this.#slots.get(slot) ?? []
   }
 
   heldBy (holder: Holder): Iterable<Claim> {

@@ -6,7 +6,7 @@ import { type Family, type Ip, parseIp } from '../../model/ranges.ts'
 import type { ObjectWrite } from '../../store/store.ts'
 import { pickBanded } from './bands.ts'
 import { type Claim, type ClaimTarget, type Holder, claimBody, claimFamily, claimKey, holderName } from './claims.ts'
-import { type Ledger, type Slot, numberOf, slotName } from './ledger.ts'
+import { type Ledger, numberOf } from './ledger.ts'
 import type { ClusterIpNeed, Fault, FaultKind, LoadBalancerNeed, Need, Plan, ServiceNeeds } from './needs.ts'
 import type { Pool, Segment } from './pool.ts'
 
@@ -36,8 +36,8 @@ interface Draft {
   readonly keeps: ReadonlyMap<string, string | number>
   readonly values: Map<string, string | number>
   readonly pending: Map<string, string>
-  /** Values that the service has by now. */
-  readonly own: Set<Slot>
+  /** Values that the service has by now, as the keys of their claims. */
+  readonly own: Set<string>
   /** Keys of the claims that it holds on to. */
   readonly kept: Set<string>
 }
@@ -54,7 +54,7 @@ class Planner {
   readonly #options: PlanOptions
   readonly #faults: Fault[] = []
   readonly #released = new Map<string, Claim>()
-  readonly #reserved = new Map<Slot, { readonly target: ClaimTarget, readonly holder: Holder }>()
+  readonly #reserved = new Map<string, { readonly target: ClaimTarget, readonly holder: Holder }>()
   readonly #undo: (() => void)[] = []
 
   constructor (ledger: Ledger, options: PlanOptions) {
@@ -100,7 +100,7 @@ class Planner {
       if (need.requested === undefined) continue
       const target = this.#targetOf(draft, need)
       if (target === undefined || this.#isTwice(draft, need, target)) continue
-      draft.own.add(slotName(target))
+      draft.own.add(claimKey(target))
       if (this.#holds(draft, target)) grant(draft, need, target)
       else wishes.push({ draft, need, target })
     }
@@ -108,9 +108,9 @@ class Planner {
       if (need.requested !== undefined || (need.kind !== 'clusterIP' && need.kind !== 'loadBalancer')) continue
       const target = this.#heldFor(draft, need)
       if (target === undefined) continue
-      draft.own.add(slotName(target))
-      if (this.#holds(draft, target)) grant(draft, need, target)
-      else wishes.push({ draft, need, target }) // the pool was renamed
+      draft.own.add(claimKey(target))
+      draft.kept.add(target.key)
+      grant(draft, need, target)
     }
     return wishes
   }
@@ -121,19 +121,19 @@ class Planner {
       draft.pending.set(key, `${value} is in no pool any more`)
       return []
     }
-    const slot = slotName(target)
+    const slot = claimKey(target)
     if (draft.own.has(slot)) return [] // two ports of the stored service on one number stay as they are
     draft.own.add(slot)
     // Somebody else's by the claims, this one's by the stored service: nobody is changed, repair tells people.
-    const isOthers = this.#ledger.claimsOn(slot).some(({ holder }) => !isSame(holder, draft.holder))
+    const holder = this.#ledger.claim(target)?.holder
+    const isOthers = holder !== undefined && !isSame(holder, draft.holder)
     return this.#holds(draft, target) || isOthers ? [] : [{ draft, need: undefined, target }]
   }
 
   #keptTarget (key: string, value: string): ClaimTarget | undefined {
     if (key.startsWith('clusterIP')) return { kind: 'ip', value }
     if (!key.startsWith('loadBalancer')) return { kind: 'port', value }
-    const pool = this.#ledger.segmentOf({ kind: 'lb', pool: '', value })?.pool
-    return pool === undefined ? undefined : { kind: 'lb', pool: pool.name, value }
+    return this.#ledger.segmentOf({ kind: 'lb', value }) === undefined ? undefined : { kind: 'lb', value }
   }
 
   /** What a need asks for by value; undefined = it is answered already, by a fault or by waiting. */
@@ -155,14 +155,14 @@ class Planner {
   }
 
   #balancerTarget (draft: Draft, need: LoadBalancerNeed, ip: Ip): ClaimTarget | undefined {
-    const pool = this.#ledger.segmentOf({ kind: 'lb', pool: '', value: ip.text })?.pool
-    if (pool !== undefined && (need.pool === undefined || need.pool === pool.name)) return { kind: 'lb', pool: pool.name, value: ip.text }
+    const pool = this.#ledger.segmentOf({ kind: 'lb', value: ip.text })?.pool
+    if (pool !== undefined && (need.pool === undefined || need.pool === pool.name)) return { kind: 'lb', value: ip.text }
     draft.pending.set(need.key, `${ip.text} is in no pool${need.pool === undefined ? '' : ` of the name ${need.pool}`}`)
     return undefined
   }
 
   #isTwice (draft: Draft, need: Need, target: ClaimTarget): boolean {
-    if (!draft.own.has(slotName(target))) return false
+    if (!draft.own.has(claimKey(target))) return false
     this.#fault('twice', draft, need, `${alreadyText(target)} to another field of the same service`, draft.holder)
     return true
   }
@@ -176,13 +176,13 @@ class Planner {
   }
 
   /** The address that a service without a request has already. */
-  #heldFor (draft: Draft, need: ClusterIpNeed | LoadBalancerNeed): ClaimTarget | undefined {
+  #heldFor (draft: Draft, need: ClusterIpNeed | LoadBalancerNeed): Claim | undefined {
     for (const claim of this.#ledger.heldBy(draft.holder)) {
-      if (claimFamily(claim) !== familyOf(need) || draft.own.has(slotName(claim))) continue
+      if (claimFamily(claim) !== familyOf(need) || draft.own.has(claimKey(claim))) continue
       if (claim.kind === 'ip' && need.kind === 'clusterIP') return claim
       if (claim.kind !== 'lb' || need.kind !== 'loadBalancer') continue
       const pool = this.#ledger.segmentOf(claim)?.pool.name // undefined = its range is gone, and so is the address
-      if (pool !== undefined && (need.pool === undefined || need.pool === pool)) return { kind: 'lb', pool, value: claim.value }
+      if (pool !== undefined && (need.pool === undefined || need.pool === pool)) return claim
     }
     return undefined
   }
@@ -198,7 +198,7 @@ class Planner {
   // What is asked for by value ---------------------------------------------------------------------------------------
 
   #fulfil ({ draft, need, target }: Wish): void {
-    const slot = slotName(target)
+    const slot = claimKey(target)
     const reserved = this.#reserved.get(slot)
     const holder = reserved?.holder ?? this.#holderOf(target)
     if (need === undefined) {
@@ -278,12 +278,13 @@ class Planner {
   // The draft of what is taken ---------------------------------------------------------------------------------------
 
   #reserve (draft: Draft, target: ClaimTarget): void {
-    this.#reserved.set(slotName(target), { target, holder: draft.holder })
+    this.#reserved.set(claimKey(target), { target, holder: draft.holder })
     this.#mark(target)
   }
 
   #holderOf (target: ClaimTarget): Holder | undefined {
-    return this.#ledger.claimsOn(slotName(target)).find(({ key }) => !this.#released.has(key))?.holder
+    const claim = this.#ledger.claim(target)
+    return claim === undefined || this.#released.has(claim.key) ? undefined : claim.holder
   }
 
   #mark (target: ClaimTarget): void {
@@ -345,10 +346,10 @@ function isSame (one: Holder, other: Holder): boolean {
   return one.namespace === other.namespace && one.service === other.service
 }
 
+const kinds = { 'cluster-ip': 'ip', 'node-port': 'port', 'load-balancer': 'lb' } as const
+
 function targetAt (pool: Pool, segment: Segment, slot: number): ClaimTarget {
-  const value = segment.valueOf(slot)
-  if (pool.kind === 'load-balancer') return { kind: 'lb', pool: pool.name, value }
-  return { kind: pool.kind === 'cluster-ip' ? 'ip' : 'port', value }
+  return { kind: kinds[pool.kind], value: segment.valueOf(slot) }
 }
 
 function alreadyText (target: ClaimTarget): string {

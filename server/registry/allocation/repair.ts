@@ -3,7 +3,6 @@
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import type { ObjectWrite } from '../../store/store.ts'
 import { type Claim, type ClaimTarget, type Holder, claimBody, claimKey, holderName } from './claims.ts'
-import { slotName } from './ledger.ts'
 
 /** A value that a stored service has. */
 export interface Usage {
@@ -30,38 +29,34 @@ export interface Finding {
  * @param inRange whether a value belongs to a range of the configuration of now
  */
 export function repair (usages: Iterable<Usage>, claims: Iterable<Claim>, inRange: (target: ClaimTarget) => boolean, reason: Reason): Finding[] {
-  const bySlot = new Map<string, Claim[]>()
-  for (const claim of claims) {
-    const others = bySlot.get(slotName(claim))
-    if (others === undefined) bySlot.set(slotName(claim), [claim])
-    else others.push(claim)
-  }
+  const byKey = new Map<string, Claim>()
+  for (const claim of claims) byKey.set(claim.key, claim)
   const findings: Finding[] = []
   const used = new Map<string, Holder>()
   const usedClaims = new Set<Claim>()
   const reported = new Set<string>()
   for (const { holder, target } of usages) {
-    const slot = slotName(target)
+    const key = claimKey(target)
     const name = holderName(holder)
-    const once = `${name} ${slot}` // one service may name one port twice, for two protocols
+    const once = `${name} ${key}` // one service may name one port twice, for two protocols
     if (reported.has(once)) continue
     reported.add(once)
-    const claimed = bySlot.get(slot) ?? []
-    const own = claimed.find((claim) => holderName(claim.holder) === name)
-    const other = claimed.find((claim) => claim !== own)?.holder ?? used.get(slot)
-    if (own !== undefined) usedClaims.add(own)
-    if (own === undefined && other !== undefined) {
+    const claim = byKey.get(key)
+    const isOwn = claim !== undefined && holderName(claim.holder) === name
+    const other = claim?.holder ?? used.get(key)
+    if (isOwn) usedClaims.add(claim)
+    else if (other !== undefined) {
       findings.push({ kind: 'AlreadyAllocated', holder, target, text: `${valueText(target)} of ${name} is allocated to ${holderName(other)}: recreate one of the two` })
-    } else if (own === undefined) {
-      const write: ObjectWrite = { type: 'put', key: claimKey(target), body: claimBody(holder), endsAtMs: 0, reason, expected: 0 }
+    } else {
+      const write: ObjectWrite = { type: 'put', key, body: claimBody(holder), endsAtMs: 0, reason, expected: 0 }
       findings.push({ kind: 'NotAllocated', holder, target, text: `${valueText(target)} of ${name} was not allocated to it`, write })
     }
     if (!inRange(target)) {
       findings.push({ kind: 'OutOfRange', holder, target, text: `${valueText(target)} of ${name} is in no configured range: recreate the service, or configure the range again` })
     }
-    if (!used.has(slot)) used.set(slot, holder)
+    if (!used.has(key)) used.set(key, holder)
   }
-  for (const claim of [...bySlot.values()].flat()) {
+  for (const claim of byKey.values()) {
     if (usedClaims.has(claim)) continue
     const write: ObjectWrite = { type: 'delete', key: claim.key, reason, expected: claim.revision }
     findings.push({ kind: 'Unused', holder: claim.holder, target: claim, text: `${valueText(claim)} is allocated to ${holderName(claim.holder)}, which does not use it`, write })
