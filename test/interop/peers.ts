@@ -37,9 +37,9 @@ export interface Output {
   readonly stderr: string
 }
 
-/** Runs a program to its end, ten seconds at most. @throws if it can't be run, or says by its exit code that it failed */
+/** Runs a program to its end, thirty seconds at most. @throws if it can't be run, or says by its exit code that it failed */
 export function output (name: string, ...args: readonly string[]): Promise<Output> {
-  return promisify(execFile)(programPath(name) ?? name, args, { timeout: 10_000, env: { ...process.env, LC_ALL: 'C' } })
+  return promisify(execFile)(programPath(name) ?? name, args, { timeout: 30_000, env: { ...process.env, LC_ALL: 'C' } })
 }
 
 export async function temporaryDirectory (t: Closable): Promise<string> {
@@ -62,9 +62,9 @@ export async function freePort (): Promise<number> {
   throw new Error('no port is free for UDP and TCP alike')
 }
 
-/** Asks until there is an answer. Ten seconds are plenty for a program that needs a tenth of one. */
+/** Asks until there is an answer. Thirty seconds are plenty for a program that needs a tenth of one, on a busy machine too. */
 export async function until<Answer> (what: string, ask: () => Promise<Answer | undefined>): Promise<Answer> {
-  const deadlineMs = performance.now() + 10_000
+  const deadlineMs = performance.now() + 30_000
   for (;;) {
     let last: unknown
     try {
@@ -73,7 +73,7 @@ export async function until<Answer> (what: string, ask: () => Promise<Answer | u
     } catch (error) {
       last = error
     }
-    if (performance.now() > deadlineMs) throw new Error(`${what}: not within ten seconds`, { cause: last })
+    if (performance.now() > deadlineMs) throw new Error(`${what}: not within thirty seconds`, { cause: last })
     await new Promise((resolve) => { setTimeout(resolve, 20) })
   }
 }

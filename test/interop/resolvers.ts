@@ -1,6 +1,7 @@
 // What every resolver that stands before a registry has to pass on, whoever wrote it.
 import { Resolver } from 'node:dns/promises'
 import type { Test } from 'tap'
+import type { World } from '../dns/world.ts'
 import { output } from './peers.ts'
 import { addresses, inShop } from './shop.ts'
 
@@ -51,4 +52,14 @@ export async function passesOn (t: Test, port: number): Promise<void> {
   await t.rejects(resolver.resolve4(inShop('ghost')), { code: 'ENOTFOUND' })
   t.strictSame((await resolver.resolve4(inShop('web'))).sort(), ['10.0.0.1', '10.0.0.2'], 'no answer of nothing hides what is there')
   t.match(await dig(port, inShop('nobody')), /status: NXDOMAIN[^]*SOA\s+ns\.dns\.cluster\.local\./, 'with the SOA')
+}
+
+/** @param port of a resolver whose registry says that nothing may be kept */
+export async function showsChanges (t: Test, world: World, port: number): Promise<void> {
+  const resolver = resolverAt(port)
+  t.strictSame((await resolver.resolve4(inShop('web'))).sort(), ['10.0.0.1', '10.0.0.2'])
+  world.deregister('shop/web/a')
+  t.strictSame(await resolver.resolve4(inShop('web')), ['10.0.0.2'], 'one went')
+  world.register('shop/web/c', { address: '10.0.0.9', ports: [{ name: 'http', port: 8080 }] })
+  t.strictSame((await resolver.resolve4(inShop('web'))).sort(), ['10.0.0.2', '10.0.0.9'], 'one came')
 }
