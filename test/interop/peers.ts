@@ -87,7 +87,11 @@ export class Peer {
 
   constructor (name: string, args: readonly string[]) {
     this.#name = name
-    const child = spawn(programPath(name) ?? name, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const path = programPath(name) ?? name
+    // A test that is killed tears nothing down: where there is setpriv, the kernel then ends what it started.
+    const setpriv = programPath('setpriv')
+    const [command, ...rest] = setpriv === undefined ? [path] : [setpriv, '--pdeathsig', 'TERM', path]
+    const child = spawn(command, [...rest, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { this.#output += text })
     this.#exit = new Promise((resolve) => child.once('exit', resolve).once('error', resolve))
     this.#child = child
@@ -114,10 +118,13 @@ export class Peer {
     )
   }
 
-  /** Nothing that a peer writes is kept: it need not end in order. */
+  /** Asks it to end, and ends it if it does not. */
   async end (): Promise<void> {
-    if (!this.hasEnded) this.#child.kill('SIGKILL')
+    if (this.hasEnded) return
+    this.#child.kill('SIGTERM')
+    const impatience = setTimeout(() => this.#child.kill('SIGKILL'), 5_000)
     await this.#exit
+    clearTimeout(impatience)
   }
 }
 
