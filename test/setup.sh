@@ -1,33 +1,38 @@
 #!/bin/sh
-# Installs what the tests talk to and a fresh Debian or Ubuntu lacks: redis-server (the tests start their own), dig and nslookup.
+# Installs what the tests talk to and a fresh Debian or Ubuntu lacks: redis-server (the tests start their own), the DNS clients, resolvers
+# and proxies that ask a registry by name, and two C libraries to look names up with.
 # Does nothing, quickly, when all is there; elsewhere it says what to install. Run by `npm run test:setup`.
 set -eu
 
-# program=package: the program is what the tests call, the package is what has it on Debian and Ubuntu.
-wanted='redis-server=redis-server dig=bind9-dnsutils nslookup=bind9-dnsutils'
+# program=package: the program is what the tests call, the package is what has it on Debian and Ubuntu. A path stands for a file:
+# a compiler without the headers of its C library compiles nothing.
+wanted='redis-server=redis-server dig=bind9-dnsutils nslookup=bind9-dnsutils host=bind9-host kdig=knot-dnsutils named=bind9 unbound=unbound
+dnsmasq=dnsmasq-base nsd=nsd haproxy=haproxy nginx=nginx gcc=gcc /usr/include/netdb.h=libc6-dev musl-gcc=musl-tools ip=iproute2 unshare=util-linux dnsperf=dnsperf curl=curl'
 
-programs=''
+missing=''
 packages=''
 for pair in $wanted; do
   program=${pair%%=*}
   package=${pair#*=}
-  # Servers are in /usr/sbin, which is not in everybody's PATH.
-  if ! PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null 2>&1; then
-    programs="$programs $program"
-    case " $packages " in
-      *" $package "*) ;;
-      *) packages="$packages $package" ;;
-    esac
-  fi
+  case "$program" in
+    /*) if [ -e "$program" ]; then continue; fi ;;
+    # Servers are in /usr/sbin, which is not in everybody's PATH.
+    *) if PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null 2>&1; then continue; fi ;;
+  esac
+  missing="$missing $program"
+  case " $packages " in
+    *" $package "*) ;;
+    *) packages="$packages $package" ;;
+  esac
 done
 
-if [ -z "$programs" ]; then
+if [ -z "$missing" ]; then
   echo "test:setup: everything the tests talk to is there."
   exit 0
 fi
 
 if ! command -v apt-get >/dev/null 2>&1; then
-  echo "test:setup: please install$programs with the package manager of this system; on Debian they are in:$packages." >&2
+  echo "test:setup: please install$missing with the package manager of this system; on Debian they are in:$packages." >&2
   exit 1
 fi
 
