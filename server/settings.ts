@@ -2,6 +2,7 @@
 // by it (config.ts); the help, `--print-config` and docs/reference/configuration.md are made from it (config-text.ts).
 import { Type, type Static, type TSchema } from 'typebox'
 import { isHost, type KindName, type Listener } from './config-kinds.ts'
+import { maxNotifyTargets, maxTransferRules, maxTsigKeys, tsigAlgorithms } from './model/dns-peers.ts'
 import { defaultNodePorts, defaultServiceCidr } from './model/ranges.ts'
 import { idPattern, idRule } from './model/names.ts'
 
@@ -145,6 +146,21 @@ export const settingsSchema = Type.Object({
     what: 'The TTL of DNS answers, in whole seconds: so long may a resolver answer from its cache.',
     why: 'As CoreDNS answers for Kubernetes: a dead address is gone from the caches within seconds.',
     raise: 'Callers keep calling dead instances that much longer.', lower: 'More questions; 0 makes every lookup a question.'
+  }) }),
+  dnsTransferTo: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxTransferRules, ...doc({
+    name: 'dns-transfer-to', kind: 'transferRule', multiple: true,
+    what: 'Who may have whole zones (AXFR and IXFR, over TCP): an address or a network (`192.0.2.0/24`), whoever signs with a key (`key:edge`), or both at once (`192.0.2.0/24+key:edge`). One that holds is enough.',
+    why: 'Unset: nobody. A zone is a list of everything that runs, and its transfer is work.'
+  }) }),
+  dnsTsigKeys: Type.Array(Type.String({ maxLength: 1_024 }), { maxItems: maxTsigKeys, ...doc({
+    name: 'dns-tsig-key', kind: 'tsigKey', multiple: true,
+    what: `Keys that secondaries sign with (TSIG), as \`NAME=[ALGORITHM:]BASE64\`; both sides must call a key the same. Algorithms: ${tsigAlgorithms.join(', ')}; without one hmac-sha256. \`openssl rand -base64 32\` makes a secret. It is never shown.`,
+    why: 'Unset: nothing is signed, and who is on the list is known by address alone.'
+  }) }),
+  dnsNotify: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxNotifyTargets, ...doc({
+    name: 'dns-notify', kind: 'notifyTarget', multiple: true,
+    what: 'Secondaries that are told of each change (NOTIFY), at most once a second: `192.0.2.7:53`, `[2001:db8::7]:53`; with `+key:edge` behind it the message is signed.',
+    why: 'Unset: nobody. A secondary then sees changes when it asks by itself, by the SOA every two hours.'
   }) }),
   shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'shutdown-grace', kind: 'duration', default: '5s',

@@ -4,7 +4,7 @@ import { familyOf } from '../model/address.ts'
 import { none, type Service, type ServicePort } from '../model/service/types.ts'
 import type { ServiceName, TransportName } from './record-name.ts'
 import { type Glue, GluedRecordSet, RecordSet } from './record-set.ts'
-import { type AddressType, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
+import { type AddressType, type NamedPort, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
 import { headerLength, nameBytes, pointerTo, portServiceStart, questionPointer } from './wire.ts'
 
 /** There is one target only, so nothing to choose from: the values of CoreDNS for one answer. */
@@ -38,6 +38,10 @@ export class ClusterIpAnswers implements ServiceAnswers {
 
   hasPort (port: string, protocol: TransportName): boolean {
     return this.#ports.some((own) => own.name === port && own.protocol === protocol)
+  }
+
+  * namedPorts (): Generator<NamedPort> {
+    for (const { name, protocol } of this.#ports) if (name !== undefined) yield { port: name, protocol }
   }
 
   allPorts (name: ServiceName): GluedRecordSet | undefined {

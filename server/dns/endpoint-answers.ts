@@ -4,7 +4,7 @@ import { familyOf } from '../model/address.ts'
 import { maxWeight } from '../model/limits.ts'
 import { type Glue, GluedRecordSet, RecordSet, type WeightedRecord, maxRecordsPerSet } from './record-set.ts'
 import type { ServiceName, TransportName } from './record-name.ts'
-import { type AddressType, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
+import { type AddressType, type NamedPort, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
 import { headerLength, labelBytes, nameBytes, portServiceStart, questionPointer } from './wire.ts'
 
 /** The answers of one endpoint set. Each is built when it is first asked for; all keys come from the endpoints. */
@@ -35,6 +35,11 @@ export class EndpointAnswers implements ServiceAnswers {
     return this.#hostnames.has(hostname)
   }
 
+  /** The hostnames that `hasHost`, in the order of the endpoints. */
+  hostnames (): Iterable<string> {
+    return this.#hostnames.keys()
+  }
+
   hostAddresses (hostname: string, type: AddressType): RecordSet | undefined {
     const endpoints = this.#hostnames.get(hostname)
     return endpoints === undefined ? undefined : kept(this.#hosts, `${hostname} ${type}`, () => this.#addressSet(endpoints, type))
@@ -46,6 +51,18 @@ export class EndpointAnswers implements ServiceAnswers {
 
   hasPort (port: string, protocol: TransportName): boolean {
     return this.#portNames.has(`${port} ${protocol}`)
+  }
+
+  * namedPorts (): Generator<NamedPort> {
+    const seen = new Set<string>()
+    for (const { ports } of this.#endpoints) {
+      for (const { name, protocol } of ports) {
+        const key = `${name} ${protocol}`
+        if (name === '' || seen.has(key)) continue
+        seen.add(key)
+        yield { port: name, protocol }
+      }
+    }
   }
 
   allPorts (name: ServiceName): GluedRecordSet | undefined {

@@ -15,12 +15,19 @@ import { questionPointer, recordBytes, recordTypes } from './wire.ts'
 export const addressTypes = [recordTypes.A, recordTypes.AAAA] as const
 export type AddressType = (typeof addressTypes)[number]
 
+export interface NamedPort {
+  readonly port: string
+  readonly protocol: TransportName
+}
+
 /** What is at the name of a service and at the names of its ports. */
 export interface ServiceAnswers {
   addresses (type: AddressType): Records | undefined
   /** A named port is below `_protocol`. */
   hasProtocol (protocol: TransportName): boolean
   hasPort (port: string, protocol: TransportName): boolean
+  /** The named ports that `hasPort`, each once. */
+  namedPorts (): Iterable<NamedPort>
   /** SRV of all ports, at the name of the service. */
   allPorts (name: ServiceName): Records | undefined
   /** SRV of one named port, undefined if there is none. */
