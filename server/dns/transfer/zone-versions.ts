@@ -39,6 +39,7 @@ export interface Difference {
   readonly added: readonly Buffer[]
 }
 
+/** A zone has more records than a transfer may have. */
 export class TooManyRecords extends Error {
   override readonly name = 'TooManyRecords'
 }
@@ -205,8 +206,8 @@ export async function difference (from: ZoneVersion, to: ZoneVersion): Promise<D
   for (const key of new Set([...from.blocks.keys(), ...to.blocks.keys()])) {
     const [before, after] = [from.blocks.get(key), to.blocks.get(key)]
     if (before === after) continue
-    deleted.push(...missing(before, after))
-    added.push(...missing(after, before))
+    for (const record of missing(before, after)) deleted.push(record) // one by one: a block may have more than a call takes
+    for (const record of missing(after, before)) added.push(record)
     if (deleted.length + added.length >= to.count) return undefined
     await turn.did(1 + (before?.count ?? 0) + (after?.count ?? 0))
   }
@@ -214,8 +215,8 @@ export async function difference (from: ZoneVersion, to: ZoneVersion): Promise<D
 }
 
 /** The records of one block that the other one has not. */
-function missing (block: Block | undefined, other: Block | undefined): Buffer[] {
-  if (block === undefined) return []
+function * missing (block: Block | undefined, other: Block | undefined): Generator<Buffer> {
+  if (block === undefined) return
   const known = new Set(other === undefined ? [] : Array.from(recordsOf(other), (record) => record.toString('latin1')))
-  return Array.from(recordsOf(block)).filter((record) => !known.has(record.toString('latin1')))
+  for (const record of recordsOf(block)) if (!known.has(record.toString('latin1'))) yield record
 }
