@@ -179,6 +179,7 @@ t.test('who is not on the list is refused, and told why', async (t) => {
 t.test('an address, a network, a key, and both at once', async (t) => {
   const table: [rules: string[], address: string, key: string | undefined, wanted: boolean][] = [
     [[], '127.0.0.1', undefined, false],
+    [['key:edge', '0.0.0.0/0'], '', 'edge', false],
     [['192.0.2.7'], '192.0.2.7', undefined, true],
     [['192.0.2.7'], '192.0.2.8', undefined, false],
     [['192.0.2.7'], '::ffff:192.0.2.7', undefined, true],

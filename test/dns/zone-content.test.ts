@@ -141,6 +141,29 @@ t.test('a zone is as it was when it was taken, whatever changes while it is made
   t.not(await versions.current(zone), version, 'the next one is another')
 })
 
+t.test('a part is made anew when either of what it is made from is another', async (t) => {
+  const world = new World().load().declare('shop/web', { clusterIP: '10.96.0.1', clusterIPs: ['10.96.0.1'], ports: [] })
+  const declared = world.feed.catalog.declared('shop', 'web')
+  if (declared === undefined) return
+  let { manifest, endpoints } = declared
+  let revision = 1
+  const catalog = {
+    namespaces: () => ['shop'], services: () => ['web'], hasNamespace: () => true, endpoints: () => undefined, declared: () => ({ manifest, endpoints })
+  }
+  const source = { loaded: true, staleSeconds: 0, epoch: 'e', catalog, get revision () { return revision } }
+  const zone = zoneNamed('cluster.local')
+  const versions = new ZoneVersions(source, { ttlSeconds, zones: [zone] })
+  const take = async (): Promise<string> => {
+    revision++
+    return decoded([...(await versions.current(zone)).blocks].flatMap(([key, block]) => (key === '' ? [] : [...recordsOf(block)]))).join()
+  }
+  t.equal(await take(), `${front} 5 A 10.96.0.1`)
+  manifest = { ...manifest, spec: { ...manifest.spec, clusterIPs: ['10.96.0.2'] } }
+  t.equal(await take(), `${front} 5 A 10.96.0.2`)
+  endpoints = { ...endpoints, answered: [{ id: 'a', address: '10.0.0.1', ports: [] }] as unknown as typeof endpoints.answered }
+  t.equal(await take(), `${front} 5 A 10.96.0.2,10-0-0-1.${front} 5 A 10.0.0.1`)
+})
+
 t.test('versions share what did not change, are limited, and are of one epoch', async (t) => {
   const world = new World().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }).register('shop/db/a', { address: '10.0.0.1', ports: [] })
   const zone = zoneNamed('cluster.local')

@@ -27,6 +27,7 @@ export class TransferAccess {
    * @param key that the query is signed with, if it is
    */
   allows (address: string, key: string | undefined): boolean {
+    if (!ipaddr.isValid(address)) return false // a connection that is gone has none
     const client = ipaddr.process(address)
     const text = client.toString()
     const family = client.kind()
