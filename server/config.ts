@@ -6,7 +6,8 @@ import type { FieldError } from '../client-sdk/src/wire.ts'
 import { hideSecrets, holdsSecret, isLoopback, kinds, RuleError, showListener, type Listener } from './config-kinds.ts'
 import { RegistryError, invalid } from './errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
-import { readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
+import { parseCidr, readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
+import { readInstanceCidrs, reversePrefixes } from './model/reverse-networks.ts'
 import { checker } from './model/validate.ts'
 import { settings, variableName, type Config, type Setting } from './settings.ts'
 
@@ -63,7 +64,7 @@ export function loadConfig (input: LoadInput): LoadedConfig {
   for (const setting of settings) {
     const fallback = setting.name === 'node' ? input.hostname ?? systemHostname() : setting.default
     const given = flags.get(setting.name) ?? environment.get(setting.name) ?? file.get(setting.name)
-      ?? { texts: fallback === undefined ? [] : [fallback], origin: 'default' }
+      ?? { texts: fallback === undefined ? [] : splitList(setting.name, [fallback]), origin: 'default' }
     origins[setting.name] = given.origin
     const value = readValue(setting, given, faults)
     if (value !== undefined) values[setting.key] = value
@@ -159,6 +160,7 @@ function readValue (setting: Setting, given: Given, faults: FieldError[]): unkno
     if (second !== undefined) faults.push({ field: given.origin, value: given.texts.map(hideSecrets), rule: 'must be one value, not a list' })
     return text === undefined || (setting.off === true && text === 'off') ? undefined : readOne(setting, setting.schema, text, given.origin, faults)
   }
+  if (setting.off === true && given.texts.length === 1 && given.texts[0] === 'off') return []
   const { minItems = 0, maxItems = Infinity, items } = setting.schema as unknown as { minItems?: number, maxItems?: number, items: TSchema } // lists have them
   if (given.texts.length < minItems || given.texts.length > maxItems) {
     faults.push({ field: given.origin, value: given.texts, rule: `must hold ${minItems}-${maxItems} values` })
@@ -205,6 +207,11 @@ function refuseRanges (config: Config, origins: Readonly<Record<string, string>>
   const origin = (name: string): string => origins[name] === 'default' ? name : origins[name] ?? name
   const readers = [
     () => readServiceCidrs(config.serviceCidrs, origin('service-cidr')),
+    () => {
+      const networks = readInstanceCidrs(config.instanceCidrs, origin('instance-cidr'))
+      for (const network of config.serviceCidrs.map(parseCidr)) if (!('problem' in network)) networks.push(network)
+      return reversePrefixes(networks, origin('instance-cidr'))
+    },
     () => readPortRange(config.nodePortRange, origin('node-port-range')),
     () => readPools(config.loadBalancerPools, origin('load-balancer-pool'))
   ]

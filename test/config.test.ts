@@ -75,7 +75,7 @@ t.test('every setting can be given in each of the three ways, and means the same
   const samples: Record<string, string> = {
     http: '127.0.0.1:1', dns: '[::1]:2', data: '/d', redis: 'redis://h', zone: 'z', 'log-level': 'warn', insecure: 'true', node: 'n',
     'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'dns-ttl': '7s', 'max-body': '2MiB', 'trusted-host': 'x.example',
-    'service-cidr': '10.0.0.0/16', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24'
+    'service-cidr': '10.0.0.0/16', 'instance-cidr': '192.0.2.0/24', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24'
   }
   for (const { name, variable, key } of settings) {
     const text = samples[name] ?? '9s'
@@ -93,6 +93,15 @@ t.test('ranges are checked against each other, and the parts of a pool may repea
   t.throws(() => load(['--service-cidr', '10.0.0.0/16,10.1.0.0/16', '--node-port-range', '2-1', '--load-balancer-pool', 'a=192.0.2.0/24,b=192.0.2.7-192.0.2.9']), {
     code: 'REG_INVALID', errors: [{ field: '--service-cidr' }, { field: '--node-port-range' }, { field: '--load-balancer-pool' }]
   })
+})
+
+t.test('the networks of the reverse zones are read, switched off and limited', async (t) => {
+  t.same(load(['--instance-cidr', '10.0.0.0/16,fd00::/108']).config.instanceCidrs, ['10.0.0.0/16', 'fd00::/108'])
+  t.same(load(['--instance-cidr', 'off']).config.instanceCidrs, [])
+  t.same(load(['--config', 'f'], {}, { f: 'instance-cidr: off' }).config.instanceCidrs, [])
+  t.ok(load([]).config.instanceCidrs.includes('10.0.0.0/8'))
+  t.same(faultsOf(['--instance-cidr', '10.0.0.7/8']), ['--instance-cidr must not have bits set behind its prefix: the network is 10.0.0.0/8'])
+  t.match(faultsOf(['--instance-cidr', '20.0.0.0/9,30.0.0.0/9']), [/must not need more than 256 reverse zones, and these need 272/])
 })
 
 t.test('dns off is no listener', async (t) => {

@@ -3,6 +3,7 @@
 import type { EndpointSet } from '../model/endpoints.ts'
 import type { Service } from '../model/service/types.ts'
 import { type Alias, aliasTo } from './alias.ts'
+import { BrowseIndex } from './browse-index.ts'
 import { ClusterIpAnswers } from './cluster-ip-answers.ts'
 import { EndpointAnswers } from './endpoint-answers.ts'
 import { kept } from './service-records.ts'
@@ -21,8 +22,15 @@ export class AnswerCache {
   readonly #aliases = new WeakMap<Service, Alias | undefined>()
   readonly #options: AnswerCacheOptions
 
+  /** What DNS-based service discovery finds. */
+  readonly browsed = new BrowseIndex()
+
   constructor (options: AnswerCacheOptions) {
     this.#options = options
+  }
+
+  get ttlSeconds (): number {
+    return this.#options.ttlSeconds
   }
 
   ofEndpoints (endpoints: EndpointSet): EndpointAnswers {

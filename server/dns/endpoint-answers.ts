@@ -134,13 +134,13 @@ export function hostnameOf ({ hostname, address }: Pick<Endpoint, 'hostname' | '
   return dashed.endsWith('-') ? `${dashed}0` : dashed
 }
 
-interface Share {
+export interface Share {
   priority: number
   weight: number
 }
 
 /** Endpoints behind one record: the best priority counts, and the weights of those that have it add up. */
-function addShare<T extends Share> (shares: Map<string, T>, key: string, share: T): void {
+export function addShare<T extends Share> (shares: Map<string, T>, key: string, share: T): void {
   const known = shares.get(key)
   if (known === undefined || share.priority < known.priority) shares.set(key, share)
   else if (share.priority === known.priority) known.weight = Math.min(maxWeight, known.weight + share.weight)

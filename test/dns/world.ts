@@ -3,7 +3,7 @@ import type { Registration } from '../../client-sdk/src/wire.ts'
 import { type DnsOptions, type DnsServer, startDns } from '../../server/dns/dns-server.ts'
 import { bodyOf } from '../../server/model/instance.ts'
 import { instanceKey } from '../../server/model/names.ts'
-import type { EndpointSlice, Service, ServiceSpec } from '../../server/model/service/types.ts'
+import type { Endpoints, EndpointSlice, Service, ServiceSpec } from '../../server/model/service/types.ts'
 import { Feed } from '../../server/registry/feed.ts'
 import { manifestKey, storedManifest } from '../../server/registry/manifests.ts'
 import type { Clock } from '../../server/registry/timers.ts'
@@ -44,11 +44,11 @@ export class World {
   readonly feed = new Feed({ now: () => this.clock.now() })
   #revision = 0
 
-  /** Declares a service, or declares it anew. @param path `namespace/service` @param slices of a service without selector */
-  declare (path: string, spec: Partial<ServiceSpec>, slices: readonly EndpointSlice[] = []): this {
+  /** Declares a service, or declares it anew. @param path `namespace/service` @param made by hand, for a service without selector */
+  declare (path: string, spec: Partial<ServiceSpec>, made: readonly (EndpointSlice | Endpoints)[] = [], annotations?: Readonly<Record<string, string>>): this {
     const [namespace = '', name = ''] = path.split('/')
-    const service: Service = { apiVersion: 'v1', kind: 'Service', metadata: { namespace, name }, spec: { type: 'ClusterIP', sessionAffinity: 'None', ...spec } }
-    for (const manifest of [service, ...slices]) {
+    const service: Service = { apiVersion: 'v1', kind: 'Service', metadata: { namespace, name, ...(annotations === undefined ? {} : { annotations }) }, spec: { type: 'ClusterIP', sessionAffinity: 'None', ...spec } }
+    for (const manifest of [service, ...made]) {
       const revision = ++this.#revision
       const nowMs = this.clock.now()
       const facts = { key: keyOf(manifest), createdRevision: revision, revision, createdAtMs: nowMs, updatedAtMs: nowMs, endsAtMs: 0 }
@@ -62,6 +62,13 @@ export class World {
     const [namespace = '', name = ''] = path.split('/')
     this.#revision++
     return this.#apply({ type: 'delete-object', reason: 'removed', key: manifestKey({ kind: 'Service', namespace, name }) })
+  }
+
+  /** Deletes a slice that was made by hand. */
+  withdrawSlice (path: string): this {
+    const [namespace = '', name = ''] = path.split('/')
+    this.#revision++
+    return this.#apply({ type: 'delete-object', reason: 'removed', key: manifestKey({ kind: 'EndpointSlice', namespace, name }) })
   }
 
   /** The first load, empty. */
@@ -103,7 +110,7 @@ export class World {
   }
 }
 
-function keyOf ({ kind, metadata: { namespace, name } }: Service | EndpointSlice): string {
+function keyOf ({ kind, metadata: { namespace, name } }: Service | EndpointSlice | Endpoints): string {
   return manifestKey({ kind, namespace, name })
 }
 
