@@ -11,7 +11,7 @@ import type { MessageWriter } from './message-writer.ts'
 import { type Offer, offersOf, typeKey } from './offers.ts'
 import { type Glue, GluedRecordSet, type Records, RecordSet, maxRecordsPerSet } from './record-set.ts'
 import { addressRecord, serviceRecord } from './service-records.ts'
-import { labelBytes, nameBytes, pointerTo, questionPointer, recordBytes, recordTypes } from './wire.ts'
+import { labelBytes, maxNameLength, nameBytes, pointerTo, questionPointer, recordBytes, recordTypes } from './wire.ts'
 import type { Zone } from './zone.ts'
 
 const { PTR, SRV, TXT } = recordTypes
@@ -70,11 +70,13 @@ export function planBrowse (
       if (type !== PTR) return 'has-records'
       const { labels, isCut } = types.labels(catalog, key)
       if (labels.length === 0) return 'no-such-records'
+      const suffix = nameBytes([...typeLabels(key), name.namespace, 'svc', ...name.zone.labels]).length
       const offers = labels.flatMap(({ service, label }) => {
+        if (1 + label.length + suffix > maxNameLength) return [] // as one whose label is too long: it has no name
         const offer = offersOf(catalog, name.namespace, service)?.find(key, label)
         return offer === undefined ? [] : [new OfferRecords(offer, label, service, name.namespace, name.zone, ttlSeconds)]
       })
-      return new BrowseRecords(offers, isCut, ttlSeconds)
+      return offers.length === 0 ? 'no-such-records' : new BrowseRecords(offers, isCut, ttlSeconds)
     }
     case 'offer': {
       const service = name.label.slice(name.label.indexOf('_') + 1)

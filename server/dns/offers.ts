@@ -132,9 +132,9 @@ class ServiceOffers implements Offers {
   }
 }
 
-/** SCTP has no names in DNS-SD (RFC 6763 7), and `_dns-sd._udp` is its own. */
+/** SCTP has no names in DNS-SD (RFC 6763 7), and `_dns-sd._udp` is its own. A name of 63 has no room for the underscore. */
 function isType (name: string, protocol: string): protocol is BrowseProtocol {
-  return name !== '' && (protocol === 'TCP' || (protocol === 'UDP' && name !== 'dns-sd'))
+  return name !== '' && name.length < maxLabelOctets && (protocol === 'TCP' || (protocol === 'UDP' && name !== 'dns-sd'))
 }
 
 /** Version, zone and metadata, as many as fit; what DNS cannot carry is left out and not cut. */

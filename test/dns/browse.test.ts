@@ -103,6 +103,19 @@ t.test('the whole of TXT is bounded, and metadata beyond is left out', async (t)
   t.ok(strings.reduce((sum, each) => sum + 1 + each.length, 0) <= 1_000)
 })
 
+t.test('names that DNS cannot carry are not offered', async (t) => {
+  const [long, almost] = ['p'.repeat(63), 'q'.repeat(62)]
+  const namespace = 'n'.repeat(63)
+  const world = new World().load()
+    .declare(`${namespace}/${'s'.repeat(63)}`, { clusterIPs: ['10.96.0.1'], ports: [long, almost].map((name) => ({ ...port(name, 80), targetPort: 80 })) })
+  const name = 'z'.repeat(57)
+  const client = new UdpClient(t, await serve(t, world, { zones: [name] }))
+  const found = await client.query(`${types}.${namespace}.svc.${name}`, 'PTR')
+  t.strictSame(found.answers.map(({ data }) => data), [`_${almost}._tcp.${namespace}.svc.${name}`])
+  const { rcode, answers } = await client.query(`_${almost}._tcp.${namespace}.svc.${name}`, 'PTR')
+  t.strictSame([rcode, answers.length], ['NOERROR', 0])
+})
+
 t.test('browsing follows the registry with the very next question', async (t) => {
   const world = new World().load()
   const client = new UdpClient(t, await serve(t, world))
