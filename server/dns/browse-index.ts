@@ -4,6 +4,7 @@
 import type { DnsSource } from './answer-plan.ts'
 import { offersOf } from './offers.ts'
 import { maxRecordsPerSet } from './record-set.ts'
+import { kept } from './service-records.ts'
 
 type Catalog = DnsSource['catalog']
 
@@ -182,22 +183,24 @@ export class NamespaceTypes {
   }
 }
 
-/** One catalog's namespaces, as far as somebody asked for them. */
+interface CatalogTypes {
+  readonly namespaces: Map<string, NamespaceTypes>
+  names: readonly string[]
+}
+
+/** The namespaces that somebody asked for. What is known of a catalog goes with it. */
 export class BrowseIndex {
   readonly domains = new Turn()
   readonly types = new Turn()
-  readonly #namespaces = new Map<string, NamespaceTypes>()
-  #catalog: Catalog | undefined
-  #names: readonly string[] | undefined
+  readonly #catalogs = new WeakMap<Catalog, CatalogTypes>()
 
   namespace (catalog: Catalog, name: string): NamespaceTypes {
     const names = catalog.namespaces()
-    if (catalog !== this.#catalog) this.#namespaces.clear()
-    else if (names !== this.#names) for (const known of this.#namespaces.keys()) if (!catalog.hasNamespace(known)) this.#namespaces.delete(known)
-    this.#catalog = catalog
-    this.#names = names
-    let types = this.#namespaces.get(name)
-    if (types === undefined) this.#namespaces.set(name, types = new NamespaceTypes(name))
-    return types
+    const known = kept(this.#catalogs, catalog, (): CatalogTypes => ({ namespaces: new Map(), names }))
+    if (names !== known.names) {
+      for (const each of known.namespaces.keys()) if (!catalog.hasNamespace(each)) known.namespaces.delete(each)
+      known.names = names
+    }
+    return kept(known.namespaces, name, () => new NamespaceTypes(name))
   }
 }

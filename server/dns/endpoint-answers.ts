@@ -131,7 +131,8 @@ export class EndpointAnswers implements ServiceAnswers {
 export function hostnameOf ({ hostname, address }: Pick<Endpoint, 'hostname' | 'address'>): string {
   if (hostname !== undefined) return hostname
   const dashed = address.replace(/[.:]/g, '-')
-  return dashed.endsWith('-') ? `${dashed}0` : dashed
+  // A host's name begins and ends with a letter or digit (RFC 1123 2.1): glibc takes no PTR of another form.
+  return `${dashed.startsWith('-') ? '0' : ''}${dashed}${dashed.endsWith('-') ? '0' : ''}`
 }
 
 export interface Share {

@@ -8,9 +8,15 @@ export const keyLengths = { 4: 9, 6: 33 } as const
 
 /** @param address canonical @example addressKey('10.0.0.7') // '40a000007' */
 export function addressKey (address: string): string {
-  const family = familyOf(address)
-  const octets = family === 4 ? address.split('.').map(Number) : ipaddr.parse(address).toByteArray()
-  return family + Buffer.from(octets).toString('hex')
+  if (familyOf(address) === 4) return `4${Buffer.from(address.split('.').map(Number)).toString('hex')}`
+  const [head = '', tail = ''] = address.split('::')
+  const [left, right] = [digitsOf(head), digitsOf(tail)]
+  return `6${left}${'0'.repeat(32 - left.length - right.length)}${right}`
+}
+
+/** Of some groups of a canonical IPv6 address, in which nothing is dotted. */
+function digitsOf (groups: string): string {
+  return groups === '' ? '' : groups.split(':').map((group) => group.padStart(4, '0')).join('')
 }
 
 /** The canonical address of a whole key. */

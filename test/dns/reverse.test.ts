@@ -160,6 +160,15 @@ t.test('the names of an address come in the same order always: hostnames, then s
   for (let time = 0; time < 5; time++) t.strictSame(await names(), wanted)
 })
 
+t.test('a name from an address is that of a host, which begins and ends with a letter or digit', async (t) => {
+  const world = new World().load().register('shop/a/1', { address: '::1' }).register('shop/a/2', { address: 'fd00::' })
+  const client = new UdpClient(t, await serve(t, world, { reverse: ['::/0'] }))
+  for (const [each, name] of [['::1', `0--1.${fqdn('a')}`], ['fd00::', `fd00--0.${fqdn('a')}`]] as const) {
+    t.equal((await client.query(reverseOf(each), 'PTR')).answers[0]?.data, name)
+    t.equal((await client.query(name, 'AAAA')).answers[0]?.data, each)
+  }
+})
+
 t.test('the case of a question changes nothing and is kept', async (t) => {
   const client = new UdpClient(t, await serve(t, shop(), { reverse }))
   const name = reverseOf('fd00:10:96::a3').toUpperCase()

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { addressKey, keyAddress } from '../../server/model/address-key.ts'
+import { canonicalAddress } from '../../server/model/service/grammar.ts'
 import { AddressIndex } from '../../server/registry/address-index.ts'
 import { AddressOrder } from '../../server/registry/address-order.ts'
 
@@ -16,6 +17,10 @@ t.test('a key is read back to its address', async (t) => {
     t.equal(addressKey(text), key)
     t.equal(keyAddress(key), text)
   }
+  fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
+    const address = canonicalAddress(text)
+    return keyAddress(addressKey(address)) === address
+  }))
 })
 
 t.test('whether an address is in a network is as a walk finds it, after any sequence of changes', async () => {
