@@ -8,7 +8,8 @@ import { RegistryError, invalid } from './errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
 import { readClientZones } from './model/client-zones.ts'
 import { readDnsPeers } from './model/dns-peers.ts'
-import { readNetworks, readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
+import { parseCidr, readNetworks, readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
+import { readInstanceCidrs, reversePrefixes } from './model/reverse-networks.ts'
 import { checker } from './model/validate.ts'
 import { settings, variableName, type Config, type Setting } from './settings.ts'
 
@@ -162,6 +163,7 @@ function readValue (setting: Setting, given: Given, faults: FieldError[]): unkno
     if (second !== undefined) faults.push({ field: given.origin, value: given.texts.map((each) => hidden(setting, each)), rule: 'must be one value, not a list' })
     return text === undefined || (setting.off === true && text === 'off') ? undefined : readOne(setting, setting.schema, text, given.origin, faults)
   }
+  if (setting.off === true && given.texts.length === 1 && given.texts[0] === 'off') return []
   const { minItems = 0, maxItems = Infinity, items } = setting.schema as unknown as { minItems?: number, maxItems?: number, items: TSchema } // lists have them
   if (given.texts.length < minItems || given.texts.length > maxItems) {
     faults.push({ field: given.origin, value: given.texts.map((each) => hidden(setting, each)), rule: `must hold ${minItems}-${maxItems} values` })
@@ -214,6 +216,11 @@ function refuseRanges (config: Config, origins: Readonly<Record<string, string>>
   const origin = (name: string): string => origins[name] === 'default' ? name : origins[name] ?? name
   const readers = [
     () => readServiceCidrs(config.serviceCidrs, origin('service-cidr')),
+    () => {
+      const networks = readInstanceCidrs(config.instanceCidrs, origin('instance-cidr'))
+      for (const network of config.serviceCidrs.map(parseCidr)) if (!('problem' in network)) networks.push(network)
+      return reversePrefixes(networks, origin('instance-cidr'))
+    },
     () => readPortRange(config.nodePortRange, origin('node-port-range')),
     () => readPools(config.loadBalancerPools, origin('load-balancer-pool')),
     () => readNetworks(config.dnsForwardFrom, origin('dns-forward-from')),

@@ -5,6 +5,7 @@ import { isHost, type KindName, type Listener, type Upstream } from './config-ki
 import { maxClientZones } from './model/client-zones.ts'
 import { maxNotifyTargets, maxTransferRules, maxTsigKeys, tsigAlgorithms } from './model/dns-peers.ts'
 import { defaultNodePorts, defaultServiceCidr, neighbourNetworks } from './model/ranges.ts'
+import { defaultInstanceCidrs } from './model/reverse-networks.ts'
 import { idPattern, idRule } from './model/names.ts'
 
 /** What a person must know to choose a value. Each text is a sentence. */
@@ -68,6 +69,12 @@ export const settingsSchema = Type.Object({
     what: 'The networks that cluster IPs of declared services come from: one, or one of each family. The first is the family of services that ask for none. The first 256 addresses are given only on request, or when the others are taken.',
     why: 'What most Kubernetes clusters use, so that the addresses in manifests fit. Nothing listens on them yet.',
     raise: 'Nothing: an address costs nothing until it is given.', lower: 'Services beyond it are kept as they are, and new ones find no address.'
+  }) }),
+  instanceCidrs: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 64, ...doc({
+    name: 'instance-cidr', kind: 'network', default: defaultInstanceCidrs.join(','), multiple: true, off: true,
+    what: 'The networks whose addresses DNS has names for (PTR), besides those of `service-cidr`: their reverse zones are answered here. A network that does not end at an octet (IPv6: at a hexadecimal digit) is the zones that it needs on the next boundary, 256 in all. Instances may have any address. `off`: only the networks of `service-cidr`.',
+    why: 'The private networks, which resolvers keep to themselves anyway (RFC 6303): `dig -x` of a registered instance has an answer without a setting.',
+    raise: 'Addresses of machines that are not registered get "no such name" from here: leave out networks that another server of yours has the names of.', lower: 'Addresses outside are refused.'
   }) }),
   nodePortRange: Type.String({ maxLength: 11, ...doc({
     name: 'node-port-range', kind: 'ports', default: defaultNodePorts,

@@ -75,7 +75,7 @@ t.test('every setting can be given in each of the three ways, and means the same
   const samples: Record<string, string> = {
     http: '127.0.0.1:1', dns: '[::1]:2', data: '/d', redis: 'redis://h', zone: 'z', 'log-level': 'warn', insecure: 'true', node: 'n',
     'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'dns-ttl': '7s', 'client-zone': '10.1.0.0/16=east', 'max-body': '2MiB', 'trusted-host': 'x.example',
-    'service-cidr': '10.0.0.0/16', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24',
+    'service-cidr': '10.0.0.0/16', 'instance-cidr': '192.0.2.0/24', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24',
     'dns-workers': '2', 'dns-forward': '[2001:db8::53]:5353', 'dns-forward-from': '192.0.2.0/24',
     'dns-transfer-to': '192.0.2.0/24', 'dns-tsig-key': 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', 'dns-notify': '192.0.2.7:53'
   }
@@ -119,6 +119,15 @@ t.test('who may have questions forwarded is a list of networks, by default the n
     '--dns-forward-from must not have bits set behind its prefix: the network is 192.0.2.0/24',
     '--dns-forward-from must be a network in CIDR form, like 10.96.0.0/12 or fd00:10:96::/108'
   ])
+})
+
+t.test('the networks of the reverse zones are read, switched off and limited', async (t) => {
+  t.same(load(['--instance-cidr', '10.0.0.0/16,fd00::/108']).config.instanceCidrs, ['10.0.0.0/16', 'fd00::/108'])
+  t.same(load(['--instance-cidr', 'off']).config.instanceCidrs, [])
+  t.same(load(['--config', 'f'], {}, { f: 'instance-cidr: off' }).config.instanceCidrs, [])
+  t.ok(load([]).config.instanceCidrs.includes('10.0.0.0/8'))
+  t.same(faultsOf(['--instance-cidr', '10.0.0.7/8']), ['--instance-cidr must not have bits set behind its prefix: the network is 10.0.0.0/8'])
+  t.match(faultsOf(['--instance-cidr', '20.0.0.0/9,30.0.0.0/9']), [/must not need more than 256 reverse zones, and these need 272/])
 })
 
 t.test('dns off is no listener', async (t) => {

@@ -209,7 +209,8 @@ export class EndpointAnswers implements ServiceAnswers {
 export function hostnameOf ({ hostname, address }: Pick<Endpoint, 'hostname' | 'address'>): string {
   if (hostname !== undefined) return hostname
   const dashed = address.replace(/[.:]/g, '-')
-  return dashed.endsWith('-') ? `${dashed}0` : dashed
+  // A host's name begins and ends with a letter or digit (RFC 1123 2.1): glibc takes no PTR of another form.
+  return `${dashed.startsWith('-') ? '0' : ''}${dashed}${dashed.endsWith('-') ? '0' : ''}`
 }
 
 function pointerBytes (offset: number): Buffer {
@@ -218,13 +219,13 @@ function pointerBytes (offset: number): Buffer {
   return bytes
 }
 
-interface Share {
+export interface Share {
   priority: number
   weight: number
 }
 
 /** Endpoints behind one record: the best priority counts, and the weights of those that have it add up. */
-function addShare<T extends Share> (shares: Map<string, T>, key: string, share: T): void {
+export function addShare<T extends Share> (shares: Map<string, T>, key: string, share: T): void {
   const known = shares.get(key)
   if (known === undefined || share.priority < known.priority) shares.set(key, share)
   else if (share.priority === known.priority) known.weight = Math.min(maxWeight, known.weight + share.weight)

@@ -116,6 +116,11 @@ interface TakenService {
   readonly annotations: Labels | undefined
 }
 
+/** No name of a service is answered by address. */
+const noAddresses: DnsSource['catalog']['addresses'] = {
+  byClusterIp: () => [], endpointsAt: () => ({ services: new Map(), isCut: false }), hasInstance: () => false, hasWithin: () => false
+}
+
 /** A registry with a few services in it, as they are now: what is taken does not change any more. */
 class TakenServices {
   readonly #catalog: DnsSource['catalog']
@@ -149,6 +154,9 @@ class TakenServices {
         declared: (namespace, service) => get(namespace, service)?.declared,
         endpoints: (namespace, service) => get(namespace, service)?.endpoints,
         view: () => undefined,
+        namespaces: () => [],
+        services: () => [],
+        addresses: noAddresses,
         namespaceAnnotations: (namespace) => [...this.#services].find(([key]) => key.startsWith(`${namespace}/`))?.[1].annotations
       }
     }
