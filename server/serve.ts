@@ -1,13 +1,17 @@
 // The wiring: config -> store -> registry -> adapters -> listening. The only file that knows them all.
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
-import { DnsCounters, dropReasons, startDns } from './dns/dns-server.ts'
+import { observeDnsAnswers } from './dns-metrics.ts'
+import { DnsCounters, type DnsOptions, dropReasons, startDns } from './dns/dns-server.ts'
 import { Metrics, buildHttp } from './http/app.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
+import { CookieSecret } from './registry/cookie-secret.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
+import { systemClock } from './registry/timers.ts'
 import { createRedisStore } from './store/redis/redis-store.ts'
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts'
 import type { Store } from './store/store.ts'
@@ -35,6 +39,7 @@ export async function serve (config: Config): Promise<Running> {
   const metrics = new Metrics({ version })
   const counters = new DnsCounters()
   observeDns(metrics.register, counters)
+  observeDnsAnswers(metrics.register, counters)
   const registry = new Registry({
     store: timedStore(store, metrics.storeOperation),
     protection: {
@@ -80,12 +85,21 @@ export async function serve (config: Config): Promise<Running> {
       port: config.dns.port,
       zones: config.zones,
       node: config.node,
+      version: `rollcall ${version}`,
       ttlSeconds: config.dnsTtlSeconds,
+      rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
+      queryLog: queryLogOf(config, log),
       log: { warn: (message) => log.warn(message), error: (message) => log.error(message) },
       counters
     })
     if (dns !== undefined) opened.push(() => dns.close())
     await registry.open()
+    if (dns !== undefined) {
+      const { store: timed, feed } = registry
+      const secret = new CookieSecret({ store: timed, feed, clock: systemClock, random: randomBytes, warn: (message) => log.warn(message) })
+      opened.push(async () => secret.close())
+      await secret.start()
+    }
     const dnsAddress = dns === undefined ? undefined : `${dns.address.includes(':') ? `[${dns.address}]` : dns.address}:${dns.port}`
     log.info({
       http, dns: dnsAddress ?? 'off', store: store.kind, location: store.location, epoch: registry.feed.epoch,
@@ -95,6 +109,15 @@ export async function serve (config: Config): Promise<Running> {
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+function queryLogOf ({ dnsQueryLog: ratio = 0 }: Config, log: Logger): DnsOptions['queryLog'] {
+  if (ratio === 0) return undefined
+  return {
+    ratio,
+    write: (line) => log.info(line, 'dns query'),
+    leftOut: (count) => log.info({ count }, 'dns queries left out of the log: too many a second')
   }
 }
 

@@ -12,6 +12,8 @@ export interface AnswerCacheOptions {
   readonly ttlSeconds: number
   /** In which targets of aliases are looked for, the longest name first. */
   readonly zones: readonly Zone[]
+  /** Told at each making. */
+  readonly built: () => void
 }
 
 /** Gives precompiled answers. What nobody holds any more takes its answers with it. */
@@ -26,16 +28,21 @@ export class AnswerCache {
   }
 
   ofEndpoints (endpoints: EndpointSet): EndpointAnswers {
-    return kept(this.#endpoints, endpoints, () => new EndpointAnswers(endpoints.answered, this.#options.ttlSeconds))
+    return kept(this.#endpoints, endpoints, () => this.#built(new EndpointAnswers(endpoints.answered, this.#options.ttlSeconds)))
   }
 
   /** @param manifest of a service with cluster IPs; its endpoints are no part of its answers */
   ofClusterIps (manifest: Service): ClusterIpAnswers {
-    return kept(this.#clusterIps, manifest, () => new ClusterIpAnswers(manifest, this.#options.ttlSeconds))
+    return kept(this.#clusterIps, manifest, () => this.#built(new ClusterIpAnswers(manifest, this.#options.ttlSeconds)))
   }
 
   /** @param manifest of an ExternalName service. undefined if DNS cannot carry the external name */
   ofAlias (manifest: Service): Alias | undefined {
-    return kept(this.#aliases, manifest, () => aliasTo(manifest.spec.externalName ?? '', this.#options))
+    return kept(this.#aliases, manifest, () => this.#built(aliasTo(manifest.spec.externalName ?? '', this.#options)))
+  }
+
+  #built<Made> (made: Made): Made {
+    this.#options.built()
+    return made
   }
 }

@@ -32,6 +32,8 @@ export interface DnsSource {
     endpoints (namespace: string, service: string): EndpointSet | undefined
     /** A service that somebody declared; it hides what is registered under the same name. */
     declared (namespace: string, service: string): DeclaredService | undefined
+    /** A lasting object of the store by its key: the secret of cookies. The same object until it changes. */
+    object (key: string): { readonly body: string } | undefined
   }
 }
 

@@ -9,6 +9,9 @@ export const dropReasons = [
 ] as const
 export type DropReason = (typeof dropReasons)[number]
 
+/** Seconds: from an answer out of the cache to one that waited for the loop. Above the last there is one bucket more. */
+export const latencyBounds = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2, 1e-1, 1] as const
+
 const otherType = 'other'
 const typeNames = [...Object.keys(recordTypes), otherType] // a closed list: a client's inventions make no new series
 const typeIndexes = new Map<number, number>(Object.values(recordTypes).map((type, index) => [type, index]))
@@ -34,6 +37,24 @@ export class DnsCounters {
   failed = 0
   /** Open TCP connections. */
   connections = 0
+  // What the rate limit held back: with no answer, with an empty one that says TC, or with BADCOOKIE.
+  limitedDropped = 0
+  limitedSlipped = 0
+  limitedBadCookie = 0
+  /** Services whose answers were made, at the first question after a change. */
+  builds = 0
+  /** How many answers took how long: one bucket for each bound, and one above them. */
+  readonly latencies = new Float64Array(latencyBounds.length + 1)
+  /** Of all of them together, in seconds. */
+  latencySum = 0
+
+  /** Counts the time of one answer. */
+  took (seconds: number): void {
+    let index = 0
+    while (index < latencyBounds.length && seconds > (latencyBounds[index] ?? 0)) index++
+    this.latencies[index] = (this.latencies[index] ?? 0) + 1
+    this.latencySum += seconds
+  }
 
   answered (transport: Transport, type: number, rcode: number): void {
     const typeIndex = typeIndexes.get(type) ?? typeNames.length - 1

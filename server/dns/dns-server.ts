@@ -6,6 +6,8 @@ import { parseAddress } from '../model/address.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
 import type { DnsSource } from './answer-plan.ts'
 import { DnsCounters } from './counters.ts'
+import { QueryLog, type QueryLogOptions } from './query-log.ts'
+import { RateLimiter } from './rate-limit.ts'
 import { Responder } from './responder.ts'
 import { TcpListener } from './tcp-listener.ts'
 import { maxConnections } from './tcp-limits.ts'
@@ -13,7 +15,7 @@ import { UdpListener } from './udp-listener.ts'
 import { Zone, maxZones } from './zone.ts'
 
 export type { DnsSource } from './answer-plan.ts'
-export { type AnswerCount, type DropReason, DnsCounters, dropReasons } from './counters.ts'
+export { type AnswerCount, type DropReason, DnsCounters, dropReasons, latencyBounds } from './counters.ts'
 
 export interface DnsOptions {
   /** The registry's feed, or something like it. */
@@ -26,8 +28,14 @@ export interface DnsOptions {
   readonly zones?: readonly string[]
   /** How long an answer may be kept, 0-3600, default 5. Raising it spares queries and shows dead endpoints for longer. */
   readonly ttlSeconds?: number
-  /** What this node calls itself when it is asked (NSID). Default: the name of the machine. */
+  /** What this node calls itself when it is asked (NSID, `id.server`). Default: the name of the machine. */
   readonly node?: string
+  /** What `version.bind` says. Default `rollcall`. */
+  readonly version?: string
+  /** Answers of one kind a second over UDP to one network that has not shown that it asked, 1-1,000,000. Default: no limit. */
+  readonly rateLimit?: number | undefined
+  /** What becomes of the lines of the query log, and which part of the queries it shows. Default: none. */
+  readonly queryLog?: Pick<QueryLogOptions, 'ratio' | 'write' | 'leftOut'> | undefined
   /** Open TCP connections, default 1,000. */
   readonly maxConnections?: number
   readonly log?: { warn (message: string): void, error (message: string): void }
@@ -43,7 +51,7 @@ export interface DnsServer {
   readonly address: string
   readonly port: number
   readonly counters: DnsCounters
-  /** Stops accepting and lets answers leave, for two seconds at most. Calling it again waits for the same end. */
+  /** Stops accepting, answers what has arrived and lets answers leave, for two seconds at most. Calling it again waits for the same end. */
   close (): Promise<void>
   [Symbol.asyncDispose] (): Promise<void>
 }
@@ -73,7 +81,20 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
     lastLoggedMs = clock.now()
     log?.error(`DNS: a message was answered SERVFAIL, because of a fault of this program: ${error instanceof Error ? error.stack : String(error)}`)
   }
-  const responder = new Responder({ source, zones, ttlSeconds, node: options.node ?? hostname(), random: options.random ?? Math.random, counters, failed })
+  const { random = Math.random, rateLimit, queryLog } = options
+  const responder = new Responder({
+    source,
+    zones,
+    ttlSeconds,
+    node: options.node ?? hostname(),
+    version: options.version ?? 'rollcall',
+    random,
+    clock,
+    counters,
+    failed,
+    limiter: rateLimit === undefined ? undefined : new RateLimiter(rateLimit, Math.random),
+    queryLog: queryLog === undefined ? undefined : new QueryLog({ ...queryLog, clock, random: Math.random })
+  })
   const listenerOptions = {
     address, family: family === 6 ? 6 : 4, responder, counters, clock, maxConnections: options.maxConnections ?? maxConnections,
     report: (message: string) => log?.warn(message)

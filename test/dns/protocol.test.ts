@@ -5,6 +5,7 @@ import { Responder } from '../../server/dns/responder.ts'
 import { maxConnectionsOfClient } from '../../server/dns/tcp-limits.ts'
 import { UdpListener } from '../../server/dns/udp-listener.ts'
 import { Zone } from '../../server/dns/zone.ts'
+import { systemClock } from '../../server/registry/timers.ts'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type Message, TcpClient, UdpClient, codec, extendedError, framed, opt, question } from './client.ts'
@@ -200,12 +201,12 @@ t.test('a fault of our own is SERVFAIL, is told once, and the next question is a
 t.test('a datagram from port 0 is dropped, and an answer that cannot be sent is counted', async (t) => {
   const counters = new DnsCounters()
   const zones = [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })]
-  const responder = new Responder({ source: world(1).feed, zones, ttlSeconds: 5, node: 'test', random: Math.random, counters, failed: (error) => t.fail(String(error)) })
+  const responder = new Responder({ source: world(1).feed, zones, ttlSeconds: 5, node: 'test', version: '', clock: systemClock, random: Math.random, counters, failed: (error) => t.fail(String(error)) })
   const socket = createSocket('udp4')
   const listening = once(socket, 'listening')
   socket.bind(0, '127.0.0.1')
   await listening
-  const listener = new UdpListener(socket, { address: '127.0.0.1', family: 4, port: 0, responder, counters, report: (message) => t.fail(message) })
+  const listener = new UdpListener(socket, { address: '127.0.0.1', family: 4, port: 0, responder, counters, clock: systemClock, report: (message) => t.fail(message) })
   t.teardown(() => listener.close())
   socket.emit('message', question(web, 'A'), { address: '127.0.0.1', port: 0, family: 'IPv4', size: 0 })
   t.equal(counters.dropped('port-zero'), 1)

@@ -91,6 +91,14 @@ export class World {
     return this.#apply({ type: 'suspect', reason: 'suspect', key: key(path), lease: path })
   }
 
+  /** Writes a lasting object as it is, like the secret of cookies. */
+  keep (key: string, body: string): this {
+    const revision = ++this.#revision
+    const nowMs = this.clock.now()
+    const createdRevision = this.feed.catalog.object(key)?.revision ?? revision
+    return this.#apply({ type: 'put-object', reason: 'declared', object: { key, createdRevision, revision, createdAtMs: nowMs, updatedAtMs: nowMs, endsAtMs: 0, body } })
+  }
+
   /** The store goes away. */
   loseStore (): this {
     this.feed.health({ available: false, reason: 'gone', sinceMs: this.clock.now() })
