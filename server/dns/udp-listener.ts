@@ -16,6 +16,8 @@ const maxQueuedSends = 256
 /** Questions that wait for an answer of others, so that a flood of them holds a bounded piece of memory. */
 const maxDeferred = 1_000
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 export interface ListenerOptions {
   readonly address: string
   readonly family: 4 | 6
@@ -81,10 +83,11 @@ export class UdpListener {
       isLate.now = true
       giveUp()
     })
-    // A turn of the loop that brings nothing has found the socket empty.
+    // A whole turn of the loop that brings nothing has found the socket empty. This turn may have looked at it before.
+    await nextTurn()
     do {
       this.#received = 0
-      await new Promise((resolve) => setImmediate(resolve))
+      await nextTurn()
     } while (this.#received > 0 && !isLate.now)
     this.#socket.removeAllListeners('message')
     while (!isLate.now && (this.#deferred > 0 || this.#socket.getSendQueueCount() > 0)) {

@@ -50,8 +50,9 @@ t.test('SipHash-2-4 gives the reference values', (t) => {
   t.end()
 })
 
+type Vector = readonly [says: string, keys: readonly string[], address: string, seconds: number, cookie: string, state: string, answer: string]
 /** RFC 9018, appendix A: who asks with what, when, and what comes back. */
-const vectors: readonly (readonly [says: string, keys: readonly string[], address: string, seconds: number, cookie: string, state: string, answer: string])[] = [
+const vectors: readonly Vector[] = [
   ['A.1 a new client', [firstKey], '198.51.100.100', 1_559_731_985, clientPart, 'client', `${clientPart}010000005cf79f111f8130c3eee29480`],
   ['A.2 the same a little later', [firstKey], '198.51.100.100', 1_559_734_385, `${clientPart}010000005cf79f111f8130c3eee29480`, 'valid', `${clientPart}010000005cf7a871d4a564a1442aca77`],
   ['A.3 another one whose reserved octets are set', [firstKey], '203.0.113.203', 1_559_734_700, 'fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5', 'invalid',
@@ -202,7 +203,9 @@ t.test('one node makes the secret, all use it, and it is rolled over after two w
   const of = world()
   const store = storeOf(of)
   let made = 0
-  const nodes = [1, 2].map(() => new CookieSecret({ store, feed: of.feed, clock: of.clock, random: (octets) => Buffer.alloc(octets, ++made), warn: (message) => t.fail(message) }))
+  const random = (octets: number): Buffer => Buffer.alloc(octets, ++made)
+  const options = { store, feed: of.feed, clock: of.clock, random, warn: (message: string) => t.fail(message) }
+  const nodes = [new CookieSecret(options), new CookieSecret(options)]
   t.teardown(() => nodes.forEach((node) => node.close()))
   await Promise.all(nodes.map((node) => node.start()))
   const keys = (): string[] => cookieKeys(of.feed.catalog.object(cookieSecretKey)?.body ?? secretText()).map((key) => key.toString('hex'))
@@ -230,7 +233,8 @@ t.test('a store that is away costs cookies and nothing else, and is said once', 
   const store = storeOf(of)
   store.isAway = true
   const warnings: string[] = []
-  const secret = new CookieSecret({ store, feed: of.feed, clock: of.clock, random: (octets) => Buffer.alloc(octets, 7), warn: (message) => warnings.push(message) })
+  const warn = (message: string): void => { warnings.push(message) }
+  const secret = new CookieSecret({ store, feed: of.feed, clock: of.clock, random: (octets) => Buffer.alloc(octets, 7), warn })
   t.teardown(() => secret.close())
   await secret.start()
   const turn = async (): Promise<void> => {
