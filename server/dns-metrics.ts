@@ -1,7 +1,7 @@
 // How long DNS answers take, how often they are made anew and held back, as Prometheus reads it. The DNS server counts in plain
 // numbers (dns/counters.ts); they are turned into prom-client's form when somebody scrapes.
 import { Counter, Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client'
-import { type DnsCounters, latencyBounds } from './dns/dns-server.ts'
+import { type DnsServer, latencyBounds } from './dns/dns-server.ts'
 
 const answerTimes = {
   name: 'rollcall_dns_answer_seconds',
@@ -9,7 +9,7 @@ const answerTimes = {
   aggregator: 'sum'
 } as const
 
-export function observeDnsAnswers (register: Registry, counters: DnsCounters): void {
+export function observeDnsAnswers (register: Registry, dns: Pick<DnsServer, 'counters'>): void {
   const registers = [register]
   new Counter({
     name: 'rollcall_dns_limited_total',
@@ -18,6 +18,7 @@ export function observeDnsAnswers (register: Registry, counters: DnsCounters): v
     registers,
     collect () {
       this.reset()
+      const { counters } = dns
       this.inc({ action: 'dropped' }, counters.limitedDropped)
       this.inc({ action: 'slipped' }, counters.limitedSlipped)
       this.inc({ action: 'badcookie' }, counters.limitedBadCookie)
@@ -29,26 +30,26 @@ export function observeDnsAnswers (register: Registry, counters: DnsCounters): v
     registers,
     collect () {
       this.reset()
-      this.inc(counters.builds)
+      this.inc(dns.counters.builds)
     }
   })
-  register.registerMetric(new AnswerTimes(counters))
+  register.registerMetric(new AnswerTimes(dns))
 }
 
 type Values = MetricObjectWithValues<MetricValueWithName<string>>
 
 /** A histogram that is filled elsewhere. */
 class AnswerTimes extends Histogram {
-  readonly #counters: DnsCounters
+  readonly #dns: Pick<DnsServer, 'counters'>
 
-  constructor (counters: DnsCounters) {
+  constructor (dns: Pick<DnsServer, 'counters'>) {
     super({ ...answerTimes, buckets: [...latencyBounds], registers: [] })
-    this.#counters = counters
+    this.#dns = dns
   }
 
   override async get (): Promise<Values> {
     const { name, help, aggregator } = answerTimes
-    const { latencies, latencySum } = this.#counters
+    const { latencies, latencySum } = this.#dns.counters
     let below = 0
     const values = latencyBounds.map((le, index) => ({ metricName: `${name}_bucket`, labels: { le: String(le) }, value: below += latencies[index] ?? 0 }))
     const count = below + (latencies[latencyBounds.length] ?? 0)

@@ -5,7 +5,8 @@ import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
 import { observeDnsAnswers } from './dns-metrics.ts'
-import { DnsCounters, type DnsOptions, dropReasons, startDns } from './dns/dns-server.ts'
+import { type DnsServer, dropReasons } from './dns/dns-server.ts'
+import { startDnsWorkers } from './dns/dns-workers.ts'
 import { Metrics, buildHttp } from './http/app.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
 import { CookieSecret } from './registry/cookie-secret.ts'
@@ -37,9 +38,6 @@ export async function serve (config: Config): Promise<Running> {
   const log = pino({ level: config.logLevel, base: { pid: process.pid, node: config.node } })
   const store = openStore(config, log)
   const metrics = new Metrics({ version })
-  const counters = new DnsCounters()
-  observeDns(metrics.register, counters)
-  observeDnsAnswers(metrics.register, counters)
   const registry = new Registry({
     store: timedStore(store, metrics.storeOperation),
     protection: {
@@ -79,8 +77,9 @@ export async function serve (config: Config): Promise<Running> {
     })
     opened.push(() => app.close())
     const http = await app.listen({ host: config.http.host, port: config.http.port })
-    const dns = config.dns === undefined ? undefined : await startDns({
-      source: registry.feed,
+    const dns = config.dns === undefined ? undefined : await startDnsWorkers({
+      workers: config.dnsWorkers,
+      feed: registry.feed,
       host: config.dns.host,
       port: config.dns.port,
       zones: config.zones,
@@ -88,11 +87,14 @@ export async function serve (config: Config): Promise<Running> {
       version: `rollcall ${version}`,
       ttlSeconds: config.dnsTtlSeconds,
       rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
-      queryLog: queryLogOf(config, log),
-      log: { warn: (message) => log.warn(message), error: (message) => log.error(message) },
-      counters
+      queryLogRatio: config.dnsQueryLog,
+      log: { warn: (message) => log.warn(message), error: (message) => log.error(message), info: (facts, message) => log.info(facts, message) }
     })
-    if (dns !== undefined) opened.push(() => dns.close())
+    if (dns !== undefined) {
+      opened.push(() => dns.close())
+      observeDns(metrics.register, dns)
+      observeDnsAnswers(metrics.register, dns)
+    }
     await registry.open()
     if (dns !== undefined) {
       const { store: timed, feed } = registry
@@ -100,6 +102,7 @@ export async function serve (config: Config): Promise<Running> {
       opened.push(async () => secret.close())
       await secret.start()
     }
+    await dns?.whenTaken(registry.feed.revision)
     const dnsAddress = dns === undefined ? undefined : `${dns.address.includes(':') ? `[${dns.address}]` : dns.address}:${dns.port}`
     log.info({
       http, dns: dnsAddress ?? 'off', store: store.kind, location: store.location, epoch: registry.feed.epoch,
@@ -112,15 +115,6 @@ export async function serve (config: Config): Promise<Running> {
   }
 }
 
-function queryLogOf ({ dnsQueryLog: ratio = 0 }: Config, log: Logger): DnsOptions['queryLog'] {
-  if (ratio === 0) return undefined
-  return {
-    ratio,
-    write: (line) => log.info(line, 'dns query'),
-    leftOut: (count) => log.info({ count }, 'dns queries left out of the log: too many a second')
-  }
-}
-
 function openStore (config: Config, log: Logger): Store {
   const { redis, data: directory, logLength: maxLogLength, holdMaxMs: holdMs } = config
   return redis === undefined
@@ -129,7 +123,7 @@ function openStore (config: Config, log: Logger): Store {
 }
 
 /** Shows what the DNS server counted, at each scrape. */
-function observeDns (register: PromRegistry, counters: DnsCounters): void {
+function observeDns (register: PromRegistry, dns: DnsServer): void {
   const registers = [register]
   new Counter({
     name: 'rollcall_dns_queries_total',
@@ -138,7 +132,7 @@ function observeDns (register: PromRegistry, counters: DnsCounters): void {
     registers,
     collect () {
       this.reset()
-      for (const { transport, type, rcode, count } of counters.answers()) this.inc({ transport, type, rcode }, count)
+      for (const { transport, type, rcode, count } of dns.counters.answers()) this.inc({ transport, type, rcode }, count)
     }
   })
   new Counter({
@@ -148,6 +142,7 @@ function observeDns (register: PromRegistry, counters: DnsCounters): void {
     registers,
     collect () {
       this.reset()
+      const { counters } = dns
       for (const reason of dropReasons) this.inc({ reason }, counters.dropped(reason))
     }
   })
@@ -157,8 +152,8 @@ function observeDns (register: PromRegistry, counters: DnsCounters): void {
       this.inc(value())
     } })
   }
-  total('rollcall_dns_truncated_total', 'DNS answers with TC.', () => counters.truncated)
-  total('rollcall_dns_cut_total', 'DNS answers from a set of more records than one answer shows.', () => counters.cut)
-  total('rollcall_dns_failures_total', 'DNS messages that were answered SERVFAIL because of a fault of this program.', () => counters.failed)
-  new Gauge({ name: 'rollcall_dns_tcp_connections', help: 'Open TCP connections of DNS.', registers, collect () { this.set(counters.connections) } })
+  total('rollcall_dns_truncated_total', 'DNS answers with TC.', () => dns.counters.truncated)
+  total('rollcall_dns_cut_total', 'DNS answers from a set of more records than one answer shows.', () => dns.counters.cut)
+  total('rollcall_dns_failures_total', 'DNS messages that were answered SERVFAIL because of a fault of this program.', () => dns.counters.failed)
+  new Gauge({ name: 'rollcall_dns_tcp_connections', help: 'Open TCP connections of DNS.', registers, collect () { this.set(dns.counters.connections) } })
 }

@@ -158,6 +158,13 @@ export const settingsSchema = Type.Object({
     why: 'Unset: none. The lines hold addresses of clients, and at thousands of queries a second they cost more than the answers.',
     raise: 'Time and disk.', lower: 'Rare queries are not seen.'
   }) })),
+  dnsWorkers: Type.Integer({ minimum: 0, maximum: 64, rule: 'must be a whole number from 0 to 64', ...doc({
+    name: 'dns-workers', kind: 'number', default: '0',
+    what: 'Threads that answer DNS, each on its own core and with its own copy of the registry, so that DNS never waits for HTTP or the store. 0: the main thread answers.',
+    why: 'One thread answers tens of thousands of questions a second, and a copy costs memory: some 90 MB for 100,000 instances.',
+    raise: 'Memory for each copy, and work for the main thread, which tells each thread of each change. More than there are cores bring nothing.',
+    lower: 'Fewer cores for DNS; at 0 a question waits while the main thread does something else, and a large apply is tens of milliseconds.'
+  }) }),
   shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'shutdown-grace', kind: 'duration', default: '5s',
     what: 'After SIGTERM or SIGINT requests under way may finish for this long, then the process ends regardless.',

@@ -32,7 +32,7 @@ const renewAge = 1_800
 export type CookieState = 'none' | 'client' | 'invalid' | 'valid'
 
 export interface ServerCookiesOptions {
-  readonly source: Pick<DnsSource, 'catalog'>
+  readonly source: { readonly catalog: Pick<DnsSource['catalog'], 'object'> }
   readonly nowMs: () => number
 }
 

@@ -1,4 +1,5 @@
-// What the DNS server counts, in plain numbers, so that counting costs nothing; whoever shows them reads them.
+// What the DNS server counts, in plain numbers, so that counting costs nothing; whoever shows them reads them. The numbers lie in
+// memory that threads share: the one that answers writes them, the one that shows them reads.
 import { type Transport, transports } from './client.ts'
 import { rcodes, recordTypes } from './wire.ts'
 
@@ -26,50 +27,76 @@ export interface AnswerCount {
   readonly count: number
 }
 
-export class DnsCounters {
-  readonly #answers = new Float64Array(transports.length * typeNames.length * rcodeNames.length)
-  readonly #dropped = new Float64Array(dropReasons.length)
-  /** Answers with TC. */
-  truncated = 0
-  /** Answers from a set of more records than one answer shows. */
-  cut = 0
-  /** Messages that our own code failed on; they were answered SERVFAIL. */
-  failed = 0
-  /** Open TCP connections. */
-  connections = 0
-  // What the rate limit held back: with no answer, with an empty one that says TC, or with BADCOOKIE.
-  limitedDropped = 0
-  limitedSlipped = 0
-  limitedBadCookie = 0
-  /** Services whose answers were made, at the first question after a change. */
-  builds = 0
-  /** How many answers took how long: one bucket for each bound, and one above them. */
-  readonly latencies = new Float64Array(latencyBounds.length + 1)
-  /** Of all of them together, in seconds. */
-  latencySum = 0
+/** Counters that are one number each. A new one is a name here and a `declare` line in the class. */
+const singles = [
+  'truncated', 'cut', 'failed', 'connections', 'limitedDropped', 'limitedSlipped', 'limitedBadCookie', 'builds', 'latencySum'
+] as const
 
-  /** Counts the time of one answer. */
-  took (seconds: number): void {
-    let index = 0
-    while (index < latencyBounds.length && seconds > (latencyBounds[index] ?? 0)) index++
-    this.latencies[index] = (this.latencies[index] ?? 0) + 1
-    this.latencySum += seconds
+// Where each block begins. A new block is a line, before the end.
+const answersAt = 0
+const droppedAt = answersAt + transports.length * typeNames.length * rcodeNames.length
+const singlesAt = droppedAt + dropReasons.length
+const latenciesAt = singlesAt + singles.length
+const end = latenciesAt + latencyBounds.length + 1
+
+export class DnsCounters {
+  /** Answers with TC. */
+  declare truncated: number
+  /** Answers from a set of more records than one answer shows. */
+  declare cut: number
+  /** Messages that our own code failed on; they were answered SERVFAIL. */
+  declare failed: number
+  /** Open TCP connections. */
+  declare connections: number
+  // What the rate limit held back: with no answer, with an empty one that says TC, or with BADCOOKIE.
+  declare limitedDropped: number
+  declare limitedSlipped: number
+  declare limitedBadCookie: number
+  /** Services whose answers were made, at the first question after a change. */
+  declare builds: number
+  /** What the answers that were timed took together, in seconds. */
+  declare latencySum: number
+  readonly #values: Float64Array<SharedArrayBuffer>
+
+  static {
+    for (const [index, name] of singles.entries()) {
+      Object.defineProperty(this.prototype, name, {
+        get (this: DnsCounters) { return this.#values[singlesAt + index] },
+        set (this: DnsCounters, value: number) { this.#values[singlesAt + index] = value }
+      })
+    }
+  }
+
+  /** All of them together, as they are now. */
+  static sum (list: Iterable<DnsCounters>): DnsCounters {
+    const sum = new DnsCounters()
+    for (const counters of list) {
+      for (const [index, value] of counters.#values.entries()) sum.#add(index, value)
+    }
+    return sum
+  }
+
+  /** @param memory `memory` of the counters that these are, in another thread; only one of the two may count */
+  constructor (memory = new SharedArrayBuffer(end * Float64Array.BYTES_PER_ELEMENT)) {
+    this.#values = new Float64Array(memory, 0, end)
+  }
+
+  get memory (): SharedArrayBuffer {
+    return this.#values.buffer
   }
 
   answered (transport: Transport, type: number, rcode: number): void {
     const typeIndex = typeIndexes.get(type) ?? typeNames.length - 1
-    const index = (transports.indexOf(transport) * typeNames.length + typeIndex) * rcodeNames.length + (rcodeIndexes.get(rcode) ?? 0)
-    this.#answers[index] = (this.#answers[index] ?? 0) + 1
+    this.#add(answersAt + (transports.indexOf(transport) * typeNames.length + typeIndex) * rcodeNames.length + (rcodeIndexes.get(rcode) ?? 0), 1)
   }
 
   drop (reason: DropReason): void {
-    const index = dropReasons.indexOf(reason)
-    this.#dropped[index] = (this.#dropped[index] ?? 0) + 1
+    this.#add(droppedAt + dropReasons.indexOf(reason), 1)
   }
 
   /** The combinations that occurred. */
   * answers (): Generator<AnswerCount> {
-    for (const [index, count] of this.#answers.entries()) {
+    for (const [index, count] of this.#values.subarray(answersAt, droppedAt).entries()) {
       if (count === 0) continue
       const pair = Math.floor(index / rcodeNames.length)
       const transport = transports[Math.floor(pair / typeNames.length)] ?? 'udp'
@@ -78,6 +105,23 @@ export class DnsCounters {
   }
 
   dropped (reason: DropReason): number {
-    return this.#dropped[dropReasons.indexOf(reason)] ?? 0
+    return this.#values[droppedAt + dropReasons.indexOf(reason)] ?? 0
+  }
+
+  /** How many answers took how long: one number for each bound, and one above them. */
+  get latencies (): Readonly<Float64Array> {
+    return this.#values.subarray(latenciesAt, end)
+  }
+
+  /** Counts the time of one answer. */
+  took (seconds: number): void {
+    let index = 0
+    while (index < latencyBounds.length && seconds > (latencyBounds[index] ?? 0)) index++
+    this.#add(latenciesAt + index, 1)
+    this.latencySum += seconds
+  }
+
+  #add (index: number, value: number): void {
+    this.#values[index] = (this.#values[index] ?? 0) + value
   }
 }

@@ -6,7 +6,7 @@ import { parseAddress } from '../model/address.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
 import type { DnsSource } from './answer-plan.ts'
 import { DnsCounters } from './counters.ts'
-import { QueryLog, type QueryLogOptions } from './query-log.ts'
+import { QueryLog } from './query-log.ts'
 import { RateLimiter } from './rate-limit.ts'
 import { Responder } from './responder.ts'
 import { TcpListener } from './tcp-listener.ts'
@@ -34,11 +34,13 @@ export interface DnsOptions {
   readonly version?: string
   /** Answers of one kind a second over UDP to one network that has not shown that it asked, 1-1,000,000. Default: no limit. */
   readonly rateLimit?: number | undefined
-  /** What becomes of the lines of the query log, and which part of the queries it shows. Default: none. */
-  readonly queryLog?: Pick<QueryLogOptions, 'ratio' | 'write' | 'leftOut'> | undefined
+  /** Which part of the queries is logged by `log.info`, 0-1. Default 0. */
+  readonly queryLogRatio?: number | undefined
   /** Open TCP connections, default 1,000. */
   readonly maxConnections?: number
-  readonly log?: { warn (message: string): void, error (message: string): void }
+  /** Shares the port with other listeners of this user that say so too: the kernel spreads clients over them. Default: it is ours alone. */
+  readonly reusePort?: boolean
+  readonly log?: { warn (message: string): void, error (message: string): void, info? (facts: object, message: string): void }
   /** Where it counts; default: counters of its own, in `DnsServer.counters`. */
   readonly counters?: DnsCounters
   /** Chooses the first address, in [0, 1). */
@@ -81,7 +83,7 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
     lastLoggedMs = clock.now()
     log?.error(`DNS: a message was answered SERVFAIL, because of a fault of this program: ${error instanceof Error ? error.stack : String(error)}`)
   }
-  const { random = Math.random, rateLimit, queryLog } = options
+  const { random = Math.random, rateLimit, queryLogRatio = 0 } = options
   const responder = new Responder({
     source,
     zones,
@@ -93,10 +95,17 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
     counters,
     failed,
     limiter: rateLimit === undefined ? undefined : new RateLimiter(rateLimit, Math.random),
-    queryLog: queryLog === undefined ? undefined : new QueryLog({ ...queryLog, clock, random: Math.random })
+    queryLog: queryLogRatio === 0 ? undefined : new QueryLog({
+      ratio: queryLogRatio,
+      write: (line) => log?.info?.(line, 'dns query'),
+      leftOut: (count) => log?.info?.({ count }, 'dns queries left out of the log: too many a second'),
+      clock,
+      random: Math.random
+    })
   })
   const listenerOptions = {
     address, family: family === 6 ? 6 : 4, responder, counters, clock, maxConnections: options.maxConnections ?? maxConnections,
+    reusePort: options.reusePort ?? false,
     report: (message: string) => log?.warn(message)
   } as const
   const { udp, tcp } = await listenOnOnePort(listenerOptions, options.port)

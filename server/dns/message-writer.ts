@@ -1,8 +1,8 @@
 // A bounded writer of answers.
 import type { QueryReader } from './query-reader.ts'
 import {
-  ednsUdpLimit, flagAuthoritative, flagDnssecOk, flagRecursionAvailable, flagRecursionDesired, flagResponse, flagTruncated, headerLength, opcodeMask,
-  optionCodes, optionHeaderLength, questionPointer, recordTypes
+  copyOctets, ednsUdpLimit, flagAuthoritative, flagDnssecOk, flagRecursionAvailable, flagRecursionDesired, flagResponse, flagTruncated, headerLength,
+  opcodeMask, optionCodes, optionHeaderLength, questionPointer, recordTypes
 } from './wire.ts'
 
 const optLength = 11
@@ -78,7 +78,7 @@ export class MessageWriter {
     this.owner = questionPointer
     this.#options = options
     this.#length = headerLength + query.questionLength
-    query.message.copy(this.#bytes, headerLength, headerLength, this.#length)
+    copyOctets(query.message, headerLength, this.#length, this.#bytes, headerLength)
     const room = Math.min(limit, this.#bytes.length) - this.#length
     const needed = query.edns ? optLength + options.length : 0
     const reasonLength = reason === undefined ? 0 : optionHeaderLength + extendedErrorLength + reason.text.length
@@ -93,7 +93,7 @@ export class MessageWriter {
       return false
     }
     if (section === 'additional' && this.owner !== questionPointer) return false // glue points into the question's name
-    source.copy(this.#bytes, this.#length, start, end)
+    copyOctets(source, start, end, this.#bytes, this.#length)
     if (section === 'answer' && this.owner !== questionPointer) this.#bytes.writeUInt16BE(this.owner, this.#length)
     this.#length += end - start
     if (section === 'answer') this.#answers += count
@@ -127,14 +127,15 @@ export class MessageWriter {
     if (query === undefined) return 0
     const bytes = this.#bytes
     if (query.edns) this.#opt(rcode, query.dnssecOk)
-    bytes[0] = query.message.readUInt8(0)
-    bytes[1] = query.message.readUInt8(1)
-    bytes.writeUInt16BE(flagResponse | (query.flags & (opcodeMask | flagRecursionDesired)) | (isAuthoritative ? flagAuthoritative : 0) |
-      (this.isTruncated ? flagTruncated : 0) | (this.recursionAvailable ? flagRecursionAvailable : 0) | (rcode & 0x0f), 2)
-    bytes.writeUInt16BE(query.questionLength === 0 ? 0 : 1, 4)
-    bytes.writeUInt16BE(this.#answers, 6)
-    bytes.writeUInt16BE(this.#authorities, 8)
-    bytes.writeUInt16BE(this.#additionals, 10)
+    bytes[0] = query.message[0] ?? 0
+    bytes[1] = query.message[1] ?? 0
+    const flags = flagResponse | (query.flags & (opcodeMask | flagRecursionDesired)) | (isAuthoritative ? flagAuthoritative : 0) |
+      (this.isTruncated ? flagTruncated : 0) | (this.recursionAvailable ? flagRecursionAvailable : 0) | (rcode & 0x0f)
+    put16(bytes, 2, flags)
+    put16(bytes, 4, query.questionLength === 0 ? 0 : 1)
+    put16(bytes, 6, this.#answers)
+    put16(bytes, 8, this.#authorities)
+    put16(bytes, 10, this.#additionals)
     return this.#length
   }
 
@@ -162,4 +163,10 @@ export class MessageWriter {
     }
     this.#additionals++
   }
+}
+
+/** As `writeUInt16BE`, for an offset that is known to be inside. */
+function put16 (bytes: Buffer, at: number, value: number): void {
+  bytes[at] = value >> 8
+  bytes[at + 1] = value & 0xff
 }

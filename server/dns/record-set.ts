@@ -31,6 +31,7 @@ export class RecordSet implements Records {
   /** The records that may come first, and the running sums of their weights. */
   readonly #heads: Uint32Array
   readonly #sums: Float64Array
+  readonly #total: number
   #turn = 0
 
   /** @param records at least one */
@@ -44,9 +45,15 @@ export class RecordSet implements Records {
     this.#heads = Uint32Array.from(weighted.length > 0 ? weighted : preferred)
     let sum = 0
     this.#sums = Float64Array.from(this.#heads, (index) => (sum += weighted.length > 0 ? records[index]?.weight ?? 0 : 1))
+    this.#total = sum
   }
 
   write (writer: MessageWriter, random: () => number): void {
+    if (this.count === 1) {
+      shown[0] = 0
+      writer.append('answer', this.#bytes, 0, this.#bytes.length)
+      return
+    }
     const count = this.#choose(random)
     if (count < this.count) writer.isCut = true
     for (let position = 0; position < count; position++) {
@@ -58,7 +65,7 @@ export class RecordSet implements Records {
   /** Puts the records of this answer into `shown`. Gives how many. */
   #choose (random: () => number): number {
     const width = Math.min(this.count, maxRecordsPerSet)
-    const first = this.#first(random() * (this.#sums.at(-1) ?? 0))
+    const first = this.#first(random() * this.#total)
     const start = this.#turn
     this.#turn = (start + Math.max(1, this.count > width ? width - 1 : 1)) % this.count
     shown[0] = first

@@ -3,6 +3,7 @@ import { Alias, maxAliases } from './alias.ts'
 import { AnswerCache } from './answer-cache.ts'
 import { type DnsSource, type Plan, minimalAnyRecords, planAnswer } from './answer-plan.ts'
 import type { Clock } from '../registry/timers.ts'
+import { ObservedCatalog, PlanCache } from './plan-cache.ts'
 import { OptionComposer } from './answer-options.ts'
 import { Chaos } from './chaos.ts'
 import { ClientAddress } from './client-address.ts'
@@ -69,6 +70,7 @@ export class Responder {
   readonly #cache: AnswerCache
   readonly #staleCache: AnswerCache
   readonly #minimalAny: Records
+  readonly #plans = new PlanCache()
   readonly #chaos: Chaos
   readonly #address = new ClientAddress()
   // The turn: whom it answers, where to, how much the answer may hold, and what it came to.
@@ -188,14 +190,24 @@ export class Responder {
     if (query.class === classChaos) return this.#answerChaos()
     if (query.class !== classIn) return this.#end(rcodes.REFUSED, foreignClass)
     const { source, zones } = this.#options
+    const isStale = source.loaded && source.staleSeconds > 0
+    if (!isStale) {
+      const known = this.#plans.find(query, source)
+      if (known !== undefined) {
+        this.#begin(undefined)
+        return this.#complete(known.records, known.zone, 0)
+      }
+    }
     const name = readRecordName(query, zones)
     if (name.kind !== 'outside' && (query.type === recordTypes.AXFR || query.type === recordTypes.IXFR)) return this.#end(rcodes.REFUSED, noTransfer)
-    const isStale = source.loaded && source.staleSeconds > 0
     const cache = isStale ? this.#staleCache : this.#cache
-    const plan = planAnswer(name, query.type, source, cache, this.#minimalAny)
+    const { loaded, revision, staleSeconds } = source
+    const catalog = new ObservedCatalog(source.catalog)
+    const plan = planAnswer(name, query.type, { loaded, revision, staleSeconds, catalog }, cache, this.#minimalAny)
     if (plan instanceof Alias) return this.#follow(plan, cache)
     if (name.kind === 'outside' || plan === 'refused') return this.#end(rcodes.REFUSED, foreignName)
     if (plan === 'not-ready') return this.#end(rcodes.SERVFAIL, notReady)
+    if (!isStale && typeof plan === 'object') this.#plans.keep(query, plan, name.zone, source, catalog)
     this.#begin(isStale ? staleReason(plan) : undefined)
     return this.#complete(plan, name.zone, headerLength + query.questionLength - questionTailLength)
   }

@@ -35,7 +35,7 @@ export class TcpListener {
       ? createServer(settings)
       : createTlsServer({ ...settings, ...options.tls, ALPNProtocols: ['dot'], handshakeTimeout: firstMessageMs, minVersion: 'TLSv1.2' })
     const listening = once(server, 'listening')
-    server.listen({ host: options.address, port: options.port })
+    server.listen({ host: options.address, port: options.port, reusePort: options.reusePort ?? false })
     await listening
     return new TcpListener(server, options)
   }

@@ -22,6 +22,7 @@ export interface ListenerOptions {
   readonly address: string
   readonly family: 4 | 6
   readonly port: number
+  readonly reusePort?: boolean
   readonly responder: Responder
   readonly counters: DnsCounters
   readonly clock: Clock
@@ -48,6 +49,7 @@ export class UdpListener {
   static async listen (options: ListenerOptions): Promise<UdpListener> {
     const socket = createSocket({
       type: options.family === 4 ? 'udp4' : 'udp6',
+      reusePort: options.reusePort ?? false,
       recvBufferSize: receiveBufferBytes,
       // A reply goes to the address that the packet came from: there is no name to look up, and no turn of the loop to lose.
       lookup: (address, _options, callback) => callback(null, address, options.family)

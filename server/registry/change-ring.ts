@@ -66,8 +66,8 @@ export class ChangeRing {
     return this.#start
   }
 
-  /** The changes after a revision, oldest first. */
-  since (revision: number): AppliedChange[] {
+  /** The changes after a revision, oldest first, at most `limit`. */
+  since (revision: number, limit = Infinity): AppliedChange[] {
     let low = this.#first
     let high = this.#entries.length
     while (low < high) {
@@ -75,7 +75,7 @@ export class ChangeRing {
       if ((this.#entries[middle]?.revision ?? 0) <= revision) low = middle + 1
       else high = middle
     }
-    return this.#entries.slice(low)
+    return this.#entries.slice(low, low + limit)
   }
 
   /** Newest first. */

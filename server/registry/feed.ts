@@ -15,6 +15,8 @@ export interface FeedListener {
   reset? (): void
   /** The catalog is another one: at each load, also when cursors stay good. */
   loaded? (): void
+  /** The view stands at the feed's revision: after each load and each batch, before whoever wrote is answered. */
+  applied? (): void
   health? (health: StoreHealth): void
 }
 
@@ -69,7 +71,7 @@ export class Feed implements Follower {
 
   /** Whole seconds since the view may be stale, 0 while the store is there. */
   get staleSeconds (): number {
-    return this.#health.available ? 0 : Math.max(1, Math.ceil((this.#now() - this.#health.sinceMs) / 1_000))
+    return staleSeconds(this.#health, this.#now())
   }
 
   listen (listener: FeedListener): () => void {
@@ -100,6 +102,17 @@ export class Feed implements Follower {
   /** Newest first. */
   history (): Generator<AppliedChange> {
     return this.#ring.backwards()
+  }
+
+  /**
+   * At most `limit` changes after a revision, as a store would tell them, and the revision that they lead to.
+   * undefined = they are not remembered any more.
+   */
+  changesAfter (revision: number, limit: number): { readonly changes: readonly Change[], readonly revision: number } | undefined {
+    if (revision < this.#ring.start) return undefined
+    const applied = this.#ring.since(revision, limit)
+    const last = applied.length < limit ? undefined : applied.at(-1)
+    return { changes: applied.flatMap(storedChange), revision: last?.revision ?? this.#revision }
   }
 
   // Follower ------------------------------------------------------------------------------------------------------
@@ -188,12 +201,18 @@ export class Feed implements Follower {
   }
 
   #wake (): void {
+    for (const listener of this.#listeners) listener.applied?.()
     for (const waiter of this.#waiters) {
       if (waiter.revision > this.#revision) continue
       this.#waiters.delete(waiter)
       waiter.done()
     }
   }
+}
+
+/** Whole seconds since a view may be stale, 0 while the store is there. */
+export function staleSeconds (health: StoreHealth, nowMs: number): number {
+  return health.available ? 0 : Math.max(1, Math.ceil((nowMs - health.sinceMs) / 1_000))
 }
 
 function differences (before: Catalog, after: Catalog, nowMs: number): Omit<AppliedChange, 'revision'>[] {

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { type QueryLine, QueryLog, maxLinesPerSecond } from '../../server/dns/query-log.ts'
 import { RateLimiter } from '../../server/dns/rate-limit.ts'
+import type { DnsOptions } from '../../server/dns/dns-server.ts'
 import { DnsCounters } from '../../server/dns/counters.ts'
 import { MessageWriter } from '../../server/dns/message-writer.ts'
 import { Responder } from '../../server/dns/responder.ts'
@@ -17,12 +18,16 @@ function world (count = 1): World {
   return result
 }
 
-const fail = (count: number): never => { throw new Error(`${count} left out`) }
+const fail = (what: number | string): never => { throw new Error(`${what} is not expected`) }
+
+const logTo = (lines: QueryLine[]): NonNullable<DnsOptions['log']> => ({
+  warn: fail, error: fail, info: (facts, message) => { lines.push(message === 'dns query' ? facts as QueryLine : fail(message)) }
+})
 
 t.test('a line says who asked what by which way, and what came of it', async (t) => {
   const of = world(60)
   const lines: QueryLine[] = []
-  const server = await serve(t, of, { queryLog: { ratio: 1, write: (line) => lines.push(line), leftOut: fail } })
+  const server = await serve(t, of, { queryLogRatio: 1, log: logTo(lines) })
   const udp = new UdpClient(t, server)
   const last = (): Omit<QueryLine, 'microseconds'> => {
     const { microseconds, ...line } = lines.at(-1) ?? t.fail('no line') as never
@@ -47,7 +52,7 @@ t.test('a line says who asked what by which way, and what came of it', async (t)
 
 t.test('a name in the log is as a zone file has it, whatever octets it is made of', async (t) => {
   const lines: QueryLine[] = []
-  const client = new UdpClient(t, await serve(t, world(), { queryLog: { ratio: 1, write: (line) => lines.push(line), leftOut: fail } }))
+  const client = new UdpClient(t, await serve(t, world(), { queryLogRatio: 1, log: logTo(lines) }))
   const ask = async (name: string): Promise<string | undefined> => {
     await client.ask(Buffer.from(`abcd01000001000000000000${name}00010001`, 'hex'))
     return lines.at(-1)?.name

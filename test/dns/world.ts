@@ -71,6 +71,13 @@ export class World {
     return this
   }
 
+  /** A resynchronisation, after which the store has only a part of what it had. */
+  reload (keep: (key: string) => boolean): this {
+    const instances = [...this.feed.heldInstances()].filter(({ key }) => keep(key))
+    this.feed.load({ epoch: 'test', revision: this.#revision, instances, objects: [...this.feed.heldObjects()], recent: [], lost: [] })
+    return this
+  }
+
   /** @param path `namespace/service/id` */
   register (path: string, registration: Registration & { readonly suspect?: boolean }): this {
     const { suspect = false, ...rest } = registration
@@ -97,6 +104,12 @@ export class World {
     const nowMs = this.clock.now()
     const createdRevision = this.feed.catalog.object(key)?.revision ?? revision
     return this.#apply({ type: 'put-object', reason: 'declared', object: { key, createdRevision, revision, createdAtMs: nowMs, updatedAtMs: nowMs, endsAtMs: 0, body } })
+  }
+
+  /** The store hands over the whole view once more. */
+  resynchronise (): this {
+    this.feed.load({ epoch: 'test', revision: this.#revision, instances: [...this.feed.heldInstances()], objects: [...this.feed.heldObjects()], recent: [], lost: [] })
+    return this
   }
 
   /** The store goes away. */

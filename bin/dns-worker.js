@@ -1,0 +1,6 @@
+// The entry of a thread that answers DNS. What the launcher set up for loading TypeScript holds for its own thread only.
+import { sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+if (fileURLToPath(import.meta.url).split(sep).includes('node_modules')) await import('./strip-types.js')
+await import('../server/dns/dns-worker.ts')
