@@ -54,7 +54,7 @@ export interface ResponderOptions {
 }
 
 /** The time of one answer in so many is taken: two looks at the clock cost up to two hundredths of an answer over UDP. */
-export const timedEach = 8
+const timedEach = 8
 /** No answer, because it is none of our questions. */
 const silence = 'silence'
 /** All errors of a network are limited together: they cost as much and say as little. */
@@ -78,7 +78,7 @@ export class Responder {
   #writer: MessageWriter
   #limit = 0
   #rcode = 0
-  #messages = 0
+  #turn = 0
   /** Of whose name there was nothing, or something. */
   #zone: Zone | undefined
 
@@ -97,7 +97,8 @@ export class Responder {
   /** Answers one message into the writer, or later. Everything that it needs of `message` and `client` it has read when it returns. */
   respond (message: Buffer, client: Client, writer: MessageWriter): Response {
     const { counters, queryLog } = this.#options
-    const isTimed = this.#messages++ % timedEach === 0
+    const isTimed = this.#turn === 0
+    this.#turn = (this.#turn + 1) % timedEach
     const began = isTimed || queryLog !== undefined ? performance.now() : 0
     const response = this.#respond(message, client, writer)
     if (response === silence) return 0
