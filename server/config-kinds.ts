@@ -79,6 +79,31 @@ export function showListener (listener: Listener): string {
   return `${listener.host.includes(':') ? `[${listener.host}]` : listener.host}:${listener.port}`
 }
 
+/** A server that questions are passed on to. */
+export interface Upstream {
+  /** An IPv4 or IPv6 literal. */
+  readonly address: string
+  readonly port: number
+}
+
+const dnsPort = 53
+const upstreamRule = 'must be an IP address with or without a port, like 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353'
+
+/**
+ * Reads `ADDRESS`, `IPv4:PORT` or `[IPv6]:PORT`; the port is 53 unless given. A name is refused: it would have to be asked of the very
+ * server that it names. So is an address that stands for any or for many.
+ */
+export function readUpstream (text: string): Upstream {
+  const [, bracketed, plain, digits] = /^(?:\[([^[\]]*)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? []
+  const address = bracketed ?? plain ?? text
+  const port = digits === undefined ? dnsPort : Number(digits)
+  const isLegal = bracketed === undefined ? isIP(address) !== 0 : isIP(address) === 6
+  if (!isLegal || port < 1 || port > 65_535) throw new RuleError(upstreamRule)
+  const range = ipaddr.process(address).range()
+  if (range === 'unspecified' || range === 'broadcast' || range === 'multicast') throw new RuleError('must be the address of one server')
+  return { address, port }
+}
+
 /** True if only this machine reaches it. A name other than `localhost` may resolve to anything, so it counts as not. */
 export function isLoopback (host: string): boolean {
   if (isIP(host) === 0) return host.toLowerCase() === 'localhost'
@@ -120,6 +145,7 @@ const text = (metavar: string): Kind => ({ metavar, read: (given) => given, show
 
 export const kinds = {
   listener: { metavar: 'HOST:PORT', read: readListener, show: showListener },
+  upstream: { metavar: 'ADDRESS[:PORT]', read: readUpstream, show: ({ address: host, port }: Upstream) => showListener({ host, port }) },
   duration: { metavar: 'DURATION', read: readDuration, show: showDuration },
   /** A duration that must be whole seconds, because the protocol behind it counts in them. */
   seconds: { metavar: 'DURATION', read: (given) => readDuration(given) / 1_000, show: (value: number) => `${value}s` },

@@ -6,7 +6,7 @@ import type { FieldError } from '../client-sdk/src/wire.ts'
 import { hideSecrets, holdsSecret, isLoopback, kinds, RuleError, showListener, type Listener } from './config-kinds.ts'
 import { RegistryError, invalid } from './errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
-import { readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
+import { readNetworks, readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
 import { checker } from './model/validate.ts'
 import { settings, variableName, type Config, type Setting } from './settings.ts'
 
@@ -63,7 +63,7 @@ export function loadConfig (input: LoadInput): LoadedConfig {
   for (const setting of settings) {
     const fallback = setting.name === 'node' ? input.hostname ?? systemHostname() : setting.default
     const given = flags.get(setting.name) ?? environment.get(setting.name) ?? file.get(setting.name)
-      ?? { texts: fallback === undefined ? [] : [fallback], origin: 'default' }
+      ?? { texts: fallback === undefined ? [] : splitList(setting.name, [fallback]), origin: 'default' }
     origins[setting.name] = given.origin
     const value = readValue(setting, given, faults)
     if (value !== undefined) values[setting.key] = value
@@ -206,7 +206,8 @@ function refuseRanges (config: Config, origins: Readonly<Record<string, string>>
   const readers = [
     () => readServiceCidrs(config.serviceCidrs, origin('service-cidr')),
     () => readPortRange(config.nodePortRange, origin('node-port-range')),
-    () => readPools(config.loadBalancerPools, origin('load-balancer-pool'))
+    () => readPools(config.loadBalancerPools, origin('load-balancer-pool')),
+    () => readNetworks(config.dnsForwardFrom, origin('dns-forward-from'))
   ]
   for (const read of readers) {
     try {

@@ -5,7 +5,7 @@ import { type DnsServer, latencyBounds } from './dns/dns-server.ts'
 
 const answerTimes = {
   name: 'rollcall_dns_answer_seconds',
-  help: 'Time from a DNS message to its answer inside this process, of one in eight; without the socket, and without answers that others were asked for.',
+  help: 'Time from a DNS message to its answer inside this process, of one in eight; without the socket, and without the wait for others.',
   aggregator: 'sum'
 } as const
 

@@ -1,8 +1,8 @@
 // One schema of all settings, with what a person must know to choose a value. Flags, ROLLCALL_* variables and the file are read
 // by it (config.ts); the help, `--print-config` and docs/reference/configuration.md are made from it (config-text.ts).
 import { Type, type Static, type TSchema } from 'typebox'
-import { isHost, type KindName, type Listener } from './config-kinds.ts'
-import { defaultNodePorts, defaultServiceCidr } from './model/ranges.ts'
+import { isHost, type KindName, type Listener, type Upstream } from './config-kinds.ts'
+import { defaultNodePorts, defaultServiceCidr, neighbourNetworks } from './model/ranges.ts'
 import { idPattern, idRule } from './model/names.ts'
 
 /** What a person must know to choose a value. Each text is a sentence. */
@@ -25,7 +25,10 @@ export interface SettingDoc {
 
 const day = 86_400_000
 const minute = 60_000
+/** As many as one could try while a client waits, and more than anybody has: a list of fifty is a mistake. */
+const maxUpstreams = 8
 const listenerSchema = Type.Object({ host: Type.String(), port: Type.Integer() })
+const upstreamSchema = Type.Object({ address: Type.String(), port: Type.Integer() })
 const zonePattern = '^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$'
 const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const between = (from: string, to: string): { rule: string } => ({ rule: `must be from ${from} to ${to}` })
@@ -164,6 +167,17 @@ export const settingsSchema = Type.Object({
     why: 'One thread answers tens of thousands of questions a second, and a copy costs memory: some 90 MB for 100,000 instances.',
     raise: 'Memory for each copy, and work for the main thread, which tells each thread of each change. More than there are cores bring nothing.',
     lower: 'Fewer cores for DNS; at 0 a question waits while the main thread does something else, and a large apply is tens of milliseconds.'
+  }) }),
+  dnsForward: Type.Array(Type.Unsafe<Upstream>(upstreamSchema), { maxItems: maxUpstreams, ...doc({
+    name: 'dns-forward', kind: 'upstream', multiple: true,
+    what: 'Resolvers that DNS names outside our zones are asked of, in the order of preference: `ADDRESS`, `ADDRESS:PORT` or `[IPv6]:PORT`, port 53 unless given. The targets of ExternalName services are looked up there too. Only clients in `dns-forward-from` are served so.',
+    why: 'Unset: names outside our zones are refused. A node need not resolve the world; it may, so that clients have one resolver for all names.'
+  }) }),
+  dnsForwardFrom: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 256, ...doc({
+    name: 'dns-forward-from', kind: 'network', default: neighbourNetworks, multiple: true,
+    what: 'The networks whose clients may ask for names outside our zones. It replaces the default; it says nothing about names in our zones. Without effect unless `dns-forward` is set.',
+    why: 'Loopback, private and link-local networks: a resolver that answers strangers is used for attacks on others. 100.64.0.0/10 is not among them, for the customers of a provider share it; add it where it is your own, as with Tailscale.',
+    raise: 'Whoever you add can make this node ask any question of your resolvers.', lower: 'Clients outside get REFUSED for names outside our zones.'
   }) }),
   shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'shutdown-grace', kind: 'duration', default: '5s',

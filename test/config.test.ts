@@ -74,8 +74,10 @@ t.test('a list is repeated, written with commas, or a YAML list, and is never me
 t.test('every setting can be given in each of the three ways, and means the same', async (t) => {
   const samples: Record<string, string> = {
     http: '127.0.0.1:1', dns: '[::1]:2', data: '/d', redis: 'redis://h', zone: 'z', 'log-level': 'warn', insecure: 'true', node: 'n',
-    'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'dns-ttl': '7s', 'dns-workers': '2', 'max-body': '2MiB', 'trusted-host': 'x.example',
-    'service-cidr': '10.0.0.0/16', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24', 'dns-rate-limit': '100', 'dns-query-log': '0.5'
+    'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'dns-ttl': '7s', 'max-body': '2MiB', 'trusted-host': 'x.example',
+    'service-cidr': '10.0.0.0/16', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24',
+    'dns-workers': '2', 'dns-rate-limit': '100', 'dns-query-log': '0.5',
+    'dns-forward': '[2001:db8::53]:5353', 'dns-forward-from': '192.0.2.0/24'
   }
   for (const { name, variable, key } of settings) {
     const text = samples[name] ?? '9s'
@@ -93,6 +95,30 @@ t.test('ranges are checked against each other, and the parts of a pool may repea
   t.throws(() => load(['--service-cidr', '10.0.0.0/16,10.1.0.0/16', '--node-port-range', '2-1', '--load-balancer-pool', 'a=192.0.2.0/24,b=192.0.2.7-192.0.2.9']), {
     code: 'REG_INVALID', errors: [{ field: '--service-cidr' }, { field: '--node-port-range' }, { field: '--load-balancer-pool' }]
   })
+})
+
+t.test('an upstream is an address, with port 53 unless another is given', async (t) => {
+  t.same(load(['--dns-forward', '192.0.2.53,192.0.2.54:5353,[2001:db8::53]:5353', '--dns-forward', '2001:db8::53,[fe80::1%eth0]:53']).config.dnsForward, [
+    { address: '192.0.2.53', port: 53 }, { address: '192.0.2.54', port: 5353 }, { address: '2001:db8::53', port: 5353 },
+    { address: '2001:db8::53', port: 53 }, { address: 'fe80::1%eth0', port: 53 }
+  ])
+  for (const bad of ['dns.example', 'dns.example:53', '192.0.2.53:0', '192.0.2.53:65536', '[192.0.2.53]:53', '[2001:db8::53]', '192.0.2', '192.0.2.53:', 'tcp://192.0.2.53']) {
+    t.match(faultsOf(['--dns-forward', bad]), [/^--dns-forward must be an IP address with or without a port/], bad)
+  }
+  for (const bad of ['0.0.0.0', '[::]:53', '255.255.255.255', '224.0.0.251:5353', 'ff02::fb']) {
+    t.same(faultsOf(['--dns-forward', bad]), ['--dns-forward must be the address of one server'], bad)
+  }
+  t.equal(faultsOf(['--dns-forward', Array.from({ length: 9 }, (_, index) => `192.0.2.${index + 1}`).join(',')]).length, 1)
+})
+
+t.test('who may have questions forwarded is a list of networks, by default the neighbours', async (t) => {
+  t.same(load([]).config.dnsForward, [])
+  t.same(load([]).config.dnsForwardFrom.slice(0, 3), ['127.0.0.0/8', '::1/128', '10.0.0.0/8'])
+  t.same(load([], { ROLLCALL_DNS_FORWARD_FROM: '192.0.2.0/24' }).config.dnsForwardFrom, ['192.0.2.0/24'])
+  t.same(faultsOf(['--dns-forward-from', '192.0.2.7/24,nobody']), [
+    '--dns-forward-from must not have bits set behind its prefix: the network is 192.0.2.0/24',
+    '--dns-forward-from must be a network in CIDR form, like 10.96.0.0/12 or fd00:10:96::/108'
+  ])
 })
 
 t.test('dns off is no listener', async (t) => {

@@ -12,14 +12,15 @@ export interface QueryLine {
   readonly transport: string
   readonly name: string
   readonly type: string
-  /** Absent if the answer came later, from others. */
+  /** Absent if there was no answer. */
   readonly rcode?: string
   /** 0 = there was no answer, because of the rate limit. */
-  readonly octets?: number
+  readonly octets: number
   /** TC was set. */
   readonly truncated: boolean
   /** From what was known when the store went away. */
   readonly stale: boolean
+  /** Inside this process, without the wait for others. */
   readonly microseconds: number
 }
 

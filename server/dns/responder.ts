@@ -15,8 +15,13 @@ import { type QueryLog, questionText } from './query-log.ts'
 import { QueryReader } from './query-reader.ts'
 import { type RateLimiter, kindOf } from './rate-limit.ts'
 import type { Records } from './record-set.ts'
+import { type Recursion, writeForwarded } from './recursion.ts'
+import type { ForwardQuestion } from './forward/forwarder.ts'
 import { readRecordName } from './record-name.ts'
-import { classChaos, classIn, ednsUdpLimit, extendedErrors, headerLength, plainUdpLimit, pointerTo, questionTailLength, rcodeText, rcodes, recordTypes, tcpLimit, typeText } from './wire.ts'
+import {
+  classChaos, classIn, ednsUdpLimit, extendedErrors, flagCheckingDisabled, flagRecursionDesired, headerLength, plainUdpLimit, pointerTo, questionTailLength,
+  rcodeText, rcodes, recordTypes, tcpLimit, typeText
+} from './wire.ts'
 import { type Zone, maxNegativeTtlSeconds } from './zone.ts'
 
 /**
@@ -32,6 +37,7 @@ const foreignName = explanation(extendedErrors.notAuthoritative, 'not in a zone 
 const foreignClass = explanation(extendedErrors.notSupported, 'only class IN is served')
 const foreignChaosName = explanation(extendedErrors.notAuthoritative, 'class CH has version.bind, version.server, id.server and hostname.bind')
 const foreignOpcode = explanation(extendedErrors.notSupported, 'only queries are answered')
+const foreignClient = explanation(extendedErrors.prohibited, 'this client may not ask for names outside the zones')
 const noTransfer = explanation(extendedErrors.notSupported, 'zone transfer is not served')
 
 export interface ResponderOptions {
@@ -47,6 +53,8 @@ export interface ResponderOptions {
   /** Of answers over UDP; undefined = none. */
   readonly limiter?: RateLimiter | undefined
   readonly queryLog?: QueryLog | undefined
+  /** Names outside the zones; undefined = they are refused. */
+  readonly recursion?: Recursion | undefined
   readonly random: () => number
   readonly counters: DnsCounters
   /** Told when our own code failed on a message. */
@@ -81,6 +89,8 @@ export class Responder {
   #turn = 0
   /** Of whose name there was nothing, or something. */
   #zone: Zone | undefined
+  /** Where answers are written whose question had to wait. */
+  readonly #lateWriter = new MessageWriter(tcpLimit)
 
   constructor (options: ResponderOptions) {
     this.#options = options
@@ -102,8 +112,9 @@ export class Responder {
     const began = isTimed || queryLog !== undefined ? performance.now() : 0
     const response = this.#respond(message, client, writer)
     if (response === silence) return 0
+    if (typeof response !== 'number') return response // whoever waited for others asks here once more
     if (isTimed) counters.took((performance.now() - began) / 1_000)
-    if (typeof response === 'number' && response > 0) {
+    if (response > 0) {
       counters.answered(client.transport, this.#query.type, this.#rcode)
       if (writer.isTruncated) counters.truncated++
       if (writer.isCut) counters.cut++
@@ -138,15 +149,13 @@ export class Responder {
   /** Holds back what may be too much for whoever lives at the address that a datagram gives as its own. */
   #limited (response: Response): Response {
     const { limiter, counters, clock } = this.#options
-    if (limiter === undefined || this.#client.transport !== 'udp' || response === 0) return response
+    if (limiter === undefined || this.#client.transport !== 'udp' || typeof response !== 'number') return response
     const address = this.#address.read(this.#client.address)
     if (address.isLoopback) return response
-    if (typeof response !== 'number') this.#composer.compose(this.#query, this.#client)
     const { cookie } = this.#composer
     if (cookie === 'valid') return response
-    const verdict = limiter.check(address, this.#kind(response), clock.now())
+    const verdict = limiter.check(address, this.#kind(), clock.now())
     if (verdict === 'pass') return response
-    if (typeof response !== 'number') void response[Symbol.asyncIterator]().return?.() // not begun yet, and not to be
     if (verdict === 'drop') {
       counters.limitedDropped++
       return 0
@@ -162,14 +171,14 @@ export class Responder {
   }
 
   /** What is limited together: the answers of a name, those that there is no such name in a zone, all errors. */
-  #kind (response: Response): number {
+  #kind (): number {
     const { message, questionLength } = this.#query
-    const rcode = typeof response === 'number' ? this.#rcode : rcodes.NOERROR
+    const rcode = this.#rcode
     if (rcode === rcodes.NXDOMAIN && this.#zone !== undefined) return ~kindOf(this.#zone.wire, 0, this.#zone.wire.length)
     return rcode === rcodes.NOERROR ? kindOf(message, headerLength, headerLength + questionLength - questionTailLength) : errorKind
   }
 
-  #log (queryLog: QueryLog, response: Response, ms: number): void {
+  #log (queryLog: QueryLog, octets: number, ms: number): void {
     const { source } = this.#options
     const query = this.#query
     queryLog.write({
@@ -177,8 +186,9 @@ export class Responder {
       transport: this.#client.transport,
       name: questionText(query),
       type: typeText(query.type),
-      ...(typeof response === 'number' ? { ...(response > 0 ? { rcode: rcodeText(this.#rcode) } : {}), octets: response } : {}),
-      truncated: typeof response === 'number' && response > 0 && this.#writer.isTruncated,
+      ...(octets > 0 ? { rcode: rcodeText(this.#rcode) } : {}),
+      octets,
+      truncated: octets > 0 && this.#writer.isTruncated,
       stale: source.loaded && source.staleSeconds > 0,
       microseconds: Math.round(ms * 1_000)
     })
@@ -206,7 +216,7 @@ export class Responder {
     const catalog = new ObservedCatalog(source.catalog)
     const plan = planAnswer(name, query.type, { loaded, revision, staleSeconds, catalog }, cache, this.#minimalAny)
     if (plan instanceof Alias) return this.#follow(plan, cache)
-    if (name.kind === 'outside' || plan === 'refused') return this.#end(rcodes.REFUSED, foreignName)
+    if (name.kind === 'outside' || plan === 'refused') return this.#recurse()
     if (plan === 'not-ready') return this.#end(rcodes.SERVFAIL, notReady)
     if (!isStale && typeof plan === 'object') this.#plans.keep(query, plan, name.zone, source, catalog)
     this.#begin(isStale ? staleReason(plan) : undefined)
@@ -247,17 +257,57 @@ export class Responder {
         plan = planAnswer(target, type, source, cache, this.#minimalAny)
       }
     }
-    this.#begin(source.staleSeconds > 0 ? staleReason(plan) : undefined)
+    const foreign = target.kind === 'outside' && this.#mayRecurse ? this.#questionOf(targetName(chain)) : undefined
+    const forwarded = foreign === undefined ? undefined : this.#options.recursion?.find(foreign)
+    if (foreign !== undefined && forwarded === undefined) return this.#defer(foreign)
+    this.#begin(forwarded?.reason ?? (source.staleSeconds > 0 ? staleReason(plan) : undefined))
     for (const { record, targetLength } of chain) {
       if (!writer.append('answer', record, 0, record.length)) break
       writer.owner = pointerTo(writer.position - targetLength)
     }
+    if (foreign !== undefined && forwarded !== undefined) return this.#finish(writeForwarded(writer, forwarded, foreign.name, false), true)
     // Records of the apex point into their own name; who wants them asks for it.
     const isApex = target.kind === 'apex' && typeof plan === 'object'
     if (plan instanceof Alias || plan === 'refused' || plan === 'not-ready' || target.kind === 'outside' || isApex || writer.isTruncated) {
       return this.#finish(rcodes.NOERROR, true)
     }
     return this.#complete(plan, target.zone, writer.position)
+  }
+
+  /** Whether others are asked for this client: it wants that (RD), and it may. */
+  get #mayRecurse (): boolean {
+    return (this.#query.flags & flagRecursionDesired) !== 0 && this.#options.recursion?.permits(this.#client.address) === true
+  }
+
+  /** @param name in wire form, in memory that stays */
+  #questionOf (name: Buffer): ForwardQuestion {
+    const { type, dnssecOk, flags } = this.#query
+    return { name, type, dnssecOk, checkingDisabled: (flags & flagCheckingDisabled) !== 0 }
+  }
+
+  /** A name outside our zones. */
+  #recurse (): Response {
+    const { recursion } = this.#options
+    if (recursion === undefined || (this.#query.flags & flagRecursionDesired) === 0) return this.#end(rcodes.REFUSED, foreignName)
+    if (!this.#mayRecurse) return this.#end(rcodes.REFUSED, foreignClient)
+    const { message, questionLength } = this.#query
+    const question = this.#questionOf(Buffer.from(message.subarray(headerLength, headerLength + questionLength - questionTailLength)))
+    const forwarded = recursion.find(question)
+    if (forwarded === undefined) return this.#defer(question)
+    this.#begin(forwarded.reason)
+    return this.#finish(writeForwarded(this.#writer, forwarded, question.name, true), false)
+  }
+
+  /** Asks others, and then answers the same message again, with what they said at hand. */
+  async * #defer (question: ForwardQuestion): AsyncGenerator<Buffer, void> {
+    const { recursion } = this.#options
+    const message = Buffer.from(this.#query.message)
+    const client = { ...this.#client }
+    const forwarded = await recursion?.resolve(question)
+    if (forwarded === undefined) return
+    const length = recursion?.withArrival(question, forwarded, () => this.respond(message, client, this.#lateWriter))
+    // The alias may lead elsewhere by now, so that somebody else would have to be asked: the client asks again.
+    if (typeof length === 'number' && length > 0) yield Buffer.from(this.#lateWriter.bytes.subarray(0, length))
   }
 
   /**
@@ -280,12 +330,19 @@ export class Responder {
 
   #begin (reason: Explanation | undefined): void {
     this.#writer.begin(this.#query, this.#limit, reason, this.#composer.compose(this.#query, this.#client))
+    this.#writer.recursionAvailable = this.#options.recursion?.permits(this.#client.address) === true
   }
 
   #finish (rcode: number, isAuthoritative: boolean): number {
     this.#rcode = rcode
     return this.#writer.finish(rcode, isAuthoritative)
   }
+}
+
+/** The last target of a chain of aliases, which ends its record. */
+function targetName (chain: readonly Alias[]): Buffer {
+  const last = chain.at(-1)
+  return last === undefined ? Buffer.of(0) : last.record.subarray(last.record.length - last.targetLength)
 }
 
 function staleReason (plan: Plan): Explanation {

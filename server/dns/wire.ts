@@ -62,6 +62,7 @@ export const flagAuthoritative = 0x0400
 export const flagTruncated = 0x0200
 export const flagRecursionDesired = 0x0100
 export const flagRecursionAvailable = 0x0080
+export const flagCheckingDisabled = 0x0010
 export const opcodeMask = 0x7800
 export const flagDnssecOk = 0x8000
 

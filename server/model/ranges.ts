@@ -51,6 +51,11 @@ export const maxRangesPerPool = 64
 /** What most Kubernetes clusters use. */
 export const defaultServiceCidr = '10.96.0.0/12'
 export const defaultNodePorts = '30000-32767'
+/**
+ * Loopback, the private networks (RFC 1918, RFC 4193) and the link (RFC 3927, RFC 4291). Without 100.64.0.0/10: it is shared by the
+ * customers of a provider (RFC 6598), who are strangers to each other; who uses it inside, as Tailscale does, adds it.
+ */
+export const neighbourNetworks = '127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7,169.254.0.0/16,fe80::/10'
 
 const addressBits = { 4: 32, 6: 128 } as const
 export const cidrRule = 'must be a network in CIDR form, like 10.96.0.0/12 or fd00:10:96::/108'
@@ -139,6 +144,17 @@ export function nthAddress (range: AddressRange, position: bigint): string | und
 
 export function overlaps (one: AddressRange, other: AddressRange): boolean {
   return one.family === other.family && one.first <= other.last && other.first <= one.last
+}
+
+/**
+ * Reads a list of networks.
+ * @throws RegistryError REG_INVALID naming each bad text
+ */
+export function readNetworks (texts: readonly string[], field: string): AddressRange[] {
+  const read = texts.map((text) => ({ text, range: parseCidr(text) }))
+  const faults = read.flatMap(({ text, range }) => ('problem' in range ? [{ field, value: text, rule: range.problem }] : []))
+  if (faults.length > 0) throw invalid(faults)
+  return read.flatMap(({ range }) => ('problem' in range ? [] : [range]))
 }
 
 /**

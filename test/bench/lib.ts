@@ -10,6 +10,8 @@ import { RedisServer } from '../store/redis-server.ts'
 
 export interface Program extends AsyncDisposable {
   readonly url: string
+  /** `host:port` of DNS; empty if it has none. */
+  readonly dns: string
   readonly pid: number
   /** Milliseconds from the start of the process to its ready line. */
   readonly readyAfterMs: number
@@ -24,15 +26,15 @@ export function takeSecondCore (): void {
 export async function start (script: string, args: readonly string[], cores: '0' | '0-1' = '0-1'): Promise<Program> {
   const began = performance.now()
   const child = spawn('taskset', ['-c', cores, process.execPath, '--max-semi-space-size=16', '--conditions=rollcall-source', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const { promise, resolve, reject } = Promise.withResolvers<{ http: string, dns?: string }>()
   child.once('error', reject)
   child.once('exit', (code) => reject(new Error(`${script} ended with ${code} before it was ready`)))
   createInterface({ input: child.stdout }).on('line', (line) => {
-    if (line.includes('"msg":"ready"')) resolve((JSON.parse(line) as { http: string }).http)
+    if (line.includes('"msg":"ready"')) resolve(JSON.parse(line) as { http: string, dns?: string })
   })
-  const url = await promise
+  const { http: url, dns = '' } = await promise
   if (child.pid === undefined) throw new Error(`${script} has no process id`)
-  return { url, pid: child.pid, readyAfterMs: performance.now() - began, [Symbol.asyncDispose]: () => stop(child) }
+  return { url, dns, pid: child.pid, readyAfterMs: performance.now() - began, [Symbol.asyncDispose]: () => stop(child) }
 }
 
 async function stop (child: ChildProcess): Promise<void> {
@@ -43,9 +45,9 @@ async function stop (child: ChildProcess): Promise<void> {
 }
 
 /** A registry on a store: a directory for the embedded one, a `redis://` address for the other. */
-export function startRegistry (store: { readonly directory: string } | { readonly redis: string }, cores: '0' | '0-1' = '0-1'): Promise<Program> {
+export function startRegistry (store: { readonly directory: string } | { readonly redis: string }, cores: '0' | '0-1' = '0-1', flags: readonly string[] = []): Promise<Program> {
   const where = 'redis' in store ? ['--redis', store.redis] : ['--data', store.directory]
-  return start('bin/rollcall.js', ['serve', '--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', ...where], cores)
+  return start('bin/rollcall.js', ['serve', '--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', ...where, ...flags], cores)
 }
 
 export async function temporaryDirectory (): Promise<{ readonly path: string } & AsyncDisposable> {

@@ -1,20 +1,14 @@
 // What is kept from question to question: it answers as if it had been made anew, whatever changed in between.
 import t from 'tap'
 import fc from 'fast-check'
-import { DnsCounters } from '../../server/dns/counters.ts'
 import { MessageWriter } from '../../server/dns/message-writer.ts'
-import { Responder } from '../../server/dns/responder.ts'
+import type { Responder } from '../../server/dns/responder.ts'
 import { Zone } from '../../server/dns/zone.ts'
 import { codec, question } from './client.ts'
-import { World } from './world.ts'
+import { World, responderOf } from './world.ts'
 
 const zones = [new Zone('cluster.local', { ttlSeconds: 5, address: undefined }), new Zone('other.internal', { ttlSeconds: 5, address: undefined })]
 const client = { transport: 'tcp', address: '127.0.0.1' } as const
-
-function responderOf (world: World): Responder {
-  const failed = (error: unknown): never => { throw error }
-  return new Responder({ source: world.feed, zones, ttlSeconds: 5, node: 'test', version: '', clock: world.clock, random: () => 0, counters: new DnsCounters(), failed })
-}
 
 const services = ['a', 'b'] as const
 const names: readonly (readonly [name: string, type: string])[] = zones.flatMap(({ name: zone }) => ['shop', 'home'].flatMap((namespace) => services.flatMap((service) => {
@@ -56,10 +50,10 @@ t.test('after any changes every question is answered as by a server that was ask
   }
   fc.assert(fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
     const world = new World().load()
-    const asked = responderOf(world)
+    const asked = responderOf(world, { zones })
     for (const one of steps) {
       take(world, one)
-      const fresh = responderOf(world)
+      const fresh = responderOf(world, { zones })
       for (const [name, type] of names) {
         const expected = answer(fresh, name, type)
         if (answer(asked, name, type) !== expected) throw new Error(`${answer(asked, name, type)} is not ${expected}`)
@@ -72,7 +66,7 @@ t.test('after any changes every question is answered as by a server that was ask
 
 t.test('a type whose number is a letter is not taken for another one', (t) => {
   const world = new World().load().register('shop/a/0', { address: '10.0.0.1', ports: [{ name: 'http', port: 80 }] })
-  const responder = responderOf(world)
+  const responder = responderOf(world, { zones })
   const writer = new MessageWriter(512)
   const types = [65, 97, 1, 33].map((type) => `TYPE${type}`)
   const ask = (type: string): number => {

@@ -93,7 +93,7 @@ t.test('what the rate limit holds back has a line too', (t) => {
     queryLog: new QueryLog({ ratio: 1, clock: of.clock, random: () => 0, write: (line) => lines.push(line), leftOut: fail })
   })
   for (let index = 0; index < 3; index++) responder.respond(question(web, 'A'), { transport: 'udp', address: '192.0.2.1' }, new MessageWriter(512))
-  t.match(lines.map(({ octets, truncated, rcode }) => ({ octets: (octets ?? 0) > 0, truncated, rcode })), [
+  t.match(lines.map(({ octets, truncated, rcode }) => ({ octets: octets > 0, truncated, rcode })), [
     { octets: true, truncated: false, rcode: 'NOERROR' }, { octets: true, truncated: true, rcode: 'NOERROR' }, { octets: false, truncated: false, rcode: undefined }
   ])
   t.end()

@@ -1,6 +1,9 @@
 // A registry's living view without a store, and a DNS server in front of it: tests register, declare and ask over real sockets.
 import type { Registration } from '../../client-sdk/src/wire.ts'
 import { type DnsOptions, type DnsServer, startDns } from '../../server/dns/dns-server.ts'
+import { DnsCounters } from '../../server/dns/counters.ts'
+import { Responder, type ResponderOptions } from '../../server/dns/responder.ts'
+import { Zone } from '../../server/dns/zone.ts'
 import { bodyOf } from '../../server/model/instance.ts'
 import { instanceKey } from '../../server/model/names.ts'
 import type { EndpointSlice, Service, ServiceSpec } from '../../server/model/service/types.ts'
@@ -138,4 +141,12 @@ export async function serve (t: { teardown (end: () => Promise<void>): void }, w
   const server = await startDns({ source: world.feed, host: '127.0.0.1', port: 0, random: () => 0, clock: world.clock, ...options })
   t.teardown(() => server.close())
   return server
+}
+
+/** Answers before a world without a socket. */
+export function responderOf (world: World, options: Partial<ResponderOptions> = {}): Responder {
+  const zones = [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })]
+  const failed = (error: unknown): never => { throw error }
+  const counters = new DnsCounters()
+  return new Responder({ source: world.feed, zones, ttlSeconds: 5, node: 'test', version: '', clock: world.clock, random: () => 0, counters, failed, ...options })
 }

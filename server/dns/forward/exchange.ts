@@ -1,0 +1,105 @@
+// One query to one upstream and what comes back, over UDP and over TCP. No socket outlives its exchange.
+import { type SocketType, createSocket } from 'node:dgram'
+import { connect, isIPv6 } from 'node:net'
+import type { Clock } from '../../registry/timers.ts'
+import { headerLength } from '../wire.ts'
+import type { UpstreamQuery } from './upstream-query.ts'
+
+export interface UpstreamAddress {
+  /** An IPv4 or IPv6 literal. */
+  readonly address: string
+  readonly port: number
+}
+
+/** `suspicious` = UDP can't be trusted for this question (forged answers, or an upstream that folds names): ask over TCP. */
+export type Exchanged =
+  | { readonly kind: 'reply', readonly message: Buffer }
+  | { readonly kind: 'timeout' | 'unreachable' | 'bad-answer' | 'suspicious' | 'closed' }
+
+export interface ExchangeOptions {
+  readonly clock: Clock
+  readonly timeoutMs: number
+  /** Exchanges under way; calling one ends it. */
+  readonly open: Set<() => void>
+  /** A datagram that was no answer to the query. */
+  readonly mismatched: () => void
+}
+
+/**
+ * Wrong answers to one query, before it is asked again over TCP. A late answer to somebody else's port is one or two; more is
+ * somebody who tries ids. So many guesses of 16 bits of id and the port have no chance.
+ */
+const maxMismatches = 32
+const lengthOctets = 2
+
+/** From a port of its own, and from nobody but the upstream: the socket is connected, so that the kernel drops what others send. */
+export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options: ExchangeOptions): Promise<Exchanged> {
+  const family = isIPv6(upstream.address) ? 6 : 4
+  const type: SocketType = family === 6 ? 'udp6' : 'udp4'
+  // It is an address: there is nothing to look up. A port of 0 is the kernel's choice, which is random.
+  const socket = createSocket({ type, lookup: (address, _options, callback) => callback(null, address, family) })
+  return settled(options, () => socket.close(), (end) => {
+    let mismatches = 0
+    socket.on('error', () => end({ kind: 'unreachable' })) // ICMP says that nobody listens, or there are no sockets left
+    socket.on('message', (message) => {
+      const match = query.match(message)
+      if (match === 'answer') return end({ kind: 'reply', message })
+      options.mismatched()
+      if (match === 'case' || ++mismatches === maxMismatches) end({ kind: 'suspicious' })
+    })
+    // With a callback the error of connecting is its argument; the types know it without.
+    socket.connect(upstream.port, upstream.address, (error?: Error | null) => {
+      if (error instanceof Error) return end({ kind: 'unreachable' })
+      try {
+        socket.send(query.message, (sendError) => { if (sendError !== null) end({ kind: 'unreachable' }) })
+      } catch {
+        end({ kind: 'unreachable' }) // closed meanwhile
+      }
+    })
+  })
+}
+
+/** RFC 7766: one connection for one question. */
+export function askTcp (upstream: UpstreamAddress, query: UpstreamQuery, options: ExchangeOptions): Promise<Exchanged> {
+  const socket = connect({ host: upstream.address, port: upstream.port, noDelay: true })
+  return settled(options, () => socket.destroy(), (end) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    socket.on('error', () => end({ kind: 'unreachable' }))
+    socket.on('close', () => end({ kind: 'unreachable' }))
+    socket.on('data', (chunk) => {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length < lengthOctets) return
+      const [first = chunk] = chunks
+      const input = first.length >= lengthOctets ? first : Buffer.concat(chunks)
+      const messageLength = input.readUInt16BE(0)
+      if (messageLength < headerLength) return end({ kind: 'bad-answer' })
+      if (length < lengthOctets + messageLength) return
+      const message = Buffer.concat(chunks).subarray(lengthOctets, lengthOctets + messageLength)
+      end(query.match(message) === 'other' ? { kind: 'bad-answer' } : { kind: 'reply', message })
+    })
+    const frame = Buffer.alloc(lengthOctets)
+    frame.writeUInt16BE(query.message.length)
+    socket.write(Buffer.concat([frame, query.message]))
+  })
+}
+
+/** Runs an exchange until it, its time or its forwarder ends. */
+function settled (options: ExchangeOptions, close: () => void, begin: (end: (result: Exchanged) => void) => void): Promise<Exchanged> {
+  return new Promise((resolve) => {
+    let isOver = false
+    const abort = (): void => end({ kind: 'closed' })
+    const cancel = options.clock.after(options.timeoutMs, () => end({ kind: 'timeout' }))
+    const end = (result: Exchanged): void => {
+      if (isOver) return
+      isOver = true
+      cancel()
+      options.open.delete(abort)
+      close()
+      resolve(result)
+    }
+    options.open.add(abort)
+    begin(end)
+  })
+}

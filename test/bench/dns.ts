@@ -1,0 +1,193 @@
+// DNS by dnsperf: against what Node can do at most, against BIND and against the server of dns2, quiet and with changes; by threads;
+// and the memory of its answers.
+import { execFile, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify, styleText } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { DnsCounters } from '../../server/dns/counters.ts'
+import { MessageWriter } from '../../server/dns/message-writer.ts'
+import { question } from '../dns/client.ts'
+import { World, responderOf } from '../dns/world.ts'
+import { type Program, type Row, load, median, start, startRegistry, temporaryDirectory, thousands } from './lib.ts'
+
+const names = 10_000
+const changesPerSecond = 500
+const seconds = 6
+const run = promisify(execFile)
+
+const host = (index: number): string => `web-${index}.shop.svc.cluster.local`
+const address = (index: number, turn = 0): string => `10.${turn & 255}.${index >> 8}.${index & 255}`
+
+export async function dns (): Promise<Row[]> {
+  await using directory = await temporaryDirectory()
+  const questions = join(directory.path, 'questions')
+  await writeFile(questions, Array.from({ length: names }, (_, index) => `${host(index)} A\n`).join(''))
+  return [...await oneCore(directory.path, questions), ...await twoCores(directory.path, questions), memory()]
+}
+
+async function oneCore (directory: string, questions: string): Promise<Row[]> {
+  const bare: number[] = []
+  const quiet: number[] = []
+  const changing: number[] = []
+  let ages: number[] = []
+  await using floor = await start('test/bench/bare-udp.ts', ['76'], '0')
+  await using registry = await startRegistry({ directory: join(directory, 'one') }, '0')
+  await registerAll(registry)
+  for (let round = 0; round < 3; round++) {
+    bare.push(await rate(floor, questions))
+    quiet.push(await rate(registry, questions))
+    await using changes = change(registry)
+    changing.push(await rate(registry, questions))
+    ages = ages.concat(await changes.ages())
+  }
+  ages.sort((a, b) => a - b)
+  const p99 = ages[Math.floor(0.99 * (ages.length - 1))] ?? Number.NaN
+  const ratio = median(quiet) / median(bare)
+  const busyRatio = median(changing) / median(quiet)
+  const bind = await bindRate(directory, questions)
+  await using other = await start('test/bench/dns2-server.ts', [], '0')
+  const dns2 = await rate(other, questions)
+  return [
+    { what: `A of ${thousands(names)} names on one core, against a bare Node UDP responder`, measured: `${ratio.toFixed(2)} (${thousands(median(quiet))}/s to ${thousands(median(bare))}/s)`, goal: 'at least 0.85', met: ratio >= 0.85 },
+    { what: 'the same against BIND 9 with one thread', measured: `${(median(quiet) / bind).toFixed(2)} (BIND ${thousands(bind)}/s)`, goal: 'shown', met: true },
+    { what: 'the same against the server of dns2', measured: `${(median(quiet) / dns2).toFixed(2)} (dns2 ${thousands(dns2)}/s)`, goal: 'shown', met: true },
+    { what: `the same with ${changesPerSecond} changes a second, against quiet`, measured: `${busyRatio.toFixed(2)} (${thousands(median(changing))}/s)`, goal: 'at least 0.8', met: busyRatio >= 0.8 },
+    { what: `from sending a change to its answer, ${ages.length} changes`, measured: `${p99.toFixed(1)} ms at the 99th percentile`, goal: 'at most 100 ms', met: p99 <= 100 }
+  ]
+}
+
+/** One and two threads, both cores for all: the load takes its part of them in both. */
+async function twoCores (directory: string, questions: string): Promise<Row[]> {
+  const rates = new Map<number, number[]>([[1, []], [2, []]])
+  for (const [workers, list] of rates) {
+    await using registry = await startRegistry({ directory: join(directory, `workers-${workers}`) }, '0-1', ['--dns-workers', String(workers)])
+    await registerAll(registry)
+    for (let round = 0; round < 3; round++) list.push(await rate(registry, questions, '0-1'))
+  }
+  const [one, two] = [median(rates.get(1) ?? []), median(rates.get(2) ?? [])]
+  return [{ what: 'two DNS workers against one, the load on the same two cores', measured: `${(two / one).toFixed(2)} (${thousands(one)}/s to ${thousands(two)}/s)`, goal: 'at least 1.6', met: two / one >= 1.6 }]
+}
+
+async function registerAll ({ url }: Program): Promise<void> {
+  await load({
+    url, connections: 32, method: 'PUT', amount: names,
+    request: (n) => ({ path: `/v1/namespaces/shop/services/web-${n % names}/instances/a`, body: JSON.stringify({ address: address(n % names), ports: [{ name: 'http', port: 80 }], ttlMs: 3_600_000 }) })
+  })
+}
+
+/** Questions answered in a second, the median of what dnsperf saw; every one must be NOERROR. */
+async function rate ({ dns }: Pick<Program, 'dns'>, questions: string, cores: '1' | '0-1' = '1'): Promise<number> {
+  const port = dns.slice(dns.lastIndexOf(':') + 1)
+  const dnsperf = async (duration: number): Promise<string> =>
+    (await run('taskset', ['-c', cores, 'dnsperf', '-s', '127.0.0.1', '-p', port, '-d', questions, '-l', String(duration), '-c', '16', '-q', '200'])).stdout
+  await dnsperf(2) // compiles, and makes the answers
+  const text = await dnsperf(seconds)
+  const codes = /Response codes:\s+(.*)/.exec(text)?.[1] ?? ''
+  if (!/^NOERROR \d+ \(100\.00%\)$/.test(codes)) throw new Error(`dnsperf saw ${codes}`)
+  return Number(/Queries per second:\s+([\d.]+)/.exec(text)?.[1])
+}
+
+/** Changes addresses, one after the other at a steady pace, and asks DNS for each of some of them until it says so. */
+function change ({ url, dns }: Program): AsyncDisposable & { ages (): Promise<number[]> } {
+  const stop = new AbortController()
+  const ages: number[] = []
+  const socket = createSocket('udp4')
+  const waiting = new Map<number, (answer: Buffer) => void>()
+  socket.on('message', (answer) => waiting.get(answer.readUInt16BE(0))?.(answer))
+  const port = Number(dns.slice(dns.lastIndexOf(':') + 1))
+  const ask = async (index: number, id: number): Promise<string> => {
+    const { promise, resolve } = Promise.withResolvers<Buffer>()
+    waiting.set(id, resolve)
+    const again = setInterval(() => socket.send(question(host(index), 'A', { id }), port, '127.0.0.1'), 1_000) // a datagram may be lost
+    socket.send(question(host(index), 'A', { id }), port, '127.0.0.1')
+    const answer = await promise
+    clearInterval(again)
+    waiting.delete(id)
+    return answer.subarray(-4).join('.')
+  }
+  const one = async (turn: number): Promise<void> => {
+    const index = (turn * 7_919) % names
+    const wanted = address(index, 1 + turn % 200)
+    const began = performance.now()
+    const answer = await fetch(`${url}/v1/namespaces/shop/services/web-${index}/instances/a`, {
+      method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ address: wanted, ports: [{ name: 'http', port: 80 }], ttlMs: 3_600_000 })
+    })
+    await answer.arrayBuffer()
+    if (answer.status !== 200) throw new Error(`a change was answered ${answer.status}`)
+    if (turn % 10 !== 0) return
+    while (await ask(index, turn & 0xffff) !== wanted) if (stop.signal.aborted) return
+    ages.push(performance.now() - began)
+  }
+  let turn = 0
+  const running = new Set<Promise<void>>()
+  const began = performance.now()
+  const timer = setInterval(() => {
+    for (const due = (performance.now() - began) * changesPerSecond / 1_000; turn < due && running.size < 256; turn++) {
+      const work = one(turn).finally(() => running.delete(work))
+      running.add(work)
+    }
+  }, 2)
+  return {
+    async ages () {
+      clearInterval(timer)
+      await Promise.all(running)
+      const reached = turn / ((performance.now() - began) / 1_000)
+      if (reached < 0.95 * changesPerSecond) console.log(styleText('yellow', `only ${reached.toFixed(0)} changes a second were made`))
+      return ages
+    },
+    async [Symbol.asyncDispose] () {
+      clearInterval(timer)
+      stop.abort()
+      await Promise.allSettled(running)
+      socket.close()
+    }
+  }
+}
+
+async function bindRate (directory: string, questions: string): Promise<number> {
+  const probe = createSocket('udp4')
+  probe.bind(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address()
+  await new Promise<void>((resolve) => probe.close(() => resolve()))
+  const zone = join(directory, 'zone')
+  await writeFile(zone, `$TTL 5\n@ SOA ns.dns hostmaster 1 7200 1800 86400 5\n@ NS ns.dns\nns.dns A 127.0.0.1\n${
+    Array.from({ length: names }, (_, index) => `web-${index}.shop.svc A ${address(index)}\n`).join('')}`)
+  const config = join(directory, 'named.conf')
+  await writeFile(config, `options { directory "${directory}"; listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; pid-file none; minimal-responses yes; };
+    controls { }; zone "cluster.local" { type primary; file "${zone}"; };\n`)
+  const named = spawn('taskset', ['-c', '0', 'named', '-g', '-n', '1', '-c', config], { stdio: ['ignore', 'ignore', 'pipe'] })
+  try {
+    for await (const chunk of named.stderr) if (String(chunk).includes('running')) break
+    named.stderr.resume()
+    return await rate({ dns: `127.0.0.1:${port}` }, questions)
+  } finally {
+    const ended = once(named, 'exit')
+    named.kill('SIGTERM')
+    await ended
+  }
+}
+
+/** What the answers of a name take beside the catalog, in the heap and outside of it. */
+function memory (): Row {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void // the flag makes it
+  const world = new World().load()
+  for (let index = 0; index < names; index++) world.register(`shop/web-${index}/a`, { address: address(index), ports: [{ name: 'http', port: 80 }] })
+  for (let index = 0; index < names; index++) world.feed.catalog.endpoints('shop', `web-${index}`) // shared with REST
+  const responder = responderOf(world, { counters: new DnsCounters() })
+  const writer = new MessageWriter(1_232)
+  const used = (): number => {
+    collect()
+    const { heapUsed, external } = process.memoryUsage()
+    return heapUsed + external
+  }
+  const before = used()
+  for (let index = 0; index < names; index++) responder.respond(question(host(index), 'A'), { transport: 'udp', address: '127.0.0.1' }, writer)
+  const each = (used() - before) / names
+  return { what: `memory of the answers of ${thousands(names)} names, beyond the catalog`, measured: `${thousands(each)} octets a name`, goal: 'at most 1,024', met: each <= 1_024 }
+}
