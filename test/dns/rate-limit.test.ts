@@ -6,11 +6,13 @@ import type { Client } from '../../server/dns/client.ts'
 import { DnsCounters } from '../../server/dns/counters.ts'
 import { MessageWriter } from '../../server/dns/message-writer.ts'
 import { RateLimiter, kindOf } from '../../server/dns/rate-limit.ts'
+import type { Forwarded } from '../../server/dns/forward/forwarder.ts'
+import type { Recursion } from '../../server/dns/recursion.ts'
 import { Responder, type ResponderOptions } from '../../server/dns/responder.ts'
 import { Zone } from '../../server/dns/zone.ts'
 import { cookieSecretKey } from '../../server/registry/cookie-secret.ts'
 import { type Message, type QuestionOptions, TcpClient, UdpClient, codec, opt, question } from './client.ts'
-import { World, serve } from './world.ts'
+import { World, responderOf, serve } from './world.ts'
 
 const web = 'web.shop.svc.cluster.local'
 const clientCookie = Buffer.from('2464c4abcf10c957', 'hex')
@@ -136,4 +138,32 @@ t.test('a server limits over its sockets', { skip: outside === undefined ? 'this
   for (let index = 0; index < 3; index++) t.equal(fate(await udp.query(web, 'A')), 'whole')
   t.equal(fate(await udp.query(web, 'A')), 'tc')
   t.equal((await (await TcpClient.open(t, server)).query(web, 'A')).answers.length, 1, 'and over TCP it is all there')
+})
+
+t.test('an answer that others were asked for is limited once, when it leaves', async (t) => {
+  const of = world()
+  const counters = new DnsCounters()
+  const forwarded: Forwarded = { kind: 'answer', rcode: 0, answers: [], authorities: [], additionals: [], cached: false }
+  let arrived: Forwarded | undefined
+  const recursion = {
+    permits: () => true,
+    find: () => arrived,
+    resolve: () => Promise.resolve(forwarded),
+    withArrival: (_question: unknown, answer: Forwarded, run: () => unknown) => {
+      arrived = answer
+      const result = run()
+      arrived = undefined
+      return result
+    }
+  } as unknown as Recursion // what the responder asks of it, without a network
+  const responder = responderOf(of, { recursion, counters, limiter: new RateLimiter(1, () => 0) })
+  const fates: string[][] = []
+  for (let index = 0; index < 3; index++) {
+    const response = responder.respond(question('www.example.com', 'A'), { transport: 'udp', address: '192.0.2.1' }, new MessageWriter(512))
+    const messages: Message[] = []
+    for await (const message of typeof response === 'number' ? t.fail('it has to wait') as never : response) messages.push(codec.decode(message))
+    fates.push(messages.map(fate))
+  }
+  t.strictSame(fates, [['whole'], ['tc'], []])
+  t.strictSame([counters.limitedSlipped, counters.limitedDropped], [1, 1])
 })
