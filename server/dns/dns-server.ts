@@ -138,8 +138,12 @@ async function listenOnOnePort (options: PortlessOptions, port: number): Promise
   }
 }
 
-/** The longest first, so that a zone below another one wins. Reverse zones last: most questions are for names. */
-function zonesOf (names: readonly string[], reverse: readonly string[], ttlSeconds: number, host: string): Zone[] {
+/**
+ * The longest first, so that a zone below another one wins. Reverse zones last: most questions are for names.
+ * @param host the address that is listened on
+ * @throws RegistryError REG_INVALID
+ */
+export function zonesOf (names: readonly string[], reverse: readonly string[], ttlSeconds: number, host: string): Zone[] {
   if (names.length === 0 || names.length > maxZones) throw invalid([{ field: 'zones', value: names, rule: `must name 1-${maxZones} zones` }])
   const parsed = parseAddress(host)
   const address = 'problem' in parsed ? undefined : parsed // listening everywhere: which address a client can reach is not ours to say
