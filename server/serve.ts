@@ -4,11 +4,12 @@ import { readFileSync } from 'node:fs'
 import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
-import { observeDnsAnswers } from './dns-metrics.ts'
+import { observeDnsAnswers, observeDnsTransfers } from './dns-metrics.ts'
 import { type DnsServer, dropReasons } from './dns/dns-server.ts'
 import { startDnsWorkers } from './dns/dns-workers.ts'
 import { Metrics, buildHttp } from './http/app.ts'
 import { readClientZones } from './model/client-zones.ts'
+import { readDnsPeers } from './model/dns-peers.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
 import { CookieSecret } from './registry/cookie-secret.ts'
 import { Registry } from './registry/registry.ts'
@@ -78,6 +79,7 @@ export async function serve (config: Config): Promise<Running> {
     })
     opened.push(() => app.close())
     const http = await app.listen({ host: config.http.host, port: config.http.port })
+    const { notify, ...transfer } = readDnsPeers({ keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify })
     const dns = config.dns === undefined ? undefined : await startDnsWorkers({
       workers: config.dnsWorkers,
       feed: registry.feed,
@@ -89,6 +91,8 @@ export async function serve (config: Config): Promise<Running> {
       version: `rollcall ${version}`,
       ttlSeconds: config.dnsTtlSeconds,
       clientZones: readClientZones(config.clientZones),
+      transfer,
+      notify,
       rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
       queryLogRatio: config.dnsQueryLog,
       log: { warn: (message) => log.warn(message), error: (message) => log.error(message), info: (facts, message) => log.info(facts, message) }
@@ -97,6 +101,7 @@ export async function serve (config: Config): Promise<Running> {
       opened.push(() => dns.close())
       observeDns(metrics.register, dns)
       observeDnsAnswers(metrics.register, dns)
+      observeDnsTransfers(metrics.register, dns)
     }
     await registry.open()
     if (dns !== undefined) {

@@ -4,8 +4,8 @@ import { hostname } from 'node:os'
 import { invalid } from '../errors.ts'
 import { parseAddress } from '../model/address.ts'
 import type { ClientZone } from '../model/client-zones.ts'
+import type { DnsPeers } from '../model/dns-peers.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
-import type { DnsSource } from './answer-plan.ts'
 import { ClientZones } from './client-zones.ts'
 import { DnsCounters } from './counters.ts'
 import { QueryLog } from './query-log.ts'
@@ -15,6 +15,8 @@ import { TcpListener } from './tcp-listener.ts'
 import { maxConnections } from './tcp-limits.ts'
 import { UdpListener } from './udp-listener.ts'
 import { reverseZones } from './reverse-zone.ts'
+import { ZoneTransfers } from './transfer/transfer.ts'
+import type { TransferSource } from './transfer/zone-content.ts'
 import { Zone, maxZones } from './zone.ts'
 
 export type { DnsSource } from './answer-plan.ts'
@@ -22,7 +24,7 @@ export { type AnswerCount, type DropReason, DnsCounters, dropReasons, latencyBou
 
 export interface DnsOptions {
   /** The registry's feed, or something like it. */
-  readonly source: DnsSource
+  readonly source: TransferSource
   /** An address, or a name that is looked up once. */
   readonly host: string
   /** 0 = any free one, the same for UDP and TCP. */
@@ -43,6 +45,8 @@ export interface DnsOptions {
   readonly rateLimit?: number | undefined
   /** Which part of the queries is logged by `log.info`, 0-1. Default 0. */
   readonly queryLogRatio?: number | undefined
+  /** The keys that queries may be signed with, and who may have whole zones. Default: none, and nobody. */
+  readonly transfer?: Pick<DnsPeers, 'keys' | 'transferTo'> | undefined
   /** Open TCP connections, default 1,000. */
   readonly maxConnections?: number
   /** Shares the port with other listeners of this user that say so too: the kernel spreads clients over them. Default: it is ours alone. */
@@ -65,6 +69,7 @@ export interface DnsServer {
   [Symbol.asyncDispose] (): Promise<void>
 }
 
+const noTransfer = { keys: [], transferTo: [] }
 const defaultTtlSeconds = 5
 const maxTtlSeconds = 3_600 // an hour of dead addresses is a mistake, not a setting
 /** A free UDP port may be taken for TCP. Each try picks another at random: so many failures mean that ports are out. */
@@ -83,14 +88,14 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
     throw invalid([{ field: 'ttlSeconds', value: ttlSeconds, rule: `must be a whole number 0-${maxTtlSeconds}` }])
   }
   const { address, family } = await lookup(options.host)
-  const zones = zonesOf(options.zones ?? ['cluster.local'], options.reverse ?? [], ttlSeconds, address)
+  const zones = zonesOf(options, address)
   let lastLoggedMs = -Infinity
   const failed = (error: unknown): void => {
     if (clock.now() - lastLoggedMs < failureLogIntervalMs) return
     lastLoggedMs = clock.now()
     log?.error(`DNS: a message was answered SERVFAIL, because of a fault of this program: ${error instanceof Error ? error.stack : String(error)}`)
   }
-  const { random = Math.random, rateLimit, queryLogRatio = 0, clientZones = [] } = options
+  const { random = Math.random, rateLimit, queryLogRatio = 0, clientZones = [], transfer = noTransfer } = options
   const responder = new Responder({
     source,
     zones,
@@ -102,6 +107,7 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
     clock,
     counters,
     failed,
+    transfers: new ZoneTransfers({ source, zones, ttlSeconds, keys: transfer.keys, allowed: transfer.transferTo, clock, counters, failed }),
     limiter: rateLimit === undefined ? undefined : new RateLimiter(rateLimit, Math.random),
     queryLog: queryLogRatio === 0 ? undefined : new QueryLog({
       ratio: queryLogRatio,
@@ -143,7 +149,9 @@ async function listenOnOnePort (options: PortlessOptions, port: number): Promise
  * @param host the address that is listened on
  * @throws RegistryError REG_INVALID
  */
-export function zonesOf (names: readonly string[], reverse: readonly string[], ttlSeconds: number, host: string): Zone[] {
+export function zonesOf (
+  { zones: names = ['cluster.local'], reverse = [], ttlSeconds = defaultTtlSeconds }: Pick<DnsOptions, 'zones' | 'reverse' | 'ttlSeconds'>, host: string
+): Zone[] {
   if (names.length === 0 || names.length > maxZones) throw invalid([{ field: 'zones', value: names, rule: `must name 1-${maxZones} zones` }])
   const parsed = parseAddress(host)
   const address = 'problem' in parsed ? undefined : parsed // listening everywhere: which address a client can reach is not ours to say

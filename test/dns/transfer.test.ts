@@ -79,7 +79,7 @@ t.test('a large zone is several full messages; the question and OPT are in the f
   t.equal(records.length, 2 + 3 + 2_000 * 4 + 40 * 2, 'A and SRV of each at two names, HTTPS and SVCB of each service')
   t.equal(new Set(records).size, records.length - 1, 'none twice but the SOA')
   t.strictSame([records[0], records.at(-1)], [soa(2_000), soa(2_000)])
-  t.match(transfers.counters, { full: 1, records: records.length, running: 0, refused: 0, cutSets: 0 })
+  t.match(transfers.counters, { transfersFull: 1, transferRecords: records.length, transfersRefused: 0, transferCutSets: 0 })
 })
 
 t.test('IXFR is what changed since a version that was sent before', async (t) => {
@@ -91,7 +91,7 @@ t.test('IXFR is what changed since a version that was sent before', async (t) =>
     soa(4), soa(1), `${web} 5 A 10.0.0.1`, `10-0-0-1.${web} 5 A 10.0.0.1`,
     soa(4), `${web} 5 A 10.0.0.2`, `10-0-0-2.${web} 5 A 10.0.0.2`, `db.lab.svc.${zone} 5 AAAA fd00::1`, `fd00--1.db.lab.svc.${zone} 5 AAAA fd00::1`, soa(4)
   ])
-  t.match(transfers.counters, { full: 1, differences: 1 })
+  t.match(transfers.counters, { transfersFull: 1, transfersDifference: 1 })
 })
 
 t.test('a change that no record shows is a difference of the serial alone', async (t) => {
@@ -105,7 +105,7 @@ t.test('a change that no record shows is a difference of the serial alone', asyn
 t.test('IXFR of who has the newest version, or a newer one of another node, is the SOA alone', async (t) => {
   const transfers = transfersOf(small())
   for (const serial of [1, 2, 2 ** 31]) t.strictSame(recordsIn(await take(transfers, ixfr(serial))), [soa(1)], String(serial))
-  t.match(transfers.counters, { upToDate: 3, full: 0 })
+  t.match(transfers.counters, { transfersCurrent: 3, transfersFull: 0 })
 })
 
 t.test('IXFR from a version that is not held is the whole zone, and so is one where more changed than stayed', async (t) => {
@@ -117,7 +117,7 @@ t.test('IXFR from a version that is not held is the whole zone, and so is one wh
   for (let index = 0; index < 10; index++) world.register(`shop/web/${index}`, { address: `10.0.2.${index}`, ports: [] })
   const records = recordsIn(await take(transfers, ixfr(11)))
   t.strictSame([records[0], records[1], records.at(-1)], [soa(21), own[0], soa(21)])
-  t.match(transfers.counters, { full: 3, differences: 0 })
+  t.match(transfers.counters, { transfersFull: 3, transfersDifference: 0 })
 })
 
 t.test('serials are compared on their circle', async (t) => {
@@ -169,7 +169,7 @@ t.test('who is not on the list is refused, and told why', async (t) => {
     const [message, ...more] = await take(transfers, query, address)
     const found = message === undefined ? undefined : extendedError(message)?.code
     t.match({ rcode: message?.rcode, more, answers: message?.answers, code: found }, { rcode, more: [], answers: [], code }, says)
-    t.match(transfers.counters, { refused: 1, full: 0, running: 0 }, says)
+    t.match(transfers.counters, { transfersRefused: 1, transfersFull: 0 }, says)
   }
   const [early] = await take(transfersOf(new World()), axfr(zone, {}))
   t.equal(early?.rcode, 'SERVFAIL', 'before the first load')
@@ -212,15 +212,15 @@ t.test('so many at a time, and a place is free again when one ends, or is given 
   const transfers = transfersOf(large())
   const open = Array.from({ length: maxTransfers }, () => transfers.stream(axfr(), '192.0.2.7'))
   for (const stream of open) await stream.next()
-  t.equal(transfers.counters.running, maxTransfers)
+  t.equal(transfers.running, maxTransfers)
   const [message] = await take(transfers, axfr(zone, {}))
   t.match({ rcode: message?.rcode, error: message === undefined ? undefined : extendedError(message) }, { rcode: 'SERVFAIL', error: { code: 0, text: /too many/ } })
   t.equal(recordsIn(await take(transfers, ixfr(2_000))).length, 1, 'the SOA alone needs no place')
   await open[0]?.return()
-  t.equal(transfers.counters.running, maxTransfers - 1)
+  t.equal(transfers.running, maxTransfers - 1)
   t.ok((await take(transfers, axfr())).length > 1)
   for (const stream of open) await stream.return()
-  t.equal(transfers.counters.running, 0)
+  t.equal(transfers.running, 0)
 })
 
 t.test('a fault of ours before the first message is SERVFAIL, and is told', async (t) => {
@@ -230,7 +230,7 @@ t.test('a fault of ours before the first message is SERVFAIL, and is told', asyn
   const transfers = transfersOf(world, { source, failed: (error) => faults.push(error) })
   t.strictSame((await take(transfers, axfr())).map(({ rcode }) => rcode), ['SERVFAIL'])
   t.match(faults, [{ message: 'broken' }])
-  t.equal(transfers.counters.running, 0)
+  t.equal(transfers.running, 0)
 })
 
 t.test('the serial of a query is read within its bounds, whatever it holds', async (t) => {

@@ -100,7 +100,8 @@ function reverseParts (zone: ReverseZone, source: TransferSource, options: Answe
   const parts = function * (): Generator<ContentPart | undefined> {
     yield serverPart
     for (const block of addressBlocks(zone, holders)) {
-      yield block === undefined ? undefined : { key: block.prefix, stamp: block.stamp, others: block.others, sets: () => addressSets(zone, block, options) }
+      if (block === undefined) yield undefined
+      else yield { key: block.prefix, stamp: block.stamp, others: block.others, sets: () => addressSets(zone, block, options) }
     }
   }
   return parts()
@@ -181,8 +182,8 @@ function * namesOf (name: ServiceName, own: TakenService, taken: TakenServices, 
 
 function portsOf ({ declared, endpoints }: TakenService, cache: AnswerCache): Iterable<NamedPort> {
   const manifest = declared?.manifest
-  const answers = manifest === undefined || isHeadless(manifest) ? cache.ofEndpoints(endpoints, defaultDnsPolicy) : cache.ofClusterIps(manifest, defaultDnsPolicy)
-  return answers.namedPorts()
+  const isFoundByEndpoints = manifest === undefined || isHeadless(manifest)
+  return (isFoundByEndpoints ? cache.ofEndpoints(endpoints, defaultDnsPolicy) : cache.ofClusterIps(manifest, defaultDnsPolicy)).namedPorts()
 }
 
 function setAt (name: RecordName, owner: Buffer, type: number, source: DnsSource, cache: AnswerCache): ContentSet {
