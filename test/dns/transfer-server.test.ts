@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram'
 import t from 'tap'
 import { startDnsWorkers } from '../../server/dns/dns-workers.ts'
 import { RateLimiter } from '../../server/dns/rate-limit.ts'
+import type { Response, Transport } from '../../server/dns/client.ts'
 import { MessageWriter } from '../../server/dns/message-writer.ts'
 import { observedTransfer } from '../../server/dns/transfer/observed-transfer.ts'
 import { ZoneTransfers } from '../../server/dns/transfer/transfer.ts'
@@ -92,6 +93,25 @@ t.test('who signs is not held back, and who only pretends to is', (t) => {
   for (let index = 0; index < 10; index++) ask(stranger)
   t.ok(counters.limitedDropped + counters.limitedSlipped >= 8)
   t.end()
+})
+
+t.test('a zone goes over TCP and TLS, and over nothing else', async (t) => {
+  const world = small()
+  const allowed = [rule('192.0.2.7')]
+  const transfers = new ZoneTransfers({ source: world.feed, zones: [zoneNamed(zone)], ttlSeconds: 5, keys: [], allowed, clock: world.clock })
+  const responder = responderOf(world, { transfers })
+  const writer = new MessageWriter(65_535)
+  const ask = (transport: Transport): Response => responder.respond(question(zone, 'AXFR', { edns: {} }), { transport, address: '192.0.2.7' }, writer)
+  for (const transport of ['tcp', 'tls'] as const) {
+    const messages: Buffer[] = []
+    for await (const message of ask(transport) as AsyncIterable<Buffer>) messages.push(message)
+    t.strictSame(messages.map(records), [content(1)], transport)
+  }
+  for (const transport of ['udp', 'https'] as const) {
+    const length = ask(transport)
+    const message = codec.decode(writer.bytes.subarray(0, Number(length)))
+    t.match({ rcode: message.rcode, error: extendedError(message) }, { rcode: 'REFUSED', error: { code: 21, text: /over TCP/ } }, transport)
+  }
 })
 
 t.test('a transfer that fails on its way is told and counted, and fails for who reads it too', async (t) => {
