@@ -8,6 +8,7 @@ import type { Zone } from '../../server/dns/zone.ts'
 import { codec, framed, question, TcpClient, text } from './client.ts'
 import { zonesOf } from '../../server/dns/dns-server.ts'
 import { fallbackAnnotation, maxRecordsAnnotation } from '../../server/model/service/dns-annotations.ts'
+import { pointerAnnotation } from '../../server/model/service/pointer-policy.ts'
 import { hostnames, namespaces, play, services, step } from './steps.ts'
 import { ttlSeconds, zoneNamed } from './transfer-world.ts'
 import { World, serve } from './world.ts'
@@ -95,7 +96,7 @@ t.test('whatever happens, every set of the zone is what its question answers, an
     } finally {
       for (const end of ends) await end()
     }
-  }), { numRuns: 20 })
+  }), { numRuns: 50 })
   t.pass('for every run')
 })
 
@@ -259,6 +260,16 @@ t.test('a part is made anew when either of what it is made from is another', asy
   t.equal(await take(), `${front} 5 A 10.96.0.2`)
   endpoints = { ...endpoints, answered: [{ id: 'a', address: '10.0.0.1', ports: [] }] as unknown as typeof endpoints.answered }
   t.equal(await take(), `${front} 5 A 10.96.0.2,10-0-0-1.${front} 5 A 10.0.0.1`)
+
+  const reverse = zonesOf({ reverse: ['10.0.0.0/16'] }, '127.0.0.1').at(-1)
+  if (reverse === undefined) return
+  const counts: number[] = []
+  for (const policy of ['primary', 'none']) {
+    revision++
+    manifest = { ...manifest, metadata: { ...manifest.metadata, annotations: { [pointerAnnotation]: policy } } }
+    counts.push((await versions.current(reverse)).count)
+  }
+  t.strictSame(counts, [2, 1], 'the name server, and the name of the endpoint while there is one')
 })
 
 t.test('versions share what did not change, are limited, and are of one epoch', async (t) => {
