@@ -34,20 +34,24 @@ async function open (server: DnsServer): Promise<TcpClient> {
   return client
 }
 
-/** In a few pieces, each written on its own, so that a length or a message is cut anywhere. */
-function writeInPieces (client: TcpClient, octets: Buffer, random: Random): void {
-  let at = 0
+/** In a few pieces that the server reads one by one. They end anywhere, mostly where a message does or a little before or after. */
+async function writeInPieces (client: TcpClient, messages: readonly Buffer[], random: Random): Promise<void> {
+  const octets = Buffer.concat(messages)
+  let written = 0
   for (let pieces = random.below(4); pieces > 0; pieces--) {
-    const end = at + random.below(octets.length - at)
-    client.socket.write(octets.subarray(at, end))
-    at = end
+    const whole = Buffer.concat(messages.slice(0, random.below(messages.length))).length
+    const end = random.below(3) === 0 ? random.below(octets.length) : whole - 3 + random.below(7)
+    if (end <= written) continue
+    client.socket.write(octets.subarray(written, end))
+    written = end
+    await new Promise((resolve) => setImmediate(resolve)) // the server is in this process: it has had its turn
   }
-  client.socket.write(octets.subarray(at))
+  client.socket.write(octets.subarray(written))
 }
 
 /** Sends, and takes the answers until all have come, and the one to the good question behind them. */
 async function exchange (client: TcpClient, window: Window, messages: readonly Buffer[], random: Random): Promise<void> {
-  writeInPieces(client, Buffer.concat([...messages, sentinel].map(framed)), random)
+  await writeInPieces(client, [...messages, sentinel].map(framed), random)
   const receive = async (): Promise<void> => {
     for (let isLast = false; !isLast || window.due > 0;) {
       const answer = await client.receive()
@@ -129,7 +133,7 @@ t.test(`${lies} messages behind lengths that may lie: the connection ends, and t
     const messages = Array.from({ length: fewer }, () => mutant(seeds, random))
     const lie = (truth: number): number => random.one([0, 1, 11, 12, truth + 1, 255, 4_096, 4_097, 0xffff])
     const octets = messages.flatMap((message) => [u16(random.below(fewer) > 0 ? message.length : lie(message.length)), message])
-    writeInPieces(client, Buffer.concat(octets), random)
+    await writeInPieces(client, octets, random)
     client.socket.end()
     const receive = async (): Promise<void> => {
       for (let answer = await client.receive(); answer !== undefined; answer = await client.receive()) {

@@ -76,6 +76,8 @@ const special: readonly Query[] = [
   { labels: [...Array.from({ length: 120 }, () => Buffer.from('a')), ...local], type: 1 },
   { labels: [...Array.from({ length: 3 }, () => Buffer.alloc(63, 0x61)), ...local], type: 28 },
   { labels: [Buffer.alloc(64, 0x61), ...local], type: 28 },
+  { labels: local, type: 6, edns: { size: 1_232 }, additionals: [record(Buffer.alloc(1), 41, 4_096, 0, Buffer.alloc(0))] }, // two OPTs
+  { labels: local, type: 6, edns: { size: 1_232 }, additionals: [record(Buffer.alloc(1), 16, 1, 0, Buffer.from('0161', 'hex'))] },
   { labels: [], type: 1, counts: [0, 0, 0, 1], edns: { size: 1_232, options: [{ code: 10, data: cookie }] } }
 ]
 
