@@ -2,6 +2,7 @@
 // A reader throws a RuleError whose message completes "<field> ..." in the error that a person sees.
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { hideTsigSecret } from './model/dns-peers.ts'
 
 export interface Listener {
   /** An IP literal without brackets, or a host name. */
@@ -19,6 +20,8 @@ export interface Kind {
   readonly metavar: string
   read (text: string): unknown
   show (value: never): string
+  /** A text of this kind without its secret, for errors. Absent: `hideSecrets` knows it. */
+  hide? (text: string): string
 }
 
 const durationUnits = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
@@ -134,6 +137,8 @@ export function hideSecrets (text: string): string {
     .map((url) => url.replace(/^([^/]*\/\/[^:/?#]*:).*@/, '$1***@'))
     .join(',')
     .replace(/([?&][^=&,]*(?:pass|token|secret|auth)[^=&,]*=)[^&,]*/gi, '$1***')
+    .replace(/(\bhmac-[a-z0-9-]+:)[^,]*/gi, '$1***') // a key of DNS, and one without its algorithm
+    .replace(/^([^=/?]+=)[A-Za-z0-9+/]{20,}={0,2}$/, '$1***')
 }
 
 /** True if `hideSecrets` would hide something. */
@@ -160,7 +165,10 @@ export const kinds = {
   network: text('CIDR'),
   ports: text('FIRST-LAST'),
   pool: text('NAME=RANGE'),
-  clientZone: text('CIDR=ZONE')
+  clientZone: text('CIDR=ZONE'),
+  tsigKey: { metavar: 'NAME=[ALGORITHM:]BASE64', read: (given) => given, show: (value: string) => hideTsigSecret(value), hide: hideTsigSecret },
+  transferRule: text('CIDR|key:NAME|CIDR+key:NAME'),
+  notifyTarget: text('ADDRESS:PORT[+key:NAME]')
 } as const satisfies Record<string, Kind>
 
 export type KindName = keyof typeof kinds

@@ -3,11 +3,13 @@ import { hostname as systemHostname } from 'node:os'
 import { type TSchema } from 'typebox'
 import { parseDocument } from 'yaml'
 import type { FieldError } from '../client-sdk/src/wire.ts'
-import { hideSecrets, holdsSecret, isLoopback, kinds, RuleError, showListener, type Listener } from './config-kinds.ts'
+import { hideSecrets, holdsSecret, isLoopback, kinds, RuleError, showListener, type Kind, type Listener } from './config-kinds.ts'
 import { RegistryError, invalid } from './errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
 import { readClientZones } from './model/client-zones.ts'
-import { readNetworks, readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
+import { readDnsPeers } from './model/dns-peers.ts'
+import { parseCidr, readNetworks, readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
+import { readInstanceCidrs, reversePrefixes } from './model/reverse-networks.ts'
 import { checker } from './model/validate.ts'
 import { settings, variableName, type Config, type Setting } from './settings.ts'
 
@@ -137,7 +139,8 @@ function fromFile (given: Given | undefined, readFile: LoadInput['readFile'], fa
     const list: unknown[] = Array.isArray(value) ? value : [value]
     const scalars = list.filter((item) => typeof item === 'string' || typeof item === 'number' || typeof item === 'boolean')
     if (value === null) continue // `redis:` with nothing after it is as good as not written
-    if (scalars.length < list.length) faults.push({ field: origin, value, rule: 'must be a text, a number or a list of them' })
+    const hides = settings.some((setting) => setting.name === name && 'hide' in kinds[setting.kind])
+    if (scalars.length < list.length) faults.push({ field: origin, ...(hides ? {} : { value }), rule: 'must be a text, a number or a list of them' })
     else source.set(name, { texts: Array.isArray(value) ? scalars.map(String) : splitList(name, scalars.map(String)), origin })
   }
   return source
@@ -157,12 +160,13 @@ function splitList (name: string, texts: readonly string[]): string[] {
 function readValue (setting: Setting, given: Given, faults: FieldError[]): unknown {
   if (setting.multiple !== true) {
     const [text, second] = given.texts
-    if (second !== undefined) faults.push({ field: given.origin, value: given.texts.map(hideSecrets), rule: 'must be one value, not a list' })
+    if (second !== undefined) faults.push({ field: given.origin, value: given.texts.map((each) => hidden(setting, each)), rule: 'must be one value, not a list' })
     return text === undefined || (setting.off === true && text === 'off') ? undefined : readOne(setting, setting.schema, text, given.origin, faults)
   }
+  if (setting.off === true && given.texts.length === 1 && given.texts[0] === 'off') return []
   const { minItems = 0, maxItems = Infinity, items } = setting.schema as unknown as { minItems?: number, maxItems?: number, items: TSchema } // lists have them
   if (given.texts.length < minItems || given.texts.length > maxItems) {
-    faults.push({ field: given.origin, value: given.texts, rule: `must hold ${minItems}-${maxItems} values` })
+    faults.push({ field: given.origin, value: given.texts.map((each) => hidden(setting, each)), rule: `must hold ${minItems}-${maxItems} values` })
   }
   // Parts of a pool may be the same text twice: `a=...,auto=false,b=...,auto=false`.
   const texts = setting.kind === 'pool' ? given.texts : [...new Set(given.texts)]
@@ -178,9 +182,15 @@ function readOne (setting: Setting, schema: TSchema, text: string, origin: strin
   } catch (error) {
     if (!(error instanceof RuleError)) throw error
     const suffix = setting.off === true ? ', or off' : ''
-    faults.push({ field: origin, value: hideSecrets(text), rule: error.message + suffix })
+    faults.push({ field: origin, value: hidden(setting, text), rule: error.message + suffix })
     return undefined
   }
+}
+
+/** A given text without its secret. */
+function hidden (setting: Setting, text: string): string {
+  const kind: Kind = kinds[setting.kind]
+  return kind.hide?.(text) ?? hideSecrets(text)
 }
 
 function openListeners (config: Config): { name: 'http' | 'dns', listener: Listener, cost: string }[] {
@@ -201,15 +211,24 @@ function refuseOpenListeners (config: Config, origins: Readonly<Record<string, s
   }
 }
 
-/** What is wrong in the values of a list and between them: two networks of one family, ranges that overlap. */
+/** What is wrong between values: two networks of one family, ranges that overlap, a key that nobody gave. */
 function refuseRanges (config: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
   const origin = (name: string): string => origins[name] === 'default' ? name : origins[name] ?? name
   const readers = [
     () => readServiceCidrs(config.serviceCidrs, origin('service-cidr')),
+    () => {
+      const networks = readInstanceCidrs(config.instanceCidrs, origin('instance-cidr'))
+      for (const network of config.serviceCidrs.map(parseCidr)) if (!('problem' in network)) networks.push(network)
+      return reversePrefixes(networks, origin('instance-cidr'))
+    },
     () => readPortRange(config.nodePortRange, origin('node-port-range')),
     () => readPools(config.loadBalancerPools, origin('load-balancer-pool')),
     () => readNetworks(config.dnsForwardFrom, origin('dns-forward-from')),
-    () => readClientZones(config.clientZones, origin('client-zone'))
+    () => readClientZones(config.clientZones, origin('client-zone')),
+    () => readDnsPeers(
+      { keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify },
+      { keys: origin('dns-tsig-key'), transferTo: origin('dns-transfer-to'), notify: origin('dns-notify') }
+    )
   ]
   for (const read of readers) {
     try {
@@ -227,6 +246,9 @@ function warningsOf (config: Config, origins: Readonly<Record<string, string>>):
   if (config.redis !== undefined && origins['data'] !== 'default') warnings.push(`${origins['data'] ?? 'data'} is not used: the store is Redis`)
   if (config.redis !== undefined && origins['redis'] === '--redis' && holdsSecret(config.redis)) {
     warnings.push('--redis holds a password, which every user of this machine can read in the process list: give it as ROLLCALL_REDIS or in the file')
+  }
+  if (origins['dns-tsig-key'] === '--dns-tsig-key') {
+    warnings.push('--dns-tsig-key holds a secret, which every user of this machine can read in the process list: give it as ROLLCALL_DNS_TSIG_KEY or in the file')
   }
   return warnings
 }

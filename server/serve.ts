@@ -80,6 +80,7 @@ export async function serve (config: Config): Promise<Running> {
       host: config.dns.host,
       port: config.dns.port,
       zones: config.zones,
+      reverse: [...config.serviceCidrs, ...config.instanceCidrs],
       node: config.node,
       ttlSeconds: config.dnsTtlSeconds,
       clientZones: readClientZones(config.clientZones),

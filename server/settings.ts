@@ -3,7 +3,9 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import { isHost, type KindName, type Listener, type Upstream } from './config-kinds.ts'
 import { maxClientZones } from './model/client-zones.ts'
+import { maxNotifyTargets, maxTransferRules, maxTsigKeys, tsigAlgorithms } from './model/dns-peers.ts'
 import { defaultNodePorts, defaultServiceCidr, neighbourNetworks } from './model/ranges.ts'
+import { defaultInstanceCidrs } from './model/reverse-networks.ts'
 import { idPattern, idRule } from './model/names.ts'
 
 /** What a person must know to choose a value. Each text is a sentence. */
@@ -67,6 +69,12 @@ export const settingsSchema = Type.Object({
     what: 'The networks that cluster IPs of declared services come from: one, or one of each family. The first is the family of services that ask for none. The first 256 addresses are given only on request, or when the others are taken.',
     why: 'What most Kubernetes clusters use, so that the addresses in manifests fit. Nothing listens on them yet.',
     raise: 'Nothing: an address costs nothing until it is given.', lower: 'Services beyond it are kept as they are, and new ones find no address.'
+  }) }),
+  instanceCidrs: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 64, ...doc({
+    name: 'instance-cidr', kind: 'network', default: defaultInstanceCidrs.join(','), multiple: true, off: true,
+    what: 'The networks whose addresses DNS has names for (PTR), besides those of `service-cidr`: their reverse zones are answered here. A network that does not end at an octet (IPv6: at a hexadecimal digit) is the zones that it needs on the next boundary, 256 in all. Instances may have any address. `off`: only the networks of `service-cidr`.',
+    why: 'The private networks, which resolvers keep to themselves anyway (RFC 6303): `dig -x` of a registered instance has an answer without a setting.',
+    raise: 'Addresses of machines that are not registered get "no such name" from here: leave out networks that another server of yours has the names of.', lower: 'Addresses outside are refused.'
   }) }),
   nodePortRange: Type.String({ maxLength: 11, ...doc({
     name: 'node-port-range', kind: 'ports', default: defaultNodePorts,
@@ -172,6 +180,21 @@ export const settingsSchema = Type.Object({
     name: 'client-zone', kind: 'clientZone', multiple: true,
     what: 'Where the clients of DNS are, as `CIDR=ZONE`: who asks from the network is given the endpoints of that zone first, and the others if there are none. The longest prefix counts.',
     why: 'Unset: every client gets every endpoint. A resolver in between counts as the client: use it where each zone has resolvers of its own.'
+  }) }),
+  dnsTransferTo: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxTransferRules, ...doc({
+    name: 'dns-transfer-to', kind: 'transferRule', multiple: true,
+    what: 'Who may have whole zones (AXFR and IXFR, over TCP): an address or a network (`192.0.2.0/24`), whoever signs with a key (`key:edge`), or both at once (`192.0.2.0/24+key:edge`). One that holds is enough.',
+    why: 'Unset: nobody. A zone is a list of everything that runs, and its transfer is work.'
+  }) }),
+  dnsTsigKeys: Type.Array(Type.String({ maxLength: 1_024 }), { maxItems: maxTsigKeys, ...doc({
+    name: 'dns-tsig-key', kind: 'tsigKey', multiple: true,
+    what: `Keys that secondaries sign with (TSIG), as \`NAME=[ALGORITHM:]BASE64\`; both sides must call a key the same. Algorithms: ${tsigAlgorithms.join(', ')}; without one hmac-sha256. \`openssl rand -base64 32\` makes a secret. It is never shown.`,
+    why: 'Unset: nothing is signed, and who is on the list is known by address alone.'
+  }) }),
+  dnsNotify: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxNotifyTargets, ...doc({
+    name: 'dns-notify', kind: 'notifyTarget', multiple: true,
+    what: 'Secondaries that are told of each change (NOTIFY), at most once a second: `192.0.2.7:53`, `[2001:db8::7]:53`; with `+key:edge` behind it the message is signed.',
+    why: 'Unset: nobody. A secondary then sees changes when it asks by itself, by the SOA every two hours.'
   }) }),
   shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'shutdown-grace', kind: 'duration', default: '5s',

@@ -75,9 +75,9 @@ t.test('every setting can be given in each of the three ways, and means the same
   const samples: Record<string, string> = {
     http: '127.0.0.1:1', dns: '[::1]:2', data: '/d', redis: 'redis://h', zone: 'z', 'log-level': 'warn', insecure: 'true', node: 'n',
     'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'dns-ttl': '7s', 'client-zone': '10.1.0.0/16=east', 'max-body': '2MiB', 'trusted-host': 'x.example',
-    'service-cidr': '10.0.0.0/16', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24',
-    'dns-workers': '2',
-    'dns-forward': '[2001:db8::53]:5353', 'dns-forward-from': '192.0.2.0/24'
+    'service-cidr': '10.0.0.0/16', 'instance-cidr': '192.0.2.0/24', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24',
+    'dns-workers': '2', 'dns-forward': '[2001:db8::53]:5353', 'dns-forward-from': '192.0.2.0/24',
+    'dns-transfer-to': '192.0.2.0/24', 'dns-tsig-key': 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', 'dns-notify': '192.0.2.7:53'
   }
   for (const { name, variable, key } of settings) {
     const text = samples[name] ?? '9s'
@@ -119,6 +119,15 @@ t.test('who may have questions forwarded is a list of networks, by default the n
     '--dns-forward-from must not have bits set behind its prefix: the network is 192.0.2.0/24',
     '--dns-forward-from must be a network in CIDR form, like 10.96.0.0/12 or fd00:10:96::/108'
   ])
+})
+
+t.test('the networks of the reverse zones are read, switched off and limited', async (t) => {
+  t.same(load(['--instance-cidr', '10.0.0.0/16,fd00::/108']).config.instanceCidrs, ['10.0.0.0/16', 'fd00::/108'])
+  t.same(load(['--instance-cidr', 'off']).config.instanceCidrs, [])
+  t.same(load(['--config', 'f'], {}, { f: 'instance-cidr: off' }).config.instanceCidrs, [])
+  t.ok(load([]).config.instanceCidrs.includes('10.0.0.0/8'))
+  t.same(faultsOf(['--instance-cidr', '10.0.0.7/8']), ['--instance-cidr must not have bits set behind its prefix: the network is 10.0.0.0/8'])
+  t.match(faultsOf(['--instance-cidr', '20.0.0.0/9,30.0.0.0/9']), [/must not need more than 256 reverse zones, and these need 272/])
 })
 
 t.test('dns off is no listener', async (t) => {
@@ -236,6 +245,44 @@ t.test('no error, warning or print shows a secret', async (t) => {
   t.notMatch(message(['--redis', '1://:hunter2@h']), /hunter2/)
   t.notMatch(message([url]), /hunter2/)
   t.notMatch(message(['--redis', url, '--redis', url]), /hunter2/)
+})
+
+t.test('no error, warning or print shows the secret of a key, and every way of giving one is open', async (t) => {
+  const secret = 'aHVudGVyMmh1bnRlcjJodW50ZXIy'
+  const keys = [`edge=${secret}`, `other=hmac-sha512:${secret}`]
+  const loaded = load(['--dns-tsig-key', keys.join(','), '--dns-transfer-to', '192.0.2.0/24+key:edge', '--dns-notify', '192.0.2.7:53+key:other'])
+  t.strictSame(loaded.config.dnsTsigKeys, keys, 'they are passed through')
+  t.match(printConfig(loaded), 'dns-tsig-key: ["edge=***", "other=hmac-sha512:***"] # --dns-tsig-key')
+  t.notMatch([printConfig(loaded), ...loaded.warnings].join(), secret.slice(0, 8))
+  t.match(loaded.warnings.join(), /--dns-tsig-key holds a secret/)
+  t.strictSame(load([], { ROLLCALL_DNS_TSIG_KEY: keys.join(',') }).config.dnsTsigKeys, keys)
+  t.strictSame(load([], { ROLLCALL_DNS_TSIG_KEY: keys.join(',') }).warnings, [])
+  t.strictSame(load(['--config', 'f'], {}, { f: `dns-tsig-key: ["${keys.join('", "')}"]` }).config.dnsTsigKeys, keys)
+  const message = (argv: string[], files = {}): string => { try { load(argv, {}, files) } catch (error) { return String(error) } return '' }
+  const mistakes: [says: string, argv: string[], wanted: string][] = [
+    ['an algorithm that is none', ['--dns-tsig-key', `edge=hmac-md5:${secret}`], '--dns-tsig-key must have one of the algorithms'],
+    ['a secret that is no base64', ['--dns-tsig-key', `edge=${secret}!`], '--dns-tsig-key must end in the secret in base64'],
+    ['a secret that is too short', ['--dns-tsig-key', `edge=${secret.slice(0, 12)}`], 'must have a secret of 16-512 octets, not of 9'],
+    ['no name', ['--dns-tsig-key', secret], '--dns-tsig-key must be NAME='],
+    ['a name twice', ['--dns-tsig-key', `edge=${secret}`, '--dns-tsig-key', `EDGE.=${secret}`], 'must not name a key twice, got "edge"'],
+    ['too many', ['--dns-tsig-key', Array.from({ length: 65 }, (_, index) => `edge${index}=${secret}`).join()], '--dns-tsig-key must hold 0-64 values'],
+    ['a key as a word of its own', ['--dns-tsig-key', `edge=${secret}`, `other=${secret}`], 'argument is not expected'],
+    ['a key in the wrong setting', ['--dns-transfer-to', `edge=${secret}`], '--dns-transfer-to must be an address or a network'],
+    ['a key that nobody gave', ['--dns-transfer-to', 'key:edge'], '--dns-transfer-to must name a key that dns-tsig-key gives, got "edge"'],
+    ['nor for NOTIFY', ['--dns-notify', '192.0.2.7:53+key:edge'], '--dns-notify must name a key that dns-tsig-key gives, got "edge"'],
+    ['bits behind the prefix', ['--dns-transfer-to', '192.0.2.7/24'], 'the network is 192.0.2.0/24'],
+    ['a network behind a key', ['--dns-transfer-to', 'key:edge+192.0.2.0/24'], '--dns-transfer-to must be an address or a network'],
+    ['a host name', ['--dns-notify', 'edge.example:53'], '--dns-notify must be ADDRESS:PORT'],
+    ['no port', ['--dns-notify', '192.0.2.7'], '--dns-notify must be ADDRESS:PORT'],
+    ['port 0', ['--dns-notify', '192.0.2.7:0'], '--dns-notify must be ADDRESS:PORT']
+  ]
+  for (const [says, argv, wanted] of mistakes) {
+    t.match(message(argv), wanted, says)
+    t.notMatch(message(argv), secret.slice(0, 8), `${says}: without the secret`)
+  }
+  const file = { f: `dns-tsig-key: {edge: "${secret}"}` }
+  t.match(message(['--config', 'f'], file), 'dns-tsig-key in f must be a text')
+  t.notMatch(message(['--config', 'f'], file), secret.slice(0, 8))
 })
 
 t.test('secrets are hidden wherever a URL can hold them', async (t) => {

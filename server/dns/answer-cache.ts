@@ -4,6 +4,7 @@ import type { EndpointSet } from '../model/endpoints.ts'
 import { type DnsPolicy, defaultDnsPolicy, dnsPolicyOf } from '../model/service/dns-annotations.ts'
 import type { Labels, Service } from '../model/service/types.ts'
 import { type Alias, aliasTo } from './alias.ts'
+import { BrowseIndex } from './browse-index.ts'
 import { ClusterIpAnswers } from './cluster-ip-answers.ts'
 import { EndpointAnswers } from './endpoint-answers.ts'
 import { maxRecordsPerSet } from './record-set.ts'
@@ -63,11 +64,18 @@ export class AnswerCache {
   readonly #options: AnswerCacheOptions
   readonly #maxTtlSeconds: number
   readonly #kept: Kept
+  /** What DNS-based service discovery finds. */
+  readonly browsed = new BrowseIndex()
 
   constructor (options: AnswerCacheOptions, maxTtlSeconds = Infinity, keeper = new Kept()) {
     this.#options = options
     this.#maxTtlSeconds = maxTtlSeconds
     this.#kept = keeper
+  }
+
+  /** Of answers that no single service decides. */
+  get ttlSeconds (): number {
+    return Math.min(this.#options.ttlSeconds, this.#maxTtlSeconds)
   }
 
   /** The same answers with a TTL of at most so many seconds; those that have no longer one anyway are not made again. */

@@ -5,7 +5,7 @@ import { none, type Service, type ServicePort } from '../model/service/types.ts'
 import type { ServiceName, TransportName } from './record-name.ts'
 import { type Glue, GluedRecordSet, RecordSet } from './record-set.ts'
 import { type BindingType, bindingRecords } from './service-binding.ts'
-import { type AddressType, type AnswerLimits, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
+import { type AddressType, type AnswerLimits, type NamedPort, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
 import { nameBytes, pointerTo, questionPointer } from './wire.ts'
 
 /** There is one target only, so nothing to choose from: the values of CoreDNS for one answer. */
@@ -47,6 +47,10 @@ export class ClusterIpAnswers implements ServiceAnswers {
 
   hasPort (port: string, protocol: TransportName): boolean {
     return this.#ports.some((own) => own.name === port && own.protocol === protocol)
+  }
+
+  * namedPorts (): Generator<NamedPort> {
+    for (const { name, protocol } of this.#ports) if (name !== undefined) yield { port: name, protocol }
   }
 
   allPorts (name: ServiceName, serviceStart: number | undefined): GluedRecordSet | undefined {

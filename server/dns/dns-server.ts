@@ -12,6 +12,7 @@ import { Responder } from './responder.ts'
 import { TcpListener } from './tcp-listener.ts'
 import { maxConnections } from './tcp-limits.ts'
 import { UdpListener } from './udp-listener.ts'
+import { reverseZones } from './reverse-zone.ts'
 import { Zone, maxZones } from './zone.ts'
 
 export type { DnsSource } from './answer-plan.ts'
@@ -26,6 +27,8 @@ export interface DnsOptions {
   readonly port: number
   /** Default `cluster.local`. */
   readonly zones?: readonly string[]
+  /** Networks (CIDR) whose addresses are answered with names of the first zone: each is one or more reverse zones. Default: none. */
+  readonly reverse?: readonly string[]
   /** How long an answer may be kept, 0-3600, default 5. Raising it spares queries and shows dead endpoints for longer. */
   readonly ttlSeconds?: number
   /** Clients in a network are given endpoints of its zone first; the longest prefix counts. Default none. */
@@ -72,7 +75,7 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
     throw invalid([{ field: 'ttlSeconds', value: ttlSeconds, rule: `must be a whole number 0-${maxTtlSeconds}` }])
   }
   const { address, family } = await lookup(options.host)
-  const zones = zonesOf(options.zones ?? ['cluster.local'], ttlSeconds, address)
+  const zones = zonesOf(options.zones ?? ['cluster.local'], options.reverse ?? [], ttlSeconds, address)
   let lastLoggedMs = -Infinity
   const failed = (error: unknown): void => {
     if (clock.now() - lastLoggedMs < failureLogIntervalMs) return
@@ -111,14 +114,23 @@ async function listenOnOnePort (options: PortlessOptions, port: number): Promise
   }
 }
 
-/** The longest first, so that a zone below another one wins. */
-function zonesOf (names: readonly string[], ttlSeconds: number, host: string): Zone[] {
+/** The longest first, so that a zone below another one wins. Reverse zones last: most questions are for names. */
+function zonesOf (names: readonly string[], reverse: readonly string[], ttlSeconds: number, host: string): Zone[] {
   if (names.length === 0 || names.length > maxZones) throw invalid([{ field: 'zones', value: names, rule: `must name 1-${maxZones} zones` }])
   const parsed = parseAddress(host)
   const address = 'problem' in parsed ? undefined : parsed // listening everywhere: which address a client can reach is not ours to say
   const zones = names.map((name) => new Zone(name, { ttlSeconds, address }))
   for (const [index, zone] of zones.entries()) {
     if (zones.findIndex(({ name }) => name === zone.name) !== index) throw invalid([{ field: 'zones', value: zone.name, rule: 'must be given once' }])
+    if (isReverseName(zone.labels)) throw invalid([{ field: 'zones', value: zone.name, rule: 'must not be a reverse zone: those are made of networks (service-cidr, instance-cidr)' }])
   }
-  return zones.sort((a, b) => b.labels.length - a.labels.length)
+  const [first] = zones
+  const ofNetworks = first === undefined ? [] : reverseZones(reverse, first, { ttlSeconds, address })
+  return [...zones.sort((a, b) => b.labels.length - a.labels.length), ...ofNetworks]
+}
+
+/** Whether a zone is, is in, or has in it the reverse names. */
+function isReverseName (labels: readonly string[]): boolean {
+  const [last, parent] = [labels.at(-1), labels.at(-2)]
+  return last === 'arpa' && (parent === undefined || parent === 'in-addr' || parent === 'ip6')
 }

@@ -9,10 +9,6 @@ export type StaticRecord = { readonly name: string, readonly ttl: number } & (
   | { readonly type: 'A' | 'AAAA', readonly address: string }
   | { readonly type: 'NS', readonly ns: string }
   | { readonly type: 'TXT', readonly data: string[] }
-  | {
-    readonly type: 'SOA', readonly primary: string, readonly admin: string, readonly serial: number
-    readonly refresh: number, readonly retry: number, readonly expiration: number, readonly minimum: number
-  }
 )
 
 /** What follows the question in a message, compressed against the question. */

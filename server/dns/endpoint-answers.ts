@@ -6,7 +6,7 @@ import { type Glue, GluedRecordSet, RecordSet, type WeightedRecord, maxRecordsPe
 import type { ServiceName, TransportName } from './record-name.ts'
 import { EndpointIndex } from './endpoint-index.ts'
 import { type BindingType, bindingRecords } from './service-binding.ts'
-import { type AddressType, type AnswerLimits, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
+import { type AddressType, type AnswerLimits, type NamedPort, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
 import { labelBytes, nameBytes, pointerTo, questionPointer } from './wire.ts'
 
 /** Combinations of tags whose answers are kept with their endpoints; further ones are made for each question. */
@@ -85,6 +85,11 @@ export class EndpointAnswers implements ServiceAnswers {
     return this.#hostnames.has(hostname)
   }
 
+  /** The hostnames that `hasHost`, in the order of the endpoints. */
+  hostnames (): Iterable<string> {
+    return this.#hostnames.keys()
+  }
+
   hostAddresses (hostname: string, type: AddressType): RecordSet | undefined {
     const endpoints = this.#hostnames.get(hostname)
     return endpoints === undefined ? undefined : kept(this.#hosts, `${hostname} ${type}`, () => this.#addressSet(endpoints, type))
@@ -96,6 +101,18 @@ export class EndpointAnswers implements ServiceAnswers {
 
   hasPort (port: string, protocol: TransportName): boolean {
     return this.#portNames.has(`${port} ${protocol}`)
+  }
+
+  * namedPorts (): Generator<NamedPort> {
+    const seen = new Set<string>()
+    for (const { ports } of this.#endpoints) {
+      for (const { name, protocol } of ports) {
+        const key = `${name} ${protocol}`
+        if (name === '' || seen.has(key)) continue
+        seen.add(key)
+        yield { port: name, protocol }
+      }
+    }
   }
 
   allPorts (name: ServiceName, serviceStart: number | undefined): GluedRecordSet | undefined {
@@ -192,7 +209,8 @@ export class EndpointAnswers implements ServiceAnswers {
 export function hostnameOf ({ hostname, address }: Pick<Endpoint, 'hostname' | 'address'>): string {
   if (hostname !== undefined) return hostname
   const dashed = address.replace(/[.:]/g, '-')
-  return dashed.endsWith('-') ? `${dashed}0` : dashed
+  // A host's name begins and ends with a letter or digit (RFC 1123 2.1): glibc takes no PTR of another form.
+  return `${dashed.startsWith('-') ? '0' : ''}${dashed}${dashed.endsWith('-') ? '0' : ''}`
 }
 
 function pointerBytes (offset: number): Buffer {
@@ -201,13 +219,13 @@ function pointerBytes (offset: number): Buffer {
   return bytes
 }
 
-interface Share {
+export interface Share {
   priority: number
   weight: number
 }
 
 /** Endpoints behind one record: the best priority counts, and the weights of those that have it add up. */
-function addShare<T extends Share> (shares: Map<string, T>, key: string, share: T): void {
+export function addShare<T extends Share> (shares: Map<string, T>, key: string, share: T): void {
   const known = shares.get(key)
   if (known === undefined || share.priority < known.priority) shares.set(key, share)
   else if (share.priority === known.priority) known.weight = Math.min(maxWeight, known.weight + share.weight)

@@ -102,8 +102,25 @@ export class ObservedCatalog implements CatalogView {
   }
 
   hasNamespace (namespace: string): boolean {
+    return this.#wide.hasNamespace(namespace)
+  }
+
+  namespaces (): readonly string[] {
+    return this.#wide.namespaces()
+  }
+
+  services (namespace: string): readonly string[] {
+    return this.#wide.services(namespace)
+  }
+
+  get addresses (): CatalogView['addresses'] {
+    return this.#wide.addresses
+  }
+
+  /** For what no few services decide. */
+  get #wide (): CatalogView {
     this.#witnesses = undefined
-    return this.#catalog.hasNamespace(namespace)
+    return this.#catalog
   }
 
   #note (namespace: string, service: string): void {

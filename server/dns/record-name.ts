@@ -13,8 +13,12 @@
 //  11.  ..._zone.SERVICE.NAMESPACE.svc.ZONE         a choice among the endpoints: selection-name.ts
 //  12.  ..._tag.SERVICE.NAMESPACE.svc.ZONE
 //
+// What is below pod.ZONE, _udp.ZONE and _PROTOCOL.NAMESPACE.svc.ZONE is read in browse-name.ts, what is below in-addr.arpa and
+// ip6.arpa in reverse-zone.ts.
 // Names stay labels of octets until each was found to be [a-z0-9_-]: a dot inside a label never becomes two labels.
 // 8 and 9 can't be the same name: a hostname has no underscore (RFC 1123).
+import { type BrowseName, type PodName, namespaceBrowseName, podName, zoneBrowseName } from './browse-name.ts'
+import { type ReverseName, ReverseZone, maxReverseLabels } from './reverse-zone.ts'
 import { type SelectionName, maxSelectionLabels, selectionNameOf } from './selection-name.ts'
 import { foldedOctet } from './wire.ts'
 import type { Zone } from './zone.ts'
@@ -37,7 +41,7 @@ export type RecordName =
   | ServiceName & { readonly kind: 'endpoint', readonly hostname: string }
   | ServiceName & { readonly kind: 'protocol', readonly protocol: TransportName }
   | ServiceName & { readonly kind: 'port', readonly port: string, readonly protocol: TransportName }
-  | SelectionName
+  | SelectionName | ReverseName | PodName | BrowseName
 
 const outside: RecordName = { kind: 'outside' }
 const maxLabelsBelowZone = 3 + maxSelectionLabels // shape 12, the longest one there is
@@ -46,13 +50,13 @@ const protocols: ReadonlyMap<string, TransportName> = new Map([['_tcp', 'TCP'], 
 
 /**
  * Reads the name of a question.
- * @param zones the longest first, so that a zone below another one wins
+ * @param zones the longest first, so that a zone below another one wins; reverse zones last, as nothing is below them
  */
 export function readRecordName (query: QueryReader, zones: readonly Zone[]): RecordName {
   const zone = zones.find((candidate) => isBelow(query, candidate))
   if (zone === undefined) return outside
   const count = query.labelCount - zone.labels.length
-  if (count > maxLabelsBelowZone) return { kind: 'unknown', zone }
+  if (count > maxLabelsBelow(zone)) return { kind: 'unknown', zone }
   const labels: string[] = [] // from the right
   for (let index = count - 1; index >= 0; index--) {
     const label = readLabel(query.message, query.labels[index] ?? 0)
@@ -70,16 +74,22 @@ export function recordNameOf (labels: readonly string[], zones: readonly Zone[])
   })
   if (zone === undefined) return outside
   const below = labels.slice(0, labels.length - zone.labels.length)
-  return below.length > maxLabelsBelowZone ? { kind: 'unknown', zone } : nameOf(zone, below.reverse())
+  return below.length > maxLabelsBelow(zone) ? { kind: 'unknown', zone } : nameOf(zone, below.reverse())
+}
+
+function maxLabelsBelow (zone: Zone): number {
+  return zone instanceof ReverseZone ? maxReverseLabels : maxLabelsBelowZone
 }
 
 /** @param labels below the zone, from the right */
 function nameOf (zone: Zone, labels: readonly string[]): RecordName {
   const [first, namespace, service] = labels
   if (first === undefined) return { kind: 'apex', zone }
+  if (zone instanceof ReverseZone) return zone.read(labels) ?? { kind: 'unknown', zone }
   if (first !== 'svc') return specialName(zone, labels)
   if (namespace === undefined) return { kind: 'services', zone }
   if (service === undefined) return { kind: 'namespace', zone, namespace }
+  if (service.startsWith('_')) return namespaceBrowseName(zone, namespace, labels.slice(2)) ?? { kind: 'unknown', zone }
   return belowService({ zone, namespace, service }, labels.slice(3))
 }
 
@@ -95,7 +105,10 @@ function belowService (name: ServiceName, labels: readonly string[]): RecordName
   return second.startsWith('_') && third === undefined ? { kind: 'port', ...name, port: second.slice(1), protocol } : unknown
 }
 
-function specialName (zone: Zone, [first, second, third]: readonly string[]): RecordName {
+function specialName (zone: Zone, labels: readonly string[]): RecordName {
+  const [first, second, third] = labels
+  if (first === 'pod') return podName(zone, labels.slice(1)) ?? { kind: 'unknown', zone }
+  if (first === '_udp') return zoneBrowseName(zone, labels) ?? { kind: 'unknown', zone }
   if (first === 'dns-version' && second === undefined) return { kind: 'version', zone }
   if (first === 'dns' && second === undefined) return { kind: 'name-servers', zone }
   if (first === 'dns' && second === 'ns' && third === undefined) return { kind: 'name-server', zone }

@@ -72,6 +72,15 @@ export class RecordSet implements Records {
     }
   }
 
+  /**
+   * The records in the order that they were given in, as a whole zone shows them: not rotated, and of a large set always the same
+   * first `maxRecordsPerSet`. The owner of each is a pointer of two octets.
+   */
+  * inOrder (): Generator<Buffer> {
+    const count = Math.min(this.count, maxRecordsPerSet)
+    for (let index = 0; index < count; index++) yield this.#bytes.subarray(this.#starts[index] ?? 0, this.#starts[index + 1] ?? 0)
+  }
+
   /** Puts the records of this answer into `shown`. Gives how many. */
   #choose (random: () => number): number {
     const { width } = this

@@ -16,12 +16,19 @@ import { questionPointer, recordBytes, recordTypes } from './wire.ts'
 export const addressTypes = [recordTypes.A, recordTypes.AAAA] as const
 export type AddressType = (typeof addressTypes)[number]
 
+export interface NamedPort {
+  readonly port: string
+  readonly protocol: TransportName
+}
+
 /** What is at the name of a service and at the names of its ports. */
 export interface ServiceAnswers {
   addresses (type: AddressType): Records | undefined
   /** A named port is below `_protocol`. */
   hasProtocol (protocol: TransportName): boolean
   hasPort (port: string, protocol: TransportName): boolean
+  /** The named ports that `hasPort`, each once. */
+  namedPorts (): Iterable<NamedPort>
   /**
    * SRV of all ports, at the name of the service.
    * @param serviceStart where the name of the service begins in the question; undefined if it is asked for under another name

@@ -2,7 +2,7 @@
 import { invalid } from '../errors.ts'
 import { type ComposedRecords, type StaticRecord, composeRecords } from './dns2-codec.ts'
 import type { MessageWriter } from './message-writer.ts'
-import { headerLength, nameBytes, questionPointer, recordTypes } from './wire.ts'
+import { labelBytes, nameBytes, questionPointer, recordBytes, recordTypes } from './wire.ts'
 
 /** RFC 2308 5: how long "there is none" may be remembered. Short: the name may be registered a moment later. */
 export const maxNegativeTtlSeconds = 5
@@ -16,10 +16,7 @@ const maxZoneOctets = 255 - 3 * 64 - 4
 export const maxZones = 16
 
 const soaTimers = { refresh: 7_200, retry: 1_800, expiration: 86_400 } // for secondaries; those of CoreDNS
-// owner(2) type(2) class(2) ttl(4) rdlength(2) | "ns" "dns" pointer | "hostmaster" pointer | serial(4) refresh retry expire minimum
-const soaPointers = [0, 19, 32] as const
-const soaSerial = 34
-const soaLength = 54
+const soaSerialFromEnd = 20 // serial refresh retry expire minimum, each 4
 
 export interface ZoneOptions {
   readonly ttlSeconds: number
@@ -36,31 +33,30 @@ export class Zone {
   /** Address records of ns.dns.ZONE by type. */
   readonly nameServerAddress: ReadonlyMap<number, ComposedRecords>
   readonly version: ComposedRecords
-  readonly #soa: Buffer
-  readonly #negativeSoa: Buffer
+  readonly #soa: SoaTemplate
+  readonly #negativeSoa: SoaTemplate
 
   /**
    * @param name as in the settings: case is folded, a trailing dot is taken off
+   * @param primary of a reverse zone: whose name server is its own
    * @throws RegistryError REG_INVALID
    */
-  constructor (name: string, { ttlSeconds, address }: ZoneOptions) {
+  constructor (name: string, { ttlSeconds, address }: ZoneOptions, primary?: Zone) {
     this.name = name.toLowerCase().replace(/\.$/, '')
     this.labels = this.name.split('.')
-    const fault = zoneFault(this.labels)
+    const fault = primary === undefined ? zoneFault(this.labels) : undefined
     if (fault !== undefined) throw invalid([{ field: 'zone', value: name, rule: fault }])
     this.wire = nameBytes(this.labels)
-    const nameServer = `ns.dns.${this.name}`
+    const nameServer = `ns.dns.${primary?.name ?? this.name}`
     const addressRecord: StaticRecord[] = address === undefined
       ? []
       : [{ name: nameServer, type: address.family === 4 ? 'A' : 'AAAA', ttl: ttlSeconds, address: address.text }]
     const minimum = Math.min(ttlSeconds, maxNegativeTtlSeconds)
-    const soa = (ttl: number): Buffer => soaTemplate(composeRecords({ name: this.name, type: 'SOA' }, [{
-      name: this.name, type: 'SOA', ttl, primary: nameServer, admin: `hostmaster.${this.name}`, serial: 0, ...soaTimers, minimum
-    }]).bytes)
+    const soa = (ttl: number): SoaTemplate => soaTemplate(ttl, minimum, primary)
     this.#soa = soa(ttlSeconds)
     this.#negativeSoa = soa(minimum) // RFC 2308 3: the smaller of the SOA's TTL and its minimum
     this.nameServers = composeRecords({ name: this.name, type: 'NS' }, [{ name: this.name, type: 'NS', ttl: ttlSeconds, ns: nameServer }], addressRecord)
-    this.nameServerAddress = new Map(addressRecord.map((record) =>
+    this.nameServerAddress = new Map(primary !== undefined ? [] : addressRecord.map((record) =>
       [recordTypes[record.type], composeRecords({ name: nameServer, type: record.type }, [record])]))
     const versionName = `dns-version.${this.name}`
     this.version = composeRecords({ name: versionName, type: 'TXT' }, [{ name: versionName, type: 'TXT', ttl: ttlSeconds, data: [specificationVersion] }])
@@ -77,11 +73,11 @@ export class Zone {
     this.#writeSoa(writer, 'authority', this.#negativeSoa, 0xc000 | zoneStart, serial)
   }
 
-  #writeSoa (writer: MessageWriter, section: 'answer' | 'authority', template: Buffer, pointer: number, serial: number): void {
+  #writeSoa (writer: MessageWriter, section: 'answer' | 'authority', { bytes, pointers }: SoaTemplate, pointer: number, serial: number): void {
     const at = writer.position
-    if (!writer.append(section, template, 0, template.length)) return
-    for (const offset of soaPointers) writer.bytes.writeUInt16BE(pointer, at + offset)
-    writer.bytes.writeUInt32BE(serial % 2 ** 32, at + soaSerial)
+    if (!writer.append(section, bytes, 0, bytes.length)) return
+    for (const offset of pointers) writer.bytes.writeUInt16BE(pointer, at + offset)
+    writer.bytes.writeUInt32BE(serial % 2 ** 32, at + bytes.length - soaSerialFromEnd)
   }
 }
 
@@ -97,9 +93,24 @@ function zoneFault (labels: readonly string[]): string | undefined {
   return octets > maxZoneOctets ? `must not be longer than ${maxZoneOctets - 2} characters, so that every name below it fits 255 octets` : undefined
 }
 
-/** The template is patched at fixed places, so its shape is checked when it is made, not when it is used. */
-function soaTemplate (bytes: Buffer): Buffer {
-  const isExpected = bytes.length === soaLength && soaPointers.every((offset) => bytes.readUInt16BE(offset) === (0xc000 | headerLength))
-  if (!isExpected) throw new Error(`the codec composed an SOA record of another shape: ${bytes.toString('hex')}`)
-  return bytes
+/** An SOA record, complete but for its serial and the pointers to the zone's name. */
+interface SoaTemplate {
+  readonly bytes: Buffer
+  /** Where they are. */
+  readonly pointers: readonly number[]
+}
+
+/**
+ *   SOA = pointer-to-zone type IN ttl rdlength "ns" "dns" zone "hostmaster" zone serial(4) refresh(4) retry(4) expire(4) minimum(4)
+ * The zone is a pointer too, or the whole name of the primary zone.
+ */
+function soaTemplate (ttlSeconds: number, minimum: number, primary: Zone | undefined): SoaTemplate {
+  const zone = primary?.wire ?? Buffer.alloc(2)
+  const nameServer = Buffer.concat([labelBytes(['ns', 'dns']), zone])
+  const names = Buffer.concat([nameServer, labelBytes(['hostmaster']), zone])
+  const numbers = Buffer.alloc(soaSerialFromEnd)
+  for (const [index, value] of [0, soaTimers.refresh, soaTimers.retry, soaTimers.expiration, minimum].entries()) numbers.writeUInt32BE(value, 4 * index)
+  const bytes = recordBytes(questionPointer, recordTypes.SOA, ttlSeconds, Buffer.concat([names, numbers]))
+  const start = bytes.length - numbers.length - names.length
+  return { bytes, pointers: primary === undefined ? [0, start + nameServer.length - 2, start + names.length - 2] : [0] }
 }

@@ -1,27 +1,71 @@
 // Which entries have which address. Nearly every address has one entry, and a set for one costs four times the entry itself.
+import { AddressOrder } from './address-order.ts'
+
+/** By namespace, for addresses that many share: a machine that runs all of a test has one. */
+type Shared<Entry> = Map<string, Set<Entry>>
+
 export class AddressIndex<Entry extends object> {
-  readonly #entries = new Map<string, Entry | Set<Entry>>()
+  readonly #entries = new Map<string, Entry | Shared<Entry>>()
+  readonly #order = new AddressOrder()
+  readonly #namespaceOf: (entry: Entry) => string
+
+  constructor (namespaceOf: (entry: Entry) => string) {
+    this.#namespaceOf = namespaceOf
+  }
 
   add (address: string, entry: Entry): void {
     const known = this.#entries.get(address)
-    if (known === undefined) this.#entries.set(address, entry)
-    else if (known instanceof Set) known.add(entry)
-    else if (known !== entry) this.#entries.set(address, new Set([known, entry]))
+    if (known === undefined) {
+      this.#entries.set(address, entry)
+      this.#order.add(address)
+    } else if (known instanceof Map) {
+      this.#share(known, entry)
+    } else if (known !== entry) {
+      const shared: Shared<Entry> = new Map()
+      this.#share(shared, known)
+      this.#share(shared, entry)
+      this.#entries.set(address, shared)
+    }
   }
 
   remove (address: string, entry: Entry): void {
     const known = this.#entries.get(address)
-    if (known instanceof Set) {
-      known.delete(entry)
-      const [last] = known
-      if (known.size === 1 && last !== undefined) this.#entries.set(address, last)
+    if (known instanceof Map) {
+      const namespace = this.#namespaceOf(entry)
+      const own = known.get(namespace)
+      own?.delete(entry)
+      if (own?.size === 0) known.delete(namespace)
+      const [rest] = known.values()
+      const [last] = rest ?? []
+      if (known.size === 1 && rest?.size === 1 && last !== undefined) this.#entries.set(address, last)
     } else if (known === entry) {
       this.#entries.delete(address)
+      this.#order.remove(address)
     }
   }
 
-  get (address: string): readonly Entry[] {
+  /** In the order of their coming, namespace by namespace. */
+  * get (address: string): Generator<Entry> {
     const known = this.#entries.get(address)
-    return known === undefined ? [] : known instanceof Set ? [...known] : [known]
+    if (known instanceof Map) for (const entries of known.values()) yield * entries
+    else if (known !== undefined) yield known
+  }
+
+  /** Whether an entry of a namespace has the address. */
+  has (address: string, namespace: string): boolean {
+    const known = this.#entries.get(address)
+    return known instanceof Map ? known.has(namespace) : known !== undefined && this.#namespaceOf(known) === namespace
+  }
+
+  /** Whether any entry has an address whose key begins so (`addressKey`). */
+  hasWithin (prefix: string): boolean {
+    return this.#order.hasWithin(prefix)
+  }
+
+  #share (shared: Shared<Entry>, entry: Entry): void {
+    const namespace = this.#namespaceOf(entry)
+    const entries = shared.get(namespace)
+    if (entries === undefined) shared.set(namespace, new Set([entry]))
+    else entries.add(entry)
   }
 }

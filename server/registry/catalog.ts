@@ -7,7 +7,7 @@ import { instanceKey, splitKey } from '../model/names.ts'
 import type { EndpointSet } from '../model/endpoints.ts'
 import type { Selector } from '../model/selector.ts'
 import type { Change, InstanceRecord, ObjectRecord } from '../store/store.ts'
-import { AddressIndex } from './address-index.ts'
+import { AddressBook } from './address-book.ts'
 import { claimOf, isClaimKey } from './allocation/claims.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { DeclaredService } from './declared-service.ts'
@@ -20,7 +20,8 @@ import type { Labels, Manifest } from '../model/service/types.ts'
 
 export class Catalog {
   readonly #namespaces = new Map<string, NamespaceEntry>()
-  readonly #addresses = new AddressIndex<Entry>()
+  /** From addresses back to who has them. */
+  readonly addresses = new AddressBook(this)
   readonly #parts = new SharedParts()
   readonly #objects = new Map<string, ObjectRecord>()
   readonly #statusCounts = new Map<Status, number>()
@@ -124,7 +125,7 @@ export class Catalog {
 
   /** The instances that have this canonical address. */
   byAddress (address: string): Instance[] {
-    return this.#addresses.get(address).map((entry) => entry.instance)
+    return Array.from(this.addresses.instances.get(address), (entry) => entry.instance)
   }
 
   /** The instances of a namespace that a selector matches, in no particular order. Cost follows the narrowest index. */
@@ -330,7 +331,7 @@ export class Catalog {
   #owner (namespace: string): NamespaceEntry {
     let owner = this.#namespaces.get(namespace)
     if (owner === undefined) {
-      owner = new NamespaceEntry(namespace)
+      owner = new NamespaceEntry(namespace, this.addresses)
       this.#namespaces.set(namespace, owner)
       this.#sortedNamespaces = undefined
     }
@@ -364,7 +365,7 @@ export class Catalog {
     group.set(entry, Math.max(revision, group.revision))
     owner.labels.add(labels, entry)
     owner.instances++
-    this.#addresses.add(address, entry)
+    this.addresses.instances.add(address, entry)
     this.#size++
     if (suspect) this.#suspects++
     this.#statusCounts.set(effectiveStatus, (this.#statusCounts.get(effectiveStatus) ?? 0) + 1)
@@ -376,7 +377,7 @@ export class Catalog {
     const owner = this.#namespaces.get(namespace)
     owner?.labels.remove(labels, entry)
     if (owner !== undefined) owner.instances--
-    this.#addresses.remove(address, entry)
+    this.addresses.instances.remove(address, entry)
     this.#size--
     if (suspect) this.#suspects--
     this.#statusCounts.set(effectiveStatus, (this.#statusCounts.get(effectiveStatus) ?? 1) - 1)

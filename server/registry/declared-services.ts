@@ -3,6 +3,7 @@ import type { Instance } from '../../client-sdk/src/wire.ts'
 import type { HandMade } from '../model/service/endpoints.ts'
 import { type Endpoints, type EndpointSlice, type Service, serviceNameLabel } from '../model/service/types.ts'
 import type { Selector } from '../model/selector.ts'
+import type { AddressBook } from './address-book.ts'
 import { DeclaredService } from './declared-service.ts'
 import { SelectorIndex } from './selector-index.ts'
 
@@ -31,6 +32,7 @@ const nobody: readonly string[] = []
 
 export class DeclaredServices {
   readonly #source: InstanceSource
+  readonly #addresses: AddressBook
   readonly #services = new Map<string, DeclaredService>()
   readonly #selectors = new SelectorIndex<DeclaredService>()
   readonly #made = new Map<string, Made>()
@@ -39,8 +41,10 @@ export class DeclaredServices {
 
   #endpointsCount = 0
 
-  constructor (source: InstanceSource) {
+  /** @param addresses of the whole registry, which what is declared here is entered into */
+  constructor (source: InstanceSource, addresses: AddressBook) {
     this.#source = source
+    this.#addresses = addresses
   }
 
   get isEmpty (): boolean {
@@ -72,6 +76,7 @@ export class DeclaredServices {
     if (known !== undefined) {
       const previous = known.manifest
       const isAnew = known.declare(manifest, revision)
+      this.#addresses.declared(known, previous, manifest)
       if (isAnew) {
         this.#selectors.delete(known)
         this.#collect(known)
@@ -80,6 +85,7 @@ export class DeclaredServices {
     }
     const service = new DeclaredService(manifest, revision, () => this.handMade(name))
     this.#services.set(name, service)
+    this.#addresses.declared(service, undefined, manifest)
     this.#collect(service)
     return { service, previous: undefined, isAnew: true }
   }
@@ -89,6 +95,7 @@ export class DeclaredServices {
     if (service === undefined) return undefined
     this.#services.delete(name)
     this.#selectors.delete(service)
+    this.#addresses.declared(service, service.manifest, undefined)
     return service
   }
 
@@ -114,7 +121,9 @@ export class DeclaredServices {
     const before = this.#owners.get(name)
     if (before !== undefined && before !== owner) this.deleteSlice(name, revision)
     this.#owners.set(name, owner)
-    this.#madeOf(owner).slices.set(name, slice)
+    const { slices } = this.#madeOf(owner)
+    this.#addresses.written(slices.get(name), slice)
+    slices.set(name, slice)
     this.#touch(owner, revision)
     return before === undefined || before === owner ? [owner] : [before, owner]
   }
@@ -123,7 +132,9 @@ export class DeclaredServices {
     const owner = this.#owners.get(name)
     if (owner === undefined) return []
     this.#owners.delete(name)
-    this.#made.get(owner)?.slices.delete(name)
+    const slices = this.#made.get(owner)?.slices
+    this.#addresses.written(slices?.get(name), undefined)
+    slices?.delete(name)
     this.#tidy(owner)
     this.#touch(owner, revision)
     return [owner]
@@ -132,6 +143,7 @@ export class DeclaredServices {
   setEndpoints (service: string, endpoints: Endpoints | undefined, revision: number): void {
     const made = this.#madeOf(service)
     this.#endpointsCount += Number(endpoints !== undefined) - Number(made.endpoints !== undefined)
+    this.#addresses.written(made.endpoints, endpoints)
     made.endpoints = endpoints
     this.#tidy(service)
     this.#touch(service, revision)

@@ -3,6 +3,7 @@ import type { Instance } from '../../client-sdk/src/wire.ts'
 import { type Selector, matches } from '../model/selector.ts'
 import type { Namespace } from '../model/service/types.ts'
 import { serviceLabel } from '../../client-sdk/src/wire.ts'
+import type { AddressBook } from './address-book.ts'
 import { DeclaredServices } from './declared-services.ts'
 import { LabelIndex } from './label-index.ts'
 import { type Entry, ServiceEntry, type ServiceView } from './service-entry.ts'
@@ -19,12 +20,12 @@ export class NamespaceEntry {
   readonly #names = new Set<string>()
   #sorted: readonly string[] | undefined
 
-  constructor (name: string) {
+  constructor (name: string, addresses: AddressBook) {
     this.name = name
     this.declared = new DeclaredServices({
       select: (selector) => this.select(selector),
       count: (key, value) => (key === serviceLabel ? this.groups.get(value)?.size ?? 0 : this.labels.count(key, value))
-    })
+    }, addresses)
   }
 
   /** Nothing keeps it. */

@@ -67,6 +67,21 @@ t.test('Node resolves declared services, through an alias too', async (t) => {
   await t.rejects(resolver.resolveTxt(front), { code: 'ENODATA' })
 })
 
+t.test('Node finds names from addresses, and browses', async (t) => {
+  const resolver = resolverOf(await serve(t, declared(), { reverse: ['10.0.0.0/8', 'fd00::/8'] }))
+  t.strictSame(await resolver.reverse('10.0.0.1'), [`web-0.${web}`])
+  t.strictSame(await resolver.reverse('fd00::2'), [`fd00--2.${web}`])
+  t.strictSame([await resolver.reverse('10.96.0.9'), await resolver.reverse('fd00:10:96::9')], [[front], [front]])
+  await t.rejects(resolver.reverse('10.0.0.2'), { code: 'ENOTFOUND' })
+  t.strictSame(await resolver.resolve4('10-0-0-1.shop.pod.cluster.local'), ['10.0.0.1'])
+  const [type = ''] = await resolver.resolvePtr('_services._dns-sd._udp.shop.svc.cluster.local')
+  t.equal(type, '_http._tcp.shop.svc.cluster.local')
+  const offers = (await resolver.resolvePtr(type)).sort()
+  t.strictSame(offers, [`fd00--2_web.${type}`, `front.${type}`, `web-0_web.${type}`])
+  t.match(await resolver.resolveSrv(`web-0_web.${type}`), [{ name: `web-0.${web}`, port: 8080 }])
+  t.strictSame(await resolver.resolveTxt(`web-0_web.${type}`), [['']])
+})
+
 t.test('Node takes a large answer over TCP, and leaves ANY without an answer of a type it knows', async (t) => {
   const large = new World().load()
   for (let index = 0; index < 100; index++) large.register(`shop/web/${index}`, { address: `10.0.1.${index}`, ports: [{ name: 'http', port: 80 }] })
@@ -91,10 +106,12 @@ if (!hasDig) {
   t.comment('dig is not installed (Debian: bind9-dnsutils), so nothing is asked with it')
 } else {
   t.test('dig finds no fault with any answer', async (t) => {
-    const server = await serve(t, declared())
+    const server = await serve(t, declared(), { reverse: ['10.0.0.0/8'] })
     const names = [[front, 'A'], [front, 'SRV'], [`_http._tcp.${front}`, 'SRV'], [alias, 'AAAA'], [alias, 'SRV'], [alias, 'TXT'], [alias, 'CNAME'], [alias, 'ANY'], [ghost, 'A'],
       [web, 'A'], [web, 'AAAA'], [web, 'SRV'], [web, 'ANY'], [`_http._tcp.${web}`, 'SRV'], ['cluster.local', 'SOA'], ['cluster.local', 'NS'], ['ns.dns.cluster.local', 'A'],
-      ['dns-version.cluster.local', 'TXT'], ['shop.svc.cluster.local', 'A'], [`no.${web}`, 'A'], ['example.com', 'A'], [web, 'HTTPS'], [web, 'TYPE65280'], [`a\\.b.shop.svc.cluster.local`, 'A']] as const
+      ['dns-version.cluster.local', 'TXT'], ['shop.svc.cluster.local', 'A'], [`no.${web}`, 'A'], ['example.com', 'A'], ['1.0.0.10.in-addr.arpa', 'PTR'], ['10.in-addr.arpa', 'SOA'], ['10.in-addr.arpa', 'NS'], ['2.0.0.10.in-addr.arpa', 'PTR'],
+      ['b._dns-sd._udp.cluster.local', 'PTR'], ['_services._dns-sd._udp.cluster.local', 'PTR'], ['_http._tcp.shop.svc.cluster.local', 'PTR'],
+      ['web-0_web._http._tcp.shop.svc.cluster.local', 'SRV'], ['web-0_web._http._tcp.shop.svc.cluster.local', 'TXT'], [web, 'HTTPS'], [web, 'TYPE65280'], [`a\\.b.shop.svc.cluster.local`, 'A']] as const
     for (const transport of ['+notcp', '+tcp']) {
       for (const [name, type] of names) {
         const output = await dig(server, name, type, transport, '+norecurse')
@@ -116,6 +133,15 @@ if (!hasDig) {
     ])
     t.strictSame(lines(await dig(server, `no.${web}`, '+noall', '+authority')), ['cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 2 7200 1800 86400 5'])
     t.match(await dig(server, 'WEB.Shop.SVC.cluster.LOCAL', '+noall', '+question'), 'WEB.Shop.SVC.cluster.LOCAL.', 'the case of the question')
+  })
+
+  t.test('dig -x finds the name of an address in either family', async (t) => {
+    const server = await serve(t, declared(), { reverse: ['10.0.0.0/8', 'fd00::/8'] })
+    for (const [address, name] of [['10.0.0.1', `web-0.${web}`], ['fd00::2', `fd00--2.${web}`], ['10.96.0.9', front], ['fd00:10:96::9', front]] as const) {
+      t.equal((await dig(server, '-x', address, '+short')).trim(), `${name}.`)
+    }
+    t.match(await dig(server, '-x', '10.0.0.2'), /status: NXDOMAIN[^]*10\.in-addr\.arpa\.\s+5\s+IN\s+SOA\s+ns\.dns\.cluster\.local\./)
+    t.match(await dig(server, '-x', '203.0.113.1'), 'status: REFUSED')
   })
 
   t.test('dig sees the version, the size, the reason and the header alone', async (t) => {

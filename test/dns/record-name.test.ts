@@ -52,7 +52,12 @@ t.test('each legal shape is read back into its parts, whatever the case', async 
 t.test('names of the zone itself have one meaning each', async (t) => {
   for (const [name, expected] of [
     ['', 'apex'], ['dns-version', 'version'], ['dns', 'name-servers'], ['ns.dns', 'name-server'], ['svc', 'services'],
-    ['x.dns-version', 'unknown'], ['x.dns', 'unknown'], ['x.ns.dns', 'unknown'], ['pod', 'unknown'], ['x.y.pod', 'unknown'], ['_tcp.x.svc', 'service'],
+    ['x.dns-version', 'unknown'], ['x.dns', 'unknown'], ['x.ns.dns', 'unknown'], ['pod', 'pods'], ['y.pod', 'pod-namespace'], ['x.y.pod', 'unknown'],
+    ['10-0-0-7.y.pod', 'pod'], ['fd00--7.y.pod', 'pod'], ['010-0-0-7.y.pod', 'unknown'], ['10-0-0-256.y.pod', 'unknown'], ['--ffff-a00-7.y.pod', 'unknown'], ['x.10-0-0-7.y.pod', 'unknown'],
+    ['_udp', 'browse-part'], ['_dns-sd._udp', 'browse-part'], ['b._dns-sd._udp', 'domains'], ['lb._dns-sd._udp', 'domains'], ['_services._dns-sd._udp', 'types'],
+    ['r._dns-sd._udp', 'unknown'], ['x.b._dns-sd._udp', 'unknown'], ['_x._udp', 'unknown'], ['_tcp', 'unknown'],
+    ['_tcp.x.svc', 'type-protocol'], ['_sctp.x.svc', 'unknown'], ['_dns-sd._udp.x.svc', 'browse-part'], ['_services._dns-sd._udp.x.svc', 'types'], ['b._dns-sd._udp.x.svc', 'unknown'],
+    ['_dns-sd._tcp.x.svc', 'type'], ['_http._tcp.x.svc', 'type'], ['http._tcp.x.svc', 'unknown'], ['a_b._http._tcp.x.svc', 'offer'], ['y.a_b._http._tcp.x.svc', 'unknown'],
     ['_x.a.b.svc', 'unknown'], ['x._tcp.a.b.svc', 'unknown'], ['_x._tcp.a.b.svc', 'port'], ['_._tcp.a.b.svc', 'port'], ['_y._x._tcp.a.b.svc', 'unknown'], ['a.b.c.d.svc', 'unknown']
   ] as const) {
     t.equal(kind(read([...name.split('.').filter(Boolean), 'cluster', 'local'])), expected, `${name}.cluster.local`)

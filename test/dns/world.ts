@@ -6,7 +6,7 @@ import { Responder, type ResponderOptions } from '../../server/dns/responder.ts'
 import { Zone } from '../../server/dns/zone.ts'
 import { bodyOf } from '../../server/model/instance.ts'
 import { instanceKey } from '../../server/model/names.ts'
-import type { EndpointSlice, Labels, Manifest, Service, ServiceSpec } from '../../server/model/service/types.ts'
+import type { Endpoints, EndpointSlice, Labels, Manifest, Service, ServiceSpec } from '../../server/model/service/types.ts'
 import { Feed } from '../../server/registry/feed.ts'
 import { manifestKey, storedManifest } from '../../server/registry/manifests.ts'
 import type { Clock } from '../../server/registry/timers.ts'
@@ -47,12 +47,12 @@ export class World {
   readonly feed = new Feed({ now: () => this.clock.now() })
   #revision = 0
 
-  /** Declares a service, or declares it anew. @param path `namespace/service` @param slices of a service without selector */
-  declare (path: string, spec: Partial<ServiceSpec>, slices: readonly EndpointSlice[] = [], annotations?: Labels): this {
+  /** Declares a service, or declares it anew. @param path `namespace/service` @param made by hand, for a service without selector */
+  declare (path: string, spec: Partial<ServiceSpec>, made: readonly (EndpointSlice | Endpoints)[] = [], annotations?: Labels): this {
     const [namespace = '', name = ''] = path.split('/')
     const metadata = { namespace, name, ...(annotations === undefined ? {} : { annotations }) }
     const service: Service = { apiVersion: 'v1', kind: 'Service', metadata, spec: { type: 'ClusterIP', sessionAffinity: 'None', ...spec } }
-    return this.#put(service, ...slices)
+    return this.#put(service, ...made)
   }
 
   /** Declares a namespace, or declares it anew. */
@@ -75,6 +75,13 @@ export class World {
     const [namespace = '', name = ''] = path.split('/')
     this.#revision++
     return this.#apply({ type: 'delete-object', reason: 'removed', key: manifestKey({ kind: 'Service', namespace, name }) })
+  }
+
+  /** Deletes a slice that was made by hand. */
+  withdrawSlice (path: string): this {
+    const [namespace = '', name = ''] = path.split('/')
+    this.#revision++
+    return this.#apply({ type: 'delete-object', reason: 'removed', key: manifestKey({ kind: 'EndpointSlice', namespace, name }) })
   }
 
   /** The first load, empty. */

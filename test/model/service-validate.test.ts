@@ -116,6 +116,7 @@ t.test('metadata follows the rules of names, labels and annotations', async (t) 
     [{ namespace: 'No' }, 'metadata.namespace', I, /RFC 1123/],
     [{ labels: { 'a/b/c': '' } }, 'metadata.labels', I, /qualified name/],
     [{ labels: { a: 'x'.repeat(64) } }, 'metadata.labels', I, /63/],
+    [{ annotations: { 'rollcall.dev/dns-ptr': 'first' } }, 'metadata.annotations[rollcall.dev/dns-ptr]', N, /"first": supported values: "hostnames", "none", "primary"/],
     [{ annotations: { 'a b': '' } }, 'metadata.annotations', I, /qualified name/],
     [{ annotations: { a: 'x'.repeat(256 * 1024) } }, 'metadata.annotations', 'FieldValueTooLong', /262144 bytes/]
   ]

@@ -10,6 +10,7 @@ import {
   broken, callableAddress, canonicalAddress, cidr, dns1035Label, dns1123Label, dns1123Subdomain, ipAddress, maxLabel, portName, portNumber, qualifiedName
 } from './grammar.ts'
 import { labelFaults, metadataFaults } from './metadata.ts'
+import { pointerPolicyFaults } from './pointer-policy.ts'
 import { type Service, type ServicePort, type ServiceSpec, serviceTypes, trafficDistributions, trafficPolicies, transportProtocols } from './types.ts'
 
 /** Far above honest use; each port may take a node port, of which there are some 2,700. */
@@ -25,6 +26,7 @@ export function serviceFaults (service: Service, facts: ValidationFacts): readon
   return [
     ...metadataFaults(service.metadata, dns1035Label, facts.old?.metadata),
     ...serviceDnsFaults(service.metadata),
+    ...pointerPolicyFaults(service),
     ...typeFaults(service),
     ...portFaults(service),
     ...labelFaults('spec.selector', spec.selector),
