@@ -10,7 +10,7 @@ import { mutant } from './mutants.ts'
 import { queryOctets, u16 } from './octets.ts'
 import { Random, fuzzSeed, seedHint } from './random.ts'
 import { seeds } from './seeds.ts'
-import { shop } from './shop.ts'
+import { served, shop, stir } from './shop.ts'
 import { type Faults, Window, noFaults, orGiveUp, sentinel, sentinelId } from './window.ts'
 
 const mutants = 80_000
@@ -82,10 +82,11 @@ async function sendWindow (client: TcpClient, faults: Faults, next: () => Buffer
   return window
 }
 
-t.test(`${mutants} mutated messages over TCP: each is answered as it has to be, and nothing of them stays`, async (t) => {
+t.test(`${mutants} mutated messages over TCP, while services change: each is answered as it has to be, and nothing of them stays`, async (t) => {
   const seed = fuzzSeed()
   const random = new Random(seed)
-  const server = await serve(t, shop(), { random: () => random.below(1_000) / 1_000, zones: ['cluster.local', 'cluster.internal'] })
+  const world = shop()
+  const server = await serve(t, world, { ...served, random: () => random.below(1_000) / 1_000 })
   const faults = noFaults()
   let answered = 0
   let before = 0
@@ -93,6 +94,7 @@ t.test(`${mutants} mutated messages over TCP: each is answered as it has to be, 
     const client = await open(server)
     for (let windows = 0; windows < windowsOfConnection && sent < mutants; windows++, sent += maxWindow) {
       answered += (await sendWindow(client, faults, () => mutant(seeds, random), maxWindow, random)).answered
+      stir(world, random)
     }
     if (random.below(2) === 0) client.socket.resetAndDestroy()
     else client.socket.end()
@@ -110,7 +112,7 @@ t.test(`${mutants} mutated messages over TCP: each is answered as it has to be, 
 
 t.test(`${generated} made-up questions over TCP, several at once: each is answered as it has to be`, async (t) => {
   const seed = fuzzSeed()
-  const server = await serve(t, shop(), { zones: ['cluster.local', 'cluster.internal'] })
+  const server = await serve(t, shop(), served)
   const client = await open(server)
   t.teardown(() => client.socket.destroy())
   const together = 5
@@ -126,7 +128,7 @@ t.test(`${generated} made-up questions over TCP, several at once: each is answer
 t.test(`${lies} messages behind lengths that may lie: the connection ends, and the next one is answered`, async (t) => {
   const seed = fuzzSeed()
   const random = new Random(seed)
-  const server = await serve(t, shop())
+  const server = await serve(t, shop(), served)
   const faults: string[] = []
   for (let sent = 0; sent < lies; sent += fewer) {
     const client = await open(server)

@@ -10,11 +10,11 @@ export const names: readonly string[] = [
     `small-0.shop.svc.${zone}`, `_http._tcp.small-1.shop.svc.${zone}`, `_peer._udp.small-2.shop.svc.${zone}`, `10-9-3-0.small-3.shop.svc.${zone}`,
     `front-0.mall.svc.${zone}`, `_http._tcp.front-1.mall.svc.${zone}`, `dual-0.mall.svc.${zone}`, `empty.mall.svc.${zone}`, `asleep.shop.svc.${zone}`,
     `alias-0.harbor.svc.${zone}`, `alias-5.harbor.svc.${zone}`, `alias-9.harbor.svc.${zone}`, `self.harbor.svc.${zone}`, `ping.harbor.svc.${zone}`,
-    `out.harbor.svc.${zone}`, `ghost.harbor.svc.${zone}`, `_services._dns-sd._udp.${zone}`, `_http._tcp.shop.svc.${zone}`, `_http._tcp.${zone}`,
+    `out.harbor.svc.${zone}`, `failing.mall.svc.${zone}`, `few.mall.svc.${zone}`, `all.mall.svc.${zone}`, `_http._tcp.all.mall.svc.${zone}`, `ghost.harbor.svc.${zone}`, `_services._dns-sd._udp.${zone}`, `_http._tcp.shop.svc.${zone}`, `_http._tcp.${zone}`,
     `a.pin._zone.big.shop.svc.${zone}`, `b.prefer._zone.big.shop.svc.${zone}`, `v1.canary._tag.big.shop.svc.${zone}`, `10-8-0-3.shop.pod.${zone}`,
     `lb._dns-sd._udp.${zone}`, `x.y.z.a.b.c.d.big.shop.svc.${zone}`, `*.shop.svc.${zone}`
   ]),
-  '3.0.8.10.in-addr.arpa', '8.10.in-addr.arpa', '0.0.96.10.in-addr.arpa', 'in-addr.arpa', '8.e.f.ip6.arpa',
+  '3.0.8.10.in-addr.arpa', '0.3.9.10.in-addr.arpa', '8.10.in-addr.arpa', '0.0.96.10.in-addr.arpa', 'in-addr.arpa', '8.e.f.ip6.arpa',
   `${'0.'.repeat(30)}d.f.ip6.arpa`, '.', 'local', 'example.com', 'www.shop.example', 'version.bind', 'id.server', 'localhost'
 ]
 

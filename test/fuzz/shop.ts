@@ -1,5 +1,15 @@
 // The registry that hostile messages meet: some sixty services of all kinds.
+import type { DnsOptions } from '../../server/dns/dns-server.ts'
+import { readClientZones } from '../../server/model/client-zones.ts'
 import { World } from '../dns/world.ts'
+import type { Random } from './random.ts'
+
+/** Everything that a server of the shop is asked to do. */
+export const served: Partial<DnsOptions> = {
+  zones: ['cluster.local', 'cluster.internal'],
+  reverse: ['10.0.0.0/8', 'fd00::/8'],
+  clientZones: readClientZones(['127.0.0.0/8=a'])
+}
 
 const fqdn = (service: string, namespace: string): string => `${service}.${namespace}.svc.cluster.local`
 const http = { name: 'http', protocol: 'TCP', port: 80, targetPort: 'http' } as const
@@ -33,11 +43,24 @@ export function shop (bigSize = 300): World {
   for (let index = 0; index < 10; index++) { // a chain longer than a server should follow
     world.declare(`harbor/alias-${index}`, { type: 'ExternalName', externalName: index === 0 ? fqdn('big', 'shop') : fqdn(`alias-${index - 1}`, 'harbor') })
   }
+  const annotations = { 'rollcall.dev/dns-fallback': 'shop/small-3, shop/big', 'rollcall.dev/dns-ttl': '30s', 'rollcall.dev/dns-https': 'true' }
   return world
+    .declare('mall/failing', { ...headless, selector: { app: 'none' } }, [], annotations)
+    .declare('mall/few', { ...headless, selector: { app: 'big' } }, [], { 'rollcall.dev/dns-max-records': '3' })
+    .declare('mall/all', { ...headless, selector: { app: 'big' } }, [], { 'rollcall.dev/dns-max-records': '1000' })
     .declare('harbor/self', { type: 'ExternalName', externalName: fqdn('self', 'harbor') })
     .declare('harbor/ping', { type: 'ExternalName', externalName: fqdn('pong', 'harbor') })
     .declare('harbor/pong', { type: 'ExternalName', externalName: fqdn('ping', 'harbor') })
     .declare('harbor/ghost', { type: 'ExternalName', externalName: fqdn('ghost', 'shop') })
     .declare('harbor/out', { type: 'ExternalName', externalName: 'payments.partner.example' })
     .declare('harbor/long', { type: 'ExternalName', externalName: `${`${'x'.repeat(61)}.`.repeat(4)}example` })
+}
+
+/** A service changes: an instance comes, goes, or is said to be suspect. All that is stirred was there before, so nothing grows. */
+export function stir (world: World, random: Random): void {
+  const service = random.below(22)
+  const path = `shop/small-${service}/0`
+  if (random.below(2) === 0) world.suspect(path)
+  else world.deregister(path)
+  world.register(path, { address: `10.9.${service}.0`, ports: [{ name: 'http', port: 8_000 + random.below(100) }], weight: random.below(200) })
 }
