@@ -1,15 +1,19 @@
 // The wiring: config -> store -> registry -> adapters -> listening. The only file that knows them all.
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
+import { observeDnsAnswers } from './dns-metrics.ts'
 import { type DnsServer, dropReasons } from './dns/dns-server.ts'
 import { startDnsWorkers } from './dns/dns-workers.ts'
 import { Metrics, buildHttp } from './http/app.ts'
 import { readClientZones } from './model/client-zones.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
+import { CookieSecret } from './registry/cookie-secret.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
+import { systemClock } from './registry/timers.ts'
 import { createRedisStore } from './store/redis/redis-store.ts'
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts'
 import type { Store } from './store/store.ts'
@@ -82,15 +86,25 @@ export async function serve (config: Config): Promise<Running> {
       zones: config.zones,
       reverse: [...config.serviceCidrs, ...config.instanceCidrs],
       node: config.node,
+      version: `rollcall ${version}`,
       ttlSeconds: config.dnsTtlSeconds,
       clientZones: readClientZones(config.clientZones),
-      log: { warn: (message) => log.warn(message), error: (message) => log.error(message) }
+      rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
+      queryLogRatio: config.dnsQueryLog,
+      log: { warn: (message) => log.warn(message), error: (message) => log.error(message), info: (facts, message) => log.info(facts, message) }
     })
     if (dns !== undefined) {
       opened.push(() => dns.close())
       observeDns(metrics.register, dns)
+      observeDnsAnswers(metrics.register, dns)
     }
     await registry.open()
+    if (dns !== undefined) {
+      const { store: timed, feed } = registry
+      const secret = new CookieSecret({ store: timed, feed, clock: systemClock, random: randomBytes, warn: (message) => log.warn(message) })
+      opened.push(async () => secret.close())
+      await secret.start()
+    }
     await dns?.whenTaken(registry.feed.revision)
     const dnsAddress = dns === undefined ? undefined : `${dns.address.includes(':') ? `[${dns.address}]` : dns.address}:${dns.port}`
     log.info({

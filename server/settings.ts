@@ -158,6 +158,18 @@ export const settingsSchema = Type.Object({
     why: 'As CoreDNS answers for Kubernetes: a dead address is gone from the caches within seconds.',
     raise: 'Callers keep calling dead instances that much longer.', lower: 'More questions; 0 makes every lookup a question.'
   }) }),
+  dnsRateLimit: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000, rule: 'must be a whole number from 0 to 1000000, or off', ...doc({
+    name: 'dns-rate-limit', kind: 'number', default: '5000', off: true,
+    what: 'How many answers of one kind a second a network (an IPv4 /24, an IPv6 /56) gets over UDP: those of one name, those that there is no such name in a zone, or errors. Of what is over it every second gets an empty answer that sends it to TCP, the rest nothing. 0 or `off`: no limit. Never limited: loopback, TCP, and whoever sends a good DNS cookie.',
+    why: 'Whoever forges the address of a victim makes the node send it this much and no more; a network of busy hosts without a cache, each with a search list, stays below.',
+    raise: 'A victim of forged addresses is sent more.', lower: 'Busy networks without a caching resolver wait for lookups that are dropped.'
+  }) })),
+  dnsQueryLog: Type.Optional(Type.Number({ minimum: 0, maximum: 1, rule: 'must be a number from 0 to 1, or off', ...doc({
+    name: 'dns-query-log', kind: 'number', off: true,
+    what: 'Which part of the DNS queries is logged, one line each at level info: 1 = all, 0.01 = one in a hundred. At most 1,000 lines a second are written; how many were left out is said.',
+    why: 'Unset: none. The lines hold addresses of clients, and at thousands of queries a second they cost more than the answers.',
+    raise: 'Time and disk.', lower: 'Rare queries are not seen.'
+  }) })),
   dnsWorkers: Type.Integer({ minimum: 0, maximum: 64, rule: 'must be a whole number from 0 to 64', ...doc({
     name: 'dns-workers', kind: 'number', default: '0',
     what: 'Threads that answer DNS, each on its own core and with its own copy of the registry, so that DNS never waits for HTTP or the store. 0: the main thread answers.',

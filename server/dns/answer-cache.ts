@@ -16,6 +16,8 @@ export interface AnswerCacheOptions {
   readonly ttlSeconds: number
   /** In which targets of aliases are looked for, the longest name first. */
   readonly zones: readonly Zone[]
+  /** Told at each making. */
+  readonly built?: (() => void) | undefined
 }
 
 /**
@@ -98,18 +100,23 @@ export class AnswerCache {
   ofEndpoints (endpoints: EndpointSet, policy: DnsPolicy, of = policy): EndpointAnswers {
     // A second at least, or a short lease would make every lookup a question; who wants that says 0.
     const leaseSeconds = endpoints.leaseMs === undefined ? Infinity : Math.max(1, Math.floor(endpoints.leaseMs / 1_000))
-    return this.#kept.endpoints.of(endpoints, this.#limits(policy, of, leaseSeconds), (set, limits) => new EndpointAnswers(set.answered, limits))
+    return this.#kept.endpoints.of(endpoints, this.#limits(policy, of, leaseSeconds), (set, limits) => this.#built(new EndpointAnswers(set.answered, limits)))
   }
 
   /** @param manifest of a service with cluster IPs; its endpoints are no part of its answers */
   ofClusterIps (manifest: Service, policy: DnsPolicy, of = policy): ClusterIpAnswers {
-    return this.#kept.clusterIps.of(manifest, this.#limits(policy, of), (service, limits) => new ClusterIpAnswers(service, limits))
+    return this.#kept.clusterIps.of(manifest, this.#limits(policy, of), (service, limits) => this.#built(new ClusterIpAnswers(service, limits)))
   }
 
   /** @param manifest of an ExternalName service. undefined if DNS cannot carry the external name */
   ofAlias (manifest: Service, policy: DnsPolicy): Alias | undefined {
     return this.#kept.aliases.of(manifest, this.#limits(policy, policy), ({ spec }, { ttlSeconds }) =>
-      aliasTo(spec.externalName ?? '', { ...this.#options, ttlSeconds }))
+      this.#built(aliasTo(spec.externalName ?? '', { ...this.#options, ttlSeconds })))
+  }
+
+  #built<Made> (made: Made): Made {
+    this.#options.built?.()
+    return made
   }
 
   #limits (policy: DnsPolicy, of: DnsPolicy, leaseSeconds = Infinity): AnswerLimits {

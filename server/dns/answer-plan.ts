@@ -40,6 +40,8 @@ export interface DnsSource {
     endpoints (namespace: string, service: string): EndpointSet | undefined
     /** A service that somebody declared; it hides what is registered under the same name. */
     declared (namespace: string, service: string): DeclaredService | undefined
+    /** A lasting object of the store by its key: the secret of cookies. The same object until it changes. */
+    object (key: string): { readonly body: string } | undefined
     /** What stands under a name, declared or implicit: the same object for its life, with the revision of the last change that concerned it. */
     view (namespace: string, service: string): { readonly revision: number } | undefined
     readonly addresses: AddressSource

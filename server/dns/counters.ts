@@ -10,6 +10,9 @@ export const dropReasons = [
 ] as const
 export type DropReason = (typeof dropReasons)[number]
 
+/** Seconds: from an answer out of the cache to one that waited for the loop. Above the last there is one bucket more. */
+export const latencyBounds = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2, 1e-1, 1] as const
+
 const otherType = 'other'
 const typeNames = [...Object.keys(recordTypes), otherType] // a closed list: a client's inventions make no new series
 const typeIndexes = new Map<number, number>(Object.values(recordTypes).map((type, index) => [type, index]))
@@ -25,13 +28,16 @@ export interface AnswerCount {
 }
 
 /** Counters that are one number each. A new one is a name here and a `declare` line in the class. */
-const singles = ['truncated', 'cut', 'failed', 'connections'] as const
+const singles = [
+  'truncated', 'cut', 'failed', 'connections', 'limitedDropped', 'limitedSlipped', 'limitedBadCookie', 'builds', 'latencySum'
+] as const
 
 // Where each block begins. A new block is a line, before the end.
 const answersAt = 0
 const droppedAt = answersAt + transports.length * typeNames.length * rcodeNames.length
 const singlesAt = droppedAt + dropReasons.length
-const end = singlesAt + singles.length
+const latenciesAt = singlesAt + singles.length
+const end = latenciesAt + latencyBounds.length + 1
 
 export class DnsCounters {
   /** Answers with TC. */
@@ -42,6 +48,14 @@ export class DnsCounters {
   declare failed: number
   /** Open TCP connections. */
   declare connections: number
+  // What the rate limit held back: with no answer, with an empty one that says TC, or with BADCOOKIE.
+  declare limitedDropped: number
+  declare limitedSlipped: number
+  declare limitedBadCookie: number
+  /** Services whose answers were made, at the first question after a change. */
+  declare builds: number
+  /** What the answers that were timed took together, in seconds. */
+  declare latencySum: number
   readonly #values: Float64Array<SharedArrayBuffer>
 
   static {
@@ -92,6 +106,19 @@ export class DnsCounters {
 
   dropped (reason: DropReason): number {
     return this.#values[droppedAt + dropReasons.indexOf(reason)] ?? 0
+  }
+
+  /** How many answers took how long: one number for each bound, and one above them. */
+  get latencies (): Readonly<Float64Array> {
+    return this.#values.subarray(latenciesAt, end)
+  }
+
+  /** Counts the time of one answer. */
+  took (seconds: number): void {
+    let index = 0
+    while (index < latencyBounds.length && seconds > (latencyBounds[index] ?? 0)) index++
+    this.#add(latenciesAt + index, 1)
+    this.latencySum += seconds
   }
 
   #add (index: number, value: number): void {

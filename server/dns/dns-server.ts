@@ -8,6 +8,8 @@ import { type Clock, systemClock } from '../registry/timers.ts'
 import type { DnsSource } from './answer-plan.ts'
 import { ClientZones } from './client-zones.ts'
 import { DnsCounters } from './counters.ts'
+import { QueryLog } from './query-log.ts'
+import { RateLimiter } from './rate-limit.ts'
 import { Responder } from './responder.ts'
 import { TcpListener } from './tcp-listener.ts'
 import { maxConnections } from './tcp-limits.ts'
@@ -16,7 +18,7 @@ import { reverseZones } from './reverse-zone.ts'
 import { Zone, maxZones } from './zone.ts'
 
 export type { DnsSource } from './answer-plan.ts'
-export { type AnswerCount, type DropReason, DnsCounters, dropReasons } from './counters.ts'
+export { type AnswerCount, type DropReason, DnsCounters, dropReasons, latencyBounds } from './counters.ts'
 
 export interface DnsOptions {
   /** The registry's feed, or something like it. */
@@ -33,13 +35,19 @@ export interface DnsOptions {
   readonly ttlSeconds?: number
   /** Clients in a network are given endpoints of its zone first; the longest prefix counts. Default none. */
   readonly clientZones?: readonly ClientZone[]
-  /** What this node calls itself when it is asked (NSID). Default: the name of the machine. */
+  /** What this node calls itself when it is asked (NSID, `id.server`). Default: the name of the machine. */
   readonly node?: string
+  /** What `version.bind` says. Default `rollcall`. */
+  readonly version?: string
+  /** Answers of one kind a second over UDP to one network that has not shown that it asked, 1-1,000,000. Default: no limit. */
+  readonly rateLimit?: number | undefined
+  /** Which part of the queries is logged by `log.info`, 0-1. Default 0. */
+  readonly queryLogRatio?: number | undefined
   /** Open TCP connections, default 1,000. */
   readonly maxConnections?: number
   /** Shares the port with other listeners of this user that say so too: the kernel spreads clients over them. Default: it is ours alone. */
   readonly reusePort?: boolean
-  readonly log?: { warn (message: string): void, error (message: string): void }
+  readonly log?: { warn (message: string): void, error (message: string): void, info? (facts: object, message: string): void }
   /** Where it counts; default: counters of its own, in `DnsServer.counters`. */
   readonly counters?: DnsCounters
   /** Chooses the first address, in [0, 1). */
@@ -52,7 +60,7 @@ export interface DnsServer {
   readonly address: string
   readonly port: number
   readonly counters: DnsCounters
-  /** Stops accepting and lets answers leave, for two seconds at most. Calling it again waits for the same end. */
+  /** Stops accepting, answers what has arrived and lets answers leave, for two seconds at most. Calling it again waits for the same end. */
   close (): Promise<void>
   [Symbol.asyncDispose] (): Promise<void>
 }
@@ -82,10 +90,26 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
     lastLoggedMs = clock.now()
     log?.error(`DNS: a message was answered SERVFAIL, because of a fault of this program: ${error instanceof Error ? error.stack : String(error)}`)
   }
-  const { clientZones = [] } = options
+  const { random = Math.random, rateLimit, queryLogRatio = 0, clientZones = [] } = options
   const responder = new Responder({
-    source, zones, ttlSeconds, node: options.node ?? hostname(), random: options.random ?? Math.random, counters, failed,
-    ...(clientZones.length === 0 ? {} : { clientZones: new ClientZones(clientZones) })
+    source,
+    zones,
+    ttlSeconds,
+    clientZones: clientZones.length === 0 ? undefined : new ClientZones(clientZones),
+    node: options.node ?? hostname(),
+    version: options.version ?? 'rollcall',
+    random,
+    clock,
+    counters,
+    failed,
+    limiter: rateLimit === undefined ? undefined : new RateLimiter(rateLimit, Math.random),
+    queryLog: queryLogRatio === 0 ? undefined : new QueryLog({
+      ratio: queryLogRatio,
+      write: (line) => log?.info?.(line, 'dns query'),
+      leftOut: (count) => log?.info?.({ count }, 'dns queries left out of the log: too many a second'),
+      clock,
+      random: Math.random
+    })
   })
   const listenerOptions = {
     address, family: family === 6 ? 6 : 4, responder, counters, clock, maxConnections: options.maxConnections ?? maxConnections,

@@ -20,6 +20,7 @@ export interface DnsWorkerData {
 export type DnsWorkerMessage =
   | { readonly type: 'listening' }
   | { readonly type: 'log', readonly level: 'warn' | 'error', readonly message: string }
+  | { readonly type: 'info', readonly facts: object, readonly message: string }
 
 if (parentPort === null) throw new Error('this is the program of a thread: see dns-workers.ts')
 const parent = parentPort
@@ -35,7 +36,8 @@ const server = await startDns({
   counters: new DnsCounters(counters),
   log: {
     warn: (message) => tell({ type: 'log', level: 'warn', message }),
-    error: (message) => tell({ type: 'log', level: 'error', message })
+    error: (message) => tell({ type: 'log', level: 'error', message }),
+    info: (facts, message) => tell({ type: 'info', facts, message })
   }
 })
 tell({ type: 'listening' })

@@ -171,6 +171,7 @@ class Thread {
       let failure: Error | undefined
       worker.on('message', (message: DnsWorkerMessage) => {
         if (message.type === 'log') log?.[message.level](message.message)
+        else if (message.type === 'info') log?.info?.(message.facts, message.message)
         else resolve()
       })
       worker.on('error', (error) => { failure = error instanceof Error ? error : new Error(String(error)) })

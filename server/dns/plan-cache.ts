@@ -117,6 +117,10 @@ export class ObservedCatalog implements CatalogView {
     return this.#wide.addresses
   }
 
+  object (key: string): ReturnType<CatalogView['object']> {
+    return this.#wide.object(key)
+  }
+
   /** For what no few services decide. */
   get #wide (): CatalogView {
     this.#witnesses = undefined

@@ -1,19 +1,28 @@
-// One message in, one message out: read, plan, write. Both listeners share it; it knows no socket and never throws.
+// One message in, one message out: read, plan, write, and hold back what is too much. Both listeners share it; it knows no socket and never throws.
 import { Alias, maxAliases } from './alias.ts'
 import { AnswerCache } from './answer-cache.ts'
 import { type DnsSource, type Plan, minimalAnyRecords, planAnswer } from './answer-plan.ts'
+import type { Clock } from '../registry/timers.ts'
 import { ObservedCatalog, PlanCache } from './plan-cache.ts'
 import { OptionComposer } from './answer-options.ts'
+import { Chaos } from './chaos.ts'
+import { ClientAddress } from './client-address.ts'
 import type { Client, Response } from './client.ts'
 import type { ClientZones } from './client-zones.ts'
+import { ServerCookies } from './cookies.ts'
 import type { DnsCounters } from './counters.ts'
 import { type Explanation, MessageWriter, explanation } from './message-writer.ts'
+import { type QueryLog, questionText } from './query-log.ts'
 import { QueryReader } from './query-reader.ts'
+import { type RateLimiter, kindOf } from './rate-limit.ts'
 import type { Records } from './record-set.ts'
 import { type Recursion, writeForwarded } from './recursion.ts'
 import type { ForwardQuestion } from './forward/forwarder.ts'
 import { readRecordName } from './record-name.ts'
-import { classIn, ednsUdpLimit, extendedErrors, flagCheckingDisabled, flagRecursionDesired, headerLength, plainUdpLimit, pointerTo, questionTailLength, rcodes, recordTypes, tcpLimit } from './wire.ts'
+import {
+  classChaos, classIn, ednsUdpLimit, extendedErrors, flagCheckingDisabled, flagRecursionDesired, headerLength, plainUdpLimit, pointerTo, questionTailLength,
+  rcodeText, rcodes, recordTypes, tcpLimit, typeText
+} from './wire.ts'
 import { type Zone, maxNegativeTtlSeconds } from './zone.ts'
 
 /**
@@ -27,6 +36,8 @@ const staleNxdomain = explanation(extendedErrors.staleNxdomain, 'the store is aw
 const notReady = explanation(extendedErrors.notReady, 'the registry is loading')
 const foreignName = explanation(extendedErrors.notAuthoritative, 'not in a zone of this registry')
 const foreignClass = explanation(extendedErrors.notSupported, 'only class IN is served')
+const foreignChaosName = explanation(extendedErrors.notAuthoritative, 'class CH has version.bind, version.server, id.server and hostname.bind')
+const foreignOpcode = explanation(extendedErrors.notSupported, 'only queries are answered')
 const foreignClient = explanation(extendedErrors.prohibited, 'this client may not ask for names outside the zones')
 const noTransfer = explanation(extendedErrors.notSupported, 'zone transfer is not served')
 
@@ -36,9 +47,15 @@ export interface ResponderOptions {
   readonly zones: readonly Zone[]
   readonly ttlSeconds: number
   /** Where clients are; undefined = no client's zone is known. */
-  readonly clientZones?: ClientZones
-  /** What this node calls itself, for NSID. */
+  readonly clientZones?: ClientZones | undefined
+  /** What this node calls itself, for NSID and class CH. */
   readonly node: string
+  /** Of this program, for class CH. */
+  readonly version: string
+  readonly clock: Clock
+  /** Of answers over UDP; undefined = none. */
+  readonly limiter?: RateLimiter | undefined
+  readonly queryLog?: QueryLog | undefined
   /** Names outside the zones; undefined = they are refused. */
   readonly recursion?: Recursion | undefined
   readonly random: () => number
@@ -46,6 +63,13 @@ export interface ResponderOptions {
   /** Told when our own code failed on a message. */
   readonly failed: (error: unknown) => void
 }
+
+/** The time of one answer in so many is taken: two looks at the clock cost up to two hundredths of an answer over UDP. */
+const timedEach = 8
+/** No answer, because it is none of our questions. */
+const silence = 'silence'
+/** All errors of a network are limited together: they cost as much and say as little. */
+const errorKind = 0
 
 /** What of a turn's name comes to an end with the records of a zone of ours. */
 type Answerable = Records | 'no-such-name' | 'no-such-records'
@@ -58,52 +82,126 @@ export class Responder {
   readonly #staleCache: AnswerCache
   readonly #minimalAny: Records
   readonly #plans = new PlanCache()
-  // The turn: whom it answers, where to, and how much the answer may hold.
+  readonly #chaos: Chaos
+  readonly #address = new ClientAddress()
+  // The turn: whom it answers, where to, how much the answer may hold, and what it came to.
   #client: Client = { transport: 'udp', address: '' }
   #writer: MessageWriter
   #limit = 0
+  #rcode = 0
+  #turn = 0
+  /** Of whose name there was nothing, or something. */
+  #zone: Zone | undefined
   /** Where answers are written whose question had to wait. */
   readonly #lateWriter = new MessageWriter(tcpLimit)
 
   constructor (options: ResponderOptions) {
     this.#options = options
-    const { ttlSeconds, zones, node } = options
-    this.#composer = new OptionComposer(node)
+    const { source, ttlSeconds, zones, node, version, clock, counters } = options
+    this.#composer = new OptionComposer(node, new ServerCookies({ source, nowMs: () => clock.now() }))
+    this.#chaos = new Chaos({ version, node })
+    const built = (): void => { counters.builds++ }
     this.#writer = new MessageWriter(0)
-    this.#cache = new AnswerCache({ ttlSeconds, zones })
+    this.#cache = new AnswerCache({ ttlSeconds, zones, built })
     this.#staleCache = this.#cache.capped(maxStaleTtlSeconds)
     this.#minimalAny = minimalAnyRecords(Math.min(ttlSeconds, maxNegativeTtlSeconds))
   }
 
   /** Answers one message into the writer, or later. Everything that it needs of `message` and `client` it has read when it returns. */
   respond (message: Buffer, client: Client, writer: MessageWriter): Response {
+    const { counters, queryLog } = this.#options
+    const isTimed = this.#turn === 0
+    this.#turn = (this.#turn + 1) % timedEach
+    const began = isTimed || queryLog !== undefined ? performance.now() : 0
+    const response = this.#respond(message, client, writer)
+    if (response === silence) return 0
+    if (typeof response !== 'number') return response // whoever waited for others asks here once more
+    if (isTimed) counters.took((performance.now() - began) / 1_000)
+    if (response > 0) {
+      counters.answered(client.transport, this.#query.type, this.#rcode)
+      if (writer.isTruncated) counters.truncated++
+      if (writer.isCut) counters.cut++
+    }
+    if (queryLog?.sample() === true) this.#log(queryLog, response, performance.now() - began)
+    return response
+  }
+
+  #respond (message: Buffer, client: Client, writer: MessageWriter): Response | typeof silence {
     const { counters, failed } = this.#options
     const query = this.#query
+    this.#client = client
+    this.#writer = writer
+    this.#zone = undefined
     try {
       const outcome = query.read(message)
       if (outcome === 'silence') {
         counters.drop(message.length < headerLength ? 'short' : 'response')
-        return 0
+        return silence
       }
-      this.#client = client
-      this.#writer = writer
       this.#limit = client.transport !== 'udp' ? tcpLimit : query.edns ? Math.max(plainUdpLimit, Math.min(query.payloadSize, ednsUdpLimit)) : plainUdpLimit
-      const response = outcome === rcodes.NOERROR ? this.#answer() : this.#end(outcome)
-      if (writer.isTruncated) counters.truncated++
-      if (writer.isCut) counters.cut++
-      return response
+      return this.#limited(outcome === rcodes.NOERROR ? this.#answer() : this.#end(outcome, outcome === rcodes.NOTIMP ? foreignOpcode : undefined))
     } catch (error) {
       counters.failed++
       failed(error)
-      if (query.message !== message || message.length < headerLength) return 0
+      if (query.message !== message || message.length < headerLength) return silence
       this.#limit = plainUdpLimit
       return this.#end(rcodes.SERVFAIL) // the question is repeated as far as it was read; no part of what failed is used again
     }
   }
 
+  /** Holds back what may be too much for whoever lives at the address that a datagram gives as its own. */
+  #limited (response: Response): Response {
+    const { limiter, counters, clock } = this.#options
+    if (limiter === undefined || this.#client.transport !== 'udp' || typeof response !== 'number') return response
+    const address = this.#address.read(this.#client.address)
+    if (address.isLoopback) return response
+    const { cookie } = this.#composer
+    if (cookie === 'valid') return response
+    const verdict = limiter.check(address, this.#kind(), clock.now())
+    if (verdict === 'pass') return response
+    if (verdict === 'drop') {
+      counters.limitedDropped++
+      return 0
+    }
+    if (cookie !== 'none') {
+      counters.limitedBadCookie++
+      return this.#end(rcodes.BADCOOKIE) // RFC 7873 5.2.3: with the cookie that it brings it is answered
+    }
+    counters.limitedSlipped++
+    this.#begin(undefined)
+    this.#writer.isTruncated = true
+    return this.#finish(rcodes.NOERROR, false)
+  }
+
+  /** What is limited together: the answers of a name, those that there is no such name in a zone, all errors. */
+  #kind (): number {
+    const { message, questionLength } = this.#query
+    const rcode = this.#rcode
+    if (rcode === rcodes.NXDOMAIN && this.#zone !== undefined) return ~kindOf(this.#zone.wire, 0, this.#zone.wire.length)
+    return rcode === rcodes.NOERROR ? kindOf(message, headerLength, headerLength + questionLength - questionTailLength) : errorKind
+  }
+
+  #log (queryLog: QueryLog, octets: number, ms: number): void {
+    const { source } = this.#options
+    const query = this.#query
+    queryLog.write({
+      client: this.#client.address,
+      transport: this.#client.transport,
+      name: questionText(query),
+      type: typeText(query.type),
+      ...(octets > 0 ? { rcode: rcodeText(this.#rcode) } : {}),
+      octets,
+      truncated: octets > 0 && this.#writer.isTruncated,
+      stale: source.loaded && source.staleSeconds > 0,
+      microseconds: Math.round(ms * 1_000)
+    })
+  }
+
   #answer (): Response {
     const query = this.#query
-    if (query.questionLength === 0) return this.#end(rcodes.NOERROR) // RFC 7873 5.4: the cookie is the answer
+    if (query.keepaliveHasData && (this.#client.transport === 'tcp' || this.#client.transport === 'tls')) return this.#end(rcodes.FORMERR)
+    if (query.questionLength === 0) return this.#cookieAlone()
+    if (query.class === classChaos) return this.#answerChaos()
     if (query.class !== classIn) return this.#end(rcodes.REFUSED, foreignClass)
     const { source, zones } = this.#options
     const isStale = source.loaded && source.staleSeconds > 0
@@ -118,15 +216,31 @@ export class Responder {
     const name = readRecordName(query, zones)
     if (name.kind !== 'outside' && (query.type === recordTypes.AXFR || query.type === recordTypes.IXFR)) return this.#end(rcodes.REFUSED, noTransfer)
     const cache = isStale ? this.#staleCache : this.#cache
+    const observed = 'service' in name && !isStale ? new ObservedCatalog(source.catalog) : undefined
     const { loaded, revision, staleSeconds } = source
-    const catalog = new ObservedCatalog(source.catalog)
-    const plan = planAnswer(name, query.type, { loaded, revision, staleSeconds, catalog }, cache, this.#minimalAny, clientZone)
+    const seen = observed === undefined ? source : { loaded, revision, staleSeconds, catalog: observed }
+    const plan = planAnswer(name, query.type, seen, cache, this.#minimalAny, clientZone)
     if (plan instanceof Alias) return this.#follow(plan, cache, clientZone)
     if (name.kind === 'outside' || plan === 'refused') return this.#recurse()
     if (plan === 'not-ready') return this.#end(rcodes.SERVFAIL, notReady)
-    if (!isStale && typeof plan === 'object') this.#plans.keep(query, { records: plan, zone: name.zone, clientZone }, source, catalog)
+    if (observed !== undefined && typeof plan === 'object') this.#plans.keep(query, { records: plan, zone: name.zone, clientZone }, source, observed)
     this.#begin(isStale ? staleReason(plan) : undefined)
     return this.#complete(plan, name.zone, headerLength + query.questionLength - questionTailLength)
+  }
+
+  /** RFC 7873 5.4: without a question the cookie is the answer. Where there are no cookies, nothing was asked (RFC 9619). */
+  #cookieAlone (): number {
+    const { cookie } = this.#composer.compose(this.#query, this.#client)
+    return this.#end(cookie === 'none' ? rcodes.FORMERR : cookie === 'invalid' ? rcodes.BADCOOKIE : rcodes.NOERROR)
+  }
+
+  #answerChaos (): number {
+    const { type } = this.#query
+    const record = this.#chaos.record(this.#query)
+    if (record === undefined) return this.#end(rcodes.REFUSED, foreignChaosName)
+    this.#begin(undefined)
+    if (type === recordTypes.TXT || type === recordTypes.ANY) this.#writer.append('answer', record, 0, record.length)
+    return this.#finish(rcodes.NOERROR, true)
   }
 
   /**
@@ -190,15 +304,17 @@ export class Responder {
   }
 
   /** Asks others, and then answers the same message again, with what they said at hand. */
-  async * #defer (question: ForwardQuestion): AsyncGenerator<Buffer, void> {
+  #defer (question: ForwardQuestion): Response {
+    return this.#answerLater(question, Buffer.from(this.#query.message), { ...this.#client })
+  }
+
+  async * #answerLater (question: ForwardQuestion, message: Buffer, client: Client): AsyncGenerator<Buffer, void> {
     const { recursion } = this.#options
-    const message = Buffer.from(this.#query.message)
-    const client = { ...this.#client }
     const forwarded = await recursion?.resolve(question)
     if (forwarded === undefined) return
     const length = recursion?.withArrival(question, forwarded, () => this.respond(message, client, this.#lateWriter))
     // The alias may lead elsewhere by now, so that somebody else would have to be asked: the client asks again.
-    if (typeof length === 'number') yield Buffer.from(this.#lateWriter.bytes.subarray(0, length))
+    if (typeof length === 'number' && length > 0) yield Buffer.from(this.#lateWriter.bytes.subarray(0, length))
   }
 
   /**
@@ -207,6 +323,7 @@ export class Responder {
    */
   #complete (plan: Answerable, zone: Zone, nameEnd: number): number {
     const { random, source } = this.#options
+    this.#zone = zone
     if (typeof plan === 'object') plan.write(this.#writer, random)
     else zone.writeNegativeSoa(this.#writer, nameEnd, source.revision)
     return this.#finish(plan === 'no-such-name' ? rcodes.NXDOMAIN : rcodes.NOERROR, true)
@@ -224,7 +341,7 @@ export class Responder {
   }
 
   #finish (rcode: number, isAuthoritative: boolean): number {
-    this.#options.counters.answered(this.#client.transport, this.#query.type, rcode)
+    this.#rcode = rcode
     return this.#writer.finish(rcode, isAuthoritative)
   }
 }

@@ -1,10 +1,12 @@
 // The UDP side: one socket, one reused message, no packet that can stop it.
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import type { Clock } from '../registry/timers.ts'
 import type { Response, Transport } from './client.ts'
 import type { DnsCounters } from './counters.ts'
 import type { Responder } from './responder.ts'
 import { MessageWriter } from './message-writer.ts'
+import { closeGraceMs } from './tcp-limits.ts'
 import { ednsUdpLimit } from './wire.ts'
 
 /** A burst of questions waits here while the process does something else; past it the kernel drops. Linux caps it silently. */
@@ -14,6 +16,8 @@ const maxQueuedSends = 256
 /** Questions that wait for an answer of others, so that a flood of them holds a bounded piece of memory. */
 const maxDeferred = 1_000
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 export interface ListenerOptions {
   readonly address: string
   readonly family: 4 | 6
@@ -21,6 +25,7 @@ export interface ListenerOptions {
   readonly reusePort?: boolean
   readonly responder: Responder
   readonly counters: DnsCounters
+  readonly clock: Clock
   /** An error of the socket itself, for the log. */
   readonly report: (message: string) => void
 }
@@ -33,7 +38,12 @@ export class UdpListener {
   /** Who asks now. One object for all: it is read while the question is looked at. */
   readonly #client: { readonly transport: Transport, address: string } = { transport: 'udp', address: '' }
   #deferred = 0
+  /** Messages of this turn of the loop. */
+  #received = 0
   #closed: Promise<void> | undefined
+  /** Set while it closes: called when an answer has left. */
+  #left: (() => void) | undefined
+  #isSocketClosed = false
 
   /** Binds. @throws the error of the system, like EADDRINUSE */
   static async listen (options: ListenerOptions): Promise<UdpListener> {
@@ -63,12 +73,36 @@ export class UdpListener {
     socket.on('message', (message, peer) => this.#answer(message, peer))
   }
 
+  /** Answers what has arrived and lets those answers leave that others are asked for, two seconds at most; then closes. */
   close (): Promise<void> {
-    return this.#closed ??= new Promise((resolve) => this.#socket.close(resolve))
+    return this.#closed ??= this.#close()
+  }
+
+  async #close (): Promise<void> {
+    const isLate = { now: false }
+    const { promise: late, resolve: giveUp } = Promise.withResolvers<void>()
+    const cancel = this.#options.clock.after(closeGraceMs, () => {
+      isLate.now = true
+      giveUp()
+    })
+    // A whole turn of the loop that brings nothing has found the socket empty. This turn may have looked at it before.
+    await nextTurn()
+    do {
+      this.#received = 0
+      await nextTurn()
+    } while (this.#received > 0 && !isLate.now)
+    this.#socket.removeAllListeners('message')
+    while (!isLate.now && (this.#deferred > 0 || this.#socket.getSendQueueCount() > 0)) {
+      await Promise.race([late, new Promise<void>((resolve) => { this.#left = resolve })])
+    }
+    cancel()
+    this.#isSocketClosed = true
+    await new Promise<void>((resolve) => this.#socket.close(resolve))
   }
 
   #answer (message: Buffer, peer: RemoteInfo): void {
     const { responder, counters } = this.#options
+    this.#received++
     if (peer.port === 0) return counters.drop('port-zero') // spoofed: nobody can be answered there, and send throws
     if (this.#socket.getSendQueueCount() >= maxQueuedSends) return counters.drop('send-queue-full')
     this.#client.address = peer.address
@@ -89,17 +123,19 @@ export class UdpListener {
     this.#deferred++
     try {
       for await (const message of answers) {
-        if (this.#closed === undefined) this.#socket.send(message, peer.port, peer.address, this.#sent)
+        if (!this.#isSocketClosed) this.#socket.send(message, peer.port, peer.address, this.#sent)
         break // over UDP there is one
       }
     } catch {
       counters.drop('send-failed')
     } finally {
       this.#deferred--
+      this.#left?.()
     }
   }
 
   readonly #sent = (error: Error | null): void => {
     if (error !== null) this.#options.counters.drop('send-failed')
+    this.#left?.()
   }
 }

@@ -18,6 +18,18 @@ export const rcodes = {
   NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, NOTAUTH: 9, BADVERS: 16, BADCOOKIE: 23
 } as const
 
+const typeTexts = new Map<number, string>(Object.entries(recordTypes).map(([name, type]) => [type, name]))
+const rcodeTexts = new Map<number, string>(Object.entries(rcodes).map(([name, rcode]) => [rcode, name]))
+
+/** `A`, `SRV`; `TYPE65280` for one that nobody here knows (RFC 3597 5). */
+export function typeText (type: number): string {
+  return typeTexts.get(type) ?? `TYPE${type}`
+}
+
+export function rcodeText (rcode: number): string {
+  return rcodeTexts.get(rcode) ?? String(rcode)
+}
+
 /** RFC 8914: why an answer is what it is. */
 export const extendedErrors = {
   staleAnswer: 3, notReady: 14, prohibited: 18, staleNxdomain: 19, notAuthoritative: 20, notSupported: 21, noReachableAuthority: 22, networkError: 23
@@ -27,6 +39,7 @@ export const extendedErrors = {
 export const optionCodes = { nsid: 3, cookie: 10, keepalive: 11, extendedError: 15 } as const
 
 export const classIn = 1
+export const classChaos = 3
 export const headerLength = 12
 /** Type and class, behind the name of a question. */
 export const questionTailLength = 4
@@ -98,15 +111,15 @@ export function joinedOctets (parts: readonly Buffer[]): Buffer {
 }
 
 /**
- * A record of class IN.
+ * A record, of class IN unless another is given.
  * @param owner a name in wire form, or the offset that a pointer goes to
  */
-export function recordBytes (owner: Buffer | number, type: number, ttlSeconds: number, rdata: Buffer): Buffer {
+export function recordBytes (owner: Buffer | number, type: number, ttlSeconds: number, rdata: Buffer, recordClass = classIn): Buffer {
   const name = typeof owner === 'number' ? Buffer.from([owner >> 8, owner & 0xff]) : owner
   const record = Buffer.alloc(name.length + 10 + rdata.length)
   name.copy(record)
   record.writeUInt16BE(type, name.length)
-  record.writeUInt16BE(classIn, name.length + 2)
+  record.writeUInt16BE(recordClass, name.length + 2)
   record.writeUInt32BE(ttlSeconds, name.length + 4)
   record.writeUInt16BE(rdata.length, name.length + 8)
   rdata.copy(record, name.length + 10)

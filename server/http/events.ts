@@ -82,7 +82,7 @@ export function registerEvents (app: FastifyInstance, context: HttpContext): voi
 }
 
 function fits (query: QueryOf, { target, reason, kind }: AppliedChange): boolean {
-  return kind !== 'claim' && (query.namespace === undefined || target.namespace === query.namespace) &&
+  return kind !== 'claim' && kind !== 'secret' && (query.namespace === undefined || target.namespace === query.namespace) &&
     (query.service === undefined || target.service === query.service) &&
     (query.id === undefined || target.id === query.id) &&
     (query.reason === undefined || reason === query.reason)
@@ -100,7 +100,7 @@ function messageOf ({ reason, by, event, instance, kind, target: { namespace, se
   const author = by === '' || by === registryName ? '' : ` by ${by}` // what the registry does by itself is said in the reason
   const address = reason === 'registered' && event === 'put' && instance !== undefined ? ` at ${instance.address}` : ''
   const why = reason === 'override' && instance?.override !== undefined ? `: ${overrideText(instance.override)}` : ''
-  const subject = { instance: `${id} of ${service} in ${namespace}`, service: `service ${service} in ${namespace}`, endpoints: `endpoints of ${service} in ${namespace}`, namespace: `namespace ${namespace}`, claim: service }
+  const subject = { instance: `${id} of ${service} in ${namespace}`, service: `service ${service} in ${namespace}`, endpoints: `endpoints of ${service} in ${namespace}`, namespace: `namespace ${namespace}`, claim: service, secret: 'a secret' }
   return `${subject[kind]} ${verbs[reason]}${author}${address}${why}`
 }
 

@@ -10,8 +10,8 @@ export interface AppliedChange {
   readonly by: string
   readonly reason: Reason
   readonly event: 'put' | 'delete'
-  /** What it is about. Of `endpoints` that were made by hand the service is the target, of a claim its holder. */
-  readonly kind: 'instance' | 'service' | 'endpoints' | 'namespace' | 'claim'
+  /** What it is about. Of `endpoints` that were made by hand the service is the target, of a claim its holder, of a `secret` of the registry nothing. */
+  readonly kind: 'instance' | 'service' | 'endpoints' | 'namespace' | 'claim' | 'secret'
   /** Which instance it is about, also when that one is not known here. The id is empty where it is about no instance. */
   readonly target: { readonly namespace: string, readonly service: string, readonly id: string }
   /** The instance after the change; with `delete` its last form; undefined if the change touched no listed instance. */

@@ -1,6 +1,7 @@
 // Every malformed message that others have died of, and very many that nobody thought of: always alive, always bounded.
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
+import { cookieSecretKey } from '../../server/registry/cookie-secret.ts'
 import { TcpClient, UdpClient, codec, framed, opt, question } from './client.ts'
 import { World, serve } from './world.ts'
 
@@ -11,7 +12,7 @@ const maxUdp = 512
 const maxEdns = 1232
 
 function world (): World {
-  const result = new World().load()
+  const result = new World().load().keep(cookieSecretKey, JSON.stringify({ keys: ['e5e973e5a6b2a43f48e7dc849e37bfcf'] }))
   for (let index = 0; index < 150; index++) {
     result.register(`shop/web/${index}`, { address: index % 3 === 0 ? `fd00::${index + 1}` : `10.1.0.${index}`, ports: [{ name: 'http', port: 80 }, { name: 'peer', port: 7, protocol: 'UDP' }] })
   }
@@ -73,8 +74,26 @@ const malformed: readonly (readonly [says: string, message: Buffer, expected: nu
   ['trailing octets', hex(`${query} ${plain} deadbeef`), 0],
   ['type 0', hex(`${query} ${name} 0000 0001`), 0],
   ['class 0', hex(`${query} ${name} 0001 0000`), 5],
+  ['class ANY', hex(`${query} ${name} 0001 00ff`), 5],
+  ['class CH, and a name of class IN', hex(`${query} ${name} 0010 0003`), 5],
+  ['class CH, and a name cut in the middle', hex(`${query} 07766572 0010 0003`), 1],
+  ['the Z bit', hex(`abcd 0140 0001 0000 0000 0000 ${plain}`), 0],
+  ['the TC bit', hex(`abcd 0300 0001 0000 0000 0000 ${plain}`), 0],
+  ['all bits but QR and the opcode', hex(`abcd 07ff 0001 0000 0000 0000 ${plain}`), 0],
+  ['IQUERY', hex('abcd 0900 0000 0001 0000 0000 00 0001 0001 00000000 0004 0a000001'), 4],
+  ['STATUS', hex('abcd 1100 0000 0000 0000 0000'), 4],
+  ['NOTIFY', hex(`abcd 2000 0001 0000 0000 0000 ${name} 0006 0001`), 4],
+  ['UPDATE', hex(`abcd 2800 0001 0000 0001 0000 ${name} 0006 0001 c00c 0001 0001 00000005 0004 0a000001`), 4],
+  ['OPT as the type of a question', hex(`${query} ${name} 0029 0001`), 0],
+  ['type ANY at a name that is not there', hex(`${query} 046e6f6e65 ${name} 00ff 0001`), 3],
   ['opcode 15', hex(`abcd 7900 0001 0000 0000 0000 ${plain}`), 4],
   ['opcode 15 without a question', hex('abcd f900 0000 0000 0000 0000'.replace('f9', '79')), 4],
+  ['a cookie of nine octets', hex(`${withRecords(none, none, one)} ${plain} 00 0029 04d0 00000000 000d 000a 0009 010203040506070809`), 1],
+  ['a cookie of 41 octets', hex(`${withRecords(none, none, one)} ${plain} 00 0029 04d0 00000000 002d 000a 0029 ${'01'.repeat(41)}`), 1],
+  ['a cookie of no octets', hex(`${withRecords(none, none, one)} ${plain} 00 0029 04d0 00000000 0004 000a 0000`), 1],
+  ['a cookie of eight octets and no question', hex(`abcd 0100 0000 0000 0000 0001 00 0029 04d0 00000000 000c 000a 0008 0102030405060708`), 0],
+  ['a cookie of somebody else and no question', hex(`abcd 0100 0000 0000 0000 0001 00 0029 04d0 00000000 001c 000a 0018 ${'01'.repeat(24)}`), 7],
+  ['two cookies', hex(`${withRecords(none, none, one)} ${plain} 00 0029 04d0 00000000 0018 ${'000a 0008 0102030405060708'.repeat(2)}`), 0],
   ['a cookie of three octets', hex(`${withRecords(none, none, one)} ${plain} 00 0029 04d0 00000000 0007 000a 0003 010203`), 1],
   ['an unknown record beside OPT', hex(`${withRecords(none, none, '0002')} ${plain} ${edns} 00 ff01 00ff 00000000 0004 01020304`), 0],
   ['a root question', hex(`${query} 00 0001 0001`), 5]
@@ -129,6 +148,7 @@ function generator (seed: number): (below: number) => number {
 
 const seeds: readonly Buffer[] = [
   ...malformed.map(([, message]) => message.subarray(0, 1_500)),
+  ...['id.server', 'version.bind'].map((owner) => Buffer.concat([question(owner, 'TXT').subarray(0, -1), Buffer.from([3])])),
   ...['A', 'AAAA', 'SRV', 'ANY', 'SOA', 'NS', 'TXT', 'AXFR'].flatMap((type) => [web, `_http._tcp.${web}`, `10-1-0-1.${web}`, 'cluster.local', 'ns.dns.cluster.local', 'dns-version.cluster.local']
     .flatMap((owner) => [question(owner, type), question(owner, type, { edns: { size: 4096, options: [{ code: 10, data: Buffer.alloc(8, 1) }] } })]))
 ]

@@ -4,6 +4,7 @@ import { Resolver } from 'node:dns/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
 import type { DnsServer } from '../../server/dns/dns-server.ts'
+import { cookieSecretKey } from '../../server/registry/cookie-secret.ts'
 import { World, serve } from './world.ts'
 
 const web = 'web.shop.svc.cluster.local'
@@ -144,17 +145,35 @@ if (!hasDig) {
     t.match(await dig(server, '-x', '203.0.113.1'), 'status: REFUSED')
   })
 
+  t.test('dig and kdig call cookies good, the first and the one that they bring back', async (t) => {
+    const server = await serve(t, world().keep(cookieSecretKey, JSON.stringify({ keys: ['e5e973e5a6b2a43f48e7dc849e37bfcf'] })))
+    const output = await dig(server, '+cookie', web)
+    const cookie = /COOKIE: ([0-9a-f]{48}) \(good\)/.exec(output)?.[1] ?? ''
+    t.equal(cookie.length, 48, output)
+    t.match(await dig(server, `+cookie=${cookie}`, web), `COOKIE: ${cookie} (good)`)
+    t.match(await dig(server, '+tcp', '+cookie', web), '(good)')
+    t.match(await dig(server, '+cookie', '+header-only'), /status: NOERROR[^]*\(good\)/, 'without a question')
+    t.match(await dig(server, '+cookie', '+badcookie', 'example.com'), /status: REFUSED[^]*\(good\)/)
+    if (spawnSync('kdig', ['-V']).status !== 0) return t.comment('kdig is not installed (Debian: knot-dnsutils)')
+    const { stdout } = await run('kdig', [`@${server.address}`, '-p', String(server.port), '+cookie', web])
+    t.match(stdout, /status: NOERROR/)
+    t.notMatch(stdout, /WARNING/i)
+  })
+
   t.test('dig sees the version, the size, the reason and the header alone', async (t) => {
     const of = world()
-    const server = await serve(t, of)
+    const server = await serve(t, of, { node: 'node-a', version: 'rollcall 1.2.3' })
     t.match(await dig(server, web, '+edns=1', '+noednsneg'), 'status: BADVERS')
     t.match(await dig(server, web, '+bufsize=4096'), 'EDNS: version: 0, flags:; udp: 1232')
-    t.notMatch(await dig(server, web, '+cookie'), 'COOKIE', 'a cookie is not echoed')
+    t.notMatch(await dig(server, web, '+cookie'), 'COOKIE', 'without a secret there is no cookie, and none is echoed')
     t.notMatch(await dig(server, web, '+noedns'), 'OPT PSEUDOSECTION')
     t.match(await dig(server, 'example.com'), 'EDE: 20 (Not Authoritative): (not in a zone of this registry)')
     t.match(await dig(server, '+nocookie', '+header-only'), 'status: FORMERR')
     t.match(await dig(server, '+opcode=UPDATE', web), 'status: NOTIMP')
-    t.match(await dig(server, 'version.bind', 'CH', 'TXT'), 'status: REFUSED')
+    t.match(await dig(server, 'authors.bind', 'CH', 'TXT'), 'status: REFUSED')
+    t.match(await dig(server, '+short', 'version.bind', 'CH', 'TXT'), '"rollcall 1.2.3"')
+    t.match(await dig(server, '+short', 'id.server', 'CH', 'TXT'), '"node-a"')
+    t.match(await dig(server, '+nsid', web), /NSID:.*\("node-a"\)/)
     t.match(await dig(server, 'cluster.local', 'AXFR'), 'Transfer failed')
     of.loseStore()
     t.match(await dig(server, web), 'EDE: 3 (Stale Answer)')

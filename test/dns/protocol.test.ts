@@ -5,6 +5,7 @@ import { Responder } from '../../server/dns/responder.ts'
 import { maxConnectionsOfClient } from '../../server/dns/tcp-limits.ts'
 import { UdpListener } from '../../server/dns/udp-listener.ts'
 import { Zone } from '../../server/dns/zone.ts'
+import { systemClock } from '../../server/registry/timers.ts'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type Message, TcpClient, UdpClient, codec, extendedError, framed, opt, question } from './client.ts'
@@ -58,9 +59,9 @@ t.test('a foreign opcode is not implemented, a foreign class refused', async (t)
     const answer = await client.ask(query)
     t.equal(rcode(answer), 4, `opcode ${opcode}`)
     t.equal(answer.readUInt16BE(flagsAt) >> 11 & 15, opcode, 'the opcode comes back')
-    t.ok(opt(codec.decode(answer)), 'with OPT')
+    t.equal(extendedError(codec.decode(answer))?.code, 21, 'with OPT, which says why')
   }
-  for (const foreign of [0, 3, 254, 255]) {
+  for (const foreign of [0, 2, 4, 254, 255]) {
     const query = question(web, 'A')
     query.writeUInt16BE(foreign, query.length - 2)
     const answer = await client.ask(query)
@@ -99,6 +100,15 @@ t.test('who asks for the name of the node gets it, over TCP also how long an idl
   const tcp = await TcpClient.open(t, server)
   t.strictSame(sent(await tcp.query(web, 'A', { edns: { options } })), ['3 node-a', '11 \0d']) // 100 tenths of a second
   t.strictSame(sent(await tcp.query(web, 'A', { edns: {} })), [])
+})
+
+t.test('over TCP the keepalive of a query must be empty, over UDP it is nothing', async (t) => {
+  const server = await serve(t, world(1))
+  const edns = { options: [{ code: 11, data: Buffer.from('0064', 'hex') }] }
+  t.equal((await new UdpClient(t, server).query(web, 'A', { edns })).rcode, 'NOERROR')
+  const tcp = await TcpClient.open(t, server)
+  t.equal((await tcp.query(web, 'A', { edns })).rcode, 'FORMERR')
+  t.equal((await tcp.query(web, 'A', { edns: {} })).rcode, 'NOERROR', 'the connection goes on')
 })
 
 t.test('a connection too many of one client is closed at once', async (t) => {
@@ -174,6 +184,9 @@ t.test('a server counts what it was asked and what it said', async (t) => {
     { transport: 'udp', type: 'other', rcode: 'NXDOMAIN', count: 1 },
     { transport: 'tcp', type: 'SRV', rcode: 'BADVERS', count: 1 }
   ])
+  t.equal(server.counters.builds, 1, 'the answers of one service were made, once')
+  t.equal(server.counters.latencies.reduce((sum, count) => sum + count, 0), 1, 'one in eight was timed')
+  t.ok(server.counters.latencySum > 0)
 })
 
 t.test('a fault of our own is SERVFAIL, is told once, and the next question is answered', async (t) => {
@@ -200,12 +213,12 @@ t.test('a fault of our own is SERVFAIL, is told once, and the next question is a
 t.test('a datagram from port 0 is dropped, and an answer that cannot be sent is counted', async (t) => {
   const counters = new DnsCounters()
   const zones = [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })]
-  const responder = new Responder({ source: world(1).feed, zones, ttlSeconds: 5, node: 'test', random: Math.random, counters, failed: (error) => t.fail(String(error)) })
+  const responder = new Responder({ source: world(1).feed, zones, ttlSeconds: 5, node: 'test', version: '', clock: systemClock, random: Math.random, counters, failed: (error) => t.fail(String(error)) })
   const socket = createSocket('udp4')
   const listening = once(socket, 'listening')
   socket.bind(0, '127.0.0.1')
   await listening
-  const listener = new UdpListener(socket, { address: '127.0.0.1', family: 4, port: 0, responder, counters, report: (message) => t.fail(message) })
+  const listener = new UdpListener(socket, { address: '127.0.0.1', family: 4, port: 0, responder, counters, clock: systemClock, report: (message) => t.fail(message) })
   t.teardown(() => listener.close())
   socket.emit('message', question(web, 'A'), { address: '127.0.0.1', port: 0, family: 'IPv4', size: 0 })
   t.equal(counters.dropped('port-zero'), 1)

@@ -7,7 +7,8 @@ import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { DnsCounters, startDns } from '../../server/dns/dns-server.ts'
 import { type DnsWorkers, type DnsWorkersOptions, spawnDnsWorker, startDnsWorkers } from '../../server/dns/dns-workers.ts'
-import { type Message, TcpClient, UdpClient, extendedError } from './client.ts'
+import { cookieSecretKey } from '../../server/registry/cookie-secret.ts'
+import { type Message, TcpClient, UdpClient, extendedError, opt } from './client.ts'
 import { HandClock, World } from './world.ts'
 
 interface Closable {
@@ -196,4 +197,21 @@ t.test('threads run below node_modules, where Node strips no types by itself', a
   const dns = await start(t, new World().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }), { spawn })
   await dns.whenTaken(1)
   t.same(addresses(await askAll(t, dns)), ['NOERROR 10.0.0.1'])
+})
+
+t.test('a thread gives the cookies of the registry, logs its queries through the parent, and counts what it timed', async (t) => {
+  const world = new World().load().register('shop/web/a', { address: '10.0.0.1' })
+    .keep(cookieSecretKey, JSON.stringify({ keys: ['e5e973e5a6b2a43f48e7dc849e37bfcf'] }))
+  const { promise: line, resolve } = Promise.withResolvers<object>()
+  const log = { warn: (message: string) => t.fail(message), error: (message: string) => t.fail(message), info: resolve }
+  const dns = await start(t, world, { workers: 1, version: 'rollcall 1.2.3', rateLimit: 5, queryLogRatio: 1, log })
+  await dns.whenTaken(world.feed.revision)
+  const client = new UdpClient(t, dns)
+  const cookieFor = async (data: Buffer): Promise<Buffer | undefined> => opt(await client.query(name, 'A', { edns: { options: [{ code: 10, data }] } }))?.options?.[0]?.data
+  const given = await cookieFor(Buffer.from('2464c4abcf10c957', 'hex')) ?? Buffer.alloc(0)
+  t.equal(given.length, 24)
+  t.same(await cookieFor(given), given)
+  t.match(await line, { client: '127.0.0.1', transport: 'udp', name: `${name}.`, type: 'A', rcode: 'NOERROR' })
+  t.equal(dns.counters.builds, 1)
+  t.equal(dns.counters.latencies.reduce((sum, count) => sum + count, 0), 1)
 })

@@ -118,6 +118,14 @@ export class World {
     return this.#apply({ type: 'suspect', reason: 'suspect', key: key(path), lease: path })
   }
 
+  /** Writes a lasting object as it is, like the secret of cookies. */
+  keep (key: string, body: string): this {
+    const revision = ++this.#revision
+    const nowMs = this.clock.now()
+    const createdRevision = this.feed.catalog.object(key)?.revision ?? revision
+    return this.#apply({ type: 'put-object', reason: 'declared', object: { key, createdRevision, revision, createdAtMs: nowMs, updatedAtMs: nowMs, endsAtMs: 0, body } })
+  }
+
   /** The store hands over the whole view once more. */
   resynchronise (): this {
     this.feed.load({ epoch: 'test', revision: this.#revision, instances: [...this.feed.heldInstances()], objects: [...this.feed.heldObjects()], recent: [], lost: [] })
@@ -155,5 +163,7 @@ export async function serve (t: { teardown (end: () => Promise<void>): void }, w
 /** Answers before a world without a socket. */
 export function responderOf (world: World, options: Partial<ResponderOptions> = {}): Responder {
   const zones = [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })]
-  return new Responder({ source: world.feed, zones, ttlSeconds: 5, node: 'test', random: () => 0, counters: new DnsCounters(), failed: (error) => { throw error }, ...options })
+  const failed = (error: unknown): never => { throw error }
+  const counters = new DnsCounters()
+  return new Responder({ source: world.feed, zones, ttlSeconds: 5, node: 'test', version: '', clock: world.clock, random: () => 0, counters, failed, ...options })
 }

@@ -3,6 +3,7 @@ import t from 'tap'
 import { WebSocket } from 'ws'
 import type { ServerFrame } from '../../client-sdk/src/wire.ts'
 import { RedisServer, noRedis } from '../store/redis-server.ts'
+import { UdpClient, opt } from '../dns/client.ts'
 import { type Node, call, endpointsPath, instancePath, startNode } from './processes.ts'
 
 async function resolve4 (node: Node, name: string): Promise<string[]> {
@@ -64,4 +65,21 @@ t.test('what is registered on one node is found on the other, by REST, watch and
   t.equal((await call('DELETE', again.url + instancePath('one'))).status, 204)
   t.same(await resolve4(again, 'orders.shop.svc.cluster.local'), ['10.0.0.2', '10.0.0.3'])
   t.equal(await again.end('SIGTERM'), 0)
+})
+
+t.test('a DNS cookie of one node is good at the other, and its secret is nowhere to be read', { skip: noRedis }, async (t) => {
+  const redis = await RedisServer.start()
+  t.teardown(() => redis.dispose())
+  const nodes = await Promise.all(['a', 'b'].map((name) => startNode(t, ['--redis', redis.url, '--node', name])))
+  const [a, b] = nodes.map((node) => new UdpClient(t, { port: node.dnsPort, address: node.dnsHost }))
+  const cookieFrom = async (client: UdpClient | undefined, cookie: Buffer): Promise<Buffer | undefined> =>
+    opt(await client?.query('cluster.local', 'SOA', { edns: { options: [{ code: 10, data: cookie }] } }) ?? t.fail('no client') as never)?.options?.[0]?.data
+  const given = await cookieFrom(a, Buffer.from('2464c4abcf10c957', 'hex')) ?? Buffer.alloc(0)
+  t.equal(given.length, 24)
+  t.same(await cookieFrom(b, given), given, 'the other knows it as its own')
+  for (const { url, lines } of nodes) {
+    t.same((await call('GET', `${url}/v1/events`)).body.items, [], 'its making is no event')
+    t.same((await call('GET', `${url}/v1/namespaces`)).body.items, [])
+    t.notMatch(lines.join('\n'), /[0-9a-f]{32}/, 'no line of the log has a key')
+  }
 })

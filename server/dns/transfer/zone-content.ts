@@ -157,6 +157,7 @@ class TakenServices {
         namespaces: () => [],
         services: () => [],
         addresses: noAddresses,
+        object: () => undefined,
         namespaceAnnotations: (namespace) => [...this.#services].find(([key]) => key.startsWith(`${namespace}/`))?.[1].annotations
       }
     }

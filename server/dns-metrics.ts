@@ -1,0 +1,66 @@
+// How long DNS answers take, how often they are made anew and held back, as Prometheus reads it. The DNS server counts in plain
+// numbers (dns/counters.ts); they are turned into prom-client's form when somebody scrapes.
+import { Counter, Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client'
+import { type DnsServer, latencyBounds } from './dns/dns-server.ts'
+
+const answerTimes = {
+  name: 'rollcall_dns_answer_seconds',
+  help: 'Time from a DNS message to its answer inside this process, of one in eight; without the socket, and without the wait for others.',
+  aggregator: 'sum'
+} as const
+
+export function observeDnsAnswers (register: Registry, dns: Pick<DnsServer, 'counters'>): void {
+  const registers = [register]
+  new Counter({
+    name: 'rollcall_dns_limited_total',
+    help: 'DNS answers over UDP that the rate limit held back, by what was sent instead: nothing (dropped), an empty answer with TC (slipped), BADCOOKIE (badcookie).',
+    labelNames: ['action'],
+    registers,
+    collect () {
+      this.reset()
+      const { counters } = dns
+      this.inc({ action: 'dropped' }, counters.limitedDropped)
+      this.inc({ action: 'slipped' }, counters.limitedSlipped)
+      this.inc({ action: 'badcookie' }, counters.limitedBadCookie)
+    }
+  })
+  new Counter({
+    name: 'rollcall_dns_answer_builds_total',
+    help: 'Services whose DNS answers were made: at the first question after a change.',
+    registers,
+    collect () {
+      this.reset()
+      this.inc(dns.counters.builds)
+    }
+  })
+  register.registerMetric(new AnswerTimes(dns))
+}
+
+type Values = MetricObjectWithValues<MetricValueWithName<string>>
+
+/** A histogram that is filled elsewhere. */
+class AnswerTimes extends Histogram {
+  readonly #dns: Pick<DnsServer, 'counters'>
+
+  constructor (dns: Pick<DnsServer, 'counters'>) {
+    super({ ...answerTimes, buckets: [...latencyBounds], registers: [] })
+    this.#dns = dns
+  }
+
+  override async get (): Promise<Values> {
+    const { name, help, aggregator } = answerTimes
+    const { latencies, latencySum } = this.#dns.counters
+    let below = 0
+    const values = latencyBounds.map((le, index) => ({ metricName: `${name}_bucket`, labels: { le: String(le) }, value: below += latencies[index] ?? 0 }))
+    const count = below + (latencies[latencyBounds.length] ?? 0)
+    values.push({ metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: count })
+    const whole = [{ metricName: `${name}_sum`, labels: {}, value: latencySum }, { metricName: `${name}_count`, labels: {}, value: count }]
+    // `type` is a constant enum in prom-client's types, and `collect` belongs to the metric, not to what it gives.
+    return { name, help, type: 'histogram', aggregator, values: [...values, ...whole] } as unknown as Values
+  }
+
+  /** What the text form is made from; prom-client's types leave it out. */
+  getForPromString (): Promise<Values> {
+    return this.get()
+  }
+}

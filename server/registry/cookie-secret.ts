@@ -1,0 +1,86 @@
+// The secret that all nodes make DNS cookies with (RFC 9018 5): a lasting object of the store, made by whichever node is first.
+import type { Clock } from './timers.ts'
+import type { Feed } from './feed.ts'
+import type { Store } from '../store/store.ts'
+
+const prefix = 'secret/'
+export const cookieSecretKey = `${prefix}dns/cookie`
+
+/** RFC 7873 7.1: at most 36 days, of which both keys of an object together take 28. */
+const keyLifeMs = 14 * 86_400_000
+/** How often it is looked after; looking costs nothing. After a failure too. */
+const intervalMs = 10_000
+const keyOctets = 16
+const keyPattern = /^[0-9a-f]{32}$/
+const author = 'registry'
+
+/** The current key, and the one before it: what was made with that one is still good. */
+interface StoredSecret {
+  readonly keys: readonly string[]
+}
+
+/** What no reader of the API ever sees: not in lists, not among events. */
+export function isSecretKey (key: string): boolean {
+  return key.startsWith(prefix)
+}
+
+/** The keys in a secret's text, the newest first. Whatever is no key is left out. */
+export function cookieKeys (body: string): Buffer[] {
+  const { keys } = JSON.parse(body) as StoredSecret // written by CookieSecret
+  return keys.filter((key) => keyPattern.test(key)).map((key) => Buffer.from(key, 'hex'))
+}
+
+export interface CookieSecretOptions {
+  readonly store: Pick<Store, 'commit'>
+  readonly feed: Pick<Feed, 'catalog' | 'loaded'>
+  readonly clock: Clock
+  /** So many octets that nobody can guess. */
+  readonly random: (octets: number) => Buffer
+  /** Told at the first of several failures. */
+  readonly warn: (message: string) => void
+}
+
+/** Makes the secret and rolls it over. A failure is tried again; until there is a secret, DNS answers without cookies. */
+export class CookieSecret {
+  readonly #options: CookieSecretOptions
+  #cancel: (() => void) | undefined
+  #isClosed = false
+  #isFailing = false
+
+  constructor (options: CookieSecretOptions) {
+    this.#options = options
+  }
+
+  /** Resolves after the first try; never rejects. */
+  async start (): Promise<void> {
+    await this.#round()
+  }
+
+  close (): void {
+    this.#isClosed = true
+    this.#cancel?.()
+  }
+
+  async #round (): Promise<void> {
+    const { clock, warn } = this.#options
+    try {
+      await this.#look()
+      this.#isFailing = false
+    } catch (error) {
+      if (!this.#isFailing && !this.#isClosed) warn(`the secret of DNS cookies could not be written, trying again: ${error instanceof Error ? error.message : String(error)}`)
+      this.#isFailing = true
+    }
+    if (!this.#isClosed) this.#cancel = clock.after(intervalMs, () => void this.#round())
+  }
+
+  async #look (): Promise<void> {
+    const { store, feed, clock, random } = this.#options
+    if (!feed.loaded) return
+    const object = feed.catalog.object(cookieSecretKey)
+    if (object !== undefined && clock.now() - object.updatedAtMs < keyLifeMs) return
+    const kept = object === undefined ? [] : cookieKeys(object.body).slice(0, 1)
+    const secret: StoredSecret = { keys: [random(keyOctets), ...kept].map((key) => key.toString('hex')) }
+    // A conflict means that another node was faster: its secret arrives by the feed.
+    await store.commit([{ type: 'put', key: cookieSecretKey, body: JSON.stringify(secret), endsAtMs: 0, reason: 'declared', expected: object?.revision ?? 0 }], author)
+  }
+}
