@@ -1,6 +1,7 @@
 // The registry that hostile messages meet: some sixty services of all kinds.
 import type { DnsOptions } from '../../server/dns/dns-server.ts'
 import { readClientZones } from '../../server/model/client-zones.ts'
+import { cookieSecretKey } from '../../server/registry/cookie-secret.ts'
 import { World } from '../dns/world.ts'
 import type { Random } from './random.ts'
 
@@ -16,7 +17,7 @@ const http = { name: 'http', protocol: 'TCP', port: 80, targetPort: 'http' } as 
 
 /** @param bigSize endpoints of the service `shop/big` */
 export function shop (bigSize = 300): World {
-  const world = new World().load()
+  const world = new World().load().keep(cookieSecretKey, JSON.stringify({ keys: ['e5e973e5a6b2a43f48e7dc849e37bfcf'] }))
   const ports = [{ name: 'http', port: 8080 }, { name: 'peer', port: 7, protocol: 'UDP' }, { port: 9_000 }] as const
   for (let index = 0; index < bigSize; index++) {
     const address = index % 3 === 0 ? `fd00::${(index + 1).toString(16)}` : `10.8.${index >> 8}.${index & 255}`
@@ -56,8 +57,9 @@ export function shop (bigSize = 300): World {
     .declare('harbor/long', { type: 'ExternalName', externalName: `${`${'x'.repeat(61)}.`.repeat(4)}example` })
 }
 
-/** A service changes: an instance comes, goes, or is said to be suspect. All that is stirred was there before, so nothing grows. */
+/** Now and then a service changes: an instance goes or is said to be suspect, and comes back. What tells of it is the feed's to keep. */
 export function stir (world: World, random: Random): void {
+  if (random.below(10) > 0) return
   const service = random.below(22)
   const path = `shop/small-${service}/0`
   if (random.below(2) === 0) world.suspect(path)

@@ -188,8 +188,16 @@ function checkData (message: Buffer, type: number, start: number, end: number): 
   }
 }
 
-/** What is wrong with an answer, undefined if nothing is. @param mayFail the server asks others, who may be ill */
-export function verdict ({ message, isSilent, shape, questionEnd, offered }: Sent, answer: Buffer, transport: 'udp' | 'tcp', mayFail = false): string | undefined {
+/** What a server may do because of how it is set up. */
+export interface Excuses {
+  /** It asks others, who may be ill: SERVFAIL. */
+  readonly asksOthers?: boolean
+  /** It limits what it answers: nothing, nothing but TC, or BADCOOKIE. */
+  readonly isLimited?: boolean
+}
+
+/** What is wrong with an answer, undefined if nothing is. */
+export function verdict ({ message, isSilent, shape, questionEnd, offered }: Sent, answer: Buffer, transport: 'udp' | 'tcp', excuses: Excuses): string | undefined {
   if (isSilent) return 'an answer where silence was due'
   if (answer.length < headerLength) return `${answer.length} octets`
   const flags = answer.readUInt16BE(2)
@@ -207,8 +215,9 @@ export function verdict ({ message, isSilent, shape, questionEnd, offered }: Sen
   const { rcode, opts, answers, types } = read
   const limit = transport === 'tcp' ? tcpLimit : opts === 0 ? plainLimit : Math.max(plainLimit, Math.min(offered ?? 0, ednsLimit))
   if (answer.length > limit) return `${answer.length} octets for a client that takes ${limit}`
-  if (!allowedRcodes.has(rcode) && !(mayFail && rcode === 2)) return `rcode ${rcode}`
-  if (shape === 'malformed' && !rcodesOfMalformed.has(rcode)) return `rcode ${rcode} to what is malformed`
+  if (!allowedRcodes.has(rcode) && !(excuses.asksOthers === true && rcode === 2)) return `rcode ${rcode}`
+  const isSlip = excuses.isLimited === true && answers === 0 && (rcode === 23 || (rcode === 0 && (flags & 0x0600) === 0x0200))
+  if (shape === 'malformed' && !isSlip && !rcodesOfMalformed.has(rcode)) return `rcode ${rcode} to what is malformed`
   if (shape === 'clean' && (rcode === 1 || rcode === 4)) return `rcode ${rcode} to what is well formed`
   const isUnrepeated = read.questionEnd === 0 && rcodesOfMalformed.has(rcode) && shape !== 'clean' // as far as it could be read
   if (questionEnd > 0 && !isUnrepeated && !message.subarray(headerLength, questionEnd).equals(answer.subarray(headerLength, Math.max(headerLength, read.questionEnd)))) return 'another question'

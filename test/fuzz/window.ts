@@ -1,6 +1,6 @@
 // Some messages that are sent together, and what came back to each.
 import { question } from '../dns/client.ts'
-import { type Sent, readSent, verdict } from './verdict.ts'
+import { type Excuses, type Sent, readSent, verdict } from './verdict.ts'
 
 /** Of the good question behind each window: its answer says that the server lives, and that all before it was read. */
 export const sentinelId = 0xffff
@@ -24,16 +24,16 @@ export class Window {
   readonly #sent = new Map<number, Sent>()
   readonly #transport: 'udp' | 'tcp'
   readonly #faults: Faults
-  readonly #mayFail: boolean
+  readonly #excuses: Excuses
   #due = 0
   answered = 0
   octets = 0
+  answeredOctets = 0
 
-  /** @param mayFail the server asks others, who may be ill */
-  constructor (transport: 'udp' | 'tcp', faults: Faults, mayFail = false) {
+  constructor (transport: 'udp' | 'tcp', faults: Faults, excuses: Excuses = {}) {
     this.#transport = transport
     this.#faults = faults
-    this.#mayFail = mayFail
+    this.#excuses = excuses
   }
 
   get size (): number {
@@ -63,12 +63,14 @@ export class Window {
     this.#sent.delete(id)
     if (!sent.isSilent) this.#due--
     this.answered++
-    const found = verdict(sent, answer, this.#transport, this.#mayFail)
+    this.answeredOctets += answer.length
+    const found = verdict(sent, answer, this.#transport, this.#excuses)
     if (found !== undefined) this.#fault(found, sent.message, answer)
   }
 
   /** No more answers come. */
   end (): void {
+    if (this.#excuses.isLimited === true) return
     for (const { isSilent, message } of this.#sent.values()) if (!isSilent) this.#fault('no answer', message, Buffer.alloc(0))
   }
 
