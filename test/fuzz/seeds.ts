@@ -1,5 +1,6 @@
 // Good questions of every kind that programs ask, to make bad ones of.
 import { question } from '../dns/client.ts'
+import { malformed } from '../dns/malformed.ts'
 import { type Edns, type Query, labelsOf, nameOctets, queryOctets, record, u16 } from './octets.ts'
 
 /** Names in every position that there is below a zone, those that exist and those that do not, and names of others. */
@@ -82,6 +83,7 @@ const special: readonly Query[] = [
 ]
 
 export const seeds: readonly Buffer[] = [
+  ...malformed.map(([, message]) => message.subarray(0, 1_500)),
   ...names.flatMap((name, index) => [1, 28, 33, types[index % types.length] ?? 0].map((type, offset) =>
     queryOctets({ labels: labelsOf(name), type, edns: offset % 2 === 0 ? undefined : ednsKinds[(index + offset) % ednsKinds.length] }))),
   ...types.map((type) => queryOctets({ labels: labelsOf('big.shop.svc.cluster.local'), type, edns: { size: 1_232 } })),
