@@ -19,6 +19,7 @@ import type { Records } from './record-set.ts'
 import { type Recursion, writeForwarded } from './recursion.ts'
 import type { ForwardQuestion } from './forward/forwarder.ts'
 import { readRecordName } from './record-name.ts'
+import { ReverseZone } from './reverse-zone.ts'
 import {
   classChaos, classIn, ednsUdpLimit, extendedErrors, flagCheckingDisabled, flagRecursionDesired, headerLength, plainUdpLimit, pointerTo, questionTailLength,
   rcodeText, rcodes, recordTypes, tcpLimit, typeText
@@ -223,6 +224,8 @@ export class Responder {
     if (plan instanceof Alias) return this.#follow(plan, cache, clientZone)
     if (name.kind === 'outside' || plan === 'refused') return this.#recurse()
     if (plan === 'not-ready') return this.#end(rcodes.SERVFAIL, notReady)
+    // Addresses of others in our networks have their names elsewhere, where somebody is asked for such.
+    if (plan === 'no-such-name' && name.zone instanceof ReverseZone && this.#mayRecurse) return this.#recurse()
     if (observed !== undefined && typeof plan === 'object') this.#plans.keep(query, { records: plan, zone: name.zone, clientZone }, source, observed)
     this.#begin(isStale ? staleReason(plan) : undefined)
     return this.#complete(plan, name.zone, headerLength + query.questionLength - questionTailLength)
