@@ -8,6 +8,9 @@ import { type Faults, Window, orGiveUp, sentinel, sentinelId } from './window.ts
 const maxWindow = 64
 const maxWindowOctets = 60_000
 
+/** A question of others waits for seconds of the clock that the test moves; far more turns than those come to. */
+const maxTurns = 1_000
+
 export interface Exchanged {
   readonly sent: number
   readonly octets: number
@@ -35,12 +38,16 @@ export class Datagrams {
     socket.on('message', (answer) => this.#take?.(answer))
   }
 
-  /** Sends some messages, at most so many, and takes what is answered. */
-  async exchange (faults: Faults, next: () => Buffer, count: number, excuses: Excuses = {}): Promise<Exchanged> {
+  /**
+   * Sends some messages, at most so many, and takes what is answered.
+   * @param wait lets a server that asks others have its turn; called until all is answered
+   */
+  async exchange (faults: Faults, next: () => Buffer, count: number, excuses: Excuses = {}, wait?: () => Promise<void>): Promise<Exchanged> {
     const window = new Window('udp', faults, excuses)
     const messages: Buffer[] = []
     while (messages.length < Math.min(count, maxWindow) && window.octets < maxWindowOctets) messages.push(window.add(next()))
     await this.#send(messages, (answer) => window.take(answer))
+    for (let turns = 0; wait !== undefined && window.due > 0 && turns < maxTurns; turns++) await wait()
     window.end()
     return { sent: messages.length, octets: window.octets, answered: window.answered, answeredOctets: window.answeredOctets }
   }

@@ -111,8 +111,8 @@ interface Structure {
   readonly opts: number
 }
 
-/** Reads an answer to its last octet. @throws Error saying what is wrong with it */
-function structureOf (answer: Buffer): Structure {
+/** Reads an answer to its last octet. @param isTold data that have no names are those of others. @throws Error saying what is wrong with it */
+function structureOf (answer: Buffer, isTold: boolean): Structure {
   const questions = answer.readUInt16BE(4)
   const counts = [6, 8, 10].map((at) => answer.readUInt16BE(at)) as [number, number, number]
   if (questions > 1) throw new Error(`${questions} questions`)
@@ -137,7 +137,7 @@ function structureOf (answer: Buffer): Structure {
         if (answer.readUInt8(at + 5) !== 0) throw new Error('OPT of another version')
         hasOddOption(answer, at + 10, end)
       } else if (answer.readUInt32BE(at + 4) > 0x7fff_ffff) throw new Error('a TTL with the highest bit (RFC 2181 8)')
-      checkData(answer, type, at + 10, end)
+      if (!isTold || (type !== 13 && type !== 16)) checkData(answer, type, at + 10, end)
       at = end
     }
   }
@@ -190,7 +190,7 @@ function checkData (message: Buffer, type: number, start: number, end: number): 
 
 /** What a server may do because of how it is set up. */
 export interface Excuses {
-  /** It asks others, who may be ill: SERVFAIL. */
+  /** It asks others, who may be ill, or say what has no sense but to them. */
   readonly asksOthers?: boolean
   /** It limits what it answers: nothing, nothing but TC, or BADCOOKIE. */
   readonly isLimited?: boolean
@@ -207,18 +207,19 @@ export function verdict ({ message, isSilent, shape, questionEnd, offered }: Sen
   if ((flags & 0x0040) !== 0) return 'Z is 1'
   let read: Structure
   try {
-    read = structureOf(answer)
-    codec.decode(answer)
+    read = structureOf(answer, excuses.asksOthers === true)
+    if (excuses.asksOthers !== true) codec.decode(answer)
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
   const { rcode, opts, answers, types } = read
   const limit = transport === 'tcp' ? tcpLimit : opts === 0 ? plainLimit : Math.max(plainLimit, Math.min(offered ?? 0, ednsLimit))
   if (answer.length > limit) return `${answer.length} octets for a client that takes ${limit}`
-  if (!allowedRcodes.has(rcode) && !(excuses.asksOthers === true && rcode === 2)) return `rcode ${rcode}`
+  const isOfOthers = excuses.asksOthers === true && (flags & 0x0400) === 0
+  if (!allowedRcodes.has(rcode) && !isOfOthers) return `rcode ${rcode}`
   const isSlip = excuses.isLimited === true && answers === 0 && (rcode === 23 || (rcode === 0 && (flags & 0x0600) === 0x0200))
   if (shape === 'malformed' && !isSlip && !rcodesOfMalformed.has(rcode)) return `rcode ${rcode} to what is malformed`
-  if (shape === 'clean' && (rcode === 1 || rcode === 4)) return `rcode ${rcode} to what is well formed`
+  if (shape === 'clean' && !isOfOthers && (rcode === 1 || rcode === 4)) return `rcode ${rcode} to what is well formed`
   const isUnrepeated = read.questionEnd === 0 && rcodesOfMalformed.has(rcode) && shape !== 'clean' // as far as it could be read
   if (questionEnd > 0 && !isUnrepeated && !message.subarray(headerLength, questionEnd).equals(answer.subarray(headerLength, Math.max(headerLength, read.questionEnd)))) return 'another question'
   if (questionEnd === 0 && read.questionEnd > 0 && !message.subarray(headerLength, read.questionEnd).equals(answer.subarray(headerLength, read.questionEnd))) return 'a question that was not asked'
