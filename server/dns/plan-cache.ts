@@ -132,7 +132,11 @@ export class ObservedCatalog implements CatalogView {
     if (witnesses === undefined || witnesses.some((known) => known.service === service && known.namespace === namespace)) return
     const view = this.#catalog.view(namespace, service)
     if (witnesses.length === maxWitnesses) this.#witnesses = undefined
-    else witnesses.push({ namespace, service, view, revision: view?.revision ?? 0, annotations: this.#catalog.namespaceAnnotations(namespace) })
+    else {
+      const annotations = this.#catalog.namespaceAnnotations(namespace)
+      // The view's own texts, where there is one: those of the question would be kept beside them.
+      witnesses.push({ namespace: view?.namespace ?? namespace, service: view?.name ?? service, view, revision: view?.revision ?? 0, annotations })
+    }
   }
 }
 
