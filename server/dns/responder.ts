@@ -273,7 +273,10 @@ export class Responder {
       if (!writer.append('answer', record, 0, record.length)) break
       writer.owner = pointerTo(writer.position - targetLength)
     }
-    if (foreign !== undefined && forwarded !== undefined) return this.#finish(writeForwarded(writer, forwarded, foreign.name, false), true)
+    if (foreign !== undefined && forwarded !== undefined) {
+      const rcode = writeForwarded(writer, forwarded, foreign.name, false)
+      return this.#finish(rcode, rcode === rcodes.NOERROR || rcode === rcodes.NXDOMAIN) // the alias is ours to say; that others failed is not
+    }
     // Records of the apex point into their own name; who wants them asks for it.
     const isApex = target.kind === 'apex' && typeof plan === 'object'
     if (plan instanceof Alias || plan === 'refused' || plan === 'not-ready' || target.kind === 'outside' || isApex || writer.isTruncated) {
