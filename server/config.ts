@@ -74,6 +74,7 @@ export function loadConfig (input: LoadInput): LoadedConfig {
   if (faults.length > 0) throw invalid(faults)
   const config = values as Config // readValue has checked each against its schema
   refuseOpenListeners(config, origins, faults)
+  refuseHalfTls(config, origins, faults)
   refuseRanges(config, origins, faults)
   if (faults.length > 0) throw invalid(faults)
   return { config, origins, warnings: warningsOf(config, origins) }
@@ -193,10 +194,11 @@ function hidden (setting: Setting, text: string): string {
   return kind.hide?.(text) ?? hideSecrets(text)
 }
 
-function openListeners (config: Config): { name: 'http' | 'dns', listener: Listener, cost: string }[] {
+function openListeners (config: Config): { name: 'http' | 'dns' | 'dns-tls', listener: Listener, cost: string }[] {
   const all = [
     { name: 'http' as const, listener: config.http, cost: 'register, change and remove instances' },
-    { name: 'dns' as const, listener: config.dns, cost: 'look up every name' }
+    { name: 'dns' as const, listener: config.dns, cost: 'look up every name' },
+    { name: 'dns-tls' as const, listener: config.dnsTls, cost: 'look up every name' }
   ]
   return all.flatMap(({ name, listener, cost }) => (listener === undefined || isLoopback(listener.host) ? [] : [{ name, listener, cost }]))
 }
@@ -209,6 +211,18 @@ function refuseOpenListeners (config: Config, origins: Readonly<Record<string, s
       rule: `must be a loopback address (127.0.0.1, [::1], localhost), because there is no access control yet and whoever reaches it could ${cost}; --insecure permits it`
     })
   }
+}
+
+/** DNS over TLS needs all three, and the plain listener beside it. */
+function refuseHalfTls ({ dns, dnsTls, dnsTlsCert, dnsTlsKey }: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
+  const given = { 'dns-tls': dnsTls, 'dns-tls-cert': dnsTlsCert, 'dns-tls-key': dnsTlsKey }
+  const names = Object.keys(given) as (keyof typeof given)[] // of the line above
+  const present = names.filter((name) => given[name] !== undefined)
+  const missing = names.filter((name) => given[name] === undefined)
+  const [first] = present
+  if (first === undefined) return
+  if (missing.length > 0) faults.push({ field: origins[first] ?? first, rule: `needs ${missing.join(' and ')} too: DNS over TLS is an address, a certificate and its key` })
+  else if (dns === undefined) faults.push({ field: origins['dns-tls'] ?? 'dns-tls', rule: 'must not be given where dns is off' })
 }
 
 /** What is wrong between values: two networks of one family, ranges that overlap, a key that nobody gave. */

@@ -1,7 +1,7 @@
 // How long DNS answers take, how often they are made anew and held back, as Prometheus reads it. The DNS server counts in plain
 // numbers (dns/counters.ts); they are turned into prom-client's form when somebody scrapes.
 import { Counter, Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client'
-import { type DnsServer, latencyBounds } from './dns/dns-server.ts'
+import { type DnsServer, forwardEvents, latencyBounds } from './dns/dns-server.ts'
 
 const answerTimes = {
   name: 'rollcall_dns_answer_seconds',
@@ -31,6 +31,17 @@ export function observeDnsAnswers (register: Registry, dns: Pick<DnsServer, 'cou
     collect () {
       this.reset()
       this.inc(dns.counters.builds)
+    }
+  })
+  new Counter({
+    name: 'rollcall_dns_forward_total',
+    help: 'Questions for names outside the zones: answered from the cache (hit, stale), asked (miss, coalesced), without an answer (failed); and what was sent to upstreams (asked, asked-over-tcp) and went wrong there.',
+    labelNames: ['event'],
+    registers,
+    collect () {
+      this.reset()
+      const { counters } = dns
+      for (const event of forwardEvents) this.inc({ event }, counters.forwards(event))
     }
   })
   register.registerMetric(new AnswerTimes(dns))

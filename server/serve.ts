@@ -1,12 +1,14 @@
 // The wiring: config -> store -> registry -> adapters -> listening. The only file that knows them all.
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
 import { observeDnsAnswers, observeDnsTransfers } from './dns-metrics.ts'
 import { type DnsServer, dropReasons } from './dns/dns-server.ts'
 import { startDnsWorkers } from './dns/dns-workers.ts'
+import { invalid } from './errors.ts'
 import { Metrics, buildHttp } from './http/app.ts'
 import { readClientZones } from './model/client-zones.ts'
 import { readDnsPeers } from './model/dns-peers.ts'
@@ -67,18 +69,6 @@ export async function serve (config: Config): Promise<Running> {
     await registry.close()
   }
   try {
-    const app = await buildHttp({
-      registry,
-      node: config.node,
-      version,
-      metrics,
-      log,
-      logRequests: log.isLevelEnabled('debug'),
-      trustedHosts: config.trustedHosts,
-      maxBodyBytes: config.maxBodyBytes
-    })
-    opened.push(() => app.close())
-    const http = await app.listen({ host: config.http.host, port: config.http.port })
     const { notify, ...transfer } = readDnsPeers({ keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify })
     const dns = config.dns === undefined ? undefined : await startDnsWorkers({
       workers: config.dnsWorkers,
@@ -93,6 +83,8 @@ export async function serve (config: Config): Promise<Running> {
       clientZones: readClientZones(config.clientZones),
       transfer,
       notify,
+      forward: { upstreams: config.dnsForward, clients: config.dnsForwardFrom },
+      tls: readTls(config),
       rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
       queryLogRatio: config.dnsQueryLog,
       log: { warn: (message) => log.warn(message), error: (message) => log.error(message), info: (facts, message) => log.info(facts, message) }
@@ -103,6 +95,19 @@ export async function serve (config: Config): Promise<Running> {
       observeDnsAnswers(metrics.register, dns)
       observeDnsTransfers(metrics.register, dns)
     }
+    const app = await buildHttp({
+      registry,
+      node: config.node,
+      version,
+      metrics,
+      dns: dns?.desk,
+      log,
+      logRequests: log.isLevelEnabled('debug'),
+      trustedHosts: config.trustedHosts,
+      maxBodyBytes: config.maxBodyBytes
+    })
+    opened.push(() => app.close())
+    const http = await app.listen({ host: config.http.host, port: config.http.port })
     await registry.open()
     if (dns !== undefined) {
       const { store: timed, feed } = registry
@@ -111,9 +116,9 @@ export async function serve (config: Config): Promise<Running> {
       await secret.start()
     }
     await dns?.whenTaken(registry.feed.revision)
-    const dnsAddress = dns === undefined ? undefined : `${dns.address.includes(':') ? `[${dns.address}]` : dns.address}:${dns.port}`
+    const dnsAddress = dns === undefined ? undefined : hostPort(dns)
     log.info({
-      http, dns: dnsAddress ?? 'off', store: store.kind, location: store.location, epoch: registry.feed.epoch,
+      http, dns: dnsAddress ?? 'off', ...(dns?.tls === undefined ? {} : { dnsTls: hostPort(dns.tls) }), store: store.kind, location: store.location, epoch: registry.feed.epoch,
       revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
     return { http, dns: dnsAddress, close, [Symbol.asyncDispose]: close }
@@ -121,6 +126,29 @@ export async function serve (config: Config): Promise<Running> {
     await close()
     throw error
   }
+}
+
+function hostPort ({ address, port }: { readonly address: string, readonly port: number }): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`
+}
+
+/** @throws RegistryError REG_INVALID naming the setting whose file is no use */
+function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Config): Parameters<typeof startDnsWorkers>[0]['tls'] {
+  if (dnsTls === undefined || dnsTlsCert === undefined || dnsTlsKey === undefined) return undefined
+  const read = (field: string, path: string): string => {
+    try {
+      return readFileSync(path, 'utf8')
+    } catch (error) {
+      throw invalid([{ field, value: path, rule: `must name a file that can be read (${error instanceof Error ? error.message : String(error)})` }])
+    }
+  }
+  const tls = { ...dnsTls, cert: read('dns-tls-cert', dnsTlsCert), key: read('dns-tls-key', dnsTlsKey) }
+  try {
+    createSecureContext(tls)
+  } catch (error) {
+    throw invalid([{ field: 'dns-tls-cert, dns-tls-key', value: [dnsTlsCert, dnsTlsKey], rule: `must be a certificate and its key in PEM form (${error instanceof Error ? error.message : String(error)})` }])
+  }
+  return tls
 }
 
 function openStore (config: Config, log: Logger): Store {

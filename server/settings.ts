@@ -208,6 +208,21 @@ export const settingsSchema = Type.Object({
     what: 'Secondaries that are told of each change (NOTIFY), at most once a second: `192.0.2.7:53`, `[2001:db8::7]:53`; with `+key:edge` behind it the message is signed.',
     why: 'Unset: nobody. A secondary then sees changes when it asks by itself, by the SOA every two hours.'
   }) }),
+  dnsTls: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
+    name: 'dns-tls', kind: 'listener',
+    what: 'Where DNS over TLS is answered (RFC 7858), with the certificate of `dns-tls-cert`. The usual port is 853.',
+    why: 'Unset: a certificate is needed, and within one machine there is nobody to hide from.'
+  }) })),
+  dnsTlsCert: Type.Optional(Type.String({ minLength: 1, ...doc({
+    name: 'dns-tls-cert', kind: 'file',
+    what: 'The file with the certificate of DNS over TLS, in PEM form, with those that lead to its root. Read at the start.',
+    why: 'Unset: there is no DNS over TLS.'
+  }) })),
+  dnsTlsKey: Type.Optional(Type.String({ minLength: 1, ...doc({
+    name: 'dns-tls-key', kind: 'file',
+    what: 'The file with the private key of that certificate, in PEM form.',
+    why: 'Unset: there is no DNS over TLS.'
+  }) })),
   shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'shutdown-grace', kind: 'duration', default: '5s',
     what: 'After SIGTERM or SIGINT requests under way may finish for this long, then the process ends regardless.',

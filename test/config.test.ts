@@ -76,16 +76,26 @@ t.test('every setting can be given in each of the three ways, and means the same
     http: '127.0.0.1:1', dns: '[::1]:2', data: '/d', redis: 'redis://h', zone: 'z', 'log-level': 'warn', insecure: 'true', node: 'n',
     'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'dns-ttl': '7s', 'client-zone': '10.1.0.0/16=east', 'max-body': '2MiB', 'trusted-host': 'x.example',
     'service-cidr': '10.0.0.0/16', 'instance-cidr': '192.0.2.0/24', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24',
+    'dns-tls': '127.0.0.1:853', 'dns-tls-cert': '/c', 'dns-tls-key': '/k',
     'dns-workers': '2', 'dns-rate-limit': '100', 'dns-query-log': '0.5', 'dns-forward': '[2001:db8::53]:5353', 'dns-forward-from': '192.0.2.0/24',
     'dns-transfer-to': '192.0.2.0/24', 'dns-tsig-key': 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', 'dns-notify': '192.0.2.7:53'
   }
+  const tls = ['dns-tls', 'dns-tls-cert', 'dns-tls-key']
   for (const { name, variable, key } of settings) {
     const text = samples[name] ?? '9s'
-    const byFlag = load([`--${name}=${text}`]).config[key]
-    t.same(load([], { [variable]: text }).config[key], byFlag, variable)
-    t.same(load(['--config', 'f'], {}, { f: `${name}: ${JSON.stringify(text)}` }).config[key], byFlag, `${name} in the file`)
+    const others = tls.includes(name) ? tls.filter((other) => other !== name).map((other) => `--${other}=${samples[other]}`) : [] // all or none
+    const byFlag = load([...others, `--${name}=${text}`]).config[key]
+    t.same(load(others, { [variable]: text }).config[key], byFlag, variable)
+    t.same(load([...others, '--config', 'f'], {}, { f: `${name}: ${JSON.stringify(text)}` }).config[key], byFlag, `${name} in the file`)
     t.notSame(byFlag, load([]).config[key], `${name} has an effect`)
   }
+})
+
+t.test('DNS over TLS is an address, a certificate and its key, beside plain DNS', async (t) => {
+  t.same(faultsOf(['--dns-tls', '127.0.0.1:853']), ['--dns-tls needs dns-tls-cert and dns-tls-key too: DNS over TLS is an address, a certificate and its key'])
+  t.same(faultsOf(['--dns-tls-cert', 'c', '--dns-tls-key', 'k']), ['--dns-tls-cert needs dns-tls too: DNS over TLS is an address, a certificate and its key'])
+  t.same(faultsOf(['--dns', 'off', '--dns-tls', '127.0.0.1:853', '--dns-tls-cert', 'c', '--dns-tls-key', 'k']), ['--dns-tls must not be given where dns is off'])
+  t.match(faultsOf(['--dns-tls', '0.0.0.0:853', '--dns-tls-cert', 'c', '--dns-tls-key', 'k']), [/^--dns-tls must be a loopback address/])
 })
 
 t.test('ranges are checked against each other, and the parts of a pool may repeat', async (t) => {

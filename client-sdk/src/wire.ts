@@ -375,6 +375,40 @@ export interface ServiceExplanation {
 }
 
 /** A range that values are given from: `GET /v1/pools`. Sizes of IPv6 networks beyond 2^53 are rounded. */
+/** A DNS record as a zone file shows it. */
+export interface DnsRecord {
+  readonly name: string
+  /** Seconds. */
+  readonly ttl: number
+  /** `A`, `SRV`, or `TYPE65280` where it has no name. */
+  readonly type: string
+  readonly data: string
+}
+
+/** A rule that had a part in an answer. */
+export interface DnsTraceStep {
+  readonly rule: string
+  readonly message: string
+}
+
+/** What DNS answers to a question, and why. */
+export interface DnsAnswer {
+  readonly question: { readonly name: string, readonly type: string }
+  /** `NOERROR`, `NXDOMAIN`, ... */
+  readonly rcode: string
+  /** `aa` (authoritative), `tc` (truncated), `ra` (recursion available), ... */
+  readonly flags: readonly string[]
+  readonly answer: readonly DnsRecord[]
+  readonly authority: readonly DnsRecord[]
+  readonly additional: readonly DnsRecord[]
+  /** Why the answer is none, or not fresh (RFC 8914). */
+  readonly extendedError?: { readonly code: number, readonly text: string }
+  /** Length of the message. */
+  readonly octets: number
+  readonly trace: readonly DnsTraceStep[]
+  readonly revision: string
+}
+
 export interface Pool {
   readonly kind: 'cluster-ip' | 'node-port' | 'load-balancer'
   readonly name: string

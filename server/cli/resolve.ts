@@ -1,32 +1,38 @@
-// rollcall resolve: who serves a name, one address:port per line, by the same rules as every caller is answered.
-import type { Endpoint, EndpointsAnswer } from '../../client-sdk/src/wire.ts'
+// rollcall resolve: who serves a name, one address:port per line, by the same rules as every caller is answered; or, with a type of
+// records, what DNS answers and why.
+import type { DnsAnswer, DnsRecord, Endpoint, EndpointsAnswer } from '../../client-sdk/src/wire.ts'
 import { path } from './api.ts'
-import { connectionFlags, namespaceFlag, type Command } from './command.ts'
-import { exitCodes } from './errors.ts'
+import { connectionFlags, namespaceFlag, type Command, type Invocation } from './command.ts'
+import { exitCodes, UsageError } from './errors.ts'
 import { outputOf, structured } from './output.ts'
 import { readRecordName, type RecordName } from './record-name.ts'
 
 export const resolve: Command = {
   name: 'resolve',
-  summary: 'Shows who serves a name, as address:port lines',
-  usage: 'resolve NAME [flags]',
+  summary: 'Shows who serves a name, or what DNS answers and why',
+  usage: 'resolve NAME [TYPE] [flags]',
   details: `NAME is written as in DNS: orders, orders.shop, orders.shop.svc.cluster.local, _http._tcp.orders.shop.
-The registry is asked by HTTP; use dig for what its DNS answers. Exit code 1 if nobody serves the name.`,
+Without TYPE: address:port lines of those who serve it. With TYPE (A, AAAA, SRV, PTR, ...) or --trace: the answer of this node's DNS, as
+dig shows it; short names are completed by the namespace. Exit code 1 if nobody serves the name, or DNS has no such records.`,
   flags: {
     ...namespaceFlag,
     selector: { type: 'string', short: 'l', metavar: 'SELECTOR', what: 'Only endpoints with these labels' },
     port: { type: 'string', short: 'p', metavar: 'PORT', what: 'Only this port, by name or number' },
     zone: { type: 'string', metavar: 'ZONE', what: 'Only endpoints in this zone' },
+    trace: { type: 'boolean', what: 'Which rules made the answer of DNS what it is; TYPE is A if there is none' },
+    client: { type: 'string', metavar: 'ADDRESS', what: 'With TYPE: whose question it is; answers may prefer the zone of that address' },
     output: { type: 'string', short: 'o', metavar: 'FORM', what: 'json or yaml: the whole answer instead of lines' },
     ...connectionFlags
   },
   examples: [
     ['resolve orders', 'every port of every endpoint'],
     ['resolve _http._tcp.orders.shop', 'the port called http, in namespace shop'],
+    ['resolve orders.shop.svc.cluster.local A --trace', 'the answer of DNS, and why it is what it is'],
     ['resolve orders -p http | shuf -n 1', 'one of them, for a script']
   ],
   run: async (call) => {
-    const [text = ''] = call.arguments('NAME')
+    const [text = '', type] = call.positionals.length > 1 ? call.arguments('NAME', 'TYPE') : call.arguments('NAME')
+    if (type !== undefined || call.flag('trace')) return answerOfDns(call, text, type ?? 'A')
     const name = readRecordName(text)
     const form = outputOf(call, ['json', 'yaml'] as const)
     const wanted = { ...name, port: call.text('port') ?? name.port }
@@ -40,6 +46,31 @@ The registry is asked by HTTP; use dig for what its DNS answers. Exit code 1 if 
     call.terminal.err(`rollcall: nobody serves ${text}`)
     return exitCodes.failure
   }
+}
+
+/** What DNS of the node that is asked answers. */
+async function answerOfDns (call: Invocation, name: string, type: string): Promise<number> {
+  const notForDns = ['selector', 'port', 'zone'].find((flag) => call.text(flag) !== undefined)
+  if (notForDns !== undefined) throw new UsageError(`--${notForDns} is for endpoints: DNS is asked by name and type alone`)
+  const form = outputOf(call, ['json', 'yaml'] as const)
+  const answer = await call.api().get<DnsAnswer>('/v1/dns/answer', { name, type, namespace: call.namespace, client: call.text('client') })
+  const out = (text: string): void => call.terminal.out(text)
+  if (form !== undefined) out(await structured(answer, form))
+  else {
+    const { extendedError, question, rcode, flags, octets } = answer
+    out(`;; status: ${rcode}, flags: ${flags.join(' ')}, ${octets} octets, revision ${answer.revision}`)
+    if (extendedError !== undefined) out(`;; EDE: ${extendedError.code}: ${extendedError.text}`)
+    out(`;; QUESTION\n;${question.name} IN ${question.type}`)
+    for (const section of ['answer', 'authority', 'additional'] as const) {
+      if (answer[section].length > 0) out([`;; ${section.toUpperCase()}`, ...answer[section].map(recordLine)].join('\n'))
+    }
+    if (call.flag('trace')) out([';; TRACE', ...answer.trace.map(({ rule, message }) => `${rule}: ${message}`)].join('\n'))
+  }
+  return answer.answer.length > 0 ? exitCodes.ok : exitCodes.failure
+}
+
+function recordLine ({ name, ttl, type, data }: DnsRecord): string {
+  return `${name} ${ttl} IN ${type} ${data}`
 }
 
 /** `10.0.0.1:8080`, `[2001:db8::1]:8080`; the address alone if the instance named no port. */

@@ -1,6 +1,7 @@
 // What the DNS server counts, in plain numbers, so that counting costs nothing; whoever shows them reads them. The numbers lie in
 // memory that threads share: the one that answers writes them, the one that shows them reads.
 import { type Transport, transports } from './client.ts'
+import type { ForwardEvent } from './forward/forwarder.ts'
 import { rcodes, recordTypes } from './wire.ts'
 
 /** Why a message got no answer, or a connection was closed. */
@@ -13,11 +14,17 @@ export type DropReason = (typeof dropReasons)[number]
 /** Seconds: from an answer out of the cache to one that waited for the loop. Above the last there is one bucket more. */
 export const latencyBounds = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2, 1e-1, 1] as const
 
+/** What became of questions for names outside the zones; `forward/forwarder.ts` says what each means. */
+export const forwardEvents = [
+  'hit', 'miss', 'coalesced', 'stale', 'failed', 'asked', 'asked-over-tcp', 'mismatch', 'timeout', 'unreachable', 'bad-answer'
+] as const satisfies readonly ForwardEvent[]
+
 const otherType = 'other'
 const typeNames = [...Object.keys(recordTypes), otherType] // a closed list: a client's inventions make no new series
 const typeIndexes = new Map<number, number>(Object.values(recordTypes).map((type, index) => [type, index]))
 const rcodeNames = Object.keys(rcodes)
 const rcodeIndexes = new Map<number, number>(Object.values(rcodes).map((rcode, index) => [rcode, index]))
+const transportIndexes: Readonly<Record<Transport, number>> = { udp: 0, tcp: 1, tls: 2, https: 3 }
 
 export interface AnswerCount {
   readonly transport: Transport
@@ -39,7 +46,8 @@ const answersAt = 0
 const droppedAt = answersAt + transports.length * typeNames.length * rcodeNames.length
 const singlesAt = droppedAt + dropReasons.length
 const latenciesAt = singlesAt + singles.length
-const end = latenciesAt + latencyBounds.length + 1
+const forwardsAt = latenciesAt + latencyBounds.length + 1
+const end = forwardsAt + forwardEvents.length
 
 export class DnsCounters {
   /** Answers with TC. */
@@ -107,7 +115,7 @@ export class DnsCounters {
 
   answered (transport: Transport, type: number, rcode: number): void {
     const typeIndex = typeIndexes.get(type) ?? typeNames.length - 1
-    this.#add(answersAt + (transports.indexOf(transport) * typeNames.length + typeIndex) * rcodeNames.length + (rcodeIndexes.get(rcode) ?? 0), 1)
+    this.#add(answersAt + (transportIndexes[transport] * typeNames.length + typeIndex) * rcodeNames.length + (rcodeIndexes.get(rcode) ?? 0), 1)
   }
 
   drop (reason: DropReason): void {
@@ -128,9 +136,17 @@ export class DnsCounters {
     return this.#values[droppedAt + dropReasons.indexOf(reason)] ?? 0
   }
 
+  forwarded (event: ForwardEvent): void {
+    this.#add(forwardsAt + forwardEvents.indexOf(event), 1)
+  }
+
+  forwards (event: ForwardEvent): number {
+    return this.#values[forwardsAt + forwardEvents.indexOf(event)] ?? 0
+  }
+
   /** How many answers took how long: one number for each bound, and one above them. */
   get latencies (): Readonly<Float64Array> {
-    return this.#values.subarray(latenciesAt, end)
+    return this.#values.subarray(latenciesAt, forwardsAt)
   }
 
   /** Counts the time of one answer. */

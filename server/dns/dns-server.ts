@@ -3,16 +3,22 @@ import { lookup } from 'node:dns/promises'
 import { hostname } from 'node:os'
 import { invalid } from '../errors.ts'
 import { parseAddress } from '../model/address.ts'
+import { readNetworks } from '../model/ranges.ts'
 import type { ClientZone } from '../model/client-zones.ts'
 import type { DnsPeers } from '../model/dns-peers.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
+import { AccessList } from './access-list.ts'
 import { ClientZones } from './client-zones.ts'
 import { DnsCounters } from './counters.ts'
+import { DnsDesk } from './dns-desk.ts'
+import { Forwarder, type UpstreamAddress } from './forward/forwarder.ts'
 import { QueryLog } from './query-log.ts'
 import { RateLimiter } from './rate-limit.ts'
+import { Recursion } from './recursion.ts'
 import { Responder } from './responder.ts'
 import { TcpListener } from './tcp-listener.ts'
 import { maxConnections } from './tcp-limits.ts'
+import { Tracer } from './trace.ts'
 import { UdpListener } from './udp-listener.ts'
 import { reverseZones } from './reverse-zone.ts'
 import { ZoneTransfers } from './transfer/transfer.ts'
@@ -20,7 +26,7 @@ import type { TransferSource } from './transfer/zone-content.ts'
 import { Zone, maxZones } from './zone.ts'
 
 export type { DnsSource } from './answer-plan.ts'
-export { type AnswerCount, type DropReason, DnsCounters, dropReasons, latencyBounds } from './counters.ts'
+export { type AnswerCount, type DropReason, DnsCounters, dropReasons, forwardEvents, latencyBounds } from './counters.ts'
 
 export interface DnsOptions {
   /** The registry's feed, or something like it. */
@@ -47,7 +53,11 @@ export interface DnsOptions {
   readonly queryLogRatio?: number | undefined
   /** The keys that queries may be signed with, and who may have whole zones. Default: none, and nobody. */
   readonly transfer?: Pick<DnsPeers, 'keys' | 'transferTo'> | undefined
-  /** Open TCP connections, default 1,000. */
+  /** Who is asked for names outside the zones, and for which clients (CIDR). Default: nobody, and such names are refused. */
+  readonly forward?: { readonly upstreams: readonly UpstreamAddress[], readonly clients: readonly string[] } | undefined
+  /** DNS over TLS (RFC 7858) on a port of its own, with a certificate and its key in PEM form. Default: none. */
+  readonly tls?: { readonly host: string, readonly port: number, readonly cert: string, readonly key: string } | undefined
+  /** Open TCP connections, and as many with TLS, default 1,000. */
   readonly maxConnections?: number
   /** Shares the port with other listeners of this user that say so too: the kernel spreads clients over them. Default: it is ours alone. */
   readonly reusePort?: boolean
@@ -63,7 +73,11 @@ export interface DnsServer {
   /** The address that it is bound to. */
   readonly address: string
   readonly port: number
+  /** Where DNS over TLS is answered. */
+  readonly tls: { readonly address: string, readonly port: number } | undefined
   readonly counters: DnsCounters
+  /** Answers what comes by other doors. */
+  readonly desk: DnsDesk
   /** Stops accepting, answers what has arrived and lets answers leave, for two seconds at most. Calling it again waits for the same end. */
   close (): Promise<void>
   [Symbol.asyncDispose] (): Promise<void>
@@ -77,17 +91,53 @@ const maxPortAttempts = 32
 /** A fault that every packet meets must not fill the disk. */
 const failureLogIntervalMs = 60_000
 
+/** What answers, without a socket. */
+export interface DnsCore {
+  readonly responder: Responder
+  readonly desk: DnsDesk
+  /** Ends what waits for others. */
+  close (): void
+}
+
 /**
- * Starts to answer. Resolves when both listeners are bound.
+ * Starts to answer. Resolves when all listeners are bound.
  * @throws RegistryError REG_INVALID for a bad setting; the error of the system if it can't bind
  * @example const dns = await startDns({ source: registry.feed, host: '127.0.0.1', port: 7553 })
  */
 export async function startDns (options: DnsOptions): Promise<DnsServer> {
-  const { source, log, ttlSeconds = defaultTtlSeconds, clock = systemClock, counters = new DnsCounters() } = options
+  const { log, clock = systemClock, counters = new DnsCounters() } = options
+  const { address, family } = await lookup(options.host)
+  refuseOwnAddress(options, address)
+  const core = dnsCore({ ...options, clock, counters }, address)
+  const common = {
+    responder: core.responder, counters, clock, maxConnections: options.maxConnections ?? maxConnections, reusePort: options.reusePort ?? false,
+    report: (message: string) => log?.warn(message)
+  } as const
+  const { udp, tcp } = await listenOnOnePort({ ...common, address, family: family === 6 ? 6 : 4 }, options.port)
+  const tls = await listenTls(options.tls, common).catch(async (error: unknown) => {
+    await Promise.all([udp.close(), tcp.close()])
+    throw error
+  })
+  const close = async (): Promise<void> => {
+    await Promise.all([udp.close(), tcp.close(), tls?.listener.close()])
+    core.close() // what somebody waited for has left by now
+  }
+  return {
+    address, port: udp.port, tls: tls === undefined ? undefined : { address: tls.address, port: tls.listener.port },
+    counters, desk: core.desk, close, [Symbol.asyncDispose]: close
+  }
+}
+
+/**
+ * Makes what answers.
+ * @param address where it is reached, for the name of the name server
+ * @throws RegistryError REG_INVALID for a bad setting
+ */
+export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, address: string): DnsCore {
+  const { source, log, ttlSeconds = defaultTtlSeconds, clock = systemClock, counters = new DnsCounters(), forward } = options
   if (!Number.isInteger(ttlSeconds) || ttlSeconds < 0 || ttlSeconds > maxTtlSeconds) {
     throw invalid([{ field: 'ttlSeconds', value: ttlSeconds, rule: `must be a whole number 0-${maxTtlSeconds}` }])
   }
-  const { address, family } = await lookup(options.host)
   const zones = zonesOf(options, address)
   let lastLoggedMs = -Infinity
   const failed = (error: unknown): void => {
@@ -95,14 +145,20 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
     lastLoggedMs = clock.now()
     log?.error(`DNS: a message was answered SERVFAIL, because of a fault of this program: ${error instanceof Error ? error.stack : String(error)}`)
   }
-  const { random = Math.random, rateLimit, queryLogRatio = 0, clientZones = [], transfer = noTransfer } = options
+  const { random = Math.random, rateLimit, queryLogRatio = 0, transfer = noTransfer } = options
+  const clientZones = options.clientZones === undefined || options.clientZones.length === 0 ? undefined : new ClientZones(options.clientZones)
+  const forwarder = forward === undefined || forward.upstreams.length === 0
+    ? undefined
+    : new Forwarder({ upstreams: forward.upstreams, clock, count: (event) => counters.forwarded(event) })
+  const recursion = forwarder === undefined ? undefined : new Recursion(forwarder, new AccessList(readNetworks(forward?.clients ?? [], 'forward.clients')))
   const responder = new Responder({
     source,
     zones,
     ttlSeconds,
-    clientZones: clientZones.length === 0 ? undefined : new ClientZones(clientZones),
+    clientZones,
     node: options.node ?? hostname(),
     version: options.version ?? 'rollcall',
+    recursion,
     random,
     clock,
     counters,
@@ -117,16 +173,25 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
       random: Math.random
     })
   })
-  const listenerOptions = {
-    address, family: family === 6 ? 6 : 4, responder, counters, clock, maxConnections: options.maxConnections ?? maxConnections,
-    reusePort: options.reusePort ?? false,
-    report: (message: string) => log?.warn(message)
-  } as const
-  const { udp, tcp } = await listenOnOnePort(listenerOptions, options.port)
-  const close = async (): Promise<void> => {
-    await Promise.all([udp.close(), tcp.close()])
+  const desk = new DnsDesk({ responder, tracer: new Tracer({ source, zones, ttlSeconds, clientZones, recursion }) })
+  return { responder, desk, close: () => recursion?.close() }
+}
+
+/** A server that asks itself would wait for its own answer. */
+function refuseOwnAddress ({ forward, port }: DnsOptions, address: string): void {
+  const own = forward?.upstreams.find((upstream) => upstream.port === port && (upstream.address === address || isWildcard(address)))
+  if (own !== undefined && (own.address === address || isLoopback(own.address))) {
+    throw invalid([{ field: 'forward.upstreams', value: `${own.address}:${own.port}`, rule: 'must be another server than this one' }])
   }
-  return { address, port: udp.port, counters, close, [Symbol.asyncDispose]: close }
+}
+
+type Common = Pick<Parameters<typeof TcpListener.listen>[0], 'responder' | 'counters' | 'clock' | 'maxConnections' | 'reusePort' | 'report'>
+
+async function listenTls (options: DnsOptions['tls'], common: Common): Promise<{ listener: TcpListener, address: string } | undefined> {
+  if (options === undefined) return undefined
+  const { host, port, cert, key } = options
+  const { address, family } = await lookup(host)
+  return { listener: await TcpListener.listen({ ...common, address, family: family === 6 ? 6 : 4, port, tls: { cert, key } }), address }
 }
 
 type PortlessOptions = Omit<Parameters<typeof TcpListener.listen>[0], 'port'>
@@ -169,4 +234,12 @@ export function zonesOf (
 function isReverseName (labels: readonly string[]): boolean {
   const [last, parent] = [labels.at(-1), labels.at(-2)]
   return last === 'arpa' && (parent === undefined || parent === 'in-addr' || parent === 'ip6')
+}
+
+function isWildcard (address: string): boolean {
+  return address === '0.0.0.0' || address === '::'
+}
+
+function isLoopback (address: string): boolean {
+  return address === '::1' || address.startsWith('127.')
 }

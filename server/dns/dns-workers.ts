@@ -6,7 +6,7 @@ import type { NotifyTarget } from '../model/dns-peers.ts'
 import type { Feed } from '../registry/feed.ts'
 import { FeedPublisher } from '../registry/feed-publisher.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
-import { type DnsOptions, type DnsServer, DnsCounters, startDns, zonesOf } from './dns-server.ts'
+import { type DnsCore, type DnsOptions, type DnsServer, DnsCounters, dnsCore, startDns, zonesOf } from './dns-server.ts'
 import type { DnsWorkerData, DnsWorkerMessage, DnsWorkerSettings } from './dns-worker.ts'
 import { Notifier } from './transfer/notifier.ts'
 
@@ -68,7 +68,8 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
   }
   for (let attempt = 1; ; attempt++) {
     const place = await findPlace(settings, feed)
-    const pool = new Pool({ feed, workers, log, clock, spawn, tell, settings: { ...settings, host: place.address, port: place.port } })
+    const tls = settings.tls === undefined || place.tls === undefined ? undefined : { ...settings.tls, host: place.tls.address, port: place.tls.port }
+    const pool = new Pool({ feed, workers, log, clock, spawn, tell, settings: { ...settings, host: place.address, port: place.port, tls } })
     try {
       await pool.start()
       return pool
@@ -84,9 +85,9 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
  * Listens alone for a moment. That checks the settings, finds the port, and finds out whether somebody else is there: those who
  * share a port are not told of each other, and a second registry would silently get half of the questions.
  */
-async function findPlace (settings: DnsWorkerSettings, source: DnsOptions['source']): Promise<{ address: string, port: number }> {
+async function findPlace (settings: DnsWorkerSettings, source: DnsOptions['source']): Promise<Pick<DnsServer, 'address' | 'port' | 'tls'>> {
   await using server = await startDns({ ...settings, source })
-  return { address: server.address, port: server.port }
+  return { address: server.address, port: server.port, tls: server.tls }
 }
 
 /** @param transferList what of the data is moved, not copied */
@@ -111,11 +112,13 @@ interface PoolOptions {
 class Pool implements DnsWorkers {
   readonly address: string
   readonly port: number
+  readonly tls: DnsServer['tls']
+  /** Of this thread: what comes over HTTP is in it. */
+  readonly #core: DnsCore
+  readonly #counters = new DnsCounters()
   readonly #publisher: FeedPublisher
   readonly #threads: readonly Thread[]
   readonly #tell: Tell
-  /** Of this thread. */
-  readonly #own = new DnsCounters()
   #notifier: Notifier | undefined
   #closed: Promise<void> | undefined
 
@@ -123,6 +126,10 @@ class Pool implements DnsWorkers {
     this.address = options.settings.host
     this.port = options.settings.port
     this.#tell = options.tell
+    const { tls, ...settings } = options.settings
+    this.tls = tls === undefined ? undefined : { address: tls.host, port: tls.port }
+    const { feed: source, clock, log } = options
+    this.#core = dnsCore({ ...settings, source, clock, counters: this.#counters, ...(log === undefined ? {} : { log }) }, this.address)
     const publisher = this.#publisher = new FeedPublisher(options.feed)
     this.#threads = Array.from({ length: options.workers }, (_, index) => new Thread(`dns-${index + 1}`, publisher, options))
   }
@@ -132,11 +139,15 @@ class Pool implements DnsWorkers {
     const starts = await Promise.allSettled(this.#threads.map((thread) => thread.start()))
     const [first] = starts
     if (first?.status === 'rejected' && starts.every(({ status }) => status === 'rejected')) throw first.reason
-    this.#notifier = this.#tell(this.address, this.#own)
+    this.#notifier = this.#tell(this.address, this.#counters)
   }
 
   get counters (): DnsCounters {
-    return DnsCounters.sum([this.#own, ...this.#threads.map(({ counters }) => counters)])
+    return DnsCounters.sum([this.#counters, ...this.#threads.map(({ counters }) => counters)])
+  }
+
+  get desk (): DnsServer['desk'] {
+    return this.#core.desk
   }
 
   whenTaken (revision: number): Promise<void> {
@@ -154,6 +165,7 @@ class Pool implements DnsWorkers {
   async #close (): Promise<void> {
     this.#publisher.close()
     await Promise.all([this.#notifier?.close(), ...this.#threads.map((thread) => thread.stop())])
+    this.#core.close()
   }
 }
 

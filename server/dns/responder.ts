@@ -19,6 +19,7 @@ import type { Records } from './record-set.ts'
 import { type Recursion, writeForwarded } from './recursion.ts'
 import type { ForwardQuestion } from './forward/forwarder.ts'
 import { readRecordName } from './record-name.ts'
+import { ReverseZone } from './reverse-zone.ts'
 import { observedTransfer, rcodeOf } from './transfer/observed-transfer.ts'
 import type { ZoneTransfers } from './transfer/transfer.ts'
 import type { SignedQuery } from './transfer/tsig.ts'
@@ -177,12 +178,12 @@ export class Responder {
     const { queryLog, source } = this.#options
     const { transport, address } = this.#client
     const { type } = this.#query
-    if (transport !== 'udp') {
+    const answer = transport === 'udp' ? transfers.datagram(message, address) : transfers.stream(message, address)
+    if (!Buffer.isBuffer(answer)) {
       const stale = source.loaded && source.staleSeconds > 0
       const facts = queryLog?.sample() === true ? { ...questionFacts(this.#query, this.#client), stale } : undefined
-      return observedTransfer(transfers.stream(message, address), { transport, type, facts }, this.#options)
+      return observedTransfer(answer, { transport, type, facts }, this.#options)
     }
-    const answer = transfers.datagram(message, address)
     this.#begin(undefined)
     this.#rcode = rcodeOf(answer)
     return this.#limited(answer.copy(this.#writer.bytes))
@@ -259,6 +260,8 @@ export class Responder {
     if (plan instanceof Alias) return this.#follow(plan, cache, clientZone)
     if (name.kind === 'outside' || plan === 'refused') return this.#recurse()
     if (plan === 'not-ready') return this.#end(rcodes.SERVFAIL, notReady)
+    // Addresses of others in our networks have their names elsewhere, where somebody is asked for such.
+    if (plan === 'no-such-name' && name.zone instanceof ReverseZone && this.#mayRecurse) return this.#recurse()
     if (observed !== undefined && typeof plan === 'object') this.#plans.keep(query, { records: plan, zone: name.zone, clientZone }, source, observed)
     this.#begin(isStale ? staleReason(plan) : undefined)
     return this.#complete(plan, name.zone, headerLength + query.questionLength - questionTailLength)
@@ -306,7 +309,10 @@ export class Responder {
       if (!writer.append('answer', record, 0, record.length)) break
       writer.owner = pointerTo(writer.position - targetLength)
     }
-    if (foreign !== undefined && forwarded !== undefined) return this.#finish(writeForwarded(writer, forwarded, foreign.name, false), true)
+    if (foreign !== undefined && forwarded !== undefined) {
+      const rcode = writeForwarded(writer, forwarded, foreign.name, false)
+      return this.#finish(rcode, rcode === rcodes.NOERROR || rcode === rcodes.NXDOMAIN) // the alias is ours to say; that others failed is not
+    }
     // Records of the apex point into their own name; who wants them asks for it.
     const isApex = target.kind === 'apex' && typeof plan === 'object'
     if (plan instanceof Alias || plan === 'refused' || plan === 'not-ready' || target.kind === 'outside' || isApex || writer.isTruncated) {

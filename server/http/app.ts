@@ -3,8 +3,9 @@ import compress from '@fastify/compress'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Registry } from '../registry/registry.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
-import { Closing, type HttpContext, type HttpLog } from './context.ts'
+import { Closing, type DnsDoor, type HttpContext, type HttpLog } from './context.ts'
 import { registerApply } from './apply.ts'
+import { registerDns } from './dns.ts'
 import { registerEndpoints } from './endpoints.ts'
 import { registerEvents } from './events.ts'
 import { guard } from './guard.ts'
@@ -30,7 +31,7 @@ import { compileValidator } from './validation.ts'
 import { registerWatch, watchPath } from './watch.ts'
 
 export { Metrics, type MetricsOptions } from './metrics.ts'
-export type { HttpLog } from './context.ts'
+export type { DnsDoor, HttpLog } from './context.ts'
 
 export interface HttpOptions {
   readonly registry: Registry
@@ -38,6 +39,8 @@ export interface HttpOptions {
   readonly node: string
   readonly version: string
   readonly metrics?: Metrics
+  /** Default: DNS over HTTP is not offered. */
+  readonly dns?: DnsDoor | undefined
   /** Names (without port) under which this server may be called, beside addresses, localhost and the machine's own name; `*` is every name. */
   readonly trustedHosts?: readonly string[]
   readonly maxBodyBytes?: number
@@ -63,7 +66,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   const { registry, node, version, log = silent, clock = systemClock, timeouts = {} } = options
   const closing = new Closing()
   const metrics = options.metrics ?? new Metrics({ version, processMetrics: false })
-  const context: HttpContext = { registry, node, version, clock, metrics, log, closing, startedAtMs: clock.now() }
+  const context: HttpContext = { registry, node, version, clock, metrics, log, closing, dns: options.dns, startedAtMs: clock.now() }
 
   const app = Fastify({
     logger: false, // requests are counted; what fails is logged by the error handler
@@ -115,6 +118,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   })
   registerExplain(app, context)
   registerPools(app, context)
+  await registerDns(app, context)
   await registerWatch(app, context)
   registerRevisions(app, context)
   registerEvents(app, context)

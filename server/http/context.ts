@@ -1,5 +1,6 @@
 // What every resource is handed: the core, and what belongs to this node and this door.
 import type { FastifyRequest } from 'fastify'
+import type { DnsAnswer } from '../../client-sdk/src/wire.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Clock } from '../registry/timers.ts'
 import type { Metrics } from './metrics.ts'
@@ -9,6 +10,14 @@ export interface HttpLog {
   info (fields: object, message: string): void
   warn (fields: object, message: string): void
   error (fields: object, message: string): void
+}
+
+/** DNS as this door offers it: the part of a DNS server that needs no socket. */
+export interface DnsDoor {
+  /** Answers a message in wire form. undefined = it is no query. */
+  answer (message: Buffer, client: { readonly transport: 'https', readonly address: string }): Promise<Buffer | undefined>
+  /** Answers a person, with the rules that decided. @throws RegistryError REG_INVALID */
+  explain (question: { readonly name: string, readonly type: string, readonly namespace?: string | undefined, readonly client: string }): Promise<Omit<DnsAnswer, 'revision'>>
 }
 
 export interface HttpContext {
@@ -21,6 +30,8 @@ export interface HttpContext {
   readonly log: HttpLog
   /** Whoever waits ends when the node begins to close. */
   readonly closing: Closing
+  /** undefined = this node answers no DNS. */
+  readonly dns: DnsDoor | undefined
   /** Wall time at which this node began. */
   readonly startedAtMs: number
 }

@@ -196,6 +196,19 @@ export const ServiceExplanation = named('ServiceExplanation', Type.Object({
   missingPorts: Type.Array(Type.String())
 }))
 export const ServiceExplanations = named('ServiceExplanations', Type.Array(ServiceExplanation))
+const DnsRecords = Type.Array(Type.Object({ name: Type.String(), ttl: Count, type: Type.String(), data: Type.String() }))
+export const DnsAnswer = named('DnsAnswer', Type.Object({
+  question: Type.Object({ name: Type.String(), type: Type.String() }),
+  rcode: Type.String(),
+  flags: Type.Array(Type.String()),
+  answer: DnsRecords,
+  authority: DnsRecords,
+  additional: DnsRecords,
+  extendedError: Type.Optional(Type.Object({ code: Count, text: Type.String() })),
+  octets: Count,
+  trace: Type.Array(Type.Object({ rule: Type.String(), message: Type.String() })),
+  revision: Type.String()
+}))
 const PoolBand = Type.Object({ size: Type.Number(), used: Count })
 export const Pool = named('Pool', Type.Object({
   kind: Type.Enum(['cluster-ip', 'node-port', 'load-balancer']),

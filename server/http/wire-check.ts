@@ -33,6 +33,7 @@ export type Checked = All<[
   Same<'ApplyAnswer', Static<typeof schemas.ApplyAnswer>, wire.ApplyAnswer>,
   Same<'DeleteAnswer', Static<typeof schemas.DeleteAnswer>, wire.DeleteAnswer>,
   Same<'ServiceExplanation', Static<typeof schemas.ServiceExplanation>, wire.ServiceExplanation>,
+  Same<'DnsAnswer', Static<typeof schemas.DnsAnswer>, wire.DnsAnswer>,
   Same<'Pool', Static<typeof schemas.Pool>, wire.Pool>,
   Same<'ClientFrame', Static<typeof schemas.ClientFrame>, wire.ClientFrame>,
   Same<'ServerFrame', Static<typeof schemas.ServerFrame>, wire.ServerFrame>

@@ -210,7 +210,7 @@ t.test('a fault of our own is SERVFAIL, is told once, and the next question is a
   t.match(errors[0], /SERVFAIL.*broken/)
 })
 
-t.test('a datagram from port 0 is dropped, and an answer that cannot be sent is counted', async (t) => {
+t.test('a datagram from port 0 is dropped, and an answer that cannot be sent harms nobody', async (t) => {
   const counters = new DnsCounters()
   const zones = [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })]
   const responder = new Responder({ source: world(1).feed, zones, ttlSeconds: 5, node: 'test', version: '', clock: systemClock, random: Math.random, counters, failed: (error) => t.fail(String(error)) })
@@ -222,10 +222,10 @@ t.test('a datagram from port 0 is dropped, and an answer that cannot be sent is 
   t.teardown(() => listener.close())
   socket.emit('message', question(web, 'A'), { address: '127.0.0.1', port: 0, family: 'IPv4', size: 0 })
   t.equal(counters.dropped('port-zero'), 1)
-  for (const address of ['255.255.255.255', 'not an address']) socket.emit('message', question(web, 'A'), { address, port: 53, family: 'IPv4', size: 0 })
+  socket.emit('message', question(web, 'A'), { address: '255.255.255.255', port: 53, family: 'IPv4', size: 0 })
   const client = new UdpClient(t, { port: listener.port, address: '127.0.0.1' })
-  await until(client, () => counters.dropped('send-failed') === 2)
   t.equal((await client.query(web, 'A')).answers.length, 1)
+  t.equal((await client.query(web, 'A')).answers.length, 1, 'also in the turn after the failure')
 })
 
 t.test('over TCP questions are answered in the order of arrival, however the octets come', async (t) => {

@@ -9,7 +9,7 @@ import { isNewerOrSame } from '../../server/dns/transfer/zone-versions.ts'
 import { QueryReader } from '../../server/dns/query-reader.ts'
 import { codec, extendedError, type Message, opt, question, text } from './client.ts'
 import { play, step } from './steps.ts'
-import { dig, digRecords, hasDig, key, openDoor, rule, ttlSeconds, zoneNamed } from './transfer-world.ts'
+import { dig, digRecords, hasDig, key, messagesOf, openDoor, rule, ttlSeconds, zoneNamed } from './transfer-world.ts'
 import { World } from './world.ts'
 
 const zone = 'cluster.local'
@@ -37,7 +37,7 @@ function ixfr (serial: number, name = zone): Buffer {
 
 async function take (transfers: ZoneTransfers, query: Buffer, address = '192.0.2.7'): Promise<Message[]> {
   const messages: Message[] = []
-  for await (const message of transfers.stream(query, address)) messages.push(codec.decode(message))
+  for await (const message of messagesOf(transfers, query, address)) messages.push(codec.decode(message))
   return messages
 }
 
@@ -67,7 +67,7 @@ t.test('a large zone is several full messages; the question and OPT are in the f
   const transfers = transfersOf(large())
   const sizes: number[] = []
   const messages: Message[] = []
-  for await (const bytes of transfers.stream(axfr(zone, {}), '192.0.2.7')) {
+  for await (const bytes of messagesOf(transfers, axfr(zone, {}), '192.0.2.7')) {
     sizes.push(bytes.length)
     messages.push(codec.decode(bytes))
   }
@@ -218,7 +218,7 @@ t.test('over UDP there is no zone: AXFR is refused, IXFR gets the SOA to come by
 
 t.test('so many at a time, and a place is free again when one ends, or is given up', async (t) => {
   const transfers = transfersOf(large())
-  const open = Array.from({ length: maxTransfers }, () => transfers.stream(axfr(), '192.0.2.7'))
+  const open = Array.from({ length: maxTransfers }, () => messagesOf(transfers, axfr(), '192.0.2.7'))
   for (const stream of open) await stream.next()
   t.equal(transfers.running, maxTransfers)
   const [message] = await take(transfers, axfr(zone, {}))

@@ -72,14 +72,26 @@ export class ZoneTransfers {
   }
 
   /**
-   * Answers a query for AXFR or IXFR that came over TCP. A message is made when the one before is taken; whoever stops taking before
+   * Answers a query for AXFR or IXFR that came over TCP: in one message what is known at once, an error or the SOA alone, else in
+   * messages that follow. A message is made when the one before is taken; whoever stops taking before
    * the end must call `return` (leaving a `for await` does), so that others find a place. Throws only after the first
    * message, for a fault of ours: the connection must be ended then, so that the client does not take a part for the whole.
    * @param message is copied
    * @param address of the client
    */
-  stream (message: Buffer, address: string): AsyncGenerator<Buffer, void, undefined> {
-    return this.#stream(Buffer.from(message), address)
+  stream (message: Buffer, address: string): Buffer | AsyncGenerator<Buffer, void, undefined> {
+    const query = new QueryReader()
+    const copy = Buffer.from(message)
+    const outcome = query.read(copy)
+    const signed = this.check(copy)
+    const zone = this.#refusal(query, outcome, signed, address)
+    if (zone instanceof Refusal) return this.#refuse(query, signed, zone, tcpLimit)
+    const has = query.type === recordTypes.IXFR ? serialOfQuery(query) : undefined
+    if (has !== undefined && isNewerOrSame(has, serialOf(this.#options.source.revision))) {
+      this.counters.transfersCurrent++
+      return this.#soaAlone(query, signed, zone, tcpLimit)
+    }
+    return this.#stream(query, signed, zone, has)
   }
 
   /** Answers such a query that came over UDP, in one message: the SOA for IXFR (RFC 1995 2), a refusal for AXFR. */
@@ -95,22 +107,7 @@ export class ZoneTransfers {
     return this.#soaAlone(query, signed, refusal, limit)
   }
 
-  async * #stream (message: Buffer, address: string): AsyncGenerator<Buffer, void, undefined> {
-    const { source } = this.#options
-    const query = new QueryReader()
-    const outcome = query.read(message)
-    const signed = this.check(message)
-    const zone = this.#refusal(query, outcome, signed, address)
-    if (zone instanceof Refusal) {
-      yield this.#refuse(query, signed, zone, tcpLimit)
-      return
-    }
-    const has = query.type === recordTypes.IXFR ? serialOfQuery(query) : undefined
-    if (has !== undefined && isNewerOrSame(has, serialOf(source.revision))) {
-      this.counters.transfersCurrent++
-      yield this.#soaAlone(query, signed, zone, tcpLimit)
-      return
-    }
+  async * #stream (query: QueryReader, signed: SignedQuery | undefined, zone: Zone, has: number | undefined): AsyncGenerator<Buffer, void, undefined> {
     if (this.#running >= (this.#options.maxTransfers ?? maxTransfers)) {
       yield this.#refuse(query, signed, new Refusal(rcodes.SERVFAIL, busy), tcpLimit)
       return

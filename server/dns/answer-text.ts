@@ -1,0 +1,146 @@
+// An answer of ours as text, for people: records as a zone file has them (RFC 1035 5.1). Never on the way of a query.
+import ipaddr from 'ipaddr.js'
+import type { DnsRecord } from '../../client-sdk/src/wire.ts'
+import { type ForwardRecord, readReply } from './forward/reply-reader.ts'
+import { optionCodes, optionHeaderLength, questionTailLength, rcodeText, recordTypes, typeText } from './wire.ts'
+
+export interface AnswerText {
+  readonly rcode: string
+  /** `aa`, `tc`, `rd`, `ra`, as dig shows them. */
+  readonly flags: readonly string[]
+  readonly answer: readonly DnsRecord[]
+  readonly authority: readonly DnsRecord[]
+  readonly additional: readonly DnsRecord[]
+  readonly octets: number
+}
+
+const flagNames = [['qr', 0x8000], ['aa', 0x0400], ['tc', 0x0200], ['rd', 0x0100], ['ra', 0x0080]] as const
+const serviceParameters = ['mandatory', 'alpn', 'no-default-alpn', 'port', 'ipv4hint', 'ech', 'ipv6hint'] as const
+
+/** The number of `A`, `a` or `TYPE65280`; undefined = there is no such type. */
+export function typeNumber (text: string): number | undefined {
+  const known = recordTypes[text.toUpperCase() as keyof typeof recordTypes] as number | undefined // absent if it is no such key
+  if (known !== undefined) return known
+  const number = Number(/^TYPE(\d{1,5})$/i.exec(text)?.[1] ?? Number.NaN)
+  return number <= 65_535 ? number : undefined
+}
+
+/** Reads an answer of this server. @param name of the question, in wire form @throws Error if it is malformed, which is a fault of ours */
+export function answerText (message: Buffer, name: Buffer): AnswerText {
+  const flags = message.readUInt16BE(2)
+  const reply = readReply(Buffer.from(message), name) // it changes what it reads
+  if (reply === undefined) throw new Error(`our own answer cannot be read: ${message.toString('hex')}`)
+  const section = (records: readonly ForwardRecord[]): DnsRecord[] =>
+    records.map((record) => ({ name: nameText(record.name, 0).text, ttl: record.ttl, type: typeText(record.type), data: dataText(record.type, record.rdata) }))
+  return {
+    rcode: rcodeText(reply.rcode),
+    flags: flagNames.filter(([, bit]) => (flags & bit) !== 0).map(([flag]) => flag),
+    answer: section(reply.answers),
+    authority: section(reply.authorities),
+    additional: section(reply.additionals),
+    octets: message.length
+  }
+}
+
+/** Why an answer is what it is (RFC 8914): the extended error in its OPT, which is the last record of ours. */
+export function extendedErrorOf (message: Buffer, name: Buffer): { readonly code: number, readonly text: string } | undefined {
+  const start = message.lastIndexOf(optHead)
+  if (start < name.length + questionTailLength) return undefined
+  let at = start + optHead.length + 8
+  while (at + optionHeaderLength <= message.length) {
+    const code = message.readUInt16BE(at)
+    const length = message.readUInt16BE(at + 2)
+    const data = at + optionHeaderLength
+    if (code === optionCodes.extendedError) return { code: message.readUInt16BE(data), text: message.toString('utf8', data + 2, data + length) }
+    at = data + length
+  }
+  return undefined
+}
+
+const optHead = Buffer.from([0, 0, recordTypes.OPT])
+
+/** A name in wire form as text with a dot at the end, odd octets as `\DDD` (RFC 1035 5.1); `end` is the offset behind it. */
+export function nameText (octets: Buffer, start: number): { readonly text: string, readonly end: number } {
+  let text = ''
+  let at = start
+  for (let length = octets[at] ?? 0; length > 0; length = octets[at] ?? 0) {
+    text += `${labelText(octets.subarray(at + 1, at + 1 + length))}.`
+    at += 1 + length
+  }
+  return { text: text === '' ? '.' : text, end: at + 1 }
+}
+
+function labelText (label: Buffer): string {
+  return Array.from(label, (octet) => {
+    if (octet < 0x21 || octet > 0x7e) return `\\${String(octet).padStart(3, '0')}`
+    const character = String.fromCharCode(octet)
+    return '."\\;()@$'.includes(character) ? `\\${character}` : character
+  }).join('')
+}
+
+function dataText (type: number, rdata: Buffer): string {
+  switch (type) {
+    case recordTypes.A:
+    case recordTypes.AAAA: return addressText(rdata)
+    case recordTypes.NS:
+    case recordTypes.CNAME:
+    case recordTypes.PTR: return nameText(rdata, 0).text
+    case recordTypes.SRV: return `${numbers(rdata, 0, 3).join(' ')} ${nameText(rdata, 6).text}`
+    case recordTypes.SOA: {
+      const primary = nameText(rdata, 0)
+      const admin = nameText(rdata, primary.end)
+      const rest = Array.from({ length: 5 }, (_, index) => rdata.readUInt32BE(admin.end + 4 * index))
+      return `${primary.text} ${admin.text} ${rest.join(' ')}`
+    }
+    case recordTypes.TXT:
+    case recordTypes.HINFO: return strings(rdata).join(' ')
+    case recordTypes.SVCB:
+    case recordTypes.HTTPS: return bindingText(rdata)
+    default: return `\\# ${rdata.length} ${rdata.toString('hex')}` // RFC 3597 5
+  }
+}
+
+function numbers (rdata: Buffer, start: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => rdata.readUInt16BE(start + 2 * index))
+}
+
+/** In the form of RFC 5952. */
+function addressText (octets: Buffer): string {
+  return ipaddr.fromByteArray([...octets]).toString()
+}
+
+function strings (rdata: Buffer): string[] {
+  const found: string[] = []
+  for (let at = 0; at < rdata.length; at += 1 + (rdata[at] ?? 0)) {
+    const text = rdata.subarray(at + 1, at + 1 + (rdata[at] ?? 0))
+    found.push(`"${Array.from(text, (octet) => (octet < 0x20 || octet > 0x7e ? `\\${String(octet).padStart(3, '0')}` : octet === 0x22 || octet === 0x5c ? `\\${String.fromCharCode(octet)}` : String.fromCharCode(octet))).join('')}"`)
+  }
+  return found
+}
+
+/** RFC 9460 2.1. */
+function bindingText (rdata: Buffer): string {
+  const target = nameText(rdata, 2)
+  const parts = [String(rdata.readUInt16BE(0)), target.text]
+  for (let at = target.end; at < rdata.length;) {
+    const [key = 0, length = 0] = numbers(rdata, at, 2)
+    parts.push(parameterText(key, rdata.subarray(at + 4, at + 4 + length)))
+    at += 4 + length
+  }
+  return parts.join(' ')
+}
+
+function parameterText (key: number, value: Buffer): string {
+  const name = serviceParameters[key] ?? `key${key}`
+  switch (name) {
+    case 'alpn': return `alpn="${strings(value).map((text) => text.slice(1, -1)).join(',')}"`
+    case 'port': return `port=${value.readUInt16BE(0)}`
+    case 'ipv4hint': return `ipv4hint=${addresses(value, 4)}`
+    case 'ipv6hint': return `ipv6hint=${addresses(value, 16)}`
+    default: return `${name}="${value.toString('hex')}"`
+  }
+}
+
+function addresses (value: Buffer, octets: number): string {
+  return Array.from({ length: value.length / octets }, (_, index) => addressText(value.subarray(octets * index, octets * (index + 1)))).join(',')
+}
