@@ -75,7 +75,7 @@ async function twoCores (directory: string, questions: string): Promise<Row[]> {
 async function registerAll ({ url }: Program): Promise<void> {
   await load({
     url, connections: 32, method: 'PUT', amount: names,
-    request: (n) => ({ path: `/v1/namespaces/shop/services/web-${n % names}/instances/a`, body: JSON.stringify({ address: address(n % names), ports: [{ name: 'http', port: 80 }], ttlMs: 3_600_000 }) })
+    request: (n) => ({ path: `/v1/namespaces/shop/services/web-${n % names}/instances/a`, body: JSON.stringify({ address: address(n % names), ports: [{ name: 'http', port: 80 }], lease: { ttlMs: 3_600_000 } }) })
   })
 }
 
@@ -114,7 +114,7 @@ function change ({ url, dns }: Program): AsyncDisposable & { ages (): Promise<nu
     const wanted = address(index, 1 + turn % 200)
     const began = performance.now()
     const answer = await fetch(`${url}/v1/namespaces/shop/services/web-${index}/instances/a`, {
-      method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ address: wanted, ports: [{ name: 'http', port: 80 }], ttlMs: 3_600_000 })
+      method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ address: wanted, ports: [{ name: 'http', port: 80 }], lease: { ttlMs: 3_600_000 } })
     })
     await answer.arrayBuffer()
     if (answer.status !== 200) throw new Error(`a change was answered ${answer.status}`)

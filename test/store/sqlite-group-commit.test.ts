@@ -6,14 +6,19 @@ import { storeError } from '../../server/store/sqlite/database.ts'
 /** A transaction that notes what is done with it, and fails at commit while `failure` is set. */
 function recorder () {
   const log: string[] = []
-  const state = { failure: undefined as Error | undefined }
+  const state = { failure: undefined as Error | undefined, syncFailure: undefined as Error | undefined, disk: Promise.resolve() }
   const transaction = {
     begin: () => { log.push('begin') },
     commit: () => {
       if (state.failure !== undefined) throw state.failure
       log.push('commit')
+      return () => { log.push('publish') }
     },
-    publish: () => { log.push('publish') },
+    sync: async () => {
+      log.push('sync')
+      await state.disk
+      if (state.syncFailure !== undefined) throw state.syncFailure
+    },
     rollback: () => { log.push('rollback') },
     errorOf: (error: unknown) => storeError(error, 'file'),
     settled: (committed: number, failure: RegistryError | undefined) => { log.push(`settled ${committed} ${failure?.code ?? 'well'}`) }
@@ -31,7 +36,37 @@ t.test('what arrives in one turn of the loop shares one transaction, in order', 
     return answer
   })))
   t.same(answers, [1, 2, 3])
-  t.same(log, ['begin', 'write 1', 'write 2', 'write 3', 'commit', 'publish', 'settled 3 well', 'answer 1', 'answer 2', 'answer 3'])
+  t.same(log, ['begin', 'write 1', 'write 2', 'write 3', 'commit', 'sync', 'publish', 'settled 3 well', 'answer 1', 'answer 2', 'answer 3'])
+})
+
+t.test('while the disk is busy further transactions are committed, and share the next sync', async (t) => {
+  const { log, state, commits } = recorder()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  state.disk = promise
+  const answered: string[] = []
+  const write = (name: string): Promise<unknown> => commits.write(() => log.push(name)).then(() => answered.push(name))
+  const turn = (): Promise<void> => new Promise((done) => setImmediate(done))
+  const all = [write('a')]
+  await turn()
+  all.push(write('b'))
+  await turn()
+  all.push(write('c'))
+  await turn()
+  t.same(answered, [], 'nothing is answered before it is on disk')
+  t.same(log, ['begin', 'a', 'commit', 'sync', 'begin', 'b', 'commit', 'begin', 'c', 'commit'])
+  resolve()
+  await Promise.all(all)
+  t.same(log.slice(10), ['publish', 'settled 1 well', 'sync', 'publish', 'publish', 'settled 1 well', 'settled 1 well'])
+  t.same(answered, ['a', 'b', 'c'])
+})
+
+t.test('where the disk fails after a commit nobody is told that the write is kept, and the follower has what the file has', async (t) => {
+  const { log, state, commits } = recorder()
+  state.syncFailure = Object.assign(new Error('i/o error'), { code: 'EIO' })
+  await t.rejects(commits.write(() => 'kept'), { code: 'REG_OUTCOME_UNKNOWN' })
+  t.same(log, ['begin', 'commit', 'sync', 'publish', 'settled 0 REG_STORE_UNAVAILABLE'])
+  state.syncFailure = undefined
+  t.equal(await commits.write(() => 'again'), 'again')
 })
 
 t.test('no transaction holds more than 500 writes', async (t) => {
@@ -74,6 +109,6 @@ t.test('writes beyond the limit are refused instead of waiting', async (t) => {
   const { commits } = recorder()
   const waiting = Array.from({ length: 50_000 }, () => commits.write(() => undefined))
   await t.rejects(commits.write(() => undefined), { code: 'REG_OVERLOADED' })
-  commits.flush()
+  await commits.flush()
   t.equal((await Promise.all(waiting)).length, 50_000)
 })

@@ -65,8 +65,9 @@ export function openDatabase (directory: string, maxPages: number | undefined): 
     // needs no shared memory. Nothing else in this process may open the file: closing it would drop the lock (POSIX fcntl).
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
     const isNew = hasNoTables(db)
-    // A transaction is on disk when it is acknowledged: FULL syncs the log at each commit.
-    db.exec(`PRAGMA page_size = ${pageOctets}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA cache_size = -${cacheKib}`)
+    // NORMAL leaves the log's sync to us (write-ahead-log.ts): FULL would hold the event loop for it at each commit. The file itself is
+    // synced by SQLite when the log is folded into it.
+    db.exec(`PRAGMA page_size = ${pageOctets}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA cache_size = -${cacheKib}`)
     if (isNew) create(db)
     if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`)
     // Left by the inspection; unused while the lock is held.

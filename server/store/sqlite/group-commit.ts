@@ -1,7 +1,8 @@
-// Many writes, one sync: what arrives in one turn of the event loop goes into one transaction.
+// Many writes, one sync: what arrives in one turn of the event loop goes into one transaction, and what was committed while the disk
+// was busy shares the next sync. The loop never waits for the disk: the sync is done by another thread.
 //
-// A write is resolved when its transaction is on disk and the follower has applied it. A write that fails takes no other one
-// with it: the batch is rolled back and committed in halves, down to the one that fails.
+// A write is resolved when its transaction is on disk and the follower has applied it, in the order of the transactions. A write that
+// fails takes no other one with it: the batch is rolled back and committed in halves, down to the one that fails.
 import { RegistryError } from '../../errors.ts'
 
 /** Writes in one transaction. Larger ones would hold the event loop for more than some ten milliseconds. */
@@ -11,14 +12,14 @@ const maxWaiting = 50_000
 
 export interface Transaction {
   begin (): void
-  /** On disk when it returns. */
-  commit (): void
-  /** Tells the follower what was committed. */
-  publish (): void
+  /** Into the file, not yet on disk. Gives what tells the follower of it, undefined if nothing was written. */
+  commit (): (() => void) | undefined
+  /** Everything that was committed before the call is on disk when it resolves. */
+  sync (): Promise<void>
   rollback (): void
   /** What went wrong, in the registry's words. */
   errorOf (error: unknown): RegistryError
-  /** After each batch: how many of its writes were committed, and the last failure of the file, if there was one. */
+  /** After each batch, when its writes are on disk: how many there are, and the last failure of the file, if there was one. */
   settled (committed: number, failure: RegistryError | undefined): void
 }
 
@@ -29,10 +30,26 @@ interface Write {
   readonly reject: (error: RegistryError) => void
 }
 
+/** What was committed and is not on disk yet. */
+interface Committed {
+  /** undefined = nothing was written: it waits for those before it, whose content it may repeat. */
+  readonly publish: (() => void) | undefined
+  readonly answers: readonly Answer[]
+}
+
+/** Tells the caller, or that nobody knows what the disk has. */
+type Answer = (unknown?: RegistryError) => void
+
 export class GroupCommit {
   readonly #transaction: Transaction
   #waiting: Write[] = []
   #scheduled: NodeJS.Immediate | undefined
+  #committed: Committed[] = []
+  /** Writes in `#committed` and in the sync under way. */
+  #unsynced = 0
+  #syncing: Promise<void> | undefined
+  /** Of the batches in `#committed`. */
+  readonly #outcomes: Outcome[] = []
 
   constructor (transaction: Transaction) {
     this.#transaction = transaction
@@ -40,7 +57,7 @@ export class GroupCommit {
 
   /** Runs `run` inside the next transaction. */
   write<Result> (run: () => Result): Promise<Result> {
-    if (this.#waiting.length >= maxWaiting) {
+    if (this.#waiting.length + this.#unsynced >= maxWaiting) {
       return Promise.reject(new RegistryError('REG_OVERLOADED', `${maxWaiting} writes wait for the disk already`, undefined, { retryAfterSeconds: 1 }))
     }
     return new Promise<Result>((resolve, reject) => {
@@ -50,11 +67,12 @@ export class GroupCommit {
     })
   }
 
-  /** Commits all that waits, now. */
-  flush (): void {
+  /** Commits all that waits, now. Resolves when it is on disk. */
+  async flush (): Promise<void> {
     clearImmediate(this.#scheduled)
     this.#scheduled = undefined
     while (this.#waiting.length > 0) this.#commitNext()
+    await this.#syncing
   }
 
   #turn (): void {
@@ -66,15 +84,17 @@ export class GroupCommit {
     const batch = this.#waiting.splice(0, maxBatch)
     const outcome: Outcome = { committed: 0, failure: undefined }
     this.#commit(batch, outcome)
-    this.#transaction.settled(outcome.committed, outcome.failure)
+    // Beside what is on its way to the disk, a failure of the same batch is told with it.
+    if (outcome.committed === 0) this.#transaction.settled(0, outcome.failure)
+    else this.#sync(outcome)
   }
 
   #commit (batch: readonly Write[], outcome: Outcome): void {
-    const answers: (() => void)[] = []
+    const answers: Answer[] = []
     try {
       this.#transaction.begin()
       for (const write of batch) answers.push(attempt(write))
-      this.#transaction.commit()
+      this.#committed.push({ publish: this.#transaction.commit(), answers })
     } catch (error) {
       this.#transaction.rollback()
       const failure = this.#transaction.errorOf(error)
@@ -90,8 +110,41 @@ export class GroupCommit {
       return
     }
     outcome.committed += batch.length
-    this.#transaction.publish()
-    for (const answer of answers) answer()
+    this.#unsynced += batch.length
+  }
+
+  #sync (outcome: Outcome): void {
+    this.#outcomes.push(outcome)
+    if (this.#syncing !== undefined) return // it is taken along by the next sync
+    if (this.#committed.every(({ publish }) => publish === undefined)) return this.#finish(this.#committed.splice(0), this.#outcomes.splice(0), undefined)
+    this.#syncing = this.#syncAll().finally(() => { this.#syncing = undefined })
+  }
+
+  async #syncAll (): Promise<void> {
+    while (this.#committed.length > 0) {
+      const committed = this.#committed.splice(0)
+      const outcomes = this.#outcomes.splice(0)
+      let failure: RegistryError | undefined
+      try {
+        await this.#transaction.sync()
+      } catch (error) {
+        failure = this.#transaction.errorOf(error)
+      }
+      this.#finish(committed, outcomes, failure)
+    }
+  }
+
+  /** @param failure of the sync: the file has the writes, and nobody knows whether the disk has */
+  #finish (committed: readonly Committed[], outcomes: readonly Outcome[], failure: RegistryError | undefined): void {
+    const unknown = failure === undefined
+      ? undefined
+      : new RegistryError('REG_OUTCOME_UNKNOWN', `the write may be lost if the machine fails now: ${failure.message}`, undefined, { cause: failure })
+    for (const { publish, answers } of committed) {
+      publish?.()
+      this.#unsynced -= answers.length
+      for (const answer of answers) answer(unknown)
+    }
+    for (const outcome of outcomes) this.#transaction.settled(failure === undefined ? outcome.committed : 0, failure ?? outcome.failure)
   }
 }
 
@@ -100,10 +153,10 @@ interface Outcome {
   failure: RegistryError | undefined
 }
 
-function attempt (write: Write): () => void {
+function attempt (write: Write): Answer {
   try {
     const value = write.run()
-    return () => write.resolve(value)
+    return (unknown) => (unknown === undefined ? write.resolve(value) : write.reject(unknown))
   } catch (error) {
     if (error instanceof RegistryError) return () => write.reject(error)
     throw error

@@ -10,6 +10,7 @@ import { Expiry } from './expiry.ts'
 import { GroupCommit, type Transaction } from './group-commit.ts'
 import { Keyspace } from './keyspace.ts'
 import { LeaseWheel } from './lease-wheel.ts'
+import { WriteAheadLog } from './write-ahead-log.ts'
 
 export interface SqliteStoreOptions {
   /** Holds `rollcall.db`; made if it is missing. `:memory:` keeps nothing. */
@@ -49,6 +50,7 @@ interface Opened {
   readonly keyspace: Keyspace
   readonly expiry: Expiry
   readonly commits: GroupCommit
+  readonly log: WriteAheadLog
 }
 
 class SqliteStore implements Store {
@@ -73,6 +75,7 @@ class SqliteStore implements Store {
       const nowMs = now()
       const keyspace = new Keyspace(db, new LeaseWheel(nowMs), { now, maxLogLength })
       const largestTtlMs = keyspace.restoreLeases()
+      const log = new WriteAheadLog(this.location)
       const expiry = new Expiry(keyspace, nowMs, Math.min(largestTtlMs, holdMs))
       follower.load({
         epoch,
@@ -82,7 +85,7 @@ class SqliteStore implements Store {
         recent: recentOf(keyspace, this.location),
         lost: []
       })
-      this.#opened = { db, follower, keyspace, expiry, commits: new GroupCommit(this.#transactionOf(db, keyspace, follower)) }
+      this.#opened = { db, follower, keyspace, expiry, commits: new GroupCommit(this.#transactionOf(db, keyspace, follower, log)), log }
       follower.health({ available: true, reason: '', sinceMs: nowMs })
       logger?.info({ file: this.location, epoch, revision: keyspace.revision, instances: keyspace.wheel.size }, 'store opened')
     } catch (error) {
@@ -160,7 +163,8 @@ class SqliteStore implements Store {
     this.#closed = true
     this.#opened = undefined
     if (opened === undefined) return
-    opened.commits.flush()
+    await opened.commits.flush()
+    await opened.log.close()
     opened.db.close()
   }
 
@@ -171,21 +175,22 @@ class SqliteStore implements Store {
     return this.#opened
   }
 
-  #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower): Transaction {
+  #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower, log: WriteAheadLog): Transaction {
     let written = false
-    let changes: readonly Change[] = []
     return {
       begin: () => keyspace.begin(),
       commit: () => {
-        changes = keyspace.commit()
-        written ||= keyspace.wrote
+        const changes = keyspace.commit()
+        if (!keyspace.wrote) return undefined
+        written = true
+        return () => { if (changes.length > 0) follower.apply(changes) }
       },
-      publish: () => { if (changes.length > 0) follower.apply(changes) },
+      sync: () => log.sync(),
       rollback: () => keyspace.rollback(db),
       errorOf: (error: unknown) => writeError(error, this.location),
       settled: (committed: number, failure: RegistryError | undefined) => {
-        if (written) this.#report(follower, undefined)
-        else if (committed === 0 && failure !== undefined && failure.code !== 'REG_INTERNAL') this.#report(follower, failure)
+        if (committed === 0 && failure !== undefined && failure.code !== 'REG_INTERNAL') this.#report(follower, failure)
+        else if (written) this.#report(follower, undefined)
         written = false
       }
     }
