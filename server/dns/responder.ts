@@ -21,7 +21,7 @@ import type { ForwardQuestion } from './forward/forwarder.ts'
 import { readRecordName } from './record-name.ts'
 import { ReverseZone } from './reverse-zone.ts'
 import {
-  classChaos, classIn, ednsUdpLimit, extendedErrors, flagCheckingDisabled, flagRecursionDesired, headerLength, plainUdpLimit, pointerTo, questionTailLength,
+  classChaos, classIn, ednsUdpLimit, extendedErrors, flagCheckingDisabled, flagRecursionDesired, headerLength, plainUdpLimit, pointerTo, questionPointer, questionTailLength,
   rcodeText, rcodes, recordTypes, tcpLimit, typeText
 } from './wire.ts'
 import { type Zone, maxNegativeTtlSeconds } from './zone.ts'
@@ -273,7 +273,7 @@ export class Responder {
       if (!writer.append('answer', record, 0, record.length)) break
       writer.owner = pointerTo(writer.position - targetLength)
     }
-    if (foreign !== undefined && forwarded !== undefined) return this.#finish(writeForwarded(writer, forwarded, foreign.name, false), true)
+    if (foreign !== undefined && forwarded !== undefined) return this.#finish(writeForwarded(writer, forwarded, foreign, writer.owner), true)
     // Records of the apex point into their own name; who wants them asks for it.
     const isApex = target.kind === 'apex' && typeof plan === 'object'
     if (plan instanceof Alias || plan === 'refused' || plan === 'not-ready' || target.kind === 'outside' || isApex || writer.isTruncated) {
@@ -303,7 +303,7 @@ export class Responder {
     const forwarded = recursion.find(question)
     if (forwarded === undefined) return this.#defer(question)
     this.#begin(forwarded.reason)
-    return this.#finish(writeForwarded(this.#writer, forwarded, question.name, true), false)
+    return this.#finish(writeForwarded(this.#writer, forwarded, question, questionPointer), false)
   }
 
   /** Asks others, and then answers the same message again, with what they said at hand. */
