@@ -2,7 +2,7 @@
 import ipaddr from 'ipaddr.js'
 import type { DnsRecord } from '../../client-sdk/src/wire.ts'
 import { type ForwardRecord, readReply } from './forward/reply-reader.ts'
-import { optionCodes, optionHeaderLength, questionTailLength, rcodeText, recordTypes, typeText } from './wire.ts'
+import { headerLength, optionCodes, optionHeaderLength, questionTailLength, rcodeText, recordTypes, typeText } from './wire.ts'
 
 export interface AnswerText {
   readonly rcode: string
@@ -42,12 +42,12 @@ export function answerText (message: Buffer, name: Buffer): AnswerText {
   }
 }
 
-/** Why an answer is what it is (RFC 8914): the extended error in its OPT, which is the last record of ours. */
+/** Why an answer of ours is what it is (RFC 8914). @param name of the question, in wire form */
 export function extendedErrorOf (message: Buffer, name: Buffer): { readonly code: number, readonly text: string } | undefined {
-  const start = message.lastIndexOf(optHead)
-  if (start < name.length + questionTailLength) return undefined
-  let at = start + optHead.length + 8
-  while (at + optionHeaderLength <= message.length) {
+  const start = optDataStart(message, headerLength + name.length + questionTailLength)
+  if (start === undefined) return undefined
+  const end = start + message.readUInt16BE(start - 2)
+  for (let at = start; at < end;) {
     const code = message.readUInt16BE(at)
     const length = message.readUInt16BE(at + 2)
     const data = at + optionHeaderLength
@@ -57,7 +57,20 @@ export function extendedErrorOf (message: Buffer, name: Buffer): { readonly code
   return undefined
 }
 
-const optHead = Buffer.from([0, 0, recordTypes.OPT])
+/** @param start of the first record */
+function optDataStart (message: Buffer, start: number): number | undefined {
+  let at = start
+  for (let left = message.readUInt16BE(6) + message.readUInt16BE(8) + message.readUInt16BE(10); left > 0; left--) {
+    for (let length = message.readUInt8(at); length !== 0; length = message.readUInt8(at)) {
+      at += length >= 0xc0 ? 1 : 1 + length
+      if (length >= 0xc0) break // a pointer is the end of a name; its second octet stands for the root's
+    }
+    const data = at + 1 + 10
+    if (message.readUInt16BE(at + 1) === recordTypes.OPT) return data
+    at = data + message.readUInt16BE(data - 2)
+  }
+  return undefined
+}
 
 /** A name in wire form as text with a dot at the end, odd octets as `\DDD` (RFC 1035 5.1); `end` is the offset behind it. */
 export function nameText (octets: Buffer, start: number): { readonly text: string, readonly end: number } {
