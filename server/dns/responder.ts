@@ -21,8 +21,8 @@ import type { ForwardQuestion } from './forward/forwarder.ts'
 import { readRecordName } from './record-name.ts'
 import { ReverseZone } from './reverse-zone.ts'
 import {
-  classChaos, classIn, ednsUdpLimit, extendedErrors, flagCheckingDisabled, flagRecursionDesired, headerLength, plainUdpLimit, pointerTo, questionPointer, questionTailLength,
-  rcodeText, rcodes, recordTypes, tcpLimit, typeText
+  classChaos, classIn, ednsUdpLimit, extendedErrors, flagCheckingDisabled, flagRecursionDesired, headerLength, plainUdpLimit, pointerTo, questionPointer,
+  questionTailLength, rcodeText, rcodes, recordTypes, tcpLimit, typeText
 } from './wire.ts'
 import { type Zone, maxNegativeTtlSeconds } from './zone.ts'
 

@@ -168,7 +168,10 @@ export class Tracer {
     return { manifest, endpoints, policy, hasClusterIps: manifest !== undefined && !isHeadless(manifest) }
   }
 
-  /** @param found who answers: the service itself, or the one that stands in @param policies whose TTLs count; the first one is of the name that was asked for */
+  /**
+   * @param found who answers: the service itself, or the one that stands in
+   * @param policies whose TTLs count; the first one is of the name that was asked for
+   */
   #standing (name: Exclude<NameOfService, { kind: 'endpoint' }>, found: Found, policies: readonly DnsPolicy[], asked: Asked): DnsTraceStep[] {
     const { endpoints: { answered, leaseMs }, hasClusterIps, manifest } = found
     const isByEndpoints = !hasClusterIps || name.kind === 'selection'
