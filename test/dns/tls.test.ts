@@ -35,7 +35,9 @@ async function place (t: Parameters<typeof serve>[0], options: Partial<DnsOption
   return { server, world, counters, port: server.tls?.port ?? 0 }
 }
 
-async function open (t: { teardown (end: () => void): void }, port: number, options: ConnectionOptions = {}): Promise<{ client: TcpClient, socket: TLSSocket }> {
+type Ending = { teardown (end: () => void): void }
+
+async function open (t: Ending, port: number, options: ConnectionOptions = {}): Promise<{ client: TcpClient, socket: TLSSocket }> {
   const socket = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca: cert, ALPNProtocols: ['dot'], ...options })
   t.teardown(() => void socket.destroy())
   await once(socket, 'secureConnect')
@@ -43,7 +45,7 @@ async function open (t: { teardown (end: () => void): void }, port: number, opti
 }
 
 /** A TCP connection that says nothing of keys. */
-async function openBare (t: { teardown (end: () => void): void }, port: number): Promise<Socket> {
+async function openBare (t: Ending, port: number): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1' })
   socket.on('error', () => undefined)
   t.teardown(() => void socket.destroy())
