@@ -1,16 +1,11 @@
 // What DNS answers, and why, at the terminal: `rollcall resolve NAME TYPE --trace`, against a node in this process.
 import t, { type Test } from 'tap'
 import { run } from '../../server/cli/run.ts'
-import { dnsCore } from '../../server/dns/dns-server.ts'
-import type { Feed } from '../../server/registry/feed.ts'
-import { build } from '../http/world.ts'
+import { buildWithDns } from '../http/dns-world.ts'
 import type { Ran } from './helper.ts'
 
 async function place (t: Test): Promise<(...argv: string[]) => Promise<Ran>> {
-  let feed: Feed | undefined
-  const source = new Proxy({}, { get: (_target, key) => Reflect.get(feed ?? {}, key) }) as Feed // all of it is the feed's
-  const world = await build(t, { dns: dnsCore({ source, random: () => 0 }, '127.0.0.1').desk })
-  feed = world.registry.feed
+  const world = await buildWithDns(t)
   const ports = [{ name: 'http', port: 8080 }]
   await world.register('shop/orders/orders-1', { address: '10.0.0.1', ports, lease: { ttlMs: 3_000 } })
   await world.register('shop/orders/orders-2', { address: '10.0.0.2', ports, status: 'draining' })

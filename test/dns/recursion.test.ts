@@ -41,7 +41,8 @@ async function place (t: Test, answer: Answer | undefined, options: Partial<DnsO
 
 /** What decides about an answer. */
 const facts = (message: Message): object => ({
-  rcode: message.rcode, aa: message.flag_aa, ra: message.flag_ra, tc: message.flag_tc, answers: text(message.answers), authorities: text(message.authorities), ede: extendedError(message)?.code
+  rcode: message.rcode, aa: message.flag_aa, ra: message.flag_ra, tc: message.flag_tc,
+  answers: text(message.answers), authorities: text(message.authorities), ede: extendedError(message)?.code
 })
 
 t.test('a name outside the zones is asked of the upstream, over UDP and over TCP, in the client\'s case of letters', async (t) => {

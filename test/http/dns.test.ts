@@ -2,21 +2,15 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { dnsCore } from '../../server/dns/dns-server.ts'
-import type { Feed } from '../../server/registry/feed.ts'
 import { codec, extendedError, question, text } from '../dns/client.ts'
+import { buildWithDns } from './dns-world.ts'
 import { build, type World } from './world.ts'
 
 const media = 'application/dns-message'
 const orders = 'orders.shop.svc.cluster.local'
 
-/** A registry whose own DNS answers; the desk is made before the registry is, and looks at it when it is asked. */
 async function place (t: Test): Promise<World> {
-  let feed: Feed | undefined
-  const source = new Proxy({}, { get: (_target, key) => Reflect.get(feed ?? {}, key) }) as Feed // all of it is the feed's
-  const { desk } = dnsCore({ source, reverse: ['10.0.0.0/8'], random: () => 0 }, '127.0.0.1')
-  const world = await build(t, { dns: desk })
-  feed = world.registry.feed
+  const world = await buildWithDns(t, { reverse: ['10.0.0.0/8'] })
   await world.register('shop/orders/a', { address: '10.0.0.1', ports: [{ name: 'http', port: 80 }], lease: { ttlMs: 30_000 } })
   return world
 }
