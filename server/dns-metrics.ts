@@ -47,6 +47,40 @@ export function observeDnsAnswers (register: Registry, dns: Pick<DnsServer, 'cou
   register.registerMetric(new AnswerTimes(dns))
 }
 
+/** Zone transfers, and what secondaries are told. */
+export function observeDnsTransfers (register: Registry, dns: Pick<DnsServer, 'counters'>): void {
+  const registers = [register]
+  const labelled = (name: string, help: string, label: string, values: () => Readonly<Record<string, number>>): void => {
+    new Counter({ name, help, labelNames: [label], registers, collect () {
+      this.reset()
+      for (const [value, count] of Object.entries(values())) this.inc({ [label]: value }, count)
+    } })
+  }
+  labelled(
+    'rollcall_dns_transfers_total', 'Answers to AXFR and IXFR: whole zones (full), differences, the SOA alone for who had the newest version (current), errors (refused).', 'kind',
+    () => {
+      const { transfersFull: full, transfersDifference: difference, transfersCurrent: current, transfersRefused: refused } = dns.counters
+      return { full, difference, current, refused }
+    }
+  )
+  for (const [name, help, value] of [
+    ['rollcall_dns_transfer_records_total', 'Records that zone transfers sent.', () => dns.counters.transferRecords],
+    ['rollcall_dns_transfer_cut_sets_total', 'Sets in whole zones sent that had more records than a set may have there.', () => dns.counters.transferCutSets]
+  ] as const) {
+    new Counter({ name, help, registers, collect () {
+      this.reset()
+      this.inc(value())
+    } })
+  }
+  labelled(
+    'rollcall_dns_notify_total', 'NOTIFY messages: sent, repeated ones too; acknowledged; refused or never answered (unacknowledged).', 'result',
+    () => {
+      const { notifySent: sent, notifyAcknowledged: acknowledged, notifyUnacknowledged: unacknowledged } = dns.counters
+      return { sent, acknowledged, unacknowledged }
+    }
+  )
+}
+
 type Values = MetricObjectWithValues<MetricValueWithName<string>>
 
 /** A histogram that is filled elsewhere. */

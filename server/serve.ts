@@ -5,12 +5,13 @@ import { createSecureContext } from 'node:tls'
 import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
-import { observeDnsAnswers } from './dns-metrics.ts'
+import { observeDnsAnswers, observeDnsTransfers } from './dns-metrics.ts'
 import { type DnsServer, dropReasons } from './dns/dns-server.ts'
 import { startDnsWorkers } from './dns/dns-workers.ts'
 import { invalid } from './errors.ts'
 import { Metrics, buildHttp } from './http/app.ts'
 import { readClientZones } from './model/client-zones.ts'
+import { readDnsPeers } from './model/dns-peers.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
 import { CookieSecret } from './registry/cookie-secret.ts'
 import { Registry } from './registry/registry.ts'
@@ -68,6 +69,7 @@ export async function serve (config: Config): Promise<Running> {
     await registry.close()
   }
   try {
+    const { notify, ...transfer } = readDnsPeers({ keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify })
     const dns = config.dns === undefined ? undefined : await startDnsWorkers({
       workers: config.dnsWorkers,
       feed: registry.feed,
@@ -79,6 +81,8 @@ export async function serve (config: Config): Promise<Running> {
       version: `rollcall ${version}`,
       ttlSeconds: config.dnsTtlSeconds,
       clientZones: readClientZones(config.clientZones),
+      transfer,
+      notify,
       forward: { upstreams: config.dnsForward, clients: config.dnsForwardFrom },
       tls: readTls(config),
       rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
@@ -89,6 +93,7 @@ export async function serve (config: Config): Promise<Running> {
       opened.push(() => dns.close())
       observeDns(metrics.register, dns)
       observeDnsAnswers(metrics.register, dns)
+      observeDnsTransfers(metrics.register, dns)
     }
     const app = await buildHttp({
       registry,

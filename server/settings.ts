@@ -195,7 +195,7 @@ export const settingsSchema = Type.Object({
   }) }),
   dnsTransferTo: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxTransferRules, ...doc({
     name: 'dns-transfer-to', kind: 'transferRule', multiple: true,
-    what: 'Who may have whole zones (AXFR and IXFR, over TCP): an address or a network (`192.0.2.0/24`), whoever signs with a key (`key:edge`), or both at once (`192.0.2.0/24+key:edge`). One that holds is enough.',
+    what: 'Who may have whole zones (AXFR and IXFR, over TCP or TLS): an address or a network (`192.0.2.0/24`), whoever signs with a key (`key:edge`), or both at once (`192.0.2.0/24+key:edge`). One that holds is enough.',
     why: 'Unset: nobody. A zone is a list of everything that runs, and its transfer is work.'
   }) }),
   dnsTsigKeys: Type.Array(Type.String({ maxLength: 1_024 }), { maxItems: maxTsigKeys, ...doc({

@@ -66,6 +66,8 @@ export class AnswerCache {
   readonly #options: AnswerCacheOptions
   readonly #maxTtlSeconds: number
   readonly #kept: Kept
+  /** The last ones: nearly all services have the same, and keep the same object. */
+  #limit: AnswerLimits = { ttlSeconds: 0, maxRecords: 0 }
   /** What DNS-based service discovery finds. */
   readonly browsed = new BrowseIndex()
 
@@ -120,10 +122,10 @@ export class AnswerCache {
   }
 
   #limits (policy: DnsPolicy, of: DnsPolicy, leaseSeconds = Infinity): AnswerLimits {
-    const { ttlSeconds } = this.#options
-    return {
-      ttlSeconds: Math.min(policy.ttlSeconds ?? ttlSeconds, of.ttlSeconds ?? ttlSeconds, leaseSeconds, this.#maxTtlSeconds),
-      maxRecords: of.maxRecords ?? maxRecordsPerSet
-    }
+    const { ttlSeconds: usual } = this.#options
+    const ttlSeconds = Math.min(policy.ttlSeconds ?? usual, of.ttlSeconds ?? usual, leaseSeconds, this.#maxTtlSeconds)
+    const maxRecords = of.maxRecords ?? maxRecordsPerSet
+    if (this.#limit.ttlSeconds !== ttlSeconds || this.#limit.maxRecords !== maxRecords) this.#limit = { ttlSeconds, maxRecords }
+    return this.#limit
   }
 }

@@ -13,5 +13,5 @@ export interface Client {
 export type Response =
   /** Octets of the answer in the writer; 0 = silence. */
   | number
-  /** Answers that come later, each a whole message. Whoever stops reading ends the work on them. They never throw. */
+  /** Answers that come later, each a whole message. Whoever stops reading ends the work on them. If they throw the connection is to end. */
   | AsyncIterable<Buffer>

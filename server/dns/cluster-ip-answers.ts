@@ -3,9 +3,11 @@
 import { familyOf } from '../model/address.ts'
 import { none, type Service, type ServicePort } from '../model/service/types.ts'
 import type { ServiceName, TransportName } from './record-name.ts'
-import { type Glue, GluedRecordSet, RecordSet } from './record-set.ts'
+import { type Glue, type Records, gluedRecordSetOf, recordSetOf } from './record-set.ts'
 import { type BindingType, bindingRecords } from './service-binding.ts'
-import { type AddressType, type AnswerLimits, type NamedPort, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
+import {
+  type AddressType, type AnswerLimits, type NamedPort, type ServiceAnswers, SmallMap, addressFamily, addressRecord, addressTypes, kept, serviceRecord
+} from './service-records.ts'
 import { nameBytes, pointerTo, questionPointer } from './wire.ts'
 
 /** There is one target only, so nothing to choose from: the values of CoreDNS for one answer. */
@@ -16,9 +18,8 @@ export class ClusterIpAnswers implements ServiceAnswers {
   readonly #addresses: readonly string[]
   readonly #ports: readonly ServicePort[]
   readonly #limits: AnswerLimits
-  readonly #sets = new Map<AddressType, RecordSet | undefined>()
-  #bindings: Map<BindingType, RecordSet | undefined> | undefined // few are asked for them, and an empty map is large
-  readonly #services = new Map<string, GluedRecordSet | undefined>()
+  /** By the type, and for SRV by the port and what its name is. */
+  readonly #made = new SmallMap<number | string, Records | undefined>()
 
   constructor ({ spec }: Service, limits: AnswerLimits) {
     const { clusterIPs = spec.clusterIP === undefined ? [] : [spec.clusterIP], ports = [] } = spec
@@ -27,17 +28,17 @@ export class ClusterIpAnswers implements ServiceAnswers {
     this.#limits = limits
   }
 
-  addresses (type: AddressType): RecordSet | undefined {
-    return kept(this.#sets, type, () => {
+  addresses (type: AddressType): Records | undefined {
+    return kept(this.#made, type, () => {
       const records = this.#records(type, questionPointer)
-      return records.length === 0 ? undefined : new RecordSet(records.map((bytes) => ({ bytes, priority, weight })), this.#limits.maxRecords)
+      return recordSetOf(records.map((bytes) => ({ bytes, priority, weight })), this.#limits.maxRecords)
     })
   }
 
-  bindings (type: BindingType): RecordSet | undefined {
-    return kept(this.#bindings ??= new Map<BindingType, RecordSet | undefined>(), type, () => {
+  bindings (type: BindingType): Records | undefined {
+    return kept(this.#made, type, () => {
       const records = bindingRecords(type, this.#ports.map((port) => ({ port, addresses: this.#addresses })), this.#limits.ttlSeconds)
-      return records.length === 0 ? undefined : new RecordSet(records, this.#limits.maxRecords)
+      return recordSetOf(records, this.#limits.maxRecords)
     })
   }
 
@@ -53,24 +54,23 @@ export class ClusterIpAnswers implements ServiceAnswers {
     for (const { name, protocol } of this.#ports) if (name !== undefined) yield { port: name, protocol }
   }
 
-  allPorts (name: ServiceName, serviceStart: number | undefined): GluedRecordSet | undefined {
-    return kept(this.#services, `${name.zone.name} ${serviceStart}`, () => this.#serviceSet(name, serviceStart, this.#ports))
+  allPorts (name: ServiceName, serviceStart: number | undefined): Records | undefined {
+    return kept(this.#made, `${name.zone.name} ${serviceStart}`, () => this.#serviceSet(name, serviceStart, this.#ports))
   }
 
-  port (name: ServiceName, port: string, protocol: TransportName, serviceStart: number | undefined): GluedRecordSet | undefined {
+  port (name: ServiceName, port: string, protocol: TransportName, serviceStart: number | undefined): Records | undefined {
     if (!this.hasPort(port, protocol)) return undefined
-    return kept(this.#services, `${name.zone.name} ${serviceStart} ${port} ${protocol}`, () =>
+    return kept(this.#made, `${name.zone.name} ${serviceStart} ${port} ${protocol}`, () =>
       this.#serviceSet(name, serviceStart, this.#ports.filter((own) => own.name === port && own.protocol === protocol)))
   }
 
   /** One record per port: the service itself is the target, in both families (Kubernetes: dual stack is ONE record). */
-  #serviceSet ({ zone, namespace, service }: ServiceName, serviceStart: number | undefined, ports: readonly ServicePort[]): GluedRecordSet | undefined {
+  #serviceSet ({ zone, namespace, service }: ServiceName, serviceStart: number | undefined, ports: readonly ServicePort[]): Records | undefined {
     const numbers = [...new Set(ports.map(({ port }) => port))] // a port of TCP and UDP alike is one record (RFC 2181 5)
-    if (numbers.length === 0) return undefined
     const target = nameBytes([service, namespace, 'svc', ...zone.labels])
     const records = numbers.map((port) => serviceRecord({ priority, weight, port, target }, this.#limits.ttlSeconds))
     const glue = this.#glue(serviceStart === undefined ? target : pointerTo(serviceStart))
-    return new GluedRecordSet(records, records.map(() => 0), [glue], this.#limits.maxRecords)
+    return gluedRecordSetOf(records, records.map(() => 0), [glue], this.#limits.maxRecords)
   }
 
   #glue (owner: Buffer | number): Glue[] {

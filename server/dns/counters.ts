@@ -36,7 +36,9 @@ export interface AnswerCount {
 
 /** Counters that are one number each. A new one is a name here and a `declare` line in the class. */
 const singles = [
-  'truncated', 'cut', 'failed', 'connections', 'limitedDropped', 'limitedSlipped', 'limitedBadCookie', 'builds', 'latencySum'
+  'truncated', 'cut', 'failed', 'connections', 'limitedDropped', 'limitedSlipped', 'limitedBadCookie', 'builds', 'latencySum',
+  'transfersFull', 'transfersDifference', 'transfersCurrent', 'transfersRefused', 'transferRecords', 'transferCutSets',
+  'notifySent', 'notifyAcknowledged', 'notifyUnacknowledged'
 ] as const
 
 // Where each block begins. A new block is a line, before the end.
@@ -64,6 +66,24 @@ export class DnsCounters {
   declare builds: number
   /** What the answers that were timed took together, in seconds. */
   declare latencySum: number
+  /** Whole zones that were sent, also in answer to IXFR. */
+  declare transfersFull: number
+  /** Differences of zones that were sent. */
+  declare transfersDifference: number
+  /** IXFR queries over TCP of clients that had the newest version. */
+  declare transfersCurrent: number
+  /** Queries for zones that were answered with an error, for whatever reason. */
+  declare transfersRefused: number
+  /** Records that transfers sent. */
+  declare transferRecords: number
+  /** Sets in the whole zones that were sent that had more records than a set may have, and so were not whole. */
+  declare transferCutSets: number
+  /** NOTIFY messages that were sent, repeated ones too. */
+  declare notifySent: number
+  /** NOTIFY messages that were taken. */
+  declare notifyAcknowledged: number
+  /** NOTIFY that was refused, or that nobody answered however often it was repeated. */
+  declare notifyUnacknowledged: number
   readonly #values: Float64Array<SharedArrayBuffer>
 
   static {

@@ -5,8 +5,8 @@ import { invalid } from '../errors.ts'
 import { parseAddress } from '../model/address.ts'
 import { readNetworks } from '../model/ranges.ts'
 import type { ClientZone } from '../model/client-zones.ts'
+import type { DnsPeers } from '../model/dns-peers.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
-import type { DnsSource } from './answer-plan.ts'
 import { AccessList } from './access-list.ts'
 import { ClientZones } from './client-zones.ts'
 import { DnsCounters } from './counters.ts'
@@ -21,6 +21,8 @@ import { maxConnections } from './tcp-limits.ts'
 import { Tracer } from './trace.ts'
 import { UdpListener } from './udp-listener.ts'
 import { reverseZones } from './reverse-zone.ts'
+import { ZoneTransfers } from './transfer/transfer.ts'
+import type { TransferSource } from './transfer/zone-content.ts'
 import { Zone, maxZones } from './zone.ts'
 
 export type { DnsSource } from './answer-plan.ts'
@@ -28,7 +30,7 @@ export { type AnswerCount, type DropReason, DnsCounters, dropReasons, forwardEve
 
 export interface DnsOptions {
   /** The registry's feed, or something like it. */
-  readonly source: DnsSource
+  readonly source: TransferSource
   /** An address, or a name that is looked up once. */
   readonly host: string
   /** 0 = any free one, the same for UDP and TCP. */
@@ -49,6 +51,8 @@ export interface DnsOptions {
   readonly rateLimit?: number | undefined
   /** Which part of the queries is logged by `log.info`, 0-1. Default 0. */
   readonly queryLogRatio?: number | undefined
+  /** The keys that queries may be signed with, and who may have whole zones. Default: none, and nobody. */
+  readonly transfer?: Pick<DnsPeers, 'keys' | 'transferTo'> | undefined
   /** Who is asked for names outside the zones, and for which clients (CIDR). Default: nobody, and such names are refused. */
   readonly forward?: { readonly upstreams: readonly UpstreamAddress[], readonly clients: readonly string[] } | undefined
   /** DNS over TLS (RFC 7858) on a port of its own, with a certificate and its key in PEM form. Default: none. */
@@ -79,6 +83,7 @@ export interface DnsServer {
   [Symbol.asyncDispose] (): Promise<void>
 }
 
+const noTransfer = { keys: [], transferTo: [] }
 const defaultTtlSeconds = 5
 const maxTtlSeconds = 3_600 // an hour of dead addresses is a mistake, not a setting
 /** A free UDP port may be taken for TCP. Each try picks another at random: so many failures mean that ports are out. */
@@ -133,14 +138,14 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
   if (!Number.isInteger(ttlSeconds) || ttlSeconds < 0 || ttlSeconds > maxTtlSeconds) {
     throw invalid([{ field: 'ttlSeconds', value: ttlSeconds, rule: `must be a whole number 0-${maxTtlSeconds}` }])
   }
-  const zones = zonesOf(options.zones ?? ['cluster.local'], options.reverse ?? [], ttlSeconds, address)
+  const zones = zonesOf(options, address)
   let lastLoggedMs = -Infinity
   const failed = (error: unknown): void => {
     if (clock.now() - lastLoggedMs < failureLogIntervalMs) return
     lastLoggedMs = clock.now()
     log?.error(`DNS: a message was answered SERVFAIL, because of a fault of this program: ${error instanceof Error ? error.stack : String(error)}`)
   }
-  const { random = Math.random, rateLimit, queryLogRatio = 0 } = options
+  const { random = Math.random, rateLimit, queryLogRatio = 0, transfer = noTransfer } = options
   const clientZones = options.clientZones === undefined || options.clientZones.length === 0 ? undefined : new ClientZones(options.clientZones)
   const forwarder = forward === undefined || forward.upstreams.length === 0
     ? undefined
@@ -158,6 +163,7 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
     clock,
     counters,
     failed,
+    transfers: new ZoneTransfers({ source, zones, ttlSeconds, keys: transfer.keys, allowed: transfer.transferTo, clock, counters, failed }),
     limiter: rateLimit === undefined ? undefined : new RateLimiter(rateLimit, Math.random),
     queryLog: queryLogRatio === 0 ? undefined : new QueryLog({
       ratio: queryLogRatio,
@@ -203,8 +209,14 @@ async function listenOnOnePort (options: PortlessOptions, port: number): Promise
   }
 }
 
-/** The longest first, so that a zone below another one wins. Reverse zones last: most questions are for names. */
-function zonesOf (names: readonly string[], reverse: readonly string[], ttlSeconds: number, host: string): Zone[] {
+/**
+ * The longest first, so that a zone below another one wins. Reverse zones last: most questions are for names.
+ * @param host the address that is listened on
+ * @throws RegistryError REG_INVALID
+ */
+export function zonesOf (
+  { zones: names = ['cluster.local'], reverse = [], ttlSeconds = defaultTtlSeconds }: Pick<DnsOptions, 'zones' | 'reverse' | 'ttlSeconds'>, host: string
+): Zone[] {
   if (names.length === 0 || names.length > maxZones) throw invalid([{ field: 'zones', value: names, rule: `must name 1-${maxZones} zones` }])
   const parsed = parseAddress(host)
   const address = 'problem' in parsed ? undefined : parsed // listening everywhere: which address a client can reach is not ours to say

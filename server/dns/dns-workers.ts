@@ -2,16 +2,20 @@
 // registry, and its own answers: they wait neither for each other nor for the main thread, where HTTP and the store are.
 import { MessageChannel, type Transferable, Worker } from 'node:worker_threads'
 import { invalid } from '../errors.ts'
+import type { NotifyTarget } from '../model/dns-peers.ts'
 import type { Feed } from '../registry/feed.ts'
 import { FeedPublisher } from '../registry/feed-publisher.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
-import { type DnsCore, type DnsOptions, type DnsServer, DnsCounters, dnsCore, startDns } from './dns-server.ts'
+import { type DnsCore, type DnsOptions, type DnsServer, DnsCounters, dnsCore, startDns, zonesOf } from './dns-server.ts'
 import type { DnsWorkerData, DnsWorkerMessage, DnsWorkerSettings } from './dns-worker.ts'
+import { Notifier } from './transfer/notifier.ts'
 
 export interface DnsWorkersOptions extends DnsWorkerSettings {
   /** How many threads, 0-64; 0 = the calling thread answers. */
   readonly workers: number
   readonly feed: Feed
+  /** Who is told of changes of the zones, by this node once: from the calling thread. Default: nobody. */
+  readonly notify?: readonly NotifyTarget[]
   readonly log?: NonNullable<DnsOptions['log']>
   readonly clock?: Clock
   /** Makes a thread; default: one that runs bin/dns-worker.js. */
@@ -44,18 +48,28 @@ const maxPortAttempts = 8
  * @throws RegistryError REG_INVALID for a bad setting; the error of the system, or of a thread, if none can answer
  */
 export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsWorkers> {
-  const { workers, feed, log, clock = systemClock, spawn = spawnDnsWorker, ...settings } = options
+  const { workers, feed, notify = [], log, clock = systemClock, spawn = spawnDnsWorker, ...settings } = options
   if (!Number.isInteger(workers) || workers < 0 || workers > maxDnsWorkers) {
     throw invalid([{ field: 'workers', value: workers, rule: `must be a whole number 0-${maxDnsWorkers}` }])
   }
+  const tell: Tell = (address, counters) => {
+    if (notify.length === 0) return undefined
+    const zones = zonesOf(settings, address)
+    const keys = settings.transfer?.keys ?? []
+    return new Notifier({ source: feed, zones, targets: notify, keys, clock, address, counters, ...(log === undefined ? {} : { log }) })
+  }
   if (workers === 0) {
     const server = await startDns({ ...settings, source: feed, clock, ...(log === undefined ? {} : { log }) })
-    return { ...server, whenTaken: (revision) => new Promise((resolve) => feed.whenApplied(revision, resolve)) }
+    const notifier = tell(server.address, server.counters)
+    const close = async (): Promise<void> => {
+      await Promise.all([notifier?.close(), server.close()])
+    }
+    return { ...server, close, [Symbol.asyncDispose]: close, whenTaken: (revision) => new Promise((resolve) => feed.whenApplied(revision, resolve)) }
   }
   for (let attempt = 1; ; attempt++) {
     const place = await findPlace(settings, feed)
     const tls = settings.tls === undefined || place.tls === undefined ? undefined : { ...settings.tls, host: place.tls.address, port: place.tls.port }
-    const pool = new Pool({ feed, workers, log, clock, spawn, settings: { ...settings, host: place.address, port: place.port, tls } })
+    const pool = new Pool({ feed, workers, log, clock, spawn, tell, settings: { ...settings, host: place.address, port: place.port, tls } })
     try {
       await pool.start()
       return pool
@@ -81,6 +95,9 @@ export function spawnDnsWorker (workerData: DnsWorkerData, transferList: Transfe
   return new Worker(new URL('../../bin/dns-worker.js', import.meta.url), { workerData, transferList, name, resourceLimits: { maxYoungGenerationSizeMb } })
 }
 
+/** Begins to tell secondaries of changes, if there are any. @param address where DNS is answered */
+type Tell = (address: string, counters: DnsCounters) => Notifier | undefined
+
 interface PoolOptions {
   readonly workers: number
   readonly feed: Feed
@@ -89,6 +106,7 @@ interface PoolOptions {
   readonly log: DnsOptions['log']
   readonly clock: Clock
   readonly spawn: typeof spawnDnsWorker
+  readonly tell: Tell
 }
 
 class Pool implements DnsWorkers {
@@ -100,11 +118,14 @@ class Pool implements DnsWorkers {
   readonly #counters = new DnsCounters()
   readonly #publisher: FeedPublisher
   readonly #threads: readonly Thread[]
+  readonly #tell: Tell
+  #notifier: Notifier | undefined
   #closed: Promise<void> | undefined
 
   constructor (options: PoolOptions) {
     this.address = options.settings.host
     this.port = options.settings.port
+    this.#tell = options.tell
     const { tls, ...settings } = options.settings
     this.tls = tls === undefined ? undefined : { address: tls.host, port: tls.port }
     const { feed: source, clock, log } = options
@@ -118,6 +139,7 @@ class Pool implements DnsWorkers {
     const starts = await Promise.allSettled(this.#threads.map((thread) => thread.start()))
     const [first] = starts
     if (first?.status === 'rejected' && starts.every(({ status }) => status === 'rejected')) throw first.reason
+    this.#notifier = this.#tell(this.address, this.#counters)
   }
 
   get counters (): DnsCounters {
@@ -142,7 +164,7 @@ class Pool implements DnsWorkers {
 
   async #close (): Promise<void> {
     this.#publisher.close()
-    await Promise.all(this.#threads.map((thread) => thread.stop()))
+    await Promise.all([this.#notifier?.close(), ...this.#threads.map((thread) => thread.stop())])
     this.#core.close()
   }
 }

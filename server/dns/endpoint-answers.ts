@@ -2,11 +2,13 @@
 import type { Endpoint, Port } from '../../client-sdk/src/wire.ts'
 import { familyOf } from '../model/address.ts'
 import { maxWeight } from '../model/limits.ts'
-import { type Glue, GluedRecordSet, RecordSet, type WeightedRecord, maxRecordsPerSet } from './record-set.ts'
+import { type Glue, type Records, type WeightedRecord, gluedRecordSetOf, maxRecordsPerSet, recordSetOf } from './record-set.ts'
 import type { ServiceName, TransportName } from './record-name.ts'
 import { EndpointIndex } from './endpoint-index.ts'
 import { type BindingType, bindingRecords } from './service-binding.ts'
-import { type AddressType, type AnswerLimits, type NamedPort, type ServiceAnswers, addressFamily, addressRecord, addressTypes, kept, serviceRecord } from './service-records.ts'
+import {
+  type AddressType, type AnswerLimits, type NamedPort, type ServiceAnswers, SmallMap, addressFamily, addressRecord, addressTypes, kept, serviceRecord
+} from './service-records.ts'
 import { labelBytes, nameBytes, pointerTo, questionPointer } from './wire.ts'
 
 /** Combinations of tags whose answers are kept with their endpoints; further ones are made for each question. */
@@ -28,11 +30,8 @@ export class EndpointAnswers implements ServiceAnswers {
   readonly #limits: AnswerLimits
   /** Of which these are a choice: a host has all its addresses, whoever of them was chosen. */
   readonly #whole: EndpointAnswers | undefined
-  readonly #addresses = new Map<AddressType, RecordSet | undefined>()
-  readonly #hosts = new Map<string, RecordSet | undefined>()
-  readonly #services = new Map<string, GluedRecordSet | undefined>()
-  // Few services are asked for these, and an empty map is large.
-  #bindings: Map<BindingType, RecordSet | undefined> | undefined
+  /** By the type, and for what is not at the name of the service by what it is. */
+  readonly #made = new SmallMap<number | string, Records | undefined>()
   #choices: Choices | undefined
   #byHostname: ReadonlyMap<string, readonly Endpoint[]> | undefined
   #ports: ReadonlySet<string> | undefined
@@ -77,8 +76,8 @@ export class EndpointAnswers implements ServiceAnswers {
     return endpoints.length === 0 ? undefined : new EndpointAnswers(endpoints, this.#limits, this.#whole ?? this)
   }
 
-  addresses (type: AddressType): RecordSet | undefined {
-    return kept(this.#addresses, type, () => this.#addressSet(this.#endpoints, type))
+  addresses (type: AddressType): Records | undefined {
+    return kept(this.#made, type, () => this.#addressSet(this.#endpoints, type))
   }
 
   hasHost (hostname: string): boolean {
@@ -90,9 +89,9 @@ export class EndpointAnswers implements ServiceAnswers {
     return this.#hostnames.keys()
   }
 
-  hostAddresses (hostname: string, type: AddressType): RecordSet | undefined {
+  hostAddresses (hostname: string, type: AddressType): Records | undefined {
     const endpoints = this.#hostnames.get(hostname)
-    return endpoints === undefined ? undefined : kept(this.#hosts, `${hostname} ${type}`, () => this.#addressSet(endpoints, type))
+    return endpoints === undefined ? undefined : kept(this.#made, `host ${hostname} ${type}`, () => this.#addressSet(endpoints, type))
   }
 
   hasProtocol (protocol: TransportName): boolean {
@@ -115,28 +114,31 @@ export class EndpointAnswers implements ServiceAnswers {
     }
   }
 
-  allPorts (name: ServiceName, serviceStart: number | undefined): GluedRecordSet | undefined {
-    return kept(this.#services, `${name.zone.name} ${serviceStart}`, () => this.#serviceSet(name, serviceStart, () => true))
+  allPorts (name: ServiceName, serviceStart: number | undefined): Records | undefined {
+    return kept(this.#made, `${name.zone.name} ${serviceStart}`, () => this.#serviceSet(name, serviceStart, () => true))
   }
 
-  bindings (type: BindingType): RecordSet | undefined {
-    return kept(this.#bindings ??= new Map<BindingType, RecordSet | undefined>(), type, () => {
+  bindings (type: BindingType): Records | undefined {
+    return kept(this.#made, type, () => {
       const preferred = this.#endpoints.toSorted((a, b) => a.priority - b.priority || b.weight - a.weight)
       const offers = preferred.flatMap(({ ports, address }) => ports.map((port) => ({ port, addresses: [address] })))
       const records = bindingRecords(type, offers, this.#limits.ttlSeconds)
-      return records.length === 0 ? undefined : new RecordSet(records, this.#limits.maxRecords)
+      return recordSetOf(records, this.#limits.maxRecords)
     })
   }
 
-  port (name: ServiceName, port: string, protocol: TransportName, serviceStart: number | undefined): GluedRecordSet | undefined {
+  port (name: ServiceName, port: string, protocol: TransportName, serviceStart: number | undefined): Records | undefined {
     if (!this.hasPort(port, protocol)) return undefined
-    return kept(this.#services, `${name.zone.name} ${serviceStart} ${port} ${protocol}`, () =>
+    return kept(this.#made, `${name.zone.name} ${serviceStart} ${port} ${protocol}`, () =>
       this.#serviceSet(name, serviceStart, (candidate) => candidate.name === port && candidate.protocol === protocol))
   }
 
   get #hostnames (): ReadonlyMap<string, readonly Endpoint[]> {
     if (this.#whole !== undefined) return this.#whole.#hostnames
-    return this.#byHostname ??= Map.groupBy(this.#endpoints, hostnameOf)
+    if (this.#byHostname !== undefined) return this.#byHostname
+    const made = Map.groupBy(this.#endpoints, hostnameOf)
+    if (this.#endpoints.length > 1) this.#byHostname = made // of one it is made faster than it is worth keeping
+    return made
   }
 
   /** Below which `_protocol` there is something, and which `port protocol` there are. */
@@ -148,12 +150,13 @@ export class EndpointAnswers implements ServiceAnswers {
         if (name !== '') names.add(protocol).add(`${name} ${protocol}`)
       }
     }
-    return this.#ports = names
+    if (this.#endpoints.length > 1) this.#ports = names
+    return names
   }
 
-  #addressSet (endpoints: readonly Endpoint[], type: AddressType): RecordSet | undefined {
+  #addressSet (endpoints: readonly Endpoint[], type: AddressType): Records | undefined {
     const records = this.#addressRecords(endpoints, type, questionPointer)
-    return records.length === 0 ? undefined : new RecordSet(records, this.#limits.maxRecords)
+    return recordSetOf(records, this.#limits.maxRecords)
   }
 
   /** One record per address; endpoints that share one add their weights. */
@@ -168,7 +171,7 @@ export class EndpointAnswers implements ServiceAnswers {
   }
 
   /** One record per target and port (Kubernetes: N endpoints by M ports, identical ones collapse). */
-  #serviceSet ({ zone, namespace, service }: ServiceName, serviceStart: number | undefined, takes: (port: Port) => boolean): GluedRecordSet | undefined {
+  #serviceSet ({ zone, namespace, service }: ServiceName, serviceStart: number | undefined, takes: (port: Port) => boolean): Records | undefined {
     const shares = new Map<string, Share & { hostname: string, port: number }>()
     for (const endpoint of this.#endpoints) {
       const { ports, priority, weight } = endpoint
@@ -177,7 +180,6 @@ export class EndpointAnswers implements ServiceAnswers {
         if (takes(port)) addShare(shares, `${hostname} ${port.port}`, { hostname, port: port.port, priority, weight })
       }
     }
-    if (shares.size === 0) return undefined
     const targets = new Map<string, number>()
     const suffix = nameBytes([service, namespace, 'svc', ...zone.labels])
     const records: WeightedRecord[] = []
@@ -190,7 +192,7 @@ export class EndpointAnswers implements ServiceAnswers {
     }
     const owner = serviceStart === undefined ? suffix : pointerBytes(serviceStart)
     const glue = Array.from(targets.keys(), (hostname) => this.#glue(hostname, Buffer.concat([labelBytes([hostname]), owner])))
-    return new GluedRecordSet(records, targetOf, glue, this.#limits.maxRecords)
+    return gluedRecordSetOf(records, targetOf, glue, this.#limits.maxRecords)
   }
 
   #glue (hostname: string, owner: Buffer): Glue[] {

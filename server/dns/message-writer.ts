@@ -102,6 +102,23 @@ export class MessageWriter {
     return true
   }
 
+  /** As `append`, of octets that are kept as text. */
+  appendText (section: Section, text: string, count = 1): boolean {
+    const start = this.#length
+    if (start + text.length > this.#limit) {
+      if (section !== 'additional') this.isTruncated = true
+      return false
+    }
+    if (section === 'additional' && this.owner !== questionPointer) return false
+    for (let at = 0; at < text.length; at++) this.#bytes[start + at] = text.charCodeAt(at)
+    if (section === 'answer' && this.owner !== questionPointer) this.#bytes.writeUInt16BE(this.owner, start)
+    this.#length = start + text.length
+    if (section === 'answer') this.#answers += count
+    else if (section === 'authority') this.#authorities += count
+    else this.#additionals += count
+    return true
+  }
+
   /** Appends a record whose owner is its own. False if it does not fit. */
   appendWhole (section: Section, record: Buffer): boolean {
     if (this.#length + record.length > this.#limit) {

@@ -1,6 +1,8 @@
 // The query log: a sample of what was asked, by whom, and what it got. Off unless asked for; bounded, so that no flood fills a disk.
 import type { Clock } from '../registry/timers.ts'
+import type { Client } from './client.ts'
 import type { QueryReader } from './query-reader.ts'
+import { typeText } from './wire.ts'
 
 /** A few hundred octets each: what is read by people and shipped by agents needs no more. */
 export const maxLinesPerSecond = 1_000
@@ -22,6 +24,11 @@ export interface QueryLine {
   readonly stale: boolean
   /** Inside this process, without the wait for others. */
   readonly microseconds: number
+}
+
+/** What of a line is known from the question. */
+export function questionFacts (query: QueryReader, { address, transport }: Client): Pick<QueryLine, 'client' | 'transport' | 'name' | 'type'> {
+  return { client: address, transport, name: questionText(query), type: typeText(query.type) }
 }
 
 export interface QueryLogOptions {

@@ -24,6 +24,45 @@ export interface WeightedRecord {
   readonly weight: number
 }
 
+/**
+ * A set of one record, as most are, with its target's addresses if it has a target. Its octets are kept as text: of a short Buffer
+ * nine parts in ten are Buffer.
+ */
+class SingleRecord implements Records {
+  readonly #record: string
+  readonly #glue: readonly { readonly text: string, readonly count: number }[] | undefined
+
+  constructor (record: WeightedRecord, glue: readonly Glue[] = []) {
+    this.#record = record.bytes.toString('latin1')
+    this.#glue = glue.length === 0 ? undefined : glue.map(({ bytes, count }) => ({ text: bytes.toString('latin1'), count }))
+  }
+
+  write (writer: MessageWriter): void {
+    if (!writer.appendText('answer', this.#record) || this.#glue === undefined) return
+    for (const { text, count } of this.#glue) writer.appendText('additional', text, count)
+  }
+}
+
+/** A set of records, undefined if there are none. @param maxRecords how many an answer shows at most */
+export function recordSetOf (records: readonly WeightedRecord[], maxRecords = maxRecordsPerSet): Records | undefined {
+  const [first] = records
+  if (first === undefined) return undefined
+  return records.length === 1 ? new SingleRecord(first) : new RecordSet(records, maxRecords)
+}
+
+/**
+ * A set of SRV records with the addresses of their targets, undefined if there are none.
+ * @param targets for each record, which target it has
+ * @param glue for each target, its addresses, one entry per family
+ */
+export function gluedRecordSetOf (
+  records: readonly WeightedRecord[], targets: readonly number[], glue: readonly (readonly Glue[])[], maxRecords = maxRecordsPerSet
+): Records | undefined {
+  const [first] = records
+  if (first === undefined) return undefined
+  return records.length === 1 ? new SingleRecord(first, glue[0]) : new GluedRecordSet(records, targets, glue, maxRecords)
+}
+
 /** The records of the answer at work. Answers are written one at a time, to the end. */
 const shown = new Uint32Array(maxAnnotatedRecords)
 
@@ -59,11 +98,6 @@ export class RecordSet implements Records {
   }
 
   write (writer: MessageWriter, random: () => number): void {
-    if (this.count === 1) {
-      shown[0] = 0
-      writer.append('answer', this.#bytes, 0, this.#bytes.length)
-      return
-    }
     const count = this.#choose(random)
     if (count < this.count) writer.isCut = true
     for (let position = 0; position < count; position++) {
@@ -74,10 +108,11 @@ export class RecordSet implements Records {
 
   /**
    * The records in the order that they were given in, as a whole zone shows them: not rotated, and of a large set always the same
-   * first `maxRecordsPerSet`. The owner of each is a pointer of two octets.
+   * first ones, as many as an answer shows but never more than `maxRecordsPerSet`: secondaries refuse larger sets. The owner of each
+   * is a pointer of two octets.
    */
   * inOrder (): Generator<Buffer> {
-    const count = Math.min(this.count, maxRecordsPerSet)
+    const count = Math.min(this.width, maxRecordsPerSet)
     for (let index = 0; index < count; index++) yield this.#bytes.subarray(this.#starts[index] ?? 0, this.#starts[index + 1] ?? 0)
   }
 

@@ -12,7 +12,7 @@ import type { ClientZones } from './client-zones.ts'
 import { ServerCookies } from './cookies.ts'
 import type { DnsCounters } from './counters.ts'
 import { type Explanation, MessageWriter, explanation } from './message-writer.ts'
-import { type QueryLog, questionText } from './query-log.ts'
+import { type QueryLog, questionFacts } from './query-log.ts'
 import { QueryReader } from './query-reader.ts'
 import { type RateLimiter, kindOf } from './rate-limit.ts'
 import type { Records } from './record-set.ts'
@@ -20,9 +20,12 @@ import { type Recursion, writeForwarded } from './recursion.ts'
 import type { ForwardQuestion } from './forward/forwarder.ts'
 import { readRecordName } from './record-name.ts'
 import { ReverseZone } from './reverse-zone.ts'
+import { observedTransfer, rcodeOf } from './transfer/observed-transfer.ts'
+import type { ZoneTransfers } from './transfer/transfer.ts'
+import type { SignedQuery } from './transfer/tsig.ts'
 import {
   classChaos, classIn, ednsUdpLimit, extendedErrors, flagCheckingDisabled, flagRecursionDesired, headerLength, plainUdpLimit, pointerTo, questionPointer,
-  questionTailLength, rcodeText, rcodes, recordTypes, tcpLimit, typeText
+  questionTailLength, rcodeText, rcodes, recordTypes, tcpLimit
 } from './wire.ts'
 import { type Zone, maxNegativeTtlSeconds } from './zone.ts'
 
@@ -40,7 +43,7 @@ const foreignClass = explanation(extendedErrors.notSupported, 'only class IN is 
 const foreignChaosName = explanation(extendedErrors.notAuthoritative, 'class CH has version.bind, version.server, id.server and hostname.bind')
 const foreignOpcode = explanation(extendedErrors.notSupported, 'only queries are answered')
 const foreignClient = explanation(extendedErrors.prohibited, 'this client may not ask for names outside the zones')
-const noTransfer = explanation(extendedErrors.notSupported, 'zone transfer is not served')
+const noTransfer = explanation(extendedErrors.notSupported, 'a zone is transferred over TCP or TLS only')
 
 export interface ResponderOptions {
   readonly source: DnsSource
@@ -55,6 +58,8 @@ export interface ResponderOptions {
   readonly version: string
   readonly clock: Clock
   /** Of answers over UDP; undefined = none. */
+  /** Whole zones, and the keys of signatures; undefined = nobody gets a zone, and signatures are not looked at. */
+  readonly transfers?: ZoneTransfers | undefined
   readonly limiter?: RateLimiter | undefined
   readonly queryLog?: QueryLog | undefined
   /** Names outside the zones; undefined = they are refused. */
@@ -140,7 +145,11 @@ export class Responder {
         return silence
       }
       this.#limit = client.transport !== 'udp' ? tcpLimit : query.edns ? Math.max(plainUdpLimit, Math.min(query.payloadSize, ednsUdpLimit)) : plainUdpLimit
-      return this.#limited(outcome === rcodes.NOERROR ? this.#answer() : this.#end(outcome, outcome === rcodes.NOTIMP ? foreignOpcode : undefined))
+      const { transfers } = this.#options
+      const isTransfer = outcome === rcodes.NOERROR && query.class === classIn && isTransferType(query.type) && client.transport !== 'https'
+      if (isTransfer && transfers !== undefined) return this.#transfer(message, transfers)
+      const signed = query.tsigStart === 0 ? undefined : transfers?.check(message)
+      return signed === undefined ? this.#limited(this.#outcome(outcome)) : this.#answerSigned(signed, outcome)
     } catch (error) {
       counters.failed++
       failed(error)
@@ -148,6 +157,36 @@ export class Responder {
       this.#limit = plainUdpLimit
       return this.#end(rcodes.SERVFAIL) // the question is repeated as far as it was read; no part of what failed is used again
     }
+  }
+
+  #outcome (outcome: number): Response {
+    return outcome === rcodes.NOERROR ? this.#answer() : this.#end(outcome, outcome === rcodes.NOTIMP ? foreignOpcode : undefined)
+  }
+
+  /** RFC 8945 5.3: who signs gets a signed answer, or one that says what is wrong with the signature. */
+  #answerSigned (signed: SignedQuery, outcome: number): Response {
+    this.#limit -= signed.octets
+    // The address of who has a key is not forged: nothing is held back.
+    const response = signed.rcode === rcodes.NOERROR ? this.#outcome(outcome) : this.#limited(this.#end(signed.rcode))
+    if (typeof response !== 'number' || response === 0) return response // what is answered later comes here once more
+    const { bytes } = this.#writer
+    return signed.sign(Buffer.from(bytes.subarray(0, response))).copy(bytes)
+  }
+
+  /** AXFR and IXFR check and make signatures by themselves, one for each message of a stream. */
+  #transfer (message: Buffer, transfers: ZoneTransfers): Response {
+    const { queryLog, source } = this.#options
+    const { transport, address } = this.#client
+    const { type } = this.#query
+    const answer = transport === 'udp' ? transfers.datagram(message, address) : transfers.stream(message, address)
+    if (!Buffer.isBuffer(answer)) {
+      const stale = source.loaded && source.staleSeconds > 0
+      const facts = queryLog?.sample() === true ? { ...questionFacts(this.#query, this.#client), stale } : undefined
+      return observedTransfer(answer, { transport, type, facts }, this.#options)
+    }
+    this.#begin(undefined)
+    this.#rcode = rcodeOf(answer)
+    return this.#limited(answer.copy(this.#writer.bytes))
   }
 
   /** Holds back what may be too much for whoever lives at the address that a datagram gives as its own. */
@@ -186,10 +225,7 @@ export class Responder {
     const { source } = this.#options
     const query = this.#query
     queryLog.write({
-      client: this.#client.address,
-      transport: this.#client.transport,
-      name: questionText(query),
-      type: typeText(query.type),
+      ...questionFacts(query, this.#client),
       ...(octets > 0 ? { rcode: rcodeText(this.#rcode) } : {}),
       octets,
       truncated: octets > 0 && this.#writer.isTruncated,
@@ -204,6 +240,7 @@ export class Responder {
     if (query.questionLength === 0) return this.#cookieAlone()
     if (query.class === classChaos) return this.#answerChaos()
     if (query.class !== classIn) return this.#end(rcodes.REFUSED, foreignClass)
+    if (isTransferType(query.type)) return this.#end(rcodes.REFUSED, noTransfer)
     const { source, zones } = this.#options
     const isStale = source.loaded && source.staleSeconds > 0
     const clientZone = this.#options.clientZones?.zoneOf(this.#client.address)
@@ -215,7 +252,6 @@ export class Responder {
       }
     }
     const name = readRecordName(query, zones)
-    if (name.kind !== 'outside' && (query.type === recordTypes.AXFR || query.type === recordTypes.IXFR)) return this.#end(rcodes.REFUSED, noTransfer)
     const cache = isStale ? this.#staleCache : this.#cache
     const observed = 'service' in name && !isStale ? new ObservedCatalog(source.catalog) : undefined
     const { loaded, revision, staleSeconds } = source
@@ -273,7 +309,10 @@ export class Responder {
       if (!writer.append('answer', record, 0, record.length)) break
       writer.owner = pointerTo(writer.position - targetLength)
     }
-    if (foreign !== undefined && forwarded !== undefined) return this.#finish(writeForwarded(writer, forwarded, foreign, writer.owner), true)
+    if (foreign !== undefined && forwarded !== undefined) {
+      const rcode = writeForwarded(writer, forwarded, foreign, writer.owner)
+      return this.#finish(rcode, rcode === rcodes.NOERROR || rcode === rcodes.NXDOMAIN) // the alias is ours to say; that others failed is not
+    }
     // Records of the apex point into their own name; who wants them asks for it.
     const isApex = target.kind === 'apex' && typeof plan === 'object'
     if (plan instanceof Alias || plan === 'refused' || plan === 'not-ready' || target.kind === 'outside' || isApex || writer.isTruncated) {
@@ -347,6 +386,10 @@ export class Responder {
     this.#rcode = rcode
     return this.#writer.finish(rcode, isAuthoritative)
   }
+}
+
+function isTransferType (type: number): boolean {
+  return type === recordTypes.AXFR || type === recordTypes.IXFR
 }
 
 /** The last target of a chain of aliases, which ends its record. */

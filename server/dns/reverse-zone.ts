@@ -5,7 +5,7 @@
 //   0.0.10.in-addr.arpa                       nothing of its own, addresses are below
 //
 // An octet has one spelling: 007 is no name.
-import { keyAddress, keyLengths } from '../model/address-key.ts'
+import { addressKey, keyAddress, keyLengths } from '../model/address-key.ts'
 import { readInstanceCidrs, reversePrefixes } from '../model/reverse-networks.ts'
 import { Zone, type ZoneOptions } from './zone.ts'
 
@@ -33,6 +33,21 @@ export class ReverseZone extends Zone {
     this.target = target
     this.#prefix = prefix
     this.address = isWhole(prefix) ? keyAddress(prefix) : undefined
+  }
+
+  /** Whether an address is in the zone. @param key of the address */
+  has (key: string): boolean {
+    return key.startsWith(this.#prefix)
+  }
+
+  /** Whether an address may be in the zone and in a network. @param prefix how the keys of the network's addresses begin */
+  meets (prefix: string): boolean {
+    return prefix.startsWith(this.#prefix) || this.#prefix.startsWith(prefix)
+  }
+
+  /** The whole name of an address in the zone. */
+  labelsOf (address: string): string[] {
+    return reverseName(addressKey(address)).split('.')
   }
 
   /** @param labels below the zone, at least one, from the right. undefined = no address has such a name */

@@ -53,6 +53,30 @@ interface Keeper<K, V> {
   set (key: K, value: V): unknown
 }
 
+/** A map for what mostly has one entry: an empty Map alone takes a fifth of a kilobyte. */
+export class SmallMap<K, V> {
+  #key: K | undefined
+  #value: V | undefined
+  #others: Map<K, V> | undefined
+
+  has (key: K): boolean {
+    return this.#key === key || this.#others?.has(key) === true
+  }
+
+  get (key: K): V | undefined {
+    return this.#key === key ? this.#value : this.#others?.get(key)
+  }
+
+  set (key: K, value: V): void {
+    if (this.#key === undefined || this.#key === key) {
+      this.#key = key
+      this.#value = value
+    } else {
+      (this.#others ??= new Map()).set(key, value)
+    }
+  }
+}
+
 /** The value of a key, made when it is first asked for. */
 export function kept<K, V> (keeper: Keeper<K, V>, key: K, make: () => V): V {
   const known = keeper.get(key)

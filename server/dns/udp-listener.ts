@@ -38,10 +38,12 @@ export class UdpListener {
   /** Who asks now. One object for all: it is read while the question is looked at. */
   readonly #client: { readonly transport: Transport, address: string } = { transport: 'udp', address: '' }
   #deferred = 0
+  /** Answers that the kernel had not taken when the last one was sent. */
+  #queued = 0
   /** Messages of this turn of the loop. */
   #received = 0
   #closed: Promise<void> | undefined
-  /** Set while it closes: called when an answer has left. */
+  /** Set while it closes: called when an answer that was waited for has left. */
   #left: (() => void) | undefined
   #isSocketClosed = false
 
@@ -93,7 +95,7 @@ export class UdpListener {
     } while (this.#received > 0 && !isLate.now)
     this.#socket.removeAllListeners('message')
     while (!isLate.now && (this.#deferred > 0 || this.#socket.getSendQueueCount() > 0)) {
-      await Promise.race([late, new Promise<void>((resolve) => { this.#left = resolve })])
+      await Promise.race([late, this.#deferred > 0 ? new Promise<void>((resolve) => { this.#left = resolve }) : nextTurn()])
     }
     cancel()
     this.#isSocketClosed = true
@@ -104,14 +106,18 @@ export class UdpListener {
     const { responder, counters } = this.#options
     this.#received++
     if (peer.port === 0) return counters.drop('port-zero') // spoofed: nobody can be answered there, and send throws
-    if (this.#socket.getSendQueueCount() >= maxQueuedSends) return counters.drop('send-queue-full')
+    if (this.#queued > 0) this.#queued = this.#socket.getSendQueueCount()
+    if (this.#queued >= maxQueuedSends) return counters.drop('send-queue-full')
     this.#client.address = peer.address
     const response = responder.respond(message, this.#client, this.#writer)
     if (typeof response !== 'number') return void this.#later(response, peer) // never rejects
     if (response === 0) return
     try {
-      this.#socket.send(this.#writer.bytes, 0, response, peer.port, peer.address, this.#sent)
-      if (this.#socket.getSendQueueCount() > 0) this.#writer.renew() // the kernel was full: the queue still reads these octets
+      // Without a callback, which would cost each answer a tick: what the system refuses (no route, a forged broadcast address) is lost
+      // as a datagram may be, and is not told.
+      this.#socket.send(this.#writer.bytes, 0, response, peer.port, peer.address)
+      this.#queued = this.#socket.getSendQueueCount()
+      if (this.#queued > 0) this.#writer.renew() // the kernel was full: the queue still reads these octets
     } catch {
       counters.drop('send-failed')
     }
@@ -123,7 +129,7 @@ export class UdpListener {
     this.#deferred++
     try {
       for await (const message of answers) {
-        if (!this.#isSocketClosed) this.#socket.send(message, peer.port, peer.address, this.#sent)
+        if (!this.#isSocketClosed) this.#socket.send(message, peer.port, peer.address)
         break // over UDP there is one
       }
     } catch {
@@ -132,10 +138,5 @@ export class UdpListener {
       this.#deferred--
       this.#left?.()
     }
-  }
-
-  readonly #sent = (error: Error | null): void => {
-    if (error !== null) this.#options.counters.drop('send-failed')
-    this.#left?.()
   }
 }

@@ -118,7 +118,8 @@ function answeredById ({ endpoints: { answered } }: ServiceView, id: string): re
   return answered.slice(low, end)
 }
 
-function clusterIpsOf (service: Service | undefined): string[] {
+/** The canonical cluster IPs of a service. */
+export function clusterIpsOf (service: Service | undefined): string[] {
   if (service === undefined || service.spec.type === 'ExternalName') return []
   const { clusterIP, clusterIPs = clusterIP === undefined ? [] : [clusterIP] } = service.spec
   return clusterIPs.filter((address) => address !== none && address !== '').map(canonicalAddress)

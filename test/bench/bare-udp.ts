@@ -9,6 +9,6 @@ socket.on('message', (question, { port, address }) => {
   question.copy(answer, 0, 0, Math.min(question.length, octets))
   answer[2] = 0x84 // QR, AA
   answer[3] = 0
-  socket.send(answer, 0, octets, port, address, () => undefined)
+  socket.send(answer, 0, octets, port, address)
 })
 socket.bind(0, '127.0.0.1', () => console.log(JSON.stringify({ msg: 'ready', http: '', dns: `127.0.0.1:${socket.address().port}` })))

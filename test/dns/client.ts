@@ -188,7 +188,7 @@ function dataText (type: string, data: PacketRecord['data']): string {
     case 'SOA': return `${data.mname} ${data.rname} ${data.serial} ${data.refresh} ${data.retry} ${data.expire} ${data.minimum}`
     case 'TXT': return data.map((part: Buffer) => JSON.stringify(part.toString())).join(' ')
     case 'HINFO': return `${JSON.stringify(data.cpu)} ${JSON.stringify(data.os)}`
-    default: return String(data)
+    default: return Buffer.isBuffer(data) ? data.toString('hex') : String(data)
   }
 }
 

@@ -1,7 +1,7 @@
 // What Prometheus reads of the answers: times as a histogram, what was held back, how often answers were made.
 import { Registry } from 'prom-client'
 import t from 'tap'
-import { observeDnsAnswers } from '../../server/dns-metrics.ts'
+import { observeDnsAnswers, observeDnsTransfers } from '../../server/dns-metrics.ts'
 import { DnsCounters } from '../../server/dns/counters.ts'
 
 t.test('the metrics of answers show what was counted when somebody looks', async (t) => {
@@ -29,4 +29,27 @@ t.test('the metrics of answers show what was counted when somebody looks', async
     'rollcall_dns_answer_builds_total 4'
   ]) t.ok(lines.includes(line), line)
   t.match(lines.find((line) => line.startsWith('rollcall_dns_answer_seconds_sum')), /^rollcall_dns_answer_seconds_sum 7\.004/)
+})
+
+t.test('the metrics of transfers show what was counted, of all threads together', async (t) => {
+  const [one, other] = [new DnsCounters(), new DnsCounters()]
+  const register = new Registry()
+  observeDnsTransfers(register, { get counters () { return DnsCounters.sum([one, other]) } })
+  for (const counters of [one, other]) {
+    counters.transfersFull += 1
+    counters.transfersDifference += 2
+    counters.transfersCurrent += 3
+    counters.transfersRefused += 4
+    counters.transferRecords += 5
+    counters.transferCutSets += 6
+    counters.notifySent += 7
+    counters.notifyAcknowledged += 8
+    counters.notifyUnacknowledged += 9
+  }
+  const lines = (await register.metrics()).split('\n').filter((line) => !line.startsWith('#') && line !== '')
+  t.strictSame(lines, [
+    'rollcall_dns_transfers_total{kind="full"} 2', 'rollcall_dns_transfers_total{kind="difference"} 4', 'rollcall_dns_transfers_total{kind="current"} 6',
+    'rollcall_dns_transfers_total{kind="refused"} 8', 'rollcall_dns_transfer_records_total 10', 'rollcall_dns_transfer_cut_sets_total 12',
+    'rollcall_dns_notify_total{result="sent"} 14', 'rollcall_dns_notify_total{result="acknowledged"} 16', 'rollcall_dns_notify_total{result="unacknowledged"} 18'
+  ])
 })

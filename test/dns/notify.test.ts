@@ -96,7 +96,7 @@ t.test('before the first load nobody is told, and then at once', async (t) => {
   const world = new World()
   const { notifier, secondary } = await start(t, world)
   world.clock.advance(10_000)
-  t.equal(notifier.counters.notified, 0)
+  t.equal(notifier.counters.notifySent, 0)
   world.load()
   world.clock.advance(100)
   t.strictSame(text((await secondary.next()).message.answers), [soa(0)])
@@ -107,19 +107,19 @@ t.test('what changes together, or within a second of the last time, is told once
   const { notifier, secondary } = await start(t, world)
   world.clock.advance(100)
   await (await secondary.next()).answer()
-  await until(() => notifier.counters.acknowledged === 1)
+  await until(() => notifier.counters.notifyAcknowledged === 1)
   for (let index = 1; index <= 5; index++) register(world, index)
   world.clock.advance(999)
-  t.equal(notifier.counters.notified, 1, 'not yet')
+  t.equal(notifier.counters.notifySent, 1, 'not yet')
   world.clock.advance(1)
   t.strictSame(text((await secondary.next()).message.answers), [soa(5)])
-  t.equal(notifier.counters.notified, 2)
+  t.equal(notifier.counters.notifySent, 2)
   world.clock.advance(60_000)
   register(world, 6)
   world.clock.advance(99)
-  const { notified } = notifier.counters
+  const { notifySent: notified } = notifier.counters
   world.clock.advance(1)
-  t.equal(notifier.counters.notified, notified + 1, 'after a rest a change is told soon')
+  t.equal(notifier.counters.notifySent, notified + 1, 'after a rest a change is told soon')
 })
 
 t.test('it is told again until it answers, five times at most, and the log says so once', async (t) => {
@@ -130,17 +130,17 @@ t.test('it is told again until it answers, five times at most, and the log says 
   for (const waitMs of [1_000, 2_000, 4_000, 8_000]) {
     ids.add((await secondary.next()).message.id)
     world.clock.advance(waitMs - 1)
-    const { notified } = notifier.counters
+    const { notifySent: notified } = notifier.counters
     world.clock.advance(1)
-    t.equal(notifier.counters.notified, notified + 1, `after ${waitMs} ms`)
+    t.equal(notifier.counters.notifySent, notified + 1, `after ${waitMs} ms`)
   }
   ids.add((await secondary.next()).message.id)
   t.ok(ids.size > 1, 'each time with an id that nobody can guess')
   world.clock.advance(60_000)
-  t.match(notifier.counters, { notified: 5, acknowledged: 0, unacknowledged: 1 })
+  t.match(notifier.counters, { notifySent: 5, notifyAcknowledged: 0, notifyUnacknowledged: 1 })
   register(world, 1)
   world.clock.advance(60_000)
-  t.match(notifier.counters, { notified: 10, unacknowledged: 2 })
+  t.match(notifier.counters, { notifySent: 10, notifyUnacknowledged: 2 })
   t.match(warnings, [/^DNS: 127\.0\.0\.1 port \d+ does not answer NOTIFY for cluster\.local: it will see changes only when it asks by itself$/])
   t.equal(warnings.length, 1)
 })
@@ -153,9 +153,9 @@ t.test('an answer ends it; one with another id, or that is none, does not', asyn
   await answer({ id: message.id ^ 1 })
   await answer({ opcode: 0 })
   await answer()
-  await until(() => notifier.counters.acknowledged === 1)
+  await until(() => notifier.counters.notifyAcknowledged === 1)
   world.clock.advance(60_000)
-  t.match(notifier.counters, { notified: 1, acknowledged: 1, unacknowledged: 0 })
+  t.match(notifier.counters, { notifySent: 1, notifyAcknowledged: 1, notifyUnacknowledged: 0 })
 })
 
 t.test('who refuses is not asked again for the same, and the log says why', async (t) => {
@@ -163,10 +163,36 @@ t.test('who refuses is not asked again for the same, and the log says why', asyn
   const { notifier, secondary, warnings } = await start(t, world)
   world.clock.advance(100)
   await (await secondary.next()).answer({ rcode: 9 })
-  await until(() => notifier.counters.unacknowledged === 1)
+  await until(() => notifier.counters.notifyUnacknowledged === 1)
   world.clock.advance(60_000)
-  t.equal(notifier.counters.notified, 1)
-  t.match(warnings, [/refuses NOTIFY for cluster\.local with code 9/])
+  t.equal(notifier.counters.notifySent, 1)
+  t.match(warnings, [/refuses NOTIFY for cluster\.local \(NOTAUTH\)/])
+})
+
+t.test('of a zone that it refused a secondary is told again after ten minutes, of the others at once', async (t) => {
+  const world = new World().load()
+  const { notifier, secondary, warnings } = await start(t, world, { zones: [zoneNamed('corp.example'), zoneNamed(zone)] })
+  const round = async (counts: object, ...rcodes: readonly number[]): Promise<unknown[]> => {
+    world.clock.advance(1_000)
+    const told: unknown[] = []
+    for (const rcode of rcodes) {
+      const { message, answer } = await secondary.next()
+      told.push(message.questions[0]?.name)
+      await answer({ rcode })
+    }
+    await until(() => Object.entries(counts).every(([name, count]) => notifier.counters[name as 'notifySent'] === count))
+    register(world, 1)
+    return told
+  }
+  t.strictSame(await round({ notifyAcknowledged: 1, notifyUnacknowledged: 1 }, 5, 0), ['corp.example', zone])
+  t.strictSame(await round({ notifyAcknowledged: 2, notifySent: 3 }, 0), [zone])
+  world.clock.advance(1_000)
+  await (await secondary.next()).answer()
+  await until(() => notifier.counters.notifyAcknowledged === 3)
+  world.clock.advance(600_000)
+  register(world, 2)
+  t.strictSame(await round({ notifyAcknowledged: 4, notifyUnacknowledged: 2 }, 5, 0), ['corp.example', zone])
+  t.match(warnings, [/refuses NOTIFY for corp\.example \(REFUSED\)/], 'which is said once')
 })
 
 t.test('a change while nobody answers begins anew, with the new serial', async (t) => {
@@ -181,10 +207,10 @@ t.test('a change while nobody answers begins anew, with the new serial', async (
   t.strictSame(text(latest.message.answers), [soa(1)])
   await old.answer()
   await latest.answer()
-  await until(() => notifier.counters.acknowledged === 1)
-  const { notified } = notifier.counters
+  await until(() => notifier.counters.notifyAcknowledged === 1)
+  const { notifySent: notified } = notifier.counters
   world.clock.advance(60_000)
-  t.match(notifier.counters, { notified, acknowledged: 1, unacknowledged: 0 })
+  t.match(notifier.counters, { notifySent: notified, notifyAcknowledged: 1, notifyUnacknowledged: 0 })
 })
 
 t.test('with a key the message is signed, and only a signed answer counts', async (t) => {
@@ -198,13 +224,13 @@ t.test('with a key the message is signed, and only a signed answer counts', asyn
   await first.answer(stranger === undefined ? {} : { sign: stranger })
   world.clock.advance(1_000)
   const { bytes, answer } = await secondary.next()
-  t.equal(notifier.counters.acknowledged, 0)
+  t.equal(notifier.counters.notifyAcknowledged, 0)
   const sign = checkQuery(bytes, new TsigKeys(keys), () => world.clock.now())
   t.match(sign, { rcode: 0, key: 'edge' })
   await answer(sign === undefined ? {} : { sign })
-  await until(() => notifier.counters.acknowledged === 1)
+  await until(() => notifier.counters.notifyAcknowledged === 1)
   world.clock.advance(60_000)
-  t.equal(notifier.counters.notified, 2)
+  t.equal(notifier.counters.notifySent, 2)
 })
 
 t.test('a target that cannot be reached does no harm, in either family, and closing twice is fine', async (t) => {
@@ -212,9 +238,9 @@ t.test('a target that cannot be reached does no harm, in either family, and clos
   const { notifier } = await start(t, world, { targets: [{ address: '2001:db8::7', port: 53 }, { address: '127.0.0.1', port: 9 }], address: '127.0.0.1' })
   world.clock.advance(100)
   world.clock.advance(60_000)
-  t.match(notifier.counters, { notified: 10, unacknowledged: 2 })
+  t.match(notifier.counters, { notifySent: 10, notifyUnacknowledged: 2 })
   await Promise.all([notifier.close(), notifier.close()])
   register(world, 1)
   world.clock.advance(60_000)
-  t.equal(notifier.counters.notified, 10, 'nothing after the end')
+  t.equal(notifier.counters.notifySent, 10, 'nothing after the end')
 })

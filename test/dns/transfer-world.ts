@@ -27,6 +27,13 @@ export function rule (text: string): TransferRule {
   return parsed
 }
 
+/** The messages of an answer, one or many. */
+export async function * messagesOf (transfers: ZoneTransfers, query: Buffer, address: string): AsyncGenerator<Buffer, void> {
+  const answer = transfers.stream(query, address)
+  if (Buffer.isBuffer(answer)) yield answer
+  else yield * answer
+}
+
 export interface TransferDoor {
   readonly port: number
   readonly transfers: ZoneTransfers
@@ -51,9 +58,9 @@ export async function openDoor (
       input = Buffer.concat([input, chunk])
       const length = input.length >= 2 ? input.readUInt16BE(0) : Infinity
       if (input.length < 2 + length) return
-      const stream = transfers.stream(input.subarray(2, 2 + length), socket.remoteAddress ?? '')
+      const answer = transfers.stream(input.subarray(2, 2 + length), socket.remoteAddress ?? '')
       input.fill(0) // as a listener does that uses its memory again
-      void send(stream, socket)
+      void send(Buffer.isBuffer(answer) ? [answer] : answer, socket)
     })
   })
   server.listen({ host: '127.0.0.1', port: 0 })
@@ -65,7 +72,7 @@ export async function openDoor (
   return { port: (server.address() as AddressInfo).port, transfers, failures }
 }
 
-async function send (stream: AsyncIterable<Buffer>, socket: Socket): Promise<void> {
+async function send (stream: Iterable<Buffer> | AsyncIterable<Buffer>, socket: Socket): Promise<void> {
   for await (const message of stream) {
     if (!socket.write(framed(message))) await once(socket, 'drain')
   }

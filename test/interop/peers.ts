@@ -134,14 +134,17 @@ export interface PeerPlan {
   readonly config: (port: number, directory: string) => string
   readonly args: (path: string) => readonly string[]
   readonly isReady: (port: number) => Promise<boolean>
+  /** Where it is to answer, if others have to know beforehand; default: a free one. */
+  readonly port?: number
 }
 
 /** Starts a program with a configuration file, waits until it answers, and ends it with the test. */
-export async function startPeer (t: Closable, { program, config, args, isReady }: PeerPlan): Promise<{ readonly peer: Peer, readonly port: number }> {
+export async function startPeer (t: Closable, plan: PeerPlan): Promise<{ readonly peer: Peer, readonly port: number }> {
+  const { program, config, args, isReady } = plan
   const directory = await temporaryDirectory(t)
   const path = join(directory, `${program}.conf`)
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort()
+    const port = plan.port ?? await freePort()
     await writeFile(path, config(port, directory))
     const peer = new Peer(program, args(path))
     t.teardown(() => peer.end())

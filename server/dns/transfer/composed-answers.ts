@@ -13,8 +13,8 @@ export class ComposedAnswers {
   readonly #query = new QueryReader()
   readonly #writer = new MessageWriter(tcpLimit)
 
-  /** The answer records to a question, without compression. */
-  records (owner: Buffer, type: number, answer: Records): Buffer[] {
+  /** The answer records to a question, without compression, and whether there are more than an answer shows. */
+  records (owner: Buffer, type: number, answer: Records): { readonly records: Buffer[], readonly isCut: boolean } {
     this.#query.read(questionOf(owner, type))
     this.#writer.begin(this.#query, tcpLimit)
     answer.write(this.#writer, () => 0)
@@ -26,7 +26,7 @@ export class ComposedAnswers {
       records.push(record)
       at = end
     }
-    return records
+    return { records, isCut: this.#writer.isCut }
   }
 }
 

@@ -5,12 +5,12 @@ import { randomInt } from 'node:crypto'
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
 import type { NotifyTarget, TsigKey } from '../../model/dns-peers.ts'
 import type { Clock } from '../../registry/timers.ts'
+import { DnsCounters } from '../counters.ts'
 import { MessageWriter } from '../message-writer.ts'
 import { QueryReader } from '../query-reader.ts'
-import { headerLength, plainUdpLimit, rcodes, recordTypes } from '../wire.ts'
+import { headerLength, plainUdpLimit, rcodeText, rcodes, recordTypes } from '../wire.ts'
 import type { Zone } from '../zone.ts'
 import { questionOf } from './composed-answers.ts'
-import { TransferCounters } from './transfer-counters.ts'
 import { type SignedMessage, signQuery } from './tsig.ts'
 
 /** Of the registry: when it changes, and the serial. The registry's feed is one. */
@@ -27,6 +27,8 @@ const roundMs = 1_000
 /** RFC 1996 3.6: five tries. The waits double from one second; it recommends a minute, for zones that change once a day. */
 const maxTries = 5
 const firstRetryMs = 1_000
+/** For so long a secondary is not told of a zone that it refused: most have some of the zones only, and all of them change at once. */
+const refusedMs = 600_000
 
 const flagResponse = 0x8000
 const opcodeMask = 0x7800
@@ -41,20 +43,20 @@ export interface NotifierOptions {
   readonly clock: Clock
   /** The address that DNS is answered at, if it is one: secondaries take NOTIFY from their primary's address only. */
   readonly address?: string
-  readonly counters?: TransferCounters
+  readonly counters?: DnsCounters
   readonly log?: { warn (message: string): void }
 }
 
 /** Begins to tell at once if the registry is loaded, else as soon as it is. */
 export class Notifier {
-  readonly counters: TransferCounters
+  readonly counters: DnsCounters
   readonly #targets: readonly Target[]
   readonly #sockets = new Map<4 | 6, Socket>()
   readonly #stopListening: () => void
   #closed: Promise<void> | undefined
 
   constructor (options: NotifierOptions) {
-    this.counters = options.counters ?? new TransferCounters()
+    this.counters = options.counters ?? new DnsCounters()
     this.#targets = options.targets.map((target) => new Target(target, options, this.counters, (message) => this.#send(message, target, options)))
     const changed = (): void => { for (const target of this.#targets) target.changed() }
     this.#stopListening = options.source.listen({ changed, reset: changed, loaded: changed })
@@ -103,16 +105,18 @@ interface Waiting {
 class Target {
   readonly #target: NotifyTarget
   readonly #options: NotifierOptions
-  readonly #counters: TransferCounters
+  readonly #counters: DnsCounters
   readonly #send: (message: Buffer) => void
   readonly #key: TsigKey | undefined
   readonly #waiting = new Map<Zone, Waiting>()
   #cancelRound: (() => void) | undefined
   #lastRoundMs = -Infinity
-  /** It did not take the last one, and that was said. */
-  #isFailing = false
+  /** It did not answer the last one, and that was said. */
+  #isSilent = false
+  /** Until when it is not told of zones that it refused. What was refused once stays in: it is said once. */
+  readonly #refused = new Map<Zone, number>()
 
-  constructor (target: NotifyTarget, options: NotifierOptions, counters: TransferCounters, send: (message: Buffer) => void) {
+  constructor (target: NotifyTarget, options: NotifierOptions, counters: DnsCounters, send: (message: Buffer) => void) {
     this.#target = target
     this.#options = options
     this.#counters = counters
@@ -129,7 +133,7 @@ class Target {
       this.#cancelRound = undefined
       if (!this.#options.source.loaded) return // `loaded` will come
       this.#lastRoundMs = clock.now()
-      for (const zone of this.#options.zones) this.#notify(zone, 1)
+      for (const zone of this.#options.zones) if (clock.now() >= (this.#refused.get(zone) ?? 0)) this.#notify(zone, 1)
     })
   }
 
@@ -153,13 +157,10 @@ class Target {
     // Whatever it says: asking again would bring the same.
     waiting.cancel()
     this.#waiting.delete(waiting.zone)
+    this.#isSilent = false
     const rcode = answer.readUInt16BE(2) & 0x0f
-    if (rcode === rcodes.NOERROR) {
-      this.#counters.acknowledged++
-      this.#isFailing = false
-      return
-    }
-    this.#fail(`refuses NOTIFY for ${waiting.zone.name} with code ${rcode}`)
+    if (rcode === rcodes.NOERROR) this.#counters.notifyAcknowledged++
+    else this.#refuse(waiting.zone, rcode)
   }
 
   /** Tells of the zone as it is now; what was under way for it is given up. */
@@ -171,19 +172,25 @@ class Target {
     const signed = this.#key === undefined ? undefined : signQuery(plain, this.#key, () => clock.now())
     const cancel = clock.after(firstRetryMs * 2 ** (attempt - 1), () => (attempt < maxTries ? this.#notify(zone, attempt + 1) : this.#giveUp(zone)))
     this.#waiting.set(zone, { zone, id, signed, cancel })
-    this.#counters.notified++
+    this.#counters.notifySent++
     this.#send(signed?.message ?? plain)
   }
 
   #giveUp (zone: Zone): void {
     this.#waiting.delete(zone)
-    this.#fail(`does not answer NOTIFY for ${zone.name}`)
+    this.#counters.notifyUnacknowledged++
+    if (!this.#isSilent) this.#warn(`does not answer NOTIFY for ${zone.name}`)
+    this.#isSilent = true
   }
 
-  #fail (what: string): void {
-    this.#counters.unacknowledged++
-    if (this.#isFailing) return
-    this.#isFailing = true
+  #refuse (zone: Zone, rcode: number): void {
+    const { clock } = this.#options
+    this.#counters.notifyUnacknowledged++
+    if (!this.#refused.has(zone)) this.#warn(`refuses NOTIFY for ${zone.name} (${rcodeText(rcode)})`)
+    this.#refused.set(zone, clock.now() + refusedMs)
+  }
+
+  #warn (what: string): void {
     const { address, port } = this.#target
     this.#options.log?.warn(`DNS: ${address} port ${port} ${what}: it will see changes only when it asks by itself`)
   }

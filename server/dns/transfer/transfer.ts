@@ -6,13 +6,13 @@
 //        | AXFR                                         the client's version is not held, or more changed than stayed
 import type { TransferRule, TsigKey } from '../../model/dns-peers.ts'
 import type { Clock } from '../../registry/timers.ts'
+import { DnsCounters } from '../counters.ts'
 import { readRecordName } from '../record-name.ts'
 import { type Explanation, MessageWriter, explanation } from '../message-writer.ts'
 import { QueryReader } from '../query-reader.ts'
 import { classIn, ednsUdpLimit, extendedErrors, headerLength, plainUdpLimit, rcodes, recordTypes, tcpLimit } from '../wire.ts'
 import type { Zone } from '../zone.ts'
 import { TransferAccess } from './transfer-access.ts'
-import { TransferCounters } from './transfer-counters.ts'
 import { TransferMessages, serialOfQuery } from './transfer-messages.ts'
 import { type SignedQuery, TsigKeys, checkQuery, notAuth } from './tsig.ts'
 import type { TransferSource } from './zone-content.ts'
@@ -37,7 +37,7 @@ export interface ZoneTransferOptions {
   /** Without any nobody gets a zone. */
   readonly allowed: readonly TransferRule[]
   readonly clock: Pick<Clock, 'now'>
-  readonly counters?: TransferCounters
+  readonly counters?: DnsCounters
   /** At the same time, default 4. */
   readonly maxTransfers?: number
   /** Told when our own code failed on a transfer. */
@@ -45,37 +45,60 @@ export interface ZoneTransferOptions {
 }
 
 export class ZoneTransfers {
-  readonly counters: TransferCounters
+  readonly counters: DnsCounters
   readonly #options: ZoneTransferOptions
   readonly #versions: ZoneVersions
   readonly #keys: TsigKeys
   readonly #access: TransferAccess
   readonly #writer = new MessageWriter(tcpLimit)
+  #running = 0
 
   constructor (options: ZoneTransferOptions) {
     this.#options = options
-    this.counters = options.counters ?? new TransferCounters()
+    this.counters = options.counters ?? new DnsCounters()
     this.#versions = new ZoneVersions(options.source, options)
     this.#keys = new TsigKeys(options.keys)
     this.#access = new TransferAccess(options.allowed)
   }
 
+  /** Transfers under way. */
+  get running (): number {
+    return this.#running
+  }
+
+  /** Checks the signature of a query for anything else, with the same keys. undefined = it has none. */
+  check (message: Buffer): SignedQuery | undefined {
+    return checkQuery(message, this.#keys, this.#now)
+  }
+
   /**
-   * Answers a query for AXFR or IXFR that came over TCP. A message is made when the one before is taken; whoever stops taking before
+   * Answers a query for AXFR or IXFR that came over TCP: in one message what is known at once, an error or the SOA alone, else in
+   * messages that follow. A message is made when the one before is taken; whoever stops taking before
    * the end must call `return` (leaving a `for await` does), so that others find a place. Throws only after the first
    * message, for a fault of ours: the connection must be ended then, so that the client does not take a part for the whole.
    * @param message is copied
    * @param address of the client
    */
-  stream (message: Buffer, address: string): AsyncGenerator<Buffer, void, undefined> {
-    return this.#stream(Buffer.from(message), address)
+  stream (message: Buffer, address: string): Buffer | AsyncGenerator<Buffer, void, undefined> {
+    const query = new QueryReader()
+    const copy = Buffer.from(message)
+    const outcome = query.read(copy)
+    const signed = this.check(copy)
+    const zone = this.#refusal(query, outcome, signed, address)
+    if (zone instanceof Refusal) return this.#refuse(query, signed, zone, tcpLimit)
+    const has = query.type === recordTypes.IXFR ? serialOfQuery(query) : undefined
+    if (has !== undefined && isNewerOrSame(has, serialOf(this.#options.source.revision))) {
+      this.counters.transfersCurrent++
+      return this.#soaAlone(query, signed, zone, tcpLimit)
+    }
+    return this.#stream(query, signed, zone, has)
   }
 
   /** Answers such a query that came over UDP, in one message: the SOA for IXFR (RFC 1995 2), a refusal for AXFR. */
   datagram (message: Buffer, address: string): Buffer {
     const query = new QueryReader()
     const outcome = query.read(message)
-    const signed = checkQuery(message, this.#keys, this.#now)
+    const signed = this.check(message)
     const refusal = this.#refusal(query, outcome, signed, address)
     const offered = query.edns ? Math.max(plainUdpLimit, Math.min(query.payloadSize, ednsUdpLimit)) : plainUdpLimit
     const limit = offered - (signed?.octets ?? 0)
@@ -84,31 +107,16 @@ export class ZoneTransfers {
     return this.#soaAlone(query, signed, refusal, limit)
   }
 
-  async * #stream (message: Buffer, address: string): AsyncGenerator<Buffer, void, undefined> {
-    const { source } = this.#options
-    const query = new QueryReader()
-    const outcome = query.read(message)
-    const signed = checkQuery(message, this.#keys, this.#now)
-    const zone = this.#refusal(query, outcome, signed, address)
-    if (zone instanceof Refusal) {
-      yield this.#refuse(query, signed, zone, tcpLimit)
-      return
-    }
-    const has = query.type === recordTypes.IXFR ? serialOfQuery(query) : undefined
-    if (has !== undefined && isNewerOrSame(has, serialOf(source.revision))) {
-      this.counters.upToDate++
-      yield this.#soaAlone(query, signed, zone, tcpLimit)
-      return
-    }
-    if (this.counters.running >= (this.#options.maxTransfers ?? maxTransfers)) {
+  async * #stream (query: QueryReader, signed: SignedQuery | undefined, zone: Zone, has: number | undefined): AsyncGenerator<Buffer, void, undefined> {
+    if (this.#running >= (this.#options.maxTransfers ?? maxTransfers)) {
       yield this.#refuse(query, signed, new Refusal(rcodes.SERVFAIL, busy), tcpLimit)
       return
     }
-    this.counters.running++
+    this.#running++
     try {
       yield * this.#zone(query, signed, zone, has)
     } finally {
-      this.counters.running--
+      this.#running--
     }
   }
 
@@ -124,7 +132,7 @@ export class ZoneTransfers {
     }
     const messages = new TransferMessages(query, (message) => signed?.sign(message) ?? message)
     for (const record of records) {
-      this.counters.records++
+      this.counters.transferRecords++
       const full = messages.add(record)
       if (full === undefined) continue
       yield full
@@ -135,15 +143,16 @@ export class ZoneTransfers {
 
   /** @param has the serial that the client has, if it wants differences */
   async #records (zone: Zone, has: number | undefined): Promise<Iterable<Buffer>> {
+    const { counters } = this
     const from = has === undefined ? undefined : this.#versions.held(zone, has)
     const version = await this.#versions.current(zone)
     const changes = from === undefined ? undefined : await difference(from, version)
     if (from === undefined || changes === undefined) {
-      this.counters.full++
-      this.counters.cutSets = version.cutSets
+      counters.transfersFull++
+      counters.transferCutSets += version.cutSets
       return wholeZone(version)
     }
-    this.counters.differences++
+    counters.transfersDifference++
     return [version.soa, from.soa, ...changes.deleted, version.soa, ...changes.added, version.soa]
   }
 
@@ -159,7 +168,7 @@ export class ZoneTransfers {
   }
 
   #refuse (query: QueryReader, signed: SignedQuery | undefined, { rcode, reason }: Refusal, limit: number): Buffer {
-    this.counters.refused++
+    this.counters.transfersRefused++
     this.#writer.begin(query, limit, reason)
     return this.#signed(signed, this.#writer.finish(rcode, false))
   }

@@ -3,31 +3,25 @@
 //
 // A zone is taken as parts, each made from objects that never change: the parts are taken in one go, which fixes the revision, and
 // their records are made later, a few at a time.
-import type { EndpointSet } from '../../model/endpoints.ts'
+import { defaultDnsPolicy } from '../../model/service/dns-annotations.ts'
 import { isHeadless } from '../../model/service/facts.ts'
-import type { Service } from '../../model/service/types.ts'
 import { Alias } from '../alias.ts'
 import { AnswerCache, type AnswerCacheOptions } from '../answer-cache.ts'
-import { type DeclaredService, type DnsSource, minimalAnyRecords, planAnswer } from '../answer-plan.ts'
-import type { DnsPolicy } from '../../model/service/dns-annotations.ts'
-import type { Labels } from '../../model/service/types.ts'
+import { type DnsSource, minimalAnyRecords, planAnswer } from '../answer-plan.ts'
 import type { RecordName, ServiceName } from '../record-name.ts'
-import { RecordSet, maxRecordsPerSet } from '../record-set.ts'
-import { addressTypes } from '../service-records.ts'
+import { RecordSet } from '../record-set.ts'
+import { ReverseZone } from '../reverse-zone.ts'
+import { type NamedPort, addressTypes } from '../service-records.ts'
 import { nameBytes, recordTypes } from '../wire.ts'
 import type { Zone } from '../zone.ts'
 import { ComposedAnswers, withOwner } from './composed-answers.ts'
+import { type AddressBlock, HeldAddresses, addressBlocks, takeHolders } from './held-addresses.ts'
+import { type TakenService, TakenServices, emptySource } from './taken-services.ts'
 
-/** What a transfer needs of the registry beside answers. The registry's feed is one. */
+/** What a transfer needs of the registry beside answers. The registry's feed is one, and so is its mirror in a thread. */
 export interface TransferSource extends DnsSource {
   /** Revisions of different epochs have nothing to do with each other. */
   readonly epoch: string
-  readonly catalog: DnsSource['catalog'] & {
-    /** In order. */
-    namespaces (): readonly string[]
-    /** In order, declared and implicit. */
-    services (namespace: string): readonly string[]
-  }
 }
 
 /** Records that change together. */
@@ -44,16 +38,21 @@ export interface ContentPart {
 /** The records of one name and type, each `owner type class ttl rdlength rdata` without compression. */
 export interface ContentSet {
   readonly records: readonly Buffer[]
-  /** It had more than a set may have (`maxRecordsPerSet`). */
+  /** It had more than a set may have: `maxRecordsPerSet`, or fewer by the policy of its service. */
   readonly isCut: boolean
 }
 
-const { A, AAAA, SRV, NS, SOA, TXT, CNAME, HTTPS, SVCB } = recordTypes
+const { A, AAAA, SRV, NS, SOA, TXT, CNAME, PTR, HTTPS, SVCB } = recordTypes
 const noAny = minimalAnyRecords(0) // no question for ANY is planned
 const composed = new ComposedAnswers()
 
-/** Takes the parts of a zone as they are now. @param options also all zones: what is below one of the others is left to it */
-export function zoneParts (zone: Zone, source: TransferSource, options: AnswerCacheOptions): ContentPart[] {
+/**
+ * Takes a zone as it is now: whatever changes after the call, the parts are those of the call. They are found one after the other;
+ * undefined = there was some work, and others may have their turn.
+ * @param options also all zones: what is below one of the others is left to it
+ */
+export function zoneParts (zone: Zone, source: TransferSource, options: AnswerCacheOptions): Iterable<ContentPart | undefined> {
+  if (zone instanceof ReverseZone) return reverseParts(zone, source, options)
   const children = options.zones.filter((other) => other !== zone && isBelow(other, zone))
     .filter((child, _, all) => !all.some((other) => other !== child && isBelow(child, other)))
   return [ownPart(zone, children, source, options), ...serviceParts(zone, children, source, options)]
@@ -67,7 +66,7 @@ export function soaRecord (zone: Zone, source: DnsSource, options: AnswerCacheOp
 /** Everything but the SOA, in order. */
 export function * zoneRecords (zone: Zone, source: TransferSource, options: AnswerCacheOptions): Generator<Buffer> {
   for (const part of zoneParts(zone, source, options)) {
-    for (const { records } of part.sets()) yield * records
+    for (const { records } of part?.sets() ?? []) yield * records
   }
 }
 
@@ -89,6 +88,36 @@ function ownPart (zone: Zone, children: readonly Zone[], source: DnsSource, opti
   }
 }
 
+/** The addresses in a reverse zone, as many at a time as differ in their last octet only. */
+function reverseParts (zone: ReverseZone, source: TransferSource, options: AnswerCacheOptions): Iterable<ContentPart | undefined> {
+  const holders = takeHolders(source.catalog)
+  const serverPart: ContentPart = {
+    key: '', stamp: zone, others: [],
+    * sets () {
+      yield setAt({ kind: 'apex', zone }, zone.wire, NS, emptySource, new AnswerCache(options))
+    }
+  }
+  const parts = function * (): Generator<ContentPart | undefined> {
+    yield serverPart
+    for (const block of addressBlocks(zone, holders)) {
+      if (block === undefined) yield undefined
+      else yield { key: block.prefix, stamp: block.stamp, others: block.others, sets: () => addressSets(zone, block, options) }
+    }
+  }
+  return parts()
+}
+
+function * addressSets (zone: ReverseZone, block: AddressBlock, options: AnswerCacheOptions): Generator<ContentSet> {
+  const cache = new AnswerCache(options)
+  const addresses = new HeldAddresses(block)
+  const source: DnsSource = { ...emptySource, catalog: { ...emptySource.catalog, addresses } }
+  for (const address of addresses.inOrder(zone)) {
+    const name: RecordName = address === zone.address ? { kind: 'apex', zone } : { kind: 'address', zone, address }
+    const set = setAt(name, nameBytes(zone.labelsOf(address)), PTR, source, cache)
+    if (set.records.length > 0) yield set
+  }
+}
+
 function serviceParts (zone: Zone, children: readonly Zone[], source: TransferSource, options: AnswerCacheOptions): ContentPart[] {
   const { catalog } = source
   const parts: ContentPart[] = []
@@ -98,78 +127,24 @@ function serviceParts (zone: Zone, children: readonly Zone[], source: TransferSo
       const taken = new TakenServices(catalog)
       const own = taken.take(namespace, service)
       if (own === undefined) continue
-      const policy = policies.policyOf(own.declared?.manifest, own.annotations)
-      for (const fallback of policy.fallbacks) taken.take(fallback.namespace, fallback.service)
+      const { fallbacks } = policies.policyOf(own.declared?.manifest, own.annotations)
+      for (const fallback of fallbacks) taken.take(fallback.namespace, fallback.service)
       const name = { zone, namespace, service }
       parts.push({
         key: `${namespace}/${service}`, stamp: own.endpoints, others: taken.stamps,
-        sets: () => serviceSets(name, children, own, policy, taken, options)
+        sets: () => serviceSets(name, children, own, taken, options)
       })
     }
   }
   return parts
 }
 
-interface TakenService {
-  readonly declared: DeclaredService | undefined
-  readonly endpoints: EndpointSet
-  readonly annotations: Labels | undefined
-}
-
-/** No name of a service is answered by address. */
-const noAddresses: DnsSource['catalog']['addresses'] = {
-  byClusterIp: () => [], endpointsAt: () => ({ services: new Map(), isCut: false }), hasInstance: () => false, hasWithin: () => false
-}
-
-/** A registry with a few services in it, as they are now: what is taken does not change any more. */
-class TakenServices {
-  readonly #catalog: DnsSource['catalog']
-  readonly #services = new Map<string, TakenService>()
-
-  constructor (catalog: DnsSource['catalog']) {
-    this.#catalog = catalog
-  }
-
-  take (namespace: string, service: string): TakenService | undefined {
-    const live = this.#catalog.declared(namespace, service)
-    const declared = live === undefined ? undefined : { manifest: live.manifest, endpoints: live.endpoints }
-    const endpoints = declared?.endpoints ?? this.#catalog.endpoints(namespace, service)
-    if (endpoints === undefined) return undefined
-    const taken = { declared, endpoints, annotations: this.#catalog.namespaceAnnotations(namespace) }
-    this.#services.set(`${namespace}/${service}`, taken)
-    return taken
-  }
-
-  /** Everything that answers are made from. */
-  get stamps (): (object | undefined)[] {
-    return [...this.#services.values()].flatMap(({ declared, endpoints, annotations }) => [declared?.manifest, endpoints, annotations])
-  }
-
-  get source (): DnsSource {
-    const get = (namespace: string, service: string): TakenService | undefined => this.#services.get(`${namespace}/${service}`)
-    return {
-      loaded: true, revision: 0, staleSeconds: 0,
-      catalog: {
-        hasNamespace: () => true,
-        declared: (namespace, service) => get(namespace, service)?.declared,
-        endpoints: (namespace, service) => get(namespace, service)?.endpoints,
-        view: () => undefined,
-        namespaces: () => [],
-        services: () => [],
-        addresses: noAddresses,
-        object: () => undefined,
-        namespaceAnnotations: (namespace) => [...this.#services].find(([key]) => key.startsWith(`${namespace}/`))?.[1].annotations
-      }
-    }
-  }
-}
-
 function * serviceSets (
-  name: ServiceName, children: readonly Zone[], own: TakenService, policy: DnsPolicy, taken: TakenServices, options: AnswerCacheOptions
+  name: ServiceName, children: readonly Zone[], own: TakenService, taken: TakenServices, options: AnswerCacheOptions
 ): Generator<ContentSet> {
   const cache = new AnswerCache(options) // thrown away: names that nobody asks for shall not stay in memory
   const { source } = taken
-  for (const [below, type] of namesOf(name, own.declared?.manifest, own.endpoints, cache, policy)) {
+  for (const [below, type] of namesOf(name, own, taken, cache)) {
     const owner = nameBytes([...below.labels, name.service, name.namespace, 'svc', ...name.zone.labels])
     if (children.some((child) => endsWith(owner, child.wire))) continue
     const set = setAt(below.name, owner, type, source, cache)
@@ -183,32 +158,41 @@ interface NameBelow {
 }
 
 /** Every name and type of a service that may have records. A further type at a name is a further line here. */
-function * namesOf (
-  name: ServiceName, manifest: Service | undefined, endpoints: EndpointSet, cache: AnswerCache, policy: DnsPolicy
-): Generator<[NameBelow, number]> {
+function * namesOf (name: ServiceName, own: TakenService, taken: TakenServices, cache: AnswerCache): Generator<[NameBelow, number]> {
   const service: NameBelow = { labels: [], name: { kind: 'service', ...name } }
-  if (manifest?.spec.type === 'ExternalName') {
+  if (own.declared?.manifest.spec.type === 'ExternalName') {
     yield [service, CNAME]
     return
   }
-  const hosts = cache.ofEndpoints(endpoints, policy)
-  const answers = manifest === undefined || isHeadless(manifest) ? hosts : cache.ofClusterIps(manifest, policy)
   for (const type of [A, AAAA, SRV, HTTPS, SVCB]) yield [service, type]
-  for (const { port, protocol } of answers.namedPorts()) {
-    yield [{ labels: [`_${port}`, `_${protocol.toLowerCase()}`], name: { kind: 'port', ...name, port, protocol } }, SRV]
+  const seen = new Set<string>()
+  for (const each of taken.all) { // the ports of whoever it falls back to are its own then
+    for (const { port, protocol } of portsOf(each, cache)) {
+      const labels = [`_${port}`, `_${protocol.toLowerCase()}`]
+      if (seen.has(labels.join('.'))) continue
+      seen.add(labels.join('.'))
+      yield [{ labels, name: { kind: 'port', ...name, port, protocol } }, SRV]
+    }
   }
-  for (const hostname of hosts.hostnames()) {
+  for (const hostname of cache.ofEndpoints(own.endpoints, defaultDnsPolicy).hostnames()) {
     const host: NameBelow = { labels: [hostname], name: { kind: 'endpoint', ...name, hostname } }
     for (const type of addressTypes) yield [host, type]
   }
+}
+
+function portsOf ({ declared, endpoints }: TakenService, cache: AnswerCache): Iterable<NamedPort> {
+  const manifest = declared?.manifest
+  const isFoundByEndpoints = manifest === undefined || isHeadless(manifest)
+  return (isFoundByEndpoints ? cache.ofEndpoints(endpoints, defaultDnsPolicy) : cache.ofClusterIps(manifest, defaultDnsPolicy)).namedPorts()
 }
 
 function setAt (name: RecordName, owner: Buffer, type: number, source: DnsSource, cache: AnswerCache): ContentSet {
   const plan = planAnswer(name, type, source, cache, noAny)
   if (typeof plan === 'string') return { records: [], isCut: false }
   if (plan instanceof Alias) return { records: [withOwner(owner, plan.record)], isCut: false }
-  if (!(plan instanceof RecordSet)) return { records: composed.records(owner, type, plan), isCut: false }
-  return { records: Array.from(plan.inOrder(), (record) => withOwner(owner, record)), isCut: plan.count > maxRecordsPerSet }
+  if (!(plan instanceof RecordSet)) return composed.records(owner, type, plan)
+  const records = Array.from(plan.inOrder(), (record) => withOwner(owner, record))
+  return { records, isCut: records.length < plan.count }
 }
 
 function isBelow (child: Zone, zone: Zone): boolean {

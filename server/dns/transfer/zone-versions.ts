@@ -112,13 +112,14 @@ export class ZoneVersions {
     let count = 0
     let cutSets = 0
     for (const part of parts) {
+      await turn.did(1)
+      if (part === undefined) continue
       const known = made.get(part.stamp)
       let block = known !== undefined && isSameList(known.others, part.others) ? known.block : undefined
       if (block === undefined) {
         block = await blockOf(part, turn, this.#limits.zoneRecords - count)
         made.set(part.stamp, { others: part.others, block })
       }
-      await turn.did(1)
       blocks.set(part.key, block)
       count += block.count
       cutSets += block.cutSets

@@ -107,7 +107,8 @@ export function explained (service: Service, instance: Instance, failOpen = fals
   if (instance.conditions.ready) return inside('ready', true, 'it is selected and ready')
   if (service.spec.publishNotReadyAddresses === true) return inside('publishNotReadyAddresses', true, 'it is not ready, but the service publishes such addresses')
   if (instance.override?.status !== undefined) {
-    return inside('override', false, `an override by ${instance.override.author} sets it ${instance.override.status}: ${instance.override.reason}`)
+    const { author, status, reason } = instance.override
+    return inside('override', false, `an override by ${author} sets it ${status}${reason === '' ? '' : `: ${reason}`}`)
   }
   if (!isServing(instance.effectiveStatus)) return inside('status', false, `its status is ${instance.effectiveStatus}`)
   return inside('lease', failOpen, failOpen ? 'its lease ran out, but nobody else is left: it is answered' : 'its lease ran out or its session broke')
