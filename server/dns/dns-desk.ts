@@ -1,7 +1,7 @@
 // Questions that come by other doors than DNS' own: in a message over HTTP, or in words from a person who wants to know why.
 import type { DnsAnswer, DnsTraceStep } from '../../client-sdk/src/wire.ts'
 import { invalid } from '../errors.ts'
-import { answerText, extendedErrorOf, typeNumber } from './answer-text.ts'
+import { answerText, extendedErrorOf, nameText, typeNumber } from './answer-text.ts'
 import type { Client } from './client.ts'
 import { MessageWriter } from './message-writer.ts'
 import type { Responder } from './responder.ts'
@@ -76,11 +76,12 @@ export class DnsDesk {
     const message = await this.answer(queryOf(wire, type), { transport: 'https', address: client })
     if (message === undefined) throw new Error('a question of our own was met with silence')
     const reason = extendedErrorOf(message, wire)
+    const answer = answerText(message, wire)
     return {
-      question: { name: `${labels.join('.')}.`, type: typeText(type) },
-      ...answerText(message, wire),
+      question: { name: nameText(wire, 0).text, type: typeText(type) },
+      ...answer,
       ...(reason === undefined ? {} : { extendedError: reason }),
-      trace: this.#options.tracer.trace(labels, type, client)
+      trace: this.#options.tracer.trace(labels, type, client, answer)
     }
   }
 }

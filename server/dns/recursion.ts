@@ -2,7 +2,10 @@
 import type { AccessList } from './access-list.ts'
 import type { Forwarded, Forwarder, ForwardQuestion, ForwardRecord } from './forward/forwarder.ts'
 import type { MessageWriter, Section } from './message-writer.ts'
-import { questionPointer, rcodes, recordBytes } from './wire.ts'
+import { rcodes, recordBytes, recordTypes } from './wire.ts'
+
+/** What the header has room for; the others need OPT (RFC 6891 6.1.3). */
+const maxPlainRcode = 15
 
 /** An answer that has arrived, and what it answers. */
 interface Arrival {
@@ -58,17 +61,22 @@ function isSame (one: ForwardQuestion, other: ForwardQuestion): boolean {
 
 /**
  * Writes what others answered. Gives the rcode.
- * @param isQuestion the records of this name are those of the message's own question, whose owner is a pointer
+ * @param owner points to where the question's name stands in the message
  */
-export function writeForwarded (writer: MessageWriter, forwarded: Forwarded, name: Buffer, isQuestion: boolean): number {
+export function writeForwarded (writer: MessageWriter, forwarded: Forwarded, { name, type, dnssecOk = false }: ForwardQuestion, owner: number): number {
   if (forwarded.kind !== 'answer') return rcodes.SERVFAIL
+  const { rcode, answers, authorities, additionals } = forwarded
+  if (rcode > maxPlainRcode) return rcodes.SERVFAIL // about EDNS, cookies and signatures between us and the upstream: none of the client's
   const write = (section: Section, records: readonly ForwardRecord[]): void => {
     for (const record of records) {
-      const owner = isQuestion && record.name === name ? questionPointer : record.name
-      if (!writer.appendWhole(section, recordBytes(owner, record.type, record.ttl, record.rdata))) return
+      if (!writer.appendWhole(section, recordBytes(record.name.equals(name) ? owner : record.name, record.type, record.ttl, record.rdata))) return
     }
   }
-  write('answer', forwarded.answers)
-  if (!writer.isTruncated && forwarded.answers.length === 0) write('authority', forwarded.authorities) // a negative answer's SOA
-  return forwarded.rcode
+  write('answer', answers)
+  // Only where it is part of the answer, so that its lack is worth TC: "there is none" is kept by its SOA, behind aliases too
+  // (RFC 2308 2.1), and who checks signatures wants the proofs (RFC 4035 3.1.3).
+  const isNegative = rcode !== rcodes.NOERROR || (type !== recordTypes.ANY && !answers.some((record) => record.type === type))
+  if (!writer.isTruncated && (isNegative || dnssecOk)) write('authority', authorities)
+  if (!writer.isTruncated) write('additional', additionals)
+  return rcode
 }

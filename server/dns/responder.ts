@@ -24,8 +24,8 @@ import { observedTransfer, rcodeOf } from './transfer/observed-transfer.ts'
 import type { ZoneTransfers } from './transfer/transfer.ts'
 import type { SignedQuery } from './transfer/tsig.ts'
 import {
-  classChaos, classIn, ednsUdpLimit, extendedErrors, flagCheckingDisabled, flagRecursionDesired, headerLength, plainUdpLimit, pointerTo, questionTailLength,
-  rcodeText, rcodes, recordTypes, tcpLimit
+  classChaos, classIn, ednsUdpLimit, extendedErrors, flagCheckingDisabled, flagRecursionDesired, headerLength, plainUdpLimit, pointerTo, questionPointer,
+  questionTailLength, rcodeText, rcodes, recordTypes, tcpLimit
 } from './wire.ts'
 import { type Zone, maxNegativeTtlSeconds } from './zone.ts'
 
@@ -310,7 +310,7 @@ export class Responder {
       writer.owner = pointerTo(writer.position - targetLength)
     }
     if (foreign !== undefined && forwarded !== undefined) {
-      const rcode = writeForwarded(writer, forwarded, foreign.name, false)
+      const rcode = writeForwarded(writer, forwarded, foreign, writer.owner)
       return this.#finish(rcode, rcode === rcodes.NOERROR || rcode === rcodes.NXDOMAIN) // the alias is ours to say; that others failed is not
     }
     // Records of the apex point into their own name; who wants them asks for it.
@@ -342,7 +342,7 @@ export class Responder {
     const forwarded = recursion.find(question)
     if (forwarded === undefined) return this.#defer(question)
     this.#begin(forwarded.reason)
-    return this.#finish(writeForwarded(this.#writer, forwarded, question.name, true), false)
+    return this.#finish(writeForwarded(this.#writer, forwarded, question, questionPointer), false)
   }
 
   /** Asks others, and then answers the same message again, with what they said at hand. */

@@ -18,11 +18,21 @@ export interface TcpListenerOptions extends ListenerOptions {
   readonly tls?: { readonly cert: string, readonly key: string } | undefined
 }
 
+/** What is closed when its time is over. */
+interface Deadlined {
+  readonly deadlineMs: number
+  /** Answers what has arrived, then ends. */
+  finish (): void
+  destroy (): void
+}
+
 export class TcpListener {
   readonly port: number
   readonly #server: Server
   readonly #options: TcpListenerOptions
-  readonly #connections = new Set<StreamConnection>()
+  readonly #connections = new Set<Deadlined>()
+  /** Connections that have not yet agreed on keys, by the client's address and port. */
+  readonly #handshakes = new Map<string, Deadlined>()
   readonly #connectionsOf = new Map<string, number>()
   readonly #writer = new MessageWriter(tcpLimit)
   #cancelSweep: (() => void) | undefined
@@ -33,7 +43,7 @@ export class TcpListener {
     const settings = { allowHalfOpen: true, noDelay: true }
     const server = options.tls === undefined
       ? createServer(settings)
-      : createTlsServer({ ...settings, ...options.tls, ALPNProtocols: ['dot'], handshakeTimeout: firstMessageMs, minVersion: 'TLSv1.2' })
+      : createTlsServer({ ...settings, ...options.tls, ALPNProtocols: ['dot'], minVersion: 'TLSv1.2' })
     const listening = once(server, 'listening')
     server.listen({ host: options.address, port: options.port, reusePort: options.reusePort ?? false })
     await listening
@@ -48,8 +58,20 @@ export class TcpListener {
     server.maxConnections = options.maxConnections
     server.on('error', (error) => options.report(`DNS over TCP: ${error.message}`))
     server.on('drop', () => options.counters.drop('too-many-connections'))
+    server.on('connection', (socket: Socket) => {
+      if (!this.#admit(socket)) socket.destroy()
+      else if (options.tls === undefined) this.#serve(socket)
+      else this.#awaitKeys(socket)
+    })
+    if (options.tls === undefined) return
     server.on('tlsClientError', () => options.counters.drop('tls'))
-    server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => this.#accept(socket))
+    server.on('secureConnection', (socket: Socket) => {
+      const handshake = this.#handshakes.get(nameOf(socket))
+      if (handshake === undefined) return void socket.destroy() // it went before it was looked at
+      this.#handshakes.delete(nameOf(socket))
+      this.#connections.delete(handshake)
+      this.#serve(socket)
+    })
   }
 
   /** Stops accepting, lets answers leave that were asked for, and ends. */
@@ -68,18 +90,41 @@ export class TcpListener {
     this.#cancelSweep?.()
   }
 
-  #accept (socket: Socket): void {
-    const { clock, counters, responder, tls } = this.#options
+  /** Counts a connection, for as long as it is open. False if there are too many of its client, or it went before it was looked at. */
+  #admit (socket: Socket): boolean {
+    const { counters } = this.#options
     const address = socket.remoteAddress
-    if (address === undefined) return void socket.destroy() // it went before it was looked at
+    if (address === undefined) return false
     const known = this.#connectionsOf.get(address) ?? 0
     if (known >= maxConnectionsOfClient) {
       counters.drop('too-many-connections')
-      return void socket.destroy()
+      return false
     }
     this.#connectionsOf.set(address, known + 1)
-    const client = { transport: tls === undefined ? 'tcp' : 'tls', address } as const
-    const connection = new StreamConnection(socket, {
+    counters.connections++
+    socket.once('close', () => {
+      counters.connections--
+      const left = (this.#connectionsOf.get(address) ?? 1) - 1
+      if (left === 0) this.#connectionsOf.delete(address)
+      else this.#connectionsOf.set(address, left)
+    })
+    return true
+  }
+
+  /** Until the client has said hello, and has the keys, it is a connection that brings no message. */
+  #awaitKeys (socket: Socket): void {
+    const end = (): void => void socket.destroy()
+    const name = nameOf(socket)
+    const handshake = { deadlineMs: this.#options.clock.now() + firstMessageMs, finish: end, destroy: end }
+    this.#handshakes.set(name, handshake)
+    socket.once('close', () => this.#handshakes.delete(name))
+    this.#watch(handshake, socket)
+  }
+
+  #serve (socket: Socket): void {
+    const { clock, counters, responder, tls } = this.#options
+    const client = { transport: tls === undefined ? 'tcp' : 'tls', address: socket.remoteAddress ?? '' } as const
+    this.#watch(new StreamConnection(socket, {
       nowMs: () => clock.now(),
       badLength: () => counters.drop('bad-length'),
       answer: (message) => {
@@ -87,17 +132,13 @@ export class TcpListener {
         if (typeof response !== 'number') return response
         return response === 0 ? empty : framed(this.#writer.bytes, response)
       }
-    })
+    }), socket)
+  }
+
+  #watch (connection: Deadlined, socket: Socket): void {
     this.#connections.add(connection)
-    counters.connections++
-    socket.once('close', () => {
-      this.#connections.delete(connection)
-      counters.connections--
-      const left = (this.#connectionsOf.get(address) ?? 1) - 1
-      if (left === 0) this.#connectionsOf.delete(address)
-      else this.#connectionsOf.set(address, left)
-    })
-    this.#cancelSweep ??= clock.after(sweepMs, this.#sweep)
+    socket.once('close', () => this.#connections.delete(connection))
+    this.#cancelSweep ??= this.#options.clock.after(sweepMs, this.#sweep)
     if (this.#closed !== undefined) connection.finish()
   }
 
@@ -111,4 +152,9 @@ export class TcpListener {
     }
     this.#cancelSweep = this.#connections.size > 0 ? this.#options.clock.after(sweepMs, this.#sweep) : undefined
   }
+}
+
+/** The same for a connection and for what TLS makes of it. */
+function nameOf ({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }

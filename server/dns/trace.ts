@@ -3,17 +3,21 @@
 import type { DnsTraceStep, Endpoint } from '../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../model/endpoints.ts'
 import { type DnsPolicy, dnsPolicyOf } from '../model/service/dns-annotations.ts'
+import { pointerPolicyOf } from '../model/service/pointer-policy.ts'
 import { isHeadless } from '../model/service/facts.ts'
 import type { Service } from '../model/service/types.ts'
 import { Alias, aliasTo, maxAliases } from './alias.ts'
 import type { DnsSource } from './answer-plan.ts'
+import type { AnswerText } from './answer-text.ts'
 import type { ClientZones } from './client-zones.ts'
-import { type RecordName, type ServiceName, recordNameOf } from './record-name.ts'
+import { hostnameOf } from './endpoint-answers.ts'
+import { type RecordName, recordNameOf } from './record-name.ts'
 import { maxRecordsPerSet } from './record-set.ts'
 import type { Recursion } from './recursion.ts'
 import { ReverseZone } from './reverse-zone.ts'
+import type { NameOfService } from './service-plan.ts'
 import { recordTypes, typeText } from './wire.ts'
-import type { Zone } from './zone.ts'
+import { type Zone, maxNegativeTtlSeconds } from './zone.ts'
 
 export interface TracerOptions {
   readonly source: DnsSource
@@ -34,9 +38,8 @@ export class Tracer {
     this.#options = options
   }
 
-  /** The zones that names are completed with. */
   get zones (): readonly Zone[] {
-    return this.#options.zones.filter((zone) => !(zone instanceof ReverseZone))
+    return this.#options.zones
   }
 
   /** Whether anybody is asked for names outside the zones. */
@@ -44,21 +47,31 @@ export class Tracer {
     return this.#options.recursion !== undefined
   }
 
-  /** The zone that answers name. */
+  /** The zone that answers name, and that short names are completed with. */
   get firstZone (): Zone | undefined {
-    const reverse = this.#options.zones.find((zone) => zone instanceof ReverseZone)
+    const reverse = this.zones.find((zone) => zone instanceof ReverseZone)
     return reverse instanceof ReverseZone ? reverse.target : this.zones[0]
   }
 
-  /** @param labels in lower case @param client whose question it is */
-  trace (labels: readonly string[], type: number, client: string): DnsTraceStep[] {
-    const { source, zones } = this.#options
+  /**
+   * @param labels in lower case
+   * @param client whose question it is
+   * @param answer what came of it
+   */
+  trace (labels: readonly string[], type: number, client: string, answer: AnswerText): DnsTraceStep[] {
+    const { source, zones, recursion } = this.#options
     const name = recordNameOf(labels, zones)
-    if (name.kind === 'outside') return [this.#outside(client)]
+    if (name.kind === 'outside') return [this.#outside(client), outcome(type, answer)]
     if (!source.loaded) return [step('registry', 'it has not been loaded yet: SERVFAIL, extended error 14')]
     const steps = [step('zone', `${name.zone.name} is served here`)]
-    if (source.staleSeconds > 0) steps.push(step('store', `it has been away for ${source.staleSeconds} s: the last known state is answered, with a TTL of at most 5 s and extended error 3`))
-    return [...steps, ...this.#named(name, type, client, 0)]
+    if (source.staleSeconds > 0) {
+      steps.push(step('store', `it has been away for ${source.staleSeconds} s: the last known state is answered, with a TTL of at most ${maxNegativeTtlSeconds} s and extended error 3 or 19`))
+    }
+    steps.push(...this.#named(name, { type, client, answer, aliases: [] }))
+    if (name.zone instanceof ReverseZone && recursion?.permits(client) === true && !answer.flags.includes('aa')) {
+      steps.push(step('forward', 'such addresses may have names elsewhere: an upstream of --dns-forward is asked'))
+    }
+    return [...steps, outcome(type, answer)]
   }
 
   #outside (client: string): DnsTraceStep {
@@ -69,124 +82,203 @@ export class Tracer {
       : step('forward', `the name is in no zone that is served here, and ${client} is not in --dns-forward-from: REFUSED, extended error 18`)
   }
 
-  #named (name: Exclude<RecordName, { kind: 'outside' }>, type: number, client: string, aliases: number): DnsTraceStep[] {
+  #named (name: Exclude<RecordName, { kind: 'outside' }>, asked: Asked): DnsTraceStep[] {
     const { catalog } = this.#options.source
     switch (name.kind) {
-      case 'unknown': return [step('name', 'it has none of the shapes that names in this zone have: NXDOMAIN')]
-      case 'apex': return [step('name', 'the zone itself: SOA and NS')]
+      case 'unknown': return [step('name', 'it has none of the shapes that names in this zone have')]
+      case 'apex': return [step('name', name.zone instanceof ReverseZone ? 'the zone itself: SOA, NS, and PTR where it is one address' : 'the zone itself: SOA and NS')]
       case 'version': return [step('name', 'the version of the Kubernetes DNS specification: TXT')]
-      case 'name-server': return [step('name', 'the name server: the address that DNS listens on')]
+      case 'name-server': return [step('name', 'the name server: the address that DNS listens on, if it is one')]
       case 'name-servers':
       case 'services':
       case 'pods': return [step('name', 'nothing of its own, names are below: NODATA')]
       case 'namespace':
-      case 'pod-namespace': return [this.#namespace(name.namespace)]
+      case 'pod-namespace': return [step('namespace', catalog.hasNamespace(name.namespace) ? `${name.namespace} exists, and names are below: NODATA` : `there is no namespace ${name.namespace}: NXDOMAIN`)]
       case 'pod': return [step('instance by address', catalog.addresses.hasInstance(name.namespace, name.address)
         ? `an instance of namespace ${name.namespace} is registered with ${name.address}, whatever its status`
         : `no instance of namespace ${name.namespace} is registered with ${name.address}: NXDOMAIN`)]
-      case 'network': return [step('reverse zone', catalog.addresses.hasWithin(name.prefix) ? 'addresses are below: NODATA' : 'nothing is registered below: NXDOMAIN')]
+      case 'network': return [step('reverse zone', catalog.addresses.hasWithin(name.prefix) ? 'addresses are below: NODATA' : 'nothing is registered below')]
       case 'address': return this.#address(name.address)
       case 'browse-part': return [step('DNS-SD', 'nothing of its own, lists are below: NODATA')]
       case 'domains': return [step('DNS-SD', 'the namespaces in which services can be browsed (RFC 6763 11)')]
       case 'types': return [step('DNS-SD', 'the types of ports that services have (RFC 6763 9)')]
       case 'type-protocol': return [step('DNS-SD', `types over ${name.protocol} are below, if there are any`)]
       case 'type': return [step('DNS-SD', `who has a port called ${name.type} over ${name.protocol} in namespace ${name.namespace}`)]
-      case 'offer': return [step('DNS-SD', `SRV and TXT of ${name.label}, a port called ${name.type} over ${name.protocol} in namespace ${name.namespace}`)]
+      case 'offer': return [step('DNS-SD', `SRV and TXT of ${name.label}, if it has a port called ${name.type} over ${name.protocol} in namespace ${name.namespace}`)]
       case 'service':
       case 'endpoint':
       case 'protocol':
       case 'port':
       case 'selection-branch':
-      case 'selection': return this.#service(name, type, client, aliases)
+      case 'selection': return this.#service(name, asked)
     }
-  }
-
-  #namespace (namespace: string): DnsTraceStep {
-    return step('namespace', this.#options.source.catalog.hasNamespace(namespace) ? `${namespace} exists, and names are below: NODATA` : `there is no namespace ${namespace}: NXDOMAIN`)
   }
 
   #address (address: string): DnsTraceStep[] {
     const { addresses } = this.#options.source.catalog
-    const [owner] = addresses.byClusterIp(address)
+    const owner = addresses.byClusterIp(address).find(({ manifest }) => pointerPolicyOf(manifest) !== 'none')
     if (owner !== undefined) return [step('cluster IP', `${address} is given to ${owner.namespace}/${owner.name}: its name, and no other`)]
     const { services } = addresses.endpointsAt(address, maxRecordsPerSet)
-    if (services.size === 0) return [step('reverse zone', `${address} is no cluster IP, and no answered endpoint has it: NXDOMAIN`)]
-    const names = [...services.keys()].map(({ namespace, name }) => `${namespace}/${name}`).sort()
-    return [step('endpoints', `${address} is an answered endpoint of ${names.slice(0, maxNamed).join(', ')}${names.length > maxNamed ? ', ...' : ''}: hostnames first, then in this order`)]
+    if (services.size === 0) return [step('reverse zone', `${address} is no cluster IP that has a name, and no answered endpoint has it`)]
+    const names = [...services.keys()].map(({ namespace, name, manifest }) => {
+      const policy = pointerPolicyOf(manifest)
+      return `${namespace}/${name}${policy === undefined ? '' : ` (rollcall.dev/dns-ptr: ${policy})`}`
+    })
+    return [step('endpoints', `${address} is an answered endpoint of ${listed(names.sort())}: its hostnames first, then its dashed addresses`)]
   }
 
-  #service (name: Extract<RecordName, ServiceName>, type: number, client: string, aliases: number): DnsTraceStep[] {
-    const { catalog } = this.#options.source
+  #service (name: NameOfService, asked: Asked): DnsTraceStep[] {
     const { namespace, service } = name
     const path = `${namespace}/${service}`
-    const declared = catalog.declared(namespace, service)
-    const endpoints = declared?.endpoints ?? catalog.endpoints(namespace, service)
-    if (endpoints === undefined) {
-      return [step('service', `${path} is neither declared nor has anybody registered under it: NXDOMAIN`)]
-    }
-    const manifest = declared?.manifest
-    const policy = dnsPolicyOf(manifest?.metadata, catalog.namespaceAnnotations(namespace))
-    if (manifest?.spec.type === 'ExternalName') return this.#alias(path, name, manifest, policy, type, client, aliases)
-    const hasClusterIps = manifest !== undefined && !isHeadless(manifest)
+    const found = this.#find(namespace, service)
+    if (found === undefined) return [step('service', `${path} is neither declared nor has anybody registered under it: NXDOMAIN`)]
+    const { manifest, endpoints, policy, hasClusterIps } = found
+    if (manifest?.spec.type === 'ExternalName') return this.#alias(path, name, manifest, policy, asked)
     const steps = [
       step('service', hasClusterIps
-        ? `${path} is declared (${manifest.spec.type}): found by its cluster IPs ${clusterIps(manifest)}, whoever is behind it`
+        ? `${path} is declared (${manifest?.spec.type}): found by its cluster IPs ${clusterIps(manifest)}, whoever is behind it`
         : manifest === undefined ? `${path} is implicit: found by the instances that registered under it` : `${path} is declared without a cluster IP (headless): found by its endpoints`),
       ...endpointSteps(endpoints)
     ]
-    if (endpoints.answered.length === 0) {
-      const other = policy.fallbacks.find((fallback) => (catalog.endpoints(fallback.namespace, fallback.service)?.answered.length ?? 0) > 0)
-      if (other !== undefined) steps.push(step('fallback', `no endpoint is answered: ${other.namespace}/${other.service} stands in (rollcall.dev/dns-fallback)`))
-      else if (!hasClusterIps) return [...steps, step('service', 'found by its endpoints, and there are none: NXDOMAIN, here and below')]
+    if (name.kind === 'endpoint') {
+      const called = endpoints.answered.filter((endpoint) => hostnameOf(endpoint) === name.hostname)
+      if (called.length === 0) return [...steps, step('name', `no answered endpoint is called ${name.hostname}, by its hostname or its dashed address: NXDOMAIN`)]
+      return [...steps, step('name', `the answered endpoints called ${name.hostname}: ${listed(called.map(({ id }) => id))}`), ...this.#ttl([policy], endpoints.leaseMs, asked)]
     }
-    steps.push(...shapeSteps(name, endpoints, hasClusterIps), ...this.#choiceSteps(name, hasClusterIps, client))
-    return [...steps, this.#ttl(policy, hasClusterIps ? undefined : endpoints.leaseMs), ...limitSteps(policy, endpoints, type)]
+    if (endpoints.answered.length > 0) return [...steps, ...this.#standing(name, found, [policy], asked)]
+    for (const fallback of policy.fallbacks) {
+      const other = this.#find(fallback.namespace, fallback.service)
+      if (other === undefined || other.endpoints.answered.length === 0) continue
+      const by = other.hasClusterIps ? `its cluster IPs ${clusterIps(other.manifest)}` : `its ${other.endpoints.answered.length} answered endpoints`
+      steps.push(step('fallback', `no endpoint is answered: ${fallback.namespace}/${fallback.service} stands in, with ${by} (rollcall.dev/dns-fallback)`))
+      return [...steps, ...this.#standing(name, other, [policy, other.policy], asked)]
+    }
+    if (policy.fallbacks.length > 0) steps.push(step('fallback', 'none of those named by rollcall.dev/dns-fallback has an answered endpoint'))
+    if (!hasClusterIps) return [...steps, step('service', 'found by its endpoints, and there are none: NXDOMAIN, here and below')]
+    return [...steps, ...this.#standing(name, found, [policy], asked)]
   }
 
-  #alias (path: string, name: RecordName, { spec }: Service, { ttlSeconds }: DnsPolicy, type: number, client: string, aliases: number): DnsTraceStep[] {
+  #find (namespace: string, service: string): Found | undefined {
+    const { catalog } = this.#options.source
+    const declared = catalog.declared(namespace, service)
+    const endpoints = declared?.endpoints ?? catalog.endpoints(namespace, service)
+    if (endpoints === undefined) return undefined
+    const manifest = declared?.manifest
+    const policy = dnsPolicyOf(manifest?.metadata, catalog.namespaceAnnotations(namespace))
+    return { manifest, endpoints, policy, hasClusterIps: manifest !== undefined && !isHeadless(manifest) }
+  }
+
+  /**
+   * @param found who answers: the service itself, or the one that stands in
+   * @param policies whose TTLs count; the first one is of the name that was asked for
+   */
+  #standing (name: Exclude<NameOfService, { kind: 'endpoint' }>, found: Found, policies: readonly DnsPolicy[], asked: Asked): DnsTraceStep[] {
+    const { endpoints: { answered, leaseMs }, hasClusterIps, manifest } = found
+    const isByEndpoints = !hasClusterIps || name.kind === 'selection'
+    const ports = isByEndpoints ? answered.flatMap((endpoint) => endpoint.ports) : manifest?.spec.ports ?? []
+    const steps = portSteps(name, ports)
+    const choice = this.#choiceSteps(name, isByEndpoints, asked.client)
+    const { maxRecords = maxRecordsPerSet } = found.policy
+    if (name.kind === 'service' && isBinding(asked.type) && policies[0]?.https === false) steps.push(step('binding', `${typeText(asked.type)} records are switched off (rollcall.dev/dns-https)`))
+    if (asked.answer.answer.length === 0) return [...steps, ...choice]
+    if (asked.type === recordTypes.ANY) return [...steps, ...choice, step('type', 'ANY gets one HINFO (RFC 8482)')]
+    steps.push(...choice, ...this.#ttl(policies, isByEndpoints ? leaseMs : undefined, asked))
+    if (!isByEndpoints || isBinding(asked.type)) return steps
+    if (answered.length > 1) steps.push(step('order', 'the first record is chosen by weight among the best priority, the rest rotate'))
+    if (answered.length > maxRecords) steps.push(step('size', `at most ${maxRecords} records of a set are shown, in a window that moves on with each answer`))
+    return steps
+  }
+
+  #alias (path: string, name: NameOfService, { spec }: Service, policy: DnsPolicy, asked: Asked): DnsTraceStep[] {
+    const { recursion, ttlSeconds, zones } = this.#options
+    const { type, client, aliases } = asked
     const target = spec.externalName ?? ''
+    if (aliases.includes(path)) return [step('alias', `the chain turns back to ${path}: it ends here, and the client asks on`)]
+    if (aliases.length >= maxAliases) return [step('alias', `${path} is one more alias, behind ${maxAliases}: the client asks on`)]
     const here = step('service', `${path} is declared (ExternalName): an alias of ${target}`)
     if (name.kind !== 'service') return [here, step('name', 'nothing is below an alias: NXDOMAIN')]
-    const alias = aliasTo(target, { ttlSeconds: ttlSeconds ?? this.#options.ttlSeconds, zones: this.#options.zones })
+    const alias = aliasTo(target, { ttlSeconds: policy.ttlSeconds ?? ttlSeconds, zones })
     if (!(alias instanceof Alias)) return [here, step('alias', 'DNS cannot carry this name: NODATA')]
-    if (type === recordTypes.CNAME || type === recordTypes.ANY) return [here]
+    const steps = [here, ...this.#ttl([policy], undefined, asked)]
+    if (type === recordTypes.CNAME || type === recordTypes.ANY) return steps
     if (alias.target.kind === 'outside') {
-      const { recursion } = this.#options
-      return [here, step('alias', recursion?.permits(client) === true ? 'its target is in no zone of ours: an upstream is asked for it' : 'its target is in no zone of ours: the client asks on')]
+      const isAsked = recursion?.permits(client) === true
+      return [...steps, step('alias', isAsked ? 'its target is in no zone of ours: an upstream of --dns-forward is asked for it' : 'its target is in no zone of ours: the client asks on')]
     }
-    if (aliases + 1 >= maxAliases) return [here, step('alias', `more than ${maxAliases} aliases in a row: the client asks on`)]
-    return [here, ...this.#named(alias.target, type, client, aliases + 1)]
+    return [...steps, ...this.#named(alias.target, { ...asked, aliases: [...aliases, path] })]
   }
 
-  #choiceSteps (name: RecordName, hasClusterIps: boolean, client: string): DnsTraceStep[] {
+  #choiceSteps (name: NameOfService, isByEndpoints: boolean, client: string): DnsTraceStep[] {
     const zone = this.#options.clientZones?.zoneOf(client)
-    if (name.kind === 'selection') {
-      const { choice } = name
-      if (choice.by === 'tags') return [step('choice', `endpoints with all of the tags ${choice.tags.join(', ')}; NODATA if there are none`)]
-      return [step('choice', choice.by === 'pin' ? `endpoints in zone ${choice.zone}; NODATA if there are none` : `endpoints in zone ${choice.zone}, all if there are none`)]
-    }
-    if (hasClusterIps || zone === undefined || (name.kind !== 'service' && name.kind !== 'port')) return []
-    return [step('client zone', `${client} is in zone ${zone} (--client-zone): endpoints there, all if there are none`)]
+    const near = zone === undefined || !isByEndpoints ? [] : [step('client zone', `${client} is in zone ${zone} (--client-zone): records of endpoints there, of all if there are none`)]
+    if (name.kind === 'service' || name.kind === 'port') return near
+    if (name.kind !== 'selection') return []
+    const { choice } = name
+    if (choice.by === 'tags') return [step('choice', `endpoints with all of the tags ${choice.tags.join(', ')}, and no others`), ...near]
+    return [step('choice', choice.by === 'pin' ? `endpoints in zone ${choice.zone}, and no others` : `records of endpoints in zone ${choice.zone}, of all if there are none`)]
   }
 
-  #ttl ({ ttlSeconds }: DnsPolicy, leaseMs: number | undefined): DnsTraceStep {
-    const said = ttlSeconds ?? this.#options.ttlSeconds
-    const from = ttlSeconds === undefined ? '--dns-ttl' : 'rollcall.dev/dns-ttl'
+  /** @param leaseMs the shortest lease of the endpoints that are answered */
+  #ttl (policies: readonly DnsPolicy[], leaseMs: number | undefined, { answer }: Asked): DnsTraceStep[] {
+    if (answer.answer.length === 0) return []
+    const { ttlSeconds: common, source } = this.#options
+    const [said, from] = policies.map(({ ttlSeconds }) => [ttlSeconds ?? common, ttlSeconds === undefined ? '--dns-ttl' : 'rollcall.dev/dns-ttl'] as const)
+      .reduce((least, each) => (each[0] < least[0] ? each : least))
     const lease = leaseMs === undefined ? Infinity : Math.max(1, Math.floor(leaseMs / 1_000))
-    return step('ttl', lease < said ? `${lease} s: the shortest lease of the endpoints, less than the ${said} s of ${from}` : `${said} s, by ${from}`)
+    const seconds = Math.min(said, lease)
+    if (source.staleSeconds > 0 && seconds > maxNegativeTtlSeconds) return [step('ttl', `${maxNegativeTtlSeconds} s while the store is away, instead of ${seconds} s`)]
+    return [step('ttl', lease < said ? `${lease} s: the shortest lease of the endpoints, less than the ${said} s of ${from}` : `${said} s, by ${from}`)]
   }
+}
+
+/** What a question looks for, and whose it is. */
+interface Asked {
+  readonly type: number
+  readonly client: string
+  readonly answer: AnswerText
+  /** The aliases on the way, as `namespace/service`. */
+  readonly aliases: readonly string[]
+}
+
+/** A service as it stands in the catalog. */
+interface Found {
+  /** undefined = implicit. */
+  readonly manifest: Service | undefined
+  readonly endpoints: EndpointSet
+  readonly policy: DnsPolicy
+  readonly hasClusterIps: boolean
 }
 
 function step (rule: string, message: string): DnsTraceStep {
   return { rule, message }
 }
 
-function clusterIps ({ spec: { clusterIPs = [], clusterIP = '' } }: Service): string {
+/** The last step is taken from the answer itself. */
+function outcome (type: number, { rcode, answer, authority }: AnswerText): DnsTraceStep {
+  if (rcode === 'NXDOMAIN') return step('answer', answer.length > 0 ? 'NXDOMAIN: nothing is at or below the name that the alias leads to' : 'NXDOMAIN: nothing is at or below the name')
+  if (rcode !== 'NOERROR') return step('answer', `${rcode}: the extended error says why`)
+  const isAliasAlone = answer.length > 0 && type !== recordTypes.CNAME && type !== recordTypes.ANY && answer.every((record) => record.type === 'CNAME')
+  if (answer.length > 0 && !isAliasAlone) return step('answer', `${answer.length} ${answer.length === 1 ? 'record' : 'records'}`)
+  if (isAliasAlone && !authority.some((record) => record.type === 'SOA')) return step('answer', 'the alias, and the client asks on')
+  return step('answer', `NODATA: ${isAliasAlone ? 'what the alias leads to' : 'the name'} exists, and has no ${typeText(type)} records`)
+}
+
+function isBinding (type: number): boolean {
+  return type === recordTypes.HTTPS || type === recordTypes.SVCB
+}
+
+function listed (names: readonly string[]): string {
+  return `${names.slice(0, maxNamed).join(', ')}${names.length > maxNamed ? `, and ${names.length - maxNamed} more` : ''}`
+}
+
+function clusterIps (manifest: Service | undefined): string {
+  const { clusterIPs = [], clusterIP = '' } = manifest?.spec ?? {}
   return (clusterIPs.length > 0 ? clusterIPs : [clusterIP]).join(', ')
 }
 
 function endpointSteps ({ all, answered, failOpen }: EndpointSet): DnsTraceStep[] {
-  const left = all.filter((endpoint) => !answered.includes(endpoint))
+  const called = new Set(answered)
+  const left = all.filter((endpoint) => !called.has(endpoint))
   const steps = [step('endpoints', `${answered.length} of ${all.length} are answered`)]
   if (failOpen) steps.push(step('fail open', 'none is ready and some are out only because they are suspect: those are answered'))
   for (const endpoint of left.slice(0, maxNamed)) steps.push(step('not answered', `${endpoint.id} (${endpoint.address}): ${reasonOf(endpoint)}`))
@@ -200,18 +292,18 @@ function reasonOf ({ suspect, status, conditions }: Endpoint): string {
   return conditions.ready ? 'ready, but others are answered' : `not ready: its status is ${status}`
 }
 
-function shapeSteps (name: RecordName, { answered }: EndpointSet, hasClusterIps: boolean): DnsTraceStep[] {
-  if (name.kind === 'endpoint') return [step('name', `the answered endpoints called ${name.hostname}, by their hostname or address; NXDOMAIN if there are none`)]
-  if (name.kind === 'protocol') return [step('name', `ports over ${name.protocol} are below: NODATA if there are any with a name, else NXDOMAIN`)]
-  if (name.kind === 'port') return [step('name', `SRV of the port called ${name.port} over ${name.protocol}; NXDOMAIN if there is none`)]
+/** @param ports that names may be made of */
+function portSteps (name: Exclude<NameOfService, { kind: 'endpoint' }>, ports: readonly { readonly name?: string, readonly protocol?: string }[]): DnsTraceStep[] {
   if (name.kind === 'selection-branch') return [step('name', 'nothing of its own, choices are below: NODATA')]
-  return name.kind === 'service' && !hasClusterIps && answered.length > 1 ? [step('order', 'the first record is chosen by weight among the best priority, the rest rotate')] : []
-}
-
-function limitSteps ({ maxRecords = maxRecordsPerSet, https }: DnsPolicy, { answered }: EndpointSet, type: number): DnsTraceStep[] {
-  const isBinding = type === recordTypes.HTTPS || type === recordTypes.SVCB
-  return [
-    ...(answered.length > maxRecords ? [step('size', `at most ${maxRecords} records of a set are shown, in a window that moves on with each answer`)] : []),
-    ...(isBinding && !https ? [step('binding', `${typeText(type)} records are switched off (rollcall.dev/dns-https)`)] : [])
-  ]
+  if (name.kind === 'service') return []
+  const labels = new Set(ports.flatMap(({ name: port = '', protocol = 'TCP' }) => (port === '' ? [] : [`_${port}._${protocol.toLowerCase()}`])))
+  const all = labels.size === 0 ? 'there are none' : `there are ${listed([...labels].sort())}`
+  if (name.kind === 'protocol') {
+    const isThere = [...labels].some((label) => label.endsWith(`._${name.protocol.toLowerCase()}`))
+    return [step('name', isThere ? `nothing of its own, ports over ${name.protocol} are below: NODATA` : `no port over ${name.protocol} has a name (${all}): NXDOMAIN`)]
+  }
+  const port = name.kind === 'port' ? { name: name.port, protocol: name.protocol } : name.port
+  if (port === undefined) return []
+  const isThere = labels.has(`_${port.name}._${port.protocol.toLowerCase()}`)
+  return [step('name', isThere ? `the port called ${port.name} over ${port.protocol}: SRV` : `no port is called ${port.name} over ${port.protocol} (${all}): NXDOMAIN`)]
 }

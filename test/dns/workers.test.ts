@@ -2,13 +2,16 @@
 import { once } from 'node:events'
 import { cpSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { DnsCounters, startDns } from '../../server/dns/dns-server.ts'
 import { type DnsWorkers, type DnsWorkersOptions, spawnDnsWorker, startDnsWorkers } from '../../server/dns/dns-workers.ts'
 import { cookieSecretKey } from '../../server/registry/cookie-secret.ts'
+import { selfSigned } from './certificate.ts'
 import { type Message, TcpClient, UdpClient, extendedError, opt } from './client.ts'
+import { Upstream, response } from './upstream.ts'
 import { HandClock, World } from './world.ts'
 
 interface Closable {
@@ -214,4 +217,25 @@ t.test('a thread gives the cookies of the registry, logs its queries through the
   t.match(await line, { client: '127.0.0.1', transport: 'udp', name: `${name}.`, type: 'A', rcode: 'NOERROR' })
   t.equal(dns.counters.builds, 1)
   t.equal(dns.counters.latencies.reduce((sum, count) => sum + count, 0), 1)
+})
+
+t.test('threads forward, speak TLS, and leave HTTP to the main thread', async (t) => {
+  const upstream = await Upstream.open(t, (query) => response(query, { answers: [{ name: query.questions[0]?.name, type: 'A', ttl: 60, data: '192.0.2.7' }] }))
+  const { cert, key } = selfSigned()
+  const world = new World().load().register('shop/web/a', { address: '10.0.0.1' })
+  const forward = { upstreams: [{ address: upstream.address, port: upstream.port }], clients: ['127.0.0.0/8'] }
+  const dns = await start(t, world, { forward, tls: { host: '127.0.0.1', port: 0, cert, key } })
+  await dns.whenTaken(world.feed.revision)
+  t.match(await new UdpClient(t, dns).query('www.example', 'A'), { rcode: 'NOERROR', flag_ra: true, answers: [{ data: '192.0.2.7' }] })
+  const socket = connectTls({ port: dns.tls?.port ?? 0, host: '127.0.0.1', servername: 'localhost', ca: cert })
+  t.teardown(() => void socket.destroy())
+  await once(socket, 'secureConnect')
+  const tls = new TcpClient(socket)
+  t.match(await tls.query('www.example', 'A'), { answers: [{ data: '192.0.2.7' }] })
+  t.match(await tls.query(name, 'A'), { answers: [{ data: '10.0.0.1' }] })
+  const client = '127.0.0.1'
+  t.match(await dns.desk.explain({ name, type: 'A', client }), { rcode: 'NOERROR', answer: [{ data: '10.0.0.1' }] })
+  t.match(await dns.desk.explain({ name: 'www.example', type: 'A', client }), { rcode: 'NOERROR', answer: [{ data: '192.0.2.7' }] })
+  t.strictSame([...dns.counters.answers()].map(({ transport, count }) => [transport, count]), [['udp', 1], ['tls', 2], ['https', 2]], 'all are in one count')
+  t.ok(dns.counters.forwards('miss') > 0)
 })

@@ -72,10 +72,11 @@ export function isTruncated (message: Buffer): boolean {
  * Reads an answer that `UpstreamQuery.match` took. undefined = it is malformed.
  * @param message is changed: the name of the question is put in lower case, and so are the names that point into it
  * @param name of the question, in lower case
+ * @param limit of records; one of our own may have more than we take from others
  */
-export function readReply (message: Buffer, name: Buffer): Reply | undefined {
+export function readReply (message: Buffer, name: Buffer, limit = maxRecords): Reply | undefined {
   try {
-    return new ReplyReader(message, name).read()
+    return new ReplyReader(message, name).read(limit)
   } catch (error) {
     if (error instanceof Malformed) return undefined
     throw error
@@ -94,13 +95,13 @@ class ReplyReader {
     this.#questionName = questionName
   }
 
-  read (): Reply {
+  read (limit: number): Reply {
     const message = this.#message
     if (message.length < headerLength) throw new Malformed()
     const flags = message.readUInt16BE(2)
     const questions = message.readUInt16BE(4)
     const counts = [message.readUInt16BE(6), message.readUInt16BE(8), message.readUInt16BE(10)] as const
-    if (counts[0] + counts[1] + counts[2] > maxRecords + 1) throw new Malformed() // one OPT
+    if (counts[0] + counts[1] + counts[2] > limit + 1) throw new Malformed() // one OPT
     if (questions === 1) {
       this.#questionName.copy(message, headerLength)
       this.#at += this.#questionName.length + questionTailLength
