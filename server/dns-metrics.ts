@@ -1,7 +1,7 @@
-// How long DNS answers take, how often they are made anew and held back, as Prometheus reads it. The DNS server counts in plain
+// What DNS answers, drops, holds back, forwards and transfers, and how long answers take, as Prometheus reads it. The DNS server counts in plain
 // numbers (dns/counters.ts); they are turned into prom-client's form when somebody scrapes.
-import { Counter, Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client'
-import { type DnsServer, forwardEvents, latencyBounds } from './dns/dns-server.ts'
+import { Counter, Gauge, Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client'
+import { type DnsServer, dropReasons, forwardEvents, latencyBounds } from './dns/dns-server.ts'
 
 const answerTimes = {
   name: 'rollcall_dns_answer_seconds',
@@ -9,7 +9,52 @@ const answerTimes = {
   aggregator: 'sum'
 } as const
 
-export function observeDnsAnswers (register: Registry, dns: Pick<DnsServer, 'counters'>): void {
+/** What of a DNS server is looked at. */
+type Counted = Pick<DnsServer, 'counters'>
+
+/** Shows what the DNS server counted, at each scrape. */
+export function observeDns (register: Registry, dns: Counted): void {
+  observeQueries(register, dns)
+  observeAnswers(register, dns)
+  observeTransfers(register, dns)
+}
+
+function observeQueries (register: Registry, dns: Counted): void {
+  const registers = [register]
+  new Counter({
+    name: 'rollcall_dns_queries_total',
+    help: 'DNS queries answered, by transport, type and code.',
+    labelNames: ['transport', 'type', 'rcode'],
+    registers,
+    collect () {
+      this.reset()
+      for (const { transport, type, rcode, count } of dns.counters.answers()) this.inc({ transport, type, rcode }, count)
+    }
+  })
+  new Counter({
+    name: 'rollcall_dns_dropped_total',
+    help: 'DNS messages without an answer, and connections closed, by reason.',
+    labelNames: ['reason'],
+    registers,
+    collect () {
+      this.reset()
+      const { counters } = dns
+      for (const reason of dropReasons) this.inc({ reason }, counters.dropped(reason))
+    }
+  })
+  const total = (name: string, help: string, value: () => number): void => {
+    new Counter({ name, help, registers, collect () {
+      this.reset()
+      this.inc(value())
+    } })
+  }
+  total('rollcall_dns_truncated_total', 'DNS answers with TC.', () => dns.counters.truncated)
+  total('rollcall_dns_cut_total', 'DNS answers from a set of more records than one answer shows.', () => dns.counters.cut)
+  total('rollcall_dns_failures_total', 'DNS messages that were answered SERVFAIL because of a fault of this program.', () => dns.counters.failed)
+  new Gauge({ name: 'rollcall_dns_tcp_connections', help: 'Open TCP connections of DNS.', registers, collect () { this.set(dns.counters.connections) } })
+}
+
+function observeAnswers (register: Registry, dns: Counted): void {
   const registers = [register]
   new Counter({
     name: 'rollcall_dns_limited_total',
@@ -48,7 +93,7 @@ export function observeDnsAnswers (register: Registry, dns: Pick<DnsServer, 'cou
 }
 
 /** Zone transfers, and what secondaries are told. */
-export function observeDnsTransfers (register: Registry, dns: Pick<DnsServer, 'counters'>): void {
+function observeTransfers (register: Registry, dns: Counted): void {
   const registers = [register]
   const labelled = (name: string, help: string, label: string, values: () => Readonly<Record<string, number>>): void => {
     new Counter({ name, help, labelNames: [label], registers, collect () {
@@ -85,9 +130,9 @@ type Values = MetricObjectWithValues<MetricValueWithName<string>>
 
 /** A histogram that is filled elsewhere. */
 class AnswerTimes extends Histogram {
-  readonly #dns: Pick<DnsServer, 'counters'>
+  readonly #dns: Counted
 
-  constructor (dns: Pick<DnsServer, 'counters'>) {
+  constructor (dns: Counted) {
     super({ ...answerTimes, buckets: [...latencyBounds], registers: [] })
     this.#dns = dns
   }

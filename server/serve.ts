@@ -2,11 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
-import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
-import { observeDnsAnswers, observeDnsTransfers } from './dns-metrics.ts'
-import { type DnsServer, dropReasons } from './dns/dns-server.ts'
+import { observeDns } from './dns-metrics.ts'
 import { startDnsWorkers } from './dns/dns-workers.ts'
 import { invalid } from './errors.ts'
 import { Metrics, buildHttp } from './http/app.ts'
@@ -92,8 +90,6 @@ export async function serve (config: Config): Promise<Running> {
     if (dns !== undefined) {
       opened.push(() => dns.close())
       observeDns(metrics.register, dns)
-      observeDnsAnswers(metrics.register, dns)
-      observeDnsTransfers(metrics.register, dns)
     }
     const app = await buildHttp({
       registry,
@@ -156,40 +152,4 @@ function openStore (config: Config, log: Logger): Store {
   return redis === undefined
     ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log })
     : createRedisStore({ url: redis, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log })
-}
-
-/** Shows what the DNS server counted, at each scrape. */
-function observeDns (register: PromRegistry, dns: DnsServer): void {
-  const registers = [register]
-  new Counter({
-    name: 'rollcall_dns_queries_total',
-    help: 'DNS queries answered, by transport, type and code.',
-    labelNames: ['transport', 'type', 'rcode'],
-    registers,
-    collect () {
-      this.reset()
-      for (const { transport, type, rcode, count } of dns.counters.answers()) this.inc({ transport, type, rcode }, count)
-    }
-  })
-  new Counter({
-    name: 'rollcall_dns_dropped_total',
-    help: 'DNS messages without an answer, and connections closed, by reason.',
-    labelNames: ['reason'],
-    registers,
-    collect () {
-      this.reset()
-      const { counters } = dns
-      for (const reason of dropReasons) this.inc({ reason }, counters.dropped(reason))
-    }
-  })
-  const total = (name: string, help: string, value: () => number): void => {
-    new Counter({ name, help, registers, collect () {
-      this.reset()
-      this.inc(value())
-    } })
-  }
-  total('rollcall_dns_truncated_total', 'DNS answers with TC.', () => dns.counters.truncated)
-  total('rollcall_dns_cut_total', 'DNS answers from a set of more records than one answer shows.', () => dns.counters.cut)
-  total('rollcall_dns_failures_total', 'DNS messages that were answered SERVFAIL because of a fault of this program.', () => dns.counters.failed)
-  new Gauge({ name: 'rollcall_dns_tcp_connections', help: 'Open TCP connections of DNS.', registers, collect () { this.set(dns.counters.connections) } })
 }

@@ -17,6 +17,8 @@ export interface DeskQuestion {
   readonly namespace?: string | undefined
   /** Whose question it is, for answers that prefer the caller's zone. */
   readonly client: string
+  /** Who really asks, if it is another one: nobody gets by another one's name what he does not get himself. */
+  readonly caller?: string
 }
 
 export interface DeskOptions {
@@ -44,10 +46,14 @@ export class DnsDesk {
    * Answers a person: what DNS answers, and the rules that made it so.
    * @throws RegistryError REG_INVALID for a name or a type that is none
    */
-  async explain ({ name, type, namespace, client }: DeskQuestion): Promise<Omit<DnsAnswer, 'revision'>> {
+  async explain ({ name, type, namespace, client, caller = client }: DeskQuestion): Promise<Omit<DnsAnswer, 'revision'>> {
     const number = typeNumber(type)
     if (number === undefined || number === recordTypes.AXFR || number === recordTypes.IXFR || number === recordTypes.OPT) {
       throw invalid([{ field: 'type', value: type, rule: 'must be a type of records, like A, AAAA, SRV, PTR or TYPE65280' }])
+    }
+    const { tracer } = this.#options
+    if (client !== caller && tracer.permits(client) && !tracer.permits(caller)) {
+      throw invalid([{ field: 'client', value: client, rule: 'must not be one for whom names are forwarded: they are not for you (--dns-forward-from)' }])
     }
     const candidates = this.#candidates(name, namespace).map((candidate) => labelsOf(candidate, name))
     const answers: Omit<DnsAnswer, 'revision'>[] = []

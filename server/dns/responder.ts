@@ -354,9 +354,10 @@ export class Responder {
     const { recursion } = this.#options
     const forwarded = await recursion?.resolve(question)
     if (forwarded === undefined) return
-    const length = recursion?.withArrival(question, forwarded, () => this.respond(message, client, this.#lateWriter))
-    // The alias may lead elsewhere by now, so that somebody else would have to be asked: the client asks again.
-    if (typeof length === 'number' && length > 0) yield Buffer.from(this.#lateWriter.bytes.subarray(0, length))
+    const response = recursion?.withArrival(question, forwarded, () => this.respond(message, client, this.#lateWriter))
+    // The alias may lead elsewhere by now, so that somebody else would have to be asked: the client shall ask again.
+    const length = typeof response === 'number' ? response : this.#end(rcodes.SERVFAIL)
+    if (length > 0) yield Buffer.from(this.#lateWriter.bytes.subarray(0, length))
   }
 
   /**

@@ -47,6 +47,11 @@ export class Tracer {
     return this.#options.recursion !== undefined
   }
 
+  /** Whether they are asked for this client. */
+  permits (client: string): boolean {
+    return this.#options.recursion?.permits(client) === true
+  }
+
   /** The zone that answers name, and that short names are completed with. */
   get firstZone (): Zone | undefined {
     const reverse = this.zones.find((zone) => zone instanceof ReverseZone)

@@ -17,7 +17,7 @@ export interface DnsDoor {
   /** Answers a message in wire form. undefined = it is no query. */
   answer (message: Buffer, client: { readonly transport: 'https', readonly address: string }): Promise<Buffer | undefined>
   /** Answers a person, with the rules that decided. @throws RegistryError REG_INVALID */
-  explain (question: { readonly name: string, readonly type: string, readonly namespace?: string | undefined, readonly client: string }): Promise<Omit<DnsAnswer, 'revision'>>
+  explain (question: { readonly name: string, readonly type: string, readonly namespace?: string | undefined, readonly client: string, readonly caller: string }): Promise<Omit<DnsAnswer, 'revision'>>
 }
 
 export interface HttpContext {

@@ -58,7 +58,7 @@ export async function registerDns (app: FastifyInstance, context: HttpContext): 
     const { name, type = 'A', namespace, client = callerOf(request), minRevision } = request.query
     if (request.query.client !== undefined && isIP(client) === 0) throw invalid([{ field: 'client', value: client, rule: 'must be an IP address' }])
     await settle(context, request, minRevision)
-    const answer = await dnsOf(context).explain({ name, type, namespace, client })
+    const answer = await dnsOf(context).explain({ name, type, namespace, client, caller: callerOf(request) })
     return reply.header('cache-control', 'no-store').send({ ...answer, revision: context.registry.cursor } satisfies Answer)
   })
   await app.register((scope, _options, done) => {

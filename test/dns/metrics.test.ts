@@ -1,13 +1,13 @@
 // What Prometheus reads of the answers: times as a histogram, what was held back, how often answers were made.
 import { Registry } from 'prom-client'
 import t from 'tap'
-import { observeDnsAnswers, observeDnsTransfers } from '../../server/dns-metrics.ts'
+import { observeDns } from '../../server/dns-metrics.ts'
 import { DnsCounters } from '../../server/dns/counters.ts'
 
 t.test('the metrics of answers show what was counted when somebody looks', async (t) => {
   const counters = new DnsCounters()
   const register = new Registry()
-  observeDnsAnswers(register, { counters })
+  observeDns(register, { counters })
   for (const seconds of [0.000_000_5, 0.000_001, 0.000_03, 0.004, 7]) counters.took(seconds)
   counters.limitedDropped = 3
   counters.limitedSlipped = 2
@@ -34,7 +34,7 @@ t.test('the metrics of answers show what was counted when somebody looks', async
 t.test('the metrics of transfers show what was counted, of all threads together', async (t) => {
   const [one, other] = [new DnsCounters(), new DnsCounters()]
   const register = new Registry()
-  observeDnsTransfers(register, { get counters () { return DnsCounters.sum([one, other]) } })
+  observeDns(register, { get counters () { return DnsCounters.sum([one, other]) } })
   for (const counters of [one, other]) {
     counters.transfersFull += 1
     counters.transfersDifference += 2

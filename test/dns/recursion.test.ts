@@ -255,3 +255,11 @@ t.test('the desk says that others are asked, and by whom they may be', async (t)
   t.match((await ask('far.shop.svc.cluster.local', '10.0.0.5')).trace.slice(-2), ['alias: its target is in no zone of ours: an upstream of --dns-forward is asked for it', 'answer: 2 records'])
   t.match((await ask('9.9.9.10.in-addr.arpa', '10.0.0.5')).trace.slice(-2), ['forward: such addresses may have names elsewhere: an upstream of --dns-forward is asked', 'answer: 1 record'])
 })
+
+t.test('nobody has names forwarded by the name of another client', async (t) => {
+  const world = new World().load()
+  const core = dnsCore({ source: world.feed, forward: { upstreams: [{ address: '127.0.0.1', port: 9 }], clients: ['10.0.0.0/8'] } }, '127.0.0.1')
+  t.teardown(() => core.close())
+  await t.rejects(core.desk.explain({ name: 'www.example.', type: 'A', client: '10.0.0.7', caller: '192.0.2.1' }), { code: 'REG_INVALID', errors: [{ field: 'client' }] })
+  t.match(await core.desk.explain({ name: 'www.example.', type: 'A', client: '192.0.2.2', caller: '192.0.2.1' }), { rcode: 'REFUSED', extendedError: { code: 18 } })
+})
