@@ -104,7 +104,9 @@ export class Tracer {
         : `no instance of namespace ${name.namespace} is registered with ${name.address}: NXDOMAIN`)]
       case 'network': return [step('reverse zone', catalog.addresses.hasWithin(name.prefix) ? 'addresses are below: NODATA' : 'nothing is registered below')]
       case 'address': return this.#address(name.address)
-      case 'browse-part': return [step('DNS-SD', 'nothing of its own, lists are below: NODATA')]
+      case 'browse-part': return [name.namespace === undefined || catalog.hasNamespace(name.namespace)
+        ? step('DNS-SD', 'nothing of its own, lists are below: NODATA')
+        : step('namespace', `there is no namespace ${name.namespace}: NXDOMAIN`)]
       case 'domains': return [step('DNS-SD', 'the namespaces in which services can be browsed (RFC 6763 11)')]
       case 'types': return [step('DNS-SD', 'the types of ports that services have (RFC 6763 9)')]
       case 'type-protocol': return [step('DNS-SD', `types over ${name.protocol} are below, if there are any`)]

@@ -61,6 +61,7 @@ t.test('a claim that a service lacks is made, and what two have or no range hold
     /node port 30050 of shop\/far is in no configured range/
   ])
   await round(after)
+  while (registry.catalog.object(key(30_001)) === undefined) await setImmediate() // a file is on disk when the disk says so
   t.match(registry.catalog.object(key(30_001)), { body: claimBody({ namespace: 'shop', service: 'bare' }) })
   t.equal(warnings.length, 4, 'nothing is told twice')
 })

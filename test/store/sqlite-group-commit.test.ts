@@ -53,11 +53,12 @@ t.test('while the disk is busy further transactions are committed, and share the
   all.push(write('c'))
   await turn()
   t.same(answered, [], 'nothing is answered before it is on disk')
+  const synced = commits.synced().then(() => answered.push('synced'))
   t.same(log, ['begin', 'a', 'commit', 'sync', 'begin', 'b', 'commit', 'begin', 'c', 'commit'])
   resolve()
-  await Promise.all(all)
+  await Promise.all([...all, synced])
   t.same(log.slice(10), ['publish', 'settled 1 well', 'sync', 'publish', 'publish', 'settled 1 well', 'settled 1 well'])
-  t.same(answered, ['a', 'b', 'c'])
+  t.same(answered, ['a', 'b', 'c', 'synced'])
 })
 
 t.test('where the disk fails after a commit nobody is told that the write is kept, and the follower has what the file has', async (t) => {

@@ -75,6 +75,15 @@ export class GroupCommit {
     await this.#syncing
   }
 
+  /** Resolves when everything that is committed by now is on disk and applied. */
+  synced (): Promise<void> {
+    if (this.#syncing === undefined) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#unsynced++
+      this.#committed.push({ publish: undefined, answers: [() => resolve()] })
+    })
+  }
+
   #turn (): void {
     this.#commitNext()
     this.#scheduled = this.#waiting.length === 0 ? undefined : setImmediate(() => this.#turn())

@@ -147,9 +147,8 @@ class SqliteStore implements Store {
     })
   }
 
-  /** Every commit is applied before it is answered: there is nothing to wait for. */
   async sync (): Promise<void> {
-    this.#ready()
+    await this.#ready().commits.synced()
   }
 
   async commit (writes: readonly ObjectWrite[], by: string): Promise<Committed> {
