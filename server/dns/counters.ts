@@ -21,10 +21,17 @@ export const forwardEvents = [
 
 const otherType = 'other'
 const typeNames = [...Object.keys(recordTypes), otherType] // a closed list: a client's inventions make no new series
-const typeIndexes = new Map<number, number>(Object.values(recordTypes).map((type, index) => [type, index]))
+const typeIndexes = indexes(Object.values(recordTypes), typeNames.length - 1)
 const rcodeNames = Object.keys(rcodes)
-const rcodeIndexes = new Map<number, number>(Object.values(rcodes).map((rcode, index) => [rcode, index]))
+const rcodeIndexes = indexes(Object.values(rcodes), 0)
 const transportIndexes: Readonly<Record<Transport, number>> = { udp: 0, tcp: 1, tls: 2, https: 3 }
+
+/** The place of each number in a list; of those up to 255 that are not in it `other`. */
+function indexes (numbers: readonly number[], other: number): Readonly<Uint8Array> {
+  const table = new Uint8Array(256).fill(other)
+  for (const [index, number] of numbers.entries()) table[number] = index
+  return table
+}
 
 export interface AnswerCount {
   readonly transport: Transport
@@ -114,8 +121,8 @@ export class DnsCounters {
   }
 
   answered (transport: Transport, type: number, rcode: number): void {
-    const typeIndex = typeIndexes.get(type) ?? typeNames.length - 1
-    this.#add(answersAt + (transportIndexes[transport] * typeNames.length + typeIndex) * rcodeNames.length + (rcodeIndexes.get(rcode) ?? 0), 1)
+    const typeIndex = typeIndexes[type] ?? typeNames.length - 1
+    this.#add(answersAt + (transportIndexes[transport] * typeNames.length + typeIndex) * rcodeNames.length + (rcodeIndexes[rcode] ?? 0), 1)
   }
 
   drop (reason: DropReason): void {

@@ -18,6 +18,10 @@ const maxDeferred = 1_000
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
+/** Memory for answers. None is written anew before the kernel's queue was looked at twice. */
+const writerCount = 16
+const lookEach = 8
+
 export interface ListenerOptions {
   readonly address: string
   readonly family: 4 | 6
@@ -34,11 +38,13 @@ export class UdpListener {
   readonly port: number
   readonly #socket: Socket
   readonly #options: ListenerOptions
-  readonly #writer = new MessageWriter(ednsUdpLimit)
+  /** Answers are written into one after the other, so that the kernel's queue need not be asked for after each. */
+  #writers = writers()
+  #next = 0
   /** Who asks now. One object for all: it is read while the question is looked at. */
   readonly #client: { readonly transport: Transport, address: string } = { transport: 'udp', address: '' }
   #deferred = 0
-  /** Answers that the kernel had not taken when the last one was sent. */
+  /** Answers that the kernel had not taken when it was last asked. */
   #queued = 0
   /** Messages of this turn of the loop. */
   #received = 0
@@ -109,18 +115,26 @@ export class UdpListener {
     if (this.#queued > 0) this.#queued = this.#socket.getSendQueueCount()
     if (this.#queued >= maxQueuedSends) return counters.drop('send-queue-full')
     this.#client.address = peer.address
-    const response = responder.respond(message, this.#client, this.#writer)
+    const writer = this.#writers[this.#next] ?? new MessageWriter(ednsUdpLimit) // there is one in each place
+    const response = responder.respond(message, this.#client, writer)
     if (typeof response !== 'number') return void this.#later(response, peer) // never rejects
     if (response === 0) return
     try {
       // Without a callback, which would cost each answer a tick: what the system refuses (no route, a forged broadcast address) is lost
       // as a datagram may be, and is not told.
-      this.#socket.send(this.#writer.bytes, 0, response, peer.port, peer.address)
-      this.#queued = this.#socket.getSendQueueCount()
-      if (this.#queued > 0) this.#writer.renew() // the kernel was full: the queue still reads these octets
+      this.#socket.send(writer.bytes, 0, response, peer.port, peer.address)
+      this.#next = (this.#next + 1) % writerCount
+      if (this.#queued > 0) writer.renew() // the kernel is full: its queue may still read these octets
+      else if (this.#next % lookEach === 0) this.#look()
     } catch {
       counters.drop('send-failed')
     }
+  }
+
+  /** Asks whether the kernel takes answers at once. If it does not, any since the last look may be waiting: their memory is left to them. */
+  #look (): void {
+    this.#queued = this.#socket.getSendQueueCount()
+    if (this.#queued > 0) this.#writers = writers()
   }
 
   async #later (answers: Exclude<Response, number>, peer: RemoteInfo): Promise<void> {
@@ -139,4 +153,8 @@ export class UdpListener {
       this.#left?.()
     }
   }
+}
+
+function writers (): MessageWriter[] {
+  return Array.from({ length: writerCount }, () => new MessageWriter(ednsUdpLimit))
 }
