@@ -8,12 +8,7 @@ import { writeFile } from 'node:fs/promises'
 import { type Socket, connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify, styleText } from 'node:util'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-import { DnsCounters } from '../../server/dns/counters.ts'
-import { MessageWriter } from '../../server/dns/message-writer.ts'
 import { question } from '../dns/client.ts'
-import { World, responderOf } from '../dns/world.ts'
 import { type Program, type Row, load, median, start, startRegistry, temporaryDirectory, thousands } from './lib.ts'
 
 const names = 10_000
@@ -29,8 +24,7 @@ export async function dns (): Promise<Row[]> {
   await using directory = await temporaryDirectory()
   const questions = join(directory.path, 'questions')
   await writeFile(questions, Array.from({ length: names }, (_, index) => `${host(index)} A\n`).join(''))
-  const size = memory() // first: what others leave behind would be counted as ours, or as freed by us
-  return [...await oneCore(directory.path, questions), ...await twoCores(directory.path, questions), size]
+  return [...await oneCore(directory.path, questions), ...await twoCores(directory.path, questions), await memory()]
 }
 
 async function oneCore (directory: string, questions: string): Promise<Row[]> {
@@ -235,22 +229,9 @@ async function bindRate (directory: string, questions: string): Promise<number> 
   }
 }
 
-/** What the answers of a name take beside the catalog, in the heap and outside of it. */
-function memory (): Row {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void // the flag makes it
-  const world = new World().load()
-  for (let index = 0; index < names; index++) world.register(`shop/web-${index}/a`, { address: address(index), ports: [{ name: 'http', port: 80 }] })
-  for (let index = 0; index < names; index++) world.feed.catalog.endpoints('shop', `web-${index}`) // shared with REST
-  const responder = responderOf(world, { counters: new DnsCounters() })
-  const writer = new MessageWriter(1_232)
-  const used = (): number => {
-    for (let pass = 0; pass < 4; pass++) collect() // what one pass frees lets the next one free more
-    const { heapUsed, external } = process.memoryUsage()
-    return heapUsed + external
-  }
-  const before = used()
-  for (let index = 0; index < names; index++) responder.respond(question(host(index), 'A'), { transport: 'udp', address: '127.0.0.1' }, writer)
-  const each = (used() - before) / names
+/** What the answers of a name take beside the catalog, in a process that does nothing else: this one frees what others left behind. */
+async function memory (): Promise<Row> {
+  const { stdout } = await run(process.execPath, ['--expose-gc', '--conditions=rollcall-source', 'test/bench/dns-memory.ts', String(names)])
+  const each = Number(stdout)
   return { what: `memory of the answers of ${thousands(names)} names, beyond the catalog`, measured: `${thousands(each)} octets a name`, goal: 'at most 1,024', met: each <= 1_024 }
 }
