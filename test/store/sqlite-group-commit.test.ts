@@ -61,13 +61,26 @@ t.test('while the disk is busy further transactions are committed, and share the
   t.same(answered, ['a', 'b', 'c', 'synced'])
 })
 
-t.test('where the disk fails after a commit nobody is told that the write is kept, and the follower has what the file has', async (t) => {
+t.test('where the disk fails after a commit nobody is told that the write is kept, the follower has what the file has, and nothing is written any more', async (t) => {
   const { log, state, commits } = recorder()
   state.syncFailure = Object.assign(new Error('i/o error'), { code: 'EIO' })
-  await t.rejects(commits.write(() => 'kept'), { code: 'REG_OUTCOME_UNKNOWN' })
-  t.same(log, ['begin', 'commit', 'sync', 'publish', 'settled 0 REG_STORE_UNAVAILABLE'])
+  const { promise, resolve } = Promise.withResolvers<void>()
+  state.disk = promise
+  const first = commits.write(() => 'kept')
+  await new Promise((done) => setImmediate(done))
+  const second = commits.write(() => 'committed meanwhile')
+  await new Promise((done) => setImmediate(done))
+  const third = commits.write(() => 'waiting')
+  resolve()
+  await t.rejects(first, { code: 'REG_OUTCOME_UNKNOWN' })
+  await t.rejects(second, { code: 'REG_OUTCOME_UNKNOWN' })
+  await t.rejects(third, { code: 'REG_STORE_UNAVAILABLE' })
+  t.equal(log.filter((entry) => entry === 'publish').length, 2)
   state.syncFailure = undefined
-  t.equal(await commits.write(() => 'again'), 'again')
+  const entries = log.length
+  await t.rejects(commits.write(() => 'again'), { code: 'REG_STORE_UNAVAILABLE', message: /did not take the log.*started anew/ })
+  t.equal(log.length, entries, 'a sync that says that all is well is not believed')
+  await commits.flush()
 })
 
 t.test('no transaction holds more than 500 writes', async (t) => {

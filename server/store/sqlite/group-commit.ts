@@ -48,6 +48,8 @@ export class GroupCommit {
   /** Writes in `#committed` and in the sync under way. */
   #unsynced = 0
   #syncing: Promise<void> | undefined
+  /** Set for good by a sync that failed: the system forgets what it could not write, and says of the next sync that all is well. */
+  #broken: RegistryError | undefined
   /** Of the batches in `#committed`. */
   readonly #outcomes: Outcome[] = []
 
@@ -57,6 +59,7 @@ export class GroupCommit {
 
   /** Runs `run` inside the next transaction. */
   write<Result> (run: () => Result): Promise<Result> {
+    if (this.#broken !== undefined) return Promise.reject(this.#broken)
     if (this.#waiting.length + this.#unsynced >= maxWaiting) {
       return Promise.reject(new RegistryError('REG_OVERLOADED', `${maxWaiting} writes wait for the disk already`, undefined, { retryAfterSeconds: 1 }))
     }
@@ -91,6 +94,10 @@ export class GroupCommit {
 
   #commitNext (): void {
     const batch = this.#waiting.splice(0, maxBatch)
+    if (this.#broken !== undefined) {
+      for (const write of batch) write.reject(this.#broken)
+      return
+    }
     const outcome: Outcome = { committed: 0, failure: undefined }
     this.#commit(batch, outcome)
     // Beside what is on its way to the disk, a failure of the same batch is told with it.
@@ -133,13 +140,14 @@ export class GroupCommit {
     while (this.#committed.length > 0) {
       const committed = this.#committed.splice(0)
       const outcomes = this.#outcomes.splice(0)
-      let failure: RegistryError | undefined
       try {
-        await this.#transaction.sync()
+        if (this.#broken === undefined) await this.#transaction.sync()
       } catch (error) {
-        failure = this.#transaction.errorOf(error)
+        const failure = this.#transaction.errorOf(error)
+        this.#broken = new RegistryError('REG_STORE_UNAVAILABLE',
+          `the disk did not take the log (${failure.message}): nothing is written any more until the server is started anew`, undefined, { cause: failure })
       }
-      this.#finish(committed, outcomes, failure)
+      this.#finish(committed, outcomes, this.#broken)
     }
   }
 
