@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import fc from 'fast-check'
-import { configurationPage, printConfig, settingsHelp } from '../server/config-text.ts'
-import { hideSecrets, readDuration, readListener, readSize, showDuration, showListener, showSize } from '../server/config-kinds.ts'
-import { loadConfig, type LoadedConfig } from '../server/config.ts'
+import { configurationPage, printConfig, settingsHelp } from '../server/config/text.ts'
+import { hideSecrets, readDuration, readListener, readSize, showDuration, showListener, showSize } from '../server/config/kinds.ts'
+import { loadConfig, type LoadedConfig } from '../server/config/config.ts'
 import { RegistryError } from '../server/errors.ts'
-import { editDistance, nearest, parseFlags } from '../server/flags.ts'
-import { settings } from '../server/settings.ts'
+import { editDistance, nearest, parseFlags } from '../server/config/flags.ts'
+import { settings } from '../server/config/settings.ts'
 
 type Files = Readonly<Record<string, string>>
 

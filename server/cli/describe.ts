@@ -1,8 +1,8 @@
 // rollcall describe: everything about one thing, and why it is as it is.
 import type { Endpoint, EndpointsAnswer, Event, Instance, Page, ServiceExplanation, ServiceSummary } from '../../client-sdk/src/wire.ts'
 import type { Service } from '../../client-sdk/src/manifests.ts'
-import { showDuration } from '../config-kinds.ts'
-import { unknownRule } from '../flags.ts'
+import { showDuration } from '../config/kinds.ts'
+import { unknownRule } from '../config/flags.ts'
 import { instancePath, orNothing, path, type Api, type Query } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, type Command } from './command.ts'
 import { UsageError } from './errors.ts'

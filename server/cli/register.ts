@@ -1,6 +1,6 @@
 // rollcall register, deregister, heartbeat: for programs that have no SDK, and for people who try things out.
 import type { HeartbeatAnswer, Instance, Port, Registration, Status } from '../../client-sdk/src/wire.ts'
-import { readDuration, showDuration } from '../config-kinds.ts'
+import { readDuration, showDuration } from '../config/kinds.ts'
 import { instancePath } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, rephrased, tokenFlags, type Command, type Invocation } from './command.ts'
 import { UsageError } from './errors.ts'

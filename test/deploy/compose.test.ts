@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { parse } from 'yaml'
-import { clientVariables, loadConfig, type Config } from '../../server/config.ts'
-import { settings } from '../../server/settings.ts'
+import { clientVariables, loadConfig, type Config } from '../../server/config/config.ts'
+import { settings } from '../../server/config/settings.ts'
 
 const home = fileURLToPath(new URL('../../', import.meta.url))
 const text = (path: string): string => readFileSync(join(home, path), 'utf8')

@@ -1,9 +1,9 @@
 // From a declared service to its endpoints: of the instances that its selector means, or of what somebody wrote by hand.
 // The result is the same EndpointSet as that of an implicit service, so that every adapter reads one form.
 import { type Endpoint, type EndpointPort, type Instance, serviceLabel } from '../../../client-sdk/src/wire.ts'
-import { familyOf } from '../address.ts'
-import { endpointOf, endpointSet, type EndpointSet } from '../endpoints.ts'
-import { isServing } from '../instance.ts'
+import { familyOf } from '../address/address.ts'
+import { endpointOf, endpointSet, type EndpointSet } from '../instance/endpoints.ts'
+import { isServing } from '../instance/instance.ts'
 import { defaultWeight } from '../limits.ts'
 import { isHeadless } from './facts.ts'
 import { canonicalAddress } from './grammar.ts'

@@ -1,8 +1,8 @@
 // EndpointSlices and Endpoints as computed views: never stored, the same on every node for the same endpoints.
 import { createHash } from 'node:crypto'
 import type { Endpoint, EndpointPort } from '../../../client-sdk/src/wire.ts'
-import { familyOf } from '../address.ts'
-import type { EndpointSet } from '../endpoints.ts'
+import { familyOf } from '../address/address.ts'
+import type { EndpointSet } from '../instance/endpoints.ts'
 import { defaultFamily, hasSelector, isHeadless } from './facts.ts'
 import {
   type EndpointAddress, type Endpoints, type EndpointSlice, type EndpointSubset, headlessLabel, type IpFamily, managedByLabel,
