@@ -2,15 +2,15 @@
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { ApplyAnswer, FieldError } from '../../../client-sdk/src/wire.ts'
-import { invalid } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { located, type ManifestDocument, streamInvalid } from '../../model/manifest/manifest-stream.ts'
-import { checker } from '../../model/validate.ts'
+import { checked, checker } from '../../model/validate.ts'
 import { cursorText } from '../../registry/feed/cursor.ts'
 import type { ManifestName } from '../../registry/services/manifests.ts'
 import { defaultNamespace } from '../../registry/services/services.ts'
 import { setRevision } from '../server/conditional.ts'
 import { type HttpContext, callerOf } from '../server/context.ts'
+import { shapeOf } from '../server/json-scan.ts'
 import { maxManifestBytes } from '../server/limits.ts'
 import { type ManifestBody, documentsOf, jsonMember, manifestContent } from './manifest-media.ts'
 import { DryRun, manifestErrors, remove, resultOf } from './manifest-writes.ts'
@@ -28,6 +28,7 @@ const DeleteQuery = Type.Object({
 }, { additionalProperties: false })
 
 const checkNames = checker(DeletedNames)
+const namesShape = shapeOf(DeletedNames)
 
 export function registerApply (app: FastifyInstance, { registry }: HttpContext): void {
   const tags = ['manifests']
@@ -74,11 +75,9 @@ export function registerApply (app: FastifyInstance, { registry }: HttpContext):
 }
 
 async function namesOf (body: ManifestBody | undefined, namespace: string): Promise<readonly ManifestName[]> {
-  const names = body === undefined ? undefined : jsonMember(body, 'names')
+  const names = body === undefined ? undefined : jsonMember(body, 'names', namesShape)
   if (names === undefined) return namesOfDocuments(await documentsOf(body), namespace)
-  const faults = checkNames({ names })
-  if (faults.length > 0) throw invalid(faults)
-  return (names as Static<typeof DeletedNames>['names']) // it has just been checked
+  return checked<typeof DeletedNames>(checkNames, { names }).names
     .map((name) => ({ kind: name.kind, namespace: name.kind === 'Namespace' ? '' : name.namespace ?? namespace, name: name.name }))
 }
 

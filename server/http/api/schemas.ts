@@ -9,6 +9,7 @@ import {
   Generation, InstanceId, LabelName, OverrideBody as OverrideSchema, PatchBody, RegistrationBody, ShortText, StatusName, protocols
 } from '../../model/instance/instance.ts'
 import { maxHeartbeatsPerCall, maxLoadValues } from '../../model/limits.ts'
+import { mapOf } from '../../model/validate.ts'
 import { maxDeletedNames } from '../server/limits.ts'
 
 /** Every named schema, by its name in OpenAPI. */
@@ -60,10 +61,10 @@ const shared = {
 }
 
 const LoadValue = Type.Object({
-  value: Type.Number(), capacity: Type.Optional(Type.Number({ exclusiveMinimum: 0, rule: 'must be a number above 0' }))
+  value: Type.Number({ rule: 'must be a number' }), capacity: Type.Optional(Type.Number({ exclusiveMinimum: 0, rule: 'must be a number above 0' }))
 }, { additionalProperties: false })
 /** Names are checked by the core. */
-export const Load = Type.Record(Type.String(), LoadValue, { maxProperties: maxLoadValues, description: 'What heartbeats said lately, as far as this node heard it' })
+export const Load = mapOf(LoadValue, { maxProperties: maxLoadValues, description: 'What heartbeats said lately, as far as this node heard it' })
 
 export const Instance = named('Instance', Type.Object({
   namespace: Type.String(),
@@ -297,7 +298,8 @@ export const Problem = named('Problem', Type.Object({
   type: Type.String(), title: Type.String(), status: Type.Integer(),
   code: Type.Enum(Object.keys(errorCatalogue)),
   detail: Type.String(),
-  errors: Type.Optional(Type.Array(FieldError))
+  errors: Type.Optional(Type.Array(FieldError, { description: 'The first 20' })),
+  moreErrors: Type.Optional(Type.Integer({ description: 'How many there are beside those in errors' }))
 }, { description: 'RFC 9457' }))
 
 const SubscriptionId = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, rule: 'must be a whole number 0-2147483647' })
@@ -327,7 +329,7 @@ export const ServerFrame = named('ServerFrame', Type.Union([
   }),
   Type.Object({ type: Type.Literal('bookmark'), id: Id, revision: CursorText }),
   Type.Object({ type: Type.Literal('reset'), id: Id, revision: CursorText, reason: Type.String() }),
-  Type.Object({ type: Type.Literal('error'), id: Type.Optional(Id), code: Type.String(), detail: Type.String(), errors: Type.Optional(Type.Array(FieldError)) }),
+  Type.Object({ type: Type.Literal('error'), id: Type.Optional(Id), code: Type.String(), detail: Type.String(), errors: Type.Optional(Type.Array(FieldError)), moreErrors: Type.Optional(Type.Integer()) }),
   Type.Object({ type: Type.Literal('heartbeat'), id: Type.Optional(Id), ...heartbeatAnswer }),
   Type.Object({ type: Type.Literal('goodbye'), reason: Type.String() })
 ]))

@@ -11,6 +11,7 @@ import {
   generationPattern, generationRule, idPattern, idRule, labelKeyPattern, labelKeyRule, labelPattern, labelRule,
   labelValuePattern, labelValueRule, portNamePattern, portNameRule
 } from '../names.ts'
+import { mapOf } from '../validate.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -29,7 +30,7 @@ export const Labels = Type.Record(
   Type.String({ pattern: labelKeyPattern }), Type.String({ pattern: labelValuePattern, rule: labelValueRule }),
   { ...closed, maxProperties: maxLabels, keyRule: labelKeyRule }
 )
-export const Metadata = Type.Record(Type.String(), Type.String(), { maxProperties: maxMetadataPairs })
+export const Metadata = mapOf(Type.String(), { maxProperties: maxMetadataPairs })
 const Topology = Type.String({ pattern: labelValuePattern, minLength: 1, rule: labelValueRule })
 export const ShortText = Type.String({ maxLength: maxTextLength, rule: `must be a text of at most ${maxTextLength} characters` })
 
@@ -63,9 +64,9 @@ export const PatchBody = Type.Object({
   status: Type.Optional(StatusName),
   labels: Type.Optional(Type.Record(
     Type.String({ pattern: labelKeyPattern }), Type.Union([Type.Null(), Type.String({ pattern: labelValuePattern })], { rule: labelValueRule }),
-    { ...closed, keyRule: labelKeyRule }
+    { ...closed, maxProperties: 2 * maxLabels, keyRule: labelKeyRule } // all of them anew
   )),
-  metadata: Type.Optional(Type.Record(Type.String(), Type.Union([Type.Null(), Type.String()]))),
+  metadata: Type.Optional(mapOf(Type.Union([Type.Null(), Type.String()], { rule: 'must be a text, or null' }), { maxProperties: 2 * maxMetadataPairs })),
   weight: Type.Optional(Weight)
 }, closed)
 
