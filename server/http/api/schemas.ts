@@ -179,9 +179,13 @@ export const ApplyResult = named('ApplyResult', Type.Object({
 }))
 export const ApplyAnswer = named('ApplyAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), results: Type.Array(ApplyResult) }))
 export const DeleteAnswer = named('DeleteAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), deleted: Type.Array(Type.Object(manifestReference)) }))
+/** The longest name of a manifest is a DNS subdomain; its kind may want a shorter one. */
+export const ManifestNameText = Type.String({
+  pattern: '^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$', rule: 'must be a name: 1-253 of a-z, 0-9, "-" and ".", beginning and ending with a letter or digit'
+})
 export const DeletedNames = Type.Object({
   names: Type.Array(Type.Object({
-    kind: Kinds, namespace: Type.Optional(LabelName), name: Type.String({ minLength: 1, maxLength: 253, rule: 'must be a name of 1-253 characters' })
+    kind: Kinds, namespace: Type.Optional(LabelName), name: ManifestNameText
   }, { additionalProperties: false }), { minItems: 1, maxItems: maxDeletedNames, rule: `must name 1-${maxDeletedNames} manifests` })
 }, { additionalProperties: false })
 /** Manifests, or their names. */

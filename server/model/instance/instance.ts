@@ -31,7 +31,7 @@ export const Labels = Type.Record(
   { ...closed, maxProperties: maxLabels, keyRule: labelKeyRule }
 )
 export const Metadata = mapOf(Type.String(), { maxProperties: maxMetadataPairs })
-const Topology = Type.String({ pattern: labelValuePattern, minLength: 1, rule: labelValueRule })
+export const Topology = Type.String({ pattern: labelValuePattern, minLength: 1, rule: labelValueRule })
 export const ShortText = Type.String({ maxLength: maxTextLength, rule: `must be a text of at most ${maxTextLength} characters` })
 
 const PortInput = Type.Object({
@@ -151,7 +151,7 @@ function sorted (map: Readonly<Record<string, string>>): Record<string, string> 
   return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-function portFaults (ports: readonly Port[]): FieldError[] {
+export function portFaults (ports: readonly Port[]): FieldError[] {
   if (ports.length < 2) return noFaults
   const faults: FieldError[] = []
   const names = new Set<string>()
@@ -171,14 +171,14 @@ function portFaults (ports: readonly Port[]): FieldError[] {
 }
 
 /** `rollcall.dev/` is ours: a client's own label there would hide the implicit one. */
-function labelFaults (labels: Readonly<Record<string, string>>): FieldError[] {
+export function labelFaults (labels: Readonly<Record<string, string>>): FieldError[] {
   return Object.keys(labels).filter((key) => key.startsWith(reservedLabelPrefix))
     .map((key) => ({ field: `labels[${JSON.stringify(key)}]`, value: labels[key], rule: `must not begin with "${reservedLabelPrefix}", which is the registry's own` }))
 }
 
 const reservedLabelPrefix = 'rollcall.dev/'
 
-function metadataFaults (metadata: Readonly<Record<string, string>>): FieldError[] {
+export function metadataFaults (metadata: Readonly<Record<string, string>>): FieldError[] {
   let bytes = 0
   for (const [key, value] of Object.entries(metadata)) bytes += Buffer.byteLength(key) + Buffer.byteLength(value)
   return bytes <= maxMetadataBytes ? [] : [{ field: 'metadata', value: bytes, rule: `must not hold more than ${maxMetadataBytes} octets of keys and values` }]
