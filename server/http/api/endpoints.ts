@@ -6,23 +6,19 @@ import { Type, type Static } from 'typebox'
 import type { EndpointsAnswer } from '../../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { Topology } from '../../model/instance/instance.ts'
-import { labelPattern } from '../../model/names.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { cursorText, parseCursor } from '../../registry/feed/cursor.ts'
 import { queryEndpoints } from '../../registry/catalog/endpoint-query.ts'
 import { isKnown, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, lifeOf } from '../server/context.ts'
 import { defaultWaitMs, gzipThreshold, maxEndpointVariants, maxWaitMs } from '../server/limits.ts'
-import { EndpointsAnswer as EndpointsSchema, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors } from './schemas.ts'
+import { EndpointsAnswer as EndpointsSchema, PortText, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors } from './schemas.ts'
 import { Duration } from '../server/validation.ts'
-
-/** The names of hand-made endpoints are labels, longer than those of instances. */
-const portPattern = `^(?:(?!\\d+$)${labelPattern.slice(1, -1)}|[1-9]\\d{0,4})$`
 
 const Query = Type.Object({
   selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector, as in version in (v1,v2),!canary' })),
   zone: Type.Optional({ ...Topology, description: 'Only endpoints of this zone' }),
-  port: Type.Optional(Type.String({ pattern: portPattern, rule: 'must be the name or the number of a port', description: 'Name or number of a port that an endpoint must have' })),
+  port: Type.Optional({ ...PortText, description: 'Name or number of a port that an endpoint must have' }),
   ready: Type.Optional(Type.Enum(['true', 'false', 'any'], { description: 'true (default): what callers may call; false: the others; any: all' })),
   after: Type.Optional(Type.String({ description: 'Long poll: answer as soon as the service changed after this revision' })),
   wait: Type.Optional(Duration(maxWaitMs)),

@@ -9,6 +9,7 @@ import {
   Generation, InstanceId, LabelName, OverrideBody as OverrideSchema, PatchBody, RegistrationBody, ShortText, StatusName, protocols
 } from '../../model/instance/instance.ts'
 import { maxHeartbeatsPerCall, maxLoadValues } from '../../model/limits.ts'
+import { labelPattern } from '../../model/names.ts'
 import { mapOf } from '../../model/validate.ts'
 import { maxDeletedNames } from '../server/limits.ts'
 
@@ -340,6 +341,10 @@ export const ServerFrame = named('ServerFrame', Type.Union([
 
 // Paths and answers ------------------------------------------------------------------------------------------------
 
+/** A port in a query. The names of hand-made endpoints are labels, longer than those of instances. */
+export const PortText = Type.String({
+  pattern: `^(?:(?!\\d+$)${labelPattern.slice(1, -1)}|[1-9]\\d{0,4})$`, rule: 'must be the name or the number of a port'
+})
 export const NamespaceParams = Type.Object({ namespace: LabelName })
 export const ServiceParams = Type.Object({ namespace: LabelName, service: LabelName })
 export const InstanceParams = Type.Object({ namespace: LabelName, service: LabelName, id: InstanceId })

@@ -13,7 +13,10 @@ export function registerBodies (app: FastifyInstance): void {
     try {
       const fault = refuseEncoding(request)
       if (fault !== undefined) return done(fault)
-      done(null, text.length === 0 ? undefined : parseJson(String(text), { shape: shapeFor(request) }))
+      if (text.length === 0) return done(null, undefined)
+      const value = parseJson(String(text), { shape: shapeFor(request) })
+      if (value === null) throw invalid([{ field: 'body', value, rule: 'must be an object' }]) // no body at all is another thing
+      done(null, value)
     } catch (error) {
       done(error as Error) // parseJson throws RegistryError
     }

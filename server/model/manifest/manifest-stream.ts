@@ -252,7 +252,7 @@ class StreamReader {
     const object = this.#mapping(parsed, parsed.value, '', parsed.root)
     if (object === undefined) return
     const kind = object['kind']
-    const itemKind = kind === 'List' ? '' : listKinds.get(String(kind))
+    const itemKind = kind === 'List' ? '' : typeof kind === 'string' ? listKinds.get(kind) : undefined
     if (itemKind === undefined) {
       this.#object(parsed, object, parsed.root, undefined)
       return
