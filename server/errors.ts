@@ -55,8 +55,8 @@ export const problemType = 'urn:rollcall:error:'
 const maxMessageLength = 4_096
 
 /**
- * The only error that the registry throws on purpose. `errors` names field, value and rule of the first faults of the input, cut
- * to a readable size (refusal.ts), and `moreErrors` how many there are beside.
+ * The only error that the registry throws on purpose. `errors` names field, value and rule of the first faults of the
+ * input, cut to a readable size (refusal.ts), and `moreErrors` how many there are beside.
  * @example throw new RegistryError('REG_INVALID', 'port must be 1-65535, got 0', [{ field: 'ports[0].port', value: 0, rule: '1-65535' }])
  */
 export class RegistryError extends Error {
@@ -69,7 +69,10 @@ export class RegistryError extends Error {
   /** Seconds after which it makes sense to try again. */
   readonly retryAfterSeconds: number | undefined
 
-  constructor (code: ErrorCode, message: string, errors?: readonly FieldError[], options?: { cause?: unknown, retryAfterSeconds?: number, moreErrors?: number }) {
+  constructor (
+    code: ErrorCode, message: string, errors?: readonly FieldError[],
+    options?: { readonly cause?: unknown, readonly retryAfterSeconds?: number, readonly moreErrors?: number }
+  ) {
     super(
       message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}...` : message,
       options?.cause === undefined ? undefined : { cause: options.cause }

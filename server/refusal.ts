@@ -1,10 +1,13 @@
-// Why something is refused, as it is told: the first faults, each cut to a size that a person reads, and how many more there
-// are. What was sent is never sent back whole, and a refusal is never without a reason.
+// Why something is refused, as it is told: the first faults, each cut to a size that a person reads, and how many more
+// there are. What was sent is never sent back whole, and a refusal is never without a reason.
 import type { FieldError } from '../client-sdk/src/wire.ts'
 
 /** Faults that are told. A body of ten thousand faults is one mistake, told twenty times. */
 export const maxToldFaults = 20
-/** Characters of a value that is told: the longest honest one is an id (253), and what it was meant to be is seen by then. */
+/**
+ * Characters of a value that is told: the longest honest one is an id (253), and what it was meant to be is seen by
+ * then.
+ */
 export const maxToldValue = 512
 /** Characters of a field's path and of a rule. The longest rule holds an expression of Kubernetes (some 350). */
 const maxToldText = 512

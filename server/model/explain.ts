@@ -1,5 +1,5 @@
-// What is wrong with a value that a schema refused: field, value and rule of each fault. Linear in the value, and of a list or a
-// map that is too long only that is told: what is in it is not looked at.
+// What is wrong with a value that a schema refused: field, value and rule of each fault. Linear in the value, and of a
+// list or a map that is too long only that is told: what is in it is not looked at.
 import type { TSchema } from 'typebox'
 import { FaultList } from '../refusal.ts'
 
@@ -45,18 +45,19 @@ export function requireExplainable (schema: TSchema): void {
   for (const keyword of unknownKeywords) if (keyword in schema) throw new Error(`a schema that is checked must not have the keyword ${keyword}`)
   if (node.type !== undefined && !kinds.has(node.type)) throw new Error(`a schema that is checked must not have the type ${node.type}`)
   if (node.anyOf !== undefined && node.rule === undefined) throw new Error('a union that is checked must have a rule: its members fail one by one')
-  if (node.additionalProperties !== undefined && typeof node.additionalProperties !== 'boolean') throw new Error('a map that is checked must be made with mapOf')
+  if (typeof (node.additionalProperties ?? true) !== 'boolean') throw new Error('a map that is checked must be made with mapOf')
   for (const [pattern, member] of Object.entries(node.patternProperties ?? {})) {
     if (pattern === leakyPattern) throw new Error('a map that is checked must look at all keys: make it with mapOf')
-    requireExplainable(member as TSchema)
+    requireExplainable(member)
   }
-  for (const member of [...Object.values(node.properties ?? {}), ...node.anyOf ?? [], ...(node.items === undefined ? [] : [node.items])]) requireExplainable(member as TSchema)
+  const members = [...Object.values(node.properties ?? {}), ...node.anyOf ?? [], ...(node.items === undefined ? [] : [node.items])]
+  for (const member of members) requireExplainable(member)
 }
 
 /** The faults of a value. Empty for one that fits. */
 export function explain (schema: TSchema, value: unknown): FaultList {
   const list = new FaultList()
-  walk(schema as Node, value, undefined, list)
+  walk(schema, value, undefined, list)
   return list
 }
 
@@ -95,7 +96,9 @@ function fits (node: Node, value: unknown): boolean {
 function object (node: Node, value: Readonly<Record<string, unknown>>, place: Place | undefined, list: FaultList, say: (rule: string) => void): void {
   const { properties = {}, required = [], patternProperties, additionalProperties, minProperties = 0, maxProperties = Infinity } = node
   const keys = Object.getOwnPropertyNames(value)
-  if (keys.length > maxProperties) return list.add(() => ({ field: place === undefined ? 'body' : pathOf(place), value: keys.length, rule: `must not have more than ${maxProperties} entries` }))
+  if (keys.length > maxProperties) {
+    return list.add(() => ({ field: place === undefined ? 'body' : pathOf(place), value: keys.length, rule: `must not have more than ${maxProperties} entries` }))
+  }
   if (keys.length < minProperties) say(`must not have fewer than ${minProperties} entries`)
   for (const name of required) if (!Object.hasOwn(value, name)) list.add(() => ({ field: pathOf({ around: place, key: name }), rule: 'is required' }))
   const patterns = patternProperties === undefined ? [] : Object.entries(patternProperties)

@@ -1,5 +1,5 @@
-// Checks a value against a schema. Whether it passes is the compiled validator's own yes or no; what is wrong with it is found
-// by a walk of our own (explain.ts), which explains a no and decides nothing.
+// Checks a value against a schema. Whether it passes is the compiled validator's own yes or no; what is wrong with it
+// is found by a walk of our own (explain.ts), which explains a no and decides nothing.
 import { type TSchema, type Static, type TObjectOptions, type TUnsafe, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { refused } from '../errors.ts'
@@ -27,7 +27,10 @@ export function checked<S extends TSchema> (check: Checker, value: unknown): Sta
   return value as Static<S> // the schema has just said so
 }
 
-/** The schema of a map from any text: `Type.Record(Type.String(), ...)` takes whatever stands behind a key with a line end. */
+/**
+ * The schema of a map from any text: `Type.Record(Type.String(), ...)` takes whatever stands behind a key with a line
+ * end.
+ */
 export function mapOf<Value extends TSchema> (value: Value, options: TObjectOptions = {}): TUnsafe<Record<string, Static<Value>>> {
   return Type.Unsafe<Record<string, Static<Value>>>(Type.Record(Type.String({ pattern: '^[\\s\\S]*$' }), value, options))
 }

@@ -1,6 +1,6 @@
-// Every input of every route: what its schema does not allow is refused, alone and together with unknown parameters and fields.
-// The routes are those of the document, and the document has all of them: a new route is tried here without anybody's doing, and a
-// parameter that is read by hand must say below what is wrong for it.
+// Every input of every route: what its schema does not allow is refused, alone and together with unknown parameters and
+// fields. The routes are those of the document, and the document has all of them: a new route is tried here without
+// anybody's doing, and a parameter that is read by hand must say below what is wrong for it.
 import fc from 'fast-check'
 import type { LightMyRequestResponse } from 'fastify'
 import t from 'tap'

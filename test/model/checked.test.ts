@@ -1,4 +1,5 @@
-// A failed check is a refusal, whatever can be said about why: for each schema that something from outside is checked with.
+// A failed check is a refusal, whatever can be said about why: for each schema that something from outside is checked
+// with.
 import fc from 'fast-check'
 import t from 'tap'
 import type { TSchema } from 'typebox'

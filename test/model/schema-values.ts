@@ -1,4 +1,5 @@
-// Values that fit a schema, and the same with parts broken: for property tests of everything that is checked by a schema.
+// Values that fit a schema, and the same with parts broken: for property tests of everything that is checked by a
+// schema.
 import fc from 'fast-check'
 import {
   generationPattern, idPattern, labelKeyPattern, labelPattern, labelValuePattern, portNamePattern
@@ -78,7 +79,8 @@ function object (schema: Schema): fc.Arbitrary<unknown> {
   const fields = fc.record(Object.fromEntries(Object.entries(properties).map(([name, member]) => [name, fitting(member)])), {
     requiredKeys: minProperties > 0 ? Object.keys(properties) : [...required]
   })
-  const maps = Object.entries(patternProperties).map(([pattern, member]) => fc.dictionary(fc.constantFrom(...samplesOf(pattern)), fitting(member), { maxKeys: 3, noNullPrototype: true }))
+  const maps = Object.entries(patternProperties).map(([pattern, member]) =>
+    fc.dictionary(fc.constantFrom(...samplesOf(pattern)), fitting(member), { maxKeys: 3, noNullPrototype: true }))
   return fc.tuple(fields, ...maps).map((parts) => Object.assign({}, ...parts) as unknown)
 }
 
@@ -94,7 +96,10 @@ export function breakages (schema: Schema, value: unknown, path: Path = []): Bro
   if (maximum !== undefined) put('too large', maximum + 1)
   if (maxLength !== undefined) put('too long', 'x'.repeat(maxLength + 1))
   if (minLength > 0) put('empty', '')
-  if (pattern !== undefined) for (const text of ['x\n', 'x y', 'x'.repeat(10_000), '\u0000', '/']) if (!new RegExp(pattern, 'u').test(text)) put(`${JSON.stringify(text.slice(0, 10))} as a text`, text)
+  if (pattern !== undefined) {
+    const wrong = ['x\n', 'x y', 'x'.repeat(10_000), '\u0000', '/'].filter((text) => !new RegExp(pattern, 'u').test(text))
+    for (const text of wrong) put(`${JSON.stringify(text.slice(0, 10))} as a text`, text)
+  }
   if (schema.enum !== undefined) for (const text of ['toString', '__proto__', '']) put(`${text} as a choice`, text)
   if (schema.type === 'array' && Array.isArray(value)) arrayBreakages(schema, value, path, found)
   if (schema.type === 'object' && typeof value === 'object' && value !== null) objectBreakages(schema, value as Record<string, unknown>, path, found)
@@ -173,12 +178,15 @@ export function define (target: object, name: string, value: unknown): void {
 }
 
 /** A value that fits, with one to three parts broken, and 0 to 50 unknown keys beside them. */
-export function brokenOnes (schema: Schema, { unknown }: { readonly unknown: { readonly min: number, readonly max: number } }): fc.Arbitrary<{ readonly value: unknown, readonly says: string }> {
+export function brokenOnes (
+  schema: Schema, { unknown }: { readonly unknown: { readonly min: number, readonly max: number } }
+): fc.Arbitrary<{ readonly value: unknown, readonly says: string }> {
   return fitting(schema).chain((value) => {
     const all = breakages(schema, value)
     return fc.tuple(fc.subarray(all, { minLength: 1, maxLength: Math.min(3, all.length) }), fc.integer(unknown)).map(([parts, count]) => {
       const made = broken(value, parts)
-      if (isContainer(made) && !Array.isArray(made)) for (let index = 1; index <= count; index++) define(made, index === 7 ? 'toString' : index === 8 ? '__proto__' : `x${index}`, index)
+      const nameOf = (index: number): string => (index === 7 ? 'toString' : index === 8 ? '__proto__' : `x${index}`)
+      if (isContainer(made) && !Array.isArray(made)) for (let index = 1; index <= count; index++) define(made, nameOf(index), index)
       return { value: made, says: parts.map(({ path, says }) => `${path.join('.')}: ${says}`).join('; ') }
     })
   })

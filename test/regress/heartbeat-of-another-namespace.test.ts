@@ -1,4 +1,5 @@
-// PUT .../shop/.../heartbeat with namespace, service and id in its body renewed, or put down, an instance of another namespace.
+// PUT .../shop/.../heartbeat with namespace, service and id in its body renewed, or put down, an instance of another
+// namespace.
 import t from 'tap'
 import { build, pathOf } from '../http/world.ts'
 

@@ -1,4 +1,5 @@
-// Some inputs were read by nobody and refused by nobody: a DELETE with the generation in its body ended another life than was meant.
+// Some inputs were read by nobody and refused by nobody: a DELETE with the generation in its body ended another life
+// than was meant.
 import t from 'tap'
 import WebSocket from 'ws'
 import { build, pathOf } from '../http/world.ts'

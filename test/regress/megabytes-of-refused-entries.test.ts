@@ -1,5 +1,6 @@
-// `{"leases":[{},{},...]}` of 5 MB was read whole, held up the loop for 3 s and kept 0.8 GB; a megabyte of metadata keys 0.9 s, and came
-// back whole in the refusal; five frames of a megabyte 2.5 s. Nothing is made of a body past its first limit.
+// `{"leases":[{},{},...]}` of 5 MB was read whole, held up the loop for 3 s and kept 0.8 GB; a megabyte of metadata
+// keys 0.9 s, and came back whole in the refusal; five frames of a megabyte 2.5 s. Nothing is made of a body past its
+// first limit.
 import t from 'tap'
 import { build, pathOf } from '../http/world.ts'
 

@@ -1,5 +1,5 @@
-// What every object of JavaScript has was taken for something that was said: `?__proto__=1` passed as a parameter, an annotation
-// `constructor` was warned of as deprecated.
+// What every object of JavaScript has was taken for something that was said: `?__proto__=1` passed as a parameter, an
+// annotation `constructor` was warned of as deprecated.
 import t from 'tap'
 import { build } from '../http/world.ts'
 

@@ -1,5 +1,6 @@
-// Eight unknown fields switched off every check: a weight of -5, a port of 99999999, 60,000 illegal labels, `limit=-1`, ids with line
-// ends and a subscription id that broke the frames sent back all passed, and an object as a label ended the process.
+// Eight unknown fields switched off every check: a weight of -5, a port of 99999999, 60,000 illegal labels, `limit=-1`,
+// ids with line ends and a subscription id that broke the frames sent back all passed, and an object as a label ended
+// the process.
 import t from 'tap'
 import { build, pathOf } from '../http/world.ts'
 

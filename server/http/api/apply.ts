@@ -16,8 +16,8 @@ import { maxManifestBytes } from '../server/limits.ts'
 import { type ManifestBody, documentsOf, jsonMember, manifestContent } from './manifest-media.ts'
 import { DryRun, manifestErrors, remove, resultOf } from './manifest-writes.ts'
 import {
-  ApplyAnswer as ApplyAnswerSchema, DeleteAnswer, DeleteBody, DeletedNames, ManifestNameText, ServiceManifest, answerOf, errorResponses, exampleApplyResult, exampleDeleteAnswer,
-  writeErrors
+  ApplyAnswer as ApplyAnswerSchema, DeleteAnswer, DeleteBody, DeletedNames, ManifestNameText, ServiceManifest, answerOf, errorResponses,
+  exampleApplyResult, exampleDeleteAnswer, writeErrors
 } from './schemas.ts'
 
 const namespace = Type.Optional({ ...LabelName, description: `Of manifests that name none, default ${defaultNamespace}` })

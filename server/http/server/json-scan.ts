@@ -1,6 +1,6 @@
-// One pass over a body before anything is made of it: limits first. It ends at the first list, map or nesting that is longer
-// than the schema of the route allows, so that five megabytes of `{},` cost the ten thousand that are looked at, and no more.
-// On the way it finds what `JSON.parse` passes over: a key twice, and `__proto__`.
+// One pass over a body before anything is made of it: limits first. It ends at the first list, map or nesting that is
+// longer than the schema of the route allows, so that five megabytes of `{},` cost the ten thousand that are looked at,
+// and no more. On the way it finds what `JSON.parse` passes over: a key twice, and `__proto__`.
 import type { TSchema } from 'typebox'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { maxJsonDepth } from './limits.ts'
@@ -36,7 +36,7 @@ interface SchemaNode {
 
 /** What a scan has to know of schemas that one text may be of. */
 export function shapeOf (...schemas: readonly TSchema[]): Shape {
-  return merged(schemas as readonly SchemaNode[])
+  return merged(schemas)
 }
 
 function merged (nodes: readonly SchemaNode[]): Shape {
@@ -83,7 +83,7 @@ const backslash = 0x5c
 /**
  * Scans a text, which need not be JSON.
  * @param subject names the whole text in a fault
- * @param maxStrange fields, items, lists and maps for which the schema has no place: some are told by name, and then it is no mistake
+ * @param maxStrange so many fields, items, lists and maps may be there for which the schema has no place
  */
 export function scan (text: string, subject: string, shape: Shape | undefined, maxStrange: number): Scanned {
   const levels: Level[] = []

@@ -50,8 +50,8 @@ export function resolvedSchema (schema: object): TSchema {
 const NoQuery = Type.Object({}, { additionalProperties: false })
 
 /**
- * Closes what a route leaves open, so that nothing is accepted and ignored: a query where it has no schema for one, and the body of
- * a DELETE. Before the routes; those of the page /docs are its library's own.
+ * Closes what a route leaves open, so that nothing is accepted and ignored: a query where it has no schema for one, and
+ * the body of a DELETE. Before the routes; those of the page /docs are its library's own.
  */
 export function closeInputs (app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {

@@ -12,8 +12,9 @@ const refusals: Readonly<Record<string, string>> = {
 }
 
 /**
- * IPv6 addresses that are canonical for sure (RFC 5952 4), and global or unique local: no zero group beside two or more behind
- * `::`, no leading zeros, small letters. Nearly all are, and reading the others costs five times as much as the rest of a record.
+ * IPv6 addresses that are canonical for sure (RFC 5952 4), and global or unique local: no zero group beside two or more
+ * behind `::`, no leading zeros, small letters. Nearly all are, and reading the others costs five times as much as the
+ * rest of a record.
  */
 const group = '[1-9a-f][0-9a-f]{0,3}'
 const plainIPv6 = new RegExp(`^(?:[23][0-9a-f]{3}|f[cd][0-9a-f]{2})(?:(?::${group}){7}|(?!(?:[^:]*:){7})(?::${group}){0,4}::(?:${group}(?::${group}){0,4})?)$`)

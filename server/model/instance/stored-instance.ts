@@ -1,5 +1,5 @@
-// An instance as it comes back from a store. Whatever wrote it (an older version, another program, a hand), it is checked like
-// what a stranger sends, and fits the types from here on.
+// An instance as it comes back from a store. Whatever wrote it (an older version, another program, a hand), it is
+// checked like what a stranger sends, and fits the types from here on.
 import { type Static, Type } from 'typebox'
 import { FaultList, type Refusal } from '../../refusal.ts'
 import { parseAddress } from '../address/address.ts'
@@ -45,7 +45,7 @@ export function readInstanceBody (text: string): { readonly body: InstanceBody }
   const rule = addressRule(body.address)
   if (rule !== undefined) list.add(() => ({ field: 'address', value: body.address, rule }))
   for (const faults of [portFaults(body.ports), labelFaults(body.labels), metadataFaults(body.metadata)]) list.addAll(faults)
-  return list.isEmpty ? { body: body as InstanceBody } : { refusal: list.refusal(unknownFault) } // absent fields are absent, not undefined: it was JSON
+  return list.isEmpty ? { body: body } : { refusal: list.refusal(unknownFault) } // absent fields are absent, not undefined: it was JSON
 }
 
 /** What surrounds the body, as every store keeps it. */

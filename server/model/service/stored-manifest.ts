@@ -1,5 +1,5 @@
-// A manifest as it comes back from a store: its shape and all of its rules are looked at again, since an older version, another
-// program or a hand may have written it.
+// A manifest as it comes back from a store: its shape and all of its rules are looked at again, since an older version,
+// another program or a hand may have written it.
 import { Type } from 'typebox'
 import type { Refusal } from '../../refusal.ts'
 import { FaultList, maxToldFaults } from '../../refusal.ts'
