@@ -2,7 +2,7 @@
 // schema.
 import fc from 'fast-check'
 import {
-  generationPattern, idPattern, labelKeyPattern, labelPattern, labelValuePattern, portNamePattern
+  generationPattern, idPattern, labelKeyPattern, labelPattern, labelValuePattern, portNamePattern, subdomainPattern
 } from '../../server/model/names.ts'
 
 /** The keywords that our schemas use. */
@@ -44,6 +44,7 @@ const samples = new Map<string, readonly string[]>([
   [generationPattern, ['k3Jd9a', '7', 'a/b']],
   [labelKeyPattern, ['app', 'example.com/tier', 'constructor', 'toString']],
   [labelValuePattern, ['v1', 'a_b.c', 'X']],
+  [subdomainPattern, ['rack-7.example', 'a']],
   [portNamePattern, ['http', 'x1', 'a-b']],
   [anyKeyPattern, ['a', 'commit', 'two\nlines', 'constructor', '']],
   ['^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$', ['webui', 'webui-1.x']]

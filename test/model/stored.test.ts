@@ -2,7 +2,9 @@
 // whatever else lies there is refused, and never thrown.
 import fc from 'fast-check'
 import t from 'tap'
-import { bodyOf } from '../../server/model/instance/instance.ts'
+import type { Registration } from '../../client-sdk/src/wire.ts'
+import { RegistryError } from '../../server/errors.ts'
+import { RegistrationBody, bodyOf } from '../../server/model/instance/instance.ts'
 import { readInstanceBody, readInstanceRecord } from '../../server/model/instance/stored-instance.ts'
 import { readOverride } from '../../server/model/instance/stored-override.ts'
 import { readManifest } from '../../server/model/service/stored-manifest.ts'
@@ -12,6 +14,7 @@ import { storedOverride } from '../../server/registry/overrides.ts'
 import { claimOf } from '../../server/registry/allocation/claims.ts'
 import { cookieKeys } from '../../server/registry/cookie-secret.ts'
 import { storedManifest } from '../../server/registry/services/manifests.ts'
+import { fitting } from './schema-values.ts'
 
 const registration = {
   address: '10.0.0.1', ports: [{ name: 'http', port: 8080 }, { name: 'grpc', port: 9090, protocol: 'TCP' }], hostname: 'orders-1', labels: { app: 'orders', constructor: 'x' },
@@ -30,6 +33,20 @@ t.test('an instance is read as it was stored', async (t) => {
   }
   const least = bodyOf({ address: '::1' }, undefined).body
   t.strictSame(readInstanceRecord({ ...record, body: JSON.stringify(least) }), { name: { namespace: 'shop', service: 'orders', id: 'orders-1' }, body: least })
+})
+
+t.test('whatever may be registered is read as it was stored', async () => {
+  fc.assert(fc.property(fitting(RegistrationBody as object), (registration) => {
+    let stored: ReturnType<typeof bodyOf>['body']
+    try {
+      stored = bodyOf({ ...registration as Registration, address: '10.0.0.1' }, undefined).body
+    } catch (error) {
+      if (error instanceof RegistryError) return // two ports of one name
+      throw error
+    }
+    const read = readInstanceBody(JSON.stringify(stored))
+    if (!('body' in read) || JSON.stringify(read.body) !== JSON.stringify(stored)) throw new Error(JSON.stringify({ read, stored }))
+  }), { numRuns: 500 })
 })
 
 t.test('an instance that breaks a rule of today is refused by field', async (t) => {

@@ -8,7 +8,7 @@ import { generationPattern, generationRule, idRule, isId, isLabel, labelRule, po
 import { readJson, unknownFault } from '../stored-text.ts'
 import { checker } from '../validate.ts'
 import {
-  type InstanceBody, LabelName, Labels, Metadata, StatusName, Topology, Weight, labelFaults, metadataFaults, portFaults, protocols
+  type InstanceBody, LabelName, Labels, Metadata, NodeName, StatusName, Topology, Weight, labelFaults, metadataFaults, portFaults, protocols
 } from './instance.ts'
 
 const closed = { additionalProperties: false } as const
@@ -28,9 +28,15 @@ const StoredBody = Type.Object({
   priority: Weight,
   zone: Type.Optional(Topology),
   region: Type.Optional(Topology),
+  node: Type.Optional(NodeName),
   version: Type.Optional(Type.String({ minLength: 1, maxLength: maxVersionLength })),
   status: StatusName
 }, closed)
+
+/** Checked by the compiler: the schema has every field of the type, and no other. */
+type Missing = Exclude<keyof InstanceBody, keyof Static<typeof StoredBody>> | Exclude<keyof Static<typeof StoredBody>, keyof InstanceBody>
+type None<Fields extends never> = Fields
+export type Complete = None<Missing>
 
 const checkBody = checker(StoredBody)
 /** Times that `Date` can write. */
