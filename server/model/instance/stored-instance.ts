@@ -33,11 +33,6 @@ const StoredBody = Type.Object({
   status: StatusName
 }, closed)
 
-/** Checked by the compiler: the schema has every field of the type, and no other. */
-type Missing = Exclude<keyof InstanceBody, keyof Static<typeof StoredBody>> | Exclude<keyof Static<typeof StoredBody>, keyof InstanceBody>
-type None<Fields extends never> = Fields
-export type Complete = None<Missing>
-
 const checkBody = checker(StoredBody)
 /** Times that `Date` can write. */
 const maxTimeMs = 8_640_000_000_000_000
