@@ -51,6 +51,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     },
     preClose: (done) => { done() } // ours, below
   })
+  app.decorate('watchers', watchers)
   app.addHook('preClose', () => watchers.close())
 
   app.route<{ Querystring: Static<typeof Query> }>({
@@ -71,11 +72,13 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       }
     },
     preValidation: (_request, _reply, done) => {
+      if (context.closing.begun) return done(context.closing.refuse())
       registry.requireLoaded()
       if (watchers.size >= maxWatchers) return done(new RegistryError('REG_NODE_FULL', `this node serves ${maxWatchers} watchers already, ask another one`, undefined, { retryAfterSeconds: 1 }))
       done()
     },
     wsHandler: (socket, request) => {
+      request.waited = true
       const by = callerOf(request)
       new WatchSocket(socket, context, watchers, encoder, by, `${by}#${++connections}`)
     },
