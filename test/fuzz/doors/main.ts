@@ -1,0 +1,42 @@
+// npm run test:fuzz -- --minutes N [--seed S] [--store sqlite|redis] [--length N]: seeds one after the other, both stores in turn unless told otherwise.
+import { parseArgs } from 'node:util'
+import { noRedis } from '../../store/redis-server.ts'
+import type { StoreKind } from './generate.ts'
+import { report, runSeed, shrunk } from './session.ts'
+import { startRedis } from './world.ts'
+
+const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' }, store: { type: 'string' }, length: { type: 'string', default: '60' } } })
+const [minutes, length, first] = [values.minutes, values.length, values.seed ?? '1'].map(Number)
+if (minutes === undefined || length === undefined || first === undefined || ![minutes, length, first].every((number) => number >= 0)) throw new RangeError('--minutes, --length and --seed must be numbers')
+if (values.store !== undefined && values.store !== 'sqlite' && values.store !== 'redis') throw new RangeError('--store must be sqlite or redis')
+const wanted: readonly StoreKind[] = values.store === undefined ? ['sqlite', 'redis'] : [values.store]
+if (wanted.includes('redis') && noRedis !== false) throw new Error(noRedis)
+const redis = wanted.includes('redis') ? await startRedis() : undefined
+
+const end = performance.now() + minutes * 60_000
+const sum = { seeds: 0, operations: 0, compared: 0, disagreements: 0, known: 0 }
+/** More of one kind say nothing new, and shrinking takes longer than finding. */
+const maxShown = 20
+try {
+  for (let seed = first; performance.now() < end || seed === first; seed++) {
+    for (const store of wanted) {
+      const options = { store, redis, length }
+      const result = await runSeed(seed, options)
+      const [disagreement] = result.disagreements
+      sum.seeds++
+      sum.operations += result.operations
+      sum.compared += result.compared
+      sum.known += result.known
+      sum.disagreements += disagreement === undefined ? 0 : 1
+      console.log(`seed ${seed} on ${store}: ${result.operations} operations, ${result.compared} comparisons, ${disagreement === undefined ? 'no disagreement' : 'a disagreement'}`)
+      if (disagreement === undefined || sum.disagreements > maxShown) continue
+      const shorter = await shrunk(result.list.slice(0, result.operations), disagreement, options)
+      console.log(report(seed, store, shorter.list, shorter.disagreement))
+    }
+    if (values.seed !== undefined && values.minutes === '1') break
+  }
+} finally {
+  await redis?.dispose()
+}
+console.log(`${sum.seeds} runs, ${sum.operations} operations, ${sum.compared} comparisons, ${sum.disagreements} disagreements, ${sum.known} known ones set aside`)
+process.exitCode = sum.disagreements === 0 ? 0 : 1
