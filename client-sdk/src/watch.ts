@@ -39,7 +39,7 @@ export type WatchEvent =
 export type EndpointsEvent =
   /** All services in scope: forget what you had. */
   | { readonly type: 'endpoints-snapshot', readonly revision: string, readonly services: readonly ServiceEndpoints[] }
-  /** A service as it is now, whole; a burst of changes is told once. */
+  /** A service as it is now, whole; a burst of changes is told once. Where one change touches several, `revision` moves with the last. */
   | { readonly type: 'endpoints', readonly revision: string, readonly at: string, readonly endpoints: ServiceEndpoints }
   /** The service is gone. */
   | { readonly type: 'endpoints-gone', readonly revision: string, readonly at: string, readonly namespace: string, readonly service: string }
@@ -145,11 +145,13 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
         })
       case 'change': {
         if (isKnown(frame.revision, this.#cursor)) return // sent twice around a reconnect
-        this.#cursor = frame.revision
         if (frame.kind === 'endpoints') {
-          const { event, revision, at } = frame
+          const { event, at, more } = frame
+          if (more !== true) this.#cursor = frame.revision // else the change is not told to its end: resumed, it is told again
+          const revision = this.#cursor ?? frame.revision
           return this.#push(event === 'put' ? { type: 'endpoints', revision, at, endpoints: frame.endpoints } : { type: 'endpoints-gone', revision, at, ...frame.endpoints })
         }
+        this.#cursor = frame.revision
         if (frame.kind === 'service') {
           const { event, revision, reason, at, service } = frame
           return this.#push({ type: 'service', revision, reason, at, removed: event === 'delete', service })

@@ -69,8 +69,8 @@ export class EventStream implements Watcher {
   }
 
   #deliver (delivery: Delivery | EndpointsDelivery): void {
-    // Nor has a part of a snapshot that goes on: what was cut off in the middle of it begins anew.
-    const isPartial = delivery.type === 'reset' || (delivery.type === 'endpoints-snapshot' && delivery.more)
+    // Nor has a part of a snapshot or of a change that goes on: what was cut off in the middle of it is told again.
+    const isPartial = delivery.type === 'reset' || ('more' in delivery && delivery.more)
     const id = isPartial ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
     this.#write(`${id}event: ${eventNames[delivery.type]}\ndata: ${this.#encoder.encode(this.#watch.id, delivery)}\n\n`)
   }

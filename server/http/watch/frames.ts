@@ -2,8 +2,8 @@
 //
 //   change   = { type: "change", id, revision, kind: "instance", event: "put" | "delete", reason, at, instance } | the same with kind: "service", service
 //   snapshot = { type: "snapshot", id, revision, instances, services? }
-//   endpoints change   = { type: "change", id, revision, kind: "endpoints", event: "put", at, endpoints }
-//                      | the same with event: "delete", endpoints: { namespace, service }
+//   endpoints change   = { type: "change", id, revision, kind: "endpoints", event: "put", at, endpoints, more? }
+//                      | the same with event: "delete", endpoints: { namespace, service }, more?
 //   endpoints snapshot = { type: "snapshot", id, revision, endpoints: [...], more? }
 //   bookmark = { type: "bookmark", id, revision }
 //   reset    = { type: "reset", id, revision, reason }
@@ -28,7 +28,7 @@ export class FrameEncoder {
   encode (id: number, delivery: Delivery | EndpointsDelivery): string {
     switch (delivery.type) {
       case 'endpoints': return `{"type":"change","id":${id},"revision":${this.#cursor(delivery.revision)},"kind":"endpoints","event":"${delivery.event}",` +
-        `"at":"${new Date(delivery.atMs).toISOString()}","endpoints":${delivery.event === 'put' ? this.#endpoints(delivery.endpoints) : JSON.stringify(delivery.name)}}`
+        `"at":"${new Date(delivery.atMs).toISOString()}","endpoints":${delivery.event === 'put' ? this.#endpoints(delivery.endpoints) : JSON.stringify(delivery.name)}${delivery.more ? ',"more":true' : ''}}`
       case 'endpoints-snapshot': return `{"type":"snapshot","id":${id},"revision":${this.#cursor(delivery.revision)},` +
         `"endpoints":[${delivery.services.map((each) => this.#endpoints(each)).join(',')}]${delivery.more ? ',"more":true' : ''}}`
       case 'change': return `{"type":"change","id":${id},${this.#change(delivery)}`

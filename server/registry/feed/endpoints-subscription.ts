@@ -23,13 +23,21 @@ interface ServiceName {
   readonly service: string
 }
 
+interface EndpointsChange {
+  readonly type: 'endpoints'
+  readonly revision: number
+  readonly atMs: number
+  /** The same change touched another service, which is told next: until then the revision is no place to go on from. */
+  readonly more: boolean
+}
+
 /** What a watch of endpoints hands out next. */
 export type EndpointsDelivery =
   /** All services in scope, in parts; `more` on all parts but the last. The revision is that of the whole. */
   | { readonly type: 'endpoints-snapshot', readonly revision: number, readonly services: readonly ServiceEndpoints[], readonly more: boolean }
-  | { readonly type: 'endpoints', readonly event: 'put', readonly revision: number, readonly atMs: number, readonly endpoints: ServiceEndpoints }
+  | EndpointsChange & { readonly event: 'put', readonly endpoints: ServiceEndpoints }
   /** The service is gone. */
-  | { readonly type: 'endpoints', readonly event: 'delete', readonly revision: number, readonly atMs: number, readonly name: ServiceName }
+  | EndpointsChange & { readonly event: 'delete', readonly name: ServiceName }
   | { readonly type: 'bookmark', readonly revision: number }
   | { readonly type: 'reset', readonly revision: number, readonly reason: string }
 
@@ -126,13 +134,25 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       this.#due.delete(key)
       const { namespace, service, revision, atMs } = waiting
       const endpoints = this.#read(waiting)
-      this.#delivered = revision
-      if (endpoints === undefined) return { type: 'endpoints', event: 'delete', revision, atMs, name: { namespace, service } }
-      // The change was of the name, not of what is answered under it: an instance behind a declared service that does not select it.
-      if (endpoints.set.revision < revision) continue
-      return { type: 'endpoints', event: 'put', revision, atMs, endpoints }
+      if (!isNews(endpoints, revision)) {
+        this.#delivered = revision
+        continue
+      }
+      const more = this.#goesOn(revision)
+      if (!more) this.#delivered = revision
+      const change = { type: 'endpoints', revision, atMs, more } as const
+      return endpoints === undefined ? { ...change, event: 'delete', name: { namespace, service } } : { ...change, event: 'put', endpoints }
     }
     return undefined
+  }
+
+  /** Whether what is told next is of the same change. Those of one change stand together: each went to the end with it. */
+  #goesOn (revision: number): boolean {
+    for (const other of this.#due.values()) {
+      if (other.revision !== revision) return false
+      if (isNews(this.#read(other), revision)) return true
+    }
+    return false
   }
 
   bookmark (): EndpointsDelivery | undefined {
@@ -201,6 +221,11 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       for (const service of this.scope.service === undefined ? catalog.services(namespace) : [this.scope.service]) yield { namespace, service }
     }
   }
+}
+
+/** Else the change was of the name, not of what is answered under it: an instance behind a declared service that does not select it. */
+function isNews (endpoints: ServiceEndpoints | undefined, revision: number): boolean {
+  return endpoints === undefined || endpoints.set.revision >= revision
 }
 
 function keyOf (namespace: string, service: string): string {

@@ -28,7 +28,7 @@ export interface Known {
 export const known: readonly Known[] = [
   {
     title: 'a revision falls when a node loads', issue: '18.1', shows: [],
-    is: ({ about }) => about.startsWith('revision of ') || about.endsWith('with the tag of before it changed')
+    is: ({ about }) => about.startsWith('revision of ') || about.endsWith('with the tag of before it changed') || about.includes('"view":"endpoints"') || about === 'watch of endpoints' || about.includes('a long poll of')
   },
   {
     title: 'an IPv6-only implicit service has an empty Endpoints object', issue: '18.2', shows: [],

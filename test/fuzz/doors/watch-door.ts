@@ -61,7 +61,7 @@ class Folded {
         this.cursor = undefined
         return
     }
-    this.cursor = frame.revision
+    if (frame.more !== true) this.cursor = frame.revision
   }
 }
 
