@@ -1,10 +1,16 @@
-// An instance that two declared services select changed: a watch of endpoints sends a frame for each service with one revision, and the SDK
+// An instance that two declared services select changed: a watch of endpoints sends a frame for each service with one
+// revision, and the SDK
 // took the second for one that it had. Whoever was cut off between them went on after both.
 import t from 'tap'
 import { type EndpointsEvent, Rollcall } from '../../client-sdk/src/index.ts'
 import { build } from '../http/world.ts'
 
-const service = (name: string): string => JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { namespace: 'shop', name }, spec: { selector: { app: 'x' }, ports: [{ port: 80 }] } })
+const service = (name: string): string => JSON.stringify(
+  {
+    apiVersion: 'v1', kind: 'Service', metadata: { namespace: 'shop', name },
+    spec: { selector: { app: 'x' }, ports: [{ port: 80 }] }
+  }
+)
 
 t.test('the SDK tells of every service that one change touches, and goes on only from the last of them', async (t) => {
   const world = await build(t)
@@ -17,7 +23,12 @@ t.test('the SDK tells of every service that one change touches, and goes on only
   t.equal(start.type, 'endpoints-snapshot')
   await world.register('shop/alpha/host-1', { address: '10.0.0.1', labels: { app: 'x' } })
   const told = [await next(), await next(), await next()]
-  t.strictSame(told.map((event) => event.type === 'endpoints' && [event.endpoints.service, event.endpoints.endpoints.length]).sort(), [['alpha', 1], ['one', 1], ['two', 1]])
+  t.strictSame(
+    told.map(
+      (event) => event.type === 'endpoints' && [event.endpoints.service, event.endpoints.endpoints.length]
+    ).sort(),
+    [['alpha', 1], ['one', 1], ['two', 1]]
+  )
   t.strictSame(told.map(({ revision }) => revision === start.revision), [true, true, false])
 })
 

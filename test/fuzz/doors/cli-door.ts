@@ -3,7 +3,7 @@ import { run } from '../../../server/cli/run.ts'
 import type { Terminal } from '../../../server/cli/terminal.ts'
 import type { Comparison } from './comparison.ts'
 import type { Model } from './model.ts'
-import { type ModelEndpoint, serviceOf } from './model-endpoints.ts'
+import { type ModelEndpoint, servicesOf } from './model-endpoints.ts'
 import { meantSummary, summary } from './rest-door.ts'
 import { saidEndpoint, saidInstance, saidManifest } from './shapes.ts'
 
@@ -19,7 +19,12 @@ export interface Ran {
 export async function rollcall (url: string, argv: readonly string[], input = ''): Promise<Ran> {
   const lines = { out: [] as string[], err: [] as string[] }
   const terminal: Terminal = {
-    env: { ROLLCALL_ADDRESS: url }, hostname: 'machine', user: 'ann', colours: false, now: () => 0, signal: new AbortController().signal,
+    env: { ROLLCALL_ADDRESS: url },
+    hostname: 'machine',
+    user: 'ann',
+    colours: false,
+    now: () => 0,
+    signal: new AbortController().signal,
     readFile: (path) => { throw new Error(`ENOENT: ${path}`) },
     readDirectory: () => undefined,
     readInput: async () => input,
@@ -35,24 +40,35 @@ export async function lookAtCli (url: string, model: Model, comparison: Comparis
     const { out, err } = await rollcall(url, [...argv, '-o', 'json'])
     return out.startsWith('{') ? JSON.parse(out) : { items: [], err }
   }
-  comparison.same(door, 'get instances -A', (await json('get', 'instances', '-A')).items.map(saidInstance), model.list())
-  const services = model.namespaces.flatMap((namespace) => model.services(namespace).map((name) => serviceOf(model, namespace, name))).filter((service) => service !== undefined)
-  comparison.same(door, 'get services -A', (await json('get', 'services', '-A')).items.map(summary), services.map(meantSummary))
+  const { items } = await json('get', 'instances', '-A')
+  comparison.same(door, 'get instances -A', items.map(saidInstance), model.list())
+  const services = servicesOf(model)
+  comparison.same(
+    door, 'get services -A', (await json('get', 'services', '-A')).items.map(summary), services.map(meantSummary)
+  )
   const table = await rollcall(url, ['get', 'services', '-A'])
-  const counts = services.map(({ namespace, name, all }) => [namespace, name, `${all.filter(({ conditions }) => conditions.ready).length}/${all.length}`])
+  const counts = services.map(
+    ({ namespace, name, all }) => [
+      namespace, name, `${all.filter(({ conditions }) => conditions.ready).length}/${all.length}`
+    ]
+  )
   comparison.same(door, 'get services -A as a table', columns(table.out), counts)
   for (const { namespace, name, manifest, all, answered } of services) {
     const of = ['-n', namespace]
-    comparison.same(door, `get endpoints ${namespace}/${name}`, (await json('get', 'endpoints', name, ...of, '--ready', 'any')).endpoints?.map(saidEndpoint), all)
+    const listed = await json('get', 'endpoints', name, ...of, '--ready', 'any')
+    comparison.same(door, `get endpoints ${namespace}/${name}`, listed.endpoints?.map(saidEndpoint), all)
     const resolved = await rollcall(url, ['resolve', name, ...of])
-    comparison.sameSet(door, `resolve ${namespace}/${name}`, [resolved.exitCode, ...lines(resolved.out)], [answered.length > 0 ? 0 : 1, ...answered.flatMap(addressLines)])
+    comparison.same(door, `exit code of resolve ${namespace}/${name}`, resolved.exitCode, answered.length > 0 ? 0 : 1)
+    comparison.sameSet(door, `resolve ${namespace}/${name}`, lines(resolved.out), answered.flatMap(addressLines))
     if (manifest !== undefined) {
-      comparison.same(door, `manifest of ${namespace}/${name}`, saidManifest(await json('get', 'service', name, ...of).then((answer) => answer.manifest)), saidManifest(manifest))
+      const shown = await json('get', 'service', name, ...of)
+      comparison.same(door, `manifest of ${namespace}/${name}`, saidManifest(shown.manifest), saidManifest(manifest))
     }
     const isRegistered = manifest === undefined || all.every(({ service }) => service !== undefined)
     if (!isRegistered) continue
     const named = await rollcall(url, ['get', 'endpoints', name, ...of, '--ready', 'any', '-o', 'name'])
-    comparison.sameSet(door, `get endpoints ${namespace}/${name} -o name`, lines(named.out), all.map(({ service = name, id }) => `${service}/${id}`))
+    const names = all.map(({ service = name, id }) => `${service}/${id}`)
+    comparison.sameSet(door, `get endpoints ${namespace}/${name} -o name`, lines(named.out), names)
   }
 }
 
@@ -68,6 +84,8 @@ function addressLines ({ address, ports }: ModelEndpoint): string[] {
 /** NAMESPACE, NAME and READY of each row. */
 function columns (text: string): string[][] {
   const [head = '', ...rows] = lines(text)
-  const starts = ['NAMESPACE', 'NAME ', 'READY'].map((title) => (title === 'NAME ' ? head.indexOf(' NAME ') + 1 : head.indexOf(title)))
+  const starts = ['NAMESPACE', 'NAME ', 'READY'].map(
+    (title) => (title === 'NAME ' ? head.indexOf(' NAME ') + 1 : head.indexOf(title))
+  )
   return rows.map((line) => starts.map((start) => /^\S+/.exec(line.slice(start))?.[0] ?? ''))
 }

@@ -52,7 +52,11 @@ export class Comparison {
 export function plain (value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, each]) => [key, plain(each)]))
+  return Object.fromEntries(
+    Object.entries(value).filter(([, each]) => each !== undefined).sort(([a], [b]) => (a < b ? -1 : 1)).map(
+      ([key, each]) => [key, plain(each)]
+    )
+  )
 }
 
 export function ordered (values: readonly unknown[]): unknown[] {
@@ -65,9 +69,14 @@ export function ordered (values: readonly unknown[]): unknown[] {
 /** A disagreement as a person reads it: of lists what only one of them has. */
 export function told ({ door, about, said, meant }: Disagreement): string {
   if (!Array.isArray(said) || !Array.isArray(meant)) return lines(door, about, said, meant)
-  const [ofSaid, ofMeant] = [said, meant].map((list) => list.map((each) => JSON.stringify(plain(each)))) as [string[], string[]] // two lists
-  const [more, fewer] = [ofSaid.filter((each) => !ofMeant.includes(each)), ofMeant.filter((each) => !ofSaid.includes(each))]
-  return more.length + fewer.length === 0 ? lines(door, about, said, meant) : `${door}, ${about}\n    only said  ${more.join('\n               ')}\n    only meant ${fewer.join('\n               ')}`
+  const texts = (list: readonly unknown[]): string[] => list.map((each) => JSON.stringify(plain(each)))
+  const [ofSaid, ofMeant] = [texts(said), texts(meant)]
+  const [more, fewer] = [
+    ofSaid.filter((each) => !ofMeant.includes(each)), ofMeant.filter((each) => !ofSaid.includes(each))
+  ]
+  const gap = `\n${' '.repeat(15)}`
+  if (more.length + fewer.length === 0) return lines(door, about, said, meant)
+  return `${door}, ${about}\n    only said  ${more.join(gap)}\n    only meant ${fewer.join(gap)}`
 }
 
 function lines (door: string, about: string, said: unknown, meant: unknown): string {

@@ -45,6 +45,8 @@ export class Cursors {
 
   /** What is not there any more is another when it comes back. */
   keepOnly (): void {
-    for (const [about, told] of this.#told) if (told.look !== this.look) this.#told.set(about, { ...told, content: 'gone' })
+    for (const [about, told] of this.#told) {
+      if (told.look !== this.look) this.#told.set(about, { ...told, content: 'gone' })
+    }
   }
 }

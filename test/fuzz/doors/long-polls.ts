@@ -28,7 +28,12 @@ export class LongPolls {
         if (service === undefined || told === undefined) continue
         const give = new AbortController()
         const path = `${serviceUrl(namespace, name)}/endpoints?after=${told.revision}&wait=60s`
-        const poll: Poll = { namespace, name, url, content: contentOf(service), give, cut: false, answered: ask(url, 'GET', path, undefined, {}, give.signal).then(({ status }) => { poll.cut = status === 503 }, () => { poll.cut = true }) }
+        const poll: Poll = {
+          namespace, name, url, content: contentOf(service), give, cut: false,
+          answered: ask(url, 'GET', path, undefined, {}, give.signal).then(
+            ({ status }) => { poll.cut = status === 503 }, () => { poll.cut = true }
+          )
+        }
         this.#polls.push(poll)
       }
     }
@@ -41,8 +46,17 @@ export class LongPolls {
       const hasChanged = service === undefined || contentOf(service) !== content
       if (hasChanged) {
         const late = AbortSignal.timeout(patienceMs)
-        const slept = await Promise.race([answered.then(() => false), new Promise<boolean>((resolve) => late.addEventListener('abort', () => resolve(true), { once: true }))])
-        if (!poll.cut) comparison.same('rest', `a long poll of ${namespace}/${name} that changed`, slept ? 'it sleeps' : 'answered', 'answered')
+        const slept = await Promise.race(
+          [
+            answered.then(() => false),
+            new Promise<boolean>((resolve) => late.addEventListener('abort', () => resolve(true), { once: true }))
+          ]
+        )
+        if (!poll.cut) {
+          comparison.same(
+            'rest', `a long poll of ${namespace}/${name} that changed`, slept ? 'it sleeps' : 'answered', 'answered'
+          )
+        }
       }
       give.abort()
       await answered

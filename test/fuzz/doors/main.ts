@@ -1,17 +1,48 @@
-// npm run test:fuzz -- --minutes N [--seed S] [--store sqlite|redis] [--length N]: seeds one after the other, both stores in turn unless told otherwise.
+// npm run test:fuzz -- --minutes N [--seed S] [--store sqlite|redis] [--length N]: seeds one after the other, both
+// stores in turn unless told
+// otherwise; --seed without --minutes is that seed alone. With --known: how many seeds each known disagreement takes,
+// and its shortest list.
 import { parseArgs } from 'node:util'
 import { noRedis } from '../../store/redis-server.ts'
 import type { StoreKind } from './generate.ts'
-import { report, runSeed, shrunk } from './session.ts'
+import { known } from './known.ts'
+import { listing } from './operations.ts'
+import { firstSeedOf, report, runSeed, shrunk, usualLength } from './session.ts'
 import { startRedis } from './world.ts'
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' }, store: { type: 'string' }, length: { type: 'string', default: '60' } } })
-const [minutes, length, first] = [values.minutes, values.length, values.seed ?? '1'].map(Number)
-if (minutes === undefined || length === undefined || first === undefined || ![minutes, length, first].every((number) => number >= 0)) throw new RangeError('--minutes, --length and --seed must be numbers')
-if (values.store !== undefined && values.store !== 'sqlite' && values.store !== 'redis') throw new RangeError('--store must be sqlite or redis')
+const { values } = parseArgs(
+  {
+    options: {
+      minutes: { type: 'string' }, seed: { type: 'string' }, store: { type: 'string' }, length: { type: 'string' },
+      known: { type: 'boolean' }
+    }
+  }
+)
+const isAlone = values.seed !== undefined && values.minutes === undefined
+const [minutes, length, first] = [
+  Number(values.minutes ?? 1), Number(values.length ?? usualLength), Number(values.seed ?? 1)
+]
+if (![minutes, length, first].every((number) => number >= 0)) {
+  throw new RangeError('--minutes, --length and --seed must be numbers')
+}
+if (values.store !== undefined && values.store !== 'sqlite' && values.store !== 'redis') {
+  throw new RangeError('--store must be sqlite or redis')
+}
 const wanted: readonly StoreKind[] = values.store === undefined ? ['sqlite', 'redis'] : [values.store]
 if (wanted.includes('redis') && noRedis !== false) throw new Error(noRedis)
+/** Of a known disagreement so many seeds are tried. */
+const maxSeeds = 30
 const redis = wanted.includes('redis') ? await startRedis() : undefined
+
+if (values.known === true) {
+  for (const entry of known) {
+    const found = await firstSeedOf(entry, maxSeeds)
+    const says = found === undefined ? `not in ${maxSeeds} seeds` : `${found.seed} seeds\n${listing(found.list)}`
+    console.log(`${entry.title} (${entry.issue}): ${says}`)
+  }
+  await redis?.dispose()
+  process.exit()
+}
 
 const end = performance.now() + minutes * 60_000
 const sum = { seeds: 0, operations: 0, compared: 0, disagreements: 0, known: 0 }
@@ -28,15 +59,17 @@ try {
       sum.compared += result.compared
       sum.known += result.known
       sum.disagreements += disagreement === undefined ? 0 : 1
-      console.log(`seed ${seed} on ${store}: ${result.operations} operations, ${result.compared} comparisons, ${disagreement === undefined ? 'no disagreement' : 'a disagreement'}`)
+      const says = disagreement === undefined ? 'no disagreement' : 'a disagreement'
+      console.log(`seed ${seed} on ${store}: ${result.operations} operations, ${result.compared} comparisons, ${says}`)
       if (disagreement === undefined || sum.disagreements > maxShown) continue
       const shorter = await shrunk(result.list.slice(0, result.operations), disagreement, options)
       console.log(report(seed, store, shorter.list, shorter.disagreement))
     }
-    if (values.seed !== undefined && values.minutes === '1') break
+    if (isAlone) break
   }
 } finally {
   await redis?.dispose()
 }
-console.log(`${sum.seeds} runs, ${sum.operations} operations, ${sum.compared} comparisons, ${sum.disagreements} disagreements, ${sum.known} known ones set aside`)
+const all = `${sum.seeds} runs, ${sum.operations} operations, ${sum.compared} comparisons`
+console.log(`${all}, ${sum.disagreements} disagreements, ${sum.known} known ones set aside`)
 process.exitCode = sum.disagreements === 0 ? 0 : 1

@@ -1,6 +1,6 @@
 // The model: the records of the zone and of the reverse zones, by the Kubernetes DNS specification.
 import type { Model } from './model.ts'
-import { type ModelEndpoint, type ModelService, familyOf, isAlias, isHeadless, serviceOf, specOf } from './model-endpoints.ts'
+import { type ModelEndpoint, type ModelService, familyOf, isAlias, isHeadless, servicesOf, specOf } from './model-endpoints.ts'
 
 export const zone = 'cluster.local'
 const ttl = 5
@@ -28,7 +28,9 @@ export function recordsOf (service: ModelService): ModelRecord[] {
     ])
     return unique([...clusterIPs.map((ip) => address(base, ip)), ...ofPorts, ...hosts])
   }
-  const named = unique(answered.flatMap(({ ports }) => ports.filter((port) => port.name !== '').map(({ name: port, protocol }) => ({ port, protocol }))))
+  const named = unique(
+    answered.flatMap(({ ports }) => ports.filter((port) => port.name !== '').map(({ name: port, protocol }) => ({ port, protocol })))
+  )
   return unique([
     ...answered.map((endpoint) => address(base, endpoint.address)), ...hosts,
     ...servers(base, answered, () => true).map((data) => record(base, 'SRV', data)),
@@ -58,10 +60,7 @@ export function hostOf ({ hostname, address }: Pick<ModelEndpoint, 'hostname' | 
 
 /** Everything in the zone that comes from services. */
 export function zoneOf (model: Model): ModelRecord[] {
-  return model.namespaces.flatMap((namespace) => model.services(namespace).flatMap((name) => {
-    const service = serviceOf(model, namespace, name)
-    return service === undefined ? [] : recordsOf(service)
-  }))
+  return servicesOf(model).flatMap(recordsOf)
 }
 
 export interface ModelAnswer {
@@ -79,7 +78,7 @@ export function answerTo (model: Model, records: readonly ModelRecord[], name: s
 
 /** The names of an address: of the service whose cluster IP it is, else of the endpoints that are answered. */
 export function pointersTo (model: Model, address: string): string[] {
-  const services = model.namespaces.flatMap((namespace) => model.services(namespace).map((name) => serviceOf(model, namespace, name))).filter((service) => service !== undefined)
+  const services = servicesOf(model)
   const given = services.filter(({ manifest }) => manifest !== undefined && specOf(manifest).clusterIPs?.includes(address))
   if (given.length > 0) return given.map(({ name, namespace }) => `${name}.${namespace}.svc.${zone}`)
   return unique(services.flatMap(({ name, namespace, answered }) => answered.filter((endpoint) => endpoint.address === address)

@@ -35,13 +35,15 @@ interface Spec {
   readonly clusterIP?: string
   readonly clusterIPs?: readonly string[]
   readonly selector?: Readonly<Record<string, string>>
-  readonly ports?: readonly { readonly name?: string, readonly port: number, readonly protocol: string, readonly targetPort: number | string }[]
+  readonly ports?: readonly {
+    readonly name?: string, readonly port: number, readonly protocol: string, readonly targetPort: number | string
+  }[]
   readonly ipFamilies?: readonly string[]
   readonly publishNotReadyAddresses?: boolean
   readonly externalName?: string
 }
 
-export const specOf = (manifest: Manifest | undefined): Spec => (manifest?.['spec'] ?? {}) as Spec // the registry validated it
+export const specOf = (manifest: Manifest | undefined): Spec => manifest?.['spec'] ?? {}
 export const isHeadless = (manifest: Manifest | undefined): boolean => specOf(manifest).clusterIP === 'None'
 export const hasSelector = (manifest: Manifest): boolean => Object.keys(specOf(manifest).selector ?? {}).length > 0
 export const isAlias = (manifest: Manifest | undefined): boolean => specOf(manifest).type === 'ExternalName'
@@ -54,10 +56,19 @@ export function serviceOf (model: Model, namespace: string, name: string): Model
   if (manifest === undefined && instances.length === 0) return undefined
   const all = manifest === undefined ? instances.map(endpointOf)
     : isAlias(manifest) ? []
-      : hasSelector(manifest) ? instances.filter(({ address }) => hasFamily(manifest, address)).map((instance) => declaredEndpoint(manifest, instance))
+      : hasSelector(manifest) ? instances.filter(({ address }) => hasFamily(manifest, address)).map(
+        (instance) => declaredEndpoint(manifest, instance)
+      )
         : handMade(model, namespace, manifest)
   all.sort((a, b) => order(a.id, b.id) || order(a.service ?? '', b.service ?? ''))
   return { namespace, name, manifest, instances, all, ...answered(model, all) }
+}
+
+/** All of them, in the order of lists. */
+export function servicesOf (model: Model): ModelService[] {
+  return model.namespaces.flatMap((namespace) => model.services(namespace).map((name) => serviceOf(model, namespace, name))).filter(
+    (service) => service !== undefined
+  )
 }
 
 /** The ready ones; if there are none, those that serve and terminate; if there are none, the suspects that would serve. */
@@ -85,18 +96,25 @@ export function familyOf (address: string): 'IPv4' | 'IPv6' {
   return address.includes(':') ? 'IPv6' : 'IPv4'
 }
 
-function endpointOf ({ id, address, ports, hostname, node, zone, labels, metadata, weight, priority, effectiveStatus, suspect, conditions, override }: Shown): ModelEndpoint {
-  return { id, address, ports, hostname, node, zone, labels, metadata, weight: override?.weight ?? weight, priority, status: effectiveStatus, suspect, conditions }
+function endpointOf (instance: Shown): ModelEndpoint {
+  const { id, address, ports, hostname, node, zone, labels, metadata, priority, suspect, conditions } = instance
+  const weight = instance.override?.weight ?? instance.weight
+  return {
+    id, address, ports, hostname, node, zone, labels, metadata, weight, priority, status: instance.effectiveStatus, suspect, conditions
+  }
 }
 
 function declaredEndpoint (manifest: Manifest, instance: Shown): ModelEndpoint {
   const { ports = [], publishNotReadyAddresses = false } = specOf(manifest)
   const resolved = ports.flatMap(({ name = '', protocol, targetPort }) => {
-    const port = typeof targetPort === 'number' ? targetPort : instance.ports.find((own) => own.name === targetPort && own.protocol === protocol)?.port
+    const port = typeof targetPort === 'number' ? targetPort : instance.ports.find(
+      (own) => own.name === targetPort && own.protocol === protocol
+    )?.port
     return port === undefined ? [] : [{ name, port, protocol }]
   })
   const { conditions, ...endpoint } = endpointOf(instance)
-  return { ...endpoint, service: instance.service, ports: sortedPorts(resolved), conditions: publishNotReadyAddresses ? { ...conditions, ready: true } : conditions }
+  const shown = publishNotReadyAddresses ? { ...conditions, ready: true } : conditions
+  return { ...endpoint, service: instance.service, ports: sortedPorts(resolved), conditions: shown }
 }
 
 interface SliceShape {
@@ -122,8 +140,8 @@ function handMade (model: Model, namespace: string, service: Manifest): ModelEnd
     const offered = { ...endpoint, ports: offeredPorts(service, endpoint.ports) }
     const same = found.get(endpoint.id)
     const better = same === undefined || (offered.conditions.ready && !same.conditions.ready) ? offered : same
-    const ports = [...same?.ports ?? [], ...offered.ports]
-    found.set(endpoint.id, { ...better, ports: sortedPorts(ports.filter((port, index) => ports.findIndex((other) => JSON.stringify(other) === JSON.stringify(port)) === index)) })
+    const ports = new Map([...same?.ports ?? [], ...offered.ports].map((port) => [JSON.stringify(port), port]))
+    found.set(endpoint.id, { ...better, ports: sortedPorts([...ports.values()]) })
   }
   return [...found.values()]
 }
@@ -139,7 +157,9 @@ function writtenEndpoints (model: Model, namespace: string, name: string): Model
   const slices = [...model.manifests.values()]
     .filter(({ kind, metadata }) => kind === 'EndpointSlice' && metadata.namespace === namespace && metadata.labels?.['kubernetes.io/service-name'] === name)
     .sort((a, b) => order(a.metadata.name, b.metadata.name))
-  const ofSlices = (slices as unknown as SliceShape[]).flatMap(({ ports, endpoints = [] }) => endpoints.map(({ addresses: [address = ''], conditions = {}, hostname, zone }) => {
+  const ofSlices = (
+    slices as unknown as SliceShape[]
+  ).flatMap(({ ports, endpoints = [] }) => endpoints.map(({ addresses: [address = ''], conditions = {}, hostname, zone }) => {
     const { ready = true, serving = ready, terminating = false } = conditions
     return written(address, ports, { ready, serving, terminating }, { hostname, zone })
   }))
@@ -151,7 +171,9 @@ function writtenEndpoints (model: Model, namespace: string, name: string): Model
   return [...ofSlices, ...ofObject]
 }
 
-function written (address: string, ports: SliceShape['ports'], conditions: ModelEndpoint['conditions'], more: Pick<ModelEndpoint, 'hostname' | 'zone'> = {}): ModelEndpoint {
+function written (
+  address: string, ports: SliceShape['ports'], conditions: ModelEndpoint['conditions'], more: Pick<ModelEndpoint, 'hostname' | 'zone'> = {}
+): ModelEndpoint {
   return {
     id: address, address, labels: {}, metadata: {}, weight: 100, priority: 0, suspect: false, conditions, ...more,
     ports: (ports ?? []).map(({ name = '', port = 0, protocol = 'TCP' }) => ({ name, port, protocol })),

@@ -61,7 +61,9 @@ export class Model {
         }
         return undefined
       case 'restart': {
-        for (const { path, body, suspect } of this.instances.values()) this.#renew(path, suspect, suspect && this.rules.suspectKeepsGrace ? graceMs : ttlOf(body))
+        for (const { path, body, suspect } of this.instances.values()) {
+          this.#renew(path, suspect, suspect && this.rules.suspectKeepsGrace ? graceMs : ttlOf(body))
+        }
         return undefined
       }
       case 'delete': return this.#delete(manifestKey(operation))
@@ -151,7 +153,8 @@ export class Model {
   /** Of a namespace, declared and implicit. */
   services (namespace: string): string[] {
     const implicit = [...this.instances.keys()].map(partsOf).filter((parts) => parts.namespace === namespace).map(({ service }) => service)
-    const declared = [...this.manifests.values()].filter(({ kind, metadata }) => kind === 'Service' && metadata.namespace === namespace).map(({ metadata }) => metadata.name)
+    const manifests = [...this.manifests.values()].filter(({ kind, metadata }) => kind === 'Service' && metadata.namespace === namespace)
+    const declared = manifests.map(({ metadata }) => metadata.name)
     return [...new Set([...implicit, ...declared])].sort()
   }
 
@@ -163,7 +166,7 @@ export class Model {
   shown (path: InstancePath) {
     const { body, suspect } = this.instances.get(path) ?? (() => { throw new RangeError(`the model has no ${path}`) })()
     const { status: overridden, weight } = this.overrides.get(path) ?? {}
-    const { status = 'up', ports = [], labels = {}, metadata = {}, lease: _lease, ...rest } = body
+    const { status = 'up', ports = [], labels = {}, metadata = {}, lease, ...rest } = body
     const effectiveStatus: Status = overridden ?? status
     const terminating = effectiveStatus === 'draining'
     const serving = !suspect && (effectiveStatus === 'up' || effectiveStatus === 'warning' || (terminating && this.rules.drainingServes))
@@ -171,25 +174,30 @@ export class Model {
       ...partsOf(path), weight: 100, priority: 0, ...rest, status, effectiveStatus, suspect, labels, metadata,
       ports: sortedPorts(ports.map(({ name = '', port, protocol = 'TCP' }) => ({ name, port, protocol }))),
       conditions: { ready: serving && !terminating, serving, terminating },
-      lease: { ttlMs: ttlOf(body) },
+      lease: { ttlMs: lease?.ttlMs ?? defaultTtlMs },
       override: this.overrides.has(path) ? { status: overridden, weight } : undefined
     }
   }
 
   /** All instances that fit, in the order of lists. */
   list (fits: (instance: Shown) => boolean = () => true): Shown[] {
-    return [...this.instances.keys()].map((path) => this.shown(path)).filter(fits).sort((a, b) => order(a.namespace, b.namespace) || order(a.service, b.service) || order(a.id, b.id))
+    return [...this.instances.keys()].map((path) => this.shown(path)).filter(fits)
+      .sort((a, b) => order(a.namespace, b.namespace) || order(a.service, b.service) || order(a.id, b.id))
   }
 }
 
 export type Shown = ReturnType<Model['shown']>
 
 /** A label as selectors see it: the service that an instance registered under is one. */
-export function labelOf ({ service, labels }: { readonly service: string, readonly labels: Readonly<Record<string, string>> }, key: string): string | undefined {
+export function labelOf (
+  { service, labels }: { readonly service: string, readonly labels: Readonly<Record<string, string>> }, key: string
+): string | undefined {
   return key === serviceLabel ? service : labels[key]
 }
 
-export function sortedPorts<T extends { readonly name: string, readonly port: number, readonly protocol: string }> (ports: readonly T[]): T[] {
+export function sortedPorts<T extends {
+  readonly name: string, readonly port: number, readonly protocol: string
+}> (ports: readonly T[]): T[] {
   return ports.toSorted((a, b) => order(a.name, b.name) || a.port - b.port || order(a.protocol, b.protocol))
 }
 
@@ -206,10 +214,14 @@ function manifestKey ({ kind, namespace, name }: { readonly kind: string, readon
 }
 
 function ttlOf ({ lease }: Made): number {
-  return lease?.ttlMs ?? 15_000
+  return lease?.ttlMs ?? defaultTtlMs
 }
 
+const defaultTtlMs = 15_000
+
 /** A merge patch of a flat map. */
-function merged (before: Readonly<Record<string, string>> = {}, patch: Readonly<Record<string, string | null>> = {}): Record<string, string> {
+function merged (
+  before: Readonly<Record<string, string>> = {}, patch: Readonly<Record<string, string | null>> = {}
+): Record<string, string> {
   return Object.fromEntries(Object.entries({ ...before, ...patch }).filter((pair): pair is [string, string] => pair[1] !== null))
 }

@@ -26,11 +26,17 @@ export interface NodeOptions {
   readonly sessionGraceMs?: number
 }
 
-const brakesOff = { registryBrakeRatio: 1, serviceBrakeRatio: 1, registryBrakeMaxMs: 0, serviceBrakeMaxMs: 0, holdMs: 0, graceMs }
+const brakesOff = {
+  registryBrakeRatio: 1, serviceBrakeRatio: 1, registryBrakeMaxMs: 0, serviceBrakeMaxMs: 0, holdMs: 0, graceMs
+}
 
-export async function startNode ({ store, clock, httpPort = 0, sessionGraceMs = graceMs }: NodeOptions): Promise<FuzzNode> {
+export async function startNode (
+  { store, clock, httpPort = 0, sessionGraceMs = graceMs }: NodeOptions
+): Promise<FuzzNode> {
   const registry = new Registry({
-    store, clock, random: () => 0.5, protection: brakesOff, sessionGraceMs, ...allocation(['default=192.0.2.0/26'], '30000-30100', [...cidrs.services])
+    store, clock, random: () => 0.5, protection: brakesOff, sessionGraceMs, ...allocation(
+      ['default=192.0.2.0/26'], '30000-30100', [...cidrs.services]
+    )
   })
   const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
   const metrics = new Metrics({ version: '0.0.0-fuzz', processMetrics: false })
@@ -40,7 +46,9 @@ export async function startNode ({ store, clock, httpPort = 0, sessionGraceMs = 
   const rule = parseTransferRule('127.0.0.0/8')
   if ('problem' in rule) throw new Error(rule.problem)
   const dns = await startDns({
-    source: registry.feed, host: '127.0.0.1', port: 0, clock, random: () => 0, reverse: [...cidrs.services, ...cidrs.instances], node: 'fuzz',
+    source: registry.feed, host: '127.0.0.1', port: 0, clock, random: () => 0, reverse: [
+      ...cidrs.services, ...cidrs.instances
+    ], node: 'fuzz',
     transfer: { keys: [], transferTo: [rule] }
   })
   return {

@@ -11,7 +11,9 @@ export interface Made extends Registration {
 
 export type Manifest = Readonly<Record<string, unknown>> & {
   readonly kind: 'Service' | 'EndpointSlice' | 'Endpoints' | 'Namespace'
-  readonly metadata: { readonly name: string, readonly namespace?: string, readonly labels?: Readonly<Record<string, string>> }
+  readonly metadata: {
+    readonly name: string, readonly namespace?: string, readonly labels?: Readonly<Record<string, string>>
+  }
 }
 
 export interface OverrideOperation {

@@ -10,12 +10,20 @@ export interface Answer {
 /** A request that is not answered within this is one that sleeps through. */
 export const patienceMs = 5_000
 
-export async function ask (base: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}, signal = AbortSignal.timeout(patienceMs)): Promise<Answer> {
+export async function ask (
+  base: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {},
+  signal = AbortSignal.timeout(patienceMs)
+): Promise<Answer> {
   const response = await fetch(`${base}${path}`, {
-    method, signal, headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }, ...(body === undefined ? {} : { body: JSON.stringify(body) })
+    method, signal, headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }, ...(
+      body === undefined ? {} : { body: JSON.stringify(body) }
+    )
   })
   const text = await response.text()
-  return { status: response.status, headers: response.headers, text, body: text === '' || !(response.headers.get('content-type') ?? '').includes('json') ? undefined : JSON.parse(text) }
+  return {
+    status: response.status, headers: response.headers, text,
+    body: text === '' || !(response.headers.get('content-type') ?? '').includes('json') ? undefined : JSON.parse(text)
+  }
 }
 
 export function instanceUrl (path: string): string {

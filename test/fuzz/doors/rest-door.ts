@@ -36,17 +36,27 @@ async function lists ({ url, model, comparison }: Looking): Promise<void> {
     name, services: model.services(name).length, instances: model.list(({ namespace }) => namespace === name).length
   })))
   const services = await pages(url, '/v1/services')
-  comparison.same(door, 'list of services', services.map(summary), model.namespaces.flatMap((namespace) => model.services(namespace).map((name) => meantSummary(serviceOf(model, namespace, name)))))
+  comparison.same(
+    door, 'list of services', services.map(summary),
+    model.namespaces.flatMap(
+      (namespace) => model.services(namespace).map((name) => meantSummary(serviceOf(model, namespace, name)))
+    )
+  )
   const filters: readonly [query: string, fits: (instance: Shown) => boolean][] = [
     ['', () => true],
     ['selector=app%3Dx', (instance) => labelOf(instance, 'app') === 'x'],
-    ['selector=app!%3Dx,tier', (instance) => labelOf(instance, 'app') !== 'x' && labelOf(instance, 'tier') !== undefined],
+    [
+      'selector=app!%3Dx,tier',
+      (instance) => labelOf(instance, 'app') !== 'x' && labelOf(instance, 'tier') !== undefined
+    ],
     ['selector=rollcall.dev/service%3Dalpha', ({ service }) => service === 'alpha'],
     ['status=up,draining', ({ effectiveStatus }) => effectiveStatus === 'up' || effectiveStatus === 'draining'],
     ['address=10.0.0.1', ({ address }) => address === '10.0.0.1']
   ]
   for (const [query, fits] of filters) {
-    comparison.same(door, `list of instances ${query}`, (await pages(url, '/v1/instances', query)).map(saidInstance), model.list(fits))
+    comparison.same(
+      door, `list of instances ${query}`, (await pages(url, '/v1/instances', query)).map(saidInstance), model.list(fits)
+    )
   }
 }
 
@@ -71,10 +81,17 @@ export function meantSummary (service: ModelService | undefined): object | undef
   if (service === undefined) return undefined
   const { namespace, name, manifest, instances, all } = service
   const count = (fits: (instance: Shown) => boolean): number => instances.filter(fits).length
-  const byStatus = Object.fromEntries(['starting', 'up', 'warning', 'draining', 'down'].map((status) => [status, count(({ effectiveStatus }) => effectiveStatus === status)]))
+  const byStatus = Object.fromEntries(
+    ['starting', 'up', 'warning', 'draining', 'down'].map(
+      (status) => [status, count(({ effectiveStatus }) => effectiveStatus === status)]
+    )
+  )
   return {
     namespace, name, implicit: manifest === undefined, manifest: saidManifest(manifest),
-    instances: { total: instances.length, ready: count(({ conditions }) => conditions.ready), suspect: count(({ suspect }) => suspect), ...byStatus },
+    instances: {
+      total: instances.length, ready: count(({ conditions }) => conditions.ready),
+      suspect: count(({ suspect }) => suspect), ...byStatus
+    },
     endpoints: { total: all.length, ready: all.filter(({ conditions }) => conditions.ready).length }
   }
 }
@@ -82,10 +99,18 @@ export function meantSummary (service: ModelService | undefined): object | undef
 async function lookAtService ({ url, comparison }: Looking, service: ModelService): Promise<void> {
   const path = serviceUrl(service.namespace, service.name)
   const read = await ask(url, 'GET', path)
-  comparison.same(door, `service ${path}`, [read.status, read.body && summary(read.body)], [200, meantSummary(service)])
+  if (!comparison.same(door, `status of ${path}`, read.status, 200)) return
+  comparison.same(door, `service ${path}`, summary(read.body), meantSummary(service))
   const view = await ask(url, 'GET', `${path}?view=manifest`)
-  if (service.manifest !== undefined) comparison.same(door, `manifest of ${path}`, [view.status, saidManifest(view.body)], [200, saidManifest(service.manifest)])
-  else comparison.same(door, `manifest of the implicit ${path}`, [view.status, view.body?.kind, view.body?.metadata?.name, view.body?.spec?.clusterIP], [200, 'Service', service.name, 'None'])
+  if (service.manifest !== undefined) {
+    comparison.same(
+      door, `manifest of ${path}`, [view.status, saidManifest(view.body)], [200, saidManifest(service.manifest)]
+    )
+    return
+  }
+  const { kind, metadata, spec } = view.body ?? {}
+  const said = [view.status, kind, metadata?.name, spec?.clusterIP]
+  comparison.same(door, `manifest of the implicit ${path}`, said, [200, 'Service', service.name, 'None'])
 }
 
 async function lookAtEndpoints ({ url, comparison, cursors }: Looking, service: ModelService): Promise<void> {
@@ -96,7 +121,10 @@ async function lookAtEndpoints ({ url, comparison, cursors }: Looking, service: 
     ['?ready=any', all],
     ['?ready=false', all.filter(({ conditions }) => !conditions.ready)],
     ['?selector=app%3Dx', answered.filter(({ labels }) => labels['app'] === 'x')],
-    ['?selector=rollcall.dev/service%3Dalpha', answered.filter((endpoint) => registeredService(service, endpoint) === 'alpha')],
+    [
+      '?selector=rollcall.dev/service%3Dalpha',
+      answered.filter((endpoint) => registeredService(service, endpoint) === 'alpha')
+    ],
     ['?port=http&ready=any', all.filter(({ ports }) => ports.some((port) => port.name === 'http'))],
     ['?zone=a&ready=any', all.filter(({ zone }) => zone === 'a')]
   ]
@@ -105,20 +133,30 @@ async function lookAtEndpoints ({ url, comparison, cursors }: Looking, service: 
   const content = contentOf(service)
   for (const [query, list] of forms) {
     const { status, body, headers } = await ask(url, 'GET', `${path}${query}`)
-    comparison.same(door, `${path}${query}`, [status, body?.endpoints?.map(saidEndpoint), body?.failOpen, body?.declared ?? false], [200, list, failOpen, manifest !== undefined])
+    comparison.same(
+      door, `${path}${query}`, [status, body?.endpoints?.map(saidEndpoint), body?.failOpen, body?.declared ?? false],
+      [200, list, failOpen, manifest !== undefined]
+    )
     if (query !== '') continue
     const revision = revisionOf(body?.revision)
     cursors.told(comparison, door, about, revision, content)
     const tag = headers.get('etag') ?? ''
-    comparison.same(door, `${path} with its own tag`, (await ask(url, 'GET', path, undefined, { 'if-none-match': tag })).status, 304)
+    comparison.same(
+      door, `${path} with its own tag`, (await ask(url, 'GET', path, undefined, { 'if-none-match': tag })).status, 304
+    )
     if (before === undefined || before.content === content) continue
     const old = tag.replace(/\d+"$/, `${before.revision}"`)
-    comparison.same(door, `${path} with the tag of before it changed`, (await ask(url, 'GET', path, undefined, { 'if-none-match': old })).status, 200)
+    comparison.same(
+      door, `${path} with the tag of before it changed`,
+      (await ask(url, 'GET', path, undefined, { 'if-none-match': old })).status, 200
+    )
   }
 }
 
 /** What stands behind an endpoint of a selector; of what is made by hand nothing is registered. */
-function registeredService ({ name, manifest }: ModelService, { service, id, address }: ModelEndpoint): string | undefined {
+function registeredService (
+  { name, manifest }: ModelService, { service, id, address }: ModelEndpoint
+): string | undefined {
   return manifest === undefined ? name : service ?? (id === address ? undefined : name)
 }
 
@@ -130,12 +168,16 @@ export function contentOf ({ all, failOpen, manifest }: ModelService): string {
 async function lookAtInstance ({ url, comparison, cursors }: Looking, instance: Shown): Promise<void> {
   const path = `${instance.namespace}/${instance.service}/${instance.id}`
   const { status, body, headers } = await ask(url, 'GET', instanceUrl(path))
-  comparison.same(door, `instance ${path}`, [status, body && saidInstance(body)], [200, instance])
+  if (!comparison.same(door, `status of instance ${path}`, status, 200)) return
+  comparison.same(door, `instance ${path}`, saidInstance(body), instance)
   const about = `instance ${path}`
   const before = cursors.before(about)
   const content = JSON.stringify(instance)
   cursors.told(comparison, door, about, Number(body?.revision), content)
   if (before === undefined || before.content === content) return
   const old = (headers.get('etag') ?? '').replace(/\d+"$/, `${before.revision}"`)
-  comparison.same(door, `instance ${path} with the tag of before it changed`, (await ask(url, 'GET', instanceUrl(path), undefined, { 'if-none-match': old })).status, 200)
+  comparison.same(
+    door, `instance ${path} with the tag of before it changed`,
+    (await ask(url, 'GET', instanceUrl(path), undefined, { 'if-none-match': old })).status, 200
+  )
 }

@@ -24,6 +24,7 @@ export interface Result {
   readonly disagreements: readonly Disagreement[]
   /** How many were set aside: they are known. */
   readonly known: number
+  readonly model: Model
 }
 
 export interface RunOptions {
@@ -39,7 +40,7 @@ export interface RunOptions {
 /** Stops at the first look that disagrees: what follows from it is no news. */
 export async function runList (operations: readonly Operation[], options: RunOptions): Promise<Result> {
   const world = await openWorld(options.store, options.redis)
-  const run = new Run(world, options)
+  const run = new Run(world, { rules: options.rules, comparison: new Comparison(options.isKnown) })
   let done = 0
   try {
     for (const operation of operations) {
@@ -48,12 +49,12 @@ export async function runList (operations: readonly Operation[], options: RunOpt
       else await perform(operation, world, run.model, run.comparison, run.cursors)
       if (run.comparison.disagreements.length > 0) break
     }
-    if (options.again === true && run.comparison.disagreements.length === 0) await lookAgain(run, options)
+    if (options.again === true && run.comparison.disagreements.length === 0) await lookAgain(run)
   } finally {
     await run.close()
   }
   const { compared, disagreements, known } = run.comparison
-  return { operations: done, compared, disagreements, known }
+  return { operations: done, compared, disagreements, known, model: run.model }
 }
 
 export class Run {
@@ -66,9 +67,9 @@ export class Run {
   readonly #watches: readonly WatchDoor[]
   readonly #sdk: SdkDoor
 
-  constructor (world: World, { rules, isKnown }: Pick<RunOptions, 'rules' | 'isKnown'>) {
+  constructor (world: World, { rules, comparison }: { readonly rules: Rules, readonly comparison: Comparison }) {
     this.world = world
-    this.comparison = new Comparison(isKnown)
+    this.comparison = comparison
     this.model = new Model(rules, world.clock.now())
     this.#watches = world.nodes.map(({ url }) => new WatchDoor(url))
     this.#sdk = new SdkDoor(world.node(0).url)

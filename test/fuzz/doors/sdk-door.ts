@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Rollcall } from '../../../client-sdk/src/index.ts'
 import { type Comparison, ordered } from './comparison.ts'
 import type { Model } from './model.ts'
-import { type ModelService, serviceOf } from './model-endpoints.ts'
+import { type ModelService, serviceOf, servicesOf } from './model-endpoints.ts'
 import { meantSummary, summary } from './rest-door.ts'
 import { patienceMs } from './rest-client.ts'
 import { saidEndpoint, saidInstance, saidManifest } from './shapes.ts'
@@ -28,9 +28,9 @@ export class SdkDoor {
   async #follow (): Promise<void> {
     try {
       for await (const event of this.#client.watch({ view: 'endpoints', namespace: '*' })) {
-        if (event.type === 'endpoints-snapshot') this.#told = new Map(event.services.map((each) => [`${each.namespace}/${each.service}`, each]))
-        else if (event.type === 'endpoints') this.#told.set(`${event.endpoints.namespace}/${event.endpoints.service}`, event.endpoints)
-        else if (event.type === 'endpoints-gone') this.#told.delete(`${event.namespace}/${event.service}`)
+        if (event.type === 'endpoints-snapshot') this.#told = new Map(event.services.map((each) => [keyOf(each), each]))
+        else if (event.type === 'endpoints') this.#told.set(keyOf(event.endpoints), event.endpoints)
+        else if (event.type === 'endpoints-gone') this.#told.delete(keyOf(event))
       }
     } catch (error) {
       this.#errors.push(String(error))
@@ -38,18 +38,30 @@ export class SdkDoor {
   }
 
   async look (model: Model, comparison: Comparison): Promise<void> {
-    const services = model.namespaces.flatMap((namespace) => model.services(namespace).map((name) => serviceOf(model, namespace, name))).filter((service) => service !== undefined)
+    const services = servicesOf(model)
     const instances = []
-    for await (const instance of this.#client.instances({ namespace: '*', pageSize: 4 })) instances.push(saidInstance(instance))
+    for await (const each of this.#client.instances({ namespace: '*', pageSize: 4 })) instances.push(saidInstance(each))
     comparison.same(door, 'instances', instances, model.list())
     const summaries = []
     for await (const each of this.#client.services({ namespace: '*' })) summaries.push(summary(each))
     comparison.same(door, 'services', summaries, services.map(meantSummary))
-    await this.#becomes(comparison, 'watch of endpoints', async () => [...this.#told.values()].map(({ namespace, service, failOpen, manifest, endpoints }) => ({ namespace, service, failOpen, manifest: saidManifest(manifest), endpoints: endpoints.map(saidEndpoint) })),
-      services.map(({ namespace, name, failOpen, manifest, all }) => ({ namespace, service: name, failOpen, manifest: saidManifest(manifest), endpoints: all })))
+    const said = async (): Promise<object[]> => [...this.#told.values()].map((
+      { namespace, service, failOpen, manifest, endpoints }
+    ) => (
+      { namespace, service, failOpen, manifest: saidManifest(manifest), endpoints: endpoints.map(saidEndpoint) }
+    ))
+    const meant = services.map(
+      ({ namespace, name, failOpen, manifest, all }) => (
+        { namespace, service: name, failOpen, manifest: saidManifest(manifest), endpoints: all }
+      )
+    )
+    await this.#becomes(comparison, 'watch of endpoints', said, meant)
     for (const namespace of ['shop', 'default']) {
       for (const service of ['web', 'alpha', 'blue']) {
-        await this.#becomes(comparison, `resolveAll ${namespace}/${service}`, async () => (await this.#client.resolveAll({ namespace, service })).map(({ instance }) => nameOf(instance)), callable(serviceOf(model, namespace, service)))
+        const resolved = async (): Promise<string[]> => (await this.#client.resolveAll({ namespace, service })).map(
+          ({ instance }) => nameOf(instance)
+        )
+        await this.#becomes(comparison, `resolveAll ${namespace}/${service}`, resolved, callable(serviceOf(model, namespace, service)))
       }
     }
     comparison.same(door, 'errors', this.#errors.splice(0), [])
@@ -60,7 +72,9 @@ export class SdkDoor {
   }
 
   /** A client that follows learns of what was written a moment later. */
-  async #becomes (comparison: Comparison, about: string, say: () => Promise<readonly unknown[]>, meant: readonly unknown[]): Promise<void> {
+  async #becomes (
+    comparison: Comparison, about: string, say: () => Promise<readonly unknown[]>, meant: readonly unknown[]
+  ): Promise<void> {
     const wanted = JSON.stringify(ordered(meant))
     const late = AbortSignal.timeout(patienceMs)
     let said = await say()
@@ -70,6 +84,10 @@ export class SdkDoor {
     }
     comparison.sameSet(door, about, said, meant)
   }
+}
+
+function keyOf ({ namespace, service }: { readonly namespace: string, readonly service: string }): string {
+  return `${namespace}/${service}`
 }
 
 function nameOf ({ service, id }: { readonly service?: string | undefined, readonly id: string }): string {

@@ -5,8 +5,9 @@ import { sortedPorts } from './model.ts'
 type Said = any
 
 /** An instance of a list, a watch or a command. */
-export function saidInstance ({ createdAt: _created, updatedAt: _updated, revision: _revision, override, ...rest }: Said): object {
-  return { ...rest, ports: sortedPorts(rest.ports), override: override === undefined ? undefined : { status: override.status, weight: override.weight } }
+export function saidInstance ({ override, ports, ...rest }: Said): object {
+  const shown = override === undefined ? undefined : { status: override.status, weight: override.weight }
+  return { ...without(rest, 'createdAt', 'updatedAt', 'revision'), ports: sortedPorts(ports), override: shown }
 }
 
 export function saidEndpoint ({ ports, ...rest }: Said): object {
@@ -16,14 +17,21 @@ export function saidEndpoint ({ ports, ...rest }: Said): object {
 /** A manifest without the stamp of its last write. */
 export function saidManifest (manifest: Said): object | undefined {
   if (manifest === undefined) return undefined
-  const { metadata: { resourceVersion: _version, ...metadata }, ...rest } = manifest
-  return { ...rest, metadata }
+  return { ...manifest, metadata: without(manifest.metadata, 'resourceVersion') }
+}
+
+export function without (value: object, ...keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !keys.includes(key)))
 }
 
 /** Whether everything that was given is in what is stored; lists as they are. */
 export function isWithin (given: unknown, stored: unknown): boolean {
   if (typeof given !== 'object' || given === null) return given === stored
   if (typeof stored !== 'object' || stored === null) return false
-  if (Array.isArray(given)) return Array.isArray(stored) && given.length === stored.length && given.every((each, index) => isWithin(each, stored[index]))
+  if (Array.isArray(given)) {
+    return Array.isArray(stored) && given.length === stored.length && given.every(
+      (each, index) => isWithin(each, stored[index])
+    )
+  }
   return Object.entries(given).every(([key, value]) => isWithin(value, (stored as Record<string, unknown>)[key]))
 }

@@ -5,7 +5,9 @@ import type { Operation } from './operations.ts'
 const maxTries = 400
 
 /** @param shows whether a list shows it */
-export async function shortest (operations: readonly Operation[], shows: (list: readonly Operation[]) => Promise<boolean>): Promise<readonly Operation[]> {
+export async function shortest (
+  operations: readonly Operation[], shows: (list: readonly Operation[]) => Promise<boolean>
+): Promise<readonly Operation[]> {
   let list = operations
   let tries = 0
   for (let size = Math.ceil(list.length / 2); size >= 1 && tries < maxTries;) {

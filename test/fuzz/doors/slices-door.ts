@@ -19,24 +19,42 @@ export async function lookAtSlices ({ url, model, comparison }: Looking): Promis
       const slices = (await ask(url, 'GET', `${path}/endpointslices`)).body?.items ?? []
       const object = (await ask(url, 'GET', `${path}/endpointsobject`)).body
       const isWritten = service.manifest !== undefined && !hasSelector(service.manifest)
-      const written = (kind: string): object[] => [...model.manifests.values()].filter((each) => each.kind === kind && each.metadata.namespace === namespace)
+      const written = (kind: string): object[] => [...model.manifests.values()].filter(
+        (each) => each.kind === kind && each.metadata.namespace === namespace
+      )
       if (isWritten) {
-        const own = slices.filter((slice: any) => slice.metadata.labels?.['endpointslice.kubernetes.io/managed-by'] !== mirror)
-        const meant = written('EndpointSlice').filter((slice: any) => slice.metadata.labels['kubernetes.io/service-name'] === name)
-        if (!isAlias(service.manifest)) comparison.sameSet(door, `slices of ${path}`, own.map(saidManifest), meant.map(saidManifest))
+        const own = slices.filter(
+          (slice: any) => slice.metadata.labels?.['endpointslice.kubernetes.io/managed-by'] !== mirror
+        )
+        const meant = written('EndpointSlice').filter(
+          (slice: any) => slice.metadata.labels['kubernetes.io/service-name'] === name
+        )
+        if (!isAlias(service.manifest)) {
+          comparison.sameSet(door, `slices of ${path}`, own.map(saidManifest), meant.map(saidManifest))
+        }
         const endpoints = model.manifests.get(`Endpoints/${namespace}/${name}`)
         if (endpoints !== undefined) {
           comparison.same(door, `Endpoints of ${path}`, saidManifest(object), saidManifest(endpoints))
           continue
         }
       } else {
-        comparison.sameSet(door, `slices of ${path}`, slices.flatMap(rows), service.all.filter(({ address }) => hasSliceFamily(service, address)).map(row))
-        const targets = slices.flatMap(({ endpoints = [] }: any) => endpoints.map(({ targetRef }: any) => JSON.stringify(plain(targetRef))))
+        comparison.sameSet(
+          door, `slices of ${path}`, slices.flatMap(rows),
+          service.all.filter(({ address }) => hasSliceFamily(service, address)).map(row)
+        )
+        const targets = slices.flatMap(
+          ({ endpoints = [] }: any) => endpoints.map(({ targetRef }: any) => JSON.stringify(plain(targetRef)))
+        )
         comparison.same(door, `targets of the slices of ${path}, each once`, new Set(targets).size, targets.length)
       }
       const primary = primaryFamily(service)
-      const shown = service.all.filter(({ address, conditions }) => familyOf(address) === primary && (conditions.ready || !conditions.terminating))
-      comparison.sameSet(door, `Endpoints of ${path}`, (object?.subsets ?? []).flatMap(addresses), shown.map(({ address, conditions, ports }) => ({ address, ready: conditions.ready, ports: bare(ports) })))
+      const shown = service.all.filter(
+        ({ address, conditions }) => familyOf(address) === primary && (conditions.ready || !conditions.terminating)
+      )
+      comparison.sameSet(
+        door, `Endpoints of ${path}`, (object?.subsets ?? []).flatMap(addresses),
+        shown.map(({ address, conditions, ports }) => ({ address, ready: conditions.ready, ports: bare(ports) }))
+      )
     }
   }
 }
@@ -47,11 +65,17 @@ function hasSliceFamily ({ manifest }: ModelService, address: string): boolean {
 
 /** Of an implicit service the families are those of its instances. */
 function primaryFamily ({ manifest, all }: ModelService): string {
-  return specOf(manifest).ipFamilies?.[0] ?? (all.length === 0 || all.some(({ address }) => familyOf(address) === 'IPv4') ? 'IPv4' : 'IPv6')
+  return specOf(manifest).ipFamilies?.[0] ?? (
+    all.length === 0 || all.some(({ address }) => familyOf(address) === 'IPv4') ? 'IPv4' : 'IPv6'
+  )
 }
 
 function rows ({ addressType, ports, endpoints = [] }: any): object[] {
-  return endpoints.map(({ addresses: [address], conditions, hostname, nodeName, zone }: any) => ({ family: addressType, address, conditions, hostname, node: nodeName, zone, ports: bare(ports) }))
+  return endpoints.map(
+    ({ addresses: [address], conditions, hostname, nodeName, zone }: any) => (
+      { family: addressType, address, conditions, hostname, node: nodeName, zone, ports: bare(ports) }
+    )
+  )
 }
 
 function row ({ address, conditions, hostname, node, zone, ports }: ModelEndpoint): object {
@@ -59,7 +83,9 @@ function row ({ address, conditions, hostname, node, zone, ports }: ModelEndpoin
 }
 
 function addresses ({ addresses: ready = [], notReadyAddresses = [], ports = [] }: any): object[] {
-  const of = (list: any[], isReady: boolean): object[] => list.map(({ ip }) => ({ address: ip, ready: isReady, ports: bare(ports) }))
+  const of = (list: any[], isReady: boolean): object[] => list.map(
+    ({ ip }) => ({ address: ip, ready: isReady, ports: bare(ports) })
+  )
   return [...of(ready, true), ...of(notReadyAddresses, false)]
 }
 

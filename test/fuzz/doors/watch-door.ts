@@ -1,9 +1,10 @@
-// Watches over a WebSocket: what they have told so far, folded, is what the model knows; across breaks they go on from their cursor.
+// Watches over a WebSocket: what they have told so far, folded, is what the model knows; across breaks they go on from
+// their cursor.
 import { TestSocket } from '../../http/test-socket.ts'
 import type { Comparison } from './comparison.ts'
 import { type Model, type Shown, keyOf, labelOf } from './model.ts'
 import { serviceOf } from './model-endpoints.ts'
-import { saidEndpoint, saidInstance, saidManifest } from './shapes.ts'
+import { saidEndpoint, saidInstance, saidManifest, without } from './shapes.ts'
 
 const door = 'watch'
 
@@ -19,8 +20,12 @@ interface Scope {
 
 const scopes: readonly Scope[] = [
   { view: 'instances' }, { view: 'endpoints' },
-  { view: 'instances', namespace: 'shop' }, { view: 'instances', namespace: 'shop', service: 'web' }, { view: 'endpoints', namespace: 'shop', service: 'web' },
-  { view: 'instances', selector: 'app=x' }, { view: 'endpoints', selector: 'app=x' }, { view: 'instances', namespace: 'default', selector: 'rollcall.dev/service=alpha' }
+  { view: 'instances', namespace: 'shop' }, { view: 'instances', namespace: 'shop', service: 'web' }, {
+    view: 'endpoints', namespace: 'shop', service: 'web'
+  },
+  { view: 'instances', selector: 'app=x' }, { view: 'endpoints', selector: 'app=x' }, {
+    view: 'instances', namespace: 'default', selector: 'rollcall.dev/service=alpha'
+  }
 ]
 
 /** What one subscription has told. */
@@ -50,8 +55,11 @@ class Folded {
         }
         break
       case 'change': {
-        const [map, key, value] = frame.kind === 'endpoints' ? [this.items, `${frame.endpoints.namespace}/${frame.endpoints.service}`, frame.endpoints]
-          : frame.kind === 'service' ? [this.services, keyOf(frame.service), frame.service] : [this.items, pathOf(frame.instance), frame.instance]
+        const [map, key, value] = frame.kind === 'endpoints'
+          ? [this.items, `${frame.endpoints.namespace}/${frame.endpoints.service}`, frame.endpoints]
+          : frame.kind === 'service' ? [this.services, keyOf(frame.service), frame.service] : [
+            this.items, pathOf(frame.instance), frame.instance
+          ]
         if (frame.event === 'put') map.set(key, value)
         else map.delete(key)
         break
@@ -65,7 +73,9 @@ class Folded {
   }
 }
 
-function pathOf ({ namespace, service, id }: { readonly namespace: string, readonly service: string, readonly id: string }): string {
+function pathOf (
+  { namespace, service, id }: { readonly namespace: string, readonly service: string, readonly id: string }
+): string {
   return `${namespace}/${service}/${id}`
 }
 
@@ -89,13 +99,14 @@ export class WatchDoor {
     comparison.same(door, 'errors', this.#failed, [])
     for (const { scope, items, services } of this.#folded) {
       const about = JSON.stringify(scope)
-      if (scope.view === 'endpoints') comparison.sameSet(door, about, [...items.values()].map(saidService), meantServices(model, scope))
-      else {
-        comparison.sameSet(door, about, [...items.values()].map(saidInstance), meantInstances(model, scope))
-        if (scope.namespace === undefined && scope.selector === undefined) {
-          comparison.sameSet(door, `${about}, declared services`, [...services.values()].map(saidManifest), [...model.manifests.values()].filter(({ kind }) => kind === 'Service').map(saidManifest))
-        }
+      if (scope.view === 'endpoints') {
+        comparison.sameSet(door, about, [...items.values()].map(saidService), meantServices(model, scope))
+        continue
       }
+      comparison.sameSet(door, about, [...items.values()].map(saidInstance), meantInstances(model, scope))
+      if (scope.namespace !== undefined || scope.selector !== undefined) continue
+      const declared = [...model.manifests.values()].filter(({ kind }) => kind === 'Service').map(saidManifest)
+      comparison.sameSet(door, `${about}, declared services`, [...services.values()].map(saidManifest), declared)
     }
   }
 
@@ -110,7 +121,9 @@ export class WatchDoor {
     const socket = this.#socket = await TestSocket.connect(this.#url)
     this.#isOpen = true
     void socket.closed.then(() => { if (this.#socket === socket) this.#isOpen = false })
-    for (const [id, { scope, cursor }] of this.#folded.entries()) socket.send({ type: 'subscribe', id, ...scope, ...(cursor === undefined ? {} : { since: cursor }) })
+    for (const [id, { scope, cursor }] of this.#folded.entries()) {
+      socket.send({ type: 'subscribe', id, ...scope, ...(cursor === undefined ? {} : { since: cursor }) })
+    }
   }
 
   /** Takes the next frame. @returns false when the socket is closed */
@@ -149,13 +162,15 @@ function has ({ scope, items }: Folded, ticks: string): boolean {
   return said?.metadata?.tick === ticks
 }
 
-function saidService ({ revision: _revision, manifest, endpoints, ...rest }: any): object {
-  return { ...rest, manifest: saidManifest(manifest), endpoints: endpoints.map(saidEndpoint) }
+function saidService ({ manifest, endpoints, ...rest }: any): object {
+  return { ...without(rest, 'revision'), manifest: saidManifest(manifest), endpoints: endpoints.map(saidEndpoint) }
 }
 
 function fits ({ namespace, selector }: Scope, instance: Shown): boolean {
   const [key = '', value] = (selector ?? '').split('=')
-  return (namespace === undefined || namespace === instance.namespace) && (selector === undefined || labelOf(instance, key) === value)
+  return (namespace === undefined || namespace === instance.namespace) && (
+    selector === undefined || labelOf(instance, key) === value
+  )
 }
 
 function meantInstances (model: Model, scope: Scope): Shown[] {
@@ -166,11 +181,18 @@ function meantInstances (model: Model, scope: Scope): Shown[] {
 
 function meantServices (model: Model, scope: Scope): object[] {
   const { namespace, service, selector } = scope
-  return model.namespaces.filter((name) => namespace === undefined || name === namespace).flatMap((name) => model.services(name).flatMap((each) => {
+  return model.namespaces.filter(
+    (name) => namespace === undefined || name === namespace
+  ).flatMap((name) => model.services(name).flatMap((each) => {
     const found = service === undefined || service === each ? serviceOf(model, name, each) : undefined
     if (found === undefined) return []
     const { manifest, failOpen, all } = found
     const endpoints = selector === undefined ? all : all.filter(({ labels }) => labels['app'] === 'x')
-    return [{ namespace: name, service: each, failOpen, declared: manifest === undefined ? undefined : true, manifest: saidManifest(manifest), endpoints }]
+    return [
+      {
+        namespace: name, service: each, failOpen, declared: manifest === undefined ? undefined : true,
+        manifest: saidManifest(manifest), endpoints
+      }
+    ]
   }))
 }

@@ -70,13 +70,21 @@ export async function openWorld (kind: StoreKind, redis?: RedisServer): Promise<
       if (kind === 'sqlite') await at(place).registry.sweep()
     },
     newTerm: async () => {
-      const loaded = nodes.map(({ registry: { feed } }) => {
-        const { promise, resolve } = Promise.withResolvers<void>()
-        const stop = feed.listen({ loaded: () => { stop(); resolve() } })
-        return promise
-      })
+      // Each node loses Redis, finds it again, and has loaded by then.
+      const back = nodes.map(({ registry: { feed } }) => new Promise<void>((resolve) => {
+        let wasAway = false
+        const stop = feed.listen({
+          health: ({ available }) => {
+            if (!available) wasAway = true
+            else if (wasAway) {
+              stop()
+              resolve()
+            }
+          }
+        })
+      }))
       await how.newTerm()
-      await Promise.all(loaded)
+      await Promise.all(back)
       await world.settle()
     },
     fresh: async () => {
