@@ -1,11 +1,16 @@
-// One registered copy of a service: kept alive, brought back when the registry forgot it, silent when another life took its id.
+// One registered copy of a service: kept alive, brought back when the registry forgot it, silent while another life has its id.
+import { instance as instanceShape } from './answer-shapes.ts'
 import { fullJitter } from './backoff.ts'
 import { anySignal, reasonOf, sleep, type Clock } from './clock.ts'
 import { asError, isPassing, isRefusal, isRollcallError, RollcallError } from './errors.ts'
-import type { Emit } from './events.ts'
+import type { Emit, Warn } from './events.ts'
 import { beatsPerTtl, type Beating, type Heartbeats } from './heartbeats.ts'
-import { applied, bodyOf, checkedLoad, defaultId, merged, type RegisterOptions } from './registration-body.ts'
-import { pathOf, retryAfter, type Transport } from './transport.ts'
+import { checkOptions } from './option-shapes.ts'
+import { instancePath } from './paths.ts'
+import { applied, bodyOf, checkedLoad, defaultId, merged, statusOf, type RegisterOptions } from './registration-body.ts'
+import { checkedName } from './request-path.ts'
+import { shown } from './shape.ts'
+import { retryAfter, type Transport } from './transport.ts'
 import type { Heartbeat, Instance, InstancePatch, LeaseReference, Registration as RegistrationBody, Status } from './wire.ts'
 
 export type RegistrationState = 'registering' | 'registered' | 'superseded' | 'deregistered'
@@ -15,8 +20,13 @@ export interface RegistrationContext {
   readonly heartbeats: Heartbeats
   readonly clock: Clock
   readonly random: () => number
+  /** Of one call with its retries. */
+  readonly timeoutMs: number
   readonly emit: Emit
+  readonly warn: Warn
   readonly closed: AbortSignal
+  /** Whether it needs its session has changed. */
+  readonly kept: () => void
   readonly ended: (registration: Registration) => void
 }
 
@@ -25,6 +35,12 @@ const maxReturnDelayMs = 5_000
 /** A registration in the background that is refused (a token, a limit): somebody must act, so it is asked seldom. */
 const refusedPauseMs = 30_000
 const defaultTtlMs = 15_000
+/** How often a superseded one looks whether its id is free again: as often as it would beat, within these bounds. */
+const turnBoundsMs = { least: 1_000, most: 30_000 } as const
+/** For a goodbye to a registry that has just not answered. */
+const hurriedMs = 1_000
+/** Different warnings that are told. */
+const maxWarnings = 100
 
 /** Made by `Rollcall.register`. */
 export class Registration {
@@ -37,6 +53,7 @@ export class Registration {
   readonly #lease: Beating
   readonly #health: RegisterOptions['health']
   readonly #load: RegisterOptions['load']
+  readonly #waits: boolean
   readonly #end = new AbortController()
   #body: RegistrationBody
   /** What the registry could not be told yet. */
@@ -46,19 +63,22 @@ export class Registration {
   #writes: Promise<unknown> = Promise.resolve()
   #returning: Promise<void> | undefined
   #farewell: Promise<void> | undefined
+  #turn: Promise<void> | undefined
+  readonly #warned = new Set<string>()
   #asking = false
   #bound = false
 
   /** @internal */
   constructor (context: RegistrationContext, options: RegisterOptions & { namespace: string }) {
     this.#context = context
-    this.namespace = options.namespace
-    this.service = options.service
-    this.id = options.id ?? defaultId(context.random)
+    this.namespace = checkedName('namespace', options.namespace)
+    this.service = checkedName('service', options.service)
+    this.id = checkedName('id', options.id ?? defaultId(context.random))
     this.generation = options.generation ?? crypto.randomUUID()
     this.drainMs = options.drainMs ?? 0
     this.#health = options.health
     this.#load = options.load
+    this.#waits = options.onSuperseded !== 'stop'
     this.#body = bodyOf(options, this.generation)
     this.#lease = {
       reference: this.reference,
@@ -100,12 +120,12 @@ export class Registration {
    * @internal
    */
   async start (options: { signal?: AbortSignal | undefined, waitMs?: number | undefined }): Promise<void> {
-    const { clock, random, heartbeats, emit } = this.#context
+    const { clock, random, timeoutMs, heartbeats, emit } = this.#context
     const signal = anySignal(this.#context.closed, options.signal)
     const deadline = clock.now() + (options.waitMs ?? Infinity)
     for (let attempt = 0; ; attempt++) {
       try {
-        await this.#put(signal)
+        await this.#put(signal, { timeoutMs: Math.min(timeoutMs, Math.max(deadline - clock.now(), 1)) })
         break
       } catch (error) {
         const pause = Math.max(fullJitter(attempt, random), retryAfter(error))
@@ -133,7 +153,9 @@ export class Registration {
    * is kept all the same, and sent with the next heartbeat that arrives.
    * @throws RollcallError; `REG_GENERATION_SUPERSEDED` when another life has this id
    */
-  update (patch: InstancePatch, options: { signal?: AbortSignal | undefined } = {}): Promise<Instance> {
+  async update (patch: InstancePatch, options: { signal?: AbortSignal | undefined } = {}): Promise<Instance> {
+    checkOptions('patch', patch)
+    checkOptions('call', options)
     return this.#serial(() => this.#patch(patch, options.signal))
   }
 
@@ -142,33 +164,57 @@ export class Registration {
    * @param ms default: the `drainMs` of the registration
    */
   async drain (ms: number = this.drainMs, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-    if (this.#state === 'superseded' || this.#state === 'deregistered') return
+    await this.#drain(ms, options)
+  }
+
+  /** @returns false if the registry could not be told */
+  async #drain (ms: number, options: { signal?: AbortSignal | undefined }): Promise<boolean> {
+    if (this.#state === 'superseded' || this.#state === 'deregistered') return true
+    let isTold = true
     try {
       await this.setStatus('draining', options)
     } catch (error) {
       if (!isPassing(error)) throw error
+      isTold = false
     }
     await sleep(this.#context.clock, ms, anySignal(this.#context.closed, options.signal))
+    return isTold
   }
 
   /**
    * Ends the registration. Done already, expired or superseded is fine; an unreachable registry rejects, and can be asked again.
    */
   deregister (): Promise<void> {
-    this.#farewell ??= this.#leave().catch((error: unknown) => {
-      this.#farewell = undefined
-      throw error
-    })
-    return this.#farewell
+    return this.#deregister({})
   }
 
   /** Deregisters; if the registry can't be reached its lease runs out, and the client's `onEvent` is told. */
   async [Symbol.asyncDispose] (): Promise<void> {
+    await this.leave(false)
+  }
+
+  /**
+   * Drains if asked to, and deregisters. A registry that never answers costs the time limit once: who could not say that he drains
+   * has a second left to say goodbye. Never rejects.
+   * @internal
+   */
+  async leave (drain: boolean): Promise<void> {
+    const { emit } = this.#context
+    let isTold = true
     try {
-      await this.deregister()
+      if (drain && this.drainMs > 0) isTold = await this.#drain(this.drainMs, {})
     } catch (error) {
-      this.#context.emit({ type: 'error', error: asError(error) })
+      emit({ type: 'error', error: asError(error) })
     }
+    await this.#deregister(isTold ? {} : { timeoutMs: hurriedMs, rounds: 1 }).catch((error: unknown) => emit({ type: 'error', error: asError(error) }))
+  }
+
+  #deregister (limits: Limits): Promise<void> {
+    this.#farewell ??= this.#goodbye(limits).catch((error: unknown) => {
+      this.#farewell = undefined
+      throw error
+    })
+    return this.#farewell
   }
 
   /** One write at a time: the last one said is the last one heard. */
@@ -179,18 +225,31 @@ export class Registration {
   }
 
   get #path (): string {
-    return pathOf('namespaces', this.namespace, 'services', this.service, 'instances', this.id)
+    return instancePath(this.namespace, this.service, this.id)
   }
 
   get #name (): string {
     return `${this.namespace}/${this.service}/${this.id}`
   }
 
-  async #put (signal: AbortSignal): Promise<Instance> {
-    const { body } = await this.#context.transport.request<Instance>(this.#path, { method: 'PUT', body: this.#body, signal })
+  /** @param limits `onlyNew`: not if the id is registered, whoever has it */
+  async #put (signal: AbortSignal, { onlyNew = false, ...limits }: Limits & { onlyNew?: boolean } = {}): Promise<Instance> {
+    const headers = onlyNew ? { 'if-none-match': '*' } : undefined
+    const { body } = await this.#context.transport.request<Answered>(this.#path, {
+      method: 'PUT', body: this.#body, headers, signal, check: instanceShape, ...limits
+    })
+    return this.#took(body)
+  }
+
+  #took ({ warnings, ...instance }: Answered): Instance {
     this.#pending = undefined
-    this.#instance = body
-    return body
+    this.#instance = instance
+    for (const message of warnings ?? []) {
+      if (this.#warned.has(message) || this.#warned.size >= maxWarnings) continue // each registration says it again
+      this.#warned.add(message)
+      this.#context.emit({ type: 'warning', message, registration: this })
+    }
+    return instance
   }
 
   async #patch (patch: InstancePatch, signal: AbortSignal | undefined): Promise<Instance> {
@@ -200,12 +259,10 @@ export class Registration {
     this.#body = applied(before, patch)
     const signals = anySignal(this.#end.signal, signal)
     try {
-      const { body } = await this.#context.transport.request<Instance>(this.#path, {
-        method: 'PATCH', query: { generation: this.generation }, body: wish, signal: signals
+      const { body } = await this.#context.transport.request<Answered>(this.#path, {
+        method: 'PATCH', query: { generation: this.generation }, body: wish, signal: signals, check: instanceShape
       })
-      this.#pending = undefined
-      this.#instance = body
-      return body
+      return this.#took(body)
     } catch (error) {
       if (isRollcallError(error) && error.status === 404) return this.#put(signals) // forgotten: the whole body has the change
       if (isSuperseded(error)) this.#superseded()
@@ -242,13 +299,22 @@ export class Registration {
     if (this.#asking) return this.#apply('down') // still busy since the last heartbeat
     this.#asking = true
     try {
-      await this.#apply(await health())
+      const answer: unknown = await health()
+      const status = statusOf(answer)
+      if (status === undefined) this.#unclear(answer)
+      await this.#apply(status ?? 'down')
     } catch (error) {
       this.#report(error)
       await this.#apply('down')
     } finally {
       this.#asking = false
     }
+  }
+
+  #unclear (answer: unknown): void {
+    const error = new RollcallError('REGISTRY_INVALID_ARGUMENT', `health of ${this.#name} must answer true, false or a status, got ${shown(answer)}: taken as down`)
+    this.#report(error)
+    this.#context.warn(error.message)
   }
 
   async #apply (status: Status): Promise<void> {
@@ -288,29 +354,72 @@ export class Registration {
     emit({ type: 'registered', registration: this, again: true })
   }
 
-  /** The other one stays: registering again would take the id back, and so on for ever. */
+  /** The other one stays while it lives: registering again would take the id back, and so on for ever. */
   #superseded (): void {
     if (this.#state === 'superseded' || this.#state === 'deregistered') return
+    const { heartbeats, ended, kept, emit } = this.#context
     this.#state = 'superseded'
-    this.#finish()
-    this.#context.ended(this)
-    this.#context.emit({ type: 'superseded', registration: this })
+    heartbeats.delete(this.#lease)
+    if (this.#waits) {
+      kept()
+      this.#turn ??= this.#waitForTurn().finally(() => { this.#turn = undefined })
+    } else {
+      this.#finish()
+      ended(this)
+    }
+    emit({ type: 'superseded', registration: this })
   }
 
-  async #leave (): Promise<void> {
-    if (this.#state === 'superseded') return
+  /** Registers again when the newer life has ended: deregistered or expired. Never rejects. */
+  async #waitForTurn (): Promise<void> {
+    const { clock, random, heartbeats, kept, emit } = this.#context
+    const { signal } = this.#end
+    const pause = Math.min(Math.max(this.#lease.ttlMs / beatsPerTtl, turnBoundsMs.least), turnBoundsMs.most)
+    for (;;) {
+      try {
+        await sleep(clock, pause * (0.5 + random()), signal, true)
+        const owner = await this.#owner(signal)
+        if (owner !== undefined && owner !== this.generation) continue
+        // Of several that wait, one comes first; the others find the id taken (RFC 9110 13.1.2), and wait on.
+        await this.#serial(() => this.#put(signal, { onlyNew: owner === undefined }))
+        break
+      } catch (error) {
+        if (signal.aborted) return
+        if (!isPassing(error) && !isTaken(error)) this.#report(error)
+      }
+    }
+    this.#state = 'registered'
+    heartbeats.add(this.#lease)
+    kept()
+    emit({ type: 'registered', registration: this, again: true })
+  }
+
+  /** The life that has the id now; undefined = nobody. */
+  async #owner (signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const { body } = await this.#context.transport.request<Instance>(this.#path, { signal, check: instanceShape })
+      return body.generation
+    } catch (error) {
+      if (isRollcallError(error) && error.status === 404) return undefined
+      throw error
+    }
+  }
+
+  async #goodbye (limits: Limits): Promise<void> {
+    const wasSuperseded = this.#state === 'superseded'
+    if (wasSuperseded && !this.#waits) return
     this.#state = 'deregistered'
     this.#finish()
-    await Promise.all([this.#returning, this.#writes]) // aborted; a write must not arrive after the farewell
+    await Promise.all([this.#returning, this.#turn, this.#writes]) // aborted; a write must not arrive after the farewell
     try {
-      await this.#delete({})
+      if (!wasSuperseded) await this.#delete(limits)
     } finally {
       this.#context.ended(this)
     }
-    this.#context.emit({ type: 'deregistered', registration: this })
+    if (!wasSuperseded) this.#context.emit({ type: 'deregistered', registration: this })
   }
 
-  async #delete (limits: { timeoutMs?: number, rounds?: number }): Promise<void> {
+  async #delete (limits: Limits): Promise<void> {
     try {
       await this.#context.transport.request(this.#path, { method: 'DELETE', query: { generation: this.generation }, ...limits })
     } catch (error) {
@@ -329,6 +438,19 @@ export class Registration {
     if (signal.aborted && error === reasonOf(signal)) return // that is how it ends
     this.#context.emit({ type: 'error', error: asError(error) })
   }
+}
+
+/** How long a call may take. */
+interface Limits {
+  readonly timeoutMs?: number
+  readonly rounds?: number
+}
+
+type Answered = Instance & { readonly warnings?: readonly string[] }
+
+/** Somebody else was faster. */
+function isTaken (error: unknown): boolean {
+  return isSuperseded(error) || (isRollcallError(error) && error.status === 412)
 }
 
 function isSuperseded (error: unknown): boolean {

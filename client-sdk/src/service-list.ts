@@ -2,18 +2,26 @@
 // service always by long polls: a watch shows instances with their own ports, while its endpoints have the service's ports, and
 // some of them may be made by hand.
 import { fullJitter } from './backoff.ts'
-import { candidates, endpointKey, endpointOf, firstChoice, leastLoaded, RoundRobin, type Candidate, type Preference } from './balancer.ts'
+import { endpointsAnswer } from './answer-shapes.ts'
+import { candidates, endpointKey, firstChoice, leastLoaded, RoundRobin, type Candidate, type Preference } from './balancer.ts'
 import { anySignal, sleep, type Clock } from './clock.ts'
-import { asError, isRefusal, isRollcallError, RollcallError } from './errors.ts'
+import { isKnown, isSmaller } from './cursor.ts'
+import { asError, isPassing, isRefusal, isRollcallError, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
+import type { Nodes } from './nodes.ts'
+import { endpointsPath } from './paths.ts'
 import { ResolvedEndpoint } from './resolved-endpoint.ts'
-import { isKnown, type Socket, type Subscriber, type SubscriptionFrame } from './socket.ts'
-import { pathOf, retryAfter, type Transport } from './transport.ts'
+import { endpointOf } from './rules.ts'
+import type { Socket, Subscriber, SubscriptionFrame } from './socket.ts'
+import { retryAfter, type Transport } from './transport.ts'
 import type { Endpoint, EndpointsAnswer } from './wire.ts'
+
+const movedOn = new RollcallError('REGISTRY_UNAVAILABLE', 'the client goes to another node')
 
 export type Balance = 'round-robin' | 'least-outstanding'
 
 export interface ServiceListOptions {
+  readonly nodes: Nodes
   readonly transport: Transport
   readonly socket: Socket
   readonly clock: Clock
@@ -26,6 +34,8 @@ export interface ServiceListOptions {
 const maxPools = 32
 /** How long the registry may hold a long poll back. */
 const pollWaitMs = 30_000
+/** One that says nothing new sooner than this is no long poll: something between us and the registry, or a registry gone wrong. */
+const shortPollMs = 1_000
 
 /** The endpoints of one service, or of a selection of them. */
 export class ServiceList {
@@ -37,12 +47,18 @@ export class ServiceList {
   readonly #selector: string | undefined
   readonly #subscriber: Subscriber
   readonly #end = new AbortController()
+  readonly #unfollow: () => void
+  /** Ends the long poll that waits at a node which is not the client's any more. */
+  #poll = new AbortController()
+  #leaveWatch: (() => void) | undefined
   readonly #pools = new Map<string, { choice: readonly Candidate[], readonly turns: RoundRobin, version: number }>()
   readonly #outstanding = new Map<string, number>()
   #endpoints = new Map<string, Endpoint>()
   /** Grows with each change of the list: pools of an older one are made again. */
   #version = 0
   #revision: string | undefined
+  /** The revision that a reset made void. */
+  #before: string | undefined
   #polling = false
   /** The socket does not take the subscription. */
   #unwatched = false
@@ -61,6 +77,7 @@ export class ServiceList {
       fail: (error) => this.#refused(error),
       waiting: () => undefined
     }
+    this.#unfollow = options.nodes.onMove(() => this.#poll.abort(movedOn))
     this.loaded = this.#load()
   }
 
@@ -83,6 +100,8 @@ export class ServiceList {
 
   close (): void {
     this.#end.abort(new RollcallError('REGISTRY_CLOSED', 'the list is not used any more'))
+    this.#unfollow()
+    this.#leaveWatch?.()
     this.#options.socket.unsubscribe(this.#subscriber)
   }
 
@@ -105,14 +124,22 @@ export class ServiceList {
   }
 
   async #read (after?: string): Promise<void> {
-    const signal = anySignal(this.#options.closed, this.#end.signal)
+    const version = this.#version
+    const signal = anySignal(this.#options.closed, this.#end.signal, after === undefined ? undefined : this.#poll.signal)
     try {
-      const { body } = await this.#options.transport.request<EndpointsAnswer>(
-        pathOf('namespaces', this.#namespace, 'services', this.#service, 'endpoints'),
-        { query: { ready: 'any', selector: this.#selector, after, wait: after && `${pollWaitMs / 1_000}s` }, waitMs: after === undefined ? 0 : pollWaitMs, signal }
-      )
-      const other = this.#declare(body.declared === true) // the name means something else now: its revisions are others, too
-      if (other || !isKnown(body.revision, this.#revision)) this.#replace(body.endpoints, body.revision) // else no news, or the socket was faster
+      const { body } = await this.#options.transport.request<EndpointsAnswer>(endpointsPath(this.#namespace, this.#service), {
+        query: { ready: 'any', selector: this.#selector, after, wait: after && `${pollWaitMs / 1_000}s` },
+        waitMs: after === undefined ? 0 : pollWaitMs,
+        signal,
+        check: endpointsAnswer
+      })
+      if (this.#declare(body.declared === true)) return this.#replace(body.endpoints, body.revision) // the name means something else now
+      if (body.revision === this.#revision) return
+      if (isSmaller(body.revision, this.#revision)) {
+        if (version !== this.#version) return // the socket was faster
+        this.#regressed(body.revision)
+      }
+      this.#replace(body.endpoints, body.revision)
     } catch (error) {
       // Nobody has registered yet, or nobody is left: an empty list, kept fresh like any other.
       if (!isRollcallError(error) || (error.code !== 'REG_SERVICE_NOT_FOUND' && error.code !== 'REG_NAMESPACE_NOT_FOUND')) throw error
@@ -127,19 +154,28 @@ export class ServiceList {
     const signal = anySignal(closed, this.#end.signal)
     let failures = 0
     while (!signal.aborted && this.#mustPoll) {
+      const begin = clock.now()
+      const before = this.#revision
+      if (this.#poll.signal.aborted) this.#poll = new AbortController()
       try {
-        const before = this.#revision
         await this.#read(before)
-        failures = this.#revision === undefined ? failures + 1 : 0 // an unknown service can't be waited for
+        const isTooEarly = this.#revision === before && clock.now() < begin + shortPollMs
+        failures = this.#revision === undefined || isTooEarly ? failures + 1 : 0 // an unknown service can't be waited for
       } catch (error) {
         if (signal.aborted) break
-        if (isRefusal(error)) emit({ type: 'error', error: asError(error) })
+        if (error === movedOn) continue
+        if (isRefusal(error) || !isPassing(error)) emit({ type: 'error', error: asError(error) })
         failures++
         await sleep(clock, retryAfter(error), signal).catch(() => {})
       }
       if (failures > 0) await sleep(clock, fullJitter(failures, random), signal).catch(() => {})
     }
     this.#polling = false
+  }
+
+  /** What the registry tells now is what counts; a registry that has lost something should be known to have. */
+  #regressed (to: string): void {
+    this.#options.emit({ type: 'regressed', namespace: this.#namespace, service: this.#service, from: this.#revision ?? this.#before ?? '', to })
   }
 
   #refused (error: RollcallError): void {
@@ -153,8 +189,15 @@ export class ServiceList {
     if (declared === this.#declared) return false
     const { socket } = this.#options
     this.#declared = declared
-    if (declared) socket.unsubscribe(this.#subscriber)
-    else if (!this.#unwatched && !this.#end.signal.aborted) socket.subscribe(this.#subscriber)
+    if (this.#end.signal.aborted) return true
+    if (declared) {
+      socket.unsubscribe(this.#subscriber)
+      this.#leaveWatch = socket.watchOver() // a long poll can't tell a silent node from one where nothing happens
+    } else {
+      this.#leaveWatch?.()
+      this.#leaveWatch = undefined
+      if (!this.#unwatched) socket.subscribe(this.#subscriber)
+    }
     return true
   }
 
@@ -172,6 +215,7 @@ export class ServiceList {
           this.#becomeDeclared()
           break
         }
+        if (isSmaller(frame.revision, this.#revision ?? this.#before)) this.#regressed(frame.revision)
         this.#replace(frame.instances.map(endpointOf), frame.revision)
         break
       case 'change':
@@ -189,6 +233,7 @@ export class ServiceList {
         if (!isKnown(frame.revision, this.#revision)) this.#revision = frame.revision
         break
       case 'reset': // the list stays until the snapshot that follows
+        this.#before = this.#revision
         this.#revision = undefined
         return
     }

@@ -1,6 +1,8 @@
 // A subscription as an async iterator: revision order, no gap, no duplicate, a buffer with an end.
 import { asError, RollcallError } from './errors.ts'
-import { isKnown, type Socket, type Subscriber, type SubscriptionFrame } from './socket.ts'
+import { isKnown, isSmaller } from './cursor.ts'
+import type { Emit } from './events.ts'
+import type { Socket, Subscriber, SubscriptionFrame } from './socket.ts'
 import type { Service } from './manifests.ts'
 import type { Instance, Reason } from './wire.ts'
 
@@ -41,6 +43,9 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
   readonly #queue: WatchEvent[] = []
   readonly #waiting: { resolve: (result: IteratorResult<WatchEvent>) => void, reject: (error: Error) => void }[] = []
   #cursor: string | undefined
+  /** The newest revision that was told, also by what a reset made void. */
+  #newest: string | undefined
+  readonly #emit: Emit
   /** Handed out, and done with when the next one is asked for. */
   #current: WatchEvent | undefined
   #overflown = false
@@ -48,10 +53,12 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
   #ended = false
 
   /** @internal */
-  constructor (socket: Socket, query: Subscriber['query'], since: string | undefined, bufferSize: number, signal: AbortSignal) {
+  constructor (socket: Socket, query: Subscriber['query'], since: string | undefined, bufferSize: number, signal: AbortSignal, emit: Emit) {
+    this.#emit = emit
     this.#socket = socket
     this.#bufferSize = bufferSize
     this.#cursor = since
+    this.#newest = since
     this.#signal = signal
     this.#subscriber = {
       query,
@@ -97,6 +104,12 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
     return Promise.resolve({ done: true, value: undefined })
   }
 
+  /** Ends the watch, as `return` does, and rejects with what it is given. */
+  async throw (error?: unknown): Promise<IteratorResult<WatchEvent>> {
+    await this.return()
+    throw error
+  }
+
   [Symbol.asyncIterator] (): this {
     return this
   }
@@ -111,13 +124,17 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
         this.#cursor = undefined
         return this.#push({ type: 'reset', revision: frame.revision, reason: frame.reason })
       case 'snapshot':
-        this.#cursor = frame.revision
+        if (isSmaller(frame.revision, this.#newest)) {
+          const { namespace, service } = this.#subscriber.query
+          this.#emit({ type: 'regressed', ...(namespace === undefined ? {} : { namespace }), ...(service === undefined ? {} : { service }), from: this.#newest ?? '', to: frame.revision })
+        }
+        this.#move(frame.revision)
         return this.#push({
           type: 'snapshot', revision: frame.revision, instances: frame.instances, ...(frame.services === undefined ? {} : { services: frame.services })
         })
       case 'change': {
         if (isKnown(frame.revision, this.#cursor)) return // sent twice around a reconnect
-        this.#cursor = frame.revision
+        this.#move(frame.revision)
         if (frame.kind === 'service') {
           const { event, revision, reason, at, service } = frame
           return this.#push({ type: 'service', revision, reason, at, removed: event === 'delete', service })
@@ -127,10 +144,15 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
       }
       case 'bookmark':
         if (isKnown(frame.revision, this.#cursor)) return
-        this.#cursor = frame.revision
+        this.#move(frame.revision)
         if (this.#queue.at(-1)?.type === 'bookmark') this.#queue.pop() // only the newest says anything
         return this.#push({ type: 'bookmark', revision: frame.revision })
     }
+  }
+
+  #move (revision: string): void {
+    this.#cursor = revision
+    this.#newest = revision
   }
 
   #push (event: WatchEvent): void {

@@ -3,7 +3,7 @@
 
 import type { Manifest, Namespace, Service } from './manifests.ts'
 
-/** What an instance says of itself. Only `up` and `warning` are answered to callers. */
+/** What an instance says of itself. Callers are sent to those that are `up` or `warning`; to a `draining` one if there is no other. */
 export type Status = 'starting' | 'up' | 'warning' | 'draining' | 'down'
 
 export type Protocol = 'TCP' | 'UDP' | 'SCTP'
@@ -286,6 +286,14 @@ export type ClientFrame =
 
 /** Frames that the registry sends over `/v1/watch`; `id` is the subscription's. */
 export type ServerFrame =
+  /** The first one. Something is sent at least every `pingMs`; `stale`: the node has lost its store. */
+  | { readonly type: 'hello', readonly pingMs: number, readonly stale: boolean }
+  /** The node has lost its store: what it tells is what it knew then. Better ask another one. */
+  | { readonly type: 'stale', readonly reason: string }
+  /** The node has its store again. */
+  | { readonly type: 'current' }
+  /** Nothing else was to be said. */
+  | { readonly type: 'ping' }
   | { readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly instances: readonly Instance[], readonly services?: readonly Service[] }
   | ChangeFrame
   | { readonly type: 'bookmark', readonly id: number, readonly revision: string }

@@ -318,6 +318,10 @@ export const ClientFrame = named('ClientFrame', Type.Union([clientFrames.subscri
 
 const Id = Type.Integer({ description: "The subscription's id" })
 export const ServerFrame = named('ServerFrame', Type.Union([
+  Type.Object({ type: Type.Literal('hello'), pingMs: Type.Number({ description: 'Something is sent at least so often' }), stale: Type.Boolean() }),
+  Type.Object({ type: Type.Literal('stale'), reason: Type.String() }),
+  Type.Object({ type: Type.Literal('current') }),
+  Type.Object({ type: Type.Literal('ping') }),
   Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, instances: Type.Array(Instance), services: Type.Optional(Type.Array(ServiceManifest)) }),
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('instance'), event: Type.Enum(['put', 'delete']), reason: Reason, at: Time, instance: Instance
