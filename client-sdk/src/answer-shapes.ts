@@ -2,8 +2,9 @@
 import type { Manifest, ObjectMeta, Service, ServicePort } from './manifests.ts'
 import { anything, count, fields, flag, isObject, listOf, maybe, number, oneOf, recordOf, rule, shown, text, whole, type Check } from './shape.ts'
 import type {
-  ApplyAnswer, ApplyResult, ChangeFrame, Conditions, DeleteAnswer, Endpoint, EndpointsAnswer, HeartbeatAnswer, Instance, InstanceChangeFrame, LeaseReference,
-  LoadValue, ManifestReference, NamespaceSummary, Override, Page, Pool, Port, ServerFrame, ServiceChangeFrame, ServiceExplanation, ServiceSummary
+  ApplyAnswer, ApplyResult, ChangeFrame, Conditions, DeleteAnswer, Endpoint, EndpointsAnswer, EndpointsChangeFrame, EndpointsGoneFrame, EndpointsSnapshotFrame,
+  HeartbeatAnswer, Instance, InstanceChangeFrame, LeaseReference, LoadValue, ManifestReference, NamespaceSummary, Override, Page, Pool, Port, ServerFrame,
+  ServiceChangeFrame, ServiceEndpoints, ServiceExplanation, ServiceSummary
 } from './wire.ts'
 
 /** `epoch.revision`. Longer ones are nobody's, and would come back with each reconnect. */
@@ -18,7 +19,7 @@ const weight = whole(0, 65_535)
 
 /** What instances and endpoints have in common. */
 const copy = {
-  id: text, address, ports, hostname: maybe(text), labels: texts, metadata: texts, weight, priority: weight, zone: maybe(text), region: maybe(text),
+  id: text, address, ports, hostname: maybe(text), labels: texts, metadata: texts, weight, priority: weight, zone: maybe(text), region: maybe(text), node: maybe(text),
   version: maybe(text), status: text, suspect: flag, conditions
 } as const
 
@@ -39,9 +40,8 @@ export const instance = fields<Instance & { warnings: unknown }>({
 
 const endpoint = fields<Endpoint>({ ...copy, service: maybe(text) })
 
-export const endpointsAnswer = fields<EndpointsAnswer>({
-  namespace: text, service: text, revision: cursor, failOpen: flag, declared: maybe(flag), endpoints: listOf(endpoint)
-})
+const ofService = { namespace: text, service: text, revision: cursor, failOpen: flag, declared: maybe(flag), endpoints: listOf(endpoint) } as const
+export const endpointsAnswer = fields<EndpointsAnswer>(ofService)
 
 const reference = fields<LeaseReference>({ namespace: text, service: text, id: text, generation: maybe(text) })
 export const heartbeatAnswer = fields<HeartbeatAnswer>({ renewed: count, unknown: listOf(reference), superseded: listOf(reference), stored: flag })
@@ -58,6 +58,8 @@ export const serviceManifest = fields<Service>({
   metadata: meta,
   spec: fields<Service['spec']>({ type: text, ports: maybe(listOf(servicePort)), selector: maybe(texts), externalName: maybe(text) })
 })
+
+const serviceEndpoints = fields<ServiceEndpoints>({ ...ofService, manifest: maybe(serviceManifest) })
 
 export const serviceSummary = fields<ServiceSummary>({
   namespace: text,
@@ -101,18 +103,26 @@ type FrameOf<Type extends ServerFrame['type']> = Extract<ServerFrame, { readonly
 
 const id = count
 const change = { id, revision: cursor, kind: text, event: oneOf('put', 'delete'), reason: text, at: text } as const
-const changes: Readonly<Record<ChangeFrame['kind'], Check>> = {
+const name = fields<EndpointsGoneFrame['endpoints']>({ namespace: text, service: text })
+const ofEndpoints = { id, revision: cursor, kind: text, event: oneOf('put', 'delete'), at: text } as const
+const changes: Readonly<Record<ChangeFrame['kind'] | 'endpoints', Check>> = {
   instance: fields<InstanceChangeFrame>({ ...change, instance }),
-  service: fields<ServiceChangeFrame>({ ...change, service: serviceManifest })
+  service: fields<ServiceChangeFrame>({ ...change, service: serviceManifest }),
+  endpoints: (value, at) => fields<EndpointsChangeFrame | EndpointsGoneFrame>(ofEndpoints)(value, at) ??
+    (isObject(value) && value['event'] === 'put' ? serviceEndpoints : name)(isObject(value) ? value['endpoints'] : undefined, 'endpoints')
 }
+const snapshots = {
+  instances: fields<SnapshotFrame>({ id, revision: cursor, instances: listOf(instance), services: maybe(listOf(serviceManifest)), more: maybe(flag) }),
+  endpoints: fields<EndpointsSnapshotFrame>({ id, revision: cursor, endpoints: listOf(serviceEndpoints), more: maybe(flag) })
+} as const
 
 const frames: Readonly<Record<ServerFrame['type'], Check>> = {
   hello: fields<FrameOf<'hello'>>({ pingMs: rule('a number above 0', (value) => Number.isFinite(value) && (value as number) > 0), stale: flag }),
   stale: fields<FrameOf<'stale'>>({ reason: maybe(text) }),
   current: fields<FrameOf<'current'>>({}),
   ping: fields<FrameOf<'ping'>>({}),
-  snapshot: fields<FrameOf<'snapshot'>>({ id, revision: cursor, instances: listOf(instance), services: maybe(listOf(serviceManifest)) }),
-  change: (value, at) => (isObject(value) && isKind(value['kind']) ? changes[value['kind']](value, at) : fields<ChangeFrame>(change)(value, at)),
+  snapshot: (value, at) => (isObject(value) && value['endpoints'] !== undefined ? snapshots.endpoints : snapshots.instances)(value, at),
+  change: (value, at) => (isObject(value) && isKind(value['kind']) ? changes[value['kind']](value, at) : fields<ChangeFrame>({ kind: text })(value, at)),
   bookmark: fields<FrameOf<'bookmark'>>({ id, revision: cursor }),
   reset: fields<FrameOf<'reset'>>({ id, revision: cursor, reason: text }),
   error: fields<FrameOf<'error'>>({ id: maybe(id), code: text, detail: text, errors: maybe(anything) }),
@@ -120,18 +130,27 @@ const frames: Readonly<Record<ServerFrame['type'], Check>> = {
   goodbye: fields<FrameOf<'goodbye'>>({ reason: text })
 }
 
-function isKind (value: unknown): value is ChangeFrame['kind'] {
-  return value === 'instance' || value === 'service'
+type SnapshotFrame = Extract<FrameOf<'snapshot'>, { readonly instances: unknown }> & { readonly more?: boolean }
+
+function isKind (value: unknown): value is keyof typeof changes {
+  return typeof value === 'string' && Object.hasOwn(changes, value)
 }
 
-/** A frame that can be relied on; undefined = of a kind that this client does not know. @throws Error saying what is wrong */
-export function readFrame (data: unknown): ServerFrame | undefined {
+const ofSubscription: ReadonlySet<string> = new Set<ServerFrame['type']>(['snapshot', 'change', 'bookmark', 'reset'])
+
+/**
+ * A frame that can be relied on; undefined = of a kind that this client does not know, or of a subscription that has ended.
+ * @param isSubscribed whether an id is that of a subscription
+ * @throws Error saying what is wrong
+ */
+export function readFrame (data: unknown, isSubscribed: (id: unknown) => boolean): ServerFrame | undefined {
   if (typeof data !== 'string') throw new Error(`a frame must be text, got ${shown(data)}`)
   const frame: unknown = JSON.parse(data)
   if (!isObject(frame)) throw new Error(`a frame must be an object, got ${shown(frame)}`)
   const { type } = frame
   if (typeof type !== 'string') throw new Error(`the type of a frame must be a text, got ${shown(type)}`)
   if (!Object.hasOwn(frames, type)) return undefined
+  if (ofSubscription.has(type) && Number.isInteger(frame['id']) && !isSubscribed(frame['id'])) return undefined
   const fault = frames[type as ServerFrame['type']](frame, '') // just seen to be one of them
   if (fault !== undefined) throw new Error(`a ${type} frame: ${fault}`)
   if (type === 'change' && !isKind(frame['kind'])) return undefined

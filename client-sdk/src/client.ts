@@ -22,7 +22,7 @@ import { isObject, shown, type Check } from './shape.ts'
 import { beforeEnd, isWorkerThread } from './signals.ts'
 import { Socket, type WebSocketConstructor } from './socket.ts'
 import { Transport, type Answer, type RequestOptions } from './transport.ts'
-import { defaultBufferSize, Watch, type WatchOptions } from './watch.ts'
+import { defaultBufferSize, type EndpointsEvent, type EndpointsWatchOptions, Watch, type WatchEvent, type WatchOptions } from './watch.ts'
 import type {
   EndpointsAnswer, Heartbeat, HeartbeatAnswer, Instance, NamespaceSummary, Page, Pool, ServiceExplanation, ServiceSummary, Status
 } from './wire.ts'
@@ -226,18 +226,24 @@ export class Rollcall implements AsyncDisposable {
    * Follows the instances of a service, a namespace or everything. The loop ends when it is left, `signal` is aborted, or the client closed.
    * @example for await (const event of rollcall.watch({ service: 'orders' })) console.log(event.type, event.revision)
    */
-  watch (options: WatchOptions = {}, { signal }: CallOptions = {}): Watch {
+  watch (options: EndpointsWatchOptions, call?: CallOptions): Watch<EndpointsEvent>
+  watch (options?: WatchOptions, call?: CallOptions): Watch
+  watch (options: WatchOptions | EndpointsWatchOptions = {}, { signal }: CallOptions = {}): Watch | Watch<EndpointsEvent> {
     this.#assertOpen()
     checkOptions('watch', options)
     checkOptions('call', signal === undefined ? {} : { signal })
-    const { service, selector, since } = options
+    const { view, service, selector, since } = options
     const namespace = this.#scope(options.namespace)
     const query = {
+      ...(view === undefined ? {} : { view }),
       ...(namespace === undefined ? {} : { namespace }),
       ...(service === undefined ? {} : { service }),
       ...(selector === undefined ? {} : { selector })
     }
-    return new Watch(this.#socket, query, since, options.bufferSize ?? defaultBufferSize, anySignal(this.#closing.signal, signal), this.#emit)
+    const bufferSize = options.bufferSize ?? defaultBufferSize
+    const end = anySignal(this.#closing.signal, signal)
+    const begin = <Told extends WatchEvent | EndpointsEvent>(): Watch<Told> => new Watch<Told>(this.#socket, query, since, bufferSize, end, this.#emit)
+    return view === 'endpoints' ? begin<EndpointsEvent>() : begin<WatchEvent>()
   }
 
   /** Reads all instances that match, page by page. */

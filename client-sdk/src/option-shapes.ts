@@ -35,7 +35,7 @@ const shapes = {
   },
   register: {
     service: text, namespace: text, port: portNumber, ports, id: text, generation: text, address: text, hostname: text, labels: texts, metadata: texts,
-    weight: number, priority: number, zone: text, region: text, version: text, status: oneOf(...statuses), ttlMs: number, session: flag, drainMs: pauseMs,
+    weight: number, priority: number, zone: text, region: text, node: text, version: text, status: oneOf(...statuses), ttlMs: number, session: flag, drainMs: pauseMs,
     health: callback, load: callback, onSuperseded: oneOf('wait', 'stop')
   },
   waiting: { signal, waitMs: rule('a number of milliseconds from 0', (value) => typeof value === 'number' && value >= 0) },
@@ -46,7 +46,7 @@ const shapes = {
   endpoints: { ...read, selector: text, zone: text, port, ready: oneOf(true, false, 'any') },
   resolve,
   retries: { ...resolve, retries: whole(0, 1_000), retryIf: callback },
-  watch: { namespace: text, service: text, selector: text, since: text, bufferSize: whole(1, 10_000_000) },
+  watch: { view: oneOf('instances', 'endpoints'), namespace: text, service: text, selector: text, since: text, bufferSize: whole(1, 10_000_000) },
   apply: { signal, dryRun: flag, namespace: text },
   deletion: { signal, dryRun: flag },
   patch: { status: oneOf(...statuses), labels: recordOf(orNull(text)), metadata: recordOf(orNull(text)), weight: number }

@@ -1,6 +1,5 @@
-// The endpoints of one service: read once, then kept fresh by the shared watch, or by long polls while there is none. Of a declared
-// service always by long polls: a watch shows instances with their own ports, while its endpoints have the service's ports, and
-// some of them may be made by hand.
+// The endpoints of one service: read once, then kept fresh by the shared watch, or by long polls while there is none. An implicit service is
+// followed by its instances, one by one; a declared one whole, since its endpoints have the service's ports, and some may be made by hand.
 import { fullJitter } from './backoff.ts'
 import { endpointsAnswer } from './answer-shapes.ts'
 import { candidates, endpointKey, firstChoice, leastLoaded, RoundRobin, type Candidate, type Preference } from './balancer.ts'
@@ -13,6 +12,7 @@ import { endpointsPath } from './paths.ts'
 import { ResolvedEndpoint } from './resolved-endpoint.ts'
 import { endpointOf } from './rules.ts'
 import type { Socket, Subscriber, SubscriptionFrame } from './socket.ts'
+import { SnapshotParts } from './snapshot-parts.ts'
 import { retryAfter, type Transport } from './transport.ts'
 import type { Endpoint, EndpointsAnswer } from './wire.ts'
 
@@ -45,20 +45,22 @@ export class ServiceList {
   readonly #service: string
   readonly #namespace: string
   readonly #selector: string | undefined
-  readonly #subscriber: Subscriber
+  #subscriber: Subscriber
   readonly #end = new AbortController()
   readonly #unfollow: () => void
   /** Ends the long poll that waits at a node which is not the client's any more. */
   #poll = new AbortController()
-  #leaveWatch: (() => void) | undefined
   readonly #pools = new Map<string, { choice: readonly Candidate[], readonly turns: RoundRobin, version: number }>()
   readonly #outstanding = new Map<string, number>()
   #endpoints = new Map<string, Endpoint>()
   /** Grows with each change of the list: pools of an older one are made again. */
   #version = 0
   #revision: string | undefined
-  /** The revision that a reset made void. */
-  #before: string | undefined
+  /** The newest revision that was told, also by what a reset made void. */
+  #newest: string | undefined
+  readonly #parts = new SnapshotParts<Endpoint>()
+  #stillDeclared = false
+  #watching = false
   #polling = false
   /** The socket does not take the subscription. */
   #unwatched = false
@@ -70,13 +72,7 @@ export class ServiceList {
     this.#service = service
     this.#namespace = namespace
     this.#selector = selector
-    this.#subscriber = {
-      query: { namespace, service, ...(selector === undefined ? {} : { selector }) },
-      cursor: () => this.#revision,
-      receive: (frame) => this.#receive(frame),
-      fail: (error) => this.#refused(error),
-      waiting: () => undefined
-    }
+    this.#subscriber = this.#subscriberOf(false)
     this.#unfollow = options.nodes.onMove(() => this.#poll.abort(movedOn))
     this.loaded = this.#load()
   }
@@ -100,8 +96,8 @@ export class ServiceList {
 
   close (): void {
     this.#end.abort(new RollcallError('REGISTRY_CLOSED', 'the list is not used any more'))
+    this.#watching = false
     this.#unfollow()
-    this.#leaveWatch?.()
     this.#options.socket.unsubscribe(this.#subscriber)
   }
 
@@ -115,12 +111,13 @@ export class ServiceList {
   async #load (): Promise<void> {
     await this.#read()
     if (this.#end.signal.aborted) return
-    if (!this.#declared) this.#options.socket.subscribe(this.#subscriber)
+    this.#watching = true
+    this.#options.socket.subscribe(this.#subscriber)
     if (this.#mustPoll) this.poll()
   }
 
   get #mustPoll (): boolean {
-    return this.#declared || this.#unwatched || !this.#options.socket.healthy
+    return this.#unwatched || !this.#options.socket.healthy
   }
 
   async #read (after?: string): Promise<void> {
@@ -135,10 +132,7 @@ export class ServiceList {
       })
       if (this.#declare(body.declared === true)) return this.#replace(body.endpoints, body.revision) // the name means something else now
       if (body.revision === this.#revision) return
-      if (isSmaller(body.revision, this.#revision)) {
-        if (version !== this.#version) return // the socket was faster
-        this.#regressed(body.revision)
-      }
+      if (isSmaller(body.revision, this.#revision) && version !== this.#version) return // the socket was faster
       this.#replace(body.endpoints, body.revision)
     } catch (error) {
       // Nobody has registered yet, or nobody is left: an empty list, kept fresh like any other.
@@ -173,81 +167,129 @@ export class ServiceList {
     this.#polling = false
   }
 
-  /** What the registry tells now is what counts; a registry that has lost something should be known to have. */
-  #regressed (to: string): void {
-    this.#options.emit({ type: 'regressed', namespace: this.#namespace, service: this.#service, from: this.#revision ?? this.#before ?? '', to })
-  }
-
   #refused (error: RollcallError): void {
     this.#options.emit({ type: 'error', error })
     this.#unwatched = true
     this.poll()
   }
 
-  /** Goes over to long polls, or back to the watch. @returns whether that is a change */
+  /** Goes over to the other view of the watch. @returns whether that is a change */
   #declare (declared: boolean): boolean {
     if (declared === this.#declared) return false
     const { socket } = this.#options
+    socket.unsubscribe(this.#subscriber)
     this.#declared = declared
-    if (this.#end.signal.aborted) return true
-    if (declared) {
-      socket.unsubscribe(this.#subscriber)
-      this.#leaveWatch = socket.watchOver() // a long poll can't tell a silent node from one where nothing happens
-    } else {
-      this.#leaveWatch?.()
-      this.#leaveWatch = undefined
-      if (!this.#unwatched) socket.subscribe(this.#subscriber)
-    }
+    this.#subscriber = this.#subscriberOf(declared)
+    if (this.#watching && !this.#unwatched) socket.subscribe(this.#subscriber)
     return true
   }
 
-  /** It has been declared since: what the watch shows is not its endpoints any more. The list stays until they are read. */
-  #becomeDeclared (): void {
-    this.#declare(true)
-    this.#revision = undefined
-    this.poll()
+  #subscriberOf (declared: boolean): Subscriber {
+    const selector = this.#selector
+    return {
+      query: { ...(declared ? { view: 'endpoints' } : {}), namespace: this.#namespace, service: this.#service, ...(selector === undefined ? {} : { selector }) },
+      cursor: () => {
+        this.#parts.clear() // of the connection before
+        return this.#revision
+      },
+      receive: declared ? (frame) => this.#receiveEndpoints(frame) : (frame) => this.#receiveInstances(frame),
+      fail: (error) => this.#refused(error),
+      waiting: () => undefined
+    }
   }
 
-  #receive (frame: SubscriptionFrame): void {
+  /** It has been declared since: what the watch shows is not its endpoints any more. The list stays until they are told. */
+  #becomeDeclared (): void {
+    this.#moveOn(undefined)
+    this.#declare(true)
+    if (this.#mustPoll) this.poll()
+  }
+
+  #receiveInstances (frame: SubscriptionFrame): void {
     switch (frame.type) {
-      case 'snapshot':
+      case 'snapshot': {
+        if ('endpoints' in frame) return // of another view
         if (frame.services !== undefined && frame.services.length > 0) {
           this.#becomeDeclared()
           break
         }
-        if (isSmaller(frame.revision, this.#revision ?? this.#before)) this.#regressed(frame.revision)
-        this.#replace(frame.instances.map(endpointOf), frame.revision)
+        const endpoints = this.#parts.add(frame.instances.map(endpointOf), 'more' in frame && frame.more === true)
+        if (endpoints === undefined) return
+        this.#replace(endpoints, frame.revision)
         break
+      }
       case 'change':
-        if (isKnown(frame.revision, this.#revision)) return
+        if (frame.kind === 'endpoints' || isKnown(frame.revision, this.#revision)) return
         if (frame.kind === 'service') {
           if (frame.event === 'put') this.#becomeDeclared()
-          else this.#revision = frame.revision // which instances the name means did not change: that would be a reset
+          else this.#moveOn(frame.revision) // which instances the name means did not change: that would be a reset
           break
         }
         if (frame.event === 'delete') this.#endpoints.delete(frame.instance.id) // an implicit service has ids only
         else this.#endpoints.set(frame.instance.id, endpointOf(frame.instance))
         this.#moved(frame.revision)
         break
-      case 'bookmark':
-        if (!isKnown(frame.revision, this.#revision)) this.#revision = frame.revision
-        break
-      case 'reset': // the list stays until the snapshot that follows
-        this.#before = this.#revision
-        this.#revision = undefined
-        return
+      default:
+        return this.#receiveOther(frame)
     }
     this.#options.socket.processed(frame.revision)
   }
 
+  /** A declared service is told whole: with its own ports, and the endpoints that were made by hand. */
+  #receiveEndpoints (frame: SubscriptionFrame): void {
+    switch (frame.type) {
+      case 'snapshot': {
+        if (!('endpoints' in frame)) return // of another view
+        const own = frame.endpoints.filter((each) => this.#isOwn(each))
+        const endpoints = this.#parts.add(own.flatMap((each) => each.endpoints), frame.more === true)
+        this.#stillDeclared ||= own.some(({ declared }) => declared === true)
+        if (endpoints === undefined) return
+        this.#replace(endpoints, frame.revision)
+        if (!this.#stillDeclared) this.#declare(false)
+        this.#stillDeclared = false
+        break
+      }
+      case 'change':
+        if (frame.kind !== 'endpoints' || isKnown(frame.revision, this.#revision) || !this.#isOwn(frame.endpoints)) return
+        this.#replace(frame.event === 'put' ? frame.endpoints.endpoints : [], frame.revision)
+        if (frame.event === 'delete' || frame.endpoints.declared !== true) this.#declare(false)
+        break
+      default:
+        return this.#receiveOther(frame)
+    }
+    this.#options.socket.processed(frame.revision)
+  }
+
+  #receiveOther (frame: Extract<SubscriptionFrame, { readonly type: 'bookmark' | 'reset' }>): void {
+    if (frame.type === 'reset') {
+      this.#parts.clear()
+      return this.#moveOn(undefined) // the list stays until the snapshot that follows
+    }
+    if (!isKnown(frame.revision, this.#revision)) this.#moveOn(frame.revision)
+    this.#options.socket.processed(frame.revision)
+  }
+
+  #isOwn ({ namespace, service }: { readonly namespace: string, readonly service: string }): boolean {
+    return namespace === this.#namespace && service === this.#service
+  }
+
+  /** What the registry tells now is what counts. One that tells less than before has lost something, and that should be known. */
   #replace (endpoints: readonly Endpoint[], revision: string | undefined): void {
+    if (revision !== undefined && isSmaller(revision, this.#newest)) {
+      this.#options.emit({ type: 'regressed', namespace: this.#namespace, service: this.#service, from: this.#newest ?? '', to: revision })
+    }
     this.#endpoints = new Map(endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]))
     this.#moved(revision)
   }
 
   #moved (revision: string | undefined): void {
-    this.#revision = revision
+    this.#moveOn(revision)
     this.#version++
+  }
+
+  #moveOn (revision: string | undefined): void {
+    this.#revision = revision
+    this.#newest = revision ?? this.#newest
   }
 
   #pool ({ port, zone }: Preference): { readonly choice: readonly Candidate[], readonly turns: RoundRobin } {

@@ -8,7 +8,7 @@ import type { Emit } from './events.ts'
 import type { Nodes } from './nodes.ts'
 import { watchPath } from './paths.ts'
 import { fieldErrors } from './response.ts'
-import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame } from './wire.ts'
+import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame, WatchView } from './wire.ts'
 
 /** As much of the global `WebSocket` as the SDK uses. */
 export interface WebSocketLike {
@@ -21,7 +21,7 @@ export type WebSocketConstructor = new (url: string, options?: { headers: Record
 export type SubscriptionFrame = Extract<ServerFrame, { type: 'snapshot' | 'change' | 'bookmark' | 'reset' }>
 
 export interface Subscriber {
-  readonly query: { readonly namespace?: string, readonly service?: string, readonly selector?: string }
+  readonly query: { readonly view?: WatchView, readonly namespace?: string, readonly service?: string, readonly selector?: string }
   /** Where to go on after a reconnect; undefined = from a snapshot. */
   cursor (): string | undefined
   receive (frame: SubscriptionFrame): void
@@ -76,8 +76,6 @@ export class Socket {
   readonly #subscribers = new Map<number, Subscriber>()
   readonly #beats = new Map<number, PendingBeat>()
   #sessions = 0
-  /** Lists that are kept fresh by other means, and want to know at once when their node falls silent. */
-  #guests = 0
   #socket: WebSocketLike | undefined
   #open = false
   #closed = false
@@ -135,16 +133,6 @@ export class Socket {
     this.#need()
   }
 
-  /** Somebody wants to know when the node falls silent. Gives a function that ends it. */
-  watchOver (): () => void {
-    this.#guests++
-    this.#need()
-    return () => {
-      this.#guests--
-      this.#need()
-    }
-  }
-
   /** Says that a revision has been processed. Acknowledged is what no subscription has waiting, so that it is true of the whole process. */
   processed (revision: string): void {
     const { epoch, number } = parseRevision(revision)
@@ -179,7 +167,7 @@ export class Socket {
   }
 
   get #wanted (): boolean {
-    return this.available && !this.#closed && (this.#subscribers.size > 0 || this.#sessions > 0 || this.#guests > 0)
+    return this.available && !this.#closed && (this.#subscribers.size > 0 || this.#sessions > 0)
   }
 
   #connect (): void {
@@ -281,7 +269,7 @@ export class Socket {
     let frame: ServerFrame | undefined
     try {
       if (typeof data === 'string' && data.length > maxFrameLength) throw new Error(`one of ${data.length} characters, longer than ${maxFrameLength} (maxAnswerBytes)`)
-      frame = readFrame(data)
+      frame = readFrame(data, (id) => this.#subscribers.has(id as number))
     } catch (cause) {
       const error = new RollcallError('REGISTRY_BAD_ANSWER', `the WebSocket of ${nodes.address(this.#address)} sent what is no frame: ${asError(cause).message}`, { cause })
       this.#options.emit({ type: 'error', error })

@@ -3,7 +3,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { backoffCapMs, fullJitter } from '../../client-sdk/src/backoff.ts'
 import type { Fetch } from '../../client-sdk/src/index.ts'
-import { addressesOf } from '../../client-sdk/src/transport.ts'
+import { addressesOf } from '../../client-sdk/src/addresses.ts'
 import { all, setting, typesOf, type Setting } from './helpers.ts'
 
 const orders = { service: 'orders', id: 'o-1', port: 8080 }
@@ -23,7 +23,7 @@ function cluster (t: Parameters<typeof setting>[0], ill: Record<string, 'down' |
     if (fault !== undefined) return Promise.resolve({ status: fault, headers: new Headers(), text: async () => '<html>proxy</html>' })
     return registry().fetch(url, init)
   }
-  const parts = setting(t, { address: nodes, fetch })
+  const parts = setting(t, { address: nodes, prefer: 'first', fetch })
   const registry = (): Setting['registry'] => parts.registry
   return { ...parts, asked }
 }

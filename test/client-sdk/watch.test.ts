@@ -224,6 +224,7 @@ t.test('goodbye sends a client to another node', async (t) => {
   const Base = registry.WebSocket
   const rollcall = another({
     address: ['http://a:1', 'https://b:2'],
+    prefer: 'first',
     token: 'secret',
     WebSocket: class extends Base {
       constructor (url: string, options?: { headers: Record<string, string> }) {

@@ -1,5 +1,5 @@
 // A registry in memory, with the rules of a real one.
-import { callable, endpointOf } from '../balancer.ts'
+import { answered, conditionsOf, endpointOf } from '../rules.ts'
 import type { Clock } from '../clock.ts'
 import type { RollcallOptions } from '../options.ts'
 import type { WebSocketConstructor } from '../socket.ts'
@@ -275,10 +275,9 @@ export class TestRegistry {
     const all = this.#select(query, { namespace, service }).map(endpointOf)
       .filter((endpoint) => port === null || endpoint.ports.some((each) => each.name === port || String(each.port) === port))
       .filter((endpoint) => query.get('zone') === null || endpoint.zone === query.get('zone'))
-    const answered = callable(all)
+    const { endpoints: callable, failOpen } = answered(all)
     const ready = query.get('ready') ?? 'true'
-    const endpoints = ready === 'any' ? all : ready === 'true' ? answered : all.filter((endpoint) => !answered.includes(endpoint))
-    const failOpen = answered.length > 0 && answered.every((endpoint) => endpoint.suspect)
+    const endpoints = ready === 'any' ? all : ready === 'true' ? callable : all.filter((endpoint) => !callable.includes(endpoint))
     return { status: 200, body: { namespace, service, revision, failOpen, endpoints } satisfies EndpointsAnswer }
   }
 
@@ -368,12 +367,10 @@ export class TestRegistry {
     const key = keyOf(given)
     const known = this.#instances.get(key)
     const effectiveStatus = given.override?.status ?? given.status
-    const serving = !given.suspect && (effectiveStatus === 'up' || effectiveStatus === 'warning')
-    const terminating = effectiveStatus === 'draining'
     const instance: Instance = {
       ...given,
       effectiveStatus,
-      conditions: { ready: serving && !terminating, serving, terminating },
+      conditions: conditionsOf(effectiveStatus, given.suspect),
       updatedAt: known?.updatedAt ?? '',
       revision: known?.revision ?? 0
     }

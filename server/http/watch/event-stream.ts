@@ -1,17 +1,22 @@
 // The watch as an event stream (HTML standard, server-sent events): for `curl -N` and for EventSource.
 //
-//   event = [ "id: " epoch.revision LF ] "event: " ( "snapshot" | "change" | "bookmark" | "reset" | "goodbye" ) LF "data: " JSON LF LF
+//   event = [ "id: " epoch.revision LF ] "event: " ( "snapshot" | "change" | "bookmark" | "reset" | "hello" | "stale" | "current" | "goodbye" ) LF "data: " JSON LF LF
 //
 // The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line: a client that is cut off right after it
 // must not come back with a cursor that was never followed by its snapshot.
 import type { ServerResponse } from 'node:http'
+import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
 import type { Delivery } from '../../registry/feed/subscription.ts'
 import type { FrameEncoder } from './frames.ts'
-import { bookmarkTicks } from '../server/limits.ts'
-import type { Watch, Watcher, Watchers } from './watchers.ts'
+import { bookmarkTicks, tickMs } from '../server/limits.ts'
+import type { HealthFrame, Watch, Watcher, Watchers } from './watchers.ts'
 
 /** How long a browser waits before it comes back. */
 const retryMs = 2_000
+
+const eventNames = {
+  snapshot: 'snapshot', 'endpoints-snapshot': 'snapshot', change: 'change', endpoints: 'change', bookmark: 'bookmark', reset: 'reset'
+} as const satisfies Record<(Delivery | EndpointsDelivery)['type'], string>
 
 export class EventStream implements Watcher {
   readonly kind = 'event-stream'
@@ -21,7 +26,7 @@ export class EventStream implements Watcher {
   #blocked = false
   #ticks = 0
 
-  constructor (response: ServerResponse, watch: Watch, watchers: Watchers, encoder: FrameEncoder) {
+  constructor (response: ServerResponse, watch: Watch, watchers: Watchers, encoder: FrameEncoder, stale: boolean) {
     this.#response = response
     this.#watch = watch
     this.#encoder = encoder
@@ -36,6 +41,7 @@ export class EventStream implements Watcher {
     })
     watchers.add(this)
     this.#write(`retry: ${retryMs}\n\n`)
+    this.#write(eventOf({ type: 'hello', pingMs: bookmarkTicks * tickMs, stale }, encoder))
   }
 
   pump (): void {
@@ -54,8 +60,12 @@ export class EventStream implements Watcher {
     else this.#write(': keep-alive\n\n')
   }
 
+  health (frame: HealthFrame): void {
+    this.#write(eventOf(frame, this.#encoder))
+  }
+
   goodbye (reason: string): void {
-    this.#write(`event: goodbye\ndata: ${this.#encoder.encodeOwn({ type: 'goodbye', reason })}\n\n`)
+    this.#write(eventOf({ type: 'goodbye', reason }, this.#encoder))
     this.#response.end()
   }
 
@@ -63,12 +73,19 @@ export class EventStream implements Watcher {
     this.#response.destroy()
   }
 
-  #deliver (delivery: Delivery): void {
-    const id = delivery.type === 'reset' ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
-    this.#write(`${id}event: ${delivery.type}\ndata: ${this.#encoder.encode(this.#watch.id, delivery)}\n\n`)
+  #deliver (delivery: Delivery | EndpointsDelivery): void {
+    // Nor has a part of a snapshot that goes on: what was cut off in the middle of it begins anew.
+    const isPartial = delivery.type === 'reset' || (delivery.type === 'endpoints-snapshot' && delivery.more)
+    const id = isPartial ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
+    this.#write(`${id}event: ${eventNames[delivery.type]}\ndata: ${this.#encoder.encode(this.#watch.id, delivery)}\n\n`)
   }
 
   #write (text: string): void {
     if (this.#response.writable && !this.#response.write(text)) this.#blocked = true
   }
+}
+
+/** An event of the node and not of the subscription: it has no id to resume from. */
+function eventOf (frame: Parameters<FrameEncoder['encodeOwn']>[0], encoder: FrameEncoder): string {
+  return `event: ${frame.type}\ndata: ${encoder.encodeOwn(frame)}\n\n`
 }

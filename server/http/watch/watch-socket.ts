@@ -13,16 +13,17 @@ import type { Acknowledger, Propagation } from '../../registry/feed/propagation.
 import type { HttpContext } from '../server/context.ts'
 import type { FrameEncoder } from './frames.ts'
 import { parseJson } from '../server/json-body.ts'
-import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks } from '../server/limits.ts'
+import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks, tickMs } from '../server/limits.ts'
 import { problemOf } from '../server/problem.ts'
 import { clientFrames } from '../api/schemas.ts'
-import { Watch, type Watcher, type Watchers } from './watchers.ts'
+import { type HealthFrame, Watch, type Watcher, type Watchers } from './watchers.ts'
 
 type FrameType = keyof typeof clientFrames
 type FrameOf<Type extends FrameType> = Static<(typeof clientFrames)[Type]>
 
 const checkers = new Map<string, Checker>(Object.entries(clientFrames).map(([type, schema]) => [type, checker(schema)]))
 const openState = 1 // WebSocket.OPEN
+const pingFrame = JSON.stringify({ type: 'ping' })
 
 /** Closings after which a client is known to have meant it: normal, going away, without a code. */
 const cleanCodes: ReadonlySet<number> = new Set([1000, 1001, 1005])
@@ -58,6 +59,7 @@ export class WatchSocket implements Watcher {
     socket.on('pong', () => { this.#ping = undefined })
     socket.on('close', (code) => this.#closed(code))
     watchers.add(this)
+    this.#send(encoder.encodeOwn({ type: 'hello', pingMs: tickMs, stale: !context.registry.feed.storeHealth.available }))
   }
 
   // Out ---------------------------------------------------------------------------------------------------------------
@@ -85,7 +87,14 @@ export class WatchSocket implements Watcher {
       this.#ping = ping
       if (this.#socket.readyState === openState) this.#socket.ping(undefined, undefined, () => { ping.leftAt = this.#ticks })
     }
-    if (this.#ticks % bookmarkTicks === 0 && this.#hasRoom) this.#bookmarks()
+    if (!this.#hasRoom) return
+    if (this.#ticks % bookmarkTicks === 0) this.#bookmarks()
+    // The protocol's own pings don't reach a program: by this one it knows a node that has been frozen, and goes to another.
+    this.#send(pingFrame)
+  }
+
+  health (frame: HealthFrame): void {
+    this.#send(this.#encoder.encodeOwn(frame))
   }
 
   goodbye (reason: string): void {
@@ -186,7 +195,7 @@ export class WatchSocket implements Watcher {
     }
   }
 
-  #subscribe ({ id, namespace, service, selector, since }: FrameOf<'subscribe'>): void {
+  #subscribe ({ id, view = 'instances', namespace, service, selector, since }: FrameOf<'subscribe'>): void {
     if (this.#watches.has(id)) throw invalid([{ field: 'id', value: id, rule: 'must not be in use on this socket' }])
     if (this.#watches.size >= maxSubscriptionsPerSocket) {
       throw new RegistryError('REG_LIMIT_REACHED', `a socket carries at most ${maxSubscriptionsPerSocket} subscriptions, open another one`)
@@ -199,7 +208,7 @@ export class WatchSocket implements Watcher {
       this.#due.add(watch)
       this.#watchers.wake(this)
     }
-    watch.open(filter, cursor, wake).catch((error: unknown) => {
+    watch.open(view, filter, cursor, wake).catch((error: unknown) => {
       this.#watches.delete(id)
       this.#report(error, id)
     })

@@ -11,13 +11,14 @@ import { type HttpContext, callerOf } from '../server/context.ts'
 import { EventStream } from './event-stream.ts'
 import { FrameEncoder } from './frames.ts'
 import { closeFrameTimeoutMs, maxFrameBytes, maxFrameFragments, maxWatchers } from '../server/limits.ts'
-import { ClientFrame, ServerFrame, errorResponses } from '../api/schemas.ts'
+import { ClientFrame, ServerFrame, WatchView, errorResponses } from '../api/schemas.ts'
 import { WatchSocket } from './watch-socket.ts'
 import { Watch, Watchers } from './watchers.ts'
 
 export const watchPath = '/v1/watch'
 
 const Query = Type.Object({
+  view: Type.Optional(WatchView),
   namespace: Type.Optional(LabelName),
   service: Type.Optional(LabelName),
   selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector' })),
@@ -50,7 +51,18 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     },
     preClose: (done) => { done() } // ours, below
   })
-  app.addHook('preClose', () => watchers.close())
+  let isAvailable = registry.feed.storeHealth.available
+  const stopListening = registry.feed.listen({
+    health: ({ available, reason }) => {
+      if (available === isAvailable) return
+      isAvailable = available
+      watchers.health(available ? { type: 'current' } : { type: 'stale', reason })
+    }
+  })
+  app.addHook('preClose', async () => {
+    stopListening()
+    await watchers.close()
+  })
 
   app.route<{ Querystring: Static<typeof Query> }>({
     method: 'GET',
@@ -87,7 +99,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
   })
 
   async function stream (request: FastifyRequest<{ Querystring: Static<typeof Query> }>, reply: FastifyReply): Promise<FastifyReply> {
-    const { namespace, service, selector, since } = request.query
+    const { view = 'instances', namespace, service, selector, since } = request.query
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const last = request.headers['last-event-id']
     const cursor = typeof last === 'string' && last !== '' ? parseCursor(last, 'Last-Event-ID') : since === undefined ? undefined : parseCursor(since, 'since')
@@ -101,9 +113,9 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       'x-accel-buffering': 'no' // nginx would hold the events back
     })
     const watch = new Watch(registry, 1)
-    const events = new EventStream(reply.raw, watch, watchers, encoder)
+    const events = new EventStream(reply.raw, watch, watchers, encoder, !registry.feed.storeHealth.available)
     try {
-      await watch.open(filter, cursor, () => watchers.wake(events))
+      await watch.open(view, filter, cursor, () => watchers.wake(events))
     } catch (error) {
       events.goodbye(error instanceof RegistryError ? error.message : 'the registry failed')
       if (!(error instanceof RegistryError)) log.error({ err: error }, 'an event stream failed unexpectedly')

@@ -1,10 +1,18 @@
 // All watchers of a node, of either kind: one clock for them all, one place that wakes them, one goodbye.
 import type { Cursor } from '../../registry/feed/cursor.ts'
 import type { Registry } from '../../registry/registry.ts'
-import type { Delivery, Subscription, WatchFilter } from '../../registry/feed/subscription.ts'
+import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
+import type { Delivery, Followed, WatchFilter } from '../../registry/feed/subscription.ts'
+import type { ServerFrame, WatchView } from '../../../client-sdk/src/wire.ts'
 import type { AppliedChange } from '../../registry/feed/change-ring.ts'
 import type { Clock } from '../../registry/timers.ts'
 import { catchUpMs, closeGraceMs, tickMs } from '../server/limits.ts'
+
+/** That the node has lost its store, or has it again. */
+export type HealthFrame = Extract<ServerFrame, { readonly type: 'stale' | 'current' }>
+
+/** Watchers that are ticked in one go; each may get a frame, and 10,000 of them would hold everybody else up. */
+const ticksAtOnce = 250
 
 /** A connected client that is told of changes. */
 export interface Watcher {
@@ -13,6 +21,8 @@ export interface Watcher {
   pump (): void
   /** Called every `tickMs`. */
   tick (): void
+  /** Tells that the node's view is stale from now on, or current again. */
+  health (frame: HealthFrame): void
   /** Says that the node is going, and ends. */
   goodbye (reason: string): void
   /** Ends at once. */
@@ -61,6 +71,11 @@ export class Watchers {
     setImmediate(() => this.#flush())
   }
 
+  /** Tells all at once whether what they get is fresh. */
+  health (frame: HealthFrame): void {
+    for (const watcher of this.#members) watcher.health(frame)
+  }
+
   /** Says goodbye to all, waits a moment for them to go, and cuts the rest. */
   async close (): Promise<void> {
     this.#cancelTick()
@@ -84,7 +99,16 @@ export class Watchers {
 
   #tick (): void {
     this.#cancelTick = this.#clock.after(tickMs, () => this.#tick())
-    for (const watcher of this.#members) watcher.tick()
+    this.#tickSome(this.#members.values())
+  }
+
+  #tickSome (waiting: Iterator<Watcher>): void {
+    for (let n = 0; n < ticksAtOnce; n++) {
+      const { value, done } = waiting.next()
+      if (done === true) return
+      value.tick()
+    }
+    setImmediate(() => this.#tickSome(waiting))
   }
 }
 
@@ -93,7 +117,7 @@ export class Watch {
   readonly id: number
   readonly #registry: Registry
   readonly #cancel = new AbortController()
-  #subscription: Subscription | undefined
+  #subscription: Followed<Delivery | EndpointsDelivery> | undefined
 
   constructor (registry: Registry, id: number) {
     this.#registry = registry
@@ -104,21 +128,21 @@ export class Watch {
    * Begins. After a fail-over to a node that lags, the cursor is ahead of it: that is worth a moment, a snapshot costs more.
    * @throws RegistryError REG_LIMIT_REACHED
    */
-  async open (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
-    const { feed } = this.#registry
+  async open (view: WatchView, filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
+    const { feed, watches } = this.#registry
     if (since !== undefined && since.revision > feed.revision && (since.epoch === undefined || since.epoch === feed.epoch)) {
       await this.#registry.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
     }
     if (this.#cancel.signal.aborted) return
-    this.#subscription = this.#registry.watches.subscribe(filter, since, wake)
+    this.#subscription = view === 'endpoints' ? watches.subscribeEndpoints(filter, since, wake) : watches.subscribe(filter, since, wake)
     wake()
   }
 
-  next (): Delivery | undefined {
+  next (): Delivery | EndpointsDelivery | undefined {
     return this.#subscription?.next()
   }
 
-  bookmark (): Delivery | undefined {
+  bookmark (): Delivery | EndpointsDelivery | undefined {
     return this.#subscription?.bookmark()
   }
 
