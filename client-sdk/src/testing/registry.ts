@@ -26,6 +26,8 @@ export interface TestRegistryOptions {
 
 /** Changes that a resumed watch can get; older cursors are reset. */
 const maxLog = 1_000
+/** Nothing is sent by itself here: time stands still in a test. */
+const pingMs = 60_000
 /** Requests that are remembered. */
 const maxRequests = 10_000
 
@@ -55,15 +57,17 @@ export class TestRegistry {
   #revision = 0
   #trimmed = 0
   #down = false
+  #stale = false
+  #warnings: readonly string[] = []
   #answers: { status: number, code: string, retryAfterSeconds: number | undefined }[] = []
 
   constructor (options: TestRegistryOptions = {}) {
     this.#clock = options.clock
   }
 
-  /** For `new Rollcall(registry.options)`. No signal handlers: a test should not change how its process ends. */
+  /** For `new Rollcall(registry.options)`. No signal handlers, no words: a test should not change how its process ends, and means its outages. */
   get options (): RollcallOptions {
-    return { address: 'http://registry.test', fetch: this.fetch, WebSocket: this.WebSocket, signals: false, clock: this.#clock }
+    return { address: 'http://registry.test', fetch: this.fetch, WebSocket: this.WebSocket, signals: false, warn: null, clock: this.#clock }
   }
 
   /** The cursor of the last change. */
@@ -117,6 +121,18 @@ export class TestRegistry {
     if (down) this.dropSockets()
   }
 
+  /** It loses its store: it says so with each read and to all watchers, and does not store heartbeats. `false` ends it. */
+  stale (stale = true): void {
+    if (stale === this.#stale) return
+    this.#stale = stale
+    this.broadcast(stale ? { type: 'stale', reason: 'as the test wished' } : { type: 'current' })
+  }
+
+  /** The next registrations and changes of instances are answered with these warnings. */
+  warn (...warnings: readonly string[]): void {
+    this.#warnings = warnings
+  }
+
   /** The next requests are answered with this problem. */
   refuse (status: number, code: string, { times = 1, retryAfterSeconds }: { times?: number, retryAfterSeconds?: number } = {}): void {
     for (let n = 0; n < times; n++) this.#answers.push({ status, code, retryAfterSeconds })
@@ -162,10 +178,11 @@ export class TestRegistry {
     if (this.requests.length > maxRequests) this.requests.shift()
     const planned = this.#answers.shift()
     const answer = planned === undefined
-      ? await this.#route(method, pathname.split('/').slice(2).map(decodeURIComponent), searchParams, body, signal)
+      ? await this.#route(method, pathname.split('/').slice(2).map(decodeURIComponent), searchParams, body, headers, signal)
       : problem(planned.status, planned.code, 'as the test wished')
     if (signal.aborted) throw signal.reason
     const answerHeaders = new Headers({ 'rollcall-revision': this.revision, 'content-type': 'application/json' })
+    if (this.#stale) answerHeaders.set('rollcall-stale', '1')
     if (planned?.retryAfterSeconds !== undefined) answerHeaders.set('retry-after', String(planned.retryAfterSeconds))
     return { status: answer.status, headers: answerHeaders, text: async () => (answer.body === undefined ? '' : JSON.stringify(answer.body)) }
   }
@@ -174,7 +191,10 @@ export class TestRegistry {
   get WebSocket (): WebSocketConstructor {
     const links: SocketLinks = {
       isDown: () => this.#down,
-      opened: (socket) => this.#sockets.add(socket),
+      opened: (socket) => {
+        this.#sockets.add(socket)
+        socket.deliver({ type: 'hello', pingMs, stale: this.#stale })
+      },
       closed: (socket) => this.#sockets.delete(socket),
       frame: (socket, frame) => this.#frame(socket, frame)
     }
@@ -185,29 +205,33 @@ export class TestRegistry {
     }
   }
 
-  async #route (method: string, parts: readonly string[], query: URLSearchParams, body: unknown, signal: AbortSignal): Promise<TestAnswer> {
+  async #route (
+    method: string, parts: readonly string[], query: URLSearchParams, body: unknown, headers: Readonly<Record<string, string>>, signal: AbortSignal
+  ): Promise<TestAnswer> {
     const [kind, namespace = '', second, service = '', third, id = '', last] = parts
+    if (parts.length === 0) return { status: 200, body: { status: 'ok', checks: [] } } // /readyz
     const ofDeclared = ['apply', 'delete', 'pools'].includes(kind ?? '') || (parts.length === 4 && (method === 'PUT' || method === 'DELETE' || query.has('view'))) || last === 'explain'
     if (ofDeclared) return problem(501, 'REG_ROUTE_NOT_FOUND', `the registry of tests has no declared services, so no ${method} /v1/${parts.join('/')}`)
     if (kind === 'heartbeats' && method === 'POST') return { status: 200, body: this.#beat((body as { leases: readonly Heartbeat[] }).leases) } // the SDK wrote it
     if (parts.length === 1 && method === 'GET') return this.#page(kind ?? '', query)
     if (kind !== 'namespaces' || second !== 'services') return problem(404, 'REG_ROUTE_NOT_FOUND', `nothing at ${parts.join('/')}`)
     const reference = { namespace, service, id }
-    if (third === 'instances' && last === undefined) return this.#instanceRoute(method, reference, query, body)
+    if (third === 'instances' && last === undefined) return this.#instanceRoute(method, reference, query, body, headers['if-none-match'] === '*')
     if (method !== 'GET') return problem(405, 'REG_METHOD_NOT_ALLOWED', method)
     if (third === 'endpoints') return this.#endpoints(namespace, service, query, signal)
     const summary = this.#services().find((each) => each.namespace === namespace && each.name === service)
     return summary === undefined ? this.#absent(reference) : { status: 200, body: summary }
   }
 
-  #instanceRoute (method: string, reference: LeaseReference, query: URLSearchParams, body: unknown): TestAnswer {
+  #instanceRoute (method: string, reference: LeaseReference, query: URLSearchParams, body: unknown, onlyNew: boolean): TestAnswer {
     const known = this.#instances.get(keyOf(reference))
     if (method === 'PUT') {
       const registration = (body ?? {}) as Registration // its rules are checked next, as far as a fake does
       const faults = faultsOf(reference.namespace, reference.service, registration)
       if (faults.length > 0) return problem(400, 'REG_INVALID', faults.map(({ field, rule }) => `${field} ${rule}`).join('; '), faults)
+      if (onlyNew && known !== undefined) return problem(412, 'REG_PRECONDITION_FAILED', `${keyOf(reference)} is registered`)
       const { created, instance } = this.#register(reference, registration)
-      return { status: created ? 201 : 200, body: instance }
+      return { status: created ? 201 : 200, body: this.#warned(instance) }
     }
     if (known === undefined) return this.#absent(reference)
     const generation = query.get('generation')
@@ -221,7 +245,14 @@ export class TestRegistry {
     }
     if (method !== 'PATCH') return problem(405, 'REG_METHOD_NOT_ALLOWED', method)
     const { labels, metadata, ...rest } = body as InstancePatch // the SDK wrote it
-    return { status: 200, body: this.#put({ ...known, ...rest, labels: patched(known.labels, labels), metadata: patched(known.metadata, metadata) }, 'updated') }
+    const changed = this.#put({ ...known, ...rest, labels: patched(known.labels, labels), metadata: patched(known.metadata, metadata) }, 'updated')
+    return { status: 200, body: this.#warned(changed) }
+  }
+
+  #warned (instance: Instance): object {
+    const warnings = this.#warnings
+    this.#warnings = []
+    return warnings.length === 0 ? instance : { ...instance, warnings }
   }
 
   #register (reference: LeaseReference, body: Registration): { created: boolean, instance: Instance } {
@@ -262,7 +293,7 @@ export class TestRegistry {
       else if (reference.generation !== undefined && reference.generation !== known.generation) superseded.push(reference)
       else if (known.suspect || (status !== undefined && status !== known.status)) this.#change(key, { suspect: false, status: status ?? known.status }, 'renewed')
     }
-    return { renewed: leases.length - unknown.length - superseded.length, unknown, superseded, stored: true }
+    return { renewed: leases.length - unknown.length - superseded.length, unknown, superseded, stored: !this.#stale }
   }
 
   async #endpoints (namespace: string, service: string, query: URLSearchParams, signal: AbortSignal): Promise<TestAnswer> {
