@@ -57,6 +57,8 @@ export class Heartbeats {
   #busy = false
   #flights = 0
   #failures = 0
+  /** How long answers take lately. */
+  #answerMs = 0
   /** The last answer was `stored: false`: another node should be told as soon as there is one. */
   #owing = false
   /** Something happened while a beat was on its way: the next one follows at once. */
@@ -134,9 +136,11 @@ export class Heartbeats {
     const start = clock.now()
     const horizon = start + period // what would be due before the next beat goes along with this one
     const due = [...this.#leases].filter(([, { at }]) => at <= horizon).map(([lease]) => lease)
-    // Each beat has a third of the lease before the next one sets out; on its way it may be longer.
+    // A beat that is later than the last ones were may be on a dead connection: another one sets out, on another connection. Its own answer
+    // counts all the same.
+    const patience = Math.min(period, Math.max(period / 2, this.#answerMs * 1.25))
     const flight = this.#flight(due, start, period)
-    const outcome = this.#flights < maxFlights ? await within(clock, flight, period) : await flight
+    const outcome = this.#flights < maxFlights ? await within(clock, flight, patience) : await flight
     this.#busy = false
     if (this.#leases.size === 0) return
     if (this.#again) return this.#beatNow(() => true)
@@ -146,7 +150,9 @@ export class Heartbeats {
     }
     // Missed beats are not made up for: the next batch is the same size as this one.
     const asked = outcome === 'late' ? 0 : retryAfter(outcome)
-    this.#plan(clock.now() + Math.max(asked, Math.min(period, fullJitter(this.#failures++, random))))
+    const pause = outcome === 'late' && this.#failures === 0 ? 0 : Math.min(period, fullJitter(this.#failures, random))
+    this.#failures++
+    this.#plan(clock.now() + Math.max(asked, pause))
   }
 
   /** Sends a beat, and settles it whenever it is answered. Gives the error if there is one. Never rejects. */
@@ -159,6 +165,7 @@ export class Heartbeats {
       const failure = results.find((result) => result.status === 'rejected')
       if (failure === undefined) {
         this.#failures = 0
+        this.#answerMs = (this.#answerMs + this.#options.clock.now() - start) / 2
         return undefined
       }
       const error = asError(failure.reason)

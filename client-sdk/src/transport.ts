@@ -74,6 +74,7 @@ const probeMs = 3_000
 export class Transport {
   readonly #options: TransportOptions
   #reachable = true
+  #answeredAt = -Infinity
 
   constructor (options: TransportOptions) {
     this.#options = options
@@ -93,7 +94,8 @@ export class Transport {
     const query = queryText(options.query)
     const target = `${checkedPath(path)}${path.includes('?') ? query.replace('?', '&') : query}`
     const signal = anySignal(closed, options.signal)
-    const deadline = clock.now() + (options.timeoutMs ?? this.#options.timeoutMs) + (options.waitMs ?? 0)
+    const begin = clock.now()
+    const deadline = begin + (options.timeoutMs ?? this.#options.timeoutMs) + (options.waitMs ?? 0)
     const rounds = options.rounds ?? defaultRounds
     if (signal.aborted) throw reasonOf(signal)
     let failure: unknown
@@ -111,7 +113,7 @@ export class Transport {
         failure = error
       }
     }
-    this.#lost(failure as Error) // at least one round has failed, else we had returned
+    if (this.#answeredAt < begin) this.#lost(failure as Error) // at least one round has failed, else we had returned
     throw failure
   }
 
@@ -242,6 +244,7 @@ export class Transport {
     const { nodes, emit } = this.#options
     if (stale) nodes.saw(index, 'stale')
     else if (revision !== undefined) nodes.saw(index, 'current') // where a node says what it knows, it says how stale that is
+    this.#answeredAt = this.#options.clock.now()
     if (this.#reachable) return
     this.#reachable = true
     emit({ type: 'reachable', address: nodes.address(index) })

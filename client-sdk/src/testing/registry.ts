@@ -26,8 +26,8 @@ export interface TestRegistryOptions {
 
 /** Changes that a resumed watch can get; older cursors are reset. */
 const maxLog = 1_000
-/** Nothing is sent by itself here: time stands still in a test. */
-const pingMs = 60_000
+/** What it announces. It has no timers and sends none: a client that hears nothing asks, and is answered. */
+const pingMs = 6_000
 /** Requests that are remembered. */
 const maxRequests = 10_000
 
