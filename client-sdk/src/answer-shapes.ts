@@ -9,9 +9,9 @@ import type {
 
 /** `epoch.revision`. Longer ones are nobody's, and would come back with each reconnect. */
 export const cursor = rule('a cursor, epoch.revision', (value) => typeof value === 'string' && /^[!-~]{1,128}\.\d{1,16}$/.test(value))
-/** IPv4 or IPv6 by its characters: no text that would make another URL of it. */
-const address = rule('an IPv4 or IPv6 address', (value) =>
-  typeof value === 'string' && value.length <= 45 && (/^(?:\d{1,3}\.){3}\d{1,3}$/.test(value) || (value.includes(':') && /^[0-9A-Fa-f:.]+$/.test(value))))
+/** By its characters first: a text may be anything, and a URL parser mends much. */
+const address = rule('an IPv4 or IPv6 address', (value) => typeof value === 'string' && value.length <= 45 &&
+  (/^(?:\d{1,3}\.){3}\d{1,3}$/.test(value) ? URL.canParse(`http://${value}/`) : /^[0-9A-Fa-f:.]+$/.test(value) && URL.canParse(`http://[${value}]/`)))
 const texts = recordOf(text)
 const ports = listOf(fields<Port>({ name: text, port: whole(1, 65_535), protocol: text }))
 const conditions = fields<Conditions>({ ready: flag, serving: flag, terminating: flag })
