@@ -122,6 +122,7 @@ export class Rollcall implements AsyncDisposable {
       random,
       emit,
       opened: () => this.#heartbeats.beatSessions(),
+      closed: () => this.#heartbeats.unbind(),
       troubled: () => this.#resolver.troubled()
     })
     this.#resolver = new Resolver({

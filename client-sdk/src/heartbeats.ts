@@ -15,6 +15,8 @@ export interface Beating {
   load (): Heartbeat['load']
   /** `bound`: over the WebSocket, which is its session now. */
   renewed (bound: boolean): void
+  /** The WebSocket that was its session is gone. */
+  unbound (): void
   unknown (): void
   superseded (): void
 }
@@ -84,6 +86,11 @@ export class Heartbeats {
   delete (lease: Beating): void {
     this.#leases.delete(lease)
     if (this.#leases.size === 0) this.#cancel()
+  }
+
+  /** The socket is gone. */
+  unbind (): void {
+    for (const lease of this.#leases.keys()) lease.unbound()
   }
 
   /** The socket is open: sessions must be told to it at once, or they turn suspect. */

@@ -86,6 +86,7 @@ export class Registration {
       session: options.session ?? false,
       load: () => this.#loadNow(),
       renewed: (bound) => this.#renewed(bound),
+      unbound: () => { this.#bound = false },
       unknown: () => this.#return(),
       superseded: () => this.#superseded()
     }

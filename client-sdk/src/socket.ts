@@ -45,6 +45,8 @@ export interface SocketOptions {
   readonly random: () => number
   readonly emit: Emit
   readonly opened: () => void
+  /** It was open, and is not any more. */
+  readonly closed: () => void
   /** It did not come to life several times in a row: whoever needs fresh lists should ask for them. */
   readonly troubled: () => void
 }
@@ -346,6 +348,7 @@ export class Socket {
     this.#timer = undefined
     const socket = this.#socket
     this.#socket = undefined
+    if (this.#open) this.#options.closed()
     this.#open = false
     if (this.#address !== undefined) nodes.deaf(this.#address)
     this.#address = undefined

@@ -186,7 +186,7 @@ t.test('a session goes along: it is bound to the new node at once', async (t) =>
   befall('a', 'stale')
   await clock.advance(1_000)
   t.strictSame(watched, ['b'])
-  t.strictSame(typesOf(events), ['registered', 'session', 'stale', 'failover'])
+  t.strictSame(typesOf(events), ['registered', 'session', 'stale', 'failover', 'session'])
   t.strictSame(beats(registry), [])
   await clock.advance(20_000)
   t.match(registry.instances, [{ suspect: false }])
