@@ -73,7 +73,7 @@ t.test('names that are none, or that would lead elsewhere, are refused before an
       ['service', () => rollcall.resolve({ service: name })], ['service', () => rollcall.service({ service: name })],
       ['service', () => rollcall.services.delete({ service: name })], ['service', () => rollcall.services.get({ service: name })],
       ['service', () => rollcall.call({ service: name }, async () => 1)], ['service', () => rollcall.register({ service: name })]
-    ] as const) await t.rejects(call(), invalid, `${field} ${String(name)}`)
+    ] as [string, () => Promise<unknown>][]) await t.rejects(call(), invalid, `${field} ${String(name)}`)
     if (name !== undefined) {
       await t.rejects(rollcall.register({ service: 'orders', id: name }), invalid)
       await t.rejects(rollcall.register({ service: 'orders', namespace: name }), invalid)

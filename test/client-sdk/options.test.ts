@@ -18,7 +18,7 @@ t.test('an unknown option of any call is refused, and the one that was meant is 
     () => rollcall.endpoints('a', wrong), () => rollcall.instance(orders, wrong), () => rollcall.service('a', wrong), () => rollcall.explain(orders, wrong),
     () => rollcall.pools(wrong), () => rollcall.deregister(orders, wrong), () => rollcall.heartbeat([orders], wrong), () => rollcall.services.apply('', wrong),
     () => rollcall.services.get('a', wrong), () => rollcall.services.delete('a', wrong)
-  ]) await t.rejects(call(), { ...invalid, message: /nonsense is not known/ })
+  ] as (() => Promise<unknown>)[]) await t.rejects(call(), { ...invalid, message: /nonsense is not known/ })
   for (const call of [() => rollcall.watch(wrong), () => rollcall.instances(wrong), () => rollcall.services(wrong), () => rollcall.namespaces(wrong)]) t.throws(call, invalid)
   t.strictSame(registry.requests, [])
 })

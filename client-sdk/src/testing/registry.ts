@@ -456,8 +456,9 @@ export class TestRegistry {
       return socket.deliver({ type: 'snapshot', id, revision: this.revision, instances })
     }
     // What it had seen at its cursor is not known here: a put that does not match any more is told as a delete.
-    for (const instance of this.instances) socket.subscriptions.get(id)?.seen.add(keyOf(instance))
-    for (const change of this.#log) if (Number(change.revision.split('.')[1]) > Number(number)) socket.change(change, id)
+    const missed = this.#log.filter((change) => Number(change.revision.split('.')[1]) > Number(number))
+    for (const instance of [...this.instances, ...missed.map((change) => change.instance)]) socket.subscriptions.get(id)?.seen.add(keyOf(instance))
+    for (const change of missed) socket.change(change, id)
     socket.deliver({ type: 'bookmark', id, revision: this.revision })
   }
 
