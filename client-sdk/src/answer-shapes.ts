@@ -19,7 +19,8 @@ const weight = whole(0, 65_535)
 
 /** What instances and endpoints have in common. */
 const copy = {
-  id: text, address, ports, hostname: maybe(text), labels: texts, metadata: texts, weight, priority: weight, zone: maybe(text), region: maybe(text), node: maybe(text),
+  id: text, address, ports, hostname: maybe(text), labels: texts, metadata: texts, weight, priority: weight, zone: maybe(text), region: maybe(text),
+  node: maybe(text),
   version: maybe(text), status: text, suspect: flag, conditions
 } as const
 

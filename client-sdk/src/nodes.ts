@@ -1,7 +1,7 @@
 // The nodes of the registry: which one this client talks to, and when it goes to another one. Calls, heartbeats and the watch follow it
 // together: a node that has lost its store still answers, and would keep them all on what it knew then.
 import { fullJitter } from './backoff.ts'
-import type { Clock } from './clock.ts'
+import { sleep, type Clock } from './clock.ts'
 import { RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
 
@@ -25,6 +25,8 @@ const patienceMs = 500
 const homeAfterMs = 30_000
 /** What was seen of a node counts for so long. */
 const memoryMs = 10_000
+/** A node that the client has just gone to has so long to say that it is well, before the others are asked. */
+const firstWordMs = 100
 /** A node that has just failed is not asked whether it is well. */
 const painMs = 1_000
 
@@ -100,10 +102,10 @@ export class Nodes {
     if (seen === undefined || this.#closed) return
     const before = seen.state
     this.#see(index, state)
-    if (index !== this.#current || (before === state) || (state === 'current' && before !== 'stale')) return
-    this.#options.emit({ type: state, address: this.address(index) })
-    if (state === 'stale') this.#seekLater(patienceMs * this.#options.random())
-    else this.#seekNoMore()
+    if (index !== this.#current) return
+    if (before !== state && (state === 'stale' || before === 'stale')) this.#options.emit({ type: state, address: this.address(index) })
+    if (state === 'current') this.#seekNoMore()
+    else if (this.#seekTimer === undefined && !this.#seeking) this.#seekLater(patienceMs * this.#options.random())
   }
 
   /** The node is silent: it has not failed yet, but the first of the others that is well is better. */
@@ -122,9 +124,9 @@ export class Nodes {
     this.#see(index, 'failing')
   }
 
-  /** A call was answered here and not, or not in time, by those before. */
-  won (index: number, error: Error): void {
-    if (index !== this.#current && !this.#closed) this.#move(index, error)
+  /** A call was answered here and not, or not in time, by the node where it began. If the client is elsewhere by now, it knows better. */
+  won (index: number, began: number, error: Error): void {
+    if (index !== began && began === this.#current && !this.#closed) this.#move(index, error)
   }
 
   /** The connection to the node is gone: the next one is to another node. */
@@ -168,6 +170,7 @@ export class Nodes {
     if (error === undefined) this.#options.emit({ type: 'returned', from, to: this.address() })
     else this.#options.emit({ type: 'failover', from, to: this.address(), error })
     this.#homeLater()
+    if (this.state(index) === 'stale') this.#seekLater(patienceMs * this.#options.random())
     for (const listener of this.#listeners) listener(index)
   }
 
@@ -177,7 +180,10 @@ export class Nodes {
     if (!this.several || this.#closed) return
     const { clock } = this.#options
     clock.clearTimeout(this.#seekTimer)
-    this.#seekTimer = clock.setTimeout(() => void this.#seek(), ms, true)
+    this.#seekTimer = clock.setTimeout(() => {
+      this.#seekTimer = undefined
+      void this.#seek()
+    }, ms, true)
   }
 
   #seekNoMore (): void {
@@ -196,18 +202,23 @@ export class Nodes {
     if (this.#closed) return
     const state = this.state(this.#current)
     if (first !== undefined && state !== 'current' && this.#current === from) {
-      this.#move(first, new RollcallError('REGISTRY_UNAVAILABLE', `${this.address(from)} ${state === 'stale' ? 'has lost its store' : 'is silent'}`))
+      this.#move(first, new RollcallError('REGISTRY_UNAVAILABLE', `${this.address(from)} ${state === 'stale' ? 'has lost its store' : 'does not answer'}`))
     } else if (first === undefined && state === 'stale') {
       this.#seekLater(patienceMs + fullJitter(this.#attempts++, this.#options.random))
     }
   }
 
   #firstCurrent (): Promise<number | undefined> {
+    const { clock } = this.#options
+    const isHereUnknown = this.state(this.#current) === 'unknown' // gone to in good faith: it is asked first
     return new Promise((resolve) => {
       const asked = this.addresses.map(async (_, index) => {
         const seen = this.#seen[index]
-        if (index === this.#current && this.state(index) !== 'unknown') return // what it is like is why somebody looks
-        if (seen?.state === 'failing' && seen.at + painMs > this.#options.clock.now()) return
+        if (index === this.#current ? !isHereUnknown : seen?.state === 'failing' && seen.at + painMs > clock.now()) return
+        if (isHereUnknown && index !== this.#current) {
+          await sleep(clock, firstWordMs, undefined, true)
+          if (this.state(this.#current) === 'current') return
+        }
         if (!await this.#isCurrent(index)) return
         resolve(index)
       })

@@ -20,7 +20,8 @@ const read = { signal, minRevision: text }
 const list = { ...read, namespace: text, service: text, selector: text, status: oneOf(...statuses), pageSize: whole(1, 1_000_000) }
 const resolve = { port, selector: text, zone: text, balance, signal }
 
-const portShape = (value: unknown, at: string): string | undefined => checkFields(value, { name: text, port: portNumber, protocol: oneOf('TCP', 'UDP', 'SCTP') }, at, ['port'])
+const portFields = { name: text, port: portNumber, protocol: oneOf('TCP', 'UDP', 'SCTP') }
+const portShape: Check = (value, at) => checkFields(value, portFields, at, ['port'])
 const ports: Check = (value, at) => {
   if (typeof value === 'number') return portNumber(value, at)
   return Array.isArray(value) ? listOf(portShape)(value, at) : recordOf(portNumber)(value, at)
@@ -29,7 +30,8 @@ const ports: Check = (value, at) => {
 /** The options of each call. A value of `undefined` is none. */
 const shapes = {
   Rollcall: {
-    address: anything, namespace: text, token: rule('a text of visible ASCII characters', isToken), timeoutMs: durationMs, connectTimeoutMs: durationMs,
+    address: anything, namespace: text,
+    token: rule('a text of visible ASCII characters', isToken), timeoutMs: durationMs, connectTimeoutMs: durationMs,
     maxAnswerBytes: whole(1, Number.MAX_SAFE_INTEGER), zone: text, balance, prefer: oneOf('any', 'first'), signals: flag, onEvent: callback, warn: callbackOrNull,
     fetch: callback, WebSocket: callbackOrNull, clock: object, random: callback
   },

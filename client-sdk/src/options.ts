@@ -36,7 +36,10 @@ export interface RollcallOptions {
   readonly signals?: boolean | undefined
   /** Is told what happens in the background. What it throws is dropped. */
   readonly onEvent?: ((event: RollcallEvent) => unknown) | undefined
-  /** Is told, in a sentence and once each, what a person should see: no registry answers at first, a health callback that makes no sense. Default: standard error; null: nobody. */
+  /**
+   * Is told, in a sentence and once each, what a person should see: no registry answers at first, a health callback that makes no sense.
+   * Default: standard error; null: nobody.
+   */
   readonly warn?: ((message: string) => unknown) | null | undefined
   /** Instead of the global one. */
   readonly fetch?: Fetch | undefined

@@ -40,7 +40,8 @@ export function fieldErrors (value: unknown): readonly FieldError[] {
  * @throws RollcallError REGISTRY_BAD_ANSWER
  */
 export function redirectedTo (
-  status: number, location: string | undefined, url: string, { method, addresses, where }: { readonly method: string, readonly addresses: readonly string[], readonly where: string }
+  status: number, location: string | undefined, url: string,
+  { method, addresses, where }: { readonly method: string, readonly addresses: readonly string[], readonly where: string }
 ): string | undefined {
   if (status !== 0 && !redirects.has(status)) return undefined // 0: a browser hides where to
   const bad = (text: string): RollcallError => new RollcallError('REGISTRY_BAD_ANSWER', `${where}: answered ${status}, ${text}`, { status })

@@ -58,6 +58,9 @@ export interface Answer<Body> {
   readonly revision: string | undefined
 }
 
+/** `stale`: the node says that it has lost its store. */
+type NodeAnswer<Body> = Answer<Body> & { readonly stale: boolean }
+
 /** A call tries each address so often; longer outages are the caller's to wait for. */
 const defaultRounds = 3
 /** With several addresses a silent one must not use up the time of the whole call. */
@@ -135,6 +138,7 @@ export class Transport {
   #round<Body> (target: string, options: RequestOptions, signal: AbortSignal, deadline: number): Promise<Answer<Body>> {
     const { nodes, clock } = this.#options
     const order = [...nodes.order()]
+    const began = order[0] ?? 0
     const patienceMs = this.#patience(options, deadline - clock.now())
     const over = new AbortController()
     return new Promise<Answer<Body>>((resolve, reject) => {
@@ -157,13 +161,13 @@ export class Transport {
         if (order.length > 0) patience = clock.setTimeout(next, patienceMs, true)
         this.#attempt<Body>(index, target, options, anySignal(signal, over.signal), deadline).then((answer) => {
           if (over.signal.aborted) return
-          nodes.won(index, failure ?? new RollcallError('REGISTRY_TIMEOUT', `${nodes.address()} was slower than ${nodes.address(index)}`))
+          nodes.won(index, began, failure ?? slower(nodes.address(began), nodes.address(index)))
           this.#answered(index, answer)
           settle(() => resolve(answer))
         }, (error: unknown) => {
           running--
           if (over.signal.aborted) return
-          if (signal.aborted || !isPassing(error)) return settle(() => reject(error as Error))
+          if (signal.aborted || !isPassing(error)) return settle(() => reject(error))
           failure = error as Error // isPassing has seen that it is one
           nodes.failed(index)
           next()
@@ -179,10 +183,10 @@ export class Transport {
     if (patienceMs !== undefined) return patienceMs
     if (waitMs > 0) return leftMs
     const share = Math.max(Math.min(minAttemptMs, leftMs), leftMs / nodes.addresses.length)
-    return method === 'GET' || method === 'PUT' || method === 'POST' ? Math.min(hedgeMs, share) : share
+    return method === 'GET' || method === 'PUT' ? Math.min(hedgeMs, share) : share
   }
 
-  async #attempt<Body> (index: number, target: string, options: RequestOptions, outer: AbortSignal, deadline: number): Promise<Answer<Body> & { readonly stale: boolean }> {
+  async #attempt<Body> (index: number, target: string, options: RequestOptions, outer: AbortSignal, deadline: number): Promise<NodeAnswer<Body>> {
     const { clock, nodes } = this.#options
     const address = nodes.address(index)
     const limit = new AbortController()
@@ -201,7 +205,7 @@ export class Transport {
   }
 
   /** One request and its answer, wherever the known nodes send it. */
-  async #exchange<Body> (first: string, where: string, options: RequestOptions, signal: AbortSignal): Promise<Answer<Body> & { readonly stale: boolean }> {
+  async #exchange<Body> (first: string, where: string, options: RequestOptions, signal: AbortSignal): Promise<NodeAnswer<Body>> {
     const { token, fetch, maxAnswerBytes, nodes } = this.#options
     const method = options.method ?? 'GET'
     let url = first
@@ -272,4 +276,8 @@ function causeText (error: unknown): string {
   const { cause } = error
   if (cause instanceof AggregateError && cause.errors[0] instanceof Error) return cause.errors[0].message
   return cause instanceof Error && cause.message !== '' ? cause.message : error.message
+}
+
+function slower (one: string, other: string): RollcallError {
+  return new RollcallError('REGISTRY_TIMEOUT', `${one} was slower than ${other}`)
 }

@@ -7,9 +7,9 @@ export type Illness = 'well' | 'down' | 'frozen' | 'stale' | number
 
 export interface Cluster extends Omit<Setting, 'rollcall' | 'another'> {
   /** A client that knows all nodes, the first of which is its home. */
-  client (options?: RollcallOptions & { readonly told?: RollcallEvent[] }): Rollcall
+  readonly client: (options?: RollcallOptions & { readonly told?: RollcallEvent[] }) => Rollcall
   /** What befalls a node from now on. */
-  befall (node: string, illness: Illness): void
+  readonly befall: (node: string, illness: Illness) => void
   /** Requests, each as `node path`, oldest first. */
   readonly asked: string[]
   /** Nodes that have a WebSocket open, one for each. */

@@ -176,7 +176,9 @@ t.test('any frame at all ends neither the process nor the watch', async (t) => {
 })
 
 /** A server of real sockets that answers as it is told. */
-async function server (t: { teardown (action: () => unknown): void }, listener: Parameters<typeof createServer>[1]): Promise<{ server: Server, address: string }> {
+async function server (
+  t: { teardown (action: () => unknown): void }, listener: Parameters<typeof createServer>[1]
+): Promise<{ server: Server, address: string }> {
   const server = createServer(listener)
   t.teardown(() => {
     server.closeAllConnections()

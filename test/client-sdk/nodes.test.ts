@@ -46,6 +46,23 @@ t.test('a read with the mark of a stale node makes the client look for another o
   t.equal(rollcall.address, 'http://b:7500')
 })
 
+t.test('an answer that was on its way when the client left does not bring it back', async (t) => {
+  const { client, clock, befall, events } = cluster(t, ['a', 'b'])
+  const rollcall = client()
+  await rollcall.register(orders)
+  befall('a', 900)
+  const read = rollcall.instance(orders)
+  await clock.settle()
+  befall('a', 'stale')
+  await rollcall.instance(orders)
+  await clock.advance(600)
+  t.equal(rollcall.address, 'http://b:7500')
+  await clock.advance(600)
+  await read
+  t.equal(rollcall.address, 'http://b:7500')
+  t.strictSame(typesOf(events), ['registered', 'stale', 'failover'])
+})
+
 t.test('if all nodes have lost the store the client stays, and goes to the first that has it again', async (t) => {
   const { client, clock, befall, watched, events } = cluster(t, ['a', 'b', 'c'])
   const rollcall = client()

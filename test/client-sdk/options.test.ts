@@ -19,7 +19,9 @@ t.test('an unknown option of any call is refused, and the one that was meant is 
     () => rollcall.pools(wrong), () => rollcall.deregister(orders, wrong), () => rollcall.heartbeat([orders], wrong), () => rollcall.services.apply('', wrong),
     () => rollcall.services.get('a', wrong), () => rollcall.services.delete('a', wrong)
   ] as (() => Promise<unknown>)[]) await t.rejects(call(), { ...invalid, message: /nonsense is not known/ })
-  for (const call of [() => rollcall.watch(wrong), () => rollcall.instances(wrong), () => rollcall.services(wrong), () => rollcall.namespaces(wrong)]) t.throws(call, invalid)
+  for (const call of [
+    () => rollcall.watch(wrong), () => rollcall.instances(wrong), () => rollcall.services(wrong), () => rollcall.namespaces(wrong)
+  ]) t.throws(call, invalid)
   t.strictSame(registry.requests, [])
 })
 

@@ -5,9 +5,9 @@ import { beats, setting, typesOf, type Setting } from './helpers.ts'
 
 interface Network extends Setting {
   /** Breaks the open connection: the request on it is never answered, and the next one has to connect. */
-  breakConnection (): void
+  readonly breakConnection: () => void
   /** The longest time that passed between two heartbeats that arrived, since the last call. */
-  longestGap (): number
+  readonly longestGap: () => number
 }
 
 /**

@@ -14,7 +14,7 @@ interface Pair {
   readonly line: RedisProxy
   readonly redis: RedisServer
   /** A client whose home is the node that falls ill, and what it tells. */
-  client (): { readonly rollcall: Rollcall, readonly event: (type: RollcallEvent['type']) => Promise<RollcallEvent> }
+  readonly client: () => { readonly rollcall: Rollcall, readonly event: (type: RollcallEvent['type']) => Promise<RollcallEvent> }
 }
 
 async function pair (t: Closable): Promise<Pair> {

@@ -1,6 +1,7 @@
 // The watch as an event stream (HTML standard, server-sent events): for `curl -N` and for EventSource.
 //
-//   event = [ "id: " epoch.revision LF ] "event: " ( "snapshot" | "change" | "bookmark" | "reset" | "hello" | "stale" | "current" | "goodbye" ) LF "data: " JSON LF LF
+//   event = [ "id: " epoch.revision LF ] "event: " kind LF "data: " JSON LF LF
+//   kind  = "snapshot" | "change" | "bookmark" | "reset" | "hello" | "stale" | "current" | "goodbye"
 //
 // The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line: a client that is cut off right after it
 // must not come back with a cursor that was never followed by its snapshot.

@@ -102,11 +102,11 @@ export class Watchers {
     this.#tickSome(this.#members.values())
   }
 
-  #tickSome (waiting: Iterator<Watcher>): void {
+  #tickSome (waiting: Iterator<Watcher, undefined>): void {
     for (let n = 0; n < ticksAtOnce; n++) {
-      const { value, done } = waiting.next()
-      if (done === true) return
-      value.tick()
+      const next = waiting.next()
+      if (next.done === true) return
+      next.value.tick()
     }
     setImmediate(() => this.#tickSome(waiting))
   }
