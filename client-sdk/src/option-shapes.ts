@@ -37,8 +37,8 @@ const shapes = {
   },
   register: {
     service: text, namespace: text, port: portNumber, ports, id: text, generation: text, address: text, hostname: text, labels: texts, metadata: texts,
-    weight: number, priority: number, zone: text, region: text, node: text, version: text, status: oneOf(...statuses), ttlMs: number, session: flag, drainMs: pauseMs,
-    health: callback, load: callback, onSuperseded: oneOf('wait', 'stop')
+    weight: number, priority: number, zone: text, region: text, node: text, version: text, status: oneOf(...statuses),
+    ttlMs: number, session: flag, drainMs: pauseMs, health: callback, load: callback, onSuperseded: oneOf('wait', 'stop')
   },
   waiting: { signal, waitMs: rule('a number of milliseconds from 0', (value) => typeof value === 'number' && value >= 0) },
   call: { signal },

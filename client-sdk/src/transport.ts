@@ -2,7 +2,7 @@
 import { drop, readText, type ResponseLike } from './answer-body.ts'
 import { fullJitter } from './backoff.ts'
 import { anySignal, reasonOf, sleep, type Clock } from './clock.ts'
-import { isPassing, RollcallError } from './errors.ts'
+import { asError, isPassing, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
 import type { Nodes } from './nodes.ts'
 import { readyPath } from './paths.ts'
@@ -167,7 +167,7 @@ export class Transport {
         }, (error: unknown) => {
           running--
           if (over.signal.aborted) return
-          if (signal.aborted || !isPassing(error)) return settle(() => reject(error))
+          if (signal.aborted || !isPassing(error)) return settle(() => reject(asError(error)))
           failure = error as Error // isPassing has seen that it is one
           nodes.failed(index)
           next()
