@@ -38,7 +38,9 @@ interface Closable {
 
 /** The process ends by itself this long after `shutdown-grace`: the store is closed in between. */
 const closingMarginMs = 2_000
-/** npm passes Ctrl-C on to a process that has it from the terminal already: a second signal this soon is the same one. */
+/**
+ * npm passes Ctrl-C on to a process that has it from the terminal already: a second signal this soon is the same one.
+ */
 const echoMs = 1_000
 const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 

@@ -1,6 +1,8 @@
 // What the answers and frames of a registry must look like before anybody relies on them.
 import type { Manifest, ObjectMeta, Service, ServicePort } from './manifests.ts'
-import { anything, count, fields, flag, isObject, listOf, maybe, number, oneOf, recordOf, rule, shown, text, whole, type Check } from './shape.ts'
+import {
+  anything, count, fields, flag, isObject, listOf, maybe, number, oneOf, recordOf, rule, shown, text, whole, type Check
+} from './shape.ts'
 import type {
   ApplyAnswer, ApplyResult, ChangeFrame, Conditions, DeleteAnswer, Endpoint, EndpointsAnswer, EndpointsChangeFrame, EndpointsGoneFrame, EndpointsSnapshotFrame,
   HeartbeatAnswer, Instance, InstanceChangeFrame, LeaseReference, LoadValue, ManifestReference, NamespaceSummary, Override, Page, Pool, Port, ServerFrame,
@@ -98,6 +100,9 @@ function isObjectCheck (): Check {
   return rule('an object', isObject)
 }
 
+/** The answer to what leaves nothing to say, as a deregistration. */
+export const nothing: Check = (value) => (value === undefined ? undefined : `there should be no body, got ${shown(value)}`)
+
 // Frames -----------------------------------------------------------------------------------------------------------
 
 type FrameOf<Type extends ServerFrame['type']> = Extract<ServerFrame, { readonly type: Type }>
@@ -140,7 +145,8 @@ function isKind (value: unknown): value is keyof typeof changes {
 const ofSubscription: ReadonlySet<string> = new Set<ServerFrame['type']>(['snapshot', 'change', 'bookmark', 'reset'])
 
 /**
- * A frame that can be relied on; undefined = of a kind that this client does not know, or of a subscription that has ended.
+ * A frame that can be relied on; undefined = of a kind that this client does not know, or of a subscription that has
+ * ended.
  * @param isSubscribed whether an id is that of a subscription
  * @throws Error saying what is wrong
  */

@@ -1,6 +1,8 @@
 // The client: options to parts, and the calls of the API that need no more than a line.
 import { addressesOf } from './addresses.ts'
-import { endpointsAnswer, explanations, heartbeatAnswer, instance, namespaceSummary, pageOf, pools, serviceSummary } from './answer-shapes.ts'
+import {
+  endpointsAnswer, explanations, heartbeatAnswer, instance, namespaceSummary, nothing, pageOf, pools, serviceSummary
+} from './answer-shapes.ts'
 import { endpointKey } from './balancer.ts'
 import { abortable, anySignal, guarded, systemClock, type Clock } from './clock.ts'
 import { asError, isPassing, RollcallError } from './errors.ts'
@@ -108,7 +110,8 @@ export class Rollcall implements AsyncDisposable {
       post: (leases, patienceMs) => this.#beat(leases, { timeoutMs: connectTimeoutMs + timeoutMs, patienceMs, rounds: 1 }),
       overSocket: (leases) => this.#socket.beat(leases),
       isSocketOpen: () => this.#socket.isOpen,
-      failed: (error) => { if (!closed.aborted && !isPassing(error)) emit({ type: 'error', error }) }, // outages have events of their own
+      // outages have events of their own
+      failed: (error) => { if (!closed.aborted && !isPassing(error)) emit({ type: 'error', error }) },
       unstored: () => nodes.saw(nodes.current, 'stale')
     })
     this.#socket = new Socket({
@@ -290,7 +293,7 @@ export class Rollcall implements AsyncDisposable {
   /** Ends somebody's registration; for one of `register`, use its own `deregister`. @throws RollcallError REG_INSTANCE_NOT_FOUND */
   async deregister (reference: InstanceReference, options: CallOptions = {}): Promise<void> {
     checkOptions('call', options)
-    await this.request(this.#path(reference), { method: 'DELETE', query: { generation: reference.generation }, signal: options.signal })
+    await this.request(this.#path(reference), { method: 'DELETE', query: { generation: reference.generation }, signal: options.signal, check: nothing })
   }
 
   /** Renews leases once; those of `register` are renewed by themselves. */

@@ -6,7 +6,10 @@ export type RollcallEvent =
   | { readonly type: 'registered', readonly registration: Registration, readonly again: boolean }
   /** The WebSocket is its lease from now on: also after each time that it was broken. */
   | { readonly type: 'session', readonly registration: Registration }
-  /** Another process registered the same id: this one has stopped its heartbeats, and with `onSuperseded: 'wait'` waits for its turn. */
+  /**
+   * Another process registered the same id: this one has stopped its heartbeats, and with `onSuperseded: 'wait'` waits
+   * for its turn.
+   */
   | { readonly type: 'superseded', readonly registration: Registration }
   /** The registry took what it was given and has something to say about it. */
   | { readonly type: 'warning', readonly message: string, readonly registration?: Registration }
@@ -21,7 +24,10 @@ export type RollcallEvent =
   | { readonly type: 'stale', readonly address: string }
   /** The node in use has its store again. */
   | { readonly type: 'current', readonly address: string }
-  /** The registry tells a smaller revision than before, in the same epoch. What it tells is taken; some of what was told before may be gone. */
+  /**
+   * The registry tells a smaller revision than before, in the same epoch. What it tells is taken; some of what was told
+   * before may be gone.
+   */
   | { readonly type: 'regressed', readonly namespace?: string, readonly service?: string, readonly from: string, readonly to: string }
   | { readonly type: 'error', readonly error: Error }
 

@@ -1,5 +1,5 @@
-// One beat for all registrations of a client: renewals travel together, at a third of the shortest lease. A beat that is late does not
-// hold up the next one, and its answer counts all the same.
+// One beat for all registrations of a client: renewals travel together, at a third of the shortest lease. A beat that
+// is late does not hold up the next one, and its answer counts all the same.
 import { fullJitter } from './backoff.ts'
 import { within, type Clock } from './clock.ts'
 import { asError } from './errors.ts'
@@ -42,7 +42,10 @@ const jitter = 0.1
 const maxBatch = 1_000
 /** A node may be silent so long, or for the time between two beats, before another one is told as well. */
 const minPatienceMs = 500
-/** Beats that are on their way at the same time. Each ends by itself; on a very slow network more of them would only queue. */
+/**
+ * Beats that are on their way at the same time. Each ends by itself; on a very slow network more of them would only
+ * queue.
+ */
 const maxFlights = 4
 
 interface Due {
@@ -143,8 +146,8 @@ export class Heartbeats {
     const start = clock.now()
     const horizon = start + period // what would be due before the next beat goes along with this one
     const due = [...this.#leases].filter(([, { at }]) => at <= horizon).map(([lease]) => lease)
-    // A beat that is later than the last ones were may be on a dead connection: another one sets out, on another connection. Its own answer
-    // counts all the same.
+    // A beat that is later than the last ones were may be on a dead connection: another one sets out, on another
+    // connection. Its own answer counts all the same.
     const patience = Math.min(period, Math.max(period / 2, this.#answerMs * 1.25))
     const flight = this.#flight(due, start, period)
     const outcome = this.#flights < maxFlights ? await within(clock, flight, patience) : await flight
@@ -210,7 +213,8 @@ export class Heartbeats {
       set.has(keyOf({ namespace, service, id, ...(generation === undefined ? {} : { generation }) })) || set.has(keyOf({ namespace, service, id }))
     for (const lease of batch) {
       const due = this.#leases.get(lease)
-      if (due === undefined || due.sinceMs > start) continue // deregistered, or registered again, while the beat travelled
+      // deregistered, or registered again, while the beat travelled
+      if (due === undefined || due.sinceMs > start) continue
       if (listed(superseded, lease.reference)) {
         this.delete(lease)
         lease.superseded()
@@ -222,7 +226,8 @@ export class Heartbeats {
         lease.renewed(bound)
       }
     }
-    // `stored: false` is a living lease too: the node hands it over when its store is back. But the other nodes don't know of it.
+    // `stored: false` is a living lease too: the node hands it over when its store is back. But the other nodes don't
+    // know of it.
     this.#owing = !answer.stored
     if (this.#owing) this.#options.unstored()
   }

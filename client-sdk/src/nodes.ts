@@ -1,5 +1,5 @@
-// The nodes of the registry: which one this client talks to, and when it goes to another one. Calls, heartbeats and the watch follow it
-// together: a node that has lost its store still answers, and would keep them all on what it knew then.
+// The nodes of the registry: which one this client talks to, and when it goes to another one. Calls, heartbeats and the
+// watch follow it together: a node that has lost its store still answers, and would keep them all on what it knew then.
 import { fullJitter } from './backoff.ts'
 import { sleep, type Clock } from './clock.ts'
 import { RollcallError } from './errors.ts'
@@ -21,7 +21,9 @@ export interface NodesOptions {
 
 /** A blip of the store ends within this, and those who do move don't move all at once. */
 const patienceMs = 500
-/** Back home after so long at least, and up to three times as long: clients that left together don't return together. */
+/**
+ * Back home after so long at least, and up to three times as long: clients that left together don't return together.
+ */
 const homeAfterMs = 30_000
 /** What was seen of a node counts for so long. */
 const memoryMs = 10_000
@@ -34,7 +36,9 @@ export class Nodes {
   readonly addresses: readonly string[]
   readonly #options: NodesOptions
   readonly #home: number
-  /** `watched`: the state is the word of its open WebSocket, which tells each change; an answer on its way may be older. */
+  /**
+   * `watched`: the state is the word of its open WebSocket, which tells each change; an answer on its way may be older.
+   */
   readonly #seen: { state: NodeState, at: number, watched: boolean }[]
   readonly #listeners = new Set<(index: number) => void>()
   #current: number
@@ -119,12 +123,18 @@ export class Nodes {
     if (this.#seen[index]?.state === 'failing') this.#see(index, 'unknown')
   }
 
-  /** A call to the node has failed. The client stays until another one does better: if all fail alike, it is not the node's fault. */
+  /**
+   * A call to the node has failed. The client stays until another one does better: if all fail alike, it is not the
+   * node's fault.
+   */
   failed (index: number): void {
     this.#see(index, 'failing')
   }
 
-  /** A call was answered here and not, or not in time, by the node where it began. If the client is elsewhere by now, it knows better. */
+  /**
+   * A call was answered here and not, or not in time, by the node where it began. If the client is elsewhere by now, it
+   * knows better.
+   */
   won (index: number, began: number, error: Error): void {
     if (index !== began && began === this.#current && !this.#closed) this.#move(index, error)
   }
@@ -174,7 +184,8 @@ export class Nodes {
     for (const listener of this.#listeners) listener(index)
   }
 
-  // Away from a node that is stale or silent -----------------------------------------------------------------------------
+  // Away from a node that is stale or silent
+  // -----------------------------------------------------------------------------
 
   #seekLater (ms: number): void {
     if (!this.several || this.#closed) return
@@ -232,7 +243,8 @@ export class Nodes {
     return isCurrent
   }
 
-  // Back home ------------------------------------------------------------------------------------------------------------
+  // Back home
+  // ------------------------------------------------------------------------------------------------------------
 
   #homeLater (): void {
     const { clock, random } = this.#options

@@ -1,4 +1,5 @@
-// Options as they are given: an unknown one is a slip of the pen, and one of another type would do something else than was meant.
+// Options as they are given: an unknown one is a slip of the pen, and one of another type would do something else than
+// was meant.
 import { longestTimerMs } from './clock.ts'
 import { RollcallError } from './errors.ts'
 import { anything, flag, isObject, listOf, oneOf, recordOf, rule, shown, text, whole, type Check } from './shape.ts'

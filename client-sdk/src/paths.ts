@@ -2,7 +2,8 @@
 
 /** Makes the path of a resource; each part is encoded. @example pathOf('services', 'a/b') // '/v1/services/a%2Fb' */
 export function pathOf (...parts: readonly string[]): string {
-  return `/v1/${parts.map((part) => encodeURIComponent(part.toWellFormed())).join('/')}` // half a surrogate pair would throw
+  // half a surrogate pair would throw
+  return `/v1/${parts.map((part) => encodeURIComponent(part.toWellFormed())).join('/')}`
 }
 
 /** The node may get requests: 200, or 503 with the reason. */

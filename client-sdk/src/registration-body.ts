@@ -46,15 +46,16 @@ export interface RegisterOptions {
   /** How long the registry waits for a heartbeat, in milliseconds; 1,000-86,400,000, default 15,000. */
   readonly ttlMs?: number | undefined
   /**
-   * The WebSocket is the lease: when it breaks, callers go elsewhere at once instead of after `ttlMs`. Default false; in a worker thread true
-   * if `signals` is, since signals don't reach it there, and the registration should end with its process.
+   * The WebSocket is the lease: when it breaks, callers go elsewhere at once instead of after `ttlMs`. Default false;
+   * in a worker thread true if `signals` is, since signals don't reach it there, and the registration should end with
+   * its process.
    */
   readonly session?: boolean | undefined
   /** How long to be `draining` before deregistering on SIGTERM, SIGINT and SIGHUP, in milliseconds. Default 0. */
   readonly drainMs?: number | undefined
   /**
-   * Asked with each heartbeat; its answer becomes the status: true is `up`, false is `down`. One that throws, is still busy at the next
-   * heartbeat, or answers anything else means `down`, and `onEvent` is told. Not asked while draining.
+   * Asked with each heartbeat; its answer becomes the status: true is `up`, false is `down`. One that throws, is still
+   * busy at the next heartbeat, or answers anything else means `down`, and `onEvent` is told. Not asked while draining.
    */
   readonly health?: (() => Status | boolean | Promise<Status | boolean>) | undefined
   /**
@@ -64,8 +65,9 @@ export interface RegisterOptions {
    */
   readonly load?: (() => Readonly<Record<string, LoadValue>>) | undefined
   /**
-   * Another process registers the same id: it stays, and this one keeps away while it lives. `wait`: when that life has ended (deregistered
-   * or expired), this one registers again, so that a rollback works; `stop`: it never does. Default `wait`.
+   * Another process registers the same id: it stays, and this one keeps away while it lives. `wait`: when that life has
+   * ended (deregistered or expired), this one registers again, so that a rollback works; `stop`: it never does. Default
+   * `wait`.
    */
   readonly onSuperseded?: 'wait' | 'stop' | undefined
 }

@@ -1,16 +1,18 @@
-// One registered copy of a service: kept alive, brought back when the registry forgot it, silent while another life has its id.
-import { instance as instanceShape } from './answer-shapes.ts'
+// One registered copy of a service: kept alive, brought back when the registry forgot it, silent while another life has
+// its id.
+import { instance as instanceShape, nothing } from './answer-shapes.ts'
 import { fullJitter } from './backoff.ts'
 import { anySignal, reasonOf, sleep, type Clock } from './clock.ts'
 import { asError, isPassing, isRefusal, isRollcallError, RollcallError } from './errors.ts'
 import type { Emit, Warn } from './events.ts'
+import { Health } from './health.ts'
 import { beatsPerTtl, type Beating, type Heartbeats } from './heartbeats.ts'
 import { checkOptions } from './option-shapes.ts'
 import { instancePath } from './paths.ts'
-import { applied, bodyOf, checkedLoad, defaultId, merged, statusOf, type RegisterOptions } from './registration-body.ts'
+import { applied, bodyOf, checkedLoad, defaultId, merged, type RegisterOptions } from './registration-body.ts'
 import { checkedName } from './request-path.ts'
-import { shown } from './shape.ts'
 import { retryAfter, type Transport } from './transport.ts'
+import { waitForTurn } from './turn.ts'
 import type { Heartbeat, Instance, InstancePatch, LeaseReference, Registration as RegistrationBody, Status } from './wire.ts'
 
 export type RegistrationState = 'registering' | 'registered' | 'superseded' | 'deregistered'
@@ -35,8 +37,6 @@ const maxReturnDelayMs = 5_000
 /** A registration in the background that is refused (a token, a limit): somebody must act, so it is asked seldom. */
 const refusedPauseMs = 30_000
 const defaultTtlMs = 15_000
-/** How often a superseded one looks whether its id is free again: as often as it would beat, within these bounds. */
-const turnBoundsMs = { least: 1_000, most: 30_000 } as const
 /** For a goodbye to a registry that has just not answered. */
 const hurriedMs = 1_000
 /** Different warnings that are told. */
@@ -51,7 +51,7 @@ export class Registration {
   readonly drainMs: number
   readonly #context: RegistrationContext
   readonly #lease: Beating
-  readonly #health: RegisterOptions['health']
+  readonly #health: Health | undefined
   readonly #load: RegisterOptions['load']
   readonly #waits: boolean
   readonly #end = new AbortController()
@@ -65,7 +65,6 @@ export class Registration {
   #farewell: Promise<void> | undefined
   #turn: Promise<void> | undefined
   readonly #warned = new Set<string>()
-  #asking = false
   #bound = false
 
   /** @internal */
@@ -76,10 +75,12 @@ export class Registration {
     this.id = checkedName('id', options.id ?? defaultId(context.random))
     this.generation = options.generation ?? crypto.randomUUID()
     this.drainMs = options.drainMs ?? 0
-    this.#health = options.health
     this.#load = options.load
     this.#waits = options.onSuperseded !== 'stop'
     this.#body = bodyOf(options, this.generation)
+    this.#health = options.health === undefined ? undefined : new Health({
+      ask: options.health, name: this.#name, apply: (status) => this.#apply(status), report: (error) => this.#report(error), warn: context.warn
+    })
     this.#lease = {
       reference: this.reference,
       ttlMs: options.ttlMs ?? defaultTtlMs,
@@ -195,8 +196,8 @@ export class Registration {
   }
 
   /**
-   * Drains if asked to, and deregisters. A registry that never answers costs the time limit once: who could not say that he drains
-   * has a second left to say goodbye. Never rejects.
+   * Drains if asked to, and deregisters. A registry that never answers costs the time limit once: who could not say
+   * that he drains has a second left to say goodbye. Never rejects.
    * @internal
    */
   async leave (drain: boolean): Promise<void> {
@@ -265,7 +266,7 @@ export class Registration {
       })
       return this.#took(body)
     } catch (error) {
-      if (isRollcallError(error) && error.status === 404) return this.#put(signals) // forgotten: the whole body has the change
+      if (isGone(error)) return this.#put(signals) // forgotten: the whole body has the change
       if (isSuperseded(error)) this.#superseded()
       else if (isRefusal(error)) this.#body = before // it would be refused with each re-registration, too
       else this.#pending = wish
@@ -282,7 +283,7 @@ export class Registration {
     if (bound && !this.#bound) this.#context.emit({ type: 'session', registration: this })
     this.#bound = bound
     if (this.#pending !== undefined) this.update({}).catch((error: unknown) => this.#report(error))
-    if (this.#health !== undefined && this.status !== 'draining') void this.#askHealth(this.#health)
+    if (this.#health !== undefined && this.status !== 'draining') void this.#health.ask()
   }
 
   /** Never throws: a heartbeat matters more than what goes along with it. */
@@ -296,28 +297,6 @@ export class Registration {
   }
 
   /** Never rejects. */
-  async #askHealth (health: NonNullable<RegisterOptions['health']>): Promise<void> {
-    if (this.#asking) return this.#apply('down') // still busy since the last heartbeat
-    this.#asking = true
-    try {
-      const answer: unknown = await health()
-      const status = statusOf(answer)
-      if (status === undefined) this.#unclear(answer)
-      await this.#apply(status ?? 'down')
-    } catch (error) {
-      this.#report(error)
-      await this.#apply('down')
-    } finally {
-      this.#asking = false
-    }
-  }
-
-  #unclear (answer: unknown): void {
-    const error = new RollcallError('REGISTRY_INVALID_ARGUMENT', `health of ${this.#name} must answer true, false or a status, got ${shown(answer)}: taken as down`)
-    this.#report(error)
-    this.#context.warn(error.message)
-  }
-
   async #apply (status: Status): Promise<void> {
     if (status === this.status || this.status === 'draining' || this.#state !== 'registered') return
     await this.setStatus(status).catch((error: unknown) => this.#report(error))
@@ -375,20 +354,17 @@ export class Registration {
   async #waitForTurn (): Promise<void> {
     const { clock, random, heartbeats, kept, emit } = this.#context
     const { signal } = this.#end
-    const pause = Math.min(Math.max(this.#lease.ttlMs / beatsPerTtl, turnBoundsMs.least), turnBoundsMs.most)
-    for (;;) {
-      try {
-        await sleep(clock, pause * (0.5 + random()), signal, true)
-        const owner = await this.#owner(signal)
-        if (owner !== undefined && owner !== this.generation) continue
-        // Of several that wait, one comes first; the others find the id taken (RFC 9110 13.1.2), and wait on.
-        await this.#serial(() => this.#put(signal, { onlyNew: owner === undefined }))
-        break
-      } catch (error) {
-        if (signal.aborted) return
-        if (!isPassing(error) && !isTaken(error)) this.#report(error)
-      }
-    }
+    const isBack = await waitForTurn({
+      clock,
+      random,
+      ttlMs: this.#lease.ttlMs,
+      generation: this.generation,
+      owner: () => this.#owner(signal),
+      register: (onlyNew) => this.#serial(() => this.#put(signal, { onlyNew })),
+      report: (error) => this.#report(error),
+      signal
+    })
+    if (!isBack) return
     this.#state = 'registered'
     heartbeats.add(this.#lease)
     kept()
@@ -401,7 +377,7 @@ export class Registration {
       const { body } = await this.#context.transport.request<Instance>(this.#path, { signal, check: instanceShape })
       return body.generation
     } catch (error) {
-      if (isRollcallError(error) && error.status === 404) return undefined
+      if (isGone(error)) return undefined
       throw error
     }
   }
@@ -411,7 +387,8 @@ export class Registration {
     if (wasSuperseded && !this.#waits) return
     this.#state = 'deregistered'
     this.#finish()
-    await Promise.all([this.#returning, this.#turn, this.#writes]) // aborted; a write must not arrive after the farewell
+    // aborted; a write must not arrive after the farewell
+    await Promise.all([this.#returning, this.#turn, this.#writes])
     try {
       if (!wasSuperseded) await this.#delete(limits)
     } finally {
@@ -422,9 +399,9 @@ export class Registration {
 
   async #delete (limits: Limits): Promise<void> {
     try {
-      await this.#context.transport.request(this.#path, { method: 'DELETE', query: { generation: this.generation }, ...limits })
+      await this.#context.transport.request(this.#path, { method: 'DELETE', query: { generation: this.generation }, check: nothing, ...limits })
     } catch (error) {
-      if (isRollcallError(error) && error.status === 404) return // expired, or removed by an earlier try
+      if (isGone(error)) return // expired, or removed by an earlier try
       if (!isSuperseded(error)) throw error
     }
   }
@@ -449,9 +426,9 @@ interface Limits {
 
 type Answered = Instance & { readonly warnings?: readonly string[] }
 
-/** Somebody else was faster. */
-function isTaken (error: unknown): boolean {
-  return isSuperseded(error) || (isRollcallError(error) && error.status === 412)
+/** The registry says that there is no such thing: not a proxy that has no such page. */
+function isGone (error: unknown): boolean {
+  return isRollcallError(error) && error.status === 404 && error.code.startsWith('REG_')
 }
 
 function isSuperseded (error: unknown): boolean {

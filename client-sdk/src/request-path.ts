@@ -1,4 +1,5 @@
-// The path of a call, looked at before anything is sent: a URL parser would fold `..` and take what stands behind `@` for the host.
+// The path of a call, looked at before anything is sent: a URL parser would fold `..` and take what stands behind `@`
+// for the host.
 import { RollcallError } from './errors.ts'
 import { shown } from './shape.ts'
 
@@ -23,8 +24,8 @@ export function checkedPath (path: unknown): string {
 }
 
 /**
- * A name that becomes a part of a path. Its grammar is the registry's to check, which names every fault at once; refused here is what would
- * make another path of it.
+ * A name that becomes a part of a path. Its grammar is the registry's to check, which names every fault at once;
+ * refused here is what would make another path of it.
  * @throws RollcallError REGISTRY_INVALID_ARGUMENT
  */
 export function checkedName (field: string, name: unknown): string {

@@ -35,8 +35,9 @@ export function fieldErrors (value: unknown): readonly FieldError[] {
 }
 
 /**
- * Where an answer sends the call, undefined = nowhere. Only to an address that the client was given: another host would get the token and
- * the body. A method that changes something goes on only where the answer says "the same call there" (307, 308).
+ * Where an answer sends the call, undefined = nowhere. Only to an address that the client was given: another host would
+ * get the token and the body. A method that changes something goes on only where the answer says "the same call there"
+ * (307, 308).
  * @throws RollcallError REGISTRY_BAD_ANSWER
  */
 export function redirectedTo (

@@ -1,4 +1,5 @@
-// What the registry and its clients agree on, as pure functions without a dependency: the registry imports them from here.
+// What the registry and its clients agree on, as pure functions without a dependency: the registry imports them from
+// here.
 export { answered, canServe, conditionsOf, endpointOf } from './rules/callable.ts'
 export type { Answered, Called } from './rules/callable.ts'
 export { loadFaults, loadNamePattern, loadNameRule, maxLoadNameLength, maxLoadValues } from './rules/load.ts'

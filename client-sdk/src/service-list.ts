@@ -1,8 +1,11 @@
-// The endpoints of one service: read once, then kept fresh by the shared watch, or by long polls while there is none. An implicit service is
-// followed by its instances, one by one; a declared one whole, since its endpoints have the service's ports, and some may be made by hand.
+// The endpoints of one service: read once, then kept fresh by the shared watch, or by long polls while there is none.
+// An implicit service is followed by its instances, one by one; a declared one whole, since its endpoints have the
+// service's ports, and some may be made by hand.
 import { fullJitter } from './backoff.ts'
 import { endpointsAnswer } from './answer-shapes.ts'
-import { candidates, endpointKey, firstChoice, leastLoaded, RoundRobin, type Candidate, type Preference } from './balancer.ts'
+import {
+  candidates, endpointKey, firstChoice, leastLoaded, RoundRobin, type Candidate, type Preference
+} from './balancer.ts'
 import { anySignal, sleep, type Clock } from './clock.ts'
 import { isKnown, isSmaller } from './cursor.ts'
 import { asError, isPassing, isRefusal, isRollcallError, RollcallError } from './errors.ts'
@@ -34,7 +37,10 @@ export interface ServiceListOptions {
 const maxPools = 32
 /** How long the registry may hold a long poll back. */
 const pollWaitMs = 30_000
-/** One that says nothing new sooner than this is no long poll: something between us and the registry, or a registry gone wrong. */
+/**
+ * One that says nothing new sooner than this is no long poll: something between us and the registry, or a registry gone
+ * wrong.
+ */
 const shortPollMs = 1_000
 
 /** The endpoints of one service, or of a selection of them. */
@@ -130,7 +136,8 @@ export class ServiceList {
         signal,
         check: endpointsAnswer
       })
-      if (this.#declare(body.declared === true)) return this.#replace(body.endpoints, body.revision) // the name means something else now
+      // the name means something else now
+      if (this.#declare(body.declared === true)) return this.#replace(body.endpoints, body.revision)
       if (body.revision === this.#revision) return
       if (isSmaller(body.revision, this.#revision) && version !== this.#version) return // the socket was faster
       this.#replace(body.endpoints, body.revision)
@@ -198,7 +205,9 @@ export class ServiceList {
     }
   }
 
-  /** It has been declared since: what the watch shows is not its endpoints any more. The list stays until they are told. */
+  /**
+   * It has been declared since: what the watch shows is not its endpoints any more. The list stays until they are told.
+   */
   #becomeDeclared (): void {
     this.#moveOn(undefined)
     this.#declare(true)
@@ -273,7 +282,10 @@ export class ServiceList {
     return namespace === this.#namespace && service === this.#service
   }
 
-  /** What the registry tells now is what counts. One that tells less than before has lost something, and that should be known. */
+  /**
+   * What the registry tells now is what counts. One that tells less than before has lost something, and that should be
+   * known.
+   */
   #replace (endpoints: readonly Endpoint[], revision: string | undefined): void {
     if (revision !== undefined && isSmaller(revision, this.#newest)) {
       this.#options.emit({ type: 'regressed', namespace: this.#namespace, service: this.#service, from: this.#newest ?? '', to: revision })

@@ -1,5 +1,5 @@
-// Small checks of values from outside. A check gives the first fault as a sentence, or undefined; what it does not name is ignored, so
-// that a newer registry may say more.
+// Small checks of values from outside. A check gives the first fault as a sentence, or undefined; what it does not name
+// is ignored, so that a newer registry may say more.
 
 /** @param at the path of the value, as in `endpoints[0].address` */
 export type Check = (value: unknown, at: string) => string | undefined

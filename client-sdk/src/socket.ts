@@ -59,7 +59,10 @@ const pingsUntilSuspicion = { several: 1.5, single: 3 } as const
 const lastChanceMs = 150
 /** A registry may not have itself asked more often, nor less often, than this. */
 const pingBoundsMs = { least: 100, most: 60_000 } as const
-/** A connection that lasts so long is a good one: one that ends with a frame that can't be read is tried again slower and slower. */
+/**
+ * A connection that lasts so long is a good one: one that ends with a frame that can't be read is tried again slower
+ * and slower.
+ */
 const goodAfterMs = 30_000
 /** One failure is a restarting node; three are a proxy that lets no WebSocket through, or an outage. */
 const troubleAfter = 3
@@ -210,7 +213,10 @@ export class Socket {
     this.#options.opened()
   }
 
-  /** After a silence, an empty heartbeat: any answer proves that somebody is there. If there are other nodes, they are asked meanwhile. */
+  /**
+   * After a silence, an empty heartbeat: any answer proves that somebody is there. If there are other nodes, they are
+   * asked meanwhile.
+   */
   #listen (): void {
     this.#arm(this.#silenceMs, () => {
       const socket = this.#socket

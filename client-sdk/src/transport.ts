@@ -132,8 +132,8 @@ export class Transport {
   }
 
   /**
-   * Tries each node once. The next one is asked when one has failed, or has been silent for a while; a slow answer counts all the same,
-   * and the first one wins.
+   * Tries each node once. The next one is asked when one has failed, or has been silent for a while; a slow answer
+   * counts all the same, and the first one wins.
    */
   #round<Body> (target: string, options: RequestOptions, signal: AbortSignal, deadline: number): Promise<Answer<Body>> {
     const { nodes, clock } = this.#options
@@ -247,7 +247,8 @@ export class Transport {
   #answered (index: number, { stale, revision }: { readonly stale: boolean, readonly revision: string | undefined }): void {
     const { nodes, emit } = this.#options
     if (stale) nodes.saw(index, 'stale')
-    else if (revision !== undefined) nodes.saw(index, 'current') // where a node says what it knows, it says how stale that is
+    // where a node says what it knows, it says how stale that is
+    else if (revision !== undefined) nodes.saw(index, 'current')
     this.#answeredAt = this.#options.clock.now()
     if (this.#reachable) return
     this.#reachable = true

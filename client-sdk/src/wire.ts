@@ -3,7 +3,10 @@
 
 import type { Manifest, Namespace, Service } from './manifests.ts'
 
-/** What an instance says of itself. Callers are sent to those that are `up` or `warning`; to a `draining` one if there is no other. */
+/**
+ * What an instance says of itself. Callers are sent to those that are `up` or `warning`; to a `draining` one if there
+ * is no other.
+ */
 export type Status = 'starting' | 'up' | 'warning' | 'draining' | 'down'
 
 export type Protocol = 'TCP' | 'UDP' | 'SCTP'

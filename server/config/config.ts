@@ -3,7 +3,9 @@ import { hostname as systemHostname } from 'node:os'
 import { type TSchema } from 'typebox'
 import { parseDocument } from 'yaml'
 import type { FieldError } from '../../client-sdk/src/wire.ts'
-import { hideSecrets, holdsSecret, isLoopback, kinds, RuleError, showListener, type Kind, type Listener } from './kinds.ts'
+import {
+  hideSecrets, holdsSecret, isLoopback, kinds, RuleError, showListener, type Kind, type Listener
+} from './kinds.ts'
 import { RegistryError, invalid } from '../errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
 import { readClientZones } from '../dns/protect/client-zone-setting.ts'

@@ -1,8 +1,13 @@
 // Several nodes before one registry in memory, each of which can fall ill in its own way. Time is the test's.
-import type { Fetch, Rollcall, RollcallEvent, RollcallOptions, WebSocketConstructor } from '../../client-sdk/src/index.ts'
+import type {
+  Fetch, Rollcall, RollcallEvent, RollcallOptions, WebSocketConstructor
+} from '../../client-sdk/src/index.ts'
 import { setting, type Setting } from './helpers.ts'
 
-/** `down` refuses connections, `frozen` takes them and says nothing, `stale` has lost its store, a number delays each answer by so many ms. */
+/**
+ * `down` refuses connections, `frozen` takes them and says nothing, `stale` has lost its store, a number delays each
+ * answer by so many ms.
+ */
 export type Illness = 'well' | 'down' | 'frozen' | 'stale' | number
 
 export interface Cluster extends Omit<Setting, 'rollcall' | 'another'> {

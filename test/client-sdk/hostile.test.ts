@@ -1,4 +1,5 @@
-// A registry, or what stands in for one, that sends anything: every byte is looked at, bounded, and answered by an error with a code.
+// A registry, or what stands in for one, that sends anything: every byte is looked at, bounded, and answered by an
+// error with a code.
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -37,7 +38,8 @@ t.test('an answer that is none of this call is refused with a code, by every cal
   for (const body of [{ status: 'ok' }, {}, [], [[]], null, 1, 'text', '"text"', '', '{', { items: [{}] }, { endpoints: [null] }, JSON.stringify({ toString: 1 }), '['.repeat(100_000)]) {
     for (const [name, call] of Object.entries(calls)) {
       if (name === 'apply' && body === undefined) continue
-      const isList = Array.isArray(body) && body.length === 0 && (name === 'explain' || name === 'pools') // an empty list is one
+      // an empty list is one
+      const isList = Array.isArray(body) && body.length === 0 && (name === 'explain' || name === 'pools')
       const outcome = await call(another({ fetch: answering(body), WebSocket: null, timeoutMs: 100 })).then(() => 'passed', (error: unknown) => (isRollcallError(error) ? error.code : String(error)))
       t.equal(outcome, isList ? 'passed' : 'REGISTRY_BAD_ANSWER', `${name}: ${JSON.stringify(body)?.slice(0, 40)}`)
     }
@@ -85,6 +87,22 @@ t.test('names that are none, or that would lead elsewhere, are refused before an
     await t.rejects(rollcall.request(path), invalid, String(path))
   }
   t.equal(sent, 0)
+})
+
+t.test('nothing is called done that the answer does not say is done', async (t) => {
+  const { registry, another, events } = setting(t)
+  let wrong: Fetch | undefined
+  const rollcall = another({ WebSocket: null, onEvent: (event) => events.push(event), fetch: (url, init) => (wrong ?? registry.fetch)(url, init) })
+  const registration = await rollcall.register({ service: 'orders', id: 'o-1' })
+  for (wrong of [answering({ status: 'ok' }), answering('<html>not here</html>', 404)]) {
+    await t.rejects(rollcall.deregister(reference), { code: 'REGISTRY_BAD_ANSWER' })
+    await t.rejects(registration.deregister(), { code: 'REGISTRY_BAD_ANSWER' })
+    await t.rejects(registration.setStatus('down'), { code: /REGISTRY_(?:BAD_ANSWER|CLOSED)/ })
+  }
+  t.notOk(typesOf(events).includes('deregistered'))
+  wrong = undefined
+  await registration.deregister()
+  t.strictSame(registry.instances, [])
 })
 
 t.test('a list that never ends is one that repeats itself', async (t) => {

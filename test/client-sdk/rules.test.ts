@@ -1,6 +1,8 @@
 // The rules that the registry and its clients share, as tables. Who may be called is in balancer.test.ts.
 import t from 'tap'
-import { conditionsOf, isId, isLabel, isLabelKey, isLabelValue, loadFaults, matches, parseSelector, SelectorFault } from '../../client-sdk/src/rules.ts'
+import {
+  conditionsOf, isId, isLabel, isLabelKey, isLabelValue, loadFaults, matches, parseSelector, SelectorFault
+} from '../../client-sdk/src/rules.ts'
 import { endpointsPath, heartbeatsPath, instancePath, pathOf } from '../../client-sdk/src/paths.ts'
 import type { Status } from '../../client-sdk/src/wire.ts'
 

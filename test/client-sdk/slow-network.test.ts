@@ -11,8 +11,9 @@ interface Network extends Setting {
 }
 
 /**
- * A network with a round trip of so many milliseconds, on which a new connection costs some more round trips. As with HTTP/1.1 each request
- * has a connection of its own, a request that is given up takes its connection along, and a free connection is used again.
+ * A network with a round trip of so many milliseconds, on which a new connection costs some more round trips. As with
+ * HTTP/1.1 each request has a connection of its own, a request that is given up takes its connection along, and a free
+ * connection is used again.
  */
 function network (t: Parameters<typeof setting>[0], roundTripMs: number, handshakes: number): Network {
   let free = 0

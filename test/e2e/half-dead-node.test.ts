@@ -1,4 +1,5 @@
-// Two real nodes on one Redis, one of which is cut off from it, or frozen: clients that know both go to the one that is well.
+// Two real nodes on one Redis, one of which is cut off from it, or frozen: clients that know both go to the one that is
+// well.
 import t from 'tap'
 import { Rollcall, type RollcallEvent } from '../../client-sdk/src/index.ts'
 import { RedisProxy } from '../store/redis-proxy.ts'
@@ -98,8 +99,10 @@ for (const illness of ['cut off from Redis', 'frozen'] as const) {
 
     // What comes and goes at the healthy node is known to the caller, whose node was ill.
     await caller.rollcall.register({ service: 'orders', id: 'third', address: '10.0.0.3', port: 80, ttlMs: 60_000 })
-    while ((await caller.rollcall.resolveAll('orders')).length < 3) await caller.rollcall.namespaces().next() // lets the sockets go on
-    // A lease as long as theirs, that nobody renews, measures the time: when it has run out they must have renewed theirs at the other node.
+    // lets the sockets go on
+    while ((await caller.rollcall.resolveAll('orders')).length < 3) await caller.rollcall.namespaces().next()
+    // A lease as long as theirs, that nobody renews, measures the time: when it has run out they must have renewed
+    // theirs at the other node.
     const probe = { address: '10.0.0.4', lease: { ttlMs: 3_000 } }
     t.equal((await call('PUT', `${well.url}${instancePath('probe')}`, probe)).status, 201)
     while (!(await next()).includes('probe'));

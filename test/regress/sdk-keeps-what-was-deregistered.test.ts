@@ -1,5 +1,5 @@
-// The registry's revision of a service fell back over a restart: an SDK that was cut off meanwhile dropped the answer as old news, and kept a
-// deregistered endpoint for good.
+// The registry's revision of a service fell back over a restart: an SDK that was cut off meanwhile dropped the answer
+// as old news, and kept a deregistered endpoint for good.
 import t from 'tap'
 import { setting } from '../client-sdk/helpers.ts'
 

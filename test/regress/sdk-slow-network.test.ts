@@ -1,5 +1,5 @@
-// Round trips of 360 ms and a TLS handshake, a TTL of 3 s, one broken connection: each heartbeat had a third of the TTL including the connect,
-// was given up with its connection, and so did the next one: the lease never came back.
+// Round trips of 360 ms and a TLS handshake, a TTL of 3 s, one broken connection: each heartbeat had a third of the TTL
+// including the connect, was given up with its connection, and so did the next one: the lease never came back.
 import t from 'tap'
 import { setting, typesOf } from '../client-sdk/helpers.ts'
 

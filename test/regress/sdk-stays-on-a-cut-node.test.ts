@@ -1,4 +1,5 @@
-// One of two nodes lost its Redis: SDKs that knew both stayed on it, since "stored: false is a living lease too", and went missing at the other.
+// One of two nodes lost its Redis: SDKs that knew both stayed on it, since "stored: false is a living lease too", and
+// went missing at the other.
 import t from 'tap'
 import { cluster } from '../client-sdk/cluster.ts'
 

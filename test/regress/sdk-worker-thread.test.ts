@@ -1,4 +1,5 @@
-// A registration made in a worker thread stayed for its whole TTL when the process was told to end: signals don't reach a worker.
+// A registration made in a worker thread stayed for its whole TTL when the process was told to end: signals don't reach
+// a worker.
 import t from 'tap'
 import { Rollcall } from '../../client-sdk/src/index.ts'
 import { run } from '../client-sdk/process.ts'

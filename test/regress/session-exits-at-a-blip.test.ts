@@ -1,4 +1,5 @@
-// A process that is held only by its session ended with code 0 as soon as its WebSocket broke: the timer of the reconnect did not hold it.
+// A process that is held only by its session ended with code 0 as soon as its WebSocket broke: the timer of the
+// reconnect did not hold it.
 import t from 'tap'
 import { httpRegistry } from '../client-sdk/http-registry.ts'
 import { run } from '../client-sdk/process.ts'

@@ -10,8 +10,8 @@ export function canServe (status: Status): boolean {
 }
 
 /**
- * The conditions of an instance, as in a Kubernetes EndpointSlice: `serving` = it can answer and its lease is good; `terminating` = it
- * will go; `ready` = serving and not terminating.
+ * The conditions of an instance, as in a Kubernetes EndpointSlice: `serving` = it can answer and its lease is good;
+ * `terminating` = it will go; `ready` = serving and not terminating.
  * @param status the effective one: an operator's override wins over what the instance says
  */
 export function conditionsOf (status: Status, suspect: boolean): Conditions {

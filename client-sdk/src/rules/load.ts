@@ -20,7 +20,8 @@ export function loadFaults (load: unknown): FieldError[] {
 
 function measureFaults (name: string, measure: unknown): FieldError[] {
   const field = `load.${name}`
-  const { value, capacity } = (typeof measure === 'object' && measure !== null ? measure : {}) as Partial<LoadValue> // looked at next
+  // looked at next
+  const { value, capacity } = (typeof measure === 'object' && measure !== null ? measure : {}) as Partial<LoadValue>
   return [
     ...(loadName.test(name) ? [] : [{ field, value: name, rule: `a name of a measure ${loadNameRule}` }]),
     ...(Number.isFinite(value) ? [] : [{ field: `${field}.value`, value, rule: 'must be a number' }]),

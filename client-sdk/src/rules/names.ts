@@ -11,7 +11,10 @@ export const maxGenerationLength = 64
 export const labelPattern = `^[a-z0-9](?:[-a-z0-9]{0,${maxLabelLength - 2}}[a-z0-9])?$`
 export const labelRule = 'must be an RFC 1123 label: 1-63 of a-z, 0-9 and "-", beginning and ending with a letter or digit'
 
-/** Visible ASCII without `/`, which separates path segments; `.` and `..` would be lost when a client normalises the path. */
+/**
+ * Visible ASCII without `/`, which separates path segments; `.` and `..` would be lost when a client normalises the
+ * path.
+ */
 export const idPattern = `^(?!\\.{1,2}$)[!-.0-~]{1,${maxIdLength}}$`
 export const idRule = `must be 1-${maxIdLength} visible ASCII characters without "/", and not "." or ".."`
 

@@ -75,7 +75,8 @@ export class Book {
     this.#publish('delete', reason, instance, instance)
   }
 
-  // Declared services -----------------------------------------------------------------------------------------------------
+  // Declared services
+  // -----------------------------------------------------------------------------------------------------
 
   manifest (kind: string, namespace: string, name: string): TestManifest | undefined {
     return this.#manifests.get(`${kind} ${namespace}/${name}`)
@@ -121,7 +122,9 @@ export class Book {
     return registered.length === 0 ? undefined : registered.map(endpointOf)
   }
 
-  /** Whether an instance belongs to a service: it selects it, or, undeclared, the instance registered under its name. */
+  /**
+   * Whether an instance belongs to a service: it selects it, or, undeclared, the instance registered under its name.
+   */
   isOf (instance: Instance, namespace: string, name: string): boolean {
     const declared = this.declared(namespace, name)
     return declared === undefined ? instance.namespace === namespace && instance.service === name : selectsInstance(declared, instance)
@@ -139,7 +142,8 @@ export class Book {
     return this.#cursorOf(this.#touched.get(`${namespace}/${service}`) ?? this.#revision)
   }
 
-  // The log ---------------------------------------------------------------------------------------------------------------
+  // The log
+  // ---------------------------------------------------------------------------------------------------------------
 
   /** The changes after a cursor; undefined when they are not remembered. */
   since (cursor: string): readonly Change[] | undefined {

@@ -1,4 +1,5 @@
-// Declared services of the test registry: what may be applied, its defaults, and the endpoints behind it. The real registry has more rules.
+// Declared services of the test registry: what may be applied, its defaults, and the endpoints behind it. The real
+// registry has more rules.
 import type { EndpointSlice, Namespace, Service, ServicePort } from '../manifests.ts'
 import { endpointOf, isLabel, isLabelKey, isLabelValue, labelKeyRule, labelRule, labelValueRule } from '../rules.ts'
 import { isObject } from '../shape.ts'
@@ -113,7 +114,10 @@ export function selectsInstance ({ metadata, spec }: Service, { namespace, servi
   return Object.entries(spec.selector).every(([key, value]) => Object.hasOwn(all, key) && all[key] === value)
 }
 
-/** The endpoints of a declared service: of the instances that it selects, with its ports, or those that were made by hand. */
+/**
+ * The endpoints of a declared service: of the instances that it selects, with its ports, or those that were made by
+ * hand.
+ */
 export function declaredEndpoints (service: Service, instances: Iterable<Instance>, slices: Iterable<EndpointSlice>): readonly Endpoint[] {
   if (service.spec.type === 'ExternalName') return []
   if (service.spec.selector === undefined) return [...slices].filter((slice) => belongsTo(slice, service)).flatMap(handMade)

@@ -4,7 +4,9 @@ import type { RollcallOptions } from '../options.ts'
 import { answered } from '../rules.ts'
 import type { WebSocketConstructor } from '../socket.ts'
 import type { Fetch } from '../transport.ts'
-import type { ClientFrame, EndpointsAnswer, Heartbeat, Instance, LeaseReference, Override, Registration, ServerFrame } from '../wire.ts'
+import type {
+  ClientFrame, EndpointsAnswer, Heartbeat, Instance, LeaseReference, Override, Registration, ServerFrame
+} from '../wire.ts'
 import { faultsOf, problem, type TestAnswer } from './answers.ts'
 import { Book, keyOf } from './book.ts'
 import { implicitManifest } from './declared.ts'
@@ -68,7 +70,10 @@ export class TestRegistry {
     })
   }
 
-  /** For `new Rollcall(registry.options)`. No signal handlers, no words: a test should not change how its process ends, and means its outages. */
+  /**
+   * For `new Rollcall(registry.options)`. No signal handlers, no words: a test should not change how its process ends,
+   * and means its outages.
+   */
   get options (): RollcallOptions {
     return { address: 'http://registry.test', fetch: this.fetch, WebSocket: this.WebSocket, signals: false, warn: null, clock: this.#clock }
   }
@@ -124,7 +129,9 @@ export class TestRegistry {
     if (down) this.dropSockets()
   }
 
-  /** It loses its store: it says so with each read and to all watchers, and does not store heartbeats. `false` ends it. */
+  /**
+   * It loses its store: it says so with each read and to all watchers, and does not store heartbeats. `false` ends it.
+   */
   stale (stale = true): void {
     if (stale === this.#stale) return
     this.#stale = stale
@@ -209,7 +216,8 @@ export class TestRegistry {
     const book = this.#book
     const [kind, namespace = '', second, service = '', third, id = '', last] = parts
     if (parts.length === 0) return { status: 200, body: { status: 'ok', checks: [] } } // /readyz
-    if (kind === 'heartbeats' && method === 'POST') return { status: 200, body: beat(book, (body as { leases: readonly Heartbeat[] }).leases, !this.#stale) } // the SDK wrote it
+    // the SDK wrote it
+    if (kind === 'heartbeats' && method === 'POST') return { status: 200, body: beat(book, (body as { leases: readonly Heartbeat[] }).leases, !this.#stale) }
     if (kind === 'apply' && method === 'POST') return apply(book, this.#allocate, body, query)
     if (parts.length === 1 && method === 'GET') return this.#page(kind ?? '', query)
     if (kind !== 'namespaces' || second !== 'services' || last !== undefined) return problem(404, 'REG_ROUTE_NOT_FOUND', `the registry of tests has nothing at ${method} /v1/${parts.join('/')}`)
@@ -227,7 +235,8 @@ export class TestRegistry {
     if (this.#warnings.length === 0 || answer.status >= 300 || method === 'GET' || method === 'DELETE') return answer
     const warnings = this.#warnings
     this.#warnings = []
-    return { ...answer, body: { ...answer.body as Instance, warnings } } // an answer to a registration or a change is one
+    // an answer to a registration or a change is one
+    return { ...answer, body: { ...answer.body as Instance, warnings } }
   }
 
   async #endpoints (namespace: string, service: string, query: URLSearchParams, signal: AbortSignal): Promise<TestAnswer> {

@@ -3,7 +3,8 @@ import { matches, parseSelector } from '../rules.ts'
 import { serviceLabel } from '../wire.ts'
 
 /**
- * True if labels have what the selector asks for, or there is none. Each instance carries the label of the service that it registered under.
+ * True if labels have what the selector asks for, or there is none. Each instance carries the label of the service that
+ * it registered under.
  * @throws SelectorFault when it cannot be read
  */
 export function selectsAny (selector: string | undefined, labels: Readonly<Record<string, string>>, service: string): boolean {

@@ -40,7 +40,8 @@ export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options
   const socket = createSocket({ type, lookup: (address, _options, callback) => callback(null, address, family) })
   return settled(options, () => socket.close(), (end) => {
     let mismatches = 0
-    socket.on('error', () => end({ kind: 'unreachable' })) // ICMP says that nobody listens, or there are no sockets left
+    // ICMP says that nobody listens, or there are no sockets left
+    socket.on('error', () => end({ kind: 'unreachable' }))
     socket.on('message', (message) => {
       const match = query.match(message)
       if (match === 'answer') return end({ kind: 'reply', message })

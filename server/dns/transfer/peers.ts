@@ -132,7 +132,8 @@ export function readDnsPeers (texts: { readonly [Name in keyof DnsPeerFields]: r
       if ('problem' in value) throw invalid([{ field: fields[name], value: shown(text), rule: value.problem }])
       return value
     })
-  const asGiven = (text: string): string => (text.includes('=') ? hideTsigSecret(text) : text) // a key may have got into the wrong setting
+  // a key may have got into the wrong setting
+  const asGiven = (text: string): string => (text.includes('=') ? hideTsigSecret(text) : text)
   const keys = read('keys', parseTsigKey, hideTsigSecret)
   const transferTo = read('transferTo', parseTransferRule, asGiven)
   const notify = read('notify', parseNotifyTarget, asGiven)

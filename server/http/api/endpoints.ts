@@ -11,7 +11,9 @@ import { queryEndpoints } from '../../registry/catalog/endpoint-query.ts'
 import { isKnown, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, lifeOf } from '../server/context.ts'
 import { defaultWaitMs, gzipThreshold, maxEndpointVariants, maxWaitMs } from '../server/limits.ts'
-import { EndpointsAnswer as EndpointsSchema, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors } from './schemas.ts'
+import {
+  EndpointsAnswer as EndpointsSchema, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors
+} from './schemas.ts'
 import { Duration } from '../server/validation.ts'
 
 const Query = Type.Object({

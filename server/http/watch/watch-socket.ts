@@ -13,7 +13,9 @@ import type { Acknowledger, Propagation } from '../../registry/feed/propagation.
 import type { HttpContext } from '../server/context.ts'
 import type { FrameEncoder } from './frames.ts'
 import { parseJson } from '../server/json-body.ts'
-import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks, tickMs } from '../server/limits.ts'
+import {
+  bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks, tickMs
+} from '../server/limits.ts'
 import { problemOf } from '../server/problem.ts'
 import { clientFrames } from '../api/schemas.ts'
 import { type HealthFrame, Watch, type Watcher, type Watchers } from './watchers.ts'
@@ -89,7 +91,8 @@ export class WatchSocket implements Watcher {
     }
     if (!this.#hasRoom) return
     if (this.#ticks % bookmarkTicks === 0) this.#bookmarks()
-    // The protocol's own pings don't reach a program: by this one it knows a node that has been frozen, and goes to another.
+    // The protocol's own pings don't reach a program: by this one it knows a node that has been frozen, and goes to
+    // another.
     this.#send(pingFrame)
   }
 

@@ -41,7 +41,10 @@ const maxPartEndpoints = 500
 interface Waiting extends ServiceName {
   readonly revision: number
   readonly atMs: number
-  /** An instance changed, behind a name that may not answer with it: whether that is news is seen by the endpoints' revision. */
+  /**
+   * An instance changed, behind a name that may not answer with it: whether that is news is seen by the endpoints'
+   * revision.
+   */
   readonly unsure: boolean
 }
 
