@@ -17,7 +17,9 @@ interface Reader {
 
 /** @throws RollcallError REGISTRY_ANSWER_TOO_LARGE */
 export async function readText (response: ResponseLike, maxBytes: number, where: string): Promise<string> {
-  const tooLarge = (): RollcallError => new RollcallError('REGISTRY_ANSWER_TOO_LARGE', `${where}: the answer is longer than ${maxBytes} bytes (maxAnswerBytes)`)
+  const tooLarge = (): RollcallError => new RollcallError(
+    'REGISTRY_ANSWER_TOO_LARGE', `${where}: the answer is longer than ${maxBytes} bytes (maxAnswerBytes)`
+  )
   const announced = Number(response.headers.get('content-length') ?? 0)
   if (announced > maxBytes) {
     drop(response)

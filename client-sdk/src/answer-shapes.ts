@@ -10,7 +10,9 @@ import type {
 } from './wire.ts'
 
 /** `epoch.revision`. Longer ones are nobody's, and would come back with each reconnect. */
-export const cursor = rule('a cursor, epoch.revision', (value) => typeof value === 'string' && /^[!-~]{1,128}\.\d{1,16}$/.test(value))
+export const cursor = rule(
+  'a cursor, epoch.revision', (value) => typeof value === 'string' && /^[!-~]{1,128}\.\d{1,16}$/.test(value)
+)
 /** By its characters first: a text may be anything, and a URL parser mends much. */
 const address = rule('an IPv4 or IPv6 address', (value) => typeof value === 'string' && value.length <= 45 &&
   (/^(?:\d{1,3}\.){3}\d{1,3}$/.test(value) ? URL.canParse(`http://${value}/`) : /^[0-9A-Fa-f:.]+$/.test(value) && URL.canParse(`http://[${value}]/`)))
@@ -32,7 +34,11 @@ export const instance = fields<Instance & { warnings: unknown }>({
   service: text,
   generation: text,
   effectiveStatus: text,
-  override: maybe(fields<Override>({ status: maybe(text), weight: maybe(weight), author: text, reason: text, until: maybe(text), createdAt: text })),
+  override: maybe(
+    fields<Override>(
+      { status: maybe(text), weight: maybe(weight), author: text, reason: text, until: maybe(text), createdAt: text }
+    )
+  ),
   lease: fields<Instance['lease']>({ ttlMs: number }),
   createdAt: text,
   updatedAt: text,
@@ -43,11 +49,15 @@ export const instance = fields<Instance & { warnings: unknown }>({
 
 const endpoint = fields<Endpoint>({ ...copy, service: maybe(text) })
 
-const ofService = { namespace: text, service: text, revision: cursor, failOpen: flag, declared: maybe(flag), endpoints: listOf(endpoint) } as const
+const ofService = {
+  namespace: text, service: text, revision: cursor, failOpen: flag, declared: maybe(flag), endpoints: listOf(endpoint)
+} as const
 export const endpointsAnswer = fields<EndpointsAnswer>(ofService)
 
 const reference = fields<LeaseReference>({ namespace: text, service: text, id: text, generation: maybe(text) })
-export const heartbeatAnswer = fields<HeartbeatAnswer>({ renewed: count, unknown: listOf(reference), superseded: listOf(reference), stored: flag })
+export const heartbeatAnswer = fields<HeartbeatAnswer>(
+  { renewed: count, unknown: listOf(reference), superseded: listOf(reference), stored: flag }
+)
 
 const meta = fields<ObjectMeta>({ name: text, labels: maybe(texts), annotations: maybe(texts) })
 export const manifest = fields<Manifest>({ apiVersion: text, kind: text, metadata: meta })
@@ -59,7 +69,9 @@ export const serviceManifest = fields<Service>({
   apiVersion: text,
   kind: oneOf('Service'),
   metadata: meta,
-  spec: fields<Service['spec']>({ type: text, ports: maybe(listOf(servicePort)), selector: maybe(texts), externalName: maybe(text) })
+  spec: fields<Service['spec']>(
+    { type: text, ports: maybe(listOf(servicePort)), selector: maybe(texts), externalName: maybe(text) }
+  )
 })
 
 const serviceEndpoints = fields<ServiceEndpoints>({ ...ofService, manifest: maybe(serviceManifest) })
@@ -75,7 +87,9 @@ export const serviceSummary = fields<ServiceSummary>({
   manifest: maybe(serviceManifest),
   revision: count
 })
-export const namespaceSummary = fields<NamespaceSummary>({ name: text, services: count, instances: count, manifest: maybe(manifest) })
+export const namespaceSummary = fields<NamespaceSummary>(
+  { name: text, services: count, instances: count, manifest: maybe(manifest) }
+)
 
 export function pageOf (item: Check): Check {
   return fields<Page<unknown>>({ revision: cursor, items: listOf(item), next: maybe(text) })
@@ -93,7 +107,9 @@ const result = fields<ApplyResult>({
 })
 export const applyAnswer = fields<ApplyAnswer>({ revision: cursor, dryRun: flag, results: listOf(result) })
 export const deleteAnswer = fields<DeleteAnswer>({
-  revision: cursor, dryRun: flag, deleted: listOf(fields<ManifestReference>({ kind: text, namespace: text, name: text }))
+  revision: cursor, dryRun: flag, deleted: listOf(
+    fields<ManifestReference>({ kind: text, namespace: text, name: text })
+  )
 })
 
 function isObjectCheck (): Check {
@@ -101,7 +117,9 @@ function isObjectCheck (): Check {
 }
 
 /** The answer to what leaves nothing to say, as a deregistration. */
-export const nothing: Check = (value) => (value === undefined ? undefined : `there should be no body, got ${shown(value)}`)
+export const nothing: Check = (value) => (
+  value === undefined ? undefined : `there should be no body, got ${shown(value)}`
+)
 
 // Frames -----------------------------------------------------------------------------------------------------------
 
@@ -115,19 +133,29 @@ const changes: Readonly<Record<ChangeFrame['kind'] | 'endpoints', Check>> = {
   instance: fields<InstanceChangeFrame>({ ...change, instance }),
   service: fields<ServiceChangeFrame>({ ...change, service: serviceManifest }),
   endpoints: (value, at) => fields<EndpointsChangeFrame | EndpointsGoneFrame>(ofEndpoints)(value, at) ??
-    (isObject(value) && value['event'] === 'put' ? serviceEndpoints : name)(isObject(value) ? value['endpoints'] : undefined, 'endpoints')
+    (isObject(value) && value['event'] === 'put' ? serviceEndpoints : name)(
+      isObject(value) ? value['endpoints'] : undefined, 'endpoints'
+    )
 }
 const snapshots = {
-  instances: fields<SnapshotFrame>({ id, revision: cursor, instances: listOf(instance), services: maybe(listOf(serviceManifest)), more: maybe(flag) }),
-  endpoints: fields<EndpointsSnapshotFrame>({ id, revision: cursor, endpoints: listOf(serviceEndpoints), more: maybe(flag) })
+  instances: fields<SnapshotFrame>(
+    { id, revision: cursor, instances: listOf(instance), services: maybe(listOf(serviceManifest)), more: maybe(flag) }
+  ),
+  endpoints: fields<EndpointsSnapshotFrame>(
+    { id, revision: cursor, endpoints: listOf(serviceEndpoints), more: maybe(flag) }
+  )
 } as const
 
 const frames: Readonly<Record<ServerFrame['type'], Check>> = {
-  hello: fields<FrameOf<'hello'>>({ pingMs: rule('a number above 0', (value) => Number.isFinite(value) && (value as number) > 0), stale: flag }),
+  hello: fields<FrameOf<'hello'>>(
+    { pingMs: rule('a number above 0', (value) => Number.isFinite(value) && (value as number) > 0), stale: flag }
+  ),
   stale: fields<FrameOf<'stale'>>({ reason: maybe(text) }),
   current: fields<FrameOf<'current'>>({}),
   ping: fields<FrameOf<'ping'>>({}),
-  snapshot: (value, at) => (isObject(value) && value['endpoints'] !== undefined ? snapshots.endpoints : snapshots.instances)(value, at),
+  snapshot: (value, at) => (
+    isObject(value) && value['endpoints'] !== undefined ? snapshots.endpoints : snapshots.instances
+  )(value, at),
   change: (value, at) => (isObject(value) && isKind(value['kind']) ? changes[value['kind']](value, at) : fields<ChangeFrame>({ kind: text })(value, at)),
   bookmark: fields<FrameOf<'bookmark'>>({ id, revision: cursor }),
   reset: fields<FrameOf<'reset'>>({ id, revision: cursor, reason: text }),

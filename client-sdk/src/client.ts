@@ -78,7 +78,9 @@ export class Rollcall implements AsyncDisposable {
       this.#sayFirst(event)
       tell(event)
     }
-    const clock = this.#clock = guarded(options.clock ?? systemClock, (error) => emit({ type: 'error', error: asError(error) }))
+    const clock = this.#clock = guarded(
+      options.clock ?? systemClock, (error) => emit({ type: 'error', error: asError(error) })
+    )
     const random = this.#random = options.random ?? Math.random
     const timeoutMs = this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs
     const connectTimeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs
@@ -101,13 +103,17 @@ export class Rollcall implements AsyncDisposable {
       addresses, prefer: options.prefer ?? 'any', clock, random, emit, probe: (index) => this.#transport.probe(index)
     })
     this.#transport = new Transport({
-      nodes, token, timeoutMs, maxAnswerBytes, clock, random, emit, closed, fetch: options.fetch ?? ((url, init) => fetch(url, init))
+      nodes, token, timeoutMs, maxAnswerBytes, clock, random, emit, closed, fetch: options.fetch ?? (
+        (url, init) => fetch(url, init)
+      )
     })
     this.#heartbeats = new Heartbeats({
       clock,
       random,
       // Its turn is short, a connection may be new: its answer counts also when the next beat has set out.
-      post: (leases, patienceMs) => this.#beat(leases, { timeoutMs: connectTimeoutMs + timeoutMs, patienceMs, rounds: 1 }),
+      post: (leases, patienceMs) => this.#beat(
+        leases, { timeoutMs: connectTimeoutMs + timeoutMs, patienceMs, rounds: 1 }
+      ),
       overSocket: (leases) => this.#socket.beat(leases),
       isSocketOpen: () => this.#socket.isOpen,
       // outages have events of their own
@@ -246,7 +252,9 @@ export class Rollcall implements AsyncDisposable {
     }
     const bufferSize = options.bufferSize ?? defaultBufferSize
     const end = anySignal(this.#closing.signal, signal)
-    const begin = <Told extends WatchEvent | EndpointsEvent>(): Watch<Told> => new Watch<Told>(this.#socket, query, since, bufferSize, end, this.#emit)
+    const begin = <Told extends WatchEvent | EndpointsEvent>(): Watch<Told> => new Watch<Told>(
+      this.#socket, query, since, bufferSize, end, this.#emit
+    )
     return view === 'endpoints' ? begin<EndpointsEvent>() : begin<WatchEvent>()
   }
 
@@ -282,7 +290,9 @@ export class Rollcall implements AsyncDisposable {
 
   /** Why an instance is, or is not, an endpoint of each service of its namespace; those that have it first. */
   async explain (reference: InstanceReference, options: ReadOptions = {}): Promise<readonly ServiceExplanation[]> {
-    return (await this.#read<readonly ServiceExplanation[]>(`${this.#path(reference)}/explain`, explanations, options)).body
+    return (
+      await this.#read<readonly ServiceExplanation[]>(`${this.#path(reference)}/explain`, explanations, options)
+    ).body
   }
 
   /** The ranges that addresses and node ports are given from, and how full they are. */
@@ -293,11 +303,16 @@ export class Rollcall implements AsyncDisposable {
   /** Ends somebody's registration; for one of `register`, use its own `deregister`. @throws RollcallError REG_INSTANCE_NOT_FOUND */
   async deregister (reference: InstanceReference, options: CallOptions = {}): Promise<void> {
     checkOptions('call', options)
-    await this.request(this.#path(reference), { method: 'DELETE', query: { generation: reference.generation }, signal: options.signal, check: nothing })
+    await this.request(
+      this.#path(reference),
+      { method: 'DELETE', query: { generation: reference.generation }, signal: options.signal, check: nothing }
+    )
   }
 
   /** Renews leases once; those of `register` are renewed by themselves. */
-  async heartbeat (leases: readonly (InstanceReference & { readonly status?: Status })[], options: CallOptions = {}): Promise<HeartbeatAnswer> {
+  async heartbeat (
+    leases: readonly (InstanceReference & { readonly status?: Status })[], options: CallOptions = {}
+  ): Promise<HeartbeatAnswer> {
     checkOptions('call', options)
     return this.#beat(leases.map((lease) => {
       this.#path(lease) // a reference that names nothing is refused before anything is sent
@@ -347,7 +362,11 @@ export class Rollcall implements AsyncDisposable {
   }
 
   #keepSessions (): void {
-    this.#socket.keep([...this.#registrations].filter((registration) => registration.session && registration.state !== 'superseded').length)
+    this.#socket.keep(
+      [...this.#registrations].filter(
+        (registration) => registration.session && registration.state !== 'superseded'
+      ).length
+    )
   }
 
   /** Somebody who waits for a registry that was never there should not have to guess why. */
@@ -363,7 +382,11 @@ export class Rollcall implements AsyncDisposable {
   }
 
   async #beat (leases: readonly Heartbeat[], options: RequestOptions): Promise<HeartbeatAnswer> {
-    return (await this.#transport.request<HeartbeatAnswer>(heartbeatsPath, { ...options, method: 'POST', body: { leases }, check: heartbeatAnswer })).body
+    return (
+      await this.#transport.request<HeartbeatAnswer>(
+        heartbeatsPath, { ...options, method: 'POST', body: { leases }, check: heartbeatAnswer }
+      )
+    ).body
   }
 
   #pages<Item> (kind: string, item: Check, options: ListOptions): AsyncGenerator<Item, void, undefined> {
@@ -376,7 +399,9 @@ export class Rollcall implements AsyncDisposable {
     const query = { namespace: this.#scope(options.namespace), service, selector, status, minRevision, limit: options.pageSize }
     let cursor: string | undefined
     for (let page = 0; page < maxPages; page++) {
-      const { body }: Answer<Page<Item>> = await this.request<Page<Item>>(pathOf(kind), { query: { ...query, cursor }, signal, check: pageOf(item) })
+      const { body }: Answer<Page<Item>> = await this.request<Page<Item>>(
+        pathOf(kind), { query: { ...query, cursor }, signal, check: pageOf(item) }
+      )
       yield * body.items
       if (body.next === undefined) return
       if (body.next === cursor) throw new RollcallError('REGISTRY_BAD_ANSWER', `the list of ${kind} goes on at ${cursor} for ever`)
@@ -392,7 +417,9 @@ export class Rollcall implements AsyncDisposable {
     if (typeof target === 'object' && target !== null) return this.#place(target.service, target.namespace)
     const [service, namespace, ...rest] = typeof target === 'string' ? target.split('.') : []
     if (service === undefined || service === '' || namespace === '' || rest.length > 0) {
-      throw new RollcallError('REGISTRY_INVALID_ARGUMENT', `a name must be "service" or "service.namespace", got ${shown(target)}`)
+      throw new RollcallError(
+        'REGISTRY_INVALID_ARGUMENT', `a name must be "service" or "service.namespace", got ${shown(target)}`
+      )
     }
     return this.#place(service, namespace)
   }

@@ -28,7 +28,10 @@ export type RollcallEvent =
    * The registry tells a smaller revision than before, in the same epoch. What it tells is taken; some of what was told
    * before may be gone.
    */
-  | { readonly type: 'regressed', readonly namespace?: string, readonly service?: string, readonly from: string, readonly to: string }
+  | {
+    readonly type: 'regressed', readonly namespace?: string, readonly service?: string, readonly from: string,
+    readonly to: string
+  }
   | { readonly type: 'error', readonly error: Error }
 
 export type Emit = (event: RollcallEvent) => void
@@ -42,7 +45,8 @@ const maxWarnings = 100
 /** A `Warn` that says each sentence once, and never throws. Default: standard error; null: nobody is told. */
 export function warnOnce (warn: ((message: string) => unknown) | null | undefined): Warn {
   const said = new Set<string>()
-  const say = warn === undefined ? (message: string) => (globalThis as { console?: { error (text: string): void } }).console?.error(message) : warn
+  const { console } = globalThis as { console?: { error (text: string): void } }
+  const say = warn === undefined ? (message: string) => console?.error(message) : warn
   return (message) => {
     if (said.has(message) || said.size >= maxWarnings) return
     said.add(message)

@@ -170,7 +170,8 @@ export class Heartbeats {
     this.#flights++
     try {
       const results = await Promise.allSettled([
-        this.#send(leases.filter((lease) => lease.session), start, period, true), this.#send(leases.filter((lease) => !lease.session), start, period, false)
+        this.#send(leases.filter((lease) => lease.session), start, period, true),
+        this.#send(leases.filter((lease) => !lease.session), start, period, false)
       ])
       const failure = results.find((result) => result.status === 'rejected')
       if (failure === undefined) {
@@ -196,7 +197,9 @@ export class Heartbeats {
   }
 
   /** False if it was not answered in time, or not at all: a session may beat by request until the socket is back. */
-  async #overSocket (batch: readonly Beating[], beats: readonly Heartbeat[], start: number, period: number): Promise<boolean> {
+  async #overSocket (
+    batch: readonly Beating[], beats: readonly Heartbeat[], start: number, period: number
+  ): Promise<boolean> {
     const answer = this.#options.overSocket(beats)
     if (answer === undefined) return false
     const settled = answer.then((value) => {

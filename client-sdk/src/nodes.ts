@@ -74,7 +74,9 @@ export class Nodes {
   /** What was seen of a node lately. */
   state (index: number): NodeState {
     const seen = this.#seen[index]
-    return seen === undefined || (seen.state !== 'stale' && seen.at + memoryMs < this.#options.clock.now()) ? 'unknown' : seen.state
+    if (seen === undefined) return 'unknown'
+    const isOld = seen.at + memoryMs < this.#options.clock.now()
+    return isOld && seen.state !== 'stale' ? 'unknown' : seen.state
   }
 
   /** Calls back after each move. Gives a function that ends it. */
@@ -107,7 +109,9 @@ export class Nodes {
     const before = seen.state
     this.#see(index, state)
     if (index !== this.#current) return
-    if (before !== state && (state === 'stale' || before === 'stale')) this.#options.emit({ type: state, address: this.address(index) })
+    if (before !== state && (state === 'stale' || before === 'stale')) this.#options.emit({
+      type: state, address: this.address(index)
+    })
     if (state === 'current') this.#seekNoMore()
     else if (this.#seekTimer === undefined && !this.#seeking) this.#seekLater(patienceMs * this.#options.random())
   }

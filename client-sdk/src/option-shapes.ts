@@ -8,8 +8,12 @@ const statuses = ['starting', 'up', 'warning', 'draining', 'down'] as const
 const callback = rule('a function', (value) => typeof value === 'function')
 const callbackOrNull = rule('a function, or null', (value) => value === null || typeof value === 'function')
 const object = rule('an object', (value) => typeof value === 'object' && value !== null)
-const durationMs = rule('a number of milliseconds above 0', (value) => typeof value === 'number' && value > 0 && value <= longestTimerMs)
-const pauseMs = rule('a number of milliseconds from 0', (value) => typeof value === 'number' && value >= 0 && value <= longestTimerMs)
+const durationMs = rule(
+  'a number of milliseconds above 0', (value) => typeof value === 'number' && value > 0 && value <= longestTimerMs
+)
+const pauseMs = rule(
+  'a number of milliseconds from 0', (value) => typeof value === 'number' && value >= 0 && value <= longestTimerMs
+)
 const number = rule('a number', (value) => typeof value === 'number' && Number.isFinite(value))
 const portNumber = rule('a whole number', (value) => Number.isSafeInteger(value))
 const texts = recordOf(text)
@@ -18,7 +22,9 @@ const signal = rule('an AbortSignal', (value) => isObject(value) && 'aborted' in
 const port = rule('a name or a number', (value) => typeof value === 'string' || Number.isSafeInteger(value))
 
 const read = { signal, minRevision: text }
-const list = { ...read, namespace: text, service: text, selector: text, status: oneOf(...statuses), pageSize: whole(1, 1_000_000) }
+const list = {
+  ...read, namespace: text, service: text, selector: text, status: oneOf(...statuses), pageSize: whole(1, 1_000_000)
+}
 const resolve = { port, selector: text, zone: text, balance, signal }
 
 const portFields = { name: text, port: portNumber, protocol: oneOf('TCP', 'UDP', 'SCTP') }
@@ -41,7 +47,9 @@ const shapes = {
     weight: number, priority: number, zone: text, region: text, node: text, version: text, status: oneOf(...statuses),
     ttlMs: number, session: flag, drainMs: pauseMs, health: callback, load: callback, onSuperseded: oneOf('wait', 'stop')
   },
-  waiting: { signal, waitMs: rule('a number of milliseconds from 0', (value) => typeof value === 'number' && value >= 0) },
+  waiting: {
+    signal, waitMs: rule('a number of milliseconds from 0', (value) => typeof value === 'number' && value >= 0)
+  },
   call: { signal },
   read,
   list,
@@ -49,10 +57,15 @@ const shapes = {
   endpoints: { ...read, selector: text, zone: text, port, ready: oneOf(true, false, 'any') },
   resolve,
   retries: { ...resolve, retries: whole(0, 1_000), retryIf: callback },
-  watch: { view: oneOf('instances', 'endpoints'), namespace: text, service: text, selector: text, since: text, bufferSize: whole(1, 10_000_000) },
+  watch: {
+    view: oneOf('instances', 'endpoints'), namespace: text, service: text, selector: text, since: text,
+    bufferSize: whole(1, 10_000_000)
+  },
   apply: { signal, dryRun: flag, namespace: text },
   deletion: { signal, dryRun: flag },
-  patch: { status: oneOf(...statuses), labels: recordOf(orNull(text)), metadata: recordOf(orNull(text)), weight: number }
+  patch: {
+    status: oneOf(...statuses), labels: recordOf(orNull(text)), metadata: recordOf(orNull(text)), weight: number
+  }
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Check>>>>
 
 export type OptionKind = keyof typeof shapes
@@ -63,7 +76,9 @@ export function checkOptions (kind: OptionKind, options: unknown, required: read
   if (fault !== undefined) throw new RollcallError('REGISTRY_INVALID_ARGUMENT', `${kind === 'Rollcall' ? 'new Rollcall' : kind}: ${fault}`)
 }
 
-function checkFields (value: unknown, shape: Readonly<Record<string, Check>>, at: string, required: readonly string[]): string | undefined {
+function checkFields (
+  value: unknown, shape: Readonly<Record<string, Check>>, at: string, required: readonly string[]
+): string | undefined {
   if (!isObject(value)) return `${at === '' ? 'the options' : at} must be an object, got ${shown(value)}`
   const prefix = at === '' ? '' : `${at}.`
   for (const name of required) if (value[name] === undefined) return `${prefix}${name} must be given`
@@ -85,7 +100,9 @@ function orNull (check: Check): Check {
 
 /** The known name that was meant, if one is near. */
 function nearest (name: string, known: readonly string[]): string {
-  const [best] = known.map((each) => ({ each, distance: distanceOf(name.toLowerCase(), each.toLowerCase()) })).sort((a, b) => a.distance - b.distance)
+  const [best] = known.map((each) => ({ each, distance: distanceOf(name.toLowerCase(), each.toLowerCase()) })).sort(
+    (a, b) => a.distance - b.distance
+  )
   return best === undefined || best.distance > Math.max(2, name.length / 3) ? '' : `, did you mean ${best.each}?`
 }
 
@@ -95,7 +112,9 @@ function distanceOf (a: string, b: string): number {
   for (let i = 1; i <= Math.min(a.length, 64); i++) {
     const next = [i]
     for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)))
+      next.push(
+        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1))
+      )
     }
     row = next
   }

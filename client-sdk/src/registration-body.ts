@@ -79,7 +79,11 @@ export interface RegisterOptions {
 export function checkedLoad (load: Readonly<Record<string, LoadValue>>): Readonly<Record<string, LoadValue>> {
   const [fault] = loadFaults(load)
   if (fault !== undefined) throw new RollcallError('REGISTRY_INVALID_ARGUMENT', `${fault.field} ${fault.rule}, got ${shown(fault.value)}`, { errors: loadFaults(load) })
-  return Object.fromEntries(Object.entries(load).map(([name, { value, capacity }]) => [name, capacity === undefined ? { value } : { value, capacity }]))
+  return Object.fromEntries(
+    Object.entries(load).map(
+      ([name, { value, capacity }]) => [name, capacity === undefined ? { value } : { value, capacity }]
+    )
+  )
 }
 
 const statuses: ReadonlySet<unknown> = new Set<Status>(['starting', 'up', 'warning', 'draining', 'down'])

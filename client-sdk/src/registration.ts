@@ -208,7 +208,9 @@ export class Registration {
     } catch (error) {
       emit({ type: 'error', error: asError(error) })
     }
-    await this.#deregister(isTold ? {} : { timeoutMs: hurriedMs, rounds: 1 }).catch((error: unknown) => emit({ type: 'error', error: asError(error) }))
+    await this.#deregister(isTold ? {} : { timeoutMs: hurriedMs, rounds: 1 }).catch(
+      (error: unknown) => emit({ type: 'error', error: asError(error) })
+    )
   }
 
   #deregister (limits: Limits): Promise<void> {
@@ -235,7 +237,9 @@ export class Registration {
   }
 
   /** @param limits `onlyNew`: not if the id is registered, whoever has it */
-  async #put (signal: AbortSignal, { onlyNew = false, ...limits }: Limits & { onlyNew?: boolean } = {}): Promise<Instance> {
+  async #put (
+    signal: AbortSignal, { onlyNew = false, ...limits }: Limits & { onlyNew?: boolean } = {}
+  ): Promise<Instance> {
     const headers = onlyNew ? { 'if-none-match': '*' } : undefined
     const { body } = await this.#context.transport.request<Answered>(this.#path, {
       method: 'PUT', body: this.#body, headers, signal, check: instanceShape, ...limits
@@ -399,7 +403,9 @@ export class Registration {
 
   async #delete (limits: Limits): Promise<void> {
     try {
-      await this.#context.transport.request(this.#path, { method: 'DELETE', query: { generation: this.generation }, check: nothing, ...limits })
+      await this.#context.transport.request(
+        this.#path, { method: 'DELETE', query: { generation: this.generation }, check: nothing, ...limits }
+      )
     } catch (error) {
       if (isGone(error)) return // expired, or removed by an earlier try
       if (!isSuperseded(error)) throw error

@@ -11,7 +11,9 @@ const maxNameLength = 253
 
 /** @throws RollcallError REGISTRY_INVALID_ARGUMENT */
 export function checkedPath (path: unknown): string {
-  const invalid = (rule: string): RollcallError => new RollcallError('REGISTRY_INVALID_ARGUMENT', `a path ${rule}, got ${shown(path)}`)
+  const invalid = (rule: string): RollcallError => new RollcallError(
+    'REGISTRY_INVALID_ARGUMENT', `a path ${rule}, got ${shown(path)}`
+  )
   if (typeof path !== 'string' || !path.startsWith('/') || path.startsWith('//')) throw invalid('must begin with one "/"')
   if (path.length > maxPathLength) throw invalid(`must not be longer than ${maxPathLength} characters`)
   if (!/^[!-~]+$/.test(path) || /[\\#"<>^`{|}]/.test(path)) throw invalid('must be of the characters of a URL, without a fragment')
@@ -37,10 +39,14 @@ export function checkedName (field: string, name: unknown): string {
         ? 'must not be "." or "..", nor have "/", "\\" or control characters in it'
         : undefined
   if (rule === undefined) return name as string // just seen to be one
-  throw new RollcallError('REGISTRY_INVALID_ARGUMENT', `${field} ${rule}, got ${shown(name)}`, { errors: [{ field, value: name, rule }] })
+  throw new RollcallError(
+    'REGISTRY_INVALID_ARGUMENT', `${field} ${rule}, got ${shown(name)}`, { errors: [{ field, value: name, rule }] }
+  )
 }
 
 export function queryText (query: Readonly<Record<string, QueryValue>> | undefined): string {
-  const pairs = Object.entries(query ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const]))
+  const pairs = Object.entries(query ?? {}).flatMap(
+    ([name, value]) => (value === undefined ? [] : [[name, String(value)] as const])
+  )
   return pairs.length === 0 ? '' : `?${new URLSearchParams(Object.fromEntries(pairs)).toString()}`
 }

@@ -22,10 +22,14 @@ export function refused (where: string, status: number, body: unknown, retryAfte
   const seconds = Number(retryAfter ?? NaN)
   const retryAfterMs = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined
   if (!isObject(body) || typeof body['code'] !== 'string' || typeof body['detail'] !== 'string') {
-    return new RollcallError('REGISTRY_BAD_ANSWER', `${where}: answered ${status} without a problem document`, { status, retryAfterMs })
+    return new RollcallError(
+      'REGISTRY_BAD_ANSWER', `${where}: answered ${status} without a problem document`, { status, retryAfterMs }
+    )
   }
   const { code, detail, errors } = body
-  return new RollcallError(code.slice(0, 100), detail.slice(0, maxText), { status, errors: fieldErrors(errors), retryAfterMs })
+  return new RollcallError(
+    code.slice(0, 100), detail.slice(0, maxText), { status, errors: fieldErrors(errors), retryAfterMs }
+  )
 }
 
 /** As many of the listed faults as are some. */
@@ -42,14 +46,20 @@ export function fieldErrors (value: unknown): readonly FieldError[] {
  */
 export function redirectedTo (
   status: number, location: string | undefined, url: string,
-  { method, addresses, where }: { readonly method: string, readonly addresses: readonly string[], readonly where: string }
+  { method, addresses, where }: {
+    readonly method: string, readonly addresses: readonly string[], readonly where: string
+  }
 ): string | undefined {
   if (status !== 0 && !redirects.has(status)) return undefined // 0: a browser hides where to
-  const bad = (text: string): RollcallError => new RollcallError('REGISTRY_BAD_ANSWER', `${where}: answered ${status}, ${text}`, { status })
+  const bad = (text: string): RollcallError => new RollcallError(
+    'REGISTRY_BAD_ANSWER', `${where}: answered ${status}, ${text}`, { status }
+  )
   if (location === undefined || !URL.canParse(location, url)) throw bad('a redirect to nowhere')
   const target = new URL(location, url)
   target.hash = ''
-  const isKnown = target.username === '' && target.password === '' && addresses.some((address) => target.href.startsWith(`${address}/`))
+  const isKnown = target.username === '' && target.password === '' && addresses.some(
+    (address) => target.href.startsWith(`${address}/`)
+  )
   if (!isKnown) throw bad(`a redirect to ${target.origin}, which is none of the addresses`)
   if (method !== 'GET' && status !== 307 && status !== 308) throw bad(`a redirect that does not repeat the ${method}`)
   return target.href

@@ -128,9 +128,13 @@ export class ServiceList {
 
   async #read (after?: string): Promise<void> {
     const version = this.#version
-    const signal = anySignal(this.#options.closed, this.#end.signal, after === undefined ? undefined : this.#poll.signal)
+    const signal = anySignal(
+      this.#options.closed, this.#end.signal, after === undefined ? undefined : this.#poll.signal
+    )
     try {
-      const { body } = await this.#options.transport.request<EndpointsAnswer>(endpointsPath(this.#namespace, this.#service), {
+      const { body } = await this.#options.transport.request<EndpointsAnswer>(endpointsPath(
+        this.#namespace, this.#service
+      ), {
         query: { ready: 'any', selector: this.#selector, after, wait: after && `${pollWaitMs / 1_000}s` },
         waitMs: after === undefined ? 0 : pollWaitMs,
         signal,
@@ -194,7 +198,10 @@ export class ServiceList {
   #subscriberOf (declared: boolean): Subscriber {
     const selector = this.#selector
     return {
-      query: { ...(declared ? { view: 'endpoints' } : {}), namespace: this.#namespace, service: this.#service, ...(selector === undefined ? {} : { selector }) },
+      query: {
+        ...(declared ? { view: 'endpoints' } : {}), namespace: this.#namespace, service: this.#service,
+        ...(selector === undefined ? {} : { selector })
+      },
       cursor: () => {
         this.#parts.clear() // of the connection before
         return this.#revision
@@ -288,7 +295,11 @@ export class ServiceList {
    */
   #replace (endpoints: readonly Endpoint[], revision: string | undefined): void {
     if (revision !== undefined && isSmaller(revision, this.#newest)) {
-      this.#options.emit({ type: 'regressed', namespace: this.#namespace, service: this.#service, from: this.#newest ?? '', to: revision })
+      this.#options.emit(
+        {
+          type: 'regressed', namespace: this.#namespace, service: this.#service, from: this.#newest ?? '', to: revision
+        }
+      )
     }
     this.#endpoints = new Map(endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]))
     this.#moved(revision)

@@ -103,16 +103,24 @@ export function servicesOf ({ namespace, request, summaries, place, warn }: Serv
     get: async (target: Target, options: ReadOptions = {}): Promise<Service> => {
       checkOptions('read', options)
       const { minRevision, signal } = options
-      return (await request<Service>(pathTo(target), { query: { view: 'manifest', minRevision }, signal, check: serviceManifest })).body
+      return (
+        await request<Service>(
+          pathTo(target), { query: { view: 'manifest', minRevision }, signal, check: serviceManifest }
+        )
+      ).body
     },
     list: async function * (options: Omit<ListOptions, 'service' | 'status'> = {}): AsyncGenerator<Service, void, undefined> {
       for await (const { manifest } of summaries(options)) if (manifest !== undefined) yield manifest
     },
-    delete: async (target: Target, options: CallOptions & { readonly dryRun?: boolean | undefined } = {}): Promise<DeleteAnswer> => {
+    delete: async (
+      target: Target, options: CallOptions & { readonly dryRun?: boolean | undefined } = {}
+    ): Promise<DeleteAnswer> => {
       checkOptions('deletion', options)
       const { dryRun, signal } = options
       const query = { dryRun: dryRun === true ? true : undefined }
-      return (await request<DeleteAnswer>(pathTo(target), { method: 'DELETE', query, signal, check: deleteAnswer })).body
+      return (
+        await request<DeleteAnswer>(pathTo(target), { method: 'DELETE', query, signal, check: deleteAnswer })
+      ).body
     }
   })
 }

@@ -26,7 +26,10 @@ export const number = rule('a number', (value) => Number.isFinite(value))
 export const count = rule('a whole number from 0', (value) => Number.isSafeInteger(value) && (value as number) >= 0)
 
 export function whole (least: number, most: number): Check {
-  return rule(`a whole number ${least}-${most}`, (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most)
+  return rule(
+    `a whole number ${least}-${most}`,
+    (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most
+  )
 }
 
 export function oneOf (...values: readonly unknown[]): Check {

@@ -80,7 +80,9 @@ function detach (process: ProcessLike): void {
 
 /** Signals don't reach a worker thread, and its process may end without asking it. */
 export function isWorkerThread (): boolean {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => { isMainThread?: boolean } | undefined } }
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?: (name: string) => { isMainThread?: boolean } | undefined }
+  }
   try {
     return process?.getBuiltinModule?.('node:worker_threads')?.isMainThread === false
   } catch {

@@ -279,7 +279,10 @@ export class Socket {
       if (typeof data === 'string' && data.length > maxFrameLength) throw new Error(`one of ${data.length} characters, longer than ${maxFrameLength} (maxAnswerBytes)`)
       frame = readFrame(data, (id) => this.#subscribers.has(id as number))
     } catch (cause) {
-      const error = new RollcallError('REGISTRY_BAD_ANSWER', `the WebSocket of ${nodes.address(this.#address)} sent what is no frame: ${asError(cause).message}`, { cause })
+      const error = new RollcallError(
+        'REGISTRY_BAD_ANSWER',
+        `the WebSocket of ${nodes.address(this.#address)} sent what is no frame: ${asError(cause).message}`, { cause }
+      )
       this.#options.emit({ type: 'error', error })
       return this.#lost(error, true)
     }
@@ -310,7 +313,9 @@ export class Socket {
       case 'goodbye':
         return this.#lost(new RollcallError('REGISTRY_UNAVAILABLE', `the registry node says goodbye: ${frame.reason}`))
       case 'error':
-        return this.#refused(new RollcallError(frame.code, frame.detail, { errors: fieldErrors(frame.errors) }), frame.id)
+        return this.#refused(
+          new RollcallError(frame.code, frame.detail, { errors: fieldErrors(frame.errors) }), frame.id
+        )
     }
   }
 

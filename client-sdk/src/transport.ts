@@ -186,7 +186,9 @@ export class Transport {
     return method === 'GET' || method === 'PUT' ? Math.min(hedgeMs, share) : share
   }
 
-  async #attempt<Body> (index: number, target: string, options: RequestOptions, outer: AbortSignal, deadline: number): Promise<NodeAnswer<Body>> {
+  async #attempt<Body> (
+    index: number, target: string, options: RequestOptions, outer: AbortSignal, deadline: number
+  ): Promise<NodeAnswer<Body>> {
     const { clock, nodes } = this.#options
     const address = nodes.address(index)
     const limit = new AbortController()
@@ -205,7 +207,9 @@ export class Transport {
   }
 
   /** One request and its answer, wherever the known nodes send it. */
-  async #exchange<Body> (first: string, where: string, options: RequestOptions, signal: AbortSignal): Promise<NodeAnswer<Body>> {
+  async #exchange<Body> (
+    first: string, where: string, options: RequestOptions, signal: AbortSignal
+  ): Promise<NodeAnswer<Body>> {
     const { token, fetch, maxAnswerBytes, nodes } = this.#options
     const method = options.method ?? 'GET'
     let url = first
@@ -235,7 +239,9 @@ export class Transport {
       const body = parse(text)
       if (status >= 400) throw refused(where, status, body, header('retry-after'))
       if (body === undefined && text !== '') {
-        throw new RollcallError('REGISTRY_BAD_ANSWER', `${where}: answered ${status} and no JSON; is this a Rollcall registry?`, { status })
+        throw new RollcallError(
+          'REGISTRY_BAD_ANSWER', `${where}: answered ${status} and no JSON; is this a Rollcall registry?`, { status }
+        )
       }
       const fault = options.check?.(body, '')
       if (fault !== undefined) throw new RollcallError('REGISTRY_BAD_ANSWER', `${where}: answered ${status}, but ${fault}; is this a Rollcall registry?`, { status })
@@ -244,7 +250,9 @@ export class Transport {
     }
   }
 
-  #answered (index: number, { stale, revision }: { readonly stale: boolean, readonly revision: string | undefined }): void {
+  #answered (
+    index: number, { stale, revision }: { readonly stale: boolean, readonly revision: string | undefined }
+  ): void {
     const { nodes, emit } = this.#options
     if (stale) nodes.saw(index, 'stale')
     // where a node says what it knows, it says how stale that is

@@ -73,7 +73,10 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
   #ended = false
 
   /** @internal */
-  constructor (socket: Socket, query: Subscriber['query'], since: string | undefined, bufferSize: number, signal: AbortSignal, emit: Emit) {
+  constructor (
+    socket: Socket, query: Subscriber['query'], since: string | undefined, bufferSize: number, signal: AbortSignal,
+    emit: Emit
+  ) {
     this.#emit = emit
     this.#socket = socket
     this.#bufferSize = bufferSize
@@ -158,7 +161,12 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
         const instances = this.#instances.add(frame.instances, more)
         if (instances === undefined) return
         this.#begin(frame.revision)
-        return this.#push({ type: 'snapshot', revision: frame.revision, instances, ...(frame.services === undefined ? {} : { services: frame.services }) })
+        return this.#push(
+          {
+            type: 'snapshot', revision: frame.revision, instances,
+            ...(frame.services === undefined ? {} : { services: frame.services })
+          }
+        )
       }
       case 'change': {
         if (isKnown(frame.revision, this.#cursor)) return // sent twice around a reconnect
@@ -191,7 +199,12 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
   #begin (revision: string): void {
     if (isSmaller(revision, this.#newest)) {
       const { namespace, service } = this.#subscriber.query
-      this.#emit({ type: 'regressed', ...(namespace === undefined ? {} : { namespace }), ...(service === undefined ? {} : { service }), from: this.#newest ?? '', to: revision })
+      this.#emit(
+        {
+          type: 'regressed', ...(namespace === undefined ? {} : { namespace }),
+          ...(service === undefined ? {} : { service }), from: this.#newest ?? '', to: revision
+        }
+      )
     }
     this.#move(revision)
   }

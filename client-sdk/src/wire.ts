@@ -318,14 +318,20 @@ export type ServerFrame =
   | { readonly type: 'current' }
   /** Nothing else was to be said. */
   | { readonly type: 'ping' }
-  | { readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly instances: readonly Instance[], readonly services?: readonly Service[] }
+  | {
+    readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly instances: readonly Instance[],
+    readonly services?: readonly Service[]
+  }
   | ChangeFrame
   | EndpointsSnapshotFrame
   | EndpointsChangeFrame
   | EndpointsGoneFrame
   | { readonly type: 'bookmark', readonly id: number, readonly revision: string }
   | { readonly type: 'reset', readonly id: number, readonly revision: string, readonly reason: string }
-  | { readonly type: 'error', readonly id?: number, readonly code: string, readonly detail: string, readonly errors?: readonly FieldError[] }
+  | {
+    readonly type: 'error', readonly id?: number, readonly code: string, readonly detail: string,
+    readonly errors?: readonly FieldError[]
+  }
   | ({ readonly type: 'heartbeat', readonly id?: number } & HeartbeatAnswer)
   | { readonly type: 'goodbye', readonly reason: string }
 

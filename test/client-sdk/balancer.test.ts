@@ -39,9 +39,18 @@ t.test('answered: the ready ones, else those that drain, and only without them t
     ['a suspect is out while another is ready', { a: { suspect: true }, b: {} }, 'b'],
     ['all suspect: all are called', { a: { suspect: true }, b: { suspect: true } }, 'a b'],
     ['one that drains serves, and comes before the suspects', { a: { suspect: true }, b: { status: 'draining' } }, 'b'],
-    ['fail open never brings back what is down or starting', { a: { suspect: true, status: 'down' }, b: { suspect: true }, c: { suspect: true, status: 'starting' } }, 'b'],
-    ['of the suspects those that drain come last', { a: { suspect: true, status: 'draining' }, b: { suspect: true } }, 'b'],
-    ['a suspect that drains is better than nobody', { a: { suspect: true, status: 'draining' }, b: { status: 'down' } }, 'a'],
+    [
+      'fail open never brings back what is down or starting',
+      { a: { suspect: true, status: 'down' }, b: { suspect: true }, c: { suspect: true, status: 'starting' } }, 'b'
+    ],
+    [
+      'of the suspects those that drain come last', { a: { suspect: true, status: 'draining' }, b: { suspect: true } },
+      'b'
+    ],
+    [
+      'a suspect that drains is better than nobody',
+      { a: { suspect: true, status: 'draining' }, b: { status: 'down' } }, 'a'
+    ],
     ['nobody', {}, '']
   ]
   for (const [name, rows, expected] of table) t.equal(ids(answered(list(rows)).endpoints), expected, name)

@@ -38,14 +38,19 @@ export function cluster (t: Parameters<typeof setting>[0], nodes: readonly strin
     const condition = of(node)
     if (condition === 'down') throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') })
     if (condition === 'frozen') {
-      return new Promise((_resolve, reject) => init.signal.addEventListener('abort', () => reject(init.signal.reason as Error)))
+      return new Promise(
+        (_resolve, reject) => init.signal.addEventListener('abort', () => reject(init.signal.reason as Error))
+      )
     }
     const response = await registry.fetch(url, init)
     if (typeof condition === 'number') await new Promise<void>((resolve) => void clock.setTimeout(resolve, condition))
     if (condition !== 'stale') return response
     const body: unknown = JSON.parse(await response.text())
     const told = typeof body === 'object' && body !== null && 'stored' in body ? { ...body, stored: false } : body
-    return { status: response.status, headers: new Headers({ 'rollcall-revision': registry.revision, 'rollcall-stale': '1' }), text: async () => JSON.stringify(told) }
+    return {
+      status: response.status, headers: new Headers({ 'rollcall-revision': registry.revision, 'rollcall-stale': '1' }),
+      text: async () => JSON.stringify(told)
+    }
   }
 
   const Base = registry.WebSocket
@@ -64,11 +69,15 @@ export function cluster (t: Parameters<typeof setting>[0], nodes: readonly strin
       })
     }
 
-    override addEventListener (...[type, listener]: Parameters<InstanceType<WebSocketConstructor>['addEventListener']>): void {
+    override addEventListener (
+      ...[type, listener]: Parameters<InstanceType<WebSocketConstructor>['addEventListener']>
+    ): void {
       super.addEventListener(type, (event) => {
         if (of(this.node) === 'frozen') return
         const frame = typeof event.data === 'string' ? JSON.parse(event.data) as { type?: string } : undefined
-        if (frame?.type === 'hello') return listener({ ...event, data: JSON.stringify({ type: 'hello', pingMs, stale: of(this.node) === 'stale' }) })
+        if (frame?.type === 'hello') return listener({
+          ...event, data: JSON.stringify({ type: 'hello', pingMs, stale: of(this.node) === 'stale' })
+        })
         listener(event)
       })
     }
@@ -99,7 +108,9 @@ export function cluster (t: Parameters<typeof setting>[0], nodes: readonly strin
     events,
     asked,
     watched,
-    client: ({ told = events, ...options } = {}) => another({ address, prefer: 'first', fetch, WebSocket: NodeSocket, onEvent: (event) => told.push(event), ...options }),
+    client: ({ told = events, ...options } = {}) => another(
+      { address, prefer: 'first', fetch, WebSocket: NodeSocket, onEvent: (event) => told.push(event), ...options }
+    ),
     befall (node, condition) {
       const before = of(node)
       illness.set(node, condition)

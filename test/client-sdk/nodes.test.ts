@@ -30,7 +30,10 @@ t.test('a heartbeat that was not stored is told to another node at once, without
   await client().register(orders)
   befall('a', 'stale')
   await clock.advance(7_000)
-  t.strictSame(asked.filter((each) => each.endsWith('/heartbeats')), ['a /v1/heartbeats', 'b /v1/heartbeats'], 'not a third of the lease later')
+  t.strictSame(
+    asked.filter((each) => each.endsWith('/heartbeats')), ['a /v1/heartbeats', 'b /v1/heartbeats'],
+    'not a third of the lease later'
+  )
   await clock.advance(30_000)
   t.ok(asked.slice(5).every((each) => each.startsWith('b ')))
   t.equal(registry.requests.filter(({ method }) => method === 'PUT').length, 1)
@@ -215,7 +218,9 @@ t.test('many clients spread over the nodes, and do so again after a failure', as
   const random = (): number => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31
   const clients = Array.from({ length: 200 }, () => client({ prefer: 'any', random }))
   for (const each of clients) await each.resolveAll('orders')
-  const spread = (): number[] => ['a', 'b', 'c', 'd'].map((node) => clients.filter(({ address }) => address === `http://${node}:7500`).length)
+  const spread = (): number[] => ['a', 'b', 'c', 'd'].map(
+    (node) => clients.filter(({ address }) => address === `http://${node}:7500`).length
+  )
   const before = spread()
   t.ok(before.every((count) => count > 25), before.join(' '))
   befall('a', 'stale')

@@ -9,8 +9,14 @@ const invalid = { code: 'REGISTRY_INVALID_ARGUMENT' }
 
 t.test('an unknown option of any call is refused, and the one that was meant is named', async (t) => {
   const { registry, rollcall } = setting(t)
-  t.throws(() => new Rollcall({ adress: 'http://a' } as RollcallOptions), { ...invalid, message: /adress is not known, did you mean address\?/ })
-  await t.rejects(rollcall.register({ service: 'orders', prot: 80 } as RegisterOptions), { ...invalid, message: 'register: prot is not known, did you mean port?' })
+  t.throws(
+    () => new Rollcall({ adress: 'http://a' } as RollcallOptions),
+    { ...invalid, message: /adress is not known, did you mean address\?/ }
+  )
+  await t.rejects(
+    rollcall.register({ service: 'orders', prot: 80 } as RegisterOptions),
+    { ...invalid, message: 'register: prot is not known, did you mean port?' }
+  )
   await t.rejects(rollcall.register({ service: 'orders', toString: 1 } as unknown as RegisterOptions), invalid)
   const wrong = { nonsense: 1 } as object
   for (const call of [
@@ -33,22 +39,40 @@ t.test('a missing service and options of a wrong type are refused before anythin
     port: '8080', ports: { http: '80' }, labels: { a: 1 }, metadata: 'x', weight: '5', ttlMs: '1s', session: 'yes', drainMs: -1, health: 'up', load: {}, status: 'UP',
     onSuperseded: 'fight', id: 5, generation: 5, zone: {}
   }
-  for (const [name, value] of Object.entries(cases)) await t.rejects(rollcall.register({ service: 'orders', [name]: value }), { ...invalid, message: new RegExp(`^register: ${name}`) }, name)
-  await t.rejects(rollcall.register({ service: 'orders', ports: [{ prot: 1 }] as unknown as [] }), { ...invalid, message: /ports\[0\].port must be given/ })
-  await t.rejects(rollcall.register({ service: 'orders', ports: [{ port: 1, nane: 'x' }] as unknown as [] }), { ...invalid, message: /nane is not known, did you mean name/ })
+  for (const [name, value] of Object.entries(cases)) await t.rejects(rollcall.register({
+    service: 'orders', [name]: value
+  }), { ...invalid, message: new RegExp(`^register: ${name}`) }, name)
+  await t.rejects(
+    rollcall.register({ service: 'orders', ports: [{ prot: 1 }] as unknown as [] }),
+    { ...invalid, message: /ports\[0\].port must be given/ }
+  )
+  await t.rejects(
+    rollcall.register({ service: 'orders', ports: [{ port: 1, nane: 'x' }] as unknown as [] }),
+    { ...invalid, message: /nane is not known, did you mean name/ }
+  )
   t.strictSame(registry.requests, [])
-  for (const options of [{ timeoutMs: 0 }, { timeoutMs: NaN }, { timeoutMs: Infinity }, { timeoutMs: '5' }, { maxAnswerBytes: 0 }, { balance: 'random' }, { signals: 1 }, { onEvent: 1 }, { prefer: 'last' }, null, 5]) {
+  for (const options of [
+    { timeoutMs: 0 }, { timeoutMs: NaN }, { timeoutMs: Infinity }, { timeoutMs: '5' }, { maxAnswerBytes: 0 },
+    { balance: 'random' }, { signals: 1 }, { onEvent: 1 }, { prefer: 'last' }, null, 5
+  ]) {
     t.throws(() => new Rollcall(options as RollcallOptions), invalid)
   }
   t.doesNotThrow(() => new Rollcall({ zone: undefined, address: undefined }))
 })
 
 t.test('addresses are http or https, without user, query and fragment', async (t) => {
-  for (const bad of ['unix:/run/x.sock', 'unix:///run/x.sock', 'ftp://a', 'file:///a', 'http://u@a', 'http://u:p@a', 'http://a?b', 'http://a/?b=c', 'http://a#b', 'http://a/../b', 'http://a/%2e%2e/b', 'http://a b', 'http:\\\\a', 'http:/a', 'http:///a', 'http://', 'javascript:alert(1)', '://a', 'a?b', 'a#b', 'a@b']) {
+  for (const bad of [
+    'unix:/run/x.sock', 'unix:///run/x.sock', 'ftp://a', 'file:///a', 'http://u@a', 'http://u:p@a', 'http://a?b',
+    'http://a/?b=c', 'http://a#b', 'http://a/../b', 'http://a/%2e%2e/b', 'http://a b', 'http:\\\\a', 'http:/a',
+    'http:///a', 'http://', 'javascript:alert(1)', '://a', 'a?b', 'a#b', 'a@b'
+  ]) {
     t.throws(() => addressesOf(bad), { ...invalid, errors: [{ field: 'address' }] }, bad)
   }
   t.throws(() => addressesOf(['http://a', 5 as unknown as string]), invalid)
-  t.strictSame(addressesOf(['localhost:7500', 'unix:7500', 'HTTP://A:80/x/', 'http://a', '[::1]:7500', 'http://a']), ['http://localhost:7500', 'http://unix:7500', 'http://a/x', 'http://a', 'http://[::1]:7500'])
+  t.strictSame(
+    addressesOf(['localhost:7500', 'unix:7500', 'HTTP://A:80/x/', 'http://a', '[::1]:7500', 'http://a']),
+    ['http://localhost:7500', 'http://unix:7500', 'http://a/x', 'http://a', 'http://[::1]:7500']
+  )
 })
 
 t.test('health: true is up, false is down', async (t) => {
@@ -74,7 +98,10 @@ t.test('health: anything else is down, and is told', async (t) => {
     await rollcall.register({ ...orders, health: () => wrong as unknown as boolean })
     await clock.advance(30_000)
     t.equal(registry.instances[0]?.status, 'down', JSON.stringify(wrong))
-    t.match(events[1], { type: 'error', error: { message: /health of shop\/orders\/o-1 must answer true, false or a status/ } })
+    t.match(
+      events[1],
+      { type: 'error', error: { message: /health of shop\/orders\/o-1 must answer true, false or a status/ } }
+    )
     t.equal(words.length, 1, 'a person is told once')
   }
 })
@@ -100,7 +127,9 @@ t.test('warnings of an answer become events, once each', async (t) => {
   registry.warn('127.0.0.1 is of one machine only')
   const registration = await rollcall.register(orders)
   t.notOk('warnings' in registration.instance)
-  t.match(events, [{ type: 'warning', message: '127.0.0.1 is of one machine only', registration }, { type: 'registered' }])
+  t.match(
+    events, [{ type: 'warning', message: '127.0.0.1 is of one machine only', registration }, { type: 'registered' }]
+  )
   registry.restart()
   registry.warn('127.0.0.1 is of one machine only', 'another')
   await clock.advance(10_000)

@@ -40,14 +40,19 @@ t.test('the package as the README says to install it runs on plain node, and its
   const directory = t.testdir({})
   // npm pack builds it; the cache and the registry of npm have no part in it.
   const npm = ['--offline', '--no-audit', '--no-fund', '--loglevel=error']
-  await execute('npm', ['pack', '--workspace', 'client-sdk', '--pack-destination', directory, ...npm], { cwd: repository })
+  await execute(
+    'npm', ['pack', '--workspace', 'client-sdk', '--pack-destination', directory, ...npm], { cwd: repository }
+  )
   await writeFile(join(directory, 'package.json'), '{ "type": "module" }')
   await execute('npm', ['install', './rollcall-client-0.1.0.tgz', ...npm], { cwd: directory })
   await writeFile(join(directory, 'consumer.mjs'), consumer)
   await writeFile(join(directory, 'consumer.ts'), consumer)
   const snippets = await readmeSnippets()
   for (const [name, text] of snippets) await writeFile(join(directory, name), text)
-  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions: strict, files: ['consumer.ts', ...snippets.keys()] }))
+  await writeFile(
+    join(directory, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: strict, files: ['consumer.ts', ...snippets.keys()] })
+  )
   const server = await httpRegistry()
   t.teardown(server.close)
 
@@ -63,7 +68,9 @@ t.test('the package as the README says to install it runs on plain node, and its
 
   t.test('TypeScript, and every snippet of the READMEs, under strict', async (t) => {
     t.ok(snippets.size >= 7)
-    const faults = await execute(process.execPath, [tsc, '-p', directory], { cwd: directory }).then(() => '', ({ stdout }: { stdout: string }) => stdout)
+    const faults = await execute(process.execPath, [tsc, '-p', directory], { cwd: directory }).then(
+      () => '', ({ stdout }: { stdout: string }) => stdout
+    )
     t.equal(faults, '')
   })
 
@@ -72,7 +79,10 @@ t.test('the package as the README says to install it runs on plain node, and its
     const [example = ''] = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code)
     const port = String(await freePort())
     await writeFile(join(directory, 'hello.mjs'), example.replaceAll('8080', port))
-    const { stdout } = await execute(process.execPath, ['hello.mjs'], { cwd: directory, env: { ...process.env, NODE_OPTIONS: '', ROLLCALL_ADDRESS: server.address } })
+    const { stdout } = await execute(
+      process.execPath, ['hello.mjs'],
+      { cwd: directory, env: { ...process.env, NODE_OPTIONS: '', ROLLCALL_ADDRESS: server.address } }
+    )
     const shown = /\$ node hello\.mjs\n {4}(.*)\n/.exec(readme)?.[1]
     t.equal(stdout.trim(), shown?.replace('8080', port))
   })
@@ -93,7 +103,9 @@ async function readmeSnippets (): Promise<Map<string, string>> {
     const text = await readFile(join(repository, path), 'utf8')
     for (const [, code = ''] of text.matchAll(/```js\n([\s\S]*?)```/g)) {
       const own = /const rollcall\b/.test(code) // brings its own client
-      const head = own ? (code.includes("from '@rollcall/client'") ? '' : "import { Rollcall } from '@rollcall/client'\n") : prelude
+      const head = own ? (
+        code.includes("from '@rollcall/client'") ? '' : "import { Rollcall } from '@rollcall/client'\n"
+      ) : prelude
       snippets.set(`snippet-${page}-${snippets.size}.ts`, `${head}${code}\nexport {}\n`)
     }
   }

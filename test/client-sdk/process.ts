@@ -39,7 +39,11 @@ export function run (args: readonly string[], environment: Record<string, string
     const look = (): void => { if (lines.filter((text) => pattern.test(text)).length >= count) resolve() }
     look()
     reader.on('line', look)
-    void ended.then(({ code, signal }) => reject(new Error(`ended with ${code ?? signal} before line ${count} of ${String(pattern)}: ${errors}`)))
+    void ended.then(
+      ({ code, signal }) => reject(
+        new Error(`ended with ${code ?? signal} before line ${count} of ${String(pattern)}: ${errors}`)
+      )
+    )
   })
   return { process: child, lines, errors: () => errors, line, lineCount, ended }
 }

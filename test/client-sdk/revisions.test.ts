@@ -13,7 +13,10 @@ t.test('a list takes an older revision from a read, and says so', async (t) => {
     fetch: async (url, init) => {
       const response = await registry.fetch(url, init)
       const text = await response.text()
-      return { ...response, text: async () => (number === 0 ? text : text.replace(/"revision":"e1\.\d+"/, `"revision":"e1.${number}"`)) }
+      return {
+        ...response,
+        text: async () => (number === 0 ? text : text.replace(/"revision":"e1\.\d+"/, `"revision":"e1.${number}"`))
+      }
     }
   })
   registry.register('shop', 'orders', 'o-1', port)
@@ -24,7 +27,10 @@ t.test('a list takes an older revision from a read, and says so', async (t) => {
   registry.deregister({ namespace: 'shop', service: 'orders', id: 'o-3' })
   await clock.advance(1_000)
   t.strictSame((await rollcall.resolveAll('orders')).map(({ id }) => id), ['o-1', 'o-2'])
-  t.match(events.filter(({ type }) => type === 'regressed')[0], { namespace: 'shop', service: 'orders', from: 'e1.3', to: 'e1.1' })
+  t.match(
+    events.filter(({ type }) => type === 'regressed')[0],
+    { namespace: 'shop', service: 'orders', from: 'e1.3', to: 'e1.1' }
+  )
 })
 
 t.test('a watch and a list take a snapshot of an older revision, and say so', async (t) => {
@@ -40,7 +46,10 @@ t.test('a watch and a list take a snapshot of an older revision, and say so', as
     registry.broadcast({ type: 'snapshot', id, revision: 'e1.1', instances: registry.instances.slice(0, 1) })
   }
   await clock.settle()
-  t.match([(await watch.next()).value, (await watch.next()).value], [{ type: 'reset' }, { type: 'snapshot', revision: 'e1.1', instances: [{ id: 'o-1' }] }])
+  t.match(
+    [(await watch.next()).value, (await watch.next()).value],
+    [{ type: 'reset' }, { type: 'snapshot', revision: 'e1.1', instances: [{ id: 'o-1' }] }]
+  )
   t.equal((await rollcall.resolveAll('orders')).length, 1)
   t.strictSame(events.filter(({ type }) => type === 'regressed').length, 2)
   t.match(events.at(-1), { type: 'regressed', service: 'orders', from: 'e1.2', to: 'e1.1' })

@@ -18,7 +18,12 @@ function politeLibrary (): void {
 const [, , manner] = process.argv
 process.on('unhandledRejection', (error) => console.log('UNHANDLED', error))
 const rollcall = new Rollcall({ onEvent: ({ type }) => console.log('event', type) })
-await rollcall.register({ service: 'orders', id: `s-${manner}`, port: 8080, ...(manner?.startsWith('session') === true ? { session: true } : {}), drainMs: manner === 'drain' ? 50 : 0 })
+await rollcall.register(
+  {
+    service: 'orders', id: `s-${manner}`, port: 8080,
+    ...(manner?.startsWith('session') === true ? { session: true } : {}), drainMs: manner === 'drain' ? 50 : 0
+  }
+)
 if (manner === 'own-handler') process.on('SIGTERM', () => console.log('own handler'))
 if (manner === 'polite-library') politeLibrary()
 if (manner === 'reload-on-hup') process.on('SIGHUP', () => console.log('reloaded'))

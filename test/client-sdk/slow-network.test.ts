@@ -26,7 +26,9 @@ function network (t: Parameters<typeof setting>[0], roundTripMs: number, handsha
     if (!isNew) free--
     if (!isNew && isBroken) {
       isBroken = false
-      return new Promise((_resolve, reject) => init.signal.addEventListener('abort', () => reject(init.signal.reason as Error)))
+      return new Promise(
+        (_resolve, reject) => init.signal.addEventListener('abort', () => reject(init.signal.reason as Error))
+      )
     }
     if (isNew) await pause(roundTripMs * handshakes)
     await pause(roundTripMs / 2)
@@ -139,5 +141,7 @@ t.test('a session that is answered late over its socket beats by request meanwhi
   t.ok(beats(registry).length > 0, 'by request')
   t.equal(registration.state, 'registered')
   t.equal(registry.sockets, 1)
-  t.strictSame(typesOf(events), ['registered', 'session', ...typesOf(events).slice(2).filter((type) => type === 'session')])
+  t.strictSame(
+    typesOf(events), ['registered', 'session', ...typesOf(events).slice(2).filter((type) => type === 'session')]
+  )
 })

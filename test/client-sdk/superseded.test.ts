@@ -48,9 +48,14 @@ t.test('of many that wait for their turn one comes back, and the others wait on'
   const { registry, clock, another } = setting(t)
   const lives = []
   let seed = 0
-  for (let n = 0; n < 6; n++) lives.push(await another({ random: () => (seed += 0.07) % 1 }).register({ ...orders, port: 1_000 + n }))
+  for (let n = 0; n < 6; n++) lives.push(await another({
+    random: () => (seed += 0.07) % 1
+  }).register({ ...orders, port: 1_000 + n }))
   await clock.advance(20_000)
-  t.strictSame(lives.map(({ state }) => state), ['superseded', 'superseded', 'superseded', 'superseded', 'superseded', 'registered'])
+  t.strictSame(
+    lives.map(({ state }) => state),
+    ['superseded', 'superseded', 'superseded', 'superseded', 'superseded', 'registered']
+  )
   await lives[5]?.deregister()
   await clock.advance(30_000)
   t.equal(lives.filter(({ state }) => state === 'registered').length, 1)

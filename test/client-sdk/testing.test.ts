@@ -8,7 +8,10 @@ t.test('what the registry of tests has not is told', async (t) => {
   const { rollcall, registry } = setting(t)
   registry.register('shop', 'orders', 'o-1')
   await t.rejects(rollcall.pools(), { code: 'REG_ROUTE_NOT_FOUND' })
-  await t.rejects(rollcall.explain({ service: 'orders', id: 'o-1' }), { code: 'REG_ROUTE_NOT_FOUND', message: /the registry of tests has nothing at GET/ })
+  await t.rejects(
+    rollcall.explain({ service: 'orders', id: 'o-1' }),
+    { code: 'REG_ROUTE_NOT_FOUND', message: /the registry of tests has nothing at GET/ }
+  )
   await t.rejects(rollcall.services.apply('kind: Service'), { code: 'REG_INVALID', message: /YAML/ })
 })
 

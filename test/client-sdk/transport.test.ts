@@ -169,7 +169,9 @@ t.test('full jitter lies between nothing and the cap', async (t) => {
 
 t.test('a registry that never answers costs the limit given, once', async (t) => {
   const { another, clock } = setting(t)
-  const mute: Fetch = (_url, init) => new Promise((_resolve, reject) => init.signal.addEventListener('abort', () => reject(init.signal.reason as Error)))
+  const mute: Fetch = (_url, init) => new Promise(
+    (_resolve, reject) => init.signal.addEventListener('abort', () => reject(init.signal.reason as Error))
+  )
   const took = async (work: () => Promise<unknown>): Promise<number> => {
     const begin = clock.now()
     let end: number | undefined
@@ -192,7 +194,11 @@ t.test('a goodbye to a registry that never answers costs the limit once, also wi
   const client = another({
     timeoutMs: 2_000,
     WebSocket: null,
-    fetch: (url, init) => (mute ? new Promise((_resolve, reject) => init.signal.addEventListener('abort', () => reject(init.signal.reason as Error))) : registry.fetch(url, init))
+    fetch: (url, init) => (
+      mute ? new Promise(
+        (_resolve, reject) => init.signal.addEventListener('abort', () => reject(init.signal.reason as Error))
+      ) : registry.fetch(url, init)
+    )
   })
   for (let n = 0; n < 5; n++) await client.register({ ...orders, id: `o-${n}`, drainMs: 500 })
   mute = true

@@ -331,7 +331,11 @@ t.test('a snapshot in parts is told as one', async (t) => {
   for (const id of [1, 2]) {
     registry.broadcast({ type: 'reset', id, revision: 'e1.3', reason: 'too old' })
     for (const [index, instance] of instances.entries()) {
-      registry.broadcast(JSON.stringify({ type: 'snapshot', id, revision: 'e1.3', instances: [instance], ...(index < 2 ? { more: true } : {}) }))
+      registry.broadcast(
+        JSON.stringify(
+          { type: 'snapshot', id, revision: 'e1.3', instances: [instance], ...(index < 2 ? { more: true } : {}) }
+        )
+      )
     }
   }
   await clock.settle()

@@ -15,7 +15,9 @@ interface Pair {
   readonly line: RedisProxy
   readonly redis: RedisServer
   /** A client whose home is the node that falls ill, and what it tells. */
-  readonly client: () => { readonly rollcall: Rollcall, readonly event: (type: RollcallEvent['type']) => Promise<RollcallEvent> }
+  readonly client: () => {
+    readonly rollcall: Rollcall, readonly event: (type: RollcallEvent['type']) => Promise<RollcallEvent>
+  }
 }
 
 async function pair (t: Closable): Promise<Pair> {
@@ -23,7 +25,9 @@ async function pair (t: Closable): Promise<Pair> {
   t.teardown(() => redis.dispose())
   const line = await RedisProxy.start(redis.port)
   t.teardown(() => line.dispose())
-  const [ill, well] = await Promise.all([startNode(t, ['--redis', line.url, '--node', 'ill']), startNode(t, ['--redis', redis.url, '--node', 'well'])])
+  const [ill, well] = await Promise.all(
+    [startNode(t, ['--redis', line.url, '--node', 'ill']), startNode(t, ['--redis', redis.url, '--node', 'well'])]
+  )
   return {
     ill,
     well,
@@ -75,7 +79,9 @@ for (const illness of ['cut off from Redis', 'frozen'] as const) {
     t.teardown(() => process.kill(ill.pid, 'SIGCONT'))
     const [caller, plain, session] = [client(), client(), client()]
     await plain.rollcall.register({ service: 'orders', id: 'plain', address: '10.0.0.1', port: 80, ttlMs: 3_000 })
-    await session.rollcall.register({ service: 'orders', id: 'session', address: '10.0.0.2', port: 80, ttlMs: 3_000, session: true })
+    await session.rollcall.register(
+      { service: 'orders', id: 'session', address: '10.0.0.2', port: 80, ttlMs: 3_000, session: true }
+    )
     await session.event('session')
     t.equal((await caller.rollcall.resolveAll('orders')).length, 2)
     const changes = listed(well)
@@ -120,11 +126,15 @@ t.test('a node says so when it loses its store and when it has it again, to sock
   const stream = new TextDecoderStream()
   const abort = new AbortController()
   t.teardown(() => abort.abort())
-  const response = await fetch(`${ill.url}/v1/watch`, { headers: { accept: 'text/event-stream' }, signal: abort.signal })
+  const response = await fetch(
+    `${ill.url}/v1/watch`, { headers: { accept: 'text/event-stream' }, signal: abort.signal }
+  )
   void response.body?.pipeTo(stream.writable as WritableStream<Uint8Array>).catch(() => {})
   const reader = stream.readable.getReader()
   let text = ''
-  const reads = async (pattern: RegExp): Promise<void> => { while (!pattern.test(text)) text += (await reader.read()).value ?? '' }
+  const reads = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(text)) text += (await reader.read()).value ?? ''
+  }
   await rollcall.resolveAll('orders')
   await reads(/event: hello\ndata: \{"type":"hello","pingMs":15000,"stale":false\}\n\n/)
 

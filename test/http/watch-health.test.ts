@@ -30,7 +30,9 @@ t.test('a node that loses its store tells all watchers at once, and when it has 
   world.registry.feed.health(away)
   world.registry.feed.health({ ...away, reason: 'still away' })
   world.registry.feed.health(back)
-  for (const client of [one, other]) t.strictSame(await client.take(2), [{ type: 'stale', reason: 'Connection is closed.' }, { type: 'current' }])
+  for (const client of [one, other]) t.strictSame(await client.take(2), [
+    { type: 'stale', reason: 'Connection is closed.' }, { type: 'current' }
+  ])
   t.equal(one.waiting, 0)
 })
 

@@ -7,7 +7,11 @@ import { WebSocketServer } from 'ws'
 import { run } from '../client-sdk/process.ts'
 
 t.test('a program outlives frames and answers that are none', async (t) => {
-  const http = createServer((_request, response) => { response.end('{"namespace":"default","service":"orders","revision":"e.1","failOpen":false,"endpoints":[]}') })
+  const http = createServer(
+    (_request, response) => {
+      response.end('{"namespace":"default","service":"orders","revision":"e.1","failOpen":false,"endpoints":[]}')
+    }
+  )
   const sockets = new WebSocketServer({ server: http })
   t.teardown(() => {
     for (const socket of sockets.clients) socket.terminate()
@@ -16,7 +20,10 @@ t.test('a program outlives frames and answers that are none', async (t) => {
   })
   http.listen(0, '127.0.0.1')
   await once(http, 'listening')
-  const frames = ['{"type":"change","id":1}', '{"type":"snapshot","id":1,"revision":"e.2"}', '{"type":"snapshot","id":1,"revision":5,"instances":[null]}', '{"type":"error","id":1}', 'null', '{']
+  const frames = [
+    '{"type":"change","id":1}', '{"type":"snapshot","id":1,"revision":"e.2"}',
+    '{"type":"snapshot","id":1,"revision":5,"instances":[null]}', '{"type":"error","id":1}', 'null', '{'
+  ]
   let connections = 0
   const { promise: allSent, resolve } = Promise.withResolvers<void>()
   sockets.on('connection', (socket) => {
@@ -27,7 +34,9 @@ t.test('a program outlives frames and answers that are none', async (t) => {
     })
     socket.on('error', () => undefined)
   })
-  const child = run(['test/client-sdk/follower.ts'], { ROLLCALL_ADDRESS: `http://127.0.0.1:${(http.address() as AddressInfo).port}` })
+  const child = run(
+    ['test/client-sdk/follower.ts'], { ROLLCALL_ADDRESS: `http://127.0.0.1:${(http.address() as AddressInfo).port}` }
+  )
   await allSent
   child.process.kill('SIGTERM')
   t.match(await child.ended, { signal: 'SIGTERM' })

@@ -14,8 +14,13 @@ t.test('an answer of an older revision is taken, and told', async (t) => {
     fetch: async () => {
       const ids = answers[Math.min(asked, 1)] ?? []
       const revision = asked++ === 0 ? 'e1.9' : 'e1.5'
-      const endpoints = [one, two].filter((each) => each !== undefined && ids.includes(each.id)).map((each) => ({ ...each, status: 'up' }))
-      return { status: 200, headers: new Headers(), text: async () => JSON.stringify({ namespace: 'shop', service: 'orders', revision, failOpen: false, endpoints }) }
+      const endpoints = [one, two].filter((each) => each !== undefined && ids.includes(each.id)).map(
+        (each) => ({ ...each, status: 'up' })
+      )
+      return {
+        status: 200, headers: new Headers(),
+        text: async () => JSON.stringify({ namespace: 'shop', service: 'orders', revision, failOpen: false, endpoints })
+      }
     }
   })
   t.equal((await rollcall.resolveAll('orders')).length, 2)

@@ -45,7 +45,9 @@ export function answered<Item extends Called> (all: readonly Item[]): Answered<I
 
 /** The endpoint that an instance is to the callers of the service that it registered under. */
 export function endpointOf (instance: Instance): Endpoint {
-  const { id, address, ports, hostname, labels, metadata, priority, zone, region, node, version, suspect, conditions } = instance
+  const {
+    id, address, ports, hostname, labels, metadata, priority, zone, region, node, version, suspect, conditions
+  } = instance
   return {
     id,
     address,

@@ -12,9 +12,13 @@ const loadName = new RegExp(loadNamePattern)
 
 /** Every fault of a load: none means that the registry takes it. */
 export function loadFaults (load: unknown): FieldError[] {
-  if (typeof load !== 'object' || load === null || Array.isArray(load)) return [{ field: 'load', value: load, rule: 'must be an object of measures' }]
+  if (typeof load !== 'object' || load === null || Array.isArray(load)) return [
+    { field: 'load', value: load, rule: 'must be an object of measures' }
+  ]
   const entries = Object.entries(load)
-  if (entries.length > maxLoadValues) return [{ field: 'load', value: entries.length, rule: `must not have more than ${maxLoadValues} entries` }]
+  if (entries.length > maxLoadValues) return [
+    { field: 'load', value: entries.length, rule: `must not have more than ${maxLoadValues} entries` }
+  ]
   return entries.flatMap(([name, measure]) => measureFaults(name, measure))
 }
 
@@ -25,6 +29,10 @@ function measureFaults (name: string, measure: unknown): FieldError[] {
   return [
     ...(loadName.test(name) ? [] : [{ field, value: name, rule: `a name of a measure ${loadNameRule}` }]),
     ...(Number.isFinite(value) ? [] : [{ field: `${field}.value`, value, rule: 'must be a number' }]),
-    ...(capacity === undefined || (Number.isFinite(capacity) && capacity > 0) ? [] : [{ field: `${field}.capacity`, value: capacity, rule: 'must be a number above 0' }])
+    ...(
+      capacity === undefined || (Number.isFinite(capacity) && capacity > 0) ? [] : [
+        { field: `${field}.capacity`, value: capacity, rule: 'must be a number above 0' }
+      ]
+    )
   ]
 }

@@ -89,7 +89,9 @@ export class Book {
 
   /** When a service was declared; undefined for an implicit one. */
   declaredAt (namespace: string, name: string): string | undefined {
-    return this.declared(namespace, name) === undefined ? undefined : this.#declaredAt.get(`Service ${namespace}/${name}`)
+    return this.declared(namespace, name) === undefined ? undefined : this.#declaredAt.get(
+      `Service ${namespace}/${name}`
+    )
   }
 
   get services (): readonly Service[] {
@@ -97,7 +99,9 @@ export class Book {
   }
 
   get slices (): readonly EndpointSlice[] {
-    return [...this.#manifests.values()].filter((manifest): manifest is EndpointSlice => manifest.kind === 'EndpointSlice')
+    return [...this.#manifests.values()].filter(
+      (manifest): manifest is EndpointSlice => manifest.kind === 'EndpointSlice'
+    )
   }
 
   declare (manifest: TestManifest): void {
@@ -132,7 +136,9 @@ export class Book {
 
   /** Names of all services that there are, by namespace. */
   names (): readonly { readonly namespace: string, readonly service: string }[] {
-    const names = new Map(this.instances.map(({ namespace, service }) => [`${namespace}/${service}`, { namespace, service }]))
+    const names = new Map(
+      this.instances.map(({ namespace, service }) => [`${namespace}/${service}`, { namespace, service }])
+    )
     for (const { metadata: { namespace, name } } of this.services) names.set(`${namespace}/${name}`, { namespace, service: name })
     return [...names.values()].sort((a, b) => (`${a.namespace}/${a.service}` < `${b.namespace}/${b.service}` ? -1 : 1))
   }
@@ -180,7 +186,9 @@ export class Book {
   }
 
   #publish (event: 'put' | 'delete', reason: Reason, instance: Instance, before: Instance | undefined): void {
-    const selecting = this.services.filter((service) => [instance, before].some((each) => each !== undefined && selectsInstance(service, each)))
+    const selecting = this.services.filter(
+      (service) => [instance, before].some((each) => each !== undefined && selectsInstance(service, each))
+    )
     this.#touch(instance.namespace, instance.service, ...selecting.map(({ metadata }) => metadata.name))
     this.#tell({ type: 'change', revision: this.cursor, kind: 'instance', event, reason, at: this.time(), instance })
   }
@@ -189,7 +197,12 @@ export class Book {
     const service = manifest.kind === 'Service' ? manifest : this.services.find((each) => manifest.kind === 'EndpointSlice' && each.metadata.name === manifest.metadata.labels?.['kubernetes.io/service-name'])
     if (service === undefined) return
     this.#touch(service.metadata.namespace, service.metadata.name)
-    this.#tell({ type: 'change', revision: this.cursor, kind: 'service', event: manifest.kind === 'Service' ? event : 'put', reason: event === 'put' ? 'declared' : 'removed', at: this.time(), service })
+    this.#tell(
+      {
+        type: 'change', revision: this.cursor, kind: 'service', event: manifest.kind === 'Service' ? event : 'put',
+        reason: event === 'put' ? 'declared' : 'removed', at: this.time(), service
+      }
+    )
   }
 
   #touch (namespace: string, ...services: readonly string[]): void {
@@ -212,5 +225,9 @@ function numberOf ({ revision }: Change): number {
 }
 
 function canonical (instance: Instance): string {
-  return JSON.stringify(Object.entries(instance).filter(([name]) => name !== 'updatedAt' && name !== 'revision').sort(([a], [b]) => (a < b ? -1 : 1)))
+  return JSON.stringify(
+    Object.entries(instance).filter(([name]) => name !== 'updatedAt' && name !== 'revision').sort(
+      ([a], [b]) => (a < b ? -1 : 1)
+    )
+  )
 }

@@ -27,7 +27,11 @@ export function documentsOf (text: string): readonly unknown[] {
     documents.push(JSON.parse(rest.slice(0, end)))
     rest = rest.slice(end)
   }
-  return documents.flatMap((each) => (isObject(each) && each['kind'] === 'List' && Array.isArray(each['items']) ? each['items'] as unknown[] : [each]))
+  return documents.flatMap(
+    (each) => (
+      isObject(each) && each['kind'] === 'List' && Array.isArray(each['items']) ? each['items'] as unknown[] : [each]
+    )
+  )
 }
 
 /** Where the object at the beginning of a text ends. */
@@ -47,34 +51,57 @@ function endOf (text: string): number {
 }
 
 /** The manifest as it is stored, or its faults. */
-export function manifestOf (document: unknown, namespace: string, before: (kind: string, namespace: string, name: string) => TestManifest | undefined, allocate: Allocator): TestManifest | FieldError[] {
+export function manifestOf (
+  document: unknown, namespace: string,
+  before: (kind: string, namespace: string, name: string) => TestManifest | undefined, allocate: Allocator
+): TestManifest | FieldError[] {
   if (!isObject(document)) return [{ field: '', value: document, rule: 'must be an object' }]
   const { apiVersion, kind } = document
   const meta = isObject(document['metadata']) ? document['metadata'] : {}
   const place = typeof meta['namespace'] === 'string' ? meta['namespace'] : namespace
   const { name } = meta
   const faults: FieldError[] = []
-  const need = (isGood: boolean, field: string, value: unknown, rule: string): void => { if (!isGood) faults.push({ field, value, rule }) }
+  const need = (
+    isGood: boolean, field: string, value: unknown, rule: string
+  ): void => { if (!isGood) faults.push({ field, value, rule }) }
   need(isLabel(name), 'metadata.name', name, labelRule)
   need(isLabel(place), 'metadata.namespace', place, labelRule)
   const metadata = { ...meta, name: String(name), namespace: place }
-  if (kind === 'Namespace' && apiVersion === 'v1') return faults.length > 0 ? faults : { apiVersion, kind, metadata: { ...metadata, namespace: '' } } as unknown as Namespace
+  if (kind === 'Namespace' && apiVersion === 'v1') return faults.length > 0 ? faults : {
+    apiVersion, kind, metadata: { ...metadata, namespace: '' }
+  } as unknown as Namespace
   if (kind === 'EndpointSlice' && apiVersion === 'discovery.k8s.io/v1') return sliceOf(document, metadata, faults)
-  if (kind !== 'Service' || apiVersion !== 'v1') return [{ field: 'kind', value: kind, rule: 'must be Service, EndpointSlice or Namespace, with its apiVersion' }]
+  if (kind !== 'Service' || apiVersion !== 'v1') return [
+    { field: 'kind', value: kind, rule: 'must be Service, EndpointSlice or Namespace, with its apiVersion' }
+  ]
   const known = before('Service', place, metadata.name)
-  const spec = specOf(isObject(document['spec']) ? document['spec'] : {}, known?.kind === 'Service' ? known.spec : undefined, allocate, faults)
+  const spec = specOf(
+    isObject(document['spec']) ? document['spec'] : {}, known?.kind === 'Service' ? known.spec : undefined, allocate,
+    faults
+  )
   return faults.length > 0 ? faults : { apiVersion, kind, metadata, spec, status: { loadBalancer: {} } }
 }
 
-function sliceOf (document: Readonly<Record<string, unknown>>, metadata: { name: string, namespace: string }, faults: FieldError[]): EndpointSlice | FieldError[] {
+function sliceOf (
+  document: Readonly<Record<string, unknown>>, metadata: { name: string, namespace: string }, faults: FieldError[]
+): EndpointSlice | FieldError[] {
   const slice = { ...document, metadata, ports: document['ports'] ?? [] } as unknown as EndpointSlice
-  if (!Array.isArray(slice.endpoints)) faults.push({ field: 'endpoints', value: slice.endpoints, rule: 'must be a list' })
-  if (slice.metadata.labels?.[sliceLabel] === undefined) faults.push({ field: `metadata.labels[${sliceLabel}]`, rule: 'must name a service' })
+  if (!Array.isArray(slice.endpoints)) faults.push({
+    field: 'endpoints', value: slice.endpoints, rule: 'must be a list'
+  })
+  if (slice.metadata.labels?.[sliceLabel] === undefined) faults.push({
+    field: `metadata.labels[${sliceLabel}]`, rule: 'must name a service'
+  })
   return faults.length > 0 ? faults : slice
 }
 
-function specOf (given: Readonly<Record<string, unknown>>, before: Service['spec'] | undefined, allocate: Allocator, faults: FieldError[]): Service['spec'] {
-  const fault = (field: string, value: unknown, rule: string): void => { faults.push({ field: `spec.${field}`, value, rule }) }
+function specOf (
+  given: Readonly<Record<string, unknown>>, before: Service['spec'] | undefined, allocate: Allocator,
+  faults: FieldError[]
+): Service['spec'] {
+  const fault = (field: string, value: unknown, rule: string): void => {
+    faults.push({ field: `spec.${field}`, value, rule })
+  }
   const { type = 'ClusterIP', selector, externalName } = given
   if (!types.includes(type as string)) fault('type', type, `must be one of ${types.join(', ')}`)
   const isExternal = type === 'ExternalName'
@@ -103,7 +130,9 @@ function specOf (given: Readonly<Record<string, unknown>>, before: Service['spec
   })
   const address = isExternal || faults.length > 0 ? undefined : clusterIP ?? allocate.clusterIP()
   return {
-    sessionAffinity: 'None', ...given, type, ...(ports.length === 0 ? {} : { ports }), ...(address === undefined ? {} : { clusterIP: address, clusterIPs: [address] })
+    sessionAffinity: 'None', ...given, type, ...(ports.length === 0 ? {} : { ports }), ...(
+      address === undefined ? {} : { clusterIP: address, clusterIPs: [address] }
+    )
   } as unknown as Service['spec'] // just seen to be one, as far as a fake looks
 }
 
@@ -118,13 +147,18 @@ export function selectsInstance ({ metadata, spec }: Service, { namespace, servi
  * The endpoints of a declared service: of the instances that it selects, with its ports, or those that were made by
  * hand.
  */
-export function declaredEndpoints (service: Service, instances: Iterable<Instance>, slices: Iterable<EndpointSlice>): readonly Endpoint[] {
+export function declaredEndpoints (
+  service: Service, instances: Iterable<Instance>, slices: Iterable<EndpointSlice>
+): readonly Endpoint[] {
   if (service.spec.type === 'ExternalName') return []
   if (service.spec.selector === undefined) return [...slices].filter((slice) => belongsTo(slice, service)).flatMap(handMade)
   return [...instances].filter((instance) => selectsInstance(service, instance)).map((instance) => {
     const endpoint = endpointOf(instance)
     const publishes = service.spec.publishNotReadyAddresses === true
-    return { ...endpoint, service: instance.service, ports: portsOf(service, instance), conditions: publishes ? { ...endpoint.conditions, ready: true } : endpoint.conditions }
+    return {
+      ...endpoint, service: instance.service, ports: portsOf(service, instance),
+      conditions: publishes ? { ...endpoint.conditions, ready: true } : endpoint.conditions
+    }
   })
 }
 
@@ -134,19 +168,25 @@ export function belongsTo ({ metadata }: EndpointSlice, service: Service): boole
 
 function portsOf ({ spec }: Service, instance: Instance): readonly EndpointPort[] {
   return (spec.ports ?? []).flatMap(({ name = '', protocol, targetPort, appProtocol }) => {
-    const port = typeof targetPort === 'number' ? targetPort : instance.ports.find((each) => each.name === targetPort && each.protocol === protocol)?.port
+    const port = typeof targetPort === 'number' ? targetPort : instance.ports.find(
+      (each) => each.name === targetPort && each.protocol === protocol
+    )?.port
     return port === undefined ? [] : [{ name, port, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }]
   })
 }
 
 function handMade ({ endpoints, ports }: EndpointSlice): Endpoint[] {
-  const known = ports.flatMap(({ name = '', port, protocol = 'TCP' }): EndpointPort[] => (port === undefined ? [] : [{ name, port, protocol }]))
+  const known = ports.flatMap(
+    ({ name = '', port, protocol = 'TCP' }): EndpointPort[] => (port === undefined ? [] : [{ name, port, protocol }])
+  )
   return endpoints.flatMap(({ addresses: [address], conditions, hostname, zone }) => {
     if (address === undefined) return []
     const ready = conditions?.ready ?? true
     const told = { ready, serving: conditions?.serving ?? ready, terminating: conditions?.terminating ?? false }
     return [{
-      id: address, address, ports: known, ...(hostname === undefined ? {} : { hostname }), labels: {}, metadata: {}, weight: 100, priority: 0, ...(zone === undefined ? {} : { zone }),
+      id: address, address, ports: known, ...(
+        hostname === undefined ? {} : { hostname }
+      ), labels: {}, metadata: {}, weight: 100, priority: 0, ...(zone === undefined ? {} : { zone }),
       status: told.terminating ? 'draining' as const : told.serving ? 'up' as const : 'down' as const, suspect: false, conditions: told
     }]
   })
@@ -155,6 +195,8 @@ function handMade ({ endpoints, ports }: EndpointSlice): Endpoint[] {
 /** What an implicit service would be, declared. */
 export function implicitManifest (namespace: string, name: string): Service {
   return {
-    apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec: { type: 'ClusterIP', clusterIP: 'None', selector: { [serviceLabel]: name }, sessionAffinity: 'None' }
+    apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec: {
+      type: 'ClusterIP', clusterIP: 'None', selector: { [serviceLabel]: name }, sessionAffinity: 'None'
+    }
   }
 }

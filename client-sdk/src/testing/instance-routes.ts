@@ -11,7 +11,9 @@ export interface InstanceCall {
   readonly onlyNew: boolean
 }
 
-export function instanceRoute (book: Book, reference: LeaseReference, { method, query, body, onlyNew }: InstanceCall): TestAnswer {
+export function instanceRoute (
+  book: Book, reference: LeaseReference, { method, query, body, onlyNew }: InstanceCall
+): TestAnswer {
   const known = book.instance(keyOf(reference))
   if (method === 'PUT') {
     const registration = (body ?? {}) as Registration // its rules are checked next, as far as a fake does
@@ -33,14 +35,25 @@ export function instanceRoute (book: Book, reference: LeaseReference, { method, 
   }
   if (method !== 'PATCH') return problem(405, 'REG_METHOD_NOT_ALLOWED', method)
   const { labels, metadata, ...rest } = body as InstancePatch // the SDK wrote it
-  return { status: 200, body: book.put({ ...known, ...rest, labels: patched(known.labels, labels), metadata: patched(known.metadata, metadata) }, 'updated') }
+  return {
+    status: 200,
+    body: book.put(
+      { ...known, ...rest, labels: patched(known.labels, labels), metadata: patched(known.metadata, metadata) },
+      'updated'
+    )
+  }
 }
 
-export function registerInstance (book: Book, reference: LeaseReference, body: Registration): { readonly created: boolean, readonly instance: Instance } {
+export function registerInstance (book: Book, reference: LeaseReference, body: Registration): {
+  readonly created: boolean, readonly instance: Instance
+} {
   const known = book.instance(keyOf(reference))
   const generation = body.generation ?? known?.generation ?? crypto.randomUUID()
   const now = book.time()
-  const { address = '127.0.0.1', ports = [], labels = {}, metadata = {}, weight = 100, priority = 0, status = 'up', lease, ...rest } = body
+  const {
+    address = '127.0.0.1', ports = [], labels = {}, metadata = {}, weight = 100, priority = 0, status = 'up', lease,
+    ...rest
+  } = body
   const replaced = known !== undefined && known.generation !== generation
   const instance = book.put({
     ...rest,
@@ -66,12 +79,15 @@ export function registerInstance (book: Book, reference: LeaseReference, body: R
 export function beat (book: Book, leases: readonly Heartbeat[], stored: boolean): HeartbeatAnswer {
   const unknown: LeaseReference[] = []
   const superseded: LeaseReference[] = []
-  for (const { status, load: _load, ...reference } of leases) {
+  for (const { status, namespace, service, id, generation } of leases) {
+    const reference = { namespace, service, id, ...(generation === undefined ? {} : { generation }) }
     const key = keyOf(reference)
     const known = book.instance(key)
     if (known === undefined) unknown.push(reference)
     else if (reference.generation !== undefined && reference.generation !== known.generation) superseded.push(reference)
-    else if (known.suspect || (status !== undefined && status !== known.status)) book.change(key, { suspect: false, status: status ?? known.status }, 'renewed')
+    else if (known.suspect || (status !== undefined && status !== known.status)) book.change(
+      key, { suspect: false, status: status ?? known.status }, 'renewed'
+    )
   }
   return { renewed: leases.length - unknown.length - superseded.length, unknown, superseded, stored }
 }
@@ -84,6 +100,10 @@ export function absent (book: Book, { namespace, service, id }: LeaseReference):
   return problem(404, 'REG_INSTANCE_NOT_FOUND', `there is no instance ${namespace}/${service}/${id}`)
 }
 
-function patched (record: Readonly<Record<string, string>>, patch: Readonly<Record<string, string | null>> = {}): Record<string, string> {
-  return Object.fromEntries(Object.entries({ ...record, ...patch }).filter((entry): entry is [string, string] => entry[1] !== null))
+function patched (
+  record: Readonly<Record<string, string>>, patch: Readonly<Record<string, string | null>> = {}
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries({ ...record, ...patch }).filter((entry): entry is [string, string] => entry[1] !== null)
+  )
 }

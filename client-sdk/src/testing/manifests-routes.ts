@@ -24,13 +24,18 @@ export function apply (book: Book, allocate: Allocator, body: unknown, query: UR
   try {
     documents = documentsOf(typeof body === 'string' ? body : JSON.stringify(body))
   } catch (error) {
-    return problem(400, 'REG_INVALID', error instanceof Error ? error.message : String(error), [{ field: '', rule: 'must be a manifest in JSON', document: 1 }])
+    return problem(
+      400, 'REG_INVALID', error instanceof Error ? error.message : String(error),
+      [{ field: '', rule: 'must be a manifest in JSON', document: 1 }]
+    )
   }
   const faults: FieldError[] = []
   const results: ApplyResult[] = []
   const applied: TestManifest[] = []
   for (const [index, document] of documents.entries()) {
-    const manifest = manifestOf(document, query.get('namespace') ?? 'default', (...name) => book.manifest(...name), allocate)
+    const manifest = manifestOf(
+      document, query.get('namespace') ?? 'default', (...name) => book.manifest(...name), allocate
+    )
     if (Array.isArray(manifest)) {
       faults.push(...manifest.map((fault) => ({ ...fault, document: index + 1 })))
       continue
@@ -39,7 +44,12 @@ export function apply (book: Book, allocate: Allocator, body: unknown, query: UR
     const previous = book.manifest(kind, namespace, name)
     const outcome: ApplyOutcome = previous === undefined ? 'created' : JSON.stringify(previous) === JSON.stringify(manifest) ? 'unchanged' : 'configured'
     if (outcome !== 'unchanged') applied.push(manifest)
-    results.push({ kind, namespace, name, outcome, manifest, ...(previous === undefined ? {} : { previous }), warnings: [], document: index + 1 })
+    results.push(
+      {
+        kind, namespace, name, outcome, manifest, ...(previous === undefined ? {} : { previous }), warnings: [],
+        document: index + 1
+      }
+    )
   }
   if (faults.length > 0) return problem(422, 'REG_MANIFEST_INVALID', faults.map(({ field, rule }) => `${field} ${rule}`).join('; '), faults)
   if (!dryRun) for (const manifest of applied) book.declare(manifest)

@@ -75,7 +75,10 @@ export class TestRegistry {
    * and means its outages.
    */
   get options (): RollcallOptions {
-    return { address: 'http://registry.test', fetch: this.fetch, WebSocket: this.WebSocket, signals: false, warn: null, clock: this.#clock }
+    return {
+      address: 'http://registry.test', fetch: this.fetch, WebSocket: this.WebSocket, signals: false, warn: null,
+      clock: this.#clock
+    }
   }
 
   /** The cursor of the last change. */
@@ -120,7 +123,9 @@ export class TestRegistry {
     if (instance === undefined) throw new Error(`there is no ${key}`)
     const { override: before, ...rest } = instance
     if (override === undefined) return before === undefined ? undefined : void this.#book.put(rest, 'override-removed')
-    this.#book.put({ ...rest, override: { ...override, author: 'test', reason: 'test', createdAt: this.#book.time() } }, 'override')
+    this.#book.put(
+      { ...rest, override: { ...override, author: 'test', reason: 'test', createdAt: this.#book.time() } }, 'override'
+    )
   }
 
   /** An outage: every request fails as if nobody listened, open sockets break. `false` ends it. */
@@ -183,7 +188,9 @@ export class TestRegistry {
     if (this.requests.length > maxRequests) this.requests.shift()
     const planned = this.#answers.shift()
     const answer = planned === undefined
-      ? await this.#route(method, pathname.split('/').slice(2).map(decodeURIComponent), searchParams, body, headers, signal)
+      ? await this.#route(
+        method, pathname.split('/').slice(2).map(decodeURIComponent), searchParams, body, headers, signal
+      )
       : problem(planned.status, planned.code, 'as the test wished')
     if (signal.aborted) throw signal.reason
     const answerHeaders = new Headers({ 'rollcall-revision': this.revision, 'content-type': 'application/json' })
@@ -217,18 +224,25 @@ export class TestRegistry {
     const [kind, namespace = '', second, service = '', third, id = '', last] = parts
     if (parts.length === 0) return { status: 200, body: { status: 'ok', checks: [] } } // /readyz
     // the SDK wrote it
-    if (kind === 'heartbeats' && method === 'POST') return { status: 200, body: beat(book, (body as { leases: readonly Heartbeat[] }).leases, !this.#stale) }
+    if (kind === 'heartbeats' && method === 'POST') return {
+      status: 200, body: beat(book, (body as { leases: readonly Heartbeat[] }).leases, !this.#stale)
+    }
     if (kind === 'apply' && method === 'POST') return apply(book, this.#allocate, body, query)
     if (parts.length === 1 && method === 'GET') return this.#page(kind ?? '', query)
     if (kind !== 'namespaces' || second !== 'services' || last !== undefined) return problem(404, 'REG_ROUTE_NOT_FOUND', `the registry of tests has nothing at ${method} /v1/${parts.join('/')}`)
     const reference = { namespace, service, id }
-    if (third === 'instances') return this.#warned(instanceRoute(book, reference, { method, query, body, onlyNew: headers['if-none-match'] === '*' }), method)
+    if (third === 'instances') return this.#warned(instanceRoute(book, reference, {
+      method, query, body, onlyNew: headers['if-none-match'] === '*'
+    }), method)
     if (third === undefined && method === 'DELETE') return takeBack(book, namespace, service, query)
     if (method !== 'GET') return problem(405, 'REG_METHOD_NOT_ALLOWED', method)
     if (third === 'endpoints') return this.#endpoints(namespace, service, query, signal)
     const summary = serviceSummaries(book, namespace).find((each) => each.name === service)
     if (summary === undefined) return absent(book, reference)
-    return { status: 200, body: query.get('view') === 'manifest' ? summary.manifest ?? implicitManifest(namespace, service) : summary }
+    return {
+      status: 200,
+      body: query.get('view') === 'manifest' ? summary.manifest ?? implicitManifest(namespace, service) : summary
+    }
   }
 
   #warned (answer: TestAnswer, method: string): TestAnswer {
@@ -244,19 +258,31 @@ export class TestRegistry {
     const after = query.get('after')
     const all = (): ReturnType<Book['endpoints']> => book.endpoints(namespace, service)
     if (after !== null && all() !== undefined && book.cursorOfService(namespace, service) === after) {
-      await this.#nextChange(signal, Number.parseInt(query.get('wait') ?? '0', 10) * 1_000, () => book.cursorOfService(namespace, service) !== after)
+      await this.#nextChange(
+        signal, Number.parseInt(query.get('wait') ?? '0', 10) * 1_000,
+        () => book.cursorOfService(namespace, service) !== after
+      )
     }
     const now = all()
     if (now === undefined) return absent(book, { namespace, service, id: '' })
     const port = query.get('port')
-    const selected = now.filter((endpoint) => selectsAny(query.get('selector') ?? undefined, endpoint.labels, endpoint.service ?? service))
+    const selected = now.filter(
+      (endpoint) => selectsAny(query.get('selector') ?? undefined, endpoint.labels, endpoint.service ?? service)
+    )
       .filter((endpoint) => port === null || endpoint.ports.some((each) => each.name === port || String(each.port) === port))
       .filter((endpoint) => query.get('zone') === null || endpoint.zone === query.get('zone'))
     const { endpoints: callable, failOpen } = answered(selected)
     const ready = query.get('ready') ?? 'true'
-    const endpoints = ready === 'any' ? selected : ready === 'true' ? callable : selected.filter((endpoint) => !callable.includes(endpoint))
+    const endpoints = ready === 'any' ? selected : ready === 'true' ? callable : selected.filter(
+      (endpoint) => !callable.includes(endpoint)
+    )
     const declared = book.declared(namespace, service) === undefined ? {} : { declared: true as const }
-    return { status: 200, body: { namespace, service, revision: book.cursorOfService(namespace, service), failOpen, ...declared, endpoints } satisfies EndpointsAnswer }
+    return {
+      status: 200,
+      body: {
+        namespace, service, revision: book.cursorOfService(namespace, service), failOpen, ...declared, endpoints
+      } satisfies EndpointsAnswer
+    }
   }
 
   #nextChange (signal: AbortSignal, waitMs: number, hasCome: () => boolean): Promise<void> {
@@ -290,7 +316,9 @@ export class TestRegistry {
 
   #select (query: URLSearchParams): Instance[] {
     const wanted = (name: string, value: string): boolean => query.get(name) === null || query.get(name) === value
-    return this.instances.filter((instance) => wanted('namespace', instance.namespace) && wanted('service', instance.service) &&
+    return this.instances.filter((instance) => wanted(
+      'namespace', instance.namespace
+    ) && wanted('service', instance.service) &&
       wanted('status', instance.effectiveStatus) && selectsAny(query.get('selector') ?? undefined, instance.labels, instance.service))
   }
 
@@ -303,13 +331,20 @@ export class TestRegistry {
         socket.subscriptions.delete(frame.id)
         return
       case 'heartbeat':
-        return socket.deliver({ type: 'heartbeat', ...(frame.id === undefined ? {} : { id: frame.id }), ...beat(this.#book, frame.leases, !this.#stale) })
+        return socket.deliver(
+          {
+            type: 'heartbeat', ...(frame.id === undefined ? {} : { id: frame.id }),
+            ...beat(this.#book, frame.leases, !this.#stale)
+          }
+        )
       case 'subscribe':
         return this.#subscribe(socket, frame)
     }
   }
 
-  #subscribe (socket: TestSocket, { id, since, type: _type, ...scope }: Extract<ClientFrame, { type: 'subscribe' }>): void {
+  #subscribe (
+    socket: TestSocket, { id, since, type: _type, ...scope }: Extract<ClientFrame, { type: 'subscribe' }>
+  ): void {
     const subscription = new TestSubscription(this.#book, id, scope, (frame) => socket.deliver(frame))
     socket.subscriptions.set(id, subscription)
     subscription.begin(since)

@@ -7,7 +7,9 @@ import { serviceLabel } from '../wire.ts'
  * it registered under.
  * @throws SelectorFault when it cannot be read
  */
-export function selectsAny (selector: string | undefined, labels: Readonly<Record<string, string>>, service: string): boolean {
+export function selectsAny (
+  selector: string | undefined, labels: Readonly<Record<string, string>>, service: string
+): boolean {
   if (selector === undefined) return true
   const all: Readonly<Record<string, string>> = { ...labels, [serviceLabel]: service }
   return matches(parseSelector(selector), (key) => (Object.hasOwn(all, key) ? all[key] : undefined))

@@ -28,12 +28,16 @@ export class TestSubscription {
     if (since !== undefined && missed === undefined) this.#reset(`the cursor ${since} is of another epoch, or too old`)
     if (missed === undefined) return this.#snapshot()
     // What it had seen at its cursor is not known here: a put that does not match any more is told as a delete.
-    for (const instance of [...this.#book.instances, ...missed.flatMap((change) => (change.kind === 'instance' ? [change.instance] : []))]) this.#seen.add(keyOf(instance))
+    for (const instance of [
+      ...this.#book.instances, ...missed.flatMap((change) => (change.kind === 'instance' ? [change.instance] : []))
+    ]) this.#seen.add(keyOf(instance))
     if (this.#scope.view === 'endpoints') {
       const changed = new Set(missed.map(({ revision }) => revision))
       for (const service of this.#services()) if (!changed.has(service.revision)) this.#told.set(nameOf(service), JSON.stringify(service))
       for (const change of missed) {
-        const { namespace, service } = change.kind === 'instance' ? change.instance : { namespace: change.service.metadata.namespace, service: change.service.metadata.name }
+        const { namespace, service } = change.kind === 'instance' ? change.instance : {
+          namespace: change.service.metadata.namespace, service: change.service.metadata.name
+        }
         if (this.#inScope(namespace, service) && !this.#told.has(`${namespace}/${service}`)) this.#told.set(`${namespace}/${service}`, '')
       }
       this.#differences()
@@ -57,7 +61,9 @@ export class TestSubscription {
       this.#deliver({ ...change, id: this.#id })
     } else if (this.#seen.delete(key)) {
       // Removed, or no longer what was asked for; of a resumed one also what it may never have seen.
-      if (this.#scope.namespace === undefined || this.#scope.namespace === instance.namespace) this.#deliver({ ...change, id: this.#id, event: 'delete' })
+      if (this.#scope.namespace === undefined || this.#scope.namespace === instance.namespace) this.#deliver({
+        ...change, id: this.#id, event: 'delete'
+      })
     }
   }
 
@@ -110,12 +116,16 @@ export class TestSubscription {
 
   #services (): ServiceEndpoints[] {
     const { selector } = this.#scope
-    return this.#book.names().filter(({ namespace, service }) => this.#inScope(namespace, service)).map(({ namespace, service }) => {
+    return this.#book.names().filter(
+      ({ namespace, service }) => this.#inScope(namespace, service)
+    ).map(({ namespace, service }) => {
       const all = this.#book.endpoints(namespace, service) ?? []
       const manifest = this.#book.declared(namespace, service)
       return {
         namespace, service, revision: this.#book.cursorOfService(namespace, service), failOpen: answered(all).failOpen,
-        ...(manifest === undefined ? {} : { declared: true as const, manifest }), endpoints: all.filter((endpoint) => selectsAny(selector, endpoint.labels, endpoint.service ?? service))
+        ...(manifest === undefined ? {} : { declared: true as const, manifest }), endpoints: all.filter(
+          (endpoint) => selectsAny(selector, endpoint.labels, endpoint.service ?? service)
+        )
       }
     })
   }
@@ -126,7 +136,9 @@ export class TestSubscription {
 
   #holds (instance: Instance): boolean {
     const { namespace, service, selector } = this.#scope
-    return (namespace === undefined || instance.namespace === namespace) && selectsAny(selector, instance.labels, instance.service) &&
+    return (namespace === undefined || instance.namespace === namespace) && selectsAny(
+      selector, instance.labels, instance.service
+    ) &&
       (service === undefined || this.#book.isOf(instance, instance.namespace, service))
   }
 }

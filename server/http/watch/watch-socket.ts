@@ -61,7 +61,9 @@ export class WatchSocket implements Watcher {
     socket.on('pong', () => { this.#ping = undefined })
     socket.on('close', (code) => this.#closed(code))
     watchers.add(this)
-    this.#send(encoder.encodeOwn({ type: 'hello', pingMs: tickMs, stale: !context.registry.feed.storeHealth.available }))
+    this.#send(
+      encoder.encodeOwn({ type: 'hello', pingMs: tickMs, stale: !context.registry.feed.storeHealth.available })
+    )
   }
 
   // Out ---------------------------------------------------------------------------------------------------------------
@@ -249,7 +251,13 @@ export class WatchSocket implements Watcher {
     if (!(error instanceof RegistryError)) this.#context.log.error({ err: error }, 'a frame failed unexpectedly')
     const known = error instanceof RegistryError ? error : new RegistryError('REG_INTERNAL', 'the registry failed')
     const { code, detail, errors } = problemOf(known)
-    this.#send(this.#encoder.encodeOwn({ type: 'error', ...(id === undefined ? {} : { id }), code, detail, ...(errors === undefined ? {} : { errors }) }))
+    this.#send(
+      this.#encoder.encodeOwn(
+        {
+          type: 'error', ...(id === undefined ? {} : { id }), code, detail, ...(errors === undefined ? {} : { errors })
+        }
+      )
+    )
   }
 
   #closed (code: number): void {

@@ -174,7 +174,9 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       const key = keyOf(namespace, service)
       const untold = this.#changed.get(key) ?? this.#due.get(key)
       this.#forget({ namespace, service })
-      this.#changed.set(key, { namespace, service, revision, atMs, unsure: kind === 'instance' && untold?.unsure !== false })
+      this.#changed.set(
+        key, { namespace, service, revision, atMs, unsure: kind === 'instance' && untold?.unsure !== false }
+      )
     }
     if (this.#changed.size + this.#due.size > maxWaitingServices) this.reset('the reader is too slow')
   }
