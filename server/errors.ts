@@ -60,10 +60,7 @@ export class RegistryError extends Error {
   /** Seconds after which it makes sense to try again. */
   readonly retryAfterSeconds: number | undefined
 
-  constructor (
-    code: ErrorCode, message: string, errors?: readonly FieldError[],
-    options?: { cause?: unknown, retryAfterSeconds?: number }
-  ) {
+  constructor (code: ErrorCode, message: string, errors?: readonly FieldError[], options?: { cause?: unknown, retryAfterSeconds?: number }) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.status = errorCatalogue[code].status

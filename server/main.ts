@@ -38,9 +38,7 @@ interface Closable {
 
 /** The process ends by itself this long after `shutdown-grace`: the store is closed in between. */
 const closingMarginMs = 2_000
-/**
- * npm passes Ctrl-C on to a process that has it from the terminal already: a second signal this soon is the same one.
- */
+/** npm passes Ctrl-C on to a process that has it from the terminal already: a second signal this soon is the same one. */
 const echoMs = 1_000
 const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
@@ -57,12 +55,8 @@ async function serveUntilSignal ({ config, warnings }: LoadedConfig): Promise<vo
   const { close } = closeWithGrace({
     delay: config.shutdownGraceMs + closingMarginMs,
     logger: false,
-    skip: [
-      'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGUSR2', 'SIGTERM'
-    ],
-    onTimeout: (delay) => {
-      log(config, 'warn', `not everything ended within ${delay} ms of shutdown-grace and closing: it is cut off`)
-    },
+    skip: ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGUSR2', 'SIGTERM'],
+    onTimeout: (delay) => { log(config, 'warn', `not everything ended within ${delay} ms of shutdown-grace and closing: it is cut off`) },
     onSecondError: (error) => { log(config, 'fatal', `a second error, while closing: ${messageOf(error)}`) }
   }, async ({ err }) => {
     if (err !== undefined) log(config, 'fatal', `an error that nobody caught ends this process: ${messageOf(err)}`, { stack: err.stack })
@@ -113,9 +107,7 @@ const levels = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60,
 /** One line of JSON in the form of the server's own log, for what happens outside of it. */
 function log (config: Config, level: 'warn' | 'fatal', msg: string, more: object = {}): void {
   if (levels[level] < levels[config.logLevel]) return
-  const line = {
-    level: levels[level], time: Date.now(), pid: process.pid, hostname: hostname(), node: config.node, ...more, msg
-  }
+  const line = { level: levels[level], time: Date.now(), pid: process.pid, hostname: hostname(), node: config.node, ...more, msg }
   process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 

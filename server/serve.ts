@@ -85,10 +85,7 @@ export async function serve (config: Config): Promise<Running> {
       tls: readTls(config),
       rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
       queryLogRatio: config.dnsQueryLog,
-      log: {
-        warn: (message) => log.warn(message), error: (message) => log.error(message),
-        info: (facts, message) => log.info(facts, message)
-      }
+      log: { warn: (message) => log.warn(message), error: (message) => log.error(message), info: (facts, message) => log.info(facts, message) }
     })
     if (dns !== undefined) {
       opened.push(() => dns.close())
@@ -110,9 +107,7 @@ export async function serve (config: Config): Promise<Running> {
     await registry.open()
     if (dns !== undefined) {
       const { store: timed, feed } = registry
-      const secret = new CookieSecret(
-        { store: timed, feed, clock: systemClock, random: randomBytes, warn: (message) => log.warn(message) }
-      )
+      const secret = new CookieSecret({ store: timed, feed, clock: systemClock, random: randomBytes, warn: (message) => log.warn(message) })
       opened.push(async () => secret.close())
       await secret.start()
     }
@@ -140,24 +135,14 @@ function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Config): Parameters<typeof 
     try {
       return readFileSync(path, 'utf8')
     } catch (error) {
-      throw invalid(
-        [
-          {
-            field, value: path,
-            rule: `must name a file that can be read (${error instanceof Error ? error.message : String(error)})`
-          }
-        ]
-      )
+      throw invalid([{ field, value: path, rule: `must name a file that can be read (${error instanceof Error ? error.message : String(error)})` }])
     }
   }
   const tls = { ...dnsTls, cert: read('dns-tls-cert', dnsTlsCert), key: read('dns-tls-key', dnsTlsKey) }
   try {
     createSecureContext(tls)
   } catch (error) {
-    throw invalid([{
-      field: 'dns-tls-cert, dns-tls-key', value: [dnsTlsCert, dnsTlsKey],
-      rule: `must be a certificate and its key in PEM form (${error instanceof Error ? error.message : String(error)})`
-    }])
+    throw invalid([{ field: 'dns-tls-cert, dns-tls-key', value: [dnsTlsCert, dnsTlsKey], rule: `must be a certificate and its key in PEM form (${error instanceof Error ? error.message : String(error)})` }])
   }
   return tls
 }
@@ -166,7 +151,5 @@ function openStore (config: Config, log: Logger): Store {
   const { redis, data: directory, logLength: maxLogLength, holdMaxMs: holdMs } = config
   return redis === undefined
     ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log })
-    : createRedisStore(
-      { url: redis, prefix: config.redisPrefix, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log }
-    )
+    : createRedisStore({ url: redis, prefix: config.redisPrefix, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log })
 }

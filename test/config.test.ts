@@ -150,10 +150,7 @@ t.test('an unknown flag, variable or key is refused with the nearest known one',
   t.same(faultsOf(['--htp', '127.0.0.1:1']), ['--htp is not a known flag: did you mean --http?'])
   t.same(faultsOf(['--log-levle=debug']), ['--log-levle is not a known flag: did you mean --log-level?'])
   t.same(faultsOf(['--bananas']), ['--bananas is not a known flag'])
-  t.same(
-    faultsOf([], { ROLLCALL_LOGLEVEL: 'debug' }),
-    ['ROLLCALL_LOGLEVEL is not a known setting: did you mean ROLLCALL_LOG_LEVEL?']
-  )
+  t.same(faultsOf([], { ROLLCALL_LOGLEVEL: 'debug' }), ['ROLLCALL_LOGLEVEL is not a known setting: did you mean ROLLCALL_LOG_LEVEL?'])
   t.same(faultsOf(['--config', 'f'], {}, { f: 'logLevel: debug' }), ['logLevel in f is not a known setting: did you mean log-level?'])
   t.same(faultsOf(['--config', 'f'], {}, { f: 'config: g' }), ['config in f is not a known setting'])
 })
@@ -165,10 +162,7 @@ t.test('variables of the commands, of Kubernetes and of Docker are passed over',
     ROLLCALL_PORT_7500_TCP: 'tcp://10.0.0.1:7500', ROLLCALL_PORT_7500_TCP_ADDR: '10.0.0.1', ROLLCALL_A_SERVICE_HOST: '10.0.0.2', PATH: '/bin'
   }
   t.same(load([], env).config, load([]).config)
-  t.same(
-    faultsOf([], { ROLLCALL_HTTP_PORT: '80' }),
-    ['ROLLCALL_HTTP_PORT is not a known setting: did you mean ROLLCALL_HTTP?']
-  )
+  t.same(faultsOf([], { ROLLCALL_HTTP_PORT: '80' }), ['ROLLCALL_HTTP_PORT is not a known setting: did you mean ROLLCALL_HTTP?'])
 })
 
 t.test('an empty variable counts as unset', async (t) => {

@@ -33,13 +33,9 @@ export class Api {
     this.#addresses = addresses
     try {
       // The process belongs to the command: it ends its registrations itself.
-      this.client = new Rollcall(
-        { address: addresses, prefer: 'first', token, timeoutMs, signals: false, onEvent, warn: null, ...network }
-      )
+      this.client = new Rollcall({ address: addresses, prefer: 'first', token, timeoutMs, signals: false, onEvent, warn: null, ...network })
     } catch (error) {
-      throw isRollcallError(error) ? new UsageError(
-        error.errors[0]?.field === 'address' ? `--address: ${error.message}` : error.message
-      ) : error
+      throw isRollcallError(error) ? new UsageError(error.errors[0]?.field === 'address' ? `--address: ${error.message}` : error.message) : error
     }
   }
 

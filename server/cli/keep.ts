@@ -30,9 +30,7 @@ export async function keepRegistered (call: Invocation, { namespace, service, id
   const alive = stayAlive()
   await using client = api.client
   try {
-    const kept = await client.register(
-      { ...body, namespace, service, id, ttlMs: lease?.ttlMs, onSuperseded: 'stop' }, { signal }
-    )
+    const kept = await client.register({ ...body, namespace, service, id, ttlMs: lease?.ttlMs, onSuperseded: 'stop' }, { signal })
     await tell(kept.instance)
     const end = AbortSignal.any([signal, superseded.signal])
     if (!end.aborted) await once(end, 'abort')

@@ -3,9 +3,7 @@ import { hostname as systemHostname } from 'node:os'
 import { type TSchema } from 'typebox'
 import { parseDocument } from 'yaml'
 import type { FieldError } from '../../client-sdk/src/wire.ts'
-import {
-  hideSecrets, holdsSecret, isLoopback, kinds, RuleError, showListener, type Kind, type Listener
-} from './kinds.ts'
+import { hideSecrets, holdsSecret, isLoopback, kinds, RuleError, showListener, type Kind, type Listener } from './kinds.ts'
 import { RegistryError, invalid } from '../errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
 import { readClientZones } from '../dns/protect/client-zone-setting.ts'
@@ -85,9 +83,7 @@ export function loadConfig (input: LoadInput): LoadedConfig {
 function fromFlags (argv: readonly string[], faults: FieldError[]): Source {
   const parsed = parseFlags(argv, serveFlags())
   faults.push(...parsed.faults)
-  for (const word of parsed.positionals) faults.push({
-    field: 'argument', value: hideSecrets(word), rule: 'is not expected: settings are given as --name value'
-  })
+  for (const word of parsed.positionals) faults.push({ field: 'argument', value: hideSecrets(word), rule: 'is not expected: settings are given as --name value' })
   return new Map([...parsed.values].map(([name, texts]) => [name, { texts: splitList(name, texts), origin: `--${name}` }]))
 }
 
@@ -105,9 +101,7 @@ function fromEnvironment (env: LoadInput['env'], faults: FieldError[]): Source {
     if (!variable.startsWith('ROLLCALL_') || value === undefined || value === '') continue
     const name = byVariable.get(variable)
     if (name !== undefined) source.set(name, { texts: splitList(name, [value]), origin: variable })
-    else if (!known.includes(variable) && !isLink(variable, value)) faults.push(
-      { field: variable, rule: unknownRule('setting', variable, known) }
-    )
+    else if (!known.includes(variable) && !isLink(variable, value)) faults.push({ field: variable, rule: unknownRule('setting', variable, known) })
   }
   return source
 }
@@ -147,9 +141,7 @@ function fromFile (given: Given | undefined, readFile: LoadInput['readFile'], fa
     const scalars = list.filter((item) => typeof item === 'string' || typeof item === 'number' || typeof item === 'boolean')
     if (value === null) continue // `redis:` with nothing after it is as good as not written
     const hides = settings.some((setting) => setting.name === name && 'hide' in kinds[setting.kind])
-    if (scalars.length < list.length) faults.push({
-      field: origin, ...(hides ? {} : { value }), rule: 'must be a text, a number or a list of them'
-    })
+    if (scalars.length < list.length) faults.push({ field: origin, ...(hides ? {} : { value }), rule: 'must be a text, a number or a list of them' })
     else source.set(name, { texts: Array.isArray(value) ? scalars.map(String) : splitList(name, scalars.map(String)), origin })
   }
   return source
@@ -169,21 +161,13 @@ function splitList (name: string, texts: readonly string[]): string[] {
 function readValue (setting: Setting, given: Given, faults: FieldError[]): unknown {
   if (setting.multiple !== true) {
     const [text, second] = given.texts
-    if (second !== undefined) faults.push({
-      field: given.origin, value: given.texts.map((each) => hidden(setting, each)),
-      rule: 'must be one value, not a list'
-    })
+    if (second !== undefined) faults.push({ field: given.origin, value: given.texts.map((each) => hidden(setting, each)), rule: 'must be one value, not a list' })
     return text === undefined || (setting.off === true && text === 'off') ? undefined : readOne(setting, setting.schema, text, given.origin, faults)
   }
   if (setting.off === true && given.texts.length === 1 && given.texts[0] === 'off') return []
   const { minItems = 0, maxItems = Infinity, items } = setting.schema as unknown as { minItems?: number, maxItems?: number, items: TSchema } // lists have them
   if (given.texts.length < minItems || given.texts.length > maxItems) {
-    faults.push(
-      {
-        field: given.origin, value: given.texts.map((each) => hidden(setting, each)),
-        rule: `must hold ${minItems}-${maxItems} values`
-      }
-    )
+    faults.push({ field: given.origin, value: given.texts.map((each) => hidden(setting, each)), rule: `must hold ${minItems}-${maxItems} values` })
   }
   // Parts of a pool may be the same text twice: `a=...,auto=false,b=...,auto=false`.
   const texts = setting.kind === 'pool' ? given.texts : [...new Set(given.texts)]

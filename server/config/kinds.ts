@@ -166,10 +166,7 @@ export const kinds = {
   ports: text('FIRST-LAST'),
   pool: text('NAME=RANGE'),
   clientZone: text('CIDR=ZONE'),
-  tsigKey: {
-    metavar: 'NAME=[ALGORITHM:]BASE64', read: (given) => given, show: (value: string) => hideTsigSecret(value),
-    hide: hideTsigSecret
-  },
+  tsigKey: { metavar: 'NAME=[ALGORITHM:]BASE64', read: (given) => given, show: (value: string) => hideTsigSecret(value), hide: hideTsigSecret },
   transferRule: text('CIDR|key:NAME|CIDR+key:NAME'),
   notifyTarget: text('ADDRESS:PORT[+key:NAME]')
 } as const satisfies Record<string, Kind>

@@ -134,9 +134,7 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
  * @throws RegistryError REG_INVALID for a bad setting
  */
 export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, address: string): DnsCore {
-  const {
-    source, log, ttlSeconds = defaultTtlSeconds, clock = systemClock, counters = new DnsCounters(), forward
-  } = options
+  const { source, log, ttlSeconds = defaultTtlSeconds, clock = systemClock, counters = new DnsCounters(), forward } = options
   if (!Number.isInteger(ttlSeconds) || ttlSeconds < 0 || ttlSeconds > maxTtlSeconds) {
     throw invalid([{ field: 'ttlSeconds', value: ttlSeconds, rule: `must be a whole number 0-${maxTtlSeconds}` }])
   }

@@ -16,10 +16,7 @@ export interface DnsWorkerData {
   readonly feed: MessagePort
 }
 
-/**
- * What the thread tells: once that it answers, and what is to be logged. Whatever it is told by its parent means that
- * it ends.
- */
+/** What the thread tells: once that it answers, and what is to be logged. Whatever it is told by its parent means that it ends. */
 export type DnsWorkerMessage =
   | { readonly type: 'listening' }
   | { readonly type: 'log', readonly level: 'warn' | 'error', readonly message: string }

@@ -56,9 +56,7 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
     if (notify.length === 0) return undefined
     const zones = zonesOf(settings, address)
     const keys = settings.transfer?.keys ?? []
-    return new Notifier(
-      { source: feed, zones, targets: notify, keys, clock, address, counters, ...(log === undefined ? {} : { log }) }
-    )
+    return new Notifier({ source: feed, zones, targets: notify, keys, clock, address, counters, ...(log === undefined ? {} : { log }) })
   }
   if (workers === 0) {
     const server = await startDns({ ...settings, source: feed, clock, ...(log === undefined ? {} : { log }) })
@@ -71,9 +69,7 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
   for (let attempt = 1; ; attempt++) {
     const place = await findPlace(settings, feed)
     const tls = settings.tls === undefined || place.tls === undefined ? undefined : { ...settings.tls, host: place.tls.address, port: place.tls.port }
-    const pool = new Pool(
-      { feed, workers, log, clock, spawn, tell, settings: { ...settings, host: place.address, port: place.port, tls } }
-    )
+    const pool = new Pool({ feed, workers, log, clock, spawn, tell, settings: { ...settings, host: place.address, port: place.port, tls } })
     try {
       await pool.start()
       return pool
@@ -133,9 +129,7 @@ class Pool implements DnsWorkers {
     const { tls, ...settings } = options.settings
     this.tls = tls === undefined ? undefined : { address: tls.host, port: tls.port }
     const { feed: source, clock, log } = options
-    this.#core = dnsCore(
-      { ...settings, source, clock, counters: this.#counters, ...(log === undefined ? {} : { log }) }, this.address
-    )
+    this.#core = dnsCore({ ...settings, source, clock, counters: this.#counters, ...(log === undefined ? {} : { log }) }, this.address)
     const publisher = this.#publisher = new FeedPublisher(options.feed)
     this.#threads = Array.from({ length: options.workers }, (_, index) => new Thread(`dns-${index + 1}`, publisher, options))
   }

@@ -77,9 +77,7 @@ export class Registry {
     this.store = options.store
     this.#clock = options.clock ?? systemClock
     this.#log = options.log ?? { info: () => undefined, warn: () => undefined }
-    this.feed = new Feed(
-      { now: () => this.#clock.now(), ...(options.ringLimit === undefined ? {} : { ringLimit: options.ringLimit }) }
-    )
+    this.feed = new Feed({ now: () => this.#clock.now(), ...(options.ringLimit === undefined ? {} : { ringLimit: options.ringLimit }) })
     this.services = new Services({
       store: this.store, feed: this.feed, ranges: options.allocation ?? defaultRanges, random: options.random ?? Math.random,
       clock: this.#clock, warn: (message) => this.#log.warn(message), registry: this

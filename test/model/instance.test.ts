@@ -40,15 +40,7 @@ const shapeFaults: readonly [string, unknown, string, RegExp][] = [
 
 t.test('a registration of the wrong shape is refused by field, value and rule', async (t) => {
   for (const [name, body, field, rule] of shapeFaults) t.match(registration(body).find((fault) => fault.field === field)?.rule ?? 'accepted', rule, name)
-  t.same(
-    registration(
-      {
-        ports: [{ name: '', port: 1 }, { name: 'http', port: 65_535, protocol: 'UDP' }], generation: 7, weight: 0,
-        labels: {}, metadata: {}
-      }
-    ),
-    []
-  )
+  t.same(registration({ ports: [{ name: '', port: 1 }, { name: 'http', port: 65_535, protocol: 'UDP' }], generation: 7, weight: 0, labels: {}, metadata: {} }), [])
 })
 
 t.test('several faults come at once', async (t) => {

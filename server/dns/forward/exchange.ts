@@ -40,8 +40,7 @@ export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options
   const socket = createSocket({ type, lookup: (address, _options, callback) => callback(null, address, family) })
   return settled(options, () => socket.close(), (end) => {
     let mismatches = 0
-    // ICMP says that nobody listens, or there are no sockets left
-    socket.on('error', () => end({ kind: 'unreachable' }))
+    socket.on('error', () => end({ kind: 'unreachable' })) // ICMP says that nobody listens, or there are no sockets left
     socket.on('message', (message) => {
       const match = query.match(message)
       if (match === 'answer') return end({ kind: 'reply', message })

@@ -126,16 +126,13 @@ const defaultFields: DnsPeerFields = { keys: 'dns-tsig-key', transferTo: 'dns-tr
  * @throws RegistryError REG_INVALID naming the bad text, a key's without its secret
  */
 export function readDnsPeers (texts: { readonly [Name in keyof DnsPeerFields]: readonly string[] }, fields = defaultFields): DnsPeers {
-  const read = <T extends object>(
-    name: keyof DnsPeerFields, parse: (text: string) => T | Problem, shown: (text: string) => string
-  ): T[] =>
+  const read = <T extends object>(name: keyof DnsPeerFields, parse: (text: string) => T | Problem, shown: (text: string) => string): T[] =>
     texts[name].map((text) => {
       const value = parse(text)
       if ('problem' in value) throw invalid([{ field: fields[name], value: shown(text), rule: value.problem }])
       return value
     })
-  // a key may have got into the wrong setting
-  const asGiven = (text: string): string => (text.includes('=') ? hideTsigSecret(text) : text)
+  const asGiven = (text: string): string => (text.includes('=') ? hideTsigSecret(text) : text) // a key may have got into the wrong setting
   const keys = read('keys', parseTsigKey, hideTsigSecret)
   const transferTo = read('transferTo', parseTransferRule, asGiven)
   const notify = read('notify', parseNotifyTarget, asGiven)

@@ -93,14 +93,8 @@ function namesOfDocuments (documents: readonly ManifestDocument[], namespace: st
       faults.push(...located(document, [{ field, ...(value === undefined ? {} : { value }), rule }]))
     }
     if (typeof name !== 'string' || name === '') fault('metadata.name', name, name === undefined ? 'is required' : 'must be a name')
-    else if (own !== undefined && own !== null && typeof own !== 'string') fault(
-      'metadata.namespace', own, 'must be a text'
-    )
-    else names.push({
-      kind: document.kind,
-      namespace: document.kind === 'Namespace' ? '' : own === undefined || own === null || own === '' ? namespace : own,
-      name
-    })
+    else if (own !== undefined && own !== null && typeof own !== 'string') fault('metadata.namespace', own, 'must be a text')
+    else names.push({ kind: document.kind, namespace: document.kind === 'Namespace' ? '' : own === undefined || own === null || own === '' ? namespace : own, name })
   }
   if (faults.length > 0) throw streamInvalid(faults)
   return names

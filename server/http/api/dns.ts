@@ -21,11 +21,7 @@ const typeSoa = 6
 const AnswerQuery = Type.Object({
   name: Type.String({ maxLength: 1_024, description: 'A DNS name. With a dot at the end it is taken as it stands' }),
   type: Type.Optional(Type.String({ maxLength: 16, description: 'The type of the records, default A' })),
-  namespace: Type.Optional(
-    Type.String(
-      { maxLength: 63, description: 'Completes a short name as a search path does: NAMESPACE.svc.ZONE, svc.ZONE, ZONE' }
-    )
-  ),
+  namespace: Type.Optional(Type.String({ maxLength: 63, description: 'Completes a short name as a search path does: NAMESPACE.svc.ZONE, svc.ZONE, ZONE' })),
   client: Type.Optional(Type.String({ maxLength: 45, description: 'The address whose question it is, default the caller\'s: answers may prefer its zone' })),
   minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' }))
 }, { additionalProperties: false })

@@ -11,17 +11,13 @@ import { queryEndpoints } from '../../registry/catalog/endpoint-query.ts'
 import { isKnown, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, lifeOf } from '../server/context.ts'
 import { defaultWaitMs, gzipThreshold, maxEndpointVariants, maxWaitMs } from '../server/limits.ts'
-import {
-  EndpointsAnswer as EndpointsSchema, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors
-} from './schemas.ts'
+import { EndpointsAnswer as EndpointsSchema, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors } from './schemas.ts'
 import { Duration } from '../server/validation.ts'
 
 const Query = Type.Object({
   selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector, as in version in (v1,v2),!canary' })),
   zone: Type.Optional(Type.String({ description: 'Only endpoints of this zone' })),
-  port: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 15, description: 'Name or number of a port that an endpoint must have' })
-  ),
+  port: Type.Optional(Type.String({ minLength: 1, maxLength: 15, description: 'Name or number of a port that an endpoint must have' })),
   ready: Type.Optional(Type.Enum(['true', 'false', 'any'], { description: 'true (default): what callers may call; false: the others; any: all' })),
   after: Type.Optional(Type.String({ description: 'Long poll: answer as soon as the service changed after this revision' })),
   wait: Type.Optional(Duration(maxWaitMs)),

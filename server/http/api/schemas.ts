@@ -64,10 +64,7 @@ const LoadValue = Type.Object({
   value: Type.Number(), capacity: Type.Optional(Type.Number({ exclusiveMinimum: 0, rule: 'must be a number above 0' }))
 }, { additionalProperties: false })
 /** Names are checked by the core. */
-export const Load = Type.Record(
-  Type.String(), LoadValue,
-  { maxProperties: maxLoadValues, description: 'What heartbeats said lately, as far as this node heard it' }
-)
+export const Load = Type.Record(Type.String(), LoadValue, { maxProperties: maxLoadValues, description: 'What heartbeats said lately, as far as this node heard it' })
 
 export const Instance = named('Instance', Type.Object({
   namespace: Type.String(),
@@ -185,9 +182,7 @@ export const ApplyAnswer = named('ApplyAnswer', Type.Object({ revision: CursorTe
 export const DeleteAnswer = named('DeleteAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), deleted: Type.Array(Type.Object(manifestReference)) }))
 export const DeletedNames = Type.Object({
   names: Type.Array(Type.Object({
-    kind: Kinds, namespace: Type.Optional(LabelName), name: Type.String(
-      { minLength: 1, maxLength: 253, rule: 'must be a name of 1-253 characters' }
-    )
+    kind: Kinds, namespace: Type.Optional(LabelName), name: Type.String({ minLength: 1, maxLength: 253, rule: 'must be a name of 1-253 characters' })
   }, { additionalProperties: false }), { minItems: 1, maxItems: maxDeletedNames, rule: `must name 1-${maxDeletedNames} manifests` })
 }, { additionalProperties: false })
 /** Manifests, or their names. */
@@ -332,21 +327,11 @@ export const ClientFrame = named('ClientFrame', Type.Union([clientFrames.subscri
 
 const Id = Type.Integer({ description: "The subscription's id" })
 export const ServerFrame = named('ServerFrame', Type.Union([
-  Type.Object(
-    {
-      type: Type.Literal('hello'), pingMs: Type.Number({ description: 'Something is sent at least so often' }),
-      stale: Type.Boolean()
-    }
-  ),
+  Type.Object({ type: Type.Literal('hello'), pingMs: Type.Number({ description: 'Something is sent at least so often' }), stale: Type.Boolean() }),
   Type.Object({ type: Type.Literal('stale'), reason: Type.String() }),
   Type.Object({ type: Type.Literal('current') }),
   Type.Object({ type: Type.Literal('ping') }),
-  Type.Object(
-    {
-      type: Type.Literal('snapshot'), id: Id, revision: CursorText, instances: Type.Array(Instance),
-      services: Type.Optional(Type.Array(ServiceManifest))
-    }
-  ),
+  Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, instances: Type.Array(Instance), services: Type.Optional(Type.Array(ServiceManifest)) }),
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('instance'), event: Type.Enum(['put', 'delete']), reason: Reason, at: Time, instance: Instance
   }),
@@ -363,12 +348,7 @@ export const ServerFrame = named('ServerFrame', Type.Union([
   }),
   Type.Object({ type: Type.Literal('bookmark'), id: Id, revision: CursorText }),
   Type.Object({ type: Type.Literal('reset'), id: Id, revision: CursorText, reason: Type.String() }),
-  Type.Object(
-    {
-      type: Type.Literal('error'), id: Type.Optional(Id), code: Type.String(), detail: Type.String(),
-      errors: Type.Optional(Type.Array(FieldError))
-    }
-  ),
+  Type.Object({ type: Type.Literal('error'), id: Type.Optional(Id), code: Type.String(), detail: Type.String(), errors: Type.Optional(Type.Array(FieldError)) }),
   Type.Object({ type: Type.Literal('heartbeat'), id: Type.Optional(Id), ...heartbeatAnswer }),
   Type.Object({ type: Type.Literal('goodbye'), reason: Type.String() })
 ]))

@@ -66,9 +66,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   const { registry, node, version, log = silent, clock = systemClock, timeouts = {} } = options
   const closing = new Closing()
   const metrics = options.metrics ?? new Metrics({ version, processMetrics: false })
-  const context: HttpContext = {
-    registry, node, version, clock, metrics, log, closing, dns: options.dns, startedAtMs: clock.now()
-  }
+  const context: HttpContext = { registry, node, version, clock, metrics, log, closing, dns: options.dns, startedAtMs: clock.now() }
 
   const app = Fastify({
     logger: false, // requests are counted; what fails is logged by the error handler
@@ -141,9 +139,7 @@ function countRequests (app: FastifyInstance, { metrics, log }: HttpContext, log
     const record = metrics.requests.of(String(route.method), route.url)
     route.onResponse = [route.onResponse ?? []].flat().concat((request, reply, done) => {
       record(reply.statusCode, request.waited ? undefined : reply.elapsedTime / 1_000)
-      if (logRequests) log.info({
-        requestId: request.id, method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime
-      }, 'request')
+      if (logRequests) log.info({ requestId: request.id, method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
       done()
     })
   })

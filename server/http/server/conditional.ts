@@ -29,9 +29,7 @@ export function settle (context: HttpContext, request: FastifyRequest, minRevisi
   return waitFor(context, request, cursor)
 }
 
-async function waitFor (
-  { registry, closing }: HttpContext, request: FastifyRequest, cursor: ReturnType<typeof parseCursor>
-): Promise<void> {
+async function waitFor ({ registry, closing }: HttpContext, request: FastifyRequest, cursor: ReturnType<typeof parseCursor>): Promise<void> {
   request.waited = true
   const life = lifeOf(request, closing)
   try {

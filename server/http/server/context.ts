@@ -36,9 +36,7 @@ export interface HttpContext {
   readonly startedAtMs: number
 }
 
-/**
- * That the node begins to close. An AbortSignal would search its list of ten thousand waiting requests at each of them.
- */
+/** That the node begins to close. An AbortSignal would search its list of ten thousand waiting requests at each of them. */
 export class Closing {
   readonly #callbacks = new Set<() => void>()
   #begun = false

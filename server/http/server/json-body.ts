@@ -130,12 +130,8 @@ function findFault (text: string, subject: string): FieldError | undefined {
       }
       case 0x7b: // {
       case 0x5b: // [
-        if (levels.length === maxJsonDepth) return {
-          field: subject, rule: `must not be nested deeper than ${maxJsonDepth} levels`
-        }
-        level = text.charCodeAt(at) === 0x7b ? { keys: new Set(), key: '', index: 0, expectsKey: true } : {
-          keys: undefined, key: '', index: 0, expectsKey: false
-        }
+        if (levels.length === maxJsonDepth) return { field: subject, rule: `must not be nested deeper than ${maxJsonDepth} levels` }
+        level = text.charCodeAt(at) === 0x7b ? { keys: new Set(), key: '', index: 0, expectsKey: true } : { keys: undefined, key: '', index: 0, expectsKey: false }
         levels.push(level)
         break
       case 0x7d: // }

@@ -79,9 +79,7 @@ function registryErrorOf (cause: unknown, request: FastifyRequest, { log }: Http
   if (translated !== undefined) return new RegistryError(translated, message ?? translated)
   // The client went away, or sent less than it promised, while its body was read.
   if (statusCode === 400) return invalid([{ field: 'body', rule: 'must arrive whole' }])
-  log.error(
-    { err: cause, requestId: request.id, method: request.method, url: request.url }, 'a request failed unexpectedly'
-  )
+  log.error({ err: cause, requestId: request.id, method: request.method, url: request.url }, 'a request failed unexpectedly')
   return new RegistryError('REG_INTERNAL', `the registry failed, its log names this request ${request.id}`)
 }
 

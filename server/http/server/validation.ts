@@ -48,9 +48,7 @@ const empty = Object.freeze({})
 
 function queryValidator (schema: TSchema, check: Checker): Validator {
   const properties = ('properties' in schema ? schema.properties : {}) as Readonly<Record<string, PropertySchema>> // an object schema's
-  const durations = Object.entries(properties).flatMap(
-    ([name, { maxMs, rule = '' }]) => (maxMs === undefined ? [] : [{ name, maxMs, rule }])
-  )
+  const durations = Object.entries(properties).flatMap(([name, { maxMs, rule = '' }]) => (maxMs === undefined ? [] : [{ name, maxMs, rule }]))
   const missing = check({})
   return (value) => {
     const query = value as Readonly<Record<string, string | string[]>> // what Fastify's parser makes of a query
@@ -64,11 +62,7 @@ function queryValidator (schema: TSchema, check: Checker): Validator {
       else converted[name] = convert(text ?? '', properties[name]?.type)
     }
     if (isEmpty) return missing.length === 0 ? { value: empty } : { error: invalid(missing) }
-    faults.push(
-      ...check(converted).map(
-        (fault) => (fault.rule === 'is not a known field' ? { ...fault, rule: 'is not a known parameter' } : fault)
-      )
-    )
+    faults.push(...check(converted).map((fault) => (fault.rule === 'is not a known field' ? { ...fault, rule: 'is not a known parameter' } : fault)))
     for (const { name, maxMs, rule } of durations) {
       const text = converted[name]
       if (typeof text !== 'string' || faults.some(({ field }) => field === name)) continue

@@ -3,8 +3,8 @@
 //   event = [ "id: " epoch.revision LF ] "event: " kind LF "data: " JSON LF LF
 //   kind  = "snapshot" | "change" | "bookmark" | "reset" | "hello" | "stale" | "current" | "goodbye"
 //
-// The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line: a client that is cut off right after
-// it must not come back with a cursor that was never followed by its snapshot.
+// The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line: a client that is cut off right after it
+// must not come back with a cursor that was never followed by its snapshot.
 import type { ServerResponse } from 'node:http'
 import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
 import type { Delivery } from '../../registry/feed/subscription.ts'

@@ -43,9 +43,7 @@ export class FrameEncoder {
   }
 
   /** Frames that belong to one socket alone. */
-  encodeOwn (
-    frame: Extract<ServerFrame, { readonly type: 'hello' | 'stale' | 'current' | 'error' | 'heartbeat' | 'goodbye' }>
-  ): string {
+  encodeOwn (frame: Extract<ServerFrame, { readonly type: 'hello' | 'stale' | 'current' | 'error' | 'heartbeat' | 'goodbye' }>): string {
     return JSON.stringify(frame)
   }
 

@@ -13,9 +13,7 @@ import type { Acknowledger, Propagation } from '../../registry/feed/propagation.
 import type { HttpContext } from '../server/context.ts'
 import type { FrameEncoder } from './frames.ts'
 import { parseJson } from '../server/json-body.ts'
-import {
-  bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks, tickMs
-} from '../server/limits.ts'
+import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks, tickMs } from '../server/limits.ts'
 import { problemOf } from '../server/problem.ts'
 import { clientFrames } from '../api/schemas.ts'
 import { type HealthFrame, Watch, type Watcher, type Watchers } from './watchers.ts'
@@ -61,9 +59,7 @@ export class WatchSocket implements Watcher {
     socket.on('pong', () => { this.#ping = undefined })
     socket.on('close', (code) => this.#closed(code))
     watchers.add(this)
-    this.#send(
-      encoder.encodeOwn({ type: 'hello', pingMs: tickMs, stale: !context.registry.feed.storeHealth.available })
-    )
+    this.#send(encoder.encodeOwn({ type: 'hello', pingMs: tickMs, stale: !context.registry.feed.storeHealth.available }))
   }
 
   // Out ---------------------------------------------------------------------------------------------------------------
@@ -93,8 +89,7 @@ export class WatchSocket implements Watcher {
     }
     if (!this.#hasRoom) return
     if (this.#ticks % bookmarkTicks === 0) this.#bookmarks()
-    // The protocol's own pings don't reach a program: by this one it knows a node that has been frozen, and goes to
-    // another.
+    // The protocol's own pings don't reach a program: by this one it knows a node that has been frozen, and goes to another.
     this.#send(pingFrame)
   }
 
@@ -251,13 +246,7 @@ export class WatchSocket implements Watcher {
     if (!(error instanceof RegistryError)) this.#context.log.error({ err: error }, 'a frame failed unexpectedly')
     const known = error instanceof RegistryError ? error : new RegistryError('REG_INTERNAL', 'the registry failed')
     const { code, detail, errors } = problemOf(known)
-    this.#send(
-      this.#encoder.encodeOwn(
-        {
-          type: 'error', ...(id === undefined ? {} : { id }), code, detail, ...(errors === undefined ? {} : { errors })
-        }
-      )
-    )
+    this.#send(this.#encoder.encodeOwn({ type: 'error', ...(id === undefined ? {} : { id }), code, detail, ...(errors === undefined ? {} : { errors }) }))
   }
 
   #closed (code: number): void {

@@ -96,10 +96,7 @@ export function located (document: ManifestDocument, faults: readonly FieldError
 export function streamInvalid (faults: readonly FieldError[]): RegistryError {
   const told = faults.slice(0, maxFaults)
   const texts = told.map((fault) => {
-    const place = [
-      ...(fault.document === undefined ? [] : [`document ${fault.document}`]),
-      ...(fault.line === undefined ? [] : [`line ${fault.line}`])
-    ]
+    const place = [...(fault.document === undefined ? [] : [`document ${fault.document}`]), ...(fault.line === undefined ? [] : [`line ${fault.line}`])]
     return `${place.length === 0 ? '' : `${place.join(', ')}: `}${fault.field} ${fault.rule}${'value' in fault ? `, got ${shown(fault.value)}` : ''}`
   })
   if (faults.length > told.length) texts.push(`and ${faults.length - told.length} more`)

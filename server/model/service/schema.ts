@@ -87,13 +87,9 @@ const finalizers = fields({ finalizers: list(text) })
 
 const checkers: Readonly<Record<Manifest['kind'], Checker>> = {
   Service: checker(fields({ ...typeMeta, spec, status: anything })),
-  EndpointSlice: checker(
-    fields({ ...typeMeta, addressType: text, endpoints: list(endpoint), ports: list(endpointPort) })
-  ),
+  EndpointSlice: checker(fields({ ...typeMeta, addressType: text, endpoints: list(endpoint), ports: list(endpointPort) })),
   Endpoints: checker(fields({
-    ...typeMeta, subsets: list(
-      fields({ addresses: list(address), notReadyAddresses: list(address), ports: list(endpointPort) })
-    )
+    ...typeMeta, subsets: list(fields({ addresses: list(address), notReadyAddresses: list(address), ports: list(endpointPort) }))
   })),
   Namespace: checker(fields({ ...typeMeta, spec: finalizers, status: anything }))
 }

@@ -41,10 +41,7 @@ const maxPartEndpoints = 500
 interface Waiting extends ServiceName {
   readonly revision: number
   readonly atMs: number
-  /**
-   * An instance changed, behind a name that may not answer with it: whether that is news is seen by the endpoints'
-   * revision.
-   */
+  /** An instance changed, behind a name that may not answer with it: whether that is news is seen by the endpoints' revision. */
   readonly unsure: boolean
 }
 
@@ -174,9 +171,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       const key = keyOf(namespace, service)
       const untold = this.#changed.get(key) ?? this.#due.get(key)
       this.#forget({ namespace, service })
-      this.#changed.set(
-        key, { namespace, service, revision, atMs, unsure: kind === 'instance' && untold?.unsure !== false }
-      )
+      this.#changed.set(key, { namespace, service, revision, atMs, unsure: kind === 'instance' && untold?.unsure !== false })
     }
     if (this.#changed.size + this.#due.size > maxWaitingServices) this.reset('the reader is too slow')
   }

@@ -108,9 +108,7 @@ export function allocationRefusal (items: readonly Item[], faults: readonly Faul
     return item?.locate([error]) ?? [error]
   })
   const error = manifestInvalid(errors)
-  return faults.every(({ kind }) => kind === 'full') ? new RegistryError(
-    'REG_LIMIT_REACHED', error.message, error.errors
-  ) : error
+  return faults.every(({ kind }) => kind === 'full') ? new RegistryError('REG_LIMIT_REACHED', error.message, error.errors) : error
 }
 
 /** A REG_MANIFEST_INVALID whose message begins each fault with its place in the stream. */
@@ -123,9 +121,7 @@ export function nameOf ({ kind, metadata }: Manifest): ManifestName {
   return { kind, namespace: kind === 'Namespace' ? '' : metadata.namespace, name: metadata.name }
 }
 
-function draftOf (
-  item: Item, name: ManifestName, catalog: Catalog, facts: RegistryFacts, faults: FieldError[]
-): Draft | undefined {
+function draftOf (item: Item, name: ManifestName, catalog: Catalog, facts: RegistryFacts, faults: FieldError[]): Draft | undefined {
   const old = catalog.manifest(name)
   const { manifest } = item
   const asked = manifest.metadata.resourceVersion

@@ -95,10 +95,7 @@ function fault (url: string, rule: string): RegistryError {
   return invalid([{ field: 'redis', value: redacted(url), rule }])
 }
 
-/**
- * The address without what may be a secret, however broken it is: only what stands between the last `@` and the first
- * `?`, if in that order.
- */
+/** The address without what may be a secret, however broken it is: only what stands between the last `@` and the first `?`, if in that order. */
 function redacted (url: string): string {
   const scheme = /^[A-Za-z+]*:\/\//.exec(url)?.[0] ?? ''
   const rest = url.slice(scheme.length)

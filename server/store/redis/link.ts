@@ -74,10 +74,7 @@ export class Link {
   #stopWaiting: (() => void) | undefined
   #settleTimer: NodeJS.Timeout | undefined
 
-  constructor (
-    address: RedisAddress, keys: Keys, settings: LinkSettings, logger: StoreLogger, now: () => number,
-    random: () => number
-  ) {
+  constructor (address: RedisAddress, keys: Keys, settings: LinkSettings, logger: StoreLogger, now: () => number, random: () => number) {
     this.#connector = new Connector(address, settings.timeouts, keys.meta)
     this.#keys = keys
     this.#settings = settings

@@ -76,10 +76,7 @@ class RedisStore implements Store {
     }
     for (const [name, value] of Object.entries(settings.timeouts)) whole(`timeouts.${name}`, value, 1, 600_000)
     this.location = address.location
-    this.#link = new Link(
-      address, keysOf(options.prefix ?? 'rollcall'), settings, options.logger ?? silent, options.now ?? Date.now,
-      options.random ?? Math.random
-    )
+    this.#link = new Link(address, keysOf(options.prefix ?? 'rollcall'), settings, options.logger ?? silent, options.now ?? Date.now, options.random ?? Math.random)
     this.#grants = new GrantQueue(this.#link)
   }
 

@@ -68,9 +68,7 @@ class SqliteStore implements Store {
 
   async open (follower: Follower): Promise<void> {
     if (this.#opened !== undefined || this.#closed) throw new Error('a store is opened once')
-    const {
-      directory, now, maxPages, maxLogLength = defaultMaxLogLength, holdMs = defaultHoldMs, logger
-    } = this.#options
+    const { directory, now, maxPages, maxLogLength = defaultMaxLogLength, holdMs = defaultHoldMs, logger } = this.#options
     if (!Number.isSafeInteger(maxLogLength) || maxLogLength < 1) throw new RangeError(`maxLogLength must be a whole number above 0, got ${maxLogLength}`)
     const { db, epoch } = openDatabase(directory, maxPages)
     try {
@@ -87,9 +85,7 @@ class SqliteStore implements Store {
         recent: recentOf(keyspace, this.location),
         lost: []
       })
-      this.#opened = {
-        db, follower, keyspace, expiry, commits: new GroupCommit(this.#transactionOf(db, keyspace, follower, log)), log
-      }
+      this.#opened = { db, follower, keyspace, expiry, commits: new GroupCommit(this.#transactionOf(db, keyspace, follower, log)), log }
       follower.health({ available: true, reason: '', sinceMs: nowMs })
       logger?.info({ file: this.location, epoch, revision: keyspace.revision, instances: keyspace.wheel.size }, 'store opened')
     } catch (error) {
