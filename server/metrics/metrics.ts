@@ -84,7 +84,7 @@ export class Metrics {
 
   /** Shows what the registry holds at each scrape. Called once, by the app. */
   observe (registry: Registry): void {
-    registry.feed.listen({ changed: ({ reason }) => this.#changes.inc({ reason } satisfies { reason: Reason }) })
+    registry.feed.listen({ name: 'metrics', changed: ({ reason }) => this.#changes.inc({ reason } satisfies { reason: Reason }) })
     const gauge = (name: string, help: string, value: () => number): void => {
       new Gauge({ name: `rollcall_${name}`, help, registers: [this.register], collect () { this.set(value()) } })
     }

@@ -47,6 +47,10 @@ export class World {
   readonly feed = new Feed({ now: () => this.clock.now() })
   #revision = 0
 
+  constructor () {
+    this.feed.listen({ setAside: (records) => { throw new Error(`the world is not as the store would have it: ${JSON.stringify(records)}`) } })
+  }
+
   /** Declares a service, or declares it anew. @param path `namespace/service` @param made by hand, for a service without selector */
   declare (path: string, spec: Partial<ServiceSpec>, made: readonly (EndpointSlice | Endpoints)[] = [], annotations?: Labels): this {
     const [namespace = '', name = ''] = path.split('/')

@@ -17,7 +17,7 @@ import { type SignedMessage, signQuery } from './tsig.ts'
 export interface NotifySource {
   readonly loaded: boolean
   readonly revision: number
-  listen (listener: { changed? (): void, reset? (): void, loaded? (): void }): () => void
+  listen (listener: { readonly name?: string, changed? (): void, reset? (): void, loaded? (): void }): () => void
 }
 
 /** From the first change to the message: what changes together is told once. */
@@ -59,7 +59,7 @@ export class Notifier {
     this.counters = options.counters ?? new DnsCounters()
     this.#targets = options.targets.map((target) => new Target(target, options, this.counters, (message) => this.#send(message, target, options)))
     const changed = (): void => { for (const target of this.#targets) target.changed() }
-    this.#stopListening = options.source.listen({ changed, reset: changed, loaded: changed })
+    this.#stopListening = options.source.listen({ name: 'notifier', changed, reset: changed, loaded: changed })
     changed()
   }
 

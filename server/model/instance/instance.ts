@@ -150,7 +150,7 @@ function sorted (map: Readonly<Record<string, string>>): Record<string, string> 
   return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-function portFaults (ports: readonly Port[]): FieldError[] {
+export function portFaults (ports: readonly Port[]): FieldError[] {
   if (ports.length < 2) return noFaults
   const faults: FieldError[] = []
   const names = new Set<string>()
@@ -170,14 +170,14 @@ function portFaults (ports: readonly Port[]): FieldError[] {
 }
 
 /** `rollcall.dev/` is ours: a client's own label there would hide the implicit one. */
-function labelFaults (labels: Readonly<Record<string, string>>): FieldError[] {
+export function labelFaults (labels: Readonly<Record<string, string>>): FieldError[] {
   return Object.keys(labels).filter((key) => key.startsWith(reservedLabelPrefix))
     .map((key) => ({ field: `labels[${JSON.stringify(key)}]`, value: labels[key], rule: `must not begin with "${reservedLabelPrefix}", which is the registry's own` }))
 }
 
 const reservedLabelPrefix = 'rollcall.dev/'
 
-function metadataFaults (metadata: Readonly<Record<string, string>>): FieldError[] {
+export function metadataFaults (metadata: Readonly<Record<string, string>>): FieldError[] {
   let bytes = 0
   for (const [key, value] of Object.entries(metadata)) bytes += Buffer.byteLength(key) + Buffer.byteLength(value)
   return bytes <= maxMetadataBytes ? [] : [{ field: 'metadata', value: bytes, rule: `must not hold more than ${maxMetadataBytes} octets of keys and values` }]

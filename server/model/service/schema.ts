@@ -105,6 +105,11 @@ type LooseObject<T> = Loose<Omit<T, 'metadata' | 'spec'>> & { readonly metadata?
 
 export type Decoded<Kind> = { readonly manifest: Kind } | { readonly faults: readonly FieldError[] }
 
+/** What is wrong with the shape of a value that should be a manifest as it is stored: nothing null, nothing unknown. */
+export function shapeFaults (kind: Manifest['kind'], value: unknown): readonly FieldError[] {
+  return checkers[kind](value)
+}
+
 /**
  * Reads a manifest of a known kind: checks its shape and leaves out what is empty, null, or the registry's own to say (status).
  * All faults of the shape come at once; they are of the 400 kind, apart from the causes of validation.

@@ -1,5 +1,6 @@
 // Who watches what: hands each change to the subscriptions that it can concern, found by name.
 import { RegistryError } from '../../errors.ts'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
@@ -16,15 +17,19 @@ export class WatchHub {
   readonly #stop: () => void
   /** Who waits for any news of one service: far lighter than a subscription. Counted with them. */
   readonly #waiting = new Map<string, Set<() => void>>()
+  readonly #guard: Guard
   #count = 0
 
-  constructor (feed: Feed) {
+  /** @param guard keeps one watcher's error from the others */
+  constructor (feed: Feed, guard: Guard = standaloneGuard) {
     this.#feed = feed
+    this.#guard = guard
     this.#stop = feed.listen({
+      name: 'watch-hub',
       changed: (change) => this.#changed(change),
       reset: () => {
         this.#each((subscription) => subscription.reset('the registry loaded its data anew'))
-        for (const waiting of this.#waiting.values()) for (const wake of waiting) wake()
+        for (const waiting of this.#waiting.values()) for (const wake of waiting) this.#guard.attempt('watch', wake)
       }
     })
   }
@@ -101,13 +106,19 @@ export class WatchHub {
 
   #offer (scope: string, change: AppliedChange): void {
     const members = this.#scopes.get(scope)
-    if (members !== undefined) for (const subscription of members) subscription.offer(change)
+    if (members !== undefined) for (const subscription of members) this.#do(subscription, () => subscription.offer(change))
     const waiting = this.#waiting.get(scope)
-    if (waiting !== undefined) for (const wake of waiting) wake()
+    if (waiting !== undefined) for (const wake of waiting) this.#guard.attempt('watch', wake)
   }
 
   #each (act: (subscription: Subscription) => void): void {
-    for (const members of this.#scopes.values()) for (const subscription of members) act(subscription)
+    for (const members of this.#scopes.values()) for (const subscription of members) this.#do(subscription, () => act(subscription))
+  }
+
+  /** A watch that failed on a change must not miss it in silence: it begins anew. */
+  #do (subscription: Subscription, act: () => void): void {
+    if (this.#guard.attempt('watch', act)) return
+    this.#guard.attempt('watch', () => subscription.reset('the registry failed on a change of this watch'))
   }
 }
 

@@ -10,7 +10,7 @@ import { parseEntry, parseVoid } from './records.ts'
 import { collectProposals } from './recovery.ts'
 import { scripts, type Script } from './scripts.ts'
 import { Session } from './session.ts'
-import { entriesOf, readCount, readSnapshot } from './snapshot.ts'
+import { entriesOf, lastLogged, readCount, readSnapshot } from './snapshot.ts'
 
 export interface StoreLogger {
   info (fields: object, message: string): void
@@ -217,7 +217,8 @@ export class Link {
 
   async #ensureTerm (session: Session): Promise<void> {
     const { holdMs, recoveryMs, revisionJump, maxLogLength } = this.#settings
-    const seen = this.#progress.epoch === session.epoch ? this.pending.highest : 0
+    // A log that is ahead of the keyspace has an entry of another hand, behind which no script could write: a new term begins after it.
+    const seen = Math.max(this.#progress.epoch === session.epoch ? this.pending.highest : 0, await lastLogged(session.ask, this.#keys.log))
     const reply = await session.reply(scripts.term, [seen, revisionJump, holdMs, recoveryMs, maxLogLength, keptVoidRanges])
     const [verdict] = reply as [string] // scripts/term: one word
     if (verdict === 'OK') this.#logger.warn({ epoch: session.epoch, run: session.run }, 'redis: began a new term; nothing expires for a while')
@@ -292,11 +293,19 @@ export class Link {
       if (changes.length < entries.length) {
         // A gap, which XREAD itself never reports: the log was trimmed under us, or a term began.
         await this.#load(session, follower)
+        if (await lastLogged(session.ask, this.#keys.log) > this.#progress.revision) await this.#checkLog(session)
       } else if (entries.length === 0) {
         behind = await this.#isBehind(session) ? behind + 1 : 0
         if (behind > 1) await this.#load(session, follower)
       }
     }
+  }
+
+  /** @throws SessionFault if the log has what no script of ours wrote: the next session begins a new term behind it */
+  async #checkLog (session: Session): Promise<void> {
+    const last = await lastLogged(session.ask, this.#keys.log) // before the revision, so that what is written meanwhile is no fault
+    const revision = Number(await session.ask((client) => client.hget(this.#keys.meta, 'rev')))
+    if (last > revision) throw new SessionFault('the log of Redis has an entry that this program did not write')
   }
 
   /** After a quiet round: is Redis still the one it was? A reset log would keep a blocked reader waiting in silence. */

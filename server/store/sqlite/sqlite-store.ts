@@ -2,10 +2,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { RegistryError, invalid } from '../../errors.ts'
 import {
-  type Change, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
+  type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
   type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
-import { damaged, fileIn, openDatabase, storeError, writeError } from './database.ts'
+import { fileIn, openDatabase, storeError, writeError } from './database.ts'
 import { Expiry } from './expiry.ts'
 import { GroupCommit, type Transaction } from './group-commit.ts'
 import { Keyspace } from './keyspace.ts'
@@ -77,12 +77,14 @@ class SqliteStore implements Store {
       const largestTtlMs = keyspace.restoreLeases()
       const log = new WriteAheadLog(this.location)
       const expiry = new Expiry(keyspace, nowMs, Math.min(largestTtlMs, holdMs))
+      const { changes, unreadable } = keyspace.recent(maxRecent)
       follower.load({
         epoch,
         revision: keyspace.revision,
         instances: { [Symbol.iterator]: () => keyspace.instances() },
         objects: { [Symbol.iterator]: () => keyspace.objects() },
-        recent: recentOf(keyspace, this.location),
+        recent: changes,
+        unreadable: unreadable ?? [],
         lost: []
       })
       this.#opened = { db, follower, keyspace, expiry, commits: new GroupCommit(this.#transactionOf(db, keyspace, follower, log)), log }
@@ -202,13 +204,5 @@ class SqliteStore implements Store {
     follower.health({ available: !failing, reason: failure?.message ?? '', sinceMs: this.#options.now() })
     if (failing) this.#options.logger?.error({ err: failure, file: this.location }, 'store cannot be written')
     else this.#options.logger?.info({ file: this.location }, 'store can be written again')
-  }
-}
-
-function recentOf (keyspace: Keyspace, file: string): readonly Change[] {
-  try {
-    return keyspace.recent(maxRecent)
-  } catch (error) {
-    throw error instanceof SyntaxError ? damaged(file, error) : error
   }
 }
