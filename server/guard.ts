@@ -6,10 +6,10 @@
 
 /** Told of an error: the place is one of a few fixed words, for the metrics. */
 export interface GuardOptions {
-  /** Called for each error. */
-  readonly count: (place: string) => void
+  /** Called for each error, or for several of another thread. */
+  readonly count: (place: string, errors: number) => void
   /** Called for the first error of its kind in a while; `leftOut` = how many of the same were not told since. */
-  readonly log: (error: unknown, place: string, leftOut: number) => void
+  readonly log: (error: unknown, place: string, leftOut: number, details?: object) => void
   /** Monotonic milliseconds. */
   readonly now?: () => number
 }
@@ -60,12 +60,22 @@ export class Guard {
     }
   }
 
+  /** Errors that another thread has caught, and told the first of there. */
+  counted (place: string, count: number): void {
+    this.#options.count(place, count)
+  }
+
+  /** An error that another thread has caught, counted by `counted`. */
+  told (place: string, error: unknown, leftOut: number): void {
+    this.#options.log(error, place, leftOut)
+  }
+
   /** An error that nobody expected, where somebody else has caught it. */
-  failed (place: string, error: unknown): void {
+  failed (place: string, error: unknown, details?: object): void {
     const kind = `${place} ${originOf(error)}`
     const nowMs = this.#now()
     const known = this.#kinds.get(kind)
-    this.#options.count(place)
+    this.#options.count(place, 1)
     if (known !== undefined && nowMs - known.toldAtMs < logIntervalMs) {
       known.leftOut++
       return
@@ -73,7 +83,7 @@ export class Guard {
     this.#kinds.delete(kind) // so that it stands last again
     this.#kinds.set(kind, { toldAtMs: nowMs, leftOut: 0 })
     if (this.#kinds.size > maxKinds) for (const oldest of this.#kinds.keys()) if (this.#kinds.delete(oldest)) break
-    this.#options.log(error, place, known?.leftOut ?? 0)
+    this.#options.log(error, place, known?.leftOut ?? 0, details)
   }
 }
 
@@ -82,6 +92,14 @@ function originOf (error: unknown): string {
   if (!(error instanceof Error)) return typeof error
   const frame = /\n\s+at (.*)/.exec(error.stack ?? '')?.[1] ?? ''
   return `${error.name} ${frame}`.slice(0, 300)
+}
+
+/** A guard that writes to a log of pino's form. */
+export function loggingGuard (log: { error (fields: object, message: string): void }, count: GuardOptions['count']): Guard {
+  return new Guard({
+    count,
+    log: (error, place, leftOut, details) => log.error({ err: error, place, leftOut, ...details }, `an error that nobody expected, caught in ${place}: it ended what it happened in, nothing else`)
+  })
 }
 
 /** For what runs without a server: tests, and parts that are used alone. It writes to stderr. */

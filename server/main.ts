@@ -51,17 +51,26 @@ const heapGrowingPercent = 30
 async function serveUntilSignal ({ config, warnings }: LoadedConfig): Promise<void> {
   setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`)
   let running: Closable | undefined
+  let failed: ((error: unknown) => void) | undefined
   // It has its own idea of a second signal, so that signals are handled below.
   const { close } = closeWithGrace({
     delay: config.shutdownGraceMs + closingMarginMs,
     logger: false,
-    skip: ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGUSR2', 'SIGTERM'],
+    skip: ['uncaughtException', 'unhandledRejection', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGUSR2', 'SIGTERM'],
     onTimeout: (delay) => { log(config, 'warn', `not everything ended within ${delay} ms of shutdown-grace and closing: it is cut off`) },
     onSecondError: (error) => { log(config, 'fatal', `a second error, while closing: ${messageOf(error)}`) }
-  }, async ({ err }) => {
-    if (err !== undefined) log(config, 'fatal', `an error that nobody caught ends this process: ${messageOf(err)}`, { stack: err.stack })
+  }, async () => {
     await running?.close()
   })
+  // An error that nobody caught ends what it happened in, and the node goes on: see docs/decisions/0012-unexpected-errors.md. Before it
+  // begins to serve there is nothing to go on with.
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      if (failed !== undefined) return failed(error)
+      log(config, 'fatal', `an error that nobody caught ends this process: ${messageOf(error)}`, error instanceof Error ? { stack: error.stack } : {})
+      process.exit(exitCodes.failure)
+    })
+  }
   let firstAtMs: number | undefined
   for (const signal of endingSignals) {
     process.on(signal, () => {
@@ -78,7 +87,7 @@ async function serveUntilSignal ({ config, warnings }: LoadedConfig): Promise<vo
   for (const warning of warnings) log(config, 'warn', warning)
   try {
     const { serve } = await import('./serve.ts')
-    running = await serve(config)
+    running = await serve(config, (take) => { failed = take })
   } catch (error) {
     process.stderr.write(`rollcall: cannot start: ${startFailure(error)}\n`)
     if (isVerbose(config) && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)

@@ -7,6 +7,7 @@ import type { Config } from './config/config.ts'
 import { observeDns } from './dns/metrics.ts'
 import { startDnsWorkers } from './dns/workers.ts'
 import { invalid } from './errors.ts'
+import { type Guard, loggingGuard } from './guard.ts'
 import { Metrics, buildHttp } from './http/server/app.ts'
 import { readClientZones } from './dns/protect/client-zone-setting.ts'
 import { readDnsPeers } from './dns/transfer/peers.ts'
@@ -14,7 +15,7 @@ import { readPools, readPortRange, readServiceCidrs } from './model/address/rang
 import { CookieSecret } from './registry/cookie-secret.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
-import { systemClock } from './registry/timers.ts'
+import { guardedClock, systemClock } from './registry/timers.ts'
 import { createRedisStore } from './store/redis/redis-store.ts'
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts'
 import type { Store } from './store/store.ts'
@@ -34,12 +35,16 @@ const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.
 /**
  * Starts a node: HTTP and DNS listen first and say "not ready" until the store is loaded. Resolves, and writes the ready line, when
  * it is.
+ * @param guarded given what takes an error that nobody caught: it is counted and logged like those that somebody did
  * @throws RegistryError for what only a person can cure (a locked file, a wrong password); the system's error if a port is taken
  */
-export async function serve (config: Config): Promise<Running> {
+export async function serve (config: Config, guarded?: (failed: (error: unknown) => void) => void): Promise<Running> {
   const log = pino({ level: config.logLevel, base: { pid: process.pid, node: config.node } })
-  const store = openStore(config, log)
   const metrics = new Metrics({ version })
+  const guard = loggingGuard(log, metrics.unexpected)
+  guarded?.((error) => guard.failed('process', error))
+  const clock = guardedClock(systemClock, guard, 'timer')
+  const store = openStore(config, log, guard)
   const registry = new Registry({
     store: timedStore(store, metrics.storeOperation),
     protection: {
@@ -58,7 +63,8 @@ export async function serve (config: Config): Promise<Running> {
       pools: readPools(config.loadBalancerPools)
     },
     log: { info: (message) => log.info(message), warn: (message) => log.warn(message) },
-    swept: metrics.swept
+    swept: metrics.swept,
+    guard
   })
   const opened: (() => Promise<unknown>)[] = []
   const close = async (): Promise<void> => {
@@ -85,6 +91,7 @@ export async function serve (config: Config): Promise<Running> {
       tls: readTls(config),
       rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
       queryLogRatio: config.dnsQueryLog,
+      guard,
       log: { warn: (message) => log.warn(message), error: (message) => log.error(message), info: (facts, message) => log.info(facts, message) }
     })
     if (dns !== undefined) {
@@ -96,6 +103,7 @@ export async function serve (config: Config): Promise<Running> {
       node: config.node,
       version,
       metrics,
+      guard,
       dns: dns?.desk,
       log,
       logRequests: log.isLevelEnabled('debug'),
@@ -107,7 +115,7 @@ export async function serve (config: Config): Promise<Running> {
     await registry.open()
     if (dns !== undefined) {
       const { store: timed, feed } = registry
-      const secret = new CookieSecret({ store: timed, feed, clock: systemClock, random: randomBytes, warn: (message) => log.warn(message) })
+      const secret = new CookieSecret({ store: timed, feed, clock, random: randomBytes, warn: (message) => log.warn(message) })
       opened.push(async () => secret.close())
       await secret.start()
     }
@@ -147,9 +155,9 @@ function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Config): Parameters<typeof 
   return tls
 }
 
-function openStore (config: Config, log: Logger): Store {
+function openStore (config: Config, log: Logger, guard: Guard): Store {
   const { redis, data: directory, logLength: maxLogLength, holdMaxMs: holdMs } = config
   return redis === undefined
-    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log })
-    : createRedisStore({ url: redis, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log })
+    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log, guard })
+    : createRedisStore({ url: redis, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log, guard })
 }

@@ -74,6 +74,7 @@ export class Registry {
   readonly unreadable: Unreadable
   readonly store: Store
   readonly #clock: Clock
+  readonly #guard: Guard
   readonly #keeper: LeaseKeeper
   readonly #sweeper: Sweeper
   readonly #log: NonNullable<RegistryOptions['log']>
@@ -81,7 +82,7 @@ export class Registry {
   #closed: Promise<void> | undefined
 
   constructor (options: RegistryOptions) {
-    const guard = options.guard ?? standaloneGuard
+    const guard = this.#guard = options.guard ?? standaloneGuard
     this.store = replacingStore(options.store, () => this.feed.catalog.aside)
     this.#clock = guardedClock(options.clock ?? systemClock, guard, 'registry-timer')
     this.#log = options.log ?? { info: () => undefined, warn: () => undefined }
@@ -196,7 +197,7 @@ export class Registry {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const giveUp = this.feed.whenApplied(cursor.revision, resolve)
     const cancel = this.#clock.after(timeoutMs, () => reject(new RegistryError('REG_REVISION_TIMEOUT', `revision ${cursor.revision} did not arrive within ${timeoutMs} ms, this node is at ${this.feed.revision}`)))
-    const aborted = (): void => reject(new RegistryError('REG_REVISION_TIMEOUT', 'the request was given up'))
+    const aborted = this.#guard.around('request', () => reject(new RegistryError('REG_REVISION_TIMEOUT', 'the request was given up')))
     signal?.addEventListener('abort', aborted, { once: true })
     try {
       await promise
@@ -221,7 +222,7 @@ export class Registry {
     const { promise, resolve } = Promise.withResolvers<void>()
     const unfollow = this.watches.follow(namespace, service, () => { if (changed()) resolve() })
     const cancel = this.#clock.after(timeoutMs, resolve)
-    const aborted = (): void => resolve()
+    const aborted = this.#guard.around('request', () => resolve())
     signal?.addEventListener('abort', aborted, { once: true })
     await promise
     cancel()

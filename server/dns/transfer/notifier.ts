@@ -3,6 +3,7 @@
 //   NOTIFY = header(opcode 4, AA) question(ZONE SOA) answer(SOA)
 import { randomInt } from 'node:crypto'
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { NotifyTarget, TsigKey } from './peers.ts'
 import type { Clock } from '../../registry/timers.ts'
 import { DnsCounters } from '../counters.ts'
@@ -45,6 +46,8 @@ export interface NotifierOptions {
   readonly address?: string
   readonly counters?: DnsCounters
   readonly log?: { warn (message: string): void }
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard | undefined
 }
 
 /** Begins to tell at once if the registry is loaded, else as soon as it is. */
@@ -80,8 +83,9 @@ export class Notifier {
     if (socket === undefined) {
       socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6' })
       this.#sockets.set(family, socket)
-      socket.on('error', (error) => options.log?.warn(`DNS: NOTIFY: ${error.message}`))
-      socket.on('message', (answer, from) => this.#answered(answer, from))
+      const { guard = standaloneGuard } = options
+      socket.on('error', guard.around('dns-notify', (error) => options.log?.warn(`DNS: NOTIFY: ${error.message}`)))
+      socket.on('message', guard.around('dns-notify', (answer, from) => this.#answered(answer, from)))
       const own = options.address
       if (own !== undefined && own.includes(':') === (family === 6)) socket.bind({ address: own })
     }

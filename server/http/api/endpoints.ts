@@ -39,7 +39,7 @@ const compressed = promisify(gzip)
 const jsonType = 'application/json; charset=utf-8'
 
 export function registerEndpoints (app: FastifyInstance, context: HttpContext): void {
-  const { registry, closing } = context
+  const { registry } = context
   const forms = new WeakMap<EndpointSet, Map<string, Ready>>()
 
   app.get<{ Params: Static<typeof ServiceParams>, Querystring: QueryOf }>('/v1/namespaces/:namespace/services/:service/endpoints', {
@@ -72,7 +72,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     // What was before another epoch is no change to wait for: everything is new.
     if (after.epoch === undefined || after.epoch === registry.feed.epoch) {
       request.waited = true
-      const life = lifeOf(request, closing)
+      const life = lifeOf(request, context)
       try {
         await registry.waitForChange(namespace, service, after.revision, query.wait ?? defaultWaitMs, life.signal)
       } finally {

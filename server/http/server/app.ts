@@ -1,8 +1,9 @@
 // The HTTP door as one Fastify app. The order of the calls is the map of the service.
 import compress from '@fastify/compress'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { type Guard, loggingGuard } from '../../guard.ts'
 import type { Registry } from '../../registry/registry.ts'
-import { type Clock, systemClock } from '../../registry/timers.ts'
+import { type Clock, guardedClock, systemClock } from '../../registry/timers.ts'
 import { Closing, type DnsDoor, type HttpContext, type HttpLog } from './context.ts'
 import { registerApply } from '../api/apply.ts'
 import { registerDns } from '../api/dns.ts'
@@ -26,6 +27,7 @@ import { registerPools } from '../api/pools.ts'
 import { answerClientError, registerProblems } from './problem.ts'
 import { registerPrometheusTargets } from '../api/prometheus-targets.ts'
 import { registerRevisions } from '../api/revisions.ts'
+import { registerUnreadable } from '../api/unreadable.ts'
 import { registerServices } from '../api/services.ts'
 import { compileValidator } from './validation.ts'
 import { registerWatch, watchPath } from '../watch/watch.ts'
@@ -48,6 +50,8 @@ export interface HttpOptions {
   /** One log line for each request, default false. */
   readonly logRequests?: boolean
   readonly clock?: Clock
+  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to `log`. */
+  readonly guard?: Guard
   /** How long a request may take to arrive. Defaults in limits.ts. */
   readonly timeouts?: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
 }
@@ -63,10 +67,12 @@ const silent: HttpLog = { info: () => undefined, warn: () => undefined, error: (
 
 /** Makes the app, ready to listen or to be injected into. `close` ends sockets, streams and long polls within seconds. */
 export async function buildHttp (options: HttpOptions): Promise<FastifyInstance> {
-  const { registry, node, version, log = silent, clock = systemClock, timeouts = {} } = options
-  const closing = new Closing()
+  const { registry, node, version, log = silent, timeouts = {} } = options
   const metrics = options.metrics ?? new Metrics({ version, processMetrics: false })
-  const context: HttpContext = { registry, node, version, clock, metrics, log, closing, dns: options.dns, startedAtMs: clock.now() }
+  const keeper = options.guard ?? loggingGuard(log, metrics.unexpected)
+  const clock = guardedClock(options.clock ?? systemClock, keeper, 'http-timer')
+  const closing = new Closing(keeper)
+  const context: HttpContext = { registry, node, version, clock, metrics, log, closing, guard: keeper, dns: options.dns, startedAtMs: clock.now() }
 
   const app = Fastify({
     logger: false, // requests are counted; what fails is logged by the error handler
@@ -100,7 +106,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   app.addHook('preClose', (done) => {
     closing.begin()
     // What is still being answered or received then has had its time.
-    setTimeout(() => app.server.closeAllConnections(), limits.closeGraceMs).unref()
+    setTimeout(keeper.around('http-closing', () => app.server.closeAllConnections()), limits.closeGraceMs).unref()
     done()
   })
   await registerOpenapi(app, version)
@@ -123,6 +129,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   registerRevisions(app, context)
   registerEvents(app, context)
   registerOverview(app, context)
+  registerUnreadable(app, context)
   registerPrometheusTargets(app, context)
   registerHealth(app, context)
   registerMetrics(app, context)

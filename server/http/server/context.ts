@@ -1,5 +1,6 @@
 // What every resource is handed: the core, and what belongs to this node and this door.
 import type { FastifyRequest } from 'fastify'
+import { type Guard } from '../../guard.ts'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Clock } from '../../registry/timers.ts'
@@ -32,6 +33,8 @@ export interface HttpContext {
   readonly closing: Closing
   /** undefined = this node answers no DNS. */
   readonly dns: DnsDoor | undefined
+  /** Around every callback of a socket or a timer. */
+  readonly guard: Guard
   /** Wall time at which this node began. */
   readonly startedAtMs: number
 }
@@ -39,7 +42,12 @@ export interface HttpContext {
 /** That the node begins to close. An AbortSignal would search its list of ten thousand waiting requests at each of them. */
 export class Closing {
   readonly #callbacks = new Set<() => void>()
+  readonly #guard: Guard
   #begun = false
+
+  constructor (guard: Guard) {
+    this.#guard = guard
+  }
 
   get begun (): boolean {
     return this.#begun
@@ -53,7 +61,7 @@ export class Closing {
 
   begin (): void {
     this.#begun = true
-    for (const callback of this.#callbacks) callback()
+    for (const callback of this.#callbacks) this.#guard.attempt('http-closing', callback)
     this.#callbacks.clear()
   }
 }
@@ -67,9 +75,9 @@ export function callerOf (request: FastifyRequest): string {
 }
 
 /** Aborts when the client goes away or the node closes. `release` must be called at the end. */
-export function lifeOf (request: FastifyRequest, closing: Closing): { signal: AbortSignal, release: () => void } {
+export function lifeOf (request: FastifyRequest, { closing, guard }: Pick<HttpContext, 'closing' | 'guard'>): { signal: AbortSignal, release: () => void } {
   const controller = new AbortController()
-  const end = (): void => controller.abort()
+  const end = guard.around('http-request', () => controller.abort())
   const { socket } = request.raw
   socket.once('close', end)
   const cancel = closing.onBegin(end)

@@ -1,5 +1,6 @@
 // Keeps the node linked to Redis: connects, begins keyspace and term, recovers, loads, follows, and all over again after each break.
 import { randomBytes } from 'node:crypto'
+import { type Guard } from '../../guard.ts'
 import type { Change, Follower } from '../store.ts'
 import { Connector, type Timeouts } from './connection.ts'
 import type { RedisAddress } from './address.ts'
@@ -25,6 +26,17 @@ export interface LinkSettings {
   readonly recoveryMs: number
   readonly revisionJump: number
   readonly timeouts: Timeouts
+}
+
+/** What a link is made of. */
+export interface LinkParts {
+  readonly address: RedisAddress
+  readonly keys: Keys
+  readonly settings: LinkSettings
+  readonly logger: StoreLogger
+  readonly now: () => number
+  readonly random: () => number
+  readonly guard: Guard
 }
 
 /** The layout of the keyspace that this code writes (meta `schema`, set by scripts/init). */
@@ -60,6 +72,7 @@ export class Link {
   readonly #logger: StoreLogger
   readonly #now: () => number
   readonly #random: () => number
+  readonly #guard: Guard
   #follower: Follower | undefined
   #progress: Progress = { epoch: '', term: '', revision: 0 }
   /** Since when something may be lost again: the base of each late term, with this process' time of having recovered from it. */
@@ -74,8 +87,9 @@ export class Link {
   #stopWaiting: (() => void) | undefined
   #settleTimer: NodeJS.Timeout | undefined
 
-  constructor (address: RedisAddress, keys: Keys, settings: LinkSettings, logger: StoreLogger, now: () => number, random: () => number) {
-    this.#connector = new Connector(address, settings.timeouts, keys.meta)
+  constructor ({ address, keys, settings, logger, now, random, guard }: LinkParts) {
+    this.#guard = guard
+    this.#connector = new Connector(address, settings.timeouts, keys.meta, guard)
     this.#keys = keys
     this.#settings = settings
     this.#logger = logger
@@ -183,7 +197,7 @@ export class Link {
       connections.close()
       throw new SessionFault('it is closed')
     }
-    const session = new Session(connections, this.#keys, this.#settings.timeouts)
+    const session = new Session(connections, this.#keys, this.#settings.timeouts, this.#guard)
     this.#session = session
     try {
       await this.#ensureKeyspace(session)
@@ -329,7 +343,7 @@ export class Link {
     if (this.#available !== false || this.#reason !== reason) this.#logger.warn({ reason }, 'redis: away')
     this.#reason = reason
     if (this.#available === true) {
-      this.#settleTimer = setTimeout(() => { this.pending.giveUp() }, this.#settings.timeouts.settleMs)
+      this.#settleTimer = setTimeout(this.#guard.around('store', () => this.pending.giveUp()), this.#settings.timeouts.settleMs)
     }
     this.#tell(false, reason)
   }

@@ -1,5 +1,6 @@
 // The embedded store: one process, one file. Acknowledged means on disk.
 import type { DatabaseSync } from 'node:sqlite'
+import { type Guard } from '../../guard.ts'
 import { RegistryError, invalid } from '../../errors.ts'
 import {
   type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
@@ -24,6 +25,8 @@ export interface SqliteStoreOptions {
   /** Limit of the file in pages of 2 KiB. Default: none but the disk's. */
   readonly maxPages?: number
   readonly logger?: StoreLogger
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard
 }
 
 /** What of a pino logger is used. */
@@ -68,7 +71,7 @@ class SqliteStore implements Store {
 
   async open (follower: Follower): Promise<void> {
     if (this.#opened !== undefined || this.#closed) throw new Error('a store is opened once')
-    const { directory, now, maxPages, maxLogLength = defaultMaxLogLength, holdMs = defaultHoldMs, logger } = this.#options
+    const { directory, now, maxPages, maxLogLength = defaultMaxLogLength, holdMs = defaultHoldMs, logger, guard } = this.#options
     if (!Number.isSafeInteger(maxLogLength) || maxLogLength < 1) throw new RangeError(`maxLogLength must be a whole number above 0, got ${maxLogLength}`)
     const { db, epoch } = openDatabase(directory, maxPages)
     try {
@@ -87,7 +90,7 @@ class SqliteStore implements Store {
         unreadable: unreadable ?? [],
         lost: []
       })
-      this.#opened = { db, follower, keyspace, expiry, commits: new GroupCommit(this.#transactionOf(db, keyspace, follower, log)), log }
+      this.#opened = { db, follower, keyspace, expiry, commits: new GroupCommit(this.#transactionOf(db, keyspace, follower, log), guard), log }
       follower.health({ available: true, reason: '', sinceMs: nowMs })
       logger?.info({ file: this.location, epoch, revision: keyspace.revision, instances: keyspace.wheel.size }, 'store opened')
     } catch (error) {

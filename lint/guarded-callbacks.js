@@ -1,0 +1,70 @@
+// The rule `rollcall/guarded-callbacks`: in the server no timer and no event handler is set without a guard (server/guard.ts), because
+// what it throws would end the process. A clock's `after` and a feed's `listen` guard what they are given, and need none.
+
+const timers = new Set(['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'nextTick'])
+const events = new Set(['on', 'once', 'addListener', 'prependListener', 'prependOnceListener', 'addEventListener'])
+
+/** `guard.around(...)`, whatever the guard is called or reached by. */
+function isGuarded (node) {
+  return node.type === 'CallExpression' && node.callee.type === 'MemberExpression' && node.callee.property.name === 'around'
+}
+
+/** A constant, or a field, that was made by `guard.around(...)`. */
+function isNamedGuarded (node, scope) {
+  if (node.type !== 'Identifier') return false
+  for (let at = scope; at !== null; at = at.upper) {
+    const found = at.set.get(node.name)
+    if (found === undefined) continue
+    return found.defs.some(({ node: definition }) => definition.type === 'VariableDeclarator' && definition.init !== null && isGuarded(definition.init))
+  }
+  return false
+}
+
+/** `() => undefined` and `() => {}`: there is nothing that could throw. */
+function isEmpty (node) {
+  if (node.type !== 'ArrowFunctionExpression') return false
+  return (node.body.type === 'Identifier' && node.body.name === 'undefined') || (node.body.type === 'BlockStatement' && node.body.body.length === 0)
+}
+
+/** The `resolve` or `reject` of a promise around it, by name: they do not throw. */
+function settlesPromise (node, ancestors) {
+  if (node.type !== 'Identifier') return false
+  if (node.name === 'resolve' || node.name === 'reject') {
+    return ancestors.some((parent) => parent.type === 'NewExpression' && parent.callee.name === 'Promise') ||
+      ancestors.some((parent) => parent.type === 'BlockStatement' && parent.body.some((line) => line.type === 'VariableDeclaration' && line.declarations.some(withResolvers)))
+  }
+  return false
+}
+
+function withResolvers ({ init }) {
+  return init?.type === 'CallExpression' && init.callee.type === 'MemberExpression' && init.callee.property.name === 'withResolvers'
+}
+
+export default {
+  meta: {
+    type: 'problem',
+    schema: [],
+    messages: {
+      timer: 'What this timer calls may throw, and would end the process: wrap it in guard.around(place, ...), or take a clock.',
+      event: 'What this event handler throws would end the process: wrap it in guard.around(place, ...).'
+    }
+  },
+  create (context) {
+    const check = (node, callback, messageId) => {
+      if (callback === undefined || isGuarded(callback) || isNamedGuarded(callback, context.sourceCode.getScope(node)) || isEmpty(callback) || settlesPromise(callback, context.sourceCode.getAncestors(node))) return
+      context.report({ node: callback, messageId })
+    }
+    return {
+      CallExpression (node) {
+        const { callee } = node
+        const name = callee.type === 'Identifier' ? callee.name : callee.type === 'MemberExpression' ? callee.property.name : undefined
+        if (timers.has(name)) check(node, node.arguments[0], 'timer')
+        else if (callee.type === 'MemberExpression' && events.has(name) && node.arguments.length >= 2) check(node, node.arguments[1], 'event')
+      },
+      // `socket.onmessage = ...` is an event handler by another way.
+      AssignmentExpression ({ left, right }) {
+        if (left.type === 'MemberExpression' && /^on[a-z]+$/.test(left.property.name ?? '')) check(left, right, 'event')
+      }
+    }
+  }
+}
