@@ -229,9 +229,18 @@ export class Catalog {
   #delete (change: Change, key: string, lease: string): AppliedChange | undefined {
     const { namespace, service, id } = splitKey(key)
     if (this.aside.deleteLease(lease)) return { ...plain(change, 'instance', { namespace, service, id }, true), lease }
-    const entry = this.entry(namespace, service, id)
+    // A record that nobody could read was removed: its store did not know its key, and this node may have known it from before.
+    const entry = key === '' ? this.#byLease(lease) : this.entry(namespace, service, id)
     if (entry === undefined || entry.lease !== lease) return undefined
     return this.#leave(change, entry)
+  }
+
+  /** Costs a look at every instance. */
+  #byLease (lease: string): Entry | undefined {
+    for (const { groups } of this.#namespaces.values()) {
+      for (const service of groups.values()) for (const entry of service.entries()) if (entry.lease === lease) return entry
+    }
+    return undefined
   }
 
   /** The instance is not answered any more. */
