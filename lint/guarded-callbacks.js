@@ -9,35 +9,29 @@ function isGuarded (node) {
   return node.type === 'CallExpression' && node.callee.type === 'MemberExpression' && node.callee.property.name === 'around'
 }
 
-/** A constant, or a field, that was made by `guard.around(...)`. */
-function isNamedGuarded (node, scope) {
-  if (node.type !== 'Identifier') return false
+/** Where a name was defined, as far as this file shows. */
+function definitionsOf (node, scope) {
   for (let at = scope; at !== null; at = at.upper) {
     const found = at.set.get(node.name)
-    if (found === undefined) continue
-    return found.defs.some(({ node: definition }) => definition.type === 'VariableDeclarator' && definition.init !== null && isGuarded(definition.init))
+    if (found !== undefined) return found.defs
   }
-  return false
+  return []
+}
+
+/** A constant that was made by `guard.around(...)`; what settles a promise: the executor's parameters, and what `withResolvers` gives. */
+function isSafeName (node, scope) {
+  if (node.type !== 'Identifier') return false
+  return definitionsOf(node, scope).some(({ type, node: definition }) => {
+    if (type === 'Parameter') return definition.parent?.type === 'NewExpression' && definition.parent.callee.name === 'Promise'
+    const { init } = definition
+    return init?.type === 'CallExpression' && (isGuarded(init) || (init.callee.type === 'MemberExpression' && init.callee.property.name === 'withResolvers'))
+  })
 }
 
 /** `() => undefined` and `() => {}`: there is nothing that could throw. */
 function isEmpty (node) {
   if (node.type !== 'ArrowFunctionExpression') return false
   return (node.body.type === 'Identifier' && node.body.name === 'undefined') || (node.body.type === 'BlockStatement' && node.body.body.length === 0)
-}
-
-/** The `resolve` or `reject` of a promise around it, by name: they do not throw. */
-function settlesPromise (node, ancestors) {
-  if (node.type !== 'Identifier') return false
-  if (node.name === 'resolve' || node.name === 'reject') {
-    return ancestors.some((parent) => parent.type === 'NewExpression' && parent.callee.name === 'Promise') ||
-      ancestors.some((parent) => parent.type === 'BlockStatement' && parent.body.some((line) => line.type === 'VariableDeclaration' && line.declarations.some(withResolvers)))
-  }
-  return false
-}
-
-function withResolvers ({ init }) {
-  return init?.type === 'CallExpression' && init.callee.type === 'MemberExpression' && init.callee.property.name === 'withResolvers'
 }
 
 export default {
@@ -51,7 +45,7 @@ export default {
   },
   create (context) {
     const check = (node, callback, messageId) => {
-      if (callback === undefined || isGuarded(callback) || isNamedGuarded(callback, context.sourceCode.getScope(node)) || isEmpty(callback) || settlesPromise(callback, context.sourceCode.getAncestors(node))) return
+      if (callback === undefined || isGuarded(callback) || isEmpty(callback) || isSafeName(callback, context.sourceCode.getScope(node))) return
       context.report({ node: callback, messageId })
     }
     return {

@@ -1,7 +1,6 @@
 // Garbage in one of Redis' hashes kept every new node from starting: "redis: away, Unexpected end of JSON input" for ever. A sweep
 // that met it failed too, and nothing expired any more.
 import t, { type Test } from 'tap'
-import { standaloneGuard } from '../../server/guard.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { Registry } from '../../server/registry/registry.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
@@ -21,7 +20,8 @@ t.test('on Redis', { skip: noRedis }, async (t) => {
     const join = async (): Promise<Registry & { warnings: string[] }> => {
       const warnings: string[] = []
       const store = createRedisStore({ url: server.url, prefix })
-      const registry = new Registry({ store, clock: new ManualClock(Date.now()), guard: standaloneGuard, log: { info: () => undefined, warn: (message) => warnings.push(message) }, protection: { holdMs: 0 } })
+      const log = { info: () => undefined, warn: (message: string) => warnings.push(message) }
+      const registry = new Registry({ store, clock: new ManualClock(Date.now()), log, protection: { holdMs: 0 } })
       t.teardown(() => registry.close())
       await registry.open()
       return Object.assign(registry, { warnings })

@@ -19,9 +19,8 @@ t.test('a node starts, sets aside what it cannot answer, and keeps it until it i
   const clock = new ManualClock()
   const open = async (): Promise<Registry & { warnings: string[] }> => {
     const warnings: string[] = []
-    const registry = new Registry({
-      store: createSqliteStore({ directory, now: () => clock.now(), holdMs: 0 }), clock, protection: { holdMs: 0 }, log: { info: () => undefined, warn: (message) => warnings.push(message) }
-    })
+    const log = { info: () => undefined, warn: (message: string) => warnings.push(message) }
+    const registry = new Registry({ store: createSqliteStore({ directory, now: () => clock.now(), holdMs: 0 }), clock, protection: { holdMs: 0 }, log })
     await registry.open()
     return Object.assign(registry, { warnings })
   }
