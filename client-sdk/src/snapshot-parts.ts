@@ -1,7 +1,7 @@
 // A large snapshot comes in several frames: all but the last say `more`. Whoever subscribed gets it whole.
 import type { ServerFrame } from './wire.ts'
 
-type SnapshotFrame = Extract<ServerFrame, { type: 'snapshot' }>
+type SnapshotFrame = Extract<ServerFrame, { type: 'snapshot', instances: unknown }>
 
 export class SnapshotParts {
   readonly #parts = new Map<number, SnapshotFrame[]>()

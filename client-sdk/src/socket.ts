@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts'
 import { asError, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
 import { SnapshotParts } from './snapshot-parts.ts'
-import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame } from './wire.ts'
+import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame, WatchView } from './wire.ts'
 
 /** As much of the global `WebSocket` as the SDK uses. */
 export interface WebSocketLike {
@@ -17,7 +17,7 @@ export type WebSocketConstructor = new (url: string, options?: { headers: Record
 export type SubscriptionFrame = Extract<ServerFrame, { type: 'snapshot' | 'change' | 'bookmark' | 'reset' }>
 
 export interface Subscriber {
-  readonly query: { readonly namespace?: string, readonly service?: string, readonly selector?: string }
+  readonly query: { readonly view?: WatchView, readonly namespace?: string, readonly service?: string, readonly selector?: string }
   /** Where to go on after a reconnect; undefined = from a snapshot. */
   cursor (): string | undefined
   receive (frame: SubscriptionFrame): void
@@ -234,7 +234,8 @@ export class Socket {
     switch (frame.type) {
       case 'snapshot': {
         const subscriber = this.#subscribers.get(frame.id)
-        const whole = subscriber === undefined ? undefined : this.#parts.take(frame)
+        // Those of endpoints are put together where they are read.
+        const whole = subscriber === undefined || 'endpoints' in frame ? frame : this.#parts.take(frame)
         return whole === undefined ? undefined : subscriber?.receive(whole)
       }
       case 'reset':

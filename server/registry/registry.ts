@@ -93,7 +93,7 @@ export class Registry {
     })
     this.loads = new Loads(this.feed)
     this.unreadable = new Unreadable({ store: this.store, feed: this.feed, clock: this.#clock, warn: (message) => this.#log.warn(message) })
-    this.watches = new WatchHub(this.feed, guard)
+    this.watches = new WatchHub(this.feed, this.#clock, guard)
     this.propagation = new Propagation(this.feed, this.#clock)
     this.#keeper = new LeaseKeeper(this.store, this.#clock)
     this.#sweeper = new Sweeper({

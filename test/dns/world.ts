@@ -47,10 +47,6 @@ export class World {
   readonly feed = new Feed({ now: () => this.clock.now() })
   #revision = 0
 
-  constructor () {
-    this.feed.listen({ setAside: (records) => { throw new Error(`the world is not as the store would have it: ${JSON.stringify(records)}`) } })
-  }
-
   /** Declares a service, or declares it anew. @param path `namespace/service` @param made by hand, for a service without selector */
   declare (path: string, spec: Partial<ServiceSpec>, made: readonly (EndpointSlice | Endpoints)[] = [], annotations?: Labels): this {
     const [namespace = '', name = ''] = path.split('/')
@@ -144,6 +140,8 @@ export class World {
 
   #apply (change: Change extends infer C ? C extends Change ? Omit<C, 'revision' | 'atMs' | 'by'> : never : never): this {
     this.feed.apply([{ ...change, revision: this.#revision, atMs: this.clock.now(), by: 'test' }])
+    const [aside] = this.feed.catalog.aside.values()
+    if (aside !== undefined) throw new Error(`no store would have this: ${aside.key}: ${aside.reason}`)
     return this
   }
 }

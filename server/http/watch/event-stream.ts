@@ -13,6 +13,10 @@ import type { Due, Watch, Watcher, Watchers } from './watchers.ts'
 /** How long a browser waits before it comes back. */
 const retryMs = 2_000
 
+const eventNames = {
+  snapshot: 'snapshot', 'endpoints-snapshot': 'snapshot', change: 'change', endpoints: 'change', bookmark: 'bookmark', reset: 'reset'
+} as const satisfies Record<Due['delivery']['type'], string>
+
 export class EventStream implements Watcher {
   readonly kind = 'event-stream'
   readonly #response: ServerResponse
@@ -79,7 +83,7 @@ export class EventStream implements Watcher {
 
   #deliver ({ delivery, text, isLast }: Due): void {
     const id = delivery.type === 'reset' || !isLast ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
-    this.#write(`${id}event: ${delivery.type}\ndata: ${text}\n\n`)
+    this.#write(`${id}event: ${eventNames[delivery.type]}\ndata: ${text}\n\n`)
   }
 
   #write (text: string): void {

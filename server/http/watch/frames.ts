@@ -2,11 +2,16 @@
 //
 //   change   = { type: "change", id, revision, kind: "instance", event: "put" | "delete", reason, at, instance } | the same with kind: "service", service
 //   snapshot = *{ type: "snapshot", id, revision, more: true, instances, services? } { type: "snapshot", id, revision, instances, services? }
+//   endpoints change   = { type: "change", id, revision, kind: "endpoints", event: "put", at, endpoints }
+//                      | the same with event: "delete", endpoints: { namespace, service }
+//   endpoints snapshot = { type: "snapshot", id, revision, endpoints: [...], more? }
 //   bookmark = { type: "bookmark", id, revision }
 //   reset    = { type: "reset", id, revision, reason }
-import type { Instance, ServerFrame } from '../../../client-sdk/src/wire.ts'
+import type { Instance, ServerFrame, ServiceEndpoints as WireServiceEndpoints } from '../../../client-sdk/src/wire.ts'
 import type { AppliedChange } from '../../registry/feed/change-ring.ts'
 import { cursorText } from '../../registry/feed/cursor.ts'
+import type { EndpointSet } from '../../model/instance/endpoints.ts'
+import type { EndpointsDelivery, ServiceEndpoints } from '../../registry/feed/endpoints-subscription.ts'
 import type { Delivery } from '../../registry/feed/subscription.ts'
 import { snapshotPartLength } from '../server/limits.ts'
 
@@ -46,19 +51,24 @@ export class FrameEncoder {
   readonly #changes = new WeakMap<AppliedChange, { put: string | undefined, delete: string | undefined }>()
   /** The parts of a list of instances, as far as somebody asked for them. */
   readonly #lists = new WeakMap<readonly Instance[], Part[]>()
+  readonly #sets = new WeakMap<EndpointSet, string>()
 
   constructor (epoch: () => string) {
     this.#epoch = epoch
   }
 
   /** The frames of a delivery: one, of a snapshot perhaps several, of which the next is made when it is asked for. */
-  * frames (id: number, delivery: Delivery): Generator<Frame> {
-    if (delivery.type !== 'snapshot') yield { text: this.encode(id, delivery), isLast: true }
-    else yield * this.#snapshot(id, delivery)
+  * frames (id: number, delivery: Delivery | EndpointsDelivery): Generator<Frame> {
+    if (delivery.type === 'snapshot') yield * this.#snapshot(id, delivery)
+    else yield { text: this.encode(id, delivery), isLast: delivery.type !== 'endpoints-snapshot' || !delivery.more }
   }
 
-  encode (id: number, delivery: Exclude<Delivery, { readonly type: 'snapshot' }>): string {
+  encode (id: number, delivery: Exclude<Delivery | EndpointsDelivery, { readonly type: 'snapshot' }>): string {
     switch (delivery.type) {
+      case 'endpoints': return `{"type":"change","id":${id},"revision":${this.#cursor(delivery.revision)},"kind":"endpoints","event":"${delivery.event}",` +
+        `"at":"${new Date(delivery.atMs).toISOString()}","endpoints":${delivery.event === 'put' ? this.#endpoints(delivery.endpoints) : JSON.stringify(delivery.name)}}`
+      case 'endpoints-snapshot': return `{"type":"snapshot","id":${id},"revision":${this.#cursor(delivery.revision)},` +
+        `"endpoints":[${delivery.services.map((each) => this.#endpoints(each)).join(',')}]${delivery.more ? ',"more":true' : ''}}`
       case 'change': return `{"type":"change","id":${id},${this.#change(delivery)}`
       case 'bookmark': return `{"type":"bookmark","id":${id},"revision":${this.#cursor(delivery.revision)}}`
       case 'reset': return `{"type":"reset","id":${id},"revision":${this.#cursor(delivery.revision)},"reason":${JSON.stringify(delivery.reason)}}`
@@ -71,7 +81,7 @@ export class FrameEncoder {
   }
 
   /** The cursor after a delivery, as in `Last-Event-ID`. */
-  cursorOf (delivery: Delivery): string {
+  cursorOf (delivery: Delivery | EndpointsDelivery): string {
     return cursorText(this.#epoch(), delivery.revision)
   }
 
@@ -112,6 +122,20 @@ export class FrameEncoder {
     const part = partOf(instances, from)
     if (index === known.length && index < maxKeptParts) this.#lists.set(instances, [...known, part])
     return part
+  }
+
+  #endpoints ({ set, manifest }: ServiceEndpoints): string {
+    let text = this.#sets.get(set)
+    if (text === undefined) {
+      const { namespace, service, revision, failOpen, all } = set
+      const shown: WireServiceEndpoints = {
+        namespace, service, revision: cursorText(this.#epoch(), revision), failOpen,
+        ...(manifest === undefined ? {} : { declared: true, manifest }), endpoints: all
+      }
+      text = JSON.stringify(shown)
+      this.#sets.set(set, text)
+    }
+    return text
   }
 
   #cursor (revision: number): string {

@@ -11,13 +11,14 @@ import { type HttpContext, callerOf } from '../server/context.ts'
 import { EventStream } from './event-stream.ts'
 import { FrameEncoder } from './frames.ts'
 import { closeFrameTimeoutMs, maxFrameBytes, maxFrameFragments, maxWatchers } from '../server/limits.ts'
-import { ClientFrame, ServerFrame, errorResponses } from '../api/schemas.ts'
+import { ClientFrame, ServerFrame, WatchView, errorResponses } from '../api/schemas.ts'
 import { WatchSocket } from './watch-socket.ts'
 import { Watch, Watchers } from './watchers.ts'
 
 export const watchPath = '/v1/watch'
 
 const Query = Type.Object({
+  view: Type.Optional(WatchView),
   namespace: Type.Optional(LabelName),
   service: Type.Optional(LabelName),
   selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector' })),
@@ -87,7 +88,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
   })
 
   async function stream (request: FastifyRequest<{ Querystring: Static<typeof Query> }>, reply: FastifyReply): Promise<FastifyReply> {
-    const { namespace, service, selector, since } = request.query
+    const { view = 'instances', namespace, service, selector, since } = request.query
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const last = request.headers['last-event-id']
     const cursor = typeof last === 'string' && last !== '' ? parseCursor(last, 'Last-Event-ID') : since === undefined ? undefined : parseCursor(since, 'since')
@@ -103,7 +104,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     const watch = new Watch(registry, 1, encoder)
     const events = new EventStream(reply.raw, watch, watchers, encoder, context.guard)
     try {
-      await watch.open(filter, cursor, () => watchers.wake(events))
+      await watch.open(view, filter, cursor, () => watchers.wake(events))
     } catch (error) {
       events.goodbye(error instanceof RegistryError ? error.message : 'the registry failed')
       if (!(error instanceof RegistryError)) context.guard.failed('watch', error)

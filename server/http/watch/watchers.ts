@@ -2,7 +2,9 @@
 import type { Guard } from '../../guard.ts'
 import type { Cursor } from '../../registry/feed/cursor.ts'
 import type { Registry } from '../../registry/registry.ts'
-import type { Delivery, Subscription, WatchFilter } from '../../registry/feed/subscription.ts'
+import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
+import type { Delivery, Followed, WatchFilter } from '../../registry/feed/subscription.ts'
+import type { WatchView } from '../../../client-sdk/src/wire.ts'
 import type { AppliedChange } from '../../registry/feed/change-ring.ts'
 import type { Clock } from '../../registry/timers.ts'
 import type { Frame, FrameEncoder } from './frames.ts'
@@ -98,7 +100,7 @@ export class Watchers {
 }
 
 /** A frame, and the delivery that it is of. */
-export type Due = Frame & { readonly delivery: Delivery }
+export type Due = Frame & { readonly delivery: Delivery | EndpointsDelivery }
 
 /** One subscription of a watcher. It may have to wait first, when its cursor is one that this node has not reached. */
 export class Watch {
@@ -106,9 +108,9 @@ export class Watch {
   readonly #registry: Registry
   readonly #cancel = new AbortController()
   readonly #encoder: FrameEncoder
-  #subscription: Subscription | undefined
+  #subscription: Followed<Delivery | EndpointsDelivery> | undefined
   /** What is being sent, if it has more frames. */
-  #current: { readonly delivery: Delivery, readonly frames: Iterator<Frame, void> } | undefined
+  #current: { readonly delivery: Delivery | EndpointsDelivery, readonly frames: Iterator<Frame, void> } | undefined
 
   constructor (registry: Registry, id: number, encoder: FrameEncoder) {
     this.#registry = registry
@@ -120,13 +122,13 @@ export class Watch {
    * Begins. After a fail-over to a node that lags, the cursor is ahead of it: that is worth a moment, a snapshot costs more.
    * @throws RegistryError REG_LIMIT_REACHED
    */
-  async open (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
-    const { feed } = this.#registry
+  async open (view: WatchView, filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
+    const { feed, watches } = this.#registry
     if (since !== undefined && since.revision > feed.revision && (since.epoch === undefined || since.epoch === feed.epoch)) {
       await this.#registry.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
     }
     if (this.#cancel.signal.aborted) return
-    this.#subscription = this.#registry.watches.subscribe(filter, since, wake)
+    this.#subscription = view === 'endpoints' ? watches.subscribeEndpoints(filter, since, wake) : watches.subscribe(filter, since, wake)
     wake()
   }
 
@@ -138,9 +140,10 @@ export class Watch {
       this.#current = { delivery, frames: this.#encoder.frames(this.id, delivery) }
     }
     const { delivery, frames } = this.#current
-    const { value: frame } = frames.next()
-    if (frame === undefined || frame.isLast) this.#current = undefined
-    return frame === undefined ? undefined : { ...frame, delivery }
+    const { value: frame, done } = frames.next()
+    // Of endpoints each part of a snapshot is a delivery of its own.
+    if (done === true || frame.isLast || delivery.type !== 'snapshot') this.#current = undefined
+    return done === true ? undefined : { ...frame, delivery }
   }
 
   bookmark (): Due | undefined {

@@ -5,7 +5,7 @@ import { Compile } from 'typebox/compile'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { parseAddress } from '../../model/address/address.ts'
 import {
-  type InstanceBody, LabelName, Labels, Metadata, ShortText, StatusName, Weight, labelFaults, metadataFaults, portFaults, protocols
+  type InstanceBody, LabelName, Labels, Metadata, NodeName, ShortText, StatusName, Weight, labelFaults, metadataFaults, portFaults, protocols
 } from '../../model/instance/instance.ts'
 import { maxPorts, maxTtlMs, maxVersionLength, minTtlMs } from '../../model/limits.ts'
 import { generationPattern, isId, isLabel, labelValuePattern, portNamePattern, splitKey } from '../../model/names.ts'
@@ -42,6 +42,7 @@ const StoredInstance = Type.Object({
   priority: Weight,
   zone: Type.Optional(Topology),
   region: Type.Optional(Topology),
+  node: Type.Optional(NodeName),
   version: Type.Optional(Type.String({ minLength: 1, maxLength: maxVersionLength })),
   status: StatusName
 }, closed)
