@@ -159,7 +159,7 @@ const frames: Readonly<Record<ServerFrame['type'], Check>> = {
   change: (value, at) => (isObject(value) && isKind(value['kind']) ? changes[value['kind']](value, at) : fields<ChangeFrame>({ kind: text })(value, at)),
   bookmark: fields<FrameOf<'bookmark'>>({ id, revision: cursor }),
   reset: fields<FrameOf<'reset'>>({ id, revision: cursor, reason: text }),
-  error: fields<FrameOf<'error'>>({ id: maybe(id), code: text, detail: text, errors: maybe(anything) }),
+  error: fields<FrameOf<'error'>>({ id: maybe(id), code: text, detail: text, errors: maybe(anything), moreErrors: maybe(count) }),
   heartbeat: (value, at) => fields<FrameOf<'heartbeat'>>({ id: maybe(id) })(value, at) ?? heartbeatAnswer(value, at),
   goodbye: fields<FrameOf<'goodbye'>>({ reason: text })
 }

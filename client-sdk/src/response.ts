@@ -26,9 +26,10 @@ export function refused (where: string, status: number, body: unknown, retryAfte
       'REGISTRY_BAD_ANSWER', `${where}: answered ${status} without a problem document`, { status, retryAfterMs }
     )
   }
-  const { code, detail, errors } = body
+  const { code, detail, errors, moreErrors } = body
+  const more = Number.isSafeInteger(moreErrors) ? moreErrors as number : undefined // just seen to be one
   return new RollcallError(
-    code.slice(0, 100), detail.slice(0, maxText), { status, errors: fieldErrors(errors), retryAfterMs }
+    code.slice(0, 100), detail.slice(0, maxText), { status, errors: fieldErrors(errors), moreErrors: more, retryAfterMs }
   )
 }
 

@@ -15,7 +15,7 @@ import { endpointsPath } from './paths.ts'
 import { ResolvedEndpoint } from './resolved-endpoint.ts'
 import { endpointOf } from './rules.ts'
 import type { Socket, Subscriber, SubscriptionFrame } from './socket.ts'
-import { SnapshotParts } from './snapshot-parts.ts'
+import { PartList } from './snapshot-parts.ts'
 import { retryAfter, type Transport } from './transport.ts'
 import type { Endpoint, EndpointsAnswer } from './wire.ts'
 
@@ -64,7 +64,7 @@ export class ServiceList {
   #revision: string | undefined
   /** The newest revision that was told, also by what a reset made void. */
   #newest: string | undefined
-  readonly #parts = new SnapshotParts<Endpoint>()
+  readonly #parts = new PartList<Endpoint>()
   #stillDeclared = false
   #watching = false
   #polling = false
@@ -229,9 +229,7 @@ export class ServiceList {
           this.#becomeDeclared()
           break
         }
-        const endpoints = this.#parts.add(frame.instances.map(endpointOf), 'more' in frame && frame.more === true)
-        if (endpoints === undefined) return
-        this.#replace(endpoints, frame.revision)
+        this.#replace(frame.instances.map(endpointOf), frame.revision)
         break
       }
       case 'change':

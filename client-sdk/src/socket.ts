@@ -8,6 +8,7 @@ import type { Emit } from './events.ts'
 import type { Nodes } from './nodes.ts'
 import { watchPath } from './paths.ts'
 import { fieldErrors } from './response.ts'
+import { SnapshotParts } from './snapshot-parts.ts'
 import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame, WatchView } from './wire.ts'
 
 /** As much of the global `WebSocket` as the SDK uses. */
@@ -80,6 +81,7 @@ export class Socket {
   readonly #options: SocketOptions
   readonly #subscribers = new Map<number, Subscriber>()
   readonly #beats = new Map<number, PendingBeat>()
+  readonly #parts = new SnapshotParts()
   #sessions = 0
   #socket: WebSocketLike | undefined
   #open = false
@@ -127,6 +129,7 @@ export class Socket {
     for (const [id, known] of this.#subscribers) {
       if (known !== subscriber) continue
       this.#subscribers.delete(id)
+      this.#parts.forget(id)
       if (this.#open) this.#send({ type: 'unsubscribe', id })
     }
     this.#need()
@@ -193,7 +196,7 @@ export class Socket {
         action(event)
       } catch (error) { // of an event handler it would end the program
         emit({ type: 'error', error: asError(error) })
-        this.#lost(asError(error))
+        this.#lost(asError(error), true)
       }
     }
     const gone = (text: string): void => this.#lost(new RollcallError('REGISTRY_UNAVAILABLE', `${url}: ${text}`))
@@ -303,10 +306,17 @@ export class Socket {
         return nodes.heard(index, frame.type)
       case 'ping':
         return
-      case 'snapshot':
+      case 'snapshot': {
+        const subscriber = this.#subscribers.get(frame.id)
+        // Those of endpoints are put together where they are read.
+        const whole = subscriber === undefined || 'endpoints' in frame ? frame : this.#parts.take(frame)
+        return whole === undefined ? undefined : subscriber?.receive(whole)
+      }
+      case 'reset':
+        this.#parts.forget(frame.id)
+        return this.#subscribers.get(frame.id)?.receive(frame)
       case 'change':
       case 'bookmark':
-      case 'reset':
         return this.#subscribers.get(frame.id)?.receive(frame)
       case 'heartbeat':
         return this.#beats.get(frame.id ?? 0)?.resolve(frame)
@@ -314,7 +324,8 @@ export class Socket {
         return this.#lost(new RollcallError('REGISTRY_UNAVAILABLE', `the registry node says goodbye: ${frame.reason}`))
       case 'error':
         return this.#refused(
-          new RollcallError(frame.code, frame.detail, { errors: fieldErrors(frame.errors) }), frame.id
+          new RollcallError(frame.code, frame.detail, { errors: fieldErrors(frame.errors), moreErrors: frame.moreErrors }),
+          frame.id
         )
     }
   }
@@ -363,6 +374,7 @@ export class Socket {
     this.#open = false
     if (this.#address !== undefined) nodes.deaf(this.#address)
     this.#address = undefined
+    this.#parts.clear()
     try {
       socket?.close(1000)
     } catch {} // some throw while connecting

@@ -4,7 +4,7 @@ import { isKnown, isSmaller } from './cursor.ts'
 import type { Emit } from './events.ts'
 import type { Socket, Subscriber, SubscriptionFrame } from './socket.ts'
 import type { Service } from './manifests.ts'
-import { SnapshotParts } from './snapshot-parts.ts'
+import { PartList } from './snapshot-parts.ts'
 import type { Instance, Reason, ServiceEndpoints } from './wire.ts'
 
 export interface WatchOptions {
@@ -66,8 +66,7 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
   readonly #emit: Emit
   /** Handed out, and done with when the next one is asked for. */
   #current: Told | undefined
-  readonly #services = new SnapshotParts<ServiceEndpoints>()
-  readonly #instances = new SnapshotParts<Instance>()
+  readonly #parts = new PartList<ServiceEndpoints>()
   #overflown = false
   #error: Error | undefined
   #ended = false
@@ -86,7 +85,7 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
     this.#subscriber = {
       query,
       cursor: () => {
-        this.#forgetParts() // of the connection before
+        this.#parts.clear() // of the connection before
         return this.#cursor
       },
       receive: (frame) => this.#receive(frame),
@@ -148,25 +147,18 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
     switch (frame.type) {
       case 'reset': // the next cursor comes with the snapshot; a reconnect before that asks for one, too
         this.#cursor = undefined
-        this.#forgetParts()
+        this.#parts.clear()
         return this.#push({ type: 'reset', revision: frame.revision, reason: frame.reason })
       case 'snapshot': {
-        const more = 'more' in frame && frame.more === true
         if ('endpoints' in frame) {
-          const services = this.#services.add(frame.endpoints, more)
+          const services = this.#parts.add(frame.endpoints, frame.more === true)
           if (services === undefined) return
           this.#begin(frame.revision)
           return this.#push({ type: 'endpoints-snapshot', revision: frame.revision, services })
         }
-        const instances = this.#instances.add(frame.instances, more)
-        if (instances === undefined) return
-        this.#begin(frame.revision)
-        return this.#push(
-          {
-            type: 'snapshot', revision: frame.revision, instances,
-            ...(frame.services === undefined ? {} : { services: frame.services })
-          }
-        )
+        const { revision, instances, services } = frame
+        this.#begin(revision)
+        return this.#push({ type: 'snapshot', revision, instances, ...(services === undefined ? {} : { services }) })
       }
       case 'change': {
         if (isKnown(frame.revision, this.#cursor)) return // sent twice around a reconnect
@@ -188,11 +180,6 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
         if (this.#queue.at(-1)?.type === 'bookmark') this.#queue.pop() // only the newest says anything
         return this.#push({ type: 'bookmark', revision: frame.revision })
     }
-  }
-
-  #forgetParts (): void {
-    this.#services.clear()
-    this.#instances.clear()
   }
 
   /** A whole list: what was told before counts no more, also if it was newer. */

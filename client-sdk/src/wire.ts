@@ -262,6 +262,22 @@ export interface Overview {
   readonly watchers: { readonly connections: number, readonly subscriptions: number }
   /** Heartbeats that wait for the store to come back. */
   readonly rememberedHeartbeats: number
+  /** Records of the store that cannot be read, and that nobody is answered; named are at most 100. */
+  readonly unreadable: { readonly count: number, readonly records: readonly { readonly key: string, readonly reason: string }[] }
+}
+
+/** A record of the store that cannot be read, or breaks a rule: `GET /v1/unreadable`. */
+export interface UnreadableRecord {
+  /** `instance/namespace/service/id`, `lease/...` where that cannot be read, or the key of an object: `override/...`, `service/...`, `claim/...`. */
+  readonly key: string
+  readonly reason: string
+  /** Of its last change; absent if that cannot be read either. */
+  readonly revision?: number
+  readonly updatedAt?: string
+  /** How it begins. Empty for secrets. */
+  readonly content: string
+  /** Characters of all of it. */
+  readonly length: number
 }
 
 /** RFC 9457. `code` is from the catalogue in docs/reference/errors.md. */
@@ -271,7 +287,10 @@ export interface Problem {
   readonly status: number
   readonly code: string
   readonly detail: string
+  /** The first faults of the input. */
   readonly errors?: readonly FieldError[]
+  /** How many there are beside those. */
+  readonly moreErrors?: number
 }
 
 export interface FieldError {
@@ -318,9 +337,10 @@ export type ServerFrame =
   | { readonly type: 'current' }
   /** Nothing else was to be said. */
   | { readonly type: 'ping' }
+  /** With `more` it is a part: the snapshot is whole with the first frame of the subscription that is without it. */
   | {
-    readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly instances: readonly Instance[],
-    readonly services?: readonly Service[]
+    readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly more?: boolean,
+    readonly instances: readonly Instance[], readonly services?: readonly Service[]
   }
   | ChangeFrame
   | EndpointsSnapshotFrame
@@ -330,7 +350,7 @@ export type ServerFrame =
   | { readonly type: 'reset', readonly id: number, readonly revision: string, readonly reason: string }
   | {
     readonly type: 'error', readonly id?: number, readonly code: string, readonly detail: string,
-    readonly errors?: readonly FieldError[]
+    readonly errors?: readonly FieldError[], readonly moreErrors?: number
   }
   | ({ readonly type: 'heartbeat', readonly id?: number } & HeartbeatAnswer)
   | { readonly type: 'goodbye', readonly reason: string }

@@ -2,7 +2,7 @@
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
-import { RegistryError } from '../../errors.ts'
+import { RegistryError, invalid } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { parseCursor } from '../../registry/feed/cursor.ts'
@@ -26,8 +26,8 @@ const Query = Type.Object({
 }, { additionalProperties: false })
 
 export async function registerWatch (app: FastifyInstance, context: HttpContext): Promise<void> {
-  const { registry, metrics, log } = context
-  const watchers = new Watchers(context.clock)
+  const { registry, metrics } = context
+  const watchers = new Watchers(context.clock, context.guard)
   const encoder = new FrameEncoder(() => registry.feed.epoch)
   let connections = 0
   metrics.connections = () => watchers.counts
@@ -45,7 +45,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     errorHandler: (error, socket) => {
       // The library has begun to close with the code that the protocol wants (1002, 1007, 1009); the socket's end says the rest.
       if (socket.readyState === socket.OPEN) {
-        log.error({ err: error }, 'a WebSocket failed unexpectedly')
+        context.guard.failed('watch', error)
         socket.terminate()
       }
     },
@@ -59,6 +59,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       watchers.health(available ? { type: 'current' } : { type: 'stale', reason })
     }
   })
+  app.decorate('watchers', watchers)
   app.addHook('preClose', async () => {
     stopListening()
     await watchers.close()
@@ -81,12 +82,16 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
         ...errorResponses('REG_INVALID', 'REG_SELECTOR_INVALID', 'REG_CURSOR_INVALID', 'REG_UPGRADE_REQUIRED', 'REG_NOT_LOADED', 'REG_NODE_FULL', 'REG_SHUTTING_DOWN')
       }
     },
-    preValidation: (_request, _reply, done) => {
+    preValidation: (request, _reply, done) => {
+      if (context.closing.begun) return done(context.closing.refuse())
       registry.requireLoaded()
+      const [parameter] = request.ws ? Object.keys(request.query) : []
+      if (parameter !== undefined) return done(invalid([{ field: parameter, rule: 'is for event streams: a WebSocket says what it wants in frames' }]))
       if (watchers.size >= maxWatchers) return done(new RegistryError('REG_NODE_FULL', `this node serves ${maxWatchers} watchers already, ask another one`, undefined, { retryAfterSeconds: 1 }))
       done()
     },
     wsHandler: (socket, request) => {
+      request.waited = true
       const by = callerOf(request)
       new WatchSocket(socket, context, watchers, encoder, by, `${by}#${++connections}`)
     },
@@ -112,13 +117,13 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       'cache-control': 'no-store',
       'x-accel-buffering': 'no' // nginx would hold the events back
     })
-    const watch = new Watch(registry, 1)
-    const events = new EventStream(reply.raw, watch, watchers, encoder, !registry.feed.storeHealth.available)
+    const watch = new Watch(registry, 1, encoder)
+    const events = new EventStream(reply.raw, watch, watchers, encoder, context.guard, !registry.feed.storeHealth.available)
     try {
       await watch.open(view, filter, cursor, () => watchers.wake(events))
     } catch (error) {
       events.goodbye(error instanceof RegistryError ? error.message : 'the registry failed')
-      if (!(error instanceof RegistryError)) log.error({ err: error }, 'an event stream failed unexpectedly')
+      if (!(error instanceof RegistryError)) context.guard.failed('watch', error)
     }
     return reply
   }
