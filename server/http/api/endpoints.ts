@@ -48,7 +48,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
       tags: ['services'],
       operationId: 'getEndpoints',
       summary: 'Who serves this?',
-      description: 'If no endpoint is ready and some are out only because they are suspect, those are answered and failOpen is true.',
+      description: 'If no endpoint is ready, those that drain are answered: they still serve. If there are none, those that are out only because they are suspect, and failOpen is true.',
       params: ServiceParams,
       querystring: Query,
       response: {

@@ -24,7 +24,7 @@ export function registerOverrides (app: FastifyInstance, { registry }: HttpConte
         200: answerOf('The instance under its override', Instance, {
           ...exampleInstance,
           effectiveStatus: 'draining',
-          conditions: { ready: false, serving: false, terminating: true },
+          conditions: { ready: false, serving: true, terminating: true },
           override: { status: 'draining', author: 'ada', reason: 'kernel update', createdAt: '2026-01-01T00:00:00.000Z' }
         }),
         ...errorResponses(...writeErrors, ...notFound, 'REG_LIMIT_REACHED')

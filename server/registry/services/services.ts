@@ -1,5 +1,5 @@
 // The commands on declared things: apply, put, read, delete, and why an instance is in or out.
-import type { FieldError, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
+import type { Endpoint, FieldError, Instance, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid } from '../../errors.ts'
 import { located, type ManifestDocument, manifestLimits, streamInvalid } from '../../model/manifest/manifest-stream.ts'
 import { explained, handMadeEndpoints, implicitService } from '../../model/service/endpoints.ts'
@@ -252,8 +252,10 @@ export class Services {
     const all = catalog.services(name.namespace).map((service): ServiceExplanation => {
       const declared = catalog.declared(name.namespace, service)
       const manifest = declared?.manifest ?? implicit(name.namespace, service)
-      const failOpen = declared?.selects(instance) === true || service === instance.service ? catalog.endpoints(name.namespace, service)?.failOpen : false
-      return { namespace: name.namespace, service, implicit: declared === undefined, ...explained(manifest, instance, failOpen) }
+      // Who is ready is answered: only for one that is not, the answers must be looked at.
+      const mayBeAnswered = !instance.conditions.ready && (declared?.selects(instance) ?? service === instance.service)
+      const isAnswered = mayBeAnswered && catalog.endpoints(name.namespace, service)?.answered.some((endpoint) => isOf(endpoint, instance, service))
+      return { namespace: name.namespace, service, implicit: declared === undefined, ...explained(manifest, instance, isAnswered) }
     })
     return all.sort((a, b) => Number(b.in) - Number(a.in)).slice(0, maxExplained)
   }
@@ -282,6 +284,11 @@ export class Services {
   #endpointsOf (namespace: string, service: string): Parameters<typeof endpointSlices>[1] {
     return this.#feed.catalog.endpoints(namespace, service) ?? { namespace, service, revision: 0, failOpen: false, all: [], answered: [] }
   }
+}
+
+/** Whether an endpoint of a service is that of an instance: those of an implicit one do not say under which name they registered. */
+function isOf (endpoint: Endpoint, instance: Instance, service: string): boolean {
+  return endpoint.id === instance.id && (endpoint.service ?? service) === instance.service
 }
 
 function implicit (namespace: string, service: string): Service {
