@@ -16,9 +16,9 @@ import { overrideKey, storedOverride } from './overrides.ts'
 import { Propagation } from './feed/propagation.ts'
 import type { ProtectionOptions } from './leases/protection.ts'
 import { leaseName, randomText } from './random-text.ts'
-import type { Entry, ServiceView } from './catalog/service-entry.ts'
+import type { InstanceEntry, ServiceView } from './catalog/service-entry.ts'
 import { Services } from './services/services.ts'
-import { type Session, Sessions, defaultSessionGraceMs } from './leases/sessions.ts'
+import { type LeaseSession, Sessions, defaultSessionGraceMs } from './leases/sessions.ts'
 import { type Protection, Sweeper } from './leases/sweeper.ts'
 import { type Clock, systemClock } from './timers.ts'
 import { WatchHub } from './feed/watch-hub.ts'
@@ -157,14 +157,14 @@ export class Registry {
    * @throws RegistryError REG_NAMESPACE_NOT_FOUND or REG_SERVICE_NOT_FOUND, whichever is missing
    */
   requireService (namespace: string, service: string): ServiceView {
-    const found = this.catalog.view(namespace, service)
+    const found = this.catalog.service(namespace, service)
     if (found !== undefined) return found
     if (!this.catalog.hasNamespace(namespace)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${namespace}" not found`)
     throw new RegistryError('REG_SERVICE_NOT_FOUND', `service "${service}" not found in namespace "${namespace}"`)
   }
 
   /** @throws RegistryError naming what is missing: namespace, service or instance */
-  requireEntry ({ namespace, service, id }: InstanceName): Entry {
+  requireEntry ({ namespace, service, id }: InstanceName): InstanceEntry {
     const entry = this.catalog.entry(namespace, service, id)
     if (entry === undefined) this.requireService(namespace, service)
     if (entry === undefined) throw new RegistryError('REG_INSTANCE_NOT_FOUND', `instance "${id}" not found in service "${service}" of namespace "${namespace}"`)
@@ -203,7 +203,7 @@ export class Registry {
    */
   async waitForChange (namespace: string, service: string, revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     const changed = (): boolean => {
-      const found = this.catalog.view(namespace, service)
+      const found = this.catalog.service(namespace, service)
       return found === undefined || found.revision > revision
     }
     if (changed() || signal?.aborted === true) return
@@ -288,14 +288,14 @@ export class Registry {
    * Unknown and superseded ones are named only after the store was asked, so that a node that lags wrongs nobody.
    * @param session binds the renewed leases: if it breaks, they turn suspect at once
    */
-  async heartbeat (heartbeats: readonly Heartbeat[], by: string, session?: Session): Promise<HeartbeatAnswer> {
+  async heartbeat (heartbeats: readonly Heartbeat[], by: string, session?: LeaseSession): Promise<HeartbeatAnswer> {
     this.requireLoaded()
     for (const [index, { load }] of heartbeats.entries()) if (load !== undefined) checkLoad(load, `leases[${index}].load`)
     const available = this.feed.storeHealth.available
     if (available) await this.#settle(heartbeats.some((heartbeat) => this.#isDoubtful(heartbeat)))
     const unknown: LeaseReference[] = []
     const superseded: LeaseReference[] = []
-    const kept: { heartbeat: Heartbeat, entry: Entry }[] = []
+    const kept: { heartbeat: Heartbeat, entry: InstanceEntry }[] = []
     for (const heartbeat of heartbeats) {
       const entry = this.catalog.entry(heartbeat.namespace, heartbeat.service, heartbeat.id)
       if (entry === undefined) {
@@ -371,7 +371,7 @@ export class Registry {
     if (isDoubtful) await this.store.sync()
   }
 
-  #checkGeneration (entry: Entry, generation: string | undefined): void {
+  #checkGeneration (entry: InstanceEntry, generation: string | undefined): void {
     const { id, service, generation: current } = entry.instance
     if (generation === undefined || generation === current) return
     const message = `generation ${JSON.stringify(generation)} of instance "${id}" of service "${service}" is superseded by ${JSON.stringify(current)}`
@@ -382,7 +382,7 @@ export class Registry {
 
   #checkRoom ({ namespace, service, id }: InstanceName): void {
     const { catalog } = this
-    const entry = catalog.service(namespace, service)
+    const entry = catalog.registered(namespace, service)
     if (entry?.get(id) !== undefined) return
     const full = entry !== undefined
       ? entry.size >= maxInstancesPerService && `service "${service}" has ${maxInstancesPerService} instances already`
@@ -407,7 +407,7 @@ function checkName ({ namespace, service, id }: InstanceName): void {
   if (faults.length > 0) throw invalid(faults)
 }
 
-function isOtherLife (entry: Entry, { generation }: LeaseReference): boolean {
+function isOtherLife (entry: InstanceEntry, { generation }: LeaseReference): boolean {
   return generation !== undefined && String(generation) !== entry.instance.generation
 }
 

@@ -2,7 +2,7 @@ import t from 'tap'
 import { RegistryError } from '../../server/errors.ts'
 import type { Allocator } from '../../server/registry/allocation/allocator.ts'
 import { commitAllocated, maxAttempts } from '../../server/registry/allocation/allocated-commit.ts'
-import type { Need } from '../../server/registry/allocation/needs.ts'
+import type { Need } from '../../server/model/service/needs.ts'
 import type { ObjectWrite } from '../../server/store/store.ts'
 import { type Node, ObjectStore, allocator, balancer, dice, give, holder, ip, planned, port, values } from './allocation-world.ts'
 

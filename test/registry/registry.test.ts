@@ -203,7 +203,7 @@ t.test('a session that breaks makes its leases suspect at once, unless they were
   const suspected = new Promise((resolve) => registry.feed.listen({ changed: resolve }))
   session.broken()
   t.match(await suspected, { reason: 'suspect', instance: { id: 'a' } })
-  t.same(registry.catalog.service('shop', 'orders')?.instances.filter((instance) => instance.suspect).map((instance) => instance.id), ['a'])
+  t.same(registry.catalog.registered('shop', 'orders')?.instances.filter((instance) => instance.suspect).map((instance) => instance.id), ['a'])
   session.broken()
   t.equal(registry.sessions.count, 0)
 })

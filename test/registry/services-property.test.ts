@@ -49,7 +49,7 @@ t.test('endpoints kept up change by change equal those computed from scratch, af
     const watch = registry.watches.subscribe({ namespace: 'shop', service: 's1' }, undefined, () => undefined)
     for (const change of steps) {
       await take(registry, change)
-      const all = ['one', 'two'].flatMap((group) => [...registry.catalog.service('shop', group)?.instances ?? []])
+      const all = ['one', 'two'].flatMap((group) => [...registry.catalog.registered('shop', group)?.instances ?? []])
       for (const declared of registry.catalog.declaredServices('shop')) {
         const scratch = serviceEndpoints(declared.manifest, all, declared.revision)
         t.strictSame(declared.endpoints, scratch)
@@ -65,7 +65,7 @@ t.test('endpoints kept up change by change equal those computed from scratch, af
           else watched.delete(key)
         }
       }
-      t.strictSame([...watched].sort(), (registry.catalog.view('shop', 's1')?.instances ?? []).map(({ service, id }) => `${service}/${id}`).sort())
+      t.strictSame([...watched].sort(), (registry.catalog.service('shop', 's1')?.instances ?? []).map(({ service, id }) => `${service}/${id}`).sort())
     }
     await registry.close()
   }), { numRuns: 60, seed: 3 })

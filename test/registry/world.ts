@@ -4,7 +4,7 @@ import type { Heartbeat, HeartbeatAnswer, Registration } from '../../client-sdk/
 import { type InstanceName, type Registered, Registry, type RegistryOptions } from '../../server/registry/registry.ts'
 import type { Delivery, Subscription } from '../../server/registry/feed/subscription.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
-import type { Session } from '../../server/registry/leases/sessions.ts'
+import type { LeaseSession } from '../../server/registry/leases/sessions.ts'
 import { ManualClock } from '../manual-clock.ts'
 
 export interface World extends AsyncDisposable {
@@ -14,7 +14,7 @@ export interface World extends AsyncDisposable {
   /** Registers `id` of shop/orders at 10.0.0.1. */
   readonly register: (id: string, registration?: Registration, name?: Partial<InstanceName>) => Promise<Registered>
   /** Sends heartbeats without letting them wait for company. */
-  readonly beat: (heartbeats: readonly Heartbeat[], session?: Session) => Promise<HeartbeatAnswer>
+  readonly beat: (heartbeats: readonly Heartbeat[], session?: LeaseSession) => Promise<HeartbeatAnswer>
 }
 
 export interface Closable {

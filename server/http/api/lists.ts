@@ -106,7 +106,7 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     const { catalog } = registry
     if (namespace !== undefined && service !== undefined) registry.requireService(namespace, service)
     else if (namespace !== undefined && !catalog.hasNamespace(namespace)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${namespace}" not found`)
-    else if (service !== undefined && !catalog.namespaces().some((name) => catalog.view(name, service) !== undefined)) {
+    else if (service !== undefined && !catalog.namespaces().some((name) => catalog.service(name, service) !== undefined)) {
       throw new RegistryError('REG_SERVICE_NOT_FOUND', `service "${service}" not found in any namespace`)
     }
   }

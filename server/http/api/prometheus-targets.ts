@@ -54,7 +54,7 @@ export function registerPrometheusTargets (app: FastifyInstance, context: HttpCo
 
 /** Those that a declared service selects, or that registered under the name of an implicit one. */
 function instancesOf (catalog: Catalog, namespace: string | undefined, service: string): readonly Instance[] {
-  return (namespace === undefined ? catalog.namespaces() : [namespace]).flatMap((name) => catalog.view(name, service)?.instances ?? [])
+  return (namespace === undefined ? catalog.namespaces() : [namespace]).flatMap((name) => catalog.service(name, service)?.instances ?? [])
 }
 
 function groupOf (instance: Instance, wanted: string | undefined): TargetGroup[] {

@@ -8,7 +8,7 @@ import { RegistryError, invalid } from '../../errors.ts'
 import { type Checker, checker } from '../../model/validate.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { parseCursor } from '../../registry/feed/cursor.ts'
-import type { Session } from '../../registry/leases/sessions.ts'
+import type { LeaseSession } from '../../registry/leases/sessions.ts'
 import type { Acknowledger, Propagation } from '../../registry/feed/propagation.ts'
 import type { HttpContext } from '../server/context.ts'
 import type { FrameEncoder } from './frames.ts'
@@ -40,7 +40,7 @@ export class WatchSocket implements Watcher {
   #waiting: RawData[] = []
   #handling = false
   #drained: (() => void) | undefined
-  #session: Session | undefined
+  #session: LeaseSession | undefined
   #propagation: ReturnType<Propagation['join']> | undefined
   #ticks = 0
   /** Tick of the last ping, and of its leaving the socket; undefined while none is unanswered. */

@@ -4,7 +4,7 @@ import { type EndpointSet, endpointsOf } from '../../model/instance/endpoints.ts
 import { statuses } from '../../model/instance/instance.ts'
 
 /** One living lease in the catalog. `instance` is replaced, never changed. */
-export interface Entry {
+export interface InstanceEntry {
   readonly lease: string
   readonly createdRevision: number
   /** The revision of the last stored content: what a write must have seen. Suspicion and overrides move `instance.revision` only. */
@@ -29,7 +29,7 @@ export interface ServiceView {
 export class ServiceEntry implements ServiceView {
   readonly namespace: string
   readonly name: string
-  readonly #instances = new Map<string, Entry>()
+  readonly #instances = new Map<string, InstanceEntry>()
   #revision = 0
   #endpoints: EndpointSet | undefined
   #listed: readonly Instance[] | undefined
@@ -50,15 +50,15 @@ export class ServiceEntry implements ServiceView {
     return this.#revision
   }
 
-  get (id: string): Entry | undefined {
+  get (id: string): InstanceEntry | undefined {
     return this.#instances.get(id)
   }
 
-  entries (): Iterable<Entry> {
+  entries (): Iterable<InstanceEntry> {
     return this.#instances.values()
   }
 
-  set (entry: Entry, revision: number): void {
+  set (entry: InstanceEntry, revision: number): void {
     this.#instances.set(entry.instance.id, entry)
     this.#changed(revision)
   }

@@ -207,15 +207,15 @@ export class Subscription {
     const { catalog } = this.#feed
     const { namespace, service } = this.filter
     const whole = this.#selector.requirements.length === 0
-    const ofService = (space: string, name: string, view: 'view' | 'service' = 'view'): readonly Instance[] => {
-      const instances = catalog[view](space, name)?.instances ?? []
+    const ofService = (space: string, name: string, which: 'registered' | 'service' = 'service'): readonly Instance[] => {
+      const instances = catalog[which](space, name)?.instances ?? []
       return whole ? instances : instances.filter((instance) => selects(this.#selector, instance))
     }
     // One service without a selector: the shared array itself, so that an adapter encodes it once for all watchers.
     if (namespace !== undefined && service !== undefined) return ofService(namespace, service)
     const namespaces = namespace === undefined ? catalog.namespaces() : [namespace]
     if (service !== undefined) return namespaces.flatMap((space) => ofService(space, service))
-    return namespaces.flatMap((space) => (whole ? catalog.services(space).flatMap((name) => ofService(space, name, 'service')) : catalog.select(space, this.#selector)))
+    return namespaces.flatMap((space) => (whole ? catalog.services(space).flatMap((name) => ofService(space, name, 'registered')) : catalog.select(space, this.#selector)))
   }
 }
 

@@ -9,7 +9,7 @@ const massLossRatio = 0.3
 const massLossAtLeast = 10
 const massLossWindowMs = 1_000
 
-export interface Session {
+export interface LeaseSession {
   /** Binds leases that were just renewed, with the deadlines that this gave them. */
   bind (leases: readonly LostLease[]): void
   release (lease: string): void
@@ -30,7 +30,7 @@ export interface SessionsOptions {
 
 export class Sessions {
   readonly #options: SessionsOptions
-  readonly #open = new Set<Session>()
+  readonly #open = new Set<LeaseSession>()
   #lostTimes: number[] = []
 
   constructor (options: SessionsOptions) {
@@ -41,9 +41,9 @@ export class Sessions {
     return this.#open.size
   }
 
-  begin (): Session {
+  begin (): LeaseSession {
     const leases = new Map<string, number>()
-    const session: Session = {
+    const session: LeaseSession = {
       bind: (bound) => { for (const { lease, deadlineMs } of bound) leases.set(lease, deadlineMs) },
       release: (lease) => leases.delete(lease),
       end: () => this.#open.delete(session),

@@ -211,7 +211,7 @@ export class Services {
     if (name.kind === 'Namespace') throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${name.name}" was not declared`)
     if (!this.#feed.catalog.hasNamespace(name.namespace)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${name.namespace}" not found`)
     if (name.kind !== 'Service') throw new RegistryError('REG_MANIFEST_NOT_FOUND', `${name.kind} "${name.name}" not found in namespace "${name.namespace}"`)
-    const hint = this.#feed.catalog.service(name.namespace, name.name) === undefined ? 'not found' : 'was not declared: it is implicit, made of the instances that registered under its name'
+    const hint = this.#feed.catalog.registered(name.namespace, name.name) === undefined ? 'not found' : 'was not declared: it is implicit, made of the instances that registered under its name'
     throw new RegistryError('REG_SERVICE_NOT_FOUND', `service "${name.name}" of namespace "${name.namespace}" ${hint}`)
   }
 
@@ -225,7 +225,7 @@ export class Services {
     const { catalog } = this.#feed
     const declared = catalog.declared(namespace, service)
     if (declared !== undefined) return declared.manifest
-    return catalog.service(namespace, service) === undefined ? undefined : implicit(namespace, service)
+    return catalog.registered(namespace, service) === undefined ? undefined : implicit(namespace, service)
   }
 
   /** The EndpointSlices of a service: computed for a selector, else what was made by hand, a mirrored Endpoints object included. */
