@@ -11,10 +11,12 @@ import { Metrics, buildHttp } from './http/server/app.ts'
 import { readClientZones } from './dns/protect/client-zone-setting.ts'
 import { readDnsPeers } from './dns/transfer/peers.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/address/ranges.ts'
-import { CookieSecret } from './registry/cookie-secret.ts'
+import { CookieSecret } from './dns/protect/cookie-secret.ts'
+import { refusesConnections } from './probe.ts'
+import { registryActor } from './registry/core.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
-import { systemClock } from './registry/timers.ts'
+import { systemClock } from './clock.ts'
 import { createRedisStore } from './store/redis/redis-store.ts'
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts'
 import type { Store } from './store/store.ts'
@@ -51,6 +53,8 @@ export async function serve (config: Config): Promise<Running> {
       serviceBrakeMaxMs: config.brakeServiceMaxMs
     },
     sessionGraceMs: config.sessionGraceMs,
+    sessionBlipMs: config.sessionBlipMs,
+    refuses: (address, port) => refusesConnections(address, port, config.sessionBlipMs),
     ringLimit: config.logLength,
     allocation: {
       serviceCidrs: readServiceCidrs(config.serviceCidrs),
@@ -60,6 +64,7 @@ export async function serve (config: Config): Promise<Running> {
     log: { info: (message) => log.info(message), warn: (message) => log.warn(message) },
     swept: metrics.swept
   })
+  metrics.observe(registry)
   const opened: (() => Promise<unknown>)[] = []
   const close = async (): Promise<void> => {
     // The doors first, so that nothing is asked of a store that is closed.
@@ -92,7 +97,7 @@ export async function serve (config: Config): Promise<Running> {
       observeDns(metrics.register, dns)
     }
     const app = await buildHttp({
-      registry,
+      core: registry,
       node: config.node,
       version,
       metrics,
@@ -106,8 +111,9 @@ export async function serve (config: Config): Promise<Running> {
     const http = await app.listen({ host: config.http.host, port: config.http.port })
     await registry.open()
     if (dns !== undefined) {
-      const { store: timed, feed } = registry
-      const secret = new CookieSecret({ store: timed, feed, clock: systemClock, random: randomBytes, warn: (message) => log.warn(message) })
+      const secret = new CookieSecret({
+        position: registry.position, core: registry.as(registryActor), clock: systemClock, random: randomBytes, warn: (message) => log.warn(message)
+      })
       opened.push(async () => secret.close())
       await secret.start()
     }

@@ -12,5 +12,5 @@ import { version } from './version.ts'
 import { watch } from './watch.ts'
 
 export const commands: readonly Command[] = [
-  get, describe, explain, resolve, watch, apply, remove, expose, label, register, deregister, heartbeat, drain, undrain, version, completion
+  get, describe, explain, resolve, watch, apply, remove, expose, label, register, deregister, heartbeat, drain, undrain, version, completion(() => commands)
 ]

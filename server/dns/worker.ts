@@ -1,7 +1,7 @@
 // A thread that answers DNS: the same server as in the main thread, before a mirror of its feed. bin/dns-worker.js loads it.
 import { once } from 'node:events'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { FeedMirror, type MirrorMessage } from '../registry/mirror/feed-mirror.ts'
+import { FeedMirror, type MirrorMessage } from '../registry/core.ts'
 import { DnsCounters } from './counters.ts'
 import { type DnsOptions, startDns } from './server.ts'
 

@@ -4,7 +4,7 @@
 import { randomInt } from 'node:crypto'
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
 import type { NotifyTarget, TsigKey } from './peers.ts'
-import type { Clock } from '../../registry/timers.ts'
+import type { Clock } from '../../clock.ts'
 import { DnsCounters } from '../counters.ts'
 import { MessageWriter } from '../wire/message-writer.ts'
 import { QueryReader } from '../wire/query-reader.ts'

@@ -5,10 +5,10 @@
 // The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line: a client that is cut off right after it
 // must not come back with a cursor that was never followed by its snapshot.
 import type { ServerResponse } from 'node:http'
-import type { Delivery } from '../../registry/feed/subscription.ts'
+import type { Delivery } from '../../registry/core.ts'
 import type { FrameEncoder } from './frames.ts'
 import { bookmarkTicks } from '../server/limits.ts'
-import type { Watch, Watcher, Watchers } from './watchers.ts'
+import type { PendingWatch, Watcher, Watchers } from './watchers.ts'
 
 /** How long a browser waits before it comes back. */
 const retryMs = 2_000
@@ -16,12 +16,12 @@ const retryMs = 2_000
 export class EventStream implements Watcher {
   readonly kind = 'event-stream'
   readonly #response: ServerResponse
-  readonly #watch: Watch
+  readonly #watch: PendingWatch
   readonly #encoder: FrameEncoder
   #blocked = false
   #ticks = 0
 
-  constructor (response: ServerResponse, watch: Watch, watchers: Watchers, encoder: FrameEncoder) {
+  constructor (response: ServerResponse, watch: PendingWatch, watchers: Watchers, encoder: FrameEncoder) {
     this.#response = response
     this.#watch = watch
     this.#encoder = encoder

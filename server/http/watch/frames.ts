@@ -5,9 +5,7 @@
 //   bookmark = { type: "bookmark", id, revision }
 //   reset    = { type: "reset", id, revision, reason }
 import type { Instance, ServerFrame } from '../../../client-sdk/src/wire.ts'
-import type { AppliedChange } from '../../registry/feed/change-ring.ts'
-import { cursorText } from '../../registry/feed/cursor.ts'
-import type { Delivery } from '../../registry/feed/subscription.ts'
+import { type AppliedChange, type Delivery, cursorText } from '../../registry/core.ts'
 
 export class FrameEncoder {
   readonly #epoch: () => string

@@ -7,16 +7,14 @@ import type { Static } from 'typebox'
 import { RegistryError, invalid } from '../../errors.ts'
 import { type Checker, checker } from '../../model/validate.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
-import { parseCursor } from '../../registry/feed/cursor.ts'
-import type { LeaseSession } from '../../registry/leases/sessions.ts'
-import type { Acknowledger, Propagation } from '../../registry/feed/propagation.ts'
+import { type Access, type Acknowledger, type Acknowledging, type LeaseSession, parseCursor } from '../../registry/core.ts'
 import type { HttpContext } from '../server/context.ts'
 import type { FrameEncoder } from './frames.ts'
 import { parseJson } from '../server/json-body.ts'
 import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks } from '../server/limits.ts'
 import { problemOf } from '../server/problem.ts'
 import { clientFrames } from '../api/schemas.ts'
-import { Watch, type Watcher, type Watchers } from './watchers.ts'
+import { PendingWatch, type Watcher, type Watchers } from './watchers.ts'
 
 type FrameType = keyof typeof clientFrames
 type FrameOf<Type extends FrameType> = Static<(typeof clientFrames)[Type]>
@@ -33,26 +31,26 @@ export class WatchSocket implements Watcher {
   readonly #context: HttpContext
   readonly #watchers: Watchers
   readonly #encoder: FrameEncoder
-  readonly #by: string
+  readonly #access: Access
   readonly #name: string
-  readonly #watches = new Map<number, Watch>()
-  readonly #due = new Set<Watch>()
+  readonly #watches = new Map<number, PendingWatch>()
+  readonly #due = new Set<PendingWatch>()
   #waiting: RawData[] = []
   #handling = false
   #drained: (() => void) | undefined
   #session: LeaseSession | undefined
-  #propagation: ReturnType<Propagation['join']> | undefined
+  #propagation: Acknowledging | undefined
   #ticks = 0
   /** Tick of the last ping, and of its leaving the socket; undefined while none is unanswered. */
   #ping: { readonly sentAt: number, leftAt: number | undefined } | undefined
   #closedByUs = false
 
-  constructor (socket: WebSocket, context: HttpContext, watchers: Watchers, encoder: FrameEncoder, by: string, name: string) {
+  constructor (socket: WebSocket, context: HttpContext, watchers: Watchers, encoder: FrameEncoder, access: Access, name: string) {
     this.#socket = socket
     this.#context = context
     this.#watchers = watchers
     this.#encoder = encoder
-    this.#by = by
+    this.#access = access
     this.#name = name
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
     socket.on('pong', () => { this.#ping = undefined })
@@ -193,7 +191,7 @@ export class WatchSocket implements Watcher {
     }
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const cursor = since === undefined ? undefined : parseCursor(since, 'since')
-    const watch = new Watch(this.#context.registry, id)
+    const watch = new PendingWatch(this.#context.core.position, this.#access, id)
     this.#watches.set(id, watch)
     const wake = (): void => {
       this.#due.add(watch)
@@ -214,22 +212,20 @@ export class WatchSocket implements Watcher {
   }
 
   #acknowledge ({ revision }: FrameOf<'ack'>): void {
-    const { registry } = this.#context
     const cursor = parseCursor(revision, 'revision')
-    if (cursor.epoch !== undefined && cursor.epoch !== registry.feed.epoch) return // of before a reset: it says nothing any more
+    if (cursor.epoch !== undefined && cursor.epoch !== this.#context.core.position.epoch) return // of before a reset: it says nothing any more
     const acknowledger: Acknowledger = {
       name: this.#name,
       concerns: (change) => [...this.#watches.values()].some((watch) => watch.concerns(change))
     }
-    this.#propagation ??= registry.propagation.join(acknowledger)
+    this.#propagation ??= this.#access.acknowledging(acknowledger)
     this.#propagation.acknowledge(cursor.revision)
   }
 
   async #heartbeat ({ id, session, leases }: FrameOf<'heartbeat'>): Promise<void> {
-    const { registry, metrics } = this.#context
-    if (session === true) this.#session ??= registry.sessions.begin()
-    const answer = await registry.heartbeat(leases, this.#by, session === true ? this.#session : undefined)
-    metrics.heartbeats(answer)
+    if (session === true) this.#session ??= this.#access.session()
+    const answer = await this.#access.heartbeat(leases, session === true ? this.#session : undefined)
+    this.#context.metrics.heartbeats(answer)
     this.#send(this.#encoder.encodeOwn({ type: 'heartbeat', ...(id === undefined ? {} : { id }), ...answer }))
   }
 

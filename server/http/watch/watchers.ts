@@ -1,9 +1,6 @@
 // All watchers of a node, of either kind: one clock for them all, one place that wakes them, one goodbye.
-import type { Cursor } from '../../registry/feed/cursor.ts'
-import type { Registry } from '../../registry/registry.ts'
-import type { Delivery, Subscription, WatchFilter } from '../../registry/feed/subscription.ts'
-import type { AppliedChange } from '../../registry/feed/change-ring.ts'
-import type { Clock } from '../../registry/timers.ts'
+import type { AppliedChange, CorePosition, Cursor, Delivery, Follow, Watch, WatchFilter } from '../../registry/core.ts'
+import type { Clock } from '../../clock.ts'
 import { catchUpMs, closeGraceMs, tickMs } from '../server/limits.ts'
 
 /** A connected client that is told of changes. */
@@ -89,14 +86,16 @@ export class Watchers {
 }
 
 /** One subscription of a watcher. It may have to wait first, when its cursor is one that this node has not reached. */
-export class Watch {
+export class PendingWatch {
   readonly id: number
-  readonly #registry: Registry
+  readonly #position: CorePosition
+  readonly #follow: Follow
   readonly #cancel = new AbortController()
-  #subscription: Subscription | undefined
+  #watch: Watch | undefined
 
-  constructor (registry: Registry, id: number) {
-    this.#registry = registry
+  constructor (position: CorePosition, follow: Follow, id: number) {
+    this.#position = position
+    this.#follow = follow
     this.id = id
   }
 
@@ -105,30 +104,30 @@ export class Watch {
    * @throws RegistryError REG_LIMIT_REACHED
    */
   async open (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
-    const { feed } = this.#registry
-    if (since !== undefined && since.revision > feed.revision && (since.epoch === undefined || since.epoch === feed.epoch)) {
-      await this.#registry.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
+    const { revision, epoch } = this.#position
+    if (since !== undefined && since.revision > revision && (since.epoch === undefined || since.epoch === epoch)) {
+      await this.#follow.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
     }
     if (this.#cancel.signal.aborted) return
-    this.#subscription = this.#registry.watches.subscribe(filter, since, wake)
+    this.#watch = this.#follow.watch(filter, since, wake)
     wake()
   }
 
   next (): Delivery | undefined {
-    return this.#subscription?.next()
+    return this.#watch?.next()
   }
 
   bookmark (): Delivery | undefined {
-    return this.#subscription?.bookmark()
+    return this.#watch?.bookmark()
   }
 
   concerns (change: AppliedChange): boolean {
-    return this.#subscription?.concerns(change) ?? false
+    return this.#watch?.concerns(change) ?? false
   }
 
   close (): void {
     this.#cancel.abort()
-    if (this.#subscription !== undefined) this.#registry.watches.unsubscribe(this.#subscription)
-    this.#subscription = undefined
+    this.#watch?.close()
+    this.#watch = undefined
   }
 }

@@ -1,10 +1,8 @@
 // Lists in stable order (namespace, service, id), page by page. A page costs what is on it or what its filter matches,
 // never the registry: names are sorted once per change and found by halving, selectors and addresses go by their index.
 import type { Instance, NamespaceSummary, ServiceSummary, Status } from '../../../client-sdk/src/wire.ts'
-import { type Selector, everything } from '../../model/instance/selector.ts'
+import { type Selector, everything, selects } from '../../model/instance/selector.ts'
 import type { Catalog } from './catalog.ts'
-import { DeclaredService } from './declared-service.ts'
-import { selects } from './namespace-entry.ts'
 import type { ServiceView } from './service-entry.ts'
 
 export interface InstanceFilter {
@@ -59,11 +57,11 @@ export function summaryOf (entry: ServiceView, protectedServices: ReadonlyMap<st
   return {
     namespace,
     name,
-    implicit: !(entry instanceof DeclaredService),
+    implicit: entry.manifest === undefined,
     instances: counts,
     endpoints: entry.endpointCounts,
     createdAt: entry.createdAt,
-    ...(entry instanceof DeclaredService ? { manifest: entry.manifest } : {}),
+    ...(entry.manifest === undefined ? {} : { manifest: entry.manifest }),
     ...(sinceMs === undefined ? {} : { protectedSince: new Date(sinceMs).toISOString() }),
     revision
   }

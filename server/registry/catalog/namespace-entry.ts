@@ -1,6 +1,6 @@
 // One namespace in the catalog: the instances by the service that they registered under and by their labels, and what was declared.
 import type { Instance } from '../../../client-sdk/src/wire.ts'
-import { type Selector, matches } from '../../model/instance/selector.ts'
+import { type Selector, selects } from '../../model/instance/selector.ts'
 import type { Namespace } from '../../model/service/types.ts'
 import { serviceLabel } from '../../../client-sdk/src/wire.ts'
 import type { AddressBook } from './address-book.ts'
@@ -80,9 +80,4 @@ export class NamespaceEntry {
     }
     return this.labels.candidates(selector) ?? [...this.groups.values()].flatMap((service) => [...service.entries()])
   }
-}
-
-/** Whether a selector takes an instance: its labels, and the implicit label of its service. */
-export function selects (selector: Selector, instance: Instance): boolean {
-  return matches(selector, (key) => (key === serviceLabel ? instance.service : Object.hasOwn(instance.labels, key) ? instance.labels[key] : undefined))
 }

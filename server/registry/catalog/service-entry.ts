@@ -2,6 +2,7 @@
 import type { Instance, ServiceSummary, Status } from '../../../client-sdk/src/wire.ts'
 import { type EndpointSet, endpointsOf } from '../../model/instance/endpoints.ts'
 import { statuses } from '../../model/instance/instance.ts'
+import type { Service } from '../../model/service/types.ts'
 
 /** One living lease in the catalog. `instance` is replaced, never changed. */
 export interface InstanceEntry {
@@ -24,6 +25,8 @@ export interface ServiceView {
   readonly counts: ServiceSummary['instances']
   readonly endpointCounts: ServiceSummary['endpoints']
   readonly createdAt: string
+  /** The stored form of a declared one, metadata filled; absent = it is implicit. */
+  readonly manifest?: Service
 }
 
 export class ServiceEntry implements ServiceView {

@@ -1,12 +1,11 @@
 // One watch: a snapshot, then the changes that concern it, in revision order. What a slow reader does not take is not
 // kept for it: past a limit its queue is dropped, and it gets `reset` and a snapshot of what is then.
 import type { Instance } from '../../../client-sdk/src/wire.ts'
-import { type Selector, everything } from '../../model/instance/selector.ts'
+import { type Selector, everything, selects } from '../../model/instance/selector.ts'
 import type { Service } from '../../model/service/types.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
-import { selects } from '../catalog/namespace-entry.ts'
 
 export interface WatchFilter {
   readonly namespace?: string | undefined
@@ -39,13 +38,25 @@ export type Delivery =
   | { readonly type: 'bookmark', readonly revision: number }
   | { readonly type: 'reset', readonly revision: number, readonly reason: string }
 
+/** A watch, as those who hand its changes out see it. */
+export interface Watch {
+  /** What comes next, or undefined if nothing is due. */
+  next (): Delivery | undefined
+  /** A bookmark if everything was handed out and time went on since, else undefined. */
+  bookmark (): Delivery | undefined
+  /** Whether a change is one that this watch hands out. */
+  concerns (change: AppliedChange): boolean
+  close (): void
+}
+
 /** A reader this far behind reads a snapshot faster than its backlog. */
 export const maxQueuedChanges = 1_000
 
-export class Subscription {
+export class Subscription implements Watch {
   readonly filter: WatchFilter
   readonly #feed: Feed
   readonly #wake: () => void
+  readonly #ended: (subscription: Subscription) => void
   readonly #selector: Selector
   #queue: (InstanceDelivery | ServiceDelivery)[] = []
   #taken = 0
@@ -53,12 +64,16 @@ export class Subscription {
   #snapshotDue: boolean
   #delivered = 0
 
-  /** @param wake called when `next` has something again; never from within `next` */
-  constructor (feed: Feed, filter: WatchFilter, since: Cursor | undefined, wake: () => void) {
+  /**
+   * @param wake called when `next` has something again; never from within `next`
+   * @param ended told when it is closed
+   */
+  constructor (feed: Feed, filter: WatchFilter, since: Cursor | undefined, wake: () => void, ended: (subscription: Subscription) => void = () => undefined) {
     this.#feed = feed
     this.filter = filter
     this.#selector = filter.selector ?? everything
     this.#wake = wake
+    this.#ended = ended
     this.#snapshotDue = since === undefined
     if (since === undefined) return
     const missed = feed.resume(since)
@@ -139,6 +154,11 @@ export class Subscription {
     if (this.#snapshotDue || this.#queue.length > 0 || this.#delivered >= revision) return undefined
     this.#delivered = revision
     return { type: 'bookmark', revision }
+  }
+
+  /** Closing twice is fine. */
+  close (): void {
+    this.#ended(this)
   }
 
   #enqueue (change: AppliedChange): boolean {

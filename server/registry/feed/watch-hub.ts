@@ -44,7 +44,7 @@ export class WatchHub {
    */
   subscribe (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Subscription {
     this.#checkRoom()
-    const subscription = new Subscription(this.#feed, filter, since, wake)
+    const subscription = new Subscription(this.#feed, filter, since, wake, (ended) => this.unsubscribe(ended))
     const scope = scopeOf(filter.namespace, filter.service)
     const members = this.#scopes.get(scope)
     if (members === undefined) this.#scopes.set(scope, new Set([subscription]))

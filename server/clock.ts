@@ -1,4 +1,4 @@
-// Time as the core sees it: passed in, so that a test moves it and nothing waits.
+// Time as every room sees it: passed in, so that a test moves it and nothing waits.
 
 export interface Clock {
   /** Wall clock in milliseconds. */
