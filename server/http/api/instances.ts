@@ -50,14 +50,14 @@ export function registerInstances (app: FastifyInstance, context: HttpContext): 
       tags,
       operationId: 'patchInstance',
       summary: 'Change status, labels, metadata or weight',
-      description: 'A merge patch (RFC 7396): null removes a label or a metadata entry.',
+      description: 'A merge patch (RFC 7396): null removes a label or a metadata entry. Patches that come at the same time are merged.',
       params: InstanceParams,
       querystring: OfGeneration,
       consumes: ['application/merge-patch+json', 'application/json'],
       body: InstancePatch,
       response: {
         200: answerOf('The instance as it is now', InstanceSchema, exampleInstance),
-        ...errorResponses(...writeErrors, ...notFound, 'REG_GENERATION_SUPERSEDED', 'REG_CONFLICT')
+        ...errorResponses(...writeErrors, ...notFound, 'REG_GENERATION_SUPERSEDED', 'REG_CONFLICT', 'REG_OVERLOADED')
       }
     }
   }, async (request, reply) => {
