@@ -177,9 +177,9 @@ function readValue (setting: Setting, given: Given, faults: FieldError[]): unkno
 function readOne (setting: Setting, schema: TSchema, text: string, origin: string, faults: FieldError[]): unknown {
   try {
     const value = kinds[setting.kind].read(text)
-    const fault = checker(schema)(value)[0]
-    if (fault === undefined) return value
-    throw new RuleError(fault.rule)
+    const refusal = checker(schema)(value)
+    if (refusal === undefined) return value
+    throw new RuleError(refusal.faults[0].rule)
   } catch (error) {
     if (!(error instanceof RuleError)) throw error
     const suffix = setting.off === true ? ', or off' : ''

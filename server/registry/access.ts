@@ -9,9 +9,11 @@ import type { InstanceCommands, Registered } from './commands/instances.ts'
 import type { OverrideCommands } from './commands/overrides.ts'
 import type { Secrets } from './commands/secrets.ts'
 import type { Access, Reads } from './core.ts'
+import type { AppliedChange } from './feed/change-ring.ts'
 import type { Cursor } from './feed/cursor.ts'
 import type { Acknowledger, Acknowledging, Propagation, PropagationReport } from './feed/propagation.ts'
-import type { Watch, WatchFilter } from './feed/subscription.ts'
+import type { EndpointsDelivery } from './feed/endpoints-subscription.ts'
+import type { Followed, Watch, WatchFilter } from './feed/subscription.ts'
 import type { Waits } from './feed/waits.ts'
 import type { WatchHub } from './feed/watch-hub.ts'
 import type { InstanceName } from './instance-name.ts'
@@ -111,7 +113,11 @@ export class ActorAccess implements Access {
   // Follow ------------------------------------------------------------------------------------------------------------
 
   watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch {
-    return this.#parts.watches.subscribe(filter, since, wake)
+    return new HubWatch(this.#parts.watches, this.#parts.watches.subscribe(filter, since, wake))
+  }
+
+  watchEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch<EndpointsDelivery> {
+    return new HubWatch(this.#parts.watches, this.#parts.watches.subscribeEndpoints(filter, since, wake))
   }
 
   waitFor (cursor: Cursor, timeoutMs: number, signal?: AbortSignal): Promise<void> {
@@ -132,5 +138,32 @@ export class ActorAccess implements Access {
 
   session (): LeaseSession {
     return this.#parts.sessions.begin(this.#actor.address ?? '')
+  }
+}
+
+/** A watch that the hub keeps, as it is handed out: it can be closed, and not be told anything. */
+class HubWatch<Handed> implements Watch<Handed> {
+  readonly #hub: WatchHub
+  readonly #followed: Followed<Handed>
+
+  constructor (hub: WatchHub, followed: Followed<Handed>) {
+    this.#hub = hub
+    this.#followed = followed
+  }
+
+  next (): Handed | undefined {
+    return this.#followed.next()
+  }
+
+  bookmark (): Handed | undefined {
+    return this.#followed.bookmark()
+  }
+
+  concerns (change: AppliedChange): boolean {
+    return this.#followed.concerns(change)
+  }
+
+  close (): void {
+    this.#hub.unsubscribe(this.#followed)
   }
 }

@@ -19,6 +19,7 @@ import type { ServiceView } from './catalog/service-entry.ts'
 import type { Registered } from './commands/instances.ts'
 import type { Secret } from './commands/secrets.ts'
 import type { Cursor } from './feed/cursor.ts'
+import type { EndpointsDelivery } from './feed/endpoints-subscription.ts'
 import type { Acknowledger, Acknowledging, PropagationReport } from './feed/propagation.ts'
 import type { Watch, WatchFilter } from './feed/subscription.ts'
 import type { InstanceName } from './instance-name.ts'
@@ -123,6 +124,11 @@ export interface Commands {
 export interface Follow {
   /** Without `since` it begins with a snapshot. @param wake called when `next` has something. @throws RegistryError REG_LIMIT_REACHED */
   watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch
+  /**
+   * Endpoints: each service in scope whole, as callers are told of it, whenever something about it changed, coalesced. Without `since` it
+   * begins with a snapshot in parts. @throws RegistryError REG_LIMIT_REACHED
+   */
+  watchEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch<EndpointsDelivery>
   /** Waits until this node has a revision. @throws RegistryError REG_REVISION_TIMEOUT, REG_CURSOR_INVALID, REG_OVERLOADED */
   waitFor (cursor: Cursor, timeoutMs: number, signal?: AbortSignal): Promise<void>
   /** Resolves when a service changed after a revision, when time is up, or when the signal aborts. */
@@ -145,6 +151,7 @@ export type { Registered } from './commands/instances.ts'
 export type { Secret } from './commands/secrets.ts'
 export type { AppliedChange } from './feed/change-ring.ts'
 export { type Cursor, cursorText, parseCursor } from './feed/cursor.ts'
+export type { EndpointsDelivery, ServiceEndpoints } from './feed/endpoints-subscription.ts'
 export type { Acknowledger, Acknowledging, PropagationReport } from './feed/propagation.ts'
 export type { Delivery, InstanceDelivery, ServiceDelivery, Watch, WatchFilter } from './feed/subscription.ts'
 export type { InstanceName } from './instance-name.ts'

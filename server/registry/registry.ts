@@ -74,7 +74,7 @@ export class Registry implements Core {
     this.position = new FeedPosition(feed, lookup)
     this.services = new Services({ store, feed, ranges: options.allocation ?? defaultRanges, random, clock, warn, lookup })
     this.loads = new Loads(feed)
-    this.watches = new WatchHub(feed)
+    this.watches = new WatchHub(feed, clock)
     this.propagation = new Propagation(feed, clock)
     const keeper = this.#keeper = new LeaseKeeper(store, clock)
     this.#sweeper = new Sweeper({ store, clock, protection, random, swept: (sweep) => this.#swept(sweep, options.swept) })

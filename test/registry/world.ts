@@ -57,7 +57,7 @@ export async function world (t: Closable, options: Partial<RegistryOptions> = {}
 }
 
 /** Everything that a watch hands out now. */
-export function drain (watch: Watch): Delivery[] {
+export function drain (watch: Pick<Watch, 'next'>): Delivery[] {
   const deliveries: Delivery[] = []
   for (let next = watch.next(); next !== undefined; next = watch.next()) deliveries.push(next)
   return deliveries

@@ -1,5 +1,8 @@
 // The secret that all nodes make DNS cookies with (RFC 9018 5): a lasting object of the store, made by whichever node is first.
+import { Type } from 'typebox'
 import type { Clock } from '../../clock.ts'
+import { readJson } from '../../model/stored-text.ts'
+import { checker } from '../../model/validate.ts'
 import type { Commands, CorePosition, Reads } from '../../registry/core.ts'
 
 const name = 'dns/cookie'
@@ -12,15 +15,21 @@ const keyLifeMs = 14 * 86_400_000
 const intervalMs = 10_000
 const keyOctets = 16
 const keyPattern = /^[0-9a-f]{32}$/
+/** More than will ever be there: each is tried on every cookie. */
+const maxStoredKeys = 16
 
 /** The current key, and the one before it: what was made with that one is still good. */
 interface StoredSecret {
   readonly keys: readonly string[]
 }
 
-/** The keys in a secret's text, the newest first. Whatever is no key is left out. */
+const checkSecret = checker(Type.Object({ keys: Type.Array(Type.String(), { maxItems: maxStoredKeys }) }))
+
+/** The keys in a secret's text, the newest first. What is no key is left out; a text that is no secret has none. */
 export function cookieKeys (body: string): Buffer[] {
-  const { keys } = JSON.parse(body) as StoredSecret // written by CookieSecret
+  const read = readJson(body, checkSecret)
+  if ('refusal' in read) return []
+  const { keys } = read.value as StoredSecret // it has just been checked
   return keys.filter((key) => keyPattern.test(key)).map((key) => Buffer.from(key, 'hex'))
 }
 
@@ -72,8 +81,9 @@ export class CookieSecret {
     const { position, core, clock, random } = this.#options
     if (!position.loaded) return
     const object = core.secret(name)
-    if (object !== undefined && clock.now() - object.updatedAtMs < keyLifeMs) return
-    const kept = object === undefined ? [] : cookieKeys(object.body).slice(0, 1)
+    const keys = object === undefined ? [] : cookieKeys(object.body)
+    if (object !== undefined && keys.length > 0 && clock.now() - object.updatedAtMs < keyLifeMs) return
+    const kept = keys.slice(0, 1)
     const secret: StoredSecret = { keys: [random(keyOctets), ...kept].map((key) => key.toString('hex')) }
     await core.keepSecret(name, JSON.stringify(secret), object?.revision ?? 0) // false: another node was faster, and its secret is good
   }

@@ -6,18 +6,19 @@ import { Type, type Static } from 'typebox'
 import type { EndpointsAnswer } from '../../../client-sdk/src/wire.ts'
 import { type ErrorCode, RegistryError } from '../../errors.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
+import { Topology } from '../../model/instance/instance.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { cursorText, parseCursor, queryEndpoints } from '../../registry/core.ts'
 import { isKnown, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf, lifeOf } from '../server/context.ts'
 import { defaultWaitMs, gzipThreshold, maxEndpointVariants, maxWaitMs } from '../server/limits.ts'
-import { EndpointsAnswer as EndpointsSchema, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors } from './schemas.ts'
+import { EndpointsAnswer as EndpointsSchema, PortText, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors } from './schemas.ts'
 import { Duration } from '../server/validation.ts'
 
 const Query = Type.Object({
   selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector, as in version in (v1,v2),!canary' })),
-  zone: Type.Optional(Type.String({ description: 'Only endpoints of this zone' })),
-  port: Type.Optional(Type.String({ minLength: 1, maxLength: 15, description: 'Name or number of a port that an endpoint must have' })),
+  zone: Type.Optional({ ...Topology, description: 'Only endpoints of this zone' }),
+  port: Type.Optional({ ...PortText, description: 'Name or number of a port that an endpoint must have' }),
   ready: Type.Optional(Type.Enum(['true', 'false', 'any'], { description: 'true (default): what callers may call; false: the others; any: all' })),
   after: Type.Optional(Type.String({ description: 'Long poll: answer as soon as the service changed after this revision' })),
   wait: Type.Optional(Duration(maxWaitMs)),

@@ -27,7 +27,7 @@ import { answerClientError, registerProblems } from './problem.ts'
 import { registerPrometheusTargets } from '../api/prometheus-targets.ts'
 import { registerRevisions } from '../api/revisions.ts'
 import { registerServices } from '../api/services.ts'
-import { compileValidator } from './validation.ts'
+import { closeInputs, compileValidator } from './validation.ts'
 import { registerWatch, watchPath } from '../watch/watch.ts'
 
 export { Metrics, type MetricsOptions } from '../../metrics/metrics.ts'
@@ -95,6 +95,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
 
   registerProblems(app, context)
   registerBodies(app)
+  closeInputs(app)
   countRequests(app, context, options.logRequests ?? false)
   app.addHook('onRequest', guard(options.trustedHosts ?? [], closing))
   app.addHook('preClose', (done) => {

@@ -1,6 +1,7 @@
 // All watchers of a node, of either kind: one clock for them all, one place that wakes them, one goodbye.
-import type { AppliedChange, CorePosition, Cursor, Delivery, Follow, Watch, WatchFilter } from '../../registry/core.ts'
+import type { WatchView } from '../../../client-sdk/src/wire.ts'
 import type { Clock } from '../../clock.ts'
+import type { AppliedChange, CorePosition, Cursor, Delivery, EndpointsDelivery, Follow, Watch, WatchFilter } from '../../registry/core.ts'
 import { catchUpMs, closeGraceMs, tickMs } from '../server/limits.ts'
 
 /** A connected client that is told of changes. */
@@ -91,7 +92,7 @@ export class PendingWatch {
   readonly #position: CorePosition
   readonly #follow: Follow
   readonly #cancel = new AbortController()
-  #watch: Watch | undefined
+  #watch: Watch<Delivery | EndpointsDelivery> | undefined
 
   constructor (position: CorePosition, follow: Follow, id: number) {
     this.#position = position
@@ -103,21 +104,21 @@ export class PendingWatch {
    * Begins. After a fail-over to a node that lags, the cursor is ahead of it: that is worth a moment, a snapshot costs more.
    * @throws RegistryError REG_LIMIT_REACHED
    */
-  async open (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
+  async open (view: WatchView, filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
     const { revision, epoch } = this.#position
     if (since !== undefined && since.revision > revision && (since.epoch === undefined || since.epoch === epoch)) {
       await this.#follow.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
     }
     if (this.#cancel.signal.aborted) return
-    this.#watch = this.#follow.watch(filter, since, wake)
+    this.#watch = view === 'endpoints' ? this.#follow.watchEndpoints(filter, since, wake) : this.#follow.watch(filter, since, wake)
     wake()
   }
 
-  next (): Delivery | undefined {
+  next (): Delivery | EndpointsDelivery | undefined {
     return this.#watch?.next()
   }
 
-  bookmark (): Delivery | undefined {
+  bookmark (): Delivery | EndpointsDelivery | undefined {
     return this.#watch?.bookmark()
   }
 

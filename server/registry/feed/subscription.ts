@@ -7,10 +7,36 @@ import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
 
-export interface WatchFilter {
+/** What a watch is about, by name; absent = all of them. */
+export interface Scope {
   readonly namespace?: string | undefined
   readonly service?: string | undefined
+}
+
+export interface WatchFilter extends Scope {
   readonly selector?: Selector
+}
+
+/** A watch, as those who hand on what it hands out see it. */
+export interface Watch<Handed = Delivery> {
+  /** What comes next, or undefined if nothing is due. */
+  next (): Handed | undefined
+  /** A bookmark if everything was handed out and time went on since, else undefined. */
+  bookmark (): Handed | undefined
+  /** Whether a change is one that this watch hands out. */
+  concerns (change: AppliedChange): boolean
+  close (): void
+}
+
+/** What the hub keeps of each watch: it is offered the changes of its scope, and hands out deliveries when it is asked. */
+export interface Followed<Handed> extends Omit<Watch<Handed>, 'close'> {
+  readonly scope: Scope
+  /** The revision up to which everything was handed out. */
+  readonly delivered: number
+  /** Takes a change; the hub has matched the name. */
+  offer (change: AppliedChange): void
+  /** The whole view changed under it. */
+  reset (reason: string): void
 }
 
 interface ChangeDelivery<Kind> {
@@ -38,25 +64,13 @@ export type Delivery =
   | { readonly type: 'bookmark', readonly revision: number }
   | { readonly type: 'reset', readonly revision: number, readonly reason: string }
 
-/** A watch, as those who hand its changes out see it. */
-export interface Watch {
-  /** What comes next, or undefined if nothing is due. */
-  next (): Delivery | undefined
-  /** A bookmark if everything was handed out and time went on since, else undefined. */
-  bookmark (): Delivery | undefined
-  /** Whether a change is one that this watch hands out. */
-  concerns (change: AppliedChange): boolean
-  close (): void
-}
-
 /** A reader this far behind reads a snapshot faster than its backlog. */
 export const maxQueuedChanges = 1_000
 
-export class Subscription implements Watch {
+export class Subscription implements Followed<Delivery> {
   readonly filter: WatchFilter
   readonly #feed: Feed
   readonly #wake: () => void
-  readonly #ended: (subscription: Subscription) => void
   readonly #selector: Selector
   #queue: (InstanceDelivery | ServiceDelivery)[] = []
   #taken = 0
@@ -64,16 +78,12 @@ export class Subscription implements Watch {
   #snapshotDue: boolean
   #delivered = 0
 
-  /**
-   * @param wake called when `next` has something again; never from within `next`
-   * @param ended told when it is closed
-   */
-  constructor (feed: Feed, filter: WatchFilter, since: Cursor | undefined, wake: () => void, ended: (subscription: Subscription) => void = () => undefined) {
+  /** @param wake called when `next` has something again; never from within `next` */
+  constructor (feed: Feed, filter: WatchFilter, since: Cursor | undefined, wake: () => void) {
     this.#feed = feed
     this.filter = filter
     this.#selector = filter.selector ?? everything
     this.#wake = wake
-    this.#ended = ended
     this.#snapshotDue = since === undefined
     if (since === undefined) return
     const missed = feed.resume(since)
@@ -92,29 +102,24 @@ export class Subscription implements Watch {
     for (const change of missed) this.#enqueue(change)
   }
 
-  /** The revision up to which everything was handed out. */
   get delivered (): number {
     return this.#delivered
   }
 
-  /** Whether a change can concern it, by name alone. */
-  get scope (): { namespace: string | undefined, service: string | undefined } {
-    return { namespace: this.filter.namespace, service: this.filter.service }
+  get scope (): Scope {
+    return this.filter
   }
 
-  /** Whether a change is one that this watch hands out. */
   concerns (change: AppliedChange): boolean {
     return this.#deliveryOf(change) !== undefined
   }
 
-  /** Takes a change; the hub has matched the name. */
   offer (change: AppliedChange): void {
     if (this.#snapshotDue) return // the snapshot will hold it
     if (this.#beginsAnew(change)) return this.reset(resetReason(change))
     if (this.#enqueue(change)) this.#wake()
   }
 
-  /** The whole view changed under it. */
   reset (reason: string): void {
     this.#queue = []
     this.#taken = 0
@@ -123,7 +128,6 @@ export class Subscription implements Watch {
     this.#wake()
   }
 
-  /** What comes next, or undefined if nothing is due. */
   next (): Delivery | undefined {
     if (this.#resetReason !== undefined) {
       const reason = this.#resetReason
@@ -148,17 +152,11 @@ export class Subscription implements Watch {
     return delivery
   }
 
-  /** A bookmark if everything was handed out and time went on since, else undefined. */
   bookmark (): Delivery | undefined {
     const { revision } = this.#feed
     if (this.#snapshotDue || this.#queue.length > 0 || this.#delivered >= revision) return undefined
     this.#delivered = revision
     return { type: 'bookmark', revision }
-  }
-
-  /** Closing twice is fine. */
-  close (): void {
-    this.#ended(this)
   }
 
   #enqueue (change: AppliedChange): boolean {
