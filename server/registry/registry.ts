@@ -60,7 +60,6 @@ export class Registry implements Core {
   readonly position: CorePosition
   readonly #keeper: LeaseKeeper
   readonly #sweeper: Sweeper
-  readonly #log: NonNullable<RegistryOptions['log']>
   readonly #parts: AccessParts
   #closed: Promise<void> | undefined
 
@@ -68,7 +67,6 @@ export class Registry implements Core {
     const { clock = systemClock, random = Math.random, protection = {}, log = { info: () => undefined, warn: () => undefined } } = options
     const warn = (message: string): void => log.warn(message)
     const store = this.store = sharedSync(options.store)
-    this.#log = log
     const feed = this.feed = new Feed({ now: () => clock.now(), ...(options.ringLimit === undefined ? {} : { ringLimit: options.ringLimit }) })
     const lookup = new Lookup(feed)
     this.position = new FeedPosition(feed, lookup)
@@ -77,7 +75,7 @@ export class Registry implements Core {
     this.watches = new WatchHub(feed, clock)
     this.propagation = new Propagation(feed, clock)
     const keeper = this.#keeper = new LeaseKeeper(store, clock)
-    this.#sweeper = new Sweeper({ store, clock, protection, random, swept: (sweep) => this.#swept(sweep, options.swept) })
+    this.#sweeper = new Sweeper({ store, clock, protection, random, ...(options.swept === undefined ? {} : { swept: options.swept }) })
     this.sessions = new Sessions({
       store, clock, graceMs: options.sessionGraceMs ?? defaultSessionGraceMs, blipMs: options.sessionBlipMs ?? defaultSessionBlipMs,
       stalledLately: () => this.#sweeper.stalledLately, report: warn, refuses: options.refuses
@@ -152,11 +150,6 @@ export class Registry implements Core {
       subscriptions: watches.count,
       rememberedHeartbeats
     }
-  }
-
-  #swept (sweep: Sweep, told: RegistryOptions['swept']): void {
-    if (sweep.kept > 0 && sweep.protectedSinceMs > 0) this.#log.warn(`removal of ${sweep.kept} suspects is held back: too much of the registry is suspect`)
-    told?.(sweep)
   }
 }
 

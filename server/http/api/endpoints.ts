@@ -71,6 +71,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     if (query.after === undefined && query.wait === undefined) return send(request, reply)
     const access = accessOf(context, request)
     const after = query.after === undefined ? { epoch: undefined, revision: access.service(namespace, service).revision } : parseCursor(query.after, 'after')
+    if (closing.begun) throw closing.refuse()
     // What was before another epoch is no change to wait for: everything is new.
     if (after.epoch === undefined || after.epoch === position.epoch) {
       request.waited = true

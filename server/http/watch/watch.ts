@@ -51,6 +51,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     },
     preClose: (done) => { done() } // ours, below
   })
+  app.decorate('watchers', watchers)
   app.addHook('preClose', () => watchers.close())
 
   app.route<{ Querystring: Static<typeof Query> }>({
@@ -71,6 +72,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       }
     },
     preValidation: (request, _reply, done) => {
+      if (context.closing.begun) return done(context.closing.refuse())
       core.position.requireLoaded()
       const [parameter] = request.ws ? Object.keys(request.query) : []
       if (parameter !== undefined) return done(invalid([{ field: parameter, rule: 'is for event streams: a WebSocket says what it wants in frames' }]))
@@ -78,6 +80,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       done()
     },
     wsHandler: (socket, request) => {
+      request.waited = true
       new WatchSocket(socket, context, watchers, encoder, accessOf(context, request), `${callerOf(request)}#${++connections}`)
     },
     handler: async (request, reply) => {
