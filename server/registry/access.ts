@@ -21,6 +21,7 @@ import type { LeaseSession, Sessions } from './leases/sessions.ts'
 import type { RegistryReads } from './reads/reads.ts'
 import type { ManifestName } from './services/manifests.ts'
 import type { ApplyAnswer, ApplyOptions, Deleted, DeleteOptions, Services, WriteOptions } from './services/services.ts'
+import type { Unreadable } from './unreadable.ts'
 
 export interface AccessParts {
   readonly reads: RegistryReads
@@ -28,6 +29,7 @@ export interface AccessParts {
   readonly heartbeats: HeartbeatCommands
   readonly overrides: OverrideCommands
   readonly secrets: Secrets
+  readonly unreadable: Unreadable
   readonly services: Services
   readonly watches: WatchHub
   readonly waits: Waits
@@ -67,6 +69,8 @@ export class ActorAccess implements Access {
   events (query: Parameters<Reads['events']>[0]): ReturnType<Reads['events']> { return this.#parts.reads.events(query) }
   numbers (): ReturnType<Reads['numbers']> { return this.#parts.reads.numbers() }
   secret (name: string): ReturnType<Reads['secret']> { return this.#parts.secrets.get(name) }
+  unreadable (): ReturnType<Reads['unreadable']> { return this.#parts.unreadable.list() }
+  unreadableRecord (key: string): ReturnType<Reads['unreadableRecord']> { return this.#parts.unreadable.get(key) }
 
   // Commands ----------------------------------------------------------------------------------------------------------
 
@@ -108,6 +112,10 @@ export class ActorAccess implements Access {
 
   keepSecret (name: string, body: string, expected: number): Promise<boolean> {
     return this.#parts.secrets.keep(this.#actor, name, body, expected)
+  }
+
+  removeUnreadable (key: string): Promise<void> {
+    return this.#parts.unreadable.remove(this.#actor, key)
   }
 
   // Follow ------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import type { StoreHealth } from '../store/store.ts'
 import type { Actor } from './actor.ts'
 import type { InstanceFilter, Listed, Position } from './catalog/listing.ts'
 import type { ServiceView } from './catalog/service-entry.ts'
+import type { SetAsideRecord } from './catalog/set-aside.ts'
 import type { Registered } from './commands/instances.ts'
 import type { Secret } from './commands/secrets.ts'
 import type { Cursor } from './feed/cursor.ts'
@@ -90,6 +91,10 @@ export interface Reads {
   numbers (): Numbers
   /** Something that the nodes share and nobody else sees; undefined = nobody has made it yet. */
   secret (name: string): Secret | undefined
+  /** Records of the store that cannot be read or break a rule, by key: nobody is answered them. */
+  unreadable (): readonly SetAsideRecord[]
+  /** @throws RegistryError REG_RECORD_NOT_FOUND */
+  unreadableRecord (key: string): SetAsideRecord
 }
 
 /**
@@ -118,6 +123,8 @@ export interface Commands {
   delete (names: readonly ManifestName[], options?: DeleteOptions): Promise<Deleted>
   /** Makes what the nodes share, if it still has the revision `expected` (0 = there is none). False: another node was faster. */
   keepSecret (name: string, body: string, expected: number): Promise<boolean>
+  /** Removes a record that nobody is answered. @throws RegistryError REG_RECORD_NOT_FOUND, REG_INVALID for an entry of the log */
+  removeUnreadable (key: string): Promise<void>
 }
 
 /** What changes, as it changes. */
@@ -147,6 +154,7 @@ export { type Actor, type ActorKind, anonymous, registryActor } from './actor.ts
 export { type EndpointQuery, queryEndpoints } from './catalog/endpoint-query.ts'
 export type { InstanceFilter, Listed, Position } from './catalog/listing.ts'
 export type { ServiceView } from './catalog/service-entry.ts'
+export type { SetAsideRecord } from './catalog/set-aside.ts'
 export type { Registered } from './commands/instances.ts'
 export type { Secret } from './commands/secrets.ts'
 export type { AppliedChange } from './feed/change-ring.ts'

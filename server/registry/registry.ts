@@ -1,7 +1,8 @@
 // The core, put together: the view that follows the store, the commands and reads on it, and what runs by itself. Adapters see it as
 // `Core` (core.ts); who starts a node, and the metrics, see it whole.
-import type { Clock } from '../clock.ts'
-import { systemClock } from '../clock.ts'
+import { type Clock, guardedClock, systemClock } from '../clock.ts'
+import { RegistryError } from '../errors.ts'
+import { type Guard, standaloneGuard } from '../guard.ts'
 import type { Store, Sweep } from '../store/store.ts'
 import { ActorAccess, type AccessParts } from './access.ts'
 import type { Actor } from './actor.ts'
@@ -26,7 +27,9 @@ import { Lookup } from './lookup.ts'
 import { instanceNumbers, serviceCount } from './reads/overview.ts'
 import { RegistryReads } from './reads/reads.ts'
 import { Services } from './services/services.ts'
+import { replacingStore } from './replacing-store.ts'
 import { sharedSync } from './shared-sync.ts'
+import { Unreadable } from './unreadable.ts'
 
 export interface RegistryOptions {
   readonly store: Store
@@ -45,6 +48,8 @@ export interface RegistryOptions {
   readonly log?: { info (message: string): void, warn (message: string): void }
   /** Told after each sweep, for metrics. */
   readonly swept?: (sweep: Sweep) => void
+  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to stderr. */
+  readonly guard?: Guard
 }
 
 export class Registry implements Core {
@@ -56,6 +61,8 @@ export class Registry implements Core {
   readonly services: Services
   /** What heartbeats through this node said of the load of their instances. */
   readonly loads: Loads
+  /** Records of the store that nobody is answered. */
+  readonly unreadable: Unreadable
   readonly store: Store
   readonly position: CorePosition
   readonly #keeper: LeaseKeeper
@@ -64,18 +71,23 @@ export class Registry implements Core {
   #closed: Promise<void> | undefined
 
   constructor (options: RegistryOptions) {
-    const { clock = systemClock, random = Math.random, protection = {}, log = { info: () => undefined, warn: () => undefined } } = options
+    const { random = Math.random, protection = {}, guard = standaloneGuard, log = { info: () => undefined, warn: () => undefined } } = options
+    const clock = guardedClock(options.clock ?? systemClock, guard, 'registry-timer')
     const warn = (message: string): void => log.warn(message)
-    const store = this.store = sharedSync(options.store)
-    const feed = this.feed = new Feed({ now: () => clock.now(), ...(options.ringLimit === undefined ? {} : { ringLimit: options.ringLimit }) })
+    const store = this.store = replacingStore(sharedSync(options.store), () => this.feed.catalog.aside)
+    const feed = this.feed = new Feed({ now: () => clock.now(), guard, ...(options.ringLimit === undefined ? {} : { ringLimit: options.ringLimit }) })
     const lookup = new Lookup(feed)
     this.position = new FeedPosition(feed, lookup)
     this.services = new Services({ store, feed, ranges: options.allocation ?? defaultRanges, random, clock, warn, lookup })
     this.loads = new Loads(feed)
-    this.watches = new WatchHub(feed, clock)
+    this.unreadable = new Unreadable({ store, feed, clock, warn })
+    this.watches = new WatchHub(feed, clock, guard)
     this.propagation = new Propagation(feed, clock)
     const keeper = this.#keeper = new LeaseKeeper(store, clock)
-    this.#sweeper = new Sweeper({ store, clock, protection, random, ...(options.swept === undefined ? {} : { swept: options.swept }) })
+    this.#sweeper = new Sweeper({
+      store, clock, protection, random, ...(options.swept === undefined ? {} : { swept: options.swept }),
+      failed: (error) => { if (!(error instanceof RegistryError)) guard.failed('sweep', error) }
+    })
     this.sessions = new Sessions({
       store, clock, graceMs: options.sessionGraceMs ?? defaultSessionGraceMs, blipMs: options.sessionBlipMs ?? defaultSessionBlipMs,
       stalledLately: () => this.#sweeper.stalledLately, report: warn, refuses: options.refuses
@@ -88,13 +100,14 @@ export class Registry implements Core {
       heartbeats: new HeartbeatCommands({ ...commands, keeper, loads: this.loads, instances, warn }),
       overrides: new OverrideCommands(commands),
       secrets: new Secrets(commands),
+      unreadable: this.unreadable,
       services: this.services,
       watches: this.watches,
-      waits: new Waits(feed, this.watches, clock),
+      waits: new Waits(feed, this.watches, clock, guard),
       propagation: this.propagation,
       sessions: this.sessions
     }
-    feed.listen({ health: (health) => keeper.storeAvailable(health.available) })
+    feed.listen({ name: 'lease-keeper', health: (health) => keeper.storeAvailable(health.available) })
   }
 
   as (actor: Actor): Access {
@@ -117,6 +130,7 @@ export class Registry implements Core {
     this.#keeper.close()
     this.sessions.close()
     this.services.close()
+    this.unreadable.close()
     this.watches.close()
     await this.store.close()
   }
@@ -148,7 +162,8 @@ export class Registry implements Core {
       store: { kind: store.kind, location: store.location },
       protection,
       subscriptions: watches.count,
-      rememberedHeartbeats
+      rememberedHeartbeats,
+      unreadable: this.unreadable.list()
     }
   }
 }

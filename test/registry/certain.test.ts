@@ -46,6 +46,11 @@ addressType: IPv4
 endpoints: [{ addresses: [192.0.2.1] }]
 ports: [{ port: 80 }]
 `
+const secret = (key: string): string => JSON.stringify({ keys: [key] })
+const garbageKey = (namespace: string): string => `override/${namespace}/orders/a`
+/** As another version may have written it. */
+const garbage = ({ registries: [one], namespace }: Place): Promise<unknown> =>
+  one.store.commit([{ type: 'put', key: garbageKey(namespace), body: '?', endsAtMs: 0, reason: 'override' }], 'test')
 const declared = async ({ one, text }: Place): Promise<unknown> => apply(one, text(80))
 
 const table: { readonly [Command in keyof Commands]: readonly Case[] } = {
@@ -164,12 +169,19 @@ const table: { readonly [Command in keyof Commands]: readonly Case[] } = {
       when: ({ two, web }) => two.delete([web]), then: { deleted: [{ kind: 'Service' }, { kind: 'EndpointSlice' }] }
     }
   ],
+  removeUnreadable: [
+    { says: 'a record that was just set aside is found', meanwhile: garbage, when: ({ two, namespace }) => two.removeUnreadable(garbageKey(namespace)), stored: ({ one }) => one.unreadable(), expect: [] },
+    {
+      says: 'one that has gone is not', given: garbage, meanwhile: ({ one, namespace }) => one.removeUnreadable(garbageKey(namespace)), when: ({ two, namespace }) => two.removeUnreadable(garbageKey(namespace)),
+      then: { code: 'REG_RECORD_NOT_FOUND' }
+    }
+  ],
   keepSecret: [
     {
-      says: 'a revision that this node has not heard of is good', meanwhile: ({ one, namespace }) => one.keepSecret(namespace, 'first', 0),
-      when: ({ two, one, namespace }) => two.keepSecret(namespace, 'second', one.secret(namespace)?.revision ?? 0), then: true, stored: ({ one, namespace }) => one.secret(namespace)?.body, expect: 'second'
+      says: 'a revision that this node has not heard of is good', meanwhile: ({ one, namespace }) => one.keepSecret(namespace, secret('first'), 0),
+      when: ({ two, one, namespace }) => two.keepSecret(namespace, secret('second'), one.secret(namespace)?.revision ?? 0), then: true, stored: ({ one, namespace }) => one.secret(namespace)?.body, expect: secret('second')
     },
-    { says: 'another node was faster', meanwhile: ({ one, namespace }) => one.keepSecret(namespace, 'first', 0), when: ({ two, namespace }) => two.keepSecret(namespace, 'second', 0), then: false, stored: ({ two, namespace }) => two.secret(namespace)?.body, expect: 'first' }
+    { says: 'another node was faster', meanwhile: ({ one, namespace }) => one.keepSecret(namespace, secret('first'), 0), when: ({ two, namespace }) => two.keepSecret(namespace, secret('second'), 0), then: false, stored: ({ two, namespace }) => two.secret(namespace)?.body, expect: secret('first') }
   ]
 }
 

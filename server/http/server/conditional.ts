@@ -34,13 +34,12 @@ export function reach (context: HttpContext, request: FastifyRequest, cursor: Cu
 }
 
 async function waitFor (context: HttpContext, request: FastifyRequest, cursor: Cursor): Promise<void> {
-  const { closing } = context
   request.waited = true
-  const life = lifeOf(request, closing)
+  const life = lifeOf(request, context)
   try {
     await accessOf(context, request).waitFor(cursor, minRevisionWaitMs, life.signal)
   } catch (error) {
-    if (closing.begun) throw new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one')
+    if (context.closing.begun) throw new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one')
     throw error
   } finally {
     life.release()

@@ -1,7 +1,9 @@
 // All watchers of a node, of either kind: one clock for them all, one place that wakes them, one goodbye.
 import type { WatchView } from '../../../client-sdk/src/wire.ts'
 import type { Clock } from '../../clock.ts'
+import type { Guard } from '../../guard.ts'
 import type { AppliedChange, CorePosition, Cursor, Delivery, EndpointsDelivery, Follow, Watch, WatchFilter } from '../../registry/core.ts'
+import type { Frame, FrameEncoder } from './frames.ts'
 import { catchUpMs, closeGraceMs, tickMs } from '../server/limits.ts'
 
 /** A connected client that is told of changes. */
@@ -21,6 +23,7 @@ const goingReason = 'this node is shutting down'
 
 export class Watchers {
   readonly #clock: Clock
+  readonly #guard: Guard
   readonly #members = new Set<Watcher>()
   readonly #counts = { websocket: 0, 'event-stream': 0 }
   #woken = new Set<Watcher>()
@@ -29,8 +32,9 @@ export class Watchers {
   #emptied: (() => void) | undefined
   #isTold = false
 
-  constructor (clock: Clock) {
+  constructor (clock: Clock, guard: Guard) {
     this.#clock = clock
+    this.#guard = guard
     this.#cancelTick = clock.after(tickMs, () => this.#tick())
   }
 
@@ -60,7 +64,7 @@ export class Watchers {
     this.#woken.add(watcher)
     if (this.#flushing) return
     this.#flushing = true
-    setImmediate(() => this.#flush())
+    setImmediate(this.#guard.around('watch', () => this.#flush()))
   }
 
   /** Tells all that the node is going, so that they look for another one. */
@@ -84,21 +88,29 @@ export class Watchers {
     const timer = setTimeout(resolve, closeGraceMs) // real time: it bounds what real sockets may take
     await promise
     clearTimeout(timer)
-    for (const watcher of [...this.#members]) watcher.cut()
+    for (const watcher of [...this.#members]) this.#guard.attempt('watch', () => watcher.cut())
   }
 
   #flush (): void {
     this.#flushing = false
     const woken = this.#woken
     this.#woken = new Set()
-    for (const watcher of woken) watcher.pump()
+    for (const watcher of woken) this.#do(watcher, () => watcher.pump())
   }
 
   #tick (): void {
     this.#cancelTick = this.#clock.after(tickMs, () => this.#tick())
-    for (const watcher of this.#members) watcher.tick()
+    for (const watcher of this.#members) this.#do(watcher, () => watcher.tick())
+  }
+
+  /** A watcher that fails in a way that it cannot tell its client of is cut; the others go on. */
+  #do (watcher: Watcher, act: () => void): void {
+    if (!this.#guard.attempt('watch', act)) this.#guard.attempt('watch', () => watcher.cut())
   }
 }
+
+/** A frame, and the delivery that it is of. */
+export type Due = Frame & { readonly delivery: Delivery | EndpointsDelivery }
 
 /** One subscription of a watcher. It may have to wait first, when its cursor is one that this node has not reached. */
 export class PendingWatch {
@@ -106,12 +118,16 @@ export class PendingWatch {
   readonly #position: CorePosition
   readonly #follow: Follow
   readonly #cancel = new AbortController()
+  readonly #encoder: FrameEncoder
   #watch: Watch<Delivery | EndpointsDelivery> | undefined
+  /** What is being sent, if it has more frames. */
+  #current: { readonly delivery: Delivery | EndpointsDelivery, readonly frames: Iterator<Frame, void> } | undefined
 
-  constructor (position: CorePosition, follow: Follow, id: number) {
+  constructor (position: CorePosition, follow: Follow, id: number, encoder: FrameEncoder) {
     this.#position = position
     this.#follow = follow
     this.id = id
+    this.#encoder = encoder
   }
 
   /**
@@ -128,12 +144,23 @@ export class PendingWatch {
     wake()
   }
 
-  next (): Delivery | EndpointsDelivery | undefined {
-    return this.#watch?.next()
+  /** The next frame, made now; undefined = nothing is due. */
+  next (): Due | undefined {
+    if (this.#current === undefined) {
+      const delivery = this.#watch?.next()
+      if (delivery === undefined) return undefined
+      this.#current = { delivery, frames: this.#encoder.frames(this.id, delivery) }
+    }
+    const { delivery, frames } = this.#current
+    const { value: frame, done } = frames.next()
+    // Of endpoints each part of a snapshot is a delivery of its own.
+    if (done === true || frame.isLast || delivery.type !== 'snapshot') this.#current = undefined
+    return done === true ? undefined : { ...frame, delivery }
   }
 
-  bookmark (): Delivery | EndpointsDelivery | undefined {
-    return this.#watch?.bookmark()
+  bookmark (): Due | undefined {
+    const delivery = this.#current === undefined ? this.#watch?.bookmark() : undefined
+    return delivery?.type === 'bookmark' ? { delivery, text: this.#encoder.encode(this.id, delivery), isLast: true } : undefined
   }
 
   concerns (change: AppliedChange): boolean {
@@ -144,5 +171,6 @@ export class PendingWatch {
     this.#cancel.abort()
     this.#watch?.close()
     this.#watch = undefined
+    this.#current = undefined
   }
 }

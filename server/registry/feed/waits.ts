@@ -1,6 +1,7 @@
 // Requests that wait: for a revision to come, or for a service to change.
-import { RegistryError } from '../../errors.ts'
 import type { Clock } from '../../clock.ts'
+import { RegistryError } from '../../errors.ts'
+import type { Guard } from '../../guard.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
 import type { WatchHub } from './watch-hub.ts'
@@ -12,9 +13,11 @@ export class Waits {
   readonly #feed: Feed
   readonly #watches: WatchHub
   readonly #clock: Clock
+  readonly #guard: Guard
   #waiters = 0
 
-  constructor (feed: Feed, watches: WatchHub, clock: Clock) {
+  constructor (feed: Feed, watches: WatchHub, clock: Clock, guard: Guard) {
+    this.#guard = guard
     this.#feed = feed
     this.#watches = watches
     this.#clock = clock
@@ -35,7 +38,7 @@ export class Waits {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const giveUp = feed.whenApplied(cursor.revision, resolve)
     const cancel = this.#clock.after(timeoutMs, () => reject(new RegistryError('REG_REVISION_TIMEOUT', `revision ${cursor.revision} did not arrive within ${timeoutMs} ms, this node is at ${feed.revision}`)))
-    const aborted = (): void => reject(new RegistryError('REG_REVISION_TIMEOUT', 'the request was given up'))
+    const aborted = this.#guard.around('request', () => reject(new RegistryError('REG_REVISION_TIMEOUT', 'the request was given up')))
     signal?.addEventListener('abort', aborted, { once: true })
     try {
       await promise
@@ -66,7 +69,7 @@ export class Waits {
     const unfollow = this.#watches.follow(namespace, service, look)
     const giveUp = feed.revision < revision ? feed.whenApplied(revision, look) : undefined
     const cancel = this.#clock.after(timeoutMs, resolve)
-    const aborted = (): void => resolve()
+    const aborted = this.#guard.around('request', () => resolve())
     signal?.addEventListener('abort', aborted, { once: true })
     await promise
     giveUp?.()

@@ -2,6 +2,7 @@
 import type { Overview, Status } from '../../../client-sdk/src/wire.ts'
 import type { Store } from '../../store/store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { SetAsideRecord } from '../catalog/set-aside.ts'
 import type { Protection } from '../leases/sweeper.ts'
 
 export interface Numbers {
@@ -13,6 +14,8 @@ export interface Numbers {
   readonly subscriptions: number
   /** Heartbeats that wait for the store to come back. */
   readonly rememberedHeartbeats: number
+  /** Records of the store that nobody is answered, by key. */
+  readonly unreadable: readonly SetAsideRecord[]
 }
 
 export function instanceNumbers ({ size, suspects, statusCounts }: Catalog): Overview['instances'] {
