@@ -1,5 +1,5 @@
 // Which endpoint gets the next call: pure functions and one small state.
-import { answered } from './rules.ts'
+import { callable } from './rules.ts'
 import type { Endpoint, Port } from './wire.ts'
 
 /** An endpoint and the one of its ports that is meant. */
@@ -22,7 +22,7 @@ export function endpointKey ({ service, id }: Pick<Endpoint, 'service' | 'id'>):
 
 /** The callable endpoints that have the wished port, in the order of their keys. */
 export function candidates (endpoints: Iterable<Endpoint>, port?: string | number): readonly Candidate[] {
-  return answered([...endpoints]).endpoints
+  return callable([...endpoints])
     .flatMap((endpoint) => {
       const found = port === undefined
         ? endpoint.ports[0]

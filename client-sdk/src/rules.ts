@@ -1,6 +1,6 @@
 // What the registry and its clients agree on, as pure functions without a dependency: the registry imports them from
 // here.
-export { answered, canServe, conditionsOf, endpointOf } from './rules/callable.ts'
+export { answered, callable, canServe, conditionsOf, endpointOf } from './rules/callable.ts'
 export type { Answered, Called } from './rules/callable.ts'
 export { loadFaults, loadNamePattern, loadNameRule, maxLoadNameLength, maxLoadValues } from './rules/load.ts'
 export {

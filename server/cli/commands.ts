@@ -13,5 +13,6 @@ import { version } from './version.ts'
 import { watch } from './watch.ts'
 
 export const commands: readonly Command[] = [
-  get, describe, status, explain, resolve, watch, apply, remove, expose, label, register, deregister, heartbeat, drain, undrain, version, completion
+  get, describe, status, explain, resolve, watch, apply, remove, expose, label, register, deregister, heartbeat, drain, undrain, version,
+  completion(() => commands)
 ]

@@ -5,16 +5,15 @@ import { invalid } from '../errors.ts'
 import type { OverrideBody } from '../model/instance/instance.ts'
 import { splitKey } from '../model/names.ts'
 import type { ObjectRecord } from '../store/store.ts'
-
-const kind = 'override/'
+import { overridePrefix } from './object-keys.ts'
 
 export function overrideKey (namespace: string, service: string, id: string): string {
-  return `${kind}${namespace}/${service}/${id}`
+  return `${overridePrefix}${namespace}/${service}/${id}`
 }
 
 /** The instance that an object overrides, or undefined if the object is of another kind. */
 export function overriddenKey (key: string): ReturnType<typeof splitKey> | undefined {
-  return key.startsWith(kind) ? splitKey(key.slice(kind.length)) : undefined
+  return key.startsWith(overridePrefix) ? splitKey(key.slice(overridePrefix.length)) : undefined
 }
 
 /** With its zone, so that it is the same time for everybody. */

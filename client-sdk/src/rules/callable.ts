@@ -43,6 +43,11 @@ export function answered<Item extends Called> (all: readonly Item[]): Answered<I
   return { endpoints: staying.length > 0 ? staying : suspects, failOpen: suspects.length > 0 }
 }
 
+/** Which endpoints may be called, in the order given. */
+export function callable<Item extends Called> (all: readonly Item[]): readonly Item[] {
+  return answered(all).endpoints
+}
+
 /** The endpoint that an instance is to the callers of the service that it registered under. */
 export function endpointOf (instance: Instance): Endpoint {
   const {

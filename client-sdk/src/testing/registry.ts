@@ -316,10 +316,9 @@ export class TestRegistry {
 
   #select (query: URLSearchParams): Instance[] {
     const wanted = (name: string, value: string): boolean => query.get(name) === null || query.get(name) === value
-    return this.instances.filter((instance) => wanted(
-      'namespace', instance.namespace
-    ) && wanted('service', instance.service) &&
-      wanted('status', instance.effectiveStatus) && selectsAny(query.get('selector') ?? undefined, instance.labels, instance.service))
+    const selector = query.get('selector') ?? undefined
+    return this.instances.filter(({ namespace, service, effectiveStatus, labels }) => wanted('namespace', namespace) &&
+      wanted('service', service) && wanted('status', effectiveStatus) && selectsAny(selector, labels, service))
   }
 
   #frame (socket: TestSocket, frame: ClientFrame): void {

@@ -2,13 +2,14 @@
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import { setRevision } from '../server/conditional.ts'
-import { type HttpContext, callerOf } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { instancePath } from './instances.ts'
 import { Instance, InstanceParams, OverrideBody, answerOf, emptyAnswer, errorResponses, exampleInstance, writeErrors } from './schemas.ts'
 
 const notFound = ['REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND', 'REG_INSTANCE_NOT_FOUND'] as const
 
-export function registerOverrides (app: FastifyInstance, { registry }: HttpContext): void {
+export function registerOverrides (app: FastifyInstance, context: HttpContext): void {
+  const { core } = context
   const tags = ['overrides']
   const path = `${instancePath}/override`
 
@@ -24,15 +25,15 @@ export function registerOverrides (app: FastifyInstance, { registry }: HttpConte
         200: answerOf('The instance under its override', Instance, {
           ...exampleInstance,
           effectiveStatus: 'draining',
-          conditions: { ready: false, serving: false, terminating: true },
+          conditions: { ready: false, serving: true, terminating: true },
           override: { status: 'draining', author: 'ada', reason: 'kernel update', createdAt: '2026-01-01T00:00:00.000Z' }
         }),
         ...errorResponses(...writeErrors, ...notFound, 'REG_LIMIT_REACHED')
       }
     }
   }, async (request, reply) => {
-    const instance = await registry.override(request.params, request.body, callerOf(request))
-    setRevision(reply, registry, instance.revision)
+    const instance = await accessOf(context, request).override(request.params, request.body)
+    setRevision(reply, core, instance.revision)
     return instance
   })
 
@@ -45,8 +46,8 @@ export function registerOverrides (app: FastifyInstance, { registry }: HttpConte
       response: { 204: emptyAnswer('It is gone'), ...errorResponses(...writeErrors, ...notFound, 'REG_OVERRIDE_NOT_FOUND') }
     }
   }, async (request, reply) => {
-    await registry.removeOverride(request.params, callerOf(request))
-    setRevision(reply, registry)
+    const revision = await accessOf(context, request).removeOverride(request.params)
+    setRevision(reply, core, revision)
     return reply.code(204).send()
   })
 }

@@ -2,9 +2,10 @@
 import type { Instance, ServiceSummary, Status } from '../../../client-sdk/src/wire.ts'
 import { type EndpointSet, endpointsOf } from '../../model/instance/endpoints.ts'
 import { statuses } from '../../model/instance/instance.ts'
+import type { Service } from '../../model/service/types.ts'
 
 /** One living lease in the catalog. `instance` is replaced, never changed. */
-export interface Entry {
+export interface InstanceEntry {
   readonly lease: string
   readonly createdRevision: number
   /** The revision of the last stored content: what a write must have seen. Suspicion and overrides move `instance.revision` only. */
@@ -24,12 +25,14 @@ export interface ServiceView {
   readonly counts: ServiceSummary['instances']
   readonly endpointCounts: ServiceSummary['endpoints']
   readonly createdAt: string
+  /** The stored form of a declared one, metadata filled; absent = it is implicit. */
+  readonly manifest?: Service
 }
 
 export class ServiceEntry implements ServiceView {
   readonly namespace: string
   readonly name: string
-  readonly #instances = new Map<string, Entry>()
+  readonly #instances = new Map<string, InstanceEntry>()
   #revision = 0
   #endpoints: EndpointSet | undefined
   #listed: readonly Instance[] | undefined
@@ -50,15 +53,15 @@ export class ServiceEntry implements ServiceView {
     return this.#revision
   }
 
-  get (id: string): Entry | undefined {
+  get (id: string): InstanceEntry | undefined {
     return this.#instances.get(id)
   }
 
-  entries (): Iterable<Entry> {
+  entries (): Iterable<InstanceEntry> {
     return this.#instances.values()
   }
 
-  set (entry: Entry, revision: number): void {
+  set (entry: InstanceEntry, revision: number): void {
     this.#instances.set(entry.instance.id, entry)
     this.#changed(revision)
   }
