@@ -6,7 +6,7 @@ import { type InstanceBody, instanceOf, storedBody } from '../model/instance.ts'
 import { instanceKey, splitKey } from '../model/names.ts'
 import type { EndpointSet } from '../model/endpoints.ts'
 import type { Selector } from '../model/selector.ts'
-import type { Change, InstanceRecord, ObjectRecord } from '../store/store.ts'
+import type { Change, Floors, InstanceRecord, ObjectRecord, RecordChange } from '../store/store.ts'
 import { AddressBook } from './address-book.ts'
 import { claimOf, isClaimKey } from './allocation/claims.ts'
 import type { AppliedChange } from './change-ring.ts'
@@ -16,14 +16,18 @@ import { type Kind, type ManifestName, manifestKey, manifestName, manifestOf } f
 import { NamespaceEntry } from './namespace-entry.ts'
 import type { Entry, ServiceEntry, ServiceView } from './service-entry.ts'
 import { overrideKey, overrideOf, overriddenKey } from './overrides.ts'
+import { RevisionFloor } from './revision-floor.ts'
 import { SharedParts } from './shared-parts.ts'
 import type { Labels, Manifest } from '../model/service/types.ts'
+
+const noFloors: Floors = { derived: 0, instances: 0 }
 
 export class Catalog {
   readonly #namespaces = new Map<string, NamespaceEntry>()
   /** From addresses back to who has them. */
   readonly addresses = new AddressBook(this)
   readonly #parts = new SharedParts()
+  readonly #floor = new RevisionFloor()
   readonly #objects = new Map<string, ObjectRecord>()
   readonly #statusCounts = new Map<Status, number>()
   #sortedNamespaces: readonly string[] | undefined
@@ -32,6 +36,11 @@ export class Catalog {
   #suspects = 0
 
   // Reading -------------------------------------------------------------------------------------------------------
+
+  /** The revision that everything derived is shown at least at. */
+  get floor (): number {
+    return this.#floor.value
+  }
 
   get size (): number {
     return this.#size
@@ -180,34 +189,52 @@ export class Catalog {
         if (before !== undefined && overriddenKey(change.key) !== undefined) this.#overrides--
         return { ...this.#objectChanged(change, change.key, undefined, before), object: { deletedKey: change.key } }
       }
+      case 'raise':
+        this.raise(change.revision)
+        return undefined
     }
   }
 
-  /** Fills an empty catalog. */
-  fill (instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>): void {
+  /** What is derived is shown at this revision at least, from now on. */
+  raise (revision: number): void {
+    this.#floor.raise(revision)
+  }
+
+  /** Fills an empty catalog. @param floors what is shown at which revision at least */
+  fill (instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, floors?: Floors): void {
+    for (const step of this.filling(instances, objects, floors)) void step
+  }
+
+  /** The same in steps, between which others may go on. The catalog is whole when it has ended. */
+  * filling (instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, floors: Floors = noFloors): Generator<void> {
+    this.raise(floors.derived)
     for (const object of objects) {
       this.#keep(object)
       const name = manifestName(object.key)
       if (name !== undefined) this.#declare(name, object, object.revision)
+      yield
     }
     for (const record of instances) {
-      const entry = this.#entryOf(record, record.revision)
-      this.#insert(entry, record.revision)
-      this.#owner(entry.instance.namespace).declared.instanceChanged(undefined, entry.instance, record.revision)
+      const revision = Math.max(record.shownRevision, floors.instances)
+      const entry = this.#entryOf(record, revision)
+      this.#insert(entry, revision)
+      this.#owner(entry.instance.namespace).declared.instanceChanged(undefined, entry.instance, revision)
+      yield
     }
   }
 
-  #put (change: Change, record: InstanceRecord): AppliedChange {
+  #put (change: RecordChange, record: InstanceRecord): AppliedChange {
     const { namespace, service, id } = splitKey(record.key)
     const before = this.entry(namespace, service, id)
     const previous = before?.instance
-    const entry = this.#entryOf(record, change.revision)
+    const revision = Math.max(change.revision, record.shownRevision)
+    const entry = this.#entryOf(record, revision)
     if (before !== undefined) this.#forget(before)
-    this.#insert(entry, change.revision)
+    this.#insert(entry, revision)
     return this.#applied(change, 'put', entry, entry.instance, previous)
   }
 
-  #delete (change: Change, key: string, lease: string): AppliedChange | undefined {
+  #delete (change: RecordChange, key: string, lease: string): AppliedChange | undefined {
     const { namespace, service, id } = splitKey(key)
     const entry = this.entry(namespace, service, id)
     if (entry === undefined || entry.lease !== lease) return undefined
@@ -224,7 +251,7 @@ export class Catalog {
     return done
   }
 
-  #suspicion (change: Change, key: string, lease: string, suspect: boolean): AppliedChange | undefined {
+  #suspicion (change: RecordChange, key: string, lease: string, suspect: boolean): AppliedChange | undefined {
     const { namespace, service, id } = splitKey(key)
     const entry = this.entry(namespace, service, id)
     if (entry === undefined || entry.lease !== lease) return undefined
@@ -237,7 +264,7 @@ export class Catalog {
   }
 
   /** @param object undefined = it went */
-  #objectChanged (change: Change, key: string, object: ObjectRecord | undefined, before: ObjectRecord | undefined): AppliedChange {
+  #objectChanged (change: RecordChange, key: string, object: ObjectRecord | undefined, before: ObjectRecord | undefined): AppliedChange {
     const name = manifestName(key)
     if (name !== undefined) return this.#manifestChanged(change, name, object)
     const target = overriddenKey(key)
@@ -249,16 +276,16 @@ export class Catalog {
   }
 
   /** An override came, changed or went: its instance, if it is registered, is shown anew. */
-  #overrideChanged (change: Change, target: AppliedChange['target']): AppliedChange {
+  #overrideChanged (change: RecordChange, target: AppliedChange['target']): AppliedChange {
     const entry = this.entry(target.namespace, target.service, target.id)
     return entry === undefined ? plain(change, 'instance', target, false) : this.#replace(change, entry, {})
   }
 
-  #manifestChanged (change: Change, name: ManifestName, object: ObjectRecord | undefined): AppliedChange {
+  #manifestChanged (change: RecordChange, name: ManifestName, object: ObjectRecord | undefined): AppliedChange {
     return object === undefined ? this.#remove(change, name) : this.#declare(name, object, change.revision, change)
   }
 
-  #declare (name: ManifestName, object: ObjectRecord, revision: number, change?: Change): AppliedChange {
+  #declare (name: ManifestName, object: ObjectRecord, revision: number, change?: RecordChange): AppliedChange {
     const manifest = manifestOf(object)
     const owner = this.#owner(name.kind === 'Namespace' ? name.name : name.namespace)
     const made = plain(change ?? { revision, atMs: 0, by: '', reason: 'declared' }, 'endpoints', { namespace: owner.name, service: name.name, id: '' }, false)
@@ -281,7 +308,7 @@ export class Catalog {
     }
   }
 
-  #remove (change: Change, { kind, namespace, name }: ManifestName): AppliedChange {
+  #remove (change: RecordChange, { kind, namespace, name }: ManifestName): AppliedChange {
     const owner = this.#owner(kind === 'Namespace' ? name : namespace)
     const gone = plain(change, 'endpoints', { namespace: owner.name, service: name, id: '' }, true)
     const done = ((): AppliedChange => {
@@ -308,7 +335,7 @@ export class Catalog {
     return done
   }
 
-  #replace (change: Change, entry: Entry, facts: { suspect?: boolean }): AppliedChange {
+  #replace (change: RecordChange, entry: Entry, facts: { suspect?: boolean }): AppliedChange {
     const before = entry.instance
     this.#forget(entry)
     entry.instance = this.#shown(storedBody(before), {
@@ -323,7 +350,7 @@ export class Catalog {
     return this.#applied(change, 'put', entry, entry.instance, before)
   }
 
-  #applied (change: Change, event: 'put' | 'delete', entry: Entry, instance: Instance, previous: Instance | undefined): AppliedChange {
+  #applied (change: RecordChange, event: 'put' | 'delete', entry: Entry, instance: Instance, previous: Instance | undefined): AppliedChange {
     const { revision, atMs, reason } = change
     const by = this.#parts.text(change.by) // the ring keeps it a hundred thousand times
     const touched = this.#owner(instance.namespace).declared.instanceChanged(previous, event === 'put' ? instance : undefined, revision)
@@ -333,7 +360,7 @@ export class Catalog {
   #owner (namespace: string): NamespaceEntry {
     let owner = this.#namespaces.get(namespace)
     if (owner === undefined) {
-      owner = new NamespaceEntry(namespace, this.addresses)
+      owner = new NamespaceEntry(namespace, this.addresses, this.#floor)
       this.#namespaces.set(namespace, owner)
       this.#sortedNamespaces = undefined
     }
@@ -401,6 +428,7 @@ export function recordOf (entry: Entry): InstanceRecord {
     ttlMs: instance.lease.ttlMs,
     createdRevision: entry.createdRevision,
     revision: entry.recordRevision,
+    shownRevision: instance.revision,
     createdAtMs: Date.parse(instance.createdAt),
     updatedAtMs: Date.parse(instance.updatedAt),
     suspect: instance.suspect,
@@ -409,7 +437,7 @@ export function recordOf (entry: Entry): InstanceRecord {
 }
 
 /** A change that touched no listed instance. */
-function plain (change: Pick<Change, 'revision' | 'atMs' | 'by' | 'reason'>, kind: AppliedChange['kind'], target: AppliedChange['target'], isGone: boolean): AppliedChange {
+function plain (change: Pick<RecordChange, 'revision' | 'atMs' | 'by' | 'reason'>, kind: AppliedChange['kind'], target: AppliedChange['target'], isGone: boolean): AppliedChange {
   const { revision, atMs, by, reason } = change
   return { revision, atMs, by, reason, event: isGone ? 'delete' : 'put', kind, target, instance: undefined, previous: undefined, lease: '', createdRevision: 0, touched: [] }
 }

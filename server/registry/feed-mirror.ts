@@ -23,7 +23,14 @@ interface ChangesMessage {
   /** In order. Those of a copy may say what is known already, and then say it again. */
   readonly changes: readonly Change[]
   /** What the view is after them; undefined = the copy is not whole yet. */
-  readonly state: { readonly epoch: string, readonly revision: number } | undefined
+  readonly state: MirrorState | undefined
+}
+
+export interface MirrorState {
+  readonly epoch: string
+  readonly revision: number
+  /** The revision that everything derived is shown at least at. */
+  readonly floor: number
 }
 
 export interface FeedMirrorOptions {
@@ -79,6 +86,7 @@ export class FeedMirror {
     const catalog = this.#aside ?? this.#catalog
     for (const change of changes) catalog.apply(change)
     if (state === undefined) return
+    catalog.raise(state.floor)
     this.#catalog = catalog
     this.#aside = undefined
     this.#epoch = state.epoch

@@ -12,8 +12,10 @@ export interface InstanceRecord {
   readonly generation: string
   readonly ttlMs: number
   readonly createdRevision: number
-  /** The revision of the last `put`; suspicion does not count. */
+  /** The revision of the last `put`; suspicion does not count. It is what a write must have seen. */
   readonly revision: number
+  /** The revision of the last change that touched it: its content, its suspicion, an override of it (`subjectOf`). Never below `revision`. */
+  readonly shownRevision: number
   /** Times of the store's own clock. */
   readonly createdAtMs: number
   readonly updatedAtMs: number
@@ -35,6 +37,14 @@ export interface ObjectRecord {
   readonly body: string
 }
 
+/** Objects under this prefix, followed by an instance's key, say something about that instance: each change of one touches it. */
+export const overridePrefix = 'override/'
+
+/** The key of the instance that an object says something about; undefined = it says nothing about one. */
+export function subjectOf (objectKey: string): string | undefined {
+  return objectKey.startsWith(overridePrefix) ? objectKey.slice(overridePrefix.length) : undefined
+}
+
 /** One entry of the log. Revisions are dense: each change is the one before plus one, but for the jump at a new term. */
 export type Change = { readonly revision: number, readonly atMs: number, readonly by: string } & (
   | { readonly type: 'put', readonly reason: Reason, readonly record: InstanceRecord }
@@ -44,7 +54,23 @@ export type Change = { readonly revision: number, readonly atMs: number, readonl
   | { readonly type: 'trusted', readonly reason: Reason, readonly key: string, readonly lease: string }
   | { readonly type: 'put-object', readonly reason: Reason, readonly object: ObjectRecord }
   | { readonly type: 'delete-object', readonly reason: Reason, readonly key: string }
+  /** Nothing changed, but a node loaded everything: what is derived is shown at this revision from here on (`Floors`). */
+  | { readonly type: 'raise' }
 )
+
+/** A change of a record; a `raise` is none. */
+export type RecordChange = Exclude<Change, { readonly type: 'raise' }>
+
+/**
+ * What a node derives from the records (services, endpoints) has a revision that no record holds: that of the last change, which may have
+ * been a deletion. A node that loads cannot know it, so that all nodes raise what they derive to one revision when one of them loads.
+ */
+export interface Floors {
+  /** Services and endpoints are shown at least at this revision. */
+  readonly derived: number
+  /** Instances too: the first revision of the last term that may have lost changes. */
+  readonly instances: number
+}
 
 /** The whole keyspace at `revision`, whose later changes follow by `apply` without a gap. */
 export interface Snapshot {
@@ -52,7 +78,9 @@ export interface Snapshot {
   readonly revision: number
   readonly instances: Iterable<InstanceRecord>
   readonly objects: Iterable<ObjectRecord>
-  /** The newest entries of the log up to `revision`, dense and oldest first: history for events and resumed watches. */
+  /** Absent = nothing is raised. */
+  readonly floors?: Floors
+  /** The newest entries of the log up to `revision`, oldest first, dense but for `lost` ranges: history for events and resumed watches. */
   readonly recent: readonly Change[]
   /** Revisions r with `after < r < until` belong to no history any more: a cursor in there must be reset. */
   readonly lost: readonly { readonly after: number, readonly until: number }[]
@@ -68,8 +96,11 @@ export interface StoreHealth {
 
 /** Who listens to a store: the registry's catalog. Calls come one at a time and never throw. */
 export interface Follower {
-  /** At the first load, and after each resynchronisation: what differs is the follower's to find. */
-  load (snapshot: Snapshot): void
+  /**
+   * At the first load, and after each resynchronisation: what differs is the follower's to find. The store waits for it, so that a large
+   * keyspace can be taken in slices, and calls nothing else but `health` meanwhile.
+   */
+  load (snapshot: Snapshot): void | Promise<void>
   /** In revision order. A store calls it before it resolves the write that made the change, on the node that wrote. */
   apply (changes: readonly Change[]): void
   health (health: StoreHealth): void

@@ -4,11 +4,11 @@ import type { Reason } from '../../../client-sdk/src/wire.ts'
 import type { Change, InstanceRecord, ObjectRecord } from '../store.ts'
 
 /** Written by scripts/fence.lua `writeLease`: seven header lines and the body. */
-export function parseInstance (lease: string, text: string, suspect: boolean): InstanceRecord {
+export function parseInstance (lease: string, text: string, suspect: boolean, shownRevision = 0): InstanceRecord {
   const [key, generation, ttlMs, createdRevision, revision, createdAtMs, updatedAtMs, body] = cut(text, 7)
   return {
     key: key ?? '', lease, generation: generation ?? '', ttlMs: Number(ttlMs), createdRevision: Number(createdRevision), revision: Number(revision),
-    createdAtMs: Number(createdAtMs), updatedAtMs: Number(updatedAtMs), suspect, body: body ?? ''
+    shownRevision: Math.max(Number(revision), shownRevision), createdAtMs: Number(createdAtMs), updatedAtMs: Number(updatedAtMs), suspect, body: body ?? ''
   }
 }
 
@@ -68,12 +68,13 @@ export function parseEntry ([id, fields]: RawEntry): Change | Break {
   const head = { revision, atMs: Number(at), by, reason: reason as Reason }
   const stamps = { createdRevision: Number(created), revision, createdAtMs: Number(createdAt), updatedAtMs: Number(updatedAt === '' ? at : updatedAt) }
   switch (t) {
-    case 'put': return { ...head, type: 'put', record: { key, lease, generation, ttlMs: Number(ttl), ...stamps, suspect: suspect === '1', body } }
+    case 'put': return { ...head, type: 'put', record: { key, lease, generation, ttlMs: Number(ttl), ...stamps, shownRevision: revision, suspect: suspect === '1', body } }
     case 'del': return { ...head, type: 'delete', key, lease }
     case 'sus': return { ...head, type: 'suspect', key, lease }
     case 'up': return { ...head, type: 'trusted', key, lease }
     case 'oput': return { ...head, type: 'put-object', object: { key, ...stamps, endsAtMs: Number(endsAt), body } }
     case 'odel': return { ...head, type: 'delete-object', key }
+    case 'raise': return { revision, atMs: Number(at), by, type: 'raise' }
     default: return { type: 'break', revision }
   }
 }

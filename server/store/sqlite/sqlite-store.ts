@@ -1,15 +1,17 @@
 // The embedded store: one process, one file. Acknowledged means on disk.
+import { existsSync, writeFileSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { RegistryError, invalid } from '../../errors.ts'
 import {
-  type Change, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
+  type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
   type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
-import { damaged, fileIn, openDatabase, storeError, writeError } from './database.ts'
+import { fileIn, openDatabase, storeError, writeError } from './database.ts'
 import { Expiry } from './expiry.ts'
 import { GroupCommit, type Transaction } from './group-commit.ts'
 import { Keyspace } from './keyspace.ts'
 import { LeaseWheel } from './lease-wheel.ts'
+import { Term } from './term.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
 
 export interface SqliteStoreOptions {
@@ -21,8 +23,12 @@ export interface SqliteStoreOptions {
   readonly maxLogLength?: number
   /** Nothing expires for so long after a start, or for the largest TTL in use if that is less. Default 60 s. */
   readonly holdMs?: number
+  /** Octets of history kept in the file: large manifests leave fewer entries than `maxLogLength`. Default 64 MiB. */
+  readonly maxLogBytes?: number
   /** Limit of the file in pages of 2 KiB. Default: none but the disk's. */
   readonly maxPages?: number
+  /** Opens a file that was not closed cleanly although its -wal is missing; what was in that log is lost then. Default false. */
+  readonly acceptMissingLog?: boolean
   readonly logger?: StoreLogger
 }
 
@@ -33,6 +39,9 @@ export interface StoreLogger {
 }
 
 const defaultMaxLogLength = 100_000
+const defaultMaxLogBytes = 64 * 1024 ** 2
+/** Damaged records that are named one by one; the rest is counted. */
+const maxNamedDamages = 100
 /** Longer than three heartbeats of nearly everybody; a longer hold only keeps the dead. */
 const defaultHoldMs = 60_000
 /** History handed to the catalog at the start: enough for events and for watchers that were away during a restart. */
@@ -51,6 +60,7 @@ interface Opened {
   readonly expiry: Expiry
   readonly commits: GroupCommit
   readonly log: WriteAheadLog
+  readonly term: Term
 }
 
 class SqliteStore implements Store {
@@ -68,26 +78,35 @@ class SqliteStore implements Store {
 
   async open (follower: Follower): Promise<void> {
     if (this.#opened !== undefined || this.#closed) throw new Error('a store is opened once')
-    const { directory, now, maxPages, maxLogLength = defaultMaxLogLength, holdMs = defaultHoldMs, logger } = this.#options
+    const { directory, now, maxPages, acceptMissingLog, maxLogLength = defaultMaxLogLength, maxLogBytes = defaultMaxLogBytes } = this.#options
+    const { holdMs = defaultHoldMs, logger } = this.#options
     if (!Number.isSafeInteger(maxLogLength) || maxLogLength < 1) throw new RangeError(`maxLogLength must be a whole number above 0, got ${maxLogLength}`)
-    const { db, epoch } = openDatabase(directory, maxPages)
+    const { db, epoch } = openDatabase(directory, { maxPages, acceptMissingLog })
     try {
       const nowMs = now()
-      const keyspace = new Keyspace(db, new LeaseWheel(nowMs), { now, maxLogLength })
-      const largestTtlMs = keyspace.restoreLeases()
+      const term = new Term(db, this.location, epoch, now)
+      const { first: revision, floors, lost } = term.start
+      term.tryRecord()
+      const damages = new Damages(this.location, logger)
+      const keyspace = new Keyspace(db, new LeaseWheel(nowMs), {
+        now, maxLogLength, maxLogBytes, revision, reserve: (given) => term.reserve(given), damaged: (what) => damages.found(what)
+      })
+      keyspace.restoreLeases()
       const log = new WriteAheadLog(this.location)
-      const expiry = new Expiry(keyspace, nowMs, Math.min(largestTtlMs, holdMs))
-      follower.load({
+      await follower.load({
         epoch,
-        revision: keyspace.revision,
+        revision,
         instances: { [Symbol.iterator]: () => keyspace.instances() },
         objects: { [Symbol.iterator]: () => keyspace.objects() },
-        recent: recentOf(keyspace, this.location),
-        lost: []
+        floors,
+        recent: keyspace.recent(maxRecent),
+        lost
       })
-      this.#opened = { db, follower, keyspace, expiry, commits: new GroupCommit(this.#transactionOf(db, keyspace, follower, log)), log }
+      damages.report()
+      const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term))
+      this.#opened = { db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term }
       follower.health({ available: true, reason: '', sinceMs: nowMs })
-      logger?.info({ file: this.location, epoch, revision: keyspace.revision, instances: keyspace.wheel.size }, 'store opened')
+      logger?.info({ file: this.location, epoch, revision, instances: keyspace.wheel.size }, 'store opened')
     } catch (error) {
       db.close()
       throw storeError(error, this.location)
@@ -164,7 +183,10 @@ class SqliteStore implements Store {
     if (opened === undefined) return
     await opened.commits.flush()
     await opened.log.close()
+    const isProven = opened.term.close(opened.keyspace.revision)
     opened.db.close()
+    // Closing folds the log away. Where the file could not be told that it is whole without one, an empty one says so.
+    if (!isProven && this.location !== ':memory:' && !existsSync(`${this.location}-wal`)) writeFileSync(`${this.location}-wal`, '')
   }
 
   #ready (): Opened {
@@ -174,12 +196,16 @@ class SqliteStore implements Store {
     return this.#opened
   }
 
-  #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower, log: WriteAheadLog): Transaction {
+  #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower, log: WriteAheadLog, term: Term): Transaction {
     let written = false
     return {
-      begin: () => keyspace.begin(),
+      begin: () => {
+        keyspace.begin()
+        if (!term.isRecorded) term.record()
+      },
       commit: () => {
         const changes = keyspace.commit()
+        if (!term.isRecorded) term.recorded()
         if (!keyspace.wrote) return undefined
         written = true
         return () => { if (changes.length > 0) follower.apply(changes) }
@@ -205,10 +231,25 @@ class SqliteStore implements Store {
   }
 }
 
-function recentOf (keyspace: Keyspace, file: string): readonly Change[] {
-  try {
-    return keyspace.recent(maxRecent)
-  } catch (error) {
-    throw error instanceof SyntaxError ? damaged(file, error) : error
+/** Names what a damaged file lacks, and how to get at the rest. */
+class Damages {
+  readonly #file: string
+  readonly #logger: StoreLogger | undefined
+  #count = 0
+
+  constructor (file: string, logger: StoreLogger | undefined) {
+    this.#file = file
+    this.#logger = logger
+  }
+
+  found (what: string): void {
+    this.#count += 1
+    if (this.#count <= maxNamedDamages) this.#logger?.error({ file: this.#file, record: what }, `the ${what} is not what was written: it is left out`)
+  }
+
+  report (): void {
+    if (this.#count === 0) return
+    this.#logger?.error({ file: this.#file, damaged: this.#count }, `${this.#count} records of ${this.#file} are damaged and were left out. Running instances register `
+      + 'again by themselves; declare the rest anew or restore a backup. The disk may be failing.')
   }
 }

@@ -1,0 +1,109 @@
+// The rows of the file and the types of the contract, and the statements between them.
+import type { DatabaseSync } from 'node:sqlite'
+import type { Change, InstanceRecord, ObjectRecord } from '../store.ts'
+import { checksum, instanceChecksum, objectChecksum } from './checksum.ts'
+import { changeOf } from './log-entry.ts'
+
+export type Row = Record<string, unknown>
+
+const instanceColumns = `key, lease, generation, ttl_ms AS ttlMs, created_revision AS createdRevision, revision, shown_revision AS shownRevision,
+  created_at_ms AS createdAtMs, updated_at_ms AS updatedAtMs, suspect, body, sum`
+const objectColumns = `key, created_revision AS createdRevision, revision, created_at_ms AS createdAtMs,
+  updated_at_ms AS updatedAtMs, ends_at_ms AS endsAtMs, body, sum`
+
+// The columns are selected under the names of the fields, and the tables are STRICT: the types hold.
+export function instanceOf (row: Row): InstanceRecord {
+  const revision = row.revision as number
+  return {
+    key: row.key as string,
+    lease: row.lease as string,
+    generation: row.generation as string,
+    ttlMs: row.ttlMs as number,
+    createdRevision: row.createdRevision as number,
+    revision,
+    shownRevision: Math.max(revision, row.shownRevision as number),
+    createdAtMs: row.createdAtMs as number,
+    updatedAtMs: row.updatedAtMs as number,
+    suspect: row.suspect === 1,
+    body: row.body as string
+  }
+}
+
+export function objectOf (row: Row): ObjectRecord {
+  return {
+    key: row.key as string,
+    createdRevision: row.createdRevision as number,
+    revision: row.revision as number,
+    createdAtMs: row.createdAtMs as number,
+    updatedAtMs: row.updatedAtMs as number,
+    endsAtMs: row.endsAtMs as number,
+    body: row.body as string
+  }
+}
+
+/** undefined = something in the row is not what was written. */
+export function soundInstance (row: Row): InstanceRecord | undefined {
+  const record = instanceOf(row)
+  return isSound(row.sum, instanceChecksum(record)) ? record : undefined
+}
+
+/** undefined = something in the row is not what was written. */
+export function soundObject (row: Row): ObjectRecord | undefined {
+  const object = objectOf(row)
+  return isSound(row.sum, objectChecksum(object)) ? object : undefined
+}
+
+/** undefined = something in the row is not what was written, or none of ours. */
+export function soundChange (row: Row): Change | undefined {
+  const revision = Number(row.revision)
+  const header = String(row.header)
+  const body = row.body === null ? null : String(row.body)
+  if (!isSound(row.sum, checksum(revision, header, body ?? ''))) return undefined
+  try {
+    return changeOf({ revision, header, body })
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** Rows of before there were sums have none. */
+function isSound (stored: unknown, counted: number): boolean {
+  return stored === null || stored === counted
+}
+
+export type Statements = ReturnType<typeof prepare>
+
+export function prepare (db: DatabaseSync) {
+  return {
+    begin: db.prepare('BEGIN'),
+    commit: db.prepare('COMMIT'),
+    rollback: db.prepare('ROLLBACK'),
+    instances: db.prepare(`SELECT ${instanceColumns} FROM instances`),
+    objects: db.prepare(`SELECT ${objectColumns} FROM objects`),
+    leases: db.prepare('SELECT lease, key, ttl_ms AS ttlMs, suspect FROM instances'),
+    recent: db.prepare('SELECT revision, header, body, sum FROM log ORDER BY revision DESC LIMIT ?'),
+    instanceByKey: db.prepare(`SELECT ${instanceColumns} FROM instances WHERE key = ?`),
+    instanceByLease: db.prepare(`SELECT ${instanceColumns} FROM instances WHERE lease = ?`),
+    putInstance: db.prepare(`INSERT INTO instances (key, lease, generation, ttl_ms, created_revision, revision, shown_revision, created_at_ms, updated_at_ms,
+      suspect, body, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET lease = excluded.lease,
+      generation = excluded.generation, ttl_ms = excluded.ttl_ms, created_revision = excluded.created_revision, revision = excluded.revision,
+      shown_revision = excluded.shown_revision, created_at_ms = excluded.created_at_ms, updated_at_ms = excluded.updated_at_ms,
+      suspect = excluded.suspect, body = excluded.body, sum = excluded.sum`),
+    setSuspect: db.prepare('UPDATE instances SET suspect = ?, shown_revision = ? WHERE lease = ? RETURNING key'),
+    touchInstance: db.prepare('UPDATE instances SET shown_revision = ? WHERE key = ?'),
+    deleteInstance: db.prepare('DELETE FROM instances WHERE lease = ? RETURNING key'),
+    objectByKey: db.prepare(`SELECT ${objectColumns} FROM objects WHERE key = ?`),
+    putObject: db.prepare(`INSERT INTO objects (key, created_revision, revision, created_at_ms, updated_at_ms, ends_at_ms, body, sum)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET created_revision = excluded.created_revision, revision = excluded.revision,
+      created_at_ms = excluded.created_at_ms, updated_at_ms = excluded.updated_at_ms, ends_at_ms = excluded.ends_at_ms, body = excluded.body,
+      sum = excluded.sum`),
+    deleteObject: db.prepare('DELETE FROM objects WHERE key = ?'),
+    dueObjects: db.prepare('SELECT key FROM objects WHERE ends_at_ms > 0 AND ends_at_ms <= ? ORDER BY ends_at_ms LIMIT ?'),
+    log: db.prepare('INSERT INTO log (revision, header, body, sum) VALUES (?, ?, ?, ?)'),
+    logSize: db.prepare('SELECT count(*) AS entries, coalesce(sum(length(header) + length(coalesce(body, \'\'))), 0) AS bytes FROM log'),
+    oldest: db.prepare('SELECT revision, length(header) + length(coalesce(body, \'\')) AS bytes FROM log ORDER BY revision LIMIT ?'),
+    trim: db.prepare('DELETE FROM log WHERE revision <= ?'),
+    probe: db.prepare("INSERT INTO meta (name, value) VALUES ('probed_at_ms', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+  }
+}
