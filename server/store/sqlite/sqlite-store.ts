@@ -183,10 +183,11 @@ class SqliteStore implements Store {
     if (opened === undefined) return
     await opened.commits.flush()
     await opened.log.close()
-    const isProven = opened.term.close(opened.keyspace.revision)
+    const isMarked = opened.term.close()
     opened.db.close()
+    opened.term.closed(opened.keyspace.revision)
     // Closing folds the log away. Where the file could not be told that it is whole without one, an empty one says so.
-    if (!isProven && this.location !== ':memory:' && !existsSync(`${this.location}-wal`)) writeFileSync(`${this.location}-wal`, '')
+    if (!isMarked && existsSync(this.location) && !existsSync(`${this.location}-wal`)) writeFileSync(`${this.location}-wal`, '')
   }
 
   #ready (): Opened {

@@ -116,16 +116,25 @@ export class Term {
     writeMark(this.#markPath, { epoch: this.#epoch, reserved: this.#reserved, closed: undefined })
   }
 
-  /** A clean stop: the next start can prove that it continues. Gives false if that could not be written. */
-  close (last: number): boolean {
+  /** A clean stop: the file says that it is whole without its log. Gives false if that could not be written. */
+  close (): boolean {
     try {
       const put = this.#db.prepare('UPDATE meta SET value = ? WHERE name = ?')
       put.run(String(this.#now()), 'written_at_ms')
       put.run('1', 'closed')
-      if (this.#markPath !== undefined && this.#isRecorded) writeMark(this.#markPath, { epoch: this.#epoch, reserved: last, closed: last })
       return true
     } catch {
       return false
+    }
+  }
+
+  /** The file is closed: the next start can prove that it continues. */
+  closed (last: number): void {
+    if (this.#markPath === undefined || !this.#isRecorded) return
+    try {
+      writeMark(this.#markPath, { epoch: this.#epoch, reserved: last, closed: last })
+    } catch {
+      // Without the proof the next start raises the revisions of the instances too, and nothing else is lost.
     }
   }
 }
