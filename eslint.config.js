@@ -50,9 +50,9 @@ export default tseslint.config(
     '@typescript-eslint/no-unsafe-call': 'off', '@typescript-eslint/no-unsafe-return': 'off', '@typescript-eslint/no-explicit-any': 'off'
   } },
   forbid(['client-sdk/**/*.ts'], [inside(['**/server/**', '**/test/**'], 'The SDK is published alone: it imports nothing of the server.')]),
-  forbid(['server/model/**/*.ts'], [inside(['**/registry/**', '**/store/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', '**/config.ts'], 'model/ knows nothing but the wire types and the errors.')]),
-  forbid(['server/store/**/*.ts'], [inside(['**/registry/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', '**/config.ts'], 'A store knows the contract and the model only.')]),
-  forbid(['server/registry/**/*.ts'], [inside(['**/store/sqlite/**', '**/store/redis/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', '**/config.ts'], 'The core knows the Store contract, not its implementations, and no adapter.')]),
+  forbid(['server/model/**/*.ts'], [inside(['**/registry/**', '**/store/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', '**/config/**'], 'model/ knows nothing but the wire types and the errors.')]),
+  forbid(['server/store/**/*.ts'], [inside(['**/registry/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', '**/config/**'], 'A store knows the contract and the model only.')]),
+  forbid(['server/registry/**/*.ts'], [inside(['**/store/sqlite/**', '**/store/redis/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', '**/config/**'], 'The core knows the Store contract, not its implementations, and no adapter.')]),
   ...adapters.map((name) => forbid([`server/${name}/**/*.ts`], [
     inside(['**/store/sqlite/**', '**/store/redis/**'], 'Adapters know the registry, not a store.'),
     inside(adapters.filter((other) => other !== name).map((other) => `**/${other}/**`), 'An adapter never imports another adapter.'),

@@ -3,4 +3,4 @@ import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 if (fileURLToPath(import.meta.url).split(sep).includes('node_modules')) await import('./strip-types.js')
-await import('../server/dns/dns-worker.ts')
+await import('../server/dns/worker.ts')

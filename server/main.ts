@@ -5,14 +5,14 @@ import { setFlagsFromString } from 'node:v8'
 import closeWithGrace from 'close-with-grace'
 import { run, serveSummary } from './cli/run.ts'
 import { processTerminal } from './cli/terminal.ts'
-import type { Config, LoadedConfig } from './config.ts'
+import type { Config, LoadedConfig } from './config/config.ts'
 
 const exitCodes = { ok: 0, failure: 1, usage: 2 } as const
 
 /** Sets the exit code, or stays until a signal. */
 async function serveCommand (args: readonly string[]): Promise<void> {
   const [{ loadConfig, serveFlags }, { printConfig, settingsHelp }, { parseFlags }] = await Promise.all([
-    import('./config.ts'), import('./config-text.ts'), import('./flags.ts')
+    import('./config/config.ts'), import('./config/text.ts'), import('./config/flags.ts')
   ])
   const asked = parseFlags(args, serveFlags()).values
   if (asked.get('help')?.[0] === 'true') {

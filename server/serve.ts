@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { type Logger, pino } from 'pino'
-import type { Config } from './config.ts'
-import { observeDns } from './dns-metrics.ts'
-import { startDnsWorkers } from './dns/dns-workers.ts'
+import type { Config } from './config/config.ts'
+import { observeDns } from './dns/metrics.ts'
+import { startDnsWorkers } from './dns/workers.ts'
 import { invalid } from './errors.ts'
-import { Metrics, buildHttp } from './http/app.ts'
-import { readClientZones } from './model/client-zones.ts'
-import { readDnsPeers } from './model/dns-peers.ts'
-import { readPools, readPortRange, readServiceCidrs } from './model/ranges.ts'
+import { Metrics, buildHttp } from './http/server/app.ts'
+import { readClientZones } from './dns/protect/client-zone-setting.ts'
+import { readDnsPeers } from './dns/transfer/peers.ts'
+import { readPools, readPortRange, readServiceCidrs } from './model/address/ranges.ts'
 import { CookieSecret } from './registry/cookie-secret.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
@@ -151,5 +151,5 @@ function openStore (config: Config, log: Logger): Store {
   const { redis, data: directory, logLength: maxLogLength, holdMaxMs: holdMs } = config
   return redis === undefined
     ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log })
-    : createRedisStore({ url: redis, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log })
+    : createRedisStore({ url: redis, prefix: config.redisPrefix, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log })
 }

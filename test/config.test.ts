@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import fc from 'fast-check'
-import { configurationPage, printConfig, settingsHelp } from '../server/config-text.ts'
-import { hideSecrets, readDuration, readListener, readSize, showDuration, showListener, showSize } from '../server/config-kinds.ts'
-import { loadConfig, type LoadedConfig } from '../server/config.ts'
+import { configurationPage, printConfig, settingsHelp } from '../server/config/text.ts'
+import { hideSecrets, readDuration, readListener, readSize, showDuration, showListener, showSize } from '../server/config/kinds.ts'
+import { loadConfig, type LoadedConfig } from '../server/config/config.ts'
 import { RegistryError } from '../server/errors.ts'
-import { editDistance, nearest, parseFlags } from '../server/flags.ts'
-import { settings } from '../server/settings.ts'
+import { editDistance, nearest, parseFlags } from '../server/config/flags.ts'
+import { settings } from '../server/config/settings.ts'
 
 type Files = Readonly<Record<string, string>>
 
@@ -73,7 +73,7 @@ t.test('a list is repeated, written with commas, or a YAML list, and is never me
 
 t.test('every setting can be given in each of the three ways, and means the same', async (t) => {
   const samples: Record<string, string> = {
-    http: '127.0.0.1:1', dns: '[::1]:2', data: '/d', redis: 'redis://h', zone: 'z', 'log-level': 'warn', insecure: 'true', node: 'n',
+    http: '127.0.0.1:1', dns: '[::1]:2', data: '/d', redis: 'redis://h', 'redis-prefix': 'second', zone: 'z', 'log-level': 'warn', insecure: 'true', node: 'n',
     'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'dns-ttl': '7s', 'client-zone': '10.1.0.0/16=east', 'max-body': '2MiB', 'trusted-host': 'x.example',
     'service-cidr': '10.0.0.0/16', 'instance-cidr': '192.0.2.0/24', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24',
     'dns-tls': '127.0.0.1:853', 'dns-tls-cert': '/c', 'dns-tls-key': '/k',

@@ -1,7 +1,7 @@
 // rollcall apply and delete: manifests as kubectl users know them, all or nothing.
 import type { Manifest } from '../../client-sdk/src/manifests.ts'
 import type { ApplyAnswer, ApplyResult, DeleteAnswer } from '../../client-sdk/src/wire.ts'
-import { unknownRule } from '../flags.ts'
+import { unknownRule } from '../config/flags.ts'
 import { path, type Api } from './api.ts'
 import { connectionFlags, label, namespaceFlag, type Command, type Flags, type Invocation } from './command.ts'
 import { UsageError } from './errors.ts'

@@ -1,6 +1,6 @@
 // What a command is: its flags, its help, and how a command line becomes its arguments.
 import type { RollcallEvent } from '../../client-sdk/src/index.ts'
-import { parseFlags, type FlagSpec, type ParsedFlags } from '../flags.ts'
+import { parseFlags, type FlagSpec, type ParsedFlags } from '../config/flags.ts'
 import { isLabel, labelRule } from '../model/names.ts'
 import { Api, defaultAddress } from './api.ts'
 import { UsageError } from './errors.ts'

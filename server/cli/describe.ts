@@ -1,8 +1,8 @@
 // rollcall describe: everything about one thing, and why it is as it is.
 import type { Endpoint, EndpointsAnswer, Event, Instance, Page, ServiceExplanation, ServiceSummary } from '../../client-sdk/src/wire.ts'
 import type { Service } from '../../client-sdk/src/manifests.ts'
-import { showDuration } from '../config-kinds.ts'
-import { unknownRule } from '../flags.ts'
+import { showDuration } from '../config/kinds.ts'
+import { unknownRule } from '../config/flags.ts'
 import { instancePath, orNothing, path, type Api, type Query } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, type Command } from './command.ts'
 import { UsageError } from './errors.ts'
@@ -128,6 +128,7 @@ function instanceLines (instance: Instance, terminal: Terminal): string[] {
     ['Priority', String(instance.priority)],
     ['Zone', instance.zone],
     ['Region', instance.region],
+    ['Node', instance.node],
     ['Version', instance.version],
     ['Labels', pairLines(instance.labels)],
     ['Metadata', pairLines(instance.metadata)],

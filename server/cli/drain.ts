@@ -1,6 +1,6 @@
 // rollcall drain and undrain: an operator's word on an instance, with who said it, why and until when.
 import type { Instance } from '../../client-sdk/src/wire.ts'
-import { readDuration } from '../config-kinds.ts'
+import { readDuration } from '../config/kinds.ts'
 import { instancePath } from './api.ts'
 import { connectionFlags, instanceName, namespaceFlag, type Command } from './command.ts'
 import { statusText } from './shapes.ts'

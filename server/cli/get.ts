@@ -4,7 +4,7 @@ import type { EndpointsAnswer, Instance, NamespaceSummary, Pool, ServiceSummary 
 import { instancePath, path, type Api } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, type Command, type Invocation } from './command.ts'
 import { RefusedError, UsageError } from './errors.ts'
-import { unknownRule } from '../flags.ts'
+import { unknownRule } from '../config/flags.ts'
 import { outputFlag, outputOf, outputs, structured } from './output.ts'
 import {
   endpointColumns, instanceColumns, namespaceColumns, poolColumns, serviceColumns, sliceColumns, statuses, type EndpointRow, type ServiceRow,

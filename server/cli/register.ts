@@ -1,6 +1,6 @@
 // rollcall register, deregister, heartbeat: for programs that have no SDK, and for people who try things out.
 import type { HeartbeatAnswer, Instance, Port, Registration, Status } from '../../client-sdk/src/wire.ts'
-import { readDuration, showDuration } from '../config-kinds.ts'
+import { readDuration, showDuration } from '../config/kinds.ts'
 import { instancePath } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, rephrased, tokenFlags, type Command, type Invocation } from './command.ts'
 import { UsageError } from './errors.ts'
@@ -28,6 +28,7 @@ stays, renews the lease, registers again after an outage, and deregisters when i
     hostname: { type: 'string', metavar: 'NAME', what: 'Its own name below the name of the service' },
     zone: { type: 'string', metavar: 'NAME', what: 'Where it is, so that callers nearby prefer it' },
     region: { type: 'string', metavar: 'NAME', what: 'The region of that zone' },
+    node: { type: 'string', metavar: 'NAME', what: 'The machine that it runs on' },
     version: { type: 'string', metavar: 'TEXT', what: 'The version of the program' },
     status: { type: 'string', metavar: 'STATUS', what: `One of ${statuses.join(', ')} (default up)` },
     ttl: { type: 'string', metavar: 'DURATION', what: 'How long it counts as alive after a heartbeat, 1s-24h (default 15s)' },
@@ -73,6 +74,7 @@ function readRegistration (call: Invocation): Registration {
     ...optional('hostname', call.text('hostname')),
     ...optional('zone', call.text('zone')),
     ...optional('region', call.text('region')),
+    ...optional('node', call.text('node')),
     ...optional('version', call.text('version')),
     ...optional('weight', call.whole('weight')),
     ...optional('priority', call.whole('priority')),

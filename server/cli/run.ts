@@ -2,7 +2,7 @@
 import { aligned, commandHelp, Invocation } from './command.ts'
 import { commands } from './commands.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
-import { unknownRule } from '../flags.ts'
+import { unknownRule } from '../config/flags.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Runs `rollcall argv...` and gives the exit code. */

@@ -1,8 +1,8 @@
 // What the DNS server counts, in plain numbers, so that counting costs nothing; whoever shows them reads them. The numbers lie in
 // memory that threads share: the one that answers writes them, the one that shows them reads.
-import { type Transport, transports } from './client.ts'
+import { type Transport, transports } from './protect/client.ts'
 import type { ForwardEvent } from './forward/forwarder.ts'
-import { rcodes, recordTypes } from './wire.ts'
+import { rcodes, recordTypes } from './wire/wire.ts'
 
 /** Why a message got no answer, or a connection was closed. */
 export const dropReasons = [

@@ -1,8 +1,8 @@
 // The query log: a sample of what was asked, by whom, and what it got. Off unless asked for; bounded, so that no flood fills a disk.
 import type { Clock } from '../registry/timers.ts'
-import type { Client } from './client.ts'
-import type { QueryReader } from './query-reader.ts'
-import { typeText } from './wire.ts'
+import type { Client } from './protect/client.ts'
+import type { QueryReader } from './wire/query-reader.ts'
+import { typeText } from './wire/wire.ts'
 
 /** A few hundred octets each: what is read by people and shipped by agents needs no more. */
 export const maxLinesPerSecond = 1_000

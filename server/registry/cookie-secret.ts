@@ -1,6 +1,6 @@
 // The secret that all nodes make DNS cookies with (RFC 9018 5): a lasting object of the store, made by whichever node is first.
 import type { Clock } from './timers.ts'
-import type { Feed } from './feed.ts'
+import type { Feed } from './feed/feed.ts'
 import type { Store } from '../store/store.ts'
 
 const prefix = 'secret/'

@@ -2,7 +2,7 @@
 import type { Static } from 'typebox'
 import type { Override } from '../../client-sdk/src/wire.ts'
 import { invalid } from '../errors.ts'
-import type { OverrideBody } from '../model/instance.ts'
+import type { OverrideBody } from '../model/instance/instance.ts'
 import { splitKey } from '../model/names.ts'
 import { type ObjectRecord, overridePrefix, subjectOf } from '../store/store.ts'
 

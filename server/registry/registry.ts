@@ -2,26 +2,26 @@
 import type { Static } from 'typebox'
 import type { Heartbeat, HeartbeatAnswer, Instance, LeaseReference, Registration, Status } from '../../client-sdk/src/wire.ts'
 import { RegistryError, invalid } from '../errors.ts'
-import { type OverrideBody, type PatchBody, bodyOf, instanceOf, patched, storedBody } from '../model/instance.ts'
+import { type OverrideBody, type PatchBody, bodyOf, instanceOf, patched, storedBody } from '../model/instance/instance.ts'
 import { maxInstancesPerService, maxNamespaces, maxOverrides, maxServicesPerNamespace } from '../model/limits.ts'
 import { idRule, instanceKey, isId, isLabel, labelRule } from '../model/names.ts'
 import type { Granted, Store, Sweep } from '../store/store.ts'
-import type { Catalog } from './catalog.ts'
-import { type Cursor, cursorText } from './cursor.ts'
-import { Feed } from './feed.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import { type Cursor, cursorText } from './feed/cursor.ts'
+import { Feed } from './feed/feed.ts'
 import { type Ranges, defaultRanges } from './allocation/ledger.ts'
-import { Loads, checkLoad } from './loads.ts'
-import { LeaseKeeper } from './lease-keeper.ts'
+import { Loads, checkLoad } from './leases/loads.ts'
+import { LeaseKeeper } from './leases/lease-keeper.ts'
 import { overrideKey, storedOverride } from './overrides.ts'
-import { Propagation } from './propagation.ts'
-import type { ProtectionOptions } from './protection.ts'
+import { Propagation } from './feed/propagation.ts'
+import type { ProtectionOptions } from './leases/protection.ts'
 import { leaseName, randomText } from './random-text.ts'
-import type { Entry, ServiceView } from './service-entry.ts'
-import { Services } from './services.ts'
-import { type Session, Sessions, defaultSessionGraceMs } from './sessions.ts'
-import { type Protection, Sweeper } from './sweeper.ts'
+import type { Entry, ServiceView } from './catalog/service-entry.ts'
+import { Services } from './services/services.ts'
+import { type Session, Sessions, defaultSessionGraceMs } from './leases/sessions.ts'
+import { type Protection, Sweeper } from './leases/sweeper.ts'
 import { type Clock, systemClock } from './timers.ts'
-import { WatchHub } from './watch-hub.ts'
+import { WatchHub } from './feed/watch-hub.ts'
 
 export interface RegistryOptions {
   readonly store: Store
@@ -83,7 +83,7 @@ export class Registry {
       clock: this.#clock, warn: (message) => this.#log.warn(message), registry: this
     })
     this.loads = new Loads(this.feed)
-    this.watches = new WatchHub(this.feed)
+    this.watches = new WatchHub(this.feed, this.#clock)
     this.propagation = new Propagation(this.feed, this.#clock)
     this.#keeper = new LeaseKeeper(this.store, this.#clock)
     this.#sweeper = new Sweeper({

@@ -1,6 +1,6 @@
 // Prints what the answers of a name take: octets of the heap and beside it, for A of so many names of one instance each.
 // Run with --expose-gc.
-import { MessageWriter } from '../../server/dns/message-writer.ts'
+import { MessageWriter } from '../../server/dns/wire/message-writer.ts'
 import { question } from '../dns/client.ts'
 import { World, responderOf } from '../dns/world.ts'
 

@@ -1,8 +1,8 @@
 // What a change of one instance costs where 10,000 services select among 100,000 instances in 100 namespaces: the change itself, and
 // the endpoints of the services that it meets, which are asked for at once.
-import { bodyOf } from '../../server/model/instance.ts'
-import { Catalog } from '../../server/registry/catalog.ts'
-import { storedManifest } from '../../server/registry/manifests.ts'
+import { bodyOf } from '../../server/model/instance/instance.ts'
+import { Catalog } from '../../server/registry/catalog/catalog.ts'
+import { storedManifest } from '../../server/registry/services/manifests.ts'
 import { type Row, load, startRedis, startRegistry, temporaryDirectory } from './lib.ts'
 import type { Change, InstanceRecord, ObjectRecord } from '../../server/store/store.ts'
 

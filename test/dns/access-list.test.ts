@@ -1,6 +1,6 @@
 import t from 'tap'
-import { AccessList } from '../../server/dns/access-list.ts'
-import { neighbourNetworks, readNetworks } from '../../server/model/ranges.ts'
+import { AccessList } from '../../server/dns/protect/access-list.ts'
+import { neighbourNetworks, readNetworks } from '../../server/model/address/ranges.ts'
 
 const list = (text: string): AccessList => new AccessList(readNetworks(text.split(','), 'dns-forward-from'))
 

@@ -1,7 +1,7 @@
 // Clients whose zone is known by their address are given what is near them.
 import t from 'tap'
-import { ClientZones } from '../../server/dns/client-zones.ts'
-import { readClientZones } from '../../server/model/client-zones.ts'
+import { ClientZones } from '../../server/dns/protect/client-zones.ts'
+import { readClientZones } from '../../server/dns/protect/client-zone-setting.ts'
 import { TcpClient, UdpClient, text } from './client.ts'
 import { World, serve } from './world.ts'
 

@@ -2,11 +2,11 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { DnsAnswer } from '../../client-sdk/src/wire.ts'
-import { answerText, extendedErrorOf, nameText, typeNumber } from '../../server/dns/answer-text.ts'
-import type { DnsDesk } from '../../server/dns/dns-desk.ts'
-import { type DnsOptions, dnsCore } from '../../server/dns/dns-server.ts'
-import { nameBytes, recordBytes, recordTypes } from '../../server/dns/wire.ts'
-import { readClientZones } from '../../server/model/client-zones.ts'
+import { answerText, extendedErrorOf, nameText, typeNumber } from '../../server/dns/wire/answer-text.ts'
+import type { DnsDesk } from '../../server/dns/desk.ts'
+import { type DnsOptions, dnsCore } from '../../server/dns/server.ts'
+import { nameBytes, recordBytes, recordTypes } from '../../server/dns/wire/wire.ts'
+import { readClientZones } from '../../server/dns/protect/client-zone-setting.ts'
 import { World } from './world.ts'
 
 type Test = { teardown (end: () => void): void }

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { maxNegativeLifeMs, maxStaleMs, staleRetryMs } from '../../server/dns/forward/forward-cache.ts'
 import type { ForwarderOptions } from '../../server/dns/forward/forwarder.ts'
-import { rcodes, recordTypes } from '../../server/dns/wire.ts'
+import { rcodes, recordTypes } from '../../server/dns/wire/wire.ts'
 import { address, addressed, answered, ask, open, shown, withCode } from './forwarding.ts'
 import { Upstream, response } from './upstream.ts'
 

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { followChain } from '../../server/dns/forward/answer-chain.ts'
 import { type ForwardRecord, type Reply, maxRecords, readReply } from '../../server/dns/forward/reply-reader.ts'
-import { nameBytes, recordTypes } from '../../server/dns/wire.ts'
+import { nameBytes, recordTypes } from '../../server/dns/wire/wire.ts'
 import { codec } from './client.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text.replace(/\s/g, ''), 'hex')

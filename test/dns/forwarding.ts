@@ -1,6 +1,6 @@
 // A forwarder in front of resolvers of the test, and its answers as text.
 import { type ForwardAnswer, type ForwardRecord, type Forwarded, Forwarder, type ForwarderOptions } from '../../server/dns/forward/forwarder.ts'
-import { nameBytes, recordBytes, recordTypes } from '../../server/dns/wire.ts'
+import { nameBytes, recordBytes, recordTypes } from '../../server/dns/wire/wire.ts'
 import { codec, text } from './client.ts'
 import { type Answer, type UpstreamLike, response } from './upstream.ts'
 import { HandClock } from './world.ts'

@@ -3,7 +3,7 @@ import { execFile, spawnSync } from 'node:child_process'
 import { Resolver } from 'node:dns/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
-import type { DnsServer } from '../../server/dns/dns-server.ts'
+import type { DnsServer } from '../../server/dns/server.ts'
 import { cookieSecretKey } from '../../server/registry/cookie-secret.ts'
 import { World, serve } from './world.ts'
 

@@ -1,7 +1,7 @@
 // What Prometheus reads of the answers: times as a histogram, what was held back, how often answers were made.
 import { Registry } from 'prom-client'
 import t from 'tap'
-import { observeDns } from '../../server/dns-metrics.ts'
+import { observeDns } from '../../server/dns/metrics.ts'
 import { DnsCounters } from '../../server/dns/counters.ts'
 
 t.test('the metrics of answers show what was counted when somebody looks', async (t) => {

@@ -1,9 +1,9 @@
 // What is kept from question to question: it answers as if it had been made anew, whatever changed in between.
 import t from 'tap'
 import fc from 'fast-check'
-import { MessageWriter } from '../../server/dns/message-writer.ts'
+import { MessageWriter } from '../../server/dns/wire/message-writer.ts'
 import type { Responder } from '../../server/dns/responder.ts'
-import { Zone } from '../../server/dns/zone.ts'
+import { Zone } from '../../server/dns/names/zone.ts'
 import { codec, question } from './client.ts'
 import { World, responderOf } from './world.ts'
 

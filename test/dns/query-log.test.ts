@@ -1,12 +1,12 @@
 // The query log: what a line says, that it is a sample, and that no flood fills a disk.
 import t from 'tap'
 import { type QueryLine, QueryLog, maxLinesPerSecond } from '../../server/dns/query-log.ts'
-import { RateLimiter } from '../../server/dns/rate-limit.ts'
-import type { DnsOptions } from '../../server/dns/dns-server.ts'
+import { RateLimiter } from '../../server/dns/protect/rate-limit.ts'
+import type { DnsOptions } from '../../server/dns/server.ts'
 import { DnsCounters } from '../../server/dns/counters.ts'
-import { MessageWriter } from '../../server/dns/message-writer.ts'
+import { MessageWriter } from '../../server/dns/wire/message-writer.ts'
 import { Responder } from '../../server/dns/responder.ts'
-import { Zone } from '../../server/dns/zone.ts'
+import { Zone } from '../../server/dns/names/zone.ts'
 import { TcpClient, UdpClient, question } from './client.ts'
 import { HandClock, World, serve } from './world.ts'
 

@@ -1,9 +1,9 @@
 // The grammar of names, by properties: what is composed is read back, in either case, and nothing else is taken for a name.
 import fc from 'fast-check'
 import t from 'tap'
-import { type RecordName, readRecordName } from '../../server/dns/record-name.ts'
-import { QueryReader } from '../../server/dns/query-reader.ts'
-import { Zone } from '../../server/dns/zone.ts'
+import { type RecordName, readRecordName } from '../../server/dns/names/record-name.ts'
+import { QueryReader } from '../../server/dns/wire/query-reader.ts'
+import { Zone } from '../../server/dns/names/zone.ts'
 
 const options = { ttlSeconds: 5, address: undefined }
 const zone = new Zone('cluster.local', options)

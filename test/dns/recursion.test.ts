@@ -1,9 +1,9 @@
 // Names that are not ours, asked of others for those who may: over real sockets, before a real upstream.
 import t from 'tap'
 import { DnsCounters } from '../../server/dns/counters.ts'
-import { type DnsOptions, type DnsServer, dnsCore } from '../../server/dns/dns-server.ts'
+import { type DnsOptions, type DnsServer, dnsCore } from '../../server/dns/server.ts'
 import { totalMs } from '../../server/dns/forward/asker.ts'
-import { closeGraceMs, maxDeferred } from '../../server/dns/tcp-limits.ts'
+import { closeGraceMs, maxDeferred } from '../../server/dns/listen/tcp-limits.ts'
 import { type Message, TcpClient, UdpClient, codec, extendedError, question, text } from './client.ts'
 import { type Answer, type Query, Upstream, response } from './upstream.ts'
 import { HandClock, World, serve } from './world.ts'

@@ -1,5 +1,5 @@
 // Rows of question and expected answer, asked over UDP and over TCP.
-import type { DnsServer } from '../../server/dns/dns-server.ts'
+import type { DnsServer } from '../../server/dns/server.ts'
 import { TcpClient, UdpClient, text } from './client.ts'
 
 export interface Row {

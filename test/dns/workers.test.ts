@@ -6,8 +6,8 @@ import { connect as connectTls } from 'node:tls'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
-import { DnsCounters, startDns } from '../../server/dns/dns-server.ts'
-import { type DnsWorkers, type DnsWorkersOptions, spawnDnsWorker, startDnsWorkers } from '../../server/dns/dns-workers.ts'
+import { DnsCounters, startDns } from '../../server/dns/server.ts'
+import { type DnsWorkers, type DnsWorkersOptions, spawnDnsWorker, startDnsWorkers } from '../../server/dns/workers.ts'
 import { cookieSecretKey } from '../../server/registry/cookie-secret.ts'
 import { selfSigned } from './certificate.ts'
 import { type Message, TcpClient, UdpClient, extendedError, opt } from './client.ts'
@@ -196,7 +196,7 @@ t.test('threads run below node_modules, where Node strips no types by itself', a
   symlinkSync(join(home, 'node_modules'), join(installed, 'node_modules'))
   const load = (path: string): Promise<unknown> => import(pathToFileURL(join(installed, path)).href)
   await load('bin/strip-types.js')
-  const { spawnDnsWorker: spawn } = await load('server/dns/dns-workers.ts') as { spawnDnsWorker: typeof spawnDnsWorker }
+  const { spawnDnsWorker: spawn } = await load('server/dns/workers.ts') as { spawnDnsWorker: typeof spawnDnsWorker }
   const dns = await start(t, new World().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }), { spawn })
   await dns.whenTaken(1)
   t.same(addresses(await askAll(t, dns)), ['NOERROR 10.0.0.1'])

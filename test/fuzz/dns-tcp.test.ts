@@ -1,7 +1,7 @@
 // Hostile messages over TCP, pipelined, in pieces, and behind lengths that lie: always alive, always bounded, each answer as it has to be.
 import fc from 'fast-check'
 import t from 'tap'
-import type { DnsServer } from '../../server/dns/dns-server.ts'
+import type { DnsServer } from '../../server/dns/server.ts'
 import { TcpClient, framed } from '../dns/client.ts'
 import { serve } from '../dns/world.ts'
 import { generatedQuery } from './generated.ts'

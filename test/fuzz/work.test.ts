@@ -1,7 +1,7 @@
 // What a message can make the server do is bounded by its octets: counted, not timed, so that a slow machine says the same.
 import t from 'tap'
 import type { TransferSource } from '../../server/dns/transfer/zone-content.ts'
-import { QueryReader } from '../../server/dns/query-reader.ts'
+import { QueryReader } from '../../server/dns/wire/query-reader.ts'
 import { findTsig } from '../../server/dns/transfer/tsig-record.ts'
 import { serve } from '../dns/world.ts'
 import { Datagrams } from './datagrams.ts'

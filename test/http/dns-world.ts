@@ -1,7 +1,7 @@
 // An app whose node answers DNS.
 import type { Test } from 'tap'
-import { type DnsOptions, dnsCore } from '../../server/dns/dns-server.ts'
-import type { Feed } from '../../server/registry/feed.ts'
+import { type DnsOptions, dnsCore } from '../../server/dns/server.ts'
+import type { Feed } from '../../server/registry/feed/feed.ts'
 import { type World, build } from './world.ts'
 
 /** The desk is made before the registry is, and looks at it when it is asked. */

@@ -1,6 +1,6 @@
 // The programs that people ask by hand: dig, kdig, host and nslookup.
 import t from 'tap'
-import type { DnsServer } from '../../server/dns/dns-server.ts'
+import type { DnsServer } from '../../server/dns/server.ts'
 import { serve } from '../dns/world.ts'
 import { lacking, output } from './peers.ts'
 import { inShop, shop } from './shop.ts'

@@ -1,8 +1,8 @@
 // BIND, NSD and Knot as secondaries, with the configurations of the guide: each takes the zones by signed transfer, hears of changes,
 // takes differences, and answers as the registry does.
 import t, { type Test } from 'tap'
-import { startDnsWorkers } from '../../server/dns/dns-workers.ts'
-import { readDnsPeers } from '../../server/model/dns-peers.ts'
+import { startDnsWorkers } from '../../server/dns/workers.ts'
+import { readDnsPeers } from '../../server/dns/transfer/peers.ts'
 import type { World } from '../dns/world.ts'
 import { guideBlock } from './guide.ts'
 import { type PeerPlan, freePort, lacking, startPeer, until } from './peers.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Instance } from '../../client-sdk/src/wire.ts'
-import { endpointsOf } from '../../server/model/endpoints.ts'
-import { OverrideBody, PatchBody, RegistrationBody, bodyOf, instanceOf, patched, storedBody } from '../../server/model/instance.ts'
+import { endpointsOf } from '../../server/model/instance/endpoints.ts'
+import { OverrideBody, PatchBody, RegistrationBody, bodyOf, instanceOf, patched, storedBody } from '../../server/model/instance/instance.ts'
 import { checker } from '../../server/model/validate.ts'
 
 const registration = checker(RegistrationBody)

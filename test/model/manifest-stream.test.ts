@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { located, manifestLimits, readManifests, streamInvalid } from '../../server/model/manifest-stream.ts'
+import { located, manifestLimits, readManifests, streamInvalid } from '../../server/model/manifest/manifest-stream.ts'
 
 const service = `apiVersion: v1
 kind: Service

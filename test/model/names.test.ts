@@ -1,6 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { parseAddress } from '../../server/model/address.ts'
+import { parseAddress } from '../../server/model/address/address.ts'
 import { instanceKey, isId, isLabel, isLabelKey, isLabelValue, isPortName, splitKey } from '../../server/model/names.ts'
 
 const tables: readonly [string, (text: string) => boolean, readonly string[], readonly string[]][] = [

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import {
   addressRangeRule, cidrRule, contains, nthAddress, overlaps, parseAddressRange, parseCidr, parseIp, parsePortRange, poolRule, portRangeRule, readPools,
   readServiceCidrs, showIp, showPool
-} from '../../server/model/ranges.ts'
+} from '../../server/model/address/ranges.ts'
 
 t.test('a network is read, and refused when it is none', async (t) => {
   const good: readonly [string, string, bigint][] = [

@@ -1,8 +1,8 @@
 // Which reverse zones a network comes to.
 import t from 'tap'
-import { defaultInstanceCidrs, readInstanceCidrs, reversePrefixes } from '../../server/model/reverse-networks.ts'
-import { ReverseZone } from '../../server/dns/reverse-zone.ts'
-import { Zone } from '../../server/dns/zone.ts'
+import { defaultInstanceCidrs, readInstanceCidrs, reversePrefixes } from '../../server/dns/names/reverse-networks.ts'
+import { ReverseZone } from '../../server/dns/names/reverse-zone.ts'
+import { Zone } from '../../server/dns/names/zone.ts'
 
 const options = { ttlSeconds: 5, address: undefined }
 const target = new Zone('cluster.local', options)

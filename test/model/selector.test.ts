@@ -1,6 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { matches, parseSelector } from '../../server/model/selector.ts'
+import { matches, parseSelector } from '../../server/model/instance/selector.ts'
 
 const objects: Record<string, Record<string, string>> = {
   v1: { app: 'web', version: 'v1', tier: 'front', n: '5' },

@@ -1,10 +1,10 @@
 // Addresses in the order of their octets: the answer of a search is that of a walk over all of them.
 import fc from 'fast-check'
 import t from 'tap'
-import { addressKey, keyAddress } from '../../server/model/address-key.ts'
+import { addressKey, keyAddress } from '../../server/model/address/address-key.ts'
 import { canonicalAddress } from '../../server/model/service/grammar.ts'
-import { AddressIndex } from '../../server/registry/address-index.ts'
-import { AddressOrder } from '../../server/registry/address-order.ts'
+import { AddressIndex } from '../../server/registry/catalog/address-index.ts'
+import { AddressOrder } from '../../server/registry/catalog/address-order.ts'
 
 const octet = fc.integer({ min: 0, max: 3 })
 const address = fc.oneof(

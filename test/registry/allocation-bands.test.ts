@@ -1,6 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { parseCidr, parsePortRange, showIp } from '../../server/model/ranges.ts'
+import { parseCidr, parsePortRange, showIp } from '../../server/model/address/ranges.ts'
 import { clusterIpBands, nodePortBands, pickBanded, staticBand } from '../../server/registry/allocation/bands.ts'
 import { SlotSet, maxSlots } from '../../server/registry/allocation/slots.ts'
 import { dice } from './allocation-world.ts'

@@ -2,7 +2,7 @@
 import { Allocator } from '../../server/registry/allocation/allocator.ts'
 import { type Holder, claimBody, claimKey, type ClaimTarget } from '../../server/registry/allocation/claims.ts'
 import type { IpFamily, LoadBalancerNeed, Need, Plan } from '../../server/registry/allocation/needs.ts'
-import { type LoadBalancerPool, parsePortRange, readPools, readServiceCidrs } from '../../server/model/ranges.ts'
+import { type LoadBalancerPool, parsePortRange, readPools, readServiceCidrs } from '../../server/model/address/ranges.ts'
 import type { Committed, ObjectRecord, ObjectWrite } from '../../server/store/store.ts'
 
 export interface Settings {

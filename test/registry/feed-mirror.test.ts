@@ -1,12 +1,12 @@
 // A feed, its publisher and mirrors, with the messages between them in the test's hands.
 import t from 'tap'
 import fc from 'fast-check'
-import { bodyOf } from '../../server/model/instance.ts'
-import { Feed } from '../../server/registry/feed.ts'
-import { FeedMirror, type MirrorMessage } from '../../server/registry/feed-mirror.ts'
-import { FeedPublisher, type MirrorLink, maxChanges, maxUnderWay } from '../../server/registry/feed-publisher.ts'
+import { bodyOf } from '../../server/model/instance/instance.ts'
+import { Feed } from '../../server/registry/feed/feed.ts'
+import { FeedMirror, type MirrorMessage } from '../../server/registry/mirror/feed-mirror.ts'
+import { FeedPublisher, type MirrorLink, maxChanges, maxUnderWay } from '../../server/registry/mirror/feed-publisher.ts'
 import { overrideKey } from '../../server/registry/overrides.ts'
-import { manifestKey, storedManifest } from '../../server/registry/manifests.ts'
+import { manifestKey, storedManifest } from '../../server/registry/services/manifests.ts'
 import type { Change, InstanceRecord, ObjectRecord } from '../../server/store/store.ts'
 
 type Untold = Change extends infer C ? C extends Change ? Omit<C, 'revision' | 'atMs' | 'by' | 'reason'> : never : never

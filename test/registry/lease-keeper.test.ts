@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { LeaseKeeper } from '../../server/registry/lease-keeper.ts'
+import { LeaseKeeper } from '../../server/registry/leases/lease-keeper.ts'
 import type { Renewed, Store } from '../../server/store/store.ts'
 import { ManualClock } from '../manual-clock.ts'
 

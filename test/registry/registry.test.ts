@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { maxInstancesPerService } from '../../server/model/limits.ts'
-import { everything, parseSelector } from '../../server/model/selector.ts'
+import { everything, parseSelector } from '../../server/model/instance/selector.ts'
 import { drain, short, world } from './world.ts'
 
 const orders = (id: string): { namespace: string, service: string, id: string } => ({ namespace: 'shop', service: 'orders', id })

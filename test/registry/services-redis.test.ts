@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readManifests } from '../../server/model/manifest-stream.ts'
+import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
 import { Registry } from '../../server/registry/registry.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
 import { maxCommitWrites, type ObjectWrite } from '../../server/store/store.ts'

@@ -1,8 +1,8 @@
 // Manifests in short, and what tests of declared services ask again and again.
-import { parsePortRange, readPools, readServiceCidrs } from '../../server/model/ranges.ts'
-import { readManifests } from '../../server/model/manifest-stream.ts'
+import { parsePortRange, readPools, readServiceCidrs } from '../../server/model/address/ranges.ts'
+import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
 import type { Service } from '../../server/model/service/types.ts'
-import type { Applied } from '../../server/registry/apply-plan.ts'
+import type { Applied } from '../../server/registry/services/apply-plan.ts'
 import type { Registry, RegistryOptions } from '../../server/registry/registry.ts'
 
 /** A Service of namespace shop; `more` is further metadata. */

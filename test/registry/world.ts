@@ -2,9 +2,9 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Heartbeat, HeartbeatAnswer, Registration } from '../../client-sdk/src/wire.ts'
 import { type InstanceName, type Registered, Registry, type RegistryOptions } from '../../server/registry/registry.ts'
-import type { Delivery, Subscription } from '../../server/registry/subscription.ts'
+import type { Delivery, Subscription } from '../../server/registry/feed/subscription.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
-import type { Session } from '../../server/registry/sessions.ts'
+import type { Session } from '../../server/registry/leases/sessions.ts'
 import { ManualClock } from '../manual-clock.ts'
 
 export interface World extends AsyncDisposable {

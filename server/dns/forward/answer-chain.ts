@@ -1,5 +1,5 @@
 // What of an upstream's answer section answers the question: the records of its name, and of the names that its aliases lead to.
-import { recordTypes } from '../wire.ts'
+import { recordTypes } from '../wire/wire.ts'
 import { nameKey } from './folded-name.ts'
 import type { ForwardRecord } from './reply-reader.ts'
 

@@ -2,7 +2,7 @@
 import { type SocketType, createSocket } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
 import type { Clock } from '../../registry/timers.ts'
-import { headerLength } from '../wire.ts'
+import { headerLength } from '../wire/wire.ts'
 import type { UpstreamQuery } from './upstream-query.ts'
 
 export interface UpstreamAddress {

@@ -1,6 +1,6 @@
 // What upstreams answered, for as long as they said, and a while longer in case that they fail. Bounded in entries and in octets:
 // what was not asked for longest goes first.
-import { rcodes, recordTypes } from '../wire.ts'
+import { rcodes, recordTypes } from '../wire/wire.ts'
 import { type Settled, isFailed } from './asker.ts'
 
 export interface Entry {

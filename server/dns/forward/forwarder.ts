@@ -2,8 +2,8 @@
 // questions are asked once, answers are kept as long as they say. It knows no client: who may ask is the access list's business.
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../registry/timers.ts'
-import { type Explanation, explanation } from '../message-writer.ts'
-import { extendedErrors, maxNameLength, rcodes, recordTypes } from '../wire.ts'
+import { type Explanation, explanation } from '../wire/message-writer.ts'
+import { extendedErrors, maxNameLength, rcodes, recordTypes } from '../wire/wire.ts'
 import { type AskEvent, Asker, type AskFailure, type Settled, isFailed } from './asker.ts'
 import type { UpstreamAddress } from './exchange.ts'
 import { folded, nameKey } from './folded-name.ts'

@@ -1,6 +1,6 @@
 // Reads the message of an upstream: bounded, in time linear to its length, every name decompressed. What is malformed in any part
 // is no answer at all.
-import { classIn, headerLength, maxLabelOctets, maxNameLength, questionTailLength, recordTypes } from '../wire.ts'
+import { classIn, headerLength, maxLabelOctets, maxNameLength, questionTailLength, recordTypes } from '../wire/wire.ts'
 import { folded } from './folded-name.ts'
 
 /** Of class IN, with every name spelled out: nothing in it points into a message. */

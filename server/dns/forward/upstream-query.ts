@@ -1,7 +1,7 @@
 // A question as it goes to an upstream, and what of all that comes back is its answer.
 //
 //   query = id(2) flags(2) 1 0 0 arcount(2) question [OPT]      RFC 1035 4.1, RFC 6891 6.1.2
-import { classIn, ednsUdpLimit, headerLength, questionTailLength, rcodes, recordTypes } from '../wire.ts'
+import { classIn, ednsUdpLimit, headerLength, questionTailLength, rcodes, recordTypes } from '../wire/wire.ts'
 import { folded, mixedCase } from './folded-name.ts'
 
 export interface UpstreamQuestion {

@@ -1,9 +1,9 @@
 // Records out of answers that are written whole: their names point into the question and into each other, so that each is read back
 // out of a message and its names are written out.
-import type { Records } from '../record-set.ts'
-import { MessageWriter } from '../message-writer.ts'
-import { QueryReader } from '../query-reader.ts'
-import { classIn, headerLength, questionTailLength, rcodes, recordTypes, tcpLimit } from '../wire.ts'
+import type { Records } from '../wire/record-set.ts'
+import { MessageWriter } from '../wire/message-writer.ts'
+import { QueryReader } from '../wire/query-reader.ts'
+import { classIn, headerLength, questionTailLength, rcodes, recordTypes, tcpLimit } from '../wire/wire.ts'
 import { canonicalName, nameEnd } from './wire-names.ts'
 
 /** In how many names the data of a record begins, of types that may be compressed (RFC 3597 4) and that are written whole. */

@@ -5,12 +5,12 @@
 // the loop. So the way is made anew, from the services of one moment. Addresses that differ in their last octet only are a block; one in
 // which nobody changed is the same block in the next version of the zone.
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
-import { addressKey, keyAddress } from '../../model/address-key.ts'
-import type { EndpointSet } from '../../model/endpoints.ts'
+import { addressKey, keyAddress } from '../../model/address/address-key.ts'
+import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Service } from '../../model/service/types.ts'
-import { clusterIpsOf } from '../../registry/address-book.ts'
-import type { AddressSource, DnsSource, ServiceOfAddress } from '../answer-plan.ts'
-import type { ReverseZone } from '../reverse-zone.ts'
+import { clusterIpsOf } from '../../registry/catalog/address-book.ts'
+import type { AddressSource, DnsSource, ServiceOfAddress } from '../answers/answer-plan.ts'
+import type { ReverseZone } from '../names/reverse-zone.ts'
 import { takeService } from './taken-services.ts'
 
 /** Of the key of an address: its last octet. */

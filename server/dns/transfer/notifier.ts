@@ -3,13 +3,13 @@
 //   NOTIFY = header(opcode 4, AA) question(ZONE SOA) answer(SOA)
 import { randomInt } from 'node:crypto'
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
-import type { NotifyTarget, TsigKey } from '../../model/dns-peers.ts'
+import type { NotifyTarget, TsigKey } from './peers.ts'
 import type { Clock } from '../../registry/timers.ts'
 import { DnsCounters } from '../counters.ts'
-import { MessageWriter } from '../message-writer.ts'
-import { QueryReader } from '../query-reader.ts'
-import { headerLength, plainUdpLimit, rcodeText, rcodes, recordTypes } from '../wire.ts'
-import type { Zone } from '../zone.ts'
+import { MessageWriter } from '../wire/message-writer.ts'
+import { QueryReader } from '../wire/query-reader.ts'
+import { headerLength, plainUdpLimit, rcodeText, rcodes, recordTypes } from '../wire/wire.ts'
+import type { Zone } from '../names/zone.ts'
 import { questionOf } from './composed-answers.ts'
 import { type SignedMessage, signQuery } from './tsig.ts'
 

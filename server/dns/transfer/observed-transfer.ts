@@ -1,8 +1,8 @@
 // A transfer as one answer of this server: counted, and logged when it ends.
-import type { Transport } from '../client.ts'
+import type { Transport } from '../protect/client.ts'
 import type { DnsCounters } from '../counters.ts'
 import type { QueryLine, QueryLog } from '../query-log.ts'
-import { rcodeText } from '../wire.ts'
+import { rcodeText } from '../wire/wire.ts'
 
 export interface TransferObserver {
   readonly counters: DnsCounters

@@ -1,7 +1,7 @@
 // Who may have a whole zone.
 import { BlockList } from 'node:net'
 import ipaddr from 'ipaddr.js'
-import type { TransferRule } from '../../model/dns-peers.ts'
+import type { TransferRule } from './peers.ts'
 
 interface Condition {
   readonly networks: BlockList | undefined

@@ -1,6 +1,6 @@
 // Many records as few messages: filled up, the owners compressed, the question and OPT in the first one (RFC 5936 2.2).
-import type { QueryReader } from '../query-reader.ts'
-import { classIn, ednsUdpLimit, headerLength, maxNameLength, pointerTo, recordTypes } from '../wire.ts'
+import type { QueryReader } from '../wire/query-reader.ts'
+import { classIn, ednsUdpLimit, headerLength, maxNameLength, pointerTo, recordTypes } from '../wire/wire.ts'
 import { nameEnd } from './wire-names.ts'
 import { ownerEnd } from './zone-versions.ts'
 

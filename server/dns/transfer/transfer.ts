@@ -4,14 +4,14 @@
 //   IXFR = SOA                                          the client has this version
 //        | SOA(new) SOA(old) *deleted SOA(new) *added SOA(new)
 //        | AXFR                                         the client's version is not held, or more changed than stayed
-import type { TransferRule, TsigKey } from '../../model/dns-peers.ts'
+import type { TransferRule, TsigKey } from './peers.ts'
 import type { Clock } from '../../registry/timers.ts'
 import { DnsCounters } from '../counters.ts'
-import { readRecordName } from '../record-name.ts'
-import { type Explanation, MessageWriter, explanation } from '../message-writer.ts'
-import { QueryReader } from '../query-reader.ts'
-import { classIn, ednsUdpLimit, extendedErrors, headerLength, plainUdpLimit, rcodes, recordTypes, tcpLimit } from '../wire.ts'
-import type { Zone } from '../zone.ts'
+import { readRecordName } from '../names/record-name.ts'
+import { type Explanation, MessageWriter, explanation } from '../wire/message-writer.ts'
+import { QueryReader } from '../wire/query-reader.ts'
+import { classIn, ednsUdpLimit, extendedErrors, headerLength, plainUdpLimit, rcodes, recordTypes, tcpLimit } from '../wire/wire.ts'
+import type { Zone } from '../names/zone.ts'
 import { TransferAccess } from './transfer-access.ts'
 import { TransferMessages, serialOfQuery } from './transfer-messages.ts'
 import { type SignedQuery, TsigKeys, checkQuery, notAuth } from './tsig.ts'

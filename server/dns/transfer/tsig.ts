@@ -4,8 +4,8 @@
 //   answer:         HMAC(request-mac-size(2) request-mac message variables)
 //   later messages: HMAC(mac-size(2) mac-of-the-one-before message timers)          5.3.1; each one is signed here
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { TsigAlgorithm, TsigKey } from '../../model/dns-peers.ts'
-import { nameBytes, rcodes } from '../wire.ts'
+import type { TsigAlgorithm, TsigKey } from './peers.ts'
+import { nameBytes, rcodes } from '../wire/wire.ts'
 import { type TsigFields, type TsigRecord, findTsig, timers, tsigOctets, variables, withTsig, withoutTsig } from './tsig-record.ts'
 
 /** RFC 8945 5.2: the message is not what it says, TSIG error says why. */

@@ -2,7 +2,7 @@
 //
 //   name    = *(length(1) label) (0 | pointer)      RFC 1035 3.1, 4.1.4
 //   pointer = 11 offset(14)
-import { foldedOctet, maxLabelOctets, maxNameLength } from '../wire.ts'
+import { foldedOctet, maxLabelOctets, maxNameLength } from '../wire/wire.ts'
 
 /** A name points backwards only, each time to a label further up: so many of two octets have room in the longest name. */
 const maxPointers = 127

@@ -1,8 +1,8 @@
 // Versions of zones: the newest, and the last ones that were transferred, so that a secondary that has one of them gets what changed
 // since. Versions share what did not change, and what differs between two is found by what they don't share.
-import type { AnswerCacheOptions } from '../answer-cache.ts'
-import { joinedOctets } from '../wire.ts'
-import type { Zone } from '../zone.ts'
+import type { AnswerCacheOptions } from '../answers/answer-cache.ts'
+import { joinedOctets } from '../wire/wire.ts'
+import type { Zone } from '../names/zone.ts'
 import { type ContentPart, type TransferSource, soaRecord, zoneParts } from './zone-content.ts'
 
 /** A transfer of more would take a secondary minutes and this node some hundred megabytes. */

@@ -2,7 +2,7 @@
 // an empty selector text is everything, an empty selector map of a service is nothing, and of an object's label selector
 // the empty one is everything and the absent one nothing.
 import { type Instance, serviceLabel } from '../../../client-sdk/src/wire.ts'
-import { type LabelLookup, matches, type Requirement, type Selector } from '../selector.ts'
+import { type LabelLookup, matches, type Requirement, type Selector } from '../instance/selector.ts'
 import { hasSelector } from './facts.ts'
 import type { Service } from './types.ts'
 

@@ -1,7 +1,7 @@
 // A claim is a lasting object of the store whose key is the value that it takes: two services cannot have one, on whichever
 // nodes they are written. It is written and removed in the same commit as the service that holds it, so that none is left over.
-import { familyOf } from '../../model/address.ts'
-import type { Family } from '../../model/ranges.ts'
+import { familyOf } from '../../model/address/address.ts'
+import type { Family } from '../../model/address/ranges.ts'
 import type { ObjectRecord } from '../../store/store.ts'
 
 const prefix = 'claim/'

@@ -1,5 +1,5 @@
 // What is taken, by whom, as far as this node knows: fed by the catalog with every claim that comes and goes.
-import { type AddressRange, type LoadBalancerPool, type PortRange, defaultNodePorts, defaultServiceCidr, parseIp, readPortRange, readServiceCidrs } from '../../model/ranges.ts'
+import { type AddressRange, type LoadBalancerPool, type PortRange, defaultNodePorts, defaultServiceCidr, parseIp, readPortRange, readServiceCidrs } from '../../model/address/ranges.ts'
 import type { ObjectRecord } from '../../store/store.ts'
 import { type Claim, type ClaimTarget, type Holder, claimKey, claimOf, holderName } from './claims.ts'
 import { type Pool, type Segment, clusterIpPool, loadBalancerPool, nodePortPool } from './pool.ts'

@@ -2,7 +2,7 @@
 // In this order a chosen value never takes what a later document of the same stream asks for, and what one service of the stream
 // gives up another may have. A plan changes nothing: its claims come back through the catalog, once they are in the store.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
-import { type Family, type Ip, parseIp } from '../../model/ranges.ts'
+import { type Family, type Ip, parseIp } from '../../model/address/ranges.ts'
 import type { ObjectWrite } from '../../store/store.ts'
 import { pickBanded } from './bands.ts'
 import { type Claim, type ClaimTarget, type Holder, claimBody, claimFamily, claimKey, holderName } from './claims.ts'

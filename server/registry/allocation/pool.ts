@@ -1,5 +1,5 @@
 // One range that values are given from, and a pool: one or several of them under a name.
-import { type AddressRange, type Family, type PortRange, showIp } from '../../model/ranges.ts'
+import { type AddressRange, type Family, type PortRange, showIp } from '../../model/address/ranges.ts'
 import { type Bands, clusterIpBands, loadBalancerBands, nodePortBands } from './bands.ts'
 import { SlotSet } from './slots.ts'
 

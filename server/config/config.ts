@@ -1,0 +1,268 @@
+// Reads the settings: flag before variable before file before default. Nothing here knows what a setting is for.
+import { hostname as systemHostname } from 'node:os'
+import { type TSchema } from 'typebox'
+import { parseDocument } from 'yaml'
+import type { FieldError } from '../../client-sdk/src/wire.ts'
+import { hideSecrets, holdsSecret, isLoopback, kinds, RuleError, showListener, type Kind, type Listener } from './kinds.ts'
+import { RegistryError, invalid } from '../errors.ts'
+import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
+import { readClientZones } from '../dns/protect/client-zone-setting.ts'
+import { readDnsPeers } from '../dns/transfer/peers.ts'
+import { parseCidr, readNetworks, readPools, readPortRange, readServiceCidrs } from '../model/address/ranges.ts'
+import { readInstanceCidrs, reversePrefixes } from '../dns/names/reverse-networks.ts'
+import { checker } from '../model/validate.ts'
+import { settings, variableName, type Config, type Setting } from './settings.ts'
+
+export type { Listener } from './kinds.ts'
+export type { Config } from './settings.ts'
+
+/** Variables that belong to the commands and the SDK; the server passes them over. */
+export const clientVariables = ['ROLLCALL_ADDRESS', 'ROLLCALL_TOKEN', 'ROLLCALL_TOKEN_FILE', 'ROLLCALL_NAMESPACE'] as const
+
+export interface LoadInput {
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Gives the text of a file, or throws. */
+  readonly readFile: (path: string) => string
+  /** The default of `node`. */
+  readonly hostname?: string
+}
+
+export interface LoadedConfig {
+  readonly config: Config
+  /** What must be logged once there is a log. */
+  readonly warnings: readonly string[]
+  /** Name of a setting -> where its value is from: `--http`, `ROLLCALL_HTTP`, `http in rollcall.yaml`, `default`. */
+  readonly origins: Readonly<Record<string, string>>
+}
+
+/** A value as it was given, before it is read. */
+interface Given {
+  readonly texts: readonly string[]
+  readonly origin: string
+}
+
+type Source = ReadonlyMap<string, Given>
+
+/** The flags of `rollcall serve`: the settings, and what shows them instead of starting. */
+export function serveFlags (): Record<string, FlagSpec> {
+  const entries = settings.map((setting): [string, FlagSpec] => [setting.name, {
+    type: setting.kind === 'boolean' ? 'boolean' : 'string', ...(setting.multiple === true ? { multiple: true } : {})
+  }])
+  return { ...Object.fromEntries(entries), config: { type: 'string' }, 'print-config': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } }
+}
+
+/**
+ * Makes the effective settings of a command line, an environment and a file. Reads nothing but through its arguments.
+ * @throws RegistryError REG_INVALID naming field, value and rule of every fault
+ */
+export function loadConfig (input: LoadInput): LoadedConfig {
+  const faults: FieldError[] = []
+  const flags = fromFlags(input.argv, faults)
+  const environment = fromEnvironment(input.env, faults)
+  const file = fromFile(flags.get('config') ?? environment.get('config'), input.readFile, faults)
+  const values: Record<string, unknown> = {}
+  const origins: Record<string, string> = {}
+  for (const setting of settings) {
+    const fallback = setting.name === 'node' ? input.hostname ?? systemHostname() : setting.default
+    const given = flags.get(setting.name) ?? environment.get(setting.name) ?? file.get(setting.name)
+      ?? { texts: fallback === undefined ? [] : splitList(setting.name, [fallback]), origin: 'default' }
+    origins[setting.name] = given.origin
+    const value = readValue(setting, given, faults)
+    if (value !== undefined) values[setting.key] = value
+  }
+  if (faults.length > 0) throw invalid(faults)
+  const config = values as Config // readValue has checked each against its schema
+  refuseOpenListeners(config, origins, faults)
+  refuseHalfTls(config, origins, faults)
+  refuseRanges(config, origins, faults)
+  if (faults.length > 0) throw invalid(faults)
+  return { config, origins, warnings: warningsOf(config, origins) }
+}
+
+function fromFlags (argv: readonly string[], faults: FieldError[]): Source {
+  const parsed = parseFlags(argv, serveFlags())
+  faults.push(...parsed.faults)
+  for (const word of parsed.positionals) faults.push({ field: 'argument', value: hideSecrets(word), rule: 'is not expected: settings are given as --name value' })
+  return new Map([...parsed.values].map(([name, texts]) => [name, { texts: splitList(name, texts), origin: `--${name}` }]))
+}
+
+// Kubernetes and Docker put the addresses of a service called "rollcall" into the environment of its neighbours, in variables
+// that look like settings: ROLLCALL_SERVICE_HOST, ROLLCALL_PORT=tcp://10.0.0.1:7500, ROLLCALL_PORT_7500_TCP_ADDR.
+const linkVariable = /_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/
+const isLink = (name: string, value: string): boolean => linkVariable.test(name) || (name.endsWith('_PORT') && /^(?:tcp|udp|sctp):\/\//.test(value))
+
+function fromEnvironment (env: LoadInput['env'], faults: FieldError[]): Source {
+  const byVariable = new Map([...settings.map((setting) => setting.name), 'config'].map((name) => [variableName(name), name]))
+  const known = [...byVariable.keys(), ...clientVariables]
+  const source = new Map<string, Given>()
+  for (const [variable, value] of Object.entries(env)) {
+    // An empty variable counts as unset: that is what `${REDIS:-}` in a compose file leaves behind.
+    if (!variable.startsWith('ROLLCALL_') || value === undefined || value === '') continue
+    const name = byVariable.get(variable)
+    if (name !== undefined) source.set(name, { texts: splitList(name, [value]), origin: variable })
+    else if (!known.includes(variable) && !isLink(variable, value)) faults.push({ field: variable, rule: unknownRule('setting', variable, known) })
+  }
+  return source
+}
+
+function fromFile (given: Given | undefined, readFile: LoadInput['readFile'], faults: FieldError[]): Source {
+  const source = new Map<string, Given>()
+  const path = given?.texts[0]
+  if (given === undefined || path === undefined) return source
+  const refuse = (rule: string): Source => {
+    faults.push({ field: given.origin, value: path, rule })
+    return source
+  }
+  let text: string
+  try {
+    text = readFile(path)
+  } catch (error) {
+    return refuse(`must name a file that can be read (${error instanceof Error ? error.message : String(error)})`)
+  }
+  let content: unknown
+  try {
+    const document = parseDocument(text)
+    if (document.errors[0] !== undefined) throw document.errors[0]
+    content = document.toJS() ?? {} // throws too: an alias without its anchor, or aliases that multiply
+  } catch (error) {
+    return refuse(`must be valid YAML (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`)
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) return refuse('must hold a mapping of settings, like "http: 127.0.0.1:7500"')
+  const known = settings.map((setting) => setting.name)
+  for (const [name, value] of Object.entries(content)) {
+    const origin = `${name} in ${path}`
+    if (!known.includes(name)) {
+      const fitting = known.find((candidate) => simplified(candidate) === simplified(name)) ?? nearest(name, known)
+      faults.push({ field: origin, rule: `is not a known setting${fitting === undefined ? '' : `: did you mean ${fitting}?`}` })
+      continue
+    }
+    const list: unknown[] = Array.isArray(value) ? value : [value]
+    const scalars = list.filter((item) => typeof item === 'string' || typeof item === 'number' || typeof item === 'boolean')
+    if (value === null) continue // `redis:` with nothing after it is as good as not written
+    const hides = settings.some((setting) => setting.name === name && 'hide' in kinds[setting.kind])
+    if (scalars.length < list.length) faults.push({ field: origin, ...(hides ? {} : { value }), rule: 'must be a text, a number or a list of them' })
+    else source.set(name, { texts: Array.isArray(value) ? scalars.map(String) : splitList(name, scalars.map(String)), origin })
+  }
+  return source
+}
+
+/** `logLevel`, `log_level` and `log-level` are the same word to a person. */
+function simplified (name: string): string {
+  return name.toLowerCase().replaceAll(/[-_]/g, '')
+}
+
+/** A list may also be written with commas, since a variable can be given only once. */
+function splitList (name: string, texts: readonly string[]): string[] {
+  const multiple = settings.find((setting) => setting.name === name)?.multiple === true
+  return multiple ? texts.flatMap((text) => text.split(',').map((part) => part.trim()).filter((part) => part !== '')) : [...texts]
+}
+
+function readValue (setting: Setting, given: Given, faults: FieldError[]): unknown {
+  if (setting.multiple !== true) {
+    const [text, second] = given.texts
+    if (second !== undefined) faults.push({ field: given.origin, value: given.texts.map((each) => hidden(setting, each)), rule: 'must be one value, not a list' })
+    return text === undefined || (setting.off === true && text === 'off') ? undefined : readOne(setting, setting.schema, text, given.origin, faults)
+  }
+  if (setting.off === true && given.texts.length === 1 && given.texts[0] === 'off') return []
+  const { minItems = 0, maxItems = Infinity, items } = setting.schema as unknown as { minItems?: number, maxItems?: number, items: TSchema } // lists have them
+  if (given.texts.length < minItems || given.texts.length > maxItems) {
+    faults.push({ field: given.origin, value: given.texts.map((each) => hidden(setting, each)), rule: `must hold ${minItems}-${maxItems} values` })
+  }
+  // Parts of a pool may be the same text twice: `a=...,auto=false,b=...,auto=false`.
+  const texts = setting.kind === 'pool' ? given.texts : [...new Set(given.texts)]
+  return texts.map((text) => readOne(setting, items, text, given.origin, faults))
+}
+
+function readOne (setting: Setting, schema: TSchema, text: string, origin: string, faults: FieldError[]): unknown {
+  try {
+    const value = kinds[setting.kind].read(text)
+    const fault = checker(schema)(value)[0]
+    if (fault === undefined) return value
+    throw new RuleError(fault.rule)
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error
+    const suffix = setting.off === true ? ', or off' : ''
+    faults.push({ field: origin, value: hidden(setting, text), rule: error.message + suffix })
+    return undefined
+  }
+}
+
+/** A given text without its secret. */
+function hidden (setting: Setting, text: string): string {
+  const kind: Kind = kinds[setting.kind]
+  return kind.hide?.(text) ?? hideSecrets(text)
+}
+
+function openListeners (config: Config): { name: 'http' | 'dns' | 'dns-tls', listener: Listener, cost: string }[] {
+  const all = [
+    { name: 'http' as const, listener: config.http, cost: 'register, change and remove instances' },
+    { name: 'dns' as const, listener: config.dns, cost: 'look up every name' },
+    { name: 'dns-tls' as const, listener: config.dnsTls, cost: 'look up every name' }
+  ]
+  return all.flatMap(({ name, listener, cost }) => (listener === undefined || isLoopback(listener.host) ? [] : [{ name, listener, cost }]))
+}
+
+function refuseOpenListeners (config: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
+  if (config.insecure) return
+  for (const { name, listener, cost } of openListeners(config)) {
+    faults.push({
+      field: origins[name] ?? name, value: showListener(listener),
+      rule: `must be a loopback address (127.0.0.1, [::1], localhost), because there is no access control yet and whoever reaches it could ${cost}; --insecure permits it`
+    })
+  }
+}
+
+/** DNS over TLS needs all three, and the plain listener beside it. */
+function refuseHalfTls ({ dns, dnsTls, dnsTlsCert, dnsTlsKey }: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
+  const given = { 'dns-tls': dnsTls, 'dns-tls-cert': dnsTlsCert, 'dns-tls-key': dnsTlsKey }
+  const names = Object.keys(given) as (keyof typeof given)[] // of the line above
+  const present = names.filter((name) => given[name] !== undefined)
+  const missing = names.filter((name) => given[name] === undefined)
+  const [first] = present
+  if (first === undefined) return
+  if (missing.length > 0) faults.push({ field: origins[first] ?? first, rule: `needs ${missing.join(' and ')} too: DNS over TLS is an address, a certificate and its key` })
+  else if (dns === undefined) faults.push({ field: origins['dns-tls'] ?? 'dns-tls', rule: 'must not be given where dns is off' })
+}
+
+/** What is wrong between values: two networks of one family, ranges that overlap, a key that nobody gave. */
+function refuseRanges (config: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
+  const origin = (name: string): string => origins[name] === 'default' ? name : origins[name] ?? name
+  const readers = [
+    () => readServiceCidrs(config.serviceCidrs, origin('service-cidr')),
+    () => {
+      const networks = readInstanceCidrs(config.instanceCidrs, origin('instance-cidr'))
+      for (const network of config.serviceCidrs.map(parseCidr)) if (!('problem' in network)) networks.push(network)
+      return reversePrefixes(networks, origin('instance-cidr'))
+    },
+    () => readPortRange(config.nodePortRange, origin('node-port-range')),
+    () => readPools(config.loadBalancerPools, origin('load-balancer-pool')),
+    () => readNetworks(config.dnsForwardFrom, origin('dns-forward-from')),
+    () => readClientZones(config.clientZones, origin('client-zone')),
+    () => readDnsPeers(
+      { keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify },
+      { keys: origin('dns-tsig-key'), transferTo: origin('dns-transfer-to'), notify: origin('dns-notify') }
+    )
+  ]
+  for (const read of readers) {
+    try {
+      read()
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error
+      faults.push(...error.errors ?? [])
+    }
+  }
+}
+
+function warningsOf (config: Config, origins: Readonly<Record<string, string>>): string[] {
+  const warnings = openListeners(config).map(({ name, listener, cost }) =>
+    `insecure: ${name} listens on ${showListener(listener)}, and there is no access control yet: whoever reaches it can ${cost}`)
+  if (config.redis !== undefined && origins['data'] !== 'default') warnings.push(`${origins['data'] ?? 'data'} is not used: the store is Redis`)
+  if (config.redis !== undefined && origins['redis'] === '--redis' && holdsSecret(config.redis)) {
+    warnings.push('--redis holds a password, which every user of this machine can read in the process list: give it as ROLLCALL_REDIS or in the file')
+  }
+  if (origins['dns-tsig-key'] === '--dns-tsig-key') {
+    warnings.push('--dns-tsig-key holds a secret, which every user of this machine can read in the process list: give it as ROLLCALL_DNS_TSIG_KEY or in the file')
+  }
+  return warnings
+}

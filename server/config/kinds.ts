@@ -1,0 +1,174 @@
+// The kinds of values that a setting may have: how a text becomes a value, and a value a text again.
+// A reader throws a RuleError whose message completes "<field> ..." in the error that a person sees.
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import { hideTsigSecret } from '../dns/transfer/peers.ts'
+
+export interface Listener {
+  /** An IP literal without brackets, or a host name. */
+  readonly host: string
+  /** 0 = the system chooses a free one, and the ready line names it. */
+  readonly port: number
+}
+
+export class RuleError extends Error {
+  override readonly name = 'RuleError'
+}
+
+export interface Kind {
+  /** What stands for the value in the help: `--http HOST:PORT`. */
+  readonly metavar: string
+  read (text: string): unknown
+  show (value: never): string
+  /** A text of this kind without its secret, for errors. Absent: `hideSecrets` knows it. */
+  hide? (text: string): string
+}
+
+const durationUnits = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const sizeUnits = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
+export const durationRule = 'must be a duration with its unit, like 500ms, 15s, 2m, 24h or 7d'
+
+/** Milliseconds of `500ms`, `15s`, `1.5m`, `24h`, `7d`. A number without a unit is refused: half of all readers would guess wrong. */
+export function readDuration (text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)
+  const unit = match?.[2] as keyof typeof durationUnits | undefined // the expression allows no other
+  const milliseconds = unit === undefined ? NaN : Math.round(Number(match?.[1]) * durationUnits[unit] * 1_000) / 1_000
+  if (!Number.isSafeInteger(milliseconds)) throw new RuleError(durationRule)
+  return milliseconds
+}
+
+/** The shortest text of a duration: 60000 -> `1m`. */
+export function showDuration (milliseconds: number): string {
+  return milliseconds === 0 ? '0s' : showInUnits(milliseconds, durationUnits)
+}
+
+export function readSize (text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(B|KiB|MiB|GiB)?$/.exec(text)
+  const unit = (match?.[2] ?? 'B') as keyof typeof sizeUnits // the expression allows no other
+  const bytes = Number(match?.[1]) * sizeUnits[unit]
+  if (!Number.isSafeInteger(bytes)) throw new RuleError('must be a size, like 1MiB, 512KiB or 1048576 (octets)')
+  return bytes
+}
+
+export function showSize (bytes: number): string {
+  return showInUnits(bytes, sizeUnits)
+}
+
+function showInUnits (value: number, units: Readonly<Record<string, number>>): string {
+  const fitting = Object.entries(units).filter(([, factor]) => value % factor === 0).at(-1)
+  return fitting === undefined ? String(value) : `${value / fitting[1]}${fitting[0]}`
+}
+
+const hostName = /^(?=.{1,253}$)[A-Za-z0-9](?:[-A-Za-z0-9]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[-A-Za-z0-9]{0,61}[A-Za-z0-9])?)*$/
+
+/** An IP literal without brackets, or a host name; `999.1.1.1` is neither. */
+export function isHost (text: string): boolean {
+  return isIP(text) !== 0 || (hostName.test(text) && !/^[\d.]+$/.test(text))
+}
+
+const listenerRule = 'must be HOST:PORT, like 127.0.0.1:7500, [::1]:7500 or localhost:0 (0 = any free port)'
+
+export function readListener (text: string): Listener {
+  const match = /^(?:\[([^[\]]*)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
+  const [, bracketed, plain, digits] = match ?? []
+  const host = bracketed ?? plain ?? ''
+  const port = Number(digits)
+  const legal = bracketed === undefined ? isHost(host) : isIP(host) === 6
+  if (!legal || !(port <= 65_535)) throw new RuleError(listenerRule)
+  return { host, port }
+}
+
+export function showListener (listener: Listener): string {
+  return `${listener.host.includes(':') ? `[${listener.host}]` : listener.host}:${listener.port}`
+}
+
+/** A server that questions are passed on to. */
+export interface Upstream {
+  /** An IPv4 or IPv6 literal. */
+  readonly address: string
+  readonly port: number
+}
+
+const dnsPort = 53
+const upstreamRule = 'must be an IP address with or without a port, like 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353'
+
+/**
+ * Reads `ADDRESS`, `IPv4:PORT` or `[IPv6]:PORT`; the port is 53 unless given. A name is refused: it would have to be asked of the very
+ * server that it names. So is an address that stands for any or for many.
+ */
+export function readUpstream (text: string): Upstream {
+  const [, bracketed, plain, digits] = /^(?:\[([^[\]]*)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? []
+  const address = bracketed ?? plain ?? text
+  const port = digits === undefined ? dnsPort : Number(digits)
+  const isLegal = bracketed === undefined ? isIP(address) !== 0 : isIP(address) === 6
+  if (!isLegal || port < 1 || port > 65_535) throw new RuleError(upstreamRule)
+  const range = ipaddr.process(address).range()
+  if (range === 'unspecified' || range === 'broadcast' || range === 'multicast') throw new RuleError('must be the address of one server')
+  return { address, port }
+}
+
+/** True if only this machine reaches it. A name other than `localhost` may resolve to anything, so it counts as not. */
+export function isLoopback (host: string): boolean {
+  if (isIP(host) === 0) return host.toLowerCase() === 'localhost'
+  return ipaddr.process(host).range() === 'loopback'
+}
+
+const plainNumber = (text: string): number => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN)
+
+function readNumber (text: string): number {
+  const value = plainNumber(text)
+  if (Number.isNaN(value)) throw new RuleError('must be a number')
+  return value
+}
+
+function readBoolean (text: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new RuleError('must be true or false')
+  return text === 'true'
+}
+
+/**
+ * A text with the passwords of its URLs, and of query parameters that name a secret, hidden.
+ * @example hideSecrets('redis://user:pass@host:6379') // 'redis://user:***@host:6379'
+ */
+export function hideSecrets (text: string): string {
+  return text
+    .split(/,(?=[a-z+]+:\/\/)/) // several URLs in one text
+    // Up to the last "@": a password may hold one unescaped, and too much hidden is better than too little.
+    .map((url) => url.replace(/^([^/]*\/\/[^:/?#]*:).*@/, '$1***@'))
+    .join(',')
+    .replace(/([?&][^=&,]*(?:pass|token|secret|auth)[^=&,]*=)[^&,]*/gi, '$1***')
+    .replace(/(\bhmac-[a-z0-9-]+:)[^,]*/gi, '$1***') // a key of DNS, and one without its algorithm
+    .replace(/^([^=/?]+=)[A-Za-z0-9+/]{20,}={0,2}$/, '$1***')
+}
+
+/** True if `hideSecrets` would hide something. */
+export function holdsSecret (text: string): boolean {
+  return hideSecrets(text) !== text
+}
+
+const text = (metavar: string): Kind => ({ metavar, read: (given) => given, show: (value: string) => value })
+
+export const kinds = {
+  listener: { metavar: 'HOST:PORT', read: readListener, show: showListener },
+  upstream: { metavar: 'ADDRESS[:PORT]', read: readUpstream, show: ({ address: host, port }: Upstream) => showListener({ host, port }) },
+  duration: { metavar: 'DURATION', read: readDuration, show: showDuration },
+  /** A duration that must be whole seconds, because the protocol behind it counts in them. */
+  seconds: { metavar: 'DURATION', read: (given) => readDuration(given) / 1_000, show: (value: number) => `${value}s` },
+  size: { metavar: 'SIZE', read: readSize, show: showSize },
+  number: { metavar: 'NUMBER', read: readNumber, show: String },
+  boolean: { metavar: '', read: readBoolean, show: String },
+  level: text('LEVEL'),
+  directory: text('DIR'),
+  file: text('FILE'),
+  url: { metavar: 'URL', read: (given) => given, show: (value: string) => hideSecrets(value) },
+  name: text('NAME'),
+  network: text('CIDR'),
+  ports: text('FIRST-LAST'),
+  pool: text('NAME=RANGE'),
+  clientZone: text('CIDR=ZONE'),
+  tsigKey: { metavar: 'NAME=[ALGORITHM:]BASE64', read: (given) => given, show: (value: string) => hideTsigSecret(value), hide: hideTsigSecret },
+  transferRule: text('CIDR|key:NAME|CIDR+key:NAME'),
+  notifyTarget: text('ADDRESS:PORT[+key:NAME]')
+} as const satisfies Record<string, Kind>
+
+export type KindName = keyof typeof kinds

@@ -1,0 +1,270 @@
+// One schema of all settings, with what a person must know to choose a value. Flags, ROLLCALL_* variables and the file are read
+// by it (config.ts); the help, `--print-config` and docs/reference/configuration.md are made from it (config-text.ts).
+import { Type, type Static, type TSchema } from 'typebox'
+import { isHost, type KindName, type Listener, type Upstream } from './kinds.ts'
+import { maxClientZones } from '../dns/protect/client-zone-setting.ts'
+import { maxNotifyTargets, maxTransferRules, maxTsigKeys, tsigAlgorithms } from '../dns/transfer/peers.ts'
+import { defaultNodePorts, defaultServiceCidr, neighbourNetworks } from '../model/address/ranges.ts'
+import { defaultInstanceCidrs } from '../dns/names/reverse-networks.ts'
+import { idPattern, idRule } from '../model/names.ts'
+import { prefixPattern, prefixRule } from '../store/redis/keys.ts'
+
+/** What a person must know to choose a value. Each text is a sentence. */
+export interface SettingDoc {
+  /** The flag without its dashes, and the key in the file; the variable is made from it. */
+  readonly name: string
+  readonly kind: KindName
+  /** As a person would write it; absent = unset. */
+  readonly default?: string
+  readonly what: string
+  /** Why the default is what it is. */
+  readonly why: string
+  readonly raise?: string
+  readonly lower?: string
+  /** May be given several times. */
+  readonly multiple?: boolean
+  /** `off` unsets it. */
+  readonly off?: boolean
+}
+
+const day = 86_400_000
+const minute = 60_000
+/** As many as one could try while a client waits, and more than anybody has: a list of fifty is a mistake. */
+const maxUpstreams = 8
+const listenerSchema = Type.Object({ host: Type.String(), port: Type.Integer() })
+const upstreamSchema = Type.Object({ address: Type.String(), port: Type.Integer() })
+const zonePattern = '^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$'
+const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const between = (from: string, to: string): { rule: string } => ({ rule: `must be from ${from} to ${to}` })
+const doc = (setting: SettingDoc): { setting: SettingDoc } => ({ setting })
+
+/** All settings. The keys are those of `Config`; `setting.name` is what people write. */
+export const settingsSchema = Type.Object({
+  http: Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
+    name: 'http', kind: 'listener', default: '127.0.0.1:7500',
+    what: 'Where the HTTP API, the watch socket and the documentation listen.',
+    why: 'There is no access control yet, so that only this machine may ask; 7500 is free on most machines.'
+  }) }),
+  dns: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
+    name: 'dns', kind: 'listener', default: '127.0.0.1:7553', off: true,
+    what: 'Where DNS is answered, by UDP and by TCP. `off`: this node answers no DNS.',
+    why: 'Port 53 needs a privilege and is often taken by the resolver of the machine.'
+  }) })),
+  data: Type.String({ minLength: 1, ...doc({
+    name: 'data', kind: 'directory', default: './data',
+    what: 'The directory of the embedded store (SQLite), made if it is not there. A relative one is relative to the working directory. Not used with `redis`.',
+    why: 'Beside the process, so that a first try needs no privilege and leaves nothing elsewhere.'
+  }) }),
+  redis: Type.Optional(Type.String({ pattern: '^[a-z+]+:\\/\\/.', rule: 'must be a URL, like redis://127.0.0.1:6379 or rediss://user:password@host:6380/0', ...doc({
+    name: 'redis', kind: 'url',
+    what: 'The Redis or Valkey that holds the registry, in place of the embedded store: `redis://host:port/db`, `redis+sentinel://host:port,host:port/master` or `redis+cluster://host:port,host:port`; `rediss` for TLS.',
+    why: 'Unset: one node with the embedded store needs nothing installed. Several nodes need one Redis. Whoever can write this Redis owns the registry.'
+  }) })),
+  redisPrefix: Type.String({ pattern: prefixPattern, rule: prefixRule, ...doc({
+    name: 'redis-prefix', kind: 'name', default: 'rollcall',
+    what: 'What the names of all keys in Redis begin with. Registries under different prefixes share a Redis and nothing else; all nodes of one registry have the same.',
+    why: 'One registry a Redis is the common case, and its keys should say whose they are.'
+  }) }),
+  zones: Type.Array(Type.String({ pattern: zonePattern, rule: 'must be a DNS name in lower case without a dot at the end, like cluster.local' }), { minItems: 1, maxItems: 16, ...doc({
+    name: 'zone', kind: 'name', default: 'cluster.local', multiple: true,
+    what: 'The DNS zones that are answered. The first one is the one that answers name.',
+    why: '`cluster.local` is what Kubernetes clients expect, so that programs written for it find their names here too.'
+  }) }),
+  serviceCidrs: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 2, ...doc({
+    name: 'service-cidr', kind: 'network', default: defaultServiceCidr, multiple: true,
+    what: 'The networks that cluster IPs of declared services come from: one, or one of each family. The first is the family of services that ask for none. The first 256 addresses are given only on request, or when the others are taken.',
+    why: 'What most Kubernetes clusters use, so that the addresses in manifests fit. Nothing listens on them yet.',
+    raise: 'Nothing: an address costs nothing until it is given.', lower: 'Services beyond it are kept as they are, and new ones find no address.'
+  }) }),
+  instanceCidrs: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 64, ...doc({
+    name: 'instance-cidr', kind: 'network', default: defaultInstanceCidrs.join(','), multiple: true, off: true,
+    what: 'The networks whose addresses DNS has names for (PTR), besides those of `service-cidr`: their reverse zones are answered here. A network that does not end at an octet (IPv6: at a hexadecimal digit) is the zones that it needs on the next boundary, 256 in all. Instances may have any address. `off`: only the networks of `service-cidr`.',
+    why: 'The private networks, which resolvers keep to themselves anyway (RFC 6303): `dig -x` of a registered instance has an answer without a setting.',
+    raise: 'Addresses of machines that are not registered get "no such name" from here: leave out networks that another server of yours has the names of.', lower: 'Addresses outside are refused.'
+  }) }),
+  nodePortRange: Type.String({ maxLength: 11, ...doc({
+    name: 'node-port-range', kind: 'ports', default: defaultNodePorts,
+    what: 'The ports that node ports and health-check ports of declared services come from. The first 86 of the default are given only on request, or when the others are taken.',
+    why: 'What Kubernetes uses: below the ports that Linux takes for outgoing connections (32768-60999).',
+    raise: 'Into the ports of outgoing connections: whoever listens on a node port may find it in use.', lower: 'Fewer services of the types NodePort and LoadBalancer.'
+  }) }),
+  loadBalancerPools: Type.Array(Type.String({ maxLength: 256 }), { maxItems: 4_096, ...doc({
+    name: 'load-balancer-pool', kind: 'pool', multiple: true,
+    what: 'Pools of addresses for services of the type LoadBalancer, as `NAME=RANGE[,RANGE...][,auto=false]`; a range is a network (192.0.2.0/24) or its ends (192.0.2.10-192.0.2.50). Without `auto=false` services that ask for nothing are served from it, in the order of the pools.',
+    why: 'Unset: nobody knows which addresses are free in your network. Services of that type then wait without an address, and say so.'
+  }) }),
+  logLevel: Type.Enum([...levels], { rule: `must be one of ${levels.join(', ')}`, ...doc({
+    name: 'log-level', kind: 'level', default: 'info',
+    what: `How much is logged: ${levels.join(', ')}.`,
+    why: 'Start, stop, store trouble and changes of protection are seen; single requests and heartbeats are not.',
+    raise: '`debug` and `trace` log each request: at thousands of requests a second the log costs more than the answers.',
+    lower: 'Below `info` the ready line is not written, and scripts that wait for it wait for ever.'
+  }) }),
+  insecure: Type.Boolean({ ...doc({
+    name: 'insecure', kind: 'boolean', default: 'false',
+    what: 'Permits listeners off loopback although there is no access control yet.',
+    why: 'An open registry lets every neighbour on the network send the traffic of a service to himself. Say it only behind a network that is closed to strangers.'
+  }) }),
+  node: Type.String({ pattern: idPattern, rule: idRule, ...doc({
+    name: 'node', kind: 'name',
+    what: 'The name of this node, in logs, metrics and events. Several nodes on one Redis should have different ones.',
+    why: 'Unset: the host name of the machine, which is different on each in most places.'
+  }) }),
+  graceMs: Type.Integer({ minimum: 0, maximum: day, ...between('0s', '24h'), ...doc({
+    name: 'grace', kind: 'duration', default: '15s',
+    what: 'From suspect to removed: a suspect instance is out of the answers, but known, so that its next heartbeat brings it back as it was.',
+    why: 'One default TTL: whoever missed one deadline has the same time again to come back without registering anew.',
+    raise: 'Dead instances are seen longer in lists.', lower: 'A short outage of the network turns into removals and registrations.'
+  }) }),
+  sessionGraceMs: Type.Integer({ minimum: 0, maximum: day, ...between('0s', '24h'), ...doc({
+    name: 'session-grace', kind: 'duration', default: '2s',
+    what: 'From suspect to removed for an instance whose session (a watch socket that is its lease) broke.',
+    why: 'Time for one reconnect through another node.',
+    raise: 'A crashed instance with a session is listed longer, though not answered.', lower: 'A reconnect that takes longer finds its instance removed.'
+  }) }),
+  holdMaxMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
+    name: 'hold-max', kind: 'duration', default: '60s',
+    what: 'After a restart, an outage of the store or a step of the clock nothing expires for the longest TTL in use, and never longer than this.',
+    why: 'Every owner whose TTL is a minute or less has time to renew before anybody is blamed for silence that was ours.',
+    raise: 'Instances that died during the outage are answered longer.', lower: 'Living instances with a longer TTL than this are suspected after an outage.'
+  }) }),
+  brakeRegistryRatio: Type.Number({ minimum: 0, maximum: 1, rule: 'must be a number from 0 to 1', ...doc({
+    name: 'brake-registry', kind: 'number', default: '0.3',
+    what: 'The registry\'s brake: while more than this part of all instances is suspect, none is removed. Suspects still leave the answers. 1 = never brake.',
+    why: 'A third of everything does not die at once: more likely this node or the network is at fault.',
+    raise: 'A fault of the network removes more before the brake holds.', lower: 'Ordinary failures hold back removals.'
+  }) }),
+  brakeRegistryMaxMs: Type.Integer({ minimum: 0, maximum: day, ...between('0s', '24h'), ...doc({
+    name: 'brake-registry-max', kind: 'duration', default: '10m',
+    what: 'How long the registry\'s brake holds at most since it began; then suspects are removed after all.',
+    why: 'Longer than most outages of a network, shorter than anybody wants dead names listed.',
+    raise: 'After a real loss dead instances stay listed longer.', lower: 'A long outage ends in removals and a wave of registrations.'
+  }) }),
+  brakeServiceRatio: Type.Number({ minimum: 0, maximum: 1, rule: 'must be a number from 0 to 1', ...doc({
+    name: 'brake-service', kind: 'number', default: '0.5',
+    what: 'The brake of each service: while more than this part of its instances is suspect, none of it is removed. 1 = never brake.',
+    why: 'Half of a service gone is more often a broken switch than half of a service dead.',
+    raise: 'A fault that hits one service removes more of it.', lower: 'Small services are held back by single failures.'
+  }) }),
+  brakeServiceMaxMs: Type.Integer({ minimum: 0, maximum: day, ...between('0s', '24h'), ...doc({
+    name: 'brake-service-max', kind: 'duration', default: '5m',
+    what: 'How long the brake of a service holds at most since it began.',
+    why: 'Half of the registry\'s: one service is sooner really gone than everything.',
+    raise: 'A service that was shut down hard stays listed longer.', lower: 'A long fault of its network ends in removals.'
+  }) }),
+  logLength: Type.Integer({ minimum: 1_000, maximum: 10_000_000, rule: 'must be a whole number from 1000 to 10000000', ...doc({
+    name: 'log-length', kind: 'number', default: '100000',
+    what: 'How many changes the store keeps: a watcher that comes back after more than these gets a fresh snapshot.',
+    why: 'An hour at 28 changes a second, in about 50 MB of the store.',
+    raise: 'Memory of Redis or disk, and of each node.', lower: 'Watchers that were away for a moment read everything again.'
+  }) }),
+  dnsTtlSeconds: Type.Integer({ minimum: 0, maximum: 3_600, rule: 'must be whole seconds from 0s to 1h', ...doc({
+    name: 'dns-ttl', kind: 'seconds', default: '5s',
+    what: 'The TTL of DNS answers, in whole seconds: so long may a resolver answer from its cache.',
+    why: 'As CoreDNS answers for Kubernetes: a dead address is gone from the caches within seconds.',
+    raise: 'Callers keep calling dead instances that much longer.', lower: 'More questions; 0 makes every lookup a question.'
+  }) }),
+  dnsRateLimit: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000, rule: 'must be a whole number from 0 to 1000000, or off', ...doc({
+    name: 'dns-rate-limit', kind: 'number', default: '5000', off: true,
+    what: 'How many answers of one kind a second a network (an IPv4 /24, an IPv6 /56) gets over UDP: those of one name, those that there is no such name in a zone, or errors. Of what is over it every second gets an empty answer that sends it to TCP, the rest nothing. 0 or `off`: no limit. Never limited: loopback, TCP, and whoever sends a good DNS cookie.',
+    why: 'Whoever forges the address of a victim makes the node send it this much and no more; a network of busy hosts without a cache, each with a search list, stays below.',
+    raise: 'A victim of forged addresses is sent more.', lower: 'Busy networks without a caching resolver wait for lookups that are dropped.'
+  }) })),
+  dnsQueryLog: Type.Optional(Type.Number({ minimum: 0, maximum: 1, rule: 'must be a number from 0 to 1, or off', ...doc({
+    name: 'dns-query-log', kind: 'number', off: true,
+    what: 'Which part of the DNS queries is logged, one line each at level info: 1 = all, 0.01 = one in a hundred. At most 1,000 lines a second are written; how many were left out is said.',
+    why: 'Unset: none. The lines hold addresses of clients, and at thousands of queries a second they cost more than the answers.',
+    raise: 'Time and disk.', lower: 'Rare queries are not seen.'
+  }) })),
+  dnsWorkers: Type.Integer({ minimum: 0, maximum: 64, rule: 'must be a whole number from 0 to 64', ...doc({
+    name: 'dns-workers', kind: 'number', default: '0',
+    what: 'Threads that answer DNS, each on its own core and with its own copy of the registry, so that DNS never waits for HTTP or the store. 0: the main thread answers.',
+    why: 'One thread answers tens of thousands of questions a second, and a copy costs memory: some 90 MB for 100,000 instances.',
+    raise: 'Memory for each copy, and work for the main thread, which tells each thread of each change. More than there are cores bring nothing.',
+    lower: 'Fewer cores for DNS; at 0 a question waits while the main thread does something else, and a large apply is tens of milliseconds.'
+  }) }),
+  dnsForward: Type.Array(Type.Unsafe<Upstream>(upstreamSchema), { maxItems: maxUpstreams, ...doc({
+    name: 'dns-forward', kind: 'upstream', multiple: true,
+    what: 'Resolvers that DNS names outside our zones are asked of, in the order of preference: `ADDRESS`, `ADDRESS:PORT` or `[IPv6]:PORT`, port 53 unless given. The targets of ExternalName services are looked up there too. Only clients in `dns-forward-from` are served so.',
+    why: 'Unset: names outside our zones are refused. A node need not resolve the world; it may, so that clients have one resolver for all names.'
+  }) }),
+  dnsForwardFrom: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 256, ...doc({
+    name: 'dns-forward-from', kind: 'network', default: neighbourNetworks, multiple: true,
+    what: 'The networks whose clients may ask for names outside our zones. It replaces the default; it says nothing about names in our zones. Without effect unless `dns-forward` is set.',
+    why: 'Loopback, private and link-local networks: a resolver that answers strangers is used for attacks on others. 100.64.0.0/10 is not among them, for the customers of a provider share it; add it where it is your own, as with Tailscale.',
+    raise: 'Whoever you add can make this node ask any question of your resolvers.', lower: 'Clients outside get REFUSED for names outside our zones.'
+  }) }),
+  clientZones: Type.Array(Type.String({ maxLength: 128 }), { maxItems: maxClientZones, ...doc({
+    name: 'client-zone', kind: 'clientZone', multiple: true,
+    what: 'Where the clients of DNS are, as `CIDR=ZONE`: who asks from the network is given the endpoints of that zone first, and the others if there are none. The longest prefix counts.',
+    why: 'Unset: every client gets every endpoint. A resolver in between counts as the client: use it where each zone has resolvers of its own.'
+  }) }),
+  dnsTransferTo: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxTransferRules, ...doc({
+    name: 'dns-transfer-to', kind: 'transferRule', multiple: true,
+    what: 'Who may have whole zones (AXFR and IXFR, over TCP or TLS): an address or a network (`192.0.2.0/24`), whoever signs with a key (`key:edge`), or both at once (`192.0.2.0/24+key:edge`). One that holds is enough.',
+    why: 'Unset: nobody. A zone is a list of everything that runs, and its transfer is work.'
+  }) }),
+  dnsTsigKeys: Type.Array(Type.String({ maxLength: 1_024 }), { maxItems: maxTsigKeys, ...doc({
+    name: 'dns-tsig-key', kind: 'tsigKey', multiple: true,
+    what: `Keys that secondaries sign with (TSIG), as \`NAME=[ALGORITHM:]BASE64\`; both sides must call a key the same. Algorithms: ${tsigAlgorithms.join(', ')}; without one hmac-sha256. \`openssl rand -base64 32\` makes a secret. It is never shown.`,
+    why: 'Unset: nothing is signed, and who is on the list is known by address alone.'
+  }) }),
+  dnsNotify: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxNotifyTargets, ...doc({
+    name: 'dns-notify', kind: 'notifyTarget', multiple: true,
+    what: 'Secondaries that are told of each change (NOTIFY), at most once a second: `192.0.2.7:53`, `[2001:db8::7]:53`; with `+key:edge` behind it the message is signed.',
+    why: 'Unset: nobody. A secondary then sees changes when it asks by itself, by the SOA every two hours.'
+  }) }),
+  dnsTls: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
+    name: 'dns-tls', kind: 'listener',
+    what: 'Where DNS over TLS is answered (RFC 7858), with the certificate of `dns-tls-cert`. The usual port is 853.',
+    why: 'Unset: a certificate is needed, and within one machine there is nobody to hide from.'
+  }) })),
+  dnsTlsCert: Type.Optional(Type.String({ minLength: 1, ...doc({
+    name: 'dns-tls-cert', kind: 'file',
+    what: 'The file with the certificate of DNS over TLS, in PEM form, with those that lead to its root. Read at the start.',
+    why: 'Unset: there is no DNS over TLS.'
+  }) })),
+  dnsTlsKey: Type.Optional(Type.String({ minLength: 1, ...doc({
+    name: 'dns-tls-key', kind: 'file',
+    what: 'The file with the private key of that certificate, in PEM form.',
+    why: 'Unset: there is no DNS over TLS.'
+  }) })),
+  shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
+    name: 'shutdown-grace', kind: 'duration', default: '5s',
+    what: 'After SIGTERM or SIGINT requests under way may finish for this long, then the process ends regardless.',
+    why: 'Under the ten seconds after which Docker kills; systemd waits 90 s, Kubernetes 30 s.',
+    raise: 'Must stay under the patience of whoever stops the process.', lower: 'Slow requests are cut off.'
+  }) }),
+  maxBodyBytes: Type.Integer({ minimum: 65_536, maximum: 64 * 1024 ** 2, ...between('64KiB', '64MiB'), ...doc({
+    name: 'max-body', kind: 'size', default: '1MiB',
+    what: 'The largest request body that is read; a larger one is refused with 413.',
+    why: 'Forty times the largest registration. Batches of heartbeats have a limit of their own, for the 10,000 leases that one may hold.',
+    raise: 'Each connection may make the node hold that much.', lower: 'Registrations with much metadata are refused.'
+  }) }),
+  trustedHosts: Type.Array(Type.Refine(Type.String({ rule: 'must be a host name or an IP address, without a port' }), isHost), { maxItems: 256, ...doc({
+    name: 'trusted-host', kind: 'name', multiple: true,
+    what: 'Further names that requests may carry in their Host header, besides IP literals, localhost and the listener\'s own name. Needed behind a proxy or under a DNS name.',
+    why: 'Unset: a web page that points its own name at this machine (DNS rebinding) is refused.'
+  }) })
+}, { additionalProperties: false })
+
+/** The effective settings, in units that code counts in. */
+export type Config = Static<typeof settingsSchema>
+
+export interface Setting extends SettingDoc {
+  readonly key: keyof Config
+  readonly schema: TSchema
+  /** `ROLLCALL_LOG_LEVEL` */
+  readonly variable: string
+}
+
+/** Every setting in the order of the schema, which is the order of the help and the documentation. */
+export const settings: readonly Setting[] = Object.entries(settingsSchema.properties).map(([key, schema]) => {
+  const { setting } = schema as unknown as { setting: SettingDoc } // each has the annotation: `doc` above
+  return { ...setting, key: key as keyof Config, schema, variable: variableName(setting.name) }
+})
+
+/** `log-level` -> `ROLLCALL_LOG_LEVEL` */
+export function variableName (name: string): string {
+  return `ROLLCALL_${name.toUpperCase().replaceAll('-', '_')}`
+}

@@ -1,0 +1,131 @@
+// Precompiled answers: what a service's names answer, as bytes, built on the first question after a change and kept as
+// long as what they were made from: the endpoint set, or the manifest of a declared service.
+import type { EndpointSet } from '../../model/instance/endpoints.ts'
+import { type DnsPolicy, defaultDnsPolicy, dnsPolicyOf } from '../../model/service/dns-annotations.ts'
+import type { Labels, Service } from '../../model/service/types.ts'
+import { type Alias, aliasTo } from './alias.ts'
+import { BrowseIndex } from '../browse/browse-index.ts'
+import { ClusterIpAnswers } from './cluster-ip-answers.ts'
+import { EndpointAnswers } from './endpoint-answers.ts'
+import { maxRecordsPerSet } from '../wire/record-set.ts'
+import type { AnswerLimits } from './service-records.ts'
+import type { Zone } from '../names/zone.ts'
+
+export interface AnswerCacheOptions {
+  /** Of services that say nothing about it. */
+  readonly ttlSeconds: number
+  /** In which targets of aliases are looked for, the longest name first. */
+  readonly zones: readonly Zone[]
+  /** Told at each making. */
+  readonly built?: (() => void) | undefined
+}
+
+/**
+ * The answers of one thing under different limits: its own, those while the store is away, those of services that fall back to it.
+ * More of them at once take turns.
+ */
+const maxVariants = 4
+
+const nothing: readonly never[] = []
+
+interface Variant<Answers> {
+  readonly limits: AnswerLimits
+  readonly answers: Answers
+}
+
+/** Answers by what they were made from; who holds none of it any more takes them with him. */
+class Variants<Source extends object, Answers> {
+  readonly #bySource = new WeakMap<Source, readonly Variant<Answers>[]>()
+
+  of (source: Source, limits: AnswerLimits, make: (source: Source, limits: AnswerLimits) => Answers): Answers {
+    const known = this.#bySource.get(source) ?? nothing
+    for (const variant of known) {
+      if (variant.limits.ttlSeconds === limits.ttlSeconds && variant.limits.maxRecords === limits.maxRecords) return variant.answers
+    }
+    const answers = make(source, limits)
+    this.#bySource.set(source, [...known.slice(1 - maxVariants), { limits, answers }])
+    return answers
+  }
+}
+
+interface KnownPolicy {
+  readonly defaults: Labels | undefined
+  readonly policy: DnsPolicy
+}
+
+class Kept {
+  readonly endpoints = new Variants<EndpointSet, EndpointAnswers>()
+  readonly clusterIps = new Variants<Service, ClusterIpAnswers>()
+  readonly aliases = new Variants<Service, Alias | undefined>()
+  /** By the annotations of the service, or those of its namespace where it has none. */
+  readonly policies = new WeakMap<Labels, KnownPolicy>()
+}
+
+/** Gives precompiled answers. */
+export class AnswerCache {
+  readonly #options: AnswerCacheOptions
+  readonly #maxTtlSeconds: number
+  readonly #kept: Kept
+  /** The last ones: nearly all services have the same, and keep the same object. */
+  #limit: AnswerLimits = { ttlSeconds: 0, maxRecords: 0 }
+  /** What DNS-based service discovery finds. */
+  readonly browsed = new BrowseIndex()
+
+  constructor (options: AnswerCacheOptions, maxTtlSeconds = Infinity, keeper = new Kept()) {
+    this.#options = options
+    this.#maxTtlSeconds = maxTtlSeconds
+    this.#kept = keeper
+  }
+
+  /** Of answers that no single service decides. */
+  get ttlSeconds (): number {
+    return Math.min(this.#options.ttlSeconds, this.#maxTtlSeconds)
+  }
+
+  /** The same answers with a TTL of at most so many seconds; those that have no longer one anyway are not made again. */
+  capped (maxTtlSeconds: number): AnswerCache {
+    return new AnswerCache(this.#options, maxTtlSeconds, this.#kept)
+  }
+
+  /** @param manifest undefined for an implicit service @param defaults the annotations of the namespace */
+  policyOf (manifest: Service | undefined, defaults: Labels | undefined): DnsPolicy {
+    const key = manifest?.metadata.annotations ?? defaults
+    if (key === undefined) return defaultDnsPolicy
+    const known = this.#kept.policies.get(key)
+    if (known !== undefined && known.defaults === defaults) return known.policy
+    const policy = dnsPolicyOf(manifest?.metadata, defaults)
+    this.#kept.policies.set(key, { defaults, policy })
+    return policy
+  }
+
+  /** @param of what the service is asked as, if it stands in for another one: its answers are not remembered for longer than that one's */
+  ofEndpoints (endpoints: EndpointSet, policy: DnsPolicy, of = policy): EndpointAnswers {
+    // A second at least, or a short lease would make every lookup a question; who wants that says 0.
+    const leaseSeconds = endpoints.leaseMs === undefined ? Infinity : Math.max(1, Math.floor(endpoints.leaseMs / 1_000))
+    return this.#kept.endpoints.of(endpoints, this.#limits(policy, of, leaseSeconds), (set, limits) => this.#built(new EndpointAnswers(set.answered, limits)))
+  }
+
+  /** @param manifest of a service with cluster IPs; its endpoints are no part of its answers */
+  ofClusterIps (manifest: Service, policy: DnsPolicy, of = policy): ClusterIpAnswers {
+    return this.#kept.clusterIps.of(manifest, this.#limits(policy, of), (service, limits) => this.#built(new ClusterIpAnswers(service, limits)))
+  }
+
+  /** @param manifest of an ExternalName service. undefined if DNS cannot carry the external name */
+  ofAlias (manifest: Service, policy: DnsPolicy): Alias | undefined {
+    return this.#kept.aliases.of(manifest, this.#limits(policy, policy), ({ spec }, { ttlSeconds }) =>
+      this.#built(aliasTo(spec.externalName ?? '', { ...this.#options, ttlSeconds })))
+  }
+
+  #built<Made> (made: Made): Made {
+    this.#options.built?.()
+    return made
+  }
+
+  #limits (policy: DnsPolicy, of: DnsPolicy, leaseSeconds = Infinity): AnswerLimits {
+    const { ttlSeconds: usual } = this.#options
+    const ttlSeconds = Math.min(policy.ttlSeconds ?? usual, of.ttlSeconds ?? usual, leaseSeconds, this.#maxTtlSeconds)
+    const maxRecords = of.maxRecords ?? maxRecordsPerSet
+    if (this.#limit.ttlSeconds !== ttlSeconds || this.#limit.maxRecords !== maxRecords) this.#limit = { ttlSeconds, maxRecords }
+    return this.#limit
+  }
+}

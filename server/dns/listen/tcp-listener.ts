@@ -1,0 +1,160 @@
+// DNS over TCP, and over TLS where there is a certificate (RFC 7858): connections under limits and deadlines.
+import { once } from 'node:events'
+import { type Server, type Socket, createServer } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import type { Clock } from '../../registry/timers.ts'
+import { MessageWriter } from '../wire/message-writer.ts'
+import { StreamConnection, framed } from './stream-connection.ts'
+import { closeGraceMs, firstMessageMs, maxConnectionsOfClient, sweepMs } from './tcp-limits.ts'
+import type { ListenerOptions } from './udp-listener.ts'
+import { tcpLimit } from '../wire/wire.ts'
+
+const empty = Buffer.alloc(0)
+
+export interface TcpListenerOptions extends ListenerOptions {
+  readonly clock: Clock
+  readonly maxConnections: number
+  /** Makes it DNS over TLS. Both in PEM form. */
+  readonly tls?: { readonly cert: string, readonly key: string } | undefined
+}
+
+/** What is closed when its time is over. */
+interface Deadlined {
+  readonly deadlineMs: number
+  /** Answers what has arrived, then ends. */
+  finish (): void
+  destroy (): void
+}
+
+export class TcpListener {
+  readonly port: number
+  readonly #server: Server
+  readonly #options: TcpListenerOptions
+  readonly #connections = new Set<Deadlined>()
+  /** Connections that have not yet agreed on keys, by the client's address and port. */
+  readonly #handshakes = new Map<string, Deadlined>()
+  readonly #connectionsOf = new Map<string, number>()
+  readonly #writer = new MessageWriter(tcpLimit)
+  #cancelSweep: (() => void) | undefined
+  #closed: Promise<void> | undefined
+
+  /** Binds. @throws the error of the system, like EADDRINUSE; of OpenSSL for a bad certificate */
+  static async listen (options: TcpListenerOptions): Promise<TcpListener> {
+    const settings = { allowHalfOpen: true, noDelay: true }
+    const server = options.tls === undefined
+      ? createServer(settings)
+      : createTlsServer({ ...settings, ...options.tls, ALPNProtocols: ['dot'], minVersion: 'TLSv1.2' })
+    const listening = once(server, 'listening')
+    server.listen({ host: options.address, port: options.port, reusePort: options.reusePort ?? false })
+    await listening
+    return new TcpListener(server, options)
+  }
+
+  constructor (server: Server, options: TcpListenerOptions) {
+    const bound = server.address()
+    this.port = typeof bound === 'object' && bound !== null ? bound.port : options.port
+    this.#server = server
+    this.#options = options
+    server.maxConnections = options.maxConnections
+    server.on('error', (error) => options.report(`DNS over TCP: ${error.message}`))
+    server.on('drop', () => options.counters.drop('too-many-connections'))
+    server.on('connection', (socket: Socket) => {
+      if (!this.#admit(socket)) socket.destroy()
+      else if (options.tls === undefined) this.#serve(socket)
+      else this.#awaitKeys(socket)
+    })
+    if (options.tls === undefined) return
+    server.on('tlsClientError', () => options.counters.drop('tls'))
+    server.on('secureConnection', (socket: Socket) => {
+      const handshake = this.#handshakes.get(nameOf(socket))
+      if (handshake === undefined) return void socket.destroy() // it went before it was looked at
+      this.#handshakes.delete(nameOf(socket))
+      this.#connections.delete(handshake)
+      this.#serve(socket)
+    })
+  }
+
+  /** Stops accepting, lets answers leave that were asked for, and ends. */
+  close (): Promise<void> {
+    return this.#closed ??= this.#close()
+  }
+
+  async #close (): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    for (const connection of this.#connections) connection.finish()
+    const cancel = this.#options.clock.after(closeGraceMs, () => {
+      for (const connection of this.#connections) connection.destroy()
+    })
+    await closed
+    cancel()
+    this.#cancelSweep?.()
+  }
+
+  /** Counts a connection, for as long as it is open. False if there are too many of its client, or it went before it was looked at. */
+  #admit (socket: Socket): boolean {
+    const { counters } = this.#options
+    const address = socket.remoteAddress
+    if (address === undefined) return false
+    const known = this.#connectionsOf.get(address) ?? 0
+    if (known >= maxConnectionsOfClient) {
+      counters.drop('too-many-connections')
+      return false
+    }
+    this.#connectionsOf.set(address, known + 1)
+    counters.connections++
+    socket.once('close', () => {
+      counters.connections--
+      const left = (this.#connectionsOf.get(address) ?? 1) - 1
+      if (left === 0) this.#connectionsOf.delete(address)
+      else this.#connectionsOf.set(address, left)
+    })
+    return true
+  }
+
+  /** Until the client has said hello, and has the keys, it is a connection that brings no message. */
+  #awaitKeys (socket: Socket): void {
+    const end = (): void => void socket.destroy()
+    const name = nameOf(socket)
+    const handshake = { deadlineMs: this.#options.clock.now() + firstMessageMs, finish: end, destroy: end }
+    this.#handshakes.set(name, handshake)
+    socket.once('close', () => this.#handshakes.delete(name))
+    this.#watch(handshake, socket)
+  }
+
+  #serve (socket: Socket): void {
+    const { clock, counters, responder, tls } = this.#options
+    const client = { transport: tls === undefined ? 'tcp' : 'tls', address: socket.remoteAddress ?? '' } as const
+    this.#watch(new StreamConnection(socket, {
+      nowMs: () => clock.now(),
+      badLength: () => counters.drop('bad-length'),
+      answer: (message) => {
+        const response = responder.respond(message, client, this.#writer)
+        if (typeof response !== 'number') return response
+        return response === 0 ? empty : framed(this.#writer.bytes, response)
+      }
+    }), socket)
+  }
+
+  #watch (connection: Deadlined, socket: Socket): void {
+    this.#connections.add(connection)
+    socket.once('close', () => this.#connections.delete(connection))
+    this.#cancelSweep ??= this.#options.clock.after(sweepMs, this.#sweep)
+    if (this.#closed !== undefined) connection.finish()
+  }
+
+  readonly #sweep = (): void => {
+    const nowMs = this.#options.clock.now()
+    for (const connection of this.#connections) {
+      if (nowMs < connection.deadlineMs) continue
+      this.#options.counters.drop('deadline')
+      this.#connections.delete(connection)
+      connection.destroy()
+    }
+    this.#cancelSweep = this.#connections.size > 0 ? this.#options.clock.after(sweepMs, this.#sweep) : undefined
+  }
+}
+
+/** The same for a connection and for what TLS makes of it. */
+function nameOf ({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}

@@ -1,0 +1,156 @@
+// What DNS answers, drops, holds back, forwards and transfers, and how long answers take, as Prometheus reads it. The DNS server counts in plain
+// numbers (dns/counters.ts); they are turned into prom-client's form when somebody scrapes.
+import { Counter, Gauge, Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client'
+import { type DnsServer, dropReasons, forwardEvents, latencyBounds } from './server.ts'
+
+const answerTimes = {
+  name: 'rollcall_dns_answer_seconds',
+  help: 'Time from a DNS message to its answer inside this process, of one in eight; without the socket, and without the wait for others.',
+  aggregator: 'sum'
+} as const
+
+/** What of a DNS server is looked at. */
+type Counted = Pick<DnsServer, 'counters'>
+
+/** Shows what the DNS server counted, at each scrape. */
+export function observeDns (register: Registry, dns: Counted): void {
+  observeQueries(register, dns)
+  observeAnswers(register, dns)
+  observeTransfers(register, dns)
+}
+
+function observeQueries (register: Registry, dns: Counted): void {
+  const registers = [register]
+  new Counter({
+    name: 'rollcall_dns_queries_total',
+    help: 'DNS queries answered, by transport, type and code.',
+    labelNames: ['transport', 'type', 'rcode'],
+    registers,
+    collect () {
+      this.reset()
+      for (const { transport, type, rcode, count } of dns.counters.answers()) this.inc({ transport, type, rcode }, count)
+    }
+  })
+  new Counter({
+    name: 'rollcall_dns_dropped_total',
+    help: 'DNS messages without an answer, and connections closed, by reason.',
+    labelNames: ['reason'],
+    registers,
+    collect () {
+      this.reset()
+      const { counters } = dns
+      for (const reason of dropReasons) this.inc({ reason }, counters.dropped(reason))
+    }
+  })
+  const total = (name: string, help: string, value: () => number): void => {
+    new Counter({ name, help, registers, collect () {
+      this.reset()
+      this.inc(value())
+    } })
+  }
+  total('rollcall_dns_truncated_total', 'DNS answers with TC.', () => dns.counters.truncated)
+  total('rollcall_dns_cut_total', 'DNS answers from a set of more records than one answer shows.', () => dns.counters.cut)
+  total('rollcall_dns_failures_total', 'DNS messages that were answered SERVFAIL because of a fault of this program.', () => dns.counters.failed)
+  new Gauge({ name: 'rollcall_dns_tcp_connections', help: 'Open TCP connections of DNS.', registers, collect () { this.set(dns.counters.connections) } })
+}
+
+function observeAnswers (register: Registry, dns: Counted): void {
+  const registers = [register]
+  new Counter({
+    name: 'rollcall_dns_limited_total',
+    help: 'DNS answers over UDP that the rate limit held back, by what was sent instead: nothing (dropped), an empty answer with TC (slipped), BADCOOKIE (badcookie).',
+    labelNames: ['action'],
+    registers,
+    collect () {
+      this.reset()
+      const { counters } = dns
+      this.inc({ action: 'dropped' }, counters.limitedDropped)
+      this.inc({ action: 'slipped' }, counters.limitedSlipped)
+      this.inc({ action: 'badcookie' }, counters.limitedBadCookie)
+    }
+  })
+  new Counter({
+    name: 'rollcall_dns_answer_builds_total',
+    help: 'Services whose DNS answers were made: at the first question after a change.',
+    registers,
+    collect () {
+      this.reset()
+      this.inc(dns.counters.builds)
+    }
+  })
+  new Counter({
+    name: 'rollcall_dns_forward_total',
+    help: 'Questions for names outside the zones: answered from the cache (hit, stale), asked (miss, coalesced), without an answer (failed); and what was sent to upstreams (asked, asked-over-tcp) and went wrong there.',
+    labelNames: ['event'],
+    registers,
+    collect () {
+      this.reset()
+      const { counters } = dns
+      for (const event of forwardEvents) this.inc({ event }, counters.forwards(event))
+    }
+  })
+  register.registerMetric(new AnswerTimes(dns))
+}
+
+/** Zone transfers, and what secondaries are told. */
+function observeTransfers (register: Registry, dns: Counted): void {
+  const registers = [register]
+  const labelled = (name: string, help: string, label: string, values: () => Readonly<Record<string, number>>): void => {
+    new Counter({ name, help, labelNames: [label], registers, collect () {
+      this.reset()
+      for (const [value, count] of Object.entries(values())) this.inc({ [label]: value }, count)
+    } })
+  }
+  labelled(
+    'rollcall_dns_transfers_total', 'Answers to AXFR and IXFR: whole zones (full), differences, the SOA alone for who had the newest version (current), errors (refused).', 'kind',
+    () => {
+      const { transfersFull: full, transfersDifference: difference, transfersCurrent: current, transfersRefused: refused } = dns.counters
+      return { full, difference, current, refused }
+    }
+  )
+  for (const [name, help, value] of [
+    ['rollcall_dns_transfer_records_total', 'Records that zone transfers sent.', () => dns.counters.transferRecords],
+    ['rollcall_dns_transfer_cut_sets_total', 'Sets in whole zones sent that had more records than a set may have there.', () => dns.counters.transferCutSets]
+  ] as const) {
+    new Counter({ name, help, registers, collect () {
+      this.reset()
+      this.inc(value())
+    } })
+  }
+  labelled(
+    'rollcall_dns_notify_total', 'NOTIFY messages: sent, repeated ones too; acknowledged; refused or never answered (unacknowledged).', 'result',
+    () => {
+      const { notifySent: sent, notifyAcknowledged: acknowledged, notifyUnacknowledged: unacknowledged } = dns.counters
+      return { sent, acknowledged, unacknowledged }
+    }
+  )
+}
+
+type Values = MetricObjectWithValues<MetricValueWithName<string>>
+
+/** A histogram that is filled elsewhere. */
+class AnswerTimes extends Histogram {
+  readonly #dns: Counted
+
+  constructor (dns: Counted) {
+    super({ ...answerTimes, buckets: [...latencyBounds], registers: [] })
+    this.#dns = dns
+  }
+
+  override async get (): Promise<Values> {
+    const { name, help, aggregator } = answerTimes
+    const { latencies, latencySum } = this.#dns.counters
+    let below = 0
+    const values = latencyBounds.map((le, index) => ({ metricName: `${name}_bucket`, labels: { le: String(le) }, value: below += latencies[index] ?? 0 }))
+    const count = below + (latencies[latencyBounds.length] ?? 0)
+    values.push({ metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: count })
+    const whole = [{ metricName: `${name}_sum`, labels: {}, value: latencySum }, { metricName: `${name}_count`, labels: {}, value: count }]
+    // `type` is a constant enum in prom-client's types, and `collect` belongs to the metric, not to what it gives.
+    return { name, help, type: 'histogram', aggregator, values: [...values, ...whole] } as unknown as Values
+  }
+
+  /** What the text form is made from; prom-client's types leave it out. */
+  getForPromString (): Promise<Values> {
+    return this.get()
+  }
+}

@@ -1,0 +1,101 @@
+// Streams of manifests: apply them, or take back what they name; all or nothing.
+import type { FastifyInstance } from 'fastify'
+import { Type, type Static } from 'typebox'
+import type { ApplyAnswer, FieldError } from '../../../client-sdk/src/wire.ts'
+import { invalid } from '../../errors.ts'
+import { LabelName } from '../../model/instance/instance.ts'
+import { located, type ManifestDocument, streamInvalid } from '../../model/manifest/manifest-stream.ts'
+import { checker } from '../../model/validate.ts'
+import { cursorText } from '../../registry/feed/cursor.ts'
+import type { ManifestName } from '../../registry/services/manifests.ts'
+import { defaultNamespace } from '../../registry/services/services.ts'
+import { setRevision } from '../server/conditional.ts'
+import { type HttpContext, callerOf } from '../server/context.ts'
+import { maxManifestBytes } from '../server/limits.ts'
+import { type ManifestBody, documentsOf, jsonMember, manifestContent } from './manifest-media.ts'
+import { DryRun, manifestErrors, remove, resultOf } from './manifest-writes.ts'
+import {
+  ApplyAnswer as ApplyAnswerSchema, DeleteAnswer, DeleteBody, DeletedNames, ServiceManifest, answerOf, errorResponses, exampleApplyResult, exampleDeleteAnswer,
+  writeErrors
+} from './schemas.ts'
+
+const namespace = Type.Optional({ ...LabelName, description: `Of manifests that name none, default ${defaultNamespace}` })
+const ApplyQuery = Type.Object({ dryRun: DryRun, namespace }, { additionalProperties: false })
+const DeleteQuery = Type.Object({
+  dryRun: DryRun,
+  namespace,
+  ignoreMissing: Type.Optional(Type.Boolean({ rule: 'must be true or false', description: 'What is not there is no error' }))
+}, { additionalProperties: false })
+
+const checkNames = checker(DeletedNames)
+
+export function registerApply (app: FastifyInstance, { registry }: HttpContext): void {
+  const tags = ['manifests']
+
+  app.post<{ Body: ManifestBody | undefined, Querystring: Static<typeof ApplyQuery> }>('/v1/apply', {
+    bodyLimit: maxManifestBytes,
+    schema: {
+      tags,
+      operationId: 'apply',
+      summary: 'Apply a stream of manifests, all or nothing',
+      description: 'Namespace, Service, EndpointSlice, Endpoints, and List of them: YAML documents separated by ---, or JSON objects one behind the other. Up to 4 MiB.',
+      querystring: ApplyQuery,
+      body: manifestContent('Manifests', ServiceManifest),
+      response: {
+        200: answerOf('What became of each', ApplyAnswerSchema, { revision: 'q7Zk2.17', dryRun: false, results: [{ ...exampleApplyResult, document: 1 }] } satisfies ApplyAnswer),
+        ...errorResponses(...writeErrors, ...manifestErrors)
+      }
+    }
+  }, async (request, reply): Promise<ApplyAnswer> => {
+    const { dryRun = false, namespace } = request.query
+    const { revision, results } = await registry.services.apply(await documentsOf(request.body), { by: callerOf(request), dryRun, namespace })
+    setRevision(reply, registry, revision)
+    return { revision: cursorText(registry.feed.epoch, revision), dryRun, results: results.map(resultOf) }
+  })
+
+  app.post<{ Body: ManifestBody | undefined, Querystring: Static<typeof DeleteQuery> }>('/v1/delete', {
+    bodyLimit: maxManifestBytes,
+    schema: {
+      tags,
+      operationId: 'delete',
+      summary: 'Take manifests back, all or nothing',
+      description: 'The body names them: manifests, of which only kind and name count, or {"names":[...]} in JSON. A service takes its hand-made endpoints along.',
+      querystring: DeleteQuery,
+      body: manifestContent('Manifests or names', DeleteBody),
+      response: {
+        200: answerOf('What went', DeleteAnswer, exampleDeleteAnswer),
+        ...errorResponses(...writeErrors, 'REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND', 'REG_MANIFEST_NOT_FOUND', 'REG_CONFLICT', 'REG_LIMIT_REACHED')
+      }
+    }
+  }, async (request, reply) => {
+    const { namespace = defaultNamespace, ...options } = request.query
+    return remove(registry, request, reply, await namesOf(request.body, namespace), options)
+  })
+}
+
+async function namesOf (body: ManifestBody | undefined, namespace: string): Promise<readonly ManifestName[]> {
+  const names = body === undefined ? undefined : jsonMember(body, 'names')
+  if (names === undefined) return namesOfDocuments(await documentsOf(body), namespace)
+  const faults = checkNames({ names })
+  if (faults.length > 0) throw invalid(faults)
+  return (names as Static<typeof DeletedNames>['names']) // it has just been checked
+    .map((name) => ({ kind: name.kind, namespace: name.kind === 'Namespace' ? '' : name.namespace ?? namespace, name: name.name }))
+}
+
+/** Of a manifest that goes only its name is read: what else it says may be wrong by now. */
+function namesOfDocuments (documents: readonly ManifestDocument[], namespace: string): readonly ManifestName[] {
+  const faults: FieldError[] = []
+  const names: ManifestName[] = []
+  for (const document of documents) {
+    const { metadata } = document.value
+    const { name, namespace: own }: { readonly name?: unknown, readonly namespace?: unknown } = typeof metadata === 'object' && metadata !== null ? metadata : {}
+    const fault = (field: string, value: unknown, rule: string): void => {
+      faults.push(...located(document, [{ field, ...(value === undefined ? {} : { value }), rule }]))
+    }
+    if (typeof name !== 'string' || name === '') fault('metadata.name', name, name === undefined ? 'is required' : 'must be a name')
+    else if (own !== undefined && own !== null && typeof own !== 'string') fault('metadata.namespace', own, 'must be a text')
+    else names.push({ kind: document.kind, namespace: document.kind === 'Namespace' ? '' : own === undefined || own === null || own === '' ? namespace : own, name })
+  }
+  if (faults.length > 0) throw streamInvalid(faults)
+  return names
+}

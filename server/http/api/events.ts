@@ -1,0 +1,110 @@
+// What changed lately, by whom and why, newest first.
+import type { FastifyInstance } from 'fastify'
+import { Type, type Static } from 'typebox'
+import type { Event, Page, Reason } from '../../../client-sdk/src/wire.ts'
+import { InstanceId, LabelName } from '../../model/instance/instance.ts'
+import type { AppliedChange } from '../../registry/feed/change-ring.ts'
+import { cursorText, parseCursor } from '../../registry/feed/cursor.ts'
+import { answer, settle } from '../server/conditional.ts'
+import type { HttpContext } from '../server/context.ts'
+import { defaultPageItems, maxPageItems } from '../server/limits.ts'
+import { EventPage, answerOf, emptyAnswer, errorResponses, readErrors } from './schemas.ts'
+
+const verbs: Readonly<Record<Reason, string>> = {
+  registered: 'was registered',
+  updated: 'was updated',
+  replaced: 'was replaced by a new life',
+  deregistered: 'was deregistered',
+  expired: 'was removed: its lease ran out',
+  suspect: 'is suspect: its heartbeats stopped or its session broke',
+  renewed: 'is trusted again: its heartbeats are back',
+  override: 'was overridden',
+  'override-removed': 'is no longer overridden',
+  'override-ended': 'is no longer overridden: the time was up',
+  recovered: 'was restored from what a node remembered',
+  declared: 'was declared',
+  removed: 'was removed'
+}
+
+const Query = Type.Object({
+  namespace: Type.Optional(LabelName),
+  service: Type.Optional(LabelName),
+  id: Type.Optional(InstanceId),
+  reason: Type.Optional(Type.Enum(Object.keys(verbs))),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: maxPageItems, rule: `must be a whole number 1-${maxPageItems}`, description: `Default ${defaultPageItems}` })),
+  cursor: Type.Optional(Type.String({ description: '`next` of the page before: only what is older than this revision' })),
+  minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' }))
+}, { additionalProperties: false })
+
+type QueryOf = Static<typeof Query>
+
+const example: Event = {
+  revision: 'q7Zk2.17', at: '2026-01-01T00:00:00.000Z', reason: 'registered', namespace: 'shop', service: 'orders', id: 'orders-1', by: '10.0.0.7',
+  message: 'orders-1 of orders in shop was registered by 10.0.0.7 at 10.0.0.7'
+}
+
+export function registerEvents (app: FastifyInstance, context: HttpContext): void {
+  const { registry } = context
+  app.get<{ Querystring: QueryOf }>('/v1/events', {
+    schema: {
+      tags: ['operations'],
+      operationId: 'listEvents',
+      summary: 'What changed lately, newest first',
+      description: 'As far back as this node remembers. Names that are not registered any more may be asked for.',
+      querystring: Query,
+      response: {
+        200: answerOf('A page', EventPage, { revision: 'q7Zk2.17', items: [example] }),
+        304: emptyAnswer('If-None-Match names it'),
+        ...errorResponses(...readErrors)
+      }
+    }
+  }, async (request, reply) => {
+    await settle(context, request, request.query.minRevision)
+    const before = request.query.cursor === undefined ? Infinity : parseCursor(request.query.cursor, 'cursor').revision
+    return answer(context, request, reply, registry.cursor, () => pageOf(request.query, before))
+  })
+
+  function pageOf (query: QueryOf, before: number): Page<Event> {
+    const limit = query.limit ?? defaultPageItems
+    const { epoch } = registry.feed
+    const items: Event[] = []
+    let next: string | undefined
+    for (const change of registry.feed.history()) {
+      if (change.revision >= before || !fits(query, change)) continue
+      if (items.length === limit) {
+        next = items.at(-1)?.revision
+        break
+      }
+      items.push(eventOf(change, epoch))
+    }
+    return { revision: registry.cursor, items, ...(next === undefined ? {} : { next }) }
+  }
+}
+
+function fits (query: QueryOf, { target, reason, kind }: AppliedChange): boolean {
+  return kind !== 'claim' && kind !== 'secret' && (query.namespace === undefined || target.namespace === query.namespace) &&
+    (query.service === undefined || target.service === query.service) &&
+    (query.id === undefined || target.id === query.id) &&
+    (query.reason === undefined || reason === query.reason)
+}
+
+function eventOf (change: AppliedChange, epoch: string): Event {
+  const { revision, atMs, reason, by, target: { namespace, service, id } } = change
+  return { revision: cursorText(epoch, revision), at: new Date(atMs).toISOString(), reason, namespace, service, id, by, message: messageOf(change) }
+}
+
+/** Who expires leases and puts back what a store lost. */
+const registryName = 'registry'
+
+function messageOf ({ reason, by, event, instance, kind, target: { namespace, service, id } }: AppliedChange): string {
+  const author = by === '' || by === registryName ? '' : ` by ${by}` // what the registry does by itself is said in the reason
+  const address = reason === 'registered' && event === 'put' && instance !== undefined ? ` at ${instance.address}` : ''
+  const why = reason === 'override' && instance?.override !== undefined ? `: ${overrideText(instance.override)}` : ''
+  const subject = { instance: `${id} of ${service} in ${namespace}`, service: `service ${service} in ${namespace}`, endpoints: `endpoints of ${service} in ${namespace}`, namespace: `namespace ${namespace}`, claim: service, secret: 'a secret' }
+  return `${subject[kind]} ${verbs[reason]}${author}${address}${why}`
+}
+
+function overrideText ({ status, weight, reason }: { readonly status?: string, readonly weight?: number, readonly reason: string }): string {
+  const what = [...(status === undefined ? [] : [status]), ...(weight === undefined ? [] : [`weight ${weight}`])].join(', ')
+  return reason === '' ? what : `${what} (${reason})`
+}

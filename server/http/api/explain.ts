@@ -1,0 +1,38 @@
+// Why an instance is, or is not, an endpoint of each service of its namespace.
+import type { FastifyInstance } from 'fastify'
+import { Type, type Static } from 'typebox'
+import type { ServiceExplanation } from '../../../client-sdk/src/wire.ts'
+import { maxExplained } from '../../registry/services/services.ts'
+import { answer, settle } from '../server/conditional.ts'
+import type { HttpContext } from '../server/context.ts'
+import { instancePath } from './instances.ts'
+import { InstanceParams, ServiceExplanations, answerOf, emptyAnswer, errorResponses, readErrors } from './schemas.ts'
+
+const Query = Type.Object({ minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' })) }, { additionalProperties: false })
+
+const example: readonly ServiceExplanation[] = [{
+  namespace: 'shop', service: 'webui', implicit: false, in: false, ready: false, rule: 'selector', message: 'its label app is "api", not "webui"', missingPorts: []
+}]
+
+export function registerExplain (app: FastifyInstance, context: HttpContext): void {
+  const { registry } = context
+  app.get<{ Params: Static<typeof InstanceParams>, Querystring: Static<typeof Query> }>(`${instancePath}/explain`, {
+    schema: {
+      tags: ['instances'],
+      operationId: 'explainInstance',
+      summary: 'Why an instance is, or is not, an endpoint of each service',
+      description: `For the services of its namespace, at most ${maxExplained}: those that have it come first.`,
+      params: InstanceParams,
+      querystring: Query,
+      response: {
+        200: answerOf('The services', ServiceExplanations, example),
+        304: emptyAnswer('If-None-Match names it'),
+        ...errorResponses(...readErrors, 'REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND', 'REG_INSTANCE_NOT_FOUND')
+      }
+    }
+  }, async (request, reply) => {
+    await settle(context, request, request.query.minRevision)
+    registry.requireEntry(request.params)
+    return answer(context, request, reply, `${registry.cursor}-explain`, () => registry.services.explain(request.params))
+  })
+}

@@ -1,0 +1,109 @@
+// One instance: register, change, read, deregister.
+import { hash } from 'node:crypto'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { Type, type Static } from 'typebox'
+import type { Instance } from '../../../client-sdk/src/wire.ts'
+import { Generation } from '../../model/instance/instance.ts'
+import { answer, setRevision, settle } from '../server/conditional.ts'
+import { type HttpContext, callerOf } from '../server/context.ts'
+import {
+  InstanceParams, Instance as InstanceSchema, InstancePatch, Registration, answerOf, emptyAnswer, errorResponses, exampleInstance, readErrors, writeErrors
+} from './schemas.ts'
+
+export const instancePath = '/v1/namespaces/:namespace/services/:service/instances/:id'
+
+const OfGeneration = Type.Object({
+  generation: Type.Optional(Generation)
+}, { additionalProperties: false })
+const ReadQuery = Type.Object({ minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' })) }, { additionalProperties: false })
+
+const notFound = ['REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND', 'REG_INSTANCE_NOT_FOUND'] as const
+
+type Params = Static<typeof InstanceParams>
+
+export function registerInstances (app: FastifyInstance, context: HttpContext): void {
+  const { registry, metrics } = context
+  const tags = ['instances']
+
+  app.put<{ Params: Params, Body: Static<typeof Registration> }>(instancePath, {
+    schema: {
+      tags,
+      operationId: 'register',
+      summary: 'Register an instance, or renew it if nothing is new',
+      description: 'Idempotent: the same content makes no new revision. Another generation replaces the life before.',
+      params: InstanceParams,
+      body: Registration,
+      response: {
+        200: answerOf('It was registered', InstanceSchema, exampleInstance),
+        201: answerOf('A new life is registered', InstanceSchema, exampleInstance),
+        ...errorResponses(...writeErrors, 'REG_LIMIT_REACHED')
+      }
+    }
+  }, async (request, reply) => {
+    const by = callerOf(request)
+    const { instance, outcome, revision } = await registry.register(request.params, request.body, by, by)
+    metrics.registered(outcome)
+    return written(reply.code(outcome === 'created' || outcome === 'replaced' ? 201 : 200), revision, instance)
+  })
+
+  app.patch<{ Params: Params, Body: Static<typeof InstancePatch>, Querystring: Static<typeof OfGeneration> }>(instancePath, {
+    schema: {
+      tags,
+      operationId: 'patchInstance',
+      summary: 'Change status, labels, metadata or weight',
+      description: 'A merge patch (RFC 7396): null removes a label or a metadata entry.',
+      params: InstanceParams,
+      querystring: OfGeneration,
+      consumes: ['application/merge-patch+json', 'application/json'],
+      body: InstancePatch,
+      response: {
+        200: answerOf('The instance as it is now', InstanceSchema, exampleInstance),
+        ...errorResponses(...writeErrors, ...notFound, 'REG_GENERATION_SUPERSEDED', 'REG_CONFLICT')
+      }
+    }
+  }, async (request, reply) => {
+    const instance = await registry.patch(request.params, request.body, request.query.generation, callerOf(request))
+    return written(reply, instance.revision, instance)
+  })
+
+  app.get<{ Params: Params, Querystring: Static<typeof ReadQuery> }>(instancePath, {
+    schema: {
+      tags,
+      operationId: 'getInstance',
+      summary: 'Read an instance',
+      params: InstanceParams,
+      querystring: ReadQuery,
+      response: { 200: answerOf('The instance', InstanceSchema, exampleInstance), 304: emptyAnswer('If-None-Match names it'), ...errorResponses(...readErrors, ...notFound) }
+    }
+  }, async (request, reply) => {
+    await settle(context, request, request.query.minRevision)
+    const { instance } = registry.requireEntry(request.params)
+    const load = registry.loads.get(request.params)?.load
+    const tag = `${registry.feed.epoch}.${instance.revision}`
+    if (load === undefined) return answer(context, request, reply, tag, () => instance)
+    // It changes without a revision.
+    return answer(context, request, reply, `${tag}-${hash('sha1', JSON.stringify(load), 'base64url')}`, (): Instance => ({ ...instance, load }))
+  })
+
+  app.delete<{ Params: Params, Querystring: Static<typeof OfGeneration> }>(instancePath, {
+    schema: {
+      tags,
+      operationId: 'deregister',
+      summary: 'Deregister an instance',
+      description: 'With ?generation= only that life is ended.',
+      params: InstanceParams,
+      querystring: OfGeneration,
+      response: { 204: emptyAnswer('It is gone'), ...errorResponses(...writeErrors, ...notFound, 'REG_GENERATION_SUPERSEDED') }
+    }
+  }, async (request, reply) => {
+    const revision = await registry.deregister(request.params, request.query.generation, callerOf(request))
+    metrics.deregistered()
+    setRevision(reply, registry, revision)
+    return reply.code(204).send()
+  })
+
+  function written (reply: FastifyReply, revision: number, instance: Instance): FastifyReply {
+    setRevision(reply, registry, revision)
+    return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(instance))
+  }
+}

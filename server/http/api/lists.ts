@@ -1,0 +1,174 @@
+// Lists: namespaces, services, instances, page by page.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Type, type Static } from 'typebox'
+import type { Page, Status } from '../../../client-sdk/src/wire.ts'
+import { RegistryError, invalid, shown } from '../../errors.ts'
+import { parseAddress } from '../../model/address/address.ts'
+import { LabelName, statuses } from '../../model/instance/instance.ts'
+import { parseSelector } from '../../model/instance/selector.ts'
+import { type InstanceFilter, type Listed, type Position, listInstances, listNamespaces, listServices, summaryOf } from '../../registry/catalog/listing.ts'
+import { answer, settle } from '../server/conditional.ts'
+import type { HttpContext } from '../server/context.ts'
+import { defaultPageItems, maxPageItems } from '../server/limits.ts'
+import {
+  InstancePage, NamespacePage, ServicePage, answerOf, emptyAnswer, errorResponses, exampleInstance, exampleService, readErrors
+} from './schemas.ts'
+
+const paging = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: maxPageItems, rule: `must be a whole number 1-${maxPageItems}`, description: `Items of a page, default ${defaultPageItems}` })),
+  cursor: Type.Optional(Type.String({ description: '`next` of the page before' })),
+  minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' }))
+}
+const NamespaceQuery = Type.Object(paging, { additionalProperties: false })
+const ListQuery = Type.Object({
+  namespace: Type.Optional(LabelName),
+  service: Type.Optional(LabelName),
+  selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector, as in version in (v1,v2),!canary' })),
+  status: Type.Optional(Type.String({ description: `Effective statuses, by comma: ${statuses.join(', ')}` })),
+  address: Type.Optional(Type.String({ description: 'The address of the instances' })),
+  ...paging
+}, { additionalProperties: false })
+
+type ListQueryOf = Static<typeof ListQuery>
+
+export function registerLists (app: FastifyInstance, context: HttpContext): void {
+  const { registry } = context
+  const revision = 'q7Zk2.17'
+  const common = [...readErrors, 'REG_SELECTOR_INVALID', 'REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND'] as const
+
+  app.get<{ Querystring: Static<typeof NamespaceQuery> }>('/v1/namespaces', {
+    schema: {
+      tags: ['namespaces'],
+      operationId: 'listNamespaces',
+      summary: 'All namespaces, by name',
+      querystring: NamespaceQuery,
+      response: {
+        200: answerOf('A page', NamespacePage, { revision, items: [{ name: 'shop', services: 1, instances: 1 }] }),
+        304: emptyAnswer('If-None-Match names it'),
+        ...errorResponses(...readErrors)
+      }
+    }
+  }, async (request, reply) => {
+    const { minRevision, cursor, limit } = request.query
+    await settle(context, request, minRevision)
+    return page(request, reply, registry.cursor, () => listNamespaces(registry.catalog, positionOf(cursor), limit ?? defaultPageItems))
+  })
+
+  app.get<{ Querystring: ListQueryOf }>('/v1/services', {
+    schema: {
+      tags: ['services'],
+      operationId: 'listServices',
+      summary: 'Services, by namespace and name',
+      description: 'Selector, status and address choose the services that have such an instance. An unknown namespace or service is 404, but not behind a cursor.',
+      querystring: ListQuery,
+      response: {
+        200: answerOf('A page', ServicePage, { revision, items: [exampleService] }),
+        304: emptyAnswer('If-None-Match names it'),
+        ...errorResponses(...common)
+      }
+    }
+  }, async (request, reply) => {
+    await settle(context, request, request.query.minRevision)
+    const { protection } = registry
+    const { filter, after, limit } = choice(request.query)
+    return page(request, reply, summaryTag(), () => {
+      const { items, next } = listServices(registry.catalog, filter, after, limit)
+      return { items: items.map((entry) => summaryOf(entry, protection.services)), next }
+    })
+  })
+
+  app.get<{ Querystring: ListQueryOf }>('/v1/instances', {
+    schema: {
+      tags: ['instances'],
+      operationId: 'listInstances',
+      summary: 'Instances, by namespace, service and id',
+      description: 'An unknown namespace or service is 404, but not behind a cursor: it may have gone since the page before.',
+      querystring: ListQuery,
+      response: {
+        200: answerOf('A page', InstancePage, { revision, items: [exampleInstance] }),
+        304: emptyAnswer('If-None-Match names it'),
+        ...errorResponses(...common)
+      }
+    }
+  }, async (request, reply) => {
+    await settle(context, request, request.query.minRevision)
+    const { filter, after, limit } = choice(request.query)
+    return page(request, reply, registry.cursor, () => listInstances(registry.catalog, filter, after, limit))
+  })
+
+  function choice (query: ListQueryOf): { filter: InstanceFilter, after: Position | undefined, limit: number } {
+    const after = positionOf(query.cursor)
+    if (after === undefined) requireKnown(query)
+    return { filter: filterOf(query), after, limit: query.limit ?? defaultPageItems }
+  }
+
+  function requireKnown ({ namespace, service }: ListQueryOf): void {
+    const { catalog } = registry
+    if (namespace !== undefined && service !== undefined) registry.requireService(namespace, service)
+    else if (namespace !== undefined && !catalog.hasNamespace(namespace)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${namespace}" not found`)
+    else if (service !== undefined && !catalog.namespaces().some((name) => catalog.view(name, service) !== undefined)) {
+      throw new RegistryError('REG_SERVICE_NOT_FOUND', `service "${service}" not found in any namespace`)
+    }
+  }
+
+  /** Protection comes and goes without a revision, and summaries show it. */
+  function summaryTag (): string {
+    const { services } = registry.protection
+    if (services.size === 0) return registry.cursor
+    let sum = 0
+    for (const sinceMs of services.values()) sum += sinceMs
+    return `${registry.cursor}-${services.size}-${sum}`
+  }
+
+  function page (request: FastifyRequest, reply: FastifyReply, tag: string, list: () => Listed<unknown>): FastifyReply {
+    return answer(context, request, reply, tag, () => {
+      const { items, next } = list()
+      return { revision: registry.cursor, items, ...(next === undefined ? {} : { next: cursorOf(next) }) } satisfies Page<unknown>
+    })
+  }
+}
+
+function filterOf ({ namespace, service, selector, status, address }: ListQueryOf): InstanceFilter {
+  return {
+    namespace,
+    service,
+    selector: selector === undefined ? undefined : parseSelector(selector),
+    statuses: status === undefined ? undefined : statusesOf(status),
+    address: address === undefined ? undefined : addressOf(address)
+  }
+}
+
+function statusesOf (text: string): ReadonlySet<Status> {
+  const names = text.split(',')
+  for (const name of names) {
+    if (!(statuses as readonly string[]).includes(name)) throw invalid([{ field: 'status', value: name, rule: `must be one of ${statuses.join(', ')}, or several by comma` }])
+  }
+  return new Set(names as Status[]) // each has just been found among them
+}
+
+function addressOf (text: string): string {
+  const address = parseAddress(text)
+  if ('problem' in address) throw invalid([{ field: 'address', value: text, rule: address.problem }])
+  return address.text
+}
+
+/** A page's cursor is the last item's key: opaque to clients, so that it may become something else. */
+function cursorOf ({ namespace, service, id }: Position): string {
+  return Buffer.from(JSON.stringify([namespace, service, id])).toString('base64url')
+}
+
+function positionOf (cursor: string | undefined): Position | undefined {
+  if (cursor === undefined) return undefined
+  let parts: unknown
+  try {
+    parts = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+  } catch {
+    parts = undefined
+  }
+  if (Array.isArray(parts) && parts.length === 3) {
+    const [namespace, service, id] = parts as unknown[]
+    if (typeof namespace === 'string' && typeof service === 'string' && typeof id === 'string') return { namespace, service, id }
+  }
+  const rule = 'must be `next` of a page'
+  throw new RegistryError('REG_CURSOR_INVALID', `cursor ${rule}, got ${shown(cursor)}`, [{ field: 'cursor', value: cursor.slice(0, 80), rule }])
+}

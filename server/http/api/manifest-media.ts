@@ -1,0 +1,152 @@
+// Manifests over HTTP: bodies in YAML or JSON, answers in the one that `Accept` prefers, warnings as headers. Bodies are read as
+// text, so that a fault can say on which line it stands.
+import { setImmediate } from 'node:timers/promises'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { TSchema } from 'typebox'
+import type { FieldError } from '../../../client-sdk/src/wire.ts'
+import { RegistryError, invalid, shown } from '../../errors.ts'
+import { located, type ManifestDocument, readManifests, readingManifests } from '../../model/manifest/manifest-stream.ts'
+import { apiVersions } from '../../model/service/types.ts'
+import type { Kind } from '../../registry/services/manifests.ts'
+import { answer } from '../server/conditional.ts'
+import type { HttpContext } from '../server/context.ts'
+import { parseJson, refuseEncoding, refuseMedia } from '../server/json-body.ts'
+import { maxWarningLength, maxWarnings, readAtOnceLength, readSliceMs } from '../server/limits.ts'
+import { ManifestText, yamlOf } from './schemas.ts'
+import { compileValidator } from '../server/validation.ts'
+
+const jsonMedia = 'application/json'
+export const yamlMedia = 'application/yaml' // RFC 9512
+const yamlMedias = [yamlMedia, 'text/yaml', 'application/x-yaml', 'text/x-yaml']
+
+/** What a route of this scope gets as its body. */
+export interface ManifestBody {
+  readonly text: string
+  readonly isJson: boolean
+}
+
+/** Registers routes whose bodies are manifests. */
+export async function manifestScope (app: FastifyInstance, register: (scope: FastifyInstance) => void): Promise<void> {
+  await app.register((scope, _options, done) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', refuseMedia(`YAML or JSON with content-type ${yamlMedia} or ${jsonMedia}`))
+    scope.addContentTypeParser([jsonMedia, ...yamlMedias], { parseAs: 'string' }, (request, text, parsed) => {
+      const fault = refuseEncoding(request)
+      if (fault !== undefined) return parsed(fault)
+      parsed(null, text.length === 0 ? undefined : { text: String(text), isJson: request.mediaType === jsonMedia } satisfies ManifestBody)
+    })
+    // The schema of a body is for the document: its text is not read yet.
+    scope.setValidatorCompiler((route) => (route.httpPart === 'body' ? () => true : compileValidator(route)))
+    register(scope)
+    done()
+  })
+}
+
+/** A body in both forms, for OpenAPI. */
+export function manifestContent (description: string, schema: TSchema): object {
+  return { description, content: { [jsonMedia]: { schema }, [yamlMedia]: { schema: ManifestText }, 'text/yaml': { schema: ManifestText } } }
+}
+
+/** @throws RegistryError REG_INVALID where there is no body, and as `readManifests` */
+export async function documentsOf (body: ManifestBody | undefined): Promise<readonly ManifestDocument[]> {
+  if (body === undefined) throw bodyRequired()
+  const documents = body.text.length <= readAtOnceLength ? readManifests(body.text) : await readInSlices(body.text)
+  if (documents.length === 0) throw invalid([{ field: 'body', rule: 'must hold a manifest, it holds none' }])
+  return documents
+}
+
+/** A long stream takes seconds to read: meanwhile heartbeats and watches have their turns, and other long streams wait for theirs. */
+async function readInSlices (text: string): Promise<readonly ManifestDocument[]> {
+  const before = lastReading
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  lastReading = promise
+  await before
+  try {
+    const reading = readingManifests(text)
+    for (let until = performance.now() + readSliceMs; ;) {
+      const { done, value } = reading.next()
+      if (done === true) return value
+      if (performance.now() < until) continue
+      await setImmediate()
+      until = performance.now() + readSliceMs
+    }
+  } finally {
+    resolve(undefined)
+  }
+}
+
+/** Of the whole process, as its loop is. */
+let lastReading: Promise<undefined> = Promise.resolve(undefined)
+
+/**
+ * The one manifest of a body, of the kind that its path is for.
+ * @throws RegistryError REG_BODY_SYNTAX, REG_INVALID
+ */
+export async function documentOf (body: ManifestBody | undefined, kind: Kind): Promise<ManifestDocument> {
+  if (body?.isJson === true) parseJson(body.text) // says more of broken JSON than a reader of YAML can
+  const documents = await documentsOf(body)
+  const [document] = documents
+  if (document === undefined || documents.length > 1) throw invalid([{ field: 'body', value: documents.length, rule: 'must be one manifest: a stream of several goes to /v1/apply' }])
+  if (document.kind !== kind) throw invalid(located(document, [{ field: 'kind', value: document.kind, rule: `must be "${kind}" (${apiVersions[kind]}) at this path` }]))
+  return document
+}
+
+/** Adds document and line to the faults of what was read from a document. */
+export async function withLines<Result> (document: ManifestDocument, work: Promise<Result>): Promise<Result> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.errors === undefined) throw error
+    const faults = error.errors.flatMap((fault): readonly FieldError[] => (fault.line === undefined ? located(document, [fault]) : [fault]))
+    throw new RegistryError(error.code, error.message, faults, { cause: error.cause })
+  }
+}
+
+function bodyRequired (): RegistryError {
+  return invalid([{ field: 'body', rule: `is required: YAML or JSON with content-type ${yamlMedia} or ${jsonMedia}` }])
+}
+
+/** Whether `Accept` names YAML, and prefers it. */
+export function prefersYaml (request: FastifyRequest): boolean {
+  const { accept } = request.headers
+  if (accept === undefined || !accept.includes('yaml')) return false
+  let [yaml, json] = [0, 0]
+  for (const [index, part] of accept.split(',').entries()) {
+    const [media = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase())
+    const q = Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1)
+    const rank = q > 0 ? q - index * 1e-6 : 0 // of equals the first
+    if (yamlMedias.includes(media)) yaml = Math.max(yaml, rank)
+    else if (media === jsonMedia) json = Math.max(json, rank)
+  }
+  return yaml > json
+}
+
+/** Answers a read with a manifest, as JSON or as YAML. */
+export function answerManifest (context: HttpContext, request: FastifyRequest, reply: FastifyReply, tag: string, make: () => unknown): FastifyReply {
+  void reply.header('vary', 'accept')
+  if (!prefersYaml(request)) return answer(context, request, reply, tag, make)
+  return answer(context, request, reply, `${tag}-yaml`, make, { media: yamlMedia, write: yamlOf })
+}
+
+/** RFC 7234 5.5, as Kubernetes uses it: code 299 for what does not pass. */
+export function setWarnings (reply: FastifyReply, warnings: readonly string[]): void {
+  if (warnings.length === 0) return
+  const texts = warnings.slice(0, maxWarnings).map((text) => text.replace(/[^\x20-\x7e]/g, '?').slice(0, maxWarningLength))
+  void reply.header('warning', texts.map((text) => `299 - "${text.replace(/["\\]/g, '\\$&')}"`).join(', '))
+}
+
+/** @throws RegistryError REG_INVALID when the text is no JSON object with that one member */
+export function jsonMember (body: ManifestBody, member: string): unknown {
+  if (!body.isJson || !body.text.includes(`"${member}"`)) return undefined
+  let value: unknown
+  try {
+    value = JSON.parse(body.text)
+  } catch {
+    return undefined // several objects, or broken: whoever reads manifests says where
+  }
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, member) || Object.hasOwn(value, 'kind')) return undefined
+  const fields = parseJson(body.text) as Readonly<Record<string, unknown>> // an object, as has just been seen
+  const other = Object.keys(fields).find((field) => field !== member)
+  if (other !== undefined) throw invalid([{ field: other, value: shown(fields[other]), rule: 'is not a known field' }])
+  return fields[member]
+}

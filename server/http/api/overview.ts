@@ -1,0 +1,74 @@
+// One cheap call for a dashboard: numbers that are kept anyway.
+import type { FastifyInstance } from 'fastify'
+import { Type, type Static } from 'typebox'
+import type { Overview } from '../../../client-sdk/src/wire.ts'
+import { setRevision, settle } from '../server/conditional.ts'
+import type { HttpContext } from '../server/context.ts'
+import { serviceCount } from '../../metrics/metrics.ts'
+import { Overview as OverviewSchema, answerOf, errorResponses, readErrors } from './schemas.ts'
+
+/** Services that an overview names as protected: a person reads them. */
+const maxNamedServices = 100
+
+const Query = Type.Object({ minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' })) }, { additionalProperties: false })
+
+const example: Overview = {
+  node: 'registry-1', version: '0.1.0', epoch: 'q7Zk2', revision: 'q7Zk2.17', uptimeSeconds: 60, namespaces: 1, services: 1,
+  instances: { total: 1, suspect: 0, starting: 0, up: 1, warning: 0, draining: 0, down: 0 },
+  store: { kind: 'sqlite', location: './data/rollcall.db', available: true, reason: '', since: '2026-01-01T00:00:00.000Z' },
+  protection: { services: [], holdMs: 0 },
+  watchers: { connections: 1, subscriptions: 1 },
+  rememberedHeartbeats: 0
+}
+
+export function registerOverview (app: FastifyInstance, context: HttpContext): void {
+  app.get<{ Querystring: Static<typeof Query> }>('/v1/overview', {
+    schema: {
+      tags: ['operations'],
+      operationId: 'getOverview',
+      summary: 'The registry at a glance',
+      querystring: Query,
+      response: { 200: answerOf('The numbers', OverviewSchema, example), ...errorResponses(...readErrors) }
+    }
+  }, async (request, reply) => {
+    await settle(context, request, request.query.minRevision)
+    setRevision(reply, context.registry)
+    return overviewOf(context)
+  })
+}
+
+function overviewOf ({ registry, node, version, clock, startedAtMs, metrics }: HttpContext): Overview {
+  const { catalog, feed, protection, store } = registry
+  const { registrySinceMs, services, holdMs } = protection
+  const { websocket, eventStream } = metrics.connections()
+  const of = (status: Parameters<typeof catalog.statusCounts.get>[0]): number => catalog.statusCounts.get(status) ?? 0
+  return {
+    node,
+    version,
+    epoch: feed.epoch,
+    revision: registry.cursor,
+    uptimeSeconds: Math.max(0, Math.floor((clock.now() - startedAtMs) / 1_000)),
+    namespaces: catalog.namespaces().length,
+    services: serviceCount(registry),
+    instances: {
+      total: catalog.size, suspect: catalog.suspects, starting: of('starting'), up: of('up'), warning: of('warning'), draining: of('draining'), down: of('down')
+    },
+    store: {
+      kind: store.kind,
+      location: store.location,
+      available: feed.storeHealth.available,
+      reason: feed.storeHealth.reason,
+      since: new Date(feed.storeHealth.sinceMs).toISOString()
+    },
+    protection: {
+      ...(registrySinceMs === undefined ? {} : { registrySince: new Date(registrySinceMs).toISOString() }),
+      services: Array.from(services).slice(0, maxNamedServices).map(([key, sinceMs]) => {
+        const [namespace = '', service = ''] = key.split('/')
+        return { namespace, service, since: new Date(sinceMs).toISOString() }
+      }),
+      holdMs
+    },
+    watchers: { connections: websocket + eventStream, subscriptions: registry.watches.count },
+    rememberedHeartbeats: registry.rememberedHeartbeats
+  }
+}

@@ -1,0 +1,80 @@
+// Prometheus' HTTP service discovery: every registered instance is a target, the sick ones above all.
+// https://prometheus.io/docs/prometheus/latest/http_sd/
+import type { FastifyInstance } from 'fastify'
+import { Type, type Static } from 'typebox'
+import type { Instance, Port } from '../../../client-sdk/src/wire.ts'
+import { familyOf } from '../../model/address/address.ts'
+import { LabelName } from '../../model/instance/instance.ts'
+import { everything, parseSelector } from '../../model/instance/selector.ts'
+import type { Catalog } from '../../registry/catalog/catalog.ts'
+import { listInstances } from '../../registry/catalog/listing.ts'
+import { selects } from '../../registry/catalog/namespace-entry.ts'
+import { setRevision, settle } from '../server/conditional.ts'
+import type { HttpContext } from '../server/context.ts'
+import { TargetGroups, answerOf, errorResponses, readErrors } from './schemas.ts'
+
+const Query = Type.Object({
+  namespace: Type.Optional(LabelName),
+  service: Type.Optional(LabelName), // a declared service: the instances that it selects
+  selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector' })),
+  port: Type.Optional(Type.String({ minLength: 1, maxLength: 15, description: 'Name or number of the port; default: the ones named metrics, else http..., else all TCP ports' })),
+  minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' }))
+}, { additionalProperties: false })
+
+interface TargetGroup {
+  readonly targets: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export function registerPrometheusTargets (app: FastifyInstance, context: HttpContext): void {
+  const { registry } = context
+  app.get<{ Querystring: Static<typeof Query> }>('/v1/prometheus/targets', {
+    schema: {
+      tags: ['operations'],
+      operationId: 'prometheusTargets',
+      summary: 'Targets for Prometheus (http_sd)',
+      description: 'One group for each instance that has a fitting port. Nothing found is an empty list; before the first load it is 503, so that Prometheus keeps what it had.',
+      querystring: Query,
+      response: {
+        200: answerOf('The targets', TargetGroups, [{ targets: ['10.0.0.7:9100'], labels: { __meta_rollcall_namespace: 'shop', __meta_rollcall_service: 'orders', __meta_rollcall_id: 'orders-1' } }]),
+        ...errorResponses(...readErrors, 'REG_SELECTOR_INVALID')
+      }
+    }
+  }, async (request, reply) => {
+    const { minRevision, namespace, service, selector, port } = request.query
+    await settle(context, request, minRevision)
+    const chosen = selector === undefined ? everything : parseSelector(selector)
+    const items = service === undefined
+      ? listInstances(registry.catalog, { namespace, selector: chosen }, undefined, Infinity).items
+      : instancesOf(registry.catalog, namespace, service).filter((instance) => selects(chosen, instance))
+    setRevision(reply, registry)
+    return items.flatMap((instance) => groupOf(instance, port))
+  })
+}
+
+/** Those that a declared service selects, or that registered under the name of an implicit one. */
+function instancesOf (catalog: Catalog, namespace: string | undefined, service: string): readonly Instance[] {
+  return (namespace === undefined ? catalog.namespaces() : [namespace]).flatMap((name) => catalog.view(name, service)?.instances ?? [])
+}
+
+function groupOf (instance: Instance, wanted: string | undefined): TargetGroup[] {
+  const ports = portsOf(instance.ports, wanted)
+  if (ports.length === 0) return []
+  const host = familyOf(instance.address) === 6 ? `[${instance.address}]` : instance.address
+  const { namespace, service, id, zone = '', region = '', version = '', labels, effectiveStatus } = instance
+  const meta: [string, string][] = [
+    ['namespace', namespace], ['service', service], ['id', id], ['zone', zone], ['region', region], ['version', version], ['status', effectiveStatus],
+    ...Object.entries(labels).map(([name, value]): [string, string] => [`label_${name.replace(/[^A-Za-z0-9_]/g, '_')}`, value])
+  ]
+  return [{
+    targets: ports.map(({ port }) => `${host}:${port}`),
+    labels: Object.fromEntries(meta.map(([name, value]) => [`__meta_rollcall_${name}`, value]))
+  }]
+}
+
+function portsOf (ports: readonly Port[], wanted: string | undefined): readonly Port[] {
+  const tcp = ports.filter(({ protocol }) => protocol === 'TCP')
+  if (wanted !== undefined) return tcp.filter(({ name, port }) => name === wanted || String(port) === wanted)
+  const preferred = [tcp.filter(({ name }) => name === 'metrics'), tcp.filter(({ name }) => name.startsWith('http'))].find((found) => found.length > 0)
+  return preferred ?? tcp
+}

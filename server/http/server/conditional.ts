@@ -1,0 +1,73 @@
+// What stands around an answer: the revision it was made at, how stale it may be, ETag and 304, and `minRevision`.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { RegistryError } from '../../errors.ts'
+import { cursorText, parseCursor } from '../../registry/feed/cursor.ts'
+import type { Registry } from '../../registry/registry.ts'
+import { type HttpContext, lifeOf } from './context.ts'
+import { minRevisionWaitMs } from './limits.ts'
+
+/** Says where this node is in the history, and for how long it has not heard from its store. */
+export function setRevision (reply: FastifyReply, registry: Registry, revision = registry.feed.revision): void {
+  const { feed } = registry
+  if (!feed.loaded) return
+  void reply.header('rollcall-revision', cursorText(feed.epoch, revision))
+  const { staleSeconds } = feed
+  if (staleSeconds > 0) void reply.header('rollcall-stale', String(staleSeconds))
+}
+
+/**
+ * What every read does first: the registry must be loaded, and at `minRevision` if the query names one. Gives undefined
+ * if nothing has to be waited for, so that the common read needs no promise.
+ * @throws RegistryError REG_NOT_LOADED, REG_CURSOR_INVALID, REG_REVISION_TIMEOUT, REG_SHUTTING_DOWN
+ */
+export function settle (context: HttpContext, request: FastifyRequest, minRevision: string | undefined): Promise<void> | undefined {
+  const { registry } = context
+  registry.requireLoaded()
+  if (minRevision === undefined) return undefined
+  const cursor = parseCursor(minRevision, 'minRevision')
+  if (registry.feed.revision >= cursor.revision && (cursor.epoch === undefined || cursor.epoch === registry.feed.epoch)) return undefined
+  return waitFor(context, request, cursor)
+}
+
+async function waitFor ({ registry, closing }: HttpContext, request: FastifyRequest, cursor: ReturnType<typeof parseCursor>): Promise<void> {
+  request.waited = true
+  const life = lifeOf(request, closing)
+  try {
+    await registry.waitFor(cursor, minRevisionWaitMs, life.signal)
+  } catch (error) {
+    if (closing.begun) throw new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one')
+    throw error
+  } finally {
+    life.release()
+  }
+}
+
+/** Whether a client has this form already (RFC 9110 13.1.2: weak comparison). */
+export function isKnown (request: FastifyRequest, etag: string): boolean {
+  const header = request.headers['if-none-match']
+  if (header === undefined) return false
+  if (header === etag || header === '*') return true
+  const opaque = etag.slice(2) // ours are weak: W/"..."
+  return header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === opaque)
+}
+
+/** How an answer is written. */
+export interface Form {
+  readonly media: string
+  readonly write: (value: unknown) => string
+}
+
+const json: Form = { media: 'application/json', write: (value) => JSON.stringify(value) }
+
+/** Answers a read: the value, or 304 if the client has it. The value is made only if it is needed. */
+export function answer (
+  context: HttpContext, request: FastifyRequest, reply: FastifyReply, tag: string | undefined, make: () => unknown, form = json
+): FastifyReply {
+  setRevision(reply, context.registry)
+  if (tag !== undefined) {
+    const etag = `W/"${tag}"`
+    void reply.header('etag', etag)
+    if (isKnown(request, etag)) return reply.code(304).send()
+  }
+  return reply.header('content-type', `${form.media}; charset=utf-8`).send(form.write(make()))
+}

@@ -1,0 +1,84 @@
+// What every resource is handed: the core, and what belongs to this node and this door.
+import type { FastifyRequest } from 'fastify'
+import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
+import type { Registry } from '../../registry/registry.ts'
+import type { Clock } from '../../registry/timers.ts'
+import type { Metrics } from '../../metrics/metrics.ts'
+
+/** The part of a logger that is used here; pino's fits. */
+export interface HttpLog {
+  info (fields: object, message: string): void
+  warn (fields: object, message: string): void
+  error (fields: object, message: string): void
+}
+
+/** DNS as this door offers it: the part of a DNS server that needs no socket. */
+export interface DnsDoor {
+  /** Answers a message in wire form. undefined = it is no query. */
+  answer (message: Buffer, client: { readonly transport: 'https', readonly address: string }): Promise<Buffer | undefined>
+  /** Answers a person, with the rules that decided. @throws RegistryError REG_INVALID */
+  explain (question: { readonly name: string, readonly type: string, readonly namespace?: string | undefined, readonly client: string, readonly caller: string }): Promise<Omit<DnsAnswer, 'revision'>>
+}
+
+export interface HttpContext {
+  readonly registry: Registry
+  /** The name of this node, as operators know it. */
+  readonly node: string
+  readonly version: string
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly log: HttpLog
+  /** Whoever waits ends when the node begins to close. */
+  readonly closing: Closing
+  /** undefined = this node answers no DNS. */
+  readonly dns: DnsDoor | undefined
+  /** Wall time at which this node began. */
+  readonly startedAtMs: number
+}
+
+/** That the node begins to close. An AbortSignal would search its list of ten thousand waiting requests at each of them. */
+export class Closing {
+  readonly #callbacks = new Set<() => void>()
+  #begun = false
+
+  get begun (): boolean {
+    return this.#begun
+  }
+
+  /** Calls back once when it begins. Gives a function that cancels. */
+  onBegin (callback: () => void): () => void {
+    this.#callbacks.add(callback)
+    return () => this.#callbacks.delete(callback)
+  }
+
+  begin (): void {
+    this.#begun = true
+    for (const callback of this.#callbacks) callback()
+    this.#callbacks.clear()
+  }
+}
+
+/** Who asks, as events name it: the address of the client. */
+export function callerOf (request: FastifyRequest): string {
+  // The types promise an address; a socket that is gone already, or an injected one, has none.
+  const address = request.ip as string | undefined
+  if (address === undefined) return 'unknown'
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
+}
+
+/** Aborts when the client goes away or the node closes. `release` must be called at the end. */
+export function lifeOf (request: FastifyRequest, closing: Closing): { signal: AbortSignal, release: () => void } {
+  const controller = new AbortController()
+  const end = (): void => controller.abort()
+  const { socket } = request.raw
+  socket.once('close', end)
+  const cancel = closing.onBegin(end)
+  if (closing.begun) end()
+  return {
+    signal: controller.signal,
+    release: () => {
+      socket.off('close', end)
+      cancel()
+    }
+  }
+}

@@ -1,0 +1,91 @@
+// Every limit of the HTTP door, with the failure that it prevents.
+import { manifestLimits } from '../../model/manifest/manifest-stream.ts'
+
+/** A body. 10,000 heartbeats of short names fit; a registration is refused long before by its own limits. */
+export const maxBodyBytes = 1024 * 1024
+/** A batch of heartbeats: 10,000 leases (model/limits.ts) of up to 450 octets each. */
+export const maxHeartbeatBytes = 5 * 1024 * 1024
+/** A stream of manifests: what the reader of streams takes (model/manifest-stream.ts). */
+export const maxManifestBytes = manifestLimits.maxBytes
+/** Names of one deletion: one write holds them all. */
+export const maxDeletedNames = manifestLimits.maxDocuments
+/** Warnings of one write, and characters of each, in headers: a header of 16 KiB is refused by many. The answer to an apply has them all. */
+export const maxWarnings = 10
+export const maxWarningLength = 256
+/** Loads that a scrape shows, over all instances: Prometheus keeps each series for hours, and a registry of 100,000 instances has others to count them. */
+export const maxLoadSeries = 5_000
+/** Nesting of a body. `JSON.parse` takes 100,000 levels; what walks the result afterwards would not. */
+export const maxJsonDepth = 64
+/** Path and query. The longest honest one holds a selector (4,096 characters) and an id (253, three octets each when encoded). */
+export const maxUrlLength = 8 * 1024
+/** Path parameters are cut by the router beyond this; the model's own limit is the one that a client shall meet. */
+export const maxParamLength = maxUrlLength
+
+/** The whole request must be here by then, body included: slow senders hold a socket and memory. */
+export const requestTimeoutMs = 15_000
+/** The request's header must be here by then. */
+export const headersTimeoutMs = 10_000
+/** How often Node looks for requests that are too late; its default of 30 s would let them live three times as long. */
+export const lateCheckMs = 1_000
+/** An idle connection. Longer than the usual 60 s of load balancers, so that they close first and lose no request. */
+export const keepAliveTimeoutMs = 72_000
+/** A connection on which nothing moves at all, an answer that is not read included. Longer than the longest long poll. */
+export const connectionTimeoutMs = 90_000
+/** After so many requests a connection is closed, so that load spreads again over the nodes behind a balancer. */
+export const maxRequestsPerSocket = 10_000
+/** Connections of all kinds: each costs about ten kilobytes and a file descriptor. */
+export const maxConnections = 10_000
+
+/** How long a read waits for `minRevision`: revisions arrive in milliseconds, or something is broken. */
+export const minRevisionWaitMs = 5_000
+/** The longest long poll: below the idle limits of the proxies in between. */
+export const maxWaitMs = 60_000
+export const defaultWaitMs = 30_000
+
+/** Items of a page. */
+export const maxPageItems = 1_000
+export const defaultPageItems = 100
+
+/** Forms of one service's endpoints that are kept ready: a service is asked for in a few ways, not in many. */
+export const maxEndpointVariants = 16
+/** Below a kilobyte gzip costs more than the network. */
+export const gzipThreshold = 1_024
+
+/** WebSockets and event streams of a node: each costs some 20 kB, its bounded queues apart. */
+export const maxWatchers = 10_000
+/** Subscriptions of one WebSocket. */
+export const maxSubscriptionsPerSocket = 100
+/** A frame from a client. Its largest honest one is a batch of heartbeats: some 2,000 leases; more go in several frames. */
+export const maxFrameBytes = 1024 * 1024
+/** Pieces that a client may send a frame in: each costs an object, and a hundred thousand tiny ones a second of work. */
+export const maxFrameFragments = 1_024
+/** How long a client has to answer a close frame. */
+export const closeFrameTimeoutMs = 5_000
+/** Frames of a client that wait for their turn; reading is paused meanwhile, so this is what one read may bring. */
+export const maxWaitingFrames = 10_000
+/** What may wait in a watcher's socket before its subscriptions stop handing out; they are bounded themselves. */
+export const highWaterBytes = 256 * 1024
+/** A cursor that this node has not reached: how long a watch waits for it before it starts anew with `reset`. */
+export const catchUpMs = 2_000
+
+/** The beat of the watchers' clock; the next ones are counted in it, so that a jump of the wall clock kills nobody. */
+export const tickMs = 1_000
+/** Quiet time after which a watcher gets a bookmark, or an event stream a comment. */
+export const bookmarkTicks = 15
+export const pingTicks = 20
+/** From a ping that has left to its answer. */
+export const pongTicks = 10
+/** A ping that does not even leave: the client has stopped reading. */
+export const stalledTicks = 60
+
+/** How long a closing node waits for answers and goodbyes on their way before it cuts the connections. */
+export const closeGraceMs = 3_000
+/** The store may be away so long before the node says that it is not ready: a fail-over is no outage. */
+export const storeAwayMs = 5_000
+/** Ids, hosts and the like that are remembered; beyond it the memory is dropped and begins anew. */
+export const maxRememberedHosts = 1_000
+
+/** Characters of manifests that are read in one go: about 20 ms at the worst. */
+export const readAtOnceLength = 16 * 1024
+/** Longer streams give the loop back after so long: a heartbeat is late by this much for each other thing that waits. */
+export const readSliceMs = 10

@@ -1,0 +1,264 @@
+// One WebSocket: subscriptions, acknowledgements and heartbeats of a client, in the order in which they come.
+//
+// What goes out is pulled: a subscription hands out its next change only while little waits in the socket, so a client
+// that does not read costs its bounded queues and nothing else. What comes in is read only while nothing is being done.
+import type { RawData, WebSocket } from 'ws'
+import type { Static } from 'typebox'
+import { RegistryError, invalid } from '../../errors.ts'
+import { type Checker, checker } from '../../model/validate.ts'
+import { parseSelector } from '../../model/instance/selector.ts'
+import { parseCursor } from '../../registry/feed/cursor.ts'
+import type { Session } from '../../registry/leases/sessions.ts'
+import type { Acknowledger, Propagation } from '../../registry/feed/propagation.ts'
+import type { HttpContext } from '../server/context.ts'
+import type { FrameEncoder } from './frames.ts'
+import { parseJson } from '../server/json-body.ts'
+import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks } from '../server/limits.ts'
+import { problemOf } from '../server/problem.ts'
+import { clientFrames } from '../api/schemas.ts'
+import { Watch, type Watcher, type Watchers } from './watchers.ts'
+
+type FrameType = keyof typeof clientFrames
+type FrameOf<Type extends FrameType> = Static<(typeof clientFrames)[Type]>
+
+const checkers = new Map<string, Checker>(Object.entries(clientFrames).map(([type, schema]) => [type, checker(schema)]))
+const openState = 1 // WebSocket.OPEN
+
+/** Closings after which a client is known to have meant it: normal, going away, without a code. */
+const cleanCodes: ReadonlySet<number> = new Set([1000, 1001, 1005])
+
+export class WatchSocket implements Watcher {
+  readonly kind = 'websocket'
+  readonly #socket: WebSocket
+  readonly #context: HttpContext
+  readonly #watchers: Watchers
+  readonly #encoder: FrameEncoder
+  readonly #by: string
+  readonly #name: string
+  readonly #watches = new Map<number, Watch>()
+  readonly #due = new Set<Watch>()
+  #waiting: RawData[] = []
+  #handling = false
+  #drained: (() => void) | undefined
+  #session: Session | undefined
+  #propagation: ReturnType<Propagation['join']> | undefined
+  #ticks = 0
+  /** Tick of the last ping, and of its leaving the socket; undefined while none is unanswered. */
+  #ping: { readonly sentAt: number, leftAt: number | undefined } | undefined
+  #closedByUs = false
+
+  constructor (socket: WebSocket, context: HttpContext, watchers: Watchers, encoder: FrameEncoder, by: string, name: string) {
+    this.#socket = socket
+    this.#context = context
+    this.#watchers = watchers
+    this.#encoder = encoder
+    this.#by = by
+    this.#name = name
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    socket.on('pong', () => { this.#ping = undefined })
+    socket.on('close', (code) => this.#closed(code))
+    watchers.add(this)
+  }
+
+  // Out ---------------------------------------------------------------------------------------------------------------
+
+  pump (): void {
+    // A subscription goes to the end of the line with each frame, so that a busy one does not starve the others.
+    for (const watch of this.#due) {
+      if (!this.#hasRoom) return
+      this.#due.delete(watch)
+      const delivery = watch.next()
+      if (delivery === undefined) continue
+      this.#due.add(watch)
+      this.#send(this.#encoder.encode(watch.id, delivery))
+    }
+  }
+
+  tick (): void {
+    this.#ticks++
+    if (this.#ping !== undefined) {
+      const { sentAt, leftAt } = this.#ping
+      const isLate = leftAt === undefined ? this.#ticks - sentAt >= stalledTicks : this.#ticks - leftAt >= pongTicks
+      if (isLate) return this.#socket.terminate()
+    } else if (this.#ticks % pingTicks === 0) {
+      const ping: { readonly sentAt: number, leftAt: number | undefined } = { sentAt: this.#ticks, leftAt: undefined }
+      this.#ping = ping
+      if (this.#socket.readyState === openState) this.#socket.ping(undefined, undefined, () => { ping.leftAt = this.#ticks })
+    }
+    if (this.#ticks % bookmarkTicks === 0 && this.#hasRoom) this.#bookmarks()
+  }
+
+  goodbye (reason: string): void {
+    this.#closedByUs = true
+    this.#send(this.#encoder.encodeOwn({ type: 'goodbye', reason }))
+    this.#socket.close(1001, reason)
+  }
+
+  cut (): void {
+    this.#closedByUs = true
+    this.#socket.terminate()
+  }
+
+  get #hasRoom (): boolean {
+    return this.#socket.readyState === openState && this.#socket.bufferedAmount < highWaterBytes
+  }
+
+  #bookmarks (): void {
+    for (const watch of this.#watches.values()) {
+      const delivery = this.#due.has(watch) ? undefined : watch.bookmark()
+      if (delivery !== undefined) this.#send(this.#encoder.encode(watch.id, delivery))
+    }
+  }
+
+  #send (text: string): void {
+    if (this.#socket.readyState === openState) this.#socket.send(text, this.#sent)
+  }
+
+  readonly #sent = (): void => {
+    if (!this.#hasRoom) return
+    this.#drained?.()
+    if (this.#due.size > 0) this.pump()
+  }
+
+  #refuse (code: 1003 | 1008, reason: string): void {
+    this.#closedByUs = true
+    this.#waiting = []
+    this.#socket.close(code, reason)
+  }
+
+  // In ----------------------------------------------------------------------------------------------------------------
+
+  #receive (data: RawData, isBinary: boolean): void {
+    if (this.#socket.readyState !== openState) return
+    if (isBinary) return this.#refuse(1003, 'frames are JSON texts')
+    if (this.#waiting.length >= maxWaitingFrames) return this.#refuse(1008, 'too many frames at once')
+    this.#waiting.push(data)
+    if (!this.#handling) void this.#handleWaiting()
+  }
+
+  async #handleWaiting (): Promise<void> {
+    this.#handling = true
+    this.#socket.pause()
+    while (this.#waiting.length > 0) {
+      const frames = this.#waiting
+      this.#waiting = []
+      for (const data of frames) {
+        if (!this.#hasRoom) await this.#room()
+        if (this.#socket.readyState !== openState) break
+        await this.#handle(textOf(data))
+      }
+    }
+    this.#handling = false
+    this.#socket.resume()
+  }
+
+  /** Resolves when answers can leave again, or nobody is there to get them. */
+  async #room (): Promise<void> {
+    if (this.#socket.readyState !== openState) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#drained = resolve
+    await promise
+    this.#drained = undefined
+  }
+
+  async #handle (text: string): Promise<void> {
+    let id: number | undefined
+    try {
+      const frame = parseJson(text, 'frame')
+      id = idOf(frame)
+      await this.#dispatch(frame)
+    } catch (error) {
+      this.#report(error, id)
+    }
+  }
+
+  async #dispatch (frame: unknown): Promise<void> {
+    const type = typeof frame === 'object' && frame !== null && 'type' in frame ? frame.type : undefined
+    const check = typeof type === 'string' ? checkers.get(type) : undefined
+    if (check === undefined) throw invalid([{ field: 'type', value: type, rule: `must be one of ${[...checkers.keys()].join(', ')}` }])
+    const faults = check(frame)
+    if (faults.length > 0) throw invalid(faults)
+    switch (type as FrameType) { // each case is what its schema has just checked
+      case 'subscribe': return this.#subscribe(frame as FrameOf<'subscribe'>)
+      case 'unsubscribe': return this.#unsubscribe(frame as FrameOf<'unsubscribe'>)
+      case 'ack': return this.#acknowledge(frame as FrameOf<'ack'>)
+      case 'heartbeat': return this.#heartbeat(frame as FrameOf<'heartbeat'>)
+    }
+  }
+
+  #subscribe ({ id, view = 'instances', namespace, service, selector, since }: FrameOf<'subscribe'>): void {
+    if (this.#watches.has(id)) throw invalid([{ field: 'id', value: id, rule: 'must not be in use on this socket' }])
+    if (this.#watches.size >= maxSubscriptionsPerSocket) {
+      throw new RegistryError('REG_LIMIT_REACHED', `a socket carries at most ${maxSubscriptionsPerSocket} subscriptions, open another one`)
+    }
+    const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
+    const cursor = since === undefined ? undefined : parseCursor(since, 'since')
+    const watch = new Watch(this.#context.registry, id)
+    this.#watches.set(id, watch)
+    const wake = (): void => {
+      this.#due.add(watch)
+      this.#watchers.wake(this)
+    }
+    watch.open(view, filter, cursor, wake).catch((error: unknown) => {
+      this.#watches.delete(id)
+      this.#report(error, id)
+    })
+  }
+
+  #unsubscribe ({ id }: FrameOf<'unsubscribe'>): void {
+    const watch = this.#watches.get(id)
+    if (watch === undefined) throw invalid([{ field: 'id', value: id, rule: 'must be a subscription of this socket' }])
+    this.#watches.delete(id)
+    this.#due.delete(watch)
+    watch.close()
+  }
+
+  #acknowledge ({ revision }: FrameOf<'ack'>): void {
+    const { registry } = this.#context
+    const cursor = parseCursor(revision, 'revision')
+    if (cursor.epoch !== undefined && cursor.epoch !== registry.feed.epoch) return // of before a reset: it says nothing any more
+    const acknowledger: Acknowledger = {
+      name: this.#name,
+      concerns: (change) => [...this.#watches.values()].some((watch) => watch.concerns(change))
+    }
+    this.#propagation ??= registry.propagation.join(acknowledger)
+    this.#propagation.acknowledge(cursor.revision)
+  }
+
+  async #heartbeat ({ id, session, leases }: FrameOf<'heartbeat'>): Promise<void> {
+    const { registry, metrics } = this.#context
+    if (session === true) this.#session ??= registry.sessions.begin()
+    const answer = await registry.heartbeat(leases, this.#by, session === true ? this.#session : undefined)
+    metrics.heartbeats(answer)
+    this.#send(this.#encoder.encodeOwn({ type: 'heartbeat', ...(id === undefined ? {} : { id }), ...answer }))
+  }
+
+  #report (error: unknown, id: number | undefined): void {
+    if (!(error instanceof RegistryError)) this.#context.log.error({ err: error }, 'a frame failed unexpectedly')
+    const known = error instanceof RegistryError ? error : new RegistryError('REG_INTERNAL', 'the registry failed')
+    const { code, detail, errors } = problemOf(known)
+    this.#send(this.#encoder.encodeOwn({ type: 'error', ...(id === undefined ? {} : { id }), code, detail, ...(errors === undefined ? {} : { errors }) }))
+  }
+
+  #closed (code: number): void {
+    this.#watchers.delete(this)
+    this.#waiting = []
+    this.#drained?.()
+    for (const watch of this.#watches.values()) watch.close()
+    this.#watches.clear()
+    this.#due.clear()
+    this.#propagation?.leave()
+    // A client that closes in order is not lost: what it did not deregister keeps its lease. Neither is one that we closed.
+    if (this.#closedByUs || cleanCodes.has(code)) this.#session?.end()
+    else this.#session?.broken()
+  }
+}
+
+/** The text of a frame, however the library handed it over. */
+function textOf (data: RawData): string {
+  return Array.isArray(data) ? Buffer.concat(data).toString() : Buffer.isBuffer(data) ? data.toString() : Buffer.from(data).toString()
+}
+
+function idOf (frame: unknown): number | undefined {
+  return typeof frame === 'object' && frame !== null && 'id' in frame && Number.isSafeInteger(frame.id) ? frame.id as number : undefined
+}

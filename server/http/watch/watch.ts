@@ -1,0 +1,118 @@
+// `/v1/watch`: a WebSocket for programs, an event stream for everybody else, behind the same path.
+import websocket from '@fastify/websocket'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Type, type Static } from 'typebox'
+import { RegistryError } from '../../errors.ts'
+import { LabelName } from '../../model/instance/instance.ts'
+import { parseSelector } from '../../model/instance/selector.ts'
+import { parseCursor } from '../../registry/feed/cursor.ts'
+import { setRevision } from '../server/conditional.ts'
+import { type HttpContext, callerOf } from '../server/context.ts'
+import { EventStream } from './event-stream.ts'
+import { FrameEncoder } from './frames.ts'
+import { closeFrameTimeoutMs, maxFrameBytes, maxFrameFragments, maxWatchers } from '../server/limits.ts'
+import { ClientFrame, ServerFrame, WatchView, errorResponses } from '../api/schemas.ts'
+import { WatchSocket } from './watch-socket.ts'
+import { Watch, Watchers } from './watchers.ts'
+
+export const watchPath = '/v1/watch'
+
+const Query = Type.Object({
+  view: Type.Optional(WatchView),
+  namespace: Type.Optional(LabelName),
+  service: Type.Optional(LabelName),
+  selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector' })),
+  since: Type.Optional(Type.String({ description: 'Resume after this revision; the header Last-Event-ID wins over it' }))
+}, { additionalProperties: false })
+
+export async function registerWatch (app: FastifyInstance, context: HttpContext): Promise<void> {
+  const { registry, metrics, log } = context
+  const watchers = new Watchers(context.clock)
+  const encoder = new FrameEncoder(() => registry.feed.epoch)
+  let connections = 0
+  metrics.connections = () => watchers.counts
+
+  // Named here because the types of the library do not know the newer two of its options.
+  const options = {
+    maxPayload: maxFrameBytes,
+    maxFragments: maxFrameFragments,
+    closeTimeout: closeFrameTimeoutMs,
+    perMessageDeflate: false, // a compression bomb costs more than the network that it saves
+    clientTracking: false
+  }
+  await app.register(websocket, {
+    options,
+    errorHandler: (error, socket) => {
+      // The library has begun to close with the code that the protocol wants (1002, 1007, 1009); the socket's end says the rest.
+      if (socket.readyState === socket.OPEN) {
+        log.error({ err: error }, 'a WebSocket failed unexpectedly')
+        socket.terminate()
+      }
+    },
+    preClose: (done) => { done() } // ours, below
+  })
+  app.addHook('preClose', () => watchers.close())
+
+  app.route<{ Querystring: Static<typeof Query> }>({
+    method: 'GET',
+    url: watchPath,
+    exposeHeadRoute: false,
+    schema: {
+      tags: ['watch'],
+      operationId: 'watch',
+      summary: 'Changes as they happen',
+      description: 'As a WebSocket: frames ClientFrame and ServerFrame, many subscriptions on one socket. With Accept: text/event-stream: one subscription, ' +
+        'chosen by the query, as events snapshot, change, bookmark, reset and goodbye whose data are the frames.',
+      querystring: Query,
+      response: {
+        101: { description: 'A WebSocket: text frames in JSON', content: { 'application/json': { schema: Type.Union([ClientFrame, ServerFrame]), example: { type: 'subscribe', id: 1, namespace: 'shop', service: 'orders' } } } },
+        200: { description: 'An event stream', content: { 'text/event-stream': { schema: { type: 'string' }, example: 'id: q7Zk2.17\nevent: bookmark\ndata: {"type":"bookmark","id":1,"revision":"q7Zk2.17"}\n\n' } } },
+        ...errorResponses('REG_INVALID', 'REG_SELECTOR_INVALID', 'REG_CURSOR_INVALID', 'REG_UPGRADE_REQUIRED', 'REG_NOT_LOADED', 'REG_NODE_FULL', 'REG_SHUTTING_DOWN')
+      }
+    },
+    preValidation: (_request, _reply, done) => {
+      registry.requireLoaded()
+      if (watchers.size >= maxWatchers) return done(new RegistryError('REG_NODE_FULL', `this node serves ${maxWatchers} watchers already, ask another one`, undefined, { retryAfterSeconds: 1 }))
+      done()
+    },
+    wsHandler: (socket, request) => {
+      const by = callerOf(request)
+      new WatchSocket(socket, context, watchers, encoder, by, `${by}#${++connections}`)
+    },
+    handler: async (request, reply) => {
+      if (!acceptsEvents(request.headers.accept)) {
+        throw new RegistryError('REG_UPGRADE_REQUIRED', 'open this path as a WebSocket, or ask for an event stream with accept: text/event-stream')
+      }
+      return stream(request, reply)
+    }
+  })
+
+  async function stream (request: FastifyRequest<{ Querystring: Static<typeof Query> }>, reply: FastifyReply): Promise<FastifyReply> {
+    const { view = 'instances', namespace, service, selector, since } = request.query
+    const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
+    const last = request.headers['last-event-id']
+    const cursor = typeof last === 'string' && last !== '' ? parseCursor(last, 'Last-Event-ID') : since === undefined ? undefined : parseCursor(since, 'since')
+    request.waited = true
+    setRevision(reply, registry)
+    void reply.hijack()
+    reply.raw.writeHead(200, {
+      ...reply.getHeaders() as Record<string, string>, // ours, all of them texts
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no' // nginx would hold the events back
+    })
+    const watch = new Watch(registry, 1)
+    const events = new EventStream(reply.raw, watch, watchers, encoder)
+    try {
+      await watch.open(view, filter, cursor, () => watchers.wake(events))
+    } catch (error) {
+      events.goodbye(error instanceof RegistryError ? error.message : 'the registry failed')
+      if (!(error instanceof RegistryError)) log.error({ err: error }, 'an event stream failed unexpectedly')
+    }
+    return reply
+  }
+}
+
+function acceptsEvents (accept: string | undefined): boolean {
+  return accept !== undefined && /(?:^|,)\s*text\/event-stream\s*(?:;|,|$)/i.test(accept)
+}

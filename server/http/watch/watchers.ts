@@ -1,0 +1,136 @@
+// All watchers of a node, of either kind: one clock for them all, one place that wakes them, one goodbye.
+import type { Cursor } from '../../registry/feed/cursor.ts'
+import type { Registry } from '../../registry/registry.ts'
+import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
+import type { Delivery, Followed, WatchFilter } from '../../registry/feed/subscription.ts'
+import type { WatchView } from '../../../client-sdk/src/wire.ts'
+import type { AppliedChange } from '../../registry/feed/change-ring.ts'
+import type { Clock } from '../../registry/timers.ts'
+import { catchUpMs, closeGraceMs, tickMs } from '../server/limits.ts'
+
+/** A connected client that is told of changes. */
+export interface Watcher {
+  readonly kind: 'websocket' | 'event-stream'
+  /** Hands out what is due, as far as the client takes it. */
+  pump (): void
+  /** Called every `tickMs`. */
+  tick (): void
+  /** Says that the node is going, and ends. */
+  goodbye (reason: string): void
+  /** Ends at once. */
+  cut (): void
+}
+
+export class Watchers {
+  readonly #clock: Clock
+  readonly #members = new Set<Watcher>()
+  readonly #counts = { websocket: 0, 'event-stream': 0 }
+  #woken = new Set<Watcher>()
+  #flushing = false
+  #cancelTick: () => void
+  #emptied: (() => void) | undefined
+
+  constructor (clock: Clock) {
+    this.#clock = clock
+    this.#cancelTick = clock.after(tickMs, () => this.#tick())
+  }
+
+  get size (): number {
+    return this.#members.size
+  }
+
+  get counts (): { readonly websocket: number, readonly eventStream: number } {
+    return { websocket: this.#counts.websocket, eventStream: this.#counts['event-stream'] }
+  }
+
+  add (watcher: Watcher): void {
+    this.#members.add(watcher)
+    this.#counts[watcher.kind]++
+  }
+
+  delete (watcher: Watcher): void {
+    if (!this.#members.delete(watcher)) return
+    this.#counts[watcher.kind]--
+    this.#woken.delete(watcher)
+    if (this.#members.size === 0) this.#emptied?.()
+  }
+
+  /** Something is due for a watcher: it is pumped after the change has been taken in everywhere, once for many changes. */
+  wake (watcher: Watcher): void {
+    this.#woken.add(watcher)
+    if (this.#flushing) return
+    this.#flushing = true
+    setImmediate(() => this.#flush())
+  }
+
+  /** Says goodbye to all, waits a moment for them to go, and cuts the rest. */
+  async close (): Promise<void> {
+    this.#cancelTick()
+    this.#cancelTick = () => undefined
+    if (this.#members.size === 0) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#emptied = resolve
+    const timer = setTimeout(resolve, closeGraceMs) // real time: it bounds what real sockets may take
+    for (const watcher of [...this.#members]) watcher.goodbye('this node is shutting down')
+    await promise
+    clearTimeout(timer)
+    for (const watcher of [...this.#members]) watcher.cut()
+  }
+
+  #flush (): void {
+    this.#flushing = false
+    const woken = this.#woken
+    this.#woken = new Set()
+    for (const watcher of woken) watcher.pump()
+  }
+
+  #tick (): void {
+    this.#cancelTick = this.#clock.after(tickMs, () => this.#tick())
+    for (const watcher of this.#members) watcher.tick()
+  }
+}
+
+/** One subscription of a watcher. It may have to wait first, when its cursor is one that this node has not reached. */
+export class Watch {
+  readonly id: number
+  readonly #registry: Registry
+  readonly #cancel = new AbortController()
+  #subscription: Followed<Delivery | EndpointsDelivery> | undefined
+
+  constructor (registry: Registry, id: number) {
+    this.#registry = registry
+    this.id = id
+  }
+
+  /**
+   * Begins. After a fail-over to a node that lags, the cursor is ahead of it: that is worth a moment, a snapshot costs more.
+   * @throws RegistryError REG_LIMIT_REACHED
+   */
+  async open (view: WatchView, filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
+    const { feed, watches } = this.#registry
+    if (since !== undefined && since.revision > feed.revision && (since.epoch === undefined || since.epoch === feed.epoch)) {
+      await this.#registry.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
+    }
+    if (this.#cancel.signal.aborted) return
+    this.#subscription = view === 'endpoints' ? watches.subscribeEndpoints(filter, since, wake) : watches.subscribe(filter, since, wake)
+    wake()
+  }
+
+  next (): Delivery | EndpointsDelivery | undefined {
+    return this.#subscription?.next()
+  }
+
+  bookmark (): Delivery | EndpointsDelivery | undefined {
+    return this.#subscription?.bookmark()
+  }
+
+  concerns (change: AppliedChange): boolean {
+    return this.#subscription?.concerns(change) ?? false
+  }
+
+  close (): void {
+    this.#cancel.abort()
+    if (this.#subscription !== undefined) this.#registry.watches.unsubscribe(this.#subscription)
+    this.#subscription = undefined
+  }
+}

@@ -1,0 +1,443 @@
+// The living view: every instance of the whole registry, indexed by service, by label and by address.
+// Beside them the declared services, which select among them. It is fed by the store alone, in revision order, on this node's own
+// writes as on everybody else's.
+import type { Instance, Override, Status } from '../../../client-sdk/src/wire.ts'
+import { type InstanceBody, instanceOf, storedBody } from '../../model/instance/instance.ts'
+import { instanceKey, splitKey } from '../../model/names.ts'
+import type { EndpointSet } from '../../model/instance/endpoints.ts'
+import type { Selector } from '../../model/instance/selector.ts'
+import type { Change, Floors, InstanceRecord, ObjectRecord, RecordChange } from '../../store/store.ts'
+import { AddressBook } from './address-book.ts'
+import { claimOf, isClaimKey } from '../allocation/claims.ts'
+import type { AppliedChange } from '../feed/change-ring.ts'
+import { isSecretKey } from '../cookie-secret.ts'
+import type { DeclaredService } from './declared-service.ts'
+import { type Kind, type ManifestName, manifestKey, manifestName, manifestOf } from '../services/manifests.ts'
+import { NamespaceEntry } from './namespace-entry.ts'
+import type { Entry, ServiceEntry, ServiceView } from './service-entry.ts'
+import { overrideKey, overrideOf, overriddenKey } from '../overrides.ts'
+import { RevisionFloor } from './revision-floor.ts'
+import { SharedParts } from './shared-parts.ts'
+import type { Labels, Manifest } from '../../model/service/types.ts'
+
+const noFloors: Floors = { derived: 0, instances: 0 }
+
+export class Catalog {
+  readonly #namespaces = new Map<string, NamespaceEntry>()
+  /** From addresses back to who has them. */
+  readonly addresses = new AddressBook(this)
+  readonly #parts = new SharedParts()
+  readonly #floor = new RevisionFloor()
+  readonly #objects = new Map<string, ObjectRecord>()
+  readonly #statusCounts = new Map<Status, number>()
+  #sortedNamespaces: readonly string[] | undefined
+  #size = 0
+  #overrides = 0
+  #suspects = 0
+
+  // Reading -------------------------------------------------------------------------------------------------------
+
+  /** The revision that everything derived is shown at least at. */
+  get floor (): number {
+    return this.#floor.value
+  }
+
+  get size (): number {
+    return this.#size
+  }
+
+  get suspects (): number {
+    return this.#suspects
+  }
+
+  /** Instances by effective status. */
+  get statusCounts (): ReadonlyMap<Status, number> {
+    return this.#statusCounts
+  }
+
+  /** Names in order. */
+  namespaces (): readonly string[] {
+    return this.#sortedNamespaces ??= [...this.#namespaces.keys()].sort()
+  }
+
+  hasNamespace (namespace: string): boolean {
+    return this.#namespaces.has(namespace)
+  }
+
+  /** The annotations of a declared namespace; the same object until it is declared anew. */
+  namespaceAnnotations (namespace: string): Labels | undefined {
+    return this.#namespaces.get(namespace)?.manifest?.metadata.annotations
+  }
+
+  namespaceCounts (namespace: string): { services: number, instances: number } {
+    const entry = this.#namespaces.get(namespace)
+    return { services: entry?.size ?? 0, instances: entry?.instances ?? 0 }
+  }
+
+  /** Names in order, declared and implicit. */
+  services (namespace: string): readonly string[] {
+    return this.#namespaces.get(namespace)?.services ?? []
+  }
+
+  /** The instances that registered under a name, whether or not a service of that name is declared. */
+  service (namespace: string, service: string): ServiceEntry | undefined {
+    return this.#namespaces.get(namespace)?.groups.get(service)
+  }
+
+  /** A service that somebody declared. */
+  declared (namespace: string, service: string): DeclaredService | undefined {
+    return this.#namespaces.get(namespace)?.declared.get(service)
+  }
+
+  declaredServices (namespace: string): Iterable<DeclaredService> {
+    return this.#namespaces.get(namespace)?.declared.values() ?? []
+  }
+
+  /** The declared services that select an instance. Cost follows the services under its labels. */
+  selecting (instance: Instance): DeclaredService[] {
+    return this.#namespaces.get(instance.namespace)?.declared.selecting(instance) ?? []
+  }
+
+  /** What stands under a name for whoever calls it: the declared service, else the implicit one. Never both. */
+  view (namespace: string, service: string): ServiceView | undefined {
+    return this.#namespaces.get(namespace)?.view(service)
+  }
+
+  /** Of what stands under the name: see `view`. */
+  endpoints (namespace: string, service: string): EndpointSet | undefined {
+    return this.view(namespace, service)?.endpoints
+  }
+
+  /** What was made by hand for a service: EndpointSlices, and the older Endpoints. */
+  handMade (namespace: string, service: string): ReturnType<NamespaceEntry['declared']['handMade']> {
+    return this.#namespaces.get(namespace)?.declared.handMade(service) ?? { slices: [], endpoints: undefined }
+  }
+
+  handMadeCount (namespace: string): number {
+    return this.#namespaces.get(namespace)?.declared.handMadeCount ?? 0
+  }
+
+  /** A manifest as it is stored, with what the record knows of it. */
+  manifest (name: ManifestName): Manifest | undefined {
+    const object = this.#objects.get(manifestKey(name))
+    return object === undefined ? undefined : manifestOf(object)
+  }
+
+  /** Manifests of a kind, ordered by namespace and name. Costs a look at every object. */
+  manifests (kind: Kind, namespace?: string): Manifest[] {
+    const prefix = manifestKey({ kind, namespace: namespace ?? '', name: '' }).split('/').slice(0, namespace === undefined || kind === 'Namespace' ? 1 : 2).join('/')
+    return [...this.#objects.values()].filter(({ key }) => key.startsWith(`${prefix}/`)).sort((a, b) => (a.key < b.key ? -1 : 1)).map(manifestOf)
+  }
+
+  entry (namespace: string, service: string, id: string): Entry | undefined {
+    return this.service(namespace, service)?.get(id)
+  }
+
+  /** The instances that have this canonical address. */
+  byAddress (address: string): Instance[] {
+    return Array.from(this.addresses.instances.get(address), (entry) => entry.instance)
+  }
+
+  /** The instances of a namespace that a selector matches, in no particular order. Cost follows the narrowest index. */
+  select (namespace: string, selector: Selector): Instance[] {
+    return [...this.#namespaces.get(namespace)?.select(selector) ?? []]
+  }
+
+  override (namespace: string, service: string, id: string): Override | undefined {
+    const object = this.#objects.get(overrideKey(namespace, service, id))
+    return object === undefined ? undefined : overrideOf(object)
+  }
+
+  object (key: string): ObjectRecord | undefined {
+    return this.#objects.get(key)
+  }
+
+  get overrideCount (): number {
+    return this.#overrides
+  }
+
+  * heldInstances (): Generator<InstanceRecord> {
+    for (const { groups } of this.#namespaces.values()) {
+      for (const service of groups.values()) {
+        for (const entry of service.entries()) yield recordOf(entry)
+      }
+    }
+  }
+
+  heldObjects (): Iterable<ObjectRecord> {
+    return this.#objects.values()
+  }
+
+  // Changing: only the store's follower calls these ------------------------------------------------------------------
+
+  /** Takes one change in. undefined = it said nothing new. */
+  apply (change: Change): AppliedChange | undefined {
+    switch (change.type) {
+      case 'put': return this.#put(change, change.record)
+      case 'delete': return this.#delete(change, change.key, change.lease)
+      case 'suspect':
+      case 'trusted': return this.#suspicion(change, change.key, change.lease, change.type === 'suspect')
+      case 'put-object': {
+        const { object } = change
+        const before = this.#objects.get(object.key)
+        this.#keep(object)
+        return { ...this.#objectChanged(change, object.key, object, before), object }
+      }
+      case 'delete-object': {
+        const before = this.#objects.get(change.key)
+        this.#objects.delete(change.key)
+        if (before !== undefined && overriddenKey(change.key) !== undefined) this.#overrides--
+        return { ...this.#objectChanged(change, change.key, undefined, before), object: { deletedKey: change.key } }
+      }
+      case 'raise':
+        this.raise(change.revision)
+        return undefined
+    }
+  }
+
+  /** What is derived is shown at this revision at least, from now on. */
+  raise (revision: number): void {
+    this.#floor.raise(revision)
+  }
+
+  /** Fills an empty catalog. @param floors what is shown at which revision at least */
+  fill (instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, floors?: Floors): void {
+    for (const step of this.filling(instances, objects, floors)) void step
+  }
+
+  /** The same in steps, between which others may go on. The catalog is whole when it has ended. */
+  * filling (instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, floors: Floors = noFloors): Generator<void> {
+    this.raise(floors.derived)
+    for (const object of objects) {
+      this.#keep(object)
+      const name = manifestName(object.key)
+      if (name !== undefined) this.#declare(name, object, object.revision)
+      yield
+    }
+    for (const record of instances) {
+      const revision = Math.max(record.shownRevision, floors.instances)
+      const entry = this.#entryOf(record, revision)
+      this.#insert(entry, revision)
+      this.#owner(entry.instance.namespace).declared.instanceChanged(undefined, entry.instance, revision)
+      yield
+    }
+  }
+
+  #put (change: RecordChange, record: InstanceRecord): AppliedChange {
+    const { namespace, service, id } = splitKey(record.key)
+    const before = this.entry(namespace, service, id)
+    const previous = before?.instance
+    const revision = Math.max(change.revision, record.shownRevision)
+    const entry = this.#entryOf(record, revision)
+    if (before !== undefined) this.#forget(before)
+    this.#insert(entry, revision)
+    return this.#applied(change, 'put', entry, entry.instance, previous)
+  }
+
+  #delete (change: RecordChange, key: string, lease: string): AppliedChange | undefined {
+    const { namespace, service, id } = splitKey(key)
+    const entry = this.entry(namespace, service, id)
+    if (entry === undefined || entry.lease !== lease) return undefined
+    this.#forget(entry)
+    const owner = this.#owner(namespace)
+    const group = owner.group(service)
+    group.delete(id, change.revision)
+    if (group.size === 0) {
+      owner.groups.delete(service)
+      owner.listed(service)
+    }
+    const done = this.#applied(change, 'delete', entry, entry.instance, entry.instance)
+    this.#tidy(owner)
+    return done
+  }
+
+  #suspicion (change: RecordChange, key: string, lease: string, suspect: boolean): AppliedChange | undefined {
+    const { namespace, service, id } = splitKey(key)
+    const entry = this.entry(namespace, service, id)
+    if (entry === undefined || entry.lease !== lease) return undefined
+    return this.#replace(change, entry, { suspect })
+  }
+
+  #keep (object: ObjectRecord): void {
+    if (!this.#objects.has(object.key) && overriddenKey(object.key) !== undefined) this.#overrides++
+    this.#objects.set(object.key, object)
+  }
+
+  /** @param object undefined = it went */
+  #objectChanged (change: RecordChange, key: string, object: ObjectRecord | undefined, before: ObjectRecord | undefined): AppliedChange {
+    const name = manifestName(key)
+    if (name !== undefined) return this.#manifestChanged(change, name, object)
+    const target = overriddenKey(key)
+    if (target !== undefined) return this.#overrideChanged(change, target)
+    if (isSecretKey(key)) return plain(change, 'secret', { namespace: '', service: '', id: '' }, object === undefined)
+    const known = object ?? before
+    const claim = known !== undefined && isClaimKey(key) ? claimOf(known) : undefined
+    return plain(change, 'claim', claim === undefined ? splitKey(key) : { ...claim.holder, id: '' }, object === undefined)
+  }
+
+  /** An override came, changed or went: its instance, if it is registered, is shown anew. */
+  #overrideChanged (change: RecordChange, target: AppliedChange['target']): AppliedChange {
+    const entry = this.entry(target.namespace, target.service, target.id)
+    return entry === undefined ? plain(change, 'instance', target, false) : this.#replace(change, entry, {})
+  }
+
+  #manifestChanged (change: RecordChange, name: ManifestName, object: ObjectRecord | undefined): AppliedChange {
+    return object === undefined ? this.#remove(change, name) : this.#declare(name, object, change.revision, change)
+  }
+
+  #declare (name: ManifestName, object: ObjectRecord, revision: number, change?: RecordChange): AppliedChange {
+    const manifest = manifestOf(object)
+    const owner = this.#owner(name.kind === 'Namespace' ? name.name : name.namespace)
+    const made = plain(change ?? { revision, atMs: 0, by: '', reason: 'declared' }, 'endpoints', { namespace: owner.name, service: name.name, id: '' }, false)
+    switch (manifest.kind) {
+      case 'Namespace':
+        owner.manifest = manifest
+        return { ...made, kind: 'namespace', target: { ...made.target, service: '' } }
+      case 'EndpointSlice': {
+        const [service = '', ...touched] = owner.declared.putSlice(manifest, revision)
+        return { ...made, target: { ...made.target, service }, touched }
+      }
+      case 'Endpoints':
+        owner.declared.setEndpoints(name.name, manifest, revision)
+        return made
+      case 'Service': {
+        const { isAnew } = owner.declared.put(manifest, revision)
+        owner.listed(name.name)
+        return { ...made, kind: 'service', service: { manifest, isAnew } }
+      }
+    }
+  }
+
+  #remove (change: RecordChange, { kind, namespace, name }: ManifestName): AppliedChange {
+    const owner = this.#owner(kind === 'Namespace' ? name : namespace)
+    const gone = plain(change, 'endpoints', { namespace: owner.name, service: name, id: '' }, true)
+    const done = ((): AppliedChange => {
+      switch (kind) {
+        case 'Namespace':
+          owner.manifest = undefined
+          return { ...gone, kind: 'namespace', target: { ...gone.target, service: '' } }
+        case 'EndpointSlice': {
+          const [service = ''] = owner.declared.deleteSlice(name, change.revision)
+          return { ...gone, target: { ...gone.target, service } }
+        }
+        case 'Endpoints':
+          owner.declared.setEndpoints(name, undefined, change.revision)
+          return gone
+        case 'Service': {
+          const service = owner.declared.delete(name)
+          owner.groups.get(name)?.touch(change.revision)
+          owner.listed(name)
+          return { ...gone, kind: 'service', ...(service === undefined ? {} : { service: { manifest: service.manifest, isAnew: true } }) }
+        }
+      }
+    })()
+    this.#tidy(owner)
+    return done
+  }
+
+  #replace (change: RecordChange, entry: Entry, facts: { suspect?: boolean }): AppliedChange {
+    const before = entry.instance
+    this.#forget(entry)
+    entry.instance = this.#shown(storedBody(before), {
+      ...before,
+      ttlMs: before.lease.ttlMs,
+      createdAtMs: Date.parse(before.createdAt),
+      updatedAtMs: Date.parse(before.updatedAt),
+      revision: change.revision,
+      suspect: facts.suspect ?? before.suspect
+    })
+    this.#insert(entry, change.revision)
+    return this.#applied(change, 'put', entry, entry.instance, before)
+  }
+
+  #applied (change: RecordChange, event: 'put' | 'delete', entry: Entry, instance: Instance, previous: Instance | undefined): AppliedChange {
+    const { revision, atMs, reason } = change
+    const by = this.#parts.text(change.by) // the ring keeps it a hundred thousand times
+    const touched = this.#owner(instance.namespace).declared.instanceChanged(previous, event === 'put' ? instance : undefined, revision)
+    return { revision, atMs, by, reason, event, kind: 'instance', target: instance, instance, previous, lease: entry.lease, createdRevision: entry.createdRevision, touched }
+  }
+
+  #owner (namespace: string): NamespaceEntry {
+    let owner = this.#namespaces.get(namespace)
+    if (owner === undefined) {
+      owner = new NamespaceEntry(namespace, this.addresses, this.#floor)
+      this.#namespaces.set(namespace, owner)
+      this.#sortedNamespaces = undefined
+    }
+    return owner
+  }
+
+  /** A namespace stays while it is declared or something is in it. */
+  #tidy (owner: NamespaceEntry): void {
+    if (!owner.isEmpty) return
+    this.#namespaces.delete(owner.name)
+    this.#sortedNamespaces = undefined
+  }
+
+  #entryOf (record: InstanceRecord, revision: number): Entry {
+    const body = JSON.parse(record.body) as InstanceBody // written by this program; a store keeps it unread
+    const { namespace, service, id } = splitKey(record.key)
+    // A slice of the key would keep the whole key alive.
+    const name = { namespace: this.#parts.text(namespace), service: this.#parts.text(service), id: flat(id) }
+    const instance = this.#shown(this.#parts.body(body), { ...record, ...name, revision })
+    return { lease: record.lease, createdRevision: record.createdRevision, recordRevision: record.revision, instance }
+  }
+
+  #shown (body: InstanceBody, facts: Omit<Parameters<typeof instanceOf>[1], 'override'>): Instance {
+    return instanceOf(body, { ...facts, override: this.override(facts.namespace, facts.service, facts.id) })
+  }
+
+  #insert (entry: Entry, revision: number): void {
+    const { namespace, service, labels, address, effectiveStatus, suspect } = entry.instance
+    const owner = this.#owner(namespace)
+    const group = owner.group(service)
+    group.set(entry, Math.max(revision, group.revision))
+    owner.labels.add(labels, entry)
+    owner.instances++
+    this.addresses.instances.add(address, entry)
+    this.#size++
+    if (suspect) this.#suspects++
+    this.#statusCounts.set(effectiveStatus, (this.#statusCounts.get(effectiveStatus) ?? 0) + 1)
+  }
+
+  /** Takes an entry out of the indexes; its place in the service stays until it is deleted or written over. */
+  #forget (entry: Entry): void {
+    const { namespace, labels, address, effectiveStatus, suspect } = entry.instance
+    const owner = this.#namespaces.get(namespace)
+    owner?.labels.remove(labels, entry)
+    if (owner !== undefined) owner.instances--
+    this.addresses.instances.remove(address, entry)
+    this.#size--
+    if (suspect) this.#suspects--
+    this.#statusCounts.set(effectiveStatus, (this.#statusCounts.get(effectiveStatus) ?? 1) - 1)
+  }
+}
+
+/** The same text with octets of its own: V8 keeps a long slice as a view of the text that it was cut from. */
+function flat (text: string): string {
+  return text.length < 13 ? text : Buffer.from(text, 'latin1').toString('latin1') // ids are ASCII
+}
+
+/** The stored form of an entry, for a store that has to be refilled. */
+export function recordOf (entry: Entry): InstanceRecord {
+  const { instance } = entry
+  return {
+    key: instanceKey(instance.namespace, instance.service, instance.id),
+    lease: entry.lease,
+    generation: instance.generation,
+    ttlMs: instance.lease.ttlMs,
+    createdRevision: entry.createdRevision,
+    revision: entry.recordRevision,
+    shownRevision: instance.revision,
+    createdAtMs: Date.parse(instance.createdAt),
+    updatedAtMs: Date.parse(instance.updatedAt),
+    suspect: instance.suspect,
+    body: JSON.stringify(storedBody(instance))
+  }
+}
+
+/** A change that touched no listed instance. */
+function plain (change: Pick<RecordChange, 'revision' | 'atMs' | 'by' | 'reason'>, kind: AppliedChange['kind'], target: AppliedChange['target'], isGone: boolean): AppliedChange {
+  const { revision, atMs, by, reason } = change
+  return { revision, atMs, by, reason, event: isGone ? 'delete' : 'put', kind, target, instance: undefined, previous: undefined, lease: '', createdRevision: 0, touched: [] }
+}

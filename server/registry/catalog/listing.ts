@@ -1,0 +1,184 @@
+// Lists in stable order (namespace, service, id), page by page. A page costs what is on it or what its filter matches,
+// never the registry: names are sorted once per change and found by halving, selectors and addresses go by their index.
+import type { Instance, NamespaceSummary, ServiceSummary, Status } from '../../../client-sdk/src/wire.ts'
+import { type Selector, everything } from '../../model/instance/selector.ts'
+import type { Catalog } from './catalog.ts'
+import { DeclaredService } from './declared-service.ts'
+import { selects } from './namespace-entry.ts'
+import type { ServiceView } from './service-entry.ts'
+
+export interface InstanceFilter {
+  readonly namespace?: string | undefined
+  readonly service?: string | undefined
+  readonly selector?: Selector | undefined
+  /** Effective statuses. */
+  readonly statuses?: ReadonlySet<Status> | undefined
+  /** Canonical. */
+  readonly address?: string | undefined
+}
+
+/** The last item of the page before. What changed since does not matter: the next page begins after it. */
+export interface Position {
+  readonly namespace: string
+  readonly service: string
+  readonly id: string
+}
+
+export interface Listed<Item> {
+  readonly items: readonly Item[]
+  /** Where the next page begins; undefined on the last one. */
+  readonly next: Position | undefined
+}
+
+/** A page of instances. */
+export function listInstances (catalog: Catalog, filter: InstanceFilter, after: Position | undefined, limit: number): Listed<Instance> {
+  const page = take(instancesAfter(catalog, filter, after), limit)
+  return { items: page.items, next: page.last === undefined ? undefined : positionOf(page.last) }
+}
+
+/** A page of services, declared and implicit. With a selector, a status or an address: those that have such an instance. */
+export function listServices (catalog: Catalog, filter: InstanceFilter, after: Position | undefined, limit: number): Listed<ServiceView> {
+  const page = take(servicesAfter(catalog, filter, after), limit)
+  return { items: page.items, next: page.last === undefined ? undefined : { namespace: page.last.namespace, service: page.last.name, id: '' } }
+}
+
+/** A page of namespaces. */
+export function listNamespaces (catalog: Catalog, after: Position | undefined, limit: number): Listed<NamespaceSummary> {
+  const names = from(catalog.namespaces(), after?.namespace, (name) => name, false)
+  const page = take(names, limit)
+  return {
+    items: page.items.map((name) => ({ name, ...catalog.namespaceCounts(name) })),
+    next: page.last === undefined ? undefined : { namespace: page.last, service: '', id: '' }
+  }
+}
+
+/** A service as lists and reads show it. `protectedServices` is `Protection.services`. */
+export function summaryOf (entry: ServiceView, protectedServices: ReadonlyMap<string, number>): ServiceSummary {
+  const { namespace, name, counts, revision } = entry
+  const sinceMs = protectedServices.get(`${namespace}/${name}`)
+  return {
+    namespace,
+    name,
+    implicit: !(entry instanceof DeclaredService),
+    instances: counts,
+    endpoints: entry.endpointCounts,
+    createdAt: entry.createdAt,
+    ...(entry instanceof DeclaredService ? { manifest: entry.manifest } : {}),
+    ...(sinceMs === undefined ? {} : { protectedSince: new Date(sinceMs).toISOString() }),
+    revision
+  }
+}
+
+function * instancesAfter (catalog: Catalog, filter: InstanceFilter, after: Position | undefined): Generator<Instance> {
+  if (filter.address !== undefined) {
+    yield * afterPosition(catalog.byAddress(filter.address).filter((instance) => fits(filter, instance)), after)
+    return
+  }
+  const { selector = everything, service } = filter
+  for (const namespace of namespacesFrom(catalog, filter, after)) {
+    const start = namespace === after?.namespace ? after : undefined
+    if (selector.requirements.length > 0 && service === undefined) {
+      yield * afterPosition(catalog.select(namespace, selector).filter((instance) => fits(filter, instance)), start)
+      continue
+    }
+    for (const entry of entriesFrom(catalog, namespace, filter, start?.service, true, 'service')) {
+      if (!mayHold(entry, filter)) continue
+      const last = entry.name === start?.service ? start.id : undefined
+      for (const instance of from(entry.instances, last, (candidate) => candidate.id, false)) if (fits(filter, instance)) yield instance
+    }
+  }
+}
+
+function * servicesAfter (catalog: Catalog, filter: InstanceFilter, after: Position | undefined): Generator<ServiceView> {
+  const { selector = everything, service } = filter
+  const whole = selector.requirements.length === 0 && filter.address === undefined
+  for (const namespace of namespacesFrom(catalog, filter, after)) {
+    const last = namespace === after?.namespace ? after.service : undefined
+    if (whole || service !== undefined) {
+      for (const entry of entriesFrom(catalog, namespace, filter, last, false, 'view')) {
+        if (mayHold(entry, filter) && (whole || entry.instances.some((instance) => fits({ ...filter, service: undefined }, instance)))) yield entry
+      }
+      continue
+    }
+    const matching = filter.address === undefined ? catalog.select(namespace, selector) : catalog.byAddress(filter.address)
+    const fitting = matching.filter((instance) => instance.namespace === namespace && fits(filter, instance))
+    const names = new Set(fitting.map((instance) => instance.service).filter((name) => catalog.declared(namespace, name) === undefined))
+    for (const instance of fitting) for (const service of catalog.selecting(instance)) names.add(service.name)
+    for (const name of [...names].sort()) {
+      const entry = last === undefined || name > last ? catalog.view(namespace, name) : undefined
+      if (entry !== undefined) yield entry
+    }
+  }
+}
+
+function namespacesFrom (catalog: Catalog, filter: InstanceFilter, after: Position | undefined): Iterable<string> {
+  if (filter.namespace === undefined) return from(catalog.namespaces(), after?.namespace, (name) => name, true)
+  return after !== undefined && after.namespace > filter.namespace ? [] : [filter.namespace]
+}
+
+function * entriesFrom (catalog: Catalog, namespace: string, filter: InstanceFilter, last: string | undefined, inclusive: boolean, what: 'view' | 'service'): Generator<ServiceView> {
+  const { service } = filter
+  const names = service === undefined
+    ? from(catalog.services(namespace), last, (name) => name, inclusive)
+    : last === undefined || service > last || (inclusive && service === last) ? [service] : []
+  for (const name of names) {
+    const entry = catalog[what](namespace, name)
+    if (entry !== undefined) yield entry
+  }
+}
+
+/** Passes over a service none of whose instances has one of the statuses: its counts are kept. */
+function mayHold (entry: ServiceView, { statuses }: InstanceFilter): boolean {
+  if (statuses === undefined) return true
+  for (const status of statuses) if (entry.counts[status] > 0) return true
+  return false
+}
+
+function fits (filter: InstanceFilter, instance: Instance): boolean {
+  return (filter.namespace === undefined || instance.namespace === filter.namespace) &&
+    (filter.service === undefined || instance.service === filter.service) &&
+    (filter.address === undefined || instance.address === filter.address) &&
+    (filter.statuses === undefined || filter.statuses.has(instance.effectiveStatus)) &&
+    (filter.selector === undefined || selects(filter.selector, instance))
+}
+
+function positionOf ({ namespace, service, id }: Instance): Position {
+  return { namespace, service, id }
+}
+
+function afterPosition (instances: Instance[], after: Position | undefined): Instance[] {
+  const rest = after === undefined ? instances : instances.filter((instance) => compare(instance, after) > 0)
+  return rest.sort(compare)
+}
+
+function compare (a: Position, b: Position): number {
+  return order(a.namespace, b.namespace) || order(a.service, b.service) || order(a.id, b.id)
+}
+
+function order (a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** The part of a sorted list that lies after `last`, or begins with it. */
+function * from<Item> (sorted: readonly Item[], last: string | undefined, keyOf: (item: Item) => string, inclusive: boolean): Generator<Item> {
+  let low = 0
+  let high = last === undefined ? 0 : sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const item = sorted[middle] as Item // middle lies within the list
+    const key = keyOf(item)
+    if (key < (last ?? '') || (!inclusive && key === last)) low = middle + 1
+    else high = middle
+  }
+  for (let index = low; index < sorted.length; index++) yield sorted[index] as Item // index lies within the list
+}
+
+/** At most `limit` items; `last` is the last of them if more follow. */
+function take<Item> (items: Iterable<Item>, limit: number): { items: Item[], last: Item | undefined } {
+  const taken: Item[] = []
+  for (const item of items) {
+    if (taken.length === limit) return { items: taken, last: taken.at(-1) }
+    taken.push(item)
+  }
+  return { items: taken, last: undefined }
+}

@@ -1,0 +1,91 @@
+// One namespace in the catalog: the instances by the service that they registered under and by their labels, and what was declared.
+import type { Instance } from '../../../client-sdk/src/wire.ts'
+import { type Selector, matches } from '../../model/instance/selector.ts'
+import type { Namespace } from '../../model/service/types.ts'
+import { serviceLabel } from '../../../client-sdk/src/wire.ts'
+import type { AddressBook } from './address-book.ts'
+import { DeclaredServices } from './declared-services.ts'
+import { LabelIndex } from './label-index.ts'
+import type { RevisionFloor } from './revision-floor.ts'
+import { type Entry, ServiceEntry, type ServiceView } from './service-entry.ts'
+
+export class NamespaceEntry {
+  readonly name: string
+  /** By the service that their instances registered under. */
+  readonly groups = new Map<string, ServiceEntry>()
+  readonly labels = new LabelIndex<Entry>()
+  readonly declared: DeclaredServices
+  /** The Namespace manifest that was applied: with one it stays when it is empty. */
+  manifest: Namespace | undefined
+  instances = 0
+  readonly #floor: RevisionFloor
+  readonly #names = new Set<string>()
+  #sorted: readonly string[] | undefined
+
+  constructor (name: string, addresses: AddressBook, floor: RevisionFloor) {
+    this.name = name
+    this.#floor = floor
+    this.declared = new DeclaredServices({
+      select: (selector) => this.select(selector),
+      count: (key, value) => (key === serviceLabel ? this.groups.get(value)?.size ?? 0 : this.labels.count(key, value))
+    }, addresses, floor)
+  }
+
+  /** Nothing keeps it. */
+  get isEmpty (): boolean {
+    return this.manifest === undefined && this.groups.size === 0 && this.declared.isEmpty
+  }
+
+  /** How many services, declared and implicit. */
+  get size (): number {
+    return this.#names.size
+  }
+
+  /** Names in order. */
+  get services (): readonly string[] {
+    return this.#sorted ??= [...this.#names].sort()
+  }
+
+  /** One service, one rule: a declared one is never merged with the implicit one of its name. */
+  view (service: string): ServiceView | undefined {
+    return this.declared.get(service) ?? this.groups.get(service)
+  }
+
+  group (service: string): ServiceEntry {
+    let entry = this.groups.get(service)
+    if (entry === undefined) {
+      entry = new ServiceEntry(this.name, service, this.#floor)
+      this.groups.set(service, entry)
+      this.listed(service)
+    }
+    return entry
+  }
+
+  /** A service came or went: its name is listed while it is declared or has instances. */
+  listed (service: string): void {
+    const is = this.view(service) !== undefined
+    if (is === this.#names.has(service)) return
+    if (is) this.#names.add(service)
+    else this.#names.delete(service)
+    this.#sorted = undefined
+  }
+
+  /** The instances that a selector matches, in no particular order. Cost follows the narrowest index. */
+  * select (selector: Selector): Generator<Instance> {
+    for (const { instance } of this.#candidates(selector)) if (selects(selector, instance)) yield instance
+  }
+
+  #candidates (selector: Selector): Iterable<Entry> {
+    for (const requirement of selector.requirements) {
+      if (requirement.key === serviceLabel && requirement.operator === 'in') {
+        return [...requirement.values].flatMap((service) => [...this.groups.get(service)?.entries() ?? []])
+      }
+    }
+    return this.labels.candidates(selector) ?? [...this.groups.values()].flatMap((service) => [...service.entries()])
+  }
+}
+
+/** Whether a selector takes an instance: its labels, and the implicit label of its service. */
+export function selects (selector: Selector, instance: Instance): boolean {
+  return matches(selector, (key) => (key === serviceLabel ? instance.service : Object.hasOwn(instance.labels, key) ? instance.labels[key] : undefined))
+}

@@ -1,0 +1,88 @@
+// The newest changes, in order: what a resumed watch, the event list and a store that lost its tail are served from.
+import type { Instance, Reason } from '../../../client-sdk/src/wire.ts'
+import type { Service } from '../../model/service/types.ts'
+import type { ObjectRecord } from '../../store/store.ts'
+
+/** A change after the catalog took it in. */
+export interface AppliedChange {
+  readonly revision: number
+  readonly atMs: number
+  readonly by: string
+  readonly reason: Reason
+  readonly event: 'put' | 'delete'
+  /** What it is about. Of `endpoints` that were made by hand the service is the target, of a claim its holder, of a `secret` of the registry nothing. */
+  readonly kind: 'instance' | 'service' | 'endpoints' | 'namespace' | 'claim' | 'secret'
+  /** Which instance it is about, also when that one is not known here. The id is empty where it is about no instance. */
+  readonly target: { readonly namespace: string, readonly service: string, readonly id: string }
+  /** The instance after the change; with `delete` its last form; undefined if the change touched no listed instance. */
+  readonly instance: Instance | undefined
+  /** The instance before the change. */
+  readonly previous: Instance | undefined
+  readonly lease: string
+  readonly createdRevision: number
+  /** Names of the declared services of the namespace that it concerns, beside the target. */
+  readonly touched: readonly string[]
+  /** Of a declared service: after the change, with `delete` its last form. */
+  readonly service?: {
+    readonly manifest: Service
+    /** What stands under its name means other instances than before: whoever watches it begins anew. */
+    readonly isAnew: boolean
+  }
+  /** Set when an object changed: the object, or its key when it went. */
+  readonly object?: ObjectRecord | { readonly deletedKey: string }
+}
+
+export class ChangeRing {
+  readonly #limit: number
+  #entries: AppliedChange[] = []
+  #first = 0 // index of the oldest entry that counts; the array is compacted when half of it does not
+  #start = 0
+
+  constructor (limit: number) {
+    this.#limit = limit
+  }
+
+  /** Forgets everything; what follows comes after `revision`. */
+  restart (revision: number): void {
+    this.#entries = []
+    this.#first = 0
+    this.#start = revision
+  }
+
+  push (change: AppliedChange): void {
+    this.#entries.push(change)
+    if (this.#entries.length - this.#first > this.#limit) {
+      this.#start = this.#entries[this.#first]?.revision ?? this.#start
+      this.#first++
+      if (this.#first > this.#limit) {
+        this.#entries = this.#entries.slice(this.#first)
+        this.#first = 0
+      }
+    }
+  }
+
+  /** Every change after this revision is here; of earlier ones nothing is said. */
+  get start (): number {
+    return this.#start
+  }
+
+  /** The changes after a revision, oldest first, at most `limit`. */
+  since (revision: number, limit = Infinity): AppliedChange[] {
+    let low = this.#first
+    let high = this.#entries.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#entries[middle]?.revision ?? 0) <= revision) low = middle + 1
+      else high = middle
+    }
+    return this.#entries.slice(low, low + limit)
+  }
+
+  /** Newest first. */
+  * backwards (): Generator<AppliedChange> {
+    for (let index = this.#entries.length - 1; index >= this.#first; index--) {
+      const entry = this.#entries[index]
+      if (entry !== undefined) yield entry
+    }
+  }
+}

@@ -1,0 +1,238 @@
+// One watch: a snapshot, then the changes that concern it, in revision order. What a slow reader does not take is not
+// kept for it: past a limit its queue is dropped, and it gets `reset` and a snapshot of what is then.
+import type { Instance } from '../../../client-sdk/src/wire.ts'
+import { type Selector, everything } from '../../model/instance/selector.ts'
+import type { Service } from '../../model/service/types.ts'
+import type { AppliedChange } from './change-ring.ts'
+import type { Cursor } from './cursor.ts'
+import type { Feed } from './feed.ts'
+import { selects } from '../catalog/namespace-entry.ts'
+
+/** What a watch is about, by name; absent = all of them. */
+export interface Scope {
+  readonly namespace?: string | undefined
+  readonly service?: string | undefined
+}
+
+export interface WatchFilter extends Scope {
+  readonly selector?: Selector
+}
+
+/** What the hub keeps of each watch: it is offered the changes of its scope, and hands out deliveries when it is asked. */
+export interface Followed<Handed> {
+  readonly scope: Scope
+  /** The revision up to which everything was handed out. */
+  readonly delivered: number
+  /** Whether a change is one that this watch hands out. */
+  concerns (change: AppliedChange): boolean
+  /** Takes a change; the hub has matched the name. */
+  offer (change: AppliedChange): void
+  /** The whole view changed under it. */
+  reset (reason: string): void
+  /** What comes next, or undefined if nothing is due. */
+  next (): Handed | undefined
+  /** A bookmark if everything was handed out and time went on since, else undefined. */
+  bookmark (): Handed | undefined
+}
+
+interface ChangeDelivery<Kind> {
+  readonly type: 'change'
+  readonly kind: Kind
+  readonly revision: number
+  readonly event: 'put' | 'delete'
+  readonly change: AppliedChange
+}
+
+export interface InstanceDelivery extends ChangeDelivery<'instance'> {
+  readonly instance: Instance
+}
+
+/** A declared service came, changed or went. */
+export interface ServiceDelivery extends ChangeDelivery<'service'> {
+  readonly service: Service
+}
+
+/** What a subscription hands out next. */
+export type Delivery =
+  | { readonly type: 'snapshot', readonly revision: number, readonly instances: readonly Instance[], readonly services?: readonly Service[] }
+  | InstanceDelivery
+  | ServiceDelivery
+  | { readonly type: 'bookmark', readonly revision: number }
+  | { readonly type: 'reset', readonly revision: number, readonly reason: string }
+
+/** A reader this far behind reads a snapshot faster than its backlog. */
+export const maxQueuedChanges = 1_000
+
+export class Subscription implements Followed<Delivery> {
+  readonly filter: WatchFilter
+  readonly #feed: Feed
+  readonly #wake: () => void
+  readonly #selector: Selector
+  #queue: (InstanceDelivery | ServiceDelivery)[] = []
+  #taken = 0
+  #resetReason: string | undefined
+  #snapshotDue: boolean
+  #delivered = 0
+
+  /** @param wake called when `next` has something again; never from within `next` */
+  constructor (feed: Feed, filter: WatchFilter, since: Cursor | undefined, wake: () => void) {
+    this.#feed = feed
+    this.filter = filter
+    this.#selector = filter.selector ?? everything
+    this.#wake = wake
+    this.#snapshotDue = since === undefined
+    if (since === undefined) return
+    const missed = feed.resume(since)
+    if (typeof missed === 'string') {
+      this.#resetReason = missed
+      this.#snapshotDue = true
+      return
+    }
+    this.#delivered = since.revision
+    const anew = missed.find((change) => this.#beginsAnew(change))
+    if (anew !== undefined) {
+      this.#resetReason = resetReason(anew)
+      this.#snapshotDue = true
+      return
+    }
+    for (const change of missed) this.#enqueue(change)
+  }
+
+  get delivered (): number {
+    return this.#delivered
+  }
+
+  get scope (): Scope {
+    return this.filter
+  }
+
+  concerns (change: AppliedChange): boolean {
+    return this.#deliveryOf(change) !== undefined
+  }
+
+  offer (change: AppliedChange): void {
+    if (this.#snapshotDue) return // the snapshot will hold it
+    if (this.#beginsAnew(change)) return this.reset(resetReason(change))
+    if (this.#enqueue(change)) this.#wake()
+  }
+
+  reset (reason: string): void {
+    this.#queue = []
+    this.#taken = 0
+    if (!this.#snapshotDue) this.#resetReason = reason // who has seen nothing yet has nothing to forget
+    this.#snapshotDue = true
+    this.#wake()
+  }
+
+  next (): Delivery | undefined {
+    if (this.#resetReason !== undefined) {
+      const reason = this.#resetReason
+      this.#resetReason = undefined
+      return { type: 'reset', revision: this.#feed.revision, reason }
+    }
+    if (this.#snapshotDue) {
+      if (!this.#feed.loaded) return undefined
+      this.#snapshotDue = false
+      this.#delivered = this.#feed.revision
+      const services = this.#services()
+      return { type: 'snapshot', revision: this.#delivered, instances: this.#instances(), ...(services.length === 0 ? {} : { services }) }
+    }
+    const delivery = this.#queue[this.#taken]
+    if (delivery === undefined) return undefined
+    this.#taken++
+    if (this.#taken === this.#queue.length) {
+      this.#queue = []
+      this.#taken = 0
+    }
+    this.#delivered = delivery.revision
+    return delivery
+  }
+
+  bookmark (): Delivery | undefined {
+    const { revision } = this.#feed
+    if (this.#snapshotDue || this.#queue.length > 0 || this.#delivered >= revision) return undefined
+    this.#delivered = revision
+    return { type: 'bookmark', revision }
+  }
+
+  #enqueue (change: AppliedChange): boolean {
+    const delivery = this.#deliveryOf(change)
+    if (delivery === undefined) return false
+    if (this.#queue.length - this.#taken >= maxQueuedChanges) {
+      this.reset('the reader is too slow')
+      return false
+    }
+    this.#queue.push(delivery)
+    return true
+  }
+
+  /** What a change means behind the filter: an instance that leaves a selector is deleted for this watch. */
+  #deliveryOf (change: AppliedChange): InstanceDelivery | ServiceDelivery | undefined {
+    const { instance, previous, revision, service, event } = change
+    if (service !== undefined) {
+      return this.#takesServices && this.#inScope(change.target) ? { type: 'change', kind: 'service', revision, event, change, service: service.manifest } : undefined
+    }
+    if (instance === undefined) return undefined
+    const was = previous !== undefined && this.#takes(previous)
+    const is = event === 'put' && this.#takes(instance)
+    if (!was && !is) return undefined
+    return { type: 'change', kind: 'instance', revision, event: is ? 'put' : 'delete', change, instance }
+  }
+
+  /** Who asks for some instances by their labels, and names no service, is told of instances only. */
+  get #takesServices (): boolean {
+    return this.filter.service !== undefined || this.#selector.requirements.length === 0
+  }
+
+  /** A declared service means what it selects; an implicit one what registered under its name. */
+  #takes (instance: Instance): boolean {
+    const { namespace, service } = this.filter
+    if (namespace !== undefined && instance.namespace !== namespace) return false
+    if (service !== undefined) {
+      const declared = this.#feed.catalog.declared(instance.namespace, service)
+      if (declared === undefined ? instance.service !== service : !declared.selects(instance)) return false
+    }
+    return selects(this.#selector, instance)
+  }
+
+  #inScope (target: AppliedChange['target']): boolean {
+    const { namespace, service } = this.filter
+    return (namespace === undefined || target.namespace === namespace) && (service === undefined || target.service === service)
+  }
+
+  /** The watched name stands for other instances from here on. */
+  #beginsAnew ({ service, target }: AppliedChange): boolean {
+    return service?.isAnew === true && this.filter.service !== undefined && this.#inScope(target)
+  }
+
+  #services (): readonly Service[] {
+    if (!this.#takesServices) return []
+    const { catalog } = this.#feed
+    const { namespace, service } = this.filter
+    const namespaces = namespace === undefined ? catalog.namespaces() : [namespace]
+    return namespaces.flatMap((space) => {
+      if (service === undefined) return Array.from(catalog.declaredServices(space), ({ manifest }) => manifest)
+      const declared = catalog.declared(space, service)
+      return declared === undefined ? [] : [declared.manifest]
+    })
+  }
+
+  #instances (): readonly Instance[] {
+    const { catalog } = this.#feed
+    const { namespace, service } = this.filter
+    const whole = this.#selector.requirements.length === 0
+    const ofService = (space: string, name: string, view: 'view' | 'service' = 'view'): readonly Instance[] => {
+      const instances = catalog[view](space, name)?.instances ?? []
+      return whole ? instances : instances.filter((instance) => selects(this.#selector, instance))
+    }
+    // One service without a selector: the shared array itself, so that an adapter encodes it once for all watchers.
+    if (namespace !== undefined && service !== undefined) return ofService(namespace, service)
+    const namespaces = namespace === undefined ? catalog.namespaces() : [namespace]
+    if (service !== undefined) return namespaces.flatMap((space) => ofService(space, service))
+    return namespaces.flatMap((space) => (whole ? catalog.services(space).flatMap((name) => ofService(space, name, 'service')) : catalog.select(space, this.#selector)))
+  }
+}
+
+function resetReason ({ event, target }: AppliedChange): string {
+  return event === 'put' ? `service "${target.service}" was declared, or selects others` : `the declared service "${target.service}" was removed`
+}

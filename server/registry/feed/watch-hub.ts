@@ -1,0 +1,161 @@
+// Who watches what: hands each change to the subscriptions that it can concern, found by name.
+import { RegistryError } from '../../errors.ts'
+import type { AppliedChange } from './change-ring.ts'
+import type { Cursor } from './cursor.ts'
+import type { Feed } from './feed.ts'
+import { EndpointsSubscription } from './endpoints-subscription.ts'
+import { type Followed, Subscription, type WatchFilter } from './subscription.ts'
+import type { Clock } from '../timers.ts'
+
+/** All subscriptions of a node: each costs about a kilobyte and a look at every change of its scope. */
+const maxSubscriptions = 100_000
+
+/** How long a watch of endpoints waits for more of the same: bursts are told once, and an agent is still up to date within a blink. */
+const coalesceMs = 20
+
+const anything = '*'
+
+export class WatchHub {
+  readonly #feed: Feed
+  readonly #clock: Clock
+  readonly #scopes = new Map<string, Set<Followed<unknown>>>()
+  /** Watches of endpoints that changes were offered to since the last pause. */
+  readonly #unsettled = new Set<EndpointsSubscription>()
+  #cancelPause: (() => void) | undefined
+  readonly #stop: () => void
+  /** Who waits for any news of one service: far lighter than a subscription. Counted with them. */
+  readonly #waiting = new Map<string, Set<() => void>>()
+  #count = 0
+
+  constructor (feed: Feed, clock: Clock) {
+    this.#feed = feed
+    this.#clock = clock
+    this.#stop = feed.listen({
+      changed: (change) => this.#changed(change),
+      reset: () => {
+        this.#each((subscription) => subscription.reset('the registry loaded its data anew'))
+        for (const waiting of this.#waiting.values()) for (const wake of waiting) wake()
+      }
+    })
+  }
+
+  get count (): number {
+    return this.#count
+  }
+
+  /** How many watch this service, a namespace of it, or everything. */
+  watchers (namespace: string, service: string): number {
+    return scopesOf(namespace, service).reduce((sum, scope) => sum + (this.#scopes.get(scope)?.size ?? 0), 0)
+  }
+
+  /**
+   * Begins a watch. Without `since` its first delivery is a snapshot.
+   * @throws RegistryError REG_LIMIT_REACHED
+   */
+  subscribe (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Subscription {
+    this.#checkRoom()
+    return this.#enter(new Subscription(this.#feed, filter, since, wake))
+  }
+
+  /**
+   * Begins a watch of endpoints: whole services, coalesced. Without `since` its first deliveries are the parts of a snapshot.
+   * @throws RegistryError REG_LIMIT_REACHED
+   */
+  subscribeEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): EndpointsSubscription {
+    this.#checkRoom()
+    return this.#enter(new EndpointsSubscription(this.#feed, filter, since, wake))
+  }
+
+  #enter<Watch extends Followed<unknown>> (watch: Watch): Watch {
+    const scope = scopeOf(watch.scope.namespace, watch.scope.service)
+    const members = this.#scopes.get(scope)
+    if (members === undefined) this.#scopes.set(scope, new Set([watch]))
+    else members.add(watch)
+    this.#count++
+    return watch
+  }
+
+  unsubscribe (subscription: Followed<unknown>): void {
+    if (subscription instanceof EndpointsSubscription) this.#unsettled.delete(subscription)
+    const scope = scopeOf(subscription.scope.namespace, subscription.scope.service)
+    const members = this.#scopes.get(scope)
+    if (members === undefined || !members.delete(subscription)) return
+    if (members.size === 0) this.#scopes.delete(scope)
+    this.#count--
+  }
+
+  /**
+   * Calls back at each change that concerns one service, its hand-made endpoints included. Gives a function that ends it.
+   * @throws RegistryError REG_LIMIT_REACHED
+   */
+  follow (namespace: string, service: string, wake: () => void): () => void {
+    this.#checkRoom()
+    this.#count++
+    const scope = scopeOf(namespace, service)
+    const waiting = this.#waiting.get(scope) ?? new Set()
+    this.#waiting.set(scope, waiting.add(wake))
+    return () => {
+      if (waiting.delete(wake)) this.#count--
+      if (waiting.size === 0 && this.#waiting.get(scope) === waiting) this.#waiting.delete(scope)
+    }
+  }
+
+  close (): void {
+    this.#stop()
+    this.#cancelPause?.()
+    this.#unsettled.clear()
+    this.#scopes.clear()
+    this.#waiting.clear()
+    this.#count = 0
+  }
+
+  #checkRoom (): void {
+    if (this.#count >= maxSubscriptions) throw new RegistryError('REG_LIMIT_REACHED', `this node serves ${maxSubscriptions} subscriptions already`)
+  }
+
+  #changed (change: AppliedChange): void {
+    if (this.#count === 0 && this.#waiting.size === 0) return
+    const { target: { namespace, service }, touched } = change
+    for (const scope of scopesOf(namespace, service)) this.#offer(scope, change)
+    for (const name of touched) {
+      if (name === service) continue
+      this.#offer(scopeOf(namespace, name), change)
+      this.#offer(scopeOf(undefined, name), change)
+    }
+  }
+
+  #offer (scope: string, change: AppliedChange): void {
+    const members = this.#scopes.get(scope)
+    if (members !== undefined) {
+      for (const subscription of members) {
+        subscription.offer(change)
+        if (subscription instanceof EndpointsSubscription) this.#pause(subscription)
+      }
+    }
+    const waiting = this.#waiting.get(scope)
+    if (waiting !== undefined) for (const wake of waiting) wake()
+  }
+
+  #pause (subscription: EndpointsSubscription): void {
+    this.#unsettled.add(subscription)
+    this.#cancelPause ??= this.#clock.after(coalesceMs, () => {
+      this.#cancelPause = undefined
+      const unsettled = [...this.#unsettled]
+      this.#unsettled.clear()
+      for (const each of unsettled) each.settle()
+    })
+  }
+
+  #each (act: (subscription: Followed<unknown>) => void): void {
+    for (const members of this.#scopes.values()) for (const subscription of members) act(subscription)
+  }
+}
+
+// Names hold no "/" and are never "*", so scopes can't be confused.
+function scopeOf (namespace: string | undefined, service: string | undefined): string {
+  return `${namespace ?? anything}/${service ?? anything}`
+}
+
+function scopesOf (namespace: string, service: string): string[] {
+  return [scopeOf(namespace, service), scopeOf(namespace, undefined), scopeOf(undefined, service), scopeOf(undefined, undefined)]
+}

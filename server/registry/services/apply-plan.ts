@@ -1,0 +1,242 @@
+// One write of manifests, from documents to what the store is asked for: default, validate, allocate. Pure but for the catalog that
+// it reads; made anew when another write came in between.
+import { randomUUID } from 'node:crypto'
+import type { ApplyOutcome, FieldError, Reason } from '../../../client-sdk/src/wire.ts'
+import { RegistryError } from '../../errors.ts'
+import { maxHandMadePerNamespace, maxNamespaces, maxServicesPerNamespace } from '../../model/limits.ts'
+import { streamInvalid } from '../../model/manifest/manifest-stream.ts'
+import { fieldErrors } from '../../model/service/causes.ts'
+import { hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
+import { type AllocationPlan, allocationPlan, withAllocations } from '../../model/service/needs.ts'
+import { canonical, compact, without } from '../../model/service/schema.ts'
+import { type Condition, type Endpoints, type EndpointSlice, type Manifest, type ObjectMeta, type Service, serviceNameLabel } from '../../model/service/types.ts'
+import { prepared } from '../../model/service/update.ts'
+import { serviceFaults, warnings } from '../../model/service/validate.ts'
+import { endpointSliceFaults, endpointSliceWarnings, endpointsFaults, endpointsWarning, namespaceFaults } from '../../model/service/validate-endpoints.ts'
+import type { ObjectWrite } from '../../store/store.ts'
+import type { Allocator } from '../allocation/allocator.ts'
+import { holderName } from '../allocation/claims.ts'
+import type { Fault, Plan, ServiceNeeds, ServiceResult } from '../allocation/needs.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import { manifestKey, type ManifestName, storedManifest } from './manifests.ts'
+
+/** A manifest on its way in, and where its faults are. */
+export interface Item {
+  readonly manifest: Manifest
+  /** Puts faults of the manifest's fields into their place in the stream. */
+  readonly locate: (faults: readonly FieldError[]) => readonly FieldError[]
+  /** Which document of the stream. */
+  readonly document?: number
+}
+
+export interface Applied extends ManifestName {
+  readonly outcome: ApplyOutcome
+  readonly manifest: Manifest
+  readonly previous: Manifest | undefined
+  readonly warnings: readonly string[]
+  readonly document: number | undefined
+}
+
+export interface ApplyPlan {
+  readonly plan: Plan
+  readonly writes: readonly ObjectWrite[]
+  /** In the order of the items. */
+  readonly applied: readonly Applied[]
+}
+
+interface Draft {
+  readonly item: Item
+  readonly name: ManifestName
+  readonly old: Manifest | undefined
+  /** Valid and with its defaults, without what is to be allocated. */
+  readonly next: Manifest
+  readonly needs: AllocationPlan | undefined
+}
+
+/** Why a load balancer has no address, as a condition of the service. */
+export const addressCondition = 'LoadBalancerAddressAllocated'
+
+/**
+ * @throws RegistryError REG_MANIFEST_INVALID with every cause of every document; REG_CONFLICT if a manifest names an older resource
+ * version; REG_LIMIT_REACHED
+ */
+export function planApply (items: readonly Item[], catalog: Catalog, allocator: Allocator, facts: RegistryFacts, attempt: number): ApplyPlan {
+  const faults: FieldError[] = []
+  const drafts: Draft[] = []
+  const seen = new Map<string, Item>()
+  for (const item of items) {
+    const name = nameOf(item.manifest)
+    const key = manifestKey(name)
+    const twin = seen.get(key)
+    seen.set(key, item)
+    if (twin !== undefined) faults.push(...item.locate([{ field: 'metadata.name', value: name.name, rule: `must not be applied twice in one stream${twin.document === undefined ? '' : `: document ${twin.document} has it, too`}` }]))
+    const draft = draftOf(item, name, catalog, facts, faults)
+    if (draft !== undefined) drafts.push(draft)
+  }
+  if (faults.length > 0) throw manifestInvalid(faults)
+  checkRoom(drafts, catalog)
+  return allocated(drafts, catalog, allocator, attempt)
+}
+
+/**
+ * Gives load balancers that wait for an address what there is. Who would get none, would lose something for it, or asks for what
+ * another has stays as it is and is not written.
+ */
+export function planWaiting (services: readonly Service[], catalog: Catalog, allocator: Allocator, attempt: number): ApplyPlan {
+  let drafts = services.map((old): Draft => {
+    return { item: { manifest: old, locate: (faults) => faults }, name: nameOf(old), old, next: old, needs: allocationPlan(old, old) }
+  })
+  for (;;) { // each turn has fewer of them
+    const { results, faults } = allocator.plan(drafts.map(needsOf), { reason: 'updated', attempt })
+    const refused = new Set(faults.map(({ of }) => holderName(of)))
+    const gaining = drafts.filter((draft, index) => {
+      const result = results[index]
+      if (result === undefined || refused.has(holderName(needsOf(draft).holder))) return false
+      return result.values.size > 0 && ![...result.pending.keys()].some((key) => draft.needs?.kept.has(key) === true)
+    })
+    if (gaining.length === drafts.length) return allocated(drafts, catalog, allocator, attempt, 'updated')
+    drafts = gaining
+  }
+}
+
+/** The error of allocation faults: REG_LIMIT_REACHED if ranges are full and nothing else is wrong. */
+export function allocationRefusal (items: readonly Item[], faults: readonly Fault[]): RegistryError {
+  const errors = faults.flatMap((fault) => {
+    const item = items.find(({ manifest }) => manifest.kind === 'Service' && manifest.metadata.namespace === fault.of.namespace && manifest.metadata.name === fault.of.service)
+    const { field, rule } = fault
+    const error: FieldError = { field, ...('value' in fault ? { value: fault.value } : {}), rule, reason: 'FieldValueInvalid' }
+    return item?.locate([error]) ?? [error]
+  })
+  const error = manifestInvalid(errors)
+  return faults.every(({ kind }) => kind === 'full') ? new RegistryError('REG_LIMIT_REACHED', error.message, error.errors) : error
+}
+
+/** A REG_MANIFEST_INVALID whose message begins each fault with its place in the stream. */
+export function manifestInvalid (faults: readonly FieldError[]): RegistryError {
+  const { message, errors } = streamInvalid(faults)
+  return new RegistryError('REG_MANIFEST_INVALID', message, errors)
+}
+
+export function nameOf ({ kind, metadata }: Manifest): ManifestName {
+  return { kind, namespace: kind === 'Namespace' ? '' : metadata.namespace, name: metadata.name }
+}
+
+function draftOf (item: Item, name: ManifestName, catalog: Catalog, facts: RegistryFacts, faults: FieldError[]): Draft | undefined {
+  const old = catalog.manifest(name)
+  const { manifest } = item
+  const asked = manifest.metadata.resourceVersion
+  if (old !== undefined && asked !== undefined && asked !== old.metadata.resourceVersion) {
+    const rule = 'the object has been modified; please apply your changes to the latest version'
+    throw new RegistryError('REG_CONFLICT', `${name.kind} "${name.namespace}/${name.name}": ${rule}`, item.locate([{ field: 'metadata.resourceVersion', value: asked, rule: `must be ${old.metadata.resourceVersion}, or absent: ${rule}` }]))
+  }
+  // `old` has the kind of the manifest: the key says the kind.
+  const next = manifest.kind === 'Service' ? prepared(manifest, old as Service | undefined, facts) : carried(manifest, old)
+  const causes = faultsOf(next, old, facts)
+  if (causes.length > 0) {
+    faults.push(...item.locate(fieldErrors(causes)))
+    return undefined
+  }
+  return { item, name, old, next, needs: next.kind === 'Service' ? allocationPlan(next, old as Service | undefined) : undefined }
+}
+
+function faultsOf (next: Manifest, old: Manifest | undefined, facts: RegistryFacts): Parameters<typeof fieldErrors>[0] {
+  switch (next.kind) { // the casts: the key of the old one says that it is of the same kind
+    case 'Service': return serviceFaults(next, { ...facts, old: old as Service | undefined })
+    case 'EndpointSlice': return endpointSliceFaults(next, old as EndpointSlice | undefined)
+    case 'Endpoints': return endpointsFaults(next, old as Endpoints | undefined)
+    case 'Namespace': return namespaceFaults(next)
+  }
+}
+
+/** Who exports and re-creates an object brings its old identity along; a stored one keeps its own. */
+function carried<Kind extends Manifest> (manifest: Kind, old: Manifest | undefined): Kind {
+  const { name, namespace, labels, annotations, uid, generateName } = manifest.metadata
+  const metadata = compact<ObjectMeta>({
+    name, namespace, labels, annotations, generateName, uid: old === undefined ? undefined : uid ?? old.metadata.uid,
+    creationTimestamp: old?.metadata.creationTimestamp, resourceVersion: old?.metadata.resourceVersion, generation: old?.metadata.generation
+  })
+  return canonical({ ...manifest, metadata })
+}
+
+function checkRoom (drafts: readonly Draft[], catalog: Catalog): void {
+  const created = drafts.filter(({ old }) => old === undefined)
+  const newSpaces = new Set(created.map(({ name }) => (name.kind === 'Namespace' ? name.name : name.namespace)).filter((name) => !catalog.hasNamespace(name)))
+  if (newSpaces.size > 0 && catalog.namespaces().length + newSpaces.size > maxNamespaces) throw full(`there would be more than ${maxNamespaces} namespaces`)
+  for (const [namespace, ours] of Map.groupBy(created, ({ name }) => name.namespace)) {
+    const services = ours.filter(({ name }) => name.kind === 'Service' && catalog.view(namespace, name.name) === undefined).length
+    if (services > 0 && catalog.namespaceCounts(namespace).services + services > maxServicesPerNamespace) throw full(`namespace "${namespace}" would have more than ${maxServicesPerNamespace} services`)
+    const handMade = ours.filter(({ name }) => name.kind === 'EndpointSlice' || name.kind === 'Endpoints').length
+    if (handMade > 0 && catalog.handMadeCount(namespace) + handMade > maxHandMadePerNamespace) throw full(`namespace "${namespace}" would have more than ${maxHandMadePerNamespace} EndpointSlices and Endpoints`)
+  }
+}
+
+function full (message: string): RegistryError {
+  return new RegistryError('REG_LIMIT_REACHED', message)
+}
+
+function allocated (drafts: readonly Draft[], catalog: Catalog, allocator: Allocator, attempt: number, reason: Reason = 'declared'): ApplyPlan {
+  const needy = drafts.filter((draft) => draft.needs !== undefined)
+  const plan = allocator.plan(needy.map(needsOf), { reason, attempt })
+  if (plan.faults.length > 0) return { plan, writes: [], applied: [] }
+  const results = new Map(needy.map((draft, index) => [draft, plan.results[index]]))
+  const writes: ObjectWrite[] = []
+  const declared = new Map(drafts.filter(({ next }) => next.kind === 'Service').map(({ name, next }) => [`${name.namespace}/${name.name}`, next as Service])) // the filter has just said so
+  const applied = drafts.map((draft): Applied => {
+    const { name, old, item } = draft
+    const result = results.get(draft)
+    const final = identified(result === undefined ? draft.next : withResult(draft, result), old)
+    const body = storedManifest(final)
+    const outcome = old === undefined ? 'created' : body === storedManifest(old) ? 'unchanged' : 'configured'
+    if (outcome !== 'unchanged') {
+      const expected = old === undefined ? 0 : Number(old.metadata.resourceVersion)
+      writes.push({ type: 'put', key: manifestKey(name), body, endsAtMs: 0, reason, expected })
+    }
+    return { ...name, outcome, manifest: final, previous: old, warnings: warningsOf(final, catalog, declared), document: item.document }
+  })
+  return { plan, writes, applied }
+}
+
+function needsOf ({ name, needs }: Draft): ServiceNeeds {
+  return { holder: { namespace: name.namespace, service: name.name }, needs: needs?.needs ?? [], kept: needs?.kept ?? new Map<string, string | number>() }
+}
+
+/** The uid of a new object, and a generation that grows with each change of what it says. */
+function identified (next: Manifest, old: Manifest | undefined): Manifest {
+  const { metadata } = next
+  if (old === undefined) return { ...next, metadata: { ...metadata, uid: randomUUID(), generation: 1 } }
+  const said = ({ ...rest }: Manifest): string => JSON.stringify(canonical(without(without(rest as Service, 'metadata'), 'status'))) // `status` may be absent, as of most kinds
+  const generation = said(next) === said(old) ? old.metadata.generation : (old.metadata.generation ?? 0) + 1
+  return { ...next, metadata: compact<ObjectMeta>({ ...metadata, generation }) }
+}
+
+function withResult ({ next, needs }: Draft, { values, pending }: ServiceResult): Manifest {
+  if (next.kind !== 'Service' || needs === undefined) return next
+  // An address whose pool is gone is gone, too.
+  const kept = new Map([...needs.kept].filter(([key]) => !pending.has(key)))
+  const service = withAllocations(next, { ...needs, kept }, values)
+  const why = [...(needs.pending === '' ? [] : [needs.pending]), ...pending.values()].join('; ')
+  const others = (service.status?.conditions ?? []).filter(({ type }) => type !== addressCondition)
+  const condition: Condition = { type: addressCondition, status: 'False', reason: 'Pending', message: why }
+  const conditions = why === '' ? others : [...others, condition]
+  if (service.status === undefined && conditions.length === 0) return service
+  const { loadBalancer = {} } = service.status ?? {}
+  return canonical({ ...service, status: { loadBalancer, ...(conditions.length === 0 ? {} : { conditions }) } })
+}
+
+function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap<string, Service>): string[] {
+  const { namespace, name } = manifest.metadata
+  const unused = (service: string): string[] => {
+    const owner = declared.get(`${namespace}/${service}`) ?? catalog.declared(namespace, service)?.manifest
+    if (owner === undefined) return [`service "${service}" is not declared: these endpoints are not used until it is`]
+    return hasSelector(owner) ? [`service "${service}" has a selector: these endpoints are not used`] : []
+  }
+  switch (manifest.kind) {
+    case 'Service': {
+      const why = manifest.status?.conditions?.find(({ type }) => type === addressCondition)?.message
+      return [...warnings(manifest), ...(why === undefined ? [] : [`no load-balancer address: ${why}`])]
+    }
+    case 'EndpointSlice': return [...endpointSliceWarnings(manifest), ...unused(manifest.metadata.labels?.[serviceNameLabel] ?? '')]
+    case 'Endpoints': return [endpointsWarning, ...unused(name)]
+    case 'Namespace': return []
+  }
+}

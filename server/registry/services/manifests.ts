@@ -1,0 +1,45 @@
+// How manifests lie in the store: one object each, `kind/namespace/name`, whose body is the canonical text of what was declared.
+// The times and the resource version are the record's own, so that the same content is the same text.
+import type { Manifest } from '../../model/service/types.ts'
+import { canonical, without } from '../../model/service/schema.ts'
+import { splitKey } from '../../model/names.ts'
+import type { ObjectRecord } from '../../store/store.ts'
+
+export type Kind = Manifest['kind']
+
+export interface ManifestName {
+  readonly kind: Kind
+  /** Empty for a Namespace. */
+  readonly namespace: string
+  readonly name: string
+}
+
+const kinds: ReadonlyMap<string, Kind> = new Map([
+  ['service', 'Service'], ['endpointslice', 'EndpointSlice'], ['endpoints', 'Endpoints'], ['namespace', 'Namespace']
+])
+
+/** @example manifestKey({ kind: 'Service', namespace: 'shop', name: 'web' }) // 'service/shop/web'; a Namespace: 'namespace/shop/' */
+export function manifestKey ({ kind, namespace, name }: ManifestName): string {
+  return kind === 'Namespace' ? `namespace/${name}/` : `${kind.toLowerCase()}/${namespace}/${name}`
+}
+
+/** undefined = the object is no manifest. */
+export function manifestName (key: string): ManifestName | undefined {
+  const { namespace: prefix, service, id } = splitKey(key)
+  const kind = kinds.get(prefix)
+  if (kind === undefined) return undefined
+  return kind === 'Namespace' ? { kind, namespace: '', name: service } : { kind, namespace: service, name: id }
+}
+
+/** The stored text of a manifest. */
+export function storedManifest (manifest: Manifest): string {
+  const metadata = without(without(manifest.metadata, 'creationTimestamp'), 'resourceVersion')
+  return JSON.stringify(canonical({ ...manifest, metadata }))
+}
+
+/** The manifest of an object, with what the record knows of it. */
+export function manifestOf (object: ObjectRecord): Manifest {
+  const stored = JSON.parse(object.body) as Manifest // written by storedManifest
+  const metadata = { ...stored.metadata, creationTimestamp: new Date(object.createdAtMs).toISOString(), resourceVersion: String(object.revision) }
+  return { ...stored, metadata }
+}

@@ -1,0 +1,294 @@
+// The commands on declared things: apply, put, read, delete, and why an instance is in or out.
+import type { FieldError, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
+import { RegistryError, invalid } from '../../errors.ts'
+import { located, type ManifestDocument, manifestLimits, streamInvalid } from '../../model/manifest/manifest-stream.ts'
+import { explained, handMadeEndpoints, implicitService } from '../../model/service/endpoints.ts'
+import { defaultFamily, hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
+import { decoded } from '../../model/service/schema.ts'
+import { endpointSlices, endpointsObject, mirrorManager } from '../../model/service/slices.ts'
+import type { Endpoints, EndpointSlice, Manifest, Service } from '../../model/service/types.ts'
+import { maxCommitWrites, type ObjectWrite, type Store } from '../../store/store.ts'
+import { AllocationCheck } from '../allocation/allocation-check.ts'
+import { commitAllocated } from '../allocation/allocated-commit.ts'
+import { Allocator } from '../allocation/allocator.ts'
+import type { Ranges } from '../allocation/ledger.ts'
+import type { FindingKind } from '../allocation/repair.ts'
+import { type Applied, type ApplyPlan, allocationRefusal, type Item, nameOf, planApply } from './apply-plan.ts'
+import type { DeclaredService } from '../catalog/declared-service.ts'
+import type { Feed } from '../feed/feed.ts'
+import { type Kind, manifestKey, type ManifestName } from './manifests.ts'
+import type { InstanceName, Registry } from '../registry.ts'
+import type { Clock } from '../timers.ts'
+import { WaitingBalancers } from '../allocation/waiting-balancers.ts'
+
+export interface WriteOptions {
+  /** Who asks, for the events. */
+  readonly by: string
+  /** Says what would be done, and does nothing. */
+  readonly dryRun?: boolean | undefined
+}
+
+export interface ApplyOptions extends WriteOptions {
+  /** Of manifests that name none. Default `default`. */
+  readonly namespace?: string | undefined
+}
+
+export interface DeleteOptions extends WriteOptions {
+  /** What is not there is passed over. */
+  readonly ignoreMissing?: boolean | undefined
+}
+
+export interface Deleted {
+  readonly revision: number
+  /** As they were, hand-made endpoints of a deleted service included. */
+  readonly deleted: readonly Manifest[]
+}
+
+export interface ApplyAnswer {
+  /** The revision of the last manifest that was written; where nothing was, what this node knows. */
+  readonly revision: number
+  readonly results: readonly Applied[]
+}
+
+export interface ServicesOptions {
+  readonly store: Store
+  readonly feed: Feed
+  readonly ranges: Ranges
+  readonly random: () => number
+  readonly clock: Clock
+  readonly warn: (message: string) => void
+  readonly registry: Pick<Registry, 'requireLoaded' | 'requireEntry'>
+}
+
+export const defaultNamespace = 'default'
+/** Services that one explanation names: those that have the instance come first. */
+export const maxExplained = 1_000
+
+export class Services {
+  readonly #store: Store
+  readonly #feed: Feed
+  readonly #registry: ServicesOptions['registry']
+  readonly #allocator: Allocator
+  readonly #waiting: WaitingBalancers
+  readonly #check: AllocationCheck
+  readonly facts: RegistryFacts
+
+  constructor ({ store, feed, ranges, random, clock, warn, registry }: ServicesOptions) {
+    this.#store = store
+    this.#feed = feed
+    this.#registry = registry
+    this.#allocator = new Allocator({ ...ranges, random })
+    const families = ranges.serviceCidrs.map(({ family }) => (family === 4 ? 'IPv4' as const : 'IPv6' as const))
+    this.facts = { families: families.length === 0 ? [defaultFamily] : families }
+    const keeping = { store, feed, allocator: this.#allocator, clock, random, warn }
+    this.#waiting = new WaitingBalancers(keeping)
+    this.#check = new AllocationCheck({ ...keeping, ticked: () => this.#waiting.nudge() })
+    feed.listen({
+      changed: (change) => {
+        const { object } = change
+        if (object === undefined) return
+        if ('deletedKey' in object) this.#allocator.freed(object.deletedKey)
+        else this.#allocator.taken(object)
+        this.#waiting.changed(change)
+        if (change.kind === 'service' || change.kind === 'claim') this.#check.changed()
+      },
+      loaded: () => {
+        this.#allocator.load(feed.heldObjects())
+        this.#waiting.loaded()
+        this.#check.loaded()
+      },
+      health: ({ available }) => { if (available) this.#waiting.nudge() }
+    })
+  }
+
+  /** Ends what it does by itself. */
+  close (): void {
+    this.#waiting.close()
+    this.#check.close()
+  }
+
+  // Writing -------------------------------------------------------------------------------------------------------
+
+  /**
+   * Applies the documents of a stream (`readManifests`), all or nothing.
+   * @throws RegistryError REG_INVALID for a wrong shape, REG_MANIFEST_INVALID for broken rules and values that are taken, both with
+   * document, line and field; REG_CONFLICT for an old resource version; REG_LIMIT_REACHED; what the store throws
+   */
+  async apply (documents: readonly ManifestDocument[], options: ApplyOptions): Promise<ApplyAnswer> {
+    const faults: FieldError[] = []
+    const items: Item[] = []
+    if (documents.length > manifestLimits.maxDocuments) throw invalid([{ field: 'documents', value: documents.length, rule: `must not be more than ${manifestLimits.maxDocuments}` }])
+    for (const document of documents) {
+      const locate = (found: readonly FieldError[]): readonly FieldError[] => located(document, found)
+      const read = decoded(document.kind, document.value, options.namespace ?? defaultNamespace)
+      if ('faults' in read) faults.push(...locate(read.faults))
+      else items.push({ manifest: read.manifest, locate, document: document.index })
+    }
+    if (faults.length > 0) throw streamInvalid(faults)
+    return this.#apply(items, options)
+  }
+
+  /**
+   * Writes one manifest under the name of its path. A manifest that names another one is refused.
+   * @throws RegistryError as `apply`, without documents and lines
+   */
+  async put (name: ManifestName, value: unknown, options: WriteOptions): Promise<ApplyAnswer> {
+    const read = decoded(name.kind, value, name.namespace)
+    if ('faults' in read) throw invalid(read.faults)
+    const { metadata } = read.manifest
+    const named = metadata.name === '' ? { ...read.manifest, metadata: { ...metadata, name: name.name } } as Manifest : read.manifest // the same kind
+    const faults = [
+      ...(named.metadata.name === name.name ? [] : [{ field: 'metadata.name', value: metadata.name, rule: `must be ${name.name}, as in the path` }]),
+      ...(nameOf(named).namespace === name.namespace ? [] : [{ field: 'metadata.namespace', value: metadata.namespace, rule: `must be ${name.namespace}, as in the path` }])
+    ]
+    if (faults.length > 0) throw invalid(faults)
+    return this.#apply([{ manifest: named, locate: (found) => found }], options)
+  }
+
+  async #apply (items: readonly Item[], { by, dryRun = false }: WriteOptions): Promise<ApplyAnswer> {
+    this.#registry.requireLoaded()
+    const propose = (attempt: number): ApplyPlan => {
+      const planned = planApply(items, this.#feed.catalog, this.#allocator, this.facts, attempt)
+      checkSize(planned.writes.length + planned.plan.writes.length)
+      return planned
+    }
+    const refuse = (faults: ApplyPlan['plan']['faults']): RegistryError => allocationRefusal(items, faults)
+    if (dryRun) {
+      const { plan, applied } = propose(0)
+      if (plan.faults.length > 0) throw refuse(plan.faults)
+      return { revision: this.#feed.revision, results: applied }
+    }
+    const { revisions, result } = await commitAllocated({
+      store: this.#store,
+      allocator: this.#allocator,
+      by,
+      propose: (attempt) => {
+        const planned = propose(attempt)
+        return { plan: planned.plan, writes: planned.writes, result: planned.applied }
+      },
+      refuse
+    })
+    const { catalog } = this.#feed
+    // As it is stored: with its times and its resource version. Somebody may have removed it meanwhile.
+    const results = result.map((applied) => ({ ...applied, manifest: catalog.manifest(applied) ?? applied.manifest }))
+    return { revision: revisions.length === 0 ? this.#feed.revision : Math.max(...revisions), results }
+  }
+
+  /**
+   * Takes manifests back, all or nothing. A service takes its hand-made endpoints along and frees what was allocated to it.
+   * A namespace stays while something is in it.
+   * @throws RegistryError REG_..._NOT_FOUND naming the first that is not there, unless `ignoreMissing`
+   */
+  async delete (names: readonly ManifestName[], { by, dryRun = false, ignoreMissing = false }: DeleteOptions): Promise<Deleted> {
+    this.#registry.requireLoaded()
+    const propose = (): { plan: ApplyPlan['plan'], writes: readonly ObjectWrite[], result: readonly Manifest[] } => {
+      const deleted = new Map<string, Manifest>()
+      for (const name of names) {
+        const manifest = ignoreMissing ? this.#feed.catalog.manifest(name) : this.get(name)
+        if (manifest === undefined) continue
+        deleted.set(manifestKey(name), manifest)
+        if (name.kind !== 'Service') continue
+        const { slices, endpoints } = this.#feed.catalog.handMade(name.namespace, name.name)
+        for (const made of [...slices, ...(endpoints === undefined ? [] : [endpoints])]) deleted.set(manifestKey(nameOf(made)), made)
+      }
+      const services = [...deleted.values()].filter(({ kind }) => kind === 'Service')
+      const plan = this.#allocator.plan(services.map(({ metadata }) => ({ holder: { namespace: metadata.namespace, service: metadata.name }, needs: [] })), { reason: 'removed' })
+      const writes = [...deleted].map(([key, { metadata }]): ObjectWrite => ({ type: 'delete', key, reason: 'removed', expected: Number(metadata.resourceVersion) }))
+      checkSize(writes.length + plan.writes.length)
+      return { plan, writes, result: [...deleted.values()] }
+    }
+    if (dryRun) return { revision: this.#feed.revision, deleted: propose().result }
+    const { revisions, result } = await commitAllocated({ store: this.#store, allocator: this.#allocator, by, propose })
+    return { revision: Math.max(this.#feed.revision, ...revisions), deleted: result }
+  }
+
+  // Reading -------------------------------------------------------------------------------------------------------
+
+  /** @throws RegistryError REG_NAMESPACE_NOT_FOUND, REG_SERVICE_NOT_FOUND, REG_MANIFEST_NOT_FOUND */
+  get (name: ManifestName): Manifest {
+    const found = this.#feed.catalog.manifest(name)
+    if (found !== undefined) return found
+    if (name.kind === 'Namespace') throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${name.name}" was not declared`)
+    if (!this.#feed.catalog.hasNamespace(name.namespace)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${name.namespace}" not found`)
+    if (name.kind !== 'Service') throw new RegistryError('REG_MANIFEST_NOT_FOUND', `${name.kind} "${name.name}" not found in namespace "${name.namespace}"`)
+    const hint = this.#feed.catalog.service(name.namespace, name.name) === undefined ? 'not found' : 'was not declared: it is implicit, made of the instances that registered under its name'
+    throw new RegistryError('REG_SERVICE_NOT_FOUND', `service "${name.name}" of namespace "${name.namespace}" ${hint}`)
+  }
+
+  /** Manifests of a kind, ordered by namespace and name. */
+  list (kind: Kind, namespace?: string): readonly Manifest[] {
+    return this.#feed.catalog.manifests(kind, namespace)
+  }
+
+  /** A service as a manifest: the declared one, or what an implicit one would look like. undefined = neither. */
+  manifest (namespace: string, service: string): Service | undefined {
+    const { catalog } = this.#feed
+    const declared = catalog.declared(namespace, service)
+    if (declared !== undefined) return declared.manifest
+    return catalog.service(namespace, service) === undefined ? undefined : implicit(namespace, service)
+  }
+
+  /** The EndpointSlices of a service: computed for a selector, else what was made by hand, a mirrored Endpoints object included. */
+  slices (namespace: string, service: string): readonly EndpointSlice[] {
+    const { manifest, declared } = this.#require(namespace, service)
+    if (declared === undefined || hasSelector(manifest)) return endpointSlices(manifest, this.#endpointsOf(namespace, service))
+    const made = this.#feed.catalog.handMade(namespace, service)
+    if (made.endpoints === undefined) return made.slices
+    const mirrored = handMadeEndpoints(manifest, { slices: [], endpoints: made.endpoints }, declared.revision)
+    return [...made.slices, ...endpointSlices(manifest, mirrored, { managedBy: mirrorManager })]
+  }
+
+  /** The older Endpoints view of a service. */
+  endpointsObject (namespace: string, service: string): Endpoints {
+    const { manifest } = this.#require(namespace, service)
+    const made = hasSelector(manifest) ? undefined : this.#feed.catalog.handMade(namespace, service).endpoints
+    return made ?? endpointsObject(manifest, this.#endpointsOf(namespace, service))
+  }
+
+  /** Why an instance is, or is not, an endpoint of each service of its namespace; those that have it first, at most `maxExplained`. */
+  explain (name: InstanceName): readonly ServiceExplanation[] {
+    const { instance } = this.#registry.requireEntry(name)
+    const { catalog } = this.#feed
+    const all = catalog.services(name.namespace).map((service): ServiceExplanation => {
+      const declared = catalog.declared(name.namespace, service)
+      const manifest = declared?.manifest ?? implicit(name.namespace, service)
+      const failOpen = declared?.selects(instance) === true || service === instance.service ? catalog.endpoints(name.namespace, service)?.failOpen : false
+      return { namespace: name.namespace, service, implicit: declared === undefined, ...explained(manifest, instance, failOpen) }
+    })
+    return all.sort((a, b) => Number(b.in) - Number(a.in)).slice(0, maxExplained)
+  }
+
+  /** What can be given and what is: cluster IPs, node ports, the pools of load balancers. */
+  pools (): readonly Pool[] {
+    return this.#allocator.state()
+  }
+
+  /** Load balancers without an address that they could have. */
+  get waitingBalancers (): number {
+    return this.#waiting.size
+  }
+
+  /** What does not fit between services and what is allocated, by kind; see repair.ts. */
+  allocationFindings (): Readonly<Record<FindingKind, number>> {
+    return this.#check.counts()
+  }
+
+  #require (namespace: string, service: string): { manifest: Service, declared: DeclaredService | undefined } {
+    const manifest = this.manifest(namespace, service)
+    if (manifest === undefined) this.get({ kind: 'Service', namespace, name: service }) // throws: it names what is missing
+    return { manifest: manifest ?? implicit(namespace, service), declared: this.#feed.catalog.declared(namespace, service) }
+  }
+
+  #endpointsOf (namespace: string, service: string): Parameters<typeof endpointSlices>[1] {
+    return this.#feed.catalog.endpoints(namespace, service) ?? { namespace, service, revision: 0, failOpen: false, all: [], answered: [] }
+  }
+}
+
+function implicit (namespace: string, service: string): Service {
+  return implicitService(namespace, service, ['IPv4', 'IPv6'])
+}
+
+function checkSize (writes: number): void {
+  if (writes <= maxCommitWrites) return
+  throw new RegistryError('REG_LIMIT_REACHED', `this is ${writes} writes with the addresses and ports, and one commit holds ${maxCommitWrites}: apply it in parts`)
+}
