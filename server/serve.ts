@@ -52,6 +52,7 @@ export async function serve (config: Config): Promise<Running> {
     },
     sessionGraceMs: config.sessionGraceMs,
     ringLimit: config.logLength,
+    ringBytes: config.historyBytes,
     allocation: {
       serviceCidrs: readServiceCidrs(config.serviceCidrs),
       nodePorts: readPortRange(config.nodePortRange),
@@ -148,8 +149,11 @@ function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Config): Parameters<typeof 
 }
 
 function openStore (config: Config, log: Logger): Store {
-  const { redis, data: directory, logLength: maxLogLength, holdMaxMs: holdMs } = config
+  const { redis, data: directory, logLength: maxLogLength, logBytes: maxLogBytes, holdMaxMs: holdMs, acceptMissingLog, redisTimeoutMs } = config
   return redis === undefined
-    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log })
-    : createRedisStore({ url: redis, prefix: config.redisPrefix, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log })
+    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, maxLogBytes, acceptMissingLog, holdMs, logger: log })
+    : createRedisStore({
+      url: redis, prefix: config.redisPrefix, maxLogLength, maxLogBytes, holdMs: Math.min(holdMs, 60_000), logger: log,
+      timeouts: { connectMs: redisTimeoutMs, commandMs: redisTimeoutMs }
+    })
 }

@@ -30,6 +30,8 @@ export interface RegistryOptions {
   readonly sessionGraceMs?: number
   /** How many changes a node remembers for returning watchers, default 100,000. */
   readonly ringLimit?: number
+  /** What they may hold together, in octets, about. Default 32 MiB. */
+  readonly ringBytes?: number
   /** What is given to declared services. Default: 10.96.0.0/12, 30000-32767, no pool of load-balancer addresses. */
   readonly allocation?: Ranges
   readonly random?: () => number
@@ -77,7 +79,8 @@ export class Registry {
     this.store = options.store
     this.#clock = options.clock ?? systemClock
     this.#log = options.log ?? { info: () => undefined, warn: () => undefined }
-    this.feed = new Feed({ now: () => this.#clock.now(), ...(options.ringLimit === undefined ? {} : { ringLimit: options.ringLimit }) })
+    const { ringLimit, ringBytes } = options
+    this.feed = new Feed({ now: () => this.#clock.now(), ...(ringLimit === undefined ? {} : { ringLimit }), ...(ringBytes === undefined ? {} : { ringBytes }) })
     this.services = new Services({
       store: this.store, feed: this.feed, ranges: options.allocation ?? defaultRanges, random: options.random ?? Math.random,
       clock: this.#clock, warn: (message) => this.#log.warn(message), registry: this

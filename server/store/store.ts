@@ -2,6 +2,7 @@
 //
 // A store keeps leased instances and lasting objects, orders every change by one revision, and tells a follower of each.
 // It throws RegistryError only: REG_STORE_UNAVAILABLE (nothing happened), REG_OUTCOME_UNKNOWN (it may have), REG_STORE_FULL.
+import type { Readable } from 'node:stream'
 import type { Reason } from '../../client-sdk/src/wire.ts'
 
 /** An instance as the store keeps it. `lease` names one life: a new registration by another generation has a new one. */
@@ -214,6 +215,16 @@ export interface Sweep {
   readonly more: boolean
 }
 
+/** Everything that a store holds at one moment, as octets: what `rollcall restore` takes. It is destroyed by who gives it up. */
+export interface Backup {
+  readonly media: string
+  /** Of a file that it is put into, without a dot. */
+  readonly extension: string
+  /** undefined = not known before its end */
+  readonly bytes: number | undefined
+  readonly content: Readable
+}
+
 export interface Store {
   readonly kind: 'sqlite' | 'redis'
   /** Where it is, for people: a file, an address without its password. */
@@ -239,5 +250,7 @@ export interface Store {
   sync (): Promise<void>
   /** Writes objects, at most `maxCommitWrites`, all or nothing, each under its expectation. */
   commit (writes: readonly ObjectWrite[], by: string): Promise<Committed>
+  /** A whole copy, while everything goes on. @throws RegistryError as writes do */
+  backup (): Promise<Backup>
   close (): Promise<void>
 }

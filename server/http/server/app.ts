@@ -5,6 +5,7 @@ import type { Registry } from '../../registry/registry.ts'
 import { type Clock, systemClock } from '../../registry/timers.ts'
 import { Closing, type DnsDoor, type HttpContext, type HttpLog } from './context.ts'
 import { registerApply } from '../api/apply.ts'
+import { registerBackup } from '../api/backup.ts'
 import { registerDns } from '../api/dns.ts'
 import { registerEndpoints } from '../api/endpoints.ts'
 import { registerEvents } from '../api/events.ts'
@@ -123,6 +124,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   registerRevisions(app, context)
   registerEvents(app, context)
   registerOverview(app, context)
+  registerBackup(app, context)
   registerPrometheusTargets(app, context)
   registerHealth(app, context)
   registerMetrics(app, context)

@@ -26,10 +26,13 @@ export type ResumeRefusal = 'another epoch' | 'a lost range' | 'too old' | 'ahea
 export interface FeedOptions {
   /** How many changes are remembered. Lowering it makes returning watchers fetch a snapshot sooner. */
   readonly ringLimit?: number
+  /** What they may hold together, in octets, about. Default 32 MiB. */
+  readonly ringBytes?: number
   readonly now: () => number
 }
 
 const defaultRingLimit = 100_000
+const defaultRingBytes = 32 * 1024 ** 2
 /** Records taken without a pause: some milliseconds. */
 const stepsAtOnce = 1_000
 
@@ -47,7 +50,7 @@ export class Feed implements Follower {
 
   constructor (options: FeedOptions) {
     this.#now = options.now
-    this.#ring = new ChangeRing(options.ringLimit ?? defaultRingLimit)
+    this.#ring = new ChangeRing({ entries: options.ringLimit ?? defaultRingLimit, bytes: options.ringBytes ?? defaultRingBytes })
     this.#health = { available: false, reason: 'not opened yet', sinceMs: options.now() }
   }
 
@@ -99,6 +102,11 @@ export class Feed implements Follower {
     if (this.#lost.some((range) => cursor.revision > range.after && cursor.revision < range.until)) return 'a lost range'
     if (cursor.revision < Math.max(this.#ring.start, this.#resumable)) return 'too old'
     return this.#ring.since(cursor.revision)
+  }
+
+  /** What the remembered changes hold, in octets, about. */
+  get ringBytes (): number {
+    return this.#ring.bytes
   }
 
   /** Newest first. */

@@ -1,6 +1,6 @@
 // Keeps the node linked to Redis: connects, begins keyspace and term, recovers, loads, follows, and all over again after each break.
 import { randomBytes } from 'node:crypto'
-import type { Change, Follower } from '../store.ts'
+import type { Change, Follower, Snapshot } from '../store.ts'
 import { checkPolicy, type Connections, Connector, parseInfo, type Timeouts } from './connection.ts'
 import type { RedisAddress } from './address.ts'
 import { connectFault, isForeignKey, isTimeout, messageOf, SessionFault, SettingFault, unavailable } from './faults.ts'
@@ -126,6 +126,19 @@ export class Link {
       throw unavailable(fault.message, error)
     }
     await this.pending.delivery(revision, () => true)
+  }
+
+  /** All that is in Redis at one moment. Nothing is raised by it: no node derives anything from it. */
+  async snapshot (): Promise<Snapshot> {
+    const session = this.check()
+    const here = async (): Promise<Raised> => ({
+      revision: Number(await session.ask((client) => client.hget(this.#keys.meta, 'rev'))), floors: { derived: 0, instances: 0 }
+    })
+    for (let attempt = 0; attempt < maxLoadAttempts; attempt++) {
+      const read = await readSnapshot(session.ask, this.#keys, session.epoch, here)
+      if (read !== undefined) return read.snapshot
+    }
+    throw unavailable('the log was trimmed faster than the keyspace could be read')
   }
 
   /** Takes no more calls, lets those under way come to their end, then cuts the connections. */

@@ -1,7 +1,9 @@
 // The Store contract on Redis: each verb is one of scripts/*.lua, atomic, with its revision and its entry in the log.
+import { Readable } from 'node:stream'
 import { invalid, RegistryError } from '../../errors.ts'
+import { exportLines, exportMedia } from '../export.ts'
 import {
-  type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed, type Revised,
+  type Backup, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed, type Revised,
   type Revision, type Store, type Sweep
 } from '../store.ts'
 import { parseAddress } from './address.ts'
@@ -201,6 +203,12 @@ class RedisStore implements Store {
 
   sync (): Promise<void> {
     return this.#link.sync()
+  }
+
+  async backup (): Promise<Backup> {
+    const { epoch, revision, objects, instances } = await this.#link.snapshot()
+    const content = Readable.from(exportLines({ from: 'redis', epoch, revision }, objects, instances), { objectMode: false })
+    return { media: exportMedia, extension: 'ndjson', bytes: undefined, content }
   }
 
   async close (): Promise<void> {

@@ -116,6 +116,8 @@ function inspect (file: string, acceptMissingLog: boolean): void {
     if (closed === '0' && !hasLog && !acceptMissingLog) throw missingLog(file)
   } finally {
     db.close()
+    // Looking at the file has made an empty log, which would say the next time that there is one.
+    if (!hasLog) for (const suffix of ['-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true })
   }
 }
 

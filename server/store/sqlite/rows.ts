@@ -6,9 +6,9 @@ import { changeOf } from './log-entry.ts'
 
 export type Row = Record<string, unknown>
 
-const instanceColumns = `key, lease, generation, ttl_ms AS ttlMs, created_revision AS createdRevision, revision, shown_revision AS shownRevision,
+export const instanceRow = `key, lease, generation, ttl_ms AS ttlMs, created_revision AS createdRevision, revision, shown_revision AS shownRevision,
   created_at_ms AS createdAtMs, updated_at_ms AS updatedAtMs, suspect, body, sum`
-const objectColumns = `key, created_revision AS createdRevision, revision, created_at_ms AS createdAtMs,
+export const objectRow = `key, created_revision AS createdRevision, revision, created_at_ms AS createdAtMs,
   updated_at_ms AS updatedAtMs, ends_at_ms AS endsAtMs, body, sum`
 
 // The columns are selected under the names of the fields, and the tables are STRICT: the types hold.
@@ -79,12 +79,12 @@ export function prepare (db: DatabaseSync) {
     begin: db.prepare('BEGIN'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
-    instances: db.prepare(`SELECT ${instanceColumns} FROM instances`),
-    objects: db.prepare(`SELECT ${objectColumns} FROM objects`),
+    instances: db.prepare(`SELECT ${instanceRow} FROM instances`),
+    objects: db.prepare(`SELECT ${objectRow} FROM objects`),
     leases: db.prepare('SELECT lease, key, ttl_ms AS ttlMs, suspect FROM instances'),
     recent: db.prepare('SELECT revision, header, body, sum FROM log ORDER BY revision DESC LIMIT ?'),
-    instanceByKey: db.prepare(`SELECT ${instanceColumns} FROM instances WHERE key = ?`),
-    instanceByLease: db.prepare(`SELECT ${instanceColumns} FROM instances WHERE lease = ?`),
+    instanceByKey: db.prepare(`SELECT ${instanceRow} FROM instances WHERE key = ?`),
+    instanceByLease: db.prepare(`SELECT ${instanceRow} FROM instances WHERE lease = ?`),
     putInstance: db.prepare(`INSERT INTO instances (key, lease, generation, ttl_ms, created_revision, revision, shown_revision, created_at_ms, updated_at_ms,
       suspect, body, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET lease = excluded.lease,
       generation = excluded.generation, ttl_ms = excluded.ttl_ms, created_revision = excluded.created_revision, revision = excluded.revision,
@@ -93,7 +93,7 @@ export function prepare (db: DatabaseSync) {
     setSuspect: db.prepare('UPDATE instances SET suspect = ?, shown_revision = ? WHERE lease = ? RETURNING key'),
     touchInstance: db.prepare('UPDATE instances SET shown_revision = ? WHERE key = ?'),
     deleteInstance: db.prepare('DELETE FROM instances WHERE lease = ? RETURNING key'),
-    objectByKey: db.prepare(`SELECT ${objectColumns} FROM objects WHERE key = ?`),
+    objectByKey: db.prepare(`SELECT ${objectRow} FROM objects WHERE key = ?`),
     putObject: db.prepare(`INSERT INTO objects (key, created_revision, revision, created_at_ms, updated_at_ms, ends_at_ms, body, sum)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET created_revision = excluded.created_revision, revision = excluded.revision,
       created_at_ms = excluded.created_at_ms, updated_at_ms = excluded.updated_at_ms, ends_at_ms = excluded.ends_at_ms, body = excluded.body,

@@ -3,9 +3,10 @@ import { existsSync, writeFileSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { RegistryError, invalid } from '../../errors.ts'
 import {
-  type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
+  type Backup, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
   type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
+import { backupDatabase, removeLeftovers } from './backup.ts'
 import { fileIn, openDatabase, storeError, writeError } from './database.ts'
 import { Expiry } from './expiry.ts'
 import { GroupCommit, type Transaction } from './group-commit.ts'
@@ -83,6 +84,7 @@ class SqliteStore implements Store {
     if (!Number.isSafeInteger(maxLogLength) || maxLogLength < 1) throw new RangeError(`maxLogLength must be a whole number above 0, got ${maxLogLength}`)
     const { db, epoch } = openDatabase(directory, { maxPages, acceptMissingLog })
     try {
+      removeLeftovers(directory)
       const nowMs = now()
       const term = new Term(db, this.location, epoch, now)
       const { first: revision, floors, lost } = term.start
@@ -174,6 +176,15 @@ class SqliteStore implements Store {
     const { commits, keyspace } = this.#ready()
     if (writes.length > maxCommitWrites) throw invalid([{ field: 'writes', value: writes.length, rule: `must be at most ${maxCommitWrites} in one commit` }])
     return commits.write(() => keyspace.commitObjects(writes, by))
+  }
+
+  async backup (): Promise<Backup> {
+    const { db } = this.#ready()
+    try {
+      return await backupDatabase(db, this.location, this.#options.now())
+    } catch (error) {
+      throw storeError(error, this.location)
+    }
   }
 
   async close (): Promise<void> {
