@@ -234,7 +234,11 @@ export function writeError (error: unknown, file: string): RegistryError {
   return new RegistryError('REG_INTERNAL', `a write to ${file} failed: ${error instanceof Error ? error.message : String(error)}`, undefined, { cause: error })
 }
 
+const systemCodes: Readonly<Record<string, number>> = { ENOSPC: full, EDQUOT: full, EROFS: readOnly, EACCES: readOnly, EPERM: readOnly, EIO: ioError, EMFILE: cannotOpen }
+
 function resultCode (error: unknown): number | undefined {
-  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined
-  return typeof code === 'number' ? code & 0xff : undefined
+  if (!(error instanceof Error)) return undefined
+  if ('errcode' in error && typeof error.errcode === 'number') return error.errcode & 0xff
+  // The files beside the database are written without SQLite.
+  return 'code' in error && typeof error.code === 'string' ? systemCodes[error.code] : undefined
 }

@@ -2,7 +2,7 @@
 // not take it along, so that the numbers given since are not given again. It is a second line: without it a start still jumps.
 //
 //   rollcall.revision = epoch SP reserved [SP closed] LF       closed: the last revision, written by a clean stop
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 
 export interface Mark {
   readonly epoch: string
@@ -33,12 +33,17 @@ export function readMark (path: string): Mark | undefined {
 /** Whole or not at all, and on disk when it returns. @throws the error of the system */
 export function writeMark (path: string, { epoch, reserved, closed }: Mark): void {
   const aside = `${path}.new`
-  const file = openSync(aside, 'w', 0o600)
   try {
-    writeSync(file, `${epoch} ${reserved}${closed === undefined ? '' : ` ${closed}`}\n`)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
+    const file = openSync(aside, 'w', 0o600)
+    try {
+      writeSync(file, `${epoch} ${reserved}${closed === undefined ? '' : ` ${closed}`}\n`)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    renameSync(aside, path)
+  } catch (error) {
+    rmSync(aside, { force: true })
+    throw error
   }
-  renameSync(aside, path)
 }

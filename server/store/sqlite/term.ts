@@ -112,8 +112,9 @@ export class Term {
   /** Sees to it that the mark covers a revision before it is given. @throws the error of the system */
   reserve (revision: number): void {
     if (this.#markPath === undefined || revision < this.#reserved) return
-    this.#reserved = revision + revisionJump
-    writeMark(this.#markPath, { epoch: this.#epoch, reserved: this.#reserved, closed: undefined })
+    const reserved = revision + revisionJump
+    writeMark(this.#markPath, { epoch: this.#epoch, reserved, closed: undefined })
+    this.#reserved = reserved
   }
 
   /** A clean stop: the file says that it is whole without its log. Gives false if that could not be written. */
