@@ -51,6 +51,7 @@ export async function serve (config: Config): Promise<Running> {
       serviceBrakeMaxMs: config.brakeServiceMaxMs
     },
     sessionGraceMs: config.sessionGraceMs,
+    overrideKeepMs: config.overrideKeepMs,
     ringLimit: config.logLength,
     ringBytes: config.historyBytes,
     allocation: {

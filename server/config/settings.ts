@@ -122,6 +122,12 @@ export const settingsSchema = Type.Object({
     why: 'Time for one reconnect through another node.',
     raise: 'A crashed instance with a session is listed longer, though not answered.', lower: 'A reconnect that takes longer finds its instance removed.'
   }) }),
+  overrideKeepMs: Type.Integer({ minimum: minute, maximum: 365 * day, ...between('1m', '365d'), ...doc({
+    name: 'override-keep', kind: 'duration', default: '24h',
+    what: 'An override ends when its instance has not been registered for so long. `rollcall get overrides` shows which are waiting for that.',
+    why: 'A machine that is repaired overnight comes back as it was; a name that is given anew next week does not come back drained.',
+    raise: 'Forgotten overrides meet later instances of the same id.', lower: 'An instance that is away for longer comes back without its override.'
+  }) }),
   holdMaxMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'hold-max', kind: 'duration', default: '60s',
     what: 'After a restart, an outage of the store or a step of the clock nothing expires for the longest TTL in use, and never longer than this.',

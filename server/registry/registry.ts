@@ -12,6 +12,7 @@ import { Feed } from './feed/feed.ts'
 import { type Ranges, defaultRanges } from './allocation/ledger.ts'
 import { Loads, checkLoad } from './leases/loads.ts'
 import { LeaseKeeper } from './leases/lease-keeper.ts'
+import { LeftoverOverrides, defaultOverrideKeepMs } from './leftover-overrides.ts'
 import { overrideKey, storedOverride } from './overrides.ts'
 import { Propagation } from './feed/propagation.ts'
 import type { ProtectionOptions } from './leases/protection.ts'
@@ -28,6 +29,8 @@ export interface RegistryOptions {
   readonly clock?: Clock
   readonly protection?: ProtectionOptions
   readonly sessionGraceMs?: number
+  /** An override ends when its instance has not been registered for so long, default a day. */
+  readonly overrideKeepMs?: number
   /** How many changes a node remembers for returning watchers, default 100,000. */
   readonly ringLimit?: number
   /** What they may hold together, in octets, about. Default 32 MiB. */
@@ -67,6 +70,8 @@ export class Registry {
   readonly services: Services
   /** What heartbeats through this node said of the load of their instances. */
   readonly loads: Loads
+  /** Overrides, and those of instances that are not registered. */
+  readonly overrides: LeftoverOverrides
   readonly store: Store
   readonly #clock: Clock
   readonly #keeper: LeaseKeeper
@@ -86,6 +91,9 @@ export class Registry {
       clock: this.#clock, warn: (message) => this.#log.warn(message), registry: this
     })
     this.loads = new Loads(this.feed)
+    this.overrides = new LeftoverOverrides({
+      store: this.store, feed: this.feed, clock: this.#clock, keepMs: options.overrideKeepMs ?? defaultOverrideKeepMs, log: this.#log
+    })
     this.watches = new WatchHub(this.feed, this.#clock)
     this.propagation = new Propagation(this.feed, this.#clock)
     this.#keeper = new LeaseKeeper(this.store, this.#clock)
@@ -110,6 +118,7 @@ export class Registry {
   async open (): Promise<void> {
     await this.store.open(this.feed)
     this.#sweeper.start()
+    this.overrides.start()
   }
 
   /** Ends every watch and timer and closes the store. Calling it again waits for the same end. */
@@ -121,6 +130,7 @@ export class Registry {
     this.#sweeper.stop()
     this.#keeper.close()
     this.services.close()
+    this.overrides.close()
     this.watches.close()
     await this.store.close()
   }
