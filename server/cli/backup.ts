@@ -97,7 +97,7 @@ async function download (call: Invocation, path: string): Promise<void> {
       continue
     }
     if (!answer.ok || answer.body === null) throw new CommandError(await refusal(answer), exitCodes.failure)
-    await pipeline(Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(path, { mode })) // one type, declared twice
+    await pipeline(Readable.fromWeb(answer.body), createWriteStream(path, { mode })) // one type, declared twice
     return
   }
   throw new UnreachableError(addresses, last)

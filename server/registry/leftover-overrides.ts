@@ -62,7 +62,8 @@ export class LeftoverOverrides {
       const target = overriddenKey(object.key)
       if (target === undefined) continue
       const sinceMs = absent.get(object.key)
-      listed.push({ ...target, registered: sinceMs === undefined, ...(sinceMs === undefined ? {} : { absentSince: new Date(sinceMs).toISOString() }), override: overrideOf(object) })
+      const absence = sinceMs === undefined ? { registered: true } : { registered: false, absentSince: new Date(sinceMs).toISOString() }
+      listed.push({ ...target, ...absence, override: overrideOf(object) })
     }
     return listed.sort((a, b) => compare(a.namespace, b.namespace) || compare(a.service, b.service) || compare(a.id, b.id))
   }
@@ -79,7 +80,8 @@ export class LeftoverOverrides {
     if (writes.length === 0) return 0
     const { outcome } = await store.commit(writes, author)
     if (outcome === 'conflict') return 0 // somebody wrote one of them: the next round looks again
-    log.info(`${writes.length} overrides ended: their instances were not registered for ${Math.round(keepMs / 60_000)} minutes (${writes.slice(0, 3).map(({ key }) => key).join(', ')}${writes.length > 3 ? ', ...' : ''})`)
+    const some = `${writes.slice(0, 3).map(({ key }) => key).join(', ')}${writes.length > 3 ? ', ...' : ''}`
+    log.info(`${writes.length} overrides ended: their instances were not registered for ${Math.round(keepMs / 60_000)} minutes (${some})`)
     return writes.length
   }
 

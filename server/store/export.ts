@@ -29,7 +29,9 @@ export interface Exported {
 }
 
 /** The lines of an export, each with its end. */
-export function * exportLines ({ from, epoch, revision }: ExportHeader, objects: Iterable<ObjectRecord>, instances: Iterable<InstanceRecord>): Generator<string> {
+export function * exportLines (
+  { from, epoch, revision }: ExportHeader, objects: Iterable<ObjectRecord>, instances: Iterable<InstanceRecord>
+): Generator<string> {
   const counts = { objects: 0, instances: 0 }
   yield `${JSON.stringify({ rollcall: 'export', version, from, epoch, revision })}\n`
   for (const object of objects) {

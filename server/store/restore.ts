@@ -20,7 +20,9 @@ export async function inspectBackup (path: string): Promise<Contents> {
 }
 
 /** Into the data directory of a node that does not run. Gives what was restored, and where the registry is that was there. */
-export async function restoreToDirectory (path: string, directory: string, options: RestoreOptions): Promise<Contents & { readonly replaced: string | undefined }> {
+export async function restoreToDirectory (
+  path: string, directory: string, options: RestoreOptions
+): Promise<Contents & { readonly replaced: string | undefined }> {
   const isExport = kindOf(path) === 'export'
   const exported = await readBackup(path)
   const replaced = await restoreIntoDirectory(isExport ? exported : path, directory, options)

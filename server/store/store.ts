@@ -101,7 +101,7 @@ export interface Follower {
    * At the first load, and after each resynchronisation: what differs is the follower's to find. The store waits for it, so that a large
    * keyspace can be taken in slices, and calls nothing else but `health` meanwhile.
    */
-  load (snapshot: Snapshot): void | Promise<void>
+  load (snapshot: Snapshot): void | PromiseLike<void>
   /** In revision order. A store calls it before it resolves the write that made the change, on the node that wrote. */
   apply (changes: readonly Change[]): void
   health (health: StoreHealth): void

@@ -46,7 +46,8 @@ async function save (store: Store, path: string): Promise<string> {
 /** What must be the same: everything but the numbers of the history. */
 function content (follower: RecordingFollower): string[] {
   const rows = [
-    ...[...follower.instances.values()].map(({ key, lease, generation, ttlMs, createdAtMs, updatedAtMs, body }) => [key, lease, generation, ttlMs, createdAtMs, updatedAtMs, body]),
+    ...[...follower.instances.values()].map(({ key, lease, generation, ttlMs, createdAtMs, updatedAtMs, body }) =>
+      [key, lease, generation, ttlMs, createdAtMs, updatedAtMs, body]),
     ...[...follower.objects.values()].map(({ key, createdAtMs, updatedAtMs, endsAtMs, body }) => [key, createdAtMs, updatedAtMs, endsAtMs, body])
   ]
   return rows.map((row) => JSON.stringify(row)).sort()
@@ -120,8 +121,9 @@ t.test('Redis is exported, and restored into Redis and into SQLite; SQLite into 
   await fill(store)
   const before = content(follower)
   const file = await save(store, join(directoryOf(t), 'copy.ndjson'))
-  await t.rejects(restoreToRedis(file, { url: server.url, prefix: 'other', force: false }).then(() => restoreToRedis(file, { url: server.url, prefix: 'other', force: false })),
-    { code: 'REG_CONFLICT', message: /nodes run|holds a registry/ })
+  const other = { url: server.url, prefix: 'other', force: false }
+  await restoreToRedis(file, other)
+  await t.rejects(restoreToRedis(file, other), { code: 'REG_CONFLICT', message: /nodes run|holds a registry/ })
 
   const second = await opened(t, createRedisStore({ url: server.url, prefix: 'other' }))
   t.same(content(second.follower), before)

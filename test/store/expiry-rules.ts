@@ -14,7 +14,10 @@ const now = 1_000_000
 const rows = (rule: Case['rule'], lines: readonly (readonly [string, readonly number[], number | boolean])[]): Case[] =>
   lines.map(([title, numbers, gives]) => ({ title, rule, numbers, gives }))
 
-/** holdUntil(until, gap, maxGap, length, now); pulledIn(deadline, period, now); brakeSince(ratio, atLeast, suspects, all, since, now); brakeHolds(max, since, now) */
+/**
+ * holdUntil(until, gap, maxGap, length, now); pulledIn(deadline, period, now); brakeSince(ratio, atLeast, suspects, all, since, now);
+ * brakeHolds(max, since, now)
+ */
 export const cases: readonly Case[] = [
   ...rows('holdUntil', [
     ['sweeps that follow each other hold nothing', [0, 250, 3_000, 2_000, now], 0],

@@ -85,7 +85,9 @@ export function registerOverrides (app: FastifyInstance, context: HttpContext): 
     const { namespace, service, limit = defaultPageItems, cursor, minRevision } = request.query
     await settle(context, request, minRevision)
     const after = positionOf(cursor)
-    const all = registry.overrides.list().filter((each) => (namespace === undefined || each.namespace === namespace) && (service === undefined || each.service === service))
+    const isMeant = (each: Position): boolean => (namespace ?? each.namespace) === each.namespace
+      && (service ?? each.service) === each.service
+    const all = registry.overrides.list().filter(isMeant)
     const rest = after === undefined ? all : all.filter((each) => isBehind(each, after))
     const items = rest.slice(0, limit)
     const last = rest.length > limit ? items.at(-1) : undefined

@@ -128,7 +128,7 @@ export class Feed implements Follower {
   // Follower ------------------------------------------------------------------------------------------------------
 
   /** A small keyspace is taken at once, a large one in slices, while the view of before answers. */
-  load (snapshot: Snapshot): void | Promise<void> {
+  load (snapshot: Snapshot): void | PromiseLike<void> {
     const steps = this.#loading(snapshot)
     for (let step = 0; step < stepsAtOnce; step++) if (steps.next().done === true) return undefined
     return inSlices(steps)

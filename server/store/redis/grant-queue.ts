@@ -66,7 +66,8 @@ export class GrantQueue {
 
   /** A full Redis refuses the script before it begins; what is registered so already needs no memory and is renewed all the same. */
   async #call (batch: readonly Queued[]): Promise<readonly unknown[]> {
-    const args = batch.flatMap(({ grant: { key, lease, generation, newGeneration, ttlMs, by, body } }) => [key, lease, generation ?? '', newGeneration, ttlMs, by, body])
+    const args = batch.flatMap(({ grant: { key, lease, generation, newGeneration, ttlMs, by, body } }) =>
+      [key, lease, generation ?? '', newGeneration, ttlMs, by, body])
     try {
       return await this.#link.call(scripts.grant, args)
     } catch (error) {
@@ -79,7 +80,9 @@ export class GrantQueue {
     const [outcome, lease, generation, revision, createdRevision, createdAtMs] = reply
     const proposal: Proposal | undefined = outcome === 'unchanged'
       ? undefined
-      : proposeInstance({ key, lease, generation, ttlMs, createdRevision, revision, shownRevision: revision, createdAtMs, updatedAtMs: now, suspect: false, body })
+      : proposeInstance({
+        key, lease, generation, ttlMs, createdRevision, revision, shownRevision: revision, createdAtMs, updatedAtMs: now, suspect: false, body
+      })
     let final = revision
     await this.#link.pending.delivery(revision, (view) => {
       const found = view.instance(lease)

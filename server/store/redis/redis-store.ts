@@ -3,8 +3,8 @@ import { Readable } from 'node:stream'
 import { invalid, RegistryError } from '../../errors.ts'
 import { exportLines, exportMedia } from '../export.ts'
 import {
-  type Backup, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed, type Revised,
-  type Revision, type Store, type Sweep
+  type Backup, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite,
+  type Renewed, type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
 import { parseAddress } from './address.ts'
 import type { Timeouts } from './connection.ts'

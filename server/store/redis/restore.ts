@@ -30,9 +30,10 @@ export async function restoreIntoRedis ({ header, objects, instances }: Exported
   const address = parseAddress(url)
   const keys = keysOf(prefix)
   const connector = new Connector(address, new Patience({ connectMs: 3_000, commandMs: 10_000, blockMs: 400, settleMs: 0 }), keys.meta)
-  const { commands, close } = await connector.connect().catch((error: unknown) => {
+  const connections = await connector.connect().catch((error: unknown) => {
     throw new RegistryError('REG_STORE_UNAVAILABLE', `${address.location} cannot be used: ${error instanceof Error ? error.message : String(error)}`, undefined, { cause: error })
   })
+  const { commands } = connections
   try {
     const known = await makeRoom(commands, keys, address.location, force)
     const epoch = randomBytes(6).toString('hex')
@@ -47,7 +48,7 @@ export async function restoreIntoRedis ({ header, objects, instances }: Exported
     }
     await commands.hset(keys.meta, 'window', 0)
   } finally {
-    close()
+    connections.close()
   }
 }
 

@@ -25,7 +25,9 @@ export interface Raised {
  * The keyspace, or undefined if the log was trimmed or a term began meanwhile: read again.
  * @param raise called between the scan and the log, so that what is raised is exactly what was read
  */
-export async function readSnapshot (ask: Ask, keys: Keys, epoch: string, raise: () => Promise<Raised>): Promise<{ snapshot: Snapshot, view: View } | undefined> {
+export async function readSnapshot (
+  ask: Ask, keys: Keys, epoch: string, raise: () => Promise<Raised>
+): Promise<{ snapshot: Snapshot, view: View } | undefined> {
   const start = await readNumber(ask, keys.meta, 'rev')
   const instances = new Map<string, InstanceRecord>()
   const leases = new Map<string, string>()

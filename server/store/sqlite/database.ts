@@ -234,7 +234,9 @@ export function writeError (error: unknown, file: string): RegistryError {
   return new RegistryError('REG_INTERNAL', `a write to ${file} failed: ${error instanceof Error ? error.message : String(error)}`, undefined, { cause: error })
 }
 
-const systemCodes: Readonly<Record<string, number>> = { ENOSPC: full, EDQUOT: full, EROFS: readOnly, EACCES: readOnly, EPERM: readOnly, EIO: ioError, EMFILE: cannotOpen }
+const systemCodes: Readonly<Record<string, number>> = {
+  ENOSPC: full, EDQUOT: full, EROFS: readOnly, EACCES: readOnly, EPERM: readOnly, EIO: ioError, EMFILE: cannotOpen
+}
 
 function resultCode (error: unknown): number | undefined {
   if (!(error instanceof Error)) return undefined

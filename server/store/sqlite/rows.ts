@@ -57,7 +57,7 @@ export function soundObject (row: Row): ObjectRecord | undefined {
 export function soundChange (row: Row): Change | undefined {
   const revision = Number(row.revision)
   const header = String(row.header)
-  const body = row.body === null ? null : String(row.body)
+  const body = typeof row.body === 'string' ? row.body : null
   if (!isSound(row.sum, checksum(revision, header, body ?? ''))) return undefined
   try {
     return changeOf({ revision, header, body })

@@ -9,7 +9,7 @@
 local there = redis.call('HGET', META, 'epoch')
 if there then return { 'EXISTS', there } end
 redis.call('UNLINK', unpack(KEYS))
-redis.call('XADD', LOG, ARGV[2] .. '-0', 't', 'init', 'e', ARGV[1])
+redis.call('XADD', LOG, ARGV[2] .. '-0', 't', 'init', 'e', ARGV[1], 'z', 0)
 redis.call('HSET', META, 'epoch', ARGV[1], 'run', process(), 'term', 1, 'rev', ARGV[2], 'base', 0, 'void', '', 'schema', 1,
   'began', now, 'first', ARGV[2], 'floor', ARGV[2], 'tick', now, 'hold', 0, 'window', now + tonumber(ARGV[3]), 'pull', '', 'prot', 0,
   'maxlen', ARGV[4], 'maxbytes', ARGV[5], 'logged', 0)
