@@ -9,7 +9,7 @@ import { inspectBackup, restoreToDirectory, restoreToRedis, salvageDirectory } f
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../server/store/store.ts'
 import { RecordingFollower } from './recording-follower.ts'
-import { life } from './redis-nodes.ts'
+import { life, policy } from './redis-nodes.ts'
 import { noRedis, RedisServer } from './redis-server.ts'
 
 const options = { force: false, nowMs: 1_000 }
@@ -130,9 +130,7 @@ t.test('Redis is exported, and restored into Redis and into SQLite; SQLite into 
   t.not(second.follower.epoch, follower.epoch, 'it is another keyspace')
   t.ok(second.follower.revision > follower.revision)
   t.same((await second.store.renew(new Map([[60_000, [...follower.instances.values()].map(({ lease }) => lease)]]))).unknown, [])
-  await store.expire({
-    limit: 1, gapMs: 1_000, holdMs: 0, graceMs: 0, maxTtlMs: 60_000, registryBrake: { ratio: 1, atLeast: 1, maxMs: 0 }, serviceBrake: { ratio: 1, atLeast: 1, maxMs: 0 }
-  })
+  await store.expire(policy()) // a node that runs sweeps
   await t.rejects(restoreToRedis(file, { url: server.url, prefix: 'rollcall', force: true }), { code: 'REG_CONFLICT', message: /nodes run on/ })
 
   const target = directoryOf(t)
