@@ -27,6 +27,8 @@ export class Metrics {
   readonly #changes: Counter<'reason'>
   readonly #storeTimes: Histogram<'operation'>
   readonly #storeFailures: Counter<'operation'>
+  /** How many log lines were lost: told by the log. */
+  droppedLogLines: () => number = () => 0
   /** How many watchers are connected, by kind: told by the watch. */
   connections: () => { readonly websocket: number, readonly eventStream: number } = () => ({ websocket: 0, eventStream: 0 })
 
@@ -51,6 +53,16 @@ export class Metrics {
     })
     new Gauge({ name: 'rollcall_build_info', help: 'Always 1; what runs here.', labelNames: ['version', 'node_version'], registers })
       .set({ version, node_version: process.version }, 1)
+    const dropped = (): number => this.droppedLogLines()
+    new Counter({
+      name: 'rollcall_log_lines_dropped_total',
+      help: 'Log lines that could not be written: the disk is full, or whoever reads them is gone or has stalled.',
+      registers,
+      collect () {
+        this.reset()
+        this.inc(dropped())
+      }
+    })
     for (const outcome of ['created', 'updated', 'replaced', 'unchanged']) this.#registrations.inc({ outcome }, 0)
     for (const outcome of ['renewed', 'unknown', 'superseded']) this.#heartbeats.inc({ outcome }, 0)
     if (processMetrics) collectDefaultMetrics({ register: this.register })

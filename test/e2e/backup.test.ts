@@ -8,7 +8,7 @@ t.setTimeout(110_000)
 
 const command = async (t: Test, ...argv: string[]): Promise<{ code: number | NodeJS.Signals, lines: readonly string[] }> => {
   const program = run(t, 'bin/rollcall.js', argv)
-  return { code: await program.ended, lines: program.lines }
+  return { code: await program.exit, lines: program.lines }
 }
 
 t.test('a backup that is put back tells old tags, cursors and long polls from new ones', async (t) => {

@@ -1,12 +1,14 @@
 // The HTTP door as one Fastify app. The order of the calls is the map of the service.
 import compress from '@fastify/compress'
 import Fastify, { type FastifyInstance } from 'fastify'
+import type { Work } from '../../lame-duck.ts'
 import type { Registry } from '../../registry/registry.ts'
 import { type Clock, systemClock } from '../../registry/timers.ts'
 import { Closing, type DnsDoor, type HttpContext, type HttpLog } from './context.ts'
 import { registerApply } from '../api/apply.ts'
 import { registerBackup } from '../api/backup.ts'
 import { registerDns } from '../api/dns.ts'
+import { followConnections } from './connections.ts'
 import { registerEndpoints } from '../api/endpoints.ts'
 import { registerEvents } from '../api/events.ts'
 import { guard } from './guard.ts'
@@ -28,8 +30,9 @@ import { answerClientError, registerProblems } from './problem.ts'
 import { registerPrometheusTargets } from '../api/prometheus-targets.ts'
 import { registerRevisions } from '../api/revisions.ts'
 import { registerServices } from '../api/services.ts'
-import { compileValidator } from './validation.ts'
+import { closeInputs, compileValidator } from './validation.ts'
 import { registerWatch, watchPath } from '../watch/watch.ts'
+import type { Watchers } from '../watch/watchers.ts'
 
 export { Metrics, type MetricsOptions } from '../../metrics/metrics.ts'
 export type { DnsDoor, HttpLog } from './context.ts'
@@ -46,17 +49,29 @@ export interface HttpOptions {
   readonly trustedHosts?: readonly string[]
   readonly maxBodyBytes?: number
   readonly log?: HttpLog
-  /** One log line for each request, default false. */
-  readonly logRequests?: boolean
+  /** Whether each request gets a log line, asked at each; default never. */
+  readonly logRequests?: () => boolean
   readonly clock?: Clock
   /** How long a request may take to arrive. Defaults in limits.ts. */
   readonly timeouts?: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
+}
+
+/** How the door ends in order: it is told that the node is going, goes on answering, and is closed. */
+export interface Leaving extends Work {
+  /** Not ready any more; watchers and long polls are told. Everything else is answered, with `connection: close`. */
+  begin (): void
+  /** Ends what `close` of the app still waits for. */
+  cut (): void
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** It waited because it was asked to: its time says nothing about ours. */
     waited: boolean
+  }
+  interface FastifyInstance {
+    leaving: Leaving
+    watchers: Watchers
   }
 }
 
@@ -94,15 +109,29 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   app.setSerializerCompiler(() => (value) => JSON.stringify(value)) // what the core gives has the wire's types; see wire-check.ts
   app.decorateRequest('waited', false)
 
+  const connections = followConnections(app, () => closing.begun)
   registerProblems(app, context)
   registerBodies(app)
-  countRequests(app, context, options.logRequests ?? false)
+  closeInputs(app)
+  countRequests(app, context, options.logRequests ?? (() => false))
   app.addHook('onRequest', guard(options.trustedHosts ?? [], closing))
   app.addHook('preClose', (done) => {
-    closing.begin()
+    closing.end()
+    connections.announce()
+    connections.close()
     // What is still being answered or received then has had its time.
-    setTimeout(() => app.server.closeAllConnections(), limits.closeGraceMs).unref()
+    setTimeout(() => connections.cut(), limits.closeGraceMs).unref()
     done()
+  })
+  app.decorate('leaving', {
+    get asked () { return connections.requests - closing.refused },
+    get isBusy () { return connections.isBusy },
+    begin: () => {
+      closing.begin()
+      connections.announce()
+      app.watchers.goodbye()
+    },
+    cut: () => connections.cut()
   })
   await registerOpenapi(app, version)
   await app.register(compress, { encodings: ['gzip'], threshold: limits.gzipThreshold, globalDecompression: false })
@@ -136,12 +165,12 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
 }
 
 /** Counts and times each route in its own recorder, made once. */
-function countRequests (app: FastifyInstance, { metrics, log }: HttpContext, logRequests: boolean): void {
+function countRequests (app: FastifyInstance, { metrics, log }: HttpContext, logRequests: () => boolean): void {
   app.addHook('onRoute', (route) => {
     const record = metrics.requests.of(String(route.method), route.url)
     route.onResponse = [route.onResponse ?? []].flat().concat((request, reply, done) => {
       record(reply.statusCode, request.waited ? undefined : reply.elapsedTime / 1_000)
-      if (logRequests) log.info({ requestId: request.id, method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
+      if (logRequests()) log.info({ requestId: request.id, method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
       done()
     })
   })

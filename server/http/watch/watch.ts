@@ -2,7 +2,7 @@
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
-import { RegistryError } from '../../errors.ts'
+import { RegistryError, invalid } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { parseCursor } from '../../registry/feed/cursor.ts'
@@ -51,6 +51,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     },
     preClose: (done) => { done() } // ours, below
   })
+  app.decorate('watchers', watchers)
   app.addHook('preClose', () => watchers.close())
 
   app.route<{ Querystring: Static<typeof Query> }>({
@@ -70,12 +71,16 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
         ...errorResponses('REG_INVALID', 'REG_SELECTOR_INVALID', 'REG_CURSOR_INVALID', 'REG_UPGRADE_REQUIRED', 'REG_NOT_LOADED', 'REG_NODE_FULL', 'REG_SHUTTING_DOWN')
       }
     },
-    preValidation: (_request, _reply, done) => {
+    preValidation: (request, _reply, done) => {
+      if (context.closing.begun) return done(context.closing.refuse())
       registry.requireLoaded()
+      const [parameter] = request.ws ? Object.keys(request.query) : []
+      if (parameter !== undefined) return done(invalid([{ field: parameter, rule: 'is for event streams: a WebSocket says what it wants in frames' }]))
       if (watchers.size >= maxWatchers) return done(new RegistryError('REG_NODE_FULL', `this node serves ${maxWatchers} watchers already, ask another one`, undefined, { retryAfterSeconds: 1 }))
       done()
     },
     wsHandler: (socket, request) => {
+      request.waited = true
       const by = callerOf(request)
       new WatchSocket(socket, context, watchers, encoder, by, `${by}#${++connections}`)
     },

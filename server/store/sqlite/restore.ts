@@ -1,11 +1,12 @@
 // Puts a backup into a data directory: a file of SQLite whole, an export as the rows of a new file.
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RegistryError } from '../../errors.ts'
 import type { Exported } from '../export.ts'
 import { instanceChecksum, objectChecksum } from './checksum.ts'
 import { fileIn, openDatabase, storeError } from './database.ts'
+import { makeDirectory } from './directory.ts'
 import { instanceRow, objectRow, prepare, soundInstance, soundObject } from './rows.ts'
 import { syncDirectory } from './write-ahead-log.ts'
 
@@ -23,7 +24,7 @@ export interface RestoreOptions {
  */
 export async function restoreIntoDirectory (source: string | Exported, directory: string, { force, nowMs }: RestoreOptions): Promise<string | undefined> {
   const file = fileIn(directory)
-  mkdirSync(directory, { recursive: true })
+  makeDirectory(resolve(directory))
   refuseIfInUse(file)
   if (existsSync(file) && !force) {
     throw new RegistryError('REG_CONFLICT', `${file} is there already: restoring would replace the registry in it. With --force it is moved aside.`)
@@ -78,6 +79,7 @@ function refuseIfInUse (file: string): void {
 function copyChecked (source: string, directory: string): void {
   const made = fileIn(directory)
   copyFileSync(source, made)
+  chmodSync(made, 0o600) // whatever the backup has
   if (existsSync(`${source}-wal`)) copyFileSync(`${source}-wal`, `${made}-wal`)
   try {
     openDatabase(directory).db.close()
