@@ -23,6 +23,8 @@ export interface InstanceRecord {
   readonly suspect: boolean
   /** Canonical JSON, opaque to the store: equal texts are equal content. No newline in it. */
   readonly body: string
+  /** In a snapshot only: the store knows that this is not what was written, and why. Nobody is answered it. */
+  readonly fault?: string
 }
 
 /** Something declared, without a lease: an operator's override, a service, what is allocated to it. */
@@ -36,6 +38,8 @@ export interface ObjectRecord {
   /** When it goes by itself, on the store's clock; 0 = never. */
   readonly endsAtMs: number
   readonly body: string
+  /** As of an instance. */
+  readonly fault?: string
 }
 
 /** Objects under this prefix, followed by an instance's key, say something about that instance: each change of one touches it. */
@@ -83,6 +87,8 @@ export interface Snapshot {
   readonly floors?: Floors
   /** The newest entries of the log up to `revision`, oldest first, dense but for `lost` ranges: history for events and resumed watches. */
   readonly recent: readonly Change[]
+  /** Entries of the log that the store itself could not read: the history begins after the last of them. */
+  readonly unreadable?: readonly { readonly key: string, readonly reason: string }[]
   /** Revisions r with `after < r < until` belong to no history any more: a cursor in there must be reset. */
   readonly lost: readonly { readonly after: number, readonly until: number }[]
 }

@@ -3,6 +3,8 @@ import t from 'tap'
 import { ChangeRing, type AppliedChange } from '../../server/registry/feed/change-ring.ts'
 import { Feed } from '../../server/registry/feed/feed.ts'
 import type { InstanceRecord, ObjectRecord, Snapshot } from '../../server/store/store.ts'
+import { apply, service, stream } from './services-world.ts'
+import { world } from './world.ts'
 
 const nowMs = 1_800_000_000_000
 
@@ -10,7 +12,7 @@ function instance (id: string, revision = 1, body: object = {}): InstanceRecord 
   return {
     key: `shop/orders/${id}`, lease: `lease-${id}`, generation: 'g', ttlMs: 15_000, createdRevision: 1, revision, shownRevision: revision, createdAtMs: nowMs,
     updatedAtMs: nowMs, suspect: false,
-    body: JSON.stringify({ address: '10.0.0.1', ports: [], labels: {}, metadata: {}, weight: 100, status: 'up', ...body })
+    body: JSON.stringify({ address: '10.0.0.1', ports: [], labels: {}, metadata: {}, weight: 100, priority: 0, status: 'up', ...body })
   }
 }
 
@@ -45,13 +47,15 @@ t.test('while a large keyspace is loaded, the old view answers and timers run', 
 })
 
 t.test('after a new term watchers are told of what differs, hand-made endpoints too, and of nothing else', async (t) => {
-  const service = (name: string) => object(`service/shop/${name}`, { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'shop' }, spec: { ports: [{ name: 'http', port: 80, protocol: 'TCP' }], clusterIP: 'None' } })
+  const { registry } = await world(t)
+  await apply(registry, stream(...['made', 'other'].map((name) => service(name, 'clusterIP: None, ports: [{ name: http, port: 80 }]'))))
+  const services = [...registry.feed.heldObjects()].map((each) => ({ ...each, createdRevision: 1, revision: 1 }))
   const slice = (name: string, address: string, owner = 'made') => object(`endpointslice/shop/${name}`, {
     apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name, namespace: 'shop', labels: { 'kubernetes.io/service-name': owner } },
     addressType: 'IPv4', ports: [], endpoints: [{ addresses: [address] }]
   })
   const feed = new Feed({ now: () => nowMs })
-  const base = [service('made'), service('other'), slice('same', '192.0.2.1')]
+  const base = [...services, slice('same', '192.0.2.1')]
   await feed.load(snapshot(10, [instance('kept'), instance('gone'), instance('changed')], { objects: [...base, slice('a', '192.0.2.2'), slice('b', '192.0.2.3'), slice('moves', '192.0.2.4')] }))
   const told: string[] = []
   const revisions: number[] = []

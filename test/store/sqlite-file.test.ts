@@ -73,14 +73,14 @@ t.test('a file that is no database is refused and left as it is', async (t) => {
   await refused(t, world, file, /rollcall\.db is damaged/)
 })
 
-t.test('history begins after a log entry that nobody can read', async (t) => {
-  for (const sum of ['sum', 'NULL']) {
+t.test('a log entry that nobody can read stops no start: the history begins after it', async (t) => {
+  for (const header of ['["?",1]', '', '{', '["p",1,"x","registered"]', 'null']) {
     const { world, file } = await filledFile(t)
-    change(file, `UPDATE log SET header = '["?",1]', sum = ${sum} WHERE revision = 7`)
-    const { follower } = await world.join()
-    t.equal(follower.instances.size, 200)
-    t.equal(follower.recent[0]?.revision, 8)
-    t.same(follower.faults, [])
+    for (const sum of ['sum', 'NULL']) change(file, `UPDATE log SET header = '${header}', sum = ${sum} WHERE revision = 7`)
+    const node = await world.join()
+    t.equal(node.follower.recent[0]?.revision, 8, header)
+    t.match(node.follower.unreadable, [{ key: 'log/7' }])
+    t.equal(node.follower.instances.size, 200)
   }
 })
 

@@ -1,9 +1,10 @@
 // The HTTP door as one Fastify app. The order of the calls is the map of the service.
 import compress from '@fastify/compress'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { type Guard, loggingGuard } from '../../guard.ts'
 import type { Work } from '../../lame-duck.ts'
 import type { Registry } from '../../registry/registry.ts'
-import { type Clock, systemClock } from '../../registry/timers.ts'
+import { type Clock, guardedClock, systemClock } from '../../registry/timers.ts'
 import { Closing, type DnsDoor, type HttpContext, type HttpLog } from './context.ts'
 import { registerApply } from '../api/apply.ts'
 import { registerBackup } from '../api/backup.ts'
@@ -29,6 +30,7 @@ import { registerPools } from '../api/pools.ts'
 import { answerClientError, registerProblems } from './problem.ts'
 import { registerPrometheusTargets } from '../api/prometheus-targets.ts'
 import { registerRevisions } from '../api/revisions.ts'
+import { registerUnreadable } from '../api/unreadable.ts'
 import { registerServices } from '../api/services.ts'
 import { closeInputs, compileValidator } from './validation.ts'
 import { registerWatch, watchPath } from '../watch/watch.ts'
@@ -52,6 +54,8 @@ export interface HttpOptions {
   /** Whether each request gets a log line, asked at each; default never. */
   readonly logRequests?: () => boolean
   readonly clock?: Clock
+  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to `log`. */
+  readonly guard?: Guard
   /** How long a request may take to arrive. Defaults in limits.ts. */
   readonly timeouts?: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
 }
@@ -79,10 +83,12 @@ const silent: HttpLog = { info: () => undefined, warn: () => undefined, error: (
 
 /** Makes the app, ready to listen or to be injected into. `close` ends sockets, streams and long polls within seconds. */
 export async function buildHttp (options: HttpOptions): Promise<FastifyInstance> {
-  const { registry, node, version, log = silent, clock = systemClock, timeouts = {} } = options
-  const closing = new Closing()
+  const { registry, node, version, log = silent, timeouts = {} } = options
   const metrics = options.metrics ?? new Metrics({ version, processMetrics: false })
-  const context: HttpContext = { registry, node, version, clock, metrics, log, closing, dns: options.dns, startedAtMs: clock.now() }
+  const keeper = options.guard ?? loggingGuard(log, metrics.unexpected)
+  const clock = guardedClock(options.clock ?? systemClock, keeper, 'http-timer')
+  const closing = new Closing(keeper)
+  const context: HttpContext = { registry, node, version, clock, metrics, log, closing, guard: keeper, dns: options.dns, startedAtMs: clock.now() }
 
   const app = Fastify({
     logger: false, // requests are counted; what fails is logged by the error handler
@@ -109,7 +115,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   app.setSerializerCompiler(() => (value) => JSON.stringify(value)) // what the core gives has the wire's types; see wire-check.ts
   app.decorateRequest('waited', false)
 
-  const connections = followConnections(app, () => closing.begun)
+  const connections = followConnections(app, keeper, () => closing.begun)
   registerProblems(app, context)
   registerBodies(app)
   closeInputs(app)
@@ -120,7 +126,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
     connections.announce()
     connections.close()
     // What is still being answered or received then has had its time.
-    setTimeout(() => connections.cut(), limits.closeGraceMs).unref()
+    setTimeout(keeper.around('http-closing', () => connections.cut()), limits.closeGraceMs).unref()
     done()
   })
   app.decorate('leaving', {
@@ -154,6 +160,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   registerEvents(app, context)
   registerOverview(app, context)
   registerBackup(app, context)
+  registerUnreadable(app, context)
   registerPrometheusTargets(app, context)
   registerHealth(app, context)
   registerMetrics(app, context)

@@ -6,7 +6,7 @@ import { type InstanceBody, instanceOf, storedBody } from '../../model/instance/
 import { instanceKey, splitKey } from '../../model/names.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Selector } from '../../model/instance/selector.ts'
-import type { Change, Floors, InstanceRecord, ObjectRecord, RecordChange } from '../../store/store.ts'
+import type { Change, InstanceRecord, ObjectRecord, RecordChange } from '../../store/store.ts'
 import { AddressBook } from './address-book.ts'
 import { claimOf, isClaimKey } from '../allocation/claims.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
@@ -17,15 +17,17 @@ import { NamespaceEntry } from './namespace-entry.ts'
 import type { Entry, ServiceEntry, ServiceView } from './service-entry.ts'
 import { overrideKey, overrideOf, overriddenKey } from '../overrides.ts'
 import { RevisionFloor } from './revision-floor.ts'
+import { SetAside } from './set-aside.ts'
 import { SharedParts } from './shared-parts.ts'
+import { readInstance, readObject } from './stored-records.ts'
 import type { Labels, Manifest } from '../../model/service/types.ts'
-
-const noFloors: Floors = { derived: 0, instances: 0 }
 
 export class Catalog {
   readonly #namespaces = new Map<string, NamespaceEntry>()
   /** From addresses back to who has them. */
   readonly addresses = new AddressBook(this)
+  /** What the store holds and nobody is answered: see stored-records.ts. */
+  readonly aside = new SetAside()
   readonly #parts = new SharedParts()
   readonly #floor = new RevisionFloor()
   readonly #objects = new Map<string, ObjectRecord>()
@@ -170,23 +172,32 @@ export class Catalog {
 
   // Changing: only the store's follower calls these ------------------------------------------------------------------
 
-  /** Takes one change in. undefined = it said nothing new. */
+  /**
+   * Takes one change in. undefined = it said nothing new. A record that cannot be read is set aside, and what was there before goes.
+   * @throws what nobody expected; the catalog is not to be used any more then: see mended.ts
+   */
   apply (change: Change): AppliedChange | undefined {
     switch (change.type) {
-      case 'put': return this.#put(change, change.record)
+      case 'put': {
+        const read = readInstance(change.record)
+        return 'reason' in read ? this.#asideInstance(change, change.record, read.reason) : this.#put(change, change.record, read.content)
+      }
       case 'delete': return this.#delete(change, change.key, change.lease)
       case 'suspect':
       case 'trusted': return this.#suspicion(change, change.key, change.lease, change.type === 'suspect')
       case 'put-object': {
         const { object } = change
         const before = this.#objects.get(object.key)
+        const read = readObject(object)
+        if ('reason' in read) return this.#asideObject(change, object, before, read.reason)
+        this.aside.deleteObject(object.key)
         this.#keep(object)
         return { ...this.#objectChanged(change, object.key, object, before), object }
       }
       case 'delete-object': {
         const before = this.#objects.get(change.key)
-        this.#objects.delete(change.key)
-        if (before !== undefined && overriddenKey(change.key) !== undefined) this.#overrides--
+        this.aside.deleteObject(change.key)
+        this.#drop(change.key)
         return { ...this.#objectChanged(change, change.key, undefined, before), object: { deletedKey: change.key } }
       }
       case 'raise':
@@ -200,35 +211,33 @@ export class Catalog {
     this.#floor.raise(revision)
   }
 
-  /** Fills an empty catalog. @param floors what is shown at which revision at least */
-  fill (instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, floors?: Floors): void {
-    for (const step of this.filling(instances, objects, floors)) void step
+  /** Puts an object into an empty catalog. Objects come before instances. @throws as `apply` */
+  fillObject (object: ObjectRecord): void {
+    const read = readObject(object)
+    if ('reason' in read) return void this.aside.addObject(object, read.reason)
+    this.#keep(object)
+    const name = manifestName(object.key)
+    if (name !== undefined) this.#declare(name, object, object.revision)
   }
 
-  /** The same in steps, between which others may go on. The catalog is whole when it has ended. */
-  * filling (instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, floors: Floors = noFloors): Generator<void> {
-    this.raise(floors.derived)
-    for (const object of objects) {
-      this.#keep(object)
-      const name = manifestName(object.key)
-      if (name !== undefined) this.#declare(name, object, object.revision)
-      yield
-    }
-    for (const record of instances) {
-      const revision = Math.max(record.shownRevision, floors.instances)
-      const entry = this.#entryOf(record, revision)
-      this.#insert(entry, revision)
-      this.#owner(entry.instance.namespace).declared.instanceChanged(undefined, entry.instance, revision)
-      yield
-    }
+  /** Puts an instance into an empty catalog. @param floor the revision that it is shown at least at. @throws as `apply` */
+  fillInstance (record: InstanceRecord, floor = 0): void {
+    const read = readInstance(record)
+    if ('reason' in read) return void this.aside.addInstance(record, read.reason)
+    const revision = Math.max(record.shownRevision, floor)
+    const entry = this.#entryOf(record, read.content, revision)
+    this.#insert(entry, revision)
+    this.#owner(entry.instance.namespace).declared.instanceChanged(undefined, entry.instance, revision)
   }
 
-  #put (change: RecordChange, record: InstanceRecord): AppliedChange {
+  #put (change: RecordChange, record: InstanceRecord, body: InstanceBody): AppliedChange {
     const { namespace, service, id } = splitKey(record.key)
     const before = this.entry(namespace, service, id)
     const previous = before?.instance
     const revision = Math.max(change.revision, record.shownRevision)
-    const entry = this.#entryOf(record, revision)
+    const entry = this.#entryOf(record, body, revision)
+    this.aside.deleteLease(record.lease)
+    this.aside.replacedInstance(record.key)
     if (before !== undefined) this.#forget(before)
     this.#insert(entry, revision)
     return this.#applied(change, 'put', entry, entry.instance, previous)
@@ -236,8 +245,24 @@ export class Catalog {
 
   #delete (change: RecordChange, key: string, lease: string): AppliedChange | undefined {
     const { namespace, service, id } = splitKey(key)
-    const entry = this.entry(namespace, service, id)
+    if (this.aside.deleteLease(lease)) return { ...plain(change, 'instance', { namespace, service, id }, true), lease }
+    // A record that nobody could read was removed: its store did not know its key, and this node may have known it from before.
+    const entry = key === '' ? this.#byLease(lease) : this.entry(namespace, service, id)
     if (entry === undefined || entry.lease !== lease) return undefined
+    return this.#leave(change, entry)
+  }
+
+  /** Costs a look at every instance. */
+  #byLease (lease: string): Entry | undefined {
+    for (const { groups } of this.#namespaces.values()) {
+      for (const service of groups.values()) for (const entry of service.entries()) if (entry.lease === lease) return entry
+    }
+    return undefined
+  }
+
+  /** The instance is not answered any more. */
+  #leave (change: RecordChange, entry: Entry): AppliedChange {
+    const { namespace, service, id } = entry.instance
     this.#forget(entry)
     const owner = this.#owner(namespace)
     const group = owner.group(service)
@@ -256,6 +281,25 @@ export class Catalog {
     const entry = this.entry(namespace, service, id)
     if (entry === undefined || entry.lease !== lease) return undefined
     return this.#replace(change, entry, { suspect })
+  }
+
+  /** What was registered under its key, if anything, is the life that it took the place of. */
+  #asideInstance (change: RecordChange, record: InstanceRecord, reason: string): AppliedChange {
+    const { namespace, service, id } = splitKey(record.key)
+    const before = this.entry(namespace, service, id)
+    const { key } = this.aside.addInstance(record, reason)
+    const left = before === undefined ? { ...plain(change, 'instance', { namespace, service, id }, true), lease: record.lease } : this.#leave(change, before)
+    return { ...left, aside: { key, reason } }
+  }
+
+  #asideObject (change: RecordChange, object: ObjectRecord, before: ObjectRecord | undefined, reason: string): AppliedChange {
+    const { key } = this.aside.addObject(object, reason)
+    this.#drop(object.key)
+    return { ...this.#objectChanged(change, object.key, undefined, before), object: { deletedKey: object.key }, aside: { key, reason } }
+  }
+
+  #drop (key: string): void {
+    if (this.#objects.delete(key) && overriddenKey(key) !== undefined) this.#overrides--
   }
 
   #keep (object: ObjectRecord): void {
@@ -374,8 +418,7 @@ export class Catalog {
     this.#sortedNamespaces = undefined
   }
 
-  #entryOf (record: InstanceRecord, revision: number): Entry {
-    const body = JSON.parse(record.body) as InstanceBody // written by this program; a store keeps it unread
+  #entryOf (record: InstanceRecord, body: InstanceBody, revision: number): Entry {
     const { namespace, service, id } = splitKey(record.key)
     // A slice of the key would keep the whole key alive.
     const name = { namespace: this.#parts.text(namespace), service: this.#parts.text(service), id: flat(id) }

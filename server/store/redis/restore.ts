@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { RegistryError } from '../../errors.ts'
+import { standaloneGuard } from '../../guard.ts'
 import type { Exported } from '../export.ts'
 import { parseAddress } from './address.ts'
 import { Connector, runScript } from './connection.ts'
@@ -29,7 +30,7 @@ export interface RestoreTarget {
 export async function restoreIntoRedis ({ header, objects, instances }: Exported, { url, prefix, force }: RestoreTarget): Promise<void> {
   const address = parseAddress(url)
   const keys = keysOf(prefix)
-  const connector = new Connector(address, new Patience({ connectMs: 3_000, commandMs: 10_000, blockMs: 400, settleMs: 0 }), keys.meta)
+  const connector = new Connector(address, new Patience({ connectMs: 3_000, commandMs: 10_000, blockMs: 400, settleMs: 0 }), keys.meta, standaloneGuard)
   const connections = await connector.connect().catch((error: unknown) => {
     throw new RegistryError('REG_STORE_UNAVAILABLE', `${address.location} cannot be used: ${error instanceof Error ? error.message : String(error)}`, undefined, { cause: error })
   })

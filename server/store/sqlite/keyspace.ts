@@ -4,14 +4,15 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import { RegistryError } from '../../errors.ts'
+import { maxTtlMs } from '../../model/limits.ts'
 import {
   type Change, type Committed, type Grant, type Granted, type InstanceRecord, type LostLease, type ObjectRecord, type ObjectWrite, type RecordChange,
-  type Revised, type Revision, subjectOf
+  type Revised, type Revision, type Snapshot, subjectOf
 } from '../store.ts'
 import { checksum, instanceChecksum, objectChecksum } from './checksum.ts'
 import type { LeaseWheel } from './lease-wheel.ts'
 import { bodyOf, headerOf } from './log-entry.ts'
-import { prepare, soundChange, soundInstance, soundObject, type Statements } from './rows.ts'
+import { prepare, readChange, readInstanceRow, readObjectRow, soundInstance, soundObject, type Statements } from './rows.ts'
 
 /** Who removes what nobody renews. */
 const registryName = 'registry'
@@ -32,8 +33,6 @@ export interface KeyspaceOptions {
   readonly revision: number
   /** Told before a revision is given for the first time. */
   readonly reserve: (revision: number) => void
-  /** Told of each record that is not what was written, by its table and key: it is left out. */
-  readonly damaged: (what: string) => void
 }
 
 export class Keyspace {
@@ -67,39 +66,32 @@ export class Keyspace {
   restoreLeases (): void {
     const nowMs = this.#now()
     for (const row of this.#statements.leases.iterate()) {
-      const ttlMs = Number(row.ttlMs)
+      const ttlMs = Math.min(Math.max(Number(row.ttlMs), 0), maxTtlMs) // a record that cannot be read has a lease too
       this.wheel.add(String(row.lease), serviceOf(String(row.key)), ttlMs, nowMs + ttlMs, row.suspect === 1)
     }
   }
 
+  /** Those that are not what was written have a fault. */
   * instances (): Generator<InstanceRecord> {
-    for (const row of this.#statements.instances.iterate()) {
-      const record = soundInstance(row)
-      if (record === undefined) this.#options.damaged(`instance ${String(row.key)}`)
-      else yield record
-    }
+    for (const row of this.#statements.instances.iterate()) yield readInstanceRow(row)
   }
 
+  /** As `instances`. */
   * objects (): Generator<ObjectRecord> {
-    for (const row of this.#statements.objects.iterate()) {
-      const object = soundObject(row)
-      if (object === undefined) this.#options.damaged(`object ${String(row.key)}`)
-      else yield object
-    }
+    for (const row of this.#statements.objects.iterate()) yield readObjectRow(row)
   }
 
-  /** The newest entries of the log, at most `count`, oldest first. History begins after one that is not what was written. */
-  recent (count: number): Change[] {
+  /** The newest entries of the log, at most `count`, oldest first: those behind the last one that cannot be read. */
+  recent (count: number): { readonly changes: readonly Change[], readonly unreadable: Snapshot['unreadable'] } {
     const changes: Change[] = []
     for (const row of this.#statements.recent.iterate(count)) {
-      const change = soundChange(row)
-      if (change === undefined) {
-        this.#options.damaged(`log entry ${String(row.revision)}`)
-        break
+      const change = readChange(row)
+      if (!('type' in change)) {
+        return { changes: changes.reverse(), unreadable: [{ key: `log/${String(row.revision)}`, reason: `${change.reason}: the history begins after it` }] }
       }
       changes.push(change)
     }
-    return changes.reverse()
+    return { changes: changes.reverse(), unreadable: [] }
   }
 
   /** Whether this transaction has written anything: one that has not proves nothing about the disk. */

@@ -1,15 +1,19 @@
 // The rows of the file and the types of the contract, and the statements between them.
 import type { DatabaseSync } from 'node:sqlite'
-import type { Change, InstanceRecord, ObjectRecord } from '../store.ts'
+import type { InstanceRecord, ObjectRecord, RecordChange } from '../store.ts'
 import { checksum, instanceChecksum, objectChecksum } from './checksum.ts'
 import { changeOf } from './log-entry.ts'
 
 export type Row = Record<string, unknown>
 
-export const instanceRow = `key, lease, generation, ttl_ms AS ttlMs, created_revision AS createdRevision, revision, shown_revision AS shownRevision,
-  created_at_ms AS createdAtMs, updated_at_ms AS updatedAtMs, suspect, body, sum`
-export const objectRow = `key, created_revision AS createdRevision, revision, created_at_ms AS createdAtMs,
-  updated_at_ms AS updatedAtMs, ends_at_ms AS endsAtMs, body, sum`
+/** A number that JavaScript cannot hold would make the whole statement fail; as the largest that it holds it makes its record fail. */
+const whole = (column: string): string => `max(min(${column}, ${Number.MAX_SAFE_INTEGER}), ${Number.MIN_SAFE_INTEGER})`
+
+export const instanceRow = `key, lease, generation, ${whole('ttl_ms')} AS ttlMs, ${whole('created_revision')} AS createdRevision,
+  ${whole('revision')} AS revision, ${whole('shown_revision')} AS shownRevision, ${whole('created_at_ms')} AS createdAtMs,
+  ${whole('updated_at_ms')} AS updatedAtMs, ${whole('suspect')} AS suspect, body, sum`
+export const objectRow = `key, ${whole('created_revision')} AS createdRevision, ${whole('revision')} AS revision, ${whole('created_at_ms')} AS createdAtMs,
+  ${whole('updated_at_ms')} AS updatedAtMs, ${whole('ends_at_ms')} AS endsAtMs, body, sum`
 
 // The columns are selected under the names of the fields, and the tables are STRICT: the types hold.
 export function instanceOf (row: Row): InstanceRecord {
@@ -41,29 +45,42 @@ export function objectOf (row: Row): ObjectRecord {
   }
 }
 
+const fault = 'its checksum does not fit: it is not what was written'
+
+/** With a fault if something in the row is not what was written. */
+export function readInstanceRow (row: Row): InstanceRecord {
+  const record = instanceOf(row)
+  return isSound(row.sum, instanceChecksum(record)) ? record : { ...record, fault }
+}
+
+/** As `readInstanceRow`. */
+export function readObjectRow (row: Row): ObjectRecord {
+  const object = objectOf(row)
+  return isSound(row.sum, objectChecksum(object)) ? object : { ...object, fault }
+}
+
 /** undefined = something in the row is not what was written. */
 export function soundInstance (row: Row): InstanceRecord | undefined {
-  const record = instanceOf(row)
-  return isSound(row.sum, instanceChecksum(record)) ? record : undefined
+  const record = readInstanceRow(row)
+  return record.fault === undefined ? record : undefined
 }
 
 /** undefined = something in the row is not what was written. */
 export function soundObject (row: Row): ObjectRecord | undefined {
-  const object = objectOf(row)
-  return isSound(row.sum, objectChecksum(object)) ? object : undefined
+  const object = readObjectRow(row)
+  return object.fault === undefined ? object : undefined
 }
 
-/** undefined = something in the row is not what was written, or none of ours. */
-export function soundChange (row: Row): Change | undefined {
+/** A change, or why the row is none. */
+export function readChange (row: Row): RecordChange | { readonly reason: string } {
   const revision = Number(row.revision)
   const header = String(row.header)
   const body = typeof row.body === 'string' ? row.body : null
-  if (!isSound(row.sum, checksum(revision, header, body ?? ''))) return undefined
+  if (!isSound(row.sum, checksum(revision, header, body ?? ''))) return { reason: fault }
   try {
     return changeOf({ revision, header, body })
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
+    return { reason: error instanceof Error ? error.message : String(error) }
   }
 }
 
@@ -81,7 +98,7 @@ export function prepare (db: DatabaseSync) {
     rollback: db.prepare('ROLLBACK'),
     instances: db.prepare(`SELECT ${instanceRow} FROM instances`),
     objects: db.prepare(`SELECT ${objectRow} FROM objects`),
-    leases: db.prepare('SELECT lease, key, ttl_ms AS ttlMs, suspect FROM instances'),
+    leases: db.prepare(`SELECT lease, key, ${whole('ttl_ms')} AS ttlMs, ${whole('suspect')} AS suspect FROM instances`),
     recent: db.prepare('SELECT revision, header, body, sum FROM log ORDER BY revision DESC LIMIT ?'),
     instanceByKey: db.prepare(`SELECT ${instanceRow} FROM instances WHERE key = ?`),
     instanceByLease: db.prepare(`SELECT ${instanceRow} FROM instances WHERE lease = ?`),

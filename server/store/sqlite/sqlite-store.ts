@@ -1,6 +1,7 @@
 // The embedded store: one process, one file. Acknowledged means on disk.
 import { existsSync, writeFileSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
+import { type Guard } from '../../guard.ts'
 import { RegistryError, invalid } from '../../errors.ts'
 import {
   type Backup, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
@@ -31,6 +32,8 @@ export interface SqliteStoreOptions {
   /** Opens a file that was not closed cleanly although its -wal is missing; what was in that log is lost then. Default false. */
   readonly acceptMissingLog?: boolean
   readonly logger?: StoreLogger
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard
 }
 
 /** What of a pino logger is used. */
@@ -41,8 +44,6 @@ export interface StoreLogger {
 
 const defaultMaxLogLength = 100_000
 const defaultMaxLogBytes = 64 * 1024 ** 2
-/** Damaged records that are named one by one; the rest is counted. */
-const maxNamedDamages = 100
 /** Longer than three heartbeats of nearly everybody; a longer hold only keeps the dead. */
 const defaultHoldMs = 60_000
 /** History handed to the catalog at the start: enough for events and for watchers that were away during a restart. */
@@ -80,7 +81,7 @@ class SqliteStore implements Store {
   async open (follower: Follower): Promise<void> {
     if (this.#opened !== undefined || this.#closed) throw new Error('a store is opened once')
     const { directory, now, maxPages, acceptMissingLog, maxLogLength = defaultMaxLogLength, maxLogBytes = defaultMaxLogBytes } = this.#options
-    const { holdMs = defaultHoldMs, logger } = this.#options
+    const { holdMs = defaultHoldMs, logger, guard } = this.#options
     if (!Number.isSafeInteger(maxLogLength) || maxLogLength < 1) throw new RangeError(`maxLogLength must be a whole number above 0, got ${maxLogLength}`)
     const { db, epoch } = openDatabase(directory, { maxPages, acceptMissingLog })
     try {
@@ -89,23 +90,23 @@ class SqliteStore implements Store {
       const term = new Term(db, this.location, epoch, now)
       const { first: revision, floors, lost } = term.start
       term.tryRecord()
-      const damages = new Damages(this.location, logger)
       const keyspace = new Keyspace(db, new LeaseWheel(nowMs), {
-        now, maxLogLength, maxLogBytes, revision, reserve: (given) => term.reserve(given), damaged: (what) => damages.found(what)
+        now, maxLogLength, maxLogBytes, revision, reserve: (given) => term.reserve(given)
       })
       keyspace.restoreLeases()
       const log = new WriteAheadLog(this.location)
+      const { changes, unreadable } = keyspace.recent(maxRecent)
       await follower.load({
         epoch,
         revision,
         instances: { [Symbol.iterator]: () => keyspace.instances() },
         objects: { [Symbol.iterator]: () => keyspace.objects() },
         floors,
-        recent: keyspace.recent(maxRecent),
+        recent: changes,
+        unreadable: unreadable ?? [],
         lost
       })
-      damages.report()
-      const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term))
+      const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term), guard)
       this.#opened = { db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term }
       follower.health({ available: true, reason: '', sinceMs: nowMs })
       logger?.info({ file: this.location, epoch, revision, instances: keyspace.wheel.size }, 'store opened')
@@ -240,28 +241,5 @@ class SqliteStore implements Store {
     follower.health({ available: !failing, reason: failure?.message ?? '', sinceMs: this.#options.now() })
     if (failing) this.#options.logger?.error({ err: failure, file: this.location }, 'store cannot be written')
     else this.#options.logger?.info({ file: this.location }, 'store can be written again')
-  }
-}
-
-/** Names what a damaged file lacks, and how to get at the rest. */
-class Damages {
-  readonly #file: string
-  readonly #logger: StoreLogger | undefined
-  #count = 0
-
-  constructor (file: string, logger: StoreLogger | undefined) {
-    this.#file = file
-    this.#logger = logger
-  }
-
-  found (what: string): void {
-    this.#count += 1
-    if (this.#count <= maxNamedDamages) this.#logger?.error({ file: this.#file, record: what }, `the ${what} is not what was written: it is left out`)
-  }
-
-  report (): void {
-    if (this.#count === 0) return
-    this.#logger?.error({ file: this.#file, damaged: this.#count }, `${this.#count} records of ${this.#file} are damaged and were left out. Running instances register `
-      + 'again by themselves; declare the rest anew or restore a backup. The disk may be failing.')
   }
 }

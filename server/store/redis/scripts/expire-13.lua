@@ -77,8 +77,12 @@ local suspected, expired, kept = 0, 0, 0
 for i, lease in ipairs(due) do
   local key, _, ttl
   if records[i] then key, _, ttl = readLease(records[i]) end
-  if not key then -- none, or one that nobody can read: it must not stop the others
+  if records[i] and not key then
+    -- Nobody can read it: it is not ended, but left for an operator.
+    redis.call('ZADD', EXP, now + maxTtl + mark, lease)
+    redis.call('SREM', SUS, lease)
     records[i] = false
+  elseif not records[i] then
     redis.call('ZREM', EXP, lease)
     redis.call('SREM', SUS, lease)
   elseif flags[i] == 0 then
@@ -104,7 +108,7 @@ protected = since
 local serviceHolds, told = {}, {}
 local function judge (service, known)
   local counts = redis.call('HMGET', SVC, 't:' .. service, 's:' .. service)
-  local begun = brakeSince(N[10], N[11], tonumber(counts[2] or 0), tonumber(counts[1] or 0), known, now)
+  local begun = brakeSince(N[10], N[11], tonumber(counts[2] or 0) or 0, tonumber(counts[1] or 0) or 0, known, now)
   if begun == 0 then redis.call('HDEL', PROT, service)
   elseif begun ~= known then redis.call('HSET', PROT, service, begun) end
   serviceHolds[service] = brakeHolds(N[12], begun, now)
@@ -115,13 +119,13 @@ local function judge (service, known)
 end
 -- PROT holds every service that got a suspect since it was last judged, or is braked: also one of which nothing is due. At most so many in one sweep.
 local sick = redis.call('HRANDFIELD', PROT, 2000, 'WITHVALUES')
-for i = 1, #sick, 2 do judge(sick[i], tonumber(sick[i + 1])) end
+for i = 1, #sick, 2 do judge(sick[i], tonumber(sick[i + 1]) or 0) end
 
 for i, lease in ipairs(due) do
   if records[i] and flags[i] == 1 then
     local key, _, ttl = readLease(records[i])
     local service = serviceOf(key)
-    if serviceHolds[service] == nil then judge(service, tonumber(redis.call('HGET', PROT, service) or 0)) end
+    if serviceHolds[service] == nil then judge(service, tonumber(redis.call('HGET', PROT, service) or 0) or 0) end
     if registryHolds or serviceHolds[service] then
       redis.call('ZADD', EXP, now + grace + mark, lease) -- else the kept ones would block the head of the queue
       kept = kept + 1

@@ -1,7 +1,8 @@
 -- Shared by every script that writes inside a term: nothing is written unless epoch and process are the expected ones. ARGV[1] is the epoch.
 -- Scripts are not rolled back: the XADD, the only write that a damaged keyspace could refuse, comes before the others.
 -- Needs prelude. Provides first (the revision before this script), rev (the newest), recovering, mark, logged, log(), serviceOf(), countTtl(),
--- countLease(), countSuspect(), trust(), touch(), drop(), readLease(), writeLease(), readObject(), writeObject(), dropObject(), longestTtl().
+-- countBy(), countLease(), countSuspect(), trust(), touch(), drop(), dropUnreadable(), readLease(), writeLease(), readObject(), writeObject(),
+-- dropObject(), longestTtl().
 local fence = redis.call('HMGET', META, 'epoch', 'run', 'rev', 'window', 'maxlen', 'term', 'logged')
 if not fence[1] then return { 'NOINIT' } end
 if fence[1] ~= ARGV[1] then return { 'EPOCH' } end
@@ -25,22 +26,31 @@ local function log (kind, reason, by, ...)
   return rev
 end
 local function serviceOf (key) return string.match(key, '^([^/]*/[^/]*)/') or key end
+-- A count that is no number begins anew: what stands in a hash must not keep a service from being written.
+local function countIn (hash, field, by)
+  local count = redis.pcall('HINCRBY', hash, field, by)
+  if type(count) == 'number' then return count end
+  redis.call('HSET', hash, field, math.max(by, 0))
+  return math.max(by, 0)
+end
+local function countBy (field, by) return countIn(SVC, field, by) end
 -- A hold is at most ten minutes long: longer TTLs need not be told apart.
 local function countTtl (ttl, by)
   local seconds = math.min(600, math.ceil(tonumber(ttl) / 1000))
-  if redis.call('HINCRBY', TTLS, seconds, by) <= 0 then redis.call('HDEL', TTLS, seconds) end
+  if countIn(TTLS, seconds, by) <= 0 then redis.call('HDEL', TTLS, seconds) end
 end
 -- The longest TTL in use, in ms; 0 = no lease. Leases of before there was TTLS are not in it: then it is unknown, and as long as can be.
 local function longestTtl ()
   local longest = 0
-  for _, seconds in ipairs(redis.call('HKEYS', TTLS)) do longest = math.max(longest, tonumber(seconds) * 1000) end
+  for _, seconds in ipairs(redis.call('HKEYS', TTLS)) do longest = math.max(longest, (tonumber(seconds) or 600) * 1000) end
   if longest == 0 and redis.call('ZCARD', EXP) > 0 then return 600000 end
   return longest
 end
-local function countLease (key, ttl, by)
+-- isCounted: the service has counted it already.
+local function countLease (key, ttl, by, isCounted)
   local service = serviceOf(key)
   countTtl(ttl, by)
-  if redis.call('HINCRBY', SVC, 't:' .. service, by) <= 0 then
+  if countBy('t:' .. service, isCounted and 0 or by) <= 0 then
     redis.call('HDEL', SVC, 't:' .. service, 's:' .. service)
     redis.call('HDEL', PROT, service)
   end
@@ -48,7 +58,7 @@ end
 local function countSuspect (key, by)
   local service = serviceOf(key)
   if by > 0 then redis.call('HSETNX', PROT, service, 0) end -- the next sweep judges it
-  if redis.call('HINCRBY', SVC, 's:' .. service, by) <= 0 then
+  if countBy('s:' .. service, by) <= 0 then
     redis.call('HDEL', SVC, 's:' .. service)
     redis.call('HDEL', PROT, service)
   end
@@ -68,6 +78,15 @@ local function drop (lease, key, ttl)
   if redis.call('HGET', IDX, key) == lease then redis.call('HDEL', IDX, key) end
   if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
 end
+-- A record that nobody can read may be removed, and be replaced. Which service counted it is not known: see grant.
+local function dropUnreadable (lease)
+  redis.call('HDEL', INST, lease)
+  redis.call('HDEL', SHOWN, lease)
+  redis.call('ZREM', EXP, lease)
+  redis.call('SREM', SUS, lease)
+  if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
+end
+-- All of them nil if the record is none that this program wrote: it is kept as it is, and no script may fail on it.
 local function readLease (record)
   return string.match(record, '^([^\n]*)\n([^\n]*)\n(%d+)\n(%d+)\n(%d+)\n(%d+)\n(%d+)\n(.*)$')
 end
@@ -75,6 +94,7 @@ local function writeLease (lease, ...)
   redis.call('HSET', INST, lease, table.concat({ ... }, '\n'))
   redis.call('HDEL', SHOWN, lease)
 end
+-- The same.
 local function readObject (record)
   return string.match(record, '^(%d+)\n(%d+)\n(%d+)\n(%d+)\n(%d+)\n(.*)$')
 end

@@ -4,13 +4,21 @@
   KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, then for each: key, lease, generation ('' = the registered life), newGeneration, ttlMs, by, body
   result  { 'OK', now, { outcome, lease, generation, revision, createdRev, createdAt }... }; outcome 'full' alone from the second script
-  log     put (registered, updated, replaced); up (renewed) when a suspect comes back unchanged ]]
+  log     put (registered, updated, replaced); up (renewed) when a suspect comes back unchanged; del (removed) of a record that nobody can read ]]
 --@include prelude: the keys by name, now, process
---@include fence: rev, mark, log, countTtl, countLease, trust, touch, drop, readLease, writeLease
+--@include fence: rev, mark, log, countBy, countTtl, countLease, serviceOf, dropUnreadable, trust, touch, drop, readLease, writeLease
 local isFull = false
 local function grant (key, lease, generation, newGeneration, ttl, by, body)
   local old = redis.call('HGET', IDX, key)
   local record = old and redis.call('HGET', INST, old)
+  -- An index without a record that can be read: its place is taken, and its service has counted it already.
+  local isLeft = old and not (record and readLease(record))
+  if isLeft and isFull then return { 'full' } end
+  if isLeft and record then
+    log('del', 'removed', by, 'l', old, 'k', key)
+    dropUnreadable(old)
+    record = false
+  end
   if record then
     local _, owner, oldTtl, created, modified, createdAt, _, oldBody = readLease(record)
     if generation == '' or generation == owner then
@@ -37,7 +45,7 @@ local function grant (key, lease, generation, newGeneration, ttl, by, body)
   if isFull then return { 'full' } end
   local owner = generation == '' and newGeneration or generation
   local revision = log('put', record and 'replaced' or 'registered', by, 'l', lease, 'k', key, 'o', owner, 'd', ttl, 'c', rev + 1, 'n', now, 'v', body)
-  countLease(key, ttl, 1)
+  countLease(key, ttl, 1, isLeft and countBy('t:' .. serviceOf(key), 0) > 0)
   if record then
     local _, _, oldTtl = readLease(record)
     drop(old, key, oldTtl)

@@ -22,24 +22,23 @@ for i = 4, #ARGV, 4 do
   local kind, id, original, text = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   if kind == 'put' and redis.call('HEXISTS', TOMB, 'l:' .. id) == 0 then
     local key, owner, ttl, created, _, createdAt, updatedAt, body = readLease(text)
-    local current = redis.call('HGET', IDX, key)
+    local current = key and redis.call('HGET', IDX, key)
     local record = current and redis.call('HGET', INST, current)
     local currentTtl, modified, _
     if record then
       _, _, currentTtl, _, modified = readLease(record)
       modified = tonumber(modified)
     end
-    if original > age('i:' .. key, modified) then
+    if key and original > age('i:' .. key, modified) then
       local revision = log('put', 'recovered', 'registry', 'l', id, 'k', key, 'o', owner, 'd', ttl, 'c', created, 'n', createdAt, 'u', updatedAt, 'v', body)
       local mine = redis.call('HGET', INST, id)
-      if mine then
-        local _, _, mineTtl = readLease(mine)
-        countTtl(mineTtl, -1)
-        countTtl(ttl, 1)
-      else
-        countLease(key, ttl, 1)
+      local _, _, mineTtl
+      if mine then _, _, mineTtl = readLease(mine) end
+      if mineTtl then countTtl(mineTtl, -1) end
+      if mine then countTtl(ttl, 1) else countLease(key, ttl, 1) end
+      if record and current ~= id then
+        if modified then drop(current, key, currentTtl) else dropUnreadable(current) end
       end
-      if record and current ~= id then drop(current, key, currentTtl) end
       writeLease(id, key, owner, ttl, created, revision, createdAt, updatedAt, body)
       trust(id, key)
       redis.call('HSET', IDX, key, id)
@@ -49,8 +48,9 @@ for i = 4, #ARGV, 4 do
     end
   elseif kind == 'del' then
     local record = redis.call('HGET', INST, id)
-    if record then
-      local key, _, ttl = readLease(record)
+    local key, _, ttl
+    if record then key, _, ttl = readLease(record) end
+    if key then
       log('del', 'recovered', 'registry', 'l', id, 'k', key)
       drop(id, key, ttl)
       removed = removed + 1
@@ -63,10 +63,10 @@ for i = 4, #ARGV, 4 do
       _, modified = readObject(record)
       modified = tonumber(modified)
     end
-    local grave = tonumber(redis.call('HGET', TOMB, 'o:' .. id) or 0)
+    local grave = tonumber(redis.call('HGET', TOMB, 'o:' .. id) or 0) or 0
     if kind == 'oput' then
-      if original > grave and original > age('p:' .. id, modified) then
-        local created, _, createdAt, updatedAt, endsAt, body = readObject(text)
+      local created, _, createdAt, updatedAt, endsAt, body = readObject(text)
+      if created and original > grave and original > age('p:' .. id, modified) then
         local revision = log('oput', 'recovered', 'registry', 'k', id, 'c', created, 'n', createdAt, 'u', updatedAt, 'e', endsAt, 'v', body)
         writeObject(id, created, revision, createdAt, updatedAt, endsAt, body)
         redis.call('HSET', TOMB, 'p:' .. id, revision .. ' ' .. original)

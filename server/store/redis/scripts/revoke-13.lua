@@ -11,8 +11,13 @@ for i = 3, #ARGV do
   local lease = ARGV[i]
   local record = redis.call('HGET', INST, lease)
   local n = #revisions + 1
-  if record then
-    local key, _, ttl = readLease(record)
+  local key, _, ttl
+  if record then key, _, ttl = readLease(record) end
+  if record and not key then
+    keys[n] = ''
+    revisions[n] = log('del', 'deregistered', ARGV[2], 'l', lease, 'k', '')
+    dropUnreadable(lease)
+  elseif record then
     keys[n] = key
     revisions[n] = log('del', 'deregistered', ARGV[2], 'l', lease, 'k', keys[n])
     drop(lease, keys[n], ttl)
