@@ -1,10 +1,16 @@
 // A whole copy of what the store holds, streamed: SQLite's file, or an export of Redis.
+import { finished } from 'node:stream/promises'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { RegistryError } from '../../errors.ts'
 import { setRevision } from '../server/conditional.ts'
 import type { HttpContext } from '../server/context.ts'
 import { errorResponses, writeErrors } from './schemas.ts'
+
+/** Resolves when a stream is over, however it ended: who reads it is told of errors by the stream itself. */
+function settled (stream: Parameters<typeof finished>[0]): Promise<void> {
+  return finished(stream, { cleanup: true }).catch(() => undefined)
+}
 
 export function registerBackup (app: FastifyInstance, { registry }: HttpContext): void {
   let isRunning = false
@@ -33,8 +39,8 @@ export function registerBackup (app: FastifyInstance, { registry }: HttpContext)
     isRunning = true
     try {
       const { media, extension, bytes, content } = await registry.store.backup()
-      content.once('close', () => { isRunning = false })
-      reply.raw.once('close', () => { content.destroy() }) // also of a reader that went away in the middle
+      void settled(content).then(() => { isRunning = false })
+      void settled(reply.raw).then(() => { content.destroy() }) // also of a reader that went away in the middle
       setRevision(reply, registry)
       void reply.header('content-type', media).header('content-disposition', `attachment; filename="rollcall.${extension}"`)
       if (bytes !== undefined) void reply.header('content-length', String(bytes))

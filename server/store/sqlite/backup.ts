@@ -5,6 +5,7 @@ import { createReadStream, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { backup as copyDatabase, DatabaseSync } from 'node:sqlite'
+import { finished } from 'node:stream/promises'
 import type { Backup } from '../store.ts'
 
 export const databaseMedia = 'application/vnd.sqlite3'
@@ -16,12 +17,18 @@ const prefix = 'rollcall-backup-'
  */
 export async function backupDatabase (db: DatabaseSync, file: string, nowMs: number): Promise<Backup> {
   const path = join(file === ':memory:' ? tmpdir() : dirname(file), `${prefix}${randomBytes(6).toString('hex')}.db`)
-  const remove = (): void => { for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true }) }
+  const remove = (): void => {
+    try {
+      for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
+    } catch {
+      // The next start removes what is left.
+    }
+  }
   try {
     await copyDatabase(db, path)
     markWhole(path, nowMs)
     const content = createReadStream(path)
-    content.once('close', remove)
+    void finished(content).catch(() => undefined).then(remove) // read or given up; what failed is told by the stream itself
     return { media: databaseMedia, extension: 'db', bytes: statSync(path).size, content }
   } catch (error) {
     remove()
