@@ -17,11 +17,13 @@ import { type LineLog, ThinnedLog } from './log/thinned-log.ts'
 import { readClientZones } from './dns/protect/client-zone-setting.ts'
 import { readDnsPeers } from './dns/transfer/peers.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/address/ranges.ts'
-import { CookieSecret } from './registry/cookie-secret.ts'
+import { CookieSecret } from './dns/protect/cookie-secret.ts'
+import { refusesConnections } from './probe.ts'
+import { registryActor } from './registry/core.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
+import { guardedClock, systemClock } from './clock.ts'
 import { startStep } from './start-step.ts'
-import { guardedClock, systemClock } from './registry/timers.ts'
 import { createRedisStore } from './store/redis/redis-store.ts'
 import { openToOthers } from './store/sqlite/directory.ts'
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts'
@@ -95,6 +97,8 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     },
     sessionGraceMs: config.sessionGraceMs,
     overrideKeepMs: config.overrideKeepMs,
+    sessionBlipMs: config.sessionBlipMs,
+    refuses: (address, port) => refusesConnections(address, port, config.sessionBlipMs, guard),
     ringLimit: config.logLength,
     ringBytes: config.historyBytes,
     allocation: {
@@ -109,6 +113,7 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     },
     guard
   })
+  metrics.observe(registry)
   registry.feed.listen({ changed: changeLines.changed })
   const opened: (() => Promise<unknown>)[] = []
   const flushLines = (): void => {
@@ -154,7 +159,7 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
       observeDns(metrics.register, dns)
     }
     const app = await buildHttp({
-      registry,
+      core: registry,
       node: config.node,
       version,
       metrics,
@@ -174,8 +179,9 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
     if (store.kind === 'sqlite') for (const warning of openToOthers(config.data, store.location)) log.warn(warning)
     if (dns !== undefined) {
-      const { store: timed, feed } = registry
-      const secret = new CookieSecret({ store: timed, feed, clock, random: randomBytes, warn: (message) => thinned.warn({}, message) })
+      const secret = new CookieSecret({
+        position: registry.position, core: registry.as(registryActor), clock, random: randomBytes, warn: (message) => thinned.warn({}, message)
+      })
       opened.push(async () => secret.close())
       await step('agree on the secret of DNS cookies', () => secret.start())
     }

@@ -1,4 +1,5 @@
 // Which endpoint gets the next call: pure functions and one small state.
+import { callable } from './rules.ts'
 import type { Endpoint, Instance, Port } from './wire.ts'
 
 /** An endpoint and the one of its ports that is meant. */
@@ -41,19 +42,9 @@ export function endpointOf (instance: Instance): Endpoint {
   }
 }
 
-/**
- * Who may be called: the ready ones. If there are none, those that are out only because they are suspect (fail open):
- * when all of a service went silent at once, it is more likely the network that is ill.
- */
-export function callable (endpoints: Iterable<Endpoint>): readonly Endpoint[] {
-  const all = [...endpoints]
-  const ready = all.filter((endpoint) => endpoint.conditions.ready)
-  return ready.length > 0 ? ready : all.filter((endpoint) => endpoint.suspect && (endpoint.status === 'up' || endpoint.status === 'warning'))
-}
-
 /** The callable endpoints that have the wished port, in the order of their keys. */
 export function candidates (endpoints: Iterable<Endpoint>, port?: string | number): readonly Candidate[] {
-  return callable(endpoints)
+  return callable([...endpoints])
     .flatMap((endpoint) => {
       const found = port === undefined
         ? endpoint.ports[0]

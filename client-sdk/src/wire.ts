@@ -15,7 +15,7 @@ export interface Port {
   readonly protocol: Protocol
 }
 
-/** As in a Kubernetes EndpointSlice: `ready` = serving and not terminating. */
+/** As in a Kubernetes EndpointSlice. `serving`: it answers, also while it drains; `ready` = serving and not terminating. */
 export interface Conditions {
   readonly ready: boolean
   readonly serving: boolean

@@ -15,5 +15,5 @@ import { watch } from './watch.ts'
 
 export const commands: readonly Command[] = [
   get, describe, status, explain, resolve, watch, apply, remove, expose, label, register, deregister, heartbeat, drain, undrain, backup, restore,
-  version, completion
+  version, completion(() => commands)
 ]

@@ -128,6 +128,12 @@ export const settingsSchema = Type.Object({
     why: 'A machine that is repaired overnight comes back as it was; a name that is given anew next week does not come back drained.',
     raise: 'Forgotten overrides meet later instances of the same id.', lower: 'An instance that is away for longer comes back without its override.'
   }) }),
+  sessionBlipMs: Type.Integer({ minimum: 0, maximum: 10_000, ...between('0s', '10s'), ...doc({
+    name: 'session-blip', kind: 'duration', default: '500ms',
+    what: 'How long a client whose session broke has to be back before its instances turn suspect. Not waited for when its host refuses connections to the port of the instance.',
+    why: 'A proxy that reloads or a node that restarts breaks sockets of living processes, which are back within milliseconds.',
+    raise: 'A killed process without a TCP port is answered that much longer.', lower: 'At `0s` each break is seen by everybody, and the instance leaves DNS until it is back.'
+  }) }),
   holdMaxMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'hold-max', kind: 'duration', default: '60s',
     what: 'After a restart, an outage of the store or a step of the clock nothing expires for the longest TTL in use, and never longer than this.',

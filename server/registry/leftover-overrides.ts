@@ -1,11 +1,11 @@
 // Overrides of instances that are not registered. They survive a re-registration by design; one that nobody came back for ends after a
 // while, so that no later instance of the same id is drained out of nowhere, and the limit of overrides is not reached by forgotten ones.
 import type { ListedOverride } from '../../client-sdk/src/wire.ts'
+import type { Clock } from '../clock.ts'
 import type { ObjectWrite, Store } from '../store/store.ts'
 import type { AppliedChange } from './feed/change-ring.ts'
 import type { Feed } from './feed/feed.ts'
 import { overrideKey, overrideOf, overriddenKey } from './overrides.ts'
-import type { Clock } from './timers.ts'
 
 /** A day: a machine that is repaired overnight comes back as it was. */
 export const defaultOverrideKeepMs = 86_400_000

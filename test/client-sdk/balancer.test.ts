@@ -1,7 +1,8 @@
 // Who is called, as tables of a list and the expected choice.
 import t from 'tap'
 import fc from 'fast-check'
-import { callable, candidates, firstChoice, leastLoaded, RoundRobin, type Candidate } from '../../client-sdk/src/balancer.ts'
+import { candidates, firstChoice, leastLoaded, RoundRobin, type Candidate } from '../../client-sdk/src/balancer.ts'
+import { callable } from '../../client-sdk/src/rules.ts'
 import type { Endpoint, Status } from '../../client-sdk/src/wire.ts'
 
 interface Row {
@@ -14,7 +15,7 @@ interface Row {
 }
 
 function endpoint (id: string, { weight = 100, priority = 0, zone, status = 'up', suspect = false, ports = { http: 80 } }: Row = {}): Endpoint {
-  const serving = (status === 'up' || status === 'warning') && !suspect
+  const serving = ['up', 'warning', 'draining'].includes(status) && !suspect
   const terminating = status === 'draining'
   return {
     id,
@@ -39,7 +40,10 @@ t.test('callable: the ready ones, and only without them the suspect ones', async
     ['up and warning are called', { a: {}, b: { status: 'warning' }, c: { status: 'down' }, d: { status: 'starting' }, e: { status: 'draining' } }, 'a b'],
     ['a suspect is out while another is ready', { a: { suspect: true }, b: {} }, 'b'],
     ['all suspect: all are called', { a: { suspect: true }, b: { suspect: true } }, 'a b'],
-    ['fail open never brings back what is down, draining or starting', { a: { suspect: true, status: 'down' }, b: { suspect: true }, c: { status: 'draining' } }, 'b'],
+    ['those that drain still serve: they come before the suspect ones', { a: { suspect: true }, c: { status: 'draining' }, d: { suspect: true, status: 'draining' } }, 'c'],
+    ['fail open never brings back what is down or starting', { a: { suspect: true, status: 'down' }, b: { suspect: true }, c: { status: 'starting' } }, 'b'],
+    ['of the suspect ones, those that were draining come last', { a: { suspect: true, status: 'draining' }, b: { suspect: true } }, 'b'],
+    ['all suspect and draining', { a: { suspect: true, status: 'draining' }, b: { suspect: true, status: 'down' } }, 'a'],
     ['nobody', {}, '']
   ]
   for (const [name, rows, expected] of table) t.equal(ids(callable(list(rows))), expected, name)

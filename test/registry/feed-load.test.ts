@@ -73,7 +73,7 @@ t.test('after a new term watchers are told of what differs, hand-made endpoints 
     'delete endpoints made', 'delete instance orders gone', 'put endpoints made', 'put endpoints other  made', 'put instance orders changed', 'put instance orders new'
   ])
   t.ok(revisions.every((revision, index) => revision > (revisions[index - 1] ?? 10) && revision < 1_000_010))
-  t.equal(feed.catalog.view('shop', 'made')?.revision, 1_000_010)
+  t.equal(feed.catalog.service('shop', 'made')?.revision, 1_000_010)
   t.equal(feed.catalog.entry('shop', 'orders', 'kept')?.instance.revision, 1_000_010)
 })
 

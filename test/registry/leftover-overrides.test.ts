@@ -10,15 +10,15 @@ const hourMs = 3_600_000
 const name = (id: string) => ({ namespace: 'shop', service: 'orders', id })
 
 t.test('an override whose instance is gone ends after a day, and not before', async (t) => {
-  const { registry, clock, register } = await world(t)
+  const { registry, access, clock, register } = await world(t)
   await register('gone', { lease: { ttlMs: 24 * hourMs } })
   await register('stays', { lease: { ttlMs: 24 * hourMs } })
-  await registry.override(name('gone'), { status: 'draining' }, 'ada')
-  await registry.override(name('stays'), { weight: 7 }, 'ada')
-  t.match(registry.overrides.list(), [{ id: 'gone', registered: true, override: { author: 'ada' } }, { id: 'stays', registered: true }])
+  await access.override(name('gone'), { status: 'draining' })
+  await access.override(name('stays'), { weight: 7 })
+  t.match(registry.overrides.list(), [{ id: 'gone', registered: true, override: { author: 'test' } }, { id: 'stays', registered: true }])
   t.equal(registry.overrides.size, 0)
   const goneAtMs = clock.now()
-  await registry.deregister(name('gone'), undefined, 'test')
+  await access.deregister(name('gone'))
   t.match(registry.overrides.list(), [{ id: 'gone', registered: false, absentSince: new Date(goneAtMs).toISOString() }, { id: 'stays', registered: true }])
   t.equal(registry.overrides.size, 1)
   clock.jump(24 * hourMs - 1)
@@ -31,10 +31,10 @@ t.test('an override whose instance is gone ends after a day, and not before', as
 })
 
 t.test('an instance that comes back in time is as it was, and its override is no leftover', async (t) => {
-  const { registry, clock, register } = await world(t)
+  const { registry, access, clock, register } = await world(t)
   await register('a')
-  await registry.override(name('a'), { status: 'draining' }, 'ada')
-  await registry.deregister(name('a'), undefined, 'test')
+  await access.override(name('a'), { status: 'draining' })
+  await access.deregister(name('a'))
   clock.jump(23 * hourMs)
   t.equal((await register('a')).instance.effectiveStatus, 'draining')
   clock.jump(2 * hourMs)
@@ -43,11 +43,11 @@ t.test('an instance that comes back in time is as it was, and its override is no
 })
 
 t.test('drained and deregistered again and again, the limit of overrides is met again after a day', async (t) => {
-  const { registry, clock, register } = await world(t)
+  const { registry, access, clock, register } = await world(t)
   for (let index = 0; index < 250; index++) {
     await register(`i${index}`)
-    await registry.override(name(`i${index}`), { status: 'down' }, 'script')
-    await registry.deregister(name(`i${index}`), undefined, 'script')
+    await access.override(name(`i${index}`), { status: 'down' })
+    await access.deregister(name(`i${index}`))
   }
   t.equal(registry.catalog.overrideCount, 250)
   clock.jump(25 * hourMs)
@@ -66,8 +66,8 @@ t.test('the time counts on through restarts, by the history', async (t) => {
   }
   const first = await open()
   await first.register('a')
-  await first.registry.override(name('a'), { status: 'down' }, 'ada')
-  await first.registry.deregister(name('a'), undefined, 'test')
+  await first.access.override(name('a'), { status: 'down' })
+  await first.access.deregister(name('a'))
   await first.register('b')
   await first.registry.close()
   nowMs += 12 * hourMs

@@ -10,10 +10,10 @@ import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 import { RedisServer, noRedis } from '../store/redis-server.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { apply, service, stream } from './services-world.ts'
+import { tester } from './world.ts'
 
 t.setTimeout(110_000)
 
-const by = 'test'
 const of = (id: string, under = 'orders') => ({ namespace: 'shop', service: under, id })
 const slice = (name: string, address: string, owner = 'made'): string => `apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -26,50 +26,56 @@ endpoints: [{ addresses: [${address}] }]
 /** What happens after two instances of an implicit service, a service that selects them, and two slices of a third one are there. */
 const scenarios: Readonly<Record<string, (registry: Registry) => Promise<unknown>>> = {
   'nothing': async () => {},
-  'an instance was deregistered': (registry) => registry.deregister(of('one'), undefined, by),
+  'an instance was deregistered': (registry) => registry.as(tester).deregister(of('one')),
   'the last instance was deregistered': async (registry) => {
-    await registry.deregister(of('one'), undefined, by)
-    await registry.deregister(of('two'), undefined, by)
+    await registry.as(tester).deregister(of('one'))
+    await registry.as(tester).deregister(of('two'))
   },
-  'a label left a selector': (registry) => registry.patch(of('two'), { labels: { app: 'other' } }, undefined, by),
-  'an override was set': (registry) => registry.override(of('one'), { status: 'draining' }, by),
+  'a label left a selector': (registry) => registry.as(tester).patch(of('two'), { labels: { app: 'other' } }),
+  'an override was set': (registry) => registry.as(tester).override(of('one'), { status: 'draining' }),
   'an override was set and ended': async (registry) => {
-    await registry.override(of('one'), { status: 'down' }, by)
-    await registry.removeOverride(of('one'), by)
+    await registry.as(tester).override(of('one'), { status: 'down' })
+    await registry.as(tester).removeOverride(of('one'))
   },
   'an override was set, and its instance left': async (registry) => {
-    await registry.override(of('one'), { status: 'down' }, by)
-    await registry.deregister(of('one'), undefined, by)
+    await registry.as(tester).override(of('one'), { status: 'down' })
+    await registry.as(tester).deregister(of('one'))
   },
   'an instance is suspect': async (registry) => suspect(registry, 'one'),
   'a suspect came back': async (registry) => {
     await suspect(registry, 'one')
-    const { generation } = registry.requireEntry(of('one')).instance
-    await registry.register(of('one'), { labels: { app: 'shop' }, ports: [{ port: 80 }], generation }, '10.0.0.1', by)
+    const { generation } = entryOf(registry, 'one').instance
+    await registry.as(tester).register(of('one'), { address: '10.0.0.1', labels: { app: 'shop' }, ports: [{ port: 80 }], generation })
   },
-  'a slice was deleted': (registry) => registry.services.delete([{ kind: 'EndpointSlice', namespace: 'shop', name: 'made-b' }], { by }),
+  'a slice was deleted': (registry) => registry.as(tester).delete([{ kind: 'EndpointSlice', namespace: 'shop', name: 'made-b' }]),
   'a slice went to another service': (registry) => apply(registry, slice('made-b', '192.0.2.9', 'elsewhere')),
-  'a declaration was taken back': (registry) => registry.services.delete([{ kind: 'Service', namespace: 'shop', name: 'web' }], { by }),
+  'a declaration was taken back': (registry) => registry.as(tester).delete([{ kind: 'Service', namespace: 'shop', name: 'web' }]),
   'a declaration over an implicit service was taken back': async (registry) => {
     await apply(registry, service('orders', 'selector: { app: nobody }, ports: [{ port: 80 }]'))
-    await registry.services.delete([{ kind: 'Service', namespace: 'shop', name: 'orders' }], { by })
+    await registry.as(tester).delete([{ kind: 'Service', namespace: 'shop', name: 'orders' }])
   },
   'an instance was replaced and left': async (registry) => {
-    await registry.register(of('three'), { labels: { app: 'shop' }, ports: [{ port: 80 }], generation: 'b' }, '10.0.0.3', by)
-    await registry.register(of('three'), { labels: { app: 'shop' }, ports: [{ port: 80 }], generation: 'c' }, '10.0.0.4', by)
-    await registry.deregister(of('three'), undefined, by)
+    await registry.as(tester).register(of('three'), { address: '10.0.0.3', labels: { app: 'shop' }, ports: [{ port: 80 }], generation: 'b' })
+    await registry.as(tester).register(of('three'), { address: '10.0.0.4', labels: { app: 'shop' }, ports: [{ port: 80 }], generation: 'c' })
+    await registry.as(tester).deregister(of('three'))
   }
 }
 
+function entryOf (registry: Registry, id: string) {
+  const entry = registry.catalog.entry('shop', 'orders', id)
+  if (entry === undefined) throw new Error(`${id} is not registered`)
+  return entry
+}
+
 async function suspect (registry: Registry, id: string): Promise<void> {
-  const { lease, instance } = registry.requireEntry(of(id))
+  const { lease, instance } = entryOf(registry, id)
   const { deadlines } = await registry.store.renew(new Map([[instance.lease.ttlMs, [lease]]]))
   await registry.store.lose([{ lease, deadlineMs: deadlines.get(instance.lease.ttlMs) ?? 0 }], 600_000)
 }
 
 async function prepare (registry: Registry): Promise<void> {
   for (const id of ['one', 'two']) {
-    await registry.register(of(id), { labels: { app: 'shop' }, ports: [{ port: 80 }], lease: { ttlMs: 600_000 } }, '10.0.0.1', by)
+    await registry.as(tester).register(of(id), { address: '10.0.0.1', labels: { app: 'shop' }, ports: [{ port: 80 }], lease: { ttlMs: 600_000 } })
   }
   await apply(registry, stream(
     service('web', 'selector: { app: shop }, ports: [{ port: 80 }]'), service('made', 'ports: [{ name: http, port: 80 }]'),
@@ -82,10 +88,10 @@ function told (registry: Registry): Map<string, number> {
   const revisions = new Map<string, number>()
   const { catalog } = registry
   for (const name of catalog.services('shop')) {
-    const view = catalog.view('shop', name)
+    const view = catalog.service('shop', name)
     revisions.set(`service ${name}`, view?.revision ?? 0)
     revisions.set(`endpoints ${name}`, view?.endpoints.revision ?? 0)
-    for (const { id, revision } of catalog.service('shop', name)?.instances ?? []) revisions.set(`instance ${name}/${id}`, revision)
+    for (const { id, revision } of catalog.registered('shop', name)?.instances ?? []) revisions.set(`instance ${name}/${id}`, revision)
   }
   return revisions
 }
@@ -119,13 +125,13 @@ for (const [title, run] of Object.entries(scenarios)) {
     const registry = await open()
     await prepare(registry)
     const before = await highest(registry, () => run(registry))
-    const content = JSON.stringify(registry.catalog.view('shop', 'web')?.endpoints.all)
+    const content = JSON.stringify(registry.catalog.service('shop', 'web')?.endpoints.all)
     const instances = new Map([...told(registry)].filter(([thing]) => thing.startsWith('instance')))
     await registry.close()
     const again = await open()
     notBefore(t, told(again), before)
     t.ok(again.feed.revision > Math.max(...before.values()))
-    t.equal(JSON.stringify(again.catalog.view('shop', 'web')?.endpoints.all), content)
+    t.equal(JSON.stringify(again.catalog.service('shop', 'web')?.endpoints.all), content)
     t.same(new Map([...told(again)].filter(([thing]) => thing.startsWith('instance'))), instances, 'those of instances stand in their records')
     t.ok(typeof again.feed.resume({ epoch: again.feed.epoch, revision: Math.max(...before.values()) }) !== 'string', 'a cursor of before is good')
   })
@@ -177,18 +183,18 @@ t.test('a raise wakes no long poll and no watcher, and makes the next question d
   }
   const one = await open()
   await prepare(one)
-  await one.deregister(of('one'), undefined, by)
-  const { revision } = one.requireService('shop', 'orders')
+  await one.as(tester).deregister(of('one'))
+  const { revision } = one.as(tester).service('shop', 'orders')
   const wakings: string[] = []
-  const poll = one.waitForChange('shop', 'orders', revision, 600_000).then(() => wakings.push('poll'))
+  const poll = one.as(tester).waitForChange('shop', 'orders', revision, 600_000).then(() => wakings.push('poll'))
   const subscription = one.watches.subscribe({ namespace: 'shop', service: 'orders' }, { epoch: one.feed.epoch, revision: one.feed.revision }, () => wakings.push('watch'))
   const two = await open()
   await one.store.sync()
-  t.ok(one.requireService('shop', 'orders').revision > revision)
+  t.ok(one.as(tester).service('shop', 'orders').revision > revision)
   t.equal(subscription.next(), undefined)
   t.same(wakings, [])
-  await two.waitForChange('shop', 'orders', revision, 600_000) // returns at once: what this node shows may be another thing
-  await two.deregister(of('two'), undefined, by)
+  await two.as(tester).waitForChange('shop', 'orders', revision, 600_000) // returns at once: what this node shows may be another thing
+  await two.as(tester).deregister(of('two'))
   await poll
   t.same(wakings.sort(), ['poll', 'watch'])
 })

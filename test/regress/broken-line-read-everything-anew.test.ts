@@ -4,7 +4,7 @@ import { Registry } from '../../server/registry/registry.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
 import { RedisProxy } from '../store/redis-proxy.ts'
 import { noRedis, RedisServer } from '../store/redis-server.ts'
-import { drain, short } from '../registry/world.ts'
+import { drain, short, tester } from '../registry/world.ts'
 
 t.test('watchers of a node whose line broke are told what they missed, and nothing else', { skip: noRedis }, async (t) => {
   const server = await RedisServer.start()
@@ -20,7 +20,7 @@ t.test('watchers of a node whose line broke are told what they missed, and nothi
   const cutOff = await open(proxy.url)
   const other = await open(server.url)
   const name = (id: string) => ({ namespace: 'shop', service: 'orders', id })
-  for (const id of ['a', 'b']) await other.register(name(id), { ports: [{ port: 80 }] }, '10.0.0.1', 'test')
+  for (const id of ['a', 'b']) await other.as(tester).register(name(id), { address: '10.0.0.1', ports: [{ port: 80 }] })
   await cutOff.store.sync()
   const watch = cutOff.watches.subscribe({ namespace: 'shop' }, undefined, () => undefined)
   t.same(drain(watch).map(short), ['snapshot a,b'])
@@ -36,7 +36,7 @@ t.test('watchers of a node whose line broke are told what they missed, and nothi
       }
     })
     proxy.cut()
-    await other.register(name(id), { ports: [{ port: 80 }] }, '10.0.0.1', 'test')
+    await other.as(tester).register(name(id), { address: '10.0.0.1', ports: [{ port: 80 }] })
     await back
     stop()
     await cutOff.store.sync()

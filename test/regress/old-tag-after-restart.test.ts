@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { buildHttp } from '../../server/http/server/app.ts'
 import { Registry } from '../../server/registry/registry.ts'
+import { tester } from '../registry/world.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 
 t.test('a tag of before a deregistration is no tag after a restart', async (t) => {
@@ -13,7 +14,7 @@ t.test('a tag of before a deregistration is no tag after a restart', async (t) =
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const open = async () => {
     const registry = new Registry({ store: createSqliteStore({ directory, now: Date.now }) })
-    const app = await buildHttp({ registry, node: 'n', version: '0' })
+    const app = await buildHttp({ core: registry, node: 'n', version: '0' })
     await registry.open()
     const close = async (): Promise<void> => {
       await app.close()
@@ -24,11 +25,11 @@ t.test('a tag of before a deregistration is no tag after a restart', async (t) =
   }
   const url = '/v1/namespaces/shop/services/orders/endpoints'
   const first = await open()
-  for (const id of ['one', 'two']) await first.registry.register({ namespace: 'shop', service: 'orders', id }, { ports: [{ port: 80 }] }, '10.0.0.1', 'test')
+  for (const id of ['one', 'two']) await first.registry.as(tester).register({ namespace: 'shop', service: 'orders', id }, { address: '10.0.0.1', ports: [{ port: 80 }] })
   const answer = await first.app.inject({ url })
   const etag = String(answer.headers.etag)
   const { revision } = answer.json<{ revision: string }>()
-  await first.registry.deregister({ namespace: 'shop', service: 'orders', id: 'one' }, undefined, 'test')
+  await first.registry.as(tester).deregister({ namespace: 'shop', service: 'orders', id: 'one' })
   await first.close()
   const second = await open()
   const again = await second.app.inject({ url, headers: { 'if-none-match': etag } })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { Registry } from '../../server/registry/registry.ts'
+import { tester } from '../registry/world.ts'
 import { createSqliteStore, type SqliteStoreOptions } from '../../server/store/sqlite/sqlite-store.ts'
 import { termStart } from '../../server/store/sqlite/term.ts'
 import type { Snapshot, Store } from '../../server/store/store.ts'
@@ -219,7 +220,7 @@ t.test('a record with a fault is answered to nobody, and shown to operators', as
     return made
   }
   const first = await registry()
-  for (const id of ['a', 'b']) await first.register({ namespace: 'shop', service: 'orders', id }, { ports: [{ port: 80 }] }, '10.0.0.1', 'test')
+  for (const id of ['a', 'b']) await first.as(tester).register({ namespace: 'shop', service: 'orders', id }, { address: '10.0.0.1', ports: [{ port: 80 }] })
   await first.close()
   const db = new DatabaseSync(join(directory, 'rollcall.db'))
   db.exec("UPDATE instances SET body = replace(body, '10.0.0.1', '10.0.0.9') WHERE key = 'shop/orders/a'")
@@ -227,7 +228,7 @@ t.test('a record with a fault is answered to nobody, and shown to operators', as
   const second = await registry()
   t.same(second.catalog.endpoints('shop', 'orders')?.all.map(({ id }) => id), ['b'])
   t.match(second.unreadable.list(), [{ key: 'instance/shop/orders/a', reason: /checksum/ }])
-  await second.register({ namespace: 'shop', service: 'orders', id: 'a' }, { ports: [{ port: 80 }] }, '10.0.0.1', 'test')
+  await second.as(tester).register({ namespace: 'shop', service: 'orders', id: 'a' }, { address: '10.0.0.1', ports: [{ port: 80 }] })
   t.same(second.catalog.endpoints('shop', 'orders')?.all.map(({ id }) => id), ['a', 'b'])
   t.same(second.unreadable.list(), [])
 })

@@ -1,5 +1,6 @@
 // A registry in memory, with the rules of a real one.
-import { callable, endpointOf } from '../balancer.ts'
+import { endpointOf } from '../balancer.ts'
+import { callable } from '../rules.ts'
 import type { Clock } from '../clock.ts'
 import type { RollcallOptions } from '../options.ts'
 import type { WebSocketConstructor } from '../socket.ts'
@@ -278,7 +279,7 @@ export class TestRegistry {
     const answered = callable(all)
     const ready = query.get('ready') ?? 'true'
     const endpoints = ready === 'any' ? all : ready === 'true' ? answered : all.filter((endpoint) => !answered.includes(endpoint))
-    const failOpen = answered.length > 0 && answered.every((endpoint) => endpoint.suspect)
+    const failOpen = answered.length > 0 && answered.every(({ suspect, conditions }) => suspect && !conditions.ready)
     return { status: 200, body: { namespace, service, revision, failOpen, endpoints } satisfies EndpointsAnswer }
   }
 
@@ -368,7 +369,7 @@ export class TestRegistry {
     const key = keyOf(given)
     const known = this.#instances.get(key)
     const effectiveStatus = given.override?.status ?? given.status
-    const serving = !given.suspect && (effectiveStatus === 'up' || effectiveStatus === 'warning')
+    const serving = !given.suspect && (effectiveStatus === 'up' || effectiveStatus === 'warning' || effectiveStatus === 'draining')
     const terminating = effectiveStatus === 'draining'
     const instance: Instance = {
       ...given,

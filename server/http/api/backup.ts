@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { RegistryError } from '../../errors.ts'
 import { setRevision } from '../server/conditional.ts'
-import type { HttpContext } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { errorResponses, writeErrors } from './schemas.ts'
 
 /** Resolves when a stream is over, however it ended: who reads it is told of errors by the stream itself. */
@@ -12,7 +12,8 @@ function settled (stream: Parameters<typeof finished>[0]): Promise<void> {
   return finished(stream, { cleanup: true }).catch(() => undefined)
 }
 
-export function registerBackup (app: FastifyInstance, { registry }: HttpContext): void {
+export function registerBackup (app: FastifyInstance, context: HttpContext): void {
+  const { core } = context
   let isRunning = false
 
   app.post('/v1/backup', {
@@ -33,15 +34,15 @@ export function registerBackup (app: FastifyInstance, { registry }: HttpContext)
         ...errorResponses(...writeErrors)
       }
     }
-  }, async (_request, reply) => {
-    registry.requireLoaded()
+  }, async (request, reply) => {
+    core.position.requireLoaded()
     if (isRunning) throw new RegistryError('REG_OVERLOADED', 'another backup is being made', undefined, { retryAfterSeconds: 5 })
     isRunning = true
     try {
-      const { media, extension, bytes, content } = await registry.store.backup()
+      const { media, extension, bytes, content } = await accessOf(context, request).backup()
       void settled(content).then(() => { isRunning = false })
       void settled(reply.raw).then(() => { content.destroy() }) // also of a reader that went away in the middle
-      setRevision(reply, registry)
+      setRevision(reply, core)
       void reply.header('content-type', media).header('content-disposition', `attachment; filename="rollcall.${extension}"`)
       if (bytes !== undefined) void reply.header('content-length', String(bytes))
       return await reply.send(content)

@@ -2,9 +2,9 @@
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { LabelName } from '../../model/instance/instance.ts'
-import type { Position } from '../../registry/catalog/listing.ts'
+import type { Position } from '../../registry/core.ts'
 import { answer, setRevision, settle } from '../server/conditional.ts'
-import { type HttpContext, callerOf } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { defaultPageItems, maxPageItems } from '../server/limits.ts'
 import { instancePath } from './instances.ts'
 import { cursorOf, positionOf } from './lists.ts'
@@ -21,7 +21,7 @@ const ListQuery = Type.Object({
 }, { additionalProperties: false })
 
 export function registerOverrides (app: FastifyInstance, context: HttpContext): void {
-  const { registry } = context
+  const { core } = context
   const tags = ['overrides']
   const path = `${instancePath}/override`
 
@@ -37,15 +37,15 @@ export function registerOverrides (app: FastifyInstance, context: HttpContext): 
         200: answerOf('The instance under its override', Instance, {
           ...exampleInstance,
           effectiveStatus: 'draining',
-          conditions: { ready: false, serving: false, terminating: true },
+          conditions: { ready: false, serving: true, terminating: true },
           override: { status: 'draining', author: 'ada', reason: 'kernel update', createdAt: '2026-01-01T00:00:00.000Z' }
         }),
         ...errorResponses(...writeErrors, ...notFound, 'REG_LIMIT_REACHED')
       }
     }
   }, async (request, reply) => {
-    const instance = await registry.override(request.params, request.body, callerOf(request))
-    setRevision(reply, registry, instance.revision)
+    const instance = await accessOf(context, request).override(request.params, request.body)
+    setRevision(reply, core, instance.revision)
     return instance
   })
 
@@ -58,8 +58,8 @@ export function registerOverrides (app: FastifyInstance, context: HttpContext): 
       response: { 204: emptyAnswer('It is gone'), ...errorResponses(...writeErrors, ...notFound, 'REG_OVERRIDE_NOT_FOUND') }
     }
   }, async (request, reply) => {
-    await registry.removeOverride(request.params, callerOf(request))
-    setRevision(reply, registry)
+    const revision = await accessOf(context, request).removeOverride(request.params)
+    setRevision(reply, core, revision)
     return reply.code(204).send()
   })
 
@@ -87,12 +87,12 @@ export function registerOverrides (app: FastifyInstance, context: HttpContext): 
     const after = positionOf(cursor)
     const isMeant = (each: Position): boolean => (namespace ?? each.namespace) === each.namespace
       && (service ?? each.service) === each.service
-    const all = registry.overrides.list().filter(isMeant)
+    const all = accessOf(context, request).overrides().filter(isMeant)
     const rest = after === undefined ? all : all.filter((each) => isBehind(each, after))
     const items = rest.slice(0, limit)
     const last = rest.length > limit ? items.at(-1) : undefined
     // No tag: whether an instance is registered, and since when, is not told by one revision on all nodes.
-    return answer(context, request, reply, undefined, () => ({ revision: registry.cursor, items, ...(last === undefined ? {} : { next: cursorOf(last) }) }))
+    return answer(context, request, reply, undefined, () => ({ revision: core.position.cursor, items, ...(last === undefined ? {} : { next: cursorOf(last) }) }))
   })
 }
 

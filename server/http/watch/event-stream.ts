@@ -8,7 +8,7 @@ import type { ServerResponse } from 'node:http'
 import type { Guard } from '../../guard.ts'
 import type { FrameEncoder } from './frames.ts'
 import { bookmarkTicks } from '../server/limits.ts'
-import type { Due, Watch, Watcher, Watchers } from './watchers.ts'
+import type { Due, PendingWatch, Watcher, Watchers } from './watchers.ts'
 
 /** How long a browser waits before it comes back. */
 const retryMs = 2_000
@@ -20,13 +20,13 @@ const eventNames = {
 export class EventStream implements Watcher {
   readonly kind = 'event-stream'
   readonly #response: ServerResponse
-  readonly #watch: Watch
+  readonly #watch: PendingWatch
   readonly #encoder: FrameEncoder
   readonly #guard: Guard
   #blocked = false
   #ticks = 0
 
-  constructor (response: ServerResponse, watch: Watch, watchers: Watchers, encoder: FrameEncoder, guard: Guard) {
+  constructor (response: ServerResponse, watch: PendingWatch, watchers: Watchers, encoder: FrameEncoder, guard: Guard) {
     this.#guard = guard
     this.#response = response
     this.#watch = watch

@@ -8,11 +8,7 @@
 //   bookmark = { type: "bookmark", id, revision }
 //   reset    = { type: "reset", id, revision, reason }
 import type { Instance, ServerFrame, ServiceEndpoints as WireServiceEndpoints } from '../../../client-sdk/src/wire.ts'
-import type { AppliedChange } from '../../registry/feed/change-ring.ts'
-import { cursorText } from '../../registry/feed/cursor.ts'
-import type { EndpointSet } from '../../model/instance/endpoints.ts'
-import type { EndpointsDelivery, ServiceEndpoints } from '../../registry/feed/endpoints-subscription.ts'
-import type { Delivery } from '../../registry/feed/subscription.ts'
+import { type AppliedChange, type Delivery, type EndpointSet, type EndpointsDelivery, type ServiceEndpoints, cursorText } from '../../registry/core.ts'
 import { snapshotPartLength } from '../server/limits.ts'
 
 /** A frame as text; the cursor of a delivery stands with its last one. */

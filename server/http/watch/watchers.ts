@@ -1,12 +1,8 @@
 // All watchers of a node, of either kind: one clock for them all, one place that wakes them, one goodbye.
-import type { Guard } from '../../guard.ts'
-import type { Cursor } from '../../registry/feed/cursor.ts'
-import type { Registry } from '../../registry/registry.ts'
-import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
-import type { Delivery, Followed, WatchFilter } from '../../registry/feed/subscription.ts'
 import type { WatchView } from '../../../client-sdk/src/wire.ts'
-import type { AppliedChange } from '../../registry/feed/change-ring.ts'
-import type { Clock } from '../../registry/timers.ts'
+import type { Clock } from '../../clock.ts'
+import type { Guard } from '../../guard.ts'
+import type { AppliedChange, CorePosition, Cursor, Delivery, EndpointsDelivery, Follow, Watch, WatchFilter } from '../../registry/core.ts'
 import type { Frame, FrameEncoder } from './frames.ts'
 import { catchUpMs, closeGraceMs, tickMs } from '../server/limits.ts'
 
@@ -117,17 +113,19 @@ export class Watchers {
 export type Due = Frame & { readonly delivery: Delivery | EndpointsDelivery }
 
 /** One subscription of a watcher. It may have to wait first, when its cursor is one that this node has not reached. */
-export class Watch {
+export class PendingWatch {
   readonly id: number
-  readonly #registry: Registry
+  readonly #position: CorePosition
+  readonly #follow: Follow
   readonly #cancel = new AbortController()
   readonly #encoder: FrameEncoder
-  #subscription: Followed<Delivery | EndpointsDelivery> | undefined
+  #watch: Watch<Delivery | EndpointsDelivery> | undefined
   /** What is being sent, if it has more frames. */
   #current: { readonly delivery: Delivery | EndpointsDelivery, readonly frames: Iterator<Frame, void> } | undefined
 
-  constructor (registry: Registry, id: number, encoder: FrameEncoder) {
-    this.#registry = registry
+  constructor (position: CorePosition, follow: Follow, id: number, encoder: FrameEncoder) {
+    this.#position = position
+    this.#follow = follow
     this.id = id
     this.#encoder = encoder
   }
@@ -137,19 +135,19 @@ export class Watch {
    * @throws RegistryError REG_LIMIT_REACHED
    */
   async open (view: WatchView, filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
-    const { feed, watches } = this.#registry
-    if (since !== undefined && since.revision > feed.revision && (since.epoch === undefined || since.epoch === feed.epoch)) {
-      await this.#registry.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
+    const { revision, epoch } = this.#position
+    if (since !== undefined && since.revision > revision && (since.epoch === undefined || since.epoch === epoch)) {
+      await this.#follow.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
     }
     if (this.#cancel.signal.aborted) return
-    this.#subscription = view === 'endpoints' ? watches.subscribeEndpoints(filter, since, wake) : watches.subscribe(filter, since, wake)
+    this.#watch = view === 'endpoints' ? this.#follow.watchEndpoints(filter, since, wake) : this.#follow.watch(filter, since, wake)
     wake()
   }
 
   /** The next frame, made now; undefined = nothing is due. */
   next (): Due | undefined {
     if (this.#current === undefined) {
-      const delivery = this.#subscription?.next()
+      const delivery = this.#watch?.next()
       if (delivery === undefined) return undefined
       this.#current = { delivery, frames: this.#encoder.frames(this.id, delivery) }
     }
@@ -161,18 +159,18 @@ export class Watch {
   }
 
   bookmark (): Due | undefined {
-    const delivery = this.#current === undefined ? this.#subscription?.bookmark() : undefined
+    const delivery = this.#current === undefined ? this.#watch?.bookmark() : undefined
     return delivery?.type === 'bookmark' ? { delivery, text: this.#encoder.encode(this.id, delivery), isLast: true } : undefined
   }
 
   concerns (change: AppliedChange): boolean {
-    return this.#subscription?.concerns(change) ?? false
+    return this.#watch?.concerns(change) ?? false
   }
 
   close (): void {
     this.#cancel.abort()
-    if (this.#subscription !== undefined) this.#registry.watches.unsubscribe(this.#subscription)
-    this.#subscription = undefined
+    this.#watch?.close()
+    this.#watch = undefined
     this.#current = undefined
   }
 }

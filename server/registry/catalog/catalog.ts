@@ -10,11 +10,11 @@ import type { Change, InstanceRecord, ObjectRecord, RecordChange } from '../../s
 import { AddressBook } from './address-book.ts'
 import { claimOf, isClaimKey } from '../allocation/claims.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
-import { isSecretKey } from '../cookie-secret.ts'
+import { isSecretKey } from '../object-keys.ts'
 import type { DeclaredService } from './declared-service.ts'
 import { type Kind, type ManifestName, manifestKey, manifestName, manifestOf } from '../services/manifests.ts'
 import { NamespaceEntry } from './namespace-entry.ts'
-import type { Entry, ServiceEntry, ServiceView } from './service-entry.ts'
+import type { InstanceEntry, ServiceEntry, ServiceView } from './service-entry.ts'
 import { overrideKey, overrideOf, overriddenKey } from '../overrides.ts'
 import { RevisionFloor } from './revision-floor.ts'
 import { SetAside } from './set-aside.ts'
@@ -82,7 +82,7 @@ export class Catalog {
   }
 
   /** The instances that registered under a name, whether or not a service of that name is declared. */
-  service (namespace: string, service: string): ServiceEntry | undefined {
+  registered (namespace: string, service: string): ServiceEntry | undefined {
     return this.#namespaces.get(namespace)?.groups.get(service)
   }
 
@@ -101,13 +101,13 @@ export class Catalog {
   }
 
   /** What stands under a name for whoever calls it: the declared service, else the implicit one. Never both. */
-  view (namespace: string, service: string): ServiceView | undefined {
-    return this.#namespaces.get(namespace)?.view(service)
+  service (namespace: string, service: string): ServiceView | undefined {
+    return this.#namespaces.get(namespace)?.service(service)
   }
 
-  /** Of what stands under the name: see `view`. */
+  /** Of what stands under the name: see `service`. */
   endpoints (namespace: string, service: string): EndpointSet | undefined {
-    return this.view(namespace, service)?.endpoints
+    return this.service(namespace, service)?.endpoints
   }
 
   /** What was made by hand for a service: EndpointSlices, and the older Endpoints. */
@@ -131,8 +131,8 @@ export class Catalog {
     return [...this.#objects.values()].filter(({ key }) => key.startsWith(`${prefix}/`)).sort((a, b) => (a.key < b.key ? -1 : 1)).map(manifestOf)
   }
 
-  entry (namespace: string, service: string, id: string): Entry | undefined {
-    return this.service(namespace, service)?.get(id)
+  entry (namespace: string, service: string, id: string): InstanceEntry | undefined {
+    return this.registered(namespace, service)?.get(id)
   }
 
   /** The instances that have this canonical address. */
@@ -253,7 +253,7 @@ export class Catalog {
   }
 
   /** Costs a look at every instance. */
-  #byLease (lease: string): Entry | undefined {
+  #byLease (lease: string): InstanceEntry | undefined {
     for (const { groups } of this.#namespaces.values()) {
       for (const service of groups.values()) for (const entry of service.entries()) if (entry.lease === lease) return entry
     }
@@ -261,7 +261,7 @@ export class Catalog {
   }
 
   /** The instance is not answered any more. */
-  #leave (change: RecordChange, entry: Entry): AppliedChange {
+  #leave (change: RecordChange, entry: InstanceEntry): AppliedChange {
     const { namespace, service, id } = entry.instance
     this.#forget(entry)
     const owner = this.#owner(namespace)
@@ -379,7 +379,7 @@ export class Catalog {
     return done
   }
 
-  #replace (change: RecordChange, entry: Entry, facts: { suspect?: boolean }): AppliedChange {
+  #replace (change: RecordChange, entry: InstanceEntry, facts: { suspect?: boolean }): AppliedChange {
     const before = entry.instance
     this.#forget(entry)
     entry.instance = this.#shown(storedBody(before), {
@@ -394,7 +394,7 @@ export class Catalog {
     return this.#applied(change, 'put', entry, entry.instance, before)
   }
 
-  #applied (change: RecordChange, event: 'put' | 'delete', entry: Entry, instance: Instance, previous: Instance | undefined): AppliedChange {
+  #applied (change: RecordChange, event: 'put' | 'delete', entry: InstanceEntry, instance: Instance, previous: Instance | undefined): AppliedChange {
     const { revision, atMs, reason } = change
     const by = this.#parts.text(change.by) // the ring keeps it a hundred thousand times
     const touched = this.#owner(instance.namespace).declared.instanceChanged(previous, event === 'put' ? instance : undefined, revision)
@@ -418,7 +418,7 @@ export class Catalog {
     this.#sortedNamespaces = undefined
   }
 
-  #entryOf (record: InstanceRecord, body: InstanceBody, revision: number): Entry {
+  #entryOf (record: InstanceRecord, body: InstanceBody, revision: number): InstanceEntry {
     const { namespace, service, id } = splitKey(record.key)
     // A slice of the key would keep the whole key alive.
     const name = { namespace: this.#parts.text(namespace), service: this.#parts.text(service), id: flat(id) }
@@ -430,7 +430,7 @@ export class Catalog {
     return instanceOf(body, { ...facts, override: this.override(facts.namespace, facts.service, facts.id) })
   }
 
-  #insert (entry: Entry, revision: number): void {
+  #insert (entry: InstanceEntry, revision: number): void {
     const { namespace, service, labels, address, effectiveStatus, suspect } = entry.instance
     const owner = this.#owner(namespace)
     const group = owner.group(service)
@@ -444,7 +444,7 @@ export class Catalog {
   }
 
   /** Takes an entry out of the indexes; its place in the service stays until it is deleted or written over. */
-  #forget (entry: Entry): void {
+  #forget (entry: InstanceEntry): void {
     const { namespace, labels, address, effectiveStatus, suspect } = entry.instance
     const owner = this.#namespaces.get(namespace)
     owner?.labels.remove(labels, entry)
@@ -462,7 +462,7 @@ function flat (text: string): string {
 }
 
 /** The stored form of an entry, for a store that has to be refilled. */
-export function recordOf (entry: Entry): InstanceRecord {
+export function recordOf (entry: InstanceEntry): InstanceRecord {
   const { instance } = entry
   return {
     key: instanceKey(instance.namespace, instance.service, instance.id),

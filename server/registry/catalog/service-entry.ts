@@ -3,9 +3,10 @@ import type { Instance, ServiceSummary, Status } from '../../../client-sdk/src/w
 import { type EndpointSet, endpointsOf } from '../../model/instance/endpoints.ts'
 import { statuses } from '../../model/instance/instance.ts'
 import type { RevisionFloor } from './revision-floor.ts'
+import type { Service } from '../../model/service/types.ts'
 
 /** One living lease in the catalog. `instance` is replaced, never changed. */
-export interface Entry {
+export interface InstanceEntry {
   readonly lease: string
   readonly createdRevision: number
   /** The revision of the last stored content: what a write must have seen. Suspicion and overrides move `instance.revision` only. */
@@ -25,12 +26,14 @@ export interface ServiceView {
   readonly counts: ServiceSummary['instances']
   readonly endpointCounts: ServiceSummary['endpoints']
   readonly createdAt: string
+  /** The stored form of a declared one, metadata filled; absent = it is implicit. */
+  readonly manifest?: Service
 }
 
 export class ServiceEntry implements ServiceView {
   readonly namespace: string
   readonly name: string
-  readonly #instances = new Map<string, Entry>()
+  readonly #instances = new Map<string, InstanceEntry>()
   readonly #floor: RevisionFloor
   #revision = 0
   #endpoints: EndpointSet | undefined
@@ -53,15 +56,15 @@ export class ServiceEntry implements ServiceView {
     return this.#floor.over(this.#revision)
   }
 
-  get (id: string): Entry | undefined {
+  get (id: string): InstanceEntry | undefined {
     return this.#instances.get(id)
   }
 
-  entries (): Iterable<Entry> {
+  entries (): Iterable<InstanceEntry> {
     return this.#instances.values()
   }
 
-  set (entry: Entry, revision: number): void {
+  set (entry: InstanceEntry, revision: number): void {
     this.#instances.set(entry.instance.id, entry)
     this.#changed(revision)
   }

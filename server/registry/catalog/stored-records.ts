@@ -11,7 +11,7 @@ import { checker } from '../../model/validate.ts'
 import type { Refusal } from '../../refusal.ts'
 import type { InstanceRecord, ObjectRecord } from '../../store/store.ts'
 import { claimTarget, isClaimKey } from '../allocation/claims.ts'
-import { isSecretKey } from '../cookie-secret.ts'
+import { isSecretKey } from '../object-keys.ts'
 import { overriddenKey } from '../overrides.ts'
 import { manifestName } from '../services/manifests.ts'
 

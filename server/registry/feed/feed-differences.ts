@@ -24,7 +24,7 @@ export function * findDifferences (before: Catalog, after: Catalog, nowMs: numbe
   }
   for (const namespace of after.namespaces()) {
     for (const name of after.services(namespace)) {
-      for (const entry of after.service(namespace, name)?.entries() ?? []) {
+      for (const entry of after.registered(namespace, name)?.entries() ?? []) {
         const old = before.entry(namespace, name, entry.instance.id)
         const reason = differenceReason(old?.instance, entry.instance, old?.lease === entry.lease)
         if (reason !== undefined) {

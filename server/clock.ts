@@ -1,5 +1,5 @@
-// Time as the core sees it: passed in, so that a test moves it and nothing waits.
-import { type Guard, standaloneGuard } from '../guard.ts'
+// Time as every room sees it: passed in, so that a test moves it and nothing waits.
+import { type Guard, standaloneGuard } from './guard.ts'
 
 export interface Clock {
   /** Wall clock in milliseconds. */
