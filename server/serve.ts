@@ -96,9 +96,11 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
       serviceBrakeMaxMs: config.brakeServiceMaxMs
     },
     sessionGraceMs: config.sessionGraceMs,
+    overrideKeepMs: config.overrideKeepMs,
     sessionBlipMs: config.sessionBlipMs,
     refuses: (address, port) => refusesConnections(address, port, config.sessionBlipMs, guard),
     ringLimit: config.logLength,
+    ringBytes: config.historyBytes,
     allocation: {
       serviceCidrs: readServiceCidrs(config.serviceCidrs),
       nodePorts: readPortRange(config.nodePortRange),
@@ -263,8 +265,11 @@ function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Config): Parameters<typeof 
 }
 
 function openStore (config: Config, log: LineLog, guard: Guard): Store {
-  const { redis, data: directory, logLength: maxLogLength, holdMaxMs: holdMs } = config
+  const { redis, data: directory, logLength: maxLogLength, logBytes: maxLogBytes, holdMaxMs: holdMs, acceptMissingLog, redisTimeoutMs } = config
   return redis === undefined
-    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log, guard })
-    : createRedisStore({ url: redis, prefix: config.redisPrefix, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log, guard })
+    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, maxLogBytes, acceptMissingLog, holdMs, logger: log, guard })
+    : createRedisStore({
+      url: redis, prefix: config.redisPrefix, maxLogLength, maxLogBytes, holdMs: Math.min(holdMs, 60_000), logger: log, guard,
+      timeouts: { connectMs: redisTimeoutMs, commandMs: redisTimeoutMs }
+    })
 }

@@ -202,6 +202,18 @@ export interface NamespaceSummary {
   readonly manifest?: Namespace
 }
 
+/** An override, as the list of all of them shows it. */
+export interface ListedOverride {
+  readonly namespace: string
+  readonly service: string
+  readonly id: string
+  /** Whether the instance is registered now. */
+  readonly registered: boolean
+  /** Since when it is not, as far as this node knows. */
+  readonly absentSince?: string
+  readonly override: Override
+}
+
 export interface Page<Item> {
   readonly revision: string
   readonly items: readonly Item[]

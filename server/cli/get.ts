@@ -1,6 +1,8 @@
 // rollcall get: lists, as tables or as the registry's own JSON; with -w the lines go on as things change.
 import type { EndpointSlice, Service } from '../../client-sdk/src/manifests.ts'
-import type { EndpointsAnswer, Instance, NamespaceSummary, Page, Pool, ServiceSummary, UnreadableRecord } from '../../client-sdk/src/wire.ts'
+import type {
+  EndpointsAnswer, Instance, ListedOverride, NamespaceSummary, Page, Pool, ServiceSummary, UnreadableRecord
+} from '../../client-sdk/src/wire.ts'
 import { instancePath, path } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, type Command, type Invocation } from './command.ts'
 import { RefusedError, UsageError } from './errors.ts'
@@ -8,7 +10,8 @@ import { unknownRule } from '../config/flags.ts'
 import type { Kind, Request } from './kind.ts'
 import { outputFlag, outputOf, outputs, structured } from './output.ts'
 import {
-  endpointColumns, instanceColumns, namespaceColumns, poolColumns, serviceColumns, sliceColumns, statuses, unreadableColumns, type EndpointRow, type ServiceRow,
+  endpointColumns, instanceColumns, namespaceColumns, overrideColumns, poolColumns, serviceColumns, sliceColumns, statuses, unreadableColumns,
+  type EndpointRow, type ServiceRow,
   type SliceRow
 } from './shapes.ts'
 import { Table } from './table.ts'
@@ -114,6 +117,19 @@ const slices: Kind<SliceRow> = {
   }
 }
 
+const overrides: Kind<ListedOverride> = {
+  name: 'overrides',
+  aliases: ['override', 'ov'],
+  filters: [],
+  columns: overrideColumns,
+  id: (row) => `${row.service}/${row.id}`,
+  fetch: async ({ api, namespace, name }) => {
+    const { service, id } = name === undefined ? { service: undefined, id: undefined } : name.includes('/') ? instanceName(name) : { service: label('service', name), id: undefined }
+    const answer = await api.list<ListedOverride>('/v1/overrides', { namespace, service })
+    return { rows: answer.items.filter((item) => id === undefined || item.id === id), answer }
+  }
+}
+
 const pools: Kind<Pool> = {
   name: 'pools',
   aliases: ['pool'],
@@ -160,13 +176,13 @@ const unreadable: Kind<UnreadableRecord> = {
 }
 
 // Rows of different kinds never meet: each kind is used with its own rows only.
-const kinds = [services, instances, endpoints, slices, pools, namespaces, unreadable] as unknown as readonly Kind<object>[]
+const kinds = [services, instances, endpoints, slices, overrides, pools, namespaces, unreadable] as unknown as readonly Kind<object>[]
 
 export const get: Command = {
   name: 'get',
-  summary: 'Lists services, instances, endpoints, slices, pools, namespaces, or what cannot be read',
-  usage: 'get services|instances|endpoints|endpointslices|pools|namespaces|unreadable [NAME] [flags]',
-  details: `NAME is a service, for instances also SERVICE/ID. Short forms: svc, inst, ep, eps, ns.
+  summary: 'Lists services, instances, endpoints, slices, overrides, pools, namespaces, or what cannot be read',
+  usage: 'get services|instances|endpoints|endpointslices|overrides|pools|namespaces|unreadable [NAME] [flags]',
+  details: `NAME is a service, for instances and overrides also SERVICE/ID. Short forms: svc, inst, ep, eps, ov, ns.
 The first columns of services are kubectl's; TYPE headless is a service that nobody declared: its instances are it. pools are the ranges
 that cluster IPs, node ports and the addresses of load balancers are given from. unreadable are records of the store that nobody is answered,
 because they cannot be read or break a rule; rollcall delete unreadable KEY removes one.
@@ -186,6 +202,7 @@ because they cannot be read or break a rule; rollcall delete unreadable KEY remo
     ['get services', 'the services of the namespace, and how many of each are ready'],
     ['get services -A -o wide', 'all of them, with their selectors'],
     ['get service web -o yaml', 'its manifest, with what was allocated'],
+    ['get overrides -A', 'what operators said, and of which instances that are gone'],
     ['get pools', 'how many addresses and node ports are free'],
     ['get instances orders -o wide', 'every instance of one service, also those that are not ready'],
     ['get endpoints orders', 'who may be called'],
@@ -263,7 +280,7 @@ function nothing (kind: Kind<object>, { namespace, name }: Request): string {
 }
 
 async function watch (call: Invocation, kind: Kind<object>, request: Request, output: typeof outputs[number]): Promise<void> {
-  if (kind === slices as unknown || kind.global === true) throw new UsageError(`${kind.name} cannot be watched: watch services, instances or endpoints`)
+  if (kind === slices as unknown || kind === overrides as unknown || kind.global === true) throw new UsageError(`${kind.name} cannot be watched: watch services, instances or endpoints`)
   if (output === 'yaml' || output === 'name') throw new UsageError(`-w goes with table, wide and json, not with ${output}`)
   if (request.status !== undefined) throw new UsageError('--status does not go with -w: an instance that changes its status would vanish without a line')
   if (request.name?.includes('/') === true) throw new UsageError('-w watches a service: leave out the /ID')

@@ -169,6 +169,9 @@ export class Metrics {
         this.set({ kind: 'event-stream' }, eventStream)
       }
     })
+    gauge('overrides', 'Overrides that stand.', () => registry.catalog.overrideCount)
+    gauge('leftover_overrides', 'Overrides of instances that are not registered.', () => registry.overrides.size)
+    gauge('history_bytes', 'What the changes hold that this node remembers, about.', () => feed.ringBytes)
     gauge('subscriptions', 'Subscriptions of all watchers, waiting long polls included.', () => registry.watches.count)
     gauge('sessions', 'Sockets that are leases.', () => registry.sessions.count)
     gauge('revision', 'The revision that this node is at.', () => feed.revision)

@@ -3,6 +3,7 @@ import type { Static } from 'typebox'
 import type { Heartbeat, HeartbeatAnswer, Instance, Registration } from '../../client-sdk/src/wire.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
 import type { ManifestDocument } from '../model/manifest/manifest-stream.ts'
+import type { Backup } from '../store/store.ts'
 import type { Actor } from './actor.ts'
 import type { HeartbeatCommands } from './commands/heartbeats.ts'
 import type { InstanceCommands, Registered } from './commands/instances.ts'
@@ -18,6 +19,7 @@ import type { Waits } from './feed/waits.ts'
 import type { WatchHub } from './feed/watch-hub.ts'
 import type { InstanceName } from './instance-name.ts'
 import type { LeaseSession, Sessions } from './leases/sessions.ts'
+import type { LeftoverOverrides } from './leftover-overrides.ts'
 import type { RegistryReads } from './reads/reads.ts'
 import type { ManifestName } from './services/manifests.ts'
 import type { ApplyAnswer, ApplyOptions, Deleted, DeleteOptions, Services, WriteOptions } from './services/services.ts'
@@ -30,6 +32,8 @@ export interface AccessParts {
   readonly overrides: OverrideCommands
   readonly secrets: Secrets
   readonly unreadable: Unreadable
+  readonly leftovers: LeftoverOverrides
+  readonly backup: () => Promise<Backup>
   readonly services: Services
   readonly watches: WatchHub
   readonly waits: Waits
@@ -69,10 +73,15 @@ export class ActorAccess implements Access {
   events (query: Parameters<Reads['events']>[0]): ReturnType<Reads['events']> { return this.#parts.reads.events(query) }
   numbers (): ReturnType<Reads['numbers']> { return this.#parts.reads.numbers() }
   secret (name: string): ReturnType<Reads['secret']> { return this.#parts.secrets.get(name) }
+  overrides (): ReturnType<Reads['overrides']> { return this.#parts.leftovers.list() }
   unreadable (): ReturnType<Reads['unreadable']> { return this.#parts.unreadable.list() }
   unreadableRecord (key: string): ReturnType<Reads['unreadableRecord']> { return this.#parts.unreadable.get(key) }
 
   // Commands ----------------------------------------------------------------------------------------------------------
+
+  backup (): Promise<Backup> {
+    return this.#parts.backup()
+  }
 
   register (name: InstanceName, registration: Registration): Promise<Registered> {
     return this.#parts.instances.register(this.#actor, name, registration)

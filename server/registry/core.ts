@@ -6,13 +6,13 @@
 //   access.endpoints('shop', 'orders').answered
 import type { Static } from 'typebox'
 import type {
-  Heartbeat, HeartbeatAnswer, Instance, NamespaceSummary, Pool, Registration, ServiceExplanation, ServiceSummary
+  Heartbeat, HeartbeatAnswer, Instance, ListedOverride, NamespaceSummary, Pool, Registration, ServiceExplanation, ServiceSummary
 } from '../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../model/instance/endpoints.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
 import type { ManifestDocument } from '../model/manifest/manifest-stream.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../model/service/types.ts'
-import type { StoreHealth } from '../store/store.ts'
+import type { Backup, StoreHealth } from '../store/store.ts'
 import type { Actor } from './actor.ts'
 import type { InstanceFilter, Listed, Position } from './catalog/listing.ts'
 import type { ServiceView } from './catalog/service-entry.ts'
@@ -93,6 +93,8 @@ export interface Reads {
   numbers (): Numbers
   /** Something that the nodes share and nobody else sees; undefined = nobody has made it yet. */
   secret (name: string): Secret | undefined
+  /** All overrides, ordered by namespace, service and id, and whether their instances are registered. */
+  overrides (): readonly ListedOverride[]
   /** Records of the store that cannot be read or break a rule, by key: nobody is answered them. */
   unreadable (): readonly SetAsideRecord[]
   /** @throws RegistryError REG_RECORD_NOT_FOUND */
@@ -125,6 +127,8 @@ export interface Commands {
   delete (names: readonly ManifestName[], options?: DeleteOptions): Promise<Deleted>
   /** Makes what the nodes share, if it still has the revision `expected` (0 = there is none). False: another node was faster. */
   keepSecret (name: string, body: string, expected: number): Promise<boolean>
+  /** Everything that the store holds, secrets included, while everything goes on. */
+  backup (): Promise<Backup>
   /** Removes a record that nobody is answered. @throws RegistryError REG_RECORD_NOT_FOUND, REG_INVALID for an entry of the log */
   removeUnreadable (key: string): Promise<void>
 }

@@ -4,8 +4,7 @@ import type { Override } from '../../client-sdk/src/wire.ts'
 import { invalid } from '../errors.ts'
 import type { OverrideBody } from '../model/instance/instance.ts'
 import { splitKey } from '../model/names.ts'
-import type { ObjectRecord } from '../store/store.ts'
-import { overridePrefix } from './object-keys.ts'
+import { type ObjectRecord, overridePrefix, subjectOf } from '../store/store.ts'
 
 export function overrideKey (namespace: string, service: string, id: string): string {
   return `${overridePrefix}${namespace}/${service}/${id}`
@@ -13,7 +12,8 @@ export function overrideKey (namespace: string, service: string, id: string): st
 
 /** The instance that an object overrides, or undefined if the object is of another kind. */
 export function overriddenKey (key: string): ReturnType<typeof splitKey> | undefined {
-  return key.startsWith(overridePrefix) ? splitKey(key.slice(overridePrefix.length)) : undefined
+  const subject = subjectOf(key)
+  return subject === undefined ? undefined : splitKey(subject)
 }
 
 /** With its zone, so that it is the same time for everybody. */

@@ -23,6 +23,7 @@ import { Loads } from './leases/loads.ts'
 import type { ProtectionOptions } from './leases/protection.ts'
 import { Sessions, defaultSessionBlipMs, defaultSessionGraceMs } from './leases/sessions.ts'
 import { type Protection, Sweeper } from './leases/sweeper.ts'
+import { LeftoverOverrides, defaultOverrideKeepMs } from './leftover-overrides.ts'
 import { Lookup } from './lookup.ts'
 import { instanceNumbers, serviceCount } from './reads/overview.ts'
 import { RegistryReads } from './reads/reads.ts'
@@ -36,12 +37,16 @@ export interface RegistryOptions {
   readonly clock?: Clock
   readonly protection?: ProtectionOptions
   readonly sessionGraceMs?: number
+  /** An override ends when its instance has not been registered for so long, default a day. */
+  readonly overrideKeepMs?: number
   /** How long a client whose session broke has to be back before its instances turn suspect, default 500. */
   readonly sessionBlipMs?: number
   /** Whether connections to an address are refused: then its process is gone. Absent: nobody is asked. */
   readonly refuses?: (address: string, port: number) => Promise<boolean>
   /** How many changes a node remembers for returning watchers, default 100,000. */
   readonly ringLimit?: number
+  /** What they may hold together, in octets, about. Default 32 MiB. */
+  readonly ringBytes?: number
   /** What is given to declared services. Default: 10.96.0.0/12, 30000-32767, no pool of load-balancer addresses. */
   readonly allocation?: Ranges
   readonly random?: () => number
@@ -61,6 +66,8 @@ export class Registry implements Core {
   readonly services: Services
   /** What heartbeats through this node said of the load of their instances. */
   readonly loads: Loads
+  /** Overrides, and those of instances that are not registered. */
+  readonly overrides: LeftoverOverrides
   /** Records of the store that nobody is answered. */
   readonly unreadable: Unreadable
   readonly store: Store
@@ -75,11 +82,15 @@ export class Registry implements Core {
     const clock = guardedClock(options.clock ?? systemClock, guard, 'registry-timer')
     const warn = (message: string): void => log.warn(message)
     const store = this.store = replacingStore(sharedSync(options.store), () => this.feed.catalog.aside)
-    const feed = this.feed = new Feed({ now: () => clock.now(), guard, ...(options.ringLimit === undefined ? {} : { ringLimit: options.ringLimit }) })
+    const { ringLimit, ringBytes } = options
+    const feed = this.feed = new Feed({
+      now: () => clock.now(), guard, ...(ringLimit === undefined ? {} : { ringLimit }), ...(ringBytes === undefined ? {} : { ringBytes })
+    })
     const lookup = new Lookup(feed)
     this.position = new FeedPosition(feed, lookup)
     this.services = new Services({ store, feed, ranges: options.allocation ?? defaultRanges, random, clock, warn, lookup })
     this.loads = new Loads(feed)
+    this.overrides = new LeftoverOverrides({ store, feed, clock, keepMs: options.overrideKeepMs ?? defaultOverrideKeepMs, log })
     this.unreadable = new Unreadable({ store, feed, clock, warn })
     this.watches = new WatchHub(feed, clock, guard)
     this.propagation = new Propagation(feed, clock)
@@ -101,6 +112,8 @@ export class Registry implements Core {
       overrides: new OverrideCommands(commands),
       secrets: new Secrets(commands),
       unreadable: this.unreadable,
+      leftovers: this.overrides,
+      backup: () => store.backup(),
       services: this.services,
       watches: this.watches,
       waits: new Waits(feed, this.watches, clock, guard),
@@ -118,6 +131,7 @@ export class Registry implements Core {
   async open (): Promise<void> {
     await this.store.open(this.feed)
     this.#sweeper.start()
+    this.overrides.start()
   }
 
   /** Ends every watch and timer and closes the store. Calling it again waits for the same end. */
@@ -130,6 +144,7 @@ export class Registry implements Core {
     this.#keeper.close()
     this.sessions.close()
     this.services.close()
+    this.overrides.close()
     this.unreadable.close()
     this.watches.close()
     await this.store.close()

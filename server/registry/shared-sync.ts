@@ -29,6 +29,7 @@ export function sharedSync (store: Store): Store {
     expire: (policy) => store.expire(policy),
     sync,
     commit: (writes, by) => store.commit(writes, by),
+    backup: () => store.backup(),
     close: () => store.close()
   }
 }

@@ -104,7 +104,7 @@ export class World {
     const { body, ttlMs } = bodyOf(rest, undefined)
     const revision = ++this.#revision
     const nowMs = this.clock.now()
-    const facts = { key: key(path), lease: path, generation: '1', ttlMs, createdRevision: revision, revision, createdAtMs: nowMs, updatedAtMs: nowMs }
+    const facts = { key: key(path), lease: path, generation: '1', ttlMs, createdRevision: revision, revision, shownRevision: revision, createdAtMs: nowMs, updatedAtMs: nowMs }
     return this.#apply({ type: 'put', reason: 'registered', record: { ...facts, suspect, body: JSON.stringify(body) } })
   }
 

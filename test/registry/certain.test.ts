@@ -1,5 +1,6 @@
 // The rule of commands/certain.ts, for each command of the core: a node that has not heard of what another one did refuses nothing for
 // it and calls nothing unchanged. A command that is not in the table does not compile.
+import { buffer } from 'node:stream/consumers'
 import t from 'tap'
 import { maxLabels } from '../../server/model/limits.ts'
 import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
@@ -167,6 +168,12 @@ const table: { readonly [Command in keyof Commands]: readonly Case[] } = {
     {
       says: 'endpoints that were just made by hand go with their service', given: ({ one, text }) => apply(one, text(80).replace('selector: { app: web }, ', '')), meanwhile: ({ one, namespace }) => apply(one, slice(namespace)),
       when: ({ two, web }) => two.delete([web]), then: { deleted: [{ kind: 'Service' }, { kind: 'EndpointSlice' }] }
+    }
+  ],
+  backup: [
+    {
+      says: 'what another node has just written is in it', meanwhile: registered,
+      when: async ({ two, id }) => (await buffer((await two.backup()).content)).includes(`${id.namespace}/${id.service}/${id.id}`), then: true
     }
   ],
   removeUnreadable: [

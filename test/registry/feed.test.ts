@@ -16,7 +16,7 @@ interface Facts { labels?: Record<string, string>, suspect?: boolean, lease?: st
 function record (id: string, revision: number, facts: Facts = {}): InstanceRecord {
   const { body } = bodyOf({ address: '10.0.0.1', labels: facts.labels ?? {} }, undefined)
   return {
-    key: `shop/${facts.service ?? 'orders'}/${id}`, lease: facts.lease ?? `lease-${id}`, generation: 'g', ttlMs: 15_000, createdRevision: 1, revision,
+    key: `shop/${facts.service ?? 'orders'}/${id}`, lease: facts.lease ?? `lease-${id}`, generation: 'g', ttlMs: 15_000, createdRevision: 1, revision, shownRevision: revision,
     createdAtMs: 1_000, updatedAtMs: 1_000, suspect: facts.suspect ?? false, body: JSON.stringify(body)
   }
 }

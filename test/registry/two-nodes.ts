@@ -89,6 +89,7 @@ class HeldStore implements Store {
   renew: Store['renew'] = (batches) => this.#store.renew(batches)
   lose: Store['lose'] = (leases, graceMs) => this.#store.lose(leases, graceMs)
   expire: Store['expire'] = (policy) => this.#store.expire(policy)
+  backup: Store['backup'] = () => this.#store.backup()
   close: Store['close'] = () => this.#store.close()
 }
 
@@ -123,6 +124,7 @@ function shared (store: Store): [Store, Store] {
     renew: (batches) => store.renew(batches),
     lose: (leases, graceMs) => store.lose(leases, graceMs),
     expire: (policy) => store.expire(policy),
+    backup: () => store.backup(),
     sync: () => store.sync(),
     commit: (writes, by) => store.commit(writes, by),
     close: () => store.close()

@@ -31,13 +31,13 @@ t.test('a node starts, sets aside what it cannot answer, and keeps it until it i
   await first.close()
 
   const db = new DatabaseSync(join(directory, 'rollcall.db'))
-  const write = (id: string, set: string, ...values: (string | bigint)[]): void => { db.prepare(`UPDATE instances SET ${set} WHERE key = 'shop/orders/${id}'`).run(...values) }
+  const write = (id: string, set: string, ...values: (string | bigint)[]): void => { db.prepare(`UPDATE instances SET ${set}, sum = NULL WHERE key = 'shop/orders/${id}'`).run(...values) }
   write('a', 'body = ?', '{"address":')
   write('b', 'body = ?', JSON.stringify({ ...body, labels: { app: { toString: 1 } } }))
   write('c', 'ttl_ms = ?', 2n ** 62n)
   write('d', 'created_at_ms = ?', 2n ** 60n)
-  db.prepare('INSERT INTO objects VALUES (?, 1, 1, 0, 0, 0, ?)').run('override/shop/orders/e', '{"status":"nonsense"}')
-  db.prepare("UPDATE log SET body = 'x', header = '[]' WHERE revision = 3").run()
+  db.prepare('INSERT INTO objects VALUES (?, 1, 1, 0, 0, 0, ?, NULL)').run('override/shop/orders/e', '{"status":"nonsense"}')
+  db.prepare("UPDATE log SET body = 'x', header = '[]', sum = NULL WHERE revision = 3").run()
   const rows = (): unknown => db.prepare('SELECT key, body FROM instances ORDER BY key').all()
   const planted = rows()
   db.close()

@@ -143,7 +143,7 @@ function addressOf (text: string): string {
 }
 
 /** A page's cursor is the last item's key: opaque to clients, so that it may become something else. */
-function cursorOf ({ namespace, service, id }: Position): string {
+export function cursorOf ({ namespace, service, id }: Position): string {
   return Buffer.from(JSON.stringify([namespace, service, id])).toString('base64url')
 }
 
@@ -151,7 +151,7 @@ function isPart (value: unknown, fits: (text: string) => boolean): value is stri
   return typeof value === 'string' && fits(value)
 }
 
-function positionOf (cursor: string | undefined): Position | undefined {
+export function positionOf (cursor: string | undefined): Position | undefined {
   if (cursor === undefined) return undefined
   let parts: unknown
   try {

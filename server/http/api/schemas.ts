@@ -258,6 +258,15 @@ const page = <Item extends TSchema>(name: string, item: Item): TUnsafe<{ revisio
     next: Type.Optional(Type.String({ description: 'Pass it back as ?cursor=; absent on the last page' }))
   })) // the generic item hides what Static would say
 export const InstancePage = page('InstancePage', Instance)
+const ListedOverride = named('ListedOverride', Type.Object({
+  namespace: Type.String(),
+  service: Type.String(),
+  id: Type.String(),
+  registered: Type.Boolean({ description: 'Whether the instance is registered now' }),
+  absentSince: Type.Optional(Type.String({ description: 'Since when it is not, as far as this node knows' })),
+  override: Override
+}))
+export const OverridePage = page('OverridePage', ListedOverride)
 export const ServicePage = page('ServicePage', ServiceSummary)
 export const NamespacePage = page('NamespacePage', NamespaceSummary)
 export const EventPage = page('EventPage', Event)

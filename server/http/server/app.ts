@@ -7,6 +7,7 @@ import type { Work } from '../../lame-duck.ts'
 import type { Core } from '../../registry/core.ts'
 import { Closing, type DnsDoor, type HttpContext, type HttpLog } from './context.ts'
 import { registerApply } from '../api/apply.ts'
+import { registerBackup } from '../api/backup.ts'
 import { registerDns } from '../api/dns.ts'
 import { followConnections } from './connections.ts'
 import { registerEndpoints } from '../api/endpoints.ts'
@@ -158,6 +159,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   registerRevisions(app, context)
   registerEvents(app, context)
   registerOverview(app, context)
+  registerBackup(app, context)
   registerUnreadable(app, context)
   registerPrometheusTargets(app, context)
   registerHealth(app, context)

@@ -6,6 +6,7 @@ import { serviceLabel } from '../../../client-sdk/src/wire.ts'
 import type { AddressBook } from './address-book.ts'
 import { DeclaredServices } from './declared-services.ts'
 import { LabelIndex } from './label-index.ts'
+import type { RevisionFloor } from './revision-floor.ts'
 import { type InstanceEntry, ServiceEntry, type ServiceView } from './service-entry.ts'
 
 export class NamespaceEntry {
@@ -17,15 +18,17 @@ export class NamespaceEntry {
   /** The Namespace manifest that was applied: with one it stays when it is empty. */
   manifest: Namespace | undefined
   instances = 0
+  readonly #floor: RevisionFloor
   readonly #names = new Set<string>()
   #sorted: readonly string[] | undefined
 
-  constructor (name: string, addresses: AddressBook) {
+  constructor (name: string, addresses: AddressBook, floor: RevisionFloor) {
     this.name = name
+    this.#floor = floor
     this.declared = new DeclaredServices({
       select: (selector) => this.select(selector),
       count: (key, value) => (key === serviceLabel ? this.groups.get(value)?.size ?? 0 : this.labels.count(key, value))
-    }, addresses)
+    }, addresses, floor)
   }
 
   /** Nothing keeps it. */
@@ -51,7 +54,7 @@ export class NamespaceEntry {
   group (service: string): ServiceEntry {
     let entry = this.groups.get(service)
     if (entry === undefined) {
-      entry = new ServiceEntry(this.name, service)
+      entry = new ServiceEntry(this.name, service, this.#floor)
       this.groups.set(service, entry)
       this.listed(service)
     }

@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
 --[[ Renews leases of one ttl. Not replicated and not in the AOF: a new term always begins with a hold, so old deadlines there harm nobody.
   allow-oom: a renewal needs no memory, and a full Redis must not expire the whole registry.
-  KEYS    all keys of the partition (prelude.lua)
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, ttlMs, lease...
   result  { 'OK', now, last revision or 0, { 0-based positions of unknown leases } }
   log     up (renewed) for each suspect that came back ]]
---@include prelude
---@include fence
+--@include prelude: the keys by name, now, process
+--@include fence: first, rev, mark, log, trust, touch, readLease
 local deadline = now + tonumber(ARGV[2]) + mark
 local suspects = redis.call('SCARD', SUS) > 0
 local unknown = {}
@@ -38,6 +38,7 @@ for from = 3, #ARGV, chunk do
         if key then
           log('up', 'renewed', 'registry', 'l', lease, 'k', key)
           trust(lease, key)
+          touch(lease)
         else
           redis.call('SREM', SUS, lease)
         end

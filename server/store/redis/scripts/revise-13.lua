@@ -1,11 +1,11 @@
 #!lua
 --[[ Changes the body of a living lease if its record still has the expected revision. Deadline and suspicion stay.
-  KEYS    all keys of the partition (prelude.lua)
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, lease, expected revision, body, reason, by
   result  { 'OK', 'updated', revision, record } | { 'OK', 'conflict' } | { 'OK', 'unknown' }; no record if nothing changed
   log     put (the given reason) ]]
---@include prelude
---@include fence
+--@include prelude: the keys by name, now, process
+--@include fence: log, readLease, writeLease
 local lease, expected, body, reason, by = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local record = redis.call('HGET', INST, lease)
 if not record then return { 'OK', 'unknown' } end

@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
 --[[ Sessions broke: their leases turn suspect, unless somebody else renewed since (then the deadline is another one).
-  KEYS    all keys of the partition (prelude.lua)
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, graceMs, then for each: lease, the deadline that the caller's last renewal gave it
   result  { 'OK', turned suspect, last revision or 0 }
   log     sus (suspect) ]]
---@include prelude
---@include fence
+--@include prelude: the keys by name, now, process
+--@include fence: first, rev, mark, log, countSuspect, touch, readLease
 local grace, count = tonumber(ARGV[2]), 0
 for i = 3, #ARGV, 2 do
   local lease = ARGV[i]
@@ -15,6 +15,7 @@ for i = 3, #ARGV, 2 do
   if key and redis.call('SISMEMBER', SUS, lease) == 0 then
     log('sus', 'suspect', 'registry', 'l', lease, 'k', key)
     redis.call('SADD', SUS, lease)
+    touch(lease)
     countSuspect(key, 1)
     redis.call('ZADD', EXP, now + grace + mark, lease)
     count = count + 1

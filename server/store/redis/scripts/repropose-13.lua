@@ -2,12 +2,13 @@
 --[[ Puts back what a restart or a failover lost. Every node calls it with what it saw; the second one changes nothing.
   The newer knowledge wins, by revision: numbers grow through all terms of an epoch. What was put back counts as old as its original, and what
   was written in this term is newer than anything that is put back. The end of a lease is final, since its id is one life's.
-  KEYS    all keys of the partition (prelude.lua)
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, holdMs, recoveryMs, then for each: 'put' | 'del' | 'oput' | 'odel', lease or object, original revision, record or ''
   result  { 'OK', put back, removed, last revision or 0 } | { 'LATE' }
   log     put, del, oput, odel (recovered) ]]
---@include prelude
---@include fence
+--@include prelude: the keys by name, now, process
+--@include fence: first, rev, recovering, mark, log, countTtl, countLease, trust, drop, readLease, writeLease, readObject, writeObject, dropObject,
+--  longestTtl
 if not recovering then return { 'LATE' } end
 local base, put, removed = tonumber(redis.call('HGET', META, 'base')), 0, 0
 -- The revision that a proposal must exceed: 0 = the place is free, math.huge = a write of this term is there.
@@ -23,16 +24,20 @@ for i = 4, #ARGV, 4 do
     local key, owner, ttl, created, _, createdAt, updatedAt, body = readLease(text)
     local current = key and redis.call('HGET', IDX, key)
     local record = current and redis.call('HGET', INST, current)
-    local modified, _
+    local currentTtl, modified, _
     if record then
-      _, _, _, _, modified = readLease(record)
+      _, _, currentTtl, _, modified = readLease(record)
       modified = tonumber(modified)
     end
     if key and original > age('i:' .. key, modified) then
       local revision = log('put', 'recovered', 'registry', 'l', id, 'k', key, 'o', owner, 'd', ttl, 'c', created, 'n', createdAt, 'u', updatedAt, 'v', body)
-      if redis.call('HEXISTS', INST, id) == 0 then countLease(key, 1) end
+      local mine = redis.call('HGET', INST, id)
+      local _, _, mineTtl
+      if mine then _, _, mineTtl = readLease(mine) end
+      if mineTtl then countTtl(mineTtl, -1) end
+      if mine then countTtl(ttl, 1) else countLease(key, ttl, 1) end
       if record and current ~= id then
-        if modified then drop(current, key) else dropUnreadable(current) end
+        if modified then drop(current, key, currentTtl) else dropUnreadable(current) end
       end
       writeLease(id, key, owner, ttl, created, revision, createdAt, updatedAt, body)
       trust(id, key)
@@ -43,10 +48,11 @@ for i = 4, #ARGV, 4 do
     end
   elseif kind == 'del' then
     local record = redis.call('HGET', INST, id)
-    local key = record and readLease(record)
+    local key, _, ttl
+    if record then key, _, ttl = readLease(record) end
     if key then
       log('del', 'recovered', 'registry', 'l', id, 'k', key)
-      drop(id, key)
+      drop(id, key, ttl)
       removed = removed + 1
     end
     redis.call('HSET', TOMB, 'l:' .. id, 1)
@@ -69,8 +75,7 @@ for i = 4, #ARGV, 4 do
     else
       if record and original > age('p:' .. id, modified) then
         log('odel', 'recovered', 'registry', 'k', id)
-        redis.call('HDEL', OBJ, id)
-        redis.call('ZREM', ENDS, id)
+        dropObject(id)
         removed = removed + 1
       end
       if original > grave then redis.call('HSET', TOMB, 'o:' .. id, original) end
@@ -80,6 +85,6 @@ end
 -- A large refill outlasts the window: it stays open, and nothing expires, while entries still come in.
 if put + removed > 0 then
   local hold = tonumber(redis.call('HGET', META, 'hold'))
-  redis.call('HSET', META, 'window', now + tonumber(ARGV[3]), 'hold', math.max(hold, now + tonumber(ARGV[2])))
+  redis.call('HSET', META, 'window', now + tonumber(ARGV[3]), 'hold', math.max(hold, now + math.min(longestTtl(), tonumber(ARGV[2]))))
 end
 return { 'OK', put, removed, rev == first and 0 or rev }

@@ -1,16 +1,19 @@
 #!lua
---[[ Registers instances. Refused when memory is full (no allow-oom): before the first write, so never half done.
-  KEYS    all keys of the partition (prelude.lua)
+--[[ Registers instances. Refused when memory is full (no allow-oom): before the first write, so never half done. The loader makes a second
+  script of it, with allow-oom and `isFull`: that one only renews what is registered so already, which needs no memory.
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, then for each: key, lease, generation ('' = the registered life), newGeneration, ttlMs, by, body
-  result  { 'OK', now, { outcome, lease, generation, revision, createdRev, createdAt }... }
+  result  { 'OK', now, { outcome, lease, generation, revision, createdRev, createdAt }... }; outcome 'full' alone from the second script
   log     put (registered, updated, replaced); up (renewed) when a suspect comes back unchanged; del (removed) of a record that nobody can read ]]
---@include prelude
---@include fence
+--@include prelude: the keys by name, now, process
+--@include fence: rev, mark, log, countBy, countTtl, countLease, serviceOf, dropUnreadable, trust, touch, drop, readLease, writeLease
+local isFull = false
 local function grant (key, lease, generation, newGeneration, ttl, by, body)
   local old = redis.call('HGET', IDX, key)
   local record = old and redis.call('HGET', INST, old)
   -- An index without a record that can be read: its place is taken, and its service has counted it already.
   local isLeft = old and not (record and readLease(record))
+  if isLeft and isFull then return { 'full' } end
   if isLeft and record then
     log('del', 'removed', by, 'l', old, 'k', key)
     dropUnreadable(old)
@@ -24,21 +27,29 @@ local function grant (key, lease, generation, newGeneration, ttl, by, body)
         if redis.call('SISMEMBER', SUS, old) == 1 then
           revision = log('up', 'renewed', by, 'l', old, 'k', key)
           trust(old, key)
+          touch(old)
         end
         redis.call('ZADD', EXP, now + ttl + mark, old)
         return { 'unchanged', old, owner, tonumber(revision), tonumber(created), tonumber(createdAt) }
       end
+      if isFull then return { 'full' } end
       revision = log('put', 'updated', by, 'l', old, 'k', key, 'o', owner, 'd', ttl, 'c', created, 'n', createdAt, 'v', body)
       writeLease(old, key, owner, ttl, created, revision, createdAt, now, body)
       trust(old, key)
+      countTtl(oldTtl, -1)
+      countTtl(ttl, 1)
       redis.call('ZADD', EXP, now + ttl + mark, old)
       return { 'updated', old, owner, revision, tonumber(created), tonumber(createdAt) }
     end
   end
+  if isFull then return { 'full' } end
   local owner = generation == '' and newGeneration or generation
   local revision = log('put', record and 'replaced' or 'registered', by, 'l', lease, 'k', key, 'o', owner, 'd', ttl, 'c', rev + 1, 'n', now, 'v', body)
-  countLease(key, isLeft and countBy('t:' .. serviceOf(key), 0) > 0 and 0 or 1)
-  if record then drop(old, key) end
+  countLease(key, ttl, 1, isLeft and countBy('t:' .. serviceOf(key), 0) > 0)
+  if record then
+    local _, _, oldTtl = readLease(record)
+    drop(old, key, oldTtl)
+  end
   writeLease(lease, key, owner, ttl, revision, revision, now, now, body)
   redis.call('HSET', IDX, key, lease)
   redis.call('ZADD', EXP, now + ttl + mark, lease)

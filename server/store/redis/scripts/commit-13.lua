@@ -1,11 +1,12 @@
 #!lua
---[[ Writes objects, all or nothing: every expectation is checked before the first write.
-  KEYS    all keys of the partition (prelude.lua)
+--[[ Writes objects, all or nothing: every expectation is checked before the first write. The loader makes a second script of it, with allow-oom,
+  for commits that only delete: a full Redis takes what makes room.
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, by, then for each: 'put' | 'delete', key, body, endsAt, reason, expected revision ('' = whatever is there, 0 = nothing)
   result  { 'OK', 'committed', { revision or 0... }, { record or ''... } } | { 'OK', 'conflict', { 0-based positions } }
   log     oput, odel (the given reasons) ]]
---@include prelude
---@include fence
+--@include prelude: the keys by name, now, process
+--@include fence: rev, recovering, log, readObject, writeObject, dropObject
 local failed = {}
 for i = 3, #ARGV, 6 do
   if ARGV[i + 5] ~= '' then
