@@ -86,14 +86,14 @@ export function questionText ({ message, labels, labelCount, questionLength }: Q
   for (let label = 0; label < labelCount; label++) {
     const start = labels[label] ?? 0
     const end = start + 1 + message.readUInt8(start)
-    for (let at = start + 1; at < end; at++) text += octetText(message.readUInt8(at))
+    for (let at = start + 1; at < end; at++) text += byteText(message.readUInt8(at))
     text += '.'
   }
   return text === '' ? '.' : text
 }
 
-function octetText (octet: number): string {
-  if (octet <= 0x20 || octet >= 0x7f) return `\\${String(octet).padStart(3, '0')}`
-  const text = String.fromCharCode(octet)
+function byteText (byte: number): string {
+  if (byte <= 0x20 || byte >= 0x7f) return `\\${String(byte).padStart(3, '0')}`
+  const text = String.fromCharCode(byte)
   return text === '.' || text === '\\' ? `\\${text}` : text
 }

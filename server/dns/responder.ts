@@ -165,7 +165,7 @@ export class Responder {
 
   /** RFC 8945 5.3: who signs gets a signed answer, or one that says what is wrong with the signature. */
   #answerSigned (signed: SignedQuery, outcome: number): Response {
-    this.#limit -= signed.octets
+    this.#limit -= signed.bytes
     // The address of who has a key is not forged: nothing is held back.
     const response = signed.rcode === rcodes.NOERROR ? this.#outcome(outcome) : this.#limited(this.#end(signed.rcode))
     if (typeof response !== 'number' || response === 0) return response // what is answered later comes here once more
@@ -221,14 +221,14 @@ export class Responder {
     return rcode === rcodes.NOERROR ? kindOf(message, headerLength, headerLength + questionLength - questionTailLength) : errorKind
   }
 
-  #log (queryLog: QueryLog, octets: number, ms: number): void {
+  #log (queryLog: QueryLog, bytes: number, ms: number): void {
     const { source } = this.#options
     const query = this.#query
     queryLog.write({
       ...questionFacts(query, this.#client),
-      ...(octets > 0 ? { rcode: rcodeText(this.#rcode) } : {}),
-      octets,
-      truncated: octets > 0 && this.#writer.isTruncated,
+      ...(bytes > 0 ? { rcode: rcodeText(this.#rcode) } : {}),
+      octets: bytes,
+      truncated: bytes > 0 && this.#writer.isTruncated,
       stale: source.loaded && source.staleSeconds > 0,
       microseconds: Math.round(ms * 1_000)
     })

@@ -1,7 +1,7 @@
 // An ExternalName service: its name is an alias (CNAME) of another one, in a zone of ours or anywhere.
 import type { AnswerCacheOptions } from './answer-cache.ts'
 import { type RecordName, recordNameOf } from '../names/record-name.ts'
-import { joinedOctets, maxLabelOctets, maxNameLength, nameBytes, questionPointer, recordBytes, recordTypes } from '../wire/wire.ts'
+import { joinedBytes, maxLabelBytes, maxNameLength, nameBytes, questionPointer, recordBytes, recordTypes } from '../wire/wire.ts'
 
 /**
  * Of a longer chain an answer has the first ones and ends: the client asks on from there. Chains of people are of one or two;
@@ -18,7 +18,7 @@ export class Alias {
   /** @param labels of the target, a name that DNS can carry */
   constructor (labels: readonly string[], { ttlSeconds, zones }: AnswerCacheOptions) {
     const wire = nameBytes(labels)
-    this.record = joinedOctets([recordBytes(questionPointer, recordTypes.CNAME, ttlSeconds, wire)])
+    this.record = joinedBytes([recordBytes(questionPointer, recordTypes.CNAME, ttlSeconds, wire)])
     this.targetLength = wire.length
     this.target = recordNameOf(labels, zones)
   }
@@ -30,6 +30,6 @@ export class Alias {
  */
 export function aliasTo (externalName: string, options: AnswerCacheOptions): Alias | undefined {
   const labels = externalName.replace(/\.$/, '').toLowerCase().split('.')
-  const isName = labels.every((label) => label.length > 0 && label.length <= maxLabelOctets) && nameBytes(labels).length <= maxNameLength
+  const isName = labels.every((label) => label.length > 0 && label.length <= maxLabelBytes) && nameBytes(labels).length <= maxNameLength
   return isName ? new Alias(labels, options) : undefined
 }

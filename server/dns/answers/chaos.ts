@@ -1,8 +1,8 @@
 // Class CH: which server this is (RFC 4892). Nothing of class IN is ever answered there.
 import type { QueryReader } from '../wire/query-reader.ts'
-import { classChaos, foldedOctet, headerLength, nameBytes, questionPointer, questionTailLength, recordBytes, recordTypes } from '../wire/wire.ts'
+import { classChaos, foldedByte, headerLength, nameBytes, questionPointer, questionTailLength, recordBytes, recordTypes } from '../wire/wire.ts'
 
-const maxTextOctets = 255 // RFC 1035 3.3
+const maxTextBytes = 255 // RFC 1035 3.3
 
 export interface ChaosOptions {
   /** What `version.bind` and `version.server` say. */
@@ -28,13 +28,13 @@ export class Chaos {
 function isNamed ({ message, questionLength }: QueryReader, wire: Buffer): boolean {
   if (questionLength - questionTailLength !== wire.length) return false
   for (let index = 0; index < wire.length; index++) {
-    if (foldedOctet(message.readUInt8(headerLength + index)) !== wire[index]) return false
+    if (foldedByte(message.readUInt8(headerLength + index)) !== wire[index]) return false
   }
   return true
 }
 
 /** TTL 0: what stands behind an address may change with the next query. */
 function textRecord (text: string): Buffer {
-  const octets = Buffer.from(text).subarray(0, maxTextOctets)
-  return recordBytes(questionPointer, recordTypes.TXT, 0, Buffer.concat([Buffer.from([octets.length]), octets]), classChaos)
+  const bytes = Buffer.from(text).subarray(0, maxTextBytes)
+  return recordBytes(questionPointer, recordTypes.TXT, 0, Buffer.concat([Buffer.from([bytes.length]), bytes]), classChaos)
 }

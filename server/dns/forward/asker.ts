@@ -25,7 +25,7 @@ const maxRounds = 2
 export interface AskerOptions {
   readonly upstreams: readonly UpstreamAddress[]
   readonly clock: Clock
-  readonly random: (octets: number) => Buffer
+  readonly random: (bytes: number) => Buffer
   readonly count: (event: AskEvent) => void
 }
 
@@ -130,9 +130,9 @@ function read (exchanged: Exchanged, question: UpstreamQuestion): Settled {
 function compacted (records: readonly ForwardRecord[]): ForwardRecord[] {
   const memory = Buffer.allocUnsafeSlow(records.reduce((sum, { name, rdata }) => sum + name.length + rdata.length, 0))
   let at = 0
-  const moved = (octets: Buffer): Buffer => {
+  const moved = (bytes: Buffer): Buffer => {
     const start = at
-    at += octets.copy(memory, at)
+    at += bytes.copy(memory, at)
     return memory.subarray(start, at)
   }
   return records.map(({ name, type, ttl, rdata }) => ({ name: moved(name), type, ttl, rdata: moved(rdata) }))

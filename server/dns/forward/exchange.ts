@@ -30,7 +30,7 @@ export interface ExchangeOptions {
  * somebody who tries ids. So many guesses of 16 bits of id and the port have no chance.
  */
 const maxMismatches = 32
-const lengthOctets = 2
+const lengthBytes = 2
 
 /** From a port of its own, and from nobody but the upstream: the socket is connected, so that the kernel drops what others send. */
 export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options: ExchangeOptions): Promise<Exchanged> {
@@ -70,16 +70,16 @@ export function askTcp (upstream: UpstreamAddress, query: UpstreamQuery, options
     socket.on('data', (chunk) => {
       chunks.push(chunk)
       length += chunk.length
-      if (length < lengthOctets) return
+      if (length < lengthBytes) return
       const [first = chunk] = chunks
-      const input = first.length >= lengthOctets ? first : Buffer.concat(chunks)
+      const input = first.length >= lengthBytes ? first : Buffer.concat(chunks)
       const messageLength = input.readUInt16BE(0)
       if (messageLength < headerLength) return end({ kind: 'bad-answer' })
-      if (length < lengthOctets + messageLength) return
-      const message = Buffer.concat(chunks).subarray(lengthOctets, lengthOctets + messageLength)
+      if (length < lengthBytes + messageLength) return
+      const message = Buffer.concat(chunks).subarray(lengthBytes, lengthBytes + messageLength)
       end(query.match(message) === 'other' ? { kind: 'bad-answer' } : { kind: 'reply', message })
     })
-    const frame = Buffer.alloc(lengthOctets)
+    const frame = Buffer.alloc(lengthBytes)
     frame.writeUInt16BE(query.message.length)
     socket.write(Buffer.concat([frame, query.message]))
   })

@@ -5,12 +5,12 @@ const capitalA = 0x41
 const capitalZ = 0x5a
 const caseBit = 0x20
 
-const foldedOctet = (octet: number): number => octet >= capitalA && octet <= capitalZ ? octet | caseBit : octet
+const foldedByte = (byte: number): number => byte >= capitalA && byte <= capitalZ ? byte | caseBit : byte
 
 /** A copy in lower case. */
 export function folded (name: Buffer): Buffer {
   const copy = Buffer.from(name)
-  for (const [index, octet] of name.entries()) copy[index] = foldedOctet(octet)
+  for (const [index, byte] of name.entries()) copy[index] = foldedByte(byte)
   return copy
 }
 
@@ -27,10 +27,10 @@ export function nameKey (name: Buffer): string {
  */
 export function mixedCase (name: Buffer, random: Buffer): Buffer {
   const copy = Buffer.from(name)
-  for (const [index, octet] of name.entries()) {
-    const isLetter = octet >= (capitalA | caseBit) && octet <= (capitalZ | caseBit)
+  for (const [index, byte] of name.entries()) {
+    const isLetter = byte >= (capitalA | caseBit) && byte <= (capitalZ | caseBit)
     const flips = ((random[index >> 3] ?? 0) >> (index & 7) & 1) === 1
-    if (isLetter && flips) copy[index] = octet & ~caseBit
+    if (isLetter && flips) copy[index] = byte & ~caseBit
   }
   return copy
 }

@@ -59,14 +59,14 @@ export interface ForwarderOptions {
   readonly upstreams: readonly UpstreamAddress[]
   readonly clock: Clock
   /** Gives so many octets that nobody can foresee; default: node:crypto. */
-  readonly random?: (octets: number) => Buffer
+  readonly random?: (bytes: number) => Buffer
   readonly count?: (event: ForwardEvent) => void
   /** Questions under way, default 1,000. */
   readonly maxInFlight?: number
   /** Callers that wait for them, default 10,000. */
   readonly maxWaiting?: number
   readonly maxCacheEntries?: number
-  readonly maxCacheOctets?: number
+  readonly maxCacheBytes?: number
 }
 
 /** Each has a socket. At a second for each question this is a thousand names a second; more is a flood. */
@@ -101,7 +101,7 @@ export class Forwarder {
     this.#options = options
     const { upstreams, clock, random = randomBytes, count = () => undefined } = options
     this.#asker = new Asker({ upstreams, clock, random, count })
-    this.#cache = new ForwardCache(options.maxCacheEntries, options.maxCacheOctets)
+    this.#cache = new ForwardCache(options.maxCacheEntries, options.maxCacheBytes)
   }
 
   /** What is known without asking anybody; undefined = nothing. */

@@ -1,6 +1,6 @@
 // Reads the message of an upstream: bounded, in time linear to its length, every name decompressed. What is malformed in any part
 // is no answer at all.
-import { classIn, headerLength, maxLabelOctets, maxNameLength, questionTailLength, recordTypes } from '../wire/wire.ts'
+import { classIn, headerLength, maxLabelBytes, maxNameLength, questionTailLength, recordTypes } from '../wire/wire.ts'
 import { folded } from './folded-name.ts'
 
 /** Of class IN, with every name spelled out: nothing in it points into a message. */
@@ -160,10 +160,10 @@ class ReplyReader {
   }
 
   /** Steps over so many octets, and gives the offset where they begin. */
-  #take (octets: number): number {
+  #take (bytes: number): number {
     const start = this.#at
-    if (start + octets > this.#message.length) throw new Malformed()
-    this.#at += octets
+    if (start + bytes > this.#message.length) throw new Malformed()
+    this.#at += bytes
     return start
   }
 
@@ -176,21 +176,21 @@ class ReplyReader {
     let segmentStart = at
     let end = -1
     for (;;) {
-      const octet = message[at]
-      if (octet === undefined) throw new Malformed()
-      if (octet >= 0xc0) {
+      const byte = message[at]
+      if (byte === undefined) throw new Malformed()
+      if (byte >= 0xc0) {
         const low = message[at + 1]
-        const target = ((octet & 0x3f) << 8) | (low ?? 0)
+        const target = ((byte & 0x3f) << 8) | (low ?? 0)
         if (low === undefined || target < headerLength || target >= segmentStart || ++pointers > maxPointers) throw new Malformed()
         if (end < 0) end = at + 2
         at = segmentStart = target
         continue
       }
-      const isRoot = octet === 0
-      if (octet > maxLabelOctets || length + 1 + octet + (isRoot ? 0 : 1) > maxNameLength || at + 1 + octet > message.length) throw new Malformed()
-      message.copy(this.#name, length, at, at + 1 + octet)
-      length += 1 + octet
-      at += 1 + octet
+      const isRoot = byte === 0
+      if (byte > maxLabelBytes || length + 1 + byte + (isRoot ? 0 : 1) > maxNameLength || at + 1 + byte > message.length) throw new Malformed()
+      message.copy(this.#name, length, at, at + 1 + byte)
+      length += 1 + byte
+      at += 1 + byte
       if (isRoot) break
     }
     this.#at = end < 0 ? at : end

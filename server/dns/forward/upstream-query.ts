@@ -34,15 +34,15 @@ export class UpstreamQuery {
   readonly #foldedQuestion: Buffer
 
   /** @param random gives so many octets that nobody can foresee */
-  constructor ({ name, type, dnssecOk, checkingDisabled }: UpstreamQuestion, edns: boolean, random: (octets: number) => Buffer) {
+  constructor ({ name, type, dnssecOk, checkingDisabled }: UpstreamQuestion, edns: boolean, random: (bytes: number) => Buffer) {
     const nameEnd = headerLength + name.length
     const questionEnd = nameEnd + questionTailLength
     const message = Buffer.alloc(questionEnd + (edns ? optLength : 0))
-    const octets = random(2 + Math.ceil(name.length / 8))
-    octets.copy(message, 0, 0, 2)
+    const bytes = random(2 + Math.ceil(name.length / 8))
+    bytes.copy(message, 0, 0, 2)
     message.writeUInt16BE(flagRecursionDesired | (checkingDisabled ? flagCheckingDisabled : 0), 2)
     message.writeUInt16BE(1, 4)
-    mixedCase(name, octets.subarray(2)).copy(message, headerLength)
+    mixedCase(name, bytes.subarray(2)).copy(message, headerLength)
     message.writeUInt16BE(type, nameEnd)
     message.writeUInt16BE(classIn, nameEnd + 2)
     if (edns) {

@@ -5,10 +5,10 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Response } from '../protect/client.ts'
-import { firstMessageMs, idleMs, maxDeferred, maxMessagesPerTurn, maxQueryOctets } from './tcp-limits.ts'
+import { firstMessageMs, idleMs, maxDeferred, maxMessagesPerTurn, maxQueryBytes } from './tcp-limits.ts'
 import { headerLength } from '../wire/wire.ts'
 
-const lengthOctets = 2
+const lengthBytes = 2
 const empty = Buffer.alloc(0)
 
 export interface ConnectionCalls {
@@ -63,14 +63,14 @@ export class StreamConnection {
     let at = 0
     let served = 0
     this.#socket.cork()
-    while (this.#input.length - at >= lengthOctets) {
+    while (this.#input.length - at >= lengthBytes) {
       const length = this.#input.readUInt16BE(at)
-      if (length < headerLength || length > maxQueryOctets) {
+      if (length < headerLength || length > maxQueryBytes) {
         this.#calls.badLength()
         this.#isBroken = this.#isEnding = true // answers from before still leave
         break
       }
-      if (this.#input.length - at - lengthOctets < length) break
+      if (this.#input.length - at - lengthBytes < length) break
       if (this.#socket.writableNeedDrain || this.#deferred >= maxDeferred) {
         this.#wait()
         break
@@ -81,7 +81,7 @@ export class StreamConnection {
         break
       }
       served++
-      at += lengthOctets + length
+      at += lengthBytes + length
       this.#stay()
       const answer = this.#calls.answer(this.#input.subarray(at - length, at))
       if (!Buffer.isBuffer(answer)) void this.#later(answer) // never rejects
@@ -134,8 +134,8 @@ export class StreamConnection {
 
 /** A message behind its length, in memory of its own. */
 export function framed (bytes: Buffer, length: number): Buffer {
-  const message = Buffer.allocUnsafe(lengthOctets + length)
+  const message = Buffer.allocUnsafe(lengthBytes + length)
   message.writeUInt16BE(length, 0)
-  bytes.copy(message, lengthOctets, 0, length)
+  bytes.copy(message, lengthBytes, 0, length)
   return message
 }

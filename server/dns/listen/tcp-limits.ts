@@ -9,7 +9,7 @@ export const firstMessageMs = 3_000
 /** Between whole messages. A message that trickles in, and a client that does not read, run into it too. */
 export const idleMs = 10_000
 /** A query with every option there is stays far below; more would be memory for nothing. */
-export const maxQueryOctets = 4_096
+export const maxQueryBytes = 4_096
 /** Of one connection in one turn of the loop, so that a pipelining client does not hold up the others. */
 export const maxMessagesPerTurn = 64
 /** Questions of one connection that wait for an answer of others. */

@@ -20,7 +20,7 @@
 import { type BrowseName, type PodName, namespaceBrowseName, podName, zoneBrowseName } from './browse-name.ts'
 import { type ReverseName, ReverseZone, maxReverseLabels } from './reverse-zone.ts'
 import { type SelectionName, maxSelectionLabels, selectionNameOf } from './selection-name.ts'
-import { foldedOctet } from '../wire/wire.ts'
+import { foldedByte } from '../wire/wire.ts'
 import type { Zone } from './zone.ts'
 import type { QueryReader } from '../wire/query-reader.ts'
 
@@ -122,7 +122,7 @@ function isBelow (query: QueryReader, zone: Zone): boolean {
   const end = (query.labels[query.labelCount] ?? 0) + 1
   if (end - start !== zone.wire.length) return false
   for (let index = 0; index < zone.wire.length; index++) {
-    if (foldedOctet(query.message[start + index] ?? 0) !== zone.wire[index]) return false
+    if (foldedByte(query.message[start + index] ?? 0) !== zone.wire[index]) return false
   }
   return true
 }
@@ -132,9 +132,9 @@ function readLabel (message: Buffer, at: number): string | undefined {
   const length = message[at] ?? 0
   let hasUpperCase = false
   for (let index = at + 1; index <= at + length; index++) {
-    const octet = message[index] ?? 0
-    const folded = foldedOctet(octet)
-    if (folded !== octet) hasUpperCase = true
+    const byte = message[index] ?? 0
+    const folded = foldedByte(byte)
+    if (folded !== byte) hasUpperCase = true
     const isPlain = (folded >= 0x61 && folded <= 0x7a) || (folded >= 0x30 && folded <= 0x39) || folded === 0x2d || folded === 0x5f
     if (!isPlain) return undefined
   }

@@ -17,7 +17,7 @@ export type ReverseName =
 /** The digits of an IPv6 address. */
 export const maxReverseLabels = 32
 
-const octetPattern = /^(?:0|[1-9]\d{0,2})$/
+const bytePattern = /^(?:0|[1-9]\d{0,2})$/
 const digitPattern = /^[0-9a-f]$/
 
 export class ReverseZone extends Zone {
@@ -54,7 +54,7 @@ export class ReverseZone extends Zone {
   read (labels: readonly string[]): ReverseName | undefined {
     let prefix = this.#prefix
     for (const label of labels) {
-      const digits = isWhole(prefix) ? undefined : prefix.startsWith('4') ? octetDigits(label) : digitPattern.test(label) ? label : undefined
+      const digits = isWhole(prefix) ? undefined : prefix.startsWith('4') ? byteDigits(label) : digitPattern.test(label) ? label : undefined
       if (digits === undefined) return undefined
       prefix += digits
     }
@@ -70,9 +70,9 @@ export function reverseZones (cidrs: readonly string[], target: Zone, options: Z
   return reversePrefixes(readInstanceCidrs(cidrs, 'reverse')).map((prefix) => new ReverseZone(prefix, target, options))
 }
 
-function octetDigits (label: string): string | undefined {
-  const octet = Number(label)
-  return octetPattern.test(label) && octet <= 255 ? octet.toString(16).padStart(2, '0') : undefined
+function byteDigits (label: string): string | undefined {
+  const byte = Number(label)
+  return bytePattern.test(label) && byte <= 255 ? byte.toString(16).padStart(2, '0') : undefined
 }
 
 function isWhole (prefix: string): boolean {
@@ -81,6 +81,6 @@ function isWhole (prefix: string): boolean {
 
 function reverseName (prefix: string): string {
   const digits = prefix.slice(1)
-  const labels = prefix.startsWith('4') ? (digits.match(/../g) ?? []).map((octet) => String(Number.parseInt(octet, 16))) : [...digits]
+  const labels = prefix.startsWith('4') ? (digits.match(/../g) ?? []).map((byte) => String(Number.parseInt(byte, 16))) : [...digits]
   return [...labels.reverse(), ...(prefix.startsWith('4') ? ['in-addr', 'arpa'] : ['ip6', 'arpa'])].join('.')
 }

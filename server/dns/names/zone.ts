@@ -11,7 +11,7 @@ export const specificationVersion = '1.1.0'
 
 const labelPattern = /^[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?$/
 // The longest name, HOSTNAME.SERVICE.NAMESPACE.svc.ZONE, has three labels of 63 and must fit 255 octets with every zone.
-const maxZoneOctets = 255 - 3 * 64 - 4
+const maxZoneBytes = 255 - 3 * 64 - 4
 /** A name is compared with each of them. */
 export const maxZones = 16
 
@@ -89,8 +89,8 @@ export function writeFixed (writer: MessageWriter, records: ComposedRecords): vo
 
 function zoneFault (labels: readonly string[]): string | undefined {
   if (!labels.every((label) => labelPattern.test(label))) return 'must be a DNS name of labels with a-z, 0-9, "-" and "_"'
-  const octets = nameBytes(labels).length
-  return octets > maxZoneOctets ? `must not be longer than ${maxZoneOctets - 2} characters, so that every name below it fits 255 octets` : undefined
+  const bytes = nameBytes(labels).length
+  return bytes > maxZoneBytes ? `must not be longer than ${maxZoneBytes - 2} characters, so that every name below it fits 255 octets` : undefined
 }
 
 /** An SOA record, complete but for its serial and the pointers to the zone's name. */

@@ -87,9 +87,9 @@ export class ServerCookies {
   }
 
   #hash (key: SipHash, cookie: Buffer, start: number): void {
-    const { octets, length } = this.#address
+    const { bytes, length } = this.#address
     cookie.copy(this.#input, 0, start, start + hashStart)
-    octets.copy(this.#input, hashStart, 0, length)
+    bytes.copy(this.#input, hashStart, 0, length)
     key.hash(this.#input, hashStart + length)
   }
 

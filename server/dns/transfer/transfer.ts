@@ -101,7 +101,7 @@ export class ZoneTransfers {
     const signed = this.check(message)
     const refusal = this.#refusal(query, outcome, signed, address)
     const offered = query.edns ? Math.max(plainUdpLimit, Math.min(query.payloadSize, ednsUdpLimit)) : plainUdpLimit
-    const limit = offered - (signed?.octets ?? 0)
+    const limit = offered - (signed?.bytes ?? 0)
     if (refusal instanceof Refusal) return this.#refuse(query, signed, refusal, limit)
     if (query.type === recordTypes.AXFR) return this.#refuse(query, signed, new Refusal(rcodes.REFUSED, notOverUdp), limit)
     return this.#soaAlone(query, signed, refusal, limit)

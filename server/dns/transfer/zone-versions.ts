@@ -1,7 +1,7 @@
 // Versions of zones: the newest, and the last ones that were transferred, so that a secondary that has one of them gets what changed
 // since. Versions share what did not change, and what differs between two is found by what they don't share.
 import type { AnswerCacheOptions } from '../answers/answer-cache.ts'
-import { joinedOctets } from '../wire/wire.ts'
+import { joinedBytes } from '../wire/wire.ts'
 import type { Zone } from '../names/zone.ts'
 import { type ContentPart, type TransferSource, soaRecord, zoneParts } from './zone-content.ts'
 
@@ -184,7 +184,7 @@ async function blockOf (part: ContentPart, turn: Turn, limit: number): Promise<B
     if (records.length > limit) throw new TooManyRecords()
     await turn.did(1 + set.records.length)
   }
-  return { bytes: joinedOctets(records), count: records.length, cutSets }
+  return { bytes: joinedBytes(records), count: records.length, cutSets }
 }
 
 /** The records of a block, in order. */

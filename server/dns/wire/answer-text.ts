@@ -73,20 +73,20 @@ function optDataStart (message: Buffer, start: number): number | undefined {
 }
 
 /** A name in wire form as text with a dot at the end, odd octets as `\DDD` (RFC 1035 5.1); `end` is the offset behind it. */
-export function nameText (octets: Buffer, start: number): { readonly text: string, readonly end: number } {
+export function nameText (bytes: Buffer, start: number): { readonly text: string, readonly end: number } {
   let text = ''
   let at = start
-  for (let length = octets[at] ?? 0; length > 0; length = octets[at] ?? 0) {
-    text += `${labelText(octets.subarray(at + 1, at + 1 + length))}.`
+  for (let length = bytes[at] ?? 0; length > 0; length = bytes[at] ?? 0) {
+    text += `${labelText(bytes.subarray(at + 1, at + 1 + length))}.`
     at += 1 + length
   }
   return { text: text === '' ? '.' : text, end: at + 1 }
 }
 
 function labelText (label: Buffer): string {
-  return Array.from(label, (octet) => {
-    if (octet < 0x21 || octet > 0x7e) return `\\${String(octet).padStart(3, '0')}`
-    const character = String.fromCharCode(octet)
+  return Array.from(label, (byte) => {
+    if (byte < 0x21 || byte > 0x7e) return `\\${String(byte).padStart(3, '0')}`
+    const character = String.fromCharCode(byte)
     return '."\\;()@$'.includes(character) ? `\\${character}` : character
   }).join('')
 }
@@ -124,8 +124,8 @@ function numbers (rdata: Buffer, start: number, count: number): number[] {
 }
 
 /** In the form of RFC 5952. */
-function addressText (octets: Buffer): string {
-  return ipaddr.fromByteArray([...octets]).toString()
+function addressText (bytes: Buffer): string {
+  return ipaddr.fromByteArray([...bytes]).toString()
 }
 
 function strings (rdata: Buffer): string[] {
@@ -138,10 +138,10 @@ function strings (rdata: Buffer): string[] {
 }
 
 /** Octets as they stand between quotation marks. */
-function quoted (octets: Buffer): string {
-  return Array.from(octets, (octet) => {
-    if (octet < 0x20 || octet > 0x7e) return `\\${String(octet).padStart(3, '0')}`
-    const character = String.fromCharCode(octet)
+function quoted (bytes: Buffer): string {
+  return Array.from(bytes, (byte) => {
+    if (byte < 0x20 || byte > 0x7e) return `\\${String(byte).padStart(3, '0')}`
+    const character = String.fromCharCode(byte)
     return '"\\'.includes(character) ? `\\${character}` : character
   }).join('')
 }
@@ -180,6 +180,6 @@ function parameterText (key: number, value: Buffer): string | undefined {
   }
 }
 
-function addresses (value: Buffer, octets: number): string {
-  return Array.from({ length: value.length / octets }, (_, index) => addressText(value.subarray(octets * index, octets * (index + 1)))).join(',')
+function addresses (value: Buffer, bytes: number): string {
+  return Array.from({ length: value.length / bytes }, (_, index) => addressText(value.subarray(bytes * index, bytes * (index + 1)))).join(',')
 }

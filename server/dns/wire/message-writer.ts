@@ -1,7 +1,7 @@
 // A bounded writer of answers.
 import type { QueryReader } from './query-reader.ts'
 import {
-  copyOctets, ednsUdpLimit, flagAuthoritative, flagDnssecOk, flagRecursionAvailable, flagRecursionDesired, flagResponse, flagTruncated, headerLength,
+  copyBytes, ednsUdpLimit, flagAuthoritative, flagDnssecOk, flagRecursionAvailable, flagRecursionDesired, flagResponse, flagTruncated, headerLength,
   opcodeMask, optionCodes, optionHeaderLength, questionPointer, recordTypes
 } from './wire.ts'
 
@@ -78,7 +78,7 @@ export class MessageWriter {
     this.owner = questionPointer
     this.#options = options
     this.#length = headerLength + query.questionLength
-    copyOctets(query.message, headerLength, this.#length, this.#bytes, headerLength)
+    copyBytes(query.message, headerLength, this.#length, this.#bytes, headerLength)
     const room = Math.min(limit, this.#bytes.length) - this.#length
     const needed = query.edns ? optLength + options.length : 0
     const reasonLength = reason === undefined ? 0 : optionHeaderLength + extendedErrorLength + reason.text.length
@@ -93,7 +93,7 @@ export class MessageWriter {
       return false
     }
     if (section === 'additional' && this.owner !== questionPointer) return false // glue points into the question's name
-    copyOctets(source, start, end, this.#bytes, this.#length)
+    copyBytes(source, start, end, this.#bytes, this.#length)
     if (section === 'answer' && this.owner !== questionPointer) this.#bytes.writeUInt16BE(this.owner, this.#length)
     this.#length += end - start
     if (section === 'answer') this.#answers += count

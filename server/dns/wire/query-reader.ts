@@ -1,6 +1,6 @@
 // A bounded reader of queries.
 import {
-  flagDnssecOk, flagResponse, headerLength, maxLabelOctets, maxNameLength, opcodeMask, optionCodes, optionHeaderLength, rcodes, recordTypes
+  flagDnssecOk, flagResponse, headerLength, maxLabelBytes, maxNameLength, opcodeMask, optionCodes, optionHeaderLength, rcodes, recordTypes
 } from './wire.ts'
 
 // A query has one record at most in answer (NOTIFY) and authority (IXFR), and OPT and TSIG in additional. What has more
@@ -87,7 +87,7 @@ export class QueryReader {
       const length = message.readUInt8(at)
       this.labels[this.labelCount] = at
       if (length === 0) break
-      if (length > maxLabelOctets || at + 1 + length + 1 - headerLength > maxNameLength) return -1
+      if (length > maxLabelBytes || at + 1 + length + 1 - headerLength > maxNameLength) return -1
       this.labelCount++
       at += 1 + length
     }
@@ -113,7 +113,7 @@ export class QueryReader {
         at += 2
         break
       }
-      if (length > maxLabelOctets || at + 1 + length + 1 - start > maxNameLength) return -1
+      if (length > maxLabelBytes || at + 1 + length + 1 - start > maxNameLength) return -1
       at += 1 + length
     }
     if (at + 10 > message.length) return -1

@@ -48,7 +48,7 @@ export const questionPointer = 0xc000 | headerLength
 
 /** RFC 1035 2.3.4. */
 export const maxNameLength = 255
-export const maxLabelOctets = 63
+export const maxLabelBytes = 63
 /** RFC 1035 4.2.1: what a client without EDNS can take. */
 export const plainUdpLimit = 512
 /** DNS flag day 2020: fits an IPv6 packet of minimum MTU, so no answer is ever fragmented, and amplification is bounded. */
@@ -70,14 +70,14 @@ export const flagDnssecOk = 0x8000
 export const optionHeaderLength = 4
 
 /** ASCII alone is folded (RFC 4343). */
-export function foldedOctet (octet: number): number {
-  return octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet
+export function foldedByte (byte: number): number {
+  return byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte
 }
 
 const shortCopy = 64
 
 /** Copies octets. For the few of a name or a record a loop is faster than the call that `Buffer.copy` makes. */
-export function copyOctets (source: Buffer, start: number, end: number, target: Buffer, at: number): void {
+export function copyBytes (source: Buffer, start: number, end: number, target: Buffer, at: number): void {
   if (end - start > shortCopy) source.copy(target, at, start, end)
   else for (let index = start; index < end; index++) target[at + index - start] = source[index] ?? 0
 }
@@ -103,7 +103,7 @@ export function labelBytes (labels: readonly string[]): Buffer {
 }
 
 /** Joins octets that are kept for long. In memory of their own: a few octets out of Node's pool would hold 8 KiB of it. */
-export function joinedOctets (parts: readonly Buffer[]): Buffer {
+export function joinedBytes (parts: readonly Buffer[]): Buffer {
   const joined = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) at += part.copy(joined, at)
