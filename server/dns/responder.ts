@@ -1,8 +1,10 @@
 // One message in, one message out: read, plan, write, and hold back what is too much. Both listeners share it; it knows no socket and never throws.
+import type { DnsSource } from './source.ts'
 import { Alias, maxAliases } from './answers/alias.ts'
 import { AnswerCache } from './answers/answer-cache.ts'
-import { type DnsSource, type Plan, minimalAnyRecords, planAnswer } from './answers/answer-plan.ts'
-import type { Clock } from '../registry/timers.ts'
+import { minimalAnyRecords, planAnswer } from './answers/answer-plan.ts'
+import type { Plan } from './answers/plan.ts'
+import type { Clock } from '../clock.ts'
 import { ObservedCatalog, PlanCache } from './answers/plan-cache.ts'
 import { OptionComposer } from './wire/answer-options.ts'
 import { Chaos } from './answers/chaos.ts'

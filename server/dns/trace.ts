@@ -1,5 +1,6 @@
 // Why an answer is what it is, in words: the rules that a question met, in the order in which they decided. For people, and for one
 // question at a time: it looks at the registry as the answer does, and never at a cache.
+import type { DnsSource } from './source.ts'
 import type { DnsTraceStep, Endpoint } from '../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../model/instance/endpoints.ts'
 import { type DnsPolicy, dnsPolicyOf } from '../model/service/dns-annotations.ts'
@@ -7,7 +8,6 @@ import { pointerPolicyOf } from '../model/service/pointer-policy.ts'
 import { isHeadless } from '../model/service/facts.ts'
 import type { Service } from '../model/service/types.ts'
 import { Alias, aliasTo, maxAliases } from './answers/alias.ts'
-import type { DnsSource } from './answers/answer-plan.ts'
 import type { AnswerText } from './wire/answer-text.ts'
 import type { ClientZones } from './protect/client-zones.ts'
 import { hostnameOf } from './answers/endpoint-answers.ts'

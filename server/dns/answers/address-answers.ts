@@ -7,11 +7,11 @@
 //   2. Else each answered endpoint with the address has the name that it has below its service.
 //      a. If a service among them has the annotation `primary`, only those that have it count.
 //      b. Hostnames before dashed addresses, services without cluster IPs before those with, then by namespace, service and host.
+import type { AddressSource, ServiceOfAddress } from '../source.ts'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../../model/address/address.ts'
 import { pointerPolicyOf } from '../../model/service/pointer-policy.ts'
 import { isHeadless } from '../../model/service/facts.ts'
-import type { AddressSource, ServiceOfAddress } from './answer-plan.ts'
 import type { PodName } from '../names/browse-name.ts'
 import { hostnameOf } from './endpoint-answers.ts'
 import type { MessageWriter } from '../wire/message-writer.ts'

@@ -3,19 +3,16 @@
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { type DnsPolicy, defaultDnsPolicy, dnsPolicyOf } from '../../model/service/dns-annotations.ts'
 import type { Labels, Service } from '../../model/service/types.ts'
-import { type Alias, aliasTo } from './alias.ts'
+import { type Alias, type AliasOptions, aliasTo } from './alias.ts'
 import { BrowseIndex } from '../browse/browse-index.ts'
 import { ClusterIpAnswers } from './cluster-ip-answers.ts'
 import { EndpointAnswers } from './endpoint-answers.ts'
 import { maxRecordsPerSet } from '../wire/record-set.ts'
 import type { AnswerLimits } from './service-records.ts'
-import type { Zone } from '../names/zone.ts'
 
-export interface AnswerCacheOptions {
+export interface AnswerCacheOptions extends AliasOptions {
   /** Of services that say nothing about it. */
   readonly ttlSeconds: number
-  /** In which targets of aliases are looked for, the longest name first. */
-  readonly zones: readonly Zone[]
   /** Told at each making. */
   readonly built?: (() => void) | undefined
 }

@@ -2,7 +2,7 @@
 // is not the caller's concern.
 import { familyOf } from '../../model/address/address.ts'
 import { none, type Service, type ServicePort } from '../../model/service/types.ts'
-import type { ServiceName, TransportName } from '../names/record-name.ts'
+import type { ServiceName, TransportName } from '../names/service-name.ts'
 import { type Glue, type Records, gluedRecordSetOf, recordSetOf } from '../wire/record-set.ts'
 import { type BindingType, bindingRecords } from './service-binding.ts'
 import {

@@ -3,7 +3,7 @@ import type { Endpoint, Port } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../../model/address/address.ts'
 import { maxWeight } from '../../model/limits.ts'
 import { type Glue, type Records, type WeightedRecord, gluedRecordSetOf, maxRecordsPerSet, recordSetOf } from '../wire/record-set.ts'
-import type { ServiceName, TransportName } from '../names/record-name.ts'
+import type { ServiceName, TransportName } from '../names/service-name.ts'
 import { EndpointIndex } from './endpoint-index.ts'
 import { type BindingType, bindingRecords } from './service-binding.ts'
 import {

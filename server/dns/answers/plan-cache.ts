@@ -1,6 +1,6 @@
 // What a question came to, kept by the octets of the question: most questions are asked again before anything changes that they
 // were answered from. An entry remembers the services that its plan was made from, and is good as long as none of them changed.
-import type { DeclaredService, DnsSource } from './answer-plan.ts'
+import type { DeclaredService, DnsSource } from '../source.ts'
 import type { QueryReader } from '../wire/query-reader.ts'
 import type { Records } from '../wire/record-set.ts'
 import type { Zone } from '../names/zone.ts'

@@ -1,14 +1,16 @@
 // What the names of a service are answered with: which service stands behind the name, which of its endpoints are meant, and
 // what of them the type asks for.
+import type { DnsSource } from '../source.ts'
 import { isHeadless } from '../../model/service/facts.ts'
 import type { DnsPolicy } from '../../model/service/dns-annotations.ts'
 import type { Service } from '../../model/service/types.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { AnswerCache } from './answer-cache.ts'
-import type { DnsSource, Plan } from './answer-plan.ts'
+import type { Plan } from './plan.ts'
 import type { EndpointAnswers } from './endpoint-answers.ts'
 import type { Records } from '../wire/record-set.ts'
-import type { RecordName, ServiceName } from '../names/record-name.ts'
+import type { RecordName } from '../names/record-name.ts'
+import type { ServiceName } from '../names/service-name.ts'
 import type { Choice } from '../names/selection-name.ts'
 import type { ServiceAnswers } from './service-records.ts'
 import { headerLength, portServiceStart, recordTypes } from '../wire/wire.ts'

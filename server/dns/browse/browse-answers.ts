@@ -3,7 +3,7 @@
 //   PTR to a domain or type = pointer-to-question PTR IN ttl rdlength name
 //   PTR to an offer         = pointer-to-question PTR IN ttl rdlength label pointer-to-question
 //   SRV, TXT of an offer    = pointer-to-question type IN ttl rdlength rdata; behind a PTR the owner is a pointer to its rdata
-import type { DnsSource } from '../answers/answer-plan.ts'
+import type { DnsSource } from '../source.ts'
 import type { AnswerCache } from '../answers/answer-cache.ts'
 import type { BrowseName } from '../names/browse-name.ts'
 import { type Taken, newWork } from './browse-index.ts'

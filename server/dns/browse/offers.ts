@@ -3,11 +3,11 @@
 //
 //   LABEL = SERVICE | HOSTNAME_SERVICE
 //   TXT   = *(length(1) key "=" value), at least one, empty if there is nothing to say      RFC 6763 6.1, RFC 1464
+import type { DnsSource } from '../source.ts'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { isHeadless } from '../../model/service/facts.ts'
 import { none, type Service } from '../../model/service/types.ts'
-import type { DnsSource } from '../answers/answer-plan.ts'
 import type { BrowseProtocol } from '../names/browse-name.ts'
 import { type Share, addShare, hostnameOf } from '../answers/endpoint-answers.ts'
 import { kept } from '../answers/service-records.ts'

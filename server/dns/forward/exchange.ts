@@ -1,7 +1,7 @@
 // One query to one upstream and what comes back, over UDP and over TCP. No socket outlives its exchange.
 import { type SocketType, createSocket } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
-import type { Clock } from '../../registry/timers.ts'
+import type { Clock } from '../../clock.ts'
 import { headerLength } from '../wire/wire.ts'
 import type { UpstreamQuery } from './upstream-query.ts'
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { type Server, type Socket, createServer } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import type { Clock } from '../../registry/timers.ts'
+import type { Clock } from '../../clock.ts'
 import { MessageWriter } from '../wire/message-writer.ts'
 import { StreamConnection, framed } from './stream-connection.ts'
 import { closeGraceMs, firstMessageMs, maxConnectionsOfClient, sweepMs } from './tcp-limits.ts'

@@ -1,7 +1,7 @@
 // The UDP side: one socket, one reused message, no packet that can stop it.
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import type { Clock } from '../../registry/timers.ts'
+import type { Clock } from '../../clock.ts'
 import type { Response, Transport } from '../protect/client.ts'
 import type { DnsCounters } from '../counters.ts'
 import type { Responder } from '../responder.ts'

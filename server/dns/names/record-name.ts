@@ -20,17 +20,10 @@
 import { type BrowseName, type PodName, namespaceBrowseName, podName, zoneBrowseName } from './browse-name.ts'
 import { type ReverseName, ReverseZone, maxReverseLabels } from './reverse-zone.ts'
 import { type SelectionName, maxSelectionLabels, selectionNameOf } from './selection-name.ts'
+import { type ServiceName, type TransportName, transports } from './service-name.ts'
 import { foldedByte } from '../wire/wire.ts'
 import type { Zone } from './zone.ts'
 import type { QueryReader } from '../wire/query-reader.ts'
-
-export type TransportName = 'TCP' | 'UDP' | 'SCTP'
-
-export interface ServiceName {
-  readonly zone: Zone
-  readonly namespace: string
-  readonly service: string
-}
 
 export type RecordName =
   | { readonly kind: 'outside' }
@@ -45,8 +38,6 @@ export type RecordName =
 
 const outside: RecordName = { kind: 'outside' }
 const maxLabelsBelowZone = 3 + maxSelectionLabels // shape 12, the longest one there is
-
-const protocols: ReadonlyMap<string, TransportName> = new Map([['_tcp', 'TCP'], ['_udp', 'UDP'], ['_sctp', 'SCTP']])
 
 /**
  * Reads the name of a question.
@@ -98,8 +89,8 @@ function belowService (name: ServiceName, labels: readonly string[]): RecordName
   const [first, second, third] = labels
   if (first === undefined) return { kind: 'service', ...name }
   const unknown = { kind: 'unknown', zone: name.zone } as const
-  if (first === '_zone' || first === '_tag') return selectionNameOf(name, labels, protocols) ?? unknown
-  const protocol = protocols.get(first)
+  if (first === '_zone' || first === '_tag') return selectionNameOf(name, labels) ?? unknown
+  const protocol = transports.get(first)
   if (protocol === undefined) return second === undefined && !first.startsWith('_') ? { kind: 'endpoint', ...name, hostname: first } : unknown
   if (second === undefined) return { kind: 'protocol', ...name, protocol }
   return second.startsWith('_') && third === undefined ? { kind: 'port', ...name, port: second.slice(1), protocol } : unknown

@@ -4,7 +4,8 @@
 import { randomInt } from 'node:crypto'
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
 import type { NotifyTarget, TsigKey } from './peers.ts'
-import type { Clock } from '../../registry/timers.ts'
+import type { FollowedSource } from '../source.ts'
+import type { Clock } from '../../clock.ts'
 import { DnsCounters } from '../counters.ts'
 import { MessageWriter } from '../wire/message-writer.ts'
 import { QueryReader } from '../wire/query-reader.ts'
@@ -12,13 +13,6 @@ import { headerLength, plainUdpLimit, rcodeText, rcodes, recordTypes } from '../
 import type { Zone } from '../names/zone.ts'
 import { questionOf } from './composed-answers.ts'
 import { type SignedMessage, signQuery } from './tsig.ts'
-
-/** Of the registry: when it changes, and the serial. The registry's feed is one. */
-export interface NotifySource {
-  readonly loaded: boolean
-  readonly revision: number
-  listen (listener: { changed? (): void, reset? (): void, loaded? (): void }): () => void
-}
 
 /** From the first change to the message: what changes together is told once. */
 const settleMs = 100
@@ -36,7 +30,7 @@ const notifyFlags = 0x2400 // opcode 4, AA
 const opcodeNotify = 0x2000
 
 export interface NotifierOptions {
-  readonly source: NotifySource
+  readonly source: Pick<FollowedSource, 'loaded' | 'revision' | 'listen'>
   readonly zones: readonly Zone[]
   readonly targets: readonly NotifyTarget[]
   readonly keys: readonly TsigKey[]

@@ -5,7 +5,7 @@
 //        | SOA(new) SOA(old) *deleted SOA(new) *added SOA(new)
 //        | AXFR                                         the client's version is not held, or more changed than stayed
 import type { TransferRule, TsigKey } from './peers.ts'
-import type { Clock } from '../../registry/timers.ts'
+import type { Clock } from '../../clock.ts'
 import { DnsCounters } from '../counters.ts'
 import { readRecordName } from '../names/record-name.ts'
 import { type Explanation, MessageWriter, explanation } from '../wire/message-writer.ts'
@@ -15,7 +15,7 @@ import type { Zone } from '../names/zone.ts'
 import { TransferAccess } from './transfer-access.ts'
 import { TransferMessages, serialOfQuery } from './transfer-messages.ts'
 import { type SignedQuery, TsigKeys, checkQuery, notAuth } from './tsig.ts'
-import type { TransferSource } from './zone-content.ts'
+import type { TransferSource } from '../source.ts'
 import { type ZoneVersion, TooManyRecords, ZoneVersions, difference, isNewerOrSame, nextTurn, recordsOf, serialOf } from './zone-versions.ts'
 
 /** At the same time. Each holds a version of a zone for as long as its client takes to read it; secondaries ask again later. */

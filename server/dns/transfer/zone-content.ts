@@ -3,12 +3,14 @@
 //
 // A zone is taken as parts, each made from objects that never change: the parts are taken in one go, which fixes the revision, and
 // their records are made later, a few at a time.
+import type { DnsSource, TransferSource } from '../source.ts'
 import { defaultDnsPolicy } from '../../model/service/dns-annotations.ts'
 import { isHeadless } from '../../model/service/facts.ts'
 import { Alias } from '../answers/alias.ts'
 import { AnswerCache, type AnswerCacheOptions } from '../answers/answer-cache.ts'
-import { type DnsSource, minimalAnyRecords, planAnswer } from '../answers/answer-plan.ts'
-import type { RecordName, ServiceName } from '../names/record-name.ts'
+import { minimalAnyRecords, planAnswer } from '../answers/answer-plan.ts'
+import type { RecordName } from '../names/record-name.ts'
+import type { ServiceName } from '../names/service-name.ts'
 import { RecordSet } from '../wire/record-set.ts'
 import { ReverseZone } from '../names/reverse-zone.ts'
 import { type NamedPort, addressTypes } from '../answers/service-records.ts'
@@ -17,12 +19,6 @@ import type { Zone } from '../names/zone.ts'
 import { ComposedAnswers, withOwner } from './composed-answers.ts'
 import { type AddressBlock, HeldAddresses, addressBlocks, takeHolders } from './held-addresses.ts'
 import { type TakenService, TakenServices, emptySource } from './taken-services.ts'
-
-/** What a transfer needs of the registry beside answers. The registry's feed is one, and so is its mirror in a thread. */
-export interface TransferSource extends DnsSource {
-  /** Revisions of different epochs have nothing to do with each other. */
-  readonly epoch: string
-}
 
 /** Records that change together. */
 export interface ContentPart {

@@ -3,7 +3,8 @@
 import type { AnswerCacheOptions } from '../answers/answer-cache.ts'
 import { joinedBytes } from '../wire/wire.ts'
 import type { Zone } from '../names/zone.ts'
-import { type ContentPart, type TransferSource, soaRecord, zoneParts } from './zone-content.ts'
+import type { TransferSource } from '../source.ts'
+import { type ContentPart, soaRecord, zoneParts } from './zone-content.ts'
 
 /** A transfer of more would take a secondary minutes and this node some hundred megabytes. */
 export const maxZoneRecords = 2_000_000

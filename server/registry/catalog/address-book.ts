@@ -1,7 +1,8 @@
 // From addresses back to who has them: instances, cluster IPs of declared services, and endpoints that somebody wrote by hand.
 import { type Endpoint, type Instance } from '../../../client-sdk/src/wire.ts'
+import { clusterIpsOf } from '../../model/service/cluster-ips.ts'
 import { canonicalAddress } from '../../model/service/grammar.ts'
-import { type Endpoints, type EndpointSlice, none, type Service, serviceNameLabel } from '../../model/service/types.ts'
+import { type Endpoints, type EndpointSlice, type Service, serviceNameLabel } from '../../model/service/types.ts'
 import { AddressIndex } from './address-index.ts'
 import type { DeclaredService } from './declared-service.ts'
 import type { Entry, ServiceView } from './service-entry.ts'
@@ -116,13 +117,6 @@ function answeredById ({ endpoints: { answered } }: ServiceView, id: string): re
   let end = low
   while (answered[end]?.id === id) end++
   return answered.slice(low, end)
-}
-
-/** The canonical cluster IPs of a service. */
-export function clusterIpsOf (service: Service | undefined): string[] {
-  if (service === undefined || service.spec.type === 'ExternalName') return []
-  const { clusterIP, clusterIPs = clusterIP === undefined ? [] : [clusterIP] } = service.spec
-  return clusterIPs.filter((address) => address !== none && address !== '').map(canonicalAddress)
 }
 
 /** As the endpoints of a service are made of it: the first address of each entry, no names. */

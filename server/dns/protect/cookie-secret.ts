@@ -1,27 +1,21 @@
-// The secret that all nodes make DNS cookies with (RFC 9018 5): a lasting object of the store, made by whichever node is first.
-import type { Clock } from './timers.ts'
-import type { Feed } from './feed/feed.ts'
-import type { Store } from '../store/store.ts'
+// The secret that all nodes make DNS cookies with (RFC 9018 5): a lasting object of the store, made by the node that comes first.
+import type { Clock } from '../../clock.ts'
+import type { SecretSource, SecretStore } from '../source.ts'
 
-const prefix = 'secret/'
-export const cookieSecretKey = `${prefix}dns/cookie`
+/** Keys that begin with `secret/` are shown to nobody (registry/object-keys.ts). */
+export const cookieSecretKey = 'secret/dns/cookie'
 
 /** RFC 7873 7.1: at most 36 days, of which both keys of an object together take 28. */
 const keyLifeMs = 14 * 86_400_000
 /** How often it is looked after; looking costs nothing. After a failure too. */
 const intervalMs = 10_000
-const keyOctets = 16
+const keyBytes = 16
 const keyPattern = /^[0-9a-f]{32}$/
 const author = 'registry'
 
 /** The current key, and the one before it: what was made with that one is still good. */
 interface StoredSecret {
   readonly keys: readonly string[]
-}
-
-/** What no reader of the API ever sees: not in lists, not among events. */
-export function isSecretKey (key: string): boolean {
-  return key.startsWith(prefix)
 }
 
 /** The keys in a secret's text, the newest first. Whatever is no key is left out. */
@@ -31,11 +25,11 @@ export function cookieKeys (body: string): Buffer[] {
 }
 
 export interface CookieSecretOptions {
-  readonly store: Pick<Store, 'commit'>
-  readonly feed: Pick<Feed, 'catalog' | 'loaded'>
+  readonly store: SecretStore
+  readonly feed: SecretSource
   readonly clock: Clock
   /** So many octets that nobody can guess. */
-  readonly random: (octets: number) => Buffer
+  readonly random: (bytes: number) => Buffer
   /** Told at the first of several failures. */
   readonly warn: (message: string) => void
 }
@@ -79,7 +73,7 @@ export class CookieSecret {
     const object = feed.catalog.object(cookieSecretKey)
     if (object !== undefined && clock.now() - object.updatedAtMs < keyLifeMs) return
     const kept = object === undefined ? [] : cookieKeys(object.body).slice(0, 1)
-    const secret: StoredSecret = { keys: [random(keyOctets), ...kept].map((key) => key.toString('hex')) }
+    const secret: StoredSecret = { keys: [random(keyBytes), ...kept].map((key) => key.toString('hex')) }
     // A conflict means that another node was faster: its secret arrives by the feed.
     await store.commit([{ type: 'put', key: cookieSecretKey, body: JSON.stringify(secret), endsAtMs: 0, reason: 'declared', expected: object?.revision ?? 0 }], author)
   }
