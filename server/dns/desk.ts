@@ -1,7 +1,8 @@
 // Questions that come by other doors than DNS' own: in a message over HTTP, or in words from a person who wants to know why.
 import type { DnsAnswer, DnsTraceStep } from '../../client-sdk/src/wire.ts'
 import { invalid } from '../errors.ts'
-import { answerText, extendedErrorOf, nameText, typeNumber } from './wire/answer-text.ts'
+import { answerText, extendedErrorOf, typeNumber } from './wire/answer-text.ts'
+import { nameText } from './wire/name.ts'
 import type { Client } from './protect/client.ts'
 import { MessageWriter } from './wire/message-writer.ts'
 import type { Responder } from './responder.ts'
@@ -84,7 +85,7 @@ export class DnsDesk {
     const reason = extendedErrorOf(message, wire)
     const answer = answerText(message, wire)
     return {
-      question: { name: nameText(wire, 0).text, type: typeText(type) },
+      question: { name: nameText(wire).text, type: typeText(type) },
       ...answer,
       ...(reason === undefined ? {} : { extendedError: reason }),
       trace: this.#options.tracer.trace(labels, type, client, answer)

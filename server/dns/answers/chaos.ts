@@ -1,6 +1,7 @@
 // Class CH: which server this is (RFC 4892). Nothing of class IN is ever answered there.
+import { isNameAt } from '../wire/name.ts'
 import type { QueryReader } from '../wire/query-reader.ts'
-import { classChaos, foldedByte, headerLength, nameBytes, questionPointer, questionTailLength, recordBytes, recordTypes } from '../wire/wire.ts'
+import { classChaos, headerLength, nameBytes, questionPointer, questionTailLength, recordBytes, recordTypes } from '../wire/wire.ts'
 
 const maxTextBytes = 255 // RFC 1035 3.3
 
@@ -20,17 +21,10 @@ export class Chaos {
   }
 
   /** The TXT record at the name of a query, undefined if it is none of these names. */
-  record (query: QueryReader): Buffer | undefined {
-    return this.#texts.find(({ wire }) => isNamed(query, wire))?.record
+  record ({ message, questionLength }: QueryReader): Buffer | undefined {
+    const nameEnd = headerLength + questionLength - questionTailLength
+    return this.#texts.find(({ wire }) => isNameAt(message, headerLength, nameEnd, wire))?.record
   }
-}
-
-function isNamed ({ message, questionLength }: QueryReader, wire: Buffer): boolean {
-  if (questionLength - questionTailLength !== wire.length) return false
-  for (let index = 0; index < wire.length; index++) {
-    if (foldedByte(message.readUInt8(headerLength + index)) !== wire[index]) return false
-  }
-  return true
 }
 
 /** TTL 0: what stands behind an address may change with the next query. */

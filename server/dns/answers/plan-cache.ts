@@ -4,7 +4,8 @@ import type { DeclaredService, DnsSource } from '../source.ts'
 import type { QueryReader } from '../wire/query-reader.ts'
 import type { Records } from '../wire/record-set.ts'
 import type { Zone } from '../names/zone.ts'
-import { foldedByte, headerLength, questionTailLength } from '../wire/wire.ts'
+import { foldedByte } from '../wire/name.ts'
+import { headerLength, questionTailLength } from '../wire/wire.ts'
 
 /**
  * Entries of names that exist, in all types and zones, for all zones that clients are in. Past it all are forgotten, and what is

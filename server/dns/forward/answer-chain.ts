@@ -1,6 +1,6 @@
 // What of an upstream's answer section answers the question: the records of its name, and of the names that its aliases lead to.
 import { recordTypes } from '../wire/wire.ts'
-import { nameKey } from './folded-name.ts'
+import { nameKey } from '../wire/name.ts'
 import type { ForwardRecord } from './reply-reader.ts'
 
 /** BIND follows 11 (max-query-restarts), Unbound 11 too: a longer chain is resolved by nobody. */

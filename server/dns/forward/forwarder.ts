@@ -6,7 +6,7 @@ import { type Explanation, explanation } from '../wire/message-writer.ts'
 import { extendedErrors, maxNameLength, rcodes, recordTypes } from '../wire/wire.ts'
 import { type AskEvent, Asker, type AskFailure, type Settled, isFailed } from './asker.ts'
 import type { UpstreamAddress } from './exchange.ts'
-import { folded, nameKey } from './folded-name.ts'
+import { folded, nameKey } from '../wire/name.ts'
 import { type Entry, ForwardCache, lifeOf, staleRetryMs } from './forward-cache.ts'
 import type { ForwardRecord } from './reply-reader.ts'
 

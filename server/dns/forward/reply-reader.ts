@@ -1,7 +1,7 @@
 // Reads the message of an upstream: bounded, in time linear to its length, every name decompressed. What is malformed in any part
 // is no answer at all.
-import { classIn, headerLength, maxLabelBytes, maxNameLength, questionTailLength, recordTypes } from '../wire/wire.ts'
-import { folded } from './folded-name.ts'
+import { classIn, headerLength, questionTailLength, recordTypes } from '../wire/wire.ts'
+import { NameReader, folded } from '../wire/name.ts'
 
 /** Of class IN, with every name spelled out: nothing in it points into a message. */
 export interface ForwardRecord {
@@ -22,9 +22,6 @@ export interface Reply {
 
 /** Of all sections. Ten times what a resolver takes for one set (BIND: 100); decompressed it is less than a megabyte. */
 export const maxRecords = 1_000
-/** A compressor points once in a name. Each label may have been compressed on its own, but none has more than one pointer. */
-const maxPointers = 127
-
 const flagTruncated = 0x0200
 const rcodeMask = 0x000f
 /** RFC 2181 8: a TTL with the highest bit set is 0. */
@@ -86,7 +83,7 @@ export function readReply (message: Buffer, name: Buffer, limit = maxRecords): R
 class ReplyReader {
   readonly #message: Buffer
   readonly #questionName: Buffer
-  readonly #name = Buffer.alloc(maxNameLength)
+  readonly #names = new NameReader()
   #at = headerLength
   #extendedRcode: number | undefined
 
@@ -167,33 +164,10 @@ class ReplyReader {
     return start
   }
 
-  /** RFC 1035 4.1.4: a pointer goes to a prior occurrence. Each has to go before all that was read of the name, so none comes back. */
   #readName (): Buffer {
-    const message = this.#message
-    let length = 0
-    let pointers = 0
-    let at = this.#at
-    let segmentStart = at
-    let end = -1
-    for (;;) {
-      const byte = message[at]
-      if (byte === undefined) throw new Malformed()
-      if (byte >= 0xc0) {
-        const low = message[at + 1]
-        const target = ((byte & 0x3f) << 8) | (low ?? 0)
-        if (low === undefined || target < headerLength || target >= segmentStart || ++pointers > maxPointers) throw new Malformed()
-        if (end < 0) end = at + 2
-        at = segmentStart = target
-        continue
-      }
-      const isRoot = byte === 0
-      if (byte > maxLabelBytes || length + 1 + byte + (isRoot ? 0 : 1) > maxNameLength || at + 1 + byte > message.length) throw new Malformed()
-      message.copy(this.#name, length, at, at + 1 + byte)
-      length += 1 + byte
-      at += 1 + byte
-      if (isRoot) break
-    }
-    this.#at = end < 0 ? at : end
-    return Buffer.from(this.#name.subarray(0, length))
+    const names = this.#names
+    if (!names.read(this.#message, this.#at, headerLength)) throw new Malformed()
+    this.#at = names.end
+    return names.name()
   }
 }

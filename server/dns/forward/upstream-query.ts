@@ -2,7 +2,8 @@
 //
 //   query = id(2) flags(2) 1 0 0 arcount(2) question [OPT]      RFC 1035 4.1, RFC 6891 6.1.2
 import { classIn, ednsUdpLimit, headerLength, questionTailLength, rcodes, recordTypes } from '../wire/wire.ts'
-import { folded, mixedCase } from './folded-name.ts'
+import { folded } from '../wire/name.ts'
+import { mixedCase } from './mixed-case.ts'
 
 export interface UpstreamQuestion {
   /** In wire form and lower case. */

@@ -21,7 +21,7 @@ import { type BrowseName, type PodName, namespaceBrowseName, podName, zoneBrowse
 import { type ReverseName, ReverseZone, maxReverseLabels } from './reverse-zone.ts'
 import { type SelectionName, maxSelectionLabels, selectionNameOf } from './selection-name.ts'
 import { type ServiceName, type TransportName, transports } from './service-name.ts'
-import { foldedByte } from '../wire/wire.ts'
+import { foldedByte, isNameAt } from '../wire/name.ts'
 import type { Zone } from './zone.ts'
 import type { QueryReader } from '../wire/query-reader.ts'
 
@@ -106,16 +106,11 @@ function specialName (zone: Zone, labels: readonly string[]): RecordName {
   return { kind: 'unknown', zone }
 }
 
-/** Compares octets; a length octet is below 64 and so is never taken for a letter. */
 function isBelow (query: QueryReader, zone: Zone): boolean {
   if (query.labelCount < zone.labels.length) return false
   const start = query.labels[query.labelCount - zone.labels.length] ?? 0
   const end = (query.labels[query.labelCount] ?? 0) + 1
-  if (end - start !== zone.wire.length) return false
-  for (let index = 0; index < zone.wire.length; index++) {
-    if (foldedByte(query.message[start + index] ?? 0) !== zone.wire[index]) return false
-  }
-  return true
+  return isNameAt(query.message, start, end, zone.wire)
 }
 
 /** The label in lower case, undefined if it holds anything but [A-Za-z0-9_-]. Folds ASCII only (RFC 4343). */

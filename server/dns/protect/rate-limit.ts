@@ -4,7 +4,7 @@
 // After ISC's response rate limiting, with one difference: what is over the limit brings no debt, so that a busy network goes on
 // to get its share while it asks for too much.
 import type { ClientAddress } from './client-address.ts'
-import { foldedByte } from '../wire/wire.ts'
+import { foldedByte } from '../wire/name.ts'
 
 /** Two slots each for 32,768 buckets. More kinds of answers at once share: the one idle longest is forgotten. 13 octets a slot. */
 const slots = 2 ** 16

@@ -4,7 +4,7 @@ import type { Records } from '../wire/record-set.ts'
 import { MessageWriter } from '../wire/message-writer.ts'
 import { QueryReader } from '../wire/query-reader.ts'
 import { classIn, headerLength, questionTailLength, rcodes, recordTypes, tcpLimit } from '../wire/wire.ts'
-import { canonicalName, nameEnd } from './wire-names.ts'
+import { canonicalName, nameEnd } from '../wire/name.ts'
 
 /** In how many names the data of a record begins, of types that may be compressed (RFC 3597 4) and that are written whole. */
 const leadingNames: ReadonlyMap<number, number> = new Map([[recordTypes.NS, 1], [recordTypes.CNAME, 1], [recordTypes.PTR, 1], [recordTypes.SOA, 2]])

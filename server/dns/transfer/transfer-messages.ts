@@ -1,8 +1,7 @@
 // Many records as few messages: filled up, the owners compressed, the question and OPT in the first one (RFC 5936 2.2).
 import type { QueryReader } from '../wire/query-reader.ts'
-import { classIn, ednsUdpLimit, headerLength, maxNameLength, pointerTo, recordTypes } from '../wire/wire.ts'
-import { nameEnd } from './wire-names.ts'
-import { ownerEnd } from './zone-versions.ts'
+import { classIn, ednsUdpLimit, headerLength, pointerTo, recordTypes } from '../wire/wire.ts'
+import { labelStarts, nameEnd } from '../wire/name.ts'
 
 /** Every name in it can be pointed to (14 bits), and a message is made in less than a millisecond. */
 export const messageBytes = 16_383
@@ -37,7 +36,7 @@ export class TransferMessages {
   add (record: Buffer): Buffer | undefined {
     const reserved = this.#isFirst && this.#query.edns ? optBytes : 0
     const full = this.#length + record.length + reserved > messageBytes ? this.end() : undefined
-    const fixed = ownerEnd(record, 0)
+    const fixed = nameEnd(record, 0)
     this.#owner(record.subarray(0, fixed))
     this.#length += record.copy(this.#bytes, this.#length, fixed)
     this.#answers++
@@ -74,9 +73,7 @@ export class TransferMessages {
     }
     this.#lastOwner = owner
     this.#lastOwnerAt = this.#length
-    for (let at = 0; at < maxNameLength;) {
-      const length = owner.readUInt8(at)
-      if (length === 0) break
+    for (const at of labelStarts(owner)) {
       const suffix = owner.toString('latin1', at)
       const known = this.#names.get(suffix)
       if (known !== undefined) {
@@ -84,8 +81,7 @@ export class TransferMessages {
         return
       }
       this.#names.set(suffix, this.#length)
-      this.#length += owner.copy(bytes, this.#length, at, at + 1 + length)
-      at += 1 + length
+      this.#length += owner.copy(bytes, this.#length, at, at + 1 + owner.readUInt8(at))
     }
     bytes[this.#length++] = 0
   }

@@ -3,7 +3,7 @@
 //   TSIG  = key-name 250 ANY(255) ttl(0) rdlength rdata                                      RFC 8945 4.2
 //   rdata = algorithm time-signed(6) fudge(2) mac-size(2) mac original-id(2) error(2) other-length(2) other
 import { headerLength } from '../wire/wire.ts'
-import { canonicalName, nameEnd } from './wire-names.ts'
+import { canonicalName, nameEnd } from '../wire/name.ts'
 
 export const tsigType = 250
 const classAny = 255

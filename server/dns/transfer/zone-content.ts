@@ -14,6 +14,7 @@ import type { ServiceName } from '../names/service-name.ts'
 import { RecordSet } from '../wire/record-set.ts'
 import { ReverseZone } from '../names/reverse-zone.ts'
 import { type NamedPort, addressTypes } from '../answers/service-records.ts'
+import { isAtOrBelow } from '../wire/name.ts'
 import { nameBytes, recordTypes } from '../wire/wire.ts'
 import type { Zone } from '../names/zone.ts'
 import { ComposedAnswers, withOwner } from './composed-answers.ts'
@@ -142,7 +143,7 @@ function * serviceSets (
   const { source } = taken
   for (const [below, type] of namesOf(name, own, taken, cache)) {
     const owner = nameBytes([...below.labels, name.service, name.namespace, 'svc', ...name.zone.labels])
-    if (children.some((child) => endsWith(owner, child.wire))) continue
+    if (children.some((child) => isAtOrBelow(owner, child.wire))) continue
     const set = setAt(below.name, owner, type, source, cache)
     if (set.records.length > 0) yield set
   }
@@ -192,13 +193,5 @@ function setAt (name: RecordName, owner: Buffer, type: number, source: DnsSource
 }
 
 function isBelow (child: Zone, zone: Zone): boolean {
-  return child.labels.length > zone.labels.length && endsWith(child.wire, zone.wire)
-}
-
-/** Whether a name is another one or below it; both in wire form, and the ends begin at a label in all names that are made here. */
-function endsWith (name: Buffer, end: Buffer): boolean {
-  for (let at = 0; at < name.length; at += 1 + name.readUInt8(at)) {
-    if (name.length - at === end.length) return name.subarray(at).equals(end)
-  }
-  return false
+  return child.labels.length > zone.labels.length && isAtOrBelow(child.wire, zone.wire)
 }

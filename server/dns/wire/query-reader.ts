@@ -1,4 +1,5 @@
 // A bounded reader of queries.
+import { nameEnd } from './name.ts'
 import {
   flagDnssecOk, flagResponse, headerLength, maxLabelBytes, maxNameLength, opcodeMask, optionCodes, optionHeaderLength, rcodes, recordTypes
 } from './wire.ts'
@@ -101,22 +102,8 @@ export class QueryReader {
 
   /** Steps over a record and takes OPT and TSIG in. Gives the offset after it, -1 if it is malformed. */
   #record (message: Buffer, start: number, isAdditional: boolean): number {
-    let at = start
-    for (;;) {
-      if (at >= message.length) return -1
-      const length = message.readUInt8(at)
-      if (length === 0) {
-        at += 1
-        break
-      }
-      if (length >= 0xc0) { // a pointer ends a name; whereto does not matter for stepping over
-        at += 2
-        break
-      }
-      if (length > maxLabelBytes || at + 1 + length + 1 - start > maxNameLength) return -1
-      at += 1 + length
-    }
-    if (at + 10 > message.length) return -1
+    const at = nameEnd(message, start)
+    if (at < 0 || at + 10 > message.length) return -1
     const end = at + 10 + message.readUInt16BE(at + 8)
     if (end > message.length) return -1
     const type = message.readUInt16BE(at)

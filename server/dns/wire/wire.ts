@@ -69,11 +69,6 @@ export const flagDnssecOk = 0x8000
 /** Code and length of an option. */
 export const optionHeaderLength = 4
 
-/** ASCII alone is folded (RFC 4343). */
-export function foldedByte (byte: number): number {
-  return byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte
-}
-
 const shortCopy = 64
 
 /** Copies octets. For the few of a name or a record a loop is faster than the call that `Buffer.copy` makes. */
