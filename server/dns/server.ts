@@ -68,6 +68,9 @@ export interface DnsOptions {
   readonly clock?: Clock
 }
 
+/** The settings of a DNS server that can be sent to a thread. The rest is made in it. */
+export type DnsThreadSettings = Omit<DnsOptions, 'source' | 'counters' | 'log' | 'random' | 'clock' | 'reusePort'>
+
 export interface DnsServer {
   /** The address that it is bound to. */
   readonly address: string
