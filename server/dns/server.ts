@@ -12,6 +12,7 @@ import { AccessList } from './protect/access-list.ts'
 import { ClientZones } from './protect/client-zones.ts'
 import { DnsCounters } from './counters.ts'
 import { DnsDesk } from './desk.ts'
+import { oursOf } from './forward/answer-chain.ts'
 import { Forwarder, type UpstreamAddress } from './forward/forwarder.ts'
 import { QueryLog } from './query-log.ts'
 import { RateLimiter } from './protect/rate-limit.ts'
@@ -53,7 +54,12 @@ export interface DnsOptions {
   /** The keys that queries may be signed with, and who may have whole zones. Default: none, and nobody. */
   readonly transfer?: Pick<DnsPeers, 'keys' | 'transferTo'> | undefined
   /** Who is asked for names outside the zones, and for which clients (CIDR). Default: nobody, and such names are refused. */
-  readonly forward?: { readonly upstreams: readonly UpstreamAddress[], readonly clients: readonly string[] } | undefined
+  readonly forward?: {
+    readonly upstreams: readonly UpstreamAddress[]
+    readonly clients: readonly string[]
+    /** Whether letters go out in a case that nobody foresees and have to come back so, default true. */
+    readonly mixesCase?: boolean
+  } | undefined
   /** DNS over TLS (RFC 7858) on a port of its own, with a certificate and its key in PEM form. Default: none. */
   readonly tls?: { readonly host: string, readonly port: number, readonly cert: string, readonly key: string } | undefined
   /** Open TCP connections, and as many with TLS, default 1,000. */
@@ -151,7 +157,10 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
   const clientZones = options.clientZones === undefined || options.clientZones.length === 0 ? undefined : new ClientZones(options.clientZones)
   const forwarder = forward === undefined || forward.upstreams.length === 0
     ? undefined
-    : new Forwarder({ upstreams: forward.upstreams, clock, count: (event) => counters.forwarded(event) })
+    : new Forwarder({
+      upstreams: forward.upstreams, mixesCase: forward.mixesCase ?? true, isOurs: oursOf(zones.map(({ wire }) => wire)), clock, failed,
+      count: (event) => counters.forwarded(event)
+    })
   const recursion = forwarder === undefined ? undefined : new Recursion(forwarder, new AccessList(readNetworks(forward?.clients ?? [], 'forward.clients')))
   const responder = new Responder({
     source,

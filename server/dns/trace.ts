@@ -65,7 +65,7 @@ export class Tracer {
    */
   trace (labels: readonly string[], type: number, client: string, answer: AnswerText): DnsTraceStep[] {
     const { source, zones, recursion } = this.#options
-    const name = recordNameOf(labels, zones)
+    const name = recordNameOf(labels, zones, type)
     if (name.kind === 'outside') return [this.#outside(client), outcome(type, answer)]
     if (!source.loaded) return [step('registry', 'it has not been loaded yet: SERVFAIL, extended error 14')]
     const steps = [step('zone', `${name.zone.name} is served here`)]
@@ -90,6 +90,7 @@ export class Tracer {
   #named (name: Exclude<RecordName, { kind: 'outside' }>, asked: Asked): DnsTraceStep[] {
     const { catalog } = this.#options.source
     switch (name.kind) {
+      case 'cut': return [step('name', 'another zone of this server begins there or below: NODATA')]
       case 'unknown': return [step('name', 'it has none of the shapes that names in this zone have')]
       case 'apex': return [step('name', name.zone instanceof ReverseZone ? 'the zone itself: SOA, NS, and PTR where it is one address' : 'the zone itself: SOA and NS')]
       case 'version': return [step('name', 'the version of the Kubernetes DNS specification: TXT')]

@@ -36,6 +36,7 @@ export function planAnswer (name: RecordName, type: number, source: DnsSource, c
       const found = addresses.get(type)
       return found !== undefined ? fixed(found) : addresses.size > 0 ? orAny(type, minimalAny) : 'no-such-records'
     }
+    case 'cut':
     case 'name-servers':
     case 'services':
       return 'no-such-records'

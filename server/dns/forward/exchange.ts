@@ -11,10 +11,13 @@ export interface UpstreamAddress {
   readonly port: number
 }
 
-/** `suspicious` = UDP can't be trusted for this question (forged answers, or an upstream that folds names): ask over TCP. */
+/**
+ * `suspicious` = UDP can't be trusted for this question (forged answers, or an upstream that folds names): ask over TCP. `odd` = what
+ * came was no answer to the query, so that the upstream is there, but of no use for this question.
+ */
 export type Exchanged =
   | { readonly kind: 'reply', readonly message: Buffer }
-  | { readonly kind: 'timeout' | 'unreachable' | 'bad-answer' | 'suspicious' | 'closed' }
+  | { readonly kind: 'timeout' | 'unreachable' | 'odd' | 'bad-answer' | 'suspicious' | 'closed' }
 
 export interface ExchangeOptions {
   readonly clock: Clock
@@ -38,8 +41,8 @@ export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options
   const type: SocketType = family === 6 ? 'udp6' : 'udp4'
   // It is an address: there is nothing to look up. A port of 0 is the kernel's choice, which is random.
   const socket = createSocket({ type, lookup: (address, _options, callback) => callback(null, address, family) })
-  return settled(options, () => socket.close(), (end) => {
-    let mismatches = 0
+  let mismatches = 0
+  return settled(options, () => socket.close(), () => mismatches > 0, (end) => {
     socket.on('error', () => end({ kind: 'unreachable' })) // ICMP says that nobody listens, or there are no sockets left
     socket.on('message', (message) => {
       const match = query.match(message)
@@ -62,7 +65,7 @@ export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options
 /** RFC 7766: one connection for one question. */
 export function askTcp (upstream: UpstreamAddress, query: UpstreamQuery, options: ExchangeOptions): Promise<Exchanged> {
   const socket = connect({ host: upstream.address, port: upstream.port, noDelay: true })
-  return settled(options, () => socket.destroy(), (end) => {
+  return settled(options, () => socket.destroy(), () => false, (end) => {
     const chunks: Buffer[] = []
     let length = 0
     socket.on('error', () => end({ kind: 'unreachable' }))
@@ -85,12 +88,12 @@ export function askTcp (upstream: UpstreamAddress, query: UpstreamQuery, options
   })
 }
 
-/** Runs an exchange until it, its time or its forwarder ends. */
-function settled (options: ExchangeOptions, close: () => void, begin: (end: (result: Exchanged) => void) => void): Promise<Exchanged> {
+/** Runs an exchange until it, its time or its forwarder ends. @param hasHeard whether anything has come from the upstream */
+function settled (options: ExchangeOptions, close: () => void, hasHeard: () => boolean, begin: (end: (result: Exchanged) => void) => void): Promise<Exchanged> {
   return new Promise((resolve) => {
     let isOver = false
     const abort = (): void => end({ kind: 'closed' })
-    const cancel = options.clock.after(options.timeoutMs, () => end({ kind: 'timeout' }))
+    const cancel = options.clock.after(options.timeoutMs, () => end({ kind: hasHeard() ? 'odd' : 'timeout' }))
     const end = (result: Exchanged): void => {
       if (isOver) return
       isOver = true

@@ -97,10 +97,11 @@ export class ForwardCache {
 export function lifeOf (settled: Settled, type: number): number {
   if (settled.kind === 'closed') return 0
   if (settled.kind !== 'reply' || isFailed(settled)) return failureLifeMs
-  const { rcode, answers, authorities, additionals } = settled
+  const { rcode, answers, authorities, additionals, target } = settled
   let seconds = maxLifeMs / 1_000
   for (const section of [answers, authorities, additionals]) for (const { ttl } of section) seconds = Math.min(seconds, ttl)
-  const isPositive = rcode === rcodes.NOERROR && answers.some((record) => record.type === type || type === recordTypes.ANY)
+  const hasAnswer = target !== undefined || answers.some((record) => record.type === type || type === recordTypes.ANY)
+  const isPositive = rcode === rcodes.NOERROR && hasAnswer
   if (isPositive) return seconds * 1_000
   const soa = authorities.find((record) => record.type === recordTypes.SOA)
   if (soa === undefined) return 0 // RFC 2308 5: without a SOA there is no saying how long

@@ -1,7 +1,7 @@
 // Reads the message of an upstream: bounded, in time linear to its length, every name decompressed. What is malformed in any part
 // is no answer at all.
 import { classIn, headerLength, questionTailLength, recordTypes } from '../wire/wire.ts'
-import { NameReader, folded } from '../wire/name.ts'
+import { NameReader, folded, isNameAt, labelStarts } from '../wire/name.ts'
 
 /** Of class IN, with every name spelled out: nothing in it points into a message. */
 export interface ForwardRecord {
@@ -168,6 +168,13 @@ class ReplyReader {
     const names = this.#names
     if (!names.read(this.#message, this.#at, headerLength)) throw new Malformed()
     this.#at = names.end
-    return names.name()
+    const name = names.name()
+    for (const at of labelStarts(name)) {
+      const tail = this.#questionName.length - (name.length - at)
+      if (tail < 0 || !isNameAt(name, at, name.length, this.#questionName.subarray(tail))) continue
+      this.#questionName.copy(name, at, tail) // it may repeat the letters that we sent, whose case is nobody's business
+      break
+    }
+    return name
   }
 }

@@ -34,8 +34,13 @@ export class UpstreamQuery {
   readonly #question: Buffer
   readonly #foldedQuestion: Buffer
 
-  /** @param random gives so many octets that nobody can foresee */
-  constructor ({ name, type, dnssecOk, checkingDisabled }: UpstreamQuestion, edns: boolean, random: (bytes: number) => Buffer) {
+  /**
+   * @param random gives so many octets that nobody can foresee
+   * @param mixesCase the letters have a case that nobody can foresee, and have to come back so
+   */
+  constructor (
+    { name, type, dnssecOk, checkingDisabled }: UpstreamQuestion, edns: boolean, random: (bytes: number) => Buffer, mixesCase = true
+  ) {
     const nameEnd = headerLength + name.length
     const questionEnd = nameEnd + questionTailLength
     const message = Buffer.alloc(questionEnd + (edns ? optLength : 0))
@@ -43,7 +48,8 @@ export class UpstreamQuery {
     bytes.copy(message, 0, 0, 2)
     message.writeUInt16BE(flagRecursionDesired | (checkingDisabled ? flagCheckingDisabled : 0), 2)
     message.writeUInt16BE(1, 4)
-    mixedCase(name, bytes.subarray(2)).copy(message, headerLength)
+    const spelt = mixesCase ? mixedCase(name, bytes.subarray(2)) : name
+    spelt.copy(message, headerLength)
     message.writeUInt16BE(type, nameEnd)
     message.writeUInt16BE(classIn, nameEnd + 2)
     if (edns) {
@@ -63,8 +69,8 @@ export class UpstreamQuery {
     const flags = message.readUInt16BE(2)
     if ((flags & flagResponse) === 0 || (flags & opcodeMask) !== 0) return 'other'
     const questions = message.readUInt16BE(4)
-    // A server that does not know EDNS may not have read as far as the question (RFC 6891 7).
-    if (questions === 0) return (flags & rcodeMask) === rcodes.FORMERR ? 'answer' : 'other'
+    // A server may leave the question out of an error: one that does not know EDNS has not read as far (RFC 6891 7), others don't care.
+    if (questions === 0) return isRefusal(flags & rcodeMask) ? 'answer' : 'other'
     if (questions !== 1) return 'other'
     const question = message.subarray(headerLength, headerLength + this.#question.length)
     if (question.equals(this.#question)) return 'answer'
@@ -72,4 +78,9 @@ export class UpstreamQuery {
     const folding = Buffer.concat([folded(question.subarray(0, nameLength)), question.subarray(nameLength)])
     return folding.equals(this.#foldedQuestion) ? 'case' : 'other'
   }
+}
+
+/** Neither records nor that there are none: nothing that a forger gains by. */
+function isRefusal (rcode: number): boolean {
+  return rcode !== rcodes.NOERROR && rcode !== rcodes.NXDOMAIN
 }

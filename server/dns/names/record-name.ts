@@ -22,12 +22,15 @@ import { type ReverseName, ReverseZone, maxReverseLabels } from './reverse-zone.
 import { type SelectionName, maxSelectionLabels, selectionNameOf } from './selection-name.ts'
 import { type ServiceName, type TransportName, transports } from './service-name.ts'
 import { foldedByte, isNameAt } from '../wire/name.ts'
+import { recordTypes } from '../wire/wire.ts'
 import type { Zone } from './zone.ts'
 import type { QueryReader } from '../wire/query-reader.ts'
 
 export type RecordName =
   | { readonly kind: 'outside' }
   | { readonly kind: 'unknown', readonly zone: Zone }
+  /** Another zone of ours begins there, or below. */
+  | { readonly kind: 'cut', readonly zone: Zone }
   | { readonly kind: 'apex' | 'version' | 'name-servers' | 'name-server' | 'services', readonly zone: Zone }
   | { readonly kind: 'namespace', readonly zone: Zone, readonly namespace: string }
   | ServiceName & { readonly kind: 'service' }
@@ -36,6 +39,8 @@ export type RecordName =
   | ServiceName & { readonly kind: 'port', readonly port: string, readonly protocol: TransportName }
   | SelectionName | ReverseName | PodName | BrowseName
 
+/** What a label of ours can be. */
+const plainLabel = /^[a-z0-9_-]+$/
 const outside: RecordName = { kind: 'outside' }
 const maxLabelsBelowZone = 3 + maxSelectionLabels // shape 12, the longest one there is
 
@@ -44,7 +49,7 @@ const maxLabelsBelowZone = 3 + maxSelectionLabels // shape 12, the longest one t
  * @param zones the longest first, so that a zone below another one wins; reverse zones last, as nothing is below them
  */
 export function readRecordName (query: QueryReader, zones: readonly Zone[]): RecordName {
-  const zone = zones.find((candidate) => isBelow(query, candidate))
+  const zone = zoneOf(query.type, query.labelCount, zones, (candidate) => isBelow(query, candidate))
   if (zone === undefined) return outside
   const count = query.labelCount - zone.labels.length
   if (count > maxLabelsBelow(zone)) return { kind: 'unknown', zone }
@@ -54,18 +59,38 @@ export function readRecordName (query: QueryReader, zones: readonly Zone[]): Rec
     if (label === undefined) return { kind: 'unknown', zone }
     labels.push(label)
   }
-  return nameOf(zone, labels)
+  return nameIn(zone, labels, zones)
 }
 
-/** Reads a name whose labels are plain text in lower case, as the target of an alias is. */
-export function recordNameOf (labels: readonly string[], zones: readonly Zone[]): RecordName {
-  const zone = zones.find((candidate) => {
+/** Reads a name whose labels are text in lower case, as the target of an alias is. @param type that is asked for there */
+export function recordNameOf (labels: readonly string[], zones: readonly Zone[], type = 0): RecordName {
+  const zone = zoneOf(type, labels.length, zones, (candidate) => {
     const from = labels.length - candidate.labels.length
     return from >= 0 && candidate.labels.every((label, index) => labels[from + index] === label)
   })
   if (zone === undefined) return outside
   const below = labels.slice(0, labels.length - zone.labels.length)
-  return below.length > maxLabelsBelow(zone) ? { kind: 'unknown', zone } : nameOf(zone, below.reverse())
+  const isPlain = below.length <= maxLabelsBelow(zone) && below.every((label) => plainLabel.test(label))
+  return isPlain ? nameIn(zone, below.reverse(), zones) : { kind: 'unknown', zone }
+}
+
+/** The longest zone that a name is in. The DS of a zone is the parent's to say, where that is ours too (RFC 4035 3.1.4.1). */
+function zoneOf (type: number, labelCount: number, zones: readonly Zone[], hasName: (zone: Zone) => boolean): Zone | undefined {
+  const zone = zones.find(hasName)
+  if (type !== recordTypes.DS || zone?.labels.length !== labelCount) return zone
+  return zones.find((other) => other !== zone && hasName(other)) ?? zone
+}
+
+/** @param labels below the zone, from the right */
+function nameIn (zone: Zone, labels: readonly string[], zones: readonly Zone[]): RecordName {
+  const name = nameOf(zone, labels)
+  return name.kind === 'unknown' && zones.some((other) => isZoneBelow(other, zone, labels)) ? { kind: 'cut', zone } : name
+}
+
+/** Whether one zone is at or below a name in another one: then the name exists there. @param labels as of `nameIn` */
+function isZoneBelow (zone: Zone, parent: Zone, labels: readonly string[]): boolean {
+  const depth = zone.labels.length - parent.labels.length
+  return depth >= labels.length && zone.name.endsWith(`.${parent.name}`) && labels.every((label, index) => zone.labels[depth - 1 - index] === label)
 }
 
 function maxLabelsBelow (zone: Zone): number {

@@ -16,7 +16,8 @@ export class ComposedAnswers {
   /** The answer records to a question, without compression, and whether there are more than an answer shows. */
   records (owner: Buffer, type: number, answer: Records): { readonly records: Buffer[], readonly isCut: boolean } {
     this.#query.read(questionOf(owner, type))
-    this.#writer.begin(this.#query, tcpLimit)
+    this.#writer.open(this.#query, tcpLimit)
+    this.#writer.begin()
     answer.write(this.#writer, () => 0)
     const message = this.#writer.bytes.subarray(0, this.#writer.finish(rcodes.NOERROR, true))
     const records: Buffer[] = []

@@ -196,7 +196,8 @@ const writer = new MessageWriter(plainUdpLimit)
 /** @param serial the registry's revision */
 function notification (zone: Zone, serial: number, id: number): Buffer {
   query.read(questionOf(zone.wire, recordTypes.SOA))
-  writer.begin(query, plainUdpLimit)
+  writer.open(query, plainUdpLimit)
+  writer.begin()
   zone.writeSoa(writer, serial)
   const message = Buffer.from(writer.bytes.subarray(0, writer.finish(rcodes.NOERROR, true)))
   message.writeUInt16BE(id, 0)

@@ -169,12 +169,13 @@ export class ZoneTransfers {
 
   #refuse (query: QueryReader, signed: SignedQuery | undefined, { rcode, reason }: Refusal, limit: number): Buffer {
     this.counters.transfersRefused++
-    this.#writer.begin(query, limit, reason)
-    return this.#signed(signed, this.#writer.finish(rcode, false))
+    this.#writer.open(query, limit)
+    return this.#signed(signed, this.#writer.end(rcode, reason))
   }
 
   #soaAlone (query: QueryReader, signed: SignedQuery | undefined, zone: Zone, limit: number): Buffer {
-    this.#writer.begin(query, limit)
+    this.#writer.open(query, limit)
+    this.#writer.begin()
     zone.writeSoa(this.#writer, this.#options.source.revision)
     return this.#signed(signed, this.#writer.finish(rcodes.NOERROR, true))
   }

@@ -57,6 +57,11 @@ export function * labelStarts (name: Buffer, start = 0): Generator<number> {
   }
 }
 
+/** The labels of a whole name, each octet as one character. */
+export function labelTexts (name: Buffer): string[] {
+  return Array.from(labelStarts(name), (at) => name.toString('latin1', at + 1, at + 1 + (name[at] ?? 0)))
+}
+
 /** Whether a whole name is another one or below it; both in the same case. */
 export function isAtOrBelow (name: Buffer, parent: Buffer): boolean {
   const from = name.length - parent.length
@@ -114,9 +119,7 @@ export class NameReader {
       }
       const next = at + 1 + byte
       if (byte > maxLabelBytes || this.length + 1 + byte + (byte === 0 ? 0 : 1) > maxNameLength || next > message.length) return false
-      message.copy(this.bytes, this.length, at, next)
-      this.length += 1 + byte
-      at = next
+      while (at < next) this.bytes[this.length++] = message[at++] ?? 0
       if (byte === 0) break
     }
     if (this.end < 0) this.end = at

@@ -43,6 +43,8 @@ export class QueryReader {
   keepalive = false
   /** It came with a timeout, which is the server's to say: over TCP it must not (RFC 7828 3.2.1). */
   keepaliveHasData = false
+  /** It is padded, and wants its answer padded too (RFC 7830). */
+  isPadded = false
   /** Where the record of the authority section begins, which IXFR has (RFC 1995 3); 0 = there is none. */
   authorityStart = 0
   /** Where the TSIG record begins, the last of the message (RFC 8945 5.1); 0 = there is none. */
@@ -53,7 +55,7 @@ export class QueryReader {
     this.message = message
     this.questionLength = this.labelCount = this.type = this.class = this.payloadSize = this.#version = 0
     this.cookieStart = this.cookieLength = this.authorityStart = this.tsigStart = 0
-    this.edns = this.dnssecOk = this.nsid = this.keepalive = this.keepaliveHasData = false
+    this.edns = this.dnssecOk = this.nsid = this.keepalive = this.keepaliveHasData = this.isPadded = false
     if (message.length < headerLength) return 'silence'
     this.flags = message.readUInt16BE(2)
     if ((this.flags & flagResponse) !== 0) return 'silence' // answering an answer would be a loop
@@ -133,6 +135,7 @@ export class QueryReader {
       at = data + length
       if (at > end) return false
       if (code === optionCodes.nsid) this.nsid = true
+      else if (code === optionCodes.padding) this.isPadded = true
       else if (code === optionCodes.keepalive) {
         this.keepalive = true
         this.keepaliveHasData ||= length > 0

@@ -35,8 +35,11 @@ export const extendedErrors = {
   staleAnswer: 3, notReady: 14, prohibited: 18, staleNxdomain: 19, notAuthoritative: 20, notSupported: 21, noReachableAuthority: 22, networkError: 23
 } as const
 
-/** RFC 5001, 7873, 7828, 8914. */
-export const optionCodes = { nsid: 3, cookie: 10, keepalive: 11, extendedError: 15 } as const
+/** RFC 5001, 7873, 7828, 7830, 8914. */
+export const optionCodes = { nsid: 3, cookie: 10, keepalive: 11, padding: 12, extendedError: 15 } as const
+
+/** RFC 8467 4.1: answers to padded queries are multiples of it. */
+export const paddingBlock = 468
 
 export const classIn = 1
 export const classChaos = 3
@@ -69,18 +72,13 @@ export const flagDnssecOk = 0x8000
 /** Code and length of an option. */
 export const optionHeaderLength = 4
 
-const shortCopy = 64
-
-/** Copies octets. For the few of a name or a record a loop is faster than the call that `Buffer.copy` makes. */
-export function copyBytes (source: Buffer, start: number, end: number, target: Buffer, at: number): void {
-  if (end - start > shortCopy) source.copy(target, at, start, end)
-  else for (let index = start; index < end; index++) target[at + index - start] = source[index] ?? 0
-}
-
 /** Where the service begins in a question for `_port._protocol.service...`. */
 export function portServiceStart (port: string, protocol: string): number {
   return headerLength + 1 + 1 + port.length + 1 + 1 + protocol.length
 }
+
+/** The first place of a message that a pointer does not reach (RFC 1035 4.1.4). */
+export const pointerLimit = 0x4000
 
 /** A pointer to an offset of the message (RFC 1035 4.1.4). */
 export function pointerTo (offset: number): number {
