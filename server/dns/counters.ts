@@ -6,8 +6,7 @@ import { rcodes, recordTypes } from './wire/wire.ts'
 
 /** Why a message got no answer, or a connection was closed. */
 export const dropReasons = [
-  'short', 'response', 'port-zero', 'send-failed', 'send-queue-full', 'bad-length', 'deadline', 'too-many-connections',
-  'too-many-deferred', 'tls'
+  'short', 'response', 'port-zero', 'send-failed', 'send-queue-full', 'bad-length', 'deadline', 'too-many-connections', 'tls'
 ] as const
 export type DropReason = (typeof dropReasons)[number]
 

@@ -5,7 +5,8 @@ import { invalid } from '../errors.ts'
 import type { Spawn } from '../threads/supervised-thread.ts'
 import { type MirroredFeed, ThreadPool, spawner } from '../threads/thread-pool.ts'
 import type { NotifyTarget } from './transfer/peers.ts'
-import { type DnsCore, type DnsOptions, type DnsServer, type DnsThreadSettings, DnsCounters, dnsCore, startDns, zonesOf } from './server.ts'
+import { zonesOf } from './names/zones.ts'
+import { type DnsCore, type DnsOptions, type DnsServer, type DnsThreadSettings, type Place, DnsCounters, dnsCore, startDns } from './server.ts'
 import type { FollowedSource } from './source.ts'
 import { Notifier } from './transfer/notifier.ts'
 
@@ -44,24 +45,24 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
   if (!Number.isInteger(workers) || workers < 0 || workers > maxDnsWorkers) {
     throw invalid([{ field: 'workers', value: workers, rule: `must be a whole number 0-${maxDnsWorkers}` }])
   }
-  const tell: Tell = (address, counters) => {
+  const tell: Tell = (places, counters) => {
     if (notify.length === 0) return undefined
-    const zones = zonesOf(settings, address)
+    const addresses = places.map(({ address }) => address)
+    const zones = zonesOf(settings, addresses)
     const keys = settings.transfer?.keys ?? []
-    return new Notifier({ source: feed, zones, targets: notify, keys, clock, address, counters, ...(log === undefined ? {} : { log }) })
+    return new Notifier({ source: feed, zones, targets: notify, keys, clock, addresses, counters, ...(log === undefined ? {} : { log }) })
   }
   if (workers === 0) {
     const server = await startDns({ ...settings, source: feed, clock, ...(log === undefined ? {} : { log }) })
-    const notifier = tell(server.address, server.counters)
+    const notifier = tell(server.places, server.counters)
     const close = async (): Promise<void> => {
       await Promise.all([notifier?.close(), server.close()])
     }
     return { ...server, close, [Symbol.asyncDispose]: close, whenTaken: (revision) => new Promise((resolve) => feed.whenApplied(revision, resolve)) }
   }
   for (let attempt = 1; ; attempt++) {
-    const place = await findPlace(settings, feed)
-    const tls = settings.tls === undefined || place.tls === undefined ? undefined : { ...settings.tls, host: place.tls.address, port: place.tls.port }
-    const pool = new DnsPool({ feed, workers, log, clock, spawn, tell, settings: { ...settings, host: place.address, port: place.port, tls } })
+    const found = await findPlaces(settings, feed)
+    const pool = new DnsPool({ feed, workers, log, clock, spawn, tell, settings, ...found })
     try {
       await pool.start()
       return pool
@@ -77,19 +78,21 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
  * Listens alone for a moment. That checks the settings, finds the port, and finds out whether somebody else is there: those who
  * share a port are not told of each other, and a second registry would silently get half of the questions.
  */
-async function findPlace (settings: DnsThreadSettings, source: DnsOptions['source']): Promise<Pick<DnsServer, 'address' | 'port' | 'tls'>> {
+async function findPlaces (settings: DnsThreadSettings, source: DnsOptions['source']): Promise<Pick<DnsServer, 'places' | 'tlsPlaces'>> {
   await using server = await startDns({ ...settings, source })
-  return { address: server.address, port: server.port, tls: server.tls }
+  return { places: server.places, tlsPlaces: server.tlsPlaces }
 }
 
-/** Begins to tell secondaries of changes, if there are any. @param address where DNS is answered */
-type Tell = (address: string, counters: DnsCounters) => Notifier | undefined
+/** Begins to tell secondaries of changes, if there are any. @param places where DNS is answered */
+type Tell = (places: readonly Place[], counters: DnsCounters) => Notifier | undefined
 
 interface DnsPoolOptions {
   readonly workers: number
   readonly feed: FollowedSource & MirroredFeed
-  /** With the address and the port as they are. */
   readonly settings: DnsThreadSettings
+  /** Where the threads listen: addresses and ports as they are. */
+  readonly places: readonly Place[]
+  readonly tlsPlaces: readonly Place[]
   readonly log: DnsOptions['log']
   readonly clock: Clock
   readonly spawn: Spawn<DnsThreadSettings>
@@ -97,9 +100,8 @@ interface DnsPoolOptions {
 }
 
 class DnsPool implements DnsWorkers {
-  readonly address: string
-  readonly port: number
-  readonly tls: DnsServer['tls']
+  readonly places: readonly Place[]
+  readonly tlsPlaces: readonly Place[]
   /** Of this thread: what comes over HTTP is in it. */
   readonly #core: DnsCore
   readonly #counters = new DnsCounters()
@@ -109,13 +111,15 @@ class DnsPool implements DnsWorkers {
   #notifier: Notifier | undefined
   #closed: Promise<void> | undefined
 
-  constructor ({ settings, workers, tell, feed, clock, log, spawn }: DnsPoolOptions) {
-    this.address = settings.host
-    this.port = settings.port
+  constructor ({ settings: given, places, tlsPlaces, workers, tell, feed, clock, log, spawn }: DnsPoolOptions) {
+    this.places = places
+    this.tlsPlaces = tlsPlaces
     this.#tell = tell
-    const { tls, ...core } = settings
-    this.tls = tls === undefined ? undefined : { address: tls.host, port: tls.port }
-    this.#core = dnsCore({ ...core, source: feed, clock, counters: this.#counters, ...(log === undefined ? {} : { log }) }, this.address)
+    const hosts = places.map(({ address }) => address)
+    const tlsHosts = tlsPlaces.map(({ address }) => address)
+    const tls = given.tls === undefined ? undefined : { ...given.tls, host: tlsHosts, port: tlsPlaces[0]?.port ?? given.tls.port }
+    const settings: DnsThreadSettings = { ...given, host: hosts, port: this.port, tls }
+    this.#core = dnsCore({ ...given, source: feed, clock, counters: this.#counters, ...(log === undefined ? {} : { log }) }, hosts, tlsHosts)
     const ofThreads = this.#ofThreads = Array.from({ length: workers }, () => new DnsCounters())
     this.#threads = new ThreadPool({
       room: 'DNS', name: 'dns', feed, settings, spawn, clock, log,
@@ -127,7 +131,19 @@ class DnsPool implements DnsWorkers {
   /** @throws what the first thread failed with, if all did */
   async start (): Promise<void> {
     await this.#threads.start()
-    this.#notifier = this.#tell(this.address, this.#counters)
+    this.#notifier = this.#tell(this.places, this.#counters)
+  }
+
+  get address (): string {
+    return this.places[0]?.address ?? ''
+  }
+
+  get port (): number {
+    return this.places[0]?.port ?? 0
+  }
+
+  get tls (): Place | undefined {
+    return this.tlsPlaces[0]
   }
 
   get counters (): DnsCounters {

@@ -14,7 +14,7 @@ type Test = { teardown (end: () => void): void }
 type Explained = Omit<DnsAnswer, 'revision'>
 
 function deskOf (t: Test, world: World, options: Partial<DnsOptions> = {}): DnsDesk {
-  const core = dnsCore({ source: world.feed, clock: world.clock, random: () => 0, node: 'test', ...options }, '127.0.0.1')
+  const core = dnsCore({ source: world.feed, clock: world.clock, random: () => 0, node: 'test', ...options }, ['127.0.0.1'])
   t.teardown(() => core.close())
   return core.desk
 }

@@ -27,7 +27,7 @@ function world (): World {
 function asked (of: World, perSecond: number): { ask: (address: string, name?: string, options?: QuestionOptions & { type?: string, transport?: Client['transport'] }) => Message | undefined, counters: DnsCounters } {
   const counters = new DnsCounters()
   const options: ResponderOptions = {
-    source: of.feed, zones: [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })], ttlSeconds: 5, node: 'node-a', version: '', clock: of.clock, random: () => 0, counters,
+    source: of.feed, zones: [new Zone('cluster.local', { ttlSeconds: 5, addresses: [] })], ttlSeconds: 5, node: 'node-a', version: '', clock: of.clock, random: () => 0, counters,
     limiter: new RateLimiter(perSecond, () => 0.5), failed: (error) => { throw error }
   }
   const responder = new Responder(options)

@@ -27,6 +27,8 @@ export class StreamConnection {
   /** What was received and not yet answered: part of a message, or, while it waits, at most one chunk. */
   #input: Buffer = empty
   #deferred = 0
+  /** Of its last whole message, or its beginning. */
+  #lastMs: number
   #isWaiting = false
   #isEnding = false
   /** No more messages can be told apart: a length was none. */
@@ -35,7 +37,8 @@ export class StreamConnection {
   constructor (socket: Socket, calls: ConnectionCalls) {
     this.#socket = socket
     this.#calls = calls
-    this.deadlineMs = calls.nowMs() + firstMessageMs
+    this.#lastMs = calls.nowMs()
+    this.deadlineMs = this.#lastMs + firstMessageMs
     socket.on('error', () => undefined) // a reset by the peer; 'close' follows
     socket.on('data', (chunk: Buffer) => {
       if (this.#isBroken) return
@@ -55,6 +58,11 @@ export class StreamConnection {
 
   destroy (): void {
     this.#socket.destroy()
+  }
+
+  /** Since when nothing is asked over it; undefined = something is being answered. */
+  get idleSinceMs (): number | undefined {
+    return this.#deferred > 0 || this.#isWaiting ? undefined : this.#lastMs
   }
 
   /** Answers whole messages until there are no more, the peer does not read, or others should have their turn. */
@@ -112,7 +120,8 @@ export class StreamConnection {
   }
 
   #stay (): void {
-    this.deadlineMs = this.#calls.nowMs() + idleMs
+    this.#lastMs = this.#calls.nowMs()
+    this.deadlineMs = this.#lastMs + idleMs
   }
 
   #endIfDone (): void {

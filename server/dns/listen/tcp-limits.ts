@@ -1,9 +1,10 @@
 // Limits of connections, plain and TLS.
 
-/** A connection costs memory and a file descriptor; lookups that need TCP are few and short. */
+/**
+ * A connection costs memory and a file descriptor; lookups that need TCP are few and short. A newcomer beyond it is served: the client
+ * with most of them gives up the one that is idle for longest, or its oldest.
+ */
 export const maxConnections = 1_000
-/** Of one address, so that one client does not take all of them. A resolver for many has its own address and opens a few. */
-export const maxConnectionsOfClient = 250
 /** From the connection to the first whole message (RFC 7766 6.2.3: a few seconds): a client that connects has a question. */
 export const firstMessageMs = 3_000
 /** Between whole messages. A message that trickles in, and a client that does not read, run into it too. */

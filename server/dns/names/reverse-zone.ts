@@ -6,6 +6,7 @@
 //
 // An octet has one spelling: 007 is no name.
 import { addressKey, keyAddress, keyLengths } from '../../model/address/address-key.ts'
+import type { AddressRange } from '../../model/address/ranges.ts'
 import { readInstanceCidrs, reversePrefixes } from './reverse-networks.ts'
 import { Zone, type ZoneOptions } from './zone.ts'
 
@@ -66,8 +67,9 @@ export class ReverseZone extends Zone {
  * The reverse zones of networks.
  * @throws RegistryError REG_INVALID
  */
-export function reverseZones (cidrs: readonly string[], target: Zone, options: ZoneOptions): ReverseZone[] {
-  return reversePrefixes(readInstanceCidrs(cidrs, 'reverse')).map((prefix) => new ReverseZone(prefix, target, options))
+export function reverseZones (networks: readonly (string | AddressRange)[], target: Zone, options: ZoneOptions): ReverseZone[] {
+  const read = networks.flatMap((network) => (typeof network === 'string' ? readInstanceCidrs([network], 'reverse') : network))
+  return reversePrefixes(read).map((prefix) => new ReverseZone(prefix, target, options))
 }
 
 function byteDigits (label: string): string | undefined {

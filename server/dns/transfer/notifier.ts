@@ -35,8 +35,8 @@ export interface NotifierOptions {
   readonly targets: readonly NotifyTarget[]
   readonly keys: readonly TsigKey[]
   readonly clock: Clock
-  /** The address that DNS is answered at, if it is one: secondaries take NOTIFY from their primary's address only. */
-  readonly address?: string
+  /** The addresses that DNS is answered at: secondaries take NOTIFY from their primary's address only. */
+  readonly addresses?: readonly string[]
   readonly counters?: DnsCounters
   readonly log?: { warn (message: string): void }
 }
@@ -76,8 +76,8 @@ export class Notifier {
       this.#sockets.set(family, socket)
       socket.on('error', (error) => options.log?.warn(`DNS: NOTIFY: ${error.message}`))
       socket.on('message', (answer, from) => this.#answered(answer, from))
-      const own = options.address
-      if (own !== undefined && own.includes(':') === (family === 6)) socket.bind({ address: own })
+      const own = options.addresses?.find((each) => each.includes(':') === (family === 6))
+      if (own !== undefined) socket.bind({ address: own })
     }
     socket.send(message, port, address, () => undefined) // what cannot be sent is not answered, and so is tried again
   }
