@@ -18,6 +18,7 @@ import { ServerCookies } from './protect/cookies.ts'
 import { LimitStep } from './protect/limit-step.ts'
 import type { RateLimiter } from './protect/rate-limit.ts'
 import { type QueryLog, questionFacts } from './query-log.ts'
+import type { EndpointSet } from '../model/instance/endpoints.ts'
 import type { DnsSource } from './source.ts'
 import { TransferStep } from './transfer/transfer-step.ts'
 import type { ZoneTransfers } from './transfer/transfer.ts'
@@ -57,10 +58,14 @@ export interface ResponderOptions {
   readonly counters: DnsCounters
   /** Told when our own code failed on a message. */
   readonly failed: (error: unknown) => void
+  /** Told once of each service with endpoints that DNS cannot carry. */
+  readonly warn?: (message: string) => void
 }
 
 /** The time of one answer in so many is taken: two looks at the clock cost up to two hundredths of an answer over UDP. */
 const timedEach = 8
+/** Services with unreadable endpoints that are named in the log. More say nothing new. */
+const maxTold = 100
 /** No answer, because it is none of our questions. */
 const silence = 'silence'
 
@@ -74,12 +79,14 @@ export class Responder {
   readonly #answer: AnswerStep
   readonly #limit: LimitStep | undefined
   #count = 0
+  /** Services that were warned of. */
+  readonly #told = new Set<string>()
 
   constructor (options: ResponderOptions) {
     this.#options = options
     const { source, ttlSeconds, zones, node, version, clock, counters, limiter, transfers, recursion, random, chaos = true } = options
     const plans = this.#plans
-    const cache = new AnswerCache({ ttlSeconds, zones, built: () => { counters.builds++ } })
+    const cache = new AnswerCache({ ttlSeconds, zones, built: () => { counters.builds++ }, leftOut: (set, count) => this.#leftOut(set, count) })
     const staleCache = cache.capped(maxStaleTtlSeconds)
     const minimalAny = minimalAnyRecords(Math.min(ttlSeconds, maxNegativeTtlSeconds))
     const forward = recursion === undefined ? undefined : new ForwardStep({ recursion, again: (...message) => this.respond(...message) })
@@ -177,6 +184,15 @@ export class Responder {
     writer.recursionAvailable = turn.mayForward = recursion?.permits(client.address) === true
     turn.cookie = query.edns ? this.#composer.cookie : 'none'
     turn.clientZone = clientZones?.zoneOf(client.address)
+  }
+
+  #leftOut ({ namespace, service }: EndpointSet, count: number): void {
+    const { counters, warn } = this.#options
+    counters.unanswerable += count
+    const path = `${namespace}/${service}`
+    if (this.#told.has(path) || this.#told.size >= maxTold) return
+    this.#told.add(path)
+    warn?.(`DNS: ${count} endpoints of ${path} are left out of the answers: their records have what DNS cannot carry (a port, a weight, a name or an address)`)
   }
 
   #log (queryLog: QueryLog, bytes: number, ms: number): void {

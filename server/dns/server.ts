@@ -188,6 +188,7 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
     clock,
     counters,
     failed,
+    warn: (message) => log?.warn(message),
     transfers: new ZoneTransfers({ source, zones, ttlSeconds, keys: transfer.keys, allowed: transfer.transferTo, clock, counters, failed }),
     limiter: rateLimit === undefined ? undefined : new RateLimiter(rateLimit, Math.random),
     queryLog: queryLogRatio === 0 ? undefined : new QueryLog({

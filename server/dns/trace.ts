@@ -10,7 +10,7 @@ import type { Service } from '../model/service/types.ts'
 import { Alias, aliasTo, maxAliases } from './answers/alias.ts'
 import type { AnswerText } from './wire/answer-text.ts'
 import type { ClientZones } from './protect/client-zones.ts'
-import { hostnameOf } from './answers/endpoint-answers.ts'
+import { answerable, hostnameOf, isAnswerable } from './answers/endpoint-host.ts'
 import { type RecordName, recordNameOf } from './names/record-name.ts'
 import { maxRecordsPerSet } from './wire/record-set.ts'
 import type { Recursion } from './forward/recursion.ts'
@@ -284,7 +284,10 @@ function clusterIps (manifest: Service | undefined): string {
   return (clusterIPs.length > 0 ? clusterIPs : [clusterIP]).join(', ')
 }
 
-function endpointSteps ({ all, answered, failOpen }: EndpointSet): DnsTraceStep[] {
+function endpointSteps (set: EndpointSet): DnsTraceStep[] {
+  const { all, failOpen } = set
+  const answered = answerable(set)
+
   const called = new Set(answered)
   const left = all.filter((endpoint) => !called.has(endpoint))
   const steps = [step('endpoints', `${answered.length} of ${all.length} are answered`)]
@@ -294,7 +297,9 @@ function endpointSteps ({ all, answered, failOpen }: EndpointSet): DnsTraceStep[
   return steps
 }
 
-function reasonOf ({ suspect, status, conditions }: Endpoint): string {
+function reasonOf (endpoint: Endpoint): string {
+  const { suspect, status, conditions } = endpoint
+  if (!isAnswerable(endpoint)) return 'its record has what DNS cannot carry: a port, a weight, a name or an address'
   if (suspect) return 'suspect: its lease ran out, or its session broke'
   if (conditions.terminating) return 'draining'
   return conditions.ready ? 'ready, but others are answered' : `not ready: its status is ${status}`

@@ -9,7 +9,8 @@ import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { isHeadless } from '../../model/service/facts.ts'
 import { none, type Service } from '../../model/service/types.ts'
 import type { BrowseProtocol } from '../names/browse-name.ts'
-import { type Share, addShare, hostnameOf } from '../answers/endpoint-answers.ts'
+import { type Share, addShare } from '../answers/endpoint-answers.ts'
+import { answerable, hostnameOf } from '../answers/endpoint-host.ts'
 import { kept } from '../answers/service-records.ts'
 import { maxLabelBytes } from '../wire/wire.ts'
 
@@ -58,7 +59,7 @@ export function offersOf (catalog: DnsSource['catalog'], namespace: string, serv
   }
   if (manifest !== undefined && !isHeadless(manifest)) return kept(ofManifests, manifest, () => make(new ServiceOffers(service, manifest)))
   const endpoints = catalog.endpoints(namespace, service)
-  return endpoints === undefined ? undefined : kept(ofEndpoints, endpoints, () => make(new EndpointOffers(service, endpoints.answered)))
+  return endpoints === undefined ? undefined : kept(ofEndpoints, endpoints, () => make(new EndpointOffers(service, answerable(endpoints))))
 }
 
 /** The endpoints of a service without cluster IPs, each for itself. */
@@ -93,10 +94,9 @@ class EndpointOffers implements Offers {
     const [first] = endpoints ?? []
     if (endpoints === undefined || first === undefined) return undefined
     const ports = new Map<string, Share & { port: number }>()
-    for (const { ports: own, priority, weight } of endpoints) {
-      for (const { name, protocol, port } of own) {
-        if (isType(name, protocol) && typeKey(name, protocol) === type) addShare(ports, String(port), { port, priority, weight })
-      }
+    for (const { ports: all, priority, weight } of endpoints) {
+      const own = all.filter(({ name, protocol }) => isType(name, protocol) && typeKey(name, protocol) === type)
+      for (const port of new Set(own.map(({ port: number }) => number))) addShare(ports, String(port), { port, priority, weight })
     }
     return { host: hostnameOf(first), ports: [...ports.values()], addresses: [...new Set(endpoints.map(({ address }) => address))], text: textOf(first) }
   }
