@@ -1,15 +1,14 @@
 // The wiring: config -> store -> registry -> adapters -> listening. The only file that knows them all.
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createSecureContext } from 'node:tls'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config/config.ts'
 import { observeDns } from './dns/metrics.ts'
+import type { Place } from './dns/server.ts'
+import { readDnsSettings } from './dns/settings.ts'
 import { startDnsWorkers } from './dns/workers.ts'
-import { invalid } from './errors.ts'
+import { hostPort } from './listen-addresses.ts'
 import { Metrics, buildHttp } from './http/server/app.ts'
-import { readClientZones } from './dns/protect/client-zone-setting.ts'
-import { readDnsPeers } from './dns/transfer/peers.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/address/ranges.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
 import { Registry } from './registry/registry.ts'
@@ -67,24 +66,12 @@ export async function serve (config: Config): Promise<Running> {
     await registry.close()
   }
   try {
-    const { notify, ...transfer } = readDnsPeers({ keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify })
-    const dns = config.dns === undefined ? undefined : await startDnsWorkers({
-      workers: config.dnsWorkers,
+    const dnsValues = readDnsSettings(config)
+    const dns = dnsValues === undefined ? undefined : await startDnsWorkers({
+      ...dnsValues,
       feed: registry.feed,
-      host: config.dns.host,
-      port: config.dns.port,
-      zones: config.zones,
-      reverse: [...config.serviceCidrs, ...config.instanceCidrs],
       node: config.node,
       version: `rollcall ${version}`,
-      ttlSeconds: config.dnsTtlSeconds,
-      clientZones: readClientZones(config.clientZones),
-      transfer,
-      notify,
-      forward: { upstreams: config.dnsForward, clients: config.dnsForwardFrom },
-      tls: readTls(config),
-      rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
-      queryLogRatio: config.dnsQueryLog,
       log: { warn: (message) => log.warn(message), error: (message) => log.error(message), info: (facts, message) => log.info(facts, message) }
     })
     if (dns !== undefined) {
@@ -114,7 +101,8 @@ export async function serve (config: Config): Promise<Running> {
     await dns?.whenTaken(registry.feed.revision)
     const dnsAddress = dns === undefined ? undefined : hostPort(dns)
     log.info({
-      http, dns: dnsAddress ?? 'off', ...(dns?.tls === undefined ? {} : { dnsTls: hostPort(dns.tls) }), store: store.kind, location: store.location, epoch: registry.feed.epoch,
+      http, dns: dnsAddress ?? 'off', ...allPlaces('dnsAddresses', dns?.places ?? []),
+      ...(dns?.tls === undefined ? {} : { dnsTls: hostPort(dns.tls) }), ...allPlaces('dnsTlsAddresses', dns?.tlsPlaces ?? []), store: store.kind, location: store.location, epoch: registry.feed.epoch,
       revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
     return { http, dns: dnsAddress, close, [Symbol.asyncDispose]: close }
@@ -124,27 +112,9 @@ export async function serve (config: Config): Promise<Running> {
   }
 }
 
-function hostPort ({ address, port }: { readonly address: string, readonly port: number }): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${port}`
-}
-
-/** @throws RegistryError REG_INVALID naming the setting whose file is no use */
-function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Config): Parameters<typeof startDnsWorkers>[0]['tls'] {
-  if (dnsTls === undefined || dnsTlsCert === undefined || dnsTlsKey === undefined) return undefined
-  const read = (field: string, path: string): string => {
-    try {
-      return readFileSync(path, 'utf8')
-    } catch (error) {
-      throw invalid([{ field, value: path, rule: `must name a file that can be read (${error instanceof Error ? error.message : String(error)})` }])
-    }
-  }
-  const tls = { ...dnsTls, cert: read('dns-tls-cert', dnsTlsCert), key: read('dns-tls-key', dnsTlsKey) }
-  try {
-    createSecureContext(tls)
-  } catch (error) {
-    throw invalid([{ field: 'dns-tls-cert, dns-tls-key', value: [dnsTlsCert, dnsTlsKey], rule: `must be a certificate and its key in PEM form (${error instanceof Error ? error.message : String(error)})` }])
-  }
-  return tls
+/** Every place that DNS is answered at, where a name stands for several. */
+function allPlaces (name: string, places: readonly Place[]): object {
+  return places.length > 1 ? { [name]: places.map(hostPort) } : {}
 }
 
 function openStore (config: Config, log: Logger): Store {

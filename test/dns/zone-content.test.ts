@@ -258,7 +258,7 @@ t.test('a part is made anew when either of what it is made from is another', asy
   t.equal(await take(), `${front} 5 A 10.96.0.1`)
   manifest = { ...manifest, spec: { ...manifest.spec, clusterIPs: ['10.96.0.2'] } }
   t.equal(await take(), `${front} 5 A 10.96.0.2`)
-  endpoints = { ...endpoints, answered: [{ id: 'a', address: '10.0.0.1', ports: [] }] as unknown as typeof endpoints.answered }
+  endpoints = { ...endpoints, answered: [{ id: 'a', address: '10.0.0.1', ports: [], weight: 100, priority: 0 }] as unknown as typeof endpoints.answered }
   t.equal(await take(), `${front} 5 A 10.96.0.2,10-0-0-1.${front} 5 A 10.0.0.1`)
 
   const reverse = zonesOf({ reverse: ['10.0.0.0/16'] }, ['127.0.0.1']).at(-1)
