@@ -2,7 +2,7 @@
 import type { EndpointSlice, Manifest, Service } from '../../client-sdk/src/manifests.ts'
 import {
   serviceLabel, type Conditions, type Endpoint, type Instance, type NamespaceSummary, type Pool, type PoolBand, type Port, type ServiceExplanation,
-  type ServiceSummary, type Status
+  type ServiceSummary, type Status, type UnreadableRecord
 } from '../../client-sdk/src/wire.ts'
 import { age, type Column } from './table.ts'
 import type { Colour } from './terminal.ts'
@@ -62,6 +62,7 @@ export function instanceColumns (place: Place): Column<InstanceRow>[] {
     { title: 'AGE', value: (row) => age(row.createdAt, place.now()) },
     { title: 'WEIGHT', wide: true, value: (row) => String(row.weight) },
     { title: 'ZONE', wide: true, value: (row) => row.zone ?? '' },
+    { title: 'NODE', wide: true, value: (row) => row.node ?? '' },
     { title: 'VERSION', wide: true, value: (row) => row.version ?? '' },
     { title: 'LABELS', wide: true, value: (row) => labelsText(row.labels) }
   ])
@@ -156,6 +157,13 @@ export const poolColumns: readonly Column<Pool>[] = [
   { title: 'DYNAMIC', wide: true, value: (row) => bandText(row.bands?.dynamic) }
 ]
 
+export const unreadableColumns: readonly Column<UnreadableRecord>[] = [
+  { title: 'KEY', value: (row) => row.key },
+  { title: 'REVISION', value: (row) => (row.revision === undefined ? '' : String(row.revision)) },
+  { title: 'REASON', value: (row) => row.reason },
+  { title: 'CONTENT', wide: true, value: (row) => row.content }
+]
+
 export const explanationColumns: readonly Column<ServiceExplanation>[] = [
   { title: 'SERVICE', value: (row) => row.service },
   { title: 'IN', value: (row) => String(row.in), colour: (row) => (row.in ? 'green' : 'gray') },
@@ -181,6 +189,7 @@ export function endpointColumns (place: Place): Column<EndpointRow>[] {
     { title: 'WEIGHT', wide: true, value: (row) => String(row.weight) },
     { title: 'PRIORITY', wide: true, value: (row) => String(row.priority) },
     { title: 'ZONE', wide: true, value: (row) => row.zone ?? '' },
+    { title: 'NODE', wide: true, value: (row) => row.node ?? '' },
     { title: 'VERSION', wide: true, value: (row) => row.version ?? '' },
     { title: 'LABELS', wide: true, value: (row) => labelsText(row.labels) }
   ])

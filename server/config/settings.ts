@@ -1,11 +1,13 @@
 // One schema of all settings, with what a person must know to choose a value. Flags, ROLLCALL_* variables and the file are read
-// by it (config.ts); the help, `--print-config` and docs/reference/configuration.md are made from it (text.ts). A room's settings stand in the room.
+// by it (config.ts); the help, `--print-config` and docs/reference/configuration.md are made from it (text.ts).
+// The settings of a room stand in the room.
 import { Type, type Static, type TSchema } from 'typebox'
 import { dnsSettings } from '../dns/settings.ts'
 import { isHost, type Listener } from './kinds.ts'
 import { type SettingDoc, between, doc, listenerSchema } from './setting.ts'
 import { defaultNodePorts, defaultServiceCidr } from '../model/address/ranges.ts'
 import { idPattern, idRule } from '../model/names.ts'
+import { prefixPattern, prefixRule } from '../store/redis/keys.ts'
 
 const day = 86_400_000
 const minute = 60_000
@@ -29,6 +31,11 @@ export const settingsSchema = Type.Object({
     what: 'The Redis or Valkey that holds the registry, in place of the embedded store: `redis://host:port/db`, `redis+sentinel://host:port,host:port/master` or `redis+cluster://host:port,host:port`; `rediss` for TLS.',
     why: 'Unset: one node with the embedded store needs nothing installed. Several nodes need one Redis. Whoever can write this Redis owns the registry.'
   }) })),
+  redisPrefix: Type.String({ pattern: prefixPattern, rule: prefixRule, ...doc({
+    name: 'redis-prefix', kind: 'name', default: 'rollcall',
+    what: 'What the names of all keys in Redis begin with. Registries under different prefixes share a Redis and nothing else; all nodes of one registry have the same.',
+    why: 'One registry a Redis is the common case, and its keys should say whose they are.'
+  }) }),
   serviceCidrs: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 2, ...doc({
     name: 'service-cidr', kind: 'network', default: defaultServiceCidr, multiple: true,
     what: 'The networks that cluster IPs of declared services come from: one, or one of each family. The first is the family of services that ask for none. The first 256 addresses are given only on request, or when the others are taken.',
@@ -112,10 +119,16 @@ export const settingsSchema = Type.Object({
     raise: 'Memory of Redis or disk, and of each node.', lower: 'Watchers that were away for a moment read everything again.'
   }) }),
   shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
-    name: 'shutdown-grace', kind: 'duration', default: '5s',
-    what: 'After SIGTERM or SIGINT requests under way may finish for this long, then the process ends regardless.',
-    why: 'Under the ten seconds after which Docker kills; systemd waits 90 s, Kubernetes 30 s.',
-    raise: 'Must stay under the patience of whoever stops the process.', lower: 'Slow requests are cut off.'
+    name: 'shutdown-grace', kind: 'duration', default: '3s',
+    what: 'After SIGTERM or SIGINT the node says that it is not ready and goes on answering until nobody has asked for half a second, for this long at most; then it ends, whatever is under way.',
+    why: 'Time for load balancers and clients to see that it is going. Under the ten seconds after which Docker kills; systemd waits 90 s, Kubernetes 30 s.',
+    raise: 'Must stay a second under the patience of whoever stops the process.', lower: 'Slow requests are cut off, and clients that did not look elsewhere yet are refused.'
+  }) }),
+  startTimeoutMs: Type.Integer({ minimum: 0, maximum: 60 * minute, ...between('0s', '1h'), ...doc({
+    name: 'start-timeout', kind: 'duration', default: '60s',
+    what: 'How long each step of the start may take: listening, reaching the data directory, the first load of the store. A start that takes longer ends with exit code 1 and names the step and what it waits for. 0s: it waits for ever.',
+    why: 'A Redis that starts beside the node is there by then. A node that waits for ever looks like one that starts.',
+    raise: 'A start that hangs is noticed later.', lower: 'A Redis that is slow to load its data ends the nodes that wait for it.'
   }) }),
   maxBodyBytes: Type.Integer({ minimum: 65_536, maximum: 64 * 1024 ** 2, ...between('64KiB', '64MiB'), ...doc({
     name: 'max-body', kind: 'size', default: '1MiB',

@@ -1,11 +1,12 @@
 // The DNS door of a registry node: zones, a responder, and a UDP and a TCP listener on one port.
 import { hostname } from 'node:os'
+import { type Guard, standaloneGuard } from '../guard.ts'
 import { invalid } from '../errors.ts'
 import { type ListenAddress, hostPort, listenAddresses, listenOnAll } from '../listen-addresses.ts'
 import { type AddressRange, readNetworks } from '../model/address/ranges.ts'
 import type { ClientZone } from './protect/client-zone-setting.ts'
 import type { DnsPeers } from './transfer/peers.ts'
-import { type Clock, systemClock } from '../clock.ts'
+import { type Clock, guardedClock, systemClock } from '../clock.ts'
 import type { TransferSource } from './source.ts'
 import { AccessList } from './protect/access-list.ts'
 import { ClientZones } from './protect/client-zones.ts'
@@ -67,10 +68,18 @@ export interface DnsOptions extends ZonesOptions {
   /** Chooses the first address, in [0, 1). */
   readonly random?: () => number
   readonly clock?: Clock
+  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to stderr. */
+  readonly guard?: Guard | undefined
 }
 
 /** The settings of a DNS server that can be sent to a thread. The rest is made in it. */
-export type DnsThreadSettings = Omit<DnsOptions, 'source' | 'counters' | 'log' | 'random' | 'clock' | 'reusePort'>
+export type DnsThreadSettings = Omit<DnsOptions, 'source' | 'counters' | 'log' | 'random' | 'clock' | 'guard' | 'reusePort'>
+
+/** What a thread is told while it answers. */
+export interface DnsThreadOrder {
+  readonly type: 'renew'
+  readonly certificate: Certificate
+}
 
 export interface Place {
   readonly address: string
@@ -90,9 +99,16 @@ export interface DnsServer {
   readonly counters: DnsCounters
   /** Answers what comes by other doors. */
   readonly desk: DnsDesk
+  /** Takes another certificate and its key, in PEM form, for connections from now on. Does nothing without TLS. */
+  renew (certificate: Certificate): void
   /** Stops accepting, answers what has arrived and lets answers leave, for two seconds at most. Calling it again waits for the same end. */
   close (): Promise<void>
   [Symbol.asyncDispose] (): Promise<void>
+}
+
+export interface Certificate {
+  readonly cert: string
+  readonly key: string
 }
 
 const noTransfer = { keys: [], transferTo: [] }
@@ -114,13 +130,14 @@ export interface DnsCore {
  * @example const dns = await startDns({ source: registry.feed, host: '127.0.0.1', port: 7553 })
  */
 export async function startDns (options: DnsOptions): Promise<DnsServer> {
-  const { log, clock = systemClock, counters = new DnsCounters(), tls } = options
+  const { log, guard = standaloneGuard, counters = new DnsCounters(), tls } = options
+  const clock = guardedClock(options.clock ?? systemClock, guard, 'dns-timer')
   const addresses = await listenAddresses(options.host)
   const overTls = tls === undefined ? [] : await listenAddresses(tls.host)
   refuseOwnAddress(options, addresses)
   const core = dnsCore({ ...options, clock, counters }, addresses.map(({ address }) => address), overTls.map(({ address }) => address))
   const common = {
-    responder: core.responder, counters, clock, maxConnections: options.maxConnections ?? maxConnections, reusePort: options.reusePort ?? false,
+    responder: core.responder, counters, clock, guard, maxConnections: options.maxConnections ?? maxConnections, reusePort: options.reusePort ?? false,
     report: (message: string) => log?.warn(message)
   } as const
   const leftOut = (address: string, error: Error): void => log?.warn(`DNS: ${address} is left out, as this machine has no such address: ${error.message}`)
@@ -137,10 +154,11 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
     await closeAll([...plain, ...secure])
     core.close() // what somebody waited for has left by now
   }
+  const renew = (certificate: Certificate): void => { for (const listener of secure) listener.renew(certificate) }
   const places = plain.map(placeOf)
   const tlsPlaces = secure.map(placeOf)
   return {
-    ...placeOf(plain[0]), places, tls: tlsPlaces[0], tlsPlaces, counters, desk: core.desk, close, [Symbol.asyncDispose]: close
+    ...placeOf(plain[0]), places, tls: tlsPlaces[0], tlsPlaces, counters, desk: core.desk, renew, close, [Symbol.asyncDispose]: close
   }
 }
 
@@ -155,7 +173,8 @@ function placeOf ({ address, port }: Place): Place {
  * @throws RegistryError REG_INVALID for a bad setting
  */
 export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, addresses: readonly string[], overTls: readonly string[] = []): DnsCore {
-  const { source, log, ttlSeconds = defaultTtlSeconds, clock = systemClock, counters = new DnsCounters(), forward } = options
+  const { source, log, ttlSeconds = defaultTtlSeconds, guard = standaloneGuard, counters = new DnsCounters(), forward } = options
+  const clock = guardedClock(options.clock ?? systemClock, guard, 'dns-timer')
   if (!Number.isInteger(ttlSeconds) || ttlSeconds < 0 || ttlSeconds > maxTtlSeconds) {
     throw invalid([{ field: 'ttlSeconds', value: ttlSeconds, rule: `must be a whole number 0-${maxTtlSeconds}` }])
   }
@@ -171,7 +190,7 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
   const forwarder = forward === undefined || forward.upstreams.length === 0
     ? undefined
     : new Forwarder({
-      upstreams: forward.upstreams, mixesCase: forward.mixesCase ?? true, isOurs: oursOf(zones.map(({ wire }) => wire)), clock, failed,
+      upstreams: forward.upstreams, mixesCase: forward.mixesCase ?? true, isOurs: oursOf(zones.map(({ wire }) => wire)), clock, guard, failed,
       count: (event) => counters.forwarded(event)
     })
   const recursion = forwarder === undefined ? undefined : new Recursion(forwarder, new AccessList(networksOf(forward?.clients ?? [])))

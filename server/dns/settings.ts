@@ -124,7 +124,7 @@ export const dnsSettings = {
 export type DnsConfig = Static<TObject<typeof dnsSettings>> & { readonly serviceCidrs: readonly string[] }
 
 /** What DNS is started with: everything that was set, read once. */
-export type DnsValues = Omit<DnsWorkersOptions, 'feed' | 'node' | 'version' | 'log' | 'clock' | 'spawn' | 'maxConnections'>
+export type DnsValues = Omit<DnsWorkersOptions, 'feed' | 'node' | 'version' | 'log' | 'clock' | 'guard' | 'spawn' | 'maxConnections'>
 
 /**
  * What is wrong between settings of DNS, whose values are each as they should be.
@@ -160,7 +160,7 @@ export function readDnsSettings (config: DnsConfig): DnsValues | undefined {
     notify,
     forward: { upstreams: config.dnsForward, clients: readNetworks(config.dnsForwardFrom, 'dns-forward-from'), mixesCase: config.dnsForwardCase === 'mixed' },
     chaos: config.dnsChaos === 'auto' ? undefined : config.dnsChaos === 'on',
-    tls: readTls(config),
+    tls: readDnsTls(config),
     rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
     queryLogRatio: config.dnsQueryLog
   }
@@ -198,25 +198,26 @@ function faultsOf (read: () => unknown): readonly FieldError[] {
   }
 }
 
-function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: DnsConfig): DnsOptions['tls'] {
+/**
+ * The certificate of DNS over TLS and its key, read from their files; undefined = there is none.
+ * @throws RegistryError REG_INVALID naming the setting whose file is no use, and never what is in it or where it is
+ */
+export function readDnsTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Pick<DnsConfig, 'dnsTls' | 'dnsTlsCert' | 'dnsTlsKey'>): DnsOptions['tls'] {
   if (dnsTls === undefined || dnsTlsCert === undefined || dnsTlsKey === undefined) return undefined
   const read = (field: string, path: string): string => {
     try {
       return readFileSync(path, 'utf8')
     } catch (error) {
-      throw invalid([{ field, value: path, rule: `must name a file that can be read (${reasonOf(error)})` }])
+      // Not the path: somebody may have given the key itself.
+      throw invalid([{ field, rule: `must name a file that can be read (${(error as NodeJS.ErrnoException).code ?? 'it cannot'})` }])
     }
   }
   const tls = { ...dnsTls, cert: read('dns-tls-cert', dnsTlsCert), key: read('dns-tls-key', dnsTlsKey) }
   try {
     createSecureContext(tls)
   } catch (error) {
-    const rule = `must be a certificate and its key in PEM form (${reasonOf(error)})`
-    throw invalid([{ field: 'dns-tls-cert, dns-tls-key', value: [dnsTlsCert, dnsTlsKey], rule }])
+    const rule = `must be a certificate and its key in PEM form (${error instanceof Error ? error.message : String(error)})`
+    throw invalid([{ field: 'dns-tls-cert, dns-tls-key', rule }])
   }
   return tls
-}
-
-function reasonOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -94,6 +94,8 @@ export interface FollowedSource extends TransferSource {
 }
 
 export interface SourceListener {
+  /** Of the listener, for what goes wrong in it. */
+  readonly name?: string
   changed? (): void
   /** The whole view may differ. */
   reset? (): void

@@ -1,12 +1,13 @@
 // Several threads that answer DNS on one port. Each has its own sockets, which share the port (SO_REUSEPORT), its own copy of the
 // registry, and its own answers. How threads are started, supervised and fed is not DNS' own: threads/.
-import { type Clock, systemClock } from '../clock.ts'
+import { type Clock, guardedClock, systemClock } from '../clock.ts'
+import { type Guard, standaloneGuard } from '../guard.ts'
 import { invalid } from '../errors.ts'
 import type { Spawn } from '../threads/supervised-thread.ts'
 import { type MirroredFeed, ThreadPool, spawner } from '../threads/thread-pool.ts'
 import type { NotifyTarget } from './transfer/peers.ts'
 import { zonesOf } from './names/zones.ts'
-import { type DnsCore, type DnsOptions, type DnsServer, type DnsThreadSettings, type Place, DnsCounters, dnsCore, startDns } from './server.ts'
+import { type Certificate, type DnsCore, type DnsOptions, type DnsServer, type DnsThreadOrder, type DnsThreadSettings, type Place, DnsCounters, dnsCore, startDns } from './server.ts'
 import type { FollowedSource } from './source.ts'
 import { Notifier } from './transfer/notifier.ts'
 
@@ -18,6 +19,8 @@ export interface DnsWorkersOptions extends DnsThreadSettings {
   readonly notify?: readonly NotifyTarget[]
   readonly log?: NonNullable<DnsOptions['log']>
   readonly clock?: Clock
+  /** Keeps errors that nobody expected from ending more than what they happened in; of the threads it counts what they tell. */
+  readonly guard?: Guard
   /** Makes a thread; default: one that runs bin/dns-worker.js. */
   readonly spawn?: Spawn<DnsThreadSettings>
 }
@@ -41,7 +44,8 @@ export const spawnDnsWorker = spawner<DnsThreadSettings>(new URL('../../bin/dns-
  * @throws RegistryError REG_INVALID for a bad setting; the error of the system, or of a thread, if none can answer
  */
 export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsWorkers> {
-  const { workers, feed, notify = [], log, clock = systemClock, spawn = spawnDnsWorker, ...settings } = options
+  const { workers, feed, notify = [], log, guard = standaloneGuard, clock: given = systemClock, spawn = spawnDnsWorker, ...settings } = options
+  const clock = guardedClock(given, guard, 'dns-timer')
   if (!Number.isInteger(workers) || workers < 0 || workers > maxDnsWorkers) {
     throw invalid([{ field: 'workers', value: workers, rule: `must be a whole number 0-${maxDnsWorkers}` }])
   }
@@ -50,10 +54,10 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
     const addresses = places.map(({ address }) => address)
     const zones = zonesOf(settings, addresses)
     const keys = settings.transfer?.keys ?? []
-    return new Notifier({ source: feed, zones, targets: notify, keys, clock, addresses, counters, ...(log === undefined ? {} : { log }) })
+    return new Notifier({ source: feed, zones, targets: notify, keys, clock, guard, addresses, counters, ...(log === undefined ? {} : { log }) })
   }
   if (workers === 0) {
-    const server = await startDns({ ...settings, source: feed, clock, ...(log === undefined ? {} : { log }) })
+    const server = await startDns({ ...settings, source: feed, clock, guard, ...(log === undefined ? {} : { log }) })
     const notifier = tell(server.places, server.counters)
     const close = async (): Promise<void> => {
       await Promise.all([notifier?.close(), server.close()])
@@ -62,7 +66,7 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
   }
   for (let attempt = 1; ; attempt++) {
     const found = await findPlaces(settings, feed)
-    const pool = new DnsPool({ feed, workers, log, clock, spawn, tell, settings, ...found })
+    const pool = new DnsPool({ feed, workers, log, clock, guard, spawn, tell, settings, ...found })
     try {
       await pool.start()
       return pool
@@ -95,6 +99,7 @@ interface DnsPoolOptions {
   readonly tlsPlaces: readonly Place[]
   readonly log: DnsOptions['log']
   readonly clock: Clock
+  readonly guard: Guard
   readonly spawn: Spawn<DnsThreadSettings>
   readonly tell: Tell
 }
@@ -106,25 +111,27 @@ class DnsPool implements DnsWorkers {
   readonly #core: DnsCore
   readonly #counters = new DnsCounters()
   readonly #ofThreads: readonly DnsCounters[]
-  readonly #threads: ThreadPool<DnsThreadSettings>
+  readonly #threads: ThreadPool<DnsThreadSettings, DnsThreadOrder>
+  /** Of threads that are started from here on. */
+  #settings: DnsThreadSettings
   readonly #tell: Tell
   #notifier: Notifier | undefined
   #closed: Promise<void> | undefined
 
-  constructor ({ settings: given, places, tlsPlaces, workers, tell, feed, clock, log, spawn }: DnsPoolOptions) {
+  constructor ({ settings: given, places, tlsPlaces, workers, tell, feed, clock, guard, log, spawn }: DnsPoolOptions) {
     this.places = places
     this.tlsPlaces = tlsPlaces
     this.#tell = tell
     const hosts = places.map(({ address }) => address)
     const tlsHosts = tlsPlaces.map(({ address }) => address)
     const tls = given.tls === undefined ? undefined : { ...given.tls, host: tlsHosts, port: tlsPlaces[0]?.port ?? given.tls.port }
-    const settings: DnsThreadSettings = { ...given, host: hosts, port: this.port, tls }
-    this.#core = dnsCore({ ...given, source: feed, clock, counters: this.#counters, ...(log === undefined ? {} : { log }) }, hosts, tlsHosts)
+    this.#settings = { ...given, host: hosts, port: this.port, tls }
+    this.#core = dnsCore({ ...given, source: feed, clock, guard, counters: this.#counters, ...(log === undefined ? {} : { log }) }, hosts, tlsHosts)
     const ofThreads = this.#ofThreads = Array.from({ length: workers }, () => new DnsCounters())
     this.#threads = new ThreadPool({
-      room: 'DNS', name: 'dns', feed, settings, spawn, clock, log,
+      room: 'DNS', name: 'dns', feed, settings: () => this.#settings, spawn, clock, guard, log,
       counters: ofThreads.map(({ memory }) => memory),
-      ended: (place) => { for (const counters of ofThreads.slice(place, place + 1)) counters.connections = 0 }
+      ended: (place) => { for (const counters of ofThreads.slice(place, place + 1)) counters.connections = counters.waiting = 0 }
     })
   }
 
@@ -152,6 +159,13 @@ class DnsPool implements DnsWorkers {
 
   get desk (): DnsServer['desk'] {
     return this.#core.desk
+  }
+
+  renew (certificate: Certificate): void {
+    const { tls } = this.#settings
+    if (tls === undefined) return
+    this.#settings = { ...this.#settings, tls: { ...tls, ...certificate } }
+    this.#threads.tell({ type: 'renew', certificate })
   }
 
   whenTaken (revision: number): Promise<void> {

@@ -17,14 +17,17 @@ export function overriddenKey (key: string): ReturnType<typeof splitKey> | undef
   return key.startsWith(kind) ? splitKey(key.slice(kind.length)) : undefined
 }
 
+/** With its zone, so that it is the same time for everybody. */
+const isoTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/
+
 type StoredOverride = Omit<Override, 'until' | 'createdAt'>
 
 /** The stored text and end of an override. @throws RegistryError REG_INVALID if `until` is no time or lies in the past */
 export function storedOverride (input: Static<typeof OverrideBody>, by: string, nowMs: number): { body: string, endsAtMs: number } {
   const { status, weight, until } = input
   if (status === undefined && weight === undefined) throw invalid([{ field: 'status', rule: 'or weight is required' }])
-  const endsAtMs = until === undefined ? 0 : Date.parse(until)
-  if (Number.isNaN(endsAtMs)) throw invalid([{ field: 'until', value: until, rule: 'must be an ISO 8601 time' }])
+  const endsAtMs = until === undefined ? 0 : isoTime.test(until) ? Date.parse(until) : NaN
+  if (Number.isNaN(endsAtMs)) throw invalid([{ field: 'until', value: until, rule: 'must be an ISO 8601 time, as in 2030-01-31T12:00:00Z' }])
   if (until !== undefined && endsAtMs <= nowMs) throw invalid([{ field: 'until', value: until, rule: 'must lie in the future' }])
   const stored: StoredOverride = {
     ...(status === undefined ? {} : { status }),

@@ -1,1 +1,1 @@
-export { type Clock, systemClock } from '../clock.ts'
+export { type Clock, guardedClock, systemClock } from '../clock.ts'

@@ -10,10 +10,15 @@ export interface ThreadData<Settings> {
   readonly feed: MessagePort
 }
 
-/** Once that it is at work, and what is to be logged. Any message from its parent means that it ends. */
+/** What a thread is told: to end, or what its work understands. */
+export type ThreadOrder<Order> = { readonly type: 'end' } | { readonly type: 'order', readonly order: Order }
+
+/** What it tells: once that it is at work, what is to be logged, and errors that nobody expected, which its guard has caught. */
 export type ThreadMessage =
   | { readonly type: 'working' }
   | { readonly type: 'log', readonly level: 'warn' | 'error', readonly message: string }
+  | { readonly type: 'unexpected', readonly place: string, readonly name: string, readonly message: string, readonly stack: string, readonly leftOut: number }
+  | { readonly type: 'unexpected-count', readonly counts: readonly (readonly [place: string, errors: number])[] }
   | { readonly type: 'info', readonly facts: object, readonly message: string }
 
 export interface ThreadLog {

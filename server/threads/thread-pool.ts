@@ -1,7 +1,8 @@
 // Several threads that do the same work, each before its own mirror of the registry's feed: they wait neither for each other nor for
 // the main thread, where HTTP and the store are. A thread that dies is logged and started anew.
 import { Worker } from 'node:worker_threads'
-import type { Clock } from '../clock.ts'
+import { type Clock, guardedClock } from '../clock.ts'
+import type { Guard } from '../guard.ts'
 import type { Feed } from '../registry/feed/feed.ts'
 import { FeedPublisher } from '../registry/mirror/feed-publisher.ts'
 import { type Spawn, SupervisedThread } from './supervised-thread.ts'
@@ -19,25 +20,29 @@ export interface ThreadPoolOptions<Settings> {
   /** Threads are called `NAME-1`, `NAME-2` and so on. */
   readonly name: string
   readonly feed: MirroredFeed
-  /** Whatever can be sent to a thread; the same for all. */
-  readonly settings: Settings
+  /** Whatever can be sent to a thread; the same for all. Asked for at each start. */
+  readonly settings: () => Settings
   /** For each thread the memory that it counts in. Its successors go on in it. */
   readonly counters: readonly SharedArrayBuffer[]
   readonly spawn: Spawn<Settings>
   readonly clock: Clock
+  /** Keeps errors that nobody expected from ending more than what they happened in; of the threads it counts what they tell. */
+  readonly guard: Guard
   readonly log?: ThreadLog | undefined
   /** Told when a thread is gone, with its place. */
   readonly ended?: (place: number) => void
 }
 
-export class ThreadPool<Settings> {
+/** @typeParam Order what the threads' work understands beside ending */
+export class ThreadPool<Settings, Order = never> {
   readonly #publisher: FeedPublisher
-  readonly #threads: readonly SupervisedThread<Settings>[]
+  readonly #threads: readonly SupervisedThread<Settings, Order>[]
 
-  constructor ({ feed, counters, name, ended, log, ...options }: ThreadPoolOptions<Settings>) {
+  constructor ({ feed, counters, name, ended, log, clock, guard, ...options }: ThreadPoolOptions<Settings>) {
     const publisher = this.#publisher = new FeedPublisher(feed)
+    const common = { ...options, clock: guardedClock(clock, guard, `${name}-threads`), guard, place: `${name}-threads`, publisher, log }
     this.#threads = counters.map((memory, place) => new SupervisedThread({
-      ...options, name: `${name}-${place + 1}`, counters: memory, publisher, log, ended: () => ended?.(place)
+      ...common, name: `${name}-${place + 1}`, counters: memory, ended: () => ended?.(place)
     }))
   }
 
@@ -46,6 +51,11 @@ export class ThreadPool<Settings> {
     const starts = await Promise.allSettled(this.#threads.map((thread) => thread.start()))
     const [first] = starts
     if (first?.status === 'rejected' && starts.every(({ status }) => status === 'rejected')) throw first.reason
+  }
+
+  /** Tells all threads. Those that are started later know it by their settings. */
+  tell (order: Order): void {
+    for (const thread of this.#threads) thread.tell(order)
   }
 
   /** Resolves when every thread that lives works with this revision or a later one, or the pool was closed. */

@@ -8,7 +8,7 @@ export interface CountingSettings {
   readonly hangs?: boolean
 }
 
-await runThread<CountingSettings>(async ({ settings, counters, source, log }) => {
+await runThread<CountingSettings>('count', async ({ settings, counters, source, log }) => {
   const [counts] = [new Float64Array(counters)]
   if (settings.fails === true) throw new Error('it fails at its start')
   counts[0] = (counts[0] ?? 0) + 1

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { Worker } from 'node:worker_threads'
 import t from 'tap'
+import { standaloneGuard } from '../../server/guard.ts'
 import { closeMs } from '../../server/threads/supervised-thread.ts'
 import { ThreadPool, spawner } from '../../server/threads/thread-pool.ts'
 import { World } from '../dns/world.ts'
@@ -23,7 +24,7 @@ class Place {
   constructor (t: { teardown (end: () => unknown): void }, settings: CountingSettings = {}) {
     const spawn = spawner<CountingSettings>(program)
     this.pool = new ThreadPool({
-      room: 'Counting', name: 'count', feed: this.world.feed, settings, counters: this.counters, clock: this.world.clock,
+      room: 'Counting', name: 'count', feed: this.world.feed, settings: () => settings, guard: standaloneGuard, counters: this.counters, clock: this.world.clock,
       ended: (place) => { this.gone.push(place) },
       log: { warn: () => undefined, error: (message) => this.#noted(this.errors, message), info: (_facts, message) => this.#noted(this.infos, message) },
       spawn: (data, transfer, name) => {

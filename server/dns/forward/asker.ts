@@ -1,4 +1,5 @@
 // One question to the upstreams, in turn, until one knows.
+import type { Guard } from '../../guard.ts'
 import type { Clock } from '../../clock.ts'
 import { rcodes, recordTypes } from '../wire/wire.ts'
 import { type IsOurs, besides, followChain } from './answer-chain.ts'
@@ -38,6 +39,7 @@ const maxRounds = 2
 export interface AskerOptions {
   readonly upstreams: readonly UpstreamAddress[]
   readonly clock: Clock
+  readonly guard?: Guard | undefined
   readonly random: (bytes: number) => Buffer
   readonly count: (event: AskEvent) => void
   readonly isOurs: IsOurs
@@ -117,9 +119,9 @@ export class Asker {
 
   async #exchange (ask: typeof askUdp, address: UpstreamAddress, query: UpstreamQuery, { deadlineMs, open }: Bounds): Promise<Exchanged> {
     if (this.#isClosed) return { kind: 'closed' }
-    const { clock, count } = this.#options
+    const { clock, count, guard } = this.#options
     const timeoutMs = Math.max(0, Math.min(tryMs, deadlineMs - clock.now()))
-    return ask(address, query, { clock, timeoutMs, open, mismatched: () => count('mismatch') })
+    return ask(address, query, { clock, timeoutMs, guard, open, mismatched: () => count('mismatch') })
   }
 
   #read (exchanged: Exchanged, question: UpstreamQuestion): Settled {

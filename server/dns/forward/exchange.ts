@@ -1,6 +1,7 @@
 // One query to one upstream and what comes back, over UDP and over TCP. No socket outlives its exchange.
 import { type SocketType, createSocket } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { Clock } from '../../clock.ts'
 import { headerLength } from '../wire/wire.ts'
 import type { UpstreamQuery } from './upstream-query.ts'
@@ -22,6 +23,8 @@ export type Exchanged =
 export interface ExchangeOptions {
   readonly clock: Clock
   readonly timeoutMs: number
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard | undefined
   /** Exchanges under way; calling one ends it. */
   readonly open: Set<() => void>
   /** A datagram that was no answer to the query. */
@@ -43,13 +46,16 @@ export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options
   const socket = createSocket({ type, lookup: (address, _options, callback) => callback(null, address, family) })
   let mismatches = 0
   return settled(options, () => socket.close(), () => mismatches > 0, (end) => {
-    socket.on('error', () => end({ kind: 'unreachable' })) // ICMP says that nobody listens, or there are no sockets left
-    socket.on('message', (message) => {
+    const { guard = standaloneGuard } = options
+    const failed = (): void => end({ kind: 'bad-answer' })
+    // ICMP says that nobody listens, or there are no sockets left.
+    socket.on('error', guard.around('dns-forward', () => end({ kind: 'unreachable' })))
+    socket.on('message', guard.around('dns-forward', (message) => {
       const match = query.match(message)
       if (match === 'answer') return end({ kind: 'reply', message })
       options.mismatched()
       if (match === 'case' || ++mismatches === maxMismatches) end({ kind: 'suspicious' })
-    })
+    }, failed))
     // With a callback the error of connecting is its argument; the types know it without.
     socket.connect(upstream.port, upstream.address, (error?: Error | null) => {
       if (error instanceof Error) return end({ kind: 'unreachable' })
@@ -68,9 +74,11 @@ export function askTcp (upstream: UpstreamAddress, query: UpstreamQuery, options
   return settled(options, () => socket.destroy(), () => false, (end) => {
     const chunks: Buffer[] = []
     let length = 0
-    socket.on('error', () => end({ kind: 'unreachable' }))
-    socket.on('close', () => end({ kind: 'unreachable' }))
-    socket.on('data', (chunk) => {
+    const { guard = standaloneGuard } = options
+    const failed = (): void => end({ kind: 'bad-answer' })
+    socket.on('error', guard.around('dns-forward', () => end({ kind: 'unreachable' })))
+    socket.on('close', guard.around('dns-forward', () => end({ kind: 'unreachable' })))
+    socket.on('data', guard.around('dns-forward', (chunk) => {
       chunks.push(chunk)
       length += chunk.length
       if (length < lengthBytes) return
@@ -81,7 +89,7 @@ export function askTcp (upstream: UpstreamAddress, query: UpstreamQuery, options
       if (length < lengthBytes + messageLength) return
       const message = Buffer.concat(chunks).subarray(lengthBytes, lengthBytes + messageLength)
       end(query.match(message) === 'other' ? { kind: 'bad-answer' } : { kind: 'reply', message })
-    })
+    }, failed))
     const frame = Buffer.alloc(lengthBytes)
     frame.writeUInt16BE(query.message.length)
     socket.write(Buffer.concat([frame, query.message]))

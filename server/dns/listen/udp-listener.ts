@@ -1,6 +1,7 @@
 // The UDP side: one socket, one reused message, no packet that can stop it.
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { Clock } from '../../clock.ts'
 import type { Response, Transport } from '../protect/client.ts'
 import type { DnsCounters } from '../counters.ts'
@@ -28,6 +29,8 @@ export interface ListenerOptions {
   readonly responder: Responder
   readonly counters: DnsCounters
   readonly clock: Clock
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard
   /** An error of the socket itself, for the log. */
   readonly report: (message: string) => void
 }
@@ -75,8 +78,9 @@ export class UdpListener {
     this.#socket = socket
     this.#options = options
     this.port = socket.address().port
-    socket.on('error', (error) => options.report(`DNS over UDP: ${error.message}`))
-    socket.on('message', (message, peer) => this.#answer(message, peer))
+    const { guard = standaloneGuard } = options
+    socket.on('error', guard.around('dns-udp', (error) => options.report(`DNS over UDP: ${error.message}`)))
+    socket.on('message', guard.around('dns-udp', (message, peer) => this.#answer(message, peer)))
   }
 
   /** Answers what has arrived and lets those answers leave that others are asked for, two seconds at most; then closes. */
@@ -137,6 +141,7 @@ export class UdpListener {
 
   async #later (answers: Exclude<Response, number>, peer: RemoteInfo): Promise<void> {
     const { counters } = this.#options
+    counters.waiting++
     this.#deferred++ // as many as the forwarder lets wait
     try {
       for await (const message of answers) {
@@ -147,6 +152,7 @@ export class UdpListener {
       counters.drop('send-failed')
     } finally {
       this.#deferred--
+      counters.waiting--
       this.#left?.()
     }
   }

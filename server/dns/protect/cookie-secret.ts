@@ -1,4 +1,7 @@
 // The secret that all nodes make DNS cookies with (RFC 9018 5): a lasting object of the store, made by the node that comes first.
+import { Type } from 'typebox'
+import { readJson } from '../../model/stored-text.ts'
+import { checker } from '../../model/validate.ts'
 import type { Clock } from '../../clock.ts'
 import type { SecretSource, SecretStore } from '../source.ts'
 
@@ -11,6 +14,8 @@ const keyLifeMs = 14 * 86_400_000
 const intervalMs = 10_000
 const keyBytes = 16
 const keyPattern = /^[0-9a-f]{32}$/
+/** More than will ever be there: each is tried on every cookie. */
+const maxStoredKeys = 16
 const author = 'registry'
 
 /** The current key, and the one before it: what was made with that one is still good. */
@@ -18,9 +23,13 @@ interface StoredSecret {
   readonly keys: readonly string[]
 }
 
-/** The keys in a secret's text, the newest first. Whatever is no key is left out. */
+const checkSecret = checker(Type.Object({ keys: Type.Array(Type.String(), { maxItems: maxStoredKeys }) }))
+
+/** The keys in a secret's text, the newest first. Whatever is no key is left out; a text that is no secret has none. */
 export function cookieKeys (body: string): Buffer[] {
-  const { keys } = JSON.parse(body) as StoredSecret // written by CookieSecret
+  const read = readJson(body, checkSecret)
+  if ('refusal' in read) return []
+  const { keys } = read.value as StoredSecret // it has just been checked
   return keys.filter((key) => keyPattern.test(key)).map((key) => Buffer.from(key, 'hex'))
 }
 
@@ -64,15 +73,16 @@ export class CookieSecret {
       if (!this.#isFailing && !this.#isClosed) warn(`the secret of DNS cookies could not be written, trying again: ${error instanceof Error ? error.message : String(error)}`)
       this.#isFailing = true
     }
-    if (!this.#isClosed) this.#cancel = clock.after(intervalMs, () => void this.#round())
+    if (!this.#isClosed) this.#cancel = clock.after(intervalMs, () => this.#round())
   }
 
   async #look (): Promise<void> {
     const { store, feed, clock, random } = this.#options
     if (!feed.loaded) return
     const object = feed.catalog.object(cookieSecretKey)
-    if (object !== undefined && clock.now() - object.updatedAtMs < keyLifeMs) return
-    const kept = object === undefined ? [] : cookieKeys(object.body).slice(0, 1)
+    const keys = object === undefined ? [] : cookieKeys(object.body)
+    if (object !== undefined && keys.length > 0 && clock.now() - object.updatedAtMs < keyLifeMs) return
+    const kept = keys.slice(0, 1)
     const secret: StoredSecret = { keys: [random(keyBytes), ...kept].map((key) => key.toString('hex')) }
     // A conflict means that another node was faster: its secret arrives by the feed.
     await store.commit([{ type: 'put', key: cookieSecretKey, body: JSON.stringify(secret), endsAtMs: 0, reason: 'declared', expected: object?.revision ?? 0 }], author)

@@ -9,6 +9,8 @@ import {
   Generation, InstanceId, LabelName, OverrideBody as OverrideSchema, PatchBody, RegistrationBody, ShortText, StatusName, protocols
 } from '../../model/instance/instance.ts'
 import { maxHeartbeatsPerCall, maxLoadValues } from '../../model/limits.ts'
+import { labelPattern } from '../../model/names.ts'
+import { mapOf } from '../../model/validate.ts'
 import { maxDeletedNames } from '../server/limits.ts'
 
 /** Every named schema, by its name in OpenAPI. */
@@ -55,15 +57,16 @@ const shared = {
   priority: Type.Integer(),
   zone: Type.Optional(Type.String()),
   region: Type.Optional(Type.String()),
+  node: Type.Optional(Type.String({ description: 'The machine that it runs on' })),
   version: Type.Optional(Type.String()),
   status: StatusName
 }
 
 const LoadValue = Type.Object({
-  value: Type.Number(), capacity: Type.Optional(Type.Number({ exclusiveMinimum: 0, rule: 'must be a number above 0' }))
+  value: Type.Number({ rule: 'must be a number' }), capacity: Type.Optional(Type.Number({ exclusiveMinimum: 0, rule: 'must be a number above 0' }))
 }, { additionalProperties: false })
 /** Names are checked by the core. */
-export const Load = Type.Record(Type.String(), LoadValue, { maxProperties: maxLoadValues, description: 'What heartbeats said lately, as far as this node heard it' })
+export const Load = mapOf(LoadValue, { maxProperties: maxLoadValues, description: 'What heartbeats said lately, as far as this node heard it' })
 
 export const Instance = named('Instance', Type.Object({
   namespace: Type.String(),
@@ -127,14 +130,15 @@ export const Endpoint = named('Endpoint', Type.Object({
   suspect: Type.Boolean(),
   conditions: Conditions
 }))
-export const EndpointsAnswer = named('EndpointsAnswer', Type.Object({
+const endpointsAnswer = {
   namespace: Type.String(),
   service: Type.String(),
   revision: Type.String({ description: "The cursor of the service's last change: pass it back as ?after=" }),
   failOpen: Type.Boolean({ description: 'Every instance that could serve is suspect, and they are answered all the same' }),
   declared: Type.Optional(Type.Literal(true, { description: 'Somebody declared the service' })),
   endpoints: Type.Array(Endpoint)
-}))
+}
+export const EndpointsAnswer = named('EndpointsAnswer', Type.Object(endpointsAnswer))
 
 const statusCounts = { starting: Count, up: Count, warning: Count, draining: Count, down: Count }
 /** Their fields are those of Kubernetes (docs/reference/service.md); the core checks them (model/service/). */
@@ -178,9 +182,13 @@ export const ApplyResult = named('ApplyResult', Type.Object({
 }))
 export const ApplyAnswer = named('ApplyAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), results: Type.Array(ApplyResult) }))
 export const DeleteAnswer = named('DeleteAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), deleted: Type.Array(Type.Object(manifestReference)) }))
+/** The longest name of a manifest is a DNS subdomain; its kind may want a shorter one. */
+export const ManifestNameText = Type.String({
+  pattern: '^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$', rule: 'must be a name: 1-253 of a-z, 0-9, "-" and ".", beginning and ending with a letter or digit'
+})
 export const DeletedNames = Type.Object({
   names: Type.Array(Type.Object({
-    kind: Kinds, namespace: Type.Optional(LabelName), name: Type.String({ minLength: 1, maxLength: 253, rule: 'must be a name of 1-253 characters' })
+    kind: Kinds, namespace: Type.Optional(LabelName), name: ManifestNameText
   }, { additionalProperties: false }), { minItems: 1, maxItems: maxDeletedNames, rule: `must name 1-${maxDeletedNames} manifests` })
 }, { additionalProperties: false })
 /** Manifests, or their names. */
@@ -278,8 +286,16 @@ export const Overview = named('Overview', Type.Object({
     holdMs: Type.Number()
   }),
   watchers: Type.Object({ connections: Count, subscriptions: Count }),
-  rememberedHeartbeats: Count
+  rememberedHeartbeats: Count,
+  unreadable: Type.Object({
+    count: Count, records: Type.Array(Type.Object({ key: Type.String(), reason: Type.String() }))
+  }, { description: 'Records of the store that nobody is answered; at most 100 are named' })
 }))
+
+export const UnreadableRecord = named('UnreadableRecord', Type.Object({
+  key: Type.String(), reason: Type.String(), revision: Type.Optional(Type.Integer()), updatedAt: Type.Optional(Time), content: Type.String(), length: Count
+}))
+export const UnreadablePage = page('UnreadablePage', UnreadableRecord)
 
 export const TargetGroups = named('TargetGroups', Type.Array(Type.Object({ targets: Type.Array(Type.String()), labels: Texts })))
 
@@ -297,15 +313,23 @@ export const Problem = named('Problem', Type.Object({
   type: Type.String(), title: Type.String(), status: Type.Integer(),
   code: Type.Enum(Object.keys(errorCatalogue)),
   detail: Type.String(),
-  errors: Type.Optional(Type.Array(FieldError))
+  errors: Type.Optional(Type.Array(FieldError, { description: 'The first 20' })),
+  moreErrors: Type.Optional(Type.Integer({ description: 'How many there are beside those in errors' }))
 }, { description: 'RFC 9457' }))
 
+const ServiceEndpoints = named('ServiceEndpoints', Type.Object({
+  ...endpointsAnswer, manifest: Type.Optional(ServiceManifest)
+}, { description: 'A service in a watch of endpoints: all of its endpoints, and its manifest if somebody declared it' }))
 const SubscriptionId = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, rule: 'must be a whole number 0-2147483647' })
 const Selector = Type.String({ description: 'A Kubernetes label selector' })
+/** What a watch shows. */
+export const WatchView = Type.Enum(['instances', 'endpoints'], {
+  description: 'instances (default): each change of an instance; endpoints: each service whole when something about it changed'
+})
 /** Frames of a client, by type. */
 export const clientFrames = {
   subscribe: Type.Object({
-    type: Type.Literal('subscribe'), id: SubscriptionId,
+    type: Type.Literal('subscribe'), id: SubscriptionId, view: Type.Optional(WatchView),
     namespace: Type.Optional(LabelName), service: Type.Optional(LabelName), selector: Type.Optional(Selector), since: Type.Optional(Type.String())
   }, { additionalProperties: false }),
   unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: SubscriptionId }, { additionalProperties: false }),
@@ -318,22 +342,34 @@ export const ClientFrame = named('ClientFrame', Type.Union([clientFrames.subscri
 
 const Id = Type.Integer({ description: "The subscription's id" })
 export const ServerFrame = named('ServerFrame', Type.Union([
-  Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, instances: Type.Array(Instance), services: Type.Optional(Type.Array(ServiceManifest)) }),
+  Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, more: Type.Optional(Type.Boolean({ description: 'It is a part: others follow' })), instances: Type.Array(Instance), services: Type.Optional(Type.Array(ServiceManifest)) }),
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('instance'), event: Type.Enum(['put', 'delete']), reason: Reason, at: Time, instance: Instance
   }),
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('service'), event: Type.Enum(['put', 'delete']), reason: Reason, at: Time, service: ServiceManifest
   }),
+  Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, endpoints: Type.Array(ServiceEndpoints), more: Type.Optional(Type.Literal(true)) }),
+  Type.Object({
+    type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('put'), at: Time, endpoints: ServiceEndpoints
+  }),
+  Type.Object({
+    type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('delete'), at: Time,
+    endpoints: Type.Object({ namespace: Type.String(), service: Type.String() })
+  }),
   Type.Object({ type: Type.Literal('bookmark'), id: Id, revision: CursorText }),
   Type.Object({ type: Type.Literal('reset'), id: Id, revision: CursorText, reason: Type.String() }),
-  Type.Object({ type: Type.Literal('error'), id: Type.Optional(Id), code: Type.String(), detail: Type.String(), errors: Type.Optional(Type.Array(FieldError)) }),
+  Type.Object({ type: Type.Literal('error'), id: Type.Optional(Id), code: Type.String(), detail: Type.String(), errors: Type.Optional(Type.Array(FieldError)), moreErrors: Type.Optional(Type.Integer()) }),
   Type.Object({ type: Type.Literal('heartbeat'), id: Type.Optional(Id), ...heartbeatAnswer }),
   Type.Object({ type: Type.Literal('goodbye'), reason: Type.String() })
 ]))
 
 // Paths and answers ------------------------------------------------------------------------------------------------
 
+/** A port in a query. The names of hand-made endpoints are labels, longer than those of instances. */
+export const PortText = Type.String({
+  pattern: `^(?:(?!\\d+$)${labelPattern.slice(1, -1)}|[1-9]\\d{0,4})$`, rule: 'must be the name or the number of a port'
+})
 export const NamespaceParams = Type.Object({ namespace: LabelName })
 export const ServiceParams = Type.Object({ namespace: LabelName, service: LabelName })
 export const InstanceParams = Type.Object({ namespace: LabelName, service: LabelName, id: InstanceId })

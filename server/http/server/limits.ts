@@ -16,6 +16,13 @@ export const maxWarningLength = 256
 export const maxLoadSeries = 5_000
 /** Nesting of a body. `JSON.parse` takes 100,000 levels; what walks the result afterwards would not. */
 export const maxJsonDepth = 64
+/**
+ * Fields, items, lists and maps of a body for which its schema has no place. Some are a mistake, and told by name; more
+ * are no body of ours.
+ */
+export const maxStrangeEntries = 1_000
+/** The same of a manifest in JSON, before the reader of manifests counts its tokens: no fewer than those. */
+export const maxManifestEntries = manifestLimits.maxTokens
 /** Path and query. The longest honest one holds a selector (4,096 characters) and an id (253, three octets each when encoded). */
 export const maxUrlLength = 8 * 1024
 /** Path parameters are cut by the router beyond this; the model's own limit is the one that a client shall meet. */
@@ -65,6 +72,11 @@ export const closeFrameTimeoutMs = 5_000
 export const maxWaitingFrames = 10_000
 /** What may wait in a watcher's socket before its subscriptions stop handing out; they are bounded themselves. */
 export const highWaterBytes = 256 * 1024
+/**
+ * Characters of the instances or services in one frame of a snapshot: a larger one comes in parts, each made when the one before has left the
+ * socket. A text of everything could be longer than any text may be, and would hold the loop while it is made.
+ */
+export const snapshotPartLength = 1024 * 1024
 /** A cursor that this node has not reached: how long a watch waits for it before it starts anew with `reset`. */
 export const catchUpMs = 2_000
 

@@ -5,7 +5,7 @@
 import type { RawData, WebSocket } from 'ws'
 import type { Static } from 'typebox'
 import { RegistryError, invalid } from '../../errors.ts'
-import { type Checker, checker } from '../../model/validate.ts'
+import { type Checker, checked, checker } from '../../model/validate.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { parseCursor } from '../../registry/feed/cursor.ts'
 import type { Session } from '../../registry/leases/sessions.ts'
@@ -13,15 +13,18 @@ import type { Acknowledger, Propagation } from '../../registry/feed/propagation.
 import type { HttpContext } from '../server/context.ts'
 import type { FrameEncoder } from './frames.ts'
 import { parseJson } from '../server/json-body.ts'
+import { shapeOf } from '../server/json-scan.ts'
 import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks } from '../server/limits.ts'
 import { problemOf } from '../server/problem.ts'
 import { clientFrames } from '../api/schemas.ts'
-import { Watch, type Watcher, type Watchers } from './watchers.ts'
+import { type Due, Watch, type Watcher, type Watchers } from './watchers.ts'
 
 type FrameType = keyof typeof clientFrames
 type FrameOf<Type extends FrameType> = Static<(typeof clientFrames)[Type]>
 
 const checkers = new Map<string, Checker>(Object.entries(clientFrames).map(([type, schema]) => [type, checker(schema)]))
+/** Lists and maps of all frames: which one it is to be is known when it is read. */
+const frameShape = shapeOf(...Object.values(clientFrames))
 const openState = 1 // WebSocket.OPEN
 
 /** Closings after which a client is known to have meant it: normal, going away, without a code. */
@@ -35,6 +38,8 @@ export class WatchSocket implements Watcher {
   readonly #encoder: FrameEncoder
   readonly #by: string
   readonly #name: string
+  /** Called when a frame has left the socket. */
+  readonly #sent: () => void
   readonly #watches = new Map<number, Watch>()
   readonly #due = new Set<Watch>()
   #waiting: RawData[] = []
@@ -54,9 +59,12 @@ export class WatchSocket implements Watcher {
     this.#encoder = encoder
     this.#by = by
     this.#name = name
-    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    socket.on('pong', () => { this.#ping = undefined })
-    socket.on('close', (code) => this.#closed(code))
+    const { guard } = context
+    const cut = (): void => this.cut()
+    this.#sent = guard.around('watch', () => this.#hasLeft(), cut)
+    socket.on('message', guard.around('watch', (data: RawData, isBinary: boolean) => this.#receive(data, isBinary), cut))
+    socket.on('pong', guard.around('watch', () => { this.#ping = undefined }))
+    socket.on('close', guard.around('watch', (code: number) => this.#closed(code)))
     watchers.add(this)
   }
 
@@ -67,11 +75,24 @@ export class WatchSocket implements Watcher {
     for (const watch of this.#due) {
       if (!this.#hasRoom) return
       this.#due.delete(watch)
-      const delivery = watch.next()
-      if (delivery === undefined) continue
+      let due: Due | undefined
+      try {
+        due = watch.next()
+      } catch (error) {
+        this.#fail(watch, error)
+        continue
+      }
+      if (due === undefined) continue
       this.#due.add(watch)
-      this.#send(this.#encoder.encode(watch.id, delivery))
+      this.#send(due.text)
     }
+  }
+
+  /** What nobody expected ends one subscription: the client is told, and may begin another one. */
+  #fail (watch: Watch, error: unknown): void {
+    this.#watches.delete(watch.id)
+    this.#context.guard.attempt('watch', () => watch.close())
+    this.#report(error, watch.id)
   }
 
   tick (): void {
@@ -83,7 +104,7 @@ export class WatchSocket implements Watcher {
     } else if (this.#ticks % pingTicks === 0) {
       const ping: { readonly sentAt: number, leftAt: number | undefined } = { sentAt: this.#ticks, leftAt: undefined }
       this.#ping = ping
-      if (this.#socket.readyState === openState) this.#socket.ping(undefined, undefined, () => { ping.leftAt = this.#ticks })
+      if (this.#socket.readyState === openState) this.#socket.ping(undefined, undefined, this.#context.guard.around('watch', () => { ping.leftAt = this.#ticks }))
     }
     if (this.#ticks % bookmarkTicks === 0 && this.#hasRoom) this.#bookmarks()
   }
@@ -105,8 +126,8 @@ export class WatchSocket implements Watcher {
 
   #bookmarks (): void {
     for (const watch of this.#watches.values()) {
-      const delivery = this.#due.has(watch) ? undefined : watch.bookmark()
-      if (delivery !== undefined) this.#send(this.#encoder.encode(watch.id, delivery))
+      const due = this.#due.has(watch) ? undefined : watch.bookmark()
+      if (due !== undefined) this.#send(due.text)
     }
   }
 
@@ -114,7 +135,7 @@ export class WatchSocket implements Watcher {
     if (this.#socket.readyState === openState) this.#socket.send(text, this.#sent)
   }
 
-  readonly #sent = (): void => {
+  #hasLeft (): void {
     if (!this.#hasRoom) return
     this.#drained?.()
     if (this.#due.size > 0) this.pump()
@@ -128,17 +149,26 @@ export class WatchSocket implements Watcher {
 
   // In ----------------------------------------------------------------------------------------------------------------
 
-  #receive (data: RawData, isBinary: boolean): void {
+  #receive (data: RawData, isBinary: boolean): void | Promise<void> {
     if (this.#socket.readyState !== openState) return
     if (isBinary) return this.#refuse(1003, 'frames are JSON texts')
     if (this.#waiting.length >= maxWaitingFrames) return this.#refuse(1008, 'too many frames at once')
     this.#waiting.push(data)
-    if (!this.#handling) void this.#handleWaiting()
+    if (!this.#handling) return this.#handleWaiting()
   }
 
   async #handleWaiting (): Promise<void> {
     this.#handling = true
     this.#socket.pause()
+    try {
+      await this.#handleAll()
+    } finally {
+      this.#handling = false
+      this.#socket.resume()
+    }
+  }
+
+  async #handleAll (): Promise<void> {
     while (this.#waiting.length > 0) {
       const frames = this.#waiting
       this.#waiting = []
@@ -148,8 +178,6 @@ export class WatchSocket implements Watcher {
         await this.#handle(textOf(data))
       }
     }
-    this.#handling = false
-    this.#socket.resume()
   }
 
   /** Resolves when answers can leave again, or nobody is there to get them. */
@@ -164,7 +192,7 @@ export class WatchSocket implements Watcher {
   async #handle (text: string): Promise<void> {
     let id: number | undefined
     try {
-      const frame = parseJson(text, 'frame')
+      const frame = parseJson(text, { subject: 'frame', shape: frameShape })
       id = idOf(frame)
       await this.#dispatch(frame)
     } catch (error) {
@@ -176,8 +204,7 @@ export class WatchSocket implements Watcher {
     const type = typeof frame === 'object' && frame !== null && 'type' in frame ? frame.type : undefined
     const check = typeof type === 'string' ? checkers.get(type) : undefined
     if (check === undefined) throw invalid([{ field: 'type', value: type, rule: `must be one of ${[...checkers.keys()].join(', ')}` }])
-    const faults = check(frame)
-    if (faults.length > 0) throw invalid(faults)
+    checked(check, frame)
     switch (type as FrameType) { // each case is what its schema has just checked
       case 'subscribe': return this.#subscribe(frame as FrameOf<'subscribe'>)
       case 'unsubscribe': return this.#unsubscribe(frame as FrameOf<'unsubscribe'>)
@@ -186,20 +213,20 @@ export class WatchSocket implements Watcher {
     }
   }
 
-  #subscribe ({ id, namespace, service, selector, since }: FrameOf<'subscribe'>): void {
+  #subscribe ({ id, view = 'instances', namespace, service, selector, since }: FrameOf<'subscribe'>): void {
     if (this.#watches.has(id)) throw invalid([{ field: 'id', value: id, rule: 'must not be in use on this socket' }])
     if (this.#watches.size >= maxSubscriptionsPerSocket) {
       throw new RegistryError('REG_LIMIT_REACHED', `a socket carries at most ${maxSubscriptionsPerSocket} subscriptions, open another one`)
     }
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const cursor = since === undefined ? undefined : parseCursor(since, 'since')
-    const watch = new Watch(this.#context.registry, id)
+    const watch = new Watch(this.#context.registry, id, this.#encoder)
     this.#watches.set(id, watch)
     const wake = (): void => {
       this.#due.add(watch)
       this.#watchers.wake(this)
     }
-    watch.open(filter, cursor, wake).catch((error: unknown) => {
+    watch.open(view, filter, cursor, wake).catch((error: unknown) => {
       this.#watches.delete(id)
       this.#report(error, id)
     })
@@ -234,10 +261,11 @@ export class WatchSocket implements Watcher {
   }
 
   #report (error: unknown, id: number | undefined): void {
-    if (!(error instanceof RegistryError)) this.#context.log.error({ err: error }, 'a frame failed unexpectedly')
+    if (!(error instanceof RegistryError)) this.#context.guard.failed('watch', error)
     const known = error instanceof RegistryError ? error : new RegistryError('REG_INTERNAL', 'the registry failed')
-    const { code, detail, errors } = problemOf(known)
-    this.#send(this.#encoder.encodeOwn({ type: 'error', ...(id === undefined ? {} : { id }), code, detail, ...(errors === undefined ? {} : { errors }) }))
+    const { code, detail, errors, moreErrors } = problemOf(known)
+    const told = { ...(errors === undefined ? {} : { errors }), ...(moreErrors === undefined ? {} : { moreErrors }) }
+    this.#send(this.#encoder.encodeOwn({ type: 'error', ...(id === undefined ? {} : { id }), code, detail, ...told }))
   }
 
   #closed (code: number): void {
@@ -259,6 +287,8 @@ function textOf (data: RawData): string {
   return Array.isArray(data) ? Buffer.concat(data).toString() : Buffer.isBuffer(data) ? data.toString() : Buffer.from(data).toString()
 }
 
+/** The id that an error is about, if it can be one. */
 function idOf (frame: unknown): number | undefined {
-  return typeof frame === 'object' && frame !== null && 'id' in frame && Number.isSafeInteger(frame.id) ? frame.id as number : undefined
+  const id = typeof frame === 'object' && frame !== null && Object.hasOwn(frame, 'id') ? (frame as { readonly id?: unknown }).id : undefined
+  return Number.isSafeInteger(id) ? id as number : undefined // it has just been seen to be one
 }

@@ -2,7 +2,7 @@
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
-import { RegistryError } from '../../errors.ts'
+import { RegistryError, invalid } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { parseCursor } from '../../registry/feed/cursor.ts'
@@ -11,13 +11,14 @@ import { type HttpContext, callerOf } from '../server/context.ts'
 import { EventStream } from './event-stream.ts'
 import { FrameEncoder } from './frames.ts'
 import { closeFrameTimeoutMs, maxFrameBytes, maxFrameFragments, maxWatchers } from '../server/limits.ts'
-import { ClientFrame, ServerFrame, errorResponses } from '../api/schemas.ts'
+import { ClientFrame, ServerFrame, WatchView, errorResponses } from '../api/schemas.ts'
 import { WatchSocket } from './watch-socket.ts'
 import { Watch, Watchers } from './watchers.ts'
 
 export const watchPath = '/v1/watch'
 
 const Query = Type.Object({
+  view: Type.Optional(WatchView),
   namespace: Type.Optional(LabelName),
   service: Type.Optional(LabelName),
   selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector' })),
@@ -25,8 +26,8 @@ const Query = Type.Object({
 }, { additionalProperties: false })
 
 export async function registerWatch (app: FastifyInstance, context: HttpContext): Promise<void> {
-  const { registry, metrics, log } = context
-  const watchers = new Watchers(context.clock)
+  const { registry, metrics } = context
+  const watchers = new Watchers(context.clock, context.guard)
   const encoder = new FrameEncoder(() => registry.feed.epoch)
   let connections = 0
   metrics.connections = () => watchers.counts
@@ -44,12 +45,13 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     errorHandler: (error, socket) => {
       // The library has begun to close with the code that the protocol wants (1002, 1007, 1009); the socket's end says the rest.
       if (socket.readyState === socket.OPEN) {
-        log.error({ err: error }, 'a WebSocket failed unexpectedly')
+        context.guard.failed('watch', error)
         socket.terminate()
       }
     },
     preClose: (done) => { done() } // ours, below
   })
+  app.decorate('watchers', watchers)
   app.addHook('preClose', () => watchers.close())
 
   app.route<{ Querystring: Static<typeof Query> }>({
@@ -69,12 +71,16 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
         ...errorResponses('REG_INVALID', 'REG_SELECTOR_INVALID', 'REG_CURSOR_INVALID', 'REG_UPGRADE_REQUIRED', 'REG_NOT_LOADED', 'REG_NODE_FULL', 'REG_SHUTTING_DOWN')
       }
     },
-    preValidation: (_request, _reply, done) => {
+    preValidation: (request, _reply, done) => {
+      if (context.closing.begun) return done(context.closing.refuse())
       registry.requireLoaded()
+      const [parameter] = request.ws ? Object.keys(request.query) : []
+      if (parameter !== undefined) return done(invalid([{ field: parameter, rule: 'is for event streams: a WebSocket says what it wants in frames' }]))
       if (watchers.size >= maxWatchers) return done(new RegistryError('REG_NODE_FULL', `this node serves ${maxWatchers} watchers already, ask another one`, undefined, { retryAfterSeconds: 1 }))
       done()
     },
     wsHandler: (socket, request) => {
+      request.waited = true
       const by = callerOf(request)
       new WatchSocket(socket, context, watchers, encoder, by, `${by}#${++connections}`)
     },
@@ -87,7 +93,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
   })
 
   async function stream (request: FastifyRequest<{ Querystring: Static<typeof Query> }>, reply: FastifyReply): Promise<FastifyReply> {
-    const { namespace, service, selector, since } = request.query
+    const { view = 'instances', namespace, service, selector, since } = request.query
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const last = request.headers['last-event-id']
     const cursor = typeof last === 'string' && last !== '' ? parseCursor(last, 'Last-Event-ID') : since === undefined ? undefined : parseCursor(since, 'since')
@@ -100,13 +106,13 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       'cache-control': 'no-store',
       'x-accel-buffering': 'no' // nginx would hold the events back
     })
-    const watch = new Watch(registry, 1)
-    const events = new EventStream(reply.raw, watch, watchers, encoder)
+    const watch = new Watch(registry, 1, encoder)
+    const events = new EventStream(reply.raw, watch, watchers, encoder, context.guard)
     try {
-      await watch.open(filter, cursor, () => watchers.wake(events))
+      await watch.open(view, filter, cursor, () => watchers.wake(events))
     } catch (error) {
       events.goodbye(error instanceof RegistryError ? error.message : 'the registry failed')
-      if (!(error instanceof RegistryError)) log.error({ err: error }, 'an event stream failed unexpectedly')
+      if (!(error instanceof RegistryError)) context.guard.failed('watch', error)
     }
     return reply
   }

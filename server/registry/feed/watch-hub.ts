@@ -1,30 +1,45 @@
 // Who watches what: hands each change to the subscriptions that it can concern, found by name.
 import { RegistryError } from '../../errors.ts'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
-import { Subscription, type WatchFilter } from './subscription.ts'
+import { EndpointsSubscription } from './endpoints-subscription.ts'
+import { type Followed, Subscription, type WatchFilter } from './subscription.ts'
+import type { Clock } from '../timers.ts'
 
 /** All subscriptions of a node: each costs about a kilobyte and a look at every change of its scope. */
 const maxSubscriptions = 100_000
+
+/** How long a watch of endpoints waits for more of the same: bursts are told once, and an agent is still up to date within a blink. */
+const coalesceMs = 20
 
 const anything = '*'
 
 export class WatchHub {
   readonly #feed: Feed
-  readonly #scopes = new Map<string, Set<Subscription>>()
+  readonly #clock: Clock
+  readonly #scopes = new Map<string, Set<Followed<unknown>>>()
+  /** Watches of endpoints that changes were offered to since the last pause. */
+  readonly #unsettled = new Set<EndpointsSubscription>()
+  #cancelPause: (() => void) | undefined
   readonly #stop: () => void
   /** Who waits for any news of one service: far lighter than a subscription. Counted with them. */
   readonly #waiting = new Map<string, Set<() => void>>()
+  readonly #guard: Guard
   #count = 0
 
-  constructor (feed: Feed) {
+  /** @param guard keeps one watcher's error from the others */
+  constructor (feed: Feed, clock: Clock, guard: Guard = standaloneGuard) {
     this.#feed = feed
+    this.#clock = clock
+    this.#guard = guard
     this.#stop = feed.listen({
+      name: 'watch-hub',
       changed: (change) => this.#changed(change),
       reset: () => {
         this.#each((subscription) => subscription.reset('the registry loaded its data anew'))
-        for (const waiting of this.#waiting.values()) for (const wake of waiting) wake()
+        for (const waiting of this.#waiting.values()) for (const wake of waiting) this.#guard.attempt('watch', wake)
       }
     })
   }
@@ -44,17 +59,30 @@ export class WatchHub {
    */
   subscribe (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Subscription {
     this.#checkRoom()
-    const subscription = new Subscription(this.#feed, filter, since, wake)
-    const scope = scopeOf(filter.namespace, filter.service)
-    const members = this.#scopes.get(scope)
-    if (members === undefined) this.#scopes.set(scope, new Set([subscription]))
-    else members.add(subscription)
-    this.#count++
-    return subscription
+    return this.#enter(new Subscription(this.#feed, filter, since, wake))
   }
 
-  unsubscribe (subscription: Subscription): void {
-    const scope = scopeOf(subscription.filter.namespace, subscription.filter.service)
+  /**
+   * Begins a watch of endpoints: whole services, coalesced. Without `since` its first deliveries are the parts of a snapshot.
+   * @throws RegistryError REG_LIMIT_REACHED
+   */
+  subscribeEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): EndpointsSubscription {
+    this.#checkRoom()
+    return this.#enter(new EndpointsSubscription(this.#feed, filter, since, wake))
+  }
+
+  #enter<Watch extends Followed<unknown>> (watch: Watch): Watch {
+    const scope = scopeOf(watch.scope.namespace, watch.scope.service)
+    const members = this.#scopes.get(scope)
+    if (members === undefined) this.#scopes.set(scope, new Set([watch]))
+    else members.add(watch)
+    this.#count++
+    return watch
+  }
+
+  unsubscribe (subscription: Followed<unknown>): void {
+    if (subscription instanceof EndpointsSubscription) this.#unsettled.delete(subscription)
+    const scope = scopeOf(subscription.scope.namespace, subscription.scope.service)
     const members = this.#scopes.get(scope)
     if (members === undefined || !members.delete(subscription)) return
     if (members.size === 0) this.#scopes.delete(scope)
@@ -79,6 +107,8 @@ export class WatchHub {
 
   close (): void {
     this.#stop()
+    this.#cancelPause?.()
+    this.#unsettled.clear()
     this.#scopes.clear()
     this.#waiting.clear()
     this.#count = 0
@@ -101,13 +131,36 @@ export class WatchHub {
 
   #offer (scope: string, change: AppliedChange): void {
     const members = this.#scopes.get(scope)
-    if (members !== undefined) for (const subscription of members) subscription.offer(change)
+    if (members !== undefined) {
+      for (const subscription of members) {
+        this.#do(subscription, () => {
+          subscription.offer(change)
+          if (subscription instanceof EndpointsSubscription) this.#pause(subscription)
+        })
+      }
+    }
     const waiting = this.#waiting.get(scope)
-    if (waiting !== undefined) for (const wake of waiting) wake()
+    if (waiting !== undefined) for (const wake of waiting) this.#guard.attempt('watch', wake)
   }
 
-  #each (act: (subscription: Subscription) => void): void {
-    for (const members of this.#scopes.values()) for (const subscription of members) act(subscription)
+  #pause (subscription: EndpointsSubscription): void {
+    this.#unsettled.add(subscription)
+    this.#cancelPause ??= this.#clock.after(coalesceMs, () => {
+      this.#cancelPause = undefined
+      const unsettled = [...this.#unsettled]
+      this.#unsettled.clear()
+      for (const each of unsettled) this.#do(each, () => each.settle())
+    })
+  }
+
+  #each (act: (subscription: Followed<unknown>) => void): void {
+    for (const members of this.#scopes.values()) for (const subscription of members) this.#do(subscription, () => act(subscription))
+  }
+
+  /** A watch that failed on a change must not miss it in silence: it begins anew. */
+  #do (subscription: Followed<unknown>, act: () => void): void {
+    if (this.#guard.attempt('watch', act)) return
+    this.#guard.attempt('watch', () => subscription.reset('the registry failed on a change of this watch'))
   }
 }
 
