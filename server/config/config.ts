@@ -74,7 +74,7 @@ export function loadConfig (input: LoadInput): LoadedConfig {
   const config = values as Config // readValue has checked each against its schema
   refuseOpenListeners(config, origins, faults)
   refuseRanges(config, origins, faults)
-  faults.push(...checkDnsSettings(config, (name) => origins[name] === 'default' ? name : origins[name] ?? name))
+  faults.push(...checkDnsSettings(config, (name) => origins[name] === 'default' ? name : origins[name] ?? name).map(withoutSecret))
   if (faults.length > 0) throw invalid(faults)
   return { config, origins, warnings: [...unknown, ...warningsOf(config, origins)] }
 }
@@ -239,10 +239,14 @@ function refuseRanges (config: Config, origins: Readonly<Record<string, string>>
       read()
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error
-      // A value that got into the wrong setting may be a secret.
-      faults.push(...(error.errors ?? []).map(({ value, ...fault }) => ({ ...fault, ...(typeof value === 'string' ? shownValue(value) : {}) })))
+      faults.push(...(error.errors ?? []).map(withoutSecret))
     }
   }
+}
+
+/** A value that got into the wrong setting may be a secret. */
+function withoutSecret ({ value, ...fault }: FieldError): FieldError {
+  return { ...fault, ...(typeof value === 'string' ? shownValue(value) : {}) }
 }
 
 function warningsOf (config: Config, origins: Readonly<Record<string, string>>): string[] {

@@ -18,13 +18,13 @@ t.test('a network exists with any address that a service has, and goes with the 
     const object = { key: manifestKey({ kind: 'Service', namespace: 'shop', name: 'edge' }), createdRevision: revision, revision, createdAtMs: nowMs, updatedAtMs: nowMs, endsAtMs: 0, body }
     world.feed.apply([{ type: 'put-object', reason: 'declared', revision, atMs: nowMs, by: 'test', object }])
   }
-  put({})
+  put({ loadBalancer: {} })
   t.strictSame([await rcode('96.10.in-addr.arpa'), await rcode('100.51.198.in-addr.arpa')], ['NOERROR', 'NXDOMAIN'])
   put({ loadBalancer: { ingress: [{ ip: '198.51.100.7' }] } })
   t.strictSame([await rcode('100.51.198.in-addr.arpa'), await rcode('7.100.51.198.in-addr.arpa')], ['NOERROR', 'NXDOMAIN'], 'the address itself has no name')
   put({ loadBalancer: { ingress: [{ ip: '198.51.101.7' }] } })
   t.strictSame([await rcode('100.51.198.in-addr.arpa'), await rcode('101.51.198.in-addr.arpa')], ['NXDOMAIN', 'NOERROR'])
-  put({}, { externalIPs: ['198.51.102.7'] })
+  put({ loadBalancer: {} }, { externalIPs: ['198.51.102.7'] })
   t.strictSame([await rcode('101.51.198.in-addr.arpa'), await rcode('102.51.198.in-addr.arpa')], ['NXDOMAIN', 'NOERROR'])
   const key = manifestKey({ kind: 'Service', namespace: 'shop', name: 'edge' })
   world.feed.apply([{ type: 'delete-object', reason: 'removed', key, revision: world.feed.revision + 1, atMs: 0, by: 'test' }])
