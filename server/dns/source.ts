@@ -3,6 +3,7 @@
 import type { Endpoint } from '../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../model/instance/endpoints.ts'
 import type { Labels, Service } from '../model/service/types.ts'
+import type { Commands, CorePosition, Reads } from '../registry/core.ts'
 
 /** The registry as answers are made of it. */
 export interface DnsSource {
@@ -32,7 +33,7 @@ export interface DnsCatalog {
   /** A lasting object of the store by its key: the secret of cookies. The same object until it changes. */
   object (key: string): SourceObject | undefined
   /** What stands under a name, declared or implicit: the same object for its life, with the revision of its last change. */
-  view (namespace: string, service: string): ServiceMark | undefined
+  service (namespace: string, service: string): ServiceMark | undefined
   readonly addresses: AddressSource
 }
 
@@ -103,23 +104,7 @@ export interface SourceListener {
   loaded? (): void
 }
 
-/** Where the secret of cookies is found. */
-export interface SecretSource {
-  readonly loaded: boolean
-  readonly catalog: { object (key: string): (SourceObject & { readonly revision: number, readonly updatedAtMs: number }) | undefined }
-}
+/** Where the secret of cookies is kept, as the node itself has it. */
+export type SecretCore = Pick<Reads & Commands, 'secret' | 'keepSecret'>
 
-/** Where the secret of cookies is kept. */
-export interface SecretStore {
-  /** Writes one object if it still has the revision that is expected, 0 = there is none. */
-  commit (writes: [SecretWrite], by: string): Promise<unknown>
-}
-
-export interface SecretWrite {
-  readonly type: 'put'
-  readonly key: string
-  readonly body: string
-  readonly endsAtMs: 0
-  readonly reason: 'declared'
-  readonly expected: number
-}
+export type SourcePosition = Pick<CorePosition, 'loaded'>

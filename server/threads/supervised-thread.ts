@@ -2,7 +2,7 @@
 import { MessageChannel, type Transferable, type Worker } from 'node:worker_threads'
 import type { Clock } from '../clock.ts'
 import type { Guard } from '../guard.ts'
-import type { FeedPublisher } from '../registry/mirror/feed-publisher.ts'
+import type { FeedPublisher } from '../registry/core.ts'
 import { toldOf } from './thread-guard.ts'
 import type { ThreadData, ThreadLog, ThreadMessage, ThreadOrder } from './thread-messages.ts'
 

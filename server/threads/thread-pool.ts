@@ -3,8 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import { type Clock, guardedClock } from '../clock.ts'
 import type { Guard } from '../guard.ts'
-import type { Feed } from '../registry/feed/feed.ts'
-import { FeedPublisher } from '../registry/mirror/feed-publisher.ts'
+import { type Feed, FeedPublisher } from '../registry/core.ts'
 import { type Spawn, SupervisedThread } from './supervised-thread.ts'
 import type { ThreadLog } from './thread-messages.ts'
 

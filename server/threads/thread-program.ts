@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../clock.ts'
 import type { Guard } from '../guard.ts'
-import { FeedMirror, type MirrorMessage } from '../registry/mirror/feed-mirror.ts'
+import { FeedMirror, type MirrorMessage } from '../registry/core.ts'
 import { threadGuard } from './thread-guard.ts'
 import type { ThreadData, ThreadLog, ThreadMessage, ThreadOrder } from './thread-messages.ts'
 

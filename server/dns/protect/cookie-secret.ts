@@ -1,12 +1,13 @@
-// The secret that all nodes make DNS cookies with (RFC 9018 5): a lasting object of the store, made by the node that comes first.
+// The secret that all nodes make DNS cookies with (RFC 9018 5): a lasting object of the store, made by whichever node is first.
 import { Type } from 'typebox'
+import type { Clock } from '../../clock.ts'
 import { readJson } from '../../model/stored-text.ts'
 import { checker } from '../../model/validate.ts'
-import type { Clock } from '../../clock.ts'
-import type { SecretSource, SecretStore } from '../source.ts'
+import type { SecretCore, SourcePosition } from '../source.ts'
 
-/** Keys that begin with `secret/` are shown to nobody (registry/object-keys.ts). */
-export const cookieSecretKey = 'secret/dns/cookie'
+const name = 'dns/cookie'
+/** Its key among the lasting objects of the store: answers are made from a copy of them in every thread. */
+export const cookieSecretKey = `secret/${name}`
 
 /** RFC 7873 7.1: at most 36 days, of which both keys of an object together take 28. */
 const keyLifeMs = 14 * 86_400_000
@@ -16,7 +17,6 @@ const keyBytes = 16
 const keyPattern = /^[0-9a-f]{32}$/
 /** More than will ever be there: each is tried on every cookie. */
 const maxStoredKeys = 16
-const author = 'registry'
 
 /** The current key, and the one before it: what was made with that one is still good. */
 interface StoredSecret {
@@ -25,7 +25,7 @@ interface StoredSecret {
 
 const checkSecret = checker(Type.Object({ keys: Type.Array(Type.String(), { maxItems: maxStoredKeys }) }))
 
-/** The keys in a secret's text, the newest first. Whatever is no key is left out; a text that is no secret has none. */
+/** The keys in a secret's text, the newest first. What is no key is left out; a text that is no secret has none. */
 export function cookieKeys (body: string): Buffer[] {
   const read = readJson(body, checkSecret)
   if ('refusal' in read) return []
@@ -34,8 +34,9 @@ export function cookieKeys (body: string): Buffer[] {
 }
 
 export interface CookieSecretOptions {
-  readonly store: SecretStore
-  readonly feed: SecretSource
+  readonly position: SourcePosition
+  /** As the node itself has it. */
+  readonly core: SecretCore
   readonly clock: Clock
   /** So many octets that nobody can guess. */
   readonly random: (bytes: number) => Buffer
@@ -77,14 +78,13 @@ export class CookieSecret {
   }
 
   async #look (): Promise<void> {
-    const { store, feed, clock, random } = this.#options
-    if (!feed.loaded) return
-    const object = feed.catalog.object(cookieSecretKey)
+    const { position, core, clock, random } = this.#options
+    if (!position.loaded) return
+    const object = core.secret(name)
     const keys = object === undefined ? [] : cookieKeys(object.body)
     if (object !== undefined && keys.length > 0 && clock.now() - object.updatedAtMs < keyLifeMs) return
     const kept = keys.slice(0, 1)
     const secret: StoredSecret = { keys: [random(keyBytes), ...kept].map((key) => key.toString('hex')) }
-    // A conflict means that another node was faster: its secret arrives by the feed.
-    await store.commit([{ type: 'put', key: cookieSecretKey, body: JSON.stringify(secret), endsAtMs: 0, reason: 'declared', expected: object?.revision ?? 0 }], author)
+    await core.keepSecret(name, JSON.stringify(secret), object?.revision ?? 0) // false: another node was faster, and its secret is good
   }
 }

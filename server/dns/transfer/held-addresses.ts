@@ -9,7 +9,7 @@ import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import { addressKey, keyAddress } from '../../model/address/address-key.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Service } from '../../model/service/types.ts'
-import { clusterIpsOf } from '../../model/service/service-addresses.ts'
+import { clusterIpsOf } from '../../model/service/cluster-ips.ts'
 import type { ReverseZone } from '../names/reverse-zone.ts'
 import { takeService } from './taken-services.ts'
 

@@ -1,1 +1,0 @@
-export { type Clock, guardedClock, systemClock } from '../clock.ts'
