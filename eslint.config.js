@@ -1,8 +1,9 @@
 // Lint rules, and the import rules of the house: imports point inwards only, an adapter never imports another adapter.
 import stylistic from '@stylistic/eslint-plugin'
 import tseslint from 'typescript-eslint'
+import guardedCallbacks from './lint/guarded-callbacks.js'
 
-const adapters = ['http', 'dns', 'ui', 'cli']
+const adapters = ['http', 'dns', 'ui', 'cli', 'proxy', 'kubernetes', 'eureka', 'consul', 'xds']
 const forbid = (files, patterns) => ({
   files,
   rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] }
@@ -44,6 +45,14 @@ export default tseslint.config(
       '@stylistic/max-len': ['error', { code: 160, ignoreStrings: true, ignoreTemplateLiterals: true, ignoreRegExpLiterals: true }]
     }
   },
+  // No timer and no event handler of the server without a guard. The exceptions, all of them: a command of the CLI ends with its error, and
+  // main.ts and process-end.ts are the process itself, where signals and broken pipes are handled before there is a guard.
+  {
+    files: ['server/**/*.ts'],
+    ignores: ['server/cli/**', 'server/main.ts', 'server/process-end.ts'],
+    plugins: { rollcall: { rules: { 'guarded-callbacks': guardedCallbacks } } },
+    rules: { 'rollcall/guarded-callbacks': 'error' }
+  },
   // Tests check bodies that arrive as JSON; their shapes are what the test is about.
   { files: ['test/**/*.ts'], rules: {
     '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-argument': 'off',
@@ -55,6 +64,7 @@ export default tseslint.config(
   forbid(['server/registry/**/*.ts'], [inside(['**/store/sqlite/**', '**/store/redis/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', '**/config/**'], 'The core knows the Store contract, not its implementations, and no adapter.')]),
   ...adapters.map((name) => forbid([`server/${name}/**/*.ts`], [
     inside(['**/store/sqlite/**', '**/store/redis/**'], 'Adapters know the registry, not a store.'),
+    inside(['**/registry/**', '!**/registry/core.ts'], 'Adapters import registry/core.ts and model/, nothing else of the core.'),
     inside(adapters.filter((other) => other !== name).map((other) => `**/${other}/**`), 'An adapter never imports another adapter.'),
     ...(name === 'cli' ? [] : [inside(['**/serve.ts'], 'serve.ts knows the adapters, not they it.')])
   ]))

@@ -3,23 +3,25 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { createSecureContext } from 'node:tls'
 import type { Config } from './config/config.ts'
 import { observeDns } from './dns/metrics.ts'
+import type { Place } from './dns/server.ts'
+import { readDnsSettings, readDnsTls } from './dns/settings.ts'
 import { startDnsWorkers } from './dns/workers.ts'
-import { invalid } from './errors.ts'
+import { type Guard, loggingGuard } from './guard.ts'
 import { Metrics, buildHttp } from './http/server/app.ts'
 import { lameDuck } from './lame-duck.ts'
+import { hostPort } from './listen-addresses.ts'
 import { ChangeLines } from './log/change-lines.ts'
 import { type NodeLog, openNodeLog } from './log/node-log.ts'
 import { type LineLog, ThinnedLog } from './log/thinned-log.ts'
-import { readClientZones } from './dns/protect/client-zone-setting.ts'
-import { readDnsPeers } from './dns/transfer/peers.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/address/ranges.ts'
-import { CookieSecret } from './registry/cookie-secret.ts'
+import { CookieSecret } from './dns/protect/cookie-secret.ts'
+import { refusesConnections } from './probe.ts'
+import { registryActor } from './registry/core.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
-import { systemClock } from './registry/timers.ts'
+import { guardedClock, systemClock } from './clock.ts'
 import { startStep } from './start-step.ts'
 import { createRedisStore } from './store/redis/redis-store.ts'
 import { openToOthers } from './store/sqlite/directory.ts'
@@ -51,6 +53,8 @@ export interface ServeOptions {
   readonly nodeLog?: NodeLog
   /** Gives the start up when it aborts. */
   readonly signal?: AbortSignal
+  /** Given what takes an error that nobody caught: it is counted and logged like those that somebody did. */
+  readonly guarded?: (failed: (error: unknown) => void) => void
 }
 
 /** So long the doors may take to close when nobody is being answered any more. */
@@ -69,13 +73,15 @@ const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.
 export async function serve (config: Config, options: ServeOptions = {}): Promise<Running> {
   const nodeLog = options.nodeLog ?? openNodeLog({ level: config.logLevel, node: config.node })
   const { log } = nodeLog
-  const clock = systemClock
+  const metrics = new Metrics({ version })
+  const guard = loggingGuard(log, metrics.unexpected)
+  options.guarded?.((error) => guard.failed('process', error))
+  const clock = guardedClock(systemClock, guard, 'timer')
   const thinned = new ThinnedLog(log, { clock }) // for what a stranger, or each refused write, can cause
   const step = <Result>(what: string, run: () => Promise<Result>, why?: () => string): Promise<Result> => startStep({
     what, limitMs: config.startTimeoutMs, clock, ...(why === undefined ? {} : { why }), ...(options.signal === undefined ? {} : { signal: options.signal })
   }, run)
-  const store = openStore(config, thinned)
-  const metrics = new Metrics({ version })
+  const store = openStore(config, thinned, guard)
   const changeLines = new ChangeLines({ log, clock })
   metrics.droppedLogLines = () => nodeLog.output.dropped
   const registry = new Registry({
@@ -89,7 +95,11 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
       serviceBrakeMaxMs: config.brakeServiceMaxMs
     },
     sessionGraceMs: config.sessionGraceMs,
+    overrideKeepMs: config.overrideKeepMs,
+    sessionBlipMs: config.sessionBlipMs,
+    refuses: (address, port) => refusesConnections(address, port, config.sessionBlipMs, guard),
     ringLimit: config.logLength,
+    ringBytes: config.historyBytes,
     allocation: {
       serviceCidrs: readServiceCidrs(config.serviceCidrs),
       nodePorts: readPortRange(config.nodePortRange),
@@ -99,8 +109,10 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     swept: (sweep) => {
       metrics.swept(sweep)
       changeLines.swept(sweep)
-    }
+    },
+    guard
   })
+  metrics.observe(registry)
   registry.feed.listen({ changed: changeLines.changed })
   const opened: (() => Promise<unknown>)[] = []
   const flushLines = (): void => {
@@ -116,39 +128,29 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     flushLines()
   }
   try {
-    const { notify, ...transfer } = readDnsPeers({ keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify })
-    const dnsSettings = config.dns === undefined ? undefined : {
-      workers: config.dnsWorkers,
+    const dnsValues = readDnsSettings(config)
+    const dnsOptions = dnsValues === undefined ? undefined : {
+      ...dnsValues,
       feed: registry.feed,
-      host: config.dns.host,
-      port: config.dns.port,
-      zones: config.zones,
-      reverse: [...config.serviceCidrs, ...config.instanceCidrs],
       node: config.node,
       version: `rollcall ${version}`,
-      ttlSeconds: config.dnsTtlSeconds,
-      clientZones: readClientZones(config.clientZones),
-      transfer,
-      notify,
-      forward: { upstreams: config.dnsForward, clients: config.dnsForwardFrom },
-      tls: readTls(config),
-      rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
-      queryLogRatio: config.dnsQueryLog,
+      guard,
       log: {
         warn: (message: string) => thinned.warn({}, message), error: (message: string) => thinned.error({}, message),
         info: (facts: object, message: string) => log.info(facts, message)
       }
     }
-    const dns = dnsSettings === undefined ? undefined : await step('listen for DNS', () => startDnsWorkers(dnsSettings))
+    const dns = dnsOptions === undefined ? undefined : await step('listen for DNS', () => startDnsWorkers(dnsOptions))
     if (dns !== undefined) {
       opened.push(() => dns.close())
       observeDns(metrics.register, dns)
     }
     const app = await buildHttp({
-      registry,
+      core: registry,
       node: config.node,
       version,
       metrics,
+      guard,
       dns: dns?.desk,
       log: {
         info: (fields, message) => log.info(fields, message), warn: (fields, message) => thinned.warn(fields, message),
@@ -164,16 +166,18 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
     if (store.kind === 'sqlite') for (const warning of openToOthers(config.data, store.location)) log.warn(warning)
     if (dns !== undefined) {
-      const { store: timed, feed } = registry
-      const secret = new CookieSecret({ store: timed, feed, clock: systemClock, random: randomBytes, warn: (message) => thinned.warn({}, message) })
+      const secret = new CookieSecret({
+        position: registry.position, core: registry.as(registryActor), clock, random: randomBytes, warn: (message) => thinned.warn({}, message)
+      })
       opened.push(async () => secret.close())
       await step('agree on the secret of DNS cookies', () => secret.start())
     }
     if (dns !== undefined) await step('hand the registry to the DNS threads', () => dns.whenTaken(registry.feed.revision))
     const dnsAddress = dns === undefined ? undefined : hostPort(dns)
     log.info({
-      http, dns: dnsAddress ?? 'off', ...(dns?.tls === undefined ? {} : { dnsTls: hostPort(dns.tls) }), store: store.kind, location: store.location, epoch: registry.feed.epoch,
-      revision: registry.feed.revision, instances: registry.catalog.size, version
+      http, dns: dnsAddress ?? 'off', ...allPlaces('dnsAddresses', dns?.places ?? []),
+      ...(dns?.tls === undefined ? {} : { dnsTls: hostPort(dns.tls) }), ...allPlaces('dnsTlsAddresses', dns?.tlsPlaces ?? []),
+      store: store.kind, location: store.location, epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
     const leave = async (graceMs: number): Promise<readonly string[]> => {
       const cut: string[] = []
@@ -190,7 +194,7 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
       return cut
     }
     const reload = (next: Config): void => {
-      const tls = readTls(next)
+      const tls = readDnsTls(next)
       if (tls !== undefined) dns?.renew(tls)
       log.level = next.logLevel
     }
@@ -224,33 +228,17 @@ async function reach (path: string): Promise<void> {
   }
 }
 
-function hostPort ({ address, port }: { readonly address: string, readonly port: number }): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${port}`
+/** Every place that DNS is answered at, where a name stands for several. */
+function allPlaces (name: string, places: readonly Place[]): object {
+  return places.length > 1 ? { [name]: places.map(hostPort) } : {}
 }
 
-/** @throws RegistryError REG_INVALID naming the setting whose file is no use */
-function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Config): Parameters<typeof startDnsWorkers>[0]['tls'] {
-  if (dnsTls === undefined || dnsTlsCert === undefined || dnsTlsKey === undefined) return undefined
-  const read = (field: string, path: string): string => {
-    try {
-      return readFileSync(path, 'utf8')
-    } catch (error) {
-      // Not the path: somebody may have given the key itself.
-      throw invalid([{ field, rule: `must name a file that can be read (${(error as NodeJS.ErrnoException).code ?? 'it cannot'})` }])
-    }
-  }
-  const tls = { ...dnsTls, cert: read('dns-tls-cert', dnsTlsCert), key: read('dns-tls-key', dnsTlsKey) }
-  try {
-    createSecureContext(tls)
-  } catch (error) {
-    throw invalid([{ field: 'dns-tls-cert, dns-tls-key', rule: `must be a certificate and its key in PEM form (${error instanceof Error ? error.message : String(error)})` }])
-  }
-  return tls
-}
-
-function openStore (config: Config, log: LineLog): Store {
-  const { redis, data: directory, logLength: maxLogLength, holdMaxMs: holdMs } = config
+function openStore (config: Config, log: LineLog, guard: Guard): Store {
+  const { redis, data: directory, logLength: maxLogLength, logBytes: maxLogBytes, holdMaxMs: holdMs, acceptMissingLog, redisTimeoutMs } = config
   return redis === undefined
-    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log })
-    : createRedisStore({ url: redis, prefix: config.redisPrefix, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log })
+    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, maxLogBytes, acceptMissingLog, holdMs, logger: log, guard })
+    : createRedisStore({
+      url: redis, prefix: config.redisPrefix, maxLogLength, maxLogBytes, holdMs: Math.min(holdMs, 60_000), logger: log, guard,
+      timeouts: { connectMs: redisTimeoutMs, commandMs: redisTimeoutMs }
+    })
 }

@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry as PromRegistry, collectDefaultMetr
 import type { FastifyInstance } from 'fastify'
 import type { HeartbeatAnswer, LoadValue, Pool, Reason } from '../../client-sdk/src/wire.ts'
 import { statuses } from '../model/instance/instance.ts'
+import { serviceCount } from '../registry/reads/overview.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { StoreOperation } from '../registry/timed-store.ts'
 import type { Granted, Sweep } from '../store/store.ts'
@@ -29,6 +30,7 @@ export class Metrics {
   readonly #storeFailures: Counter<'operation'>
   /** How many log lines were lost: told by the log. */
   droppedLogLines: () => number = () => 0
+  readonly #unexpected: Counter<'place'>
   /** How many watchers are connected, by kind: told by the watch. */
   connections: () => { readonly websocket: number, readonly eventStream: number } = () => ({ websocket: 0, eventStream: 0 })
 
@@ -43,6 +45,7 @@ export class Metrics {
     this.#suspected = counter('suspected_total', 'Instances that this node turned suspect because their lease ran out.')
     this.#expired = counter('expired_total', 'Suspects that this node removed.')
     this.#changes = counter('changes_total', 'Changes that this node took in, whoever made them, by reason.', ['reason'])
+    this.#unexpected = counter('unexpected_errors_total', 'Errors that nobody expected, by the place that caught them: each ended one request, watcher or record. The log says which.', ['place'])
     this.#storeFailures = counter('store_failures_total', 'Operations of the store that failed.', ['operation'])
     this.#storeTimes = new Histogram({
       name: 'rollcall_store_operation_duration_seconds',
@@ -88,15 +91,20 @@ export class Metrics {
     this.#expired.inc(sweep.expired)
   }
 
+  /** For the guard. */
+  unexpected = (place: string, errors: number): void => {
+    this.#unexpected.inc({ place }, errors)
+  }
+
   /** For `timedStore`. */
   storeOperation = (operation: StoreOperation, ms: number, succeeded: boolean): void => {
     this.#storeTimes.observe({ operation }, ms / 1_000)
     if (!succeeded) this.#storeFailures.inc({ operation })
   }
 
-  /** Shows what the registry holds at each scrape. Called once, by the app. */
+  /** Shows what the registry holds at each scrape. Called once, when the core is made. */
   observe (registry: Registry): void {
-    registry.feed.listen({ changed: ({ reason }) => this.#changes.inc({ reason } satisfies { reason: Reason }) })
+    registry.feed.listen({ name: 'metrics', changed: ({ reason }) => this.#changes.inc({ reason } satisfies { reason: Reason }) })
     const gauge = (name: string, help: string, value: () => number): void => {
       new Gauge({ name: `rollcall_${name}`, help, registers: [this.register], collect () { this.set(value()) } })
     }
@@ -110,7 +118,7 @@ export class Metrics {
       collect () { for (const status of statuses) this.set({ status }, registry.catalog.statusCounts.get(status) ?? 0) }
     })
     gauge('suspects', 'Registered instances whose lease ran out or whose session broke.', () => registry.catalog.suspects)
-    gauge('services', 'Services.', () => serviceCount(registry))
+    gauge('services', 'Services.', () => serviceCount(registry.catalog))
     gauge('declared_services', 'Services that somebody declared.', () => declaredCount(registry))
     const poolGauge = (name: string, help: string, value: (pool: Pool) => number): void => {
       new Gauge({
@@ -161,6 +169,9 @@ export class Metrics {
         this.set({ kind: 'event-stream' }, eventStream)
       }
     })
+    gauge('overrides', 'Overrides that stand.', () => registry.catalog.overrideCount)
+    gauge('leftover_overrides', 'Overrides of instances that are not registered.', () => registry.overrides.size)
+    gauge('history_bytes', 'What the changes hold that this node remembers, about.', () => feed.ringBytes)
     gauge('subscriptions', 'Subscriptions of all watchers, waiting long polls included.', () => registry.watches.count)
     gauge('sessions', 'Sockets that are leases.', () => registry.sessions.count)
     gauge('revision', 'The revision that this node is at.', () => feed.revision)
@@ -177,6 +188,7 @@ export class Metrics {
     gauge('store_up', 'Whether the store is there.', () => Number(feed.storeHealth.available))
     gauge('stale_seconds', 'Since when this node has not heard from its store.', () => feed.staleSeconds)
     gauge('remembered_heartbeats', 'Heartbeats that wait for the store to come back.', () => registry.rememberedHeartbeats)
+    gauge('unreadable_records', 'Records of the store that cannot be read or break a rule, and that nobody is answered.', () => registry.unreadable.count)
     gauge('protection_active', 'Whether removal is held back in the whole registry.', () => Number(registry.protection.registrySinceMs !== undefined))
     gauge('protected_services', 'Services whose suspects are not removed for now.', () => registry.protection.services.size)
     gauge('hold_seconds', 'For how long nothing expires yet.', () => registry.protection.holdMs / 1_000)
@@ -196,11 +208,6 @@ function * loadsOf ({ loads }: Registry): Generator<{ readonly labels: Readonly<
 
 function declaredCount ({ catalog }: Registry): number {
   return catalog.namespaces().reduce((sum, namespace) => sum + [...catalog.declaredServices(namespace)].length, 0)
-}
-
-/** All services of the registry. */
-export function serviceCount ({ catalog }: Registry): number {
-  return catalog.namespaces().reduce((sum, namespace) => sum + catalog.namespaceCounts(namespace).services, 0)
 }
 
 /** `/metrics`. It answers also before the registry has loaded. */

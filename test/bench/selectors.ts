@@ -15,7 +15,7 @@ function record (space: number, index: number, revision: number, version: string
   const labels = { app: `app-${index % servicesEach}`, env: 'production', version }
   const { body } = bodyOf({ address: `10.${space}.${index >> 8}.${index & 255}`, labels, ports: [{ name: 'http', port: 8080 }] }, undefined)
   return {
-    key: `ns-${space}/pods/i-${index}`, lease: `${space}/${index}`, generation: 'g', ttlMs: 15_000, createdRevision: 1, revision,
+    key: `ns-${space}/pods/i-${index}`, lease: `${space}/${index}`, generation: 'g', ttlMs: 15_000, createdRevision: 1, revision, shownRevision: revision,
     createdAtMs: 1_000, updatedAtMs: 1_000, suspect: false, body: JSON.stringify(body)
   }
 }
@@ -40,7 +40,8 @@ export async function selectors (): Promise<Row[]> {
 
 function oneChange (): Row {
   const catalog = new Catalog()
-  catalog.fill(each(instancesEach, (space, index) => record(space, index, 1, 'v1')), each(servicesEach, service))
+  for (const object of each(servicesEach, service)) catalog.fillObject(object)
+  for (const instance of each(instancesEach, (space, index) => record(space, index, 1, 'v1'))) catalog.fillInstance(instance)
   for (let space = 0; space < namespaces; space++) for (const { name } of catalog.declaredServices(`ns-${space}`)) catalog.endpoints(`ns-${space}`, name)
   const times: number[] = []
   for (let sample = 0; sample < samples; sample++) {

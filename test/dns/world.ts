@@ -9,7 +9,7 @@ import { instanceKey } from '../../server/model/names.ts'
 import type { Endpoints, EndpointSlice, Labels, Manifest, Service, ServiceSpec } from '../../server/model/service/types.ts'
 import { Feed } from '../../server/registry/feed/feed.ts'
 import { manifestKey, storedManifest } from '../../server/registry/services/manifests.ts'
-import type { Clock } from '../../server/registry/timers.ts'
+import type { Clock } from '../../server/clock.ts'
 import type { Change } from '../../server/store/store.ts'
 
 /** A clock that stands still until it is told to go on. */
@@ -104,7 +104,7 @@ export class World {
     const { body, ttlMs } = bodyOf(rest, undefined)
     const revision = ++this.#revision
     const nowMs = this.clock.now()
-    const facts = { key: key(path), lease: path, generation: '1', ttlMs, createdRevision: revision, revision, createdAtMs: nowMs, updatedAtMs: nowMs }
+    const facts = { key: key(path), lease: path, generation: '1', ttlMs, createdRevision: revision, revision, shownRevision: revision, createdAtMs: nowMs, updatedAtMs: nowMs }
     return this.#apply({ type: 'put', reason: 'registered', record: { ...facts, suspect, body: JSON.stringify(body) } })
   }
 
@@ -140,6 +140,8 @@ export class World {
 
   #apply (change: Change extends infer C ? C extends Change ? Omit<C, 'revision' | 'atMs' | 'by'> : never : never): this {
     this.feed.apply([{ ...change, revision: this.#revision, atMs: this.clock.now(), by: 'test' }])
+    const [aside] = this.feed.catalog.aside.values()
+    if (aside !== undefined) throw new Error(`no store would have this: ${aside.key}: ${aside.reason}`)
     return this
   }
 }
@@ -162,7 +164,7 @@ export async function serve (t: { teardown (end: () => Promise<void>): void }, w
 
 /** Answers before a world without a socket. */
 export function responderOf (world: World, options: Partial<ResponderOptions> = {}): Responder {
-  const zones = [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })]
+  const zones = [new Zone('cluster.local', { ttlSeconds: 5, addresses: [] })]
   const failed = (error: unknown): never => { throw error }
   const counters = new DnsCounters()
   return new Responder({ source: world.feed, zones, ttlSeconds: 5, node: 'test', version: '', clock: world.clock, random: () => 0, counters, failed, ...options })

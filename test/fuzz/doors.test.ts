@@ -27,7 +27,7 @@ async function agrees (
     t.ok(result.compared > 100, `seed ${seed} on ${store} agrees`)
     return
   }
-  const shorter = await shrunk(result.list, disagreement, options)
+  const shorter = await shrunk(result, disagreement, options)
   t.ok(false, report(seed, store, shorter.list, shorter.disagreement))
 }
 

@@ -1,10 +1,11 @@
 // What a question came to, kept by the octets of the question: most questions are asked again before anything changes that they
 // were answered from. An entry remembers the services that its plan was made from, and is good as long as none of them changed.
-import type { DeclaredService, DnsSource } from './answer-plan.ts'
+import type { DeclaredService, DnsSource } from '../source.ts'
 import type { QueryReader } from '../wire/query-reader.ts'
 import type { Records } from '../wire/record-set.ts'
 import type { Zone } from '../names/zone.ts'
-import { foldedOctet, headerLength, questionTailLength } from '../wire/wire.ts'
+import { foldedByte } from '../wire/name.ts'
+import { headerLength, questionTailLength } from '../wire/wire.ts'
 
 /**
  * Entries of names that exist, in all types and zones, for all zones that clients are in. Past it all are forgotten, and what is
@@ -20,7 +21,7 @@ type CatalogView = DnsSource['catalog']
 interface Witness {
   readonly namespace: string
   readonly service: string
-  readonly view: ReturnType<CatalogView['view']>
+  readonly view: ReturnType<CatalogView['service']>
   readonly revision: number
   readonly annotations: ReturnType<CatalogView['namespaceAnnotations']>
 }
@@ -81,9 +82,9 @@ export class ObservedCatalog implements CatalogView {
     return this.#witnesses
   }
 
-  view (namespace: string, service: string): ReturnType<CatalogView['view']> {
+  service (namespace: string, service: string): ReturnType<CatalogView['service']> {
     this.#note(namespace, service)
-    return this.#catalog.view(namespace, service)
+    return this.#catalog.service(namespace, service)
   }
 
   declared (namespace: string, service: string): DeclaredService | undefined {
@@ -130,7 +131,7 @@ export class ObservedCatalog implements CatalogView {
   #note (namespace: string, service: string): void {
     const witnesses = this.#witnesses
     if (witnesses === undefined || witnesses.some((known) => known.service === service && known.namespace === namespace)) return
-    const view = this.#catalog.view(namespace, service)
+    const view = this.#catalog.service(namespace, service)
     if (witnesses.length === maxWitnesses) this.#witnesses = undefined
     else {
       const annotations = this.#catalog.namespaceAnnotations(namespace)
@@ -142,7 +143,7 @@ export class ObservedCatalog implements CatalogView {
 
 function areUnchanged (witnesses: readonly Witness[], catalog: CatalogView): boolean {
   for (const { namespace, service, view, revision, annotations } of witnesses) {
-    const now = catalog.view(namespace, service)
+    const now = catalog.service(namespace, service)
     if (now !== view || (now !== undefined && now.revision !== revision) || catalog.namespaceAnnotations(namespace) !== annotations) return false
   }
   return true
@@ -172,9 +173,9 @@ function isSame (question: string, { message, questionLength }: QueryReader): bo
   if (question.length !== questionLength) return false
   const nameLength = questionLength - questionTailLength
   for (let at = 0; at < nameLength; at++) {
-    const octet = message[headerLength + at] ?? 0
+    const byte = message[headerLength + at] ?? 0
     const wanted = question.charCodeAt(at)
-    if (octet !== wanted && foldedOctet(octet) !== wanted) return false
+    if (byte !== wanted && foldedByte(byte) !== wanted) return false
   }
   for (let at = nameLength; at < questionLength; at++) if (question.charCodeAt(at) !== message[headerLength + at]) return false
   return true
@@ -182,10 +183,10 @@ function isSame (question: string, { message, questionLength }: QueryReader): bo
 
 function textOf ({ message, questionLength }: QueryReader): string {
   const nameEnd = headerLength + questionLength - questionTailLength
-  const octets = Buffer.allocUnsafe(questionLength)
+  const bytes = Buffer.allocUnsafe(questionLength)
   for (let at = 0; at < questionLength; at++) {
-    const octet = message[headerLength + at] ?? 0
-    octets[at] = headerLength + at < nameEnd ? foldedOctet(octet) : octet
+    const byte = message[headerLength + at] ?? 0
+    bytes[at] = headerLength + at < nameEnd ? foldedByte(byte) : byte
   }
-  return octets.toString('latin1')
+  return bytes.toString('latin1')
 }

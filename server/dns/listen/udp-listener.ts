@@ -1,7 +1,8 @@
 // The UDP side: one socket, one reused message, no packet that can stop it.
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import type { Clock } from '../../registry/timers.ts'
+import { type Guard, standaloneGuard } from '../../guard.ts'
+import type { Clock } from '../../clock.ts'
 import type { Response, Transport } from '../protect/client.ts'
 import type { DnsCounters } from '../counters.ts'
 import type { Responder } from '../responder.ts'
@@ -13,8 +14,6 @@ import { ednsUdpLimit } from '../wire/wire.ts'
 const receiveBufferBytes = 4 * 1024 * 1024
 /** Answers that the kernel does not take at once. More would be memory for clients that have given up by then. */
 const maxQueuedSends = 256
-/** Questions that wait for an answer of others, so that a flood of them holds a bounded piece of memory. */
-const maxDeferred = 1_000
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -30,6 +29,8 @@ export interface ListenerOptions {
   readonly responder: Responder
   readonly counters: DnsCounters
   readonly clock: Clock
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard
   /** An error of the socket itself, for the log. */
   readonly report: (message: string) => void
 }
@@ -77,8 +78,9 @@ export class UdpListener {
     this.#socket = socket
     this.#options = options
     this.port = socket.address().port
-    socket.on('error', (error) => options.report(`DNS over UDP: ${error.message}`))
-    socket.on('message', (message, peer) => this.#answer(message, peer))
+    const { guard = standaloneGuard } = options
+    socket.on('error', guard.around('dns-udp', (error) => options.report(`DNS over UDP: ${error.message}`)))
+    socket.on('message', guard.around('dns-udp', (message, peer) => this.#answer(message, peer)))
   }
 
   /** Answers what has arrived and lets those answers leave that others are asked for, two seconds at most; then closes. */
@@ -139,9 +141,8 @@ export class UdpListener {
 
   async #later (answers: Exclude<Response, number>, peer: RemoteInfo): Promise<void> {
     const { counters } = this.#options
-    if (this.#deferred >= maxDeferred) return counters.drop('too-many-deferred')
-    this.#deferred++
     counters.waiting++
+    this.#deferred++ // as many as the forwarder lets wait
     try {
       for await (const message of answers) {
         if (!this.#isSocketClosed) this.#socket.send(message, peer.port, peer.address)

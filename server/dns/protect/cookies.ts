@@ -4,9 +4,9 @@
 //   server-cookie = version(1)=1 reserved(3) timestamp(4) hash(8)                          RFC 9018 4
 //   hash          = SipHash-2-4 of client-cookie version reserved timestamp client-address
 //
-// All nodes have one secret (registry/cookie-secret.ts), so that a client may ask any of them.
-import { cookieKeys, cookieSecretKey } from '../../registry/cookie-secret.ts'
-import type { DnsSource } from '../answers/answer-plan.ts'
+// All nodes have one secret (cookie-secret.ts), so that a client may ask any of them.
+import type { DnsSource } from '../source.ts'
+import { cookieKeys, cookieSecretKey } from './cookie-secret.ts'
 import { ClientAddress } from './client-address.ts'
 import type { Client } from './client.ts'
 import { type QueryReader, clientCookieLength } from '../wire/query-reader.ts'
@@ -87,9 +87,9 @@ export class ServerCookies {
   }
 
   #hash (key: SipHash, cookie: Buffer, start: number): void {
-    const { octets, length } = this.#address
+    const { bytes, length } = this.#address
     cookie.copy(this.#input, 0, start, start + hashStart)
-    octets.copy(this.#input, hashStart, 0, length)
+    bytes.copy(this.#input, hashStart, 0, length)
     key.hash(this.#input, hashStart + length)
   }
 

@@ -3,8 +3,10 @@
 //   NOTIFY = header(opcode 4, AA) question(ZONE SOA) answer(SOA)
 import { randomInt } from 'node:crypto'
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { NotifyTarget, TsigKey } from './peers.ts'
-import type { Clock } from '../../registry/timers.ts'
+import type { FollowedSource } from '../source.ts'
+import type { Clock } from '../../clock.ts'
 import { DnsCounters } from '../counters.ts'
 import { MessageWriter } from '../wire/message-writer.ts'
 import { QueryReader } from '../wire/query-reader.ts'
@@ -12,13 +14,6 @@ import { headerLength, plainUdpLimit, rcodeText, rcodes, recordTypes } from '../
 import type { Zone } from '../names/zone.ts'
 import { questionOf } from './composed-answers.ts'
 import { type SignedMessage, signQuery } from './tsig.ts'
-
-/** Of the registry: when it changes, and the serial. The registry's feed is one. */
-export interface NotifySource {
-  readonly loaded: boolean
-  readonly revision: number
-  listen (listener: { changed? (): void, reset? (): void, loaded? (): void }): () => void
-}
 
 /** From the first change to the message: what changes together is told once. */
 const settleMs = 100
@@ -36,15 +31,17 @@ const notifyFlags = 0x2400 // opcode 4, AA
 const opcodeNotify = 0x2000
 
 export interface NotifierOptions {
-  readonly source: NotifySource
+  readonly source: Pick<FollowedSource, 'loaded' | 'revision' | 'listen'>
   readonly zones: readonly Zone[]
   readonly targets: readonly NotifyTarget[]
   readonly keys: readonly TsigKey[]
   readonly clock: Clock
-  /** The address that DNS is answered at, if it is one: secondaries take NOTIFY from their primary's address only. */
-  readonly address?: string
+  /** The addresses that DNS is answered at: secondaries take NOTIFY from their primary's address only. */
+  readonly addresses?: readonly string[]
   readonly counters?: DnsCounters
   readonly log?: { warn (message: string): void }
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard | undefined
 }
 
 /** Begins to tell at once if the registry is loaded, else as soon as it is. */
@@ -59,7 +56,7 @@ export class Notifier {
     this.counters = options.counters ?? new DnsCounters()
     this.#targets = options.targets.map((target) => new Target(target, options, this.counters, (message) => this.#send(message, target, options)))
     const changed = (): void => { for (const target of this.#targets) target.changed() }
-    this.#stopListening = options.source.listen({ changed, reset: changed, loaded: changed })
+    this.#stopListening = options.source.listen({ name: 'notifier', changed, reset: changed, loaded: changed })
     changed()
   }
 
@@ -80,10 +77,11 @@ export class Notifier {
     if (socket === undefined) {
       socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6' })
       this.#sockets.set(family, socket)
-      socket.on('error', (error) => options.log?.warn(`DNS: NOTIFY: ${error.message}`))
-      socket.on('message', (answer, from) => this.#answered(answer, from))
-      const own = options.address
-      if (own !== undefined && own.includes(':') === (family === 6)) socket.bind({ address: own })
+      const { guard = standaloneGuard } = options
+      socket.on('error', guard.around('dns-notify', (error) => options.log?.warn(`DNS: NOTIFY: ${error.message}`)))
+      socket.on('message', guard.around('dns-notify', (answer, from) => this.#answered(answer, from)))
+      const own = options.addresses?.find((each) => each.includes(':') === (family === 6))
+      if (own !== undefined) socket.bind({ address: own })
     }
     socket.send(message, port, address, () => undefined) // what cannot be sent is not answered, and so is tried again
   }
@@ -202,7 +200,8 @@ const writer = new MessageWriter(plainUdpLimit)
 /** @param serial the registry's revision */
 function notification (zone: Zone, serial: number, id: number): Buffer {
   query.read(questionOf(zone.wire, recordTypes.SOA))
-  writer.begin(query, plainUdpLimit)
+  writer.open(query, plainUdpLimit)
+  writer.begin()
   zone.writeSoa(writer, serial)
   const message = Buffer.from(writer.bytes.subarray(0, writer.finish(rcodes.NOERROR, true)))
   message.writeUInt16BE(id, 0)

@@ -1,11 +1,13 @@
 // The HTTP door as one Fastify app. The order of the calls is the map of the service.
 import compress from '@fastify/compress'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { type Clock, guardedClock, systemClock } from '../../clock.ts'
+import { type Guard, loggingGuard } from '../../guard.ts'
 import type { Work } from '../../lame-duck.ts'
-import type { Registry } from '../../registry/registry.ts'
-import { type Clock, systemClock } from '../../registry/timers.ts'
+import type { Core } from '../../registry/core.ts'
 import { Closing, type DnsDoor, type HttpContext, type HttpLog } from './context.ts'
 import { registerApply } from '../api/apply.ts'
+import { registerBackup } from '../api/backup.ts'
 import { registerDns } from '../api/dns.ts'
 import { followConnections } from './connections.ts'
 import { registerEndpoints } from '../api/endpoints.ts'
@@ -28,6 +30,7 @@ import { registerPools } from '../api/pools.ts'
 import { answerClientError, registerProblems } from './problem.ts'
 import { registerPrometheusTargets } from '../api/prometheus-targets.ts'
 import { registerRevisions } from '../api/revisions.ts'
+import { registerUnreadable } from '../api/unreadable.ts'
 import { registerServices } from '../api/services.ts'
 import { closeInputs, compileValidator } from './validation.ts'
 import { registerWatch, watchPath } from '../watch/watch.ts'
@@ -37,7 +40,7 @@ export { Metrics, type MetricsOptions } from '../../metrics/metrics.ts'
 export type { DnsDoor, HttpLog } from './context.ts'
 
 export interface HttpOptions {
-  readonly registry: Registry
+  readonly core: Core
   /** The name of this node, shown in the overview. */
   readonly node: string
   readonly version: string
@@ -51,6 +54,8 @@ export interface HttpOptions {
   /** Whether each request gets a log line, asked at each; default never. */
   readonly logRequests?: () => boolean
   readonly clock?: Clock
+  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to `log`. */
+  readonly guard?: Guard
   /** How long a request may take to arrive. Defaults in limits.ts. */
   readonly timeouts?: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
 }
@@ -78,10 +83,12 @@ const silent: HttpLog = { info: () => undefined, warn: () => undefined, error: (
 
 /** Makes the app, ready to listen or to be injected into. `close` ends sockets, streams and long polls within seconds. */
 export async function buildHttp (options: HttpOptions): Promise<FastifyInstance> {
-  const { registry, node, version, log = silent, clock = systemClock, timeouts = {} } = options
-  const closing = new Closing()
+  const { core, node, version, log = silent, timeouts = {} } = options
   const metrics = options.metrics ?? new Metrics({ version, processMetrics: false })
-  const context: HttpContext = { registry, node, version, clock, metrics, log, closing, dns: options.dns, startedAtMs: clock.now() }
+  const keeper = options.guard ?? loggingGuard(log, metrics.unexpected)
+  const clock = guardedClock(options.clock ?? systemClock, keeper, 'http-timer')
+  const closing = new Closing(keeper)
+  const context: HttpContext = { core, node, version, clock, metrics, log, closing, guard: keeper, dns: options.dns, startedAtMs: clock.now() }
 
   const app = Fastify({
     logger: false, // requests are counted; what fails is logged by the error handler
@@ -108,7 +115,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   app.setSerializerCompiler(() => (value) => JSON.stringify(value)) // what the core gives has the wire's types; see wire-check.ts
   app.decorateRequest('waited', false)
 
-  const connections = followConnections(app, () => closing.begun)
+  const connections = followConnections(app, keeper, () => closing.begun)
   registerProblems(app, context)
   registerBodies(app)
   closeInputs(app)
@@ -119,7 +126,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
     connections.announce()
     connections.close()
     // What is still being answered or received then has had its time.
-    setTimeout(() => connections.cut(), limits.closeGraceMs).unref()
+    setTimeout(keeper.around('http-closing', () => connections.cut()), limits.closeGraceMs).unref()
     done()
   })
   app.decorate('leaving', {
@@ -152,12 +159,13 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   registerRevisions(app, context)
   registerEvents(app, context)
   registerOverview(app, context)
+  registerBackup(app, context)
+  registerUnreadable(app, context)
   registerPrometheusTargets(app, context)
   registerHealth(app, context)
   registerMetrics(app, context)
   await registerDocs(app)
 
-  metrics.observe(registry)
   await app.ready()
   return app
 }

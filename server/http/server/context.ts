@@ -1,9 +1,10 @@
 // What every resource is handed: the core, and what belongs to this node and this door.
 import type { FastifyRequest } from 'fastify'
 import { RegistryError } from '../../errors.ts'
+import { type Guard } from '../../guard.ts'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
-import type { Registry } from '../../registry/registry.ts'
-import type { Clock } from '../../registry/timers.ts'
+import { type Access, type Core, anonymous } from '../../registry/core.ts'
+import type { Clock } from '../../clock.ts'
 import type { Metrics } from '../../metrics/metrics.ts'
 
 /** The part of a logger that is used here; pino's fits. */
@@ -22,7 +23,7 @@ export interface DnsDoor {
 }
 
 export interface HttpContext {
-  readonly registry: Registry
+  readonly core: Core
   /** The name of this node, as operators know it. */
   readonly node: string
   readonly version: string
@@ -33,6 +34,8 @@ export interface HttpContext {
   readonly closing: Closing
   /** undefined = this node answers no DNS. */
   readonly dns: DnsDoor | undefined
+  /** Around every callback of a socket or a timer. */
+  readonly guard: Guard
   /** Wall time at which this node began. */
   readonly startedAtMs: number
 }
@@ -43,10 +46,15 @@ export interface HttpContext {
  */
 export class Closing {
   readonly #callbacks = new Set<() => void>()
+  readonly #guard: Guard
   /** Watches and long polls that were refused since the node is going: whoever only tries to come back is not served here. */
   refused = 0
   #begun = false
   #ended = false
+
+  constructor (guard: Guard) {
+    this.#guard = guard
+  }
 
   /** The node is going: it is not ready, nobody waits or watches any more. Other requests are answered. */
   get begun (): boolean {
@@ -66,7 +74,7 @@ export class Closing {
 
   begin (): void {
     this.#begun = true
-    for (const callback of this.#callbacks) callback()
+    for (const callback of this.#callbacks) this.#guard.attempt('http-closing', callback)
     this.#callbacks.clear()
   }
 
@@ -82,6 +90,16 @@ export class Closing {
   }
 }
 
+const accesses = new WeakMap<FastifyRequest['raw']['socket'], Access>()
+
+/** What the one who sent a request may ask of the core. Whoever comes over one connection is one actor, so that it is made once. */
+export function accessOf ({ core }: Pick<HttpContext, 'core'>, request: FastifyRequest): Access {
+  const { socket } = request.raw
+  let access = accesses.get(socket)
+  if (access === undefined) accesses.set(socket, access = core.as(anonymous(callerOf(request))))
+  return access
+}
+
 /** Who asks, as events name it: the address of the client. */
 export function callerOf (request: FastifyRequest): string {
   // The types promise an address; a socket that is gone already, or an injected one, has none.
@@ -91,9 +109,9 @@ export function callerOf (request: FastifyRequest): string {
 }
 
 /** Aborts when the client goes away or the node closes. `release` must be called at the end. */
-export function lifeOf (request: FastifyRequest, closing: Closing): { signal: AbortSignal, release: () => void } {
+export function lifeOf (request: FastifyRequest, { closing, guard }: Pick<HttpContext, 'closing' | 'guard'>): { signal: AbortSignal, release: () => void } {
   const controller = new AbortController()
-  const end = (): void => controller.abort()
+  const end = guard.around('http-request', () => controller.abort())
   const { socket } = request.raw
   socket.once('close', end)
   const cancel = closing.onBegin(end)

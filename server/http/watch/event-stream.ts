@@ -1,54 +1,71 @@
 // The watch as an event stream (HTML standard, server-sent events): for `curl -N` and for EventSource.
 //
-//   event = [ "id: " epoch.revision LF ] "event: " ( "snapshot" | "change" | "bookmark" | "reset" | "goodbye" ) LF "data: " JSON LF LF
+//   event = [ "id: " epoch.revision LF ] "event: " kind LF "data: " JSON LF LF
+//   kind  = "snapshot" | "change" | "bookmark" | "reset" | "hello" | "stale" | "current" | "goodbye"
 //
-// The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line: a client that is cut off right after it
-// must not come back with a cursor that was never followed by its snapshot.
+// The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line, nor has a part of a snapshot that others follow: a
+// client that is cut off right after it must not come back with a cursor whose snapshot it never had.
 import type { ServerResponse } from 'node:http'
-import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
-import type { Delivery } from '../../registry/feed/subscription.ts'
+import type { Guard } from '../../guard.ts'
 import type { FrameEncoder } from './frames.ts'
-import { bookmarkTicks } from '../server/limits.ts'
-import type { Watch, Watcher, Watchers } from './watchers.ts'
+import { bookmarkTicks, tickMs } from '../server/limits.ts'
+import type { Due, HealthFrame, PendingWatch, Watcher, Watchers } from './watchers.ts'
 
 /** How long a browser waits before it comes back. */
 const retryMs = 2_000
 
 const eventNames = {
   snapshot: 'snapshot', 'endpoints-snapshot': 'snapshot', change: 'change', endpoints: 'change', bookmark: 'bookmark', reset: 'reset'
-} as const satisfies Record<(Delivery | EndpointsDelivery)['type'], string>
+} as const satisfies Record<Due['delivery']['type'], string>
 
 export class EventStream implements Watcher {
   readonly kind = 'event-stream'
   readonly #response: ServerResponse
-  readonly #watch: Watch
+  readonly #watch: PendingWatch
   readonly #encoder: FrameEncoder
+  readonly #guard: Guard
   #blocked = false
   #ticks = 0
 
-  constructor (response: ServerResponse, watch: Watch, watchers: Watchers, encoder: FrameEncoder) {
+  constructor (
+    response: ServerResponse, watch: PendingWatch, watchers: Watchers, encoder: FrameEncoder, guard: Guard, stale: boolean
+  ) {
+    this.#guard = guard
     this.#response = response
     this.#watch = watch
     this.#encoder = encoder
-    response.on('drain', () => {
+    response.on('drain', guard.around('watch', () => {
       this.#blocked = false
       this.pump()
-    })
+    }, () => this.cut()))
     response.on('error', () => undefined) // what was written to a client that has just gone
-    response.on('close', () => {
+    response.on('close', guard.around('watch', () => {
       watchers.delete(this)
       watch.close()
-    })
+    }))
     watchers.add(this)
     this.#write(`retry: ${retryMs}\n\n`)
+    this.#write(eventOf({ type: 'hello', pingMs: bookmarkTicks * tickMs, stale }, encoder))
   }
 
   pump (): void {
     while (!this.#blocked && this.#response.writable) {
-      const delivery = this.#watch.next()
-      if (delivery === undefined) return
-      this.#deliver(delivery)
+      let due: Due | undefined
+      try {
+        due = this.#watch.next()
+      } catch (error) {
+        return this.#fail(error)
+      }
+      if (due === undefined) return
+      this.#deliver(due)
     }
+  }
+
+  /** What nobody expected ends this stream: its client comes back, and is told why it must. */
+  #fail (error: unknown): void {
+    this.#guard.failed('watch', error)
+    this.#watch.close()
+    this.goodbye('the registry failed on this watch')
   }
 
   tick (): void {
@@ -59,8 +76,12 @@ export class EventStream implements Watcher {
     else this.#write(': keep-alive\n\n')
   }
 
+  health (frame: HealthFrame): void {
+    this.#write(eventOf(frame, this.#encoder))
+  }
+
   goodbye (reason: string): void {
-    this.#write(`event: goodbye\ndata: ${this.#encoder.encodeOwn({ type: 'goodbye', reason })}\n\n`)
+    this.#write(eventOf({ type: 'goodbye', reason }, this.#encoder))
     this.#response.end()
   }
 
@@ -68,14 +89,17 @@ export class EventStream implements Watcher {
     this.#response.destroy()
   }
 
-  #deliver (delivery: Delivery | EndpointsDelivery): void {
-    // Nor has a part of a snapshot or of a change that goes on: what was cut off in the middle of it is told again.
-    const isPartial = delivery.type === 'reset' || ('more' in delivery && delivery.more)
-    const id = isPartial ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
-    this.#write(`${id}event: ${eventNames[delivery.type]}\ndata: ${this.#encoder.encode(this.#watch.id, delivery)}\n\n`)
+  #deliver ({ delivery, text, isLast }: Due): void {
+    const id = delivery.type === 'reset' || !isLast ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
+    this.#write(`${id}event: ${eventNames[delivery.type]}\ndata: ${text}\n\n`)
   }
 
   #write (text: string): void {
     if (this.#response.writable && !this.#response.write(text)) this.#blocked = true
   }
+}
+
+/** An event of the node and not of the subscription: it has no id to resume from. */
+function eventOf (frame: Parameters<FrameEncoder['encodeOwn']>[0], encoder: FrameEncoder): string {
+  return `event: ${frame.type}\ndata: ${encoder.encodeOwn(frame)}\n\n`
 }

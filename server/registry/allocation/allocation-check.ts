@@ -7,7 +7,7 @@ import type { Allocator } from './allocator.ts'
 import { claimKey, type ClaimTarget, holderName } from './claims.ts'
 import { type Finding, type FindingKind, repair, type Usage } from './repair.ts'
 import type { Feed } from '../feed/feed.ts'
-import type { Clock } from '../timers.ts'
+import type { Clock } from '../../clock.ts'
 
 /** As often as Kubernetes. Nothing is looked at if nothing has changed. */
 const intervalMs = 180_000
@@ -82,7 +82,7 @@ export class AllocationCheck {
   #schedule (ms: number): void {
     this.#cancel?.()
     const { clock, random } = this.#options
-    if (!this.#isClosed) this.#cancel = clock.after(ms * (1 + jitter * (2 * random() - 1)), () => void this.#round())
+    if (!this.#isClosed) this.#cancel = clock.after(ms * (1 + jitter * (2 * random() - 1)), () => this.#round())
   }
 
   async #round (): Promise<void> {

@@ -49,6 +49,8 @@ const maxPartEndpoints = 500
 interface Waiting extends ServiceName {
   readonly revision: number
   readonly atMs: number
+  /** An instance changed, behind a name that may not answer with it: whether that is news is seen by the endpoints' revision. */
+  readonly unsure: boolean
 }
 
 /** A snapshot that is being handed out. */
@@ -134,7 +136,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       this.#due.delete(key)
       const { namespace, service, revision, atMs } = waiting
       const endpoints = this.#read(waiting)
-      if (!isNews(endpoints, revision)) {
+      if (!isNews(endpoints, waiting)) {
         this.#delivered = revision
         continue
       }
@@ -150,7 +152,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   #goesOn (revision: number): boolean {
     for (const other of this.#due.values()) {
       if (other.revision !== revision) return false
-      if (isNews(this.#read(other), revision)) return true
+      if (isNews(this.#read(other), other)) return true
     }
     return false
   }
@@ -183,10 +185,12 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   }
 
   #note (change: AppliedChange): void {
-    const { target: { namespace }, revision, atMs } = change
+    const { target: { namespace }, revision, atMs, kind } = change
     for (const service of this.#namesOf(change)) {
+      const key = keyOf(namespace, service)
+      const untold = this.#changed.get(key) ?? this.#due.get(key)
       this.#forget({ namespace, service })
-      this.#changed.set(keyOf(namespace, service), { namespace, service, revision, atMs })
+      this.#changed.set(key, { namespace, service, revision, atMs, unsure: kind === 'instance' && !change.touched.includes(service) && untold?.unsure !== false })
     }
     if (this.#changed.size + this.#due.size > maxWaitingServices) this.reset('the reader is too slow')
   }
@@ -223,9 +227,12 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   }
 }
 
-/** Else the change was of the name, not of what is answered under it: an instance behind a declared service that does not select it. */
-function isNews (endpoints: ServiceEndpoints | undefined, revision: number): boolean {
-  return endpoints === undefined || endpoints.set.revision >= revision
+/**
+ * Else the change was of the name, not of what is answered under it: an instance behind a declared service that does not select it. A
+ * declaration that was taken back is news always: what the name means from now on may be older than that.
+ */
+function isNews (endpoints: ServiceEndpoints | undefined, { revision, unsure }: Waiting): boolean {
+  return endpoints === undefined || !unsure || endpoints.set.revision >= revision
 }
 
 function keyOf (namespace: string, service: string): string {

@@ -1,14 +1,20 @@
-// The follower of the store: takes every change into the catalog, remembers it and tells who listens.
-import type { Instance, Reason } from '../../../client-sdk/src/wire.ts'
-import type { Change, Follower, InstanceRecord, ObjectRecord, Snapshot, StoreHealth } from '../../store/store.ts'
+// The follower of the store: takes every change into the catalog, remembers it and tells who listens. A record that cannot be read
+// stops nothing, and a listener that throws keeps no other from hearing: the store's calls never throw.
+import { Slice } from '../../store/slice.ts'
+import type { Change, Follower, InstanceRecord, ObjectRecord, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
 import { type AppliedChange, ChangeRing } from './change-ring.ts'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import { Catalog, recordOf } from '../catalog/catalog.ts'
+import { fillingCatalog, mendedCatalog } from '../catalog/mended.ts'
+import type { SetAsideRecord } from '../catalog/set-aside.ts'
 import type { Cursor } from './cursor.ts'
-import { storedManifest } from '../services/manifests.ts'
+import { type Difference, findDifferences } from './feed-differences.ts'
 import { overriddenKey } from '../overrides.ts'
 import { instanceKey, splitKey } from '../../model/names.ts'
 
 export interface FeedListener {
+  /** Who it is, for the log and the metrics when it fails. */
+  readonly name?: string
   /** In revision order, once for each change. */
   changed? (change: AppliedChange): void
   /** The whole view may differ: every cursor of before is void. */
@@ -18,6 +24,8 @@ export interface FeedListener {
   /** The view stands at the feed's revision: after each load and each batch, before whoever wrote is answered. */
   applied? (): void
   health? (health: StoreHealth): void
+  /** Records were set aside, at a load or by changes: they are in the store, and nobody is answered them. */
+  setAside? (records: readonly Pick<SetAsideRecord, 'key' | 'reason'>[]): void
 }
 
 /** Why a cursor cannot be resumed from. */
@@ -26,16 +34,24 @@ export type ResumeRefusal = 'another epoch' | 'a lost range' | 'too old' | 'ahea
 export interface FeedOptions {
   /** How many changes are remembered. Lowering it makes returning watchers fetch a snapshot sooner. */
   readonly ringLimit?: number
+  /** What they may hold together, in octets, about. Default 32 MiB. */
+  readonly ringBytes?: number
   readonly now: () => number
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard
 }
 
 const defaultRingLimit = 100_000
+const defaultRingBytes = 32 * 1024 ** 2
+/** Records taken without a pause: some milliseconds. */
+const stepsAtOnce = 1_000
 
 export class Feed implements Follower {
   readonly #ring: ChangeRing
   readonly #listeners = new Set<FeedListener>()
   readonly #waiters = new Set<{ readonly revision: number, readonly done: () => void }>()
   readonly #now: () => number
+  readonly #guard: Guard
   #catalog = new Catalog()
   #epoch = ''
   #revision = 0
@@ -45,7 +61,8 @@ export class Feed implements Follower {
 
   constructor (options: FeedOptions) {
     this.#now = options.now
-    this.#ring = new ChangeRing(options.ringLimit ?? defaultRingLimit)
+    this.#guard = options.guard ?? standaloneGuard
+    this.#ring = new ChangeRing({ entries: options.ringLimit ?? defaultRingLimit, bytes: options.ringBytes ?? defaultRingBytes })
     this.#health = { available: false, reason: 'not opened yet', sinceMs: options.now() }
   }
 
@@ -99,6 +116,11 @@ export class Feed implements Follower {
     return this.#ring.since(cursor.revision)
   }
 
+  /** What the remembered changes hold, in octets, about. */
+  get ringBytes (): number {
+    return this.#ring.bytes
+  }
+
   /** Newest first. */
   history (): Generator<AppliedChange> {
     return this.#ring.backwards()
@@ -117,21 +139,34 @@ export class Feed implements Follower {
 
   // Follower ------------------------------------------------------------------------------------------------------
 
-  load (snapshot: Snapshot): void {
+  /** A small keyspace is taken at once, a large one in slices, while the view of before answers. */
+  load (snapshot: Snapshot): void | PromiseLike<void> {
+    const steps = this.#loading(snapshot)
+    for (let step = 0; step < stepsAtOnce; step++) if (steps.next().done === true) return undefined
+    return inSlices(steps)
+  }
+
+  * #loading (snapshot: Snapshot): Generator<void> {
     const before = this.#epoch === snapshot.epoch ? this.#catalog : undefined
     const term = snapshot.lost.find((range) => range.until > this.#revision && range.until <= snapshot.revision)
-    const catalog = new Catalog()
-    catalog.fill(snapshot.instances, snapshot.objects)
+    const catalog = yield * fillingCatalog(snapshot.instances, snapshot.objects, this.#failed, snapshot.floors)
+    const differences: Difference[] = []
+    if (before !== undefined && term !== undefined) yield * findDifferences(before, catalog, this.#now(), differences)
+    // From here on in one go: who asks sees the view of before, or this one.
     this.#lost = snapshot.lost
     this.#catalog = catalog
-    for (const listener of this.#listeners) listener.loaded?.()
+    this.#each((listener) => listener.loaded?.())
+    for (const { key, reason } of snapshot.unreadable ?? []) {
+      catalog.aside.addObject({ key, createdRevision: 0, revision: 0, createdAtMs: 0, updatedAtMs: 0, endsAtMs: 0, body: '' }, reason)
+    }
+    this.#tellAside([...catalog.aside.values()])
     if (before !== undefined && term !== undefined) {
-      this.#announce(differences(before, catalog, this.#now()), term.until, snapshot.revision)
+      this.#announce(differences, term.until, snapshot.revision)
     } else {
       this.#epoch = snapshot.epoch
       this.#revision = snapshot.revision
       this.#remember(snapshot)
-      for (const listener of this.#listeners) listener.reset?.()
+      this.#each((listener) => listener.reset?.())
     }
     this.#wake()
   }
@@ -140,7 +175,7 @@ export class Feed implements Follower {
    * A new term: live watchers get the differences as ordinary changes. Their revisions come from below the first one of
    * the term, where the jump left numbers that nobody uses; a cursor from there is of a lost range and is reset.
    */
-  #announce (changes: readonly Omit<AppliedChange, 'revision'>[], firstOfTerm: number, revision: number): void {
+  #announce (changes: readonly Difference[], firstOfTerm: number, revision: number): void {
     let next = firstOfTerm - changes.length
     for (const change of changes) this.#tell({ ...change, revision: next++ })
     this.#revision = revision
@@ -156,10 +191,12 @@ export class Feed implements Follower {
     this.#ring.restart(first === undefined ? snapshot.revision : first.revision - 1)
     this.#resumable = 0
     for (const change of snapshot.recent) {
-      const applied = past.apply(change)
+      if (change.type === 'raise') continue
+      const applied = this.#past(past, change)
       const isNew = change.type === 'put' && change.reason === 'registered'
       const isInstance = applied === undefined || applied.kind === 'instance'
-      if (isInstance && (applied?.instance === undefined || (applied.previous === undefined && !isNew))) this.#resumable = change.revision
+      const isVague = isInstance && (applied?.instance === undefined || (applied.previous === undefined && !isNew))
+      if (isVague || applied?.aside !== undefined) this.#resumable = change.revision
       const { revision, atMs, by, reason } = change
       this.#ring.push(applied ?? {
         revision, atMs, by, reason, event: change.type === 'delete' ? 'delete' : 'put', kind: 'instance', target: targetOf(change),
@@ -169,18 +206,49 @@ export class Feed implements Follower {
   }
 
   apply (changes: readonly Change[]): void {
+    const aside: Pick<SetAsideRecord, 'key' | 'reason'>[] = []
     for (const change of changes) {
       if (change.revision <= this.#revision) continue
-      const applied = this.#catalog.apply(change)
+      let applied: AppliedChange | undefined
+      try {
+        applied = this.#catalog.apply(change)
+      } catch (error) {
+        if (change.type !== 'raise') this.#mend(change, error)
+        continue
+      }
       this.#revision = change.revision
-      if (applied !== undefined) this.#tell(applied)
+      if (applied === undefined) continue
+      if (applied.aside !== undefined) aside.push(applied.aside)
+      this.#tell(applied)
     }
+    this.#tellAside(aside)
     this.#wake()
+  }
+
+  /** The catalog failed in the middle of a change: it goes on from what it had, and whoever follows it begins anew. */
+  #mend (change: RecordChange, error: unknown): void {
+    this.#failed(error)
+    this.#catalog = mendedCatalog(this.#catalog, change, error, this.#failed)
+    this.#revision = this.#resumable = change.revision
+    this.#ring.restart(change.revision)
+    this.#each((listener) => listener.loaded?.())
+    this.#each((listener) => listener.reset?.())
+    this.#tellAside([...this.#catalog.aside.values()].filter(({ revision }) => revision === change.revision))
+  }
+
+  /** A change of before this node began: what it does to a view of then. undefined = nothing new, or nothing that can be told. */
+  #past (past: Catalog, change: Change): AppliedChange | undefined {
+    try {
+      return past.apply(change)
+    } catch (error) {
+      this.#failed(error)
+      return undefined
+    }
   }
 
   health (health: StoreHealth): void {
     this.#health = health
-    for (const listener of this.#listeners) listener.health?.(health)
+    this.#each((listener) => listener.health?.(health))
   }
 
   heldInstances (): Iterable<InstanceRecord> {
@@ -192,20 +260,38 @@ export class Feed implements Follower {
   }
 
   changesSince (revision: number): readonly Change[] {
-    return this.#ring.since(revision).flatMap(storedChange)
+    // A record that was set aside is in the store as somebody wrote it: it did not go.
+    return this.#ring.since(revision).flatMap((change) => (change.aside === undefined ? storedChange(change) : []))
   }
 
   #tell (change: AppliedChange): void {
     this.#ring.push(change)
-    for (const listener of this.#listeners) listener.changed?.(change)
+    this.#each((listener) => listener.changed?.(change))
   }
 
+  #tellAside (records: readonly Pick<SetAsideRecord, 'key' | 'reason'>[]): void {
+    if (records.length > 0) this.#each((listener) => listener.setAside?.(records))
+  }
+
+  /** Each listener apart: what one throws is its own fault. */
+  #each (call: (listener: FeedListener) => void): void {
+    for (const listener of this.#listeners) {
+      try {
+        call(listener)
+      } catch (error) {
+        this.#guard.failed(listener.name ?? 'feed', error)
+      }
+    }
+  }
+
+  readonly #failed = (error: unknown): void => this.#guard.failed('catalog', error)
+
   #wake (): void {
-    for (const listener of this.#listeners) listener.applied?.()
+    this.#each((listener) => listener.applied?.())
     for (const waiter of this.#waiters) {
       if (waiter.revision > this.#revision) continue
       this.#waiters.delete(waiter)
-      waiter.done()
+      this.#guard.attempt('feed', waiter.done)
     }
   }
 }
@@ -215,62 +301,13 @@ export function staleSeconds (health: StoreHealth, nowMs: number): number {
   return health.available ? 0 : Math.max(1, Math.ceil((nowMs - health.sinceMs) / 1_000))
 }
 
-function differences (before: Catalog, after: Catalog, nowMs: number): Omit<AppliedChange, 'revision'>[] {
-  const changes: Omit<AppliedChange, 'revision'>[] = []
-  const base = { atMs: nowMs, by: 'registry', kind: 'instance' } as const
-  // Who watches a declared service is told of its instances by its name, as it was and as it is.
-  const touched = (...instances: readonly (Instance | undefined)[]): string[] => [...new Set(instances.filter((instance) => instance !== undefined)
-    .flatMap((instance) => [before, after].flatMap((catalog) => catalog.selecting(instance).map(({ name }) => name))))]
-  for (const record of before.heldInstances()) {
-    const { namespace, service, id } = splitKey(record.key)
-    const old = before.entry(namespace, service, id)
-    if (old !== undefined && after.entry(namespace, service, id) === undefined) {
-      changes.push({ ...base, reason: 'deregistered', event: 'delete', target: old.instance, instance: old.instance, previous: old.instance, lease: old.lease, createdRevision: old.createdRevision, touched: touched(old.instance) })
-    }
-  }
-  for (const namespace of after.namespaces()) {
-    for (const name of after.services(namespace)) {
-      for (const entry of after.service(namespace, name)?.entries() ?? []) {
-        const old = before.entry(namespace, name, entry.instance.id)
-        const reason = differenceReason(old?.instance, entry.instance, old?.lease === entry.lease)
-        if (reason !== undefined) {
-          changes.push({ ...base, reason, event: 'put', target: entry.instance, instance: entry.instance, previous: old?.instance, lease: entry.lease, createdRevision: entry.createdRevision, touched: touched(old?.instance, entry.instance) })
-        }
-      }
-    }
-  }
-  return [...changes, ...serviceDifferences(before, after, nowMs)]
+async function inSlices (steps: Generator<void>): Promise<void> {
+  const slice = new Slice()
+  await slice.next()
+  while (steps.next().done !== true) if (slice.isOver()) await slice.next()
 }
 
-function serviceDifferences (before: Catalog, after: Catalog, nowMs: number): Omit<AppliedChange, 'revision'>[] {
-  const plain = { atMs: nowMs, by: 'registry', kind: 'service', instance: undefined, previous: undefined, lease: '', createdRevision: 0, touched: [] } as const
-  const changes: Omit<AppliedChange, 'revision'>[] = []
-  for (const namespace of before.namespaces()) {
-    for (const { name, manifest } of before.declaredServices(namespace)) {
-      if (after.declared(namespace, name) !== undefined) continue
-      changes.push({ ...plain, reason: 'removed', event: 'delete', target: { namespace, service: name, id: '' }, service: { manifest, isAnew: true } })
-    }
-  }
-  for (const namespace of after.namespaces()) {
-    for (const { name, manifest, selector } of after.declaredServices(namespace)) {
-      const old = before.declared(namespace, name)
-      if (old !== undefined && storedManifest(old.manifest) === storedManifest(manifest)) continue
-      const isAnew = old === undefined || old.selector?.text !== selector?.text
-      changes.push({ ...plain, reason: 'declared', event: 'put', target: { namespace, service: name, id: '' }, service: { manifest, isAnew } })
-    }
-  }
-  return changes
-}
-
-function differenceReason (old: Instance | undefined, now: Instance, sameLife: boolean): Reason | undefined {
-  if (old === undefined) return 'registered'
-  if (!sameLife) return 'replaced'
-  if (old.suspect !== now.suspect) return now.suspect ? 'suspect' : 'renewed'
-  const content = (instance: Instance): string => JSON.stringify({ ...instance, revision: 0, createdAt: '', updatedAt: '' })
-  return content(old) === content(now) ? undefined : 'updated'
-}
-
-function targetOf (change: Change): AppliedChange['target'] {
+function targetOf (change: RecordChange): AppliedChange['target'] {
   if (change.type === 'put') return splitKey(change.record.key)
   const key = change.type === 'put-object' ? change.object.key : change.key
   return overriddenKey(key) ?? splitKey(key)

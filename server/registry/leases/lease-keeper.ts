@@ -1,7 +1,7 @@
 // Renewals, coalesced: many heartbeats become one call of the store, and none is lost while the store is away.
 import { RegistryError } from '../../errors.ts'
 import type { Renewed, Store } from '../../store/store.ts'
-import type { Clock } from '../timers.ts'
+import type { Clock } from '../../clock.ts'
 
 /** How long a heartbeat waits for company. A lease is at least a second long. */
 const gatherMs = 10
@@ -104,7 +104,8 @@ export class LeaseKeeper {
     this.#sending = true
     for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
       this.#queued -= batch.leases.size
-      batch.settle(await this.#renew(batch.leases))
+      batch.settle(this.#renew(batch.leases))
+      await batch.result.catch(() => undefined) // whoever waits for it is told
     }
     this.#sending = false
   }

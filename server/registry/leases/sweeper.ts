@@ -2,7 +2,7 @@
 import { maxTtlMs } from '../../model/limits.ts'
 import type { Store, Sweep } from '../../store/store.ts'
 import { type ProtectionOptions, expiryPolicy } from './protection.ts'
-import type { Clock } from '../timers.ts'
+import type { Clock } from '../../clock.ts'
 
 /** A dead instance leaves the answers at most this long after its deadline; an idle sweep costs 20 microseconds. */
 const intervalMs = 250
@@ -80,7 +80,7 @@ export class Sweeper {
   #schedule (ms: number): void {
     const { clock } = this.#options
     this.#expectedAtMs = clock.now() + ms
-    this.#cancel = clock.after(ms, () => void this.#round())
+    this.#cancel = clock.after(ms, () => this.#round())
   }
 
   async #round (): Promise<void> {
@@ -91,7 +91,8 @@ export class Sweeper {
       more = (await this.sweep()).more
     } catch (error) {
       failed?.(error)
+    } finally { // whatever failed, the next round comes
+      if (this.#running) this.#schedule(more ? 0 : intervalMs * (1 + jitter * (2 * random() - 1)))
     }
-    if (this.#running) this.#schedule(more ? 0 : intervalMs * (1 + jitter * (2 * random() - 1)))
   }
 }

@@ -6,7 +6,9 @@
 // A copy is built aside and taken into use when it is whole: until the first one the mirror is not loaded, and later it answers from
 // what it had.
 import type { Change, StoreHealth } from '../../store/store.ts'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import { Catalog } from '../catalog/catalog.ts'
+import { mendedCatalog } from '../catalog/mended.ts'
 import { staleSeconds } from '../feed/feed.ts'
 
 export type MirrorMessage = HealthMessage | ChangesMessage
@@ -23,7 +25,14 @@ interface ChangesMessage {
   /** In order. Those of a copy may say what is known already, and then say it again. */
   readonly changes: readonly Change[]
   /** What the view is after them; undefined = the copy is not whole yet. */
-  readonly state: { readonly epoch: string, readonly revision: number } | undefined
+  readonly state: MirrorState | undefined
+}
+
+export interface MirrorState {
+  readonly epoch: string
+  readonly revision: number
+  /** The revision that everything derived is shown at least at. */
+  readonly floor: number
 }
 
 export interface FeedMirrorOptions {
@@ -31,6 +40,8 @@ export interface FeedMirrorOptions {
   readonly now: () => number
   /** Called after each message, so that the publisher sends more. */
   readonly taken: () => void
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard
 }
 
 export class FeedMirror {
@@ -69,19 +80,36 @@ export class FeedMirror {
   }
 
   receive (message: MirrorMessage): void {
-    if (message.type === 'health') this.#health = message.health
-    else this.#take(message)
-    this.#options.taken()
+    try {
+      if (message.type === 'health') this.#health = message.health
+      else this.#take(message)
+    } finally {
+      this.#options.taken() // else nothing more would be sent
+    }
   }
 
   #take ({ begins, changes, state }: ChangesMessage): void {
     if (begins) this.#aside = new Catalog()
-    const catalog = this.#aside ?? this.#catalog
-    for (const change of changes) catalog.apply(change)
+    let catalog = this.#aside ?? this.#catalog
+    for (const change of changes) catalog = this.#applied(catalog, change)
+    if (this.#aside !== undefined) this.#aside = catalog
+    else this.#catalog = catalog
     if (state === undefined) return
+    catalog.raise(state.floor)
     this.#catalog = catalog
     this.#aside = undefined
     this.#epoch = state.epoch
     this.#revision = state.revision
+  }
+
+  #applied (catalog: Catalog, change: Change): Catalog {
+    try {
+      catalog.apply(change)
+      return catalog
+    } catch (error) {
+      const failed = (fault: unknown): void => (this.#options.guard ?? standaloneGuard).failed('dns-mirror', fault)
+      failed(error)
+      return change.type === 'raise' ? catalog : mendedCatalog(catalog, change, error, failed)
+    }
   }
 }

@@ -1,6 +1,6 @@
 // Reads the whole keyspace without stopping Redis: a scan in pieces, then the log from where the scan began.
 import type { Redis } from 'ioredis'
-import type { Change, InstanceRecord, ObjectRecord, Snapshot } from '../store.ts'
+import { type Change, type Floors, type InstanceRecord, type ObjectRecord, type Snapshot, subjectOf } from '../store.ts'
 import type { Keys } from './keys.ts'
 import type { View } from './pending.ts'
 import { parseEntry, parseInstance, parseObject, parseVoid, type RawEntry } from './records.ts'
@@ -15,18 +15,37 @@ const recentCount = 1_000
 /** Sends one command within the session: rejects as soon as the session is over. */
 export type Ask = (send: (client: Redis) => Promise<unknown>) => Promise<unknown>
 
-/** The keyspace, or undefined if the log was trimmed or a term began meanwhile: read again. */
-export async function readSnapshot (ask: Ask, keys: Keys, epoch: string): Promise<{ snapshot: Snapshot, view: View } | undefined> {
+/** Where everything is raised to: the revision up to which the log is read, and the floors from there on. */
+export interface Raised {
+  readonly revision: number
+  readonly floors: Floors
+}
+
+/**
+ * The keyspace, or undefined if the log was trimmed or a term began meanwhile: read again.
+ * @param raise called between the scan and the log, so that what is raised is exactly what was read
+ */
+export async function readSnapshot (
+  ask: Ask, keys: Keys, epoch: string, raise: () => Promise<Raised>
+): Promise<{ snapshot: Snapshot, view: View } | undefined> {
   const start = await readNumber(ask, keys.meta, 'rev')
   const instances = new Map<string, InstanceRecord>()
   const leases = new Map<string, string>()
   const objects = new Map<string, ObjectRecord>()
+  const keyless = new Set<string>()
+  const rivals = new Map<string, InstanceRecord[]>()
   await scan(ask, 'HSCAN', keys.inst, (page) => {
     for (let i = 0; i + 1 < page.length; i += 2) {
       const record = parseInstance(page[i] ?? '', page[i + 1] ?? '', false)
+      if (record.key === '') { // nobody can read it: it is no rival of anybody
+        instances.set(record.lease, record)
+        keyless.add(record.lease)
+        continue
+      }
       // A life that was replaced after the scan had seen it: the scan may show both.
       const rival = leases.get(record.key)
       if (rival !== undefined && rival !== record.lease) {
+        rivals.set(record.key, [...rivals.get(record.key) ?? [], record, ...[instances.get(rival)].flatMap((known) => known ?? [])])
         if ((instances.get(rival)?.revision ?? 0) > record.revision) continue
         instances.delete(rival)
       }
@@ -38,7 +57,14 @@ export async function readSnapshot (ask: Ask, keys: Keys, epoch: string): Promis
   await scan(ask, 'HSCAN', keys.obj, (page) => {
     for (let i = 0; i + 1 < page.length; i += 2) objects.set(page[i] ?? '', parseObject(page[i] ?? '', page[i + 1] ?? ''))
   })
-  const end = await readNumber(ask, keys.meta, 'rev')
+  await settleRivals(ask, keys.idx, rivals, instances, leases)
+  if (keyless.size > 0) await findKeys(ask, keys.idx, keyless, instances)
+  const shown = new Map<string, number>()
+  await scan(ask, 'HSCAN', keys.shown, (page) => {
+    for (let i = 0; i + 1 < page.length; i += 2) shown.set(page[i] ?? '', Number(page[i + 1]))
+  })
+  for (const [lease, shownRevision] of shown) touch(instances, lease, shownRevision)
+  const { revision: end, floors } = await raise()
 
   let revision = start
   while (revision < end) {
@@ -56,6 +82,7 @@ export async function readSnapshot (ask: Ask, keys: Keys, epoch: string): Promis
     snapshot: {
       epoch,
       revision,
+      floors,
       lost: typeof ranges === 'string' ? parseVoid(ranges) : [],
       instances: { [Symbol.iterator]: () => instances.values() },
       objects: { [Symbol.iterator]: () => objects.values() },
@@ -63,6 +90,31 @@ export async function readSnapshot (ask: Ask, keys: Keys, epoch: string): Promis
     },
     view: { instance: (lease) => instances.get(lease), object: (key) => objects.get(key) }
   }
+}
+
+/** Of several lives under one key the index knows which is registered; what a scan met of the others is on its way out, or another hand's. */
+async function settleRivals (
+  ask: Ask, index: string, rivals: ReadonlyMap<string, readonly InstanceRecord[]>, instances: Map<string, InstanceRecord>, leases: Map<string, string>
+): Promise<void> {
+  for (const [key, records] of rivals) {
+    const lease = await ask((client) => client.hget(index, key))
+    const registered = records.find((record) => record.lease === lease)
+    if (registered === undefined) continue // it changed since: the log says how
+    for (const record of records) instances.delete(record.lease)
+    instances.set(registered.lease, registered)
+    leases.set(key, registered.lease)
+  }
+}
+
+/** Whose records cannot be read: the index still says under which key they are registered. Costs a scan of it, if there are such records. */
+async function findKeys (ask: Ask, index: string, keyless: ReadonlySet<string>, instances: Map<string, InstanceRecord>): Promise<void> {
+  await scan(ask, 'HSCAN', index, (page) => {
+    for (let i = 0; i + 1 < page.length; i += 2) {
+      const lease = page[i + 1] ?? ''
+      const record = keyless.has(lease) ? instances.get(lease) : undefined
+      if (record !== undefined) instances.set(lease, { ...record, key: page[i] ?? '' })
+    }
+  })
 }
 
 /** The scan may have seen any state since its start: an entry counts only if it is not older than the record. */
@@ -85,13 +137,29 @@ function replay (change: Change, instances: Map<string, InstanceRecord>, leases:
     case 'suspect':
     case 'trusted':
       if ((instances.get(change.lease)?.revision ?? Infinity) < change.revision) suspect(instances, change.lease, change.type === 'suspect')
+      touch(instances, change.lease, change.revision)
       return
     case 'put-object':
       if ((objects.get(change.object.key)?.revision ?? 0) <= change.revision) objects.set(change.object.key, change.object)
+      touchSubject(change.object.key)
       return
     case 'delete-object':
       if ((objects.get(change.key)?.revision ?? Infinity) < change.revision) objects.delete(change.key)
+      touchSubject(change.key)
+      return
+    case 'raise':
   }
+
+  function touchSubject (objectKey: string): void {
+    const key = subjectOf(objectKey)
+    const lease = key === undefined ? undefined : leases.get(key)
+    if (lease !== undefined) touch(instances, lease, change.revision)
+  }
+}
+
+function touch (instances: Map<string, InstanceRecord>, lease: string, revision: number): void {
+  const record = instances.get(lease)
+  if (record !== undefined && record.shownRevision < revision) instances.set(lease, { ...record, shownRevision: revision })
 }
 
 function suspect (instances: Map<string, InstanceRecord>, lease: string, is: boolean): void {
@@ -109,6 +177,13 @@ async function readRecent (ask: Ask, log: string, revision: number): Promise<Cha
     recent.push(change)
   }
   return recent.reverse()
+}
+
+/** The revision of the newest entry, 0 = the log is empty. */
+export async function lastLogged (ask: Ask, log: string): Promise<number> {
+  const [entry] = await ask((client) => client.call('XREVRANGE', log, '+', '-', 'COUNT', 1)) as RawEntry[] // XREVRANGE gives entries
+  const revision = entry === undefined ? 0 : Number.parseInt(entry[0], 10)
+  return Number.isSafeInteger(revision) ? revision : 0
 }
 
 /** The entries in a reply of XREAD on one stream. */

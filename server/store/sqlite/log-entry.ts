@@ -8,7 +8,7 @@
 //
 // The revision and the time of a put are those of its record.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
-import type { Change } from '../store.ts'
+import type { RecordChange } from '../store.ts'
 
 export interface LogRow {
   readonly revision: number
@@ -22,16 +22,16 @@ type Header =
   | readonly ['o', number, string, Reason, string, number, number, number]
   | readonly ['x', number, string, Reason, string]
 
-export function headerOf (change: Change): string {
+export function headerOf (change: RecordChange): string {
   return JSON.stringify(header(change))
 }
 
-export function bodyOf (change: Change): string | null {
+export function bodyOf (change: RecordChange): string | null {
   if (change.type === 'put') return change.record.body
   return change.type === 'put-object' ? change.object.body : null
 }
 
-function header (change: Change): Header {
+function header (change: RecordChange): Header {
   const { atMs, by, reason } = change
   switch (change.type) {
     case 'put': {
@@ -49,16 +49,36 @@ function header (change: Change): Header {
   }
 }
 
+/** Of each kind: the types of the fields behind the reason. */
+const forms: Readonly<Record<string, readonly ('string' | 'number')[]>> = {
+  p: ['string', 'string', 'string', 'number', 'number', 'number', 'number'],
+  d: ['string', 'string'],
+  s: ['string', 'string'],
+  t: ['string', 'string'],
+  o: ['string', 'number', 'number', 'number'],
+  x: ['string']
+}
+
+function headerIn (row: LogRow): Header {
+  const entry: unknown = JSON.parse(row.header)
+  const [kind, ...rest] = Array.isArray(entry) ? entry as unknown[] : []
+  const form = typeof kind === 'string' && Object.hasOwn(forms, kind) ? forms[kind] : undefined
+  const fits = form !== undefined && ['number', 'string', 'string', ...form].every((type, index) => typeof rest[index] === type)
+  if (!fits || (row.body === null) !== (kind !== 'p' && kind !== 'o')) throw new SyntaxError('it is no entry of a log')
+  return entry as Header // its form has just been seen
+}
+
 /** @throws SyntaxError if the row is none of ours */
-export function changeOf (row: LogRow): Change {
-  // The file's schema version has been checked: what is in it was written by `headerOf`, or the file is damaged.
-  const entry = JSON.parse(row.header) as Header
+export function changeOf (row: LogRow): RecordChange {
+  const entry = headerIn(row)
   const revision = row.revision
   const body = row.body ?? ''
   switch (entry[0]) {
     case 'p': {
       const [, atMs, by, reason, key, lease, generation, ttlMs, createdRevision, createdAtMs, suspect] = entry
-      const record = { key, lease, generation, ttlMs, createdRevision, revision, createdAtMs, updatedAtMs: atMs, suspect: suspect === 1, body }
+      const record = {
+        key, lease, generation, ttlMs, createdRevision, revision, shownRevision: revision, createdAtMs, updatedAtMs: atMs, suspect: suspect === 1, body
+      }
       return { type: 'put', revision, atMs, by, reason, record }
     }
     case 'd':

@@ -25,7 +25,11 @@ export async function lookAgain (run: Run): Promise<void> {
   model.apply({ type: 'restart' })
   await world.restart(0)
   await run.look()
-  if (agrees() && world.kind === 'redis') await run.lookAt(await world.fresh())
+  if (!agrees() || world.kind === 'sqlite') return
+  const fresh = await world.fresh()
+  await world.settle()
+  run.cursors.look++ // its load may have raised revisions, on all nodes
+  for (const node of [...world.nodes, fresh]) await run.lookAt(node)
 }
 
 /** What a read shows can be applied, and then means the same; where it was declared it is no change. */
@@ -81,7 +85,7 @@ function who ({ id, address, ports, conditions }: ModelEndpoint): object {
 
 /** What one registry shows is brought into another, where it means the same: allocated addresses and ports included. */
 async function enterAnother ({ world, model, comparison }: Run): Promise<void> {
-  const other = new Run(await openWorld('sqlite'), { rules: model.rules, comparison })
+  const other = new Run(await openWorld('sqlite'), comparison)
   try {
     for (const operation of await exported(world.node(0).url, model)) {
       await perform(operation, other.world, other.model, comparison, other.cursors)

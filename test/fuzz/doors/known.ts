@@ -3,25 +3,10 @@
 import type { Made, Manifest, Operation } from './operations.ts'
 import type { Disagreement } from './comparison.ts'
 
-/** Rules of the model that the registry does not follow yet. All true = the rules that are meant. */
-export interface Rules {
-  /** One that drains serves: it is answered when nobody is ready, before the suspects (design 2). */
-  readonly drainingServes: boolean
-  /** After a restart a suspect has its grace, not its TTL. */
-  readonly suspectKeepsGrace: boolean
-  /** A node asks the store before it says that something is not there; else it is let catch up first. */
-  readonly storeDecides: boolean
-}
-
-/** The rules that runs go by: all of them true when the list below is empty. */
-export const rules: Rules = { drainingServes: false, suspectKeepsGrace: false, storeDecides: false }
-
 export interface Known {
   readonly title: string
   /** Which section of which issue asks for the mend. */
   readonly issue: string
-  /** The rule of the model that is not followed yet. */
-  readonly rule?: keyof Rules
   /** The shortest list that shows it, on SQLite. */
   readonly shows: readonly Operation[]
   readonly is: (disagreement: Disagreement) => boolean
@@ -30,7 +15,6 @@ export interface Known {
 }
 
 const look: Operation = { type: 'look' }
-const restart: Operation = { type: 'restart' }
 const http = [{ name: 'http', port: 8080 }]
 const register = (path: string, address: string, more: Partial<Made> = {}): Operation => (
   { type: 'register', path, body: { address, generation: 'g1', ports: http, lease: { ttlMs: 86_400_000 }, ...more } }
@@ -47,37 +31,6 @@ const twins = [
 ]
 
 export const known: readonly Known[] = [
-  {
-    title: 'who drains does not serve', issue: '2 (core)', rule: 'drainingServes', shows: [
-      register('shop/alpha/host-1', '10.0.0.1', { status: 'draining' }), look
-    ], is: () => true
-  },
-  {
-    title: 'a suspect has its TTL after a restart', issue: '18.2', rule: 'suspectKeepsGrace',
-    shows: [
-      register('shop/alpha/host-1', '10.0.0.1', { lease: { ttlMs: 10_000 } }), { type: 'pass', ms: 12_000 }, restart,
-      { type: 'pass', ms: 12_000 }, look
-    ], is: () => true
-  },
-  {
-    title: 'a revision falls when a node loads', issue: '18.1',
-    shows: [
-      register('shop/alpha/host-1', '10.0.0.1'), register('shop/alpha/host-2', '10.0.0.2'), look,
-      { type: 'deregister', path: 'shop/alpha/host-2' }, restart, look
-    ],
-    is: ({ about }) => about.startsWith('revision of ') || about.endsWith(
-      'with the tag of before it changed'
-    ) || about.startsWith('a long poll of')
-  },
-  {
-    title: 'a resumed watch of endpoints leaves a service out whose revision fell', issue: '18.1',
-    shows: [
-      register('shop/alpha/host-1', '10.0.0.1'), look,
-      { type: 'override', path: 'shop/alpha/host-1', override: { weight: 7 } },
-      { type: 'end-override', path: 'shop/alpha/host-1' }, restart, look
-    ],
-    is: ({ about }) => about.includes('"view":"endpoints"') || about === 'watch of endpoints'
-  },
   {
     title: 'an IPv6-only implicit service has an empty Endpoints object', issue: '18.2',
     shows: [register('shop/alpha/host-1', 'fd00::1'), look],
@@ -102,14 +55,6 @@ export const known: readonly Known[] = [
     title: 'an endpoint is named by the asked name', issue: '18.2',
     shows: [declare('Service', 'blue', selecting), register('shop/alpha/host-1', '10.0.0.1', app), look],
     is: ({ about }) => about.endsWith('-o name')
-  },
-  {
-    title: 'SRV of the bare name weighs an endpoint twice that has one number on TCP and UDP', issue: '18.2',
-    shows: [
-      register('shop/alpha/host-1', '10.0.0.1', { ports: [...http, { name: 'http', port: 8080, protocol: 'UDP' }] }),
-      look
-    ],
-    is: ({ door, about }) => (door === 'dns' && about.endsWith('SRV, its records')) || door === 'transfer'
   },
   {
     title: 'the manifest view of an implicit service cannot be applied', issue: '18.2',
@@ -150,10 +95,5 @@ export const known: readonly Known[] = [
 
 /** @param but an entry that is looked for */
 export function isKnown (disagreement: Disagreement, but?: Known): boolean {
-  return known.some((entry) => entry !== but && entry.rule === undefined && entry.is(disagreement))
-}
-
-/** The rules that show an entry. */
-export function rulesFor ({ rule }: Known): Rules {
-  return rule === undefined ? rules : { ...rules, [rule]: true }
+  return known.some((entry) => entry !== but && entry.is(disagreement))
 }

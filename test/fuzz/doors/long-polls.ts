@@ -4,7 +4,7 @@ import type { Cursors } from './cursors.ts'
 import type { Model } from './model.ts'
 import { serviceOf } from './model-endpoints.ts'
 import { contentOf } from './rest-door.ts'
-import { ask, patienceMs, serviceUrl } from './rest-client.ts'
+import { ask, isInTime, serviceUrl } from './rest-client.ts'
 
 interface Poll {
   readonly namespace: string
@@ -45,16 +45,10 @@ export class LongPolls {
       const service = serviceOf(model, namespace, name)
       const hasChanged = service === undefined || contentOf(service) !== content
       if (hasChanged) {
-        const late = AbortSignal.timeout(patienceMs)
-        const slept = await Promise.race(
-          [
-            answered.then(() => false),
-            new Promise<boolean>((resolve) => late.addEventListener('abort', () => resolve(true), { once: true }))
-          ]
-        )
+        const isAnswered = await isInTime(answered)
         if (!poll.cut) {
           comparison.same(
-            'rest', `a long poll of ${namespace}/${name} that changed`, slept ? 'it sleeps' : 'answered', 'answered'
+            'rest', `a long poll of ${namespace}/${name} that changed`, isAnswered ? 'answered' : 'it sleeps', 'answered'
           )
         }
       }

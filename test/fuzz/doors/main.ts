@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util'
 import { noRedis } from '../../store/redis-server.ts'
 import type { StoreKind } from './generate.ts'
+import { told } from './comparison.ts'
 import { known } from './known.ts'
 import { listing } from './operations.ts'
 import { firstSeedOf, report, runSeed, shrunk, usualLength } from './session.ts'
@@ -62,7 +63,8 @@ try {
       const says = disagreement === undefined ? 'no disagreement' : 'a disagreement'
       console.log(`seed ${seed} on ${store}: ${result.operations} operations, ${result.compared} comparisons, ${says}`)
       if (disagreement === undefined || sum.disagreements > maxShown) continue
-      const shorter = await shrunk(result.list.slice(0, result.operations), disagreement, options)
+      console.log(told(disagreement))
+      const shorter = await shrunk(result, disagreement, options)
       console.log(report(seed, store, shorter.list, shorter.disagreement))
     }
     if (isAlone) break

@@ -61,7 +61,7 @@ export function serviceOf (model: Model, namespace: string, name: string): Model
       )
         : handMade(model, namespace, manifest)
   all.sort((a, b) => order(a.id, b.id) || order(a.service ?? '', b.service ?? ''))
-  return { namespace, name, manifest, instances, all, ...answered(model, all) }
+  return { namespace, name, manifest, instances, all, ...answered(all) }
 }
 
 /** All of them, in the order of lists. */
@@ -71,15 +71,15 @@ export function servicesOf (model: Model): ModelService[] {
   )
 }
 
-/** The ready ones; if there are none, those that serve and terminate; if there are none, the suspects that would serve. */
-function answered ({ rules }: Model, all: readonly ModelEndpoint[]): Pick<ModelService, 'answered' | 'failOpen'> {
+/** The ready ones; if there are none, those that serve and terminate; if there are none, the suspects that would serve, those that drain last. */
+function answered (all: readonly ModelEndpoint[]): Pick<ModelService, 'answered' | 'failOpen'> {
   const ready = all.filter(({ conditions }) => conditions.ready)
   if (ready.length > 0) return { answered: ready, failOpen: false }
   const draining = all.filter(({ conditions }) => conditions.serving && conditions.terminating)
-  if (rules.drainingServes && draining.length > 0) return { answered: draining, failOpen: false }
-  const served = rules.drainingServes ? ['up', 'warning', 'draining'] : ['up', 'warning']
-  const suspects = all.filter(({ suspect, status }) => suspect && served.includes(status))
-  return { answered: suspects, failOpen: suspects.length > 0 }
+  if (draining.length > 0) return { answered: draining, failOpen: false }
+  const suspects = (...statuses: readonly string[]): ModelEndpoint[] => all.filter(({ suspect, status }) => suspect && statuses.includes(status))
+  const [would, drained] = [suspects('up', 'warning'), suspects('draining')]
+  return { answered: would.length > 0 ? would : drained, failOpen: would.length + drained.length > 0 }
 }
 
 function selected (model: Model, namespace: string, manifest: Manifest): Shown[] {

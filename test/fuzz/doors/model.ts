@@ -1,6 +1,5 @@
 // The model: what a registry knows after some operations, in the plainest way. No cache, no index, no revision.
 import { serviceLabel, type Status } from '../../../client-sdk/src/wire.ts'
-import type { Rules } from './known.ts'
 import { type InstancePath, type Made, type Manifest, type Operation, type OverrideOperation, type Patch, partsOf } from './operations.ts'
 
 /** From suspect to removed, and of a broken session: the settings of the nodes are made of it. */
@@ -28,15 +27,13 @@ const missing: Expected = { status: 404 }
 const superseded: Expected = { status: 409 }
 
 export class Model {
-  readonly rules: Rules
   nowMs: number
   readonly instances = new Map<InstancePath, ModelInstance>()
   readonly overrides = new Map<InstancePath, ModelOverride>()
   /** By `kind/namespace/name`, as the registry said that it stored them. */
   readonly manifests = new Map<string, Manifest>()
 
-  constructor (rules: Rules, nowMs: number) {
-    this.rules = rules
+  constructor (nowMs: number) {
     this.nowMs = nowMs
   }
 
@@ -62,7 +59,7 @@ export class Model {
         return undefined
       case 'restart': {
         for (const { path, body, suspect } of this.instances.values()) {
-          this.#renew(path, suspect, suspect && this.rules.suspectKeepsGrace ? graceMs : ttlOf(body))
+          this.#renew(path, suspect, suspect ? graceMs : ttlOf(body))
         }
         return undefined
       }
@@ -169,7 +166,7 @@ export class Model {
     const { status = 'up', ports = [], labels = {}, metadata = {}, lease, ...rest } = body
     const effectiveStatus: Status = overridden ?? status
     const terminating = effectiveStatus === 'draining'
-    const serving = !suspect && (effectiveStatus === 'up' || effectiveStatus === 'warning' || (terminating && this.rules.drainingServes))
+    const serving = !suspect && (effectiveStatus === 'up' || effectiveStatus === 'warning' || terminating)
     return {
       ...partsOf(path), weight: 100, priority: 0, ...rest, status, effectiveStatus, suspect, labels, metadata,
       ports: sortedPorts(ports.map(({ name = '', port, protocol = 'TCP' }) => ({ name, port, protocol }))),

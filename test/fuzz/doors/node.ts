@@ -34,13 +34,13 @@ export async function startNode (
   { store, clock, httpPort = 0, sessionGraceMs = graceMs }: NodeOptions
 ): Promise<FuzzNode> {
   const registry = new Registry({
-    store, clock, random: () => 0.5, protection: brakesOff, sessionGraceMs, ...allocation(
+    store, clock, random: () => 0.5, protection: brakesOff, sessionGraceMs, sessionBlipMs: 0, ...allocation(
       ['default=192.0.2.0/26'], '30000-30100', [...cidrs.services]
     )
   })
   const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
   const metrics = new Metrics({ version: '0.0.0-fuzz', processMetrics: false })
-  const app = await buildHttp({ registry, node: 'fuzz', version: '0.0.0-fuzz', clock, metrics, log: silent })
+  const app = await buildHttp({ core: registry, node: 'fuzz', version: '0.0.0-fuzz', clock, metrics, log: silent })
   await registry.open()
   const url = await app.listen({ host: '127.0.0.1', port: httpPort })
   const rule = parseTransferRule('127.0.0.0/8')

@@ -3,7 +3,7 @@ import type { Cursors } from './cursors.ts'
 import { type Comparison, plain } from './comparison.ts'
 import { type Expected, type Model, keyOf } from './model.ts'
 import { type Operation, partsOf } from './operations.ts'
-import { ask, instanceUrl } from './rest-client.ts'
+import { ask, instanceUrl, isInTime } from './rest-client.ts'
 import { isWithin, saidManifest } from './shapes.ts'
 import { TestSocket } from '../../http/test-socket.ts'
 import type { World } from './world.ts'
@@ -14,7 +14,6 @@ const applyPath = '/v1/apply'
 export async function perform (
   operation: Operation, world: World, model: Model, comparison: Comparison, cursors: Cursors
 ): Promise<void> {
-  if (!model.rules.storeDecides) await world.settle()
   const { node: index = 0 } = operation
   const { url } = world.node(index)
   const about = JSON.stringify(operation)
@@ -83,7 +82,7 @@ export async function perform (
       // A second apart from the one before: sockets that break together are a node's own trouble.
       await world.pass(breakPauseMs)
       model.apply({ type: 'pass', ms: breakPauseMs })
-      await breakSession(operation, world, model)
+      comparison.same('watch', `a session that broke: ${about}`, await breakSession(operation, world, model), true)
       model.apply(operation)
       return
     case 'delete': {
@@ -132,25 +131,26 @@ async function apply (
   model.stored(again.body?.results?.[0]?.manifest ?? result.manifest)
 }
 
-/** A socket that is the lease of one instance breaks; done when the registry has noticed. */
+/** A socket that is the lease of one instance breaks. @returns whether the registry noticed, if it has the instance */
 async function breakSession (
   { node: index = 0, path }: Extract<Operation, { type: 'break' }>, world: World, model: Model
-): Promise<void> {
+): Promise<boolean> {
   const { url, registry: { feed } } = world.node(index)
-  const { namespace, service, id } = partsOf(path)
+  const known = model.instances.get(path)
   const socket = await TestSocket.connect(url)
-  socket.send({ type: 'heartbeat', id: 1, session: true, leases: [{ namespace, service, id }] })
-  await socket.next()
+  // Only a life that is named is bound.
+  const lease = { ...partsOf(path), ...(known === undefined ? {} : { generation: known.body.generation }) }
+  socket.send({ type: 'heartbeat', id: 1, session: true, leases: [lease] })
+  while ((await socket.next()).type !== 'heartbeat');
   const { promise, resolve } = Promise.withResolvers<void>()
-  const stop = feed.listen(
-    { changed: ({ reason, target }) => {
-      if (reason === 'suspect' && target.namespace === namespace && target.service === service && target.id === id) {
-        resolve()
-      }
-    } }
-  )
+  const stop = feed.listen({
+    changed: ({ reason, target: { namespace, service, id } }) => {
+      if (reason === 'suspect' && `${namespace}/${service}/${id}` === path) resolve()
+    }
+  })
   socket.socket.terminate()
   await socket.closed
-  if (model.instances.has(path)) await promise
+  const isNoticed = known === undefined || await isInTime(promise)
   stop()
+  return isNoticed
 }

@@ -34,3 +34,17 @@ export function instanceUrl (path: string): string {
 export function serviceUrl (namespace: string, service: string): string {
   return `/v1/namespaces/${namespace}/services/${service}`
 }
+
+/** False for what has not come in time. */
+export async function isInTime (work: Promise<unknown>): Promise<boolean> {
+  const late = AbortSignal.timeout(patienceMs)
+  const end = new AbortController()
+  const isLate = new Promise<boolean>((resolve) => {
+    late.addEventListener('abort', () => resolve(false), { once: true, signal: end.signal })
+  })
+  try {
+    return await Promise.race([work.then(() => true), isLate])
+  } finally {
+    end.abort()
+  }
+}

@@ -5,7 +5,6 @@ import { Comparison, type Disagreement } from './comparison.ts'
 import { Cursors } from './cursors.ts'
 import { lookAtDns, lookAtTransfer } from './dns-door.ts'
 import type { StoreKind } from './generate.ts'
-import type { Rules } from './known.ts'
 import { LongPolls } from './long-polls.ts'
 import { Model } from './model.ts'
 import type { FuzzNode } from './node.ts'
@@ -25,11 +24,12 @@ export interface Result {
   /** How many were set aside: they are known. */
   readonly known: number
   readonly model: Model
+  /** The list itself agreed. */
+  readonly isAgain: boolean
 }
 
 export interface RunOptions {
   readonly store: StoreKind
-  readonly rules: Rules
   readonly redis?: RedisServer | undefined
   /** At the end: a restart, a fresh node, reading and applying, export and import. */
   readonly again?: boolean
@@ -40,8 +40,9 @@ export interface RunOptions {
 /** Stops at the first look that disagrees: what follows from it is no news. */
 export async function runList (operations: readonly Operation[], options: RunOptions): Promise<Result> {
   const world = await openWorld(options.store, options.redis)
-  const run = new Run(world, { rules: options.rules, comparison: new Comparison(options.isKnown) })
+  const run = new Run(world, new Comparison(options.isKnown))
   let done = 0
+  let isAgain = false
   try {
     for (const operation of operations) {
       done++
@@ -49,12 +50,13 @@ export async function runList (operations: readonly Operation[], options: RunOpt
       else await perform(operation, world, run.model, run.comparison, run.cursors)
       if (run.comparison.disagreements.length > 0) break
     }
-    if (options.again === true && run.comparison.disagreements.length === 0) await lookAgain(run)
+    isAgain = run.comparison.disagreements.length === 0
+    if (options.again === true && isAgain) await lookAgain(run)
   } finally {
     await run.close()
   }
   const { compared, disagreements, known } = run.comparison
-  return { operations: done, compared, disagreements, known, model: run.model }
+  return { operations: done, compared, disagreements, known, model: run.model, isAgain }
 }
 
 export class Run {
@@ -67,10 +69,10 @@ export class Run {
   readonly #watches: readonly WatchDoor[]
   readonly #sdk: SdkDoor
 
-  constructor (world: World, { rules, comparison }: { readonly rules: Rules, readonly comparison: Comparison }) {
+  constructor (world: World, comparison: Comparison) {
     this.world = world
     this.comparison = comparison
-    this.model = new Model(rules, world.clock.now())
+    this.model = new Model(world.clock.now())
     this.#watches = world.nodes.map(({ url }) => new WatchDoor(url))
     this.#sdk = new SdkDoor(world.node(0).url)
   }

@@ -19,7 +19,7 @@ export class SdkDoor {
 
   constructor (url: string) {
     this.#client = new Rollcall({
-      address: url, signals: false, random: () => haste,
+      address: url, signals: false, warn: null, random: () => haste,
       onEvent: (event) => { if (event.type === 'error') this.#errors.push(String(event.error)) }
     })
     void this.#follow()

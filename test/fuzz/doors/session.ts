@@ -4,7 +4,7 @@ import { Random } from '../random.ts'
 import { finalOf, reordered } from './again.ts'
 import { Comparison, type Disagreement, told } from './comparison.ts'
 import { type StoreKind, generate } from './generate.ts'
-import { type Known, isKnown, rules, rulesFor } from './known.ts'
+import { type Known, isKnown } from './known.ts'
 import { type Operation, listing } from './operations.ts'
 import { type Result, runList } from './run.ts'
 import { shortest } from './shrink.ts'
@@ -16,13 +16,17 @@ export interface SessionOptions {
   readonly length: number
 }
 
+export interface SeedResult extends Result {
+  readonly list: readonly Operation[]
+}
+
 /** @throws what a door throws, with the seed */
 export async function runSeed (seed: number, { store, redis, length }: SessionOptions): Promise<Result & {
   readonly list: readonly Operation[]
 }> {
   const list = generate(new Random(seed), { store, length })
   try {
-    const first = await runList(list, { store, redis, rules, isKnown: (each) => isKnown(each), again: true })
+    const first = await runList(list, { store, redis, isKnown: (each) => isKnown(each), again: true })
     return {
       ...first.disagreements.length > 0 || seed % 4 !== 0 ? first : await inAnotherOrder(
         seed, list, first, { store, redis, length }
@@ -42,7 +46,7 @@ async function inAnotherOrder (
   seed: number, list: readonly Operation[], first: Result, { store, redis }: SessionOptions
 ): Promise<Result> {
   const other = await runList(
-    reordered(new Random(seed), list), { store, redis, rules, isKnown: (each) => isKnown(each) }
+    reordered(new Random(seed), list), { store, redis, isKnown: (each) => isKnown(each) }
   )
   const comparison = new Comparison()
   comparison.same('order', 'the end, whatever the order of what commutes', finalOf(other.model), finalOf(first.model))
@@ -57,33 +61,26 @@ async function inAnotherOrder (
 
 /** The shortest list that shows a disagreement of the same door about a thing of the same kind. */
 export async function shrunk (
-  list: readonly Operation[], first: Disagreement, { store, redis }: SessionOptions
+  result: SeedResult, first: Disagreement, { store, redis }: SessionOptions
 ): Promise<{ readonly list: readonly Operation[], readonly disagreement: Disagreement }> {
+  const list = result.list.slice(0, result.operations)
   if (first.door === 'order') return { list, disagreement: first } // of two runs
   let disagreement = first
   const kind = kindOf(first)
+  const options = { store, redis, isKnown: (each: Disagreement) => isKnown(each), again: result.isAgain }
   const shows = async (shorter: readonly Operation[]): Promise<boolean> => {
-    const result = await runList(
-      [...shorter, { type: 'look' }],
-      { store, redis, rules, isKnown: (each) => isKnown(each), again: first.door === 'again' }
-    )
-    const found = result.disagreements.find((each) => kindOf(each) === kind)
+    const found = (await runList([...shorter, { type: 'look' }], options)).disagreements.find((each) => kindOf(each) === kind)
     disagreement = found ?? disagreement
     return found !== undefined
   }
-  return {
-    list: await shortest(list.filter(({ type }, index) => type !== 'look' || index < list.length - 1), shows),
-    disagreement
-  }
+  return { list: await shortest(list.at(-1)?.type === 'look' ? list.slice(0, -1) : list, shows), disagreement }
 }
 
-/** Whether a list shows what is known, on SQLite; a rule of the model, that the list agrees without it. */
+/** Whether a list shows what is known, on SQLite. */
 export async function showsKnown (entry: Known, list: readonly Operation[]): Promise<boolean> {
   const isOther = (each: Disagreement): boolean => isKnown(each, entry)
   const options = { store: 'sqlite', again: entry.again ?? false, isKnown: isOther } as const
-  const { disagreements } = await runList(list, { ...options, rules: rulesFor(entry) })
-  if (!disagreements.some(entry.is)) return false
-  return entry.rule === undefined || (await runList(list, { ...options, rules })).disagreements.length === 0
+  return (await runList(list, options)).disagreements.some(entry.is)
 }
 
 /** The first seed that shows what is known, and the shortest list of it; undefined = not one of so many. */

@@ -4,6 +4,7 @@ import { TestSocket } from '../../http/test-socket.ts'
 import type { Comparison } from './comparison.ts'
 import { type Model, type Shown, keyOf, labelOf } from './model.ts'
 import { serviceOf } from './model-endpoints.ts'
+import { isInTime } from './rest-client.ts'
 import { saidEndpoint, saidInstance, saidManifest, without } from './shapes.ts'
 
 const door = 'watch'
@@ -50,8 +51,14 @@ class Folded {
           this.items = new Map(this.#parts.map((each) => [`${each.namespace}/${each.service}`, each]))
           this.#parts = undefined
         } else {
-          this.items = new Map(frame.instances.map((each: any) => [pathOf(each), each]))
-          this.services = new Map((frame.services ?? []).map((each: any) => [keyOf(each), each]))
+          if (this.#parts === undefined) {
+            this.items.clear()
+            this.services.clear()
+          }
+          for (const each of frame.instances) this.items.set(pathOf(each), each)
+          for (const each of frame.services ?? []) this.services.set(keyOf(each), each)
+          this.#parts = frame.more === true ? [] : undefined
+          if (frame.more === true) return
         }
         break
       case 'change': {
@@ -93,7 +100,9 @@ export class WatchDoor {
   /** @param ticks what the ticking instance says now */
   async look (model: Model, comparison: Comparison, ticks: string): Promise<void> {
     if (!this.#isOpen) await this.#open()
-    while (!this.#folded.slice(0, 2).every((folded) => has(folded, ticks)) && await this.#next());
+    const hasCome = (): boolean => this.#folded.slice(0, 2).every((folded) => has(folded, ticks))
+    const come = async (): Promise<void> => { while (!hasCome() && await this.#next()); }
+    if (!comparison.same(door, 'what was written last comes', await isInTime(come()), true)) return
     if (!this.#isOpen) return this.look(model, comparison, ticks)
     await this.#settled()
     comparison.same(door, 'errors', this.#failed, [])
