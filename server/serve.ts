@@ -7,14 +7,19 @@ import type { Config } from './config/config.ts'
 import { observeDns } from './dns/metrics.ts'
 import { startDnsWorkers } from './dns/workers.ts'
 import { invalid } from './errors.ts'
-import { Metrics, buildHttp } from './http/server/app.ts'
+import { nativeDialect } from './http/api/native.ts'
+import { HttpMetrics } from './http/server/metrics.ts'
+import { buildHttp } from './http/server/server.ts'
+import { Metrics } from './metrics/metrics.ts'
 import { readClientZones } from './dns/protect/client-zone-setting.ts'
 import { readDnsPeers } from './dns/transfer/peers.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/address/ranges.ts'
 import { CookieSecret } from './registry/cookie-secret.ts'
+import { RegistryMetrics } from './registry/metrics.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
 import { systemClock } from './registry/timers.ts'
+import { storeMetrics } from './store/metrics.ts'
 import { createRedisStore } from './store/redis/redis-store.ts'
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts'
 import type { Store } from './store/store.ts'
@@ -40,8 +45,9 @@ export async function serve (config: Config): Promise<Running> {
   const log = pino({ level: config.logLevel, base: { pid: process.pid, node: config.node } })
   const store = openStore(config, log)
   const metrics = new Metrics({ version })
+  const counters = new RegistryMetrics(metrics.register)
   const registry = new Registry({
-    store: timedStore(store, metrics.storeOperation),
+    store: timedStore(store, storeMetrics(metrics.register)),
     protection: {
       graceMs: config.graceMs,
       holdMs: config.holdMaxMs,
@@ -58,8 +64,9 @@ export async function serve (config: Config): Promise<Running> {
       pools: readPools(config.loadBalancerPools)
     },
     log: { info: (message) => log.info(message), warn: (message) => log.warn(message) },
-    swept: metrics.swept
+    swept: counters.swept
   })
+  counters.observe(registry)
   const opened: (() => Promise<unknown>)[] = []
   const close = async (): Promise<void> => {
     // The doors first, so that nothing is asked of a store that is closed.
@@ -91,19 +98,21 @@ export async function serve (config: Config): Promise<Running> {
       opened.push(() => dns.close())
       observeDns(metrics.register, dns)
     }
-    const app = await buildHttp({
-      registry,
-      node: config.node,
+    const native = nativeDialect({
+      registry, counters, metrics, node: config.node, version, sharedStore: store.kind === 'redis', dns: dns?.desk
+    })
+    const http = await buildHttp({
+      dialects: [native],
       version,
-      metrics,
-      dns: dns?.desk,
+      metrics: new HttpMetrics(metrics.register),
       log,
       logRequests: log.isLevelEnabled('debug'),
       trustedHosts: config.trustedHosts,
+      trustedProxies: config.trustedProxies,
       maxBodyBytes: config.maxBodyBytes
     })
-    opened.push(() => app.close())
-    const http = await app.listen({ host: config.http.host, port: config.http.port })
+    opened.push(() => http.close())
+    const [url = '', ...otherUrls] = await http.listen(config.http)
     await registry.open()
     if (dns !== undefined) {
       const { store: timed, feed } = registry
@@ -114,10 +123,10 @@ export async function serve (config: Config): Promise<Running> {
     await dns?.whenTaken(registry.feed.revision)
     const dnsAddress = dns === undefined ? undefined : hostPort(dns)
     log.info({
-      http, dns: dnsAddress ?? 'off', ...(dns?.tls === undefined ? {} : { dnsTls: hostPort(dns.tls) }), store: store.kind, location: store.location, epoch: registry.feed.epoch,
+      http: url, ...(otherUrls.length === 0 ? {} : { httpAlso: otherUrls }), dns: dnsAddress ?? 'off', ...(dns?.tls === undefined ? {} : { dnsTls: hostPort(dns.tls) }), store: store.kind, location: store.location, epoch: registry.feed.epoch,
       revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
-    return { http, dns: dnsAddress, close, [Symbol.asyncDispose]: close }
+    return { http: url, dns: dnsAddress, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
     throw error

@@ -238,6 +238,7 @@ function refuseRanges (config: Config, origins: Readonly<Record<string, string>>
     () => readPortRange(config.nodePortRange, origin('node-port-range')),
     () => readPools(config.loadBalancerPools, origin('load-balancer-pool')),
     () => readNetworks(config.dnsForwardFrom, origin('dns-forward-from')),
+    () => readNetworks(config.trustedProxies, origin('trusted-proxy')),
     () => readClientZones(config.clientZones, origin('client-zone')),
     () => readDnsPeers(
       { keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify },

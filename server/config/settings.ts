@@ -235,6 +235,12 @@ export const settingsSchema = Type.Object({
     why: 'Forty times the largest registration. Batches of heartbeats have a limit of their own, for the 10,000 leases that one may hold.',
     raise: 'Each connection may make the node hold that much.', lower: 'Registrations with much metadata are refused.'
   }) }),
+  trustedProxies: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 256, ...doc({
+    name: 'trusted-proxy', kind: 'network', multiple: true,
+    what: 'The networks of proxies in front of the HTTP API whose word counts: who asks is then the last address in `Forwarded` or `X-Forwarded-For` that is not one of theirs.',
+    why: 'Unset: whoever connects is who asks, since anybody can write these headers. A registration without an address that came through a proxy is refused then.',
+    raise: 'Whoever is in these networks can ask, and register, in the name of any address.', lower: 'What comes through a proxy counts as its own.'
+  }) }),
   trustedHosts: Type.Array(Type.Refine(Type.String({ rule: 'must be a host name or an IP address, without a port' }), isHost), { maxItems: 256, ...doc({
     name: 'trusted-host', kind: 'name', multiple: true,
     what: 'Further names that requests may carry in their Host header, besides IP literals, localhost and the listener\'s own name. Needed behind a proxy or under a DNS name.',

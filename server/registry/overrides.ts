@@ -3,6 +3,7 @@ import type { Static } from 'typebox'
 import type { Override } from '../../client-sdk/src/wire.ts'
 import { invalid } from '../errors.ts'
 import type { OverrideBody } from '../model/instance/instance.ts'
+import { instantRule, readInstant } from '../model/instant.ts'
 import { splitKey } from '../model/names.ts'
 import type { ObjectRecord } from '../store/store.ts'
 
@@ -23,8 +24,8 @@ type StoredOverride = Omit<Override, 'until' | 'createdAt'>
 export function storedOverride (input: Static<typeof OverrideBody>, by: string, nowMs: number): { body: string, endsAtMs: number } {
   const { status, weight, until } = input
   if (status === undefined && weight === undefined) throw invalid([{ field: 'status', rule: 'or weight is required' }])
-  const endsAtMs = until === undefined ? 0 : Date.parse(until)
-  if (Number.isNaN(endsAtMs)) throw invalid([{ field: 'until', value: until, rule: 'must be an ISO 8601 time' }])
+  const endsAtMs = until === undefined ? 0 : readInstant(until)
+  if (endsAtMs === undefined) throw invalid([{ field: 'until', value: until, rule: instantRule }])
   if (until !== undefined && endsAtMs <= nowMs) throw invalid([{ field: 'until', value: until, rule: 'must lie in the future' }])
   const stored: StoredOverride = {
     ...(status === undefined ? {} : { status }),

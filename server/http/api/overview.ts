@@ -4,7 +4,7 @@ import { Type, type Static } from 'typebox'
 import type { Overview } from '../../../client-sdk/src/wire.ts'
 import { setRevision, settle } from '../server/conditional.ts'
 import type { HttpContext } from '../server/context.ts'
-import { serviceCount } from '../../metrics/metrics.ts'
+import { serviceCount } from '../../registry/metrics.ts'
 import { Overview as OverviewSchema, answerOf, errorResponses, readErrors } from './schemas.ts'
 
 /** Services that an overview names as protected: a person reads them. */
@@ -37,10 +37,10 @@ export function registerOverview (app: FastifyInstance, context: HttpContext): v
   })
 }
 
-function overviewOf ({ registry, node, version, clock, startedAtMs, metrics }: HttpContext): Overview {
+function overviewOf ({ registry, node, version, clock, startedAtMs, http }: HttpContext): Overview {
   const { catalog, feed, protection, store } = registry
   const { registrySinceMs, services, holdMs } = protection
-  const { websocket, eventStream } = metrics.connections()
+  const { websocket, eventStream } = http.connections()
   const of = (status: Parameters<typeof catalog.statusCounts.get>[0]): number => catalog.statusCounts.get(status) ?? 0
   return {
     node,

@@ -2,8 +2,9 @@
 import type { FastifyRequest } from 'fastify'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
 import type { Registry } from '../../registry/registry.ts'
-import type { Clock } from '../../registry/timers.ts'
-import type { Metrics } from '../../metrics/metrics.ts'
+import type { RegistryMetrics } from '../../registry/metrics.ts'
+import type { Door } from './dialect.ts'
+import type { HttpMetrics } from './metrics.ts'
 
 /** The part of a logger that is used here; pino's fits. */
 export interface HttpLog {
@@ -20,16 +21,18 @@ export interface DnsDoor {
   explain (question: { readonly name: string, readonly type: string, readonly namespace?: string | undefined, readonly client: string, readonly caller: string }): Promise<Omit<DnsAnswer, 'revision'>>
 }
 
-export interface HttpContext {
+/** What every native resource is handed. */
+export interface HttpContext extends Omit<Door, 'metrics'> {
   readonly registry: Registry
   /** The name of this node, as operators know it. */
   readonly node: string
   readonly version: string
-  readonly clock: Clock
-  readonly metrics: Metrics
-  readonly log: HttpLog
-  /** Whoever waits ends when the node begins to close. */
-  readonly closing: Closing
+  /** What HTTP counts. */
+  readonly http: HttpMetrics
+  /** What the registry counts. */
+  readonly metrics: RegistryMetrics
+  /** Several nodes, on several machines, share the registry. */
+  readonly sharedStore: boolean
   /** undefined = this node answers no DNS. */
   readonly dns: DnsDoor | undefined
   /** Wall time at which this node began. */
@@ -60,10 +63,7 @@ export class Closing {
 
 /** Who asks, as events name it: the address of the client. */
 export function callerOf (request: FastifyRequest): string {
-  // The types promise an address; a socket that is gone already, or an injected one, has none.
-  const address = request.ip as string | undefined
-  if (address === undefined) return 'unknown'
-  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
+  return request.server.peers.of(request.raw).address
 }
 
 /** Aborts when the client goes away or the node closes. `release` must be called at the end. */

@@ -1,39 +1,46 @@
 // Bodies: JSON as RFC 8259 says, and no more. Refused besides broken text: a key twice (which one counts differs from
-// reader to reader), `__proto__` (it changes objects in JavaScript instead of naming a field), and nesting without end.
+// reader to reader), `__proto__` (it changes objects in JavaScript instead of naming a field), nesting without end, and numbers that
+// JavaScript would round: a generation of 1732700000000000001 would become another one.
+import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, shown } from '../../errors.ts'
+import type { Door } from './dialect.ts'
 import { maxJsonDepth } from './limits.ts'
 
 /** Makes the app read JSON and nothing else. An empty body is none, whatever its type says. */
-export function registerBodies (app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'string' }, (request, text, done) => {
-    try {
-      const fault = refuseEncoding(request)
-      if (fault !== undefined) return done(fault)
-      done(null, text.length === 0 ? undefined : parseJson(String(text)))
-    } catch (error) {
-      done(error as Error) // parseJson throws RegistryError
-    }
-  })
-  app.addContentTypeParser('*', refuseMedia('JSON with content-type application/json'))
+export function registerBodies (app: FastifyInstance, { bodies }: Pick<Door, 'bodies'>): void {
+  bodies.parse(app, ['application/json', 'application/merge-patch+json'], (bytes, request) => parseJson(textOf(bytes, request)))
+  bodies.refuse(app, '*', refusedMedia('JSON with content-type application/json'))
 }
 
-/** Takes no body but an empty one. */
-export function refuseMedia (expected: string): (request: FastifyRequest, payload: unknown, done: (error: Error | null, body?: unknown) => void) => void {
-  return (request, _payload, done) => {
-    const { 'content-length': length, 'transfer-encoding': coding, 'content-type': type } = request.headers
-    if ((length === '0' || length === undefined) && coding === undefined) return done(null, undefined)
-    done(new RegistryError('REG_MEDIA_TYPE', `the body must be ${expected}, got ${type === undefined ? 'none' : shown(type)}`))
+/** Why a body of another type is refused. */
+export function refusedMedia (expected: string): (request: FastifyRequest) => RegistryError {
+  return ({ headers: { 'content-type': type } }) =>
+    new RegistryError('REG_MEDIA_TYPE', `the body must be ${expected}, got ${type === undefined ? 'none' : shown(type)}`)
+}
+
+/**
+ * The text of a body.
+ * @throws RegistryError REG_MEDIA_TYPE if it is encoded, or in another charset than UTF-8; REG_BODY_SYNTAX if it is not what it says
+ */
+export function textOf (bytes: Buffer, request: FastifyRequest): string {
+  refuseEncoding(request)
+  const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1]?.toLowerCase()
+  if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8' && charset !== 'us-ascii') {
+    throw new RegistryError('REG_MEDIA_TYPE', `the body must be in UTF-8, got charset ${shown(charset)}`)
   }
+  if (!isUtf8(bytes)) {
+    throw new RegistryError('REG_BODY_SYNTAX', 'body must be valid UTF-8', [{ field: 'body', rule: 'must be valid UTF-8 (RFC 8259 8.1)' }])
+  }
+  return bytes.toString()
 }
 
-/** What is wrong with the coding of a body. */
-export function refuseEncoding (request: FastifyRequest): RegistryError | undefined {
+/** @throws RegistryError REG_MEDIA_TYPE */
+export function refuseEncoding (request: FastifyRequest): void {
   const encoding = request.headers['content-encoding']
-  if (encoding === undefined || encoding === 'identity') return undefined
-  return new RegistryError('REG_MEDIA_TYPE', `the body must not be encoded, got content-encoding ${shown(encoding)}`)
+  if (encoding === undefined || encoding === 'identity') return
+  throw new RegistryError('REG_MEDIA_TYPE', `the body must not be encoded, got content-encoding ${shown(encoding)}`)
 }
 
 /** @throws RegistryError REG_BODY_SYNTAX, saying where if that is known; REG_INVALID naming a field that must not be */
@@ -105,6 +112,20 @@ interface Level {
   expectsKey: boolean
 }
 
+const number = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+/** Any number of so many characters is exact, unless it has an exponent. */
+const maxSafeDigits = 4
+
+/** Whether a number is another one in JavaScript: whole and beyond 2^53, or beyond everything. Fractions are always near ones. */
+function isRounded (digits: string): boolean {
+  const value = Number(digits)
+  if (!Number.isFinite(value)) return true
+  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return false
+  // 1e20 is meant as such a number; 9007199254740993.0 is meant exactly, and is not.
+  const significant = digits.replace(/[eE].*$/, '').replace(/\D/g, '').replace(/^0+|0+$/g, '')
+  return /^-?\d+$/.test(digits) || significant.length > 15
+}
+
 const quote = 0x22
 const backslash = 0x5c
 
@@ -143,6 +164,18 @@ function findFault (text: string, subject: string): FieldError | undefined {
         if (level === undefined) break
         if (level.keys === undefined) level.index++
         else level.expectsKey = true
+        break
+      default: {
+        const code = text.charCodeAt(at)
+        if (code !== 0x2d && (code < 0x30 || code > 0x39)) break // neither "-" nor a digit
+        number.lastIndex = at
+        const digits = number.exec(text)?.[0] ?? ''
+        if (digits.length > maxSafeDigits && isRounded(digits)) {
+          const path = pathOf(levels)
+          return { field: path === '' ? subject : path, value: digits.slice(0, 80), rule: 'must be a number that is kept exactly: whole ones from -9007199254740991 to 9007199254740991, larger ones as text' }
+        }
+        at += Math.max(digits.length, 1) - 1
+      }
     }
   }
   return undefined

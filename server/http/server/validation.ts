@@ -3,7 +3,6 @@ import { Type, type TSchema, type TUnsafe } from 'typebox'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { invalid } from '../../errors.ts'
 import { type Checker, checker } from '../../model/validate.ts'
-import { components } from '../api/schemas.ts'
 
 /** A duration in a query: `500ms`, `30s`, `1m`. Its value is milliseconds. */
 export function Duration (maxMs: number): TUnsafe<number> {
@@ -22,9 +21,18 @@ interface PropertySchema {
 
 type Validator = (value: unknown) => { error: Error } | { value: unknown } | true
 
-/** For Fastify's `setValidatorCompiler`. */
-export function compileValidator ({ schema, httpPart }: { readonly schema: unknown, readonly httpPart?: string | undefined }): Validator {
-  const resolved = resolve(schema as TSchema) // routes give TypeBox schemas, or references to named ones
+interface ValidatedPart {
+  readonly schema: unknown
+  readonly httpPart?: string | undefined
+}
+
+/** Makes what Fastify's `setValidatorCompiler` takes. @param components the schemas that others may refer to by name */
+export function validatorCompiler (components: ReadonlyMap<string, TSchema>): (part: ValidatedPart) => Validator {
+  return (part) => compileValidator(part, components)
+}
+
+function compileValidator ({ schema, httpPart }: ValidatedPart, components: ReadonlyMap<string, TSchema>): Validator {
+  const resolved = resolve(schema as TSchema, components) // routes give TypeBox schemas, or references to named ones
   const check = checker(resolved)
   if (httpPart === 'querystring') return queryValidator(resolved, check)
   const isOptional = 'optionalBody' in resolved
@@ -37,7 +45,7 @@ export function compileValidator ({ schema, httpPart }: { readonly schema: unkno
   }
 }
 
-function resolve (schema: TSchema): TSchema {
+function resolve (schema: TSchema, components: ReadonlyMap<string, TSchema>): TSchema {
   const reference = '$ref' in schema ? String(schema.$ref).replace(/#$/, '') : undefined
   const found = reference === undefined ? schema : components.get(reference)
   if (found === undefined) throw new Error(`no schema is named ${reference}`)

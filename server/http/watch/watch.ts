@@ -1,5 +1,4 @@
 // `/v1/watch`: a WebSocket for programs, an event stream for everybody else, behind the same path.
-import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { RegistryError } from '../../errors.ts'
@@ -10,7 +9,6 @@ import { setRevision } from '../server/conditional.ts'
 import { type HttpContext, callerOf } from '../server/context.ts'
 import { EventStream } from './event-stream.ts'
 import { FrameEncoder } from './frames.ts'
-import { closeFrameTimeoutMs, maxFrameBytes, maxFrameFragments, maxWatchers } from '../server/limits.ts'
 import { ClientFrame, ServerFrame, errorResponses } from '../api/schemas.ts'
 import { WatchSocket } from './watch-socket.ts'
 import { Watch, Watchers } from './watchers.ts'
@@ -25,31 +23,12 @@ const Query = Type.Object({
 }, { additionalProperties: false })
 
 export async function registerWatch (app: FastifyInstance, context: HttpContext): Promise<void> {
-  const { registry, metrics, log } = context
+  const { registry, http, log } = context
   const watchers = new Watchers(context.clock)
   const encoder = new FrameEncoder(() => registry.feed.epoch)
   let connections = 0
-  metrics.connections = () => watchers.counts
+  http.connections = () => watchers.counts
 
-  // Named here because the types of the library do not know the newer two of its options.
-  const options = {
-    maxPayload: maxFrameBytes,
-    maxFragments: maxFrameFragments,
-    closeTimeout: closeFrameTimeoutMs,
-    perMessageDeflate: false, // a compression bomb costs more than the network that it saves
-    clientTracking: false
-  }
-  await app.register(websocket, {
-    options,
-    errorHandler: (error, socket) => {
-      // The library has begun to close with the code that the protocol wants (1002, 1007, 1009); the socket's end says the rest.
-      if (socket.readyState === socket.OPEN) {
-        log.error({ err: error }, 'a WebSocket failed unexpectedly')
-        socket.terminate()
-      }
-    },
-    preClose: (done) => { done() } // ours, below
-  })
   app.addHook('preClose', () => watchers.close())
 
   app.route<{ Querystring: Static<typeof Query> }>({
@@ -71,7 +50,6 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     },
     preValidation: (_request, _reply, done) => {
       registry.requireLoaded()
-      if (watchers.size >= maxWatchers) return done(new RegistryError('REG_NODE_FULL', `this node serves ${maxWatchers} watchers already, ask another one`, undefined, { retryAfterSeconds: 1 }))
       done()
     },
     wsHandler: (socket, request) => {

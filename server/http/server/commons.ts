@@ -1,0 +1,36 @@
+// What all clients of HTTP share, over all listeners: connections, requests that wait on them, bytes of bodies and of answers, subscriptions
+// of watches, and turns of the event loop. Which of them gives way at a limit: shares.ts.
+import { Shares } from '../../shares.ts'
+import {
+  maxBodyBytesTogether, maxConnections, maxHeartbeatBytesTogether, maxSubscriptionsTogether, maxUnreadBytesTogether, maxWaitingRequests
+} from './limits.ts'
+import { Turns } from './turns.ts'
+
+/** Limits that a test lowers. */
+export interface CommonsLimits {
+  readonly connections?: number
+  readonly waitingRequests?: number
+  readonly bodyBytes?: number
+  readonly unreadBytes?: number
+  readonly subscriptions?: number
+}
+
+export class Commons {
+  readonly connections: Shares
+  readonly waiting: Shares
+  readonly bodies: Shares
+  /** Of their own, so that no other body takes the place of a heartbeat. */
+  readonly heartbeats = new Shares(maxHeartbeatBytesTogether)
+  /** Of answers that are made and not read yet. */
+  readonly unread: Shares
+  readonly subscriptions: Shares
+  readonly turns = new Turns()
+
+  constructor (limits: CommonsLimits = {}) {
+    this.connections = new Shares(limits.connections ?? maxConnections)
+    this.waiting = new Shares(limits.waitingRequests ?? maxWaitingRequests)
+    this.bodies = new Shares(limits.bodyBytes ?? maxBodyBytesTogether)
+    this.unread = new Shares(limits.unreadBytes ?? maxUnreadBytesTogether)
+    this.subscriptions = new Shares(limits.subscriptions ?? maxSubscriptionsTogether)
+  }
+}

@@ -1,0 +1,127 @@
+// A connection is a lane: one request of it is in work at a time, in the order in which they came, and the next one begins when the
+// answer has left. A client that sends many at once (pipelining, RFC 9112 9.3.2) is not read from while some of them wait.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { type Share, clientKey } from '../../shares.ts'
+import type { Commons } from './commons.ts'
+import type { Closing } from './context.ts'
+import { Account, type Worker } from './turns.ts'
+
+interface Waiting {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly share: Share
+}
+
+class Lane implements Worker {
+  readonly client: string
+  readonly account = new Account()
+  readonly connection: Share | undefined
+  readonly waiting: Waiting[] = []
+  isBusy = false
+
+  constructor (client: string, connection: Share | undefined) {
+    this.client = client
+    this.connection = connection
+  }
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+export interface LanesOptions {
+  readonly commons: Commons
+  readonly handler: Handler
+  /** Of heartbeats and health: they never wait for others. */
+  readonly isUrgent: (request: IncomingMessage) => boolean
+  readonly closing: Closing
+}
+
+export class Lanes {
+  readonly #commons: Commons
+  readonly #handler: Handler
+  readonly #isUrgent: LanesOptions['isUrgent']
+  readonly #closing: Closing
+  readonly #lanes = new WeakMap<Socket, Lane>()
+  /** Connections without a request in work. */
+  readonly #idle = new Set<Socket>()
+
+  constructor ({ commons, handler, isUrgent, closing }: LanesOptions) {
+    this.#closing = closing
+    // What has arrived is still answered: it is read in the turn of the loop that follows.
+    closing.onBegin(() => setImmediate(() => setImmediate(() => { for (const socket of this.#idle) socket.destroy() })))
+    this.#commons = commons
+    this.#handler = handler
+    this.#isUrgent = isUrgent
+  }
+
+  /** A connection came: at the limit another one goes for it. */
+  connected (socket: Socket): void {
+    if (this.#closing.begun) return void socket.destroy()
+    const client = clientKey(socket.remoteAddress)
+    const share = this.#commons.connections.take(client, 1, () => socket.destroy())
+    if (share === undefined) return void socket.destroy()
+    share.setIdle(true)
+    this.#idle.add(socket)
+    this.#lanes.set(socket, new Lane(client, share))
+    socket.once('close', () => {
+      share.release()
+      this.#idle.delete(socket)
+      for (const { share: waiting } of this.#lanes.get(socket)?.waiting.splice(0) ?? []) waiting.release()
+    })
+  }
+
+  /** It is a WebSocket from here on: never idle. */
+  upgraded (socket: Socket): void {
+    this.#idle.delete(socket)
+    this.#lanes.get(socket)?.connection?.setIdle(false)
+  }
+
+  /** Who works on a request, for `Turns`. */
+  workerOf (request: IncomingMessage): Worker {
+    return this.#laneOf(request.socket)
+  }
+
+  /** For the server's event of that name. */
+  request (request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request
+    const lane = this.#laneOf(socket)
+    if (!lane.isBusy) return this.#start(lane, request, response)
+    const share = this.#commons.waiting.take(lane.client, 1, () => socket.destroy())
+    if (share === undefined) return void socket.destroy()
+    lane.waiting.push({ request, response, share })
+    socket.pause()
+  }
+
+  #start (lane: Lane, request: IncomingMessage, response: ServerResponse): void {
+    lane.isBusy = true
+    this.#idle.delete(request.socket)
+    lane.connection?.setIdle(false)
+    response.once('close', () => this.#ended(lane, request.socket))
+    this.#commons.turns.run(lane, () => this.#handler(request, response), this.#isUrgent(request))
+  }
+
+  #ended (lane: Lane, socket: Socket): void {
+    lane.isBusy = false
+    // After an answer that closes the connection nothing more is answered.
+    if (socket.destroyed || socket.writableEnded) return
+    const next = lane.waiting.shift()
+    if (next === undefined) {
+      if (this.#closing.begun) return void socket.end()
+      this.#idle.add(socket)
+      return lane.connection?.setIdle(true)
+    }
+    next.share.release()
+    if (lane.waiting.length === 0) socket.resume()
+    this.#start(lane, next.request, next.response)
+  }
+
+  /** An injected request has a connection that nobody announced. */
+  #laneOf (socket: Socket): Lane {
+    let lane = this.#lanes.get(socket)
+    if (lane === undefined) {
+      lane = new Lane(clientKey(socket.remoteAddress), undefined)
+      this.#lanes.set(socket, lane)
+    }
+    return lane
+  }
+}
