@@ -6,10 +6,11 @@ import type { Instance, RegistrationAnswer } from '../../../client-sdk/src/wire.
 import { Generation } from '../../model/instance/instance.ts'
 import { answer, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, callerOf } from '../server/context.ts'
-import {
-  InstanceParams, Instance as InstanceSchema, InstancePatch, Registration, RegistrationAnswer as AnswerSchema, answerOf, emptyAnswer, errorResponses, exampleInstance, readErrors, writeErrors
-} from './schemas.ts'
 import { registrantOf } from './registrant.ts'
+import {
+  InstanceParams, Instance as InstanceSchema, InstancePatch, Registration, RegistrationAnswer as AnswerSchema, answerOf, emptyAnswer, errorResponses,
+  exampleInstance, readErrors, writeErrors
+} from './schemas.ts'
 
 export const instancePath = '/v1/namespaces/:namespace/services/:service/instances/:id'
 

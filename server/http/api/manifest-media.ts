@@ -52,12 +52,13 @@ export function manifestContent (description: string, schema: TSchema): object {
 /** @throws RegistryError REG_INVALID where there is no body, and as `readManifests` */
 export async function documentsOf (body: ManifestBody | undefined): Promise<readonly ManifestDocument[]> {
   if (body === undefined) throw bodyRequired()
-  const documents = body.text.length <= readAtOnceLength ? readManifests(body.text) : await reading.run(body.client, body.text.length, () => readingManifests(body.text))
+  const { text, client } = body
+  const documents = text.length <= readAtOnceLength ? readManifests(text) : await reading.run(client, text.length, () => readingManifests(text))
   if (documents.length === 0) throw invalid([{ field: 'body', rule: 'must hold a manifest, it holds none' }])
   return documents
 }
 
-/** A long stream takes seconds to read: meanwhile heartbeats, watches and the streams of others have their turns. Of the whole process, as its loop is. */
+/** A long stream takes seconds to read: meanwhile heartbeats, watches and others' streams have their turns. Of the whole process, as its loop is. */
 const reading = new Slices()
 
 /**

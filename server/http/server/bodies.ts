@@ -2,7 +2,7 @@
 // dialect reads through here, so that none of them can be filled by a client that never ends.
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { RegistryError } from '../../errors.ts'
+import { RegistryError, invalid } from '../../errors.ts'
 import { clientKey, type Share } from '../../shares.ts'
 import type { Commons } from './commons.ts'
 import type { Worker } from './turns.ts'
@@ -63,8 +63,11 @@ export class Bodies {
     let share: Share | undefined
     const chunks: Buffer[] = []
     let size = 0
+    let isOver = false
     const end = (error: Error | undefined): void => {
-      payload.off('data', take).off('end', whole).off('error', broken).off('close', gone)
+      if (isOver) return
+      isOver = true
+      payload.off('data', take).off('end', whole).off('close', cut) // an error may still come, and is heard
       share?.release()
       if (error === undefined) return done(undefined, chunks.length === 1 ? chunks[0] ?? none : Buffer.concat(chunks, size))
       chunks.length = 0
@@ -82,15 +85,17 @@ export class Bodies {
         if (share === undefined) giveUp()
       } else if (!share.resize(size)) giveUp()
     }
-    const whole = (): void => end(payload.complete === false ? broken.error : undefined)
-    const broken = (error: Error): void => end(error)
-    broken.error = new RegistryError('REG_INVALID', 'body must arrive whole', [{ field: 'body', rule: 'must arrive whole' }])
-    const gone = (): void => end(broken.error)
-    payload.on('data', take).on('end', whole).on('error', broken).on('close', gone)
+    const whole = (): void => end(payload.complete === false ? cutOff() : undefined)
+    const cut = (): void => end(cutOff()) // the client went away, or broke the coding of the body
+    payload.on('data', take).on('end', whole).on('error', cut).on('close', cut)
   }
 }
 
 const none = Buffer.alloc(0)
+
+function cutOff (): RegistryError {
+  return invalid([{ field: 'body', rule: 'must arrive whole' }])
+}
 
 function tooLarge (limit: number): RegistryError {
   return new RegistryError('REG_BODY_TOO_LARGE', `the body must not be larger than ${limit} bytes`)

@@ -2,8 +2,10 @@
 // of watches, and turns of the event loop. Which of them gives way at a limit: shares.ts.
 import { Shares } from '../../shares.ts'
 import {
-  maxBodyBytesTogether, maxConnections, maxHeartbeatBytesTogether, maxSubscriptionsTogether, maxUnreadBytesTogether, maxWaitingRequests
+  keptTextBytes, maxBodyBytesTogether, maxConnections, maxHeartbeatBytesTogether, maxSubscriptionsTogether, maxUnreadBytesTogether, maxWaitingRequests,
+  smallAnswerBytes
 } from './limits.ts'
+import { KeptTexts } from './kept-texts.ts'
 import { Turns } from './turns.ts'
 
 /** Limits that a test lowers. */
@@ -25,6 +27,8 @@ export class Commons {
   readonly unread: Shares
   readonly subscriptions: Shares
   readonly turns = new Turns()
+  /** Long answers, for all who ask for the same. */
+  readonly texts = new KeptTexts(keptTextBytes, smallAnswerBytes)
 
   constructor (limits: CommonsLimits = {}) {
     this.connections = new Shares(limits.connections ?? maxConnections)

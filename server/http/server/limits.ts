@@ -91,6 +91,8 @@ export const maxWaitingFrames = 10_000
 export const highWaterBytes = 256 * 1024
 /** A cursor that this node has not reached: how long a watch waits for it before it starts anew with `reset`. */
 export const catchUpMs = 2_000
+/** Watches that wait so at once; beyond it one begins with `reset` at once. */
+export const maxCatchUps = 2_000
 
 /** The beat of the watchers' clock; the next ones are counted in it, so that a jump of the wall clock kills nobody. */
 export const tickMs = 1_000
@@ -112,7 +114,7 @@ export const maxRememberedHosts = 1_000
 /** Characters of manifests that are read in one go: about 20 ms at the worst. */
 export const readAtOnceLength = 16 * 1024
 /** Longer streams give the loop back after so long: a heartbeat is late by this much for each other thing that waits. */
-export const readSliceMs = 10
+export const readSliceMs = 5
 /** A longer stream is one of few in work at a time: what is read of it takes many times its length. */
 export const longTextLength = 64 * 1024
 /** Long streams in work, each of another client. */

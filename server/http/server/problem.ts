@@ -35,7 +35,8 @@ export function registerProblems (app: FastifyInstance, context: HttpContext): v
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request)
     const methods = new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap((route) => route.methods))
-    if (methods.size === 0) return sendProblem(new RegistryError('REG_ROUTE_NOT_FOUND', `there is nothing at ${shown(path)}, see /docs`), request, reply, context)
+    // A path that takes the method and still found nothing is of a file that is not there.
+    if (methods.size === 0 || methods.has(request.method)) return sendProblem(new RegistryError('REG_ROUTE_NOT_FOUND', `there is nothing at ${shown(path)}, see /docs`), request, reply, context)
     const allow = [...methods].sort().join(', ')
     void reply.header('allow', allow)
     return sendProblem(new RegistryError('REG_METHOD_NOT_ALLOWED', `${request.method} is not allowed at ${shown(path)}, which takes ${allow}`), request, reply, context)

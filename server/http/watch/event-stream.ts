@@ -8,6 +8,7 @@ import type { ServerResponse } from 'node:http'
 import type { Delivery } from '../../registry/feed/subscription.ts'
 import type { FrameEncoder } from './frames.ts'
 import { bookmarkTicks } from '../server/limits.ts'
+import type { SnapshotReader } from './snapshot-text.ts'
 import type { Watch, Watcher, Watchers } from './watchers.ts'
 
 /** How long a browser waits before it comes back. */
@@ -18,6 +19,8 @@ export class EventStream implements Watcher {
   readonly #response: ServerResponse
   readonly #watch: Watch
   readonly #encoder: FrameEncoder
+  /** What is left of a snapshot that the client has not taken yet. */
+  #snapshot: SnapshotReader | undefined
   #blocked = false
   #ticks = 0
 
@@ -32,6 +35,7 @@ export class EventStream implements Watcher {
     response.on('error', () => undefined) // what was written to a client that has just gone
     response.on('close', () => {
       watchers.delete(this)
+      this.#snapshot?.close()
       watch.close()
     })
     watchers.add(this)
@@ -40,6 +44,10 @@ export class EventStream implements Watcher {
 
   pump (): void {
     while (!this.#blocked && this.#response.writable) {
+      if (this.#snapshot !== undefined) {
+        this.#continue(this.#snapshot)
+        continue
+      }
       const delivery = this.#watch.next()
       if (delivery === undefined) return
       this.#deliver(delivery)
@@ -48,14 +56,14 @@ export class EventStream implements Watcher {
 
   tick (): void {
     this.#ticks++
-    if (this.#ticks % bookmarkTicks !== 0 || this.#blocked) return
+    if (this.#ticks % bookmarkTicks !== 0 || this.#blocked || this.#snapshot !== undefined) return
     const bookmark = this.#watch.bookmark()
     if (bookmark !== undefined) this.#deliver(bookmark)
     else this.#write(': keep-alive\n\n')
   }
 
   goodbye (reason: string): void {
-    this.#write(`event: goodbye\ndata: ${this.#encoder.encodeOwn({ type: 'goodbye', reason })}\n\n`)
+    if (this.#snapshot === undefined) this.#write(`event: goodbye\ndata: ${this.#encoder.encodeOwn({ type: 'goodbye', reason })}\n\n`)
     this.#response.end()
   }
 
@@ -65,10 +73,22 @@ export class EventStream implements Watcher {
 
   #deliver (delivery: Delivery): void {
     const id = delivery.type === 'reset' ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
-    this.#write(`${id}event: ${delivery.type}\ndata: ${this.#encoder.encode(this.#watch.id, delivery)}\n\n`)
+    if (delivery.type === 'snapshot') {
+      const { head, rest } = this.#encoder.encodeSnapshot(this.#watch.id, delivery)
+      this.#snapshot = rest
+      this.#write(`${id}event: snapshot\ndata: ${head}`)
+    } else this.#write(`${id}event: ${delivery.type}\ndata: ${this.#encoder.encode(this.#watch.id, delivery)}\n\n`)
   }
 
-  #write (text: string): void {
+  #continue (snapshot: SnapshotReader): void {
+    const piece = snapshot.next()
+    if (piece !== undefined) return this.#write(piece)
+    snapshot.close()
+    this.#snapshot = undefined
+    this.#write('\n\n')
+  }
+
+  #write (text: string | Buffer): void {
     if (this.#response.writable && !this.#response.write(text)) this.#blocked = true
   }
 }

@@ -1,28 +1,37 @@
 // The frames of the watch as text. What many watchers get is encoded once; only the subscription's id is put in front.
 //
 //   change   = { type: "change", id, revision, kind: "instance", event: "put" | "delete", reason, at, instance } | the same with kind: "service", service
-//   snapshot = { type: "snapshot", id, revision, instances, services? }
+//   snapshot = in pieces, snapshot-text.ts
 //   bookmark = { type: "bookmark", id, revision }
 //   reset    = { type: "reset", id, revision, reason }
-import type { Instance, ServerFrame } from '../../../client-sdk/src/wire.ts'
+import type { ServerFrame } from '../../../client-sdk/src/wire.ts'
 import type { AppliedChange } from '../../registry/feed/change-ring.ts'
 import { cursorText } from '../../registry/feed/cursor.ts'
 import type { Delivery } from '../../registry/feed/subscription.ts'
+import { type SnapshotReader, SnapshotTexts } from './snapshot-text.ts'
+
+/** A delivery that is one frame of text; snapshots are read in pieces. */
+export type Plain = Exclude<Delivery, { readonly type: 'snapshot' }>
+export type Snapshot = Extract<Delivery, { readonly type: 'snapshot' }>
 
 export class FrameEncoder {
   readonly #epoch: () => string
   /** Everything of a change's frame behind the id. The same change is `put` for one selector and `delete` for another. */
   readonly #changes = new WeakMap<AppliedChange, { put: string | undefined, delete: string | undefined }>()
-  readonly #lists = new WeakMap<readonly Instance[], string>()
+  readonly #snapshots = new SnapshotTexts()
 
   constructor (epoch: () => string) {
     this.#epoch = epoch
   }
 
-  encode (id: number, delivery: Delivery): string {
+  /** The frame of a snapshot: what it begins with, and a reader of the rest, which must be closed. */
+  encodeSnapshot (id: number, snapshot: Snapshot): { readonly head: string, readonly rest: SnapshotReader } {
+    return { head: `{"type":"snapshot","id":${id},"revision":${this.#cursor(snapshot.revision)},"instances":[`, rest: this.#snapshots.read(snapshot) }
+  }
+
+  encode (id: number, delivery: Plain): string {
     switch (delivery.type) {
       case 'change': return `{"type":"change","id":${id},${this.#change(delivery)}`
-      case 'snapshot': return `{"type":"snapshot","id":${id},"revision":${this.#cursor(delivery.revision)},"instances":${this.#list(delivery.instances)}${delivery.services === undefined ? '' : `,"services":${JSON.stringify(delivery.services)}`}}`
       case 'bookmark': return `{"type":"bookmark","id":${id},"revision":${this.#cursor(delivery.revision)}}`
       case 'reset': return `{"type":"reset","id":${id},"revision":${this.#cursor(delivery.revision)},"reason":${JSON.stringify(delivery.reason)}}`
     }
@@ -38,7 +47,7 @@ export class FrameEncoder {
     return cursorText(this.#epoch(), delivery.revision)
   }
 
-  #change (delivery: Delivery & { type: 'change' }): string {
+  #change (delivery: Plain & { type: 'change' }): string {
     const { change, event, revision } = delivery
     let texts = this.#changes.get(change)
     if (texts === undefined) {
@@ -47,15 +56,6 @@ export class FrameEncoder {
     }
     return texts[event] ??= `"revision":${this.#cursor(revision)},"kind":"${delivery.kind}","event":"${event}","reason":"${change.reason}",` +
       `"at":"${new Date(change.atMs).toISOString()}",${delivery.kind === 'instance' ? `"instance":${JSON.stringify(delivery.instance)}` : `"service":${JSON.stringify(delivery.service)}`}}`
-  }
-
-  #list (instances: readonly Instance[]): string {
-    let text = this.#lists.get(instances)
-    if (text === undefined) {
-      text = JSON.stringify(instances)
-      this.#lists.set(instances, text)
-    }
-    return text
   }
 
   #cursor (revision: number): string {

@@ -8,10 +8,12 @@ import { RegistryError, invalid } from '../../errors.ts'
 import { type Checker, checker } from '../../model/validate.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { parseCursor } from '../../registry/feed/cursor.ts'
+import { clientKey } from '../../shares.ts'
 import type { Session } from '../../registry/leases/sessions.ts'
 import type { Acknowledger, Propagation } from '../../registry/feed/propagation.ts'
 import type { HttpContext } from '../server/context.ts'
-import type { FrameEncoder } from './frames.ts'
+import type { FrameEncoder, Snapshot } from './frames.ts'
+import type { SnapshotReader } from './snapshot-text.ts'
 import { parseJson } from '../server/json-body.ts'
 import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks } from '../server/limits.ts'
 import { problemOf } from '../server/problem.ts'
@@ -37,6 +39,10 @@ export class WatchSocket implements Watcher {
   readonly #name: string
   readonly #watches = new Map<number, Watch>()
   readonly #due = new Set<Watch>()
+  /** A snapshot that has not left whole, and its next piece. */
+  #snapshot: { readonly rest: SnapshotReader, next: Buffer } | undefined
+  /** Messages that wait for its end: at most one for each subscription and one for the frame in work. */
+  readonly #held: string[] = []
   #waiting: RawData[] = []
   #handling = false
   #drained: (() => void) | undefined
@@ -70,8 +76,38 @@ export class WatchSocket implements Watcher {
       const delivery = watch.next()
       if (delivery === undefined) continue
       this.#due.add(watch)
-      this.#send(this.#encoder.encode(watch.id, delivery))
+      if (delivery.type === 'snapshot') this.#sendSnapshot(watch, delivery)
+      else this.#send(this.#encoder.encode(watch.id, delivery))
     }
+  }
+
+  /** One message in several frames (RFC 6455 5.4): each piece is made when the one before has gone. No other message may come between. */
+  #sendSnapshot (watch: Watch, snapshot: Snapshot): void {
+    const { head, rest } = this.#encoder.encodeSnapshot(watch.id, snapshot)
+    const first = rest.next()
+    const second = rest.next()
+    if (second === undefined) {
+      rest.close()
+      return this.#send(`${head}${first?.toString() ?? ''}`)
+    }
+    this.#snapshot = { rest, next: second }
+    this.#socket.send(head, { fin: false })
+    this.#socket.send(first ?? '', { fin: false, binary: false }, this.#sent)
+    this.#continueSnapshot()
+  }
+
+  #continueSnapshot (): void {
+    while (this.#snapshot !== undefined && this.#takesBytes) {
+      const { rest, next } = this.#snapshot
+      const following = rest.next()
+      if (following === undefined) {
+        rest.close()
+        this.#snapshot = undefined
+      } else this.#snapshot.next = following
+      this.#socket.send(next, { fin: following === undefined, binary: false }, this.#sent)
+    }
+    if (this.#snapshot !== undefined) return
+    for (const text of this.#held.splice(0)) this.#send(text)
   }
 
   tick (): void {
@@ -90,7 +126,7 @@ export class WatchSocket implements Watcher {
 
   goodbye (reason: string): void {
     this.#closedByUs = true
-    this.#send(this.#encoder.encodeOwn({ type: 'goodbye', reason }))
+    if (this.#snapshot === undefined) this.#send(this.#encoder.encodeOwn({ type: 'goodbye', reason }))
     this.#socket.close(1001, reason)
   }
 
@@ -100,21 +136,27 @@ export class WatchSocket implements Watcher {
   }
 
   get #hasRoom (): boolean {
+    return this.#snapshot === undefined && this.#takesBytes
+  }
+
+  get #takesBytes (): boolean {
     return this.#socket.readyState === openState && this.#socket.bufferedAmount < highWaterBytes
   }
 
   #bookmarks (): void {
     for (const watch of this.#watches.values()) {
       const delivery = this.#due.has(watch) ? undefined : watch.bookmark()
-      if (delivery !== undefined) this.#send(this.#encoder.encode(watch.id, delivery))
+      if (delivery !== undefined && delivery.type !== 'snapshot') this.#send(this.#encoder.encode(watch.id, delivery)) // a bookmark
     }
   }
 
   #send (text: string): void {
-    if (this.#socket.readyState === openState) this.#socket.send(text, this.#sent)
+    if (this.#snapshot !== undefined) this.#held.push(text)
+    else if (this.#socket.readyState === openState) this.#socket.send(text, this.#sent)
   }
 
   readonly #sent = (): void => {
+    if (this.#snapshot !== undefined) this.#continueSnapshot()
     if (!this.#hasRoom) return
     this.#drained?.()
     if (this.#due.size > 0) this.pump()
@@ -193,7 +235,12 @@ export class WatchSocket implements Watcher {
     }
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const cursor = since === undefined ? undefined : parseCursor(since, 'since')
-    const watch = new Watch(this.#context.registry, id)
+    const watch = new Watch(this.#context.registry, id, this.#watchers)
+    watch.join(this.#context.commons.subscriptions, clientKey(this.#by), (error) => {
+      this.#watches.delete(id)
+      this.#due.delete(watch)
+      this.#report(error, id)
+    })
     this.#watches.set(id, watch)
     const wake = (): void => {
       this.#due.add(watch)
@@ -242,6 +289,9 @@ export class WatchSocket implements Watcher {
 
   #closed (code: number): void {
     this.#watchers.delete(this)
+    this.#snapshot?.rest.close()
+    this.#snapshot = undefined
+    this.#held.length = 0
     this.#waiting = []
     this.#drained?.()
     for (const watch of this.#watches.values()) watch.close()

@@ -5,6 +5,7 @@ import { RegistryError } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { parseCursor } from '../../registry/feed/cursor.ts'
+import { clientKey } from '../../shares.ts'
 import { setRevision } from '../server/conditional.ts'
 import { type HttpContext, callerOf } from '../server/context.ts'
 import { EventStream } from './event-stream.ts'
@@ -60,15 +61,18 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       if (!acceptsEvents(request.headers.accept)) {
         throw new RegistryError('REG_UPGRADE_REQUIRED', 'open this path as a WebSocket, or ask for an event stream with accept: text/event-stream')
       }
-      return stream(request, reply)
+      return answerEvents(request, reply)
     }
   })
 
-  async function stream (request: FastifyRequest<{ Querystring: Static<typeof Query> }>, reply: FastifyReply): Promise<FastifyReply> {
+  async function answerEvents (request: FastifyRequest<{ Querystring: Static<typeof Query> }>, reply: FastifyReply): Promise<FastifyReply> {
     const { namespace, service, selector, since } = request.query
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const last = request.headers['last-event-id']
     const cursor = typeof last === 'string' && last !== '' ? parseCursor(last, 'Last-Event-ID') : since === undefined ? undefined : parseCursor(since, 'since')
+    const opened: { stream?: EventStream } = {} // no share is given up before there is one
+    const watch = new Watch(registry, 1, watchers)
+    watch.join(context.commons.subscriptions, clientKey(callerOf(request)), (error) => opened.stream?.goodbye(error.message))
     request.waited = true
     setRevision(reply, registry)
     void reply.hijack()
@@ -78,12 +82,12 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       'cache-control': 'no-store',
       'x-accel-buffering': 'no' // nginx would hold the events back
     })
-    const watch = new Watch(registry, 1)
-    const events = new EventStream(reply.raw, watch, watchers, encoder)
+    const stream = new EventStream(reply.raw, watch, watchers, encoder)
+    opened.stream = stream
     try {
-      await watch.open(filter, cursor, () => watchers.wake(events))
+      await watch.open(filter, cursor, () => watchers.wake(stream))
     } catch (error) {
-      events.goodbye(error instanceof RegistryError ? error.message : 'the registry failed')
+      stream.goodbye(error instanceof RegistryError ? error.message : 'the registry failed')
       if (!(error instanceof RegistryError)) log.error({ err: error }, 'an event stream failed unexpectedly')
     }
     return reply

@@ -4,7 +4,9 @@ import type { Registry } from '../../registry/registry.ts'
 import type { Delivery, Subscription, WatchFilter } from '../../registry/feed/subscription.ts'
 import type { AppliedChange } from '../../registry/feed/change-ring.ts'
 import type { Clock } from '../../registry/timers.ts'
-import { catchUpMs, closeGraceMs, tickMs } from '../server/limits.ts'
+import { RegistryError } from '../../errors.ts'
+import { catchUpMs, closeGraceMs, maxCatchUps, tickMs, turnMs } from '../server/limits.ts'
+import { type Share, type Shares } from '../../shares.ts'
 
 /** A connected client that is told of changes. */
 export interface Watcher {
@@ -25,6 +27,8 @@ export class Watchers {
   readonly #counts = { websocket: 0, 'event-stream': 0 }
   #woken = new Set<Watcher>()
   #flushing = false
+  /** Watches that wait for their cursor: they leave room for the reads that wait for a revision. */
+  catchingUp = 0
   #cancelTick: () => void
   #emptied: (() => void) | undefined
 
@@ -77,9 +81,14 @@ export class Watchers {
 
   #flush (): void {
     this.#flushing = false
-    const woken = this.#woken
-    this.#woken = new Set()
-    for (const watcher of woken) watcher.pump()
+    const until = performance.now() + turnMs
+    for (const watcher of this.#woken) {
+      this.#woken.delete(watcher)
+      watcher.pump()
+      if (performance.now() < until) continue
+      // The others in the next turn of the loop; who is woken meanwhile is behind them.
+      for (const next of this.#woken) return this.wake(next)
+    }
   }
 
   #tick (): void {
@@ -92,12 +101,28 @@ export class Watchers {
 export class Watch {
   readonly id: number
   readonly #registry: Registry
+  readonly #watchers: Watchers
   readonly #cancel = new AbortController()
   #subscription: Subscription | undefined
+  #share: Share | undefined
 
-  constructor (registry: Registry, id: number) {
+  constructor (registry: Registry, id: number, watchers: Watchers) {
     this.#registry = registry
     this.id = id
+    this.#watchers = watchers
+  }
+
+  /**
+   * Takes its share of all subscriptions.
+   * @param gaveWay called when it has to go for another client's; it is closed then
+   * @throws RegistryError REG_NODE_FULL
+   */
+  join (shares: Shares, client: string, gaveWay: (error: RegistryError) => void): void {
+    this.#share = shares.take(client, 1, () => {
+      this.close()
+      gaveWay(full())
+    })
+    if (this.#share === undefined) throw full()
   }
 
   /**
@@ -106,8 +131,11 @@ export class Watch {
    */
   async open (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
     const { feed } = this.#registry
-    if (since !== undefined && since.revision > feed.revision && (since.epoch === undefined || since.epoch === feed.epoch)) {
+    const isAhead = since !== undefined && since.revision > feed.revision && (since.epoch === undefined || since.epoch === feed.epoch)
+    if (isAhead && this.#watchers.catchingUp < maxCatchUps) {
+      this.#watchers.catchingUp++
       await this.#registry.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
+      this.#watchers.catchingUp--
     }
     if (this.#cancel.signal.aborted) return
     this.#subscription = this.#registry.watches.subscribe(filter, since, wake)
@@ -128,7 +156,12 @@ export class Watch {
 
   close (): void {
     this.#cancel.abort()
+    this.#share?.release()
     if (this.#subscription !== undefined) this.#registry.watches.unsubscribe(this.#subscription)
     this.#subscription = undefined
   }
+}
+
+function full (): RegistryError {
+  return new RegistryError('REG_NODE_FULL', 'this node serves as many subscriptions as it can: ask another one', undefined, { retryAfterSeconds: 1 })
 }
