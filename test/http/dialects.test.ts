@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type Socket, connect as connectSocket } from 'node:net'
+import type { LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
 import WebSocket from 'ws'
 import { otherDialect, xml } from './other-dialect.ts'
@@ -31,7 +32,7 @@ t.test('a dialect reads its own bodies, and an empty one is none whatever it is 
 
 t.test('a dialect answers its own errors, unknown paths and refused hosts in its own form', async (t) => {
   const { app, log } = await build(t, { dialects: [otherDialect()] })
-  const get = (url: string, headers: Record<string, string> = {}, method: 'GET' | 'DELETE' = 'GET'): ReturnType<typeof app.inject> => app.inject({ method, url, headers: { host, ...headers } })
+  const get = (url: string, headers: Record<string, string> = {}, method: 'GET' | 'DELETE' = 'GET'): Promise<LightMyRequestResponse> => app.inject({ method, url, headers: { host, ...headers } })
   for (const [url, status, body, headers, method] of [
     ['/other/fault', 422, '<fault>REG_INVALID</fault>'],
     ['/other/nowhere', 404, '<nothing at="/other/nowhere"/>'],

@@ -76,9 +76,9 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
       server.maxRequestsPerSocket = limits.maxRequestsPerSocket
       server.on('connection', (socket) => lanes.connected(socket))
       server.on('upgrade', ({ socket }) => lanes.upgraded(socket))
-      server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerClientError(error, socket, dialects[0]?.clientError))
       return server
     },
+    clientErrorHandler: (error, socket) => { lanes.broken(socket, () => answerClientError(error, socket, dialects[0]?.clientError)) },
     frameworkErrors: (error, request, reply) => {
       const dialect = dialectOf(pathOf(request))
       void (dialect === undefined ? app : scopes.get(dialect) ?? app).errorHandler(error, request, reply)

@@ -37,6 +37,8 @@ export function faultOf (cause: unknown, request: FastifyRequest, log: HttpLog):
 /** What Node's parser refuses never becomes a request; the socket gets an answer of the listener's first dialect, and ends. */
 export function answerClientError (error: NodeJS.ErrnoException, socket: Duplex, write: Dialect['clientError']): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
+  // The last answer has said that it is the last one: what comes behind it is not looked at (RFC 9112 9.6).
+  if (error.code === 'HPE_CLOSED_CONNECTION') return void socket.end()
   const code: ErrorCode = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
     ? 'REG_REQUEST_TIMEOUT'
     : error.code === 'HPE_HEADER_OVERFLOW' ? 'REG_HEADERS_TOO_LARGE' : 'REG_INVALID'

@@ -18,7 +18,10 @@ class Lane implements Worker {
   readonly account = new Account()
   readonly connection: Share | undefined
   readonly waiting: Waiting[] = []
-  isBusy = false
+  /** In work. */
+  current: IncomingMessage | undefined
+  /** Ends the connection: what came behind the last request is none. */
+  fault: (() => void) | undefined
 
   constructor (client: string, connection: Share | undefined) {
     this.client = client
@@ -76,6 +79,17 @@ export class Lanes {
     this.#lanes.get(socket)?.connection?.setIdle(false)
   }
 
+  /**
+   * What came is no request, or comes too late. Requests that came before it are answered before `answer` is called, which ends the
+   * connection: between two parts of an answer nothing else may be written.
+   */
+  broken (socket: Socket, answer: () => void): void {
+    const lane = this.#laneOf(socket)
+    if (lane.current?.complete !== true) return answer()
+    lane.fault ??= answer
+    socket.pause()
+  }
+
   /** Who works on a request, for `Turns`. */
   workerOf (request: IncomingMessage): Worker {
     return this.#laneOf(request.socket)
@@ -85,7 +99,7 @@ export class Lanes {
   request (request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request
     const lane = this.#laneOf(socket)
-    if (!lane.isBusy) return this.#start(lane, request, response)
+    if (lane.current === undefined) return this.#start(lane, request, response)
     const share = this.#commons.waiting.take(lane.client, 1, () => socket.destroy())
     if (share === undefined) return void socket.destroy()
     lane.waiting.push({ request, response, share })
@@ -93,7 +107,7 @@ export class Lanes {
   }
 
   #start (lane: Lane, request: IncomingMessage, response: ServerResponse): void {
-    lane.isBusy = true
+    lane.current = request
     this.#idle.delete(request.socket)
     lane.connection?.setIdle(false)
     response.once('close', () => this.#ended(lane, request.socket))
@@ -101,17 +115,18 @@ export class Lanes {
   }
 
   #ended (lane: Lane, socket: Socket): void {
-    lane.isBusy = false
+    lane.current = undefined
     // After an answer that closes the connection nothing more is answered.
     if (socket.destroyed || socket.writableEnded) return
     const next = lane.waiting.shift()
     if (next === undefined) {
+      if (lane.fault !== undefined) return lane.fault()
       if (this.#closing.begun) return void socket.end()
       this.#idle.add(socket)
       return lane.connection?.setIdle(true)
     }
     next.share.release()
-    if (lane.waiting.length === 0) socket.resume()
+    if (lane.waiting.length === 0 && lane.fault === undefined) socket.resume()
     this.#start(lane, next.request, next.response)
   }
 
