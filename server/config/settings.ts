@@ -41,7 +41,7 @@ const doc = (setting: SettingDoc): { setting: SettingDoc } => ({ setting })
 export const settingsSchema = Type.Object({
   http: Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
     name: 'http', kind: 'listener', default: '127.0.0.1:7500',
-    what: 'Where the HTTP API, the watch socket and the documentation listen.',
+    what: 'Where the HTTP API, the watch socket and the documentation listen. A name is listened on at all of its addresses; the ready line names them.',
     why: 'There is no access control yet, so that only this machine may ask; 7500 is free on most machines.'
   }) }),
   dns: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
