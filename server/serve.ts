@@ -160,5 +160,5 @@ function openStore (config: Config, log: Logger): Store {
   const { redis, data: directory, logLength: maxLogLength, holdMaxMs: holdMs } = config
   return redis === undefined
     ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log })
-    : createRedisStore({ url: redis, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log })
+    : createRedisStore({ url: redis, prefix: config.redisPrefix, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log })
 }

@@ -21,7 +21,7 @@ export function endpointKey ({ service, id }: Pick<Endpoint, 'service' | 'id'>):
 
 /** The endpoint that an instance is, by the same rule as the registry's. */
 export function endpointOf (instance: Instance): Endpoint {
-  const { id, address, ports, hostname, labels, metadata, priority, zone, region, version, suspect, conditions } = instance
+  const { id, address, ports, hostname, labels, metadata, priority, zone, region, node, version, suspect, conditions } = instance
   return {
     id,
     address,
@@ -33,6 +33,7 @@ export function endpointOf (instance: Instance): Endpoint {
     priority,
     ...(zone === undefined ? {} : { zone }),
     ...(region === undefined ? {} : { region }),
+    ...(node === undefined ? {} : { node }),
     ...(version === undefined ? {} : { version }),
     status: instance.effectiveStatus,
     suspect,

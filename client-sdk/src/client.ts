@@ -15,7 +15,7 @@ import { servicesOf, type Services } from './services.ts'
 import { beforeEnd } from './signals.ts'
 import { Socket, type WebSocketConstructor } from './socket.ts'
 import { addressesOf, pathOf, Transport, type Answer, type RequestOptions } from './transport.ts'
-import { defaultBufferSize, Watch, type WatchOptions } from './watch.ts'
+import { defaultBufferSize, type EndpointsEvent, type EndpointsWatchOptions, Watch, type WatchEvent, type WatchOptions } from './watch.ts'
 import type {
   EndpointsAnswer, Heartbeat, HeartbeatAnswer, Instance, NamespaceSummary, Page, Pool, ServiceExplanation, ServiceSummary, Status
 } from './wire.ts'
@@ -186,17 +186,22 @@ export class Rollcall implements AsyncDisposable {
    * Follows the instances of a service, a namespace or everything. The loop ends when it is left, `signal` is aborted, or the client closed.
    * @example for await (const event of rollcall.watch({ service: 'orders' })) console.log(event.type, event.revision)
    */
-  watch (options: WatchOptions = {}, { signal }: CallOptions = {}): Watch {
+  watch (options: EndpointsWatchOptions, call?: CallOptions): Watch<EndpointsEvent>
+  watch (options?: WatchOptions, call?: CallOptions): Watch
+  watch (options: WatchOptions | EndpointsWatchOptions = {}, { signal }: CallOptions = {}): Watch | Watch<EndpointsEvent> {
     this.#assertOpen()
-    const { service, selector, since } = options
+    const { view, service, selector, since } = options
     const namespace = this.#scope(options.namespace)
     const query = {
+      ...(view === undefined ? {} : { view }),
       ...(namespace === undefined ? {} : { namespace }),
       ...(service === undefined ? {} : { service }),
       ...(selector === undefined ? {} : { selector })
     }
     const bufferSize = positive('bufferSize', options.bufferSize ?? defaultBufferSize)
-    return new Watch(this.#socket, query, since, bufferSize, anySignal(this.#closing.signal, signal))
+    const end = anySignal(this.#closing.signal, signal)
+    const begin = <Told extends WatchEvent | EndpointsEvent>(): Watch<Told> => new Watch<Told>(this.#socket, query, since, bufferSize, end)
+    return view === 'endpoints' ? begin<EndpointsEvent>() : begin<WatchEvent>()
   }
 
   /** Reads all instances that match, page by page. */

@@ -12,7 +12,7 @@ export type { ResolveOptions, Target } from './resolver.ts'
 export type { ApplyOptions, EndpointSliceInput, ManifestInput, MetaInput, NamespaceInput, ServiceInput, Services } from './services.ts'
 export type { Balance } from './service-list.ts'
 export { Watch } from './watch.ts'
-export type { WatchEvent, WatchOptions } from './watch.ts'
+export type { EndpointsEvent, EndpointsWatchOptions, WatchEvent, WatchOptions } from './watch.ts'
 export { isRollcallError, RollcallError } from './errors.ts'
 export type { SdkErrorCode } from './errors.ts'
 export type { RollcallEvent } from './events.ts'
@@ -24,6 +24,6 @@ export type {
   DeleteAnswer, Endpoint, EndpointsAnswer, Event, FieldError, Heartbeat, HeartbeatAnswer,
   Instance, InstanceChangeFrame, InstancePatch, LoadValue, Pool, ServiceChangeFrame, ServiceExplanation,
   LeaseReference, ManifestReference, NamespaceSummary, Override, Page, Port, Problem, Protocol, Reason, Registration as RegistrationBody, ServerFrame,
-  ServiceSummary, Status
+  ServiceEndpoints, ServiceSummary, Status, WatchView
 } from './wire.ts'
 export type * from './manifests.ts'

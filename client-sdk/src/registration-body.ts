@@ -36,6 +36,8 @@ export interface RegisterOptions {
   /** Default: the client's. */
   readonly zone?: string | undefined
   readonly region?: string | undefined
+  /** The machine that it runs on, an RFC 1123 subdomain. Default: the host name, where it is one. */
+  readonly node?: string | undefined
   readonly version?: string | undefined
   /** Default `up`. */
   readonly status?: Status | undefined
@@ -81,7 +83,9 @@ export function checkedLoad (load: Readonly<Record<string, LoadValue>>): Readonl
 /** The body of the registration; a key with `undefined` would not be one without it for the eyes of a schema. */
 export function bodyOf (options: RegisterOptions, generation: string): RegistrationBody {
   const { address, hostname, labels, metadata, weight, priority, zone, region, version, status, ttlMs } = options
-  const entries = Object.entries({ generation, address, ports: portsOf(options), hostname, labels, metadata, weight, priority, zone, region, version, status })
+  const node = options.node ?? nodeName()
+  const ports = portsOf(options)
+  const entries = Object.entries({ generation, address, ports, hostname, labels, metadata, weight, priority, zone, region, node, version, status })
   return {
     ...Object.fromEntries(entries.filter(([, value]) => value !== undefined)),
     ...(ttlMs === undefined ? {} : { lease: { ttlMs } })
@@ -134,9 +138,25 @@ interface ProcessLike {
 
 /** A DNS label that a person recognises: host, process, and what tells two clients of one process apart. */
 export function defaultId (random: () => number): string {
-  const { process } = globalThis as { process?: ProcessLike } // absent in browsers and edge runtimes
-  const host = process?.getBuiltinModule?.('node:os')?.hostname?.() ?? process?.env?.['HOSTNAME'] ?? 'host'
-  const name = host.toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 40).replace(/^-+|-+$/g, '') || 'host'
+  const name = hostName().toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 40).replace(/^-+|-+$/g, '') || 'host'
   const suffix = Math.floor(random() * 36 ** 6).toString(36).padStart(6, '0')
-  return `${name}-${process?.pid ?? 0}-${suffix}`
+  return `${name}-${surroundings().process?.pid ?? 0}-${suffix}`
+}
+
+/** The name of this machine as a registration's `node`; undefined where it has none that the registry takes. */
+function nodeName (): string | undefined {
+  const name = hostName().toLowerCase()
+  return subdomain.test(name) ? name : undefined
+}
+
+const subdomain = /^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/
+
+/** Empty where a runtime does not tell, as in browsers. */
+function hostName (): string {
+  const { process } = surroundings()
+  return process?.getBuiltinModule?.('node:os')?.hostname?.() ?? process?.env?.['HOSTNAME'] ?? ''
+}
+
+function surroundings (): { readonly process?: ProcessLike } {
+  return globalThis // absent in browsers and edge runtimes
 }

@@ -168,6 +168,7 @@ export class ServiceList {
   #receive (frame: SubscriptionFrame): void {
     switch (frame.type) {
       case 'snapshot':
+        if ('endpoints' in frame) return // of another view
         if (frame.services !== undefined && frame.services.length > 0) {
           this.#becomeDeclared()
           break
@@ -175,6 +176,7 @@ export class ServiceList {
         this.#replace(frame.instances.map(endpointOf), frame.revision)
         break
       case 'change':
+        if (frame.kind === 'endpoints') return
         if (isKnown(frame.revision, this.#revision)) return
         if (frame.kind === 'service') {
           if (frame.event === 'put') this.#becomeDeclared()

@@ -3,7 +3,7 @@ import { fullJitter } from './backoff.ts'
 import type { Clock } from './clock.ts'
 import { asError, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
-import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame } from './wire.ts'
+import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame, WatchView } from './wire.ts'
 
 /** As much of the global `WebSocket` as the SDK uses. */
 export interface WebSocketLike {
@@ -16,7 +16,7 @@ export type WebSocketConstructor = new (url: string, options?: { headers: Record
 export type SubscriptionFrame = Extract<ServerFrame, { type: 'snapshot' | 'change' | 'bookmark' | 'reset' }>
 
 export interface Subscriber {
-  readonly query: { readonly namespace?: string, readonly service?: string, readonly selector?: string }
+  readonly query: { readonly view?: WatchView, readonly namespace?: string, readonly service?: string, readonly selector?: string }
   /** Where to go on after a reconnect; undefined = from a snapshot. */
   cursor (): string | undefined
   receive (frame: SubscriptionFrame): void

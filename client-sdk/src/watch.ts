@@ -2,9 +2,11 @@
 import { asError, RollcallError } from './errors.ts'
 import { isKnown, type Socket, type Subscriber, type SubscriptionFrame } from './socket.ts'
 import type { Service } from './manifests.ts'
-import type { Instance, Reason } from './wire.ts'
+import type { Instance, Reason, ServiceEndpoints } from './wire.ts'
 
 export interface WatchOptions {
+  /** What is told: each change of an instance. `EndpointsWatchOptions` has the other view. */
+  readonly view?: 'instances' | undefined
   /** `*` = all of them. Default: the client's. */
   readonly namespace?: string | undefined
   readonly service?: string | undefined
@@ -13,6 +15,11 @@ export interface WatchOptions {
   readonly since?: string | undefined
   /** Events that may wait for the loop, default 1,000. Past that they are dropped and `reset` comes, with a new snapshot. */
   readonly bufferSize?: number | undefined
+}
+
+/** A watch of whole services with their resolved ports and endpoints, instead of instances one by one. */
+export interface EndpointsWatchOptions extends Omit<WatchOptions, 'view'> {
+  readonly view: 'endpoints'
 }
 
 export type WatchEvent =
@@ -28,21 +35,33 @@ export type WatchEvent =
   /** Events are missing; a snapshot follows. */
   | { readonly type: 'reset', readonly revision: string, readonly reason: string }
 
+/** What a watch with `view: 'endpoints'` tells. */
+export type EndpointsEvent =
+  /** All services in scope: forget what you had. */
+  | { readonly type: 'endpoints-snapshot', readonly revision: string, readonly services: readonly ServiceEndpoints[] }
+  /** A service as it is now, whole; a burst of changes is told once. */
+  | { readonly type: 'endpoints', readonly revision: string, readonly at: string, readonly endpoints: ServiceEndpoints }
+  /** The service is gone. */
+  | { readonly type: 'endpoints-gone', readonly revision: string, readonly at: string, readonly namespace: string, readonly service: string }
+  | Extract<WatchEvent, { readonly type: 'bookmark' | 'reset' }>
+
 /** Some seconds of a busy service, some hundred kilobytes. */
 export const defaultBufferSize = 1_000
 
 /** Made by `Rollcall.watch`. Ends when its loop is left, its signal aborted, or the client closed. */
-export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable {
+export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implements AsyncIterableIterator<Told>, AsyncDisposable {
   readonly #socket: Socket
   readonly #bufferSize: number
   readonly #subscriber: Subscriber
   readonly #signal: AbortSignal
   readonly #abort = (): void => this.#finish()
-  readonly #queue: WatchEvent[] = []
-  readonly #waiting: { resolve: (result: IteratorResult<WatchEvent>) => void, reject: (error: Error) => void }[] = []
+  readonly #queue: Told[] = []
+  readonly #waiting: { resolve: (result: IteratorResult<Told>) => void, reject: (error: Error) => void }[] = []
   #cursor: string | undefined
   /** Handed out, and done with when the next one is asked for. */
-  #current: WatchEvent | undefined
+  #current: Told | undefined
+  /** The parts of a snapshot that has more to come. */
+  #parts: ServiceEndpoints[] = []
   #overflown = false
   #error: Error | undefined
   #ended = false
@@ -70,7 +89,7 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
     }
   }
 
-  next (): Promise<IteratorResult<WatchEvent>> {
+  next (): Promise<IteratorResult<Told>> {
     const done = this.#current
     this.#current = undefined
     if (done !== undefined && !this.#ended) this.#socket.processed(done.revision)
@@ -89,7 +108,7 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
-  return (): Promise<IteratorResult<WatchEvent>> {
+  return (): Promise<IteratorResult<Told>> {
     if (this.#current !== undefined && !this.#ended) this.#socket.processed(this.#current.revision)
     this.#current = undefined
     this.#queue.length = 0
@@ -109,8 +128,17 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
     switch (frame.type) {
       case 'reset': // the next cursor comes with the snapshot; a reconnect before that asks for one, too
         this.#cursor = undefined
+        this.#parts = []
         return this.#push({ type: 'reset', revision: frame.revision, reason: frame.reason })
       case 'snapshot':
+        if ('endpoints' in frame) {
+          this.#parts.push(...frame.endpoints)
+          if (frame.more === true) return
+          this.#cursor = frame.revision
+          const services = this.#parts
+          this.#parts = []
+          return this.#push({ type: 'endpoints-snapshot', revision: frame.revision, services })
+        }
         this.#cursor = frame.revision
         return this.#push({
           type: 'snapshot', revision: frame.revision, instances: frame.instances, ...(frame.services === undefined ? {} : { services: frame.services })
@@ -118,6 +146,10 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
       case 'change': {
         if (isKnown(frame.revision, this.#cursor)) return // sent twice around a reconnect
         this.#cursor = frame.revision
+        if (frame.kind === 'endpoints') {
+          const { event, revision, at } = frame
+          return this.#push(event === 'put' ? { type: 'endpoints', revision, at, endpoints: frame.endpoints } : { type: 'endpoints-gone', revision, at, ...frame.endpoints })
+        }
         if (frame.kind === 'service') {
           const { event, revision, reason, at, service } = frame
           return this.#push({ type: 'service', revision, reason, at, removed: event === 'delete', service })
@@ -133,7 +165,9 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
     }
   }
 
-  #push (event: WatchEvent): void {
+  /** What the view of the subscription tells, and so what `Told` is. */
+  #push (told: WatchEvent | EndpointsEvent): void {
+    const event = told as Told
     const waiting = this.#waiting.shift()
     if (waiting !== undefined) {
       this.#current = event
@@ -149,7 +183,7 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
     this.#overflown = true
     this.#cursor = undefined
     this.#queue.length = 0
-    this.#queue.push({ type: 'reset', revision, reason: `more than ${this.#bufferSize} events waited for the loop` })
+    this.#queue.push({ type: 'reset', revision, reason: `more than ${this.#bufferSize} events waited for the loop` } as Told) // either view has it
   }
 
   #resume (): void {

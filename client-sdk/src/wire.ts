@@ -48,6 +48,8 @@ export interface Instance {
   readonly priority: number
   readonly zone?: string
   readonly region?: string
+  /** The machine that it runs on (an RFC 1123 subdomain), as in an EndpointSlice's `nodeName`. */
+  readonly node?: string
   readonly version?: string
   /** What the instance reported last. */
   readonly status: Status
@@ -95,6 +97,8 @@ export interface Registration {
   readonly priority?: number
   readonly zone?: string
   readonly region?: string
+  /** The machine that it runs on (an RFC 1123 subdomain), as in an EndpointSlice's `nodeName`. */
+  readonly node?: string
   readonly version?: string
   /** Default `up`. */
   readonly status?: Status
@@ -155,6 +159,8 @@ export interface Endpoint {
   readonly priority: number
   readonly zone?: string
   readonly region?: string
+  /** The machine that it runs on (an RFC 1123 subdomain), as in an EndpointSlice's `nodeName`. */
+  readonly node?: string
   readonly version?: string
   readonly status: Status
   readonly suspect: boolean
@@ -283,9 +289,24 @@ export interface FieldError {
   readonly reason?: string
 }
 
+/**
+ * What a subscription shows. `instances` (the default): each change of an instance, and of a declared service. `endpoints`: each service
+ * whole, with its resolved ports and endpoints, whenever something about it changed; a burst of changes is told once.
+ */
+export type WatchView = 'instances' | 'endpoints'
+
+/** A service in a watch of endpoints: all of its endpoints, those that callers are not sent to included. */
+export interface ServiceEndpoints extends EndpointsAnswer {
+  /** The declared service; absent for an implicit one. */
+  readonly manifest?: Service
+}
+
 /** Frames that a client sends over `/v1/watch`. */
 export type ClientFrame =
-  | { readonly type: 'subscribe', readonly id: number, readonly namespace?: string, readonly service?: string, readonly selector?: string, readonly since?: string }
+  | {
+    readonly type: 'subscribe', readonly id: number, readonly view?: WatchView, readonly namespace?: string, readonly service?: string,
+    readonly selector?: string, readonly since?: string
+  }
   | { readonly type: 'unsubscribe', readonly id: number }
   | { readonly type: 'ack', readonly revision: string }
   | { readonly type: 'heartbeat', readonly id?: number, readonly session?: boolean, readonly leases: readonly Heartbeat[] }
@@ -294,6 +315,9 @@ export type ClientFrame =
 export type ServerFrame =
   | { readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly instances: readonly Instance[], readonly services?: readonly Service[] }
   | ChangeFrame
+  | EndpointsSnapshotFrame
+  | EndpointsChangeFrame
+  | EndpointsGoneFrame
   | { readonly type: 'bookmark', readonly id: number, readonly revision: string }
   | { readonly type: 'reset', readonly id: number, readonly revision: string, readonly reason: string }
   | { readonly type: 'error', readonly id?: number, readonly code: string, readonly detail: string, readonly errors?: readonly FieldError[] }
@@ -320,6 +344,31 @@ export interface ServiceChangeFrame extends ChangeFrameOf<'service'> {
   /** With `delete`: its last known form. */
   readonly service: Service
 }
+
+/** All services of a watch of endpoints. With `more` the next such frame goes on with it; the whole is as of `revision`. */
+export interface EndpointsSnapshotFrame {
+  readonly type: 'snapshot'
+  readonly id: number
+  readonly revision: string
+  readonly endpoints: readonly ServiceEndpoints[]
+  readonly more?: true
+}
+
+interface EndpointsFrameOf<Event extends string, Service> {
+  readonly type: 'change'
+  readonly id: number
+  readonly revision: string
+  readonly kind: 'endpoints'
+  readonly event: Event
+  readonly at: string
+  readonly endpoints: Service
+}
+
+/** A service of a watch of endpoints, as it is now. */
+export type EndpointsChangeFrame = EndpointsFrameOf<'put', ServiceEndpoints>
+
+/** A service of a watch of endpoints is gone. */
+export type EndpointsGoneFrame = EndpointsFrameOf<'delete', { readonly namespace: string, readonly service: string }>
 
 export type ChangeFrame = InstanceChangeFrame | ServiceChangeFrame
 

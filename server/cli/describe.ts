@@ -128,6 +128,7 @@ function instanceLines (instance: Instance, terminal: Terminal): string[] {
     ['Priority', String(instance.priority)],
     ['Zone', instance.zone],
     ['Region', instance.region],
+    ['Node', instance.node],
     ['Version', instance.version],
     ['Labels', pairLines(instance.labels)],
     ['Metadata', pairLines(instance.metadata)],

@@ -62,6 +62,7 @@ export function instanceColumns (place: Place): Column<InstanceRow>[] {
     { title: 'AGE', value: (row) => age(row.createdAt, place.now()) },
     { title: 'WEIGHT', wide: true, value: (row) => String(row.weight) },
     { title: 'ZONE', wide: true, value: (row) => row.zone ?? '' },
+    { title: 'NODE', wide: true, value: (row) => row.node ?? '' },
     { title: 'VERSION', wide: true, value: (row) => row.version ?? '' },
     { title: 'LABELS', wide: true, value: (row) => labelsText(row.labels) }
   ])
@@ -181,6 +182,7 @@ export function endpointColumns (place: Place): Column<EndpointRow>[] {
     { title: 'WEIGHT', wide: true, value: (row) => String(row.weight) },
     { title: 'PRIORITY', wide: true, value: (row) => String(row.priority) },
     { title: 'ZONE', wide: true, value: (row) => row.zone ?? '' },
+    { title: 'NODE', wide: true, value: (row) => row.node ?? '' },
     { title: 'VERSION', wide: true, value: (row) => row.version ?? '' },
     { title: 'LABELS', wide: true, value: (row) => labelsText(row.labels) }
   ])

@@ -7,6 +7,7 @@ import { maxNotifyTargets, maxTransferRules, maxTsigKeys, tsigAlgorithms } from 
 import { defaultNodePorts, defaultServiceCidr, neighbourNetworks } from '../model/address/ranges.ts'
 import { defaultInstanceCidrs } from '../dns/names/reverse-networks.ts'
 import { idPattern, idRule } from '../model/names.ts'
+import { prefixPattern, prefixRule } from '../store/redis/keys.ts'
 
 /** What a person must know to choose a value. Each text is a sentence. */
 export interface SettingDoc {
@@ -59,6 +60,11 @@ export const settingsSchema = Type.Object({
     what: 'The Redis or Valkey that holds the registry, in place of the embedded store: `redis://host:port/db`, `redis+sentinel://host:port,host:port/master` or `redis+cluster://host:port,host:port`; `rediss` for TLS.',
     why: 'Unset: one node with the embedded store needs nothing installed. Several nodes need one Redis. Whoever can write this Redis owns the registry.'
   }) })),
+  redisPrefix: Type.String({ pattern: prefixPattern, rule: prefixRule, ...doc({
+    name: 'redis-prefix', kind: 'name', default: 'rollcall',
+    what: 'What the names of all keys in Redis begin with. Registries under different prefixes share a Redis and nothing else; all nodes of one registry have the same.',
+    why: 'One registry a Redis is the common case, and its keys should say whose they are.'
+  }) }),
   zones: Type.Array(Type.String({ pattern: zonePattern, rule: 'must be a DNS name in lower case without a dot at the end, like cluster.local' }), { minItems: 1, maxItems: 16, ...doc({
     name: 'zone', kind: 'name', default: 'cluster.local', multiple: true,
     what: 'The DNS zones that are answered. The first one is the one that answers name.',

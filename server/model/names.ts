@@ -19,6 +19,9 @@ export const portNameRule = `must be 1-${maxPortNameLength} of a-z, 0-9 and "-" 
 /** Kubernetes qualified name: `[prefix/]name`, prefix a DNS subdomain of at most 253, name at most 63. */
 const qualifiedName = '[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?'
 const subdomain = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*'
+/** RFC 1123 subdomain: labels joined by dots, at most 253 in all. Names of machines are such. */
+export const subdomainPattern = `^(?=.{1,253}$)${subdomain}$`
+export const subdomainRule = 'must be an RFC 1123 subdomain: at most 253 of a-z, 0-9, "-" and ".", each part beginning and ending with a letter or digit'
 export const labelKeyPattern = `^(?:(?=[^/]{1,253}/)${subdomain}/)?${qualifiedName}$`
 export const labelKeyRule = 'must be a label key: [prefix/]name, name 1-63 of A-Z, a-z, 0-9, "-", "_" and ".", alphanumeric at both ends; prefix a DNS subdomain'
 

@@ -83,7 +83,7 @@ export class Registry {
       clock: this.#clock, warn: (message) => this.#log.warn(message), registry: this
     })
     this.loads = new Loads(this.feed)
-    this.watches = new WatchHub(this.feed)
+    this.watches = new WatchHub(this.feed, this.#clock)
     this.propagation = new Propagation(this.feed, this.#clock)
     this.#keeper = new LeaseKeeper(this.store, this.#clock)
     this.#sweeper = new Sweeper({

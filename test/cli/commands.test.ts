@@ -18,7 +18,7 @@ t.test('get services shows how many instances of each are ready', async (t) => {
   })
 })
 
-t.test('get instances shows address, ports, status and age, with -o wide also weight, zone, version and labels', async (t) => {
+t.test('get instances shows address, ports, status and age, with -o wide also weight, zone, node, version and labels', async (t) => {
   const { rollcall } = filledShell()
   t.same((await rollcall('get', 'instances')).out, [
     'NAME       SERVICE   ADDRESS       PORTS              STATUS         READY   AGE',
@@ -27,8 +27,8 @@ t.test('get instances shows address, ports, status and age, with -o wide also we
     'orders-3   orders    10.0.0.3      -                  draining       false   5m'
   ])
   const [heading, first] = (await rollcall('get', 'instances', '-o', 'wide')).out
-  t.match(heading, /AGE {3}WEIGHT {3}ZONE {3}VERSION {3}LABELS$/)
-  t.match(first, /5m {4}100 {6}a {6}1\.2\.3 {5}version=v1$/)
+  t.match(heading, /AGE {3}WEIGHT {3}ZONE {3}NODE {3}VERSION {3}LABELS$/)
+  t.match(first, /5m {4}100 {6}a {6}- {6}1\.2\.3 {5}version=v1$/)
 })
 
 t.test('get endpoints shows who may be called, of one service or of all', async (t) => {

@@ -24,7 +24,7 @@ t.test('registering tells the registry everything that was given, and nothing el
       lease: { ttlMs: 9_000 }
     }
   })
-  t.strictSame(Object.keys(registry.requests[0]?.body as object).sort(), ['generation', 'labels', 'lease', 'metadata', 'ports', 'version', 'weight', 'zone'])
+  t.strictSame(Object.keys(registry.requests[0]?.body as object).sort(), ['generation', 'labels', 'lease', 'metadata', 'node', 'ports', 'version', 'weight', 'zone'])
   t.equal(registration.instance.conditions.ready, true)
   t.equal(registration.state, 'registered')
   t.equal(registration.status, 'up')

@@ -20,6 +20,10 @@ interface Service {
   readonly healthcheck?: { readonly test?: readonly string[], readonly disable?: boolean }
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
   readonly deploy?: { readonly replicas: number }
+  readonly read_only?: boolean
+  readonly cap_drop?: readonly string[]
+  readonly security_opt?: readonly string[]
+  readonly mem_limit?: string
 }
 
 const compose = parse(text('docker-compose.yml'), { merge: true }) as { readonly services: Readonly<Record<string, Service>>, readonly volumes: object }
@@ -74,6 +78,23 @@ t.test('Redis keeps what was acknowledged: no eviction, an append-only file, a v
   t.ok(volume in compose.volumes)
 })
 
+t.test('nothing has privileges, writes into its image, or takes the memory of the machine', async (t) => {
+  for (const [name, service] of Object.entries(services)) {
+    t.equal(service.read_only, true, name)
+    t.same(service.cap_drop, ['ALL'], name)
+    t.same(service.security_opt, ['no-new-privileges:true'], name)
+    t.match(service.mem_limit, /^\d+[mg]$/, name)
+  }
+})
+
+t.test('Redis asks for a password, and everything that speaks to it has it', async (t) => {
+  const { command = [], environment } = service('redis')
+  const password = command[command.indexOf('--requirepass') + 1] ?? ''
+  t.match(password, /^\$\{REDIS_PASSWORD:-.+\}$/)
+  t.equal(environment?.['REDISCLI_AUTH'], password, 'the health check')
+  for (const node of nodes) t.equal(service(node).environment?.['ROLLCALL_REDIS'], `redis://:${password}@redis:6379/0`)
+})
+
 t.test('whoever is waited for exists and has a health check', async (t) => {
   for (const [name, { depends_on: dependencies = {} }] of Object.entries(services)) {
     for (const [dependency, { condition }] of Object.entries(dependencies)) {
@@ -90,7 +111,9 @@ t.test('whoever is waited for exists and has a health check', async (t) => {
 t.test('the settings of both registry nodes are legal, and name Redis, themselves and the hosts that call them', async (t) => {
   for (const name of nodes) {
     const { command = imageCommand, environment } = service(name)
-    const config = configOf(command, environment)
+    // The engine puts the default in where nobody gave a value.
+    const interpolated = Object.entries(environment ?? {}).map(([key, value]) => [key, value.replaceAll(/\$\{\w+:-([^}]+)\}/g, '$1')])
+    const config = configOf(command, Object.fromEntries(interpolated) as Record<string, string>)
     t.same(config.http, { host: '0.0.0.0', port: 7500 })
     t.same(config.dns, { host: '0.0.0.0', port: 7553 })
     t.equal(new URL(config.redis ?? '').hostname, 'redis')
@@ -186,7 +209,7 @@ t.test('the systemd unit starts node itself, hardened, with a command that start
   t.equal(unit.get('WorkingDirectory'), `/var/lib/${unit.get('StateDirectory')}`)
   t.equal(unit.get('RestartPreventExitStatus'), '2')
   t.ok(Number(unit.get('TimeoutStopSec')) * 1_000 > configOf(command).shutdownGraceMs + 2_000)
-  const hardened = { DynamicUser: 'yes', NoNewPrivileges: 'yes', ProtectSystem: 'strict', ProtectHome: 'yes', CapabilityBoundingSet: 'CAP_NET_BIND_SERVICE' }
+  const hardened = { DynamicUser: 'yes', NoNewPrivileges: 'yes', ProtectSystem: 'strict', ProtectHome: 'yes', CapabilityBoundingSet: 'CAP_NET_BIND_SERVICE', MemoryMax: '4G' }
   for (const [key, value] of Object.entries(hardened)) t.equal(unit.get(key), value, key)
   t.ok(existsSync(join(home, (unit.get('Documentation') ?? '').replace('file:///opt/rollcall/', ''))))
 })

@@ -56,6 +56,23 @@ t.test('a user without a needed permission is refused, one with all of them work
   t.not((await store.revoke([lease], 'tester'))[0], 0)
 })
 
+t.test('two registries share a Redis under two prefixes, and a key of another program is refused', { skip }, async (t) => {
+  const server = await startServer(t)
+  const one = await joinRedis(t, server.url)
+  const other = createRedisStore({ url: server.url, prefix: 'second' })
+  t.teardown(() => other.close())
+  const follower = new WatchedFollower()
+  await other.open(follower)
+  await one.store.grant(life('shop/orders/a'))
+  await other.sync()
+  t.same([...follower.heldInstances()], [])
+  await server.admin.set('third:{0}:meta', 'a text')
+  const store = createRedisStore({ url: server.url, prefix: 'third' })
+  t.teardown(() => store.close())
+  await t.rejects(store.open(new WatchedFollower()), { code: 'REG_STORE_UNAVAILABLE', message: /third:\{0\}:meta of this Redis is not a registry's.*--redis-prefix/ })
+  t.equal(await server.admin.get('third:{0}:meta'), 'a text')
+})
+
 t.test('the data of a newer version are refused', { skip }, async (t) => {
   const server = await startServer(t)
   await server.admin.hset('rollcall:{0}:meta', { epoch: 'e', schema: '2' })

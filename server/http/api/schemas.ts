@@ -67,6 +67,7 @@ const shared = {
   priority: Type.Integer(),
   zone: Type.Optional(Type.String()),
   region: Type.Optional(Type.String()),
+  node: Type.Optional(Type.String({ description: 'The machine that it runs on' })),
   version: Type.Optional(Type.String()),
   status: StatusName
 }
@@ -144,14 +145,15 @@ export const Endpoint = named('Endpoint', Type.Object({
   suspect: Type.Boolean(),
   conditions: Conditions
 }))
-export const EndpointsAnswer = named('EndpointsAnswer', Type.Object({
+const endpointsAnswer = {
   namespace: Type.String(),
   service: Type.String(),
   revision: Type.String({ description: "The cursor of the service's last change: pass it back as ?after=" }),
   failOpen: Type.Boolean({ description: 'Every instance that could serve is suspect, and they are answered all the same' }),
   declared: Type.Optional(Type.Literal(true, { description: 'Somebody declared the service' })),
   endpoints: Type.Array(Endpoint)
-}))
+}
+export const EndpointsAnswer = named('EndpointsAnswer', Type.Object(endpointsAnswer))
 
 const statusCounts = { starting: Count, up: Count, warning: Count, draining: Count, down: Count }
 /** Their fields are those of Kubernetes (docs/reference/service.md); the core checks them (model/service/). */
@@ -317,12 +319,19 @@ export const Problem = named('Problem', Type.Object({
   errors: Type.Optional(Type.Array(FieldError))
 }, { description: 'RFC 9457' }))
 
+const ServiceEndpoints = named('ServiceEndpoints', Type.Object({
+  ...endpointsAnswer, manifest: Type.Optional(ServiceManifest)
+}, { description: 'A service in a watch of endpoints: all of its endpoints, and its manifest if somebody declared it' }))
 const SubscriptionId = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, rule: 'must be a whole number 0-2147483647' })
 const Selector = Type.String({ description: 'A Kubernetes label selector' })
+/** What a watch shows. */
+export const WatchView = Type.Enum(['instances', 'endpoints'], {
+  description: 'instances (default): each change of an instance; endpoints: each service whole when something about it changed'
+})
 /** Frames of a client, by type. */
 export const clientFrames = {
   subscribe: Type.Object({
-    type: Type.Literal('subscribe'), id: SubscriptionId,
+    type: Type.Literal('subscribe'), id: SubscriptionId, view: Type.Optional(WatchView),
     namespace: Type.Optional(LabelName), service: Type.Optional(LabelName), selector: Type.Optional(Selector), since: Type.Optional(Type.String())
   }, { additionalProperties: false }),
   unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: SubscriptionId }, { additionalProperties: false }),
@@ -341,6 +350,14 @@ export const ServerFrame = named('ServerFrame', Type.Union([
   }),
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('service'), event: Type.Enum(['put', 'delete']), reason: Reason, at: Time, service: ServiceManifest
+  }),
+  Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, endpoints: Type.Array(ServiceEndpoints), more: Type.Optional(Type.Literal(true)) }),
+  Type.Object({
+    type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('put'), at: Time, endpoints: ServiceEndpoints
+  }),
+  Type.Object({
+    type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('delete'), at: Time,
+    endpoints: Type.Object({ namespace: Type.String(), service: Type.String() })
   }),
   Type.Object({ type: Type.Literal('bookmark'), id: Id, revision: CursorText }),
   Type.Object({ type: Type.Literal('reset'), id: Id, revision: CursorText, reason: Type.String() }),

@@ -5,6 +5,7 @@
 // The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line: a client that is cut off right after it
 // must not come back with a cursor that was never followed by its snapshot.
 import type { ServerResponse } from 'node:http'
+import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
 import type { Delivery } from '../../registry/feed/subscription.ts'
 import type { FrameEncoder } from './frames.ts'
 import { bookmarkTicks } from '../server/limits.ts'
@@ -13,6 +14,10 @@ import type { Watch, Watcher, Watchers } from './watchers.ts'
 
 /** How long a browser waits before it comes back. */
 const retryMs = 2_000
+
+const eventNames = {
+  snapshot: 'snapshot', 'endpoints-snapshot': 'snapshot', change: 'change', endpoints: 'change', bookmark: 'bookmark', reset: 'reset'
+} as const satisfies Record<(Delivery | EndpointsDelivery)['type'], string>
 
 export class EventStream implements Watcher {
   readonly kind = 'event-stream'
@@ -71,13 +76,15 @@ export class EventStream implements Watcher {
     this.#response.destroy()
   }
 
-  #deliver (delivery: Delivery): void {
-    const id = delivery.type === 'reset' ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
+  #deliver (delivery: Delivery | EndpointsDelivery): void {
+    // Nor has a part of a snapshot that goes on: what was cut off in the middle of it begins anew.
+    const isPartial = delivery.type === 'reset' || (delivery.type === 'endpoints-snapshot' && delivery.more)
+    const id = isPartial ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
     if (delivery.type === 'snapshot') {
       const { head, rest } = this.#encoder.encodeSnapshot(this.#watch.id, delivery)
       this.#snapshot = rest
       this.#write(`${id}event: snapshot\ndata: ${head}`)
-    } else this.#write(`${id}event: ${delivery.type}\ndata: ${this.#encoder.encode(this.#watch.id, delivery)}\n\n`)
+    } else this.#write(`${id}event: ${eventNames[delivery.type]}\ndata: ${this.#encoder.encode(this.#watch.id, delivery)}\n\n`)
   }
 
   #continue (snapshot: SnapshotReader): void {

@@ -2,16 +2,21 @@
 //
 //   change   = { type: "change", id, revision, kind: "instance", event: "put" | "delete", reason, at, instance } | the same with kind: "service", service
 //   snapshot = in pieces, snapshot-text.ts
+//   endpoints change   = { type: "change", id, revision, kind: "endpoints", event: "put", at, endpoints }
+//                      | the same with event: "delete", endpoints: { namespace, service }
+//   endpoints snapshot = { type: "snapshot", id, revision, endpoints: [...], more? }
 //   bookmark = { type: "bookmark", id, revision }
 //   reset    = { type: "reset", id, revision, reason }
-import type { ServerFrame } from '../../../client-sdk/src/wire.ts'
+import type { ServerFrame, ServiceEndpoints as WireServiceEndpoints } from '../../../client-sdk/src/wire.ts'
 import type { AppliedChange } from '../../registry/feed/change-ring.ts'
 import { cursorText } from '../../registry/feed/cursor.ts'
+import type { EndpointSet } from '../../model/instance/endpoints.ts'
+import type { EndpointsDelivery, ServiceEndpoints } from '../../registry/feed/endpoints-subscription.ts'
 import type { Delivery } from '../../registry/feed/subscription.ts'
 import { type SnapshotReader, SnapshotTexts } from './snapshot-text.ts'
 
 /** A delivery that is one frame of text; snapshots are read in pieces. */
-export type Plain = Exclude<Delivery, { readonly type: 'snapshot' }>
+export type Plain = Exclude<Delivery, { readonly type: 'snapshot' }> | EndpointsDelivery
 export type Snapshot = Extract<Delivery, { readonly type: 'snapshot' }>
 
 export class FrameEncoder {
@@ -19,6 +24,7 @@ export class FrameEncoder {
   /** Everything of a change's frame behind the id. The same change is `put` for one selector and `delete` for another. */
   readonly #changes = new WeakMap<AppliedChange, { put: string | undefined, delete: string | undefined }>()
   readonly #snapshots = new SnapshotTexts()
+  readonly #sets = new WeakMap<EndpointSet, string>()
 
   constructor (epoch: () => string) {
     this.#epoch = epoch
@@ -31,6 +37,10 @@ export class FrameEncoder {
 
   encode (id: number, delivery: Plain): string {
     switch (delivery.type) {
+      case 'endpoints': return `{"type":"change","id":${id},"revision":${this.#cursor(delivery.revision)},"kind":"endpoints","event":"${delivery.event}",` +
+        `"at":"${new Date(delivery.atMs).toISOString()}","endpoints":${delivery.event === 'put' ? this.#endpoints(delivery.endpoints) : JSON.stringify(delivery.name)}}`
+      case 'endpoints-snapshot': return `{"type":"snapshot","id":${id},"revision":${this.#cursor(delivery.revision)},` +
+        `"endpoints":[${delivery.services.map((each) => this.#endpoints(each)).join(',')}]${delivery.more ? ',"more":true' : ''}}`
       case 'change': return `{"type":"change","id":${id},${this.#change(delivery)}`
       case 'bookmark': return `{"type":"bookmark","id":${id},"revision":${this.#cursor(delivery.revision)}}`
       case 'reset': return `{"type":"reset","id":${id},"revision":${this.#cursor(delivery.revision)},"reason":${JSON.stringify(delivery.reason)}}`
@@ -43,7 +53,7 @@ export class FrameEncoder {
   }
 
   /** The cursor after a delivery, as in `Last-Event-ID`. */
-  cursorOf (delivery: Delivery): string {
+  cursorOf (delivery: Delivery | EndpointsDelivery): string {
     return cursorText(this.#epoch(), delivery.revision)
   }
 
@@ -56,6 +66,20 @@ export class FrameEncoder {
     }
     return texts[event] ??= `"revision":${this.#cursor(revision)},"kind":"${delivery.kind}","event":"${event}","reason":"${change.reason}",` +
       `"at":"${new Date(change.atMs).toISOString()}",${delivery.kind === 'instance' ? `"instance":${JSON.stringify(delivery.instance)}` : `"service":${JSON.stringify(delivery.service)}`}}`
+  }
+
+  #endpoints ({ set, manifest }: ServiceEndpoints): string {
+    let text = this.#sets.get(set)
+    if (text === undefined) {
+      const { namespace, service, revision, failOpen, all } = set
+      const shown: WireServiceEndpoints = {
+        namespace, service, revision: cursorText(this.#epoch(), revision), failOpen,
+        ...(manifest === undefined ? {} : { declared: true, manifest }), endpoints: all
+      }
+      text = JSON.stringify(shown)
+      this.#sets.set(set, text)
+    }
+    return text
   }
 
   #cursor (revision: number): string {

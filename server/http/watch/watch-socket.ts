@@ -228,7 +228,7 @@ export class WatchSocket implements Watcher {
     }
   }
 
-  #subscribe ({ id, namespace, service, selector, since }: FrameOf<'subscribe'>): void {
+  #subscribe ({ id, view = 'instances', namespace, service, selector, since }: FrameOf<'subscribe'>): void {
     if (this.#watches.has(id)) throw invalid([{ field: 'id', value: id, rule: 'must not be in use on this socket' }])
     if (this.#watches.size >= maxSubscriptionsPerSocket) {
       throw new RegistryError('REG_LIMIT_REACHED', `a socket carries at most ${maxSubscriptionsPerSocket} subscriptions, open another one`)
@@ -246,7 +246,7 @@ export class WatchSocket implements Watcher {
       this.#due.add(watch)
       this.#watchers.wake(this)
     }
-    watch.open(filter, cursor, wake).catch((error: unknown) => {
+    watch.open(view, filter, cursor, wake).catch((error: unknown) => {
       this.#watches.delete(id)
       this.#report(error, id)
     })

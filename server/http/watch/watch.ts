@@ -10,13 +10,14 @@ import { setRevision } from '../server/conditional.ts'
 import { type HttpContext, callerOf } from '../server/context.ts'
 import { EventStream } from './event-stream.ts'
 import { FrameEncoder } from './frames.ts'
-import { ClientFrame, ServerFrame, errorResponses } from '../api/schemas.ts'
+import { ClientFrame, ServerFrame, WatchView, errorResponses } from '../api/schemas.ts'
 import { WatchSocket } from './watch-socket.ts'
 import { Watch, Watchers } from './watchers.ts'
 
 export const watchPath = '/v1/watch'
 
 const Query = Type.Object({
+  view: Type.Optional(WatchView),
   namespace: Type.Optional(LabelName),
   service: Type.Optional(LabelName),
   selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector' })),
@@ -66,7 +67,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
   })
 
   async function answerEvents (request: FastifyRequest<{ Querystring: Static<typeof Query> }>, reply: FastifyReply): Promise<FastifyReply> {
-    const { namespace, service, selector, since } = request.query
+    const { view = 'instances', namespace, service, selector, since } = request.query
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const last = request.headers['last-event-id']
     const cursor = typeof last === 'string' && last !== '' ? parseCursor(last, 'Last-Event-ID') : since === undefined ? undefined : parseCursor(since, 'since')
@@ -85,7 +86,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     const stream = new EventStream(reply.raw, watch, watchers, encoder)
     opened.stream = stream
     try {
-      await watch.open(filter, cursor, () => watchers.wake(stream))
+      await watch.open(view, filter, cursor, () => watchers.wake(stream))
     } catch (error) {
       stream.goodbye(error instanceof RegistryError ? error.message : 'the registry failed')
       if (!(error instanceof RegistryError)) log.error({ err: error }, 'an event stream failed unexpectedly')

@@ -1,7 +1,9 @@
 // All watchers of a node, of either kind: one clock for them all, one place that wakes them, one goodbye.
 import type { Cursor } from '../../registry/feed/cursor.ts'
 import type { Registry } from '../../registry/registry.ts'
-import type { Delivery, Subscription, WatchFilter } from '../../registry/feed/subscription.ts'
+import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
+import type { Delivery, Followed, WatchFilter } from '../../registry/feed/subscription.ts'
+import type { WatchView } from '../../../client-sdk/src/wire.ts'
 import type { AppliedChange } from '../../registry/feed/change-ring.ts'
 import type { Clock } from '../../registry/timers.ts'
 import { RegistryError } from '../../errors.ts'
@@ -103,7 +105,7 @@ export class Watch {
   readonly #registry: Registry
   readonly #watchers: Watchers
   readonly #cancel = new AbortController()
-  #subscription: Subscription | undefined
+  #subscription: Followed<Delivery | EndpointsDelivery> | undefined
   #share: Share | undefined
 
   constructor (registry: Registry, id: number, watchers: Watchers) {
@@ -129,8 +131,8 @@ export class Watch {
    * Begins. After a fail-over to a node that lags, the cursor is ahead of it: that is worth a moment, a snapshot costs more.
    * @throws RegistryError REG_LIMIT_REACHED
    */
-  async open (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
-    const { feed } = this.#registry
+  async open (view: WatchView, filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
+    const { feed, watches } = this.#registry
     const isAhead = since !== undefined && since.revision > feed.revision && (since.epoch === undefined || since.epoch === feed.epoch)
     if (isAhead && this.#watchers.catchingUp < maxCatchUps) {
       this.#watchers.catchingUp++
@@ -138,15 +140,15 @@ export class Watch {
       this.#watchers.catchingUp--
     }
     if (this.#cancel.signal.aborted) return
-    this.#subscription = this.#registry.watches.subscribe(filter, since, wake)
+    this.#subscription = view === 'endpoints' ? watches.subscribeEndpoints(filter, since, wake) : watches.subscribe(filter, since, wake)
     wake()
   }
 
-  next (): Delivery | undefined {
+  next (): Delivery | EndpointsDelivery | undefined {
     return this.#subscription?.next()
   }
 
-  bookmark (): Delivery | undefined {
+  bookmark (): Delivery | EndpointsDelivery | undefined {
     return this.#subscription?.bookmark()
   }
 

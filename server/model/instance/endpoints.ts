@@ -46,7 +46,7 @@ function compare (a: string, b: string): number {
 
 /** What an instance is to the callers of the service that it registered under. */
 export function endpointOf (instance: Instance): Endpoint {
-  const { id, address, ports, hostname, labels, metadata, priority, zone, region, version, suspect, conditions } = instance
+  const { id, address, ports, hostname, labels, metadata, priority, zone, region, node, version, suspect, conditions } = instance
   return {
     id,
     address,
@@ -58,6 +58,7 @@ export function endpointOf (instance: Instance): Endpoint {
     priority,
     ...(zone === undefined ? {} : { zone }),
     ...(region === undefined ? {} : { region }),
+    ...(node === undefined ? {} : { node }),
     ...(version === undefined ? {} : { version }),
     status: instance.effectiveStatus,
     suspect,

@@ -9,7 +9,7 @@ import {
 } from '../limits.ts'
 import {
   generationPattern, generationRule, idPattern, idRule, labelKeyPattern, labelKeyRule, labelPattern, labelRule,
-  labelValuePattern, labelValueRule, portNamePattern, portNameRule
+  labelValuePattern, labelValueRule, portNamePattern, portNameRule, subdomainPattern, subdomainRule
 } from '../names.ts'
 
 const closed = { additionalProperties: false } as const
@@ -31,6 +31,8 @@ export const Labels = Type.Record(
 )
 export const Metadata = Type.Record(Type.String(), Type.String(), { maxProperties: maxMetadataPairs })
 const Topology = Type.String({ pattern: labelValuePattern, minLength: 1, rule: labelValueRule })
+/** The machine that an instance runs on: what Kubernetes calls `nodeName`. */
+export const NodeName = Type.String({ pattern: subdomainPattern, rule: subdomainRule })
 export const ShortText = Type.String({ maxLength: maxTextLength, rule: `must be a text of at most ${maxTextLength} characters` })
 
 const PortInput = Type.Object({
@@ -51,6 +53,7 @@ export const RegistrationBody = Type.Object({
   priority: Type.Optional(Weight),
   zone: Type.Optional(Topology),
   region: Type.Optional(Topology),
+  node: Type.Optional(NodeName),
   version: Type.Optional(Type.String({ minLength: 1, maxLength: maxVersionLength })),
   status: Type.Optional(StatusName),
   lease: Type.Optional(Type.Object({
@@ -89,6 +92,7 @@ export interface InstanceBody {
   readonly priority: number
   readonly zone?: string
   readonly region?: string
+  readonly node?: string
   readonly version?: string
   readonly status: Status
 }
@@ -108,7 +112,7 @@ export function bodyOf (registration: Registration, peerAddress: string | undefi
   const ports = (registration.ports ?? []).map((port): Port => ({ name: port.name ?? '', port: port.port, protocol: port.protocol ?? 'TCP' }))
   faults.push(...portFaults(ports), ...labelFaults(registration.labels ?? {}), ...metadataFaults(registration.metadata ?? {}))
   if (faults.length > 0 || 'problem' in address) throw invalid(faults)
-  const { hostname, zone, region, version } = registration
+  const { hostname, zone, region, node, version } = registration
   return {
     ttlMs: registration.lease?.ttlMs ?? defaultTtlMs,
     body: {
@@ -121,6 +125,7 @@ export function bodyOf (registration: Registration, peerAddress: string | undefi
       priority: registration.priority ?? 0,
       ...(zone === undefined ? {} : { zone }),
       ...(region === undefined ? {} : { region }),
+      ...(node === undefined ? {} : { node }),
       ...(version === undefined ? {} : { version }),
       status: registration.status ?? 'up'
     }
@@ -225,7 +230,7 @@ export function instanceOf (body: InstanceBody, facts: InstanceFacts): Instance 
 
 /** The stored form of a shown instance, in canonical key order. */
 export function storedBody (instance: Instance): InstanceBody {
-  const { address, ports, hostname, labels, metadata, weight, priority, zone, region, version, status } = instance
+  const { address, ports, hostname, labels, metadata, weight, priority, zone, region, node, version, status } = instance
   return {
     address,
     ports,
@@ -236,6 +241,7 @@ export function storedBody (instance: Instance): InstanceBody {
     priority,
     ...(zone === undefined ? {} : { zone }),
     ...(region === undefined ? {} : { region }),
+    ...(node === undefined ? {} : { node }),
     ...(version === undefined ? {} : { version }),
     status
   }

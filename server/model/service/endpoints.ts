@@ -173,7 +173,7 @@ function endpointsOfSlice (slice: EndpointSlice): Endpoint[] {
   const ports = slice.ports.flatMap(({ port, ...rest }) => (port === undefined ? [] : [portOf({ ...rest, port })]))
   return slice.endpoints.flatMap((endpoint) => {
     const address = endpoint.addresses[0]
-    return address === undefined ? [] : [handMade(address, ports, conditionsOf(endpoint), endpoint.hostname, endpoint.zone)]
+    return address === undefined ? [] : [handMade(address, ports, conditionsOf(endpoint), endpoint)]
   })
 }
 
@@ -186,7 +186,7 @@ function conditionsOf ({ conditions }: SliceEndpoint): Endpoint['conditions'] {
 function endpointsOfSubset (subset: EndpointSubset): Endpoint[] {
   const ports = (subset.ports ?? []).map(portOf)
   const of = (addresses: readonly EndpointAddress[] | undefined, ready: boolean): Endpoint[] =>
-    (addresses ?? []).map(({ ip, hostname }) => handMade(ip, ports, { ready, serving: ready, terminating: false }, hostname, undefined))
+    (addresses ?? []).map(({ ip, ...place }) => handMade(ip, ports, { ready, serving: ready, terminating: false }, place))
   return [...of(subset.addresses, true), ...of(subset.notReadyAddresses, false)]
 }
 
@@ -194,7 +194,11 @@ function portOf ({ name, protocol, port, appProtocol }: NonNullable<EndpointSubs
   return { name: name ?? '', port, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }
 }
 
-function handMade (address: string, ports: readonly EndpointPort[], conditions: Endpoint['conditions'], hostname: string | undefined, zone: string | undefined): Endpoint {
+type Place = Pick<SliceEndpoint, 'hostname' | 'zone' | 'nodeName'>
+
+function handMade (
+  address: string, ports: readonly EndpointPort[], conditions: Endpoint['conditions'], { hostname, zone, nodeName }: Place
+): Endpoint {
   const text = canonicalAddress(address)
   return {
     id: text, // nobody registered it: the address is all that names it
@@ -206,6 +210,7 @@ function handMade (address: string, ports: readonly EndpointPort[], conditions: 
     weight: defaultWeight,
     priority: 0,
     ...(zone === undefined ? {} : { zone }),
+    ...(nodeName === undefined ? {} : { node: nodeName }),
     status: conditions.terminating ? 'draining' : conditions.serving ? 'up' : 'down',
     suspect: false,
     conditions

@@ -141,11 +141,12 @@ function targetOf (service: Service, endpoint: Endpoint): { targetRef?: ObjectRe
 }
 
 function sliceEndpoint (service: Service, endpoint: Endpoint, zoned: boolean): SliceEndpoint {
-  const { address, conditions, hostname, zone } = endpoint
+  const { address, conditions, hostname, node, zone } = endpoint
   return {
     addresses: [address],
     conditions: { ready: conditions.ready, serving: conditions.serving, terminating: conditions.terminating },
     ...(hostname === undefined ? {} : { hostname }),
+    ...(node === undefined ? {} : { nodeName: node }),
     ...targetOf(service, endpoint),
     ...(zone === undefined ? {} : { zone }),
     ...(zoned && zone !== undefined && conditions.ready ? { hints: { forZones: [{ name: zone }] } } : {})
@@ -185,6 +186,7 @@ function subsetOf (service: Service, group: readonly Endpoint[]): EndpointSubset
   const addresses = (ready: boolean): EndpointAddress[] => group.filter((endpoint) => endpoint.conditions.ready === ready).map((endpoint) => ({
     ip: endpoint.address,
     ...(endpoint.hostname === undefined ? {} : { hostname: endpoint.hostname }),
+    ...(endpoint.node === undefined ? {} : { nodeName: endpoint.node }),
     ...targetOf(service, endpoint)
   }))
   const [ready, notReady] = [addresses(true), addresses(false)]

@@ -12,7 +12,7 @@ export class SharedParts {
 
   /** The same content, with the parts that others have too. */
   body (body: InstanceBody): InstanceBody {
-    const { ports, labels, metadata, zone, region, version } = body
+    const { ports, labels, metadata, zone, region, node, version } = body
     return {
       ...body,
       ports: this.#shared(ports),
@@ -20,6 +20,7 @@ export class SharedParts {
       metadata: this.#shared(metadata),
       ...(zone === undefined ? {} : { zone: this.text(zone) }),
       ...(region === undefined ? {} : { region: this.text(region) }),
+      ...(node === undefined ? {} : { node: this.text(node) }),
       ...(version === undefined ? {} : { version: this.text(version) })
     }
   }

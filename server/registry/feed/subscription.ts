@@ -8,10 +8,31 @@ import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
 import { selects } from '../catalog/namespace-entry.ts'
 
-export interface WatchFilter {
+/** What a watch is about, by name; absent = all of them. */
+export interface Scope {
   readonly namespace?: string | undefined
   readonly service?: string | undefined
+}
+
+export interface WatchFilter extends Scope {
   readonly selector?: Selector
+}
+
+/** What the hub keeps of each watch: it is offered the changes of its scope, and hands out deliveries when it is asked. */
+export interface Followed<Handed> {
+  readonly scope: Scope
+  /** The revision up to which everything was handed out. */
+  readonly delivered: number
+  /** Whether a change is one that this watch hands out. */
+  concerns (change: AppliedChange): boolean
+  /** Takes a change; the hub has matched the name. */
+  offer (change: AppliedChange): void
+  /** The whole view changed under it. */
+  reset (reason: string): void
+  /** What comes next, or undefined if nothing is due. */
+  next (): Handed | undefined
+  /** A bookmark if everything was handed out and time went on since, else undefined. */
+  bookmark (): Handed | undefined
 }
 
 interface ChangeDelivery<Kind> {
@@ -42,7 +63,7 @@ export type Delivery =
 /** A reader this far behind reads a snapshot faster than its backlog. */
 export const maxQueuedChanges = 1_000
 
-export class Subscription {
+export class Subscription implements Followed<Delivery> {
   readonly filter: WatchFilter
   readonly #feed: Feed
   readonly #wake: () => void
@@ -77,29 +98,24 @@ export class Subscription {
     for (const change of missed) this.#enqueue(change)
   }
 
-  /** The revision up to which everything was handed out. */
   get delivered (): number {
     return this.#delivered
   }
 
-  /** Whether a change can concern it, by name alone. */
-  get scope (): { namespace: string | undefined, service: string | undefined } {
-    return { namespace: this.filter.namespace, service: this.filter.service }
+  get scope (): Scope {
+    return this.filter
   }
 
-  /** Whether a change is one that this watch hands out. */
   concerns (change: AppliedChange): boolean {
     return this.#deliveryOf(change) !== undefined
   }
 
-  /** Takes a change; the hub has matched the name. */
   offer (change: AppliedChange): void {
     if (this.#snapshotDue) return // the snapshot will hold it
     if (this.#beginsAnew(change)) return this.reset(resetReason(change))
     if (this.#enqueue(change)) this.#wake()
   }
 
-  /** The whole view changed under it. */
   reset (reason: string): void {
     this.#queue = []
     this.#taken = 0
@@ -108,7 +124,6 @@ export class Subscription {
     this.#wake()
   }
 
-  /** What comes next, or undefined if nothing is due. */
   next (): Delivery | undefined {
     if (this.#resetReason !== undefined) {
       const reason = this.#resetReason
@@ -133,7 +148,6 @@ export class Subscription {
     return delivery
   }
 
-  /** A bookmark if everything was handed out and time went on since, else undefined. */
   bookmark (): Delivery | undefined {
     const { revision } = this.#feed
     if (this.#snapshotDue || this.#queue.length > 0 || this.#delivered >= revision) return undefined

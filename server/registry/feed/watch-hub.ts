@@ -3,23 +3,33 @@ import { RegistryError } from '../../errors.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
-import { Subscription, type WatchFilter } from './subscription.ts'
+import { EndpointsSubscription } from './endpoints-subscription.ts'
+import { type Followed, Subscription, type WatchFilter } from './subscription.ts'
+import type { Clock } from '../timers.ts'
 
 /** All subscriptions of a node: each costs about a kilobyte and a look at every change of its scope. */
 const maxSubscriptions = 100_000
+
+/** How long a watch of endpoints waits for more of the same: bursts are told once, and an agent is still up to date within a blink. */
+const coalesceMs = 20
 
 const anything = '*'
 
 export class WatchHub {
   readonly #feed: Feed
-  readonly #scopes = new Map<string, Set<Subscription>>()
+  readonly #clock: Clock
+  readonly #scopes = new Map<string, Set<Followed<unknown>>>()
+  /** Watches of endpoints that changes were offered to since the last pause. */
+  readonly #unsettled = new Set<EndpointsSubscription>()
+  #cancelPause: (() => void) | undefined
   readonly #stop: () => void
   /** Who waits for any news of one service: far lighter than a subscription. Counted with them. */
   readonly #waiting = new Map<string, Set<() => void>>()
   #count = 0
 
-  constructor (feed: Feed) {
+  constructor (feed: Feed, clock: Clock) {
     this.#feed = feed
+    this.#clock = clock
     this.#stop = feed.listen({
       changed: (change) => this.#changed(change),
       reset: () => {
@@ -44,17 +54,30 @@ export class WatchHub {
    */
   subscribe (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Subscription {
     this.#checkRoom()
-    const subscription = new Subscription(this.#feed, filter, since, wake)
-    const scope = scopeOf(filter.namespace, filter.service)
-    const members = this.#scopes.get(scope)
-    if (members === undefined) this.#scopes.set(scope, new Set([subscription]))
-    else members.add(subscription)
-    this.#count++
-    return subscription
+    return this.#enter(new Subscription(this.#feed, filter, since, wake))
   }
 
-  unsubscribe (subscription: Subscription): void {
-    const scope = scopeOf(subscription.filter.namespace, subscription.filter.service)
+  /**
+   * Begins a watch of endpoints: whole services, coalesced. Without `since` its first deliveries are the parts of a snapshot.
+   * @throws RegistryError REG_LIMIT_REACHED
+   */
+  subscribeEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): EndpointsSubscription {
+    this.#checkRoom()
+    return this.#enter(new EndpointsSubscription(this.#feed, filter, since, wake))
+  }
+
+  #enter<Watch extends Followed<unknown>> (watch: Watch): Watch {
+    const scope = scopeOf(watch.scope.namespace, watch.scope.service)
+    const members = this.#scopes.get(scope)
+    if (members === undefined) this.#scopes.set(scope, new Set([watch]))
+    else members.add(watch)
+    this.#count++
+    return watch
+  }
+
+  unsubscribe (subscription: Followed<unknown>): void {
+    if (subscription instanceof EndpointsSubscription) this.#unsettled.delete(subscription)
+    const scope = scopeOf(subscription.scope.namespace, subscription.scope.service)
     const members = this.#scopes.get(scope)
     if (members === undefined || !members.delete(subscription)) return
     if (members.size === 0) this.#scopes.delete(scope)
@@ -79,6 +102,8 @@ export class WatchHub {
 
   close (): void {
     this.#stop()
+    this.#cancelPause?.()
+    this.#unsettled.clear()
     this.#scopes.clear()
     this.#waiting.clear()
     this.#count = 0
@@ -101,12 +126,27 @@ export class WatchHub {
 
   #offer (scope: string, change: AppliedChange): void {
     const members = this.#scopes.get(scope)
-    if (members !== undefined) for (const subscription of members) subscription.offer(change)
+    if (members !== undefined) {
+      for (const subscription of members) {
+        subscription.offer(change)
+        if (subscription instanceof EndpointsSubscription) this.#pause(subscription)
+      }
+    }
     const waiting = this.#waiting.get(scope)
     if (waiting !== undefined) for (const wake of waiting) wake()
   }
 
-  #each (act: (subscription: Subscription) => void): void {
+  #pause (subscription: EndpointsSubscription): void {
+    this.#unsettled.add(subscription)
+    this.#cancelPause ??= this.#clock.after(coalesceMs, () => {
+      this.#cancelPause = undefined
+      const unsettled = [...this.#unsettled]
+      this.#unsettled.clear()
+      for (const each of unsettled) each.settle()
+    })
+  }
+
+  #each (act: (subscription: Followed<unknown>) => void): void {
     for (const members of this.#scopes.values()) for (const subscription of members) act(subscription)
   }
 }

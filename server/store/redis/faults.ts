@@ -38,6 +38,11 @@ const refusals: Readonly<Record<string, Refusal>> = {
   OOM: { says: 'Redis has reached its maxmemory', endsSession: false }
 }
 
+/** Redis' word for a key of another type than the command is for. */
+export function isForeignKey (error: unknown): boolean {
+  return /^WRONGTYPE\b/.test(messageOf(error))
+}
+
 function refusalOf (message: string): [word: string, refusal: Refusal] | undefined {
   const word = /^-?([A-Z]+)\b/.exec(message)?.[1] ?? ''
   if (Object.hasOwn(refusals, word)) {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Change, Follower } from '../store.ts'
 import { Connector, type Timeouts } from './connection.ts'
 import type { RedisAddress } from './address.ts'
-import { connectFault, messageOf, SessionFault, SettingFault, unavailable } from './faults.ts'
+import { connectFault, isForeignKey, messageOf, SessionFault, SettingFault, unavailable } from './faults.ts'
 import type { Keys } from './keys.ts'
 import { Pending } from './pending.ts'
 import { parseEntry, parseVoid } from './records.ts'
@@ -197,9 +197,13 @@ export class Link {
 
   /** Finds the epoch, or begins one. */
   async #ensureKeyspace (session: Session): Promise<void> {
-    const [epoch, written] = await session.ask((client) => client.hmget(this.#keys.meta, 'epoch', 'schema')) as (string | null)[]
+    const [epoch, written] = await session.ask((client) => client.hmget(this.#keys.meta, 'epoch', 'schema')).catch((error: unknown) => {
+      throw isForeignKey(error)
+        ? new SettingFault(`the key ${this.#keys.meta} of this Redis is not a registry's: another program has it, use another --redis-prefix`)
+        : error
+    }) as (string | null)[]
     if (Number(written ?? schema) > schema) {
-      throw new SettingFault(`Redis holds the data of a newer Rollcall (schema ${written}, this one knows ${schema}): upgrade this node or use another prefix`)
+      throw new SettingFault(`Redis holds the data of a newer Rollcall (schema ${written}, this one knows ${schema}): upgrade this node or use another --redis-prefix`)
     }
     if (typeof epoch === 'string') {
       session.epoch = epoch

@@ -1,0 +1,208 @@
+// One watch of endpoints: each service in scope whole, as it is now, whenever something about it changed. A service that changes many
+// times in a short while is told once, with the newest. What a change touches is known by name; what it came to is read when it is
+// handed out, so that selectors, target ports, readiness and fail-open are decided in one place (the catalog) and nowhere again.
+//
+// The order is that of the last change of each service: a service that changes again while it waits goes to the end. So a cursor after
+// a delivery is good for everything before it.
+import type { Service } from '../../model/service/types.ts'
+import type { EndpointSet } from '../../model/instance/endpoints.ts'
+import { queryEndpoints } from '../catalog/endpoint-query.ts'
+import type { AppliedChange } from './change-ring.ts'
+import type { Cursor } from './cursor.ts'
+import type { Feed } from './feed.ts'
+import type { Followed, WatchFilter } from './subscription.ts'
+
+/** What callers are told of one service, and the manifest behind it if somebody declared it. */
+export interface ServiceEndpoints {
+  readonly set: EndpointSet
+  readonly manifest: Service | undefined
+}
+
+interface ServiceName {
+  readonly namespace: string
+  readonly service: string
+}
+
+/** What a watch of endpoints hands out next. */
+export type EndpointsDelivery =
+  /** All services in scope, in parts; `more` on all parts but the last. The revision is that of the whole. */
+  | { readonly type: 'endpoints-snapshot', readonly revision: number, readonly services: readonly ServiceEndpoints[], readonly more: boolean }
+  | { readonly type: 'endpoints', readonly event: 'put', readonly revision: number, readonly atMs: number, readonly endpoints: ServiceEndpoints }
+  /** The service is gone. */
+  | { readonly type: 'endpoints', readonly event: 'delete', readonly revision: number, readonly atMs: number, readonly name: ServiceName }
+  | { readonly type: 'bookmark', readonly revision: number }
+  | { readonly type: 'reset', readonly revision: number, readonly reason: string }
+
+/** Services that may wait for a reader: beyond it a snapshot is the shorter way. A place costs about a hundred bytes. */
+export const maxWaitingServices = 10_000
+/** Endpoints in one part of a snapshot, some hundred kilobytes of JSON; a single larger service is a part of its own. */
+const maxPartEndpoints = 500
+
+interface Waiting extends ServiceName {
+  readonly revision: number
+  readonly atMs: number
+}
+
+/** A snapshot that is being handed out. */
+interface Snapshot {
+  readonly revision: number
+  readonly names: Iterator<ServiceName>
+}
+
+export class EndpointsSubscription implements Followed<EndpointsDelivery> {
+  /** With a selector: of each service in scope the endpoints that it matches, none of them included. */
+  readonly scope: WatchFilter
+  readonly #feed: Feed
+  readonly #wake: () => void
+  /** Changed lately: told when the hub says that the pause for coalescing is over. */
+  #changed = new Map<string, Waiting>()
+  /** To be handed out, in the order of their last changes. */
+  readonly #due = new Map<string, Waiting>()
+  #snapshot: Snapshot | undefined
+  #resetReason: string | undefined
+  #snapshotDue: boolean
+  #delivered = 0
+
+  /** @param wake called when `next` has something again; never from within `next` */
+  constructor (feed: Feed, scope: WatchFilter, since: Cursor | undefined, wake: () => void) {
+    this.#feed = feed
+    this.scope = scope
+    this.#wake = wake
+    this.#snapshotDue = since === undefined
+    if (since === undefined) return
+    const missed = feed.resume(since)
+    if (typeof missed === 'string') {
+      this.#resetReason = missed
+      this.#snapshotDue = true
+      return
+    }
+    this.#delivered = since.revision
+    for (const change of missed) this.#note(change)
+    this.settle()
+  }
+
+  get delivered (): number {
+    return this.#delivered
+  }
+
+  concerns (change: AppliedChange): boolean {
+    return this.#namesOf(change).length > 0
+  }
+
+  offer (change: AppliedChange): void {
+    if (!this.#snapshotDue) this.#note(change) // else the snapshot will hold it
+  }
+
+  /** The pause for coalescing is over: what changed until now is due. */
+  settle (): void {
+    if (this.#changed.size === 0) return
+    for (const [key, waiting] of this.#changed) this.#due.set(key, waiting)
+    this.#changed = new Map()
+    this.#wake()
+  }
+
+  reset (reason: string): void {
+    this.#changed.clear()
+    this.#due.clear()
+    if (!this.#snapshotDue) this.#resetReason = reason // nothing was told yet: there is nothing to forget
+    this.#snapshot = undefined
+    this.#snapshotDue = true
+    this.#wake()
+  }
+
+  next (): EndpointsDelivery | undefined {
+    if (this.#resetReason !== undefined) {
+      const reason = this.#resetReason
+      this.#resetReason = undefined
+      return { type: 'reset', revision: this.#feed.revision, reason }
+    }
+    if (this.#snapshotDue) {
+      if (!this.#feed.loaded) return undefined
+      this.#snapshotDue = false
+      this.#snapshot = { revision: this.#feed.revision, names: this.#names() }
+    }
+    if (this.#snapshot !== undefined) return this.#part(this.#snapshot)
+    for (const [key, waiting] of this.#due) {
+      this.#due.delete(key)
+      const { namespace, service, revision, atMs } = waiting
+      const endpoints = this.#read(waiting)
+      this.#delivered = revision
+      if (endpoints === undefined) return { type: 'endpoints', event: 'delete', revision, atMs, name: { namespace, service } }
+      // The change was of the name, not of what is answered under it: an instance behind a declared service that does not select it.
+      if (endpoints.set.revision < revision) continue
+      return { type: 'endpoints', event: 'put', revision, atMs, endpoints }
+    }
+    return undefined
+  }
+
+  bookmark (): EndpointsDelivery | undefined {
+    const { revision } = this.#feed
+    if (this.#snapshotDue || this.#snapshot !== undefined || this.#due.size > 0 || this.#changed.size > 0 || this.#delivered >= revision) return undefined
+    this.#delivered = revision
+    return { type: 'bookmark', revision }
+  }
+
+  /** The next part of a snapshot. What changed since it was begun is read as it is now, and is then no news. */
+  #part ({ revision, names }: Snapshot): EndpointsDelivery {
+    const services: ServiceEndpoints[] = []
+    let size = 0
+    while (size < maxPartEndpoints) {
+      const name = names.next()
+      if (name.done === true) {
+        this.#snapshot = undefined
+        this.#delivered = revision
+        return { type: 'endpoints-snapshot', revision, services, more: false }
+      }
+      const endpoints = this.#read(name.value)
+      if (endpoints === undefined) continue // it went meanwhile
+      this.#forget(name.value)
+      services.push(endpoints)
+      size += 1 + endpoints.set.all.length
+    }
+    return { type: 'endpoints-snapshot', revision, services, more: true }
+  }
+
+  #note (change: AppliedChange): void {
+    const { target: { namespace }, revision, atMs } = change
+    for (const service of this.#namesOf(change)) {
+      this.#forget({ namespace, service })
+      this.#changed.set(keyOf(namespace, service), { namespace, service, revision, atMs })
+    }
+    if (this.#changed.size + this.#due.size > maxWaitingServices) this.reset('the reader is too slow')
+  }
+
+  #forget ({ namespace, service }: ServiceName): void {
+    const key = keyOf(namespace, service)
+    this.#due.delete(key)
+    this.#changed.delete(key)
+  }
+
+  /** The services in scope whose endpoints a change can have touched. */
+  #namesOf ({ kind, target, touched }: AppliedChange): readonly string[] {
+    if (kind !== 'instance' && kind !== 'service' && kind !== 'endpoints') return []
+    const { namespace, service } = this.scope
+    if (namespace !== undefined && namespace !== target.namespace) return []
+    const names = touched.includes(target.service) || target.service === '' ? touched : [target.service, ...touched]
+    return service === undefined ? names : names.filter((name) => name === service)
+  }
+
+  #read ({ namespace, service }: ServiceName): ServiceEndpoints | undefined {
+    const { catalog } = this.#feed
+    const set = catalog.endpoints(namespace, service)
+    if (set === undefined) return undefined
+    const { selector } = this.scope
+    const manifest = catalog.declared(namespace, service)?.manifest
+    return { set: selector === undefined ? set : { ...set, all: queryEndpoints(set, { selector, ready: 'any' }) }, manifest }
+  }
+
+  * #names (): Generator<ServiceName> {
+    const { catalog } = this.#feed
+    for (const namespace of this.scope.namespace === undefined ? catalog.namespaces() : [this.scope.namespace]) {
+      for (const service of this.scope.service === undefined ? catalog.services(namespace) : [this.scope.service]) yield { namespace, service }
+    }
+  }
+}
+
+function keyOf (namespace: string, service: string): string {
+  return `${namespace}/${service}`
+}
