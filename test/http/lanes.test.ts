@@ -18,7 +18,7 @@ function held (): Dialect & { readonly begun: string[], readonly answer: (text?:
     },
     plugin: (scope, door) => {
       door.bodies.parse(scope, '*', (bytes) => bytes.length)
-      scope.all<{ Params: { name: string } }>('/:name', async ({ params, body }) => {
+      scope.all<{ Params: { name: string }, Body: number | undefined }>('/:name', async ({ params, body }) => {
         begun.push(body === undefined ? params.name : `${params.name} ${String(body)}`)
         const { promise, resolve } = Promise.withResolvers<string>()
         waiting.push(resolve)

@@ -2,10 +2,19 @@ import t from 'tap'
 import { longTextLength, maxLongTasks } from '../../server/http/server/limits.ts'
 import { Slices } from '../../server/http/server/slices.ts'
 
-/** Slices whose steps take a millisecond each; `go` runs so many slices. */
-function world (limit?: number): { slices: Slices, add: (client: string, name: string, size: number, steps: number) => Promise<string>, go: (slices?: number) => Promise<void>, log: string[] } {
+interface World {
+  readonly slices: Slices
+  /** Adds a text whose steps take a millisecond each. */
+  readonly add: (client: string, name: string, size: number, steps: number) => Promise<string>
+  /** Runs so many slices. */
+  readonly go: (slices?: number) => Promise<void>
+  /** Who worked, in order; the same one after itself once. */
+  readonly log: string[]
+}
+
+function world (limit?: number): World {
   let nowMs = 0
-  let due: (() => void)[] = []
+  const due: (() => void)[] = []
   const log: string[] = []
   const slices = new Slices({ now: () => nowMs, defer: (callback) => due.push(callback), ...(limit === undefined ? {} : { limit }) })
   return {
@@ -66,7 +75,7 @@ t.test('two clients have half of the time each', async (t) => {
 
 t.test('what throws ends itself and no other', async (t) => {
   const { slices, add, go } = world()
-  const broken = slices.run('A', long, function * () { // eslint-disable-line require-yield
+  const broken = slices.run('A', long, function * () {
     throw new Error('broken')
   })
   const next = add('A', 'next', long, 2)

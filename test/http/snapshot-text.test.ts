@@ -3,7 +3,8 @@ import type { Instance } from '../../client-sdk/src/wire.ts'
 import type { Service } from '../../server/model/service/types.ts'
 import { type SnapshotContent, type SnapshotReader, SnapshotTexts } from '../../server/http/watch/snapshot-text.ts'
 
-const items = (count: number, text = 'x'.repeat(50)): readonly Instance[] => Array.from({ length: count }, (_none, index) => ({ id: `i${index}\u00e9`, metadata: { text } }) as unknown as Instance)
+const items = (count: number, text = 'x'.repeat(50)): readonly Instance[] =>
+  Array.from({ length: count }, (_none, index) => ({ id: `i${index}\u00e9`, metadata: { text } }) as unknown as Instance)
 const services = (count: number): readonly Service[] => items(count) as unknown as readonly Service[]
 
 function all (reader: SnapshotReader): Buffer[] {
@@ -16,7 +17,8 @@ function all (reader: SnapshotReader): Buffer[] {
 t.test('the pieces together are the snapshot, whatever they are made of', async (t) => {
   for (const limit of [0, 300, 1_000_000]) {
     for (const content of [
-      { revision: 1, instances: [] }, { revision: 1, instances: items(1) }, { revision: 1, instances: items(100) }, { revision: 1, instances: [], services: services(3) },
+      { revision: 1, instances: [] }, { revision: 1, instances: items(1) }, { revision: 1, instances: items(100) },
+      { revision: 1, instances: [], services: services(3) },
       { revision: 1, instances: items(7), services: services(50) }, { revision: 1, instances: items(3, 'y'.repeat(5_000)) }
     ] satisfies SnapshotContent[]) {
       const texts = new SnapshotTexts(limit, 400)

@@ -2,10 +2,18 @@ import t from 'tap'
 import { Account, Turns, type Worker } from '../../server/http/server/turns.ts'
 import { maxKnownClients, turnMs } from '../../server/http/server/limits.ts'
 
+interface Loop {
+  readonly turns: Turns
+  readonly turn: () => void
+  readonly work: (worker: Worker, name: string, ms: number, isUrgent?: boolean) => void
+  readonly done: string[]
+  readonly pass: (ms: number) => void
+}
+
 /** A loop whose turns and clock the test moves. */
-function loop (): { turns: Turns, turn: () => void, work: (worker: Worker, name: string, ms: number, isUrgent?: boolean) => void, done: string[], pass: (ms: number) => void } {
+function loop (): Loop {
   let nowMs = 0
-  let due: (() => void)[] = []
+  const due: (() => void)[] = []
   const done: string[] = []
   const turns = new Turns({ now: () => nowMs, defer: (callback) => due.push(callback) })
   return {

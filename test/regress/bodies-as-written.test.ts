@@ -5,7 +5,9 @@ import t from 'tap'
 import { type World, build, pathOf } from '../http/world.ts'
 
 /** Sends a chunked body, whose chunks may be none. */
-async function chunked (world: World, method: string, path: string, headers: Record<string, string>, chunks: readonly (string | Buffer)[] = []): Promise<{ status: number, body: any }> {
+async function chunked (
+  world: World, method: string, path: string, headers: Record<string, string>, chunks: readonly (string | Buffer)[] = []
+): Promise<{ status: number, body: any }> {
   const { host, port } = await world.listen()
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number, body: any }>()
   const outgoing = request({ host, port, method, path, headers: { ...headers, 'transfer-encoding': 'chunked', connection: 'close' } }, (answer) => {

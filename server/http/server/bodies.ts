@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RegistryError, invalid } from '../../errors.ts'
 import { clientKey, type Share } from '../../shares.ts'
 import type { Commons } from './commons.ts'
+import { smallBodyBytes } from './limits.ts'
 import type { Worker } from './turns.ts'
 
 type Done = (error: Error | null, body?: unknown) => void
@@ -57,7 +58,7 @@ export class Bodies {
   }
 
   #read (request: FastifyRequest, payload: IncomingMessage, limit: number, done: (error: Error | undefined, bytes: Buffer) => void): void {
-    const { commons, addressOf, isUrgent } = this.#options
+    const { commons, addressOf, isUrgent, workerOf } = this.#options
     const length = Number(request.headers['content-length'] ?? 0)
     if (length > limit) return done(tooLarge(limit), none)
     let share: Share | undefined
@@ -79,6 +80,11 @@ export class Bodies {
       size += chunk.length
       if (size > limit) return end(tooLarge(limit))
       chunks.push(chunk)
+      if (size > smallBodyBytes) {
+        // The system hands over megabytes of one connection at once; a piece for each, in turn, leaves time for the others.
+        payload.pause()
+        commons.turns.run(workerOf(request.raw), () => { payload.resume() })
+      }
       const pool = isUrgent(request.raw) ? commons.heartbeats : commons.bodies
       if (share === undefined) {
         share = pool.take(clientKey(addressOf(request)), chunk.length, giveUp)

@@ -37,6 +37,8 @@ export const maxConnections = 10_000
 export const maxWaitingRequests = 20_000
 /** Bytes of bodies that have not arrived whole, over all clients. Five of the largest manifests, or two thousand registrations, at once. */
 export const maxBodyBytesTogether = 64 * 1024 * 1024
+/** A larger body is read piece by piece, each in its turn. */
+export const smallBodyBytes = 64 * 1024
 /** The same of heartbeats: three of the largest batches. */
 export const maxHeartbeatBytesTogether = 16 * 1024 * 1024
 /** Bytes of answers that wait for their clients to read them. */

@@ -33,9 +33,11 @@ export class EventStream implements Watcher {
     this.#response = response
     this.#watch = watch
     this.#encoder = encoder
+    // Through the clock of all: a write that the system takes at once is followed by its drain before the loop goes on, and a fast reader
+    // of a large snapshot would keep everybody else waiting until its end.
     response.on('drain', () => {
       this.#blocked = false
-      this.pump()
+      watchers.wake(this)
     })
     response.on('error', () => undefined) // what was written to a client that has just gone
     response.on('close', () => {

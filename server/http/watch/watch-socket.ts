@@ -69,6 +69,10 @@ export class WatchSocket implements Watcher {
   // Out ---------------------------------------------------------------------------------------------------------------
 
   pump (): void {
+    if (this.#snapshot !== undefined) {
+      this.#continueSnapshot()
+      if (this.#hasRoom) this.#drained?.()
+    }
     // A subscription goes to the end of the line with each frame, so that a busy one does not starve the others.
     for (const watch of this.#due) {
       if (!this.#hasRoom) return
@@ -156,10 +160,10 @@ export class WatchSocket implements Watcher {
   }
 
   readonly #sent = (): void => {
-    if (this.#snapshot !== undefined) this.#continueSnapshot()
-    if (!this.#hasRoom) return
-    this.#drained?.()
-    if (this.#due.size > 0) this.pump()
+    if (!this.#takesBytes) return
+    if (this.#snapshot === undefined) this.#drained?.()
+    // In the next turn of the loop: what the system takes at once would go on without end.
+    if (this.#snapshot !== undefined || this.#due.size > 0) this.#watchers.wake(this)
   }
 
   #refuse (code: 1003 | 1008, reason: string): void {

@@ -1,0 +1,54 @@
+import { once } from 'node:events'
+import t from 'tap'
+import WebSocket from 'ws'
+import { build } from './world.ts'
+import { TestSocket } from './test-socket.ts'
+
+t.test('at the limit of subscriptions the client that has most loses its oldest, and is told', async (t) => {
+  const world = await build(t, { shares: { subscriptions: 3 } })
+  await world.register('shop/orders/a')
+  const { url } = await world.listen()
+  const greedy = await world.connect()
+  for (const id of [1, 2, 3]) await greedy.subscribe(id)
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/watch`, { localAddress: '127.0.0.2' })
+  const newcomer = new TestSocket(socket)
+  await once(socket, 'open')
+  t.match(await newcomer.subscribe(7), { type: 'snapshot', id: 7 })
+  t.match(await greedy.next(), { type: 'error', id: 1, code: 'REG_NODE_FULL' })
+  t.equal(world.registry.watches.count, 3)
+  await world.register('shop/orders/b', { address: '10.0.0.2' })
+  t.strictSame((await greedy.take(2)).map(({ id }) => id).sort(), [2, 3], 'the others go on')
+  t.match(await newcomer.next(), { type: 'change', id: 7 })
+  greedy.send({ type: 'unsubscribe', id: 2 })
+  await greedy.settled()
+  t.match(await greedy.subscribe(4), { type: 'snapshot', id: 4 }, 'what is given back may be taken')
+})
+
+t.test('an event stream that gives way says goodbye and ends', async (t) => {
+  const world = await build(t, { shares: { subscriptions: 1 } })
+  const { url } = await world.listen()
+  const events = async (): Promise<Response> => fetch(`${url}/v1/watch`, { headers: { accept: 'text/event-stream' } })
+  const first = await events()
+  const second = await events()
+  t.match(await first.text(), /event: goodbye\ndata: \{"type":"goodbye","reason":"this node serves as many subscriptions as it can/)
+  await second.body?.cancel()
+})
+
+t.test('a large snapshot is one message in several frames, and what is asked meanwhile is answered behind it', async (t) => {
+  const world = await build(t)
+  for (let index = 0; index < 60; index++) await world.register(`shop/orders/o${index}`, { address: '10.0.0.1', metadata: { filler: '\u20ac'.repeat(5_000) } })
+  const client = await world.connect()
+  client.send({ type: 'subscribe', id: 1 })
+  client.send({ type: 'heartbeat', id: 5, leases: [] })
+  client.send({ type: 'subscribe', id: 2, service: 'orders' })
+  client.send('nonsense')
+  const frames = await client.take(4)
+  const [first, second] = frames.filter(({ type }) => type === 'snapshot')
+  t.equal(first.instances.length, 60)
+  t.equal(first.instances[59].metadata.filler, '\u20ac'.repeat(5_000))
+  t.strictSame(second.instances.map(({ id }: any) => id), first.instances.map(({ id }: any) => id))
+  t.ok(frames.some(({ type, id }) => type === 'heartbeat' && id === 5))
+  t.ok(frames.some(({ type, code }) => type === 'error' && code === 'REG_BODY_SYNTAX'))
+  await world.register('shop/orders/last', { address: '10.0.0.2' })
+  t.strictSame((await client.take(2)).map(({ type, id }) => `${type} ${id}`).sort(), ['change 1', 'change 2'])
+})
