@@ -1,5 +1,8 @@
 // The one catalogue of error codes. A code is published once and never reused; docs/reference/errors.md is checked against it.
 import type { FieldError } from '../client-sdk/src/wire.ts'
+import { FaultList, type Refusal, sentence } from './refusal.ts'
+
+export { shown } from './refusal.ts'
 
 interface CatalogueEntry {
   readonly status: number
@@ -49,8 +52,12 @@ export type ErrorCode = keyof typeof errorCatalogue
 /** The `type` of a problem (RFC 9457) is this plus the code. */
 export const problemType = 'urn:rollcall:error:'
 
+/** Characters of a message: a sentence for each of the faults that are told. */
+const maxMessageLength = 4_096
+
 /**
- * The only error that the registry throws on purpose. `errors` names field, value and rule of each fault of the input.
+ * The only error that the registry throws on purpose. `errors` names field, value and rule of the first faults of the
+ * input, cut to a readable size (refusal.ts), and `moreErrors` how many there are beside.
  * @example throw new RegistryError('REG_INVALID', 'port must be 1-65535, got 0', [{ field: 'ports[0].port', value: 0, rule: '1-65535' }])
  */
 export class RegistryError extends Error {
@@ -58,28 +65,37 @@ export class RegistryError extends Error {
   readonly code: ErrorCode
   readonly status: number
   readonly errors: readonly FieldError[] | undefined
+  /** Faults beside those in `errors`. */
+  readonly moreErrors: number
   /** Seconds after which it makes sense to try again. */
   readonly retryAfterSeconds: number | undefined
 
-  constructor (code: ErrorCode, message: string, errors?: readonly FieldError[], options?: { cause?: unknown, retryAfterSeconds?: number }) {
-    super(message, options?.cause === undefined ? undefined : { cause: options.cause })
+  constructor (
+    code: ErrorCode, message: string, errors?: readonly FieldError[],
+    options?: { readonly cause?: unknown, readonly retryAfterSeconds?: number, readonly moreErrors?: number }
+  ) {
+    super(
+      message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}...` : message,
+      options?.cause === undefined ? undefined : { cause: options.cause }
+    )
+    const list = new FaultList()
+    list.addAll(errors ?? [], options?.moreErrors)
     this.code = code
     this.status = errorCatalogue[code].status
-    this.errors = errors
+    this.errors = errors === undefined ? undefined : list.faults
+    this.moreErrors = list.more
     this.retryAfterSeconds = options?.retryAfterSeconds
   }
 }
 
 /** A REG_INVALID of one or several field errors, with a message that a person can act on. */
-export function invalid (errors: readonly FieldError[]): RegistryError {
-  const message = errors.map((error) => `${error.field} ${error.rule}${'value' in error ? `, got ${shown(error.value)}` : ''}`).join('; ')
-  return new RegistryError('REG_INVALID', message, errors)
+export function invalid (errors: readonly FieldError[], moreErrors = 0): RegistryError {
+  const list = new FaultList()
+  list.addAll(errors, moreErrors)
+  return new RegistryError('REG_INVALID', sentence(list.faults, list.more), list.faults, { moreErrors: list.more })
 }
 
-const shownLength = 80 // an error names the value, it does not repeat a megabyte of it
-
-/** A value as an error message shows it: JSON, cut. */
-export function shown (value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value)
-  return text.length > shownLength ? `${text.slice(0, shownLength)}... (${text.length} characters)` : text
+/** The REG_INVALID of what a checker refused. */
+export function refused ({ faults, more }: Refusal): RegistryError {
+  return invalid(faults, more)
 }

@@ -21,6 +21,7 @@ export type SdkErrorCode =
 export interface RollcallErrorDetails {
   readonly status?: number | undefined
   readonly errors?: readonly FieldError[] | undefined
+  readonly moreErrors?: number | undefined
   readonly retryAfterMs?: number | undefined
   readonly cause?: unknown
 }
@@ -40,6 +41,8 @@ export class RollcallError extends Error {
   readonly status: number | undefined
   /** Field, value and rule of each fault of the input. */
   readonly errors: readonly FieldError[]
+  /** How many faults there are beside those in `errors`. */
+  readonly moreErrors: number
   /** When it makes sense to try again, if the registry said so. */
   readonly retryAfterMs: number | undefined
 
@@ -48,6 +51,7 @@ export class RollcallError extends Error {
     this.code = code
     this.status = details.status
     this.errors = details.errors ?? []
+    this.moreErrors = details.moreErrors ?? 0
     this.retryAfterMs = details.retryAfterMs
     Object.defineProperty(this, brand, { value: true })
   }

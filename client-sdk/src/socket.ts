@@ -239,7 +239,7 @@ export class Socket {
       case 'goodbye':
         return this.#lost(new RollcallError('REGISTRY_UNAVAILABLE', `the registry node says goodbye: ${frame.reason}`))
       case 'error':
-        return this.#refused(new RollcallError(frame.code, frame.detail, { errors: frame.errors }), frame.id)
+        return this.#refused(new RollcallError(frame.code, frame.detail, { errors: frame.errors, moreErrors: frame.moreErrors }), frame.id)
     }
   }
 

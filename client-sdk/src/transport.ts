@@ -224,7 +224,7 @@ function refused (where: string, status: number, body: unknown, retryAfterText: 
   if (!isProblem(body)) {
     return new RollcallError('REGISTRY_BAD_ANSWER', `${where}: answered ${status} without a problem document`, { status, retryAfterMs })
   }
-  return new RollcallError(body.code, body.detail, { status, errors: body.errors, retryAfterMs })
+  return new RollcallError(body.code, body.detail, { status, errors: body.errors, moreErrors: body.moreErrors, retryAfterMs })
 }
 
 function isProblem (body: unknown): body is Problem {

@@ -274,7 +274,10 @@ export interface Problem {
   readonly status: number
   readonly code: string
   readonly detail: string
+  /** The first faults of the input. */
   readonly errors?: readonly FieldError[]
+  /** How many there are beside those. */
+  readonly moreErrors?: number
 }
 
 export interface FieldError {
@@ -320,7 +323,7 @@ export type ServerFrame =
   | EndpointsGoneFrame
   | { readonly type: 'bookmark', readonly id: number, readonly revision: string }
   | { readonly type: 'reset', readonly id: number, readonly revision: string, readonly reason: string }
-  | { readonly type: 'error', readonly id?: number, readonly code: string, readonly detail: string, readonly errors?: readonly FieldError[] }
+  | { readonly type: 'error', readonly id?: number, readonly code: string, readonly detail: string, readonly errors?: readonly FieldError[], readonly moreErrors?: number }
   | ({ readonly type: 'heartbeat', readonly id?: number } & HeartbeatAnswer)
   | { readonly type: 'goodbye', readonly reason: string }
 

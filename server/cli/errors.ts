@@ -48,11 +48,14 @@ export class RefusedError extends CommandError {
   readonly code: string
   /** Each fault of the input, if the registry listed them. */
   readonly errors: readonly FieldError[]
+  /** How many there are beside those. */
+  readonly moreErrors: number
 
   constructor (cause: RollcallError) {
     super(harmless(`${cause.message} (${cause.code})`), exitCodes.failure, { cause })
     this.status = cause.status
     this.code = cause.code
     this.errors = cause.errors
+    this.moreErrors = cause.moreErrors
   }
 }

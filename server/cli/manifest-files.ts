@@ -74,7 +74,9 @@ export function refusal (error: unknown, { sources }: ManifestStream, nothingDon
     const got = value === undefined || rule.includes(JSON.stringify(value)) ? '' : `, got ${shortly(value)}`
     return harmless(`${place.length === 0 ? '' : `${place.join(', ')}: `}${field} ${rule}${got}${reason === undefined ? '' : ` (${reason})`}`)
   })
-  const count = lines.length === 1 ? '1 error' : `${lines.length} errors`
+  const all = lines.length + error.moreErrors
+  const count = all === 1 ? '1 error' : `${all} errors`
+  if (error.moreErrors > 0) lines.push(`and ${error.moreErrors} more`)
   return new CommandError([`${nothingDone}: ${count} (${error.code})`, ...lines.map((text) => `  ${text}`)].join('\n'), exitCodes.failure, { cause: error })
 }
 

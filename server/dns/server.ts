@@ -78,9 +78,16 @@ export interface DnsServer {
   readonly counters: DnsCounters
   /** Answers what comes by other doors. */
   readonly desk: DnsDesk
+  /** Takes another certificate and its key, in PEM form, for connections from now on. Does nothing without TLS. */
+  renew (certificate: Certificate): void
   /** Stops accepting, answers what has arrived and lets answers leave, for two seconds at most. Calling it again waits for the same end. */
   close (): Promise<void>
   [Symbol.asyncDispose] (): Promise<void>
+}
+
+export interface Certificate {
+  readonly cert: string
+  readonly key: string
 }
 
 const noTransfer = { keys: [], transferTo: [] }
@@ -124,7 +131,7 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
   }
   return {
     address, port: udp.port, tls: tls === undefined ? undefined : { address: tls.address, port: tls.listener.port },
-    counters, desk: core.desk, close, [Symbol.asyncDispose]: close
+    counters, desk: core.desk, renew: (certificate) => tls?.listener.renew(certificate), close, [Symbol.asyncDispose]: close
   }
 }
 

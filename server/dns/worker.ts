@@ -1,9 +1,8 @@
 // A thread that answers DNS: the same server as in the main thread, before a mirror of its feed. bin/dns-worker.js loads it.
-import { once } from 'node:events'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { FeedMirror, type MirrorMessage } from '../registry/mirror/feed-mirror.ts'
 import { DnsCounters } from './counters.ts'
-import { type DnsOptions, startDns } from './server.ts'
+import { type Certificate, type DnsOptions, startDns } from './server.ts'
 
 /** The settings of a DNS server that can be sent to a thread. The rest is made in it. */
 export type DnsWorkerSettings = Omit<DnsOptions, 'source' | 'counters' | 'log' | 'random' | 'clock' | 'reusePort'>
@@ -16,7 +15,10 @@ export interface DnsWorkerData {
   readonly feed: MessagePort
 }
 
-/** What the thread tells: once that it answers, and what is to be logged. Whatever it is told by its parent means that it ends. */
+/** What the thread is told. */
+export type DnsWorkerOrder = { readonly type: 'end' } | { readonly type: 'renew', readonly certificate: Certificate }
+
+/** What the thread tells: once that it answers, and what is to be logged. */
 export type DnsWorkerMessage =
   | { readonly type: 'listening' }
   | { readonly type: 'log', readonly level: 'warn' | 'error', readonly message: string }
@@ -41,6 +43,13 @@ const server = await startDns({
   }
 })
 tell({ type: 'listening' })
-await once(parent, 'message')
+await new Promise<void>((end) => {
+  const take = (order: DnsWorkerOrder): void => {
+    if (order.type === 'renew') return server.renew(order.certificate)
+    parent.off('message', take) // a listener keeps the thread
+    end()
+  }
+  parent.on('message', take)
+})
 await server.close()
 feed.close() // nothing is open any more, and the thread ends

@@ -6,8 +6,8 @@ import type { NotifyTarget } from './transfer/peers.ts'
 import type { Feed } from '../registry/feed/feed.ts'
 import { FeedPublisher } from '../registry/mirror/feed-publisher.ts'
 import { type Clock, systemClock } from '../registry/timers.ts'
-import { type DnsCore, type DnsOptions, type DnsServer, DnsCounters, dnsCore, startDns, zonesOf } from './server.ts'
-import type { DnsWorkerData, DnsWorkerMessage, DnsWorkerSettings } from './worker.ts'
+import { type Certificate, type DnsCore, type DnsOptions, type DnsServer, DnsCounters, dnsCore, startDns, zonesOf } from './server.ts'
+import type { DnsWorkerData, DnsWorkerMessage, DnsWorkerOrder, DnsWorkerSettings } from './worker.ts'
 import { Notifier } from './transfer/notifier.ts'
 
 export interface DnsWorkersOptions extends DnsWorkerSettings {
@@ -102,7 +102,7 @@ interface PoolOptions {
   readonly workers: number
   readonly feed: Feed
   /** With the address and the port as they are. */
-  readonly settings: DnsWorkerSettings
+  settings: DnsWorkerSettings
   readonly log: DnsOptions['log']
   readonly clock: Clock
   readonly spawn: typeof spawnDnsWorker
@@ -119,10 +119,12 @@ class Pool implements DnsWorkers {
   readonly #publisher: FeedPublisher
   readonly #threads: readonly Thread[]
   readonly #tell: Tell
+  readonly #options: PoolOptions
   #notifier: Notifier | undefined
   #closed: Promise<void> | undefined
 
   constructor (options: PoolOptions) {
+    this.#options = options
     this.address = options.settings.host
     this.port = options.settings.port
     this.#tell = options.tell
@@ -148,6 +150,13 @@ class Pool implements DnsWorkers {
 
   get desk (): DnsServer['desk'] {
     return this.#core.desk
+  }
+
+  renew (certificate: Certificate): void {
+    const { settings } = this.#options
+    if (settings.tls === undefined) return
+    this.#options.settings = { ...settings, tls: { ...settings.tls, ...certificate } } // of threads that are started later
+    for (const thread of this.#threads) thread.tell({ type: 'renew', certificate })
   }
 
   whenTaken (revision: number): Promise<void> {
@@ -217,6 +226,7 @@ class Thread {
         port.close()
         this.#worker = undefined
         this.counters.connections = 0
+        this.counters.waiting = 0
         reject(failure)
         ended()
         this.#restart(failure, clock.now() - startedMs)
@@ -224,12 +234,16 @@ class Thread {
     })
   }
 
+  tell (order: DnsWorkerOrder): void {
+    this.#worker?.postMessage(order)
+  }
+
   async stop (): Promise<void> {
     this.#isStopping = true
     this.#cancelRestart?.()
     const worker = this.#worker
     if (worker === undefined) return
-    worker.postMessage('end')
+    this.tell({ type: 'end' })
     const cancel = this.#options.clock.after(closeMs, () => void worker.terminate()) // `ended` tells when
     await this.#ended
     cancel()

@@ -1,6 +1,6 @@
 // The node's own metrics as Prometheus reads them: what runs here, the process, and one text of everything that the rooms
 // count by themselves (registry/metrics.ts, store/metrics.ts, http/server/metrics.ts, dns/metrics.ts).
-import { Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 
 export interface MetricsOptions {
   readonly version: string
@@ -19,6 +19,8 @@ const ageFactor = 3
 export class Metrics {
   /** Where the rooms add their metrics. */
   readonly register = new Registry()
+  /** How many log lines were lost: told by the log. */
+  droppedLogLines: () => number = () => 0
   readonly #now: () => number
   #making: Promise<Buffer> | undefined
   #kept: { readonly text: Buffer, readonly untilMs: number } | undefined
@@ -27,6 +29,16 @@ export class Metrics {
     this.#now = now
     new Gauge({ name: 'rollcall_build_info', help: 'Always 1; what runs here.', labelNames: ['version', 'node_version'], registers: [this.register] })
       .set({ version, node_version: process.version }, 1)
+    const dropped = (): number => this.droppedLogLines()
+    new Counter({
+      name: 'rollcall_log_lines_dropped_total',
+      help: 'Log lines that could not be written: the disk is full, or whoever reads them is gone or has stalled.',
+      registers: [this.register],
+      collect () {
+        this.reset()
+        this.inc(dropped())
+      }
+    })
     if (processMetrics) collectDefaultMetrics({ register: this.register })
   }
 

@@ -1,4 +1,7 @@
 // The secret that all nodes make DNS cookies with (RFC 9018 5): a lasting object of the store, made by whichever node is first.
+import { Type } from 'typebox'
+import { readJson } from '../model/stored-text.ts'
+import { checker } from '../model/validate.ts'
 import type { Clock } from './timers.ts'
 import type { Feed } from './feed/feed.ts'
 import type { Store } from '../store/store.ts'
@@ -12,6 +15,8 @@ const keyLifeMs = 14 * 86_400_000
 const intervalMs = 10_000
 const keyOctets = 16
 const keyPattern = /^[0-9a-f]{32}$/
+/** More than will ever be there: each is tried on every cookie. */
+const maxStoredKeys = 16
 const author = 'registry'
 
 /** The current key, and the one before it: what was made with that one is still good. */
@@ -24,9 +29,13 @@ export function isSecretKey (key: string): boolean {
   return key.startsWith(prefix)
 }
 
-/** The keys in a secret's text, the newest first. Whatever is no key is left out. */
+const checkSecret = checker(Type.Object({ keys: Type.Array(Type.String(), { maxItems: maxStoredKeys }) }))
+
+/** The keys in a secret's text, the newest first. Whatever is no key is left out; a text that is no secret has none. */
 export function cookieKeys (body: string): Buffer[] {
-  const { keys } = JSON.parse(body) as StoredSecret // written by CookieSecret
+  const read = readJson(body, checkSecret)
+  if ('refusal' in read) return []
+  const { keys } = read.value as StoredSecret // it has just been checked
   return keys.filter((key) => keyPattern.test(key)).map((key) => Buffer.from(key, 'hex'))
 }
 
@@ -77,8 +86,9 @@ export class CookieSecret {
     const { store, feed, clock, random } = this.#options
     if (!feed.loaded) return
     const object = feed.catalog.object(cookieSecretKey)
-    if (object !== undefined && clock.now() - object.updatedAtMs < keyLifeMs) return
-    const kept = object === undefined ? [] : cookieKeys(object.body).slice(0, 1)
+    const keys = object === undefined ? [] : cookieKeys(object.body)
+    if (object !== undefined && keys.length > 0 && clock.now() - object.updatedAtMs < keyLifeMs) return
+    const kept = keys.slice(0, 1)
     const secret: StoredSecret = { keys: [random(keyOctets), ...kept].map((key) => key.toString('hex')) }
     // A conflict means that another node was faster: its secret arrives by the feed.
     await store.commit([{ type: 'put', key: cookieSecretKey, body: JSON.stringify(secret), endsAtMs: 0, reason: 'declared', expected: object?.revision ?? 0 }], author)

@@ -91,7 +91,7 @@ export class Registry {
       clock: this.#clock,
       protection: options.protection ?? {},
       random: options.random ?? Math.random,
-      swept: (sweep) => this.#swept(sweep, options.swept)
+      ...(options.swept === undefined ? {} : { swept: options.swept })
     })
     this.sessions = new Sessions({
       store: this.store,
@@ -390,11 +390,6 @@ export class Registry {
         ? catalog.namespaceCounts(namespace).services >= maxServicesPerNamespace && `namespace "${namespace}" has ${maxServicesPerNamespace} services already`
         : catalog.namespaces().length >= maxNamespaces && `there are ${maxNamespaces} namespaces already`
     if (full !== false) throw new RegistryError('REG_LIMIT_REACHED', full)
-  }
-
-  #swept (sweep: Sweep, told: RegistryOptions['swept']): void {
-    if (sweep.kept > 0 && sweep.protectedSinceMs > 0) this.#log.warn(`removal of ${sweep.kept} suspects is held back: too much of the registry is suspect`)
-    told?.(sweep)
   }
 }
 

@@ -25,7 +25,7 @@ const shapeFaults: readonly [string, unknown, string, RegExp][] = [
   ['a label that is no text', { labels: { x: 1 } }, 'labels.x', /label value/],
   ['65 labels', { labels: Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`k${index}`, 'v'])) }, 'labels', /64/],
   ['65 metadata entries', { metadata: Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`k${index}`, 'v'])) }, 'metadata', /64/],
-  ['metadata that is no text', { metadata: { a: {} } }, 'metadata.a', /string/],
+  ['metadata that is no text', { metadata: { a: {} } }, 'metadata.a', /text/],
   ['a weight below 0', { weight: -1 }, 'weight', /0-65535/],
   ['a weight above 65535', { weight: 65536 }, 'weight', /0-65535/],
   ['an unknown status', { status: 'UP' }, 'status', /"starting"/],
@@ -39,13 +39,13 @@ const shapeFaults: readonly [string, unknown, string, RegExp][] = [
 ]
 
 t.test('a registration of the wrong shape is refused by field, value and rule', async (t) => {
-  for (const [name, body, field, rule] of shapeFaults) t.match(registration(body).find((fault) => fault.field === field)?.rule ?? 'accepted', rule, name)
-  t.same(registration({ ports: [{ name: '', port: 1 }, { name: 'http', port: 65_535, protocol: 'UDP' }], generation: 7, weight: 0, labels: {}, metadata: {} }), [])
+  for (const [name, body, field, rule] of shapeFaults) t.match(registration(body)?.faults.find((fault) => fault.field === field)?.rule ?? 'accepted', rule, name)
+  t.same(registration({ ports: [{ name: '', port: 1 }, { name: 'http', port: 65_535, protocol: 'UDP' }], generation: 7, weight: 0, labels: {}, metadata: {} }), undefined)
 })
 
 t.test('several faults come at once', async (t) => {
-  const fields = registration({ colour: 1, ports: [{ port: 0 }], weight: -1 }).map((fault) => fault.field)
-  t.same(fields.toSorted(), ['colour', 'ports[0].port', 'weight'])
+  const fields = registration({ colour: 1, ports: [{ port: 0 }], weight: -1 })?.faults.map((fault) => fault.field)
+  t.same(fields?.toSorted(), ['colour', 'ports[0].port', 'weight'])
 })
 
 t.test('what a schema cannot say is checked too', async (t) => {
@@ -74,8 +74,8 @@ t.test('a merge patch changes what it names, and null removes', async (t) => {
   t.match(patched(body, { labels: { a: null, c: '3' }, status: 'draining', weight: 5 }), { labels: { b: '2', c: '3' }, status: 'draining', weight: 5, metadata: { m: 'x' } })
   t.throws(() => patched(body, { labels: Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`k${index}`, 'v'])) }), { code: 'REG_INVALID', errors: [{ field: 'labels' }] })
   t.throws(() => patched(body, { labels: { 'rollcall.dev/x': '1' } }), { code: 'REG_INVALID' })
-  t.equal(checker(PatchBody)({ address: '10.0.0.2' })[0]?.field, 'address', 'an address needs a new registration')
-  t.equal(checker(OverrideBody)({ status: 'up' })[0]?.field, 'status', 'an override takes out, it does not put in')
+  t.equal(checker(PatchBody)({ address: '10.0.0.2' })?.faults[0].field, 'address', 'an address needs a new registration')
+  t.equal(checker(OverrideBody)({ status: 'up' })?.faults[0].field, 'status', 'an override takes out, it does not put in')
 })
 
 function instance (id: string, facts: { status?: Instance['status'], suspect?: boolean, override?: Instance['override'], weight?: number }): Instance {

@@ -186,7 +186,7 @@ t.test('the Endpoints view holds the primary family, a thousand addresses, ready
 
 function made<Kind> (kind: 'EndpointSlice' | 'Endpoints', value: Loose): Kind {
   const result = decoded(kind, { metadata: { name: 'db' }, ...value }, 'shop')
-  if ('faults' in result) throw new Error(JSON.stringify(result.faults))
+  if ('refusal' in result) throw new Error(JSON.stringify(result.refusal))
   return result.manifest as Kind
 }
 

@@ -166,7 +166,7 @@ t.test('the wrong JSON type and an unknown field are faults of the shape, by nam
   ]
   for (const [value, field, rule] of table) {
     const result = decoded('Service', value, 'shop')
-    t.match('faults' in result ? result.faults : [], [{ field, rule }], field)
+    t.match('refusal' in result ? result.refusal.faults : [], [{ field, rule }], field)
   }
 })
 
@@ -237,7 +237,7 @@ t.test('an allocator\'s refusal names the holder', async (t) => {
 
 function read2<Kind> (kind: 'EndpointSlice' | 'Endpoints' | 'Namespace', value: Loose): Kind {
   const result = decoded(kind, value, 'shop')
-  if ('faults' in result) throw new Error(JSON.stringify(result.faults))
+  if ('refusal' in result) throw new Error(JSON.stringify(result.refusal))
   return result.manifest as Kind
 }
 

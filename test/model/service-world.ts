@@ -16,7 +16,7 @@ export function manifest (spec: Loose, metadata: Loose = {}): Loose {
 
 export function read (value: Loose): Service {
   const result = decoded('Service', value, 'shop')
-  if ('faults' in result) throw new Error(JSON.stringify(result.faults))
+  if ('refusal' in result) throw new Error(JSON.stringify(result.refusal))
   return result.manifest as Service
 }
 

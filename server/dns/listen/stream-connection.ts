@@ -14,6 +14,8 @@ const empty = Buffer.alloc(0)
 export interface ConnectionCalls {
   nowMs (): number
   badLength (): void
+  /** One more answer that comes later (1), or one fewer (-1). */
+  waiting (change: 1 | -1): void
   /** The framed answer, empty for silence; or answers that come later. */
   answer (message: Buffer): Buffer | Exclude<Response, number>
 }
@@ -96,6 +98,7 @@ export class StreamConnection {
   /** Writes answers as they come, no faster than the peer reads. */
   async #later (answers: Exclude<Response, number>): Promise<void> {
     this.#deferred++
+    this.#calls.waiting(1)
     try {
       for await (const message of answers) {
         if (this.#socket.destroyed) break
@@ -106,6 +109,7 @@ export class StreamConnection {
       this.#socket.destroy() // the peer went while something was on its way to it
     } finally {
       this.#deferred--
+      this.#calls.waiting(-1)
       this.#continue()
       this.#endIfDone()
     }

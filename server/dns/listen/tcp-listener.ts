@@ -1,7 +1,7 @@
 // DNS over TCP, and over TLS where there is a certificate (RFC 7858): connections under limits and deadlines.
 import { once } from 'node:events'
 import { type Server, type Socket, createServer } from 'node:net'
-import { createServer as createTlsServer } from 'node:tls'
+import { Server as TlsServer, createServer as createTlsServer } from 'node:tls'
 import type { Clock } from '../../registry/timers.ts'
 import { MessageWriter } from '../wire/message-writer.ts'
 import { StreamConnection, framed } from './stream-connection.ts'
@@ -10,6 +10,8 @@ import type { ListenerOptions } from './udp-listener.ts'
 import { tcpLimit } from '../wire/wire.ts'
 
 const empty = Buffer.alloc(0)
+/** RFC 8310 8.1 with RFC 9325 3.1.1. */
+const minVersion = 'TLSv1.2'
 
 export interface TcpListenerOptions extends ListenerOptions {
   readonly clock: Clock
@@ -43,7 +45,7 @@ export class TcpListener {
     const settings = { allowHalfOpen: true, noDelay: true }
     const server = options.tls === undefined
       ? createServer(settings)
-      : createTlsServer({ ...settings, ...options.tls, ALPNProtocols: ['dot'], minVersion: 'TLSv1.2' })
+      : createTlsServer({ ...settings, ...options.tls, ALPNProtocols: ['dot'], minVersion })
     const listening = once(server, 'listening')
     server.listen({ host: options.address, port: options.port, reusePort: options.reusePort ?? false })
     await listening
@@ -72,6 +74,11 @@ export class TcpListener {
       this.#connections.delete(handshake)
       this.#serve(socket)
     })
+  }
+
+  /** Takes another certificate for connections from now on; those that are open keep theirs. @throws the error of OpenSSL */
+  renew (certificate: { readonly cert: string, readonly key: string }): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext({ ...certificate, minVersion })
   }
 
   /** Stops accepting, lets answers leave that were asked for, and ends. */
@@ -127,6 +134,7 @@ export class TcpListener {
     this.#watch(new StreamConnection(socket, {
       nowMs: () => clock.now(),
       badLength: () => counters.drop('bad-length'),
+      waiting: (change) => { counters.waiting += change },
       answer: (message) => {
         const response = responder.respond(message, client, this.#writer)
         if (typeof response !== 'number') return response

@@ -141,6 +141,7 @@ export class UdpListener {
     const { counters } = this.#options
     if (this.#deferred >= maxDeferred) return counters.drop('too-many-deferred')
     this.#deferred++
+    counters.waiting++
     try {
       for await (const message of answers) {
         if (!this.#isSocketClosed) this.#socket.send(message, peer.port, peer.address)
@@ -150,6 +151,7 @@ export class UdpListener {
       counters.drop('send-failed')
     } finally {
       this.#deferred--
+      counters.waiting--
       this.#left?.()
     }
   }

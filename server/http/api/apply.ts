@@ -1,22 +1,23 @@
 // Streams of manifests: apply them, or take back what they name; all or nothing.
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
-import type { ApplyAnswer, FieldError } from '../../../client-sdk/src/wire.ts'
-import { invalid } from '../../errors.ts'
+import type { ApplyAnswer } from '../../../client-sdk/src/wire.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { located, type ManifestDocument, streamInvalid } from '../../model/manifest/manifest-stream.ts'
-import { checker } from '../../model/validate.ts'
+import { checked, checker } from '../../model/validate.ts'
+import { FaultList } from '../../refusal.ts'
 import { cursorText } from '../../registry/feed/cursor.ts'
 import type { ManifestName } from '../../registry/services/manifests.ts'
 import { defaultNamespace } from '../../registry/services/services.ts'
 import { setRevision } from '../server/conditional.ts'
 import { type HttpContext, callerOf } from '../server/context.ts'
+import { shapeOf } from '../server/json-scan.ts'
 import { maxManifestBytes } from '../server/limits.ts'
 import { type ManifestBody, documentsOf, jsonMember, manifestContent } from './manifest-media.ts'
 import { DryRun, manifestErrors, remove, resultOf } from './manifest-writes.ts'
 import {
-  ApplyAnswer as ApplyAnswerSchema, DeleteAnswer, DeleteBody, DeletedNames, ServiceManifest, answerOf, errorResponses, exampleApplyResult, exampleDeleteAnswer,
-  writeErrors
+  ApplyAnswer as ApplyAnswerSchema, DeleteAnswer, DeleteBody, DeletedNames, ManifestNameText, ServiceManifest, answerOf, errorResponses,
+  exampleApplyResult, exampleDeleteAnswer, writeErrors
 } from './schemas.ts'
 
 const namespace = Type.Optional({ ...LabelName, description: `Of manifests that name none, default ${defaultNamespace}` })
@@ -28,6 +29,9 @@ const DeleteQuery = Type.Object({
 }, { additionalProperties: false })
 
 const checkNames = checker(DeletedNames)
+const checkName = checker(ManifestNameText)
+const checkNamespace = checker(LabelName)
+const namesShape = shapeOf(DeletedNames)
 
 export function registerApply (app: FastifyInstance, { registry }: HttpContext): void {
   const tags = ['manifests']
@@ -74,28 +78,31 @@ export function registerApply (app: FastifyInstance, { registry }: HttpContext):
 }
 
 async function namesOf (body: ManifestBody | undefined, namespace: string): Promise<readonly ManifestName[]> {
-  const names = body === undefined ? undefined : jsonMember(body, 'names')
+  const names = body === undefined ? undefined : jsonMember(body, 'names', namesShape)
   if (names === undefined) return namesOfDocuments(await documentsOf(body), namespace)
-  const faults = checkNames({ names })
-  if (faults.length > 0) throw invalid(faults)
-  return (names as Static<typeof DeletedNames>['names']) // it has just been checked
+  return checked<typeof DeletedNames>(checkNames, { names }).names
     .map((name) => ({ kind: name.kind, namespace: name.kind === 'Namespace' ? '' : name.namespace ?? namespace, name: name.name }))
 }
 
 /** Of a manifest that goes only its name is read: what else it says may be wrong by now. */
 function namesOfDocuments (documents: readonly ManifestDocument[], namespace: string): readonly ManifestName[] {
-  const faults: FieldError[] = []
+  const faults = new FaultList()
   const names: ManifestName[] = []
   for (const document of documents) {
     const { metadata } = document.value
     const { name, namespace: own }: { readonly name?: unknown, readonly namespace?: unknown } = typeof metadata === 'object' && metadata !== null ? metadata : {}
     const fault = (field: string, value: unknown, rule: string): void => {
-      faults.push(...located(document, [{ field, ...(value === undefined ? {} : { value }), rule }]))
+      faults.addAll(located(document, [{ field, ...(value === undefined ? {} : { value }), rule }]))
     }
-    if (typeof name !== 'string' || name === '') fault('metadata.name', name, name === undefined ? 'is required' : 'must be a name')
-    else if (own !== undefined && own !== null && typeof own !== 'string') fault('metadata.namespace', own, 'must be a text')
-    else names.push({ kind: document.kind, namespace: document.kind === 'Namespace' ? '' : own === undefined || own === null || own === '' ? namespace : own, name })
+    const said = own === undefined || own === null || own === '' ? namespace : own
+    const wrongName = name === undefined ? 'is required' : checkName(name)?.faults[0].rule
+    const wrongNamespace = document.kind === 'Namespace' ? undefined : checkNamespace(said)?.faults[0].rule
+    if (wrongName !== undefined) fault('metadata.name', name, wrongName)
+    if (wrongNamespace !== undefined) fault('metadata.namespace', said, wrongNamespace)
+    if (wrongName === undefined && wrongNamespace === undefined) {
+      names.push({ kind: document.kind, namespace: document.kind === 'Namespace' ? '' : said as string, name: name as string }) // both have just been checked
+    }
   }
-  if (faults.length > 0) throw streamInvalid(faults)
+  if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
   return names
 }

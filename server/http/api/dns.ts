@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { DnsAnswer as Answer } from '../../../client-sdk/src/wire.ts'
 import { type ErrorCode, RegistryError, invalid } from '../../errors.ts'
+import { LabelName } from '../../model/instance/instance.ts'
 import { settle } from '../server/conditional.ts'
 import { type DnsDoor, type HttpContext, callerOf } from '../server/context.ts'
 import { refuseEncoding, refusedMedia } from '../server/json-body.ts'
@@ -21,7 +22,7 @@ const typeSoa = 6
 const AnswerQuery = Type.Object({
   name: Type.String({ maxLength: 1_024, description: 'A DNS name. With a dot at the end it is taken as it stands' }),
   type: Type.Optional(Type.String({ maxLength: 16, description: 'The type of the records, default A' })),
-  namespace: Type.Optional(Type.String({ maxLength: 63, description: 'Completes a short name as a search path does: NAMESPACE.svc.ZONE, svc.ZONE, ZONE' })),
+  namespace: Type.Optional({ ...LabelName, description: 'Completes a short name as a search path does: NAMESPACE.svc.ZONE, svc.ZONE, ZONE' }),
   client: Type.Optional(Type.String({ maxLength: 45, description: 'The address whose question it is, default the caller\'s: answers may prefer its zone' })),
   minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' }))
 }, { additionalProperties: false })

@@ -5,19 +5,20 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { EndpointsAnswer } from '../../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
+import { Topology } from '../../model/instance/instance.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { cursorText, parseCursor } from '../../registry/feed/cursor.ts'
 import { queryEndpoints } from '../../registry/catalog/endpoint-query.ts'
 import { isKnown, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, lifeOf } from '../server/context.ts'
 import { defaultWaitMs, gzipThreshold, maxEndpointVariants, maxWaitMs } from '../server/limits.ts'
-import { EndpointsAnswer as EndpointsSchema, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors } from './schemas.ts'
+import { EndpointsAnswer as EndpointsSchema, PortText, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors } from './schemas.ts'
 import { Duration } from '../server/validation.ts'
 
 const Query = Type.Object({
   selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector, as in version in (v1,v2),!canary' })),
-  zone: Type.Optional(Type.String({ description: 'Only endpoints of this zone' })),
-  port: Type.Optional(Type.String({ minLength: 1, maxLength: 15, description: 'Name or number of a port that an endpoint must have' })),
+  zone: Type.Optional({ ...Topology, description: 'Only endpoints of this zone' }),
+  port: Type.Optional({ ...PortText, description: 'Name or number of a port that an endpoint must have' }),
   ready: Type.Optional(Type.Enum(['true', 'false', 'any'], { description: 'true (default): what callers may call; false: the others; any: all' })),
   after: Type.Optional(Type.String({ description: 'Long poll: answer as soon as the service changed after this revision' })),
   wait: Type.Optional(Duration(maxWaitMs)),
@@ -69,6 +70,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     if (query.after === undefined && query.wait === undefined) return send(request, reply)
     const { revision: current } = registry.requireService(namespace, service)
     const after = query.after === undefined ? { epoch: undefined, revision: current } : parseCursor(query.after, 'after')
+    if (closing.begun) throw closing.refuse()
     // What was before another epoch is no change to wait for: everything is new.
     if (after.epoch === undefined || after.epoch === registry.feed.epoch) {
       request.waited = true

@@ -46,7 +46,7 @@ export function registerHeartbeats (app: FastifyInstance, context: HttpContext):
       }
     }
   }, async (request, reply) => {
-    const heartbeat: Heartbeat = { ...request.params, ...request.body }
+    const heartbeat: Heartbeat = { ...request.body, ...request.params } // the path names the lease, whatever the body says
     const answer = await registry.heartbeat([heartbeat], callerOf(request))
     metrics.heartbeats(answer)
     if (answer.unknown.length > 0) throw new RegistryError('REG_LEASE_NOT_FOUND', `${nameOf(heartbeat)} has no lease: register again`)

@@ -5,6 +5,7 @@ import type { Page, Status } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, shown } from '../../errors.ts'
 import { parseAddress } from '../../model/address/address.ts'
 import { LabelName, statuses } from '../../model/instance/instance.ts'
+import { isId, isLabel } from '../../model/names.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { type InstanceFilter, type Listed, type Position, listInstances, listNamespaces, listServices, summaryOf } from '../../registry/catalog/listing.ts'
 import { answer, settle } from '../server/conditional.ts'
@@ -157,6 +158,10 @@ function cursorOf ({ namespace, service, id }: Position): string {
   return Buffer.from(JSON.stringify([namespace, service, id])).toString('base64url')
 }
 
+function isPart (value: unknown, fits: (text: string) => boolean): value is string {
+  return typeof value === 'string' && fits(value)
+}
+
 function positionOf (cursor: string | undefined): Position | undefined {
   if (cursor === undefined) return undefined
   let parts: unknown
@@ -167,7 +172,8 @@ function positionOf (cursor: string | undefined): Position | undefined {
   }
   if (Array.isArray(parts) && parts.length === 3) {
     const [namespace, service, id] = parts as unknown[]
-    if (typeof namespace === 'string' && typeof service === 'string' && typeof id === 'string') return { namespace, service, id }
+    const isOurs = isPart(namespace, isLabel) && isPart(service, (text) => text === '' || isLabel(text)) && isPart(id, (text) => text === '' || isId(text))
+    if (isOurs && cursorOf({ namespace, service, id }) === cursor) return { namespace, service, id }
   }
   const rule = 'must be `next` of a page'
   throw new RegistryError('REG_CURSOR_INVALID', `cursor ${rule}, got ${shown(cursor)}`, [{ field: 'cursor', value: cursor.slice(0, 80), rule }])

@@ -11,8 +11,9 @@ import type { Kind } from '../../registry/services/manifests.ts'
 import { answer } from '../server/conditional.ts'
 import { type HttpContext, callerOf } from '../server/context.ts'
 import type { Door } from '../server/dialect.ts'
+import { type Shape, scan } from '../server/json-scan.ts'
 import { parseJson, refusedMedia, textOf } from '../server/json-body.ts'
-import { maxWarningLength, maxWarnings, readAtOnceLength } from '../server/limits.ts'
+import { maxManifestEntries, maxWarningLength, maxWarnings, readAtOnceLength } from '../server/limits.ts'
 import { Slices } from '../server/slices.ts'
 import { ManifestText, yamlOf } from './schemas.ts'
 import { compileValidator } from './validator.ts'
@@ -66,7 +67,7 @@ const reading = new Slices()
  * @throws RegistryError REG_BODY_SYNTAX, REG_INVALID
  */
 export async function documentOf (body: ManifestBody | undefined, kind: Kind): Promise<ManifestDocument> {
-  if (body?.isJson === true) parseJson(body.text) // says more of broken JSON than a reader of YAML can
+  if (body?.isJson === true) parseJson(body.text, { maxStrange: maxManifestEntries }) // says more of broken JSON than a reader of YAML can
   const documents = await documentsOf(body)
   const [document] = documents
   if (document === undefined || documents.length > 1) throw invalid([{ field: 'body', value: documents.length, rule: 'must be one manifest: a stream of several goes to /v1/apply' }])
@@ -81,7 +82,7 @@ export async function withLines<Result> (document: ManifestDocument, work: Promi
   } catch (error) {
     if (!(error instanceof RegistryError) || error.errors === undefined) throw error
     const faults = error.errors.flatMap((fault): readonly FieldError[] => (fault.line === undefined ? located(document, [fault]) : [fault]))
-    throw new RegistryError(error.code, error.message, faults, { cause: error.cause })
+    throw new RegistryError(error.code, error.message, faults, { cause: error.cause, moreErrors: error.moreErrors })
   }
 }
 
@@ -118,9 +119,15 @@ export function setWarnings (reply: FastifyReply, warnings: readonly string[]): 
   void reply.header('warning', texts.map((text) => `299 - "${text.replace(/["\\]/g, '\\$&')}"`).join(', '))
 }
 
-/** @throws RegistryError REG_INVALID when the text is no JSON object with that one member */
-export function jsonMember (body: ManifestBody, member: string): unknown {
+/**
+ * The one member of a JSON object; undefined if the body is another thing.
+ * @param shape how long its lists may be
+ * @throws RegistryError REG_INVALID for a longer one, and for other members beside it
+ */
+export function jsonMember (body: ManifestBody, member: string, shape: Shape): unknown {
   if (!body.isJson || !body.text.includes(`"${member}"`)) return undefined
+  const { limit } = scan(body.text, 'body', shape, maxManifestEntries)
+  if (limit !== undefined) throw invalid([limit])
   let value: unknown
   try {
     value = JSON.parse(body.text)
@@ -128,7 +135,7 @@ export function jsonMember (body: ManifestBody, member: string): unknown {
     return undefined // several objects, or broken: whoever reads manifests says where
   }
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, member) || Object.hasOwn(value, 'kind')) return undefined
-  const fields = parseJson(body.text) as Readonly<Record<string, unknown>> // an object, as has just been seen
+  const fields = parseJson(body.text, { maxStrange: maxManifestEntries }) as Readonly<Record<string, unknown>> // an object, as has just been seen
   const other = Object.keys(fields).find((field) => field !== member)
   if (other !== undefined) throw invalid([{ field: other, value: shown(fields[other]), rule: 'is not a known field' }])
   return fields[member]

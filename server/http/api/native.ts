@@ -8,6 +8,7 @@ import type { Dialect } from '../server/dialect.ts'
 import { registerBodies } from '../server/json-body.ts'
 import { gzipThreshold } from '../server/limits.ts'
 import { clientProblem, registerProblems } from '../server/problem.ts'
+import { closeInputs } from '../server/validation.ts'
 import { registerWatch, watchPath } from '../watch/watch.ts'
 import { registerApply } from './apply.ts'
 import { registerConditions } from './conditions.ts'
@@ -60,7 +61,8 @@ export function nativeDialect ({ registry, counters, metrics, node, version, sha
       app.setValidatorCompiler(compileValidator)
       app.setSerializerCompiler(() => (value) => JSON.stringify(value)) // what the core gives has the wire's types; see wire-check.ts
       registerProblems(app, context)
-      registerBodies(app, door)
+      registerBodies(app, door, components)
+      closeInputs(app)
       registerConditions(app, context)
       await app.register(compress, { encodings: ['gzip'], threshold: gzipThreshold, globalDecompression: false })
 

@@ -11,13 +11,13 @@ import { listInstances } from '../../registry/catalog/listing.ts'
 import { selects } from '../../registry/catalog/namespace-entry.ts'
 import { setRevision, settle } from '../server/conditional.ts'
 import type { HttpContext } from '../server/context.ts'
-import { TargetGroups, answerOf, errorResponses, readErrors } from './schemas.ts'
+import { PortText, TargetGroups, answerOf, errorResponses, readErrors } from './schemas.ts'
 
 const Query = Type.Object({
   namespace: Type.Optional(LabelName),
   service: Type.Optional(LabelName), // a declared service: the instances that it selects
   selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector' })),
-  port: Type.Optional(Type.String({ minLength: 1, maxLength: 15, description: 'Name or number of the port; default: the ones named metrics, else http..., else all TCP ports' })),
+  port: Type.Optional({ ...PortText, description: 'Name or number of the port; default: the ones named metrics, else http..., else all TCP ports' }),
   minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' }))
 }, { additionalProperties: false })
 

@@ -9,6 +9,8 @@ import {
   Generation, InstanceId, LabelName, OverrideBody as OverrideSchema, PatchBody, RegistrationBody, ShortText, StatusName, protocols
 } from '../../model/instance/instance.ts'
 import { maxHeartbeatsPerCall, maxLoadValues } from '../../model/limits.ts'
+import { labelPattern } from '../../model/names.ts'
+import { mapOf } from '../../model/validate.ts'
 import { maxDeletedNames } from '../server/limits.ts'
 
 /** What the routes are grouped by. */
@@ -73,10 +75,10 @@ const shared = {
 }
 
 const LoadValue = Type.Object({
-  value: Type.Number(), capacity: Type.Optional(Type.Number({ exclusiveMinimum: 0, rule: 'must be a number above 0' }))
+  value: Type.Number({ rule: 'must be a number' }), capacity: Type.Optional(Type.Number({ exclusiveMinimum: 0, rule: 'must be a number above 0' }))
 }, { additionalProperties: false })
 /** Names are checked by the core. */
-export const Load = Type.Record(Type.String(), LoadValue, { maxProperties: maxLoadValues, description: 'What heartbeats said lately, as far as this node heard it' })
+export const Load = mapOf(LoadValue, { maxProperties: maxLoadValues, description: 'What heartbeats said lately, as far as this node heard it' })
 
 const instanceFields = {
   namespace: Type.String(),
@@ -197,9 +199,13 @@ export const ApplyResult = named('ApplyResult', Type.Object({
 }))
 export const ApplyAnswer = named('ApplyAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), results: Type.Array(ApplyResult) }))
 export const DeleteAnswer = named('DeleteAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), deleted: Type.Array(Type.Object(manifestReference)) }))
+/** The longest name of a manifest is a DNS subdomain; its kind may want a shorter one. */
+export const ManifestNameText = Type.String({
+  pattern: '^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$', rule: 'must be a name: 1-253 of a-z, 0-9, "-" and ".", beginning and ending with a letter or digit'
+})
 export const DeletedNames = Type.Object({
   names: Type.Array(Type.Object({
-    kind: Kinds, namespace: Type.Optional(LabelName), name: Type.String({ minLength: 1, maxLength: 253, rule: 'must be a name of 1-253 characters' })
+    kind: Kinds, namespace: Type.Optional(LabelName), name: ManifestNameText
   }, { additionalProperties: false }), { minItems: 1, maxItems: maxDeletedNames, rule: `must name 1-${maxDeletedNames} manifests` })
 }, { additionalProperties: false })
 /** Manifests, or their names. */
@@ -316,7 +322,8 @@ export const Problem = named('Problem', Type.Object({
   type: Type.String(), title: Type.String(), status: Type.Integer(),
   code: Type.Enum(Object.keys(errorCatalogue)),
   detail: Type.String(),
-  errors: Type.Optional(Type.Array(FieldError))
+  errors: Type.Optional(Type.Array(FieldError, { description: 'The first 20' })),
+  moreErrors: Type.Optional(Type.Integer({ description: 'How many there are beside those in errors' }))
 }, { description: 'RFC 9457' }))
 
 const ServiceEndpoints = named('ServiceEndpoints', Type.Object({
@@ -361,13 +368,17 @@ export const ServerFrame = named('ServerFrame', Type.Union([
   }),
   Type.Object({ type: Type.Literal('bookmark'), id: Id, revision: CursorText }),
   Type.Object({ type: Type.Literal('reset'), id: Id, revision: CursorText, reason: Type.String() }),
-  Type.Object({ type: Type.Literal('error'), id: Type.Optional(Id), code: Type.String(), detail: Type.String(), errors: Type.Optional(Type.Array(FieldError)) }),
+  Type.Object({ type: Type.Literal('error'), id: Type.Optional(Id), code: Type.String(), detail: Type.String(), errors: Type.Optional(Type.Array(FieldError)), moreErrors: Type.Optional(Type.Integer()) }),
   Type.Object({ type: Type.Literal('heartbeat'), id: Type.Optional(Id), ...heartbeatAnswer }),
   Type.Object({ type: Type.Literal('goodbye'), reason: Type.String() })
 ]))
 
 // Paths and answers ------------------------------------------------------------------------------------------------
 
+/** A port in a query. The names of hand-made endpoints are labels, longer than those of instances. */
+export const PortText = Type.String({
+  pattern: `^(?:(?!\\d+$)${labelPattern.slice(1, -1)}|[1-9]\\d{0,4})$`, rule: 'must be the name or the number of a port'
+})
 export const NamespaceParams = Type.Object({ namespace: LabelName })
 export const ServiceParams = Type.Object({ namespace: LabelName, service: LabelName })
 export const InstanceParams = Type.Object({ namespace: LabelName, service: LabelName, id: InstanceId })

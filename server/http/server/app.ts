@@ -2,12 +2,14 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import websocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import type { Work } from '../../lame-duck.ts'
 import type { Clock } from '../../registry/timers.ts'
 import { Answers } from './answers.ts'
 import { Bodies } from './bodies.ts'
 import type { Commons } from './commons.ts'
 import type { Closing, HttpLog } from './context.ts'
 import { type Dialect, type Door, below, pathOf } from './dialect.ts'
+import { followConnections } from './connections.ts'
 import { answerClientError, faultOf } from './faults.ts'
 import { guard } from './guard.ts'
 import { Lanes } from './lanes.ts'
@@ -28,9 +30,17 @@ export interface AppOptions {
   readonly peers: Peers
   readonly trustedHosts: readonly string[]
   readonly maxBodyBytes: number
-  /** One log line for each request. */
-  readonly logRequests: boolean
+  /** Whether each request gets a log line, asked at each. */
+  readonly logRequests: () => boolean
   readonly timeouts: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
+}
+
+/** How a server ends in order: it is told that the node is going, goes on answering, and is closed. */
+export interface Leaving extends Work {
+  /** Not ready any more; watchers and long polls are told. Everything else is answered, with `connection: close`. */
+  begin (): void
+  /** Ends what `close` of the app still waits for. */
+  cut (): void
 }
 
 declare module 'fastify' {
@@ -41,6 +51,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Who asks: the peer of the connection, or whom trusted proxies name. */
     peers: Peers
+    leaving: Leaving
   }
 }
 
@@ -63,7 +74,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     return503OnClosing: false, // the guard does it, as the dialect says it
     routerOptions: { maxParamLength: limits.maxParamLength },
     serverFactory: (handler): Server => {
-      lanes = new Lanes({ commons, handler, isUrgent, closing })
+      lanes = new Lanes({ commons, handler, isUrgent })
       const server = createServer({
         requestTimeout: timeouts.requestMs ?? limits.requestTimeoutMs,
         headersTimeout: timeouts.headersMs ?? limits.headersTimeoutMs,
@@ -86,6 +97,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
   })
   app.decorateRequest('waited', false)
   app.decorate('peers', peers)
+  const connections = followConnections(app, () => closing.begun)
   countRequests(app, options)
   app.addHook('onRequest', guard(options.trustedHosts, closing))
   const addressOf = (request: FastifyRequest): string => peers.of(request.raw).address
@@ -95,10 +107,21 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     done(null, payload)
   })
   app.addHook('preClose', (done) => {
-    closing.begin()
+    closing.end()
+    connections.announce()
+    connections.close()
     // What is still being answered or received then has had its time.
-    setTimeout(() => app.server.closeAllConnections(), limits.closeGraceMs).unref()
+    setTimeout(() => connections.cut(), limits.closeGraceMs).unref()
     done()
+  })
+  app.decorate('leaving', {
+    get asked () { return connections.requests - closing.refused },
+    get isBusy () { return connections.isBusy },
+    begin: () => {
+      closing.begin()
+      connections.announce()
+    },
+    cut: () => connections.cut()
   })
   // Named here because the types of the library do not know the newer two of its options.
   const webSockets = {
@@ -167,7 +190,7 @@ function countRequests (app: FastifyInstance, { metrics, log, logRequests, diale
     const record = metrics.of(String(route.method), `${own}${route.url}`)
     route.onResponse = [route.onResponse ?? []].flat().concat((request, reply, done) => {
       record(reply.statusCode, request.waited ? undefined : reply.elapsedTime / 1_000)
-      if (logRequests) log.info({ requestId: request.id, method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
+      if (logRequests()) log.info({ requestId: request.id, method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
       done()
     })
   })

@@ -1,6 +1,6 @@
 // What stands around an answer: the revision it was made at, how stale it may be, ETag and 304, and `minRevision`.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { RegistryError } from '../../errors.ts'
+import { RegistryError, invalid } from '../../errors.ts'
 import { cursorText, parseCursor } from '../../registry/feed/cursor.ts'
 import type { Registry } from '../../registry/registry.ts'
 import { type HttpContext, lifeOf } from './context.ts'
@@ -42,13 +42,23 @@ async function waitFor ({ registry, closing }: HttpContext, request: FastifyRequ
   }
 }
 
-/** Whether a client has this form already (RFC 9110 13.1.2: weak comparison). */
+/** RFC 9110 8.8.3, one tag of a list. */
+const entityTag = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/
+
+/**
+ * Whether a client has this form already (RFC 9110 13.1.2: weak comparison).
+ * @throws RegistryError REG_INVALID for a header that is no list of entity tags
+ */
 export function isKnown (request: FastifyRequest, etag: string): boolean {
   const header = request.headers['if-none-match']
   if (header === undefined) return false
-  if (header === etag || header === '*') return true
+  if (header === etag || header.trim() === '*') return true
   const opaque = etag.slice(2) // ours are weak: W/"..."
-  return header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === opaque)
+  const tags = header.match(/(?:"[^"]*"|[^,"])+/g)?.map((text) => text.trim()).filter((text) => text !== '') ?? []
+  if (tags.length === 0 || !tags.every((tag) => entityTag.test(tag))) {
+    throw invalid([{ field: 'If-None-Match', value: header, rule: 'must be *, or entity tags by comma, as in W/"abc" (RFC 9110)' }])
+  }
+  return tags.some((tag) => tag.replace(/^W\//, '') === opaque)
 }
 
 /** How an answer is written. */

@@ -1,5 +1,6 @@
 // What every resource is handed: the core, and what belongs to this node and this door.
 import type { FastifyRequest } from 'fastify'
+import { RegistryError } from '../../errors.ts'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { RegistryMetrics } from '../../registry/metrics.ts'
@@ -39,13 +40,25 @@ export interface HttpContext extends Omit<Door, 'metrics'> {
   readonly startedAtMs: number
 }
 
-/** That the node begins to close. An AbortSignal would search its list of ten thousand waiting requests at each of them. */
+/**
+ * That the node begins to close, and then that its doors do: in between whoever asks is answered. An AbortSignal would search its list of ten
+ * thousand waiting requests at each of them.
+ */
 export class Closing {
   readonly #callbacks = new Set<() => void>()
+  /** Watches and long polls that were refused since the node is going: whoever only tries to come back is not served here. */
+  refused = 0
   #begun = false
+  #ended = false
 
+  /** The node is going: it is not ready, nobody waits or watches any more. Other requests are answered. */
   get begun (): boolean {
     return this.#begun
+  }
+
+  /** Nothing is answered any more. */
+  get ended (): boolean {
+    return this.#ended
   }
 
   /** Calls back once when it begins. Gives a function that cancels. */
@@ -58,6 +71,17 @@ export class Closing {
     this.#begun = true
     for (const callback of this.#callbacks) callback()
     this.#callbacks.clear()
+  }
+
+  /** The answer to a watch or a long poll that comes too late. */
+  refuse (): RegistryError {
+    this.refused++
+    return new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down and nobody waits here any more, ask another one')
+  }
+
+  end (): void {
+    this.begin()
+    this.#ended = true
   }
 }
 

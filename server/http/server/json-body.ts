@@ -3,14 +3,20 @@
 // JavaScript would round: a generation of 1732700000000000001 would become another one.
 import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { FieldError } from '../../../client-sdk/src/wire.ts'
+import type { TSchema } from 'typebox'
 import { RegistryError, invalid, shown } from '../../errors.ts'
 import type { Door } from './dialect.ts'
-import { maxJsonDepth } from './limits.ts'
+import { type Shape, scan, shapeOf } from './json-scan.ts'
+import { maxStrangeEntries } from './limits.ts'
+import { resolvedSchema } from './validation.ts'
 
-/** Makes the app read JSON and nothing else. An empty body is none, whatever its type says. */
-export function registerBodies (app: FastifyInstance, { bodies }: Pick<Door, 'bodies'>): void {
-  bodies.parse(app, ['application/json', 'application/merge-patch+json'], (bytes, request) => parseJson(textOf(bytes, request)))
+/** Makes the app read JSON and nothing else. An empty body is none, whatever its type says. @param components the schemas that routes name */
+export function registerBodies (app: FastifyInstance, { bodies }: Pick<Door, 'bodies'>, components: ReadonlyMap<string, TSchema>): void {
+  bodies.parse(app, ['application/json', 'application/merge-patch+json'], (bytes, request) => {
+    const value = parseJson(textOf(bytes, request), { shape: shapeFor(request, components) })
+    if (value === null) throw invalid([{ field: 'body', value, rule: 'must be an object' }]) // no body at all is another thing
+    return value
+  })
   bodies.refuse(app, '*', refusedMedia('JSON with content-type application/json'))
 }
 
@@ -43,15 +49,42 @@ export function refuseEncoding (request: FastifyRequest): void {
   throw new RegistryError('REG_MEDIA_TYPE', `the body must not be encoded, got content-encoding ${shown(encoding)}`)
 }
 
-/** @throws RegistryError REG_BODY_SYNTAX, saying where if that is known; REG_INVALID naming a field that must not be */
-export function parseJson (text: string, subject = 'body'): unknown {
+const shapes = new WeakMap<object, Shape>() // one for each schema of a route
+
+/** The lists and maps that the body of a route may have. */
+function shapeFor (request: FastifyRequest, components: ReadonlyMap<string, TSchema>): Shape | undefined {
+  const schema = (request.routeOptions.schema as { readonly body?: object } | undefined)?.body // as the route was given it
+  if (schema === undefined) return undefined
+  let shape = shapes.get(schema)
+  if (shape === undefined) {
+    shape = shapeOf(resolvedSchema(schema, components))
+    shapes.set(schema, shape)
+  }
+  return shape
+}
+
+export interface JsonOptions {
+  /** What the text is called in a fault, default `body`. */
+  readonly subject?: string
+  /** Its lists and maps, and how long they may be. */
+  readonly shape?: Shape | undefined
+  /** How much of it may be what the shape does not know, default `maxStrangeEntries`. */
+  readonly maxStrange?: number
+}
+
+/**
+ * Reads JSON, and looks at its limits before anything is made of it.
+ * @throws RegistryError REG_BODY_SYNTAX, saying where if that is known; REG_INVALID naming a field that must not be
+ */
+export function parseJson (text: string, { subject = 'body', shape, maxStrange = maxStrangeEntries }: JsonOptions = {}): unknown {
+  const { limit, fault } = scan(text, subject, shape, maxStrange)
+  if (limit !== undefined) throw invalid([limit])
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
     throw syntaxError(text, subject)
   }
-  const fault = findFault(text, subject)
   if (fault !== undefined) throw invalid([fault])
   return value
 }
@@ -102,102 +135,4 @@ function faultPosition (text: string): number {
     }
     at += found.length
   }
-}
-
-interface Level {
-  /** The keys so far; undefined in an array. */
-  readonly keys: Set<string> | undefined
-  key: string
-  index: number
-  expectsKey: boolean
-}
-
-const number = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
-/** Any number of so many characters is exact, unless it has an exponent. */
-const maxSafeDigits = 4
-
-/** Whether a number is another one in JavaScript: whole and beyond 2^53, or beyond everything. Fractions are always near ones. */
-function isRounded (digits: string): boolean {
-  const value = Number(digits)
-  if (!Number.isFinite(value)) return true
-  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return false
-  // 1e20 is meant as such a number; 9007199254740993.0 is meant exactly, and is not.
-  const significant = digits.replace(/[eE].*$/, '').replace(/\D/g, '').replace(/^0+|0+$/g, '')
-  return /^-?\d+$/.test(digits) || significant.length > 15
-}
-
-const quote = 0x22
-const backslash = 0x5c
-
-/** One pass over text that is known to be JSON. */
-function findFault (text: string, subject: string): FieldError | undefined {
-  const levels: Level[] = []
-  let level: Level | undefined
-  for (let at = 0; at < text.length; at++) {
-    switch (text.charCodeAt(at)) {
-      case quote: {
-        const end = endOfString(text, at)
-        if (level?.expectsKey === true) {
-          const raw = text.slice(at + 1, end)
-          const key = raw.includes('\\') ? JSON.parse(`"${raw}"`) as string : raw // a string of valid JSON
-          level.expectsKey = false
-          level.key = key
-          if (key === '__proto__') return { field: pathOf(levels), rule: 'is not a name that a field may have' }
-          if (level.keys?.has(key) === true) return { field: pathOf(levels), rule: 'must not be given twice' }
-          level.keys?.add(key)
-        }
-        at = end
-        break
-      }
-      case 0x7b: // {
-      case 0x5b: // [
-        if (levels.length === maxJsonDepth) return { field: subject, rule: `must not be nested deeper than ${maxJsonDepth} levels` }
-        level = text.charCodeAt(at) === 0x7b ? { keys: new Set(), key: '', index: 0, expectsKey: true } : { keys: undefined, key: '', index: 0, expectsKey: false }
-        levels.push(level)
-        break
-      case 0x7d: // }
-      case 0x5d: // ]
-        levels.pop()
-        level = levels.at(-1)
-        break
-      case 0x2c: // ,
-        if (level === undefined) break
-        if (level.keys === undefined) level.index++
-        else level.expectsKey = true
-        break
-      default: {
-        const code = text.charCodeAt(at)
-        if (code !== 0x2d && (code < 0x30 || code > 0x39)) break // neither "-" nor a digit
-        number.lastIndex = at
-        const digits = number.exec(text)?.[0] ?? ''
-        if (digits.length > maxSafeDigits && isRounded(digits)) {
-          const path = pathOf(levels)
-          return { field: path === '' ? subject : path, value: digits.slice(0, 80), rule: 'must be a number that is kept exactly: whole ones from -9007199254740991 to 9007199254740991, larger ones as text' }
-        }
-        at += Math.max(digits.length, 1) - 1
-      }
-    }
-  }
-  return undefined
-}
-
-function endOfString (text: string, start: number): number {
-  let end = text.indexOf('"', start + 1)
-  while (end !== -1) {
-    let slashes = 0
-    while (text.charCodeAt(end - 1 - slashes) === backslash) slashes++
-    if (slashes % 2 === 0) return end
-    end = text.indexOf('"', end + 1)
-  }
-  return text.length // not in valid JSON
-}
-
-function pathOf (levels: readonly Level[]): string {
-  let path = ''
-  for (const { keys, key, index } of levels) {
-    if (keys === undefined) path += `[${index}]`
-    else if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) path += path === '' ? key : `.${key}`
-    else path += `[${JSON.stringify(key.slice(0, 80))}]`
-  }
-  return path
 }

@@ -4,7 +4,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Share, clientKey } from '../../shares.ts'
 import type { Commons } from './commons.ts'
-import type { Closing } from './context.ts'
 import { Account, type Worker } from './turns.ts'
 
 interface Waiting {
@@ -36,22 +35,15 @@ export interface LanesOptions {
   readonly handler: Handler
   /** Of heartbeats and health: they never wait for others. */
   readonly isUrgent: (request: IncomingMessage) => boolean
-  readonly closing: Closing
 }
 
 export class Lanes {
   readonly #commons: Commons
   readonly #handler: Handler
   readonly #isUrgent: LanesOptions['isUrgent']
-  readonly #closing: Closing
   readonly #lanes = new WeakMap<Socket, Lane>()
-  /** Connections without a request in work. */
-  readonly #idle = new Set<Socket>()
 
-  constructor ({ commons, handler, isUrgent, closing }: LanesOptions) {
-    this.#closing = closing
-    // What has arrived is still answered: it is read in the turn of the loop that follows.
-    closing.onBegin(() => setImmediate(() => setImmediate(() => { for (const socket of this.#idle) socket.destroy() })))
+  constructor ({ commons, handler, isUrgent }: LanesOptions) {
     this.#commons = commons
     this.#handler = handler
     this.#isUrgent = isUrgent
@@ -59,23 +51,19 @@ export class Lanes {
 
   /** A connection came: at the limit another one goes for it. */
   connected (socket: Socket): void {
-    if (this.#closing.begun) return void socket.destroy()
     const client = clientKey(socket.remoteAddress)
     const share = this.#commons.connections.take(client, 1, () => socket.destroy())
     if (share === undefined) return void socket.destroy()
     share.setIdle(true)
-    this.#idle.add(socket)
     this.#lanes.set(socket, new Lane(client, share))
     socket.once('close', () => {
       share.release()
-      this.#idle.delete(socket)
       for (const { share: waiting } of this.#lanes.get(socket)?.waiting.splice(0) ?? []) waiting.release()
     })
   }
 
   /** It is a WebSocket from here on: never idle. */
   upgraded (socket: Socket): void {
-    this.#idle.delete(socket)
     this.#lanes.get(socket)?.connection?.setIdle(false)
   }
 
@@ -108,7 +96,6 @@ export class Lanes {
 
   #start (lane: Lane, request: IncomingMessage, response: ServerResponse): void {
     lane.current = request
-    this.#idle.delete(request.socket)
     lane.connection?.setIdle(false)
     response.once('close', () => this.#ended(lane, request.socket))
     this.#commons.turns.run(lane, () => this.#handler(request, response), this.#isUrgent(request))
@@ -121,8 +108,6 @@ export class Lanes {
     const next = lane.waiting.shift()
     if (next === undefined) {
       if (lane.fault !== undefined) return lane.fault()
-      if (this.#closing.begun) return void socket.end()
-      this.#idle.add(socket)
       return lane.connection?.setIdle(true)
     }
     next.share.release()

@@ -14,6 +14,13 @@ export const maxWarnings = 10
 export const maxWarningLength = 256
 /** Nesting of a body. `JSON.parse` takes 100,000 levels; what walks the result afterwards would not. */
 export const maxJsonDepth = 64
+/**
+ * Fields, items, lists and maps of a body for which its schema has no place. Some are a mistake, and told by name; more
+ * are no body of ours.
+ */
+export const maxStrangeEntries = 1_000
+/** The same of a manifest in JSON, before the reader of manifests counts its tokens: no fewer than those. */
+export const maxManifestEntries = manifestLimits.maxTokens
 /** Path and query. The longest honest one holds a selector (4,096 characters) and an id (253, three octets each when encoded). */
 export const maxUrlLength = 8 * 1024
 /** Path parameters are cut by the router beyond this; the model's own limit is the one that a client shall meet. */

@@ -14,14 +14,15 @@ const retried: ReadonlySet<number> = new Set([429, 503, 504])
 
 /** The body of an error. */
 export function problemOf (error: RegistryError): Problem {
-  const { code, status, message, errors } = error
+  const { code, status, message, errors, moreErrors } = error
   return {
     type: `${problemType}${code}`,
     title: errorCatalogue[code].title,
     status,
     code,
     detail: message,
-    ...(errors === undefined ? {} : { errors })
+    ...(errors === undefined ? {} : { errors }),
+    ...(moreErrors === 0 ? {} : { moreErrors })
   }
 }
 

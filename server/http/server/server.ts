@@ -2,7 +2,7 @@
 // closed together.
 import type { FastifyInstance } from 'fastify'
 import { type Clock, systemClock } from '../../registry/timers.ts'
-import { buildApp } from './app.ts'
+import { type Leaving, buildApp } from './app.ts'
 import { Commons, type CommonsLimits } from './commons.ts'
 import { Closing, type HttpLog } from './context.ts'
 import type { Dialect, Listener } from './dialect.ts'
@@ -23,8 +23,8 @@ export interface HttpOptions {
   /** Of a route that has no limit of its own. */
   readonly maxBodyBytes?: number
   readonly log?: HttpLog
-  /** One log line for each request, default false. */
-  readonly logRequests?: boolean
+  /** Whether each request gets a log line, asked at each; default never. */
+  readonly logRequests?: () => boolean
   readonly clock?: Clock
   /** How long a request may take to arrive. Defaults in limits.ts. */
   readonly timeouts?: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
@@ -42,6 +42,8 @@ export interface Http {
    * @throws the system's error if an address cannot be listened on; what was opened is closed with `close`
    */
   listen (main: Listener): Promise<readonly string[]>
+  /** How all listeners end in order, before `close`. */
+  readonly leaving: Leaving
   /** Where each dialect that has a listener of its own listens. */
   readonly ownUrls: ReadonlyMap<string, readonly string[]>
   /** Ends sockets, streams and long polls within seconds. Closing twice is fine. */
@@ -63,7 +65,7 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
     peers: new Peers(options.trustedProxies),
     trustedHosts: options.trustedHosts ?? [],
     maxBodyBytes: options.maxBodyBytes ?? maxBodyBytes,
-    logRequests: options.logRequests ?? false,
+    logRequests: options.logRequests ?? (() => false),
     timeouts: options.timeouts ?? {}
   }
   const app = await buildApp({ ...shared, dialects: options.dialects.filter(({ listen }) => listen === undefined) })
@@ -91,6 +93,12 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
     app,
     own,
     ownUrls,
+    leaving: {
+      get asked () { return apps.reduce((sum, { leaving }) => sum + leaving.asked, 0) },
+      get isBusy () { return apps.some(({ leaving }) => leaving.isBusy) },
+      begin: () => { for (const each of apps) each.leaving.begin() },
+      cut: () => { for (const each of apps) each.leaving.cut() }
+    },
     listen: async (main) => {
       const urls = await open(app, main)
       for (const { name, listen: listener } of options.dialects) {

@@ -5,7 +5,7 @@
 import type { RawData, WebSocket } from 'ws'
 import type { Static } from 'typebox'
 import { RegistryError, invalid } from '../../errors.ts'
-import { type Checker, checker } from '../../model/validate.ts'
+import { type Checker, checked, checker } from '../../model/validate.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { parseCursor } from '../../registry/feed/cursor.ts'
 import { clientKey } from '../../shares.ts'
@@ -15,6 +15,7 @@ import type { HttpContext } from '../server/context.ts'
 import type { FrameEncoder, Snapshot } from './frames.ts'
 import type { SnapshotReader } from './snapshot-text.ts'
 import { parseJson } from '../server/json-body.ts'
+import { shapeOf } from '../server/json-scan.ts'
 import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks } from '../server/limits.ts'
 import { problemOf } from '../server/problem.ts'
 import { clientFrames } from '../api/schemas.ts'
@@ -24,6 +25,8 @@ type FrameType = keyof typeof clientFrames
 type FrameOf<Type extends FrameType> = Static<(typeof clientFrames)[Type]>
 
 const checkers = new Map<string, Checker>(Object.entries(clientFrames).map(([type, schema]) => [type, checker(schema)]))
+/** Lists and maps of all frames: which one it is to be is known when it is read. */
+const frameShape = shapeOf(...Object.values(clientFrames))
 const openState = 1 // WebSocket.OPEN
 
 /** Closings after which a client is known to have meant it: normal, going away, without a code. */
@@ -210,7 +213,7 @@ export class WatchSocket implements Watcher {
   async #handle (text: string): Promise<void> {
     let id: number | undefined
     try {
-      const frame = parseJson(text, 'frame')
+      const frame = parseJson(text, { subject: 'frame', shape: frameShape })
       id = idOf(frame)
       await this.#dispatch(frame)
     } catch (error) {
@@ -222,8 +225,7 @@ export class WatchSocket implements Watcher {
     const type = typeof frame === 'object' && frame !== null && 'type' in frame ? frame.type : undefined
     const check = typeof type === 'string' ? checkers.get(type) : undefined
     if (check === undefined) throw invalid([{ field: 'type', value: type, rule: `must be one of ${[...checkers.keys()].join(', ')}` }])
-    const faults = check(frame)
-    if (faults.length > 0) throw invalid(faults)
+    checked(check, frame)
     switch (type as FrameType) { // each case is what its schema has just checked
       case 'subscribe': return this.#subscribe(frame as FrameOf<'subscribe'>)
       case 'unsubscribe': return this.#unsubscribe(frame as FrameOf<'unsubscribe'>)
@@ -287,8 +289,9 @@ export class WatchSocket implements Watcher {
   #report (error: unknown, id: number | undefined): void {
     if (!(error instanceof RegistryError)) this.#context.log.error({ err: error }, 'a frame failed unexpectedly')
     const known = error instanceof RegistryError ? error : new RegistryError('REG_INTERNAL', 'the registry failed')
-    const { code, detail, errors } = problemOf(known)
-    this.#send(this.#encoder.encodeOwn({ type: 'error', ...(id === undefined ? {} : { id }), code, detail, ...(errors === undefined ? {} : { errors }) }))
+    const { code, detail, errors, moreErrors } = problemOf(known)
+    const told = { ...(errors === undefined ? {} : { errors }), ...(moreErrors === undefined ? {} : { moreErrors }) }
+    this.#send(this.#encoder.encodeOwn({ type: 'error', ...(id === undefined ? {} : { id }), code, detail, ...told }))
   }
 
   #closed (code: number): void {
@@ -313,6 +316,8 @@ function textOf (data: RawData): string {
   return Array.isArray(data) ? Buffer.concat(data).toString() : Buffer.isBuffer(data) ? data.toString() : Buffer.from(data).toString()
 }
 
+/** The id that an error is about, if it can be one. */
 function idOf (frame: unknown): number | undefined {
-  return typeof frame === 'object' && frame !== null && 'id' in frame && Number.isSafeInteger(frame.id) ? frame.id as number : undefined
+  const id = typeof frame === 'object' && frame !== null && Object.hasOwn(frame, 'id') ? (frame as { readonly id?: unknown }).id : undefined
+  return Number.isSafeInteger(id) ? id as number : undefined // it has just been seen to be one
 }

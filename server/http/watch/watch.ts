@@ -1,7 +1,7 @@
 // `/v1/watch`: a WebSocket for programs, an event stream for everybody else, behind the same path.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
-import { RegistryError } from '../../errors.ts'
+import { RegistryError, invalid } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { parseCursor } from '../../registry/feed/cursor.ts'
@@ -31,6 +31,8 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
   let connections = 0
   http.connections = () => watchers.counts
 
+  // Before those who are being answered are told: a watcher looks for another node at once.
+  context.closing.onBegin(() => watchers.goodbye())
   app.addHook('preClose', () => watchers.close())
 
   app.route<{ Querystring: Static<typeof Query> }>({
@@ -50,11 +52,15 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
         ...errorResponses('REG_INVALID', 'REG_SELECTOR_INVALID', 'REG_CURSOR_INVALID', 'REG_UPGRADE_REQUIRED', 'REG_NOT_LOADED', 'REG_NODE_FULL', 'REG_SHUTTING_DOWN')
       }
     },
-    preValidation: (_request, _reply, done) => {
+    preValidation: (request, _reply, done) => {
+      if (context.closing.begun) return done(context.closing.refuse())
       registry.requireLoaded()
+      const [parameter] = request.ws ? Object.keys(request.query) : []
+      if (parameter !== undefined) return done(invalid([{ field: parameter, rule: 'is for event streams: a WebSocket says what it wants in frames' }]))
       done()
     },
     wsHandler: (socket, request) => {
+      request.waited = true
       const by = callerOf(request)
       new WatchSocket(socket, context, watchers, encoder, by, `${by}#${++connections}`)
     },

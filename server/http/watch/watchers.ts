@@ -23,6 +23,8 @@ export interface Watcher {
   cut (): void
 }
 
+const goingReason = 'this node is shutting down'
+
 export class Watchers {
   readonly #clock: Clock
   readonly #members = new Set<Watcher>()
@@ -33,6 +35,7 @@ export class Watchers {
   catchingUp = 0
   #cancelTick: () => void
   #emptied: (() => void) | undefined
+  #isTold = false
 
   constructor (clock: Clock) {
     this.#clock = clock
@@ -50,6 +53,7 @@ export class Watchers {
   add (watcher: Watcher): void {
     this.#members.add(watcher)
     this.#counts[watcher.kind]++
+    if (this.#isTold) watcher.goodbye(goingReason) // it was on its way when the others were told
   }
 
   delete (watcher: Watcher): void {
@@ -67,15 +71,25 @@ export class Watchers {
     setImmediate(() => this.#flush())
   }
 
-  /** Says goodbye to all, waits a moment for them to go, and cuts the rest. */
+  /** Tells all that the node is going, so that they look for another one. */
+  goodbye (): void {
+    this.#isTold = true
+    for (const watcher of [...this.#members]) watcher.goodbye(goingReason)
+  }
+
+  /** Says goodbye to all, waits a moment for them to go, and cuts the rest; at once those that were told before. */
   async close (): Promise<void> {
     this.#cancelTick()
     this.#cancelTick = () => undefined
+    if (this.#isTold) {
+      for (const watcher of [...this.#members]) watcher.cut()
+      return
+    }
+    this.goodbye()
     if (this.#members.size === 0) return
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#emptied = resolve
     const timer = setTimeout(resolve, closeGraceMs) // real time: it bounds what real sockets may take
-    for (const watcher of [...this.#members]) watcher.goodbye('this node is shutting down')
     await promise
     clearTimeout(timer)
     for (const watcher of [...this.#members]) watcher.cut()

@@ -11,6 +11,7 @@ import {
   generationPattern, generationRule, idPattern, idRule, labelKeyPattern, labelKeyRule, labelPattern, labelRule,
   labelValuePattern, labelValueRule, portNamePattern, portNameRule, subdomainPattern, subdomainRule
 } from '../names.ts'
+import { mapOf } from '../validate.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -29,8 +30,8 @@ export const Labels = Type.Record(
   Type.String({ pattern: labelKeyPattern }), Type.String({ pattern: labelValuePattern, rule: labelValueRule }),
   { ...closed, maxProperties: maxLabels, keyRule: labelKeyRule }
 )
-export const Metadata = Type.Record(Type.String(), Type.String(), { maxProperties: maxMetadataPairs })
-const Topology = Type.String({ pattern: labelValuePattern, minLength: 1, rule: labelValueRule })
+export const Metadata = mapOf(Type.String(), { maxProperties: maxMetadataPairs })
+export const Topology = Type.String({ pattern: labelValuePattern, minLength: 1, rule: labelValueRule })
 /** The machine that an instance runs on: what Kubernetes calls `nodeName`. */
 export const NodeName = Type.String({ pattern: subdomainPattern, rule: subdomainRule })
 export const ShortText = Type.String({ maxLength: maxTextLength, rule: `must be a text of at most ${maxTextLength} characters` })
@@ -66,9 +67,9 @@ export const PatchBody = Type.Object({
   status: Type.Optional(StatusName),
   labels: Type.Optional(Type.Record(
     Type.String({ pattern: labelKeyPattern }), Type.Union([Type.Null(), Type.String({ pattern: labelValuePattern })], { rule: labelValueRule }),
-    { ...closed, keyRule: labelKeyRule }
+    { ...closed, maxProperties: 2 * maxLabels, keyRule: labelKeyRule } // all of them anew
   )),
-  metadata: Type.Optional(Type.Record(Type.String(), Type.Union([Type.Null(), Type.String()]))),
+  metadata: Type.Optional(mapOf(Type.Union([Type.Null(), Type.String()], { rule: 'must be a text, or null' }), { maxProperties: 2 * maxMetadataPairs })),
   weight: Type.Optional(Weight)
 }, closed)
 
@@ -155,7 +156,7 @@ function sorted (map: Readonly<Record<string, string>>): Record<string, string> 
   return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-function portFaults (ports: readonly Port[]): FieldError[] {
+export function portFaults (ports: readonly Port[]): FieldError[] {
   if (ports.length < 2) return noFaults
   const faults: FieldError[] = []
   const names = new Set<string>()
@@ -175,14 +176,14 @@ function portFaults (ports: readonly Port[]): FieldError[] {
 }
 
 /** `rollcall.dev/` is ours: a client's own label there would hide the implicit one. */
-function labelFaults (labels: Readonly<Record<string, string>>): FieldError[] {
+export function labelFaults (labels: Readonly<Record<string, string>>): FieldError[] {
   return Object.keys(labels).filter((key) => key.startsWith(reservedLabelPrefix))
     .map((key) => ({ field: `labels[${JSON.stringify(key)}]`, value: labels[key], rule: `must not begin with "${reservedLabelPrefix}", which is the registry's own` }))
 }
 
 const reservedLabelPrefix = 'rollcall.dev/'
 
-function metadataFaults (metadata: Readonly<Record<string, string>>): FieldError[] {
+export function metadataFaults (metadata: Readonly<Record<string, string>>): FieldError[] {
   let bytes = 0
   for (const [key, value] of Object.entries(metadata)) bytes += Buffer.byteLength(key) + Buffer.byteLength(value)
   return bytes <= maxMetadataBytes ? [] : [{ field: 'metadata', value: bytes, rule: `must not hold more than ${maxMetadataBytes} octets of keys and values` }]

@@ -8,6 +8,7 @@
 import { Composer, type CST, type Document, isAlias, isMap, isPair, isScalar, isSeq, Lexer, type Node, Parser, Scalar, type YAMLMap } from 'yaml'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, shown } from '../../errors.ts'
+import { FaultList, sentence } from '../../refusal.ts'
 import { apiVersions, type Manifest } from '../service/types.ts'
 
 export interface ManifestLimits {
@@ -42,7 +43,7 @@ export const manifestLimits: ManifestLimits = {
 /** Tokens between two looks at the clock. */
 const stepSize = 64
 
-/** More of them would not help who reads them. */
+/** Reading ends at so many: more of them would not help who reads them. */
 const maxFaults = 100
 
 export interface ManifestDocument {
@@ -93,14 +94,14 @@ export function located (document: ManifestDocument, faults: readonly FieldError
 }
 
 /** A REG_INVALID whose message begins each fault with its place: `document 2, line 14: spec.ports[0].port must ...`. */
-export function streamInvalid (faults: readonly FieldError[]): RegistryError {
-  const told = faults.slice(0, maxFaults)
-  const texts = told.map((fault) => {
-    const place = [...(fault.document === undefined ? [] : [`document ${fault.document}`]), ...(fault.line === undefined ? [] : [`line ${fault.line}`])]
-    return `${place.length === 0 ? '' : `${place.join(', ')}: `}${fault.field} ${fault.rule}${'value' in fault ? `, got ${shown(fault.value)}` : ''}`
-  })
-  if (faults.length > told.length) texts.push(`and ${faults.length - told.length} more`)
-  return new RegistryError('REG_INVALID', texts.join('; '), told)
+export function streamInvalid (faults: readonly FieldError[], moreErrors = 0): RegistryError {
+  const list = new FaultList()
+  list.addAll(faults, moreErrors)
+  const place = ({ document, line }: FieldError): string => {
+    const parts = [...(document === undefined ? [] : [`document ${document}`]), ...(line === undefined ? [] : [`line ${line}`])]
+    return parts.length === 0 ? '' : `${parts.join(', ')}: `
+  }
+  return new RegistryError('REG_INVALID', sentence(list.faults, list.more, place), list.faults, { moreErrors: list.more })
 }
 
 /** Ends the reading of one document. */
@@ -251,7 +252,7 @@ class StreamReader {
     const object = this.#mapping(parsed, parsed.value, '', parsed.root)
     if (object === undefined) return
     const kind = object['kind']
-    const itemKind = kind === 'List' ? '' : listKinds.get(String(kind))
+    const itemKind = kind === 'List' ? '' : typeof kind === 'string' ? listKinds.get(kind) : undefined
     if (itemKind === undefined) {
       this.#object(parsed, object, parsed.root, undefined)
       return

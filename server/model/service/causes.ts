@@ -2,6 +2,7 @@
 // the path of its field and a message. They are collected, and told all at once.
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { RegistryError } from '../../errors.ts'
+import { maxToldFaults } from '../../refusal.ts'
 
 export type CauseReason =
   | 'FieldValueRequired' | 'FieldValueInvalid' | 'FieldValueNotSupported' | 'FieldValueDuplicate'
@@ -110,7 +111,7 @@ export function fieldErrors (causes: readonly Cause[]): readonly FieldError[] {
 
 /** Throws REG_MANIFEST_INVALID with every cause, unless there is none. */
 export function refuse (kind: string, name: string, causes: readonly Cause[]): void {
-  if (causes.length > 0) throw new RegistryError('REG_MANIFEST_INVALID', messageOf(kind, name, causes), fieldErrors(causes))
+  if (causes.length > 0) throw new RegistryError('REG_MANIFEST_INVALID', messageOf(kind, name, causes.slice(0, maxToldFaults)), fieldErrors(causes))
 }
 
 const maxShown = 256 // a message names the value, it does not repeat a megabyte of it

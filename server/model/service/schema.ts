@@ -1,13 +1,13 @@
 // From a parsed document to a typed manifest: the shape only (wrong JSON type, unknown field). Values are validate.ts' business.
 import { Type, type TSchema } from 'typebox'
-import type { FieldError } from '../../../client-sdk/src/wire.ts'
-import { type Checker, checker } from '../validate.ts'
+import type { Refusal } from '../../refusal.ts'
+import { type Checker, checker, mapOf } from '../validate.ts'
 import type { Endpoints, EndpointSlice, EndpointSubset, Labels, Manifest, Namespace, ObjectMeta, Service, ServicePort, ServiceSpec, SliceEndpoint, SlicePort } from './types.ts'
 
 const text = Type.String({ rule: 'must be a text' })
 const flag = Type.Boolean({ rule: 'must be true or false' })
 const whole = Type.Integer({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1, rule: 'must be a whole number of 32 bits' })
-const textMap = Type.Record(Type.String(), text, { rule: 'must map texts to texts' })
+const textMap = mapOf(text, { rule: 'must map texts to texts' })
 const anything = Type.Unknown()
 
 /** Every field may be left out here: what is required is said by validation, with all else that is wrong. */
@@ -85,13 +85,20 @@ const endpoint = fields({
 const address = fields({ ip: text, hostname: text, nodeName: text, targetRef: reference })
 const finalizers = fields({ finalizers: list(text) })
 
-const checkers: Readonly<Record<Manifest['kind'], Checker>> = {
-  Service: checker(fields({ ...typeMeta, spec, status: anything })),
-  EndpointSlice: checker(fields({ ...typeMeta, addressType: text, endpoints: list(endpoint), ports: list(endpointPort) })),
-  Endpoints: checker(fields({
+/** The shape of a manifest, by kind. */
+export const manifestShapes: Readonly<Record<Manifest['kind'], TSchema>> = {
+  Service: fields({ ...typeMeta, spec, status: anything }),
+  EndpointSlice: fields({ ...typeMeta, addressType: text, endpoints: list(endpoint), ports: list(endpointPort) }),
+  Endpoints: fields({
     ...typeMeta, subsets: list(fields({ addresses: list(address), notReadyAddresses: list(address), ports: list(endpointPort) }))
-  })),
-  Namespace: checker(fields({ ...typeMeta, spec: finalizers, status: anything }))
+  }),
+  Namespace: fields({ ...typeMeta, spec: finalizers, status: anything })
+}
+const checkers: Readonly<Record<Manifest['kind'], Checker>> = {
+  Service: checker(manifestShapes.Service),
+  EndpointSlice: checker(manifestShapes.EndpointSlice),
+  Endpoints: checker(manifestShapes.Endpoints),
+  Namespace: checker(manifestShapes.Namespace)
 }
 
 /** Not said: defaulting fills it, or validation says that it is required. The one text that no union of ours holds. */
@@ -103,17 +110,17 @@ const mapFields = new Set(['labels', 'annotations', 'selector', 'deprecatedTopol
 type Loose<T> = { readonly [Field in keyof T]?: T[Field] }
 type LooseObject<T> = Loose<Omit<T, 'metadata' | 'spec'>> & { readonly metadata?: Loose<ObjectMeta> } & (T extends { spec: infer S } ? { readonly spec?: Loose<S> } : unknown)
 
-export type Decoded<Kind> = { readonly manifest: Kind } | { readonly faults: readonly FieldError[] }
+export type Decoded<Kind> = { readonly manifest: Kind } | { readonly refusal: Refusal }
 
 /**
  * Reads a manifest of a known kind: checks its shape and leaves out what is empty, null, or the registry's own to say (status).
- * All faults of the shape come at once; they are of the 400 kind, apart from the causes of validation.
+ * The faults of the shape come at once; they are of the 400 kind, apart from the causes of validation.
  * @param namespace stands in for an absent `metadata.namespace`
  */
 export function decoded (kind: Manifest['kind'], value: unknown, namespace: string): Decoded<Manifest> {
   const plain = withoutNulls(value)
-  const faults = checkers[kind](plain)
-  if (faults.length > 0) return { faults }
+  const refusal = checkers[kind](plain)
+  if (refusal !== undefined) return { refusal }
   switch (kind) {
     // The checker has just seen the shape of each; texts that must be one of a few are checked by validation.
     case 'Service': return { manifest: serviceOf(plain as LooseObject<Service>, namespace) }

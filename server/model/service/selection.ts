@@ -8,7 +8,7 @@ import type { Service } from './types.ts'
 
 /** The labels of an instance as selectors see them, the implicit one included. */
 export function labelsOf (instance: Instance): LabelLookup {
-  return (key) => (key === serviceLabel ? instance.service : instance.labels[key])
+  return (key) => (key === serviceLabel ? instance.service : Object.hasOwn(instance.labels, key) ? instance.labels[key] : undefined)
 }
 
 /** The selector of a declared service, for an index; undefined when it selects nothing (hand-made endpoints, ExternalName). */

@@ -204,19 +204,19 @@ export function warnings (service: Service): readonly string[] {
   found.push(...spelled('spec.clusterIPs', needsClusterIp(service) && !isHeadless(service) ? spec.clusterIPs : []))
   found.push(...spelled('spec.externalIPs', spec.externalIPs))
   for (const key of Object.keys(service.metadata.annotations ?? {})) {
-    const instead = deprecatedAnnotations[key]
+    const instead = deprecatedAnnotations.get(key)
     if (instead !== undefined) found.push(`metadata.annotations[${key}] is deprecated and not acted on: use ${instead}`)
     if (isUnknownDnsAnnotation(key)) found.push(`metadata.annotations[${key}] is not known and not acted on: known are ${dnsAnnotations.join(', ')}`)
   }
   return found
 }
 
-const deprecatedAnnotations: Readonly<Record<string, string>> = {
+const deprecatedAnnotations: ReadonlyMap<string, string> = new Map(Object.entries({
   'service.alpha.kubernetes.io/tolerate-unready-endpoints': 'spec.publishNotReadyAddresses',
   'service.beta.kubernetes.io/load-balancer-source-ranges': 'spec.loadBalancerSourceRanges',
   'service.kubernetes.io/topology-aware-hints': 'spec.trafficDistribution',
   'service.kubernetes.io/topology-mode': 'spec.trafficDistribution'
-}
+}))
 
 /** IPv6 has many spellings of one address; names and comparisons know one. */
 export function spelled (field: string, addresses: readonly string[] | undefined): string[] {

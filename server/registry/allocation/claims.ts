@@ -1,7 +1,11 @@
 // A claim is a lasting object of the store whose key is the value that it takes: two services cannot have one, on whichever
 // nodes they are written. It is written and removed in the same commit as the service that holds it, so that none is left over.
+import { Type } from 'typebox'
 import { familyOf } from '../../model/address/address.ts'
 import type { Family } from '../../model/address/ranges.ts'
+import { LabelName } from '../../model/instance/instance.ts'
+import { readJson } from '../../model/stored-text.ts'
+import { checker } from '../../model/validate.ts'
 import type { ObjectRecord } from '../../store/store.ts'
 
 const prefix = 'claim/'
@@ -42,11 +46,15 @@ export function claimBody ({ namespace, service }: Holder): string {
   return JSON.stringify({ namespace, service })
 }
 
-/** undefined = the object is no claim. */
+const checkHolder = checker(Type.Object({ namespace: LabelName, service: LabelName }, { additionalProperties: false }))
+
+/** undefined = the object is no claim, or its text is none that `claimBody` makes. */
 export function claimOf (object: Pick<ObjectRecord, 'key' | 'revision' | 'body'>): Claim | undefined {
   const target = claimTarget(object.key)
   if (target === undefined) return undefined
-  const { namespace, service } = JSON.parse(object.body) as Holder // written by claimBody
+  const read = readJson(object.body, checkHolder)
+  if ('refusal' in read) return undefined
+  const { namespace, service } = read.value as Holder // it has just been checked
   return { ...target, key: object.key, holder: { namespace, service }, revision: object.revision }
 }
 

@@ -13,6 +13,7 @@ import { type Condition, type Endpoints, type EndpointSlice, type Manifest, type
 import { prepared } from '../../model/service/update.ts'
 import { serviceFaults, warnings } from '../../model/service/validate.ts'
 import { endpointSliceFaults, endpointSliceWarnings, endpointsFaults, endpointsWarning, namespaceFaults } from '../../model/service/validate-endpoints.ts'
+import { FaultList, maxToldFaults } from '../../refusal.ts'
 import type { ObjectWrite } from '../../store/store.ts'
 import type { Allocator } from '../allocation/allocator.ts'
 import { holderName } from '../allocation/claims.ts'
@@ -61,7 +62,7 @@ export const addressCondition = 'LoadBalancerAddressAllocated'
  * version; REG_LIMIT_REACHED
  */
 export function planApply (items: readonly Item[], catalog: Catalog, allocator: Allocator, facts: RegistryFacts, attempt: number): ApplyPlan {
-  const faults: FieldError[] = []
+  const faults = new FaultList()
   const drafts: Draft[] = []
   const seen = new Map<string, Item>()
   for (const item of items) {
@@ -69,11 +70,14 @@ export function planApply (items: readonly Item[], catalog: Catalog, allocator: 
     const key = manifestKey(name)
     const twin = seen.get(key)
     seen.set(key, item)
-    if (twin !== undefined) faults.push(...item.locate([{ field: 'metadata.name', value: name.name, rule: `must not be applied twice in one stream${twin.document === undefined ? '' : `: document ${twin.document} has it, too`}` }]))
+    if (twin !== undefined) {
+      const rule = `must not be applied twice in one stream${twin.document === undefined ? '' : `: document ${twin.document} has it, too`}`
+      faults.addAll(item.locate([{ field: 'metadata.name', value: name.name, rule }]))
+    }
     const draft = draftOf(item, name, catalog, facts, faults)
     if (draft !== undefined) drafts.push(draft)
   }
-  if (faults.length > 0) throw manifestInvalid(faults)
+  if (!faults.isEmpty) throw manifestInvalid(faults.faults, faults.more)
   checkRoom(drafts, catalog)
   return allocated(drafts, catalog, allocator, attempt)
 }
@@ -108,20 +112,20 @@ export function allocationRefusal (items: readonly Item[], faults: readonly Faul
     return item?.locate([error]) ?? [error]
   })
   const error = manifestInvalid(errors)
-  return faults.every(({ kind }) => kind === 'full') ? new RegistryError('REG_LIMIT_REACHED', error.message, error.errors) : error
+  return faults.every(({ kind }) => kind === 'full') ? new RegistryError('REG_LIMIT_REACHED', error.message, error.errors, { moreErrors: error.moreErrors }) : error
 }
 
 /** A REG_MANIFEST_INVALID whose message begins each fault with its place in the stream. */
-export function manifestInvalid (faults: readonly FieldError[]): RegistryError {
-  const { message, errors } = streamInvalid(faults)
-  return new RegistryError('REG_MANIFEST_INVALID', message, errors)
+export function manifestInvalid (faults: readonly FieldError[], more = 0): RegistryError {
+  const { message, errors, moreErrors } = streamInvalid(faults, more)
+  return new RegistryError('REG_MANIFEST_INVALID', message, errors, { moreErrors })
 }
 
 export function nameOf ({ kind, metadata }: Manifest): ManifestName {
   return { kind, namespace: kind === 'Namespace' ? '' : metadata.namespace, name: metadata.name }
 }
 
-function draftOf (item: Item, name: ManifestName, catalog: Catalog, facts: RegistryFacts, faults: FieldError[]): Draft | undefined {
+function draftOf (item: Item, name: ManifestName, catalog: Catalog, facts: RegistryFacts, faults: FaultList): Draft | undefined {
   const old = catalog.manifest(name)
   const { manifest } = item
   const asked = manifest.metadata.resourceVersion
@@ -133,7 +137,8 @@ function draftOf (item: Item, name: ManifestName, catalog: Catalog, facts: Regis
   const next = manifest.kind === 'Service' ? prepared(manifest, old as Service | undefined, facts) : carried(manifest, old)
   const causes = faultsOf(next, old, facts)
   if (causes.length > 0) {
-    faults.push(...item.locate(fieldErrors(causes)))
+    const told = causes.slice(0, maxToldFaults) // where each stands costs a search in its document
+    faults.addAll(item.locate(fieldErrors(told)), causes.length - told.length)
     return undefined
   }
   return { item, name, old, next, needs: next.kind === 'Service' ? allocationPlan(next, old as Service | undefined) : undefined }

@@ -1,12 +1,13 @@
 // The commands on declared things: apply, put, read, delete, and why an instance is in or out.
 import type { FieldError, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
-import { RegistryError, invalid } from '../../errors.ts'
+import { RegistryError, invalid, refused } from '../../errors.ts'
 import { located, type ManifestDocument, manifestLimits, streamInvalid } from '../../model/manifest/manifest-stream.ts'
 import { explained, handMadeEndpoints, implicitService } from '../../model/service/endpoints.ts'
 import { defaultFamily, hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
 import { decoded } from '../../model/service/schema.ts'
 import { endpointSlices, endpointsObject, mirrorManager } from '../../model/service/slices.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../../model/service/types.ts'
+import { FaultList } from '../../refusal.ts'
 import { maxCommitWrites, type ObjectWrite, type Store } from '../../store/store.ts'
 import { AllocationCheck } from '../allocation/allocation-check.ts'
 import { commitAllocated } from '../allocation/allocated-commit.ts'
@@ -115,16 +116,16 @@ export class Services {
    * document, line and field; REG_CONFLICT for an old resource version; REG_LIMIT_REACHED; what the store throws
    */
   async apply (documents: readonly ManifestDocument[], options: ApplyOptions): Promise<ApplyAnswer> {
-    const faults: FieldError[] = []
+    const faults = new FaultList()
     const items: Item[] = []
     if (documents.length > manifestLimits.maxDocuments) throw invalid([{ field: 'documents', value: documents.length, rule: `must not be more than ${manifestLimits.maxDocuments}` }])
     for (const document of documents) {
       const locate = (found: readonly FieldError[]): readonly FieldError[] => located(document, found)
       const read = decoded(document.kind, document.value, options.namespace ?? defaultNamespace)
-      if ('faults' in read) faults.push(...locate(read.faults))
+      if ('refusal' in read) faults.addAll(locate(read.refusal.faults), read.refusal.more)
       else items.push({ manifest: read.manifest, locate, document: document.index })
     }
-    if (faults.length > 0) throw streamInvalid(faults)
+    if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
     return this.#apply(items, options)
   }
 
@@ -134,7 +135,7 @@ export class Services {
    */
   async put (name: ManifestName, value: unknown, options: WriteOptions): Promise<ApplyAnswer> {
     const read = decoded(name.kind, value, name.namespace)
-    if ('faults' in read) throw invalid(read.faults)
+    if ('refusal' in read) throw refused(read.refusal)
     const { metadata } = read.manifest
     const named = metadata.name === '' ? { ...read.manifest, metadata: { ...metadata, name: name.name } } as Manifest : read.manifest // the same kind
     const faults = [

@@ -1,0 +1,66 @@
+// A manifest as it comes back from a store: its shape and all of its rules are looked at again, since an older version,
+// another program or a hand may have written it.
+import { Type } from 'typebox'
+import type { Refusal } from '../../refusal.ts'
+import { FaultList, maxToldFaults } from '../../refusal.ts'
+import { readJson, unknownFault } from '../stored-text.ts'
+import { type Checker, checker } from '../validate.ts'
+import { type Cause, fieldErrors } from './causes.ts'
+import { decoded } from './schema.ts'
+import type { Manifest, ServiceStatus } from './types.ts'
+import { serviceFaults } from './validate.ts'
+import { endpointSliceFaults, endpointsFaults, namespaceFaults } from './validate-endpoints.ts'
+
+const text = Type.String({ rule: 'must be a text' })
+const closed = { additionalProperties: false } as const
+
+/** The registry's own word, which no manifest of a client brings in. */
+const Status = Type.Object({
+  loadBalancer: Type.Object({
+    ingress: Type.Optional(Type.Array(Type.Object({
+      ip: Type.Optional(text), ipMode: Type.Optional(Type.Enum(['VIP', 'Proxy'])), hostname: Type.Optional(text)
+    }, closed)))
+  }, closed),
+  conditions: Type.Optional(Type.Array(Type.Object({
+    type: text, status: Type.Enum(['True', 'False', 'Unknown']), reason: text, message: text, lastTransitionTime: Type.Optional(text)
+  }, closed)))
+}, closed)
+
+const checkStatus = checker(Type.Object({ status: Type.Optional(Status) }))
+const anyObject: Checker = checker(Type.Object({}))
+
+export interface ManifestKey {
+  readonly kind: Manifest['kind']
+  /** Empty for a Namespace. */
+  readonly namespace: string
+  readonly name: string
+}
+
+/** Reads the stored text of a manifest that lies under a key. Never throws. */
+export function readManifest (key: ManifestKey, text: string): { readonly manifest: Manifest } | { readonly refusal: Refusal } {
+  const read = readJson(text, anyObject)
+  if ('refusal' in read) return read
+  const { status } = read.value as { readonly status?: unknown } // an object, as has just been seen
+  const shape = decoded(key.kind, read.value, key.namespace)
+  if ('refusal' in shape) return shape
+  const refusal = key.kind === 'Service' ? checkStatus(status === undefined ? {} : { status }) : undefined
+  if (refusal !== undefined) return { refusal }
+  const { manifest } = shape
+  const list = new FaultList()
+  if (manifest.metadata.name !== key.name) list.add(() => ({ field: 'metadata.name', value: manifest.metadata.name, rule: `must be ${key.name}, as in its key` }))
+  if (manifest.metadata.namespace !== key.namespace) list.add(() => ({ field: 'metadata.namespace', value: manifest.metadata.namespace, rule: `must be ${key.namespace}, as in its key` }))
+  const causes = causesOf(manifest)
+  list.addAll(fieldErrors(causes.slice(0, maxToldFaults)), Math.max(0, causes.length - maxToldFaults))
+  if (!list.isEmpty) return { refusal: list.refusal(unknownFault) }
+  return { manifest: manifest.kind === 'Service' && status !== undefined ? { ...manifest, status: status as ServiceStatus } : manifest } // it has just been checked
+}
+
+/** As its own predecessor: what an object has stays legal when the ranges of the registry change. */
+function causesOf (manifest: Manifest): readonly Cause[] {
+  switch (manifest.kind) {
+    case 'Service': return serviceFaults(manifest, { families: [], old: manifest })
+    case 'EndpointSlice': return endpointSliceFaults(manifest)
+    case 'Endpoints': return endpointsFaults(manifest)
+    case 'Namespace': return namespaceFaults(manifest)
+  }
+}
