@@ -44,7 +44,7 @@ t.test('the page of the API tells the limits that are kept', async (t) => {
     'requests of a connection': count(limits.maxRequestsPerSocket),
     connections: count(limits.maxConnections),
     'requests that wait behind others of their connection': count(limits.maxWaitingRequests),
-    'bytes of bodies on their way': mib(limits.maxBodyBytesTogether),
+    'bytes of bodies on their way, and of WebSocket frames': mib(limits.maxBodyBytesTogether),
     'bytes of heartbeats on their way': mib(limits.maxHeartbeatBytesTogether),
     'bytes of answers that wait to be read': mib(limits.maxUnreadBytesTogether),
     'characters of long manifests that are read, or wait to be': mib(limits.maxWaitingTextBytes),

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { type Socket, connect as connectSocket } from 'node:net'
 import t from 'tap'
 import WebSocket from 'ws'
 import { build } from './world.ts'
@@ -51,4 +52,26 @@ t.test('a large snapshot is one message in several frames, and what is asked mea
   t.ok(frames.some(({ type, code }) => type === 'error' && code === 'REG_BODY_SYNTAX'))
   await world.register('shop/orders/last', { address: '10.0.0.2' })
   t.strictSame((await client.take(2)).map(({ type, id }) => `${type} ${id}`).sort(), ['change 1', 'change 2'])
+})
+
+t.test('frames that do not end are bounded together: the largest of the client that has most ends with its socket', async (t) => {
+  const world = await build(t, { shares: { bodyBytes: 1_000_000 } })
+  await world.register('shop/orders/a')
+  const { host, port } = await world.listen()
+  const half = async (bytes: number): Promise<Socket> => {
+    const socket = connectSocket({ host, port })
+    socket.on('error', () => undefined) // it is cut
+    t.teardown(() => { socket.destroy() })
+    socket.write('GET /v1/watch HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n')
+    await once(socket, 'data')
+    const head = Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0x0f, 0, 0, 0, 0, 0, 0]) // a masked text of 983,040 bytes
+    socket.write(Buffer.concat([head, Buffer.alloc(bytes, ' ')]))
+    return socket
+  }
+  const large = await half(700_000)
+  const closed = once(large, 'close')
+  await half(400_000)
+  await closed
+  const client = await world.connect()
+  t.match(await client.subscribe(1), { type: 'snapshot' })
 })

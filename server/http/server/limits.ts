@@ -90,6 +90,8 @@ export const maxSubscriptionsTogether = 90_000
 export const maxSubscriptionsPerSocket = 100
 /** A frame from a client. Its largest honest one is a batch of heartbeats: some 2,000 leases; more go in several frames. */
 export const maxFrameBytes = 1024 * 1024
+/** A smaller frame is not counted while it arrives. */
+export const smallFrameBytes = 4 * 1024
 /** Pieces that a client may send a frame in: each costs an object, and a hundred thousand tiny ones a second of work. */
 export const maxFrameFragments = 1_024
 /** How long a client has to answer a close frame. */

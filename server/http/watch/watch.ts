@@ -1,4 +1,5 @@
 // `/v1/watch`: a WebSocket for programs, an event stream for everybody else, behind the same path.
+import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { RegistryError, invalid } from '../../errors.ts'
@@ -11,6 +12,7 @@ import { type HttpContext, callerOf } from '../server/context.ts'
 import { EventStream } from './event-stream.ts'
 import { FrameEncoder } from './frames.ts'
 import { ClientFrame, ServerFrame, WatchView, errorResponses } from '../api/schemas.ts'
+import { UnfinishedFrames } from './unfinished-frames.ts'
 import { WatchSocket } from './watch-socket.ts'
 import { Watch, Watchers } from './watchers.ts'
 
@@ -62,6 +64,9 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     wsHandler: (socket, request) => {
       request.waited = true
       const by = callerOf(request)
+      const unfinished = new UnfinishedFrames(context.commons.bodies, by, () => socket.terminate())
+      unfinished.follow(request.raw.socket as Socket | undefined) // an injected upgrade has none
+      socket.on('message', () => unfinished.finished())
       new WatchSocket(socket, context, watchers, encoder, by, `${by}#${++connections}`)
     },
     handler: async (request, reply) => {
