@@ -1,5 +1,4 @@
 // `/v1/watch`: a WebSocket for programs, an event stream for everybody else, behind the same path.
-import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { RegistryError, invalid } from '../../errors.ts'
@@ -65,7 +64,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       request.waited = true
       const by = callerOf(request)
       const unfinished = new UnfinishedFrames(context.commons.bodies, by, () => socket.terminate())
-      unfinished.follow(request.raw.socket as Socket | undefined) // an injected upgrade has none
+      unfinished.follow(request.raw.socket) // an injected upgrade has none
       socket.on('message', () => unfinished.finished())
       new WatchSocket(socket, context, watchers, encoder, by, `${by}#${++connections}`)
     },
