@@ -51,6 +51,7 @@ async function serveUntilSignal ({ config, warnings }: LoadedConfig, load: () =>
   const { log, output } = nodeLog
   const start = new AbortController()
   let running: Running | undefined
+  let unexpected: ((error: unknown) => void) | undefined
   const leave = async (): Promise<void> => {
     start.abort()
     const cut = await running?.leave(config.shutdownGraceMs) ?? []
@@ -64,6 +65,11 @@ async function serveUntilSignal ({ config, warnings }: LoadedConfig, load: () =>
       log.info('stopped')
     },
     reload: () => reload(load, config, running, log),
+    survived: (error) => {
+      if (unexpected === undefined) return false
+      unexpected(error)
+      return true
+    },
     failed: async (error) => {
       log.fatal({ err: error }, `an error that nobody caught ends this process: ${messageOf(error)}`)
       await running?.leave(0)
@@ -73,7 +79,7 @@ async function serveUntilSignal ({ config, warnings }: LoadedConfig, load: () =>
   for (const warning of warnings) log.warn(warning)
   try {
     const { serve } = await import('./serve.ts')
-    running = await serve(config, { nodeLog, signal: start.signal })
+    running = await serve(config, { nodeLog, signal: start.signal, guarded: (take) => { unexpected = take } })
   } catch (error) {
     if (start.signal.aborted) return // told to end while it started: handled above
     process.stderr.write(`rollcall: cannot start: ${startFailure(error)}\n`)

@@ -14,13 +14,18 @@ export interface EndHandlers {
   readonly end: (signal: NodeJS.Signals) => Promise<void>
   /** Told of a signal that asks to read the settings again. */
   readonly reload: () => void
-  /** An error that nobody caught. Never throws. */
+  /**
+   * An error that nobody caught. True: it ended what it happened in, and the node goes on (docs/decisions/0012-unexpected-errors.md).
+   * False: there is nothing to go on with. Never throws.
+   */
+  readonly survived: (error: unknown) => boolean
+  /** The last word before an error ends the process. Never throws. */
   readonly failed: (error: unknown) => Promise<void>
   readonly output: Pick<LogOutput, 'flush'>
 }
 
 /** Handles the signals of this process from now on. */
-export function handleEnd ({ end, reload, failed, output }: EndHandlers): void {
+export function handleEnd ({ end, reload, survived, failed, output }: EndHandlers): void {
   let firstAtMs: number | undefined
   for (const signal of endingSignals) {
     process.on(signal, () => {
@@ -36,7 +41,7 @@ export function handleEnd ({ end, reload, failed, output }: EndHandlers): void {
   process.on('SIGHUP', reload)
   let hasFailed = false
   const fail = (error: unknown): void => {
-    if (hasFailed) return
+    if (survived(error) || hasFailed) return
     hasFailed = true
     void failed(error).finally(() => endProcess(1, output))
   }

@@ -8,6 +8,7 @@ import type { Config } from './config/config.ts'
 import { observeDns } from './dns/metrics.ts'
 import { startDnsWorkers } from './dns/workers.ts'
 import { invalid } from './errors.ts'
+import { type Guard, loggingGuard } from './guard.ts'
 import { nativeDialect } from './http/api/native.ts'
 import { HttpMetrics } from './http/server/metrics.ts'
 import { buildHttp } from './http/server/server.ts'
@@ -23,8 +24,8 @@ import { CookieSecret } from './registry/cookie-secret.ts'
 import { RegistryMetrics } from './registry/metrics.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
-import { systemClock } from './registry/timers.ts'
 import { startStep } from './start-step.ts'
+import { guardedClock, systemClock } from './registry/timers.ts'
 import { storeMetrics } from './store/metrics.ts'
 import { createRedisStore } from './store/redis/redis-store.ts'
 import { openToOthers } from './store/sqlite/directory.ts'
@@ -56,6 +57,8 @@ export interface ServeOptions {
   readonly nodeLog?: NodeLog
   /** Gives the start up when it aborts. */
   readonly signal?: AbortSignal
+  /** Given what takes an error that nobody caught: it is counted and logged like those that somebody did. */
+  readonly guarded?: (failed: (error: unknown) => void) => void
 }
 
 /** So long the doors may take to close when nobody is being answered any more. */
@@ -74,14 +77,16 @@ const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.
 export async function serve (config: Config, options: ServeOptions = {}): Promise<Running> {
   const nodeLog = options.nodeLog ?? openNodeLog({ level: config.logLevel, node: config.node })
   const { log } = nodeLog
-  const clock = systemClock
+  const metrics = new Metrics({ version })
+  const counters = new RegistryMetrics(metrics.register)
+  const guard = loggingGuard(log, metrics.unexpected)
+  options.guarded?.((error) => guard.failed('process', error))
+  const clock = guardedClock(systemClock, guard, 'timer')
   const thinned = new ThinnedLog(log, { clock }) // for what a stranger, or each refused write, can cause
   const step = <Result>(what: string, run: () => Promise<Result>, why?: () => string): Promise<Result> => startStep({
     what, limitMs: config.startTimeoutMs, clock, ...(why === undefined ? {} : { why }), ...(options.signal === undefined ? {} : { signal: options.signal })
   }, run)
-  const store = openStore(config, thinned)
-  const metrics = new Metrics({ version })
-  const counters = new RegistryMetrics(metrics.register)
+  const store = openStore(config, thinned, guard)
   const changeLines = new ChangeLines({ log, clock })
   metrics.droppedLogLines = () => nodeLog.output.dropped
   const registry = new Registry({
@@ -105,7 +110,8 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     swept: (sweep) => {
       counters.swept(sweep)
       changeLines.swept(sweep)
-    }
+    },
+    guard
   })
   counters.observe(registry)
   registry.feed.listen({ changed: changeLines.changed })
@@ -141,6 +147,7 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
       tls: readTls(config),
       rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
       queryLogRatio: config.dnsQueryLog,
+      guard,
       log: {
         warn: (message: string) => thinned.warn({}, message), error: (message: string) => thinned.error({}, message),
         info: (facts: object, message: string) => log.info(facts, message)
@@ -158,6 +165,7 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
       dialects: [native],
       version,
       metrics: new HttpMetrics(metrics.register),
+      guard,
       log: {
         info: (fields, message) => log.info(fields, message), warn: (fields, message) => thinned.warn(fields, message),
         error: (fields, message) => thinned.error(fields, message)
@@ -174,7 +182,7 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     if (store.kind === 'sqlite') for (const warning of openToOthers(config.data, store.location)) log.warn(warning)
     if (dns !== undefined) {
       const { store: timed, feed } = registry
-      const secret = new CookieSecret({ store: timed, feed, clock: systemClock, random: randomBytes, warn: (message) => thinned.warn({}, message) })
+      const secret = new CookieSecret({ store: timed, feed, clock, random: randomBytes, warn: (message) => thinned.warn({}, message) })
       opened.push(async () => secret.close())
       await step('agree on the secret of DNS cookies', () => secret.start())
     }
@@ -258,9 +266,9 @@ function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Config): Parameters<typeof 
   return tls
 }
 
-function openStore (config: Config, log: LineLog): Store {
+function openStore (config: Config, log: LineLog, guard: Guard): Store {
   const { redis, data: directory, logLength: maxLogLength, holdMaxMs: holdMs } = config
   return redis === undefined
-    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log })
-    : createRedisStore({ url: redis, prefix: config.redisPrefix, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log })
+    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log, guard })
+    : createRedisStore({ url: redis, prefix: config.redisPrefix, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log, guard })
 }

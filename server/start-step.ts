@@ -29,7 +29,9 @@ export async function startStep<Result> ({ what, limitMs, why, clock, signal }: 
     const reason = why?.() ?? ''
     reject(new RegistryError('REG_STORE_UNAVAILABLE', `could not ${what} within ${limitMs / 1_000} s${reason === '' ? '' : `: ${reason}`}`))
   })
-  const giveUp = (): void => reject(new StartGivenUp(`could not ${what}: the start was given up`))
+  const givenUp = new StartGivenUp(`could not ${what}: the start was given up`)
+  const giveUp = (): void => reject(givenUp)
+  // eslint-disable-next-line rollcall/guarded-callbacks -- it settles a promise, and nothing else
   signal?.addEventListener('abort', giveUp, { once: true })
   try {
     return await Promise.race([run(), over])

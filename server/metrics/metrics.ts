@@ -22,6 +22,7 @@ export class Metrics {
   /** How many log lines were lost: told by the log. */
   droppedLogLines: () => number = () => 0
   readonly #now: () => number
+  readonly #unexpected: Counter<'place'>
   #making: Promise<Buffer> | undefined
   #kept: { readonly text: Buffer, readonly untilMs: number } | undefined
 
@@ -29,6 +30,12 @@ export class Metrics {
     this.#now = now
     new Gauge({ name: 'rollcall_build_info', help: 'Always 1; what runs here.', labelNames: ['version', 'node_version'], registers: [this.register] })
       .set({ version, node_version: process.version }, 1)
+    this.#unexpected = new Counter({
+      name: 'rollcall_unexpected_errors_total',
+      help: 'Errors that nobody expected, by the place that caught them: each ended one request, watcher or record. The log says which.',
+      labelNames: ['place'],
+      registers: [this.register]
+    })
     const dropped = (): number => this.droppedLogLines()
     new Counter({
       name: 'rollcall_log_lines_dropped_total',
@@ -40,6 +47,11 @@ export class Metrics {
       }
     })
     if (processMetrics) collectDefaultMetrics({ register: this.register })
+  }
+
+  /** For the guard. */
+  unexpected = (place: string, errors: number): void => {
+    this.#unexpected.inc({ place }, errors)
   }
 
   get contentType (): string {

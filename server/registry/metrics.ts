@@ -54,7 +54,7 @@ export class RegistryMetrics {
 
   /** Shows what the registry holds at each scrape. Called once. */
   observe (registry: Registry): void {
-    registry.feed.listen({ changed: ({ reason }) => this.#changes.inc({ reason } satisfies { reason: Reason }) })
+    registry.feed.listen({ name: 'metrics', changed: ({ reason }) => this.#changes.inc({ reason } satisfies { reason: Reason }) })
     const gauge = (name: string, help: string, value: () => number): void => {
       new Gauge({ name: `rollcall_${name}`, help, registers: [this.#register], collect () { this.set(value()) } })
     }
@@ -123,6 +123,7 @@ export class RegistryMetrics {
     gauge('store_up', 'Whether the store is there.', () => Number(feed.storeHealth.available))
     gauge('stale_seconds', 'Since when this node has not heard from its store.', () => feed.staleSeconds)
     gauge('remembered_heartbeats', 'Heartbeats that wait for the store to come back.', () => registry.rememberedHeartbeats)
+    gauge('unreadable_records', 'Records of the store that cannot be read or break a rule, and that nobody is answered.', () => registry.unreadable.count)
     gauge('protection_active', 'Whether removal is held back in the whole registry.', () => Number(registry.protection.registrySinceMs !== undefined))
     gauge('protected_services', 'Services whose suspects are not removed for now.', () => registry.protection.services.size)
     gauge('hold_seconds', 'For how long nothing expires yet.', () => registry.protection.holdMs / 1_000)

@@ -3,13 +3,14 @@ import { connect as connectSocket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
 import { selfSigned } from '../dns/certificate.ts'
+import { standaloneGuard } from '../../server/guard.ts'
 import { listen } from '../../server/http/server/listener.ts'
 import { otherDialect } from './other-dialect.ts'
 import { build } from './world.ts'
 
 t.test('a name is listened on at all of its addresses, on one port, and all are told', async (t) => {
   const { app } = await build(t)
-  const both = await listen(app, { host: 'registry.example', port: 0 }, async () => ['127.0.0.1', '127.0.0.2', '::1'])
+  const both = await listen(app, standaloneGuard, { host: 'registry.example', port: 0 }, async () => ['127.0.0.1', '127.0.0.2', '::1'])
   t.teardown(() => both.close())
   const ports = new Set(both.urls.map((url) => new URL(url).port))
   t.equal(ports.size, 1)
@@ -27,11 +28,11 @@ t.test('localhost is all of its addresses', async (t) => {
 
 t.test('where one of the addresses cannot be listened on, none is', async (t) => {
   const { app } = await build(t)
-  await t.rejects(listen(app, { host: 'registry.example', port: 0 }, async () => ['127.0.0.1', '192.0.2.1']), { code: 'EADDRNOTAVAIL' })
-  const taken = await listen(app, { host: '127.0.0.2', port: 0 })
+  await t.rejects(listen(app, standaloneGuard, { host: 'registry.example', port: 0 }, async () => ['127.0.0.1', '192.0.2.1']), { code: 'EADDRNOTAVAIL' })
+  const taken = await listen(app, standaloneGuard, { host: '127.0.0.2', port: 0 })
   t.teardown(() => taken.close())
   const port = Number(new URL(taken.urls[0] ?? '').port)
-  await t.rejects(listen(app, { host: 'registry.example', port }, async () => ['127.0.0.1', '127.0.0.2']), { code: 'EADDRINUSE', address: '127.0.0.2' })
+  await t.rejects(listen(app, standaloneGuard, { host: 'registry.example', port }, async () => ['127.0.0.1', '127.0.0.2']), { code: 'EADDRINUSE', address: '127.0.0.2' })
   await t.rejects(once(connectSocket({ host: '127.0.0.1', port }), 'connect'), { code: 'ECONNREFUSED' })
 })
 

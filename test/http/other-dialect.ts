@@ -44,7 +44,7 @@ export function otherDialect (prefix = '/other', listen?: Listener): OtherDialec
       scope.get('/crash', () => { throw new Error('nobody expected this') })
       scope.get('/poll', async (request) => {
         request.waited = true
-        const life = lifeOf(request, door.closing)
+        const life = lifeOf(request, door)
         const { promise, resolve } = Promise.withResolvers<string>()
         polls.add(resolve)
         life.signal.addEventListener('abort', () => resolve('closing'))

@@ -46,14 +46,13 @@ t.test('the page of the API tells the limits that are kept', async (t) => {
     'requests that wait behind others of their connection': count(limits.maxWaitingRequests),
     'bytes of bodies on their way, and of WebSocket frames': mib(limits.maxBodyBytesTogether),
     'bytes of heartbeats on their way': mib(limits.maxHeartbeatBytesTogether),
-    'bytes of answers that wait to be read': mib(limits.maxUnreadBytesTogether),
+    'bytes of answers and snapshots that wait to be read; what several wait for counts once': mib(limits.maxUnreadBytesTogether),
     'characters of long manifests that are read, or wait to be': mib(limits.maxWaitingTextBytes),
     [`long manifests (over ${kib(limits.longTextLength)}) in work`]: `${limits.maxLongTasks}, one of each client`,
     'subscriptions of watches': count(limits.maxSubscriptionsTogether),
     'watches that wait for their cursor': count(limits.maxCatchUps),
-    'text of snapshots that is kept for all watchers who wait for the same': mib(limits.keptSnapshotBytes),
     'text of long answers that is kept for the next one who asks for the same': mib(limits.keptTextBytes)
   })) t.equal(rows.get(what), limit, what)
   t.match(rows.get('one document; manifests of a stream; tokens of a document, of a stream') ?? '', `; ${count(manifestLimits.maxDocuments)};`)
-  for (const sentence of [`within ${limits.turnMs} ms of each of its turns`, `slices of ${limits.readSliceMs} ms`, `${kib(limits.snapshotPieceBytes)} at a time`]) t.ok(text.includes(sentence), sentence)
+  for (const sentence of [`within ${limits.turnMs} ms of each of its turns`, `slices of ${limits.readSliceMs} ms`]) t.ok(text.includes(sentence), sentence)
 })

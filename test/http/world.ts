@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import type { Registration } from '../../client-sdk/src/wire.ts'
+import { loggingGuard } from '../../server/guard.ts'
 import { type NativeOptions, nativeDialect } from '../../server/http/api/native.ts'
 import type { Dialect } from '../../server/http/server/dialect.ts'
 import { HttpMetrics } from '../../server/http/server/metrics.ts'
@@ -72,12 +73,14 @@ export async function build (t: Test, options: WorldOptions = {}): Promise<World
   const native = nativeDialect({
     registry, counters, metrics, node, version: '0.0.0-test', dns, ...(sharedStore === undefined ? {} : { sharedStore })
   })
+  const lines = { info: logger('info'), warn: logger('warn'), error: logger('error') }
   const http = await buildHttp({
     dialects: [native, ...dialects],
     version: '0.0.0-test',
     clock,
     metrics: new HttpMetrics(metrics.register),
-    log: { info: logger('info'), warn: logger('warn'), error: logger('error') },
+    log: lines,
+    guard: loggingGuard(lines, metrics.unexpected),
     ...rest
   })
   const { app } = http

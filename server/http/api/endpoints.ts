@@ -74,7 +74,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     // What was before another epoch is no change to wait for: everything is new.
     if (after.epoch === undefined || after.epoch === registry.feed.epoch) {
       request.waited = true
-      const life = lifeOf(request, closing)
+      const life = lifeOf(request, context)
       try {
         await registry.waitForChange(namespace, service, after.revision, query.wait ?? defaultWaitMs, life.signal)
       } finally {

@@ -31,6 +31,7 @@ import { registerPrometheusTargets } from './prometheus-targets.ts'
 import { registerRevisions } from './revisions.ts'
 import { components, tags } from './schemas.ts'
 import { registerServices } from './services.ts'
+import { registerUnreadable } from './unreadable.ts'
 import { compileValidator } from './validator.ts'
 
 export interface NativeOptions {
@@ -83,6 +84,7 @@ export function nativeDialect ({ registry, counters, metrics, node, version, sha
       registerRevisions(app, context)
       registerEvents(app, context)
       registerOverview(app, context)
+      registerUnreadable(app, context)
       registerPrometheusTargets(app, context)
       registerHealth(app, context)
       registerMetrics(app, metrics)

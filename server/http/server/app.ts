@@ -1,7 +1,9 @@
 // The HTTP server of one listener: what is the same for every dialect that is spoken there. The order of the calls is the map of it.
 import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import type { Guard } from '../../guard.ts'
 import type { Work } from '../../lame-duck.ts'
 import type { Clock } from '../../registry/timers.ts'
 import { Answers } from './answers.ts'
@@ -25,6 +27,7 @@ export interface AppOptions {
   readonly clock: Clock
   readonly log: HttpLog
   readonly closing: Closing
+  readonly guard: Guard
   readonly metrics: HttpMetrics
   readonly commons: Commons
   readonly peers: Peers
@@ -57,7 +60,7 @@ declare module 'fastify' {
 
 /** Makes the app, ready to listen or to be injected into. `close` ends sockets, streams and long polls within seconds. */
 export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
-  const { dialects, closing, commons, peers, log, timeouts } = options
+  const { dialects, closing, commons, peers, log, timeouts, guard: keeper } = options
   const dialectOf = dialectsByPath(dialects)
   const scopes = new Map<Dialect, FastifyInstance>()
   const isUrgent = (request: IncomingMessage): boolean => {
@@ -74,7 +77,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     return503OnClosing: false, // the guard does it, as the dialect says it
     routerOptions: { maxParamLength: limits.maxParamLength },
     serverFactory: (handler): Server => {
-      lanes = new Lanes({ commons, handler, isUrgent })
+      lanes = new Lanes({ commons, handler, isUrgent, guard: keeper })
       const server = createServer({
         requestTimeout: timeouts.requestMs ?? limits.requestTimeoutMs,
         headersTimeout: timeouts.headersMs ?? limits.headersTimeoutMs,
@@ -83,10 +86,10 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
         // Any other request with an Upgrade header (curl --http2) is an ordinary one.
         shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket' && speaksWebSocket(dialectOf, pathOf(request))
       }, (request, response) => lanes.request(request, response))
-      server.setTimeout(limits.connectionTimeoutMs)
+      server.timeout = limits.connectionTimeoutMs
       server.maxRequestsPerSocket = limits.maxRequestsPerSocket
-      server.on('connection', (socket) => lanes.connected(socket))
-      server.on('upgrade', ({ socket }) => lanes.upgraded(socket))
+      server.on('connection', keeper.around('http-connection', (socket: Socket) => lanes.connected(socket)))
+      server.on('upgrade', keeper.around('http-connection', ({ socket }: IncomingMessage) => lanes.upgraded(socket)))
       return server
     },
     clientErrorHandler: (error, socket) => { lanes.broken(socket, () => answerClientError(error, socket, dialects[0]?.clientError)) },
@@ -97,11 +100,11 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
   })
   app.decorateRequest('waited', false)
   app.decorate('peers', peers)
-  const connections = followConnections(app, () => closing.begun)
+  const connections = followConnections(app, keeper, () => closing.begun)
   countRequests(app, options)
   app.addHook('onRequest', guard(options.trustedHosts, closing))
   const addressOf = (request: FastifyRequest): string => peers.of(request.raw).address
-  const answers = new Answers(commons, addressOf)
+  const answers = new Answers(commons, keeper, addressOf)
   app.addHook('onSend', (request, reply, payload, done) => {
     if (typeof payload === 'string' || Buffer.isBuffer(payload)) answers.hold(request, reply, payload.length)
     done(null, payload)
@@ -111,7 +114,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     connections.announce()
     connections.close()
     // What is still being answered or received then has had its time.
-    setTimeout(() => connections.cut(), limits.closeGraceMs).unref()
+    setTimeout(keeper.around('http-closing', () => connections.cut()), limits.closeGraceMs).unref()
     done()
   })
   app.decorate('leaving', {
@@ -136,7 +139,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     errorHandler: (error, socket) => {
       // The library has begun to close with the code that the protocol wants (1002, 1007, 1009); the socket's end says the rest.
       if (socket.readyState === socket.OPEN) {
-        log.error({ err: error }, 'a WebSocket failed unexpectedly')
+        keeper.failed('watch', error)
         socket.terminate()
       }
     },
@@ -148,12 +151,13 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     clock: options.clock,
     log,
     closing,
+    guard: keeper,
     metrics: options.metrics,
     commons,
-    bodies: new Bodies({ commons, workerOf: (request) => lanes.workerOf(request), addressOf, isUrgent }),
+    bodies: new Bodies({ commons, guard: keeper, workerOf: (request) => lanes.workerOf(request), addressOf, isUrgent }),
     answers,
     peerOf: (request) => peers.of(request.raw),
-    faultOf: (cause, request) => faultOf(cause, request, log)
+    faultOf: (cause, request) => faultOf(cause, request, { log, guard: keeper })
   }
   for (const dialect of dialects) {
     await app.register(async (scope) => {

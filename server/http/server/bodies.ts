@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RegistryError, invalid } from '../../errors.ts'
+import type { Guard } from '../../guard.ts'
 import { clientKey, type Share } from '../../shares.ts'
 import type { Commons } from './commons.ts'
 import { smallBodyBytes } from './limits.ts'
@@ -15,6 +16,7 @@ export type BodyParser = (bytes: Buffer, request: FastifyRequest) => unknown
 
 export interface BodiesOptions {
   readonly commons: Commons
+  readonly guard: Guard
   readonly workerOf: (request: IncomingMessage) => Worker
   readonly addressOf: (request: FastifyRequest) => string
   readonly isUrgent: (request: IncomingMessage) => boolean
@@ -58,7 +60,7 @@ export class Bodies {
   }
 
   #read (request: FastifyRequest, payload: IncomingMessage, limit: number, done: (error: Error | undefined, bytes: Buffer) => void): void {
-    const { commons, addressOf, isUrgent, workerOf } = this.#options
+    const { commons, guard, addressOf, isUrgent, workerOf } = this.#options
     const length = Number(request.headers['content-length'] ?? 0)
     if (length > limit) return done(tooLarge(limit), none)
     let share: Share | undefined
@@ -76,7 +78,8 @@ export class Bodies {
       done(error, none)
     }
     const giveUp = (): void => end(new RegistryError('REG_OVERLOADED', 'too many bodies arrive at once: this one gave way', undefined, { retryAfterSeconds: 1 }))
-    const take = (chunk: Buffer): void => {
+    const fail = (error: unknown): void => end(error instanceof Error ? error : cutOff())
+    const take = guard.around('http-body', (chunk: Buffer): void => {
       size += chunk.length
       if (size > limit) return end(tooLarge(limit))
       chunks.push(chunk)
@@ -90,9 +93,9 @@ export class Bodies {
         share = pool.take(clientKey(addressOf(request)), chunk.length, giveUp)
         if (share === undefined) giveUp()
       } else if (!share.resize(size)) giveUp()
-    }
-    const whole = (): void => end(payload.complete === false ? cutOff() : undefined)
-    const cut = (): void => end(cutOff()) // the client went away, or broke the coding of the body
+    }, fail)
+    const whole = guard.around('http-body', () => end(payload.complete === false ? cutOff() : undefined), fail)
+    const cut = guard.around('http-body', () => end(cutOff()), fail) // the client went away, or broke the coding of the body
     payload.on('data', take).on('end', whole).on('error', cut).on('close', cut)
   }
 }

@@ -5,6 +5,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Guard } from '../../guard.ts'
+
+const place = 'http-connection'
 
 export class Connections {
   /** Requests since the process began. */
@@ -13,15 +16,17 @@ export class Connections {
   readonly #work = new Map<FastifyRequest, ServerResponse>()
   /** Upgrades that nobody has accepted yet. */
   readonly #upgrades = new WeakSet<IncomingMessage>()
+  readonly #guard: Guard
   #isClosing = false
 
-  constructor (server: Server) {
-    server.on('connection', (socket) => {
+  constructor (server: Server, guard: Guard) {
+    this.#guard = guard
+    server.on('connection', guard.around(place, (socket: Socket) => {
       this.#sockets.add(socket)
-      socket.once('close', () => this.#sockets.delete(socket))
+      socket.once('close', guard.around(place, () => this.#sockets.delete(socket)))
       if (this.#isClosing) socket.destroy()
-    })
-    server.on('upgrade', (request) => this.#upgrades.add(request))
+    }))
+    server.on('upgrade', guard.around(place, (request: IncomingMessage) => this.#upgrades.add(request)))
   }
 
   /** Requests that are being received, worked on, or whose answers are on their way. Those that wait on purpose are none. */
@@ -37,12 +42,12 @@ export class Connections {
     this.#work.set(request, response)
     // Whoever wanted a WebSocket has no other use for a connection that does not become one.
     if (isGoing || headers.upgrade?.toLowerCase() === 'websocket') sayLast(response)
-    response.once('close', () => {
+    response.once('close', this.#guard.around(place, () => {
       this.#work.delete(request)
       if (this.#isClosing) socket.destroySoon()
-    })
+    }))
     // An upgrade that is refused has an answer like any request, but nobody who ends its connection.
-    if (this.#upgrades.has(request.raw)) response.once('finish', () => socket.destroySoon())
+    if (this.#upgrades.has(request.raw)) response.once('finish', this.#guard.around(place, () => socket.destroySoon()))
   }
 
   /** The node is going: what is being answered is the last answer of its connection. */
@@ -69,8 +74,8 @@ function sayLast (response: ServerResponse): void {
 }
 
 /** Follows every request of the app, before any other hook: also those that are refused by the next one. */
-export function followConnections (app: FastifyInstance, isGoing: () => boolean): Connections {
-  const connections = new Connections(app.server)
+export function followConnections (app: FastifyInstance, guard: Guard, isGoing: () => boolean): Connections {
+  const connections = new Connections(app.server, guard)
   app.addHook('onRequest', (request, reply, done) => {
     connections.begin(request, reply, isGoing())
     done()

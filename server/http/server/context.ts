@@ -1,6 +1,7 @@
 // What every resource is handed: the core, and what belongs to this node and this door.
 import type { FastifyRequest } from 'fastify'
 import { RegistryError } from '../../errors.ts'
+import { type Guard } from '../../guard.ts'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { RegistryMetrics } from '../../registry/metrics.ts'
@@ -36,6 +37,8 @@ export interface HttpContext extends Omit<Door, 'metrics'> {
   readonly sharedStore: boolean
   /** undefined = this node answers no DNS. */
   readonly dns: DnsDoor | undefined
+  /** Around every callback of a socket or a timer. */
+  readonly guard: Guard
   /** Wall time at which this node began. */
   readonly startedAtMs: number
 }
@@ -46,10 +49,15 @@ export interface HttpContext extends Omit<Door, 'metrics'> {
  */
 export class Closing {
   readonly #callbacks = new Set<() => void>()
+  readonly #guard: Guard
   /** Watches and long polls that were refused since the node is going: whoever only tries to come back is not served here. */
   refused = 0
   #begun = false
   #ended = false
+
+  constructor (guard: Guard) {
+    this.#guard = guard
+  }
 
   /** The node is going: it is not ready, nobody waits or watches any more. Other requests are answered. */
   get begun (): boolean {
@@ -69,7 +77,7 @@ export class Closing {
 
   begin (): void {
     this.#begun = true
-    for (const callback of this.#callbacks) callback()
+    for (const callback of this.#callbacks) this.#guard.attempt('http-closing', callback)
     this.#callbacks.clear()
   }
 
@@ -91,9 +99,9 @@ export function callerOf (request: FastifyRequest): string {
 }
 
 /** Aborts when the client goes away or the node closes. `release` must be called at the end. */
-export function lifeOf (request: FastifyRequest, closing: Closing): { signal: AbortSignal, release: () => void } {
+export function lifeOf (request: FastifyRequest, { closing, guard }: Pick<Door, 'closing' | 'guard'>): { signal: AbortSignal, release: () => void } {
   const controller = new AbortController()
-  const end = (): void => controller.abort()
+  const end = guard.around('http-request', () => controller.abort())
   const { socket } = request.raw
   socket.once('close', end)
   const cancel = closing.onBegin(end)

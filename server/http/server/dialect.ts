@@ -3,7 +3,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
-import type { ErrorCode } from '../../errors.ts'
+import type { ErrorCode, RegistryError } from '../../errors.ts'
+import type { Guard } from '../../guard.ts'
 import type { Clock } from '../../registry/timers.ts'
 import type { BodyParser } from './bodies.ts'
 import type { Commons } from './commons.ts'
@@ -51,6 +52,8 @@ export interface Door {
   readonly clock: Clock
   readonly log: HttpLog
   readonly closing: Closing
+  /** Around every callback of a socket or a timer: what it throws ends itself only. */
+  readonly guard: Guard
   readonly metrics: HttpMetrics
   readonly commons: Commons
   readonly bodies: {
@@ -66,7 +69,7 @@ export interface Door {
   /** Who asks. */
   peerOf (request: FastifyRequest): Peer
   /** A fault as the registry's own error; what nobody expected is logged, and told only by the id of the request. */
-  faultOf (cause: unknown, request: FastifyRequest): import('../../errors.ts').RegistryError
+  faultOf (cause: unknown, request: FastifyRequest): RegistryError
 }
 
 /** The dialect's part of a path: undefined if it is not the dialect's. */

@@ -4,6 +4,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyError, FastifyRequest } from 'fastify'
 import { type ErrorCode, RegistryError, errorCatalogue, invalid } from '../../errors.ts'
+import type { Guard } from '../../guard.ts'
 import type { HttpLog } from './context.ts'
 import type { Dialect } from './dialect.ts'
 
@@ -16,7 +17,10 @@ const translations: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_MAX_PARAM_LENGTH: 'REG_URI_TOO_LONG'
 }
 
-export function faultOf (cause: unknown, request: FastifyRequest, log: HttpLog): RegistryError {
+/** Characters of an address in the log. */
+const maxShownUrl = 200
+
+export function faultOf (cause: unknown, request: FastifyRequest, { log, guard }: { readonly log: HttpLog, readonly guard: Guard }): RegistryError {
   if (cause instanceof RegistryError) {
     if (cause.cause !== undefined && cause.status >= 500) log.warn({ err: cause.cause, requestId: request.id, code: cause.code }, cause.message)
     return cause
@@ -30,8 +34,8 @@ export function faultOf (cause: unknown, request: FastifyRequest, log: HttpLog):
   // The client went away, or sent less than it promised, while its body was read.
   if (statusCode === 400) return invalid([{ field: 'body', rule: 'must arrive whole' }])
   if (statusCode === 404) return new RegistryError('REG_ROUTE_NOT_FOUND', 'there is nothing at this path')
-  log.error({ err: cause, requestId: request.id, method: request.method, url: request.url }, 'a request failed unexpectedly')
-  return new RegistryError('REG_INTERNAL', `the registry failed, its log names this request ${request.id}`)
+  guard.failed('http-request', cause, { requestId: request.id, method: request.method, url: request.url.slice(0, maxShownUrl) })
+  return new RegistryError('REG_INTERNAL', `the registry failed at this request (${request.id}); its log says why`)
 }
 
 /** What Node's parser refuses never becomes a request; the socket gets an answer of the listener's first dialect, and ends. */

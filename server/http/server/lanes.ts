@@ -2,6 +2,7 @@
 // answer has left. A client that sends many at once (pipelining, RFC 9112 9.3.2) is not read from while some of them wait.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Guard } from '../../guard.ts'
 import { type Share, clientKey } from '../../shares.ts'
 import type { Commons } from './commons.ts'
 import { Account, type Worker } from './turns.ts'
@@ -35,15 +36,18 @@ export interface LanesOptions {
   readonly handler: Handler
   /** Of heartbeats and health: they never wait for others. */
   readonly isUrgent: (request: IncomingMessage) => boolean
+  readonly guard: Guard
 }
 
 export class Lanes {
   readonly #commons: Commons
   readonly #handler: Handler
   readonly #isUrgent: LanesOptions['isUrgent']
+  readonly #guard: Guard
   readonly #lanes = new WeakMap<Socket, Lane>()
 
-  constructor ({ commons, handler, isUrgent }: LanesOptions) {
+  constructor ({ commons, handler, isUrgent, guard }: LanesOptions) {
+    this.#guard = guard
     this.#commons = commons
     this.#handler = handler
     this.#isUrgent = isUrgent
@@ -56,10 +60,10 @@ export class Lanes {
     if (share === undefined) return void socket.destroy()
     share.setIdle(true)
     this.#lanes.set(socket, new Lane(client, share))
-    socket.once('close', () => {
+    socket.once('close', this.#guard.around('http-connection', () => {
       share.release()
       for (const { share: waiting } of this.#lanes.get(socket)?.waiting.splice(0) ?? []) waiting.release()
-    })
+    }))
   }
 
   /** It is a WebSocket from here on: never idle. */
@@ -97,7 +101,7 @@ export class Lanes {
   #start (lane: Lane, request: IncomingMessage, response: ServerResponse): void {
     lane.current = request
     lane.connection?.setIdle(false)
-    response.once('close', () => this.#ended(lane, request.socket))
+    response.once('close', this.#guard.around('http-connection', () => this.#ended(lane, request.socket), () => { request.socket.destroy() }))
     this.#commons.turns.run(lane, () => this.#handler(request, response), this.#isUrgent(request))
   }
 

@@ -54,11 +54,6 @@ export const maxUnreadBytesTogether = 64 * 1024 * 1024
 export const smallAnswerBytes = 16 * 1024
 /** Texts of pages that are kept for the next one who asks for the same: those that take long to make, and few of them. */
 export const keptTextBytes = 16 * 1024 * 1024
-/** Text of snapshots that is kept for all watchers who wait for the same; beyond it each is made again for each of them. */
-export const keptSnapshotBytes = 32 * 1024 * 1024
-/** A snapshot is made and sent in pieces of about this size, as the client reads them. */
-export const snapshotPieceBytes = 64 * 1024
-
 /** Requests begin within so much time of one turn of the event loop; the others wait for the next. A heartbeat or a DNS question waits so long at most. */
 export const turnMs = 10
 /** Waiting requests that may begin in one turn. */
@@ -100,6 +95,11 @@ export const closeFrameTimeoutMs = 5_000
 export const maxWaitingFrames = 10_000
 /** What may wait in a watcher's socket before its subscriptions stop handing out; they are bounded themselves. */
 export const highWaterBytes = 256 * 1024
+/**
+ * Characters of the instances or services in one frame of a snapshot: a larger one comes in parts, each made when the one before has left the
+ * socket. A text of everything could be longer than any text may be, and would hold the loop while it is made.
+ */
+export const snapshotPartLength = 1024 * 1024
 /** A cursor that this node has not reached: how long a watch waits for it before it starts anew with `reset`. */
 export const catchUpMs = 2_000
 /** Watches that wait so at once; beyond it one begins with `reset` at once. */

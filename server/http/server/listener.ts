@@ -1,9 +1,10 @@
 // Where an app listens: on every address of a host name, with or without TLS. One server keeps the connections; each address
 // hands its own over to it.
 import { lookup } from 'node:dns/promises'
-import { type AddressInfo, isIP, createServer as createPlainServer, type Server } from 'node:net'
+import { type AddressInfo, isIP, createServer as createPlainServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
+import type { Guard } from '../../guard.ts'
 import type { Listener } from './dialect.ts'
 import { headersTimeoutMs } from './limits.ts'
 
@@ -26,7 +27,8 @@ export interface Listening {
  * @param resolve gives the addresses of a name, for tests
  * @throws the system's error if an address cannot be listened on
  */
-export async function listen (app: FastifyInstance, { host, port, tls }: Listener, resolve = addressesOf): Promise<Listening> {
+export async function listen (app: FastifyInstance, guard: Guard, { host, port, tls }: Listener, resolve = addressesOf): Promise<Listening> {
+  const handOver = guard.around('http-connection', (socket: Socket) => app.server.emit('connection', socket))
   const addresses = isIP(host) === 0 ? await resolve(host) : [host]
   for (let attempt = 1; ; attempt++) {
     const opened: Server[] = []
@@ -34,8 +36,8 @@ export async function listen (app: FastifyInstance, { host, port, tls }: Listene
     try {
       for (const address of addresses) {
         const server = tls === undefined
-          ? createPlainServer(socketOptions, (socket) => { app.server.emit('connection', socket) })
-          : createTlsServer({ ...socketOptions, ...tls, ALPNProtocols: ['http/1.1'], handshakeTimeout: headersTimeoutMs }, (socket) => { app.server.emit('connection', socket) })
+          ? createPlainServer(socketOptions, handOver)
+          : createTlsServer({ ...socketOptions, ...tls, ALPNProtocols: ['http/1.1'], handshakeTimeout: headersTimeoutMs }, handOver)
         opened.push(server)
         await listening(server, address, opened.length > 1 ? portOf(opened[0]) : port)
       }

@@ -1,7 +1,8 @@
 // HTTP as several dialects: those without a listener of their own share the main one, the others have theirs. All are built, opened and
 // closed together.
 import type { FastifyInstance } from 'fastify'
-import { type Clock, systemClock } from '../../registry/timers.ts'
+import type { Guard } from '../../guard.ts'
+import { type Clock, guardedClock, systemClock } from '../../registry/timers.ts'
 import { type Leaving, buildApp } from './app.ts'
 import { Commons, type CommonsLimits } from './commons.ts'
 import { Closing, type HttpLog } from './context.ts'
@@ -26,6 +27,8 @@ export interface HttpOptions {
   /** Whether each request gets a log line, asked at each; default never. */
   readonly logRequests?: () => boolean
   readonly clock?: Clock
+  /** Keeps errors that nobody expected from ending more than what they happened in. */
+  readonly guard: Guard
   /** How long a request may take to arrive. Defaults in limits.ts. */
   readonly timeouts?: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
   /** What all clients share. Defaults in limits.ts. */
@@ -54,14 +57,16 @@ const silent: HttpLog = { info: () => undefined, warn: () => undefined, error: (
 
 /** Makes the apps of all dialects. Nothing listens yet. */
 export async function buildHttp (options: HttpOptions): Promise<Http> {
-  const closing = new Closing()
+  const { guard } = options
+  const closing = new Closing(guard)
   const shared = {
+    guard,
     version: options.version,
-    clock: options.clock ?? systemClock,
+    clock: guardedClock(options.clock ?? systemClock, guard, 'http-timer'),
     log: options.log ?? silent,
     closing,
     metrics: options.metrics,
-    commons: new Commons(options.shares),
+    commons: new Commons(guard, options.shares),
     peers: new Peers(options.trustedProxies),
     trustedHosts: options.trustedHosts ?? [],
     maxBodyBytes: options.maxBodyBytes ?? maxBodyBytes,
@@ -79,7 +84,7 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
   let closed: Promise<void> | undefined
 
   const open = async (target: FastifyInstance, listener: Listener): Promise<readonly string[]> => {
-    const listening = await listen(target, listener)
+    const listening = await listen(target, guard, listener)
     opened.push(listening)
     return listening.urls
   }

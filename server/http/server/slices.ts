@@ -1,5 +1,6 @@
 // Long work in slices of a few milliseconds, in turn: next is the client that has worked least lately, of its tasks the one that has worked
 // least. Short tasks begin at once; of long ones each client has one in work, since each holds many times its text in memory.
+import { standaloneGuard } from '../../guard.ts'
 import { RegistryError } from '../../errors.ts'
 import { type Share, Shares } from '../../shares.ts'
 import { longTextLength, maxLongTasks, maxWaitingTextBytes, readSliceMs } from './limits.ts'
@@ -35,7 +36,7 @@ export class Slices {
   readonly #waiting = new Set<Task>()
   #running = false
 
-  constructor ({ now = () => performance.now(), defer = (callback) => { setImmediate(callback) }, limit = maxWaitingTextBytes }: SlicesOptions = {}) {
+  constructor ({ now = () => performance.now(), defer = (callback) => { setImmediate(standaloneGuard.around('http-turn', callback)) }, limit = maxWaitingTextBytes }: SlicesOptions = {}) {
     this.#now = now
     this.#defer = defer
     this.#texts = new Shares(limit)

@@ -1,5 +1,6 @@
 // Requests take turns. Each turn of the event loop has time for some work; what does not fit waits, and the next one to work is of the
 // client that has worked least lately, on the connection that has worked least. So a client that asks for much waits for himself.
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import { bookedMs, forgottenMs, maxKnownClients, maxTurnStarts, turnMs } from './limits.ts'
 
 /** How long somebody has worked lately: it halves every second. */
@@ -38,6 +39,7 @@ export interface TurnsOptions {
   readonly now?: () => number
   /** Calls back in the next turn of the event loop. */
   readonly defer?: (callback: () => void) => void
+  readonly guard?: Guard
 }
 
 export class Turns {
@@ -51,7 +53,7 @@ export class Turns {
   /** Who has worked since when: booked when the next one begins, so that what promises go on with counts too. */
   #working: { readonly worker: Worker, readonly sinceMs: number } | undefined
 
-  constructor ({ now = () => performance.now(), defer = (callback) => { setImmediate(callback) } }: TurnsOptions = {}) {
+  constructor ({ now = () => performance.now(), guard = standaloneGuard, defer = (callback) => { setImmediate(guard.around('http-turn', callback)) } }: TurnsOptions = {}) {
     this.#now = now
     this.#defer = defer
   }

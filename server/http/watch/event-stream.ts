@@ -2,75 +2,92 @@
 //
 //   event = [ "id: " epoch.revision LF ] "event: " ( "snapshot" | "change" | "bookmark" | "reset" | "goodbye" ) LF "data: " JSON LF LF
 //
-// The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line: a client that is cut off right after it
-// must not come back with a cursor that was never followed by its snapshot.
+// The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line, nor has a part of a snapshot that others follow: a
+// client that is cut off right after it must not come back with a cursor whose snapshot it never had.
 import type { ServerResponse } from 'node:http'
-import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
-import type { Delivery } from '../../registry/feed/subscription.ts'
+import type { Guard } from '../../guard.ts'
 import type { FrameEncoder } from './frames.ts'
-import { bookmarkTicks } from '../server/limits.ts'
-import type { SnapshotReader } from './snapshot-text.ts'
-import type { Watch, Watcher, Watchers } from './watchers.ts'
+import { bookmarkTicks, smallAnswerBytes } from '../server/limits.ts'
+import type { Due, Watch, Watcher, Watchers } from './watchers.ts'
 
 /** How long a browser waits before it comes back. */
 const retryMs = 2_000
 
 const eventNames = {
   snapshot: 'snapshot', 'endpoints-snapshot': 'snapshot', change: 'change', endpoints: 'change', bookmark: 'bookmark', reset: 'reset'
-} as const satisfies Record<(Delivery | EndpointsDelivery)['type'], string>
+} as const satisfies Record<Due['delivery']['type'], string>
+
+export interface EventStreamOptions {
+  readonly guard: Guard
+  /** Counts bytes that others wait for, too, until the function that it gives is called. */
+  readonly hold: (bytes: Buffer, cut: () => void) => () => void
+}
 
 export class EventStream implements Watcher {
   readonly kind = 'event-stream'
   readonly #response: ServerResponse
   readonly #watch: Watch
   readonly #encoder: FrameEncoder
-  /** What is left of a snapshot that the client has not taken yet. */
-  #snapshot: SnapshotReader | undefined
+  readonly #guard: Guard
+  readonly #hold: EventStreamOptions['hold']
+  /** Ends the counting of shared bytes that wait in the connection. */
+  #left = (): void => undefined
   #blocked = false
   #ticks = 0
 
-  constructor (response: ServerResponse, watch: Watch, watchers: Watchers, encoder: FrameEncoder) {
+  constructor (response: ServerResponse, watch: Watch, watchers: Watchers, encoder: FrameEncoder, { guard, hold }: EventStreamOptions) {
+    this.#guard = guard
+    this.#hold = hold
     this.#response = response
     this.#watch = watch
     this.#encoder = encoder
     // Through the clock of all: a write that the system takes at once is followed by its drain before the loop goes on, and a fast reader
     // of a large snapshot would keep everybody else waiting until its end.
-    response.on('drain', () => {
+    response.on('drain', guard.around('watch', () => {
       this.#blocked = false
+      this.#left()
       watchers.wake(this)
-    })
+    }))
     response.on('error', () => undefined) // what was written to a client that has just gone
-    response.on('close', () => {
+    response.on('close', guard.around('watch', () => {
       watchers.delete(this)
-      this.#snapshot?.close()
+      this.#left()
       watch.close()
-    })
+    }))
     watchers.add(this)
     this.#write(`retry: ${retryMs}\n\n`)
   }
 
   pump (): void {
     while (!this.#blocked && this.#response.writable) {
-      if (this.#snapshot !== undefined) {
-        this.#continue(this.#snapshot)
-        continue
+      let due: Due | undefined
+      try {
+        due = this.#watch.next()
+      } catch (error) {
+        return this.#fail(error)
       }
-      const delivery = this.#watch.next()
-      if (delivery === undefined) return
-      this.#deliver(delivery)
+      if (due === undefined) return
+      this.#deliver(due)
     }
+  }
+
+  /** What nobody expected ends this stream: its client comes back, and is told why it must. */
+  #fail (error: unknown): void {
+    this.#guard.failed('watch', error)
+    this.#watch.close()
+    this.goodbye('the registry failed on this watch')
   }
 
   tick (): void {
     this.#ticks++
-    if (this.#ticks % bookmarkTicks !== 0 || this.#blocked || this.#snapshot !== undefined) return
+    if (this.#ticks % bookmarkTicks !== 0 || this.#blocked) return
     const bookmark = this.#watch.bookmark()
     if (bookmark !== undefined) this.#deliver(bookmark)
     else this.#write(': keep-alive\n\n')
   }
 
   goodbye (reason: string): void {
-    if (this.#snapshot === undefined) this.#write(`event: goodbye\ndata: ${this.#encoder.encodeOwn({ type: 'goodbye', reason })}\n\n`)
+    this.#write(`event: goodbye\ndata: ${this.#encoder.encodeOwn({ type: 'goodbye', reason })}\n\n`)
     this.#response.end()
   }
 
@@ -78,26 +95,18 @@ export class EventStream implements Watcher {
     this.#response.destroy()
   }
 
-  #deliver (delivery: Delivery | EndpointsDelivery): void {
-    // Nor has a part of a snapshot that goes on: what was cut off in the middle of it begins anew.
-    const isPartial = delivery.type === 'reset' || (delivery.type === 'endpoints-snapshot' && delivery.more)
-    const id = isPartial ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
-    if (delivery.type === 'snapshot') {
-      const { head, rest } = this.#encoder.encodeSnapshot(this.#watch.id, delivery)
-      this.#snapshot = rest
-      this.#write(`${id}event: snapshot\ndata: ${head}`)
-    } else this.#write(`${id}event: ${eventNames[delivery.type]}\ndata: ${this.#encoder.encode(this.#watch.id, delivery)}\n\n`)
-  }
-
-  #continue (snapshot: SnapshotReader): void {
-    const piece = snapshot.next()
-    if (piece !== undefined) return this.#write(piece)
-    snapshot.close()
-    this.#snapshot = undefined
-    this.#write('\n\n')
+  #deliver ({ delivery, pieces, isLast }: Due): void {
+    const id = delivery.type === 'reset' || !isLast ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
+    const head = `${id}event: ${eventNames[delivery.type]}\ndata: `
+    if (pieces.length === 1) return this.#write(`${head}${String(pieces[0])}\n\n`)
+    for (const piece of [head, ...pieces, '\n\n']) this.#write(piece)
   }
 
   #write (text: string | Buffer): void {
-    if (this.#response.writable && !this.#response.write(text)) this.#blocked = true
+    if (!this.#response.writable || this.#response.write(text)) return
+    this.#blocked = true
+    if (typeof text === 'string' || text.length < smallAnswerBytes) return
+    this.#left()
+    this.#left = this.#hold(text, () => this.cut())
   }
 }

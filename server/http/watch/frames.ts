@@ -1,41 +1,73 @@
 // The frames of the watch as text. What many watchers get is encoded once; only the subscription's id is put in front.
 //
 //   change   = { type: "change", id, revision, kind: "instance", event: "put" | "delete", reason, at, instance } | the same with kind: "service", service
-//   snapshot = in pieces, snapshot-text.ts
+//   snapshot = *{ type: "snapshot", id, revision, more: true, instances, services? } { type: "snapshot", id, revision, instances, services? }
 //   endpoints change   = { type: "change", id, revision, kind: "endpoints", event: "put", at, endpoints }
 //                      | the same with event: "delete", endpoints: { namespace, service }
 //   endpoints snapshot = { type: "snapshot", id, revision, endpoints: [...], more? }
 //   bookmark = { type: "bookmark", id, revision }
 //   reset    = { type: "reset", id, revision, reason }
-import type { ServerFrame, ServiceEndpoints as WireServiceEndpoints } from '../../../client-sdk/src/wire.ts'
+import type { Instance, ServerFrame, ServiceEndpoints as WireServiceEndpoints } from '../../../client-sdk/src/wire.ts'
 import type { AppliedChange } from '../../registry/feed/change-ring.ts'
 import { cursorText } from '../../registry/feed/cursor.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { EndpointsDelivery, ServiceEndpoints } from '../../registry/feed/endpoints-subscription.ts'
 import type { Delivery } from '../../registry/feed/subscription.ts'
-import { type SnapshotReader, SnapshotTexts } from './snapshot-text.ts'
+import { snapshotPartLength } from '../server/limits.ts'
 
-/** A delivery that is one frame of text; snapshots are read in pieces. */
-export type Plain = Exclude<Delivery, { readonly type: 'snapshot' }> | EndpointsDelivery
-export type Snapshot = Extract<Delivery, { readonly type: 'snapshot' }>
+/** A frame in one piece or several, of which the large ones are shared with other watchers; the cursor of a delivery stands with its last frame. */
+export interface Frame {
+  readonly pieces: readonly (string | Buffer)[]
+  readonly isLast: boolean
+}
+
+interface Part {
+  readonly text: Buffer
+  /** Index behind the last item in it. */
+  readonly end: number
+}
+
+/** Parts of one list that are kept for other watchers: 16 MiB. */
+const maxKeptParts = 16
+/** Lists of one revision that are compared with a new one. */
+const maxComparedLists = 8
+
+/** As many items as fit into one frame, at least one, as a JSON list. */
+function partOf (items: readonly object[], from: number): Part {
+  const texts: string[] = []
+  let length = 0
+  let end = from
+  while (end < items.length && length < snapshotPartLength) {
+    const text = JSON.stringify(items[end])
+    if (texts.length > 0 && length + text.length > snapshotPartLength) break
+    texts.push(text)
+    length += text.length + 1
+    end++
+  }
+  return { text: Buffer.from(`[${texts.join(',')}]`), end }
+}
 
 export class FrameEncoder {
   readonly #epoch: () => string
   /** Everything of a change's frame behind the id. The same change is `put` for one selector and `delete` for another. */
   readonly #changes = new WeakMap<AppliedChange, { put: string | undefined, delete: string | undefined }>()
-  readonly #snapshots = new SnapshotTexts()
+  /** The parts of a list of instances, as far as somebody asked for them. */
+  readonly #lists = new WeakMap<readonly Instance[], Part[]>()
+  /** Lists that somebody may still be sent. */
+  #recent: { readonly revision: number, readonly lists: WeakRef<readonly Instance[]>[] } = { revision: -1, lists: [] }
   readonly #sets = new WeakMap<EndpointSet, string>()
 
   constructor (epoch: () => string) {
     this.#epoch = epoch
   }
 
-  /** The frame of a snapshot: what it begins with, and a reader of the rest, which must be closed. */
-  encodeSnapshot (id: number, snapshot: Snapshot): { readonly head: string, readonly rest: SnapshotReader } {
-    return { head: `{"type":"snapshot","id":${id},"revision":${this.#cursor(snapshot.revision)},"instances":[`, rest: this.#snapshots.read(snapshot) }
+  /** The frames of a delivery: one, of a snapshot perhaps several, of which the next is made when it is asked for. */
+  * frames (id: number, delivery: Delivery | EndpointsDelivery): Generator<Frame> {
+    if (delivery.type === 'snapshot') yield * this.#snapshot(id, delivery)
+    else yield { pieces: [this.encode(id, delivery)], isLast: delivery.type !== 'endpoints-snapshot' || !delivery.more }
   }
 
-  encode (id: number, delivery: Plain): string {
+  encode (id: number, delivery: Exclude<Delivery | EndpointsDelivery, { readonly type: 'snapshot' }>): string {
     switch (delivery.type) {
       case 'endpoints': return `{"type":"change","id":${id},"revision":${this.#cursor(delivery.revision)},"kind":"endpoints","event":"${delivery.event}",` +
         `"at":"${new Date(delivery.atMs).toISOString()}","endpoints":${delivery.event === 'put' ? this.#endpoints(delivery.endpoints) : JSON.stringify(delivery.name)}}`
@@ -57,7 +89,7 @@ export class FrameEncoder {
     return cursorText(this.#epoch(), delivery.revision)
   }
 
-  #change (delivery: Plain & { type: 'change' }): string {
+  #change (delivery: Delivery & { type: 'change' }): string {
     const { change, event, revision } = delivery
     let texts = this.#changes.get(change)
     if (texts === undefined) {
@@ -66,6 +98,51 @@ export class FrameEncoder {
     }
     return texts[event] ??= `"revision":${this.#cursor(revision)},"kind":"${delivery.kind}","event":"${event}","reason":"${change.reason}",` +
       `"at":"${new Date(change.atMs).toISOString()}",${delivery.kind === 'instance' ? `"instance":${JSON.stringify(delivery.instance)}` : `"service":${JSON.stringify(delivery.service)}`}}`
+  }
+
+  * #snapshot (id: number, { revision, instances, services = [] }: Delivery & { type: 'snapshot' }): Generator<Frame> {
+    const head = `{"type":"snapshot","id":${id},"revision":${this.#cursor(revision)}` // of now: a later part is of the same snapshot
+    const frame = (isLast: boolean, listed: string | Buffer, declared?: Buffer): Frame =>
+      ({ pieces: [`${head}${isLast ? '' : ',"more":true'},"instances":`, listed, ...(declared === undefined ? [] : [',"services":', declared]), '}'], isLast })
+    const shared = this.#shared(revision, instances)
+    for (let from = 0, index = 0; ; index++) {
+      const part = this.#part(shared, from, index)
+      from = part.end
+      const isLast = from >= instances.length
+      yield frame(isLast && services.length === 0, part.text)
+      if (isLast) break
+    }
+    for (let from = 0; from < services.length;) {
+      const part = partOf(services, from)
+      from = part.end
+      yield frame(from >= services.length, '[]', part.text)
+    }
+  }
+
+  /**
+   * The list that was made for another watcher, if it holds the same instances: of everything, or behind a selector, each gets one of
+   * its own. They are never changed, so that the same ones have the same text.
+   */
+  #shared (revision: number, instances: readonly Instance[]): readonly Instance[] {
+    if (this.#recent.revision !== revision) this.#recent = { revision, lists: [] }
+    const { lists } = this.#recent
+    for (const reference of lists) {
+      const list = reference.deref()
+      if (list === instances || (list?.length === instances.length && list.every((one, index) => one === instances[index]))) return list
+    }
+    lists.push(new WeakRef(instances))
+    if (lists.length > maxComparedLists) lists.shift()
+    return instances
+  }
+
+  /** What many watchers of one list get is encoded once, if it is not too much to keep. */
+  #part (instances: readonly Instance[], from: number, index: number): Part {
+    const known = this.#lists.get(instances) ?? []
+    const found = known[index]
+    if (found !== undefined) return found
+    const part = partOf(instances, from)
+    if (index === known.length && index < maxKeptParts) this.#lists.set(instances, [...known, part])
+    return part
   }
 
   #endpoints ({ set, manifest }: ServiceEndpoints): string {

@@ -12,14 +12,13 @@ import { clientKey } from '../../shares.ts'
 import type { Session } from '../../registry/leases/sessions.ts'
 import type { Acknowledger, Propagation } from '../../registry/feed/propagation.ts'
 import type { HttpContext } from '../server/context.ts'
-import type { FrameEncoder, Snapshot } from './frames.ts'
-import type { SnapshotReader } from './snapshot-text.ts'
+import type { FrameEncoder } from './frames.ts'
 import { parseJson } from '../server/json-body.ts'
 import { shapeOf } from '../server/json-scan.ts'
-import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks } from '../server/limits.ts'
+import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, smallAnswerBytes, stalledTicks } from '../server/limits.ts'
 import { problemOf } from '../server/problem.ts'
 import { clientFrames } from '../api/schemas.ts'
-import { Watch, type Watcher, type Watchers } from './watchers.ts'
+import { type Due, Watch, type Watcher, type Watchers } from './watchers.ts'
 
 type FrameType = keyof typeof clientFrames
 type FrameOf<Type extends FrameType> = Static<(typeof clientFrames)[Type]>
@@ -40,12 +39,12 @@ export class WatchSocket implements Watcher {
   readonly #encoder: FrameEncoder
   readonly #by: string
   readonly #name: string
+  /** Called when a frame has left the socket. */
+  readonly #sent: () => void
   readonly #watches = new Map<number, Watch>()
   readonly #due = new Set<Watch>()
-  /** A snapshot that has not left whole, and its next piece. */
-  #snapshot: { readonly rest: SnapshotReader, next: Buffer } | undefined
-  /** Messages that wait for its end: at most one for each subscription and one for the frame in work. */
-  readonly #held: string[] = []
+  /** End the counting of shared bytes that wait in the socket. */
+  readonly #held = new Set<() => void>()
   #waiting: RawData[] = []
   #handling = false
   #drained: (() => void) | undefined
@@ -63,58 +62,40 @@ export class WatchSocket implements Watcher {
     this.#encoder = encoder
     this.#by = by
     this.#name = name
-    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    socket.on('pong', () => { this.#ping = undefined })
-    socket.on('close', (code) => this.#closed(code))
+    const { guard } = context
+    const cut = (): void => this.cut()
+    this.#sent = guard.around('watch', () => this.#hasLeft(), cut)
+    socket.on('message', guard.around('watch', (data: RawData, isBinary: boolean) => this.#receive(data, isBinary), cut))
+    socket.on('pong', guard.around('watch', () => { this.#ping = undefined }))
+    socket.on('close', guard.around('watch', (code: number) => this.#closed(code)))
     watchers.add(this)
   }
 
   // Out ---------------------------------------------------------------------------------------------------------------
 
   pump (): void {
-    if (this.#snapshot !== undefined) {
-      this.#continueSnapshot()
-      if (this.#hasRoom) this.#drained?.()
-    }
     // A subscription goes to the end of the line with each frame, so that a busy one does not starve the others.
     for (const watch of this.#due) {
       if (!this.#hasRoom) return
       this.#due.delete(watch)
-      const delivery = watch.next()
-      if (delivery === undefined) continue
+      let due: Due | undefined
+      try {
+        due = watch.next()
+      } catch (error) {
+        this.#fail(watch, error)
+        continue
+      }
+      if (due === undefined) continue
       this.#due.add(watch)
-      if (delivery.type === 'snapshot') this.#sendSnapshot(watch, delivery)
-      else this.#send(this.#encoder.encode(watch.id, delivery))
+      this.#sendPieces(due.pieces)
     }
   }
 
-  /** One message in several frames (RFC 6455 5.4): each piece is made when the one before has gone. No other message may come between. */
-  #sendSnapshot (watch: Watch, snapshot: Snapshot): void {
-    const { head, rest } = this.#encoder.encodeSnapshot(watch.id, snapshot)
-    const first = rest.next()
-    const second = rest.next()
-    if (second === undefined) {
-      rest.close()
-      return this.#send(`${head}${first?.toString() ?? ''}`)
-    }
-    this.#snapshot = { rest, next: second }
-    this.#socket.send(head, { fin: false })
-    this.#socket.send(first ?? '', { fin: false, binary: false }, this.#sent)
-    this.#continueSnapshot()
-  }
-
-  #continueSnapshot (): void {
-    while (this.#snapshot !== undefined && this.#takesBytes) {
-      const { rest, next } = this.#snapshot
-      const following = rest.next()
-      if (following === undefined) {
-        rest.close()
-        this.#snapshot = undefined
-      } else this.#snapshot.next = following
-      this.#socket.send(next, { fin: following === undefined, binary: false }, this.#sent)
-    }
-    if (this.#snapshot !== undefined) return
-    for (const text of this.#held.splice(0)) this.#send(text)
+  /** What nobody expected ends one subscription: the client is told, and may begin another one. */
+  #fail (watch: Watch, error: unknown): void {
+    this.#watches.delete(watch.id)
+    this.#context.guard.attempt('watch', () => watch.close())
+    this.#report(error, watch.id)
   }
 
   tick (): void {
@@ -126,14 +107,14 @@ export class WatchSocket implements Watcher {
     } else if (this.#ticks % pingTicks === 0) {
       const ping: { readonly sentAt: number, leftAt: number | undefined } = { sentAt: this.#ticks, leftAt: undefined }
       this.#ping = ping
-      if (this.#socket.readyState === openState) this.#socket.ping(undefined, undefined, () => { ping.leftAt = this.#ticks })
+      if (this.#socket.readyState === openState) this.#socket.ping(undefined, undefined, this.#context.guard.around('watch', () => { ping.leftAt = this.#ticks }))
     }
     if (this.#ticks % bookmarkTicks === 0 && this.#hasRoom) this.#bookmarks()
   }
 
   goodbye (reason: string): void {
     this.#closedByUs = true
-    if (this.#snapshot === undefined) this.#send(this.#encoder.encodeOwn({ type: 'goodbye', reason }))
+    this.#send(this.#encoder.encodeOwn({ type: 'goodbye', reason }))
     this.#socket.close(1001, reason)
   }
 
@@ -143,30 +124,46 @@ export class WatchSocket implements Watcher {
   }
 
   get #hasRoom (): boolean {
-    return this.#snapshot === undefined && this.#takesBytes
-  }
-
-  get #takesBytes (): boolean {
     return this.#socket.readyState === openState && this.#socket.bufferedAmount < highWaterBytes
   }
 
   #bookmarks (): void {
     for (const watch of this.#watches.values()) {
-      const delivery = this.#due.has(watch) ? undefined : watch.bookmark()
-      if (delivery !== undefined && delivery.type !== 'snapshot') this.#send(this.#encoder.encode(watch.id, delivery)) // a bookmark
+      const due = this.#due.has(watch) ? undefined : watch.bookmark()
+      if (due !== undefined) this.#sendPieces(due.pieces)
     }
   }
 
   #send (text: string): void {
-    if (this.#snapshot !== undefined) this.#held.push(text)
-    else if (this.#socket.readyState === openState) this.#socket.send(text, this.#sent)
+    if (this.#socket.readyState === openState) this.#socket.send(text, this.#sent)
   }
 
-  readonly #sent = (): void => {
-    if (!this.#takesBytes) return
-    if (this.#snapshot === undefined) this.#drained?.()
+  /** One message, in as many frames as it has pieces (RFC 6455 5.4): those that others get too are not copied. */
+  #sendPieces (pieces: Due['pieces']): void {
+    for (const [index, piece] of pieces.entries()) {
+      const fin = index === pieces.length - 1
+      if (this.#socket.readyState !== openState) return
+      if (Buffer.isBuffer(piece) && piece.length >= smallAnswerBytes) this.#sendShared(piece, fin)
+      else this.#socket.send(piece, { binary: false, fin }, fin ? this.#sent : undefined)
+    }
+  }
+
+  #sendShared (bytes: Buffer, fin: boolean): void {
+    const { guard, commons } = this.#context
+    const left = commons.sharedBytes.hold(bytes, this.#by, () => this.cut())
+    this.#held.add(left)
+    this.#socket.send(bytes, { binary: false, fin }, guard.around('watch', () => {
+      left()
+      this.#held.delete(left)
+      if (fin) this.#sent()
+    }))
+  }
+
+  #hasLeft (): void {
+    if (!this.#hasRoom) return
+    this.#drained?.()
     // In the next turn of the loop: what the system takes at once would go on without end.
-    if (this.#snapshot !== undefined || this.#due.size > 0) this.#watchers.wake(this)
+    if (this.#due.size > 0) this.#watchers.wake(this)
   }
 
   #refuse (code: 1003 | 1008, reason: string): void {
@@ -177,17 +174,26 @@ export class WatchSocket implements Watcher {
 
   // In ----------------------------------------------------------------------------------------------------------------
 
-  #receive (data: RawData, isBinary: boolean): void {
+  #receive (data: RawData, isBinary: boolean): void | Promise<void> {
     if (this.#socket.readyState !== openState) return
     if (isBinary) return this.#refuse(1003, 'frames are JSON texts')
     if (this.#waiting.length >= maxWaitingFrames) return this.#refuse(1008, 'too many frames at once')
     this.#waiting.push(data)
-    if (!this.#handling) void this.#handleWaiting()
+    if (!this.#handling) return this.#handleWaiting()
   }
 
   async #handleWaiting (): Promise<void> {
     this.#handling = true
     this.#socket.pause()
+    try {
+      await this.#handleAll()
+    } finally {
+      this.#handling = false
+      this.#socket.resume()
+    }
+  }
+
+  async #handleAll (): Promise<void> {
     while (this.#waiting.length > 0) {
       const frames = this.#waiting
       this.#waiting = []
@@ -197,8 +203,6 @@ export class WatchSocket implements Watcher {
         await this.#handle(textOf(data))
       }
     }
-    this.#handling = false
-    this.#socket.resume()
   }
 
   /** Resolves when answers can leave again, or nobody is there to get them. */
@@ -241,7 +245,7 @@ export class WatchSocket implements Watcher {
     }
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const cursor = since === undefined ? undefined : parseCursor(since, 'since')
-    const watch = new Watch(this.#context.registry, id, this.#watchers)
+    const watch = new Watch(this.#context.registry, id, this.#encoder, this.#watchers)
     watch.join(this.#context.commons.subscriptions, clientKey(this.#by), (error) => {
       this.#watches.delete(id)
       this.#due.delete(watch)
@@ -287,7 +291,7 @@ export class WatchSocket implements Watcher {
   }
 
   #report (error: unknown, id: number | undefined): void {
-    if (!(error instanceof RegistryError)) this.#context.log.error({ err: error }, 'a frame failed unexpectedly')
+    if (!(error instanceof RegistryError)) this.#context.guard.failed('watch', error)
     const known = error instanceof RegistryError ? error : new RegistryError('REG_INTERNAL', 'the registry failed')
     const { code, detail, errors, moreErrors } = problemOf(known)
     const told = { ...(errors === undefined ? {} : { errors }), ...(moreErrors === undefined ? {} : { moreErrors }) }
@@ -296,9 +300,8 @@ export class WatchSocket implements Watcher {
 
   #closed (code: number): void {
     this.#watchers.delete(this)
-    this.#snapshot?.rest.close()
-    this.#snapshot = undefined
-    this.#held.length = 0
+    for (const left of this.#held) left()
+    this.#held.clear()
     this.#waiting = []
     this.#drained?.()
     for (const watch of this.#watches.values()) watch.close()

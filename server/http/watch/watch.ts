@@ -26,8 +26,8 @@ const Query = Type.Object({
 }, { additionalProperties: false })
 
 export async function registerWatch (app: FastifyInstance, context: HttpContext): Promise<void> {
-  const { registry, http, log } = context
-  const watchers = new Watchers(context.clock)
+  const { registry, http } = context
+  const watchers = new Watchers(context.clock, context.guard)
   const encoder = new FrameEncoder(() => registry.feed.epoch)
   let connections = 0
   http.connections = () => watchers.counts
@@ -63,9 +63,9 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     wsHandler: (socket, request) => {
       request.waited = true
       const by = callerOf(request)
-      const unfinished = new UnfinishedFrames(context.commons.bodies, by, () => socket.terminate())
+      const unfinished = new UnfinishedFrames(context.commons.bodies, by, context.guard, () => socket.terminate())
       unfinished.follow(request.raw.socket) // an injected upgrade has none
-      socket.on('message', () => unfinished.finished())
+      socket.on('message', context.guard.around('watch', () => unfinished.finished()))
       new WatchSocket(socket, context, watchers, encoder, by, `${by}#${++connections}`)
     },
     handler: async (request, reply) => {
@@ -82,7 +82,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     const last = request.headers['last-event-id']
     const cursor = typeof last === 'string' && last !== '' ? parseCursor(last, 'Last-Event-ID') : since === undefined ? undefined : parseCursor(since, 'since')
     const opened: { stream?: EventStream } = {} // no share is given up before there is one
-    const watch = new Watch(registry, 1, watchers)
+    const watch = new Watch(registry, 1, encoder, watchers)
     watch.join(context.commons.subscriptions, clientKey(callerOf(request)), (error) => opened.stream?.goodbye(error.message))
     request.waited = true
     setRevision(reply, registry)
@@ -93,13 +93,15 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       'cache-control': 'no-store',
       'x-accel-buffering': 'no' // nginx would hold the events back
     })
-    const stream = new EventStream(reply.raw, watch, watchers, encoder)
+    const stream = new EventStream(reply.raw, watch, watchers, encoder, {
+      guard: context.guard, hold: (bytes, cut) => context.commons.sharedBytes.hold(bytes, callerOf(request), cut)
+    })
     opened.stream = stream
     try {
       await watch.open(view, filter, cursor, () => watchers.wake(stream))
     } catch (error) {
       stream.goodbye(error instanceof RegistryError ? error.message : 'the registry failed')
-      if (!(error instanceof RegistryError)) log.error({ err: error }, 'an event stream failed unexpectedly')
+      if (!(error instanceof RegistryError)) context.guard.failed('watch', error)
     }
     return reply
   }

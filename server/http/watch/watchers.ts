@@ -1,4 +1,5 @@
 // All watchers of a node, of either kind: one clock for them all, one place that wakes them, one goodbye.
+import type { Guard } from '../../guard.ts'
 import type { Cursor } from '../../registry/feed/cursor.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
@@ -6,9 +7,10 @@ import type { Delivery, Followed, WatchFilter } from '../../registry/feed/subscr
 import type { WatchView } from '../../../client-sdk/src/wire.ts'
 import type { AppliedChange } from '../../registry/feed/change-ring.ts'
 import type { Clock } from '../../registry/timers.ts'
+import type { Frame, FrameEncoder } from './frames.ts'
 import { RegistryError } from '../../errors.ts'
-import { catchUpMs, closeGraceMs, maxCatchUps, tickMs, turnMs } from '../server/limits.ts'
 import { type Share, type Shares } from '../../shares.ts'
+import { catchUpMs, closeGraceMs, maxCatchUps, tickMs, turnMs } from '../server/limits.ts'
 
 /** A connected client that is told of changes. */
 export interface Watcher {
@@ -27,9 +29,10 @@ const goingReason = 'this node is shutting down'
 
 export class Watchers {
   readonly #clock: Clock
+  readonly #guard: Guard
   readonly #members = new Set<Watcher>()
   readonly #counts = { websocket: 0, 'event-stream': 0 }
-  #woken = new Set<Watcher>()
+  readonly #woken = new Set<Watcher>()
   #flushing = false
   /** Watches that wait for their cursor: they leave room for the reads that wait for a revision. */
   catchingUp = 0
@@ -37,8 +40,9 @@ export class Watchers {
   #emptied: (() => void) | undefined
   #isTold = false
 
-  constructor (clock: Clock) {
+  constructor (clock: Clock, guard: Guard) {
     this.#clock = clock
+    this.#guard = guard
     this.#cancelTick = clock.after(tickMs, () => this.#tick())
   }
 
@@ -68,7 +72,7 @@ export class Watchers {
     this.#woken.add(watcher)
     if (this.#flushing) return
     this.#flushing = true
-    setImmediate(() => this.#flush())
+    setImmediate(this.#guard.around('watch', () => this.#flush()))
   }
 
   /** Tells all that the node is going, so that they look for another one. */
@@ -92,7 +96,7 @@ export class Watchers {
     const timer = setTimeout(resolve, closeGraceMs) // real time: it bounds what real sockets may take
     await promise
     clearTimeout(timer)
-    for (const watcher of [...this.#members]) watcher.cut()
+    for (const watcher of [...this.#members]) this.#guard.attempt('watch', () => watcher.cut())
   }
 
   #flush (): void {
@@ -100,7 +104,7 @@ export class Watchers {
     const until = performance.now() + turnMs
     for (const watcher of this.#woken) {
       this.#woken.delete(watcher)
-      watcher.pump()
+      this.#do(watcher, () => watcher.pump())
       if (performance.now() < until) continue
       // The others in the next turn of the loop; who is woken meanwhile is behind them.
       for (const next of this.#woken) return this.wake(next)
@@ -109,22 +113,34 @@ export class Watchers {
 
   #tick (): void {
     this.#cancelTick = this.#clock.after(tickMs, () => this.#tick())
-    for (const watcher of this.#members) watcher.tick()
+    for (const watcher of this.#members) this.#do(watcher, () => watcher.tick())
+  }
+
+  /** A watcher that fails in a way that it cannot tell its client of is cut; the others go on. */
+  #do (watcher: Watcher, act: () => void): void {
+    if (!this.#guard.attempt('watch', act)) this.#guard.attempt('watch', () => watcher.cut())
   }
 }
+
+/** A frame, and the delivery that it is of. */
+export type Due = Frame & { readonly delivery: Delivery | EndpointsDelivery }
 
 /** One subscription of a watcher. It may have to wait first, when its cursor is one that this node has not reached. */
 export class Watch {
   readonly id: number
   readonly #registry: Registry
-  readonly #watchers: Watchers
   readonly #cancel = new AbortController()
+  readonly #encoder: FrameEncoder
   #subscription: Followed<Delivery | EndpointsDelivery> | undefined
+  readonly #watchers: Watchers
   #share: Share | undefined
+  /** What is being sent, if it has more frames. */
+  #current: { readonly delivery: Delivery | EndpointsDelivery, readonly frames: Iterator<Frame, void> } | undefined
 
-  constructor (registry: Registry, id: number, watchers: Watchers) {
+  constructor (registry: Registry, id: number, encoder: FrameEncoder, watchers: Watchers) {
     this.#registry = registry
     this.id = id
+    this.#encoder = encoder
     this.#watchers = watchers
   }
 
@@ -158,12 +174,23 @@ export class Watch {
     wake()
   }
 
-  next (): Delivery | EndpointsDelivery | undefined {
-    return this.#subscription?.next()
+  /** The next frame, made now; undefined = nothing is due. */
+  next (): Due | undefined {
+    if (this.#current === undefined) {
+      const delivery = this.#subscription?.next()
+      if (delivery === undefined) return undefined
+      this.#current = { delivery, frames: this.#encoder.frames(this.id, delivery) }
+    }
+    const { delivery, frames } = this.#current
+    const { value: frame, done } = frames.next()
+    // Of endpoints each part of a snapshot is a delivery of its own.
+    if (done === true || frame.isLast || delivery.type !== 'snapshot') this.#current = undefined
+    return done === true ? undefined : { ...frame, delivery }
   }
 
-  bookmark (): Delivery | EndpointsDelivery | undefined {
-    return this.#subscription?.bookmark()
+  bookmark (): Due | undefined {
+    const delivery = this.#current === undefined ? this.#subscription?.bookmark() : undefined
+    return delivery?.type === 'bookmark' ? { delivery, pieces: [this.#encoder.encode(this.id, delivery)], isLast: true } : undefined
   }
 
   concerns (change: AppliedChange): boolean {
@@ -175,6 +202,7 @@ export class Watch {
     this.#share?.release()
     if (this.#subscription !== undefined) this.#registry.watches.unsubscribe(this.#subscription)
     this.#subscription = undefined
+    this.#current = undefined
   }
 }
 
