@@ -1,58 +1,24 @@
 // rollcall get: lists, as tables or as the registry's own JSON; with -w the lines go on as things change.
 import type { EndpointSlice, Service } from '../../client-sdk/src/manifests.ts'
-import type { EndpointsAnswer, Instance, NamespaceSummary, Page, Pool, ServiceSummary, UnreadableRecord } from '../../client-sdk/src/wire.ts'
-import { instancePath, path, type Api } from './api.ts'
+import type {
+  EndpointsAnswer, Instance, ListedOverride, NamespaceSummary, Page, Pool, ServiceSummary, UnreadableRecord
+} from '../../client-sdk/src/wire.ts'
+import { instancePath, path } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, type Command, type Invocation } from './command.ts'
 import { RefusedError, UsageError } from './errors.ts'
 import { unknownRule } from '../config/flags.ts'
+import type { Kind, Request } from './kind.ts'
 import { outputFlag, outputOf, outputs, structured } from './output.ts'
 import {
-  endpointColumns, instanceColumns, namespaceColumns, poolColumns, serviceColumns, sliceColumns, statuses, unreadableColumns, type EndpointRow, type ServiceRow,
+  endpointColumns, instanceColumns, namespaceColumns, overrideColumns, poolColumns, serviceColumns, sliceColumns, statuses, unreadableColumns,
+  type EndpointRow, type ServiceRow,
   type SliceRow
 } from './shapes.ts'
-import { Table, type Column } from './table.ts'
+import { Table } from './table.ts'
 import { watchRows } from './watch-rows.ts'
 
 /** Services are asked for their endpoints so many at a time: a list of a thousand must not open a thousand connections. */
 const atOnce = 8
-
-/** What `get` was asked for. */
-export interface Request {
-  readonly api: Api
-  /** undefined = all of them */
-  readonly namespace: string | undefined
-  readonly name: string | undefined
-  readonly selector: string | undefined
-  readonly status: string | undefined
-  readonly ready: string | undefined
-}
-
-export interface ServiceName {
-  readonly namespace: string
-  readonly service: string
-}
-
-/** One kind of thing: how it is fetched, shown and named. */
-export interface Kind<Row> {
-  readonly name: string
-  readonly aliases: readonly string[]
-  /** Filters that mean something for it. */
-  readonly filters: readonly string[]
-  readonly columns: (place: { allNamespaces: boolean, now: () => number, wide: boolean }) => readonly Column<Row>[]
-  readonly id: (row: Row) => string
-  /** What of a row is worth another line with -w, if not all of it. */
-  readonly essence?: (row: Row) => object
-  /** What -o yaml shows of one that is named, where that is not the answer of `fetch`. */
-  readonly manifest?: (request: Request, name: string) => Promise<unknown>
-  /** Has no namespace. */
-  readonly global?: boolean
-  /** `answer` is what -o json shows: the registry's own words. */
-  readonly fetch: (request: Request) => Promise<{ rows: Row[], answer: unknown }>
-  /** What a change of an instance, or of a declared service, means for the list: the rows to print. Absent: it cannot be watched. */
-  readonly changed?: (request: Request, changed: ServiceName) => Promise<Row[]>
-  /** True if a row is this service's own: when the service is gone, the row is printed once more, with the reason. */
-  readonly isAbout?: (row: Row, name: ServiceName) => boolean
-}
 
 const instances: Kind<Instance> = {
   name: 'instances',
@@ -151,6 +117,19 @@ const slices: Kind<SliceRow> = {
   }
 }
 
+const overrides: Kind<ListedOverride> = {
+  name: 'overrides',
+  aliases: ['override', 'ov'],
+  filters: [],
+  columns: overrideColumns,
+  id: (row) => `${row.service}/${row.id}`,
+  fetch: async ({ api, namespace, name }) => {
+    const { service, id } = name === undefined ? { service: undefined, id: undefined } : name.includes('/') ? instanceName(name) : { service: label('service', name), id: undefined }
+    const answer = await api.list<ListedOverride>('/v1/overrides', { namespace, service })
+    return { rows: answer.items.filter((item) => id === undefined || item.id === id), answer }
+  }
+}
+
 const pools: Kind<Pool> = {
   name: 'pools',
   aliases: ['pool'],
@@ -197,13 +176,13 @@ const unreadable: Kind<UnreadableRecord> = {
 }
 
 // Rows of different kinds never meet: each kind is used with its own rows only.
-const kinds = [services, instances, endpoints, slices, pools, namespaces, unreadable] as unknown as readonly Kind<object>[]
+const kinds = [services, instances, endpoints, slices, overrides, pools, namespaces, unreadable] as unknown as readonly Kind<object>[]
 
 export const get: Command = {
   name: 'get',
-  summary: 'Lists services, instances, endpoints, slices, pools, namespaces, or what cannot be read',
-  usage: 'get services|instances|endpoints|endpointslices|pools|namespaces|unreadable [NAME] [flags]',
-  details: `NAME is a service, for instances also SERVICE/ID. Short forms: svc, inst, ep, eps, ns.
+  summary: 'Lists services, instances, endpoints, slices, overrides, pools, namespaces, or what cannot be read',
+  usage: 'get services|instances|endpoints|endpointslices|overrides|pools|namespaces|unreadable [NAME] [flags]',
+  details: `NAME is a service, for instances and overrides also SERVICE/ID. Short forms: svc, inst, ep, eps, ov, ns.
 The first columns of services are kubectl's; TYPE headless is a service that nobody declared: its instances are it. pools are the ranges
 that cluster IPs, node ports and the addresses of load balancers are given from. unreadable are records of the store that nobody is answered,
 because they cannot be read or break a rule; rollcall delete unreadable KEY removes one.
@@ -223,6 +202,7 @@ because they cannot be read or break a rule; rollcall delete unreadable KEY remo
     ['get services', 'the services of the namespace, and how many of each are ready'],
     ['get services -A -o wide', 'all of them, with their selectors'],
     ['get service web -o yaml', 'its manifest, with what was allocated'],
+    ['get overrides -A', 'what operators said, and of which instances that are gone'],
     ['get pools', 'how many addresses and node ports are free'],
     ['get instances orders -o wide', 'every instance of one service, also those that are not ready'],
     ['get endpoints orders', 'who may be called'],
@@ -300,7 +280,7 @@ function nothing (kind: Kind<object>, { namespace, name }: Request): string {
 }
 
 async function watch (call: Invocation, kind: Kind<object>, request: Request, output: typeof outputs[number]): Promise<void> {
-  if (kind === slices as unknown || kind.global === true) throw new UsageError(`${kind.name} cannot be watched: watch services, instances or endpoints`)
+  if (kind === slices as unknown || kind === overrides as unknown || kind.global === true) throw new UsageError(`${kind.name} cannot be watched: watch services, instances or endpoints`)
   if (output === 'yaml' || output === 'name') throw new UsageError(`-w goes with table, wide and json, not with ${output}`)
   if (request.status !== undefined) throw new UsageError('--status does not go with -w: an instance that changes its status would vanish without a line')
   if (request.name?.includes('/') === true) throw new UsageError('-w watches a service: leave out the /ID')

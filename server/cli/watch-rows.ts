@@ -2,7 +2,7 @@
 import type { Instance, WatchEvent } from '../../client-sdk/src/index.ts'
 import type { Invocation } from './command.ts'
 import { RefusedError } from './errors.ts'
-import type { Kind, Request, ServiceName } from './get.ts'
+import type { Kind, Request, ServiceName } from './kind.ts'
 import type { InstanceRow } from './shapes.ts'
 import { stayAlive } from './terminal.ts'
 

@@ -3,6 +3,7 @@ import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
 import type { HeartbeatAnswer, LoadValue, Pool, Reason } from '../../client-sdk/src/wire.ts'
 import { statuses } from '../model/instance/instance.ts'
 import type { Granted, Sweep } from '../store/store.ts'
+import { serviceCount } from './reads/overview.ts'
 import type { Registry } from './registry.ts'
 
 /** Loads that a scrape shows, over all instances: Prometheus keeps each series for hours, and a registry of 100,000 instances has others to count them. */
@@ -67,7 +68,7 @@ export class RegistryMetrics {
       collect () { for (const status of statuses) this.set({ status }, registry.catalog.statusCounts.get(status) ?? 0) }
     })
     gauge('suspects', 'Registered instances whose lease ran out or whose session broke.', () => registry.catalog.suspects)
-    gauge('services', 'Services.', () => serviceCount(registry))
+    gauge('services', 'Services.', () => serviceCount(registry.catalog))
     gauge('declared_services', 'Services that somebody declared.', () => declaredCount(registry))
     const poolGauge = (name: string, help: string, value: (pool: Pool) => number): void => {
       new Gauge({
@@ -107,6 +108,9 @@ export class RegistryMetrics {
     loadGauge('instance_load_capacity', 'What they said is 100 % of it.', ({ capacity }) => capacity)
     gauge('instance_loads', 'Instances that said something of their load to this node: more than are shown if series were left out.', () => registry.loads.size)
     gauge('namespaces', 'Namespaces.', () => registry.catalog.namespaces().length)
+    gauge('overrides', 'Overrides that stand.', () => registry.catalog.overrideCount)
+    gauge('leftover_overrides', 'Overrides of instances that are not registered.', () => registry.overrides.size)
+    gauge('history_bytes', 'What the changes hold that this node remembers, about.', () => feed.ringBytes)
     gauge('subscriptions', 'Subscriptions of all watchers, waiting long polls included.', () => registry.watches.count)
     gauge('sessions', 'Sockets that are leases.', () => registry.sessions.count)
     gauge('revision', 'The revision that this node is at.', () => feed.revision)
@@ -143,9 +147,4 @@ function * loadsOf ({ loads }: Registry): Generator<{ readonly labels: Readonly<
 
 function declaredCount ({ catalog }: Registry): number {
   return catalog.namespaces().reduce((sum, namespace) => sum + [...catalog.declaredServices(namespace)].length, 0)
-}
-
-/** All services of the registry. */
-export function serviceCount ({ catalog }: Registry): number {
-  return catalog.namespaces().reduce((sum, namespace) => sum + catalog.namespaceCounts(namespace).services, 0)
 }

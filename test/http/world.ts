@@ -71,7 +71,7 @@ export async function build (t: Test, options: WorldOptions = {}): Promise<World
   const registry = new Registry({ store, clock, protection: { holdMs: 0 }, random: () => 0.5, swept: counters.swept, ...core })
   counters.observe(registry)
   const native = nativeDialect({
-    registry, counters, metrics, node, version: '0.0.0-test', dns, ...(sharedStore === undefined ? {} : { sharedStore })
+    core: registry, counters, metrics, node, version: '0.0.0-test', dns, ...(sharedStore === undefined ? {} : { sharedStore })
   })
   const lines = { info: logger('info'), warn: logger('warn'), error: logger('error') }
   const http = await buildHttp({

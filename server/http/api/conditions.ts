@@ -5,8 +5,8 @@
 // "-yaml", a load) is of the representation, too. A condition is about the state: it compares the revision, whatever the form that was read.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RegistryError, invalid, shown } from '../../errors.ts'
-import { cursorText } from '../../registry/feed/cursor.ts'
-import type { HttpContext } from '../server/context.ts'
+import { type Access, type CorePosition, cursorText } from '../../registry/core.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { instancePath } from './instances.ts'
 import { namespacePath } from './namespaces.ts'
 import { servicePath } from './services.ts'
@@ -14,22 +14,21 @@ import { servicePath } from './services.ts'
 const conditions = ['if-match', 'if-none-match', 'if-unmodified-since'] as const
 const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** The revision that a path's ETag begins with; undefined = there is nothing at it. */
-type StateOf = (context: HttpContext, params: Readonly<Record<string, string>>) => string | undefined
+/** The revision that a path's ETag begins with. @throws RegistryError REG_..._NOT_FOUND if there is nothing at it */
+type StateOf = (position: CorePosition, access: Access, params: Readonly<Record<string, string>>) => string | undefined
 
-/** What stands at the paths that are read with an ETag and written. */
+/** What stands at the paths that are read with an ETag and written; undefined where something can be read, but nothing was written. */
 const states: Readonly<Record<string, StateOf>> = {
-  [instancePath]: ({ registry }, { namespace = '', service = '', id = '' }) => {
-    const entry = registry.catalog.entry(namespace, service, id)
-    return entry === undefined ? undefined : cursorText(registry.feed.epoch, entry.instance.revision)
-  },
+  [instancePath]: ({ epoch }, access, { namespace = '', service = '', id = '' }) => cursorText(epoch, access.instance({ namespace, service, id }).revision),
   // What is written is the declaration: an implicit service can be read, and is declared by the first PUT all the same.
-  [servicePath]: ({ registry }, { namespace = '', service = '' }) => {
-    const view = registry.catalog.declared(namespace, service) === undefined ? undefined : registry.catalog.view(namespace, service)
-    return view === undefined ? undefined : cursorText(registry.feed.epoch, view.revision)
+  [servicePath]: ({ epoch }, access, { namespace = '', service = '' }) => {
+    if (access.summary(namespace, service).implicit) return undefined
+    return cursorText(epoch, access.service(namespace, service).revision)
   },
-  [namespacePath]: ({ registry }, { namespace = '' }) =>
-    registry.catalog.manifest({ kind: 'Namespace', namespace: '', name: namespace }) === undefined ? undefined : registry.cursor
+  [namespacePath]: ({ cursor }, access, { namespace = '' }) => {
+    access.manifest({ kind: 'Namespace', namespace: '', name: namespace })
+    return cursor
+  }
 }
 
 /** Makes every write keep, or refuse, the conditions of its request. */
@@ -47,10 +46,21 @@ export function registerConditions (app: FastifyInstance, context: HttpContext):
       throw unsupported(name, 'is not supported here: what this path writes has no ETag')
     }
     if (headers['if-unmodified-since'] !== undefined) throw unsupported('If-Unmodified-Since', 'is not supported: there is no date of modification, use If-Match')
-    context.registry.requireLoaded()
-    await context.registry.store.sync()
-    check(request, stateOf(context, request.params as Readonly<Record<string, string>>)) // the router's: each is a text
+    const { position } = context.core
+    position.requireLoaded()
+    const access = accessOf(context, request)
+    await access.caughtUp()
+    check(request, stateAt(() => stateOf(position, access, request.params as Readonly<Record<string, string>>))) // the router's: each is a text
   })
+}
+
+function stateAt (read: () => string | undefined): string | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof RegistryError && error.status === 404) return undefined
+    throw error
+  }
 }
 
 function check ({ headers }: FastifyRequest, state: string | undefined): void {

@@ -1,8 +1,7 @@
 // The native API: the first dialect. The order of the calls is the map of the service.
 import compress from '@fastify/compress'
-import type { Registry } from '../../registry/registry.ts'
+import type { Core, RegistryMetrics } from '../../registry/core.ts'
 import type { Metrics } from '../../metrics/metrics.ts'
-import type { RegistryMetrics } from '../../registry/metrics.ts'
 import type { DnsDoor, HttpContext } from '../server/context.ts'
 import type { Dialect } from '../server/dialect.ts'
 import { registerBodies } from '../server/json-body.ts'
@@ -11,6 +10,7 @@ import { clientProblem, registerProblems } from '../server/problem.ts'
 import { closeInputs } from '../server/validation.ts'
 import { registerWatch, watchPath } from '../watch/watch.ts'
 import { registerApply } from './apply.ts'
+import { registerBackup } from './backup.ts'
 import { registerConditions } from './conditions.ts'
 import { registerDns } from './dns.ts'
 import { registerDocs } from './docs.ts'
@@ -35,7 +35,7 @@ import { registerUnreadable } from './unreadable.ts'
 import { compileValidator } from './validator.ts'
 
 export interface NativeOptions {
-  readonly registry: Registry
+  readonly core: Core
   /** What the registry counts; writes through HTTP are counted there. */
   readonly counters: RegistryMetrics
   /** Shown at `/metrics`. */
@@ -49,7 +49,7 @@ export interface NativeOptions {
   readonly dns?: DnsDoor | undefined
 }
 
-export function nativeDialect ({ registry, counters, metrics, node, version, sharedStore = false, dns }: NativeOptions): Dialect {
+export function nativeDialect ({ core, counters, metrics, node, version, sharedStore = false, dns }: NativeOptions): Dialect {
   return {
     name: 'native',
     prefix: '',
@@ -58,7 +58,7 @@ export function nativeDialect ({ registry, counters, metrics, node, version, sha
     isUrgent,
     clientError: clientProblem,
     plugin: async (app, door) => {
-      const context: HttpContext = { ...door, http: door.metrics, registry, node, version, metrics: counters, sharedStore, dns, startedAtMs: door.clock.now() }
+      const context: HttpContext = { ...door, http: door.metrics, core, node, version, metrics: counters, sharedStore, dns, startedAtMs: door.clock.now() }
       app.setValidatorCompiler(compileValidator)
       app.setSerializerCompiler(() => (value) => JSON.stringify(value)) // what the core gives has the wire's types; see wire-check.ts
       registerProblems(app, context)
@@ -84,6 +84,7 @@ export function nativeDialect ({ registry, counters, metrics, node, version, sha
       registerRevisions(app, context)
       registerEvents(app, context)
       registerOverview(app, context)
+      registerBackup(app, context)
       registerUnreadable(app, context)
       registerPrometheusTargets(app, context)
       registerHealth(app, context)

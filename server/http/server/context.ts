@@ -3,8 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { RegistryError } from '../../errors.ts'
 import { type Guard } from '../../guard.ts'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
-import type { Registry } from '../../registry/registry.ts'
-import type { RegistryMetrics } from '../../registry/metrics.ts'
+import { type Access, type Core, type RegistryMetrics, anonymous } from '../../registry/core.ts'
 import type { Door } from './dialect.ts'
 import type { HttpMetrics } from './metrics.ts'
 
@@ -25,7 +24,7 @@ export interface DnsDoor {
 
 /** What every native resource is handed. */
 export interface HttpContext extends Omit<Door, 'metrics'> {
-  readonly registry: Registry
+  readonly core: Core
   /** The name of this node, as operators know it. */
   readonly node: string
   readonly version: string
@@ -91,6 +90,23 @@ export class Closing {
     this.begin()
     this.#ended = true
   }
+}
+
+const accesses = new WeakMap<FastifyRequest['raw']['socket'], { readonly address: string, readonly access: Access }>()
+
+/**
+ * What the one who sent a request may ask of the core. Whoever comes over one connection is one actor, so that it is made once; a trusted
+ * proxy may send requests of several.
+ */
+export function accessOf ({ core }: Pick<HttpContext, 'core'>, request: FastifyRequest): Access {
+  const { socket } = request.raw
+  const address = callerOf(request)
+  let known = accesses.get(socket)
+  if (known?.address !== address) {
+    known = { address, access: core.as(anonymous(address)) }
+    accesses.set(socket, known)
+  }
+  return known.access
 }
 
 /** Who asks, as events name it: the address of the client. */

@@ -51,7 +51,7 @@ function sendProblem (cause: unknown, request: FastifyRequest, reply: FastifyRep
   // The rest of a body that was not read would be taken for the next request, or read for nothing.
   if (request.raw.complete === false) void reply.header('connection', 'close')
   if (error.status === 426) void reply.header('upgrade', 'websocket').header('connection', 'upgrade')
-  setRevision(reply, context.registry)
+  setRevision(reply, context.core)
   return reply.code(error.status).header('content-type', problemMedia).send(problemOf(error))
 }
 

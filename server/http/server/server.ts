@@ -2,7 +2,7 @@
 // closed together.
 import type { FastifyInstance } from 'fastify'
 import type { Guard } from '../../guard.ts'
-import { type Clock, guardedClock, systemClock } from '../../registry/timers.ts'
+import { type Clock, guardedClock, systemClock } from '../../clock.ts'
 import { type Leaving, buildApp } from './app.ts'
 import { Commons, type CommonsLimits } from './commons.ts'
 import { Closing, type HttpLog } from './context.ts'

@@ -4,16 +4,16 @@ import { Type, type Static } from 'typebox'
 import { RegistryError, invalid } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
-import { parseCursor } from '../../registry/feed/cursor.ts'
+import { parseCursor } from '../../registry/core.ts'
 import { clientKey } from '../../shares.ts'
 import { setRevision } from '../server/conditional.ts'
-import { type HttpContext, callerOf } from '../server/context.ts'
+import { type HttpContext, accessOf, callerOf } from '../server/context.ts'
 import { EventStream } from './event-stream.ts'
 import { FrameEncoder } from './frames.ts'
 import { ClientFrame, ServerFrame, WatchView, errorResponses } from '../api/schemas.ts'
 import { UnfinishedFrames } from './unfinished-frames.ts'
 import { WatchSocket } from './watch-socket.ts'
-import { Watch, Watchers } from './watchers.ts'
+import { PendingWatch, Watchers } from './watchers.ts'
 
 export const watchPath = '/v1/watch'
 
@@ -26,15 +26,21 @@ const Query = Type.Object({
 }, { additionalProperties: false })
 
 export async function registerWatch (app: FastifyInstance, context: HttpContext): Promise<void> {
-  const { registry, http } = context
+  const { core, http } = context
   const watchers = new Watchers(context.clock, context.guard)
-  const encoder = new FrameEncoder(() => registry.feed.epoch)
+  const encoder = new FrameEncoder(() => core.position.epoch)
   let connections = 0
   http.connections = () => watchers.counts
 
   // Before those who are being answered are told: a watcher looks for another node at once.
   context.closing.onBegin(() => watchers.goodbye())
-  app.addHook('preClose', () => watchers.close())
+  const stopListening = core.position.onHealth(({ available, reason }) => {
+    watchers.health(available ? { type: 'current' } : { type: 'stale', reason })
+  })
+  app.addHook('preClose', async () => {
+    stopListening()
+    await watchers.close()
+  })
 
   app.route<{ Querystring: Static<typeof Query> }>({
     method: 'GET',
@@ -55,18 +61,18 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     },
     preValidation: (request, _reply, done) => {
       if (context.closing.begun) return done(context.closing.refuse())
-      registry.requireLoaded()
+      core.position.requireLoaded()
       const [parameter] = request.ws ? Object.keys(request.query) : []
       if (parameter !== undefined) return done(invalid([{ field: parameter, rule: 'is for event streams: a WebSocket says what it wants in frames' }]))
       done()
     },
     wsHandler: (socket, request) => {
       request.waited = true
-      const by = callerOf(request)
-      const unfinished = new UnfinishedFrames(context.commons.bodies, by, context.guard, () => socket.terminate())
+      const address = callerOf(request)
+      const unfinished = new UnfinishedFrames(context.commons.bodies, address, context.guard, () => socket.terminate())
       unfinished.follow(request.raw.socket) // an injected upgrade has none
       socket.on('message', context.guard.around('watch', () => unfinished.finished()))
-      new WatchSocket(socket, context, watchers, encoder, by, `${by}#${++connections}`)
+      new WatchSocket(socket, context, watchers, encoder, accessOf(context, request), { address, name: `${address}#${++connections}` })
     },
     handler: async (request, reply) => {
       if (!acceptsEvents(request.headers.accept)) {
@@ -82,10 +88,10 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     const last = request.headers['last-event-id']
     const cursor = typeof last === 'string' && last !== '' ? parseCursor(last, 'Last-Event-ID') : since === undefined ? undefined : parseCursor(since, 'since')
     const opened: { stream?: EventStream } = {} // no share is given up before there is one
-    const watch = new Watch(registry, 1, encoder, watchers)
+    const watch = new PendingWatch(core.position, accessOf(context, request), 1, encoder, watchers)
     watch.join(context.commons.subscriptions, clientKey(callerOf(request)), (error) => opened.stream?.goodbye(error.message))
     request.waited = true
-    setRevision(reply, registry)
+    setRevision(reply, core)
     void reply.hijack()
     reply.raw.writeHead(200, {
       ...reply.getHeaders() as Record<string, string>, // ours, all of them texts
@@ -94,7 +100,8 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       'x-accel-buffering': 'no' // nginx would hold the events back
     })
     const stream = new EventStream(reply.raw, watch, watchers, encoder, {
-      guard: context.guard, hold: (bytes, cut) => context.commons.sharedBytes.hold(bytes, callerOf(request), cut)
+      guard: context.guard, stale: !core.position.storeHealth.available,
+      hold: (bytes, cut) => context.commons.sharedBytes.hold(bytes, callerOf(request), cut)
     })
     opened.stream = stream
     try {
