@@ -4,13 +4,17 @@ import { connect as connectTls } from 'node:tls'
 import t from 'tap'
 import { selfSigned } from '../dns/certificate.ts'
 import { standaloneGuard } from '../../server/guard.ts'
+import type { ListenAddress } from '../../server/listen-addresses.ts'
 import { listen } from '../../server/http/server/listener.ts'
 import { otherDialect } from './other-dialect.ts'
 import { build } from './world.ts'
 
+const of = (...addresses: readonly string[]) => async (): Promise<ListenAddress[]> =>
+  addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
+
 t.test('a name is listened on at all of its addresses, on one port, and all are told', async (t) => {
   const { app } = await build(t)
-  const both = await listen(app, standaloneGuard, { host: 'registry.example', port: 0 }, async () => ['127.0.0.1', '127.0.0.2', '::1'])
+  const both = await listen(app, standaloneGuard, { host: 'registry.example', port: 0 }, of('127.0.0.1', '127.0.0.2', '::1'))
   t.teardown(() => both.close())
   const ports = new Set(both.urls.map((url) => new URL(url).port))
   t.equal(ports.size, 1)
@@ -26,13 +30,20 @@ t.test('localhost is all of its addresses', async (t) => {
   for (const url of urls) t.equal((await fetch(`${url}/livez`)).status, 200, url)
 })
 
-t.test('where one of the addresses cannot be listened on, none is', async (t) => {
+t.test('an address that this machine has not is left out, beside one that it has', async (t) => {
   const { app } = await build(t)
-  await t.rejects(listen(app, standaloneGuard, { host: 'registry.example', port: 0 }, async () => ['127.0.0.1', '192.0.2.1']), { code: 'EADDRNOTAVAIL' })
+  const one = await listen(app, standaloneGuard, { host: 'registry.example', port: 0 }, of('192.0.2.1', '127.0.0.1'))
+  t.teardown(() => one.close())
+  t.match(one.urls, [/^http:\/\/127\.0\.0\.1:\d+$/])
+  await t.rejects(listen(app, standaloneGuard, { host: '192.0.2.1', port: 0 }), { code: 'EADDRNOTAVAIL' })
+})
+
+t.test('where one of the addresses is taken, none is listened on', async (t) => {
+  const { app } = await build(t)
   const taken = await listen(app, standaloneGuard, { host: '127.0.0.2', port: 0 })
   t.teardown(() => taken.close())
   const port = Number(new URL(taken.urls[0] ?? '').port)
-  await t.rejects(listen(app, standaloneGuard, { host: 'registry.example', port }, async () => ['127.0.0.1', '127.0.0.2']), { code: 'EADDRINUSE', address: '127.0.0.2' })
+  await t.rejects(listen(app, standaloneGuard, { host: 'registry.example', port }, of('127.0.0.1', '127.0.0.2')), { code: 'EADDRINUSE', address: '127.0.0.2' })
   await t.rejects(once(connectSocket({ host: '127.0.0.1', port }), 'connect'), { code: 'ECONNREFUSED' })
 })
 
