@@ -106,6 +106,7 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     refuses: (address, port) => refusesConnections(address, port, config.sessionBlipMs, guard),
     ringLimit: config.logLength,
     ringBytes: config.historyBytes,
+    node: config.node,
     allocation: {
       serviceCidrs: readServiceCidrs(config.serviceCidrs),
       nodePorts: readPortRange(config.nodePortRange),

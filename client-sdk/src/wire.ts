@@ -282,6 +282,18 @@ export interface Overview {
   readonly rememberedHeartbeats: number
   /** Records of the store that cannot be read, and that nobody is answered; named are at most 100. */
   readonly unreadable: { readonly count: number, readonly records: readonly { readonly key: string, readonly reason: string }[] }
+  /** The nodes on the store, and where the ranges that they allocate from differ from this node's; at most 100 differences. */
+  readonly ranges: { readonly nodes: number, readonly different: readonly RangeDifference[] }
+}
+
+/** A flag of another node that is not that of the node that was asked. */
+export interface RangeDifference {
+  /** The name of the other node. */
+  readonly node: string
+  readonly setting: 'service-cidr' | 'node-port-range' | 'load-balancer-pool'
+  /** As the setting is written; empty if there is none. */
+  readonly here: string
+  readonly there: string
 }
 
 /** A record of the store that cannot be read, or breaks a rule: `GET /v1/unreadable`. */
@@ -522,6 +534,8 @@ export interface Pool {
   readonly used: number
   readonly free: number
   readonly bands?: { readonly static: PoolBand, readonly dynamic: PoolBand }
+  /** Of a pool named `(outside)`: values that services have and no range of this node holds; the first 20. */
+  readonly outside?: readonly string[]
 }
 
 export interface PoolBand {

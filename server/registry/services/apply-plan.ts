@@ -7,7 +7,7 @@ import { maxHandMadePerNamespace, maxNamespaces, maxServicesPerNamespace } from 
 import { streamInvalid } from '../../model/manifest/manifest-stream.ts'
 import { fieldErrors } from '../../model/service/causes.ts'
 import { hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
-import { type AllocationPlan, allocationPlan, withAllocations } from '../../model/service/needs.ts'
+import { addressCondition, type AllocationPlan, allocationPlan, heldBy, movingReason, withAllocations } from '../../model/service/needs.ts'
 import { canonical, compact, without } from '../../model/service/schema.ts'
 import { type Condition, type Endpoints, type EndpointSlice, type Manifest, type ObjectMeta, type Service, serviceNameLabel } from '../../model/service/types.ts'
 import { prepared } from '../../model/service/update.ts'
@@ -16,7 +16,7 @@ import { endpointSliceFaults, endpointSliceWarnings, endpointsFaults, endpointsW
 import { FaultList, maxToldFaults } from '../../refusal.ts'
 import type { ObjectWrite } from '../../store/store.ts'
 import type { Allocator } from '../allocation/allocator.ts'
-import { holderName } from '../allocation/claims.ts'
+import { heldTarget, holderName, targetText } from '../allocation/claims.ts'
 import type { Fault, Plan, ServiceNeeds, ServiceResult } from '../allocation/needs.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { manifestKey, type ManifestName, storedManifest } from './manifests.ts'
@@ -54,9 +54,6 @@ interface Draft {
   readonly needs: AllocationPlan | undefined
 }
 
-/** Why a load balancer has no address, as a condition of the service. */
-export const addressCondition = 'LoadBalancerAddressAllocated'
-
 /**
  * @throws RegistryError REG_MANIFEST_INVALID with every cause of every document; REG_CONFLICT if a manifest names an older resource
  * version; REG_LIMIT_REACHED
@@ -83,8 +80,8 @@ export function planApply (items: readonly Item[], catalog: Catalog, allocator: 
 }
 
 /**
- * Gives load balancers that wait for an address what there is. Who would get none, would lose something for it, or asks for what
- * another has stays as it is and is not written.
+ * Gives load balancers that wait for an address what there is. Who would get nothing that it has not, or asks for what another has,
+ * stays as it is and is not written.
  */
 export function planWaiting (services: readonly Service[], catalog: Catalog, allocator: Allocator, attempt: number): ApplyPlan {
   let drafts = services.map((old): Draft => {
@@ -96,7 +93,8 @@ export function planWaiting (services: readonly Service[], catalog: Catalog, all
     const gaining = drafts.filter((draft, index) => {
       const result = results[index]
       if (result === undefined || refused.has(holderName(needsOf(draft).holder))) return false
-      return result.values.size > 0 && ![...result.pending.keys()].some((key) => draft.needs?.kept.has(key) === true)
+      const has = new Set<string | number>(heldBy(draft.old as Service).map(({ kind, ...held }) => ('port' in held ? held.port : held.address))) // all are services
+      return [...result.values.values()].some((value) => !has.has(value))
     })
     if (gaining.length === drafts.length) return allocated(drafts, catalog, allocator, attempt, 'updated')
     drafts = gaining
@@ -196,7 +194,7 @@ function allocated (drafts: readonly Draft[], catalog: Catalog, allocator: Alloc
       const expected = old === undefined ? 0 : Number(old.metadata.resourceVersion)
       writes.push({ type: 'put', key: manifestKey(name), body, endsAtMs: 0, reason, expected })
     }
-    return { ...name, outcome, manifest: final, previous: old, warnings: warningsOf(final, catalog, declared), document: item.document }
+    return { ...name, outcome, manifest: final, previous: old, warnings: warningsOf(final, catalog, declared, allocator), document: item.document }
   })
   return { plan, writes, applied }
 }
@@ -216,19 +214,18 @@ function identified (next: Manifest, old: Manifest | undefined): Manifest {
 
 function withResult ({ next, needs }: Draft, { values, pending }: ServiceResult): Manifest {
   if (next.kind !== 'Service' || needs === undefined) return next
-  // An address whose pool is gone is gone, too.
-  const kept = new Map([...needs.kept].filter(([key]) => !pending.has(key)))
-  const service = withAllocations(next, { ...needs, kept }, values)
+  const service = withAllocations(next, needs, values)
   const why = [...(needs.pending === '' ? [] : [needs.pending]), ...pending.values()].join('; ')
+  const reason = [...pending.keys()].some((key) => values.has(key)) ? movingReason : 'Pending'
   const others = (service.status?.conditions ?? []).filter(({ type }) => type !== addressCondition)
-  const condition: Condition = { type: addressCondition, status: 'False', reason: 'Pending', message: why }
+  const condition: Condition = { type: addressCondition, status: 'False', reason, message: why }
   const conditions = why === '' ? others : [...others, condition]
   if (service.status === undefined && conditions.length === 0) return service
   const { loadBalancer = {} } = service.status ?? {}
   return canonical({ ...service, status: { loadBalancer, ...(conditions.length === 0 ? {} : { conditions }) } })
 }
 
-function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap<string, Service>): string[] {
+function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap<string, Service>, allocator: Allocator): string[] {
   const { namespace, name } = manifest.metadata
   const unused = (service: string): string[] => {
     const owner = declared.get(`${namespace}/${service}`) ?? catalog.declared(namespace, service)?.manifest
@@ -237,11 +234,18 @@ function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap
   }
   switch (manifest.kind) {
     case 'Service': {
-      const why = manifest.status?.conditions?.find(({ type }) => type === addressCondition)?.message
-      return [...warnings(manifest), ...(why === undefined ? [] : [`no load-balancer address: ${why}`])]
+      const why = manifest.status?.conditions?.find(({ type }) => type === addressCondition)
+      const what = why?.reason === movingReason ? 'the load-balancer address is not changed' : 'no load-balancer address'
+      return [...warnings(manifest), ...(why === undefined ? [] : [`${what}: ${why.message ?? ''}`]), ...unfitWarnings(manifest, allocator)]
     }
     case 'EndpointSlice': return [...endpointSliceWarnings(manifest), ...unused(manifest.metadata.labels?.[serviceNameLabel] ?? '')]
     case 'Endpoints': return [endpointsWarning, ...unused(name)]
     case 'Namespace': return []
   }
+}
+
+/** What the service has and this node could not give it. Not stored: other nodes may have other ranges. */
+function unfitWarnings (service: Service, allocator: Allocator): string[] {
+  return heldBy(service).map(heldTarget).filter((target) => !allocator.inRange(target))
+    .map((target) => `${targetText(target)} is ${allocator.placeOf(target)}: the service keeps it until it lets it go`)
 }
