@@ -120,7 +120,8 @@ export function outsideStates (claims: Iterable<ClaimTarget>): PoolState[] {
     const values = byKind.get(kind)?.map(({ value }) => value) ?? []
     if (values.length === 0) return []
     const { length } = values
-    return [{ kind: kinds[kind], name: outsideName, ranges: [], autoAssign: false, size: length, used: length, free: 0, outside: values.slice(0, maxOutsideValues) }]
+    const outside = values.slice(0, maxOutsideValues)
+    return [{ kind: kinds[kind], name: outsideName, ranges: [], autoAssign: false, size: length, used: length, free: 0, outside }]
   })
 }
 

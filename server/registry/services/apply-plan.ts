@@ -93,7 +93,7 @@ export function planWaiting (services: readonly Service[], catalog: Catalog, all
     const gaining = drafts.filter((draft, index) => {
       const result = results[index]
       if (result === undefined || refused.has(holderName(needsOf(draft).holder))) return false
-      const has = new Set<string | number>(heldBy(draft.old as Service).map(({ kind, ...held }) => ('port' in held ? held.port : held.address))) // all are services
+      const has = new Set<string | number>(heldBy(draft.old as Service).map((held) => ('port' in held ? held.port : held.address))) // all are services
       return [...result.values.values()].some((value) => !has.has(value))
     })
     if (gaining.length === drafts.length) return allocated(drafts, catalog, allocator, attempt, 'updated')
