@@ -39,7 +39,8 @@ t.test('each file and folder that the architecture names exists, by its whole pa
 t.test('every folder of the server, two levels deep, is on the map', async (t) => {
   const page = await readFile(join(root, 'docs/architecture.md'), 'utf8')
   const entries = await readdir(join(root, 'server'), { withFileTypes: true, recursive: true })
-  const paths = entries.filter((entry) => entry.isDirectory()).map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1))
+  const paths = entries.filter((entry) => entry.isDirectory())
+    .map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1))
   const two = paths.filter((folder) => folder.split('/').length <= 3)
   t.ok(two.length > 20, `${two.length} folders`)
   for (const folder of two) t.ok(page.includes(`| \`${folder}/\` |`), `${folder}/ has a row`)
@@ -66,6 +67,13 @@ t.test('a decision has its parts, stands in the index, and leans on nothing that
     t.ok(index.includes(`](${page.slice('docs/decisions/'.length)})`), `${page} is in the index`)
     t.notMatch(text, /\bthe design\b|\bdesign section\b/i, page)
   }
+})
+
+t.test('the README leads to every page of the reference, to the architecture and to the decisions', async (t) => {
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  const pages = (await readdir(join(root, 'docs/reference'), { withFileTypes: true }))
+    .map((entry) => (entry.isDirectory() ? `reference/${entry.name}/README.md` : `reference/${entry.name}`))
+  for (const page of [...pages, 'architecture.md', 'decisions/README.md']) t.ok(readme.includes(`](docs/${page})`), page)
 })
 
 async function decisions (): Promise<string[]> {
