@@ -16,7 +16,7 @@ export function overriddenKey (key: string): ReturnType<typeof splitKey> | undef
   return subject === undefined ? undefined : splitKey(subject)
 }
 
-/** With its zone, so that it is the same time for everybody. */
+/** With its zone, so that every reader gets the same time. */
 const isoTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/
 
 type StoredOverride = Omit<Override, 'until' | 'createdAt'>
