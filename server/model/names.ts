@@ -1,4 +1,4 @@
-// The grammars of names. Names are refused, never folded: what a client wrote is what everybody finds.
+// The grammars of names. Names are refused, never folded: clients find exactly the name that was registered.
 import { maxGenerationLength, maxIdLength, maxLabelLength, maxPortNameLength } from './limits.ts'
 
 /** RFC 1123 label: lower-case letters, digits and hyphens, alphanumeric at both ends, at most 63. */
