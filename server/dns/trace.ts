@@ -42,7 +42,7 @@ export class Tracer {
     return this.#options.zones
   }
 
-  /** Whether anybody is asked for names outside the zones. */
+  /** Whether names outside the zones are forwarded. */
   get forwards (): boolean {
     return this.#options.recursion !== undefined
   }

@@ -28,10 +28,10 @@ export class Metrics {
   readonly #changes: Counter<'reason'>
   readonly #storeTimes: Histogram<'operation'>
   readonly #storeFailures: Counter<'operation'>
-  /** How many log lines were lost: told by the log. */
+  /** How many log lines were lost, set by the log. */
   droppedLogLines: () => number = () => 0
   readonly #unexpected: Counter<'place'>
-  /** How many watchers are connected, by kind: told by the watch. */
+  /** How many watchers are connected, by kind, set by the watch. */
   connections: () => { readonly websocket: number, readonly eventStream: number } = () => ({ websocket: 0, eventStream: 0 })
 
   constructor ({ version, processMetrics = true }: MetricsOptions) {
@@ -44,8 +44,8 @@ export class Metrics {
     this.#heartbeats = counter('heartbeats_total', 'Heartbeats through this node: renewed, unknown or superseded.', ['outcome'])
     this.#suspected = counter('suspected_total', 'Instances that this node turned suspect because their lease ran out.')
     this.#expired = counter('expired_total', 'Suspects that this node removed.')
-    this.#changes = counter('changes_total', 'Changes that this node took in, whoever made them, by reason.', ['reason'])
-    this.#unexpected = counter('unexpected_errors_total', 'Errors that nobody expected, by the place that caught them: each ended one request, watcher or record. The log says which.', ['place'])
+    this.#changes = counter('changes_total', 'Changes that this node applied, of all nodes, by reason.', ['reason'])
+    this.#unexpected = counter('unexpected_errors_total', 'Unexpected errors, by the place that caught them: each ended one request, watcher or record. The log says which.', ['place'])
     this.#storeFailures = counter('store_failures_total', 'Operations of the store that failed.', ['operation'])
     this.#storeTimes = new Histogram({
       name: 'rollcall_store_operation_duration_seconds',
@@ -59,7 +59,7 @@ export class Metrics {
     const dropped = (): number => this.droppedLogLines()
     new Counter({
       name: 'rollcall_log_lines_dropped_total',
-      help: 'Log lines that could not be written: the disk is full, or whoever reads them is gone or has stalled.',
+      help: 'Log lines that could not be written: the disk is full, or their reader is gone or has stalled.',
       registers,
       collect () {
         this.reset()
@@ -119,7 +119,7 @@ export class Metrics {
     })
     gauge('suspects', 'Registered instances whose lease ran out or whose session broke.', () => registry.catalog.suspects)
     gauge('services', 'Services.', () => serviceCount(registry.catalog))
-    gauge('declared_services', 'Services that somebody declared.', () => declaredCount(registry))
+    gauge('declared_services', 'Declared services.', () => declaredCount(registry))
     const poolGauge = (name: string, help: string, value: (pool: Pool) => number): void => {
       new Gauge({
         name: `rollcall_pool_${name}`,
@@ -188,7 +188,7 @@ export class Metrics {
     gauge('store_up', 'Whether the store is there.', () => Number(feed.storeHealth.available))
     gauge('stale_seconds', 'Since when this node has not heard from its store.', () => feed.staleSeconds)
     gauge('remembered_heartbeats', 'Heartbeats that wait for the store to come back.', () => registry.rememberedHeartbeats)
-    gauge('unreadable_records', 'Records of the store that cannot be read or break a rule, and that nobody is answered.', () => registry.unreadable.count)
+    gauge('unreadable_records', 'Records of the store that cannot be read or break a rule, and are in no answer.', () => registry.unreadable.count)
     gauge('protection_active', 'Whether removal is held back in the whole registry.', () => Number(registry.protection.registrySinceMs !== undefined))
     gauge('protected_services', 'Services whose suspects are not removed for now.', () => registry.protection.services.size)
     gauge('hold_seconds', 'For how long nothing expires yet.', () => registry.protection.holdMs / 1_000)
