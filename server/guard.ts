@@ -101,7 +101,7 @@ function originOf (error: unknown): string {
 export function loggingGuard (log: { error (fields: object, message: string): void }, count: GuardOptions['count']): Guard {
   return new Guard({
     count,
-    log: (error, place, leftOut, details) => log.error({ err: error, place, leftOut, ...details }, `an error that nobody expected, caught in ${place}: it ended what it happened in, nothing else`)
+    log: (error, place, leftOut, details) => log.error({ err: error, place, leftOut, ...details }, `an unexpected error, caught in ${place}: it ended one callback, nothing else`)
   })
 }
 

@@ -95,7 +95,7 @@ export class Unreadable {
 
   #tell (records: readonly Pick<SetAsideRecord, 'key' | 'reason'>[]): void {
     const { warn } = this.#options
-    for (const { key, reason } of records.slice(0, maxTold)) warn(`a record of the store is set aside, and nobody is answered it: ${JSON.stringify(key)}: ${reason}`)
+    for (const { key, reason } of records.slice(0, maxTold)) warn(`a record of the store is set aside, and is in no answer: ${JSON.stringify(key)}: ${reason}`)
     if (records.length > maxTold) warn(`and ${records.length - maxTold} more records of the store are set aside: GET /v1/unreadable has them all`)
   }
 
