@@ -7,7 +7,7 @@ import { holdsSecret, isLoopback, kinds, RuleError, shownValue, showListener, ty
 import { RegistryError, invalid } from '../errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
 import { checkDnsSettings } from '../dns/settings.ts'
-import { readPools, readPortRange, readServiceCidrs } from '../model/address/ranges.ts'
+import { readNetworks, readPools, readPortRange, readServiceCidrs } from '../model/address/ranges.ts'
 import { checker } from '../model/validate.ts'
 import { settings, variableName, type Config, type Setting } from './settings.ts'
 
@@ -232,7 +232,8 @@ function refuseRanges (config: Config, origins: Readonly<Record<string, string>>
   const readers = [
     () => readServiceCidrs(config.serviceCidrs, origin('service-cidr')),
     () => readPortRange(config.nodePortRange, origin('node-port-range')),
-    () => readPools(config.loadBalancerPools, origin('load-balancer-pool'))
+    () => readPools(config.loadBalancerPools, origin('load-balancer-pool')),
+    () => readNetworks(config.trustedProxies, origin('trusted-proxy'))
   ]
   for (const read of readers) {
     try {

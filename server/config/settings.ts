@@ -17,7 +17,7 @@ const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as
 export const settingsSchema = Type.Object({
   http: Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
     name: 'http', kind: 'listener', default: '127.0.0.1:7500',
-    what: 'Where the HTTP API, the watch socket and the documentation listen.',
+    what: 'Where the HTTP API, the watch socket and the documentation listen. A name is listened on at all of its addresses; the ready line names them.',
     why: 'There is no access control yet, so that only this machine may ask; 7500 is free on most machines.'
   }) }),
   ...dnsSettings,
@@ -170,6 +170,12 @@ export const settingsSchema = Type.Object({
     what: 'The largest request body that is read; a larger one is refused with 413.',
     why: 'Forty times the largest registration. Batches of heartbeats have a limit of their own, for the 10,000 leases that one may hold.',
     raise: 'Each connection may make the node hold that much.', lower: 'Registrations with much metadata are refused.'
+  }) }),
+  trustedProxies: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 256, ...doc({
+    name: 'trusted-proxy', kind: 'network', multiple: true,
+    what: 'The networks of proxies in front of the HTTP API whose word counts: who asks is then the last address in `Forwarded` or `X-Forwarded-For` that is not one of theirs.',
+    why: 'Unset: whoever connects is who asks, since anybody can write these headers. A registration without an address that came through a proxy is refused then.',
+    raise: 'Whoever is in these networks can ask, and register, in the name of any address.', lower: 'What comes through a proxy counts as its own.'
   }) }),
   trustedHosts: Type.Array(Type.Refine(Type.String({ rule: 'must be a host name or an IP address, without a port' }), isHost), { maxItems: 256, ...doc({
     name: 'trusted-host', kind: 'name', multiple: true,
