@@ -69,6 +69,13 @@ t.test('a decision has its parts, stands in the index, and leans on nothing that
   }
 })
 
+t.test('no comment leans on a design that is not in the repository', async (t) => {
+  for (const file of await files()) {
+    if (file === 'test/architecture.test.ts') continue
+    t.notMatch(await readFile(join(root, file), 'utf8'), /\bthe design\b|\bdesign section\b/i, file)
+  }
+})
+
 t.test('the README leads to every page of the reference, to the architecture and to the decisions', async (t) => {
   const readme = await readFile(join(root, 'README.md'), 'utf8')
   const pages = (await readdir(join(root, 'docs/reference'), { withFileTypes: true }))
