@@ -42,7 +42,7 @@ export class Shares {
     return this.#used
   }
 
-  /** How often somebody had to give up a share so far. */
+  /** How often a client had to give up a share so far. */
   get givenUp (): number {
     return this.#givenUp
   }

@@ -32,7 +32,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   NOAUTH: { says: 'Redis asks for a password', endsSession: true },
   WRONGPASS: { says: 'Redis refuses the user name or password', endsSession: true },
   NOPERM: { says: 'the Redis user lacks a permission', endsSession: true },
-  BUSY: { says: 'Redis is busy with somebody\'s script', endsSession: false },
+  BUSY: { says: 'Redis is busy with a script of another program', endsSession: false },
   MISCONF: { says: 'Redis cannot write to its disk and refuses writes', endsSession: false },
   NOREPLICAS: { says: 'Redis has too few replicas (min-replicas-to-write) and refuses writes', endsSession: false },
   OOM: { says: 'Redis has reached its maxmemory', endsSession: false }
