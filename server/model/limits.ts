@@ -16,7 +16,7 @@ export const maxWeight = 65_535
 export const defaultWeight = 100
 /** Below one second the sweep and the network decide, not the instance. */
 export const minTtlMs = 1_000
-/** A lease that outlives a day would keep a dead instance past anybody's memory of it. */
+/** A lease that is longer than a day would list a dead instance for too long. */
 export const maxTtlMs = 24 * 60 * 60 * 1_000
 /** Three missed heartbeats of five seconds: quick to notice, calm on a slow network. */
 export const defaultTtlMs = 15_000

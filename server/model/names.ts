@@ -1,4 +1,4 @@
-// The grammars of names. Names are refused, never folded: what a client wrote is what everybody finds. Those that clients need, too, are
+// The grammars of names. Names are refused, never folded: clients find exactly the name that was registered. Those that clients need, too, are
 // rules of the SDK.
 import { maxPortNameLength } from './limits.ts'
 
