@@ -71,7 +71,7 @@ async function serveUntilSignal ({ config, warnings }: LoadedConfig, load: () =>
       return true
     },
     failed: async (error) => {
-      log.fatal({ err: error }, `an error that nobody caught ends this process: ${messageOf(error)}`)
+      log.fatal({ err: error }, `an uncaught error ends this process: ${messageOf(error)}`)
       await running?.leave(0)
     }
   })

@@ -40,8 +40,8 @@ export interface Running extends AsyncDisposable {
   /** `host:port` of DNS, UDP and TCP; undefined = this node answers none. */
   readonly dns: string | undefined
   /**
-   * Ends in order: tells that this node is going, answers whoever still asks (`lame-duck.ts`), then closes. Takes `graceMs`
-   * and less than a second. Gives the names of what had to be cut.
+   * Ends in order: says that this node is going, answers those who still ask (`lame-duck.ts`), then closes. Takes
+   * `graceMs` and less than a second. Gives the names of what had to be cut.
    */
   leave (graceMs: number): Promise<readonly string[]>
   /**
@@ -58,11 +58,11 @@ export interface ServeOptions {
   readonly nodeLog?: NodeLog
   /** Gives the start up when it aborts. */
   readonly signal?: AbortSignal
-  /** Given what takes an error that nobody caught: it is counted and logged like those that somebody did. */
+  /** Gets the function that takes uncaught errors: they are counted and logged like the caught ones. */
   readonly guarded?: (failed: (error: unknown) => void) => void
 }
 
-/** So long the doors may take to close when nobody is being answered any more. */
+/** So long the listeners may take to close when no question is being answered any more. */
 const doorsMs = 200
 /** So long the store may: what was acknowledged is stored, and nothing else is waited for. */
 const storeMs = 400

@@ -92,7 +92,7 @@ function fromFlags (argv: readonly string[], faults: FieldError[]): Source {
 const linkVariable = /_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/
 const isLink = (name: string, value: string): boolean => linkVariable.test(name) || (name.endsWith('_PORT') && /^(?:tcp|udp|sctp):\/\//.test(value))
 
-/** @param warnings takes the variables that are none of ours: others share the prefix, so that they stop no start */
+/** @param warnings called with unknown variables: other programs may use the prefix, so that they stop no start */
 function fromEnvironment (env: LoadInput['env'], warnings: string[]): Source {
   const byVariable = new Map([...settings.map((setting) => setting.name), 'config'].map((name) => [variableName(name), name]))
   const known = [...byVariable.keys(), ...clientVariables]

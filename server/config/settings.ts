@@ -29,7 +29,7 @@ export const settingsSchema = Type.Object({
   redis: Type.Optional(Type.String({ pattern: '^[a-z+]+:\\/\\/.', rule: 'must be a URL, like redis://127.0.0.1:6379 or rediss://user:password@host:6380/0', ...doc({
     name: 'redis', kind: 'url',
     what: 'The Redis or Valkey that holds the registry, in place of the embedded store: `redis://host:port/db`, `redis+sentinel://host:port,host:port/master` or `redis+cluster://host:port,host:port`; `rediss` for TLS.',
-    why: 'Unset: one node with the embedded store needs nothing installed. Several nodes need one Redis. Whoever can write this Redis owns the registry.'
+    why: 'Unset: one node with the embedded store needs nothing installed. Several nodes need one Redis. A client that can write to this Redis controls the registry.'
   }) })),
   redisPrefix: Type.String({ pattern: prefixPattern, rule: prefixRule, ...doc({
     name: 'redis-prefix', kind: 'name', default: 'rollcall',
@@ -38,20 +38,20 @@ export const settingsSchema = Type.Object({
   }) }),
   serviceCidrs: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 2, ...doc({
     name: 'service-cidr', kind: 'network', default: defaultServiceCidr, multiple: true,
-    what: 'The networks that cluster IPs of declared services come from: one, or one of each family. The first is the family of services that ask for none. The first 256 addresses are given only on request, or when the others are taken. Nodes on one Redis should have the same; where they differ they say so, and keep what services have.',
+    what: 'The networks that cluster IPs of declared services come from: one, or one of each family. The first is the family of services that ask for none. The first 256 addresses are given only on request, or when the others are taken. Nodes on one Redis should have the same; where they differ they report it, and services keep what they have.',
     why: 'What most Kubernetes clusters use, so that the addresses in manifests fit. Nothing listens on them yet.',
     raise: 'Nothing: an address costs nothing until it is given.', lower: 'Services beyond it are kept as they are, and new ones find no address.'
   }) }),
   nodePortRange: Type.String({ maxLength: 11, ...doc({
     name: 'node-port-range', kind: 'ports', default: defaultNodePorts,
-    what: 'The ports that node ports and health-check ports of declared services come from. The first 86 of the default are given only on request, or when the others are taken. Nodes on one Redis should have the same; where they differ they say so, and keep what services have.',
+    what: 'The ports that node ports and health-check ports of declared services come from. The first 86 of the default are given only on request, or when the others are taken. Nodes on one Redis should have the same; where they differ they report it, and services keep what they have.',
     why: 'What Kubernetes uses: below the ports that Linux takes for outgoing connections (32768-60999).',
-    raise: 'Into the ports of outgoing connections: whoever listens on a node port may find it in use.', lower: 'Fewer services of the types NodePort and LoadBalancer.'
+    raise: 'Into the ports of outgoing connections: a program that listens on a node port may find it in use.', lower: 'Fewer services of the types NodePort and LoadBalancer.'
   }) }),
   loadBalancerPools: Type.Array(Type.String({ maxLength: 256 }), { maxItems: 4_096, ...doc({
     name: 'load-balancer-pool', kind: 'pool', multiple: true,
-    what: 'Pools of addresses for services of the type LoadBalancer, as `NAME=RANGE[,RANGE...][,auto=false]`; a range is a network (192.0.2.0/24) or its ends (192.0.2.10-192.0.2.50). Without `auto=false` services that ask for nothing are served from it, in the order of the pools. Nodes on one Redis should have the same; where they differ they say so, and keep what services have.',
-    why: 'Unset: nobody knows which addresses are free in your network. Services of that type then wait without an address, and say so.'
+    what: 'Pools of addresses for services of the type LoadBalancer, as `NAME=RANGE[,RANGE...][,auto=false]`; a range is a network (192.0.2.0/24) or its ends (192.0.2.10-192.0.2.50). Without `auto=false` services that ask for nothing are served from it, in the order of the pools. Nodes on one Redis should have the same; where they differ they report it, and services keep what they have.',
+    why: 'Unset: the registry cannot know which addresses are free in your network. Services of that type then wait without an address, and say so.'
   }) }),
   logLevel: Type.Enum([...levels], { rule: `must be one of ${levels.join(', ')}`, ...doc({
     name: 'log-level', kind: 'level', default: 'info',
@@ -73,7 +73,7 @@ export const settingsSchema = Type.Object({
   graceMs: Type.Integer({ minimum: 0, maximum: day, ...between('0s', '24h'), ...doc({
     name: 'grace', kind: 'duration', default: '15s',
     what: 'From suspect to removed: a suspect instance is out of the answers, but known, so that its next heartbeat brings it back as it was.',
-    why: 'One default TTL: whoever missed one deadline has the same time again to come back without registering anew.',
+    why: 'One default TTL: an instance that missed one deadline has the same time again to come back without registering anew.',
     raise: 'Dead instances are seen longer in lists.', lower: 'A short outage of the network turns into removals and registrations.'
   }) }),
   sessionGraceMs: Type.Integer({ minimum: 0, maximum: day, ...between('0s', '24h'), ...doc({
@@ -92,12 +92,12 @@ export const settingsSchema = Type.Object({
     name: 'session-blip', kind: 'duration', default: '500ms',
     what: 'How long a client whose session broke has to be back before its instances turn suspect. Not waited for when its host refuses connections to the port of the instance.',
     why: 'A proxy that reloads or a node that restarts breaks sockets of living processes, which are back within milliseconds.',
-    raise: 'A killed process without a TCP port is answered that much longer.', lower: 'At `0s` each break is seen by everybody, and the instance leaves DNS until it is back.'
+    raise: 'A killed process without a TCP port is answered that much longer.', lower: 'At `0s` every client sees each break, and the instance leaves DNS until it is back.'
   }) }),
   holdMaxMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'hold-max', kind: 'duration', default: '60s',
     what: 'After a restart, an outage of the store or a step of the clock nothing expires for the longest TTL in use, and never longer than this.',
-    why: 'Every owner whose TTL is a minute or less has time to renew before anybody is blamed for silence that was ours.',
+    why: 'Every owner whose TTL is a minute or less has time to renew before the registry counts a silence of its own against it.',
     raise: 'Instances that died during the outage are answered longer.', lower: 'Living instances with a longer TTL than this are suspected after an outage.'
   }) }),
   brakeRegistryRatio: Type.Number({ minimum: 0, maximum: 1, rule: 'must be a number from 0 to 1', ...doc({
@@ -109,7 +109,7 @@ export const settingsSchema = Type.Object({
   brakeRegistryMaxMs: Type.Integer({ minimum: 0, maximum: day, ...between('0s', '24h'), ...doc({
     name: 'brake-registry-max', kind: 'duration', default: '10m',
     what: 'How long the registry\'s brake holds at most since it began; then suspects are removed after all.',
-    why: 'Longer than most outages of a network, shorter than anybody wants dead names listed.',
+    why: 'Longer than most outages of a network, and short enough that dead names are not listed for long.',
     raise: 'After a real loss dead instances stay listed longer.', lower: 'A long outage ends in removals and a wave of registrations.'
   }) }),
   brakeServiceRatio: Type.Number({ minimum: 0, maximum: 1, rule: 'must be a number from 0 to 1', ...doc({
@@ -145,7 +145,7 @@ export const settingsSchema = Type.Object({
   redisTimeoutMs: Type.Integer({ minimum: 100, maximum: minute, ...between('100ms', '60s'), ...doc({
     name: 'redis-timeout', kind: 'duration', default: '1s',
     what: 'How long a connection to Redis, and then each answer, is waited for before Redis counts as away. Where answers are slow, or attempts run out of time, it adapts by itself: up to four times the slowest lately, and to 10 s.',
-    why: 'A Redis in the next rack answers in a millisecond; one second finds a dead one before anybody minds.',
+    why: 'A Redis in the next rack answers in a millisecond; one second finds a dead one soon enough.',
     raise: 'Writes wait longer for a dead Redis.', lower: 'A pause of Redis counts as an outage.'
   }) }),
   acceptMissingLog: Type.Boolean({ ...doc({
@@ -155,9 +155,9 @@ export const settingsSchema = Type.Object({
   }) }),
   shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'shutdown-grace', kind: 'duration', default: '3s',
-    what: 'After SIGTERM or SIGINT the node says that it is not ready and goes on answering until nobody has asked for half a second, for this long at most; then it ends, whatever is under way.',
+    what: 'After SIGTERM or SIGINT the node says that it is not ready and goes on answering until no question has come for half a second, for this long at most; then it ends, and cuts what is under way.',
     why: 'Time for load balancers and clients to see that it is going. Under the ten seconds after which Docker kills; systemd waits 90 s, Kubernetes 30 s.',
-    raise: 'Must stay a second under the patience of whoever stops the process.', lower: 'Slow requests are cut off, and clients that did not look elsewhere yet are refused.'
+    raise: 'Must stay a second below the time that systemd or Docker waits before it kills the process.', lower: 'Slow requests are cut off, and clients that did not look elsewhere yet are refused.'
   }) }),
   startTimeoutMs: Type.Integer({ minimum: 0, maximum: 60 * minute, ...between('0s', '1h'), ...doc({
     name: 'start-timeout', kind: 'duration', default: '60s',
@@ -174,8 +174,8 @@ export const settingsSchema = Type.Object({
   trustedProxies: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 256, ...doc({
     name: 'trusted-proxy', kind: 'network', multiple: true,
     what: 'The networks of proxies in front of the HTTP API whose word counts: who asks is then the last address in `Forwarded` or `X-Forwarded-For` that is not one of theirs.',
-    why: 'Unset: whoever connects is who asks, since anybody can write these headers. A registration without an address that came through a proxy is refused then.',
-    raise: 'Whoever is in these networks can ask, and register, in the name of any address.', lower: 'What comes through a proxy counts as its own.'
+    why: 'Unset: the peer of the connection is the client, since any client can write these headers. A registration without an address that came through a proxy is refused then.',
+    raise: 'Every host in these networks can ask, and register, in the name of any address.', lower: 'Requests that come through a proxy count as its own.'
   }) }),
   trustedHosts: Type.Array(Type.Refine(Type.String({ rule: 'must be a host name or an IP address, without a port' }), isHost), { maxItems: 256, ...doc({
     name: 'trusted-host', kind: 'name', multiple: true,

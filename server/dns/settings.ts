@@ -15,7 +15,7 @@ import type { DnsOptions } from './server.ts'
 import { type DnsPeers, maxNotifyTargets, maxTransferRules, maxTsigKeys, readDnsPeers, tsigAlgorithms } from './transfer/peers.ts'
 import type { DnsWorkersOptions } from './workers.ts'
 
-/** As many as one could try while a client waits, and more than anybody has: a list of fifty is a mistake. */
+/** As many as can be tried while a client waits, and more than an operator has: a list of fifty is a mistake. */
 const maxUpstreams = 8
 const upstreamSchema = Type.Object({ address: Type.String(), port: Type.Integer() })
 const zonePattern = '^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$'
@@ -45,8 +45,8 @@ export const dnsSettings = {
   }) }),
   dnsRateLimit: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000, rule: 'must be a whole number from 0 to 1000000, or off', ...doc({
     name: 'dns-rate-limit', kind: 'number', default: '5000', off: true,
-    what: 'How many answers of one kind a second a network (an IPv4 /24, an IPv6 /56) gets over UDP: those of one name, those that there is no such name in a zone, or errors. Of what is over it every second gets an empty answer that sends it to TCP, the rest nothing. 0 or `off`: no limit. Never limited: loopback, TCP, and whoever sends a good DNS cookie.',
-    why: 'Whoever forges the address of a victim makes the node send it this much and no more; a network of busy hosts without a cache, each with a search list, stays below.',
+    what: 'How many answers of one kind a second a network (an IPv4 /24, an IPv6 /56) gets over UDP: those of one name, those that there is no such name in a zone, or errors. Of what is over it every second gets an empty answer that sends it to TCP, the rest nothing. 0 or `off`: no limit. Never limited: loopback, TCP, and clients with a valid DNS cookie.',
+    why: 'An attacker who forges the address of a victim makes the node send it this much and no more; a network of busy hosts without a cache, each with a search list, stays below.',
     raise: 'A victim of forged addresses is sent more.', lower: 'Busy networks without a caching resolver wait for lookups that are dropped.'
   }) })),
   dnsQueryLog: Type.Optional(Type.Number({ minimum: 0, maximum: 1, rule: 'must be a number from 0 to 1, or off', ...doc({
@@ -76,22 +76,22 @@ export const dnsSettings = {
     name: 'dns-forward-from', kind: 'network', default: neighbourNetworks, multiple: true,
     what: 'The networks whose clients may ask for names outside our zones. It replaces the default; it says nothing about names in our zones. Without effect unless `dns-forward` is set.',
     why: 'Loopback, private and link-local networks: a resolver that answers strangers is used for attacks on others. 100.64.0.0/10 is not among them, for the customers of a provider share it; add it where it is your own, as with Tailscale.',
-    raise: 'Whoever you add can make this node ask any question of your resolvers.', lower: 'Clients outside get REFUSED for names outside our zones.'
+    raise: 'Every client in these networks can make this node ask your resolvers any question.', lower: 'Clients outside get REFUSED for names outside our zones.'
   }) }),
   dnsForwardCase: Type.Enum(['mixed', 'lower'], { rule: 'must be mixed or lower', ...doc({
     name: 'dns-forward-case', kind: 'word', default: 'mixed',
-    what: 'How the letters of names go to the resolvers of `dns-forward`: `mixed`, in a case that nobody can foresee and that has to come back, or `lower`.',
+    what: 'How the letters of names go to the resolvers of `dns-forward`: `mixed`, in a random case that has to come back, or `lower`.',
     why: 'Who forges an answer has to guess the case too. A resolver that folds it is asked again over TCP; `lower` is for one that takes no TCP either.'
   }) }),
   clientZones: Type.Array(Type.String({ maxLength: 128 }), { maxItems: maxClientZones, ...doc({
     name: 'client-zone', kind: 'clientZone', multiple: true,
-    what: 'Where the clients of DNS are, as `CIDR=ZONE`: who asks from the network is given the endpoints of that zone first, and the others if there are none. The longest prefix counts.',
+    what: 'Where the clients of DNS are, as `CIDR=ZONE`: a client in the network gets the endpoints of that zone first, and the others if there are none. The longest prefix counts.',
     why: 'Unset: every client gets every endpoint. A resolver in between counts as the client: use it where each zone has resolvers of its own.'
   }) }),
   dnsTransferTo: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxTransferRules, ...doc({
     name: 'dns-transfer-to', kind: 'transferRule', multiple: true,
-    what: 'Who may have whole zones (AXFR and IXFR, over TCP or TLS): an address or a network (`192.0.2.0/24`), whoever signs with a key (`key:edge`), or both at once (`192.0.2.0/24+key:edge`). One that holds is enough.',
-    why: 'Unset: nobody. A zone is a list of everything that runs, and its transfer is work.'
+    what: 'Who may have whole zones (AXFR and IXFR, over TCP or TLS): an address or a network (`192.0.2.0/24`), a key that the query is signed with (`key:edge`), or both at once (`192.0.2.0/24+key:edge`). One that holds is enough.',
+    why: 'Unset: no client. A zone is a list of everything that runs, and its transfer is work.'
   }) }),
   dnsTsigKeys: Type.Array(Type.String({ maxLength: 1_024 }), { maxItems: maxTsigKeys, ...doc({
     name: 'dns-tsig-key', kind: 'tsigKey', multiple: true,
@@ -101,12 +101,12 @@ export const dnsSettings = {
   dnsNotify: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxNotifyTargets, ...doc({
     name: 'dns-notify', kind: 'notifyTarget', multiple: true,
     what: 'Secondaries that are told of each change (NOTIFY), at most once a second: `192.0.2.7:53`, `[2001:db8::7]:53`; with `+key:edge` behind it the message is signed.',
-    why: 'Unset: nobody. A secondary then sees changes when it asks by itself, by the SOA every two hours.'
+    why: 'Unset: none. A secondary then sees changes when it asks by itself, by the SOA every two hours.'
   }) }),
   dnsTls: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
     name: 'dns-tls', kind: 'listener',
     what: 'Where DNS over TLS is answered (RFC 7858), with the certificate of `dns-tls-cert`. The usual port is 853.',
-    why: 'Unset: a certificate is needed, and within one machine there is nobody to hide from.'
+    why: 'Unset: a certificate is needed, and within one machine there is no need for it.'
   }) })),
   dnsTlsCert: Type.Optional(Type.String({ minLength: 1, ...doc({
     name: 'dns-tls-cert', kind: 'file',
@@ -171,7 +171,7 @@ function peersOf (config: DnsConfig, origin = (name: string): string => name): D
   return readDnsPeers({ keys, transferTo, notify }, { keys: origin('dns-tsig-key'), transferTo: origin('dns-transfer-to'), notify: origin('dns-notify') })
 }
 
-/** Networks of `service-cidr` that are none are the fault of that setting. */
+/** Invalid networks of `service-cidr` are reported under that setting. */
 function reverseNetworks ({ instanceCidrs, serviceCidrs }: DnsConfig, field?: string): AddressRange[] {
   const ofServices = serviceCidrs.map(parseCidr).flatMap((network) => ('problem' in network ? [] : [network]))
   return [...ofServices, ...readInstanceCidrs(instanceCidrs, field)]
@@ -199,7 +199,7 @@ function faultsOf (read: () => unknown): readonly FieldError[] {
 }
 
 /**
- * The certificate of DNS over TLS and its key, read from their files; undefined = there is none.
+ * The certificate of DNS over TLS and its key, read from their files; undefined = DNS over TLS is off.
  * @throws RegistryError REG_INVALID naming the setting whose file is no use, and never what is in it or where it is
  */
 export function readDnsTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Pick<DnsConfig, 'dnsTls' | 'dnsTlsCert' | 'dnsTlsKey'>): DnsOptions['tls'] {
@@ -208,7 +208,7 @@ export function readDnsTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Pick<DnsConfig, '
     try {
       return readFileSync(path, 'utf8')
     } catch (error) {
-      // Not the path: somebody may have given the key itself.
+      // Not the path: the key itself may have been given by mistake.
       throw invalid([{ field, rule: `must name a file that can be read (${(error as NodeJS.ErrnoException).code ?? 'it cannot'})` }])
     }
   }

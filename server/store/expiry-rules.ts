@@ -7,7 +7,7 @@ export const backwardStepMs = 1_000
 
 /**
  * How long nothing ends after the store was deaf: every owner renews within its own TTL, so the longest in use is enough.
- * @param longestTtlMs of all leases; 0 = there is none, nothing has to be waited for
+ * @param longestTtlMs of all leases; 0 = there are no leases, and no reason to wait
  */
 export function holdLength (longestTtlMs: number, maxMs: number): number {
   return Math.min(longestTtlMs, maxMs)

@@ -76,7 +76,7 @@ t.test('a service keeps every address, port and family through a node with other
     const [again] = await apply(b.registry, service(name, spec))
     t.equal(again?.outcome, 'unchanged', name)
     t.same(stored(b.registry, name), before)
-    t.equal(again?.warnings.some((text) => /is in no (?:range|pool) of this node.*: the service keeps it/.test(text)), name !== 'headless', again?.warnings.join('\n'))
+    t.equal(again?.warnings.some((text) => /is in no (?:range|pool) of this node.*: the service keeps it/.test(text)), name !== 'headless', `${name}: ${String(again?.warnings)}`)
     await apply(b.registry, service(name, spec, ', labels: { seen: twice }'))
     t.same([stored(b.registry, name).spec, stored(b.registry, name).status], [before.spec, before.status])
     t.same([...b.registry.feed.heldObjects()].map(({ key }) => key).sort(), claims, 'and every claim')

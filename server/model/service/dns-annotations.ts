@@ -40,7 +40,7 @@ export interface DnsPolicy {
   readonly maxRecords?: number
   /** False: no HTTPS and SVCB records. */
   readonly https: boolean
-  /** Who answers when the service has nobody, the first one that has somebody. */
+  /** Services that answer while this one has no endpoint: the first of them that has one. */
   readonly fallbacks: readonly FallbackService[]
 }
 
@@ -101,7 +101,7 @@ export function serviceDnsFaults ({ name, namespace, annotations }: ObjectMeta):
 /** The causes in the annotations of a Namespace. */
 export function namespaceDnsFaults ({ annotations }: ObjectMeta): Cause[] {
   const causes = commonFaults(annotations)
-  // A default would make every name of the namespace that was never registered somebody else's.
+  // A default would give every unregistered name of the namespace the endpoints of another service.
   if (annotations?.[fallbackAnnotation] !== undefined) causes.push(forbidden(path(fallbackAnnotation), 'may be set on a Service only'))
   return causes
 }

@@ -28,7 +28,7 @@ export interface Certainty {
  * for one who has gone; shorter, and a thing that many change at once refuses some of them.
  */
 export const patienceMs = 5_000
-/** No loop without an end, whatever the clock says: far more than fit into the time. */
+/** A limit in case the clock stands still: far more attempts than fit into the time. */
 export const maxDecisions = 1_000
 
 /**

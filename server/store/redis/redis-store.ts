@@ -23,7 +23,7 @@ export interface RedisStoreOptions {
   readonly prefix?: string
   /** Default: none. */
   readonly logger?: StoreLogger
-  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to stderr. */
+  /** Limits an unexpected error to the callback in which it happened. Default: one that writes to stderr. */
   readonly guard?: Guard
   /** This process' clock, for the times of `health`; leases live by Redis' own. Default `Date.now`. */
   readonly now?: () => number
@@ -220,7 +220,10 @@ class RedisStore implements Store {
     await this.#link.close()
   }
 
-  /** For what is no promise to anybody: suspicion, trust and expiry happen again by themselves if a failover swallowed them. */
+  /**
+   * For changes that were promised to no caller: suspicion, trust and expiry happen again by themselves if a failover
+   * lost them.
+   */
   #delivered (revision: number): Promise<void> {
     return revision === 0 ? Promise.resolve() : this.#link.pending.delivery(revision, () => true)
   }

@@ -1,4 +1,4 @@
-// The data directory: made for its owner alone, whatever the umask, and refused with a sentence where it cannot be used.
+// The data directory: created for its owner alone, with any umask, and refused with a sentence where it cannot be used.
 import { accessSync, chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { RegistryError } from '../../errors.ts'
@@ -39,7 +39,7 @@ export function makeDirectory (path: string): void {
   }
   for (const each of missing.reverse()) {
     attempt(each, 'be made', () => {
-      if (!makeOne(each)) return // somebody else has made it meanwhile
+      if (!makeOne(each)) return // another process has created it meanwhile
       chmodSync(each, directoryMode) // a umask may have taken the owner's own rights
     })
   }
