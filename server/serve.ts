@@ -9,17 +9,22 @@ import { CookieSecret } from './dns/protect/cookie-secret.ts'
 import type { Place } from './dns/server.ts'
 import { type DnsWorkers, startDnsWorkers } from './dns/workers.ts'
 import { loggingGuard } from './guard.ts'
-import { Metrics, buildHttp } from './http/server/app.ts'
+import { nativeDialect } from './http/api/native.ts'
+import { HttpMetrics } from './http/server/metrics.ts'
+import { buildHttp } from './http/server/server.ts'
 import { lameDuck } from './lame-duck.ts'
 import { hostPort } from './listen-addresses.ts'
 import { ChangeLines } from './log/change-lines.ts'
 import { type NodeLog, openNodeLog } from './log/node-log.ts'
 import { ThinnedLog } from './log/thinned-log.ts'
+import { Metrics } from './metrics/metrics.ts'
 import { refusesConnections } from './probe.ts'
 import { registryActor } from './registry/core.ts'
+import { RegistryMetrics } from './registry/metrics.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
 import { startStep } from './start-step.ts'
+import { storeMetrics } from './store/metrics.ts'
 import { createStore, reachStep, storeWarnings } from './store/open-store.ts'
 import { isOverWithin } from './time-limit.ts'
 
@@ -70,6 +75,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   const nodeLog = options.nodeLog ?? openNodeLog({ level: values.log.level, node })
   const { log } = nodeLog
   const metrics = new Metrics({ version })
+  const counters = new RegistryMetrics(metrics.register)
   const guard = loggingGuard(log, metrics.unexpected)
   options.guarded?.((error) => guard.failed('process', error))
   const clock = guardedClock(systemClock, guard, 'timer')
@@ -84,16 +90,16 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   metrics.droppedLogLines = () => nodeLog.output.dropped
   const registry = new Registry({
     ...values.registry,
-    store: timedStore(store, metrics.storeOperation),
+    store: timedStore(store, storeMetrics(metrics.register)),
     refuses: (address, port) => refusesConnections(address, port, values.registry.sessionBlipMs, guard),
     log: { info: (message) => thinned.info({}, message), warn },
     swept: (sweep) => {
-      metrics.swept(sweep)
+      counters.swept(sweep)
       changeLines.swept(sweep)
     },
     guard
   })
-  metrics.observe(registry)
+  counters.observe(registry)
   registry.feed.listen({ changed: changeLines.changed })
 
   const opened: (() => Promise<unknown>)[] = []
@@ -134,42 +140,44 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   try {
     const dns = values.dns === undefined ? undefined : await listenForDns(values.dns)
     const { listen, ...httpValues } = values.http
-    const app = await buildHttp({
+    const native = nativeDialect({
+      core: registry, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk
+    })
+    const http = await buildHttp({
       ...httpValues,
-      core: registry,
-      node,
+      dialects: [native],
       version,
-      metrics,
+      metrics: new HttpMetrics(metrics.register),
       guard,
-      dns: dns?.desk,
       log: {
         info: (fields, message) => log.info(fields, message), warn: (fields, message) => thinned.warn(fields, message),
         error: (fields, message) => thinned.error(fields, message)
       },
       logRequests: () => log.isLevelEnabled('debug')
     })
-    opened.push(() => app.close())
-    const http = await step('listen for HTTP', () => app.listen({ host: listen.host, port: listen.port }))
+    opened.push(() => http.close())
+    const urls = await step('listen for HTTP', () => http.listen(listen))
+    const [url = ''] = urls
     const reach = reachStep(values.store)
     if (reach !== undefined) await step(reach.what, reach.run)
     await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
     for (const warning of storeWarnings(values.store, store)) log.warn(warning)
     if (dns !== undefined) await handOver(dns)
     log.info({
-      http, ...dnsPlaces(dns), store: store.kind, location: store.location,
+      http: url, ...(urls.length > 1 ? { httpAddresses: urls } : {}), ...dnsPlaces(dns), store: store.kind, location: store.location,
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
 
     const leave = async (graceMs: number): Promise<readonly string[]> => {
       const cut: string[] = []
-      app.leaving.begin()
+      http.leaving.begin()
       const { ranOut } = await lameDuck({
         graceMs, clock,
-        work: () => ({ asked: app.leaving.asked + (dns?.counters.asked ?? 0), isBusy: app.leaving.isBusy || (dns?.counters.waiting ?? 0) > 0 })
+        work: () => ({ asked: http.leaving.asked + (dns?.counters.asked ?? 0), isBusy: http.leaving.isBusy || (dns?.counters.waiting ?? 0) > 0 })
       })
       if (ranOut) cut.push('requests under way')
       await isOverWithin(listenersMs, closeListeners()) // nothing is under way in what takes longer
-      app.leaving.cut()
+      http.leaving.cut()
       if (!await isOverWithin(storeMs, registry.close())) cut.push('the store')
       flushLines()
       return cut
@@ -178,7 +186,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       if (dnsValues?.tls !== undefined) dns?.renew(readDnsTls(dnsValues.tls))
       log.level = level
     }
-    return { http, dns: dns === undefined ? undefined : hostPort(dns), leave, reload, close, [Symbol.asyncDispose]: close }
+    return { http: url, dns: dns === undefined ? undefined : hostPort(dns), leave, reload, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await isOverWithin(storeMs, close()) // what hung at the start may hang again
     throw error

@@ -108,6 +108,9 @@ t.test('what is wrong between settings of several rooms is told at once', async 
   t.same(faultsOf(['--http', '0.0.0.0:1', '--service-cidr', '10.0.0.0/33', '--zone', 'x.ip6.arpa', '--redis', 'redis://h:0', '--load-balancer-pool', 'auto=false']).map((fault) => fault.split(' ')[0]), [
     '--http', '--service-cidr', '--load-balancer-pool', '--zone', '--redis'
   ])
+  t.same(faultsOf(['--trusted-proxy', '10.0.0.1/8,2001:db8::1']), [
+    '--trusted-proxy must not have bits set behind its prefix: the network is 10.0.0.0/8', '--trusted-proxy must be a network in CIDR form, like 10.96.0.0/12 or fd00:10:96::/108'
+  ])
   t.same(faultsOf([], { ROLLCALL_REDIS: 'redis://a,b' }), ['ROLLCALL_REDIS must name one host; use redis+sentinel:// or redis+cluster:// for several'])
 })
 

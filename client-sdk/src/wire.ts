@@ -71,6 +71,12 @@ export interface Instance {
   readonly load?: Readonly<Record<string, LoadValue>>
 }
 
+/** The answer to a registration. */
+export interface RegistrationAnswer extends Instance {
+  /** What is odd about it, for people: it stands all the same. Absent if nothing is. */
+  readonly warnings?: readonly string[]
+}
+
 /** A measure of one instance, of which the autoscaling advice is made. */
 export interface LoadValue {
   readonly value: number

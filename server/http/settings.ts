@@ -2,13 +2,14 @@
 import { Type, type Static, type TObject } from 'typebox'
 import { isHost, type Listener } from '../config/kinds.ts'
 import { between, doc, listenerSchema, type Origins, room } from '../config/setting.ts'
+import { type AddressRange, readNetworks } from '../model/address/ranges.ts'
 
 export const httpRoom = room({
   title: 'HTTP',
   settings: {
     http: Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
       name: 'http', kind: 'listener', default: '127.0.0.1:7500', opens: 'register, change and remove instances',
-      what: 'Where the HTTP API, the watch socket and the documentation listen.',
+      what: 'Where the HTTP API, the watch socket and the documentation listen. A name is listened on at all of its addresses; the ready line names them.',
       why: 'There is no access control yet, so that only this machine may ask; 7500 is free on most machines.'
     }) }),
     maxBodyBytes: Type.Integer({ minimum: 65_536, maximum: 64 * 1024 ** 2, ...between('64KiB', '64MiB'), ...doc({
@@ -16,6 +17,12 @@ export const httpRoom = room({
       what: 'The largest request body that is read; a larger one is refused with 413.',
       why: 'Forty times the largest registration. Batches of heartbeats have a limit of their own, for the 10,000 leases that one may hold.',
       raise: 'Each connection may make the node hold that much.', lower: 'Registrations with much metadata are refused.'
+    }) }),
+    trustedProxies: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 256, ...doc({
+      name: 'trusted-proxy', kind: 'network', multiple: true,
+      what: 'The networks of proxies in front of the HTTP API whose word counts: who asks is then the last address in `Forwarded` or `X-Forwarded-For` that is not one of theirs.',
+      why: 'Unset: whoever connects is who asks, since anybody can write these headers. A registration without an address that came through a proxy is refused then.',
+      raise: 'Whoever is in these networks can ask, and register, in the name of any address.', lower: 'What comes through a proxy counts as its own.'
     }) }),
     trustedHosts: Type.Array(Type.Refine(Type.String({ rule: 'must be a host name or an IP address, without a port' }), isHost), { maxItems: 256, ...doc({
       name: 'trusted-host', kind: 'name', multiple: true,
@@ -30,11 +37,12 @@ export type HttpConfig = Static<TObject<typeof httpRoom.settings>>
 /** What HTTP is started with. */
 export interface HttpValues {
   readonly listen: Listener
+  readonly trustedProxies: readonly AddressRange[]
   readonly trustedHosts: readonly string[]
   readonly maxBodyBytes: number
 }
 
-/** @param _origins names the setting in the faults of what is read here: networks, files */
-export function readHttpSettings ({ http, trustedHosts, maxBodyBytes }: HttpConfig, _origins: Origins): HttpValues {
-  return { listen: http, trustedHosts, maxBodyBytes }
+/** @throws RegistryError REG_INVALID naming the bad network */
+export function readHttpSettings ({ http: listen, trustedProxies, trustedHosts, maxBodyBytes }: HttpConfig, { field }: Origins): HttpValues {
+  return { listen, trustedProxies: readNetworks(trustedProxies, field('trusted-proxy')), trustedHosts, maxBodyBytes }
 }

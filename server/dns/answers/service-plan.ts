@@ -20,6 +20,10 @@ const { A, AAAA, SRV, HTTPS, SVCB, ANY } = recordTypes
 
 export type NameOfService = Extract<RecordName, { kind: 'service' | 'endpoint' | 'protocol' | 'port' | 'selection-branch' | 'selection' }>
 
+export function isOfService (name: RecordName): name is NameOfService {
+  return 'service' in name
+}
+
 export interface PlanContext {
   readonly catalog: DnsSource['catalog']
   readonly cache: AnswerCache
