@@ -8,7 +8,8 @@ import { type ErrorCode, errorCatalogue, problemType } from '../../errors.ts'
 import {
   Generation, InstanceId, LabelName, OverrideBody as OverrideSchema, PatchBody, RegistrationBody, ShortText, StatusName, protocols
 } from '../../model/instance/instance.ts'
-import { maxHeartbeatsPerCall, maxLoadValues } from '../../model/limits.ts'
+import { maxLoadValues } from '../../../client-sdk/src/rules.ts'
+import { maxHeartbeatsPerCall } from '../../model/limits.ts'
 import { labelPattern } from '../../model/names.ts'
 import { mapOf } from '../../model/validate.ts'
 import { maxDeletedNames } from '../server/limits.ts'
