@@ -1,5 +1,5 @@
-// The grammars of names. Names are refused, never folded: clients find exactly the name that was registered. Those that clients need, too, are
-// rules of the SDK.
+// The grammars of names. Names are refused, never folded: clients find exactly the name that was registered. Names that
+// clients need too are rules of the SDK.
 import { maxPortNameLength } from './limits.ts'
 
 export {

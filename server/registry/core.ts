@@ -102,6 +102,13 @@ export interface Reads {
   unreadableRecord (key: string): SetAsideRecord
 }
 
+/** Counts what comes through an adapter, for the metrics (registry/metrics.ts). */
+export interface CallCounts {
+  registered (outcome: Registered['outcome']): void
+  deregistered (): void
+  heartbeats (answer: HeartbeatAnswer): void
+}
+
 /**
  * Changes. Each resolves when the store has it and this node shows it. No refusal and no "unchanged" is said by an older view (see
  * commands/certain.ts). All throw REG_NOT_LOADED, REG_STORE_UNAVAILABLE (nothing happened), REG_OUTCOME_UNKNOWN (it may have) and
@@ -178,7 +185,6 @@ export type { EndpointsDelivery, ServiceEndpoints } from './feed/endpoints-subsc
 export type { Acknowledger, Acknowledging, PropagationReport } from './feed/propagation.ts'
 export type { Delivery, InstanceDelivery, ServiceDelivery, Watch, WatchFilter } from './feed/subscription.ts'
 export type { InstanceName } from './instance-name.ts'
-export type { RegistryMetrics } from './metrics.ts'
 export type { LeaseSession } from './leases/sessions.ts'
 export type { Protection } from './leases/sweeper.ts'
 export type { EventPage, EventQuery } from './reads/events.ts'

@@ -4,12 +4,13 @@ import type { HeartbeatAnswer, LoadValue, Pool, Reason } from '../../client-sdk/
 import { statuses } from '../model/instance/instance.ts'
 import type { Granted, Sweep } from '../store/store.ts'
 import { serviceCount } from './reads/overview.ts'
+import type { CallCounts } from './core.ts'
 import type { Registry } from './registry.ts'
 
 /** Loads that a scrape shows, over all instances: Prometheus keeps each series for hours, and a registry of 100,000 instances has others to count them. */
 const maxLoadSeries = 5_000
 
-export class RegistryMetrics {
+export class RegistryMetrics implements CallCounts {
   readonly #register: PromRegistry
   readonly #registrations: Counter<'outcome'>
   readonly #deregistrations: Counter

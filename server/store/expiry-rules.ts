@@ -2,6 +2,8 @@
 // Lua; test/store/expiry-rules.ts is the table that both must meet. All times are of the store's own clock.
 import type { Brake } from './store.ts'
 
+/** The longest hold with Redis: every owner renews within a minute, or its TTL is so long that it needs no hold. */
+export const maxHoldMs = 60_000
 /** A clock that goes back by more than this was set, not slewed. */
 export const backwardStepMs = 1_000
 

@@ -107,10 +107,10 @@ for (const [owner, methods] of [[Map.prototype, ['get', 'set', 'has']], [Set.pro
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'rollcall-journeys-'))
-const { config } = loadConfig({
+const { values } = loadConfig({
   argv: ['--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', '--dns-workers', '0', '--data', directory, '--log-level', 'silent'], env: {}, readFile: () => ''
 })
-const node = await serve(config)
+const node = await serve(values)
 const inspector = new Session()
 inspector.connect()
 await inspector.post('Profiler.enable')

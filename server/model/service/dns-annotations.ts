@@ -6,6 +6,7 @@
 //   rollcall.dev/dns-fallback     [NAMESPACE/]SERVICE, ...             Service
 //
 // Those of a namespace are the defaults of its services, declared and implicit.
+import { parseDuration } from '../duration.ts'
 import { type Cause, forbidden, invalidValue, tooMany } from './causes.ts'
 import { dns1123Label } from './grammar.ts'
 import type { Labels, ObjectMeta } from './types.ts'
@@ -51,12 +52,9 @@ const maxRecordsRule = `must be a whole number from 1 to ${maxAnnotatedRecords}`
 const httpsRule = 'must be "true" or "false"'
 const fallbackRule = `must name 1-${maxFallbacks} other services as SERVICE or NAMESPACE/SERVICE, separated by commas`
 
-const unitSeconds = { '': 1, s: 1, m: 60, h: 3_600 } as const
-
 function readTtl (text: string): number | undefined {
-  const match = /^(\d{1,4})([smh]?)$/.exec(text)
-  if (match === null) return undefined
-  const seconds = Number(match[1]) * unitSeconds[match[2] as keyof typeof unitSeconds] // the expression allows no other
+  if (!/^\d{1,4}[smh]?$/.test(text)) return undefined
+  const seconds = (parseDuration(/\d$/.test(text) ? `${text}s` : text) ?? NaN) / 1_000
   return seconds <= maxAnnotatedTtlSeconds ? seconds : undefined
 }
 

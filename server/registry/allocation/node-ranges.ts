@@ -2,19 +2,16 @@
 // they differ, a service gets another address through another node, and people must hear of it. So each node of a shared store keeps
 // one object there that says its ranges, and that ends by itself soon after the node did.
 import { randomBytes } from 'node:crypto'
-import { Type, type Static } from 'typebox'
 import type { RangeDifference } from '../../../client-sdk/src/wire.ts'
 import type { Clock } from '../../clock.ts'
-import {
-  contains, maxPools, parseIp, readPortRange, readPools, readServiceCidrs, showPool
-} from '../../model/address/ranges.ts'
+import { contains, parseIp, readPortRange, readPools, readServiceCidrs, showPool } from '../../model/address/ranges.ts'
 import { readJson } from '../../model/stored-text.ts'
-import { checker } from '../../model/validate.ts'
 import type { ObjectRecord, Store } from '../../store/store.ts'
 import type { Feed } from '../feed/feed.ts'
 import { isNodeKey, nodePrefix } from '../object-keys.ts'
 import type { ClaimTarget } from './claims.ts'
 import { type Ranges, numberOf } from './ledger.ts'
+import { type NodeBody, checkNodeRanges, settings } from './node-body.ts'
 
 /** After a load: nodes that start together must not all write at once. */
 const firstMs = 200
@@ -29,23 +26,8 @@ const jitter = 0.2
 const maxNodes = 256
 const author = 'registry'
 
-const closed = { additionalProperties: false } as const
-const texts = (maxItems: number): ReturnType<typeof Type.Array<ReturnType<typeof Type.String>>> => Type.Array(Type.String({ maxLength: 8_192 }), { maxItems })
-const Body = Type.Object({
-  node: Type.String({ maxLength: 256 }),
-  'service-cidr': texts(2),
-  'node-port-range': texts(1),
-  'load-balancer-pool': texts(maxPools)
-}, closed)
-/** What a node says of its flags, under their names. */
-type Body = Static<typeof Body>
-/** For the reader of stored records. */
-export const checkNodeRanges = checker(Body)
-
-const settings = ['service-cidr', 'node-port-range', 'load-balancer-pool'] as const
-
 interface OtherNode {
-  readonly body: Body
+  readonly body: NodeBody
   /** undefined = its texts are none that this version understands. */
   readonly ranges: Ranges | undefined
 }
@@ -65,7 +47,7 @@ export class NodeRanges {
   readonly #options: NodeRangesOptions
   /** Nodes of one name are nodes, too: two on one machine are called like it. */
   readonly #key = `${nodePrefix}${randomBytes(8).toString('hex')}`
-  readonly #own: Body
+  readonly #own: NodeBody
   readonly #others = new Map<string, OtherNode>()
   /** What was told, as one text. */
   #told = ''
@@ -136,7 +118,7 @@ export class NodeRanges {
     const before = this.#others.get(key)
     const read = readJson(body, checkNodeRanges)
     if ('refusal' in read) return
-    const said = read.value as Body // it has just been checked
+    const said = read.value as NodeBody // it has just been checked
     if (before !== undefined && JSON.stringify(before.body) === JSON.stringify(said)) return
     this.#others.set(key, { body: said, ranges: rangesOf(said) })
     if (this.#options.feed.loaded) this.#tell()
@@ -183,11 +165,11 @@ export class NodeRanges {
   }
 }
 
-function bodyOf (node: string, { serviceCidrs, nodePorts, pools }: Ranges): Body {
+function bodyOf (node: string, { serviceCidrs, nodePorts, pools }: Ranges): NodeBody {
   return { node, 'service-cidr': serviceCidrs.map(({ text }) => text), 'node-port-range': [nodePorts.text], 'load-balancer-pool': pools.map(showPool) }
 }
 
-function rangesOf (body: Body): Ranges | undefined {
+function rangesOf (body: NodeBody): Ranges | undefined {
   try {
     return {
       serviceCidrs: readServiceCidrs(body['service-cidr']),
