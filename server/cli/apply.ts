@@ -8,7 +8,7 @@ import { UsageError } from './errors.ts'
 import { lineDiff } from './line-diff.ts'
 import { readManifestStream, refusal } from './manifest-files.ts'
 import { outputOf, structured } from './output.ts'
-import { coloured, harmless, type Colour } from './terminal.ts'
+import { coloured, type Colour, type Line } from './line.ts'
 
 const fileFlag: Flags = {
   filename: { type: 'string', short: 'f', metavar: 'FILE', multiple: true, what: 'A file of manifests, a directory of such files, or - for standard input' }
@@ -49,12 +49,12 @@ export async function applyText (call: Invocation, api: Api, text: string, form:
   const dryRun = call.flag('dry-run')
   const answer = await api.postManifests<ApplyAnswer>('/v1/apply', text, { namespace: call.namespace, ...(dryRun ? { dryRun: 'true' } : {}) })
   for (const { warnings, ...result } of answer.results) {
-    for (const warning of warnings) terminal.err(harmless(`Warning: ${nameOf(result)}: ${warning}`))
+    for (const warning of warnings) terminal.err(`Warning: ${nameOf(result)}: ${warning}`)
   }
   if (form === 'json' || form === 'yaml') return terminal.out(await structured(answer, form))
   for (const result of answer.results) {
-    terminal.out(harmless(form === 'name' ? nameOf(result) : `${nameOf(result)} ${result.outcome}${dryRun ? ' (dry run)' : ''}`))
-    if (dryRun && form === undefined) (await diffOf(result, terminal.colours)).forEach((line) => { terminal.out(line) })
+    terminal.out(form === 'name' ? nameOf(result) : `${nameOf(result)} ${result.outcome}${dryRun ? ' (dry run)' : ''}`)
+    if (dryRun && form === undefined) terminal.out(await diffOf(result, terminal.colours))
   }
   if (answer.results.length === 0) terminal.err('No manifest in it.')
 }
@@ -63,18 +63,18 @@ const nameOf = ({ kind, name }: Pick<ApplyResult, 'kind' | 'name'>): string => `
 
 const colourOfMark: Readonly<Record<string, Colour>> = { '+': 'green', '-': 'red', '@': 'cyan' }
 
-async function diffOf ({ manifest, previous }: ApplyResult, colours: boolean): Promise<string[]> {
+async function diffOf ({ manifest, previous }: ApplyResult, colours: boolean): Promise<Line[]> {
   const [before, after] = await Promise.all([linesOf(previous), linesOf(manifest)])
-  return lineDiff(before, after).map((line) => coloured(harmless(line), colourOfMark[line.charAt(0)], colours))
+  return lineDiff(before, after).map((line) => coloured(line, colourOfMark[line.charAt(0)], colours))
 }
 
 const ofRegistry = new Set(['uid', 'creationTimestamp', 'resourceVersion', 'generation'])
 
 /** Without what the registry keeps for itself: nobody asked for that to change. */
-async function linesOf (manifest: Manifest | undefined): Promise<string[]> {
+async function linesOf (manifest: Manifest | undefined): Promise<readonly string[]> {
   if (manifest === undefined) return []
   const metadata = Object.fromEntries(Object.entries(manifest.metadata).filter(([name]) => !ofRegistry.has(name)))
-  return (await structured({ ...manifest, metadata }, 'yaml')).split('\n')
+  return await structured({ ...manifest, metadata }, 'yaml')
 }
 
 const deletable = ['service', 'services', 'svc']
@@ -105,7 +105,7 @@ With -f everything that the files name goes, or nothing. An instance is taken of
     }
     const { deleted } = await call.api().postManifests<DeleteAnswer>(path('delete'), text, query).catch(refused)
     for (const reference of deleted) {
-      call.terminal.out(harmless(`${nameOf(reference)} deleted${call.flag('dry-run') ? ' (dry run)' : ''}`))
+      call.terminal.out(`${nameOf(reference)} deleted${call.flag('dry-run') ? ' (dry run)' : ''}`)
     }
     if (deleted.length === 0) call.terminal.err('Nothing to delete.')
   }

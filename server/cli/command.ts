@@ -4,7 +4,7 @@ import { parseFlags, type FlagSpec, type ParsedFlags } from '../config/flags.ts'
 import { isLabel, labelRule } from '../model/names.ts'
 import { Api, defaultAddress } from './api.ts'
 import { UsageError } from './errors.ts'
-import type { Terminal } from './terminal.ts'
+import type { Screen } from './screen.ts'
 
 export interface Flag extends FlagSpec {
   /** What stands for the value in the help. */
@@ -47,13 +47,13 @@ export const helpFlag: Flags = { help: { type: 'boolean', short: 'h', what: 'Sho
 
 /** One call of a command: its command line, read by its flags. */
 export class Invocation {
-  readonly terminal: Terminal
+  readonly terminal: Screen
   readonly positionals: readonly string[]
   readonly #values: ParsedFlags['values']
   readonly #meansRegistry: boolean
 
   /** @throws UsageError naming every fault of the command line */
-  constructor (command: Command, argv: readonly string[], terminal: Terminal) {
+  constructor (command: Command, argv: readonly string[], terminal: Screen) {
     const { values, positionals, faults } = parseFlags(argv, { ...command.flags, ...helpFlag })
     this.terminal = terminal
     this.positionals = positionals

@@ -19,7 +19,7 @@ export const completion: Command = {
     if (!shells.includes(shell)) throw new UsageError(`the shell must be bash or zsh, got ${JSON.stringify(shell)}`)
     // The list imports this file, so it is asked for when it is complete; and no other command needs the settings.
     const [{ commands }, { serveFlags }] = await Promise.all([import('./commands.ts'), import('../config/config.ts')])
-    call.terminal.out(completionScript(shell, commands, Object.keys(serveFlags())))
+    call.terminal.out(completionScript(shell, commands, Object.keys(serveFlags())).split('\n'))
   }
 }
 

@@ -1,6 +1,6 @@
 // What can go wrong with a command, and the exit code that scripts see. docs/reference/cli.md lists them.
 import type { FieldError, RollcallError } from '../../client-sdk/src/index.ts'
-import { harmless } from './terminal.ts'
+import { harmless } from './line.ts'
 
 export const exitCodes = {
   ok: 0,
@@ -16,10 +16,13 @@ export const exitCodes = {
 export class CommandError extends Error {
   override readonly name: string = 'CommandError'
   readonly exitCode: number
+  /** What stands below the sentence, a line each: every fault of a stream. */
+  readonly details: readonly string[]
 
-  constructor (message: string, exitCode: number, options?: ErrorOptions) {
+  constructor (message: string, exitCode: number, { details = [], ...options }: ErrorOptions & { readonly details?: readonly string[] } = {}) {
     super(message, options)
     this.exitCode = exitCode
+    this.details = details
   }
 }
 
@@ -52,7 +55,7 @@ export class RefusedError extends CommandError {
   readonly moreErrors: number
 
   constructor (cause: RollcallError) {
-    super(harmless(`${cause.message} (${cause.code})`), exitCodes.failure, { cause })
+    super(harmless(`${cause.message} (${cause.code})`), exitCodes.failure, { cause }) // a library's message may hold anything
     this.status = cause.status
     this.code = cause.code
     this.errors = cause.errors

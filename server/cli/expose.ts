@@ -8,7 +8,6 @@ import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { outputOf, structured } from './output.ts'
 import { explanationColumns, labelsText } from './shapes.ts'
 import { Table } from './table.ts'
-import { harmless } from './terminal.ts'
 
 const exposable = serviceTypes.filter((type) => type !== 'ExternalName')
 const protocols = ['TCP', 'UDP', 'SCTP'] as const
@@ -103,7 +102,7 @@ export const label: Command = {
     if (changes.length === 0) throw new UsageError('the labels are missing: KEY=VALUE sets one, KEY- takes it off')
     const labels = Object.fromEntries(changes.map(readChange))
     const instance = await call.api().patch<Instance>(instancePath(call.namespace, service, id), { labels } satisfies InstancePatch)
-    call.terminal.out(harmless(`${service}/${id} labeled: ${labelsText(instance.labels) || '<none>'}`))
+    call.terminal.out(`${service}/${id} labeled: ${labelsText(instance.labels) || '<none>'}`)
   }
 }
 
@@ -131,6 +130,6 @@ export const explain: Command = {
     const form = outputOf(call, ['json', 'yaml'] as const)
     const rows = await call.api().get<readonly ServiceExplanation[]>(instancePath(call.namespace, service, id, 'explain'))
     if (form !== undefined) return terminal.out(await structured(rows, form))
-    new Table(explanationColumns, { wide: false, colours: terminal.colours }).lines(rows).forEach((line) => { terminal.out(line) })
+    terminal.out(new Table(explanationColumns, { wide: false, colours: terminal.colours }).lines(rows))
   }
 }

@@ -265,7 +265,7 @@ async function show (call: Invocation, kind: Kind<object>, request: Request, out
   if (output === 'json' || output === 'yaml') terminal.out(await structured(answer ?? { items: [] }, output))
   else if (output === 'name') rows.forEach((row) => { terminal.out(kind.id(row)) })
   else if (rows.length === 0) terminal.err(nothing(kind, request))
-  else tableOf(call, kind, request, output).lines(rows).forEach((line) => { terminal.out(line) })
+  else terminal.out(tableOf(call, kind, request, output).lines(rows))
   if (isFailOpen(answer)) terminal.err('All instances that could serve are suspect; they are answered all the same (fail open).')
 }
 
@@ -288,7 +288,6 @@ async function watch (call: Invocation, kind: Kind<object>, request: Request, ou
   if (request.name?.includes('/') === true) throw new UsageError('-w watches a service: leave out the /ID')
   const table = output === 'json' ? undefined : tableOf(call, kind, request, output)
   await watchRows(call, kind, request, (rows) => {
-    const lines = table === undefined ? rows.map((row) => JSON.stringify(row)) : rows.length === 0 ? [] : table.lines(rows)
-    lines.forEach((line) => { call.terminal.out(line) })
+    if (rows.length > 0) call.terminal.out(table === undefined ? rows.map((row) => JSON.stringify(row)) : table.lines(rows))
   })
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { CommandError, exitCodes, RefusedError, UsageError } from './errors.ts'
 import type { Invocation } from './command.ts'
-import { harmless } from './terminal.ts'
+import { harmless } from './line.ts'
 
 /** More than the registry takes in one stream; a person who gives a wrong file should not wait for it to be read. */
 const maxBytes = 8 * 1024 * 1024
@@ -77,7 +77,7 @@ export function refusal (error: unknown, { sources }: ManifestStream, nothingDon
   const all = lines.length + error.moreErrors
   const count = all === 1 ? '1 error' : `${all} errors`
   if (error.moreErrors > 0) lines.push(`and ${error.moreErrors} more`)
-  return new CommandError([`${nothingDone}: ${count} (${error.code})`, ...lines.map((text) => `  ${text}`)].join('\n'), exitCodes.failure, { cause: error })
+  return new CommandError(`${nothingDone}: ${count} (${error.code})`, exitCodes.failure, { cause: error, details: lines.map((text) => `  ${text}`) })
 }
 
 const longestValue = 80

@@ -4,6 +4,7 @@ import type { DnsAnswer, DnsRecord, Endpoint, EndpointsAnswer } from '../../clie
 import { path } from './api.ts'
 import { connectionFlags, namespaceFlag, type Command, type Invocation } from './command.ts'
 import { exitCodes, UsageError } from './errors.ts'
+import type { Line } from './line.ts'
 import { outputOf, structured } from './output.ts'
 import { readRecordName, type RecordName } from './record-name.ts'
 
@@ -41,7 +42,7 @@ dig shows it; short names are completed by the namespace. Exit code 1 if nobody 
     })
     if (answer.failOpen) call.terminal.err('All instances that could serve are suspect; they are answered all the same (fail open).')
     if (form !== undefined) call.terminal.out(await structured(answer, form))
-    else answer.endpoints.flatMap((endpoint) => endpointLines(endpoint, wanted)).forEach((line) => { call.terminal.out(line) })
+    else call.terminal.out(answer.endpoints.flatMap((endpoint) => endpointLines(endpoint, wanted)))
     if (answer.endpoints.length > 0) return exitCodes.ok
     call.terminal.err(`rollcall: nobody serves ${text}`)
     return exitCodes.failure
@@ -54,17 +55,17 @@ async function answerOfDns (call: Invocation, name: string, type: string): Promi
   if (notForDns !== undefined) throw new UsageError(`--${notForDns} is for endpoints: DNS is asked by name and type alone`)
   const form = outputOf(call, ['json', 'yaml'] as const)
   const answer = await call.api().get<DnsAnswer>('/v1/dns/answer', { name, type, namespace: call.namespace, client: call.text('client') })
-  const out = (text: string): void => call.terminal.out(text)
+  const out = (lines: Line | readonly Line[]): void => { call.terminal.out(lines) }
   if (form !== undefined) out(await structured(answer, form))
   else {
     const { extendedError, question, rcode, flags, octets } = answer
     out(`;; status: ${rcode}, flags: ${flags.join(' ')}, ${octets} octets, revision ${answer.revision}`)
     if (extendedError !== undefined) out(`;; EDE: ${extendedError.code}: ${extendedError.text}`)
-    out(`;; QUESTION\n;${question.name} IN ${question.type}`)
+    out([';; QUESTION', `;${question.name} IN ${question.type}`])
     for (const section of ['answer', 'authority', 'additional'] as const) {
-      if (answer[section].length > 0) out([`;; ${section.toUpperCase()}`, ...answer[section].map(recordLine)].join('\n'))
+      if (answer[section].length > 0) out([`;; ${section.toUpperCase()}`, ...answer[section].map(recordLine)])
     }
-    if (call.flag('trace')) out([';; TRACE', ...answer.trace.map(({ rule, message }) => `${rule}: ${message}`)].join('\n'))
+    if (call.flag('trace')) out([';; TRACE', ...answer.trace.map(({ rule, message }) => `${rule}: ${message}`)])
   }
   return answer.answer.length > 0 ? exitCodes.ok : exitCodes.failure
 }

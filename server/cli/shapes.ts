@@ -5,7 +5,7 @@ import {
   type ServiceSummary, type Status
 } from '../../client-sdk/src/wire.ts'
 import { age, type Column } from './table.ts'
-import type { Colour } from './terminal.ts'
+import type { Colour } from './line.ts'
 
 // Written out, since the model's own list brings the schema compiler along, and a command should be over before that is loaded.
 export const statuses = ['starting', 'up', 'warning', 'draining', 'down'] as const satisfies readonly Status[]

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { Rollcall, type EndpointSlice, type Service } from '../../client-sdk/src/index.ts'
+import type { Line } from '../../server/cli/line.ts'
 import { lineDiff } from '../../server/cli/line-diff.ts'
 import { run } from '../../server/cli/run.ts'
 import { clusterIpText, externalIpText, servicePortsText, sliceColumns } from '../../server/cli/shapes.ts'
@@ -86,7 +87,7 @@ async function webui (world: World, ...ids: string[]): Promise<void> {
 }
 
 const web = (spec: string): string => `apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n${spec}`
-const squeezed = (lines: readonly string[]): string[] => lines.map((line) => line.replace(/ {2,}/g, ' ').trim())
+const squeezed = (lines: readonly Line[]): string[] => lines.map((line) => String(line).replace(/ {2,}/g, ' ').trim())
 
 t.test('the columns of a service are those of kubectl', async (t) => {
   const service = (spec: object, ingress: object[] = []): Service =>

@@ -2,7 +2,6 @@
 // same schemas (model/instance.ts); wire-check.ts holds them to the SDK's types.
 import type { Endpoints, EndpointSlice, Manifest, Namespace, Service } from '../../model/service/types.ts'
 import { Type, type Static, type TSchema, type TUnsafe } from 'typebox'
-import { stringify } from 'yaml'
 import type { DeleteAnswer as WireDeleteAnswer, EndpointsAnswer as WireEndpointsAnswer, Instance as WireInstance, Problem as WireProblem } from '../../../client-sdk/src/wire.ts'
 import { type ErrorCode, errorCatalogue, problemType } from '../../errors.ts'
 import {
@@ -11,7 +10,10 @@ import {
 import { maxHeartbeatsPerCall, maxLoadValues } from '../../model/limits.ts'
 import { labelPattern } from '../../model/names.ts'
 import { mapOf } from '../../model/validate.ts'
+import { yamlText as yamlOf } from '../../yaml-text.ts'
 import { maxDeletedNames } from '../server/limits.ts'
+
+export { yamlOf }
 
 /** Every named schema, by its name in OpenAPI. */
 export const components = new Map<string, TSchema>()
@@ -370,11 +372,6 @@ export { ShortText }
 const revisionHeader = {
   'Rollcall-Revision': { type: 'string', description: 'epoch.revision at which the answer was made; of a write, the revision of the write' },
   'Rollcall-Stale': { type: 'string', description: 'Only while the store is away: seconds since this node heard from it' }
-}
-
-/** A manifest as YAML that readers of YAML 1.1 (kubectl) and 1.2 understand alike. */
-export function yamlOf (value: unknown): string {
-  return stringify(value, { compat: 'yaml-1.1', lineWidth: 0, aliasDuplicateObjects: false })
 }
 
 /** An answer in JSON with its example. */
