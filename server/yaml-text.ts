@@ -59,7 +59,7 @@ function literal (text: string, indent: number): string | undefined {
 }
 
 // Letters first, and nothing inside that YAML reads as more than a letter: `: `, ` #`, brackets, quotes.
-const plainText = /^(?:[A-Za-z_/]|\.\/)(?:[\w./*@%+=-]|:(?=[\w./:])|[ ,](?=[\w./(]))*\)?$/
+const plainText = /^(?:[A-Za-z_/]|\.\/)(?:[\w./*@%+=-]|:(?=[\w./:*])|[ ,](?=[\w./(]))*\)?$/
 /** An address with or without a port, a network, a duration, a UUID: begin with a digit, and are no number, date or time to anybody. */
 const plainDigits = /^(?:\d{1,3}(?:\.\d{1,3}){3}(?:[/:]\d{1,5})?|\d+(?:ms|[smhd])|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
 /** True, false and null of YAML 1.1 and 1.2, in every spelling. */

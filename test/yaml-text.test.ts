@@ -39,7 +39,7 @@ t.test('what a person reads is plain where no reader can take it for another thi
   ].join('\n'))
 })
 
-t.test('any value reads back the same', async (t) => {
+t.test('any value reads back the same', async () => {
   const text = fc.oneof(fc.constantFrom(...texts), fc.string({ unit: 'binary' }), fc.string())
   const leaf = fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null))
   const { tree } = fc.letrec((tie) => ({

@@ -2,7 +2,7 @@
 import type { Static } from 'typebox'
 import type { Heartbeat, HeartbeatAnswer, Instance, LeaseReference, Registration, Status } from '../../client-sdk/src/wire.ts'
 import { RegistryError, invalid } from '../errors.ts'
-import { type OverrideBody, type PatchBody, bodyOf, instanceOf, patched, storedBody } from '../model/instance/instance.ts'
+import { type OverrideBody, type PatchBody, bodyOf, withKnownOrder, instanceOf, patched, storedBody } from '../model/instance/instance.ts'
 import { maxInstancesPerService, maxNamespaces, maxOverrides, maxServicesPerNamespace } from '../model/limits.ts'
 import { idRule, instanceKey, isId, isLabel, labelRule } from '../model/names.ts'
 import type { Granted, Store, Sweep } from '../store/store.ts'
@@ -231,7 +231,8 @@ export class Registry {
     this.requireLoaded()
     checkName(name)
     this.#checkRoom(name)
-    const { body, ttlMs } = bodyOf(registration, peer)
+    const { body: given, ttlMs } = bodyOf(registration, peer)
+    const body = withKnownOrder(given, this.catalog.entry(name.namespace, name.service, name.id)?.instance.ports)
     const granted = await this.store.grant({
       key: instanceKey(name.namespace, name.service, name.id),
       lease: leaseName(this.#clock.now()),

@@ -5,7 +5,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, shown } from '../../errors.ts'
-import { located, type ManifestDocument, readManifests, readingManifests } from '../../model/manifest/manifest-stream.ts'
+import type { ForeignKinds } from '../../model/manifest/foreign-kinds.ts'
+import { located, type ManifestDocument, type ManifestOptions, readManifests, readingManifests } from '../../model/manifest/manifest-stream.ts'
 import { apiVersions } from '../../model/service/types.ts'
 import type { Kind } from '../../registry/services/manifests.ts'
 import { answer } from '../server/conditional.ts'
@@ -48,22 +49,26 @@ export function manifestContent (description: string, schema: TSchema): object {
   return { description, content: { [jsonMedia]: { schema }, [yamlMedia]: { schema: ManifestText }, 'text/yaml': { schema: ManifestText } } }
 }
 
-/** @throws RegistryError REG_INVALID where there is no body, and as `readManifests` */
-export async function documentsOf (body: ManifestBody | undefined): Promise<readonly ManifestDocument[]> {
+/**
+ * @param foreign told of objects of other kinds, which are passed over; absent: they are refused
+ * @throws RegistryError REG_INVALID where there is no body, and as `readManifests`
+ */
+export async function documentsOf (body: ManifestBody | undefined, foreign?: ForeignKinds): Promise<readonly ManifestDocument[]> {
   if (body === undefined) throw bodyRequired()
-  const documents = body.text.length <= readAtOnceLength ? readManifests(body.text) : await readInSlices(body.text)
-  if (documents.length === 0) throw invalid([{ field: 'body', rule: 'must hold a manifest, it holds none' }])
+  const options: ManifestOptions = foreign === undefined ? {} : { foreign: (found) => { foreign.add(found) } }
+  const documents = body.text.length <= readAtOnceLength ? readManifests(body.text, options) : await readInSlices(body.text, options)
+  if (documents.length === 0 && (foreign?.list ?? []).length === 0) throw invalid([{ field: 'body', rule: 'must hold a manifest, it holds none' }])
   return documents
 }
 
 /** A long stream takes seconds to read: meanwhile heartbeats and watches have their turns, and other long streams wait for theirs. */
-async function readInSlices (text: string): Promise<readonly ManifestDocument[]> {
+async function readInSlices (text: string, options: ManifestOptions): Promise<readonly ManifestDocument[]> {
   const before = lastReading
   const { promise, resolve } = Promise.withResolvers<undefined>()
   lastReading = promise
   await before
   try {
-    const reading = readingManifests(text)
+    const reading = readingManifests(text, options)
     for (let until = performance.now() + readSliceMs; ;) {
       const { done, value } = reading.next()
       if (done === true) return value

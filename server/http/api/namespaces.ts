@@ -4,6 +4,7 @@ import { Type, type Static } from 'typebox'
 import type { NamespaceSummary } from '../../../client-sdk/src/wire.ts'
 import { RegistryError } from '../../errors.ts'
 import type { ManifestName } from '../../registry/services/manifests.ts'
+import { implicitNamespace } from '../../model/service/endpoints.ts'
 import { answer, settle } from '../server/conditional.ts'
 import type { HttpContext } from '../server/context.ts'
 import { answerManifest, manifestContent, prefersYaml } from './manifest-media.ts'
@@ -17,7 +18,7 @@ import {
 const path = '/v1/namespaces/:namespace'
 
 const ReadQuery = Type.Object({
-  view: Type.Optional(Type.Enum(['summary', 'manifest'], { description: 'summary (default), or the manifest of a declared one alone' })),
+  view: Type.Optional(Type.Enum(['summary', 'manifest'], { description: 'summary (default), or the manifest alone: of one that was not declared what it would be' })),
   minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' }))
 }, { additionalProperties: false })
 
@@ -47,7 +48,7 @@ export function registerNamespaces (app: FastifyInstance, context: HttpContext):
     await settle(context, request, request.query.minRevision)
     const { namespace: name } = request.params
     if ((request.query.view ?? (prefersYaml(request) ? 'manifest' : 'summary')) === 'manifest') {
-      const manifest = registry.services.get(nameOf(name))
+      const manifest = registry.catalog.manifest(nameOf(name)) ?? (registry.catalog.hasNamespace(name) ? implicitNamespace(name) : registry.services.get(nameOf(name)))
       return answerManifest(context, request, reply, `${registry.cursor}-manifest`, () => manifest)
     }
     if (!registry.catalog.hasNamespace(name)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${name}" not found`)

@@ -182,8 +182,12 @@ export const ApplyResult = named('ApplyResult', Type.Object({
   warnings: Type.Array(Type.String()),
   document: Type.Optional(Type.Integer({ description: 'Which document of the stream, from 1' }))
 }))
-export const ApplyAnswer = named('ApplyAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), results: Type.Array(ApplyResult) }))
-export const DeleteAnswer = named('DeleteAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), deleted: Type.Array(Type.Object(manifestReference)) }))
+const ForeignKind = named('ForeignKind', Type.Object({
+  kind: Type.String(), apiVersion: Type.String(), document: Type.Integer(), line: Type.Integer({ description: 'Of the first of them' }), count: Type.Integer()
+}))
+const foreign = Type.Optional(Type.Array(ForeignKind, { description: 'What was passed over, one entry a kind, at most 50' }))
+export const ApplyAnswer = named('ApplyAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), foreign, results: Type.Array(ApplyResult) }))
+export const DeleteAnswer = named('DeleteAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), foreign, deleted: Type.Array(Type.Object(manifestReference)) }))
 /** The longest name of a manifest is a DNS subdomain; its kind may want a shorter one. */
 export const ManifestNameText = Type.String({
   pattern: '^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$', rule: 'must be a name: 1-253 of a-z, 0-9, "-" and ".", beginning and ending with a letter or digit'

@@ -2,10 +2,11 @@
 import type { FieldError, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, refused } from '../../errors.ts'
 import { located, type ManifestDocument, manifestLimits, streamInvalid } from '../../model/manifest/manifest-stream.ts'
-import { explained, handMadeEndpoints, implicitService } from '../../model/service/endpoints.ts'
+import { explained, handMadeEndpoints, implicitService, mirrorManager, ownSlices } from '../../model/service/endpoints.ts'
 import { defaultFamily, hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
+import { droppedFields } from '../../model/service/dropped-fields.ts'
 import { decoded } from '../../model/service/schema.ts'
-import { endpointSlices, endpointsObject, mirrorManager } from '../../model/service/slices.ts'
+import { endpointSlices, endpointsObject } from '../../model/service/slices.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../../model/service/types.ts'
 import { FaultList } from '../../refusal.ts'
 import { maxCommitWrites, type ObjectWrite, type Store } from '../../store/store.ts'
@@ -123,7 +124,7 @@ export class Services {
       const locate = (found: readonly FieldError[]): readonly FieldError[] => located(document, found)
       const read = decoded(document.kind, document.value, options.namespace ?? defaultNamespace)
       if ('refusal' in read) faults.addAll(locate(read.refusal.faults), read.refusal.more)
-      else items.push({ manifest: read.manifest, locate, document: document.index })
+      else items.push({ manifest: read.manifest, locate, document: document.index, dropped: droppedFields(document.kind, document.value) })
     }
     if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
     return this.#apply(items, options)
@@ -143,7 +144,7 @@ export class Services {
       ...(nameOf(named).namespace === name.namespace ? [] : [{ field: 'metadata.namespace', value: metadata.namespace, rule: `must be ${name.namespace}, as in the path` }])
     ]
     if (faults.length > 0) throw invalid(faults)
-    return this.#apply([{ manifest: named, locate: (found) => found }], options)
+    return this.#apply([{ manifest: named, locate: (found) => found, dropped: droppedFields(name.kind, value) }], options)
   }
 
   async #apply (items: readonly Item[], { by, dryRun = false }: WriteOptions): Promise<ApplyAnswer> {
@@ -226,7 +227,7 @@ export class Services {
     const { catalog } = this.#feed
     const declared = catalog.declared(namespace, service)
     if (declared !== undefined) return declared.manifest
-    return catalog.service(namespace, service) === undefined ? undefined : implicit(namespace, service)
+    return catalog.service(namespace, service) === undefined ? undefined : implicitService(namespace, service, catalog.endpoints(namespace, service)?.all)
   }
 
   /** The EndpointSlices of a service: computed for a selector, else what was made by hand, a mirrored Endpoints object included. */
@@ -236,7 +237,7 @@ export class Services {
     const made = this.#feed.catalog.handMade(namespace, service)
     if (made.endpoints === undefined) return made.slices
     const mirrored = handMadeEndpoints(manifest, { slices: [], endpoints: made.endpoints }, declared.revision)
-    return [...made.slices, ...endpointSlices(manifest, mirrored, { managedBy: mirrorManager })]
+    return [...ownSlices(made), ...endpointSlices(manifest, mirrored, { managedBy: mirrorManager })]
   }
 
   /** The older Endpoints view of a service. */
@@ -252,7 +253,7 @@ export class Services {
     const { catalog } = this.#feed
     const all = catalog.services(name.namespace).map((service): ServiceExplanation => {
       const declared = catalog.declared(name.namespace, service)
-      const manifest = declared?.manifest ?? implicit(name.namespace, service)
+      const manifest = declared?.manifest ?? implicitService(name.namespace, service)
       const failOpen = declared?.selects(instance) === true || service === instance.service ? catalog.endpoints(name.namespace, service)?.failOpen : false
       return { namespace: name.namespace, service, implicit: declared === undefined, ...explained(manifest, instance, failOpen) }
     })
@@ -277,16 +278,12 @@ export class Services {
   #require (namespace: string, service: string): { manifest: Service, declared: DeclaredService | undefined } {
     const manifest = this.manifest(namespace, service)
     if (manifest === undefined) this.get({ kind: 'Service', namespace, name: service }) // throws: it names what is missing
-    return { manifest: manifest ?? implicit(namespace, service), declared: this.#feed.catalog.declared(namespace, service) }
+    return { manifest: manifest ?? implicitService(namespace, service), declared: this.#feed.catalog.declared(namespace, service) }
   }
 
   #endpointsOf (namespace: string, service: string): Parameters<typeof endpointSlices>[1] {
     return this.#feed.catalog.endpoints(namespace, service) ?? { namespace, service, revision: 0, failOpen: false, all: [], answered: [] }
   }
-}
-
-function implicit (namespace: string, service: string): Service {
-  return implicitService(namespace, service, ['IPv4', 'IPv6'])
 }
 
 function checkSize (writes: number): void {
