@@ -56,7 +56,7 @@ export function wiped (old: Service, next: Service): Service {
 /** The status is the registry's word, never the caller's; a load balancer's address goes with the type. */
 function keptStatus (status: ServiceStatus | undefined, next: Service): ServiceStatus | undefined {
   if (status === undefined || next.spec.type === 'LoadBalancer') return status
-  return status.conditions === undefined ? undefined : { loadBalancer: {}, conditions: status.conditions }
+  return { ...status, loadBalancer: {} }
 }
 
 /** Fills what the manifest left out and the old service has allocated: addresses, families, node ports. */
