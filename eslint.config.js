@@ -1,6 +1,7 @@
 // Lint rules, and the import rules of the house: imports point inwards only, an adapter never imports another adapter.
 import stylistic from '@stylistic/eslint-plugin'
 import tseslint from 'typescript-eslint'
+import guardedCallbacks from './lint/guarded-callbacks.js'
 
 const adapters = ['http', 'dns', 'ui', 'cli']
 const forbid = (files, patterns) => ({
@@ -43,6 +44,14 @@ export default tseslint.config(
       '@stylistic/comma-spacing': 'error',
       '@stylistic/max-len': ['error', { code: 160, ignoreStrings: true, ignoreTemplateLiterals: true, ignoreRegExpLiterals: true }]
     }
+  },
+  // No timer and no event handler of the server without a guard. The exceptions, all of them: a command of the CLI ends with its error, and
+  // main.ts and process-end.ts are the process itself, where signals and broken pipes are handled before there is a guard.
+  {
+    files: ['server/**/*.ts'],
+    ignores: ['server/cli/**', 'server/main.ts', 'server/process-end.ts'],
+    plugins: { rollcall: { rules: { 'guarded-callbacks': guardedCallbacks } } },
+    rules: { 'rollcall/guarded-callbacks': 'error' }
   },
   // Tests check bodies that arrive as JSON; their shapes are what the test is about.
   { files: ['test/**/*.ts'], rules: {

@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 // The launcher. Any Node from 12 on must be able to read it, to tell its user what to do: old syntax, no static import.
 // On a Node that is new enough it is out of the way after one comparison, and there is no second process.
+// SIGUSR1 makes Node open a debugger for whoever may send signals. No command wants that.
+process.on('SIGUSR1', function () {})
+
 var needed = 24
 var current = process.versions.node
 
@@ -46,7 +49,7 @@ function ownNode (home, fs, path) {
 
 /** Runs the same command on another Node: its signals, its exit code. Only here is there a second process. */
 function pass (program, childProcess) {
-  var child = childProcess.spawn(program, ['--max-semi-space-size=16'].concat(process.argv.slice(1)), { stdio: 'inherit' })
+  var child = childProcess.spawn(program, ['--disable-sigusr1', '--max-semi-space-size=16'].concat(process.argv.slice(1)), { stdio: 'inherit' })
   var signals = ['SIGTERM', 'SIGINT', 'SIGHUP']
   signals.forEach(function (signal) {
     process.on(signal, function () {

@@ -1,16 +1,19 @@
 // The process: arguments -> command; signals; exit codes. What `serve` does is in serve.ts, what the others do in cli/.
 import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { isDeepStrictEqual } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
-import closeWithGrace from 'close-with-grace'
 import { run, serveSummary } from './cli/run.ts'
+import { guardOutput } from './cli/output-guard.ts'
 import { processTerminal } from './cli/terminal.ts'
 import type { Config, LoadedConfig } from './config/config.ts'
+import type { Logger } from './log/node-log.ts'
+import type { Running } from './serve.ts'
 
 const exitCodes = { ok: 0, failure: 1, usage: 2 } as const
 
 /** Sets the exit code, or stays until a signal. */
 async function serveCommand (args: readonly string[]): Promise<void> {
+  const letSignalsGo = holdSignals()
   const [{ loadConfig, serveFlags }, { printConfig, settingsHelp }, { parseFlags }] = await Promise.all([
     import('./config/config.ts'), import('./config/text.ts'), import('./config/flags.ts')
   ])
@@ -20,27 +23,20 @@ async function serveCommand (args: readonly string[]): Promise<void> {
     return
   }
   let loaded: LoadedConfig
+  const load = (): LoadedConfig => loadConfig({ argv: args, env: process.env, readFile: (path) => readFileSync(path, 'utf8') })
   try {
-    loaded = loadConfig({ argv: args, env: process.env, readFile: (path) => readFileSync(path, 'utf8') })
+    loaded = load()
   } catch (error) {
     // No restart mends a wrong setting: a code of its own tells the supervisor (RestartPreventExitStatus=2).
     process.stderr.write(`rollcall: ${messageOf(error)}\nSee: rollcall serve --help\n`)
     process.exitCode = exitCodes.usage
     return
   }
-  if (asked.get('print-config')?.[0] === 'true') process.stdout.write(printConfig(loaded))
-  else await serveUntilSignal(loaded)
+  if (asked.get('print-config')?.[0] === 'true') {
+    for (const warning of loaded.warnings) process.stderr.write(`rollcall: ${warning}\n`)
+    process.stdout.write(printConfig(loaded))
+  } else await serveUntilSignal(loaded, load, letSignalsGo)
 }
-
-interface Closable {
-  close (): Promise<void>
-}
-
-/** The process ends by itself this long after `shutdown-grace`: the store is closed in between. */
-const closingMarginMs = 2_000
-/** npm passes Ctrl-C on to a process that has it from the terminal already: a second signal this soon is the same one. */
-const echoMs = 1_000
-const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 /**
  * How much the heap may grow, in percent of what lives in it, before V8 collects. By default it waits until two to four times as much
@@ -48,50 +44,74 @@ const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
  */
 const heapGrowingPercent = 30
 
-async function serveUntilSignal ({ config, warnings }: LoadedConfig): Promise<void> {
+async function serveUntilSignal ({ config, warnings }: LoadedConfig, load: () => LoadedConfig, letSignalsGo: () => void): Promise<void> {
   setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`)
-  let running: Closable | undefined
-  // It has its own idea of a second signal, so that signals are handled below.
-  const { close } = closeWithGrace({
-    delay: config.shutdownGraceMs + closingMarginMs,
-    logger: false,
-    skip: ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGUSR2', 'SIGTERM'],
-    onTimeout: (delay) => { log(config, 'warn', `not everything ended within ${delay} ms of shutdown-grace and closing: it is cut off`) },
-    onSecondError: (error) => { log(config, 'fatal', `a second error, while closing: ${messageOf(error)}`) }
-  }, async ({ err }) => {
-    if (err !== undefined) log(config, 'fatal', `an error that nobody caught ends this process: ${messageOf(err)}`, { stack: err.stack })
-    await running?.close()
-  })
-  let firstAtMs: number | undefined
-  for (const signal of endingSignals) {
-    process.on(signal, () => {
-      const nowMs = performance.now()
-      if (firstAtMs === undefined) {
-        firstAtMs = nowMs
-        close()
-      } else if (nowMs - firstAtMs > echoMs) {
-        process.exit(exitCodes.failure) // somebody is in a hurry
-      }
-    })
+  const [{ openNodeLog }, { handleEnd, endProcess }] = await Promise.all([import('./log/node-log.ts'), import('./process-end.ts')])
+  const nodeLog = openNodeLog({ level: config.logLevel, node: config.node })
+  const { log, output } = nodeLog
+  const start = new AbortController()
+  let running: Running | undefined
+  let unexpected: ((error: unknown) => void) | undefined
+  const leave = async (): Promise<void> => {
+    start.abort()
+    const cut = await running?.leave(config.shutdownGraceMs) ?? []
+    if (cut.length > 0) log.warn({ cut }, `not everything ended within ${config.shutdownGraceMs} ms of shutdown-grace: ${cut.join(', ')} cut off`)
   }
-  ignoreClosedPipes()
-  for (const warning of warnings) log(config, 'warn', warning)
+  handleEnd({
+    output,
+    end: async (signal) => {
+      log.info(`stopping (${signal})`)
+      await leave()
+      log.info('stopped')
+    },
+    reload: () => reload(load, config, running, log),
+    survived: (error) => {
+      if (unexpected === undefined) return false
+      unexpected(error)
+      return true
+    },
+    failed: async (error) => {
+      log.fatal({ err: error }, `an error that nobody caught ends this process: ${messageOf(error)}`)
+      await running?.leave(0)
+    }
+  })
+  letSignalsGo()
+  for (const warning of warnings) log.warn(warning)
   try {
     const { serve } = await import('./serve.ts')
-    running = await serve(config)
+    running = await serve(config, { nodeLog, signal: start.signal, guarded: (take) => { unexpected = take } })
   } catch (error) {
+    if (start.signal.aborted) return // told to end while it started: handled above
     process.stderr.write(`rollcall: cannot start: ${startFailure(error)}\n`)
-    if (isVerbose(config) && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
-    process.exit(exitCodes.failure)
+    if (log.isLevelEnabled('debug') && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
+    await endProcess(exitCodes.failure, output)
   }
 }
 
-/** A log reader that went away must not take the registry with it. */
-function ignoreClosedPipes (): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })
+/** Before anything is open an end is at once, and with 0 like any other; there is nothing to read again yet. Gives what takes that back. */
+function holdSignals (): () => void {
+  const end = (): void => process.exit(exitCodes.ok)
+  const nothing = (): void => undefined
+  process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', nothing)
+  return () => void process.off('SIGTERM', end).off('SIGINT', end).off('SIGHUP', nothing)
+}
+
+/** SIGHUP: reads the settings again, and takes what may change while a node runs. A fault changes nothing. */
+function reload (load: () => LoadedConfig, before: Config, running: Running | undefined, log: Logger): void {
+  if (running === undefined) return log.warn('SIGHUP: not while the node starts')
+  try {
+    const { config, warnings } = load()
+    running.reload(config)
+    for (const warning of warnings) log.warn(warning)
+    const names = (Object.keys(config) as (keyof Config)[]).filter((key) => !reloaded.has(key) && !isDeepStrictEqual(config[key], before[key]))
+    log.info({ logLevel: config.logLevel }, 'SIGHUP: the log level is set and the certificates are read again')
+    if (names.length > 0) log.warn({ settings: names }, `SIGHUP: these settings are taken at the next start only: ${names.join(', ')}`)
+  } catch (error) {
+    log.error(`SIGHUP: nothing is changed: ${messageOf(error)}`)
   }
 }
+
+const reloaded: ReadonlySet<keyof Config> = new Set(['logLevel', 'dnsTlsCert', 'dnsTlsKey'])
 
 function startFailure (error: unknown): string {
   const { code, address, port } = error as { code?: unknown, address?: unknown, port?: unknown } // of a system error; absent in others
@@ -100,19 +120,6 @@ function startFailure (error: unknown): string {
   if (code === 'EACCES' && port !== undefined) return `${where} may not be listened on by this user: choose a port above 1023, or grant CAP_NET_BIND_SERVICE`
   if (code === 'EADDRNOTAVAIL') return `${where} is no address of this machine: choose another with --http or --dns`
   return messageOf(error)
-}
-
-const levels = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: Infinity } as const
-
-/** One line of JSON in the form of the server's own log, for what happens outside of it. */
-function log (config: Config, level: 'warn' | 'fatal', msg: string, more: object = {}): void {
-  if (levels[level] < levels[config.logLevel]) return
-  const line = { level: levels[level], time: Date.now(), pid: process.pid, hostname: hostname(), node: config.node, ...more, msg }
-  process.stdout.write(`${JSON.stringify(line)}\n`)
-}
-
-function isVerbose (config: Config): boolean {
-  return levels[config.logLevel] <= levels.debug
 }
 
 function messageOf (error: unknown): string {
@@ -140,9 +147,12 @@ Examples:
   rollcall serve --http 127.0.0.1:0 --dns off           any free port; the ready line names it
   rollcall serve --config rollcall.yaml --print-config  what would be in force
 
+Signals: SIGTERM and SIGINT end it in order; SIGHUP reads the log level and the certificates again.
+
 Exit codes: 0 ended by SIGTERM or SIGINT, 1 could not start or failed, 2 a setting is wrong.`
 }
 
+guardOutput()
 const argv = process.argv.slice(2)
 const [command, ...rest] = argv[0] === 'help' && argv[1] === 'serve' ? ['serve', '--help'] : argv
 

@@ -1,21 +1,29 @@
 // The wiring: config -> store -> registry -> adapters -> listening. The only file that knows them all.
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
-import { type Logger, pino } from 'pino'
 import type { Config } from './config/config.ts'
 import { observeDns } from './dns/metrics.ts'
 import { startDnsWorkers } from './dns/workers.ts'
 import { invalid } from './errors.ts'
+import { type Guard, loggingGuard } from './guard.ts'
 import { Metrics, buildHttp } from './http/server/app.ts'
+import { lameDuck } from './lame-duck.ts'
+import { ChangeLines } from './log/change-lines.ts'
+import { type NodeLog, openNodeLog } from './log/node-log.ts'
+import { type LineLog, ThinnedLog } from './log/thinned-log.ts'
 import { readClientZones } from './dns/protect/client-zone-setting.ts'
 import { readDnsPeers } from './dns/transfer/peers.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/address/ranges.ts'
 import { CookieSecret } from './registry/cookie-secret.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
-import { systemClock } from './registry/timers.ts'
+import { startStep } from './start-step.ts'
+import { guardedClock, systemClock } from './registry/timers.ts'
 import { createRedisStore } from './store/redis/redis-store.ts'
+import { openToOthers } from './store/sqlite/directory.ts'
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts'
 import type { Store } from './store/store.ts'
 
@@ -25,21 +33,56 @@ export interface Running extends AsyncDisposable {
   readonly http: string
   /** `host:port` of DNS, UDP and TCP; undefined = this node answers none. */
   readonly dns: string | undefined
+  /**
+   * Ends in order: tells that this node is going, answers whoever still asks (`lame-duck.ts`), then closes. Takes `graceMs`
+   * and less than a second. Gives the names of what had to be cut.
+   */
+  leave (graceMs: number): Promise<readonly string[]>
+  /**
+   * Takes what may change while a node runs: the log level, and the files of certificates, which are read again.
+   * @throws RegistryError REG_INVALID naming the file that is no use; nothing has changed then
+   */
+  reload (config: Config): void
   /** Says goodbye to watchers, ends what runs, closes the store. Closing twice is fine. */
   close (): Promise<void>
 }
+
+export interface ServeOptions {
+  /** Default: a log on standard output. */
+  readonly nodeLog?: NodeLog
+  /** Gives the start up when it aborts. */
+  readonly signal?: AbortSignal
+  /** Given what takes an error that nobody caught: it is counted and logged like those that somebody did. */
+  readonly guarded?: (failed: (error: unknown) => void) => void
+}
+
+/** So long the doors may take to close when nobody is being answered any more. */
+const doorsMs = 200
+/** So long the store may: what was acknowledged is stored, and nothing else is waited for. */
+const storeMs = 400
 
 const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
 /**
  * Starts a node: HTTP and DNS listen first and say "not ready" until the store is loaded. Resolves, and writes the ready line, when
  * it is.
- * @throws RegistryError for what only a person can cure (a locked file, a wrong password); the system's error if a port is taken
+ * @throws RegistryError for what only a person can cure (a locked file, a wrong password), and for a step that takes longer than
+ *   `start-timeout`; the system's error if a port is taken; StartGivenUp
  */
-export async function serve (config: Config): Promise<Running> {
-  const log = pino({ level: config.logLevel, base: { pid: process.pid, node: config.node } })
-  const store = openStore(config, log)
+export async function serve (config: Config, options: ServeOptions = {}): Promise<Running> {
+  const nodeLog = options.nodeLog ?? openNodeLog({ level: config.logLevel, node: config.node })
+  const { log } = nodeLog
   const metrics = new Metrics({ version })
+  const guard = loggingGuard(log, metrics.unexpected)
+  options.guarded?.((error) => guard.failed('process', error))
+  const clock = guardedClock(systemClock, guard, 'timer')
+  const thinned = new ThinnedLog(log, { clock }) // for what a stranger, or each refused write, can cause
+  const step = <Result>(what: string, run: () => Promise<Result>, why?: () => string): Promise<Result> => startStep({
+    what, limitMs: config.startTimeoutMs, clock, ...(why === undefined ? {} : { why }), ...(options.signal === undefined ? {} : { signal: options.signal })
+  }, run)
+  const store = openStore(config, thinned, guard)
+  const changeLines = new ChangeLines({ log, clock })
+  metrics.droppedLogLines = () => nodeLog.output.dropped
   const registry = new Registry({
     store: timedStore(store, metrics.storeOperation),
     protection: {
@@ -57,18 +100,30 @@ export async function serve (config: Config): Promise<Running> {
       nodePorts: readPortRange(config.nodePortRange),
       pools: readPools(config.loadBalancerPools)
     },
-    log: { info: (message) => log.info(message), warn: (message) => log.warn(message) },
-    swept: metrics.swept
+    log: { info: (message) => thinned.info({}, message), warn: (message) => thinned.warn({}, message) },
+    swept: (sweep) => {
+      metrics.swept(sweep)
+      changeLines.swept(sweep)
+    },
+    guard
   })
+  registry.feed.listen({ changed: changeLines.changed })
   const opened: (() => Promise<unknown>)[] = []
-  const close = async (): Promise<void> => {
-    // The doors first, so that nothing is asked of a store that is closed.
+  const flushLines = (): void => {
+    thinned.flush()
+    changeLines.flush()
+  }
+  const closeDoors = async (): Promise<void> => {
     await Promise.allSettled(opened.splice(0).map((closeDoor) => closeDoor()))
+  }
+  const close = async (): Promise<void> => {
+    await closeDoors() // first, so that nothing is asked of a store that is closed
     await registry.close()
+    flushLines()
   }
   try {
     const { notify, ...transfer } = readDnsPeers({ keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify })
-    const dns = config.dns === undefined ? undefined : await startDnsWorkers({
+    const dnsSettings = config.dns === undefined ? undefined : {
       workers: config.dnsWorkers,
       feed: registry.feed,
       host: config.dns.host,
@@ -85,8 +140,13 @@ export async function serve (config: Config): Promise<Running> {
       tls: readTls(config),
       rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
       queryLogRatio: config.dnsQueryLog,
-      log: { warn: (message) => log.warn(message), error: (message) => log.error(message), info: (facts, message) => log.info(facts, message) }
-    })
+      guard,
+      log: {
+        warn: (message: string) => thinned.warn({}, message), error: (message: string) => thinned.error({}, message),
+        info: (facts: object, message: string) => log.info(facts, message)
+      }
+    }
+    const dns = dnsSettings === undefined ? undefined : await step('listen for DNS', () => startDnsWorkers(dnsSettings))
     if (dns !== undefined) {
       opened.push(() => dns.close())
       observeDns(metrics.register, dns)
@@ -96,31 +156,79 @@ export async function serve (config: Config): Promise<Running> {
       node: config.node,
       version,
       metrics,
+      guard,
       dns: dns?.desk,
-      log,
-      logRequests: log.isLevelEnabled('debug'),
+      log: {
+        info: (fields, message) => log.info(fields, message), warn: (fields, message) => thinned.warn(fields, message),
+        error: (fields, message) => thinned.error(fields, message)
+      },
+      logRequests: () => log.isLevelEnabled('debug'),
       trustedHosts: config.trustedHosts,
       maxBodyBytes: config.maxBodyBytes
     })
     opened.push(() => app.close())
-    const http = await app.listen({ host: config.http.host, port: config.http.port })
-    await registry.open()
+    const http = await step('listen for HTTP', () => app.listen({ host: config.http.host, port: config.http.port }))
+    if (store.kind === 'sqlite') await step(`reach the data directory ${config.data}`, () => reach(config.data))
+    await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
+    if (store.kind === 'sqlite') for (const warning of openToOthers(config.data, store.location)) log.warn(warning)
     if (dns !== undefined) {
       const { store: timed, feed } = registry
-      const secret = new CookieSecret({ store: timed, feed, clock: systemClock, random: randomBytes, warn: (message) => log.warn(message) })
+      const secret = new CookieSecret({ store: timed, feed, clock, random: randomBytes, warn: (message) => thinned.warn({}, message) })
       opened.push(async () => secret.close())
-      await secret.start()
+      await step('agree on the secret of DNS cookies', () => secret.start())
     }
-    await dns?.whenTaken(registry.feed.revision)
+    if (dns !== undefined) await step('hand the registry to the DNS threads', () => dns.whenTaken(registry.feed.revision))
     const dnsAddress = dns === undefined ? undefined : hostPort(dns)
     log.info({
       http, dns: dnsAddress ?? 'off', ...(dns?.tls === undefined ? {} : { dnsTls: hostPort(dns.tls) }), store: store.kind, location: store.location, epoch: registry.feed.epoch,
       revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
-    return { http, dns: dnsAddress, close, [Symbol.asyncDispose]: close }
+    const leave = async (graceMs: number): Promise<readonly string[]> => {
+      const cut: string[] = []
+      app.leaving.begin()
+      const { ranOut } = await lameDuck({
+        graceMs, clock,
+        work: () => ({ asked: app.leaving.asked + (dns?.counters.asked ?? 0), isBusy: app.leaving.isBusy || (dns?.counters.waiting ?? 0) > 0 })
+      })
+      if (ranOut) cut.push('requests under way')
+      await isOverWithin(doorsMs, closeDoors()) // nothing is under way in what takes longer
+      app.leaving.cut()
+      if (!await isOverWithin(storeMs, registry.close())) cut.push('the store')
+      flushLines()
+      return cut
+    }
+    const reload = (next: Config): void => {
+      const tls = readTls(next)
+      if (tls !== undefined) dns?.renew(tls)
+      log.level = next.logLevel
+    }
+    return { http, dns: dnsAddress, leave, reload, close, [Symbol.asyncDispose]: close }
   } catch (error) {
-    await close()
+    await isOverWithin(storeMs, close()) // what hung at the start may hang again
     throw error
+  }
+}
+
+/** True if it ended in time. */
+async function isOverWithin (ms: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>((resolve) => { timer = setTimeout(resolve, ms, false) })
+  try {
+    return await Promise.race([work.then(() => true, () => true), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Looks at a path, or at what is above it, in another thread: a network disk that is gone must not hold this one. */
+async function reach (path: string): Promise<void> {
+  for (let at = resolve(path); dirname(at) !== at; at = dirname(at)) {
+    try {
+      await stat(at)
+      return
+    } catch {
+      // it is made, or refused with the reason, when the store is opened
+    }
   }
 }
 
@@ -135,21 +243,22 @@ function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Config): Parameters<typeof 
     try {
       return readFileSync(path, 'utf8')
     } catch (error) {
-      throw invalid([{ field, value: path, rule: `must name a file that can be read (${error instanceof Error ? error.message : String(error)})` }])
+      // Not the path: somebody may have given the key itself.
+      throw invalid([{ field, rule: `must name a file that can be read (${(error as NodeJS.ErrnoException).code ?? 'it cannot'})` }])
     }
   }
   const tls = { ...dnsTls, cert: read('dns-tls-cert', dnsTlsCert), key: read('dns-tls-key', dnsTlsKey) }
   try {
     createSecureContext(tls)
   } catch (error) {
-    throw invalid([{ field: 'dns-tls-cert, dns-tls-key', value: [dnsTlsCert, dnsTlsKey], rule: `must be a certificate and its key in PEM form (${error instanceof Error ? error.message : String(error)})` }])
+    throw invalid([{ field: 'dns-tls-cert, dns-tls-key', rule: `must be a certificate and its key in PEM form (${error instanceof Error ? error.message : String(error)})` }])
   }
   return tls
 }
 
-function openStore (config: Config, log: Logger): Store {
+function openStore (config: Config, log: LineLog, guard: Guard): Store {
   const { redis, data: directory, logLength: maxLogLength, holdMaxMs: holdMs } = config
   return redis === undefined
-    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log })
-    : createRedisStore({ url: redis, prefix: config.redisPrefix, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log })
+    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log, guard })
+    : createRedisStore({ url: redis, prefix: config.redisPrefix, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log, guard })
 }

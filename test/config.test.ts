@@ -13,7 +13,7 @@ type Files = Readonly<Record<string, string>>
 function load (argv: readonly string[], env: Record<string, string> = {}, files: Files = {}): LoadedConfig {
   const readFile = (path: string): string => {
     const text = files[path]
-    if (text === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`)
+    if (text === undefined) throw Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: 'ENOENT' })
     return text
   }
   return loadConfig({ argv, env, readFile, hostname: 'here' })
@@ -146,11 +146,10 @@ t.test('dns off is no listener', async (t) => {
   t.same(faultsOf(['--http', 'off']), ['--http must be HOST:PORT, like 127.0.0.1:7500, [::1]:7500 or localhost:0 (0 = any free port)'])
 })
 
-t.test('an unknown flag, variable or key is refused with the nearest known one', async (t) => {
+t.test('an unknown flag or key is refused with the nearest known one', async (t) => {
   t.same(faultsOf(['--htp', '127.0.0.1:1']), ['--htp is not a known flag: did you mean --http?'])
   t.same(faultsOf(['--log-levle=debug']), ['--log-levle is not a known flag: did you mean --log-level?'])
   t.same(faultsOf(['--bananas']), ['--bananas is not a known flag'])
-  t.same(faultsOf([], { ROLLCALL_LOGLEVEL: 'debug' }), ['ROLLCALL_LOGLEVEL is not a known setting: did you mean ROLLCALL_LOG_LEVEL?'])
   t.same(faultsOf(['--config', 'f'], {}, { f: 'logLevel: debug' }), ['logLevel in f is not a known setting: did you mean log-level?'])
   t.same(faultsOf(['--config', 'f'], {}, { f: 'config: g' }), ['config in f is not a known setting'])
 })
@@ -162,7 +161,13 @@ t.test('variables of the commands, of Kubernetes and of Docker are passed over',
     ROLLCALL_PORT_7500_TCP: 'tcp://10.0.0.1:7500', ROLLCALL_PORT_7500_TCP_ADDR: '10.0.0.1', ROLLCALL_A_SERVICE_HOST: '10.0.0.2', PATH: '/bin'
   }
   t.same(load([], env).config, load([]).config)
-  t.same(faultsOf([], { ROLLCALL_HTTP_PORT: '80' }), ['ROLLCALL_HTTP_PORT is not a known setting: did you mean ROLLCALL_HTTP?'])
+  t.same(load([], env).warnings, [])
+})
+
+t.test('an unknown variable is warned of with the nearest known one, and stops no start: others share the prefix', async (t) => {
+  t.same(load([], { ROLLCALL_LOGLEVEL: 'debug' }).warnings, ['ROLLCALL_LOGLEVEL is not a known setting: did you mean ROLLCALL_LOG_LEVEL?'])
+  t.same(load([], { ROLLCALL_HTTP_PORT: '80' }).warnings, ['ROLLCALL_HTTP_PORT is not a known setting: did you mean ROLLCALL_HTTP?'])
+  t.same(load([], { ROLLCALL_OF_SOMETHING_ELSE: 'hunter2' }).warnings, ['ROLLCALL_OF_SOMETHING_ELSE is not a known setting'])
 })
 
 t.test('an empty variable counts as unset', async (t) => {
@@ -276,7 +281,7 @@ t.test('no error, warning or print shows the secret of a key, and every way of g
     ['no name', ['--dns-tsig-key', secret], '--dns-tsig-key must be NAME='],
     ['a name twice', ['--dns-tsig-key', `edge=${secret}`, '--dns-tsig-key', `EDGE.=${secret}`], 'must not name a key twice, got "edge"'],
     ['too many', ['--dns-tsig-key', Array.from({ length: 65 }, (_, index) => `edge${index}=${secret}`).join()], '--dns-tsig-key must hold 0-64 values'],
-    ['a key as a word of its own', ['--dns-tsig-key', `edge=${secret}`, `other=${secret}`], 'argument is not expected'],
+    ['a key as a word of its own', ['--dns-tsig-key', `edge=${secret}`, `other=${secret}`], 'argument 1 is not expected'],
     ['a key in the wrong setting', ['--dns-transfer-to', `edge=${secret}`], '--dns-transfer-to must be an address or a network'],
     ['a key that nobody gave', ['--dns-transfer-to', 'key:edge'], '--dns-transfer-to must name a key that dns-tsig-key gives, got "edge"'],
     ['nor for NOTIFY', ['--dns-notify', '192.0.2.7:53+key:edge'], '--dns-notify must name a key that dns-tsig-key gives, got "edge"'],
@@ -301,6 +306,8 @@ t.test('secrets are hidden wherever a URL can hold them', async (t) => {
     ['redis://:pw@h:1', 'redis://:***@h:1'],
     ['rediss://user:p@w:/x@h:1/2', 'rediss://user:***@h:1/2'],
     ['redis://:a@h:1,redis://:b@i:2', 'redis://:***@h:1,redis://:***@i:2'],
+    ['redis://hunter2@h:1', 'redis://***@h:1'],
+    ['redis://:a\nb@h:1', 'redis://:***@h:1'],
     ['redis://h?password=a&db=1&authToken=c', 'redis://h?password=***&db=1&authToken=***']
   ] as const
   for (const [text, hidden] of table) t.equal(hideSecrets(text), hidden)

@@ -3,6 +3,7 @@ import { fullJitter } from './backoff.ts'
 import type { Clock } from './clock.ts'
 import { asError, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
+import { SnapshotParts } from './snapshot-parts.ts'
 import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame, WatchView } from './wire.ts'
 
 /** As much of the global `WebSocket` as the SDK uses. */
@@ -59,6 +60,7 @@ export class Socket {
   readonly #options: SocketOptions
   readonly #subscribers = new Map<number, Subscriber>()
   readonly #beats = new Map<number, PendingBeat>()
+  readonly #parts = new SnapshotParts()
   #sessions = 0
   #socket: WebSocketLike | undefined
   #open = false
@@ -101,6 +103,7 @@ export class Socket {
     for (const [id, known] of this.#subscribers) {
       if (known !== subscriber) continue
       this.#subscribers.delete(id)
+      this.#parts.forget(id)
       if (this.#open) this.#send({ type: 'unsubscribe', id })
     }
     this.#need()
@@ -229,10 +232,17 @@ export class Socket {
     this.#failures = 0 // not when it opens: one that opens and breaks again must not be tried without pause
     this.#listen()
     switch (frame.type) {
-      case 'snapshot':
+      case 'snapshot': {
+        const subscriber = this.#subscribers.get(frame.id)
+        // Those of endpoints are put together where they are read.
+        const whole = subscriber === undefined || 'endpoints' in frame ? frame : this.#parts.take(frame)
+        return whole === undefined ? undefined : subscriber?.receive(whole)
+      }
+      case 'reset':
+        this.#parts.forget(frame.id)
+        return this.#subscribers.get(frame.id)?.receive(frame)
       case 'change':
       case 'bookmark':
-      case 'reset':
         return this.#subscribers.get(frame.id)?.receive(frame)
       case 'heartbeat':
         return this.#beats.get(frame.id ?? 0)?.resolve(frame)
@@ -280,6 +290,7 @@ export class Socket {
     const socket = this.#socket
     this.#socket = undefined
     this.#open = false
+    this.#parts.clear()
     try {
       socket?.close(1000)
     } catch {} // some throw while connecting

@@ -259,6 +259,22 @@ export interface Overview {
   readonly watchers: { readonly connections: number, readonly subscriptions: number }
   /** Heartbeats that wait for the store to come back. */
   readonly rememberedHeartbeats: number
+  /** Records of the store that cannot be read, and that nobody is answered; named are at most 100. */
+  readonly unreadable: { readonly count: number, readonly records: readonly { readonly key: string, readonly reason: string }[] }
+}
+
+/** A record of the store that cannot be read, or breaks a rule: `GET /v1/unreadable`. */
+export interface UnreadableRecord {
+  /** `instance/namespace/service/id`, `lease/...` where that cannot be read, or the key of an object: `override/...`, `service/...`, `claim/...`. */
+  readonly key: string
+  readonly reason: string
+  /** Of its last change; absent if that cannot be read either. */
+  readonly revision?: number
+  readonly updatedAt?: string
+  /** How it begins. Empty for secrets. */
+  readonly content: string
+  /** Characters of all of it. */
+  readonly length: number
 }
 
 /** RFC 9457. `code` is from the catalogue in docs/reference/errors.md. */
@@ -310,7 +326,8 @@ export type ClientFrame =
 
 /** Frames that the registry sends over `/v1/watch`; `id` is the subscription's. */
 export type ServerFrame =
-  | { readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly instances: readonly Instance[], readonly services?: readonly Service[] }
+  /** With `more` it is a part: the snapshot is whole with the first frame of the subscription that is without it. */
+  | { readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly more?: boolean, readonly instances: readonly Instance[], readonly services?: readonly Service[] }
   | ChangeFrame
   | EndpointsSnapshotFrame
   | EndpointsChangeFrame

@@ -4,7 +4,7 @@ import type { ApplyAnswer, ApplyResult, DeleteAnswer } from '../../client-sdk/sr
 import { unknownRule } from '../config/flags.ts'
 import { path, type Api } from './api.ts'
 import { connectionFlags, label, namespaceFlag, type Command, type Flags, type Invocation } from './command.ts'
-import { UsageError } from './errors.ts'
+import { RefusedError, UsageError } from './errors.ts'
 import { lineDiff } from './line-diff.ts'
 import { readManifestStream, refusal } from './manifest-files.ts'
 import { outputOf, structured } from './output.ts'
@@ -77,14 +77,15 @@ async function linesOf (manifest: Manifest | undefined): Promise<readonly string
   return await structured({ ...manifest, metadata }, 'yaml')
 }
 
-const deletable = ['service', 'services', 'svc']
+const deletable = ['service', 'services', 'svc', 'unreadable']
 
 export const remove: Command = {
   name: 'delete',
   summary: 'Takes declared services back; the instances stay registered',
-  usage: 'delete service NAME | -f FILE [flags]',
+  usage: 'delete service NAME | unreadable KEY | -f FILE [flags]',
   details: `A service takes its hand-made EndpointSlices along, and its addresses and node ports are free again.
-With -f everything that the files name goes, or nothing. An instance is taken off with rollcall deregister.`,
+With -f everything that the files name goes, or nothing. An instance is taken off with rollcall deregister.
+unreadable KEY removes a record of the store that cannot be read: rollcall get unreadable names them.`,
   flags: {
     ...fileFlag,
     ...dryRunFlag,
@@ -94,9 +95,11 @@ With -f everything that the files name goes, or nothing. An instance is taken of
   },
   examples: [
     ['delete service web', 'one service'],
-    ['delete -f manifests/ --dry-run', 'what would go']
+    ['delete -f manifests/ --dry-run', 'what would go'],
+    ['delete unreadable lease/01J9', 'a record that cannot be read']
   ],
   run: async (call) => {
+    if (call.positionals[0] === 'unreadable') return await removeUnreadable(call)
     const { text, refused } = await toDelete(call)
     const query = {
       namespace: call.namespace,
@@ -109,6 +112,15 @@ With -f everything that the files name goes, or nothing. An instance is taken of
     }
     if (deleted.length === 0) call.terminal.err('Nothing to delete.')
   }
+}
+
+async function removeUnreadable (call: Invocation): Promise<void> {
+  if (call.flag('dry-run')) throw new UsageError('--dry-run is not for unreadable: rollcall get unreadable KEY shows what would go')
+  const [, key = ''] = call.arguments('unreadable', 'the KEY of the record')
+  await call.api().delete(path('unreadable', key)).catch((error: unknown) => {
+    if (!(call.flag('ignore-not-found') && error instanceof RefusedError && error.code === 'REG_RECORD_NOT_FOUND')) throw error
+  })
+  call.terminal.out(`unreadable/${key} deleted`)
 }
 
 /** The stream that names what goes. */

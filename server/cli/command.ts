@@ -3,6 +3,7 @@ import type { RollcallEvent } from '../../client-sdk/src/index.ts'
 import { parseFlags, type FlagSpec, type ParsedFlags } from '../config/flags.ts'
 import { isLabel, labelRule } from '../model/names.ts'
 import { Api, defaultAddress } from './api.ts'
+import { readAddresses, readToken, readTokenFile } from './connection.ts'
 import { UsageError } from './errors.ts'
 import type { Screen } from './screen.ts'
 
@@ -112,20 +113,22 @@ export class Invocation {
 
   /** Of the registry. `register` has an --address of its own, of the instance: there a URL is still the registry's. */
   get addresses (): readonly string[] {
+    const registry = this.text('registry')
     const address = this.#meansRegistry || this.text('address')?.includes('://') === true ? this.text('address') : undefined
-    const text = this.text('registry') ?? address ?? (this.terminal.env['ROLLCALL_ADDRESS'] || defaultAddress)
-    return text.split(',').map((address) => address.trim()).filter((address) => address !== '')
+    if (registry !== undefined) return readAddresses(registry, '--registry')
+    if (address !== undefined) return readAddresses(address, '--address')
+    return readAddresses(this.terminal.env['ROLLCALL_ADDRESS'] || defaultAddress, 'ROLLCALL_ADDRESS')
   }
 
   /** Flag, file named by flag, variable, file named by variable. */
   get token (): string | undefined {
     const { env, readFile } = this.terminal
-    const fromFile = (path: string): string => rephrased('the token file', path, () => readFile(path).trim())
+    const token = this.text('token')
     const file = this.text('token-file')
-    if (this.text('token') !== undefined) return this.text('token')
-    if (file !== undefined) return fromFile(file)
-    if (env['ROLLCALL_TOKEN']) return env['ROLLCALL_TOKEN']
-    return env['ROLLCALL_TOKEN_FILE'] ? fromFile(env['ROLLCALL_TOKEN_FILE']) : undefined
+    if (token !== undefined) return readToken(token, '--token')
+    if (file !== undefined) return readTokenFile(file, '--token-file', readFile)
+    if (env['ROLLCALL_TOKEN']) return readToken(env['ROLLCALL_TOKEN'], 'ROLLCALL_TOKEN')
+    return env['ROLLCALL_TOKEN_FILE'] ? readTokenFile(env['ROLLCALL_TOKEN_FILE'], 'ROLLCALL_TOKEN_FILE', readFile) : undefined
   }
 
   /** The registry. `onEvent` is told what the SDK does while a command stays. */

@@ -8,9 +8,10 @@ import { explain, expose, label } from './expose.ts'
 import { get } from './get.ts'
 import { deregister, heartbeat, register } from './register.ts'
 import { resolve } from './resolve.ts'
+import { status } from './status.ts'
 import { version } from './version.ts'
 import { watch } from './watch.ts'
 
 export const commands: readonly Command[] = [
-  get, describe, explain, resolve, watch, apply, remove, expose, label, register, deregister, heartbeat, drain, undrain, version, completion
+  get, describe, status, explain, resolve, watch, apply, remove, expose, label, register, deregister, heartbeat, drain, undrain, version, completion
 ]

@@ -1,13 +1,13 @@
 // rollcall get: lists, as tables or as the registry's own JSON; with -w the lines go on as things change.
 import type { EndpointSlice, Service } from '../../client-sdk/src/manifests.ts'
-import type { EndpointsAnswer, Instance, NamespaceSummary, Pool, ServiceSummary } from '../../client-sdk/src/wire.ts'
+import type { EndpointsAnswer, Instance, NamespaceSummary, Page, Pool, ServiceSummary, UnreadableRecord } from '../../client-sdk/src/wire.ts'
 import { instancePath, path, type Api } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, type Command, type Invocation } from './command.ts'
 import { RefusedError, UsageError } from './errors.ts'
 import { unknownRule } from '../config/flags.ts'
 import { outputFlag, outputOf, outputs, structured } from './output.ts'
 import {
-  endpointColumns, instanceColumns, namespaceColumns, poolColumns, serviceColumns, sliceColumns, statuses, type EndpointRow, type ServiceRow,
+  endpointColumns, instanceColumns, namespaceColumns, poolColumns, serviceColumns, sliceColumns, statuses, unreadableColumns, type EndpointRow, type ServiceRow,
   type SliceRow
 } from './shapes.ts'
 import { Table, type Column } from './table.ts'
@@ -179,16 +179,34 @@ const namespaces: Kind<NamespaceSummary> = {
   }
 }
 
+const unreadable: Kind<UnreadableRecord> = {
+  name: 'unreadable',
+  aliases: [],
+  filters: [],
+  columns: () => unreadableColumns,
+  id: (row) => row.key,
+  global: true,
+  fetch: async ({ api, name }) => {
+    if (name === undefined) {
+      const answer: Page<UnreadableRecord> = await api.list<UnreadableRecord>('/v1/unreadable')
+      return { rows: [...answer.items], answer }
+    }
+    const answer = await api.get<UnreadableRecord>(path('unreadable', name))
+    return { rows: [answer], answer }
+  }
+}
+
 // Rows of different kinds never meet: each kind is used with its own rows only.
-const kinds = [services, instances, endpoints, slices, pools, namespaces] as unknown as readonly Kind<object>[]
+const kinds = [services, instances, endpoints, slices, pools, namespaces, unreadable] as unknown as readonly Kind<object>[]
 
 export const get: Command = {
   name: 'get',
-  summary: 'Lists services, instances, endpoints, slices, pools or namespaces',
-  usage: 'get services|instances|endpoints|endpointslices|pools|namespaces [NAME] [flags]',
+  summary: 'Lists services, instances, endpoints, slices, pools, namespaces, or what cannot be read',
+  usage: 'get services|instances|endpoints|endpointslices|pools|namespaces|unreadable [NAME] [flags]',
   details: `NAME is a service, for instances also SERVICE/ID. Short forms: svc, inst, ep, eps, ns.
 The first columns of services are kubectl's; TYPE headless is a service that nobody declared: its instances are it. pools are the ranges
-that cluster IPs, node ports and the addresses of load balancers are given from.
+that cluster IPs, node ports and the addresses of load balancers are given from. unreadable are records of the store that nobody is answered,
+because they cannot be read or break a rule; rollcall delete unreadable KEY removes one.
 -o json and -o yaml show the answer of the registry as it is; -o name shows names that other commands take.
 -o yaml of one service is its manifest, ready to be applied.`,
   flags: {

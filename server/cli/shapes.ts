@@ -2,7 +2,7 @@
 import type { EndpointSlice, Manifest, Service } from '../../client-sdk/src/manifests.ts'
 import {
   serviceLabel, type Conditions, type Endpoint, type Instance, type NamespaceSummary, type Pool, type PoolBand, type Port, type ServiceExplanation,
-  type ServiceSummary, type Status
+  type ServiceSummary, type Status, type UnreadableRecord
 } from '../../client-sdk/src/wire.ts'
 import { age, type Column } from './table.ts'
 import type { Colour } from './line.ts'
@@ -155,6 +155,13 @@ export const poolColumns: readonly Column<Pool>[] = [
   { title: 'AUTO-ASSIGN', value: (row) => String(row.autoAssign) },
   { title: 'STATIC', wide: true, value: (row) => bandText(row.bands?.static) },
   { title: 'DYNAMIC', wide: true, value: (row) => bandText(row.bands?.dynamic) }
+]
+
+export const unreadableColumns: readonly Column<UnreadableRecord>[] = [
+  { title: 'KEY', value: (row) => row.key },
+  { title: 'REVISION', value: (row) => (row.revision === undefined ? '' : String(row.revision)) },
+  { title: 'REASON', value: (row) => row.reason },
+  { title: 'CONTENT', wide: true, value: (row) => row.content }
 ]
 
 export const explanationColumns: readonly Column<ServiceExplanation>[] = [

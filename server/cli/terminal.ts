@@ -28,11 +28,6 @@ export interface Terminal {
 /** The terminal of this process. */
 export function processTerminal (): Terminal {
   let controller: AbortController | undefined
-  // `rollcall get instances | head -1`: the reader has what it wanted, that is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit(0)
-  })
   return {
     env: process.env,
     hostname: hostname(),

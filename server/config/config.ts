@@ -1,9 +1,9 @@
 // Reads the settings: flag before variable before file before default. Nothing here knows what a setting is for.
 import { hostname as systemHostname } from 'node:os'
 import { type TSchema } from 'typebox'
-import { parseDocument } from 'yaml'
+import { parseDocument, YAMLParseError } from 'yaml'
 import type { FieldError } from '../../client-sdk/src/wire.ts'
-import { hideSecrets, holdsSecret, isLoopback, kinds, RuleError, showListener, type Kind, type Listener } from './kinds.ts'
+import { holdsSecret, isLoopback, kinds, RuleError, shownValue, showListener, type Kind, type Listener } from './kinds.ts'
 import { RegistryError, invalid } from '../errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
 import { readClientZones } from '../dns/protect/client-zone-setting.ts'
@@ -59,7 +59,8 @@ export function serveFlags (): Record<string, FlagSpec> {
 export function loadConfig (input: LoadInput): LoadedConfig {
   const faults: FieldError[] = []
   const flags = fromFlags(input.argv, faults)
-  const environment = fromEnvironment(input.env, faults)
+  const unknown: string[] = []
+  const environment = fromEnvironment(input.env, unknown)
   const file = fromFile(flags.get('config') ?? environment.get('config'), input.readFile, faults)
   const values: Record<string, unknown> = {}
   const origins: Record<string, string> = {}
@@ -77,13 +78,14 @@ export function loadConfig (input: LoadInput): LoadedConfig {
   refuseHalfTls(config, origins, faults)
   refuseRanges(config, origins, faults)
   if (faults.length > 0) throw invalid(faults)
-  return { config, origins, warnings: warningsOf(config, origins) }
+  return { config, origins, warnings: [...unknown, ...warningsOf(config, origins)] }
 }
 
 function fromFlags (argv: readonly string[], faults: FieldError[]): Source {
   const parsed = parseFlags(argv, serveFlags())
   faults.push(...parsed.faults)
-  for (const word of parsed.positionals) faults.push({ field: 'argument', value: hideSecrets(word), rule: 'is not expected: settings are given as --name value' })
+  // Not the word: it may be the secret of a setting whose name was forgotten.
+  for (const [index] of parsed.positionals.entries()) faults.push({ field: `argument ${index + 1}`, rule: 'is not expected: settings are given as --name value' })
   return new Map([...parsed.values].map(([name, texts]) => [name, { texts: splitList(name, texts), origin: `--${name}` }]))
 }
 
@@ -92,7 +94,8 @@ function fromFlags (argv: readonly string[], faults: FieldError[]): Source {
 const linkVariable = /_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/
 const isLink = (name: string, value: string): boolean => linkVariable.test(name) || (name.endsWith('_PORT') && /^(?:tcp|udp|sctp):\/\//.test(value))
 
-function fromEnvironment (env: LoadInput['env'], faults: FieldError[]): Source {
+/** @param warnings takes the variables that are none of ours: others share the prefix, so that they stop no start */
+function fromEnvironment (env: LoadInput['env'], warnings: string[]): Source {
   const byVariable = new Map([...settings.map((setting) => setting.name), 'config'].map((name) => [variableName(name), name]))
   const known = [...byVariable.keys(), ...clientVariables]
   const source = new Map<string, Given>()
@@ -101,7 +104,7 @@ function fromEnvironment (env: LoadInput['env'], faults: FieldError[]): Source {
     if (!variable.startsWith('ROLLCALL_') || value === undefined || value === '') continue
     const name = byVariable.get(variable)
     if (name !== undefined) source.set(name, { texts: splitList(name, [value]), origin: variable })
-    else if (!known.includes(variable) && !isLink(variable, value)) faults.push({ field: variable, rule: unknownRule('setting', variable, known) })
+    else if (!known.includes(variable) && !isLink(variable, value)) warnings.push(`${variable} ${unknownRule('setting', variable, known)}`)
   }
   return source
 }
@@ -111,14 +114,14 @@ function fromFile (given: Given | undefined, readFile: LoadInput['readFile'], fa
   const path = given?.texts[0]
   if (given === undefined || path === undefined) return source
   const refuse = (rule: string): Source => {
-    faults.push({ field: given.origin, value: path, rule })
+    faults.push({ field: given.origin, ...shownValue(path), rule })
     return source
   }
   let text: string
   try {
     text = readFile(path)
   } catch (error) {
-    return refuse(`must name a file that can be read (${error instanceof Error ? error.message : String(error)})`)
+    return refuse(`must name a file that can be read (${codeOf(error)})`)
   }
   let content: unknown
   try {
@@ -126,12 +129,12 @@ function fromFile (given: Given | undefined, readFile: LoadInput['readFile'], fa
     if (document.errors[0] !== undefined) throw document.errors[0]
     content = document.toJS() ?? {} // throws too: an alias without its anchor, or aliases that multiply
   } catch (error) {
-    return refuse(`must be valid YAML (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`)
+    return refuse(`must be valid YAML (${yamlFault(error)})`)
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return refuse('must hold a mapping of settings, like "http: 127.0.0.1:7500"')
   const known = settings.map((setting) => setting.name)
   for (const [name, value] of Object.entries(content)) {
-    const origin = `${name} in ${path}`
+    const origin = `${/^[A-Za-z][\w-]{0,39}$/.test(name) ? name : 'a key'} in ${path}`
     if (!known.includes(name)) {
       const fitting = known.find((candidate) => simplified(candidate) === simplified(name)) ?? nearest(name, known)
       faults.push({ field: origin, rule: `is not a known setting${fitting === undefined ? '' : `: did you mean ${fitting}?`}` })
@@ -140,8 +143,8 @@ function fromFile (given: Given | undefined, readFile: LoadInput['readFile'], fa
     const list: unknown[] = Array.isArray(value) ? value : [value]
     const scalars = list.filter((item) => typeof item === 'string' || typeof item === 'number' || typeof item === 'boolean')
     if (value === null) continue // `redis:` with nothing after it is as good as not written
-    const hides = settings.some((setting) => setting.name === name && 'hide' in kinds[setting.kind])
-    if (scalars.length < list.length) faults.push({ field: origin, ...(hides ? {} : { value }), rule: 'must be a text, a number or a list of them' })
+    const setting = settings.find((candidate) => candidate.name === name)
+    if (scalars.length < list.length) faults.push({ field: origin, ...(setting === undefined ? {} : valueOf(setting, JSON.stringify(value))), rule: 'must be a text, a number or a list of them' })
     else source.set(name, { texts: Array.isArray(value) ? scalars.map(String) : splitList(name, scalars.map(String)), origin })
   }
   return source
@@ -161,13 +164,13 @@ function splitList (name: string, texts: readonly string[]): string[] {
 function readValue (setting: Setting, given: Given, faults: FieldError[]): unknown {
   if (setting.multiple !== true) {
     const [text, second] = given.texts
-    if (second !== undefined) faults.push({ field: given.origin, value: given.texts.map((each) => hidden(setting, each)), rule: 'must be one value, not a list' })
+    if (second !== undefined) faults.push({ field: given.origin, ...valueOf(setting, given.texts.join()), rule: 'must be one value, not a list' })
     return text === undefined || (setting.off === true && text === 'off') ? undefined : readOne(setting, setting.schema, text, given.origin, faults)
   }
   if (setting.off === true && given.texts.length === 1 && given.texts[0] === 'off') return []
   const { minItems = 0, maxItems = Infinity, items } = setting.schema as unknown as { minItems?: number, maxItems?: number, items: TSchema } // lists have them
   if (given.texts.length < minItems || given.texts.length > maxItems) {
-    faults.push({ field: given.origin, value: given.texts.map((each) => hidden(setting, each)), rule: `must hold ${minItems}-${maxItems} values` })
+    faults.push({ field: given.origin, ...valueOf(setting, given.texts.join()), rule: `must hold ${minItems}-${maxItems} values` })
   }
   // Parts of a pool may be the same text twice: `a=...,auto=false,b=...,auto=false`.
   const texts = setting.kind === 'pool' ? given.texts : [...new Set(given.texts)]
@@ -183,15 +186,27 @@ function readOne (setting: Setting, schema: TSchema, text: string, origin: strin
   } catch (error) {
     if (!(error instanceof RuleError)) throw error
     const suffix = setting.off === true ? ', or off' : ''
-    faults.push({ field: origin, value: hidden(setting, text), rule: error.message + suffix })
+    faults.push({ field: origin, ...valueOf(setting, text), rule: error.message + suffix })
     return undefined
   }
 }
 
-/** A given text without its secret. */
-function hidden (setting: Setting, text: string): string {
+/** A given text as the value of a fault, unless it may hold a secret. */
+function valueOf (setting: Setting, text: string): { readonly value?: string } {
   const kind: Kind = kinds[setting.kind]
-  return kind.hide?.(text) ?? hideSecrets(text)
+  return kind.secret === true ? {} : shownValue(text)
+}
+
+/** Of an error of the system its code: its message repeats the path, which with a slip is something else. */
+function codeOf (error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'it cannot'
+}
+
+/** What is wrong and where; the library's own message repeats pieces of the file. */
+function yamlFault (error: unknown): string {
+  if (!(error instanceof YAMLParseError)) return 'an alias without its anchor, or too many of them'
+  const at = error.linePos?.[0]
+  return `${error.code.toLowerCase().replaceAll('_', ' ')}${at === undefined ? '' : ` at line ${at.line}, column ${at.col}`}`
 }
 
 function openListeners (config: Config): { name: 'http' | 'dns' | 'dns-tls', listener: Listener, cost: string }[] {
@@ -249,7 +264,8 @@ function refuseRanges (config: Config, origins: Readonly<Record<string, string>>
       read()
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error
-      faults.push(...error.errors ?? [])
+      // A value that got into the wrong setting may be a secret.
+      faults.push(...(error.errors ?? []).map(({ value, ...fault }) => ({ ...fault, ...(typeof value === 'string' ? shownValue(value) : {}) })))
     }
   }
 }

@@ -20,8 +20,8 @@ export interface Kind {
   readonly metavar: string
   read (text: string): unknown
   show (value: never): string
-  /** A text of this kind without its secret, for errors. Absent: `hideSecrets` knows it. */
-  hide? (text: string): string
+  /** A text of this kind may hold a secret: no error repeats it, however it is written. */
+  readonly secret?: true
 }
 
 const durationUnits = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
@@ -126,6 +126,15 @@ function readBoolean (text: string): boolean {
   return text === 'true'
 }
 
+// What a secret looks like that has got into the wrong setting: a user in a URL, a text of several lines, a PEM file, a word that
+// says so, letters and digits as base64 has them.
+const secretSigns = [/@/, /[\r\n]/, /-----/, /pass|secret|token|auth|hmac-|key[:=]/i, /(?=[^\s,.]*[A-Z])(?=[^\s,.]*[a-z])(?=[^\s,.]*\d)[A-Za-z0-9+/_-]{16,}/, /={1,2}$/]
+
+/** A text as the value of a field error, `{}` if it may hold a secret: with a slip it may be anything. */
+export function shownValue (text: string): { readonly value?: string } {
+  return secretSigns.some((sign) => sign.test(text)) ? {} : { value: text }
+}
+
 /**
  * A text with the passwords of its URLs, and of query parameters that name a secret, hidden.
  * @example hideSecrets('redis://user:pass@host:6379') // 'redis://user:***@host:6379'
@@ -134,7 +143,7 @@ export function hideSecrets (text: string): string {
   return text
     .split(/,(?=[a-z+]+:\/\/)/) // several URLs in one text
     // Up to the last "@": a password may hold one unescaped, and too much hidden is better than too little.
-    .map((url) => url.replace(/^([^/]*\/\/[^:/?#]*:).*@/, '$1***@'))
+    .map((url) => url.replace(/^([^/]*\/\/[^:/?#@]*:)[^]*@/, '$1***@').replace(/^([^/]*\/\/)[^:*][^:]*@/, '$1***@'))
     .join(',')
     .replace(/([?&][^=&,]*(?:pass|token|secret|auth)[^=&,]*=)[^&,]*/gi, '$1***')
     .replace(/(\bhmac-[a-z0-9-]+:)[^,]*/gi, '$1***') // a key of DNS, and one without its algorithm
@@ -160,13 +169,13 @@ export const kinds = {
   level: text('LEVEL'),
   directory: text('DIR'),
   file: text('FILE'),
-  url: { metavar: 'URL', read: (given) => given, show: (value: string) => hideSecrets(value) },
+  url: { metavar: 'URL', read: (given) => given, show: (value: string) => hideSecrets(value), secret: true },
   name: text('NAME'),
   network: text('CIDR'),
   ports: text('FIRST-LAST'),
   pool: text('NAME=RANGE'),
   clientZone: text('CIDR=ZONE'),
-  tsigKey: { metavar: 'NAME=[ALGORITHM:]BASE64', read: (given) => given, show: (value: string) => hideTsigSecret(value), hide: hideTsigSecret },
+  tsigKey: { metavar: 'NAME=[ALGORITHM:]BASE64', read: (given) => given, show: (value: string) => hideTsigSecret(value), secret: true },
   transferRule: text('CIDR|key:NAME|CIDR+key:NAME'),
   notifyTarget: text('ADDRESS:PORT[+key:NAME]')
 } as const satisfies Record<string, Kind>

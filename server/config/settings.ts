@@ -230,10 +230,16 @@ export const settingsSchema = Type.Object({
     why: 'Unset: there is no DNS over TLS.'
   }) })),
   shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
-    name: 'shutdown-grace', kind: 'duration', default: '5s',
-    what: 'After SIGTERM or SIGINT requests under way may finish for this long, then the process ends regardless.',
-    why: 'Under the ten seconds after which Docker kills; systemd waits 90 s, Kubernetes 30 s.',
-    raise: 'Must stay under the patience of whoever stops the process.', lower: 'Slow requests are cut off.'
+    name: 'shutdown-grace', kind: 'duration', default: '3s',
+    what: 'After SIGTERM or SIGINT the node says that it is not ready and goes on answering until nobody has asked for half a second, for this long at most; then it ends, whatever is under way.',
+    why: 'Time for load balancers and clients to see that it is going. Under the ten seconds after which Docker kills; systemd waits 90 s, Kubernetes 30 s.',
+    raise: 'Must stay a second under the patience of whoever stops the process.', lower: 'Slow requests are cut off, and clients that did not look elsewhere yet are refused.'
+  }) }),
+  startTimeoutMs: Type.Integer({ minimum: 0, maximum: 60 * minute, ...between('0s', '1h'), ...doc({
+    name: 'start-timeout', kind: 'duration', default: '60s',
+    what: 'How long each step of the start may take: listening, reaching the data directory, the first load of the store. A start that takes longer ends with exit code 1 and names the step and what it waits for. 0s: it waits for ever.',
+    why: 'A Redis that starts beside the node is there by then. A node that waits for ever looks like one that starts.',
+    raise: 'A start that hangs is noticed later.', lower: 'A Redis that is slow to load its data ends the nodes that wait for it.'
   }) }),
   maxBodyBytes: Type.Integer({ minimum: 65_536, maximum: 64 * 1024 ** 2, ...between('64KiB', '64MiB'), ...doc({
     name: 'max-body', kind: 'size', default: '1MiB',

@@ -106,12 +106,16 @@ zone: [cluster.local, corp.example]
 grace: 30s
 \`\`\`
 
-- A flag, variable or key that is not known is refused, with the nearest known one. Passed over are \`${clientVariables.join('`, `')}\`,
+- A flag or key that is not known is refused, with the nearest known one; a variable that is not known is warned of in the log, for others
+  may share the prefix. Passed over are \`${clientVariables.join('`, `')}\`,
   which belong to the commands and the SDK, and the variables that Kubernetes and Docker make for a service called rollcall.
 - Durations carry their unit: \`500ms\`, \`15s\`, \`2m\`, \`24h\`, \`7d\`. Sizes: \`1MiB\`, \`512KiB\`, or a plain number of octets.
 - A list is repeated as a flag (\`--zone a --zone b\`), or written with commas (\`ROLLCALL_ZONE=a,b\`), or is a YAML list. Lists are not merged:
   the first way that has one decides.
 - \`rollcall serve --print-config\` shows the effective settings and where each is from, as YAML, with secrets hidden, and starts nothing.
+- At SIGHUP a node reads its settings again and takes the log level and the certificates; of other changes it warns, they are taken at the
+  next start. A setting that breaks its rule then changes nothing.
+- No error repeats a value that may hold a secret.
 - A setting that breaks its rule ends the process with exit code 2 and one sentence; a start that fails, with 1. Restarting after a 2 is of no use.
 - There is no access control yet. A listener that is not on loopback is refused without \`--insecure\`; with it the log warns at each start.
 - A password in a URL belongs into a variable or the file: flags can be read in the process list.

@@ -43,7 +43,7 @@ export interface AnswerCount {
 
 /** Counters that are one number each. A new one is a name here and a `declare` line in the class. */
 const singles = [
-  'truncated', 'cut', 'failed', 'connections', 'limitedDropped', 'limitedSlipped', 'limitedBadCookie', 'builds', 'latencySum',
+  'truncated', 'cut', 'failed', 'connections', 'waiting', 'limitedDropped', 'limitedSlipped', 'limitedBadCookie', 'builds', 'latencySum',
   'transfersFull', 'transfersDifference', 'transfersCurrent', 'transfersRefused', 'transferRecords', 'transferCutSets',
   'notifySent', 'notifyAcknowledged', 'notifyUnacknowledged'
 ] as const
@@ -65,6 +65,8 @@ export class DnsCounters {
   declare failed: number
   /** Open TCP connections. */
   declare connections: number
+  /** Questions that wait for an answer of others, and transfers under way. */
+  declare waiting: number
   // What the rate limit held back: with no answer, with an empty one that says TC, or with BADCOOKIE.
   declare limitedDropped: number
   declare limitedSlipped: number
@@ -137,6 +139,13 @@ export class DnsCounters {
       const transport = transports[Math.floor(pair / typeNames.length)] ?? 'udp'
       yield { transport, type: typeNames[pair % typeNames.length] ?? otherType, rcode: rcodeNames[index % rcodeNames.length] ?? '', count }
     }
+  }
+
+  /** Questions that were answered, and those that were passed on. */
+  get asked (): number {
+    let sum = 0
+    for (let index = answersAt; index < droppedAt; index++) sum += this.#values[index] ?? 0
+    return sum + this.forwards('miss') + this.forwards('coalesced')
   }
 
   dropped (reason: DropReason): number {

@@ -1,12 +1,13 @@
 // The DNS door of a registry node: zones, a responder, and a UDP and a TCP listener on one port.
 import { lookup } from 'node:dns/promises'
 import { hostname } from 'node:os'
+import { type Guard, standaloneGuard } from '../guard.ts'
 import { invalid } from '../errors.ts'
 import { parseAddress } from '../model/address/address.ts'
 import { readNetworks } from '../model/address/ranges.ts'
 import type { ClientZone } from './protect/client-zone-setting.ts'
 import type { DnsPeers } from './transfer/peers.ts'
-import { type Clock, systemClock } from '../registry/timers.ts'
+import { type Clock, guardedClock, systemClock } from '../registry/timers.ts'
 import { AccessList } from './protect/access-list.ts'
 import { ClientZones } from './protect/client-zones.ts'
 import { DnsCounters } from './counters.ts'
@@ -67,6 +68,8 @@ export interface DnsOptions {
   /** Chooses the first address, in [0, 1). */
   readonly random?: () => number
   readonly clock?: Clock
+  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to stderr. */
+  readonly guard?: Guard | undefined
 }
 
 export interface DnsServer {
@@ -78,9 +81,16 @@ export interface DnsServer {
   readonly counters: DnsCounters
   /** Answers what comes by other doors. */
   readonly desk: DnsDesk
+  /** Takes another certificate and its key, in PEM form, for connections from now on. Does nothing without TLS. */
+  renew (certificate: Certificate): void
   /** Stops accepting, answers what has arrived and lets answers leave, for two seconds at most. Calling it again waits for the same end. */
   close (): Promise<void>
   [Symbol.asyncDispose] (): Promise<void>
+}
+
+export interface Certificate {
+  readonly cert: string
+  readonly key: string
 }
 
 const noTransfer = { keys: [], transferTo: [] }
@@ -105,12 +115,13 @@ export interface DnsCore {
  * @example const dns = await startDns({ source: registry.feed, host: '127.0.0.1', port: 7553 })
  */
 export async function startDns (options: DnsOptions): Promise<DnsServer> {
-  const { log, clock = systemClock, counters = new DnsCounters() } = options
+  const { log, guard = standaloneGuard, counters = new DnsCounters() } = options
+  const clock = guardedClock(options.clock ?? systemClock, guard, 'dns-timer')
   const { address, family } = await lookup(options.host)
   refuseOwnAddress(options, address)
   const core = dnsCore({ ...options, clock, counters }, address)
   const common = {
-    responder: core.responder, counters, clock, maxConnections: options.maxConnections ?? maxConnections, reusePort: options.reusePort ?? false,
+    responder: core.responder, counters, clock, guard, maxConnections: options.maxConnections ?? maxConnections, reusePort: options.reusePort ?? false,
     report: (message: string) => log?.warn(message)
   } as const
   const { udp, tcp } = await listenOnOnePort({ ...common, address, family: family === 6 ? 6 : 4 }, options.port)
@@ -124,7 +135,7 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
   }
   return {
     address, port: udp.port, tls: tls === undefined ? undefined : { address: tls.address, port: tls.listener.port },
-    counters, desk: core.desk, close, [Symbol.asyncDispose]: close
+    counters, desk: core.desk, renew: (certificate) => tls?.listener.renew(certificate), close, [Symbol.asyncDispose]: close
   }
 }
 
@@ -134,7 +145,8 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
  * @throws RegistryError REG_INVALID for a bad setting
  */
 export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, address: string): DnsCore {
-  const { source, log, ttlSeconds = defaultTtlSeconds, clock = systemClock, counters = new DnsCounters(), forward } = options
+  const { source, log, ttlSeconds = defaultTtlSeconds, guard = standaloneGuard, counters = new DnsCounters(), forward } = options
+  const clock = guardedClock(options.clock ?? systemClock, guard, 'dns-timer')
   if (!Number.isInteger(ttlSeconds) || ttlSeconds < 0 || ttlSeconds > maxTtlSeconds) {
     throw invalid([{ field: 'ttlSeconds', value: ttlSeconds, rule: `must be a whole number 0-${maxTtlSeconds}` }])
   }
@@ -149,7 +161,7 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
   const clientZones = options.clientZones === undefined || options.clientZones.length === 0 ? undefined : new ClientZones(options.clientZones)
   const forwarder = forward === undefined || forward.upstreams.length === 0
     ? undefined
-    : new Forwarder({ upstreams: forward.upstreams, clock, count: (event) => counters.forwarded(event) })
+    : new Forwarder({ upstreams: forward.upstreams, clock, guard, count: (event) => counters.forwarded(event) })
   const recursion = forwarder === undefined ? undefined : new Recursion(forwarder, new AccessList(readNetworks(forward?.clients ?? [], 'forward.clients')))
   const responder = new Responder({
     source,
@@ -185,7 +197,7 @@ function refuseOwnAddress ({ forward, port }: DnsOptions, address: string): void
   }
 }
 
-type Common = Pick<Parameters<typeof TcpListener.listen>[0], 'responder' | 'counters' | 'clock' | 'maxConnections' | 'reusePort' | 'report'>
+type Common = Pick<Parameters<typeof TcpListener.listen>[0], 'responder' | 'counters' | 'clock' | 'guard' | 'maxConnections' | 'reusePort' | 'report'>
 
 async function listenTls (options: DnsOptions['tls'], common: Common): Promise<{ listener: TcpListener, address: string } | undefined> {
   if (options === undefined) return undefined

@@ -1,13 +1,14 @@
 // Several threads that answer DNS on one port. Each has its own sockets, which share the port (SO_REUSEPORT), its own copy of the
 // registry, and its own answers: they wait neither for each other nor for the main thread, where HTTP and the store are.
 import { MessageChannel, type Transferable, Worker } from 'node:worker_threads'
+import { type Guard, standaloneGuard } from '../guard.ts'
 import { invalid } from '../errors.ts'
 import type { NotifyTarget } from './transfer/peers.ts'
 import type { Feed } from '../registry/feed/feed.ts'
 import { FeedPublisher } from '../registry/mirror/feed-publisher.ts'
-import { type Clock, systemClock } from '../registry/timers.ts'
-import { type DnsCore, type DnsOptions, type DnsServer, DnsCounters, dnsCore, startDns, zonesOf } from './server.ts'
-import type { DnsWorkerData, DnsWorkerMessage, DnsWorkerSettings } from './worker.ts'
+import { type Clock, guardedClock, systemClock } from '../registry/timers.ts'
+import { type Certificate, type DnsCore, type DnsOptions, type DnsServer, DnsCounters, dnsCore, startDns, zonesOf } from './server.ts'
+import type { DnsWorkerData, DnsWorkerMessage, DnsWorkerOrder, DnsWorkerSettings } from './worker.ts'
 import { Notifier } from './transfer/notifier.ts'
 
 export interface DnsWorkersOptions extends DnsWorkerSettings {
@@ -18,6 +19,8 @@ export interface DnsWorkersOptions extends DnsWorkerSettings {
   readonly notify?: readonly NotifyTarget[]
   readonly log?: NonNullable<DnsOptions['log']>
   readonly clock?: Clock
+  /** Keeps errors that nobody expected from ending more than what they happened in; of the threads it counts what they tell. */
+  readonly guard?: Guard
   /** Makes a thread; default: one that runs bin/dns-worker.js. */
   readonly spawn?: typeof spawnDnsWorker
 }
@@ -48,7 +51,8 @@ const maxPortAttempts = 8
  * @throws RegistryError REG_INVALID for a bad setting; the error of the system, or of a thread, if none can answer
  */
 export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsWorkers> {
-  const { workers, feed, notify = [], log, clock = systemClock, spawn = spawnDnsWorker, ...settings } = options
+  const { workers, feed, notify = [], log, guard = standaloneGuard, clock: given = systemClock, spawn = spawnDnsWorker, ...settings } = options
+  const clock = guardedClock(given, guard, 'dns-timer')
   if (!Number.isInteger(workers) || workers < 0 || workers > maxDnsWorkers) {
     throw invalid([{ field: 'workers', value: workers, rule: `must be a whole number 0-${maxDnsWorkers}` }])
   }
@@ -56,10 +60,10 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
     if (notify.length === 0) return undefined
     const zones = zonesOf(settings, address)
     const keys = settings.transfer?.keys ?? []
-    return new Notifier({ source: feed, zones, targets: notify, keys, clock, address, counters, ...(log === undefined ? {} : { log }) })
+    return new Notifier({ source: feed, zones, targets: notify, keys, clock, guard, address, counters, ...(log === undefined ? {} : { log }) })
   }
   if (workers === 0) {
-    const server = await startDns({ ...settings, source: feed, clock, ...(log === undefined ? {} : { log }) })
+    const server = await startDns({ ...settings, source: feed, clock, guard, ...(log === undefined ? {} : { log }) })
     const notifier = tell(server.address, server.counters)
     const close = async (): Promise<void> => {
       await Promise.all([notifier?.close(), server.close()])
@@ -69,7 +73,7 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
   for (let attempt = 1; ; attempt++) {
     const place = await findPlace(settings, feed)
     const tls = settings.tls === undefined || place.tls === undefined ? undefined : { ...settings.tls, host: place.tls.address, port: place.tls.port }
-    const pool = new Pool({ feed, workers, log, clock, spawn, tell, settings: { ...settings, host: place.address, port: place.port, tls } })
+    const pool = new Pool({ feed, workers, log, clock, guard, spawn, tell, settings: { ...settings, host: place.address, port: place.port, tls } })
     try {
       await pool.start()
       return pool
@@ -102,9 +106,10 @@ interface PoolOptions {
   readonly workers: number
   readonly feed: Feed
   /** With the address and the port as they are. */
-  readonly settings: DnsWorkerSettings
+  settings: DnsWorkerSettings
   readonly log: DnsOptions['log']
   readonly clock: Clock
+  readonly guard: Guard
   readonly spawn: typeof spawnDnsWorker
   readonly tell: Tell
 }
@@ -119,17 +124,19 @@ class Pool implements DnsWorkers {
   readonly #publisher: FeedPublisher
   readonly #threads: readonly Thread[]
   readonly #tell: Tell
+  readonly #options: PoolOptions
   #notifier: Notifier | undefined
   #closed: Promise<void> | undefined
 
   constructor (options: PoolOptions) {
+    this.#options = options
     this.address = options.settings.host
     this.port = options.settings.port
     this.#tell = options.tell
     const { tls, ...settings } = options.settings
     this.tls = tls === undefined ? undefined : { address: tls.host, port: tls.port }
-    const { feed: source, clock, log } = options
-    this.#core = dnsCore({ ...settings, source, clock, counters: this.#counters, ...(log === undefined ? {} : { log }) }, this.address)
+    const { feed: source, clock, guard, log } = options
+    this.#core = dnsCore({ ...settings, source, clock, guard, counters: this.#counters, ...(log === undefined ? {} : { log }) }, this.address)
     const publisher = this.#publisher = new FeedPublisher(options.feed)
     this.#threads = Array.from({ length: options.workers }, (_, index) => new Thread(`dns-${index + 1}`, publisher, options))
   }
@@ -148,6 +155,13 @@ class Pool implements DnsWorkers {
 
   get desk (): DnsServer['desk'] {
     return this.#core.desk
+  }
+
+  renew (certificate: Certificate): void {
+    const { settings } = this.#options
+    if (settings.tls === undefined) return
+    this.#options.settings = { ...settings, tls: { ...settings.tls, ...certificate } } // of threads that are started later
+    for (const thread of this.#threads) thread.tell({ type: 'renew', certificate })
   }
 
   whenTaken (revision: number): Promise<void> {
@@ -190,7 +204,7 @@ class Thread {
 
   /** Resolves when it answers. @throws what it died of before */
   async start (): Promise<void> {
-    const { settings, log, clock, spawn } = this.#options
+    const { settings, log, clock, guard, spawn } = this.#options
     const startedMs = clock.now()
     const { port1: port, port2: feed } = new MessageChannel()
     let worker: Worker
@@ -202,26 +216,33 @@ class Thread {
       throw error
     }
     const link = this.#publisher.add((message) => port.postMessage(message))
-    port.on('message', () => link.taken())
+    port.on('message', guard.around('dns-threads', () => link.taken()))
     return new Promise((resolve, reject) => {
       let failure: Error | undefined
-      worker.on('message', (message: DnsWorkerMessage) => {
-        if (message.type === 'log') log?.[message.level](message.message)
+      worker.on('message', guard.around('dns-threads', (message: DnsWorkerMessage) => {
+        if (message.type === 'unexpected') guard.told(message.place, errorOf(message), message.leftOut)
+        else if (message.type === 'unexpected-count') for (const [place, errors] of message.counts) guard.counted(place, errors)
+        else if (message.type === 'log') log?.[message.level](message.message)
         else if (message.type === 'info') log?.info?.(message.facts, message.message)
         else resolve()
-      })
-      worker.on('error', (error) => { failure = error instanceof Error ? error : new Error(String(error)) })
-      this.#ended = new Promise<void>((ended) => worker.on('exit', (code) => {
+      }))
+      worker.on('error', guard.around('dns-threads', (error) => { failure = error instanceof Error ? error : new Error(String(error)) }))
+      this.#ended = new Promise<void>((ended) => worker.on('exit', guard.around('dns-threads', (code) => {
         failure ??= new Error(`exit code ${code}`)
         link.remove()
         port.close()
         this.#worker = undefined
         this.counters.connections = 0
+        this.counters.waiting = 0
         reject(failure)
         ended()
         this.#restart(failure, clock.now() - startedMs)
-      }))
+      })))
     })
+  }
+
+  tell (order: DnsWorkerOrder): void {
+    this.#worker?.postMessage(order)
   }
 
   async stop (): Promise<void> {
@@ -229,7 +250,7 @@ class Thread {
     this.#cancelRestart?.()
     const worker = this.#worker
     if (worker === undefined) return
-    worker.postMessage('end')
+    this.tell({ type: 'end' })
     const cancel = this.#options.clock.after(closeMs, () => void worker.terminate()) // `ended` tells when
     await this.#ended
     cancel()
@@ -245,4 +266,9 @@ class Thread {
       this.start().catch(() => undefined) // its end is logged, and the next one follows
     })
   }
+}
+
+/** An error of a thread, with the place in the program that it had there. */
+function errorOf ({ name, message, stack }: Extract<DnsWorkerMessage, { readonly type: 'unexpected' }>): Error {
+  return Object.assign(new Error(message), { name, stack })
 }

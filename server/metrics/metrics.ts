@@ -27,6 +27,9 @@ export class Metrics {
   readonly #changes: Counter<'reason'>
   readonly #storeTimes: Histogram<'operation'>
   readonly #storeFailures: Counter<'operation'>
+  /** How many log lines were lost: told by the log. */
+  droppedLogLines: () => number = () => 0
+  readonly #unexpected: Counter<'place'>
   /** How many watchers are connected, by kind: told by the watch. */
   connections: () => { readonly websocket: number, readonly eventStream: number } = () => ({ websocket: 0, eventStream: 0 })
 
@@ -41,6 +44,7 @@ export class Metrics {
     this.#suspected = counter('suspected_total', 'Instances that this node turned suspect because their lease ran out.')
     this.#expired = counter('expired_total', 'Suspects that this node removed.')
     this.#changes = counter('changes_total', 'Changes that this node took in, whoever made them, by reason.', ['reason'])
+    this.#unexpected = counter('unexpected_errors_total', 'Errors that nobody expected, by the place that caught them: each ended one request, watcher or record. The log says which.', ['place'])
     this.#storeFailures = counter('store_failures_total', 'Operations of the store that failed.', ['operation'])
     this.#storeTimes = new Histogram({
       name: 'rollcall_store_operation_duration_seconds',
@@ -51,6 +55,16 @@ export class Metrics {
     })
     new Gauge({ name: 'rollcall_build_info', help: 'Always 1; what runs here.', labelNames: ['version', 'node_version'], registers })
       .set({ version, node_version: process.version }, 1)
+    const dropped = (): number => this.droppedLogLines()
+    new Counter({
+      name: 'rollcall_log_lines_dropped_total',
+      help: 'Log lines that could not be written: the disk is full, or whoever reads them is gone or has stalled.',
+      registers,
+      collect () {
+        this.reset()
+        this.inc(dropped())
+      }
+    })
     for (const outcome of ['created', 'updated', 'replaced', 'unchanged']) this.#registrations.inc({ outcome }, 0)
     for (const outcome of ['renewed', 'unknown', 'superseded']) this.#heartbeats.inc({ outcome }, 0)
     if (processMetrics) collectDefaultMetrics({ register: this.register })
@@ -76,6 +90,11 @@ export class Metrics {
     this.#expired.inc(sweep.expired)
   }
 
+  /** For the guard. */
+  unexpected = (place: string, errors: number): void => {
+    this.#unexpected.inc({ place }, errors)
+  }
+
   /** For `timedStore`. */
   storeOperation = (operation: StoreOperation, ms: number, succeeded: boolean): void => {
     this.#storeTimes.observe({ operation }, ms / 1_000)
@@ -84,7 +103,7 @@ export class Metrics {
 
   /** Shows what the registry holds at each scrape. Called once, by the app. */
   observe (registry: Registry): void {
-    registry.feed.listen({ changed: ({ reason }) => this.#changes.inc({ reason } satisfies { reason: Reason }) })
+    registry.feed.listen({ name: 'metrics', changed: ({ reason }) => this.#changes.inc({ reason } satisfies { reason: Reason }) })
     const gauge = (name: string, help: string, value: () => number): void => {
       new Gauge({ name: `rollcall_${name}`, help, registers: [this.register], collect () { this.set(value()) } })
     }
@@ -165,6 +184,7 @@ export class Metrics {
     gauge('store_up', 'Whether the store is there.', () => Number(feed.storeHealth.available))
     gauge('stale_seconds', 'Since when this node has not heard from its store.', () => feed.staleSeconds)
     gauge('remembered_heartbeats', 'Heartbeats that wait for the store to come back.', () => registry.rememberedHeartbeats)
+    gauge('unreadable_records', 'Records of the store that cannot be read or break a rule, and that nobody is answered.', () => registry.unreadable.count)
     gauge('protection_active', 'Whether removal is held back in the whole registry.', () => Number(registry.protection.registrySinceMs !== undefined))
     gauge('protected_services', 'Services whose suspects are not removed for now.', () => registry.protection.services.size)
     gauge('hold_seconds', 'For how long nothing expires yet.', () => registry.protection.holdMs / 1_000)

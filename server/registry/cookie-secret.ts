@@ -79,7 +79,7 @@ export class CookieSecret {
       if (!this.#isFailing && !this.#isClosed) warn(`the secret of DNS cookies could not be written, trying again: ${error instanceof Error ? error.message : String(error)}`)
       this.#isFailing = true
     }
-    if (!this.#isClosed) this.#cancel = clock.after(intervalMs, () => void this.#round())
+    if (!this.#isClosed) this.#cancel = clock.after(intervalMs, () => this.#round())
   }
 
   async #look (): Promise<void> {

@@ -2,7 +2,8 @@
 import type { Static } from 'typebox'
 import type { Heartbeat, HeartbeatAnswer, Instance, LeaseReference, Registration, Status } from '../../client-sdk/src/wire.ts'
 import { RegistryError, invalid } from '../errors.ts'
-import { type OverrideBody, type PatchBody, bodyOf, withKnownOrder, instanceOf, patched, storedBody } from '../model/instance/instance.ts'
+import { type Guard, standaloneGuard } from '../guard.ts'
+import { type OverrideBody, type PatchBody, bodyOf, instanceOf, patched, storedBody, withKnownOrder } from '../model/instance/instance.ts'
 import { maxInstancesPerService, maxNamespaces, maxOverrides, maxServicesPerNamespace } from '../model/limits.ts'
 import { idRule, instanceKey, isId, isLabel, labelRule } from '../model/names.ts'
 import type { Granted, Store, Sweep } from '../store/store.ts'
@@ -20,7 +21,9 @@ import type { Entry, ServiceView } from './catalog/service-entry.ts'
 import { Services } from './services/services.ts'
 import { type Session, Sessions, defaultSessionGraceMs } from './leases/sessions.ts'
 import { type Protection, Sweeper } from './leases/sweeper.ts'
-import { type Clock, systemClock } from './timers.ts'
+import { type Clock, guardedClock, systemClock } from './timers.ts'
+import { replacingStore } from './replacing-store.ts'
+import { Unreadable } from './unreadable.ts'
 import { WatchHub } from './feed/watch-hub.ts'
 
 export interface RegistryOptions {
@@ -36,6 +39,8 @@ export interface RegistryOptions {
   readonly log?: { info (message: string): void, warn (message: string): void }
   /** Told after each sweep, for metrics. */
   readonly swept?: (sweep: Sweep) => void
+  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to stderr. */
+  readonly guard?: Guard
 }
 
 /** Names one instance. */
@@ -65,8 +70,11 @@ export class Registry {
   readonly services: Services
   /** What heartbeats through this node said of the load of their instances. */
   readonly loads: Loads
+  /** Records of the store that nobody is answered. */
+  readonly unreadable: Unreadable
   readonly store: Store
   readonly #clock: Clock
+  readonly #guard: Guard
   readonly #keeper: LeaseKeeper
   readonly #sweeper: Sweeper
   readonly #log: NonNullable<RegistryOptions['log']>
@@ -74,16 +82,18 @@ export class Registry {
   #closed: Promise<void> | undefined
 
   constructor (options: RegistryOptions) {
-    this.store = options.store
-    this.#clock = options.clock ?? systemClock
+    const guard = this.#guard = options.guard ?? standaloneGuard
+    this.store = replacingStore(options.store, () => this.feed.catalog.aside)
+    this.#clock = guardedClock(options.clock ?? systemClock, guard, 'registry-timer')
     this.#log = options.log ?? { info: () => undefined, warn: () => undefined }
-    this.feed = new Feed({ now: () => this.#clock.now(), ...(options.ringLimit === undefined ? {} : { ringLimit: options.ringLimit }) })
+    this.feed = new Feed({ now: () => this.#clock.now(), guard, ...(options.ringLimit === undefined ? {} : { ringLimit: options.ringLimit }) })
     this.services = new Services({
       store: this.store, feed: this.feed, ranges: options.allocation ?? defaultRanges, random: options.random ?? Math.random,
       clock: this.#clock, warn: (message) => this.#log.warn(message), registry: this
     })
     this.loads = new Loads(this.feed)
-    this.watches = new WatchHub(this.feed, this.#clock)
+    this.unreadable = new Unreadable({ store: this.store, feed: this.feed, clock: this.#clock, warn: (message) => this.#log.warn(message) })
+    this.watches = new WatchHub(this.feed, this.#clock, guard)
     this.propagation = new Propagation(this.feed, this.#clock)
     this.#keeper = new LeaseKeeper(this.store, this.#clock)
     this.#sweeper = new Sweeper({
@@ -91,7 +101,8 @@ export class Registry {
       clock: this.#clock,
       protection: options.protection ?? {},
       random: options.random ?? Math.random,
-      swept: (sweep) => this.#swept(sweep, options.swept)
+      ...(options.swept === undefined ? {} : { swept: options.swept }),
+      failed: (error) => { if (!(error instanceof RegistryError)) guard.failed('sweep', error) }
     })
     this.sessions = new Sessions({
       store: this.store,
@@ -100,7 +111,7 @@ export class Registry {
       stalledLately: () => this.#sweeper.stalledLately,
       report: (message) => this.#log.warn(message)
     })
-    this.feed.listen({ health: (health) => this.#keeper.storeAvailable(health.available) })
+    this.feed.listen({ name: 'lease-keeper', health: (health) => this.#keeper.storeAvailable(health.available) })
   }
 
   /** Loads from the store and begins to expire leases. Resolves when the first load is done. */
@@ -118,6 +129,7 @@ export class Registry {
     this.#sweeper.stop()
     this.#keeper.close()
     this.services.close()
+    this.unreadable.close()
     this.watches.close()
     await this.store.close()
   }
@@ -185,7 +197,7 @@ export class Registry {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const giveUp = this.feed.whenApplied(cursor.revision, resolve)
     const cancel = this.#clock.after(timeoutMs, () => reject(new RegistryError('REG_REVISION_TIMEOUT', `revision ${cursor.revision} did not arrive within ${timeoutMs} ms, this node is at ${this.feed.revision}`)))
-    const aborted = (): void => reject(new RegistryError('REG_REVISION_TIMEOUT', 'the request was given up'))
+    const aborted = this.#guard.around('request', () => reject(new RegistryError('REG_REVISION_TIMEOUT', 'the request was given up')))
     signal?.addEventListener('abort', aborted, { once: true })
     try {
       await promise
@@ -210,7 +222,7 @@ export class Registry {
     const { promise, resolve } = Promise.withResolvers<void>()
     const unfollow = this.watches.follow(namespace, service, () => { if (changed()) resolve() })
     const cancel = this.#clock.after(timeoutMs, resolve)
-    const aborted = (): void => resolve()
+    const aborted = this.#guard.around('request', () => resolve())
     signal?.addEventListener('abort', aborted, { once: true })
     await promise
     cancel()
@@ -391,11 +403,6 @@ export class Registry {
         ? catalog.namespaceCounts(namespace).services >= maxServicesPerNamespace && `namespace "${namespace}" has ${maxServicesPerNamespace} services already`
         : catalog.namespaces().length >= maxNamespaces && `there are ${maxNamespaces} namespaces already`
     if (full !== false) throw new RegistryError('REG_LIMIT_REACHED', full)
-  }
-
-  #swept (sweep: Sweep, told: RegistryOptions['swept']): void {
-    if (sweep.kept > 0 && sweep.protectedSinceMs > 0) this.#log.warn(`removal of ${sweep.kept} suspects is held back: too much of the registry is suspect`)
-    told?.(sweep)
   }
 }
 

@@ -54,6 +54,8 @@ export interface Snapshot {
   readonly objects: Iterable<ObjectRecord>
   /** The newest entries of the log up to `revision`, dense and oldest first: history for events and resumed watches. */
   readonly recent: readonly Change[]
+  /** Entries of the log that the store itself could not read: the history begins after the last of them. */
+  readonly unreadable?: readonly { readonly key: string, readonly reason: string }[]
   /** Revisions r with `after < r < until` belong to no history any more: a cursor in there must be reset. */
   readonly lost: readonly { readonly after: number, readonly until: number }[]
 }

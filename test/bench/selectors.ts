@@ -40,7 +40,8 @@ export async function selectors (): Promise<Row[]> {
 
 function oneChange (): Row {
   const catalog = new Catalog()
-  catalog.fill(each(instancesEach, (space, index) => record(space, index, 1, 'v1')), each(servicesEach, service))
+  for (const object of each(servicesEach, service)) catalog.fillObject(object)
+  for (const instance of each(instancesEach, (space, index) => record(space, index, 1, 'v1'))) catalog.fillInstance(instance)
   for (let space = 0; space < namespaces; space++) for (const { name } of catalog.declaredServices(`ns-${space}`)) catalog.endpoints(`ns-${space}`, name)
   const times: number[] = []
   for (let sample = 0; sample < samples; sample++) {

@@ -285,7 +285,7 @@ t.test('a wrong command line is exit code 2, one sentence, and where to look', a
     [['completion', 'fish'], /must be bash or zsh/],
     [['version', 'x'], /one argument too many/],
     [['get', 'services', '--address', 'ftp://x'], /--address/],
-    [['get', 'services', '--token-file', '/nowhere'], /the token file ENOENT/]
+    [['get', 'services', '--token-file', '/nowhere'], /--token-file must name a file that can be read/]
   ]
   for (const [argv, message] of table) {
     const { exitCode, out, err } = await rollcall(...argv)

@@ -140,6 +140,8 @@ export class World {
 
   #apply (change: Change extends infer C ? C extends Change ? Omit<C, 'revision' | 'atMs' | 'by'> : never : never): this {
     this.feed.apply([{ ...change, revision: this.#revision, atMs: this.clock.now(), by: 'test' }])
+    const [aside] = this.feed.catalog.aside.values()
+    if (aside !== undefined) throw new Error(`no store would have this: ${aside.key}: ${aside.reason}`)
     return this
   }
 }

@@ -15,6 +15,8 @@ export interface Program {
   readonly lines: readonly string[]
   /** The first line, printed already or still to come, that matches. */
   line (pattern: RegExp): Promise<string>
+  /** How it ended: the exit code, or the signal that ended it. */
+  readonly exit: Promise<number | NodeJS.Signals>
   /** Sends a signal and waits for the end; gives the exit code, or the signal that ended it. */
   end (signal: NodeJS.Signals): Promise<number | NodeJS.Signals>
 }
@@ -41,6 +43,7 @@ export function run (t: Closable, script: string, args: readonly string[] = [], 
   return {
     pid: child.pid ?? 0,
     lines,
+    exit,
     line: (pattern) => {
       const known = lines.find((line) => pattern.test(line))
       if (known !== undefined) return Promise.resolve(known)

@@ -83,7 +83,7 @@ t.test('a closing node ends long polls with what is, and those who wait for a re
   const { url } = await world.listen()
   const poll = fetch(`${url}/v1/namespaces/shop/services/orders/endpoints?after=1&wait=60s`)
   const waiting = fetch(`${url}/v1/overview?minRevision=99`)
-  while (world.registry.watches.count === 0 || world.clock.waiting < 4) await tick()
+  while (world.registry.watches.count === 0 || world.clock.waiting < 5) await tick()
   await world.app.close()
   t.equal((await poll).status, 200)
   t.equal(((await (await poll).json()) as { endpoints: unknown[] }).endpoints.length, 1)

@@ -30,6 +30,7 @@ interface Operation {
 const wrongTexts: Readonly<Record<string, readonly string[]>> = {
   selector: ['a in (', '=', 'a b', '!', 'a=b=c', 'x'.repeat(4_097)],
   minRevision: ['latest', '-1', '1.2.3', '1\n', ''],
+  key: ['x'.repeat(4_097)],
   after: ['latest', '-1', '1\n'],
   since: ['latest', '-1', '1\n'],
   revision: ['latest', '-1', '1\n'],
@@ -45,7 +46,7 @@ const wrongTexts: Readonly<Record<string, readonly string[]>> = {
   limit: ['-1', '0', '1001', '1.5', '1e2', 'ten', '', '1\n', '9999999999999999']
 }
 /** What stands for a parameter that is needed, or may be given. */
-const rightTexts: Readonly<Record<string, string>> = { namespace: 'shop', service: 'orders', id: 'orders-1', revision: '1', name: 'orders.shop.svc.cluster.local', dns: 'AAABAAABAAAAAAAAAAABAAE' }
+const rightTexts: Readonly<Record<string, string>> = { namespace: 'shop', service: 'orders', id: 'orders-1', revision: '1', name: 'orders.shop.svc.cluster.local', key: 'instance/shop/orders/orders-1', dns: 'AAABAAABAAAAAAAAAAABAAE' }
 /** Octets: RFC 8484 lets the query hold what is not ours. */
 const openQueries = new Set(['queryDns', 'postDnsQuery'])
 const manifestKinds: Readonly<Record<string, keyof typeof manifestShapes>> = { putService: 'Service', putNamespace: 'Namespace' }

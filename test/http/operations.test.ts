@@ -161,7 +161,7 @@ t.test('requests are logged only when that is asked for', async (t) => {
   const quiet = await build(t)
   await quiet.send('GET', '/livez')
   t.strictSame(quiet.log, [])
-  const loud = await build(t, { logRequests: true })
+  const loud = await build(t, { logRequests: () => true })
   await loud.send('GET', '/livez')
   t.match(loud.log, [{ level: 'info', fields: { method: 'GET', url: '/livez', status: 200 }, message: 'request' }])
 })

@@ -18,6 +18,8 @@ export class RecordingFollower implements Follower {
   readonly history: Change[] = []
   /** The log's newest entries as the last load gave them. */
   recent: readonly Change[] = []
+  /** Entries of the log that the last load could not read. */
+  unreadable: Snapshot['unreadable'] = []
   /** What the store did wrong, one sentence each. */
   readonly faults: string[] = []
   readonly healths: StoreHealth[] = []
@@ -31,6 +33,7 @@ export class RecordingFollower implements Follower {
     this.epoch = snapshot.epoch
     this.revision = snapshot.revision
     this.recent = snapshot.recent
+    this.unreadable = snapshot.unreadable
     this.instances.clear()
     this.objects.clear()
     const leases = new Set<string>()

@@ -73,10 +73,15 @@ t.test('a file that is no database is refused and left as it is', async (t) => {
   await refused(t, world, file, /rollcall\.db is damaged/)
 })
 
-t.test('a log entry that nobody can read is a damage', async (t) => {
-  const { world, file } = await filledFile(t)
-  change(file, "UPDATE log SET header = '[\"?\",1]' WHERE revision = 7")
-  await refused(t, world, file, /rollcall\.db is damaged \(the log entry of revision 7 is of an unknown kind\)/)
+t.test('a log entry that nobody can read stops no start: the history begins after it', async (t) => {
+  for (const header of ['["?",1]', '', '{', '["p",1,"x","registered"]', 'null']) {
+    const { world, file } = await filledFile(t)
+    change(file, `UPDATE log SET header = '${header}' WHERE revision = 7`)
+    const node = await world.join()
+    t.equal(node.follower.recent[0]?.revision, 8, header)
+    t.match(node.follower.unreadable, [{ key: 'log/7' }])
+    t.equal(node.follower.instances.size, 200)
+  }
 })
 
 t.test('the database of another program is refused and left as it is', async (t) => {

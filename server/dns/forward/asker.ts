@@ -1,4 +1,5 @@
 // One question to the upstreams, in turn, until one knows.
+import type { Guard } from '../../guard.ts'
 import type { Clock } from '../../registry/timers.ts'
 import { rcodes, recordTypes } from '../wire/wire.ts'
 import { followChain } from './answer-chain.ts'
@@ -25,6 +26,7 @@ const maxRounds = 2
 export interface AskerOptions {
   readonly upstreams: readonly UpstreamAddress[]
   readonly clock: Clock
+  readonly guard?: Guard | undefined
   readonly random: (octets: number) => Buffer
   readonly count: (event: AskEvent) => void
 }
@@ -100,9 +102,9 @@ export class Asker {
 
   async #exchange (ask: typeof askUdp, address: UpstreamAddress, query: UpstreamQuery, deadlineMs: number): Promise<Exchanged> {
     if (this.#isClosed) return { kind: 'closed' }
-    const { clock, count } = this.#options
+    const { clock, count, guard } = this.#options
     const timeoutMs = Math.max(0, Math.min(tryMs, deadlineMs - clock.now()))
-    return ask(address, query, { clock, timeoutMs, open: this.#open, mismatched: () => count('mismatch') })
+    return ask(address, query, { clock, timeoutMs, guard, open: this.#open, mismatched: () => count('mismatch') })
   }
 }
 

@@ -1,6 +1,7 @@
 // One query to one upstream and what comes back, over UDP and over TCP. No socket outlives its exchange.
 import { type SocketType, createSocket } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { Clock } from '../../registry/timers.ts'
 import { headerLength } from '../wire/wire.ts'
 import type { UpstreamQuery } from './upstream-query.ts'
@@ -19,6 +20,8 @@ export type Exchanged =
 export interface ExchangeOptions {
   readonly clock: Clock
   readonly timeoutMs: number
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard | undefined
   /** Exchanges under way; calling one ends it. */
   readonly open: Set<() => void>
   /** A datagram that was no answer to the query. */
@@ -40,13 +43,16 @@ export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options
   const socket = createSocket({ type, lookup: (address, _options, callback) => callback(null, address, family) })
   return settled(options, () => socket.close(), (end) => {
     let mismatches = 0
-    socket.on('error', () => end({ kind: 'unreachable' })) // ICMP says that nobody listens, or there are no sockets left
-    socket.on('message', (message) => {
+    const { guard = standaloneGuard } = options
+    const failed = (): void => end({ kind: 'bad-answer' })
+    // ICMP says that nobody listens, or there are no sockets left.
+    socket.on('error', guard.around('dns-forward', () => end({ kind: 'unreachable' })))
+    socket.on('message', guard.around('dns-forward', (message) => {
       const match = query.match(message)
       if (match === 'answer') return end({ kind: 'reply', message })
       options.mismatched()
       if (match === 'case' || ++mismatches === maxMismatches) end({ kind: 'suspicious' })
-    })
+    }, failed))
     // With a callback the error of connecting is its argument; the types know it without.
     socket.connect(upstream.port, upstream.address, (error?: Error | null) => {
       if (error instanceof Error) return end({ kind: 'unreachable' })
@@ -65,9 +71,11 @@ export function askTcp (upstream: UpstreamAddress, query: UpstreamQuery, options
   return settled(options, () => socket.destroy(), (end) => {
     const chunks: Buffer[] = []
     let length = 0
-    socket.on('error', () => end({ kind: 'unreachable' }))
-    socket.on('close', () => end({ kind: 'unreachable' }))
-    socket.on('data', (chunk) => {
+    const { guard = standaloneGuard } = options
+    const failed = (): void => end({ kind: 'bad-answer' })
+    socket.on('error', guard.around('dns-forward', () => end({ kind: 'unreachable' })))
+    socket.on('close', guard.around('dns-forward', () => end({ kind: 'unreachable' })))
+    socket.on('data', guard.around('dns-forward', (chunk) => {
       chunks.push(chunk)
       length += chunk.length
       if (length < lengthOctets) return
@@ -78,7 +86,7 @@ export function askTcp (upstream: UpstreamAddress, query: UpstreamQuery, options
       if (length < lengthOctets + messageLength) return
       const message = Buffer.concat(chunks).subarray(lengthOctets, lengthOctets + messageLength)
       end(query.match(message) === 'other' ? { kind: 'bad-answer' } : { kind: 'reply', message })
-    })
+    }, failed))
     const frame = Buffer.alloc(lengthOctets)
     frame.writeUInt16BE(query.message.length)
     socket.write(Buffer.concat([frame, query.message]))

@@ -1,6 +1,7 @@
 // Asks upstreams for names that are not ours: UDP, TCP where that is not enough, the next upstream where one fails. Identical
 // questions are asked once, answers are kept as long as they say. It knows no client: who may ask is the access list's business.
 import { randomBytes } from 'node:crypto'
+import type { Guard } from '../../guard.ts'
 import type { Clock } from '../../registry/timers.ts'
 import { type Explanation, explanation } from '../wire/message-writer.ts'
 import { extendedErrors, maxNameLength, rcodes, recordTypes } from '../wire/wire.ts'
@@ -58,6 +59,8 @@ export interface ForwarderOptions {
   /** In the order of preference, at least one. */
   readonly upstreams: readonly UpstreamAddress[]
   readonly clock: Clock
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard | undefined
   /** Gives so many octets that nobody can foresee; default: node:crypto. */
   readonly random?: (octets: number) => Buffer
   readonly count?: (event: ForwardEvent) => void
@@ -99,8 +102,8 @@ export class Forwarder {
 
   constructor (options: ForwarderOptions) {
     this.#options = options
-    const { upstreams, clock, random = randomBytes, count = () => undefined } = options
-    this.#asker = new Asker({ upstreams, clock, random, count })
+    const { upstreams, clock, guard, random = randomBytes, count = () => undefined } = options
+    this.#asker = new Asker({ upstreams, clock, guard, random, count })
     this.#cache = new ForwardCache(options.maxCacheEntries, options.maxCacheOctets)
   }
 

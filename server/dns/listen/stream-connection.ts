@@ -4,6 +4,7 @@
 //   stream = *(length(2) message)      RFC 1035 4.2.2, RFC 7766
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import type { Guard } from '../../guard.ts'
 import type { Response } from '../protect/client.ts'
 import { firstMessageMs, idleMs, maxDeferred, maxMessagesPerTurn, maxQueryOctets } from './tcp-limits.ts'
 import { headerLength } from '../wire/wire.ts'
@@ -14,6 +15,8 @@ const empty = Buffer.alloc(0)
 export interface ConnectionCalls {
   nowMs (): number
   badLength (): void
+  /** One more answer that comes later (1), or one fewer (-1). */
+  waiting (change: 1 | -1): void
   /** The framed answer, empty for silence; or answers that come later. */
   answer (message: Buffer): Buffer | Exclude<Response, number>
 }
@@ -23,6 +26,7 @@ export class StreamConnection {
   deadlineMs: number
   readonly #socket: Socket
   readonly #calls: ConnectionCalls
+  readonly #guard: Guard
   readonly #aborted = new AbortController()
   /** What was received and not yet answered: part of a message, or, while it waits, at most one chunk. */
   #input: Buffer = empty
@@ -32,19 +36,22 @@ export class StreamConnection {
   /** No more messages can be told apart: a length was none. */
   #isBroken = false
 
-  constructor (socket: Socket, calls: ConnectionCalls) {
+  constructor (socket: Socket, calls: ConnectionCalls, guard: Guard) {
     this.#socket = socket
     this.#calls = calls
+    this.#guard = guard
+    // Whatever fails, this client can be told nothing more: messages behind a half read one cannot be told apart.
+    const destroy = (): void => this.destroy()
     this.deadlineMs = calls.nowMs() + firstMessageMs
     socket.on('error', () => undefined) // a reset by the peer; 'close' follows
-    socket.on('data', (chunk: Buffer) => {
+    socket.on('data', guard.around('dns-stream', (chunk: Buffer) => {
       if (this.#isBroken) return
       this.#input = this.#input.length === 0 ? chunk : Buffer.concat([this.#input, chunk])
       this.#pump()
-    })
-    socket.on('drain', () => this.#continue())
-    socket.on('end', () => this.finish())
-    socket.on('close', () => this.#aborted.abort())
+    }, destroy))
+    socket.on('drain', guard.around('dns-stream', () => this.#continue(), destroy))
+    socket.on('end', guard.around('dns-stream', () => this.finish(), destroy))
+    socket.on('close', guard.around('dns-stream', () => this.#aborted.abort()))
   }
 
   /** Answers what has arrived, then ends. */
@@ -77,7 +84,7 @@ export class StreamConnection {
       }
       if (served === maxMessagesPerTurn) {
         this.#wait()
-        setImmediate(() => this.#continue())
+        setImmediate(this.#guard.around('dns-stream', () => this.#continue(), () => this.destroy()))
         break
       }
       served++
@@ -96,6 +103,7 @@ export class StreamConnection {
   /** Writes answers as they come, no faster than the peer reads. */
   async #later (answers: Exclude<Response, number>): Promise<void> {
     this.#deferred++
+    this.#calls.waiting(1)
     try {
       for await (const message of answers) {
         if (this.#socket.destroyed) break
@@ -106,6 +114,7 @@ export class StreamConnection {
       this.#socket.destroy() // the peer went while something was on its way to it
     } finally {
       this.#deferred--
+      this.#calls.waiting(-1)
       this.#continue()
       this.#endIfDone()
     }

@@ -1,7 +1,8 @@
 // DNS over TCP, and over TLS where there is a certificate (RFC 7858): connections under limits and deadlines.
 import { once } from 'node:events'
 import { type Server, type Socket, createServer } from 'node:net'
-import { createServer as createTlsServer } from 'node:tls'
+import { Server as TlsServer, createServer as createTlsServer } from 'node:tls'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { Clock } from '../../registry/timers.ts'
 import { MessageWriter } from '../wire/message-writer.ts'
 import { StreamConnection, framed } from './stream-connection.ts'
@@ -10,6 +11,8 @@ import type { ListenerOptions } from './udp-listener.ts'
 import { tcpLimit } from '../wire/wire.ts'
 
 const empty = Buffer.alloc(0)
+/** RFC 8310 8.1 with RFC 9325 3.1.1. */
+const minVersion = 'TLSv1.2'
 
 export interface TcpListenerOptions extends ListenerOptions {
   readonly clock: Clock
@@ -30,6 +33,7 @@ export class TcpListener {
   readonly port: number
   readonly #server: Server
   readonly #options: TcpListenerOptions
+  readonly #guard: Guard
   readonly #connections = new Set<Deadlined>()
   /** Connections that have not yet agreed on keys, by the client's address and port. */
   readonly #handshakes = new Map<string, Deadlined>()
@@ -43,7 +47,7 @@ export class TcpListener {
     const settings = { allowHalfOpen: true, noDelay: true }
     const server = options.tls === undefined
       ? createServer(settings)
-      : createTlsServer({ ...settings, ...options.tls, ALPNProtocols: ['dot'], minVersion: 'TLSv1.2' })
+      : createTlsServer({ ...settings, ...options.tls, ALPNProtocols: ['dot'], minVersion })
     const listening = once(server, 'listening')
     server.listen({ host: options.address, port: options.port, reusePort: options.reusePort ?? false })
     await listening
@@ -56,22 +60,32 @@ export class TcpListener {
     this.#server = server
     this.#options = options
     server.maxConnections = options.maxConnections
-    server.on('error', (error) => options.report(`DNS over TCP: ${error.message}`))
-    server.on('drop', () => options.counters.drop('too-many-connections'))
-    server.on('connection', (socket: Socket) => {
+    const guard = this.#guard = options.guard ?? standaloneGuard
+    server.on('error', guard.around('dns-tcp', (error) => options.report(`DNS over TCP: ${error.message}`)))
+    server.on('drop', guard.around('dns-tcp', () => options.counters.drop('too-many-connections')))
+    /** A connection that fails to be taken in is not kept. */
+    const taking = (take: (socket: Socket) => void) => (socket: Socket): void => {
+      if (!guard.attempt('dns-tcp', () => take(socket))) socket.destroy()
+    }
+    server.on('connection', guard.around('dns-tcp', taking((socket) => {
       if (!this.#admit(socket)) socket.destroy()
       else if (options.tls === undefined) this.#serve(socket)
       else this.#awaitKeys(socket)
-    })
+    })))
     if (options.tls === undefined) return
-    server.on('tlsClientError', () => options.counters.drop('tls'))
-    server.on('secureConnection', (socket: Socket) => {
+    server.on('tlsClientError', guard.around('dns-tcp', () => options.counters.drop('tls')))
+    server.on('secureConnection', guard.around('dns-tcp', taking((socket) => {
       const handshake = this.#handshakes.get(nameOf(socket))
       if (handshake === undefined) return void socket.destroy() // it went before it was looked at
       this.#handshakes.delete(nameOf(socket))
       this.#connections.delete(handshake)
       this.#serve(socket)
-    })
+    })))
+  }
+
+  /** Takes another certificate for connections from now on; those that are open keep theirs. @throws the error of OpenSSL */
+  renew (certificate: { readonly cert: string, readonly key: string }): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext({ ...certificate, minVersion })
   }
 
   /** Stops accepting, lets answers leave that were asked for, and ends. */
@@ -102,12 +116,12 @@ export class TcpListener {
     }
     this.#connectionsOf.set(address, known + 1)
     counters.connections++
-    socket.once('close', () => {
+    socket.once('close', this.#guard.around('dns-tcp', () => {
       counters.connections--
       const left = (this.#connectionsOf.get(address) ?? 1) - 1
       if (left === 0) this.#connectionsOf.delete(address)
       else this.#connectionsOf.set(address, left)
-    })
+    }))
     return true
   }
 
@@ -117,7 +131,7 @@ export class TcpListener {
     const name = nameOf(socket)
     const handshake = { deadlineMs: this.#options.clock.now() + firstMessageMs, finish: end, destroy: end }
     this.#handshakes.set(name, handshake)
-    socket.once('close', () => this.#handshakes.delete(name))
+    socket.once('close', this.#guard.around('dns-tcp', () => this.#handshakes.delete(name)))
     this.#watch(handshake, socket)
   }
 
@@ -127,17 +141,18 @@ export class TcpListener {
     this.#watch(new StreamConnection(socket, {
       nowMs: () => clock.now(),
       badLength: () => counters.drop('bad-length'),
+      waiting: (change) => { counters.waiting += change },
       answer: (message) => {
         const response = responder.respond(message, client, this.#writer)
         if (typeof response !== 'number') return response
         return response === 0 ? empty : framed(this.#writer.bytes, response)
       }
-    }), socket)
+    }, this.#guard), socket)
   }
 
   #watch (connection: Deadlined, socket: Socket): void {
     this.#connections.add(connection)
-    socket.once('close', () => this.#connections.delete(connection))
+    socket.once('close', this.#guard.around('dns-tcp', () => this.#connections.delete(connection)))
     this.#cancelSweep ??= this.#options.clock.after(sweepMs, this.#sweep)
     if (this.#closed !== undefined) connection.finish()
   }

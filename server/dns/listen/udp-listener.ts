@@ -1,6 +1,7 @@
 // The UDP side: one socket, one reused message, no packet that can stop it.
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { Clock } from '../../registry/timers.ts'
 import type { Response, Transport } from '../protect/client.ts'
 import type { DnsCounters } from '../counters.ts'
@@ -30,6 +31,8 @@ export interface ListenerOptions {
   readonly responder: Responder
   readonly counters: DnsCounters
   readonly clock: Clock
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard
   /** An error of the socket itself, for the log. */
   readonly report: (message: string) => void
 }
@@ -77,8 +80,9 @@ export class UdpListener {
     this.#socket = socket
     this.#options = options
     this.port = socket.address().port
-    socket.on('error', (error) => options.report(`DNS over UDP: ${error.message}`))
-    socket.on('message', (message, peer) => this.#answer(message, peer))
+    const { guard = standaloneGuard } = options
+    socket.on('error', guard.around('dns-udp', (error) => options.report(`DNS over UDP: ${error.message}`)))
+    socket.on('message', guard.around('dns-udp', (message, peer) => this.#answer(message, peer)))
   }
 
   /** Answers what has arrived and lets those answers leave that others are asked for, two seconds at most; then closes. */
@@ -141,6 +145,7 @@ export class UdpListener {
     const { counters } = this.#options
     if (this.#deferred >= maxDeferred) return counters.drop('too-many-deferred')
     this.#deferred++
+    counters.waiting++
     try {
       for await (const message of answers) {
         if (!this.#isSocketClosed) this.#socket.send(message, peer.port, peer.address)
@@ -150,6 +155,7 @@ export class UdpListener {
       counters.drop('send-failed')
     } finally {
       this.#deferred--
+      counters.waiting--
       this.#left?.()
     }
   }

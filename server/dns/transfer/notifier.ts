@@ -3,6 +3,7 @@
 //   NOTIFY = header(opcode 4, AA) question(ZONE SOA) answer(SOA)
 import { randomInt } from 'node:crypto'
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { NotifyTarget, TsigKey } from './peers.ts'
 import type { Clock } from '../../registry/timers.ts'
 import { DnsCounters } from '../counters.ts'
@@ -17,7 +18,7 @@ import { type SignedMessage, signQuery } from './tsig.ts'
 export interface NotifySource {
   readonly loaded: boolean
   readonly revision: number
-  listen (listener: { changed? (): void, reset? (): void, loaded? (): void }): () => void
+  listen (listener: { readonly name?: string, changed? (): void, reset? (): void, loaded? (): void }): () => void
 }
 
 /** From the first change to the message: what changes together is told once. */
@@ -45,6 +46,8 @@ export interface NotifierOptions {
   readonly address?: string
   readonly counters?: DnsCounters
   readonly log?: { warn (message: string): void }
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard | undefined
 }
 
 /** Begins to tell at once if the registry is loaded, else as soon as it is. */
@@ -59,7 +62,7 @@ export class Notifier {
     this.counters = options.counters ?? new DnsCounters()
     this.#targets = options.targets.map((target) => new Target(target, options, this.counters, (message) => this.#send(message, target, options)))
     const changed = (): void => { for (const target of this.#targets) target.changed() }
-    this.#stopListening = options.source.listen({ changed, reset: changed, loaded: changed })
+    this.#stopListening = options.source.listen({ name: 'notifier', changed, reset: changed, loaded: changed })
     changed()
   }
 
@@ -80,8 +83,9 @@ export class Notifier {
     if (socket === undefined) {
       socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6' })
       this.#sockets.set(family, socket)
-      socket.on('error', (error) => options.log?.warn(`DNS: NOTIFY: ${error.message}`))
-      socket.on('message', (answer, from) => this.#answered(answer, from))
+      const { guard = standaloneGuard } = options
+      socket.on('error', guard.around('dns-notify', (error) => options.log?.warn(`DNS: NOTIFY: ${error.message}`)))
+      socket.on('message', guard.around('dns-notify', (answer, from) => this.#answered(answer, from)))
       const own = options.address
       if (own !== undefined && own.includes(':') === (family === 6)) socket.bind({ address: own })
     }

@@ -123,17 +123,18 @@ const defaultFields: DnsPeerFields = { keys: 'dns-tsig-key', transferTo: 'dns-tr
 
 /**
  * Reads all three settings, which name each other's keys.
- * @throws RegistryError REG_INVALID naming the bad text, a key's without its secret
+ * @throws RegistryError REG_INVALID naming the bad text, unless it may be a key
  */
 export function readDnsPeers (texts: { readonly [Name in keyof DnsPeerFields]: readonly string[] }, fields = defaultFields): DnsPeers {
-  const read = <T extends object>(name: keyof DnsPeerFields, parse: (text: string) => T | Problem, shown: (text: string) => string): T[] =>
+  const read = <T extends object>(name: keyof DnsPeerFields, parse: (text: string) => T | Problem, shown: (text: string) => { readonly value?: string }): T[] =>
     texts[name].map((text) => {
       const value = parse(text)
-      if ('problem' in value) throw invalid([{ field: fields[name], value: shown(text), rule: value.problem }])
+      if ('problem' in value) throw invalid([{ field: fields[name], ...shown(text), rule: value.problem }])
       return value
     })
-  const asGiven = (text: string): string => (text.includes('=') ? hideTsigSecret(text) : text) // a key may have got into the wrong setting
-  const keys = read('keys', parseTsigKey, hideTsigSecret)
+  const asGiven = (text: string): { readonly value?: string } => (text.includes('=') ? {} : { value: text }) // a key may have got into the wrong setting
+  // What is wrong may be that the secret stands where its name should.
+  const keys = read('keys', parseTsigKey, () => ({}))
   const transferTo = read('transferTo', parseTransferRule, asGiven)
   const notify = read('notify', parseNotifyTarget, asGiven)
   const names = keys.map(({ name }) => name)

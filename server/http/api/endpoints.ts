@@ -70,10 +70,11 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     if (query.after === undefined && query.wait === undefined) return send(request, reply)
     const { revision: current } = registry.requireService(namespace, service)
     const after = query.after === undefined ? { epoch: undefined, revision: current } : parseCursor(query.after, 'after')
+    if (closing.begun) throw closing.refuse()
     // What was before another epoch is no change to wait for: everything is new.
     if (after.epoch === undefined || after.epoch === registry.feed.epoch) {
       request.waited = true
-      const life = lifeOf(request, closing)
+      const life = lifeOf(request, context)
       try {
         await registry.waitForChange(namespace, service, after.revision, query.wait ?? defaultWaitMs, life.signal)
       } finally {

@@ -10,6 +10,9 @@ import { Overview as OverviewSchema, answerOf, errorResponses, readErrors } from
 /** Services that an overview names as protected: a person reads them. */
 const maxNamedServices = 100
 
+/** Records that an overview names as unreadable; the list has them all. */
+const maxNamedRecords = 100
+
 const Query = Type.Object({ minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' })) }, { additionalProperties: false })
 
 const example: Overview = {
@@ -18,7 +21,8 @@ const example: Overview = {
   store: { kind: 'sqlite', location: './data/rollcall.db', available: true, reason: '', since: '2026-01-01T00:00:00.000Z' },
   protection: { services: [], holdMs: 0 },
   watchers: { connections: 1, subscriptions: 1 },
-  rememberedHeartbeats: 0
+  rememberedHeartbeats: 0,
+  unreadable: { count: 0, records: [] }
 }
 
 export function registerOverview (app: FastifyInstance, context: HttpContext): void {
@@ -69,6 +73,7 @@ function overviewOf ({ registry, node, version, clock, startedAtMs, metrics }: H
       holdMs
     },
     watchers: { connections: websocket + eventStream, subscriptions: registry.watches.count },
-    rememberedHeartbeats: registry.rememberedHeartbeats
+    rememberedHeartbeats: registry.rememberedHeartbeats,
+    unreadable: { count: registry.unreadable.count, records: registry.unreadable.list().slice(0, maxNamedRecords).map(({ key, reason }) => ({ key, reason })) }
   }
 }

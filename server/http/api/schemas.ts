@@ -292,8 +292,16 @@ export const Overview = named('Overview', Type.Object({
     holdMs: Type.Number()
   }),
   watchers: Type.Object({ connections: Count, subscriptions: Count }),
-  rememberedHeartbeats: Count
+  rememberedHeartbeats: Count,
+  unreadable: Type.Object({
+    count: Count, records: Type.Array(Type.Object({ key: Type.String(), reason: Type.String() }))
+  }, { description: 'Records of the store that nobody is answered; at most 100 are named' })
 }))
+
+export const UnreadableRecord = named('UnreadableRecord', Type.Object({
+  key: Type.String(), reason: Type.String(), revision: Type.Optional(Type.Integer()), updatedAt: Type.Optional(Time), content: Type.String(), length: Count
+}))
+export const UnreadablePage = page('UnreadablePage', UnreadableRecord)
 
 export const TargetGroups = named('TargetGroups', Type.Array(Type.Object({ targets: Type.Array(Type.String()), labels: Texts })))
 
@@ -340,7 +348,7 @@ export const ClientFrame = named('ClientFrame', Type.Union([clientFrames.subscri
 
 const Id = Type.Integer({ description: "The subscription's id" })
 export const ServerFrame = named('ServerFrame', Type.Union([
-  Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, instances: Type.Array(Instance), services: Type.Optional(Type.Array(ServiceManifest)) }),
+  Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, more: Type.Optional(Type.Boolean({ description: 'It is a part: others follow' })), instances: Type.Array(Instance), services: Type.Optional(Type.Array(ServiceManifest)) }),
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('instance'), event: Type.Enum(['put', 'delete']), reason: Reason, at: Time, instance: Instance
   }),

@@ -28,6 +28,7 @@ export type Checked = All<[
   Same<'InstancePage', Static<typeof schemas.InstancePage>, wire.Page<wire.Instance>>,
   Same<'Event', Static<typeof schemas.Event>, wire.Event>,
   Same<'Propagation', Static<typeof schemas.Propagation>, wire.Propagation>,
+  Same<'UnreadablePage', Static<typeof schemas.UnreadablePage>, wire.Page<wire.UnreadableRecord>>,
   Same<'Overview', Static<typeof schemas.Overview>, wire.Overview>,
   Same<'ApplyResult', Static<typeof schemas.ApplyResult>, wire.ApplyResult>,
   Same<'ApplyAnswer', Static<typeof schemas.ApplyAnswer>, wire.ApplyAnswer>,

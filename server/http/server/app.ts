@@ -1,11 +1,14 @@
 // The HTTP door as one Fastify app. The order of the calls is the map of the service.
 import compress from '@fastify/compress'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { type Guard, loggingGuard } from '../../guard.ts'
+import type { Work } from '../../lame-duck.ts'
 import type { Registry } from '../../registry/registry.ts'
-import { type Clock, systemClock } from '../../registry/timers.ts'
+import { type Clock, guardedClock, systemClock } from '../../registry/timers.ts'
 import { Closing, type DnsDoor, type HttpContext, type HttpLog } from './context.ts'
 import { registerApply } from '../api/apply.ts'
 import { registerDns } from '../api/dns.ts'
+import { followConnections } from './connections.ts'
 import { registerEndpoints } from '../api/endpoints.ts'
 import { registerEvents } from '../api/events.ts'
 import { guard } from './guard.ts'
@@ -26,9 +29,11 @@ import { registerPools } from '../api/pools.ts'
 import { answerClientError, registerProblems } from './problem.ts'
 import { registerPrometheusTargets } from '../api/prometheus-targets.ts'
 import { registerRevisions } from '../api/revisions.ts'
+import { registerUnreadable } from '../api/unreadable.ts'
 import { registerServices } from '../api/services.ts'
 import { closeInputs, compileValidator } from './validation.ts'
 import { registerWatch, watchPath } from '../watch/watch.ts'
+import type { Watchers } from '../watch/watchers.ts'
 
 export { Metrics, type MetricsOptions } from '../../metrics/metrics.ts'
 export type { DnsDoor, HttpLog } from './context.ts'
@@ -45,11 +50,21 @@ export interface HttpOptions {
   readonly trustedHosts?: readonly string[]
   readonly maxBodyBytes?: number
   readonly log?: HttpLog
-  /** One log line for each request, default false. */
-  readonly logRequests?: boolean
+  /** Whether each request gets a log line, asked at each; default never. */
+  readonly logRequests?: () => boolean
   readonly clock?: Clock
+  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to `log`. */
+  readonly guard?: Guard
   /** How long a request may take to arrive. Defaults in limits.ts. */
   readonly timeouts?: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
+}
+
+/** How the door ends in order: it is told that the node is going, goes on answering, and is closed. */
+export interface Leaving extends Work {
+  /** Not ready any more; watchers and long polls are told. Everything else is answered, with `connection: close`. */
+  begin (): void
+  /** Ends what `close` of the app still waits for. */
+  cut (): void
 }
 
 declare module 'fastify' {
@@ -57,16 +72,22 @@ declare module 'fastify' {
     /** It waited because it was asked to: its time says nothing about ours. */
     waited: boolean
   }
+  interface FastifyInstance {
+    leaving: Leaving
+    watchers: Watchers
+  }
 }
 
 const silent: HttpLog = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** Makes the app, ready to listen or to be injected into. `close` ends sockets, streams and long polls within seconds. */
 export async function buildHttp (options: HttpOptions): Promise<FastifyInstance> {
-  const { registry, node, version, log = silent, clock = systemClock, timeouts = {} } = options
-  const closing = new Closing()
+  const { registry, node, version, log = silent, timeouts = {} } = options
   const metrics = options.metrics ?? new Metrics({ version, processMetrics: false })
-  const context: HttpContext = { registry, node, version, clock, metrics, log, closing, dns: options.dns, startedAtMs: clock.now() }
+  const keeper = options.guard ?? loggingGuard(log, metrics.unexpected)
+  const clock = guardedClock(options.clock ?? systemClock, keeper, 'http-timer')
+  const closing = new Closing(keeper)
+  const context: HttpContext = { registry, node, version, clock, metrics, log, closing, guard: keeper, dns: options.dns, startedAtMs: clock.now() }
 
   const app = Fastify({
     logger: false, // requests are counted; what fails is logged by the error handler
@@ -93,16 +114,29 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   app.setSerializerCompiler(() => (value) => JSON.stringify(value)) // what the core gives has the wire's types; see wire-check.ts
   app.decorateRequest('waited', false)
 
+  const connections = followConnections(app, keeper, () => closing.begun)
   registerProblems(app, context)
   registerBodies(app)
   closeInputs(app)
-  countRequests(app, context, options.logRequests ?? false)
+  countRequests(app, context, options.logRequests ?? (() => false))
   app.addHook('onRequest', guard(options.trustedHosts ?? [], closing))
   app.addHook('preClose', (done) => {
-    closing.begin()
+    closing.end()
+    connections.announce()
+    connections.close()
     // What is still being answered or received then has had its time.
-    setTimeout(() => app.server.closeAllConnections(), limits.closeGraceMs).unref()
+    setTimeout(keeper.around('http-closing', () => connections.cut()), limits.closeGraceMs).unref()
     done()
+  })
+  app.decorate('leaving', {
+    get asked () { return connections.requests - closing.refused },
+    get isBusy () { return connections.isBusy },
+    begin: () => {
+      closing.begin()
+      connections.announce()
+      app.watchers.goodbye()
+    },
+    cut: () => connections.cut()
   })
   await registerOpenapi(app, version)
   await app.register(compress, { encodings: ['gzip'], threshold: limits.gzipThreshold, globalDecompression: false })
@@ -124,6 +158,7 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   registerRevisions(app, context)
   registerEvents(app, context)
   registerOverview(app, context)
+  registerUnreadable(app, context)
   registerPrometheusTargets(app, context)
   registerHealth(app, context)
   registerMetrics(app, context)
@@ -135,12 +170,12 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
 }
 
 /** Counts and times each route in its own recorder, made once. */
-function countRequests (app: FastifyInstance, { metrics, log }: HttpContext, logRequests: boolean): void {
+function countRequests (app: FastifyInstance, { metrics, log }: HttpContext, logRequests: () => boolean): void {
   app.addHook('onRoute', (route) => {
     const record = metrics.requests.of(String(route.method), route.url)
     route.onResponse = [route.onResponse ?? []].flat().concat((request, reply, done) => {
       record(reply.statusCode, request.waited ? undefined : reply.elapsedTime / 1_000)
-      if (logRequests) log.info({ requestId: request.id, method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
+      if (logRequests()) log.info({ requestId: request.id, method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
       done()
     })
   })

@@ -29,13 +29,14 @@ export function settle (context: HttpContext, request: FastifyRequest, minRevisi
   return waitFor(context, request, cursor)
 }
 
-async function waitFor ({ registry, closing }: HttpContext, request: FastifyRequest, cursor: ReturnType<typeof parseCursor>): Promise<void> {
+async function waitFor (context: HttpContext, request: FastifyRequest, cursor: ReturnType<typeof parseCursor>): Promise<void> {
+  const { registry } = context
   request.waited = true
-  const life = lifeOf(request, closing)
+  const life = lifeOf(request, context)
   try {
     await registry.waitFor(cursor, minRevisionWaitMs, life.signal)
   } catch (error) {
-    if (closing.begun) throw new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one')
+    if (context.closing.begun) throw new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one')
     throw error
   } finally {
     life.release()

@@ -1,5 +1,7 @@
 // What every resource is handed: the core, and what belongs to this node and this door.
 import type { FastifyRequest } from 'fastify'
+import { RegistryError } from '../../errors.ts'
+import { type Guard } from '../../guard.ts'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Clock } from '../../registry/timers.ts'
@@ -32,17 +34,36 @@ export interface HttpContext {
   readonly closing: Closing
   /** undefined = this node answers no DNS. */
   readonly dns: DnsDoor | undefined
+  /** Around every callback of a socket or a timer. */
+  readonly guard: Guard
   /** Wall time at which this node began. */
   readonly startedAtMs: number
 }
 
-/** That the node begins to close. An AbortSignal would search its list of ten thousand waiting requests at each of them. */
+/**
+ * That the node begins to close, and then that its doors do: in between whoever asks is answered. An AbortSignal would search its list of ten
+ * thousand waiting requests at each of them.
+ */
 export class Closing {
   readonly #callbacks = new Set<() => void>()
+  readonly #guard: Guard
+  /** Watches and long polls that were refused since the node is going: whoever only tries to come back is not served here. */
+  refused = 0
   #begun = false
+  #ended = false
 
+  constructor (guard: Guard) {
+    this.#guard = guard
+  }
+
+  /** The node is going: it is not ready, nobody waits or watches any more. Other requests are answered. */
   get begun (): boolean {
     return this.#begun
+  }
+
+  /** Nothing is answered any more. */
+  get ended (): boolean {
+    return this.#ended
   }
 
   /** Calls back once when it begins. Gives a function that cancels. */
@@ -53,8 +74,19 @@ export class Closing {
 
   begin (): void {
     this.#begun = true
-    for (const callback of this.#callbacks) callback()
+    for (const callback of this.#callbacks) this.#guard.attempt('http-closing', callback)
     this.#callbacks.clear()
+  }
+
+  /** The answer to a watch or a long poll that comes too late. */
+  refuse (): RegistryError {
+    this.refused++
+    return new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down and nobody waits here any more, ask another one')
+  }
+
+  end (): void {
+    this.begin()
+    this.#ended = true
   }
 }
 
@@ -67,9 +99,9 @@ export function callerOf (request: FastifyRequest): string {
 }
 
 /** Aborts when the client goes away or the node closes. `release` must be called at the end. */
-export function lifeOf (request: FastifyRequest, closing: Closing): { signal: AbortSignal, release: () => void } {
+export function lifeOf (request: FastifyRequest, { closing, guard }: Pick<HttpContext, 'closing' | 'guard'>): { signal: AbortSignal, release: () => void } {
   const controller = new AbortController()
-  const end = (): void => controller.abort()
+  const end = guard.around('http-request', () => controller.abort())
   const { socket } = request.raw
   socket.once('close', end)
   const cancel = closing.onBegin(end)

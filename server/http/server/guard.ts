@@ -27,7 +27,7 @@ export function guard (trustedHosts: readonly string[], closing: Closing): onReq
       return done(new RegistryError('REG_ORIGIN_REFUSED', `requests of the web page ${shown(origin)} are refused: it is not served from here`))
     }
     if (request.url.length > maxUrlLength) return done(new RegistryError('REG_URI_TOO_LONG', `path and query must not be longer than ${maxUrlLength} characters, got ${request.url.length}`))
-    if (closing.begun) return done(new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one'))
+    if (closing.ended) return done(new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one'))
     done()
   }
 }

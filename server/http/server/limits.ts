@@ -72,6 +72,11 @@ export const closeFrameTimeoutMs = 5_000
 export const maxWaitingFrames = 10_000
 /** What may wait in a watcher's socket before its subscriptions stop handing out; they are bounded themselves. */
 export const highWaterBytes = 256 * 1024
+/**
+ * Characters of the instances or services in one frame of a snapshot: a larger one comes in parts, each made when the one before has left the
+ * socket. A text of everything could be longer than any text may be, and would hold the loop while it is made.
+ */
+export const snapshotPartLength = 1024 * 1024
 /** A cursor that this node has not reached: how long a watch waits for it before it starts anew with `reset`. */
 export const catchUpMs = 2_000
 

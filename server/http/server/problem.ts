@@ -39,7 +39,7 @@ export function registerProblems (app: FastifyInstance, context: HttpContext): v
   app.setNotFoundHandler((request, reply) => {
     const record = unrouted.get(request.method) ?? context.metrics.requests.of(request.method, '(none)')
     unrouted.set(request.method, record)
-    reply.raw.once('finish', () => record(reply.statusCode, undefined))
+    reply.raw.once('finish', context.guard.around('http-request', () => record(reply.statusCode, undefined)))
     const path = pathOf(request)
     const methods = new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap((route) => route.methods))
     if (methods.size === 0) return sendProblem(new RegistryError('REG_ROUTE_NOT_FOUND', `there is nothing at ${shown(path)}, see /docs`), request, reply, context)
@@ -58,6 +58,9 @@ function sendProblem (cause: unknown, request: FastifyRequest, reply: FastifyRep
   return reply.code(error.status).header('content-type', problemMedia).send(problemOf(error))
 }
 
+/** Characters of an address in the log. */
+const maxShownUrl = 200
+
 /** Errors that Fastify makes before a handler runs, in our words. */
 const translations: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'REG_BODY_TOO_LARGE',
@@ -67,7 +70,7 @@ const translations: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_MAX_PARAM_LENGTH: 'REG_URI_TOO_LONG'
 }
 
-function registryErrorOf (cause: unknown, request: FastifyRequest, { log }: HttpContext): RegistryError {
+function registryErrorOf (cause: unknown, request: FastifyRequest, { log, guard }: HttpContext): RegistryError {
   if (cause instanceof RegistryError) {
     if (cause.cause !== undefined && cause.status >= 500) log.warn({ err: cause.cause, requestId: request.id, code: cause.code }, cause.message)
     return cause
@@ -80,8 +83,8 @@ function registryErrorOf (cause: unknown, request: FastifyRequest, { log }: Http
   if (translated !== undefined) return new RegistryError(translated, message ?? translated)
   // The client went away, or sent less than it promised, while its body was read.
   if (statusCode === 400) return invalid([{ field: 'body', rule: 'must arrive whole' }])
-  log.error({ err: cause, requestId: request.id, method: request.method, url: request.url }, 'a request failed unexpectedly')
-  return new RegistryError('REG_INTERNAL', `the registry failed, its log names this request ${request.id}`)
+  guard.failed('http-request', cause, { requestId: request.id, method: request.method, url: request.url.slice(0, maxShownUrl) })
+  return new RegistryError('REG_INTERNAL', `the registry failed at this request (${request.id}); its log says why`)
 }
 
 /** What Node's parser refuses never becomes a request; the socket gets the same kind of answer, and ends. */

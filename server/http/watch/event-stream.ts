@@ -2,53 +2,66 @@
 //
 //   event = [ "id: " epoch.revision LF ] "event: " ( "snapshot" | "change" | "bookmark" | "reset" | "goodbye" ) LF "data: " JSON LF LF
 //
-// The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line: a client that is cut off right after it
-// must not come back with a cursor that was never followed by its snapshot.
+// The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line, nor has a part of a snapshot that others follow: a
+// client that is cut off right after it must not come back with a cursor whose snapshot it never had.
 import type { ServerResponse } from 'node:http'
-import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
-import type { Delivery } from '../../registry/feed/subscription.ts'
+import type { Guard } from '../../guard.ts'
 import type { FrameEncoder } from './frames.ts'
 import { bookmarkTicks } from '../server/limits.ts'
-import type { Watch, Watcher, Watchers } from './watchers.ts'
+import type { Due, Watch, Watcher, Watchers } from './watchers.ts'
 
 /** How long a browser waits before it comes back. */
 const retryMs = 2_000
 
 const eventNames = {
   snapshot: 'snapshot', 'endpoints-snapshot': 'snapshot', change: 'change', endpoints: 'change', bookmark: 'bookmark', reset: 'reset'
-} as const satisfies Record<(Delivery | EndpointsDelivery)['type'], string>
+} as const satisfies Record<Due['delivery']['type'], string>
 
 export class EventStream implements Watcher {
   readonly kind = 'event-stream'
   readonly #response: ServerResponse
   readonly #watch: Watch
   readonly #encoder: FrameEncoder
+  readonly #guard: Guard
   #blocked = false
   #ticks = 0
 
-  constructor (response: ServerResponse, watch: Watch, watchers: Watchers, encoder: FrameEncoder) {
+  constructor (response: ServerResponse, watch: Watch, watchers: Watchers, encoder: FrameEncoder, guard: Guard) {
+    this.#guard = guard
     this.#response = response
     this.#watch = watch
     this.#encoder = encoder
-    response.on('drain', () => {
+    response.on('drain', guard.around('watch', () => {
       this.#blocked = false
       this.pump()
-    })
+    }, () => this.cut()))
     response.on('error', () => undefined) // what was written to a client that has just gone
-    response.on('close', () => {
+    response.on('close', guard.around('watch', () => {
       watchers.delete(this)
       watch.close()
-    })
+    }))
     watchers.add(this)
     this.#write(`retry: ${retryMs}\n\n`)
   }
 
   pump (): void {
     while (!this.#blocked && this.#response.writable) {
-      const delivery = this.#watch.next()
-      if (delivery === undefined) return
-      this.#deliver(delivery)
+      let due: Due | undefined
+      try {
+        due = this.#watch.next()
+      } catch (error) {
+        return this.#fail(error)
+      }
+      if (due === undefined) return
+      this.#deliver(due)
     }
+  }
+
+  /** What nobody expected ends this stream: its client comes back, and is told why it must. */
+  #fail (error: unknown): void {
+    this.#guard.failed('watch', error)
+    this.#watch.close()
+    this.goodbye('the registry failed on this watch')
   }
 
   tick (): void {
@@ -68,11 +81,9 @@ export class EventStream implements Watcher {
     this.#response.destroy()
   }
 
-  #deliver (delivery: Delivery | EndpointsDelivery): void {
-    // Nor has a part of a snapshot that goes on: what was cut off in the middle of it begins anew.
-    const isPartial = delivery.type === 'reset' || (delivery.type === 'endpoints-snapshot' && delivery.more)
-    const id = isPartial ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
-    this.#write(`${id}event: ${eventNames[delivery.type]}\ndata: ${this.#encoder.encode(this.#watch.id, delivery)}\n\n`)
+  #deliver ({ delivery, text, isLast }: Due): void {
+    const id = delivery.type === 'reset' || !isLast ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
+    this.#write(`${id}event: ${eventNames[delivery.type]}\ndata: ${text}\n\n`)
   }
 
   #write (text: string): void {

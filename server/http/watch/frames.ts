@@ -1,7 +1,7 @@
 // The frames of the watch as text. What many watchers get is encoded once; only the subscription's id is put in front.
 //
 //   change   = { type: "change", id, revision, kind: "instance", event: "put" | "delete", reason, at, instance } | the same with kind: "service", service
-//   snapshot = { type: "snapshot", id, revision, instances, services? }
+//   snapshot = *{ type: "snapshot", id, revision, more: true, instances, services? } { type: "snapshot", id, revision, instances, services? }
 //   endpoints change   = { type: "change", id, revision, kind: "endpoints", event: "put", at, endpoints }
 //                      | the same with event: "delete", endpoints: { namespace, service }
 //   endpoints snapshot = { type: "snapshot", id, revision, endpoints: [...], more? }
@@ -13,26 +13,63 @@ import { cursorText } from '../../registry/feed/cursor.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { EndpointsDelivery, ServiceEndpoints } from '../../registry/feed/endpoints-subscription.ts'
 import type { Delivery } from '../../registry/feed/subscription.ts'
+import { snapshotPartLength } from '../server/limits.ts'
+
+/** A frame as text; the cursor of a delivery stands with its last one. */
+export interface Frame {
+  readonly text: string
+  readonly isLast: boolean
+}
+
+interface Part {
+  readonly text: string
+  /** Index behind the last item in it. */
+  readonly end: number
+}
+
+/** Parts of one list that are kept for other watchers: 16 MiB. */
+const maxKeptParts = 16
+
+/** As many items as fit into one frame, at least one, as a JSON list. */
+function partOf (items: readonly object[], from: number): Part {
+  const texts: string[] = []
+  let length = 0
+  let end = from
+  while (end < items.length && length < snapshotPartLength) {
+    const text = JSON.stringify(items[end])
+    if (texts.length > 0 && length + text.length > snapshotPartLength) break
+    texts.push(text)
+    length += text.length + 1
+    end++
+  }
+  return { text: `[${texts.join(',')}]`, end }
+}
 
 export class FrameEncoder {
   readonly #epoch: () => string
   /** Everything of a change's frame behind the id. The same change is `put` for one selector and `delete` for another. */
   readonly #changes = new WeakMap<AppliedChange, { put: string | undefined, delete: string | undefined }>()
-  readonly #lists = new WeakMap<readonly Instance[], string>()
+  /** The parts of a list of instances, as far as somebody asked for them. */
+  readonly #lists = new WeakMap<readonly Instance[], Part[]>()
   readonly #sets = new WeakMap<EndpointSet, string>()
 
   constructor (epoch: () => string) {
     this.#epoch = epoch
   }
 
-  encode (id: number, delivery: Delivery | EndpointsDelivery): string {
+  /** The frames of a delivery: one, of a snapshot perhaps several, of which the next is made when it is asked for. */
+  * frames (id: number, delivery: Delivery | EndpointsDelivery): Generator<Frame> {
+    if (delivery.type === 'snapshot') yield * this.#snapshot(id, delivery)
+    else yield { text: this.encode(id, delivery), isLast: delivery.type !== 'endpoints-snapshot' || !delivery.more }
+  }
+
+  encode (id: number, delivery: Exclude<Delivery | EndpointsDelivery, { readonly type: 'snapshot' }>): string {
     switch (delivery.type) {
       case 'endpoints': return `{"type":"change","id":${id},"revision":${this.#cursor(delivery.revision)},"kind":"endpoints","event":"${delivery.event}",` +
         `"at":"${new Date(delivery.atMs).toISOString()}","endpoints":${delivery.event === 'put' ? this.#endpoints(delivery.endpoints) : JSON.stringify(delivery.name)}}`
       case 'endpoints-snapshot': return `{"type":"snapshot","id":${id},"revision":${this.#cursor(delivery.revision)},` +
         `"endpoints":[${delivery.services.map((each) => this.#endpoints(each)).join(',')}]${delivery.more ? ',"more":true' : ''}}`
       case 'change': return `{"type":"change","id":${id},${this.#change(delivery)}`
-      case 'snapshot': return `{"type":"snapshot","id":${id},"revision":${this.#cursor(delivery.revision)},"instances":${this.#list(delivery.instances)}${delivery.services === undefined ? '' : `,"services":${JSON.stringify(delivery.services)}`}}`
       case 'bookmark': return `{"type":"bookmark","id":${id},"revision":${this.#cursor(delivery.revision)}}`
       case 'reset': return `{"type":"reset","id":${id},"revision":${this.#cursor(delivery.revision)},"reason":${JSON.stringify(delivery.reason)}}`
     }
@@ -59,13 +96,32 @@ export class FrameEncoder {
       `"at":"${new Date(change.atMs).toISOString()}",${delivery.kind === 'instance' ? `"instance":${JSON.stringify(delivery.instance)}` : `"service":${JSON.stringify(delivery.service)}`}}`
   }
 
-  #list (instances: readonly Instance[]): string {
-    let text = this.#lists.get(instances)
-    if (text === undefined) {
-      text = JSON.stringify(instances)
-      this.#lists.set(instances, text)
+  * #snapshot (id: number, { revision, instances, services = [] }: Delivery & { type: 'snapshot' }): Generator<Frame> {
+    const head = `{"type":"snapshot","id":${id},"revision":${this.#cursor(revision)}` // of now: a later part is of the same snapshot
+    const frame = (isLast: boolean, listed: string, declared: string): Frame =>
+      ({ text: `${head}${isLast ? '' : ',"more":true'},"instances":${listed}${declared === '' ? '' : `,"services":${declared}`}}`, isLast })
+    for (let from = 0, index = 0; ; index++) {
+      const part = this.#part(instances, from, index)
+      from = part.end
+      const isLast = from >= instances.length
+      yield frame(isLast && services.length === 0, part.text, '')
+      if (isLast) break
     }
-    return text
+    for (let from = 0; from < services.length;) {
+      const part = partOf(services, from)
+      from = part.end
+      yield frame(from >= services.length, '[]', part.text)
+    }
+  }
+
+  /** What many watchers of one list get is encoded once, if it is not too much to keep. */
+  #part (instances: readonly Instance[], from: number, index: number): Part {
+    const known = this.#lists.get(instances) ?? []
+    const found = known[index]
+    if (found !== undefined) return found
+    const part = partOf(instances, from)
+    if (index === known.length && index < maxKeptParts) this.#lists.set(instances, [...known, part])
+    return part
   }
 
   #endpoints ({ set, manifest }: ServiceEndpoints): string {

@@ -17,7 +17,7 @@ import { shapeOf } from '../server/json-scan.ts'
 import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks } from '../server/limits.ts'
 import { problemOf } from '../server/problem.ts'
 import { clientFrames } from '../api/schemas.ts'
-import { Watch, type Watcher, type Watchers } from './watchers.ts'
+import { type Due, Watch, type Watcher, type Watchers } from './watchers.ts'
 
 type FrameType = keyof typeof clientFrames
 type FrameOf<Type extends FrameType> = Static<(typeof clientFrames)[Type]>
@@ -38,6 +38,8 @@ export class WatchSocket implements Watcher {
   readonly #encoder: FrameEncoder
   readonly #by: string
   readonly #name: string
+  /** Called when a frame has left the socket. */
+  readonly #sent: () => void
   readonly #watches = new Map<number, Watch>()
   readonly #due = new Set<Watch>()
   #waiting: RawData[] = []
@@ -57,9 +59,12 @@ export class WatchSocket implements Watcher {
     this.#encoder = encoder
     this.#by = by
     this.#name = name
-    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    socket.on('pong', () => { this.#ping = undefined })
-    socket.on('close', (code) => this.#closed(code))
+    const { guard } = context
+    const cut = (): void => this.cut()
+    this.#sent = guard.around('watch', () => this.#hasLeft(), cut)
+    socket.on('message', guard.around('watch', (data: RawData, isBinary: boolean) => this.#receive(data, isBinary), cut))
+    socket.on('pong', guard.around('watch', () => { this.#ping = undefined }))
+    socket.on('close', guard.around('watch', (code: number) => this.#closed(code)))
     watchers.add(this)
   }
 
@@ -70,11 +75,24 @@ export class WatchSocket implements Watcher {
     for (const watch of this.#due) {
       if (!this.#hasRoom) return
       this.#due.delete(watch)
-      const delivery = watch.next()
-      if (delivery === undefined) continue
+      let due: Due | undefined
+      try {
+        due = watch.next()
+      } catch (error) {
+        this.#fail(watch, error)
+        continue
+      }
+      if (due === undefined) continue
       this.#due.add(watch)
-      this.#send(this.#encoder.encode(watch.id, delivery))
+      this.#send(due.text)
     }
+  }
+
+  /** What nobody expected ends one subscription: the client is told, and may begin another one. */
+  #fail (watch: Watch, error: unknown): void {
+    this.#watches.delete(watch.id)
+    this.#context.guard.attempt('watch', () => watch.close())
+    this.#report(error, watch.id)
   }
 
   tick (): void {
@@ -86,7 +104,7 @@ export class WatchSocket implements Watcher {
     } else if (this.#ticks % pingTicks === 0) {
       const ping: { readonly sentAt: number, leftAt: number | undefined } = { sentAt: this.#ticks, leftAt: undefined }
       this.#ping = ping
-      if (this.#socket.readyState === openState) this.#socket.ping(undefined, undefined, () => { ping.leftAt = this.#ticks })
+      if (this.#socket.readyState === openState) this.#socket.ping(undefined, undefined, this.#context.guard.around('watch', () => { ping.leftAt = this.#ticks }))
     }
     if (this.#ticks % bookmarkTicks === 0 && this.#hasRoom) this.#bookmarks()
   }
@@ -108,8 +126,8 @@ export class WatchSocket implements Watcher {
 
   #bookmarks (): void {
     for (const watch of this.#watches.values()) {
-      const delivery = this.#due.has(watch) ? undefined : watch.bookmark()
-      if (delivery !== undefined) this.#send(this.#encoder.encode(watch.id, delivery))
+      const due = this.#due.has(watch) ? undefined : watch.bookmark()
+      if (due !== undefined) this.#send(due.text)
     }
   }
 
@@ -117,7 +135,7 @@ export class WatchSocket implements Watcher {
     if (this.#socket.readyState === openState) this.#socket.send(text, this.#sent)
   }
 
-  readonly #sent = (): void => {
+  #hasLeft (): void {
     if (!this.#hasRoom) return
     this.#drained?.()
     if (this.#due.size > 0) this.pump()
@@ -131,17 +149,26 @@ export class WatchSocket implements Watcher {
 
   // In ----------------------------------------------------------------------------------------------------------------
 
-  #receive (data: RawData, isBinary: boolean): void {
+  #receive (data: RawData, isBinary: boolean): void | Promise<void> {
     if (this.#socket.readyState !== openState) return
     if (isBinary) return this.#refuse(1003, 'frames are JSON texts')
     if (this.#waiting.length >= maxWaitingFrames) return this.#refuse(1008, 'too many frames at once')
     this.#waiting.push(data)
-    if (!this.#handling) void this.#handleWaiting()
+    if (!this.#handling) return this.#handleWaiting()
   }
 
   async #handleWaiting (): Promise<void> {
     this.#handling = true
     this.#socket.pause()
+    try {
+      await this.#handleAll()
+    } finally {
+      this.#handling = false
+      this.#socket.resume()
+    }
+  }
+
+  async #handleAll (): Promise<void> {
     while (this.#waiting.length > 0) {
       const frames = this.#waiting
       this.#waiting = []
@@ -151,8 +178,6 @@ export class WatchSocket implements Watcher {
         await this.#handle(textOf(data))
       }
     }
-    this.#handling = false
-    this.#socket.resume()
   }
 
   /** Resolves when answers can leave again, or nobody is there to get them. */
@@ -195,7 +220,7 @@ export class WatchSocket implements Watcher {
     }
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const cursor = since === undefined ? undefined : parseCursor(since, 'since')
-    const watch = new Watch(this.#context.registry, id)
+    const watch = new Watch(this.#context.registry, id, this.#encoder)
     this.#watches.set(id, watch)
     const wake = (): void => {
       this.#due.add(watch)
@@ -236,7 +261,7 @@ export class WatchSocket implements Watcher {
   }
 
   #report (error: unknown, id: number | undefined): void {
-    if (!(error instanceof RegistryError)) this.#context.log.error({ err: error }, 'a frame failed unexpectedly')
+    if (!(error instanceof RegistryError)) this.#context.guard.failed('watch', error)
     const known = error instanceof RegistryError ? error : new RegistryError('REG_INTERNAL', 'the registry failed')
     const { code, detail, errors, moreErrors } = problemOf(known)
     const told = { ...(errors === undefined ? {} : { errors }), ...(moreErrors === undefined ? {} : { moreErrors }) }

@@ -26,8 +26,8 @@ const Query = Type.Object({
 }, { additionalProperties: false })
 
 export async function registerWatch (app: FastifyInstance, context: HttpContext): Promise<void> {
-  const { registry, metrics, log } = context
-  const watchers = new Watchers(context.clock)
+  const { registry, metrics } = context
+  const watchers = new Watchers(context.clock, context.guard)
   const encoder = new FrameEncoder(() => registry.feed.epoch)
   let connections = 0
   metrics.connections = () => watchers.counts
@@ -45,12 +45,13 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     errorHandler: (error, socket) => {
       // The library has begun to close with the code that the protocol wants (1002, 1007, 1009); the socket's end says the rest.
       if (socket.readyState === socket.OPEN) {
-        log.error({ err: error }, 'a WebSocket failed unexpectedly')
+        context.guard.failed('watch', error)
         socket.terminate()
       }
     },
     preClose: (done) => { done() } // ours, below
   })
+  app.decorate('watchers', watchers)
   app.addHook('preClose', () => watchers.close())
 
   app.route<{ Querystring: Static<typeof Query> }>({
@@ -71,6 +72,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       }
     },
     preValidation: (request, _reply, done) => {
+      if (context.closing.begun) return done(context.closing.refuse())
       registry.requireLoaded()
       const [parameter] = request.ws ? Object.keys(request.query) : []
       if (parameter !== undefined) return done(invalid([{ field: parameter, rule: 'is for event streams: a WebSocket says what it wants in frames' }]))
@@ -78,6 +80,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       done()
     },
     wsHandler: (socket, request) => {
+      request.waited = true
       const by = callerOf(request)
       new WatchSocket(socket, context, watchers, encoder, by, `${by}#${++connections}`)
     },
@@ -103,13 +106,13 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       'cache-control': 'no-store',
       'x-accel-buffering': 'no' // nginx would hold the events back
     })
-    const watch = new Watch(registry, 1)
-    const events = new EventStream(reply.raw, watch, watchers, encoder)
+    const watch = new Watch(registry, 1, encoder)
+    const events = new EventStream(reply.raw, watch, watchers, encoder, context.guard)
     try {
       await watch.open(view, filter, cursor, () => watchers.wake(events))
     } catch (error) {
       events.goodbye(error instanceof RegistryError ? error.message : 'the registry failed')
-      if (!(error instanceof RegistryError)) log.error({ err: error }, 'an event stream failed unexpectedly')
+      if (!(error instanceof RegistryError)) context.guard.failed('watch', error)
     }
     return reply
   }

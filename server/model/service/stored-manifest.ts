@@ -41,6 +41,7 @@ export function readManifest (key: ManifestKey, text: string): { readonly manife
   const read = readJson(text, anyObject)
   if ('refusal' in read) return read
   const { status } = read.value as { readonly status?: unknown } // an object, as has just been seen
+  if (hasNull(read.value)) return { refusal: nullRefusal() }
   const shape = decoded(key.kind, read.value, key.namespace)
   if ('refusal' in shape) return shape
   const refusal = key.kind === 'Service' ? checkStatus(status === undefined ? {} : { status }) : undefined
@@ -55,12 +56,31 @@ export function readManifest (key: ManifestKey, text: string): { readonly manife
   return { manifest: manifest.kind === 'Service' && status !== undefined ? { ...manifest, status: status as ServiceStatus } : manifest } // it has just been checked
 }
 
-/** As its own predecessor: what an object has stays legal when the ranges of the registry change. */
+/** What is stored has no null: a reader further in takes a field for there if it is not undefined. */
+function hasNull (value: unknown): boolean {
+  return value === null || (typeof value === 'object' && Object.values(value).some(hasNull))
+}
+
+function nullRefusal (): Refusal {
+  return { faults: [{ field: 'body', value: null, rule: 'must hold no null' }], more: 0 }
+}
+
+/**
+ * Fields whose values are used further in: names, addresses, ports, selectors. How fields agree with each other is asked of those who
+ * write, as Kubernetes does, not of what is there: a service must not vanish because a later version is stricter in a detail.
+ */
+const usedField = /^(?:metadata\.(?:name|namespace|labels)|spec\.(?:type$|selector|ports\[\d+\]|clusterIPs\[|externalIPs\[)|addressType$|endpoints\[|subsets\[|ports\[)/
+
 function causesOf (manifest: Manifest): readonly Cause[] {
+  return rulesOf(manifest).filter(({ field, reason }) => (reason === 'FieldValueInvalid' || reason === 'FieldValueNotSupported') && usedField.test(field))
+}
+
+/** As its own predecessor: what an object has stays legal when the ranges of the registry change. */
+function rulesOf (manifest: Manifest): readonly Cause[] {
   switch (manifest.kind) {
-    case 'Service': return serviceFaults(manifest, { families: [], old: manifest })
-    case 'EndpointSlice': return endpointSliceFaults(manifest)
-    case 'Endpoints': return endpointsFaults(manifest)
-    case 'Namespace': return namespaceFaults(manifest)
+    case 'Service': return serviceFaults(manifest, { families: ['IPv4', 'IPv6'], old: manifest })
+    case 'EndpointSlice': return endpointSliceFaults(manifest, manifest)
+    case 'Endpoints': return endpointsFaults(manifest, manifest)
+    case 'Namespace': return namespaceFaults(manifest, manifest)
   }
 }

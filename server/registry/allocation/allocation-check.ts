@@ -82,7 +82,7 @@ export class AllocationCheck {
   #schedule (ms: number): void {
     this.#cancel?.()
     const { clock, random } = this.#options
-    if (!this.#isClosed) this.#cancel = clock.after(ms * (1 + jitter * (2 * random() - 1)), () => void this.#round())
+    if (!this.#isClosed) this.#cancel = clock.after(ms * (1 + jitter * (2 * random() - 1)), () => this.#round())
   }
 
   async #round (): Promise<void> {

@@ -75,7 +75,7 @@ export class WaitingBalancers {
     if (this.#isTrying) this.#again = true
     else {
       const { clock, random } = this.#options
-      this.#cancel ??= clock.after(coalesceMs * (1 + spread * random()), () => void this.#try())
+      this.#cancel ??= clock.after(coalesceMs * (1 + spread * random()), () => this.#try())
     }
   }
 

@@ -16,13 +16,17 @@ import { type Kind, type ManifestName, manifestKey, manifestName, manifestOf } f
 import { NamespaceEntry } from './namespace-entry.ts'
 import type { Entry, ServiceEntry, ServiceView } from './service-entry.ts'
 import { overrideKey, overrideOf, overriddenKey } from '../overrides.ts'
+import { SetAside } from './set-aside.ts'
 import { SharedParts } from './shared-parts.ts'
+import { readInstance, readObject } from './stored-records.ts'
 import type { Labels, Manifest } from '../../model/service/types.ts'
 
 export class Catalog {
   readonly #namespaces = new Map<string, NamespaceEntry>()
   /** From addresses back to who has them. */
   readonly addresses = new AddressBook(this)
+  /** What the store holds and nobody is answered: see stored-records.ts. */
+  readonly aside = new SetAside()
   readonly #parts = new SharedParts()
   readonly #objects = new Map<string, ObjectRecord>()
   readonly #statusCounts = new Map<Status, number>()
@@ -161,47 +165,62 @@ export class Catalog {
 
   // Changing: only the store's follower calls these ------------------------------------------------------------------
 
-  /** Takes one change in. undefined = it said nothing new. */
+  /**
+   * Takes one change in. undefined = it said nothing new. A record that cannot be read is set aside, and what was there before goes.
+   * @throws what nobody expected; the catalog is not to be used any more then: see mended.ts
+   */
   apply (change: Change): AppliedChange | undefined {
     switch (change.type) {
-      case 'put': return this.#put(change, change.record)
+      case 'put': {
+        const read = readInstance(change.record)
+        return 'reason' in read ? this.#asideInstance(change, change.record, read.reason) : this.#put(change, change.record, read.content)
+      }
       case 'delete': return this.#delete(change, change.key, change.lease)
       case 'suspect':
       case 'trusted': return this.#suspicion(change, change.key, change.lease, change.type === 'suspect')
       case 'put-object': {
         const { object } = change
         const before = this.#objects.get(object.key)
+        const read = readObject(object)
+        if ('reason' in read) return this.#asideObject(change, object, before, read.reason)
+        this.aside.deleteObject(object.key)
         this.#keep(object)
         return { ...this.#objectChanged(change, object.key, object, before), object }
       }
       case 'delete-object': {
         const before = this.#objects.get(change.key)
-        this.#objects.delete(change.key)
-        if (before !== undefined && overriddenKey(change.key) !== undefined) this.#overrides--
+        this.aside.deleteObject(change.key)
+        this.#drop(change.key)
         return { ...this.#objectChanged(change, change.key, undefined, before), object: { deletedKey: change.key } }
       }
     }
   }
 
-  /** Fills an empty catalog. */
-  fill (instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>): void {
-    for (const object of objects) {
-      this.#keep(object)
-      const name = manifestName(object.key)
-      if (name !== undefined) this.#declare(name, object, object.revision)
-    }
-    for (const record of instances) {
-      const entry = this.#entryOf(record, record.revision)
-      this.#insert(entry, record.revision)
-      this.#owner(entry.instance.namespace).declared.instanceChanged(undefined, entry.instance, record.revision)
-    }
+  /** Puts an object into an empty catalog. Objects come before instances. @throws as `apply` */
+  fillObject (object: ObjectRecord): void {
+    const read = readObject(object)
+    if ('reason' in read) return void this.aside.addObject(object, read.reason)
+    this.#keep(object)
+    const name = manifestName(object.key)
+    if (name !== undefined) this.#declare(name, object, object.revision)
   }
 
-  #put (change: Change, record: InstanceRecord): AppliedChange {
+  /** Puts an instance into an empty catalog. @throws as `apply` */
+  fillInstance (record: InstanceRecord): void {
+    const read = readInstance(record)
+    if ('reason' in read) return void this.aside.addInstance(record, read.reason)
+    const entry = this.#entryOf(record, read.content, record.revision)
+    this.#insert(entry, record.revision)
+    this.#owner(entry.instance.namespace).declared.instanceChanged(undefined, entry.instance, record.revision)
+  }
+
+  #put (change: Change, record: InstanceRecord, body: InstanceBody): AppliedChange {
     const { namespace, service, id } = splitKey(record.key)
     const before = this.entry(namespace, service, id)
     const previous = before?.instance
-    const entry = this.#entryOf(record, change.revision)
+    const entry = this.#entryOf(record, body, change.revision)
+    this.aside.deleteLease(record.lease)
+    this.aside.replacedInstance(record.key)
     if (before !== undefined) this.#forget(before)
     this.#insert(entry, change.revision)
     return this.#applied(change, 'put', entry, entry.instance, previous)
@@ -209,8 +228,24 @@ export class Catalog {
 
   #delete (change: Change, key: string, lease: string): AppliedChange | undefined {
     const { namespace, service, id } = splitKey(key)
-    const entry = this.entry(namespace, service, id)
+    if (this.aside.deleteLease(lease)) return { ...plain(change, 'instance', { namespace, service, id }, true), lease }
+    // A record that nobody could read was removed: its store did not know its key, and this node may have known it from before.
+    const entry = key === '' ? this.#byLease(lease) : this.entry(namespace, service, id)
     if (entry === undefined || entry.lease !== lease) return undefined
+    return this.#leave(change, entry)
+  }
+
+  /** Costs a look at every instance. */
+  #byLease (lease: string): Entry | undefined {
+    for (const { groups } of this.#namespaces.values()) {
+      for (const service of groups.values()) for (const entry of service.entries()) if (entry.lease === lease) return entry
+    }
+    return undefined
+  }
+
+  /** The instance is not answered any more. */
+  #leave (change: Change, entry: Entry): AppliedChange {
+    const { namespace, service, id } = entry.instance
     this.#forget(entry)
     const owner = this.#owner(namespace)
     const group = owner.group(service)
@@ -229,6 +264,25 @@ export class Catalog {
     const entry = this.entry(namespace, service, id)
     if (entry === undefined || entry.lease !== lease) return undefined
     return this.#replace(change, entry, { suspect })
+  }
+
+  /** What was registered under its key, if anything, is the life that it took the place of. */
+  #asideInstance (change: Change, record: InstanceRecord, reason: string): AppliedChange {
+    const { namespace, service, id } = splitKey(record.key)
+    const before = this.entry(namespace, service, id)
+    const { key } = this.aside.addInstance(record, reason)
+    const left = before === undefined ? { ...plain(change, 'instance', { namespace, service, id }, true), lease: record.lease } : this.#leave(change, before)
+    return { ...left, aside: { key, reason } }
+  }
+
+  #asideObject (change: Change, object: ObjectRecord, before: ObjectRecord | undefined, reason: string): AppliedChange {
+    const { key } = this.aside.addObject(object, reason)
+    this.#drop(object.key)
+    return { ...this.#objectChanged(change, object.key, undefined, before), object: { deletedKey: object.key }, aside: { key, reason } }
+  }
+
+  #drop (key: string): void {
+    if (this.#objects.delete(key) && overriddenKey(key) !== undefined) this.#overrides--
   }
 
   #keep (object: ObjectRecord): void {
@@ -347,8 +401,7 @@ export class Catalog {
     this.#sortedNamespaces = undefined
   }
 
-  #entryOf (record: InstanceRecord, revision: number): Entry {
-    const body = JSON.parse(record.body) as InstanceBody // written by this program; a store keeps it unread
+  #entryOf (record: InstanceRecord, body: InstanceBody, revision: number): Entry {
     const { namespace, service, id } = splitKey(record.key)
     // A slice of the key would keep the whole key alive.
     const name = { namespace: this.#parts.text(namespace), service: this.#parts.text(service), id: flat(id) }

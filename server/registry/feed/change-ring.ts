@@ -28,6 +28,8 @@ export interface AppliedChange {
     /** What stands under its name means other instances than before: whoever watches it begins anew. */
     readonly isAnew: boolean
   }
+  /** Set when the record could not be read: it is in the store, and for everybody else what was under its name went. */
+  readonly aside?: { readonly key: string, readonly reason: string }
   /** Set when an object changed: the object, or its key when it went. */
   readonly object?: ObjectRecord | { readonly deletedKey: string }
 }

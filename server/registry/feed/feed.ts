@@ -1,14 +1,20 @@
-// The follower of the store: takes every change into the catalog, remembers it and tells who listens.
+// The follower of the store: takes every change into the catalog, remembers it and tells who listens. A record that cannot be read
+// stops nothing, and a listener that throws keeps no other from hearing: the store's calls never throw.
 import type { Instance, Reason } from '../../../client-sdk/src/wire.ts'
 import type { Change, Follower, InstanceRecord, ObjectRecord, Snapshot, StoreHealth } from '../../store/store.ts'
 import { type AppliedChange, ChangeRing } from './change-ring.ts'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import { Catalog, recordOf } from '../catalog/catalog.ts'
+import { filledCatalog, mendedCatalog } from '../catalog/mended.ts'
+import type { SetAsideRecord } from '../catalog/set-aside.ts'
 import type { Cursor } from './cursor.ts'
 import { storedManifest } from '../services/manifests.ts'
 import { overriddenKey } from '../overrides.ts'
 import { instanceKey, splitKey } from '../../model/names.ts'
 
 export interface FeedListener {
+  /** Who it is, for the log and the metrics when it fails. */
+  readonly name?: string
   /** In revision order, once for each change. */
   changed? (change: AppliedChange): void
   /** The whole view may differ: every cursor of before is void. */
@@ -18,6 +24,8 @@ export interface FeedListener {
   /** The view stands at the feed's revision: after each load and each batch, before whoever wrote is answered. */
   applied? (): void
   health? (health: StoreHealth): void
+  /** Records were set aside, at a load or by changes: they are in the store, and nobody is answered them. */
+  setAside? (records: readonly Pick<SetAsideRecord, 'key' | 'reason'>[]): void
 }
 
 /** Why a cursor cannot be resumed from. */
@@ -27,6 +35,8 @@ export interface FeedOptions {
   /** How many changes are remembered. Lowering it makes returning watchers fetch a snapshot sooner. */
   readonly ringLimit?: number
   readonly now: () => number
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard
 }
 
 const defaultRingLimit = 100_000
@@ -36,6 +46,7 @@ export class Feed implements Follower {
   readonly #listeners = new Set<FeedListener>()
   readonly #waiters = new Set<{ readonly revision: number, readonly done: () => void }>()
   readonly #now: () => number
+  readonly #guard: Guard
   #catalog = new Catalog()
   #epoch = ''
   #revision = 0
@@ -45,6 +56,7 @@ export class Feed implements Follower {
 
   constructor (options: FeedOptions) {
     this.#now = options.now
+    this.#guard = options.guard ?? standaloneGuard
     this.#ring = new ChangeRing(options.ringLimit ?? defaultRingLimit)
     this.#health = { available: false, reason: 'not opened yet', sinceMs: options.now() }
   }
@@ -120,18 +132,21 @@ export class Feed implements Follower {
   load (snapshot: Snapshot): void {
     const before = this.#epoch === snapshot.epoch ? this.#catalog : undefined
     const term = snapshot.lost.find((range) => range.until > this.#revision && range.until <= snapshot.revision)
-    const catalog = new Catalog()
-    catalog.fill(snapshot.instances, snapshot.objects)
+    const catalog = filledCatalog(snapshot.instances, snapshot.objects, this.#failed)
     this.#lost = snapshot.lost
     this.#catalog = catalog
-    for (const listener of this.#listeners) listener.loaded?.()
+    this.#each((listener) => listener.loaded?.())
+    for (const { key, reason } of snapshot.unreadable ?? []) {
+      catalog.aside.addObject({ key, createdRevision: 0, revision: 0, createdAtMs: 0, updatedAtMs: 0, endsAtMs: 0, body: '' }, reason)
+    }
+    this.#tellAside([...catalog.aside.values()])
     if (before !== undefined && term !== undefined) {
       this.#announce(differences(before, catalog, this.#now()), term.until, snapshot.revision)
     } else {
       this.#epoch = snapshot.epoch
       this.#revision = snapshot.revision
       this.#remember(snapshot)
-      for (const listener of this.#listeners) listener.reset?.()
+      this.#each((listener) => listener.reset?.())
     }
     this.#wake()
   }
@@ -156,10 +171,11 @@ export class Feed implements Follower {
     this.#ring.restart(first === undefined ? snapshot.revision : first.revision - 1)
     this.#resumable = 0
     for (const change of snapshot.recent) {
-      const applied = past.apply(change)
+      const applied = this.#past(past, change)
       const isNew = change.type === 'put' && change.reason === 'registered'
       const isInstance = applied === undefined || applied.kind === 'instance'
-      if (isInstance && (applied?.instance === undefined || (applied.previous === undefined && !isNew))) this.#resumable = change.revision
+      const isVague = isInstance && (applied?.instance === undefined || (applied.previous === undefined && !isNew))
+      if (isVague || applied?.aside !== undefined) this.#resumable = change.revision
       const { revision, atMs, by, reason } = change
       this.#ring.push(applied ?? {
         revision, atMs, by, reason, event: change.type === 'delete' ? 'delete' : 'put', kind: 'instance', target: targetOf(change),
@@ -169,18 +185,49 @@ export class Feed implements Follower {
   }
 
   apply (changes: readonly Change[]): void {
+    const aside: Pick<SetAsideRecord, 'key' | 'reason'>[] = []
     for (const change of changes) {
       if (change.revision <= this.#revision) continue
-      const applied = this.#catalog.apply(change)
+      let applied: AppliedChange | undefined
+      try {
+        applied = this.#catalog.apply(change)
+      } catch (error) {
+        this.#mend(change, error)
+        continue
+      }
       this.#revision = change.revision
-      if (applied !== undefined) this.#tell(applied)
+      if (applied === undefined) continue
+      if (applied.aside !== undefined) aside.push(applied.aside)
+      this.#tell(applied)
     }
+    this.#tellAside(aside)
     this.#wake()
+  }
+
+  /** The catalog failed in the middle of a change: it goes on from what it had, and whoever follows it begins anew. */
+  #mend (change: Change, error: unknown): void {
+    this.#failed(error)
+    this.#catalog = mendedCatalog(this.#catalog, change, error, this.#failed)
+    this.#revision = this.#resumable = change.revision
+    this.#ring.restart(change.revision)
+    this.#each((listener) => listener.loaded?.())
+    this.#each((listener) => listener.reset?.())
+    this.#tellAside([...this.#catalog.aside.values()].filter(({ revision }) => revision === change.revision))
+  }
+
+  /** A change of before this node began: what it does to a view of then. undefined = nothing new, or nothing that can be told. */
+  #past (past: Catalog, change: Change): AppliedChange | undefined {
+    try {
+      return past.apply(change)
+    } catch (error) {
+      this.#failed(error)
+      return undefined
+    }
   }
 
   health (health: StoreHealth): void {
     this.#health = health
-    for (const listener of this.#listeners) listener.health?.(health)
+    this.#each((listener) => listener.health?.(health))
   }
 
   heldInstances (): Iterable<InstanceRecord> {
@@ -192,20 +239,38 @@ export class Feed implements Follower {
   }
 
   changesSince (revision: number): readonly Change[] {
-    return this.#ring.since(revision).flatMap(storedChange)
+    // A record that was set aside is in the store as somebody wrote it: it did not go.
+    return this.#ring.since(revision).flatMap((change) => (change.aside === undefined ? storedChange(change) : []))
   }
 
   #tell (change: AppliedChange): void {
     this.#ring.push(change)
-    for (const listener of this.#listeners) listener.changed?.(change)
+    this.#each((listener) => listener.changed?.(change))
   }
 
+  #tellAside (records: readonly Pick<SetAsideRecord, 'key' | 'reason'>[]): void {
+    if (records.length > 0) this.#each((listener) => listener.setAside?.(records))
+  }
+
+  /** Each listener apart: what one throws is its own fault. */
+  #each (call: (listener: FeedListener) => void): void {
+    for (const listener of this.#listeners) {
+      try {
+        call(listener)
+      } catch (error) {
+        this.#guard.failed(listener.name ?? 'feed', error)
+      }
+    }
+  }
+
+  readonly #failed = (error: unknown): void => this.#guard.failed('catalog', error)
+
   #wake (): void {
-    for (const listener of this.#listeners) listener.applied?.()
+    this.#each((listener) => listener.applied?.())
     for (const waiter of this.#waiters) {
       if (waiter.revision > this.#revision) continue
       this.#waiters.delete(waiter)
-      waiter.done()
+      this.#guard.attempt('feed', waiter.done)
     }
   }
 }

@@ -43,7 +43,7 @@ export class Propagation {
 
   constructor (feed: Feed, clock: Clock) {
     this.#clock = clock
-    feed.listen({ changed: (change) => this.#track(change), reset: () => this.#tracked.clear() })
+    feed.listen({ name: 'propagation', changed: (change) => this.#track(change), reset: () => this.#tracked.clear() })
   }
 
   /** A watcher that has begun to acknowledge. Gives its two verbs. */

@@ -1,5 +1,6 @@
 // Who watches what: hands each change to the subscriptions that it can concern, found by name.
 import { RegistryError } from '../../errors.ts'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
@@ -25,16 +26,20 @@ export class WatchHub {
   readonly #stop: () => void
   /** Who waits for any news of one service: far lighter than a subscription. Counted with them. */
   readonly #waiting = new Map<string, Set<() => void>>()
+  readonly #guard: Guard
   #count = 0
 
-  constructor (feed: Feed, clock: Clock) {
+  /** @param guard keeps one watcher's error from the others */
+  constructor (feed: Feed, clock: Clock, guard: Guard = standaloneGuard) {
     this.#feed = feed
     this.#clock = clock
+    this.#guard = guard
     this.#stop = feed.listen({
+      name: 'watch-hub',
       changed: (change) => this.#changed(change),
       reset: () => {
         this.#each((subscription) => subscription.reset('the registry loaded its data anew'))
-        for (const waiting of this.#waiting.values()) for (const wake of waiting) wake()
+        for (const waiting of this.#waiting.values()) for (const wake of waiting) this.#guard.attempt('watch', wake)
       }
     })
   }
@@ -128,12 +133,14 @@ export class WatchHub {
     const members = this.#scopes.get(scope)
     if (members !== undefined) {
       for (const subscription of members) {
-        subscription.offer(change)
-        if (subscription instanceof EndpointsSubscription) this.#pause(subscription)
+        this.#do(subscription, () => {
+          subscription.offer(change)
+          if (subscription instanceof EndpointsSubscription) this.#pause(subscription)
+        })
       }
     }
     const waiting = this.#waiting.get(scope)
-    if (waiting !== undefined) for (const wake of waiting) wake()
+    if (waiting !== undefined) for (const wake of waiting) this.#guard.attempt('watch', wake)
   }
 
   #pause (subscription: EndpointsSubscription): void {
@@ -142,12 +149,18 @@ export class WatchHub {
       this.#cancelPause = undefined
       const unsettled = [...this.#unsettled]
       this.#unsettled.clear()
-      for (const each of unsettled) each.settle()
+      for (const each of unsettled) this.#do(each, () => each.settle())
     })
   }
 
   #each (act: (subscription: Followed<unknown>) => void): void {
-    for (const members of this.#scopes.values()) for (const subscription of members) act(subscription)
+    for (const members of this.#scopes.values()) for (const subscription of members) this.#do(subscription, () => act(subscription))
+  }
+
+  /** A watch that failed on a change must not miss it in silence: it begins anew. */
+  #do (subscription: Followed<unknown>, act: () => void): void {
+    if (this.#guard.attempt('watch', act)) return
+    this.#guard.attempt('watch', () => subscription.reset('the registry failed on a change of this watch'))
   }
 }
 

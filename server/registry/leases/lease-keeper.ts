@@ -104,7 +104,8 @@ export class LeaseKeeper {
     this.#sending = true
     for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
       this.#queued -= batch.leases.size
-      batch.settle(await this.#renew(batch.leases))
+      batch.settle(this.#renew(batch.leases))
+      await batch.result.catch(() => undefined) // whoever waits for it is told
     }
     this.#sending = false
   }

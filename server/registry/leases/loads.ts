@@ -24,6 +24,7 @@ export class Loads {
   constructor (feed: Feed) {
     this.#feed = feed
     feed.listen({
+      name: 'loads',
       changed: ({ kind, event, target }) => { if (kind === 'instance' && event === 'delete') this.#kept.delete(keyOf(target)) },
       loaded: () => this.#prune()
     })

@@ -80,7 +80,7 @@ export class Sweeper {
   #schedule (ms: number): void {
     const { clock } = this.#options
     this.#expectedAtMs = clock.now() + ms
-    this.#cancel = clock.after(ms, () => void this.#round())
+    this.#cancel = clock.after(ms, () => this.#round())
   }
 
   async #round (): Promise<void> {
@@ -91,7 +91,8 @@ export class Sweeper {
       more = (await this.sweep()).more
     } catch (error) {
       failed?.(error)
+    } finally { // whatever failed, the next round comes
+      if (this.#running) this.#schedule(more ? 0 : intervalMs * (1 + jitter * (2 * random() - 1)))
     }
-    if (this.#running) this.#schedule(more ? 0 : intervalMs * (1 + jitter * (2 * random() - 1)))
   }
 }

@@ -6,7 +6,9 @@
 // A copy is built aside and taken into use when it is whole: until the first one the mirror is not loaded, and later it answers from
 // what it had.
 import type { Change, StoreHealth } from '../../store/store.ts'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import { Catalog } from '../catalog/catalog.ts'
+import { mendedCatalog } from '../catalog/mended.ts'
 import { staleSeconds } from '../feed/feed.ts'
 
 export type MirrorMessage = HealthMessage | ChangesMessage
@@ -31,6 +33,8 @@ export interface FeedMirrorOptions {
   readonly now: () => number
   /** Called after each message, so that the publisher sends more. */
   readonly taken: () => void
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard
 }
 
 export class FeedMirror {
@@ -69,19 +73,35 @@ export class FeedMirror {
   }
 
   receive (message: MirrorMessage): void {
-    if (message.type === 'health') this.#health = message.health
-    else this.#take(message)
-    this.#options.taken()
+    try {
+      if (message.type === 'health') this.#health = message.health
+      else this.#take(message)
+    } finally {
+      this.#options.taken() // else nothing more would be sent
+    }
   }
 
   #take ({ begins, changes, state }: ChangesMessage): void {
     if (begins) this.#aside = new Catalog()
-    const catalog = this.#aside ?? this.#catalog
-    for (const change of changes) catalog.apply(change)
+    let catalog = this.#aside ?? this.#catalog
+    for (const change of changes) catalog = this.#applied(catalog, change)
+    if (this.#aside !== undefined) this.#aside = catalog
+    else this.#catalog = catalog
     if (state === undefined) return
     this.#catalog = catalog
     this.#aside = undefined
     this.#epoch = state.epoch
     this.#revision = state.revision
+  }
+
+  #applied (catalog: Catalog, change: Change): Catalog {
+    try {
+      catalog.apply(change)
+      return catalog
+    } catch (error) {
+      const failed = (fault: unknown): void => (this.#options.guard ?? standaloneGuard).failed('dns-mirror', fault)
+      failed(error)
+      return mendedCatalog(catalog, change, error, failed)
+    }
   }
 }

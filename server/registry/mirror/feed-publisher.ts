@@ -64,6 +64,7 @@ export class FeedPublisher {
     this.#feed = feed
     this.#limit = limit
     this.#unlisten = feed.listen({
+      name: 'mirrors',
       loaded: () => {
         this.#batch = undefined
         for (const mirror of this.#mirrors) {

@@ -86,6 +86,7 @@ export class Services {
     this.#waiting = new WaitingBalancers(keeping)
     this.#check = new AllocationCheck({ ...keeping, ticked: () => this.#waiting.nudge() })
     feed.listen({
+      name: 'services',
       changed: (change) => {
         const { object } = change
         if (object === undefined) return

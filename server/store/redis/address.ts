@@ -32,32 +32,32 @@ const maxHosts = 64
 const shape = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/?#]*)@)?([^@/?#]+)(?:\/([^?#]*))?(?:\?([^#]*))?$/
 const defaultPorts = { single: 6379, sentinel: 26_379, cluster: 6379 } as const
 
-/** Reads an address. Throws REG_INVALID; the message never shows a password. */
+/** Reads an address. Throws REG_INVALID; the message shows nothing of the address: with a slip any part of it may be a password. */
 export function parseAddress (url: string): RedisAddress {
   const match = shape.exec(url)
   if (match === null) {
-    throw fault(url, 'must be redis://host:port/db, redis+sentinel://host:port,host:port/master or redis+cluster://host:port,host:port (rediss for TLS); "@", "/", "?" and "#" in a password are written as %40, %2F, %3F and %23')
+    throw fault('must be redis://host:port/db, redis+sentinel://host:port,host:port/master or redis+cluster://host:port,host:port (rediss for TLS); "@", "/", "?" and "#" in a password are written as %40, %2F, %3F and %23')
   }
   const [, scheme, mode, userInfo, hostList = '', path = '', query = ''] = match
   const kind = mode === 'sentinel' || mode === 'cluster' ? mode : 'single'
-  const hosts = hostList.split(',').map((text, index) => parseHost(url, text, index, defaultPorts[kind]))
-  if (hosts.length > maxHosts) throw fault(url, `must name at most ${maxHosts} hosts`)
-  if (kind === 'single' && hosts.length > 1) throw fault(url, 'must name one host; use redis+sentinel:// or redis+cluster:// for several')
+  const hosts = hostList.split(',').map((text, index) => parseHost(text, index, defaultPorts[kind]))
+  if (hosts.length > maxHosts) throw fault(`must name at most ${maxHosts} hosts`)
+  if (kind === 'single' && hosts.length > 1) throw fault('must name one host; use redis+sentinel:// or redis+cluster:// for several')
 
   const options = new URLSearchParams(query)
   const allowed = ['username', 'password', 'db', ...(kind === 'sentinel' ? ['sentinelUsername', 'sentinelPassword'] : [])]
   for (const name of options.keys()) {
-    if (!allowed.includes(name)) throw fault(url, `has the unknown option "${name}"; known are ${allowed.join(', ')}`)
+    if (!allowed.includes(name)) throw fault(`has an option that is not known; known are ${allowed.join(', ')}`)
   }
   const colon = userInfo?.indexOf(':') ?? -1
-  const user = userInfo === undefined ? '' : decode(url, colon === -1 ? userInfo : userInfo.slice(0, colon))
-  const secret = userInfo === undefined || colon === -1 ? '' : decode(url, userInfo.slice(colon + 1))
-  const master = kind === 'sentinel' ? decode(url, path) : ''
-  if (kind === 'sentinel' && !/^[A-Za-z0-9._-]+$/.test(master)) throw fault(url, 'must end with the name of the master, as in redis+sentinel://host:26379/mymaster')
+  const user = userInfo === undefined ? '' : decode(colon === -1 ? userInfo : userInfo.slice(0, colon))
+  const secret = userInfo === undefined || colon === -1 ? '' : decode(userInfo.slice(colon + 1))
+  const master = kind === 'sentinel' ? decode(path) : ''
+  if (kind === 'sentinel' && !/^[A-Za-z0-9._-]+$/.test(master)) throw fault('must end with the name of the master, as in redis+sentinel://host:26379/mymaster')
   const dbText = kind === 'sentinel' ? options.get('db') ?? '' : options.get('db') ?? path
-  if (!/^\d{0,4}$/.test(dbText)) throw fault(url, 'must name the database by its number')
+  if (!/^\d{0,4}$/.test(dbText)) throw fault('must name the database by its number')
   const db = Number(dbText)
-  if (kind === 'cluster' && db !== 0) throw fault(url, 'must not name a database: a Cluster has only 0')
+  if (kind === 'cluster' && db !== 0) throw fault('must not name a database: a Cluster has only 0')
 
   const shownHosts = hosts.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',')
   const suffix = kind === 'sentinel' ? `/${master}${db === 0 ? '' : `?db=${db}`}` : kind === 'cluster' ? '' : `/${db}`
@@ -70,12 +70,11 @@ export function parseAddress (url: string): RedisAddress {
   }
 }
 
-function parseHost (url: string, text: string, index: number, defaultPort: number): HostPort {
+function parseHost (text: string, index: number, defaultPort: number): HostPort {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(text)
   const port = match?.[3] === undefined ? defaultPort : Number(match[3])
   const host = match?.[1] ?? match?.[2]
-  // The text is not repeated: with an unescaped "/" in a password, what is read as a host is the password.
-  if (host === undefined || port < 1 || port > 65_535) throw fault(url, `has a bad host at place ${index + 1}: it must be host:port, port 1-65535, IPv6 in brackets`)
+  if (host === undefined || port < 1 || port > 65_535) throw fault(`has a bad host at place ${index + 1}: it must be host:port, port 1-65535, IPv6 in brackets`)
   return { host, port }
 }
 
@@ -83,25 +82,14 @@ function credentials (username: string, password: string): Credentials {
   return { username: username === '' ? undefined : username, password: password === '' ? undefined : password }
 }
 
-function decode (url: string, text: string): string {
+function decode (text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    throw fault(url, 'has a "%" that begins no escape; write it as %25')
+    throw fault('has a "%" that begins no escape; write it as %25')
   }
 }
 
-function fault (url: string, rule: string): RegistryError {
-  return invalid([{ field: 'redis', value: redacted(url), rule }])
-}
-
-/** The address without what may be a secret, however broken it is: only what stands between the last `@` and the first `?`, if in that order. */
-function redacted (url: string): string {
-  const scheme = /^[A-Za-z+]*:\/\//.exec(url)?.[0] ?? ''
-  const rest = url.slice(scheme.length)
-  const at = rest.lastIndexOf('@')
-  const question = rest.indexOf('?')
-  if (at !== -1 && question !== -1 && question < at) return `${scheme}***`
-  const shown = question === -1 ? rest.slice(at + 1) : `${rest.slice(at + 1, question)}?***`
-  return `${scheme}${at === -1 ? '' : '***@'}${shown}`
+function fault (rule: string): RegistryError {
+  return invalid([{ field: 'redis', rule }])
 }

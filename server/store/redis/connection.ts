@@ -2,6 +2,7 @@
 // Plain connections even with Sentinel and Cluster: the store itself asks who the master is, each time it connects. ioredis' own Sentinel and
 // Cluster clients move to another master without telling (docs/decisions/0006-redis-plain-connections.md).
 import { Redis } from 'ioredis'
+import { type Guard } from '../../guard.ts'
 import type { Credentials, HostPort, RedisAddress } from './address.ts'
 import { connectFault, messageOf, SettingFault } from './faults.ts'
 import { keyCount } from './keys.ts'
@@ -37,11 +38,13 @@ export class Connector {
   readonly #address: RedisAddress
   readonly #timeouts: Timeouts
   readonly #probe: string
+  readonly #guard: Guard
   readonly #open = new Set<Redis>()
   #learnt: readonly HostPort[] = []
 
   /** `probe` is one of the store's keys: its slot is the one that matters in a Cluster. */
-  constructor (address: RedisAddress, timeouts: Timeouts, probe: string) {
+  constructor (address: RedisAddress, timeouts: Timeouts, probe: string, guard: Guard) {
+    this.#guard = guard
     this.#address = address
     this.#timeouts = timeouts
     this.#probe = probe
@@ -133,7 +136,7 @@ export class Connector {
     this.#open.add(client)
     // connect() itself rejects with "Connection is closed."; the cause comes by event.
     let cause: unknown
-    client.on('error', (error) => { cause ??= error })
+    client.on('error', this.#guard.around('store', (error) => { cause ??= error }))
     try {
       await client.connect()
     } catch (error) {

@@ -1,4 +1,5 @@
 // Grants of one turn of the event loop travel in one script call: the fence is paid once, and the connection carries a tenth of the bytes.
+import { type Guard } from '../../guard.ts'
 import type { Grant, Granted } from '../store.ts'
 import { overloaded } from './faults.ts'
 import type { Link } from './link.ts'
@@ -18,18 +19,20 @@ interface Queued {
 
 export class GrantQueue {
   readonly #link: Link
+  readonly #guard: Guard
   #queue: Queued[] = []
   #scheduled: NodeJS.Immediate | undefined
 
-  constructor (link: Link) {
+  constructor (link: Link, guard: Guard) {
     this.#link = link
+    this.#guard = guard
   }
 
   add (grant: Grant): Promise<Granted> {
     if (this.#queue.length >= maxQueued) return Promise.reject(overloaded(`${maxQueued} registrations wait for Redis already`))
     return new Promise((resolve, reject) => {
       this.#queue.push({ grant, resolve, reject })
-      this.#scheduled ??= setImmediate(() => { this.#flush() })
+      this.#scheduled ??= setImmediate(this.#guard.around('store', () => this.#flush()))
     })
   }
 

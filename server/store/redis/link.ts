@@ -1,5 +1,6 @@
 // Keeps the node linked to Redis: connects, begins keyspace and term, recovers, loads, follows, and all over again after each break.
 import { randomBytes } from 'node:crypto'
+import { type Guard } from '../../guard.ts'
 import type { Change, Follower } from '../store.ts'
 import { Connector, type Timeouts } from './connection.ts'
 import type { RedisAddress } from './address.ts'
@@ -10,7 +11,7 @@ import { parseEntry, parseVoid } from './records.ts'
 import { collectProposals } from './recovery.ts'
 import { scripts, type Script } from './scripts.ts'
 import { Session } from './session.ts'
-import { entriesOf, readCount, readSnapshot } from './snapshot.ts'
+import { entriesOf, lastLogged, readCount, readSnapshot } from './snapshot.ts'
 
 export interface StoreLogger {
   info (fields: object, message: string): void
@@ -25,6 +26,17 @@ export interface LinkSettings {
   readonly recoveryMs: number
   readonly revisionJump: number
   readonly timeouts: Timeouts
+}
+
+/** What a link is made of. */
+export interface LinkParts {
+  readonly address: RedisAddress
+  readonly keys: Keys
+  readonly settings: LinkSettings
+  readonly logger: StoreLogger
+  readonly now: () => number
+  readonly random: () => number
+  readonly guard: Guard
 }
 
 /** The layout of the keyspace that this code writes (meta `schema`, set by scripts/init). */
@@ -60,6 +72,7 @@ export class Link {
   readonly #logger: StoreLogger
   readonly #now: () => number
   readonly #random: () => number
+  readonly #guard: Guard
   #follower: Follower | undefined
   #progress: Progress = { epoch: '', term: '', revision: 0 }
   /** Since when something may be lost again: the base of each late term, with this process' time of having recovered from it. */
@@ -74,8 +87,9 @@ export class Link {
   #stopWaiting: (() => void) | undefined
   #settleTimer: NodeJS.Timeout | undefined
 
-  constructor (address: RedisAddress, keys: Keys, settings: LinkSettings, logger: StoreLogger, now: () => number, random: () => number) {
-    this.#connector = new Connector(address, settings.timeouts, keys.meta)
+  constructor ({ address, keys, settings, logger, now, random, guard }: LinkParts) {
+    this.#guard = guard
+    this.#connector = new Connector(address, settings.timeouts, keys.meta, guard)
     this.#keys = keys
     this.#settings = settings
     this.#logger = logger
@@ -183,7 +197,7 @@ export class Link {
       connections.close()
       throw new SessionFault('it is closed')
     }
-    const session = new Session(connections, this.#keys, this.#settings.timeouts)
+    const session = new Session(connections, this.#keys, this.#settings.timeouts, this.#guard)
     this.#session = session
     try {
       await this.#ensureKeyspace(session)
@@ -221,7 +235,8 @@ export class Link {
 
   async #ensureTerm (session: Session): Promise<void> {
     const { holdMs, recoveryMs, revisionJump, maxLogLength } = this.#settings
-    const seen = this.#progress.epoch === session.epoch ? this.pending.highest : 0
+    // A log that is ahead of the keyspace has an entry of another hand, behind which no script could write: a new term begins after it.
+    const seen = Math.max(this.#progress.epoch === session.epoch ? this.pending.highest : 0, await lastLogged(session.ask, this.#keys.log))
     const reply = await session.reply(scripts.term, [seen, revisionJump, holdMs, recoveryMs, maxLogLength, keptVoidRanges])
     const [verdict] = reply as [string] // scripts/term: one word
     if (verdict === 'OK') this.#logger.warn({ epoch: session.epoch, run: session.run }, 'redis: began a new term; nothing expires for a while')
@@ -296,11 +311,19 @@ export class Link {
       if (changes.length < entries.length) {
         // A gap, which XREAD itself never reports: the log was trimmed under us, or a term began.
         await this.#load(session, follower)
+        if (await lastLogged(session.ask, this.#keys.log) > this.#progress.revision) await this.#checkLog(session)
       } else if (entries.length === 0) {
         behind = await this.#isBehind(session) ? behind + 1 : 0
         if (behind > 1) await this.#load(session, follower)
       }
     }
+  }
+
+  /** @throws SessionFault if the log has what no script of ours wrote: the next session begins a new term behind it */
+  async #checkLog (session: Session): Promise<void> {
+    const last = await lastLogged(session.ask, this.#keys.log) // before the revision, so that what is written meanwhile is no fault
+    const revision = Number(await session.ask((client) => client.hget(this.#keys.meta, 'rev')))
+    if (last > revision) throw new SessionFault('the log of Redis has an entry that this program did not write')
   }
 
   /** After a quiet round: is Redis still the one it was? A reset log would keep a blocked reader waiting in silence. */
@@ -324,7 +347,7 @@ export class Link {
     if (this.#available !== false || this.#reason !== reason) this.#logger.warn({ reason }, 'redis: away')
     this.#reason = reason
     if (this.#available === true) {
-      this.#settleTimer = setTimeout(() => { this.pending.giveUp() }, this.#settings.timeouts.settleMs)
+      this.#settleTimer = setTimeout(this.#guard.around('store', () => this.pending.giveUp()), this.#settings.timeouts.settleMs)
     }
     this.#tell(false, reason)
   }

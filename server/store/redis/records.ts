@@ -3,8 +3,14 @@ import { invalid } from '../../errors.ts'
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import type { Change, InstanceRecord, ObjectRecord } from '../store.ts'
 
-/** Written by scripts/fence.lua `writeLease`: seven header lines and the body. */
+const leaseHeader = /^[^\n]*\n[^\n]*\n\d+\n\d+\n\d+\n\d+\n\d+\n/
+const objectHeader = /^\d+\n\d+\n\d+\n\d+\n\d+\n/
+/** A text that this program did not write is handed on as the body of a record without anything else: whoever reads it finds nothing. */
+const noHeader = { createdRevision: 0, revision: 0, createdAtMs: 0, updatedAtMs: 0 } as const
+
+/** Written by scripts/fence.lua `writeLease`: seven header lines and the body. Its `readLease` takes the same texts. */
 export function parseInstance (lease: string, text: string, suspect: boolean): InstanceRecord {
+  if (!leaseHeader.test(text)) return { ...noHeader, key: '', lease, generation: '', ttlMs: 0, suspect, body: text }
   const [key, generation, ttlMs, createdRevision, revision, createdAtMs, updatedAtMs, body] = cut(text, 7)
   return {
     key: key ?? '', lease, generation: generation ?? '', ttlMs: Number(ttlMs), createdRevision: Number(createdRevision), revision: Number(revision),
@@ -19,6 +25,7 @@ export function instanceText (record: InstanceRecord): string {
 
 /** Written by scripts/fence.lua `writeObject`: five header lines and the body. */
 export function parseObject (key: string, text: string): ObjectRecord {
+  if (!objectHeader.test(text)) return { ...noHeader, key, endsAtMs: 0, body: text }
   const [createdRevision, revision, createdAtMs, updatedAtMs, endsAtMs, body] = cut(text, 5)
   return {
     key, createdRevision: Number(createdRevision), revision: Number(revision), createdAtMs: Number(createdAtMs), updatedAtMs: Number(updatedAtMs),
@@ -64,8 +71,7 @@ export function parseEntry ([id, fields]: RawEntry): Change | Break {
     }
   }
   const revision = Number.parseInt(id, 10)
-  // The scripts write only members of Reason.
-  const head = { revision, atMs: Number(at), by, reason: reason as Reason }
+  const head = { revision, atMs: timeOf(at), by, reason: isReason(reason) ? reason : 'updated' }
   const stamps = { createdRevision: Number(created), revision, createdAtMs: Number(createdAt), updatedAtMs: Number(updatedAt === '' ? at : updatedAt) }
   switch (t) {
     case 'put': return { ...head, type: 'put', record: { key, lease, generation, ttlMs: Number(ttl), ...stamps, suspect: suspect === '1', body } }
@@ -76,6 +82,19 @@ export function parseEntry ([id, fields]: RawEntry): Change | Break {
     case 'odel': return { ...head, type: 'delete-object', key }
     default: return { type: 'break', revision }
   }
+}
+
+// The scripts write nothing else; another hand may.
+const reasons: ReadonlySet<string> = new Set<Reason>([
+  'registered', 'updated', 'replaced', 'deregistered', 'expired', 'suspect', 'renewed', 'override', 'override-removed', 'override-ended', 'recovered', 'declared', 'removed'
+])
+
+function isReason (text: string): text is Reason {
+  return reasons.has(text)
+}
+
+function timeOf (text: string): number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0
 }
 
 /** `after-until` pairs, as meta keeps them. */

@@ -1,4 +1,5 @@
 // The Store contract on Redis: each verb is one of scripts/*.lua, atomic, with its revision and its entry in the log.
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import { invalid, RegistryError } from '../../errors.ts'
 import {
   type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed, type Revised,
@@ -20,6 +21,8 @@ export interface RedisStoreOptions {
   readonly prefix?: string
   /** Default: none. */
   readonly logger?: StoreLogger
+  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to stderr. */
+  readonly guard?: Guard
   /** This process' clock, for the times of `health`; leases live by Redis' own. Default `Date.now`. */
   readonly now?: () => number
   /** 0 to 1, spreads reconnects. Default `Math.random`. */
@@ -76,8 +79,9 @@ class RedisStore implements Store {
     }
     for (const [name, value] of Object.entries(settings.timeouts)) whole(`timeouts.${name}`, value, 1, 600_000)
     this.location = address.location
-    this.#link = new Link(address, keysOf(options.prefix ?? 'rollcall'), settings, options.logger ?? silent, options.now ?? Date.now, options.random ?? Math.random)
-    this.#grants = new GrantQueue(this.#link)
+    const { guard = standaloneGuard, logger = silent, now = Date.now, random = Math.random } = options
+    this.#link = new Link({ address, keys: keysOf(options.prefix ?? 'rollcall'), settings, logger, now, random, guard })
+    this.#grants = new GrantQueue(this.#link, guard)
   }
 
   open (follower: Follower): Promise<void> {

@@ -1,5 +1,6 @@
 // One life of the connections: inside one epoch and one Redis process. Whatever does not fit ends it, and the store begins another.
 import type { Redis } from 'ioredis'
+import { type Guard } from '../../guard.ts'
 import type { RegistryError } from '../../errors.ts'
 import type { Connections, Timeouts } from './connection.ts'
 import { runScript } from './connection.ts'
@@ -27,18 +28,20 @@ export class Session {
   readonly #connections: Connections
   readonly #keys: Keys
   readonly #timeouts: Timeouts
+  readonly #guard: Guard
   readonly #inFlight = new Set<(error: Error) => void>()
   /** Those of them that callers wait for; the store's own reading is none. */
   readonly #calls = new Set<Promise<unknown>>()
   #fault: Error | undefined
 
-  constructor (connections: Connections, keys: Keys, timeouts: Timeouts) {
+  constructor (connections: Connections, keys: Keys, timeouts: Timeouts, guard: Guard) {
+    this.#guard = guard
     this.#connections = connections
     this.#keys = keys
     this.#timeouts = timeouts
     this.run = connections.run
     for (const client of [connections.commands, connections.reader]) {
-      client.on('close', () => { this.end(new SessionFault('the connection to Redis broke')) })
+      client.on('close', guard.around('store', () => this.end(new SessionFault('the connection to Redis broke'))))
     }
   }
 
@@ -109,10 +112,10 @@ export class Session {
       let timer: NodeJS.Timeout
       const watch = (): void => {
         const due = performance.now() + limitMs
-        timer = setTimeout(() => {
+        timer = setTimeout(this.#guard.around('store', () => {
           if (performance.now() - due > stallMs) watch()
           else fail(new SessionFault('Redis does not answer'))
-        }, limitMs)
+        }), limitMs)
       }
       const over = (): void => {
         clearTimeout(timer)

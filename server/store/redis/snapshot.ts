@@ -21,12 +21,20 @@ export async function readSnapshot (ask: Ask, keys: Keys, epoch: string): Promis
   const instances = new Map<string, InstanceRecord>()
   const leases = new Map<string, string>()
   const objects = new Map<string, ObjectRecord>()
+  const keyless = new Set<string>()
+  const rivals = new Map<string, InstanceRecord[]>()
   await scan(ask, 'HSCAN', keys.inst, (page) => {
     for (let i = 0; i + 1 < page.length; i += 2) {
       const record = parseInstance(page[i] ?? '', page[i + 1] ?? '', false)
+      if (record.key === '') { // nobody can read it: it is no rival of anybody
+        instances.set(record.lease, record)
+        keyless.add(record.lease)
+        continue
+      }
       // A life that was replaced after the scan had seen it: the scan may show both.
       const rival = leases.get(record.key)
       if (rival !== undefined && rival !== record.lease) {
+        rivals.set(record.key, [...rivals.get(record.key) ?? [], record, ...[instances.get(rival)].flatMap((known) => known ?? [])])
         if ((instances.get(rival)?.revision ?? 0) > record.revision) continue
         instances.delete(rival)
       }
@@ -38,6 +46,8 @@ export async function readSnapshot (ask: Ask, keys: Keys, epoch: string): Promis
   await scan(ask, 'HSCAN', keys.obj, (page) => {
     for (let i = 0; i + 1 < page.length; i += 2) objects.set(page[i] ?? '', parseObject(page[i] ?? '', page[i + 1] ?? ''))
   })
+  await settleRivals(ask, keys.idx, rivals, instances, leases)
+  if (keyless.size > 0) await findKeys(ask, keys.idx, keyless, instances)
   const end = await readNumber(ask, keys.meta, 'rev')
 
   let revision = start
@@ -63,6 +73,31 @@ export async function readSnapshot (ask: Ask, keys: Keys, epoch: string): Promis
     },
     view: { instance: (lease) => instances.get(lease), object: (key) => objects.get(key) }
   }
+}
+
+/** Of several lives under one key the index knows which is registered; what a scan met of the others is on its way out, or another hand's. */
+async function settleRivals (
+  ask: Ask, index: string, rivals: ReadonlyMap<string, readonly InstanceRecord[]>, instances: Map<string, InstanceRecord>, leases: Map<string, string>
+): Promise<void> {
+  for (const [key, records] of rivals) {
+    const lease = await ask((client) => client.hget(index, key))
+    const registered = records.find((record) => record.lease === lease)
+    if (registered === undefined) continue // it changed since: the log says how
+    for (const record of records) instances.delete(record.lease)
+    instances.set(registered.lease, registered)
+    leases.set(key, registered.lease)
+  }
+}
+
+/** Whose records cannot be read: the index still says under which key they are registered. Costs a scan of it, if there are such records. */
+async function findKeys (ask: Ask, index: string, keyless: ReadonlySet<string>, instances: Map<string, InstanceRecord>): Promise<void> {
+  await scan(ask, 'HSCAN', index, (page) => {
+    for (let i = 0; i + 1 < page.length; i += 2) {
+      const lease = page[i + 1] ?? ''
+      const record = keyless.has(lease) ? instances.get(lease) : undefined
+      if (record !== undefined) instances.set(lease, { ...record, key: page[i] ?? '' })
+    }
+  })
 }
 
 /** The scan may have seen any state since its start: an entry counts only if it is not older than the record. */
@@ -109,6 +144,13 @@ async function readRecent (ask: Ask, log: string, revision: number): Promise<Cha
     recent.push(change)
   }
   return recent.reverse()
+}
+
+/** The revision of the newest entry, 0 = the log is empty. */
+export async function lastLogged (ask: Ask, log: string): Promise<number> {
+  const [entry] = await ask((client) => client.call('XREVRANGE', log, '+', '-', 'COUNT', 1)) as RawEntry[] // XREVRANGE gives entries
+  const revision = entry === undefined ? 0 : Number.parseInt(entry[0], 10)
+  return Number.isSafeInteger(revision) ? revision : 0
 }
 
 /** The entries in a reply of XREAD on one stream. */

@@ -1,9 +1,10 @@
 // The file: opened by one process, checked, and refused with a sentence when it is not ours to use.
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RegistryError } from '../../errors.ts'
+import { prepareDirectory } from './directory.ts'
 
 /** Grows when the tables change their meaning. A file of a newer schema is refused, an older one is brought forward here. */
 const schemaVersion = 1
@@ -57,7 +58,7 @@ export function openDatabase (directory: string, maxPages: number | undefined): 
   let db: DatabaseSync | undefined
   try {
     if (directory !== ':memory:') {
-      mkdirSync(directory, { recursive: true })
+      prepareDirectory(directory, file)
       inspect(file)
     }
     db = new DatabaseSync(file)

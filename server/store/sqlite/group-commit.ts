@@ -3,6 +3,7 @@
 //
 // A write is resolved when its transaction is on disk and the follower has applied it, in the order of the transactions. A write that
 // fails takes no other one with it: the batch is rolled back and committed in halves, down to the one that fails.
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import { RegistryError } from '../../errors.ts'
 
 /** Writes in one transaction. Larger ones would hold the event loop for more than some ten milliseconds. */
@@ -42,19 +43,23 @@ type Answer = (unknown?: RegistryError) => void
 
 export class GroupCommit {
   readonly #transaction: Transaction
+  readonly #guard: Guard
   #waiting: Write[] = []
   #scheduled: NodeJS.Immediate | undefined
   #committed: Committed[] = []
   /** Writes in `#committed` and in the sync under way. */
   #unsynced = 0
   #syncing: Promise<void> | undefined
+  /** Until the very turn in which the last of `#committed` is done with: what is added before is taken along. */
+  #isSyncing = false
   /** Set for good by a sync that failed: the system forgets what it could not write, and says of the next sync that all is well. */
   #broken: RegistryError | undefined
   /** Of the batches in `#committed`. */
   readonly #outcomes: Outcome[] = []
 
-  constructor (transaction: Transaction) {
+  constructor (transaction: Transaction, guard: Guard = standaloneGuard) {
     this.#transaction = transaction
+    this.#guard = guard
   }
 
   /** Runs `run` inside the next transaction. */
@@ -66,7 +71,7 @@ export class GroupCommit {
     return new Promise<Result>((resolve, reject) => {
       // The cast joins what `run` gives with what `resolve` takes: the queue holds writes of all kinds.
       this.#waiting.push({ run, resolve: resolve as (value: unknown) => void, reject })
-      this.#scheduled ??= setImmediate(() => this.#turn())
+      this.#scheduled ??= setImmediate(this.#guard.around('store', () => this.#turn()))
     })
   }
 
@@ -80,7 +85,7 @@ export class GroupCommit {
 
   /** Resolves when everything that is committed by now is on disk and applied. */
   synced (): Promise<void> {
-    if (this.#syncing === undefined) return Promise.resolve()
+    if (!this.#isSyncing) return Promise.resolve()
     return new Promise((resolve) => {
       this.#unsynced++
       this.#committed.push({ publish: undefined, answers: [() => resolve()] })
@@ -88,8 +93,11 @@ export class GroupCommit {
   }
 
   #turn (): void {
-    this.#commitNext()
-    this.#scheduled = this.#waiting.length === 0 ? undefined : setImmediate(() => this.#turn())
+    try {
+      this.#commitNext()
+    } finally { // whoever waits behind a batch that failed has his turn
+      this.#scheduled = this.#waiting.length === 0 ? undefined : setImmediate(this.#guard.around('store', () => this.#turn()))
+    }
   }
 
   #commitNext (): void {
@@ -131,12 +139,23 @@ export class GroupCommit {
 
   #sync (outcome: Outcome): void {
     this.#outcomes.push(outcome)
-    if (this.#syncing !== undefined) return // it is taken along by the next sync
+    if (this.#isSyncing) return // it is taken along by the next sync
     if (this.#committed.every(({ publish }) => publish === undefined)) return this.#finish(this.#committed.splice(0), this.#outcomes.splice(0), undefined)
-    this.#syncing = this.#syncAll().finally(() => { this.#syncing = undefined })
+    this.#isSyncing = true
+    this.#syncing = this.#syncAll()
   }
 
+  /** Never rejects. */
   async #syncAll (): Promise<void> {
+    try {
+      await this.#syncEach()
+    } catch (error) {
+      this.#guard.failed('store', error)
+      this.#isSyncing = false
+    }
+  }
+
+  async #syncEach (): Promise<void> {
     while (this.#committed.length > 0) {
       const committed = this.#committed.splice(0)
       const outcomes = this.#outcomes.splice(0)
@@ -149,6 +168,7 @@ export class GroupCommit {
       }
       this.#finish(committed, outcomes, this.#broken)
     }
+    this.#isSyncing = false
   }
 
   /** @param failure of the sync: the file has the writes, and nobody knows whether the disk has */
@@ -157,7 +177,7 @@ export class GroupCommit {
       ? undefined
       : new RegistryError('REG_OUTCOME_UNKNOWN', `the write may be lost if the machine fails now: ${failure.message}`, undefined, { cause: failure })
     for (const { publish, answers } of committed) {
-      publish?.()
+      if (publish !== undefined) this.#guard.attempt('store', publish) // a follower does not throw; if it does, the write is on disk all the same
       this.#unsynced -= answers.length
       for (const answer of answers) answer(unknown)
     }

@@ -4,8 +4,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import { RegistryError } from '../../errors.ts'
+import { maxTtlMs } from '../../model/limits.ts'
 import type {
-  Change, Committed, Grant, Granted, InstanceRecord, LostLease, ObjectRecord, ObjectWrite, Revised, Revision
+  Change, Committed, Grant, Granted, InstanceRecord, LostLease, ObjectRecord, ObjectWrite, Revised, Revision, Snapshot
 } from '../store.ts'
 import type { LeaseWheel } from './lease-wheel.ts'
 import { bodyOf, changeOf, headerOf } from './log-entry.ts'
@@ -17,10 +18,12 @@ const trimStep = 1_000
 /** And not one by one. */
 const minTrim = 100
 
-const instanceColumns = `key, lease, generation, ttl_ms AS ttlMs, created_revision AS createdRevision, revision,
-  created_at_ms AS createdAtMs, updated_at_ms AS updatedAtMs, suspect, body`
-const objectColumns = `key, created_revision AS createdRevision, revision, created_at_ms AS createdAtMs,
-  updated_at_ms AS updatedAtMs, ends_at_ms AS endsAtMs, body`
+/** A number that JavaScript cannot hold would make the whole statement fail; as the largest that it holds it makes its record fail. */
+const whole = (column: string): string => `max(min(${column}, ${Number.MAX_SAFE_INTEGER}), ${Number.MIN_SAFE_INTEGER})`
+const instanceColumns = `key, lease, generation, ${whole('ttl_ms')} AS ttlMs, ${whole('created_revision')} AS createdRevision, ${whole('revision')} AS revision,
+  ${whole('created_at_ms')} AS createdAtMs, ${whole('updated_at_ms')} AS updatedAtMs, ${whole('suspect')} AS suspect, body`
+const objectColumns = `key, ${whole('created_revision')} AS createdRevision, ${whole('revision')} AS revision, ${whole('created_at_ms')} AS createdAtMs,
+  ${whole('updated_at_ms')} AS updatedAtMs, ${whole('ends_at_ms')} AS endsAtMs, body`
 
 /** `Omit` of a union keeps the first member's fields only. */
 type NewChange = Change extends infer Each ? Each extends Change ? Omit<Each, 'revision' | 'atMs'> : never : never
@@ -55,7 +58,7 @@ export class Keyspace {
     const nowMs = this.#now()
     let largestTtlMs = 0
     for (const row of this.#statements.leases.iterate()) {
-      const ttlMs = Number(row.ttlMs)
+      const ttlMs = Math.min(Math.max(Number(row.ttlMs), 0), maxTtlMs) // a record that cannot be read has a lease too
       this.wheel.add(String(row.lease), serviceOf(String(row.key)), nowMs + ttlMs, row.suspect === 1)
       if (ttlMs > largestTtlMs) largestTtlMs = ttlMs
     }
@@ -70,10 +73,20 @@ export class Keyspace {
     for (const row of this.#statements.objects.iterate()) yield objectOf(row)
   }
 
-  /** The newest `count` entries of the log, oldest first. */
-  recent (count: number): Change[] {
-    return this.#statements.recent.all(this.#revision - count).map((row) =>
-      changeOf({ revision: Number(row.revision), header: String(row.header), body: row.body === null ? null : String(row.body) }))
+  /** The newest entries of the log, at most `count`, oldest first: those behind the last one that cannot be read. */
+  recent (count: number): { readonly changes: readonly Change[], readonly unreadable: Snapshot['unreadable'] } {
+    const changes: Change[] = []
+    const unreadable: { readonly key: string, readonly reason: string }[] = []
+    for (const row of this.#statements.recent.iterate(this.#revision - count)) {
+      const revision = Number(row.revision)
+      try {
+        changes.push(changeOf({ revision, header: String(row.header), body: row.body === null ? null : String(row.body) }))
+      } catch (error) {
+        changes.length = 0
+        unreadable.push({ key: `log/${revision}`, reason: `${error instanceof Error ? error.message : String(error)}: the history begins after it` })
+      }
+    }
+    return { changes, unreadable }
   }
 
   /** Whether this transaction has written anything: one that has not proves nothing about the disk. */
@@ -364,7 +377,7 @@ function prepare (db: DatabaseSync) {
     rollback: db.prepare('ROLLBACK'),
     instances: db.prepare(`SELECT ${instanceColumns} FROM instances`),
     objects: db.prepare(`SELECT ${objectColumns} FROM objects`),
-    leases: db.prepare('SELECT lease, key, ttl_ms AS ttlMs, suspect FROM instances'),
+    leases: db.prepare(`SELECT lease, key, ${whole('ttl_ms')} AS ttlMs, ${whole('suspect')} AS suspect FROM instances`),
     recent: db.prepare('SELECT revision, header, body FROM log WHERE revision > ? ORDER BY revision'),
     instanceByKey: db.prepare(`SELECT ${instanceColumns} FROM instances WHERE key = ?`),
     instanceByLease: db.prepare(`SELECT ${instanceColumns} FROM instances WHERE lease = ?`),

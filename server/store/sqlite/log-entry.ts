@@ -49,10 +49,28 @@ function header (change: Change): Header {
   }
 }
 
+/** Of each kind: the types of the fields behind the reason. */
+const forms: Readonly<Record<string, readonly ('string' | 'number')[]>> = {
+  p: ['string', 'string', 'string', 'number', 'number', 'number', 'number'],
+  d: ['string', 'string'],
+  s: ['string', 'string'],
+  t: ['string', 'string'],
+  o: ['string', 'number', 'number', 'number'],
+  x: ['string']
+}
+
+function headerIn (row: LogRow): Header {
+  const entry: unknown = JSON.parse(row.header)
+  const [kind, ...rest] = Array.isArray(entry) ? entry as unknown[] : []
+  const form = typeof kind === 'string' && Object.hasOwn(forms, kind) ? forms[kind] : undefined
+  const fits = form !== undefined && ['number', 'string', 'string', ...form].every((type, index) => typeof rest[index] === type)
+  if (!fits || (row.body === null) !== (kind !== 'p' && kind !== 'o')) throw new SyntaxError('it is no entry of a log')
+  return entry as Header // its form has just been seen
+}
+
 /** @throws SyntaxError if the row is none of ours */
 export function changeOf (row: LogRow): Change {
-  // The file's schema version has been checked: what is in it was written by `headerOf`, or the file is damaged.
-  const entry = JSON.parse(row.header) as Header
+  const entry = headerIn(row)
   const revision = row.revision
   const body = row.body ?? ''
   switch (entry[0]) {

@@ -1,11 +1,12 @@
 // The embedded store: one process, one file. Acknowledged means on disk.
 import type { DatabaseSync } from 'node:sqlite'
+import { type Guard } from '../../guard.ts'
 import { RegistryError, invalid } from '../../errors.ts'
 import {
-  type Change, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
+  type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
   type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
-import { damaged, fileIn, openDatabase, storeError, writeError } from './database.ts'
+import { fileIn, openDatabase, storeError, writeError } from './database.ts'
 import { Expiry } from './expiry.ts'
 import { GroupCommit, type Transaction } from './group-commit.ts'
 import { Keyspace } from './keyspace.ts'
@@ -24,6 +25,8 @@ export interface SqliteStoreOptions {
   /** Limit of the file in pages of 2 KiB. Default: none but the disk's. */
   readonly maxPages?: number
   readonly logger?: StoreLogger
+  /** Default: one that writes to stderr. */
+  readonly guard?: Guard
 }
 
 /** What of a pino logger is used. */
@@ -68,7 +71,7 @@ class SqliteStore implements Store {
 
   async open (follower: Follower): Promise<void> {
     if (this.#opened !== undefined || this.#closed) throw new Error('a store is opened once')
-    const { directory, now, maxPages, maxLogLength = defaultMaxLogLength, holdMs = defaultHoldMs, logger } = this.#options
+    const { directory, now, maxPages, maxLogLength = defaultMaxLogLength, holdMs = defaultHoldMs, logger, guard } = this.#options
     if (!Number.isSafeInteger(maxLogLength) || maxLogLength < 1) throw new RangeError(`maxLogLength must be a whole number above 0, got ${maxLogLength}`)
     const { db, epoch } = openDatabase(directory, maxPages)
     try {
@@ -77,15 +80,17 @@ class SqliteStore implements Store {
       const largestTtlMs = keyspace.restoreLeases()
       const log = new WriteAheadLog(this.location)
       const expiry = new Expiry(keyspace, nowMs, Math.min(largestTtlMs, holdMs))
+      const { changes, unreadable } = keyspace.recent(maxRecent)
       follower.load({
         epoch,
         revision: keyspace.revision,
         instances: { [Symbol.iterator]: () => keyspace.instances() },
         objects: { [Symbol.iterator]: () => keyspace.objects() },
-        recent: recentOf(keyspace, this.location),
+        recent: changes,
+        unreadable: unreadable ?? [],
         lost: []
       })
-      this.#opened = { db, follower, keyspace, expiry, commits: new GroupCommit(this.#transactionOf(db, keyspace, follower, log)), log }
+      this.#opened = { db, follower, keyspace, expiry, commits: new GroupCommit(this.#transactionOf(db, keyspace, follower, log), guard), log }
       follower.health({ available: true, reason: '', sinceMs: nowMs })
       logger?.info({ file: this.location, epoch, revision: keyspace.revision, instances: keyspace.wheel.size }, 'store opened')
     } catch (error) {
@@ -202,13 +207,5 @@ class SqliteStore implements Store {
     follower.health({ available: !failing, reason: failure?.message ?? '', sinceMs: this.#options.now() })
     if (failing) this.#options.logger?.error({ err: failure, file: this.location }, 'store cannot be written')
     else this.#options.logger?.info({ file: this.location }, 'store can be written again')
-  }
-}
-
-function recentOf (keyspace: Keyspace, file: string): readonly Change[] {
-  try {
-    return keyspace.recent(maxRecent)
-  } catch (error) {
-    throw error instanceof SyntaxError ? damaged(file, error) : error
   }
 }

@@ -12,6 +12,7 @@ for i = 3, #ARGV, 6 do
     local record = redis.call('HGET', OBJ, ARGV[i + 1])
     local revision, _ = '0'
     if record then _, revision = readObject(record) end
+    revision = revision or '0' -- nobody can read what is there: it may be replaced, as if it were not
     if revision ~= ARGV[i + 5] then failed[#failed + 1] = (i - 3) / 6 end
   end
 end

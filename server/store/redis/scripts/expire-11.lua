@@ -44,7 +44,12 @@ if #due > 0 then
 end
 local suspected, expired, kept = 0, 0, 0
 for i, lease in ipairs(due) do
-  if not records[i] then
+  if records[i] and not readLease(records[i]) then
+    -- Nobody can read it: it is not ended, but left for an operator.
+    redis.call('ZADD', EXP, now + maxTtl + mark, lease)
+    redis.call('SREM', SUS, lease)
+    records[i] = false
+  elseif not records[i] then
     redis.call('ZREM', EXP, lease)
     redis.call('SREM', SUS, lease)
   elseif flags[i] == 0 then
@@ -77,7 +82,7 @@ end
 local serviceHolds, told = {}, {}
 local function judge (service, since)
   local counts = redis.call('HMGET', SVC, 't:' .. service, 's:' .. service)
-  local total, doubtful = tonumber(counts[1] or 0), tonumber(counts[2] or 0)
+  local total, doubtful = tonumber(counts[1] or 0) or 0, tonumber(counts[2] or 0) or 0
   if doubtful >= N[11] and doubtful > N[10] * total then
     if since == 0 then
       since = now
@@ -95,13 +100,13 @@ local function judge (service, since)
 end
 -- PROT holds every service that got a suspect since it was last judged, or is braked: also one of which nothing is due. At most so many in one sweep.
 local sick = redis.call('HRANDFIELD', PROT, 2000, 'WITHVALUES')
-for i = 1, #sick, 2 do judge(sick[i], tonumber(sick[i + 1])) end
+for i = 1, #sick, 2 do judge(sick[i], tonumber(sick[i + 1]) or 0) end
 
 for i, lease in ipairs(due) do
   if records[i] and flags[i] == 1 then
     local key = readLease(records[i])
     local service = serviceOf(key)
-    if serviceHolds[service] == nil then judge(service, tonumber(redis.call('HGET', PROT, service) or 0)) end
+    if serviceHolds[service] == nil then judge(service, tonumber(redis.call('HGET', PROT, service) or 0) or 0) end
     if registryHolds or serviceHolds[service] then
       redis.call('ZADD', EXP, now + grace + mark, lease) -- else the kept ones would block the head of the queue
       kept = kept + 1

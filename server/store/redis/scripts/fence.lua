@@ -19,9 +19,16 @@ local function log (kind, reason, by, ...)
   return rev
 end
 local function serviceOf (key) return string.match(key, '^([^/]*/[^/]*)/') or key end
+-- A count that is no number begins anew: what stands in a hash must not keep a service from being written.
+local function countBy (field, by)
+  local count = redis.pcall('HINCRBY', SVC, field, by)
+  if type(count) == 'number' then return count end
+  redis.call('HSET', SVC, field, math.max(by, 0))
+  return math.max(by, 0)
+end
 local function countLease (key, by)
   local service = serviceOf(key)
-  if redis.call('HINCRBY', SVC, 't:' .. service, by) <= 0 then
+  if countBy('t:' .. service, by) <= 0 then
     redis.call('HDEL', SVC, 't:' .. service, 's:' .. service)
     redis.call('HDEL', PROT, service)
   end
@@ -29,7 +36,7 @@ end
 local function countSuspect (key, by)
   local service = serviceOf(key)
   if by > 0 then redis.call('HSETNX', PROT, service, 0) end -- the next sweep judges it
-  if redis.call('HINCRBY', SVC, 's:' .. service, by) <= 0 then
+  if countBy('s:' .. service, by) <= 0 then
     redis.call('HDEL', SVC, 's:' .. service)
     redis.call('HDEL', PROT, service)
   end
@@ -46,10 +53,19 @@ local function drop (lease, key)
   if redis.call('HGET', IDX, key) == lease then redis.call('HDEL', IDX, key) end
   if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
 end
+-- A record that nobody can read may be removed, and be replaced. Which service counted it is not known: see grant.
+local function dropUnreadable (lease)
+  redis.call('HDEL', INST, lease)
+  redis.call('ZREM', EXP, lease)
+  redis.call('SREM', SUS, lease)
+  if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
+end
+-- All of them nil if the record is none that this program wrote: it is kept as it is, and no script may fail on it.
 local function readLease (record)
   return string.match(record, '^([^\n]*)\n([^\n]*)\n(%d+)\n(%d+)\n(%d+)\n(%d+)\n(%d+)\n(.*)$')
 end
 local function writeLease (lease, ...) redis.call('HSET', INST, lease, table.concat({ ... }, '\n')) end
+-- The same.
 local function readObject (record)
   return string.match(record, '^(%d+)\n(%d+)\n(%d+)\n(%d+)\n(%d+)\n(.*)$')
 end

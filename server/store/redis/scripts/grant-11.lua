@@ -3,12 +3,19 @@
   KEYS    all keys of the partition (prelude.lua)
   ARGV    epoch, then for each: key, lease, generation ('' = the registered life), newGeneration, ttlMs, by, body
   result  { 'OK', now, { outcome, lease, generation, revision, createdRev, createdAt }... }
-  log     put (registered, updated, replaced); up (renewed) when a suspect comes back unchanged ]]
+  log     put (registered, updated, replaced); up (renewed) when a suspect comes back unchanged; del (removed) of a record that nobody can read ]]
 --@include prelude
 --@include fence
 local function grant (key, lease, generation, newGeneration, ttl, by, body)
   local old = redis.call('HGET', IDX, key)
   local record = old and redis.call('HGET', INST, old)
+  -- An index without a record that can be read: its place is taken, and its service has counted it already.
+  local isLeft = old and not (record and readLease(record))
+  if isLeft and record then
+    log('del', 'removed', by, 'l', old, 'k', key)
+    dropUnreadable(old)
+    record = false
+  end
   if record then
     local _, owner, oldTtl, created, modified, createdAt, _, oldBody = readLease(record)
     if generation == '' or generation == owner then
@@ -30,7 +37,7 @@ local function grant (key, lease, generation, newGeneration, ttl, by, body)
   end
   local owner = generation == '' and newGeneration or generation
   local revision = log('put', record and 'replaced' or 'registered', by, 'l', lease, 'k', key, 'o', owner, 'd', ttl, 'c', rev + 1, 'n', now, 'v', body)
-  countLease(key, 1)
+  countLease(key, isLeft and countBy('t:' .. serviceOf(key), 0) > 0 and 0 or 1)
   if record then drop(old, key) end
   writeLease(lease, key, owner, ttl, revision, revision, now, now, body)
   redis.call('HSET', IDX, key, lease)

@@ -11,8 +11,8 @@ for i = 3, #ARGV, 2 do
   local lease = ARGV[i]
   local deadline = redis.call('ZSCORE', EXP, lease)
   local record = deadline and math.floor(tonumber(deadline)) == tonumber(ARGV[i + 1]) and redis.call('HGET', INST, lease)
-  if record and redis.call('SISMEMBER', SUS, lease) == 0 then
-    local key = readLease(record)
+  local key = record and readLease(record)
+  if key and redis.call('SISMEMBER', SUS, lease) == 0 then
     log('sus', 'suspect', 'registry', 'l', lease, 'k', key)
     redis.call('SADD', SUS, lease)
     countSuspect(key, 1)

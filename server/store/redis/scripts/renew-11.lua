@@ -34,8 +34,8 @@ for from = 3, #ARGV, chunk do
       local lease = ARGV[from + i - 1]
       if flags[i] == 1 and redis.call('SISMEMBER', SUS, lease) == 1 then
         local record = redis.call('HGET', INST, lease)
-        if record then
-          local key = readLease(record)
+        local key = record and readLease(record)
+        if key then
           log('up', 'renewed', 'registry', 'l', lease, 'k', key)
           trust(lease, key)
         else

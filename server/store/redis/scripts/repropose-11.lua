@@ -21,17 +21,19 @@ for i = 4, #ARGV, 4 do
   local kind, id, original, text = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   if kind == 'put' and redis.call('HEXISTS', TOMB, 'l:' .. id) == 0 then
     local key, owner, ttl, created, _, createdAt, updatedAt, body = readLease(text)
-    local current = redis.call('HGET', IDX, key)
+    local current = key and redis.call('HGET', IDX, key)
     local record = current and redis.call('HGET', INST, current)
     local modified, _
     if record then
       _, _, _, _, modified = readLease(record)
       modified = tonumber(modified)
     end
-    if original > age('i:' .. key, modified) then
+    if key and original > age('i:' .. key, modified) then
       local revision = log('put', 'recovered', 'registry', 'l', id, 'k', key, 'o', owner, 'd', ttl, 'c', created, 'n', createdAt, 'u', updatedAt, 'v', body)
       if redis.call('HEXISTS', INST, id) == 0 then countLease(key, 1) end
-      if record and current ~= id then drop(current, key) end
+      if record and current ~= id then
+        if modified then drop(current, key) else dropUnreadable(current) end
+      end
       writeLease(id, key, owner, ttl, created, revision, createdAt, updatedAt, body)
       trust(id, key)
       redis.call('HSET', IDX, key, id)
@@ -41,8 +43,8 @@ for i = 4, #ARGV, 4 do
     end
   elseif kind == 'del' then
     local record = redis.call('HGET', INST, id)
-    if record then
-      local key = readLease(record)
+    local key = record and readLease(record)
+    if key then
       log('del', 'recovered', 'registry', 'l', id, 'k', key)
       drop(id, key)
       removed = removed + 1
@@ -55,10 +57,10 @@ for i = 4, #ARGV, 4 do
       _, modified = readObject(record)
       modified = tonumber(modified)
     end
-    local grave = tonumber(redis.call('HGET', TOMB, 'o:' .. id) or 0)
+    local grave = tonumber(redis.call('HGET', TOMB, 'o:' .. id) or 0) or 0
     if kind == 'oput' then
-      if original > grave and original > age('p:' .. id, modified) then
-        local created, _, createdAt, updatedAt, endsAt, body = readObject(text)
+      local created, _, createdAt, updatedAt, endsAt, body = readObject(text)
+      if created and original > grave and original > age('p:' .. id, modified) then
         local revision = log('oput', 'recovered', 'registry', 'k', id, 'c', created, 'n', createdAt, 'u', updatedAt, 'e', endsAt, 'v', body)
         writeObject(id, created, revision, createdAt, updatedAt, endsAt, body)
         redis.call('HSET', TOMB, 'p:' .. id, revision .. ' ' .. original)

@@ -10,6 +10,7 @@ local lease, expected, body, reason, by = ARGV[2], ARGV[3], ARGV[4], ARGV[5], AR
 local record = redis.call('HGET', INST, lease)
 if not record then return { 'OK', 'unknown' } end
 local key, owner, ttl, created, modified, createdAt, _, oldBody = readLease(record)
+if not key then return { 'OK', 'unknown' } end
 if modified ~= expected then return { 'OK', 'conflict' } end
 if oldBody == body then return { 'OK', 'updated', tonumber(modified) } end
 local revision = log('put', reason, by, 'l', lease, 'k', key, 'o', owner, 'd', ttl, 'c', created, 'n', createdAt,

@@ -11,8 +11,13 @@ for i = 3, #ARGV do
   local lease = ARGV[i]
   local record = redis.call('HGET', INST, lease)
   local n = #revisions + 1
-  if record then
-    keys[n] = readLease(record)
+  local key = record and readLease(record)
+  if record and not key then
+    keys[n] = ''
+    revisions[n] = log('del', 'deregistered', ARGV[2], 'l', lease, 'k', '')
+    dropUnreadable(lease)
+  elseif record then
+    keys[n] = key
     revisions[n] = log('del', 'deregistered', ARGV[2], 'l', lease, 'k', keys[n])
     drop(lease, keys[n])
   else

@@ -1,0 +1,82 @@
+// What the store keeps, read with suspicion: another version, another hand or a fault may have written it. Each reader gives the
+// content, or why there is none; nothing further in asks again. The catalog sets aside what cannot be read (set-aside.ts).
+import { Type } from 'typebox'
+import { type InstanceBody, LabelName } from '../../model/instance/instance.ts'
+import { readInstanceRecord } from '../../model/instance/stored-instance.ts'
+import { readOverride } from '../../model/instance/stored-override.ts'
+import { isId, isLabel } from '../../model/names.ts'
+import { readManifest } from '../../model/service/stored-manifest.ts'
+import { readJson } from '../../model/stored-text.ts'
+import { checker } from '../../model/validate.ts'
+import type { Refusal } from '../../refusal.ts'
+import type { InstanceRecord, ObjectRecord } from '../../store/store.ts'
+import { claimTarget, isClaimKey } from '../allocation/claims.ts'
+import { isSecretKey } from '../cookie-secret.ts'
+import { overriddenKey } from '../overrides.ts'
+import { manifestName } from '../services/manifests.ts'
+
+/** The content of a record, or why it is not answered. */
+export type Read<Content> = { readonly content: Content } | { readonly reason: string }
+
+const closed = { additionalProperties: false } as const
+const checkClaim = checker(Type.Object({ namespace: LabelName, service: LabelName }, closed))
+const checkSecret = checker(Type.Object({ keys: Type.Array(Type.String()) }, closed))
+
+/** The largest time that a `Date` takes. */
+const maxTimeMs = 8_640_000_000_000_000
+
+/** The body of an instance; its key, its lease and its numbers are looked at, too. */
+export function readInstance (record: InstanceRecord): Read<InstanceBody> {
+  return guarded(() => {
+    const read = readInstanceRecord(record)
+    return 'refusal' in read ? refused(read.refusal) : { content: read.body }
+  })
+}
+
+/** Reads an object of any kind that this version knows. What it holds is read again by those whose kind it is: they find it well. */
+export function readObject (object: ObjectRecord): Read<unknown> {
+  return guarded(() => {
+    const reason = headerFault(object)
+    return reason === undefined ? contentOf(object) : { reason }
+  })
+}
+
+function contentOf ({ key, body }: ObjectRecord): Read<unknown> {
+  const target = overriddenKey(key)
+  if (target !== undefined) {
+    if (!isLabel(target.namespace) || !isLabel(target.service) || !isId(target.id)) return { reason: 'its key is not override/namespace/service/id' }
+    const read = readOverride(body)
+    return 'refusal' in read ? refused(read.refusal) : { content: read.override }
+  }
+  const name = manifestName(key)
+  if (name !== undefined) {
+    const read = readManifest(name, body)
+    return 'refusal' in read ? refused(read.refusal) : { content: read.manifest }
+  }
+  const check = isClaimKey(key) ? checkClaim : isSecretKey(key) ? checkSecret : undefined
+  if (check === undefined) return { reason: 'it is of a kind that this version does not know' }
+  if (isClaimKey(key) && claimTarget(key) === undefined) return { reason: 'its key is not claim/kind/value' }
+  const read = readJson(body, check)
+  return 'refusal' in read ? refused(read.refusal) : { content: read.value }
+}
+
+/** Numbers that are none come from a store whose texts are not what this program wrote. */
+function headerFault ({ createdRevision, revision, createdAtMs, updatedAtMs, endsAtMs }: ObjectRecord): string | undefined {
+  if (![createdRevision, revision].every((number) => Number.isSafeInteger(number) && number >= 1)) return 'its header cannot be read'
+  if (![createdAtMs, updatedAtMs, endsAtMs].every((atMs) => Number.isSafeInteger(atMs) && Math.abs(atMs) <= maxTimeMs)) return 'its times are none'
+  return undefined
+}
+
+function refused ({ faults: [first, ...others], more }: Refusal): { readonly reason: string } {
+  const rest = others.length + more
+  return { reason: `${first.field} ${first.rule}${rest > 0 ? `, and ${rest} more` : ''}` }
+}
+
+/** Whatever goes wrong while a record is looked at says that it is not what it should be. */
+function guarded<Content> (look: () => Read<Content>): Read<Content> {
+  try {
+    return look()
+  } catch (error) {
+    return { reason: `it cannot be checked: ${error instanceof Error ? error.message : String(error)}` }
+  }
+}

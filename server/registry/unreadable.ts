@@ -1,0 +1,108 @@
+// Records of the store that cannot be read, as operators meet them: told once by key, listed, removed on request. Until then their leases
+// are kept, so that there is something to look at: nobody else renews them.
+import { RegistryError, invalid } from '../errors.ts'
+import { maxTtlMs } from '../model/limits.ts'
+import type { Store } from '../store/store.ts'
+import type { SetAsideRecord } from './catalog/set-aside.ts'
+import type { Feed } from './feed/feed.ts'
+import type { Clock } from './timers.ts'
+
+/** Keys in the log for one load or one batch of changes; the list has them all. */
+const maxTold = 20
+/** Soon after a load, which itself may still be on its way. */
+const firstMs = 100
+/** Keys of entries of the log: history, not state. */
+const logPrefix = 'log/'
+/** Far within the lease that they are given. */
+const keepMs = maxTtlMs / 4
+/** After a failure of the store. */
+const retryMs = 5_000
+/** What the store takes in one group. */
+const maxRenewals = 10_000
+
+export interface UnreadableOptions {
+  readonly store: Store
+  readonly feed: Feed
+  readonly clock: Clock
+  readonly warn: (message: string) => void
+}
+
+export class Unreadable {
+  readonly #options: UnreadableOptions
+  #cancel: (() => void) | undefined
+  #isClosed = false
+
+  constructor (options: UnreadableOptions) {
+    this.#options = options
+    options.feed.listen({
+      name: 'unreadable',
+      setAside: (records) => {
+        this.#tell(records)
+        this.#schedule(firstMs)
+      }
+    })
+  }
+
+  get count (): number {
+    return this.#options.feed.catalog.aside.size
+  }
+
+  /** By key. */
+  list (): readonly SetAsideRecord[] {
+    return [...this.#options.feed.catalog.aside.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+  }
+
+  /** @throws RegistryError REG_RECORD_NOT_FOUND */
+  get (key: string): SetAsideRecord {
+    const found = this.#options.feed.catalog.aside.get(key)
+    if (found === undefined) throw new RegistryError('REG_RECORD_NOT_FOUND', `no record ${JSON.stringify(key)} is set aside`)
+    return found
+  }
+
+  /**
+   * Removes the record from the store.
+   * @throws RegistryError REG_RECORD_NOT_FOUND; REG_INVALID for an entry of the log; REG_CONFLICT if somebody else wrote it meanwhile; what the store throws
+   */
+  async remove (key: string, by: string): Promise<void> {
+    const { store } = this.#options
+    this.get(key)
+    if (key.startsWith(logPrefix)) throw invalid([{ field: 'key', value: key, rule: 'must not be an entry of the log: those go by themselves as the log grows' }])
+    await store.sync() // it may have been written anew, and be well
+    const { lease, revision } = this.get(key)
+    if (lease !== undefined) {
+      const [removed = 0] = await store.revoke([lease], by)
+      if (removed === 0) throw new RegistryError('REG_RECORD_NOT_FOUND', `record ${JSON.stringify(key)} is gone already`)
+      return
+    }
+    const committed = await store.commit([{ type: 'delete', key, reason: 'removed', expected: revision }], by)
+    if (committed.outcome === 'conflict') throw new RegistryError('REG_CONFLICT', `record ${JSON.stringify(key)} was written by somebody else meanwhile`)
+  }
+
+  close (): void {
+    this.#isClosed = true
+    this.#cancel?.()
+  }
+
+  #tell (records: readonly Pick<SetAsideRecord, 'key' | 'reason'>[]): void {
+    const { warn } = this.#options
+    for (const { key, reason } of records.slice(0, maxTold)) warn(`a record of the store is set aside, and nobody is answered it: ${JSON.stringify(key)}: ${reason}`)
+    if (records.length > maxTold) warn(`and ${records.length - maxTold} more records of the store are set aside: GET /v1/unreadable has them all`)
+  }
+
+  #schedule (ms: number): void {
+    this.#cancel?.()
+    if (!this.#isClosed) this.#cancel = this.#options.clock.after(ms, () => this.#keep())
+  }
+
+  async #keep (): Promise<void> {
+    const { store, feed } = this.#options
+    const leases = [...feed.catalog.aside.values()].flatMap(({ lease }) => lease ?? [])
+    if (leases.length === 0) return // whatever is set aside next begins anew
+    try {
+      for (let from = 0; from < leases.length; from += maxRenewals) await store.renew(new Map([[maxTtlMs, leases.slice(from, from + maxRenewals)]]))
+      this.#schedule(keepMs)
+    } catch {
+      this.#schedule(retryMs) // the store's health says what is wrong
+    }
+  }
+}
