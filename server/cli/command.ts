@@ -2,7 +2,8 @@
 import type { RollcallEvent } from '../../client-sdk/src/index.ts'
 import { parseFlags, type FlagSpec, type ParsedFlags } from '../config/flags.ts'
 import { isLabel, labelRule } from '../model/names.ts'
-import { Api, defaultAddress } from './api.ts'
+import { readDuration, showDuration } from '../config/kinds.ts'
+import { Api, defaultAddress, defaultTimeoutMs } from './api.ts'
 import { readAddresses, readToken, readTokenFile } from './connection.ts'
 import { UsageError } from './errors.ts'
 import type { Screen } from './screen.ts'
@@ -29,9 +30,11 @@ export interface Command {
   readonly run: (call: Invocation) => Promise<number | void>
 }
 
+/** Of every command that talks to a registry, whatever it calls the address. */
 export const tokenFlags: Flags = {
   token: { type: 'string', metavar: 'TOKEN', what: 'The token that is sent along. Everybody on this machine can read it in the process list: better ROLLCALL_TOKEN' },
-  'token-file': { type: 'string', metavar: 'FILE', what: 'A file that holds the token (ROLLCALL_TOKEN_FILE)' }
+  'token-file': { type: 'string', metavar: 'FILE', what: 'A file that holds the token (ROLLCALL_TOKEN_FILE)' },
+  timeout: { type: 'string', metavar: 'DURATION', what: `How long to wait for an answer of the registry, over all its addresses (default ${showDuration(defaultTimeoutMs)})` }
 }
 
 /** Every command that talks to a registry has these. */
@@ -137,6 +140,8 @@ export class Invocation {
     return new Api({
       addresses: this.addresses,
       token: this.token,
+      timeoutMs: this.read('timeout', readTimeout) ?? defaultTimeoutMs,
+      say: err,
       network: this.terminal.network,
       onEvent: (event) => {
         // What goes wrong in a single call is its own error; this is for commands that stay.
@@ -147,6 +152,15 @@ export class Invocation {
       }
     })
   }
+}
+
+/** The shortest and the longest that a command waits: a timer beyond that fires at once. */
+const timeoutLimits = { least: 1, most: 86_400_000 }
+
+function readTimeout (text: string): number {
+  const timeoutMs = readDuration(text)
+  if (timeoutMs < timeoutLimits.least || timeoutMs > timeoutLimits.most) throw new Error('must be from 1ms to 1d')
+  return timeoutMs
 }
 
 /** Runs a reader; what it throws becomes a usage error that names the input. */

@@ -2,7 +2,7 @@
 import type { Command } from './command.ts'
 import { UsageError } from './errors.ts'
 
-const kinds = ['services', 'instances', 'endpoints', 'endpointslices', 'pools', 'namespaces']
+const kinds = ['services', 'instances', 'endpoints', 'endpointslices', 'events', 'pools', 'namespaces', 'unreadable']
 const shells = ['bash', 'zsh']
 
 export const completion: Command = {

@@ -5,7 +5,9 @@ import { path } from './api.ts'
 import { connectionFlags, namespaceFlag, type Command, type Invocation } from './command.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import type { Line } from './line.ts'
+import { orGone } from './gone.ts'
 import { outputOf, structured } from './output.ts'
+import { portsText } from './shapes.ts'
 import { readRecordName, type RecordName } from './record-name.ts'
 
 export const resolve: Command = {
@@ -37,16 +39,36 @@ dig shows it; short names are completed by the namespace. Exit code 1 if nobody 
     const name = readRecordName(text)
     const form = outputOf(call, ['json', 'yaml'] as const)
     const wanted = { ...name, port: call.text('port') ?? name.port }
-    const answer = await call.api().get<EndpointsAnswer>(path('namespaces', name.namespace ?? call.namespace, 'services', name.service, 'endpoints'), {
-      selector: call.text('selector'), port: wanted.port, zone: call.text('zone')
-    })
+    const api = call.api()
+    const place = { namespace: name.namespace ?? call.namespace, service: name.service }
+    const filters = { selector: call.text('selector'), port: wanted.port, zone: call.text('zone') }
+    const ask = (query: typeof filters | undefined): Promise<EndpointsAnswer> =>
+      orGone(api, place, call.terminal.now, api.get<EndpointsAnswer>(path('namespaces', place.namespace, 'services', place.service, 'endpoints'), query))
+    const answer = await ask(filters)
     if (answer.failOpen) call.terminal.err('All instances that could serve are suspect; they are answered all the same (fail open).')
     if (form !== undefined) call.terminal.out(await structured(answer, form))
     else call.terminal.out(answer.endpoints.flatMap((endpoint) => endpointLines(endpoint, wanted)))
-    if (answer.endpoints.length > 0) return exitCodes.ok
-    call.terminal.err(`rollcall: nobody serves ${text}`)
+    const lines = answer.endpoints.flatMap((endpoint) => endpointLines(endpoint, wanted))
+    if (lines.length > 0) return exitCodes.ok
+    const all = Object.values(filters).every((filter) => filter === undefined) ? answer : await ask(undefined)
+    call.terminal.err(`rollcall: ${nobody(text, all, { ...filters, protocol: wanted.protocol })}`)
     return exitCodes.failure
   }
+}
+
+/** Why there is no line: nobody is there, or nobody has the port, zone and labels that were asked for. */
+function nobody (
+  text: string, { endpoints }: EndpointsAnswer, { port, protocol, zone, selector }: { port?: string | undefined, protocol?: string | undefined, zone?: string | undefined, selector?: string | undefined }
+): string {
+  const [first] = endpoints
+  if (first === undefined) return `nobody serves ${text}`
+  const asked = [
+    ...(port === undefined ? [] : [`the port ${JSON.stringify(port)}${protocol === undefined ? '' : ` of ${protocol}`}`]),
+    ...(zone === undefined ? [] : [`the zone ${JSON.stringify(zone)}`]), ...(selector === undefined ? [] : [`the labels ${selector}`])
+  ]
+  const ports = [...new Set(endpoints.flatMap((endpoint) => endpoint.ports.map((each) => portsText([each]))))]
+  const has = port === undefined ? '' : `; its ports are ${ports.join(', ') || 'none'}`
+  return `${endpoints.length === 1 ? 'one endpoint serves' : `${endpoints.length} endpoints serve`} ${text.replace(/^_[^.]*\._[^.]*\./, '')}, and none has ${asked.join(' and ')}${has}`
 }
 
 /** What DNS of the node that is asked answers. */

@@ -1,0 +1,52 @@
+// What `get` asks for, and how it shows it: the shape that each kind fills in.
+import type { Api } from './api.ts'
+import type { Column } from './table.ts'
+
+/** What `get` was asked for. */
+export interface Request {
+  readonly api: Api
+  /** undefined = all of them */
+  readonly namespace: string | undefined
+  readonly name: string | undefined
+  readonly selector: string | undefined
+  readonly status: string | undefined
+  readonly ready: string | undefined
+  /** Of events: the instance that they are about. */
+  readonly id: string | undefined
+  readonly now: () => number
+}
+
+export interface ServiceName {
+  readonly namespace: string
+  readonly service: string
+}
+
+/** By instances one by one, by the log of events, or by whole services, of which each change means these rows. */
+export type Follow<Row> = 'instances' | 'events' | {
+  /** The rows of one service as it is now. */
+  readonly rowsOf: (request: Request, name: ServiceName) => Promise<Row[]>
+  readonly isOf: (row: Row, name: ServiceName) => boolean
+  /** What is said of a row that is not there any more. */
+  readonly gone: string
+}
+
+/** One kind of thing: how it is fetched, shown and named. */
+export interface Kind<Row> {
+  readonly name: string
+  readonly aliases: readonly string[]
+  /** Filters that mean something for it. */
+  readonly filters: readonly string[]
+  readonly columns: (place: { allNamespaces: boolean, now: () => number, wide: boolean }) => readonly Column<Row>[]
+  /** As other commands take it; undefined = it has no name. */
+  readonly id: (row: Row) => string | undefined
+  /** What of a row is worth another line with -w, if not all of it. */
+  readonly essence?: (row: Row) => object
+  /** What -o yaml shows of one that is named, where that is not the answer of `fetch`. */
+  readonly manifest?: (request: Request, name: string) => Promise<unknown>
+  /** Has no namespace. */
+  readonly global?: boolean
+  /** `answer` is what -o json shows: the registry's own words. */
+  readonly fetch: (request: Request) => Promise<{ rows: Row[], answer: unknown }>
+  /** How `-w` follows it. Absent: it cannot be watched. */
+  readonly follow?: Follow<Row>
+}
