@@ -144,7 +144,8 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
           type: 'snapshot', revision: frame.revision, instances: frame.instances, ...(frame.services === undefined ? {} : { services: frame.services })
         })
       case 'change': {
-        if (isKnown(frame.revision, this.#cursor)) return // sent twice around a reconnect
+        // Sent twice around a reconnect. Endpoints are of whole services: several of one revision are several services.
+        if (isKnown(frame.revision, this.#cursor) && !(frame.kind === 'endpoints' && frame.revision === this.#cursor)) return
         this.#cursor = frame.revision
         if (frame.kind === 'endpoints') {
           const { event, revision, at } = frame

@@ -95,9 +95,7 @@ const overview = fields({
   unreadable: fields({ count: number, records: list(fields({ key: text, reason: text })) })
 })
 
-const summaryOrManifest: Check = (value, path) => (isObject(value) && 'kind' in value ? service : summary)(value, path)
-
-/** Method and path, and what comes back. The first that fits counts. */
+/** Method and path, with the view if one is asked for, and what comes back. The first that fits counts. */
 const routes: readonly (readonly [RegExp, Check])[] = [
   [/^GET \/v1\/instances$/, page(instance)],
   [/^GET \/v1\/services$/, page(summary)],
@@ -110,7 +108,8 @@ const routes: readonly (readonly [RegExp, Check])[] = [
   [/^GET \/v1\/dns\/answer$/, answer],
   [/\/services\/[^/]+\/endpoints$/, fields({ namespace: text, service: text, revision: text, failOpen: flag, endpoints: list(endpoint) })],
   [/\/services\/[^/]+\/endpointslices$/, fields({ items: list(slice) })],
-  [/^GET .*\/services\/[^/]+$/, summaryOrManifest],
+  [/^GET .*\/services\/[^/]+\?view=manifest$/, service],
+  [/^GET .*\/services\/[^/]+$/, summary],
   [/\/explain$/, list(explanation)],
   [/\/heartbeat$/, fields({ renewed: simple('1', (value) => value === 1), stored: flag })],
   [/^POST \/v1\/apply$/, fields({ foreign, results: list(fields({ kind: text, namespace: text, name: text, outcome: text, warnings: list(text), manifest, previous: optional(manifest) })) })],
@@ -120,8 +119,8 @@ const routes: readonly (readonly [RegExp, Check])[] = [
 ]
 
 /** What is wrong with the answer to a call, in a sentence; undefined if it is one of a registry. */
-export function answerFault (method: string, path: string, body: unknown): string | undefined {
-  const route = `${method} ${path}`
+export function answerFault (method: string, path: string, body: unknown, view?: string): string | undefined {
+  const route = `${method} ${path}${view === undefined ? '' : `?view=${view}`}`
   const check = routes.find(([pattern]) => pattern.test(route))?.[1] ?? anything
   const fault = check(body, '')
   return fault?.startsWith('must') === true ? `the answer ${fault}` : fault

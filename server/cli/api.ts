@@ -128,8 +128,8 @@ export class Api {
     } catch (error) {
       throw this.explain(error)
     }
-    const { method = 'GET' } = options
-    const fault = answerFault(method, path, body)
+    const { method = 'GET', query } = options
+    const fault = answerFault(method, path, body, query?.['view'])
     if (fault === undefined) return body
     const addresses = this.#addresses.join(' or ')
     throw new CommandError(`${method} ${path}: what answered at ${addresses} is no registry, or one that this program does not understand: ${fault}`, exitCodes.failure)
@@ -148,7 +148,7 @@ export async function orNothing<Answer> (read: Promise<Answer>): Promise<Answer 
 
 /** The path of the API with each part escaped. @example path('services', 'a/b') // '/v1/services/a%2Fb' */
 export function path (...parts: readonly string[]): string {
-  return `/v1/${parts.map(encodeURIComponent).join('/')}`
+  return `/v1/${parts.map((part) => encodeURIComponent(part.toWellFormed())).join('/')}`
 }
 
 export function instancePath (namespace: string, service: string, id: string, ...rest: readonly string[]): string {

@@ -58,7 +58,14 @@ export class RefusedError extends CommandError {
     super(harmless(`${cause.message} (${cause.code})`), exitCodes.failure, { cause }) // a library's message may hold anything
     this.status = cause.status
     this.code = cause.code
-    this.errors = cause.errors
-    this.moreErrors = cause.moreErrors
+    const errors: unknown = cause.errors // whatever answered says that they are faults
+    this.errors = Array.isArray(errors) ? errors.filter(isFieldError) : []
+    this.moreErrors = Number.isSafeInteger(cause.moreErrors) ? cause.moreErrors : 0
   }
+}
+
+function isFieldError (value: unknown): value is FieldError {
+  if (typeof value !== 'object' || value === null || !('field' in value) || !('rule' in value)) return false
+  const isNumberOrAbsent = (name: string): boolean => ['undefined', 'number'].includes(typeof (value as Readonly<Record<string, unknown>>)[name])
+  return typeof value.field === 'string' && typeof value.rule === 'string' && isNumberOrAbsent('line') && isNumberOrAbsent('document')
 }
