@@ -29,7 +29,7 @@ export async function readManifestStream (call: Invocation): Promise<ManifestStr
   const empty = sources.filter(({ text }) => isEmpty(text)).map(({ name }) => name)
   if (empty.length === sources.length) throw new CommandError(`there is no manifest in ${empty.join(', ') || paths.join(', ')}: nothing but blanks and comments`, exitCodes.failure)
   for (const name of empty) call.terminal.err(`Warning: there is no manifest in ${name}`)
-  return joined(sources)
+  return joined(sources.filter(({ text }) => !isEmpty(text)))
 }
 
 async function sourcesOf (call: Invocation, path: string): Promise<readonly Source[]> {
