@@ -3,7 +3,7 @@ import stylistic from '@stylistic/eslint-plugin'
 import tseslint from 'typescript-eslint'
 import guardedCallbacks from './lint/guarded-callbacks.js'
 
-const adapters = ['http', 'dns', 'ui', 'cli']
+const adapters = ['http', 'dns', 'ui', 'cli', 'proxy', 'kubernetes', 'eureka', 'consul', 'xds']
 const forbid = (files, patterns) => ({
   files,
   rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] }
@@ -64,6 +64,7 @@ export default tseslint.config(
   forbid(['server/registry/**/*.ts'], [inside(['**/store/sqlite/**', '**/store/redis/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', '**/config/**'], 'The core knows the Store contract, not its implementations, and no adapter.')]),
   ...adapters.map((name) => forbid([`server/${name}/**/*.ts`], [
     inside(['**/store/sqlite/**', '**/store/redis/**'], 'Adapters know the registry, not a store.'),
+    inside(['**/registry/**', '!**/registry/core.ts'], 'Adapters import registry/core.ts and model/, nothing else of the core.'),
     inside(adapters.filter((other) => other !== name).map((other) => `**/${other}/**`), 'An adapter never imports another adapter.'),
     ...(name === 'cli' ? [] : [inside(['**/serve.ts'], 'serve.ts knows the adapters, not they it.')])
   ]))

@@ -1,6 +1,6 @@
 // The time between "end" and the closing of the doors: whoever still asks is answered, while load balancers and clients learn that
 // this node is going. It is over when nobody has asked for a while and nothing is being worked on, at the latest with the grace.
-import type { Clock } from './registry/timers.ts'
+import type { Clock } from './clock.ts'
 
 /** What a door says of its work. */
 export interface Work {

@@ -17,11 +17,13 @@ import { type LineLog, ThinnedLog } from './log/thinned-log.ts'
 import { readClientZones } from './dns/protect/client-zone-setting.ts'
 import { readDnsPeers } from './dns/transfer/peers.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/address/ranges.ts'
-import { CookieSecret } from './registry/cookie-secret.ts'
+import { CookieSecret } from './dns/protect/cookie-secret.ts'
+import { refusesConnections } from './probe.ts'
+import { registryActor } from './registry/core.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
+import { guardedClock, systemClock } from './clock.ts'
 import { startStep } from './start-step.ts'
-import { guardedClock, systemClock } from './registry/timers.ts'
 import { createRedisStore } from './store/redis/redis-store.ts'
 import { openToOthers } from './store/sqlite/directory.ts'
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts'
@@ -94,7 +96,11 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
       serviceBrakeMaxMs: config.brakeServiceMaxMs
     },
     sessionGraceMs: config.sessionGraceMs,
+    overrideKeepMs: config.overrideKeepMs,
+    sessionBlipMs: config.sessionBlipMs,
+    refuses: (address, port) => refusesConnections(address, port, config.sessionBlipMs, guard),
     ringLimit: config.logLength,
+    ringBytes: config.historyBytes,
     allocation: {
       serviceCidrs: readServiceCidrs(config.serviceCidrs),
       nodePorts: readPortRange(config.nodePortRange),
@@ -107,6 +113,7 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     },
     guard
   })
+  metrics.observe(registry)
   registry.feed.listen({ changed: changeLines.changed })
   const opened: (() => Promise<unknown>)[] = []
   const flushLines = (): void => {
@@ -152,7 +159,7 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
       observeDns(metrics.register, dns)
     }
     const app = await buildHttp({
-      registry,
+      core: registry,
       node: config.node,
       version,
       metrics,
@@ -172,8 +179,9 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
     if (store.kind === 'sqlite') for (const warning of openToOthers(config.data, store.location)) log.warn(warning)
     if (dns !== undefined) {
-      const { store: timed, feed } = registry
-      const secret = new CookieSecret({ store: timed, feed, clock, random: randomBytes, warn: (message) => thinned.warn({}, message) })
+      const secret = new CookieSecret({
+        position: registry.position, core: registry.as(registryActor), clock, random: randomBytes, warn: (message) => thinned.warn({}, message)
+      })
       opened.push(async () => secret.close())
       await step('agree on the secret of DNS cookies', () => secret.start())
     }
@@ -257,8 +265,11 @@ function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Config): Parameters<typeof 
 }
 
 function openStore (config: Config, log: LineLog, guard: Guard): Store {
-  const { redis, data: directory, logLength: maxLogLength, holdMaxMs: holdMs } = config
+  const { redis, data: directory, logLength: maxLogLength, logBytes: maxLogBytes, holdMaxMs: holdMs, acceptMissingLog, redisTimeoutMs } = config
   return redis === undefined
-    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, holdMs, logger: log, guard })
-    : createRedisStore({ url: redis, prefix: config.redisPrefix, maxLogLength, holdMs: Math.min(holdMs, 60_000), logger: log, guard })
+    ? createSqliteStore({ directory, now: () => Date.now(), maxLogLength, maxLogBytes, acceptMissingLog, holdMs, logger: log, guard })
+    : createRedisStore({
+      url: redis, prefix: config.redisPrefix, maxLogLength, maxLogBytes, holdMs: Math.min(holdMs, 60_000), logger: log, guard,
+      timeouts: { connectMs: redisTimeoutMs, commandMs: redisTimeoutMs }
+    })
 }

@@ -1,6 +1,6 @@
 // The steps of a start, each with its time: a node that hangs says in what, and ends, so that whoever watches over it can act.
 import { RegistryError } from './errors.ts'
-import type { Clock } from './registry/timers.ts'
+import type { Clock } from './clock.ts'
 
 export interface StartStep {
   /** What is being done, for people: `open the store`. */

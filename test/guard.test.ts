@@ -2,7 +2,7 @@
 import { ESLint, Linter } from 'eslint'
 import t from 'tap'
 import { Guard } from '../server/guard.ts'
-import { guardedClock } from '../server/registry/timers.ts'
+import { guardedClock } from '../server/clock.ts'
 import { ManualClock } from './manual-clock.ts'
 // @ts-expect-error It is JavaScript, as all that the linter loads.
 import guardedCallbacks from '../lint/guarded-callbacks.js'

@@ -1,5 +1,5 @@
 // A clock that a test moves.
-import type { Clock } from '../server/registry/timers.ts'
+import type { Clock } from '../server/clock.ts'
 
 export class ManualClock implements Clock {
   #now: number

@@ -1,5 +1,6 @@
 // Which endpoint gets the next call: pure functions and one small state.
-import type { Endpoint, Instance, Port } from './wire.ts'
+import { callable } from './rules.ts'
+import type { Endpoint, Port } from './wire.ts'
 
 /** An endpoint and the one of its ports that is meant. */
 export interface Candidate {
@@ -19,41 +20,9 @@ export function endpointKey ({ service, id }: Pick<Endpoint, 'service' | 'id'>):
   return service === undefined ? id : `${service}/${id}`
 }
 
-/** The endpoint that an instance is, by the same rule as the registry's. */
-export function endpointOf (instance: Instance): Endpoint {
-  const { id, address, ports, hostname, labels, metadata, priority, zone, region, node, version, suspect, conditions } = instance
-  return {
-    id,
-    address,
-    ports,
-    ...(hostname === undefined ? {} : { hostname }),
-    labels,
-    metadata,
-    weight: instance.override?.weight ?? instance.weight,
-    priority,
-    ...(zone === undefined ? {} : { zone }),
-    ...(region === undefined ? {} : { region }),
-    ...(node === undefined ? {} : { node }),
-    ...(version === undefined ? {} : { version }),
-    status: instance.effectiveStatus,
-    suspect,
-    conditions
-  }
-}
-
-/**
- * Who may be called: the ready ones. If there are none, those that are out only because they are suspect (fail open):
- * when all of a service went silent at once, it is more likely the network that is ill.
- */
-export function callable (endpoints: Iterable<Endpoint>): readonly Endpoint[] {
-  const all = [...endpoints]
-  const ready = all.filter((endpoint) => endpoint.conditions.ready)
-  return ready.length > 0 ? ready : all.filter((endpoint) => endpoint.suspect && (endpoint.status === 'up' || endpoint.status === 'warning'))
-}
-
 /** The callable endpoints that have the wished port, in the order of their keys. */
 export function candidates (endpoints: Iterable<Endpoint>, port?: string | number): readonly Candidate[] {
-  return callable(endpoints)
+  return callable([...endpoints])
     .flatMap((endpoint) => {
       const found = port === undefined
         ? endpoint.ports[0]

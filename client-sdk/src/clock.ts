@@ -18,6 +18,24 @@ export const systemClock: Clock = {
   clearTimeout: (handle) => clearTimeout(handle as number) // it came from setTimeout above
 }
 
+/** A clock whose timers cannot end the program: what a callback throws is told. */
+export function guarded (clock: Clock, failed: (error: unknown) => void): Clock {
+  return {
+    now: () => clock.now(),
+    setTimeout: (callback, ms, background) => clock.setTimeout(() => {
+      try {
+        callback()
+      } catch (error) {
+        failed(error)
+      }
+    }, Math.min(Math.max(ms, 0), longestTimerMs), background),
+    clearTimeout: (handle) => clock.clearTimeout(handle)
+  }
+}
+
+/** A longer one would fire at once. */
+export const longestTimerMs = 2 ** 31 - 1
+
 function hasUnref (handle: unknown): handle is { unref: () => void } {
   return typeof handle === 'object' && handle !== null && 'unref' in handle // Node and Bun; a number in Deno and browsers
 }
@@ -37,6 +55,18 @@ export function sleep (clock: Clock, ms: number, signal?: AbortSignal, backgroun
     }, ms, background)
     signal?.addEventListener('abort', abort, { once: true })
   })
+}
+
+/** What the promise gives, or `'late'` if that takes longer. The work behind it goes on. */
+export async function within<T> (clock: Clock, promise: Promise<T>, ms: number): Promise<T | 'late'> {
+  const over = new AbortController()
+  const late = sleep(clock, ms, over.signal, true).then(() => 'late' as const)
+  late.catch(() => {}) // it was in time
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    over.abort()
+  }
 }
 
 /** The promise, or the signal's reason as soon as it is aborted; the work behind the promise goes on for others. */

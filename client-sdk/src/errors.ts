@@ -7,8 +7,10 @@ export type SdkErrorCode =
   | 'REGISTRY_UNAVAILABLE'
   /** The registry did not answer in time. */
   | 'REGISTRY_TIMEOUT'
-  /** Something answered, but not a registry. */
+  /** Something answered, but not as a registry does. */
   | 'REGISTRY_BAD_ANSWER'
+  /** The answer is longer than `maxAnswerBytes`. */
+  | 'REGISTRY_ANSWER_TOO_LARGE'
   /** The service is known or unknown, but nobody can be called. */
   | 'REGISTRY_NO_ENDPOINT'
   /** This runtime has no WebSocket. */

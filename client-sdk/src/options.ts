@@ -8,7 +8,10 @@ import type { Fetch } from './transport.ts'
 import type { LeaseReference, Status } from './wire.ts'
 
 export interface RollcallOptions {
-  /** One or several nodes. Default: `ROLLCALL_ADDRESS` (comma-separated), else `http://127.0.0.1:7500`. */
+  /**
+   * One or several nodes: `http` or `https`, without user, query and fragment. Default: `ROLLCALL_ADDRESS`
+   * (comma-separated), else `http://127.0.0.1:7500`.
+   */
   readonly address?: string | readonly string[] | undefined
   /** Default: `ROLLCALL_NAMESPACE`, else `default`. */
   readonly namespace?: string | undefined
@@ -16,14 +19,34 @@ export interface RollcallOptions {
   readonly token?: string | undefined
   /** Of one call with its retries, in milliseconds. Default 5,000. */
   readonly timeoutMs?: number | undefined
+  /**
+   * For connecting, apart from the answer: of the WebSocket, and of heartbeats, which are waited for longer than their
+   * turn. In milliseconds. Default 5,000.
+   */
+  readonly connectTimeoutMs?: number | undefined
+  /**
+   * A longer answer, unpacked, or a longer frame is not taken. In bytes (of a frame: characters). Default 67,108,864.
+   */
+  readonly maxAnswerBytes?: number | undefined
+  /**
+   * Which of several nodes to use: `any`, each client another one, so that they spread; or the `first` that is well. A
+   * client goes away from a node that is silent or has lost its store, and comes back a minute or so after it is well
+   * again. Default `any`.
+   */
+  readonly prefer?: 'any' | 'first' | undefined
   /** Where this process runs: registered with its instances, preferred by `resolve`. */
   readonly zone?: string | undefined
   /** Default `round-robin`. */
   readonly balance?: Balance | undefined
-  /** Deregister on SIGTERM and SIGINT. Default true. */
+  /** Deregister on SIGTERM, SIGINT and SIGHUP. Default true. */
   readonly signals?: boolean | undefined
   /** Is told what happens in the background. What it throws is dropped. */
   readonly onEvent?: ((event: RollcallEvent) => unknown) | undefined
+  /**
+   * Is told, in a sentence and once each, what a person should see: no registry answers at first, a health callback
+   * that makes no sense. Default: standard error; null: nobody.
+   */
+  readonly warn?: ((message: string) => unknown) | null | undefined
   /** Instead of the global one. */
   readonly fetch?: Fetch | undefined
   /** Instead of the global one; null: pretend that there is none. */

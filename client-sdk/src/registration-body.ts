@@ -1,5 +1,7 @@
 // What `register` is told, and the body that the registry gets of it: pure.
 import { RollcallError } from './errors.ts'
+import { loadFaults } from './rules.ts'
+import { shown } from './shape.ts'
 import type { InstancePatch, LoadValue, Protocol, Registration as RegistrationBody, Status } from './wire.ts'
 
 export interface PortInput {
@@ -43,44 +45,56 @@ export interface RegisterOptions {
   readonly status?: Status | undefined
   /** How long the registry waits for a heartbeat, in milliseconds; 1,000-86,400,000, default 15,000. */
   readonly ttlMs?: number | undefined
-  /** The WebSocket is the lease: when it breaks, callers go elsewhere at once instead of after `ttlMs`. Default false. */
+  /**
+   * The WebSocket is the lease: when it breaks, callers go elsewhere at once instead of after `ttlMs`. Default false;
+   * in a worker thread true if `signals` is, since signals don't reach it there, and the registration should end with
+   * its process.
+   */
   readonly session?: boolean | undefined
-  /** How long to be `draining` before deregistering on SIGTERM and SIGINT, in milliseconds. Default 0. */
+  /** How long to be `draining` before deregistering on SIGTERM, SIGINT and SIGHUP, in milliseconds. Default 0. */
   readonly drainMs?: number | undefined
   /**
-   * Asked with each heartbeat; its answer becomes the status. One that throws, or is still busy at the next heartbeat, means `down`.
-   * Not asked while draining.
+   * Asked with each heartbeat; its answer becomes the status: true is `up`, false is `down`. One that throws, is still
+   * busy at the next heartbeat, or answers anything else means `down`, and `onEvent` is told. Not asked while draining.
    */
-  readonly health?: (() => Status | Promise<Status>) | undefined
+  readonly health?: (() => Status | boolean | Promise<Status | boolean>) | undefined
   /**
    * How busy it is, asked with each heartbeat and sent along; at most 16 names. What it throws goes to `onEvent`, and that heartbeat
    * goes without a load.
    * @example load: () => ({ cpu: { value: loadavg()[0], capacity: availableParallelism() } })
    */
   readonly load?: (() => Readonly<Record<string, LoadValue>>) | undefined
+  /**
+   * Another process registers the same id: it stays, and this one keeps away while it lives. `wait`: when that life has
+   * ended (deregistered or expired), this one registers again, so that a rollback works; `stop`: it never does. Default
+   * `wait`.
+   */
+  readonly onSuperseded?: 'wait' | 'stop' | undefined
 }
-
-/** As many as the registry takes. */
-const maxLoadValues = 16
-const loadName = /^[A-Za-z][-A-Za-z0-9_./]{0,62}$/
 
 /**
  * Checks a load by the registry's rules: heartbeats travel together, and a bad one would have them all refused.
  * @throws RollcallError REGISTRY_INVALID_ARGUMENT
  */
 export function checkedLoad (load: Readonly<Record<string, LoadValue>>): Readonly<Record<string, LoadValue>> {
-  const entries = Object.entries(load)
-  const fault = (text: string): RollcallError => new RollcallError('REGISTRY_INVALID_ARGUMENT', text)
-  if (entries.length > maxLoadValues) throw fault(`load must not have more than ${maxLoadValues} entries, got ${entries.length}`)
-  return Object.fromEntries(entries.map(([name, { value, capacity }]) => {
-    if (!loadName.test(name)) throw fault(`the names of load must be 1-63 of A-Z, a-z, 0-9, "-", "_", "." and "/", beginning with a letter, got ${JSON.stringify(name)}`)
-    if (!Number.isFinite(value)) throw fault(`load.${name}.value must be a number, got ${value}`)
-    if (capacity !== undefined && !(Number.isFinite(capacity) && capacity > 0)) throw fault(`load.${name}.capacity must be a number above 0, got ${capacity}`)
-    return [name, capacity === undefined ? { value } : { value, capacity }]
-  }))
+  const [fault] = loadFaults(load)
+  if (fault !== undefined) throw new RollcallError('REGISTRY_INVALID_ARGUMENT', `${fault.field} ${fault.rule}, got ${shown(fault.value)}`, { errors: loadFaults(load) })
+  return Object.fromEntries(
+    Object.entries(load).map(
+      ([name, { value, capacity }]) => [name, capacity === undefined ? { value } : { value, capacity }]
+    )
+  )
 }
 
-/** The body of the registration; a key with `undefined` would not be one without it for the eyes of a schema. */
+const statuses: ReadonlySet<unknown> = new Set<Status>(['starting', 'up', 'warning', 'draining', 'down'])
+
+/** What an answer of `health` means; undefined = it means nothing. */
+export function statusOf (answer: unknown): Status | undefined {
+  if (typeof answer === 'boolean') return answer ? 'up' : 'down'
+  return statuses.has(answer) ? answer as Status : undefined // just seen to be one
+}
+
+/** The body of the registration. What is undefined is left out: the schema knows no field without a value. */
 export function bodyOf (options: RegisterOptions, generation: string): RegistrationBody {
   const { address, hostname, labels, metadata, weight, priority, zone, region, version, status, ttlMs } = options
   const node = options.node ?? nodeName()

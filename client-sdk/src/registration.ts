@@ -1,11 +1,18 @@
-// One registered copy of a service: kept alive, brought back when the registry forgot it, silent when another life took its id.
+// One registered copy of a service: kept alive, brought back when the registry forgot it, silent while another life has
+// its id.
+import { instance as instanceShape, nothing } from './answer-shapes.ts'
 import { fullJitter } from './backoff.ts'
 import { anySignal, reasonOf, sleep, type Clock } from './clock.ts'
 import { asError, isPassing, isRefusal, isRollcallError, RollcallError } from './errors.ts'
-import type { Emit } from './events.ts'
+import type { Emit, Warn } from './events.ts'
+import { Health } from './health.ts'
 import { beatsPerTtl, type Beating, type Heartbeats } from './heartbeats.ts'
+import { checkOptions } from './option-shapes.ts'
+import { instancePath } from './paths.ts'
 import { applied, bodyOf, checkedLoad, defaultId, merged, type RegisterOptions } from './registration-body.ts'
-import { pathOf, retryAfter, type Transport } from './transport.ts'
+import { checkedName } from './request-path.ts'
+import { retryAfter, type Transport } from './transport.ts'
+import { waitForTurn } from './turn.ts'
 import type { Heartbeat, Instance, InstancePatch, LeaseReference, Registration as RegistrationBody, Status } from './wire.ts'
 
 export type RegistrationState = 'registering' | 'registered' | 'superseded' | 'deregistered'
@@ -15,8 +22,13 @@ export interface RegistrationContext {
   readonly heartbeats: Heartbeats
   readonly clock: Clock
   readonly random: () => number
+  /** Of one call with its retries. */
+  readonly timeoutMs: number
   readonly emit: Emit
+  readonly warn: Warn
   readonly closed: AbortSignal
+  /** Whether it needs its session has changed. */
+  readonly kept: () => void
   readonly ended: (registration: Registration) => void
 }
 
@@ -25,6 +37,10 @@ const maxReturnDelayMs = 5_000
 /** A registration in the background that is refused (a token, a limit): somebody must act, so it is asked seldom. */
 const refusedPauseMs = 30_000
 const defaultTtlMs = 15_000
+/** For a goodbye to a registry that has just not answered. */
+const hurriedMs = 1_000
+/** Different warnings that are told. */
+const maxWarnings = 100
 
 /** Made by `Rollcall.register`. */
 export class Registration {
@@ -35,8 +51,9 @@ export class Registration {
   readonly drainMs: number
   readonly #context: RegistrationContext
   readonly #lease: Beating
-  readonly #health: RegisterOptions['health']
+  readonly #health: Health | undefined
   readonly #load: RegisterOptions['load']
+  readonly #waits: boolean
   readonly #end = new AbortController()
   #body: RegistrationBody
   /** What the registry could not be told yet. */
@@ -46,26 +63,31 @@ export class Registration {
   #writes: Promise<unknown> = Promise.resolve()
   #returning: Promise<void> | undefined
   #farewell: Promise<void> | undefined
-  #asking = false
+  #turn: Promise<void> | undefined
+  readonly #warned = new Set<string>()
   #bound = false
 
   /** @internal */
   constructor (context: RegistrationContext, options: RegisterOptions & { namespace: string }) {
     this.#context = context
-    this.namespace = options.namespace
-    this.service = options.service
-    this.id = options.id ?? defaultId(context.random)
+    this.namespace = checkedName('namespace', options.namespace)
+    this.service = checkedName('service', options.service)
+    this.id = checkedName('id', options.id ?? defaultId(context.random))
     this.generation = options.generation ?? crypto.randomUUID()
     this.drainMs = options.drainMs ?? 0
-    this.#health = options.health
     this.#load = options.load
+    this.#waits = options.onSuperseded !== 'stop'
     this.#body = bodyOf(options, this.generation)
+    this.#health = options.health === undefined ? undefined : new Health({
+      ask: options.health, name: this.#name, apply: (status) => this.#apply(status), report: (error) => this.#report(error), warn: context.warn
+    })
     this.#lease = {
       reference: this.reference,
       ttlMs: options.ttlMs ?? defaultTtlMs,
       session: options.session ?? false,
       load: () => this.#loadNow(),
       renewed: (bound) => this.#renewed(bound),
+      unbound: () => { this.#bound = false },
       unknown: () => this.#return(),
       superseded: () => this.#superseded()
     }
@@ -100,12 +122,12 @@ export class Registration {
    * @internal
    */
   async start (options: { signal?: AbortSignal | undefined, waitMs?: number | undefined }): Promise<void> {
-    const { clock, random, heartbeats, emit } = this.#context
+    const { clock, random, timeoutMs, heartbeats, emit } = this.#context
     const signal = anySignal(this.#context.closed, options.signal)
     const deadline = clock.now() + (options.waitMs ?? Infinity)
     for (let attempt = 0; ; attempt++) {
       try {
-        await this.#put(signal)
+        await this.#put(signal, { timeoutMs: Math.min(timeoutMs, Math.max(deadline - clock.now(), 1)) })
         break
       } catch (error) {
         const pause = Math.max(fullJitter(attempt, random), retryAfter(error))
@@ -133,7 +155,9 @@ export class Registration {
    * is kept all the same, and sent with the next heartbeat that arrives.
    * @throws RollcallError; `REG_GENERATION_SUPERSEDED` when another life has this id
    */
-  update (patch: InstancePatch, options: { signal?: AbortSignal | undefined } = {}): Promise<Instance> {
+  async update (patch: InstancePatch, options: { signal?: AbortSignal | undefined } = {}): Promise<Instance> {
+    checkOptions('patch', patch)
+    checkOptions('call', options)
     return this.#serial(() => this.#patch(patch, options.signal))
   }
 
@@ -142,33 +166,59 @@ export class Registration {
    * @param ms default: the `drainMs` of the registration
    */
   async drain (ms: number = this.drainMs, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-    if (this.#state === 'superseded' || this.#state === 'deregistered') return
+    await this.#drain(ms, options)
+  }
+
+  /** @returns false if the registry could not be told */
+  async #drain (ms: number, options: { signal?: AbortSignal | undefined }): Promise<boolean> {
+    if (this.#state === 'superseded' || this.#state === 'deregistered') return true
+    let isTold = true
     try {
       await this.setStatus('draining', options)
     } catch (error) {
       if (!isPassing(error)) throw error
+      isTold = false
     }
     await sleep(this.#context.clock, ms, anySignal(this.#context.closed, options.signal))
+    return isTold
   }
 
   /**
    * Ends the registration. Done already, expired or superseded is fine; an unreachable registry rejects, and can be asked again.
    */
   deregister (): Promise<void> {
-    this.#farewell ??= this.#leave().catch((error: unknown) => {
-      this.#farewell = undefined
-      throw error
-    })
-    return this.#farewell
+    return this.#deregister({})
   }
 
   /** Deregisters; if the registry can't be reached its lease runs out, and the client's `onEvent` is told. */
   async [Symbol.asyncDispose] (): Promise<void> {
+    await this.leave(false)
+  }
+
+  /**
+   * Drains if asked to, and deregisters. A registry that never answers costs the time limit once: who could not say
+   * that he drains has a second left to say goodbye. Never rejects.
+   * @internal
+   */
+  async leave (drain: boolean): Promise<void> {
+    const { emit } = this.#context
+    let isTold = true
     try {
-      await this.deregister()
+      if (drain && this.drainMs > 0) isTold = await this.#drain(this.drainMs, {})
     } catch (error) {
-      this.#context.emit({ type: 'error', error: asError(error) })
+      emit({ type: 'error', error: asError(error) })
     }
+    await this.#deregister(isTold ? {} : { timeoutMs: hurriedMs, rounds: 1 }).catch(
+      (error: unknown) => emit({ type: 'error', error: asError(error) })
+    )
+  }
+
+  #deregister (limits: Limits): Promise<void> {
+    this.#farewell ??= this.#goodbye(limits).catch((error: unknown) => {
+      this.#farewell = undefined
+      throw error
+    })
+    return this.#farewell
   }
 
   /** One write at a time: the last one said is the last one heard. */
@@ -179,18 +229,33 @@ export class Registration {
   }
 
   get #path (): string {
-    return pathOf('namespaces', this.namespace, 'services', this.service, 'instances', this.id)
+    return instancePath(this.namespace, this.service, this.id)
   }
 
   get #name (): string {
     return `${this.namespace}/${this.service}/${this.id}`
   }
 
-  async #put (signal: AbortSignal): Promise<Instance> {
-    const { body } = await this.#context.transport.request<Instance>(this.#path, { method: 'PUT', body: this.#body, signal })
+  /** @param limits `onlyNew`: not if the id is registered, whoever has it */
+  async #put (
+    signal: AbortSignal, { onlyNew = false, ...limits }: Limits & { onlyNew?: boolean } = {}
+  ): Promise<Instance> {
+    const headers = onlyNew ? { 'if-none-match': '*' } : undefined
+    const { body } = await this.#context.transport.request<Answered>(this.#path, {
+      method: 'PUT', body: this.#body, headers, signal, check: instanceShape, ...limits
+    })
+    return this.#took(body)
+  }
+
+  #took ({ warnings, ...instance }: Answered): Instance {
     this.#pending = undefined
-    this.#instance = body
-    return body
+    this.#instance = instance
+    for (const message of warnings ?? []) {
+      if (this.#warned.has(message) || this.#warned.size >= maxWarnings) continue // each registration says it again
+      this.#warned.add(message)
+      this.#context.emit({ type: 'warning', message, registration: this })
+    }
+    return instance
   }
 
   async #patch (patch: InstancePatch, signal: AbortSignal | undefined): Promise<Instance> {
@@ -200,14 +265,12 @@ export class Registration {
     this.#body = applied(before, patch)
     const signals = anySignal(this.#end.signal, signal)
     try {
-      const { body } = await this.#context.transport.request<Instance>(this.#path, {
-        method: 'PATCH', query: { generation: this.generation }, body: wish, signal: signals
+      const { body } = await this.#context.transport.request<Answered>(this.#path, {
+        method: 'PATCH', query: { generation: this.generation }, body: wish, signal: signals, check: instanceShape
       })
-      this.#pending = undefined
-      this.#instance = body
-      return body
+      return this.#took(body)
     } catch (error) {
-      if (isRollcallError(error) && error.status === 404) return this.#put(signals) // forgotten: the whole body has the change
+      if (isGone(error)) return this.#put(signals) // forgotten: the whole body has the change
       if (isSuperseded(error)) this.#superseded()
       else if (isRefusal(error)) this.#body = before // it would be refused with each re-registration, too
       else this.#pending = wish
@@ -224,7 +287,7 @@ export class Registration {
     if (bound && !this.#bound) this.#context.emit({ type: 'session', registration: this })
     this.#bound = bound
     if (this.#pending !== undefined) this.update({}).catch((error: unknown) => this.#report(error))
-    if (this.#health !== undefined && this.status !== 'draining') void this.#askHealth(this.#health)
+    if (this.#health !== undefined && this.status !== 'draining') void this.#health.ask()
   }
 
   /** Never throws: a heartbeat matters more than what goes along with it. */
@@ -238,19 +301,6 @@ export class Registration {
   }
 
   /** Never rejects. */
-  async #askHealth (health: NonNullable<RegisterOptions['health']>): Promise<void> {
-    if (this.#asking) return this.#apply('down') // still busy since the last heartbeat
-    this.#asking = true
-    try {
-      await this.#apply(await health())
-    } catch (error) {
-      this.#report(error)
-      await this.#apply('down')
-    } finally {
-      this.#asking = false
-    }
-  }
-
   async #apply (status: Status): Promise<void> {
     if (status === this.status || this.status === 'draining' || this.#state !== 'registered') return
     await this.setStatus(status).catch((error: unknown) => this.#report(error))
@@ -288,33 +338,76 @@ export class Registration {
     emit({ type: 'registered', registration: this, again: true })
   }
 
-  /** The other one stays: registering again would take the id back, and so on for ever. */
+  /** The other one stays while it lives: registering again would take the id back, and so on for ever. */
   #superseded (): void {
     if (this.#state === 'superseded' || this.#state === 'deregistered') return
+    const { heartbeats, ended, kept, emit } = this.#context
     this.#state = 'superseded'
-    this.#finish()
-    this.#context.ended(this)
-    this.#context.emit({ type: 'superseded', registration: this })
+    heartbeats.delete(this.#lease)
+    if (this.#waits) {
+      kept()
+      this.#turn ??= this.#waitForTurn().finally(() => { this.#turn = undefined })
+    } else {
+      this.#finish()
+      ended(this)
+    }
+    emit({ type: 'superseded', registration: this })
   }
 
-  async #leave (): Promise<void> {
-    if (this.#state === 'superseded') return
+  /** Registers again when the newer life has ended: deregistered or expired. Never rejects. */
+  async #waitForTurn (): Promise<void> {
+    const { clock, random, heartbeats, kept, emit } = this.#context
+    const { signal } = this.#end
+    const isBack = await waitForTurn({
+      clock,
+      random,
+      ttlMs: this.#lease.ttlMs,
+      generation: this.generation,
+      owner: () => this.#owner(signal),
+      register: (onlyNew) => this.#serial(() => this.#put(signal, { onlyNew })),
+      report: (error) => this.#report(error),
+      signal
+    })
+    if (!isBack) return
+    this.#state = 'registered'
+    heartbeats.add(this.#lease)
+    kept()
+    emit({ type: 'registered', registration: this, again: true })
+  }
+
+  /** The life that has the id now; undefined = nobody. */
+  async #owner (signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const { body } = await this.#context.transport.request<Instance>(this.#path, { signal, check: instanceShape })
+      return body.generation
+    } catch (error) {
+      if (isGone(error)) return undefined
+      throw error
+    }
+  }
+
+  async #goodbye (limits: Limits): Promise<void> {
+    const wasSuperseded = this.#state === 'superseded'
+    if (wasSuperseded && !this.#waits) return
     this.#state = 'deregistered'
     this.#finish()
-    await Promise.all([this.#returning, this.#writes]) // aborted; a write must not arrive after the farewell
+    // aborted; a write must not arrive after the farewell
+    await Promise.all([this.#returning, this.#turn, this.#writes])
     try {
-      await this.#delete({})
+      if (!wasSuperseded) await this.#delete(limits)
     } finally {
       this.#context.ended(this)
     }
-    this.#context.emit({ type: 'deregistered', registration: this })
+    if (!wasSuperseded) this.#context.emit({ type: 'deregistered', registration: this })
   }
 
-  async #delete (limits: { timeoutMs?: number, rounds?: number }): Promise<void> {
+  async #delete (limits: Limits): Promise<void> {
     try {
-      await this.#context.transport.request(this.#path, { method: 'DELETE', query: { generation: this.generation }, ...limits })
+      await this.#context.transport.request(
+        this.#path, { method: 'DELETE', query: { generation: this.generation }, check: nothing, ...limits }
+      )
     } catch (error) {
-      if (isRollcallError(error) && error.status === 404) return // expired, or removed by an earlier try
+      if (isGone(error)) return // expired, or removed by an earlier try
       if (!isSuperseded(error)) throw error
     }
   }
@@ -329,6 +422,19 @@ export class Registration {
     if (signal.aborted && error === reasonOf(signal)) return // that is how it ends
     this.#context.emit({ type: 'error', error: asError(error) })
   }
+}
+
+/** How long a call may take. */
+interface Limits {
+  readonly timeoutMs?: number
+  readonly rounds?: number
+}
+
+type Answered = Instance & { readonly warnings?: readonly string[] }
+
+/** The registry says that there is no such thing: not a proxy that has no such page. */
+function isGone (error: unknown): boolean {
+  return isRollcallError(error) && error.status === 404 && error.code.startsWith('REG_')
 }
 
 function isSuperseded (error: unknown): boolean {

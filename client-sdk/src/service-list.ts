@@ -1,19 +1,30 @@
-// The endpoints of one service: read once, then kept fresh by the shared watch, or by long polls while there is none. Of a declared
-// service always by long polls: a watch shows instances with their own ports, while its endpoints have the service's ports, and
-// some of them may be made by hand.
+// The endpoints of one service: read once, then kept fresh by the shared watch, or by long polls while there is none.
+// An implicit service is followed by its instances, one by one; a declared one whole, since its endpoints have the
+// service's ports, and some may be made by hand.
 import { fullJitter } from './backoff.ts'
-import { candidates, endpointKey, endpointOf, firstChoice, leastLoaded, RoundRobin, type Candidate, type Preference } from './balancer.ts'
+import { endpointsAnswer } from './answer-shapes.ts'
+import {
+  candidates, endpointKey, firstChoice, leastLoaded, RoundRobin, type Candidate, type Preference
+} from './balancer.ts'
 import { anySignal, sleep, type Clock } from './clock.ts'
-import { asError, isRefusal, isRollcallError, RollcallError } from './errors.ts'
+import { isKnown, isSmaller } from './cursor.ts'
+import { asError, isPassing, isRefusal, isRollcallError, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
+import type { Nodes } from './nodes.ts'
+import { endpointsPath } from './paths.ts'
 import { ResolvedEndpoint } from './resolved-endpoint.ts'
-import { isKnown, type Socket, type Subscriber, type SubscriptionFrame } from './socket.ts'
-import { pathOf, retryAfter, type Transport } from './transport.ts'
+import { endpointOf } from './rules.ts'
+import type { Socket, Subscriber, SubscriptionFrame } from './socket.ts'
+import { PartList } from './snapshot-parts.ts'
+import { retryAfter, type Transport } from './transport.ts'
 import type { Endpoint, EndpointsAnswer } from './wire.ts'
+
+const movedOn = new RollcallError('REGISTRY_UNAVAILABLE', 'the client goes to another node')
 
 export type Balance = 'round-robin' | 'least-outstanding'
 
 export interface ServiceListOptions {
+  readonly nodes: Nodes
   readonly transport: Transport
   readonly socket: Socket
   readonly clock: Clock
@@ -26,6 +37,11 @@ export interface ServiceListOptions {
 const maxPools = 32
 /** How long the registry may hold a long poll back. */
 const pollWaitMs = 30_000
+/**
+ * One that says nothing new sooner than this is no long poll: something between us and the registry, or a registry gone
+ * wrong.
+ */
+const shortPollMs = 1_000
 
 /** The endpoints of one service, or of a selection of them. */
 export class ServiceList {
@@ -35,14 +51,22 @@ export class ServiceList {
   readonly #service: string
   readonly #namespace: string
   readonly #selector: string | undefined
-  readonly #subscriber: Subscriber
+  #subscriber: Subscriber
   readonly #end = new AbortController()
+  readonly #unfollow: () => void
+  /** Ends the long poll that waits at a node which is not the client's any more. */
+  #poll = new AbortController()
   readonly #pools = new Map<string, { choice: readonly Candidate[], readonly turns: RoundRobin, version: number }>()
   readonly #outstanding = new Map<string, number>()
   #endpoints = new Map<string, Endpoint>()
   /** Grows with each change of the list: pools of an older one are made again. */
   #version = 0
   #revision: string | undefined
+  /** The newest revision that was told, also by what a reset made void. */
+  #newest: string | undefined
+  readonly #parts = new PartList<Endpoint>()
+  #stillDeclared = false
+  #watching = false
   #polling = false
   /** The socket does not take the subscription. */
   #unwatched = false
@@ -54,13 +78,8 @@ export class ServiceList {
     this.#service = service
     this.#namespace = namespace
     this.#selector = selector
-    this.#subscriber = {
-      query: { namespace, service, ...(selector === undefined ? {} : { selector }) },
-      cursor: () => this.#revision,
-      receive: (frame) => this.#receive(frame),
-      fail: (error) => this.#refused(error),
-      waiting: () => undefined
-    }
+    this.#subscriber = this.#subscriberOf(false)
+    this.#unfollow = options.nodes.onMove(() => this.#poll.abort(movedOn))
     this.loaded = this.#load()
   }
 
@@ -83,6 +102,8 @@ export class ServiceList {
 
   close (): void {
     this.#end.abort(new RollcallError('REGISTRY_CLOSED', 'the list is not used any more'))
+    this.#watching = false
+    this.#unfollow()
     this.#options.socket.unsubscribe(this.#subscriber)
   }
 
@@ -96,23 +117,34 @@ export class ServiceList {
   async #load (): Promise<void> {
     await this.#read()
     if (this.#end.signal.aborted) return
-    if (!this.#declared) this.#options.socket.subscribe(this.#subscriber)
+    this.#watching = true
+    this.#options.socket.subscribe(this.#subscriber)
     if (this.#mustPoll) this.poll()
   }
 
   get #mustPoll (): boolean {
-    return this.#declared || this.#unwatched || !this.#options.socket.healthy
+    return this.#unwatched || !this.#options.socket.healthy
   }
 
   async #read (after?: string): Promise<void> {
-    const signal = anySignal(this.#options.closed, this.#end.signal)
+    const version = this.#version
+    const signal = anySignal(
+      this.#options.closed, this.#end.signal, after === undefined ? undefined : this.#poll.signal
+    )
     try {
-      const { body } = await this.#options.transport.request<EndpointsAnswer>(
-        pathOf('namespaces', this.#namespace, 'services', this.#service, 'endpoints'),
-        { query: { ready: 'any', selector: this.#selector, after, wait: after && `${pollWaitMs / 1_000}s` }, waitMs: after === undefined ? 0 : pollWaitMs, signal }
-      )
-      const other = this.#declare(body.declared === true) // the name means something else now: its revisions are others, too
-      if (other || !isKnown(body.revision, this.#revision)) this.#replace(body.endpoints, body.revision) // else no news, or the socket was faster
+      const { body } = await this.#options.transport.request<EndpointsAnswer>(endpointsPath(
+        this.#namespace, this.#service
+      ), {
+        query: { ready: 'any', selector: this.#selector, after, wait: after && `${pollWaitMs / 1_000}s` },
+        waitMs: after === undefined ? 0 : pollWaitMs,
+        signal,
+        check: endpointsAnswer
+      })
+      // the name means something else now
+      if (this.#declare(body.declared === true)) return this.#replace(body.endpoints, body.revision)
+      if (body.revision === this.#revision) return
+      if (isSmaller(body.revision, this.#revision) && version !== this.#version) return // the socket was faster
+      this.#replace(body.endpoints, body.revision)
     } catch (error) {
       // Nobody has registered yet, or nobody is left: an empty list, kept fresh like any other.
       if (!isRollcallError(error) || (error.code !== 'REG_SERVICE_NOT_FOUND' && error.code !== 'REG_NAMESPACE_NOT_FOUND')) throw error
@@ -127,13 +159,17 @@ export class ServiceList {
     const signal = anySignal(closed, this.#end.signal)
     let failures = 0
     while (!signal.aborted && this.#mustPoll) {
+      const begin = clock.now()
+      const before = this.#revision
+      if (this.#poll.signal.aborted) this.#poll = new AbortController()
       try {
-        const before = this.#revision
         await this.#read(before)
-        failures = this.#revision === undefined ? failures + 1 : 0 // an unknown service can't be waited for
+        const isTooEarly = this.#revision === before && clock.now() < begin + shortPollMs
+        failures = this.#revision === undefined || isTooEarly ? failures + 1 : 0 // an unknown service can't be waited for
       } catch (error) {
         if (signal.aborted) break
-        if (isRefusal(error)) emit({ type: 'error', error: asError(error) })
+        if (error === movedOn) continue
+        if (isRefusal(error) || !isPassing(error)) emit({ type: 'error', error: asError(error) })
         failures++
         await sleep(clock, retryAfter(error), signal).catch(() => {})
       }
@@ -148,26 +184,46 @@ export class ServiceList {
     this.poll()
   }
 
-  /** Goes over to long polls, or back to the watch. @returns whether that is a change */
+  /** Goes over to the other view of the watch. @returns whether that is a change */
   #declare (declared: boolean): boolean {
     if (declared === this.#declared) return false
     const { socket } = this.#options
+    socket.unsubscribe(this.#subscriber)
     this.#declared = declared
-    if (declared) socket.unsubscribe(this.#subscriber)
-    else if (!this.#unwatched && !this.#end.signal.aborted) socket.subscribe(this.#subscriber)
+    this.#subscriber = this.#subscriberOf(declared)
+    if (this.#watching && !this.#unwatched) socket.subscribe(this.#subscriber)
     return true
   }
 
-  /** It has been declared since: what the watch shows is not its endpoints any more. The list stays until they are read. */
-  #becomeDeclared (): void {
-    this.#declare(true)
-    this.#revision = undefined
-    this.poll()
+  #subscriberOf (declared: boolean): Subscriber {
+    const selector = this.#selector
+    return {
+      query: {
+        ...(declared ? { view: 'endpoints' } : {}), namespace: this.#namespace, service: this.#service,
+        ...(selector === undefined ? {} : { selector })
+      },
+      cursor: () => {
+        this.#parts.clear() // of the connection before
+        return this.#revision
+      },
+      receive: declared ? (frame) => this.#receiveEndpoints(frame) : (frame) => this.#receiveInstances(frame),
+      fail: (error) => this.#refused(error),
+      waiting: () => undefined
+    }
   }
 
-  #receive (frame: SubscriptionFrame): void {
+  /**
+   * It has been declared since: what the watch shows is not its endpoints any more. The list stays until they are told.
+   */
+  #becomeDeclared (): void {
+    this.#moveOn(undefined)
+    this.#declare(true)
+    if (this.#mustPoll) this.poll()
+  }
+
+  #receiveInstances (frame: SubscriptionFrame): void {
     switch (frame.type) {
-      case 'snapshot':
+      case 'snapshot': {
         if ('endpoints' in frame) return // of another view
         if (frame.services !== undefined && frame.services.length > 0) {
           this.#becomeDeclared()
@@ -175,36 +231,86 @@ export class ServiceList {
         }
         this.#replace(frame.instances.map(endpointOf), frame.revision)
         break
+      }
       case 'change':
-        if (frame.kind === 'endpoints') return
-        if (isKnown(frame.revision, this.#revision)) return
+        if (frame.kind === 'endpoints' || isKnown(frame.revision, this.#revision)) return
         if (frame.kind === 'service') {
           if (frame.event === 'put') this.#becomeDeclared()
-          else this.#revision = frame.revision // which instances the name means did not change: that would be a reset
+          else this.#moveOn(frame.revision) // which instances the name means did not change: that would be a reset
           break
         }
         if (frame.event === 'delete') this.#endpoints.delete(frame.instance.id) // an implicit service has ids only
         else this.#endpoints.set(frame.instance.id, endpointOf(frame.instance))
         this.#moved(frame.revision)
         break
-      case 'bookmark':
-        if (!isKnown(frame.revision, this.#revision)) this.#revision = frame.revision
-        break
-      case 'reset': // the list stays until the snapshot that follows
-        this.#revision = undefined
-        return
+      default:
+        return this.#receiveOther(frame)
     }
     this.#options.socket.processed(frame.revision)
   }
 
+  /** A declared service is told whole: with its own ports, and the endpoints that were made by hand. */
+  #receiveEndpoints (frame: SubscriptionFrame): void {
+    switch (frame.type) {
+      case 'snapshot': {
+        if (!('endpoints' in frame)) return // of another view
+        const own = frame.endpoints.filter((each) => this.#isOwn(each))
+        const endpoints = this.#parts.add(own.flatMap((each) => each.endpoints), frame.more === true)
+        this.#stillDeclared ||= own.some(({ declared }) => declared === true)
+        if (endpoints === undefined) return
+        this.#replace(endpoints, frame.revision)
+        if (!this.#stillDeclared) this.#declare(false)
+        this.#stillDeclared = false
+        break
+      }
+      case 'change':
+        if (frame.kind !== 'endpoints' || isKnown(frame.revision, this.#revision) || !this.#isOwn(frame.endpoints)) return
+        this.#replace(frame.event === 'put' ? frame.endpoints.endpoints : [], frame.revision)
+        if (frame.event === 'delete' || frame.endpoints.declared !== true) this.#declare(false)
+        break
+      default:
+        return this.#receiveOther(frame)
+    }
+    this.#options.socket.processed(frame.revision)
+  }
+
+  #receiveOther (frame: Extract<SubscriptionFrame, { readonly type: 'bookmark' | 'reset' }>): void {
+    if (frame.type === 'reset') {
+      this.#parts.clear()
+      return this.#moveOn(undefined) // the list stays until the snapshot that follows
+    }
+    if (!isKnown(frame.revision, this.#revision)) this.#moveOn(frame.revision)
+    this.#options.socket.processed(frame.revision)
+  }
+
+  #isOwn ({ namespace, service }: { readonly namespace: string, readonly service: string }): boolean {
+    return namespace === this.#namespace && service === this.#service
+  }
+
+  /**
+   * What the registry tells now is what counts. One that tells less than before has lost something, and that should be
+   * known.
+   */
   #replace (endpoints: readonly Endpoint[], revision: string | undefined): void {
+    if (revision !== undefined && isSmaller(revision, this.#newest)) {
+      this.#options.emit(
+        {
+          type: 'regressed', namespace: this.#namespace, service: this.#service, from: this.#newest ?? '', to: revision
+        }
+      )
+    }
     this.#endpoints = new Map(endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]))
     this.#moved(revision)
   }
 
   #moved (revision: string | undefined): void {
-    this.#revision = revision
+    this.#moveOn(revision)
     this.#version++
+  }
+
+  #moveOn (revision: string | undefined): void {
+    this.#revision = revision
+    this.#newest = revision ?? this.#newest
   }
 
   #pool ({ port, zone }: Preference): { readonly choice: readonly Candidate[], readonly turns: RoundRobin } {

@@ -2,7 +2,10 @@
 import type { CallOptions, ListOptions, ReadOptions } from './options.ts'
 import type { Endpoints, EndpointSlice, Namespace, ObjectMeta, Service, ServicePort, ServiceSpec, SliceEndpoint, SlicePort } from './manifests.ts'
 import type { Target } from './resolver.ts'
-import { pathOf, type Answer, type RequestOptions } from './transport.ts'
+import { applyAnswer, deleteAnswer, serviceManifest } from './answer-shapes.ts'
+import { checkOptions } from './option-shapes.ts'
+import { applyPath, servicePath } from './paths.ts'
+import type { Answer, RequestOptions } from './transport.ts'
 import type { ApplyAnswer, DeleteAnswer, ServiceSummary } from './wire.ts'
 
 /** What must be said of a manifest's head. */
@@ -74,32 +77,51 @@ export interface ServicesContext {
   readonly request: <Body>(path: string, options: RequestOptions) => Promise<Answer<Body>>
   readonly summaries: (options: Omit<ListOptions, 'service' | 'status'>) => AsyncGenerator<ServiceSummary, void, undefined>
   readonly place: (target: Target) => { readonly service: string, readonly namespace: string }
+  readonly warn: (message: string) => void
 }
 
 /** @internal */
-export function servicesOf ({ namespace, request, summaries, place }: ServicesContext): Services {
+export function servicesOf ({ namespace, request, summaries, place, warn }: ServicesContext): Services {
   const pathTo = (target: Target): string => {
     const { service, namespace } = place(target)
-    return pathOf('namespaces', namespace, 'services', service)
+    return servicePath(namespace, service)
   }
   return Object.assign((options: Omit<ListOptions, 'service' | 'status'> = {}) => summaries(options), {
     apply: async (manifests: string | ManifestInput | readonly ManifestInput[], options: ApplyOptions = {}): Promise<ApplyAnswer> => {
-      const { body } = await request<ApplyAnswer>('/v1/apply', {
+      checkOptions('apply', options)
+      const { body } = await request<ApplyAnswer>(applyPath, {
         method: 'POST',
         contentType: 'application/yaml',
         body: streamOf(manifests),
         query: { dryRun: options.dryRun === true ? true : undefined, namespace: options.namespace ?? namespace },
-        signal: options.signal
+        signal: options.signal,
+        check: applyAnswer
       })
+      for (const { kind, name, warnings } of body.results) for (const text of warnings) warn(`${kind} ${name}: ${text}`)
       return body
     },
-    get: async (target: Target, { minRevision, signal }: ReadOptions = {}): Promise<Service> =>
-      (await request<Service>(pathTo(target), { query: { view: 'manifest', minRevision }, signal })).body,
+    get: async (target: Target, options: ReadOptions = {}): Promise<Service> => {
+      checkOptions('read', options)
+      const { minRevision, signal } = options
+      return (
+        await request<Service>(
+          pathTo(target), { query: { view: 'manifest', minRevision }, signal, check: serviceManifest }
+        )
+      ).body
+    },
     list: async function * (options: Omit<ListOptions, 'service' | 'status'> = {}): AsyncGenerator<Service, void, undefined> {
       for await (const { manifest } of summaries(options)) if (manifest !== undefined) yield manifest
     },
-    delete: async (target: Target, { dryRun, signal }: CallOptions & { readonly dryRun?: boolean | undefined } = {}): Promise<DeleteAnswer> =>
-      (await request<DeleteAnswer>(pathTo(target), { method: 'DELETE', query: { dryRun: dryRun === true ? true : undefined }, signal })).body
+    delete: async (
+      target: Target, options: CallOptions & { readonly dryRun?: boolean | undefined } = {}
+    ): Promise<DeleteAnswer> => {
+      checkOptions('deletion', options)
+      const { dryRun, signal } = options
+      const query = { dryRun: dryRun === true ? true : undefined }
+      return (
+        await request<DeleteAnswer>(pathTo(target), { method: 'DELETE', query, signal, check: deleteAnswer })
+      ).body
+    }
   })
 }
 

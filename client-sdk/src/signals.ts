@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT: registrations leave first, then the process ends as it would have without us.
+// SIGTERM, SIGINT and SIGHUP: registrations leave first, then the process ends as it would have without us.
 
 interface ProcessLike {
   readonly pid: number
@@ -12,13 +12,19 @@ interface ProcessLike {
 /** Says goodbye and never rejects. `drain`: there is time for it. */
 export type Farewell = (drain: boolean) => Promise<void>
 
-const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const
+const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
 type SignalName = keyof typeof signalNumbers
 
 const farewells = new Set<Farewell>()
 let ending = false
 
 const listeners = {
+  SIGHUP: () => {
+    // A program that listens to it means "read your settings again" (daemon(7)): it goes on, and stays registered.
+    const process = processLike()
+    if (process !== undefined && process.listenerCount('SIGHUP') > 1 + politeListeners(process)) return
+    void onSignal('SIGHUP')
+  },
   SIGINT: () => void onSignal('SIGINT'),
   SIGTERM: () => void onSignal('SIGTERM'),
   // The process has nothing left to do: what is still registered would only wait for its lease to run out.
@@ -70,6 +76,18 @@ function politeListeners (process: object): number {
 
 function detach (process: ProcessLike): void {
   for (const [name, listener] of Object.entries(listeners)) process.off(name, listener)
+}
+
+/** Signals don't reach a worker thread, and its process may end without asking it. */
+export function isWorkerThread (): boolean {
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?: (name: string) => { isMainThread?: boolean } | undefined }
+  }
+  try {
+    return process?.getBuiltinModule?.('node:worker_threads')?.isMainThread === false
+  } catch {
+    return false // a runtime that knows the function, but not the module
+  }
 }
 
 function processLike (): ProcessLike | undefined {

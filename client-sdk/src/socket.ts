@@ -1,8 +1,13 @@
 // One WebSocket for everything that streams: subscriptions, acknowledgements, heartbeats of sessions. Reconnects and resumes by itself.
+import { readFrame } from './answer-shapes.ts'
 import { fullJitter } from './backoff.ts'
 import type { Clock } from './clock.ts'
+import { parseRevision } from './cursor.ts'
 import { asError, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
+import type { Nodes } from './nodes.ts'
+import { watchPath } from './paths.ts'
+import { fieldErrors } from './response.ts'
 import { SnapshotParts } from './snapshot-parts.ts'
 import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame, WatchView } from './wire.ts'
 
@@ -28,22 +33,38 @@ export interface Subscriber {
 }
 
 export interface SocketOptions {
-  readonly addresses: readonly string[]
-  /** The index of the address to begin with. */
-  readonly first: () => number
+  readonly nodes: Nodes
   readonly token: string | undefined
   readonly WebSocket: WebSocketConstructor | undefined
+  /** For the connection to open. */
+  readonly connectTimeoutMs: number
+  /** For a heartbeat to be answered. */
   readonly timeoutMs: number
+  /** Frames that are longer end the connection. */
+  readonly maxFrameLength: number
   readonly clock: Clock
   readonly random: () => number
   readonly emit: Emit
   readonly opened: () => void
+  /** It was open, and is not any more. */
+  readonly closed: () => void
   /** It did not come to life several times in a row: whoever needs fresh lists should ask for them. */
   readonly troubled: () => void
 }
 
-/** A frame is due at least so often: after a silence the registry is asked, since a WebSocket can't see its peer vanish. */
+/** A frame is due at least so often until the registry has said how often. */
 const silenceMs = 20_000
+/** With other nodes to go to, a silence of this many pings is suspicious; where there is no other, of so many. */
+const pingsUntilSuspicion = { several: 1.5, single: 3 } as const
+/** Frames that a busy process has not read yet are read within this. */
+const lastChanceMs = 150
+/** A registry may not have itself asked more often, nor less often, than this. */
+const pingBoundsMs = { least: 100, most: 60_000 } as const
+/**
+ * A connection that lasts so long is a good one: one that ends with a frame that can't be read is tried again slower
+ * and slower.
+ */
+const goodAfterMs = 30_000
 /** One failure is a restarting node; three are a proxy that lets no WebSocket through, or an outage. */
 const troubleAfter = 3
 /** These answers to a subscription mean "not now". */
@@ -67,6 +88,10 @@ export class Socket {
   #closed = false
   #address: number | undefined
   #failures = 0
+  /** Connections in a row that ended because of what the registry sent. */
+  #faults = 0
+  #openedAt = 0
+  #silenceMs = silenceMs
   #nextId = 1
   /** The timer of the phase: to connect, to have connected, to have heard something. */
   #timer: unknown
@@ -76,6 +101,7 @@ export class Socket {
 
   constructor (options: SocketOptions) {
     this.#options = options
+    options.nodes.onMove((index) => this.#follow(index))
   }
 
   get available (): boolean {
@@ -126,8 +152,8 @@ export class Socket {
   }
 
   /** Renews leases over the socket and binds them to it; undefined while it is not open. */
-  beat (leases: readonly Heartbeat[], timeoutMs: number): Promise<HeartbeatAnswer> | undefined {
-    return this.#open ? this.#exchange(leases, timeoutMs, true) : undefined
+  beat (leases: readonly Heartbeat[]): Promise<HeartbeatAnswer> | undefined {
+    return this.#open ? this.#exchange(leases, true) : undefined
   }
 
   close (): void {
@@ -140,8 +166,7 @@ export class Socket {
 
   /** Opens the socket when somebody needs it, closes it when nobody does any more. */
   #need (): void {
-    const wanted = this.available && !this.#closed && (this.#subscribers.size > 0 || this.#sessions > 0)
-    if (!wanted) {
+    if (!this.#wanted) {
       this.#failures = 0
       this.#drop(new RollcallError('REGISTRY_CLOSED', 'nobody needs the socket'))
     } else if (this.#socket === undefined && this.#timer === undefined) {
@@ -149,11 +174,15 @@ export class Socket {
     }
   }
 
+  get #wanted (): boolean {
+    return this.available && !this.#closed && (this.#subscribers.size > 0 || this.#sessions > 0)
+  }
+
   #connect (): void {
-    const { addresses, first, token, WebSocket, timeoutMs } = this.#options
+    const { nodes, token, WebSocket, connectTimeoutMs, emit } = this.#options
     if (WebSocket === undefined) return
-    this.#address ??= first()
-    const url = `${(addresses[this.#address] ?? '').replace(/^http/, 'ws')}/v1/watch`
+    this.#address = nodes.current
+    const url = `${nodes.address(this.#address).replace(/^http/, 'ws')}${watchPath}`
     let socket: WebSocketLike
     try {
       socket = token === undefined ? new WebSocket(url) : new WebSocket(url, { headers: { authorization: `Bearer ${token}` } })
@@ -162,31 +191,57 @@ export class Socket {
     }
     this.#socket = socket
     const current = (action: (event: { data?: unknown, reason?: string, message?: string }) => void) => (event: object): void => {
-      if (this.#socket === socket) action(event)
+      if (this.#socket !== socket) return
+      try {
+        action(event)
+      } catch (error) { // of an event handler it would end the program
+        emit({ type: 'error', error: asError(error) })
+        this.#lost(asError(error), true)
+      }
     }
     const gone = (text: string): void => this.#lost(new RollcallError('REGISTRY_UNAVAILABLE', `${url}: ${text}`))
     socket.addEventListener('open', current(() => this.#opened()))
     socket.addEventListener('message', current(({ data }) => this.#receive(data)))
     socket.addEventListener('close', current(({ reason }) => gone(reason === undefined || reason === '' ? 'the connection was closed' : reason)))
     socket.addEventListener('error', current(({ message }) => gone(message === undefined || message === '' ? 'the connection failed' : message)))
-    this.#arm(timeoutMs, () => gone(`no connection within ${timeoutMs} ms`))
+    this.#arm(connectTimeoutMs, () => gone(`no connection within ${connectTimeoutMs} ms`))
   }
 
   #opened (): void {
     this.#open = true
+    this.#openedAt = this.#options.clock.now()
+    this.#silenceMs = silenceMs
     this.#listen()
     for (const [id, subscriber] of this.#subscribers) this.#sendSubscription(id, subscriber)
     this.#options.opened()
   }
 
-  /** After a silence, an empty heartbeat: any answer proves that somebody is there. */
+  /**
+   * After a silence, an empty heartbeat: any answer proves that somebody is there. If there are other nodes, they are
+   * asked meanwhile.
+   */
   #listen (): void {
-    this.#arm(silenceMs, () => {
+    this.#arm(this.#silenceMs, () => {
       const socket = this.#socket
-      this.#exchange([], this.#options.timeoutMs, false).catch((error: unknown) => {
+      this.#exchange([], false).catch((error: unknown) => {
         if (this.#socket === socket) this.#lost(asError(error))
       })
+      this.#arm(lastChanceMs, () => this.#options.nodes.silent(this.#address ?? 0))
     })
+  }
+
+  #hello (pingMs: number): void {
+    const { nodes } = this.#options
+    const bounded = Math.min(Math.max(pingMs, pingBoundsMs.least), pingBoundsMs.most)
+    this.#silenceMs = bounded * (nodes.several ? pingsUntilSuspicion.several : pingsUntilSuspicion.single)
+    this.#listen()
+  }
+
+  /** Calls go to another node from now on: the watch and the sessions do, too. */
+  #follow (index: number): void {
+    if (this.#socket === undefined || this.#address === index) return
+    this.#drop(new RollcallError('REGISTRY_UNAVAILABLE', 'the client goes to another node'))
+    this.#need()
   }
 
   #sendSubscription (id: number, subscriber: Subscriber): void {
@@ -202,8 +257,8 @@ export class Socket {
     }
   }
 
-  #exchange (leases: readonly Heartbeat[], timeoutMs: number, session: boolean): Promise<HeartbeatAnswer> {
-    const { clock } = this.#options
+  #exchange (leases: readonly Heartbeat[], session: boolean): Promise<HeartbeatAnswer> {
+    const { clock, timeoutMs } = this.#options
     const id = this.#nextId++
     return new Promise<HeartbeatAnswer>((resolve, reject) => {
       const timer = clock.setTimeout(() => {
@@ -221,17 +276,36 @@ export class Socket {
   }
 
   #receive (data: unknown): void {
-    let frame: ServerFrame
+    const { nodes, maxFrameLength } = this.#options
+    let frame: ServerFrame | undefined
     try {
-      if (typeof data !== 'string') throw new Error('a frame must be text')
-      frame = JSON.parse(data) as ServerFrame // checked by `type` below; its fields are the registry's word
-      if (typeof frame !== 'object' || frame === null) throw new Error('a frame must be an object')
+      if (typeof data === 'string' && data.length > maxFrameLength) throw new Error(`one of ${data.length} characters, longer than ${maxFrameLength} (maxAnswerBytes)`)
+      frame = readFrame(data, (id) => this.#subscribers.has(id as number))
     } catch (cause) {
-      return this.#lost(new RollcallError('REGISTRY_BAD_ANSWER', `the WebSocket sent what is no frame: ${asError(cause).message}`, { cause }))
+      const error = new RollcallError(
+        'REGISTRY_BAD_ANSWER',
+        `the WebSocket of ${nodes.address(this.#address)} sent what is no frame: ${asError(cause).message}`, { cause }
+      )
+      this.#options.emit({ type: 'error', error })
+      return this.#lost(error, true)
     }
+    nodes.alive(this.#address ?? 0)
     this.#failures = 0 // not when it opens: one that opens and breaks again must not be tried without pause
     this.#listen()
+    if (frame !== undefined) this.#take(frame, this.#address ?? 0)
+  }
+
+  #take (frame: ServerFrame, index: number): void {
+    const { nodes } = this.#options
     switch (frame.type) {
+      case 'hello':
+        this.#hello(frame.pingMs)
+        return nodes.heard(index, frame.stale ? 'stale' : 'current')
+      case 'stale':
+      case 'current':
+        return nodes.heard(index, frame.type)
+      case 'ping':
+        return
       case 'snapshot': {
         const subscriber = this.#subscribers.get(frame.id)
         // Those of endpoints are put together where they are read.
@@ -249,7 +323,10 @@ export class Socket {
       case 'goodbye':
         return this.#lost(new RollcallError('REGISTRY_UNAVAILABLE', `the registry node says goodbye: ${frame.reason}`))
       case 'error':
-        return this.#refused(new RollcallError(frame.code, frame.detail, { errors: frame.errors, moreErrors: frame.moreErrors }), frame.id)
+        return this.#refused(
+          new RollcallError(frame.code, frame.detail, { errors: fieldErrors(frame.errors), moreErrors: frame.moreErrors }),
+          frame.id
+        )
     }
   }
 
@@ -271,25 +348,32 @@ export class Socket {
   }
 
   /** The connection is gone: on to the next address after a pause. */
-  #lost (error: Error): void {
-    const { addresses, clock, random, troubled } = this.#options
+  #lost (error: Error, isFault = false): void {
+    const { nodes, clock, random, troubled } = this.#options
+    const index = this.#address
+    if (this.#open && this.#openedAt + goodAfterMs <= clock.now()) this.#faults = 0
+    if (isFault) this.#faults++
     this.#drop(error)
-    this.#address = ((this.#address ?? 0) + 1) % addresses.length
-    const pause = fullJitter(this.#failures++, random)
+    const pause = fullJitter(this.#failures++ + this.#faults, random)
+    // What has a session or a list to keep must live on to come back, so this timer keeps the process alive.
     this.#timer = clock.setTimeout(() => {
       this.#timer = undefined
       this.#need()
-    }, pause, this.#subscribers.size === 0)
+    }, pause)
+    if (index !== undefined) nodes.leave(index, error)
     if (this.#failures === troubleAfter) troubled()
   }
 
   #drop (error: Error): void {
-    const { clock } = this.#options
+    const { clock, nodes } = this.#options
     clock.clearTimeout(this.#timer)
     this.#timer = undefined
     const socket = this.#socket
     this.#socket = undefined
+    if (this.#open) this.#options.closed()
     this.#open = false
+    if (this.#address !== undefined) nodes.deaf(this.#address)
+    this.#address = undefined
     this.#parts.clear()
     try {
       socket?.close(1000)
@@ -318,18 +402,4 @@ export class Socket {
     this.#acknowledged = revision
     this.#send({ type: 'ack', revision })
   }
-}
-
-/** A cursor is `epoch.number`. */
-export function parseRevision (revision: string): { readonly epoch: string, readonly number: number } {
-  const dot = revision.lastIndexOf('.')
-  return { epoch: revision.slice(0, dot), number: Number(revision.slice(dot + 1)) }
-}
-
-/** True if `revision` tells nothing new to somebody who is at `cursor`. */
-export function isKnown (revision: string, cursor: string | undefined): boolean {
-  if (cursor === undefined) return false
-  const now = parseRevision(revision)
-  const then = parseRevision(cursor)
-  return now.epoch === then.epoch && now.number <= then.number
 }

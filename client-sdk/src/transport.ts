@@ -1,20 +1,27 @@
-// HTTP to one of several registry nodes: stays with the one that works, goes on to the next when it fails.
+// HTTP to one of several registry nodes: stays with the one that works, goes on to the next when it fails or is slow.
+import { drop, readText, type ResponseLike } from './answer-body.ts'
 import { fullJitter } from './backoff.ts'
 import { anySignal, reasonOf, sleep, type Clock } from './clock.ts'
-import { isPassing, RollcallError } from './errors.ts'
+import { asError, isPassing, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
-import type { Problem } from './wire.ts'
+import type { Nodes } from './nodes.ts'
+import { readyPath } from './paths.ts'
+import { checkedPath, queryText, type QueryValue } from './request-path.ts'
+import { parse, redirectedTo, refused } from './response.ts'
+import type { Check } from './shape.ts'
 
 /** As much of the global `fetch` as the SDK uses. */
 export type Fetch = (url: string, init: {
-  method: string, headers: Record<string, string>, body?: string, signal: AbortSignal
-}) => Promise<{ readonly status: number, readonly headers: { get (name: string): string | null }, text (): Promise<string> }>
+  method: string, headers: Record<string, string>, body?: string, signal: AbortSignal, redirect?: 'manual'
+}) => Promise<ResponseLike>
 
 export interface TransportOptions {
-  readonly addresses: readonly string[]
+  readonly nodes: Nodes
   readonly token: string | undefined
   /** For a whole call, with its retries. */
   readonly timeoutMs: number
+  /** Answers that are longer are not read. */
+  readonly maxAnswerBytes: number
   readonly fetch: Fetch
   readonly clock: Clock
   readonly random: () => number
@@ -23,14 +30,14 @@ export interface TransportOptions {
   readonly closed: AbortSignal
 }
 
-export type QueryValue = string | number | boolean | undefined
-
 export interface RequestOptions {
   readonly method?: string | undefined
   readonly query?: Readonly<Record<string, QueryValue>> | undefined
   readonly body?: unknown
   /** The body is a text of this type and sent as it is; without it, it is sent as JSON. */
   readonly contentType?: string | undefined
+  /** Sent beside the SDK's own. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   readonly signal?: AbortSignal | undefined
   /** How long the registry may hold the answer back (long poll): added to the time limit. */
   readonly waitMs?: number | undefined
@@ -38,6 +45,10 @@ export interface RequestOptions {
   readonly timeoutMs?: number | undefined
   /** How often all addresses are tried; default 3. */
   readonly rounds?: number | undefined
+  /** How long one node may be silent before the next one is asked as well. Default: a second at most. */
+  readonly patienceMs?: number | undefined
+  /** What the body of the answer must look like: gives what is wrong with it, or undefined. */
+  readonly check?: Check | undefined
 }
 
 export interface Answer<Body> {
@@ -47,27 +58,29 @@ export interface Answer<Body> {
   readonly revision: string | undefined
 }
 
+/** `stale`: the node says that it has lost its store. */
+type NodeAnswer<Body> = Answer<Body> & { readonly stale: boolean }
+
 /** A call tries each address so often; longer outages are the caller's to wait for. */
 const defaultRounds = 3
 /** With several addresses a silent one must not use up the time of the whole call. */
 const minAttemptMs = 500
+/** What may be sent twice at the same time goes to a second node when the first has said nothing for so long. */
+const hedgeMs = 1_000
 /** A registry that asks for more patience than this is taken to be away. */
 const maxRetryAfterMs = 30_000
+/** Answers that send a call elsewhere, in a row. */
+const maxRedirects = 3
+/** For the question whether a node is well: three round trips of a slow network and a handshake. */
+const probeMs = 3_000
 
 export class Transport {
-  readonly addresses: readonly string[]
   readonly #options: TransportOptions
-  #current = 0
   #reachable = true
+  #answeredAt = -Infinity
 
   constructor (options: TransportOptions) {
     this.#options = options
-    this.addresses = options.addresses
-  }
-
-  /** The index of the address that worked last. */
-  get current (): number {
-    return this.#current
   }
 
   /** False since a call has failed at all addresses. */
@@ -81,13 +94,11 @@ export class Transport {
    */
   async request<Body> (path: string, options: RequestOptions = {}): Promise<Answer<Body>> {
     const { clock, random, closed } = this.#options
+    const query = queryText(options.query)
+    const target = `${checkedPath(path)}${path.includes('?') ? query.replace('?', '&') : query}`
     const signal = anySignal(closed, options.signal)
-    const waitMs = options.waitMs ?? 0
-    const timeoutMs = (options.timeoutMs ?? this.#options.timeoutMs) + waitMs
-    const deadline = clock.now() + timeoutMs
-    const attemptMs = waitMs > 0 || this.addresses.length === 1
-      ? timeoutMs
-      : Math.max(Math.min(minAttemptMs, timeoutMs), timeoutMs / this.addresses.length)
+    const begin = clock.now()
+    const deadline = begin + (options.timeoutMs ?? this.#options.timeoutMs) + (options.waitMs ?? 0)
     const rounds = options.rounds ?? defaultRounds
     if (signal.aborted) throw reasonOf(signal)
     let failure: unknown
@@ -97,75 +108,159 @@ export class Transport {
         if (clock.now() + pause >= deadline) break
         await sleep(clock, pause, signal)
       }
-      for (let turn = 0; turn < this.addresses.length; turn++) {
-        const left = deadline - clock.now()
-        if (left <= 0) break
-        const index = this.#current
-        try {
-          const answer = await this.#attempt<Body>(index, path, options, signal, Math.min(attemptMs, left))
-          this.#reached(index)
-          return answer
-        } catch (error) {
-          if (signal.aborted) throw reasonOf(signal)
-          if (!isPassing(error)) throw error
-          failure = error
-          this.#leave(index, error as Error) // isPassing has seen that it is one
-        }
+      try {
+        return await this.#round<Body>(target, options, signal, deadline)
+      } catch (error) {
+        if (signal.aborted) throw reasonOf(signal)
+        if (!isPassing(error)) throw error
+        failure = error
       }
     }
-    this.#lost(failure as Error) // at least one attempt has failed, else we had returned
+    if (this.#answeredAt < begin) this.#lost(failure as Error) // at least one round has failed, else we had returned
     throw failure
   }
 
-  async #attempt<Body> (index: number, path: string, options: RequestOptions, outer: AbortSignal, limitMs: number): Promise<Answer<Body>> {
-    const { clock, token, fetch } = this.#options
-    const address = this.addresses[index] ?? ''
-    const method = options.method ?? 'GET'
-    const where = `${method} ${address}${path}`
-    const limit = new AbortController()
-    const timer = clock.setTimeout(() => limit.abort(), limitMs)
-    let status: number
-    let text: string
-    let header: (name: string) => string | null
+  /** True if the node is well: it may get requests, and its view is fresh. Never rejects. */
+  async probe (index: number): Promise<boolean> {
+    const { clock, closed } = this.#options
     try {
-      const response = await fetch(`${address}${path}${queryText(options.query)}`, {
+      const { stale } = await this.#attempt(index, readyPath, {}, closed, clock.now() + probeMs)
+      return !stale
+    } catch {
+      return false
+    }
+  }
+
+  /**
+   * Tries each node once. The next one is asked when one has failed, or has been silent for a while; a slow answer
+   * counts all the same, and the first one wins.
+   */
+  #round<Body> (target: string, options: RequestOptions, signal: AbortSignal, deadline: number): Promise<Answer<Body>> {
+    const { nodes, clock } = this.#options
+    const order = [...nodes.order()]
+    const began = order[0] ?? 0
+    const patienceMs = this.#patience(options, deadline - clock.now())
+    const over = new AbortController()
+    return new Promise<Answer<Body>>((resolve, reject) => {
+      let failure: Error | undefined
+      let running = 0
+      let patience: unknown
+      const settle = (action: () => void): void => {
+        clock.clearTimeout(patience)
+        action()
+        over.abort(new Error('another node has answered')) // after the first answer: the others are not needed
+      }
+      const next = (): void => {
+        clock.clearTimeout(patience)
+        const index = order.shift()
+        if (index === undefined || deadline <= clock.now()) {
+          if (running === 0) settle(() => reject(failure ?? new RollcallError('REGISTRY_TIMEOUT', 'there was no time left to ask anybody')))
+          return
+        }
+        running++
+        if (order.length > 0) patience = clock.setTimeout(next, patienceMs, true)
+        this.#attempt<Body>(index, target, options, anySignal(signal, over.signal), deadline).then((answer) => {
+          if (over.signal.aborted) return
+          nodes.won(index, began, failure ?? slower(nodes.address(began), nodes.address(index)))
+          this.#answered(index, answer)
+          settle(() => resolve(answer))
+        }, (error: unknown) => {
+          running--
+          if (over.signal.aborted) return
+          if (signal.aborted || !isPassing(error)) return settle(() => reject(asError(error)))
+          failure = error as Error // isPassing has seen that it is one
+          nodes.failed(index)
+          next()
+        })
+      }
+      next()
+    })
+  }
+
+  /** How long one node may be silent before the next is asked as well. */
+  #patience ({ method = 'GET', waitMs = 0, patienceMs }: RequestOptions, leftMs: number): number {
+    const { nodes } = this.#options
+    if (patienceMs !== undefined) return patienceMs
+    if (waitMs > 0) return leftMs
+    const share = Math.max(Math.min(minAttemptMs, leftMs), leftMs / nodes.addresses.length)
+    return method === 'GET' || method === 'PUT' ? Math.min(hedgeMs, share) : share
+  }
+
+  async #attempt<Body> (
+    index: number, target: string, options: RequestOptions, outer: AbortSignal, deadline: number
+  ): Promise<NodeAnswer<Body>> {
+    const { clock, nodes } = this.#options
+    const address = nodes.address(index)
+    const limit = new AbortController()
+    const limitMs = deadline - clock.now()
+    const timer = clock.setTimeout(() => limit.abort(), limitMs)
+    const where = `${options.method ?? 'GET'} ${address}${target.split('?', 1)[0] ?? ''}`
+    try {
+      return await this.#exchange<Body>(`${address}${target}`, where, options, anySignal(outer, limit.signal))
+    } catch (cause) {
+      if (limit.signal.aborted) throw new RollcallError('REGISTRY_TIMEOUT', `${where}: no answer within ${Math.round(limitMs)} ms`, { cause })
+      if (cause instanceof RollcallError) throw cause
+      throw new RollcallError('REGISTRY_UNAVAILABLE', `${where}: ${causeText(cause)}`, { cause })
+    } finally {
+      clock.clearTimeout(timer)
+    }
+  }
+
+  /** One request and its answer, wherever the known nodes send it. */
+  async #exchange<Body> (
+    first: string, where: string, options: RequestOptions, signal: AbortSignal
+  ): Promise<NodeAnswer<Body>> {
+    const { token, fetch, maxAnswerBytes, nodes } = this.#options
+    const method = options.method ?? 'GET'
+    let url = first
+    for (let hop = 0; ; hop++) {
+      const response = await fetch(url, {
         method,
         headers: {
           accept: 'application/json',
           ...(options.body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` })
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...options.headers
         },
         ...(options.body === undefined ? {} : { body: bodyText(options) }),
-        signal: anySignal(outer, limit.signal)
+        signal,
+        redirect: 'manual'
       })
-      status = response.status
-      header = (name) => response.headers.get(name)
-      text = await response.text()
-    } catch (cause) {
-      throw limit.signal.aborted
-        ? new RollcallError('REGISTRY_TIMEOUT', `${where}: no answer within ${Math.round(limitMs)} ms`, { cause })
-        : new RollcallError('REGISTRY_UNAVAILABLE', `${where}: ${causeText(cause)}`, { cause })
-    } finally {
-      clock.clearTimeout(timer)
+      const { status } = response
+      const header = (name: string): string | undefined => response.headers.get(name) ?? undefined
+      const elsewhere = redirectedTo(status, header('location'), url, { method, addresses: nodes.addresses, where })
+      if (elsewhere !== undefined) {
+        drop(response)
+        if (hop === maxRedirects) throw new RollcallError('REGISTRY_BAD_ANSWER', `${where}: was sent elsewhere more than ${maxRedirects} times`, { status })
+        url = elsewhere
+        continue
+      }
+      const text = await readText(response, maxAnswerBytes, where)
+      const body = parse(text)
+      if (status >= 400) throw refused(where, status, body, header('retry-after'))
+      if (body === undefined && text !== '') {
+        throw new RollcallError(
+          'REGISTRY_BAD_ANSWER', `${where}: answered ${status} and no JSON; is this a Rollcall registry?`, { status }
+        )
+      }
+      const fault = options.check?.(body, '')
+      if (fault !== undefined) throw new RollcallError('REGISTRY_BAD_ANSWER', `${where}: answered ${status}, but ${fault}; is this a Rollcall registry?`, { status })
+      const revision = header('rollcall-revision')
+      return { status, body: body as Body, revision, stale: header('rollcall-stale') !== undefined } // as far as `check` has looked
     }
-    const body = parse(text)
-    if (status >= 400) throw refused(where, status, body, header('retry-after'))
-    if (body === undefined && text !== '') {
-      throw new RollcallError('REGISTRY_BAD_ANSWER', `${where}: answered ${status} and no JSON; is this a Rollcall registry?`, { status })
-    }
-    return { status, body: body as Body, revision: header('rollcall-revision') ?? undefined } // the API says so
   }
 
-  #leave (index: number, error: Error): void {
-    if (this.#current !== index || this.addresses.length === 1) return // another call has moved on already
-    this.#current = (index + 1) % this.addresses.length
-    this.#options.emit({ type: 'failover', from: this.addresses[index] ?? '', to: this.addresses[this.#current] ?? '', error })
-  }
-
-  #reached (index: number): void {
+  #answered (
+    index: number, { stale, revision }: { readonly stale: boolean, readonly revision: string | undefined }
+  ): void {
+    const { nodes, emit } = this.#options
+    if (stale) nodes.saw(index, 'stale')
+    // where a node says what it knows, it says how stale that is
+    else if (revision !== undefined) nodes.saw(index, 'current')
+    this.#answeredAt = this.#options.clock.now()
     if (this.#reachable) return
     this.#reachable = true
-    this.#options.emit({ type: 'reachable', address: this.addresses[index] ?? '' })
+    emit({ type: 'reachable', address: nodes.address(index) })
   }
 
   #lost (error: Error): void {
@@ -180,55 +275,8 @@ export function retryAfter (error: unknown): number {
   return error instanceof RollcallError ? Math.min(error.retryAfterMs ?? 0, maxRetryAfterMs) : 0
 }
 
-/** Makes the path of an API resource; each part is encoded. */
-export function pathOf (...parts: readonly string[]): string {
-  return `/v1/${parts.map(encodeURIComponent).join('/')}`
-}
-
-/**
- * Reads the addresses of the registry: one, several, or comma-separated.
- * @throws RollcallError REGISTRY_INVALID_ARGUMENT
- */
-export function addressesOf (input: string | readonly string[]): readonly string[] {
-  const texts = (typeof input === 'string' ? input.split(',') : input).map((text) => text.trim()).filter((text) => text !== '')
-  if (texts.length === 0) throw new RollcallError('REGISTRY_INVALID_ARGUMENT', 'address must name at least one registry node')
-  return texts.map((text) => {
-    const address = (text.includes('://') ? text : `http://${text}`).replace(/\/+$/, '')
-    if (!/^https?:\/\//.test(address) || !URL.canParse(address)) {
-      throw new RollcallError('REGISTRY_INVALID_ARGUMENT', `address must be an http or https URL, got ${JSON.stringify(text)}`)
-    }
-    return address
-  })
-}
-
-function queryText (query: RequestOptions['query']): string {
-  const pairs = Object.entries(query ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const]))
-  return pairs.length === 0 ? '' : `?${new URLSearchParams(Object.fromEntries(pairs)).toString()}`
-}
-
 function bodyText ({ body, contentType }: RequestOptions): string {
   return contentType !== undefined && typeof body === 'string' ? body : JSON.stringify(body)
-}
-
-function parse (text: string): unknown {
-  try {
-    return text === '' ? undefined : JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function refused (where: string, status: number, body: unknown, retryAfterText: string | null): RollcallError {
-  const seconds = Number(retryAfterText ?? NaN)
-  const retryAfterMs = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined
-  if (!isProblem(body)) {
-    return new RollcallError('REGISTRY_BAD_ANSWER', `${where}: answered ${status} without a problem document`, { status, retryAfterMs })
-  }
-  return new RollcallError(body.code, body.detail, { status, errors: body.errors, moreErrors: body.moreErrors, retryAfterMs })
-}
-
-function isProblem (body: unknown): body is Problem {
-  return typeof body === 'object' && body !== null && 'code' in body && typeof body.code === 'string' && 'detail' in body
 }
 
 /** `fetch failed` says nothing; its cause names the socket's fault. */
@@ -237,4 +285,8 @@ function causeText (error: unknown): string {
   const { cause } = error
   if (cause instanceof AggregateError && cause.errors[0] instanceof Error) return cause.errors[0].message
   return cause instanceof Error && cause.message !== '' ? cause.message : error.message
+}
+
+function slower (one: string, other: string): RollcallError {
+  return new RollcallError('REGISTRY_TIMEOUT', `${one} was slower than ${other}`)
 }

@@ -1,7 +1,10 @@
 // A subscription as an async iterator: revision order, no gap, no duplicate, a buffer with an end.
 import { asError, RollcallError } from './errors.ts'
-import { isKnown, type Socket, type Subscriber, type SubscriptionFrame } from './socket.ts'
+import { isKnown, isSmaller } from './cursor.ts'
+import type { Emit } from './events.ts'
+import type { Socket, Subscriber, SubscriptionFrame } from './socket.ts'
 import type { Service } from './manifests.ts'
+import { PartList } from './snapshot-parts.ts'
 import type { Instance, Reason, ServiceEndpoints } from './wire.ts'
 
 export interface WatchOptions {
@@ -58,23 +61,33 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
   readonly #queue: Told[] = []
   readonly #waiting: { resolve: (result: IteratorResult<Told>) => void, reject: (error: Error) => void }[] = []
   #cursor: string | undefined
+  /** The newest revision that was told, also by what a reset made void. */
+  #newest: string | undefined
+  readonly #emit: Emit
   /** Handed out, and done with when the next one is asked for. */
   #current: Told | undefined
-  /** The parts of a snapshot that has more to come. */
-  #parts: ServiceEndpoints[] = []
+  readonly #parts = new PartList<ServiceEndpoints>()
   #overflown = false
   #error: Error | undefined
   #ended = false
 
   /** @internal */
-  constructor (socket: Socket, query: Subscriber['query'], since: string | undefined, bufferSize: number, signal: AbortSignal) {
+  constructor (
+    socket: Socket, query: Subscriber['query'], since: string | undefined, bufferSize: number, signal: AbortSignal,
+    emit: Emit
+  ) {
+    this.#emit = emit
     this.#socket = socket
     this.#bufferSize = bufferSize
     this.#cursor = since
+    this.#newest = since
     this.#signal = signal
     this.#subscriber = {
       query,
-      cursor: () => this.#cursor,
+      cursor: () => {
+        this.#parts.clear() // of the connection before
+        return this.#cursor
+      },
       receive: (frame) => this.#receive(frame),
       fail: (error) => this.#finish(error),
       waiting: () => (this.#current ?? this.#queue[0])?.revision
@@ -116,6 +129,12 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
     return Promise.resolve({ done: true, value: undefined })
   }
 
+  /** Ends the watch, as `return` does, and rejects with what it is given. */
+  async throw (error?: unknown): Promise<IteratorResult<Told>> {
+    await this.return()
+    throw error
+  }
+
   [Symbol.asyncIterator] (): this {
     return this
   }
@@ -128,25 +147,23 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
     switch (frame.type) {
       case 'reset': // the next cursor comes with the snapshot; a reconnect before that asks for one, too
         this.#cursor = undefined
-        this.#parts = []
+        this.#parts.clear()
         return this.#push({ type: 'reset', revision: frame.revision, reason: frame.reason })
-      case 'snapshot':
+      case 'snapshot': {
         if ('endpoints' in frame) {
-          this.#parts.push(...frame.endpoints)
-          if (frame.more === true) return
-          this.#cursor = frame.revision
-          const services = this.#parts
-          this.#parts = []
+          const services = this.#parts.add(frame.endpoints, frame.more === true)
+          if (services === undefined) return
+          this.#begin(frame.revision)
           return this.#push({ type: 'endpoints-snapshot', revision: frame.revision, services })
         }
-        this.#cursor = frame.revision
-        return this.#push({
-          type: 'snapshot', revision: frame.revision, instances: frame.instances, ...(frame.services === undefined ? {} : { services: frame.services })
-        })
+        const { revision, instances, services } = frame
+        this.#begin(revision)
+        return this.#push({ type: 'snapshot', revision, instances, ...(services === undefined ? {} : { services }) })
+      }
       case 'change': {
         // Sent twice around a reconnect. Endpoints are of whole services: several of one revision are several services.
         if (isKnown(frame.revision, this.#cursor) && !(frame.kind === 'endpoints' && frame.revision === this.#cursor)) return
-        this.#cursor = frame.revision
+        this.#move(frame.revision)
         if (frame.kind === 'endpoints') {
           const { event, revision, at } = frame
           return this.#push(event === 'put' ? { type: 'endpoints', revision, at, endpoints: frame.endpoints } : { type: 'endpoints-gone', revision, at, ...frame.endpoints })
@@ -160,10 +177,29 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
       }
       case 'bookmark':
         if (isKnown(frame.revision, this.#cursor)) return
-        this.#cursor = frame.revision
+        this.#move(frame.revision)
         if (this.#queue.at(-1)?.type === 'bookmark') this.#queue.pop() // only the newest says anything
         return this.#push({ type: 'bookmark', revision: frame.revision })
     }
+  }
+
+  /** A whole list: what was told before counts no more, also if it was newer. */
+  #begin (revision: string): void {
+    if (isSmaller(revision, this.#newest)) {
+      const { namespace, service } = this.#subscriber.query
+      this.#emit(
+        {
+          type: 'regressed', ...(namespace === undefined ? {} : { namespace }),
+          ...(service === undefined ? {} : { service }), from: this.#newest ?? '', to: revision
+        }
+      )
+    }
+    this.#move(revision)
+  }
+
+  #move (revision: string): void {
+    this.#cursor = revision
+    this.#newest = revision
   }
 
   /** What the view of the subscription tells, and so what `Told` is. */

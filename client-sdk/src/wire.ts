@@ -3,7 +3,10 @@
 
 import type { Manifest, Namespace, Service } from './manifests.ts'
 
-/** What an instance says of itself. Only `up` and `warning` are answered to callers. */
+/**
+ * What an instance says of itself. Callers are sent to those that are `up` or `warning`; to a `draining` one if there
+ * is no other.
+ */
 export type Status = 'starting' | 'up' | 'warning' | 'draining' | 'down'
 
 export type Protocol = 'TCP' | 'UDP' | 'SCTP'
@@ -15,7 +18,7 @@ export interface Port {
   readonly protocol: Protocol
 }
 
-/** As in a Kubernetes EndpointSlice: `ready` = serving and not terminating. */
+/** As in a Kubernetes EndpointSlice. `serving`: it answers, also while it drains; `ready` = serving and not terminating. */
 export interface Conditions {
   readonly ready: boolean
   readonly serving: boolean
@@ -199,6 +202,18 @@ export interface NamespaceSummary {
   readonly manifest?: Namespace
 }
 
+/** An override, as the list of all of them shows it. */
+export interface ListedOverride {
+  readonly namespace: string
+  readonly service: string
+  readonly id: string
+  /** Whether the instance is registered now. */
+  readonly registered: boolean
+  /** Since when it is not, as far as this node knows. */
+  readonly absentSince?: string
+  readonly override: Override
+}
+
 export interface Page<Item> {
   readonly revision: string
   readonly items: readonly Item[]
@@ -326,15 +341,29 @@ export type ClientFrame =
 
 /** Frames that the registry sends over `/v1/watch`; `id` is the subscription's. */
 export type ServerFrame =
+  /** The first one. Something is sent at least every `pingMs`; `stale`: the node has lost its store. */
+  | { readonly type: 'hello', readonly pingMs: number, readonly stale: boolean }
+  /** The node has lost its store: what it tells is what it knew then. Better ask another one. */
+  | { readonly type: 'stale', readonly reason: string }
+  /** The node has its store again. */
+  | { readonly type: 'current' }
+  /** Nothing else was to be said. */
+  | { readonly type: 'ping' }
   /** With `more` it is a part: the snapshot is whole with the first frame of the subscription that is without it. */
-  | { readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly more?: boolean, readonly instances: readonly Instance[], readonly services?: readonly Service[] }
+  | {
+    readonly type: 'snapshot', readonly id: number, readonly revision: string, readonly more?: boolean,
+    readonly instances: readonly Instance[], readonly services?: readonly Service[]
+  }
   | ChangeFrame
   | EndpointsSnapshotFrame
   | EndpointsChangeFrame
   | EndpointsGoneFrame
   | { readonly type: 'bookmark', readonly id: number, readonly revision: string }
   | { readonly type: 'reset', readonly id: number, readonly revision: string, readonly reason: string }
-  | { readonly type: 'error', readonly id?: number, readonly code: string, readonly detail: string, readonly errors?: readonly FieldError[], readonly moreErrors?: number }
+  | {
+    readonly type: 'error', readonly id?: number, readonly code: string, readonly detail: string,
+    readonly errors?: readonly FieldError[], readonly moreErrors?: number
+  }
   | ({ readonly type: 'heartbeat', readonly id?: number } & HeartbeatAnswer)
   | { readonly type: 'goodbye', readonly reason: string }
 

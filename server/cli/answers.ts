@@ -47,7 +47,7 @@ const page = (item: Check): Check => fields({ revision: text, items: list(item),
 const conditions = fields({ ready: flag, serving: flag, terminating: flag })
 const port = fields({ name: text, port: number, protocol: text })
 const place = { zone: optional(text), region: optional(text), node: optional(text), version: optional(text), hostname: optional(text) }
-const override = fields({ author: text, reason: text, status: optional(text), weight: optional(number), until: optional(text) })
+const override = fields({ author: text, reason: text, status: optional(text), weight: optional(number), until: optional(text), createdAt: optional(text) })
 const instance = fields({
   namespace: text, service: text, id: text, generation: text, address: text, ports: list(port), labels: map(text), metadata: map(text), weight: number, priority: number,
   status: text, effectiveStatus: text, suspect: flag, conditions, override: optional(override), lease: fields({ ttlMs: number }), createdAt: text, updatedAt: text, revision: number, ...place
@@ -101,6 +101,7 @@ const routes: readonly (readonly [RegExp, Check])[] = [
   [/^GET \/v1\/services$/, page(summary)],
   [/^GET \/v1\/namespaces$/, page(fields({ name: text, services: number, instances: number }))],
   [/^GET \/v1\/events$/, page(event)],
+  [/^GET \/v1\/overrides$/, page(fields({ namespace: text, service: text, id: text, registered: flag, absentSince: optional(text), override }))],
   [/^GET \/v1\/pools$/, list(pool)],
   [/^GET \/v1\/overview$/, overview],
   [/^GET \/v1\/unreadable$/, page(unreadable)],

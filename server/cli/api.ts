@@ -6,6 +6,8 @@ import { CommandError, exitCodes, RefusedError, UnreachableError, UsageError } f
 import { observedFetch, observedWebSocket } from './observed-network.ts'
 import type { Terminal } from './terminal.ts'
 
+export { instancePath, pathOf as path } from '../../client-sdk/src/paths.ts'
+
 export const defaultAddress = 'http://127.0.0.1:7500'
 /** A person waits at the terminal; a script gives --timeout. */
 export const defaultTimeoutMs = 10_000
@@ -49,9 +51,9 @@ export class Api {
     }
     try {
       // The process belongs to the command: it ends its registrations itself.
-      this.client = new Rollcall({ address: addresses, token, timeoutMs, signals: false, onEvent, ...observed })
+      this.client = new Rollcall({ address: addresses, prefer: 'first', token, timeoutMs, signals: false, onEvent, warn: null, ...observed })
     } catch (error) {
-      throw isRollcallError(error) ? new UsageError(`--address: ${error.message}`) : error
+      throw isRollcallError(error) ? new UsageError(error.errors[0]?.field === 'address' ? `--address: ${error.message}` : error.message) : error
     }
   }
 
@@ -144,13 +146,4 @@ export async function orNothing<Answer> (read: Promise<Answer>): Promise<Answer 
     if (error instanceof RefusedError && error.status === 404) return undefined
     throw error
   }
-}
-
-/** The path of the API with each part escaped. @example path('services', 'a/b') // '/v1/services/a%2Fb' */
-export function path (...parts: readonly string[]): string {
-  return `/v1/${parts.map((part) => encodeURIComponent(part.toWellFormed())).join('/')}`
-}
-
-export function instancePath (namespace: string, service: string, id: string, ...rest: readonly string[]): string {
-  return path('namespaces', namespace, 'services', service, 'instances', id, ...rest)
 }

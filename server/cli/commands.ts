@@ -1,5 +1,6 @@
 // The list of commands, in the order of the help.
 import { apply, remove } from './apply.ts'
+import { backup, restore } from './backup.ts'
 import type { Command } from './command.ts'
 import { completion } from './completion.ts'
 import { describe } from './describe.ts'
@@ -13,5 +14,6 @@ import { version } from './version.ts'
 import { watch } from './watch.ts'
 
 export const commands: readonly Command[] = [
-  get, describe, status, explain, resolve, watch, apply, remove, expose, label, register, deregister, heartbeat, drain, undrain, version, completion
+  get, describe, status, explain, resolve, watch, apply, remove, expose, label, register, deregister, heartbeat, drain, undrain, backup, restore,
+  version, completion(() => commands)
 ]

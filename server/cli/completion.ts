@@ -2,24 +2,26 @@
 import type { Command } from './command.ts'
 import { UsageError } from './errors.ts'
 
-const kinds = ['services', 'instances', 'endpoints', 'endpointslices', 'events', 'pools', 'namespaces', 'unreadable']
+const kinds = ['services', 'instances', 'endpoints', 'endpointslices', 'overrides', 'events', 'pools', 'namespaces', 'unreadable']
 const shells = ['bash', 'zsh']
 
-export const completion: Command = {
-  name: 'completion',
-  summary: 'Prints a completion script for bash or zsh',
-  usage: 'completion bash|zsh',
-  flags: {},
-  examples: [
-    ['completion bash > /etc/bash_completion.d/rollcall', 'for every user of bash'],
-    ['completion zsh > ~/.zsh/_rollcall', 'into a directory of $fpath']
-  ],
-  run: async (call) => {
-    const [shell = ''] = call.arguments('the shell (bash or zsh)')
-    if (!shells.includes(shell)) throw new UsageError(`the shell must be bash or zsh, got ${JSON.stringify(shell)}`)
-    // The list imports this file, so it is asked for when it is complete; and no other command needs the settings.
-    const [{ commands }, { serveFlags }] = await Promise.all([import('./commands.ts'), import('../config/config.ts')])
-    call.terminal.out(completionScript(shell, commands, Object.keys(serveFlags())).split('\n'))
+/** @param all every command, this one included: asked for when the script is made */
+export function completion (all: () => readonly Command[]): Command {
+  return {
+    name: 'completion',
+    summary: 'Prints a completion script for bash or zsh',
+    usage: 'completion bash|zsh',
+    flags: {},
+    examples: [
+      ['completion bash > /etc/bash_completion.d/rollcall', 'for every user of bash'],
+      ['completion zsh > ~/.zsh/_rollcall', 'into a directory of $fpath']
+    ],
+    run: async (call) => {
+      const [shell = ''] = call.arguments('the shell (bash or zsh)')
+      if (!shells.includes(shell)) throw new UsageError(`the shell must be bash or zsh, got ${JSON.stringify(shell)}`)
+      const { serveFlags } = await import('../config/config.ts') // no other command needs the settings
+      call.terminal.out(completionScript(shell, all(), Object.keys(serveFlags())).split('\n'))
+    }
   }
 }
 

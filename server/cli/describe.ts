@@ -1,5 +1,6 @@
 // rollcall describe: everything about one thing, and why it is as it is.
 import type { Endpoint, EndpointsAnswer, Event, Instance, Page, ServiceExplanation, ServiceSummary } from '../../client-sdk/src/wire.ts'
+import { callable } from '../../client-sdk/src/rules.ts'
 import type { Service } from '../../client-sdk/src/manifests.ts'
 import { showDuration } from '../config/kinds.ts'
 import { unknownRule } from '../config/flags.ts'
@@ -166,7 +167,7 @@ function serviceLines (summary: ServiceSummary, endpoints: EndpointsAnswer, term
     ['Instances', `${instances.total}${byStatus.length === 0 ? '' : ` (${byStatus.join(', ')})`}`],
     ['Suspect', String(instances.suspect)],
     ['Ready', String(instances.ready)],
-    ['Endpoints', `${endpoints.endpoints.filter(({ conditions }) => summary.implicit || endpoints.failOpen || conditions.ready).length}${endpoints.failOpen ? ', all of them suspect and answered all the same (fail open)' : ''}`],
+    ['Endpoints', `${callable(endpoints.endpoints).length}${endpoints.failOpen ? ', all of them suspect and answered all the same (fail open)' : ''}`],
     ['Protected', protectedSince === undefined ? undefined : `for ${age(protectedSince, terminal.now())}: so many are suspect that none is removed yet`],
     ['Revision', String(summary.revision)]
   ])

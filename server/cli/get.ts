@@ -11,9 +11,9 @@ import { watchRows } from './watch-rows.ts'
 
 export const get: Command = {
   name: 'get',
-  summary: 'Lists services, instances, endpoints, slices, events, pools, namespaces, or what cannot be read',
-  usage: 'get services|instances|endpoints|endpointslices|events|pools|namespaces|unreadable [NAME] [flags]',
-  details: `NAME is a service, for instances and events also SERVICE/ID. Short forms: svc, inst, ep, eps, ev, ns.
+  summary: 'Lists services, instances, endpoints, slices, overrides, events, pools, namespaces, or what cannot be read',
+  usage: 'get services|instances|endpoints|endpointslices|overrides|events|pools|namespaces|unreadable [NAME] [flags]',
+  details: `NAME is a service, for instances, overrides and events also SERVICE/ID. Short forms: svc, inst, ep, eps, ov, ev, ns.
 The first columns of services are kubectl's; TYPE headless is a service that nobody declared: its instances are it. pools are the ranges
 that cluster IPs, node ports and the addresses of load balancers are given from. unreadable are records of the store that nobody is answered,
 because they cannot be read or break a rule; rollcall delete unreadable KEY removes one.
@@ -36,6 +36,7 @@ events are what the asked node remembers, at most the newest 100, the newest las
     ['get services', 'the services of the namespace, and how many of each are ready'],
     ['get services -A -o wide', 'all of them, with their selectors'],
     ['get service web -o yaml', 'its manifest, with what was allocated'],
+    ['get overrides -A', 'what operators said, and of which instances that are gone'],
     ['get pools', 'how many addresses and node ports are free'],
     ['get instances orders -o wide', 'every instance of one service, also those that are not ready'],
     ['get endpoints orders', 'who may be called'],

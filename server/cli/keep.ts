@@ -24,12 +24,13 @@ export async function keepRegistered (call: Invocation, { namespace, service, id
   const api = call.api((event) => {
     if (event.type === 'superseded') superseded.abort()
     if (event.type === 'unreachable') call.terminal.err(`rollcall: no registry answers (${event.error.message}), trying on`)
+    if (event.type === 'warning') call.terminal.err(`rollcall: ${event.message}`)
     if (event.type === 'registered' && event.again) call.terminal.err(`rollcall: ${service}/${id} is registered again`)
   })
   const alive = stayAlive()
   await using client = api.client
   try {
-    const kept = await client.register({ ...body, namespace, service, id, ttlMs: lease?.ttlMs }, { signal })
+    const kept = await client.register({ ...body, namespace, service, id, ttlMs: lease?.ttlMs, onSuperseded: 'stop' }, { signal })
     await tell(kept.instance)
     const end = AbortSignal.any([signal, superseded.signal])
     if (!end.aborted) await once(end, 'abort')

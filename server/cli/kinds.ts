@@ -1,13 +1,13 @@
 // The kinds of things that `get` lists: how each is asked for, named and followed.
 import type { EndpointSlice, Manifest, Service } from '../../client-sdk/src/manifests.ts'
-import type { EndpointsAnswer, Event, Instance, NamespaceSummary, Page, Pool, ServiceSummary, UnreadableRecord } from '../../client-sdk/src/wire.ts'
+import type { EndpointsAnswer, Event, Instance, ListedOverride, NamespaceSummary, Page, Pool, ServiceSummary, UnreadableRecord } from '../../client-sdk/src/wire.ts'
 import { instancePath, path } from './api.ts'
 import { instanceName, label } from './command.ts'
 import { UsageError } from './errors.ts'
 import { orGone } from './gone.ts'
 import type { Kind, Request, ServiceName } from './kind.ts'
 import {
-  endpointColumns, eventColumns, instanceColumns, namespaceColumns, poolColumns, serviceColumns, sliceColumns, unreadableColumns, type EndpointRow, type ServiceRow,
+  endpointColumns, eventColumns, instanceColumns, namespaceColumns, overrideColumns, poolColumns, serviceColumns, sliceColumns, unreadableColumns, type EndpointRow, type ServiceRow,
   type SliceRow
 } from './shapes.ts'
 
@@ -177,6 +177,19 @@ const unreadable: Kind<UnreadableRecord> = {
   }
 }
 
+const overrides: Kind<ListedOverride> = {
+  name: 'overrides',
+  aliases: ['override', 'ov'],
+  filters: [],
+  columns: overrideColumns,
+  id: (row) => `${row.service}/${row.id}`,
+  fetch: async ({ api, namespace, name }) => {
+    const { service, id } = nameFilter(name, undefined)
+    const answer = await api.list<ListedOverride>('/v1/overrides', { namespace, service })
+    return { rows: answer.items.filter((item) => id === undefined || item.id === id), answer }
+  }
+}
+
 /** How many of the newest are shown; the rest is at /v1/events, page by page. */
 const eventsShown = 100
 
@@ -187,18 +200,18 @@ const events: Kind<Event> = {
   columns: eventColumns,
   id: () => undefined,
   fetch: async ({ api, namespace, name, id }) => {
-    const answer = await api.get<Page<Event>>('/v1/events', { namespace, ...eventFilter(name, id), limit: String(eventsShown) })
+    const answer = await api.get<Page<Event>>('/v1/events', { namespace, ...nameFilter(name, id), limit: String(eventsShown) })
     return { rows: answer.items.toReversed(), answer } // the newest stands last, as in every log
   },
   follow: 'events'
 }
 
 /** A service, or SERVICE/ID. */
-export function eventFilter (name: string | undefined, id: string | undefined): { service: string | undefined, id: string | undefined } {
+export function nameFilter (name: string | undefined, id: string | undefined): { service: string | undefined, id: string | undefined } {
   if (name?.includes('/') !== true) return { service: name === undefined ? undefined : label('service', name), id }
   if (id !== undefined) throw new UsageError('SERVICE/ID and --id exclude each other')
   return instanceName(name)
 }
 
 // Rows of different kinds never meet: each kind is used with its own rows only.
-export const kinds = [services, instances, endpoints, slices, events, pools, namespaces, unreadable] as unknown as readonly Kind<object>[]
+export const kinds = [services, instances, endpoints, slices, overrides, events, pools, namespaces, unreadable] as unknown as readonly Kind<object>[]

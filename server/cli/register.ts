@@ -15,7 +15,7 @@ export const register: Command = {
   summary: 'Registers an instance, with --keep for as long as the command runs',
   usage: 'register SERVICE --port [NAME:]NUMBER[/PROTOCOL] [flags]',
   details: `Without --keep the instance is there until its TTL is over: renew it with \`rollcall heartbeat\`. With --keep the command
-stays, renews the lease, registers again after an outage, and deregisters when it is ended by Ctrl-C or SIGTERM.`,
+stays, renews the lease, registers again after an outage, and deregisters when it is ended by Ctrl-C, SIGTERM or SIGHUP.`,
   flags: {
     ...namespaceFlag,
     port: { type: 'string', short: 'p', multiple: true, metavar: 'PORT', what: 'A port, like 8080, http:8080 or dns:53/UDP' },

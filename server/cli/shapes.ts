@@ -1,8 +1,8 @@
 // The columns of what the registry lists, and its small texts: ports, labels, the status in one word.
 import type { EndpointSlice, Manifest, Service } from '../../client-sdk/src/manifests.ts'
 import {
-  serviceLabel, type Conditions, type Endpoint, type Event, type Instance, type NamespaceSummary, type Pool, type PoolBand, type Port, type ServiceExplanation,
-  type ServiceSummary, type Status, type UnreadableRecord
+  serviceLabel, type Conditions, type Endpoint, type Event, type Instance, type ListedOverride, type NamespaceSummary, type Pool, type PoolBand, type Port,
+  type ServiceExplanation, type ServiceSummary, type Status, type UnreadableRecord
 } from '../../client-sdk/src/wire.ts'
 import { age, type Column } from './table.ts'
 import type { Colour } from './line.ts'
@@ -144,6 +144,19 @@ export function sliceColumns (place: Place): Column<SliceRow>[] {
 }
 
 const bandText = (band: PoolBand | undefined): string => (band === undefined ? '' : `${band.used}/${band.size}`)
+
+export function overrideColumns (place: Place): Column<ListedOverride>[] {
+  return namespaced<ListedOverride>(place, [
+    { title: 'INSTANCE', value: (row) => `${row.service}/${row.id}` },
+    { title: 'OVERRIDE', value: ({ override }) => [override.status, override.weight === undefined ? undefined : `weight ${override.weight}`].filter((text) => text !== undefined).join(', ') },
+    { title: 'AUTHOR', value: (row) => row.override.author },
+    { title: 'AGE', value: (row) => age(row.override.createdAt, place.now()) },
+    { title: 'UNTIL', value: (row) => row.override.until ?? '' },
+    { title: 'REGISTERED', value: (row) => String(row.registered), colour: (row) => (row.registered ? undefined : 'yellow') },
+    { title: 'ABSENT', value: (row) => (row.absentSince === undefined ? '' : age(row.absentSince, place.now())) },
+    { title: 'REASON', value: (row) => row.override.reason }
+  ])
+}
 
 export const poolColumns: readonly Column<Pool>[] = [
   { title: 'NAME', value: (row) => row.name },

@@ -11,7 +11,7 @@ export interface Terminal {
   /** True if standard output understands colours and nobody forbade them. */
   readonly colours: boolean
   readonly now: () => number
-  /** Aborts at SIGINT or SIGTERM. Whoever asks for it takes the end of the process into his own hands. */
+  /** Aborts at SIGINT, SIGTERM or SIGHUP (the terminal is gone). Whoever asks for it takes the end of the process into his own hands. */
   readonly signal: AbortSignal
   readonly readFile: (path: string) => string
   /** The names in a directory, or undefined if the path is none. */
@@ -37,7 +37,7 @@ export function processTerminal (): Terminal {
     get signal () {
       if (controller === undefined) {
         const created = controller = new AbortController()
-        for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => { created.abort() })
+        for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => { created.abort() })
       }
       return controller.signal
     },

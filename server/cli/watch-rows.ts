@@ -5,7 +5,7 @@ import type { Api } from './api.ts'
 import type { Invocation } from './command.ts'
 import { CommandError, RefusedError } from './errors.ts'
 import type { Follow, Kind, Request, ServiceName } from './kind.ts'
-import { eventFilter } from './kinds.ts'
+import { nameFilter } from './kinds.ts'
 import type { InstanceRow } from './shapes.ts'
 import { stayAlive } from './terminal.ts'
 
@@ -107,7 +107,7 @@ const maxPages = 20
 /** The log of events. The watch says that there is news; who did what, and why, stands in the log. */
 async function watchLog (call: Invocation, kind: Kind<object>, request: Request, print: Print): Promise<void> {
   const { api, namespace, name, id } = request
-  const filter = { namespace, ...eventFilter(name, id) }
+  const filter = { namespace, ...nameFilter(name, id) }
   let seen = { epoch: '', number: 0 }
   for await (const event of eventsOf(call, { api, namespace, service: undefined, selector: undefined })) {
     if (event.type === 'snapshot' && seen.epoch === '') {

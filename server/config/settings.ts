@@ -122,6 +122,18 @@ export const settingsSchema = Type.Object({
     why: 'Time for one reconnect through another node.',
     raise: 'A crashed instance with a session is listed longer, though not answered.', lower: 'A reconnect that takes longer finds its instance removed.'
   }) }),
+  overrideKeepMs: Type.Integer({ minimum: minute, maximum: 365 * day, ...between('1m', '365d'), ...doc({
+    name: 'override-keep', kind: 'duration', default: '24h',
+    what: 'An override ends when its instance has not been registered for so long. `rollcall get overrides` shows which are waiting for that.',
+    why: 'A machine that is repaired overnight comes back as it was; a name that is given anew next week does not come back drained.',
+    raise: 'Forgotten overrides meet later instances of the same id.', lower: 'An instance that is away for longer comes back without its override.'
+  }) }),
+  sessionBlipMs: Type.Integer({ minimum: 0, maximum: 10_000, ...between('0s', '10s'), ...doc({
+    name: 'session-blip', kind: 'duration', default: '500ms',
+    what: 'How long a client whose session broke has to be back before its instances turn suspect. Not waited for when its host refuses connections to the port of the instance.',
+    why: 'A proxy that reloads or a node that restarts breaks sockets of living processes, which are back within milliseconds.',
+    raise: 'A killed process without a TCP port is answered that much longer.', lower: 'At `0s` each break is seen by everybody, and the instance leaves DNS until it is back.'
+  }) }),
   holdMaxMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'hold-max', kind: 'duration', default: '60s',
     what: 'After a restart, an outage of the store or a step of the clock nothing expires for the longest TTL in use, and never longer than this.',
@@ -157,6 +169,29 @@ export const settingsSchema = Type.Object({
     what: 'How many changes the store keeps: a watcher that comes back after more than these gets a fresh snapshot.',
     why: 'An hour at 28 changes a second, in about 50 MB of the store.',
     raise: 'Memory of Redis or disk, and of each node.', lower: 'Watchers that were away for a moment read everything again.'
+  }) }),
+  logBytes: Type.Integer({ minimum: 1024 ** 2, maximum: 64 * 1024 ** 3, ...between('1MiB', '64GiB'), ...doc({
+    name: 'log-size', kind: 'size', default: '64MiB',
+    what: 'How much those changes may hold together in the store: large manifests and metadata leave fewer of them than `log-length`.',
+    why: 'A hundred thousand changes of 600 octets; a hundred thousand of 16 kB would be more than a gigabyte.',
+    raise: 'Memory of Redis or disk.', lower: 'As of `log-length`, where changes are large.'
+  }) }),
+  historyBytes: Type.Integer({ minimum: 1024 ** 2, maximum: 16 * 1024 ** 3, ...between('1MiB', '16GiB'), ...doc({
+    name: 'history-size', kind: 'size', default: '32MiB',
+    what: 'How much of them each node remembers, for events and for watchers that come back: at most this, and at most `log-length` changes.',
+    why: 'Some fifty thousand changes of ordinary instances.',
+    raise: 'Memory of each node.', lower: 'Watchers that were away for a moment read everything again.'
+  }) }),
+  redisTimeoutMs: Type.Integer({ minimum: 100, maximum: minute, ...between('100ms', '60s'), ...doc({
+    name: 'redis-timeout', kind: 'duration', default: '1s',
+    what: 'How long a connection to Redis, and then each answer, is waited for before Redis counts as away. Where answers are slow, or attempts run out of time, it adapts by itself: up to four times the slowest lately, and to 10 s.',
+    why: 'A Redis in the next rack answers in a millisecond; one second finds a dead one before anybody minds.',
+    raise: 'Writes wait longer for a dead Redis.', lower: 'A pause of Redis counts as an outage.'
+  }) }),
+  acceptMissingLog: Type.Boolean({ ...doc({
+    name: 'accept-missing-log', kind: 'boolean', default: 'false',
+    what: 'Opens a data file that was not closed cleanly and whose `-wal` file is missing. Say it once, by hand: what was in that log is lost.',
+    why: 'A copy of the file alone looks like a registry and is an old one: rather no start than that without a word.'
   }) }),
   dnsTtlSeconds: Type.Integer({ minimum: 0, maximum: 3_600, rule: 'must be whole seconds from 0s to 1h', ...doc({
     name: 'dns-ttl', kind: 'seconds', default: '5s',

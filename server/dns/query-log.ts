@@ -1,5 +1,5 @@
 // The query log: a sample of what was asked, by whom, and what it got. Off unless asked for; bounded, so that no flood fills a disk.
-import type { Clock } from '../registry/timers.ts'
+import type { Clock } from '../clock.ts'
 import type { Client } from './protect/client.ts'
 import type { QueryReader } from './wire/query-reader.ts'
 import { typeText } from './wire/wire.ts'

@@ -2,7 +2,7 @@
 import { Alias, maxAliases } from './answers/alias.ts'
 import { AnswerCache } from './answers/answer-cache.ts'
 import { type DnsSource, type Plan, minimalAnyRecords, planAnswer } from './answers/answer-plan.ts'
-import type { Clock } from '../registry/timers.ts'
+import type { Clock } from '../clock.ts'
 import { ObservedCatalog, PlanCache } from './answers/plan-cache.ts'
 import { OptionComposer } from './wire/answer-options.ts'
 import { Chaos } from './answers/chaos.ts'

@@ -1,8 +1,8 @@
 // A thread that answers DNS: the same server as in the main thread, before a mirror of its feed. bin/dns-worker.js loads it.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../clock.ts'
 import { Guard } from '../guard.ts'
-import { FeedMirror, type MirrorMessage } from '../registry/mirror/feed-mirror.ts'
-import { systemClock } from '../registry/timers.ts'
+import { FeedMirror, type MirrorMessage } from '../registry/core.ts'
 import { DnsCounters } from './counters.ts'
 import { type Certificate, type DnsOptions, startDns } from './server.ts'
 

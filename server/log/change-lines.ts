@@ -2,7 +2,7 @@
 // removals back. A deployment of ten thousand changes ten thousand at once: beyond a limit they are counted, by what happened.
 import type { Reason } from '../../client-sdk/src/wire.ts'
 import type { AppliedChange } from '../registry/feed/change-ring.ts'
-import type { Clock } from '../registry/timers.ts'
+import type { Clock } from '../clock.ts'
 import type { Sweep } from '../store/store.ts'
 import type { LineLog } from './thinned-log.ts'
 

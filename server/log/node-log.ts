@@ -1,6 +1,6 @@
 // The log of a node: pino makes the lines, an output that never waits writes them.
 import { pino, type Logger } from 'pino'
-import { systemClock } from '../registry/timers.ts'
+import { systemClock } from '../clock.ts'
 import { LogOutput, standardOutput, type Sink } from './log-output.ts'
 
 export type { Logger } from 'pino'

@@ -1,6 +1,6 @@
 // Log lines that a stranger can cause, or that come with each refused write, thinned: the first of a cause is written at once,
 // those of the next seconds are counted, and the count is told with the next one that is written or when the time is over.
-import type { Clock } from '../registry/timers.ts'
+import type { Clock } from '../clock.ts'
 
 export type Level = 'info' | 'warn' | 'error'
 

@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry as PromRegistry, collectDefaultMetr
 import type { FastifyInstance } from 'fastify'
 import type { HeartbeatAnswer, LoadValue, Pool, Reason } from '../../client-sdk/src/wire.ts'
 import { statuses } from '../model/instance/instance.ts'
+import { serviceCount } from '../registry/reads/overview.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { StoreOperation } from '../registry/timed-store.ts'
 import type { Granted, Sweep } from '../store/store.ts'
@@ -101,7 +102,7 @@ export class Metrics {
     if (!succeeded) this.#storeFailures.inc({ operation })
   }
 
-  /** Shows what the registry holds at each scrape. Called once, by the app. */
+  /** Shows what the registry holds at each scrape. Called once, when the core is made. */
   observe (registry: Registry): void {
     registry.feed.listen({ name: 'metrics', changed: ({ reason }) => this.#changes.inc({ reason } satisfies { reason: Reason }) })
     const gauge = (name: string, help: string, value: () => number): void => {
@@ -117,7 +118,7 @@ export class Metrics {
       collect () { for (const status of statuses) this.set({ status }, registry.catalog.statusCounts.get(status) ?? 0) }
     })
     gauge('suspects', 'Registered instances whose lease ran out or whose session broke.', () => registry.catalog.suspects)
-    gauge('services', 'Services.', () => serviceCount(registry))
+    gauge('services', 'Services.', () => serviceCount(registry.catalog))
     gauge('declared_services', 'Services that somebody declared.', () => declaredCount(registry))
     const poolGauge = (name: string, help: string, value: (pool: Pool) => number): void => {
       new Gauge({
@@ -168,6 +169,9 @@ export class Metrics {
         this.set({ kind: 'event-stream' }, eventStream)
       }
     })
+    gauge('overrides', 'Overrides that stand.', () => registry.catalog.overrideCount)
+    gauge('leftover_overrides', 'Overrides of instances that are not registered.', () => registry.overrides.size)
+    gauge('history_bytes', 'What the changes hold that this node remembers, about.', () => feed.ringBytes)
     gauge('subscriptions', 'Subscriptions of all watchers, waiting long polls included.', () => registry.watches.count)
     gauge('sessions', 'Sockets that are leases.', () => registry.sessions.count)
     gauge('revision', 'The revision that this node is at.', () => feed.revision)
@@ -204,11 +208,6 @@ function * loadsOf ({ loads }: Registry): Generator<{ readonly labels: Readonly<
 
 function declaredCount ({ catalog }: Registry): number {
   return catalog.namespaces().reduce((sum, namespace) => sum + [...catalog.declaredServices(namespace)].length, 0)
-}
-
-/** All services of the registry. */
-export function serviceCount ({ catalog }: Registry): number {
-  return catalog.namespaces().reduce((sum, namespace) => sum + catalog.namespaceCounts(namespace).services, 0)
 }
 
 /** `/metrics`. It answers also before the registry has loaded. */

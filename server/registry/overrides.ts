@@ -4,17 +4,16 @@ import type { Override } from '../../client-sdk/src/wire.ts'
 import { invalid } from '../errors.ts'
 import type { OverrideBody } from '../model/instance/instance.ts'
 import { splitKey } from '../model/names.ts'
-import type { ObjectRecord } from '../store/store.ts'
-
-const kind = 'override/'
+import { type ObjectRecord, overridePrefix, subjectOf } from '../store/store.ts'
 
 export function overrideKey (namespace: string, service: string, id: string): string {
-  return `${kind}${namespace}/${service}/${id}`
+  return `${overridePrefix}${namespace}/${service}/${id}`
 }
 
 /** The instance that an object overrides, or undefined if the object is of another kind. */
 export function overriddenKey (key: string): ReturnType<typeof splitKey> | undefined {
-  return key.startsWith(kind) ? splitKey(key.slice(kind.length)) : undefined
+  const subject = subjectOf(key)
+  return subject === undefined ? undefined : splitKey(subject)
 }
 
 /** With its zone, so that it is the same time for everybody. */

@@ -21,6 +21,7 @@ export function replacingStore (store: Store, aside: () => SetAside): Store {
       if (records.size === 0) return store.commit(writes, by)
       return store.commit(writes.map((write) => (write.expected === 0 ? { ...write, expected: records.object(write.key)?.revision ?? 0 } : write)), by)
     },
+    backup: () => store.backup(),
     close: () => store.close()
   }
 }

@@ -1,7 +1,7 @@
 // A store that says how long each of its operations took. Everything else is the store that it wraps.
 import type { Store } from '../store/store.ts'
 
-export type StoreOperation = 'open' | 'grant' | 'revise' | 'revoke' | 'renew' | 'lose' | 'expire' | 'sync' | 'commit'
+export type StoreOperation = 'open' | 'grant' | 'revise' | 'revoke' | 'renew' | 'lose' | 'expire' | 'sync' | 'commit' | 'backup'
 
 /** Told after each operation: its name, the time it took, and whether it succeeded. */
 export type StoreTimer = (operation: StoreOperation, ms: number, succeeded: boolean) => void
@@ -31,6 +31,7 @@ export function timedStore (store: Store, report: StoreTimer, now: () => number 
     expire: (policy) => timed('expire', () => store.expire(policy)),
     sync: () => timed('sync', () => store.sync()),
     commit: (writes, by) => timed('commit', () => store.commit(writes, by)),
+    backup: () => timed('backup', () => store.backup()),
     close: () => store.close()
   }
 }

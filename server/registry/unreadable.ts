@@ -1,11 +1,13 @@
 // Records of the store that cannot be read, as operators meet them: told once by key, listed, removed on request. Until then their leases
 // are kept, so that there is something to look at: nobody else renews them.
+import type { Clock } from '../clock.ts'
 import { RegistryError, invalid } from '../errors.ts'
 import { maxTtlMs } from '../model/limits.ts'
 import type { Store } from '../store/store.ts'
+import type { Actor } from './actor.ts'
 import type { SetAsideRecord } from './catalog/set-aside.ts'
+import { type Decision, certain, outdated } from './commands/certain.ts'
 import type { Feed } from './feed/feed.ts'
-import type { Clock } from './timers.ts'
 
 /** Keys in the log for one load or one batch of changes; the list has them all. */
 const maxTold = 20
@@ -63,19 +65,26 @@ export class Unreadable {
    * Removes the record from the store.
    * @throws RegistryError REG_RECORD_NOT_FOUND; REG_INVALID for an entry of the log; REG_CONFLICT if somebody else wrote it meanwhile; what the store throws
    */
-  async remove (key: string, by: string): Promise<void> {
+  async remove (actor: Actor, key: string): Promise<void> {
     const { store } = this.#options
-    this.get(key)
-    if (key.startsWith(logPrefix)) throw invalid([{ field: 'key', value: key, rule: 'must not be an entry of the log: those go by themselves as the log grows' }])
-    await store.sync() // it may have been written anew, and be well
-    const { lease, revision } = this.get(key)
-    if (lease !== undefined) {
-      const [removed = 0] = await store.revoke([lease], by)
-      if (removed === 0) throw new RegistryError('REG_RECORD_NOT_FOUND', `record ${JSON.stringify(key)} is gone already`)
-      return
+    if (key.startsWith(logPrefix)) {
+      this.get(key)
+      throw invalid([{ field: 'key', value: key, rule: 'must not be an entry of the log: those go by themselves as the log grows' }])
     }
-    const committed = await store.commit([{ type: 'delete', key, reason: 'removed', expected: revision }], by)
-    if (committed.outcome === 'conflict') throw new RegistryError('REG_CONFLICT', `record ${JSON.stringify(key)} was written by somebody else meanwhile`)
+    await certain(this.#options, (): Decision<undefined> => {
+      const { lease, revision } = this.get(key)
+      return {
+        says: true, // it may have been written anew, and be well
+        write: async () => {
+          if (lease !== undefined) {
+            const [removed = 0] = await store.revoke([lease], actor.name)
+            return removed === 0 ? outdated : undefined
+          }
+          const committed = await store.commit([{ type: 'delete', key, reason: 'removed', expected: revision }], actor.name)
+          return committed.outcome === 'conflict' ? outdated : undefined
+        }
+      }
+    })
   }
 
   close (): void {

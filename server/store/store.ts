@@ -2,6 +2,7 @@
 //
 // A store keeps leased instances and lasting objects, orders every change by one revision, and tells a follower of each.
 // It throws RegistryError only: REG_STORE_UNAVAILABLE (nothing happened), REG_OUTCOME_UNKNOWN (it may have), REG_STORE_FULL.
+import type { Readable } from 'node:stream'
 import type { Reason } from '../../client-sdk/src/wire.ts'
 
 /** An instance as the store keeps it. `lease` names one life: a new registration by another generation has a new one. */
@@ -12,14 +13,18 @@ export interface InstanceRecord {
   readonly generation: string
   readonly ttlMs: number
   readonly createdRevision: number
-  /** The revision of the last `put`; suspicion does not count. */
+  /** The revision of the last `put`; suspicion does not count. It is what a write must have seen. */
   readonly revision: number
+  /** The revision of the last change that touched it: its content, its suspicion, an override of it (`subjectOf`). Never below `revision`. */
+  readonly shownRevision: number
   /** Times of the store's own clock. */
   readonly createdAtMs: number
   readonly updatedAtMs: number
   readonly suspect: boolean
   /** Canonical JSON, opaque to the store: equal texts are equal content. No newline in it. */
   readonly body: string
+  /** In a snapshot only: the store knows that this is not what was written, and why. Nobody is answered it. */
+  readonly fault?: string
 }
 
 /** Something declared, without a lease: an operator's override, a service, what is allocated to it. */
@@ -33,6 +38,16 @@ export interface ObjectRecord {
   /** When it goes by itself, on the store's clock; 0 = never. */
   readonly endsAtMs: number
   readonly body: string
+  /** As of an instance. */
+  readonly fault?: string
+}
+
+/** Objects under this prefix, followed by an instance's key, say something about that instance: each change of one touches it. */
+export const overridePrefix = 'override/'
+
+/** The key of the instance that an object says something about; undefined = it says nothing about one. */
+export function subjectOf (objectKey: string): string | undefined {
+  return objectKey.startsWith(overridePrefix) ? objectKey.slice(overridePrefix.length) : undefined
 }
 
 /** One entry of the log. Revisions are dense: each change is the one before plus one, but for the jump at a new term. */
@@ -44,7 +59,23 @@ export type Change = { readonly revision: number, readonly atMs: number, readonl
   | { readonly type: 'trusted', readonly reason: Reason, readonly key: string, readonly lease: string }
   | { readonly type: 'put-object', readonly reason: Reason, readonly object: ObjectRecord }
   | { readonly type: 'delete-object', readonly reason: Reason, readonly key: string }
+  /** Nothing changed, but a node loaded everything: what is derived is shown at this revision from here on (`Floors`). */
+  | { readonly type: 'raise' }
 )
+
+/** A change of a record; a `raise` is none. */
+export type RecordChange = Exclude<Change, { readonly type: 'raise' }>
+
+/**
+ * What a node derives from the records (services, endpoints) has a revision that no record holds: that of the last change, which may have
+ * been a deletion. A node that loads cannot know it, so that all nodes raise what they derive to one revision when one of them loads.
+ */
+export interface Floors {
+  /** Services and endpoints are shown at least at this revision. */
+  readonly derived: number
+  /** Instances too: the first revision of the last term that may have lost changes. */
+  readonly instances: number
+}
 
 /** The whole keyspace at `revision`, whose later changes follow by `apply` without a gap. */
 export interface Snapshot {
@@ -52,7 +83,9 @@ export interface Snapshot {
   readonly revision: number
   readonly instances: Iterable<InstanceRecord>
   readonly objects: Iterable<ObjectRecord>
-  /** The newest entries of the log up to `revision`, dense and oldest first: history for events and resumed watches. */
+  /** Absent = nothing is raised. */
+  readonly floors?: Floors
+  /** The newest entries of the log up to `revision`, oldest first, dense but for `lost` ranges: history for events and resumed watches. */
   readonly recent: readonly Change[]
   /** Entries of the log that the store itself could not read: the history begins after the last of them. */
   readonly unreadable?: readonly { readonly key: string, readonly reason: string }[]
@@ -70,8 +103,11 @@ export interface StoreHealth {
 
 /** Who listens to a store: the registry's catalog. Calls come one at a time and never throw. */
 export interface Follower {
-  /** At the first load, and after each resynchronisation: what differs is the follower's to find. */
-  load (snapshot: Snapshot): void
+  /**
+   * At the first load, and after each resynchronisation: what differs is the follower's to find. The store waits for it, so that a large
+   * keyspace can be taken in slices, and calls nothing else but `health` meanwhile.
+   */
+  load (snapshot: Snapshot): void | PromiseLike<void>
   /** In revision order. A store calls it before it resolves the write that made the change, on the node that wrote. */
   apply (changes: readonly Change[]): void
   health (health: StoreHealth): void
@@ -185,6 +221,16 @@ export interface Sweep {
   readonly more: boolean
 }
 
+/** Everything that a store holds at one moment, as octets: what `rollcall restore` takes. It is destroyed by who gives it up. */
+export interface Backup {
+  readonly media: string
+  /** Of a file that it is put into, without a dot. */
+  readonly extension: string
+  /** undefined = not known before its end */
+  readonly bytes: number | undefined
+  readonly content: Readable
+}
+
 export interface Store {
   readonly kind: 'sqlite' | 'redis'
   /** Where it is, for people: a file, an address without its password. */
@@ -210,5 +256,7 @@ export interface Store {
   sync (): Promise<void>
   /** Writes objects, at most `maxCommitWrites`, all or nothing, each under its expectation. */
   commit (writes: readonly ObjectWrite[], by: string): Promise<Committed>
+  /** A whole copy, while everything goes on. @throws RegistryError as writes do */
+  backup (): Promise<Backup>
   close (): Promise<void>
 }

@@ -15,7 +15,7 @@ function record (space: number, index: number, revision: number, version: string
   const labels = { app: `app-${index % servicesEach}`, env: 'production', version }
   const { body } = bodyOf({ address: `10.${space}.${index >> 8}.${index & 255}`, labels, ports: [{ name: 'http', port: 8080 }] }, undefined)
   return {
-    key: `ns-${space}/pods/i-${index}`, lease: `${space}/${index}`, generation: 'g', ttlMs: 15_000, createdRevision: 1, revision,
+    key: `ns-${space}/pods/i-${index}`, lease: `${space}/${index}`, generation: 'g', ttlMs: 15_000, createdRevision: 1, revision, shownRevision: revision,
     createdAtMs: 1_000, updatedAtMs: 1_000, suspect: false, body: JSON.stringify(body)
   }
 }

@@ -28,6 +28,7 @@ const page = (item: object): object => ({ revision: evil, items: [item] })
 const answers: readonly (readonly [RegExp, unknown])[] = [
   [/^GET \/v1\/instances$/, page(instance)], [/^GET \/v1\/services$/, page(summary)], [/^GET \/v1\/namespaces$/, page({ name: evil, services: 1, instances: 1 })], [/^GET \/v1\/events$/, page(event)],
   [/^GET \/v1\/pools$/, [{ name: evil, kind: evil, ranges: [evil], size: 1, used: 1, free: 0, autoAssign: true }]],
+  [/overrides$/, page({ namespace: evil, service: evil, id: evil, registered: false, absentSince: evil, override: instance.override })],
   [/overview$/, {
     node: evil, version: evil, epoch: evil, revision: evil, uptimeSeconds: 1, namespaces: 1, services: 1, rememberedHeartbeats: 1, instances: counts, watchers: { connections: 1, subscriptions: 1 },
     store: { kind: evil, location: evil, available: false, reason: evil, since: evil }, protection: { registrySince: evil, services: [{ namespace: evil, service: evil, since: evil }], holdMs: 0 },

@@ -40,7 +40,7 @@ export const manifest = { apiVersion: 'v1', kind: 'Service', metadata: { name: '
 /** Every command that asks a registry, with what it needs. */
 export const asking: readonly (readonly string[])[] = [
   ['get', 'services'], ['get', 'services', 'web'], ['get', 'services', 'web', '-o', 'yaml'], ['get', 'instances'], ['get', 'instances', 'web/a'], ['get', 'endpoints'], ['get', 'endpoints', 'web'],
-  ['get', 'endpointslices', 'web'], ['get', 'pools'], ['get', 'namespaces'], ['get', 'events'], ['get', 'unreadable'], ['get', 'unreadable', 'k'], ['get', 'services', '-w'], ['get', 'events', '-w'], ['watch'],
+  ['get', 'endpointslices', 'web'], ['get', 'pools'], ['get', 'namespaces'], ['get', 'events'], ['get', 'overrides'], ['get', 'unreadable'], ['get', 'unreadable', 'k'], ['get', 'services', '-w'], ['get', 'events', '-w'], ['watch'],
   ['describe', 'instance', 'web/a'], ['describe', 'service', 'web'], ['status'], ['explain', 'web/a'], ['resolve', 'web'], ['resolve', 'web', 'A', '--trace'], ['apply', '-f', '-'], ['delete', '-f', '-'],
   ['delete', 'service', 'web'], ['delete', 'unreadable', 'k'], ['expose', 'web', '--port', '80'], ['label', 'web/a', 'x=y'], ['register', 'web', '-p', '80'], ['deregister', 'web/a'], ['heartbeat', 'web/a'],
   ['drain', 'web/a'], ['undrain', 'web/a']

@@ -1,7 +1,8 @@
 // Who is called, as tables of a list and the expected choice.
 import t from 'tap'
 import fc from 'fast-check'
-import { callable, candidates, firstChoice, leastLoaded, RoundRobin, type Candidate } from '../../client-sdk/src/balancer.ts'
+import { candidates, firstChoice, leastLoaded, RoundRobin, type Candidate } from '../../client-sdk/src/balancer.ts'
+import { answered, conditionsOf } from '../../client-sdk/src/rules.ts'
 import type { Endpoint, Status } from '../../client-sdk/src/wire.ts'
 
 interface Row {
@@ -14,8 +15,6 @@ interface Row {
 }
 
 function endpoint (id: string, { weight = 100, priority = 0, zone, status = 'up', suspect = false, ports = { http: 80 } }: Row = {}): Endpoint {
-  const serving = (status === 'up' || status === 'warning') && !suspect
-  const terminating = status === 'draining'
   return {
     id,
     address: '10.0.0.1',
@@ -27,22 +26,36 @@ function endpoint (id: string, { weight = 100, priority = 0, zone, status = 'up'
     ...(zone === undefined ? {} : { zone }),
     status,
     suspect,
-    conditions: { ready: serving && !terminating, serving, terminating }
+    conditions: conditionsOf(status, suspect)
   }
 }
 
 const list = (rows: Record<string, Row>): Endpoint[] => Object.entries(rows).map(([id, row]) => endpoint(id, row))
 const ids = (chosen: readonly (Candidate | Endpoint)[]): string => chosen.map((each) => ('endpoint' in each ? each.endpoint.id : each.id)).join(' ')
 
-t.test('callable: the ready ones, and only without them the suspect ones', async (t) => {
+t.test('answered: the ready ones, else those that drain, and only without them the suspect ones', async (t) => {
   const table: [string, Record<string, Row>, string][] = [
     ['up and warning are called', { a: {}, b: { status: 'warning' }, c: { status: 'down' }, d: { status: 'starting' }, e: { status: 'draining' } }, 'a b'],
     ['a suspect is out while another is ready', { a: { suspect: true }, b: {} }, 'b'],
     ['all suspect: all are called', { a: { suspect: true }, b: { suspect: true } }, 'a b'],
-    ['fail open never brings back what is down, draining or starting', { a: { suspect: true, status: 'down' }, b: { suspect: true }, c: { status: 'draining' } }, 'b'],
+    ['one that drains serves, and comes before the suspects', { a: { suspect: true }, b: { status: 'draining' } }, 'b'],
+    [
+      'fail open never brings back what is down or starting',
+      { a: { suspect: true, status: 'down' }, b: { suspect: true }, c: { suspect: true, status: 'starting' } }, 'b'
+    ],
+    [
+      'of the suspects those that drain come last', { a: { suspect: true, status: 'draining' }, b: { suspect: true } },
+      'b'
+    ],
+    [
+      'a suspect that drains is better than nobody',
+      { a: { suspect: true, status: 'draining' }, b: { status: 'down' } }, 'a'
+    ],
     ['nobody', {}, '']
   ]
-  for (const [name, rows, expected] of table) t.equal(ids(callable(list(rows))), expected, name)
+  for (const [name, rows, expected] of table) t.equal(ids(answered(list(rows)).endpoints), expected, name)
+  t.equal(answered(list({ a: { status: 'draining' } })).failOpen, false)
+  t.equal(answered(list({ a: { suspect: true }, b: { status: 'down' } })).failOpen, true)
 })
 
 t.test('firstChoice: weight, then priority, then zone', async (t) => {

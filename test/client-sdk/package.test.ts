@@ -1,10 +1,11 @@
 // The package as it is published: built by tsc, installed elsewhere, used by plain JavaScript and by TypeScript.
 import { execFile } from 'node:child_process'
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { freePort } from '../store/redis-server.ts'
 import { httpRegistry } from './http-registry.ts'
 import { repository, run } from './process.ts'
 
@@ -30,22 +31,28 @@ await using fake = new Rollcall(registry.options)
 console.log((await fake.resolve('payments.shop')).url('https'))
 `
 
-t.test('the built package runs on plain node, and its types fit', async (t) => {
+const strict = {
+  module: 'nodenext', target: 'es2024', lib: ['es2024', 'esnext.disposable'], strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true,
+  noEmit: true, types: ['node'], typeRoots: [join(repository, 'node_modules/@types')]
+}
+
+t.test('the package as the README says to install it runs on plain node, and its types fit', async (t) => {
   const directory = t.testdir({})
-  const target = join(directory, 'node_modules/@rollcall/client')
-  await mkdir(target, { recursive: true })
-  await execute(process.execPath, [tsc, '-p', 'client-sdk/tsconfig.build.json', '--outDir', join(target, 'dist')], { cwd: repository })
-  await cp(join(repository, 'client-sdk/package.json'), join(target, 'package.json'))
+  // npm pack builds it; the cache and the registry of npm have no part in it.
+  const npm = ['--offline', '--no-audit', '--no-fund', '--loglevel=error']
+  await execute(
+    'npm', ['pack', '--workspace', 'client-sdk', '--pack-destination', directory, ...npm], { cwd: repository }
+  )
   await writeFile(join(directory, 'package.json'), '{ "type": "module" }')
+  await execute('npm', ['install', './rollcall-client-0.1.0.tgz', ...npm], { cwd: directory })
   await writeFile(join(directory, 'consumer.mjs'), consumer)
   await writeFile(join(directory, 'consumer.ts'), consumer)
-  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({
-    compilerOptions: {
-      module: 'nodenext', target: 'es2024', lib: ['es2024', 'esnext.disposable'], strict: true, exactOptionalPropertyTypes: true,
-      noEmit: true, types: ['node'], typeRoots: [join(repository, 'node_modules/@types')]
-    },
-    files: ['consumer.ts']
-  }))
+  const snippets = await readmeSnippets()
+  for (const [name, text] of snippets) await writeFile(join(directory, name), text)
+  await writeFile(
+    join(directory, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: strict, files: ['consumer.ts', ...snippets.keys()] })
+  )
   const server = await httpRegistry()
   t.teardown(server.close)
 
@@ -59,10 +66,51 @@ t.test('the built package runs on plain node, and its types fit', async (t) => {
     t.strictSame(server.registry.instances, [], 'await using has deregistered it')
   })
 
-  t.test('TypeScript', async () => {
-    await execute(process.execPath, [tsc, '-p', directory], { cwd: directory })
+  t.test('TypeScript, and every snippet of the READMEs, under strict', async (t) => {
+    t.ok(snippets.size >= 7)
+    const faults = await execute(process.execPath, [tsc, '-p', directory], { cwd: directory }).then(
+      () => '', ({ stdout }: { stdout: string }) => stdout
+    )
+    t.equal(faults, '')
+  })
+
+  t.test('the first example of the README prints what stands there', async (t) => {
+    const readme = await readFile(join(repository, 'client-sdk/README.md'), 'utf8')
+    const [example = ''] = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code)
+    const port = String(await freePort())
+    await writeFile(join(directory, 'hello.mjs'), example.replaceAll('8080', port))
+    const { stdout } = await execute(
+      process.execPath, ['hello.mjs'],
+      { cwd: directory, env: { ...process.env, NODE_OPTIONS: '', ROLLCALL_ADDRESS: server.address } }
+    )
+    const shown = /\$ node hello\.mjs\n {4}(.*)\n/.exec(readme)?.[1]
+    t.equal(stdout.trim(), shown?.replace('8080', port))
   })
 })
+
+/** What the snippets use and somebody else has made. */
+const prelude = `
+import { Rollcall } from '@rollcall/client'
+declare const rollcall: Rollcall
+declare const database: { ping (): Promise<boolean> }
+declare const signal: AbortSignal
+`
+
+/** Each js block of the SDK's README, and those of the first README that use the SDK, as modules of their own. */
+async function readmeSnippets (): Promise<Map<string, string>> {
+  const snippets = new Map<string, string>()
+  for (const [page, path] of [['sdk', 'client-sdk/README.md'], ['first', 'README.md']] as const) {
+    const text = await readFile(join(repository, path), 'utf8')
+    for (const [, code = ''] of text.matchAll(/```js\n([\s\S]*?)```/g)) {
+      const own = /const rollcall\b/.test(code) // brings its own client
+      const head = own ? (
+        code.includes("from '@rollcall/client'") ? '' : "import { Rollcall } from '@rollcall/client'\n"
+      ) : prelude
+      snippets.set(`snippet-${page}-${snippets.size}.ts`, `${head}${code}\nexport {}\n`)
+    }
+  }
+  return snippets
+}
 
 t.test('the package has no dependency, and its README and licence are published', async (t) => {
   const manifest = JSON.parse(await readFile(join(repository, 'client-sdk/package.json'), 'utf8'))

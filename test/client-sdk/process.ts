@@ -13,6 +13,8 @@ export interface Child {
   readonly errors: () => string
   /** Resolves with the first line, also a past one, that matches; rejects if the process ends before. */
   readonly line: (pattern: RegExp) => Promise<string>
+  /** Resolves when so many lines match. */
+  readonly lineCount: (pattern: RegExp, count: number) => Promise<void>
   readonly ended: Promise<{ code: number | null, signal: NodeJS.Signals | null }>
 }
 
@@ -33,5 +35,15 @@ export function run (args: readonly string[], environment: Record<string, string
     reader.on('line', look)
     void ended.then(({ code, signal }) => reject(new Error(`ended with ${code ?? signal} before ${String(pattern)}: ${errors}`)))
   })
-  return { process: child, lines, errors: () => errors, line, ended }
+  const lineCount = (pattern: RegExp, count: number): Promise<void> => new Promise((resolve, reject) => {
+    const look = (): void => { if (lines.filter((text) => pattern.test(text)).length >= count) resolve() }
+    look()
+    reader.on('line', look)
+    void ended.then(
+      ({ code, signal }) => reject(
+        new Error(`ended with ${code ?? signal} before line ${count} of ${String(pattern)}: ${errors}`)
+      )
+    )
+  })
+  return { process: child, lines, errors: () => errors, line, lineCount, ended }
 }

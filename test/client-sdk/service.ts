@@ -18,10 +18,16 @@ function politeLibrary (): void {
 const [, , manner] = process.argv
 process.on('unhandledRejection', (error) => console.log('UNHANDLED', error))
 const rollcall = new Rollcall({ onEvent: ({ type }) => console.log('event', type) })
-await rollcall.register({ service: 'orders', id: `s-${manner}`, port: 8080, session: manner === 'session', drainMs: manner === 'drain' ? 50 : 0 })
+await rollcall.register(
+  {
+    service: 'orders', id: `s-${manner}`, port: 8080,
+    ...(manner?.startsWith('session') === true ? { session: true } : {}), drainMs: manner === 'drain' ? 50 : 0
+  }
+)
 if (manner === 'own-handler') process.on('SIGTERM', () => console.log('own handler'))
 if (manner === 'polite-library') politeLibrary()
+if (manner === 'reload-on-hup') process.on('SIGHUP', () => console.log('reloaded'))
 console.log('ready')
 // What keeps a real service alive is its server.
-const alive = manner === 'nothing-left' ? undefined : setInterval(() => {}, 1_000)
+const alive = manner === 'nothing-left' || manner === 'session-only' ? undefined : setInterval(() => {}, 1_000)
 if (manner === 'own-handler') process.on('SIGUSR2', () => clearInterval(alive))

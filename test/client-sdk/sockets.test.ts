@@ -43,13 +43,13 @@ t.test('when a node dies the other one goes on: requests and watch', async (t) =
 t.test('an address where nobody listens is named in the error', async (t) => {
   const server = await httpRegistry()
   await server.close()
-  const rollcall = new Rollcall({ address: server.address, timeoutMs: 200 })
+  const rollcall = new Rollcall({ address: server.address, timeoutMs: 3_000 })
   t.teardown(() => rollcall.close())
   await t.rejects(rollcall.instance({ service: 'orders', id: 'o-1' }), { code: 'REGISTRY_UNAVAILABLE', message: new RegExp(`${server.address}/.*ECONNREFUSED`) })
 })
 
 t.test('a process that is told to end deregisters, and then dies of the signal', async (t) => {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     const server = await httpRegistry()
     t.teardown(server.close)
     const child = run([service, 'plain'], { ROLLCALL_ADDRESS: server.address })
@@ -61,6 +61,19 @@ t.test('a process that is told to end deregisters, and then dies of the signal',
     t.ok(child.lines.includes('event deregistered'))
     t.equal(child.errors(), '')
   }
+})
+
+t.test('a program that reads its settings again at SIGHUP stays registered', async (t) => {
+  const server = await httpRegistry()
+  t.teardown(server.close)
+  const child = run([service, 'reload-on-hup'], { ROLLCALL_ADDRESS: server.address })
+  await child.line(/^ready/)
+  child.process.kill('SIGHUP')
+  await child.line(/^reloaded/)
+  t.match(server.registry.instances, [{ id: 's-reload-on-hup' }])
+  child.process.kill('SIGTERM')
+  t.match(await child.ended, { signal: 'SIGTERM' })
+  t.notOk(child.lines.slice(0, child.lines.indexOf('reloaded')).includes('event deregistered'))
 })
 
 t.test('a session, too', async (t) => {

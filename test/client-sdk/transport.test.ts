@@ -3,7 +3,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { backoffCapMs, fullJitter } from '../../client-sdk/src/backoff.ts'
 import type { Fetch } from '../../client-sdk/src/index.ts'
-import { addressesOf } from '../../client-sdk/src/transport.ts'
+import { addressesOf } from '../../client-sdk/src/addresses.ts'
 import { all, setting, typesOf, type Setting } from './helpers.ts'
 
 const orders = { service: 'orders', id: 'o-1', port: 8080 }
@@ -23,7 +23,7 @@ function cluster (t: Parameters<typeof setting>[0], ill: Record<string, 'down' |
     if (fault !== undefined) return Promise.resolve({ status: fault, headers: new Headers(), text: async () => '<html>proxy</html>' })
     return registry().fetch(url, init)
   }
-  const parts = setting(t, { address: nodes, fetch })
+  const parts = setting(t, { address: nodes, prefer: 'first', fetch })
   const registry = (): Setting['registry'] => parts.registry
   return { ...parts, asked }
 }
@@ -165,4 +165,46 @@ t.test('full jitter lies between nothing and the cap', async (t) => {
     return pause >= 0 && pause <= backoffCapMs
   }))
   t.strictSame([0, 1, 2, 5, 6, 99].map((attempt) => fullJitter(attempt, () => 1)), [100, 200, 400, 3_200, 5_000, 5_000])
+})
+
+t.test('a registry that never answers costs the limit given, once', async (t) => {
+  const { another, clock } = setting(t)
+  const mute: Fetch = (_url, init) => new Promise(
+    (_resolve, reject) => init.signal.addEventListener('abort', () => reject(init.signal.reason as Error))
+  )
+  const took = async (work: () => Promise<unknown>): Promise<number> => {
+    const begin = clock.now()
+    let end: number | undefined
+    work().catch(() => {}).finally(() => { end = clock.now() })
+    await clock.advance(60_000)
+    return (end ?? Infinity) - begin
+  }
+  for (const address of ['http://a', ['http://a', 'http://b', 'http://c']]) {
+    const client = another({ address, timeoutMs: 2_000, fetch: mute, WebSocket: null })
+    t.equal(await took(() => client.instance(orders)), 2_000)
+    t.equal(await took(() => client.register(orders, { waitMs: 700 })), 700)
+    t.equal(await took(() => client.resolve('orders')), 2_000)
+    t.equal(await took(() => client.instances().next()), 2_000)
+  }
+})
+
+t.test('a goodbye to a registry that never answers costs the limit once, also with draining and many registrations', async (t) => {
+  const { registry, another, clock } = setting(t)
+  let mute = false
+  const client = another({
+    timeoutMs: 2_000,
+    WebSocket: null,
+    fetch: (url, init) => (
+      mute ? new Promise(
+        (_resolve, reject) => init.signal.addEventListener('abort', () => reject(init.signal.reason as Error))
+      ) : registry.fetch(url, init)
+    )
+  })
+  for (let n = 0; n < 5; n++) await client.register({ ...orders, id: `o-${n}`, drainMs: 500 })
+  mute = true
+  let end = Infinity
+  void client.close().then(() => { end = clock.now() })
+  const begin = clock.now()
+  await clock.advance(60_000)
+  t.equal(end - begin, 2_000)
 })

@@ -224,6 +224,7 @@ t.test('goodbye sends a client to another node', async (t) => {
   const Base = registry.WebSocket
   const rollcall = another({
     address: ['http://a:1', 'https://b:2'],
+    prefer: 'first',
     token: 'secret',
     WebSocket: class extends Base {
       constructor (url: string, options?: { headers: Record<string, string> }) {
@@ -300,4 +301,44 @@ t.test('a reconnect that fails again and again waits longer and longer', async (
   t.ok(attempts > 10 && attempts < 25, `${attempts} attempts in a minute`)
   await watch.return()
   t.equal(clock.timers, 0)
+})
+
+t.test('throw ends a watch as return does, and rejects with what it is given', async (t) => {
+  const { registry, clock, rollcall } = setting(t)
+  const watch = rollcall.watch()
+  await watch.next()
+  const waiting = watch.next()
+  await t.rejects(watch.throw(new Error('enough')), { message: 'enough' })
+  t.match(await waiting, { done: true })
+  t.match(await watch.next(), { done: true })
+  await clock.settle()
+  t.equal(registry.sockets, 0)
+  async function * through (): AsyncGenerator<unknown> { yield * rollcall.watch() } // what asks a watch for throw()
+  const generator = through()
+  await generator.next()
+  await t.rejects(generator.throw(new Error('from outside')), { message: 'from outside' })
+  await clock.settle()
+  t.equal(registry.sockets, 0)
+})
+
+t.test('a snapshot in parts is told as one', async (t) => {
+  const { registry, clock, rollcall } = setting(t)
+  const instances = ['o-1', 'o-2', 'o-3'].map((id) => registry.register('shop', 'orders', id, { ports: [{ port: 1 }] }))
+  const watch = rollcall.watch({ service: 'orders' })
+  await watch.next()
+  await rollcall.resolve('orders')
+  await clock.settle()
+  for (const id of [1, 2]) {
+    registry.broadcast({ type: 'reset', id, revision: 'e1.3', reason: 'too old' })
+    for (const [index, instance] of instances.entries()) {
+      registry.broadcast(
+        JSON.stringify(
+          { type: 'snapshot', id, revision: 'e1.3', instances: [instance], ...(index < 2 ? { more: true } : {}) }
+        )
+      )
+    }
+  }
+  await clock.settle()
+  t.strictSame(await take(watch, 2), ['reset', 'snapshot o-1,o-2,o-3'])
+  t.equal((await rollcall.resolveAll('orders')).length, 3)
 })

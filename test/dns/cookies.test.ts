@@ -5,8 +5,7 @@ import { ClientAddress } from '../../server/dns/protect/client-address.ts'
 import { ServerCookies } from '../../server/dns/protect/cookies.ts'
 import { QueryReader } from '../../server/dns/wire/query-reader.ts'
 import { SipHash } from '../../server/dns/protect/siphash.ts'
-import { CookieSecret, cookieKeys, cookieSecretKey } from '../../server/registry/cookie-secret.ts'
-import type { Committed, ObjectWrite } from '../../server/store/store.ts'
+import { CookieSecret, type CookieSecretOptions, cookieKeys, cookieSecretKey } from '../../server/dns/protect/cookie-secret.ts'
 import { type Message, TcpClient, UdpClient, codec, opt, question } from './client.ts'
 import { HandClock, World, serve } from './world.ts'
 
@@ -177,48 +176,47 @@ t.test('before there is a secret nothing is said of cookies, and nothing echoed'
   t.strictSame(opt(message)?.options, [])
 })
 
-/** A store of one object in front of a world. */
-function storeOf (of: World): { commit: (writes: readonly ObjectWrite[]) => Promise<Committed>, writes: ObjectWrite[], isAway: boolean } {
-  const store = {
-    writes: [] as ObjectWrite[],
+/** The core as a node has it, with a world behind it. */
+function coreOf (of: World): CookieSecretOptions['core'] & { writes: string[], isAway: boolean } {
+  const core = {
+    writes: [] as string[],
     isAway: false,
-    async commit (writes: readonly ObjectWrite[]): Promise<Committed> {
-      if (store.isAway) throw new Error('the store is away')
-      for (const write of writes) {
-        if ((of.feed.catalog.object(write.key)?.revision ?? 0) !== write.expected) return { outcome: 'conflict', failed: [0] }
-        store.writes.push(write)
-        if (write.type === 'put') of.keep(write.key, write.body)
-      }
-      return { outcome: 'committed', revisions: [1] }
+    secret: (name: string) => of.feed.catalog.object(`secret/${name}`),
+    async keepSecret (name: string, body: string, expected: number): Promise<boolean> {
+      if (core.isAway) throw new Error('the store is away')
+      if ((core.secret(name)?.revision ?? 0) !== expected) return false
+      core.writes.push(name)
+      of.keep(`secret/${name}`, body)
+      return true
     }
   }
-  return store
+  return core
 }
 
 const dayMs = 86_400_000
 
 t.test('one node makes the secret, all use it, and it is rolled over after two weeks', async (t) => {
   const of = world()
-  const store = storeOf(of)
+  const core = coreOf(of)
   let made = 0
   const random = (octets: number): Buffer => Buffer.alloc(octets, ++made)
-  const options = { store, feed: of.feed, clock: of.clock, random, warn: (message: string) => t.fail(message) }
+  const options = { core, position: of.feed, clock: of.clock, random, warn: (message: string) => t.fail(message) }
   const nodes = [new CookieSecret(options), new CookieSecret(options)]
   t.teardown(() => nodes.forEach((node) => node.close()))
   await Promise.all(nodes.map((node) => node.start()))
   const keys = (): string[] => cookieKeys(of.feed.catalog.object(cookieSecretKey)?.body ?? secretText()).map((key) => key.toString('hex'))
-  t.equal(store.writes.length, 1, 'the second found one')
+  t.equal(core.writes.length, 1, 'the second found one')
   t.strictSame(keys(), ['01'.repeat(16)])
   const turn = async (ms: number): Promise<void> => {
     of.clock.advance(ms)
     for (let count = 0; count < 5; count++) await Promise.resolve()
   }
   await turn(14 * dayMs - 20_000)
-  t.equal(store.writes.length, 1)
+  t.equal(core.writes.length, 1)
   await turn(10_000)
-  t.equal(store.writes.length, 1)
+  t.equal(core.writes.length, 1)
   await turn(10_000)
-  t.equal(store.writes.length, 2, 'one of them rolled it over')
+  t.equal(core.writes.length, 2, 'one of them rolled it over')
   t.equal(keys()[1], '01'.repeat(16), 'the one before is kept')
   const [second] = keys()
   await turn(15 * dayMs)
@@ -228,11 +226,11 @@ t.test('one node makes the secret, all use it, and it is rolled over after two w
 
 t.test('a store that is away costs cookies and nothing else, and is said once', async (t) => {
   const of = world()
-  const store = storeOf(of)
-  store.isAway = true
+  const core = coreOf(of)
+  core.isAway = true
   const warnings: string[] = []
   const warn = (message: string): void => { warnings.push(message) }
-  const secret = new CookieSecret({ store, feed: of.feed, clock: of.clock, random: (octets) => Buffer.alloc(octets, 7), warn })
+  const secret = new CookieSecret({ core, position: of.feed, clock: of.clock, random: (octets) => Buffer.alloc(octets, 7), warn })
   t.teardown(() => secret.close())
   await secret.start()
   const turn = async (): Promise<void> => {
@@ -244,12 +242,12 @@ t.test('a store that is away costs cookies and nothing else, and is said once', 
   t.equal(warnings.length, 1)
   t.match(warnings[0], /trying again: the store is away/)
   t.notMatch(warnings[0], '0707')
-  store.isAway = false
+  core.isAway = false
   await turn()
-  t.equal(store.writes.length, 1)
+  t.equal(core.writes.length, 1)
   secret.close()
   of.clock.advance(30 * dayMs)
-  t.equal(store.writes.length, 1, 'closed: no more')
+  t.equal(core.writes.length, 1, 'closed: no more')
 })
 
 t.test('the secret wakes no watcher and makes no namespace', (t) => {

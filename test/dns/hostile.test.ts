@@ -2,7 +2,7 @@
 // thought of is in test/fuzz.
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
-import { cookieSecretKey } from '../../server/registry/cookie-secret.ts'
+import { cookieSecretKey } from '../../server/dns/protect/cookie-secret.ts'
 import { usedMemory } from '../fuzz/memory.ts'
 import { readSent, verdict } from '../fuzz/verdict.ts'
 import { TcpClient, UdpClient, codec, framed, opt, question } from './client.ts'

@@ -4,7 +4,7 @@ import { Resolver } from 'node:dns/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
 import type { DnsServer } from '../../server/dns/server.ts'
-import { cookieSecretKey } from '../../server/registry/cookie-secret.ts'
+import { cookieSecretKey } from '../../server/dns/protect/cookie-secret.ts'
 import { World, serve } from './world.ts'
 
 const web = 'web.shop.svc.cluster.local'

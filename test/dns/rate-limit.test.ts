@@ -10,7 +10,7 @@ import type { Forwarded } from '../../server/dns/forward/forwarder.ts'
 import type { Recursion } from '../../server/dns/forward/recursion.ts'
 import { Responder, type ResponderOptions } from '../../server/dns/responder.ts'
 import { Zone } from '../../server/dns/names/zone.ts'
-import { cookieSecretKey } from '../../server/registry/cookie-secret.ts'
+import { cookieSecretKey } from '../../server/dns/protect/cookie-secret.ts'
 import { type Message, type QuestionOptions, TcpClient, UdpClient, codec, opt, question } from './client.ts'
 import { World, responderOf, serve } from './world.ts'
 

@@ -9,7 +9,7 @@ import { instanceKey } from '../../server/model/names.ts'
 import type { Endpoints, EndpointSlice, Labels, Manifest, Service, ServiceSpec } from '../../server/model/service/types.ts'
 import { Feed } from '../../server/registry/feed/feed.ts'
 import { manifestKey, storedManifest } from '../../server/registry/services/manifests.ts'
-import type { Clock } from '../../server/registry/timers.ts'
+import type { Clock } from '../../server/clock.ts'
 import type { Change } from '../../server/store/store.ts'
 
 /** A clock that stands still until it is told to go on. */
@@ -104,7 +104,7 @@ export class World {
     const { body, ttlMs } = bodyOf(rest, undefined)
     const revision = ++this.#revision
     const nowMs = this.clock.now()
-    const facts = { key: key(path), lease: path, generation: '1', ttlMs, createdRevision: revision, revision, createdAtMs: nowMs, updatedAtMs: nowMs }
+    const facts = { key: key(path), lease: path, generation: '1', ttlMs, createdRevision: revision, revision, shownRevision: revision, createdAtMs: nowMs, updatedAtMs: nowMs }
     return this.#apply({ type: 'put', reason: 'registered', record: { ...facts, suspect, body: JSON.stringify(body) } })
   }
 

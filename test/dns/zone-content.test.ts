@@ -246,7 +246,7 @@ t.test('a part is made anew when either of what it is made from is another', asy
   let revision = 1
   const catalog = {
     namespaces: () => ['shop'], services: () => ['web'], hasNamespace: () => true, endpoints: () => undefined, declared: () => ({ manifest, endpoints }),
-    view: () => undefined, namespaceAnnotations: () => undefined, addresses: world.feed.catalog.addresses, object: () => undefined
+    service: () => undefined, namespaceAnnotations: () => undefined, addresses: world.feed.catalog.addresses, object: () => undefined
   }
   const source = { loaded: true, staleSeconds: 0, epoch: 'e', catalog, get revision () { return revision } }
   const zone = zoneNamed('cluster.local')

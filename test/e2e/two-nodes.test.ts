@@ -22,6 +22,7 @@ function watch (t: { teardown (callback: () => unknown): void }, node: Node): { 
   socket.on('error', () => undefined)
   socket.on('message', (data: Buffer) => {
     const frame = JSON.parse(data.toString()) as ServerFrame
+    if (frame.type === 'hello' || frame.type === 'ping') return
     const first = waiting.shift()
     if (first === undefined) frames.push(frame)
     else first(frame)

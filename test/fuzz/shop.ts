@@ -1,7 +1,7 @@
 // The registry that hostile messages meet: some sixty services of all kinds.
 import type { DnsOptions } from '../../server/dns/server.ts'
 import { readClientZones } from '../../server/dns/protect/client-zone-setting.ts'
-import { cookieSecretKey } from '../../server/registry/cookie-secret.ts'
+import { cookieSecretKey } from '../../server/dns/protect/cookie-secret.ts'
 import { World } from '../dns/world.ts'
 import type { Random } from './random.ts'
 

@@ -137,7 +137,7 @@ t.test('a huge value is not repeated in the message', async (t) => {
 
 t.test('what fails unexpectedly is told to the log, and to the client only by its id', async (t) => {
   const { send, registry, log } = await build(t)
-  registry.requireLoaded = () => { throw new Error('secret detail') }
+  registry.position.requireLoaded = () => { throw new Error('secret detail') }
   const answer = await send('GET', '/v1/overview')
   t.equal(answer.statusCode, 500)
   t.equal(answer.json().code, 'REG_INTERNAL')

@@ -39,9 +39,9 @@ t.test('a person is told what DNS answers, and why', async (t) => {
       { rule: 'ttl', message: '5 s, by --dns-ttl' },
       { rule: 'answer', message: '1 record' }
     ],
-    revision: registry.cursor
+    revision: registry.position.cursor
   })
-  t.match((await send('GET', `/v1/dns/answer?name=_http._tcp.${orders}.&type=srv&client=10.9.9.9&minRevision=${registry.cursor}`)).json(), { answer: [{ type: 'SRV' }], additional: [{ type: 'A' }] })
+  t.match((await send('GET', `/v1/dns/answer?name=_http._tcp.${orders}.&type=srv&client=10.9.9.9&minRevision=${registry.position.cursor}`)).json(), { answer: [{ type: 'SRV' }], additional: [{ type: 'A' }] })
   t.match((await send('GET', '/v1/dns/answer?name=1.0.0.10.in-addr.arpa&type=PTR&namespace=shop')).json(), { answer: [{ data: `10-0-0-1.${orders}.` }] })
   t.match((await send('GET', '/v1/dns/answer?name=example.com.')).json(), { rcode: 'REFUSED', extendedError: { code: 20 } })
 })

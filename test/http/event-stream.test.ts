@@ -131,6 +131,10 @@ async function open (world: World, query: string, headers: Record<string, string
     next: async () => {
       for (;;) {
         const end = rest.indexOf('\n\n')
+        if (rest.startsWith('event: hello\n') && end !== -1) { // every stream begins with it
+          rest = rest.slice(end + 2)
+          continue
+        }
         if (end === -1) {
           if (!await more()) return undefined
           continue

@@ -1,5 +1,5 @@
 // A clock that a test moves. What is due within a moment (heartbeats gathering company) happens by itself.
-import type { Clock } from '../../server/registry/timers.ts'
+import type { Clock } from '../../server/clock.ts'
 
 const momentMs = 50
 

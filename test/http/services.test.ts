@@ -191,7 +191,7 @@ t.test('an explanation names the rule that decided, for each service of the name
   await front(world)
   await send('PUT', path, webui, yaml)
   await send('PUT', '/v1/namespaces/shop/services/api', webui.replace('name: webui', 'name: api').replace('app: webui', 'app: api').replace(', nodePort: 30200', ''), yaml)
-  await send('PUT', `${pathOf('shop/front/front-1')}/override`, { status: 'draining' })
+  await send('PUT', `${pathOf('shop/front/front-1')}/override`, { status: 'down' })
   const answer = await send('GET', `${pathOf('shop/front/front-1')}/explain`)
   t.match(answer.json(), [{ service: 'front', implicit: true, in: true, ready: false }, { service: 'webui', in: true, ready: false, rule: 'override' }, { service: 'api', in: false, rule: 'selector' }])
   t.equal((await send('GET', `${pathOf('shop/front/front-1')}/explain`, undefined, { 'if-none-match': String(answer.headers.etag) })).statusCode, 304)

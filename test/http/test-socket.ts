@@ -4,16 +4,20 @@ import type { ClientFrame } from '../../client-sdk/src/wire.ts'
 
 export class TestSocket {
   readonly socket: WebSocket
+  readonly #ignored: ReadonlySet<unknown>
   readonly closed: Promise<{ readonly code: number, readonly reason: string }>
   readonly #frames: any[] = []
   readonly #takers: ((frame: any) => void)[] = []
 
-  constructor (socket: WebSocket) {
+  /** @param ignored types of frames that are of the node, and not of what a test asks for */
+  constructor (socket: WebSocket, ignored: readonly string[] = ['hello', 'ping']) {
     this.socket = socket
+    this.#ignored = new Set(ignored)
     this.closed = new Promise((resolve) => socket.once('close', (code, reason) => resolve({ code, reason: String(reason) })))
     socket.on('error', () => undefined) // `closed` says it
     socket.on('message', (data: Buffer) => {
       const frame = JSON.parse(data.toString())
+      if (this.#ignored.has(frame.type)) return
       const taker = this.#takers.shift()
       if (taker === undefined) this.#frames.push(frame)
       else taker(frame)
@@ -21,9 +25,9 @@ export class TestSocket {
   }
 
   /** A real connection: an injected one does not close as sockets do. */
-  static async connect (url: string): Promise<TestSocket> {
+  static async connect (url: string, ignored?: readonly string[]): Promise<TestSocket> {
     const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/watch`)
-    const client = new TestSocket(socket)
+    const client = new TestSocket(socket, ignored)
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
     return client
   }

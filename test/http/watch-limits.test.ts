@@ -38,10 +38,10 @@ t.test('a client that does not read costs its bounded queue, and gets a reset an
 
 t.test('a client that does not answer a ping within ten seconds is cut, and its session broken', async (t) => {
   const world = await build(t)
-  await world.register('shop/orders/a', { lease: { ttlMs: 86_400_000 } })
+  await world.register('shop/orders/a', { generation: 'g1', lease: { ttlMs: 86_400_000 } })
   await world.register('shop/orders/b', { address: '10.0.0.2', lease: { ttlMs: 86_400_000 } })
   const deaf = await rawWatch(world)
-  deaf.send({ type: 'heartbeat', session: true, leases: [{ namespace: 'shop', service: 'orders', id: 'a' }] })
+  deaf.send({ type: 'heartbeat', session: true, leases: [{ namespace: 'shop', service: 'orders', id: 'a', generation: 'g1' }] })
   await deaf.received((frame) => frame.text.includes('"heartbeat"'))
   world.clock.advance(20_000)
   await deaf.received((frame) => frame.opcode === 9)
@@ -51,6 +51,8 @@ t.test('a client that does not answer a ping within ten seconds is cut, and its 
   t.equal(world.registry.sessions.count, 1, 'it still has a second')
   world.clock.advance(1_000)
   await deaf.closed
+  while (world.registry.sessions.count > 0) await tick()
+  world.clock.advance(500)
   while (!(await world.send('GET', pathOf('shop/orders/a'))).json().suspect) await tick()
 })
 

@@ -34,7 +34,7 @@ export interface World {
   readonly listen: () => Promise<{ readonly host: string, readonly port: number, readonly url: string }>
 }
 
-export interface WorldOptions extends Partial<Omit<HttpOptions, 'registry' | 'clock' | 'log'>> {
+export interface WorldOptions extends Partial<Omit<HttpOptions, 'core' | 'clock' | 'log'>> {
   readonly core?: Partial<RegistryOptions>
   /** Stands between the registry and the store. */
   readonly wrap?: (store: Store) => Store
@@ -57,8 +57,9 @@ export async function build (t: Test, options: WorldOptions = {}): Promise<World
   const metrics = http.metrics ?? new Metrics({ version: '0.0.0-test', processMetrics: false })
   const store = timedStore(wrap(createSqliteStore({ directory, now: () => clock.now(), holdMs: 0 })), metrics.storeOperation)
   const registry = new Registry({ store, clock, protection: { holdMs: 0 }, random: () => 0.5, swept: metrics.swept, ...core })
+  metrics.observe(registry)
   const app = await buildHttp({
-    registry, node: 'test-node', version: '0.0.0-test', clock, metrics, log: { info: logger('info'), warn: logger('warn'), error: logger('error') }, ...http
+    core: registry, node: 'test-node', version: '0.0.0-test', clock, metrics, log: { info: logger('info'), warn: logger('warn'), error: logger('error') }, ...http
   })
   t.teardown(async () => {
     await app.close()

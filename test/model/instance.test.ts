@@ -93,22 +93,26 @@ t.test('conditions follow the effective status and suspicion', async (t) => {
     [instance('a', { status: 'warning' }), { ready: true, serving: true, terminating: false }],
     [instance('a', { status: 'starting' }), { ready: false, serving: false, terminating: false }],
     [instance('a', { status: 'down' }), { ready: false, serving: false, terminating: false }],
-    [instance('a', { status: 'draining' }), { ready: false, serving: false, terminating: true }],
-    [instance('a', { override: drained }), { ready: false, serving: false, terminating: true }],
+    [instance('a', { status: 'draining' }), { ready: false, serving: true, terminating: true }],
+    [instance('a', { override: drained }), { ready: false, serving: true, terminating: true }],
+    [instance('a', { override: drained, suspect: true }), { ready: false, serving: false, terminating: true }],
     [instance('a', { suspect: true }), { ready: false, serving: false, terminating: false }]
   ]
   for (const [shown, conditions] of table) t.same(shown.conditions, conditions, `${shown.effectiveStatus}${shown.suspect ? ', suspect' : ''}`)
   t.same(storedBody(instance('a', { override: drained })).status, 'up', 'an override is not stored into the instance')
 })
 
-t.test('ready endpoints are answered; if none is, those that are only suspect; never those that are down', async (t) => {
+t.test('ready endpoints are answered; if none is, those that drain; then those that are only suspect; never those that are down', async (t) => {
   const answered = (...instances: Instance[]): [string[], boolean] => {
     const set = endpointsOf('shop', 'orders', 1, instances)
     return [set.answered.map((endpoint) => endpoint.id), set.failOpen]
   }
   t.same(answered(instance('b', {}), instance('a', {}), instance('c', { suspect: true })), [['a', 'b'], false])
   t.same(answered(instance('b', { suspect: true }), instance('a', { suspect: true })), [['a', 'b'], true])
-  t.same(answered(instance('a', { suspect: true }), instance('b', { suspect: true, status: 'down' }), instance('c', { status: 'draining' })), [['a'], true])
+  t.same(answered(instance('a', { suspect: true }), instance('b', { suspect: true, status: 'down' }), instance('c', { status: 'draining' })), [['c'], false])
+  t.same(answered(instance('b', { status: 'draining' }), instance('a', { override: drained }), instance('c', { status: 'draining', suspect: true })), [['a', 'b'], false])
+  t.same(answered(instance('a', { suspect: true }), instance('c', { status: 'draining', suspect: true })), [['a'], true], 'of the suspect ones the draining come last')
+  t.same(answered(instance('c', { status: 'draining', suspect: true }), instance('d', { status: 'down', suspect: true })), [['c'], true])
   t.same(answered(instance('a', { status: 'starting' })), [[], false])
   t.same(answered(), [[], false])
   t.equal(endpointsOf('shop', 'orders', 1, [instance('a', { weight: 7, override: { ...drained, weight: 3 } })]).all[0]?.weight, 3, 'the weight of an override wins')

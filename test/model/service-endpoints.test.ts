@@ -86,10 +86,10 @@ t.test('publishNotReadyAddresses makes every selected instance ready, terminatin
   const conditions = (more: Loose): unknown => serviceEndpoints(
     web(more), instances, 1
   ).all.map(({ id, conditions }) => [id, conditions.ready, conditions.serving, conditions.terminating])
-  t.same(conditions({}), [['d', false, false, true], ['s', false, false, false], ['u', true, true, false], ['x', false, false, false]])
-  t.same(conditions({ publishNotReadyAddresses: true }), [['d', true, false, true], ['s', true, false, false], ['u', true, true, false], ['x', true, false, false]])
+  t.same(conditions({}), [['d', false, true, true], ['s', false, false, false], ['u', true, true, false], ['x', false, false, false]])
+  t.same(conditions({ publishNotReadyAddresses: true }), [['d', true, true, true], ['s', true, false, false], ['u', true, true, false], ['x', true, false, false]])
   const failing = serviceEndpoints(web(), [instance({ suspect: true }), instance({ id: 'd', status: 'draining' })], 1)
-  t.match(failing, { failOpen: true, answered: [{ id: 'w1' }] })
+  t.match(failing, { failOpen: false, answered: [{ id: 'd' }] }, 'one that drains serves, a suspect one may not')
 })
 
 t.test('it is explained why an instance is in or out', async (t) => {
@@ -108,6 +108,7 @@ t.test('it is explained why an instance is in or out', async (t) => {
   ]
   for (const [service, each, expected] of table) t.match(explained(service, each), expected, JSON.stringify(Object.values(expected)[0]))
   t.equal(explained(web(), instance({ suspect: true }), true).ready, true, 'fail open')
+  t.match(explained(web(), instance({ status: 'draining' }), true), { ready: true, rule: 'status', message: /draining, but nobody is ready: it is answered/ })
 })
 
 t.test('a slice holds a hundred endpoints of one family and one port list', async (t) => {

@@ -12,7 +12,7 @@ import { canonical } from '../../server/model/service/schema.ts'
 import type { Manifest } from '../../server/model/service/types.ts'
 import { storedOverride } from '../../server/registry/overrides.ts'
 import { claimOf } from '../../server/registry/allocation/claims.ts'
-import { cookieKeys } from '../../server/registry/cookie-secret.ts'
+import { cookieKeys } from '../../server/dns/protect/cookie-secret.ts'
 import { storedManifest } from '../../server/registry/services/manifests.ts'
 import { fitting } from './schema-values.ts'
 

@@ -7,7 +7,7 @@ import type { Registry } from '../../server/registry/registry.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 import type { ObjectWrite } from '../../server/store/store.ts'
 import { allocation, apply, service } from './services-world.ts'
-import { type World, world } from './world.ts'
+import { type World, world, tester } from './world.ts'
 
 const nothing = { NotAllocated: 0, AlreadyAllocated: 0, OutOfRange: 0, Unused: 0 }
 const node = (name: string, port: number): string => service(name, `type: NodePort, selector: { a: b }, ports: [{ port: 80, nodePort: ${port} }]`)
@@ -94,7 +94,7 @@ t.test('no sequence of applies and deletes leaves anything that does not fit', a
     const { registry } = at
     for (const { name, spec } of steps) {
       const done = spec === null
-        ? registry.services.delete([{ kind: 'Service', namespace: 'shop', name }], { by: 'test', ignoreMissing: true })
+        ? registry.as(tester).delete([{ kind: 'Service', namespace: 'shop', name }], { ignoreMissing: true })
         : apply(registry, service(name, `type: ${spec.type}, selector: { a: b }, ports: [{ port: 80${spec.ports} }]${spec.more}`))
       await done.catch((error: unknown) => { if (!(error instanceof RegistryError)) throw error }) // refused: fine
     }

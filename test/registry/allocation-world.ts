@@ -1,7 +1,9 @@
 // A store of objects in memory, of which each node sees the changes only when it syncs, and allocators on it.
 import { Allocator } from '../../server/registry/allocation/allocator.ts'
 import { type Holder, claimBody, claimKey, type ClaimTarget } from '../../server/registry/allocation/claims.ts'
-import type { IpFamily, LoadBalancerNeed, Need, Plan } from '../../server/registry/allocation/needs.ts'
+import type { LoadBalancerNeed, Need } from '../../server/model/service/needs.ts'
+import type { IpFamily } from '../../server/model/service/types.ts'
+import type { Plan } from '../../server/registry/allocation/needs.ts'
 import { type LoadBalancerPool, parsePortRange, readPools, readServiceCidrs } from '../../server/model/address/ranges.ts'
 import type { Committed, ObjectRecord, ObjectWrite } from '../../server/store/store.ts'
 

@@ -4,7 +4,7 @@ import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
 import { parseSelector } from '../../server/model/instance/selector.ts'
 import { parseCursor } from '../../server/registry/feed/cursor.ts'
 import { type EndpointsDelivery, type EndpointsSubscription, maxWaitingServices } from '../../server/registry/feed/endpoints-subscription.ts'
-import { type World, world } from './world.ts'
+import { type World, world, tester } from './world.ts'
 
 /** A delivery in short: `put orders a b`, `delete orders`, `snapshot orders a, payments`, `more ...` for a part. */
 function short (delivery: EndpointsDelivery): string {
@@ -42,7 +42,7 @@ async function begun (t: Parameters<typeof world>[0], filter = {}): Promise<Worl
       clock.hasten(20)
       return drained(watch)
     },
-    apply: async (text) => registry.services.apply(readManifests(text), { by: 'test' })
+    apply: async (text) => registry.as(tester).apply(readManifests(text))
   }
 }
 
@@ -52,10 +52,10 @@ t.test('a watch of endpoints begins with all services and tells each one whole w
   await register('a')
   await register('b')
   t.same(told(), ['put orders a b'], 'two changes are told once')
-  await registry.override({ namespace: 'shop', service: 'orders', id: 'a' }, { status: 'draining' }, 'test')
+  await registry.as(tester).override({ namespace: 'shop', service: 'orders', id: 'a' }, { status: 'draining' })
   t.same(told(), ['put orders a b'])
-  await registry.deregister({ namespace: 'shop', service: 'orders', id: 'a' }, undefined, 'test')
-  await registry.deregister({ namespace: 'shop', service: 'orders', id: 'b' }, undefined, 'test')
+  await registry.as(tester).deregister({ namespace: 'shop', service: 'orders', id: 'a' })
+  await registry.as(tester).deregister({ namespace: 'shop', service: 'orders', id: 'b' })
   t.same(told(), ['delete orders'])
 })
 

@@ -15,7 +15,7 @@ const nowMs = Date.UTC(2026, 0, 1)
 
 function record (service: string, id: string, revision: number, more: Partial<InstanceRecord> = {}): InstanceRecord {
   const { body } = bodyOf({ address: '10.0.0.1', labels: { tier: id.length % 2 === 0 ? 'even' : 'odd' } }, undefined)
-  const facts = { lease: `${id}-${revision}`, generation: 'g', ttlMs: 15_000, createdRevision: revision, revision, createdAtMs: nowMs, updatedAtMs: nowMs, suspect: false }
+  const facts = { lease: `${id}-${revision}`, generation: 'g', ttlMs: 15_000, createdRevision: revision, revision, shownRevision: revision, createdAtMs: nowMs, updatedAtMs: nowMs, suspect: false }
   return { key: `shop/${service}/${id}`, ...facts, body: JSON.stringify(body), ...more }
 }
 

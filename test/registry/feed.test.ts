@@ -16,7 +16,7 @@ interface Facts { labels?: Record<string, string>, suspect?: boolean, lease?: st
 function record (id: string, revision: number, facts: Facts = {}): InstanceRecord {
   const { body } = bodyOf({ address: '10.0.0.1', labels: facts.labels ?? {} }, undefined)
   return {
-    key: `shop/${facts.service ?? 'orders'}/${id}`, lease: facts.lease ?? `lease-${id}`, generation: 'g', ttlMs: 15_000, createdRevision: 1, revision,
+    key: `shop/${facts.service ?? 'orders'}/${id}`, lease: facts.lease ?? `lease-${id}`, generation: 'g', ttlMs: 15_000, createdRevision: 1, revision, shownRevision: revision,
     createdAtMs: 1_000, updatedAtMs: 1_000, suspect: facts.suspect ?? false, body: JSON.stringify(body)
   }
 }
@@ -24,7 +24,7 @@ function record (id: string, revision: number, facts: Facts = {}): InstanceRecor
 const put = (revision: number, of: InstanceRecord, reason: 'registered' | 'updated' = 'registered'): Change => ({ revision, atMs: revision, by: 'test', type: 'put', reason, record: of })
 const gone = (revision: number, id: string): Change => ({ revision, atMs: revision, by: 'test', type: 'delete', reason: 'deregistered', key: `shop/orders/${id}`, lease: `lease-${id}` })
 const snapshot = (revision: number, instances: InstanceRecord[], more: Partial<Snapshot> = {}): Snapshot => ({ epoch: 'e', revision, instances, objects: [], recent: [], lost: [], ...more })
-const ids = (catalog: Catalog): string[] => catalog.service('shop', 'orders')?.instances.map((instance) => instance.id) ?? []
+const ids = (catalog: Catalog): string[] => catalog.registered('shop', 'orders')?.instances.map((instance) => instance.id) ?? []
 
 function feedAt (revision: number, instances: InstanceRecord[], more: Partial<Snapshot> = {}, ringLimit?: number): { feed: Feed, hub: WatchHub } {
   const feed = new Feed({ now: () => 5_000, ...(ringLimit === undefined ? {} : { ringLimit }) })
@@ -194,7 +194,7 @@ t.test('any order of changes ends in the same view as the snapshot of their end,
     }
     const whole = new Feed({ now: () => 5_000 })
     whole.load(snapshot(steps.length, [...model.values()]))
-    const state = (of: Feed): string => JSON.stringify(of.catalog.service('shop', 'orders')?.instances.map((instance) => [instance.id, instance.suspect, instance.labels]) ?? [])
+    const state = (of: Feed): string => JSON.stringify(of.catalog.registered('shop', 'orders')?.instances.map((instance) => [instance.id, instance.suspect, instance.labels]) ?? [])
     const wanted = [...model.values()].filter((one) => one.body.includes('"v":"1"')).length
     const { catalog } = feed
     return state(feed) === state(whole) && seen.size === wanted && catalog.size === model.size &&

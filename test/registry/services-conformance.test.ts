@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Service } from '../../server/model/service/types.ts'
 import type { Registry } from '../../server/registry/registry.ts'
 import { allocation, apply, service, stored, stream } from './services-world.ts'
-import { type Closable, world } from './world.ts'
+import { type Closable, world, tester } from './world.ts'
 
 const a = 'selector: { a: b }'
 const http = `${a}, ports: [{ port: 80 }]`
@@ -66,7 +66,7 @@ t.test('each change of the type takes and gives back what Kubernetes would', asy
         if (old.spec.clusterIP !== undefined && now.spec.clusterIP !== undefined) t.equal(now.spec.clusterIP, old.spec.clusterIP)
         t.equal(now.status?.loadBalancer.ingress?.length ?? 0, has[2])
       }
-      await registry.services.delete([{ kind: 'Service', namespace: 'shop', name: 'web' }], { by: 'test' })
+      await registry.as(tester).delete([{ kind: 'Service', namespace: 'shop', name: 'web' }])
       t.same(used(registry), [0, 0, 0])
       await registry.close()
     }

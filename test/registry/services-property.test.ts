@@ -4,7 +4,7 @@ import { serviceEndpoints } from '../../server/model/service/endpoints.ts'
 import { selects } from '../../server/model/service/selection.ts'
 import type { Registry } from '../../server/registry/registry.ts'
 import { apply, service } from './services-world.ts'
-import { world } from './world.ts'
+import { world, tester } from './world.ts'
 
 const ids = ['a', 'b', 'c'] as const
 const labels = fc.record({ app: fc.constantFrom('x', 'y'), tier: fc.constantFrom('1', '2') }, { requiredKeys: [] })
@@ -29,16 +29,16 @@ async function take (registry: Registry, change: Step): Promise<void> {
     return
   }
   if (change.type === 'remove') {
-    await registry.services.delete([{ kind: 'Service', namespace: 'shop', name: change.name }], { by: 'test', ignoreMissing: true })
+    await registry.as(tester).delete([{ kind: 'Service', namespace: 'shop', name: change.name }], { ignoreMissing: true })
     return
   }
   const name = { namespace: 'shop', service: change.of, id: change.id }
   if (change.type === 'register') {
-    await registry.register(name, { labels: change.labels, address: change.family, ports: [{ name: 'http', port: 8080 }] }, undefined, 'test')
+    await registry.as(tester).register(name, { labels: change.labels, address: change.family, ports: [{ name: 'http', port: 8080 }] })
   } else if (catalog.entry('shop', change.of, change.id) !== undefined) {
-    if (change.type === 'relabel') await registry.patch(name, { labels: { app: null, tier: null, ...change.labels } }, undefined, 'test')
-    else if (change.type === 'drain') await registry.override(name, { status: 'draining' }, 'test')
-    else await registry.deregister(name, undefined, 'test')
+    if (change.type === 'relabel') await registry.as(tester).patch(name, { labels: { app: null, tier: null, ...change.labels } })
+    else if (change.type === 'drain') await registry.as(tester).override(name, { status: 'draining' })
+    else await registry.as(tester).deregister(name)
   }
 }
 
@@ -49,7 +49,7 @@ t.test('endpoints kept up change by change equal those computed from scratch, af
     const watch = registry.watches.subscribe({ namespace: 'shop', service: 's1' }, undefined, () => undefined)
     for (const change of steps) {
       await take(registry, change)
-      const all = ['one', 'two'].flatMap((group) => [...registry.catalog.service('shop', group)?.instances ?? []])
+      const all = ['one', 'two'].flatMap((group) => [...registry.catalog.registered('shop', group)?.instances ?? []])
       for (const declared of registry.catalog.declaredServices('shop')) {
         const scratch = serviceEndpoints(declared.manifest, all, declared.revision)
         t.strictSame(declared.endpoints, scratch)
@@ -65,7 +65,7 @@ t.test('endpoints kept up change by change equal those computed from scratch, af
           else watched.delete(key)
         }
       }
-      t.strictSame([...watched].sort(), (registry.catalog.view('shop', 's1')?.instances ?? []).map(({ service, id }) => `${service}/${id}`).sort())
+      t.strictSame([...watched].sort(), (registry.catalog.service('shop', 's1')?.instances ?? []).map(({ service, id }) => `${service}/${id}`).sort())
     }
     await registry.close()
   }), { numRuns: 60, seed: 3 })

@@ -5,6 +5,7 @@ import { createRedisStore } from '../../server/store/redis/redis-store.ts'
 import { maxCommitWrites, type ObjectWrite } from '../../server/store/store.ts'
 import { RedisServer, noRedis } from '../store/redis-server.ts'
 import { allocation, apply, service, stored, stream } from './services-world.ts'
+import { tester } from './world.ts'
 
 const skip = noRedis
 /** A loaded machine is no fault of the registry. */
@@ -32,9 +33,9 @@ t.test('two nodes on one Redis allocate a thousand node ports at the same time, 
   const [one, two] = await nodes(t, 2)
   if (one === undefined || two === undefined) throw new Error('two nodes were asked for')
   const put = (registry: Registry, node: string) => async (_: unknown, index: number): Promise<void> => {
-    await registry.services.put({ kind: 'Service', namespace: 'shop', name: `${node}-${index}` }, {
+    await registry.as({ ...tester, name: node }).put({ kind: 'Service', namespace: 'shop', name: `${node}-${index}` }, {
       apiVersion: 'v1', kind: 'Service', spec: { type: 'NodePort', selector: { a: 'b' }, ports: [{ port: 80 }] }
-    }, { by: node })
+    })
   }
   const half = Array.from({ length: 500 })
   await Promise.all([...half.map(put(one, 'one')), ...half.map(put(two, 'two'))])
@@ -46,7 +47,7 @@ t.test('two nodes on one Redis allocate a thousand node ports at the same time, 
     t.same(used(registry), [1_000, 1_000])
   }
   const names = (node: string) => half.map((_, index) => ({ kind: 'Service' as const, namespace: 'shop', name: `${node}-${index}` }))
-  await Promise.all([one.services.delete(names('two'), { by: 'one' }), two.services.delete(names('one'), { by: 'two' })])
+  await Promise.all([one.as(tester).delete(names('two')), two.as(tester).delete(names('one'))])
   for (const registry of [one, two]) {
     await registry.store.sync()
     t.same(used(registry), [0, 0])
@@ -57,12 +58,12 @@ t.test('a thousand manifests with their claims are one write on Redis, seen whol
   const [one, two] = await nodes(t, 2)
   if (one === undefined || two === undefined) throw new Error('two nodes were asked for')
   const documents = Array.from({ length: 1_000 }, (_, index) => service(`s${index}`, 'type: NodePort, selector: { a: b }, ports: [{ name: a, port: 80 }, { name: b, port: 81 }]'))
-  await one.services.apply(readManifests(stream(...documents)), { by: 'test' })
+  await one.as(tester).apply(readManifests(stream(...documents)))
   await two.store.sync()
   t.same(used(two), [1_000, 2_000])
-  await t.rejects(two.services.put({ kind: 'Service', namespace: 'shop', name: 'late' }, {
+  await t.rejects(two.as(tester).put({ kind: 'Service', namespace: 'shop', name: 'late' }, {
     apiVersion: 'v1', kind: 'Service', spec: { type: 'NodePort', selector: { a: 'b' }, ports: [{ port: 80, nodePort: nodePorts(one)[0] }] }
-  }, { by: 'test' }), { code: 'REG_MANIFEST_INVALID', errors: [{ field: 'spec.ports[0].nodePort', rule: /already allocated to shop\/s/ }] })
+  }), { code: 'REG_MANIFEST_INVALID', errors: [{ field: 'spec.ports[0].nodePort', rule: /already allocated to shop\/s/ }] })
 })
 
 t.test('the largest commit goes through while Redis is waited for no longer than usual', { skip }, async (t) => {
@@ -91,7 +92,7 @@ t.test('nodes that know their pools by other names give no address twice, and wh
     none.feed.listen({ changed: ({ target, by }) => { if (target.service === 'c' && by === 'registry') resolve() } })
   })
   const { status } = stored(none, 'a')
-  await none.services.delete([{ kind: 'Service', namespace: 'shop', name: 'a' }], { by: 'test' })
+  await none.as(tester).delete([{ kind: 'Service', namespace: 'shop', name: 'a' }])
   await isGiven
   t.same(stored(none, 'c').status, status)
 })

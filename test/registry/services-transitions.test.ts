@@ -1,7 +1,7 @@
 // A service that changes its form: whatever it was and becomes, applying the same again changes nothing.
 import t from 'tap'
 import { allocation, apply, service, stored } from './services-world.ts'
-import { world } from './world.ts'
+import { tester, world } from './world.ts'
 
 const selector = 'selector: { a: b }'
 const port = 'ports: [{ port: 80 }]'
@@ -31,7 +31,7 @@ for (const [how, pools] of [['with an address to give', ['lan=192.0.2.10-192.0.2
     let transitions = 0
     for (const [from, before] of Object.entries(forms)) {
       for (const [to, after] of Object.entries(forms)) {
-        await registry.services.delete([{ kind: 'Service', namespace: 'shop', name: 'web' }], { by: 'test', ignoreMissing: true })
+        await registry.as(tester).delete([{ kind: 'Service', namespace: 'shop', name: 'web' }], { ignoreMissing: true })
         await apply(registry, service('web', before))
         const became = await apply(registry, service('web', after)).catch((error: { code?: string }) => error)
         if ('code' in became) {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { serviceNameLabel } from '../../server/model/service/types.ts'
 import { allocation, apply, ready, service, stored, stream } from './services-world.ts'
-import { world } from './world.ts'
+import { world, tester } from './world.ts'
 
 const web = { kind: 'Service', namespace: 'shop', name: 'web' } as const
 
@@ -75,7 +75,7 @@ subsets: [{ addresses: [{ ip: 192.0.2.3 }], ports: [{ name: sql, port: 5434 }] }
   t.same(registry.catalog.endpoints('shop', 'db')?.answered.map(({ address, ports }) => `${address}:${ports[0]?.port}`), ['192.0.2.1:5433', '192.0.2.3:5434'])
   t.same(registry.services.slices('shop', 'db').map(({ metadata }) => metadata.name.replace(/-[0-9a-f]{10}-/, '-HASH-')), ['db-1', 'db-HASH-0'])
   t.equal(registry.services.endpointsObject('shop', 'db').subsets?.[0]?.addresses?.[0]?.ip, '192.0.2.3')
-  const { deleted } = await registry.services.delete([{ ...web, name: 'db' }], { by: 'test' })
+  const { deleted } = await registry.as(tester).delete([{ ...web, name: 'db' }])
   t.same(deleted.map(({ kind }) => kind), ['Service', 'EndpointSlice', 'Endpoints'])
   t.same(registry.catalog.namespaces(), [])
 })
@@ -100,11 +100,11 @@ t.test('a declared service is never merged with the instances that registered un
   await register('other', { labels: { app: 'webui' } }, { service: 'pods' })
   await apply(registry, service('orders', 'clusterIP: None, selector: { app: webui }'))
   t.same([ready(registry, 'orders'), ready(registry, 'pods')], [['other'], ['other']])
-  t.equal(registry.requireEntry({ namespace: 'shop', service: 'orders', id: 'own' }).instance.id, 'own', 'it is still found by its name')
+  t.equal(registry.as(tester).instance({ namespace: 'shop', service: 'orders', id: 'own' }).id, 'own', 'it is still found by its name')
   t.same(registry.catalog.namespaceCounts('shop'), { services: 2, instances: 2 })
   let woken = false
-  const waited = registry.waitForChange('shop', 'orders', registry.feed.revision, 60_000).then(() => { woken = true })
-  await registry.services.delete([{ ...web, name: 'orders' }], { by: 'test' })
+  const waited = registry.as(tester).waitForChange('shop', 'orders', registry.feed.revision, 60_000).then(() => { woken = true })
+  await registry.as(tester).delete([{ ...web, name: 'orders' }])
   await waited
   t.ok(woken)
   t.same(ready(registry, 'orders'), ['own'])
@@ -116,11 +116,11 @@ t.test('a namespace is there while it is declared or something is in it', async 
   await apply(registry, namespace)
   t.same(registry.catalog.namespaces(), ['shop'])
   await apply(registry, service('web', 'clusterIP: None, selector: { a: b }'))
-  await registry.services.delete([{ kind: 'Namespace', namespace: '', name: 'shop' }], { by: 'test' })
+  await registry.as(tester).delete([{ kind: 'Namespace', namespace: '', name: 'shop' }])
   t.same(registry.catalog.namespaces(), ['shop'])
-  await registry.services.delete([web], { by: 'test' })
+  await registry.as(tester).delete([web])
   t.same(registry.catalog.namespaces(), [])
-  await t.rejects(registry.services.delete([web], { by: 'test' }), { code: 'REG_NAMESPACE_NOT_FOUND' })
+  await t.rejects(registry.as(tester).delete([web]), { code: 'REG_NAMESPACE_NOT_FOUND' })
 })
 
 t.test('a manifest that names an older resource version is refused', async (t) => {
@@ -134,11 +134,11 @@ t.test('a manifest that names an older resource version is refused', async (t) =
 t.test('a manifest is put under the name of its path, and no other', async (t) => {
   const { registry } = await world(t)
   const manifest = { apiVersion: 'v1', kind: 'Service', metadata: {}, spec: { selector: { a: 'b' }, ports: [{ port: 80 }] } }
-  const { results, revision } = await registry.services.put(web, manifest, { by: 'test' })
+  const { results, revision } = await registry.as(tester).put(web, manifest)
   t.match(results, [{ outcome: 'created', name: 'web', namespace: 'shop' }])
   t.equal(results[0]?.manifest.metadata.resourceVersion, String(revision))
-  await t.rejects(registry.services.put(web, { ...manifest, metadata: { name: 'other' } }, { by: 'test' }), { code: 'REG_INVALID', errors: [{ field: 'metadata.name' }] })
-  await t.rejects(registry.services.put(web, { ...manifest, spec: { ports: 80 } }, { by: 'test' }), { code: 'REG_INVALID' })
+  await t.rejects(registry.as(tester).put(web, { ...manifest, metadata: { name: 'other' } }), { code: 'REG_INVALID', errors: [{ field: 'metadata.name' }] })
+  await t.rejects(registry.as(tester).put(web, { ...manifest, spec: { ports: 80 } }), { code: 'REG_INVALID' })
 })
 
 t.test('a load balancer without an address waits and says why', async (t) => {
@@ -160,8 +160,8 @@ t.test('a thousand manifests are one write, all or nothing', async (t) => {
   await apply(registry, stream(...documents))
   t.same(registry.services.pools().map(({ used }) => used), [1_000, 2_000])
   const names = Array.from({ length: 1_000 }, (_, index) => ({ ...web, name: `s${index}` }))
-  await t.rejects(registry.services.delete([...names, { ...web, name: 'missing' }], { by: 'test' }), { code: 'REG_SERVICE_NOT_FOUND' })
-  await registry.services.delete(names, { by: 'test' })
+  await t.rejects(registry.as(tester).delete([...names, { ...web, name: 'missing' }]), { code: 'REG_SERVICE_NOT_FOUND' })
+  await registry.as(tester).delete(names)
   t.same(registry.services.pools().map(({ used }) => used), [0, 0])
   t.equal(registry.catalog.overrideCount, 0)
 })
@@ -176,7 +176,7 @@ t.test('what heartbeats say of the load can be read with the instance, and is no
   t.equal(registry.feed.revision, revision)
   await t.rejects(beat([{ ...name, load: Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`m${index}`, { value: 1 }])) }]), { code: 'REG_INVALID' })
   await t.rejects(beat([{ ...name, load: { 'a b': { value: NaN, capacity: 0 } } }]), { code: 'REG_INVALID' })
-  await registry.deregister(name, undefined, 'test')
+  await registry.as(tester).deregister(name)
   t.same([registry.loads.get(name), registry.loads.size], [undefined, 0])
 })
 

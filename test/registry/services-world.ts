@@ -4,6 +4,7 @@ import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
 import type { Service } from '../../server/model/service/types.ts'
 import type { Applied } from '../../server/registry/services/apply-plan.ts'
 import type { Registry, RegistryOptions } from '../../server/registry/registry.ts'
+import { tester } from './world.ts'
 
 /** A Service of namespace shop; `more` is further metadata. */
 export const service = (name: string, spec: string, more = ''): string => `apiVersion: v1
@@ -14,7 +15,7 @@ spec: { ${spec} }
 export const stream = (...documents: readonly string[]): string => documents.join('---\n')
 
 export async function apply (registry: Registry, text: string, dryRun = false): Promise<readonly Applied[]> {
-  return (await registry.services.apply(readManifests(text), { by: 'test', dryRun })).results
+  return (await registry.as(tester).apply(readManifests(text), { dryRun })).results
 }
 
 export function stored (registry: Registry, name: string): Service {

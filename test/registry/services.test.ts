@@ -1,6 +1,6 @@
 import t from 'tap'
 import { allocation, apply, ready, service, stored, stream } from './services-world.ts'
-import { type World, drain, short, world } from './world.ts'
+import { type World, drain, short, world, tester } from './world.ts'
 
 async function webui ({ register }: World): Promise<void> {
   for (const id of ['a', 'b', 'c']) await register(id, { labels: { app: 'webui' }, ports: [{ name: 'http', port: 9376 }], address: `10.0.0.${id.charCodeAt(0)}` }, { service: 'webui-pods' })
@@ -43,15 +43,15 @@ t.test('the instances that carry the labels are the endpoints of all services th
   t.same([ready(registry, 'one'), ready(registry, 'two')], [['a', 'b', 'c'], ['a', 'b', 'c']])
   t.equal(registry.catalog.endpoints('shop', 'one')?.all[0]?.ports[0]?.port, 9376)
   const name = { namespace: 'shop', service: 'webui-pods', id: 'b' }
-  await registry.override(name, { status: 'draining', reason: 'kernel update' }, 'ada')
+  await registry.as({ ...tester, name: 'ada' }).override(name, { status: 'draining', reason: 'kernel update' })
   t.same([ready(registry, 'one'), ready(registry, 'two')], [['a', 'c'], ['a', 'c']])
   const explained = registry.services.explain(name)
   t.same(explained.map(({ service, in: isIn, ready, rule }) => [service, isIn, ready, rule]), [['one', true, false, 'override'], ['two', true, false, 'override'], ['webui-pods', true, false, 'override']])
   t.match(explained[0]?.message, /kernel update/)
-  await registry.patch(name, { labels: { app: 'other' } }, undefined, 'test')
+  await registry.as(tester).patch(name, { labels: { app: 'other' } })
   t.same(registry.catalog.endpoints('shop', 'one')?.all.map(({ id }) => id), ['a', 'c'])
   t.match(registry.services.explain(name).find(({ service }) => service === 'one'), { in: false, rule: 'selector', message: /app=webui.*app=other/ })
-  await registry.deregister({ ...name, id: 'a' }, undefined, 'test')
+  await registry.as(tester).deregister({ ...name, id: 'a' })
   t.same(ready(registry, 'two'), ['c'])
 })
 
@@ -63,7 +63,7 @@ t.test('the second service that asks for a node port is refused by the name of t
   t.equal(registry.catalog.declared('shop', 'second'), undefined)
   const used = (): number[] => registry.services.pools().map(({ used }) => used)
   t.same(used(), [1, 1])
-  await registry.services.delete([{ kind: 'Service', namespace: 'shop', name: 'first' }], { by: 'test' })
+  await registry.as(tester).delete([{ kind: 'Service', namespace: 'shop', name: 'first' }])
   t.same(used(), [0, 0])
   t.same(registry.catalog.namespaces(), [])
   t.equal((await apply(registry, second))[0]?.outcome, 'created')
@@ -97,15 +97,15 @@ t.test('a watch of a service gets the instances that it selects, and begins anew
   await apply(registry, service('web', 'selector: { app: webui }, ports: [{ port: 80 }]'))
   t.same(drain(watch).map(short), ['reset service "web" was declared, or selects others', 'snapshot a,b,c'])
   t.same(drain(all).map(short), ['put service web declared'])
-  const { cursor } = registry
-  await registry.patch({ namespace: 'shop', service: 'webui-pods', id: 'a' }, { labels: { app: null } }, undefined, 'test')
+  const { cursor } = registry.position
+  await registry.as(tester).patch({ namespace: 'shop', service: 'webui-pods', id: 'a' }, { labels: { app: null } })
   t.same([drain(watch).map(short), drain(all).map(short)], [['delete a updated'], ['put a updated']])
   await apply(registry, service('web', 'selector: { app: webui }, ports: [{ port: 81 }]'))
   t.same(drain(watch).map(short), ['put service web declared'])
   const [epoch = '', revision] = cursor.split('.')
   const resumed = registry.watches.subscribe({ namespace: 'shop', service: 'web' }, { epoch, revision: Number(revision) }, () => undefined)
   t.same(drain(resumed).map(short), ['delete a updated', 'put service web declared'])
-  await registry.services.delete([{ kind: 'Service', namespace: 'shop', name: 'web' }], { by: 'test' })
+  await registry.as(tester).delete([{ kind: 'Service', namespace: 'shop', name: 'web' }])
   t.same(drain(watch).map(short), ['reset the declared service "web" was removed', 'snapshot '])
 })
 

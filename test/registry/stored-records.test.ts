@@ -5,7 +5,7 @@ import type { InstanceRecord, ObjectRecord } from '../../server/store/store.ts'
 const stamps = { createdRevision: 1, revision: 2, createdAtMs: 1_000, updatedAtMs: 2_000 }
 const body = { address: '10.0.0.1', ports: [{ name: 'http', port: 80, protocol: 'TCP' }], labels: { a: 'b' }, metadata: { c: 'd' }, weight: 100, priority: 0, status: 'up' }
 const instance = (more: object = {}, facts: Partial<InstanceRecord> = {}): InstanceRecord =>
-  ({ ...stamps, key: 'shop/orders/a', lease: 'l', generation: 'g', ttlMs: 15_000, suspect: false, body: JSON.stringify({ ...body, ...more }), ...facts })
+  ({ ...stamps, shownRevision: 2, key: 'shop/orders/a', lease: 'l', generation: 'g', ttlMs: 15_000, suspect: false, body: JSON.stringify({ ...body, ...more }), ...facts })
 const object = (key: string, content: unknown, facts: Partial<ObjectRecord> = {}): ObjectRecord =>
   ({ ...stamps, key, endsAtMs: 0, body: typeof content === 'string' ? content : JSON.stringify(content), ...facts })
 const reason = (read: Read<unknown>): string => ('reason' in read ? read.reason : 'well')

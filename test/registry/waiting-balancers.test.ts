@@ -3,11 +3,11 @@ import t from 'tap'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 import type { Registry } from '../../server/registry/registry.ts'
 import { allocation, apply, service, stored, stream } from './services-world.ts'
-import { world } from './world.ts'
+import { world, tester } from './world.ts'
 
 const balanced = (name: string, more = ''): string => service(name, `type: LoadBalancer, selector: { a: b }, ports: [{ port: 80 }]${more}`)
 const address = (registry: Registry, name: string): string | undefined => stored(registry, name).status?.loadBalancer.ingress?.[0]?.ip
-const remove = (registry: Registry, name: string): Promise<unknown> => registry.services.delete([{ kind: 'Service', namespace: 'shop', name }], { by: 'test' })
+const remove = (registry: Registry, name: string): Promise<unknown> => registry.as(tester).delete([{ kind: 'Service', namespace: 'shop', name }])
 
 /** Resolves when the registry changed a service by itself. */
 function given (registry: Registry, name: string): Promise<void> {

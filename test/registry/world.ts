@@ -1,20 +1,24 @@
 // A registry on an embedded store in memory, with a clock that the test moves.
 import { setImmediate } from 'node:timers/promises'
 import type { Heartbeat, HeartbeatAnswer, Registration } from '../../client-sdk/src/wire.ts'
-import { type InstanceName, type Registered, Registry, type RegistryOptions } from '../../server/registry/registry.ts'
-import type { Delivery, Subscription } from '../../server/registry/feed/subscription.ts'
+import type { Access, Actor, Delivery, InstanceName, LeaseSession, Registered, Watch } from '../../server/registry/core.ts'
+import { Registry, type RegistryOptions } from '../../server/registry/registry.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
-import type { Session } from '../../server/registry/leases/sessions.ts'
 import { ManualClock } from '../manual-clock.ts'
+
+/** Who does things in tests. */
+export const tester: Actor = { name: 'test', kind: 'anonymous', address: '10.0.0.1' }
 
 export interface World extends AsyncDisposable {
   readonly registry: Registry
+  /** The core as the tester has it. */
+  readonly access: Access
   readonly clock: ManualClock
   readonly warnings: string[]
   /** Registers `id` of shop/orders at 10.0.0.1. */
   readonly register: (id: string, registration?: Registration, name?: Partial<InstanceName>) => Promise<Registered>
   /** Sends heartbeats without letting them wait for company. */
-  readonly beat: (heartbeats: readonly Heartbeat[], session?: Session) => Promise<HeartbeatAnswer>
+  readonly beat: (heartbeats: readonly Heartbeat[], session?: LeaseSession) => Promise<HeartbeatAnswer>
 }
 
 export interface Closable {
@@ -31,14 +35,16 @@ export async function world (t: Closable, options: Partial<RegistryOptions> = {}
   })
   await registry.open()
   t.teardown(() => registry.close())
+  const access = registry.as(tester)
   return {
     registry,
+    access,
     clock,
     warnings,
-    register: (id, registration = {}, name = {}) => registry.register({ namespace: 'shop', service: 'orders', id, ...name }, registration, '10.0.0.1', 'test'),
+    register: (id, registration = {}, name = {}) => access.register({ namespace: 'shop', service: 'orders', id, ...name }, registration),
     beat: async (heartbeats, session) => {
       let settled = false
-      const answer = registry.heartbeat(heartbeats, 'test', session).finally(() => { settled = true })
+      const answer = access.heartbeat(heartbeats, session).finally(() => { settled = true })
       answer.catch(() => undefined) // the caller gets it below
       while (!settled) {
         clock.hasten(10)
@@ -50,10 +56,10 @@ export async function world (t: Closable, options: Partial<RegistryOptions> = {}
   }
 }
 
-/** Everything that a subscription hands out now. */
-export function drain (subscription: Subscription): Delivery[] {
+/** Everything that a watch hands out now. */
+export function drain (watch: Pick<Watch, 'next'>): Delivery[] {
   const deliveries: Delivery[] = []
-  for (let next = subscription.next(); next !== undefined; next = subscription.next()) deliveries.push(next)
+  for (let next = watch.next(); next !== undefined; next = watch.next()) deliveries.push(next)
   return deliveries
 }
 

@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap'
 import { ManualClock } from '../manual-clock.ts'
 import { Registry } from '../../server/registry/registry.ts'
+import { tester } from '../registry/world.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
 import { noRedis, RedisServer } from '../store/redis-server.ts'
 
@@ -33,7 +34,7 @@ t.test('on Redis', { skip: noRedis }, async (t) => {
   t.test('a new node is ready, names what is set aside by key, and answers all the rest', async (t) => {
     const { key, join } = await world(t)
     const first = await join()
-    for (const id of ['a', 'b', 'c']) await first.register(orders(id), {}, '10.0.0.1', 'test')
+    for (const id of ['a', 'b', 'c']) await first.as(tester).register(orders(id), { address: '10.0.0.1' })
     const lease = first.catalog.entry('shop', 'orders', 'a')?.lease ?? ''
     const planted: Record<string, string> = {
       [lease]: '',
@@ -54,7 +55,7 @@ t.test('on Redis', { skip: noRedis }, async (t) => {
 
     const second = await join()
     t.equal(second.feed.storeHealth.available, true)
-    t.same(second.catalog.service('shop', 'orders')?.instances.map(({ id }) => id), ['b', 'c'])
+    t.same(second.catalog.registered('shop', 'orders')?.instances.map(({ id }) => id), ['b', 'c'])
     const expected = [
       'claim/ip/10.96.0.9', 'instance/no key', 'instance/shop/orders/a', 'instance/shop/orders/j', 'instance/shop/orders/l', 'instance/shop/orders/p', 'instance/shop/orders/t',
       'lease/stray', 'override/shop/orders/b', 'secret/dns/cookie', 'service/shop/web', 'unknown'
@@ -65,30 +66,30 @@ t.test('on Redis', { skip: noRedis }, async (t) => {
     for (const [field, text] of Object.entries(planted)) t.equal(await server.admin.hget(key('inst'), field), text, 'kept untouched')
     for (const [field, text] of Object.entries(objects)) t.equal(await server.admin.hget(key('obj'), field), text, 'kept untouched')
 
-    for (const key of expected) await second.unreadable.remove(key, 'test')
+    for (const key of expected) await second.unreadable.remove(tester, key)
     t.equal(second.unreadable.count, 0)
     for (const field of Object.keys(planted)) t.equal(await server.admin.hexists(key('inst'), field), 0)
     t.equal(await server.admin.hlen(key('obj')), 0)
     await first.store.sync()
-    t.same(first.catalog.service('shop', 'orders')?.instances.map(({ id }) => id), ['b', 'c'], 'the other node saw it go')
-    await t.rejects(second.unreadable.remove('lease/stray', 'test'), { code: 'REG_RECORD_NOT_FOUND' })
+    t.same(first.catalog.registered('shop', 'orders')?.instances.map(({ id }) => id), ['b', 'c'], 'the other node saw it go')
+    await t.rejects(second.unreadable.remove(tester, 'lease/stray'), { code: 'REG_RECORD_NOT_FOUND' })
   })
 
   t.test('a registration, a manifest and an override take the place of what cannot be read', async (t) => {
     const { key, join } = await world(t)
     const first = await join()
-    await first.register(orders('a'), { generation: 'g1' }, '10.0.0.1', 'test')
+    await first.as(tester).register(orders('a'), { generation: 'g1', address: '10.0.0.1' })
     await server.admin.hset(key('inst'), first.catalog.entry('shop', 'orders', 'a')?.lease ?? '', 'garbage')
     await server.admin.hset(key('obj'), 'service/shop/web', 'garbage', 'override/shop/orders/a', ['7', '7', '1', '1', '0', '{'].join('\n'), 'endpoints/shop/db', ['7', '7', '1', '1', '0', 'null'].join('\n'))
     const second = await join()
     t.equal(second.unreadable.count, 4)
-    const registered = await second.register(orders('a'), { generation: 'g1' }, '10.0.0.2', 'test')
+    const registered = await second.as(tester).register(orders('a'), { generation: 'g1', address: '10.0.0.2' })
     t.match(registered, { outcome: 'created', instance: { address: '10.0.0.2' } })
-    await second.override(orders('a'), { status: 'draining' }, 'test')
-    const applied = await second.services.apply([
+    await second.as(tester).override(orders('a'), { status: 'draining' })
+    const applied = await second.as(tester).apply([
       { kind: 'Service', value: { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'shop' }, spec: { clusterIP: 'None', selector: { app: 'web' } } }, index: 1, line: 1, apiVersion: 'v1', lineOf: () => 1 },
       { kind: 'Endpoints', value: { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'db', namespace: 'shop' }, subsets: [] }, index: 2, line: 9, apiVersion: 'v1', lineOf: () => 9 }
-    ], { by: 'test' })
+    ])
     t.same(applied.results.map(({ outcome }) => outcome), ['created', 'created'])
     t.equal(second.unreadable.count, 0)
     const third = await join()
@@ -100,7 +101,7 @@ t.test('on Redis', { skip: noRedis }, async (t) => {
   t.test('what comes by the log is set aside too, and what was answered under its name goes', async (t) => {
     const { key, join } = await world(t)
     const registry = await join()
-    await registry.register(orders('a'), {}, '10.0.0.1', 'test')
+    await registry.as(tester).register(orders('a'), { address: '10.0.0.1' })
     const { promise: gone, resolve } = Promise.withResolvers<void>()
     registry.feed.listen({ changed: ({ event }) => { if (event === 'delete') resolve() } })
     const revision = registry.feed.revision + 1
@@ -113,22 +114,22 @@ t.test('on Redis', { skip: noRedis }, async (t) => {
     await gone
     t.equal(registry.catalog.entry('shop', 'orders', 'a'), undefined)
     t.match(registry.unreadable.list(), [{ key: 'instance/shop/orders/a', revision, text: '{}' }])
-    t.match(await registry.register(orders('a'), {}, '10.0.0.3', 'test'), { instance: { address: '10.0.0.3' } })
+    t.match(await registry.as(tester).register(orders('a'), { address: '10.0.0.3' }), { instance: { address: '10.0.0.3' } })
     t.equal(registry.unreadable.count, 0)
   })
 
   t.test('entries of the log that no script wrote do not stop writes', async (t) => {
     const { key, join } = await world(t)
     const registry = await join()
-    await registry.register(orders('a'), {}, '10.0.0.1', 'test')
+    await registry.as(tester).register(orders('a'), { address: '10.0.0.1' })
     const { promise: away, resolve } = Promise.withResolvers<void>()
     const { promise: back, resolve: returned } = Promise.withResolvers<void>()
     registry.feed.listen({ health: ({ available }) => (available ? returned() : resolve()) })
     await server.admin.xadd(key('log'), `${registry.feed.revision + 5}-0`, 'x', 'y')
     await away
     await back
-    t.match(await registry.register(orders('b'), {}, '10.0.0.2', 'test'), { outcome: 'created' })
-    t.same(registry.catalog.service('shop', 'orders')?.instances.map(({ id }) => id), ['a', 'b'])
+    t.match(await registry.as(tester).register(orders('b'), { address: '10.0.0.2' }), { outcome: 'created' })
+    t.same(registry.catalog.registered('shop', 'orders')?.instances.map(({ id }) => id), ['a', 'b'])
   })
 
   t.test('counts and brakes that are no numbers keep no script from its work', async (t) => {
@@ -137,8 +138,8 @@ t.test('on Redis', { skip: noRedis }, async (t) => {
     await server.admin.hset(key('svc'), 't:shop/orders', 'x', 's:shop/orders', 'y')
     await server.admin.hset(key('prot'), 'shop/orders', 'z')
     await server.admin.hset(key('idx'), 'shop/orders/a', 'nobody')
-    t.match(await registry.register(orders('a'), {}, '10.0.0.1', 'test'), { outcome: 'created' })
+    t.match(await registry.as(tester).register(orders('a'), { address: '10.0.0.1' }), { outcome: 'created' })
     await registry.sweep()
-    t.ok(await registry.deregister(orders('a'), undefined, 'test'))
+    t.ok(await registry.as(tester).deregister(orders('a')))
   })
 })

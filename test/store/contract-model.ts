@@ -156,7 +156,7 @@ class Model {
   async #pause (): Promise<void> {
     await this.#world.pause(gapUnits + 1)
     const sweep = await this.#sweep()
-    truth(sweep.holdMs > 0, 'a gap begins a hold')
+    truth(sweep.holdMs > 0 || this.#lives.size === 0, 'a gap begins a hold, if there is anybody to wait for')
   }
 
   async #sweep (): Promise<Sweep> {

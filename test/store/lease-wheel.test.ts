@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import t from 'tap'
 import { LeaseWheel } from '../../server/store/sqlite/lease-wheel.ts'
 
+/** Of the leases whose own TTL does not matter. */
+const ttlMs = 15_000
 const startMs = 1_767_225_600_123
 const minute = 60_000
 const noLimit = 1_000_000
@@ -16,15 +18,15 @@ function renew (wheel: LeaseWheel, lease: string, deadlineMs: number): void {
 
 t.test('a lease is due at its deadline and not a millisecond before', async (t) => {
   const wheel = new LeaseWheel(startMs)
-  wheel.add('a', 'n/s', startMs + 1_000)
+  wheel.add('a', 'n/s', ttlMs, startMs + 1_000)
   t.same(dueNames(wheel, startMs + 999), [])
   t.same(dueNames(wheel, startMs + 1_000), ['a'])
 })
 
 t.test('a due lease stays due until its deadline moves or it is removed', async (t) => {
   const wheel = new LeaseWheel(startMs)
-  wheel.add('a', 'n/s', startMs)
-  wheel.add('b', 'n/s', startMs)
+  wheel.add('a', 'n/s', ttlMs, startMs)
+  wheel.add('b', 'n/s', ttlMs, startMs)
   t.same(dueNames(wheel, startMs + 5), ['a', 'b'])
   t.same(dueNames(wheel, startMs + 60_000), ['a', 'b'])
   renew(wheel, 'a', startMs + 70_000)
@@ -35,7 +37,7 @@ t.test('a due lease stays due until its deadline moves or it is removed', async 
 
 t.test('a renewed lease is not due at its old deadline', async (t) => {
   const wheel = new LeaseWheel(startMs)
-  wheel.add('a', 'n/s', startMs + 15_000)
+  wheel.add('a', 'n/s', ttlMs, startMs + 15_000)
   for (let elapsedMs = 5_000; elapsedMs <= 600_000; elapsedMs += 5_000) {
     t.same(dueNames(wheel, startMs + elapsedMs), [])
     renew(wheel, 'a', startMs + elapsedMs + 15_000)
@@ -46,20 +48,20 @@ t.test('a renewed lease is not due at its old deadline', async (t) => {
 t.test('a lease of a day is due after a day, through all turns of the ring', async (t) => {
   const wheel = new LeaseWheel(startMs)
   const dayMs = 24 * 60 * minute
-  wheel.add('a', 'n/s', startMs + dayMs)
+  wheel.add('a', 'n/s', ttlMs, startMs + dayMs)
   for (let elapsedMs = 0; elapsedMs < dayMs; elapsedMs += minute) t.same(dueNames(wheel, startMs + elapsedMs), [])
   t.same(dueNames(wheel, startMs + dayMs), ['a'])
 })
 
 t.test('nothing is missed when nobody looked for longer than a turn', async (t) => {
   const wheel = new LeaseWheel(startMs)
-  for (let index = 0; index < 100; index += 1) wheel.add(`lease${index}`, 'n/s', startMs + index * minute)
+  for (let index = 0; index < 100; index += 1) wheel.add(`lease${index}`, 'n/s', ttlMs, startMs + index * minute)
   t.equal(dueNames(wheel, startMs + 1_000 * minute).length, 100)
 })
 
 t.test('nothing is missed when the clock goes back', async (t) => {
   const wheel = new LeaseWheel(startMs)
-  wheel.add('a', 'n/s', startMs + 10_000)
+  wheel.add('a', 'n/s', ttlMs, startMs + 10_000)
   t.same(dueNames(wheel, startMs + 5_000), [])
   t.same(dueNames(wheel, startMs - 60 * minute), [])
   wheel.clamp(startMs - 60 * minute + 2_000)
@@ -69,7 +71,7 @@ t.test('nothing is missed when the clock goes back', async (t) => {
 
 t.test('a limit leaves the rest for the next call', async (t) => {
   const wheel = new LeaseWheel(startMs)
-  for (let index = 0; index < 25; index += 1) wheel.add(`lease${index}`, 'n/s', startMs + index * 40)
+  for (let index = 0; index < 25; index += 1) wheel.add(`lease${index}`, 'n/s', ttlMs, startMs + index * 40)
   const seen = new Set<string>()
   for (let more = true; more;) {
     const due = wheel.due(startMs + 10_000, 10)
@@ -86,9 +88,9 @@ t.test('a limit leaves the rest for the next call', async (t) => {
 
 t.test('suspects are counted for each service and for all', async (t) => {
   const wheel = new LeaseWheel(startMs)
-  const a = wheel.add('a', 'n/s', startMs)
-  wheel.add('b', 'n/s', startMs, true)
-  wheel.add('c', 'n/t', startMs)
+  const a = wheel.add('a', 'n/s', ttlMs, startMs)
+  wheel.add('b', 'n/s', ttlMs, startMs, true)
+  wheel.add('c', 'n/t', ttlMs, startMs)
   wheel.setSuspect(a, true)
   wheel.setSuspect(a, true)
   t.equal(wheel.suspects, 2)
@@ -102,7 +104,7 @@ t.test('suspects are counted for each service and for all', async (t) => {
 
 t.test('a service stays among the sick until its brake is taken off', async (t) => {
   const wheel = new LeaseWheel(startMs)
-  const slot = wheel.add('a', 'n/s', startMs, true)
+  const slot = wheel.add('a', 'n/s', ttlMs, startMs, true)
   const service = wheel.serviceOf(slot)
   service.protectedSinceMs = startMs
   wheel.setSuspect(slot, false)
@@ -116,7 +118,7 @@ t.test('slots are used again', async (t) => {
   const wheel = new LeaseWheel(startMs)
   const slots = new Set<number>()
   for (let round = 0; round < 10_000; round += 1) {
-    const slot = wheel.add(`lease${round}`, 'n/s', startMs + 86_400_000)
+    const slot = wheel.add(`lease${round}`, 'n/s', ttlMs, startMs + 86_400_000)
     slots.add(slot)
     wheel.remove(slot)
   }
@@ -139,7 +141,7 @@ t.test('it gives what a plain map of deadlines gives, whatever happens', async (
     for (const each of steps) {
       if (each.type === 'set') {
         const slot = wheel.find(each.lease)
-        if (slot === undefined) wheel.add(each.lease, 'n/s', nowMs + each.ttlMs)
+        if (slot === undefined) wheel.add(each.lease, 'n/s', each.ttlMs, nowMs + each.ttlMs)
         else wheel.setDeadline(slot, nowMs + each.ttlMs)
         plain.set(each.lease, nowMs + each.ttlMs)
       } else if (each.type === 'remove') {

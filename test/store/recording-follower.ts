@@ -1,5 +1,5 @@
 // A follower that keeps a replica by replaying changes, notes every fault of the stream, and lets a test await a change.
-import type { Change, Follower, InstanceRecord, ObjectRecord, Snapshot, StoreHealth } from '../../server/store/store.ts'
+import { type Change, type Floors, type Follower, type InstanceRecord, type ObjectRecord, type Snapshot, type StoreHealth, subjectOf } from '../../server/store/store.ts'
 
 export interface Replica {
   readonly instances: ReadonlyMap<string, InstanceRecord>
@@ -26,6 +26,8 @@ export class RecordingFollower implements Follower {
   epoch = ''
   revision = 0
   loads = 0
+  /** What is shown at which revision at least: as the last load said, and the raises since. */
+  floors: Floors = { derived: 0, instances: 0 }
   readonly #waiters = new Set<Waiter>()
 
   load (snapshot: Snapshot): void {
@@ -33,6 +35,7 @@ export class RecordingFollower implements Follower {
     this.epoch = snapshot.epoch
     this.revision = snapshot.revision
     this.recent = snapshot.recent
+    this.floors = snapshot.floors ?? { derived: 0, instances: 0 }
     this.unreadable = snapshot.unreadable
     this.instances.clear()
     this.objects.clear()
@@ -40,17 +43,19 @@ export class RecordingFollower implements Follower {
     for (const record of snapshot.instances) {
       if (this.instances.has(record.key)) this.#fault(`the snapshot holds ${record.key} twice`)
       if (leases.has(record.lease)) this.#fault(`the snapshot holds lease ${record.lease} twice`)
-      if (record.revision > snapshot.revision) this.#fault(`the snapshot of ${snapshot.revision} holds ${record.key} of ${record.revision}`)
+      if (record.shownRevision < record.revision) this.#fault(`${record.key} is shown at ${record.shownRevision}, below its own ${record.revision}`)
+      if (record.shownRevision > snapshot.revision) this.#fault(`the snapshot of ${snapshot.revision} holds ${record.key} of ${record.revision}`)
       this.instances.set(record.key, record)
       leases.add(record.lease)
     }
     for (const object of snapshot.objects) this.objects.set(object.key, object)
-    const first = snapshot.recent[0]?.revision ?? 0
+    const isLost = (from: number, to: number): boolean => snapshot.lost.some(({ until }) => from < until && to >= until && to <= until + 1)
     for (const [index, change] of snapshot.recent.entries()) {
-      if (change.revision !== first + index) this.#fault(`the log jumps to ${change.revision} at entry ${index} after ${first}`)
+      const before = snapshot.recent[index - 1]?.revision
+      if (before !== undefined && change.revision !== before + 1 && !isLost(before, change.revision)) this.#fault(`the log jumps from ${before} to ${change.revision}`)
     }
-    const newest = snapshot.recent.at(-1)
-    if (newest !== undefined && newest.revision !== snapshot.revision) this.#fault(`the log ends at ${newest.revision}, the snapshot at ${snapshot.revision}`)
+    const newest = snapshot.recent.at(-1)?.revision ?? snapshot.revision
+    if (newest !== snapshot.revision && !isLost(newest, snapshot.revision)) this.#fault(`the log ends at ${newest}, the snapshot at ${snapshot.revision}`)
   }
 
   apply (changes: readonly Change[]): void {
@@ -93,7 +98,7 @@ export class RecordingFollower implements Follower {
 
   /** The changes of one instance or object, as `type reason` texts. */
   storyOf (key: string): string[] {
-    return this.history.filter((change) => keyOf(change) === key).map((change) => `${change.type} ${change.reason}`)
+    return this.history.filter((change) => keyOf(change) === key).map((change) => (change.type === 'raise' ? change.type : `${change.type} ${change.reason}`))
   }
 
   #replay (change: Change): void {
@@ -111,17 +116,27 @@ export class RecordingFollower implements Follower {
         if (record === undefined) break
         const suspect = change.type === 'suspect'
         if (record.suspect === suspect) this.#fault(`${change.type} of ${change.key} at ${change.revision} changes nothing`)
-        this.instances.set(change.key, { ...record, suspect })
+        this.instances.set(change.key, { ...record, suspect, shownRevision: change.revision })
         break
       }
       case 'put-object':
         if (change.object.revision !== change.revision) this.#fault(`the object of ${change.revision} holds revision ${change.object.revision}`)
         this.objects.set(change.object.key, change.object)
+        this.#touchSubject(change.object.key, change.revision)
         break
       case 'delete-object':
         if (!this.objects.delete(change.key)) this.#fault(`delete-object of ${change.key}, which is not there`)
+        this.#touchSubject(change.key, change.revision)
+        break
+      case 'raise':
+        this.floors = { ...this.floors, derived: change.revision }
         break
     }
+  }
+
+  #touchSubject (objectKey: string, revision: number): void {
+    const record = this.instances.get(subjectOf(objectKey) ?? '')
+    if (record !== undefined) this.instances.set(record.key, { ...record, shownRevision: revision })
   }
 
   #held (change: Change & { readonly lease: string, readonly key: string }): InstanceRecord | undefined {
@@ -138,7 +153,8 @@ export class RecordingFollower implements Follower {
 
 export function keyOf (change: Change): string {
   if (change.type === 'put') return change.record.key
-  return change.type === 'put-object' ? change.object.key : change.key
+  if (change.type === 'put-object') return change.object.key
+  return change.type === 'raise' ? '' : change.key
 }
 
 /** A replica in a form that compares: sorted, without the order of arrival. */

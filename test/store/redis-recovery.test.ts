@@ -7,7 +7,7 @@ import { collectProposals, proposeInstance, type Proposal } from '../../server/s
 import { RecordingFollower } from './recording-follower.ts'
 
 function record (key: string, lease: string, revision: number): InstanceRecord {
-  return { key, lease, generation: 'g', ttlMs: 1_000, createdRevision: 1, revision, createdAtMs: 5, updatedAtMs: 6, suspect: false, body: '{"weight":1}' }
+  return { key, lease, generation: 'g', ttlMs: 1_000, createdRevision: 1, revision, shownRevision: revision, createdAtMs: 5, updatedAtMs: 6, suspect: false, body: '{"weight":1}' }
 }
 
 function object (key: string, revision: number): ObjectRecord {
@@ -26,36 +26,36 @@ function follower (history: Change[], held: InstanceRecord[] = [], objects: Obje
   return follower
 }
 
-const shown = (proposals: Proposal[]): string[] => proposals.map(({ kind, id, revision }) => `${kind} ${id} ${revision}`).sort()
+const shown = (proposals: readonly Proposal[]): string[] => proposals.map(({ kind, id, revision }) => `${kind} ${id} ${revision}`).sort()
 
 t.test('what is held and changed after the base is offered, and every end after it', async (t) => {
   const held = [record('a/b/1', 'l1', 9), record('a/b/2', 'l2', 12)]
   const history = [put(record('a/b/2', 'l2', 11)), put(record('a/b/2', 'l2', 12)), put(record('a/b/3', 'l3', 13)), gone('a/b/3', 'l3', 14)]
-  t.same(shown(collectProposals(follower(history, held, [object('override/a', 10), object('override/b', 15)]), [], 10, false)), ['del l3 14', 'oput override/b 15', 'put l2 12'])
+  t.same(shown(await collectProposals(follower(history, held, [object('override/a', 10), object('override/b', 15)]), [], 10, false)), ['del l3 14', 'oput override/b 15', 'put l2 12'])
 })
 
 t.test('a life of the history that is not held any more is no life', async (t) => {
-  t.same(collectProposals(follower([put(record('a/b/1', 'l1', 11))]), [], 10, false), [])
+  t.same(await collectProposals(follower([put(record('a/b/1', 'l1', 11))]), [], 10, false), [])
 })
 
 t.test('of each key one life is offered, the newest', async (t) => {
   const own = [proposeInstance(record('a/b/1', 'l2', 12))]
-  t.same(shown(collectProposals(follower([], [record('a/b/1', 'l1', 11)]), own, 10, false)), ['put l2 12'])
+  t.same(shown(await collectProposals(follower([], [record('a/b/1', 'l1', 11)]), own, 10, false)), ['put l2 12'])
 })
 
 t.test('to a new keyspace everything is offered that is held, and every end that is remembered', async (t) => {
   const history: Change[] = [gone('a/b/9', 'l9', 3), { ...head(4), type: 'delete-object', key: 'override/a' }]
   const node = follower(history, [record('a/b/1', 'l1', 1)], [object('override/b', 2)])
-  t.same(shown(collectProposals(node, [], 0, true)), ['del l9 3', 'odel override/a 4', 'oput override/b 2', 'put l1 1'])
+  t.same(shown(await collectProposals(node, [], 0, true)), ['del l9 3', 'odel override/a 4', 'oput override/b 2', 'put l1 1'])
 })
 
 t.test('own writes that were acknowledged and never delivered are offered too', async (t) => {
   const own = [proposeInstance(record('a/b/1', 'l1', 15))]
-  t.same(shown(collectProposals(follower([put(record('a/b/1', 'l1', 11))]), own, 10, false)), ['put l1 15'])
+  t.same(shown(await collectProposals(follower([put(record('a/b/1', 'l1', 11))]), own, 10, false)), ['put l1 15'])
 })
 
 t.test('suspicion is not offered', async (t) => {
-  t.same(collectProposals(follower([{ ...head(11), type: 'suspect', key: 'a/b/1', lease: 'l1' }]), [], 10, false), [])
+  t.same(await collectProposals(follower([{ ...head(11), type: 'suspect', key: 'a/b/1', lease: 'l1' }]), [], 10, false), [])
 })
 
 t.test('a record is read as it was written', async (t) => {

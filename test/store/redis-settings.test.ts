@@ -42,7 +42,7 @@ t.test('a wrong password, and none where one is needed, are refused', { skip }, 
 t.test('a user without a needed permission is refused, one with all of them works', { skip }, async (t) => {
   const server = await startServer(t)
   const commands = ['+eval', '+evalsha', '+xread', '+xrevrange', '+hscan', '+sscan', '+hget', '+hmget']
-  const inScripts = ['+time', '+hset', '+hsetnx', '+hdel', '+hexists', '+hincrby', '+hrandfield', '+xadd', '+zadd', '+zrem', '+zscore', '+zmscore', '+zrange', '+zcard',
+  const inScripts = ['+time', '+hset', '+hsetnx', '+hdel', '+hexists', '+hincrby', '+hkeys', '+hrandfield', '+xadd', '+xlen', '+xrange', '+xtrim', '+zadd', '+zrem', '+zscore', '+zmscore', '+zrange', '+zcard',
     '+sadd', '+srem', '+sismember', '+smismember', '+scard', '+exists', '+unlink']
   const address = server.url.replace('//', '//rollcall:pw@')
   await server.admin.acl('SETUSER', 'rollcall', 'on', '>pw', '~rollcall:*', ...commands, ...inScripts)
@@ -123,15 +123,20 @@ t.test('while Redis is away writes are refused with a time to try again, and eac
   t.match(await store.grant(life('shop/orders/b')), { outcome: 'created' })
 })
 
-t.test('a full Redis takes no registration, and lets living leases live and dead ones go', { skip }, async (t) => {
+t.test('a full Redis takes nothing new, and lets living leases live and dead ones go', { skip }, async (t) => {
   const server = await startServer(t)
   const { store, follower } = await joinRedis(t, server.url)
-  const { lease } = await store.grant(life('shop/orders/a'))
+  const known = life('shop/orders/a')
+  const { lease } = await store.grant(known)
+  await store.commit([{ type: 'put', key: 'override/shop/orders/a', body: '{}', endsAtMs: 0, reason: 'override' }], 'operator')
   const leaving = await store.grant(life('shop/orders/b'))
   await server.admin.config('SET', 'maxmemory', '1')
   const full = { code: 'REG_STORE_FULL', status: 507 }
   await t.rejects(store.grant(life('shop/orders/c')), full)
   await t.rejects(store.commit([{ type: 'put', key: 'override/shop/a', body: '{}', endsAtMs: 0, reason: 'override' }], 'operator'), full)
+  await t.rejects(store.grant({ ...known, body: '{"weight":2}' }), full)
+  t.match(await store.grant(known), { outcome: 'unchanged', lease }, 'what is registered so already needs no memory')
+  t.match(await store.commit([{ type: 'delete', key: 'override/shop/orders/a', reason: 'override-removed' }], 'operator'), { outcome: 'committed' })
   t.same((await store.renew(new Map([[60_000, [lease]]]))).unknown, [])
   t.match(await store.expire(policy()), { suspected: 0 })
   t.not((await store.revoke([leaving.lease], 'tester'))[0], 0)

@@ -76,7 +76,7 @@ t.test('a file that is no database is refused and left as it is', async (t) => {
 t.test('a log entry that nobody can read stops no start: the history begins after it', async (t) => {
   for (const header of ['["?",1]', '', '{', '["p",1,"x","registered"]', 'null']) {
     const { world, file } = await filledFile(t)
-    change(file, `UPDATE log SET header = '${header}' WHERE revision = 7`)
+    for (const sum of ['sum', 'NULL']) change(file, `UPDATE log SET header = '${header}', sum = ${sum} WHERE revision = 7`)
     const node = await world.join()
     t.equal(node.follower.recent[0]?.revision, 8, header)
     t.match(node.follower.unreadable, [{ key: 'log/7' }])
@@ -93,8 +93,8 @@ t.test('the database of another program is refused and left as it is', async (t)
 
 t.test('a file of a newer schema is refused and left as it is', async (t) => {
   const { world, file } = await filledFile(t)
-  change(file, "UPDATE meta SET value = '2' WHERE name = 'schema'")
-  await refused(t, world, file, /schema version 2, this server knows version 1.*newer/)
+  change(file, "UPDATE meta SET value = '99' WHERE name = 'schema'")
+  await refused(t, world, file, /schema version 99, this server knows version 2.*newer/)
 })
 
 t.test('a directory that cannot be made is named', async (t) => {
@@ -171,13 +171,13 @@ t.test('a failed write takes back what it did in memory', async (t) => {
   t.equal(world.follower.instances.size, 0)
 })
 
-t.test('the log is kept to its length, and stays dense through restarts', async (t) => {
+t.test('the log is kept to its length, and goes on through restarts', async (t) => {
   const world = await worldIn(t, { maxLogLength: 500 })
   await world.grantMany('shop/orders', 1_500)
   for (let round = 0; round < 400; round += 1) await world.grant('shop/orders/busy', { body: `{"weight":${round}}` })
   const { revision } = world.follower
   const { follower } = await world.reopen()
-  t.equal(follower.revision, revision)
+  t.equal(follower.revision, revision + 1_000_000, 'each start is a new term')
   t.equal(follower.recent.at(-1)?.revision, revision)
   t.ok(follower.recent.length >= 500 && follower.recent.length <= 600, `${follower.recent.length} entries`)
   t.same(follower.faults, [])

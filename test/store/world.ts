@@ -182,7 +182,9 @@ export function scenarios (name: string, open: () => Promise<StoreHarness>): Sce
         const { revision, epoch } = world.follower
         const again = await world.reopen()
         t.same(contentOf(again.follower), known, 'a snapshot equals the replay of all changes')
-        t.same([again.follower.epoch, again.follower.revision], [epoch, revision])
+        t.equal(again.follower.epoch, epoch)
+        t.ok(again.follower.revision >= revision, 'it does not go back')
+        t.ok(again.follower.floors.derived >= revision || revision === 0, 'what is derived has no older revision than the first one may have told')
         t.same(again.follower.faults, [])
       } finally {
         await world.closeNodes()

@@ -1,15 +1,21 @@
 // A registry in memory, with the rules of a real one.
-import { callable, endpointOf } from '../balancer.ts'
 import type { Clock } from '../clock.ts'
 import type { RollcallOptions } from '../options.ts'
+import { answered } from '../rules.ts'
 import type { WebSocketConstructor } from '../socket.ts'
 import type { Fetch } from '../transport.ts'
 import type {
-  InstanceChangeFrame, ClientFrame, EndpointsAnswer, Heartbeat, HeartbeatAnswer, Instance, InstancePatch, LeaseReference, NamespaceSummary,
-  Override, Reason, Registration, ServerFrame, ServiceSummary, Status
+  ClientFrame, EndpointsAnswer, Heartbeat, Instance, LeaseReference, Override, Registration, ServerFrame
 } from '../wire.ts'
 import { faultsOf, problem, type TestAnswer } from './answers.ts'
-import { keyOf, TestSocket, within, type SocketLinks } from './socket.ts'
+import { Book, keyOf } from './book.ts'
+import { implicitManifest } from './declared.ts'
+import { absent, beat, instanceRoute, registerInstance } from './instance-routes.ts'
+import { namespaceSummaries, serviceSummaries } from './lists.ts'
+import { apply, takeBack, testAllocator } from './manifests-routes.ts'
+import { selectsAny } from './selector.ts'
+import { TestSocket, type SocketLinks } from './socket.ts'
+import { TestSubscription } from './subscription.ts'
 
 export interface TestRequest {
   readonly method: string
@@ -24,8 +30,8 @@ export interface TestRegistryOptions {
   readonly clock?: Clock
 }
 
-/** Changes that a resumed watch can get; older cursors are reset. */
-const maxLog = 1_000
+/** What it announces. It has no timers and sends none: a client that hears nothing asks, and is answered. */
+const pingMs = 6_000
 /** Requests that are remembered. */
 const maxRequests = 10_000
 
@@ -47,28 +53,37 @@ export class TestRegistry {
   /** Revisions that watchers acknowledged. */
   readonly acknowledged: string[] = []
   readonly #clock: Clock | undefined
-  readonly #instances = new Map<string, Instance>()
+  readonly #book: Book
+  readonly #allocate = testAllocator()
   readonly #sockets = new Set<TestSocket>()
   readonly #polls = new Set<() => void>()
-  #log: Omit<InstanceChangeFrame, 'id'>[] = []
-  #epoch = 1
-  #revision = 0
-  #trimmed = 0
   #down = false
+  #stale = false
+  #warnings: readonly string[] = []
   #answers: { status: number, code: string, retryAfterSeconds: number | undefined }[] = []
 
   constructor (options: TestRegistryOptions = {}) {
     this.#clock = options.clock
+    this.#book = new Book(() => new Date(this.#clock?.now() ?? Date.now()).toISOString(), (change) => {
+      for (const socket of this.#sockets) for (const subscription of socket.subscriptions.values()) subscription.change(change)
+      for (const wake of [...this.#polls]) wake()
+    })
   }
 
-  /** For `new Rollcall(registry.options)`. No signal handlers: a test should not change how its process ends. */
+  /**
+   * For `new Rollcall(registry.options)`. No signal handlers, no words: a test should not change how its process ends,
+   * and means its outages.
+   */
   get options (): RollcallOptions {
-    return { address: 'http://registry.test', fetch: this.fetch, WebSocket: this.WebSocket, signals: false, clock: this.#clock }
+    return {
+      address: 'http://registry.test', fetch: this.fetch, WebSocket: this.WebSocket, signals: false, warn: null,
+      clock: this.#clock
+    }
   }
 
   /** The cursor of the last change. */
   get revision (): string {
-    return `e${this.#epoch}.${this.#revision}`
+    return this.#book.cursor
   }
 
   /** How many WebSockets are open. */
@@ -77,44 +92,60 @@ export class TestRegistry {
   }
 
   get instances (): readonly Instance[] {
-    return [...this.#instances.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+    return this.#book.instances
   }
 
   /** Registers as a client would. @throws Error when a rule is broken */
   register (namespace: string, service: string, id: string, body: Registration = {}): Instance {
     const faults = faultsOf(namespace, service, body)
     if (faults.length > 0) throw new Error(faults.map(({ field, rule }) => `${field} ${rule}`).join('; '))
-    return this.#register({ namespace, service, id }, body).instance
+    return registerInstance(this.#book, { namespace, service, id }, body).instance
   }
 
   deregister (reference: LeaseReference): void {
-    this.#remove(keyOf(reference), 'deregistered')
+    this.#book.remove(keyOf(reference), 'deregistered')
   }
 
   /** The lease ran out: out of the answers, unless all of the service are. */
   suspect (reference: LeaseReference, suspect = true): void {
-    this.#change(keyOf(reference), { suspect }, suspect ? 'suspect' : 'renewed')
+    this.#book.change(keyOf(reference), { suspect }, suspect ? 'suspect' : 'renewed')
   }
 
   /** The lease ran out long ago: removed; its heartbeats are unknown from now on. */
   expire (reference: LeaseReference): void {
-    this.#remove(keyOf(reference), 'expired')
+    this.#book.remove(keyOf(reference), 'expired')
   }
 
   /** An operator's word; undefined takes it back. */
   override (reference: LeaseReference, override: Pick<Override, 'status' | 'weight'> | undefined): void {
     const key = keyOf(reference)
-    const instance = this.#instances.get(key)
+    const instance = this.#book.instance(key)
     if (instance === undefined) throw new Error(`there is no ${key}`)
     const { override: before, ...rest } = instance
-    if (override === undefined) return before === undefined ? undefined : void this.#put(rest, 'override-removed')
-    this.#put({ ...rest, override: { ...override, author: 'test', reason: 'test', createdAt: this.#time() } }, 'override')
+    if (override === undefined) return before === undefined ? undefined : void this.#book.put(rest, 'override-removed')
+    this.#book.put(
+      { ...rest, override: { ...override, author: 'test', reason: 'test', createdAt: this.#book.time() } }, 'override'
+    )
   }
 
   /** An outage: every request fails as if nobody listened, open sockets break. `false` ends it. */
   down (down = true): void {
     this.#down = down
     if (down) this.dropSockets()
+  }
+
+  /**
+   * It loses its store: it says so with each read and to all watchers, and does not store heartbeats. `false` ends it.
+   */
+  stale (stale = true): void {
+    if (stale === this.#stale) return
+    this.#stale = stale
+    this.broadcast(stale ? { type: 'stale', reason: 'as the test wished' } : { type: 'current' })
+  }
+
+  /** The next registrations and changes of instances are answered with these warnings. */
+  warn (...warnings: readonly string[]): void {
+    this.#warnings = warnings
   }
 
   /** The next requests are answered with this problem. */
@@ -128,23 +159,18 @@ export class TestRegistry {
 
   /** Restarts empty: a new epoch, all leases unknown, all cursors reset. */
   restart (): void {
-    this.#epoch++
-    this.#revision = 0
-    this.#trimmed = 0
-    this.#log = []
-    this.#instances.clear()
+    this.#book.clear()
     this.dropSockets()
   }
 
   /** Forgets the log: cursors up to now are reset when they come back. */
   trim (): void {
-    this.#log = []
-    this.#trimmed = this.#revision
+    this.#book.forgetLog()
   }
 
   /** Tells all watchers that nothing else happened up to now. */
   bookmark (): void {
-    for (const socket of this.#sockets) socket.bookmark(this.revision)
+    for (const socket of this.#sockets) for (const subscription of socket.subscriptions.values()) subscription.bookmark()
   }
 
   /** Sends a frame to all sockets, also one that no registry would send. */
@@ -162,10 +188,13 @@ export class TestRegistry {
     if (this.requests.length > maxRequests) this.requests.shift()
     const planned = this.#answers.shift()
     const answer = planned === undefined
-      ? await this.#route(method, pathname.split('/').slice(2).map(decodeURIComponent), searchParams, body, signal)
+      ? await this.#route(
+        method, pathname.split('/').slice(2).map(decodeURIComponent), searchParams, body, headers, signal
+      )
       : problem(planned.status, planned.code, 'as the test wished')
     if (signal.aborted) throw signal.reason
     const answerHeaders = new Headers({ 'rollcall-revision': this.revision, 'content-type': 'application/json' })
+    if (this.#stale) answerHeaders.set('rollcall-stale', '1')
     if (planned?.retryAfterSeconds !== undefined) answerHeaders.set('retry-after', String(planned.retryAfterSeconds))
     return { status: answer.status, headers: answerHeaders, text: async () => (answer.body === undefined ? '' : JSON.stringify(answer.body)) }
   }
@@ -174,7 +203,10 @@ export class TestRegistry {
   get WebSocket (): WebSocketConstructor {
     const links: SocketLinks = {
       isDown: () => this.#down,
-      opened: (socket) => this.#sockets.add(socket),
+      opened: (socket) => {
+        this.#sockets.add(socket)
+        socket.deliver({ type: 'hello', pingMs, stale: this.#stale })
+      },
       closed: (socket) => this.#sockets.delete(socket),
       frame: (socket, frame) => this.#frame(socket, frame)
     }
@@ -185,112 +217,84 @@ export class TestRegistry {
     }
   }
 
-  async #route (method: string, parts: readonly string[], query: URLSearchParams, body: unknown, signal: AbortSignal): Promise<TestAnswer> {
+  async #route (
+    method: string, parts: readonly string[], query: URLSearchParams, body: unknown, headers: Readonly<Record<string, string>>, signal: AbortSignal
+  ): Promise<TestAnswer> {
+    const book = this.#book
     const [kind, namespace = '', second, service = '', third, id = '', last] = parts
-    const ofDeclared = ['apply', 'delete', 'pools'].includes(kind ?? '') || (parts.length === 4 && (method === 'PUT' || method === 'DELETE' || query.has('view'))) || last === 'explain'
-    if (ofDeclared) return problem(501, 'REG_ROUTE_NOT_FOUND', `the registry of tests has no declared services, so no ${method} /v1/${parts.join('/')}`)
-    if (kind === 'heartbeats' && method === 'POST') return { status: 200, body: this.#beat((body as { leases: readonly Heartbeat[] }).leases) } // the SDK wrote it
+    if (parts.length === 0) return { status: 200, body: { status: 'ok', checks: [] } } // /readyz
+    // the SDK wrote it
+    if (kind === 'heartbeats' && method === 'POST') return {
+      status: 200, body: beat(book, (body as { leases: readonly Heartbeat[] }).leases, !this.#stale)
+    }
+    if (kind === 'apply' && method === 'POST') return apply(book, this.#allocate, body, query)
     if (parts.length === 1 && method === 'GET') return this.#page(kind ?? '', query)
-    if (kind !== 'namespaces' || second !== 'services') return problem(404, 'REG_ROUTE_NOT_FOUND', `nothing at ${parts.join('/')}`)
+    if (kind !== 'namespaces' || second !== 'services' || last !== undefined) return problem(404, 'REG_ROUTE_NOT_FOUND', `the registry of tests has nothing at ${method} /v1/${parts.join('/')}`)
     const reference = { namespace, service, id }
-    if (third === 'instances' && last === undefined) return this.#instanceRoute(method, reference, query, body)
+    if (third === 'instances') return this.#warned(instanceRoute(book, reference, {
+      method, query, body, onlyNew: headers['if-none-match'] === '*'
+    }), method)
+    if (third === undefined && method === 'DELETE') return takeBack(book, namespace, service, query)
     if (method !== 'GET') return problem(405, 'REG_METHOD_NOT_ALLOWED', method)
     if (third === 'endpoints') return this.#endpoints(namespace, service, query, signal)
-    const summary = this.#services().find((each) => each.namespace === namespace && each.name === service)
-    return summary === undefined ? this.#absent(reference) : { status: 200, body: summary }
+    const summary = serviceSummaries(book, namespace).find((each) => each.name === service)
+    if (summary === undefined) return absent(book, reference)
+    return {
+      status: 200,
+      body: query.get('view') === 'manifest' ? summary.manifest ?? implicitManifest(namespace, service) : summary
+    }
   }
 
-  #instanceRoute (method: string, reference: LeaseReference, query: URLSearchParams, body: unknown): TestAnswer {
-    const known = this.#instances.get(keyOf(reference))
-    if (method === 'PUT') {
-      const registration = (body ?? {}) as Registration // its rules are checked next, as far as a fake does
-      const faults = faultsOf(reference.namespace, reference.service, registration)
-      if (faults.length > 0) return problem(400, 'REG_INVALID', faults.map(({ field, rule }) => `${field} ${rule}`).join('; '), faults)
-      const { created, instance } = this.#register(reference, registration)
-      return { status: created ? 201 : 200, body: instance }
-    }
-    if (known === undefined) return this.#absent(reference)
-    const generation = query.get('generation')
-    if (method !== 'GET' && generation !== null && generation !== known.generation) {
-      return problem(409, 'REG_GENERATION_SUPERSEDED', `${keyOf(reference)} lives as ${known.generation}`)
-    }
-    if (method === 'GET') return { status: 200, body: known }
-    if (method === 'DELETE') {
-      this.#remove(keyOf(reference), 'deregistered')
-      return { status: 204, body: undefined }
-    }
-    if (method !== 'PATCH') return problem(405, 'REG_METHOD_NOT_ALLOWED', method)
-    const { labels, metadata, ...rest } = body as InstancePatch // the SDK wrote it
-    return { status: 200, body: this.#put({ ...known, ...rest, labels: patched(known.labels, labels), metadata: patched(known.metadata, metadata) }, 'updated') }
-  }
-
-  #register (reference: LeaseReference, body: Registration): { created: boolean, instance: Instance } {
-    const key = keyOf(reference)
-    const known = this.#instances.get(key)
-    const generation = body.generation ?? known?.generation ?? crypto.randomUUID()
-    const now = this.#time()
-    const { address = '127.0.0.1', ports = [], labels = {}, metadata = {}, weight = 100, priority = 0, status = 'up', lease, ...rest } = body
-    const replaced = known !== undefined && known.generation !== generation
-    const instance = this.#put({
-      ...rest,
-      namespace: reference.namespace,
-      service: reference.service,
-      id: reference.id,
-      generation,
-      address,
-      ports: ports.map((port) => ({ name: port.name ?? '', port: port.port, protocol: port.protocol ?? 'TCP' })),
-      labels,
-      metadata,
-      weight,
-      priority,
-      status,
-      suspect: false,
-      lease: { ttlMs: lease?.ttlMs ?? 15_000 },
-      ...(known?.override === undefined ? {} : { override: known.override }),
-      createdAt: replaced ? now : known?.createdAt ?? now
-    }, known === undefined ? 'registered' : replaced ? 'replaced' : 'updated')
-    return { created: known === undefined || replaced, instance }
-  }
-
-  #beat (leases: readonly Heartbeat[]): HeartbeatAnswer {
-    const unknown: LeaseReference[] = []
-    const superseded: LeaseReference[] = []
-    for (const { status, ...reference } of leases) {
-      const key = keyOf(reference)
-      const known = this.#instances.get(key)
-      if (known === undefined) unknown.push(reference)
-      else if (reference.generation !== undefined && reference.generation !== known.generation) superseded.push(reference)
-      else if (known.suspect || (status !== undefined && status !== known.status)) this.#change(key, { suspect: false, status: status ?? known.status }, 'renewed')
-    }
-    return { renewed: leases.length - unknown.length - superseded.length, unknown, superseded, stored: true }
+  #warned (answer: TestAnswer, method: string): TestAnswer {
+    if (this.#warnings.length === 0 || answer.status >= 300 || method === 'GET' || method === 'DELETE') return answer
+    const warnings = this.#warnings
+    this.#warnings = []
+    // an answer to a registration or a change is one
+    return { ...answer, body: { ...answer.body as Instance, warnings } }
   }
 
   async #endpoints (namespace: string, service: string, query: URLSearchParams, signal: AbortSignal): Promise<TestAnswer> {
+    const book = this.#book
     const after = query.get('after')
-    const moved = (): string | undefined => this.#serviceRevision(namespace, service)
-    if (after !== null && moved() === after) await this.#nextChange(signal, Number.parseInt(query.get('wait') ?? '0', 10) * 1_000)
-    const revision = moved()
-    if (revision === undefined) return this.#absent({ namespace, service, id: '' })
+    const all = (): ReturnType<Book['endpoints']> => book.endpoints(namespace, service)
+    if (after !== null && all() !== undefined && book.cursorOfService(namespace, service) === after) {
+      await this.#nextChange(
+        signal, Number.parseInt(query.get('wait') ?? '0', 10) * 1_000,
+        () => book.cursorOfService(namespace, service) !== after
+      )
+    }
+    const now = all()
+    if (now === undefined) return absent(book, { namespace, service, id: '' })
     const port = query.get('port')
-    const all = this.#select(query, { namespace, service }).map(endpointOf)
+    const selected = now.filter(
+      (endpoint) => selectsAny(query.get('selector') ?? undefined, endpoint.labels, endpoint.service ?? service)
+    )
       .filter((endpoint) => port === null || endpoint.ports.some((each) => each.name === port || String(each.port) === port))
       .filter((endpoint) => query.get('zone') === null || endpoint.zone === query.get('zone'))
-    const answered = callable(all)
+    const { endpoints: callable, failOpen } = answered(selected)
     const ready = query.get('ready') ?? 'true'
-    const endpoints = ready === 'any' ? all : ready === 'true' ? answered : all.filter((endpoint) => !answered.includes(endpoint))
-    const failOpen = answered.length > 0 && answered.every((endpoint) => endpoint.suspect)
-    return { status: 200, body: { namespace, service, revision, failOpen, endpoints } satisfies EndpointsAnswer }
+    const endpoints = ready === 'any' ? selected : ready === 'true' ? callable : selected.filter(
+      (endpoint) => !callable.includes(endpoint)
+    )
+    const declared = book.declared(namespace, service) === undefined ? {} : { declared: true as const }
+    return {
+      status: 200,
+      body: {
+        namespace, service, revision: book.cursorOfService(namespace, service), failOpen, ...declared, endpoints
+      } satisfies EndpointsAnswer
+    }
   }
 
-  #nextChange (signal: AbortSignal, waitMs: number): Promise<void> {
+  #nextChange (signal: AbortSignal, waitMs: number, hasCome: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (action: () => void) => (): void => {
         this.#polls.delete(wake)
         this.#clock?.clearTimeout(timer)
         action()
       }
-      const wake = end(resolve)
-      const timer = this.#clock?.setTimeout(wake, waitMs, true)
+      const stop = end(resolve)
+      const wake = (): void => { if (hasCome()) stop() }
+      const timer = this.#clock?.setTimeout(stop, waitMs, true)
       this.#polls.add(wake)
       signal.addEventListener('abort', end(() => reject(signal.reason as Error)), { once: true }) // the SDK aborts with errors
     })
@@ -299,8 +303,8 @@ export class TestRegistry {
   #page (kind: string, query: URLSearchParams): TestAnswer {
     const lists: Readonly<Record<string, () => readonly object[]>> = {
       instances: () => this.#select(query),
-      services: () => this.#services(query.get('namespace')),
-      namespaces: () => this.#namespaces()
+      services: () => serviceSummaries(this.#book, query.get('namespace')),
+      namespaces: () => namespaceSummaries(this.#book)
     }
     const all = lists[kind]?.()
     if (all === undefined) return problem(404, 'REG_ROUTE_NOT_FOUND', kind)
@@ -310,94 +314,11 @@ export class TestRegistry {
     return { status: 200, body: { revision: this.revision, items: all.slice(start, start + limit), ...next } }
   }
 
-  #select (query: URLSearchParams, exact: { namespace?: string, service?: string } = {}): Instance[] {
-    const namespace = exact.namespace ?? query.get('namespace') ?? undefined
-    const service = exact.service ?? query.get('service') ?? undefined
-    return this.instances.filter((instance) => within(instance, { namespace, service, selector: query.get('selector') ?? undefined }) &&
-      (query.get('status') === null || instance.effectiveStatus === query.get('status')))
-  }
-
-  #services (namespace: string | null = null): ServiceSummary[] {
-    const groups = Map.groupBy(this.instances, (instance) => `${instance.namespace}/${instance.service}`)
-    return [...groups.values()].flatMap((instances) => {
-      const [first] = instances
-      if (first === undefined || (namespace !== null && first.namespace !== namespace)) return []
-      const counts: Record<Status, number> = { starting: 0, up: 0, warning: 0, draining: 0, down: 0 }
-      for (const { effectiveStatus } of instances) counts[effectiveStatus]++
-      const ready = instances.filter(({ conditions }) => conditions.ready).length
-      const suspect = instances.filter((instance) => instance.suspect).length
-      const revision = instances.reduce((highest, instance) => Math.max(highest, instance.revision), 0)
-      const createdAt = instances.reduce((oldest, instance) => (instance.createdAt < oldest ? instance.createdAt : oldest), first.createdAt)
-      return [{
-        namespace: first.namespace, name: first.service, implicit: true, instances: { total: instances.length, ready, suspect, ...counts },
-        endpoints: { total: instances.length, ready }, createdAt, revision
-      }]
-    })
-  }
-
-  #namespaces (): NamespaceSummary[] {
-    const groups = Map.groupBy(this.#services(), ({ namespace }) => namespace)
-    return [...groups].map(([name, services]) => {
-      return { name, services: services.length, instances: services.reduce((sum, { instances }) => sum + instances.total, 0) }
-    })
-  }
-
-  /** Of its last change, also of the one that removed its last instance; undefined when nobody has heard of it. */
-  #serviceRevision (namespace: string, service: string): string | undefined {
-    const alive = this.instances.filter((instance) => instance.namespace === namespace && instance.service === service)
-    if (alive.length === 0) return undefined
-    const logged = this.#log.findLast(({ instance }) => instance.namespace === namespace && instance.service === service)
-    return logged?.revision ?? `e${this.#epoch}.${Math.max(...alive.map(({ revision }) => revision))}`
-  }
-
-  #absent ({ namespace, service, id }: LeaseReference): TestAnswer {
-    const inNamespace = this.instances.filter((instance) => instance.namespace === namespace)
-    if (inNamespace.length === 0) return problem(404, 'REG_NAMESPACE_NOT_FOUND', `there is no namespace ${namespace}`)
-    if (!inNamespace.some((instance) => instance.service === service)) return problem(404, 'REG_SERVICE_NOT_FOUND', `there is no service ${service}.${namespace}`)
-    return problem(404, 'REG_INSTANCE_NOT_FOUND', `there is no instance ${namespace}/${service}/${id}`)
-  }
-
-  #change (key: string, change: Partial<Instance>, reason: Reason): void {
-    const instance = this.#instances.get(key)
-    if (instance === undefined) throw new Error(`there is no ${key}`)
-    this.#put({ ...instance, ...change }, reason)
-  }
-
-  /** The one way in: derives what is derived, and makes no change of the same content. */
-  #put (given: Omit<Instance, 'effectiveStatus' | 'conditions' | 'updatedAt' | 'revision'>, reason: Reason): Instance {
-    const key = keyOf(given)
-    const known = this.#instances.get(key)
-    const effectiveStatus = given.override?.status ?? given.status
-    const serving = !given.suspect && (effectiveStatus === 'up' || effectiveStatus === 'warning')
-    const terminating = effectiveStatus === 'draining'
-    const instance: Instance = {
-      ...given,
-      effectiveStatus,
-      conditions: { ready: serving && !terminating, serving, terminating },
-      updatedAt: known?.updatedAt ?? '',
-      revision: known?.revision ?? 0
-    }
-    if (known !== undefined && canonical(known) === canonical(instance)) return known
-    const changed: Instance = { ...instance, updatedAt: this.#time(), revision: ++this.#revision }
-    this.#instances.set(key, changed)
-    this.#publish('put', reason, changed)
-    return changed
-  }
-
-  #remove (key: string, reason: Reason): void {
-    const instance = this.#instances.get(key)
-    if (instance === undefined) throw new Error(`there is no ${key}`)
-    this.#instances.delete(key)
-    this.#revision++
-    this.#publish('delete', reason, instance)
-  }
-
-  #publish (event: 'put' | 'delete', reason: Reason, instance: Instance): void {
-    const change = { type: 'change', revision: this.revision, kind: 'instance', event, reason, at: this.#time(), instance } as const
-    this.#log.push(change)
-    if (this.#log.length > maxLog) this.#trimmed = Number(this.#log.shift()?.revision.split('.')[1])
-    for (const socket of this.#sockets) socket.change(change)
-    for (const wake of [...this.#polls]) wake()
+  #select (query: URLSearchParams): Instance[] {
+    const wanted = (name: string, value: string): boolean => query.get(name) === null || query.get(name) === value
+    const selector = query.get('selector') ?? undefined
+    return this.instances.filter(({ namespace, service, effectiveStatus, labels }) => wanted('namespace', namespace) &&
+      wanted('service', service) && wanted('status', effectiveStatus) && selectsAny(selector, labels, service))
   }
 
   #frame (socket: TestSocket, frame: ClientFrame): void {
@@ -409,39 +330,22 @@ export class TestRegistry {
         socket.subscriptions.delete(frame.id)
         return
       case 'heartbeat':
-        return socket.deliver({ type: 'heartbeat', ...(frame.id === undefined ? {} : { id: frame.id }), ...this.#beat(frame.leases) })
+        return socket.deliver(
+          {
+            type: 'heartbeat', ...(frame.id === undefined ? {} : { id: frame.id }),
+            ...beat(this.#book, frame.leases, !this.#stale)
+          }
+        )
       case 'subscribe':
         return this.#subscribe(socket, frame)
     }
   }
 
-  #subscribe (socket: TestSocket, frame: Extract<ClientFrame, { type: 'subscribe' }>): void {
-    const { id, since, namespace, service, selector } = frame
-    const scope = { namespace, service, selector }
-    const [epoch, number] = since?.split('.') ?? []
-    const resumable = epoch === `e${this.#epoch}` && Number(number) >= this.#trimmed && Number(number) <= this.#revision
-    socket.subscriptions.set(id, { scope, seen: new Set() })
-    if (since !== undefined && !resumable) socket.deliver({ type: 'reset', id, revision: this.revision, reason: `the cursor ${since} is of another epoch, or too old` })
-    if (since === undefined || !resumable) {
-      const instances = this.instances.filter((instance) => within(instance, scope))
-      for (const instance of instances) socket.subscriptions.get(id)?.seen.add(keyOf(instance))
-      return socket.deliver({ type: 'snapshot', id, revision: this.revision, instances })
-    }
-    // What it had seen at its cursor is not known here: a put that does not match any more is told as a delete.
-    for (const instance of this.instances) socket.subscriptions.get(id)?.seen.add(keyOf(instance))
-    for (const change of this.#log) if (Number(change.revision.split('.')[1]) > Number(number)) socket.change(change, id)
-    socket.deliver({ type: 'bookmark', id, revision: this.revision })
+  #subscribe (
+    socket: TestSocket, { id, since, type: _type, ...scope }: Extract<ClientFrame, { type: 'subscribe' }>
+  ): void {
+    const subscription = new TestSubscription(this.#book, id, scope, (frame) => socket.deliver(frame))
+    socket.subscriptions.set(id, subscription)
+    subscription.begin(since)
   }
-
-  #time (): string {
-    return new Date(this.#clock === undefined ? Date.now() : this.#clock.now()).toISOString()
-  }
-}
-
-function canonical (instance: Instance): string {
-  return JSON.stringify(Object.entries(instance).filter(([name]) => name !== 'updatedAt' && name !== 'revision').sort(([a], [b]) => (a < b ? -1 : 1)))
-}
-
-function patched (record: Readonly<Record<string, string>>, patch: Readonly<Record<string, string | null>> = {}): Record<string, string> {
-  return Object.fromEntries(Object.entries({ ...record, ...patch }).filter((entry): entry is [string, string] => entry[1] !== null))
 }

@@ -1,13 +1,7 @@
-// The test registry's end of a WebSocket, and what a subscription of it sees.
+// The test registry's end of a WebSocket.
 import type { WebSocketLike } from '../socket.ts'
-import type { InstanceChangeFrame, ClientFrame, Instance, LeaseReference, ServerFrame } from '../wire.ts'
-import { selects } from './selector.ts'
-
-export interface Scope {
-  readonly namespace?: string | undefined
-  readonly service?: string | undefined
-  readonly selector?: string | undefined
-}
+import type { ClientFrame, ServerFrame } from '../wire.ts'
+import type { TestSubscription } from './subscription.ts'
 
 export interface SocketLinks {
   readonly isDown: () => boolean
@@ -19,7 +13,7 @@ export interface SocketLinks {
 type Listener = Parameters<WebSocketLike['addEventListener']>[1]
 
 export class TestSocket implements WebSocketLike {
-  readonly subscriptions = new Map<number, { readonly scope: Scope, readonly seen: Set<string> }>()
+  readonly subscriptions = new Map<number, TestSubscription>()
   readonly #links: SocketLinks
   readonly #listeners = new Map<string, Listener[]>()
   #state: 'connecting' | 'open' | 'closed' = 'connecting'
@@ -61,35 +55,7 @@ export class TestSocket implements WebSocketLike {
     queueMicrotask(() => { if (this.#state === 'open') this.#tell('message', { data }) })
   }
 
-  change (change: Omit<InstanceChangeFrame, 'id'>, only?: number): void {
-    const key = keyOf(change.instance)
-    for (const [id, { scope, seen }] of this.subscriptions) {
-      if (only !== undefined && only !== id) continue
-      const matches = within(change.instance, scope)
-      if (change.event === 'put' && matches) {
-        seen.add(key)
-        this.deliver({ ...change, id })
-      } else if (seen.delete(key) && within(change.instance, { ...scope, selector: undefined })) {
-        this.deliver({ ...change, id, event: 'delete' }) // removed, or no longer what was asked for
-      }
-    }
-  }
-
-  bookmark (revision: string): void {
-    for (const id of this.subscriptions.keys()) this.deliver({ type: 'bookmark', id, revision })
-  }
-
   #tell (type: string, event: Parameters<Listener>[0]): void {
     for (const listener of this.#listeners.get(type) ?? []) listener(event)
   }
-}
-
-/** True if the scope holds the instance. */
-export function within (instance: Instance, { namespace, service, selector }: Scope): boolean {
-  return (namespace === undefined || instance.namespace === namespace) && (service === undefined || instance.service === service) &&
-    (selector === undefined || selects(selector, instance))
-}
-
-export function keyOf ({ namespace, service, id }: LeaseReference): string {
-  return `${namespace}/${service}/${id}`
 }

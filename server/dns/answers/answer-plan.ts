@@ -43,7 +43,7 @@ export interface DnsSource {
     /** A lasting object of the store by its key: the secret of cookies. The same object until it changes. */
     object (key: string): { readonly body: string } | undefined
     /** What stands under a name, declared or implicit: the same object for its life, with the revision of the last change that concerned it. */
-    view (namespace: string, service: string): { readonly namespace: string, readonly name: string, readonly revision: number } | undefined
+    service (namespace: string, service: string): { readonly namespace: string, readonly name: string, readonly revision: number } | undefined
     readonly addresses: AddressSource
   }
 }

@@ -20,7 +20,7 @@ type CatalogView = DnsSource['catalog']
 interface Witness {
   readonly namespace: string
   readonly service: string
-  readonly view: ReturnType<CatalogView['view']>
+  readonly view: ReturnType<CatalogView['service']>
   readonly revision: number
   readonly annotations: ReturnType<CatalogView['namespaceAnnotations']>
 }
@@ -81,9 +81,9 @@ export class ObservedCatalog implements CatalogView {
     return this.#witnesses
   }
 
-  view (namespace: string, service: string): ReturnType<CatalogView['view']> {
+  service (namespace: string, service: string): ReturnType<CatalogView['service']> {
     this.#note(namespace, service)
-    return this.#catalog.view(namespace, service)
+    return this.#catalog.service(namespace, service)
   }
 
   declared (namespace: string, service: string): DeclaredService | undefined {
@@ -130,7 +130,7 @@ export class ObservedCatalog implements CatalogView {
   #note (namespace: string, service: string): void {
     const witnesses = this.#witnesses
     if (witnesses === undefined || witnesses.some((known) => known.service === service && known.namespace === namespace)) return
-    const view = this.#catalog.view(namespace, service)
+    const view = this.#catalog.service(namespace, service)
     if (witnesses.length === maxWitnesses) this.#witnesses = undefined
     else {
       const annotations = this.#catalog.namespaceAnnotations(namespace)
@@ -142,7 +142,7 @@ export class ObservedCatalog implements CatalogView {
 
 function areUnchanged (witnesses: readonly Witness[], catalog: CatalogView): boolean {
   for (const { namespace, service, view, revision, annotations } of witnesses) {
-    const now = catalog.view(namespace, service)
+    const now = catalog.service(namespace, service)
     if (now !== view || (now !== undefined && now.revision !== revision) || catalog.namespaceAnnotations(namespace) !== annotations) return false
   }
   return true

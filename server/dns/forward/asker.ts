@@ -1,6 +1,6 @@
 // One question to the upstreams, in turn, until one knows.
+import type { Clock } from '../../clock.ts'
 import type { Guard } from '../../guard.ts'
-import type { Clock } from '../../registry/timers.ts'
 import { rcodes, recordTypes } from '../wire/wire.ts'
 import { followChain } from './answer-chain.ts'
 import { type Exchanged, type UpstreamAddress, askTcp, askUdp } from './exchange.ts'

@@ -1,8 +1,8 @@
 // One query to one upstream and what comes back, over UDP and over TCP. No socket outlives its exchange.
 import { type SocketType, createSocket } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
+import type { Clock } from '../../clock.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
-import type { Clock } from '../../registry/timers.ts'
 import { headerLength } from '../wire/wire.ts'
 import type { UpstreamQuery } from './upstream-query.ts'
 

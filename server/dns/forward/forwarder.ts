@@ -1,8 +1,8 @@
 // Asks upstreams for names that are not ours: UDP, TCP where that is not enough, the next upstream where one fails. Identical
 // questions are asked once, answers are kept as long as they say. It knows no client: who may ask is the access list's business.
 import { randomBytes } from 'node:crypto'
+import type { Clock } from '../../clock.ts'
 import type { Guard } from '../../guard.ts'
-import type { Clock } from '../../registry/timers.ts'
 import { type Explanation, explanation } from '../wire/message-writer.ts'
 import { extendedErrors, maxNameLength, rcodes, recordTypes } from '../wire/wire.ts'
 import { type AskEvent, Asker, type AskFailure, type Settled, isFailed } from './asker.ts'

@@ -1,8 +1,8 @@
 // The UDP side: one socket, one reused message, no packet that can stop it.
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import type { Clock } from '../../clock.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
-import type { Clock } from '../../registry/timers.ts'
 import type { Response, Transport } from '../protect/client.ts'
 import type { DnsCounters } from '../counters.ts'
 import type { Responder } from '../responder.ts'

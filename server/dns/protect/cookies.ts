@@ -4,8 +4,8 @@
 //   server-cookie = version(1)=1 reserved(3) timestamp(4) hash(8)                          RFC 9018 4
 //   hash          = SipHash-2-4 of client-cookie version reserved timestamp client-address
 //
-// All nodes have one secret (registry/cookie-secret.ts), so that a client may ask any of them.
-import { cookieKeys, cookieSecretKey } from '../../registry/cookie-secret.ts'
+// All nodes have one secret (cookie-secret.ts), so that a client may ask any of them.
+import { cookieKeys, cookieSecretKey } from './cookie-secret.ts'
 import type { DnsSource } from '../answers/answer-plan.ts'
 import { ClientAddress } from './client-address.ts'
 import type { Client } from './client.ts'

@@ -14,7 +14,7 @@ export const emptySource: DnsSource = {
     endpoints: () => undefined,
     declared: () => undefined,
     object: () => undefined,
-    view: () => undefined,
+    service: () => undefined,
     addresses: { byClusterIp: () => [], endpointsAt: () => ({ services: new Map(), isCut: false }), hasInstance: () => false, hasWithin: () => false }
   }
 }

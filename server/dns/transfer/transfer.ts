@@ -5,7 +5,7 @@
 //        | SOA(new) SOA(old) *deleted SOA(new) *added SOA(new)
 //        | AXFR                                         the client's version is not held, or more changed than stayed
 import type { TransferRule, TsigKey } from './peers.ts'
-import type { Clock } from '../../registry/timers.ts'
+import type { Clock } from '../../clock.ts'
 import { DnsCounters } from '../counters.ts'
 import { readRecordName } from '../names/record-name.ts'
 import { type Explanation, MessageWriter, explanation } from '../wire/message-writer.ts'

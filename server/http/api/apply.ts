@@ -8,11 +8,9 @@ import { ForeignKinds } from '../../model/manifest/foreign-kinds.ts'
 import { located, type ManifestDocument, streamInvalid } from '../../model/manifest/manifest-stream.ts'
 import { checked, checker } from '../../model/validate.ts'
 import { FaultList } from '../../refusal.ts'
-import { cursorText } from '../../registry/feed/cursor.ts'
-import type { ManifestName } from '../../registry/services/manifests.ts'
-import { defaultNamespace } from '../../registry/services/services.ts'
+import { type ManifestName, cursorText, defaultNamespace } from '../../registry/core.ts'
 import { setRevision } from '../server/conditional.ts'
-import { type HttpContext, callerOf } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { shapeOf } from '../server/json-scan.ts'
 import { maxManifestBytes } from '../server/limits.ts'
 import { type ManifestBody, documentsOf, jsonMember, manifestContent } from './manifest-media.ts'
@@ -41,7 +39,8 @@ const checkName = checker(ManifestNameText)
 const checkNamespace = checker(LabelName)
 const namesShape = shapeOf(DeletedNames)
 
-export function registerApply (app: FastifyInstance, { registry }: HttpContext): void {
+export function registerApply (app: FastifyInstance, context: HttpContext): void {
+  const { core } = context
   const tags = ['manifests']
 
   app.post<{ Body: ManifestBody | undefined, Querystring: Static<typeof ApplyQuery> }>('/v1/apply', {
@@ -61,9 +60,9 @@ export function registerApply (app: FastifyInstance, { registry }: HttpContext):
   }, async (request, reply): Promise<ApplyAnswer> => {
     const { dryRun = false, namespace } = request.query
     const { documents, foreign } = await readStream(request.body, request.query)
-    const { revision, results } = await registry.services.apply(documents, { by: callerOf(request), dryRun, namespace })
-    setRevision(reply, registry, revision)
-    return { revision: cursorText(registry.feed.epoch, revision), dryRun, ...foreign, results: results.map(resultOf) }
+    const { revision, results } = await accessOf(context, request).apply(documents, { dryRun, namespace })
+    setRevision(reply, core, revision)
+    return { revision: cursorText(core.position.epoch, revision), dryRun, ...foreign, results: results.map(resultOf) }
   })
 
   app.post<{ Body: ManifestBody | undefined, Querystring: Static<typeof DeleteQuery> }>('/v1/delete', {
@@ -83,7 +82,7 @@ export function registerApply (app: FastifyInstance, { registry }: HttpContext):
   }, async (request, reply) => {
     const { dryRun, ignoreMissing } = request.query
     const { names, foreign } = await namesOf(request.body, request.query)
-    return { ...await remove(registry, request, reply, names, { dryRun, ignoreMissing }), ...foreign }
+    return { ...await remove(context, request, reply, names, { dryRun, ignoreMissing }), ...foreign }
   })
 }
 

@@ -60,7 +60,7 @@ export async function registerDns (app: FastifyInstance, context: HttpContext): 
     if (request.query.client !== undefined && isIP(client) === 0) throw invalid([{ field: 'client', value: client, rule: 'must be an IP address' }])
     await settle(context, request, minRevision)
     const answer = await dnsOf(context).explain({ name, type, namespace, client, caller: callerOf(request) })
-    return reply.header('cache-control', 'no-store').send({ ...answer, revision: context.registry.cursor } satisfies Answer)
+    return reply.header('cache-control', 'no-store').send({ ...answer, revision: context.core.position.cursor } satisfies Answer)
   })
   await app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers()

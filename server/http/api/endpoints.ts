@@ -4,13 +4,13 @@ import { gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { EndpointsAnswer } from '../../../client-sdk/src/wire.ts'
+import { type ErrorCode, RegistryError } from '../../errors.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { Topology } from '../../model/instance/instance.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
-import { cursorText, parseCursor } from '../../registry/feed/cursor.ts'
-import { queryEndpoints } from '../../registry/catalog/endpoint-query.ts'
+import { cursorText, parseCursor, queryEndpoints } from '../../registry/core.ts'
 import { isKnown, setRevision, settle } from '../server/conditional.ts'
-import { type HttpContext, lifeOf } from '../server/context.ts'
+import { type HttpContext, accessOf, lifeOf } from '../server/context.ts'
 import { defaultWaitMs, gzipThreshold, maxEndpointVariants, maxWaitMs } from '../server/limits.ts'
 import { EndpointsAnswer as EndpointsSchema, PortText, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors } from './schemas.ts'
 import { Duration } from '../server/validation.ts'
@@ -36,11 +36,12 @@ interface Ready {
   gzipped: Promise<Buffer> | undefined
 }
 
+const notFound: readonly ErrorCode[] = ['REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND']
 const compressed = promisify(gzip)
 const jsonType = 'application/json; charset=utf-8'
 
 export function registerEndpoints (app: FastifyInstance, context: HttpContext): void {
-  const { registry, closing } = context
+  const { core: { position }, closing } = context
   const forms = new WeakMap<EndpointSet, Map<string, Ready>>()
 
   app.get<{ Params: Static<typeof ServiceParams>, Querystring: QueryOf }>('/v1/namespaces/:namespace/services/:service/endpoints', {
@@ -49,7 +50,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
       tags: ['services'],
       operationId: 'getEndpoints',
       summary: 'Who serves this?',
-      description: 'If no endpoint is ready and some are out only because they are suspect, those are answered and failOpen is true.',
+      description: 'If no endpoint is ready, those that drain are answered: they still serve. If there are none, those that are out only because they are suspect, and failOpen is true.',
       params: ServiceParams,
       querystring: Query,
       response: {
@@ -68,28 +69,36 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     await settled
     const { params: { namespace, service }, query } = request
     if (query.after === undefined && query.wait === undefined) return send(request, reply)
-    const { revision: current } = registry.requireService(namespace, service)
-    const after = query.after === undefined ? { epoch: undefined, revision: current } : parseCursor(query.after, 'after')
+    const access = accessOf(context, request)
+    const after = query.after === undefined ? { epoch: undefined, revision: access.service(namespace, service).revision } : parseCursor(query.after, 'after')
     if (closing.begun) throw closing.refuse()
     // What was before another epoch is no change to wait for: everything is new.
-    if (after.epoch === undefined || after.epoch === registry.feed.epoch) {
+    if (after.epoch === undefined || after.epoch === position.epoch) {
       request.waited = true
       const life = lifeOf(request, context)
       try {
-        await registry.waitForChange(namespace, service, after.revision, query.wait ?? defaultWaitMs, life.signal)
+        await access.waitForChange(namespace, service, after.revision, query.wait ?? defaultWaitMs, life.signal)
       } finally {
         life.release()
       }
     }
-    return send(request, reply)
+    try {
+      return await send(request, reply)
+    } catch (error) {
+      const isBehind = position.revision < after.revision && (after.epoch === undefined || after.epoch === position.epoch)
+      if (!isBehind || !(error instanceof RegistryError) || !notFound.includes(error.code)) throw error
+      // What this node lacks may be what it has not heard of yet.
+      throw new RegistryError('REG_REVISION_TIMEOUT', `revision ${after.revision} did not arrive in time, this node is at ${position.revision}: until then it cannot say whether the service is there`)
+    }
   }
 
   function send (request: EndpointsRequest, reply: FastifyReply): FastifyReply | Promise<FastifyReply> {
     const { namespace, service } = request.params
-    const ready = formOf(registry.requireService(namespace, service).endpoints, request.query)
+    const { endpoints, manifest } = accessOf(context, request).service(namespace, service)
+    const ready = formOf(endpoints, manifest !== undefined, request.query)
     const isCompressed = ready.octets >= gzipThreshold && acceptsGzip(request.headers['accept-encoding'])
-    if (request.headers['if-none-match'] === undefined && !isCompressed && registry.feed.storeHealth.available) return sendAsIs(reply, ready)
-    setRevision(reply, registry)
+    if (request.headers['if-none-match'] === undefined && !isCompressed && position.storeHealth.available) return sendAsIs(reply, ready)
+    setRevision(reply, context.core)
     void reply.header('etag', ready.etag)
     if (isKnown(request, ready.etag)) return reply.code(304).send()
     void reply.header('content-type', jsonType)
@@ -101,7 +110,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
   function sendAsIs (reply: FastifyReply, ready: Ready): FastifyReply {
     reply.hijack()
     const headers = [
-      'rollcall-revision', cursorText(registry.feed.epoch, registry.feed.revision), 'etag', ready.etag,
+      'rollcall-revision', position.cursor, 'etag', ready.etag,
       'content-type', jsonType, 'content-length', String(ready.octets)
     ]
     if (ready.octets >= gzipThreshold) headers.push('vary', 'accept-encoding')
@@ -110,7 +119,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     return reply
   }
 
-  function formOf (set: EndpointSet, query: QueryOf): Ready {
+  function formOf (set: EndpointSet, isDeclared: boolean, query: QueryOf): Ready {
     let variants = forms.get(set)
     if (variants === undefined) {
       variants = new Map()
@@ -120,20 +129,20 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     const key = selector === '' && zone === '' && port === '' ? ready : JSON.stringify([selector, zone, port, ready])
     const known = variants.get(key)
     if (known !== undefined) return known
-    const made = make(set, query)
+    const made = make(set, isDeclared, query)
     if (variants.size >= maxEndpointVariants) variants.clear()
     variants.set(key, made)
     return made
   }
 
-  function make (set: EndpointSet, { selector, zone, port, ready }: QueryOf): Ready {
-    const revision = cursorText(registry.feed.epoch, set.revision)
+  function make (set: EndpointSet, isDeclared: boolean, { selector, zone, port, ready }: QueryOf): Ready {
+    const revision = cursorText(position.epoch, set.revision)
     const answer: EndpointsAnswer = {
       namespace: set.namespace,
       service: set.service,
       revision,
       failOpen: set.failOpen,
-      ...(registry.catalog.declared(set.namespace, set.service) === undefined ? {} : { declared: true }),
+      ...(isDeclared ? { declared: true } : {}),
       endpoints: queryEndpoints(set, {
         ...(selector === undefined ? {} : { selector: parseSelector(selector) }),
         ...(zone === undefined ? {} : { zone }),

@@ -3,10 +3,9 @@ import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Event, Page, Reason } from '../../../client-sdk/src/wire.ts'
 import { InstanceId, LabelName } from '../../model/instance/instance.ts'
-import type { AppliedChange } from '../../registry/feed/change-ring.ts'
-import { cursorText, parseCursor } from '../../registry/feed/cursor.ts'
-import { answer, settle } from '../server/conditional.ts'
-import type { HttpContext } from '../server/context.ts'
+import { type Access, type AppliedChange, cursorText, parseCursor } from '../../registry/core.ts'
+import { answer, reach, settle } from '../server/conditional.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { defaultPageItems, maxPageItems } from '../server/limits.ts'
 import { EventPage, answerOf, emptyAnswer, errorResponses, readErrors } from './schemas.ts'
 
@@ -30,7 +29,7 @@ const Query = Type.Object({
   namespace: Type.Optional(LabelName),
   service: Type.Optional(LabelName),
   id: Type.Optional(InstanceId),
-  reason: Type.Optional(Type.Enum(Object.keys(verbs))),
+  reason: Type.Optional(Type.Enum(Object.keys(verbs) as Reason[])),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: maxPageItems, rule: `must be a whole number 1-${maxPageItems}`, description: `Default ${defaultPageItems}` })),
   cursor: Type.Optional(Type.String({ description: '`next` of the page before: only what is older than this revision' })),
   minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' }))
@@ -44,7 +43,7 @@ const example: Event = {
 }
 
 export function registerEvents (app: FastifyInstance, context: HttpContext): void {
-  const { registry } = context
+  const { position } = context.core
   app.get<{ Querystring: QueryOf }>('/v1/events', {
     schema: {
       tags: ['operations'],
@@ -60,32 +59,18 @@ export function registerEvents (app: FastifyInstance, context: HttpContext): voi
     }
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
-    const before = request.query.cursor === undefined ? Infinity : parseCursor(request.query.cursor, 'cursor').revision
-    return answer(context, request, reply, registry.cursor, () => pageOf(request.query, before))
+    const { cursor } = request.query
+    const before = cursor === undefined ? undefined : parseCursor(cursor, 'cursor')
+    // The page before may be of a node that is ahead: without what lies between, this one would leave something out.
+    if (before !== undefined && (before.epoch === undefined || before.epoch === position.epoch)) await reach(context, request, before)
+    return answer(context, request, reply, position.cursor, () => pageOf(accessOf(context, request), request.query, before?.revision))
   })
 
-  function pageOf (query: QueryOf, before: number): Page<Event> {
-    const limit = query.limit ?? defaultPageItems
-    const { epoch } = registry.feed
-    const items: Event[] = []
-    let next: string | undefined
-    for (const change of registry.feed.history()) {
-      if (change.revision >= before || !fits(query, change)) continue
-      if (items.length === limit) {
-        next = items.at(-1)?.revision
-        break
-      }
-      items.push(eventOf(change, epoch))
-    }
-    return { revision: registry.cursor, items, ...(next === undefined ? {} : { next }) }
+  function pageOf (access: Access, { namespace, service, id, reason, limit = defaultPageItems }: QueryOf, before: number | undefined): Page<Event> {
+    const { changes, next } = access.events({ namespace, service, id, reason, limit, before })
+    const { epoch, cursor } = position
+    return { revision: cursor, items: changes.map((change) => eventOf(change, epoch)), ...(next === undefined ? {} : { next: cursorText(epoch, next) }) }
   }
-}
-
-function fits (query: QueryOf, { target, reason, kind }: AppliedChange): boolean {
-  return kind !== 'claim' && kind !== 'secret' && (query.namespace === undefined || target.namespace === query.namespace) &&
-    (query.service === undefined || target.service === query.service) &&
-    (query.id === undefined || target.id === query.id) &&
-    (query.reason === undefined || reason === query.reason)
 }
 
 function eventOf (change: AppliedChange, epoch: string): Event {

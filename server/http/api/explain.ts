@@ -2,9 +2,9 @@
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { ServiceExplanation } from '../../../client-sdk/src/wire.ts'
-import { maxExplained } from '../../registry/services/services.ts'
+import { maxExplained } from '../../registry/core.ts'
 import { answer, settle } from '../server/conditional.ts'
-import type { HttpContext } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { instancePath } from './instances.ts'
 import { InstanceParams, ServiceExplanations, answerOf, emptyAnswer, errorResponses, readErrors } from './schemas.ts'
 
@@ -15,7 +15,7 @@ const example: readonly ServiceExplanation[] = [{
 }]
 
 export function registerExplain (app: FastifyInstance, context: HttpContext): void {
-  const { registry } = context
+  const { position } = context.core
   app.get<{ Params: Static<typeof InstanceParams>, Querystring: Static<typeof Query> }>(`${instancePath}/explain`, {
     schema: {
       tags: ['instances'],
@@ -32,7 +32,8 @@ export function registerExplain (app: FastifyInstance, context: HttpContext): vo
     }
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
-    registry.requireEntry(request.params)
-    return answer(context, request, reply, `${registry.cursor}-explain`, () => registry.services.explain(request.params))
+    const access = accessOf(context, request)
+    access.instance(request.params)
+    return answer(context, request, reply, `${position.cursor}-explain`, () => access.explain(request.params))
   })
 }

@@ -42,7 +42,7 @@ export function registerHealth (app: FastifyInstance, context: HttpContext): voi
   }, (request, reply) => {
     const checks = checksOf(context)
     const ok = checks.every((check) => check.ok)
-    setRevision(reply, context.registry)
+    setRevision(reply, context.core)
     return reply.code(ok ? 200 : 503).send({
       status: ok ? 'ok' : 'unavailable',
       checks: request.query.verbose === true ? checks : checks.filter((check) => !check.ok)
@@ -50,11 +50,11 @@ export function registerHealth (app: FastifyInstance, context: HttpContext): voi
   })
 }
 
-function checksOf ({ registry: { feed }, clock, closing }: HttpContext): Check[] {
-  const { available, reason, sinceMs } = feed.storeHealth
+function checksOf ({ core: { position }, clock, closing }: HttpContext): Check[] {
+  const { available, reason, sinceMs } = position.storeHealth
   const isAway = !available && clock.now() - sinceMs > storeAwayMs
   return [
-    check('loaded', feed.loaded, 'the registry has not loaded its data yet'),
+    check('loaded', position.loaded, 'the registry has not loaded its data yet'),
     check('store', !isAway, `the store is away since ${new Date(sinceMs).toISOString()}: ${reason}`),
     check('running', !closing.begun, 'the node is shutting down')
   ]

@@ -4,7 +4,7 @@ import type { Static } from 'typebox'
 import type { Heartbeat, HeartbeatAnswer } from '../../../client-sdk/src/wire.ts'
 import { RegistryError } from '../../errors.ts'
 import { setRevision } from '../server/conditional.ts'
-import { type HttpContext, callerOf } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { instancePath } from './instances.ts'
 import { maxHeartbeatBytes } from '../server/limits.ts'
 import { HeartbeatAnswer as HeartbeatAnswerSchema, HeartbeatBatch, HeartbeatBody, InstanceParams, answerOf, errorResponses, writeErrors } from './schemas.ts'
@@ -12,7 +12,7 @@ import { HeartbeatAnswer as HeartbeatAnswerSchema, HeartbeatBatch, HeartbeatBody
 const example: HeartbeatAnswer = { renewed: 1, unknown: [], superseded: [], stored: true }
 
 export function registerHeartbeats (app: FastifyInstance, context: HttpContext): void {
-  const { registry, metrics } = context
+  const { core, metrics } = context
   const tags = ['heartbeats']
 
   app.post<{ Body: Static<typeof HeartbeatBatch> }>('/v1/heartbeats', {
@@ -26,9 +26,9 @@ export function registerHeartbeats (app: FastifyInstance, context: HttpContext):
       response: { 200: answerOf('What became of them', HeartbeatAnswerSchema, example), ...errorResponses(...writeErrors, 'REG_OVERLOADED') }
     }
   }, async (request, reply) => {
-    const answer = await registry.heartbeat(request.body.leases, callerOf(request))
+    const answer = await accessOf(context, request).heartbeat(request.body.leases)
     metrics.heartbeats(answer)
-    setRevision(reply, registry)
+    setRevision(reply, core)
     return answer
   })
 
@@ -47,14 +47,14 @@ export function registerHeartbeats (app: FastifyInstance, context: HttpContext):
     }
   }, async (request, reply) => {
     const heartbeat: Heartbeat = { ...request.body, ...request.params } // the path names the lease, whatever the body says
-    const answer = await registry.heartbeat([heartbeat], callerOf(request))
+    const answer = await accessOf(context, request).heartbeat([heartbeat])
     metrics.heartbeats(answer)
     if (answer.unknown.length > 0) throw new RegistryError('REG_LEASE_NOT_FOUND', `${nameOf(heartbeat)} has no lease: register again`)
     if (answer.superseded.length > 0) {
       const rule = 'must be the generation that is registered now'
       throw new RegistryError('REG_GENERATION_SUPERSEDED', `another generation of ${nameOf(heartbeat)} is registered: stop`, [{ field: 'generation', value: heartbeat.generation, rule }])
     }
-    setRevision(reply, registry)
+    setRevision(reply, core)
     return answer
   })
 }

@@ -5,7 +5,7 @@ import { Type, type Static } from 'typebox'
 import type { Instance } from '../../../client-sdk/src/wire.ts'
 import { Generation } from '../../model/instance/instance.ts'
 import { answer, setRevision, settle } from '../server/conditional.ts'
-import { type HttpContext, callerOf } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import {
   InstanceParams, Instance as InstanceSchema, InstancePatch, Registration, answerOf, emptyAnswer, errorResponses, exampleInstance, readErrors, writeErrors
 } from './schemas.ts'
@@ -22,7 +22,7 @@ const notFound = ['REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND', 'REG_INSTA
 type Params = Static<typeof InstanceParams>
 
 export function registerInstances (app: FastifyInstance, context: HttpContext): void {
-  const { registry, metrics } = context
+  const { core, metrics } = context
   const tags = ['instances']
 
   app.put<{ Params: Params, Body: Static<typeof Registration> }>(instancePath, {
@@ -40,8 +40,7 @@ export function registerInstances (app: FastifyInstance, context: HttpContext): 
       }
     }
   }, async (request, reply) => {
-    const by = callerOf(request)
-    const { instance, outcome, revision } = await registry.register(request.params, request.body, by, by)
+    const { instance, outcome, revision } = await accessOf(context, request).register(request.params, request.body)
     metrics.registered(outcome)
     return written(reply.code(outcome === 'created' || outcome === 'replaced' ? 201 : 200), revision, instance)
   })
@@ -51,18 +50,18 @@ export function registerInstances (app: FastifyInstance, context: HttpContext): 
       tags,
       operationId: 'patchInstance',
       summary: 'Change status, labels, metadata or weight',
-      description: 'A merge patch (RFC 7396): null removes a label or a metadata entry.',
+      description: 'A merge patch (RFC 7396): null removes a label or a metadata entry. Patches that come at the same time are merged.',
       params: InstanceParams,
       querystring: OfGeneration,
       consumes: ['application/merge-patch+json', 'application/json'],
       body: InstancePatch,
       response: {
         200: answerOf('The instance as it is now', InstanceSchema, exampleInstance),
-        ...errorResponses(...writeErrors, ...notFound, 'REG_GENERATION_SUPERSEDED', 'REG_CONFLICT')
+        ...errorResponses(...writeErrors, ...notFound, 'REG_GENERATION_SUPERSEDED', 'REG_CONFLICT', 'REG_OVERLOADED')
       }
     }
   }, async (request, reply) => {
-    const instance = await registry.patch(request.params, request.body, request.query.generation, callerOf(request))
+    const instance = await accessOf(context, request).patch(request.params, request.body, request.query.generation)
     return written(reply, instance.revision, instance)
   })
 
@@ -77,9 +76,10 @@ export function registerInstances (app: FastifyInstance, context: HttpContext): 
     }
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
-    const { instance } = registry.requireEntry(request.params)
-    const load = registry.loads.get(request.params)?.load
-    const tag = `${registry.feed.epoch}.${instance.revision}`
+    const access = accessOf(context, request)
+    const instance = access.instance(request.params)
+    const load = access.load(request.params)?.load
+    const tag = `${core.position.epoch}.${instance.revision}`
     if (load === undefined) return answer(context, request, reply, tag, () => instance)
     // It changes without a revision.
     return answer(context, request, reply, `${tag}-${hash('sha1', JSON.stringify(load), 'base64url')}`, (): Instance => ({ ...instance, load }))
@@ -96,14 +96,14 @@ export function registerInstances (app: FastifyInstance, context: HttpContext): 
       response: { 204: emptyAnswer('It is gone'), ...errorResponses(...writeErrors, ...notFound, 'REG_GENERATION_SUPERSEDED') }
     }
   }, async (request, reply) => {
-    const revision = await registry.deregister(request.params, request.query.generation, callerOf(request))
+    const revision = await accessOf(context, request).deregister(request.params, request.query.generation)
     metrics.deregistered()
-    setRevision(reply, registry, revision)
+    setRevision(reply, core, revision)
     return reply.code(204).send()
   })
 
   function written (reply: FastifyReply, revision: number, instance: Instance): FastifyReply {
-    setRevision(reply, registry, revision)
+    setRevision(reply, core, revision)
     return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(instance))
   }
 }

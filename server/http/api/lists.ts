@@ -7,9 +7,9 @@ import { parseAddress } from '../../model/address/address.ts'
 import { LabelName, statuses } from '../../model/instance/instance.ts'
 import { isId, isLabel } from '../../model/names.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
-import { type InstanceFilter, type Listed, type Position, listInstances, listNamespaces, listServices, summaryOf } from '../../registry/catalog/listing.ts'
+import type { Access, InstanceFilter, Listed, Position } from '../../registry/core.ts'
 import { answer, settle } from '../server/conditional.ts'
-import type { HttpContext } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { defaultPageItems, maxPageItems } from '../server/limits.ts'
 import {
   InstancePage, NamespacePage, ServicePage, answerOf, emptyAnswer, errorResponses, exampleInstance, exampleService, readErrors
@@ -33,7 +33,7 @@ const ListQuery = Type.Object({
 type ListQueryOf = Static<typeof ListQuery>
 
 export function registerLists (app: FastifyInstance, context: HttpContext): void {
-  const { registry } = context
+  const { position } = context.core
   const revision = 'q7Zk2.17'
   const common = [...readErrors, 'REG_SELECTOR_INVALID', 'REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND'] as const
 
@@ -52,7 +52,7 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
   }, async (request, reply) => {
     const { minRevision, cursor, limit } = request.query
     await settle(context, request, minRevision)
-    return page(request, reply, registry.cursor, () => listNamespaces(registry.catalog, positionOf(cursor), limit ?? defaultPageItems))
+    return page(request, reply, position.cursor, () => accessOf(context, request).namespaces(positionOf(cursor), limit ?? defaultPageItems))
   })
 
   app.get<{ Querystring: ListQueryOf }>('/v1/services', {
@@ -70,12 +70,9 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     }
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
-    const { protection } = registry
-    const { filter, after, limit } = choice(request.query)
-    return page(request, reply, summaryTag(), () => {
-      const { items, next } = listServices(registry.catalog, filter, after, limit)
-      return { items: items.map((entry) => summaryOf(entry, protection.services)), next }
-    })
+    const access = accessOf(context, request)
+    const { filter, after, limit } = choice(access, request.query)
+    return page(request, reply, summaryTag(access), () => access.services(filter, after, limit))
   })
 
   app.get<{ Querystring: ListQueryOf }>('/v1/instances', {
@@ -93,38 +90,30 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     }
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
-    const { filter, after, limit } = choice(request.query)
-    return page(request, reply, registry.cursor, () => listInstances(registry.catalog, filter, after, limit))
+    const access = accessOf(context, request)
+    const { filter, after, limit } = choice(access, request.query)
+    return page(request, reply, position.cursor, () => access.instances(filter, after, limit))
   })
 
-  function choice (query: ListQueryOf): { filter: InstanceFilter, after: Position | undefined, limit: number } {
+  function choice (access: Access, query: ListQueryOf): { filter: InstanceFilter, after: Position | undefined, limit: number } {
     const after = positionOf(query.cursor)
-    if (after === undefined) requireKnown(query)
+    if (after === undefined) access.checkScope(query)
     return { filter: filterOf(query), after, limit: query.limit ?? defaultPageItems }
   }
 
-  function requireKnown ({ namespace, service }: ListQueryOf): void {
-    const { catalog } = registry
-    if (namespace !== undefined && service !== undefined) registry.requireService(namespace, service)
-    else if (namespace !== undefined && !catalog.hasNamespace(namespace)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${namespace}" not found`)
-    else if (service !== undefined && !catalog.namespaces().some((name) => catalog.view(name, service) !== undefined)) {
-      throw new RegistryError('REG_SERVICE_NOT_FOUND', `service "${service}" not found in any namespace`)
-    }
-  }
-
   /** Protection comes and goes without a revision, and summaries show it. */
-  function summaryTag (): string {
-    const { services } = registry.protection
-    if (services.size === 0) return registry.cursor
+  function summaryTag (access: Access): string {
+    const { services } = access.protection()
+    if (services.size === 0) return position.cursor
     let sum = 0
     for (const sinceMs of services.values()) sum += sinceMs
-    return `${registry.cursor}-${services.size}-${sum}`
+    return `${position.cursor}-${services.size}-${sum}`
   }
 
   function page (request: FastifyRequest, reply: FastifyReply, tag: string, list: () => Listed<unknown>): FastifyReply {
     return answer(context, request, reply, tag, () => {
       const { items, next } = list()
-      return { revision: registry.cursor, items, ...(next === undefined ? {} : { next: cursorOf(next) }) } satisfies Page<unknown>
+      return { revision: position.cursor, items, ...(next === undefined ? {} : { next: cursorOf(next) }) } satisfies Page<unknown>
     })
   }
 }
@@ -154,7 +143,7 @@ function addressOf (text: string): string {
 }
 
 /** A page's cursor is the last item's key: opaque to clients, so that it may become something else. */
-function cursorOf ({ namespace, service, id }: Position): string {
+export function cursorOf ({ namespace, service, id }: Position): string {
   return Buffer.from(JSON.stringify([namespace, service, id])).toString('base64url')
 }
 
@@ -162,7 +151,7 @@ function isPart (value: unknown, fits: (text: string) => boolean): value is stri
   return typeof value === 'string' && fits(value)
 }
 
-function positionOf (cursor: string | undefined): Position | undefined {
+export function positionOf (cursor: string | undefined): Position | undefined {
   if (cursor === undefined) return undefined
   let parts: unknown
   try {

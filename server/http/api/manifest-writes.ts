@@ -2,13 +2,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { ApplyResult, DeleteAnswer, ManifestReference } from '../../../client-sdk/src/wire.ts'
-import type { Applied } from '../../registry/services/apply-plan.ts'
-import { cursorText } from '../../registry/feed/cursor.ts'
-import type { ManifestName } from '../../registry/services/manifests.ts'
-import type { Registry } from '../../registry/registry.ts'
-import type { ApplyAnswer } from '../../registry/services/services.ts'
+import { type Applied, type ApplyAnswer, type ManifestName, cursorText } from '../../registry/core.ts'
 import { setRevision } from '../server/conditional.ts'
-import { type HttpContext, callerOf } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { type ManifestBody, documentOf, setWarnings, withLines } from './manifest-media.ts'
 
 const dryRun = Type.Optional(Type.Boolean({ rule: 'must be true or false', description: 'Say what would be done, and do nothing' }))
@@ -29,17 +25,17 @@ export function resultOf ({ kind, namespace, name, outcome, manifest, previous, 
 
 /** Writes the one manifest of a body under the name of its path; an empty body stands for `fallback`, if there is one. */
 export async function put (
-  { registry }: Pick<HttpContext, 'registry'>, request: FastifyRequest, reply: FastifyReply, name: ManifestName, { dryRun }: Static<typeof WriteQuery>, fallback?: object
+  context: Pick<HttpContext, 'core'>, request: FastifyRequest, reply: FastifyReply, name: ManifestName, { dryRun }: Static<typeof WriteQuery>, fallback?: object
 ): Promise<ApplyResult | undefined> {
   const body = request.body as ManifestBody | undefined // the scope's parser made it
-  const options = { by: callerOf(request), dryRun }
+  const access = accessOf(context, request)
   let answer: ApplyAnswer
-  if (body === undefined && fallback !== undefined) answer = await registry.services.put(name, fallback, options)
+  if (body === undefined && fallback !== undefined) answer = await access.put(name, fallback, { dryRun })
   else {
     const document = await documentOf(body, name.kind)
-    answer = await withLines(document, registry.services.put(name, document.value, options))
+    answer = await withLines(document, access.put(name, document.value, { dryRun }))
   }
-  setRevision(reply, registry, answer.revision)
+  setRevision(reply, context.core, answer.revision)
   const [result] = answer.results
   if (result === undefined) return undefined // one manifest has one result
   setWarnings(reply, result.warnings)
@@ -49,14 +45,14 @@ export async function put (
 
 /** Takes manifests back. */
 export async function remove (
-  registry: Registry, request: FastifyRequest, reply: FastifyReply, names: readonly ManifestName[],
+  context: Pick<HttpContext, 'core'>, request: FastifyRequest, reply: FastifyReply, names: readonly ManifestName[],
   options: { readonly dryRun?: boolean | undefined, readonly ignoreMissing?: boolean | undefined }
 ): Promise<DeleteAnswer> {
   const { dryRun = false, ignoreMissing = false } = options
-  const { revision, deleted } = await registry.services.delete(names, { by: callerOf(request), dryRun, ignoreMissing })
-  setRevision(reply, registry, revision)
+  const { revision, deleted } = await accessOf(context, request).delete(names, { dryRun, ignoreMissing })
+  setRevision(reply, context.core, revision)
   return {
-    revision: cursorText(registry.feed.epoch, revision),
+    revision: cursorText(context.core.position.epoch, revision),
     dryRun,
     deleted: deleted.map(({ kind, metadata: { namespace, name } }): ManifestReference => ({ kind, namespace: kind === 'Namespace' ? '' : namespace, name }))
   }

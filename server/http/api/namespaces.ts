@@ -1,15 +1,12 @@
 // One namespace: what is in it, declare it, take the declaration back.
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
-import type { NamespaceSummary } from '../../../client-sdk/src/wire.ts'
-import { RegistryError } from '../../errors.ts'
-import type { ManifestName } from '../../registry/services/manifests.ts'
 import { implicitNamespace } from '../../model/service/endpoints.ts'
+import type { ManifestName } from '../../registry/core.ts'
 import { answer, settle } from '../server/conditional.ts'
-import type { HttpContext } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { answerManifest, manifestContent, prefersYaml } from './manifest-media.ts'
 import { WriteQuery, manifestErrors, put, remove } from './manifest-writes.ts'
-import type { Namespace } from '../../model/service/types.ts'
 import {
   ApplyResult, DeleteAnswer, NamespaceManifest, NamespaceParams, NamespaceSummary as SummarySchema, answerOf, emptyAnswer, errorResponses, exampleApplyResult,
   exampleDeleteAnswer, exampleNamespace, manifestAnswer, readErrors, writeErrors
@@ -27,7 +24,7 @@ const exampleResult = { ...exampleApplyResult, kind: 'Namespace', namespace: '',
 type Params = Static<typeof NamespaceParams>
 
 export function registerNamespaces (app: FastifyInstance, context: HttpContext): void {
-  const { registry } = context
+  const { position } = context.core
   const tags = ['namespaces']
   const nameOf = (name: string): ManifestName => ({ kind: 'Namespace', namespace: '', name })
 
@@ -47,16 +44,14 @@ export function registerNamespaces (app: FastifyInstance, context: HttpContext):
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
     const { namespace: name } = request.params
+    const access = accessOf(context, request)
     if ((request.query.view ?? (prefersYaml(request) ? 'manifest' : 'summary')) === 'manifest') {
-      const manifest = registry.catalog.manifest(nameOf(name)) ?? (registry.catalog.hasNamespace(name) ? implicitNamespace(name) : registry.services.get(nameOf(name)))
-      return answerManifest(context, request, reply, `${registry.cursor}-manifest`, () => manifest)
+      const manifest = access.namespace(name).manifest ?? implicitNamespace(name)
+      return answerManifest(context, request, reply, `${position.cursor}-manifest`, () => manifest)
     }
-    if (!registry.catalog.hasNamespace(name)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${name}" not found`)
+    const summary = access.namespace(name)
     void reply.header('vary', 'accept')
-    return answer(context, request, reply, registry.cursor, (): NamespaceSummary => {
-      const manifest = registry.catalog.manifest(nameOf(name)) as Namespace | undefined // the kind that was asked for
-      return { name, ...registry.catalog.namespaceCounts(name), ...(manifest === undefined ? {} : { manifest }) }
-    })
+    return answer(context, request, reply, position.cursor, () => summary)
   })
 
   app.put<{ Params: Params, Querystring: Static<typeof WriteQuery> }>(path, {
@@ -89,5 +84,5 @@ export function registerNamespaces (app: FastifyInstance, context: HttpContext):
         ...errorResponses(...writeErrors, 'REG_NAMESPACE_NOT_FOUND', 'REG_CONFLICT')
       }
     }
-  }, (request, reply) => remove(registry, request, reply, [nameOf(request.params.namespace)], request.query))
+  }, (request, reply) => remove(context, request, reply, [nameOf(request.params.namespace)], request.query))
 }

@@ -2,9 +2,9 @@
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Overview } from '../../../client-sdk/src/wire.ts'
+import type { Numbers } from '../../registry/core.ts'
 import { setRevision, settle } from '../server/conditional.ts'
-import type { HttpContext } from '../server/context.ts'
-import { serviceCount } from '../../metrics/metrics.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { Overview as OverviewSchema, answerOf, errorResponses, readErrors } from './schemas.ts'
 
 /** Services that an overview names as protected: a person reads them. */
@@ -36,44 +36,36 @@ export function registerOverview (app: FastifyInstance, context: HttpContext): v
     }
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
-    setRevision(reply, context.registry)
-    return overviewOf(context)
+    setRevision(reply, context.core)
+    return overviewOf(context, accessOf(context, request).numbers())
   })
 }
 
-function overviewOf ({ registry, node, version, clock, startedAtMs, metrics }: HttpContext): Overview {
-  const { catalog, feed, protection, store } = registry
-  const { registrySinceMs, services, holdMs } = protection
+function overviewOf ({ core: { position }, node, version, clock, startedAtMs, metrics }: HttpContext, numbers: Numbers): Overview {
+  const { namespaces, services, instances, store, protection, subscriptions, rememberedHeartbeats, unreadable } = numbers
+  const { available, reason, sinceMs } = position.storeHealth
+  const { registrySinceMs, holdMs } = protection
   const { websocket, eventStream } = metrics.connections()
-  const of = (status: Parameters<typeof catalog.statusCounts.get>[0]): number => catalog.statusCounts.get(status) ?? 0
   return {
     node,
     version,
-    epoch: feed.epoch,
-    revision: registry.cursor,
+    epoch: position.epoch,
+    revision: position.cursor,
     uptimeSeconds: Math.max(0, Math.floor((clock.now() - startedAtMs) / 1_000)),
-    namespaces: catalog.namespaces().length,
-    services: serviceCount(registry),
-    instances: {
-      total: catalog.size, suspect: catalog.suspects, starting: of('starting'), up: of('up'), warning: of('warning'), draining: of('draining'), down: of('down')
-    },
-    store: {
-      kind: store.kind,
-      location: store.location,
-      available: feed.storeHealth.available,
-      reason: feed.storeHealth.reason,
-      since: new Date(feed.storeHealth.sinceMs).toISOString()
-    },
+    namespaces,
+    services,
+    instances,
+    store: { ...store, available, reason, since: new Date(sinceMs).toISOString() },
     protection: {
       ...(registrySinceMs === undefined ? {} : { registrySince: new Date(registrySinceMs).toISOString() }),
-      services: Array.from(services).slice(0, maxNamedServices).map(([key, sinceMs]) => {
+      services: Array.from(protection.services).slice(0, maxNamedServices).map(([key, sinceMs]) => {
         const [namespace = '', service = ''] = key.split('/')
         return { namespace, service, since: new Date(sinceMs).toISOString() }
       }),
       holdMs
     },
-    watchers: { connections: websocket + eventStream, subscriptions: registry.watches.count },
-    rememberedHeartbeats: registry.rememberedHeartbeats,
-    unreadable: { count: registry.unreadable.count, records: registry.unreadable.list().slice(0, maxNamedRecords).map(({ key, reason }) => ({ key, reason })) }
+    watchers: { connections: websocket + eventStream, subscriptions },
+    rememberedHeartbeats,
+    unreadable: { count: unreadable.length, records: unreadable.slice(0, maxNamedRecords).map(({ key, reason }) => ({ key, reason })) }
   }
 }

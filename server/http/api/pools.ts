@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Pool } from '../../../client-sdk/src/wire.ts'
 import { answer, settle } from '../server/conditional.ts'
-import type { HttpContext } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { Pools, answerOf, emptyAnswer, errorResponses, readErrors } from './schemas.ts'
 
 const Query = Type.Object({ minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' })) }, { additionalProperties: false })
@@ -13,7 +13,6 @@ const example: readonly Pool[] = [{
 }]
 
 export function registerPools (app: FastifyInstance, context: HttpContext): void {
-  const { registry } = context
   app.get<{ Querystring: Static<typeof Query> }>('/v1/pools', {
     schema: {
       tags: ['operations'],
@@ -24,6 +23,6 @@ export function registerPools (app: FastifyInstance, context: HttpContext): void
     }
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
-    return answer(context, request, reply, `${registry.cursor}-pools`, () => registry.services.pools())
+    return answer(context, request, reply, `${context.core.position.cursor}-pools`, () => accessOf(context, request).pools())
   })
 }

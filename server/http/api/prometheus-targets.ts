@@ -5,12 +5,9 @@ import { Type, type Static } from 'typebox'
 import type { Instance, Port } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../../model/address/address.ts'
 import { LabelName } from '../../model/instance/instance.ts'
-import { everything, parseSelector } from '../../model/instance/selector.ts'
-import type { Catalog } from '../../registry/catalog/catalog.ts'
-import { listInstances } from '../../registry/catalog/listing.ts'
-import { selects } from '../../registry/catalog/namespace-entry.ts'
+import { everything, parseSelector, selects } from '../../model/instance/selector.ts'
 import { setRevision, settle } from '../server/conditional.ts'
-import type { HttpContext } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { PortText, TargetGroups, answerOf, errorResponses, readErrors } from './schemas.ts'
 
 const Query = Type.Object({
@@ -27,7 +24,6 @@ interface TargetGroup {
 }
 
 export function registerPrometheusTargets (app: FastifyInstance, context: HttpContext): void {
-  const { registry } = context
   app.get<{ Querystring: Static<typeof Query> }>('/v1/prometheus/targets', {
     schema: {
       tags: ['operations'],
@@ -43,18 +39,14 @@ export function registerPrometheusTargets (app: FastifyInstance, context: HttpCo
   }, async (request, reply) => {
     const { minRevision, namespace, service, selector, port } = request.query
     await settle(context, request, minRevision)
+    const access = accessOf(context, request)
     const chosen = selector === undefined ? everything : parseSelector(selector)
     const items = service === undefined
-      ? listInstances(registry.catalog, { namespace, selector: chosen }, undefined, Infinity).items
-      : instancesOf(registry.catalog, namespace, service).filter((instance) => selects(chosen, instance))
-    setRevision(reply, registry)
+      ? access.instances({ namespace, selector: chosen }, undefined, Infinity).items
+      : access.members(namespace, service).filter((instance) => selects(chosen, instance))
+    setRevision(reply, context.core)
     return items.flatMap((instance) => groupOf(instance, port))
   })
-}
-
-/** Those that a declared service selects, or that registered under the name of an implicit one. */
-function instancesOf (catalog: Catalog, namespace: string | undefined, service: string): readonly Instance[] {
-  return (namespace === undefined ? catalog.namespaces() : [namespace]).flatMap((name) => catalog.view(name, service)?.instances ?? [])
 }
 
 function groupOf (instance: Instance, wanted: string | undefined): TargetGroup[] {

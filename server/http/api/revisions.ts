@@ -2,16 +2,16 @@
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { RegistryError } from '../../errors.ts'
-import { parseCursor } from '../../registry/feed/cursor.ts'
-import { setRevision, settle } from '../server/conditional.ts'
-import type { HttpContext } from '../server/context.ts'
+import { parseCursor } from '../../registry/core.ts'
+import { reach, setRevision, settle } from '../server/conditional.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { Propagation, answerOf, errorResponses, readErrors } from './schemas.ts'
 
 const Params = Type.Object({ revision: Type.String({ description: 'epoch.revision, or the number alone' }) })
 const Query = Type.Object({ minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' })) }, { additionalProperties: false })
 
 export function registerRevisions (app: FastifyInstance, context: HttpContext): void {
-  const { registry } = context
+  const { position } = context.core
   app.get<{ Params: Static<typeof Params>, Querystring: Static<typeof Query> }>('/v1/revisions/:revision', {
     schema: {
       tags: ['watch'],
@@ -26,9 +26,11 @@ export function registerRevisions (app: FastifyInstance, context: HttpContext): 
     }
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
-    const { epoch, revision } = parseCursor(request.params.revision, 'revision')
-    if (epoch !== undefined && epoch !== registry.feed.epoch) throw new RegistryError('REG_REVISION_NOT_FOUND', `revision ${revision} is of epoch ${epoch}, this registry is in epoch ${registry.feed.epoch}`)
-    setRevision(reply, registry)
-    return registry.propagation.report(revision)
+    const cursor = parseCursor(request.params.revision, 'revision')
+    const { epoch, revision } = cursor
+    if (epoch !== undefined && epoch !== position.epoch) throw new RegistryError('REG_REVISION_NOT_FOUND', `revision ${revision} is of epoch ${epoch}, this registry is in epoch ${position.epoch}`)
+    await reach(context, request, cursor)
+    setRevision(reply, context.core)
+    return accessOf(context, request).propagation(revision)
   })
 }

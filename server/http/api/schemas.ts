@@ -264,6 +264,15 @@ const page = <Item extends TSchema>(name: string, item: Item): TUnsafe<{ revisio
     next: Type.Optional(Type.String({ description: 'Pass it back as ?cursor=; absent on the last page' }))
   })) // the generic item hides what Static would say
 export const InstancePage = page('InstancePage', Instance)
+const ListedOverride = named('ListedOverride', Type.Object({
+  namespace: Type.String(),
+  service: Type.String(),
+  id: Type.String(),
+  registered: Type.Boolean({ description: 'Whether the instance is registered now' }),
+  absentSince: Type.Optional(Type.String({ description: 'Since when it is not, as far as this node knows' })),
+  override: Override
+}))
+export const OverridePage = page('OverridePage', ListedOverride)
 export const ServicePage = page('ServicePage', ServiceSummary)
 export const NamespacePage = page('NamespacePage', NamespaceSummary)
 export const EventPage = page('EventPage', Event)
@@ -348,6 +357,10 @@ export const ClientFrame = named('ClientFrame', Type.Union([clientFrames.subscri
 
 const Id = Type.Integer({ description: "The subscription's id" })
 export const ServerFrame = named('ServerFrame', Type.Union([
+  Type.Object({ type: Type.Literal('hello'), pingMs: Type.Number({ description: 'Something is sent at least so often' }), stale: Type.Boolean() }),
+  Type.Object({ type: Type.Literal('stale'), reason: Type.String() }),
+  Type.Object({ type: Type.Literal('current') }),
+  Type.Object({ type: Type.Literal('ping') }),
   Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, more: Type.Optional(Type.Boolean({ description: 'It is a part: others follow' })), instances: Type.Array(Instance), services: Type.Optional(Type.Array(ServiceManifest)) }),
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('instance'), event: Type.Enum(['put', 'delete']), reason: Reason, at: Time, instance: Instance

@@ -1,10 +1,9 @@
 // One service: how it is, its manifest, its endpoints as Kubernetes has them; declare it, take it back.
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
-import { cursorText } from '../../registry/feed/cursor.ts'
-import { summaryOf } from '../../registry/catalog/listing.ts'
+import { cursorText } from '../../registry/core.ts'
 import { answer, settle } from '../server/conditional.ts'
-import type { HttpContext } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { answerManifest, manifestContent, prefersYaml } from './manifest-media.ts'
 import { WriteQuery, manifestErrors, put, remove } from './manifest-writes.ts'
 import {
@@ -29,7 +28,7 @@ const notFound = ['REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND'] as const
 type Params = Static<typeof ServiceParams>
 
 export function registerServices (app: FastifyInstance, context: HttpContext): void {
-  const { registry } = context
+  const { position } = context.core
   const tags = ['services']
   const known = emptyAnswer('If-None-Match names it')
 
@@ -50,12 +49,12 @@ export function registerServices (app: FastifyInstance, context: HttpContext): v
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
     const { namespace, service } = request.params
-    const view = registry.requireService(namespace, service)
-    const tag = cursorText(registry.feed.epoch, view.revision)
+    const access = accessOf(context, request)
+    const tag = cursorText(position.epoch, access.service(namespace, service).revision)
     if ((request.query.view ?? (prefersYaml(request) ? 'manifest' : 'summary')) === 'manifest') {
-      return answerManifest(context, request, reply, `${tag}-manifest`, () => registry.services.manifest(namespace, service))
+      return answerManifest(context, request, reply, `${tag}-manifest`, () => access.serviceManifest(namespace, service))
     }
-    const summary = summaryOf(view, registry.protection.services)
+    const summary = access.summary(namespace, service)
     void reply.header('vary', 'accept')
     return answer(context, request, reply, summary.protectedSince === undefined ? tag : `${tag}-${summary.protectedSince}`, () => summary)
   })
@@ -87,7 +86,7 @@ export function registerServices (app: FastifyInstance, context: HttpContext): v
       querystring: WriteQuery,
       response: { 200: answerOf('What went', DeleteAnswer, exampleDeleteAnswer), ...errorResponses(...writeErrors, ...notFound, 'REG_CONFLICT', 'REG_LIMIT_REACHED') }
     }
-  }, (request, reply) => remove(registry, request, reply, [{ kind: 'Service', namespace: request.params.namespace, name: request.params.service }], request.query))
+  }, (request, reply) => remove(context, request, reply, [{ kind: 'Service', namespace: request.params.namespace, name: request.params.service }], request.query))
 
   app.get<{ Params: Params, Querystring: Static<typeof ReadQuery> }>(`${servicePath}/endpointslices`, {
     schema: {
@@ -106,9 +105,10 @@ export function registerServices (app: FastifyInstance, context: HttpContext): v
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
     const { namespace, service } = request.params
-    registry.requireService(namespace, service)
-    return answerManifest(context, request, reply, `${registry.cursor}-slices`, () => ({
-      apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSliceList', metadata: { resourceVersion: String(registry.feed.revision) }, items: registry.services.slices(namespace, service)
+    const access = accessOf(context, request)
+    access.service(namespace, service)
+    return answerManifest(context, request, reply, `${position.cursor}-slices`, () => ({
+      apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSliceList', metadata: { resourceVersion: String(position.revision) }, items: access.endpointSlices(namespace, service)
     }))
   })
 
@@ -129,7 +129,8 @@ export function registerServices (app: FastifyInstance, context: HttpContext): v
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
     const { namespace, service } = request.params
-    registry.requireService(namespace, service)
-    return answerManifest(context, request, reply, `${registry.cursor}-object`, () => registry.services.endpointsObject(namespace, service))
+    const access = accessOf(context, request)
+    access.service(namespace, service)
+    return answerManifest(context, request, reply, `${position.cursor}-object`, () => access.endpointsObject(namespace, service))
   })
 }

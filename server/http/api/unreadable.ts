@@ -3,9 +3,9 @@ import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { invalid } from '../../errors.ts'
 import type { UnreadableRecord } from '../../../client-sdk/src/wire.ts'
-import type { SetAsideRecord } from '../../registry/catalog/set-aside.ts'
+import type { SetAsideRecord } from '../../registry/core.ts'
 import { setRevision, settle } from '../server/conditional.ts'
-import { type HttpContext, callerOf } from '../server/context.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { defaultPageItems, maxPageItems } from '../server/limits.ts'
 import { UnreadablePage, UnreadableRecord as UnreadableSchema, answerOf, emptyAnswer, errorResponses, readErrors, writeErrors } from './schemas.ts'
 
@@ -27,7 +27,7 @@ const example: UnreadableRecord = {
 }
 
 export function registerUnreadable (app: FastifyInstance, context: HttpContext): void {
-  const { registry } = context
+  const { core } = context
   app.get<{ Querystring: Static<typeof ListQuery> }>('/v1/unreadable', {
     schema: {
       tags,
@@ -41,11 +41,11 @@ export function registerUnreadable (app: FastifyInstance, context: HttpContext):
     const { limit = defaultPageItems, cursor } = request.query
     const after = cursor === undefined ? '' : parseKeyCursor(cursor)
     await settle(context, request, request.query.minRevision)
-    setRevision(reply, registry)
-    const rest = registry.unreadable.list().filter(({ key }) => key > after)
+    setRevision(reply, core)
+    const rest = accessOf(context, request).unreadable().filter(({ key }) => key > after)
     const items = rest.slice(0, limit).map(shownRecord)
     const last = rest.length > limit ? items.at(-1) : undefined
-    return { revision: registry.cursor, items, ...(last === undefined ? {} : { next: keyCursor(last.key) }) }
+    return { revision: core.position.cursor, items, ...(last === undefined ? {} : { next: keyCursor(last.key) }) }
   })
 
   app.get<{ Params: Static<typeof Params>, Querystring: Static<typeof Query> }>(path, {
@@ -59,8 +59,8 @@ export function registerUnreadable (app: FastifyInstance, context: HttpContext):
     }
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
-    setRevision(reply, registry)
-    return shownRecord(registry.unreadable.get(request.params.key))
+    setRevision(reply, core)
+    return shownRecord(accessOf(context, request).unreadableRecord(request.params.key))
   })
 
   app.delete<{ Params: Static<typeof Params> }>(path, {
@@ -72,9 +72,9 @@ export function registerUnreadable (app: FastifyInstance, context: HttpContext):
       response: { 204: emptyAnswer('It is gone'), ...errorResponses(...writeErrors, 'REG_RECORD_NOT_FOUND', 'REG_CONFLICT') }
     }
   }, async (request, reply) => {
-    registry.requireLoaded()
-    await registry.unreadable.remove(request.params.key, callerOf(request))
-    setRevision(reply, registry)
+    core.position.requireLoaded()
+    await accessOf(context, request).removeUnreadable(request.params.key)
+    setRevision(reply, core)
     return reply.code(204).send()
   })
 }

@@ -1,12 +1,13 @@
 // The HTTP door as one Fastify app. The order of the calls is the map of the service.
 import compress from '@fastify/compress'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { type Clock, guardedClock, systemClock } from '../../clock.ts'
 import { type Guard, loggingGuard } from '../../guard.ts'
 import type { Work } from '../../lame-duck.ts'
-import type { Registry } from '../../registry/registry.ts'
-import { type Clock, guardedClock, systemClock } from '../../registry/timers.ts'
+import type { Core } from '../../registry/core.ts'
 import { Closing, type DnsDoor, type HttpContext, type HttpLog } from './context.ts'
 import { registerApply } from '../api/apply.ts'
+import { registerBackup } from '../api/backup.ts'
 import { registerDns } from '../api/dns.ts'
 import { followConnections } from './connections.ts'
 import { registerEndpoints } from '../api/endpoints.ts'
@@ -39,7 +40,7 @@ export { Metrics, type MetricsOptions } from '../../metrics/metrics.ts'
 export type { DnsDoor, HttpLog } from './context.ts'
 
 export interface HttpOptions {
-  readonly registry: Registry
+  readonly core: Core
   /** The name of this node, shown in the overview. */
   readonly node: string
   readonly version: string
@@ -82,12 +83,12 @@ const silent: HttpLog = { info: () => undefined, warn: () => undefined, error: (
 
 /** Makes the app, ready to listen or to be injected into. `close` ends sockets, streams and long polls within seconds. */
 export async function buildHttp (options: HttpOptions): Promise<FastifyInstance> {
-  const { registry, node, version, log = silent, timeouts = {} } = options
+  const { core, node, version, log = silent, timeouts = {} } = options
   const metrics = options.metrics ?? new Metrics({ version, processMetrics: false })
   const keeper = options.guard ?? loggingGuard(log, metrics.unexpected)
   const clock = guardedClock(options.clock ?? systemClock, keeper, 'http-timer')
   const closing = new Closing(keeper)
-  const context: HttpContext = { registry, node, version, clock, metrics, log, closing, guard: keeper, dns: options.dns, startedAtMs: clock.now() }
+  const context: HttpContext = { core, node, version, clock, metrics, log, closing, guard: keeper, dns: options.dns, startedAtMs: clock.now() }
 
   const app = Fastify({
     logger: false, // requests are counted; what fails is logged by the error handler
@@ -158,13 +159,13 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
   registerRevisions(app, context)
   registerEvents(app, context)
   registerOverview(app, context)
+  registerBackup(app, context)
   registerUnreadable(app, context)
   registerPrometheusTargets(app, context)
   registerHealth(app, context)
   registerMetrics(app, context)
   await registerDocs(app)
 
-  metrics.observe(registry)
   await app.ready()
   return app
 }

@@ -1,17 +1,15 @@
 // What stands around an answer: the revision it was made at, how stale it may be, ETag and 304, and `minRevision`.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RegistryError, invalid } from '../../errors.ts'
-import { cursorText, parseCursor } from '../../registry/feed/cursor.ts'
-import type { Registry } from '../../registry/registry.ts'
-import { type HttpContext, lifeOf } from './context.ts'
+import { type Core, type Cursor, cursorText, parseCursor } from '../../registry/core.ts'
+import { type HttpContext, accessOf, lifeOf } from './context.ts'
 import { minRevisionWaitMs } from './limits.ts'
 
 /** Says where this node is in the history, and for how long it has not heard from its store. */
-export function setRevision (reply: FastifyReply, registry: Registry, revision = registry.feed.revision): void {
-  const { feed } = registry
-  if (!feed.loaded) return
-  void reply.header('rollcall-revision', cursorText(feed.epoch, revision))
-  const { staleSeconds } = feed
+export function setRevision (reply: FastifyReply, { position }: Pick<Core, 'position'>, revision = position.revision): void {
+  if (!position.loaded) return
+  void reply.header('rollcall-revision', cursorText(position.epoch, revision))
+  const { staleSeconds } = position
   if (staleSeconds > 0) void reply.header('rollcall-stale', String(staleSeconds))
 }
 
@@ -21,20 +19,25 @@ export function setRevision (reply: FastifyReply, registry: Registry, revision =
  * @throws RegistryError REG_NOT_LOADED, REG_CURSOR_INVALID, REG_REVISION_TIMEOUT, REG_SHUTTING_DOWN
  */
 export function settle (context: HttpContext, request: FastifyRequest, minRevision: string | undefined): Promise<void> | undefined {
-  const { registry } = context
-  registry.requireLoaded()
-  if (minRevision === undefined) return undefined
-  const cursor = parseCursor(minRevision, 'minRevision')
-  if (registry.feed.revision >= cursor.revision && (cursor.epoch === undefined || cursor.epoch === registry.feed.epoch)) return undefined
+  context.core.position.requireLoaded()
+  return minRevision === undefined ? undefined : reach(context, request, parseCursor(minRevision, 'minRevision'))
+}
+
+/**
+ * Waits for a revision that a request brings along: this node may be one that has not heard of it yet. undefined = it is here.
+ * @throws RegistryError REG_CURSOR_INVALID, REG_REVISION_TIMEOUT, REG_SHUTTING_DOWN
+ */
+export function reach (context: HttpContext, request: FastifyRequest, cursor: Cursor): Promise<void> | undefined {
+  const { position } = context.core
+  if (position.revision >= cursor.revision && (cursor.epoch === undefined || cursor.epoch === position.epoch)) return undefined
   return waitFor(context, request, cursor)
 }
 
-async function waitFor (context: HttpContext, request: FastifyRequest, cursor: ReturnType<typeof parseCursor>): Promise<void> {
-  const { registry } = context
+async function waitFor (context: HttpContext, request: FastifyRequest, cursor: Cursor): Promise<void> {
   request.waited = true
   const life = lifeOf(request, context)
   try {
-    await registry.waitFor(cursor, minRevisionWaitMs, life.signal)
+    await accessOf(context, request).waitFor(cursor, minRevisionWaitMs, life.signal)
   } catch (error) {
     if (context.closing.begun) throw new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one')
     throw error
@@ -74,7 +77,7 @@ const json: Form = { media: 'application/json', write: (value) => JSON.stringify
 export function answer (
   context: HttpContext, request: FastifyRequest, reply: FastifyReply, tag: string | undefined, make: () => unknown, form = json
 ): FastifyReply {
-  setRevision(reply, context.registry)
+  setRevision(reply, context.core)
   if (tag !== undefined) {
     const etag = `W/"${tag}"`
     void reply.header('etag', etag)

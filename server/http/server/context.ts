@@ -3,8 +3,8 @@ import type { FastifyRequest } from 'fastify'
 import { RegistryError } from '../../errors.ts'
 import { type Guard } from '../../guard.ts'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
-import type { Registry } from '../../registry/registry.ts'
-import type { Clock } from '../../registry/timers.ts'
+import { type Access, type Core, anonymous } from '../../registry/core.ts'
+import type { Clock } from '../../clock.ts'
 import type { Metrics } from '../../metrics/metrics.ts'
 
 /** The part of a logger that is used here; pino's fits. */
@@ -23,7 +23,7 @@ export interface DnsDoor {
 }
 
 export interface HttpContext {
-  readonly registry: Registry
+  readonly core: Core
   /** The name of this node, as operators know it. */
   readonly node: string
   readonly version: string
@@ -88,6 +88,16 @@ export class Closing {
     this.begin()
     this.#ended = true
   }
+}
+
+const accesses = new WeakMap<FastifyRequest['raw']['socket'], Access>()
+
+/** What the one who sent a request may ask of the core. Whoever comes over one connection is one actor, so that it is made once. */
+export function accessOf ({ core }: Pick<HttpContext, 'core'>, request: FastifyRequest): Access {
+  const { socket } = request.raw
+  let access = accesses.get(socket)
+  if (access === undefined) accesses.set(socket, access = core.as(anonymous(callerOf(request))))
+  return access
 }
 
 /** Who asks, as events name it: the address of the client. */

@@ -54,7 +54,7 @@ function sendProblem (cause: unknown, request: FastifyRequest, reply: FastifyRep
   const seconds = error.retryAfterSeconds ?? (retried.has(error.status) ? defaultRetrySeconds : undefined)
   if (seconds !== undefined) void reply.header('retry-after', String(seconds))
   if (error.status === 426) void reply.header('upgrade', 'websocket').header('connection', 'upgrade')
-  setRevision(reply, context.registry)
+  setRevision(reply, context.core)
   return reply.code(error.status).header('content-type', problemMedia).send(problemOf(error))
 }
 

@@ -1,14 +1,15 @@
 // The watch as an event stream (HTML standard, server-sent events): for `curl -N` and for EventSource.
 //
-//   event = [ "id: " epoch.revision LF ] "event: " ( "snapshot" | "change" | "bookmark" | "reset" | "goodbye" ) LF "data: " JSON LF LF
+//   event = [ "id: " epoch.revision LF ] "event: " kind LF "data: " JSON LF LF
+//   kind  = "snapshot" | "change" | "bookmark" | "reset" | "hello" | "stale" | "current" | "goodbye"
 //
 // The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line, nor has a part of a snapshot that others follow: a
 // client that is cut off right after it must not come back with a cursor whose snapshot it never had.
 import type { ServerResponse } from 'node:http'
 import type { Guard } from '../../guard.ts'
 import type { FrameEncoder } from './frames.ts'
-import { bookmarkTicks } from '../server/limits.ts'
-import type { Due, Watch, Watcher, Watchers } from './watchers.ts'
+import { bookmarkTicks, tickMs } from '../server/limits.ts'
+import type { Due, HealthFrame, PendingWatch, Watcher, Watchers } from './watchers.ts'
 
 /** How long a browser waits before it comes back. */
 const retryMs = 2_000
@@ -20,13 +21,15 @@ const eventNames = {
 export class EventStream implements Watcher {
   readonly kind = 'event-stream'
   readonly #response: ServerResponse
-  readonly #watch: Watch
+  readonly #watch: PendingWatch
   readonly #encoder: FrameEncoder
   readonly #guard: Guard
   #blocked = false
   #ticks = 0
 
-  constructor (response: ServerResponse, watch: Watch, watchers: Watchers, encoder: FrameEncoder, guard: Guard) {
+  constructor (
+    response: ServerResponse, watch: PendingWatch, watchers: Watchers, encoder: FrameEncoder, guard: Guard, stale: boolean
+  ) {
     this.#guard = guard
     this.#response = response
     this.#watch = watch
@@ -42,6 +45,7 @@ export class EventStream implements Watcher {
     }))
     watchers.add(this)
     this.#write(`retry: ${retryMs}\n\n`)
+    this.#write(eventOf({ type: 'hello', pingMs: bookmarkTicks * tickMs, stale }, encoder))
   }
 
   pump (): void {
@@ -72,8 +76,12 @@ export class EventStream implements Watcher {
     else this.#write(': keep-alive\n\n')
   }
 
+  health (frame: HealthFrame): void {
+    this.#write(eventOf(frame, this.#encoder))
+  }
+
   goodbye (reason: string): void {
-    this.#write(`event: goodbye\ndata: ${this.#encoder.encodeOwn({ type: 'goodbye', reason })}\n\n`)
+    this.#write(eventOf({ type: 'goodbye', reason }, this.#encoder))
     this.#response.end()
   }
 
@@ -89,4 +97,9 @@ export class EventStream implements Watcher {
   #write (text: string): void {
     if (this.#response.writable && !this.#response.write(text)) this.#blocked = true
   }
+}
+
+/** An event of the node and not of the subscription: it has no id to resume from. */
+function eventOf (frame: Parameters<FrameEncoder['encodeOwn']>[0], encoder: FrameEncoder): string {
+  return `event: ${frame.type}\ndata: ${encoder.encodeOwn(frame)}\n\n`
 }

@@ -6,13 +6,13 @@
 //                      | the same with event: "delete", endpoints: { namespace, service }
 //   endpoints snapshot = { type: "snapshot", id, revision, endpoints: [...], more? }
 //   bookmark = { type: "bookmark", id, revision }
+//   hello    = { type: "hello", pingMs, stale }      ; the first frame, of the node and not of a subscription, as the next three
+//   stale    = { type: "stale", reason }
+//   current  = { type: "current" }
+//   ping     = { type: "ping" }
 //   reset    = { type: "reset", id, revision, reason }
 import type { Instance, ServerFrame, ServiceEndpoints as WireServiceEndpoints } from '../../../client-sdk/src/wire.ts'
-import type { AppliedChange } from '../../registry/feed/change-ring.ts'
-import { cursorText } from '../../registry/feed/cursor.ts'
-import type { EndpointSet } from '../../model/instance/endpoints.ts'
-import type { EndpointsDelivery, ServiceEndpoints } from '../../registry/feed/endpoints-subscription.ts'
-import type { Delivery } from '../../registry/feed/subscription.ts'
+import { type AppliedChange, type Delivery, type EndpointSet, type EndpointsDelivery, type ServiceEndpoints, cursorText } from '../../registry/core.ts'
 import { snapshotPartLength } from '../server/limits.ts'
 
 /** A frame as text; the cursor of a delivery stands with its last one. */
@@ -76,7 +76,7 @@ export class FrameEncoder {
   }
 
   /** Frames that belong to one socket alone. */
-  encodeOwn (frame: Extract<ServerFrame, { readonly type: 'error' | 'heartbeat' | 'goodbye' }>): string {
+  encodeOwn (frame: Extract<ServerFrame, { readonly type: 'hello' | 'stale' | 'current' | 'error' | 'heartbeat' | 'goodbye' }>): string {
     return JSON.stringify(frame)
   }
 

@@ -7,17 +7,15 @@ import type { Static } from 'typebox'
 import { RegistryError, invalid } from '../../errors.ts'
 import { type Checker, checked, checker } from '../../model/validate.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
-import { parseCursor } from '../../registry/feed/cursor.ts'
-import type { Session } from '../../registry/leases/sessions.ts'
-import type { Acknowledger, Propagation } from '../../registry/feed/propagation.ts'
+import { type Access, type Acknowledger, type Acknowledging, type LeaseSession, parseCursor } from '../../registry/core.ts'
 import type { HttpContext } from '../server/context.ts'
 import type { FrameEncoder } from './frames.ts'
 import { parseJson } from '../server/json-body.ts'
 import { shapeOf } from '../server/json-scan.ts'
-import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks } from '../server/limits.ts'
+import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks, tickMs } from '../server/limits.ts'
 import { problemOf } from '../server/problem.ts'
 import { clientFrames } from '../api/schemas.ts'
-import { type Due, Watch, type Watcher, type Watchers } from './watchers.ts'
+import { type Due, type HealthFrame, PendingWatch, type Watcher, type Watchers } from './watchers.ts'
 
 type FrameType = keyof typeof clientFrames
 type FrameOf<Type extends FrameType> = Static<(typeof clientFrames)[Type]>
@@ -26,6 +24,7 @@ const checkers = new Map<string, Checker>(Object.entries(clientFrames).map(([typ
 /** Lists and maps of all frames: which one it is to be is known when it is read. */
 const frameShape = shapeOf(...Object.values(clientFrames))
 const openState = 1 // WebSocket.OPEN
+const pingFrame = JSON.stringify({ type: 'ping' })
 
 /** Closings after which a client is known to have meant it: normal, going away, without a code. */
 const cleanCodes: ReadonlySet<number> = new Set([1000, 1001, 1005])
@@ -36,28 +35,28 @@ export class WatchSocket implements Watcher {
   readonly #context: HttpContext
   readonly #watchers: Watchers
   readonly #encoder: FrameEncoder
-  readonly #by: string
+  readonly #access: Access
   readonly #name: string
   /** Called when a frame has left the socket. */
   readonly #sent: () => void
-  readonly #watches = new Map<number, Watch>()
-  readonly #due = new Set<Watch>()
+  readonly #watches = new Map<number, PendingWatch>()
+  readonly #due = new Set<PendingWatch>()
   #waiting: RawData[] = []
   #handling = false
   #drained: (() => void) | undefined
-  #session: Session | undefined
-  #propagation: ReturnType<Propagation['join']> | undefined
+  #session: LeaseSession | undefined
+  #propagation: Acknowledging | undefined
   #ticks = 0
   /** Tick of the last ping, and of its leaving the socket; undefined while none is unanswered. */
   #ping: { readonly sentAt: number, leftAt: number | undefined } | undefined
   #closedByUs = false
 
-  constructor (socket: WebSocket, context: HttpContext, watchers: Watchers, encoder: FrameEncoder, by: string, name: string) {
+  constructor (socket: WebSocket, context: HttpContext, watchers: Watchers, encoder: FrameEncoder, access: Access, name: string) {
     this.#socket = socket
     this.#context = context
     this.#watchers = watchers
     this.#encoder = encoder
-    this.#by = by
+    this.#access = access
     this.#name = name
     const { guard } = context
     const cut = (): void => this.cut()
@@ -66,6 +65,7 @@ export class WatchSocket implements Watcher {
     socket.on('pong', guard.around('watch', () => { this.#ping = undefined }))
     socket.on('close', guard.around('watch', (code: number) => this.#closed(code)))
     watchers.add(this)
+    this.#send(encoder.encodeOwn({ type: 'hello', pingMs: tickMs, stale: !context.core.position.storeHealth.available }))
   }
 
   // Out ---------------------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ export class WatchSocket implements Watcher {
   }
 
   /** What nobody expected ends one subscription: the client is told, and may begin another one. */
-  #fail (watch: Watch, error: unknown): void {
+  #fail (watch: PendingWatch, error: unknown): void {
     this.#watches.delete(watch.id)
     this.#context.guard.attempt('watch', () => watch.close())
     this.#report(error, watch.id)
@@ -106,7 +106,14 @@ export class WatchSocket implements Watcher {
       this.#ping = ping
       if (this.#socket.readyState === openState) this.#socket.ping(undefined, undefined, this.#context.guard.around('watch', () => { ping.leftAt = this.#ticks }))
     }
-    if (this.#ticks % bookmarkTicks === 0 && this.#hasRoom) this.#bookmarks()
+    if (!this.#hasRoom) return
+    if (this.#ticks % bookmarkTicks === 0) this.#bookmarks()
+    // The protocol's own pings don't reach a program: by this one it knows a node that has been frozen, and goes to another.
+    this.#send(pingFrame)
+  }
+
+  health (frame: HealthFrame): void {
+    this.#send(this.#encoder.encodeOwn(frame))
   }
 
   goodbye (reason: string): void {
@@ -220,7 +227,7 @@ export class WatchSocket implements Watcher {
     }
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const cursor = since === undefined ? undefined : parseCursor(since, 'since')
-    const watch = new Watch(this.#context.registry, id, this.#encoder)
+    const watch = new PendingWatch(this.#context.core.position, this.#access, id, this.#encoder)
     this.#watches.set(id, watch)
     const wake = (): void => {
       this.#due.add(watch)
@@ -241,22 +248,20 @@ export class WatchSocket implements Watcher {
   }
 
   #acknowledge ({ revision }: FrameOf<'ack'>): void {
-    const { registry } = this.#context
     const cursor = parseCursor(revision, 'revision')
-    if (cursor.epoch !== undefined && cursor.epoch !== registry.feed.epoch) return // of before a reset: it says nothing any more
+    if (cursor.epoch !== undefined && cursor.epoch !== this.#context.core.position.epoch) return // of before a reset: it says nothing any more
     const acknowledger: Acknowledger = {
       name: this.#name,
       concerns: (change) => [...this.#watches.values()].some((watch) => watch.concerns(change))
     }
-    this.#propagation ??= registry.propagation.join(acknowledger)
+    this.#propagation ??= this.#access.acknowledging(acknowledger)
     this.#propagation.acknowledge(cursor.revision)
   }
 
   async #heartbeat ({ id, session, leases }: FrameOf<'heartbeat'>): Promise<void> {
-    const { registry, metrics } = this.#context
-    if (session === true) this.#session ??= registry.sessions.begin()
-    const answer = await registry.heartbeat(leases, this.#by, session === true ? this.#session : undefined)
-    metrics.heartbeats(answer)
+    if (session === true) this.#session ??= this.#access.session()
+    const answer = await this.#access.heartbeat(leases, session === true ? this.#session : undefined)
+    this.#context.metrics.heartbeats(answer)
     this.#send(this.#encoder.encodeOwn({ type: 'heartbeat', ...(id === undefined ? {} : { id }), ...answer }))
   }
 

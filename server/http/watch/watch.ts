@@ -5,15 +5,15 @@ import { Type, type Static } from 'typebox'
 import { RegistryError, invalid } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
-import { parseCursor } from '../../registry/feed/cursor.ts'
+import { parseCursor } from '../../registry/core.ts'
 import { setRevision } from '../server/conditional.ts'
-import { type HttpContext, callerOf } from '../server/context.ts'
+import { type HttpContext, accessOf, callerOf } from '../server/context.ts'
 import { EventStream } from './event-stream.ts'
 import { FrameEncoder } from './frames.ts'
 import { closeFrameTimeoutMs, maxFrameBytes, maxFrameFragments, maxWatchers } from '../server/limits.ts'
 import { ClientFrame, ServerFrame, WatchView, errorResponses } from '../api/schemas.ts'
 import { WatchSocket } from './watch-socket.ts'
-import { Watch, Watchers } from './watchers.ts'
+import { PendingWatch, Watchers } from './watchers.ts'
 
 export const watchPath = '/v1/watch'
 
@@ -26,9 +26,9 @@ const Query = Type.Object({
 }, { additionalProperties: false })
 
 export async function registerWatch (app: FastifyInstance, context: HttpContext): Promise<void> {
-  const { registry, metrics } = context
+  const { core, metrics } = context
   const watchers = new Watchers(context.clock, context.guard)
-  const encoder = new FrameEncoder(() => registry.feed.epoch)
+  const encoder = new FrameEncoder(() => core.position.epoch)
   let connections = 0
   metrics.connections = () => watchers.counts
 
@@ -51,8 +51,14 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     },
     preClose: (done) => { done() } // ours, below
   })
+  const stopListening = core.position.onHealth(({ available, reason }) => {
+    watchers.health(available ? { type: 'current' } : { type: 'stale', reason })
+  })
   app.decorate('watchers', watchers)
-  app.addHook('preClose', () => watchers.close())
+  app.addHook('preClose', async () => {
+    stopListening()
+    await watchers.close()
+  })
 
   app.route<{ Querystring: Static<typeof Query> }>({
     method: 'GET',
@@ -73,7 +79,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     },
     preValidation: (request, _reply, done) => {
       if (context.closing.begun) return done(context.closing.refuse())
-      registry.requireLoaded()
+      core.position.requireLoaded()
       const [parameter] = request.ws ? Object.keys(request.query) : []
       if (parameter !== undefined) return done(invalid([{ field: parameter, rule: 'is for event streams: a WebSocket says what it wants in frames' }]))
       if (watchers.size >= maxWatchers) return done(new RegistryError('REG_NODE_FULL', `this node serves ${maxWatchers} watchers already, ask another one`, undefined, { retryAfterSeconds: 1 }))
@@ -81,8 +87,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     },
     wsHandler: (socket, request) => {
       request.waited = true
-      const by = callerOf(request)
-      new WatchSocket(socket, context, watchers, encoder, by, `${by}#${++connections}`)
+      new WatchSocket(socket, context, watchers, encoder, accessOf(context, request), `${callerOf(request)}#${++connections}`)
     },
     handler: async (request, reply) => {
       if (!acceptsEvents(request.headers.accept)) {
@@ -98,7 +103,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     const last = request.headers['last-event-id']
     const cursor = typeof last === 'string' && last !== '' ? parseCursor(last, 'Last-Event-ID') : since === undefined ? undefined : parseCursor(since, 'since')
     request.waited = true
-    setRevision(reply, registry)
+    setRevision(reply, core)
     void reply.hijack()
     reply.raw.writeHead(200, {
       ...reply.getHeaders() as Record<string, string>, // ours, all of them texts
@@ -106,8 +111,8 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       'cache-control': 'no-store',
       'x-accel-buffering': 'no' // nginx would hold the events back
     })
-    const watch = new Watch(registry, 1, encoder)
-    const events = new EventStream(reply.raw, watch, watchers, encoder, context.guard)
+    const watch = new PendingWatch(core.position, accessOf(context, request), 1, encoder)
+    const events = new EventStream(reply.raw, watch, watchers, encoder, context.guard, !core.position.storeHealth.available)
     try {
       await watch.open(view, filter, cursor, () => watchers.wake(events))
     } catch (error) {

@@ -1,14 +1,16 @@
 // All watchers of a node, of either kind: one clock for them all, one place that wakes them, one goodbye.
+import type { ServerFrame, WatchView } from '../../../client-sdk/src/wire.ts'
+import type { Clock } from '../../clock.ts'
 import type { Guard } from '../../guard.ts'
-import type { Cursor } from '../../registry/feed/cursor.ts'
-import type { Registry } from '../../registry/registry.ts'
-import type { EndpointsDelivery } from '../../registry/feed/endpoints-subscription.ts'
-import type { Delivery, Followed, WatchFilter } from '../../registry/feed/subscription.ts'
-import type { WatchView } from '../../../client-sdk/src/wire.ts'
-import type { AppliedChange } from '../../registry/feed/change-ring.ts'
-import type { Clock } from '../../registry/timers.ts'
+import type { AppliedChange, CorePosition, Cursor, Delivery, EndpointsDelivery, Follow, Watch, WatchFilter } from '../../registry/core.ts'
 import type { Frame, FrameEncoder } from './frames.ts'
 import { catchUpMs, closeGraceMs, tickMs } from '../server/limits.ts'
+
+/** That the node has lost its store, or has it again. */
+export type HealthFrame = Extract<ServerFrame, { readonly type: 'stale' | 'current' }>
+
+/** Watchers that are ticked in one go; each may get a frame, and 10,000 of them would hold everybody else up. */
+const ticksAtOnce = 250
 
 /** A connected client that is told of changes. */
 export interface Watcher {
@@ -17,6 +19,8 @@ export interface Watcher {
   pump (): void
   /** Called every `tickMs`. */
   tick (): void
+  /** Tells that the node's view is stale from now on, or current again. */
+  health (frame: HealthFrame): void
   /** Says that the node is going, and ends. */
   goodbye (reason: string): void
   /** Ends at once. */
@@ -71,6 +75,11 @@ export class Watchers {
     setImmediate(this.#guard.around('watch', () => this.#flush()))
   }
 
+  /** Tells all at once whether what they get is fresh. */
+  health (frame: HealthFrame): void {
+    for (const watcher of this.#members) this.#do(watcher, () => watcher.health(frame))
+  }
+
   /** Tells all that the node is going, so that they look for another one. */
   goodbye (): void {
     this.#isTold = true
@@ -104,7 +113,16 @@ export class Watchers {
 
   #tick (): void {
     this.#cancelTick = this.#clock.after(tickMs, () => this.#tick())
-    for (const watcher of this.#members) this.#do(watcher, () => watcher.tick())
+    this.#tickSome(this.#members.values())
+  }
+
+  #tickSome (waiting: Iterator<Watcher, undefined>): void {
+    for (let n = 0; n < ticksAtOnce; n++) {
+      const next = waiting.next()
+      if (next.done === true) return
+      this.#do(next.value, () => next.value.tick())
+    }
+    setImmediate(this.#guard.around('watch', () => this.#tickSome(waiting)))
   }
 
   /** A watcher that fails in a way that it cannot tell its client of is cut; the others go on. */
@@ -117,17 +135,19 @@ export class Watchers {
 export type Due = Frame & { readonly delivery: Delivery | EndpointsDelivery }
 
 /** One subscription of a watcher. It may have to wait first, when its cursor is one that this node has not reached. */
-export class Watch {
+export class PendingWatch {
   readonly id: number
-  readonly #registry: Registry
+  readonly #position: CorePosition
+  readonly #follow: Follow
   readonly #cancel = new AbortController()
   readonly #encoder: FrameEncoder
-  #subscription: Followed<Delivery | EndpointsDelivery> | undefined
+  #watch: Watch<Delivery | EndpointsDelivery> | undefined
   /** What is being sent, if it has more frames. */
   #current: { readonly delivery: Delivery | EndpointsDelivery, readonly frames: Iterator<Frame, void> } | undefined
 
-  constructor (registry: Registry, id: number, encoder: FrameEncoder) {
-    this.#registry = registry
+  constructor (position: CorePosition, follow: Follow, id: number, encoder: FrameEncoder) {
+    this.#position = position
+    this.#follow = follow
     this.id = id
     this.#encoder = encoder
   }
@@ -137,19 +157,19 @@ export class Watch {
    * @throws RegistryError REG_LIMIT_REACHED
    */
   async open (view: WatchView, filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
-    const { feed, watches } = this.#registry
-    if (since !== undefined && since.revision > feed.revision && (since.epoch === undefined || since.epoch === feed.epoch)) {
-      await this.#registry.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
+    const { revision, epoch } = this.#position
+    if (since !== undefined && since.revision > revision && (since.epoch === undefined || since.epoch === epoch)) {
+      await this.#follow.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
     }
     if (this.#cancel.signal.aborted) return
-    this.#subscription = view === 'endpoints' ? watches.subscribeEndpoints(filter, since, wake) : watches.subscribe(filter, since, wake)
+    this.#watch = view === 'endpoints' ? this.#follow.watchEndpoints(filter, since, wake) : this.#follow.watch(filter, since, wake)
     wake()
   }
 
   /** The next frame, made now; undefined = nothing is due. */
   next (): Due | undefined {
     if (this.#current === undefined) {
-      const delivery = this.#subscription?.next()
+      const delivery = this.#watch?.next()
       if (delivery === undefined) return undefined
       this.#current = { delivery, frames: this.#encoder.frames(this.id, delivery) }
     }
@@ -161,18 +181,18 @@ export class Watch {
   }
 
   bookmark (): Due | undefined {
-    const delivery = this.#current === undefined ? this.#subscription?.bookmark() : undefined
+    const delivery = this.#current === undefined ? this.#watch?.bookmark() : undefined
     return delivery?.type === 'bookmark' ? { delivery, text: this.#encoder.encode(this.id, delivery), isLast: true } : undefined
   }
 
   concerns (change: AppliedChange): boolean {
-    return this.#subscription?.concerns(change) ?? false
+    return this.#watch?.concerns(change) ?? false
   }
 
   close (): void {
     this.#cancel.abort()
-    if (this.#subscription !== undefined) this.#registry.watches.unsubscribe(this.#subscription)
-    this.#subscription = undefined
+    this.#watch?.close()
+    this.#watch = undefined
     this.#current = undefined
   }
 }

@@ -1,6 +1,6 @@
 // Services to endpoints: pure, computed once per change, shared by REST, DNS and every later adapter.
+import { callable } from '../../../client-sdk/src/rules.ts'
 import type { Endpoint, Instance } from '../../../client-sdk/src/wire.ts'
-import { isServing } from './instance.ts'
 
 /** The endpoints of one service at one revision. The object's identity is the cache key of what adapters build from it. */
 export interface EndpointSet {
@@ -8,10 +8,10 @@ export interface EndpointSet {
   readonly service: string
   /** The revision of the service's last change. */
   readonly revision: number
-  /** No endpoint is ready and some are out only because they are suspect: those are answered. */
+  /** No endpoint is ready or draining, and some are out only because they are suspect: those are answered. */
   readonly failOpen: boolean
   readonly all: readonly Endpoint[]
-  /** What a caller gets: the ready ones, or with `failOpen` the suspect ones. Ordered by id. */
+  /** What a caller gets: the ready ones; if there are none the draining ones; then, with `failOpen`, the suspect ones. Ordered by id. */
   readonly answered: readonly Endpoint[]
   /** The shortest lease among its instances: nobody should remember an answer for longer. Absent where there is none, as of hand-made endpoints. */
   readonly leaseMs?: number
@@ -34,10 +34,9 @@ export function endpointsOf (namespace: string, service: string, revision: numbe
  */
 export function endpointSet (namespace: string, service: string, revision: number, endpoints: Iterable<Endpoint>, leaseMs = Infinity): EndpointSet {
   const all = [...endpoints].sort((a, b) => compare(a.id, b.id) || compare(a.service ?? '', b.service ?? ''))
-  const ready = all.filter((endpoint) => endpoint.conditions.ready)
-  const suspects = ready.length > 0 ? [] : all.filter((endpoint) => endpoint.suspect && isServing(endpoint.status))
-  const failOpen = suspects.length > 0
-  return { namespace, service, revision, failOpen, all, answered: failOpen ? suspects : ready, ...(leaseMs === Infinity ? {} : { leaseMs }) }
+  const answered = callable(all)
+  const failOpen = answered[0]?.suspect === true && !answered[0].conditions.ready
+  return { namespace, service, revision, failOpen, all, answered, ...(leaseMs === Infinity ? {} : { leaseMs }) }
 }
 
 function compare (a: string, b: string): number {

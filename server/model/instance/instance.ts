@@ -215,8 +215,8 @@ export interface InstanceFacts {
 }
 
 /**
- * The instance as everybody sees it. Conditions follow design section 2: `serving` = effective status up or warning and
- * not suspect, `terminating` = draining, `ready` = serving and not terminating.
+ * The instance as everybody sees it, with the conditions of a Kubernetes EndpointSlice: `serving` = effective status up, warning or
+ * draining, and not suspect; `terminating` = draining; `ready` = serving and not terminating.
  */
 export function instanceOf (body: InstanceBody, facts: InstanceFacts): Instance {
   const { override, suspect } = facts
@@ -259,8 +259,9 @@ export function storedBody (instance: Instance): InstanceBody {
   }
 }
 
+/** Whether an instance of this effective status answers calls: one that drains still does, it only wants no new ones. */
 export function isServing (status: Status): boolean {
-  return status === 'up' || status === 'warning'
+  return status === 'up' || status === 'warning' || status === 'draining'
 }
 
 // A hundred thousand instances share a handful of these objects.

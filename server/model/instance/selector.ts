@@ -6,6 +6,7 @@
 //
 // Blanks may stand between tokens. `in` and `notin` are also legal keys and values. A value may be empty.
 // `!=` and `notin` match objects without the key; `=`, `in`, `>` and `<` do not.
+import { type Instance, serviceLabel } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, shown } from '../../errors.ts'
 import { maxSelectorLength, maxSelectorRequirements } from '../limits.ts'
 import { isLabelKey, isLabelValue, labelKeyRule, labelValueRule } from '../names.ts'
@@ -28,6 +29,11 @@ export type LabelLookup = (key: string) => string | undefined
 
 export function matches (selector: Selector, label: LabelLookup): boolean {
   return selector.requirements.every((requirement) => holds(requirement, label(requirement.key)))
+}
+
+/** Whether a selector takes an instance: its labels, and the implicit label of its service. */
+export function selects (selector: Selector, { service, labels }: Pick<Instance, 'service' | 'labels'>): boolean {
+  return matches(selector, (key) => (key === serviceLabel ? service : Object.hasOwn(labels, key) ? labels[key] : undefined))
 }
 
 function holds (requirement: Requirement, value: string | undefined): boolean {

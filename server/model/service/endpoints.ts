@@ -88,9 +88,9 @@ export interface Explanation {
 
 /**
  * Why an instance of the namespace is, or is not, an endpoint of a service.
- * @param failOpen the endpoint set's: suspects are answered, since nobody else is left
+ * @param isAnswered whether callers are sent to its endpoint, as they are to one that is not ready if nobody is
  */
-export function explained (service: Service, instance: Instance, failOpen = false): Explanation {
+export function explained (service: Service, instance: Instance, isAnswered = false): Explanation {
   const out = (rule: Explanation['rule'], message: string): Explanation => ({ in: false, ready: false, rule, message, missingPorts: [] })
   if (service.spec.type === 'ExternalName') return out('type', 'an ExternalName service has no endpoints')
   if (selectorOf(service) === undefined) return out('selector', 'the service has no selector: its endpoints are made by hand')
@@ -113,12 +113,14 @@ export function explained (service: Service, instance: Instance, failOpen = fals
   })
   if (instance.conditions.ready) return inside('ready', true, 'it is selected and ready')
   if (service.spec.publishNotReadyAddresses === true) return inside('publishNotReadyAddresses', true, 'it is not ready, but the service publishes such addresses')
+  const but = isAnswered ? ', but nobody is ready: it is answered' : ''
   if (instance.override?.status !== undefined) {
     const { author, status, reason } = instance.override
-    return inside('override', false, `an override by ${author} sets it ${status}${reason === '' ? '' : `: ${reason}`}`)
+    return inside('override', isAnswered, `an override by ${author} sets it ${status}${reason === '' ? '' : `: ${reason}`}${but}`)
   }
-  if (!isServing(instance.effectiveStatus)) return inside('status', false, `its status is ${instance.effectiveStatus}`)
-  return inside('lease', failOpen, failOpen ? 'its lease ran out, but nobody else is left: it is answered' : 'its lease ran out or its session broke')
+  const { effectiveStatus } = instance
+  if (!isServing(effectiveStatus) || effectiveStatus === 'draining') return inside('status', isAnswered, `its status is ${effectiveStatus}${but}`)
+  return inside('lease', isAnswered, `its lease ran out or its session broke${but}`)
 }
 
 /**

@@ -5,17 +5,46 @@ import { canonicalAddress } from './grammar.ts'
 import { canonical, compact } from './schema.ts'
 import type { IpFamily, LoadBalancerIngress, Service, ServicePort, ServiceSpec, ServiceStatus, TransportProtocol } from './types.ts'
 
-/** One thing to allocate. `key` names it within the service; `requested` is what the manifest asks for, absent = any. */
-export type Need =
-  | { readonly kind: 'clusterIP', readonly key: string, readonly field: string, readonly family: IpFamily, readonly requested?: string }
-  | {
-    readonly kind: 'nodePort', readonly key: string, readonly field: string, readonly requested?: number
-    /** The ports that share the number: same service port number, other protocols. */
-    readonly ports: readonly number[]
-    readonly protocols: readonly TransportProtocol[]
-  }
-  | { readonly kind: 'healthCheckNodePort', readonly key: string, readonly field: string, readonly requested?: number }
-  | { readonly kind: 'loadBalancer', readonly key: string, readonly field: string, readonly family: IpFamily, readonly requested?: string, readonly pool?: string }
+interface NeedBase {
+  /** Names the need within its service: results are found by it. */
+  readonly key: string
+  /** The path that a fault names: `spec.ports[0].nodePort`. */
+  readonly field: string
+}
+
+/** Without `requested` a cluster IP of that family that the service holds is kept; otherwise one is chosen. */
+export interface ClusterIpNeed extends NeedBase {
+  readonly kind: 'clusterIP'
+  readonly family: IpFamily
+  readonly requested?: string
+}
+
+/** One number. Ports of a service that share it (dns 53/UDP and 53/TCP) are one need. */
+export interface NodePortNeed extends NeedBase {
+  readonly kind: 'nodePort'
+  readonly requested?: number
+  /** The ports of the service that share the number, by their places in `spec.ports`. */
+  readonly ports?: readonly number[]
+  readonly protocols?: readonly TransportProtocol[]
+}
+
+/** From the range of the node ports. */
+export interface HealthCheckNeed extends NeedBase {
+  readonly kind: 'healthCheckNodePort'
+  readonly requested?: number
+}
+
+/** Without `requested` the address that the service holds is kept; otherwise the first free one of the pool, or of the automatic pools in order. */
+export interface LoadBalancerNeed extends NeedBase {
+  readonly kind: 'loadBalancer'
+  readonly family: IpFamily
+  readonly requested?: string
+  /** Chosen from this pool only, automatic or not. */
+  readonly pool?: string
+}
+
+/** One thing to allocate; without `requested` whichever is free. */
+export type Need = ClusterIpNeed | NodePortNeed | HealthCheckNeed | LoadBalancerNeed
 
 /** What a service occupies. Node ports and the health-check port come from one pool of numbers, whatever the protocol. */
 export type Held =

@@ -1,65 +1,67 @@
 // Plan, commit, and plan again when another node was faster.
+import type { Clock } from '../../clock.ts'
 import { RegistryError, invalid } from '../../errors.ts'
 import type { ObjectWrite, Store } from '../../store/store.ts'
+import { type Decision, certain, outdated } from '../commands/certain.ts'
 import type { Allocator } from './allocator.ts'
 import { holderName } from './claims.ts'
 import type { Fault, Plan } from './needs.ts'
-
-/**
- * Each conflict means that somebody else's commit went through, and each new plan knows it. Only a stream of many services
- * beside a storm of single ones needs more than two or three; without an end a busy registry could hold a request for ever.
- */
-export const maxAttempts = 16
 
 export interface Proposal<Result> {
   readonly plan: Plan
   /** The services themselves, with the granted values in them. Not used if the plan has faults. */
   readonly writes: readonly ObjectWrite[]
   readonly result: Result
+  /** The result says something that the expectations of the writes do not check. */
+  readonly says?: boolean
 }
 
 export interface AllocatedCommit<Result> {
   readonly store: Pick<Store, 'commit' | 'sync'>
+  readonly clock: Pick<Clock, 'now'>
   readonly allocator: Allocator
   readonly by: string
+  /** Proposes, and writes nothing. */
+  readonly dryRun?: boolean
   /**
-   * Makes the proposal from the catalog as it is now; called anew after each conflict, with the number of conflicts so far. Throws if
-   * the caller's own expectation (a resource version) does not hold any more.
+   * Makes the proposal from the catalog as it is now; called anew whenever the view was outdated, with the number of conflicts so far.
+   * Throws if the caller's own expectation (a resource version) does not hold any more.
    */
   readonly propose: (attempt: number) => Proposal<Result>
   /** The error of faults that stand; `refusal` if absent. */
   readonly refuse?: (faults: readonly Fault[]) => RegistryError
 }
 
+interface Outcome<Result> {
+  /** One for each of the proposal's writes; none if nothing was written. */
+  readonly revisions: readonly number[]
+  readonly result: Result
+}
+
 /**
  * Writes services and their claims, all or nothing.
- * @returns one revision for each of the proposal's writes, and its result
- * @throws RegistryError what `propose` and the store throw; that of `refuse`; REG_CONFLICT after `maxAttempts` conflicts
+ * @throws RegistryError what `propose` and the store throw; that of `refuse`; REG_CONFLICT after seconds of conflicts
  */
 export async function commitAllocated<Result> (
-  { store, allocator, by, propose, refuse = refusal }: AllocatedCommit<Result>
-): Promise<{ readonly revisions: readonly number[], readonly result: Result }> {
-  let isFresh = false // everything that was committed before this attempt is known here
-  let conflicts = 0
-  while (conflicts < maxAttempts) {
-    const { plan, writes, result } = propose(conflicts)
-    if (plan.faults.length > 0) {
-      // A port that was freed through another node a moment ago may still look taken here.
-      if (isFresh || plan.faults.every(({ kind }) => kind !== 'taken' && kind !== 'full')) throw refuse(plan.faults)
-    } else {
-      const letGo = allocator.hold(plan)
-      try {
-        const committed = await store.commit([...writes, ...plan.writes], by)
-        if (committed.outcome === 'committed') return { revisions: committed.revisions.slice(0, writes.length), result }
-      } finally {
-        letGo()
+  { store, clock, allocator, by, dryRun = false, propose, refuse = refusal }: AllocatedCommit<Result>
+): Promise<Outcome<Result>> {
+  return certain({ store, clock }, (conflicts): Decision<Outcome<Result>> => {
+    const { plan, writes, result, says = false } = propose(conflicts)
+    if (plan.faults.length > 0) throw refuse(plan.faults)
+    if (dryRun || writes.length + plan.writes.length === 0) return { done: { revisions: [], result } }
+    return {
+      says,
+      write: async () => {
+        const letGo = allocator.hold(plan)
+        try {
+          const committed = await store.commit([...writes, ...plan.writes], by)
+          return committed.outcome === 'committed' ? { revisions: committed.revisions.slice(0, writes.length), result } : outdated
+        } finally {
+          letGo()
+        }
       }
-      conflicts += 1
     }
-    await store.sync()
-    isFresh = true
-  }
-  throw new RegistryError('REG_CONFLICT', `other writes took the same addresses or ports ${maxAttempts} times in a row: try again`, undefined, { retryAfterSeconds: 1 })
+  })
 }
 
 /** The error of faults: REG_LIMIT_REACHED if ranges are full and nothing else is wrong, REG_INVALID otherwise. */

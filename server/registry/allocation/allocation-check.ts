@@ -7,7 +7,7 @@ import type { Allocator } from './allocator.ts'
 import { claimKey, type ClaimTarget, holderName } from './claims.ts'
 import { type Finding, type FindingKind, repair, type Usage } from './repair.ts'
 import type { Feed } from '../feed/feed.ts'
-import type { Clock } from '../timers.ts'
+import type { Clock } from '../../clock.ts'
 
 /** As often as Kubernetes. Nothing is looked at if nothing has changed. */
 const intervalMs = 180_000

@@ -7,8 +7,7 @@ import { LabelName } from '../../model/instance/instance.ts'
 import { readJson } from '../../model/stored-text.ts'
 import { checker } from '../../model/validate.ts'
 import type { ObjectRecord } from '../../store/store.ts'
-
-const prefix = 'claim/'
+import { claimPrefix } from '../object-keys.ts'
 
 export interface Holder {
   readonly namespace: string
@@ -29,16 +28,16 @@ export type Claim = ClaimTarget & { readonly key: string, readonly holder: Holde
 
 /** @example claimKey({ kind: 'lb', value: '192.0.2.10' }) // 'claim/lb/192.0.2.10' */
 export function claimKey ({ kind, value }: ClaimTarget): string {
-  return `${prefix}${kind}/${value}`
+  return `${claimPrefix}${kind}/${value}`
 }
 
 export function isClaimKey (key: string): boolean {
-  return key.startsWith(prefix)
+  return key.startsWith(claimPrefix)
 }
 
 /** undefined = the object is no claim. */
 export function claimTarget (key: string): ClaimTarget | undefined {
-  const [kind, value = '', ...rest] = key.startsWith(prefix) ? key.slice(prefix.length).split('/') : []
+  const [kind, value = '', ...rest] = key.startsWith(claimPrefix) ? key.slice(claimPrefix.length).split('/') : []
   return (kind === 'ip' || kind === 'port' || kind === 'lb') && value !== '' && rest.length === 0 ? { kind, value } : undefined
 }
 

@@ -1,46 +1,8 @@
 // What a service asks of the allocator, and what it gets.
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import type { ObjectWrite } from '../../store/store.ts'
+import type { Need } from '../../model/service/needs.ts'
 import type { Holder } from './claims.ts'
-
-interface NeedBase {
-  /** Names the need within its service: results are found by it. */
-  readonly key: string
-  /** The path that a fault names: `spec.ports[0].nodePort`. */
-  readonly field: string
-}
-
-export type IpFamily = 'IPv4' | 'IPv6'
-
-/** Without `requested` a cluster IP of that family that the service holds is kept; otherwise one is chosen. */
-export interface ClusterIpNeed extends NeedBase {
-  readonly kind: 'clusterIP'
-  readonly family: IpFamily
-  readonly requested?: string
-}
-
-/** One number. Ports of a service that share it (dns 53/UDP and 53/TCP) are one need. */
-export interface NodePortNeed extends NeedBase {
-  readonly kind: 'nodePort'
-  readonly requested?: number
-}
-
-/** From the range of the node ports. */
-export interface HealthCheckNeed extends NeedBase {
-  readonly kind: 'healthCheckNodePort'
-  readonly requested?: number
-}
-
-/** Without `requested` the address that the service holds is kept; otherwise the first free one of the pool, or of the automatic pools in order. */
-export interface LoadBalancerNeed extends NeedBase {
-  readonly kind: 'loadBalancer'
-  readonly family: IpFamily
-  readonly requested?: string
-  /** Chosen from this pool only, automatic or not. */
-  readonly pool?: string
-}
-
-export type Need = ClusterIpNeed | NodePortNeed | HealthCheckNeed | LoadBalancerNeed
 
 /** All that one service needs after the write. What it holds and neither needs nor keeps is released: neither = release all. */
 export interface ServiceNeeds {

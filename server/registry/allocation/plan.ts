@@ -7,7 +7,8 @@ import type { ObjectWrite } from '../../store/store.ts'
 import { pickBanded } from './bands.ts'
 import { type Claim, type ClaimTarget, type Holder, claimBody, claimFamily, claimKey, holderName } from './claims.ts'
 import { type Ledger, numberOf } from './ledger.ts'
-import type { ClusterIpNeed, Fault, FaultKind, LoadBalancerNeed, Need, Plan, ServiceNeeds } from './needs.ts'
+import type { ClusterIpNeed, LoadBalancerNeed, Need } from '../../model/service/needs.ts'
+import type { Fault, FaultKind, Plan, ServiceNeeds } from './needs.ts'
 import type { Pool, Segment } from './pool.ts'
 
 export interface PlanOptions {

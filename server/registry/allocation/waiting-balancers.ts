@@ -6,13 +6,14 @@
 import { allocationPlan } from '../../model/service/needs.ts'
 import type { Service } from '../../model/service/types.ts'
 import type { Store } from '../../store/store.ts'
+import { registryActor } from '../actor.ts'
 import { commitAllocated } from './allocated-commit.ts'
 import type { Allocator } from './allocator.ts'
 import { claimTarget, type Holder, holderName } from './claims.ts'
 import { planWaiting } from '../services/apply-plan.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
 import type { Feed } from '../feed/feed.ts'
-import type { Clock } from '../timers.ts'
+import type { Clock } from '../../clock.ts'
 
 /** What happens within it is one reason; a person who looks a second later sees the address. */
 const coalesceMs = 100
@@ -117,7 +118,7 @@ export class WaitingBalancers {
         const manifests = batch.flatMap(({ namespace, service }) => feed.catalog.declared(namespace, service)?.manifest ?? []).filter(isWaiting)
         return { ...planWaiting(manifests, feed.catalog, allocator, attempt), result: undefined }
       }
-      if (propose(0).writes.length > 0) await commitAllocated({ store, allocator, by: 'registry', propose })
+      if (propose(0).writes.length > 0) await commitAllocated({ store, clock, allocator, by: registryActor.name, propose })
     }
   }
 }

@@ -1,16 +1,17 @@
 // From addresses back to who has them: instances, cluster IPs of declared services, and endpoints that somebody wrote by hand.
 import { type Endpoint, type Instance } from '../../../client-sdk/src/wire.ts'
+import { clusterIpsOf } from '../../model/service/cluster-ips.ts'
 import { canonicalAddress } from '../../model/service/grammar.ts'
-import { type Endpoints, type EndpointSlice, none, type Service, serviceNameLabel } from '../../model/service/types.ts'
+import { type Endpoints, type EndpointSlice, type Service, serviceNameLabel } from '../../model/service/types.ts'
 import { AddressIndex } from './address-index.ts'
 import type { DeclaredService } from './declared-service.ts'
-import type { Entry, ServiceView } from './service-entry.ts'
+import type { InstanceEntry, ServiceView } from './service-entry.ts'
 
 type HandMadeManifest = EndpointSlice | Endpoints
 
 /** What the book asks of the catalog that it belongs to. */
 interface Shelf {
-  view (namespace: string, service: string): ServiceView | undefined
+  service (namespace: string, service: string): ServiceView | undefined
   declared (namespace: string, service: string): DeclaredService | undefined
   selecting (instance: Instance): readonly DeclaredService[]
 }
@@ -23,7 +24,7 @@ export interface EndpointsAt {
 }
 
 export class AddressBook {
-  readonly instances = new AddressIndex<Entry>(({ instance }) => instance.namespace)
+  readonly instances = new AddressIndex<InstanceEntry>(({ instance }) => instance.namespace)
   readonly #clusterIps = new AddressIndex<DeclaredService>(({ namespace }) => namespace)
   readonly #handMade = new AddressIndex<HandMadeManifest>(({ metadata }) => metadata.namespace)
   readonly #shelf: Shelf
@@ -87,7 +88,7 @@ export class AddressBook {
     take(this.instances.get(address), ({ instance }) => {
       const { namespace, service, id } = instance
       if (this.#shelf.declared(namespace, service) === undefined) {
-        const implicit = this.#shelf.view(namespace, service)
+        const implicit = this.#shelf.service(namespace, service)
         if (implicit !== undefined) collect(implicit, id)
       }
       for (const declared of this.#shelf.selecting(instance)) collect(declared, id)
@@ -116,13 +117,6 @@ function answeredById ({ endpoints: { answered } }: ServiceView, id: string): re
   let end = low
   while (answered[end]?.id === id) end++
   return answered.slice(low, end)
-}
-
-/** The canonical cluster IPs of a service. */
-export function clusterIpsOf (service: Service | undefined): string[] {
-  if (service === undefined || service.spec.type === 'ExternalName') return []
-  const { clusterIP, clusterIPs = clusterIP === undefined ? [] : [clusterIP] } = service.spec
-  return clusterIPs.filter((address) => address !== none && address !== '').map(canonicalAddress)
 }
 
 /** As the endpoints of a service are made of it: the first address of each entry, no names. */

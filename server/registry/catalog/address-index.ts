@@ -2,18 +2,18 @@
 import { AddressOrder } from './address-order.ts'
 
 /** By namespace, for addresses that many share: a machine that runs all of a test has one. */
-type Shared<Entry> = Map<string, Set<Entry>>
+type Shared<Item> = Map<string, Set<Item>>
 
-export class AddressIndex<Entry extends object> {
-  readonly #entries = new Map<string, Entry | Shared<Entry>>()
+export class AddressIndex<Item extends object> {
+  readonly #entries = new Map<string, Item | Shared<Item>>()
   readonly #order = new AddressOrder()
-  readonly #namespaceOf: (entry: Entry) => string
+  readonly #namespaceOf: (entry: Item) => string
 
-  constructor (namespaceOf: (entry: Entry) => string) {
+  constructor (namespaceOf: (entry: Item) => string) {
     this.#namespaceOf = namespaceOf
   }
 
-  add (address: string, entry: Entry): void {
+  add (address: string, entry: Item): void {
     const known = this.#entries.get(address)
     if (known === undefined) {
       this.#entries.set(address, entry)
@@ -21,14 +21,14 @@ export class AddressIndex<Entry extends object> {
     } else if (known instanceof Map) {
       this.#share(known, entry)
     } else if (known !== entry) {
-      const shared: Shared<Entry> = new Map()
+      const shared: Shared<Item> = new Map()
       this.#share(shared, known)
       this.#share(shared, entry)
       this.#entries.set(address, shared)
     }
   }
 
-  remove (address: string, entry: Entry): void {
+  remove (address: string, entry: Item): void {
     const known = this.#entries.get(address)
     if (known instanceof Map) {
       const namespace = this.#namespaceOf(entry)
@@ -45,7 +45,7 @@ export class AddressIndex<Entry extends object> {
   }
 
   /** In the order of their coming, namespace by namespace. */
-  * get (address: string): Generator<Entry> {
+  * get (address: string): Generator<Item> {
     const known = this.#entries.get(address)
     if (known instanceof Map) for (const entries of known.values()) yield * entries
     else if (known !== undefined) yield known
@@ -62,7 +62,7 @@ export class AddressIndex<Entry extends object> {
     return this.#order.hasWithin(prefix)
   }
 
-  #share (shared: Shared<Entry>, entry: Entry): void {
+  #share (shared: Shared<Item>, entry: Item): void {
     const namespace = this.#namespaceOf(entry)
     const entries = shared.get(namespace)
     if (entries === undefined) shared.set(namespace, new Set([entry]))

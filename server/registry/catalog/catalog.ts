@@ -6,16 +6,17 @@ import { type InstanceBody, instanceOf, storedBody } from '../../model/instance/
 import { instanceKey, splitKey } from '../../model/names.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Selector } from '../../model/instance/selector.ts'
-import type { Change, InstanceRecord, ObjectRecord } from '../../store/store.ts'
+import type { Change, InstanceRecord, ObjectRecord, RecordChange } from '../../store/store.ts'
 import { AddressBook } from './address-book.ts'
 import { claimOf, isClaimKey } from '../allocation/claims.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
-import { isSecretKey } from '../cookie-secret.ts'
+import { isSecretKey } from '../object-keys.ts'
 import type { DeclaredService } from './declared-service.ts'
 import { type Kind, type ManifestName, manifestKey, manifestName, manifestOf } from '../services/manifests.ts'
 import { NamespaceEntry } from './namespace-entry.ts'
-import type { Entry, ServiceEntry, ServiceView } from './service-entry.ts'
+import type { InstanceEntry, ServiceEntry, ServiceView } from './service-entry.ts'
 import { overrideKey, overrideOf, overriddenKey } from '../overrides.ts'
+import { RevisionFloor } from './revision-floor.ts'
 import { SetAside } from './set-aside.ts'
 import { SharedParts } from './shared-parts.ts'
 import { readInstance, readObject } from './stored-records.ts'
@@ -28,6 +29,7 @@ export class Catalog {
   /** What the store holds and nobody is answered: see stored-records.ts. */
   readonly aside = new SetAside()
   readonly #parts = new SharedParts()
+  readonly #floor = new RevisionFloor()
   readonly #objects = new Map<string, ObjectRecord>()
   readonly #statusCounts = new Map<Status, number>()
   #sortedNamespaces: readonly string[] | undefined
@@ -36,6 +38,11 @@ export class Catalog {
   #suspects = 0
 
   // Reading -------------------------------------------------------------------------------------------------------
+
+  /** The revision that everything derived is shown at least at. */
+  get floor (): number {
+    return this.#floor.value
+  }
 
   get size (): number {
     return this.#size
@@ -75,7 +82,7 @@ export class Catalog {
   }
 
   /** The instances that registered under a name, whether or not a service of that name is declared. */
-  service (namespace: string, service: string): ServiceEntry | undefined {
+  registered (namespace: string, service: string): ServiceEntry | undefined {
     return this.#namespaces.get(namespace)?.groups.get(service)
   }
 
@@ -94,13 +101,13 @@ export class Catalog {
   }
 
   /** What stands under a name for whoever calls it: the declared service, else the implicit one. Never both. */
-  view (namespace: string, service: string): ServiceView | undefined {
-    return this.#namespaces.get(namespace)?.view(service)
+  service (namespace: string, service: string): ServiceView | undefined {
+    return this.#namespaces.get(namespace)?.service(service)
   }
 
-  /** Of what stands under the name: see `view`. */
+  /** Of what stands under the name: see `service`. */
   endpoints (namespace: string, service: string): EndpointSet | undefined {
-    return this.view(namespace, service)?.endpoints
+    return this.service(namespace, service)?.endpoints
   }
 
   /** What was made by hand for a service: EndpointSlices, and the older Endpoints. */
@@ -124,8 +131,8 @@ export class Catalog {
     return [...this.#objects.values()].filter(({ key }) => key.startsWith(`${prefix}/`)).sort((a, b) => (a.key < b.key ? -1 : 1)).map(manifestOf)
   }
 
-  entry (namespace: string, service: string, id: string): Entry | undefined {
-    return this.service(namespace, service)?.get(id)
+  entry (namespace: string, service: string, id: string): InstanceEntry | undefined {
+    return this.registered(namespace, service)?.get(id)
   }
 
   /** The instances that have this canonical address. */
@@ -193,7 +200,15 @@ export class Catalog {
         this.#drop(change.key)
         return { ...this.#objectChanged(change, change.key, undefined, before), object: { deletedKey: change.key } }
       }
+      case 'raise':
+        this.raise(change.revision)
+        return undefined
     }
+  }
+
+  /** What is derived is shown at this revision at least, from now on. */
+  raise (revision: number): void {
+    this.#floor.raise(revision)
   }
 
   /** Puts an object into an empty catalog. Objects come before instances. @throws as `apply` */
@@ -205,28 +220,30 @@ export class Catalog {
     if (name !== undefined) this.#declare(name, object, object.revision)
   }
 
-  /** Puts an instance into an empty catalog. @throws as `apply` */
-  fillInstance (record: InstanceRecord): void {
+  /** Puts an instance into an empty catalog. @param floor the revision that it is shown at least at. @throws as `apply` */
+  fillInstance (record: InstanceRecord, floor = 0): void {
     const read = readInstance(record)
     if ('reason' in read) return void this.aside.addInstance(record, read.reason)
-    const entry = this.#entryOf(record, read.content, record.revision)
-    this.#insert(entry, record.revision)
-    this.#owner(entry.instance.namespace).declared.instanceChanged(undefined, entry.instance, record.revision)
+    const revision = Math.max(record.shownRevision, floor)
+    const entry = this.#entryOf(record, read.content, revision)
+    this.#insert(entry, revision)
+    this.#owner(entry.instance.namespace).declared.instanceChanged(undefined, entry.instance, revision)
   }
 
-  #put (change: Change, record: InstanceRecord, body: InstanceBody): AppliedChange {
+  #put (change: RecordChange, record: InstanceRecord, body: InstanceBody): AppliedChange {
     const { namespace, service, id } = splitKey(record.key)
     const before = this.entry(namespace, service, id)
     const previous = before?.instance
-    const entry = this.#entryOf(record, body, change.revision)
+    const revision = Math.max(change.revision, record.shownRevision)
+    const entry = this.#entryOf(record, body, revision)
     this.aside.deleteLease(record.lease)
     this.aside.replacedInstance(record.key)
     if (before !== undefined) this.#forget(before)
-    this.#insert(entry, change.revision)
+    this.#insert(entry, revision)
     return this.#applied(change, 'put', entry, entry.instance, previous)
   }
 
-  #delete (change: Change, key: string, lease: string): AppliedChange | undefined {
+  #delete (change: RecordChange, key: string, lease: string): AppliedChange | undefined {
     const { namespace, service, id } = splitKey(key)
     if (this.aside.deleteLease(lease)) return { ...plain(change, 'instance', { namespace, service, id }, true), lease }
     // A record that nobody could read was removed: its store did not know its key, and this node may have known it from before.
@@ -236,7 +253,7 @@ export class Catalog {
   }
 
   /** Costs a look at every instance. */
-  #byLease (lease: string): Entry | undefined {
+  #byLease (lease: string): InstanceEntry | undefined {
     for (const { groups } of this.#namespaces.values()) {
       for (const service of groups.values()) for (const entry of service.entries()) if (entry.lease === lease) return entry
     }
@@ -244,7 +261,7 @@ export class Catalog {
   }
 
   /** The instance is not answered any more. */
-  #leave (change: Change, entry: Entry): AppliedChange {
+  #leave (change: RecordChange, entry: InstanceEntry): AppliedChange {
     const { namespace, service, id } = entry.instance
     this.#forget(entry)
     const owner = this.#owner(namespace)
@@ -259,7 +276,7 @@ export class Catalog {
     return done
   }
 
-  #suspicion (change: Change, key: string, lease: string, suspect: boolean): AppliedChange | undefined {
+  #suspicion (change: RecordChange, key: string, lease: string, suspect: boolean): AppliedChange | undefined {
     const { namespace, service, id } = splitKey(key)
     const entry = this.entry(namespace, service, id)
     if (entry === undefined || entry.lease !== lease) return undefined
@@ -267,7 +284,7 @@ export class Catalog {
   }
 
   /** What was registered under its key, if anything, is the life that it took the place of. */
-  #asideInstance (change: Change, record: InstanceRecord, reason: string): AppliedChange {
+  #asideInstance (change: RecordChange, record: InstanceRecord, reason: string): AppliedChange {
     const { namespace, service, id } = splitKey(record.key)
     const before = this.entry(namespace, service, id)
     const { key } = this.aside.addInstance(record, reason)
@@ -275,7 +292,7 @@ export class Catalog {
     return { ...left, aside: { key, reason } }
   }
 
-  #asideObject (change: Change, object: ObjectRecord, before: ObjectRecord | undefined, reason: string): AppliedChange {
+  #asideObject (change: RecordChange, object: ObjectRecord, before: ObjectRecord | undefined, reason: string): AppliedChange {
     const { key } = this.aside.addObject(object, reason)
     this.#drop(object.key)
     return { ...this.#objectChanged(change, object.key, undefined, before), object: { deletedKey: object.key }, aside: { key, reason } }
@@ -291,7 +308,7 @@ export class Catalog {
   }
 
   /** @param object undefined = it went */
-  #objectChanged (change: Change, key: string, object: ObjectRecord | undefined, before: ObjectRecord | undefined): AppliedChange {
+  #objectChanged (change: RecordChange, key: string, object: ObjectRecord | undefined, before: ObjectRecord | undefined): AppliedChange {
     const name = manifestName(key)
     if (name !== undefined) return this.#manifestChanged(change, name, object)
     const target = overriddenKey(key)
@@ -303,16 +320,16 @@ export class Catalog {
   }
 
   /** An override came, changed or went: its instance, if it is registered, is shown anew. */
-  #overrideChanged (change: Change, target: AppliedChange['target']): AppliedChange {
+  #overrideChanged (change: RecordChange, target: AppliedChange['target']): AppliedChange {
     const entry = this.entry(target.namespace, target.service, target.id)
     return entry === undefined ? plain(change, 'instance', target, false) : this.#replace(change, entry, {})
   }
 
-  #manifestChanged (change: Change, name: ManifestName, object: ObjectRecord | undefined): AppliedChange {
+  #manifestChanged (change: RecordChange, name: ManifestName, object: ObjectRecord | undefined): AppliedChange {
     return object === undefined ? this.#remove(change, name) : this.#declare(name, object, change.revision, change)
   }
 
-  #declare (name: ManifestName, object: ObjectRecord, revision: number, change?: Change): AppliedChange {
+  #declare (name: ManifestName, object: ObjectRecord, revision: number, change?: RecordChange): AppliedChange {
     const manifest = manifestOf(object)
     const owner = this.#owner(name.kind === 'Namespace' ? name.name : name.namespace)
     const made = plain(change ?? { revision, atMs: 0, by: '', reason: 'declared' }, 'endpoints', { namespace: owner.name, service: name.name, id: '' }, false)
@@ -335,7 +352,7 @@ export class Catalog {
     }
   }
 
-  #remove (change: Change, { kind, namespace, name }: ManifestName): AppliedChange {
+  #remove (change: RecordChange, { kind, namespace, name }: ManifestName): AppliedChange {
     const owner = this.#owner(kind === 'Namespace' ? name : namespace)
     const gone = plain(change, 'endpoints', { namespace: owner.name, service: name, id: '' }, true)
     const done = ((): AppliedChange => {
@@ -362,7 +379,7 @@ export class Catalog {
     return done
   }
 
-  #replace (change: Change, entry: Entry, facts: { suspect?: boolean }): AppliedChange {
+  #replace (change: RecordChange, entry: InstanceEntry, facts: { suspect?: boolean }): AppliedChange {
     const before = entry.instance
     this.#forget(entry)
     entry.instance = this.#shown(storedBody(before), {
@@ -377,7 +394,7 @@ export class Catalog {
     return this.#applied(change, 'put', entry, entry.instance, before)
   }
 
-  #applied (change: Change, event: 'put' | 'delete', entry: Entry, instance: Instance, previous: Instance | undefined): AppliedChange {
+  #applied (change: RecordChange, event: 'put' | 'delete', entry: InstanceEntry, instance: Instance, previous: Instance | undefined): AppliedChange {
     const { revision, atMs, reason } = change
     const by = this.#parts.text(change.by) // the ring keeps it a hundred thousand times
     const touched = this.#owner(instance.namespace).declared.instanceChanged(previous, event === 'put' ? instance : undefined, revision)
@@ -387,7 +404,7 @@ export class Catalog {
   #owner (namespace: string): NamespaceEntry {
     let owner = this.#namespaces.get(namespace)
     if (owner === undefined) {
-      owner = new NamespaceEntry(namespace, this.addresses)
+      owner = new NamespaceEntry(namespace, this.addresses, this.#floor)
       this.#namespaces.set(namespace, owner)
       this.#sortedNamespaces = undefined
     }
@@ -401,7 +418,7 @@ export class Catalog {
     this.#sortedNamespaces = undefined
   }
 
-  #entryOf (record: InstanceRecord, body: InstanceBody, revision: number): Entry {
+  #entryOf (record: InstanceRecord, body: InstanceBody, revision: number): InstanceEntry {
     const { namespace, service, id } = splitKey(record.key)
     // A slice of the key would keep the whole key alive.
     const name = { namespace: this.#parts.text(namespace), service: this.#parts.text(service), id: flat(id) }
@@ -413,7 +430,7 @@ export class Catalog {
     return instanceOf(body, { ...facts, override: this.override(facts.namespace, facts.service, facts.id) })
   }
 
-  #insert (entry: Entry, revision: number): void {
+  #insert (entry: InstanceEntry, revision: number): void {
     const { namespace, service, labels, address, effectiveStatus, suspect } = entry.instance
     const owner = this.#owner(namespace)
     const group = owner.group(service)
@@ -427,7 +444,7 @@ export class Catalog {
   }
 
   /** Takes an entry out of the indexes; its place in the service stays until it is deleted or written over. */
-  #forget (entry: Entry): void {
+  #forget (entry: InstanceEntry): void {
     const { namespace, labels, address, effectiveStatus, suspect } = entry.instance
     const owner = this.#namespaces.get(namespace)
     owner?.labels.remove(labels, entry)
@@ -445,7 +462,7 @@ function flat (text: string): string {
 }
 
 /** The stored form of an entry, for a store that has to be refilled. */
-export function recordOf (entry: Entry): InstanceRecord {
+export function recordOf (entry: InstanceEntry): InstanceRecord {
   const { instance } = entry
   return {
     key: instanceKey(instance.namespace, instance.service, instance.id),
@@ -454,6 +471,7 @@ export function recordOf (entry: Entry): InstanceRecord {
     ttlMs: instance.lease.ttlMs,
     createdRevision: entry.createdRevision,
     revision: entry.recordRevision,
+    shownRevision: instance.revision,
     createdAtMs: Date.parse(instance.createdAt),
     updatedAtMs: Date.parse(instance.updatedAt),
     suspect: instance.suspect,
@@ -462,7 +480,7 @@ export function recordOf (entry: Entry): InstanceRecord {
 }
 
 /** A change that touched no listed instance. */
-function plain (change: Pick<Change, 'revision' | 'atMs' | 'by' | 'reason'>, kind: AppliedChange['kind'], target: AppliedChange['target'], isGone: boolean): AppliedChange {
+function plain (change: Pick<RecordChange, 'revision' | 'atMs' | 'by' | 'reason'>, kind: AppliedChange['kind'], target: AppliedChange['target'], isGone: boolean): AppliedChange {
   const { revision, atMs, by, reason } = change
   return { revision, atMs, by, reason, event: isGone ? 'delete' : 'put', kind, target, instance: undefined, previous: undefined, lease: '', createdRevision: 0, touched: [] }
 }

@@ -5,6 +5,7 @@ import { matches, type Selector } from '../../model/instance/selector.ts'
 import { endpointBuilder, type HandMade, handMadeEndpoints } from '../../model/service/endpoints.ts'
 import { labelsOf, selectorOf } from '../../model/service/selection.ts'
 import type { Service } from '../../model/service/types.ts'
+import type { RevisionFloor } from './revision-floor.ts'
 import { countInstances, type ServiceView } from './service-entry.ts'
 
 interface Member {
@@ -18,6 +19,7 @@ export class DeclaredService implements ServiceView {
   readonly name: string
   readonly #members = new Map<string, Member>()
   readonly #handMade: () => HandMade
+  readonly #floor: RevisionFloor
   #manifest: Service
   #storedRevision: number
   #revision: number
@@ -29,13 +31,14 @@ export class DeclaredService implements ServiceView {
   #endpointCounts: ServiceSummary['endpoints'] | undefined
 
   /** @param handMade what somebody wrote by hand for it, asked for only if it selects nothing */
-  constructor (manifest: Service, revision: number, handMade: () => HandMade) {
+  constructor (manifest: Service, revision: number, handMade: () => HandMade, floor: RevisionFloor) {
     this.namespace = manifest.metadata.namespace
     this.name = manifest.metadata.name
     this.#manifest = manifest
     this.#storedRevision = this.#revision = revision
     this.#selector = selectorOf(manifest)
     this.#handMade = handMade
+    this.#floor = floor
   }
 
   /** The stored form, metadata filled. */
@@ -43,9 +46,9 @@ export class DeclaredService implements ServiceView {
     return this.#manifest
   }
 
-  /** The revision of the last change that concerned it: of the manifest, of an instance that it selects, of hand-made endpoints. */
+  /** At least the revision of the last change that concerned it: of the manifest, of an instance that it selects, of hand-made endpoints. */
   get revision (): number {
-    return this.#revision
+    return this.#floor.over(this.#revision)
   }
 
   /** The revision of the manifest: what a write must have seen. */
@@ -58,9 +61,13 @@ export class DeclaredService implements ServiceView {
     return this.#selector
   }
 
-  /** The same object until something that concerns the service changes. */
+  /** The same object until the revision of the service is another one. */
   get endpoints (): EndpointSet {
-    return this.#endpoints ??= this.#selector === undefined ? handMadeEndpoints(this.#manifest, this.#handMade(), this.#revision) : this.#selected()
+    const { revision } = this
+    if (this.#endpoints?.revision !== revision) {
+      this.#endpoints = this.#selector === undefined ? handMadeEndpoints(this.#manifest, this.#handMade(), revision) : this.#selected(revision)
+    }
+    return this.#endpoints
   }
 
   /** What it selects, ordered by id; the same array until the next change of the service. */
@@ -123,7 +130,7 @@ export class DeclaredService implements ServiceView {
     this.#endpoints = this.#listed = this.#counts = this.#endpointCounts = undefined
   }
 
-  #selected (): EndpointSet {
+  #selected (revision: number): EndpointSet {
     const build = this.#build ??= endpointBuilder(this.#manifest)
     const endpoints: Endpoint[] = []
     let leaseMs = Infinity
@@ -133,7 +140,7 @@ export class DeclaredService implements ServiceView {
       endpoints.push(member.endpoint)
       leaseMs = Math.min(leaseMs, member.instance.lease.ttlMs)
     }
-    return endpointSet(this.namespace, this.name, this.#revision, endpoints, leaseMs)
+    return endpointSet(this.namespace, this.name, revision, endpoints, leaseMs)
   }
 }
 

@@ -5,6 +5,7 @@ import { type Endpoints, type EndpointSlice, type Service, serviceNameLabel } fr
 import type { Selector } from '../../model/instance/selector.ts'
 import type { AddressBook } from './address-book.ts'
 import { DeclaredService } from './declared-service.ts'
+import type { RevisionFloor } from './revision-floor.ts'
 import { SelectorIndex } from './selector-index.ts'
 
 export interface InstanceSource {
@@ -33,6 +34,7 @@ const nobody: readonly string[] = []
 export class DeclaredServices {
   readonly #source: InstanceSource
   readonly #addresses: AddressBook
+  readonly #floor: RevisionFloor
   readonly #services = new Map<string, DeclaredService>()
   readonly #selectors = new SelectorIndex<DeclaredService>()
   readonly #made = new Map<string, Made>()
@@ -42,9 +44,10 @@ export class DeclaredServices {
   #endpointsCount = 0
 
   /** @param addresses of the whole registry, which what is declared here is entered into */
-  constructor (source: InstanceSource, addresses: AddressBook) {
+  constructor (source: InstanceSource, addresses: AddressBook, floor: RevisionFloor) {
     this.#source = source
     this.#addresses = addresses
+    this.#floor = floor
   }
 
   get isEmpty (): boolean {
@@ -83,7 +86,7 @@ export class DeclaredServices {
       }
       return { service: known, previous, isAnew }
     }
-    const service = new DeclaredService(manifest, revision, () => this.handMade(name))
+    const service = new DeclaredService(manifest, revision, () => this.handMade(name), this.#floor)
     this.#services.set(name, service)
     this.#addresses.declared(service, undefined, manifest)
     this.#collect(service)

@@ -1,10 +1,10 @@
 // Which entries of a namespace carry which label: a selector costs what it matches, not what the registry holds.
 import type { Requirement, Selector } from '../../model/instance/selector.ts'
 
-export class LabelIndex<Entry> {
-  readonly #keys = new Map<string, Map<string, Set<Entry>>>()
+export class LabelIndex<Item> {
+  readonly #keys = new Map<string, Map<string, Set<Item>>>()
 
-  add (labels: Readonly<Record<string, string>>, entry: Entry): void {
+  add (labels: Readonly<Record<string, string>>, entry: Item): void {
     for (const key in labels) {
       let values = this.#keys.get(key)
       if (values === undefined) {
@@ -18,7 +18,7 @@ export class LabelIndex<Entry> {
     }
   }
 
-  remove (labels: Readonly<Record<string, string>>, entry: Entry): void {
+  remove (labels: Readonly<Record<string, string>>, entry: Item): void {
     for (const key in labels) {
       const values = this.#keys.get(key)
       const entries = values?.get(labels[key] ?? '')
@@ -38,8 +38,8 @@ export class LabelIndex<Entry> {
    * The smallest set of entries that holds all matches of a selector, or undefined if no requirement narrows it.
    * The caller still checks each entry.
    */
-  candidates (selector: Selector): Iterable<Entry> | undefined {
-    let best: { size: number, sets: readonly Set<Entry>[] } | undefined
+  candidates (selector: Selector): Iterable<Item> | undefined {
+    let best: { size: number, sets: readonly Set<Item>[] } | undefined
     for (const requirement of selector.requirements) {
       const sets = this.#sets(requirement)
       if (sets === undefined) continue
@@ -49,7 +49,7 @@ export class LabelIndex<Entry> {
     return best === undefined ? undefined : chain(best.sets)
   }
 
-  #sets (requirement: Requirement): readonly Set<Entry>[] | undefined {
+  #sets (requirement: Requirement): readonly Set<Item>[] | undefined {
     const values = this.#keys.get(requirement.key)
     switch (requirement.operator) {
       case 'in': return [...requirement.values].map((value) => values?.get(value)).filter((set) => set !== undefined)
@@ -61,6 +61,6 @@ export class LabelIndex<Entry> {
   }
 }
 
-function * chain<Entry> (sets: readonly Set<Entry>[]): Generator<Entry> {
+function * chain<Item> (sets: readonly Set<Item>[]): Generator<Item> {
   for (const set of sets) yield * set
 }

@@ -1,10 +1,8 @@
 // Lists in stable order (namespace, service, id), page by page. A page costs what is on it or what its filter matches,
 // never the registry: names are sorted once per change and found by halving, selectors and addresses go by their index.
 import type { Instance, NamespaceSummary, ServiceSummary, Status } from '../../../client-sdk/src/wire.ts'
-import { type Selector, everything } from '../../model/instance/selector.ts'
+import { type Selector, everything, selects } from '../../model/instance/selector.ts'
 import type { Catalog } from './catalog.ts'
-import { DeclaredService } from './declared-service.ts'
-import { selects } from './namespace-entry.ts'
 import type { ServiceView } from './service-entry.ts'
 
 export interface InstanceFilter {
@@ -59,11 +57,11 @@ export function summaryOf (entry: ServiceView, protectedServices: ReadonlyMap<st
   return {
     namespace,
     name,
-    implicit: !(entry instanceof DeclaredService),
+    implicit: entry.manifest === undefined,
     instances: counts,
     endpoints: entry.endpointCounts,
     createdAt: entry.createdAt,
-    ...(entry instanceof DeclaredService ? { manifest: entry.manifest } : {}),
+    ...(entry.manifest === undefined ? {} : { manifest: entry.manifest }),
     ...(sinceMs === undefined ? {} : { protectedSince: new Date(sinceMs).toISOString() }),
     revision
   }
@@ -81,7 +79,7 @@ function * instancesAfter (catalog: Catalog, filter: InstanceFilter, after: Posi
       yield * afterPosition(catalog.select(namespace, selector).filter((instance) => fits(filter, instance)), start)
       continue
     }
-    for (const entry of entriesFrom(catalog, namespace, filter, start?.service, true, 'service')) {
+    for (const entry of entriesFrom(catalog, namespace, filter, start?.service, true, 'registered')) {
       if (!mayHold(entry, filter)) continue
       const last = entry.name === start?.service ? start.id : undefined
       for (const instance of from(entry.instances, last, (candidate) => candidate.id, false)) if (fits(filter, instance)) yield instance
@@ -95,7 +93,7 @@ function * servicesAfter (catalog: Catalog, filter: InstanceFilter, after: Posit
   for (const namespace of namespacesFrom(catalog, filter, after)) {
     const last = namespace === after?.namespace ? after.service : undefined
     if (whole || service !== undefined) {
-      for (const entry of entriesFrom(catalog, namespace, filter, last, false, 'view')) {
+      for (const entry of entriesFrom(catalog, namespace, filter, last, false, 'service')) {
         if (mayHold(entry, filter) && (whole || entry.instances.some((instance) => fits({ ...filter, service: undefined }, instance)))) yield entry
       }
       continue
@@ -105,7 +103,7 @@ function * servicesAfter (catalog: Catalog, filter: InstanceFilter, after: Posit
     const names = new Set(fitting.map((instance) => instance.service).filter((name) => catalog.declared(namespace, name) === undefined))
     for (const instance of fitting) for (const service of catalog.selecting(instance)) names.add(service.name)
     for (const name of [...names].sort()) {
-      const entry = last === undefined || name > last ? catalog.view(namespace, name) : undefined
+      const entry = last === undefined || name > last ? catalog.service(namespace, name) : undefined
       if (entry !== undefined) yield entry
     }
   }
@@ -116,7 +114,7 @@ function namespacesFrom (catalog: Catalog, filter: InstanceFilter, after: Positi
   return after !== undefined && after.namespace > filter.namespace ? [] : [filter.namespace]
 }
 
-function * entriesFrom (catalog: Catalog, namespace: string, filter: InstanceFilter, last: string | undefined, inclusive: boolean, what: 'view' | 'service'): Generator<ServiceView> {
+function * entriesFrom (catalog: Catalog, namespace: string, filter: InstanceFilter, last: string | undefined, inclusive: boolean, what: 'registered' | 'service'): Generator<ServiceView> {
   const { service } = filter
   const names = service === undefined
     ? from(catalog.services(namespace), last, (name) => name, inclusive)

@@ -1,14 +1,24 @@
 // Catalogs that stay whole when one record makes them fail. The readers (stored-records.ts) refuse what is known to be wrong; what
 // still throws while a record is entered into the indexes is a fault of this program, and has left them half done: the catalog is made
 // anew without that record, which is set aside.
-import type { Change, InstanceRecord, ObjectRecord } from '../../store/store.ts'
+import type { Floors, InstanceRecord, ObjectRecord, RecordChange } from '../../store/store.ts'
 import { Catalog } from './catalog.ts'
 
 /** Told of each error that nobody expected. */
 type Failed = (error: unknown) => void
 
+const noFloors: Floors = { derived: 0, instances: 0 }
+
 /** A catalog of all records that can be entered. Both are gone through again after a failure. */
-export function filledCatalog (instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, failed: Failed): Catalog {
+function filledCatalog (instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, failed: Failed): Catalog {
+  const steps = fillingCatalog(instances, objects, failed)
+  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value
+}
+
+/** The same in steps, between which others may go on. @param floors what is shown at which revision at least */
+export function * fillingCatalog (
+  instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, failed: Failed, floors: Floors = noFloors
+): Generator<void, Catalog> {
   const broken = new Map<string, string>()
   const attempt = (id: string, enter: () => void): void => {
     try {
@@ -21,28 +31,32 @@ export function filledCatalog (instances: Iterable<InstanceRecord>, objects: Ite
   for (;;) {
     const known = broken.size
     const catalog = new Catalog()
+    catalog.raise(floors.derived)
     for (const object of objects) {
       const reason = broken.get(`object ${object.key}`)
       if (reason !== undefined) catalog.aside.addObject(object, reason)
       else attempt(`object ${object.key}`, () => catalog.fillObject(object))
+      yield
     }
     for (const record of instances) {
       const reason = broken.get(`lease ${record.lease}`)
       if (reason !== undefined) catalog.aside.addInstance(record, reason)
-      else attempt(`lease ${record.lease}`, () => catalog.fillInstance(record))
+      else attempt(`lease ${record.lease}`, () => catalog.fillInstance(record, floors.instances))
+      yield
     }
     if (broken.size === known) return catalog
   }
 }
 
 /** What a catalog held before a change that it failed on. The record of the change is set aside. */
-export function mendedCatalog (catalog: Catalog, change: Change, error: unknown, failed: Failed): Catalog {
+export function mendedCatalog (catalog: Catalog, change: RecordChange, error: unknown, failed: Failed): Catalog {
   const key = change.type === 'put' ? change.record.key : change.type === 'put-object' ? change.object.key : change.key
   const isObject = change.type === 'put-object' || change.type === 'delete-object'
   const isDropped = change.type !== 'suspect' && change.type !== 'trusted'
   const instances = [...catalog.heldInstances()].filter((record) => !isDropped || isObject || record.key !== key)
   const objects = [...catalog.heldObjects()].filter((object) => !isDropped || !isObject || object.key !== key)
   const mended = filledCatalog(instances, objects, failed)
+  mended.raise(catalog.floor)
   mended.aside.takeOver(catalog.aside)
   if (change.type === 'put') mended.aside.addInstance(change.record, reasonOf(error))
   if (change.type === 'put-object') mended.aside.addObject(change.object, reasonOf(error))

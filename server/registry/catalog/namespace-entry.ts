@@ -1,31 +1,34 @@
 // One namespace in the catalog: the instances by the service that they registered under and by their labels, and what was declared.
 import type { Instance } from '../../../client-sdk/src/wire.ts'
-import { type Selector, matches } from '../../model/instance/selector.ts'
+import { type Selector, selects } from '../../model/instance/selector.ts'
 import type { Namespace } from '../../model/service/types.ts'
 import { serviceLabel } from '../../../client-sdk/src/wire.ts'
 import type { AddressBook } from './address-book.ts'
 import { DeclaredServices } from './declared-services.ts'
 import { LabelIndex } from './label-index.ts'
-import { type Entry, ServiceEntry, type ServiceView } from './service-entry.ts'
+import type { RevisionFloor } from './revision-floor.ts'
+import { type InstanceEntry, ServiceEntry, type ServiceView } from './service-entry.ts'
 
 export class NamespaceEntry {
   readonly name: string
   /** By the service that their instances registered under. */
   readonly groups = new Map<string, ServiceEntry>()
-  readonly labels = new LabelIndex<Entry>()
+  readonly labels = new LabelIndex<InstanceEntry>()
   readonly declared: DeclaredServices
   /** The Namespace manifest that was applied: with one it stays when it is empty. */
   manifest: Namespace | undefined
   instances = 0
+  readonly #floor: RevisionFloor
   readonly #names = new Set<string>()
   #sorted: readonly string[] | undefined
 
-  constructor (name: string, addresses: AddressBook) {
+  constructor (name: string, addresses: AddressBook, floor: RevisionFloor) {
     this.name = name
+    this.#floor = floor
     this.declared = new DeclaredServices({
       select: (selector) => this.select(selector),
       count: (key, value) => (key === serviceLabel ? this.groups.get(value)?.size ?? 0 : this.labels.count(key, value))
-    }, addresses)
+    }, addresses, floor)
   }
 
   /** Nothing keeps it. */
@@ -44,14 +47,14 @@ export class NamespaceEntry {
   }
 
   /** One service, one rule: a declared one is never merged with the implicit one of its name. */
-  view (service: string): ServiceView | undefined {
+  service (service: string): ServiceView | undefined {
     return this.declared.get(service) ?? this.groups.get(service)
   }
 
   group (service: string): ServiceEntry {
     let entry = this.groups.get(service)
     if (entry === undefined) {
-      entry = new ServiceEntry(this.name, service)
+      entry = new ServiceEntry(this.name, service, this.#floor)
       this.groups.set(service, entry)
       this.listed(service)
     }
@@ -60,7 +63,7 @@ export class NamespaceEntry {
 
   /** A service came or went: its name is listed while it is declared or has instances. */
   listed (service: string): void {
-    const is = this.view(service) !== undefined
+    const is = this.service(service) !== undefined
     if (is === this.#names.has(service)) return
     if (is) this.#names.add(service)
     else this.#names.delete(service)
@@ -72,7 +75,7 @@ export class NamespaceEntry {
     for (const { instance } of this.#candidates(selector)) if (selects(selector, instance)) yield instance
   }
 
-  #candidates (selector: Selector): Iterable<Entry> {
+  #candidates (selector: Selector): Iterable<InstanceEntry> {
     for (const requirement of selector.requirements) {
       if (requirement.key === serviceLabel && requirement.operator === 'in') {
         return [...requirement.values].flatMap((service) => [...this.groups.get(service)?.entries() ?? []])
@@ -80,9 +83,4 @@ export class NamespaceEntry {
     }
     return this.labels.candidates(selector) ?? [...this.groups.values()].flatMap((service) => [...service.entries()])
   }
-}
-
-/** Whether a selector takes an instance: its labels, and the implicit label of its service. */
-export function selects (selector: Selector, instance: Instance): boolean {
-  return matches(selector, (key) => (key === serviceLabel ? instance.service : Object.hasOwn(instance.labels, key) ? instance.labels[key] : undefined))
 }

@@ -2,9 +2,11 @@
 import type { Instance, ServiceSummary, Status } from '../../../client-sdk/src/wire.ts'
 import { type EndpointSet, endpointsOf } from '../../model/instance/endpoints.ts'
 import { statuses } from '../../model/instance/instance.ts'
+import type { RevisionFloor } from './revision-floor.ts'
+import type { Service } from '../../model/service/types.ts'
 
 /** One living lease in the catalog. `instance` is replaced, never changed. */
-export interface Entry {
+export interface InstanceEntry {
   readonly lease: string
   readonly createdRevision: number
   /** The revision of the last stored content: what a write must have seen. Suspicion and overrides move `instance.revision` only. */
@@ -24,41 +26,45 @@ export interface ServiceView {
   readonly counts: ServiceSummary['instances']
   readonly endpointCounts: ServiceSummary['endpoints']
   readonly createdAt: string
+  /** The stored form of a declared one, metadata filled; absent = it is implicit. */
+  readonly manifest?: Service
 }
 
 export class ServiceEntry implements ServiceView {
   readonly namespace: string
   readonly name: string
-  readonly #instances = new Map<string, Entry>()
+  readonly #instances = new Map<string, InstanceEntry>()
+  readonly #floor: RevisionFloor
   #revision = 0
   #endpoints: EndpointSet | undefined
   #listed: readonly Instance[] | undefined
   #counts: ServiceSummary['instances'] | undefined
   #createdAt: string | undefined
 
-  constructor (namespace: string, name: string) {
+  constructor (namespace: string, name: string, floor: RevisionFloor) {
     this.namespace = namespace
     this.name = name
+    this.#floor = floor
   }
 
   get size (): number {
     return this.#instances.size
   }
 
-  /** The revision of the last change of any of its instances. */
+  /** At least the revision of the last change of any of its instances. */
   get revision (): number {
-    return this.#revision
+    return this.#floor.over(this.#revision)
   }
 
-  get (id: string): Entry | undefined {
+  get (id: string): InstanceEntry | undefined {
     return this.#instances.get(id)
   }
 
-  entries (): Iterable<Entry> {
+  entries (): Iterable<InstanceEntry> {
     return this.#instances.values()
   }
 
-  set (entry: Entry, revision: number): void {
+  set (entry: InstanceEntry, revision: number): void {
     this.#instances.set(entry.instance.id, entry)
     this.#changed(revision)
   }
@@ -73,9 +79,11 @@ export class ServiceEntry implements ServiceView {
     this.#changed(revision)
   }
 
-  /** The same object until the next change of the service. */
+  /** The same object until the revision of the service is another one. */
   get endpoints (): EndpointSet {
-    return this.#endpoints ??= endpointsOf(this.namespace, this.name, this.#revision, this.instances)
+    const { revision } = this
+    if (this.#endpoints?.revision !== revision) this.#endpoints = endpointsOf(this.namespace, this.name, revision, this.instances)
+    return this.#endpoints
   }
 
   /** Ordered by id; the same array until the next change of the service. */

@@ -11,7 +11,7 @@ import { checker } from '../../model/validate.ts'
 import type { Refusal } from '../../refusal.ts'
 import type { InstanceRecord, ObjectRecord } from '../../store/store.ts'
 import { claimTarget, isClaimKey } from '../allocation/claims.ts'
-import { isSecretKey } from '../cookie-secret.ts'
+import { isSecretKey } from '../object-keys.ts'
 import { overriddenKey } from '../overrides.ts'
 import { manifestName } from '../services/manifests.ts'
 
@@ -28,6 +28,7 @@ const maxTimeMs = 8_640_000_000_000_000
 /** The body of an instance; its key, its lease and its numbers are looked at, too. */
 export function readInstance (record: InstanceRecord): Read<InstanceBody> {
   return guarded(() => {
+    if (record.fault !== undefined) return { reason: record.fault }
     const read = readInstanceRecord(record)
     return 'refusal' in read ? refused(read.refusal) : { content: read.body }
   })
@@ -36,7 +37,7 @@ export function readInstance (record: InstanceRecord): Read<InstanceBody> {
 /** Reads an object of any kind that this version knows. What it holds is read again by those whose kind it is: they find it well. */
 export function readObject (object: ObjectRecord): Read<unknown> {
   return guarded(() => {
-    const reason = headerFault(object)
+    const reason = object.fault ?? headerFault(object)
     return reason === undefined ? contentOf(object) : { reason }
   })
 }

@@ -34,33 +34,57 @@ export interface AppliedChange {
   readonly object?: ObjectRecord | { readonly deletedKey: string }
 }
 
+/** What bounds a ring: the one that is met first. */
+export interface RingLimits {
+  readonly entries: number
+  /** About: texts are counted by their length. */
+  readonly bytes: number
+}
+
+/** Compacting the array costs its length, so it is not done for few. */
+const minCompacted = 1_000
+
 export class ChangeRing {
-  readonly #limit: number
-  #entries: AppliedChange[] = []
+  readonly #limits: RingLimits
+  #entries: (AppliedChange | undefined)[] = []
   #first = 0 // index of the oldest entry that counts; the array is compacted when half of it does not
+  #bytes = 0
   #start = 0
 
-  constructor (limit: number) {
-    this.#limit = limit
+  constructor (limits: RingLimits) {
+    this.#limits = limits
   }
 
   /** Forgets everything; what follows comes after `revision`. */
   restart (revision: number): void {
     this.#entries = []
     this.#first = 0
+    this.#bytes = 0
     this.#start = revision
   }
 
   push (change: AppliedChange): void {
     this.#entries.push(change)
-    if (this.#entries.length - this.#first > this.#limit) {
-      this.#start = this.#entries[this.#first]?.revision ?? this.#start
-      this.#first++
-      if (this.#first > this.#limit) {
-        this.#entries = this.#entries.slice(this.#first)
-        this.#first = 0
-      }
+    this.#bytes += bytesOf(change)
+    while (this.#entries.length - this.#first > this.#limits.entries || (this.#bytes > this.#limits.bytes && this.#first < this.#entries.length)) this.#drop()
+    if (this.#first < minCompacted || this.#first * 2 < this.#entries.length) return
+    this.#entries = this.#entries.slice(this.#first)
+    this.#first = 0
+  }
+
+  #drop (): void {
+    const oldest = this.#entries[this.#first]
+    if (oldest !== undefined) {
+      this.#start = oldest.revision
+      this.#bytes -= bytesOf(oldest)
     }
+    this.#entries[this.#first] = undefined
+    this.#first++
+  }
+
+  /** What the changes that are remembered hold, about. */
+  get bytes (): number {
+    return this.#bytes
   }
 
   /** Every change after this revision is here; of earlier ones nothing is said. */
@@ -77,7 +101,7 @@ export class ChangeRing {
       if ((this.#entries[middle]?.revision ?? 0) <= revision) low = middle + 1
       else high = middle
     }
-    return this.#entries.slice(low, low + limit)
+    return this.#entries.slice(low, low + limit).filter((entry) => entry !== undefined)
   }
 
   /** Newest first. */
@@ -87,4 +111,18 @@ export class ChangeRing {
       if (entry !== undefined) yield entry
     }
   }
+}
+
+/** Of a change without its texts: the object itself, an instance with its ports and conditions. */
+const plainBytes = 400
+
+/** About. It must give the same for one change at each call; the texts are what may be large. */
+function bytesOf ({ instance, object, service }: AppliedChange): number {
+  let bytes = plainBytes
+  if (instance !== undefined) {
+    for (const texts of [instance.labels, instance.metadata]) for (const name of Object.keys(texts)) bytes += name.length + (texts[name]?.length ?? 0)
+    bytes += 64 * instance.ports.length
+  }
+  if (object !== undefined && 'body' in object) bytes += object.body.length * (service === undefined ? 1 : 2) // the parsed manifest, too
+  return bytes
 }

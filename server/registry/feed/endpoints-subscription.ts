@@ -41,6 +41,8 @@ const maxPartEndpoints = 500
 interface Waiting extends ServiceName {
   readonly revision: number
   readonly atMs: number
+  /** An instance changed, behind a name that may not answer with it: whether that is news is seen by the endpoints' revision. */
+  readonly unsure: boolean
 }
 
 /** A snapshot that is being handed out. */
@@ -124,7 +126,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
     if (this.#snapshot !== undefined) return this.#part(this.#snapshot)
     for (const [key, waiting] of this.#due) {
       this.#due.delete(key)
-      const { namespace, service, revision: changedAt, atMs } = waiting
+      const { namespace, service, revision: changedAt, atMs, unsure } = waiting
       const endpoints = this.#read(waiting)
       // One change may touch several services. A cursor between them must not say that all were told: it is the one before the change.
       const [following] = this.#due.values()
@@ -132,7 +134,8 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       this.#delivered = revision
       if (endpoints === undefined) return { type: 'endpoints', event: 'delete', revision, atMs, name: { namespace, service } }
       // The change was of the name, not of what is answered under it: an instance behind a declared service that does not select it.
-      if (endpoints.set.revision < changedAt) continue
+      // A declaration that was taken back is news always: what the name means from now on may be older than that.
+      if (unsure && endpoints.set.revision < changedAt) continue
       return { type: 'endpoints', event: 'put', revision, atMs, endpoints }
     }
     return undefined
@@ -166,10 +169,12 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   }
 
   #note (change: AppliedChange): void {
-    const { target: { namespace }, revision, atMs } = change
+    const { target: { namespace }, revision, atMs, kind } = change
     for (const service of this.#namesOf(change)) {
+      const key = keyOf(namespace, service)
+      const untold = this.#changed.get(key) ?? this.#due.get(key)
       this.#forget({ namespace, service })
-      this.#changed.set(keyOf(namespace, service), { namespace, service, revision, atMs })
+      this.#changed.set(key, { namespace, service, revision, atMs, unsure: kind === 'instance' && untold?.unsure !== false })
     }
     if (this.#changed.size + this.#due.size > maxWaitingServices) this.reset('the reader is too slow')
   }

@@ -1,14 +1,14 @@
 // The follower of the store: takes every change into the catalog, remembers it and tells who listens. A record that cannot be read
 // stops nothing, and a listener that throws keeps no other from hearing: the store's calls never throw.
-import type { Instance, Reason } from '../../../client-sdk/src/wire.ts'
-import type { Change, Follower, InstanceRecord, ObjectRecord, Snapshot, StoreHealth } from '../../store/store.ts'
+import { Slice } from '../../store/slice.ts'
+import type { Change, Follower, InstanceRecord, ObjectRecord, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
 import { type AppliedChange, ChangeRing } from './change-ring.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
 import { Catalog, recordOf } from '../catalog/catalog.ts'
-import { filledCatalog, mendedCatalog } from '../catalog/mended.ts'
+import { fillingCatalog, mendedCatalog } from '../catalog/mended.ts'
 import type { SetAsideRecord } from '../catalog/set-aside.ts'
 import type { Cursor } from './cursor.ts'
-import { storedManifest } from '../services/manifests.ts'
+import { type Difference, findDifferences } from './feed-differences.ts'
 import { overriddenKey } from '../overrides.ts'
 import { instanceKey, splitKey } from '../../model/names.ts'
 
@@ -34,12 +34,17 @@ export type ResumeRefusal = 'another epoch' | 'a lost range' | 'too old' | 'ahea
 export interface FeedOptions {
   /** How many changes are remembered. Lowering it makes returning watchers fetch a snapshot sooner. */
   readonly ringLimit?: number
+  /** What they may hold together, in octets, about. Default 32 MiB. */
+  readonly ringBytes?: number
   readonly now: () => number
   /** Default: one that writes to stderr. */
   readonly guard?: Guard
 }
 
 const defaultRingLimit = 100_000
+const defaultRingBytes = 32 * 1024 ** 2
+/** Records taken without a pause: some milliseconds. */
+const stepsAtOnce = 1_000
 
 export class Feed implements Follower {
   readonly #ring: ChangeRing
@@ -57,7 +62,7 @@ export class Feed implements Follower {
   constructor (options: FeedOptions) {
     this.#now = options.now
     this.#guard = options.guard ?? standaloneGuard
-    this.#ring = new ChangeRing(options.ringLimit ?? defaultRingLimit)
+    this.#ring = new ChangeRing({ entries: options.ringLimit ?? defaultRingLimit, bytes: options.ringBytes ?? defaultRingBytes })
     this.#health = { available: false, reason: 'not opened yet', sinceMs: options.now() }
   }
 
@@ -111,6 +116,11 @@ export class Feed implements Follower {
     return this.#ring.since(cursor.revision)
   }
 
+  /** What the remembered changes hold, in octets, about. */
+  get ringBytes (): number {
+    return this.#ring.bytes
+  }
+
   /** Newest first. */
   history (): Generator<AppliedChange> {
     return this.#ring.backwards()
@@ -129,10 +139,20 @@ export class Feed implements Follower {
 
   // Follower ------------------------------------------------------------------------------------------------------
 
-  load (snapshot: Snapshot): void {
+  /** A small keyspace is taken at once, a large one in slices, while the view of before answers. */
+  load (snapshot: Snapshot): void | PromiseLike<void> {
+    const steps = this.#loading(snapshot)
+    for (let step = 0; step < stepsAtOnce; step++) if (steps.next().done === true) return undefined
+    return inSlices(steps)
+  }
+
+  * #loading (snapshot: Snapshot): Generator<void> {
     const before = this.#epoch === snapshot.epoch ? this.#catalog : undefined
     const term = snapshot.lost.find((range) => range.until > this.#revision && range.until <= snapshot.revision)
-    const catalog = filledCatalog(snapshot.instances, snapshot.objects, this.#failed)
+    const catalog = yield * fillingCatalog(snapshot.instances, snapshot.objects, this.#failed, snapshot.floors)
+    const differences: Difference[] = []
+    if (before !== undefined && term !== undefined) yield * findDifferences(before, catalog, this.#now(), differences)
+    // From here on in one go: who asks sees the view of before, or this one.
     this.#lost = snapshot.lost
     this.#catalog = catalog
     this.#each((listener) => listener.loaded?.())
@@ -141,7 +161,7 @@ export class Feed implements Follower {
     }
     this.#tellAside([...catalog.aside.values()])
     if (before !== undefined && term !== undefined) {
-      this.#announce(differences(before, catalog, this.#now()), term.until, snapshot.revision)
+      this.#announce(differences, term.until, snapshot.revision)
     } else {
       this.#epoch = snapshot.epoch
       this.#revision = snapshot.revision
@@ -155,7 +175,7 @@ export class Feed implements Follower {
    * A new term: live watchers get the differences as ordinary changes. Their revisions come from below the first one of
    * the term, where the jump left numbers that nobody uses; a cursor from there is of a lost range and is reset.
    */
-  #announce (changes: readonly Omit<AppliedChange, 'revision'>[], firstOfTerm: number, revision: number): void {
+  #announce (changes: readonly Difference[], firstOfTerm: number, revision: number): void {
     let next = firstOfTerm - changes.length
     for (const change of changes) this.#tell({ ...change, revision: next++ })
     this.#revision = revision
@@ -171,6 +191,7 @@ export class Feed implements Follower {
     this.#ring.restart(first === undefined ? snapshot.revision : first.revision - 1)
     this.#resumable = 0
     for (const change of snapshot.recent) {
+      if (change.type === 'raise') continue
       const applied = this.#past(past, change)
       const isNew = change.type === 'put' && change.reason === 'registered'
       const isInstance = applied === undefined || applied.kind === 'instance'
@@ -192,7 +213,7 @@ export class Feed implements Follower {
       try {
         applied = this.#catalog.apply(change)
       } catch (error) {
-        this.#mend(change, error)
+        if (change.type !== 'raise') this.#mend(change, error)
         continue
       }
       this.#revision = change.revision
@@ -205,7 +226,7 @@ export class Feed implements Follower {
   }
 
   /** The catalog failed in the middle of a change: it goes on from what it had, and whoever follows it begins anew. */
-  #mend (change: Change, error: unknown): void {
+  #mend (change: RecordChange, error: unknown): void {
     this.#failed(error)
     this.#catalog = mendedCatalog(this.#catalog, change, error, this.#failed)
     this.#revision = this.#resumable = change.revision
@@ -280,62 +301,13 @@ export function staleSeconds (health: StoreHealth, nowMs: number): number {
   return health.available ? 0 : Math.max(1, Math.ceil((nowMs - health.sinceMs) / 1_000))
 }
 
-function differences (before: Catalog, after: Catalog, nowMs: number): Omit<AppliedChange, 'revision'>[] {
-  const changes: Omit<AppliedChange, 'revision'>[] = []
-  const base = { atMs: nowMs, by: 'registry', kind: 'instance' } as const
-  // Who watches a declared service is told of its instances by its name, as it was and as it is.
-  const touched = (...instances: readonly (Instance | undefined)[]): string[] => [...new Set(instances.filter((instance) => instance !== undefined)
-    .flatMap((instance) => [before, after].flatMap((catalog) => catalog.selecting(instance).map(({ name }) => name))))]
-  for (const record of before.heldInstances()) {
-    const { namespace, service, id } = splitKey(record.key)
-    const old = before.entry(namespace, service, id)
-    if (old !== undefined && after.entry(namespace, service, id) === undefined) {
-      changes.push({ ...base, reason: 'deregistered', event: 'delete', target: old.instance, instance: old.instance, previous: old.instance, lease: old.lease, createdRevision: old.createdRevision, touched: touched(old.instance) })
-    }
-  }
-  for (const namespace of after.namespaces()) {
-    for (const name of after.services(namespace)) {
-      for (const entry of after.service(namespace, name)?.entries() ?? []) {
-        const old = before.entry(namespace, name, entry.instance.id)
-        const reason = differenceReason(old?.instance, entry.instance, old?.lease === entry.lease)
-        if (reason !== undefined) {
-          changes.push({ ...base, reason, event: 'put', target: entry.instance, instance: entry.instance, previous: old?.instance, lease: entry.lease, createdRevision: entry.createdRevision, touched: touched(old?.instance, entry.instance) })
-        }
-      }
-    }
-  }
-  return [...changes, ...serviceDifferences(before, after, nowMs)]
+async function inSlices (steps: Generator<void>): Promise<void> {
+  const slice = new Slice()
+  await slice.next()
+  while (steps.next().done !== true) if (slice.isOver()) await slice.next()
 }
 
-function serviceDifferences (before: Catalog, after: Catalog, nowMs: number): Omit<AppliedChange, 'revision'>[] {
-  const plain = { atMs: nowMs, by: 'registry', kind: 'service', instance: undefined, previous: undefined, lease: '', createdRevision: 0, touched: [] } as const
-  const changes: Omit<AppliedChange, 'revision'>[] = []
-  for (const namespace of before.namespaces()) {
-    for (const { name, manifest } of before.declaredServices(namespace)) {
-      if (after.declared(namespace, name) !== undefined) continue
-      changes.push({ ...plain, reason: 'removed', event: 'delete', target: { namespace, service: name, id: '' }, service: { manifest, isAnew: true } })
-    }
-  }
-  for (const namespace of after.namespaces()) {
-    for (const { name, manifest, selector } of after.declaredServices(namespace)) {
-      const old = before.declared(namespace, name)
-      if (old !== undefined && storedManifest(old.manifest) === storedManifest(manifest)) continue
-      const isAnew = old === undefined || old.selector?.text !== selector?.text
-      changes.push({ ...plain, reason: 'declared', event: 'put', target: { namespace, service: name, id: '' }, service: { manifest, isAnew } })
-    }
-  }
-  return changes
-}
-
-function differenceReason (old: Instance | undefined, now: Instance, sameLife: boolean): Reason | undefined {
-  if (old === undefined) return 'registered'
-  if (!sameLife) return 'replaced'
-  if (old.suspect !== now.suspect) return now.suspect ? 'suspect' : 'renewed'
-  const content = (instance: Instance): string => JSON.stringify({ ...instance, revision: 0, createdAt: '', updatedAt: '' })
-  return content(old) === content(now) ? undefined : 'updated'
-}
-
-function targetOf (change: Change): AppliedChange['target'] {
+function targetOf (change: RecordChange): AppliedChange['target'] {
   if (change.type === 'put') return splitKey(change.record.key)
   const key = change.type === 'put-object' ? change.object.key : change.key
   return overriddenKey(key) ?? splitKey(key)

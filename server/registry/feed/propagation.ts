@@ -2,7 +2,7 @@
 import { RegistryError } from '../../errors.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Feed } from './feed.ts'
-import type { Clock } from '../timers.ts'
+import type { Clock } from '../../clock.ts'
 
 /** How many revisions are tracked: an operator asks about the change that he has just made. */
 const maxTracked = 1_000
@@ -13,6 +13,14 @@ const maxNamed = 100
 export interface Acknowledger {
   readonly name: string
   readonly concerns: (change: AppliedChange) => boolean
+}
+
+/** The two verbs of one that acknowledges. */
+export interface Acknowledging {
+  /** It has seen everything up to a revision. */
+  acknowledge (revision: number): void
+  /** It is gone: nothing is waited for from it. */
+  leave (): void
 }
 
 export interface PropagationReport {
@@ -47,7 +55,7 @@ export class Propagation {
   }
 
   /** A watcher that has begun to acknowledge. Gives its two verbs. */
-  join (acknowledger: Acknowledger): { acknowledge: (revision: number) => void, leave: () => void } {
+  join (acknowledger: Acknowledger): Acknowledging {
     this.#acknowledgers.add(acknowledger)
     return {
       acknowledge: (revision) => this.#acknowledge(acknowledger, revision),

@@ -1,12 +1,11 @@
 // One watch: a snapshot, then the changes that concern it, in revision order. What a slow reader does not take is not
 // kept for it: past a limit its queue is dropped, and it gets `reset` and a snapshot of what is then.
 import type { Instance } from '../../../client-sdk/src/wire.ts'
-import { type Selector, everything } from '../../model/instance/selector.ts'
+import { type Selector, everything, selects } from '../../model/instance/selector.ts'
 import type { Service } from '../../model/service/types.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
-import { selects } from '../catalog/namespace-entry.ts'
 
 /** What a watch is about, by name; absent = all of them. */
 export interface Scope {
@@ -18,21 +17,26 @@ export interface WatchFilter extends Scope {
   readonly selector?: Selector
 }
 
-/** What the hub keeps of each watch: it is offered the changes of its scope, and hands out deliveries when it is asked. */
-export interface Followed<Handed> {
-  readonly scope: Scope
-  /** The revision up to which everything was handed out. */
-  readonly delivered: number
-  /** Whether a change is one that this watch hands out. */
-  concerns (change: AppliedChange): boolean
-  /** Takes a change; the hub has matched the name. */
-  offer (change: AppliedChange): void
-  /** The whole view changed under it. */
-  reset (reason: string): void
+/** A watch, as those who hand on what it hands out see it. */
+export interface Watch<Handed = Delivery> {
   /** What comes next, or undefined if nothing is due. */
   next (): Handed | undefined
   /** A bookmark if everything was handed out and time went on since, else undefined. */
   bookmark (): Handed | undefined
+  /** Whether a change is one that this watch hands out. */
+  concerns (change: AppliedChange): boolean
+  close (): void
+}
+
+/** What the hub keeps of each watch: it is offered the changes of its scope, and hands out deliveries when it is asked. */
+export interface Followed<Handed> extends Omit<Watch<Handed>, 'close'> {
+  readonly scope: Scope
+  /** The revision up to which everything was handed out. */
+  readonly delivered: number
+  /** Takes a change; the hub has matched the name. */
+  offer (change: AppliedChange): void
+  /** The whole view changed under it. */
+  reset (reason: string): void
 }
 
 interface ChangeDelivery<Kind> {
@@ -221,15 +225,15 @@ export class Subscription implements Followed<Delivery> {
     const { catalog } = this.#feed
     const { namespace, service } = this.filter
     const whole = this.#selector.requirements.length === 0
-    const ofService = (space: string, name: string, view: 'view' | 'service' = 'view'): readonly Instance[] => {
-      const instances = catalog[view](space, name)?.instances ?? []
+    const ofService = (space: string, name: string, which: 'registered' | 'service' = 'service'): readonly Instance[] => {
+      const instances = catalog[which](space, name)?.instances ?? []
       return whole ? instances : instances.filter((instance) => selects(this.#selector, instance))
     }
     // One service without a selector: the shared array itself, so that an adapter encodes it once for all watchers.
     if (namespace !== undefined && service !== undefined) return ofService(namespace, service)
     const namespaces = namespace === undefined ? catalog.namespaces() : [namespace]
     if (service !== undefined) return namespaces.flatMap((space) => ofService(space, service))
-    return namespaces.flatMap((space) => (whole ? catalog.services(space).flatMap((name) => ofService(space, name, 'service')) : catalog.select(space, this.#selector)))
+    return namespaces.flatMap((space) => (whole ? catalog.services(space).flatMap((name) => ofService(space, name, 'registered')) : catalog.select(space, this.#selector)))
   }
 }
 

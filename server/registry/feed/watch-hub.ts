@@ -6,7 +6,7 @@ import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
 import { EndpointsSubscription } from './endpoints-subscription.ts'
 import { type Followed, Subscription, type WatchFilter } from './subscription.ts'
-import type { Clock } from '../timers.ts'
+import type { Clock } from '../../clock.ts'
 
 /** All subscriptions of a node: each costs about a kilobyte and a look at every change of its scope. */
 const maxSubscriptions = 100_000

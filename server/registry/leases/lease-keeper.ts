@@ -1,7 +1,7 @@
 // Renewals, coalesced: many heartbeats become one call of the store, and none is lost while the store is away.
 import { RegistryError } from '../../errors.ts'
 import type { Renewed, Store } from '../../store/store.ts'
-import type { Clock } from '../timers.ts'
+import type { Clock } from '../../clock.ts'
 
 /** How long a heartbeat waits for company. A lease is at least a second long. */
 const gatherMs = 10

@@ -1,18 +1,32 @@
-// Sockets that are leases: when one breaks without a goodbye, its instances turn suspect at once.
+// Sockets that are leases: when one breaks without a goodbye, its instances turn suspect, unless they are back within a moment.
+//
+// A broken socket is no dead process: a proxy that reloads, a Wi-Fi that roams, a node that restarts break it too, and the client is back
+// within milliseconds. So that nobody is told of that, the verdict waits for `blipMs`, and what was renewed meanwhile is left alone.
+// Sessions of one peer that break together have one cause, and get one verdict.
 import type { LostLease, Store } from '../../store/store.ts'
-import type { Clock } from '../timers.ts'
+import type { Clock } from '../../clock.ts'
 
 /** Default time for a client whose session broke to be back, through this node or another. */
 export const defaultSessionGraceMs = 2_000
-/** So many sessions gone at once is this node's own trouble (a cable, a firewall), not theirs: their TTLs decide. */
+export const defaultSessionBlipMs = 500
+/** So many losses at once are this node's own trouble (a cable, a firewall), not theirs: their TTLs decide. */
 const massLossRatio = 0.3
 const massLossAtLeast = 10
 const massLossWindowMs = 1_000
+/** Fewer sessions of one peer are one host, process or proxy that is gone: one cause. So many are many clients behind one address. */
+const oneCauseBelow = 10
+/** Processes that are asked at once whether they are there. Others are waited for. */
+const maxProbes = 100
 
-export interface Session {
-  /** Binds leases that were just renewed, with the deadlines that this gave them. */
-  bind (leases: readonly LostLease[]): void
-  release (lease: string): void
+/** A lease that a session has just renewed. */
+export interface BoundLease extends LostLease {
+  /** Where its process listens over TCP: what refuses connections is gone. */
+  readonly listens?: { readonly address: string, readonly port: number } | undefined
+}
+
+export interface LeaseSession {
+  /** Binds leases that were just renewed, with the deadlines that this gave them. The session that did it last has them. */
+  bind (leases: readonly BoundLease[]): void
   /** The client said goodbye, or its leases are none of this session's business any more. */
   end (): void
   /** The socket broke. */
@@ -20,18 +34,33 @@ export interface Session {
 }
 
 export interface SessionsOptions {
-  readonly store: Store
+  readonly store: Pick<Store, 'lose'>
   readonly clock: Clock
   readonly graceMs: number
+  /** How long a client has to be back before anybody is told. */
+  readonly blipMs: number
   /** This process stood still lately: sockets that it finds dead prove nothing. */
   readonly stalledLately: () => boolean
   readonly report: (message: string) => void
+  /** Whether connections to an address are refused. Resolves to false when it can't be known in time. Absent: nobody is asked. */
+  readonly refuses?: ((address: string, port: number) => Promise<boolean>) | undefined
+}
+
+/** What broke of one peer and waits for its verdict. */
+interface Loss {
+  readonly leases: Map<string, number>
+  readonly cancel: () => void
 }
 
 export class Sessions {
   readonly #options: SessionsOptions
-  readonly #open = new Set<Session>()
-  #lostTimes: number[] = []
+  readonly #open = new Set<LeaseSession>()
+  /** Which session a lease is bound to. */
+  readonly #bound = new Map<string, LeaseSession>()
+  readonly #losses = new Map<string, Loss>()
+  /** Sessions that broke lately, by their peers. */
+  #causes: { readonly peer: string, readonly atMs: number, sessions: number }[] = []
+  #probes = 0
 
   constructor (options: SessionsOptions) {
     this.#options = options
@@ -41,34 +70,114 @@ export class Sessions {
     return this.#open.size
   }
 
-  begin (): Session {
-    const leases = new Map<string, number>()
-    const session: Session = {
-      bind: (bound) => { for (const { lease, deadlineMs } of bound) leases.set(lease, deadlineMs) },
-      release: (lease) => leases.delete(lease),
-      end: () => this.#open.delete(session),
+  /** @param peer the address that its socket comes from */
+  begin (peer: string): LeaseSession {
+    const leases = new Map<string, BoundLease>()
+    const take = (): BoundLease[] => {
+      const own = [...leases.values()].filter(({ lease }) => this.#bound.get(lease) === session)
+      for (const { lease } of own) this.#bound.delete(lease)
+      leases.clear()
+      return own
+    }
+    const session: LeaseSession = {
+      bind: (bound) => {
+        if (!this.#open.has(session)) return
+        for (const each of bound) {
+          leases.set(each.lease, each)
+          this.#bound.set(each.lease, session)
+          this.#returned(each.lease)
+        }
+      },
+      end: () => {
+        if (this.#open.delete(session)) take()
+      },
       broken: () => {
-        if (!this.#open.delete(session) || leases.size === 0) return
-        void this.#lose(Array.from(leases, ([lease, deadlineMs]) => ({ lease, deadlineMs })))
+        if (!this.#open.delete(session)) return
+        const lost = take()
+        if (lost.length > 0) this.#broke(peer, lost)
       }
     }
     this.#open.add(session)
     return session
   }
 
-  async #lose (leases: readonly LostLease[]): Promise<void> {
-    const { store, clock, graceMs, stalledLately, report } = this.#options
-    const now = clock.now()
-    this.#lostTimes = [...this.#lostTimes.filter((time) => now - time < massLossWindowMs), now]
-    const lost = this.#lostTimes.length
-    if (stalledLately()) return report(`${leases.length} leases of a broken session are left to their TTL: this process stood still`)
+  /** Ends what waits: the TTLs decide. */
+  close (): void {
+    for (const { cancel } of this.#losses.values()) cancel()
+    this.#losses.clear()
+  }
+
+  #returned (lease: string): void {
+    for (const { leases } of this.#losses.values()) leases.delete(lease)
+  }
+
+  #broke (peer: string, lost: readonly BoundLease[]): void {
+    const { clock, blipMs, stalledLately, report } = this.#options
+    this.#count(peer)
+    if (stalledLately()) return report(`${lost.length} leases of a broken session are left to their TTL: this process stood still`)
+    const leases = new Map(lost.map(({ lease, deadlineMs }) => [lease, deadlineMs]))
+    if (blipMs === 0) return void this.#judge(leases)
+    const waiting = this.#losses.get(peer)
+    if (waiting !== undefined) for (const [lease, deadlineMs] of leases) waiting.leases.set(lease, deadlineMs)
+    else this.#losses.set(peer, { leases, cancel: clock.after(blipMs, () => this.#timeIsUp(peer)) })
+    void this.#probe(peer, lost)
+  }
+
+  #timeIsUp (peer: string): void {
+    const loss = this.#losses.get(peer)
+    this.#losses.delete(peer)
+    if (loss !== undefined) void this.#judge(loss.leases)
+  }
+
+  /**
+   * Asks the process whether it is there: if its host answers that nobody listens, there is nothing to wait for. Only the peer itself is
+   * asked, so that nobody can have a node knock at somebody else's door.
+   */
+  async #probe (peer: string, lost: readonly BoundLease[]): Promise<void> {
+    const listens = lost.find((bound) => bound.listens?.address === peer)?.listens
+    const { refuses } = this.#options
+    if (refuses === undefined || listens === undefined || this.#probes >= maxProbes) return
+    this.#probes++
+    const isGone = await refuses(listens.address, listens.port).catch(() => false)
+    this.#probes--
+    const waiting = this.#losses.get(peer)
+    if (!isGone || waiting === undefined) return
+    const gone = new Map<string, number>()
+    for (const { lease, deadlineMs } of lost) if (waiting.leases.delete(lease)) gone.set(lease, deadlineMs)
+    await this.#judge(gone)
+  }
+
+  async #judge (leases: ReadonlyMap<string, number>): Promise<void> {
+    if (leases.size === 0) return
+    const { store, graceMs, stalledLately, report } = this.#options
+    if (stalledLately()) return report(`${leases.size} leases of broken sessions are left to their TTL: this process stood still`)
+    const lost = this.#lostLately()
     if (lost >= massLossAtLeast && lost > massLossRatio * (lost + this.#open.size)) {
-      return report(`${leases.length} leases of a broken session are left to their TTL: ${lost} sessions broke within a second`)
+      return report(`${leases.size} leases of broken sessions are left to their TTL: ${lost} sessions broke within a second`)
     }
     try {
-      await store.lose(leases, graceMs)
+      await store.lose(Array.from(leases, ([lease, deadlineMs]) => ({ lease, deadlineMs })), graceMs)
     } catch (error) {
-      report(`${leases.length} leases of a broken session are left to their TTL: ${String(error)}`)
+      report(`${leases.size} leases of broken sessions are left to their TTL: ${String(error)}`)
     }
+  }
+
+  #count (peer: string): void {
+    const now = this.#options.clock.now()
+    this.#forget(now)
+    const known = this.#causes.find((cause) => cause.peer === peer)
+    if (known === undefined) this.#causes.push({ peer, atMs: now, sessions: 1 })
+    else known.sessions++
+  }
+
+  #lostLately (): number {
+    this.#forget(this.#options.clock.now())
+    return this.#causes.reduce((sum, { sessions }) => sum + (sessions < oneCauseBelow ? 1 : sessions), 0)
+  }
+
+  /** What broke while a verdict was waited for counts as well. */
+  #forget (now: number): void {
+    const { blipMs } = this.#options
+    this.#causes = this.#causes.filter(({ atMs }) => now - atMs < massLossWindowMs + blipMs)
   }
 }

@@ -2,7 +2,7 @@
 import { maxTtlMs } from '../../model/limits.ts'
 import type { Store, Sweep } from '../../store/store.ts'
 import { type ProtectionOptions, expiryPolicy } from './protection.ts'
-import type { Clock } from '../timers.ts'
+import type { Clock } from '../../clock.ts'
 
 /** A dead instance leaves the answers at most this long after its deadline; an idle sweep costs 20 microseconds. */
 const intervalMs = 250

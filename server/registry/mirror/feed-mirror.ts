@@ -25,7 +25,14 @@ interface ChangesMessage {
   /** In order. Those of a copy may say what is known already, and then say it again. */
   readonly changes: readonly Change[]
   /** What the view is after them; undefined = the copy is not whole yet. */
-  readonly state: { readonly epoch: string, readonly revision: number } | undefined
+  readonly state: MirrorState | undefined
+}
+
+export interface MirrorState {
+  readonly epoch: string
+  readonly revision: number
+  /** The revision that everything derived is shown at least at. */
+  readonly floor: number
 }
 
 export interface FeedMirrorOptions {
@@ -88,6 +95,7 @@ export class FeedMirror {
     if (this.#aside !== undefined) this.#aside = catalog
     else this.#catalog = catalog
     if (state === undefined) return
+    catalog.raise(state.floor)
     this.#catalog = catalog
     this.#aside = undefined
     this.#epoch = state.epoch
@@ -101,7 +109,7 @@ export class FeedMirror {
     } catch (error) {
       const failed = (fault: unknown): void => (this.#options.guard ?? standaloneGuard).failed('dns-mirror', fault)
       failed(error)
-      return mendedCatalog(catalog, change, error, failed)
+      return change.type === 'raise' ? catalog : mendedCatalog(catalog, change, error, failed)
     }
   }
 }

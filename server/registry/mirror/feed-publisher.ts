@@ -181,7 +181,10 @@ export class FeedPublisher {
 
   #message (mirror: Mirror, changes: readonly Change[], begins: boolean): MirrorMessage {
     const isWhole = mirror.sent >= mirror.wholeAt
-    return { type: 'changes', begins, changes, state: isWhole ? { epoch: this.#feed.epoch, revision: mirror.sent } : undefined }
+    const { epoch, catalog } = this.#feed
+    // A mirror that has not come to the last raise yet is told of it when it has.
+    const floor = catalog.floor <= mirror.sent ? catalog.floor : 0
+    return { type: 'changes', begins, changes, state: isWhole ? { epoch, revision: mirror.sent, floor } : undefined }
   }
 
   #after (revision: number): Batch | undefined {
@@ -206,7 +209,7 @@ export class FeedPublisher {
 function * everything (feed: Feed): Generator<Change> {
   const base = { atMs: 0, by: '' }
   for (const object of feed.heldObjects()) yield { ...base, type: 'put-object', reason: 'declared', revision: object.revision, object }
-  for (const record of feed.heldInstances()) yield { ...base, type: 'put', reason: 'registered', revision: record.revision, record }
+  for (const record of feed.heldInstances()) yield { ...base, type: 'put', reason: 'registered', revision: record.shownRevision, record }
 }
 
 function bodyLength (change: Change): number {

@@ -187,7 +187,7 @@ function checkRoom (drafts: readonly Draft[], catalog: Catalog): void {
   const newSpaces = new Set(created.map(({ name }) => (name.kind === 'Namespace' ? name.name : name.namespace)).filter((name) => !catalog.hasNamespace(name)))
   if (newSpaces.size > 0 && catalog.namespaces().length + newSpaces.size > maxNamespaces) throw full(`there would be more than ${maxNamespaces} namespaces`)
   for (const [namespace, ours] of Map.groupBy(created, ({ name }) => name.namespace)) {
-    const services = ours.filter(({ name }) => name.kind === 'Service' && catalog.view(namespace, name.name) === undefined).length
+    const services = ours.filter(({ name }) => name.kind === 'Service' && catalog.service(namespace, name.name) === undefined).length
     if (services > 0 && catalog.namespaceCounts(namespace).services + services > maxServicesPerNamespace) throw full(`namespace "${namespace}" would have more than ${maxServicesPerNamespace} services`)
     const handMade = ours.filter(({ name }) => name.kind === 'EndpointSlice' || name.kind === 'Endpoints').length
     if (handMade > 0 && catalog.handMadeCount(namespace) + handMade > maxHandMadePerNamespace) throw full(`namespace "${namespace}" would have more than ${maxHandMadePerNamespace} EndpointSlices and Endpoints`)

@@ -1,31 +1,31 @@
 // The commands on declared things: apply, put, read, delete, and why an instance is in or out.
-import type { FieldError, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
+import type { Endpoint, FieldError, Instance, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, refused } from '../../errors.ts'
 import { located, type ManifestDocument, manifestLimits, streamInvalid } from '../../model/manifest/manifest-stream.ts'
 import { explained, handMadeEndpoints, implicitService, mirrorManager, ownSlices } from '../../model/service/endpoints.ts'
 import { defaultFamily, hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
 import { droppedFields } from '../../model/service/dropped-fields.ts'
+import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { decoded } from '../../model/service/schema.ts'
 import { endpointSlices, endpointsObject } from '../../model/service/slices.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../../model/service/types.ts'
 import { FaultList } from '../../refusal.ts'
 import { maxCommitWrites, type ObjectWrite, type Store } from '../../store/store.ts'
+import type { Actor } from '../actor.ts'
 import { AllocationCheck } from '../allocation/allocation-check.ts'
-import { commitAllocated } from '../allocation/allocated-commit.ts'
+import { commitAllocated, type Proposal } from '../allocation/allocated-commit.ts'
 import { Allocator } from '../allocation/allocator.ts'
 import type { Ranges } from '../allocation/ledger.ts'
 import type { FindingKind } from '../allocation/repair.ts'
 import { type Applied, type ApplyPlan, allocationRefusal, type Item, nameOf, planApply } from './apply-plan.ts'
-import type { DeclaredService } from '../catalog/declared-service.ts'
 import type { Feed } from '../feed/feed.ts'
 import { type Kind, manifestKey, type ManifestName } from './manifests.ts'
-import type { InstanceName, Registry } from '../registry.ts'
-import type { Clock } from '../timers.ts'
+import type { InstanceName } from '../instance-name.ts'
+import type { Lookup } from '../lookup.ts'
+import type { Clock } from '../../clock.ts'
 import { WaitingBalancers } from '../allocation/waiting-balancers.ts'
 
 export interface WriteOptions {
-  /** Who asks, for the events. */
-  readonly by: string
   /** Says what would be done, and does nothing. */
   readonly dryRun?: boolean | undefined
 }
@@ -59,7 +59,7 @@ export interface ServicesOptions {
   readonly random: () => number
   readonly clock: Clock
   readonly warn: (message: string) => void
-  readonly registry: Pick<Registry, 'requireLoaded' | 'requireEntry'>
+  readonly lookup: Lookup
 }
 
 export const defaultNamespace = 'default'
@@ -69,16 +69,18 @@ export const maxExplained = 1_000
 export class Services {
   readonly #store: Store
   readonly #feed: Feed
-  readonly #registry: ServicesOptions['registry']
+  readonly #lookup: Lookup
+  readonly #clock: Clock
   readonly #allocator: Allocator
   readonly #waiting: WaitingBalancers
   readonly #check: AllocationCheck
   readonly facts: RegistryFacts
 
-  constructor ({ store, feed, ranges, random, clock, warn, registry }: ServicesOptions) {
+  constructor ({ store, feed, ranges, random, clock, warn, lookup }: ServicesOptions) {
     this.#store = store
     this.#feed = feed
-    this.#registry = registry
+    this.#lookup = lookup
+    this.#clock = clock
     this.#allocator = new Allocator({ ...ranges, random })
     const families = ranges.serviceCidrs.map(({ family }) => (family === 4 ? 'IPv4' as const : 'IPv6' as const))
     this.facts = { families: families.length === 0 ? [defaultFamily] : families }
@@ -117,7 +119,7 @@ export class Services {
    * @throws RegistryError REG_INVALID for a wrong shape, REG_MANIFEST_INVALID for broken rules and values that are taken, both with
    * document, line and field; REG_CONFLICT for an old resource version; REG_LIMIT_REACHED; what the store throws
    */
-  async apply (documents: readonly ManifestDocument[], options: ApplyOptions): Promise<ApplyAnswer> {
+  async apply (actor: Actor, documents: readonly ManifestDocument[], options: ApplyOptions = {}): Promise<ApplyAnswer> {
     const faults = new FaultList()
     const items: Item[] = []
     if (documents.length > manifestLimits.maxDocuments) throw invalid([{ field: 'documents', value: documents.length, rule: `must not be more than ${manifestLimits.maxDocuments}` }])
@@ -128,14 +130,14 @@ export class Services {
       else items.push({ manifest: read.manifest, locate, document: document.index, dropped: droppedFields(document.kind, document.value) })
     }
     if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
-    return this.#apply(items, options)
+    return this.#apply(actor, items, options)
   }
 
   /**
    * Writes one manifest under the name of its path. A manifest that names another one is refused.
    * @throws RegistryError as `apply`, without documents and lines
    */
-  async put (name: ManifestName, value: unknown, options: WriteOptions): Promise<ApplyAnswer> {
+  async put (actor: Actor, name: ManifestName, value: unknown, options: WriteOptions = {}): Promise<ApplyAnswer> {
     const read = decoded(name.kind, value, name.namespace)
     if ('refusal' in read) throw refused(read.refusal)
     const { metadata } = read.manifest
@@ -145,35 +147,21 @@ export class Services {
       ...(nameOf(named).namespace === name.namespace ? [] : [{ field: 'metadata.namespace', value: metadata.namespace, rule: `must be ${name.namespace}, as in the path` }])
     ]
     if (faults.length > 0) throw invalid(faults)
-    return this.#apply([{ manifest: named, locate: (found) => found, dropped: droppedFields(name.kind, value) }], options)
+    return this.#apply(actor, [{ manifest: named, locate: (found) => found, dropped: droppedFields(name.kind, value) }], options)
   }
 
-  async #apply (items: readonly Item[], { by, dryRun = false }: WriteOptions): Promise<ApplyAnswer> {
-    this.#registry.requireLoaded()
-    const propose = (attempt: number): ApplyPlan => {
-      const planned = planApply(items, this.#feed.catalog, this.#allocator, this.facts, attempt)
-      checkSize(planned.writes.length + planned.plan.writes.length)
-      return planned
-    }
-    const refuse = (faults: ApplyPlan['plan']['faults']): RegistryError => allocationRefusal(items, faults)
-    if (dryRun) {
-      const { plan, applied } = propose(0)
-      if (plan.faults.length > 0) throw refuse(plan.faults)
-      return { revision: this.#feed.revision, results: applied }
-    }
-    const { revisions, result } = await commitAllocated({
-      store: this.#store,
-      allocator: this.#allocator,
-      by,
-      propose: (attempt) => {
-        const planned = propose(attempt)
-        return { plan: planned.plan, writes: planned.writes, result: planned.applied }
-      },
-      refuse
-    })
+  async #apply (actor: Actor, items: readonly Item[], { dryRun = false }: WriteOptions): Promise<ApplyAnswer> {
+    this.#lookup.requireLoaded()
+    const { revisions, result } = await this.#commit(actor, dryRun, (attempt) => {
+      const { plan, writes, applied } = planApply(items, this.#feed.catalog, this.#allocator, this.facts, attempt)
+      checkSize(writes.length + plan.writes.length)
+      // The store checks what is written. That a manifest is the same already, or stands beside nothing that it names, is said by the view.
+      const says = applied.some(({ outcome, warnings }) => outcome === 'unchanged' || warnings.length > 0)
+      return { plan, writes, result: applied, says }
+    }, (faults) => allocationRefusal(items, faults))
     const { catalog } = this.#feed
     // As it is stored: with its times and its resource version. Somebody may have removed it meanwhile.
-    const results = result.map((applied) => ({ ...applied, manifest: catalog.manifest(applied) ?? applied.manifest }))
+    const results = dryRun ? result : result.map((applied) => ({ ...applied, manifest: catalog.manifest(applied) ?? applied.manifest }))
     return { revision: revisions.length === 0 ? this.#feed.revision : Math.max(...revisions), results }
   }
 
@@ -182,9 +170,9 @@ export class Services {
    * A namespace stays while something is in it.
    * @throws RegistryError REG_..._NOT_FOUND naming the first that is not there, unless `ignoreMissing`
    */
-  async delete (names: readonly ManifestName[], { by, dryRun = false, ignoreMissing = false }: DeleteOptions): Promise<Deleted> {
-    this.#registry.requireLoaded()
-    const propose = (): { plan: ApplyPlan['plan'], writes: readonly ObjectWrite[], result: readonly Manifest[] } => {
+  async delete (actor: Actor, names: readonly ManifestName[], { dryRun = false, ignoreMissing = false }: DeleteOptions = {}): Promise<Deleted> {
+    this.#lookup.requireLoaded()
+    const { revisions, result } = await this.#commit(actor, dryRun, () => {
       const deleted = new Map<string, Manifest>()
       for (const name of names) {
         const manifest = ignoreMissing ? this.#feed.catalog.manifest(name) : this.get(name)
@@ -198,11 +186,18 @@ export class Services {
       const plan = this.#allocator.plan(services.map(({ metadata }) => ({ holder: { namespace: metadata.namespace, service: metadata.name }, needs: [] })), { reason: 'removed' })
       const writes = [...deleted].map(([key, { metadata }]): ObjectWrite => ({ type: 'delete', key, reason: 'removed', expected: Number(metadata.resourceVersion) }))
       checkSize(writes.length + plan.writes.length)
-      return { plan, writes, result: [...deleted.values()] }
-    }
-    if (dryRun) return { revision: this.#feed.revision, deleted: propose().result }
-    const { revisions, result } = await commitAllocated({ store: this.#store, allocator: this.#allocator, by, propose })
+      // Which of them are there, and which endpoints belong to a service, is said by the view.
+      return { plan, writes, result: [...deleted.values()], says: true }
+    })
     return { revision: Math.max(this.#feed.revision, ...revisions), deleted: result }
+  }
+
+  #commit<Result> (
+    actor: Actor, dryRun: boolean, propose: (attempt: number) => Proposal<Result>, refuse?: (faults: ApplyPlan['plan']['faults']) => RegistryError
+  ): ReturnType<typeof commitAllocated<Result>> {
+    return commitAllocated({
+      store: this.#store, clock: this.#clock, allocator: this.#allocator, by: actor.name, dryRun, propose, ...(refuse === undefined ? {} : { refuse })
+    })
   }
 
   // Reading -------------------------------------------------------------------------------------------------------
@@ -214,7 +209,7 @@ export class Services {
     if (name.kind === 'Namespace') throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${name.name}" was not declared`)
     if (!this.#feed.catalog.hasNamespace(name.namespace)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${name.namespace}" not found`)
     if (name.kind !== 'Service') throw new RegistryError('REG_MANIFEST_NOT_FOUND', `${name.kind} "${name.name}" not found in namespace "${name.namespace}"`)
-    const hint = this.#feed.catalog.service(name.namespace, name.name) === undefined ? 'not found' : 'was not declared: it is implicit, made of the instances that registered under its name'
+    const hint = this.#feed.catalog.registered(name.namespace, name.name) === undefined ? 'not found' : 'was not declared: it is implicit, made of the instances that registered under its name'
     throw new RegistryError('REG_SERVICE_NOT_FOUND', `service "${name.name}" of namespace "${name.namespace}" ${hint}`)
   }
 
@@ -223,40 +218,43 @@ export class Services {
     return this.#feed.catalog.manifests(kind, namespace)
   }
 
-  /** A service as a manifest: the declared one, or what an implicit one would look like. undefined = neither. */
-  manifest (namespace: string, service: string): Service | undefined {
-    const { catalog } = this.#feed
-    const declared = catalog.declared(namespace, service)
-    if (declared !== undefined) return declared.manifest
-    return catalog.service(namespace, service) === undefined ? undefined : implicitService(namespace, service, catalog.endpoints(namespace, service)?.all)
+  /**
+   * A service as a manifest: the declared one, or what an implicit one would look like.
+   * @throws RegistryError REG_NAMESPACE_NOT_FOUND, REG_SERVICE_NOT_FOUND
+   */
+  manifest (namespace: string, service: string): Service {
+    const { manifest, endpoints } = this.#lookup.requireService(namespace, service)
+    return manifest ?? implicitService(namespace, service, endpoints.all)
   }
 
   /** The EndpointSlices of a service: computed for a selector, else what was made by hand, a mirrored Endpoints object included. */
   slices (namespace: string, service: string): readonly EndpointSlice[] {
-    const { manifest, declared } = this.#require(namespace, service)
-    if (declared === undefined || hasSelector(manifest)) return endpointSlices(manifest, this.#endpointsOf(namespace, service))
+    const manifest = this.manifest(namespace, service)
+    if (hasSelector(manifest)) return endpointSlices(manifest, this.#endpointsOf(namespace, service))
     const made = this.#feed.catalog.handMade(namespace, service)
     if (made.endpoints === undefined) return made.slices
-    const mirrored = handMadeEndpoints(manifest, { slices: [], endpoints: made.endpoints }, declared.revision)
+    const mirrored = handMadeEndpoints(manifest, { slices: [], endpoints: made.endpoints }, this.#endpointsOf(namespace, service).revision)
     return [...ownSlices(made), ...endpointSlices(manifest, mirrored, { managedBy: mirrorManager })]
   }
 
   /** The older Endpoints view of a service. */
   endpointsObject (namespace: string, service: string): Endpoints {
-    const { manifest } = this.#require(namespace, service)
+    const manifest = this.manifest(namespace, service)
     const made = hasSelector(manifest) ? undefined : this.#feed.catalog.handMade(namespace, service).endpoints
     return made ?? endpointsObject(manifest, this.#endpointsOf(namespace, service))
   }
 
   /** Why an instance is, or is not, an endpoint of each service of its namespace; those that have it first, at most `maxExplained`. */
   explain (name: InstanceName): readonly ServiceExplanation[] {
-    const { instance } = this.#registry.requireEntry(name)
+    const { instance } = this.#lookup.requireEntry(name)
     const { catalog } = this.#feed
     const all = catalog.services(name.namespace).map((service): ServiceExplanation => {
       const declared = catalog.declared(name.namespace, service)
       const manifest = declared?.manifest ?? implicitService(name.namespace, service)
-      const failOpen = declared?.selects(instance) === true || service === instance.service ? catalog.endpoints(name.namespace, service)?.failOpen : false
-      return { namespace: name.namespace, service, implicit: declared === undefined, ...explained(manifest, instance, failOpen) }
+      // Who is ready is answered: only for one that is not, the answers must be looked at.
+      const mayBeAnswered = !instance.conditions.ready && (declared?.selects(instance) ?? service === instance.service)
+      const isAnswered = mayBeAnswered && catalog.endpoints(name.namespace, service)?.answered.some((endpoint) => isOf(endpoint, instance, service))
+      return { namespace: name.namespace, service, implicit: declared === undefined, ...explained(manifest, instance, isAnswered) }
     })
     return all.sort((a, b) => Number(b.in) - Number(a.in)).slice(0, maxExplained)
   }
@@ -276,15 +274,14 @@ export class Services {
     return this.#check.counts()
   }
 
-  #require (namespace: string, service: string): { manifest: Service, declared: DeclaredService | undefined } {
-    const manifest = this.manifest(namespace, service)
-    if (manifest === undefined) this.get({ kind: 'Service', namespace, name: service }) // throws: it names what is missing
-    return { manifest: manifest ?? implicitService(namespace, service), declared: this.#feed.catalog.declared(namespace, service) }
+  #endpointsOf (namespace: string, service: string): EndpointSet {
+    return this.#lookup.requireService(namespace, service).endpoints
   }
+}
 
-  #endpointsOf (namespace: string, service: string): Parameters<typeof endpointSlices>[1] {
-    return this.#feed.catalog.endpoints(namespace, service) ?? { namespace, service, revision: 0, failOpen: false, all: [], answered: [] }
-  }
+/** Whether an endpoint of a service is that of an instance: those of an implicit one do not say under which name they registered. */
+function isOf (endpoint: Endpoint, instance: Instance, service: string): boolean {
+  return endpoint.id === instance.id && (endpoint.service ?? service) === instance.service
 }
 
 function checkSize (writes: number): void {

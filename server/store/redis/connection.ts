@@ -6,12 +6,13 @@ import { type Guard } from '../../guard.ts'
 import type { Credentials, HostPort, RedisAddress } from './address.ts'
 import { connectFault, messageOf, SettingFault } from './faults.ts'
 import { keyCount } from './keys.ts'
+import type { Patience } from './patience.ts'
 import type { Script } from './scripts.ts'
 
 export interface Timeouts {
-  /** For TCP, TLS and the handshake. Higher tolerates far-away servers, lower finds a dead one sooner. */
+  /** For TCP, TLS and the handshake, at first (patience.ts). Higher tolerates far-away servers, lower finds a dead one sooner. */
   readonly connectMs: number
-  /** For each command: the longest that a write waits for Redis. */
+  /** For each command, at first: the longest that a write waits for a Redis that answered in time until then. */
   readonly commandMs: number
   /** One round of the blocking reader; after an empty one it asks whether Redis is still the one it was. */
   readonly blockMs: number
@@ -36,17 +37,17 @@ const maxLearntSeeds = 16
 
 export class Connector {
   readonly #address: RedisAddress
-  readonly #timeouts: Timeouts
+  readonly #patience: Patience
   readonly #probe: string
   readonly #guard: Guard
   readonly #open = new Set<Redis>()
   #learnt: readonly HostPort[] = []
 
   /** `probe` is one of the store's keys: its slot is the one that matters in a Cluster. */
-  constructor (address: RedisAddress, timeouts: Timeouts, probe: string, guard: Guard) {
+  constructor (address: RedisAddress, patience: Patience, probe: string, guard: Guard) {
     this.#guard = guard
     this.#address = address
-    this.#timeouts = timeouts
+    this.#patience = patience
     this.#probe = probe
   }
 
@@ -56,7 +57,9 @@ export class Connector {
     try {
       const at = await this.#locate()
       const commands = await this.#client(at, this.#address, this.#address.db, opened)
+      const askedAt = performance.now()
       const info = parseInfo(await commands.info())
+      this.#patience.answered(performance.now() - askedAt)
       checkServer(info)
       const reader = await this.#client(at, this.#address, this.#address.db, opened)
       const run = info.get('run_id') ?? ''
@@ -128,8 +131,8 @@ export class Connector {
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
-      commandTimeout: this.#timeouts.commandMs,
-      connectTimeout: this.#timeouts.connectMs,
+      commandTimeout: this.#patience.commandMs,
+      connectTimeout: this.#patience.connectMs,
       keepAlive: 5_000
     })
     opened.push(client)
@@ -181,13 +184,18 @@ function checkServer (info: Info): void {
   if (Number.parseInt(version, 10) < oldestMajor) throw new SettingFault(`Redis ${version} is too old: 7.0 or newer is needed`)
   const role = info.get('role')
   if (role !== 'master') throw new Error(`Redis is not a master but a ${role ?? 'server that does not say'}`)
+  checkPolicy(info)
+}
+
+/** It may be changed while Redis runs. @param info what INFO says of its memory, at least. @throws SettingFault */
+export function checkPolicy (info: Info): void {
   const policy = info.get('maxmemory_policy')
   if (policy !== 'noeviction') {
     throw new SettingFault(`Redis has maxmemory-policy ${policy ?? 'unknown'}, which could evict the whole registry at once: set "maxmemory-policy noeviction"`)
   }
 }
 
-function parseInfo (text: string): Info {
+export function parseInfo (text: string): Info {
   const info = new Map<string, string>()
   for (const line of text.split('\r\n')) {
     const colon = line.indexOf(':')

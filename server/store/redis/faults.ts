@@ -108,6 +108,11 @@ function forgetCommand (error: unknown): void {
   if (error instanceof Error && 'command' in error) error.command = undefined
 }
 
+/** An attempt that found nobody within its time: with more of it, it may. */
+export function isTimeout (error: unknown): boolean {
+  return /does not answer|ETIMEDOUT|timed out/i.test(messageOf(error))
+}
+
 /** Never empty: Node's error for a name with several addresses has only a code. */
 export function messageOf (error: unknown): string {
   if (!(error instanceof Error)) return String(error)

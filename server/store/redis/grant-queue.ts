@@ -1,4 +1,5 @@
 // Grants of one turn of the event loop travel in one script call: the fence is paid once, and the connection carries a tenth of the bytes.
+import { RegistryError } from '../../errors.ts'
 import { type Guard } from '../../guard.ts'
 import type { Grant, Granted } from '../store.ts'
 import { overloaded } from './faults.ts'
@@ -10,6 +11,9 @@ import { scripts } from './scripts.ts'
 const batchSize = 100
 /** Waiting beyond it means that Redis is far slower than the callers. */
 const maxQueued = 20_000
+
+/** Of scripts/grant, for one. */
+type Reply = readonly [Granted['outcome'], string, string, number, number, number]
 
 interface Queued {
   readonly grant: Grant
@@ -51,23 +55,37 @@ export class GrantQueue {
 
   async #send (batch: readonly Queued[]): Promise<void> {
     try {
-      const args = batch.flatMap(({ grant: { key, lease, generation, newGeneration, ttlMs, by, body } }) => [key, lease, generation ?? '', newGeneration, ttlMs, by, body])
-      const [now, ...replies] = await this.#link.call(scripts.grant, args)
+      const [now, ...replies] = await this.#call(batch)
       for (const [index, queued] of batch.entries()) {
         // scripts/grant: one answer for each
-        const reply = replies[index] as [Granted['outcome'], string, string, number, number, number]
-        this.#delivered(queued.grant, Number(now), reply).then(queued.resolve, queued.reject)
+        const reply = replies[index] as Reply | readonly ['full']
+        if (reply[0] === 'full') queued.reject(new RegistryError('REG_STORE_FULL', 'The store is full: Redis has reached its maxmemory'))
+        else this.#delivered(queued.grant, Number(now), reply).then(queued.resolve, queued.reject)
       }
     } catch (error) {
       for (const { reject } of batch) reject(error)
     }
   }
 
-  async #delivered ({ key, ttlMs, body }: Grant, now: number, reply: readonly [Granted['outcome'], string, string, number, number, number]): Promise<Granted> {
+  /** A full Redis refuses the script before it begins; what is registered so already needs no memory and is renewed all the same. */
+  async #call (batch: readonly Queued[]): Promise<readonly unknown[]> {
+    const args = batch.flatMap(({ grant: { key, lease, generation, newGeneration, ttlMs, by, body } }) =>
+      [key, lease, generation ?? '', newGeneration, ttlMs, by, body])
+    try {
+      return await this.#link.call(scripts.grant, args)
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.code !== 'REG_STORE_FULL') throw error
+      return this.#link.call(scripts.grantWhenFull, args)
+    }
+  }
+
+  async #delivered ({ key, ttlMs, body }: Grant, now: number, reply: Reply): Promise<Granted> {
     const [outcome, lease, generation, revision, createdRevision, createdAtMs] = reply
     const proposal: Proposal | undefined = outcome === 'unchanged'
       ? undefined
-      : proposeInstance({ key, lease, generation, ttlMs, createdRevision, revision, createdAtMs, updatedAtMs: now, suspect: false, body })
+      : proposeInstance({
+        key, lease, generation, ttlMs, createdRevision, revision, shownRevision: revision, createdAtMs, updatedAtMs: now, suspect: false, body
+      })
     let final = revision
     await this.#link.pending.delivery(revision, (view) => {
       const found = view.instance(lease)

@@ -1,17 +1,18 @@
 // Keeps the node linked to Redis: connects, begins keyspace and term, recovers, loads, follows, and all over again after each break.
 import { randomBytes } from 'node:crypto'
 import { type Guard } from '../../guard.ts'
-import type { Change, Follower } from '../store.ts'
-import { Connector, type Timeouts } from './connection.ts'
+import type { Change, Follower, Snapshot } from '../store.ts'
+import { checkPolicy, type Connections, Connector, parseInfo, type Timeouts } from './connection.ts'
 import type { RedisAddress } from './address.ts'
-import { connectFault, isForeignKey, messageOf, SessionFault, SettingFault, unavailable } from './faults.ts'
+import { connectFault, isForeignKey, isTimeout, messageOf, SessionFault, SettingFault, unavailable } from './faults.ts'
 import type { Keys } from './keys.ts'
+import { Patience } from './patience.ts'
 import { Pending } from './pending.ts'
 import { parseEntry, parseVoid } from './records.ts'
 import { collectProposals } from './recovery.ts'
 import { scripts, type Script } from './scripts.ts'
 import { Session } from './session.ts'
-import { entriesOf, lastLogged, readCount, readSnapshot } from './snapshot.ts'
+import { entriesOf, lastLogged, type Raised, readCount, readSnapshot } from './snapshot.ts'
 
 export interface StoreLogger {
   info (fields: object, message: string): void
@@ -22,6 +23,7 @@ export interface StoreLogger {
 /** Settings of the link, all given; redis-store.ts has the defaults and their reasons. */
 export interface LinkSettings {
   readonly maxLogLength: number
+  readonly maxLogBytes: number
   readonly holdMs: number
   readonly recoveryMs: number
   readonly revisionJump: number
@@ -53,6 +55,9 @@ const backoffCapMs = 1_000
 /** A session that lived so long was a good one: the next attempt comes soon again. */
 const steadyMs = 5_000
 
+/** How often Redis' eviction policy is looked at: somebody may change it while all runs. */
+const policyCheckMs = 20_000
+
 /** A promotion that comes so soon after another may have lost what was put back after the first: then that is offered once more. */
 const recoveryHorizonMs = 60_000
 
@@ -67,6 +72,7 @@ interface Progress {
 export class Link {
   readonly pending = new Pending()
   readonly #connector: Connector
+  readonly #patience: Patience
   readonly #keys: Keys
   readonly #settings: LinkSettings
   readonly #logger: StoreLogger
@@ -86,10 +92,14 @@ export class Link {
   #running: Promise<void> | undefined
   #stopWaiting: (() => void) | undefined
   #settleTimer: NodeJS.Timeout | undefined
+  /** Redis refused the raise of this node's load: its views stand higher than those of others until it is done. */
+  #raiseDue = false
+  #policyCheckedAtMs = 0
 
   constructor ({ address, keys, settings, logger, now, random, guard }: LinkParts) {
     this.#guard = guard
-    this.#connector = new Connector(address, settings.timeouts, keys.meta, guard)
+    this.#patience = new Patience(settings.timeouts)
+    this.#connector = new Connector(address, this.#patience, keys.meta, guard)
     this.#keys = keys
     this.#settings = settings
     this.#logger = logger
@@ -132,6 +142,19 @@ export class Link {
     await this.pending.delivery(revision, () => true)
   }
 
+  /** All that is in Redis at one moment. Nothing is raised by it: no node derives anything from it. */
+  async snapshot (): Promise<Snapshot> {
+    const session = this.check()
+    const here = async (): Promise<Raised> => ({
+      revision: Number(await session.ask((client) => client.hget(this.#keys.meta, 'rev'))), floors: { derived: 0, instances: 0 }
+    })
+    for (let attempt = 0; attempt < maxLoadAttempts; attempt++) {
+      const read = await readSnapshot(session.ask, this.#keys, session.epoch, here)
+      if (read !== undefined) return read.snapshot
+    }
+    throw unavailable('the log was trimmed faster than the keyspace could be read')
+  }
+
   /** Takes no more calls, lets those under way come to their end, then cuts the connections. */
   async close (): Promise<void> {
     if (!this.#closing) {
@@ -153,7 +176,7 @@ export class Link {
     await new Promise((resolve) => { setImmediate(resolve) }) // what was answered now waits for its delivery
     const idle = this.pending.idle()
     let timer: NodeJS.Timeout | undefined
-    await Promise.race([idle, new Promise((resolve) => { timer = setTimeout(resolve, this.#settings.timeouts.commandMs) })])
+    await Promise.race([idle, new Promise((resolve) => { timer = setTimeout(resolve, this.#patience.commandMs) })])
     clearTimeout(timer)
   }
 
@@ -192,21 +215,47 @@ export class Link {
 
   /** Connects, makes sure of keyspace and term, and loads. */
   async #begin (follower: Follower): Promise<Session> {
-    const connections = await this.#connector.connect()
+    const connections = await this.#connect()
     if (this.#closing) {
       connections.close()
       throw new SessionFault('it is closed')
     }
-    const session = new Session(connections, this.#keys, this.#settings.timeouts, this.#guard)
+    const session = new Session(connections, this.#keys, this.#patience, this.#settings.timeouts.blockMs, this.#guard)
     this.#session = session
     try {
       await this.#ensureKeyspace(session)
       await this.#ensureTerm(session)
-      await this.#load(session, follower)
+      if (await this.#canContinue(session)) this.#logger.info({ revision: this.#progress.revision }, 'redis: the log goes on from where this node stood')
+      else await this.#load(session, follower)
     } catch (error) {
       throw connectFault(error)
     }
     return session
+  }
+
+  async #connect (): Promise<Connections> {
+    try {
+      const connections = await this.#connector.connect()
+      this.#patience.connected()
+      this.#policyCheckedAtMs = this.#now()
+      return connections
+    } catch (error) {
+      if (isTimeout(error)) this.#patience.timedOut()
+      throw error
+    }
+  }
+
+  /** A broken line in the same term is no reason to read anything anew: if the log still has what comes next, it is followed. */
+  async #canContinue (session: Session): Promise<boolean> {
+    const { epoch, term, revision } = this.#progress
+    if (epoch !== session.epoch) return false
+    const [run, number, rev] = await session.ask((client) => client.hmget(this.#keys.meta, 'run', 'term', 'rev')) as (string | null)[]
+    if (`${run}/${number}` !== term || Number(rev) < revision) return false
+    if (Number(rev) === revision) return true
+    const [next] = entriesOf(await session.ask((client) => client.call('XREAD', 'COUNT', 1, 'STREAMS', this.#keys.log, `${revision}-0`)))
+    if (next === undefined) return false
+    const change = parseEntry(next)
+    return change.type !== 'break' && change.revision === revision + 1
   }
 
   /** Finds the epoch, or begins one. */
@@ -223,21 +272,20 @@ export class Link {
       session.epoch = epoch
       return
     }
-    const { holdMs, recoveryMs, revisionJump, maxLogLength } = this.#settings
+    const { recoveryMs, revisionJump, maxLogLength, maxLogBytes } = this.#settings
     const { highest } = this.pending
     session.epoch = randomBytes(6).toString('hex')
-    // A node that never saw anything has nothing that a hold could protect; nodes that did set one when they refill.
-    const reply = await session.reply(scripts.init, [highest === 0 ? 1 : highest + revisionJump, highest === 0 ? 0 : holdMs, recoveryMs, maxLogLength])
+    const reply = await session.reply(scripts.init, [highest === 0 ? 1 : highest + revisionJump, recoveryMs, maxLogLength, maxLogBytes])
     const [, made] = reply as [string, string] // scripts/init: a word and the epoch that is there now
     session.epoch = made
     this.#logger.info({ epoch: made }, 'redis: began a new keyspace')
   }
 
   async #ensureTerm (session: Session): Promise<void> {
-    const { holdMs, recoveryMs, revisionJump, maxLogLength } = this.#settings
+    const { recoveryMs, revisionJump, maxLogLength, maxLogBytes } = this.#settings
     // A log that is ahead of the keyspace has an entry of another hand, behind which no script could write: a new term begins after it.
     const seen = Math.max(this.#progress.epoch === session.epoch ? this.pending.highest : 0, await lastLogged(session.ask, this.#keys.log))
-    const reply = await session.reply(scripts.term, [seen, revisionJump, holdMs, recoveryMs, maxLogLength, keptVoidRanges])
+    const reply = await session.reply(scripts.term, [seen, revisionJump, recoveryMs, maxLogLength, maxLogBytes, keptVoidRanges])
     const [verdict] = reply as [string] // scripts/term: one word
     if (verdict === 'OK') this.#logger.warn({ epoch: session.epoch, run: session.run }, 'redis: began a new term; nothing expires for a while')
     else if (verdict !== 'SAME') throw new SessionFault('the keyspace changed while connecting')
@@ -260,19 +308,36 @@ export class Link {
         this.#lateBases.push(...missed.map(({ after }) => ({ base: after, atMs: nowMs })))
         await this.#recover(session, follower, same ? Math.min(...this.#lateBases.map(({ base }) => base)) : 0, !same)
       }
-      const read = await readSnapshot(session.ask, this.#keys, session.epoch)
+      const read = await readSnapshot(session.ask, this.#keys, session.epoch, () => this.#raise(session))
       if (read === undefined) continue
       const { snapshot, view } = read
       this.#progress = { epoch: session.epoch, term, revision: snapshot.revision }
-      follower.load(snapshot)
+      await follower.load(snapshot)
       this.pending.loaded(snapshot.revision, (revision) => !same || missed.some(({ after, until }) => revision > after && revision < until), view)
       return
     }
     throw new SessionFault('the log was trimmed faster than the keyspace could be read')
   }
 
+  /**
+   * All nodes raise what they derive to the revision of this load. A Redis that refuses writes must not keep a node from answering reads: it
+   * then raises its own, and the others' later.
+   */
+  async #raise (session: Session): Promise<Raised> {
+    try {
+      const [revision, derived, instances] = await session.call(scripts.raise, []) as [number, number, number] // scripts/raise
+      this.#raiseDue = false
+      return { revision, floors: { derived, instances } }
+    } catch (error) {
+      if (session.fault !== undefined) throw error
+      this.#raiseDue = true
+      const [rev, first] = await session.ask((client) => client.hmget(this.#keys.meta, 'rev', 'first')) as (string | null)[]
+      return { revision: Number(rev), floors: { derived: Number(rev), instances: Number(first ?? 0) } }
+    }
+  }
+
   async #recover (session: Session, follower: Follower, base: number, whole: boolean): Promise<void> {
-    const proposals = collectProposals(follower, this.pending.proposals(), base, whole)
+    const proposals = await collectProposals(follower, this.pending.proposals(), base, whole)
     let put = 0
     let removed = 0
     for (let from = 0; from < proposals.length; from += proposalBatch) {
@@ -315,7 +380,9 @@ export class Link {
       } else if (entries.length === 0) {
         behind = await this.#isBehind(session) ? behind + 1 : 0
         if (behind > 1) await this.#load(session, follower)
+        else if (this.#raiseDue) await this.#raise(session)
       }
+      await this.#checkPolicy(session)
     }
   }
 
@@ -334,6 +401,12 @@ export class Link {
     const revision = Number(rev)
     if (revision < this.#progress.revision) throw new SessionFault('Redis went back in time')
     return revision > this.#progress.revision
+  }
+
+  async #checkPolicy (session: Session): Promise<void> {
+    if (this.#now() - this.#policyCheckedAtMs < policyCheckMs) return
+    this.#policyCheckedAtMs = this.#now()
+    checkPolicy(parseInfo(String(await session.ask((client) => client.info('memory')))))
   }
 
   #becomeAvailable (session: Session): void {

@@ -9,12 +9,12 @@ const objectHeader = /^\d+\n\d+\n\d+\n\d+\n\d+\n/
 const noHeader = { createdRevision: 0, revision: 0, createdAtMs: 0, updatedAtMs: 0 } as const
 
 /** Written by scripts/fence.lua `writeLease`: seven header lines and the body. Its `readLease` takes the same texts. */
-export function parseInstance (lease: string, text: string, suspect: boolean): InstanceRecord {
-  if (!leaseHeader.test(text)) return { ...noHeader, key: '', lease, generation: '', ttlMs: 0, suspect, body: text }
+export function parseInstance (lease: string, text: string, suspect: boolean, shownRevision = 0): InstanceRecord {
+  if (!leaseHeader.test(text)) return { ...noHeader, shownRevision: 0, key: '', lease, generation: '', ttlMs: 0, suspect, body: text }
   const [key, generation, ttlMs, createdRevision, revision, createdAtMs, updatedAtMs, body] = cut(text, 7)
   return {
     key: key ?? '', lease, generation: generation ?? '', ttlMs: Number(ttlMs), createdRevision: Number(createdRevision), revision: Number(revision),
-    createdAtMs: Number(createdAtMs), updatedAtMs: Number(updatedAtMs), suspect, body: body ?? ''
+    shownRevision: Math.max(Number(revision), shownRevision), createdAtMs: Number(createdAtMs), updatedAtMs: Number(updatedAtMs), suspect, body: body ?? ''
   }
 }
 
@@ -74,12 +74,13 @@ export function parseEntry ([id, fields]: RawEntry): Change | Break {
   const head = { revision, atMs: timeOf(at), by, reason: isReason(reason) ? reason : 'updated' }
   const stamps = { createdRevision: Number(created), revision, createdAtMs: Number(createdAt), updatedAtMs: Number(updatedAt === '' ? at : updatedAt) }
   switch (t) {
-    case 'put': return { ...head, type: 'put', record: { key, lease, generation, ttlMs: Number(ttl), ...stamps, suspect: suspect === '1', body } }
+    case 'put': return { ...head, type: 'put', record: { key, lease, generation, ttlMs: Number(ttl), ...stamps, shownRevision: revision, suspect: suspect === '1', body } }
     case 'del': return { ...head, type: 'delete', key, lease }
     case 'sus': return { ...head, type: 'suspect', key, lease }
     case 'up': return { ...head, type: 'trusted', key, lease }
     case 'oput': return { ...head, type: 'put-object', object: { key, ...stamps, endsAtMs: Number(endsAt), body } }
     case 'odel': return { ...head, type: 'delete-object', key }
+    case 'raise': return { revision, atMs: Number(at), by, type: 'raise' }
     default: return { type: 'break', revision }
   }
 }

@@ -1,5 +1,6 @@
 // What this node saw and a restarted or promoted Redis may have lost: collected here, put back by scripts/repropose.
 import type { Follower, InstanceRecord, ObjectRecord } from '../store.ts'
+import { Slice } from '../slice.ts'
 import { instanceText, objectText } from './records.ts'
 
 /** The last known state of one lease or object. */
@@ -30,7 +31,7 @@ export function proposeObject (object: ObjectRecord): Proposal {
  * Lives come from what is held, not from the history: a life of the history that is not held any more has ended or was refused, and what was put
  * back by others after the last failover stands in no history.
  */
-export function collectProposals (follower: Follower, own: readonly Proposal[], base: number, whole: boolean): Proposal[] {
+export async function collectProposals (follower: Follower, own: readonly Proposal[], base: number, whole: boolean): Promise<Proposal[]> {
   const latest = new Map<string, Proposal>()
   const offer = (proposal: Proposal): void => {
     if (!whole && proposal.revision <= base) return
@@ -38,7 +39,11 @@ export function collectProposals (follower: Follower, own: readonly Proposal[], 
     const known = latest.get(tag)
     if (known === undefined || known.revision <= proposal.revision) latest.set(tag, proposal)
   }
-  for (const record of follower.heldInstances()) offer(proposeInstance(record))
+  const slice = new Slice()
+  for (const record of follower.heldInstances()) {
+    if (slice.isOver()) await slice.next()
+    if (whole || record.revision > base) offer(proposeInstance(record))
+  }
   for (const object of follower.heldObjects()) offer(proposeObject(object))
   for (const change of follower.changesSince(whole ? 0 : base)) {
     const { revision } = change

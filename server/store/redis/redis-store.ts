@@ -1,9 +1,11 @@
 // The Store contract on Redis: each verb is one of scripts/*.lua, atomic, with its revision and its entry in the log.
+import { Readable } from 'node:stream'
 import { type Guard, standaloneGuard } from '../../guard.ts'
 import { invalid, RegistryError } from '../../errors.ts'
+import { exportLines, exportMedia } from '../export.ts'
 import {
-  type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed, type Revised,
-  type Revision, type Store, type Sweep
+  type Backup, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite,
+  type Renewed, type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
 import { parseAddress } from './address.ts'
 import type { Timeouts } from './connection.ts'
@@ -29,9 +31,11 @@ export interface RedisStoreOptions {
   readonly random?: () => number
   /** Entries of the log that Redis keeps, about 400 bytes each. Fewer, and a node that was away for long must load everything again. Default 100,000. */
   readonly maxLogLength?: number
+  /** Octets of the log that Redis keeps, about: large bodies leave fewer entries than `maxLogLength`. Default 64 MiB. */
+  readonly maxLogBytes?: number
   /**
-   * How long nothing expires after Redis was restarted or another was promoted, and each time nodes refill it. At most and by default 60,000;
-   * sweeps shorten it to their policy's. Longer leases are safe beyond it: each has its full TTL from the beginning of a term.
+   * How long nothing expires after nodes refilled a Redis that had lost something, or for the longest TTL in use if that is less. At most and
+   * by default 60,000. Longer leases are safe beyond it: each has its full TTL from the beginning of a term.
    */
   readonly holdMs?: number
   /** How long after that nodes may put back what they saw. Longer covers slower nodes and costs tombstones. Default 10,000. */
@@ -72,6 +76,7 @@ class RedisStore implements Store {
     const address = parseAddress(options.url)
     const settings = {
       maxLogLength: whole('maxLogLength', options.maxLogLength ?? 100_000, 1_000, 100_000_000),
+      maxLogBytes: whole('maxLogBytes', options.maxLogBytes ?? 64 * 1024 ** 2, 65_536, Number.MAX_SAFE_INTEGER),
       holdMs: whole('holdMs', options.holdMs ?? maxHoldMs, 0, maxHoldMs),
       recoveryMs: whole('recoveryMs', options.recoveryMs ?? 10_000, 0, 3_600_000),
       revisionJump: whole('revisionJump', options.revisionJump ?? 1_000_000, 1, 1_000_000_000),
@@ -182,7 +187,8 @@ class RedisStore implements Store {
     })
     this.#link.check()
     if (writes.length === 0) return { outcome: 'committed', revisions: [] }
-    const [outcome, ...rest] = await this.#link.call(scripts.commit, [by, ...args])
+    const frees = writes.every(({ type }) => type === 'delete')
+    const [outcome, ...rest] = await this.#link.call(frees ? scripts.commitWhenFull : scripts.commit, [by, ...args])
     if (outcome === 'conflict') {
       const [failed] = rest as [number[]] // scripts/commit
       return { outcome: 'conflict', failed }
@@ -201,6 +207,12 @@ class RedisStore implements Store {
 
   sync (): Promise<void> {
     return this.#link.sync()
+  }
+
+  async backup (): Promise<Backup> {
+    const { epoch, revision, objects, instances } = await this.#link.snapshot()
+    const content = Readable.from(exportLines({ from: 'redis', epoch, revision }, objects, instances), { objectMode: false })
+    return { media: exportMedia, extension: 'ndjson', bytes: undefined, content }
   }
 
   async close (): Promise<void> {

@@ -2,10 +2,11 @@
 import type { Redis } from 'ioredis'
 import { type Guard } from '../../guard.ts'
 import type { RegistryError } from '../../errors.ts'
-import type { Connections, Timeouts } from './connection.ts'
+import type { Connections } from './connection.ts'
 import { runScript } from './connection.ts'
 import { callFault, endsSession, messageOf, overloaded, SessionFault, unavailable } from './faults.ts'
 import type { Keys } from './keys.ts'
+import type { Patience } from './patience.ts'
 import type { Script } from './scripts.ts'
 
 /** Calls that wait for Redis at the same time; beyond it the store is slower than its callers, and says so instead of queueing. */
@@ -27,18 +28,21 @@ export class Session {
   readonly run: string
   readonly #connections: Connections
   readonly #keys: Keys
-  readonly #timeouts: Timeouts
+  readonly #patience: Patience
+  readonly #blockMs: number
   readonly #guard: Guard
   readonly #inFlight = new Set<(error: Error) => void>()
   /** Those of them that callers wait for; the store's own reading is none. */
   readonly #calls = new Set<Promise<unknown>>()
   #fault: Error | undefined
 
-  constructor (connections: Connections, keys: Keys, timeouts: Timeouts, guard: Guard) {
+  /** @param blockMs one round of the blocking reader */
+  constructor (connections: Connections, keys: Keys, patience: Patience, blockMs: number, guard: Guard) {
     this.#guard = guard
     this.#connections = connections
     this.#keys = keys
-    this.#timeouts = timeouts
+    this.#patience = patience
+    this.#blockMs = blockMs
     this.run = connections.run
     for (const client of [connections.commands, connections.reader]) {
       client.on('close', guard.around('store', () => this.end(new SessionFault('the connection to Redis broke'))))
@@ -85,19 +89,27 @@ export class Session {
   /** Runs a script and gives its reply, with the error as it came. */
   async reply (script: Script, args: readonly (string | number)[]): Promise<unknown> {
     if (this.#fault !== undefined) throw this.#fault
-    return this.#tracked(runScript(this.#connections.commands, script, this.#keys.all, [this.epoch, ...args]), this.#timeouts.commandMs)
+    return this.#timed(runScript(this.#connections.commands, script, this.#keys.all, [this.epoch, ...args]))
   }
 
   /** Sends one command of the store's own to the connection for commands. */
-  readonly ask = (send: (client: Redis) => Promise<unknown>): Promise<unknown> => this.#command(this.#connections.commands, send, this.#timeouts.commandMs)
+  readonly ask = (send: (client: Redis) => Promise<unknown>): Promise<unknown> => this.#command(() => this.#timed(send(this.#connections.commands)))
 
   /** Sends one to the reader, which may block for a round. Its own timeout tells a frozen Redis from a quiet one. */
   readonly read = (send: (client: Redis) => Promise<unknown>): Promise<unknown> =>
-    this.#command(this.#connections.reader, send, this.#timeouts.blockMs + this.#timeouts.commandMs)
+    this.#command(() => this.#tracked(send(this.#connections.reader), this.#blockMs + this.#patience.commandMs))
 
-  async #command (client: Redis, send: (client: Redis) => Promise<unknown>, limitMs: number): Promise<unknown> {
+  async #command (run: () => Promise<unknown>): Promise<unknown> {
     if (this.#fault !== undefined) throw this.#fault
-    return this.#tracked(send(client), limitMs)
+    return run()
+  }
+
+  /** Its time is one more measure of how slow Redis is. */
+  async #timed (promise: Promise<unknown>): Promise<unknown> {
+    const sentAt = performance.now()
+    const reply = await this.#tracked(promise, this.#patience.commandMs)
+    this.#patience.answered(performance.now() - sentAt)
+    return reply
   }
 
   #fenced (word: string): RegistryError {

@@ -1,6 +1,6 @@
 // Reads the whole keyspace without stopping Redis: a scan in pieces, then the log from where the scan began.
 import type { Redis } from 'ioredis'
-import type { Change, InstanceRecord, ObjectRecord, Snapshot } from '../store.ts'
+import { type Change, type Floors, type InstanceRecord, type ObjectRecord, type Snapshot, subjectOf } from '../store.ts'
 import type { Keys } from './keys.ts'
 import type { View } from './pending.ts'
 import { parseEntry, parseInstance, parseObject, parseVoid, type RawEntry } from './records.ts'
@@ -15,8 +15,19 @@ const recentCount = 1_000
 /** Sends one command within the session: rejects as soon as the session is over. */
 export type Ask = (send: (client: Redis) => Promise<unknown>) => Promise<unknown>
 
-/** The keyspace, or undefined if the log was trimmed or a term began meanwhile: read again. */
-export async function readSnapshot (ask: Ask, keys: Keys, epoch: string): Promise<{ snapshot: Snapshot, view: View } | undefined> {
+/** Where everything is raised to: the revision up to which the log is read, and the floors from there on. */
+export interface Raised {
+  readonly revision: number
+  readonly floors: Floors
+}
+
+/**
+ * The keyspace, or undefined if the log was trimmed or a term began meanwhile: read again.
+ * @param raise called between the scan and the log, so that what is raised is exactly what was read
+ */
+export async function readSnapshot (
+  ask: Ask, keys: Keys, epoch: string, raise: () => Promise<Raised>
+): Promise<{ snapshot: Snapshot, view: View } | undefined> {
   const start = await readNumber(ask, keys.meta, 'rev')
   const instances = new Map<string, InstanceRecord>()
   const leases = new Map<string, string>()
@@ -48,7 +59,12 @@ export async function readSnapshot (ask: Ask, keys: Keys, epoch: string): Promis
   })
   await settleRivals(ask, keys.idx, rivals, instances, leases)
   if (keyless.size > 0) await findKeys(ask, keys.idx, keyless, instances)
-  const end = await readNumber(ask, keys.meta, 'rev')
+  const shown = new Map<string, number>()
+  await scan(ask, 'HSCAN', keys.shown, (page) => {
+    for (let i = 0; i + 1 < page.length; i += 2) shown.set(page[i] ?? '', Number(page[i + 1]))
+  })
+  for (const [lease, shownRevision] of shown) touch(instances, lease, shownRevision)
+  const { revision: end, floors } = await raise()
 
   let revision = start
   while (revision < end) {
@@ -66,6 +82,7 @@ export async function readSnapshot (ask: Ask, keys: Keys, epoch: string): Promis
     snapshot: {
       epoch,
       revision,
+      floors,
       lost: typeof ranges === 'string' ? parseVoid(ranges) : [],
       instances: { [Symbol.iterator]: () => instances.values() },
       objects: { [Symbol.iterator]: () => objects.values() },
@@ -120,13 +137,29 @@ function replay (change: Change, instances: Map<string, InstanceRecord>, leases:
     case 'suspect':
     case 'trusted':
       if ((instances.get(change.lease)?.revision ?? Infinity) < change.revision) suspect(instances, change.lease, change.type === 'suspect')
+      touch(instances, change.lease, change.revision)
       return
     case 'put-object':
       if ((objects.get(change.object.key)?.revision ?? 0) <= change.revision) objects.set(change.object.key, change.object)
+      touchSubject(change.object.key)
       return
     case 'delete-object':
       if ((objects.get(change.key)?.revision ?? Infinity) < change.revision) objects.delete(change.key)
+      touchSubject(change.key)
+      return
+    case 'raise':
   }
+
+  function touchSubject (objectKey: string): void {
+    const key = subjectOf(objectKey)
+    const lease = key === undefined ? undefined : leases.get(key)
+    if (lease !== undefined) touch(instances, lease, change.revision)
+  }
+}
+
+function touch (instances: Map<string, InstanceRecord>, lease: string, revision: number): void {
+  const record = instances.get(lease)
+  if (record !== undefined && record.shownRevision < revision) instances.set(lease, { ...record, shownRevision: revision })
 }
 
 function suspect (instances: Map<string, InstanceRecord>, lease: string, is: boolean): void {

@@ -1,13 +1,13 @@
 // The file: opened by one process, checked, and refused with a sentence when it is not ours to use.
 import { randomBytes } from 'node:crypto'
-import { rmSync, statSync } from 'node:fs'
+import { existsSync, rmSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RegistryError } from '../../errors.ts'
 import { prepareDirectory } from './directory.ts'
 
 /** Grows when the tables change their meaning. A file of a newer schema is refused, an older one is brought forward here. */
-const schemaVersion = 1
+const schemaVersion = 2
 const fileName = 'rollcall.db'
 /** 32 MiB of log before it is folded into the file: folding costs two more syncs, so it should be rare. */
 const checkpointPages = 16_384
@@ -28,7 +28,9 @@ CREATE TABLE instances (
   created_at_ms INTEGER NOT NULL,
   updated_at_ms INTEGER NOT NULL,
   suspect INTEGER NOT NULL,
-  body TEXT NOT NULL
+  body TEXT NOT NULL,
+  shown_revision INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER
 ) STRICT;
 CREATE TABLE objects (
   key TEXT PRIMARY KEY,
@@ -37,29 +39,47 @@ CREATE TABLE objects (
   created_at_ms INTEGER NOT NULL,
   updated_at_ms INTEGER NOT NULL,
   ends_at_ms INTEGER NOT NULL,
-  body TEXT NOT NULL
+  body TEXT NOT NULL,
+  sum INTEGER
 ) STRICT;
 CREATE INDEX objects_by_end ON objects (ends_at_ms) WHERE ends_at_ms > 0;
-CREATE TABLE log (revision INTEGER PRIMARY KEY, header TEXT NOT NULL, body TEXT) STRICT;
+CREATE TABLE log (revision INTEGER PRIMARY KEY, header TEXT NOT NULL, body TEXT, sum INTEGER) STRICT;
 `
+
+/** From a schema to the next one. A row without a sum is of before there were any, and is believed. */
+const migrations: Readonly<Record<string, string>> = {
+  1: `
+ALTER TABLE instances ADD COLUMN shown_revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE instances ADD COLUMN sum INTEGER;
+ALTER TABLE objects ADD COLUMN sum INTEGER;
+ALTER TABLE log ADD COLUMN sum INTEGER;
+UPDATE meta SET value = '2' WHERE name = 'schema';
+`
+}
 
 /** `:memory:` instead of a directory keeps nothing; it is for tests. */
 export function fileIn (directory: string): string {
   return directory === ':memory:' ? directory : resolve(directory, fileName)
 }
 
+export interface OpenOptions {
+  /** The file's size limit in pages of 2 KiB; undefined = the disk's. */
+  readonly maxPages?: number | undefined
+  /** Opens a file that was not closed cleanly and whose -wal is missing: what was in that log is lost then. */
+  readonly acceptMissingLog?: boolean | undefined
+}
+
 /**
  * Opens the file for this process alone and makes it a store if it is new.
- * @param maxPages the file's size limit in pages of 2 KiB; undefined = the disk's
  * @throws RegistryError REG_STORE_UNAVAILABLE or REG_STORE_FULL with a sentence that says what to do
  */
-export function openDatabase (directory: string, maxPages: number | undefined): { db: DatabaseSync, epoch: string } {
+export function openDatabase (directory: string, { maxPages, acceptMissingLog = false }: OpenOptions = {}): { db: DatabaseSync, epoch: string } {
   const file = fileIn(directory)
   let db: DatabaseSync | undefined
   try {
     if (directory !== ':memory:') {
       prepareDirectory(directory, file)
-      inspect(file)
+      inspect(file, acceptMissingLog)
     }
     db = new DatabaseSync(file)
     // Before the first read: the lock is then taken once, kept until the process ends (however it ends), and the log's index
@@ -70,6 +90,7 @@ export function openDatabase (directory: string, maxPages: number | undefined): 
     // synced by SQLite when the log is folded into it.
     db.exec(`PRAGMA page_size = ${pageOctets}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA cache_size = -${cacheKib}`)
     if (isNew) create(db)
+    else migrate(db)
     if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`)
     // Left by the inspection; unused while the lock is held.
     if (directory !== ':memory:') rmSync(`${file}-shm`, { force: true })
@@ -84,14 +105,40 @@ export function openDatabase (directory: string, maxPages: number | undefined): 
  * Refuses a file that is damaged or not ours. Read-only: an ordinary connection folds the log into the file when it closes,
  * and what is refused must be left as it is.
  */
-function inspect (file: string): void {
+function inspect (file: string, acceptMissingLog: boolean): void {
   // An empty file is what a process leaves that died before its first write.
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return
-  const db = new DatabaseSync(file, { readOnly: true })
+  const hasLog = existsSync(`${file}-wal`) // before it is opened: that may make one
+  const db = openForInspection(file)
   try {
-    if (!hasNoTables(db)) check(db, file)
+    if (hasNoTables(db)) return
+    check(db, file)
+    const closed = db.prepare("SELECT value FROM meta WHERE name = 'closed'").get()?.value
+    if (closed === '0' && !hasLog && !acceptMissingLog) throw missingLog(file)
   } finally {
     db.close()
+    // Looking at the file has made an empty log, which would say the next time that there is one.
+    if (!hasLog) for (const suffix of ['-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true })
+  }
+}
+
+/**
+ * Read-only, a file with a log needs an index in shared memory beside it, which a full disk has no room for. Locked, it needs none: then
+ * the file is looked at as it will be opened.
+ */
+function openForInspection (file: string): DatabaseSync {
+  const db = new DatabaseSync(file, { readOnly: true })
+  try {
+    hasNoTables(db)
+    return db
+  } catch (error) {
+    db.close()
+    const code = resultCode(error)
+    if (code !== full && code !== cannotOpen && code !== ioError) throw error
+    rmSync(`${file}-shm`, { force: true }) // what of it could be made
+    const locked = new DatabaseSync(file)
+    locked.exec('PRAGMA locking_mode = EXCLUSIVE')
+    return locked
   }
 }
 
@@ -118,10 +165,25 @@ function check (db: DatabaseSync, file: string): void {
   if (typeof found !== 'string') {
     throw new RegistryError('REG_STORE_UNAVAILABLE', `${file} is a database of another program; it was left as it is. Choose another data directory.`)
   }
-  if (Number(found) !== schemaVersion) {
+  if (Number(found) !== schemaVersion && migrations[found] === undefined) {
     throw new RegistryError('REG_STORE_UNAVAILABLE', `${file} has schema version ${found}, this server knows version ${schemaVersion}: it was written by a newer `
       + 'server and was left as it is. Start that version, or choose another data directory.')
   }
+}
+
+/** Brings an older file forward, whole or not at all. */
+function migrate (db: DatabaseSync): void {
+  for (;;) {
+    const found = String(db.prepare("SELECT value FROM meta WHERE name = 'schema'").get()?.value)
+    const step = migrations[found]
+    if (step === undefined) return
+    db.exec(`BEGIN IMMEDIATE; ${step} COMMIT`)
+  }
+}
+
+function missingLog (file: string): RegistryError {
+  return new RegistryError('REG_STORE_UNAVAILABLE', `${file} was not closed cleanly and its log ${file}-wal is missing: what was written last is not in it. `
+    + 'Put the -wal file back beside it, or restore a backup. To open it as it is, and lose what was in the log, start once with --accept-missing-log.')
 }
 
 function epochOf (db: DatabaseSync): string {
@@ -133,13 +195,15 @@ function epochOf (db: DatabaseSync): string {
 export function damaged (file: string, cause: unknown): RegistryError {
   // SQLite's findings are spread over lines.
   const detail = (cause instanceof Error ? cause.message : String(cause)).replace(/\*\*\*[^*]*\*\*\*/g, '').replace(/\s+/g, ' ').trim()
-  return new RegistryError('REG_STORE_UNAVAILABLE', `${file} is damaged (${detail}); it was left as it is. Restore it from a backup, or move it and its -wal `
-    + 'file away to begin with an empty registry: running instances register again by themselves.', undefined, { cause })
+  return new RegistryError('REG_STORE_UNAVAILABLE', `${file} is damaged (${detail}); it was left as it is. Restore it from a backup, or `
+    + 'export what can be read with `rollcall backup --salvage DIR FILE` and `rollcall restore` that. Or move it and its -wal file away to begin '
+    + 'with an empty registry: running instances register again by themselves.', undefined, { cause })
 }
 
 // Primary result codes, https://www.sqlite.org/rescode.html
 const busy = 5
 const readOnly = 8
+const ioError = 10
 const corrupt = 11
 const full = 13
 const cannotOpen = 14
@@ -171,7 +235,13 @@ export function writeError (error: unknown, file: string): RegistryError {
   return new RegistryError('REG_INTERNAL', `a write to ${file} failed: ${error instanceof Error ? error.message : String(error)}`, undefined, { cause: error })
 }
 
+const systemCodes: Readonly<Record<string, number>> = {
+  ENOSPC: full, EDQUOT: full, EROFS: readOnly, EACCES: readOnly, EPERM: readOnly, EIO: ioError, EMFILE: cannotOpen
+}
+
 function resultCode (error: unknown): number | undefined {
-  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined
-  return typeof code === 'number' ? code & 0xff : undefined
+  if (!(error instanceof Error)) return undefined
+  if ('errcode' in error && typeof error.errcode === 'number') return error.errcode & 0xff
+  // The files beside the database are written without SQLite.
+  return 'code' in error && typeof error.code === 'string' ? systemCodes[error.code] : undefined
 }

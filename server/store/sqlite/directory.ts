@@ -14,7 +14,7 @@ const everybodyElse = 0o077
  */
 export function prepareDirectory (directory: string, file: string): void {
   const path = resolve(directory)
-  make(path)
+  makeDirectory(path)
   attempt(path, 'be written', () => accessSync(path, constants.W_OK | constants.X_OK))
   // SQLite gives its log the mode of the file, so that the file must have the right one before SQLite sees it.
   if (statSync(file, { throwIfNoEntry: false }) === undefined) attempt(file, 'be made', () => create(file))
@@ -31,7 +31,7 @@ export function openToOthers (directory: string, file: string): string[] {
 }
 
 /** One after the other from the first that is missing: Node's own `recursive` tries for ever where a system says ENOENT (/proc). */
-function make (path: string): void {
+export function makeDirectory (path: string): void {
   const missing: string[] = []
   for (let at = path; attempt(at, 'be looked at', () => statSync(at, { throwIfNoEntry: false })) === undefined; at = dirname(at)) {
     missing.push(at)

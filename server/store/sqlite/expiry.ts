@@ -1,33 +1,32 @@
 // When leases end. Suspicion comes at the deadline and is never delayed; removal comes a grace later, unless a brake holds.
 // Nothing ends while a hold lasts: after a restart, a pause or a step of the clock the owners must have had time to renew.
+import { backwardStepMs, brakeHolds, brakeSince, holdLength, holdUntil } from '../expiry-rules.ts'
 import type { Brake, ExpiryPolicy, Sweep } from '../store.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { LeaseWheel } from './lease-wheel.ts'
 
-/** A clock that goes back by more than this was set, not slewed. */
-const backwardStepMs = 1_000
-
 export class Expiry {
   readonly #keyspace: Keyspace
   readonly #wheel: LeaseWheel
-  #sweptAtMs: number
-  #holdUntilMs: number
+  /** Of the leases that were there at the start: the longest TTL, and the suspects by name. */
+  readonly #restored: { readonly longestTtlMs: number, readonly suspects: readonly string[] }
+  readonly #firstHoldMs: number
+  /** undefined = this start has not been swept: renewals may arrive from now on. */
+  #sweptAtMs: number | undefined
+  #holdUntilMs = 0
   #protectedSinceMs = 0
 
-  /** @param holdMs how long nothing ends from now on */
-  constructor (keyspace: Keyspace, nowMs: number, holdMs: number) {
+  /** @param firstHoldMs the longest hold after a start; a sweep's policy may shorten it */
+  constructor (keyspace: Keyspace, firstHoldMs: number) {
     this.#keyspace = keyspace
     this.#wheel = keyspace.wheel
-    this.#sweptAtMs = nowMs
-    this.#holdUntilMs = nowMs + holdMs
+    this.#firstHoldMs = firstHoldMs
+    const suspects = Array.from(this.#wheel.suspectSlots(), (slot) => this.#wheel.nameOf(slot))
+    this.#restored = { longestTtlMs: this.#wheel.longestTtlMs, suspects }
   }
 
   sweep (policy: ExpiryPolicy, nowMs: number): Sweep {
-    const gapMs = nowMs - this.#sweptAtMs
-    this.#sweptAtMs = nowMs
-    const latestHoldMs = nowMs + policy.holdMs
-    if (gapMs > policy.gapMs || gapMs < -backwardStepMs || this.#holdUntilMs > latestHoldMs) this.#holdUntilMs = latestHoldMs
-    this.#wheel.clamp(nowMs + policy.maxTtlMs)
+    this.#judgeClock(policy, nowMs)
     const ended = this.#keyspace.endObjects(nowMs, policy.limit)
     const held = nowMs < this.#holdUntilMs
     const due = held ? { slots: [], more: false } : this.#wheel.due(nowMs, policy.limit)
@@ -62,30 +61,38 @@ export class Expiry {
     }
   }
 
+  /** Holds expiry if nobody could renew, and mends deadlines that a clock or a start has left wrong. */
+  #judgeClock ({ gapMs: maxGapMs, holdMs, graceMs, maxTtlMs }: ExpiryPolicy, nowMs: number): void {
+    const isFirst = this.#sweptAtMs === undefined
+    const { longestTtlMs, suspects } = this.#restored
+    const gapMs = nowMs - (this.#sweptAtMs ?? -Infinity)
+    this.#sweptAtMs = nowMs
+    const length = isFirst ? holdLength(longestTtlMs, Math.min(holdMs, this.#firstHoldMs)) : holdLength(this.#wheel.longestTtlMs, holdMs)
+    this.#holdUntilMs = holdUntil(this.#holdUntilMs, gapMs, maxGapMs, length, nowMs)
+    // How much of its grace a suspect had had before the start is not known: it has all of it.
+    if (isFirst) {
+      for (const lease of suspects) {
+        const slot = this.#wheel.find(lease)
+        if (slot !== undefined && this.#wheel.isSuspect(slot)) this.#wheel.setDeadline(slot, nowMs + graceMs)
+      }
+    }
+    if (gapMs < -backwardStepMs) this.#wheel.pullIn(nowMs, (slot) => (this.#wheel.isSuspect(slot) ? graceMs : this.#wheel.ttlOf(slot)))
+    this.#wheel.clamp(nowMs + maxTtlMs)
+  }
+
   #judgeRegistry (brake: Brake, nowMs: number): boolean {
-    this.#protectedSinceMs = begunAt(brake, this.#wheel.suspects, this.#wheel.size, this.#protectedSinceMs, nowMs)
-    return holds(brake, this.#protectedSinceMs, nowMs)
+    this.#protectedSinceMs = brakeSince(brake, this.#wheel.suspects, this.#wheel.size, this.#protectedSinceMs, nowMs)
+    return brakeHolds(brake, this.#protectedSinceMs, nowMs)
   }
 
   #judgeServices (brake: Brake, nowMs: number): Map<string, number> {
     const holding = new Map<string, number>()
     for (const service of this.#wheel.sickServices) {
-      const sinceMs = begunAt(brake, service.suspects, service.total, service.protectedSinceMs, nowMs)
+      const sinceMs = brakeSince(brake, service.suspects, service.total, service.protectedSinceMs, nowMs)
       if (sinceMs === 0) this.#wheel.release(service)
       else service.protectedSinceMs = sinceMs
-      if (holds(brake, sinceMs, nowMs)) holding.set(service.name, sinceMs)
+      if (brakeHolds(brake, sinceMs, nowMs)) holding.set(service.name, sinceMs)
     }
     return holding
   }
-}
-
-/** Since when too many are suspect at once; 0 = they are not. It is kept after `maxMs`, so that the brake does not begin anew. */
-function begunAt (brake: Brake, suspects: number, all: number, sinceMs: number, nowMs: number): number {
-  const tooMany = suspects >= brake.atLeast && suspects > brake.ratio * all
-  if (!tooMany) return 0
-  return sinceMs === 0 ? nowMs : sinceMs
-}
-
-function holds (brake: Brake, sinceMs: number, nowMs: number): boolean {
-  return sinceMs !== 0 && nowMs - sinceMs <= brake.maxMs
 }

@@ -5,11 +5,14 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import { RegistryError } from '../../errors.ts'
 import { maxTtlMs } from '../../model/limits.ts'
-import type {
-  Change, Committed, Grant, Granted, InstanceRecord, LostLease, ObjectRecord, ObjectWrite, Revised, Revision, Snapshot
+import {
+  type Change, type Committed, type Grant, type Granted, type InstanceRecord, type LostLease, type ObjectRecord, type ObjectWrite, type RecordChange,
+  type Revised, type Revision, type Snapshot, subjectOf
 } from '../store.ts'
+import { checksum, instanceChecksum, objectChecksum } from './checksum.ts'
 import type { LeaseWheel } from './lease-wheel.ts'
-import { bodyOf, changeOf, headerOf } from './log-entry.ts'
+import { bodyOf, headerOf } from './log-entry.ts'
+import { prepare, readChange, readInstanceRow, readObjectRow, soundInstance, soundObject, type Statements } from './rows.ts'
 
 /** Who removes what nobody renews. */
 const registryName = 'registry'
@@ -18,75 +21,77 @@ const trimStep = 1_000
 /** And not one by one. */
 const minTrim = 100
 
-/** A number that JavaScript cannot hold would make the whole statement fail; as the largest that it holds it makes its record fail. */
-const whole = (column: string): string => `max(min(${column}, ${Number.MAX_SAFE_INTEGER}), ${Number.MIN_SAFE_INTEGER})`
-const instanceColumns = `key, lease, generation, ${whole('ttl_ms')} AS ttlMs, ${whole('created_revision')} AS createdRevision, ${whole('revision')} AS revision,
-  ${whole('created_at_ms')} AS createdAtMs, ${whole('updated_at_ms')} AS updatedAtMs, ${whole('suspect')} AS suspect, body`
-const objectColumns = `key, ${whole('created_revision')} AS createdRevision, ${whole('revision')} AS revision, ${whole('created_at_ms')} AS createdAtMs,
-  ${whole('updated_at_ms')} AS updatedAtMs, ${whole('ends_at_ms')} AS endsAtMs, body`
-
 /** `Omit` of a union keeps the first member's fields only. */
-type NewChange = Change extends infer Each ? Each extends Change ? Omit<Each, 'revision' | 'atMs'> : never : never
+type NewChange = RecordChange extends infer Each ? Each extends RecordChange ? Omit<Each, 'revision' | 'atMs'> : never : never
+
+export interface KeyspaceOptions {
+  readonly now: () => number
+  readonly maxLogLength: number
+  /** Of headers and bodies in the log. */
+  readonly maxLogBytes: number
+  /** The revision to go on from. */
+  readonly revision: number
+  /** Told before a revision is given for the first time. */
+  readonly reserve: (revision: number) => void
+}
 
 export class Keyspace {
   readonly wheel: LeaseWheel
+  readonly #options: KeyspaceOptions
   readonly #now: () => number
-  readonly #maxLogLength: number
   readonly #statements: Statements
   #revision: number
-  #oldestRevision: number
+  #logEntries: number
+  #logBytes: number
   #changes: Change[] = []
   #undo: (() => void)[] = []
   #wrote = false
 
-  constructor (db: DatabaseSync, wheel: LeaseWheel, options: { now: () => number, maxLogLength: number }) {
+  constructor (db: DatabaseSync, wheel: LeaseWheel, options: KeyspaceOptions) {
     this.wheel = wheel
+    this.#options = options
     this.#now = options.now
-    this.#maxLogLength = options.maxLogLength
     this.#statements = prepare(db)
-    const bounds = db.prepare('SELECT coalesce(min(revision), 1) AS oldest, coalesce(max(revision), 0) AS newest FROM log').get()
-    this.#oldestRevision = Number(bounds?.oldest)
-    this.#revision = Number(bounds?.newest)
+    const size = this.#statements.logSize.get()
+    this.#logEntries = Number(size?.entries)
+    this.#logBytes = Number(size?.bytes)
+    this.#revision = options.revision
   }
 
   get revision (): number {
     return this.#revision
   }
 
-  /** Puts the leases of the file into the wheel, each with its full TTL. Gives the largest TTL. */
-  restoreLeases (): number {
+  /** Puts the leases of the file into the wheel, each with its full TTL; suspects get their whole grace at the first sweep. */
+  restoreLeases (): void {
     const nowMs = this.#now()
-    let largestTtlMs = 0
     for (const row of this.#statements.leases.iterate()) {
       const ttlMs = Math.min(Math.max(Number(row.ttlMs), 0), maxTtlMs) // a record that cannot be read has a lease too
-      this.wheel.add(String(row.lease), serviceOf(String(row.key)), nowMs + ttlMs, row.suspect === 1)
-      if (ttlMs > largestTtlMs) largestTtlMs = ttlMs
+      this.wheel.add(String(row.lease), serviceOf(String(row.key)), ttlMs, nowMs + ttlMs, row.suspect === 1)
     }
-    return largestTtlMs
   }
 
+  /** Those that are not what was written have a fault. */
   * instances (): Generator<InstanceRecord> {
-    for (const row of this.#statements.instances.iterate()) yield instanceOf(row)
+    for (const row of this.#statements.instances.iterate()) yield readInstanceRow(row)
   }
 
+  /** As `instances`. */
   * objects (): Generator<ObjectRecord> {
-    for (const row of this.#statements.objects.iterate()) yield objectOf(row)
+    for (const row of this.#statements.objects.iterate()) yield readObjectRow(row)
   }
 
   /** The newest entries of the log, at most `count`, oldest first: those behind the last one that cannot be read. */
   recent (count: number): { readonly changes: readonly Change[], readonly unreadable: Snapshot['unreadable'] } {
     const changes: Change[] = []
-    const unreadable: { readonly key: string, readonly reason: string }[] = []
-    for (const row of this.#statements.recent.iterate(this.#revision - count)) {
-      const revision = Number(row.revision)
-      try {
-        changes.push(changeOf({ revision, header: String(row.header), body: row.body === null ? null : String(row.body) }))
-      } catch (error) {
-        changes.length = 0
-        unreadable.push({ key: `log/${revision}`, reason: `${error instanceof Error ? error.message : String(error)}: the history begins after it` })
+    for (const row of this.#statements.recent.iterate(count)) {
+      const change = readChange(row)
+      if (!('type' in change)) {
+        return { changes: changes.reverse(), unreadable: [{ key: `log/${String(row.revision)}`, reason: `${change.reason}: the history begins after it` }] }
       }
+      changes.push(change)
     }
-    return { changes, unreadable }
+    return { changes: changes.reverse(), unreadable: [] }
   }
 
   /** Whether this transaction has written anything: one that has not proves nothing about the disk. */
@@ -127,7 +132,8 @@ export class Keyspace {
   grant (grant: Grant): Granted {
     const nowMs = this.#now()
     const { key, ttlMs, body, by } = grant
-    const known = this.#instanceBy(this.#statements.instanceByKey, key)
+    const row = this.#statements.instanceByKey.get(key)
+    const known = row === undefined ? undefined : soundInstance(row)
     const generation = grant.generation ?? known?.generation ?? grant.newGeneration
     if (known?.generation === generation) return this.#renewGrant(known, grant, nowMs)
     if (this.wheel.find(grant.lease) !== undefined) {
@@ -135,11 +141,12 @@ export class Keyspace {
     }
     const revision = this.#revision + 1
     const record: InstanceRecord = {
-      key, lease: grant.lease, generation, ttlMs, createdRevision: revision, revision, createdAtMs: nowMs, updatedAtMs: nowMs, suspect: false, body
+      key, lease: grant.lease, generation, ttlMs, createdRevision: revision, revision, shownRevision: revision, createdAtMs: nowMs,
+      updatedAtMs: nowMs, suspect: false, body
     }
     this.#putInstance(record)
-    if (known !== undefined) this.#dropLease(known.lease)
-    this.wheel.add(record.lease, serviceOf(key), nowMs + ttlMs)
+    if (row !== undefined) this.#dropLease(String(row.lease))
+    this.wheel.add(record.lease, serviceOf(key), ttlMs, nowMs + ttlMs)
     this.#undo.push(() => this.#forget(record.lease))
     this.#log({ type: 'put', reason: known === undefined ? 'registered' : 'replaced', by, record }, nowMs)
     return { outcome: known === undefined ? 'created' : 'replaced', lease: record.lease, generation, revision }
@@ -154,9 +161,12 @@ export class Keyspace {
       return { outcome: 'unchanged', lease, generation, revision }
     }
     const revision = this.#revision + 1
-    const record: InstanceRecord = { ...known, ttlMs: grant.ttlMs, revision, updatedAtMs: nowMs, suspect: false, body: grant.body }
+    const record: InstanceRecord = { ...known, ttlMs: grant.ttlMs, revision, shownRevision: revision, updatedAtMs: nowMs, suspect: false, body: grant.body }
     this.#putInstance(record)
-    if (slot !== undefined) this.#setSuspect(slot, false)
+    if (slot !== undefined) {
+      this.#setSuspect(slot, false)
+      this.#setTtl(slot, grant.ttlMs)
+    }
     this.#log({ type: 'put', reason: 'updated', by: grant.by, record }, nowMs)
     return { outcome: 'updated', lease, generation, revision }
   }
@@ -168,7 +178,7 @@ export class Keyspace {
     if (known.body === wanted.body) return { outcome: 'updated', revision: known.revision }
     const nowMs = this.#now()
     const revision = this.#revision + 1
-    const record: InstanceRecord = { ...known, revision, updatedAtMs: nowMs, body: wanted.body }
+    const record: InstanceRecord = { ...known, revision, shownRevision: revision, updatedAtMs: nowMs, body: wanted.body }
     this.#putInstance(record)
     this.#log({ type: 'put', reason: wanted.reason, by: wanted.by, record }, nowMs)
     return { outcome: 'updated', revision }
@@ -199,7 +209,7 @@ export class Keyspace {
   /** Turns a lease suspect and sets when it is due again. */
   suspect (slot: number, deadlineMs: number, nowMs: number): void {
     const lease = this.wheel.nameOf(slot)
-    const row = this.#statements.setSuspect.get(1, lease)
+    const row = this.#statements.setSuspect.get(1, this.#revision + 1, lease)
     this.#setSuspect(slot, true)
     this.#setDeadline(slot, deadlineMs)
     this.#log({ type: 'suspect', reason: 'suspect', by: registryName, key: String(row?.key), lease }, nowMs)
@@ -232,71 +242,105 @@ export class Keyspace {
   }
 
   #writeObject (write: ObjectWrite, by: string, nowMs: number): number {
-    const known = this.#object(write.key)
-    if (write.type === 'delete') return known === undefined ? 0 : this.#deleteObject(write.key, write.reason, by, nowMs)
+    const row = this.#statements.objectByKey.get(write.key)
+    const known = row === undefined ? undefined : soundObject(row)
+    // A damaged one that is deleted goes, too.
+    if (write.type === 'delete') return row === undefined ? 0 : this.#deleteObject(write.key, write.reason, by, nowMs)
     const { key, body, endsAtMs, reason } = write
     if (known?.body === body && known.endsAtMs === endsAtMs) return 0
     const revision = this.#revision + 1
     const object: ObjectRecord = {
       key, createdRevision: known?.createdRevision ?? revision, revision, createdAtMs: known?.createdAtMs ?? nowMs, updatedAtMs: nowMs, endsAtMs, body
     }
-    this.#statements.putObject.run(key, object.createdRevision, revision, object.createdAtMs, nowMs, endsAtMs, body)
+    this.#statements.putObject.run(key, object.createdRevision, revision, object.createdAtMs, nowMs, endsAtMs, body, objectChecksum(object))
+    this.#touchSubject(key)
     return this.#log({ type: 'put-object', reason, by, object }, nowMs)
   }
 
   #deleteObject (key: string, reason: Reason, by: string, nowMs: number): number {
     this.#statements.deleteObject.run(key)
+    this.#touchSubject(key)
     return this.#log({ type: 'delete-object', reason, by, key }, nowMs)
+  }
+
+  /** The instance that an object says something about is another one from the next revision on. */
+  #touchSubject (objectKey: string): void {
+    const key = subjectOf(objectKey)
+    if (key !== undefined) this.#statements.touchInstance.run(this.#revision + 1, key)
   }
 
   #remove (lease: string, reason: Reason, by: string, nowMs: number): number {
     const row = this.#statements.deleteInstance.get(lease)
+    this.#dropLease(lease) // also without a row, or it would be due for ever
     if (row === undefined) return 0
-    this.#dropLease(lease)
     return this.#log({ type: 'delete', reason, by, key: String(row.key), lease }, nowMs)
   }
 
   #trust (lease: string, by: string, nowMs: number): number {
     const slot = this.wheel.find(lease)
     if (slot === undefined || !this.wheel.isSuspect(slot)) return 0
-    const row = this.#statements.setSuspect.get(0, lease)
+    const row = this.#statements.setSuspect.get(0, this.#revision + 1, lease)
     this.#setSuspect(slot, false)
     return this.#log({ type: 'trusted', reason: 'renewed', by, key: String(row?.key), lease }, nowMs)
   }
 
   #instanceBy (statement: StatementSync, value: string): InstanceRecord | undefined {
     const row = statement.get(value)
-    return row === undefined ? undefined : instanceOf(row)
+    return row === undefined ? undefined : soundInstance(row)
   }
 
   #object (key: string): ObjectRecord | undefined {
     const row = this.#statements.objectByKey.get(key)
-    return row === undefined ? undefined : objectOf(row)
+    return row === undefined ? undefined : soundObject(row)
   }
 
   #putInstance (record: InstanceRecord): void {
-    const { key, lease, generation, ttlMs, createdRevision, revision, createdAtMs, updatedAtMs, suspect, body } = record
-    this.#statements.putInstance.run(key, lease, generation, ttlMs, createdRevision, revision, createdAtMs, updatedAtMs, suspect ? 1 : 0, body)
+    const { key, lease, generation, ttlMs, createdRevision, revision, shownRevision, createdAtMs, updatedAtMs, suspect, body } = record
+    this.#statements.putInstance.run(key, lease, generation, ttlMs, createdRevision, revision, shownRevision, createdAtMs, updatedAtMs,
+      suspect ? 1 : 0, body, instanceChecksum(record))
   }
 
   #log (change: NewChange, atMs: number): number {
     const revision = this.#revision + 1
-    const logged: Change = { ...change, revision, atMs }
-    this.#statements.log.run(revision, headerOf(logged), bodyOf(logged))
+    this.#options.reserve(revision)
+    const logged: RecordChange = { ...change, revision, atMs }
+    const header = headerOf(logged)
+    const body = bodyOf(logged)
+    this.#statements.log.run(revision, header, body, checksum(revision, header, body ?? ''))
+    const bytes = header.length + (body?.length ?? 0)
+    this.#resize(1, bytes)
     this.#revision = revision
     this.#wrote = true
     this.#changes.push(logged)
     return revision
   }
 
+  #resize (entries: number, bytes: number): void {
+    this.#undo.push(() => {
+      this.#logEntries -= entries
+      this.#logBytes -= bytes
+    })
+    this.#logEntries += entries
+    this.#logBytes += bytes
+  }
+
+  /** Drops the oldest entries of a log that has too many or too large ones; never the newest, which says where the revisions are. */
   #trim (): void {
-    const excess = this.#revision - this.#maxLogLength - this.#oldestRevision + 1
-    if (excess < Math.min(minTrim, this.#maxLogLength)) return
-    const oldest = this.#oldestRevision
-    this.#undo.push(() => { this.#oldestRevision = oldest })
+    const { maxLogLength, maxLogBytes } = this.#options
+    const excess = this.#logEntries - maxLogLength
+    if (excess < Math.min(minTrim, maxLogLength) && this.#logBytes <= maxLogBytes) return
     // More than was added: a log that is too long gets shorter.
-    this.#oldestRevision += Math.min(excess, trimStep + this.#changes.length)
-    this.#statements.trim.run(this.#oldestRevision)
+    const oldest = this.#statements.oldest.all(Math.min(trimStep + this.#changes.length, this.#logEntries - 1))
+    let entries = 0
+    let bytes = 0
+    for (const row of oldest) {
+      if (entries >= excess && this.#logBytes - bytes <= maxLogBytes) break
+      entries += 1
+      bytes += Number(row.bytes)
+    }
+    if (entries === 0) return
+    this.#statements.trim.run(Number(oldest[entries - 1]?.revision))
+    this.#resize(-entries, -bytes)
   }
 
   #setDeadline (slot: number, deadlineMs: number): void {
@@ -304,6 +348,14 @@ export class Keyspace {
     const lease = this.wheel.nameOf(slot)
     this.#undo.push(() => this.#withSlot(lease, (found) => this.wheel.setDeadline(found, before)))
     this.wheel.setDeadline(slot, deadlineMs)
+  }
+
+  #setTtl (slot: number, ttlMs: number): void {
+    const before = this.wheel.ttlOf(slot)
+    if (before === ttlMs) return
+    const lease = this.wheel.nameOf(slot)
+    this.#undo.push(() => this.#withSlot(lease, (found) => this.wheel.setTtl(found, before)))
+    this.wheel.setTtl(slot, ttlMs)
   }
 
   #setSuspect (slot: number, suspect: boolean): void {
@@ -317,8 +369,9 @@ export class Keyspace {
     this.#withSlot(lease, (slot) => {
       const service = this.wheel.serviceOf(slot)
       const deadlineMs = this.wheel.deadlineOf(slot)
+      const ttlMs = this.wheel.ttlOf(slot)
       const suspect = this.wheel.isSuspect(slot)
-      this.#undo.push(() => { this.wheel.add(lease, service.name, deadlineMs, suspect) })
+      this.#undo.push(() => { this.wheel.add(lease, service.name, ttlMs, deadlineMs, suspect) })
       this.wheel.remove(slot)
     })
   }
@@ -333,68 +386,7 @@ export class Keyspace {
   }
 }
 
-type Row = Record<string, unknown>
-
-// The columns are selected under the names of the fields, and the tables are STRICT: the types hold.
-function instanceOf (row: Row): InstanceRecord {
-  return {
-    key: row.key as string,
-    lease: row.lease as string,
-    generation: row.generation as string,
-    ttlMs: row.ttlMs as number,
-    createdRevision: row.createdRevision as number,
-    revision: row.revision as number,
-    createdAtMs: row.createdAtMs as number,
-    updatedAtMs: row.updatedAtMs as number,
-    suspect: row.suspect === 1,
-    body: row.body as string
-  }
-}
-
-function objectOf (row: Row): ObjectRecord {
-  return {
-    key: row.key as string,
-    createdRevision: row.createdRevision as number,
-    revision: row.revision as number,
-    createdAtMs: row.createdAtMs as number,
-    updatedAtMs: row.updatedAtMs as number,
-    endsAtMs: row.endsAtMs as number,
-    body: row.body as string
-  }
-}
-
 /** `namespace/service` of `namespace/service/id`. */
 function serviceOf (key: string): string {
   return key.slice(0, key.lastIndexOf('/'))
-}
-
-type Statements = ReturnType<typeof prepare>
-
-function prepare (db: DatabaseSync) {
-  return {
-    begin: db.prepare('BEGIN'),
-    commit: db.prepare('COMMIT'),
-    rollback: db.prepare('ROLLBACK'),
-    instances: db.prepare(`SELECT ${instanceColumns} FROM instances`),
-    objects: db.prepare(`SELECT ${objectColumns} FROM objects`),
-    leases: db.prepare(`SELECT lease, key, ${whole('ttl_ms')} AS ttlMs, ${whole('suspect')} AS suspect FROM instances`),
-    recent: db.prepare('SELECT revision, header, body FROM log WHERE revision > ? ORDER BY revision'),
-    instanceByKey: db.prepare(`SELECT ${instanceColumns} FROM instances WHERE key = ?`),
-    instanceByLease: db.prepare(`SELECT ${instanceColumns} FROM instances WHERE lease = ?`),
-    putInstance: db.prepare(`INSERT INTO instances (key, lease, generation, ttl_ms, created_revision, revision, created_at_ms, updated_at_ms, suspect, body)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET lease = excluded.lease, generation = excluded.generation,
-      ttl_ms = excluded.ttl_ms, created_revision = excluded.created_revision, revision = excluded.revision, created_at_ms = excluded.created_at_ms,
-      updated_at_ms = excluded.updated_at_ms, suspect = excluded.suspect, body = excluded.body`),
-    setSuspect: db.prepare('UPDATE instances SET suspect = ? WHERE lease = ? RETURNING key'),
-    deleteInstance: db.prepare('DELETE FROM instances WHERE lease = ? RETURNING key'),
-    objectByKey: db.prepare(`SELECT ${objectColumns} FROM objects WHERE key = ?`),
-    putObject: db.prepare(`INSERT INTO objects (key, created_revision, revision, created_at_ms, updated_at_ms, ends_at_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, updated_at_ms = excluded.updated_at_ms, ends_at_ms = excluded.ends_at_ms,
-      body = excluded.body`),
-    deleteObject: db.prepare('DELETE FROM objects WHERE key = ?'),
-    dueObjects: db.prepare('SELECT key FROM objects WHERE ends_at_ms > 0 AND ends_at_ms <= ? ORDER BY ends_at_ms LIMIT ?'),
-    log: db.prepare('INSERT INTO log (revision, header, body) VALUES (?, ?, ?)'),
-    trim: db.prepare('DELETE FROM log WHERE revision < ?'),
-    probe: db.prepare("INSERT INTO meta (name, value) VALUES ('probed_at_ms', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-  }
 }

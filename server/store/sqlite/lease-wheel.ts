@@ -1,8 +1,10 @@
 // Deadlines of very many leases, in memory. Accuracy: exact to the millisecond at each sweep; nothing happens between sweeps.
 //
-// A ring of buckets, each a linked list threaded through typed arrays: about 35 octets per lease beside its name. A renewal
+// A ring of buckets, each a linked list threaded through typed arrays: about 45 octets per lease beside its name. A renewal
 // writes one number and leaves the lease in its bucket; when the bucket's turn comes, the lease moves on to where its
 // deadline is by then. So a renewal costs one look-up, and a lease is moved once per TTL instead of once per heartbeat.
+
+import { pulledIn } from '../expiry-rules.ts'
 
 /** How many leases of one service there are, and how many of them are suspect. */
 export interface ServiceLeases {
@@ -31,6 +33,10 @@ export class LeaseWheel {
   #names: string[] = []
   #owners: ServiceLeases[] = []
   #deadlines = new Float64Array(initialCapacity)
+  #ttls = new Float64Array(initialCapacity)
+  /** TTL -> how many leases have it. */
+  readonly #ttlCounts = new Map<number, number>()
+  #longestTtl: number | undefined = 0
   #next = new Int32Array(initialCapacity)
   #previous = new Int32Array(initialCapacity)
   #bucketOf = new Int16Array(initialCapacity)
@@ -77,11 +83,27 @@ export class LeaseWheel {
     return this.#deadlines[slot] ?? 0
   }
 
+  /** The TTL that the lease was granted with. */
+  ttlOf (slot: number): number {
+    return this.#ttls[slot] ?? 0
+  }
+
+  setTtl (slot: number, ttlMs: number): void {
+    this.#countTtl(this.ttlOf(slot), -1)
+    this.#ttls[slot] = ttlMs
+    this.#countTtl(ttlMs, 1)
+  }
+
+  /** Of all leases; 0 = there is none. */
+  get longestTtlMs (): number {
+    return this.#longestTtl ??= [...this.#ttlCounts.keys()].reduce((longest, ttlMs) => Math.max(longest, ttlMs), 0)
+  }
+
   isSuspect (slot: number): boolean {
     return this.#suspect[slot] === 1
   }
 
-  add (lease: string, serviceName: string, deadlineMs: number, suspect = false): number {
+  add (lease: string, serviceName: string, ttlMs: number, deadlineMs: number, suspect = false): number {
     const slot = this.#takeSlot()
     this.#slots.set(lease, slot)
     this.#names[slot] = lease
@@ -94,6 +116,8 @@ export class LeaseWheel {
     service.total += 1
     this.#suspect[slot] = 0
     this.#deadlines[slot] = deadlineMs
+    this.#ttls[slot] = ttlMs
+    this.#countTtl(ttlMs, 1)
     if (deadlineMs > this.#farthestMs) this.#farthestMs = deadlineMs
     this.#link(slot, this.#bucketFor(deadlineMs))
     if (suspect) this.setSuspect(slot, true)
@@ -103,6 +127,7 @@ export class LeaseWheel {
   remove (slot: number): void {
     const service = this.serviceOf(slot)
     this.setSuspect(slot, false)
+    this.#countTtl(this.ttlOf(slot), -1)
     this.#unlink(slot)
     this.#slots.delete(this.nameOf(slot))
     this.#names[slot] = ''
@@ -144,6 +169,31 @@ export class LeaseWheel {
     if (this.#farthestMs <= latestMs) return
     this.#farthestMs = latestMs
     for (const slot of this.#slots.values()) if (this.deadlineOf(slot) > latestMs) this.setDeadline(slot, latestMs)
+  }
+
+  /** Looks at each lease's deadline, as after a clock that stepped back or a start. `period` gives what it may lie ahead at most. */
+  pullIn (nowMs: number, period: (slot: number) => number): void {
+    for (const slot of this.#slots.values()) {
+      const deadlineMs = pulledIn(this.deadlineOf(slot), period(slot), nowMs)
+      if (deadlineMs !== this.deadlineOf(slot)) this.setDeadline(slot, deadlineMs)
+    }
+  }
+
+  /** The slots of all suspects. Cost follows the number of leases. */
+  * suspectSlots (): Generator<number> {
+    if (this.#suspects === 0) return
+    for (const slot of this.#slots.values()) if (this.isSuspect(slot)) yield slot
+  }
+
+  #countTtl (ttlMs: number, by: 1 | -1): void {
+    const count = (this.#ttlCounts.get(ttlMs) ?? 0) + by
+    if (count > 0) {
+      this.#ttlCounts.set(ttlMs, count)
+      if (this.#longestTtl !== undefined && ttlMs > this.#longestTtl) this.#longestTtl = ttlMs
+    } else {
+      this.#ttlCounts.delete(ttlMs)
+      if (ttlMs === this.#longestTtl) this.#longestTtl = undefined // the next longest is looked for when it is asked for
+    }
   }
 
   /**
@@ -228,6 +278,7 @@ export class LeaseWheel {
     const deadlines = new Float64Array(capacity)
     deadlines.set(this.#deadlines)
     this.#deadlines = deadlines
+    this.#ttls = wider(this.#ttls, new Float64Array(capacity))
     this.#next = wider(this.#next, new Int32Array(capacity))
     this.#previous = wider(this.#previous, new Int32Array(capacity))
     this.#bucketOf = wider(this.#bucketOf, new Int16Array(capacity))

@@ -8,7 +8,7 @@
 //
 // The revision and the time of a put are those of its record.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
-import type { Change } from '../store.ts'
+import type { RecordChange } from '../store.ts'
 
 export interface LogRow {
   readonly revision: number
@@ -22,16 +22,16 @@ type Header =
   | readonly ['o', number, string, Reason, string, number, number, number]
   | readonly ['x', number, string, Reason, string]
 
-export function headerOf (change: Change): string {
+export function headerOf (change: RecordChange): string {
   return JSON.stringify(header(change))
 }
 
-export function bodyOf (change: Change): string | null {
+export function bodyOf (change: RecordChange): string | null {
   if (change.type === 'put') return change.record.body
   return change.type === 'put-object' ? change.object.body : null
 }
 
-function header (change: Change): Header {
+function header (change: RecordChange): Header {
   const { atMs, by, reason } = change
   switch (change.type) {
     case 'put': {
@@ -69,14 +69,16 @@ function headerIn (row: LogRow): Header {
 }
 
 /** @throws SyntaxError if the row is none of ours */
-export function changeOf (row: LogRow): Change {
+export function changeOf (row: LogRow): RecordChange {
   const entry = headerIn(row)
   const revision = row.revision
   const body = row.body ?? ''
   switch (entry[0]) {
     case 'p': {
       const [, atMs, by, reason, key, lease, generation, ttlMs, createdRevision, createdAtMs, suspect] = entry
-      const record = { key, lease, generation, ttlMs, createdRevision, revision, createdAtMs, updatedAtMs: atMs, suspect: suspect === 1, body }
+      const record = {
+        key, lease, generation, ttlMs, createdRevision, revision, shownRevision: revision, createdAtMs, updatedAtMs: atMs, suspect: suspect === 1, body
+      }
       return { type: 'put', revision, atMs, by, reason, record }
     }
     case 'd':

@@ -1,16 +1,19 @@
 // The embedded store: one process, one file. Acknowledged means on disk.
+import { existsSync, writeFileSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { type Guard } from '../../guard.ts'
 import { RegistryError, invalid } from '../../errors.ts'
 import {
-  type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
+  type Backup, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
   type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
+import { backupDatabase, removeLeftovers } from './backup.ts'
 import { fileIn, openDatabase, storeError, writeError } from './database.ts'
 import { Expiry } from './expiry.ts'
 import { GroupCommit, type Transaction } from './group-commit.ts'
 import { Keyspace } from './keyspace.ts'
 import { LeaseWheel } from './lease-wheel.ts'
+import { Term } from './term.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
 
 export interface SqliteStoreOptions {
@@ -22,8 +25,12 @@ export interface SqliteStoreOptions {
   readonly maxLogLength?: number
   /** Nothing expires for so long after a start, or for the largest TTL in use if that is less. Default 60 s. */
   readonly holdMs?: number
+  /** Octets of history kept in the file: large manifests leave fewer entries than `maxLogLength`. Default 64 MiB. */
+  readonly maxLogBytes?: number
   /** Limit of the file in pages of 2 KiB. Default: none but the disk's. */
   readonly maxPages?: number
+  /** Opens a file that was not closed cleanly although its -wal is missing; what was in that log is lost then. Default false. */
+  readonly acceptMissingLog?: boolean
   readonly logger?: StoreLogger
   /** Default: one that writes to stderr. */
   readonly guard?: Guard
@@ -36,6 +43,7 @@ export interface StoreLogger {
 }
 
 const defaultMaxLogLength = 100_000
+const defaultMaxLogBytes = 64 * 1024 ** 2
 /** Longer than three heartbeats of nearly everybody; a longer hold only keeps the dead. */
 const defaultHoldMs = 60_000
 /** History handed to the catalog at the start: enough for events and for watchers that were away during a restart. */
@@ -54,6 +62,7 @@ interface Opened {
   readonly expiry: Expiry
   readonly commits: GroupCommit
   readonly log: WriteAheadLog
+  readonly term: Term
 }
 
 class SqliteStore implements Store {
@@ -71,28 +80,36 @@ class SqliteStore implements Store {
 
   async open (follower: Follower): Promise<void> {
     if (this.#opened !== undefined || this.#closed) throw new Error('a store is opened once')
-    const { directory, now, maxPages, maxLogLength = defaultMaxLogLength, holdMs = defaultHoldMs, logger, guard } = this.#options
+    const { directory, now, maxPages, acceptMissingLog, maxLogLength = defaultMaxLogLength, maxLogBytes = defaultMaxLogBytes } = this.#options
+    const { holdMs = defaultHoldMs, logger, guard } = this.#options
     if (!Number.isSafeInteger(maxLogLength) || maxLogLength < 1) throw new RangeError(`maxLogLength must be a whole number above 0, got ${maxLogLength}`)
-    const { db, epoch } = openDatabase(directory, maxPages)
+    const { db, epoch } = openDatabase(directory, { maxPages, acceptMissingLog })
     try {
+      removeLeftovers(directory)
       const nowMs = now()
-      const keyspace = new Keyspace(db, new LeaseWheel(nowMs), { now, maxLogLength })
-      const largestTtlMs = keyspace.restoreLeases()
+      const term = new Term(db, this.location, epoch, now)
+      const { first: revision, floors, lost } = term.start
+      term.tryRecord()
+      const keyspace = new Keyspace(db, new LeaseWheel(nowMs), {
+        now, maxLogLength, maxLogBytes, revision, reserve: (given) => term.reserve(given)
+      })
+      keyspace.restoreLeases()
       const log = new WriteAheadLog(this.location)
-      const expiry = new Expiry(keyspace, nowMs, Math.min(largestTtlMs, holdMs))
       const { changes, unreadable } = keyspace.recent(maxRecent)
-      follower.load({
+      await follower.load({
         epoch,
-        revision: keyspace.revision,
+        revision,
         instances: { [Symbol.iterator]: () => keyspace.instances() },
         objects: { [Symbol.iterator]: () => keyspace.objects() },
+        floors,
         recent: changes,
         unreadable: unreadable ?? [],
-        lost: []
+        lost
       })
-      this.#opened = { db, follower, keyspace, expiry, commits: new GroupCommit(this.#transactionOf(db, keyspace, follower, log), guard), log }
+      const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term), guard)
+      this.#opened = { db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term }
       follower.health({ available: true, reason: '', sinceMs: nowMs })
-      logger?.info({ file: this.location, epoch, revision: keyspace.revision, instances: keyspace.wheel.size }, 'store opened')
+      logger?.info({ file: this.location, epoch, revision, instances: keyspace.wheel.size }, 'store opened')
     } catch (error) {
       db.close()
       throw storeError(error, this.location)
@@ -162,6 +179,15 @@ class SqliteStore implements Store {
     return commits.write(() => keyspace.commitObjects(writes, by))
   }
 
+  async backup (): Promise<Backup> {
+    const { db } = this.#ready()
+    try {
+      return await backupDatabase(db, this.location, this.#options.now())
+    } catch (error) {
+      throw storeError(error, this.location)
+    }
+  }
+
   async close (): Promise<void> {
     const opened = this.#opened
     this.#closed = true
@@ -169,7 +195,11 @@ class SqliteStore implements Store {
     if (opened === undefined) return
     await opened.commits.flush()
     await opened.log.close()
+    const isMarked = opened.term.close()
     opened.db.close()
+    opened.term.closed(opened.keyspace.revision)
+    // Closing folds the log away. Where the file could not be told that it is whole without one, an empty one says so.
+    if (!isMarked && existsSync(this.location) && !existsSync(`${this.location}-wal`)) writeFileSync(`${this.location}-wal`, '')
   }
 
   #ready (): Opened {
@@ -179,12 +209,16 @@ class SqliteStore implements Store {
     return this.#opened
   }
 
-  #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower, log: WriteAheadLog): Transaction {
+  #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower, log: WriteAheadLog, term: Term): Transaction {
     let written = false
     return {
-      begin: () => keyspace.begin(),
+      begin: () => {
+        keyspace.begin()
+        if (!term.isRecorded) term.record()
+      },
       commit: () => {
         const changes = keyspace.commit()
+        if (!term.isRecorded) term.recorded()
         if (!keyspace.wrote) return undefined
         written = true
         return () => { if (changes.length > 0) follower.apply(changes) }

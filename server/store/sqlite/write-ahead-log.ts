@@ -35,7 +35,7 @@ export class WriteAheadLog {
   }
 }
 
-async function syncDirectory (path: string): Promise<void> {
+export async function syncDirectory (path: string): Promise<void> {
   if (process.platform === 'win32') return // it opens no directories, and needs no such sync
   const directory = await open(path, 'r')
   try {

@@ -1,6 +1,9 @@
 -- Shared by every script that writes inside a term: nothing is written unless epoch and process are the expected ones. ARGV[1] is the epoch.
 -- Scripts are not rolled back: the XADD, the only write that a damaged keyspace could refuse, comes before the others.
-local fence = redis.call('HMGET', META, 'epoch', 'run', 'rev', 'window', 'maxlen', 'term')
+-- Needs prelude. Provides first (the revision before this script), rev (the newest), recovering, mark, logged, log(), serviceOf(), countTtl(),
+-- countBy(), countLease(), countSuspect(), trust(), touch(), drop(), dropUnreadable(), readLease(), writeLease(), readObject(), writeObject(),
+-- dropObject(), longestTtl().
+local fence = redis.call('HMGET', META, 'epoch', 'run', 'rev', 'window', 'maxlen', 'term', 'logged')
 if not fence[1] then return { 'NOINIT' } end
 if fence[1] ~= ARGV[1] then return { 'EPOCH' } end
 if fence[2] ~= process() then return { 'TERM' } end
@@ -8,27 +11,46 @@ local first = tonumber(fence[3])
 local rev = first
 local recovering = tonumber(fence[4]) > now
 local maxlen = fence[5]
+local logged = tonumber(fence[7] or 0)
 -- The fraction of a deadline tells in which term it was set. Renewals are not replicated, so one of an older term may be hours too early: such
 -- a lease has its full TTL from the beginning of this term. Twelve bits are free behind a time in milliseconds; ten of them hold the fraction.
 local mark = (tonumber(fence[6]) % 1024) / 1024
 
 local function log (kind, reason, by, ...)
-  redis.call('XADD', LOG, 'MAXLEN', '~', maxlen, (rev + 1) .. '-0', 't', kind, 'w', reason, 'b', by, 'a', now, ...)
+  local octets = 100 -- of an entry without its texts, about
+  for _, text in ipairs({ ... }) do octets = octets + #tostring(text) end
+  logged = logged + octets
+  redis.call('XADD', LOG, 'MAXLEN', '~', maxlen, (rev + 1) .. '-0', 't', kind, 'w', reason, 'b', by, 'a', now, 'z', logged, ...)
   rev = rev + 1
-  redis.call('HSET', META, 'rev', rev)
+  redis.call('HSET', META, 'rev', rev, 'logged', logged)
   return rev
 end
 local function serviceOf (key) return string.match(key, '^([^/]*/[^/]*)/') or key end
 -- A count that is no number begins anew: what stands in a hash must not keep a service from being written.
-local function countBy (field, by)
-  local count = redis.pcall('HINCRBY', SVC, field, by)
+local function countIn (hash, field, by)
+  local count = redis.pcall('HINCRBY', hash, field, by)
   if type(count) == 'number' then return count end
-  redis.call('HSET', SVC, field, math.max(by, 0))
+  redis.call('HSET', hash, field, math.max(by, 0))
   return math.max(by, 0)
 end
-local function countLease (key, by)
+local function countBy (field, by) return countIn(SVC, field, by) end
+-- A hold is at most ten minutes long: longer TTLs need not be told apart.
+local function countTtl (ttl, by)
+  local seconds = math.min(600, math.ceil(tonumber(ttl) / 1000))
+  if countIn(TTLS, seconds, by) <= 0 then redis.call('HDEL', TTLS, seconds) end
+end
+-- The longest TTL in use, in ms; 0 = no lease. Leases of before there was TTLS are not in it: then it is unknown, and as long as can be.
+local function longestTtl ()
+  local longest = 0
+  for _, seconds in ipairs(redis.call('HKEYS', TTLS)) do longest = math.max(longest, (tonumber(seconds) or 600) * 1000) end
+  if longest == 0 and redis.call('ZCARD', EXP) > 0 then return 600000 end
+  return longest
+end
+-- isCounted: the service has counted it already.
+local function countLease (key, ttl, by, isCounted)
   local service = serviceOf(key)
-  if countBy('t:' .. service, by) <= 0 then
+  countTtl(ttl, by)
+  if countBy('t:' .. service, isCounted and 0 or by) <= 0 then
     redis.call('HDEL', SVC, 't:' .. service, 's:' .. service)
     redis.call('HDEL', PROT, service)
   end
@@ -44,18 +66,22 @@ end
 local function trust (lease, key)
   if redis.call('SREM', SUS, lease) == 1 then countSuspect(key, -1) end
 end
+-- The change that was just logged touched a lease without writing its record.
+local function touch (lease) redis.call('HSET', SHOWN, lease, rev) end
 -- Removes a lease, without the log entry. Every removal inside a recovery window leaves a tombstone, or a slower node would put it back.
-local function drop (lease, key)
+local function drop (lease, key, ttl)
   redis.call('HDEL', INST, lease)
+  redis.call('HDEL', SHOWN, lease)
   redis.call('ZREM', EXP, lease)
   trust(lease, key)
-  countLease(key, -1)
+  countLease(key, ttl, -1)
   if redis.call('HGET', IDX, key) == lease then redis.call('HDEL', IDX, key) end
   if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
 end
 -- A record that nobody can read may be removed, and be replaced. Which service counted it is not known: see grant.
 local function dropUnreadable (lease)
   redis.call('HDEL', INST, lease)
+  redis.call('HDEL', SHOWN, lease)
   redis.call('ZREM', EXP, lease)
   redis.call('SREM', SUS, lease)
   if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
@@ -64,17 +90,28 @@ end
 local function readLease (record)
   return string.match(record, '^([^\n]*)\n([^\n]*)\n(%d+)\n(%d+)\n(%d+)\n(%d+)\n(%d+)\n(.*)$')
 end
-local function writeLease (lease, ...) redis.call('HSET', INST, lease, table.concat({ ... }, '\n')) end
+local function writeLease (lease, ...)
+  redis.call('HSET', INST, lease, table.concat({ ... }, '\n'))
+  redis.call('HDEL', SHOWN, lease)
+end
 -- The same.
 local function readObject (record)
   return string.match(record, '^(%d+)\n(%d+)\n(%d+)\n(%d+)\n(%d+)\n(.*)$')
 end
+-- The instance that an object says something about (store.ts, subjectOf) is another one from the entry on that was just logged.
+local function touchSubject (objectKey)
+  local key = string.match(objectKey, '^override/(.+)$')
+  local lease = key and redis.call('HGET', IDX, key)
+  if lease then touch(lease) end
+end
 local function writeObject (key, created, modified, createdAt, updatedAt, endsAt, body)
   redis.call('HSET', OBJ, key, table.concat({ created, modified, createdAt, updatedAt, endsAt, body }, '\n'))
   if tonumber(endsAt) > 0 then redis.call('ZADD', ENDS, endsAt, key) else redis.call('ZREM', ENDS, key) end
+  touchSubject(key)
 end
 local function dropObject (key)
   redis.call('HDEL', OBJ, key)
   redis.call('ZREM', ENDS, key)
+  touchSubject(key)
   if recovering then redis.call('HSET', TOMB, 'o:' .. key, rev) end
 end

@@ -1,16 +1,20 @@
 -- Shared by every script; the loader puts it behind the shebang. One partition's keys, always all of them and in this order (keys.ts):
---   meta HASH    epoch, run, term, rev, base, void, schema, began (the term), tick (last sweep), hold and window (until when), prot, maxlen
---   inst HASH    lease -> key \n generation \n ttlMs \n createdRev \n modRev \n createdAt \n updatedAt \n body
---   idx  HASH    namespace/service/id -> lease
---   exp  ZSET    lease -> deadline, ms of this server's clock; the fraction is the term's mark (fence.lua)
---   log  STREAM  <rev>-0 -> t type, w reason, b by, a time, and what the type needs (records.ts reads it)
---   sus  SET     suspect leases
---   tomb HASH    inside a recovery window only: l:<lease> and o:<object> = gone; i:<key> and p:<object> = "<recovered as> <original rev>"
---   svc  HASH    t:<namespace/service> leases, s:<namespace/service> suspects
---   obj  HASH    kind/namespace/name -> createdRev \n modRev \n createdAt \n updatedAt \n endsAt \n body
---   ends ZSET    object -> when it ends by itself
---   prot HASH    namespace/service -> since when its brake holds; 0 = it has new suspects and is not judged yet
-local META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT = unpack(KEYS)
+--   META  hash    epoch, run, term, rev, base, void, schema, began and first (time and revision of the term), floor (of what is derived), tick (last
+--                 sweep), hold and window (until when), pull (cursor of pullIn in expire), prot, maxlen, maxbytes, logged (octets ever logged)
+--   INST  hash    lease -> key \n generation \n ttlMs \n createdRev \n modRev \n createdAt \n updatedAt \n body
+--   IDX   hash    namespace/service/id -> lease
+--   EXP   zset    lease -> deadline, ms of this server's clock; the fraction is the term's mark (fence.lua)
+--   LOG   stream  <rev>-0 -> t type, w reason, b by, a time, z octets logged so far, and what the type needs (records.ts reads it)
+--   SUS   set     suspect leases
+--   TOMB  hash    inside a recovery window only: l:<lease> and o:<object> = gone; i:<key> and p:<object> = "<recovered as> <original rev>"
+--   SVC   hash    t:<namespace/service> leases, s:<namespace/service> suspects
+--   OBJ   hash    kind/namespace/name -> createdRev \n modRev \n createdAt \n updatedAt \n endsAt \n body
+--   ENDS  zset    object -> when it ends by itself
+--   PROT  hash    namespace/service -> since when its brake holds; 0 = it has new suspects and is not judged yet
+--   SHOWN hash    lease -> revision of the last change that touched it after its modRev: suspicion, trust, an override of it
+--   TTLS  hash    seconds, rounded up and at most 600 -> how many leases have such a ttl
+-- Provides these names, now (ms of this server's clock) and process().
+local META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS = unpack(KEYS)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- The process that runs this script. Replication ids change without loss, this changes exactly when a term must begin.

@@ -1,0 +1,186 @@
+// The core as one actor has it. Everything is decided elsewhere: in here the actor is only put to the commands.
+import type { Static } from 'typebox'
+import type { Heartbeat, HeartbeatAnswer, Instance, Registration } from '../../client-sdk/src/wire.ts'
+import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
+import type { ManifestDocument } from '../model/manifest/manifest-stream.ts'
+import type { Backup } from '../store/store.ts'
+import type { Actor } from './actor.ts'
+import type { HeartbeatCommands } from './commands/heartbeats.ts'
+import type { InstanceCommands, Registered } from './commands/instances.ts'
+import type { OverrideCommands } from './commands/overrides.ts'
+import type { Secrets } from './commands/secrets.ts'
+import type { Access, Reads } from './core.ts'
+import type { AppliedChange } from './feed/change-ring.ts'
+import type { Cursor } from './feed/cursor.ts'
+import type { Acknowledger, Acknowledging, Propagation, PropagationReport } from './feed/propagation.ts'
+import type { EndpointsDelivery } from './feed/endpoints-subscription.ts'
+import type { Followed, Watch, WatchFilter } from './feed/subscription.ts'
+import type { Waits } from './feed/waits.ts'
+import type { WatchHub } from './feed/watch-hub.ts'
+import type { InstanceName } from './instance-name.ts'
+import type { LeaseSession, Sessions } from './leases/sessions.ts'
+import type { LeftoverOverrides } from './leftover-overrides.ts'
+import type { RegistryReads } from './reads/reads.ts'
+import type { ManifestName } from './services/manifests.ts'
+import type { ApplyAnswer, ApplyOptions, Deleted, DeleteOptions, Services, WriteOptions } from './services/services.ts'
+import type { Unreadable } from './unreadable.ts'
+
+export interface AccessParts {
+  readonly reads: RegistryReads
+  readonly instances: InstanceCommands
+  readonly heartbeats: HeartbeatCommands
+  readonly overrides: OverrideCommands
+  readonly secrets: Secrets
+  readonly unreadable: Unreadable
+  readonly leftovers: LeftoverOverrides
+  readonly backup: () => Promise<Backup>
+  readonly services: Services
+  readonly watches: WatchHub
+  readonly waits: Waits
+  readonly propagation: Propagation
+  readonly sessions: Sessions
+}
+
+export class ActorAccess implements Access {
+  readonly #parts: AccessParts
+  readonly #actor: Actor
+
+  constructor (parts: AccessParts, actor: Actor) {
+    this.#parts = parts
+    this.#actor = actor
+  }
+
+  // Reads -------------------------------------------------------------------------------------------------------------
+
+  service (namespace: string, service: string): ReturnType<Reads['service']> { return this.#parts.reads.service(namespace, service) }
+  endpoints (namespace: string, service: string): ReturnType<Reads['endpoints']> { return this.#parts.reads.endpoints(namespace, service) }
+  summary (namespace: string, service: string): ReturnType<Reads['summary']> { return this.#parts.reads.summary(namespace, service) }
+  instance (name: InstanceName): ReturnType<Reads['instance']> { return this.#parts.reads.instance(name) }
+  load (name: InstanceName): ReturnType<Reads['load']> { return this.#parts.reads.load(name) }
+  namespace (name: string): ReturnType<Reads['namespace']> { return this.#parts.reads.namespace(name) }
+  checkScope (scope: Parameters<Reads['checkScope']>[0]): void { this.#parts.reads.checkScope(scope) }
+  instances (...asked: Parameters<Reads['instances']>): ReturnType<Reads['instances']> { return this.#parts.reads.instances(...asked) }
+  services (...asked: Parameters<Reads['services']>): ReturnType<Reads['services']> { return this.#parts.reads.services(...asked) }
+  namespaces (...asked: Parameters<Reads['namespaces']>): ReturnType<Reads['namespaces']> { return this.#parts.reads.namespaces(...asked) }
+  members (namespace: string | undefined, service: string): ReturnType<Reads['members']> { return this.#parts.reads.members(namespace, service) }
+  protection (): ReturnType<Reads['protection']> { return this.#parts.reads.protection() }
+  manifest (name: ManifestName): ReturnType<Reads['manifest']> { return this.#parts.reads.manifest(name) }
+  serviceManifest (...name: Parameters<Reads['serviceManifest']>): ReturnType<Reads['serviceManifest']> { return this.#parts.reads.serviceManifest(...name) }
+  endpointSlices (...name: Parameters<Reads['endpointSlices']>): ReturnType<Reads['endpointSlices']> { return this.#parts.reads.endpointSlices(...name) }
+  endpointsObject (...name: Parameters<Reads['endpointsObject']>): ReturnType<Reads['endpointsObject']> { return this.#parts.reads.endpointsObject(...name) }
+  explain (name: InstanceName): ReturnType<Reads['explain']> { return this.#parts.reads.explain(name) }
+  pools (): ReturnType<Reads['pools']> { return this.#parts.reads.pools() }
+  events (query: Parameters<Reads['events']>[0]): ReturnType<Reads['events']> { return this.#parts.reads.events(query) }
+  numbers (): ReturnType<Reads['numbers']> { return this.#parts.reads.numbers() }
+  secret (name: string): ReturnType<Reads['secret']> { return this.#parts.secrets.get(name) }
+  overrides (): ReturnType<Reads['overrides']> { return this.#parts.leftovers.list() }
+  unreadable (): ReturnType<Reads['unreadable']> { return this.#parts.unreadable.list() }
+  unreadableRecord (key: string): ReturnType<Reads['unreadableRecord']> { return this.#parts.unreadable.get(key) }
+
+  // Commands ----------------------------------------------------------------------------------------------------------
+
+  backup (): Promise<Backup> {
+    return this.#parts.backup()
+  }
+
+  register (name: InstanceName, registration: Registration): Promise<Registered> {
+    return this.#parts.instances.register(this.#actor, name, registration)
+  }
+
+  patch (name: InstanceName, patch: Static<typeof PatchBody>, generation?: string): Promise<Instance> {
+    return this.#parts.instances.patch(this.#actor, name, patch, generation)
+  }
+
+  deregister (name: InstanceName, generation?: string): Promise<number> {
+    return this.#parts.instances.deregister(this.#actor, name, generation)
+  }
+
+  heartbeat (heartbeats: readonly Heartbeat[], session?: LeaseSession): Promise<HeartbeatAnswer> {
+    return this.#parts.heartbeats.beat(this.#actor, heartbeats, session)
+  }
+
+  override (name: InstanceName, input: Static<typeof OverrideBody>): Promise<Instance> {
+    return this.#parts.overrides.set(this.#actor, name, input)
+  }
+
+  removeOverride (name: InstanceName): Promise<number> {
+    return this.#parts.overrides.remove(this.#actor, name)
+  }
+
+  apply (documents: readonly ManifestDocument[], options?: ApplyOptions): Promise<ApplyAnswer> {
+    return this.#parts.services.apply(this.#actor, documents, options)
+  }
+
+  put (name: ManifestName, value: unknown, options?: WriteOptions): Promise<ApplyAnswer> {
+    return this.#parts.services.put(this.#actor, name, value, options)
+  }
+
+  delete (names: readonly ManifestName[], options?: DeleteOptions): Promise<Deleted> {
+    return this.#parts.services.delete(this.#actor, names, options)
+  }
+
+  keepSecret (name: string, body: string, expected: number): Promise<boolean> {
+    return this.#parts.secrets.keep(this.#actor, name, body, expected)
+  }
+
+  removeUnreadable (key: string): Promise<void> {
+    return this.#parts.unreadable.remove(this.#actor, key)
+  }
+
+  // Follow ------------------------------------------------------------------------------------------------------------
+
+  watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch {
+    return new HubWatch(this.#parts.watches, this.#parts.watches.subscribe(filter, since, wake))
+  }
+
+  watchEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch<EndpointsDelivery> {
+    return new HubWatch(this.#parts.watches, this.#parts.watches.subscribeEndpoints(filter, since, wake))
+  }
+
+  waitFor (cursor: Cursor, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    return this.#parts.waits.forRevision(cursor, timeoutMs, signal)
+  }
+
+  waitForChange (namespace: string, service: string, revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    return this.#parts.waits.forChange(namespace, service, revision, timeoutMs, signal)
+  }
+
+  acknowledging (acknowledger: Acknowledger): Acknowledging {
+    return this.#parts.propagation.join(acknowledger)
+  }
+
+  propagation (revision: number): PropagationReport {
+    return this.#parts.propagation.report(revision)
+  }
+
+  session (): LeaseSession {
+    return this.#parts.sessions.begin(this.#actor.address ?? '')
+  }
+}
+
+/** A watch that the hub keeps, as it is handed out: it can be closed, and not be told anything. */
+class HubWatch<Handed> implements Watch<Handed> {
+  readonly #hub: WatchHub
+  readonly #followed: Followed<Handed>
+
+  constructor (hub: WatchHub, followed: Followed<Handed>) {
+    this.#hub = hub
+    this.#followed = followed
+  }
+
+  next (): Handed | undefined {
+    return this.#followed.next()
+  }
+
+  bookmark (): Handed | undefined {
+    return this.#followed.bookmark()
+  }
+
+  concerns (change: AppliedChange): boolean {
+    return this.#followed.concerns(change)
+  }
+
+  close (): void {
+    this.#hub.unsubscribe(this.#followed)
+  }
+}

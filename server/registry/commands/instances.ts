@@ -1,0 +1,145 @@
+// Register, change, deregister: what an instance's owner asks for.
+import type { Static } from 'typebox'
+import type { Instance, Registration } from '../../../client-sdk/src/wire.ts'
+import type { Clock } from '../../clock.ts'
+import { RegistryError } from '../../errors.ts'
+import { type PatchBody, bodyOf, instanceOf, patched, storedBody, withKnownOrder } from '../../model/instance/instance.ts'
+import { maxInstancesPerService, maxNamespaces, maxServicesPerNamespace } from '../../model/limits.ts'
+import { instanceKey } from '../../model/names.ts'
+import type { Granted, Store } from '../../store/store.ts'
+import type { Actor } from '../actor.ts'
+import type { InstanceEntry } from '../catalog/service-entry.ts'
+import type { Feed } from '../feed/feed.ts'
+import { type InstanceName, checkName } from '../instance-name.ts'
+import type { Lookup } from '../lookup.ts'
+import { leaseName, randomText } from '../random-text.ts'
+import { type Decision, certain, outdated } from './certain.ts'
+import { Turns } from './turns.ts'
+
+export interface Registered {
+  readonly instance: Instance
+  readonly outcome: Granted['outcome']
+  readonly revision: number
+}
+
+export interface CommandParts {
+  readonly store: Store
+  readonly feed: Feed
+  readonly lookup: Lookup
+  readonly clock: Clock
+}
+
+export class InstanceCommands {
+  readonly #parts: CommandParts
+  readonly #turns: Turns
+
+  constructor (parts: CommandParts) {
+    this.#parts = parts
+    this.#turns = new Turns(parts.clock)
+  }
+
+  /**
+   * Registers an instance, or renews it if nothing is new. The same generation with other content is an update, another
+   * generation replaces the life before. The address of the actor stands in for an absent one.
+   * @param registration its shape fits `RegistrationBody`
+   * @throws RegistryError REG_INVALID, REG_LIMIT_REACHED, REG_STORE_UNAVAILABLE, REG_STORE_FULL, REG_OUTCOME_UNKNOWN
+   */
+  async register (actor: Actor, name: InstanceName, registration: Registration): Promise<Registered> {
+    const { store, feed, lookup, clock } = this.#parts
+    lookup.requireLoaded()
+    checkName(name)
+    const { body, ttlMs } = bodyOf(registration, actor.address)
+    const granted = await certain(this.#parts, (): Decision<Granted> => {
+      this.#checkRoom(name)
+      return {
+        write: () => store.grant({
+          key: instanceKey(name.namespace, name.service, name.id),
+          lease: leaseName(clock.now()),
+          generation: registration.generation === undefined ? undefined : String(registration.generation),
+          newGeneration: registration.generation === undefined ? randomText() : '',
+          ttlMs,
+          body: JSON.stringify(withKnownOrder(body, feed.catalog.entry(name.namespace, name.service, name.id)?.instance.ports)),
+          by: actor.name
+        })
+      }
+    })
+    const entry = feed.catalog.entry(name.namespace, name.service, name.id)
+    const now = clock.now()
+    // Somebody may have removed it already: the caller still gets what was stored.
+    const { generation, revision } = granted
+    const facts = { ...name, generation, ttlMs, createdAtMs: now, updatedAtMs: now, revision, suspect: false, override: undefined }
+    const instance = entry?.lease === granted.lease ? entry.instance : instanceOf(body, facts)
+    return { instance, outcome: granted.outcome, revision }
+  }
+
+  /**
+   * Changes status, labels, metadata or weight. Patches of one instance at the same time are merged, whichever nodes they come through.
+   * @throws RegistryError REG_..._NOT_FOUND, REG_GENERATION_SUPERSEDED, REG_INVALID, REG_CONFLICT and REG_OVERLOADED after seconds of waiting
+   */
+  async patch (actor: Actor, name: InstanceName, patch: Static<typeof PatchBody>, generation: string | undefined): Promise<Instance> {
+    const { store, feed, lookup } = this.#parts
+    lookup.requireLoaded()
+    return this.#turns.take(instanceKey(name.namespace, name.service, name.id), () => certain(this.#parts, (): Decision<Instance> => {
+      const entry = lookup.requireEntry(name)
+      requireGeneration(entry, generation)
+      const before = storedBody(entry.instance)
+      const after = patched(before, patch)
+      const body = JSON.stringify(after)
+      if (body === JSON.stringify(before)) return { done: entry.instance }
+      return {
+        write: async () => {
+          const revised = await store.revise({ lease: entry.lease, expected: entry.recordRevision, body, reason: 'updated', by: actor.name })
+          if (revised.outcome !== 'updated') return outdated
+          const now = feed.catalog.entry(name.namespace, name.service, name.id)
+          // It may have gone since: its owner still learns what was stored.
+          return now?.lease === entry.lease ? now.instance : { ...entry.instance, ...after, revision: revised.revision }
+        }
+      }
+    }))
+  }
+
+  /**
+   * Ends a registration. Gives the revision of its end.
+   * @throws RegistryError REG_..._NOT_FOUND; REG_GENERATION_SUPERSEDED if another life than `generation` is registered
+   */
+  async deregister (actor: Actor, name: InstanceName, generation: string | undefined): Promise<number> {
+    const { store, lookup } = this.#parts
+    lookup.requireLoaded()
+    return certain(this.#parts, (): Decision<number> => {
+      const entry = lookup.requireEntry(name)
+      requireGeneration(entry, generation)
+      return {
+        write: async () => {
+          const [revision = 0] = await store.revoke([entry.lease], actor.name)
+          return revision === 0 ? outdated : revision // gone already, or another life is registered now
+        }
+      }
+    })
+  }
+
+  #checkRoom ({ namespace, service, id }: InstanceName): void {
+    const { catalog } = this.#parts.feed
+    const group = catalog.registered(namespace, service)
+    if (group?.get(id) !== undefined) return
+    const full = group !== undefined
+      ? group.size >= maxInstancesPerService && `service "${service}" has ${maxInstancesPerService} instances already`
+      : catalog.hasNamespace(namespace)
+        ? catalog.namespaceCounts(namespace).services >= maxServicesPerNamespace && `namespace "${namespace}" has ${maxServicesPerNamespace} services already`
+        : catalog.namespaces().length >= maxNamespaces && `there are ${maxNamespaces} namespaces already`
+    if (full !== false) throw new RegistryError('REG_LIMIT_REACHED', full)
+  }
+}
+
+/** Whether a reference names another life than the registered one. */
+export function isOtherLife (entry: InstanceEntry, generation: string | undefined): boolean {
+  return generation !== undefined && String(generation) !== entry.instance.generation
+}
+
+function requireGeneration (entry: InstanceEntry, generation: string | undefined): void {
+  if (!isOtherLife(entry, generation)) return
+  const { id, service, generation: current } = entry.instance
+  const message = `generation ${JSON.stringify(generation)} of instance "${id}" of service "${service}" is superseded by ${JSON.stringify(current)}`
+  throw new RegistryError('REG_GENERATION_SUPERSEDED', message, [
+    { field: 'generation', value: generation, rule: 'must be the generation that is registered now' }
+  ])
+}

@@ -1,0 +1,183 @@
+// The one door of the registry: what adapters (HTTP, DNS, the dialects, the dashboard, the agents) may ask of it, and all that they
+// import of it. `core.as(actor)` gives everything that one actor may do, as plain methods: access control is one wrapper of `Access`.
+//
+//   const access = core.as(anonymous('10.0.0.7'))
+//   await access.register({ namespace: 'shop', service: 'orders', id: 'orders-1' }, { ports: [{ port: 8080 }] })
+//   access.endpoints('shop', 'orders').answered
+import type { Static } from 'typebox'
+import type {
+  Heartbeat, HeartbeatAnswer, Instance, ListedOverride, NamespaceSummary, Pool, Registration, ServiceExplanation, ServiceSummary
+} from '../../client-sdk/src/wire.ts'
+import type { EndpointSet } from '../model/instance/endpoints.ts'
+import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
+import type { ManifestDocument } from '../model/manifest/manifest-stream.ts'
+import type { Endpoints, EndpointSlice, Manifest, Service } from '../model/service/types.ts'
+import type { Backup, StoreHealth } from '../store/store.ts'
+import type { Actor } from './actor.ts'
+import type { InstanceFilter, Listed, Position } from './catalog/listing.ts'
+import type { ServiceView } from './catalog/service-entry.ts'
+import type { SetAsideRecord } from './catalog/set-aside.ts'
+import type { Registered } from './commands/instances.ts'
+import type { Secret } from './commands/secrets.ts'
+import type { Cursor } from './feed/cursor.ts'
+import type { EndpointsDelivery } from './feed/endpoints-subscription.ts'
+import type { Acknowledger, Acknowledging, PropagationReport } from './feed/propagation.ts'
+import type { Watch, WatchFilter } from './feed/subscription.ts'
+import type { InstanceName } from './instance-name.ts'
+import type { KeptLoad } from './leases/loads.ts'
+import type { LeaseSession } from './leases/sessions.ts'
+import type { Protection } from './leases/sweeper.ts'
+import type { EventPage, EventQuery } from './reads/events.ts'
+import type { Numbers } from './reads/overview.ts'
+import type { ManifestName } from './services/manifests.ts'
+import type { ApplyAnswer, ApplyOptions, Deleted, DeleteOptions, WriteOptions } from './services/services.ts'
+
+export interface Core {
+  readonly position: CorePosition
+  /** What one actor may read, change and follow. Costs one small object. */
+  as (actor: Actor): Access
+}
+
+/** Where this node stands in the history, and how its store is: no secret of anybody. */
+export interface CorePosition {
+  /** False before the first full load. */
+  readonly loaded: boolean
+  readonly epoch: string
+  readonly revision: number
+  /** `epoch.revision` */
+  readonly cursor: string
+  readonly storeHealth: StoreHealth
+  /** Whole seconds since the view may be stale, 0 while the store is there. */
+  readonly staleSeconds: number
+  /** @throws RegistryError REG_NOT_LOADED before the first full load */
+  requireLoaded (): void
+  /** Calls back each time that the store goes, or is back. Gives a function that ends it. */
+  onHealth (listener: (health: StoreHealth) => void): () => void
+}
+
+export interface Access extends Reads, Commands, Follow {}
+
+/** Answers of this node's view, at `position.revision`. What is not there is a RegistryError REG_..._NOT_FOUND that names what is missing. */
+export interface Reads {
+  /** What stands under a name: the declared service, else the implicit one. The same object until it goes. */
+  service (namespace: string, service: string): ServiceView
+  /** The same object until the service changes. */
+  endpoints (namespace: string, service: string): EndpointSet
+  summary (namespace: string, service: string): ServiceSummary
+  instance (name: InstanceName): Instance
+  /** What the instance said last of its load to this node. */
+  load (name: InstanceName): KeptLoad | undefined
+  namespace (name: string): NamespaceSummary
+  /** Throws if a namespace or a service that a list is asked for is not there. */
+  checkScope (scope: Pick<InstanceFilter, 'namespace' | 'service'>): void
+  /** A page, ordered by namespace, service and id. */
+  instances (filter: InstanceFilter, after: Position | undefined, limit: number): Listed<Instance>
+  services (filter: InstanceFilter, after: Position | undefined, limit: number): Listed<ServiceSummary>
+  namespaces (after: Position | undefined, limit: number): Listed<NamespaceSummary>
+  /** The instances of what stands under a name, in one namespace or in each. */
+  members (namespace: string | undefined, service: string): readonly Instance[]
+  /** What holds back removals now. It comes and goes without a revision. */
+  protection (): Protection
+  manifest (name: ManifestName): Manifest
+  /** Of an implicit service what it would be. */
+  serviceManifest (namespace: string, service: string): Service
+  endpointSlices (namespace: string, service: string): readonly EndpointSlice[]
+  endpointsObject (namespace: string, service: string): Endpoints
+  /** Why an instance is, or is not, an endpoint of each service of its namespace; those that have it first, at most `maxExplained`. */
+  explain (name: InstanceName): readonly ServiceExplanation[]
+  /** What can be given to services and what is: cluster IPs, node ports, load-balancer addresses. */
+  pools (): readonly Pool[]
+  /** What changed lately, newest first. */
+  events (query: EventQuery): EventPage
+  /** The registry at a glance. */
+  numbers (): Numbers
+  /** Something that the nodes share and nobody else sees; undefined = nobody has made it yet. */
+  secret (name: string): Secret | undefined
+  /** All overrides, ordered by namespace, service and id, and whether their instances are registered. */
+  overrides (): readonly ListedOverride[]
+  /** Records of the store that cannot be read or break a rule, by key: nobody is answered them. */
+  unreadable (): readonly SetAsideRecord[]
+  /** @throws RegistryError REG_RECORD_NOT_FOUND */
+  unreadableRecord (key: string): SetAsideRecord
+}
+
+/**
+ * Changes. Each resolves when the store has it and this node shows it. No refusal and no "unchanged" is said by an older view (see
+ * commands/certain.ts). All throw REG_NOT_LOADED, REG_STORE_UNAVAILABLE (nothing happened), REG_OUTCOME_UNKNOWN (it may have) and
+ * REG_STORE_FULL.
+ */
+export interface Commands {
+  /** The address of the actor stands in for an absent one. @throws RegistryError REG_INVALID, REG_LIMIT_REACHED */
+  register (name: InstanceName, registration: Registration): Promise<Registered>
+  /** @throws RegistryError REG_..._NOT_FOUND, REG_GENERATION_SUPERSEDED, REG_INVALID, REG_CONFLICT, REG_OVERLOADED */
+  patch (name: InstanceName, patch: Static<typeof PatchBody>, generation?: string): Promise<Instance>
+  /** Gives the revision of the end. @throws RegistryError REG_..._NOT_FOUND, REG_GENERATION_SUPERSEDED */
+  deregister (name: InstanceName, generation?: string): Promise<number>
+  /** Renews leases. With a session, those whose generation is named are bound to it. @throws RegistryError REG_INVALID, REG_OVERLOADED */
+  heartbeat (heartbeats: readonly Heartbeat[], session?: LeaseSession): Promise<HeartbeatAnswer>
+  /** @throws RegistryError REG_..._NOT_FOUND, REG_INVALID, REG_LIMIT_REACHED */
+  override (name: InstanceName, input: Static<typeof OverrideBody>): Promise<Instance>
+  /** Gives the revision of the end. @throws RegistryError REG_..._NOT_FOUND, REG_OVERRIDE_NOT_FOUND */
+  removeOverride (name: InstanceName): Promise<number>
+  /** All or nothing. @throws RegistryError REG_INVALID, REG_MANIFEST_INVALID, REG_CONFLICT, REG_LIMIT_REACHED */
+  apply (documents: readonly ManifestDocument[], options?: ApplyOptions): Promise<ApplyAnswer>
+  /** One manifest under the name of its path. @throws RegistryError as `apply` */
+  put (name: ManifestName, value: unknown, options?: WriteOptions): Promise<ApplyAnswer>
+  /** All or nothing. @throws RegistryError REG_..._NOT_FOUND unless `ignoreMissing` */
+  delete (names: readonly ManifestName[], options?: DeleteOptions): Promise<Deleted>
+  /** Makes what the nodes share, if it still has the revision `expected` (0 = there is none). False: another node was faster. */
+  keepSecret (name: string, body: string, expected: number): Promise<boolean>
+  /** Everything that the store holds, secrets included, while everything goes on. */
+  backup (): Promise<Backup>
+  /** Removes a record that nobody is answered. @throws RegistryError REG_RECORD_NOT_FOUND, REG_INVALID for an entry of the log */
+  removeUnreadable (key: string): Promise<void>
+}
+
+/** What changes, as it changes. */
+export interface Follow {
+  /** Without `since` it begins with a snapshot. @param wake called when `next` has something. @throws RegistryError REG_LIMIT_REACHED */
+  watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch
+  /**
+   * Endpoints: each service in scope whole, as callers are told of it, whenever something about it changed, coalesced. Without `since` it
+   * begins with a snapshot in parts. @throws RegistryError REG_LIMIT_REACHED
+   */
+  watchEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch<EndpointsDelivery>
+  /** Waits until this node has a revision. @throws RegistryError REG_REVISION_TIMEOUT, REG_CURSOR_INVALID, REG_OVERLOADED */
+  waitFor (cursor: Cursor, timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /** Resolves when a service changed after a revision, when time is up, or when the signal aborts. */
+  waitForChange (namespace: string, service: string, revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /** Begins to acknowledge what it has seen. */
+  acknowledging (acknowledger: Acknowledger): Acknowledging
+  /** Who has seen a revision. @throws RegistryError REG_REVISION_NOT_FOUND */
+  propagation (revision: number): PropagationReport
+  /** A socket that is a lease of what it renews. */
+  session (): LeaseSession
+}
+
+export type { EndpointSet } from '../model/instance/endpoints.ts'
+export type { StoreHealth } from '../store/store.ts'
+export { type Actor, type ActorKind, anonymous, registryActor } from './actor.ts'
+export { type EndpointQuery, queryEndpoints } from './catalog/endpoint-query.ts'
+export type { InstanceFilter, Listed, Position } from './catalog/listing.ts'
+export type { ServiceView } from './catalog/service-entry.ts'
+export type { SetAsideRecord } from './catalog/set-aside.ts'
+export type { Registered } from './commands/instances.ts'
+export type { Secret } from './commands/secrets.ts'
+export type { AppliedChange } from './feed/change-ring.ts'
+export { type Cursor, cursorText, parseCursor } from './feed/cursor.ts'
+export type { EndpointsDelivery, ServiceEndpoints } from './feed/endpoints-subscription.ts'
+export type { Acknowledger, Acknowledging, PropagationReport } from './feed/propagation.ts'
+export type { Delivery, InstanceDelivery, ServiceDelivery, Watch, WatchFilter } from './feed/subscription.ts'
+export type { InstanceName } from './instance-name.ts'
+export type { LeaseSession } from './leases/sessions.ts'
+export type { Protection } from './leases/sweeper.ts'
+export type { EventPage, EventQuery } from './reads/events.ts'
+export type { Numbers } from './reads/overview.ts'
+export type { Applied } from './services/apply-plan.ts'
+export type { Kind, ManifestName } from './services/manifests.ts'
+export { type ApplyAnswer, type ApplyOptions, type Deleted, type DeleteOptions, type WriteOptions, defaultNamespace, maxExplained } from './services/services.ts'
+
+// For threads that answer from a copy of the registry: the whole of it, told in changes.
+export type { Feed, FeedListener } from './feed/feed.ts'
+export { FeedMirror, type MirrorMessage } from './mirror/feed-mirror.ts'
+export { FeedPublisher, type MirrorLink } from './mirror/feed-publisher.ts'

@@ -1,0 +1,13 @@
+// The keys of lasting objects, by kind: what stands under a prefix is written and read by one part of the core. Manifests have
+// prefixes of their own, one for each kind (services/manifests.ts).
+
+/** An operator's word on an instance: `override/NAMESPACE/SERVICE/ID` (overrides.ts). Stores know it: such an object touches its instance. */
+export { overridePrefix } from '../store/store.ts'
+/** A value that a service has: `claim/KIND/VALUE` (allocation/claims.ts). */
+export const claimPrefix = 'claim/'
+/** What the nodes share and nobody else sees: not in lists, not among events. */
+export const secretPrefix = 'secret/'
+
+export function isSecretKey (key: string): boolean {
+  return key.startsWith(secretPrefix)
+}

@@ -1,0 +1,55 @@
+// A copy of the file while it is in use, by SQLite's own online backup: it goes page by page in another thread, and what is written
+// meanwhile is in it.
+import { randomBytes } from 'node:crypto'
+import { createReadStream, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { backup as copyDatabase, DatabaseSync } from 'node:sqlite'
+import { finished } from 'node:stream/promises'
+import type { Backup } from '../store.ts'
+
+export const databaseMedia = 'application/vnd.sqlite3'
+const prefix = 'rollcall-backup-'
+
+/**
+ * Makes the copy beside the file, where there should be room, and hands it out; it is removed when it was read or given up.
+ * @throws the error of SQLite or the system
+ */
+export async function backupDatabase (db: DatabaseSync, file: string, nowMs: number): Promise<Backup> {
+  const path = join(file === ':memory:' ? tmpdir() : dirname(file), `${prefix}${randomBytes(6).toString('hex')}.db`)
+  const remove = (): void => {
+    try {
+      for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
+    } catch {
+      // The next start removes what is left.
+    }
+  }
+  try {
+    await copyDatabase(db, path)
+    markWhole(path, nowMs)
+    const content = createReadStream(path)
+    void finished(content).catch(() => undefined).then(remove) // read or given up; what failed is told by the stream itself
+    return { media: databaseMedia, extension: 'db', bytes: statSync(path).size, content }
+  } catch (error) {
+    remove()
+    throw error
+  }
+}
+
+/** The copy says of itself that it is whole without a log. */
+function markWhole (path: string, nowMs: number): void {
+  const copy = new DatabaseSync(path)
+  try {
+    const put = copy.prepare('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value')
+    put.run('closed', '1')
+    put.run('written_at_ms', String(nowMs))
+  } finally {
+    copy.close()
+  }
+}
+
+/** Copies that a process left which was killed while it made them. */
+export function removeLeftovers (directory: string): void {
+  if (directory === ':memory:') return
+  for (const name of readdirSync(directory)) if (name.startsWith(prefix)) rmSync(join(directory, name), { force: true })
+}

@@ -1,0 +1,41 @@
+// The import rules of eslint.config.js, tried on code that breaks them: a rule that nobody can break by mistake is one that is tested.
+import { Linter } from 'eslint'
+import t from 'tap'
+import tseslint from 'typescript-eslint'
+
+const rule = '@typescript-eslint/no-restricted-imports'
+
+interface Part {
+  readonly files?: readonly string[]
+  readonly rules?: Readonly<Record<string, unknown>>
+}
+
+// Plain JavaScript without declarations: it is asked for by its address.
+const { default: config } = await import(new URL('../eslint.config.js', import.meta.url).href) as { readonly default: readonly Part[] }
+
+/** What lint says to one import in a file of a folder. */
+function faults (file: string, specifier: string): string[] {
+  const linter = new Linter()
+  const rules = config.filter(({ rules }) => rules?.[rule] !== undefined)
+    .map(({ files = [], rules }) => ({ files: [...files], rules: { [rule]: rules?.[rule] as Linter.RuleEntry }, languageOptions: { parser: tseslint.parser }, plugins: { '@typescript-eslint': tseslint.plugin } }))
+  return linter.verify(`import type { Thing } from '${specifier}'\nexport type Other = Thing\n`, rules as Linter.Config[], file).map(({ message }) => message)
+}
+
+t.test('an adapter imports the door of the core and the model, nothing else of the registry', async (t) => {
+  for (const adapter of ['http', 'dns', 'cli', 'ui', 'proxy', 'kubernetes', 'eureka', 'consul', 'xds']) {
+    const file = `server/${adapter}/some/file.ts`
+    for (const allowed of ['../../registry/core.ts', '../../model/names.ts', '../../../client-sdk/src/wire.ts']) t.same(faults(file, allowed), [], `${adapter} imports ${allowed}`)
+    for (const forbidden of ['../../registry/registry.ts', '../../registry/catalog/catalog.ts', '../../registry/feed/feed.ts', '../../registry/catalog/listing.ts', '../../store/redis/link.ts', '../../serve.ts']) {
+      if (adapter === 'cli' && forbidden.endsWith('serve.ts')) continue
+      t.equal(faults(file, forbidden).length, 1, `${adapter} may not import ${forbidden}`)
+    }
+    t.equal(faults(file, adapter === 'xds' ? '../../dns/server.ts' : '../../xds/server.ts').length, 1, `${adapter} imports no other adapter`)
+  }
+})
+
+t.test('the core imports no adapter, the model nothing of ours but the wire types', async (t) => {
+  t.equal(faults('server/registry/feed/file.ts', '../../http/server/app.ts').length, 1)
+  t.equal(faults('server/registry/feed/file.ts', '../../consul/server.ts').length, 1)
+  t.equal(faults('server/model/file.ts', '../registry/core.ts').length, 1)
+  t.same(faults('server/model/file.ts', '../../client-sdk/src/wire.ts'), [])
+})
