@@ -29,6 +29,7 @@ export const errorCatalogue = {
   REG_CONFLICT: { status: 409, title: 'Somebody else changed it at the same time' },
   REG_GENERATION_SUPERSEDED: { status: 409, title: 'Another life of this instance is registered' },
   REG_LIMIT_REACHED: { status: 409, title: 'A limit of the registry is reached' },
+  REG_PRECONDITION_FAILED: { status: 412, title: 'A condition of the request does not hold' },
   REG_BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
   REG_URI_TOO_LONG: { status: 414, title: 'The path is too long' },
   REG_MEDIA_TYPE: { status: 415, title: 'The content type is not supported' },

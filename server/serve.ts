@@ -3,27 +3,31 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { createSecureContext } from 'node:tls'
 import type { Config } from './config/config.ts'
 import { observeDns } from './dns/metrics.ts'
+import type { Place } from './dns/server.ts'
+import { readDnsSettings, readDnsTls } from './dns/settings.ts'
 import { startDnsWorkers } from './dns/workers.ts'
-import { invalid } from './errors.ts'
 import { type Guard, loggingGuard } from './guard.ts'
-import { Metrics, buildHttp } from './http/server/app.ts'
+import { nativeDialect } from './http/api/native.ts'
+import { HttpMetrics } from './http/server/metrics.ts'
+import { buildHttp } from './http/server/server.ts'
+import { Metrics } from './metrics/metrics.ts'
 import { lameDuck } from './lame-duck.ts'
+import { hostPort } from './listen-addresses.ts'
 import { ChangeLines } from './log/change-lines.ts'
 import { type NodeLog, openNodeLog } from './log/node-log.ts'
 import { type LineLog, ThinnedLog } from './log/thinned-log.ts'
-import { readClientZones } from './dns/protect/client-zone-setting.ts'
-import { readDnsPeers } from './dns/transfer/peers.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/address/ranges.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
 import { refusesConnections } from './probe.ts'
 import { registryActor } from './registry/core.ts'
+import { RegistryMetrics } from './registry/metrics.ts'
 import { Registry } from './registry/registry.ts'
 import { timedStore } from './registry/timed-store.ts'
 import { guardedClock, systemClock } from './clock.ts'
 import { startStep } from './start-step.ts'
+import { storeMetrics } from './store/metrics.ts'
 import { createRedisStore } from './store/redis/redis-store.ts'
 import { openToOthers } from './store/sqlite/directory.ts'
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts'
@@ -75,6 +79,7 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
   const nodeLog = options.nodeLog ?? openNodeLog({ level: config.logLevel, node: config.node })
   const { log } = nodeLog
   const metrics = new Metrics({ version })
+  const counters = new RegistryMetrics(metrics.register)
   const guard = loggingGuard(log, metrics.unexpected)
   options.guarded?.((error) => guard.failed('process', error))
   const clock = guardedClock(systemClock, guard, 'timer')
@@ -86,7 +91,7 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
   const changeLines = new ChangeLines({ log, clock })
   metrics.droppedLogLines = () => nodeLog.output.dropped
   const registry = new Registry({
-    store: timedStore(store, metrics.storeOperation),
+    store: timedStore(store, storeMetrics(metrics.register)),
     protection: {
       graceMs: config.graceMs,
       holdMs: config.holdMaxMs,
@@ -108,12 +113,12 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     },
     log: { info: (message) => thinned.info({}, message), warn: (message) => thinned.warn({}, message) },
     swept: (sweep) => {
-      metrics.swept(sweep)
+      counters.swept(sweep)
       changeLines.swept(sweep)
     },
     guard
   })
-  metrics.observe(registry)
+  counters.observe(registry)
   registry.feed.listen({ changed: changeLines.changed })
   const opened: (() => Promise<unknown>)[] = []
   const flushLines = (): void => {
@@ -129,52 +134,43 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     flushLines()
   }
   try {
-    const { notify, ...transfer } = readDnsPeers({ keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify })
-    const dnsSettings = config.dns === undefined ? undefined : {
-      workers: config.dnsWorkers,
+    const dnsValues = readDnsSettings(config)
+    const dnsOptions = dnsValues === undefined ? undefined : {
+      ...dnsValues,
       feed: registry.feed,
-      host: config.dns.host,
-      port: config.dns.port,
-      zones: config.zones,
-      reverse: [...config.serviceCidrs, ...config.instanceCidrs],
       node: config.node,
       version: `rollcall ${version}`,
-      ttlSeconds: config.dnsTtlSeconds,
-      clientZones: readClientZones(config.clientZones),
-      transfer,
-      notify,
-      forward: { upstreams: config.dnsForward, clients: config.dnsForwardFrom },
-      tls: readTls(config),
-      rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
-      queryLogRatio: config.dnsQueryLog,
       guard,
       log: {
         warn: (message: string) => thinned.warn({}, message), error: (message: string) => thinned.error({}, message),
         info: (facts: object, message: string) => log.info(facts, message)
       }
     }
-    const dns = dnsSettings === undefined ? undefined : await step('listen for DNS', () => startDnsWorkers(dnsSettings))
+    const dns = dnsOptions === undefined ? undefined : await step('listen for DNS', () => startDnsWorkers(dnsOptions))
     if (dns !== undefined) {
       opened.push(() => dns.close())
       observeDns(metrics.register, dns)
     }
-    const app = await buildHttp({
-      core: registry,
-      node: config.node,
+    const native = nativeDialect({
+      core: registry, counters, metrics, node: config.node, version, sharedStore: store.kind === 'redis', dns: dns?.desk
+    })
+    const http = await buildHttp({
+      dialects: [native],
       version,
-      metrics,
+      metrics: new HttpMetrics(metrics.register),
       guard,
-      dns: dns?.desk,
       log: {
         info: (fields, message) => log.info(fields, message), warn: (fields, message) => thinned.warn(fields, message),
         error: (fields, message) => thinned.error(fields, message)
       },
       logRequests: () => log.isLevelEnabled('debug'),
       trustedHosts: config.trustedHosts,
+      trustedProxies: config.trustedProxies,
       maxBodyBytes: config.maxBodyBytes
     })
-    opened.push(() => app.close())
-    const http = await step('listen for HTTP', () => app.listen({ host: config.http.host, port: config.http.port }))
+    opened.push(() => http.close())
+    const urls = await step('listen for HTTP', () => http.listen(config.http))
+    const [url = ''] = urls
     if (store.kind === 'sqlite') await step(`reach the data directory ${config.data}`, () => reach(config.data))
     await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
     if (store.kind === 'sqlite') for (const warning of openToOthers(config.data, store.location)) log.warn(warning)
@@ -188,29 +184,31 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     if (dns !== undefined) await step('hand the registry to the DNS threads', () => dns.whenTaken(registry.feed.revision))
     const dnsAddress = dns === undefined ? undefined : hostPort(dns)
     log.info({
-      http, dns: dnsAddress ?? 'off', ...(dns?.tls === undefined ? {} : { dnsTls: hostPort(dns.tls) }), store: store.kind, location: store.location, epoch: registry.feed.epoch,
-      revision: registry.feed.revision, instances: registry.catalog.size, version
+      http: url, ...(urls.length > 1 ? { httpAddresses: urls } : {}),
+      dns: dnsAddress ?? 'off', ...allPlaces('dnsAddresses', dns?.places ?? []),
+      ...(dns?.tls === undefined ? {} : { dnsTls: hostPort(dns.tls) }), ...allPlaces('dnsTlsAddresses', dns?.tlsPlaces ?? []),
+      store: store.kind, location: store.location, epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
     const leave = async (graceMs: number): Promise<readonly string[]> => {
       const cut: string[] = []
-      app.leaving.begin()
+      http.leaving.begin()
       const { ranOut } = await lameDuck({
         graceMs, clock,
-        work: () => ({ asked: app.leaving.asked + (dns?.counters.asked ?? 0), isBusy: app.leaving.isBusy || (dns?.counters.waiting ?? 0) > 0 })
+        work: () => ({ asked: http.leaving.asked + (dns?.counters.asked ?? 0), isBusy: http.leaving.isBusy || (dns?.counters.waiting ?? 0) > 0 })
       })
       if (ranOut) cut.push('requests under way')
       await isOverWithin(doorsMs, closeDoors()) // nothing is under way in what takes longer
-      app.leaving.cut()
+      http.leaving.cut()
       if (!await isOverWithin(storeMs, registry.close())) cut.push('the store')
       flushLines()
       return cut
     }
     const reload = (next: Config): void => {
-      const tls = readTls(next)
+      const tls = readDnsTls(next)
       if (tls !== undefined) dns?.renew(tls)
       log.level = next.logLevel
     }
-    return { http, dns: dnsAddress, leave, reload, close, [Symbol.asyncDispose]: close }
+    return { http: url, dns: dnsAddress, leave, reload, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await isOverWithin(storeMs, close()) // what hung at the start may hang again
     throw error
@@ -240,28 +238,9 @@ async function reach (path: string): Promise<void> {
   }
 }
 
-function hostPort ({ address, port }: { readonly address: string, readonly port: number }): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${port}`
-}
-
-/** @throws RegistryError REG_INVALID naming the setting whose file is no use */
-function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Config): Parameters<typeof startDnsWorkers>[0]['tls'] {
-  if (dnsTls === undefined || dnsTlsCert === undefined || dnsTlsKey === undefined) return undefined
-  const read = (field: string, path: string): string => {
-    try {
-      return readFileSync(path, 'utf8')
-    } catch (error) {
-      // Not the path: somebody may have given the key itself.
-      throw invalid([{ field, rule: `must name a file that can be read (${(error as NodeJS.ErrnoException).code ?? 'it cannot'})` }])
-    }
-  }
-  const tls = { ...dnsTls, cert: read('dns-tls-cert', dnsTlsCert), key: read('dns-tls-key', dnsTlsKey) }
-  try {
-    createSecureContext(tls)
-  } catch (error) {
-    throw invalid([{ field: 'dns-tls-cert, dns-tls-key', rule: `must be a certificate and its key in PEM form (${error instanceof Error ? error.message : String(error)})` }])
-  }
-  return tls
+/** Every place that DNS is answered at, where a name stands for several. */
+function allPlaces (name: string, places: readonly Place[]): object {
+  return places.length > 1 ? { [name]: places.map(hostPort) } : {}
 }
 
 function openStore (config: Config, log: LineLog, guard: Guard): Store {

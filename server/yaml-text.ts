@@ -1,5 +1,6 @@
-// Values as YAML, the one writer of all that we write: a reader of YAML 1.1 (kubectl, Ansible, Python, Ruby) and one of 1.2 read the same
-// value, and no control character or invisible mark is in it. Plain is only what no reader can take for anything but the text that it is.
+// Values as YAML, the one writer of all that we write: a reader of YAML 1.1 (kubectl, Ansible, Python, Ruby) and one of
+// 1.2 read the same value, and no control character or invisible mark is in it. Plain is only what no reader can take
+// for anything but the text that it is.
 
 /** Nothing of ours nests deeper; recursion must end before the stack does. */
 const maxDepth = 200
@@ -16,7 +17,8 @@ function block (value: unknown, indent: number, depth: number): string {
     const items = value as readonly unknown[]
     if (items.length === 0) return ' []'
     const pad = ' '.repeat(indent)
-    return items.map((item) => `\n${pad}-${behindDash(block(item === undefined ? null : item, indent + 2, depth + 1), indent + 2)}`).join('')
+    return items.map((item) =>
+      `\n${pad}-${behindDash(block(item === undefined ? null : item, indent + 2, depth + 1), indent + 2)}`).join('')
   }
   if (typeof value !== 'object' || value === null) return ` ${scalar(value, indent)}`
   const members = Object.entries(value).filter(([, member]) => member !== undefined)
@@ -53,15 +55,20 @@ function numberText (value: number): string {
 /** Several lines of plain text as they are, which people can read and edit. */
 function literal (text: string, indent: number): string | undefined {
   const body = text.endsWith('\n') ? text.slice(0, -1) : text
-  if (!body.includes('\n') || !/^[!-~][ -~]*(?:\n(?:[ -~]*[!-~])?)*$/.test(body) || body.endsWith('\n') || / \n/.test(body)) return undefined
+  if (!body.includes('\n') || !/^[!-~][ -~]*(?:\n(?:[ -~]*[!-~])?)*$/.test(body) || body.endsWith('\n') ||
+    / \n/.test(body)) return undefined
   const pad = ' '.repeat(Math.max(indent, 2))
   return `|${text.endsWith('\n') ? '' : '-'}\n${body.split('\n').map((line) => (line === '' ? '' : pad + line)).join('\n')}`
 }
 
 // Letters first, and nothing inside that YAML reads as more than a letter: `: `, ` #`, brackets, quotes.
 const plainText = /^(?:[A-Za-z_/]|\.\/)(?:[\w./*@%+=-]|:(?=[\w./:*])|[ ,](?=[\w./(]))*\)?$/
-/** An address with or without a port, a network, a duration, a UUID: begin with a digit, and are no number, date or time to anybody. */
-const plainDigits = /^(?:\d{1,3}(?:\.\d{1,3}){3}(?:[/:]\d{1,5})?|\d+(?:ms|[smhd])|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
+/**
+ * An address with or without a port, a network, a duration, a UUID: begin with a digit, and are no number, date or time
+ * to anybody.
+ */
+const plainDigits =
+  /^(?:\d{1,3}(?:\.\d{1,3}){3}(?:[/:]\d{1,5})?|\d+(?:ms|[smhd])|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
 /** True, false and null of YAML 1.1 and 1.2, in every spelling. */
 const words = /^(?:y|n|yes|no|on|off|true|false|null)$/i
 
@@ -73,7 +80,10 @@ function quotedIfNeeded (text: string): string {
 const escapes: Readonly<Record<string, string>> = { '"': '\\"', '\\': '\\\\', '\n': '\\n', '\t': '\\t', '\r': '\\r' }
 const special = /["\\\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu
 
-/** In double quotes, with the escapes that both versions know. A half of a surrogate pair is no character: U+FFFD stands for it. */
+/**
+ * In double quotes, with the escapes that both versions know. A half of a surrogate pair is no character: U+FFFD stands
+ * for it.
+ */
 function quoted (text: string): string {
   return `"${text.replaceAll(special, (character) => {
     const code = character.codePointAt(0) ?? 0

@@ -1,7 +1,9 @@
-// What the first pages say is what happens: each command of the READMEs is run against a registry that has just begun, and what it prints is
-// compared; each snippet is type-checked under strict TypeScript; each example of the command line is run.
+// What the first pages say is what happens: each command of the READMEs is run against a registry that has just begun,
+// and what it prints is compared; each snippet is type-checked under strict TypeScript; each example of the command
+// line is run.
 import { execFile, spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync,
+  writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -37,18 +39,25 @@ function stepsOf (block: string): Step[] {
   return steps
 }
 
-const blocks = (text: string, language: string): string[] => Array.from(text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)\n\`\`\`$`, 'gms')), (match) => match[1] ?? '')
+const blocks =
+  (text: string, language: string): string[] =>
+    Array.from(text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)\n\`\`\`$`, 'gms')), (match) => match[1] ?? '')
 
 /** What is another value each time: allocated addresses and ports, ages, lives. */
 function usual (line: string): string {
   return line.trim().replaceAll(/ {2,}/g, ' ')
-    .replaceAll(/\b10\.(?:9[6-9]|10\d|11[01])\.\d+\.\d+/g, (address) => (address === '10.100.100.100' ? address : 'CLUSTER-IP'))
-    .replaceAll(/:3\d{4}\//g, (port) => (port === ':30200/' ? port : ':NODE-PORT/')).replaceAll(/ \d+s /g, ' AGE ').replace(/"generation":"\w+"/, '"generation":"LIFE"')
+    .replaceAll(/\b10\.(?:9[6-9]|10\d|11[01])\.\d+\.\d+/g,
+      (address) => (address === '10.100.100.100' ? address : 'CLUSTER-IP'))
+    .replaceAll(/:3\d{4}\//g, (port) => (port === ':30200/' ? port : ':NODE-PORT/')).replaceAll(/ \d+s /g, ' AGE ')
+    .replace(/"generation":"\w+"/, '"generation":"LIFE"')
 }
 
 /** `...` stands for anything in a line, and on a line of its own for any lines. */
 function fits (expected: readonly string[], actual: readonly string[]): boolean {
-  const pattern = expected.map((line) => (line === '...' ? '(?:.*\n)*' : `${usual(line).split('...').map((part) => part.trim().replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')}\n`)).join('')
+  const pattern =
+    expected.map((line) =>
+      (line === '...' ? '(?:.*\n)*'
+        : `${usual(line).split('...').map((part) => part.trim().replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')}\n`)).join('')
   return new RegExp(`^${pattern}$`).test(actual.map((line) => `${usual(line)}\n`).join(''))
 }
 
@@ -65,7 +74,10 @@ interface Running {
 
 /** A registry as `npm start` begins it, on free ports, with new data. */
 async function registry (t: Test): Promise<Running> {
-  const child = spawn(process.execPath, [join(root, 'bin/rollcall.js'), 'serve', '--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', '--data', join(directory(t), 'data')], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child =
+    spawn(process.execPath,
+      [join(root, 'bin/rollcall.js'), 'serve', '--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', '--data',
+        join(directory(t), 'data')], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(async () => {
     child.kill('SIGTERM')
     await once(child, 'close')
@@ -78,12 +90,16 @@ async function registry (t: Test): Promise<Running> {
 }
 
 /** Runs a line of the page as somebody would who has the repository before him. */
-async function shell (command: string, { http, dnsPort }: Running, cwd: string, path: string): Promise<{ code: number, lines: string[] }> {
-  const line = command.replaceAll('127.0.0.1:7500', http).replaceAll('-p 7553', `-p ${dnsPort}`).replace(/^curl /, 'curl --silent --show-error ')
-  const env = { ...process.env, ROLLCALL_ADDRESS: `http://${http}`, PATH: `${path}:${process.env['PATH'] ?? ''}`, NODE_OPTIONS: '--conditions=rollcall-source' }
+async function shell (command: string, { http, dnsPort }: Running, cwd: string,
+  path: string): Promise<{ code: number, lines: string[] }> {
+  const line = command.replaceAll('127.0.0.1:7500', http).replaceAll('-p 7553', `-p ${dnsPort}`).replace(/^curl /,
+    'curl --silent --show-error ')
+  const env = { ...process.env, ROLLCALL_ADDRESS: `http://${http}`, PATH: `${path}:${process.env['PATH'] ?? ''}`,
+    NODE_OPTIONS: '--conditions=rollcall-source' }
   return await new Promise((resolve) => {
     execFile('bash', ['-c', `exec 2>&1; ${line}`], { cwd, env }, (error, stdout) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, lines: stdout.split('\n').filter((text) => text !== '') })
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0,
+        lines: stdout.split('\n').filter((text) => text !== '') })
     })
   })
 }
@@ -91,7 +107,8 @@ async function shell (command: string, { http, dnsPort }: Running, cwd: string, 
 /** Programs under the names that the pages use, without npm in between. */
 function programs (t: Test): string {
   const path = directory(t)
-  writeFileSync(join(path, 'npx'), `#!/bin/sh\nshift\nexec "${process.execPath}" "${join(root, 'bin/rollcall.js')}" "$@"\n`)
+  writeFileSync(join(path, 'npx'),
+    `#!/bin/sh\nshift\nexec "${process.execPath}" "${join(root, 'bin/rollcall.js')}" "$@"\n`)
   writeFileSync(join(path, 'node'), `#!/bin/sh\nexec "${process.execPath}" "$@"\n`)
   for (const name of ['npx', 'node']) chmodSync(join(path, name), 0o755)
   return path
@@ -112,7 +129,8 @@ t.test('each command of the README prints what the README shows', async (t) => {
 t.test('the comparison knows a line that is missing, another one, and one too many', async (t) => {
   const shown = ['a 1s b', '...', 'c ... d']
   t.ok(fits(shown, ['a 7s b', 'x', 'y', 'c z d']))
-  for (const other of [['a 7s b', 'x'], ['b 7s b', 'c z d'], ['a 7s b', 'c z e'], ['a 7s b', 'c d', 'more'], []]) t.notOk(fits(shown, other), other.join('|'))
+  for (const other of [['a 7s b', 'x'], ['b 7s b', 'c z d'], ['a 7s b', 'c z e'], ['a 7s b', 'c d', 'more'],
+    []]) t.notOk(fits(shown, other), other.join('|'))
 })
 
 t.test('the first program of the SDK prints what its page shows', async (t) => {
@@ -142,13 +160,16 @@ t.test('each request of the reference pages is answered', async (t) => {
   const running = await registry(t)
   const path = programs(t)
   const project = directory(t)
-  writeFileSync(join(project, 'services.yaml'), 'apiVersion: v1\nkind: Service\nmetadata: {name: webui}\nspec: {ports: [{port: 80}]}\n')
+  writeFileSync(join(project, 'services.yaml'),
+    'apiVersion: v1\nkind: Service\nmetadata: {name: webui}\nspec: {ports: [{port: 80}]}\n')
   let requests = 0
-  for (const file of readdirSync(join(root, 'docs/reference'))) {
+  for (const file of readdirSync(join(root, 'docs/reference')).filter((name) => name.endsWith('.md'))) {
     for (const [command] of read(`docs/reference/${file}`).matchAll(/^ {4}curl (?:.*\\\n)*.*$/gm)) {
-      if (/unreadable\/|text\/event-stream/.test(command)) continue // one that does not end, and one for a record that a test cannot have
+      // one that does not end, and one for a record that a test cannot have
+      if (/unreadable\/|text\/event-stream/.test(command)) continue
       requests++
-      const { code, lines } = await shell(command.trim().replace('curl ', 'curl --fail-with-body '), running, project, path)
+      const { code, lines } =
+        await shell(command.trim().replace('curl ', 'curl --fail-with-body '), running, project, path)
       t.equal(code, 0, `${command}: ${lines.join(' ')}`)
     }
   }
@@ -158,17 +179,22 @@ t.test('each request of the reference pages is answered', async (t) => {
 t.test('each example of the command line is one that the command line takes', async (t) => {
   const world = await build(t)
   const { url } = await world.listen()
-  for (const name of ['orders', 'payments', 'web', 'db']) await world.register(`default/${name}/${name}-1`, { address: '10.0.0.1', ports: [{ name: 'http', port: 8080 }] })
+  for (const name of ['orders', 'payments', 'web',
+    'db']) await world.register(`default/${name}/${name}-1`,
+    { address: '10.0.0.1', ports: [{ name: 'http', port: 8080 }] })
   await world.register('shop/orders/orders-1', { address: '10.0.0.2', ports: [{ name: 'http', port: 8080 }] })
   const manifest = 'apiVersion: v1\nkind: Service\nmetadata: {name: made}\nspec: {ports: [{port: 80}]}\n'
   for (const { name, examples } of commands) {
     if (name === 'backup' || name === 'restore') continue // their files are the subject of tests of their own
     for (const [line] of examples) {
-      const argv = Array.from((line.split(/ [|<>] ?/)[0] ?? '').matchAll(/"([^"]*)"|(\S+)/g), ([, quoted, plain]) => quoted ?? plain ?? '')
+      const argv = Array.from((line.split(/ [|<>] ?/)[0] ?? '').matchAll(/"([^"]*)"|(\S+)/g),
+        ([, quoted, plain]) => quoted ?? plain ?? '')
       const err: string[] = []
       const code = await run(argv, {
-        env: { ROLLCALL_ADDRESS: url }, hostname: 'machine', user: 'ann', colours: false, now: () => world.clock.now(), signal: AbortSignal.abort(),
-        readFile: () => manifest, readDirectory: (path) => (path.endsWith('/') ? ['a.yaml'] : undefined), readInput: async () => manifest, out: () => undefined, err: (text) => { err.push(text) }
+        env: { ROLLCALL_ADDRESS: url }, hostname: 'machine', user: 'ann', colours: false, now: () => world.clock.now(),
+        signal: AbortSignal.abort(),
+        readFile: () => manifest, readDirectory: (path) => (path.endsWith('/') ? ['a.yaml'] : undefined),
+        readInput: async () => manifest, out: () => undefined, err: (text) => { err.push(text) }
       })
       t.ok(code === 0 || code === 1, `rollcall ${line}: ${code}, ${err.join(' ')}`)
     }
@@ -176,12 +202,20 @@ t.test('each example of the command line is one that the command line takes', as
 })
 
 t.test('each snippet of the pages is right under strict TypeScript', async (t) => {
-  const pages = ['README.md', 'client-sdk/README.md', ...['docs/guides', 'docs/reference'].flatMap((folder) => readdirSync(join(root, folder)).map((file) => `${folder}/${file}`))]
-  const snippets = pages.filter((file) => file.endsWith('.md')).flatMap((file) => ['js', 'ts', 'javascript', 'typescript'].flatMap((language) => blocks(read(file), language).map((text) => ({ file, text }))))
+  const pages =
+    ['README.md', 'client-sdk/README.md',
+      ...['docs/guides', 'docs/reference'].flatMap((folder) =>
+        readdirSync(join(root, folder)).map((file) => `${folder}/${file}`))]
+  const snippets =
+    pages.filter((file) => file.endsWith('.md')).flatMap((file) =>
+      ['js', 'ts', 'javascript', 'typescript'].flatMap((language) =>
+        blocks(read(file), language).map((text) => ({ file, text }))))
   t.ok(snippets.length >= 6, `${snippets.length} snippets`)
-  const faults = faultsOf(snippets.map(({ file, text }, index) => ({ name: `${basename(file, '.md')}-${index}.ts`, text })))
+  const faults =
+    faultsOf(snippets.map(({ file, text }, index) => ({ name: `${basename(file, '.md')}-${index}.ts`, text })))
   t.same(faults, [])
-  t.match(faultsOf([{ name: 'wrong.ts', text: 'const count: number = rollcall.address' }]), [/wrong\.ts/], 'a wrong one would be found')
+  t.match(faultsOf([{ name: 'wrong.ts', text: 'const count: number = rollcall.address' }]), [/wrong\.ts/],
+    'a wrong one would be found')
 })
 
 /** What stands around a snippet on its page. */
@@ -198,27 +232,41 @@ export type { Endpoint }
 `
 
 function faultsOf (snippets: readonly { readonly name: string, readonly text: string }[]): string[] {
-  const { options } = ts.convertCompilerOptionsFromJson((ts.readConfigFile(join(root, 'tsconfig.json'), (path) => readFileSync(path, 'utf8')).config as { compilerOptions: object }).compilerOptions, root)
-  const files = new Map([['surroundings.d.ts', surroundings], ...snippets.map(({ name, text }): [string, string] => [name, `${text}\nexport {}\n`])].map(([name, text]) => [join(root, 'test', `readme-${name}`), text]))
-  const host = ts.createCompilerHost(options)
-  const { getSourceFile, fileExists, readFile } = host
-  host.getSourceFile = (name, ...rest) => (files.has(name) ? ts.createSourceFile(name, files.get(name) ?? '', ts.ScriptTarget.ESNext) : getSourceFile.call(host, name, ...rest))
-  host.fileExists = (name) => files.has(name) || fileExists.call(host, name)
-  host.readFile = (name) => files.get(name) ?? readFile.call(host, name)
-  const program = ts.createProgram([...files.keys()], { ...options, strict: true, noEmit: true, noUnusedLocals: false, noUnusedParameters: false, skipLibCheck: true }, host)
+  const { options } =
+    ts.convertCompilerOptionsFromJson((ts.readConfigFile(join(root, 'tsconfig.json'),
+      (path) => readFileSync(path, 'utf8')).config as { compilerOptions: object }).compilerOptions, root)
+  const files =
+    new Map([['surroundings.d.ts', surroundings],
+      ...snippets.map(({ name, text }): [string, string] => [name, `${text}\nexport {}\n`])].map(([name, text]) =>
+      [join(root, 'test', `readme-${name}`), text]))
+  const [host, disk] = [ts.createCompilerHost(options), ts.createCompilerHost(options)]
+  host.getSourceFile = (name, ...rest) => {
+    const snippet = files.get(name)
+    return snippet === undefined ? disk.getSourceFile(name, ...rest)
+      : ts.createSourceFile(name, snippet, ts.ScriptTarget.ESNext)
+  }
+  host.fileExists = (name) => files.has(name) || disk.fileExists(name)
+  host.readFile = (name) => files.get(name) ?? disk.readFile(name)
+  const strict =
+    { ...options, strict: true, noEmit: true, noUnusedLocals: false, noUnusedParameters: false, skipLibCheck: true }
+  const program = ts.createProgram([...files.keys()], strict, host)
   return [...files.keys()].flatMap((name) => {
     const file = program.getSourceFile(name)
-    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map((fault) => `${basename(name)}: ${ts.flattenDiagnosticMessageText(fault.messageText, ' ')}`)
+    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map((fault) =>
+      `${basename(name)}: ${ts.flattenDiagnosticMessageText(fault.messageText, ' ')}`)
   })
 }
 
 t.test('what is run without development packages needs none of them', async (t) => {
-  const { dependencies, scripts } = JSON.parse(read('package.json')) as { dependencies: Record<string, string>, scripts: Record<string, string> }
+  const { dependencies, scripts } =
+    JSON.parse(read('package.json')) as { dependencies: Record<string, string>, scripts: Record<string, string> }
   t.match(read('README.md'), /^ {4}npm ci --omit=dev && npm start$/m)
   t.ok(scripts['start'])
   for (const folder of ['server', 'client-sdk/src', 'bin']) {
-    for (const file of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((name) => /\.[jt]s$/.test(name))) {
-      for (const [, name = ''] of read(join(folder, file)).matchAll(/^(?:import|export) (?!type )[^'\n]*from '([^.'][^']*)'|import\('([^.'][^']*)'\)/gm)) {
+    for (const file of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /\.[jt]s$/.test(name))) {
+      for (const [, name = ''] of read(join(folder, file))
+        .matchAll(/^(?:import|export) (?!type )[^'\n]*from '([^.'][^']*)'|import\('([^.'][^']*)'\)/gm)) {
         const own = name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/')
         t.ok(name.startsWith('node:') || name === '' || own in dependencies, `${folder}/${file} imports ${name}`)
       }

@@ -162,7 +162,8 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
       }
       case 'change': {
         // Sent twice around a reconnect. Endpoints are of whole services: several of one revision are several services.
-        if (isKnown(frame.revision, this.#cursor) && !(frame.kind === 'endpoints' && frame.revision === this.#cursor)) return
+        const isAnother = frame.kind === 'endpoints' && frame.revision === this.#cursor
+        if (isKnown(frame.revision, this.#cursor) && !isAnother) return
         this.#move(frame.revision)
         if (frame.kind === 'endpoints') {
           const { event, revision, at } = frame

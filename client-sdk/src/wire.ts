@@ -71,6 +71,12 @@ export interface Instance {
   readonly load?: Readonly<Record<string, LoadValue>>
 }
 
+/** The answer to a registration. */
+export interface RegistrationAnswer extends Instance {
+  /** What is odd about it, for people: it stands all the same. Absent if nothing is. */
+  readonly warnings?: readonly string[]
+}
+
 /** A measure of one instance, of which the autoscaling advice is made. */
 export interface LoadValue {
   readonly value: number
@@ -433,7 +439,10 @@ export interface ApplyResult {
   readonly document?: number
 }
 
-/** Objects of a kind that is not the registry's, as a file for Kubernetes has them: passed over, where the caller asked for that. */
+/**
+ * Objects of a kind that is not the registry's, as a file for Kubernetes has them: passed over, where the caller asked
+ * for that.
+ */
 export interface ForeignKind {
   readonly kind: string
   readonly apiVersion: string

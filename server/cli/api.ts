@@ -1,5 +1,6 @@
 // The registry as the commands call it: the SDK's calls, with its errors as a person at a terminal needs them.
-import { isRollcallError, Rollcall, type EndpointsEvent, type EndpointsWatchOptions, type RollcallEvent, type Watch, type WatchOptions } from '../../client-sdk/src/index.ts'
+import { isRollcallError, Rollcall, type EndpointsEvent, type EndpointsWatchOptions, type RollcallEvent, type Watch,
+  type WatchOptions } from '../../client-sdk/src/index.ts'
 import { answerFault } from './answers.ts'
 import type { Page } from '../../client-sdk/src/wire.ts'
 import { CommandError, exitCodes, RefusedError, UnreachableError, UsageError } from './errors.ts'
@@ -23,7 +24,10 @@ export interface ApiOptions {
   readonly token: string | undefined
   /** Of one call, over all addresses: each of them is tried once. */
   readonly timeoutMs: number
-  /** Told once in which state the answers are, where they are not fresh, and when a watch has lost its connection and has it again. */
+  /**
+   * Told once in which state the answers are, where they are not fresh, and when a watch has lost its connection and
+   * has it again.
+   */
   readonly say: (text: string) => void
   /** Told what the SDK does by itself while a command stays: outages, fail-over. */
   readonly onEvent: (event: RollcallEvent) => void
@@ -46,12 +50,14 @@ export class Api {
         this.#isStale = true
       }),
       WebSocket: observedWebSocket(network.WebSocket, (isOpen) => {
-        if (this.#watches) say(isOpen ? 'the connection is back: what changed meanwhile follows' : 'the connection to the registry is lost: trying to have it back')
+        if (this.#watches) say(isOpen ? 'the connection is back: what changed meanwhile follows'
+          : 'the connection to the registry is lost: trying to have it back')
       })
     }
     try {
       // The process belongs to the command: it ends its registrations itself.
-      this.client = new Rollcall({ address: addresses, prefer: 'first', token, timeoutMs, signals: false, onEvent, warn: null, ...observed })
+      this.client = new Rollcall({ address: addresses, prefer: 'first', token, timeoutMs, signals: false, onEvent,
+        warn: null, ...observed })
     } catch (error) {
       throw isRollcallError(error) ? new UsageError(error.errors[0]?.field === 'address' ? `--address: ${error.message}` : error.message) : error
     }

@@ -14,7 +14,8 @@ const fileFlag: Flags = {
   filename: { type: 'string', short: 'f', metavar: 'FILE', multiple: true, what: 'A file of manifests, a directory of such files, or - for standard input' }
 }
 const strictFlag: Flags = {
-  strict: { type: 'boolean', what: 'Refuses the files if a kind in them is not the registry\'s, instead of passing it over with a warning' }
+  strict: { type: 'boolean',
+    what: 'Refuses the files if a kind in them is not the registry\'s, instead of passing it over with a warning' }
 }
 export const dryRunFlag: Flags = { 'dry-run': { type: 'boolean', what: 'Shows what would happen, with all checks, and changes nothing' } }
 
@@ -54,7 +55,9 @@ export async function applyText (
 ): Promise<void> {
   const { terminal } = call
   const dryRun = call.flag('dry-run')
-  const answer = await api.postManifests<ApplyAnswer>('/v1/apply', text, { ...streamQuery(call), ...(dryRun ? { dryRun: 'true' } : {}) })
+  const answer =
+    await api.postManifests<ApplyAnswer>('/v1/apply', text,
+      { ...streamQuery(call), ...(dryRun ? { dryRun: 'true' } : {}) })
   terminal.err(foreignWarnings(answer, stream))
   for (const { warnings, ...result } of answer.results) {
     for (const warning of warnings) terminal.err(`Warning: ${nameOf(result)}: ${warning}`)
@@ -78,7 +81,8 @@ function streamQuery (call: Invocation): Query {
 }
 
 /** One for each kind that was passed over. */
-function foreignWarnings ({ foreign = [] }: ApplyAnswer | DeleteAnswer, stream: ManifestStream | undefined): readonly string[] {
+function foreignWarnings ({ foreign = [] }: ApplyAnswer | DeleteAnswer,
+  stream: ManifestStream | undefined): readonly string[] {
   return foreign.map(({ kind, apiVersion, document, line, count }) => {
     const place = placeOf(stream, document, line).join(', ')
     return `Warning: ${kind} (${apiVersion}) is not a kind of the registry, and passed over: ${place}${count === 1 ? '' : `, and ${count - 1} more`}`
@@ -87,7 +91,9 @@ function foreignWarnings ({ foreign = [] }: ApplyAnswer | DeleteAnswer, stream: 
 
 /** Until traffic is carried, an address of a service is a promise: DNS answers it, and nothing listens there. */
 function uncarried ({ results }: ApplyAnswer): readonly string[] {
-  const names = results.flatMap(({ manifest, outcome }) => (outcome !== 'unchanged' && manifest.kind === 'Service' && hasAddress(manifest) ? [manifest.metadata.name] : []))
+  const names =
+    results.flatMap(({ manifest, outcome }) =>
+      (outcome !== 'unchanged' && manifest.kind === 'Service' && hasAddress(manifest) ? [manifest.metadata.name] : []))
   if (names.length === 0) return []
   const [shown, more] = [names.slice(0, namesShown).join(', '), names.length - namesShown]
   return [`Warning: nothing listens at the addresses and node ports of ${shown}${more > 0 ? ` and ${more} more` : ''} until traffic is carried: callers use headless services, the SDK or the endpoints`]
@@ -167,7 +173,8 @@ async function removeUnreadable (call: Invocation): Promise<void> {
 }
 
 /** The stream that names what goes. */
-async function toDelete (call: Invocation): Promise<{ text: string, refused: (error: unknown) => never, stream?: ManifestStream }> {
+async function toDelete (call: Invocation): Promise<{ text: string, refused: (error: unknown) => never,
+  stream?: ManifestStream }> {
   if (call.texts('filename').length > 0) {
     if (call.positionals.length > 0) throw new UsageError('-f and a NAME exclude each other')
     const stream = await readManifestStream(call)

@@ -34,7 +34,8 @@ export interface Command {
 export const tokenFlags: Flags = {
   token: { type: 'string', metavar: 'TOKEN', what: 'The token that is sent along. Everybody on this machine can read it in the process list: better ROLLCALL_TOKEN' },
   'token-file': { type: 'string', metavar: 'FILE', what: 'A file that holds the token (ROLLCALL_TOKEN_FILE)' },
-  timeout: { type: 'string', metavar: 'DURATION', what: `How long to wait for an answer of the registry, over all its addresses (default ${showDuration(defaultTimeoutMs)})` }
+  timeout: { type: 'string', metavar: 'DURATION',
+    what: `How long to wait for an answer of the registry, over all its addresses (default ${showDuration(defaultTimeoutMs)})` }
 }
 
 /** Every command that talks to a registry has these. */

@@ -42,14 +42,18 @@ export const describe: Command = {
     const print = (lines: readonly Line[]): void => { terminal.out(lines) }
     if (['instance', 'inst', 'i'].includes(kind)) {
       const { service, id } = instanceName(name)
-      const instance = await orGone(api, { namespace, service, id }, terminal.now, api.get<Instance>(instancePath(namespace, service, id)))
+      const instance =
+        await orGone(api, { namespace, service, id }, terminal.now,
+          api.get<Instance>(instancePath(namespace, service, id)))
       if (form !== undefined) return terminal.out(await structured(instance, form))
       const events = await eventsOf(api, { namespace, service, id })
       return print([...instanceLines(instance, terminal), ...eventLines(events, terminal)])
     }
     if (['service', 'svc', 's'].includes(kind)) {
       label('service', name)
-      const summary = await orGone(api, { namespace, service: name }, terminal.now, api.get<ServiceSummary>(path('namespaces', namespace, 'services', name)))
+      const summary =
+        await orGone(api, { namespace, service: name }, terminal.now,
+          api.get<ServiceSummary>(path('namespaces', namespace, 'services', name)))
       if (form !== undefined) return terminal.out(await structured(summary, form))
       const [endpoints, instances, events] = await Promise.all([
         api.get<EndpointsAnswer>(path('namespaces', namespace, 'services', name, 'endpoints'), { ready: summary.implicit ? undefined : 'any' }),

@@ -19,7 +19,8 @@ export class CommandError extends Error {
   /** What stands below the sentence, a line each: every fault of a stream. */
   readonly details: readonly string[]
 
-  constructor (message: string, exitCode: number, { details = [], ...options }: ErrorOptions & { readonly details?: readonly string[] } = {}) {
+  constructor (message: string, exitCode: number,
+    { details = [], ...options }: ErrorOptions & { readonly details?: readonly string[] } = {}) {
     super(message, options)
     this.exitCode = exitCode
     this.details = details
@@ -55,7 +56,8 @@ export class RefusedError extends CommandError {
   readonly moreErrors: number
 
   constructor (cause: RollcallError) {
-    super(harmless(`${cause.message} (${cause.code})`), exitCodes.failure, { cause }) // a library's message may hold anything
+    super(harmless(`${cause.message} (${cause.code})`), exitCodes.failure,
+      { cause }) // a library's message may hold anything
     this.status = cause.status
     this.code = cause.code
     const errors: unknown = cause.errors // whatever answered says that they are faults
@@ -66,6 +68,9 @@ export class RefusedError extends CommandError {
 
 function isFieldError (value: unknown): value is FieldError {
   if (typeof value !== 'object' || value === null || !('field' in value) || !('rule' in value)) return false
-  const isNumberOrAbsent = (name: string): boolean => ['undefined', 'number'].includes(typeof (value as Readonly<Record<string, unknown>>)[name])
-  return typeof value.field === 'string' && typeof value.rule === 'string' && isNumberOrAbsent('line') && isNumberOrAbsent('document')
+  const isNumberOrAbsent =
+    (name: string): boolean =>
+      ['undefined', 'number'].includes(typeof (value as Readonly<Record<string, unknown>>)[name])
+  return typeof value.field === 'string' && typeof value.rule === 'string' && isNumberOrAbsent('line') &&
+    isNumberOrAbsent('document')
 }

@@ -109,7 +109,8 @@ export const label: Command = {
     const { service, id } = instanceName(text)
     if (changes.length === 0) throw new UsageError('the labels are missing: KEY=VALUE sets one, KEY- takes it off')
     const read = changes.map(readChange)
-    refuseTwice(read, (key) => new UsageError(`the label ${key} is given twice: it can only be set to one value, or taken off`))
+    refuseTwice(read,
+      (key) => new UsageError(`the label ${key} is given twice: it can only be set to one value, or taken off`))
     const labels = Object.fromEntries(read)
     const instance = await call.api().patch<Instance>(instancePath(call.namespace, service, id), { labels } satisfies InstancePatch)
     call.terminal.out(`${service}/${id} labeled: ${labelsText(instance.labels) || '<none>'}`)
@@ -140,7 +141,8 @@ export const explain: Command = {
     const form = outputOf(call, ['json', 'yaml'] as const)
     const api = call.api()
     const place = { namespace: call.namespace, service, id }
-    const rows = await orGone(api, place, terminal.now, api.get<readonly ServiceExplanation[]>(instancePath(place.namespace, service, id, 'explain')))
+    const rows = await orGone(api, place, terminal.now,
+      api.get<readonly ServiceExplanation[]>(instancePath(place.namespace, service, id, 'explain')))
     if (form !== undefined) return terminal.out(await structured(rows, form))
     terminal.out(new Table(explanationColumns, { wide: false, colours: terminal.colours }).lines(rows))
   }

@@ -52,7 +52,8 @@ events are what the asked node remembers, at most the newest 100, the newest las
     if (surplus !== undefined) throw new UsageError(`${JSON.stringify(surplus)} is one argument too many`)
     const request = requestOf(call, kind, name)
     const output = outputOf(call, outputs) ?? 'table'
-    if (output === 'name' && kind.name === 'events') throw new UsageError('events have no names: -o name is not for them')
+    if (output === 'name' &&
+      kind.name === 'events') throw new UsageError('events have no names: -o name is not for them')
     if (call.flag('watch')) return await watch(call, kind, request, output)
     if (output === 'yaml' && name !== undefined && kind.manifest !== undefined) {
       return call.terminal.out(await structured(await kind.manifest(request, name), output))
@@ -82,7 +83,8 @@ function requestOf (call: Invocation, kind: Kind<object>, name: string | undefin
   for (const filter of ['selector', 'status', 'ready', 'service', 'id']) {
     if (call.text(filter) !== undefined && !kind.filters.includes(filter)) throw new UsageError(`--${filter} is not for ${kind.name}`)
   }
-  if (call.text('service') !== undefined && name !== undefined) throw new UsageError('a NAME and --service exclude each other')
+  if (call.text('service') !== undefined &&
+    name !== undefined) throw new UsageError('a NAME and --service exclude each other')
   const all = call.flag('all-namespaces')
   if (all && call.text('namespace') !== undefined) throw new UsageError('--namespace and --all-namespaces exclude each other')
   if (all && name !== undefined && kind.global !== true) throw new UsageError('a NAME is in one namespace: leave out --all-namespaces, or the NAME')
@@ -136,9 +138,11 @@ async function watch (call: Invocation, kind: Kind<object>, request: Request, ou
   if (kind.follow === undefined) throw new UsageError(`${kind.name} cannot be watched: watch services, instances, endpoints or events`)
   if (output === 'yaml' || output === 'name') throw new UsageError(`-w goes with table, wide and json, not with ${output}`)
   if (request.status !== undefined) throw new UsageError('--status does not go with -w: an instance that changes its status would vanish without a line')
-  if (request.name?.includes('/') === true && kind.follow !== 'events') throw new UsageError('-w watches a service: leave out the /ID')
+  if (request.name?.includes('/') === true &&
+    kind.follow !== 'events') throw new UsageError('-w watches a service: leave out the /ID')
   const table = output === 'json' ? undefined : tableOf(call, kind, request, output)
   await watchRows(call, kind, request, (rows) => {
-    if (rows.length > 0) call.terminal.out(table === undefined ? rows.map((row) => JSON.stringify(row)) : table.lines(rows))
+    if (rows.length > 0) call.terminal.out(table === undefined ? rows.map((row) => JSON.stringify(row))
+      : table.lines(rows))
   })
 }

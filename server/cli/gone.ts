@@ -1,4 +1,5 @@
-// What was there once: when somebody asks for an instance or a service that is not there any more, when and why it went.
+// What was there once: when somebody asks for an instance or a service that is not there any more, when and why it
+// went.
 import type { Event, Page } from '../../client-sdk/src/wire.ts'
 import type { Api } from './api.ts'
 import { CommandError, exitCodes, RefusedError } from './errors.ts'
@@ -17,7 +18,8 @@ export interface GoneName {
  * Reads something; if the registry does not know it, and remembers how it went, that is the error.
  * @throws CommandError with the time and the reason; else what the read throws
  */
-export async function orGone<Answer> (api: Api, name: GoneName, now: () => number, read: Promise<Answer>): Promise<Answer> {
+export async function orGone<Answer> (api: Api, name: GoneName, now: () => number,
+  read: Promise<Answer>): Promise<Answer> {
   try {
     return await read
   } catch (error) {
@@ -26,7 +28,8 @@ export async function orGone<Answer> (api: Api, name: GoneName, now: () => numbe
     // Another life of it may have come meanwhile, or it went by another name: then the registry's own words are right.
     if (last === undefined || !goings.has(last.reason)) throw error
     const what = name.id === undefined ? `service ${name.service}` : `${name.service}/${name.id}`
-    throw new CommandError(`${what} is not there any more: ${last.message}, ${age(last.at, now())} ago (${last.at})`, exitCodes.failure, { cause: error })
+    throw new CommandError(`${what} is not there any more: ${last.message}, ${age(last.at, now())} ago (${last.at})`,
+      exitCodes.failure, { cause: error })
   }
 }
 

@@ -37,10 +37,12 @@ async function sourcesOf (call: Invocation, path: string): Promise<readonly Sour
   if (path === '-') return [{ name: 'standard input', text: checked('standard input', await terminal.readInput(maxBytes)) }]
   try {
     const names = terminal.readDirectory(path)
-    if (names === undefined) return isRecipe(call, path) ? [] : [{ name: path, text: checked(path, terminal.readFile(path)) }]
+    if (names === undefined) return isRecipe(call, path) ? []
+      : [{ name: path, text: checked(path, terminal.readFile(path)) }]
     const files = names.filter((name) => manifestFile.test(name)).sort()
     if (files.length === 0) throw new UsageError(`-f ${path} has no .yaml, .yml or .json file`)
-    return files.map((name) => join(path, name)).filter((file) => !isRecipe(call, file)).map((file) => ({ name: file, text: checked(file, terminal.readFile(file)) }))
+    return files.map((name) => join(path, name)).filter((file) => !isRecipe(call, file)).map((file) =>
+      ({ name: file, text: checked(file, terminal.readFile(file)) }))
   } catch (error) {
     if (error instanceof CommandError) throw error
     throw new UsageError(`-f ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
@@ -62,7 +64,8 @@ function checked (name: string, text: string): string {
 
 /** Nothing but blank lines, comments, directives and marks of documents. */
 function isEmpty (text: string): boolean {
-  return text.replace(/^\uFEFF/, '').split('\n').every((line) => /^\s*(?:#.*)?$|^%|^---\s*(?:#.*)?$|^\.\.\.\s*$/.test(line.trimEnd()))
+  return text.replace(/^\uFEFF/, '').split('\n').every((line) =>
+    /^\s*(?:#.*)?$|^%|^---\s*(?:#.*)?$|^\.\.\.\s*$/.test(line.trimEnd()))
 }
 
 /** One write for all of them: all or nothing holds over the files, too. */
@@ -81,7 +84,8 @@ function joined (sources: readonly Source[]): ManifestStream {
 }
 
 /** Where a line of the stream is: its file and line there if there are several files, else document and line. */
-export function placeOf (stream: ManifestStream | undefined, document: number | undefined, line: number | undefined): readonly string[] {
+export function placeOf (stream: ManifestStream | undefined, document: number | undefined,
+  line: number | undefined): readonly string[] {
   const source = line === undefined ? undefined : stream?.sources.findLast(({ firstLine }) => firstLine <= line)
   return (stream?.sources.length ?? 0) > 1 && source !== undefined && line !== undefined
     ? [source.name, `line ${line - source.firstLine + 1}`]
@@ -99,7 +103,8 @@ export function refusal (error: unknown, stream: ManifestStream, nothingDone: st
   const all = lines.length + error.moreErrors
   const count = all === 1 ? '1 error' : `${all} errors`
   if (error.moreErrors > 0) lines.push(`and ${error.moreErrors} more`)
-  return new CommandError(`${nothingDone}: ${count} (${error.code})`, exitCodes.failure, { cause: error, details: lines.map((text) => `  ${text}`) })
+  return new CommandError(`${nothingDone}: ${count} (${error.code})`, exitCodes.failure,
+    { cause: error, details: lines.map((text) => `  ${text}`) })
 }
 
 const longestValue = 80

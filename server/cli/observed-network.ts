@@ -1,4 +1,5 @@
-// Looks on while the SDK speaks with the registry: how stale an answer is stands in a header, and the connection of a watch is a socket.
+// Looks on while the SDK speaks with the registry: how stale an answer is stands in a header, and the connection of a
+// watch is a socket.
 import type { RollcallOptions } from '../../client-sdk/src/index.ts'
 
 type Fetch = NonNullable<RollcallOptions['fetch']>
@@ -15,8 +16,11 @@ export function observedFetch (inner: Fetch = fetch, stale: (seconds: string) =>
 }
 
 /** A WebSocket that tells when a connection that stood is lost (false), and when there is one again (true). */
-export function observedWebSocket (inner: WebSocketClass | null | undefined, told: (isOpen: boolean) => void): WebSocketClass | null {
-  const Inner = inner === undefined ? globalThis.WebSocket as unknown as WebSocketClass : inner // Node's own, which has what the SDK uses
+export function observedWebSocket (inner: WebSocketClass | null | undefined,
+  told: (isOpen: boolean) => void): WebSocketClass | null {
+  const Inner =
+    inner === undefined ? globalThis.WebSocket as unknown as WebSocketClass
+      : inner // Node's own, which has what the SDK uses
   if (Inner === null) return null
   let isLost = false
   return class extends Inner {

@@ -43,7 +43,8 @@ dig shows it; short names are completed by the namespace. Exit code 1 if nobody 
     const place = { namespace: name.namespace ?? call.namespace, service: name.service }
     const filters = { selector: call.text('selector'), port: wanted.port, zone: call.text('zone') }
     const ask = (query: typeof filters | undefined): Promise<EndpointsAnswer> =>
-      orGone(api, place, call.terminal.now, api.get<EndpointsAnswer>(path('namespaces', place.namespace, 'services', place.service, 'endpoints'), query))
+      orGone(api, place, call.terminal.now,
+        api.get<EndpointsAnswer>(path('namespaces', place.namespace, 'services', place.service, 'endpoints'), query))
     const answer = await ask(filters)
     if (answer.failOpen) call.terminal.err('All instances that could serve are suspect; they are answered all the same (fail open).')
     if (form !== undefined) call.terminal.out(await structured(answer, form))
@@ -58,13 +59,18 @@ dig shows it; short names are completed by the namespace. Exit code 1 if nobody 
 
 /** Why there is no line: nobody is there, or nobody has the port, zone and labels that were asked for. */
 function nobody (
-  text: string, { endpoints }: EndpointsAnswer, { port, protocol, zone, selector }: { port?: string | undefined, protocol?: string | undefined, zone?: string | undefined, selector?: string | undefined }
+  text: string, { endpoints }: EndpointsAnswer,
+  { port, protocol, zone,
+    selector }: { port?: string | undefined, protocol?: string | undefined, zone?: string | undefined,
+    selector?: string | undefined }
 ): string {
   const [first] = endpoints
   if (first === undefined) return `nobody serves ${text}`
   const asked = [
-    ...(port === undefined ? [] : [`the port ${JSON.stringify(port)}${protocol === undefined ? '' : ` of ${protocol}`}`]),
-    ...(zone === undefined ? [] : [`the zone ${JSON.stringify(zone)}`]), ...(selector === undefined ? [] : [`the labels ${selector}`])
+    ...(port === undefined ? []
+      : [`the port ${JSON.stringify(port)}${protocol === undefined ? '' : ` of ${protocol}`}`]),
+    ...(zone === undefined ? [] : [`the zone ${JSON.stringify(zone)}`]),
+    ...(selector === undefined ? [] : [`the labels ${selector}`])
   ]
   const ports = [...new Set(endpoints.flatMap((endpoint) => endpoint.ports.map((each) => portsText([each]))))]
   const has = port === undefined ? '' : `; its ports are ${ports.join(', ') || 'none'}`

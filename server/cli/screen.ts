@@ -1,10 +1,14 @@
-// The one way of a command's words to the terminal: every line, of every command and to either stream, is written with its control
-// characters and invisible marks spelled out. What comes from a registry, or from whoever registered there, never drives a terminal.
+// The one way of a command's words to the terminal: every line, of every command and to either stream, is written with
+// its control characters and invisible marks spelled out. What comes from a registry, or from whoever registered there,
+// never drives a terminal.
 import { styleText } from 'node:util'
 import { harmless, type Line } from './line.ts'
 import type { Terminal } from './terminal.ts'
 
-/** A terminal whose lines are made harmless. A list is several lines; a line end within a text is spelled out like any other control. */
+/**
+ * A terminal whose lines are made harmless. A list is several lines; a line end within a text is spelled out like any
+ * other control.
+ */
 export interface Screen extends Omit<Terminal, 'out' | 'err'> {
   out (lines: Line | readonly Line[]): void
   err (lines: Line | readonly Line[]): void

@@ -1,7 +1,8 @@
 // The columns of what the registry lists, and its small texts: ports, labels, the status in one word.
 import type { EndpointSlice, Manifest, Service } from '../../client-sdk/src/manifests.ts'
 import {
-  serviceLabel, type Conditions, type Endpoint, type Event, type Instance, type ListedOverride, type NamespaceSummary, type Pool, type PoolBand, type Port,
+  serviceLabel, type Conditions, type Endpoint, type Event, type Instance, type ListedOverride, type NamespaceSummary,
+  type Pool, type PoolBand, type Port,
   type ServiceExplanation, type ServiceSummary, type Status, type UnreadableRecord
 } from '../../client-sdk/src/wire.ts'
 import { age, type Column } from './table.ts'
@@ -58,7 +59,8 @@ export function instanceColumns (place: Place): Column<InstanceRow>[] {
       value: (row) => row.gone ?? statusText(row),
       colour: (row) => (row.gone === undefined ? statusColour(row.effectiveStatus, row.suspect) : 'gray')
     },
-    { title: 'READY', value: (row) => String(row.gone === undefined && row.conditions.ready), colour: (row) => (row.gone === undefined ? readyColour(row) : 'gray') },
+    { title: 'READY', value: (row) => String(row.gone === undefined && row.conditions.ready),
+      colour: (row) => (row.gone === undefined ? readyColour(row) : 'gray') },
     { title: 'AGE', value: (row) => age(row.createdAt, place.now()) },
     { title: 'WEIGHT', wide: true, value: (row) => String(row.weight) },
     { title: 'ZONE', wide: true, value: (row) => row.zone ?? '' },
@@ -189,16 +191,23 @@ export function explanationText ({ message, missingPorts }: ServiceExplanation):
   return `${message}${missingPorts.length === 0 ? '' : `; it lacks the ports ${missingPorts.map((name) => name || '(unnamed)').join(', ')}`}`
 }
 
-/** `service` is the one that was asked for, `registered` the one of the instance; `gone` says that an endpoint is not there any more. */
-export type EndpointRow = Endpoint & { readonly namespace: string, readonly service: string, readonly registered: string | undefined, readonly gone?: string }
+/**
+ * `service` is the one that was asked for, `registered` the one of the instance; `gone` says that an endpoint is not
+ * there any more.
+ */
+export type EndpointRow = Endpoint & { readonly namespace: string, readonly service: string,
+  readonly registered: string | undefined, readonly gone?: string }
 
 export function endpointColumns (place: Place): Column<EndpointRow>[] {
   return namespaced<EndpointRow>(place, [
-    { title: 'NAME', value: (row) => (row.registered === undefined || row.registered === row.service ? row.id : `${row.registered}/${row.id}`) },
+    { title: 'NAME',
+      value: (row) =>
+        (row.registered === undefined || row.registered === row.service ? row.id : `${row.registered}/${row.id}`) },
     { title: 'SERVICE', value: (row) => row.service },
     { title: 'ADDRESS', value: (row) => row.address },
     { title: 'PORTS', value: (row) => portsText(row.ports) },
-    { title: 'READY', value: (row) => String(row.gone === undefined && row.conditions.ready), colour: (row) => (row.gone === undefined ? readyColour(row) : 'gray') },
+    { title: 'READY', value: (row) => String(row.gone === undefined && row.conditions.ready),
+      colour: (row) => (row.gone === undefined ? readyColour(row) : 'gray') },
     {
       title: 'STATUS',
       value: (row) => row.gone ?? row.status + (row.suspect ? ' (suspect)' : ''),

@@ -11,7 +11,10 @@ export interface Terminal {
   /** True if standard output understands colours and nobody forbade them. */
   readonly colours: boolean
   readonly now: () => number
-  /** Aborts at SIGINT, SIGTERM or SIGHUP (the terminal is gone). Whoever asks for it takes the end of the process into his own hands. */
+  /**
+   * Aborts at SIGINT, SIGTERM or SIGHUP (the terminal is gone). Whoever asks for it takes the end of the process into
+   * his own hands.
+   */
   readonly signal: AbortSignal
   readonly readFile: (path: string) => string
   /** The names in a directory, or undefined if the path is none. */

@@ -12,12 +12,16 @@ import { stayAlive } from './terminal.ts'
 type Print = (rows: object[]) => void
 
 /** The events that a command watches, until the terminal's signal aborts. */
-export function eventsOf (call: Invocation, request: Pick<Request, 'api' | 'namespace' | 'selector'> & { service: string | undefined }): AsyncGenerator<WatchEvent> {
+export function eventsOf (call: Invocation,
+  request: Pick<Request,
+    'api' | 'namespace' | 'selector'> & { service: string | undefined }): AsyncGenerator<WatchEvent> {
   const { api, namespace, service, selector } = request
-  return untilAborted(call, api, () => api.watch({ namespace: namespace ?? '*', service, selector }, call.terminal.signal))
+  return untilAborted(call, api,
+    () => api.watch({ namespace: namespace ?? '*', service, selector }, call.terminal.signal))
 }
 
-async function * untilAborted<Told> (call: Invocation, api: Api, begin: () => Promise<AsyncIterable<Told>>): AsyncGenerator<Told> {
+async function * untilAborted<Told> (call: Invocation, api: Api,
+  begin: () => Promise<AsyncIterable<Told>>): AsyncGenerator<Told> {
   const alive = stayAlive()
   try {
     yield * await begin()
@@ -55,10 +59,12 @@ async function watchInstances (call: Invocation, request: Request, print: Print)
 }
 
 /**
- * By whole services: the registry tells of each that changed, whatever it was (a selector, a target port, readiness, an endpoint made by
- * hand), and it is asked for anew, with the filters of the command line. What was shown and is not there any more is shown once more.
+ * By whole services: the registry tells of each that changed, whatever it was (a selector, a target port, readiness, an
+ * endpoint made by hand), and it is asked for anew, with the filters of the command line. What was shown and is not
+ * there any more is shown once more.
  */
-async function watchServices (call: Invocation, kind: Kind<object>, follow: Exclude<Follow<object>, string>, request: Request, print: Print): Promise<void> {
+async function watchServices (call: Invocation, kind: Kind<object>, follow: Exclude<Follow<object>, string>,
+  request: Request, print: Print): Promise<void> {
   const { api, namespace, name } = request
   const known = new Map<string, { readonly row: object, readonly text: string }>()
   const show = (rows: readonly object[], isInScope: (row: object) => boolean): void => {
@@ -78,19 +84,24 @@ async function watchServices (call: Invocation, kind: Kind<object>, follow: Excl
     }
     print(changed)
   }
-  const told = untilAborted<EndpointsEvent>(call, api, () => api.watchEndpoints({ view: 'endpoints', namespace: namespace ?? '*', service: name }, call.terminal.signal))
+  const told = untilAborted<EndpointsEvent>(call, api,
+    () => api.watchEndpoints({ view: 'endpoints', namespace: namespace ?? '*', service: name }, call.terminal.signal))
   for await (const event of told) {
-    if (event.type === 'endpoints-snapshot') show((await kind.fetch(request).catch((error: unknown) => ({ rows: noneIfGone(error) }))).rows, () => true)
+    if (event.type === 'endpoints-snapshot') show((await kind.fetch(request).catch((error: unknown) =>
+      ({ rows: noneIfGone(error) }))).rows, () => true)
     if (event.type !== 'endpoints' && event.type !== 'endpoints-gone') continue
     const { namespace, service }: ServiceName = event.type === 'endpoints' ? event.endpoints : event
-    const rows = event.type === 'endpoints' ? await follow.rowsOf(request, { namespace, service }).catch(noneIfGone) : []
+    const rows = event.type === 'endpoints' ? await follow.rowsOf(request, { namespace, service }).catch(noneIfGone)
+      : []
     show(rows, (row) => follow.isOf(row, { namespace, service }))
   }
 }
 
 /** One row each: an endpoint made by hand has no name, and an instance may be an endpoint of several services. */
 function rowKey (kind: Kind<object>, row: object): string {
-  const { namespace = '', service = '', id = '' } = row as { readonly namespace?: string, readonly service?: string, readonly id?: string } // where its kind has them
+  // where its kind has them
+  const { namespace = '', service = '', id = '' } =
+    row as { readonly namespace?: string, readonly service?: string, readonly id?: string }
   return JSON.stringify([namespace, service, kind.id(row) ?? id])
 }
 

@@ -3,13 +3,12 @@ import { hostname as systemHostname } from 'node:os'
 import { type TSchema } from 'typebox'
 import { YAMLParseError } from 'yaml'
 import type { FieldError } from '../../client-sdk/src/wire.ts'
-import { holdsSecret, isLoopback, kinds, RuleError, shownValue, showListener, type Kind, type Listener } from './kinds.ts'
+import { holdsSecret, isLoopback, kinds, RuleError, shownValue, showListener, type Kind,
+  type Listener } from './kinds.ts'
 import { RegistryError, invalid } from '../errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
-import { readClientZones } from '../dns/protect/client-zone-setting.ts'
-import { readDnsPeers } from '../dns/transfer/peers.ts'
-import { parseCidr, readNetworks, readPools, readPortRange, readServiceCidrs } from '../model/address/ranges.ts'
-import { readInstanceCidrs, reversePrefixes } from '../dns/names/reverse-networks.ts'
+import { checkDnsSettings } from '../dns/settings.ts'
+import { readNetworks, readPools, readPortRange, readServiceCidrs } from '../model/address/ranges.ts'
 import { checker } from '../model/validate.ts'
 import { readSettingsFile } from './settings-file.ts'
 import { settings, variableName, type Config, type Setting } from './settings.ts'
@@ -76,8 +75,9 @@ export function loadConfig (input: LoadInput): LoadedConfig {
   if (faults.length > 0) throw invalid(faults)
   const config = values as Config // readValue has checked each against its schema
   refuseOpenListeners(config, origins, faults)
-  refuseHalfTls(config, origins, faults)
   refuseRanges(config, origins, faults)
+  faults.push(...checkDnsSettings(config, (name) => origins[name] === 'default' ? name : origins[name] ?? name)
+    .map(withoutSecret))
   if (faults.length > 0) throw invalid(faults)
   return { config, origins, warnings: [...unknown, ...warningsOf(config, origins)] }
 }
@@ -140,8 +140,10 @@ function fromFile (given: Given | undefined, readFile: LoadInput['readFile'], fa
       faults.push({ field: origin, rule: `is not a known setting${fitting === undefined ? '' : `: did you mean ${fitting}?`}` })
       continue
     }
-    // A list is split at commas too, as on the command line: `lan=10.0.0.1-10.0.0.9,10.0.1.0/28` is one pool of two ranges.
-    if (texts === undefined) faults.push({ field: origin, ...valueOf(setting, JSON.stringify(value)), rule: 'must be a text, a number or a list of them' })
+    // A list is split at commas too, as on the command line: `lan=10.0.0.1-10.0.0.9,10.0.1.0/28` is one pool of two
+    // ranges.
+    if (texts === undefined) faults.push({ field: origin, ...valueOf(setting, JSON.stringify(value)),
+      rule: 'must be a text, a number or a list of them' })
     else source.set(name, { texts: splitList(name, texts), origin })
   }
   return source
@@ -212,7 +214,8 @@ function openListeners (config: Config): { name: 'http' | 'dns' | 'dns-tls', lis
     { name: 'dns' as const, listener: config.dns, cost: 'look up every name' },
     { name: 'dns-tls' as const, listener: config.dnsTls, cost: 'look up every name' }
   ]
-  return all.flatMap(({ name, listener, cost }) => (listener === undefined || isLoopback(listener.host) ? [] : [{ name, listener, cost }]))
+  return all.flatMap(({ name, listener, cost }) =>
+    (listener === undefined || isLoopback(listener.host) ? [] : [{ name, listener, cost }]))
 }
 
 function refuseOpenListeners (config: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
@@ -225,52 +228,35 @@ function refuseOpenListeners (config: Config, origins: Readonly<Record<string, s
   }
 }
 
-/** DNS over TLS needs all three, and the plain listener beside it. */
-function refuseHalfTls ({ dns, dnsTls, dnsTlsCert, dnsTlsKey }: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
-  const given = { 'dns-tls': dnsTls, 'dns-tls-cert': dnsTlsCert, 'dns-tls-key': dnsTlsKey }
-  const names = Object.keys(given) as (keyof typeof given)[] // of the line above
-  const present = names.filter((name) => given[name] !== undefined)
-  const missing = names.filter((name) => given[name] === undefined)
-  const [first] = present
-  if (first === undefined) return
-  if (missing.length > 0) faults.push({ field: origins[first] ?? first, rule: `needs ${missing.join(' and ')} too: DNS over TLS is an address, a certificate and its key` })
-  else if (dns === undefined) faults.push({ field: origins['dns-tls'] ?? 'dns-tls', rule: 'must not be given where dns is off' })
-}
-
-/** What is wrong between values: two networks of one family, ranges that overlap, a key that nobody gave. */
+/** What is wrong between values: two networks of one family, ranges that overlap. */
 function refuseRanges (config: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
   const origin = (name: string): string => origins[name] === 'default' ? name : origins[name] ?? name
   const readers = [
     () => readServiceCidrs(config.serviceCidrs, origin('service-cidr')),
-    () => {
-      const networks = readInstanceCidrs(config.instanceCidrs, origin('instance-cidr'))
-      for (const network of config.serviceCidrs.map(parseCidr)) if (!('problem' in network)) networks.push(network)
-      return reversePrefixes(networks, origin('instance-cidr'))
-    },
     () => readPortRange(config.nodePortRange, origin('node-port-range')),
     () => readPools(config.loadBalancerPools, origin('load-balancer-pool')),
-    () => readNetworks(config.dnsForwardFrom, origin('dns-forward-from')),
-    () => readClientZones(config.clientZones, origin('client-zone')),
-    () => readDnsPeers(
-      { keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify },
-      { keys: origin('dns-tsig-key'), transferTo: origin('dns-transfer-to'), notify: origin('dns-notify') }
-    )
+    () => readNetworks(config.trustedProxies, origin('trusted-proxy'))
   ]
   for (const read of readers) {
     try {
       read()
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error
-      // A value that got into the wrong setting may be a secret.
-      faults.push(...(error.errors ?? []).map(({ value, ...fault }) => ({ ...fault, ...(typeof value === 'string' ? shownValue(value) : {}) })))
+      faults.push(...(error.errors ?? []).map(withoutSecret))
     }
   }
+}
+
+/** A value that got into the wrong setting may be a secret. */
+function withoutSecret ({ value, ...fault }: FieldError): FieldError {
+  return { ...fault, ...(typeof value === 'string' ? shownValue(value) : {}) }
 }
 
 function warningsOf (config: Config, origins: Readonly<Record<string, string>>): string[] {
   const warnings = openListeners(config).map(({ name, listener, cost }) =>
     `insecure: ${name} listens on ${showListener(listener)}, and there is no access control yet: whoever reaches it can ${cost}`)
-  if (config.redis !== undefined && origins['data'] !== 'default') warnings.push(`${origins['data'] ?? 'data'} is not used: the store is Redis`)
+  if (config.redis !== undefined &&
+    origins['data'] !== 'default') warnings.push(`${origins['data'] ?? 'data'} is not used: the store is Redis`)
   if (config.redis !== undefined && origins['redis'] === '--redis' && holdsSecret(config.redis)) {
     warnings.push('--redis holds a password, which every user of this machine can read in the process list: give it as ROLLCALL_REDIS or in the file')
   }

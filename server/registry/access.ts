@@ -34,6 +34,7 @@ export interface AccessParts {
   readonly unreadable: Unreadable
   readonly leftovers: LeftoverOverrides
   readonly backup: () => Promise<Backup>
+  readonly caughtUp: () => Promise<void>
   readonly services: Services
   readonly watches: WatchHub
   readonly waits: Waits
@@ -128,6 +129,10 @@ export class ActorAccess implements Access {
   }
 
   // Follow ------------------------------------------------------------------------------------------------------------
+
+  caughtUp (): Promise<void> {
+    return this.#parts.caughtUp()
+  }
 
   watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch {
     return new HubWatch(this.#parts.watches, this.#parts.watches.subscribe(filter, since, wake))

@@ -135,6 +135,8 @@ export interface Commands {
 
 /** What changes, as it changes. */
 export interface Follow {
+  /** Resolves when this node shows everything that was stored before the call, on whichever node. @throws RegistryError REG_STORE_UNAVAILABLE */
+  caughtUp (): Promise<void>
   /** Without `since` it begins with a snapshot. @param wake called when `next` has something. @throws RegistryError REG_LIMIT_REACHED */
   watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch
   /**
@@ -169,6 +171,7 @@ export type { EndpointsDelivery, ServiceEndpoints } from './feed/endpoints-subsc
 export type { Acknowledger, Acknowledging, PropagationReport } from './feed/propagation.ts'
 export type { Delivery, InstanceDelivery, ServiceDelivery, Watch, WatchFilter } from './feed/subscription.ts'
 export type { InstanceName } from './instance-name.ts'
+export type { RegistryMetrics } from './metrics.ts'
 export type { LeaseSession } from './leases/sessions.ts'
 export type { Protection } from './leases/sweeper.ts'
 export type { EventPage, EventQuery } from './reads/events.ts'

@@ -114,6 +114,7 @@ export class Registry implements Core {
       unreadable: this.unreadable,
       leftovers: this.overrides,
       backup: () => store.backup(),
+      caughtUp: () => store.sync(),
       services: this.services,
       watches: this.watches,
       waits: new Waits(feed, this.watches, clock, guard),

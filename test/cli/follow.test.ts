@@ -1,4 +1,5 @@
-// get -w, get events, and what is said of things that are gone and of a registry that is not well: against a real registry.
+// get -w, get events, and what is said of things that are gone and of a registry that is not well: against a real
+// registry.
 import { once } from 'node:events'
 import { createServer, connect, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -11,7 +12,8 @@ const http = { ports: [{ name: 'http', port: 8080 }], labels: { app: 'web' } }
 
 t.test('get services -w follows READY of a declared service, whatever changes it', async (t) => {
   const { world, begin, piped } = await place(t)
-  await piped(web('  clusterIP: None\n  selector: {app: web}\n  ports: [{port: 80, targetPort: http}]\n'), 'apply', '-f', '-')
+  await piped(web('  clusterIP: None\n  selector: {app: web}\n  ports: [{port: 80, targetPort: http}]\n'), 'apply',
+    '-f', '-')
   const services = begin('get', 'services', '-w')
   await services.line(/^web .* 0\/0$/)
   await world.register('default/front/a', { address: '10.0.0.1', ...http })
@@ -29,7 +31,8 @@ t.test('get services -w follows READY of a declared service, whatever changes it
 t.test('get endpoints NAME -w shows exactly the endpoints of that name, and that one left', async (t) => {
   const { world, begin, piped } = await place(t)
   await world.register('default/front/a', { address: '10.0.0.1', ...http })
-  await piped(web('  clusterIP: None\n  selector: {app: web}\n  ports: [{port: 80, targetPort: http}]\n'), 'apply', '-f', '-')
+  await piped(web('  clusterIP: None\n  selector: {app: web}\n  ports: [{port: 80, targetPort: http}]\n'), 'apply',
+    '-f', '-')
   const endpoints = begin('get', 'endpoints', 'web', '-w')
   await endpoints.line(/^front\/a +web +10\.0\.0\.1 +8080 +true +up$/)
   await world.register('default/other/x', { address: '10.0.0.7', ports: [] })
@@ -47,9 +50,11 @@ t.test('get endpoints -o name prints names that other commands take, each once',
   const { world, rollcall, piped } = await place(t)
   await world.register('default/front/a', { address: '10.0.0.1', ...http })
   await piped(`${web('  clusterIP: None\n  selector: {app: web}\n  ports: [{port: 80, targetPort: http}]\n')}---\n${web('  ports: [{port: 1}]\n').replace('name: web', 'name: db')}---
-apiVersion: v1\nkind: Endpoints\nmetadata: {name: db}\nsubsets: [{addresses: [{ip: 10.0.0.9}], ports: [{port: 1}]}]\n`, 'apply', '-f', '-')
+apiVersion: v1\nkind: Endpoints\nmetadata: {name: db}\nsubsets: [{addresses: [{ip: 10.0.0.9}], ports: [{port: 1}]}]\n`,
+  'apply', '-f', '-')
   t.same((await rollcall('get', 'endpoints', 'web', '-o', 'name')).out, ['front/a'])
-  t.match(await rollcall('get', 'endpoints', '-o', 'name'), { out: ['front/a'], err: [/^rollcall: 1 endpoints have no name/] })
+  t.match(await rollcall('get', 'endpoints', '-o', 'name'),
+    { out: ['front/a'], err: [/^rollcall: 1 endpoints have no name/] })
   t.equal((await rollcall('describe', 'instance', 'front/a')).exitCode, 0)
 })
 
@@ -59,7 +64,10 @@ t.test('events say what happened, the newest last, by service and id, also of wh
   await world.register('default/orders/o-2', { address: '10.0.0.2' })
   await world.register('shop/orders/o-1', { address: '10.0.0.3' })
   await world.send('DELETE', '/v1/namespaces/default/services/orders/instances/o-1')
-  const messages = async (...argv: string[]): Promise<string[]> => (await rollcall('get', 'events', ...argv)).out.slice(1).map((line) => line.replace(/^\S+ +/, '').replace(/ {2,}/g, ' ').split(' ').slice(0, 2).join(' '))
+  const messages =
+    async (...argv: string[]): Promise<string[]> =>
+      (await rollcall('get', 'events', ...argv)).out.slice(1).map((line) =>
+        line.replace(/^\S+ +/, '').replace(/ {2,}/g, ' ').split(' ').slice(0, 2).join(' '))
   t.same(await messages(), ['registered orders/o-1', 'registered orders/o-2', 'deregistered orders/o-1'])
   t.same(await messages('--id', 'o-1'), ['registered orders/o-1', 'deregistered orders/o-1'])
   t.same(await messages('orders/o-2'), ['registered orders/o-2'])
@@ -81,13 +89,20 @@ t.test('a thing that is gone is said to be, when and why, also when its namespac
   const { world, rollcall } = await place(t)
   await world.register('shop/orders/o-1', { address: '10.0.0.1' })
   await world.send('DELETE', '/v1/namespaces/shop/services/orders/instances/o-1')
-  for (const argv of [['explain', 'orders/o-1'], ['describe', 'instance', 'orders/o-1'], ['get', 'instance', 'orders/o-1']]) {
-    t.match(await rollcall(...argv, '-n', 'shop'), { exitCode: 1, out: [], err: [/^rollcall: orders\/o-1 is not there any more: o-1 of orders in shop was deregistered .*, 0s ago \(20/] }, argv.join(' '))
+  for (const argv of [['explain', 'orders/o-1'], ['describe', 'instance', 'orders/o-1'],
+    ['get', 'instance', 'orders/o-1']]) {
+    t.match(await rollcall(...argv, '-n', 'shop'),
+      { exitCode: 1, out: [],
+        err: [/^rollcall: orders\/o-1 is not there any more: o-1 of orders in shop was deregistered .*, 0s ago \(20/] },
+      argv.join(' '))
   }
-  for (const argv of [['get', 'service', 'orders'], ['describe', 'service', 'orders'], ['get', 'endpoints', 'orders'], ['resolve', 'orders'], ['get', 'instances', 'orders'], ['get', 'service', 'orders', '-o', 'yaml']]) {
-    t.match(await rollcall(...argv, '-n', 'shop'), { exitCode: 1, err: [/^rollcall: service orders is not there any more: .* was deregistered/] }, argv.join(' '))
+  for (const argv of [['get', 'service', 'orders'], ['describe', 'service', 'orders'], ['get', 'endpoints', 'orders'],
+    ['resolve', 'orders'], ['get', 'instances', 'orders'], ['get', 'service', 'orders', '-o', 'yaml']]) {
+    t.match(await rollcall(...argv, '-n', 'shop'),
+      { exitCode: 1, err: [/^rollcall: service orders is not there any more: .* was deregistered/] }, argv.join(' '))
   }
-  t.match(await rollcall('explain', 'orders/never', '-n', 'shop'), { exitCode: 1, err: [/REG_NAMESPACE_NOT_FOUND/] }, 'one that never was is not')
+  t.match(await rollcall('explain', 'orders/never', '-n', 'shop'), { exitCode: 1, err: [/REG_NAMESPACE_NOT_FOUND/] },
+    'one that never was is not')
 })
 
 t.test('a watch says that its connection is lost, and when it is back', async (t) => {
@@ -120,9 +135,12 @@ t.test('a watch says that its connection is lost, and when it is back', async (t
 })
 
 t.test('an answer that may be old is said to be, once', async (t) => {
-  const url = await listening(t, (_path, _method, response) => { response.writeHead(200, { 'rollcall-stale': '12' }).end('{"revision":"e.1","items":[]}') })
+  const url = await listening(t,
+    (_path, _method,
+      response) => { response.writeHead(200, { 'rollcall-stale': '12' }).end('{"revision":"e.1","items":[]}') })
   for (const argv of [['get', 'services'], ['get', 'instances', '-A'], ['get', 'events'], ['get', 'endpoints']]) {
     const { err, exitCode } = await ran(url, argv)
-    t.same([exitCode, err.filter((line) => line.includes('12 s'))], [0, ['rollcall: this node has not heard from its store for 12 s: what it says may be old']], argv.join(' '))
+    t.same([exitCode, err.filter((line) => line.includes('12 s'))],
+      [0, ['rollcall: this node has not heard from its store for 12 s: what it says may be old']], argv.join(' '))
   }
 })

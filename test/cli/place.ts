@@ -1,4 +1,5 @@
-// Runs commands against a real registry in this process, with files that are really there and a terminal that remembers.
+// Runs commands against a real registry in this process, with files that are really there and a terminal that
+// remembers.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import type { Test } from 'tap'
 import { Rollcall } from '../../client-sdk/src/index.ts'
@@ -19,11 +20,16 @@ export interface Place {
 }
 
 export async function place (t: Test): Promise<Place> {
-  const world = await build(t, { core: { allocation: { ...defaultRanges, pools: readPools(['lan=192.168.1.240-192.168.1.250']) } } })
+  const world =
+    await build(t,
+      { core: { allocation: { ...defaultRanges, pools: readPools(['lan=192.168.1.240-192.168.1.250']) } } })
   const { url } = await world.listen()
   const sdk = new Rollcall({ address: url, signals: false, random: () => 0.5 })
   t.teardown(() => sdk.close())
-  const ran = async (argv: string[], { signal, input = '', told = () => undefined }: { signal: AbortSignal, input?: string, told?: (line: string) => void }): Promise<Ran> => {
+  const ran = async (argv: string[],
+    { signal, input = '',
+      told = () => undefined }: { signal: AbortSignal, input?: string,
+      told?: (line: string) => void }): Promise<Ran> => {
     const out: string[] = []
     const err: string[] = []
     const exitCode = await run(argv, {

@@ -19,7 +19,9 @@ async function webui (world: World, ...ids: string[]): Promise<void> {
 }
 
 const web = (spec: string): string => `apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n${spec}`
-const squeezed = (lines: readonly Line[]): string[] => lines.map((line) => String(line).replace(/ {2,}/g, ' ').trim())
+const squeezed =
+  (lines: readonly Line[]): string[] =>
+    lines.map((line) => (typeof line === 'string' ? line : '').replace(/ {2,}/g, ' ').trim())
 
 t.test('the columns of a service are those of kubectl', async (t) => {
   const service = (spec: object, ingress: object[] = []): Service =>
@@ -73,7 +75,8 @@ t.test('an example of each type is applied from a directory, shown as kubectl wo
   const { world, rollcall } = await place(t)
   await webui(world, 'w-1', 'w-2')
   const first = await rollcall('apply', '-f', examples)
-  t.same(first.err, ['Warning: nothing listens at the addresses and node ports of webui-clusterip, webui-external, webui-lb and 3 more until traffic is carried: callers use headless services, the SDK or the endpoints'])
+  t.same(first.err,
+    ['Warning: nothing listens at the addresses and node ports of webui-clusterip, webui-external, webui-lb and 3 more until traffic is carried: callers use headless services, the SDK or the endpoints'])
   t.same(first.out, [
     'service/webui-clusterip created', 'service/webui-external created', 'service/mail created', 'service/webui-headless created', 'service/webui-lb created',
     'service/webui-nodeport-any created', 'service/webui-nodeport created', 'service/database created', 'endpointslice/database-1 created'

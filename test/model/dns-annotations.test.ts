@@ -41,7 +41,9 @@ t.test('a value that breaks its rule is refused, with its path, value and rule',
 })
 
 t.test('an annotation that reads like one of these, and is none, is warned of', async (t) => {
-  const warned = (key: string): readonly string[] => droppedFields('Service', manifest({ ports: [{ port: 80 }] }, { annotations: { [key]: '5s' } }))
+  const warned =
+    (key: string): readonly string[] =>
+      droppedFields('Service', manifest({ ports: [{ port: 80 }] }, { annotations: { [key]: '5s' } }))
   t.match(warned('rollcall.dev/dns-tll'), [/dns-tll\] is not known and not acted on: known are rollcall.dev\/dns-ttl, /])
   t.strictSame([warned('rollcall.dev/dns-ttl'), warned('other.dev/dns-tll')], [[], []])
 })

@@ -35,13 +35,15 @@ for (const [how, pools] of [['with an address to give', ['lan=192.0.2.10-192.0.2
         await apply(registry, service('web', before))
         const became = await apply(registry, service('web', after)).catch((error: { code?: string }) => error)
         if ('code' in became) {
-          t.equal(became.code, 'REG_MANIFEST_INVALID', `${from} cannot become ${to}`) // by a rule of Kubernetes, such as a class that may not change
+          // by a rule of Kubernetes, such as a class that may not change
+          t.equal(became.code, 'REG_MANIFEST_INVALID', `${from} cannot become ${to}`)
           continue
         }
         transitions++
         const revision = registry.feed.revision
         const again = await apply(registry, service('web', after))
-        if (again[0]?.outcome !== 'unchanged' || registry.feed.revision !== revision) t.fail(`${from} -> ${to}: ${JSON.stringify([again[0]?.previous, again[0]?.manifest])}`)
+        if (again[0]?.outcome !== 'unchanged' ||
+          registry.feed.revision !== revision) t.fail(`${from} -> ${to}: ${JSON.stringify([again[0]?.previous, again[0]?.manifest])}`)
         const exported = await apply(registry, JSON.stringify(stored(registry, 'web')))
         if (exported[0]?.outcome !== 'unchanged') t.fail(`${from} -> ${to}, as it is read: ${JSON.stringify(exported[0]?.manifest)}`)
       }

@@ -3,11 +3,12 @@ import type { Endpoint, Port } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../../model/address/address.ts'
 import { maxWeight } from '../../model/limits.ts'
 import { type Glue, type Records, type WeightedRecord, gluedRecordSetOf, maxRecordsPerSet, recordSetOf } from '../wire/record-set.ts'
-import type { ServiceName, TransportName } from '../names/record-name.ts'
+import type { ServiceName, TransportName } from '../names/service-name.ts'
+import { hostnameOf } from './endpoint-host.ts'
 import { EndpointIndex } from './endpoint-index.ts'
 import { type BindingType, bindingRecords } from './service-binding.ts'
 import {
-  type AddressType, type AnswerLimits, type NamedPort, type ServiceAnswers, SmallMap, addressFamily, addressRecord, addressTypes, kept, serviceRecord
+  type AddressType, type AnswerLimits, type NamedPort, type ServiceAnswers, SmallMap, addressFamily, addressRecord, addressTypes, serviceRecord
 } from './service-records.ts'
 import { labelBytes, nameBytes, pointerTo, questionPointer } from '../wire/wire.ts'
 
@@ -77,7 +78,7 @@ export class EndpointAnswers implements ServiceAnswers {
   }
 
   addresses (type: AddressType): Records | undefined {
-    return kept(this.#made, type, () => this.#addressSet(this.#endpoints, type))
+    return this.#keep(type, () => this.#addressSet(this.#endpoints, type))
   }
 
   hasHost (hostname: string): boolean {
@@ -91,7 +92,7 @@ export class EndpointAnswers implements ServiceAnswers {
 
   hostAddresses (hostname: string, type: AddressType): Records | undefined {
     const endpoints = this.#hostnames.get(hostname)
-    return endpoints === undefined ? undefined : kept(this.#made, `host ${hostname} ${type}`, () => this.#addressSet(endpoints, type))
+    return endpoints === undefined ? undefined : this.#keep(`host ${hostname} ${type}`, () => this.#addressSet(endpoints, type))
   }
 
   hasProtocol (protocol: TransportName): boolean {
@@ -115,11 +116,11 @@ export class EndpointAnswers implements ServiceAnswers {
   }
 
   allPorts (name: ServiceName, serviceStart: number | undefined): Records | undefined {
-    return kept(this.#made, `${name.zone.name} ${serviceStart}`, () => this.#serviceSet(name, serviceStart, () => true))
+    return this.#keep(`${name.zone.name} ${serviceStart}`, () => this.#serviceSet(name, serviceStart, () => true))
   }
 
   bindings (type: BindingType): Records | undefined {
-    return kept(this.#made, type, () => {
+    return this.#keep(type, () => {
       const preferred = this.#endpoints.toSorted((a, b) => a.priority - b.priority || b.weight - a.weight)
       const offers = preferred.flatMap(({ ports, address }) => ports.map((port) => ({ port, addresses: [address] })))
       const records = bindingRecords(type, offers, this.#limits.ttlSeconds)
@@ -129,8 +130,17 @@ export class EndpointAnswers implements ServiceAnswers {
 
   port (name: ServiceName, port: string, protocol: TransportName, serviceStart: number | undefined): Records | undefined {
     if (!this.hasPort(port, protocol)) return undefined
-    return kept(this.#made, `${name.zone.name} ${serviceStart} ${port} ${protocol}`, () =>
+    return this.#keep(`${name.zone.name} ${serviceStart} ${port} ${protocol}`, () =>
       this.#serviceSet(name, serviceStart, (candidate) => candidate.name === port && candidate.protocol === protocol))
+  }
+
+  /** What was made under a key; made now if it was not. */
+  #keep (key: number | string, make: () => Records | undefined): Records | undefined {
+    const known = this.#made.get(key)
+    if (known !== undefined || this.#made.has(key)) return known
+    const made = make()
+    this.#made.set(key, made)
+    return made
   }
 
   get #hostnames (): ReadonlyMap<string, readonly Endpoint[]> {
@@ -176,8 +186,9 @@ export class EndpointAnswers implements ServiceAnswers {
     for (const endpoint of this.#endpoints) {
       const { ports, priority, weight } = endpoint
       const hostname = hostnameOf(endpoint)
-      for (const port of ports) {
-        if (takes(port)) addShare(shares, `${hostname} ${port.port}`, { hostname, port: port.port, priority, weight })
+      // A number that an endpoint has for TCP and for UDP is one record, and weighs as much as the endpoint does.
+      for (const port of new Set(ports.filter(takes).map(({ port: number }) => number))) {
+        addShare(shares, `${hostname} ${port}`, { hostname, port, priority, weight })
       }
     }
     const targets = new Map<string, number>()
@@ -202,17 +213,6 @@ export class EndpointAnswers implements ServiceAnswers {
       return isWhole ? [{ bytes: Buffer.concat(records.map(({ bytes }) => bytes)), count: records.length }] : []
     })
   }
-}
-
-/**
- * The label of an endpoint below its service: its hostname, else its address with dashes, as CoreDNS makes it.
- * @example hostnameOf({ address: 'fd00:10::' }) // 'fd00-10--0'
- */
-export function hostnameOf ({ hostname, address }: Pick<Endpoint, 'hostname' | 'address'>): string {
-  if (hostname !== undefined) return hostname
-  const dashed = address.replace(/[.:]/g, '-')
-  // A host's name begins and ends with a letter or digit (RFC 1123 2.1): glibc takes no PTR of another form.
-  return `${dashed.startsWith('-') ? '0' : ''}${dashed}${dashed.endsWith('-') ? '0' : ''}`
 }
 
 function pointerBytes (offset: number): Buffer {

@@ -24,7 +24,9 @@ const namespace = Type.Optional({ ...LabelName, description: `Of manifests that 
 const foreign = Type.Optional(Type.Enum(['refuse', 'skip'], {
   description: 'Kinds of Kubernetes and its extensions that are none of ours: refuse the stream (default), or skip them and say so in the answer'
 }))
-const onlyNamespace = Type.Optional(Type.Boolean({ rule: 'must be true or false', description: 'Refuse manifests that name another namespace than ?namespace' }))
+const onlyNamespace = Type.Optional(Type.Boolean({
+  rule: 'must be true or false', description: 'Refuse manifests that name another namespace than ?namespace'
+}))
 const ApplyQuery = Type.Object({ dryRun: DryRun, namespace, onlyNamespace, foreign }, { additionalProperties: false })
 const DeleteQuery = Type.Object({
   dryRun: DryRun,
@@ -98,7 +100,9 @@ interface Foreign {
 }
 
 /** The documents of a body, as the query wants them read. */
-async function readStream (body: ManifestBody | undefined, query: StreamQuery): Promise<Foreign & { readonly documents: readonly ManifestDocument[] }> {
+async function readStream (
+  body: ManifestBody | undefined, query: StreamQuery
+): Promise<Foreign & { readonly documents: readonly ManifestDocument[] }> {
   const kinds = query.foreign === 'skip' ? new ForeignKinds() : undefined
   const documents = await documentsOf(body, kinds)
   if (query.onlyNamespace === true) refuseOthers(documents, query.namespace ?? defaultNamespace)
@@ -110,7 +114,9 @@ function refuseOthers (documents: readonly ManifestDocument[], namespace: string
   const faults = new FaultList()
   for (const document of documents) {
     const { metadata } = document.value
-    const said = typeof metadata === 'object' && metadata !== null && 'namespace' in metadata ? metadata.namespace : undefined
+    const said: unknown = typeof metadata === 'object' && metadata !== null && 'namespace' in metadata
+      ? metadata.namespace
+      : undefined
     if (document.kind === 'Namespace' || typeof said !== 'string' || said === '' || said === namespace) continue
     const rule = `must be absent or "${namespace}": the namespace from the provided object ${shown(said)} does not match the namespace "${namespace}"`
     faults.addAll(located(document, [{ field: 'metadata.namespace', value: said, rule }]))
@@ -118,7 +124,9 @@ function refuseOthers (documents: readonly ManifestDocument[], namespace: string
   if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
 }
 
-async function namesOf (body: ManifestBody | undefined, query: StreamQuery): Promise<Foreign & { readonly names: readonly ManifestName[] }> {
+async function namesOf (
+  body: ManifestBody | undefined, query: StreamQuery
+): Promise<Foreign & { readonly names: readonly ManifestName[] }> {
   const { namespace = defaultNamespace } = query
   const names = body === undefined ? undefined : jsonMember(body, 'names', namesShape)
   if (names === undefined) {
@@ -126,7 +134,10 @@ async function namesOf (body: ManifestBody | undefined, query: StreamQuery): Pro
     return { names: namesOfDocuments(documents, namespace), foreign }
   }
   const given = checked<typeof DeletedNames>(checkNames, { names }).names
-  return { foreign: {}, names: given.map((name) => ({ kind: name.kind, namespace: name.kind === 'Namespace' ? '' : name.namespace ?? namespace, name: name.name })) }
+  return {
+    foreign: {},
+    names: given.map(({ kind, name, namespace: own = namespace }) => ({ kind, namespace: kind === 'Namespace' ? '' : own, name }))
+  }
 }
 
 /** Of a manifest that goes only its name is read: what else it says may be wrong by now. */

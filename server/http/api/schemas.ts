@@ -13,6 +13,18 @@ import { mapOf } from '../../model/validate.ts'
 import { yamlText as yamlOf } from '../../yaml-text.ts'
 import { maxDeletedNames } from '../server/limits.ts'
 
+/** What the routes are grouped by. */
+export const tags = [
+  { name: 'instances', description: 'Running copies of services' },
+  { name: 'heartbeats', description: 'Keeping leases' },
+  { name: 'services', description: 'Services and who serves them' },
+  { name: 'namespaces', description: 'What services are grouped by' },
+  { name: 'manifests', description: 'Declaring services, as with Kubernetes' },
+  { name: 'overrides', description: "An operator's word on an instance" },
+  { name: 'watch', description: 'Changes as they happen' },
+  { name: 'operations', description: 'For those who run the registry' }
+] as const
+
 export { yamlOf }
 
 /** Every named schema, by its name in OpenAPI. */
@@ -70,7 +82,7 @@ const LoadValue = Type.Object({
 /** Names are checked by the core. */
 export const Load = mapOf(LoadValue, { maxProperties: maxLoadValues, description: 'What heartbeats said lately, as far as this node heard it' })
 
-export const Instance = named('Instance', Type.Object({
+const instanceFields = {
   namespace: Type.String(),
   service: Type.String(),
   ...shared,
@@ -84,6 +96,11 @@ export const Instance = named('Instance', Type.Object({
   updatedAt: Time,
   revision: Count,
   load: Type.Optional(Load)
+}
+export const Instance = named('Instance', Type.Object(instanceFields))
+export const RegistrationAnswer = named('RegistrationAnswer', Type.Object({
+  ...instanceFields,
+  warnings: Type.Optional(Type.Array(Type.String(), { description: 'What is odd about the registration; it stands all the same' }))
 }))
 
 export const Registration = named('Registration', Type.Object(RegistrationBody.properties, {
@@ -183,11 +200,17 @@ export const ApplyResult = named('ApplyResult', Type.Object({
   document: Type.Optional(Type.Integer({ description: 'Which document of the stream, from 1' }))
 }))
 const ForeignKind = named('ForeignKind', Type.Object({
-  kind: Type.String(), apiVersion: Type.String(), document: Type.Integer(), line: Type.Integer({ description: 'Of the first of them' }), count: Type.Integer()
+  kind: Type.String(), apiVersion: Type.String(), document: Type.Integer(),
+  line: Type.Integer({ description: 'Of the first of them' }), count: Type.Integer()
 }))
-const foreign = Type.Optional(Type.Array(ForeignKind, { description: 'What was passed over, one entry a kind, at most 50' }))
-export const ApplyAnswer = named('ApplyAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), foreign, results: Type.Array(ApplyResult) }))
-export const DeleteAnswer = named('DeleteAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), foreign, deleted: Type.Array(Type.Object(manifestReference)) }))
+const foreign =
+  Type.Optional(Type.Array(ForeignKind, { description: 'What was passed over, one entry a kind, at most 50' }))
+export const ApplyAnswer = named('ApplyAnswer', Type.Object({
+  revision: CursorText, dryRun: Type.Boolean(), foreign, results: Type.Array(ApplyResult)
+}))
+export const DeleteAnswer = named('DeleteAnswer', Type.Object({
+  revision: CursorText, dryRun: Type.Boolean(), foreign, deleted: Type.Array(Type.Object(manifestReference))
+}))
 /** The longest name of a manifest is a DNS subdomain; its kind may want a shorter one. */
 export const ManifestNameText = Type.String({
   pattern: '^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$', rule: 'must be a name: 1-253 of a-z, 0-9, "-" and ".", beginning and ending with a letter or digit'

@@ -3,9 +3,9 @@ import type { FastifyRequest } from 'fastify'
 import { RegistryError } from '../../errors.ts'
 import { type Guard } from '../../guard.ts'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
-import { type Access, type Core, anonymous } from '../../registry/core.ts'
-import type { Clock } from '../../clock.ts'
-import type { Metrics } from '../../metrics/metrics.ts'
+import { type Access, type Core, type RegistryMetrics, anonymous } from '../../registry/core.ts'
+import type { Door } from './dialect.ts'
+import type { HttpMetrics } from './metrics.ts'
 
 /** The part of a logger that is used here; pino's fits. */
 export interface HttpLog {
@@ -22,16 +22,18 @@ export interface DnsDoor {
   explain (question: { readonly name: string, readonly type: string, readonly namespace?: string | undefined, readonly client: string, readonly caller: string }): Promise<Omit<DnsAnswer, 'revision'>>
 }
 
-export interface HttpContext {
+/** What every native resource is handed. */
+export interface HttpContext extends Omit<Door, 'metrics'> {
   readonly core: Core
   /** The name of this node, as operators know it. */
   readonly node: string
   readonly version: string
-  readonly clock: Clock
-  readonly metrics: Metrics
-  readonly log: HttpLog
-  /** Whoever waits ends when the node begins to close. */
-  readonly closing: Closing
+  /** What HTTP counts. */
+  readonly http: HttpMetrics
+  /** What the registry counts. */
+  readonly metrics: RegistryMetrics
+  /** Several nodes, on several machines, share the registry. */
+  readonly sharedStore: boolean
   /** undefined = this node answers no DNS. */
   readonly dns: DnsDoor | undefined
   /** Around every callback of a socket or a timer. */
@@ -90,26 +92,30 @@ export class Closing {
   }
 }
 
-const accesses = new WeakMap<FastifyRequest['raw']['socket'], Access>()
+const accesses = new WeakMap<FastifyRequest['raw']['socket'], { readonly address: string, readonly access: Access }>()
 
-/** What the one who sent a request may ask of the core. Whoever comes over one connection is one actor, so that it is made once. */
+/**
+ * What the one who sent a request may ask of the core. Whoever comes over one connection is one actor, so that it is made once; a trusted
+ * proxy may send requests of several.
+ */
 export function accessOf ({ core }: Pick<HttpContext, 'core'>, request: FastifyRequest): Access {
   const { socket } = request.raw
-  let access = accesses.get(socket)
-  if (access === undefined) accesses.set(socket, access = core.as(anonymous(callerOf(request))))
-  return access
+  const address = callerOf(request)
+  let known = accesses.get(socket)
+  if (known?.address !== address) {
+    known = { address, access: core.as(anonymous(address)) }
+    accesses.set(socket, known)
+  }
+  return known.access
 }
 
 /** Who asks, as events name it: the address of the client. */
 export function callerOf (request: FastifyRequest): string {
-  // The types promise an address; a socket that is gone already, or an injected one, has none.
-  const address = request.ip as string | undefined
-  if (address === undefined) return 'unknown'
-  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
+  return request.server.peers.of(request.raw).address
 }
 
 /** Aborts when the client goes away or the node closes. `release` must be called at the end. */
-export function lifeOf (request: FastifyRequest, { closing, guard }: Pick<HttpContext, 'closing' | 'guard'>): { signal: AbortSignal, release: () => void } {
+export function lifeOf (request: FastifyRequest, { closing, guard }: Pick<Door, 'closing' | 'guard'>): { signal: AbortSignal, release: () => void } {
   const controller = new AbortController()
   const end = guard.around('http-request', () => controller.abort())
   const { socket } = request.raw

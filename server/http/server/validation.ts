@@ -4,7 +4,6 @@ import { Type, type TSchema, type TUnsafe } from 'typebox'
 import { invalid, refused } from '../../errors.ts'
 import { type Checker, checker } from '../../model/validate.ts'
 import { FaultList } from '../../refusal.ts'
-import { components } from '../api/schemas.ts'
 
 /** A duration in a query: `500ms`, `30s`, `1m`. Its value is milliseconds. */
 export function Duration (maxMs: number): TUnsafe<number> {
@@ -23,9 +22,18 @@ interface PropertySchema {
 
 type Validator = (value: unknown) => { error: Error } | { value: unknown } | true
 
-/** For Fastify's `setValidatorCompiler`. */
-export function compileValidator ({ schema, httpPart }: { readonly schema: unknown, readonly httpPart?: string | undefined }): Validator {
-  const resolved = resolvedSchema(schema as object) // routes give TypeBox schemas, or references to named ones
+interface ValidatedPart {
+  readonly schema: unknown
+  readonly httpPart?: string | undefined
+}
+
+/** Makes what Fastify's `setValidatorCompiler` takes. @param components the schemas that others may refer to by name */
+export function validatorCompiler (components: ReadonlyMap<string, TSchema>): (part: ValidatedPart) => Validator {
+  return (part) => compileValidator(part, components)
+}
+
+function compileValidator ({ schema, httpPart }: ValidatedPart, components: ReadonlyMap<string, TSchema>): Validator {
+  const resolved = resolvedSchema(schema as object, components) // routes give TypeBox schemas, or references to named ones
   const check = checker(resolved)
   if (httpPart === 'querystring') return queryValidator(resolved, check)
   const isOptional = 'optionalBody' in resolved
@@ -39,7 +47,7 @@ export function compileValidator ({ schema, httpPart }: { readonly schema: unkno
 }
 
 /** A schema that a route gives: itself, or the named one that it refers to. */
-export function resolvedSchema (schema: object): TSchema {
+export function resolvedSchema (schema: object, components: ReadonlyMap<string, TSchema>): TSchema {
   const reference = '$ref' in schema ? String(schema.$ref).replace(/#$/, '') : undefined
   const found = reference === undefined ? schema as TSchema : components.get(reference)
   if (found === undefined) throw new Error(`no schema is named ${reference}`)

@@ -134,8 +134,8 @@ export function bodyOf (registration: Registration, peerAddress: string | undefi
 }
 
 /**
- * The ports in the order that is known, where they are the same ones: an order that changes is no change of the instance. The order itself is
- * kept, since the first port is the one that callers mean who name none.
+ * The ports in the order that is known, where they are the same ones: an order that changes is no change of the
+ * instance. The order itself is kept, since the first port is the one that callers mean who name none.
  */
 export function withKnownOrder (body: InstanceBody, known: readonly Port[] | undefined): InstanceBody {
   if (known === undefined || known.length !== body.ports.length) return body

@@ -1,5 +1,5 @@
-// Kinds of Kubernetes and of its extensions that are none of ours: what else stands in the files that people have. A stream is applied as
-// far as it is understood; what reads like a slip of the pen is no foreign kind, and refused.
+// Kinds of Kubernetes and of its extensions that are none of ours: what else stands in the files that people have. A
+// stream is applied as far as it is understood; what reads like a slip of the pen is no foreign kind, and refused.
 import type { ForeignKind } from '../../../client-sdk/src/wire.ts'
 import { apiVersions } from '../service/types.ts'
 
@@ -8,7 +8,8 @@ export type ForeignObject = Omit<ForeignKind, 'count'>
 
 /** The kinds of the group `v1` beside ours. Another word there is a slip of the pen. */
 const coreKinds = new Set([
-  'Binding', 'ComponentStatus', 'ConfigMap', 'Event', 'LimitRange', 'Node', 'PersistentVolume', 'PersistentVolumeClaim', 'Pod', 'PodTemplate',
+  'Binding', 'ComponentStatus', 'ConfigMap', 'Event', 'LimitRange', 'Node', 'PersistentVolume', 'PersistentVolumeClaim',
+  'Pod', 'PodTemplate',
   'ReplicationController', 'ResourceQuota', 'Secret', 'ServiceAccount'
 ].flatMap((kind) => [kind, `${kind}List`]))
 

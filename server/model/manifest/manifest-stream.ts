@@ -1,5 +1,6 @@
-// A stream of manifests, YAML or JSON, as documents that know where they stand: what is wrong with one is told with the number
-// of the document, the line and the field. Reading is bounded: size, documents, depth, and what aliases expand to.
+// A stream of manifests, YAML or JSON, as documents that know where they stand: what is wrong with one is told with the
+// number of the document, the line and the field. Reading is bounded: size, documents, depth, and what aliases expand
+// to.
 //
 //   stream   = YAML documents separated by `---` | JSON objects one behind the other
 //   document = a mapping with apiVersion and kind | a List of such in `items` | nothing (skipped)
@@ -65,7 +66,10 @@ export interface ManifestDocument {
 
 export interface ManifestOptions {
   readonly limits?: Partial<ManifestLimits>
-  /** Told of each object of a kind that is Kubernetes' or an extension's and none of ours, which is passed over then. Absent: it is a fault. */
+  /**
+   * Told of each object of a kind that is Kubernetes' or an extension's and none of ours, which is passed over then.
+   * Absent: it is a fault.
+   */
   readonly foreign?: (found: ForeignObject) => void
 }
 
@@ -82,8 +86,9 @@ export function readManifests (text: string, options: ManifestOptions = {}): rea
 }
 
 /**
- * The same in steps of some microseconds, for whoever has other work between them: a stream at its limits takes seconds. Only the
- * end of a document, when its tokens become values, is one step, and costs up to some 150 ms at the limits of a document.
+ * The same in steps of some microseconds, for whoever has other work between them: a stream at its limits takes
+ * seconds. Only the end of a document, when its tokens become values, is one step, and costs up to some 150 ms at the
+ * limits of a document.
  */
 export function * readingManifests (text: string, options: ManifestOptions = {}): Generator<undefined, readonly ManifestDocument[]> {
   const reader = new StreamReader(text, { ...manifestLimits, ...options.limits }, options.foreign)
@@ -156,7 +161,8 @@ class StreamReader {
       if (!(yield * this.#readYaml(text, offset))) break
     }
     // The objects of Lists count like documents.
-    if (this.documents.length + this.#passedOver > this.#limits.maxDocuments && this.faults.length === 0) this.#tooMany()
+    if (this.documents.length + this.#passedOver > this.#limits.maxDocuments &&
+      this.faults.length === 0) this.#tooMany()
   }
 
   #tooMany (): void {
@@ -231,7 +237,8 @@ class StreamReader {
 
   #hasRoom (): boolean {
     const { maxDocuments } = this.#limits
-    if (this.#count < maxDocuments && this.documents.length + this.#passedOver <= maxDocuments && this.faults.length <= maxFaults) return true
+    if (this.#count < maxDocuments && this.documents.length + this.#passedOver <= maxDocuments &&
+      this.faults.length <= maxFaults) return true
     if (this.faults.length <= maxFaults) this.#tooMany()
     return false
   }
@@ -292,7 +299,8 @@ class StreamReader {
       this.#fault(parsed.index, `${prefix}${field}`, rule, this.#offsetOf(parsed, node, field), got)
     if (this.#foreign !== undefined && isForeign(kind, apiVersion)) {
       this.#passedOver++
-      return this.#foreign({ kind: String(kind), apiVersion: String(apiVersion), document: parsed.index, line: this.#lineAt(parsed.base + startOf(node)) })
+      return this.#foreign({ kind: String(kind), apiVersion: String(apiVersion), document: parsed.index,
+        line: this.#lineAt(parsed.base + startOf(node)) })
     }
     if (kind === undefined || kind === null || kind === '') fault('kind', 'is required')
     else if (!isKind(kind)) fault('kind', kindRule(kind), kind)
@@ -501,8 +509,9 @@ function pairOf (map: YAMLMap, key: string, resolve: Resolve): { key: Node, valu
 }
 
 /**
- * Splits a stream of JSON objects that stand one behind the other, which YAML does not allow; undefined when it is none, and
- * YAML says what is wrong. Tabs between tokens become blanks, since YAML refuses some of them. Ends with one more than `most`.
+ * Splits a stream of JSON objects that stand one behind the other, which YAML does not allow; undefined when it is
+ * none, and YAML says what is wrong. Tabs between tokens become blanks, since YAML refuses some of them. Ends with one
+ * more than `most`.
  */
 function * jsonObjects (text: string, most: number): Generator<undefined, readonly { text: string, offset: number }[] | undefined> {
   if (!/^\s*\{/.test(text)) return undefined

@@ -1,5 +1,5 @@
-// What a manifest of Kubernetes may ask for and nobody here does: it is said, not dropped in silence. What an exported object carries as
-// history (`selfLink`, `managedFields`, `status`) asks for nothing.
+// What a manifest of Kubernetes may ask for and nobody here does: it is said, not dropped in silence. What an exported
+// object carries as history (`selfLink`, `managedFields`, `status`) asks for nothing.
 import { poolAnnotation } from './needs.ts'
 import { dnsAnnotations, fallbackAnnotation } from './dns-annotations.ts'
 import { pointerAnnotation } from './pointer-policy.ts'
@@ -12,7 +12,8 @@ const ownPrefix = 'rollcall.dev/'
 
 /** Our annotations, and the kinds on which each is acted on. */
 const annotationKinds = new Map<string, readonly Manifest['kind'][]>([
-  ...dnsAnnotations.map((key): [string, Manifest['kind'][]] => [key, key === fallbackAnnotation ? ['Service'] : ['Service', 'Namespace']]),
+  ...dnsAnnotations.map((key): [string, Manifest['kind'][]] =>
+    [key, key === fallbackAnnotation ? ['Service'] : ['Service', 'Namespace']]),
   [pointerAnnotation, ['Service']],
   [poolAnnotation, ['Service']]
 ])
@@ -57,5 +58,6 @@ function isFilled (value: unknown): boolean {
 function isOwnedByItsService (kind: Manifest['kind'], { ownerReferences, labels }: Fields): boolean {
   const service = fieldsOf(labels)[serviceNameLabel]
   return kind === 'EndpointSlice' && Array.isArray(ownerReferences) &&
-    ownerReferences.every((owner: unknown) => fieldsOf(owner)['kind'] === 'Service' && fieldsOf(owner)['name'] === service)
+    ownerReferences.every((owner: unknown) =>
+      fieldsOf(owner)['kind'] === 'Service' && fieldsOf(owner)['name'] === service)
 }

@@ -1,5 +1,5 @@
-// From a declared service to its endpoints: of the instances that its selector means, or of what somebody wrote by hand.
-// The result is the same EndpointSet as that of an implicit service, so that every adapter reads one form.
+// From a declared service to its endpoints: of the instances that its selector means, or of what somebody wrote by
+// hand. The result is the same EndpointSet as that of an implicit service, so that every adapter reads one form.
 import { type Endpoint, type EndpointPort, type Instance, serviceLabel } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../address/address.ts'
 import { endpointOf, endpointSet, type EndpointSet } from '../instance/endpoints.ts'
@@ -9,7 +9,8 @@ import { isHeadless } from './facts.ts'
 import { canonicalAddress } from './grammar.ts'
 import { labelsOf, selectorOf, selects } from './selection.ts'
 import {
-  type EndpointAddress, type Endpoints, type EndpointSlice, type EndpointSubset, type IpFamily, managedByLabel, type Namespace, none, type Service, type SliceEndpoint
+  type EndpointAddress, type Endpoints, type EndpointSlice, type EndpointSubset, type IpFamily, managedByLabel,
+  type Namespace, none, type Service, type SliceEndpoint
 } from './types.ts'
 
 /**
@@ -54,8 +55,8 @@ function hasFamily ({ spec }: Service, address: string): boolean {
 }
 
 /**
- * Numbers are the same for all instances, which then share one list; names are looked up on each, with their protocol. A headless
- * service that names no ports has those of its instances, as an implicit one has.
+ * Numbers are the same for all instances, which then share one list; names are looked up on each, with their protocol.
+ * A headless service that names no ports has those of its instances, as an implicit one has.
  */
 function portResolver (service: Service): (instance: Instance) => readonly EndpointPort[] {
   const { spec } = service
@@ -124,12 +125,14 @@ export function explained (service: Service, instance: Instance, isAnswered = fa
 }
 
 /**
- * The service that exists because instances registered under its name: headless, and it selects them by the implicit label.
- * Its endpoints keep the ports of their instances (`endpointsOf` of the model); this form is for the views and for `explained`. Applied,
- * it means the same: a headless service claims families that the registry has no range for, and without ports it has its instances' own.
+ * The service that exists because instances registered under its name: headless, and it selects them by the implicit
+ * label. Its endpoints keep the ports of their instances (`endpointsOf` of the model); this form is for the views and
+ * for `explained`. Applied, it means the same: a headless service claims families that the registry has no range for,
+ * and without ports it has its instances' own.
  * @param endpoints say which family comes first: the older views show that one only
  */
-export function implicitService (namespace: string, name: string, endpoints: readonly Pick<Endpoint, 'address'>[] = []): Service {
+export function implicitService (namespace: string, name: string,
+  endpoints: readonly Pick<Endpoint, 'address'>[] = []): Service {
   const isIpv6 = endpoints.length > 0 && endpoints.every(({ address }) => familyOf(address) === 6)
   return {
     apiVersion: 'v1',
@@ -160,11 +163,12 @@ export interface HandMade {
 }
 
 /**
- * The slices that count beside an Endpoints object: a slice of the mirror, which somebody read here and applied again, is the object's
- * echo, and the object says what is in it.
+ * The slices that count beside an Endpoints object: a slice of the mirror, which somebody read here and applied again,
+ * is the object's echo, and the object says what is in it.
  */
 export function ownSlices ({ slices, endpoints }: HandMade): readonly EndpointSlice[] {
-  return endpoints === undefined ? slices : slices.filter(({ metadata }) => metadata.labels?.[managedByLabel] !== mirrorManager)
+  return endpoints === undefined ? slices
+    : slices.filter(({ metadata }) => metadata.labels?.[managedByLabel] !== mirrorManager)
 }
 
 /** Who Kubernetes says makes the slices of an Endpoints object. */
@@ -177,7 +181,8 @@ export const mirrorManager = 'endpointslicemirroring-controller.k8s.io'
 export function handMadeEndpoints (service: Service, made: HandMade, revision: number): EndpointSet {
   const found = new Map<string, Endpoint>()
   if (service.spec.type !== 'ExternalName') {
-    for (const endpoint of [...ownSlices(made).flatMap(endpointsOfSlice), ...(made.endpoints?.subsets ?? []).flatMap(endpointsOfSubset)]) {
+    for (const endpoint of [...ownSlices(made).flatMap(endpointsOfSlice),
+      ...(made.endpoints?.subsets ?? []).flatMap(endpointsOfSubset)]) {
       if (!hasFamily(service, endpoint.address)) continue
       const offered = { ...endpoint, ports: endpoint.ports.flatMap((port) => portOfService(service, port)) }
       const same = found.get(endpoint.id)

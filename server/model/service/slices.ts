@@ -135,8 +135,8 @@ function sliceOf (service: Service, name: string, family: IpFamily, members: rea
 }
 
 /**
- * An instance plays the pod, under the name that commands and paths call it by: the service that it registered under is part of who
- * it is, since a selector may have `host-1` of several. What was made by hand points at nothing.
+ * An instance plays the pod, under the name that commands and paths call it by: the service that it registered under is
+ * part of who it is, since a selector may have `host-1` of several. What was made by hand points at nothing.
  */
 function targetOf (service: Service, endpoint: Endpoint): { targetRef?: ObjectReference } {
   if (!hasSelector(service)) return {}
@@ -168,7 +168,9 @@ function slicePort ({ name, port, protocol, appProtocol }: EndpointPort): SliceP
 export function endpointsObject (service: Service, endpoints: EndpointSet): Endpoints {
   const { name, namespace, labels } = service.metadata
   const family = service.spec.ipFamilies?.[0] ?? defaultFamily
-  const members = onePerAddress(endpoints.all.filter((endpoint) => isOf(endpoint, family) && (endpoint.conditions.ready || !endpoint.conditions.terminating)))
+  const members =
+    onePerAddress(endpoints.all.filter((endpoint) =>
+      isOf(endpoint, family) && (endpoint.conditions.ready || !endpoint.conditions.terminating)))
   const ready = members.filter((endpoint) => endpoint.conditions.ready)
   const shown = new Set([...ready, ...members.filter((endpoint) => !endpoint.conditions.ready)].slice(0, maxEndpointsAddresses))
   const groups = byPorts(members.filter((endpoint) => shown.has(endpoint)))
@@ -187,13 +189,14 @@ export function endpointsObject (service: Service, endpoints: EndpointSet): Endp
 }
 
 /**
- * The object names addresses, and an address with a list of ports once: of several instances there (two registrations of one process, a
- * new life beside the old one) the ready one speaks for it.
+ * The object names addresses, and an address with a list of ports once: of several instances there (two registrations
+ * of one process, a new life beside the old one) the ready one speaks for it.
  */
 function onePerAddress (endpoints: readonly Endpoint[]): readonly Endpoint[] {
   const found = new Map<string, Endpoint>()
   for (const endpoint of endpoints) {
-    const key = JSON.stringify([endpoint.address, endpoint.ports.map(({ name, port, protocol }) => [name, port, protocol])])
+    const key = JSON.stringify([endpoint.address,
+      endpoint.ports.map(({ name, port, protocol }) => [name, port, protocol])])
     const known = found.get(key)
     if (known === undefined || (endpoint.conditions.ready && !known.conditions.ready)) found.set(key, endpoint)
   }

@@ -1,6 +1,7 @@
 // Cluster addresses and address families: how the four fields agree, and what an update may do to them.
 import { type Cause, duplicate, invalidValue, notSupported, required } from './causes.ts'
-import { defaultFamily, ipFamilyOf, isHeadless, needsClusterIp, type RegistryFacts, sameTexts, type ValidationFacts } from './facts.ts'
+import { defaultFamily, ipFamilyOf, isHeadless, needsClusterIp, type RegistryFacts, sameTexts,
+  type ValidationFacts } from './facts.ts'
 import { ipAddress } from './grammar.ts'
 import { type IpFamily, ipFamilies, ipFamilyPolicies, none, type Service, type ServiceSpec } from './types.ts'
 
@@ -60,7 +61,10 @@ function agreementFaults (service: Service): Cause[] {
   return causes
 }
 
-/** What the registry cannot give. A headless service may claim any family: nothing is allocated for it, and its instances have what they have. */
+/**
+ * What the registry cannot give. A headless service may claim any family: nothing is allocated for it, and its
+ * instances have what they have.
+ */
 function policyFaults (service: Service, facts: ValidationFacts): Cause[] {
   const { spec } = service
   const causes: Cause[] = []

@@ -51,6 +51,7 @@ export class InstanceCommands {
     const { body, ttlMs } = bodyOf(registration, actor.address)
     const granted = await certain(this.#parts, (): Decision<Granted> => {
       this.#checkRoom(name)
+      const known = feed.catalog.entry(name.namespace, name.service, name.id)
       return {
         write: () => store.grant({
           key: instanceKey(name.namespace, name.service, name.id),
@@ -58,7 +59,7 @@ export class InstanceCommands {
           generation: registration.generation === undefined ? undefined : String(registration.generation),
           newGeneration: registration.generation === undefined ? randomText() : '',
           ttlMs,
-          body: JSON.stringify(withKnownOrder(body, feed.catalog.entry(name.namespace, name.service, name.id)?.instance.ports)),
+          body: JSON.stringify(withKnownOrder(body, known?.instance.ports)),
           by: actor.name
         })
       }

@@ -128,7 +128,8 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       this.#due.delete(key)
       const { namespace, service, revision: changedAt, atMs, unsure } = waiting
       const endpoints = this.#read(waiting)
-      // One change may touch several services. A cursor between them must not say that all were told: it is the one before the change.
+      // One change may touch several services. A cursor between them must not say that all were told: it is the one
+      // before the change.
       const [following] = this.#due.values()
       const revision = following?.revision === changedAt ? changedAt - 1 : changedAt
       this.#delivered = revision

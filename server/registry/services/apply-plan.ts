@@ -151,16 +151,19 @@ function draftOf (item: Item, name: ManifestName, catalog: Catalog, facts: Regis
 }
 
 /**
- * A manifest with a resource version, or a uid, is a change of the object that had it. Where there is none any more, the change is of
- * something that somebody deleted meanwhile: to create it anew is another wish, and is said by leaving both out.
+ * A manifest with a resource version, or a uid, is a change of the object that had it. Where there is none any more,
+ * the change is of something that somebody deleted meanwhile: to create it anew is another wish, and is said by leaving
+ * both out.
  */
 function refuseDeleted (item: Item, name: ManifestName): void {
   const { resourceVersion, uid } = item.manifest.metadata
-  const faults = Object.entries({ 'metadata.resourceVersion': resourceVersion, 'metadata.uid': uid }).filter(([, value]) => value !== undefined)
-    .map(([field, value]): FieldError => ({ field, value, rule: 'must be absent: the object that had it is not here (any more), and this would be another one' }))
+  const said = Object.entries({ 'metadata.resourceVersion': resourceVersion, 'metadata.uid': uid })
+  const rule = 'must be absent: the object that had it is not here (any more), and this would be another one'
+  const faults = said.filter(([, value]) => value !== undefined).map(([field, value]): FieldError => ({ field, value, rule }))
   if (faults.length === 0) return
   const fields = faults.map(({ field }) => field).join(' and ')
-  throw new RegistryError('REG_CONFLICT', `${name.kind} "${name.namespace}/${name.name}" was deleted, or never here: leave out ${fields} to create it anew`, item.locate(faults))
+  const was = `${name.kind} "${name.namespace}/${name.name}" was deleted, or never here`
+  throw new RegistryError('REG_CONFLICT', `${was}: leave out ${fields} to create it anew`, item.locate(faults))
 }
 
 function faultsOf (next: Manifest, old: Manifest | undefined, facts: RegistryFacts): Parameters<typeof fieldErrors>[0] {
@@ -215,7 +218,8 @@ function allocated (drafts: readonly Draft[], catalog: Catalog, allocator: Alloc
       const expected = old === undefined ? 0 : Number(old.metadata.resourceVersion)
       writes.push({ type: 'put', key: manifestKey(name), body, endsAtMs: 0, reason, expected })
     }
-    return { ...name, outcome, manifest: final, previous: old, warnings: [...item.dropped ?? [], ...warningsOf(final, catalog, declared)], document: item.document }
+    const warned = [...item.dropped ?? [], ...warningsOf(final, catalog, declared)]
+    return { ...name, outcome, manifest: final, previous: old, warnings: warned, document: item.document }
   })
   return { plan, writes, applied }
 }
@@ -253,7 +257,8 @@ function lostPorts (service: Service, catalog: Catalog): string[] {
   const { namespace, name } = service.metadata
   const { slices, endpoints } = catalog.handMade(namespace, name)
   const made = [...slices, ...(endpoints === undefined ? [] : [endpoints])]
-  return made.flatMap((each) => unnamedPortWarnings(each, service).map((warning) => `${each.kind} "${each.metadata.name}": ${warning}`))
+  return made.flatMap((each) =>
+    unnamedPortWarnings(each, service).map((warning) => `${each.kind} "${each.metadata.name}": ${warning}`))
 }
 
 function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap<string, Service>): string[] {
@@ -262,16 +267,22 @@ function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap
     const owner = declared.get(`${namespace}/${service}`) ?? catalog.declared(namespace, service)?.manifest
     if (owner === undefined) return [`service "${service}" is not declared: these endpoints are not used until it is`]
     if (hasSelector(owner)) return [`service "${service}" has a selector: these endpoints are not used`]
-    const isEcho = !ownSlices({ slices: made.kind === 'EndpointSlice' ? [made] : [], endpoints: catalog.handMade(namespace, service).endpoints }).includes(made as EndpointSlice)
-    if (made.kind === 'EndpointSlice' && isEcho) return ['it mirrors the Endpoints object of the service, which says what is in it: this slice is not used']
+    const { endpoints } = catalog.handMade(namespace, service)
+    if (made.kind === 'EndpointSlice' && ownSlices({ slices: [made], endpoints }).length === 0) {
+      return ['it mirrors the Endpoints object of the service, which says what is in it: this slice is not used']
+    }
     return unnamedPortWarnings(made, owner)
   }
   switch (manifest.kind) {
     case 'Service': {
       const why = manifest.status?.conditions?.find(({ type }) => type === addressCondition)?.message
-      return [...warnings(manifest), ...(why === undefined ? [] : [`no load-balancer address: ${why}`]), ...lostPorts(manifest, catalog)]
+      const pending = why === undefined ? [] : [`no load-balancer address: ${why}`]
+      return [...warnings(manifest), ...pending, ...lostPorts(manifest, catalog)]
     }
-    case 'EndpointSlice': return [...endpointSliceWarnings(manifest), ...unused(manifest, manifest.metadata.labels?.[serviceNameLabel] ?? '')]
+    case 'EndpointSlice': {
+      const service = manifest.metadata.labels?.[serviceNameLabel] ?? ''
+      return [...endpointSliceWarnings(manifest), ...unused(manifest, service)]
+    }
     case 'Endpoints': return [endpointsWarning, ...unused(manifest, name)]
     case 'Namespace': return []
   }

@@ -43,5 +43,6 @@ export function manifestOf (object: ObjectRecord): Manifest {
   const stored = JSON.parse(object.body) as Manifest // written by storedManifest
   const metadata = { ...stored.metadata, creationTimestamp: new Date(object.createdAtMs).toISOString(), resourceVersion: String(object.revision) }
   // One from an older version may lie there without a status: it is shown, and compared, with the one that it has.
-  return stored.kind === 'Service' && stored.status === undefined ? { ...stored, metadata, status: noStatus } : { ...stored, metadata }
+  if (stored.kind === 'Service' && stored.status === undefined) return { ...stored, metadata, status: noStatus }
+  return { ...stored, metadata }
 }

@@ -2,7 +2,9 @@
 import type { Endpoint, FieldError, Instance, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, refused } from '../../errors.ts'
 import { located, type ManifestDocument, manifestLimits, streamInvalid } from '../../model/manifest/manifest-stream.ts'
-import { explained, handMadeEndpoints, implicitService, mirrorManager, ownSlices } from '../../model/service/endpoints.ts'
+import {
+  explained, handMadeEndpoints, implicitService, mirrorManager, ownSlices
+} from '../../model/service/endpoints.ts'
 import { defaultFamily, hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
 import { droppedFields } from '../../model/service/dropped-fields.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
@@ -127,7 +129,10 @@ export class Services {
       const locate = (found: readonly FieldError[]): readonly FieldError[] => located(document, found)
       const read = decoded(document.kind, document.value, options.namespace ?? defaultNamespace)
       if ('refusal' in read) faults.addAll(locate(read.refusal.faults), read.refusal.more)
-      else items.push({ manifest: read.manifest, locate, document: document.index, dropped: droppedFields(document.kind, document.value) })
+      else {
+        const dropped = droppedFields(document.kind, document.value)
+        items.push({ manifest: read.manifest, locate, document: document.index, dropped })
+      }
     }
     if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
     return this.#apply(actor, items, options)
@@ -147,7 +152,8 @@ export class Services {
       ...(nameOf(named).namespace === name.namespace ? [] : [{ field: 'metadata.namespace', value: metadata.namespace, rule: `must be ${name.namespace}, as in the path` }])
     ]
     if (faults.length > 0) throw invalid(faults)
-    return this.#apply(actor, [{ manifest: named, locate: (found) => found, dropped: droppedFields(name.kind, value) }], options)
+    const dropped = droppedFields(name.kind, value)
+    return this.#apply(actor, [{ manifest: named, locate: (found) => found, dropped }], options)
   }
 
   async #apply (actor: Actor, items: readonly Item[], { dryRun = false }: WriteOptions): Promise<ApplyAnswer> {
