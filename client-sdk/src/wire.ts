@@ -456,10 +456,25 @@ export interface ApplyResult {
   readonly document?: number
 }
 
+/**
+ * Objects of a kind that is not the registry's, as a file for Kubernetes has them: passed over, where the caller asked
+ * for that.
+ */
+export interface ForeignKind {
+  readonly kind: string
+  readonly apiVersion: string
+  /** The first of them: which document of the stream, from 1, and the line in the stream, from 1. */
+  readonly document: number
+  readonly line: number
+  readonly count: number
+}
+
 /** The answer to `POST /v1/apply`. */
 export interface ApplyAnswer {
   readonly revision: string
   readonly dryRun: boolean
+  /** What was passed over, one entry a kind, at most 50. Absent where nothing was. */
+  readonly foreign?: readonly ForeignKind[]
   readonly results: readonly ApplyResult[]
 }
 
@@ -475,6 +490,8 @@ export interface ManifestReference {
 export interface DeleteAnswer {
   readonly revision: string
   readonly dryRun: boolean
+  /** As in the answer to `POST /v1/apply`. */
+  readonly foreign?: readonly ForeignKind[]
   readonly deleted: readonly ManifestReference[]
 }
 

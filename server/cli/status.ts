@@ -3,7 +3,7 @@ import type { Overview } from '../../client-sdk/src/wire.ts'
 import { showDuration } from '../config/kinds.ts'
 import { connectionFlags, type Command } from './command.ts'
 import { outputOf, structured } from './output.ts'
-import { coloured, harmless } from './terminal.ts'
+import { coloured } from './line.ts'
 
 export const status: Command = {
   name: 'status',
@@ -21,8 +21,8 @@ export const status: Command = {
     const overview = await call.api().get<Overview>('/v1/overview')
     const { terminal } = call
     if (form !== undefined) return terminal.out(await structured(overview, form))
-    for (const line of numbers(overview)) terminal.out(harmless(line))
-    for (const line of trouble(overview)) terminal.out(coloured(harmless(line), 'red', terminal.colours))
+    terminal.out(numbers(overview))
+    terminal.out(trouble(overview).map((line) => coloured(line, 'red', terminal.colours)))
   }
 }
 

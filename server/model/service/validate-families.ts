@@ -1,6 +1,7 @@
 // Cluster addresses and address families: how the four fields agree, and what an update may do to them.
 import { type Cause, duplicate, invalidValue, notSupported, required } from './causes.ts'
-import { defaultFamily, hasSelector, ipFamilyOf, isHeadless, needsClusterIp, type RegistryFacts, sameTexts, type ValidationFacts } from './facts.ts'
+import { defaultFamily, ipFamilyOf, isHeadless, needsClusterIp, type RegistryFacts, sameTexts,
+  type ValidationFacts } from './facts.ts'
 import { ipAddress } from './grammar.ts'
 import { type IpFamily, ipFamilies, ipFamilyPolicies, none, type Service, type ServiceSpec } from './types.ts'
 
@@ -60,7 +61,10 @@ function agreementFaults (service: Service): Cause[] {
   return causes
 }
 
-/** What the registry cannot give. A headless service without a selector may claim any family: nothing is allocated for it. */
+/**
+ * What the registry cannot give. A headless service may claim any family: nothing is allocated for it, and its
+ * instances have what they have.
+ */
 function policyFaults (service: Service, facts: ValidationFacts): Cause[] {
   const { spec } = service
   const causes: Cause[] = []
@@ -69,7 +73,7 @@ function policyFaults (service: Service, facts: ValidationFacts): Cause[] {
     else if ((spec.ipFamilies ?? []).length === 2) causes.push(invalidValue(path.policy, spec.ipFamilyPolicy, dualRule('IP families')))
   }
   // What an existing service has stays legal when the registry's ranges change; re-applying it must not fail.
-  if ((isHeadless(service) && !hasSelector(service)) || keepsWhatItHas(service, facts.old)) return causes
+  if (isHeadless(service) || keepsWhatItHas(service, facts.old)) return causes
   const has = familiesOf(facts.old)
   for (const [index, family] of (spec.ipFamilies ?? []).entries()) {
     if (ipFamilies.includes(family) && !has.includes(family) && !isConfigured(facts, family)) causes.push(invalidValue(`${path.families}[${index}]`, family, 'not configured on this registry'))

@@ -7,12 +7,15 @@ import { maxHandMadePerNamespace, maxNamespaces, maxServicesPerNamespace } from 
 import { streamInvalid } from '../../model/manifest/manifest-stream.ts'
 import { fieldErrors } from '../../model/service/causes.ts'
 import { hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
+import { ownSlices } from '../../model/service/endpoints.ts'
 import { addressCondition, type AllocationPlan, allocationPlan, heldBy, movingReason, withAllocations } from '../../model/service/needs.ts'
 import { canonical, compact, without } from '../../model/service/schema.ts'
 import { type Condition, type Endpoints, type EndpointSlice, type Manifest, type ObjectMeta, type Service, serviceNameLabel } from '../../model/service/types.ts'
 import { prepared } from '../../model/service/update.ts'
 import { serviceFaults, warnings } from '../../model/service/validate.ts'
-import { endpointSliceFaults, endpointSliceWarnings, endpointsFaults, endpointsWarning, namespaceFaults } from '../../model/service/validate-endpoints.ts'
+import {
+  endpointSliceFaults, endpointSliceWarnings, endpointsFaults, endpointsWarning, namespaceFaults, unnamedPortWarnings
+} from '../../model/service/validate-endpoints.ts'
 import { FaultList, maxToldFaults } from '../../refusal.ts'
 import type { ObjectWrite } from '../../store/store.ts'
 import type { Allocator } from '../allocation/allocator.ts'
@@ -28,6 +31,8 @@ export interface Item {
   readonly locate: (faults: readonly FieldError[]) => readonly FieldError[]
   /** Which document of the stream. */
   readonly document?: number
+  /** What it asks for and nobody here does. */
+  readonly dropped?: readonly string[]
 }
 
 export interface Applied extends ManifestName {
@@ -127,6 +132,7 @@ function draftOf (item: Item, name: ManifestName, catalog: Catalog, facts: Regis
   const old = catalog.manifest(name)
   const { manifest } = item
   const asked = manifest.metadata.resourceVersion
+  if (old === undefined) refuseDeleted(item, name)
   if (old !== undefined && asked !== undefined && asked !== old.metadata.resourceVersion) {
     const rule = 'the object has been modified; please apply your changes to the latest version'
     throw new RegistryError('REG_CONFLICT', `${name.kind} "${name.namespace}/${name.name}": ${rule}`, item.locate([{ field: 'metadata.resourceVersion', value: asked, rule: `must be ${old.metadata.resourceVersion}, or absent: ${rule}` }]))
@@ -140,6 +146,22 @@ function draftOf (item: Item, name: ManifestName, catalog: Catalog, facts: Regis
     return undefined
   }
   return { item, name, old, next, needs: next.kind === 'Service' ? allocationPlan(next, old as Service | undefined) : undefined }
+}
+
+/**
+ * A manifest with a resource version, or a uid, is a change of the object that had it. Where there is none any more,
+ * the change is of something that somebody deleted meanwhile: to create it anew is another wish, and is said by leaving
+ * both out.
+ */
+function refuseDeleted (item: Item, name: ManifestName): void {
+  const { resourceVersion, uid } = item.manifest.metadata
+  const said = Object.entries({ 'metadata.resourceVersion': resourceVersion, 'metadata.uid': uid })
+  const rule = 'must be absent: the object that had it is not here (any more), and this would be another one'
+  const faults = said.filter(([, value]) => value !== undefined).map(([field, value]): FieldError => ({ field, value, rule }))
+  if (faults.length === 0) return
+  const fields = faults.map(({ field }) => field).join(' and ')
+  const was = `${name.kind} "${name.namespace}/${name.name}" was deleted, or never here`
+  throw new RegistryError('REG_CONFLICT', `${was}: leave out ${fields} to create it anew`, item.locate(faults))
 }
 
 function faultsOf (next: Manifest, old: Manifest | undefined, facts: RegistryFacts): Parameters<typeof fieldErrors>[0] {
@@ -194,7 +216,8 @@ function allocated (drafts: readonly Draft[], catalog: Catalog, allocator: Alloc
       const expected = old === undefined ? 0 : Number(old.metadata.resourceVersion)
       writes.push({ type: 'put', key: manifestKey(name), body, endsAtMs: 0, reason, expected })
     }
-    return { ...name, outcome, manifest: final, previous: old, warnings: warningsOf(final, catalog, declared, allocator), document: item.document }
+    const warned = [...item.dropped ?? [], ...warningsOf(final, catalog, declared, allocator)]
+    return { ...name, outcome, manifest: final, previous: old, warnings: warned, document: item.document }
   })
   return { plan, writes, applied }
 }
@@ -225,21 +248,40 @@ function withResult ({ next, needs }: Draft, { values, pending }: ServiceResult)
   return canonical({ ...service, status: { loadBalancer, ...(conditions.length === 0 ? {} : { conditions }) } })
 }
 
+/** Endpoints that were written by hand before, and that the service as it is now has no port for. */
+function lostPorts (service: Service, catalog: Catalog): string[] {
+  if (hasSelector(service) || service.spec.type === 'ExternalName') return []
+  const { namespace, name } = service.metadata
+  const { slices, endpoints } = catalog.handMade(namespace, name)
+  const made = [...slices, ...(endpoints === undefined ? [] : [endpoints])]
+  return made.flatMap((each) =>
+    unnamedPortWarnings(each, service).map((warning) => `${each.kind} "${each.metadata.name}": ${warning}`))
+}
+
 function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap<string, Service>, allocator: Allocator): string[] {
   const { namespace, name } = manifest.metadata
-  const unused = (service: string): string[] => {
+  const unused = (made: EndpointSlice | Endpoints, service: string): readonly string[] => {
     const owner = declared.get(`${namespace}/${service}`) ?? catalog.declared(namespace, service)?.manifest
     if (owner === undefined) return [`service "${service}" is not declared: these endpoints are not used until it is`]
-    return hasSelector(owner) ? [`service "${service}" has a selector: these endpoints are not used`] : []
+    if (hasSelector(owner)) return [`service "${service}" has a selector: these endpoints are not used`]
+    const { endpoints } = catalog.handMade(namespace, service)
+    if (made.kind === 'EndpointSlice' && ownSlices({ slices: [made], endpoints }).length === 0) {
+      return ['it mirrors the Endpoints object of the service, which says what is in it: this slice is not used']
+    }
+    return unnamedPortWarnings(made, owner)
   }
   switch (manifest.kind) {
     case 'Service': {
       const why = manifest.status?.conditions?.find(({ type }) => type === addressCondition)
       const what = why?.reason === movingReason ? 'the load-balancer address is not changed' : 'no load-balancer address'
-      return [...warnings(manifest), ...(why === undefined ? [] : [`${what}: ${why.message ?? ''}`]), ...unfitWarnings(manifest, allocator)]
+      const pending = why === undefined ? [] : [`${what}: ${why.message ?? ''}`]
+      return [...warnings(manifest), ...pending, ...lostPorts(manifest, catalog), ...unfitWarnings(manifest, allocator)]
     }
-    case 'EndpointSlice': return [...endpointSliceWarnings(manifest), ...unused(manifest.metadata.labels?.[serviceNameLabel] ?? '')]
-    case 'Endpoints': return [endpointsWarning, ...unused(name)]
+    case 'EndpointSlice': {
+      const service = manifest.metadata.labels?.[serviceNameLabel] ?? ''
+      return [...endpointSliceWarnings(manifest), ...unused(manifest, service)]
+    }
+    case 'Endpoints': return [endpointsWarning, ...unused(manifest, name)]
     case 'Namespace': return []
   }
 }

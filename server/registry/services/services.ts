@@ -2,11 +2,14 @@
 import type { Endpoint, FieldError, Instance, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, refused } from '../../errors.ts'
 import { located, type ManifestDocument, manifestLimits, streamInvalid } from '../../model/manifest/manifest-stream.ts'
-import { explained, handMadeEndpoints, implicitService } from '../../model/service/endpoints.ts'
+import {
+  explained, handMadeEndpoints, implicitService, mirrorManager, ownSlices
+} from '../../model/service/endpoints.ts'
 import { defaultFamily, hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
+import { droppedFields } from '../../model/service/dropped-fields.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { decoded } from '../../model/service/schema.ts'
-import { endpointSlices, endpointsObject, mirrorManager } from '../../model/service/slices.ts'
+import { endpointSlices, endpointsObject } from '../../model/service/slices.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../../model/service/types.ts'
 import { FaultList } from '../../refusal.ts'
 import { maxCommitWrites, type ObjectWrite, type Store } from '../../store/store.ts'
@@ -133,7 +136,10 @@ export class Services {
       const locate = (found: readonly FieldError[]): readonly FieldError[] => located(document, found)
       const read = decoded(document.kind, document.value, options.namespace ?? defaultNamespace)
       if ('refusal' in read) faults.addAll(locate(read.refusal.faults), read.refusal.more)
-      else items.push({ manifest: read.manifest, locate, document: document.index })
+      else {
+        const dropped = droppedFields(document.kind, document.value)
+        items.push({ manifest: read.manifest, locate, document: document.index, dropped })
+      }
     }
     if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
     return this.#apply(actor, items, options)
@@ -153,7 +159,8 @@ export class Services {
       ...(nameOf(named).namespace === name.namespace ? [] : [{ field: 'metadata.namespace', value: metadata.namespace, rule: `must be ${name.namespace}, as in the path` }])
     ]
     if (faults.length > 0) throw invalid(faults)
-    return this.#apply(actor, [{ manifest: named, locate: (found) => found }], options)
+    const dropped = droppedFields(name.kind, value)
+    return this.#apply(actor, [{ manifest: named, locate: (found) => found, dropped }], options)
   }
 
   async #apply (actor: Actor, items: readonly Item[], { dryRun = false }: WriteOptions): Promise<ApplyAnswer> {
@@ -229,7 +236,8 @@ export class Services {
    * @throws RegistryError REG_NAMESPACE_NOT_FOUND, REG_SERVICE_NOT_FOUND
    */
   manifest (namespace: string, service: string): Service {
-    return this.#lookup.requireService(namespace, service).manifest ?? implicit(namespace, service)
+    const { manifest, endpoints } = this.#lookup.requireService(namespace, service)
+    return manifest ?? implicitService(namespace, service, endpoints.all)
   }
 
   /** The EndpointSlices of a service: computed for a selector, else what was made by hand, a mirrored Endpoints object included. */
@@ -239,7 +247,7 @@ export class Services {
     const made = this.#feed.catalog.handMade(namespace, service)
     if (made.endpoints === undefined) return made.slices
     const mirrored = handMadeEndpoints(manifest, { slices: [], endpoints: made.endpoints }, this.#endpointsOf(namespace, service).revision)
-    return [...made.slices, ...endpointSlices(manifest, mirrored, { managedBy: mirrorManager })]
+    return [...ownSlices(made), ...endpointSlices(manifest, mirrored, { managedBy: mirrorManager })]
   }
 
   /** The older Endpoints view of a service. */
@@ -255,7 +263,7 @@ export class Services {
     const { catalog } = this.#feed
     const all = catalog.services(name.namespace).map((service): ServiceExplanation => {
       const declared = catalog.declared(name.namespace, service)
-      const manifest = declared?.manifest ?? implicit(name.namespace, service)
+      const manifest = declared?.manifest ?? implicitService(name.namespace, service)
       // Who is ready is answered: only for one that is not, the answers must be looked at.
       const mayBeAnswered = !instance.conditions.ready && (declared?.selects(instance) ?? service === instance.service)
       const isAnswered = mayBeAnswered && catalog.endpoints(name.namespace, service)?.answered.some((endpoint) => isOf(endpoint, instance, service))
@@ -287,10 +295,6 @@ export class Services {
 /** Whether an endpoint of a service is that of an instance: those of an implicit one do not say under which name they registered. */
 function isOf (endpoint: Endpoint, instance: Instance, service: string): boolean {
   return endpoint.id === instance.id && (endpoint.service ?? service) === instance.service
-}
-
-function implicit (namespace: string, service: string): Service {
-  return implicitService(namespace, service, ['IPv4', 'IPv6'])
 }
 
 function checkSize (writes: number): void {
