@@ -42,7 +42,7 @@ export type WatchEvent =
 export type EndpointsEvent =
   /** All services in scope: forget what you had. */
   | { readonly type: 'endpoints-snapshot', readonly revision: string, readonly services: readonly ServiceEndpoints[] }
-  /** A service as it is now, whole; a burst of changes is sent once. */
+  /** A service as it is now, whole; a burst of changes is sent once. Where one change touches several, `revision` moves with the last. */
   | { readonly type: 'endpoints', readonly revision: string, readonly at: string, readonly endpoints: ServiceEndpoints }
   /** The service is gone. */
   | { readonly type: 'endpoints-gone', readonly revision: string, readonly at: string, readonly namespace: string, readonly service: string }
@@ -161,14 +161,14 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
         return this.#push({ type: 'snapshot', revision, instances, ...(services === undefined ? {} : { services }) })
       }
       case 'change': {
-        // Sent twice around a reconnect. Endpoints are of whole services: several of one revision are several services.
-        const isAnother = frame.kind === 'endpoints' && frame.revision === this.#cursor
-        if (isKnown(frame.revision, this.#cursor) && !isAnother) return
-        this.#move(frame.revision)
+        if (isKnown(frame.revision, this.#cursor)) return // sent twice around a reconnect
         if (frame.kind === 'endpoints') {
-          const { event, revision, at } = frame
+          const { event, at, more } = frame
+          if (more !== true) this.#move(frame.revision) // else the change is not told to its end: resumed, it is told again
+          const revision = this.#cursor ?? frame.revision
           return this.#push(event === 'put' ? { type: 'endpoints', revision, at, endpoints: frame.endpoints } : { type: 'endpoints-gone', revision, at, ...frame.endpoints })
         }
+        this.#move(frame.revision)
         if (frame.kind === 'service') {
           const { event, revision, reason, at, service } = frame
           return this.#push({ type: 'service', revision, reason, at, removed: event === 'delete', service })

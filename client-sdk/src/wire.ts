@@ -428,6 +428,8 @@ interface EndpointsFrameOf<Event extends string, Service> {
   readonly event: Event
   readonly at: string
   readonly endpoints: Service
+  /** The same change touched another service, which comes next: only then the revision is a place to resume from. */
+  readonly more?: true
 }
 
 /** A service of a watch of endpoints, as it is now. */

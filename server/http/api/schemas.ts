@@ -403,11 +403,12 @@ export const ServerFrame = named('ServerFrame', Type.Union([
   }),
   Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, endpoints: Type.Array(ServiceEndpoints), more: Type.Optional(Type.Literal(true)) }),
   Type.Object({
-    type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('put'), at: Time, endpoints: ServiceEndpoints
+    type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('put'), at: Time, endpoints: ServiceEndpoints,
+    more: Type.Optional(Type.Literal(true))
   }),
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('delete'), at: Time,
-    endpoints: Type.Object({ namespace: Type.String(), service: Type.String() })
+    endpoints: Type.Object({ namespace: Type.String(), service: Type.String() }), more: Type.Optional(Type.Literal(true))
   }),
   Type.Object({ type: Type.Literal('bookmark'), id: Id, revision: CursorText }),
   Type.Object({ type: Type.Literal('reset'), id: Id, revision: CursorText, reason: Type.String() }),

@@ -2,8 +2,8 @@
 //
 //   change   = { type: "change", id, revision, kind: "instance", event: "put" | "delete", reason, at, instance } | the same with kind: "service", service
 //   snapshot = *{ type: "snapshot", id, revision, more: true, instances, services? } { type: "snapshot", id, revision, instances, services? }
-//   endpoints change   = { type: "change", id, revision, kind: "endpoints", event: "put", at, endpoints }
-//                      | the same with event: "delete", endpoints: { namespace, service }
+//   endpoints change   = { type: "change", id, revision, kind: "endpoints", event: "put", at, endpoints, more? }
+//                      | the same with event: "delete", endpoints: { namespace, service }, more?
 //   endpoints snapshot = { type: "snapshot", id, revision, endpoints: [...], more? }
 //   bookmark = { type: "bookmark", id, revision }
 //   hello    = { type: "hello", pingMs, stale }      ; the first frame, of the node and not of a subscription, as the next three
@@ -64,13 +64,13 @@ export class FrameEncoder {
   /** The frames of a delivery: one, of a snapshot perhaps several, of which the next is made when it is asked for. */
   * frames (id: number, delivery: Delivery | EndpointsDelivery): Generator<Frame> {
     if (delivery.type === 'snapshot') yield * this.#snapshot(id, delivery)
-    else yield { pieces: [this.encode(id, delivery)], isLast: delivery.type !== 'endpoints-snapshot' || !delivery.more }
+    else yield { pieces: [this.encode(id, delivery)], isLast: !('more' in delivery) || !delivery.more }
   }
 
   encode (id: number, delivery: Exclude<Delivery | EndpointsDelivery, { readonly type: 'snapshot' }>): string {
     switch (delivery.type) {
       case 'endpoints': return `{"type":"change","id":${id},"revision":${this.#cursor(delivery.revision)},"kind":"endpoints","event":"${delivery.event}",` +
-        `"at":"${new Date(delivery.atMs).toISOString()}","endpoints":${delivery.event === 'put' ? this.#endpoints(delivery.endpoints) : JSON.stringify(delivery.name)}}`
+        `"at":"${new Date(delivery.atMs).toISOString()}","endpoints":${delivery.event === 'put' ? this.#endpoints(delivery.endpoints) : JSON.stringify(delivery.name)}${delivery.more ? ',"more":true' : ''}}`
       case 'endpoints-snapshot': return `{"type":"snapshot","id":${id},"revision":${this.#cursor(delivery.revision)},` +
         `"endpoints":[${delivery.services.map((each) => this.#endpoints(each)).join(',')}]${delivery.more ? ',"more":true' : ''}}`
       case 'change': return `{"type":"change","id":${id},${this.#change(delivery)}`

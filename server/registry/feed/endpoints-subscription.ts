@@ -24,13 +24,21 @@ interface ServiceName {
   readonly service: string
 }
 
+interface EndpointsChange {
+  readonly type: 'endpoints'
+  readonly revision: number
+  readonly atMs: number
+  /** The same change touched another service, which is told next: until then the revision is no place to go on from. */
+  readonly more: boolean
+}
+
 /** What a watch of endpoints hands out next. */
 export type EndpointsDelivery =
   /** All services in scope, in parts; `more` on all parts but the last. The revision is that of the whole. */
   | { readonly type: 'endpoints-snapshot', readonly revision: number, readonly services: readonly ServiceEndpoints[], readonly more: boolean }
-  | { readonly type: 'endpoints', readonly event: 'put', readonly revision: number, readonly atMs: number, readonly endpoints: ServiceEndpoints }
+  | EndpointsChange & { readonly event: 'put', readonly endpoints: ServiceEndpoints }
   /** The service is gone. */
-  | { readonly type: 'endpoints', readonly event: 'delete', readonly revision: number, readonly atMs: number, readonly name: ServiceName }
+  | EndpointsChange & { readonly event: 'delete', readonly name: ServiceName }
   | { readonly type: 'bookmark', readonly revision: number }
   | { readonly type: 'reset', readonly revision: number, readonly reason: string }
 
@@ -130,20 +138,27 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
     if (this.#snapshot !== undefined) return this.#part(this.#snapshot)
     for (const [key, waiting] of this.#due) {
       this.#due.delete(key)
-      const { namespace, service, revision: changedAt, atMs, unsure } = waiting
+      const { namespace, service, revision, atMs } = waiting
       const endpoints = this.#read(waiting)
-      // One change may touch several services. A cursor between them must not say that all were told: it is the one
-      // before the change.
-      const [following] = this.#due.values()
-      const revision = following?.revision === changedAt ? changedAt - 1 : changedAt
-      this.#delivered = revision
-      if (endpoints === undefined) return { type: 'endpoints', event: 'delete', revision, atMs, name: { namespace, service } }
-      // The change was of the name, not of what is answered under it: an instance behind a declared service that does not select it.
-      // A removed declaration is always sent: the implicit service behind it may have an older revision.
-      if (unsure && endpoints.set.revision < changedAt) continue
-      return { type: 'endpoints', event: 'put', revision, atMs, endpoints }
+      if (!isNews(endpoints, waiting)) {
+        this.#delivered = revision
+        continue
+      }
+      const more = this.#goesOn(revision)
+      if (!more) this.#delivered = revision
+      const change = { type: 'endpoints', revision, atMs, more } as const
+      return endpoints === undefined ? { ...change, event: 'delete', name: { namespace, service } } : { ...change, event: 'put', endpoints }
     }
     return undefined
+  }
+
+  /** Whether what is told next is of the same change. Those of one change stand together: each went to the end with it. */
+  #goesOn (revision: number): boolean {
+    for (const other of this.#due.values()) {
+      if (other.revision !== revision) return false
+      if (isNews(this.#read(other), other)) return true
+    }
+    return false
   }
 
   bookmark (): EndpointsDelivery | undefined {
@@ -182,7 +197,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       const key = keyOf(namespace, service)
       const untold = this.#changed.get(key) ?? this.#due.get(key)
       this.#forget({ namespace, service })
-      this.#changed.set(key, { namespace, service, revision, atMs, unsure: kind === 'instance' && untold?.unsure !== false })
+      this.#changed.set(key, { namespace, service, revision, atMs, unsure: kind === 'instance' && !change.touched.includes(service) && untold?.unsure !== false })
     }
     if (this.#changed.size + this.#due.size > maxWaitingServices) this.reset('the reader is too slow')
   }
@@ -217,6 +232,14 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       for (const service of this.scope.service === undefined ? catalog.services(namespace) : [this.scope.service]) yield { namespace, service }
     }
   }
+}
+
+/**
+ * Else the change was of the name, not of what is answered under it: an instance behind a declared service that does not select it. A
+ * declaration that was taken back is news always: what the name means from now on may be older than that.
+ */
+function isNews (endpoints: ServiceEndpoints | undefined, { revision, unsure }: Waiting): boolean {
+  return endpoints === undefined || !unsure || endpoints.set.revision >= revision
 }
 
 function keyOf (namespace: string, service: string): string {
