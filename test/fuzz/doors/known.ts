@@ -16,3 +16,8 @@ export interface Known {
 
 /** Empty: every disagreement that was found is mended. */
 export const known: readonly Known[] = []
+
+/** @param but an entry that is looked for */
+export function isKnown (disagreement: Disagreement, but?: Known): boolean {
+  return known.some((entry) => entry !== but && entry.is(disagreement))
+}
