@@ -10,7 +10,8 @@ import { readPort } from '../../server/cli/register.ts'
 import { endpointLines } from '../../server/cli/resolve.ts'
 import { portsText } from '../../server/cli/shapes.ts'
 import { age, Table } from '../../server/cli/table.ts'
-import { harmless, wantsColours } from '../../server/cli/terminal.ts'
+import { harmless } from '../../server/cli/line.ts'
+import { wantsColours } from '../../server/cli/terminal.ts'
 import { serveFlags } from '../../server/config/config.ts'
 
 t.test('names are read as DNS has them', async (t) => {

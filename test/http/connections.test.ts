@@ -72,18 +72,19 @@ t.test('two hundred half-open connections do not keep others out', async (t) => 
 
 t.test('Node is given its limits', async (t) => {
   const { app: { server } } = await build(t)
-  const { requestTimeout, headersTimeout, keepAliveTimeout, timeout, maxRequestsPerSocket, maxConnections } = server
+  const { requestTimeout, headersTimeout, keepAliveTimeout, timeout, maxRequestsPerSocket } = server
   t.strictSame([requestTimeout, headersTimeout, keepAliveTimeout, timeout], [15_000, 10_000, 72_000, 90_000])
-  t.strictSame([maxRequestsPerSocket, maxConnections], [10_000, 10_000])
+  t.equal(maxRequestsPerSocket, 10_000)
 })
 
 t.test('a closing node ends long polls with what is, and those who wait for a revision with 503', async (t) => {
   const world = await build(t)
   await world.register('shop/orders/a')
   const { url } = await world.listen()
+  const before = world.clock.waiting
   const poll = fetch(`${url}/v1/namespaces/shop/services/orders/endpoints?after=1&wait=60s`)
   const waiting = fetch(`${url}/v1/overview?minRevision=99`)
-  while (world.registry.watches.count === 0 || world.clock.waiting < 5) await tick()
+  while (world.registry.watches.count === 0 || world.clock.waiting < before + 2) await tick()
   await world.app.close()
   t.equal((await poll).status, 200)
   t.equal(((await (await poll).json()) as { endpoints: unknown[] }).endpoints.length, 1)

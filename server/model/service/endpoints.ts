@@ -1,4 +1,4 @@
-// From a declared service to its endpoints: of the instances that its selector means, or of what somebody wrote by hand.
+// From a declared service to its endpoints: the instances that its selector chooses, or hand-written ones.
 // The result is the same EndpointSet as that of an implicit service, so that every adapter reads one form.
 import { type Endpoint, type EndpointPort, type Instance, serviceLabel } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../address/address.ts'
@@ -8,7 +8,10 @@ import { defaultWeight } from '../limits.ts'
 import { isHeadless } from './facts.ts'
 import { canonicalAddress } from './grammar.ts'
 import { labelsOf, selectorOf, selects } from './selection.ts'
-import { type EndpointAddress, type Endpoints, type EndpointSlice, type EndpointSubset, type IpFamily, none, type Service, type SliceEndpoint } from './types.ts'
+import {
+  type EndpointAddress, type Endpoints, type EndpointSlice, type EndpointSubset, type IpFamily, managedByLabel,
+  type Namespace, none, type Service, type SliceEndpoint
+} from './types.ts'
 
 /**
  * The endpoints of a service with a selector.
@@ -51,8 +54,13 @@ function hasFamily ({ spec }: Service, address: string): boolean {
   return spec.ipFamilies === undefined || spec.ipFamilies.includes(family)
 }
 
-/** Numbers are the same for all instances, which then share one list; names are looked up on each, with their protocol. */
-function portResolver ({ spec }: Service): (instance: Instance) => readonly EndpointPort[] {
+/**
+ * Numbers are the same for all instances, which then share one list; names are looked up on each, with their protocol.
+ * A headless service that names no ports has those of its instances, as an implicit one has.
+ */
+function portResolver (service: Service): (instance: Instance) => readonly EndpointPort[] {
+  const { spec } = service
+  if (spec.ports === undefined && isHeadless(service)) return (instance) => instance.ports
   const wanted = (spec.ports ?? []).map(({ name = '', protocol, targetPort, appProtocol }) => ({
     shared: { name, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }, targetPort
   }))
@@ -81,7 +89,7 @@ export interface Explanation {
 
 /**
  * Why an instance of the namespace is, or is not, an endpoint of a service.
- * @param isAnswered whether callers are sent to its endpoint, as they are to one that is not ready if nobody is
+ * @param isAnswered whether callers are sent to its endpoint, as they are to one that is not ready if none is
  */
 export function explained (service: Service, instance: Instance, isAnswered = false): Explanation {
   const out = (rule: Explanation['rule'], message: string): Explanation => ({ in: false, ready: false, rule, message, missingPorts: [] })
@@ -117,10 +125,15 @@ export function explained (service: Service, instance: Instance, isAnswered = fa
 }
 
 /**
- * The service that exists because instances registered under its name: headless, and it selects them by the implicit label.
- * Its endpoints keep the ports of their instances (`endpointsOf` of the model); this form is for the views and for `explained`.
+ * The service that exists because instances registered under its name: headless, and it selects them by the implicit
+ * label. Its endpoints keep the ports of their instances (`endpointsOf` of the model); this form is for the views and
+ * for `explained`. Applied, it means the same: a headless service claims families that the registry has no range for,
+ * and without ports it has its instances' own.
+ * @param endpoints say which family comes first: the older views show that one only
  */
-export function implicitService (namespace: string, name: string, families: readonly IpFamily[]): Service {
+export function implicitService (namespace: string, name: string,
+  endpoints: readonly Pick<Endpoint, 'address'>[] = []): Service {
+  const isIpv6 = endpoints.length > 0 && endpoints.every(({ address }) => familyOf(address) === 6)
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -132,17 +145,34 @@ export function implicitService (namespace: string, name: string, families: read
       selector: { [serviceLabel]: name },
       sessionAffinity: 'None',
       internalTrafficPolicy: 'Cluster',
-      ipFamilyPolicy: families.length > 1 ? 'PreferDualStack' : 'SingleStack',
-      ipFamilies: families
+      ipFamilyPolicy: 'PreferDualStack',
+      ipFamilies: isIpv6 ? ['IPv6', 'IPv4'] : ['IPv4', 'IPv6']
     }
   }
 }
 
-/** What somebody wrote by hand for a service without a selector. */
+/** The namespace that exists because something is in it. */
+export function implicitNamespace (name: string): Namespace {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, namespace: '' } }
+}
+
+/** The hand-written endpoints of a service without a selector. */
 export interface HandMade {
   readonly slices: readonly EndpointSlice[]
   readonly endpoints?: Endpoints | undefined
 }
+
+/**
+ * The slices that count beside an Endpoints object: a slice of the mirror, which somebody read here and applied again,
+ * is the object's echo, and the object says what is in it.
+ */
+export function ownSlices ({ slices, endpoints }: HandMade): readonly EndpointSlice[] {
+  return endpoints === undefined ? slices
+    : slices.filter(({ metadata }) => metadata.labels?.[managedByLabel] !== mirrorManager)
+}
+
+/** Who Kubernetes says makes the slices of an Endpoints object. */
+export const mirrorManager = 'endpointslicemirroring-controller.k8s.io'
 
 /**
  * The endpoints of a service without a selector. An address that stands in several places is one endpoint with all its ports;
@@ -151,7 +181,8 @@ export interface HandMade {
 export function handMadeEndpoints (service: Service, made: HandMade, revision: number): EndpointSet {
   const found = new Map<string, Endpoint>()
   if (service.spec.type !== 'ExternalName') {
-    for (const endpoint of [...made.slices.flatMap(endpointsOfSlice), ...(made.endpoints?.subsets ?? []).flatMap(endpointsOfSubset)]) {
+    for (const endpoint of [...ownSlices(made).flatMap(endpointsOfSlice),
+      ...(made.endpoints?.subsets ?? []).flatMap(endpointsOfSubset)]) {
       if (!hasFamily(service, endpoint.address)) continue
       const offered = { ...endpoint, ports: endpoint.ports.flatMap((port) => portOfService(service, port)) }
       const same = found.get(endpoint.id)
@@ -171,7 +202,7 @@ function portOfService (service: Service, port: EndpointPort): EndpointPort[] {
 
 function endpointsOfSlice (slice: EndpointSlice): Endpoint[] {
   if (slice.addressType === 'FQDN') return []
-  // A port without a number means "all ports", which no caller can be told.
+  // A port without a number means "all ports", which no client can use.
   const ports = slice.ports.flatMap(({ port, ...rest }) => (port === undefined ? [] : [portOf({ ...rest, port })]))
   return slice.endpoints.flatMap((endpoint) => {
     const address = endpoint.addresses[0]
@@ -203,7 +234,7 @@ function handMade (
 ): Endpoint {
   const text = canonicalAddress(address)
   return {
-    id: text, // nobody registered it: the address is all that names it
+    id: text, // it was not registered: the address is its only name
     address: text,
     ports,
     ...(hostname === undefined ? {} : { hostname }),

@@ -1,5 +1,10 @@
 // One registry node: HTTP and DNS on real sockets, on a store and a clock that the world gives it.
-import { buildHttp, Metrics } from '../../../server/http/server/app.ts'
+import { loggingGuard } from '../../../server/guard.ts'
+import { nativeDialect } from '../../../server/http/api/native.ts'
+import { HttpMetrics } from '../../../server/http/server/metrics.ts'
+import { buildHttp } from '../../../server/http/server/server.ts'
+import { Metrics } from '../../../server/metrics/metrics.ts'
+import { RegistryMetrics } from '../../../server/registry/metrics.ts'
 import { type DnsServer, startDns } from '../../../server/dns/server.ts'
 import { Registry } from '../../../server/registry/registry.ts'
 import type { Store } from '../../../server/store/store.ts'
@@ -40,9 +45,14 @@ export async function startNode (
   })
   const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
   const metrics = new Metrics({ version: '0.0.0-fuzz', processMetrics: false })
-  const app = await buildHttp({ core: registry, node: 'fuzz', version: '0.0.0-fuzz', clock, metrics, log: silent })
+  const counters = new RegistryMetrics(metrics.register)
+  const version = '0.0.0-fuzz'
+  const http = await buildHttp({
+    dialects: [nativeDialect({ core: registry, counters, metrics, node: 'fuzz', version })], version, clock,
+    metrics: new HttpMetrics(metrics.register), log: silent, guard: loggingGuard(silent, metrics.unexpected)
+  })
   await registry.open()
-  const url = await app.listen({ host: '127.0.0.1', port: httpPort })
+  const [url = ''] = await http.listen({ host: '127.0.0.1', port: httpPort })
   const rule = parseTransferRule('127.0.0.0/8')
   if ('problem' in rule) throw new Error(rule.problem)
   const dns = await startDns({
@@ -54,7 +64,7 @@ export async function startNode (
   return {
     registry, dns, url, httpPort: Number(new URL(url).port),
     close: async () => {
-      await Promise.all([app.close(), dns.close()])
+      await Promise.all([http.close(), dns.close()])
       await registry.close()
     }
   }
