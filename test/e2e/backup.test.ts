@@ -4,8 +4,6 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { call, endpointsPath, instancePath, run, startNode, temporaryDirectory } from './processes.ts'
 
-t.setTimeout(110_000)
-
 const command = async (t: Test, ...argv: string[]): Promise<{ code: number | NodeJS.Signals, lines: readonly string[] }> => {
   const program = run(t, 'bin/rollcall.js', argv)
   return { code: await program.exit, lines: program.lines }

@@ -7,8 +7,6 @@ import { createInterface } from 'node:readline'
 import t from 'tap'
 import { call, instancePath, temporaryDirectory } from './processes.ts'
 
-t.setTimeout(110_000)
-
 const holds = (script: string): boolean => spawnSync('unshare', ['-Urm', 'sh', '-c', script]).status === 0
 /** A small disk of one process tree, as far as this machine lets its users make one. */
 const noDisk = holds('mount -t tmpfs -o size=1m none /mnt') ? false : 'no user may mount a tmpfs here (unshare -Urm)'

@@ -6,8 +6,6 @@ import { RedisProxy } from '../store/redis-proxy.ts'
 import { RedisServer, noRedis } from '../store/redis-server.ts'
 import { call, instancePath, startNode, type Closable, type Node } from './processes.ts'
 
-t.setTimeout(120_000) // leases run out in real time here
-
 interface Pair {
   readonly ill: Node
   readonly well: Node

@@ -3,8 +3,6 @@ import t, { type Test } from 'tap'
 import { joinRedis, life, persist } from '../store/redis-nodes.ts'
 import { noRedis, RedisServer } from '../store/redis-server.ts'
 
-t.setTimeout(60_000)
-
 /** The slots of each master. */
 const ranges = [[0, 5_460], [5_461, 10_922], [10_923, 16_383]] as const
 

@@ -4,8 +4,6 @@ import { createRedisStore } from '../../server/store/redis/redis-store.ts'
 import { joinRedis, life, persist, WatchedFollower } from '../store/redis-nodes.ts'
 import { noRedis, RedisServer } from '../store/redis-server.ts'
 
-t.setTimeout(60_000)
-
 t.test('after a failover by Sentinel the store goes on with the promoted replica', { skip: noRedis }, async (t) => {
   const master = await RedisServer.start()
   t.teardown(() => master.dispose())

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Store } from '../../server/store/store.ts'
 import { build, pathOf } from './world.ts'
@@ -146,15 +147,16 @@ t.test('the metrics of the process itself are there when asked for', async (t) =
   checkExposition(t, body)
 })
 
-t.test('who has seen a revision is unknown for one that never was', async (t) => {
-  const { send, register } = await build(t)
+t.test('who has seen a revision is told, asked for in vain of another epoch, and waited for if it is still to come', async (t) => {
+  const { send, register, clock } = await build(t)
   const { revision } = await register('shop/orders/a')
   t.strictSame((await send('GET', `/v1/revisions/${revision}`)).json(), { revision: 1, watchers: 0, seen: 0, pending: [] })
-  for (const other of ['99', 'other.1']) {
-    const answer = await send('GET', `/v1/revisions/${other}`)
-    t.equal(answer.statusCode, 404)
-    t.equal(answer.json().code, 'REG_REVISION_NOT_FOUND')
-  }
+  t.match((await send('GET', '/v1/revisions/other.1')).json(), { status: 404, code: 'REG_REVISION_NOT_FOUND' })
+  const { waiting } = clock
+  const later = send('GET', '/v1/revisions/99')
+  while (clock.waiting === waiting) await setImmediate()
+  clock.advance(5_000)
+  t.match((await later).json(), { status: 504, code: 'REG_REVISION_TIMEOUT' })
 })
 
 t.test('requests are logged only when that is asked for', async (t) => {

@@ -7,6 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 export interface Closable {
@@ -74,7 +75,7 @@ export async function until<Answer> (what: string, ask: () => Promise<Answer | u
       last = error
     }
     if (performance.now() > deadlineMs) throw new Error(`${what}: not within thirty seconds`, { cause: last })
-    await new Promise((resolve) => { setTimeout(resolve, 20) })
+    await setImmediate() // asking takes its time
   }
 }
 
@@ -122,9 +123,8 @@ export class Peer {
   async end (): Promise<void> {
     if (this.hasEnded) return
     this.#child.kill('SIGTERM')
-    const impatience = setTimeout(() => this.#child.kill('SIGKILL'), 5_000)
+    AbortSignal.timeout(5_000).addEventListener('abort', () => this.#child.kill('SIGKILL')) // no longer there: no harm
     await this.#exit
-    clearTimeout(impatience)
   }
 }
 

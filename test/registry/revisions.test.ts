@@ -12,8 +12,6 @@ import { ManualClock } from '../manual-clock.ts'
 import { apply, service, stream } from './services-world.ts'
 import { tester } from './world.ts'
 
-t.setTimeout(110_000)
-
 const of = (id: string, under = 'orders') => ({ namespace: 'shop', service: under, id })
 const slice = (name: string, address: string, owner = 'made'): string => `apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice

@@ -7,7 +7,6 @@ import { RedisProxy } from './redis-proxy.ts'
 import { freePort, noRedis, RedisServer, type RedisServerOptions } from './redis-server.ts'
 
 const skip = noRedis
-t.setTimeout(60_000)
 
 async function startServer (t: Test, options: RedisServerOptions = {}): Promise<RedisServer> {
   const server = await RedisServer.start(options)

@@ -7,7 +7,6 @@ import { noRedis, RedisServer, type RedisServerOptions } from './redis-server.ts
 
 const jump = 1_000_000
 const skip = noRedis
-t.setTimeout(110_000)
 
 async function startServer (t: Test, options: RedisServerOptions = {}): Promise<RedisServer> {
   const server = await RedisServer.start(options)
