@@ -3,19 +3,18 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { createSecureContext } from 'node:tls'
 import type { Config } from './config/config.ts'
 import { observeDns } from './dns/metrics.ts'
+import type { Place } from './dns/server.ts'
+import { readDnsSettings, readDnsTls } from './dns/settings.ts'
 import { startDnsWorkers } from './dns/workers.ts'
-import { invalid } from './errors.ts'
 import { type Guard, loggingGuard } from './guard.ts'
 import { Metrics, buildHttp } from './http/server/app.ts'
 import { lameDuck } from './lame-duck.ts'
+import { hostPort } from './listen-addresses.ts'
 import { ChangeLines } from './log/change-lines.ts'
 import { type NodeLog, openNodeLog } from './log/node-log.ts'
 import { type LineLog, ThinnedLog } from './log/thinned-log.ts'
-import { readClientZones } from './dns/protect/client-zone-setting.ts'
-import { readDnsPeers } from './dns/transfer/peers.ts'
 import { readPools, readPortRange, readServiceCidrs } from './model/address/ranges.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
 import { refusesConnections } from './probe.ts'
@@ -129,31 +128,19 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     flushLines()
   }
   try {
-    const { notify, ...transfer } = readDnsPeers({ keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify })
-    const dnsSettings = config.dns === undefined ? undefined : {
-      workers: config.dnsWorkers,
+    const dnsValues = readDnsSettings(config)
+    const dnsOptions = dnsValues === undefined ? undefined : {
+      ...dnsValues,
       feed: registry.feed,
-      host: config.dns.host,
-      port: config.dns.port,
-      zones: config.zones,
-      reverse: [...config.serviceCidrs, ...config.instanceCidrs],
       node: config.node,
       version: `rollcall ${version}`,
-      ttlSeconds: config.dnsTtlSeconds,
-      clientZones: readClientZones(config.clientZones),
-      transfer,
-      notify,
-      forward: { upstreams: config.dnsForward, clients: config.dnsForwardFrom },
-      tls: readTls(config),
-      rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
-      queryLogRatio: config.dnsQueryLog,
       guard,
       log: {
         warn: (message: string) => thinned.warn({}, message), error: (message: string) => thinned.error({}, message),
         info: (facts: object, message: string) => log.info(facts, message)
       }
     }
-    const dns = dnsSettings === undefined ? undefined : await step('listen for DNS', () => startDnsWorkers(dnsSettings))
+    const dns = dnsOptions === undefined ? undefined : await step('listen for DNS', () => startDnsWorkers(dnsOptions))
     if (dns !== undefined) {
       opened.push(() => dns.close())
       observeDns(metrics.register, dns)
@@ -188,8 +175,9 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
     if (dns !== undefined) await step('hand the registry to the DNS threads', () => dns.whenTaken(registry.feed.revision))
     const dnsAddress = dns === undefined ? undefined : hostPort(dns)
     log.info({
-      http, dns: dnsAddress ?? 'off', ...(dns?.tls === undefined ? {} : { dnsTls: hostPort(dns.tls) }), store: store.kind, location: store.location, epoch: registry.feed.epoch,
-      revision: registry.feed.revision, instances: registry.catalog.size, version
+      http, dns: dnsAddress ?? 'off', ...allPlaces('dnsAddresses', dns?.places ?? []),
+      ...(dns?.tls === undefined ? {} : { dnsTls: hostPort(dns.tls) }), ...allPlaces('dnsTlsAddresses', dns?.tlsPlaces ?? []),
+      store: store.kind, location: store.location, epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
     const leave = async (graceMs: number): Promise<readonly string[]> => {
       const cut: string[] = []
@@ -206,7 +194,7 @@ export async function serve (config: Config, options: ServeOptions = {}): Promis
       return cut
     }
     const reload = (next: Config): void => {
-      const tls = readTls(next)
+      const tls = readDnsTls(next)
       if (tls !== undefined) dns?.renew(tls)
       log.level = next.logLevel
     }
@@ -240,28 +228,9 @@ async function reach (path: string): Promise<void> {
   }
 }
 
-function hostPort ({ address, port }: { readonly address: string, readonly port: number }): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${port}`
-}
-
-/** @throws RegistryError REG_INVALID naming the setting whose file is no use */
-function readTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Config): Parameters<typeof startDnsWorkers>[0]['tls'] {
-  if (dnsTls === undefined || dnsTlsCert === undefined || dnsTlsKey === undefined) return undefined
-  const read = (field: string, path: string): string => {
-    try {
-      return readFileSync(path, 'utf8')
-    } catch (error) {
-      // Not the path: somebody may have given the key itself.
-      throw invalid([{ field, rule: `must name a file that can be read (${(error as NodeJS.ErrnoException).code ?? 'it cannot'})` }])
-    }
-  }
-  const tls = { ...dnsTls, cert: read('dns-tls-cert', dnsTlsCert), key: read('dns-tls-key', dnsTlsKey) }
-  try {
-    createSecureContext(tls)
-  } catch (error) {
-    throw invalid([{ field: 'dns-tls-cert, dns-tls-key', rule: `must be a certificate and its key in PEM form (${error instanceof Error ? error.message : String(error)})` }])
-  }
-  return tls
+/** Every place that DNS is answered at, where a name stands for several. */
+function allPlaces (name: string, places: readonly Place[]): object {
+  return places.length > 1 ? { [name]: places.map(hostPort) } : {}
 }
 
 function openStore (config: Config, log: LineLog, guard: Guard): Store {

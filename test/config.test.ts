@@ -78,7 +78,7 @@ t.test('every setting can be given in each of the three ways, and means the same
     'service-cidr': '10.0.0.0/16', 'instance-cidr': '192.0.2.0/24', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24',
     'dns-tls': '127.0.0.1:853', 'dns-tls-cert': '/c', 'dns-tls-key': '/k',
     'dns-workers': '2', 'dns-rate-limit': '100', 'dns-query-log': '0.5', 'dns-forward': '[2001:db8::53]:5353', 'dns-forward-from': '192.0.2.0/24',
-    'dns-transfer-to': '192.0.2.0/24', 'dns-tsig-key': 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', 'dns-notify': '192.0.2.7:53'
+    'dns-transfer-to': '192.0.2.0/24', 'dns-tsig-key': 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', 'dns-notify': '192.0.2.7:53', 'dns-chaos': 'off', 'dns-forward-case': 'lower'
   }
   const tls = ['dns-tls', 'dns-tls-cert', 'dns-tls-key']
   for (const { name, variable, key } of settings) {

@@ -6,12 +6,12 @@ import {
 import { endpointKey } from './balancer.ts'
 import { abortable, anySignal, guarded, systemClock, type Clock } from './clock.ts'
 import { asError, isPassing, RollcallError } from './errors.ts'
-import { safeEmit, warnOnce, type Emit, type RollcallEvent, type Warn } from './events.ts'
+import { safeEmit, warnOnce, type Warn } from './events.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { Nodes } from './nodes.ts'
 import { checkOptions } from './option-shapes.ts'
 import type {
-  CallOptions, CallWithRetries, EndpointsOptions, InstanceReference, ListOptions, ReadOptions, RollcallOptions
+  CallOptions, CallWithRetries, EndpointsOptions, InstanceReference, ListOptions, ReadOptions, RollcallOptions, RollcallEvent
 } from './options.ts'
 import { endpointsPath, heartbeatsPath, instancePath, pathOf, poolsPath, servicePath } from './paths.ts'
 import { Registration } from './registration.ts'
@@ -55,7 +55,7 @@ export class Rollcall implements AsyncDisposable {
   readonly #resolver: Resolver
   readonly #clock: Clock
   readonly #random: () => number
-  readonly #emit: Emit
+  readonly #emit: (event: RollcallEvent) => void
   readonly #warn: Warn
   readonly #timeoutMs: number
   readonly #zone: string | undefined

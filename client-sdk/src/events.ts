@@ -1,19 +1,7 @@
-// What the SDK tells about its work in the background. Nothing there ever throws; whoever wants to know passes `onEvent`.
-import type { Registration } from './registration.ts'
+// What the SDK tells about its work with the nodes of the registry; registration.ts has what it tells of registrations. Nothing of it
+// ever throws; a program that wants to know passes `onEvent`.
 
-export type RollcallEvent =
-  /** `again`: the registry had forgotten the lease. */
-  | { readonly type: 'registered', readonly registration: Registration, readonly again: boolean }
-  /** The WebSocket is its lease from now on: also after each time that it was broken. */
-  | { readonly type: 'session', readonly registration: Registration }
-  /**
-   * Another process registered the same id: this one has stopped its heartbeats, and with `onSuperseded: 'wait'` waits
-   * for its turn.
-   */
-  | { readonly type: 'superseded', readonly registration: Registration }
-  /** The registry took what it was given and has something to say about it. */
-  | { readonly type: 'warning', readonly message: string, readonly registration?: Registration }
-  | { readonly type: 'deregistered', readonly registration: Registration }
+export type NodeEvent =
   /** No address answers. Heartbeats and watches go on trying, resolve answers from the last known lists. */
   | { readonly type: 'unreachable', readonly error: Error }
   | { readonly type: 'reachable', readonly address: string }
@@ -34,7 +22,7 @@ export type RollcallEvent =
   }
   | { readonly type: 'error', readonly error: Error }
 
-export type Emit = (event: RollcallEvent) => void
+export type Emit = (event: NodeEvent) => void
 
 /** Tells a person, once for each kind of trouble. */
 export type Warn = (message: string) => void
@@ -58,7 +46,7 @@ export function warnOnce (warn: ((message: string) => unknown) | null | undefine
 }
 
 /** A hook that cannot hurt: what it throws, or rejects with, is dropped, since there is nobody left to tell. */
-export function safeEmit (hook: ((event: RollcallEvent) => unknown) | undefined): Emit {
+export function safeEmit<Event> (hook: ((event: Event) => unknown) | undefined): (event: Event) => void {
   return (event) => {
     try {
       const result = hook?.(event)

@@ -1,11 +1,15 @@
 // What the calls of the client may be told. The default stands at each option.
 import type { Clock } from './clock.ts'
-import type { RollcallEvent } from './events.ts'
+import type { NodeEvent } from './events.ts'
+import type { RegistrationEvent } from './registration.ts'
 import type { ResolveOptions } from './resolver.ts'
 import type { Balance } from './service-list.ts'
 import type { WebSocketConstructor } from './socket.ts'
 import type { Fetch } from './transport.ts'
 import type { LeaseReference, Status } from './wire.ts'
+
+/** What the SDK tells about its work in the background. Nothing there ever throws; a program that wants to know passes `onEvent`. */
+export type RollcallEvent = NodeEvent | RegistrationEvent
 
 export interface RollcallOptions {
   /**

@@ -4,7 +4,7 @@ import { instance as instanceShape, nothing } from './answer-shapes.ts'
 import { fullJitter } from './backoff.ts'
 import { anySignal, reasonOf, sleep, type Clock } from './clock.ts'
 import { asError, isPassing, isRefusal, isRollcallError, RollcallError } from './errors.ts'
-import type { Emit, Warn } from './events.ts'
+import type { NodeEvent, Warn } from './events.ts'
 import { Health } from './health.ts'
 import { beatsPerTtl, type Beating, type Heartbeats } from './heartbeats.ts'
 import { checkOptions } from './option-shapes.ts'
@@ -24,13 +24,28 @@ export interface RegistrationContext {
   readonly random: () => number
   /** Of one call with its retries. */
   readonly timeoutMs: number
-  readonly emit: Emit
+  readonly emit: (event: NodeEvent | RegistrationEvent) => void
   readonly warn: Warn
   readonly closed: AbortSignal
   /** Whether it needs its session has changed. */
   readonly kept: () => void
   readonly ended: (registration: Registration) => void
 }
+
+/** What the SDK tells of registrations. */
+export type RegistrationEvent =
+  /** `again`: the registry had forgotten the lease. */
+  | { readonly type: 'registered', readonly registration: Registration, readonly again: boolean }
+  /** The WebSocket is its lease from now on: also after each time that it was broken. */
+  | { readonly type: 'session', readonly registration: Registration }
+  /**
+   * Another process registered the same id: this one has stopped its heartbeats, and with `onSuperseded: 'wait'` waits
+   * for its turn.
+   */
+  | { readonly type: 'superseded', readonly registration: Registration }
+  /** The registry took what it was given and has something to say about it. */
+  | { readonly type: 'warning', readonly message: string, readonly registration?: Registration }
+  | { readonly type: 'deregistered', readonly registration: Registration }
 
 /** After an `unknown` the copies of a service come back spread over so long at most, not as a herd. */
 const maxReturnDelayMs = 5_000

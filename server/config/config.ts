@@ -6,10 +6,8 @@ import type { FieldError } from '../../client-sdk/src/wire.ts'
 import { holdsSecret, isLoopback, kinds, RuleError, shownValue, showListener, type Kind, type Listener } from './kinds.ts'
 import { RegistryError, invalid } from '../errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
-import { readClientZones } from '../dns/protect/client-zone-setting.ts'
-import { readDnsPeers } from '../dns/transfer/peers.ts'
-import { parseCidr, readNetworks, readPools, readPortRange, readServiceCidrs } from '../model/address/ranges.ts'
-import { readInstanceCidrs, reversePrefixes } from '../dns/names/reverse-networks.ts'
+import { checkDnsSettings } from '../dns/settings.ts'
+import { readPools, readPortRange, readServiceCidrs } from '../model/address/ranges.ts'
 import { checker } from '../model/validate.ts'
 import { settings, variableName, type Config, type Setting } from './settings.ts'
 
@@ -75,8 +73,8 @@ export function loadConfig (input: LoadInput): LoadedConfig {
   if (faults.length > 0) throw invalid(faults)
   const config = values as Config // readValue has checked each against its schema
   refuseOpenListeners(config, origins, faults)
-  refuseHalfTls(config, origins, faults)
   refuseRanges(config, origins, faults)
+  faults.push(...checkDnsSettings(config, (name) => origins[name] === 'default' ? name : origins[name] ?? name).map(withoutSecret))
   if (faults.length > 0) throw invalid(faults)
   return { config, origins, warnings: [...unknown, ...warningsOf(config, origins)] }
 }
@@ -228,46 +226,27 @@ function refuseOpenListeners (config: Config, origins: Readonly<Record<string, s
   }
 }
 
-/** DNS over TLS needs all three, and the plain listener beside it. */
-function refuseHalfTls ({ dns, dnsTls, dnsTlsCert, dnsTlsKey }: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
-  const given = { 'dns-tls': dnsTls, 'dns-tls-cert': dnsTlsCert, 'dns-tls-key': dnsTlsKey }
-  const names = Object.keys(given) as (keyof typeof given)[] // of the line above
-  const present = names.filter((name) => given[name] !== undefined)
-  const missing = names.filter((name) => given[name] === undefined)
-  const [first] = present
-  if (first === undefined) return
-  if (missing.length > 0) faults.push({ field: origins[first] ?? first, rule: `needs ${missing.join(' and ')} too: DNS over TLS is an address, a certificate and its key` })
-  else if (dns === undefined) faults.push({ field: origins['dns-tls'] ?? 'dns-tls', rule: 'must not be given where dns is off' })
-}
-
-/** What is wrong between values: two networks of one family, ranges that overlap, a key that nobody gave. */
+/** What is wrong between values: two networks of one family, ranges that overlap. */
 function refuseRanges (config: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
   const origin = (name: string): string => origins[name] === 'default' ? name : origins[name] ?? name
   const readers = [
     () => readServiceCidrs(config.serviceCidrs, origin('service-cidr')),
-    () => {
-      const networks = readInstanceCidrs(config.instanceCidrs, origin('instance-cidr'))
-      for (const network of config.serviceCidrs.map(parseCidr)) if (!('problem' in network)) networks.push(network)
-      return reversePrefixes(networks, origin('instance-cidr'))
-    },
     () => readPortRange(config.nodePortRange, origin('node-port-range')),
-    () => readPools(config.loadBalancerPools, origin('load-balancer-pool')),
-    () => readNetworks(config.dnsForwardFrom, origin('dns-forward-from')),
-    () => readClientZones(config.clientZones, origin('client-zone')),
-    () => readDnsPeers(
-      { keys: config.dnsTsigKeys, transferTo: config.dnsTransferTo, notify: config.dnsNotify },
-      { keys: origin('dns-tsig-key'), transferTo: origin('dns-transfer-to'), notify: origin('dns-notify') }
-    )
+    () => readPools(config.loadBalancerPools, origin('load-balancer-pool'))
   ]
   for (const read of readers) {
     try {
       read()
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error
-      // A value that got into the wrong setting may be a secret.
-      faults.push(...(error.errors ?? []).map(({ value, ...fault }) => ({ ...fault, ...(typeof value === 'string' ? shownValue(value) : {}) })))
+      faults.push(...(error.errors ?? []).map(withoutSecret))
     }
   }
+}
+
+/** A value that got into the wrong setting may be a secret. */
+function withoutSecret ({ value, ...fault }: FieldError): FieldError {
+  return { ...fault, ...(typeof value === 'string' ? shownValue(value) : {}) }
 }
 
 function warningsOf (config: Config, origins: Readonly<Record<string, string>>): string[] {

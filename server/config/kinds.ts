@@ -167,6 +167,7 @@ export const kinds = {
   number: { metavar: 'NUMBER', read: readNumber, show: String },
   boolean: { metavar: '', read: readBoolean, show: String },
   level: text('LEVEL'),
+  word: text('WORD'),
   directory: text('DIR'),
   file: text('FILE'),
   url: { metavar: 'URL', read: (given) => given, show: (value: string) => hideSecrets(value), secret: true },

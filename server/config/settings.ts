@@ -1,42 +1,17 @@
 // One schema of all settings, with what a person must know to choose a value. Flags, ROLLCALL_* variables and the file are read
-// by it (config.ts); the help, `--print-config` and docs/reference/configuration.md are made from it (config-text.ts).
+// by it (config.ts); the help, `--print-config` and docs/reference/configuration.md are made from it (text.ts).
+// The settings of a room stand in the room.
 import { Type, type Static, type TSchema } from 'typebox'
-import { isHost, type KindName, type Listener, type Upstream } from './kinds.ts'
-import { maxClientZones } from '../dns/protect/client-zone-setting.ts'
-import { maxNotifyTargets, maxTransferRules, maxTsigKeys, tsigAlgorithms } from '../dns/transfer/peers.ts'
-import { defaultNodePorts, defaultServiceCidr, neighbourNetworks } from '../model/address/ranges.ts'
-import { defaultInstanceCidrs } from '../dns/names/reverse-networks.ts'
+import { dnsSettings } from '../dns/settings.ts'
+import { isHost, type Listener } from './kinds.ts'
+import { type SettingDoc, between, doc, listenerSchema } from './setting.ts'
+import { defaultNodePorts, defaultServiceCidr } from '../model/address/ranges.ts'
 import { idPattern, idRule } from '../model/names.ts'
 import { prefixPattern, prefixRule } from '../store/redis/keys.ts'
 
-/** What a person must know to choose a value. Each text is a sentence. */
-export interface SettingDoc {
-  /** The flag without its dashes, and the key in the file; the variable is made from it. */
-  readonly name: string
-  readonly kind: KindName
-  /** As a person would write it; absent = unset. */
-  readonly default?: string
-  readonly what: string
-  /** Why the default is what it is. */
-  readonly why: string
-  readonly raise?: string
-  readonly lower?: string
-  /** May be given several times. */
-  readonly multiple?: boolean
-  /** `off` unsets it. */
-  readonly off?: boolean
-}
-
 const day = 86_400_000
 const minute = 60_000
-/** As many as one could try while a client waits, and more than anybody has: a list of fifty is a mistake. */
-const maxUpstreams = 8
-const listenerSchema = Type.Object({ host: Type.String(), port: Type.Integer() })
-const upstreamSchema = Type.Object({ address: Type.String(), port: Type.Integer() })
-const zonePattern = '^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$'
 const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
-const between = (from: string, to: string): { rule: string } => ({ rule: `must be from ${from} to ${to}` })
-const doc = (setting: SettingDoc): { setting: SettingDoc } => ({ setting })
 
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
@@ -45,11 +20,7 @@ export const settingsSchema = Type.Object({
     what: 'Where the HTTP API, the watch socket and the documentation listen.',
     why: 'There is no access control yet, so that only this machine may ask; 7500 is free on most machines.'
   }) }),
-  dns: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
-    name: 'dns', kind: 'listener', default: '127.0.0.1:7553', off: true,
-    what: 'Where DNS is answered, by UDP and by TCP. `off`: this node answers no DNS.',
-    why: 'Port 53 needs a privilege and is often taken by the resolver of the machine.'
-  }) })),
+  ...dnsSettings,
   data: Type.String({ minLength: 1, ...doc({
     name: 'data', kind: 'directory', default: './data',
     what: 'The directory of the embedded store (SQLite), made if it is not there. A relative one is relative to the working directory. Not used with `redis`.',
@@ -65,22 +36,11 @@ export const settingsSchema = Type.Object({
     what: 'What the names of all keys in Redis begin with. Registries under different prefixes share a Redis and nothing else; all nodes of one registry have the same.',
     why: 'One registry a Redis is the common case, and its keys should say whose they are.'
   }) }),
-  zones: Type.Array(Type.String({ pattern: zonePattern, rule: 'must be a DNS name in lower case without a dot at the end, like cluster.local' }), { minItems: 1, maxItems: 16, ...doc({
-    name: 'zone', kind: 'name', default: 'cluster.local', multiple: true,
-    what: 'The DNS zones that are answered. The first one is the one that answers name.',
-    why: '`cluster.local` is what Kubernetes clients expect, so that programs written for it find their names here too.'
-  }) }),
   serviceCidrs: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 2, ...doc({
     name: 'service-cidr', kind: 'network', default: defaultServiceCidr, multiple: true,
     what: 'The networks that cluster IPs of declared services come from: one, or one of each family. The first is the family of services that ask for none. The first 256 addresses are given only on request, or when the others are taken.',
     why: 'What most Kubernetes clusters use, so that the addresses in manifests fit. Nothing listens on them yet.',
     raise: 'Nothing: an address costs nothing until it is given.', lower: 'Services beyond it are kept as they are, and new ones find no address.'
-  }) }),
-  instanceCidrs: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 64, ...doc({
-    name: 'instance-cidr', kind: 'network', default: defaultInstanceCidrs.join(','), multiple: true, off: true,
-    what: 'The networks whose addresses DNS has names for (PTR), besides those of `service-cidr`: their reverse zones are answered here. A network that does not end at an octet (IPv6: at a hexadecimal digit) is the zones that it needs on the next boundary, 256 in all. Instances may have any address. `off`: only the networks of `service-cidr`.',
-    why: 'The private networks, which resolvers keep to themselves anyway (RFC 6303): `dig -x` of a registered instance has an answer without a setting.',
-    raise: 'Addresses of machines that are not registered get "no such name" from here: leave out networks that another server of yours has the names of.', lower: 'Addresses outside are refused.'
   }) }),
   nodePortRange: Type.String({ maxLength: 11, ...doc({
     name: 'node-port-range', kind: 'ports', default: defaultNodePorts,
@@ -193,77 +153,6 @@ export const settingsSchema = Type.Object({
     what: 'Opens a data file that was not closed cleanly and whose `-wal` file is missing. Say it once, by hand: what was in that log is lost.',
     why: 'A copy of the file alone looks like a registry and is an old one: rather no start than that without a word.'
   }) }),
-  dnsTtlSeconds: Type.Integer({ minimum: 0, maximum: 3_600, rule: 'must be whole seconds from 0s to 1h', ...doc({
-    name: 'dns-ttl', kind: 'seconds', default: '5s',
-    what: 'The TTL of DNS answers, in whole seconds: so long may a resolver answer from its cache.',
-    why: 'As CoreDNS answers for Kubernetes: a dead address is gone from the caches within seconds.',
-    raise: 'Callers keep calling dead instances that much longer.', lower: 'More questions; 0 makes every lookup a question.'
-  }) }),
-  dnsRateLimit: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000, rule: 'must be a whole number from 0 to 1000000, or off', ...doc({
-    name: 'dns-rate-limit', kind: 'number', default: '5000', off: true,
-    what: 'How many answers of one kind a second a network (an IPv4 /24, an IPv6 /56) gets over UDP: those of one name, those that there is no such name in a zone, or errors. Of what is over it every second gets an empty answer that sends it to TCP, the rest nothing. 0 or `off`: no limit. Never limited: loopback, TCP, and whoever sends a good DNS cookie.',
-    why: 'Whoever forges the address of a victim makes the node send it this much and no more; a network of busy hosts without a cache, each with a search list, stays below.',
-    raise: 'A victim of forged addresses is sent more.', lower: 'Busy networks without a caching resolver wait for lookups that are dropped.'
-  }) })),
-  dnsQueryLog: Type.Optional(Type.Number({ minimum: 0, maximum: 1, rule: 'must be a number from 0 to 1, or off', ...doc({
-    name: 'dns-query-log', kind: 'number', off: true,
-    what: 'Which part of the DNS queries is logged, one line each at level info: 1 = all, 0.01 = one in a hundred. At most 1,000 lines a second are written; how many were left out is said.',
-    why: 'Unset: none. The lines hold addresses of clients, and at thousands of queries a second they cost more than the answers.',
-    raise: 'Time and disk.', lower: 'Rare queries are not seen.'
-  }) })),
-  dnsWorkers: Type.Integer({ minimum: 0, maximum: 64, rule: 'must be a whole number from 0 to 64', ...doc({
-    name: 'dns-workers', kind: 'number', default: '0',
-    what: 'Threads that answer DNS, each on its own core and with its own copy of the registry, so that DNS never waits for HTTP or the store. 0: the main thread answers.',
-    why: 'One thread answers tens of thousands of questions a second, and a copy costs memory: some 90 MB for 100,000 instances.',
-    raise: 'Memory for each copy, and work for the main thread, which tells each thread of each change. More than there are cores bring nothing.',
-    lower: 'Fewer cores for DNS; at 0 a question waits while the main thread does something else, and a large apply is tens of milliseconds.'
-  }) }),
-  dnsForward: Type.Array(Type.Unsafe<Upstream>(upstreamSchema), { maxItems: maxUpstreams, ...doc({
-    name: 'dns-forward', kind: 'upstream', multiple: true,
-    what: 'Resolvers that DNS names outside our zones are asked of, in the order of preference: `ADDRESS`, `ADDRESS:PORT` or `[IPv6]:PORT`, port 53 unless given. The targets of ExternalName services are looked up there too. Only clients in `dns-forward-from` are served so.',
-    why: 'Unset: names outside our zones are refused. A node need not resolve the world; it may, so that clients have one resolver for all names.'
-  }) }),
-  dnsForwardFrom: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 256, ...doc({
-    name: 'dns-forward-from', kind: 'network', default: neighbourNetworks, multiple: true,
-    what: 'The networks whose clients may ask for names outside our zones. It replaces the default; it says nothing about names in our zones. Without effect unless `dns-forward` is set.',
-    why: 'Loopback, private and link-local networks: a resolver that answers strangers is used for attacks on others. 100.64.0.0/10 is not among them, for the customers of a provider share it; add it where it is your own, as with Tailscale.',
-    raise: 'Whoever you add can make this node ask any question of your resolvers.', lower: 'Clients outside get REFUSED for names outside our zones.'
-  }) }),
-  clientZones: Type.Array(Type.String({ maxLength: 128 }), { maxItems: maxClientZones, ...doc({
-    name: 'client-zone', kind: 'clientZone', multiple: true,
-    what: 'Where the clients of DNS are, as `CIDR=ZONE`: who asks from the network is given the endpoints of that zone first, and the others if there are none. The longest prefix counts.',
-    why: 'Unset: every client gets every endpoint. A resolver in between counts as the client: use it where each zone has resolvers of its own.'
-  }) }),
-  dnsTransferTo: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxTransferRules, ...doc({
-    name: 'dns-transfer-to', kind: 'transferRule', multiple: true,
-    what: 'Who may have whole zones (AXFR and IXFR, over TCP or TLS): an address or a network (`192.0.2.0/24`), whoever signs with a key (`key:edge`), or both at once (`192.0.2.0/24+key:edge`). One that holds is enough.',
-    why: 'Unset: nobody. A zone is a list of everything that runs, and its transfer is work.'
-  }) }),
-  dnsTsigKeys: Type.Array(Type.String({ maxLength: 1_024 }), { maxItems: maxTsigKeys, ...doc({
-    name: 'dns-tsig-key', kind: 'tsigKey', multiple: true,
-    what: `Keys that secondaries sign with (TSIG), as \`NAME=[ALGORITHM:]BASE64\`; both sides must call a key the same. Algorithms: ${tsigAlgorithms.join(', ')}; without one hmac-sha256. \`openssl rand -base64 32\` makes a secret. It is never shown.`,
-    why: 'Unset: nothing is signed, and who is on the list is known by address alone.'
-  }) }),
-  dnsNotify: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxNotifyTargets, ...doc({
-    name: 'dns-notify', kind: 'notifyTarget', multiple: true,
-    what: 'Secondaries that are told of each change (NOTIFY), at most once a second: `192.0.2.7:53`, `[2001:db8::7]:53`; with `+key:edge` behind it the message is signed.',
-    why: 'Unset: nobody. A secondary then sees changes when it asks by itself, by the SOA every two hours.'
-  }) }),
-  dnsTls: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
-    name: 'dns-tls', kind: 'listener',
-    what: 'Where DNS over TLS is answered (RFC 7858), with the certificate of `dns-tls-cert`. The usual port is 853.',
-    why: 'Unset: a certificate is needed, and within one machine there is nobody to hide from.'
-  }) })),
-  dnsTlsCert: Type.Optional(Type.String({ minLength: 1, ...doc({
-    name: 'dns-tls-cert', kind: 'file',
-    what: 'The file with the certificate of DNS over TLS, in PEM form, with those that lead to its root. Read at the start.',
-    why: 'Unset: there is no DNS over TLS.'
-  }) })),
-  dnsTlsKey: Type.Optional(Type.String({ minLength: 1, ...doc({
-    name: 'dns-tls-key', kind: 'file',
-    what: 'The file with the private key of that certificate, in PEM form.',
-    why: 'Unset: there is no DNS over TLS.'
-  }) })),
   shutdownGraceMs: Type.Integer({ minimum: 0, maximum: 10 * minute, ...between('0s', '10m'), ...doc({
     name: 'shutdown-grace', kind: 'duration', default: '3s',
     what: 'After SIGTERM or SIGINT the node says that it is not ready and goes on answering until nobody has asked for half a second, for this long at most; then it ends, whatever is under way.',

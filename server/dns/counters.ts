@@ -6,8 +6,7 @@ import { rcodes, recordTypes } from './wire/wire.ts'
 
 /** Why a message got no answer, or a connection was closed. */
 export const dropReasons = [
-  'short', 'response', 'port-zero', 'send-failed', 'send-queue-full', 'bad-length', 'deadline', 'too-many-connections',
-  'too-many-deferred', 'tls'
+  'short', 'response', 'port-zero', 'send-failed', 'send-queue-full', 'bad-length', 'deadline', 'too-many-connections', 'tls'
 ] as const
 export type DropReason = (typeof dropReasons)[number]
 
@@ -43,7 +42,7 @@ export interface AnswerCount {
 
 /** Counters that are one number each. A new one is a name here and a `declare` line in the class. */
 const singles = [
-  'truncated', 'cut', 'failed', 'connections', 'waiting', 'limitedDropped', 'limitedSlipped', 'limitedBadCookie', 'builds', 'latencySum',
+  'truncated', 'cut', 'failed', 'connections', 'waiting', 'limitedDropped', 'limitedSlipped', 'limitedBadCookie', 'builds', 'unanswerable', 'latencySum',
   'transfersFull', 'transfersDifference', 'transfersCurrent', 'transfersRefused', 'transferRecords', 'transferCutSets',
   'notifySent', 'notifyAcknowledged', 'notifyUnacknowledged'
 ] as const
@@ -73,6 +72,8 @@ export class DnsCounters {
   declare limitedBadCookie: number
   /** Services whose answers were made, at the first question after a change. */
   declare builds: number
+  /** Endpoints whose record has what DNS cannot carry, at each making of their service's answers. */
+  declare unanswerable: number
   /** What the answers that were timed took together, in seconds. */
   declare latencySum: number
   /** Whole zones that were sent, also in answer to IXFR. */

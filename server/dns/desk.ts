@@ -1,12 +1,13 @@
 // Questions that come by other doors than DNS' own: in a message over HTTP, or in words from a person who wants to know why.
 import type { DnsAnswer, DnsTraceStep } from '../../client-sdk/src/wire.ts'
 import { invalid } from '../errors.ts'
-import { answerText, extendedErrorOf, nameText, typeNumber } from './wire/answer-text.ts'
+import { answerText, extendedErrorOf, typeNumber } from './wire/answer-text.ts'
+import { nameText } from './wire/name.ts'
 import type { Client } from './protect/client.ts'
 import { MessageWriter } from './wire/message-writer.ts'
 import type { Responder } from './responder.ts'
 import type { Tracer } from './trace.ts'
-import { classIn, ednsUdpLimit, flagRecursionDesired, maxLabelOctets, maxNameLength, nameBytes, recordTypes, tcpLimit, typeText } from './wire/wire.ts'
+import { classIn, ednsUdpLimit, flagRecursionDesired, maxLabelBytes, maxNameLength, nameBytes, recordTypes, tcpLimit, typeText } from './wire/wire.ts'
 
 export interface DeskQuestion {
   /** With a dot at the end it is meant as it stands; without one `namespace` may complete it. */
@@ -84,7 +85,7 @@ export class DnsDesk {
     const reason = extendedErrorOf(message, wire)
     const answer = answerText(message, wire)
     return {
-      question: { name: nameText(wire, 0).text, type: typeText(type) },
+      question: { name: nameText(wire).text, type: typeText(type) },
       ...answer,
       ...(reason === undefined ? {} : { extendedError: reason }),
       trace: this.#options.tracer.trace(labels, type, client, answer)
@@ -98,7 +99,7 @@ function passed (name: string): DnsTraceStep {
 
 function labelsOf (text: string, given: string): string[] {
   const labels = text === '' ? [] : text.toLowerCase().split('.')
-  const isName = labels.every((label) => label.length > 0 && label.length <= maxLabelOctets && /^[\x21-\x7e]+$/.test(label))
+  const isName = labels.every((label) => label.length > 0 && label.length <= maxLabelBytes && /^[\x21-\x7e]+$/.test(label))
   if (!isName || nameBytes(labels).length > maxNameLength) {
     throw invalid([{ field: 'name', value: given, rule: 'must be a DNS name: labels of 1-63 characters of ASCII, 253 characters in all with what completes it' }])
   }

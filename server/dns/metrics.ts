@@ -50,6 +50,7 @@ function observeQueries (register: Registry, dns: Counted): void {
   }
   total('rollcall_dns_truncated_total', 'DNS answers with TC.', () => dns.counters.truncated)
   total('rollcall_dns_cut_total', 'DNS answers from a set of more records than one answer shows.', () => dns.counters.cut)
+  total('rollcall_dns_endpoints_left_out_total', 'Endpoints left out of DNS answers, as their records have what DNS cannot carry, at each making.', () => dns.counters.unanswerable)
   total('rollcall_dns_failures_total', 'DNS messages that were answered SERVFAIL because of a fault of this program.', () => dns.counters.failed)
   new Gauge({ name: 'rollcall_dns_tcp_connections', help: 'Open TCP connections of DNS.', registers, collect () { this.set(dns.counters.connections) } })
 }

@@ -2,7 +2,8 @@
 import type { Clock } from '../clock.ts'
 import type { Client } from './protect/client.ts'
 import type { QueryReader } from './wire/query-reader.ts'
-import { typeText } from './wire/wire.ts'
+import { nameText } from './wire/name.ts'
+import { headerLength, typeText } from './wire/wire.ts'
 
 /** A few hundred octets each: what is read by people and shipped by agents needs no more. */
 export const maxLinesPerSecond = 1_000
@@ -80,20 +81,6 @@ export class QueryLog {
 }
 
 /** The name of a question as a zone file has it (RFC 1035 5.1), so that no octet of a client reaches a terminal. */
-export function questionText ({ message, labels, labelCount, questionLength }: QueryReader): string {
-  if (questionLength === 0) return '' // none, or one that ends in the middle
-  let text = ''
-  for (let label = 0; label < labelCount; label++) {
-    const start = labels[label] ?? 0
-    const end = start + 1 + message.readUInt8(start)
-    for (let at = start + 1; at < end; at++) text += octetText(message.readUInt8(at))
-    text += '.'
-  }
-  return text === '' ? '.' : text
-}
-
-function octetText (octet: number): string {
-  if (octet <= 0x20 || octet >= 0x7f) return `\\${String(octet).padStart(3, '0')}`
-  const text = String.fromCharCode(octet)
-  return text === '.' || text === '\\' ? `\\${text}` : text
+export function questionText ({ message, questionLength }: QueryReader): string {
+  return questionLength === 0 ? '' : nameText(message, headerLength, '.\\').text // none, or one that ends in the middle
 }

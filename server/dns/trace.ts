@@ -1,5 +1,6 @@
 // Why an answer is what it is, in words: the rules that a question met, in the order in which they decided. For people, and for one
 // question at a time: it looks at the registry as the answer does, and never at a cache.
+import type { DnsSource } from './source.ts'
 import type { DnsTraceStep, Endpoint } from '../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../model/instance/endpoints.ts'
 import { type DnsPolicy, dnsPolicyOf } from '../model/service/dns-annotations.ts'
@@ -7,10 +8,9 @@ import { pointerPolicyOf } from '../model/service/pointer-policy.ts'
 import { isHeadless } from '../model/service/facts.ts'
 import type { Service } from '../model/service/types.ts'
 import { Alias, aliasTo, maxAliases } from './answers/alias.ts'
-import type { DnsSource } from './answers/answer-plan.ts'
 import type { AnswerText } from './wire/answer-text.ts'
 import type { ClientZones } from './protect/client-zones.ts'
-import { hostnameOf } from './answers/endpoint-answers.ts'
+import { answerable, hostnameOf, isAnswerable } from './answers/endpoint-host.ts'
 import { type RecordName, recordNameOf } from './names/record-name.ts'
 import { maxRecordsPerSet } from './wire/record-set.ts'
 import type { Recursion } from './forward/recursion.ts'
@@ -65,7 +65,7 @@ export class Tracer {
    */
   trace (labels: readonly string[], type: number, client: string, answer: AnswerText): DnsTraceStep[] {
     const { source, zones, recursion } = this.#options
-    const name = recordNameOf(labels, zones)
+    const name = recordNameOf(labels, zones, type)
     if (name.kind === 'outside') return [this.#outside(client), outcome(type, answer)]
     if (!source.loaded) return [step('registry', 'it has not been loaded yet: SERVFAIL, extended error 14')]
     const steps = [step('zone', `${name.zone.name} is served here`)]
@@ -90,6 +90,7 @@ export class Tracer {
   #named (name: Exclude<RecordName, { kind: 'outside' }>, asked: Asked): DnsTraceStep[] {
     const { catalog } = this.#options.source
     switch (name.kind) {
+      case 'cut': return [step('name', 'another zone of this server begins there or below: NODATA')]
       case 'unknown': return [step('name', 'it has none of the shapes that names in this zone have')]
       case 'apex': return [step('name', name.zone instanceof ReverseZone ? 'the zone itself: SOA, NS, and PTR where it is one address' : 'the zone itself: SOA and NS')]
       case 'version': return [step('name', 'the version of the Kubernetes DNS specification: TXT')]
@@ -283,7 +284,10 @@ function clusterIps (manifest: Service | undefined): string {
   return (clusterIPs.length > 0 ? clusterIPs : [clusterIP]).join(', ')
 }
 
-function endpointSteps ({ all, answered, failOpen }: EndpointSet): DnsTraceStep[] {
+function endpointSteps (set: EndpointSet): DnsTraceStep[] {
+  const { all, failOpen } = set
+  const answered = answerable(set)
+
   const called = new Set(answered)
   const left = all.filter((endpoint) => !called.has(endpoint))
   const steps = [step('endpoints', `${answered.length} of ${all.length} are answered`)]
@@ -293,7 +297,9 @@ function endpointSteps ({ all, answered, failOpen }: EndpointSet): DnsTraceStep[
   return steps
 }
 
-function reasonOf ({ suspect, status, conditions }: Endpoint): string {
+function reasonOf (endpoint: Endpoint): string {
+  const { suspect, status, conditions } = endpoint
+  if (!isAnswerable(endpoint)) return 'its record has what DNS cannot carry: a port, a weight, a name or an address'
   if (suspect) return 'suspect: its lease ran out, or its session broke'
   if (conditions.terminating) return 'draining'
   return conditions.ready ? 'ready, but others are answered' : `not ready: its status is ${status}`

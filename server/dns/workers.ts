@@ -1,19 +1,20 @@
 // Several threads that answer DNS on one port. Each has its own sockets, which share the port (SO_REUSEPORT), its own copy of the
-// registry, and its own answers: they wait neither for each other nor for the main thread, where HTTP and the store are.
-import { MessageChannel, type Transferable, Worker } from 'node:worker_threads'
+// registry, and its own answers. How threads are started, supervised and fed is not DNS' own: threads/.
+import { type Clock, guardedClock, systemClock } from '../clock.ts'
 import { type Guard, standaloneGuard } from '../guard.ts'
 import { invalid } from '../errors.ts'
+import type { Spawn } from '../threads/supervised-thread.ts'
+import { type MirroredFeed, ThreadPool, spawner } from '../threads/thread-pool.ts'
 import type { NotifyTarget } from './transfer/peers.ts'
-import { type Feed, FeedPublisher } from '../registry/core.ts'
-import { type Clock, guardedClock, systemClock } from '../clock.ts'
-import { type Certificate, type DnsCore, type DnsOptions, type DnsServer, DnsCounters, dnsCore, startDns, zonesOf } from './server.ts'
-import type { DnsWorkerData, DnsWorkerMessage, DnsWorkerOrder, DnsWorkerSettings } from './worker.ts'
+import { zonesOf } from './names/zones.ts'
+import { type Certificate, type DnsCore, type DnsOptions, type DnsServer, type DnsThreadOrder, type DnsThreadSettings, type Place, DnsCounters, dnsCore, startDns } from './server.ts'
+import type { FollowedSource } from './source.ts'
 import { Notifier } from './transfer/notifier.ts'
 
-export interface DnsWorkersOptions extends DnsWorkerSettings {
+export interface DnsWorkersOptions extends DnsThreadSettings {
   /** How many threads, 0-64; 0 = the calling thread answers. */
   readonly workers: number
-  readonly feed: Feed
+  readonly feed: FollowedSource & MirroredFeed
   /** Who is told of changes of the zones, by this node once: from the calling thread. Default: nobody. */
   readonly notify?: readonly NotifyTarget[]
   readonly log?: NonNullable<DnsOptions['log']>
@@ -21,7 +22,7 @@ export interface DnsWorkersOptions extends DnsWorkerSettings {
   /** Keeps errors that nobody expected from ending more than what they happened in; of the threads it counts what they tell. */
   readonly guard?: Guard
   /** Makes a thread; default: one that runs bin/dns-worker.js. */
-  readonly spawn?: typeof spawnDnsWorker
+  readonly spawn?: Spawn<DnsThreadSettings>
 }
 
 export interface DnsWorkers extends DnsServer {
@@ -33,17 +34,10 @@ export interface DnsWorkers extends DnsServer {
 
 /** More than most machines have cores; each costs a copy of the registry. */
 const maxDnsWorkers = 64
-/** Of a thread. As in the main one (--max-semi-space-size=16, three times that): V8's own choice grows with the memory of the host. */
-const maxYoungGenerationSizeMb = 48
-/** Between the death of a thread and the next one in its place, doubled with each death in a row: a fault must not become a busy loop. */
-const minRestartMs = 100
-const maxRestartMs = 30_000
-/** A thread that lived so long did not die of its start. */
-const soundMs = 60_000
-/** A thread ends by itself within two seconds (`DnsServer.close`). One that hangs is ended. */
-const closeMs = 3_000
 /** A free port may be gone before the threads take it. */
 const maxPortAttempts = 8
+
+export const spawnDnsWorker = spawner<DnsThreadSettings>(new URL('../../bin/dns-worker.js', import.meta.url))
 
 /**
  * Starts to answer. Resolves when all threads have bound or failed to: those that failed are started anew in a while.
@@ -55,24 +49,24 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
   if (!Number.isInteger(workers) || workers < 0 || workers > maxDnsWorkers) {
     throw invalid([{ field: 'workers', value: workers, rule: `must be a whole number 0-${maxDnsWorkers}` }])
   }
-  const tell: Tell = (address, counters) => {
+  const tell: Tell = (places, counters) => {
     if (notify.length === 0) return undefined
-    const zones = zonesOf(settings, address)
+    const addresses = places.map(({ address }) => address)
+    const zones = zonesOf(settings, addresses)
     const keys = settings.transfer?.keys ?? []
-    return new Notifier({ source: feed, zones, targets: notify, keys, clock, guard, address, counters, ...(log === undefined ? {} : { log }) })
+    return new Notifier({ source: feed, zones, targets: notify, keys, clock, guard, addresses, counters, ...(log === undefined ? {} : { log }) })
   }
   if (workers === 0) {
     const server = await startDns({ ...settings, source: feed, clock, guard, ...(log === undefined ? {} : { log }) })
-    const notifier = tell(server.address, server.counters)
+    const notifier = tell(server.places, server.counters)
     const close = async (): Promise<void> => {
       await Promise.all([notifier?.close(), server.close()])
     }
     return { ...server, close, [Symbol.asyncDispose]: close, whenTaken: (revision) => new Promise((resolve) => feed.whenApplied(revision, resolve)) }
   }
   for (let attempt = 1; ; attempt++) {
-    const place = await findPlace(settings, feed)
-    const tls = settings.tls === undefined || place.tls === undefined ? undefined : { ...settings.tls, host: place.tls.address, port: place.tls.port }
-    const pool = new Pool({ feed, workers, log, clock, guard, spawn, tell, settings: { ...settings, host: place.address, port: place.port, tls } })
+    const found = await findPlaces(settings, feed)
+    const pool = new DnsPool({ feed, workers, log, clock, guard, spawn, tell, settings, ...found })
     try {
       await pool.start()
       return pool
@@ -88,68 +82,79 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
  * Listens alone for a moment. That checks the settings, finds the port, and finds out whether somebody else is there: those who
  * share a port are not told of each other, and a second registry would silently get half of the questions.
  */
-async function findPlace (settings: DnsWorkerSettings, source: DnsOptions['source']): Promise<Pick<DnsServer, 'address' | 'port' | 'tls'>> {
+async function findPlaces (settings: DnsThreadSettings, source: DnsOptions['source']): Promise<Pick<DnsServer, 'places' | 'tlsPlaces'>> {
   await using server = await startDns({ ...settings, source })
-  return { address: server.address, port: server.port, tls: server.tls }
+  return { places: server.places, tlsPlaces: server.tlsPlaces }
 }
 
-/** @param transferList what of the data is moved, not copied */
-export function spawnDnsWorker (workerData: DnsWorkerData, transferList: Transferable[], name: string): Worker {
-  return new Worker(new URL('../../bin/dns-worker.js', import.meta.url), { workerData, transferList, name, resourceLimits: { maxYoungGenerationSizeMb } })
-}
+/** Begins to tell secondaries of changes, if there are any. @param places where DNS is answered */
+type Tell = (places: readonly Place[], counters: DnsCounters) => Notifier | undefined
 
-/** Begins to tell secondaries of changes, if there are any. @param address where DNS is answered */
-type Tell = (address: string, counters: DnsCounters) => Notifier | undefined
-
-interface PoolOptions {
+interface DnsPoolOptions {
   readonly workers: number
-  readonly feed: Feed
-  /** With the address and the port as they are. */
-  settings: DnsWorkerSettings
+  readonly feed: FollowedSource & MirroredFeed
+  readonly settings: DnsThreadSettings
+  /** Where the threads listen: addresses and ports as they are. */
+  readonly places: readonly Place[]
+  readonly tlsPlaces: readonly Place[]
   readonly log: DnsOptions['log']
   readonly clock: Clock
   readonly guard: Guard
-  readonly spawn: typeof spawnDnsWorker
+  readonly spawn: Spawn<DnsThreadSettings>
   readonly tell: Tell
 }
 
-class Pool implements DnsWorkers {
-  readonly address: string
-  readonly port: number
-  readonly tls: DnsServer['tls']
+class DnsPool implements DnsWorkers {
+  readonly places: readonly Place[]
+  readonly tlsPlaces: readonly Place[]
   /** Of this thread: what comes over HTTP is in it. */
   readonly #core: DnsCore
   readonly #counters = new DnsCounters()
-  readonly #publisher: FeedPublisher
-  readonly #threads: readonly Thread[]
+  readonly #ofThreads: readonly DnsCounters[]
+  readonly #threads: ThreadPool<DnsThreadSettings, DnsThreadOrder>
+  /** Of threads that are started from here on. */
+  #settings: DnsThreadSettings
   readonly #tell: Tell
-  readonly #options: PoolOptions
   #notifier: Notifier | undefined
   #closed: Promise<void> | undefined
 
-  constructor (options: PoolOptions) {
-    this.#options = options
-    this.address = options.settings.host
-    this.port = options.settings.port
-    this.#tell = options.tell
-    const { tls, ...settings } = options.settings
-    this.tls = tls === undefined ? undefined : { address: tls.host, port: tls.port }
-    const { feed: source, clock, guard, log } = options
-    this.#core = dnsCore({ ...settings, source, clock, guard, counters: this.#counters, ...(log === undefined ? {} : { log }) }, this.address)
-    const publisher = this.#publisher = new FeedPublisher(options.feed)
-    this.#threads = Array.from({ length: options.workers }, (_, index) => new Thread(`dns-${index + 1}`, publisher, options))
+  constructor ({ settings: given, places, tlsPlaces, workers, tell, feed, clock, guard, log, spawn }: DnsPoolOptions) {
+    this.places = places
+    this.tlsPlaces = tlsPlaces
+    this.#tell = tell
+    const hosts = places.map(({ address }) => address)
+    const tlsHosts = tlsPlaces.map(({ address }) => address)
+    const tls = given.tls === undefined ? undefined : { ...given.tls, host: tlsHosts, port: tlsPlaces[0]?.port ?? given.tls.port }
+    this.#settings = { ...given, host: hosts, port: this.port, tls }
+    this.#core = dnsCore({ ...given, source: feed, clock, guard, counters: this.#counters, ...(log === undefined ? {} : { log }) }, hosts, tlsHosts)
+    const ofThreads = this.#ofThreads = Array.from({ length: workers }, () => new DnsCounters())
+    this.#threads = new ThreadPool({
+      room: 'DNS', name: 'dns', feed, settings: () => this.#settings, spawn, clock, guard, log,
+      counters: ofThreads.map(({ memory }) => memory),
+      ended: (place) => { for (const counters of ofThreads.slice(place, place + 1)) counters.connections = counters.waiting = 0 }
+    })
   }
 
   /** @throws what the first thread failed with, if all did */
   async start (): Promise<void> {
-    const starts = await Promise.allSettled(this.#threads.map((thread) => thread.start()))
-    const [first] = starts
-    if (first?.status === 'rejected' && starts.every(({ status }) => status === 'rejected')) throw first.reason
-    this.#notifier = this.#tell(this.address, this.#counters)
+    await this.#threads.start()
+    this.#notifier = this.#tell(this.places, this.#counters)
+  }
+
+  get address (): string {
+    return this.places[0]?.address ?? ''
+  }
+
+  get port (): number {
+    return this.places[0]?.port ?? 0
+  }
+
+  get tls (): Place | undefined {
+    return this.tlsPlaces[0]
   }
 
   get counters (): DnsCounters {
-    return DnsCounters.sum([this.#counters, ...this.#threads.map(({ counters }) => counters)])
+    return DnsCounters.sum([this.#counters, ...this.#ofThreads])
   }
 
   get desk (): DnsServer['desk'] {
@@ -157,14 +162,14 @@ class Pool implements DnsWorkers {
   }
 
   renew (certificate: Certificate): void {
-    const { settings } = this.#options
-    if (settings.tls === undefined) return
-    this.#options.settings = { ...settings, tls: { ...settings.tls, ...certificate } } // of threads that are started later
-    for (const thread of this.#threads) thread.tell({ type: 'renew', certificate })
+    const { tls } = this.#settings
+    if (tls === undefined) return
+    this.#settings = { ...this.#settings, tls: { ...tls, ...certificate } }
+    this.#threads.tell({ type: 'renew', certificate })
   }
 
   whenTaken (revision: number): Promise<void> {
-    return this.#publisher.whenTaken(revision)
+    return this.#threads.whenTaken(revision)
   }
 
   close (): Promise<void> {
@@ -176,98 +181,7 @@ class Pool implements DnsWorkers {
   }
 
   async #close (): Promise<void> {
-    this.#publisher.close()
-    await Promise.all([this.#notifier?.close(), ...this.#threads.map((thread) => thread.stop())])
+    await Promise.all([this.#notifier?.close(), this.#threads.close()])
     this.#core.close()
   }
-}
-
-/** A place in the pool: one thread after the other. */
-class Thread {
-  /** Of all threads that were in this place. */
-  readonly counters = new DnsCounters()
-  readonly #name: string
-  readonly #publisher: FeedPublisher
-  readonly #options: PoolOptions
-  #worker: Worker | undefined
-  #ended: Promise<unknown> | undefined
-  #cancelRestart: (() => void) | undefined
-  #deaths = 0
-  #isStopping = false
-
-  constructor (name: string, publisher: FeedPublisher, options: PoolOptions) {
-    this.#name = name
-    this.#publisher = publisher
-    this.#options = options
-  }
-
-  /** Resolves when it answers. @throws what it died of before */
-  async start (): Promise<void> {
-    const { settings, log, clock, guard, spawn } = this.#options
-    const startedMs = clock.now()
-    const { port1: port, port2: feed } = new MessageChannel()
-    let worker: Worker
-    try {
-      worker = this.#worker = spawn({ settings, counters: this.counters.memory, feed }, [feed], this.#name)
-    } catch (error) { // no more threads, or settings that can't be sent
-      port.close()
-      this.#restart(error, 0)
-      throw error
-    }
-    const link = this.#publisher.add((message) => port.postMessage(message))
-    port.on('message', guard.around('dns-threads', () => link.taken()))
-    return new Promise((resolve, reject) => {
-      let failure: Error | undefined
-      worker.on('message', guard.around('dns-threads', (message: DnsWorkerMessage) => {
-        if (message.type === 'unexpected') guard.told(message.place, errorOf(message), message.leftOut)
-        else if (message.type === 'unexpected-count') for (const [place, errors] of message.counts) guard.counted(place, errors)
-        else if (message.type === 'log') log?.[message.level](message.message)
-        else if (message.type === 'info') log?.info?.(message.facts, message.message)
-        else resolve()
-      }))
-      worker.on('error', guard.around('dns-threads', (error) => { failure = error instanceof Error ? error : new Error(String(error)) }))
-      this.#ended = new Promise<void>((ended) => worker.on('exit', guard.around('dns-threads', (code) => {
-        failure ??= new Error(`exit code ${code}`)
-        link.remove()
-        port.close()
-        this.#worker = undefined
-        this.counters.connections = 0
-        this.counters.waiting = 0
-        reject(failure)
-        ended()
-        this.#restart(failure, clock.now() - startedMs)
-      })))
-    })
-  }
-
-  tell (order: DnsWorkerOrder): void {
-    this.#worker?.postMessage(order)
-  }
-
-  async stop (): Promise<void> {
-    this.#isStopping = true
-    this.#cancelRestart?.()
-    const worker = this.#worker
-    if (worker === undefined) return
-    this.tell({ type: 'end' })
-    const cancel = this.#options.clock.after(closeMs, () => void worker.terminate()) // `ended` tells when
-    await this.#ended
-    cancel()
-  }
-
-  #restart (failure: unknown, livedMs: number): void {
-    if (this.#isStopping) return
-    const { log, clock } = this.#options
-    if (livedMs >= soundMs) this.#deaths = 0
-    const delayMs = Math.min(minRestartMs * 2 ** this.#deaths++, maxRestartMs)
-    log?.error(`DNS: the thread ${this.#name} ended, and is started anew in ${delayMs} ms: ${failure instanceof Error ? failure.message : String(failure)}`)
-    this.#cancelRestart = clock.after(delayMs, () => {
-      this.start().catch(() => undefined) // its end is logged, and the next one follows
-    })
-  }
-}
-
-/** An error of a thread, with the place in the program that it had there. */
-function errorOf ({ name, message, stack }: Extract<DnsWorkerMessage, { readonly type: 'unexpected' }>): Error {
-  return Object.assign(new Error(message), { name, stack })
 }

@@ -173,7 +173,7 @@ t.test('invented choices are not kept, and found ones up to a limit', async (t) 
 })
 
 t.test('where the service begins is where its name stands in the question', async (t) => {
-  const served = new Zone(zone, { ttlSeconds: 5, address: undefined })
+  const served = new Zone(zone, { ttlSeconds: 5, addresses: [] })
   for (const choice of ['east-1.pin._zone', 'east-1.prefer._zone', 'v2.canary._tag', '_http._tcp.v2._version._tag', '_http._tcp.a.pin._zone']) {
     const name = recordNameOf(`${choice}.${web}`.split('.'), [served])
     t.match(name, { kind: 'selection', service: 'web', namespace: 'shop', serviceStart: 12 + choice.length + 1 }, choice)

@@ -74,7 +74,8 @@ export class UdpClient {
   readonly #answers: Buffer[] = []
   #arrived: (() => void) | undefined
 
-  constructor (t: { teardown (end: () => void): void }, server: { readonly port: number, readonly address: string }) {
+  /** @param from the address that it comes from; default: the system's choice */
+  constructor (t: { teardown (end: () => void): void }, server: { readonly port: number, readonly address: string }, from?: string) {
     this.#port = server.port
     this.#address = server.address
     this.#socket = createSocket(server.address.includes(':') ? 'udp6' : 'udp4')
@@ -82,6 +83,7 @@ export class UdpClient {
       this.#answers.push(message)
       this.#arrived?.()
     })
+    if (from !== undefined) this.#socket.bind({ address: from })
     t.teardown(() => this.#socket.close())
   }
 
@@ -127,8 +129,9 @@ export class TcpClient {
   #changed: (() => void) | undefined
   #ended = false
 
-  static async open (t: { teardown (end: () => void): void }, server: { readonly port: number, readonly address: string }): Promise<TcpClient> {
-    const socket = connect({ port: server.port, host: server.address, allowHalfOpen: true })
+  /** @param from the address that it comes from; default: the system's choice */
+  static async open (t: { teardown (end: () => void): void }, server: { readonly port: number, readonly address: string }, from?: string): Promise<TcpClient> {
+    const socket = connect({ port: server.port, host: server.address, allowHalfOpen: true, ...(from === undefined ? {} : { localAddress: from }) })
     await once(socket, 'connect')
     const client = new TcpClient(socket)
     t.teardown(() => socket.destroy())

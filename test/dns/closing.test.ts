@@ -53,7 +53,7 @@ async function slowly (t: Tap): Promise<{ clock: HandClock, responder: SlowRespo
   const of = world()
   const { clock } = of
   const counters = new DnsCounters()
-  const zones = [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })]
+  const zones = [new Zone('cluster.local', { ttlSeconds: 5, addresses: [] })]
   const failed = (error: unknown): void => t.fail(String(error))
   const responder = new SlowResponder({ source: of.feed, zones, ttlSeconds: 5, node: '', version: '', clock, random: () => 0, counters, failed })
   const listener = await UdpListener.listen({ address: '127.0.0.1', family: 4, port: 0, responder, counters, clock, report: failed })

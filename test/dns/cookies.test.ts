@@ -123,7 +123,7 @@ t.test('addresses are read as sockets give them', (t) => {
   ]
   for (const [text, octets, isLoopback = false] of rows) {
     address.read(text)
-    t.equal(address.octets.toString('hex', 0, address.length), octets, text)
+    t.equal(address.bytes.toString('hex', 0, address.length), octets, text)
     t.equal(address.isLoopback, isLoopback)
   }
   t.end()

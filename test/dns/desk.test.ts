@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { DnsAnswer } from '../../client-sdk/src/wire.ts'
-import { answerText, extendedErrorOf, nameText, typeNumber } from '../../server/dns/wire/answer-text.ts'
+import { answerText, extendedErrorOf, typeNumber } from '../../server/dns/wire/answer-text.ts'
+import { nameText } from '../../server/dns/wire/name.ts'
 import type { DnsDesk } from '../../server/dns/desk.ts'
 import { type DnsOptions, dnsCore } from '../../server/dns/server.ts'
 import { nameBytes, recordBytes, recordTypes } from '../../server/dns/wire/wire.ts'
@@ -13,7 +14,7 @@ type Test = { teardown (end: () => void): void }
 type Explained = Omit<DnsAnswer, 'revision'>
 
 function deskOf (t: Test, world: World, options: Partial<DnsOptions> = {}): DnsDesk {
-  const core = dnsCore({ source: world.feed, clock: world.clock, random: () => 0, node: 'test', ...options }, '127.0.0.1')
+  const core = dnsCore({ source: world.feed, clock: world.clock, random: () => 0, node: 'test', ...options }, ['127.0.0.1'])
   t.teardown(() => core.close())
   return core.desk
 }

@@ -95,7 +95,7 @@ t.test('a name that did not exist is stale too', async (t) => {
 
 t.test('the cache forgets what was not asked for longest', async (t) => {
   const upstream = await Upstream.open(t, addressed)
-  const limits: Partial<ForwarderOptions>[] = [{ maxCacheEntries: 2 }, { maxCacheOctets: 1_600 }]
+  const limits: Partial<ForwarderOptions>[] = [{ maxCacheEntries: 2 }, { maxCacheBytes: 1_600 }]
   for (const limit of limits) {
     const { forwarder } = open(t, [upstream], limit)
     await forwarder.resolve(ask('a.example'))
@@ -104,7 +104,7 @@ t.test('the cache forgets what was not asked for longest', async (t) => {
     await forwarder.resolve(ask('c.example'))
     t.same(['a', 'b', 'c'].map((name) => forwarder.lookup(ask(`${name}.example`)) !== undefined), [true, false, true])
   }
-  const { forwarder } = open(t, [upstream], { maxCacheOctets: 500 })
+  const { forwarder } = open(t, [upstream], { maxCacheBytes: 500 })
   await forwarder.resolve(ask('a.example'))
   t.equal(forwarder.lookup(ask('a.example')), undefined, 'what is larger than the whole is not kept')
 })

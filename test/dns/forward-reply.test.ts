@@ -71,8 +71,8 @@ t.test('DNAME and its signature come before the alias that it makes, and no othe
     record(1, 'c0000207', wire('www.shop.test')), signature(1, wire('www.shop.test')), record(39, wire('x'), wire('www.shop.test'))
   ]
   const { answers = [] } = readReply(message(sent.join(''), { answers: sent.length }), name) ?? {}
-  const kept = followChain(answers, { name, type: recordTypes.A })
-  t.same(kept.map((one) => answers.indexOf(one)), [1, 2, 0, 5, 6])
+  const kept = followChain(answers, { name, type: recordTypes.A }, () => false)
+  t.same(kept.answers.map((one) => answers.indexOf(one)), [1, 2, 0, 5, 6])
 })
 
 const long = `3f${'61'.repeat(63)}`
@@ -177,7 +177,7 @@ t.test('no octets make the reader throw, or give a record that is not whole', as
     const reply = readReply(bytes, name)
     if (reply === undefined) return true
     read++
-    return isSound(reply) && followChain(reply.answers, { name, type: recordTypes.A }).length <= reply.answers.length
+    return isSound(reply) && followChain(reply.answers, { name, type: recordTypes.A }, () => false).answers.length <= reply.answers.length
   }
   t.doesNotThrow(() => {
     fc.assert(fc.property(mutated, survives), { numRuns: 20_000 })

@@ -256,18 +256,47 @@ t.test('the same question under way is asked once, and each client gets its own 
   t.equal(counts.get('coalesced'), 2)
 })
 
-t.test('more questions, or more who wait, than the limit fail at once', async (t) => {
+t.test('at the limit of questions under way the client with most of them gives up its oldest', async (t) => {
   const upstream = await Upstream.open(t)
-  const { forwarder, counts } = open(t, [upstream], { maxInFlight: 2, maxWaiting: 3 })
-  const pending = [forwarder.resolve(ask('a.example')), forwarder.resolve(ask('b.example'))]
-  t.match(await forwarder.resolve(ask('c.example')), { kind: 'too-many', reason: { code: 0 } })
-  pending.push(forwarder.resolve(ask('a.example')))
-  t.match(await forwarder.resolve(ask('a.example')), { kind: 'too-many' })
+  const { forwarder, counts } = open(t, [upstream], { maxInFlight: 3 })
+  const flood = ['a.example', 'b.example', 'c.example'].map((name) => forwarder.resolve(ask(name), 'flood'))
+  const newcomer = forwarder.resolve(ask('n.example'), 'newcomer')
+  t.match(await flood[0], { kind: 'too-many', reason: { code: 0 } })
+  flood.push(forwarder.resolve(ask('d.example'), 'flood'))
+  t.match(await flood[1], { kind: 'too-many' }, 'also where it is its own newest that comes')
   t.equal(counts.get('failed'), 2)
-  upstream.answer = addressed
-  for (const query of [await upstream.next(), await upstream.next()]) query.send(response(query, { rcode: 3 }))
-  await Promise.all(pending)
-  t.match(await forwarder.resolve(ask('c.example')), { kind: 'answer' }, 'and there is room again')
+  const asked = new Map<string, Query>()
+  while (!['c.example', 'd.example', 'n.example'].every((name) => asked.has(name))) {
+    const query = await upstream.next()
+    asked.set(query.questions[0]?.name.toLowerCase() ?? '', query)
+  }
+  for (const query of asked.values()) query.send(response(query, { rcode: 3 }))
+  for (const answer of [newcomer, flood[2], flood[3]]) t.match(await answer, { kind: 'answer', rcode: 3 })
+})
+
+t.test('what others wait for too is not the flood\'s to lose', async (t) => {
+  const upstream = await Upstream.open(t)
+  const { forwarder } = open(t, [upstream], { maxInFlight: 3 })
+  const flood = ['a.example', 'b.example', 'c.example'].map((name) => forwarder.resolve(ask(name), 'flood'))
+  const other = forwarder.resolve(ask('a.example'), 'other')
+  void forwarder.resolve(ask('d.example'), 'third')
+  t.match(await flood[1], { kind: 'too-many' })
+  let query = await upstream.next()
+  while (query.questions[0]?.name.toLowerCase() !== 'a.example') query = await upstream.next()
+  query.send(response(query, { rcode: 3 }))
+  for (const answer of [other, flood[0]]) t.match(await answer, { kind: 'answer', rcode: 3 })
+})
+
+t.test('at the limit of those who wait the client with most of them gives up its oldest', async (t) => {
+  const upstream = await Upstream.open(t)
+  const { forwarder } = open(t, [upstream], { maxWaiting: 3 })
+  const flood = [1, 2, 3].map(() => forwarder.resolve(ask('a.example'), 'flood'))
+  const newcomer = forwarder.resolve(ask('a.example'), 'newcomer')
+  t.match(await flood[0], { kind: 'too-many' })
+  const query = await upstream.next()
+  query.send(response(query, { rcode: 3 }))
+  for (const answer of [newcomer, flood[1], flood[2]]) t.match(await answer, { kind: 'answer', rcode: 3 })
+  t.equal(upstream.queries.length, 1)
 })
 
 t.test('zone transfers and the like are refused, and nobody is asked', async (t) => {
@@ -293,7 +322,7 @@ t.test('closing ends what is under way, over UDP and over TCP, and what is asked
   forwarder.close()
   forwarder.close()
   for (const forwarded of await Promise.all([overUdp, overTcp, justBegun, forwarder.resolve(ask('d.example'))])) t.match(forwarded, { kind: 'closed' })
-  const asker = new Asker({ upstreams: [upstream], clock: new HandClock(), random: randomBytes, count: () => undefined })
+  const asker = new Asker({ upstreams: [upstream], clock: new HandClock(), random: randomBytes, count: () => undefined, isOurs: () => false, mixesCase: true })
   asker.close()
-  t.same(await asker.ask({ ...ask(), dnssecOk: false, checkingDisabled: false }), { kind: 'closed' })
+  t.same(await asker.ask({ ...ask(), dnssecOk: false, checkingDisabled: false }, new Set()), { kind: 'closed' })
 })

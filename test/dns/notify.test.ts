@@ -235,7 +235,7 @@ t.test('with a key the message is signed, and only a signed answer counts', asyn
 
 t.test('a target that cannot be reached does no harm, in either family, and closing twice is fine', async (t) => {
   const world = new World().load()
-  const { notifier } = await start(t, world, { targets: [{ address: '2001:db8::7', port: 53 }, { address: '127.0.0.1', port: 9 }], address: '127.0.0.1' })
+  const { notifier } = await start(t, world, { targets: [{ address: '2001:db8::7', port: 53 }, { address: '127.0.0.1', port: 9 }], addresses: ['127.0.0.1'] })
   world.clock.advance(100)
   world.clock.advance(60_000)
   t.match(notifier.counters, { notifySent: 10, notifyUnacknowledged: 2 })

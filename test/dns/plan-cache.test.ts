@@ -7,7 +7,7 @@ import { Zone } from '../../server/dns/names/zone.ts'
 import { codec, question } from './client.ts'
 import { World, responderOf } from './world.ts'
 
-const zones = [new Zone('cluster.local', { ttlSeconds: 5, address: undefined }), new Zone('other.internal', { ttlSeconds: 5, address: undefined })]
+const zones = [new Zone('cluster.local', { ttlSeconds: 5, addresses: [] }), new Zone('other.internal', { ttlSeconds: 5, addresses: [] })]
 const client = { transport: 'tcp', address: '127.0.0.1' } as const
 
 const services = ['a', 'b'] as const

@@ -88,7 +88,7 @@ t.test('what the rate limit holds back has a line too', (t) => {
   const lines: QueryLine[] = []
   const counters = new DnsCounters()
   const responder = new Responder({
-    source: of.feed, zones: [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })], ttlSeconds: 5, node: '', version: '', clock: of.clock, random: () => 0, counters,
+    source: of.feed, zones: [new Zone('cluster.local', { ttlSeconds: 5, addresses: [] })], ttlSeconds: 5, node: '', version: '', clock: of.clock, random: () => 0, counters,
     limiter: new RateLimiter(1, () => 0), failed: (error) => { throw error },
     queryLog: new QueryLog({ ratio: 1, clock: of.clock, random: () => 0, write: (line) => lines.push(line), leftOut: fail })
   })

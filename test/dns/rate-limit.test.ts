@@ -27,7 +27,7 @@ function world (): World {
 function asked (of: World, perSecond: number): { ask: (address: string, name?: string, options?: QuestionOptions & { type?: string, transport?: Client['transport'] }) => Message | undefined, counters: DnsCounters } {
   const counters = new DnsCounters()
   const options: ResponderOptions = {
-    source: of.feed, zones: [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })], ttlSeconds: 5, node: 'node-a', version: '', clock: of.clock, random: () => 0, counters,
+    source: of.feed, zones: [new Zone('cluster.local', { ttlSeconds: 5, addresses: [] })], ttlSeconds: 5, node: 'node-a', version: '', clock: of.clock, random: () => 0, counters,
     limiter: new RateLimiter(perSecond, () => 0.5), failed: (error) => { throw error }
   }
   const responder = new Responder(options)
@@ -144,17 +144,8 @@ t.test('an answer that others were asked for is limited once, when it leaves', a
   const of = world()
   const counters = new DnsCounters()
   const forwarded: Forwarded = { kind: 'answer', rcode: 0, answers: [], authorities: [], additionals: [], cached: false }
-  let arrived: Forwarded | undefined
   const recursion = {
-    permits: () => true,
-    find: () => arrived,
-    resolve: () => Promise.resolve(forwarded),
-    withArrival: (_question: unknown, answer: Forwarded, run: () => unknown) => {
-      arrived = answer
-      const result = run()
-      arrived = undefined
-      return result
-    }
+    permits: () => true, lookup: () => undefined, resolve: () => Promise.resolve(forwarded)
   } as unknown as Recursion // what the responder asks of it, without a network
   const responder = responderOf(of, { recursion, counters, limiter: new RateLimiter(1, () => 0) })
   const fates: string[][] = []

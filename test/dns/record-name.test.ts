@@ -5,7 +5,7 @@ import { type RecordName, readRecordName } from '../../server/dns/names/record-n
 import { QueryReader } from '../../server/dns/wire/query-reader.ts'
 import { Zone } from '../../server/dns/names/zone.ts'
 
-const options = { ttlSeconds: 5, address: undefined }
+const options = { ttlSeconds: 5, addresses: [] }
 const zone = new Zone('cluster.local', options)
 const below = new Zone('east.cluster.local', options)
 const zones = [below, zone]

@@ -12,7 +12,7 @@ import type { World } from './world.ts'
 export const ttlSeconds = 5
 
 export function zoneNamed (name: string): Zone {
-  return new Zone(name, { ttlSeconds, address: { text: '127.0.0.1', family: 4 } })
+  return new Zone(name, { ttlSeconds, addresses: [{ text: '127.0.0.1', family: 4 }] })
 }
 
 export function key (text: string): TsigKey {

@@ -1,7 +1,7 @@
 // Zones out: AXFR and IXFR as dig and a client of ours take them, and who gets none.
 import fc from 'fast-check'
 import t from 'tap'
-import { zonesOf } from '../../server/dns/server.ts'
+import { zonesOf } from '../../server/dns/names/zones.ts'
 import { serialOfQuery } from '../../server/dns/transfer/transfer-messages.ts'
 import { TransferAccess } from '../../server/dns/transfer/transfer-access.ts'
 import { maxTransfers, ZoneTransfers, type ZoneTransferOptions } from '../../server/dns/transfer/transfer.ts'
@@ -128,7 +128,7 @@ t.test('serials are compared on their circle', async (t) => {
 })
 
 t.test('whatever happens between, a secondary that takes differences has the zones', async (t) => {
-  const zones = zonesOf({ reverse: ['10.0.0.0/8', 'fd00::/8'] }, '127.0.0.1')
+  const zones = zonesOf({ reverse: ['10.0.0.0/8', 'fd00::/8'] }, ['127.0.0.1'])
   await fc.assert(fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 8 }), async (rounds) => {
     const world = new World().load()
     const transfers = transfersOf(world, { zones })

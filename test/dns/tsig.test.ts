@@ -81,7 +81,7 @@ t.test('each fault has its code, and its answer says the TSIG error in the form 
     t.equal(checked?.rcode, rcode, says)
     if (checked === undefined || error === undefined) continue
     const answer = checked.sign(answerTo(query))
-    t.equal(answer.length, answerTo(query).length + checked.octets, `${says}: as long as it said`)
+    t.equal(answer.length, answerTo(query).length + checked.bytes, `${says}: as long as it said`)
     const record = findTsig(answer)
     if (record === undefined || record === 'malformed') { t.fail(says); continue }
     t.match({ error: record.error, isSigned: record.mac.length > 0, originalId: record.originalId }, { error, isSigned, originalId: 4711 }, says)

@@ -164,7 +164,7 @@ export async function serve (t: { teardown (end: () => Promise<void>): void }, w
 
 /** Answers before a world without a socket. */
 export function responderOf (world: World, options: Partial<ResponderOptions> = {}): Responder {
-  const zones = [new Zone('cluster.local', { ttlSeconds: 5, address: undefined })]
+  const zones = [new Zone('cluster.local', { ttlSeconds: 5, addresses: [] })]
   const failed = (error: unknown): never => { throw error }
   const counters = new DnsCounters()
   return new Responder({ source: world.feed, zones, ttlSeconds: 5, node: 'test', version: '', clock: world.clock, random: () => 0, counters, failed, ...options })

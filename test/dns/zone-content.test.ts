@@ -6,7 +6,7 @@ import { ZoneVersions, TooManyRecords, difference, recordsOf } from '../../serve
 import { ReverseZone } from '../../server/dns/names/reverse-zone.ts'
 import type { Zone } from '../../server/dns/names/zone.ts'
 import { codec, framed, question, TcpClient, text } from './client.ts'
-import { zonesOf } from '../../server/dns/server.ts'
+import { zonesOf } from '../../server/dns/names/zones.ts'
 import { fallbackAnnotation, maxRecordsAnnotation } from '../../server/model/service/dns-annotations.ts'
 import { pointerAnnotation } from '../../server/model/service/pointer-policy.ts'
 import { hostnames, namespaces, play, services, step } from './steps.ts'
@@ -86,7 +86,7 @@ t.test('whatever happens, every set of the zone is what its question answers, an
       const faults: string[] = []
       for (const { zones: texts, reverse } of [options, ofAddresses]) {
         const client = await TcpClient.open(scope, await serve(scope, world, { zones: texts, reverse }))
-        const zones = zonesOf({ zones: texts, reverse }, '127.0.0.1')
+        const zones = zonesOf({ zones: texts, reverse }, ['127.0.0.1'])
         for (const zone of zones) {
           const asked = zone instanceof ReverseZone ? reverseNames.filter((name) => name.endsWith(zone.name)) : candidates(zone.name)
           faults.push(...await checkZone(client, asked, contentOf(zone, zones, world)))
@@ -170,7 +170,7 @@ t.test('a reverse zone has its addresses in order, each with all of its names', 
     .register('lab/out/a', { address: '192.0.2.1', ports: [] })
     .register('lab/gone/a', { address: '10.0.0.1', ports: [], status: 'down' })
     .declare('shop/front', { clusterIP: '10.0.0.200', clusterIPs: ['10.0.0.200'], ports: [] })
-  const zones = zonesOf({ reverse: ['10.0.0.0/8'] }, '127.0.0.1')
+  const zones = zonesOf({ reverse: ['10.0.0.0/8'] }, ['127.0.0.1'])
   const [, zone] = zones
   if (zone === undefined) return
   const pointer = (labels: string, host: string): string => `${labels}.10.in-addr.arpa 5 PTR ${host}.svc.cluster.local`
@@ -192,7 +192,7 @@ t.test('a reverse zone has its addresses in order, each with all of its names', 
 t.test('a reverse zone is as it was when it was taken, whatever changes while it is made', async (t) => {
   const world = new World().load()
   for (let index = 0; index < 2_000; index++) world.register(`shop/web-${index % 100}/${index}`, { address: `10.1.${index >> 8}.${index & 255}`, ports: [] })
-  const zones = zonesOf({ reverse: ['10.0.0.0/8'] }, '127.0.0.1')
+  const zones = zonesOf({ reverse: ['10.0.0.0/8'] }, ['127.0.0.1'])
   const [, zone] = zones
   if (zone === undefined) return
   const taking = new ZoneVersions(world.feed, { ttlSeconds, zones }).current(zone)
@@ -206,7 +206,7 @@ t.test('a reverse zone is as it was when it was taken, whatever changes while it
 t.test('of an address that thousands share a zone has a hundred names, and counts the set as cut', async (t) => {
   const world = new World().load()
   for (let index = 0; index < 5_000; index++) world.register(`shop/web-${index % 50}/${String(index).padStart(4, '0')}`, { address: '10.0.0.1', hostname: `h-${index}`, ports: [] })
-  const zones = zonesOf({ reverse: ['10.0.0.0/8'] }, '127.0.0.1')
+  const zones = zonesOf({ reverse: ['10.0.0.0/8'] }, ['127.0.0.1'])
   const [, zone] = zones
   if (zone === undefined) return
   t.match(await new ZoneVersions(world.feed, { ttlSeconds, zones }).current(zone), { count: 101, cutSets: 1 })
@@ -258,10 +258,10 @@ t.test('a part is made anew when either of what it is made from is another', asy
   t.equal(await take(), `${front} 5 A 10.96.0.1`)
   manifest = { ...manifest, spec: { ...manifest.spec, clusterIPs: ['10.96.0.2'] } }
   t.equal(await take(), `${front} 5 A 10.96.0.2`)
-  endpoints = { ...endpoints, answered: [{ id: 'a', address: '10.0.0.1', ports: [] }] as unknown as typeof endpoints.answered }
+  endpoints = { ...endpoints, answered: [{ id: 'a', address: '10.0.0.1', ports: [], weight: 100, priority: 0 }] as unknown as typeof endpoints.answered }
   t.equal(await take(), `${front} 5 A 10.96.0.2,10-0-0-1.${front} 5 A 10.0.0.1`)
 
-  const reverse = zonesOf({ reverse: ['10.0.0.0/16'] }, '127.0.0.1').at(-1)
+  const reverse = zonesOf({ reverse: ['10.0.0.0/16'] }, ['127.0.0.1']).at(-1)
   if (reverse === undefined) return
   const counts: number[] = []
   for (const policy of ['primary', 'none']) {

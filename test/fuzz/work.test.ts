@@ -1,6 +1,6 @@
 // What a message can make the server do is bounded by its octets: counted, not timed, so that a slow machine says the same.
 import t from 'tap'
-import type { TransferSource } from '../../server/dns/transfer/zone-content.ts'
+import type { TransferSource } from '../../server/dns/source.ts'
 import { QueryReader } from '../../server/dns/wire/query-reader.ts'
 import { findTsig } from '../../server/dns/transfer/tsig-record.ts'
 import { serve } from '../dns/world.ts'

@@ -8,7 +8,7 @@ import { type World, build } from './world.ts'
 export async function buildWithDns (t: Test, options: Partial<DnsOptions> = {}): Promise<World> {
   const held: { feed?: Feed } = {}
   const source = new Proxy({}, { get: (_target, key) => Reflect.get(held.feed ?? {}, key) }) as Feed // all of it is the feed's
-  const core = dnsCore({ source, random: () => 0, ...options }, '127.0.0.1')
+  const core = dnsCore({ source, random: () => 0, ...options }, ['127.0.0.1'])
   t.teardown(() => core.close())
   const world = await build(t, { dns: core.desk })
   held.feed = world.registry.feed

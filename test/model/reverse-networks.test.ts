@@ -4,7 +4,7 @@ import { defaultInstanceCidrs, readInstanceCidrs, reversePrefixes } from '../../
 import { ReverseZone } from '../../server/dns/names/reverse-zone.ts'
 import { Zone } from '../../server/dns/names/zone.ts'
 
-const options = { ttlSeconds: 5, address: undefined }
+const options = { ttlSeconds: 5, addresses: [] }
 const target = new Zone('cluster.local', options)
 const zonesOf = (...networks: readonly string[]): string[] =>
   reversePrefixes(readInstanceCidrs(networks)).map((prefix) => new ReverseZone(prefix, target, options).name)

@@ -93,18 +93,23 @@ class HeldStore implements Store {
   close: Store['close'] = () => this.#store.close()
 }
 
+/** Both views are filled before the store goes on. */
+async function loadAll (followers: readonly Follower[], snapshot: Snapshot): Promise<void> {
+  for (const loading of followers.map((follower) => follower.load(snapshot))) await loading
+}
+
 /** One store for two nodes: opened for both at once, closed by the first who closes. */
 function shared (store: Store): [Store, Store] {
   const followers: Follower[] = []
   const { promise: opened, resolve } = Promise.withResolvers<void>()
-  const each = (tell: (follower: Follower) => void): void => followers.forEach(tell)
+  const each = <Result>(tell: (follower: Follower) => Result): Result[] => followers.map(tell)
   const all: Follower = {
     load: (snapshot) => {
       const whole: Snapshot = { ...snapshot, instances: [...snapshot.instances], objects: [...snapshot.objects] }
-      each((follower) => follower.load(whole))
+      return loadAll(followers, whole)
     },
-    apply: (changes) => each((follower) => follower.apply(changes)),
-    health: (health) => each((follower) => follower.health(health)),
+    apply: (changes) => { each((follower) => follower.apply(changes)) },
+    health: (health) => { each((follower) => follower.health(health)) },
     heldInstances: () => followers[0]?.heldInstances() ?? [],
     heldObjects: () => followers[0]?.heldObjects() ?? [],
     changesSince: (revision) => followers[0]?.changesSince(revision) ?? []

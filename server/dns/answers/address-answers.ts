@@ -7,13 +7,13 @@
 //   2. Else each answered endpoint with the address has the name that it has below its service.
 //      a. If a service among them has the annotation `primary`, only those that have it count.
 //      b. Hostnames before dashed addresses, services without cluster IPs before those with, then by namespace, service and host.
+import type { AddressSource, ServiceOfAddress } from '../source.ts'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../../model/address/address.ts'
 import { pointerPolicyOf } from '../../model/service/pointer-policy.ts'
 import { isHeadless } from '../../model/service/facts.ts'
-import type { AddressSource, ServiceOfAddress } from './answer-plan.ts'
 import type { PodName } from '../names/browse-name.ts'
-import { hostnameOf } from './endpoint-answers.ts'
+import { hostnameOf, isAnswerable, usedHostname } from './endpoint-host.ts'
 import type { MessageWriter } from '../wire/message-writer.ts'
 import { type Records, RecordSet, maxRecordsPerSet } from '../wire/record-set.ts'
 import { addressFamily, addressRecord } from './service-records.ts'
@@ -82,9 +82,10 @@ function pointersOf (services: ReadonlyMap<ServiceOfAddress, ReadonlySet<Endpoin
     if (policy === 'none') continue
     const isFoundByIt = manifest === undefined || isHeadless(manifest) // its endpoints are what it is found by
     for (const endpoint of endpoints) {
-      if (policy === 'hostnames' && endpoint.hostname === undefined) continue
+      const isCalled = usedHostname(endpoint) !== undefined
+      if (!isAnswerable(endpoint) || (policy === 'hostnames' && !isCalled)) continue
       const host = hostnameOf(endpoint)
-      const rank = (endpoint.hostname === undefined ? 2 : 0) + (isFoundByIt ? 0 : 1)
+      const rank = (isCalled ? 0 : 2) + (isFoundByIt ? 0 : 1)
       found.set(`${namespace}/${name}/${host}`, { host, name, namespace, rank, isPrimary: policy === 'primary' })
     }
   }

@@ -1,7 +1,13 @@
 // An ExternalName service: its name is an alias (CNAME) of another one, in a zone of ours or anywhere.
-import type { AnswerCacheOptions } from './answer-cache.ts'
 import { type RecordName, recordNameOf } from '../names/record-name.ts'
-import { joinedOctets, maxLabelOctets, maxNameLength, nameBytes, questionPointer, recordBytes, recordTypes } from '../wire/wire.ts'
+import type { Zone } from '../names/zone.ts'
+import { joinedBytes, maxLabelBytes, maxNameLength, nameBytes, questionPointer, recordBytes, recordTypes } from '../wire/wire.ts'
+
+export interface AliasOptions {
+  readonly ttlSeconds: number
+  /** In which targets of aliases are looked for, the longest name first. */
+  readonly zones: readonly Zone[]
+}
 
 /**
  * Of a longer chain an answer has the first ones and ends: the client asks on from there. Chains of people are of one or two;
@@ -16,9 +22,9 @@ export class Alias {
   readonly target: RecordName
 
   /** @param labels of the target, a name that DNS can carry */
-  constructor (labels: readonly string[], { ttlSeconds, zones }: AnswerCacheOptions) {
+  constructor (labels: readonly string[], { ttlSeconds, zones }: AliasOptions) {
     const wire = nameBytes(labels)
-    this.record = joinedOctets([recordBytes(questionPointer, recordTypes.CNAME, ttlSeconds, wire)])
+    this.record = joinedBytes([recordBytes(questionPointer, recordTypes.CNAME, ttlSeconds, wire)])
     this.targetLength = wire.length
     this.target = recordNameOf(labels, zones)
   }
@@ -28,8 +34,8 @@ export class Alias {
  * The alias of an ExternalName service, undefined if DNS cannot carry the name.
  * @param externalName a trailing dot is taken off
  */
-export function aliasTo (externalName: string, options: AnswerCacheOptions): Alias | undefined {
+export function aliasTo (externalName: string, options: AliasOptions): Alias | undefined {
   const labels = externalName.replace(/\.$/, '').toLowerCase().split('.')
-  const isName = labels.every((label) => label.length > 0 && label.length <= maxLabelOctets) && nameBytes(labels).length <= maxNameLength
+  const isName = labels.every((label) => label.length > 0 && label.length <= maxLabelBytes) && nameBytes(labels).length <= maxNameLength
   return isName ? new Alias(labels, options) : undefined
 }

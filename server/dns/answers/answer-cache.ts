@@ -3,19 +3,19 @@
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { type DnsPolicy, defaultDnsPolicy, dnsPolicyOf } from '../../model/service/dns-annotations.ts'
 import type { Labels, Service } from '../../model/service/types.ts'
-import { type Alias, aliasTo } from './alias.ts'
+import { type Alias, type AliasOptions, aliasTo } from './alias.ts'
 import { BrowseIndex } from '../browse/browse-index.ts'
 import { ClusterIpAnswers } from './cluster-ip-answers.ts'
+import { answerable } from './endpoint-host.ts'
 import { EndpointAnswers } from './endpoint-answers.ts'
 import { maxRecordsPerSet } from '../wire/record-set.ts'
 import type { AnswerLimits } from './service-records.ts'
-import type { Zone } from '../names/zone.ts'
 
-export interface AnswerCacheOptions {
+export interface AnswerCacheOptions extends AliasOptions {
   /** Of services that say nothing about it. */
   readonly ttlSeconds: number
-  /** In which targets of aliases are looked for, the longest name first. */
-  readonly zones: readonly Zone[]
+  /** Told of endpoints that DNS cannot carry, at each making. */
+  readonly leftOut?: ((set: EndpointSet, count: number) => void) | undefined
   /** Told at each making. */
   readonly built?: (() => void) | undefined
 }
@@ -102,7 +102,11 @@ export class AnswerCache {
   ofEndpoints (endpoints: EndpointSet, policy: DnsPolicy, of = policy): EndpointAnswers {
     // A second at least, or a short lease would make every lookup a question; who wants that says 0.
     const leaseSeconds = endpoints.leaseMs === undefined ? Infinity : Math.max(1, Math.floor(endpoints.leaseMs / 1_000))
-    return this.#kept.endpoints.of(endpoints, this.#limits(policy, of, leaseSeconds), (set, limits) => this.#built(new EndpointAnswers(set.answered, limits)))
+    return this.#kept.endpoints.of(endpoints, this.#limits(policy, of, leaseSeconds), (set, limits) => {
+      const those = answerable(set)
+      if (those.length < set.answered.length) this.#options.leftOut?.(set, set.answered.length - those.length)
+      return this.#built(new EndpointAnswers(those, limits))
+    })
   }
 
   /** @param manifest of a service with cluster IPs; its endpoints are no part of its answers */

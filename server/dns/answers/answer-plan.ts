@@ -1,86 +1,16 @@
-// Name and type to what is answered: records, an alias, or one of four endings without records; the
-// difference between the first two is what musl and .NET fail whole lookups on:
-//   no-such-name     NXDOMAIN, and so nothing below the name either (RFC 8020)
-//   no-such-records  the name, or something below it, exists: NOERROR without answers (NODATA)
-//   not-ready        the registry has not been loaded yet: ask again
-//   refused          not our zone
-import type { Endpoint } from '../../../client-sdk/src/wire.ts'
-import type { EndpointSet } from '../../model/instance/endpoints.ts'
-import type { Labels, Service } from '../../model/service/types.ts'
-import type { Alias } from './alias.ts'
+// Name and type to what is answered, whatever kind of name it is.
+import type { DnsSource } from '../source.ts'
 import type { AnswerCache } from './answer-cache.ts'
 import { planAddress, planNetwork, planPod } from './address-answers.ts'
 import { planBrowse } from '../browse/browse-answers.ts'
 import { RecordSet, type Records, minimalAnyRdata, minimalAnyType } from '../wire/record-set.ts'
 import type { RecordName } from '../names/record-name.ts'
 import { ReverseZone } from '../names/reverse-zone.ts'
+import type { Plan } from './plan.ts'
 import { planService } from './service-plan.ts'
 import { questionPointer, recordBytes, recordTypes } from '../wire/wire.ts'
 import type { ComposedRecords } from '../wire/dns2-codec.ts'
 import { writeFixed } from '../names/zone.ts'
-
-/** What DNS needs of the registry. The registry's feed is one. */
-export interface DnsSource {
-  /** False before the first full load. */
-  readonly loaded: boolean
-  /** Grows with each change; the serial of every zone. */
-  readonly revision: number
-  /** 0 while the store is there, else how long it has been away. */
-  readonly staleSeconds: number
-  /** Asked for with every question: after a resynchronisation it is another object. */
-  readonly catalog: {
-    hasNamespace (namespace: string): boolean
-    /** Of the namespace's manifest: defaults of its services. The same object until it is declared anew. */
-    namespaceAnnotations (namespace: string): Labels | undefined
-    /** In order; the same list until one comes or goes. */
-    namespaces (): readonly string[]
-    /** In order, declared and implicit; the same list until one comes or goes. */
-    services (namespace: string): readonly string[]
-    /** Of a declared or an implicit service. The same object until they change. */
-    endpoints (namespace: string, service: string): EndpointSet | undefined
-    /** A service that somebody declared; it hides what is registered under the same name. */
-    declared (namespace: string, service: string): DeclaredService | undefined
-    /** A lasting object of the store by its key: the secret of cookies. The same object until it changes. */
-    object (key: string): { readonly body: string } | undefined
-    /** What stands under a name, declared or implicit: the same object for its life, with the revision of the last change that concerned it. */
-    service (namespace: string, service: string): { readonly namespace: string, readonly name: string, readonly revision: number } | undefined
-    readonly addresses: AddressSource
-  }
-}
-
-/** Who has an address. */
-export interface AddressSource {
-  /** The declared services that have a cluster IP. */
-  byClusterIp (address: string): readonly ServiceOfAddress[]
-  /** The answered endpoints at an address. @param limit of how many holders of the address are looked at */
-  endpointsAt (address: string, limit: number): {
-    readonly services: ReadonlyMap<ServiceOfAddress, ReadonlySet<Endpoint>>
-    /** More hold it than were looked at. */
-    readonly isCut: boolean
-  }
-  /** Whether an instance of a namespace has the address, whatever its status. */
-  hasInstance (namespace: string, address: string): boolean
-  /** Whether anything has an address whose key begins so, answered or not. */
-  hasWithin (prefix: string): boolean
-}
-
-export interface ServiceOfAddress {
-  readonly namespace: string
-  readonly name: string
-  /** Of a declared service. */
-  readonly manifest?: Service
-}
-
-/** Each part is the same object until it changes: answers are kept with the part that they were made from, not with the whole. */
-export interface DeclaredService {
-  /** As stored: with its defaults and cluster IPs. */
-  readonly manifest: Service
-  readonly endpoints: EndpointSet
-}
-
-export type Ending = 'no-such-name' | 'no-such-records' | 'not-ready' | 'refused'
-/** What is asked on for is at the alias' target, unless the alias itself was asked for. */
-export type Plan = Records | Alias | Ending
 
 const { SOA, NS, TXT, PTR, ANY } = recordTypes
 
@@ -106,6 +36,7 @@ export function planAnswer (name: RecordName, type: number, source: DnsSource, c
       const found = addresses.get(type)
       return found !== undefined ? fixed(found) : addresses.size > 0 ? orAny(type, minimalAny) : 'no-such-records'
     }
+    case 'cut':
     case 'name-servers':
     case 'services':
       return 'no-such-records'

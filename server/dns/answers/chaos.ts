@@ -1,8 +1,9 @@
 // Class CH: which server this is (RFC 4892). Nothing of class IN is ever answered there.
+import { isNameAt } from '../wire/name.ts'
 import type { QueryReader } from '../wire/query-reader.ts'
-import { classChaos, foldedOctet, headerLength, nameBytes, questionPointer, questionTailLength, recordBytes, recordTypes } from '../wire/wire.ts'
+import { classChaos, headerLength, nameBytes, questionPointer, questionTailLength, recordBytes, recordTypes } from '../wire/wire.ts'
 
-const maxTextOctets = 255 // RFC 1035 3.3
+const maxTextBytes = 255 // RFC 1035 3.3
 
 export interface ChaosOptions {
   /** What `version.bind` and `version.server` say. */
@@ -20,21 +21,14 @@ export class Chaos {
   }
 
   /** The TXT record at the name of a query, undefined if it is none of these names. */
-  record (query: QueryReader): Buffer | undefined {
-    return this.#texts.find(({ wire }) => isNamed(query, wire))?.record
+  record ({ message, questionLength }: QueryReader): Buffer | undefined {
+    const nameEnd = headerLength + questionLength - questionTailLength
+    return this.#texts.find(({ wire }) => isNameAt(message, headerLength, nameEnd, wire))?.record
   }
-}
-
-function isNamed ({ message, questionLength }: QueryReader, wire: Buffer): boolean {
-  if (questionLength - questionTailLength !== wire.length) return false
-  for (let index = 0; index < wire.length; index++) {
-    if (foldedOctet(message.readUInt8(headerLength + index)) !== wire[index]) return false
-  }
-  return true
 }
 
 /** TTL 0: what stands behind an address may change with the next query. */
 function textRecord (text: string): Buffer {
-  const octets = Buffer.from(text).subarray(0, maxTextOctets)
-  return recordBytes(questionPointer, recordTypes.TXT, 0, Buffer.concat([Buffer.from([octets.length]), octets]), classChaos)
+  const bytes = Buffer.from(text).subarray(0, maxTextBytes)
+  return recordBytes(questionPointer, recordTypes.TXT, 0, Buffer.concat([Buffer.from([bytes.length]), bytes]), classChaos)
 }

@@ -1,8 +1,10 @@
 // The answers of a service that is found by its cluster IPs. They follow its manifest alone: who is behind it, if anybody,
 // is not the caller's concern.
+import { isIP } from 'node:net'
 import { familyOf } from '../../model/address/address.ts'
-import { none, type Service, type ServicePort } from '../../model/service/types.ts'
-import type { ServiceName, TransportName } from '../names/record-name.ts'
+import type { Service, ServicePort } from '../../model/service/types.ts'
+import { isPort } from './endpoint-host.ts'
+import type { ServiceName, TransportName } from '../names/service-name.ts'
 import { type Glue, type Records, gluedRecordSetOf, recordSetOf } from '../wire/record-set.ts'
 import { type BindingType, bindingRecords } from './service-binding.ts'
 import {
@@ -23,8 +25,8 @@ export class ClusterIpAnswers implements ServiceAnswers {
 
   constructor ({ spec }: Service, limits: AnswerLimits) {
     const { clusterIPs = spec.clusterIP === undefined ? [] : [spec.clusterIP], ports = [] } = spec
-    this.#addresses = clusterIPs.filter((address) => address !== none && address !== '')
-    this.#ports = ports
+    this.#addresses = clusterIPs.filter((address) => isIP(address) !== 0)
+    this.#ports = ports.filter(isPort)
     this.#limits = limits
   }
 

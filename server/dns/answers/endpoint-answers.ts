@@ -3,7 +3,8 @@ import type { Endpoint, Port } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../../model/address/address.ts'
 import { maxWeight } from '../../model/limits.ts'
 import { type Glue, type Records, type WeightedRecord, gluedRecordSetOf, maxRecordsPerSet, recordSetOf } from '../wire/record-set.ts'
-import type { ServiceName, TransportName } from '../names/record-name.ts'
+import type { ServiceName, TransportName } from '../names/service-name.ts'
+import { hostnameOf } from './endpoint-host.ts'
 import { EndpointIndex } from './endpoint-index.ts'
 import { type BindingType, bindingRecords } from './service-binding.ts'
 import {
@@ -176,8 +177,9 @@ export class EndpointAnswers implements ServiceAnswers {
     for (const endpoint of this.#endpoints) {
       const { ports, priority, weight } = endpoint
       const hostname = hostnameOf(endpoint)
-      for (const port of ports) {
-        if (takes(port)) addShare(shares, `${hostname} ${port.port}`, { hostname, port: port.port, priority, weight })
+      // A number that an endpoint has for TCP and for UDP is one record, and weighs as much as the endpoint does.
+      for (const port of new Set(ports.filter(takes).map(({ port: number }) => number))) {
+        addShare(shares, `${hostname} ${port}`, { hostname, port, priority, weight })
       }
     }
     const targets = new Map<string, number>()
@@ -202,17 +204,6 @@ export class EndpointAnswers implements ServiceAnswers {
       return isWhole ? [{ bytes: Buffer.concat(records.map(({ bytes }) => bytes)), count: records.length }] : []
     })
   }
-}
-
-/**
- * The label of an endpoint below its service: its hostname, else its address with dashes, as CoreDNS makes it.
- * @example hostnameOf({ address: 'fd00:10::' }) // 'fd00-10--0'
- */
-export function hostnameOf ({ hostname, address }: Pick<Endpoint, 'hostname' | 'address'>): string {
-  if (hostname !== undefined) return hostname
-  const dashed = address.replace(/[.:]/g, '-')
-  // A host's name begins and ends with a letter or digit (RFC 1123 2.1): glibc takes no PTR of another form.
-  return `${dashed.startsWith('-') ? '0' : ''}${dashed}${dashed.endsWith('-') ? '0' : ''}`
 }
 
 function pointerBytes (offset: number): Buffer {

@@ -1,10 +1,11 @@
 // What a question came to, kept by the octets of the question: most questions are asked again before anything changes that they
 // were answered from. An entry remembers the services that its plan was made from, and is good as long as none of them changed.
-import type { DeclaredService, DnsSource } from './answer-plan.ts'
+import type { DeclaredService, DnsSource } from '../source.ts'
 import type { QueryReader } from '../wire/query-reader.ts'
 import type { Records } from '../wire/record-set.ts'
 import type { Zone } from '../names/zone.ts'
-import { foldedOctet, headerLength, questionTailLength } from '../wire/wire.ts'
+import { foldedByte } from '../wire/name.ts'
+import { headerLength, questionTailLength } from '../wire/wire.ts'
 
 /**
  * Entries of names that exist, in all types and zones, for all zones that clients are in. Past it all are forgotten, and what is
@@ -172,9 +173,9 @@ function isSame (question: string, { message, questionLength }: QueryReader): bo
   if (question.length !== questionLength) return false
   const nameLength = questionLength - questionTailLength
   for (let at = 0; at < nameLength; at++) {
-    const octet = message[headerLength + at] ?? 0
+    const byte = message[headerLength + at] ?? 0
     const wanted = question.charCodeAt(at)
-    if (octet !== wanted && foldedOctet(octet) !== wanted) return false
+    if (byte !== wanted && foldedByte(byte) !== wanted) return false
   }
   for (let at = nameLength; at < questionLength; at++) if (question.charCodeAt(at) !== message[headerLength + at]) return false
   return true
@@ -182,10 +183,10 @@ function isSame (question: string, { message, questionLength }: QueryReader): bo
 
 function textOf ({ message, questionLength }: QueryReader): string {
   const nameEnd = headerLength + questionLength - questionTailLength
-  const octets = Buffer.allocUnsafe(questionLength)
+  const bytes = Buffer.allocUnsafe(questionLength)
   for (let at = 0; at < questionLength; at++) {
-    const octet = message[headerLength + at] ?? 0
-    octets[at] = headerLength + at < nameEnd ? foldedOctet(octet) : octet
+    const byte = message[headerLength + at] ?? 0
+    bytes[at] = headerLength + at < nameEnd ? foldedByte(byte) : byte
   }
-  return octets.toString('latin1')
+  return bytes.toString('latin1')
 }

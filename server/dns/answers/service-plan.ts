@@ -1,14 +1,17 @@
 // What the names of a service are answered with: which service stands behind the name, which of its endpoints are meant, and
 // what of them the type asks for.
+import type { DnsSource } from '../source.ts'
 import { isHeadless } from '../../model/service/facts.ts'
 import type { DnsPolicy } from '../../model/service/dns-annotations.ts'
 import type { Service } from '../../model/service/types.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { AnswerCache } from './answer-cache.ts'
-import type { DnsSource, Plan } from './answer-plan.ts'
+import type { Plan } from './plan.ts'
+import { answerable } from './endpoint-host.ts'
 import type { EndpointAnswers } from './endpoint-answers.ts'
 import type { Records } from '../wire/record-set.ts'
-import type { RecordName, ServiceName } from '../names/record-name.ts'
+import type { RecordName } from '../names/record-name.ts'
+import type { ServiceName } from '../names/service-name.ts'
 import type { Choice } from '../names/selection-name.ts'
 import type { ServiceAnswers } from './service-records.ts'
 import { headerLength, portServiceStart, recordTypes } from '../wire/wire.ts'
@@ -79,7 +82,7 @@ function standingOf (name: ServiceName, { manifest, policy }: Found, hosts: Endp
 function standIn ({ zone }: ServiceName, policy: DnsPolicy, context: PlanContext): Standing | undefined {
   for (const { namespace, service } of policy.fallbacks) {
     const other = find(namespace, service, context)
-    if (other === undefined || other.endpoints.answered.length === 0) continue
+    if (other === undefined || answerable(other.endpoints).length === 0) continue
     const { manifest } = other
     const hosts = context.cache.ofEndpoints(other.endpoints, other.policy, policy)
     const answers = manifest === undefined || isHeadless(manifest) ? hosts : context.cache.ofClusterIps(manifest, other.policy, policy)

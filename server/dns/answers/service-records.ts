@@ -8,7 +8,7 @@
 //   glue     = [HOSTNAME] pointer-to-service type IN ttl rdlength address
 import ipaddr from 'ipaddr.js'
 import { familyOf } from '../../model/address/address.ts'
-import type { ServiceName, TransportName } from '../names/record-name.ts'
+import type { ServiceName, TransportName } from '../names/service-name.ts'
 import type { Records, WeightedRecord } from '../wire/record-set.ts'
 import type { BindingType } from './service-binding.ts'
 import { questionPointer, recordBytes, recordTypes } from '../wire/wire.ts'

@@ -3,7 +3,7 @@
 //   PTR to a domain or type = pointer-to-question PTR IN ttl rdlength name
 //   PTR to an offer         = pointer-to-question PTR IN ttl rdlength label pointer-to-question
 //   SRV, TXT of an offer    = pointer-to-question type IN ttl rdlength rdata; behind a PTR the owner is a pointer to its rdata
-import type { DnsSource } from '../answers/answer-plan.ts'
+import type { DnsSource } from '../source.ts'
 import type { AnswerCache } from '../answers/answer-cache.ts'
 import type { BrowseName } from '../names/browse-name.ts'
 import { type Taken, newWork } from './browse-index.ts'
@@ -11,12 +11,10 @@ import type { MessageWriter } from '../wire/message-writer.ts'
 import { type Offer, offersOf, typeKey } from './offers.ts'
 import { type Glue, GluedRecordSet, type Records, RecordSet, maxRecordsPerSet } from '../wire/record-set.ts'
 import { addressRecord, serviceRecord } from '../answers/service-records.ts'
-import { labelBytes, maxNameLength, nameBytes, pointerTo, questionPointer, recordBytes, recordTypes } from '../wire/wire.ts'
+import { labelBytes, maxNameLength, nameBytes, pointerLimit, pointerTo, questionPointer, recordBytes, recordTypes } from '../wire/wire.ts'
 import type { Zone } from '../names/zone.ts'
 
 const { PTR, SRV, TXT } = recordTypes
-/** The first place of a message that a pointer does not reach (RFC 1035 4.1.4). */
-const pointerLimit = 0x4000
 /** Of a PTR record: owner, type, class, TTL and length of the data. */
 const pointerHeaderLength = 12
 

@@ -1,7 +1,7 @@
 // Which services of a namespace offer a type. No question walks over a whole registry: each looks at a bounded number of services
 // and leaves off where the next one goes on. What is found is asked of the service itself before it is answered, so that an answer
 // is never older than the registry; only "there is none" needs the whole namespace, and is not said before.
-import type { DnsSource } from '../answers/answer-plan.ts'
+import type { DnsSource } from '../source.ts'
 import { offersOf } from './offers.ts'
 import { maxRecordsPerSet } from '../wire/record-set.ts'
 import { kept } from '../answers/service-records.ts'

@@ -3,15 +3,16 @@
 //
 //   LABEL = SERVICE | HOSTNAME_SERVICE
 //   TXT   = *(length(1) key "=" value), at least one, empty if there is nothing to say      RFC 6763 6.1, RFC 1464
+import type { DnsSource } from '../source.ts'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { isHeadless } from '../../model/service/facts.ts'
 import { none, type Service } from '../../model/service/types.ts'
-import type { DnsSource } from '../answers/answer-plan.ts'
 import type { BrowseProtocol } from '../names/browse-name.ts'
-import { type Share, addShare, hostnameOf } from '../answers/endpoint-answers.ts'
+import { type Share, addShare } from '../answers/endpoint-answers.ts'
+import { answerable, hostnameOf } from '../answers/endpoint-host.ts'
 import { kept } from '../answers/service-records.ts'
-import { maxLabelOctets } from '../wire/wire.ts'
+import { maxLabelBytes } from '../wire/wire.ts'
 
 /** A port's name and protocol as one word, `http TCP`. */
 export function typeKey (name: string, protocol: BrowseProtocol): string {
@@ -37,8 +38,8 @@ export interface Offers {
 }
 
 /** RFC 6763 6.1 wants few hundred octets, 1300 at most; with the rest of the answer this fits what an answer over UDP may hold. */
-const maxTextOctets = 1_000
-const maxStringOctets = 255
+const maxTextBytes = 1_000
+const maxStringBytes = 255
 const nothingToSay = Buffer.from([0])
 
 const noOffers: Offers = { types: [], size: 0, labels: () => [], find: () => undefined }
@@ -58,7 +59,7 @@ export function offersOf (catalog: DnsSource['catalog'], namespace: string, serv
   }
   if (manifest !== undefined && !isHeadless(manifest)) return kept(ofManifests, manifest, () => make(new ServiceOffers(service, manifest)))
   const endpoints = catalog.endpoints(namespace, service)
-  return endpoints === undefined ? undefined : kept(ofEndpoints, endpoints, () => make(new EndpointOffers(service, endpoints.answered)))
+  return endpoints === undefined ? undefined : kept(ofEndpoints, endpoints, () => make(new EndpointOffers(service, answerable(endpoints))))
 }
 
 /** The endpoints of a service without cluster IPs, each for itself. */
@@ -75,7 +76,7 @@ class EndpointOffers implements Offers {
       for (const { name, protocol } of endpoint.ports) {
         if (!isType(name, protocol)) continue
         const labels = kept(this.#byType, typeKey(name, protocol), () => new Map<string, Endpoint[]>())
-        if (label.length > maxLabelOctets) continue // DNS has no such name; the type exists all the same
+        if (label.length > maxLabelBytes) continue // DNS has no such name; the type exists all the same
         const known = labels.get(label)
         if (known === undefined) labels.set(label, [endpoint])
         else if (known.at(-1) !== endpoint) known.push(endpoint)
@@ -93,10 +94,9 @@ class EndpointOffers implements Offers {
     const [first] = endpoints ?? []
     if (endpoints === undefined || first === undefined) return undefined
     const ports = new Map<string, Share & { port: number }>()
-    for (const { ports: own, priority, weight } of endpoints) {
-      for (const { name, protocol, port } of own) {
-        if (isType(name, protocol) && typeKey(name, protocol) === type) addShare(ports, String(port), { port, priority, weight })
-      }
+    for (const { ports: all, priority, weight } of endpoints) {
+      const own = all.filter(({ name, protocol }) => isType(name, protocol) && typeKey(name, protocol) === type)
+      for (const port of new Set(own.map(({ port: number }) => number))) addShare(ports, String(port), { port, priority, weight })
     }
     return { host: hostnameOf(first), ports: [...ports.values()], addresses: [...new Set(endpoints.map(({ address }) => address))], text: textOf(first) }
   }
@@ -134,7 +134,7 @@ class ServiceOffers implements Offers {
 
 /** SCTP has no names in DNS-SD (RFC 6763 7), and `_dns-sd._udp` is its own. A name of 63 has no room for the underscore. */
 function isType (name: string, protocol: string): protocol is BrowseProtocol {
-  return name !== '' && name.length < maxLabelOctets && (protocol === 'TCP' || (protocol === 'UDP' && name !== 'dns-sd'))
+  return name !== '' && name.length < maxLabelBytes && (protocol === 'TCP' || (protocol === 'UDP' && name !== 'dns-sd'))
 }
 
 /** Version, zone and metadata, as many as fit; what DNS cannot carry is left out and not cut. */
@@ -142,14 +142,14 @@ function textOf ({ version, zone, metadata }: Endpoint): Buffer {
   const own = Object.entries({ version, zone }).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))
   const strings: Buffer[] = []
   const keys = new Set<string>()
-  let octets = 0
+  let bytes = 0
   for (const [key, value] of [...own, ...Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))]) {
     const folded = key.toLowerCase() // RFC 6763 6.4: keys are the same in either case, and only the first one counts
     if (!/^[ -<>-~]+$/.test(key) || keys.has(folded)) continue
     const text = Buffer.from(`${key}=${value}`)
-    if (text.length > maxStringOctets || octets + 1 + text.length > maxTextOctets) continue
+    if (text.length > maxStringBytes || bytes + 1 + text.length > maxTextBytes) continue
     keys.add(folded)
-    octets += 1 + text.length
+    bytes += 1 + text.length
     strings.push(Buffer.from([text.length]), text)
   }
   return strings.length === 0 ? nothingToSay : Buffer.concat(strings)

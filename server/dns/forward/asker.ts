@@ -1,8 +1,8 @@
 // One question to the upstreams, in turn, until one knows.
-import type { Clock } from '../../clock.ts'
 import type { Guard } from '../../guard.ts'
+import type { Clock } from '../../clock.ts'
 import { rcodes, recordTypes } from '../wire/wire.ts'
-import { followChain } from './answer-chain.ts'
+import { type IsOurs, besides, followChain } from './answer-chain.ts'
 import { type Exchanged, type UpstreamAddress, askTcp, askUdp } from './exchange.ts'
 import { type ForwardRecord, type Reply, isTruncated, readReply } from './reply-reader.ts'
 import { UpstreamQuery, type UpstreamQuestion } from './upstream-query.ts'
@@ -10,8 +10,21 @@ import { type Upstream, Upstreams } from './upstreams.ts'
 
 export type AskFailure = 'timeout' | 'unreachable' | 'bad-answer' | 'closed'
 
+/** A reply without what is ours to say. */
+export interface ForeignReply extends Reply {
+  readonly kind: 'reply'
+  /** The name in a zone of ours that the last alias leads to, in lower case. Whatever code the upstream adds is not its to give then. */
+  readonly target: Buffer | undefined
+}
+
+interface Failure {
+  readonly kind: AskFailure
+  /** It has answered something, over UDP: that it failed is a fault of this question alone. */
+  readonly isThere?: true
+}
+
 /** What a question came to: a reply, which may be a refusal, or why there is none. */
-export type Settled = ({ readonly kind: 'reply' } & Reply) | { readonly kind: AskFailure }
+export type Settled = ForeignReply | Failure
 
 /** Of queries to upstreams, for whoever counts: sent, sent again over TCP, and what went wrong. `mismatch` = a datagram that answers nothing. */
 export type AskEvent = 'asked' | 'asked-over-tcp' | 'mismatch' | 'timeout' | 'unreachable' | 'bad-answer'
@@ -27,15 +40,16 @@ export interface AskerOptions {
   readonly upstreams: readonly UpstreamAddress[]
   readonly clock: Clock
   readonly guard?: Guard | undefined
-  readonly random: (octets: number) => Buffer
+  readonly random: (bytes: number) => Buffer
   readonly count: (event: AskEvent) => void
+  readonly isOurs: IsOurs
+  /** Letters go out in a case that nobody foresees, and have to come back so. */
+  readonly mixesCase: boolean
 }
 
 export class Asker {
   readonly #options: AskerOptions
   readonly #upstreams: Upstreams
-  /** Ends of the exchanges under way. */
-  readonly #open = new Set<() => void>()
   #isClosed = false
 
   constructor (options: AskerOptions) {
@@ -43,8 +57,11 @@ export class Asker {
     this.#upstreams = new Upstreams(options.upstreams, tryMs)
   }
 
-  /** Ends within `totalMs`. Where nobody knows, a refusal (SERVFAIL, REFUSED...) is given rather than a failure of the network. */
-  async ask (question: UpstreamQuestion): Promise<Settled> {
+  /**
+   * Ends within `totalMs`. Where nobody knows, a refusal (SERVFAIL, REFUSED...) is given rather than a failure of the network.
+   * @param open what is under way for it; calling one of them ends it, as `closed`
+   */
+  async ask (question: UpstreamQuestion, open: Set<() => void>): Promise<Settled> {
     const { clock } = this.#options
     const deadlineMs = clock.now() + totalMs
     let upstreams = this.#upstreams.order(clock.now())
@@ -53,7 +70,7 @@ export class Asker {
       const silent: Upstream[] = []
       for (const upstream of upstreams) {
         if (clock.now() >= deadlineMs) return last
-        const tried = await this.#try(upstream, question, deadlineMs)
+        const tried = await this.#try(upstream, question, { deadlineMs, open })
         if (tried.kind === 'closed' || !isFailed(tried)) return tried
         if (tried.kind === 'timeout') silent.push(upstream)
         if (tried.kind === 'reply' || last.kind !== 'reply') last = tried
@@ -64,48 +81,73 @@ export class Asker {
     return last
   }
 
-  /** Ends all exchanges under way as `closed`, and what is asked from now on. */
+  /** Ends what is asked from now on as `closed`. */
   close (): void {
     this.#isClosed = true
-    for (const end of this.#open) end()
   }
 
-  async #try (upstream: Upstream, question: UpstreamQuestion, deadlineMs: number): Promise<Settled> {
+  async #try (upstream: Upstream, question: UpstreamQuestion, under: Bounds): Promise<Settled> {
     const { clock, count } = this.#options
     const startedAtMs = clock.now()
-    const tried = await this.#upstream(upstream.address, question, deadlineMs)
+    const tried = await this.#upstream(upstream.address, question, under)
     if (tried.kind === 'reply') this.#upstreams.answered(upstream)
     else if (tried.kind !== 'closed') count(tried.kind)
-    // Who answers badly is there: a name with odd records must not put an upstream aside for all other names.
-    if (tried.kind === 'timeout' || tried.kind === 'unreachable') this.#upstreams.failed(upstream, startedAtMs, clock.now())
+    // An upstream that answers badly is there: a name with odd records must not put it aside for all other names.
+    if ((tried.kind === 'timeout' || tried.kind === 'unreachable') && tried.isThere !== true) this.#upstreams.failed(upstream, startedAtMs, clock.now())
     return tried
   }
 
   /** UDP with EDNS, without EDNS where that is not known (RFC 6891 7), and over TCP if the answer does not fit. */
-  async #upstream (address: UpstreamAddress, question: UpstreamQuestion, deadlineMs: number): Promise<Settled> {
-    const { random, count } = this.#options
-    const withEdns = new UpstreamQuery(question, true, random)
+  async #upstream (address: UpstreamAddress, question: UpstreamQuestion, under: Bounds): Promise<Settled> {
+    const { random, count, mixesCase } = this.#options
+    const withEdns = new UpstreamQuery(question, true, random, mixesCase)
     count('asked')
-    const tried = await this.#query(address, withEdns, question, deadlineMs)
+    const tried = await this.#query(address, withEdns, question, under)
     if (tried.kind !== 'reply' || !ednsRefusals.includes(tried.rcode)) return tried
     count('asked')
-    return this.#query(address, new UpstreamQuery(question, false, random), question, deadlineMs)
+    return this.#query(address, new UpstreamQuery(question, false, random, mixesCase), question, under)
   }
 
-  async #query (address: UpstreamAddress, query: UpstreamQuery, question: UpstreamQuestion, deadlineMs: number): Promise<Settled> {
-    const exchanged = await this.#exchange(askUdp, address, query, deadlineMs)
+  async #query (address: UpstreamAddress, query: UpstreamQuery, question: UpstreamQuestion, under: Bounds): Promise<Settled> {
+    const exchanged = await this.#exchange(askUdp, address, query, under)
     const isWhole = exchanged.kind !== 'suspicious' && !(exchanged.kind === 'reply' && isTruncated(exchanged.message))
-    if (isWhole) return read(exchanged, question)
+    if (isWhole) return this.#read(exchanged, question)
     this.#options.count('asked-over-tcp')
-    return read(await this.#exchange(askTcp, address, query, deadlineMs), question)
+    const whole = this.#read(await this.#exchange(askTcp, address, query, under), question)
+    return whole.kind === 'reply' ? whole : { kind: whole.kind, isThere: true }
   }
 
-  async #exchange (ask: typeof askUdp, address: UpstreamAddress, query: UpstreamQuery, deadlineMs: number): Promise<Exchanged> {
+  async #exchange (ask: typeof askUdp, address: UpstreamAddress, query: UpstreamQuery, { deadlineMs, open }: Bounds): Promise<Exchanged> {
     if (this.#isClosed) return { kind: 'closed' }
     const { clock, count, guard } = this.#options
     const timeoutMs = Math.max(0, Math.min(tryMs, deadlineMs - clock.now()))
-    return ask(address, query, { clock, timeoutMs, guard, open: this.#open, mismatched: () => count('mismatch') })
+    return ask(address, query, { clock, timeoutMs, guard, open, mismatched: () => count('mismatch') })
   }
+
+  #read (exchanged: Exchanged, question: UpstreamQuestion): Settled {
+    const { isOurs } = this.#options
+    if (exchanged.kind === 'suspicious' || exchanged.kind === 'odd') return { kind: 'bad-answer' }
+    if (exchanged.kind !== 'reply') return { kind: exchanged.kind }
+    const reply = readReply(exchanged.message, question.name)
+    if (reply === undefined) return { kind: 'bad-answer' }
+    const { rcode } = reply
+    const chain = followChain(reply.answers, question, isOurs)
+    const { answers, target } = chain
+    // Answers to another question, or a referral (RFC 2308 2.1) of a server that does not recurse: nothing that a client could use.
+    const isReferral = reply.authorities.some(({ type }) => type === recordTypes.NS) && !reply.authorities.some(({ type }) => type === recordTypes.SOA)
+    if (rcode === rcodes.NOERROR && answers.length === 0 && (reply.answers.length > 0 || isReferral)) return { kind: 'bad-answer' }
+    const { authorities, additionals } = besides(reply, question, chain, isOurs)
+    return {
+      kind: 'reply', target, rcode: target === undefined ? rcode : rcodes.NOERROR,
+      answers: compacted(answers), authorities: compacted(authorities), additionals: compacted(additionals)
+    }
+  }
+}
+
+/** Of one question: when it is over, and what is under way for it. */
+interface Bounds {
+  readonly deadlineMs: number
+  readonly open: Set<() => void>
 }
 
 const ednsRefusals: readonly number[] = [rcodes.FORMERR, rcodes.NOTIMP, rcodes.BADVERS]
@@ -115,26 +157,13 @@ export function isFailed (settled: Settled): boolean {
   return settled.kind !== 'reply' || (settled.rcode !== rcodes.NOERROR && settled.rcode !== rcodes.NXDOMAIN)
 }
 
-function read (exchanged: Exchanged, question: UpstreamQuestion): Settled {
-  if (exchanged.kind === 'suspicious') return { kind: 'bad-answer' }
-  if (exchanged.kind !== 'reply') return { kind: exchanged.kind }
-  const reply = readReply(exchanged.message, question.name)
-  if (reply === undefined) return { kind: 'bad-answer' }
-  const { rcode, authorities, additionals } = reply
-  const answers = followChain(reply.answers, question)
-  // Answers to another question, or a referral (RFC 2308 2.1) of a server that does not recurse: nothing that a client could use.
-  const isReferral = authorities.some(({ type }) => type === recordTypes.NS) && !authorities.some(({ type }) => type === recordTypes.SOA)
-  if (rcode === rcodes.NOERROR && answers.length === 0 && (reply.answers.length > 0 || isReferral)) return { kind: 'bad-answer' }
-  return { kind: 'reply', rcode, answers: compacted(answers), authorities: compacted(authorities), additionals: compacted(additionals) }
-}
-
 /** The same records in memory of their own: as they were read, each holds a whole message, or a part of Node's pool. */
 function compacted (records: readonly ForwardRecord[]): ForwardRecord[] {
   const memory = Buffer.allocUnsafeSlow(records.reduce((sum, { name, rdata }) => sum + name.length + rdata.length, 0))
   let at = 0
-  const moved = (octets: Buffer): Buffer => {
+  const moved = (bytes: Buffer): Buffer => {
     const start = at
-    at += octets.copy(memory, at)
+    at += bytes.copy(memory, at)
     return memory.subarray(start, at)
   }
   return records.map(({ name, type, ttl, rdata }) => ({ name: moved(name), type, ttl, rdata: moved(rdata) }))

@@ -1,8 +1,8 @@
 // One query to one upstream and what comes back, over UDP and over TCP. No socket outlives its exchange.
 import { type SocketType, createSocket } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
-import type { Clock } from '../../clock.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
+import type { Clock } from '../../clock.ts'
 import { headerLength } from '../wire/wire.ts'
 import type { UpstreamQuery } from './upstream-query.ts'
 
@@ -12,10 +12,13 @@ export interface UpstreamAddress {
   readonly port: number
 }
 
-/** `suspicious` = UDP can't be trusted for this question (forged answers, or an upstream that folds names): ask over TCP. */
+/**
+ * `suspicious` = UDP can't be trusted for this question (forged answers, or an upstream that folds names): ask over TCP. `odd` = what
+ * came was no answer to the query, so that the upstream is there, but of no use for this question.
+ */
 export type Exchanged =
   | { readonly kind: 'reply', readonly message: Buffer }
-  | { readonly kind: 'timeout' | 'unreachable' | 'bad-answer' | 'suspicious' | 'closed' }
+  | { readonly kind: 'timeout' | 'unreachable' | 'odd' | 'bad-answer' | 'suspicious' | 'closed' }
 
 export interface ExchangeOptions {
   readonly clock: Clock
@@ -33,7 +36,7 @@ export interface ExchangeOptions {
  * somebody who tries ids. So many guesses of 16 bits of id and the port have no chance.
  */
 const maxMismatches = 32
-const lengthOctets = 2
+const lengthBytes = 2
 
 /** From a port of its own, and from nobody but the upstream: the socket is connected, so that the kernel drops what others send. */
 export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options: ExchangeOptions): Promise<Exchanged> {
@@ -41,8 +44,8 @@ export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options
   const type: SocketType = family === 6 ? 'udp6' : 'udp4'
   // It is an address: there is nothing to look up. A port of 0 is the kernel's choice, which is random.
   const socket = createSocket({ type, lookup: (address, _options, callback) => callback(null, address, family) })
-  return settled(options, () => socket.close(), (end) => {
-    let mismatches = 0
+  let mismatches = 0
+  return settled(options, () => socket.close(), () => mismatches > 0, (end) => {
     const { guard = standaloneGuard } = options
     const failed = (): void => end({ kind: 'bad-answer' })
     // ICMP says that nobody listens, or there are no sockets left.
@@ -68,7 +71,7 @@ export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options
 /** RFC 7766: one connection for one question. */
 export function askTcp (upstream: UpstreamAddress, query: UpstreamQuery, options: ExchangeOptions): Promise<Exchanged> {
   const socket = connect({ host: upstream.address, port: upstream.port, noDelay: true })
-  return settled(options, () => socket.destroy(), (end) => {
+  return settled(options, () => socket.destroy(), () => false, (end) => {
     const chunks: Buffer[] = []
     let length = 0
     const { guard = standaloneGuard } = options
@@ -78,27 +81,27 @@ export function askTcp (upstream: UpstreamAddress, query: UpstreamQuery, options
     socket.on('data', guard.around('dns-forward', (chunk) => {
       chunks.push(chunk)
       length += chunk.length
-      if (length < lengthOctets) return
+      if (length < lengthBytes) return
       const [first = chunk] = chunks
-      const input = first.length >= lengthOctets ? first : Buffer.concat(chunks)
+      const input = first.length >= lengthBytes ? first : Buffer.concat(chunks)
       const messageLength = input.readUInt16BE(0)
       if (messageLength < headerLength) return end({ kind: 'bad-answer' })
-      if (length < lengthOctets + messageLength) return
-      const message = Buffer.concat(chunks).subarray(lengthOctets, lengthOctets + messageLength)
+      if (length < lengthBytes + messageLength) return
+      const message = Buffer.concat(chunks).subarray(lengthBytes, lengthBytes + messageLength)
       end(query.match(message) === 'other' ? { kind: 'bad-answer' } : { kind: 'reply', message })
     }, failed))
-    const frame = Buffer.alloc(lengthOctets)
+    const frame = Buffer.alloc(lengthBytes)
     frame.writeUInt16BE(query.message.length)
     socket.write(Buffer.concat([frame, query.message]))
   })
 }
 
-/** Runs an exchange until it, its time or its forwarder ends. */
-function settled (options: ExchangeOptions, close: () => void, begin: (end: (result: Exchanged) => void) => void): Promise<Exchanged> {
+/** Runs an exchange until it, its time or its forwarder ends. @param hasHeard whether anything has come from the upstream */
+function settled (options: ExchangeOptions, close: () => void, hasHeard: () => boolean, begin: (end: (result: Exchanged) => void) => void): Promise<Exchanged> {
   return new Promise((resolve) => {
     let isOver = false
     const abort = (): void => end({ kind: 'closed' })
-    const cancel = options.clock.after(options.timeoutMs, () => end({ kind: 'timeout' }))
+    const cancel = options.clock.after(options.timeoutMs, () => end({ kind: hasHeard() ? 'odd' : 'timeout' }))
     const end = (result: Exchanged): void => {
       if (isOver) return
       isOver = true

@@ -7,7 +7,7 @@ export interface Entry {
   readonly settled: Settled
   readonly storedAtMs: number
   readonly lifeMs: number
-  readonly octets: number
+  readonly bytes: number
   /** Stale, and the upstreams failed: until then they are not asked again (RFC 8767 5). */
   retryAtMs: number
 }
@@ -15,7 +15,7 @@ export interface Entry {
 /** A registry's clients ask for a few hundred names; ten thousand are what a node's scrape of a large network asks for. */
 export const maxCacheEntries = 10_000
 /** With the usual entry of half a kilobyte more than the entries need; it bounds those of 64 KiB. */
-export const maxCacheOctets = 16 * 1024 * 1024
+export const maxCacheBytes = 16 * 1024 * 1024
 /** An entry's own objects and its place in the map, and those of one record: roughly measured, never below. */
 const entryOverhead = 400
 const recordOverhead = 250
@@ -40,20 +40,20 @@ export class ForwardCache {
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry>()
   readonly #maxEntries: number
-  readonly #maxOctets: number
-  #octets = 0
+  readonly #maxBytes: number
+  #bytes = 0
 
-  constructor (maxEntries = maxCacheEntries, maxOctets = maxCacheOctets) {
+  constructor (maxEntries = maxCacheEntries, maxBytes = maxCacheBytes) {
     this.#maxEntries = maxEntries
-    this.#maxOctets = maxOctets
+    this.#maxBytes = maxBytes
   }
 
   get size (): number {
     return this.#entries.size
   }
 
-  get octets (): number {
-    return this.#octets
+  get bytes (): number {
+    return this.#bytes
   }
 
   /** The entry, fresh or stale. A clock that was set back makes what was stored after it unknown. */
@@ -64,7 +64,7 @@ export class ForwardCache {
     const ageMs = nowMs - entry.storedAtMs
     this.#entries.delete(key)
     if (ageMs < 0 || ageMs >= keepMs) {
-      this.#octets -= entry.octets
+      this.#bytes -= entry.bytes
       return undefined
     }
     this.#entries.set(key, entry)
@@ -75,12 +75,12 @@ export class ForwardCache {
   set (key: string, settled: Settled, nowMs: number, lifeMs: number): void {
     this.#delete(key)
     if (lifeMs <= 0) return
-    const octets = octetsOf(key, settled)
-    if (octets > this.#maxOctets) return
-    this.#entries.set(key, { settled, storedAtMs: nowMs, lifeMs, octets, retryAtMs: -Infinity })
-    this.#octets += octets
+    const bytes = bytesOf(key, settled)
+    if (bytes > this.#maxBytes) return
+    this.#entries.set(key, { settled, storedAtMs: nowMs, lifeMs, bytes, retryAtMs: -Infinity })
+    this.#bytes += bytes
     for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#maxEntries && this.#octets <= this.#maxOctets) break
+      if (this.#entries.size <= this.#maxEntries && this.#bytes <= this.#maxBytes) break
       this.#delete(oldest)
     }
   }
@@ -89,7 +89,7 @@ export class ForwardCache {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     this.#entries.delete(key)
-    this.#octets -= entry.octets
+    this.#bytes -= entry.bytes
   }
 }
 
@@ -97,21 +97,22 @@ export class ForwardCache {
 export function lifeOf (settled: Settled, type: number): number {
   if (settled.kind === 'closed') return 0
   if (settled.kind !== 'reply' || isFailed(settled)) return failureLifeMs
-  const { rcode, answers, authorities, additionals } = settled
+  const { rcode, answers, authorities, additionals, target } = settled
   let seconds = maxLifeMs / 1_000
   for (const section of [answers, authorities, additionals]) for (const { ttl } of section) seconds = Math.min(seconds, ttl)
-  const isPositive = rcode === rcodes.NOERROR && answers.some((record) => record.type === type || type === recordTypes.ANY)
+  const hasAnswer = target !== undefined || answers.some((record) => record.type === type || type === recordTypes.ANY)
+  const isPositive = rcode === rcodes.NOERROR && hasAnswer
   if (isPositive) return seconds * 1_000
   const soa = authorities.find((record) => record.type === recordTypes.SOA)
   if (soa === undefined) return 0 // RFC 2308 5: without a SOA there is no saying how long
   return Math.min(seconds * 1_000, soa.rdata.readUInt32BE(soa.rdata.length - soaMinimumLength) * 1_000, maxNegativeLifeMs)
 }
 
-function octetsOf (key: string, settled: Settled): number {
-  let octets = entryOverhead + key.length
-  if (settled.kind !== 'reply') return octets
+function bytesOf (key: string, settled: Settled): number {
+  let bytes = entryOverhead + key.length
+  if (settled.kind !== 'reply') return bytes
   for (const section of [settled.answers, settled.authorities, settled.additionals]) {
-    for (const { name, rdata } of section) octets += recordOverhead + name.length + rdata.length
+    for (const { name, rdata } of section) bytes += recordOverhead + name.length + rdata.length
   }
-  return octets
+  return bytes
 }

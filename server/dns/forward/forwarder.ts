@@ -1,13 +1,15 @@
 // Asks upstreams for names that are not ours: UDP, TCP where that is not enough, the next upstream where one fails. Identical
 // questions are asked once, answers are kept as long as they say. It knows no client: who may ask is the access list's business.
 import { randomBytes } from 'node:crypto'
-import type { Clock } from '../../clock.ts'
 import type { Guard } from '../../guard.ts'
+import type { Clock } from '../../clock.ts'
 import { type Explanation, explanation } from '../wire/message-writer.ts'
 import { extendedErrors, maxNameLength, rcodes, recordTypes } from '../wire/wire.ts'
 import { type AskEvent, Asker, type AskFailure, type Settled, isFailed } from './asker.ts'
+import { Shares } from '../protect/shares.ts'
+import type { IsOurs } from './answer-chain.ts'
 import type { UpstreamAddress } from './exchange.ts'
-import { folded, nameKey } from './folded-name.ts'
+import { folded, nameKey } from '../wire/name.ts'
 import { type Entry, ForwardCache, lifeOf, staleRetryMs } from './forward-cache.ts'
 import type { ForwardRecord } from './reply-reader.ts'
 
@@ -37,6 +39,8 @@ export interface ForwardAnswer {
   readonly authorities: readonly ForwardRecord[]
   /** Without OPT. */
   readonly additionals: readonly ForwardRecord[]
+  /** The name in a zone of ours that the last alias leads to, in lower case: from there the answer is ours to give. */
+  readonly target?: Buffer | undefined
   readonly cached: boolean
   /** An extended error (RFC 8914): the answer is stale, or the question is none to forward. */
   readonly reason?: Explanation
@@ -62,17 +66,26 @@ export interface ForwarderOptions {
   /** Default: one that writes to stderr. */
   readonly guard?: Guard | undefined
   /** Gives so many octets that nobody can foresee; default: node:crypto. */
-  readonly random?: (octets: number) => Buffer
+  readonly random?: (bytes: number) => Buffer
   readonly count?: (event: ForwardEvent) => void
-  /** Questions under way, default 1,000. */
+  /** Questions under way, default 1,000. Beyond it the client with most of them gives up its oldest. */
   readonly maxInFlight?: number
-  /** Callers that wait for them, default 10,000. */
+  /** Callers that wait for them, default 10,000. Beyond it the client with most of them gives up its oldest. */
   readonly maxWaiting?: number
   readonly maxCacheEntries?: number
-  readonly maxCacheOctets?: number
+  readonly maxCacheBytes?: number
+  /** What is at or below a zone of ours, which no upstream has a say in. Default: nothing. */
+  readonly isOurs?: IsOurs
+  /** Default true. */
+  readonly mixesCase?: boolean
+  /** Told when our own code failed on a question. */
+  readonly failed?: (error: unknown) => void
 }
 
-/** Each has a socket. At a second for each question this is a thousand names a second; more is a flood. */
+/**
+ * Each has a socket. At a second for each question this is a thousand names a second; at more the client that has most of them under
+ * way gives up its oldest.
+ */
 export const maxInFlight = 1_000
 /** Ten for each question under way, about a kilobyte each. */
 export const maxWaiting = 10_000
@@ -96,15 +109,17 @@ export class Forwarder {
   readonly #options: ForwarderOptions
   readonly #asker: Asker
   readonly #cache: ForwardCache
-  readonly #flights = new Map<string, Promise<Settled>>()
-  #waiting = 0
+  readonly #flights = new Map<string, Flight>()
+  /** By the client that asked first, or that asked later and has fewer under way. */
+  readonly #flightsOf = new Shares<Flight>()
+  readonly #waitersOf = new Shares<Waiter>()
   #isClosed = false
 
   constructor (options: ForwarderOptions) {
     this.#options = options
-    const { upstreams, clock, guard, random = randomBytes, count = () => undefined } = options
-    this.#asker = new Asker({ upstreams, clock, guard, random, count })
-    this.#cache = new ForwardCache(options.maxCacheEntries, options.maxCacheOctets)
+    const { upstreams, clock, guard, random = randomBytes, count = () => undefined, isOurs = () => false, mixesCase = true } = options
+    this.#asker = new Asker({ upstreams, clock, guard, random, count, isOurs, mixesCase })
+    this.#cache = new ForwardCache(options.maxCacheEntries, options.maxCacheBytes)
   }
 
   /** What is known without asking anybody; undefined = nothing. */
@@ -114,9 +129,10 @@ export class Forwarder {
 
   /**
    * Answers from the cache, else asks. Ends within 4 s. Never rejects because of the network or of what an upstream sent.
+   * @param client whose share it is of what may be under way
    * @example const forwarded = await forwarder.resolve({ name: nameBytes(['example', 'com']), type: recordTypes.A })
    */
-  async resolve (question: ForwardQuestion): Promise<Forwarded> {
+  async resolve (question: ForwardQuestion, client = ''): Promise<Forwarded> {
     const { clock } = this.#options
     if (!isForwardable(question.type) || question.name.length > maxNameLength) {
       return { kind: 'answer', rcode: rcodes.REFUSED, answers: [], authorities: [], additionals: [], cached: false, reason: notForwarded }
@@ -125,30 +141,62 @@ export class Forwarder {
     const known = this.#lookup(question, key)
     if (known !== undefined) return known
     if (this.#isClosed) return this.#failure('closed')
-    let flight = this.#flights.get(key)
-    const isFull = flight === undefined && this.#flights.size >= (this.#options.maxInFlight ?? maxInFlight)
-    if (isFull || this.#waiting >= (this.#options.maxWaiting ?? maxWaiting)) return this.#failure('too-many')
-    this.#count(flight === undefined ? 'miss' : 'coalesced')
-    if (flight === undefined) {
-      flight = this.#fly(question, key).finally(() => this.#flights.delete(key))
-      this.#flights.set(key, flight)
-    }
-    this.#waiting++
-    try {
-      const settled = await flight
-      // The flight has put a stale answer back into use if it failed and there is one.
-      const entry = isFailed(settled) ? this.#cache.get(key, clock.now()) : undefined
-      if (entry !== undefined && isInStaleUse(entry, clock.now())) return this.#staleAnswer(entry, question)
-      return settled.kind === 'reply' ? answerOf(settled, question, 0, false) : this.#failure(settled.kind)
-    } finally {
-      this.#waiting--
-    }
+    const settled = await this.#join(question, key, client)
+    if (settled.kind === 'too-many') return this.#failure('too-many')
+    // The flight has put a stale answer back into use if it failed and there is one.
+    const entry = isFailed(settled) ? this.#cache.get(key, clock.now()) : undefined
+    if (entry !== undefined && isInStaleUse(entry, clock.now())) return this.#staleAnswer(entry, question)
+    return settled.kind === 'reply' ? answerOf(settled, question, 0, false) : this.#failure(settled.kind)
   }
 
   /** Ends what is under way, as a failure. Calling it again does nothing. */
   close (): void {
     this.#isClosed = true
     this.#asker.close()
+    for (const flight of this.#flights.values()) flight.abort()
+  }
+
+  /** Waits for the question, which is asked if it is not under way. */
+  #join (question: ForwardQuestion, key: string, client: string): Promise<Outcome> {
+    const { maxInFlight: flights = maxInFlight, maxWaiting: waiting = maxWaiting } = this.#options
+    let flight = this.#flights.get(key)
+    this.#count(flight === undefined ? 'miss' : 'coalesced')
+    if (flight === undefined) {
+      if (this.#flights.size >= flights) for (const oldest of first(this.#flightsOf.ofMost())) this.#giveUp(oldest)
+      flight = this.#fly(question, key, client)
+    } else if (this.#flightsOf.count(client) + 1 < this.#flightsOf.count(flight.owner)) {
+      this.#own(flight, client) // a flood's question that others wait for too is not the flood's to lose
+    }
+    if (this.#waitersOf.size >= waiting) for (const { giveUp } of first(this.#waitersOf.ofMost())) giveUp()
+    const { waiters } = flight
+    return new Promise((resolve) => {
+      const end = (outcome: Outcome): void => {
+        waiters.delete(waiter)
+        this.#waitersOf.remove(client, waiter)
+        resolve(outcome)
+      }
+      const waiter: Waiter = { settle: end, giveUp: () => end({ kind: 'too-many' }) }
+      waiters.add(waiter)
+      this.#waitersOf.add(client, waiter)
+    })
+  }
+
+  #own (flight: Flight, client: string): void {
+    this.#flightsOf.remove(flight.owner, flight)
+    flight.owner = client
+    this.#flightsOf.add(client, flight)
+  }
+
+  /** Ends a question for the sake of others. */
+  #giveUp (flight: Flight): void {
+    for (const { giveUp } of flight.waiters) giveUp()
+    this.#land(flight)
+    flight.abort()
+  }
+
+  #land (flight: Flight): void {
+    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key)
+    this.#flightsOf.remove(flight.owner, flight)
   }
 
   #lookup (question: ForwardQuestion, key: string): Forwarded | undefined {
@@ -178,15 +226,56 @@ export class Forwarder {
     this.#options.count?.(event)
   }
 
-  /** Asks until somebody knows, and keeps what comes of it. */
-  async #fly (question: ForwardQuestion, key: string): Promise<Settled> {
+  /** Asks until somebody knows, keeps what comes of it and tells those who wait. */
+  #fly (question: ForwardQuestion, key: string, owner: string): Flight {
     const { type, dnssecOk = false, checkingDisabled = false } = question
-    const settled = await this.#asker.ask({ name: folded(question.name), type, dnssecOk, checkingDisabled })
+    const open = new Set<() => void>()
+    const flight: Flight = { key, owner, waiters: new Set(), abort: () => { for (const end of open) end() } }
+    this.#flights.set(key, flight)
+    this.#flightsOf.add(owner, flight)
+    const failed = (error: unknown): Settled => {
+      this.#options.failed?.(error)
+      return { kind: 'bad-answer' }
+    }
+    void this.#asker.ask({ name: folded(question.name), type, dnssecOk, checkingDisabled }, open).catch(failed).then((settled) => {
+      this.#keep(key, settled, type)
+      this.#land(flight)
+      for (const { settle } of flight.waiters) settle(settled)
+    })
+    return flight
+  }
+
+  #keep (key: string, settled: Settled, type: number): void {
+    if (settled.kind === 'closed') return
     const nowMs = this.#options.clock.now()
     const older = this.#cache.get(key, nowMs)
     if (isFailed(settled) && older !== undefined && !isFailed(older.settled)) older.retryAtMs = nowMs + staleRetryMs
     else this.#cache.set(key, settled, nowMs, lifeOf(settled, type))
-    return settled
+  }
+}
+
+/** What a caller that waited gets. */
+type Outcome = Settled | { readonly kind: 'too-many' }
+
+/** A question under way. */
+interface Flight {
+  readonly key: string
+  /** Whose share it is. */
+  owner: string
+  readonly waiters: Set<Waiter>
+  readonly abort: () => void
+}
+
+interface Waiter {
+  readonly settle: (settled: Settled) => void
+  readonly giveUp: () => void
+}
+
+/** The first one, if there is one. */
+function * first<Item> (items: Iterable<Item>): Generator<Item> {
+  for (const item of items) {
+    yield item
+    return
   }
 }
 
@@ -209,6 +298,6 @@ function answerOf (
     ttl: fixedTtl ?? Math.max(0, record.ttl - ageSeconds),
     rdata: record.rdata
   }))
-  const { rcode, answers, authorities, additionals } = settled
-  return { kind: 'answer', rcode, answers: aged(answers), authorities: aged(authorities), additionals: aged(additionals), cached }
+  const { rcode, answers, authorities, additionals, target } = settled
+  return { kind: 'answer', target, rcode, answers: aged(answers), authorities: aged(authorities), additionals: aged(additionals), cached }
 }

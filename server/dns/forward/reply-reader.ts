@@ -1,7 +1,7 @@
 // Reads the message of an upstream: bounded, in time linear to its length, every name decompressed. What is malformed in any part
 // is no answer at all.
-import { classIn, headerLength, maxLabelOctets, maxNameLength, questionTailLength, recordTypes } from '../wire/wire.ts'
-import { folded } from './folded-name.ts'
+import { classIn, headerLength, questionTailLength, recordTypes } from '../wire/wire.ts'
+import { NameReader, folded, isNameAt, labelStarts } from '../wire/name.ts'
 
 /** Of class IN, with every name spelled out: nothing in it points into a message. */
 export interface ForwardRecord {
@@ -22,9 +22,6 @@ export interface Reply {
 
 /** Of all sections. Ten times what a resolver takes for one set (BIND: 100); decompressed it is less than a megabyte. */
 export const maxRecords = 1_000
-/** A compressor points once in a name. Each label may have been compressed on its own, but none has more than one pointer. */
-const maxPointers = 127
-
 const flagTruncated = 0x0200
 const rcodeMask = 0x000f
 /** RFC 2181 8: a TTL with the highest bit set is 0. */
@@ -86,7 +83,7 @@ export function readReply (message: Buffer, name: Buffer, limit = maxRecords): R
 class ReplyReader {
   readonly #message: Buffer
   readonly #questionName: Buffer
-  readonly #name = Buffer.alloc(maxNameLength)
+  readonly #names = new NameReader()
   #at = headerLength
   #extendedRcode: number | undefined
 
@@ -160,40 +157,24 @@ class ReplyReader {
   }
 
   /** Steps over so many octets, and gives the offset where they begin. */
-  #take (octets: number): number {
+  #take (bytes: number): number {
     const start = this.#at
-    if (start + octets > this.#message.length) throw new Malformed()
-    this.#at += octets
+    if (start + bytes > this.#message.length) throw new Malformed()
+    this.#at += bytes
     return start
   }
 
-  /** RFC 1035 4.1.4: a pointer goes to a prior occurrence. Each has to go before all that was read of the name, so none comes back. */
   #readName (): Buffer {
-    const message = this.#message
-    let length = 0
-    let pointers = 0
-    let at = this.#at
-    let segmentStart = at
-    let end = -1
-    for (;;) {
-      const octet = message[at]
-      if (octet === undefined) throw new Malformed()
-      if (octet >= 0xc0) {
-        const low = message[at + 1]
-        const target = ((octet & 0x3f) << 8) | (low ?? 0)
-        if (low === undefined || target < headerLength || target >= segmentStart || ++pointers > maxPointers) throw new Malformed()
-        if (end < 0) end = at + 2
-        at = segmentStart = target
-        continue
-      }
-      const isRoot = octet === 0
-      if (octet > maxLabelOctets || length + 1 + octet + (isRoot ? 0 : 1) > maxNameLength || at + 1 + octet > message.length) throw new Malformed()
-      message.copy(this.#name, length, at, at + 1 + octet)
-      length += 1 + octet
-      at += 1 + octet
-      if (isRoot) break
+    const names = this.#names
+    if (!names.read(this.#message, this.#at, headerLength)) throw new Malformed()
+    this.#at = names.end
+    const name = names.name()
+    for (const at of labelStarts(name)) {
+      const tail = this.#questionName.length - (name.length - at)
+      if (tail < 0 || !isNameAt(name, at, name.length, this.#questionName.subarray(tail))) continue
+      this.#questionName.copy(name, at, tail) // it may repeat the letters that we sent, whose case is nobody's business
+      break
     }
-    this.#at = end < 0 ? at : end
-    return Buffer.from(this.#name.subarray(0, length))
+    return name
   }
 }

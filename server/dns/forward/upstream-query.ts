@@ -2,7 +2,8 @@
 //
 //   query = id(2) flags(2) 1 0 0 arcount(2) question [OPT]      RFC 1035 4.1, RFC 6891 6.1.2
 import { classIn, ednsUdpLimit, headerLength, questionTailLength, rcodes, recordTypes } from '../wire/wire.ts'
-import { folded, mixedCase } from './folded-name.ts'
+import { folded } from '../wire/name.ts'
+import { mixedCase } from './mixed-case.ts'
 
 export interface UpstreamQuestion {
   /** In wire form and lower case. */
@@ -33,16 +34,22 @@ export class UpstreamQuery {
   readonly #question: Buffer
   readonly #foldedQuestion: Buffer
 
-  /** @param random gives so many octets that nobody can foresee */
-  constructor ({ name, type, dnssecOk, checkingDisabled }: UpstreamQuestion, edns: boolean, random: (octets: number) => Buffer) {
+  /**
+   * @param random gives so many octets that nobody can foresee
+   * @param mixesCase the letters have a case that nobody can foresee, and have to come back so
+   */
+  constructor (
+    { name, type, dnssecOk, checkingDisabled }: UpstreamQuestion, edns: boolean, random: (bytes: number) => Buffer, mixesCase = true
+  ) {
     const nameEnd = headerLength + name.length
     const questionEnd = nameEnd + questionTailLength
     const message = Buffer.alloc(questionEnd + (edns ? optLength : 0))
-    const octets = random(2 + Math.ceil(name.length / 8))
-    octets.copy(message, 0, 0, 2)
+    const bytes = random(2 + Math.ceil(name.length / 8))
+    bytes.copy(message, 0, 0, 2)
     message.writeUInt16BE(flagRecursionDesired | (checkingDisabled ? flagCheckingDisabled : 0), 2)
     message.writeUInt16BE(1, 4)
-    mixedCase(name, octets.subarray(2)).copy(message, headerLength)
+    const spelt = mixesCase ? mixedCase(name, bytes.subarray(2)) : name
+    spelt.copy(message, headerLength)
     message.writeUInt16BE(type, nameEnd)
     message.writeUInt16BE(classIn, nameEnd + 2)
     if (edns) {
@@ -62,8 +69,8 @@ export class UpstreamQuery {
     const flags = message.readUInt16BE(2)
     if ((flags & flagResponse) === 0 || (flags & opcodeMask) !== 0) return 'other'
     const questions = message.readUInt16BE(4)
-    // A server that does not know EDNS may not have read as far as the question (RFC 6891 7).
-    if (questions === 0) return (flags & rcodeMask) === rcodes.FORMERR ? 'answer' : 'other'
+    // A server may leave the question out of an error: one that does not know EDNS has not read as far (RFC 6891 7), others don't care.
+    if (questions === 0) return isRefusal(flags & rcodeMask) ? 'answer' : 'other'
     if (questions !== 1) return 'other'
     const question = message.subarray(headerLength, headerLength + this.#question.length)
     if (question.equals(this.#question)) return 'answer'
@@ -71,4 +78,9 @@ export class UpstreamQuery {
     const folding = Buffer.concat([folded(question.subarray(0, nameLength)), question.subarray(nameLength)])
     return folding.equals(this.#foldedQuestion) ? 'case' : 'other'
   }
+}
+
+/** Neither records nor that there are none: nothing that a forger gains by. */
+function isRefusal (rcode: number): boolean {
+  return rcode !== rcodes.NOERROR && rcode !== rcodes.NXDOMAIN
 }

@@ -6,10 +6,10 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Guard } from '../../guard.ts'
 import type { Response } from '../protect/client.ts'
-import { firstMessageMs, idleMs, maxDeferred, maxMessagesPerTurn, maxQueryOctets } from './tcp-limits.ts'
+import { firstMessageMs, idleMs, maxDeferred, maxMessagesPerTurn, maxQueryBytes } from './tcp-limits.ts'
 import { headerLength } from '../wire/wire.ts'
 
-const lengthOctets = 2
+const lengthBytes = 2
 const empty = Buffer.alloc(0)
 
 export interface ConnectionCalls {
@@ -31,6 +31,8 @@ export class StreamConnection {
   /** What was received and not yet answered: part of a message, or, while it waits, at most one chunk. */
   #input: Buffer = empty
   #deferred = 0
+  /** Of its last whole message, or its beginning. */
+  #lastMs: number
   #isWaiting = false
   #isEnding = false
   /** No more messages can be told apart: a length was none. */
@@ -42,7 +44,8 @@ export class StreamConnection {
     this.#guard = guard
     // Whatever fails, this client can be told nothing more: messages behind a half read one cannot be told apart.
     const destroy = (): void => this.destroy()
-    this.deadlineMs = calls.nowMs() + firstMessageMs
+    this.#lastMs = calls.nowMs()
+    this.deadlineMs = this.#lastMs + firstMessageMs
     socket.on('error', () => undefined) // a reset by the peer; 'close' follows
     socket.on('data', guard.around('dns-stream', (chunk: Buffer) => {
       if (this.#isBroken) return
@@ -64,20 +67,25 @@ export class StreamConnection {
     this.#socket.destroy()
   }
 
+  /** Since when nothing is asked over it; undefined = something is being answered. */
+  get idleSinceMs (): number | undefined {
+    return this.#deferred > 0 || this.#isWaiting ? undefined : this.#lastMs
+  }
+
   /** Answers whole messages until there are no more, the peer does not read, or others should have their turn. */
   #pump (): void {
     if (this.#isWaiting || this.#isBroken || this.#socket.destroyed) return
     let at = 0
     let served = 0
     this.#socket.cork()
-    while (this.#input.length - at >= lengthOctets) {
+    while (this.#input.length - at >= lengthBytes) {
       const length = this.#input.readUInt16BE(at)
-      if (length < headerLength || length > maxQueryOctets) {
+      if (length < headerLength || length > maxQueryBytes) {
         this.#calls.badLength()
         this.#isBroken = this.#isEnding = true // answers from before still leave
         break
       }
-      if (this.#input.length - at - lengthOctets < length) break
+      if (this.#input.length - at - lengthBytes < length) break
       if (this.#socket.writableNeedDrain || this.#deferred >= maxDeferred) {
         this.#wait()
         break
@@ -88,7 +96,7 @@ export class StreamConnection {
         break
       }
       served++
-      at += lengthOctets + length
+      at += lengthBytes + length
       this.#stay()
       const answer = this.#calls.answer(this.#input.subarray(at - length, at))
       if (!Buffer.isBuffer(answer)) void this.#later(answer) // never rejects
@@ -121,7 +129,8 @@ export class StreamConnection {
   }
 
   #stay (): void {
-    this.deadlineMs = this.#calls.nowMs() + idleMs
+    this.#lastMs = this.#calls.nowMs()
+    this.deadlineMs = this.#lastMs + idleMs
   }
 
   #endIfDone (): void {
@@ -143,8 +152,8 @@ export class StreamConnection {
 
 /** A message behind its length, in memory of its own. */
 export function framed (bytes: Buffer, length: number): Buffer {
-  const message = Buffer.allocUnsafe(lengthOctets + length)
+  const message = Buffer.allocUnsafe(lengthBytes + length)
   message.writeUInt16BE(length, 0)
-  bytes.copy(message, lengthOctets, 0, length)
+  bytes.copy(message, lengthBytes, 0, length)
   return message
 }

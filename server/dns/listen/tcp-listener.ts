@@ -2,11 +2,12 @@
 import { once } from 'node:events'
 import { type Server, type Socket, createServer } from 'node:net'
 import { Server as TlsServer, createServer as createTlsServer } from 'node:tls'
-import type { Clock } from '../../clock.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
+import type { Clock } from '../../clock.ts'
 import { MessageWriter } from '../wire/message-writer.ts'
 import { StreamConnection, framed } from './stream-connection.ts'
-import { closeGraceMs, firstMessageMs, maxConnectionsOfClient, sweepMs } from './tcp-limits.ts'
+import { Shares } from '../protect/shares.ts'
+import { closeGraceMs, firstMessageMs, sweepMs } from './tcp-limits.ts'
 import type { ListenerOptions } from './udp-listener.ts'
 import { tcpLimit } from '../wire/wire.ts'
 
@@ -21,23 +22,34 @@ export interface TcpListenerOptions extends ListenerOptions {
   readonly tls?: { readonly cert: string, readonly key: string } | undefined
 }
 
-/** What is closed when its time is over. */
-interface Deadlined {
+/** One connection, with or without keys. */
+interface Held {
+  /** When it is destroyed. */
   readonly deadlineMs: number
+  /** Undefined while something is being answered. */
+  readonly idleSinceMs: number | undefined
   /** Answers what has arrived, then ends. */
   finish (): void
   destroy (): void
 }
 
+/** What a client holds of the connections that there may be. */
+interface Place {
+  readonly address: string
+  held: Held | undefined
+}
+
 export class TcpListener {
+  readonly address: string
   readonly port: number
   readonly #server: Server
   readonly #options: TcpListenerOptions
   readonly #guard: Guard
-  readonly #connections = new Set<Deadlined>()
+  readonly #connections = new Set<Held>()
+  /** By the address of the client. */
+  readonly #shares = new Shares<Place>()
   /** Connections that have not yet agreed on keys, by the client's address and port. */
-  readonly #handshakes = new Map<string, Deadlined>()
-  readonly #connectionsOf = new Map<string, number>()
+  readonly #handshakes = new Map<string, Place>()
   readonly #writer = new MessageWriter(tcpLimit)
   #cancelSweep: (() => void) | undefined
   #closed: Promise<void> | undefined
@@ -57,9 +69,11 @@ export class TcpListener {
   constructor (server: Server, options: TcpListenerOptions) {
     const bound = server.address()
     this.port = typeof bound === 'object' && bound !== null ? bound.port : options.port
+    this.address = options.address
     this.#server = server
     this.#options = options
-    server.maxConnections = options.maxConnections
+    // Beyond the limit those who hold most give up theirs; sockets on their way to their end are not counted by us, but by Node.
+    server.maxConnections = 2 * options.maxConnections
     const guard = this.#guard = options.guard ?? standaloneGuard
     server.on('error', guard.around('dns-tcp', (error) => options.report(`DNS over TCP: ${error.message}`)))
     server.on('drop', guard.around('dns-tcp', () => options.counters.drop('too-many-connections')))
@@ -68,18 +82,19 @@ export class TcpListener {
       if (!guard.attempt('dns-tcp', () => take(socket))) socket.destroy()
     }
     server.on('connection', guard.around('dns-tcp', taking((socket) => {
-      if (!this.#admit(socket)) socket.destroy()
-      else if (options.tls === undefined) this.#serve(socket)
-      else this.#awaitKeys(socket)
+      const place = this.#admit(socket)
+      if (place === undefined) socket.destroy()
+      else if (options.tls === undefined) this.#serve(socket, place)
+      else this.#awaitKeys(socket, place)
     })))
     if (options.tls === undefined) return
     server.on('tlsClientError', guard.around('dns-tcp', () => options.counters.drop('tls')))
     server.on('secureConnection', guard.around('dns-tcp', taking((socket) => {
-      const handshake = this.#handshakes.get(nameOf(socket))
-      if (handshake === undefined) return void socket.destroy() // it went before it was looked at
+      const place = this.#handshakes.get(nameOf(socket))
+      if (place === undefined) return void socket.destroy() // it went before it was looked at
       this.#handshakes.delete(nameOf(socket))
-      this.#connections.delete(handshake)
-      this.#serve(socket)
+      if (place.held !== undefined) this.#connections.delete(place.held)
+      this.#serve(socket, place)
     })))
   }
 
@@ -104,38 +119,50 @@ export class TcpListener {
     this.#cancelSweep?.()
   }
 
-  /** Counts a connection, for as long as it is open. False if there are too many of its client, or it went before it was looked at. */
-  #admit (socket: Socket): boolean {
-    const { counters } = this.#options
+  /** Counts a connection, for as long as it is open, and makes room for it. Undefined if it went before it was looked at. */
+  #admit (socket: Socket): Place | undefined {
+    const { counters, maxConnections } = this.#options
     const address = socket.remoteAddress
-    if (address === undefined) return false
-    const known = this.#connectionsOf.get(address) ?? 0
-    if (known >= maxConnectionsOfClient) {
-      counters.drop('too-many-connections')
-      return false
-    }
-    this.#connectionsOf.set(address, known + 1)
+    if (address === undefined) return undefined
+    if (this.#shares.size >= maxConnections) this.#makeRoom()
+    const place: Place = { address, held: undefined }
+    this.#shares.add(address, place)
     counters.connections++
     socket.once('close', this.#guard.around('dns-tcp', () => {
       counters.connections--
-      const left = (this.#connectionsOf.get(address) ?? 1) - 1
-      if (left === 0) this.#connectionsOf.delete(address)
-      else this.#connectionsOf.set(address, left)
+      this.#shares.remove(address, place)
     }))
-    return true
+    return place
+  }
+
+  /** The client with most connections gives up the one that is idle for longest; if all are busy the oldest. */
+  #makeRoom (): void {
+    let chosen: Place | undefined
+    let chosenMs = Infinity
+    for (const place of this.#shares.ofMost()) {
+      const idleSinceMs = place.held?.idleSinceMs ?? Infinity
+      if (chosen !== undefined && idleSinceMs >= chosenMs) continue
+      chosen = place
+      chosenMs = idleSinceMs
+    }
+    if (chosen === undefined) return
+    this.#options.counters.drop('too-many-connections')
+    this.#shares.remove(chosen.address, chosen)
+    if (chosen.held !== undefined) this.#connections.delete(chosen.held)
+    chosen.held?.destroy()
   }
 
   /** Until the client has said hello, and has the keys, it is a connection that brings no message. */
-  #awaitKeys (socket: Socket): void {
+  #awaitKeys (socket: Socket, place: Place): void {
     const end = (): void => void socket.destroy()
     const name = nameOf(socket)
-    const handshake = { deadlineMs: this.#options.clock.now() + firstMessageMs, finish: end, destroy: end }
-    this.#handshakes.set(name, handshake)
+    const nowMs = this.#options.clock.now()
+    this.#handshakes.set(name, place)
     socket.once('close', this.#guard.around('dns-tcp', () => this.#handshakes.delete(name)))
-    this.#watch(handshake, socket)
+    this.#watch({ deadlineMs: nowMs + firstMessageMs, idleSinceMs: nowMs, finish: end, destroy: end }, socket, place)
   }
 
-  #serve (socket: Socket): void {
+  #serve (socket: Socket, place: Place): void {
     const { clock, counters, responder, tls } = this.#options
     const client = { transport: tls === undefined ? 'tcp' : 'tls', address: socket.remoteAddress ?? '' } as const
     this.#watch(new StreamConnection(socket, {
@@ -147,10 +174,11 @@ export class TcpListener {
         if (typeof response !== 'number') return response
         return response === 0 ? empty : framed(this.#writer.bytes, response)
       }
-    }, this.#guard), socket)
+    }, this.#guard), socket, place)
   }
 
-  #watch (connection: Deadlined, socket: Socket): void {
+  #watch (connection: Held, socket: Socket, place: Place): void {
+    place.held = connection
     this.#connections.add(connection)
     socket.once('close', this.#guard.around('dns-tcp', () => this.#connections.delete(connection)))
     this.#cancelSweep ??= this.#options.clock.after(sweepMs, this.#sweep)

@@ -1,8 +1,8 @@
 // The UDP side: one socket, one reused message, no packet that can stop it.
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import type { Clock } from '../../clock.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
+import type { Clock } from '../../clock.ts'
 import type { Response, Transport } from '../protect/client.ts'
 import type { DnsCounters } from '../counters.ts'
 import type { Responder } from '../responder.ts'
@@ -14,8 +14,6 @@ import { ednsUdpLimit } from '../wire/wire.ts'
 const receiveBufferBytes = 4 * 1024 * 1024
 /** Answers that the kernel does not take at once. More would be memory for clients that have given up by then. */
 const maxQueuedSends = 256
-/** Questions that wait for an answer of others, so that a flood of them holds a bounded piece of memory. */
-const maxDeferred = 1_000
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -143,9 +141,8 @@ export class UdpListener {
 
   async #later (answers: Exclude<Response, number>, peer: RemoteInfo): Promise<void> {
     const { counters } = this.#options
-    if (this.#deferred >= maxDeferred) return counters.drop('too-many-deferred')
-    this.#deferred++
     counters.waiting++
+    this.#deferred++ // as many as the forwarder lets wait
     try {
       for await (const message of answers) {
         if (!this.#isSocketClosed) this.#socket.send(message, peer.port, peer.address)

@@ -13,7 +13,7 @@
 //
 // LABEL is SERVICE for a service with cluster IPs, and HOSTNAME_SERVICE for an endpoint of one without: it leads back, since
 // neither part can have an underscore. No service is called _tcp or _udp for the same reason. Of other transports DNS-SD knows nothing.
-import { parseIp } from '../../model/address/ranges.ts'
+import { undashed } from './dashed-address.ts'
 import type { Zone } from './zone.ts'
 
 export type BrowseProtocol = 'TCP' | 'UDP'
@@ -71,10 +71,4 @@ export function namespaceBrowseName (zone: Zone, namespace: string, [first = '',
   if (!second.startsWith('_')) return undefined
   const name = { zone, namespace, type: second.slice(1), protocol }
   return third === undefined ? { kind: 'type', ...name } : { kind: 'offer', ...name, label: third }
-}
-
-/** The address that a label stands for. @example undashed('fd00-10--7') // 'fd00:10::7' */
-function undashed (label: string): string | undefined {
-  const address = parseIp(/^\d+(?:-\d+){3}$/.test(label) ? label.replaceAll('-', '.') : label.replaceAll('-', ':'))
-  return 'problem' in address ? undefined : address.text
 }

@@ -20,21 +20,17 @@
 import { type BrowseName, type PodName, namespaceBrowseName, podName, zoneBrowseName } from './browse-name.ts'
 import { type ReverseName, ReverseZone, maxReverseLabels } from './reverse-zone.ts'
 import { type SelectionName, maxSelectionLabels, selectionNameOf } from './selection-name.ts'
-import { foldedOctet } from '../wire/wire.ts'
+import { type ServiceName, type TransportName, transports } from './service-name.ts'
+import { foldedByte, isNameAt } from '../wire/name.ts'
+import { recordTypes } from '../wire/wire.ts'
 import type { Zone } from './zone.ts'
 import type { QueryReader } from '../wire/query-reader.ts'
-
-export type TransportName = 'TCP' | 'UDP' | 'SCTP'
-
-export interface ServiceName {
-  readonly zone: Zone
-  readonly namespace: string
-  readonly service: string
-}
 
 export type RecordName =
   | { readonly kind: 'outside' }
   | { readonly kind: 'unknown', readonly zone: Zone }
+  /** Another zone of ours begins there, or below. */
+  | { readonly kind: 'cut', readonly zone: Zone }
   | { readonly kind: 'apex' | 'version' | 'name-servers' | 'name-server' | 'services', readonly zone: Zone }
   | { readonly kind: 'namespace', readonly zone: Zone, readonly namespace: string }
   | ServiceName & { readonly kind: 'service' }
@@ -43,17 +39,17 @@ export type RecordName =
   | ServiceName & { readonly kind: 'port', readonly port: string, readonly protocol: TransportName }
   | SelectionName | ReverseName | PodName | BrowseName
 
+/** What a label of ours can be. */
+const plainLabel = /^[a-z0-9_-]+$/
 const outside: RecordName = { kind: 'outside' }
 const maxLabelsBelowZone = 3 + maxSelectionLabels // shape 12, the longest one there is
-
-const protocols: ReadonlyMap<string, TransportName> = new Map([['_tcp', 'TCP'], ['_udp', 'UDP'], ['_sctp', 'SCTP']])
 
 /**
  * Reads the name of a question.
  * @param zones the longest first, so that a zone below another one wins; reverse zones last, as nothing is below them
  */
 export function readRecordName (query: QueryReader, zones: readonly Zone[]): RecordName {
-  const zone = zones.find((candidate) => isBelow(query, candidate))
+  const zone = zoneOf(query.type, query.labelCount, zones, (candidate) => isBelow(query, candidate))
   if (zone === undefined) return outside
   const count = query.labelCount - zone.labels.length
   if (count > maxLabelsBelow(zone)) return { kind: 'unknown', zone }
@@ -63,18 +59,38 @@ export function readRecordName (query: QueryReader, zones: readonly Zone[]): Rec
     if (label === undefined) return { kind: 'unknown', zone }
     labels.push(label)
   }
-  return nameOf(zone, labels)
+  return nameIn(zone, labels, zones)
 }
 
-/** Reads a name whose labels are plain text in lower case, as the target of an alias is. */
-export function recordNameOf (labels: readonly string[], zones: readonly Zone[]): RecordName {
-  const zone = zones.find((candidate) => {
+/** Reads a name whose labels are text in lower case, as the target of an alias is. @param type that is asked for there */
+export function recordNameOf (labels: readonly string[], zones: readonly Zone[], type = 0): RecordName {
+  const zone = zoneOf(type, labels.length, zones, (candidate) => {
     const from = labels.length - candidate.labels.length
     return from >= 0 && candidate.labels.every((label, index) => labels[from + index] === label)
   })
   if (zone === undefined) return outside
   const below = labels.slice(0, labels.length - zone.labels.length)
-  return below.length > maxLabelsBelow(zone) ? { kind: 'unknown', zone } : nameOf(zone, below.reverse())
+  const isPlain = below.length <= maxLabelsBelow(zone) && below.every((label) => plainLabel.test(label))
+  return isPlain ? nameIn(zone, below.reverse(), zones) : { kind: 'unknown', zone }
+}
+
+/** The longest zone that a name is in. The DS of a zone is the parent's to say, where that is ours too (RFC 4035 3.1.4.1). */
+function zoneOf (type: number, labelCount: number, zones: readonly Zone[], hasName: (zone: Zone) => boolean): Zone | undefined {
+  const zone = zones.find(hasName)
+  if (type !== recordTypes.DS || zone?.labels.length !== labelCount) return zone
+  return zones.find((other) => other !== zone && hasName(other)) ?? zone
+}
+
+/** @param labels below the zone, from the right */
+function nameIn (zone: Zone, labels: readonly string[], zones: readonly Zone[]): RecordName {
+  const name = nameOf(zone, labels)
+  return name.kind === 'unknown' && zones.some((other) => isZoneBelow(other, zone, labels)) ? { kind: 'cut', zone } : name
+}
+
+/** Whether one zone is at or below a name in another one: then the name exists there. @param labels as of `nameIn` */
+function isZoneBelow (zone: Zone, parent: Zone, labels: readonly string[]): boolean {
+  const depth = zone.labels.length - parent.labels.length
+  return depth >= labels.length && zone.name.endsWith(`.${parent.name}`) && labels.every((label, index) => zone.labels[depth - 1 - index] === label)
 }
 
 function maxLabelsBelow (zone: Zone): number {
@@ -98,8 +114,8 @@ function belowService (name: ServiceName, labels: readonly string[]): RecordName
   const [first, second, third] = labels
   if (first === undefined) return { kind: 'service', ...name }
   const unknown = { kind: 'unknown', zone: name.zone } as const
-  if (first === '_zone' || first === '_tag') return selectionNameOf(name, labels, protocols) ?? unknown
-  const protocol = protocols.get(first)
+  if (first === '_zone' || first === '_tag') return selectionNameOf(name, labels) ?? unknown
+  const protocol = transports.get(first)
   if (protocol === undefined) return second === undefined && !first.startsWith('_') ? { kind: 'endpoint', ...name, hostname: first } : unknown
   if (second === undefined) return { kind: 'protocol', ...name, protocol }
   return second.startsWith('_') && third === undefined ? { kind: 'port', ...name, port: second.slice(1), protocol } : unknown
@@ -115,16 +131,11 @@ function specialName (zone: Zone, labels: readonly string[]): RecordName {
   return { kind: 'unknown', zone }
 }
 
-/** Compares octets; a length octet is below 64 and so is never taken for a letter. */
 function isBelow (query: QueryReader, zone: Zone): boolean {
   if (query.labelCount < zone.labels.length) return false
   const start = query.labels[query.labelCount - zone.labels.length] ?? 0
   const end = (query.labels[query.labelCount] ?? 0) + 1
-  if (end - start !== zone.wire.length) return false
-  for (let index = 0; index < zone.wire.length; index++) {
-    if (foldedOctet(query.message[start + index] ?? 0) !== zone.wire[index]) return false
-  }
-  return true
+  return isNameAt(query.message, start, end, zone.wire)
 }
 
 /** The label in lower case, undefined if it holds anything but [A-Za-z0-9_-]. Folds ASCII only (RFC 4343). */
@@ -132,9 +143,9 @@ function readLabel (message: Buffer, at: number): string | undefined {
   const length = message[at] ?? 0
   let hasUpperCase = false
   for (let index = at + 1; index <= at + length; index++) {
-    const octet = message[index] ?? 0
-    const folded = foldedOctet(octet)
-    if (folded !== octet) hasUpperCase = true
+    const byte = message[index] ?? 0
+    const folded = foldedByte(byte)
+    if (folded !== byte) hasUpperCase = true
     const isPlain = (folded >= 0x61 && folded <= 0x7a) || (folded >= 0x30 && folded <= 0x39) || folded === 0x2d || folded === 0x5f
     if (!isPlain) return undefined
   }

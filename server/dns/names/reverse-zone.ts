@@ -6,6 +6,7 @@
 //
 // An octet has one spelling: 007 is no name.
 import { addressKey, keyAddress, keyLengths } from '../../model/address/address-key.ts'
+import type { AddressRange } from '../../model/address/ranges.ts'
 import { readInstanceCidrs, reversePrefixes } from './reverse-networks.ts'
 import { Zone, type ZoneOptions } from './zone.ts'
 
@@ -17,7 +18,7 @@ export type ReverseName =
 /** The digits of an IPv6 address. */
 export const maxReverseLabels = 32
 
-const octetPattern = /^(?:0|[1-9]\d{0,2})$/
+const bytePattern = /^(?:0|[1-9]\d{0,2})$/
 const digitPattern = /^[0-9a-f]$/
 
 export class ReverseZone extends Zone {
@@ -54,7 +55,7 @@ export class ReverseZone extends Zone {
   read (labels: readonly string[]): ReverseName | undefined {
     let prefix = this.#prefix
     for (const label of labels) {
-      const digits = isWhole(prefix) ? undefined : prefix.startsWith('4') ? octetDigits(label) : digitPattern.test(label) ? label : undefined
+      const digits = isWhole(prefix) ? undefined : prefix.startsWith('4') ? byteDigits(label) : digitPattern.test(label) ? label : undefined
       if (digits === undefined) return undefined
       prefix += digits
     }
@@ -66,13 +67,14 @@ export class ReverseZone extends Zone {
  * The reverse zones of networks.
  * @throws RegistryError REG_INVALID
  */
-export function reverseZones (cidrs: readonly string[], target: Zone, options: ZoneOptions): ReverseZone[] {
-  return reversePrefixes(readInstanceCidrs(cidrs, 'reverse')).map((prefix) => new ReverseZone(prefix, target, options))
+export function reverseZones (networks: readonly (string | AddressRange)[], target: Zone, options: ZoneOptions): ReverseZone[] {
+  const read = networks.flatMap((network) => (typeof network === 'string' ? readInstanceCidrs([network], 'reverse') : network))
+  return reversePrefixes(read).map((prefix) => new ReverseZone(prefix, target, options))
 }
 
-function octetDigits (label: string): string | undefined {
-  const octet = Number(label)
-  return octetPattern.test(label) && octet <= 255 ? octet.toString(16).padStart(2, '0') : undefined
+function byteDigits (label: string): string | undefined {
+  const byte = Number(label)
+  return bytePattern.test(label) && byte <= 255 ? byte.toString(16).padStart(2, '0') : undefined
 }
 
 function isWhole (prefix: string): boolean {
@@ -81,6 +83,6 @@ function isWhole (prefix: string): boolean {
 
 function reverseName (prefix: string): string {
   const digits = prefix.slice(1)
-  const labels = prefix.startsWith('4') ? (digits.match(/../g) ?? []).map((octet) => String(Number.parseInt(octet, 16))) : [...digits]
+  const labels = prefix.startsWith('4') ? (digits.match(/../g) ?? []).map((byte) => String(Number.parseInt(byte, 16))) : [...digits]
   return [...labels.reverse(), ...(prefix.startsWith('4') ? ['in-addr', 'arpa'] : ['ip6', 'arpa'])].join('.')
 }

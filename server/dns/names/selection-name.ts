@@ -14,7 +14,7 @@
 // No label of ours begins with "_", hostnames and keys and values begin with a letter or digit: nothing here can be two things.
 import { exactTag } from '../answers/endpoint-index.ts'
 import { headerLength } from '../wire/wire.ts'
-import type { ServiceName, TransportName } from './record-name.ts'
+import { type ServiceName, type TransportName, transports } from './service-name.ts'
 
 /** More tags narrow nothing any more, and each makes a name of its own to keep answers for. */
 export const maxTags = 4
@@ -43,7 +43,7 @@ export type SelectionName =
  * @param labels from the right
  * @returns undefined for anything that has no meaning
  */
-export function selectionNameOf (name: ServiceName, labels: readonly string[], protocols: ReadonlyMap<string, TransportName>): SelectionName | undefined {
+export function selectionNameOf (name: ServiceName, labels: readonly string[]): SelectionName | undefined {
   const [root] = labels
   const branch = { kind: 'selection-branch', ...name } as const
   const read = root === '_zone' ? readZone(labels) : readTags(labels)
@@ -54,7 +54,7 @@ export function selectionNameOf (name: ServiceName, labels: readonly string[], p
   const serviceStart = labels.reduce((sum, label) => sum + 1 + label.length, headerLength)
   const selection = { kind: 'selection', ...name, choice, serviceStart } as const
   if (below === undefined) return selection
-  const protocol = protocols.get(below)
+  const protocol = transports.get(below)
   // A last label with "_" is a protocol, or the key of a tag whose values are below.
   if (portLabel === undefined) return protocol !== undefined || (choice.by === 'tags' && choice.tags.length < maxTags) ? branch : undefined
   return protocol !== undefined && portLabel.startsWith('_') && more === undefined ? { ...selection, port: { name: portLabel.slice(1), protocol } } : undefined

@@ -11,7 +11,7 @@ export const specificationVersion = '1.1.0'
 
 const labelPattern = /^[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?$/
 // The longest name, HOSTNAME.SERVICE.NAMESPACE.svc.ZONE, has three labels of 63 and must fit 255 octets with every zone.
-const maxZoneOctets = 255 - 3 * 64 - 4
+const maxZoneBytes = 255 - 3 * 64 - 4
 /** A name is compared with each of them. */
 export const maxZones = 16
 
@@ -20,8 +20,8 @@ const soaSerialFromEnd = 20 // serial refresh retry expire minimum, each 4
 
 export interface ZoneOptions {
   readonly ttlSeconds: number
-  /** Where this server is reached; undefined when it listens on every address. */
-  readonly address: { readonly text: string, readonly family: 4 | 6 } | undefined
+  /** Where this server is reached; none when it listens on every address. */
+  readonly addresses: readonly { readonly text: string, readonly family: 4 | 6 }[]
 }
 
 export class Zone {
@@ -41,23 +41,22 @@ export class Zone {
    * @param primary of a reverse zone: whose name server is its own
    * @throws RegistryError REG_INVALID
    */
-  constructor (name: string, { ttlSeconds, address }: ZoneOptions, primary?: Zone) {
+  constructor (name: string, { ttlSeconds, addresses }: ZoneOptions, primary?: Zone) {
     this.name = name.toLowerCase().replace(/\.$/, '')
     this.labels = this.name.split('.')
     const fault = primary === undefined ? zoneFault(this.labels) : undefined
     if (fault !== undefined) throw invalid([{ field: 'zone', value: name, rule: fault }])
     this.wire = nameBytes(this.labels)
     const nameServer = `ns.dns.${primary?.name ?? this.name}`
-    const addressRecord: StaticRecord[] = address === undefined
-      ? []
-      : [{ name: nameServer, type: address.family === 4 ? 'A' : 'AAAA', ttl: ttlSeconds, address: address.text }]
+    const addressRecords = addresses.map(({ text, family }): StaticRecord =>
+      ({ name: nameServer, type: family === 4 ? 'A' : 'AAAA', ttl: ttlSeconds, address: text }))
     const minimum = Math.min(ttlSeconds, maxNegativeTtlSeconds)
     const soa = (ttl: number): SoaTemplate => soaTemplate(ttl, minimum, primary)
     this.#soa = soa(ttlSeconds)
     this.#negativeSoa = soa(minimum) // RFC 2308 3: the smaller of the SOA's TTL and its minimum
-    this.nameServers = composeRecords({ name: this.name, type: 'NS' }, [{ name: this.name, type: 'NS', ttl: ttlSeconds, ns: nameServer }], addressRecord)
-    this.nameServerAddress = new Map(primary !== undefined ? [] : addressRecord.map((record) =>
-      [recordTypes[record.type], composeRecords({ name: nameServer, type: record.type }, [record])]))
+    this.nameServers = composeRecords({ name: this.name, type: 'NS' }, [{ name: this.name, type: 'NS', ttl: ttlSeconds, ns: nameServer }], addressRecords)
+    const byType = Map.groupBy(primary === undefined ? addressRecords : [], ({ type }) => type)
+    this.nameServerAddress = new Map(Array.from(byType, ([type, records]) => [recordTypes[type], composeRecords({ name: nameServer, type }, records)]))
     const versionName = `dns-version.${this.name}`
     this.version = composeRecords({ name: versionName, type: 'TXT' }, [{ name: versionName, type: 'TXT', ttl: ttlSeconds, data: [specificationVersion] }])
   }
@@ -89,8 +88,8 @@ export function writeFixed (writer: MessageWriter, records: ComposedRecords): vo
 
 function zoneFault (labels: readonly string[]): string | undefined {
   if (!labels.every((label) => labelPattern.test(label))) return 'must be a DNS name of labels with a-z, 0-9, "-" and "_"'
-  const octets = nameBytes(labels).length
-  return octets > maxZoneOctets ? `must not be longer than ${maxZoneOctets - 2} characters, so that every name below it fits 255 octets` : undefined
+  const bytes = nameBytes(labels).length
+  return bytes > maxZoneBytes ? `must not be longer than ${maxZoneBytes - 2} characters, so that every name below it fits 255 octets` : undefined
 }
 
 /** An SOA record, complete but for its serial and the pointers to the zone's name. */

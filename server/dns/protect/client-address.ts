@@ -6,7 +6,7 @@ const percent = 0x25
 
 /** Reads one address after the other into itself. */
 export class ClientAddress {
-  readonly octets = Buffer.allocUnsafeSlow(16)
+  readonly bytes = Buffer.allocUnsafeSlow(16)
   /** 4 or 16, also 4 for IPv4 inside IPv6 (`::ffff:10.0.0.7`); 0 = it was no address. */
   length: 0 | 4 | 16 = 0
 
@@ -17,10 +17,10 @@ export class ClientAddress {
   }
 
   get isLoopback (): boolean {
-    const { octets, length } = this
-    if (length === 4) return octets[0] === 127
-    if (length === 0 || octets[15] !== 1) return false
-    for (let index = 0; index < 15; index++) if (octets[index] !== 0) return false
+    const { bytes, length } = this
+    if (length === 4) return bytes[0] === 127
+    if (length === 0 || bytes[15] !== 1) return false
+    for (let index = 0; index < 15; index++) if (bytes[index] !== 0) return false
     return true
   }
 
@@ -31,17 +31,17 @@ export class ClientAddress {
       const code = text.charCodeAt(index)
       if (code === dot) {
         if (at === to + 3 || value > 255) return false
-        this.octets[at++] = value
+        this.bytes[at++] = value
         value = 0
       } else if (code >= 0x30 && code <= 0x39 && value < 256) value = value * 10 + code - 0x30
       else return false
     }
-    this.octets[at] = value
+    this.bytes[at] = value
     return at === to + 3 && value < 256
   }
 
   #readSix (text: string): 0 | 4 | 16 {
-    const { octets } = this
+    const { bytes } = this
     let at = 0
     let gap = -1 // where "::" stands for zeros
     let value = 0
@@ -53,7 +53,7 @@ export class ClientAddress {
       if (code === colon) {
         if (index > groupStart) {
           if (at > 14) return 0
-          at = octets.writeUInt16BE(value, at)
+          at = bytes.writeUInt16BE(value, at)
         }
         if (text.charCodeAt(index + 1) === colon) gap = at
         value = 0
@@ -71,21 +71,21 @@ export class ClientAddress {
     }
     if (index > groupStart) {
       if (at > 14) return 0
-      at = octets.writeUInt16BE(value, at)
+      at = bytes.writeUInt16BE(value, at)
     }
     if (gap >= 0) {
-      octets.copyWithin(16 - (at - gap), gap, at)
-      octets.fill(0, gap, 16 - (at - gap))
+      bytes.copyWithin(16 - (at - gap), gap, at)
+      bytes.fill(0, gap, 16 - (at - gap))
     } else if (at !== 16) return 0
     return this.#unmapped()
   }
 
   /** IPv4 that came in on an IPv6 socket is IPv4. */
   #unmapped (): 4 | 16 {
-    const { octets } = this
-    for (let index = 0; index < 10; index++) if (octets[index] !== 0) return 16
-    if (octets[10] !== 0xff || octets[11] !== 0xff) return 16
-    octets.copyWithin(0, 12)
+    const { bytes } = this
+    for (let index = 0; index < 10; index++) if (bytes[index] !== 0) return 16
+    if (bytes[10] !== 0xff || bytes[11] !== 0xff) return 16
+    bytes.copyWithin(0, 12)
     return 4
   }
 }

@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import type { Clock } from '../../clock.ts'
 import { readJson } from '../../model/stored-text.ts'
 import { checker } from '../../model/validate.ts'
-import type { Commands, CorePosition, Reads } from '../../registry/core.ts'
+import type { SecretCore, SourcePosition } from '../source.ts'
 
 const name = 'dns/cookie'
 /** Its key among the lasting objects of the store: answers are made from a copy of them in every thread. */
@@ -13,7 +13,7 @@ export const cookieSecretKey = `secret/${name}`
 const keyLifeMs = 14 * 86_400_000
 /** How often it is looked after; looking costs nothing. After a failure too. */
 const intervalMs = 10_000
-const keyOctets = 16
+const keyBytes = 16
 const keyPattern = /^[0-9a-f]{32}$/
 /** More than will ever be there: each is tried on every cookie. */
 const maxStoredKeys = 16
@@ -34,12 +34,12 @@ export function cookieKeys (body: string): Buffer[] {
 }
 
 export interface CookieSecretOptions {
-  readonly position: Pick<CorePosition, 'loaded'>
+  readonly position: SourcePosition
   /** As the node itself has it. */
-  readonly core: Pick<Reads & Commands, 'secret' | 'keepSecret'>
+  readonly core: SecretCore
   readonly clock: Clock
   /** So many octets that nobody can guess. */
-  readonly random: (octets: number) => Buffer
+  readonly random: (bytes: number) => Buffer
   /** Told at the first of several failures. */
   readonly warn: (message: string) => void
 }
@@ -84,7 +84,7 @@ export class CookieSecret {
     const keys = object === undefined ? [] : cookieKeys(object.body)
     if (object !== undefined && keys.length > 0 && clock.now() - object.updatedAtMs < keyLifeMs) return
     const kept = keys.slice(0, 1)
-    const secret: StoredSecret = { keys: [random(keyOctets), ...kept].map((key) => key.toString('hex')) }
+    const secret: StoredSecret = { keys: [random(keyBytes), ...kept].map((key) => key.toString('hex')) }
     await core.keepSecret(name, JSON.stringify(secret), object?.revision ?? 0) // false: another node was faster, and its secret is good
   }
 }

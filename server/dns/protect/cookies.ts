@@ -5,8 +5,8 @@
 //   hash          = SipHash-2-4 of client-cookie version reserved timestamp client-address
 //
 // All nodes have one secret (cookie-secret.ts), so that a client may ask any of them.
+import type { DnsSource } from '../source.ts'
 import { cookieKeys, cookieSecretKey } from './cookie-secret.ts'
-import type { DnsSource } from '../answers/answer-plan.ts'
 import { ClientAddress } from './client-address.ts'
 import type { Client } from './client.ts'
 import { type QueryReader, clientCookieLength } from '../wire/query-reader.ts'
@@ -87,9 +87,9 @@ export class ServerCookies {
   }
 
   #hash (key: SipHash, cookie: Buffer, start: number): void {
-    const { octets, length } = this.#address
+    const { bytes, length } = this.#address
     cookie.copy(this.#input, 0, start, start + hashStart)
-    octets.copy(this.#input, hashStart, 0, length)
+    bytes.copy(this.#input, hashStart, 0, length)
     key.hash(this.#input, hashStart + length)
   }
 

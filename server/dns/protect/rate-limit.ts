@@ -4,14 +4,14 @@
 // After ISC's response rate limiting, with one difference: what is over the limit brings no debt, so that a busy network goes on
 // to get its share while it asks for too much.
 import type { ClientAddress } from './client-address.ts'
-import { foldedOctet } from '../wire/wire.ts'
+import { foldedByte } from '../wire/name.ts'
 
 /** Two slots each for 32,768 buckets. More kinds of answers at once share: the one idle longest is forgotten. 13 octets a slot. */
 const slots = 2 ** 16
 /** So many answers may come at once: those of one second. */
 const burstMs = 1_000
 /** An attacker may use a whole network's addresses; a household or a host has a /56 (ISC's defaults). */
-const networkOctets = { 4: 3, 16: 7 } as const
+const networkBytes = { 4: 3, 16: 7 } as const
 
 /** `slip` = answer that there is more over TCP, where an address is real; `drop` = silence. Of what is over the limit every second slips. */
 export type Verdict = 'pass' | 'slip' | 'drop'
@@ -36,10 +36,10 @@ export class RateLimiter {
   }
 
   /** @param kind a hash of what is limited together (`kindOf`) */
-  check ({ octets, length }: ClientAddress, kind: number, nowMs: number): Verdict {
+  check ({ bytes, length }: ClientAddress, kind: number, nowMs: number): Verdict {
     let hash = this.#seed ^ length
-    const prefix = length === 0 ? 0 : networkOctets[length]
-    for (let index = 0; index < prefix; index++) hash = Math.imul(hash ^ (octets[index] ?? 0), fnvPrime)
+    const prefix = length === 0 ? 0 : networkBytes[length]
+    for (let index = 0; index < prefix; index++) hash = Math.imul(hash ^ (bytes[index] ?? 0), fnvPrime)
     const tag = mixed(hash ^ Math.imul(kind, 0x9e3779b1)) >>> 0
     const slot = this.#slot(mixed(tag ^ hash ^ kind) & slots - 1, tag, nowMs >>> 0)
     const credit = this.#credits[slot] ?? 0
@@ -82,7 +82,7 @@ const fnvBasis = 0x811c9dc5
 /** A hash of the octets between two offsets, in either case alike. */
 export function kindOf (bytes: Buffer, start: number, end: number): number {
   let hash = fnvBasis
-  for (let at = start; at < end; at++) hash = Math.imul(hash ^ foldedOctet(bytes[at] ?? 0), fnvPrime)
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ foldedByte(bytes[at] ?? 0), fnvPrime)
   return hash
 }
 

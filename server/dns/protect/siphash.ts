@@ -4,8 +4,8 @@
 /** The words v0-v3 of the hash at work, each as its low and its high half. One hash is made at a time, to the end. */
 const state = new Int32Array(8)
 const words = [0x70736575, 0x736f6d65, 0x6e646f6d, 0x646f7261, 0x6e657261, 0x6c796765, 0x79746573, 0x74656462] as const // "somepseudorandomlygeneratedbytes"
-const keyOctets = 16
-const blockOctets = 8
+const keyBytes = 16
+const blockBytes = 8
 
 export class SipHash {
   /** The last hash: its octets 0-3 and 4-7 as little-endian numbers, signed. */
@@ -15,21 +15,21 @@ export class SipHash {
 
   /** @throws RangeError unless the key has 16 octets */
   constructor (key: Buffer) {
-    if (key.length !== keyOctets) throw new RangeError(`a SipHash key has ${keyOctets} octets, got ${key.length}`)
+    if (key.length !== keyBytes) throw new RangeError(`a SipHash key has ${keyBytes} octets, got ${key.length}`)
     for (let index = 0; index < 4; index++) this.#key[index] = key.readInt32LE(index * 4)
   }
 
   /** Hashes the first octets of `bytes` into `low` and `high`. */
   hash (bytes: Buffer, length: number): void {
     for (let index = 0; index < 8; index++) state[index] = (words[index] ?? 0) ^ (this.#key[index % 4] ?? 0)
-    const whole = length - length % blockOctets
-    for (let at = 0; at < whole; at += blockOctets) compress(bytes.readInt32LE(at), bytes.readInt32LE(at + 4))
+    const whole = length - length % blockBytes
+    for (let at = 0; at < whole; at += blockBytes) compress(bytes.readInt32LE(at), bytes.readInt32LE(at + 4))
     let low = 0
     let high = length << 24 // the length modulo 256 ends the last block
     for (let at = whole; at < length; at++) {
-      const octet = bytes.readUInt8(at)
-      if (at - whole < 4) low |= octet << (at - whole) * 8
-      else high |= octet << (at - whole - 4) * 8
+      const byte = bytes.readUInt8(at)
+      if (at - whole < 4) low |= byte << (at - whole) * 8
+      else high |= byte << (at - whole - 4) * 8
     }
     compress(low, high)
     state[4] = (state[4] ?? 0) ^ 0xff

@@ -4,7 +4,7 @@ import type { Records } from '../wire/record-set.ts'
 import { MessageWriter } from '../wire/message-writer.ts'
 import { QueryReader } from '../wire/query-reader.ts'
 import { classIn, headerLength, questionTailLength, rcodes, recordTypes, tcpLimit } from '../wire/wire.ts'
-import { canonicalName, nameEnd } from './wire-names.ts'
+import { canonicalName, nameEnd } from '../wire/name.ts'
 
 /** In how many names the data of a record begins, of types that may be compressed (RFC 3597 4) and that are written whole. */
 const leadingNames: ReadonlyMap<number, number> = new Map([[recordTypes.NS, 1], [recordTypes.CNAME, 1], [recordTypes.PTR, 1], [recordTypes.SOA, 2]])
@@ -16,7 +16,8 @@ export class ComposedAnswers {
   /** The answer records to a question, without compression, and whether there are more than an answer shows. */
   records (owner: Buffer, type: number, answer: Records): { readonly records: Buffer[], readonly isCut: boolean } {
     this.#query.read(questionOf(owner, type))
-    this.#writer.begin(this.#query, tcpLimit)
+    this.#writer.open(this.#query, tcpLimit)
+    this.#writer.begin()
     answer.write(this.#writer, () => 0)
     const message = this.#writer.bytes.subarray(0, this.#writer.finish(rcodes.NOERROR, true))
     const records: Buffer[] = []

@@ -4,12 +4,12 @@
 // The registry's own way from an address to its holders changes with each change, and a walk over all addresses takes many turns of
 // the loop. So the way is made anew, from the services of one moment. Addresses that differ in their last octet only are a block; one in
 // which nobody changed is the same block in the next version of the zone.
+import type { AddressSource, DnsSource, ServiceOfAddress } from '../source.ts'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import { addressKey, keyAddress } from '../../model/address/address-key.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Service } from '../../model/service/types.ts'
 import { clusterIpsOf } from '../../model/service/cluster-ips.ts'
-import type { AddressSource, DnsSource, ServiceOfAddress } from '../answers/answer-plan.ts'
 import type { ReverseZone } from '../names/reverse-zone.ts'
 import { takeService } from './taken-services.ts'
 

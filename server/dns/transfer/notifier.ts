@@ -5,6 +5,7 @@ import { randomInt } from 'node:crypto'
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram'
 import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { NotifyTarget, TsigKey } from './peers.ts'
+import type { FollowedSource } from '../source.ts'
 import type { Clock } from '../../clock.ts'
 import { DnsCounters } from '../counters.ts'
 import { MessageWriter } from '../wire/message-writer.ts'
@@ -13,13 +14,6 @@ import { headerLength, plainUdpLimit, rcodeText, rcodes, recordTypes } from '../
 import type { Zone } from '../names/zone.ts'
 import { questionOf } from './composed-answers.ts'
 import { type SignedMessage, signQuery } from './tsig.ts'
-
-/** Of the registry: when it changes, and the serial. The registry's feed is one. */
-export interface NotifySource {
-  readonly loaded: boolean
-  readonly revision: number
-  listen (listener: { readonly name?: string, changed? (): void, reset? (): void, loaded? (): void }): () => void
-}
 
 /** From the first change to the message: what changes together is told once. */
 const settleMs = 100
@@ -37,13 +31,13 @@ const notifyFlags = 0x2400 // opcode 4, AA
 const opcodeNotify = 0x2000
 
 export interface NotifierOptions {
-  readonly source: NotifySource
+  readonly source: Pick<FollowedSource, 'loaded' | 'revision' | 'listen'>
   readonly zones: readonly Zone[]
   readonly targets: readonly NotifyTarget[]
   readonly keys: readonly TsigKey[]
   readonly clock: Clock
-  /** The address that DNS is answered at, if it is one: secondaries take NOTIFY from their primary's address only. */
-  readonly address?: string
+  /** The addresses that DNS is answered at: secondaries take NOTIFY from their primary's address only. */
+  readonly addresses?: readonly string[]
   readonly counters?: DnsCounters
   readonly log?: { warn (message: string): void }
   /** Default: one that writes to stderr. */
@@ -86,8 +80,8 @@ export class Notifier {
       const { guard = standaloneGuard } = options
       socket.on('error', guard.around('dns-notify', (error) => options.log?.warn(`DNS: NOTIFY: ${error.message}`)))
       socket.on('message', guard.around('dns-notify', (answer, from) => this.#answered(answer, from)))
-      const own = options.address
-      if (own !== undefined && own.includes(':') === (family === 6)) socket.bind({ address: own })
+      const own = options.addresses?.find((each) => each.includes(':') === (family === 6))
+      if (own !== undefined) socket.bind({ address: own })
     }
     socket.send(message, port, address, () => undefined) // what cannot be sent is not answered, and so is tried again
   }
@@ -206,7 +200,8 @@ const writer = new MessageWriter(plainUdpLimit)
 /** @param serial the registry's revision */
 function notification (zone: Zone, serial: number, id: number): Buffer {
   query.read(questionOf(zone.wire, recordTypes.SOA))
-  writer.begin(query, plainUdpLimit)
+  writer.open(query, plainUdpLimit)
+  writer.begin()
   zone.writeSoa(writer, serial)
   const message = Buffer.from(writer.bytes.subarray(0, writer.finish(rcodes.NOERROR, true)))
   message.writeUInt16BE(id, 0)

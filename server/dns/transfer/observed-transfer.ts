@@ -27,15 +27,15 @@ export async function * observedTransfer (
   messages: AsyncIterable<Buffer>, { transport, type, facts }: ObservedQuery, { counters, queryLog, failed }: TransferObserver
 ): AsyncGenerator<Buffer, void> {
   const began = performance.now()
-  let octets = 0
+  let bytes = 0
   let rcode = 0
   try {
     for await (const message of messages) {
-      if (octets === 0) {
+      if (bytes === 0) {
         rcode = rcodeOf(message)
         counters.answered(transport, type, rcode)
       }
-      octets += message.length
+      bytes += message.length
       yield message
     }
   } catch (error) {
@@ -43,8 +43,8 @@ export async function * observedTransfer (
     failed(error)
     throw error // the connection must end: a part is not the whole
   } finally {
-    if (facts !== undefined && octets > 0) {
-      queryLog?.write({ ...facts, rcode: rcodeText(rcode), octets, truncated: false, microseconds: Math.round((performance.now() - began) * 1_000) })
+    if (facts !== undefined && bytes > 0) {
+      queryLog?.write({ ...facts, rcode: rcodeText(rcode), octets: bytes, truncated: false, microseconds: Math.round((performance.now() - began) * 1_000) })
     }
   }
 }

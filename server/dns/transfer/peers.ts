@@ -37,8 +37,8 @@ export const maxTransferRules = 256
 export const maxNotifyTargets = 64
 
 const defaultAlgorithm: TsigAlgorithm = 'hmac-sha256'
-const minSecretOctets = 16 // 128 bits: what is shorter can be searched through
-const maxSecretOctets = 512
+const minSecretBytes = 16 // 128 bits: what is shorter can be searched through
+const maxSecretBytes = 512
 const keyNamePattern = /^(?=.{1,253}$)[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?)*$/
 const keyNameRule = 'a key name is a DNS name of a-z, 0-9, "-", "_" and "."'
 
@@ -60,8 +60,8 @@ export function parseTsigKey (text: string): TsigKey | Problem {
   // Buffer.from passes over what is no base64: only what reads back the same was meant.
   const isBase64 = secret.toString('base64').replace(/=+$/, '') === base64.replace(/=+$/, '')
   if (!isBase64) return { problem: 'must end in the secret in base64, like the output of: openssl rand -base64 32' }
-  if (secret.length < minSecretOctets || secret.length > maxSecretOctets) {
-    return { problem: `must have a secret of ${minSecretOctets}-${maxSecretOctets} octets, not of ${secret.length}` }
+  if (secret.length < minSecretBytes || secret.length > maxSecretBytes) {
+    return { problem: `must have a secret of ${minSecretBytes}-${maxSecretBytes} octets, not of ${secret.length}` }
   }
   return { name, algorithm, secret }
 }

@@ -1,7 +1,7 @@
 // Services as they were in one moment. A catalog changes, what it is made of does not: manifests and endpoint sets are replaced.
+import type { DeclaredService, DnsSource } from '../source.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Labels } from '../../model/service/types.ts'
-import type { DeclaredService, DnsSource } from '../answers/answer-plan.ts'
 
 /** A registry with nothing in it. */
 export const emptySource: DnsSource = {

@@ -1,13 +1,12 @@
 // Many records as few messages: filled up, the owners compressed, the question and OPT in the first one (RFC 5936 2.2).
 import type { QueryReader } from '../wire/query-reader.ts'
-import { classIn, ednsUdpLimit, headerLength, maxNameLength, pointerTo, recordTypes } from '../wire/wire.ts'
-import { nameEnd } from './wire-names.ts'
-import { ownerEnd } from './zone-versions.ts'
+import { classIn, ednsUdpLimit, headerLength, pointerTo, recordTypes } from '../wire/wire.ts'
+import { labelStarts, nameEnd } from '../wire/name.ts'
 
 /** Every name in it can be pointed to (14 bits), and a message is made in less than a millisecond. */
-export const messageOctets = 16_383
-const optOctets = 11
-const soaNumberOctets = 20 // serial refresh retry expire minimum
+export const messageBytes = 16_383
+const optBytes = 11
+const soaNumberBytes = 20 // serial refresh retry expire minimum
 const flagDnssecOk = 0x8000
 const answerFlags = 0x8400 // QR, AA; opcode QUERY and rcode NOERROR
 const flagRecursionDesired = 0x0100
@@ -15,7 +14,7 @@ const flagRecursionDesired = 0x0100
 export class TransferMessages {
   readonly #query: QueryReader
   readonly #sign: (message: Buffer) => Buffer
-  readonly #bytes = Buffer.allocUnsafeSlow(messageOctets)
+  readonly #bytes = Buffer.allocUnsafeSlow(messageBytes)
   /** Where the names of this message are, by what they are. */
   readonly #names = new Map<string, number>()
   #length = 0
@@ -35,9 +34,9 @@ export class TransferMessages {
 
   /** Takes a record without compression. Gives the message before it if there is no more room in that one. */
   add (record: Buffer): Buffer | undefined {
-    const reserved = this.#isFirst && this.#query.edns ? optOctets : 0
-    const full = this.#length + record.length + reserved > messageOctets ? this.end() : undefined
-    const fixed = ownerEnd(record, 0)
+    const reserved = this.#isFirst && this.#query.edns ? optBytes : 0
+    const full = this.#length + record.length + reserved > messageBytes ? this.end() : undefined
+    const fixed = nameEnd(record, 0)
     this.#owner(record.subarray(0, fixed))
     this.#length += record.copy(this.#bytes, this.#length, fixed)
     this.#answers++
@@ -74,9 +73,7 @@ export class TransferMessages {
     }
     this.#lastOwner = owner
     this.#lastOwnerAt = this.#length
-    for (let at = 0; at < maxNameLength;) {
-      const octets = owner.readUInt8(at)
-      if (octets === 0) break
+    for (const at of labelStarts(owner)) {
       const suffix = owner.toString('latin1', at)
       const known = this.#names.get(suffix)
       if (known !== undefined) {
@@ -84,8 +81,7 @@ export class TransferMessages {
         return
       }
       this.#names.set(suffix, this.#length)
-      this.#length += owner.copy(bytes, this.#length, at, at + 1 + octets)
-      at += 1 + octets
+      this.#length += owner.copy(bytes, this.#length, at, at + 1 + owner.readUInt8(at))
     }
     bytes[this.#length++] = 0
   }
@@ -93,11 +89,11 @@ export class TransferMessages {
   #opt (): void {
     const bytes = this.#bytes
     const at = this.#length
-    bytes.fill(0, at, at + optOctets)
+    bytes.fill(0, at, at + optBytes)
     bytes.writeUInt16BE(recordTypes.OPT, at + 1)
     bytes.writeUInt16BE(ednsUdpLimit, at + 3)
     bytes.writeUInt16BE(this.#query.dnssecOk ? flagDnssecOk : 0, at + 7) // RFC 3225 3: copied
-    this.#length += optOctets
+    this.#length += optBytes
   }
 }
 
@@ -110,5 +106,5 @@ export function serialOfQuery ({ message, questionLength }: QueryReader): number
   const primaryEnd = nameEnd(message, dataStart)
   const numbers = primaryEnd < 0 ? -1 : nameEnd(message, primaryEnd)
   const end = dataStart + message.readUInt16BE(fixed + 8)
-  return numbers < 0 || numbers + soaNumberOctets !== end || end > message.length ? undefined : message.readUInt32BE(numbers)
+  return numbers < 0 || numbers + soaNumberBytes !== end || end > message.length ? undefined : message.readUInt32BE(numbers)
 }

@@ -15,7 +15,7 @@ import type { Zone } from '../names/zone.ts'
 import { TransferAccess } from './transfer-access.ts'
 import { TransferMessages, serialOfQuery } from './transfer-messages.ts'
 import { type SignedQuery, TsigKeys, checkQuery, notAuth } from './tsig.ts'
-import type { TransferSource } from './zone-content.ts'
+import type { TransferSource } from '../source.ts'
 import { type ZoneVersion, TooManyRecords, ZoneVersions, difference, isNewerOrSame, nextTurn, recordsOf, serialOf } from './zone-versions.ts'
 
 /** At the same time. Each holds a version of a zone for as long as its client takes to read it; secondaries ask again later. */
@@ -101,7 +101,7 @@ export class ZoneTransfers {
     const signed = this.check(message)
     const refusal = this.#refusal(query, outcome, signed, address)
     const offered = query.edns ? Math.max(plainUdpLimit, Math.min(query.payloadSize, ednsUdpLimit)) : plainUdpLimit
-    const limit = offered - (signed?.octets ?? 0)
+    const limit = offered - (signed?.bytes ?? 0)
     if (refusal instanceof Refusal) return this.#refuse(query, signed, refusal, limit)
     if (query.type === recordTypes.AXFR) return this.#refuse(query, signed, new Refusal(rcodes.REFUSED, notOverUdp), limit)
     return this.#soaAlone(query, signed, refusal, limit)
@@ -169,12 +169,13 @@ export class ZoneTransfers {
 
   #refuse (query: QueryReader, signed: SignedQuery | undefined, { rcode, reason }: Refusal, limit: number): Buffer {
     this.counters.transfersRefused++
-    this.#writer.begin(query, limit, reason)
-    return this.#signed(signed, this.#writer.finish(rcode, false))
+    this.#writer.open(query, limit)
+    return this.#signed(signed, this.#writer.end(rcode, reason))
   }
 
   #soaAlone (query: QueryReader, signed: SignedQuery | undefined, zone: Zone, limit: number): Buffer {
-    this.#writer.begin(query, limit)
+    this.#writer.open(query, limit)
+    this.#writer.begin()
     zone.writeSoa(this.#writer, this.#options.source.revision)
     return this.#signed(signed, this.#writer.finish(rcodes.NOERROR, true))
   }

@@ -3,11 +3,11 @@
 //   TSIG  = key-name 250 ANY(255) ttl(0) rdlength rdata                                      RFC 8945 4.2
 //   rdata = algorithm time-signed(6) fudge(2) mac-size(2) mac original-id(2) error(2) other-length(2) other
 import { headerLength } from '../wire/wire.ts'
-import { canonicalName, nameEnd } from './wire-names.ts'
+import { canonicalName, nameEnd } from '../wire/name.ts'
 
 export const tsigType = 250
 const classAny = 255
-const fixedOctets = 16 // of the rdata, without algorithm, mac and other
+const fixedBytes = 16 // of the rdata, without algorithm, mac and other
 
 export interface TsigFields {
   /** Name of the key: in wire form and lower case. */
@@ -62,7 +62,7 @@ function readTsig (message: Buffer, start: number, ownerEnd: number, end: number
   const algorithmEnd = nameEnd(message, algorithmStart)
   const name = canonicalName(message, start)
   const algorithm = canonicalName(message, algorithmStart)
-  if (name === undefined || algorithm === undefined || algorithmEnd + fixedOctets > end) return 'malformed'
+  if (name === undefined || algorithm === undefined || algorithmEnd + fixedBytes > end) return 'malformed'
   const macStart = algorithmEnd + 10
   const macEnd = macStart + message.readUInt16BE(algorithmEnd + 8)
   if (macEnd + 6 > end) return 'malformed'
@@ -84,7 +84,7 @@ export function withTsig (message: Buffer, fields: TsigFields, mac: Buffer): Buf
   const owner = Buffer.alloc(10)
   owner.writeUInt16BE(tsigType, 0)
   owner.writeUInt16BE(classAny, 2)
-  owner.writeUInt16BE(algorithm.length + fixedOctets + mac.length + other.length, 8)
+  owner.writeUInt16BE(algorithm.length + fixedBytes + mac.length + other.length, 8)
   const ends = Buffer.alloc(6)
   message.copy(ends, 0, 0, 2)
   ends.writeUInt16BE(error, 2)
@@ -97,8 +97,8 @@ export function withTsig (message: Buffer, fields: TsigFields, mac: Buffer): Buf
 }
 
 /** How much longer `withTsig` makes a message. */
-export function tsigOctets ({ name, algorithm, other }: Pick<TsigFields, 'name' | 'algorithm' | 'other'>, macOctets: number): number {
-  return name.length + 10 + algorithm.length + fixedOctets + macOctets + other.length
+export function tsigBytes ({ name, algorithm, other }: Pick<TsigFields, 'name' | 'algorithm' | 'other'>, macBytes: number): number {
+  return name.length + 10 + algorithm.length + fixedBytes + macBytes + other.length
 }
 
 /** A message as it was before its TSIG record: without it, and with the id that it was signed under (RFC 8945 4.3.2). */

@@ -6,7 +6,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { TsigAlgorithm, TsigKey } from './peers.ts'
 import { nameBytes, rcodes } from '../wire/wire.ts'
-import { type TsigFields, type TsigRecord, findTsig, timers, tsigOctets, variables, withTsig, withoutTsig } from './tsig-record.ts'
+import { type TsigFields, type TsigRecord, findTsig, timers, tsigBytes, variables, withTsig, withoutTsig } from './tsig-record.ts'
 
 /** RFC 8945 5.2: the message is not what it says, TSIG error says why. */
 export const notAuth = 9
@@ -15,14 +15,14 @@ export const tsigErrors = { BADSIG: 16, BADKEY: 17, BADTIME: 18, BADTRUNC: 22 } 
 /** RFC 8945 10: five minutes, for the clocks of both. */
 export const fudgeSeconds = 300
 
-const digests: Readonly<Record<TsigAlgorithm, { readonly hash: string, readonly octets: number }>> = {
-  'hmac-sha1': { hash: 'sha1', octets: 20 },
-  'hmac-sha224': { hash: 'sha224', octets: 28 },
-  'hmac-sha256': { hash: 'sha256', octets: 32 },
-  'hmac-sha384': { hash: 'sha384', octets: 48 },
-  'hmac-sha512': { hash: 'sha512', octets: 64 }
+const digests: Readonly<Record<TsigAlgorithm, { readonly hash: string, readonly bytes: number }>> = {
+  'hmac-sha1': { hash: 'sha1', bytes: 20 },
+  'hmac-sha224': { hash: 'sha224', bytes: 28 },
+  'hmac-sha256': { hash: 'sha256', bytes: 32 },
+  'hmac-sha384': { hash: 'sha384', bytes: 48 },
+  'hmac-sha512': { hash: 'sha512', bytes: 64 }
 }
-const minMacOctets = 10 // RFC 8945 5.2.2.1
+const minMacBytes = 10 // RFC 8945 5.2.2.1
 const empty = Buffer.alloc(0)
 
 /** The keys of a server, found by their names in wire form. */
@@ -72,7 +72,7 @@ export interface SignedQuery {
   /** The name of the key, if the signature is good. */
   readonly key: string | undefined
   /** How much longer `sign` makes an answer. */
-  readonly octets: number
+  readonly bytes: number
   /**
    * Gives an answer with its TSIG record: signed, or saying the TSIG error in the form that RFC 8945 5.3.2 wants for it. Called once
    * for each message of a stream, in their order.
@@ -90,27 +90,27 @@ export function checkQuery (message: Buffer, keys: TsigKeys, nowMs: () => number
   if (record === 'malformed') return malformed
   const known = keys.find(record)
   if (known === undefined) return unsigned(record, tsigErrors.BADKEY, nowMs)
-  const { octets } = digests[known.key.algorithm]
+  const { bytes } = digests[known.key.algorithm]
   const { mac } = record
-  if (mac.length > octets || mac.length < Math.max(minMacOctets, octets / 2)) return malformed // RFC 8945 5.2.2.1
+  if (mac.length > bytes || mac.length < Math.max(minMacBytes, bytes / 2)) return malformed // RFC 8945 5.2.2.1
   const wanted = hmac(known.key, withoutTsig(message, record), variables(record))
   if (!timingSafeEqual(wanted.subarray(0, mac.length), mac)) return unsigned(record, tsigErrors.BADSIG, nowMs)
   if (Math.abs(seconds(nowMs) - record.signedAt) > record.fudge) return new Signer(known, record, nowMs, tsigErrors.BADTIME)
   // No key of ours is set up for shorter MACs, so that a short one is somebody's guess made easier.
-  return new Signer(known, record, nowMs, mac.length < octets ? tsigErrors.BADTRUNC : 0)
+  return new Signer(known, record, nowMs, mac.length < bytes ? tsigErrors.BADTRUNC : 0)
 }
 
 function seconds (nowMs: () => number): number {
   return Math.floor(nowMs() / 1_000)
 }
 
-const malformed: SignedQuery = { rcode: rcodes.FORMERR, key: undefined, octets: 0, sign: (answer) => answer }
+const malformed: SignedQuery = { rcode: rcodes.FORMERR, key: undefined, bytes: 0, sign: (answer) => answer }
 
 /** RFC 8945 5.3.2: who has another key cannot check what we sign, so nothing is signed. */
 function unsigned ({ name, algorithm, fudge }: TsigRecord, error: number, nowMs: () => number): SignedQuery {
   const fields = { name, algorithm, fudge, error, other: empty }
   return {
-    rcode: notAuth, key: undefined, octets: tsigOctets(fields, 0),
+    rcode: notAuth, key: undefined, bytes: tsigBytes(fields, 0),
     sign: (answer) => withTsig(answer, { ...fields, signedAt: seconds(nowMs) }, empty)
   }
 }
@@ -118,7 +118,7 @@ function unsigned ({ name, algorithm, fudge }: TsigRecord, error: number, nowMs:
 class Signer implements SignedQuery {
   readonly rcode: number
   readonly key: string | undefined
-  readonly octets: number
+  readonly bytes: number
   readonly #wire: WireKey
   readonly #request: TsigRecord
   readonly #nowMs: () => number
@@ -134,7 +134,7 @@ class Signer implements SignedQuery {
     this.#nowMs = nowMs
     this.#error = error
     this.#before = sized(request.mac)
-    this.octets = tsigOctets(this.#fields, digests[wire.key.algorithm].octets)
+    this.bytes = tsigBytes(this.#fields, digests[wire.key.algorithm].bytes)
   }
 
   sign (answer: Buffer): Buffer {

@@ -3,26 +3,23 @@
 //
 // A zone is taken as parts, each made from objects that never change: the parts are taken in one go, which fixes the revision, and
 // their records are made later, a few at a time.
+import type { DnsSource, TransferSource } from '../source.ts'
 import { defaultDnsPolicy } from '../../model/service/dns-annotations.ts'
 import { isHeadless } from '../../model/service/facts.ts'
 import { Alias } from '../answers/alias.ts'
 import { AnswerCache, type AnswerCacheOptions } from '../answers/answer-cache.ts'
-import { type DnsSource, minimalAnyRecords, planAnswer } from '../answers/answer-plan.ts'
-import type { RecordName, ServiceName } from '../names/record-name.ts'
+import { minimalAnyRecords, planAnswer } from '../answers/answer-plan.ts'
+import type { RecordName } from '../names/record-name.ts'
+import type { ServiceName } from '../names/service-name.ts'
 import { RecordSet } from '../wire/record-set.ts'
 import { ReverseZone } from '../names/reverse-zone.ts'
 import { type NamedPort, addressTypes } from '../answers/service-records.ts'
+import { isAtOrBelow } from '../wire/name.ts'
 import { nameBytes, recordTypes } from '../wire/wire.ts'
 import type { Zone } from '../names/zone.ts'
 import { ComposedAnswers, withOwner } from './composed-answers.ts'
 import { type AddressBlock, HeldAddresses, addressBlocks, takeHolders } from './held-addresses.ts'
 import { type TakenService, TakenServices, emptySource } from './taken-services.ts'
-
-/** What a transfer needs of the registry beside answers. The registry's feed is one, and so is its mirror in a thread. */
-export interface TransferSource extends DnsSource {
-  /** Revisions of different epochs have nothing to do with each other. */
-  readonly epoch: string
-}
 
 /** Records that change together. */
 export interface ContentPart {
@@ -146,7 +143,7 @@ function * serviceSets (
   const { source } = taken
   for (const [below, type] of namesOf(name, own, taken, cache)) {
     const owner = nameBytes([...below.labels, name.service, name.namespace, 'svc', ...name.zone.labels])
-    if (children.some((child) => endsWith(owner, child.wire))) continue
+    if (children.some((child) => isAtOrBelow(owner, child.wire))) continue
     const set = setAt(below.name, owner, type, source, cache)
     if (set.records.length > 0) yield set
   }
@@ -196,13 +193,5 @@ function setAt (name: RecordName, owner: Buffer, type: number, source: DnsSource
 }
 
 function isBelow (child: Zone, zone: Zone): boolean {
-  return child.labels.length > zone.labels.length && endsWith(child.wire, zone.wire)
-}
-
-/** Whether a name is another one or below it; both in wire form, and the ends begin at a label in all names that are made here. */
-function endsWith (name: Buffer, end: Buffer): boolean {
-  for (let at = 0; at < name.length; at += 1 + name.readUInt8(at)) {
-    if (name.length - at === end.length) return name.subarray(at).equals(end)
-  }
-  return false
+  return child.labels.length > zone.labels.length && isAtOrBelow(child.wire, zone.wire)
 }

@@ -1,9 +1,11 @@
 // Versions of zones: the newest, and the last ones that were transferred, so that a secondary that has one of them gets what changed
 // since. Versions share what did not change, and what differs between two is found by what they don't share.
 import type { AnswerCacheOptions } from '../answers/answer-cache.ts'
-import { joinedOctets } from '../wire/wire.ts'
+import { joinedBytes } from '../wire/wire.ts'
+import { nameEnd } from '../wire/name.ts'
 import type { Zone } from '../names/zone.ts'
-import { type ContentPart, type TransferSource, soaRecord, zoneParts } from './zone-content.ts'
+import type { TransferSource } from '../source.ts'
+import { type ContentPart, soaRecord, zoneParts } from './zone-content.ts'
 
 /** A transfer of more would take a secondary minutes and this node some hundred megabytes. */
 export const maxZoneRecords = 2_000_000
@@ -184,24 +186,17 @@ async function blockOf (part: ContentPart, turn: Turn, limit: number): Promise<B
     if (records.length > limit) throw new TooManyRecords()
     await turn.did(1 + set.records.length)
   }
-  return { bytes: joinedOctets(records), count: records.length, cutSets }
+  return { bytes: joinedBytes(records), count: records.length, cutSets }
 }
 
 /** The records of a block, in order. */
 export function * recordsOf ({ bytes }: Block): Generator<Buffer> {
   for (let start = 0; start < bytes.length;) {
-    const fixed = ownerEnd(bytes, start)
+    const fixed = nameEnd(bytes, start)
     const end = fixed + 10 + bytes.readUInt16BE(fixed + 8)
     yield bytes.subarray(start, end)
     start = end
   }
-}
-
-/** Where the owner ends of a record that has it written out. */
-export function ownerEnd (bytes: Buffer, start: number): number {
-  let at = start
-  while (bytes.readUInt8(at) !== 0) at += 1 + bytes.readUInt8(at)
-  return at + 1
 }
 
 /** What changed between two versions of a zone; undefined if sending the whole zone is no more. */

@@ -11,7 +11,7 @@ import { optionCodes } from './wire.ts'
 import { idleMs } from '../listen/tcp-limits.ts'
 
 /** A node's name takes room that answers need. */
-const maxNsidOctets = 64
+const maxNsidBytes = 64
 const capacity = 256
 
 export class OptionComposer implements AnswerOptions {
@@ -25,7 +25,7 @@ export class OptionComposer implements AnswerOptions {
   /** @param node what this node calls itself */
   constructor (node: string, cookies: ServerCookies) {
     this.#cookies = cookies
-    this.#nsid = Buffer.from(node).subarray(0, maxNsidOctets)
+    this.#nsid = Buffer.from(node).subarray(0, maxNsidBytes)
   }
 
   /** Composes what this answer has to carry. Nothing without EDNS. */

@@ -2,6 +2,7 @@
 import ipaddr from 'ipaddr.js'
 import type { DnsRecord } from '../../../client-sdk/src/wire.ts'
 import { type ForwardRecord, readReply } from '../forward/reply-reader.ts'
+import { nameEnd, nameText } from './name.ts'
 import { headerLength, optionCodes, optionHeaderLength, questionTailLength, rcodeText, recordTypes, typeText } from './wire.ts'
 
 export interface AnswerText {
@@ -31,7 +32,7 @@ export function answerText (message: Buffer, name: Buffer): AnswerText {
   const reply = readReply(Buffer.from(message), name, Infinity) // it changes what it reads
   if (reply === undefined) throw new Error(`our own answer cannot be read: ${message.toString('hex')}`)
   const section = (records: readonly ForwardRecord[]): DnsRecord[] =>
-    records.map((record) => ({ name: nameText(record.name, 0).text, ttl: record.ttl, type: typeText(record.type), data: dataText(record.type, record.rdata) }))
+    records.map((record) => ({ name: nameText(record.name).text, ttl: record.ttl, type: typeText(record.type), data: dataText(record.type, record.rdata) }))
   return {
     rcode: rcodeText(reply.rcode),
     flags: flagNames.filter(([, bit]) => (flags & bit) !== 0).map(([flag]) => flag),
@@ -61,34 +62,12 @@ export function extendedErrorOf (message: Buffer, name: Buffer): { readonly code
 function optDataStart (message: Buffer, start: number): number | undefined {
   let at = start
   for (let left = message.readUInt16BE(6) + message.readUInt16BE(8) + message.readUInt16BE(10); left > 0; left--) {
-    for (let length = message.readUInt8(at); length !== 0; length = message.readUInt8(at)) {
-      at += length >= 0xc0 ? 1 : 1 + length
-      if (length >= 0xc0) break // a pointer is the end of a name; its second octet stands for the root's
-    }
-    const data = at + 1 + 10
-    if (message.readUInt16BE(at + 1) === recordTypes.OPT) return data
+    const fixed = nameEnd(message, at)
+    const data = fixed + 10
+    if (message.readUInt16BE(fixed) === recordTypes.OPT) return data
     at = data + message.readUInt16BE(data - 2)
   }
   return undefined
-}
-
-/** A name in wire form as text with a dot at the end, odd octets as `\DDD` (RFC 1035 5.1); `end` is the offset behind it. */
-export function nameText (octets: Buffer, start: number): { readonly text: string, readonly end: number } {
-  let text = ''
-  let at = start
-  for (let length = octets[at] ?? 0; length > 0; length = octets[at] ?? 0) {
-    text += `${labelText(octets.subarray(at + 1, at + 1 + length))}.`
-    at += 1 + length
-  }
-  return { text: text === '' ? '.' : text, end: at + 1 }
-}
-
-function labelText (label: Buffer): string {
-  return Array.from(label, (octet) => {
-    if (octet < 0x21 || octet > 0x7e) return `\\${String(octet).padStart(3, '0')}`
-    const character = String.fromCharCode(octet)
-    return '."\\;()@$'.includes(character) ? `\\${character}` : character
-  }).join('')
 }
 
 function dataText (type: number, rdata: Buffer): string {
@@ -97,11 +76,11 @@ function dataText (type: number, rdata: Buffer): string {
     case recordTypes.AAAA: return addressText(rdata)
     case recordTypes.NS:
     case recordTypes.CNAME:
-    case recordTypes.PTR: return nameText(rdata, 0).text
+    case recordTypes.PTR: return nameText(rdata).text
     case recordTypes.MX: return `${rdata.readUInt16BE(0)} ${nameText(rdata, 2).text}`
     case recordTypes.SRV: return `${numbers(rdata, 0, 3).join(' ')} ${nameText(rdata, 6).text}`
     case recordTypes.SOA: {
-      const primary = nameText(rdata, 0)
+      const primary = nameText(rdata)
       const admin = nameText(rdata, primary.end)
       const rest = Array.from({ length: 5 }, (_, index) => rdata.readUInt32BE(admin.end + 4 * index))
       return `${primary.text} ${admin.text} ${rest.join(' ')}`
@@ -124,8 +103,8 @@ function numbers (rdata: Buffer, start: number, count: number): number[] {
 }
 
 /** In the form of RFC 5952. */
-function addressText (octets: Buffer): string {
-  return ipaddr.fromByteArray([...octets]).toString()
+function addressText (bytes: Buffer): string {
+  return ipaddr.fromByteArray([...bytes]).toString()
 }
 
 function strings (rdata: Buffer): string[] {
@@ -138,10 +117,10 @@ function strings (rdata: Buffer): string[] {
 }
 
 /** Octets as they stand between quotation marks. */
-function quoted (octets: Buffer): string {
-  return Array.from(octets, (octet) => {
-    if (octet < 0x20 || octet > 0x7e) return `\\${String(octet).padStart(3, '0')}`
-    const character = String.fromCharCode(octet)
+function quoted (bytes: Buffer): string {
+  return Array.from(bytes, (byte) => {
+    if (byte < 0x20 || byte > 0x7e) return `\\${String(byte).padStart(3, '0')}`
+    const character = String.fromCharCode(byte)
     return '"\\'.includes(character) ? `\\${character}` : character
   }).join('')
 }
@@ -180,6 +159,6 @@ function parameterText (key: number, value: Buffer): string | undefined {
   }
 }
 
-function addresses (value: Buffer, octets: number): string {
-  return Array.from({ length: value.length / octets }, (_, index) => addressText(value.subarray(octets * index, octets * (index + 1)))).join(',')
+function addresses (value: Buffer, bytes: number): string {
+  return Array.from({ length: value.length / bytes }, (_, index) => addressText(value.subarray(bytes * index, bytes * (index + 1)))).join(',')
 }

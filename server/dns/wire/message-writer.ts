@@ -1,11 +1,13 @@
 // A bounded writer of answers.
 import type { QueryReader } from './query-reader.ts'
 import {
-  copyOctets, ednsUdpLimit, flagAuthoritative, flagDnssecOk, flagRecursionAvailable, flagRecursionDesired, flagResponse, flagTruncated, headerLength,
-  opcodeMask, optionCodes, optionHeaderLength, questionPointer, recordTypes
+  ednsUdpLimit, flagAuthoritative, flagDnssecOk, flagRecursionAvailable, flagRecursionDesired, flagResponse, flagTruncated, headerLength,
+  opcodeMask, optionCodes, optionHeaderLength, paddingBlock, questionPointer, recordTypes
 } from './wire.ts'
 
 const optLength = 11
+/** Octets that a loop copies faster than a call does. */
+const shortCopy = 64
 const extendedErrorLength = 2
 
 export type Section = 'answer' | 'authority' | 'additional'
@@ -26,7 +28,7 @@ export interface AnswerOptions {
   readonly length: number
 }
 
-const noOptions: AnswerOptions = { bytes: Buffer.alloc(0), length: 0 }
+export const noOptions: AnswerOptions = { bytes: Buffer.alloc(0), length: 0 }
 
 /** Writes one answer after the other into the same memory, never past the limit of the one that it writes. */
 export class MessageWriter {
@@ -39,6 +41,9 @@ export class MessageWriter {
   #explanation: Explanation | undefined
   #options = noOptions
   #query: QueryReader | undefined
+  /** Octets of the whole message, at most. */
+  #whole = 0
+  #tail = 0
   /**
    * Whose the answer records are from here on: a pointer. After an alias it is its target (RFC 1034 4.3.2), and the records'
    * first two octets are written over.
@@ -48,8 +53,12 @@ export class MessageWriter {
   isTruncated = false
   /** A set had more records than an answer may show. */
   isCut = false
-  /** The answer says that this server asks others for the client. */
+  /** The answer says that this server asks others for the client. Set after `open`. */
   recursionAvailable = false
+  /** The answer is filled up with zeros, so that its length tells less (RFC 7830). Set after `open`. */
+  pads = false
+  /** Of the last answer. */
+  rcode = 0
 
   /** @param capacity the longest message that it ever writes */
   constructor (capacity: number) {
@@ -67,23 +76,39 @@ export class MessageWriter {
   }
 
   /**
+   * Whose answer is written from here on, and what it may hold.
    * @param limit octets of the whole message
-   * @param reason left out where it does not fit
    * @param options of OPT, complete; for a query with EDNS only. The caller keeps them as they are until `finish`
+   * @param tail octets that the caller puts behind the message: a signature
    */
-  begin (query: QueryReader, limit: number, reason?: Explanation, options: AnswerOptions = noOptions): void {
+  open (query: QueryReader, limit: number, options: AnswerOptions = noOptions, tail = 0): void {
     this.#query = query
-    this.#answers = this.#authorities = this.#additionals = 0
-    this.isTruncated = this.isCut = this.recursionAvailable = false
-    this.owner = questionPointer
+    this.#whole = Math.min(limit, this.#bytes.length) - tail
     this.#options = options
+    this.#tail = tail
+    this.pads = this.recursionAvailable = this.isTruncated = this.isCut = false
+  }
+
+  /** Begins the answer, anew if one was begun. @param reason left out where it does not fit */
+  begin (reason?: Explanation): void {
+    const query = this.#query
+    if (query === undefined) return
+    this.#answers = this.#authorities = this.#additionals = 0
+    this.isTruncated = this.isCut = false
+    this.owner = questionPointer
     this.#length = headerLength + query.questionLength
-    copyOctets(query.message, headerLength, this.#length, this.#bytes, headerLength)
-    const room = Math.min(limit, this.#bytes.length) - this.#length
-    const needed = query.edns ? optLength + options.length : 0
+    copyBytes(query.message, headerLength, this.#length, this.#bytes, headerLength)
+    const room = this.#whole - this.#length
+    const needed = query.edns ? optLength + this.#options.length + (this.pads ? optionHeaderLength : 0) : 0
     const reasonLength = reason === undefined ? 0 : optionHeaderLength + extendedErrorLength + reason.text.length
     this.#explanation = query.edns && room >= needed + reasonLength ? reason : undefined
     this.#limit = this.#length + room - needed - (this.#explanation === undefined ? 0 : reasonLength)
+  }
+
+  /** A whole answer without records. Gives its length. */
+  end (rcode: number, reason?: Explanation): number {
+    this.begin(reason)
+    return this.finish(rcode, false)
   }
 
   /** Appends `count` records that stand in `source` between two offsets, all or none. False if they don't fit. */
@@ -93,7 +118,7 @@ export class MessageWriter {
       return false
     }
     if (section === 'additional' && this.owner !== questionPointer) return false // glue points into the question's name
-    copyOctets(source, start, end, this.#bytes, this.#length)
+    copyBytes(source, start, end, this.#bytes, this.#length)
     if (section === 'answer' && this.owner !== questionPointer) this.#bytes.writeUInt16BE(this.owner, this.#length)
     this.#length += end - start
     if (section === 'answer') this.#answers += count
@@ -142,6 +167,7 @@ export class MessageWriter {
   finish (rcode: number, isAuthoritative: boolean): number {
     const query = this.#query
     if (query === undefined) return 0
+    this.rcode = rcode
     const bytes = this.#bytes
     if (query.edns) this.#opt(rcode, query.dnssecOk)
     bytes[0] = query.message[0] ?? 0
@@ -167,7 +193,6 @@ export class MessageWriter {
     bytes[at + 5] = rcode >> 4
     bytes[at + 6] = 0
     bytes.writeUInt16BE(dnssecOk ? flagDnssecOk : 0, at + 7) // RFC 3225 3: copied
-    bytes.writeUInt16BE(length + (reason === undefined ? 0 : optionHeaderLength + extendedErrorLength + reason.text.length), at + 9)
     if (length > 0) this.#options.bytes.copy(bytes, at + optLength, 0, length)
     this.#length += optLength + length
     if (reason !== undefined) {
@@ -178,7 +203,20 @@ export class MessageWriter {
       reason.text.copy(bytes, start + optionHeaderLength + extendedErrorLength)
       this.#length += optionHeaderLength + extendedErrorLength + reason.text.length
     }
+    if (this.pads) this.#pad()
+    bytes.writeUInt16BE(this.#length - at - optLength, at + 9)
     this.#additionals++
+  }
+
+  /** RFC 8467 4.1: an answer is as long as the next multiple of a block says, as far as it may be. */
+  #pad (): void {
+    const start = this.#length + optionHeaderLength
+    const end = Math.min(Math.ceil((start + this.#tail) / paddingBlock) * paddingBlock - this.#tail, this.#whole)
+    if (end < start) return
+    this.#bytes.writeUInt16BE(optionCodes.padding, this.#length)
+    this.#bytes.writeUInt16BE(end - start, this.#length + 2)
+    this.#bytes.fill(0, start, end)
+    this.#length = end
   }
 }
 
@@ -186,4 +224,10 @@ export class MessageWriter {
 function put16 (bytes: Buffer, at: number, value: number): void {
   bytes[at] = value >> 8
   bytes[at + 1] = value & 0xff
+}
+
+/** For the few octets of a name or a record a loop is faster than the call that `Buffer.copy` makes. */
+function copyBytes (source: Buffer, start: number, end: number, target: Buffer, at: number): void {
+  if (end - start > shortCopy) source.copy(target, at, start, end)
+  else for (let index = start; index < end; index++) target[at + index - start] = source[index] ?? 0
 }

@@ -1,6 +1,7 @@
 // A bounded reader of queries.
+import { nameEnd } from './name.ts'
 import {
-  flagDnssecOk, flagResponse, headerLength, maxLabelOctets, maxNameLength, opcodeMask, optionCodes, optionHeaderLength, rcodes, recordTypes
+  flagDnssecOk, flagResponse, headerLength, maxLabelBytes, maxNameLength, opcodeMask, optionCodes, optionHeaderLength, rcodes, recordTypes
 } from './wire.ts'
 
 // A query has one record at most in answer (NOTIFY) and authority (IXFR), and OPT and TSIG in additional. What has more
@@ -42,6 +43,8 @@ export class QueryReader {
   keepalive = false
   /** It came with a timeout, which is the server's to say: over TCP it must not (RFC 7828 3.2.1). */
   keepaliveHasData = false
+  /** It is padded, and wants its answer padded too (RFC 7830). */
+  isPadded = false
   /** Where the record of the authority section begins, which IXFR has (RFC 1995 3); 0 = there is none. */
   authorityStart = 0
   /** Where the TSIG record begins, the last of the message (RFC 8945 5.1); 0 = there is none. */
@@ -52,7 +55,7 @@ export class QueryReader {
     this.message = message
     this.questionLength = this.labelCount = this.type = this.class = this.payloadSize = this.#version = 0
     this.cookieStart = this.cookieLength = this.authorityStart = this.tsigStart = 0
-    this.edns = this.dnssecOk = this.nsid = this.keepalive = this.keepaliveHasData = false
+    this.edns = this.dnssecOk = this.nsid = this.keepalive = this.keepaliveHasData = this.isPadded = false
     if (message.length < headerLength) return 'silence'
     this.flags = message.readUInt16BE(2)
     if ((this.flags & flagResponse) !== 0) return 'silence' // answering an answer would be a loop
@@ -87,7 +90,7 @@ export class QueryReader {
       const length = message.readUInt8(at)
       this.labels[this.labelCount] = at
       if (length === 0) break
-      if (length > maxLabelOctets || at + 1 + length + 1 - headerLength > maxNameLength) return -1
+      if (length > maxLabelBytes || at + 1 + length + 1 - headerLength > maxNameLength) return -1
       this.labelCount++
       at += 1 + length
     }
@@ -101,22 +104,8 @@ export class QueryReader {
 
   /** Steps over a record and takes OPT and TSIG in. Gives the offset after it, -1 if it is malformed. */
   #record (message: Buffer, start: number, isAdditional: boolean): number {
-    let at = start
-    for (;;) {
-      if (at >= message.length) return -1
-      const length = message.readUInt8(at)
-      if (length === 0) {
-        at += 1
-        break
-      }
-      if (length >= 0xc0) { // a pointer ends a name; whereto does not matter for stepping over
-        at += 2
-        break
-      }
-      if (length > maxLabelOctets || at + 1 + length + 1 - start > maxNameLength) return -1
-      at += 1 + length
-    }
-    if (at + 10 > message.length) return -1
+    const at = nameEnd(message, start)
+    if (at < 0 || at + 10 > message.length) return -1
     const end = at + 10 + message.readUInt16BE(at + 8)
     if (end > message.length) return -1
     const type = message.readUInt16BE(at)
@@ -146,6 +135,7 @@ export class QueryReader {
       at = data + length
       if (at > end) return false
       if (code === optionCodes.nsid) this.nsid = true
+      else if (code === optionCodes.padding) this.isPadded = true
       else if (code === optionCodes.keepalive) {
         this.keepalive = true
         this.keepaliveHasData ||= length > 0

@@ -1,7 +1,7 @@
 // Sets of records as bytes, made once per change and copied into every answer: the first by weight, the rest rotating.
 import { maxAnnotatedRecords } from '../../model/service/dns-annotations.ts'
 import type { MessageWriter } from './message-writer.ts'
-import { joinedOctets, recordTypes } from './wire.ts'
+import { joinedBytes, recordTypes } from './wire.ts'
 
 /**
  * BIND 9.18.28 and later refuse sets of more than 100 records, so a client behind one would get nothing at all. A larger
@@ -9,7 +9,7 @@ import { joinedOctets, recordTypes } from './wire.ts'
  */
 export const maxRecordsPerSet = 100
 /** An answer over TCP has room for these octets of one set, beside its question and options. */
-const maxSetOctets = 64_000
+const maxSetBytes = 64_000
 
 /** What an answer can be made of. */
 export interface Records {
@@ -85,8 +85,8 @@ export class RecordSet implements Records {
   constructor (records: readonly WeightedRecord[], maxRecords = maxRecordsPerSet) {
     this.count = records.length
     const longest = records.reduce((length, { bytes }) => Math.max(length, bytes.length), 1)
-    this.width = Math.min(this.count, maxRecords, Math.floor(maxSetOctets / longest))
-    this.#bytes = joinedOctets(records.map(({ bytes }) => bytes))
+    this.width = Math.min(this.count, maxRecords, Math.floor(maxSetBytes / longest))
+    this.#bytes = joinedBytes(records.map(({ bytes }) => bytes))
     this.#starts = startsOf(records.map(({ bytes }) => bytes))
     const priority = records.reduce((lowest, record) => Math.min(lowest, record.priority), Infinity)
     const preferred = [...records.keys()].filter((index) => records[index]?.priority === priority)
@@ -170,7 +170,7 @@ export class GluedRecordSet extends RecordSet {
     super(records, maxRecords)
     this.#targets = Uint32Array.from(targets)
     const sets = glue.flat()
-    this.#glue = joinedOctets(sets.map(({ bytes }) => bytes))
+    this.#glue = joinedBytes(sets.map(({ bytes }) => bytes))
     this.#glueStarts = startsOf(sets.map(({ bytes }) => bytes))
     this.#glueCounts = Uint8Array.from(sets, ({ count }) => count)
     this.#firstGlue = startsOf(glue)

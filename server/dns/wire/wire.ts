@@ -35,8 +35,11 @@ export const extendedErrors = {
   staleAnswer: 3, notReady: 14, prohibited: 18, staleNxdomain: 19, notAuthoritative: 20, notSupported: 21, noReachableAuthority: 22, networkError: 23
 } as const
 
-/** RFC 5001, 7873, 7828, 8914. */
-export const optionCodes = { nsid: 3, cookie: 10, keepalive: 11, extendedError: 15 } as const
+/** RFC 5001, 7873, 7828, 7830, 8914. */
+export const optionCodes = { nsid: 3, cookie: 10, keepalive: 11, padding: 12, extendedError: 15 } as const
+
+/** RFC 8467 4.1: answers to padded queries are multiples of it. */
+export const paddingBlock = 468
 
 export const classIn = 1
 export const classChaos = 3
@@ -48,7 +51,7 @@ export const questionPointer = 0xc000 | headerLength
 
 /** RFC 1035 2.3.4. */
 export const maxNameLength = 255
-export const maxLabelOctets = 63
+export const maxLabelBytes = 63
 /** RFC 1035 4.2.1: what a client without EDNS can take. */
 export const plainUdpLimit = 512
 /** DNS flag day 2020: fits an IPv6 packet of minimum MTU, so no answer is ever fragmented, and amplification is bounded. */
@@ -69,23 +72,13 @@ export const flagDnssecOk = 0x8000
 /** Code and length of an option. */
 export const optionHeaderLength = 4
 
-/** ASCII alone is folded (RFC 4343). */
-export function foldedOctet (octet: number): number {
-  return octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet
-}
-
-const shortCopy = 64
-
-/** Copies octets. For the few of a name or a record a loop is faster than the call that `Buffer.copy` makes. */
-export function copyOctets (source: Buffer, start: number, end: number, target: Buffer, at: number): void {
-  if (end - start > shortCopy) source.copy(target, at, start, end)
-  else for (let index = start; index < end; index++) target[at + index - start] = source[index] ?? 0
-}
-
 /** Where the service begins in a question for `_port._protocol.service...`. */
 export function portServiceStart (port: string, protocol: string): number {
   return headerLength + 1 + 1 + port.length + 1 + 1 + protocol.length
 }
+
+/** The first place of a message that a pointer does not reach (RFC 1035 4.1.4). */
+export const pointerLimit = 0x4000
 
 /** A pointer to an offset of the message (RFC 1035 4.1.4). */
 export function pointerTo (offset: number): number {
@@ -103,7 +96,7 @@ export function labelBytes (labels: readonly string[]): Buffer {
 }
 
 /** Joins octets that are kept for long. In memory of their own: a few octets out of Node's pool would hold 8 KiB of it. */
-export function joinedOctets (parts: readonly Buffer[]): Buffer {
+export function joinedBytes (parts: readonly Buffer[]): Buffer {
   const joined = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) at += part.copy(joined, at)

@@ -92,7 +92,8 @@ export function registerOverrides (app: FastifyInstance, context: HttpContext): 
     const items = rest.slice(0, limit)
     const last = rest.length > limit ? items.at(-1) : undefined
     // No tag: whether an instance is registered, and since when, is not told by one revision on all nodes.
-    return answer(context, request, reply, undefined, () => ({ revision: core.position.cursor, items, ...(last === undefined ? {} : { next: cursorOf(last) }) }))
+    const next = last === undefined ? {} : { next: cursorOf(last) }
+    return answer(context, request, reply, undefined, () => ({ revision: core.position.cursor, items, ...next }))
   })
 }
 

@@ -1,6 +1,6 @@
 // From addresses back to who has them: instances, cluster IPs of declared services, and endpoints that somebody wrote by hand.
 import { type Endpoint, type Instance } from '../../../client-sdk/src/wire.ts'
-import { clusterIpsOf } from '../../model/service/cluster-ips.ts'
+import { clusterIpsOf, reachedAtOf } from '../../model/service/cluster-ips.ts'
 import { canonicalAddress } from '../../model/service/grammar.ts'
 import { type Endpoints, type EndpointSlice, type Service, serviceNameLabel } from '../../model/service/types.ts'
 import { AddressIndex } from './address-index.ts'
@@ -26,6 +26,8 @@ export interface EndpointsAt {
 export class AddressBook {
   readonly instances = new AddressIndex<InstanceEntry>(({ instance }) => instance.namespace)
   readonly #clusterIps = new AddressIndex<DeclaredService>(({ namespace }) => namespace)
+  /** External addresses and those of load balancers: they have no names, and are there. */
+  readonly #reachedAt = new AddressIndex<DeclaredService>(({ namespace }) => namespace)
   readonly #handMade = new AddressIndex<HandMadeManifest>(({ metadata }) => metadata.namespace)
   readonly #shelf: Shelf
 
@@ -37,6 +39,8 @@ export class AddressBook {
   declared (service: DeclaredService, before: Service | undefined, after: Service | undefined): void {
     for (const address of clusterIpsOf(before)) this.#clusterIps.remove(address, service)
     for (const address of clusterIpsOf(after)) this.#clusterIps.add(address, service)
+    for (const address of reachedAtOf(before)) this.#reachedAt.remove(address, service)
+    for (const address of reachedAtOf(after)) this.#reachedAt.add(address, service)
   }
 
   /** Something that was made by hand came, changed or went. */
@@ -60,7 +64,7 @@ export class AddressBook {
    * @param prefix how the keys of its addresses begin
    */
   hasWithin (prefix: string): boolean {
-    return this.instances.hasWithin(prefix) || this.#clusterIps.hasWithin(prefix) || this.#handMade.hasWithin(prefix)
+    return [this.instances, this.#clusterIps, this.#reachedAt, this.#handMade].some((index) => index.hasWithin(prefix))
   }
 
   /** Costs a search in each service that has the address. @param limit of instances and manifests that are looked at */

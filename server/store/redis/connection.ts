@@ -9,17 +9,6 @@ import { keyCount } from './keys.ts'
 import type { Patience } from './patience.ts'
 import type { Script } from './scripts.ts'
 
-export interface Timeouts {
-  /** For TCP, TLS and the handshake, at first (patience.ts). Higher tolerates far-away servers, lower finds a dead one sooner. */
-  readonly connectMs: number
-  /** For each command, at first: the longest that a write waits for a Redis that answered in time until then. */
-  readonly commandMs: number
-  /** One round of the blocking reader; after an empty one it asks whether Redis is still the one it was. */
-  readonly blockMs: number
-  /** How long an acknowledged write that was not yet seen in the log waits for a reconnect before its outcome is called unknown. */
-  readonly settleMs: number
-}
-
 export interface Connections {
   readonly commands: Redis
   readonly reader: Redis

@@ -1,6 +1,16 @@
 // How long this node waits for Redis. The setting is where it begins: a Redis that is far away, or slow for a while, is given more, so
 // that slow is not taken for away; a dead one is still noticed.
-import type { Timeouts } from './connection.ts'
+
+export interface Timeouts {
+  /** For TCP, TLS and the handshake, at first (patience.ts). Higher tolerates far-away servers, lower finds a dead one sooner. */
+  readonly connectMs: number
+  /** For each command, at first: the longest that a write waits for a Redis that answered in time until then. */
+  readonly commandMs: number
+  /** One round of the blocking reader; after an empty one it asks whether Redis is still the one it was. */
+  readonly blockMs: number
+  /** How long an acknowledged write that was not yet seen in the log waits for a reconnect before its outcome is called unknown. */
+  readonly settleMs: number
+}
 
 /** Nobody waits longer than this for one answer, unless the setting itself says so. */
 const mostMs = 10_000

@@ -8,7 +8,7 @@ import {
   type Renewed, type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
 import { parseAddress } from './address.ts'
-import type { Timeouts } from './connection.ts'
+import type { Timeouts } from './patience.ts'
 import { GrantQueue } from './grant-queue.ts'
 import { keysOf } from './keys.ts'
 import { Link, type StoreLogger } from './link.ts'

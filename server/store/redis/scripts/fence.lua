@@ -17,9 +17,9 @@ local logged = tonumber(fence[7] or 0)
 local mark = (tonumber(fence[6]) % 1024) / 1024
 
 local function log (kind, reason, by, ...)
-  local octets = 100 -- of an entry without its texts, about
-  for _, text in ipairs({ ... }) do octets = octets + #tostring(text) end
-  logged = logged + octets
+  -- About: all but the body, which comes last, is some hundred octets.
+  local count = select('#', ...)
+  logged = logged + 300 + (count > 0 and #tostring((select(count, ...))) or 0)
   redis.call('XADD', LOG, 'MAXLEN', '~', maxlen, (rev + 1) .. '-0', 't', kind, 'w', reason, 'b', by, 'a', now, 'z', logged, ...)
   rev = rev + 1
   redis.call('HSET', META, 'rev', rev, 'logged', logged)
@@ -100,8 +100,8 @@ local function readObject (record)
 end
 -- The instance that an object says something about (store.ts, subjectOf) is another one from the entry on that was just logged.
 local function touchSubject (objectKey)
-  local key = string.match(objectKey, '^override/(.+)$')
-  local lease = key and redis.call('HGET', IDX, key)
+  if string.sub(objectKey, 1, 9) ~= 'override/' then return end
+  local lease = redis.call('HGET', IDX, string.sub(objectKey, 10))
   if lease then touch(lease) end
 end
 local function writeObject (key, created, modified, createdAt, updatedAt, endsAt, body)

@@ -1,0 +1,61 @@
+// A name that was not planned before: finds its zone and its kind, plans the answer and writes it, or hands it to the chain of aliases
+// and to those who are asked for names that are not ours.
+import type { Zone } from '../names/zone.ts'
+import { readRecordName } from '../names/record-name.ts'
+import { ReverseZone } from '../names/reverse-zone.ts'
+import type { Response } from '../protect/client.ts'
+import type { DnsSource } from '../source.ts'
+import type { Turn } from '../turn.ts'
+import type { Records } from '../wire/record-set.ts'
+import { headerLength, questionTailLength, rcodes } from '../wire/wire.ts'
+import { Alias } from './alias.ts'
+import type { AliasChain } from './alias-chain.ts'
+import type { AnswerCache } from './answer-cache.ts'
+import { planAnswer } from './answer-plan.ts'
+import { ObservedCatalog, type PlanCache } from './plan-cache.ts'
+import { writeEnd } from './write-end.ts'
+import { notReady, staleReason } from './reasons.ts'
+
+export interface AnswerStepOptions {
+  readonly source: DnsSource
+  /** The longest name first. */
+  readonly zones: readonly Zone[]
+  readonly cache: AnswerCache
+  /** While the store is away. */
+  readonly staleCache: AnswerCache
+  /** What ANY gets where there are records. */
+  readonly minimalAny: Records
+  /** Where plans are kept for the next such question. */
+  readonly plans: PlanCache
+  readonly chain: AliasChain
+  readonly random: () => number
+}
+
+export class AnswerStep {
+  readonly #options: AnswerStepOptions
+
+  constructor (options: AnswerStepOptions) {
+    this.#options = options
+  }
+
+  answer (turn: Turn): Response {
+    const { source, zones, cache, staleCache, minimalAny, plans, chain, random } = this.#options
+    const { query, clientZone } = turn
+    const name = readRecordName(query, zones)
+    if (name.kind === 'outside') return chain.answerForeign(turn, cache)
+    const isStale = source.loaded && source.staleSeconds > 0
+    const usedCache = isStale ? staleCache : cache
+    const observed = 'service' in name && !isStale ? new ObservedCatalog(source.catalog) : undefined
+    const { loaded, revision, staleSeconds } = source
+    const seen = observed === undefined ? source : { loaded, revision, staleSeconds, catalog: observed }
+    const plan = planAnswer(name, query.type, seen, usedCache, minimalAny, clientZone)
+    if (plan instanceof Alias) return chain.follow(turn, plan, usedCache)
+    if (plan === 'not-ready' || plan === 'refused') return turn.writer.end(rcodes.SERVFAIL, notReady)
+    // Addresses of others in our networks have their names elsewhere, where somebody is asked for such.
+    if (plan === 'no-such-name' && name.zone instanceof ReverseZone && chain.mayForward(turn)) return chain.answerForeign(turn, usedCache)
+    if (observed !== undefined && typeof plan === 'object') plans.keep(query, { records: plan, zone: name.zone, clientZone }, source, observed)
+    turn.writer.begin(isStale ? staleReason(plan) : undefined)
+    writeEnd(turn, plan, name.zone, headerLength + query.questionLength - questionTailLength, source.revision, random)
+    return turn.writer.finish(plan === 'no-such-name' ? rcodes.NXDOMAIN : rcodes.NOERROR, true)
+  }
+}

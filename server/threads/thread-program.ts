@@ -1,0 +1,66 @@
+// The program of a supervised thread: it keeps a mirror of the registry's feed, does its work before it, and ends when it is told to.
+import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../clock.ts'
+import type { Guard } from '../guard.ts'
+import { FeedMirror, type MirrorMessage } from '../registry/core.ts'
+import { threadGuard } from './thread-guard.ts'
+import type { ThreadData, ThreadLog, ThreadMessage, ThreadOrder } from './thread-messages.ts'
+
+/** What the work of a thread is begun with. */
+export interface ThreadTask<Settings> {
+  readonly settings: Settings
+  readonly counters: SharedArrayBuffer
+  /** Not loaded before the first copy has come. */
+  readonly source: FeedMirror
+  /** Tells the parent's guard what it caught. */
+  readonly guard: Guard
+  readonly log: Required<ThreadLog>
+}
+
+export interface ThreadWork<Order> {
+  /** Does what the thread is told beside ending. */
+  take? (order: Order): void
+  close (): Promise<void>
+}
+
+/**
+ * Runs until the parent says that it is over; then the work is closed and the thread ends by itself.
+ * @param name of its places in log and metrics: `NAME-mirror`, `NAME-thread`
+ * @param start resolves when the thread is at work; what it throws ends the thread, and the supervisor is told
+ */
+export async function runThread<Settings, Order = never> (
+  name: string, start: (task: ThreadTask<Settings>) => Promise<ThreadWork<Order>>
+): Promise<void> {
+  if (parentPort === null) throw new Error('this is the program of a thread: a ThreadPool starts it')
+  const parent = parentPort
+  const { settings, counters, feed } = workerData as ThreadData<Settings> // the pool made it
+  const tell = (message: ThreadMessage): void => parent.postMessage(message)
+  const guard = threadGuard(tell, systemClock)
+  const source = new FeedMirror({ now: () => Date.now(), taken: () => feed.postMessage(null), guard })
+  feed.on('message', guard.around(`${name}-mirror`, (message: MirrorMessage) => source.receive(message)))
+  const work = await start({
+    settings,
+    counters,
+    source,
+    guard,
+    log: {
+      warn: (message) => tell({ type: 'log', level: 'warn', message }),
+      error: (message) => tell({ type: 'log', level: 'error', message }),
+      info: (facts, message) => tell({ type: 'info', facts, message })
+    }
+  })
+  tell({ type: 'working' })
+  const place = `${name}-thread`
+  // What nobody guarded must not take the thread with it. An error of the start ends it: the parent tells of it and begins anew.
+  process.on('uncaughtException', guard.around(place, (error) => guard.failed(place, error)))
+  await new Promise<void>((end) => {
+    const take = guard.around(place, (order: ThreadOrder<Order>): void => {
+      if (order.type === 'order') return work.take?.(order.order)
+      parent.off('message', take) // a listener keeps the thread
+      end()
+    })
+    parent.on('message', take)
+  })
+  await work.close()
+  feed.close() // nothing is open any more, and the thread ends
+}

@@ -1,0 +1,37 @@
+// The way of a question from the socket to its answer, as V8 saw it run: through how few files it leads, and that none of them is long.
+import { readFileSync } from 'node:fs'
+import { Session } from 'node:inspector/promises'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { UdpClient, question, text, codec } from './client.ts'
+import { World, serve } from './world.ts'
+
+const maxFiles = 8
+const maxLines = 350
+const name = 'orders.shop.svc.cluster.local'
+const server = new URL('../../server/', import.meta.url)
+
+// The guard stands around every handler, and is no part of the way.
+t.test('an A question over UDP that was asked before runs through eight files', async (t) => {
+  const world = new World().load().register('shop/orders/a', { address: '10.0.0.1', ports: [] })
+  const dns = await serve(t, world, { rateLimit: 5_000 })
+  const client = new UdpClient(t, dns)
+  await client.query(name, 'A')
+  const session = new Session()
+  session.connect()
+  await session.post('Profiler.enable')
+  await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false })
+  await client.ask(question(name, 'A')) // what runs once, as with the first look of the profiler, has run
+  await session.post('Profiler.takePreciseCoverage')
+  const answer = codec.decode(await client.ask(question(name, 'A')))
+  const { result } = await session.post('Profiler.takePreciseCoverage')
+  session.disconnect()
+  t.strictSame(text(answer.answers), [`${name} 5 A 10.0.0.1`])
+  const ran = result.filter(({ url, functions }) => url.startsWith(server.href) && !url.endsWith('/guard.ts') && functions.some(({ ranges }) => (ranges[0]?.count ?? 0) > 0))
+  const files = ran.map(({ url }) => url.slice(server.href.length)).sort()
+  t.ok(files.length > 3 && files.length <= maxFiles, `${files.length}: ${files.join(' ')}`)
+  for (const { url } of ran.filter((file) => file.url.startsWith(`${server.href}dns/`))) {
+    const lines = readFileSync(fileURLToPath(url), 'utf8').split('\n').length
+    t.ok(lines <= maxLines, `${url.slice(server.href.length)} has ${lines} lines`)
+  }
+})
