@@ -9,14 +9,14 @@ import { clusterIpText, externalIpText, servicePortsText, sliceColumns } from '.
 import { Table } from '../../server/cli/table.ts'
 import { readPools } from '../../server/model/address/ranges.ts'
 import { defaultRanges } from '../../server/registry/allocation/ledger.ts'
-import { build, type World } from '../http/world.ts'
+import { build, type HttpWorld } from '../support/world.ts'
 import type { Ran } from './helper.ts'
 
 const examples = fileURLToPath(new URL('../../deploy/examples/manifests', import.meta.url))
 const everythingNow = Date.parse('2026-11-20T12:00:00Z')
 
 interface Place {
-  readonly world: World
+  readonly world: HttpWorld
   readonly sdk: Rollcall
   readonly rollcall: (...argv: string[]) => Promise<Ran>
   /** Begins a command that stays. */
@@ -79,7 +79,7 @@ async function place (t: Test): Promise<Place> {
   return { world, sdk, begin, piped, rollcall: (...argv) => piped('', ...argv) }
 }
 
-async function webui (world: World, ...ids: string[]): Promise<void> {
+async function webui (world: HttpWorld, ...ids: string[]): Promise<void> {
   for (const [index, id] of ids.entries()) {
     await world.register(`default/webui/${id}`, { address: `10.1.0.${index + 1}`, ports: [{ name: 'http', port: 8080 + index }], labels: { app: 'webui' } })
   }

@@ -1,10 +1,10 @@
 // One lossy failover after the other, with writes in every window: nothing acknowledged is lost, nobody comes back, no node differs.
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { contentOf } from '../store/recording-follower.ts'
-import { joinRedis, life, persist } from '../store/redis-nodes.ts'
-import { RedisProxy } from '../store/redis-proxy.ts'
-import { noRedis, RedisServer } from '../store/redis-server.ts'
+import { contentOf } from '../support/recording-follower.ts'
+import { joinRedis, life, persist } from '../support/redis-nodes.ts'
+import { RedisProxy } from '../support/redis-proxy.ts'
+import { noRedis, RedisServer } from '../support/redis-server.ts'
 
 const failovers = 12
 const nodeCount = 3

@@ -1,5 +1,5 @@
 // Some messages that are sent together, and what came back to each.
-import { question } from '../dns/client.ts'
+import { question } from '../support/dns-client.ts'
 import { type Excuses, type Sent, readSent, verdict } from './verdict.ts'
 
 /** Of the good question behind each window: its answer says that the server lives, and that all before it was read. */

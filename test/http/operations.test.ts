@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Store } from '../../server/store/store.ts'
-import { build, pathOf } from './world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 t.test('before the first load only what needs no data is answered', async (t) => {
   const { send, registry } = await build(t, { open: false })
@@ -115,10 +115,10 @@ t.test('Prometheus gets the metrics ports, else the HTTP ports, else all TCP por
 })
 
 t.test('metrics count what went through', async (t) => {
-  const { send, register, registry, clock } = await build(t)
-  await register('shop/orders/a', { address: '10.0.0.1', lease: { ttlMs: 1_000 }, generation: 'g1' })
-  await register('shop/orders/a', { address: '10.0.0.1', lease: { ttlMs: 1_000 }, generation: 'g1' })
-  await register('shop/orders/b', { address: '10.0.0.2' })
+  const { send, registry, clock } = await build(t)
+  await send('PUT', pathOf('shop/orders/a'), { address: '10.0.0.1', lease: { ttlMs: 1_000 }, generation: 'g1' })
+  await send('PUT', pathOf('shop/orders/a'), { address: '10.0.0.1', lease: { ttlMs: 1_000 }, generation: 'g1' })
+  await send('PUT', pathOf('shop/orders/b'), { address: '10.0.0.2' })
   await send('POST', '/v1/heartbeats', { leases: [{ namespace: 'shop', service: 'orders', id: 'a' }, { namespace: 'shop', service: 'orders', id: 'x' }, { namespace: 'shop', service: 'orders', id: 'a', generation: 'g0' }] })
   await send('GET', '/v1/namespaces/shop/services/orders/endpoints')
   await send('GET', '/nothing')

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { errorCatalogue } from '../../server/errors.ts'
-import { build } from './world.ts'
+import { build } from '../support/world.ts'
 
 const page = (name: string): Promise<string> => readFile(new URL(`../../docs/reference/${name}.md`, import.meta.url), 'utf8')
 

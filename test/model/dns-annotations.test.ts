@@ -3,7 +3,7 @@ import t from 'tap'
 import { dnsPolicyOf, serviceDnsFaults } from '../../server/model/service/dns-annotations.ts'
 import { prepared } from '../../server/model/service/update.ts'
 import { serviceFaults, warnings } from '../../server/model/service/validate.ts'
-import { manifest, one, read } from './service-world.ts'
+import { manifest, one, read } from './service-manifests.ts'
 
 const meta = (annotations: Record<string, string>): { name: string, namespace: string, annotations: Record<string, string> } => ({ name: 'web', namespace: 'shop', annotations })
 

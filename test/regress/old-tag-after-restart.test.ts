@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { buildHttp } from '../../server/http/server/app.ts'
 import { Registry } from '../../server/registry/registry.ts'
-import { tester } from '../registry/world.ts'
+import { tester } from '../support/world.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 
 t.test('a tag of before a deregistration is no tag after a restart', async (t) => {

@@ -1,8 +1,8 @@
 // The Redis store on a server of its own test file: each harness has a prefix of its own, and time is real.
 import { createRedisStore, type RedisStoreOptions } from '../../server/store/redis/redis-store.ts'
 import type { Store } from '../../server/store/store.ts'
-import type { RedisServer } from './redis-server.ts'
-import type { StoreHarness } from './world.ts'
+import type { RedisServer } from '../support/redis-server.ts'
+import type { StoreHarness } from './keyspace.ts'
 
 /** Longer than the hiccups of a busy machine, short enough to wait for some of them. */
 const unitMs = 120

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { storeContract } from './contract.ts'
 import { openRedisHarness } from './redis-harness.ts'
-import { noRedis, RedisServer } from './redis-server.ts'
+import { noRedis, RedisServer } from '../support/redis-server.ts'
 
 if (noRedis === false) {
   const server = await RedisServer.start({ config: ['appendonly yes', 'appendfsync always'] })

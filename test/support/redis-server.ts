@@ -1,18 +1,17 @@
 // A real redis-server on a free port, in a directory of its own, that tests may kill, freeze and start again.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { Redis } from 'ioredis'
+import { freePort } from './free-port.ts'
+import { lacking } from './programs.ts'
 
 /** Why tests on Redis do not run here; false if they do. For the `skip` of a test. */
-export const noRedis: false | string = spawnSync('redis-server', ['--version']).status === 0
-  ? false
-  : 'no redis-server on this machine: npm run test:setup installs it'
+export const noRedis = lacking('redis-server')
 
 /** A server that is not up within this is not coming. */
 const startLimitMs = 30_000
@@ -145,14 +144,4 @@ async function ready (child: ChildProcess & { readonly stdout: Readable }): Prom
   child.once('error', reject)
   AbortSignal.timeout(startLimitMs).addEventListener('abort', () => reject(new Error(`redis-server is not ready after ${startLimitMs} ms:\n${told.join('\n')}`)))
   await promise
-}
-
-export async function freePort (): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // it listens on TCP
-  server.close()
-  await once(server, 'close')
-  return port
 }
