@@ -29,11 +29,10 @@ async function runShare (files: readonly string[]): Promise<void> {
 
 /** Counts the tests that one process runs, and prints those that fail. */
 async function watchShare (share: number, files: readonly string[], count: Count): Promise<boolean> {
-  const child = spawn(process.execPath, ['--conditions=rollcall-source', fileURLToPath(import.meta.url), '--share', String(share)], {
-    // Not as arguments, of which tap makes the names of directories.
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, TAP_TIMEOUT: String(limitSeconds), [filesVariable]: JSON.stringify(files) }
-  })
+  const args = ['--conditions=rollcall-source', fileURLToPath(import.meta.url), '--share', String(share)]
+  // The files are no arguments: tap makes names of directories of those.
+  const env = { ...process.env, TAP_TIMEOUT: String(limitSeconds), [filesVariable]: JSON.stringify(files) }
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
   const ended = new Promise<boolean>((done) => child.once('exit', (code) => done(code === 0)))
   let test: string[] = []
   for await (const line of createInterface({ input: child.stdout })) {
