@@ -13,7 +13,7 @@ export const resolve: Command = {
   usage: 'resolve NAME [TYPE] [flags]',
   details: `NAME is written as in DNS: orders, orders.shop, orders.shop.svc.cluster.local, _http._tcp.orders.shop.
 Without TYPE: address:port lines of those who serve it. With TYPE (A, AAAA, SRV, PTR, ...) or --trace: the answer of this node's DNS, as
-dig shows it; short names are completed by the namespace. Exit code 1 if nobody serves the name, or DNS has no such records.`,
+dig shows it; short names are completed by the namespace. Exit code 1 if no instance serves the name, or DNS has no such records.`,
   flags: {
     ...namespaceFlag,
     selector: { type: 'string', short: 'l', metavar: 'SELECTOR', what: 'Only endpoints with these labels' },
@@ -43,7 +43,7 @@ dig shows it; short names are completed by the namespace. Exit code 1 if nobody 
     if (form !== undefined) call.terminal.out(await structured(answer, form))
     else answer.endpoints.flatMap((endpoint) => endpointLines(endpoint, wanted)).forEach((line) => { call.terminal.out(line) })
     if (answer.endpoints.length > 0) return exitCodes.ok
-    call.terminal.err(`rollcall: nobody serves ${text}`)
+    call.terminal.err(`rollcall: no instance serves ${text}`)
     return exitCodes.failure
   }
 }

@@ -47,7 +47,7 @@ function trouble ({ store, protection, rememberedHeartbeats, unreadable }: Overv
     ...(rememberedHeartbeats === 0 ? [] : [`${rememberedHeartbeats} heartbeats wait for the store`]),
     ...(registrySince === undefined ? [] : [`Removal of suspects is held back in the whole registry since ${registrySince}`]),
     ...services.map(({ namespace, service, since }) => `Removal of suspects of ${namespace}/${service} is held back since ${since}`),
-    ...(unreadable.count === 0 ? [] : [`${unreadable.count} records of the store cannot be read, and nobody is answered them (rollcall get unreadable):`, ...records]),
+    ...(unreadable.count === 0 ? [] : [`${unreadable.count} records of the store cannot be read, and are in no answer (rollcall get unreadable):`, ...records]),
     ...(left > 0 ? [`  and ${left} more`] : [])
   ]
 }

@@ -9,13 +9,13 @@ export interface Terminal {
   readonly hostname: string
   /** Who is at the keyboard. */
   readonly user: string
-  /** True if standard output understands colours and nobody forbade them. */
+  /** True if standard output understands colours and they are not switched off. */
   readonly colours: boolean
   readonly now: () => number
-  /** Aborts at SIGINT, SIGTERM or SIGHUP (the terminal is gone). Whoever asks for it takes the end of the process into his own hands. */
+  /** Aborts at SIGINT, SIGTERM or SIGHUP (the terminal is gone). A command that uses it must end the process itself. */
   readonly signal: AbortSignal
   readonly readFile: (path: string) => string
-  /** The names in a directory, or undefined if the path is none. */
+  /** The names in a directory, or undefined if the path is not a directory. */
   readonly readDirectory: (path: string) => readonly string[] | undefined
   /** All of standard input, at most `limit` octets and some more. */
   readonly readInput: (limit: number) => Promise<string>
@@ -91,7 +91,7 @@ export function coloured (text: string, colour: Colour | undefined, colours: boo
 // C0, DEL and C1 controls; line and paragraph separators; the marks that turn the direction of writing (Trojan Source).
 const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
 
-/** A text from the registry with its control characters written out: metadata must not steer anybody's terminal. */
+/** A text from the registry with its control characters written out: metadata must not control a terminal. */
 export function harmless (text: string): string {
   return text.replaceAll(control, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -1,13 +1,8 @@
 // What DNS answers, drops, holds back, forwards and transfers, and how long answers take, as Prometheus reads it. The DNS server counts in plain
-// numbers (dns/counters.ts); they are turned into prom-client's form when somebody scrapes.
-import { Counter, Gauge, Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client'
+// numbers (dns/counters.ts); they are turned into prom-client's form at each scrape.
+import { Counter, Gauge, type Registry } from 'prom-client'
+import { showHistogram } from '../metrics/filled-histogram.ts'
 import { type DnsServer, dropReasons, forwardEvents, latencyBounds } from './server.ts'
-
-const answerTimes = {
-  name: 'rollcall_dns_answer_seconds',
-  help: 'Time from a DNS message to its answer inside this process, of one in eight; without the socket, and without the wait for others.',
-  aggregator: 'sum'
-} as const
 
 /** What of a DNS server is looked at. */
 type Counted = Pick<DnsServer, 'counters'>
@@ -90,7 +85,12 @@ function observeAnswers (register: Registry, dns: Counted): void {
       for (const event of forwardEvents) this.inc({ event }, counters.forwards(event))
     }
   })
-  register.registerMetric(new AnswerTimes(dns))
+  showHistogram(register, {
+    name: 'rollcall_dns_answer_seconds',
+    help: 'Time from a DNS message to its answer inside this process, of one in eight; without the socket, and without the wait for others.',
+    bounds: latencyBounds,
+    series: () => [{ labels: {}, buckets: dns.counters.latencies, sum: dns.counters.latencySum }]
+  })
 }
 
 /** Zone transfers, and what secondaries are told. */
@@ -125,33 +125,4 @@ function observeTransfers (register: Registry, dns: Counted): void {
       return { sent, acknowledged, unacknowledged }
     }
   )
-}
-
-type Values = MetricObjectWithValues<MetricValueWithName<string>>
-
-/** A histogram that is filled elsewhere. */
-class AnswerTimes extends Histogram {
-  readonly #dns: Counted
-
-  constructor (dns: Counted) {
-    super({ ...answerTimes, buckets: [...latencyBounds], registers: [] })
-    this.#dns = dns
-  }
-
-  override async get (): Promise<Values> {
-    const { name, help, aggregator } = answerTimes
-    const { latencies, latencySum } = this.#dns.counters
-    let below = 0
-    const values = latencyBounds.map((le, index) => ({ metricName: `${name}_bucket`, labels: { le: String(le) }, value: below += latencies[index] ?? 0 }))
-    const count = below + (latencies[latencyBounds.length] ?? 0)
-    values.push({ metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: count })
-    const whole = [{ metricName: `${name}_sum`, labels: {}, value: latencySum }, { metricName: `${name}_count`, labels: {}, value: count }]
-    // `type` is a constant enum in prom-client's types, and `collect` belongs to the metric, not to what it gives.
-    return { name, help, type: 'histogram', aggregator, values: [...values, ...whole] } as unknown as Values
-  }
-
-  /** What the text form is made from; prom-client's types leave it out. */
-  getForPromString (): Promise<Values> {
-    return this.get()
-  }
 }

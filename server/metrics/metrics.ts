@@ -1,94 +1,52 @@
-// What the node counts, as Prometheus reads it. serve.ts makes it first and hands its callbacks to the core and to DNS.
-import { Counter, Gauge, Histogram, Registry as PromRegistry, collectDefaultMetrics } from 'prom-client'
-import type { FastifyInstance } from 'fastify'
-import type { HeartbeatAnswer, LoadValue, Pool, Reason } from '../../client-sdk/src/wire.ts'
-import { statuses } from '../model/instance/instance.ts'
-import { serviceCount } from '../registry/reads/overview.ts'
-import type { Registry } from '../registry/registry.ts'
-import type { StoreOperation } from '../registry/timed-store.ts'
-import type { Granted, Sweep } from '../store/store.ts'
-import { maxLoadSeries } from '../http/server/limits.ts'
-import { errorResponses } from '../http/api/schemas.ts'
-import { RequestTimes } from '../http/server/request-times.ts'
+// The node's own metrics as Prometheus reads them: what runs here, the process, and one text of everything that the rooms
+// count by themselves (registry/metrics.ts, store/metrics.ts, http/server/metrics.ts, dns/metrics.ts).
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 
 export interface MetricsOptions {
   readonly version: string
   /** Also the process' own: memory, CPU, event-loop delay, garbage collection. Default true. */
   readonly processMetrics?: boolean
+  /** Monotonic milliseconds. Default: the system's. */
+  readonly now?: () => number
 }
 
-export class Metrics {
-  readonly register = new PromRegistry()
-  readonly requests: RequestTimes
-  readonly #registrations: Counter<'outcome'>
-  readonly #deregistrations: Counter
-  readonly #heartbeats: Counter<'outcome'>
-  readonly #suspected: Counter
-  readonly #expired: Counter
-  readonly #changes: Counter<'reason'>
-  readonly #storeTimes: Histogram<'operation'>
-  readonly #storeFailures: Counter<'operation'>
-  /** How many log lines were lost: told by the log. */
-  droppedLogLines: () => number = () => 0
-  readonly #unexpected: Counter<'place'>
-  /** How many watchers are connected, by kind: told by the watch. */
-  connections: () => { readonly websocket: number, readonly eventStream: number } = () => ({ websocket: 0, eventStream: 0 })
+/**
+ * A text answers scrapes for so many times the time that it took to make: however often it is scraped, making it takes
+ * at most a quarter of the event loop. A text that took 5 ms is 15 ms old at most.
+ */
+const ageFactor = 3
 
-  constructor ({ version, processMetrics = true }: MetricsOptions) {
-    const registers = [this.register]
-    const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []): Counter<Label> =>
-      new Counter({ name: `rollcall_${name}`, help, labelNames, registers })
-    this.requests = new RequestTimes(this.register)
-    this.#registrations = counter('registrations_total', 'Registrations through this node: created, updated, replaced or unchanged.', ['outcome'])
-    this.#deregistrations = counter('deregistrations_total', 'Deregistrations through this node.')
-    this.#heartbeats = counter('heartbeats_total', 'Heartbeats through this node: renewed, unknown or superseded.', ['outcome'])
-    this.#suspected = counter('suspected_total', 'Instances that this node turned suspect because their lease ran out.')
-    this.#expired = counter('expired_total', 'Suspects that this node removed.')
-    this.#changes = counter('changes_total', 'Changes that this node took in, whoever made them, by reason.', ['reason'])
-    this.#unexpected = counter('unexpected_errors_total', 'Errors that nobody expected, by the place that caught them: each ended one request, watcher or record. The log says which.', ['place'])
-    this.#storeFailures = counter('store_failures_total', 'Operations of the store that failed.', ['operation'])
-    this.#storeTimes = new Histogram({
-      name: 'rollcall_store_operation_duration_seconds',
-      help: 'How long the store took.',
-      labelNames: ['operation'],
-      buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
-      registers
-    })
-    new Gauge({ name: 'rollcall_build_info', help: 'Always 1; what runs here.', labelNames: ['version', 'node_version'], registers })
+export class Metrics {
+  /** Where the rooms add their metrics. */
+  readonly register = new Registry()
+  /** How many log lines were lost, set by the log. */
+  droppedLogLines: () => number = () => 0
+  readonly #now: () => number
+  readonly #unexpected: Counter<'place'>
+  #making: Promise<Buffer> | undefined
+  #kept: { readonly text: Buffer, readonly untilMs: number } | undefined
+
+  constructor ({ version, processMetrics = true, now = () => performance.now() }: MetricsOptions) {
+    this.#now = now
+    new Gauge({ name: 'rollcall_build_info', help: 'Always 1; what runs here.', labelNames: ['version', 'node_version'], registers: [this.register] })
       .set({ version, node_version: process.version }, 1)
+    this.#unexpected = new Counter({
+      name: 'rollcall_unexpected_errors_total',
+      help: 'Unexpected errors, by the place that caught them: each ended one request, watcher or record. The log says which.',
+      labelNames: ['place'],
+      registers: [this.register]
+    })
     const dropped = (): number => this.droppedLogLines()
     new Counter({
       name: 'rollcall_log_lines_dropped_total',
-      help: 'Log lines that could not be written: the disk is full, or whoever reads them is gone or has stalled.',
-      registers,
+      help: 'Log lines that could not be written: the disk is full, or their reader is gone or has stalled.',
+      registers: [this.register],
       collect () {
         this.reset()
         this.inc(dropped())
       }
     })
-    for (const outcome of ['created', 'updated', 'replaced', 'unchanged']) this.#registrations.inc({ outcome }, 0)
-    for (const outcome of ['renewed', 'unknown', 'superseded']) this.#heartbeats.inc({ outcome }, 0)
     if (processMetrics) collectDefaultMetrics({ register: this.register })
-  }
-
-  registered (outcome: Granted['outcome']): void {
-    this.#registrations.inc({ outcome })
-  }
-
-  deregistered (): void {
-    this.#deregistrations.inc()
-  }
-
-  heartbeats ({ renewed, unknown, superseded }: HeartbeatAnswer): void {
-    this.#heartbeats.inc({ outcome: 'renewed' }, renewed)
-    this.#heartbeats.inc({ outcome: 'unknown' }, unknown.length)
-    this.#heartbeats.inc({ outcome: 'superseded' }, superseded.length)
-  }
-
-  /** For `RegistryOptions.swept`. */
-  swept = (sweep: Sweep): void => {
-    this.#suspected.inc(sweep.suspected)
-    this.#expired.inc(sweep.expired)
   }
 
   /** For the guard. */
@@ -96,134 +54,21 @@ export class Metrics {
     this.#unexpected.inc({ place }, errors)
   }
 
-  /** For `timedStore`. */
-  storeOperation = (operation: StoreOperation, ms: number, succeeded: boolean): void => {
-    this.#storeTimes.observe({ operation }, ms / 1_000)
-    if (!succeeded) this.#storeFailures.inc({ operation })
+  get contentType (): string {
+    return this.register.contentType
   }
 
-  /** Shows what the registry holds at each scrape. Called once, when the core is made. */
-  observe (registry: Registry): void {
-    registry.feed.listen({ name: 'metrics', changed: ({ reason }) => this.#changes.inc({ reason } satisfies { reason: Reason }) })
-    const gauge = (name: string, help: string, value: () => number): void => {
-      new Gauge({ name: `rollcall_${name}`, help, registers: [this.register], collect () { this.set(value()) } })
-    }
-    const { feed } = registry
-    const { connections } = { connections: () => this.connections() }
-    new Gauge({
-      name: 'rollcall_instances',
-      help: 'Registered instances by effective status.',
-      labelNames: ['status'],
-      registers: [this.register],
-      collect () { for (const status of statuses) this.set({ status }, registry.catalog.statusCounts.get(status) ?? 0) }
-    })
-    gauge('suspects', 'Registered instances whose lease ran out or whose session broke.', () => registry.catalog.suspects)
-    gauge('services', 'Services.', () => serviceCount(registry.catalog))
-    gauge('declared_services', 'Services that somebody declared.', () => declaredCount(registry))
-    const poolGauge = (name: string, help: string, value: (pool: Pool) => number): void => {
-      new Gauge({
-        name: `rollcall_pool_${name}`,
-        help,
-        labelNames: ['pool', 'kind'],
-        registers: [this.register],
-        collect () { for (const pool of registry.services.pools()) this.set({ pool: pool.name, kind: pool.kind }, value(pool)) }
-      })
-    }
-    poolGauge('size', 'What a range of addresses or ports can give.', ({ size }) => size)
-    poolGauge('used', 'What of it is given.', ({ used }) => used)
-    new Gauge({
-      name: 'rollcall_allocation_findings',
-      help: 'Values that do not fit between services and what is allocated to them, as this node saw at its last look, by kind.',
-      labelNames: ['kind'],
-      registers: [this.register],
-      collect () { for (const [kind, count] of Object.entries(registry.services.allocationFindings())) this.set({ kind }, count) }
-    })
-    gauge('waiting_load_balancers', 'Load balancers that wait for an address.', () => registry.services.waitingBalancers)
-    const loadGauge = (name: string, help: string, value: (load: LoadValue) => number | undefined): void => {
-      new Gauge({
-        name: `rollcall_${name}`,
-        help,
-        labelNames: ['namespace', 'service', 'id', 'name'],
-        registers: [this.register],
-        collect () {
-          this.reset() // of those who went
-          for (const { labels, load } of loadsOf(registry)) {
-            const number = value(load)
-            if (number !== undefined) this.set(labels, number)
-          }
-        }
-      })
-    }
-    loadGauge('instance_load', `What instances said of their load to this node, at most ${maxLoadSeries} series.`, ({ value }) => value)
-    loadGauge('instance_load_capacity', 'What they said is 100 % of it.', ({ capacity }) => capacity)
-    gauge('instance_loads', 'Instances that said something of their load to this node: more than are shown if series were left out.', () => registry.loads.size)
-    gauge('namespaces', 'Namespaces.', () => registry.catalog.namespaces().length)
-    new Gauge({
-      name: 'rollcall_watch_connections',
-      help: 'Connected watchers by kind.',
-      labelNames: ['kind'],
-      registers: [this.register],
-      collect () {
-        const { websocket, eventStream } = connections()
-        this.set({ kind: 'websocket' }, websocket)
-        this.set({ kind: 'event-stream' }, eventStream)
-      }
-    })
-    gauge('overrides', 'Overrides that stand.', () => registry.catalog.overrideCount)
-    gauge('leftover_overrides', 'Overrides of instances that are not registered.', () => registry.overrides.size)
-    gauge('history_bytes', 'What the changes hold that this node remembers, about.', () => feed.ringBytes)
-    gauge('subscriptions', 'Subscriptions of all watchers, waiting long polls included.', () => registry.watches.count)
-    gauge('sessions', 'Sockets that are leases.', () => registry.sessions.count)
-    gauge('revision', 'The revision that this node is at.', () => feed.revision)
-    new Gauge({
-      name: 'rollcall_epoch_info',
-      help: 'Always 1; the epoch of the keyspace.',
-      labelNames: ['epoch'],
-      registers: [this.register],
-      collect () {
-        this.reset()
-        if (feed.loaded) this.set({ epoch: feed.epoch }, 1)
-      }
-    })
-    gauge('store_up', 'Whether the store is there.', () => Number(feed.storeHealth.available))
-    gauge('stale_seconds', 'Since when this node has not heard from its store.', () => feed.staleSeconds)
-    gauge('remembered_heartbeats', 'Heartbeats that wait for the store to come back.', () => registry.rememberedHeartbeats)
-    gauge('unreadable_records', 'Records of the store that cannot be read or break a rule, and that nobody is answered.', () => registry.unreadable.count)
-    gauge('protection_active', 'Whether removal is held back in the whole registry.', () => Number(registry.protection.registrySinceMs !== undefined))
-    gauge('protected_services', 'Services whose suspects are not removed for now.', () => registry.protection.services.size)
-    gauge('hold_seconds', 'For how long nothing expires yet.', () => registry.protection.holdMs / 1_000)
+  /** The text of all metrics. One that is being made is shared by all scrapes that come meanwhile. */
+  async text (): Promise<Buffer> {
+    if (this.#kept !== undefined && this.#now() < this.#kept.untilMs) return this.#kept.text
+    return this.#making ??= this.#make().finally(() => { this.#making = undefined })
   }
-}
 
-/** The first so many loads, in the order in which the instances began to say something. */
-function * loadsOf ({ loads }: Registry): Generator<{ readonly labels: Readonly<Record<'namespace' | 'service' | 'id' | 'name', string>>, readonly load: LoadValue }> {
-  let count = 0
-  for (const [{ namespace, service, id }, kept] of loads.entries()) {
-    for (const [name, load] of Object.entries(kept.load)) {
-      if (++count > maxLoadSeries) return
-      yield { labels: { namespace, service, id, name }, load }
-    }
+  async #make (): Promise<Buffer> {
+    const began = this.#now()
+    const text = Buffer.from(await this.register.metrics())
+    const ended = this.#now()
+    this.#kept = { text, untilMs: ended + ageFactor * (ended - began) }
+    return text
   }
-}
-
-function declaredCount ({ catalog }: Registry): number {
-  return catalog.namespaces().reduce((sum, namespace) => sum + [...catalog.declaredServices(namespace)].length, 0)
-}
-
-/** `/metrics`. It answers also before the registry has loaded. */
-export function registerMetrics (app: FastifyInstance, { metrics }: { readonly metrics: Metrics }): void {
-  app.get('/metrics', {
-    schema: {
-      tags: ['operations'],
-      summary: 'Metrics for Prometheus',
-      operationId: 'metrics',
-      response: {
-        200: { description: 'Text exposition format 0.0.4', content: { 'text/plain': { schema: { type: 'string' }, example: 'rollcall_revision 17\n' } } },
-        ...errorResponses()
-      }
-    }
-  }, async (_request, reply) => {
-    const text = await metrics.register.metrics()
-    return reply.header('content-type', metrics.register.contentType).send(text)
-  })
 }

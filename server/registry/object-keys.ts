@@ -5,7 +5,7 @@
 export { overridePrefix } from '../store/store.ts'
 /** A value that a service has: `claim/KIND/VALUE` (allocation/claims.ts). */
 export const claimPrefix = 'claim/'
-/** What the nodes share and nobody else sees: not in lists, not among events. */
+/** Values that only nodes see: not in lists, not among events. */
 export const secretPrefix = 'secret/'
 
 export function isSecretKey (key: string): boolean {

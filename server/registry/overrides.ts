@@ -3,6 +3,7 @@ import type { Static } from 'typebox'
 import type { Override } from '../../client-sdk/src/wire.ts'
 import { invalid } from '../errors.ts'
 import type { OverrideBody } from '../model/instance/instance.ts'
+import { instantRule, readInstant } from '../model/instant.ts'
 import { splitKey } from '../model/names.ts'
 import { type ObjectRecord, overridePrefix, subjectOf } from '../store/store.ts'
 
@@ -16,17 +17,14 @@ export function overriddenKey (key: string): ReturnType<typeof splitKey> | undef
   return subject === undefined ? undefined : splitKey(subject)
 }
 
-/** With its zone, so that it is the same time for everybody. */
-const isoTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/
-
 type StoredOverride = Omit<Override, 'until' | 'createdAt'>
 
 /** The stored text and end of an override. @throws RegistryError REG_INVALID if `until` is no time or lies in the past */
 export function storedOverride (input: Static<typeof OverrideBody>, by: string, nowMs: number): { body: string, endsAtMs: number } {
   const { status, weight, until } = input
   if (status === undefined && weight === undefined) throw invalid([{ field: 'status', rule: 'or weight is required' }])
-  const endsAtMs = until === undefined ? 0 : isoTime.test(until) ? Date.parse(until) : NaN
-  if (Number.isNaN(endsAtMs)) throw invalid([{ field: 'until', value: until, rule: 'must be an ISO 8601 time, as in 2030-01-31T12:00:00Z' }])
+  const endsAtMs = until === undefined ? 0 : readInstant(until)
+  if (endsAtMs === undefined) throw invalid([{ field: 'until', value: until, rule: instantRule }])
   if (until !== undefined && endsAtMs <= nowMs) throw invalid([{ field: 'until', value: until, rule: 'must lie in the future' }])
   const stored: StoredOverride = {
     ...(status === undefined ? {} : { status }),

@@ -1,5 +1,5 @@
-// The core, put together: the view that follows the store, the commands and reads on it, and what runs by itself. Adapters see it as
-// `Core` (core.ts); who starts a node, and the metrics, see it whole.
+// The core, put together: the view that follows the store, the commands and reads on it, and what runs by itself.
+// Adapters see it as `Core` (core.ts); the wiring of a node and the metrics see it whole.
 import { type Clock, guardedClock, systemClock } from '../clock.ts'
 import { RegistryError } from '../errors.ts'
 import { type Guard, standaloneGuard } from '../guard.ts'
@@ -41,7 +41,7 @@ export interface RegistryOptions {
   readonly overrideKeepMs?: number
   /** How long a client whose session broke has to be back before its instances turn suspect, default 500. */
   readonly sessionBlipMs?: number
-  /** Whether connections to an address are refused: then its process is gone. Absent: nobody is asked. */
+  /** Whether connections to an address are refused: then its process is gone. Absent: no process is asked. */
   readonly refuses?: (address: string, port: number) => Promise<boolean>
   /** How many changes a node remembers for returning watchers, default 100,000. */
   readonly ringLimit?: number
@@ -53,7 +53,7 @@ export interface RegistryOptions {
   readonly log?: { info (message: string): void, warn (message: string): void }
   /** Told after each sweep, for metrics. */
   readonly swept?: (sweep: Sweep) => void
-  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to stderr. */
+  /** Limits an unexpected error to the callback in which it happened. Default: one that writes to stderr. */
   readonly guard?: Guard
 }
 
@@ -68,7 +68,7 @@ export class Registry implements Core {
   readonly loads: Loads
   /** Overrides, and those of instances that are not registered. */
   readonly overrides: LeftoverOverrides
-  /** Records of the store that nobody is answered. */
+  /** Records of the store that were set aside. */
   readonly unreadable: Unreadable
   readonly store: Store
   readonly position: CorePosition
@@ -114,6 +114,7 @@ export class Registry implements Core {
       unreadable: this.unreadable,
       leftovers: this.overrides,
       backup: () => store.backup(),
+      caughtUp: () => store.sync(),
       services: this.services,
       watches: this.watches,
       waits: new Waits(feed, this.watches, clock, guard),

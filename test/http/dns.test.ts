@@ -128,7 +128,7 @@ t.test('a body of another type, encoded, too large or missing is refused', async
   t.match((await post(world, message, { 'content-type': 'application/json' })).json(), { status: 415, code: 'REG_MEDIA_TYPE', detail: /application\/dns-message/ })
   t.match((await post(world, message, {})).json(), { status: 415 })
   t.match((await post(world, message, { 'content-type': media, 'content-encoding': 'gzip' })).json(), { status: 415 })
-  t.match((await post(world, Buffer.alloc(4_097), { 'content-type': media })).json(), { status: 413, code: 'REG_BODY_TOO_LARGE', detail: /4096 octets/ })
+  t.match((await post(world, Buffer.alloc(4_097), { 'content-type': media })).json(), { status: 413, code: 'REG_BODY_TOO_LARGE', detail: /4096 bytes/ })
   t.match((await post(world, Buffer.alloc(0), {})).json(), { status: 400, errors: [{ field: 'body' }] })
   const long = Buffer.concat([message, Buffer.alloc(4_096 - message.length)])
   t.equal((await world.send('GET', asked(long))).statusCode, 200, '4,096 octets are not too many')

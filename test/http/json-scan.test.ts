@@ -10,11 +10,18 @@ const shape = shapeOf(Type.Object({
 const most = 5
 const strange = /must not have more than 5 entries that are not in its schema/
 
+/** Whole numbers beyond 2^53 that are written with all their digits. */
+function holdsRounded (value: unknown): boolean {
+  if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?(?:\d+|\d\.\d{15,}e.*)$/.test(JSON.stringify(value))
+  return typeof value === 'object' && value !== null && Object.values(value).some(holdsRounded)
+}
+
 t.test('a text within its limits passes, whatever it holds', async () => {
   fc.assert(fc.property(fc.jsonValue(), fc.constantFrom(undefined, 1), (value, space) => {
-    if (JSON.stringify(value).includes('"__proto__":')) return
-    const { limit, fault } = scan(JSON.stringify(value, undefined, space), 'body', undefined, 1_000_000)
-    if (limit !== undefined || fault !== undefined) throw new Error(JSON.stringify({ limit, fault }))
+    const text = JSON.stringify(value, undefined, space)
+    if (text.includes('"__proto__":')) return
+    const { limit, fault } = scan(text, 'body', undefined, 1_000_000)
+    if (limit !== undefined || (fault !== undefined) !== holdsRounded(value)) throw new Error(JSON.stringify({ limit, fault }))
   }), { numRuns: 1_000 })
 })
 

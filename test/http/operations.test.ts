@@ -140,7 +140,7 @@ t.test('metrics count what went through', async (t) => {
 })
 
 t.test('the metrics of the process itself are there when asked for', async (t) => {
-  const { Metrics } = await import('../../server/http/server/app.ts')
+  const { Metrics } = await import('../../server/metrics/metrics.ts')
   const { send } = await build(t, { metrics: new Metrics({ version: '1' }) })
   const { body } = await send('GET', '/metrics')
   for (const name of ['process_resident_memory_bytes', 'nodejs_eventloop_lag_p99_seconds']) t.ok(body.includes(name), name)

@@ -20,7 +20,8 @@ t.test('a snapshot of more than a text can hold comes in parts of a megabyte', a
   let count = 0
   let longest = 0
   let last = false
-  for (const { text, isLast } of new FrameEncoder(() => 'e').frames(1, { type: 'snapshot', revision: 7, instances })) {
+  for (const { pieces, isLast } of new FrameEncoder(() => 'e').frames(1, { type: 'snapshot', revision: 7, instances })) {
+    const text = pieces.join('')
     total += text.length
     longest = Math.max(longest, text.length)
     const frame = JSON.parse(text)

@@ -4,7 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { buildHttp } from '../../server/http/server/app.ts'
+import { standaloneGuard } from '../../server/guard.ts'
+import { nativeDialect } from '../../server/http/api/native.ts'
+import { HttpMetrics } from '../../server/http/server/metrics.ts'
+import { buildHttp } from '../../server/http/server/server.ts'
+import { Metrics } from '../../server/metrics/metrics.ts'
+import { RegistryMetrics } from '../../server/registry/metrics.ts'
 import { Registry } from '../../server/registry/registry.ts'
 import { tester } from '../support/world.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
@@ -14,7 +19,9 @@ t.test('a tag of before a deregistration is no tag after a restart', async (t) =
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const open = async () => {
     const registry = new Registry({ store: createSqliteStore({ directory, now: Date.now }) })
-    const app = await buildHttp({ core: registry, node: 'n', version: '0' })
+    const metrics = new Metrics({ version: '0', processMetrics: false })
+    const native = nativeDialect({ core: registry, counters: new RegistryMetrics(metrics.register), metrics, node: 'n', version: '0' })
+    const { app } = await buildHttp({ dialects: [native], version: '0', metrics: new HttpMetrics(metrics.register), guard: standaloneGuard })
     await registry.open()
     const close = async (): Promise<void> => {
       await app.close()

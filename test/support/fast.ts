@@ -56,7 +56,8 @@ async function runAll (patterns: readonly string[]): Promise<void> {
   files.sort()
   const shares = Math.max(1, Math.min(availableParallelism(), maxProcesses, files.length))
   const count: Count = { passed: 0, failed: 0, skipped: 0 }
-  const good = await Promise.all(Array.from({ length: shares }, (_, share) => watchShare(share, files.filter((_file, index) => index % shares === share), count)))
+  const filesOf = (share: number): string[] => files.filter((_file, index) => index % shares === share)
+  const good = await Promise.all(Array.from({ length: shares }, (_, share) => watchShare(share, filesOf(share), count)))
   // A process that fails without a test that does: it ended in the middle.
   if (good.includes(false) && count.failed === 0) count.failed++
   const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : ''

@@ -3,10 +3,17 @@ import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Heartbeat, HeartbeatAnswer, Registration } from '../../client-sdk/src/wire.ts'
 import { type DnsOptions, type DnsServer, dnsCore, startDns } from '../../server/dns/server.ts'
-import { type HttpOptions, Metrics, buildHttp } from '../../server/http/server/app.ts'
+import { loggingGuard } from '../../server/guard.ts'
+import { type NativeOptions, nativeDialect } from '../../server/http/api/native.ts'
+import type { Dialect } from '../../server/http/server/dialect.ts'
+import { HttpMetrics } from '../../server/http/server/metrics.ts'
+import { type Http, type HttpOptions, buildHttp } from '../../server/http/server/server.ts'
+import { Metrics } from '../../server/metrics/metrics.ts'
 import type { Access, Actor, LeaseSession, Registered } from '../../server/registry/core.ts'
+import { RegistryMetrics } from '../../server/registry/metrics.ts'
 import { Registry, type RegistryOptions } from '../../server/registry/registry.ts'
 import { timedStore } from '../../server/registry/timed-store.ts'
+import { storeMetrics } from '../../server/store/metrics.ts'
 import type { Store } from '../../server/store/store.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 import type { Closable } from './closable.ts'
@@ -36,7 +43,7 @@ export interface World extends AsyncDisposable {
   /** Sends heartbeats to the core without letting them wait for company. */
   readonly beat: (heartbeats: readonly Heartbeat[], session?: LeaseSession) => Promise<HeartbeatAnswer>
   /** HTTP before the registry. From then on moments pass by themselves. */
-  readonly http: () => Promise<FastifyInstance>
+  readonly serveHttp: () => Promise<Http>
   /** Injects a request; `body` is sent as JSON. */
   readonly send: (method: string, url: string, body?: unknown, headers?: Record<string, string>) => Promise<LightMyRequestResponse>
   /** Listens for HTTP on a free port of the loopback address, once. */
@@ -49,10 +56,15 @@ export interface World extends AsyncDisposable {
 
 /** A world in which HTTP is there already. */
 export interface HttpWorld extends World {
+  readonly http: Http
   readonly app: FastifyInstance
 }
 
-export interface WorldOptions extends Partial<Omit<HttpOptions, 'core' | 'clock' | 'log'>> {
+export interface WorldOptions extends Partial<Omit<HttpOptions, 'dialects' | 'clock' | 'log' | 'metrics'>>,
+  Partial<Pick<NativeOptions, 'sharedStore' | 'dns' | 'node'>> {
+  readonly metrics?: Metrics
+  /** Beside the native one. */
+  readonly dialects?: readonly Dialect[]
   readonly core?: Partial<RegistryOptions>
   /** Stands between the registry and the store. */
   readonly wrap?: (store: Store) => Store
@@ -79,57 +91,67 @@ export function world (t: Closable, core: Partial<RegistryOptions> = {}): Promis
 /** A registry with HTTP. */
 export async function build (t: Closable, options: WorldOptions = {}): Promise<HttpWorld> {
   const made = await create(t, options, { clock: new HandClock().letMomentsPass() })
-  return { ...made, app: await made.http() }
+  return withHttp(made)
 }
 
 /** A registry with HTTP that answers DNS messages, too. */
 export async function buildWithDns (t: Closable, options: Partial<DnsOptions> = {}): Promise<HttpWorld> {
   const made = await create(t, {}, {
     clock: new HandClock().letMomentsPass(),
-    http: (registry) => {
+    desk: (registry) => {
       const core = dnsCore({ source: registry.feed, random: () => 0, ...options }, ['127.0.0.1'])
       t.teardown(() => core.close())
-      return { dns: core.desk }
+      return core.desk
     }
   })
-  return { ...made, app: await made.http() }
+  return withHttp(made)
+}
+
+async function withHttp (made: World): Promise<HttpWorld> {
+  const http = await made.serveHttp()
+  return { ...made, http, app: http.app }
 }
 
 interface Parts {
   readonly clock?: HandClock
-  /** Options of HTTP that need the registry. */
-  readonly http?: (registry: Registry) => Partial<HttpOptions>
+  /** What answers DNS messages over HTTP, if that is made from the registry. */
+  readonly desk?: (registry: Registry) => NativeOptions['dns']
 }
 
-async function create (t: Closable, options: WorldOptions, { clock = new HandClock(), http: more }: Parts = {}): Promise<World> {
-  const { core, wrap = (store) => store, open = true, ...http } = options
+async function create (t: Closable, options: WorldOptions, { clock = new HandClock(), desk }: Parts = {}): Promise<World> {
+  const { core, wrap = (store) => store, open = true, metrics: given, dialects = [], sharedStore, dns, node = 'test-node', ...http } = options
   const warnings: string[] = []
   const log: LogLine[] = []
-  const metrics = http.metrics ?? new Metrics({ version: '0.0.0-test', processMetrics: false })
-  const store = timedStore(wrap(createSqliteStore({ directory: ':memory:', now: () => clock.now(), holdMs: 0 })), metrics.storeOperation)
+  const metrics = given ?? new Metrics({ version: '0.0.0-test', processMetrics: false, now: () => 0 }) // each text is made anew
+  const counters = new RegistryMetrics(metrics.register)
+  const store = timedStore(wrap(createSqliteStore({ directory: ':memory:', now: () => clock.now(), holdMs: 0 })), storeMetrics(metrics.register))
   const registry = new Registry({
-    store, clock, protection: { holdMs: 0 }, random: () => 0.5, swept: metrics.swept,
+    store, clock, protection: { holdMs: 0 }, random: () => 0.5, swept: counters.swept,
     log: { info: () => undefined, warn: (message) => warnings.push(message) }, ...core
   })
-  metrics.observe(registry)
+  counters.observe(registry)
   t.teardown(() => registry.close())
   if (open) await registry.open()
   const access = registry.as(tester)
 
   const logger = (level: LogLine['level']) => (fields: object, message: string): void => { log.push({ level, fields: fields as LogLine['fields'], message }) }
-  const makeHttp = async (): Promise<FastifyInstance> => {
+  const lines = { info: logger('info'), warn: logger('warn'), error: logger('error') }
+  const makeHttp = async (): Promise<Http> => {
     clock.letMomentsPass()
-    const app = await buildHttp({
-      core: registry, node: 'test-node', version: '0.0.0-test', clock, metrics, log: { info: logger('info'), warn: logger('warn'), error: logger('error') },
-      ...http, ...more?.(registry)
+    const native = nativeDialect({
+      core: registry, counters, metrics, node, version: '0.0.0-test', dns: desk?.(registry) ?? dns, ...(sharedStore === undefined ? {} : { sharedStore })
     })
-    t.teardown(() => app.close())
-    return app
+    const made = await buildHttp({
+      dialects: [native, ...dialects], version: '0.0.0-test', clock, metrics: new HttpMetrics(metrics.register), log: lines,
+      guard: loggingGuard(lines, metrics.unexpected), ...http
+    })
+    t.teardown(() => made.close())
+    return made
   }
-  let app: Promise<FastifyInstance> | undefined
+  let served: Promise<Http> | undefined
   let address: ReturnType<World['listen']> | undefined
   const makeAddress: World['listen'] = async () => {
-    const url = await (await made.http()).listen({ host: '127.0.0.1', port: 0 })
+    const [url = ''] = await (await made.serveHttp()).listen({ host: '127.0.0.1', port: 0 })
     const { hostname: host, port } = new URL(url)
     return { host, port: Number(port), url }
   }
@@ -150,8 +172,8 @@ async function create (t: Closable, options: WorldOptions, { clock = new HandClo
       }
       return answer
     },
-    http: () => app ??= makeHttp(),
-    send: async (method, url, body, headers = {}) => (await made.http()).inject({
+    serveHttp: () => served ??= makeHttp(),
+    send: async (method, url, body, headers = {}) => (await made.serveHttp()).app.inject({
       method: method as 'GET', // tests send wrong ones too
       url,
       headers: { host: '127.0.0.1:7500', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },

@@ -18,7 +18,6 @@ import type { AnswerCache } from './answer-cache.ts'
 import { planAnswer } from './answer-plan.ts'
 import type { Ending } from './plan.ts'
 import { foreignClient, foreignName, notReady, staleReason } from './reasons.ts'
-import { writeEnd } from './write-end.ts'
 
 /** Of one answer: a chain out, in, and out again is an accident of two people; each lookup may take seconds. */
 export const maxLookups = 3
@@ -29,7 +28,7 @@ export interface AliasChainOptions {
   readonly zones: readonly Zone[]
   /** What ANY gets where there are records. */
   readonly minimalAny: Records
-  /** Names in no zone of ours; undefined = nobody is asked for them. */
+  /** Names in no zone of ours; undefined = they are not forwarded. */
   readonly forward: ForwardStep | undefined
   readonly random: () => number
 }
@@ -131,7 +130,9 @@ export class AliasChain {
     if (end.plan === 'not-ready') return writer.finish(rcodes.SERVFAIL, false)
     // Records of the apex point into their own name; who wants them asks for it.
     if (end.name.kind === 'apex' && typeof end.plan === 'object') return writer.finish(rcodes.NOERROR, isOurs)
-    writeEnd(turn, end.plan, end.name.zone, nameEnd, source.revision, random)
+    turn.zone = end.name.zone
+    if (typeof end.plan === 'object') end.plan.write(writer, random)
+    else end.name.zone.writeNegativeSoa(writer, nameEnd, source.revision) // RFC 6604 3
     return writer.finish(end.plan === 'no-such-name' ? rcodes.NXDOMAIN : rcodes.NOERROR, isOurs)
   }
 

@@ -12,8 +12,8 @@ import { Alias } from './alias.ts'
 import type { AliasChain } from './alias-chain.ts'
 import type { AnswerCache } from './answer-cache.ts'
 import { planAnswer } from './answer-plan.ts'
+import { isOfService, planService } from './service-plan.ts'
 import { ObservedCatalog, type PlanCache } from './plan-cache.ts'
-import { writeEnd } from './write-end.ts'
 import { notReady, staleReason } from './reasons.ts'
 
 export interface AnswerStepOptions {
@@ -45,17 +45,21 @@ export class AnswerStep {
     if (name.kind === 'outside') return chain.answerForeign(turn, cache)
     const isStale = source.loaded && source.staleSeconds > 0
     const usedCache = isStale ? staleCache : cache
-    const observed = 'service' in name && !isStale ? new ObservedCatalog(source.catalog) : undefined
+    const observed = isOfService(name) && !isStale ? new ObservedCatalog(source.catalog) : undefined
     const { loaded, revision, staleSeconds } = source
     const seen = observed === undefined ? source : { loaded, revision, staleSeconds, catalog: observed }
-    const plan = planAnswer(name, query.type, seen, usedCache, minimalAny, clientZone)
+    const plan = isOfService(name) && loaded
+      ? planService(name, query.type, { catalog: seen.catalog, cache: usedCache, minimalAny, clientZone })
+      : planAnswer(name, query.type, seen, usedCache, minimalAny, clientZone)
     if (plan instanceof Alias) return chain.follow(turn, plan, usedCache)
     if (plan === 'not-ready' || plan === 'refused') return turn.writer.end(rcodes.SERVFAIL, notReady)
-    // Addresses of others in our networks have their names elsewhere, where somebody is asked for such.
+    // Addresses of others in our networks have their names elsewhere, if questions are forwarded.
     if (plan === 'no-such-name' && name.zone instanceof ReverseZone && chain.mayForward(turn)) return chain.answerForeign(turn, usedCache)
     if (observed !== undefined && typeof plan === 'object') plans.keep(query, { records: plan, zone: name.zone, clientZone }, source, observed)
     turn.writer.begin(isStale ? staleReason(plan) : undefined)
-    writeEnd(turn, plan, name.zone, headerLength + query.questionLength - questionTailLength, source.revision, random)
+    turn.zone = name.zone
+    if (typeof plan === 'object') plan.write(turn.writer, random)
+    else name.zone.writeNegativeSoa(turn.writer, headerLength + query.questionLength - questionTailLength, source.revision)
     return turn.writer.finish(plan === 'no-such-name' ? rcodes.NXDOMAIN : rcodes.NOERROR, true)
   }
 }

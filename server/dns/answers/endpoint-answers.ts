@@ -8,7 +8,7 @@ import { hostnameOf } from './endpoint-host.ts'
 import { EndpointIndex } from './endpoint-index.ts'
 import { type BindingType, bindingRecords } from './service-binding.ts'
 import {
-  type AddressType, type AnswerLimits, type NamedPort, type ServiceAnswers, SmallMap, addressFamily, addressRecord, addressTypes, kept, serviceRecord
+  type AddressType, type AnswerLimits, type NamedPort, type ServiceAnswers, SmallMap, addressFamily, addressRecord, addressTypes, serviceRecord
 } from './service-records.ts'
 import { labelBytes, nameBytes, pointerTo, questionPointer } from '../wire/wire.ts'
 
@@ -23,13 +23,13 @@ interface Choices {
 }
 
 /**
- * The answers of one endpoint set. Each is built when it is first asked for; all keys come from the endpoints: what nobody
- * has takes no memory.
+ * The answers of one endpoint set. Each is built when it is first asked for; all keys come from the endpoints: names
+ * that none has takes no memory.
  */
 export class EndpointAnswers implements ServiceAnswers {
   readonly #endpoints: readonly Endpoint[]
   readonly #limits: AnswerLimits
-  /** Of which these are a choice: a host has all its addresses, whoever of them was chosen. */
+  /** Of which these are a choice: a host has all its addresses, whichever were chosen. */
   readonly #whole: EndpointAnswers | undefined
   /** By the type, and for what is not at the name of the service by what it is. */
   readonly #made = new SmallMap<number | string, Records | undefined>()
@@ -78,7 +78,7 @@ export class EndpointAnswers implements ServiceAnswers {
   }
 
   addresses (type: AddressType): Records | undefined {
-    return kept(this.#made, type, () => this.#addressSet(this.#endpoints, type))
+    return this.#keep(type, () => this.#addressSet(this.#endpoints, type))
   }
 
   hasHost (hostname: string): boolean {
@@ -92,7 +92,7 @@ export class EndpointAnswers implements ServiceAnswers {
 
   hostAddresses (hostname: string, type: AddressType): Records | undefined {
     const endpoints = this.#hostnames.get(hostname)
-    return endpoints === undefined ? undefined : kept(this.#made, `host ${hostname} ${type}`, () => this.#addressSet(endpoints, type))
+    return endpoints === undefined ? undefined : this.#keep(`host ${hostname} ${type}`, () => this.#addressSet(endpoints, type))
   }
 
   hasProtocol (protocol: TransportName): boolean {
@@ -116,11 +116,11 @@ export class EndpointAnswers implements ServiceAnswers {
   }
 
   allPorts (name: ServiceName, serviceStart: number | undefined): Records | undefined {
-    return kept(this.#made, `${name.zone.name} ${serviceStart}`, () => this.#serviceSet(name, serviceStart, () => true))
+    return this.#keep(`${name.zone.name} ${serviceStart}`, () => this.#serviceSet(name, serviceStart, () => true))
   }
 
   bindings (type: BindingType): Records | undefined {
-    return kept(this.#made, type, () => {
+    return this.#keep(type, () => {
       const preferred = this.#endpoints.toSorted((a, b) => a.priority - b.priority || b.weight - a.weight)
       const offers = preferred.flatMap(({ ports, address }) => ports.map((port) => ({ port, addresses: [address] })))
       const records = bindingRecords(type, offers, this.#limits.ttlSeconds)
@@ -130,8 +130,17 @@ export class EndpointAnswers implements ServiceAnswers {
 
   port (name: ServiceName, port: string, protocol: TransportName, serviceStart: number | undefined): Records | undefined {
     if (!this.hasPort(port, protocol)) return undefined
-    return kept(this.#made, `${name.zone.name} ${serviceStart} ${port} ${protocol}`, () =>
+    return this.#keep(`${name.zone.name} ${serviceStart} ${port} ${protocol}`, () =>
       this.#serviceSet(name, serviceStart, (candidate) => candidate.name === port && candidate.protocol === protocol))
+  }
+
+  /** What was made under a key; made now if it was not. */
+  #keep (key: number | string, make: () => Records | undefined): Records | undefined {
+    const known = this.#made.get(key)
+    if (known !== undefined || this.#made.has(key)) return known
+    const made = make()
+    this.#made.set(key, made)
+    return made
   }
 
   get #hostnames (): ReadonlyMap<string, readonly Endpoint[]> {

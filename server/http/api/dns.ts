@@ -7,7 +7,7 @@ import { type ErrorCode, RegistryError, invalid } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { settle } from '../server/conditional.ts'
 import { type DnsDoor, type HttpContext, callerOf } from '../server/context.ts'
-import { refuseEncoding, refuseMedia } from '../server/json-body.ts'
+import { refuseEncoding, refusedMedia } from '../server/json-body.ts'
 import { DnsAnswer, answerOf, errorResponses, readErrors } from './schemas.ts'
 
 export const dnsMedia = 'application/dns-message'
@@ -64,11 +64,10 @@ export async function registerDns (app: FastifyInstance, context: HttpContext): 
   })
   await app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser('*', refuseMedia(`a DNS message with content-type ${dnsMedia}`))
-    scope.addContentTypeParser(dnsMedia, { parseAs: 'buffer' }, (request, body, parsed) => {
-      const fault = refuseEncoding(request)
-      if (fault !== undefined) parsed(fault)
-      else parsed(null, body)
+    context.bodies.refuse(scope, '*', refusedMedia(`a DNS message with content-type ${dnsMedia}`))
+    context.bodies.parse(scope, dnsMedia, (bytes, request) => {
+      refuseEncoding(request)
+      return bytes
     })
     scope.setValidatorCompiler(() => () => true) // octets have no schema, and the query string may hold what is not ours (RFC 8484 4.1)
     registerWire(scope, context)

@@ -2,12 +2,14 @@
 import { hash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Type, type Static } from 'typebox'
-import type { Instance } from '../../../client-sdk/src/wire.ts'
+import type { Instance, RegistrationAnswer } from '../../../client-sdk/src/wire.ts'
 import { Generation } from '../../model/instance/instance.ts'
 import { answer, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
+import { registrationWarnings } from './registrant.ts'
 import {
-  InstanceParams, Instance as InstanceSchema, InstancePatch, Registration, answerOf, emptyAnswer, errorResponses, exampleInstance, readErrors, writeErrors
+  InstanceParams, Instance as InstanceSchema, InstancePatch, Registration, RegistrationAnswer as AnswerSchema, answerOf, emptyAnswer, errorResponses,
+  exampleInstance, readErrors, writeErrors
 } from './schemas.ts'
 
 export const instancePath = '/v1/namespaces/:namespace/services/:service/instances/:id'
@@ -34,15 +36,17 @@ export function registerInstances (app: FastifyInstance, context: HttpContext): 
       params: InstanceParams,
       body: Registration,
       response: {
-        200: answerOf('It was registered', InstanceSchema, exampleInstance),
-        201: answerOf('A new life is registered', InstanceSchema, exampleInstance),
+        200: answerOf('It was registered', AnswerSchema, exampleInstance),
+        201: answerOf('A new life is registered', AnswerSchema, exampleInstance),
         ...errorResponses(...writeErrors, 'REG_LIMIT_REACHED')
       }
     }
   }, async (request, reply) => {
+    const warnings = registrationWarnings(context, request, request.body.address)
     const { instance, outcome, revision } = await accessOf(context, request).register(request.params, request.body)
     metrics.registered(outcome)
-    return written(reply.code(outcome === 'created' || outcome === 'replaced' ? 201 : 200), revision, instance)
+    const answer: RegistrationAnswer = warnings.length === 0 ? instance : { ...instance, warnings }
+    return written(reply.code(outcome === 'created' || outcome === 'replaced' ? 201 : 200), revision, answer)
   })
 
   app.patch<{ Params: Params, Body: Static<typeof InstancePatch>, Querystring: Static<typeof OfGeneration> }>(instancePath, {

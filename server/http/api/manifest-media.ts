@@ -1,20 +1,22 @@
 // Manifests over HTTP: bodies in YAML or JSON, answers in the one that `Accept` prefers, warnings as headers. Bodies are read as
 // text, so that a fault can say on which line it stands.
-import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, shown } from '../../errors.ts'
+import { clientKey } from '../../shares.ts'
 import { located, type ManifestDocument, readManifests, readingManifests } from '../../model/manifest/manifest-stream.ts'
 import { apiVersions } from '../../model/service/types.ts'
 import type { Kind } from '../../registry/core.ts'
 import { answer } from '../server/conditional.ts'
-import type { HttpContext } from '../server/context.ts'
+import { type HttpContext, callerOf } from '../server/context.ts'
+import type { Door } from '../server/dialect.ts'
 import { type Shape, scan } from '../server/json-scan.ts'
-import { parseJson, refuseEncoding, refuseMedia } from '../server/json-body.ts'
-import { maxManifestEntries, maxWarningLength, maxWarnings, readAtOnceLength, readSliceMs } from '../server/limits.ts'
+import { parseJson, refusedMedia, textOf } from '../server/json-body.ts'
+import { maxManifestEntries, maxWarningLength, maxWarnings, readAtOnceLength } from '../server/limits.ts'
+import { Slices } from '../server/slices.ts'
 import { ManifestText, yamlOf } from './schemas.ts'
-import { compileValidator } from '../server/validation.ts'
+import { compileValidator } from './validator.ts'
 
 const jsonMedia = 'application/json'
 export const yamlMedia = 'application/yaml' // RFC 9512
@@ -24,18 +26,18 @@ const yamlMedias = [yamlMedia, 'text/yaml', 'application/x-yaml', 'text/x-yaml']
 export interface ManifestBody {
   readonly text: string
   readonly isJson: boolean
+  /** Who sent it: long streams are read in turns. */
+  readonly client: string
 }
 
 /** Registers routes whose bodies are manifests. */
-export async function manifestScope (app: FastifyInstance, register: (scope: FastifyInstance) => void): Promise<void> {
+export async function manifestScope (app: FastifyInstance, door: Door, register: (scope: FastifyInstance) => void): Promise<void> {
   await app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser('*', refuseMedia(`YAML or JSON with content-type ${yamlMedia} or ${jsonMedia}`))
-    scope.addContentTypeParser([jsonMedia, ...yamlMedias], { parseAs: 'string' }, (request, text, parsed) => {
-      const fault = refuseEncoding(request)
-      if (fault !== undefined) return parsed(fault)
-      parsed(null, text.length === 0 ? undefined : { text: String(text), isJson: request.mediaType === jsonMedia } satisfies ManifestBody)
-    })
+    door.bodies.refuse(scope, '*', refusedMedia(`YAML or JSON with content-type ${yamlMedia} or ${jsonMedia}`))
+    door.bodies.parse(scope, [jsonMedia, ...yamlMedias], (bytes, request): ManifestBody => ({
+      text: textOf(bytes, request), isJson: request.mediaType === jsonMedia, client: clientKey(callerOf(request))
+    }))
     // The schema of a body is for the document: its text is not read yet.
     scope.setValidatorCompiler((route) => (route.httpPart === 'body' ? () => true : compileValidator(route)))
     register(scope)
@@ -51,33 +53,14 @@ export function manifestContent (description: string, schema: TSchema): object {
 /** @throws RegistryError REG_INVALID where there is no body, and as `readManifests` */
 export async function documentsOf (body: ManifestBody | undefined): Promise<readonly ManifestDocument[]> {
   if (body === undefined) throw bodyRequired()
-  const documents = body.text.length <= readAtOnceLength ? readManifests(body.text) : await readInSlices(body.text)
+  const { text, client } = body
+  const documents = text.length <= readAtOnceLength ? readManifests(text) : await reading.run(client, text.length, () => readingManifests(text))
   if (documents.length === 0) throw invalid([{ field: 'body', rule: 'must hold a manifest, it holds none' }])
   return documents
 }
 
-/** A long stream takes seconds to read: meanwhile heartbeats and watches have their turns, and other long streams wait for theirs. */
-async function readInSlices (text: string): Promise<readonly ManifestDocument[]> {
-  const before = lastReading
-  const { promise, resolve } = Promise.withResolvers<undefined>()
-  lastReading = promise
-  await before
-  try {
-    const reading = readingManifests(text)
-    for (let until = performance.now() + readSliceMs; ;) {
-      const { done, value } = reading.next()
-      if (done === true) return value
-      if (performance.now() < until) continue
-      await setImmediate()
-      until = performance.now() + readSliceMs
-    }
-  } finally {
-    resolve(undefined)
-  }
-}
-
-/** Of the whole process, as its loop is. */
-let lastReading: Promise<undefined> = Promise.resolve(undefined)
+/** A long stream takes seconds to read: meanwhile heartbeats, watches and others' streams have their turns. Of the whole process, as its loop is. */
+const reading = new Slices()
 
 /**
  * The one manifest of a body, of the kind that its path is for.

@@ -11,7 +11,7 @@ import {
   exampleDeleteAnswer, exampleNamespace, manifestAnswer, readErrors, writeErrors
 } from './schemas.ts'
 
-const path = '/v1/namespaces/:namespace'
+export const namespacePath = '/v1/namespaces/:namespace'
 
 const ReadQuery = Type.Object({
   view: Type.Optional(Type.Enum(['summary', 'manifest'], { description: 'summary (default), or the manifest of a declared one alone' })),
@@ -27,7 +27,7 @@ export function registerNamespaces (app: FastifyInstance, context: HttpContext):
   const tags = ['namespaces']
   const nameOf = (name: string): ManifestName => ({ kind: 'Namespace', namespace: '', name })
 
-  app.get<{ Params: Params, Querystring: Static<typeof ReadQuery> }>(path, {
+  app.get<{ Params: Params, Querystring: Static<typeof ReadQuery> }>(namespacePath, {
     schema: {
       tags,
       operationId: 'getNamespace',
@@ -53,7 +53,7 @@ export function registerNamespaces (app: FastifyInstance, context: HttpContext):
     return answer(context, request, reply, position.cursor, () => summary)
   })
 
-  app.put<{ Params: Params, Querystring: Static<typeof WriteQuery> }>(path, {
+  app.put<{ Params: Params, Querystring: Static<typeof WriteQuery> }>(namespacePath, {
     schema: {
       tags,
       operationId: 'putNamespace',
@@ -70,7 +70,7 @@ export function registerNamespaces (app: FastifyInstance, context: HttpContext):
     }
   }, (request, reply) => put(context, request, reply, nameOf(request.params.namespace), request.query, {}))
 
-  app.delete<{ Params: Params, Querystring: Static<typeof WriteQuery> }>(path, {
+  app.delete<{ Params: Params, Querystring: Static<typeof WriteQuery> }>(namespacePath, {
     schema: {
       tags,
       operationId: 'deleteNamespace',

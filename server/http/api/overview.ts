@@ -41,11 +41,11 @@ export function registerOverview (app: FastifyInstance, context: HttpContext): v
   })
 }
 
-function overviewOf ({ core: { position }, node, version, clock, startedAtMs, metrics }: HttpContext, numbers: Numbers): Overview {
+function overviewOf ({ core: { position }, node, version, clock, startedAtMs, http }: HttpContext, numbers: Numbers): Overview {
   const { namespaces, services, instances, store, protection, subscriptions, rememberedHeartbeats, unreadable } = numbers
   const { available, reason, sinceMs } = position.storeHealth
   const { registrySinceMs, holdMs } = protection
-  const { websocket, eventStream } = metrics.connections()
+  const { websocket, eventStream } = http.connections()
   return {
     node,
     version,

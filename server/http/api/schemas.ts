@@ -8,10 +8,23 @@ import { type ErrorCode, errorCatalogue, problemType } from '../../errors.ts'
 import {
   Generation, InstanceId, LabelName, OverrideBody as OverrideSchema, PatchBody, RegistrationBody, ShortText, StatusName, protocols
 } from '../../model/instance/instance.ts'
-import { maxHeartbeatsPerCall, maxLoadValues } from '../../model/limits.ts'
+import { maxLoadValues } from '../../../client-sdk/src/rules.ts'
+import { maxHeartbeatsPerCall } from '../../model/limits.ts'
 import { labelPattern } from '../../model/names.ts'
 import { mapOf } from '../../model/validate.ts'
 import { maxDeletedNames } from '../server/limits.ts'
+
+/** What the routes are grouped by. */
+export const tags = [
+  { name: 'instances', description: 'Running copies of services' },
+  { name: 'heartbeats', description: 'Keeping leases' },
+  { name: 'services', description: 'Services and who serves them' },
+  { name: 'namespaces', description: 'What services are grouped by' },
+  { name: 'manifests', description: 'Declaring services, as with Kubernetes' },
+  { name: 'overrides', description: "An operator's word on an instance" },
+  { name: 'watch', description: 'Changes as they happen' },
+  { name: 'operations', description: 'For those who run the registry' }
+] as const
 
 /** Every named schema, by its name in OpenAPI. */
 export const components = new Map<string, TSchema>()
@@ -68,7 +81,7 @@ const LoadValue = Type.Object({
 /** Names are checked by the core. */
 export const Load = mapOf(LoadValue, { maxProperties: maxLoadValues, description: 'What heartbeats said lately, as far as this node heard it' })
 
-export const Instance = named('Instance', Type.Object({
+const instanceFields = {
   namespace: Type.String(),
   service: Type.String(),
   ...shared,
@@ -82,6 +95,11 @@ export const Instance = named('Instance', Type.Object({
   updatedAt: Time,
   revision: Count,
   load: Type.Optional(Load)
+}
+export const Instance = named('Instance', Type.Object(instanceFields))
+export const RegistrationAnswer = named('RegistrationAnswer', Type.Object({
+  ...instanceFields,
+  warnings: Type.Optional(Type.Array(Type.String(), { description: 'What is odd about the registration; it stands all the same' }))
 }))
 
 export const Registration = named('Registration', Type.Object(RegistrationBody.properties, {

@@ -11,7 +11,7 @@ import {
   exampleApplyResult, exampleDeleteAnswer, exampleEndpointsObject, exampleManifest, exampleService, exampleSlice, manifestAnswer, readErrors, writeErrors
 } from './schemas.ts'
 
-const servicePath = '/v1/namespaces/:namespace/services/:service'
+export const servicePath = '/v1/namespaces/:namespace/services/:service'
 
 const minRevision = Type.Optional(Type.String({ description: 'Wait until this node has this revision' }))
 const ReadQuery = Type.Object({ minRevision }, { additionalProperties: false })

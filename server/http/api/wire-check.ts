@@ -15,6 +15,7 @@ export type Checked = All<[
   Same<'Conditions', Static<typeof schemas.Conditions>, wire.Conditions>,
   Same<'Override', Static<typeof schemas.Override>, wire.Override>,
   Same<'Instance', Static<typeof schemas.Instance>, wire.Instance>,
+  Same<'RegistrationAnswer', Static<typeof schemas.RegistrationAnswer>, wire.RegistrationAnswer>,
   Same<'Registration', Static<typeof schemas.Registration>, wire.Registration>,
   Same<'InstancePatch', Static<typeof schemas.InstancePatch>, wire.InstancePatch>,
   Same<'Heartbeat', Static<typeof schemas.Heartbeat>, wire.Heartbeat>,

@@ -1,66 +1,45 @@
-// The HTTP door as one Fastify app. The order of the calls is the map of the service.
-import compress from '@fastify/compress'
-import Fastify, { type FastifyInstance } from 'fastify'
-import { type Clock, guardedClock, systemClock } from '../../clock.ts'
-import { type Guard, loggingGuard } from '../../guard.ts'
+// The HTTP server of one listener: what is the same for every dialect that is spoken there. The order of the calls is the map of it.
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import websocket from '@fastify/websocket'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import type { Guard } from '../../guard.ts'
 import type { Work } from '../../lame-duck.ts'
-import type { Core } from '../../registry/core.ts'
-import { Closing, type DnsDoor, type HttpContext, type HttpLog } from './context.ts'
-import { registerApply } from '../api/apply.ts'
-import { registerBackup } from '../api/backup.ts'
-import { registerDns } from '../api/dns.ts'
+import type { Clock } from '../../clock.ts'
+import { Answers } from './answers.ts'
+import { Bodies } from './bodies.ts'
+import type { Commons } from './commons.ts'
+import type { Closing } from './closing.ts'
+import type { HttpLog } from './http-log.ts'
+import { type Dialect, type Door, below, pathOf } from './dialect.ts'
 import { followConnections } from './connections.ts'
-import { registerEndpoints } from '../api/endpoints.ts'
-import { registerEvents } from '../api/events.ts'
+import { answerClientError, faultOf } from './faults.ts'
 import { guard } from './guard.ts'
-import { registerExplain } from '../api/explain.ts'
-import { registerHealth } from '../api/health.ts'
-import { registerHeartbeats } from '../api/heartbeats.ts'
-import { registerInstances } from '../api/instances.ts'
-import { registerBodies } from './json-body.ts'
+import { Lanes } from './lanes.ts'
 import * as limits from './limits.ts'
-import { registerLists } from '../api/lists.ts'
-import { manifestScope } from '../api/manifest-media.ts'
-import { Metrics, registerMetrics } from '../../metrics/metrics.ts'
-import { registerNamespaces } from '../api/namespaces.ts'
-import { registerDocs, registerOpenapi } from './openapi.ts'
-import { registerOverrides } from '../api/overrides.ts'
-import { registerOverview } from '../api/overview.ts'
-import { registerPools } from '../api/pools.ts'
-import { answerClientError, registerProblems } from './problem.ts'
-import { registerPrometheusTargets } from '../api/prometheus-targets.ts'
-import { registerRevisions } from '../api/revisions.ts'
-import { registerUnreadable } from '../api/unreadable.ts'
-import { registerServices } from '../api/services.ts'
-import { closeInputs, compileValidator } from './validation.ts'
-import { registerWatch, watchPath } from '../watch/watch.ts'
-import type { Watchers } from '../watch/watchers.ts'
+import type { HttpMetrics, RequestRecorder } from './metrics.ts'
+import { registerOpenapi } from './openapi.ts'
+import type { Peers } from './peer.ts'
 
-export { Metrics, type MetricsOptions } from '../../metrics/metrics.ts'
-export type { DnsDoor, HttpLog } from './context.ts'
-
-export interface HttpOptions {
-  readonly core: Core
-  /** The name of this node, shown in the overview. */
-  readonly node: string
+export interface AppOptions {
+  /** Those spoken here. Of several that a path fits, the one with the longest prefix answers. */
+  readonly dialects: readonly Dialect[]
   readonly version: string
-  readonly metrics?: Metrics
-  /** Default: DNS over HTTP is not offered. */
-  readonly dns?: DnsDoor | undefined
-  /** Names (without port) under which this server may be called, beside addresses, localhost and the machine's own name; `*` is every name. */
-  readonly trustedHosts?: readonly string[]
-  readonly maxBodyBytes?: number
-  readonly log?: HttpLog
-  /** Whether each request gets a log line, asked at each; default never. */
-  readonly logRequests?: () => boolean
-  readonly clock?: Clock
-  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to `log`. */
-  readonly guard?: Guard
-  /** How long a request may take to arrive. Defaults in limits.ts. */
-  readonly timeouts?: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
+  readonly clock: Clock
+  readonly log: HttpLog
+  readonly closing: Closing
+  readonly guard: Guard
+  readonly metrics: HttpMetrics
+  readonly commons: Commons
+  readonly peers: Peers
+  readonly trustedHosts: readonly string[]
+  readonly maxBodyBytes: number
+  /** Whether each request gets a log line, asked at each. */
+  readonly logRequests: () => boolean
+  readonly timeouts: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
 }
 
-/** How the door ends in order: it is told that the node is going, goes on answering, and is closed. */
+/** How a server ends in order: it is told that the node is going, goes on answering, and is closed. */
 export interface Leaving extends Work {
   /** Not ready any more; watchers and long polls are told. Everything else is answered, with `connection: close`. */
   begin (): void
@@ -74,53 +53,63 @@ declare module 'fastify' {
     waited: boolean
   }
   interface FastifyInstance {
+    /** Who asks: the peer of the connection, or whom trusted proxies name. */
+    peers: Peers
     leaving: Leaving
-    watchers: Watchers
   }
 }
 
-const silent: HttpLog = { info: () => undefined, warn: () => undefined, error: () => undefined }
-
 /** Makes the app, ready to listen or to be injected into. `close` ends sockets, streams and long polls within seconds. */
-export async function buildHttp (options: HttpOptions): Promise<FastifyInstance> {
-  const { core, node, version, log = silent, timeouts = {} } = options
-  const metrics = options.metrics ?? new Metrics({ version, processMetrics: false })
-  const keeper = options.guard ?? loggingGuard(log, metrics.unexpected)
-  const clock = guardedClock(options.clock ?? systemClock, keeper, 'http-timer')
-  const closing = new Closing(keeper)
-  const context: HttpContext = { core, node, version, clock, metrics, log, closing, guard: keeper, dns: options.dns, startedAtMs: clock.now() }
+export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
+  const { dialects, closing, commons, peers, log, timeouts, guard: keeper } = options
+  const dialectOf = dialectsByPath(dialects)
+  const scopes = new Map<Dialect, FastifyInstance>()
+  const isUrgent = (request: IncomingMessage): boolean => {
+    const path = pathOf(request)
+    const dialect = dialectOf(path)
+    return dialect?.isUrgent?.(request.method ?? '', below(dialect.prefix, path) ?? path) ?? false
+  }
+  let lanes!: Lanes // Fastify makes the server at once
 
   const app = Fastify({
-    logger: false, // requests are counted; what fails is logged by the error handler
+    logger: false, // requests are counted; what fails is logged by the error handlers
     genReqId: requestIds(),
-    bodyLimit: options.maxBodyBytes ?? limits.maxBodyBytes,
-    // Fastify's default is 0, which switches Node's own limit off.
-    requestTimeout: timeouts.requestMs ?? limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    connectionTimeout: limits.connectionTimeoutMs,
-    maxRequestsPerSocket: limits.maxRequestsPerSocket,
-    return503OnClosing: false, // the guard does it, as a problem
+    bodyLimit: options.maxBodyBytes,
+    return503OnClosing: false, // the guard does it, as the dialect says it
     routerOptions: { maxParamLength: limits.maxParamLength },
-    http: {
-      headersTimeout: timeouts.headersMs ?? limits.headersTimeoutMs,
-      connectionsCheckingInterval: timeouts.checkMs ?? limits.lateCheckMs,
-      // Any other request with an Upgrade header (curl --http2) is an ordinary one.
-      shouldUpgradeCallback: ({ headers, url = '' }) => headers.upgrade?.toLowerCase() === 'websocket' && (url === watchPath || url.startsWith(`${watchPath}?`))
+    serverFactory: (handler): Server => {
+      lanes = new Lanes({ commons, handler, isUrgent, guard: keeper })
+      const server = createServer({
+        requestTimeout: timeouts.requestMs ?? limits.requestTimeoutMs,
+        headersTimeout: timeouts.headersMs ?? limits.headersTimeoutMs,
+        connectionsCheckingInterval: timeouts.checkMs ?? limits.lateCheckMs,
+        keepAliveTimeout: limits.keepAliveTimeoutMs,
+        // Any other request with an Upgrade header (curl --http2) is an ordinary one.
+        shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket' && speaksWebSocket(dialectOf, pathOf(request))
+      }, (request, response) => lanes.request(request, response))
+      server.timeout = limits.connectionTimeoutMs
+      server.maxRequestsPerSocket = limits.maxRequestsPerSocket
+      server.on('connection', keeper.around('http-connection', (socket: Socket) => lanes.connected(socket)))
+      server.on('upgrade', keeper.around('http-connection', ({ socket }: IncomingMessage) => lanes.upgraded(socket)))
+      return server
     },
-    clientErrorHandler: answerClientError,
-    frameworkErrors: (error, request, reply) => { void app.errorHandler(error, request, reply) }
+    clientErrorHandler: (error, socket) => { lanes.broken(socket, () => answerClientError(error, socket, dialects[0]?.clientError)) },
+    frameworkErrors: (error, request, reply) => {
+      const dialect = dialectOf(pathOf(request))
+      void (dialect === undefined ? app : scopes.get(dialect) ?? app).errorHandler(error, request, reply)
+    }
   })
-  app.server.maxConnections = limits.maxConnections
-  app.setValidatorCompiler(compileValidator)
-  app.setSerializerCompiler(() => (value) => JSON.stringify(value)) // what the core gives has the wire's types; see wire-check.ts
   app.decorateRequest('waited', false)
-
+  app.decorate('peers', peers)
   const connections = followConnections(app, keeper, () => closing.begun)
-  registerProblems(app, context)
-  registerBodies(app)
-  closeInputs(app)
-  countRequests(app, context, options.logRequests ?? (() => false))
-  app.addHook('onRequest', guard(options.trustedHosts ?? [], closing))
+  countRequests(app, options)
+  app.addHook('onRequest', guard(options.trustedHosts, closing))
+  const addressOf = (request: FastifyRequest): string => peers.of(request.raw).address
+  const answers = new Answers(commons, keeper, addressOf)
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (typeof payload === 'string' || Buffer.isBuffer(payload)) answers.hold(request, reply, payload.length)
+    done(null, payload)
+  })
   app.addHook('preClose', (done) => {
     closing.end()
     connections.announce()
@@ -135,50 +124,89 @@ export async function buildHttp (options: HttpOptions): Promise<FastifyInstance>
     begin: () => {
       closing.begin()
       connections.announce()
-      app.watchers.goodbye()
     },
     cut: () => connections.cut()
   })
-  await registerOpenapi(app, version)
-  await app.register(compress, { encodings: ['gzip'], threshold: limits.gzipThreshold, globalDecompression: false })
-
-  registerInstances(app, context)
-  registerHeartbeats(app, context)
-  registerOverrides(app, context)
-  registerEndpoints(app, context)
-  registerLists(app, context)
-  await manifestScope(app, (scope) => {
-    registerServices(scope, context)
-    registerNamespaces(scope, context)
-    registerApply(scope, context)
+  // Named here because the types of the library do not know the newer two of its options.
+  const webSockets = {
+    maxPayload: limits.maxFrameBytes,
+    maxFragments: limits.maxFrameFragments,
+    closeTimeout: limits.closeFrameTimeoutMs,
+    perMessageDeflate: false, // a compression bomb costs more than the network that it saves
+    clientTracking: false
+  }
+  await app.register(websocket, {
+    options: webSockets,
+    errorHandler: (error, socket) => {
+      // The library has begun to close with the code that the protocol wants (1002, 1007, 1009); the socket's end says the rest.
+      if (socket.readyState === socket.OPEN) {
+        keeper.failed('watch', error)
+        socket.terminate()
+      }
+    },
+    preClose: (done) => { done() } // who keeps sockets says goodbye to them
   })
-  registerExplain(app, context)
-  registerPools(app, context)
-  await registerDns(app, context)
-  await registerWatch(app, context)
-  registerRevisions(app, context)
-  registerEvents(app, context)
-  registerOverview(app, context)
-  registerBackup(app, context)
-  registerUnreadable(app, context)
-  registerPrometheusTargets(app, context)
-  registerHealth(app, context)
-  registerMetrics(app, context)
-  await registerDocs(app)
+  if (dialects.some(({ inOpenApi }) => inOpenApi !== false)) await registerOpenapi(app, options.version, dialects)
 
+  const door: Door = {
+    clock: options.clock,
+    log,
+    closing,
+    guard: keeper,
+    metrics: options.metrics,
+    commons,
+    bodies: new Bodies({ commons, guard: keeper, workerOf: (request) => lanes.workerOf(request), addressOf, isUrgent }),
+    answers,
+    peerOf: (request) => peers.of(request.raw),
+    faultOf: (cause, request) => faultOf(cause, request, { log, guard: keeper })
+  }
+  for (const dialect of dialects) {
+    await app.register(async (scope) => {
+      scopes.set(dialect, scope)
+      scope.removeAllContentTypeParsers()
+      if (dialect.inOpenApi === false) hideRoutes(scope)
+      await dialect.plugin(scope, door)
+    }, dialect.prefix === '' ? {} : { prefix: dialect.prefix })
+  }
   await app.ready()
   return app
 }
 
+function dialectsByPath (dialects: readonly Dialect[]): (path: string) => Dialect | undefined {
+  const ordered = [...dialects].sort((a, b) => b.prefix.length - a.prefix.length)
+  return (path) => ordered.find(({ prefix }) => below(prefix, path) !== undefined)
+}
+
+function speaksWebSocket (dialectOf: (path: string) => Dialect | undefined, path: string): boolean {
+  const dialect = dialectOf(path)
+  if (dialect === undefined) return false
+  const rest = below(dialect.prefix, path)
+  return (dialect.upgrades ?? []).some((upgrade) => (upgrade.endsWith('*') ? rest?.startsWith(upgrade.slice(0, -1)) : rest === upgrade))
+}
+
+function hideRoutes (scope: FastifyInstance): void {
+  scope.addHook('onRoute', (route) => { route.schema = { ...route.schema, hide: true } })
+}
+
 /** Counts and times each route in its own recorder, made once. */
-function countRequests (app: FastifyInstance, { metrics, log }: HttpContext, logRequests: () => boolean): void {
+function countRequests (app: FastifyInstance, { metrics, log, logRequests, dialects }: AppOptions): void {
+  const own = dialects[0]?.listen === undefined ? '' : `${dialects[0].name}:` // other routes of the same names stand at other listeners
   app.addHook('onRoute', (route) => {
-    const record = metrics.requests.of(String(route.method), route.url)
+    const record = metrics.of(String(route.method), `${own}${route.url}`)
     route.onResponse = [route.onResponse ?? []].flat().concat((request, reply, done) => {
       record(reply.statusCode, request.waited ? undefined : reply.elapsedTime / 1_000)
       if (logRequests()) log.info({ requestId: request.id, method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
       done()
     })
+  })
+  const unrouted = new Map<string, RequestRecorder>() // by method, of which Node knows some thirty
+  app.addHook('onResponse', (request, reply, done) => {
+    if (request.is404) {
+      const record = unrouted.get(request.method) ?? metrics.of(request.method, `${own}(none)`)
+      unrouted.set(request.method, record)
+      record(reply.statusCode, undefined)
+    }
+    done()
   })
 }
 

@@ -83,5 +83,6 @@ export function answer (
     void reply.header('etag', etag)
     if (isKnown(request, etag)) return reply.code(304).send()
   }
-  return reply.header('content-type', `${form.media}; charset=utf-8`).send(form.write(make()))
+  const text = tag === undefined ? form.write(make()) : context.commons.texts.get(`${form.media} ${tag} ${request.url}`, () => form.write(make()))
+  return reply.header('content-type', `${form.media}; charset=utf-8`).send(text)
 }

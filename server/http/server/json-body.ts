@@ -1,54 +1,63 @@
 // Bodies: JSON as RFC 8259 says, and no more. Refused besides broken text: a key twice (which one counts differs from
-// reader to reader), `__proto__` (it changes objects in JavaScript instead of naming a field), and nesting without end.
+// reader to reader), `__proto__` (it changes objects in JavaScript instead of naming a field), nesting without end, and numbers that
+// JavaScript would round: a generation of 1732700000000000001 would become another one.
+import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { TSchema } from 'typebox'
 import { RegistryError, invalid, shown } from '../../errors.ts'
+import type { Door } from './dialect.ts'
 import { type Shape, scan, shapeOf } from './json-scan.ts'
 import { maxStrangeEntries } from './limits.ts'
 import { resolvedSchema } from './validation.ts'
 
-/** Makes the app read JSON and nothing else. An empty body is none, whatever its type says. */
-export function registerBodies (app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'string' }, (request, text, done) => {
-    try {
-      const fault = refuseEncoding(request)
-      if (fault !== undefined) return done(fault)
-      if (text.length === 0) return done(null, undefined)
-      const value = parseJson(String(text), { shape: shapeFor(request) })
-      if (value === null) throw invalid([{ field: 'body', value, rule: 'must be an object' }]) // no body at all is another thing
-      done(null, value)
-    } catch (error) {
-      done(error as Error) // parseJson throws RegistryError
-    }
+/** Makes the app read JSON and nothing else. An empty body is none, whatever its type says. @param components the schemas that routes name */
+export function registerBodies (app: FastifyInstance, { bodies }: Pick<Door, 'bodies'>, components: ReadonlyMap<string, TSchema>): void {
+  bodies.parse(app, ['application/json', 'application/merge-patch+json'], (bytes, request) => {
+    const value = parseJson(textOf(bytes, request), { shape: shapeFor(request, components) })
+    if (value === null) throw invalid([{ field: 'body', value, rule: 'must be an object' }]) // no body at all is another thing
+    return value
   })
-  app.addContentTypeParser('*', refuseMedia('JSON with content-type application/json'))
+  bodies.refuse(app, '*', refusedMedia('JSON with content-type application/json'))
 }
 
-/** Takes no body but an empty one. */
-export function refuseMedia (expected: string): (request: FastifyRequest, payload: unknown, done: (error: Error | null, body?: unknown) => void) => void {
-  return (request, _payload, done) => {
-    const { 'content-length': length, 'transfer-encoding': coding, 'content-type': type } = request.headers
-    if ((length === '0' || length === undefined) && coding === undefined) return done(null, undefined)
-    done(new RegistryError('REG_MEDIA_TYPE', `the body must be ${expected}, got ${type === undefined ? 'none' : shown(type)}`))
+/** Why a body of another type is refused. */
+export function refusedMedia (expected: string): (request: FastifyRequest) => RegistryError {
+  return ({ headers: { 'content-type': type } }) =>
+    new RegistryError('REG_MEDIA_TYPE', `the body must be ${expected}, got ${type === undefined ? 'none' : shown(type)}`)
+}
+
+/**
+ * The text of a body.
+ * @throws RegistryError REG_MEDIA_TYPE if it is encoded, or in another charset than UTF-8; REG_BODY_SYNTAX if it is not what it says
+ */
+export function textOf (bytes: Buffer, request: FastifyRequest): string {
+  refuseEncoding(request)
+  const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1]?.toLowerCase()
+  if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8' && charset !== 'us-ascii') {
+    throw new RegistryError('REG_MEDIA_TYPE', `the body must be in UTF-8, got charset ${shown(charset)}`)
   }
+  if (!isUtf8(bytes)) {
+    throw new RegistryError('REG_BODY_SYNTAX', 'body must be valid UTF-8', [{ field: 'body', rule: 'must be valid UTF-8 (RFC 8259 8.1)' }])
+  }
+  return bytes.toString()
 }
 
-/** What is wrong with the coding of a body. */
-export function refuseEncoding (request: FastifyRequest): RegistryError | undefined {
+/** @throws RegistryError REG_MEDIA_TYPE */
+export function refuseEncoding (request: FastifyRequest): void {
   const encoding = request.headers['content-encoding']
-  if (encoding === undefined || encoding === 'identity') return undefined
-  return new RegistryError('REG_MEDIA_TYPE', `the body must not be encoded, got content-encoding ${shown(encoding)}`)
+  if (encoding === undefined || encoding === 'identity') return
+  throw new RegistryError('REG_MEDIA_TYPE', `the body must not be encoded, got content-encoding ${shown(encoding)}`)
 }
 
 const shapes = new WeakMap<object, Shape>() // one for each schema of a route
 
 /** The lists and maps that the body of a route may have. */
-function shapeFor (request: FastifyRequest): Shape | undefined {
+function shapeFor (request: FastifyRequest, components: ReadonlyMap<string, TSchema>): Shape | undefined {
   const schema = (request.routeOptions.schema as { readonly body?: object } | undefined)?.body // as the route was given it
   if (schema === undefined) return undefined
   let shape = shapes.get(schema)
   if (shape === undefined) {
-    shape = shapeOf(resolvedSchema(schema))
+    shape = shapeOf(resolvedSchema(schema, components))
     shapes.set(schema, shape)
   }
   return shape

@@ -1,6 +1,6 @@
 // One pass over a body before anything is made of it: limits first. It ends at the first list, map or nesting that is
 // longer than the schema of the route allows, so that five megabytes of `{},` cost the ten thousand that are looked at,
-// and no more. On the way it finds what `JSON.parse` passes over: a key twice, and `__proto__`.
+// and no more. On the way it finds what `JSON.parse` passes over: a key twice, `__proto__`, and numbers that it rounds.
 import type { TSchema } from 'typebox'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { maxJsonDepth } from './limits.ts'
@@ -77,6 +77,24 @@ interface Level {
 
 /** Up to so many keys are compared one by one. */
 const fewKeys = 8
+const number = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+/** Any number of so many characters is exact, whatever it is. */
+const maxSafeDigits = 4
+const exactRule = 'must be a number that is kept exactly: whole ones from -9007199254740991 to 9007199254740991, larger ones as text'
+const minus = 0x2d
+const digit0 = 0x30
+const digit9 = 0x39
+
+/** Whether a number is another one in JavaScript: whole and beyond 2^53, or beyond everything. Fractions are always near ones. */
+function isRounded (digits: string): boolean {
+  const value = Number(digits)
+  if (!Number.isFinite(value)) return true
+  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return false
+  // 1e20 is meant as such a number; 9007199254740993.0 is meant exactly, and is not.
+  const significant = digits.replace(/[eE].*$/, '').replace(/\D/g, '').replace(/^0+|0+$/g, '')
+  return /^-?\d+$/.test(digits) || significant.length > 15
+}
+
 const quote = 0x22
 const backslash = 0x5c
 
@@ -132,6 +150,17 @@ export function scan (text: string, subject: string, shape: Shape | undefined, m
           if (level.index >= most) return limit(level.shape?.rule ?? `must not have more than ${most} items`)
           if (most === Infinity && ++strange > maxStrange) return tooStrange()
         }
+        break
+      default: {
+        const code = text.charCodeAt(at)
+        if (code !== minus && (code < digit0 || code > digit9)) break
+        number.lastIndex = at
+        const digits = number.exec(text)?.[0] ?? ''
+        if (fault === undefined && digits.length > maxSafeDigits && isRounded(digits)) {
+          fault = { field: pathOf(levels, depth) || subject, value: digits.slice(0, 80), rule: exactRule }
+        }
+        at += Math.max(digits.length, 1) - 1
+      }
     }
   }
   return fault === undefined ? {} : { fault }

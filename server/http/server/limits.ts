@@ -12,8 +12,6 @@ export const maxDeletedNames = manifestLimits.maxDocuments
 /** Warnings of one write, and characters of each, in headers: a header of 16 KiB is refused by many. The answer to an apply has them all. */
 export const maxWarnings = 10
 export const maxWarningLength = 256
-/** Loads that a scrape shows, over all instances: Prometheus keeps each series for hours, and a registry of 100,000 instances has others to count them. */
-export const maxLoadSeries = 5_000
 /** Nesting of a body. `JSON.parse` takes 100,000 levels; what walks the result afterwards would not. */
 export const maxJsonDepth = 64
 /**
@@ -40,8 +38,31 @@ export const keepAliveTimeoutMs = 72_000
 export const connectionTimeoutMs = 90_000
 /** After so many requests a connection is closed, so that load spreads again over the nodes behind a balancer. */
 export const maxRequestsPerSocket = 10_000
-/** Connections of all kinds: each costs about ten kilobytes and a file descriptor. */
+/** Connections of all kinds: each costs about ten kilobytes and a file descriptor. At this many one goes for each that comes. */
 export const maxConnections = 10_000
+/** Requests that were sent before the answer to the one before them, over all connections: some 3 kB each. */
+export const maxWaitingRequests = 20_000
+/** Bytes of bodies that have not arrived whole, over all clients. Five of the largest manifests, or two thousand registrations, at once. */
+export const maxBodyBytesTogether = 64 * 1024 * 1024
+/** A larger body is read piece by piece, each in its turn. */
+export const smallBodyBytes = 64 * 1024
+/** The same of heartbeats: three of the largest batches. */
+export const maxHeartbeatBytesTogether = 16 * 1024 * 1024
+/** Bytes of answers that wait for their clients to read them. */
+export const maxUnreadBytesTogether = 64 * 1024 * 1024
+/** A smaller answer fits the buffers of the system. */
+export const smallAnswerBytes = 16 * 1024
+/** Texts of pages that are kept for the next one who asks for the same: those that take long to make, and few of them. */
+export const keptTextBytes = 16 * 1024 * 1024
+/** Requests begin within so much time of one turn of the event loop; the others wait for the next. A heartbeat or a DNS question waits so long at most. */
+export const turnMs = 10
+/** Waiting requests that may begin in one turn. */
+export const maxTurnStarts = 64
+/** What a client has worked counts half after so long. */
+export const bookedMs = 1_000
+/** Clients whose work is remembered, and what is not worth remembering. */
+export const maxKnownClients = 4_096
+export const forgottenMs = 1
 
 /** How long a read waits for `minRevision`: revisions arrive in milliseconds, or something is broken. */
 export const minRevisionWaitMs = 5_000
@@ -58,12 +79,14 @@ export const maxEndpointVariants = 16
 /** Below a kilobyte gzip costs more than the network. */
 export const gzipThreshold = 1_024
 
-/** WebSockets and event streams of a node: each costs some 20 kB, its bounded queues apart. */
-export const maxWatchers = 10_000
+/** Subscriptions of all watchers; the registry has room for some more, for long polls. */
+export const maxSubscriptionsTogether = 90_000
 /** Subscriptions of one WebSocket. */
 export const maxSubscriptionsPerSocket = 100
 /** A frame from a client. Its largest honest one is a batch of heartbeats: some 2,000 leases; more go in several frames. */
 export const maxFrameBytes = 1024 * 1024
+/** A smaller frame is not counted while it arrives. */
+export const smallFrameBytes = 4 * 1024
 /** Pieces that a client may send a frame in: each costs an object, and a hundred thousand tiny ones a second of work. */
 export const maxFrameFragments = 1_024
 /** How long a client has to answer a close frame. */
@@ -79,6 +102,8 @@ export const highWaterBytes = 256 * 1024
 export const snapshotPartLength = 1024 * 1024
 /** A cursor that this node has not reached: how long a watch waits for it before it starts anew with `reset`. */
 export const catchUpMs = 2_000
+/** Watches that wait so at once; beyond it one begins with `reset` at once. */
+export const maxCatchUps = 2_000
 
 /** The beat of the watchers' clock; the next ones are counted in it, so that a jump of the wall clock kills nobody. */
 export const tickMs = 1_000
@@ -100,4 +125,10 @@ export const maxRememberedHosts = 1_000
 /** Characters of manifests that are read in one go: about 20 ms at the worst. */
 export const readAtOnceLength = 16 * 1024
 /** Longer streams give the loop back after so long: a heartbeat is late by this much for each other thing that waits. */
-export const readSliceMs = 10
+export const readSliceMs = 5
+/** A longer stream is one of few in work at a time: what is read of it takes many times its length. */
+export const longTextLength = 64 * 1024
+/** Long streams in work, each of another client. */
+export const maxLongTasks = 4
+/** Characters of all streams that are read or wait to be. */
+export const maxWaitingTextBytes = 64 * 1024 * 1024

@@ -1,11 +1,13 @@
-// The API described by the schemas that check it: OpenAPI 3.1 at /openapi.json, and a page to read it at /docs.
+// The routes described by the schemas that check them, of each dialect that wants it: OpenAPI 3.1. Where it is served: api/docs.ts.
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
-import { components, errorResponses } from '../api/schemas.ts'
+import type { TSchema } from 'typebox'
+import type { Dialect } from './dialect.ts'
 
 /** Registers the collector: before the routes that it shall collect. */
-export async function registerOpenapi (app: FastifyInstance, version: string): Promise<void> {
+export async function registerOpenapi (app: FastifyInstance, version: string, dialects: readonly Dialect[]): Promise<void> {
+  const parts = dialects.flatMap(({ inOpenApi }) => (inOpenApi === false ? [] : [inOpenApi]))
+  const components = new Map(parts.flatMap((part) => [...part.components]))
   for (const [name, schema] of components) app.addSchema({ ...(JSON.parse(JSON.stringify(schema)) as object), $id: name })
   await app.register(swagger, {
     openapi: {
@@ -17,48 +19,11 @@ export async function registerOpenapi (app: FastifyInstance, version: string): P
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
       },
       servers: [{ url: '/' }],
-      tags: [
-        { name: 'instances', description: 'Running copies of services' },
-        { name: 'heartbeats', description: 'Keeping leases' },
-        { name: 'services', description: 'Services and who serves them' },
-        { name: 'namespaces', description: 'What services are grouped by' },
-        { name: 'manifests', description: 'Declaring services, as with Kubernetes' },
-        { name: 'overrides', description: "An operator's word on an instance" },
-        { name: 'watch', description: 'Changes as they happen' },
-        { name: 'operations', description: 'For those who run the registry' }
-      ]
+      tags: parts.flatMap(({ tags }) => tags)
     },
     convertConstToEnum: false, // OpenAPI 3.1 has const
     refResolver: { buildLocalReference: (schema) => schema.$id as string },
-    transformObject: (document) => ('openapiObject' in document ? polished(document.openapiObject) : document.swaggerObject)
-  })
-}
-
-/** Registers the page and the document: after the routes. */
-export async function registerDocs (app: FastifyInstance): Promise<void> {
-  app.get('/openapi.json', {
-    schema: {
-      tags: ['operations'],
-      operationId: 'openapi',
-      summary: 'This document',
-      response: { 200: { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object' }, example: { openapi: '3.1.0' } } } }, ...errorResponses() }
-    }
-  }, (_request, reply) => reply.send(app.swagger()))
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    // Everything from here: no fonts, no validator from elsewhere. And no upgrade-insecure-requests, the plugin's own
-    // default: on plain HTTP it would leave the page without its script.
-    staticCSP: {
-      'default-src': "'self'",
-      'script-src': "'self'",
-      'style-src': "'self' 'unsafe-inline'",
-      'img-src': "'self' data:",
-      'connect-src': "'self'",
-      'object-src': "'none'",
-      'base-uri': "'none'",
-      'frame-ancestors': "'none'"
-    },
-    uiConfig: { validatorUrl: null, tryItOutEnabled: false, docExpansion: 'list' }
+    transformObject: (document) => ('openapiObject' in document ? polished(document.openapiObject, components) : document.swaggerObject)
   })
 }
 
@@ -67,7 +32,7 @@ interface Operation {
 }
 
 /** The plugin calls every body required, and does not know our annotations: a rule becomes the description of its schema. */
-function polished<Document extends object> (document: Document): Document {
+function polished<Document extends object> (document: Document, components: ReadonlyMap<string, TSchema>): Document {
   const optional = new Set(Array.from(components).flatMap(([name, schema]) => ('optionalBody' in schema ? [`#/components/schemas/${name}`] : [])))
   const { paths = {} } = document as { readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>> } // OpenAPI's own form
   for (const { requestBody } of Object.values(paths).flatMap((path) => Object.values(path))) {

@@ -2,9 +2,9 @@
 import type { FastifyInstance, preValidationHookHandler } from 'fastify'
 import { Type, type TSchema, type TUnsafe } from 'typebox'
 import { invalid, refused } from '../../errors.ts'
+import { parseDuration } from '../../model/duration.ts'
 import { type Checker, checker } from '../../model/validate.ts'
 import { FaultList } from '../../refusal.ts'
-import { components } from '../api/schemas.ts'
 
 /** A duration in a query: `500ms`, `30s`, `1m`. Its value is milliseconds. */
 export function Duration (maxMs: number): TUnsafe<number> {
@@ -13,7 +13,6 @@ export function Duration (maxMs: number): TUnsafe<number> {
 }
 
 const durationPattern = '^\\d{1,9}(ms|s|m)$'
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
 
 interface PropertySchema {
   readonly type?: string
@@ -23,9 +22,18 @@ interface PropertySchema {
 
 type Validator = (value: unknown) => { error: Error } | { value: unknown } | true
 
-/** For Fastify's `setValidatorCompiler`. */
-export function compileValidator ({ schema, httpPart }: { readonly schema: unknown, readonly httpPart?: string | undefined }): Validator {
-  const resolved = resolvedSchema(schema as object) // routes give TypeBox schemas, or references to named ones
+interface ValidatedPart {
+  readonly schema: unknown
+  readonly httpPart?: string | undefined
+}
+
+/** Makes what Fastify's `setValidatorCompiler` takes. @param components the schemas that others may refer to by name */
+export function validatorCompiler (components: ReadonlyMap<string, TSchema>): (part: ValidatedPart) => Validator {
+  return (part) => compileValidator(part, components)
+}
+
+function compileValidator ({ schema, httpPart }: ValidatedPart, components: ReadonlyMap<string, TSchema>): Validator {
+  const resolved = resolvedSchema(schema as object, components) // routes give TypeBox schemas, or references to named ones
   const check = checker(resolved)
   if (httpPart === 'querystring') return queryValidator(resolved, check)
   const isOptional = 'optionalBody' in resolved
@@ -39,7 +47,7 @@ export function compileValidator ({ schema, httpPart }: { readonly schema: unkno
 }
 
 /** A schema that a route gives: itself, or the named one that it refers to. */
-export function resolvedSchema (schema: object): TSchema {
+export function resolvedSchema (schema: object, components: ReadonlyMap<string, TSchema>): TSchema {
   const reference = '$ref' in schema ? String(schema.$ref).replace(/#$/, '') : undefined
   const found = reference === undefined ? schema as TSchema : components.get(reference)
   if (found === undefined) throw new Error(`no schema is named ${reference}`)
@@ -93,8 +101,8 @@ function queryValidator (schema: TSchema, check: Checker): Validator {
     for (const { name, maxMs, rule } of durations) {
       const text = converted[name]
       if (typeof text !== 'string' || list.faults.some(({ field }) => field === name)) continue
-      const ms = milliseconds(text)
-      if (!(ms <= maxMs)) list.add(() => ({ field: name, value: text, rule }))
+      const ms = parseDuration(text) // whether the unit is one of the pattern, the schema has said
+      if (ms === undefined || ms > maxMs) list.add(() => ({ field: name, value: text, rule }))
       converted[name] = ms
     }
     return list.isEmpty ? { value: converted } : { error: invalid(list.faults, list.more) }
@@ -107,9 +115,4 @@ function convert (text: string, type: string | undefined): unknown {
   if (type === 'boolean' && (text === 'true' || text === '')) return true
   if (type === 'boolean' && text === 'false') return false
   return text
-}
-
-function milliseconds (text: string): number {
-  const unit = /[a-z]+$/.exec(text)?.[0] ?? ''
-  return Number.parseInt(text) * (unitMs[unit] ?? 1)
 }

@@ -8,7 +8,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Guard } from '../../guard.ts'
 import type { FrameEncoder } from './frames.ts'
-import { bookmarkTicks, tickMs } from '../server/limits.ts'
+import { bookmarkTicks, smallAnswerBytes, tickMs } from '../server/limits.ts'
 import type { Due, HealthFrame, PendingWatch, Watcher, Watchers } from './watchers.ts'
 
 /** How long a browser waits before it comes back. */
@@ -18,29 +18,43 @@ const eventNames = {
   snapshot: 'snapshot', 'endpoints-snapshot': 'snapshot', change: 'change', endpoints: 'change', bookmark: 'bookmark', reset: 'reset'
 } as const satisfies Record<Due['delivery']['type'], string>
 
+export interface EventStreamOptions {
+  readonly guard: Guard
+  /** What it gets may be old: the node has lost its store. */
+  readonly stale: boolean
+  /** Counts bytes that others wait for, too, until the function that it gives is called. */
+  readonly hold: (bytes: Buffer, cut: () => void) => () => void
+}
+
 export class EventStream implements Watcher {
   readonly kind = 'event-stream'
   readonly #response: ServerResponse
   readonly #watch: PendingWatch
   readonly #encoder: FrameEncoder
   readonly #guard: Guard
+  readonly #hold: EventStreamOptions['hold']
+  /** Ends the counting of shared bytes that wait in the connection. */
+  #left = (): void => undefined
   #blocked = false
   #ticks = 0
 
-  constructor (
-    response: ServerResponse, watch: PendingWatch, watchers: Watchers, encoder: FrameEncoder, guard: Guard, stale: boolean
-  ) {
+  constructor (response: ServerResponse, watch: PendingWatch, watchers: Watchers, encoder: FrameEncoder, { guard, hold, stale }: EventStreamOptions) {
     this.#guard = guard
+    this.#hold = hold
     this.#response = response
     this.#watch = watch
     this.#encoder = encoder
+    // Through the clock of all: a write that the system takes at once is followed by its drain before the loop goes on, and a fast reader
+    // of a large snapshot would keep everybody else waiting until its end.
     response.on('drain', guard.around('watch', () => {
       this.#blocked = false
-      this.pump()
-    }, () => this.cut()))
+      this.#left()
+      watchers.wake(this)
+    }))
     response.on('error', () => undefined) // what was written to a client that has just gone
     response.on('close', guard.around('watch', () => {
       watchers.delete(this)
+      this.#left()
       watch.close()
     }))
     watchers.add(this)
@@ -89,13 +103,19 @@ export class EventStream implements Watcher {
     this.#response.destroy()
   }
 
-  #deliver ({ delivery, text, isLast }: Due): void {
+  #deliver ({ delivery, pieces, isLast }: Due): void {
     const id = delivery.type === 'reset' || !isLast ? '' : `id: ${this.#encoder.cursorOf(delivery)}\n`
-    this.#write(`${id}event: ${eventNames[delivery.type]}\ndata: ${text}\n\n`)
+    const head = `${id}event: ${eventNames[delivery.type]}\ndata: `
+    if (pieces.length === 1) return this.#write(`${head}${String(pieces[0])}\n\n`)
+    for (const piece of [head, ...pieces, '\n\n']) this.#write(piece)
   }
 
-  #write (text: string): void {
-    if (this.#response.writable && !this.#response.write(text)) this.#blocked = true
+  #write (text: string | Buffer): void {
+    if (!this.#response.writable || this.#response.write(text)) return
+    this.#blocked = true
+    if (typeof text === 'string' || text.length < smallAnswerBytes) return
+    this.#left()
+    this.#left = this.#hold(text, () => this.cut())
   }
 }
 

@@ -15,20 +15,22 @@ import type { Instance, ServerFrame, ServiceEndpoints as WireServiceEndpoints } 
 import { type AppliedChange, type Delivery, type EndpointSet, type EndpointsDelivery, type ServiceEndpoints, cursorText } from '../../registry/core.ts'
 import { snapshotPartLength } from '../server/limits.ts'
 
-/** A frame as text; the cursor of a delivery stands with its last one. */
+/** A frame in one piece or several, of which the large ones are shared with other watchers; the cursor of a delivery stands with its last frame. */
 export interface Frame {
-  readonly text: string
+  readonly pieces: readonly (string | Buffer)[]
   readonly isLast: boolean
 }
 
 interface Part {
-  readonly text: string
+  readonly text: Buffer
   /** Index behind the last item in it. */
   readonly end: number
 }
 
 /** Parts of one list that are kept for other watchers: 16 MiB. */
 const maxKeptParts = 16
+/** Lists of one revision that are compared with a new one. */
+const maxComparedLists = 8
 
 /** As many items as fit into one frame, at least one, as a JSON list. */
 function partOf (items: readonly object[], from: number): Part {
@@ -42,7 +44,7 @@ function partOf (items: readonly object[], from: number): Part {
     length += text.length + 1
     end++
   }
-  return { text: `[${texts.join(',')}]`, end }
+  return { text: Buffer.from(`[${texts.join(',')}]`), end }
 }
 
 export class FrameEncoder {
@@ -51,6 +53,8 @@ export class FrameEncoder {
   readonly #changes = new WeakMap<AppliedChange, { put: string | undefined, delete: string | undefined }>()
   /** The parts of a list of instances, as far as somebody asked for them. */
   readonly #lists = new WeakMap<readonly Instance[], Part[]>()
+  /** Lists that somebody may still be sent. */
+  #recent: { readonly revision: number, readonly lists: WeakRef<readonly Instance[]>[] } = { revision: -1, lists: [] }
   readonly #sets = new WeakMap<EndpointSet, string>()
 
   constructor (epoch: () => string) {
@@ -60,7 +64,7 @@ export class FrameEncoder {
   /** The frames of a delivery: one, of a snapshot perhaps several, of which the next is made when it is asked for. */
   * frames (id: number, delivery: Delivery | EndpointsDelivery): Generator<Frame> {
     if (delivery.type === 'snapshot') yield * this.#snapshot(id, delivery)
-    else yield { text: this.encode(id, delivery), isLast: delivery.type !== 'endpoints-snapshot' || !delivery.more }
+    else yield { pieces: [this.encode(id, delivery)], isLast: delivery.type !== 'endpoints-snapshot' || !delivery.more }
   }
 
   encode (id: number, delivery: Exclude<Delivery | EndpointsDelivery, { readonly type: 'snapshot' }>): string {
@@ -98,13 +102,14 @@ export class FrameEncoder {
 
   * #snapshot (id: number, { revision, instances, services = [] }: Delivery & { type: 'snapshot' }): Generator<Frame> {
     const head = `{"type":"snapshot","id":${id},"revision":${this.#cursor(revision)}` // of now: a later part is of the same snapshot
-    const frame = (isLast: boolean, listed: string, declared: string): Frame =>
-      ({ text: `${head}${isLast ? '' : ',"more":true'},"instances":${listed}${declared === '' ? '' : `,"services":${declared}`}}`, isLast })
+    const frame = (isLast: boolean, listed: string | Buffer, declared?: Buffer): Frame =>
+      ({ pieces: [`${head}${isLast ? '' : ',"more":true'},"instances":`, listed, ...(declared === undefined ? [] : [',"services":', declared]), '}'], isLast })
+    const shared = this.#shared(revision, instances)
     for (let from = 0, index = 0; ; index++) {
-      const part = this.#part(instances, from, index)
+      const part = this.#part(shared, from, index)
       from = part.end
       const isLast = from >= instances.length
-      yield frame(isLast && services.length === 0, part.text, '')
+      yield frame(isLast && services.length === 0, part.text)
       if (isLast) break
     }
     for (let from = 0; from < services.length;) {
@@ -112,6 +117,22 @@ export class FrameEncoder {
       from = part.end
       yield frame(from >= services.length, '[]', part.text)
     }
+  }
+
+  /**
+   * The list that was made for another watcher, if it holds the same instances: of everything, or behind a selector, each gets one of
+   * its own. They are never changed, so that the same ones have the same text.
+   */
+  #shared (revision: number, instances: readonly Instance[]): readonly Instance[] {
+    if (this.#recent.revision !== revision) this.#recent = { revision, lists: [] }
+    const { lists } = this.#recent
+    for (const reference of lists) {
+      const list = reference.deref()
+      if (list === instances || (list?.length === instances.length && list.every((one, index) => one === instances[index]))) return list
+    }
+    lists.push(new WeakRef(instances))
+    if (lists.length > maxComparedLists) lists.shift()
+    return instances
   }
 
   /** What many watchers of one list get is encoded once, if it is not too much to keep. */

@@ -8,11 +8,14 @@ import { RegistryError, invalid } from '../../errors.ts'
 import { type Checker, checked, checker } from '../../model/validate.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { type Access, type Acknowledger, type Acknowledging, type LeaseSession, parseCursor } from '../../registry/core.ts'
+import { clientKey } from '../../shares.ts'
 import type { HttpContext } from '../server/context.ts'
 import type { FrameEncoder } from './frames.ts'
 import { parseJson } from '../server/json-body.ts'
 import { shapeOf } from '../server/json-scan.ts'
-import { bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, stalledTicks, tickMs } from '../server/limits.ts'
+import {
+  bookmarkTicks, highWaterBytes, maxSubscriptionsPerSocket, maxWaitingFrames, pingTicks, pongTicks, smallAnswerBytes, stalledTicks, tickMs
+} from '../server/limits.ts'
 import { problemOf } from '../server/problem.ts'
 import { clientFrames } from '../api/schemas.ts'
 import { type Due, type HealthFrame, PendingWatch, type Watcher, type Watchers } from './watchers.ts'
@@ -29,6 +32,13 @@ const pingFrame = JSON.stringify({ type: 'ping' })
 /** Closings after which a client is known to have meant it: normal, going away, without a code. */
 const cleanCodes: ReadonlySet<number> = new Set([1000, 1001, 1005])
 
+/** Whose socket it is. */
+export interface SocketClient {
+  readonly address: string
+  /** Told to those who ask who has seen a revision. */
+  readonly name: string
+}
+
 export class WatchSocket implements Watcher {
   readonly kind = 'websocket'
   readonly #socket: WebSocket
@@ -36,11 +46,14 @@ export class WatchSocket implements Watcher {
   readonly #watchers: Watchers
   readonly #encoder: FrameEncoder
   readonly #access: Access
+  readonly #address: string
   readonly #name: string
   /** Called when a frame has left the socket. */
   readonly #sent: () => void
   readonly #watches = new Map<number, PendingWatch>()
   readonly #due = new Set<PendingWatch>()
+  /** End the counting of shared bytes that wait in the socket. */
+  readonly #held = new Set<() => void>()
   #waiting: RawData[] = []
   #handling = false
   #drained: (() => void) | undefined
@@ -51,7 +64,8 @@ export class WatchSocket implements Watcher {
   #ping: { readonly sentAt: number, leftAt: number | undefined } | undefined
   #closedByUs = false
 
-  constructor (socket: WebSocket, context: HttpContext, watchers: Watchers, encoder: FrameEncoder, access: Access, name: string) {
+  constructor (socket: WebSocket, context: HttpContext, watchers: Watchers, encoder: FrameEncoder, access: Access, { address, name }: SocketClient) {
+    this.#address = address
     this.#socket = socket
     this.#context = context
     this.#watchers = watchers
@@ -84,7 +98,7 @@ export class WatchSocket implements Watcher {
       }
       if (due === undefined) continue
       this.#due.add(watch)
-      this.#send(due.text)
+      this.#sendPieces(due.pieces)
     }
   }
 
@@ -134,7 +148,7 @@ export class WatchSocket implements Watcher {
   #bookmarks (): void {
     for (const watch of this.#watches.values()) {
       const due = this.#due.has(watch) ? undefined : watch.bookmark()
-      if (due !== undefined) this.#send(due.text)
+      if (due !== undefined) this.#sendPieces(due.pieces)
     }
   }
 
@@ -142,10 +156,32 @@ export class WatchSocket implements Watcher {
     if (this.#socket.readyState === openState) this.#socket.send(text, this.#sent)
   }
 
+  /** One message, in as many frames as it has pieces (RFC 6455 5.4): those that others get too are not copied. */
+  #sendPieces (pieces: Due['pieces']): void {
+    for (const [index, piece] of pieces.entries()) {
+      const fin = index === pieces.length - 1
+      if (this.#socket.readyState !== openState) return
+      if (Buffer.isBuffer(piece) && piece.length >= smallAnswerBytes) this.#sendShared(piece, fin)
+      else this.#socket.send(piece, { binary: false, fin }, fin ? this.#sent : undefined)
+    }
+  }
+
+  #sendShared (bytes: Buffer, fin: boolean): void {
+    const { guard, commons } = this.#context
+    const left = commons.sharedBytes.hold(bytes, this.#address, () => this.cut())
+    this.#held.add(left)
+    this.#socket.send(bytes, { binary: false, fin }, guard.around('watch', () => {
+      left()
+      this.#held.delete(left)
+      if (fin) this.#sent()
+    }))
+  }
+
   #hasLeft (): void {
     if (!this.#hasRoom) return
     this.#drained?.()
-    if (this.#due.size > 0) this.pump()
+    // In the next turn of the loop: what the system takes at once would go on without end.
+    if (this.#due.size > 0) this.#watchers.wake(this)
   }
 
   #refuse (code: 1003 | 1008, reason: string): void {
@@ -227,7 +263,12 @@ export class WatchSocket implements Watcher {
     }
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const cursor = since === undefined ? undefined : parseCursor(since, 'since')
-    const watch = new PendingWatch(this.#context.core.position, this.#access, id, this.#encoder)
+    const watch = new PendingWatch(this.#context.core.position, this.#access, id, this.#encoder, this.#watchers)
+    watch.join(this.#context.commons.subscriptions, clientKey(this.#address), (error) => {
+      this.#watches.delete(id)
+      this.#due.delete(watch)
+      this.#report(error, id)
+    })
     this.#watches.set(id, watch)
     const wake = (): void => {
       this.#due.add(watch)
@@ -275,6 +316,8 @@ export class WatchSocket implements Watcher {
 
   #closed (code: number): void {
     this.#watchers.delete(this)
+    for (const left of this.#held) left()
+    this.#held.clear()
     this.#waiting = []
     this.#drained?.()
     for (const watch of this.#watches.values()) watch.close()

@@ -1,17 +1,17 @@
 // `/v1/watch`: a WebSocket for programs, an event stream for everybody else, behind the same path.
-import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { RegistryError, invalid } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { parseCursor } from '../../registry/core.ts'
+import { clientKey } from '../../shares.ts'
 import { setRevision } from '../server/conditional.ts'
 import { type HttpContext, accessOf, callerOf } from '../server/context.ts'
 import { EventStream } from './event-stream.ts'
 import { FrameEncoder } from './frames.ts'
-import { closeFrameTimeoutMs, maxFrameBytes, maxFrameFragments, maxWatchers } from '../server/limits.ts'
 import { ClientFrame, ServerFrame, WatchView, errorResponses } from '../api/schemas.ts'
+import { UnfinishedFrames } from './unfinished-frames.ts'
 import { WatchSocket } from './watch-socket.ts'
 import { PendingWatch, Watchers } from './watchers.ts'
 
@@ -26,35 +26,17 @@ const Query = Type.Object({
 }, { additionalProperties: false })
 
 export async function registerWatch (app: FastifyInstance, context: HttpContext): Promise<void> {
-  const { core, metrics } = context
+  const { core, http } = context
   const watchers = new Watchers(context.clock, context.guard)
   const encoder = new FrameEncoder(() => core.position.epoch)
   let connections = 0
-  metrics.connections = () => watchers.counts
+  http.connections = () => watchers.counts
 
-  // Named here because the types of the library do not know the newer two of its options.
-  const options = {
-    maxPayload: maxFrameBytes,
-    maxFragments: maxFrameFragments,
-    closeTimeout: closeFrameTimeoutMs,
-    perMessageDeflate: false, // a compression bomb costs more than the network that it saves
-    clientTracking: false
-  }
-  await app.register(websocket, {
-    options,
-    errorHandler: (error, socket) => {
-      // The library has begun to close with the code that the protocol wants (1002, 1007, 1009); the socket's end says the rest.
-      if (socket.readyState === socket.OPEN) {
-        context.guard.failed('watch', error)
-        socket.terminate()
-      }
-    },
-    preClose: (done) => { done() } // ours, below
-  })
+  // Before those who are being answered are told: a watcher looks for another node at once.
+  context.closing.onBegin(() => watchers.goodbye())
   const stopListening = core.position.onHealth(({ available, reason }) => {
     watchers.health(available ? { type: 'current' } : { type: 'stale', reason })
   })
-  app.decorate('watchers', watchers)
   app.addHook('preClose', async () => {
     stopListening()
     await watchers.close()
@@ -82,26 +64,32 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       core.position.requireLoaded()
       const [parameter] = request.ws ? Object.keys(request.query) : []
       if (parameter !== undefined) return done(invalid([{ field: parameter, rule: 'is for event streams: a WebSocket says what it wants in frames' }]))
-      if (watchers.size >= maxWatchers) return done(new RegistryError('REG_NODE_FULL', `this node serves ${maxWatchers} watchers already, ask another one`, undefined, { retryAfterSeconds: 1 }))
       done()
     },
     wsHandler: (socket, request) => {
       request.waited = true
-      new WatchSocket(socket, context, watchers, encoder, accessOf(context, request), `${callerOf(request)}#${++connections}`)
+      const address = callerOf(request)
+      const unfinished = new UnfinishedFrames(context.commons.bodies, address, context.guard, () => socket.terminate())
+      unfinished.follow(request.raw.socket) // an injected upgrade has none
+      socket.on('message', context.guard.around('watch', () => unfinished.finished()))
+      new WatchSocket(socket, context, watchers, encoder, accessOf(context, request), { address, name: `${address}#${++connections}` })
     },
     handler: async (request, reply) => {
       if (!acceptsEvents(request.headers.accept)) {
         throw new RegistryError('REG_UPGRADE_REQUIRED', 'open this path as a WebSocket, or ask for an event stream with accept: text/event-stream')
       }
-      return stream(request, reply)
+      return answerEvents(request, reply)
     }
   })
 
-  async function stream (request: FastifyRequest<{ Querystring: Static<typeof Query> }>, reply: FastifyReply): Promise<FastifyReply> {
+  async function answerEvents (request: FastifyRequest<{ Querystring: Static<typeof Query> }>, reply: FastifyReply): Promise<FastifyReply> {
     const { view = 'instances', namespace, service, selector, since } = request.query
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const last = request.headers['last-event-id']
     const cursor = typeof last === 'string' && last !== '' ? parseCursor(last, 'Last-Event-ID') : since === undefined ? undefined : parseCursor(since, 'since')
+    const opened: { stream?: EventStream } = {} // no share is given up before there is one
+    const watch = new PendingWatch(core.position, accessOf(context, request), 1, encoder, watchers)
+    watch.join(context.commons.subscriptions, clientKey(callerOf(request)), (error) => opened.stream?.goodbye(error.message))
     request.waited = true
     setRevision(reply, core)
     void reply.hijack()
@@ -111,12 +99,15 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       'cache-control': 'no-store',
       'x-accel-buffering': 'no' // nginx would hold the events back
     })
-    const watch = new PendingWatch(core.position, accessOf(context, request), 1, encoder)
-    const events = new EventStream(reply.raw, watch, watchers, encoder, context.guard, !core.position.storeHealth.available)
+    const stream = new EventStream(reply.raw, watch, watchers, encoder, {
+      guard: context.guard, stale: !core.position.storeHealth.available,
+      hold: (bytes, cut) => context.commons.sharedBytes.hold(bytes, callerOf(request), cut)
+    })
+    opened.stream = stream
     try {
-      await watch.open(view, filter, cursor, () => watchers.wake(events))
+      await watch.open(view, filter, cursor, () => watchers.wake(stream))
     } catch (error) {
-      events.goodbye(error instanceof RegistryError ? error.message : 'the registry failed')
+      stream.goodbye(error instanceof RegistryError ? error.message : 'the registry failed')
       if (!(error instanceof RegistryError)) context.guard.failed('watch', error)
     }
     return reply

@@ -4,7 +4,9 @@ import type { Clock } from '../../clock.ts'
 import type { Guard } from '../../guard.ts'
 import type { AppliedChange, CorePosition, Cursor, Delivery, EndpointsDelivery, Follow, Watch, WatchFilter } from '../../registry/core.ts'
 import type { Frame, FrameEncoder } from './frames.ts'
-import { catchUpMs, closeGraceMs, tickMs } from '../server/limits.ts'
+import { RegistryError } from '../../errors.ts'
+import { type Share, type Shares } from '../../shares.ts'
+import { catchUpMs, closeGraceMs, maxCatchUps, tickMs, turnMs } from '../server/limits.ts'
 
 /** That the node has lost its store, or has it again. */
 export type HealthFrame = Extract<ServerFrame, { readonly type: 'stale' | 'current' }>
@@ -34,8 +36,10 @@ export class Watchers {
   readonly #guard: Guard
   readonly #members = new Set<Watcher>()
   readonly #counts = { websocket: 0, 'event-stream': 0 }
-  #woken = new Set<Watcher>()
+  readonly #woken = new Set<Watcher>()
   #flushing = false
+  /** Watches that wait for their cursor: they leave room for the reads that wait for a revision. */
+  catchingUp = 0
   #cancelTick: () => void
   #emptied: (() => void) | undefined
   #isTold = false
@@ -106,9 +110,14 @@ export class Watchers {
 
   #flush (): void {
     this.#flushing = false
-    const woken = this.#woken
-    this.#woken = new Set()
-    for (const watcher of woken) this.#do(watcher, () => watcher.pump())
+    const until = performance.now() + turnMs
+    for (const watcher of this.#woken) {
+      this.#woken.delete(watcher)
+      this.#do(watcher, () => watcher.pump())
+      if (performance.now() < until) continue
+      // The others in the next turn of the loop; who is woken meanwhile is behind them.
+      for (const next of this.#woken) return this.wake(next)
+    }
   }
 
   #tick (): void {
@@ -141,15 +150,31 @@ export class PendingWatch {
   readonly #follow: Follow
   readonly #cancel = new AbortController()
   readonly #encoder: FrameEncoder
+  readonly #watchers: Watchers
   #watch: Watch<Delivery | EndpointsDelivery> | undefined
+  #share: Share | undefined
   /** What is being sent, if it has more frames. */
   #current: { readonly delivery: Delivery | EndpointsDelivery, readonly frames: Iterator<Frame, void> } | undefined
 
-  constructor (position: CorePosition, follow: Follow, id: number, encoder: FrameEncoder) {
+  constructor (position: CorePosition, follow: Follow, id: number, encoder: FrameEncoder, watchers: Watchers) {
     this.#position = position
     this.#follow = follow
     this.id = id
     this.#encoder = encoder
+    this.#watchers = watchers
+  }
+
+  /**
+   * Takes its share of all subscriptions.
+   * @param gaveWay called when it has to go for another client's; it is closed then
+   * @throws RegistryError REG_NODE_FULL
+   */
+  join (shares: Shares, client: string, gaveWay: (error: RegistryError) => void): void {
+    this.#share = shares.take(client, 1, () => {
+      this.close()
+      gaveWay(full())
+    })
+    if (this.#share === undefined) throw full()
   }
 
   /**
@@ -158,8 +183,11 @@ export class PendingWatch {
    */
   async open (view: WatchView, filter: WatchFilter, since: Cursor | undefined, wake: () => void): Promise<void> {
     const { revision, epoch } = this.#position
-    if (since !== undefined && since.revision > revision && (since.epoch === undefined || since.epoch === epoch)) {
+    const isAhead = since !== undefined && since.revision > revision && (since.epoch === undefined || since.epoch === epoch)
+    if (isAhead && this.#watchers.catchingUp < maxCatchUps) {
+      this.#watchers.catchingUp++
       await this.#follow.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
+      this.#watchers.catchingUp--
     }
     if (this.#cancel.signal.aborted) return
     this.#watch = view === 'endpoints' ? this.#follow.watchEndpoints(filter, since, wake) : this.#follow.watch(filter, since, wake)
@@ -182,7 +210,7 @@ export class PendingWatch {
 
   bookmark (): Due | undefined {
     const delivery = this.#current === undefined ? this.#watch?.bookmark() : undefined
-    return delivery?.type === 'bookmark' ? { delivery, text: this.#encoder.encode(this.id, delivery), isLast: true } : undefined
+    return delivery?.type === 'bookmark' ? { delivery, pieces: [this.#encoder.encode(this.id, delivery)], isLast: true } : undefined
   }
 
   concerns (change: AppliedChange): boolean {
@@ -191,8 +219,13 @@ export class PendingWatch {
 
   close (): void {
     this.#cancel.abort()
+    this.#share?.release()
     this.#watch?.close()
     this.#watch = undefined
     this.#current = undefined
   }
+}
+
+function full (): RegistryError {
+  return new RegistryError('REG_NODE_FULL', 'this node serves as many subscriptions as it can: ask another one', undefined, { retryAfterSeconds: 1 })
 }

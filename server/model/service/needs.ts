@@ -46,7 +46,7 @@ export interface LoadBalancerNeed extends NeedBase {
 /** One thing to allocate; without `requested` whichever is free. */
 export type Need = ClusterIpNeed | NodePortNeed | HealthCheckNeed | LoadBalancerNeed
 
-/** What a service occupies. Node ports and the health-check port come from one pool of numbers, whatever the protocol. */
+/** What a service occupies. Node ports and the health-check port come from one pool of numbers, for all protocols. */
 export type Held =
   | { readonly kind: 'clusterIP', readonly address: string }
   | { readonly kind: 'nodePort', readonly port: number, readonly field: string }
@@ -61,7 +61,7 @@ export interface AllocationPlan {
   readonly released: readonly Held[]
   /** Why no load-balancer address is given, for a condition; empty when one is, or none is wanted. */
   readonly pending: string
-  /** The load balancer is somebody else's: its address is neither taken, freed nor written here. */
+  /** The load balancer belongs to another controller: its address is neither allocated, freed nor written here. */
   readonly foreign: boolean
 }
 

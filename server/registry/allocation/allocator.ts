@@ -1,5 +1,6 @@
 // Chooses cluster IPs, node ports and load-balancer addresses from what this node knows as taken. Not the allocator decides who
-// has a value but the store: the claims of a plan are committed with the services, each under the expectation that nobody has it.
+// has a value but the store: the claims of a plan are committed with the services, each on the condition that no other
+// service has it.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import type { ObjectRecord } from '../../store/store.ts'
 import { type Claim, type ClaimTarget, type Holder, claimKey, claimTarget } from './claims.ts'

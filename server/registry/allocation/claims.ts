@@ -47,7 +47,7 @@ export function claimBody ({ namespace, service }: Holder): string {
 
 const checkHolder = checker(Type.Object({ namespace: LabelName, service: LabelName }, { additionalProperties: false }))
 
-/** undefined = the object is no claim, or its text is none that `claimBody` makes. */
+/** undefined = the object is not a claim, or `claimBody` did not write its text. */
 export function claimOf (object: Pick<ObjectRecord, 'key' | 'revision' | 'body'>): Claim | undefined {
   const target = claimTarget(object.key)
   if (target === undefined) return undefined

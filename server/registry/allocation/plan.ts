@@ -17,7 +17,9 @@ export interface PlanOptions {
   readonly random: () => number
   /** What other writes of this node are about to claim: not chosen, but not refused either. */
   readonly inFlight: Iterable<ClaimTarget>
-  /** Choose load-balancer addresses from a random start: after a conflict the first free one is the one that everybody wants. */
+  /**
+   * Choose load-balancer addresses from a random start: after a conflict all nodes would try the same first free one.
+   */
   readonly spread: boolean
 }
 
@@ -125,7 +127,8 @@ class Planner {
     const slot = claimKey(target)
     if (draft.own.has(slot)) return [] // two ports of the stored service on one number stay as they are
     draft.own.add(slot)
-    // Somebody else's by the claims, this one's by the stored service: nobody is changed, repair tells people.
+    // The claim names another service, the stored service this one: neither is changed, and repair reports it to
+    // operators.
     const holder = this.#ledger.claim(target)?.holder
     const isOthers = holder !== undefined && !isSame(holder, draft.holder)
     return this.#holds(draft, target) || isOthers ? [] : [{ draft, need: undefined, target }]

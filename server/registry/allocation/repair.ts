@@ -1,5 +1,5 @@
 // What does not fit between services and claims. A crash cannot cause it, because both are one commit; a restored store, a changed
-// range or a foreign hand can. As in Kubernetes nobody is changed for it: people are told.
+// range or a write by another program can. As in Kubernetes no service is changed for it: the log tells operators.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import type { ObjectWrite } from '../../store/store.ts'
 import { type Claim, type ClaimTarget, type Holder, claimBody, claimKey, holderName } from './claims.ts'

@@ -25,10 +25,10 @@ export interface AppliedChange {
   /** Of a declared service: after the change, with `delete` its last form. */
   readonly service?: {
     readonly manifest: Service
-    /** What stands under its name means other instances than before: whoever watches it begins anew. */
+    /** The name means other instances than before: watches of it begin anew. */
     readonly isAnew: boolean
   }
-  /** Set when the record could not be read: it is in the store, and for everybody else what was under its name went. */
+  /** Set when the record could not be read: it stays in the store, but for clients the instance or object is gone. */
   readonly aside?: { readonly key: string, readonly reason: string }
   /** Set when an object changed: the object, or its key when it went. */
   readonly object?: ObjectRecord | { readonly deletedKey: string }

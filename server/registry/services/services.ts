@@ -159,7 +159,7 @@ export class Services {
       return { plan, writes, result: applied, says }
     }, (faults) => allocationRefusal(items, faults))
     const { catalog } = this.#feed
-    // As it is stored: with its times and its resource version. Somebody may have removed it meanwhile.
+    // As it is stored: with its times and its resource version. It may have been removed meanwhile.
     const results = dryRun ? result : result.map((applied) => ({ ...applied, manifest: catalog.manifest(applied) ?? applied.manifest }))
     return { revision: revisions.length === 0 ? this.#feed.revision : Math.max(...revisions), results }
   }

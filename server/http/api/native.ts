@@ -1,0 +1,100 @@
+// The native API: the first dialect. The order of the calls is the map of the service.
+import compress from '@fastify/compress'
+import type { CallCounts, Core } from '../../registry/core.ts'
+import type { Metrics } from '../../metrics/metrics.ts'
+import type { DnsDoor, HttpContext } from '../server/context.ts'
+import type { Dialect } from '../server/dialect.ts'
+import { registerBodies } from '../server/json-body.ts'
+import { gzipThreshold } from '../server/limits.ts'
+import { clientProblem, registerProblems } from '../server/problem.ts'
+import { closeInputs } from '../server/validation.ts'
+import { registerWatch, watchPath } from '../watch/watch.ts'
+import { registerApply } from './apply.ts'
+import { registerBackup } from './backup.ts'
+import { registerConditions } from './conditions.ts'
+import { registerDns } from './dns.ts'
+import { registerDocs } from './docs.ts'
+import { registerEndpoints } from './endpoints.ts'
+import { registerEvents } from './events.ts'
+import { registerExplain } from './explain.ts'
+import { registerHealth } from './health.ts'
+import { registerHeartbeats } from './heartbeats.ts'
+import { registerInstances } from './instances.ts'
+import { registerLists } from './lists.ts'
+import { manifestScope } from './manifest-media.ts'
+import { registerMetrics } from './metrics.ts'
+import { registerNamespaces } from './namespaces.ts'
+import { registerOverrides } from './overrides.ts'
+import { registerOverview } from './overview.ts'
+import { registerPools } from './pools.ts'
+import { registerPrometheusTargets } from './prometheus-targets.ts'
+import { registerRevisions } from './revisions.ts'
+import { components, tags } from './schemas.ts'
+import { registerServices } from './services.ts'
+import { registerUnreadable } from './unreadable.ts'
+import { compileValidator } from './validator.ts'
+
+export interface NativeOptions {
+  readonly core: Core
+  /** What the registry counts; writes through HTTP are counted there. */
+  readonly counters: CallCounts
+  /** Shown at `/metrics`. */
+  readonly metrics: Metrics
+  /** The name of this node, shown in the overview. */
+  readonly node: string
+  readonly version: string
+  /** Whether several nodes share the store, default false: then loopback is another machine for each. */
+  readonly sharedStore?: boolean
+  /** Default: DNS over HTTP is not offered. */
+  readonly dns?: DnsDoor | undefined
+}
+
+export function nativeDialect ({ core, counters, metrics, node, version, sharedStore = false, dns }: NativeOptions): Dialect {
+  return {
+    name: 'native',
+    prefix: '',
+    upgrades: [watchPath],
+    inOpenApi: { tags, components },
+    isUrgent,
+    clientError: clientProblem,
+    plugin: async (app, door) => {
+      const context: HttpContext = { ...door, http: door.metrics, core, node, version, metrics: counters, sharedStore, dns, startedAtMs: door.clock.now() }
+      app.setValidatorCompiler(compileValidator)
+      app.setSerializerCompiler(() => (value) => JSON.stringify(value)) // what the core gives has the wire's types; see wire-check.ts
+      registerProblems(app, context)
+      registerBodies(app, door, components)
+      closeInputs(app)
+      registerConditions(app, context)
+      await app.register(compress, { encodings: ['gzip'], threshold: gzipThreshold, globalDecompression: false })
+
+      registerInstances(app, context)
+      registerHeartbeats(app, context)
+      registerOverrides(app, context)
+      registerEndpoints(app, context)
+      registerLists(app, context)
+      await manifestScope(app, door, (scope) => {
+        registerServices(scope, context)
+        registerNamespaces(scope, context)
+        registerApply(scope, context)
+      })
+      registerExplain(app, context)
+      registerPools(app, context)
+      await registerDns(app, context)
+      await registerWatch(app, context)
+      registerRevisions(app, context)
+      registerEvents(app, context)
+      registerOverview(app, context)
+      registerBackup(app, context)
+      registerUnreadable(app, context)
+      registerPrometheusTargets(app, context)
+      registerHealth(app, context)
+      registerMetrics(app, metrics)
+      await registerDocs(app)
+    }
+  }
+}
+
+/** Heartbeats, one or many, and the question whether the process turns. */
+function isUrgent (_method: string, path: string): boolean {
+  return path === '/livez' || path === '/v1/heartbeats' || path.endsWith('/heartbeat')
+}

@@ -1,0 +1,35 @@
+// The address of a registration: whether it may be left out, and what is odd about one that is given.
+import type { FastifyRequest } from 'fastify'
+import { BlockList, isIP } from 'node:net'
+import { type RegistryError, invalid } from '../../errors.ts'
+import type { HttpContext } from '../server/context.ts'
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+loopback.addAddress('::1', 'ipv6')
+
+/**
+ * What to tell whoever registers with this address, or without one: then the address of the connection stands in for it.
+ * @throws RegistryError REG_INVALID if there is none, and the connection's is somebody else's
+ */
+export function registrationWarnings (context: HttpContext, request: FastifyRequest, given: string | undefined): readonly string[] {
+  if (given !== undefined) {
+    if (!context.sharedStore || !isLoopback(given)) return []
+    return [`address ${given} is of one machine only: whoever resolves this instance on another machine calls himself`]
+  }
+  const { address, isHidden } = context.peerOf(request)
+  if (isHidden) throw refused('is required: the request came through a proxy that this node does not trust (--trusted-proxy), so that nobody knows who sent it')
+  if (context.sharedStore && isLoopback(address)) {
+    throw refused('is required: the request came over loopback, and the registry is shared by several machines, where that address is another one on each')
+  }
+  return []
+}
+
+function isLoopback (address: string): boolean {
+  const family = isIP(address)
+  return family !== 0 && loopback.check(address, family === 6 ? 'ipv6' : 'ipv4')
+}
+
+function refused (rule: string): RegistryError {
+  return invalid([{ field: 'address', rule }])
+}

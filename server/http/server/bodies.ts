@@ -1,0 +1,115 @@
+// Bodies as bytes: read no further than their limit, and together no more than all clients may send at once. Every parser of every
+// dialect reads through here, so that none of them can be filled by a client that never ends.
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { RegistryError, invalid } from '../../errors.ts'
+import type { Guard } from '../../guard.ts'
+import { clientKey, type Share } from '../../shares.ts'
+import type { Commons } from './commons.ts'
+import { smallBodyBytes } from './limits.ts'
+import type { Worker } from './turns.ts'
+
+type Done = (error: Error | null, body?: unknown) => void
+
+/** Makes a body of its bytes. @throws RegistryError for what cannot be read */
+export type BodyParser = (bytes: Buffer, request: FastifyRequest) => unknown
+
+export interface BodiesOptions {
+  readonly commons: Commons
+  readonly guard: Guard
+  readonly workerOf: (request: IncomingMessage) => Worker
+  readonly addressOf: (request: FastifyRequest) => string
+  readonly isUrgent: (request: IncomingMessage) => boolean
+}
+
+export class Bodies {
+  readonly #options: BodiesOptions
+
+  constructor (options: BodiesOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Makes a scope read bodies of these media types (`*`: of all others, and of those without one). An empty body is `undefined` to
+   * the routes, however it was sent: with a length of 0, or chunked, as proxies pass it on.
+   */
+  parse (scope: FastifyInstance, mediaTypes: string | string[], parser: BodyParser): void {
+    scope.addContentTypeParser(mediaTypes, (request: FastifyRequest, payload: IncomingMessage, done: Done) => {
+      this.#read(request, payload, request.routeOptions.bodyLimit, (error, bytes) => {
+        if (error !== undefined) return done(error)
+        if (bytes.length === 0) return done(null, undefined)
+        const { commons, workerOf, isUrgent } = this.#options
+        commons.turns.run(workerOf(request.raw), () => {
+          let body: unknown
+          try {
+            body = parser(bytes, request)
+          } catch (fault) {
+            return done(fault as Error) // what a parser throws
+          }
+          done(null, body)
+        }, isUrgent(request.raw))
+      })
+    })
+  }
+
+  /** Makes a scope take no bodies but empty ones of these media types: `refuse` says why not, before they are read. */
+  refuse (scope: FastifyInstance, mediaTypes: string | string[], refuse: (request: FastifyRequest) => Error): void {
+    scope.addContentTypeParser(mediaTypes, (request: FastifyRequest, payload: IncomingMessage, done: Done) => {
+      this.#read(request, payload, 0, (error) => done(error === undefined ? null : isTooLarge(error) ? refuse(request) : error, undefined))
+    })
+  }
+
+  #read (request: FastifyRequest, payload: IncomingMessage, limit: number, done: (error: Error | undefined, bytes: Buffer) => void): void {
+    const { commons, guard, addressOf, isUrgent, workerOf } = this.#options
+    const length = Number(request.headers['content-length'] ?? 0)
+    if (length > limit) return done(tooLarge(limit), none)
+    let share: Share | undefined
+    const chunks: Buffer[] = []
+    let size = 0
+    let isOver = false
+    const end = (error: Error | undefined): void => {
+      if (isOver) return
+      isOver = true
+      payload.off('data', take).off('end', whole).off('close', cut) // an error may still come, and is heard
+      share?.release()
+      if (error === undefined) return done(undefined, chunks.length === 1 ? chunks[0] ?? none : Buffer.concat(chunks, size))
+      chunks.length = 0
+      payload.resume() // what is still coming is thrown away, until the answer closes the connection
+      done(error, none)
+    }
+    const giveUp = (): void => end(new RegistryError('REG_OVERLOADED', 'too many bodies arrive at once: this one gave way', undefined, { retryAfterSeconds: 1 }))
+    const fail = (error: unknown): void => end(error instanceof Error ? error : cutOff())
+    const take = guard.around('http-body', (chunk: Buffer): void => {
+      size += chunk.length
+      if (size > limit) return end(tooLarge(limit))
+      chunks.push(chunk)
+      if (size > smallBodyBytes) {
+        // The system hands over megabytes of one connection at once; a piece for each, in turn, leaves time for the others.
+        payload.pause()
+        commons.turns.run(workerOf(request.raw), () => { payload.resume() })
+      }
+      const pool = isUrgent(request.raw) ? commons.heartbeats : commons.bodies
+      if (share === undefined) {
+        share = pool.take(clientKey(addressOf(request)), chunk.length, giveUp)
+        if (share === undefined) giveUp()
+      } else if (!share.resize(size)) giveUp()
+    }, fail)
+    const whole = guard.around('http-body', () => end(payload.complete === false ? cutOff() : undefined), fail)
+    const cut = guard.around('http-body', () => end(cutOff()), fail) // the client went away, or broke the coding of the body
+    payload.on('data', take).on('end', whole).on('error', cut).on('close', cut)
+  }
+}
+
+const none = Buffer.alloc(0)
+
+function cutOff (): RegistryError {
+  return invalid([{ field: 'body', rule: 'must arrive whole' }])
+}
+
+function tooLarge (limit: number): RegistryError {
+  return new RegistryError('REG_BODY_TOO_LARGE', `the body must not be larger than ${limit} bytes`)
+}
+
+function isTooLarge (error: Error): boolean {
+  return error instanceof RegistryError && error.code === 'REG_BODY_TOO_LARGE'
+}

@@ -1,0 +1,85 @@
+// A dialect is one way of speaking to the registry over HTTP: the native API is the first. Each has its own routes, bodies, errors and
+// not-found answers; limits, host guard, request times, shares and shutdown are everybody's (app.ts).
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { TSchema } from 'typebox'
+import type { ErrorCode, RegistryError } from '../../errors.ts'
+import type { Guard } from '../../guard.ts'
+import type { Clock } from '../../clock.ts'
+import type { BodyParser } from './bodies.ts'
+import type { Commons } from './commons.ts'
+import type { Closing } from './closing.ts'
+import type { HttpLog } from './http-log.ts'
+import type { HttpMetrics } from './metrics.ts'
+import type { Peer } from './peer.ts'
+
+/** Where something listens. */
+export interface Listener {
+  /** An IP literal without brackets, or a name: then all of its addresses. */
+  readonly host: string
+  /** 0 = the system chooses, one port for all addresses of the name. */
+  readonly port: number
+  /** Certificate and key in PEM form. Absent: plain HTTP. */
+  readonly tls?: { readonly cert: string, readonly key: string }
+}
+
+export interface Dialect {
+  /** In logs and metrics. */
+  readonly name: string
+  /** Before each of its paths, as in `/eureka`; empty for none. */
+  readonly prefix: string
+  /** Registers the routes, in a scope of the dialect's own: nothing that it adds is seen by another one. */
+  readonly plugin: (scope: FastifyInstance, door: Door) => void | Promise<void>
+  /** Paths below the prefix that speak WebSocket; one that ends in `*` stands for all that begin so. Elsewhere an Upgrade header means nothing. */
+  readonly upgrades?: readonly string[]
+  /** What its routes add to `/openapi.json`. */
+  readonly inOpenApi: OpenApiPart | false
+  /** A listener of its own, where only this dialect is spoken. */
+  readonly listen?: Listener
+  /** Requests that keep the registry alive (heartbeats, health): they never wait for others, and their bodies have a share of their own. */
+  readonly isUrgent?: (method: string, path: string) => boolean
+  /** The answer to what is no HTTP, or comes too late: there is no request then. Default: an empty body. */
+  readonly clientError?: (code: ErrorCode) => { readonly media: string, readonly body: string }
+}
+
+export interface OpenApiPart {
+  readonly tags: readonly { readonly name: string, readonly description: string }[]
+  /** Schemas that its routes refer to, by name. */
+  readonly components: ReadonlyMap<string, TSchema>
+}
+
+/** What the server gives to each dialect. */
+export interface Door {
+  readonly clock: Clock
+  readonly log: HttpLog
+  readonly closing: Closing
+  /** Around every callback of a socket or a timer: what it throws ends itself only. */
+  readonly guard: Guard
+  readonly metrics: HttpMetrics
+  readonly commons: Commons
+  readonly bodies: {
+    /** Reads bodies of these media types (`*`: all others) in the scope, as bytes, within all limits. An empty one is `undefined`. */
+    parse (scope: FastifyInstance, mediaTypes: string | string[], parser: BodyParser): void
+    /** Takes only empty bodies of these media types. */
+    refuse (scope: FastifyInstance, mediaTypes: string | string[], refuse: (request: FastifyRequest) => Error): void
+  }
+  readonly answers: {
+    /** Counts an answer that a handler writes by itself (`hijack`) until it has left. Those by `reply.send` are counted already. */
+    hold (request: FastifyRequest, reply: FastifyReply, bytes: number): void
+  }
+  /** Who asks. */
+  peerOf (request: FastifyRequest): Peer
+  /** A fault as the registry's own error; what nobody expected is logged, and told only by the id of the request. */
+  faultOf (cause: unknown, request: FastifyRequest): RegistryError
+}
+
+/** The dialect's part of a path: undefined if it is not the dialect's. */
+export function below (prefix: string, path: string): string | undefined {
+  if (prefix === '') return path
+  return path === prefix || path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : undefined
+}
+
+export function pathOf ({ url = '' }: Pick<IncomingMessage, 'url'>): string {
+  const end = url.indexOf('?')
+  return end === -1 ? url : url.slice(0, end)
+}

@@ -1,0 +1,56 @@
+// What went wrong, in the registry's own words, before a dialect writes it in its own form. What is not ours is told to the log, and to
+// the client only by the id of the request.
+import { STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyError, FastifyRequest } from 'fastify'
+import { type ErrorCode, RegistryError, errorCatalogue, invalid } from '../../errors.ts'
+import type { Guard } from '../../guard.ts'
+import type { HttpLog } from './http-log.ts'
+import type { Dialect } from './dialect.ts'
+
+/** Errors that Fastify makes before a handler runs. */
+const translations: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'REG_BODY_TOO_LARGE',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'REG_MEDIA_TYPE',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'REG_INVALID',
+  FST_ERR_BAD_URL: 'REG_INVALID',
+  FST_ERR_MAX_PARAM_LENGTH: 'REG_URI_TOO_LONG'
+}
+
+/** Characters of an address in the log. */
+const maxShownUrl = 200
+
+export function faultOf (cause: unknown, request: FastifyRequest, { log, guard }: { readonly log: HttpLog, readonly guard: Guard }): RegistryError {
+  if (cause instanceof RegistryError) {
+    if (cause.cause !== undefined && cause.status >= 500) log.warn({ err: cause.cause, requestId: request.id, code: cause.code }, cause.message)
+    return cause
+  }
+  const { code, message, statusCode } = cause as Partial<FastifyError> // whatever was thrown; every field may be absent
+  const translated = code === undefined ? undefined : translations[code]
+  if (translated === 'REG_BODY_TOO_LARGE') {
+    return new RegistryError(translated, `the body must not be larger than ${request.routeOptions.bodyLimit} bytes`)
+  }
+  if (translated !== undefined) return new RegistryError(translated, message ?? translated)
+  // The client went away, or sent less than it promised, while its body was read.
+  if (statusCode === 400) return invalid([{ field: 'body', rule: 'must arrive whole' }])
+  if (statusCode === 404) return new RegistryError('REG_ROUTE_NOT_FOUND', 'there is nothing at this path')
+  guard.failed('http-request', cause, { requestId: request.id, method: request.method, url: request.url.slice(0, maxShownUrl) })
+  return new RegistryError('REG_INTERNAL', `the registry failed at this request (${request.id}); its log says why`)
+}
+
+/** What Node's parser refuses never becomes a request; the socket gets an answer of the listener's first dialect, and ends. */
+export function answerClientError (error: NodeJS.ErrnoException, socket: Duplex, write: Dialect['clientError']): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  // The last answer has said that it is the last one: what comes behind it is not looked at (RFC 9112 9.6).
+  if (error.code === 'HPE_CLOSED_CONNECTION') return void socket.end()
+  const code: ErrorCode = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+    ? 'REG_REQUEST_TIMEOUT'
+    : error.code === 'HPE_HEADER_OVERFLOW' ? 'REG_HEADERS_TOO_LARGE' : 'REG_INVALID'
+  const { status } = errorCatalogue[code]
+  const { media, body } = write?.(code) ?? { media: 'text/plain', body: '' }
+  if (socket.writable) {
+    const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, `content-type: ${media}`, `content-length: ${Buffer.byteLength(body)}`, 'connection: close']
+    socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
+  }
+  socket.destroy(error)
+}

@@ -1,0 +1,151 @@
+// What the registry counts, as Prometheus reads it: writes and heartbeats through this node, expiry, and what it holds at each scrape.
+import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
+import type { HeartbeatAnswer, LoadValue, Pool, Reason } from '../../client-sdk/src/wire.ts'
+import { statuses } from '../model/instance/instance.ts'
+import type { Granted, Sweep } from '../store/store.ts'
+import { serviceCount } from './reads/overview.ts'
+import type { CallCounts } from './core.ts'
+import type { Registry } from './registry.ts'
+
+/** Loads that a scrape shows, over all instances: Prometheus keeps each series for hours, and a registry of 100,000 instances has others to count them. */
+const maxLoadSeries = 5_000
+
+export class RegistryMetrics implements CallCounts {
+  readonly #register: PromRegistry
+  readonly #registrations: Counter<'outcome'>
+  readonly #deregistrations: Counter
+  readonly #heartbeats: Counter<'outcome'>
+  readonly #suspected: Counter
+  readonly #expired: Counter
+  readonly #changes: Counter<'reason'>
+
+  constructor (register: PromRegistry) {
+    this.#register = register
+    const registers = [register]
+    const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []): Counter<Label> =>
+      new Counter({ name: `rollcall_${name}`, help, labelNames, registers })
+    this.#registrations = counter('registrations_total', 'Registrations through this node: created, updated, replaced or unchanged.', ['outcome'])
+    this.#deregistrations = counter('deregistrations_total', 'Deregistrations through this node.')
+    this.#heartbeats = counter('heartbeats_total', 'Heartbeats through this node: renewed, unknown or superseded.', ['outcome'])
+    this.#suspected = counter('suspected_total', 'Instances that this node turned suspect because their lease ran out.')
+    this.#expired = counter('expired_total', 'Suspects that this node removed.')
+    this.#changes = counter('changes_total', 'Changes that this node applied, of all nodes, by reason.', ['reason'])
+    for (const outcome of ['created', 'updated', 'replaced', 'unchanged']) this.#registrations.inc({ outcome }, 0)
+    for (const outcome of ['renewed', 'unknown', 'superseded']) this.#heartbeats.inc({ outcome }, 0)
+  }
+
+  registered (outcome: Granted['outcome']): void {
+    this.#registrations.inc({ outcome })
+  }
+
+  deregistered (): void {
+    this.#deregistrations.inc()
+  }
+
+  heartbeats ({ renewed, unknown, superseded }: HeartbeatAnswer): void {
+    this.#heartbeats.inc({ outcome: 'renewed' }, renewed)
+    this.#heartbeats.inc({ outcome: 'unknown' }, unknown.length)
+    this.#heartbeats.inc({ outcome: 'superseded' }, superseded.length)
+  }
+
+  /** For `RegistryOptions.swept`. */
+  swept = (sweep: Sweep): void => {
+    this.#suspected.inc(sweep.suspected)
+    this.#expired.inc(sweep.expired)
+  }
+
+  /** Shows what the registry holds at each scrape. Called once. */
+  observe (registry: Registry): void {
+    registry.feed.listen({ name: 'metrics', changed: ({ reason }) => this.#changes.inc({ reason } satisfies { reason: Reason }) })
+    const gauge = (name: string, help: string, value: () => number): void => {
+      new Gauge({ name: `rollcall_${name}`, help, registers: [this.#register], collect () { this.set(value()) } })
+    }
+    const { feed } = registry
+    new Gauge({
+      name: 'rollcall_instances',
+      help: 'Registered instances by effective status.',
+      labelNames: ['status'],
+      registers: [this.#register],
+      collect () { for (const status of statuses) this.set({ status }, registry.catalog.statusCounts.get(status) ?? 0) }
+    })
+    gauge('suspects', 'Registered instances whose lease ran out or whose session broke.', () => registry.catalog.suspects)
+    gauge('services', 'Services.', () => serviceCount(registry.catalog))
+    gauge('declared_services', 'Declared services.', () => declaredCount(registry))
+    const poolGauge = (name: string, help: string, value: (pool: Pool) => number): void => {
+      new Gauge({
+        name: `rollcall_pool_${name}`,
+        help,
+        labelNames: ['pool', 'kind'],
+        registers: [this.#register],
+        collect () { for (const pool of registry.services.pools()) this.set({ pool: pool.name, kind: pool.kind }, value(pool)) }
+      })
+    }
+    poolGauge('size', 'What a range of addresses or ports can give.', ({ size }) => size)
+    poolGauge('used', 'What of it is given.', ({ used }) => used)
+    new Gauge({
+      name: 'rollcall_allocation_findings',
+      help: 'Values that do not fit between services and what is allocated to them, as this node saw at its last look, by kind.',
+      labelNames: ['kind'],
+      registers: [this.#register],
+      collect () { for (const [kind, count] of Object.entries(registry.services.allocationFindings())) this.set({ kind }, count) }
+    })
+    gauge('waiting_load_balancers', 'Load balancers that wait for an address.', () => registry.services.waitingBalancers)
+    const loadGauge = (name: string, help: string, value: (load: LoadValue) => number | undefined): void => {
+      new Gauge({
+        name: `rollcall_${name}`,
+        help,
+        labelNames: ['namespace', 'service', 'id', 'name'],
+        registers: [this.#register],
+        collect () {
+          this.reset() // of those who went
+          for (const { labels, load } of loadsOf(registry)) {
+            const number = value(load)
+            if (number !== undefined) this.set(labels, number)
+          }
+        }
+      })
+    }
+    loadGauge('instance_load', `What instances said of their load to this node, at most ${maxLoadSeries} series.`, ({ value }) => value)
+    loadGauge('instance_load_capacity', 'What they said is 100 % of it.', ({ capacity }) => capacity)
+    gauge('instance_loads', 'Instances that said something of their load to this node: more than are shown if series were left out.', () => registry.loads.size)
+    gauge('namespaces', 'Namespaces.', () => registry.catalog.namespaces().length)
+    gauge('overrides', 'Overrides that stand.', () => registry.catalog.overrideCount)
+    gauge('leftover_overrides', 'Overrides of instances that are not registered.', () => registry.overrides.size)
+    gauge('history_bytes', 'What the changes hold that this node remembers, about.', () => feed.ringBytes)
+    gauge('subscriptions', 'Subscriptions of all watchers, waiting long polls included.', () => registry.watches.count)
+    gauge('sessions', 'Sockets that are leases.', () => registry.sessions.count)
+    gauge('revision', 'The revision that this node is at.', () => feed.revision)
+    new Gauge({
+      name: 'rollcall_epoch_info',
+      help: 'Always 1; the epoch of the keyspace.',
+      labelNames: ['epoch'],
+      registers: [this.#register],
+      collect () {
+        this.reset()
+        if (feed.loaded) this.set({ epoch: feed.epoch }, 1)
+      }
+    })
+    gauge('store_up', 'Whether the store is there.', () => Number(feed.storeHealth.available))
+    gauge('stale_seconds', 'Since when this node has not heard from its store.', () => feed.staleSeconds)
+    gauge('remembered_heartbeats', 'Heartbeats that wait for the store to come back.', () => registry.rememberedHeartbeats)
+    gauge('unreadable_records', 'Records of the store that cannot be read or break a rule, and are in no answer.', () => registry.unreadable.count)
+    gauge('protection_active', 'Whether removal is held back in the whole registry.', () => Number(registry.protection.registrySinceMs !== undefined))
+    gauge('protected_services', 'Services whose suspects are not removed for now.', () => registry.protection.services.size)
+    gauge('hold_seconds', 'For how long nothing expires yet.', () => registry.protection.holdMs / 1_000)
+  }
+}
+
+/** The first so many loads, in the order in which the instances began to say something. */
+function * loadsOf ({ loads }: Registry): Generator<{ readonly labels: Readonly<Record<'namespace' | 'service' | 'id' | 'name', string>>, readonly load: LoadValue }> {
+  let count = 0
+  for (const [{ namespace, service, id }, kept] of loads.entries()) {
+    for (const [name, load] of Object.entries(kept.load)) {
+      if (++count > maxLoadSeries) return
+      yield { labels: { namespace, service, id, name }, load }
+    }
+  }
+}
+
+function declaredCount ({ catalog }: Registry): number {
+  return catalog.namespaces().reduce((sum, namespace) => sum + [...catalog.declaredServices(namespace)].length, 0)
+}
