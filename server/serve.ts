@@ -90,6 +90,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   metrics.droppedLogLines = () => nodeLog.output.dropped
   const registry = new Registry({
     ...values.registry,
+    node,
     store: timedStore(store, storeMetrics(metrics.register)),
     refuses: (address, port) => refusesConnections(address, port, values.registry.sessionBlipMs, guard),
     log: { info: (message) => thinned.info({}, message), warn },

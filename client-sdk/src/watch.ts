@@ -161,7 +161,9 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
         return this.#push({ type: 'snapshot', revision, instances, ...(services === undefined ? {} : { services }) })
       }
       case 'change': {
-        if (isKnown(frame.revision, this.#cursor)) return // sent twice around a reconnect
+        // Sent twice around a reconnect. Endpoints are of whole services: several of one revision are several services.
+        const isAnother = frame.kind === 'endpoints' && frame.revision === this.#cursor
+        if (isKnown(frame.revision, this.#cursor) && !isAnother) return
         this.#move(frame.revision)
         if (frame.kind === 'endpoints') {
           const { event, revision, at } = frame

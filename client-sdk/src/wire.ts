@@ -287,6 +287,18 @@ export interface Overview {
   readonly rememberedHeartbeats: number
   /** Records of the store that cannot be read and are in no answer; at most 100 are named. */
   readonly unreadable: { readonly count: number, readonly records: readonly { readonly key: string, readonly reason: string }[] }
+  /** The nodes on the store, and where the ranges that they allocate from differ from this node's; at most 100 differences. */
+  readonly ranges: { readonly nodes: number, readonly different: readonly RangeDifference[] }
+}
+
+/** A flag of another node that is not that of the node that was asked. */
+export interface RangeDifference {
+  /** The name of the other node. */
+  readonly node: string
+  readonly setting: 'service-cidr' | 'node-port-range' | 'load-balancer-pool'
+  /** As the setting is written; empty if there is none. */
+  readonly here: string
+  readonly there: string
 }
 
 /** A record of the store that cannot be read, or breaks a rule: `GET /v1/unreadable`. */
@@ -444,10 +456,25 @@ export interface ApplyResult {
   readonly document?: number
 }
 
+/**
+ * Objects of a kind that is not the registry's, as a file for Kubernetes has them: passed over, where the caller asked
+ * for that.
+ */
+export interface ForeignKind {
+  readonly kind: string
+  readonly apiVersion: string
+  /** The first of them: which document of the stream, from 1, and the line in the stream, from 1. */
+  readonly document: number
+  readonly line: number
+  readonly count: number
+}
+
 /** The answer to `POST /v1/apply`. */
 export interface ApplyAnswer {
   readonly revision: string
   readonly dryRun: boolean
+  /** What was passed over, one entry a kind, at most 50. Absent where nothing was. */
+  readonly foreign?: readonly ForeignKind[]
   readonly results: readonly ApplyResult[]
 }
 
@@ -463,6 +490,8 @@ export interface ManifestReference {
 export interface DeleteAnswer {
   readonly revision: string
   readonly dryRun: boolean
+  /** As in the answer to `POST /v1/apply`. */
+  readonly foreign?: readonly ForeignKind[]
   readonly deleted: readonly ManifestReference[]
 }
 
@@ -527,6 +556,8 @@ export interface Pool {
   readonly used: number
   readonly free: number
   readonly bands?: { readonly static: PoolBand, readonly dynamic: PoolBand }
+  /** Of a pool named `(outside)`: values that services have and no range of this node holds; the first 20. */
+  readonly outside?: readonly string[]
 }
 
 export interface PoolBand {

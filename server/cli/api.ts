@@ -1,14 +1,17 @@
 // The registry as the commands call it: the SDK's calls, with its errors as a person at a terminal needs them.
-import { isRollcallError, Rollcall, type RollcallEvent, type Watch, type WatchOptions } from '../../client-sdk/src/index.ts'
+import { isRollcallError, Rollcall, type EndpointsEvent, type EndpointsWatchOptions, type RollcallEvent, type Watch,
+  type WatchOptions } from '../../client-sdk/src/index.ts'
+import { answerFault } from './answers.ts'
 import type { Page } from '../../client-sdk/src/wire.ts'
 import { CommandError, exitCodes, RefusedError, UnreachableError, UsageError } from './errors.ts'
+import { observedFetch, observedWebSocket } from './observed-network.ts'
 import type { Terminal } from './terminal.ts'
 
 export { instancePath, pathOf as path } from '../../client-sdk/src/paths.ts'
 
 export const defaultAddress = 'http://127.0.0.1:7500'
-/** A person waits at the terminal; a script has a deadline of its own. */
-const timeoutMs = 10_000
+/** A person waits at the terminal; a script gives --timeout. */
+export const defaultTimeoutMs = 10_000
 /** A list that does not end is a fault of the server, not a reason to run for ever. */
 const maxPages = 1_000
 const pageSize = 500
@@ -19,6 +22,13 @@ export interface ApiOptions {
   /** Tried in this order; the first that answers is kept to. */
   readonly addresses: readonly string[]
   readonly token: string | undefined
+  /** Of one call, over all addresses: each of them is tried once. */
+  readonly timeoutMs: number
+  /**
+   * Told once in which state the answers are, where they are not fresh, and when a watch has lost its connection and
+   * has it again.
+   */
+  readonly say: (text: string) => void
   /** Told what the SDK does by itself while a command stays: outages, fail-over. */
   readonly onEvent: (event: RollcallEvent) => void
   readonly network?: Terminal['network']
@@ -28,12 +38,26 @@ export class Api {
   /** For what stays: watches and registrations that are kept. */
   readonly client: Rollcall
   readonly #addresses: readonly string[]
+  #isStale = false
+  #watches = false
 
-  constructor ({ addresses, token, onEvent, network }: ApiOptions) {
+  constructor ({ addresses, token, timeoutMs, say, onEvent, network = {} }: ApiOptions) {
     this.#addresses = addresses
+    const observed = {
+      ...network,
+      fetch: observedFetch(network.fetch, (seconds) => {
+        if (!this.#isStale) say(`this node has not heard from its store for ${seconds} s: what it says may be old`)
+        this.#isStale = true
+      }),
+      WebSocket: observedWebSocket(network.WebSocket, (isOpen) => {
+        if (this.#watches) say(isOpen ? 'the connection is back: what changed meanwhile follows'
+          : 'the connection to the registry is lost: trying to have it back')
+      })
+    }
     try {
       // The process belongs to the command: it ends its registrations itself.
-      this.client = new Rollcall({ address: addresses, prefer: 'first', token, timeoutMs, signals: false, onEvent, warn: null, ...network })
+      this.client = new Rollcall({ address: addresses, prefer: 'first', token, timeoutMs, signals: false, onEvent,
+        warn: null, ...observed })
     } catch (error) {
       throw isRollcallError(error) ? new UsageError(error.errors[0]?.field === 'address' ? `--address: ${error.message}` : error.message) : error
     }
@@ -75,8 +99,26 @@ export class Api {
 
   /** Follows changes; an outage of the registry later on is bridged, one at the beginning is an error. */
   async watch (options: WatchOptions, signal: AbortSignal): Promise<Watch> {
-    await this.get('/v1/namespaces', { limit: '1' })
+    await this.#beginWatch(signal)
     return this.client.watch(options, { signal })
+  }
+
+  /** The same for whole services with their endpoints. */
+  async watchEndpoints (options: EndpointsWatchOptions, signal: AbortSignal): Promise<Watch<EndpointsEvent>> {
+    await this.#beginWatch(signal)
+    return this.client.watch(options, { signal })
+  }
+
+  /** Ends what stays, registrations included. */
+  async close (): Promise<void> {
+    this.#watches = false
+    await this.client.close()
+  }
+
+  async #beginWatch (signal: AbortSignal): Promise<void> {
+    await this.get('/v1/namespaces', { limit: '1' })
+    this.#watches = !signal.aborted
+    signal.addEventListener('abort', () => { this.#watches = false }, { once: true })
   }
 
   /** What the SDK threw, as the command's own error. */
@@ -87,12 +129,18 @@ export class Api {
   }
 
   async #request<Answer> (path: string, options: { method?: string, query?: Query, body?: unknown, contentType?: string }): Promise<Answer> {
+    let body: Answer
     try {
       // An absent word is no filter, in a query as on the command line. Each address is tried once: a person can press the arrow key.
-      return (await this.client.request<Answer>(path, { ...options, rounds: 1 })).body
+      body = (await this.client.request<Answer>(path, { ...options, rounds: 1 })).body
     } catch (error) {
       throw this.explain(error)
     }
+    const { method = 'GET', query } = options
+    const fault = answerFault(method, path, body, query?.['view'])
+    if (fault === undefined) return body
+    const addresses = this.#addresses.join(' or ')
+    throw new CommandError(`${method} ${path}: what answered at ${addresses} is no registry, or one that this program does not understand: ${fault}`, exitCodes.failure)
   }
 }
 

@@ -1,17 +1,21 @@
 // rollcall apply and delete: manifests as kubectl users know them, all or nothing.
-import type { Manifest } from '../../client-sdk/src/manifests.ts'
+import type { Manifest, Service } from '../../client-sdk/src/manifests.ts'
 import type { ApplyAnswer, ApplyResult, DeleteAnswer } from '../../client-sdk/src/wire.ts'
 import { unknownRule } from '../config/flags.ts'
-import { path, type Api } from './api.ts'
+import { path, type Api, type Query } from './api.ts'
 import { connectionFlags, label, namespaceFlag, type Command, type Flags, type Invocation } from './command.ts'
 import { RefusedError, UsageError } from './errors.ts'
 import { lineDiff } from './line-diff.ts'
-import { readManifestStream, refusal } from './manifest-files.ts'
+import { placeOf, readManifestStream, refusal, type ManifestStream } from './manifest-files.ts'
 import { outputOf, structured } from './output.ts'
-import { coloured, harmless, type Colour } from './terminal.ts'
+import { coloured, type Colour, type Line } from './line.ts'
 
 const fileFlag: Flags = {
   filename: { type: 'string', short: 'f', metavar: 'FILE', multiple: true, what: 'A file of manifests, a directory of such files, or - for standard input' }
+}
+const strictFlag: Flags = {
+  strict: { type: 'boolean',
+    what: 'Refuses the files if a kind in them is not the registry\'s, instead of passing it over with a warning' }
 }
 export const dryRunFlag: Flags = { 'dry-run': { type: 'boolean', what: 'Shows what would happen, with all checks, and changes nothing' } }
 
@@ -20,10 +24,12 @@ export const apply: Command = {
   summary: 'Declares services as manifests say: creates or changes them, all or none',
   usage: 'apply -f FILE [-f FILE...] [flags]',
   details: `Takes Service, EndpointSlice, Endpoints, Namespace and List as Kubernetes has them: YAML documents or JSON objects, several in one file.
-All files together are one write. With --dry-run the lines that would change are shown with + and -, allocated values included.`,
+What else is in files for Kubernetes (Deployment, Ingress, Secret, ...) is passed over with one warning for each kind; --strict refuses it.
+All files together are one write. -n must not contradict a namespace in them. With --dry-run the lines that would change are shown with + and -, allocated values included.`,
   flags: {
     ...fileFlag,
     ...dryRunFlag,
+    ...strictFlag,
     ...namespaceFlag,
     output: { type: 'string', short: 'o', metavar: 'FORM', what: 'json, yaml or name: the results instead of sentences' },
     ...connectionFlags
@@ -31,50 +37,90 @@ All files together are one write. With --dry-run the lines that would change are
   examples: [
     ['apply -f service.yaml', 'what the file declares'],
     ['apply -f manifests/ --dry-run', 'what a directory of files would change'],
-    ['get services web -o yaml | rollcall apply -f - -n test', 'from standard input']
+    ['apply -f - -n test < service.yaml', 'from standard input, into a namespace that the manifests do not name']
   ],
   run: async (call) => {
     call.arguments()
     const form = outputOf(call, ['json', 'yaml', 'name'] as const)
     const stream = await readManifestStream(call)
-    await applyText(call, call.api(), stream.text, form).catch((error: unknown) => {
+    await applyText(call, call.api(), stream.text, form, stream).catch((error: unknown) => {
       throw refusal(error, stream, call.flag('dry-run') ? 'this would be refused' : 'nothing was applied')
     })
   }
 }
 
 /** Applies a stream and prints what became of it. */
-export async function applyText (call: Invocation, api: Api, text: string, form: 'json' | 'yaml' | 'name' | undefined): Promise<void> {
+export async function applyText (
+  call: Invocation, api: Api, text: string, form: 'json' | 'yaml' | 'name' | undefined, stream?: ManifestStream
+): Promise<void> {
   const { terminal } = call
   const dryRun = call.flag('dry-run')
-  const answer = await api.postManifests<ApplyAnswer>('/v1/apply', text, { namespace: call.namespace, ...(dryRun ? { dryRun: 'true' } : {}) })
+  const answer =
+    await api.postManifests<ApplyAnswer>('/v1/apply', text,
+      { ...streamQuery(call), ...(dryRun ? { dryRun: 'true' } : {}) })
+  terminal.err(foreignWarnings(answer, stream))
   for (const { warnings, ...result } of answer.results) {
-    for (const warning of warnings) terminal.err(harmless(`Warning: ${nameOf(result)}: ${warning}`))
+    for (const warning of warnings) terminal.err(`Warning: ${nameOf(result)}: ${warning}`)
   }
+  if (!dryRun) terminal.err(uncarried(answer))
   if (form === 'json' || form === 'yaml') return terminal.out(await structured(answer, form))
   for (const result of answer.results) {
-    terminal.out(harmless(form === 'name' ? nameOf(result) : `${nameOf(result)} ${result.outcome}${dryRun ? ' (dry run)' : ''}`))
-    if (dryRun && form === undefined) (await diffOf(result, terminal.colours)).forEach((line) => { terminal.out(line) })
+    terminal.out(form === 'name' ? nameOf(result) : `${nameOf(result)} ${result.outcome}${dryRun ? ' (dry run)' : ''}`)
+    if (dryRun && form === undefined) terminal.out(await diffOf(result, terminal.colours))
   }
-  if (answer.results.length === 0) terminal.err('No manifest in it.')
+  if (answer.results.length === 0) terminal.err('Nothing in it is for the registry.')
+}
+
+/** The namespace of manifests that name none; given with -n it is that of all of them, as with kubectl. */
+function streamQuery (call: Invocation): Query {
+  return {
+    namespace: call.namespace,
+    ...(call.text('namespace') === undefined ? {} : { onlyNamespace: 'true' }),
+    ...(call.flag('strict') ? {} : { foreign: 'skip' })
+  }
+}
+
+/** One for each kind that was passed over. */
+function foreignWarnings ({ foreign = [] }: ApplyAnswer | DeleteAnswer,
+  stream: ManifestStream | undefined): readonly string[] {
+  return foreign.map(({ kind, apiVersion, document, line, count }) => {
+    const place = placeOf(stream, document, line).join(', ')
+    return `Warning: ${kind} (${apiVersion}) is not a kind of the registry, and passed over: ${place}${count === 1 ? '' : `, and ${count - 1} more`}`
+  })
+}
+
+/** Until traffic is carried, an address of a service is a promise: DNS answers it, and nothing listens there. */
+function uncarried ({ results }: ApplyAnswer): readonly string[] {
+  const names =
+    results.flatMap(({ manifest, outcome }) =>
+      (outcome !== 'unchanged' && manifest.kind === 'Service' && hasAddress(manifest) ? [manifest.metadata.name] : []))
+  if (names.length === 0) return []
+  const [shown, more] = [names.slice(0, namesShown).join(', '), names.length - namesShown]
+  return [`Warning: nothing listens at the addresses and node ports of ${shown}${more > 0 ? ` and ${more} more` : ''} until traffic is carried: callers use headless services, the SDK or the endpoints`]
+}
+
+const namesShown = 3
+
+function hasAddress ({ spec }: Service): boolean {
+  return spec.type !== 'ExternalName' && spec.clusterIP !== undefined && spec.clusterIP !== 'None'
 }
 
 const nameOf = ({ kind, name }: Pick<ApplyResult, 'kind' | 'name'>): string => `${kind.toLowerCase()}/${name}`
 
 const colourOfMark: Readonly<Record<string, Colour>> = { '+': 'green', '-': 'red', '@': 'cyan' }
 
-async function diffOf ({ manifest, previous }: ApplyResult, colours: boolean): Promise<string[]> {
+async function diffOf ({ manifest, previous }: ApplyResult, colours: boolean): Promise<Line[]> {
   const [before, after] = await Promise.all([linesOf(previous), linesOf(manifest)])
-  return lineDiff(before, after).map((line) => coloured(harmless(line), colourOfMark[line.charAt(0)], colours))
+  return lineDiff(before, after).map((line) => coloured(line, colourOfMark[line.charAt(0)], colours))
 }
 
 const ofRegistry = new Set(['uid', 'creationTimestamp', 'resourceVersion', 'generation'])
 
 /** Without the fields that the registry sets: the manifest does not ask for them to change. */
-async function linesOf (manifest: Manifest | undefined): Promise<string[]> {
+async function linesOf (manifest: Manifest | undefined): Promise<readonly string[]> {
   if (manifest === undefined) return []
   const metadata = Object.fromEntries(Object.entries(manifest.metadata).filter(([name]) => !ofRegistry.has(name)))
-  return (await structured({ ...manifest, metadata }, 'yaml')).split('\n')
+  return await structured({ ...manifest, metadata }, 'yaml')
 }
 
 const deletable = ['service', 'services', 'svc', 'unreadable']
@@ -89,6 +135,7 @@ unreadable KEY removes a record of the store that cannot be read: rollcall get u
   flags: {
     ...fileFlag,
     ...dryRunFlag,
+    ...strictFlag,
     'ignore-not-found': { type: 'boolean', what: 'What is not there is no failure' },
     ...namespaceFlag,
     ...connectionFlags
@@ -100,15 +147,17 @@ unreadable KEY removes a record of the store that cannot be read: rollcall get u
   ],
   run: async (call) => {
     if (call.positionals[0] === 'unreadable') return await removeUnreadable(call)
-    const { text, refused } = await toDelete(call)
+    const { text, refused, stream } = await toDelete(call)
     const query = {
-      namespace: call.namespace,
+      ...streamQuery(call),
       ...(call.flag('dry-run') ? { dryRun: 'true' } : {}),
       ...(call.flag('ignore-not-found') ? { ignoreMissing: 'true' } : {})
     }
-    const { deleted } = await call.api().postManifests<DeleteAnswer>(path('delete'), text, query).catch(refused)
+    const answer = await call.api().postManifests<DeleteAnswer>(path('delete'), text, query).catch(refused)
+    const { deleted } = answer
+    call.terminal.err(foreignWarnings(answer, stream))
     for (const reference of deleted) {
-      call.terminal.out(harmless(`${nameOf(reference)} deleted${call.flag('dry-run') ? ' (dry run)' : ''}`))
+      call.terminal.out(`${nameOf(reference)} deleted${call.flag('dry-run') ? ' (dry run)' : ''}`)
     }
     if (deleted.length === 0) call.terminal.err('Nothing to delete.')
   }
@@ -120,15 +169,16 @@ async function removeUnreadable (call: Invocation): Promise<void> {
   await call.api().delete(path('unreadable', key)).catch((error: unknown) => {
     if (!(call.flag('ignore-not-found') && error instanceof RefusedError && error.code === 'REG_RECORD_NOT_FOUND')) throw error
   })
-  call.terminal.out(harmless(`unreadable/${key} deleted`))
+  call.terminal.out(`unreadable/${key} deleted`)
 }
 
 /** The stream that names what goes. */
-async function toDelete (call: Invocation): Promise<{ text: string, refused: (error: unknown) => never }> {
+async function toDelete (call: Invocation): Promise<{ text: string, refused: (error: unknown) => never,
+  stream?: ManifestStream }> {
   if (call.texts('filename').length > 0) {
     if (call.positionals.length > 0) throw new UsageError('-f and a NAME exclude each other')
     const stream = await readManifestStream(call)
-    return { text: stream.text, refused: (error) => { throw refusal(error, stream, 'nothing was deleted') } }
+    return { text: stream.text, stream, refused: (error) => { throw refusal(error, stream, 'nothing was deleted') } }
   }
   const [kind = ''] = call.positionals
   if (['instance', 'instances', 'inst', 'i'].includes(kind)) throw new UsageError('an instance is taken off with: rollcall deregister SERVICE/ID')

@@ -2,10 +2,11 @@
 import type { RollcallEvent } from '../../client-sdk/src/index.ts'
 import { parseFlags, type FlagSpec, type ParsedFlags } from '../config/flags.ts'
 import { isLabel, labelRule } from '../model/names.ts'
-import { Api, defaultAddress } from './api.ts'
+import { readDuration, showDuration } from '../config/kinds.ts'
+import { Api, defaultAddress, defaultTimeoutMs } from './api.ts'
 import { readAddresses, readToken, readTokenFile } from './connection.ts'
 import { UsageError } from './errors.ts'
-import type { Terminal } from './terminal.ts'
+import type { Screen } from './screen.ts'
 
 export interface Flag extends FlagSpec {
   /** What stands for the value in the help. */
@@ -29,9 +30,12 @@ export interface Command {
   readonly run: (call: Invocation) => Promise<number | void>
 }
 
+/** Of every command that talks to a registry, whatever it calls the address. */
 export const tokenFlags: Flags = {
   token: { type: 'string', metavar: 'TOKEN', what: 'The token that is sent along. Everybody on this machine can read it in the process list: better ROLLCALL_TOKEN' },
-  'token-file': { type: 'string', metavar: 'FILE', what: 'A file that holds the token (ROLLCALL_TOKEN_FILE)' }
+  'token-file': { type: 'string', metavar: 'FILE', what: 'A file that holds the token (ROLLCALL_TOKEN_FILE)' },
+  timeout: { type: 'string', metavar: 'DURATION',
+    what: `How long to wait for an answer of the registry, over all its addresses (default ${showDuration(defaultTimeoutMs)})` }
 }
 
 /** Every command that talks to a registry has these. */
@@ -48,13 +52,13 @@ export const helpFlag: Flags = { help: { type: 'boolean', short: 'h', what: 'Sho
 
 /** One call of a command: its command line, read by its flags. */
 export class Invocation {
-  readonly terminal: Terminal
+  readonly terminal: Screen
   readonly positionals: readonly string[]
   readonly #values: ParsedFlags['values']
   readonly #meansRegistry: boolean
 
   /** @throws UsageError naming every fault of the command line */
-  constructor (command: Command, argv: readonly string[], terminal: Terminal) {
+  constructor (command: Command, argv: readonly string[], terminal: Screen) {
     const { values, positionals, faults } = parseFlags(argv, { ...command.flags, ...helpFlag })
     this.terminal = terminal
     this.positionals = positionals
@@ -137,6 +141,8 @@ export class Invocation {
     return new Api({
       addresses: this.addresses,
       token: this.token,
+      timeoutMs: this.read('timeout', readTimeout) ?? defaultTimeoutMs,
+      say: err,
       network: this.terminal.network,
       onEvent: (event) => {
         // What goes wrong in a single call is its own error; this is for commands that stay.
@@ -147,6 +153,15 @@ export class Invocation {
       }
     })
   }
+}
+
+/** The shortest and the longest that a command waits: a timer beyond that fires at once. */
+const timeoutLimits = { least: 1, most: 86_400_000 }
+
+function readTimeout (text: string): number {
+  const timeoutMs = readDuration(text)
+  if (timeoutMs < timeoutLimits.least || timeoutMs > timeoutLimits.most) throw new Error('must be from 1ms to 1d')
+  return timeoutMs
 }
 
 /** Runs a reader; what it throws becomes a usage error that names the input. */

@@ -2,7 +2,8 @@
 import type { Command } from './command.ts'
 import { UsageError } from './errors.ts'
 
-const kinds = ['services', 'instances', 'endpoints', 'endpointslices', 'pools', 'namespaces']
+const kinds =
+  ['services', 'instances', 'endpoints', 'endpointslices', 'overrides', 'events', 'pools', 'namespaces', 'unreadable']
 const shells = ['bash', 'zsh']
 
 /** @param all every command, this one included: asked for when the script is made */
@@ -20,7 +21,7 @@ export function completion (all: () => readonly Command[]): Command {
       const [shell = ''] = call.arguments('the shell (bash or zsh)')
       if (!shells.includes(shell)) throw new UsageError(`the shell must be bash or zsh, got ${JSON.stringify(shell)}`)
       const { serveFlags } = await import('../config/config.ts') // no other command needs the settings
-      call.terminal.out(completionScript(shell, all(), Object.keys(serveFlags())))
+      call.terminal.out(completionScript(shell, all(), Object.keys(serveFlags())).split('\n'))
     }
   }
 }

@@ -7,7 +7,9 @@ export function readAddresses (text: string, source: string): readonly string[] 
   const addresses = text.split(',').map((address) => address.trim()).filter((address) => address !== '')
   for (const address of addresses) {
     const whole = address.includes('://') ? address : `http://${address}`
-    const url = /^https?:\/\//i.test(whole) && URL.canParse(whole) ? new URL(whole) : undefined
+    // `unix:/run/x`, `mailto:x` name another way of speaking: only a port stands behind the colon of a host.
+    const isOtherScheme = !address.includes('://') && /^[a-z][-a-z0-9+.]*:(?!\d)/i.test(address)
+    const url = !isOtherScheme && /^https?:\/\//i.test(whole) && URL.canParse(whole) ? new URL(whole) : undefined
     if (url === undefined) throw new UsageError(`${source} must be an http or https URL, like http://127.0.0.1:7500`)
     const surplus = whole.includes('@') ? 'user or password' : /[?]/.test(whole) ? 'query' : whole.includes('#') ? 'fragment' : undefined
     if (surplus !== undefined) throw new UsageError(`${source} must have no ${surplus}: it is only a scheme, a host and a port, and a token is given as ROLLCALL_TOKEN`)

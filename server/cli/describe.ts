@@ -7,12 +7,14 @@ import { unknownRule } from '../config/flags.ts'
 import { instancePath, orNothing, path, type Api, type Query } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, type Command } from './command.ts'
 import { UsageError } from './errors.ts'
+import { orGone } from './gone.ts'
 import { outputOf, structured } from './output.ts'
 import {
   clusterIpText, explanationText, externalIpText, instanceColumns, labelsText, portsText, servicePortsText, statuses, statusText
 } from './shapes.ts'
 import { age, Table } from './table.ts'
-import { harmless, type Terminal } from './terminal.ts'
+import type { Line } from './line.ts'
+import type { Terminal } from './terminal.ts'
 
 /** A screen holds them beside the rest; the whole story is at /v1/events. */
 const eventsShown = 10
@@ -37,17 +39,21 @@ export const describe: Command = {
     const form = outputOf(call, ['json', 'yaml'] as const)
     const { namespace, terminal } = call
     const api = call.api()
-    const print = (lines: readonly string[]): void => { lines.forEach((line) => { terminal.out(line) }) }
+    const print = (lines: readonly Line[]): void => { terminal.out(lines) }
     if (['instance', 'inst', 'i'].includes(kind)) {
       const { service, id } = instanceName(name)
-      const instance = await api.get<Instance>(instancePath(namespace, service, id))
+      const instance =
+        await orGone(api, { namespace, service, id }, terminal.now,
+          api.get<Instance>(instancePath(namespace, service, id)))
       if (form !== undefined) return terminal.out(await structured(instance, form))
       const events = await eventsOf(api, { namespace, service, id })
       return print([...instanceLines(instance, terminal), ...eventLines(events, terminal)])
     }
     if (['service', 'svc', 's'].includes(kind)) {
       label('service', name)
-      const summary = await api.get<ServiceSummary>(path('namespaces', namespace, 'services', name))
+      const summary =
+        await orGone(api, { namespace, service: name }, terminal.now,
+          api.get<ServiceSummary>(path('namespaces', namespace, 'services', name)))
       if (form !== undefined) return terminal.out(await structured(summary, form))
       const [endpoints, instances, events] = await Promise.all([
         api.get<EndpointsAnswer>(path('namespaces', namespace, 'services', name, 'endpoints'), { ready: summary.implicit ? undefined : 'any' }),
@@ -103,7 +109,7 @@ function entryLines (entries: readonly Entry[]): string[] {
   const width = Math.max(...entries.map(([title]) => title.length)) + 1
   return entries.flatMap(([title, value]) => {
     const values = value === undefined ? [] : typeof value === 'string' ? [value] : value
-    return values.map((text, index) => `${(index === 0 ? `${title}:` : '').padEnd(width)}  ${harmless(text)}`)
+    return values.map((text, index) => `${(index === 0 ? `${title}:` : '').padEnd(width)}  ${text}`)
   })
 }
 
@@ -197,7 +203,7 @@ function manifestEntries (manifest: Service): Entry[] {
   ]
 }
 
-function endpointLines ({ implicit }: ServiceSummary, endpoints: readonly Endpoint[]): string[] {
+function endpointLines ({ implicit }: ServiceSummary, endpoints: readonly Endpoint[]): Line[] {
   if (implicit || endpoints.length === 0) return []
   const table = new Table<Endpoint>([
     { title: 'ENDPOINT', value: ({ service, id }) => (service === undefined ? id : `${service}/${id}`) },
@@ -208,7 +214,7 @@ function endpointLines ({ implicit }: ServiceSummary, endpoints: readonly Endpoi
   return ['', ...table.lines(endpoints)]
 }
 
-function explanationLines (rows: readonly Explained[]): string[] {
+function explanationLines (rows: readonly Explained[]): Line[] {
   if (rows.length === 0) return []
   const table = new Table<Explained>([
     { title: 'NOT READY', value: ({ instance }) => `${instance.service}/${instance.id}` },
@@ -218,13 +224,13 @@ function explanationLines (rows: readonly Explained[]): string[] {
   return ['', ...table.lines(rows)]
 }
 
-function tableLines (instances: readonly Instance[], terminal: Terminal): string[] {
+function tableLines (instances: readonly Instance[], terminal: Terminal): Line[] {
   if (instances.length === 0) return []
   const table = new Table(instanceColumns({ allNamespaces: false, now: terminal.now }), { wide: false, colours: terminal.colours })
   return ['', ...table.lines(instances)]
 }
 
-function eventLines (events: readonly Event[], terminal: Terminal): string[] {
+function eventLines (events: readonly Event[], terminal: Terminal): Line[] {
   if (events.length === 0) return []
   const table = new Table<Event>([
     { title: 'AGE', value: (event) => age(event.at, terminal.now()) },

@@ -1,6 +1,6 @@
 // What can go wrong with a command, and the exit code that scripts see. docs/reference/cli.md lists them.
 import type { FieldError, RollcallError } from '../../client-sdk/src/index.ts'
-import { harmless } from './terminal.ts'
+import { harmless } from './line.ts'
 
 export const exitCodes = {
   ok: 0,
@@ -16,10 +16,14 @@ export const exitCodes = {
 export class CommandError extends Error {
   override readonly name: string = 'CommandError'
   readonly exitCode: number
+  /** What stands below the sentence, a line each: every fault of a stream. */
+  readonly details: readonly string[]
 
-  constructor (message: string, exitCode: number, options?: ErrorOptions) {
+  constructor (message: string, exitCode: number,
+    { details = [], ...options }: ErrorOptions & { readonly details?: readonly string[] } = {}) {
     super(message, options)
     this.exitCode = exitCode
+    this.details = details
   }
 }
 
@@ -52,10 +56,21 @@ export class RefusedError extends CommandError {
   readonly moreErrors: number
 
   constructor (cause: RollcallError) {
-    super(harmless(`${cause.message} (${cause.code})`), exitCodes.failure, { cause })
+    super(harmless(`${cause.message} (${cause.code})`), exitCodes.failure,
+      { cause }) // a library's message may hold anything
     this.status = cause.status
     this.code = cause.code
-    this.errors = cause.errors
-    this.moreErrors = cause.moreErrors
+    const errors: unknown = cause.errors // whatever answered says that they are faults
+    this.errors = Array.isArray(errors) ? errors.filter(isFieldError) : []
+    this.moreErrors = Number.isSafeInteger(cause.moreErrors) ? cause.moreErrors : 0
   }
+}
+
+function isFieldError (value: unknown): value is FieldError {
+  if (typeof value !== 'object' || value === null || !('field' in value) || !('rule' in value)) return false
+  const isNumberOrAbsent =
+    (name: string): boolean =>
+      ['undefined', 'number'].includes(typeof (value as Readonly<Record<string, unknown>>)[name])
+  return typeof value.field === 'string' && typeof value.rule === 'string' && isNumberOrAbsent('line') &&
+    isNumberOrAbsent('document')
 }

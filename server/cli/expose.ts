@@ -5,10 +5,10 @@ import { applyText, dryRunFlag } from './apply.ts'
 import { instancePath, orNothing, path } from './api.ts'
 import { connectionFlags, instanceName, label as labelName, namespaceFlag, type Command, type Invocation } from './command.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
+import { orGone } from './gone.ts'
 import { outputOf, structured } from './output.ts'
 import { explanationColumns, labelsText } from './shapes.ts'
 import { Table } from './table.ts'
-import { harmless } from './terminal.ts'
 
 const exposable = serviceTypes.filter((type) => type !== 'ExternalName')
 const protocols = ['TCP', 'UDP', 'SCTP'] as const
@@ -83,7 +83,14 @@ function readLabels (text: string): Record<string, string> {
     if (at < 1 || /[!=\s]/.test(pair.slice(0, at) + pair.slice(at + 1))) throw new Error('must be KEY=VALUE pairs with commas between them')
     return [pair.slice(0, at), pair.slice(at + 1)]
   })
+  refuseTwice(pairs, (key) => new Error(`must name ${key} once`))
   return Object.fromEntries(pairs)
+}
+
+/** `a=b a-` and `v=v1 v=v2` contradict themselves: the last word would win without anybody being told. */
+function refuseTwice (pairs: readonly (readonly [string, unknown])[], error: (key: string) => Error): void {
+  const twice = pairs.find(([key], index) => pairs.findIndex(([other]) => other === key) < index)
+  if (twice !== undefined) throw error(twice[0])
 }
 
 export const label: Command = {
@@ -101,9 +108,12 @@ export const label: Command = {
     if (text === undefined) throw new UsageError('SERVICE/ID is missing')
     const { service, id } = instanceName(text)
     if (changes.length === 0) throw new UsageError('the labels are missing: KEY=VALUE sets one, KEY- takes it off')
-    const labels = Object.fromEntries(changes.map(readChange))
+    const read = changes.map(readChange)
+    refuseTwice(read,
+      (key) => new UsageError(`the label ${key} is given twice: it can only be set to one value, or taken off`))
+    const labels = Object.fromEntries(read)
     const instance = await call.api().patch<Instance>(instancePath(call.namespace, service, id), { labels } satisfies InstancePatch)
-    call.terminal.out(harmless(`${service}/${id} labeled: ${labelsText(instance.labels) || '<none>'}`))
+    call.terminal.out(`${service}/${id} labeled: ${labelsText(instance.labels) || '<none>'}`)
   }
 }
 
@@ -129,8 +139,11 @@ export const explain: Command = {
     const { service, id } = instanceName(text)
     const { terminal } = call
     const form = outputOf(call, ['json', 'yaml'] as const)
-    const rows = await call.api().get<readonly ServiceExplanation[]>(instancePath(call.namespace, service, id, 'explain'))
+    const api = call.api()
+    const place = { namespace: call.namespace, service, id }
+    const rows = await orGone(api, place, terminal.now,
+      api.get<readonly ServiceExplanation[]>(instancePath(place.namespace, service, id, 'explain')))
     if (form !== undefined) return terminal.out(await structured(rows, form))
-    new Table(explanationColumns, { wide: false, colours: terminal.colours }).lines(rows).forEach((line) => { terminal.out(line) })
+    terminal.out(new Table(explanationColumns, { wide: false, colours: terminal.colours }).lines(rows))
   }
 }

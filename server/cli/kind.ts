@@ -11,11 +11,23 @@ export interface Request {
   readonly selector: string | undefined
   readonly status: string | undefined
   readonly ready: string | undefined
+  /** Of events: the instance that they are about. */
+  readonly id: string | undefined
+  readonly now: () => number
 }
 
 export interface ServiceName {
   readonly namespace: string
   readonly service: string
+}
+
+/** By instances one by one, by the log of events, or by whole services, of which each change means these rows. */
+export type Follow<Row> = 'instances' | 'events' | {
+  /** The rows of one service as it is now. */
+  readonly rowsOf: (request: Request, name: ServiceName) => Promise<Row[]>
+  readonly isOf: (row: Row, name: ServiceName) => boolean
+  /** What is said of a row that is not there any more. */
+  readonly gone: string
 }
 
 /** One kind of thing: how it is fetched, shown and named. */
@@ -25,7 +37,8 @@ export interface Kind<Row> {
   /** Filters that mean something for it. */
   readonly filters: readonly string[]
   readonly columns: (place: { allNamespaces: boolean, now: () => number, wide: boolean }) => readonly Column<Row>[]
-  readonly id: (row: Row) => string
+  /** As other commands take it; undefined = it has no name. */
+  readonly id: (row: Row) => string | undefined
   /** What of a row is worth another line with -w, if not all of it. */
   readonly essence?: (row: Row) => object
   /** What -o yaml shows of one that is named, where that is not the answer of `fetch`. */
@@ -34,8 +47,6 @@ export interface Kind<Row> {
   readonly global?: boolean
   /** `answer` is what -o json shows: the registry's own words. */
   readonly fetch: (request: Request) => Promise<{ rows: Row[], answer: unknown }>
-  /** What a change of an instance, or of a declared service, means for the list: the rows to print. Absent: it cannot be watched. */
-  readonly changed?: (request: Request, changed: ServiceName) => Promise<Row[]>
-  /** True if a row is this service's own: when the service is gone, the row is printed once more, with the reason. */
-  readonly isAbout?: (row: Row, name: ServiceName) => boolean
+  /** How `-w` follows it. Absent: it cannot be watched. */
+  readonly follow?: Follow<Row>
 }

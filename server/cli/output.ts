@@ -1,5 +1,7 @@
 // The forms of an answer: a table for people, JSON and YAML for programs, names for the next command of a pipe.
+import { yamlText } from '../yaml-text.ts'
 import type { Flags, Invocation } from './command.ts'
+import { CommandError, exitCodes } from './errors.ts'
 
 export const outputs = ['table', 'wide', 'json', 'yaml', 'name'] as const
 export type Output = typeof outputs[number]
@@ -12,9 +14,14 @@ export function outputOf<Choice extends string> (call: Invocation, choices: read
   return call.choice('output', choices)
 }
 
-/** A value as JSON or YAML. The YAML writer is loaded only when it is asked for: most commands are over sooner than that takes. */
-export async function structured (value: unknown, form: 'json' | 'yaml'): Promise<string> {
-  if (form === 'json') return JSON.stringify(value, null, 2)
-  const { stringify } = await import('yaml')
-  return stringify(value, { lineWidth: 0 }).trimEnd()
+/**
+ * A value as lines of JSON or YAML. What the screen spells out in JSON is within its texts, where it means the same.
+ */
+export async function structured (value: unknown, form: 'json' | 'yaml'): Promise<readonly string[]> {
+  try {
+    return (form === 'json' ? JSON.stringify(value ?? null, null, 2) : yamlText(value).trimEnd()).split('\n')
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new CommandError('what was answered is nested too deeply to be written', exitCodes.failure, { cause: error })
+  }
 }

@@ -34,6 +34,12 @@ A flag wins over a variable; an empty variable counts as unset. Colours are for 
 | 3 | no registry could be reached; the message names each address that was tried |
 
 What is asked for goes to standard output, everything else to standard error: \`rollcall resolve orders | xargs -n 1 ...\` is safe.
-Control characters in names, labels and metadata are written out (\`\\u001b\`), so that no instance steers the terminal of who looks at it.
-\`-o json\` shows the API's own words ([/openapi.json](http://127.0.0.1:7500/docs)) untouched.
+Control characters and invisible marks (escape sequences, carriage returns, marks that turn the direction of writing or have no width) are
+written out (\`\\u001b\`) in every line of every command, so that no instance, and no registry, steers the terminal of who looks at it. In
+\`-o json\` and \`-o yaml\`, which show the API's own words ([/openapi.json](http://127.0.0.1:7500/docs)), they are escapes of the form. YAML reads
+back the same by readers of YAML 1.1 and 1.2.
+
+An answer that is none of a registry's is an error (1): nothing is said to be done that the answer does not say. A node that has lost its store
+answers what it knows; that this may be old is said on standard error, once. A watch says there when its connection is lost, and when
+it is back.
 `

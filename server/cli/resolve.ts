@@ -4,7 +4,10 @@ import type { DnsAnswer, DnsRecord, Endpoint, EndpointsAnswer } from '../../clie
 import { path } from './api.ts'
 import { connectionFlags, namespaceFlag, type Command, type Invocation } from './command.ts'
 import { exitCodes, UsageError } from './errors.ts'
+import type { Line } from './line.ts'
+import { orGone } from './gone.ts'
 import { outputOf, structured } from './output.ts'
+import { portsText } from './shapes.ts'
 import { readRecordName, type RecordName } from './record-name.ts'
 
 export const resolve: Command = {
@@ -36,16 +39,42 @@ dig shows it; short names are completed by the namespace. Exit code 1 if no inst
     const name = readRecordName(text)
     const form = outputOf(call, ['json', 'yaml'] as const)
     const wanted = { ...name, port: call.text('port') ?? name.port }
-    const answer = await call.api().get<EndpointsAnswer>(path('namespaces', name.namespace ?? call.namespace, 'services', name.service, 'endpoints'), {
-      selector: call.text('selector'), port: wanted.port, zone: call.text('zone')
-    })
+    const api = call.api()
+    const place = { namespace: name.namespace ?? call.namespace, service: name.service }
+    const filters = { selector: call.text('selector'), port: wanted.port, zone: call.text('zone') }
+    const ask = (query: typeof filters | undefined): Promise<EndpointsAnswer> =>
+      orGone(api, place, call.terminal.now,
+        api.get<EndpointsAnswer>(path('namespaces', place.namespace, 'services', place.service, 'endpoints'), query))
+    const answer = await ask(filters)
     if (answer.failOpen) call.terminal.err('All instances that could serve are suspect; they are answered all the same (fail open).')
     if (form !== undefined) call.terminal.out(await structured(answer, form))
-    else answer.endpoints.flatMap((endpoint) => endpointLines(endpoint, wanted)).forEach((line) => { call.terminal.out(line) })
-    if (answer.endpoints.length > 0) return exitCodes.ok
-    call.terminal.err(`rollcall: no instance serves ${text}`)
+    else call.terminal.out(answer.endpoints.flatMap((endpoint) => endpointLines(endpoint, wanted)))
+    const lines = answer.endpoints.flatMap((endpoint) => endpointLines(endpoint, wanted))
+    if (lines.length > 0) return exitCodes.ok
+    const all = Object.values(filters).every((filter) => filter === undefined) ? answer : await ask(undefined)
+    call.terminal.err(`rollcall: ${nobody(text, all, { ...filters, protocol: wanted.protocol })}`)
     return exitCodes.failure
   }
+}
+
+/** Why there is no line: nobody is there, or nobody has the port, zone and labels that were asked for. */
+function nobody (
+  text: string, { endpoints }: EndpointsAnswer,
+  { port, protocol, zone,
+    selector }: { port?: string | undefined, protocol?: string | undefined, zone?: string | undefined,
+    selector?: string | undefined }
+): string {
+  const [first] = endpoints
+  if (first === undefined) return `no instance serves ${text}`
+  const asked = [
+    ...(port === undefined ? []
+      : [`the port ${JSON.stringify(port)}${protocol === undefined ? '' : ` of ${protocol}`}`]),
+    ...(zone === undefined ? [] : [`the zone ${JSON.stringify(zone)}`]),
+    ...(selector === undefined ? [] : [`the labels ${selector}`])
+  ]
+  const ports = [...new Set(endpoints.flatMap((endpoint) => endpoint.ports.map((each) => portsText([each]))))]
+  const has = port === undefined ? '' : `; its ports are ${ports.join(', ') || 'none'}`
+  return `${endpoints.length === 1 ? 'one endpoint serves' : `${endpoints.length} endpoints serve`} ${text.replace(/^_[^.]*\._[^.]*\./, '')}, and none has ${asked.join(' and ')}${has}`
 }
 
 /** What DNS of the node that is asked answers. */
@@ -54,17 +83,17 @@ async function answerOfDns (call: Invocation, name: string, type: string): Promi
   if (notForDns !== undefined) throw new UsageError(`--${notForDns} is for endpoints: DNS is asked by name and type alone`)
   const form = outputOf(call, ['json', 'yaml'] as const)
   const answer = await call.api().get<DnsAnswer>('/v1/dns/answer', { name, type, namespace: call.namespace, client: call.text('client') })
-  const out = (text: string): void => call.terminal.out(text)
+  const out = (lines: Line | readonly Line[]): void => { call.terminal.out(lines) }
   if (form !== undefined) out(await structured(answer, form))
   else {
     const { extendedError, question, rcode, flags, octets } = answer
     out(`;; status: ${rcode}, flags: ${flags.join(' ')}, ${octets} octets, revision ${answer.revision}`)
     if (extendedError !== undefined) out(`;; EDE: ${extendedError.code}: ${extendedError.text}`)
-    out(`;; QUESTION\n;${question.name} IN ${question.type}`)
+    out([';; QUESTION', `;${question.name} IN ${question.type}`])
     for (const section of ['answer', 'authority', 'additional'] as const) {
-      if (answer[section].length > 0) out([`;; ${section.toUpperCase()}`, ...answer[section].map(recordLine)].join('\n'))
+      if (answer[section].length > 0) out([`;; ${section.toUpperCase()}`, ...answer[section].map(recordLine)])
     }
-    if (call.flag('trace')) out([';; TRACE', ...answer.trace.map(({ rule, message }) => `${rule}: ${message}`)].join('\n'))
+    if (call.flag('trace')) out([';; TRACE', ...answer.trace.map(({ rule, message }) => `${rule}: ${message}`)])
   }
   return answer.answer.length > 0 ? exitCodes.ok : exitCodes.failure
 }

@@ -3,18 +3,20 @@ import { aligned, commandHelp, Invocation } from './command.ts'
 import { commands } from './commands.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { unknownRule } from '../config/flags.ts'
+import { screenOf } from './screen.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Runs `rollcall argv...` and gives the exit code. */
 export async function run (argv: readonly string[], terminal: Terminal): Promise<number> {
+  const screen = screenOf(terminal)
   const [name, ...rest] = argv
   if (name === undefined) {
-    terminal.err(overview())
+    screen.err(overview().split('\n'))
     return exitCodes.usage
   }
   if (name === '--version' || name === '-v') return await run(['version'], terminal)
   if (name === '--help' || name === '-h' || (name === 'help' && rest.length === 0)) {
-    terminal.out(overview())
+    screen.out(overview().split('\n'))
     return exitCodes.ok
   }
   if (name === 'help') return await run([...rest.slice(0, 1), '--help'], terminal)
@@ -24,14 +26,14 @@ export async function run (argv: readonly string[], terminal: Terminal): Promise
       if (name.startsWith('-')) throw new UsageError(`${name} must stand after a command, as in: rollcall get instances ${name}`)
       throw new UsageError(`${JSON.stringify(name)} ${unknownRule('command', name, ['serve', ...commands.map((candidate) => candidate.name)])}`)
     }
-    const call = new Invocation(command, rest, terminal)
-    if (call.flag('help')) terminal.out(commandHelp(command))
+    const call = new Invocation(command, rest, screen)
+    if (call.flag('help')) screen.out(commandHelp(command).split('\n'))
     else return await command.run(call) ?? exitCodes.ok
     return exitCodes.ok
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
-    terminal.err(`rollcall: ${error.message}`)
-    if (error instanceof UsageError) terminal.err(`See: rollcall ${command === undefined ? '' : `${command.name} `}--help`)
+    screen.err([`rollcall: ${error.message}`, ...error.details])
+    if (error instanceof UsageError) screen.err(`See: rollcall ${command === undefined ? '' : `${command.name} `}--help`)
     return error.exitCode
   }
 }

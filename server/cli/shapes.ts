@@ -1,11 +1,12 @@
 // The columns of what the registry lists, and its small texts: ports, labels, the status in one word.
 import type { EndpointSlice, Manifest, Service } from '../../client-sdk/src/manifests.ts'
 import {
-  serviceLabel, type Conditions, type Endpoint, type Instance, type ListedOverride, type NamespaceSummary, type Pool, type PoolBand, type Port,
+  serviceLabel, type Conditions, type Endpoint, type Event, type Instance, type ListedOverride, type NamespaceSummary,
+  type Pool, type PoolBand, type Port,
   type ServiceExplanation, type ServiceSummary, type Status, type UnreadableRecord
 } from '../../client-sdk/src/wire.ts'
 import { age, type Column } from './table.ts'
-import type { Colour } from './terminal.ts'
+import type { Colour } from './line.ts'
 
 // Written out, since the model's own list brings the schema compiler along, and a command should be over before that is loaded.
 export const statuses = ['starting', 'up', 'warning', 'draining', 'down'] as const satisfies readonly Status[]
@@ -58,7 +59,8 @@ export function instanceColumns (place: Place): Column<InstanceRow>[] {
       value: (row) => row.gone ?? statusText(row),
       colour: (row) => (row.gone === undefined ? statusColour(row.effectiveStatus, row.suspect) : 'gray')
     },
-    { title: 'READY', value: (row) => String(row.gone === undefined && row.conditions.ready), colour: (row) => (row.gone === undefined ? readyColour(row) : 'gray') },
+    { title: 'READY', value: (row) => String(row.gone === undefined && row.conditions.ready),
+      colour: (row) => (row.gone === undefined ? readyColour(row) : 'gray') },
     { title: 'AGE', value: (row) => age(row.createdAt, place.now()) },
     { title: 'WEIGHT', wide: true, value: (row) => String(row.weight) },
     { title: 'ZONE', wide: true, value: (row) => row.zone ?? '' },
@@ -189,22 +191,45 @@ export function explanationText ({ message, missingPorts }: ServiceExplanation):
   return `${message}${missingPorts.length === 0 ? '' : `; it lacks the ports ${missingPorts.map((name) => name || '(unnamed)').join(', ')}`}`
 }
 
-export type EndpointRow = Endpoint & { readonly namespace: string, readonly service: string }
+/**
+ * `service` is the one that was asked for, `registered` the one of the instance; `gone` says that an endpoint is not
+ * there any more.
+ */
+export type EndpointRow = Endpoint & { readonly namespace: string, readonly service: string,
+  readonly registered: string | undefined, readonly gone?: string }
 
 export function endpointColumns (place: Place): Column<EndpointRow>[] {
   return namespaced<EndpointRow>(place, [
-    { title: 'NAME', value: (row) => row.id },
+    { title: 'NAME',
+      value: (row) =>
+        (row.registered === undefined || row.registered === row.service ? row.id : `${row.registered}/${row.id}`) },
     { title: 'SERVICE', value: (row) => row.service },
     { title: 'ADDRESS', value: (row) => row.address },
     { title: 'PORTS', value: (row) => portsText(row.ports) },
-    { title: 'READY', value: (row) => String(row.conditions.ready), colour: readyColour },
-    { title: 'STATUS', value: (row) => row.status + (row.suspect ? ' (suspect)' : ''), colour: (row) => statusColour(row.status, row.suspect) },
+    { title: 'READY', value: (row) => String(row.gone === undefined && row.conditions.ready),
+      colour: (row) => (row.gone === undefined ? readyColour(row) : 'gray') },
+    {
+      title: 'STATUS',
+      value: (row) => row.gone ?? row.status + (row.suspect ? ' (suspect)' : ''),
+      colour: (row) => (row.gone === undefined ? statusColour(row.status, row.suspect) : 'gray')
+    },
     { title: 'WEIGHT', wide: true, value: (row) => String(row.weight) },
     { title: 'PRIORITY', wide: true, value: (row) => String(row.priority) },
     { title: 'ZONE', wide: true, value: (row) => row.zone ?? '' },
     { title: 'NODE', wide: true, value: (row) => row.node ?? '' },
     { title: 'VERSION', wide: true, value: (row) => row.version ?? '' },
     { title: 'LABELS', wide: true, value: (row) => labelsText(row.labels) }
+  ])
+}
+
+export function eventColumns (place: Place): Column<Event>[] {
+  return namespaced<Event>(place, [
+    { title: 'TIME', value: (row) => row.at },
+    { title: 'EVENT', value: (row) => row.reason },
+    { title: 'OBJECT', value: (row) => (row.id === '' ? row.service : `${row.service}/${row.id}`) },
+    { title: 'BY', value: (row) => row.by },
+    { title: 'MESSAGE', value: (row) => row.message },
+    { title: 'REVISION', wide: true, value: (row) => row.revision }
   ])
 }
 

@@ -1,5 +1,5 @@
 // Tables like kubectl's: columns of upper-case titles, padded by blanks, one line for each thing.
-import { coloured, harmless, type Colour } from './terminal.ts'
+import { coloured, harmless, joined, type Colour, type Line } from './line.ts'
 
 export interface Column<Row> {
   readonly title: string
@@ -30,7 +30,7 @@ export class Table<Row> {
   }
 
   /** The lines of these rows, the heading before the first ones. */
-  lines (rows: readonly Row[]): string[] {
+  lines (rows: readonly Row[]): Line[] {
     const cells = rows.map((row) => this.#columns.map((column) => harmless(column.value(row)) || '-'))
     for (const row of cells) row.forEach((cell, index) => { this.#widths[index] = Math.max(this.#widths[index] ?? 0, cell.length) })
     const heading = this.#headed ? [] : [this.#line(this.#columns.map((column) => column.title), () => undefined)]
@@ -42,12 +42,12 @@ export class Table<Row> {
     return row === undefined ? undefined : this.#columns[column]?.colour?.(row)
   }
 
-  #line (cells: readonly string[], colour: (column: number) => Colour | undefined): string {
-    const padded = cells.map((cell, index) => {
-      const blanks = index === cells.length - 1 ? '' : ' '.repeat((this.#widths[index] ?? 0) - cell.length)
-      return coloured(cell, colour(index), this.#colours) + blanks
+  #line (cells: readonly string[], colour: (column: number) => Colour | undefined): Line {
+    const parts = cells.flatMap((cell, index): Line[] => {
+      const blanks = index === cells.length - 1 ? '' : ' '.repeat((this.#widths[index] ?? 0) - cell.length) + gap
+      return [coloured(cell, colour(index), this.#colours), blanks]
     })
-    return padded.join(gap)
+    return joined(parts)
   }
 }
 

@@ -1,7 +1,6 @@
 // Where a command's words go, and what it may know of its surroundings: everything that tests replace.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
-import { styleText } from 'node:util'
 import type { RollcallOptions } from '../../client-sdk/src/index.ts'
 
 export interface Terminal {
@@ -21,6 +20,7 @@ export interface Terminal {
   readonly readInput: (limit: number) => Promise<string>
   /** What the SDK should use instead of the network; absent in a real process. */
   readonly network?: Pick<RollcallOptions, 'fetch' | 'WebSocket' | 'clock'>
+  /** Writes one line as it is. Commands write through a `Screen`. */
   out (text: string): void
   err (text: string): void
 }
@@ -80,18 +80,4 @@ export function wantsColours (env: Terminal['env'], isTerminal: boolean): boolea
   if ((env['NO_COLOR'] ?? '') !== '') return false
   const forced = env['FORCE_COLOR'] ?? ''
   return forced === '' ? isTerminal && env['TERM'] !== 'dumb' : forced !== '0'
-}
-
-export type Colour = 'red' | 'green' | 'yellow' | 'cyan' | 'gray' | 'bold'
-
-export function coloured (text: string, colour: Colour | undefined, colours: boolean): string {
-  return !colours || colour === undefined ? text : styleText(colour, text, { validateStream: false })
-}
-
-// C0, DEL and C1 controls; line and paragraph separators; the marks that turn the direction of writing (Trojan Source).
-const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
-
-/** A text from the registry with its control characters written out: metadata must not control a terminal. */
-export function harmless (text: string): string {
-  return text.replaceAll(control, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

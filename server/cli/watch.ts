@@ -6,7 +6,7 @@ import { UsageError } from './errors.ts'
 import { outputOf } from './output.ts'
 import { clusterIpText, portsText, servicePortsText, statusColour, statusText } from './shapes.ts'
 import { Table, type Column } from './table.ts'
-import type { Colour } from './terminal.ts'
+import type { Colour } from './line.ts'
 import { eventsOf } from './watch-rows.ts'
 
 interface Line {
@@ -69,7 +69,7 @@ With -o json each event is one line: snapshot, put, delete, service, bookmark or
     const asJson = outputOf(call, ['table', 'json'] as const) === 'json'
     const { terminal } = call
     const table = new Table(columns, { wide: false, colours: terminal.colours })
-    const print = (lines: Line[]): void => { if (lines.length > 0) table.lines(lines).forEach((line) => { terminal.out(line) }) }
+    const print = (lines: Line[]): void => { if (lines.length > 0) terminal.out(table.lines(lines)) }
     const events = eventsOf(call, {
       api: call.api(),
       namespace: all ? undefined : call.namespace,

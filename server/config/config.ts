@@ -2,13 +2,14 @@
 import { hostname as systemHostname } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import { type TSchema } from 'typebox'
-import { parseDocument, YAMLParseError } from 'yaml'
+import { YAMLParseError } from 'yaml'
 import type { FieldError } from '../../client-sdk/src/wire.ts'
 import { isLoopback, kinds, RuleError, shownValue, showListener, type Kind, type Listener } from './kinds.ts'
 import { RegistryError, invalid } from '../errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
 import { checker } from '../model/validate.ts'
 import type { Origins } from './setting.ts'
+import { readSettingsFile } from './settings-file.ts'
 import { readRooms, rooms, settings, variableName, type Config, type NodeValues, type Setting } from './settings.ts'
 
 export type { Listener } from './kinds.ts'
@@ -144,29 +145,27 @@ function fromFile (given: Given | undefined, readFile: LoadInput['readFile'], fa
   } catch (error) {
     return refuse(`must name a file that can be read (${codeOf(error)})`)
   }
-  let content: unknown
+  let content: ReturnType<typeof readSettingsFile>
   try {
-    const document = parseDocument(text)
-    if (document.errors[0] !== undefined) throw document.errors[0]
-    content = document.toJS() ?? {} // throws too: an alias without its anchor, or aliases that multiply
+    content = readSettingsFile(text, (name) => settings.find((candidate) => candidate.name === name)?.kind)
   } catch (error) {
     return refuse(`must be valid YAML (${yamlFault(error)})`)
   }
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) return refuse('must hold a mapping of settings, like "http: 127.0.0.1:7500"')
+  if (content === undefined) return refuse('must hold a mapping of settings, like "http: 127.0.0.1:7500"')
   const known = settings.map((setting) => setting.name)
-  for (const [name, value] of Object.entries(content)) {
+  for (const [name, { texts, value }] of content) {
     const origin = `${/^[A-Za-z][\w-]{0,39}$/.test(name) ? name : 'a key'} in ${path}`
-    if (!known.includes(name)) {
+    const setting = settings.find((candidate) => candidate.name === name)
+    if (setting === undefined) {
       const fitting = known.find((candidate) => simplified(candidate) === simplified(name)) ?? nearest(name, known)
       faults.push({ field: origin, rule: `is not a known setting${fitting === undefined ? '' : `: did you mean ${fitting}?`}` })
       continue
     }
-    const list: unknown[] = Array.isArray(value) ? value : [value]
-    const scalars = list.filter((item) => typeof item === 'string' || typeof item === 'number' || typeof item === 'boolean')
-    if (value === null) continue // `redis:` with nothing after it is as good as not written
-    const setting = settings.find((candidate) => candidate.name === name)
-    if (scalars.length < list.length) faults.push({ field: origin, ...(setting === undefined ? {} : valueOf(setting, JSON.stringify(value))), rule: 'must be a text, a number or a list of them' })
-    else source.set(name, { texts: Array.isArray(value) ? scalars.map(String) : splitList(name, scalars.map(String)), origin })
+    // A list is split at commas too, as on the command line: `lan=10.0.0.1-10.0.0.9,10.0.1.0/28` is one pool of two
+    // ranges.
+    if (texts === undefined) faults.push({ field: origin, ...valueOf(setting, JSON.stringify(value)),
+      rule: 'must be a text, a number or a list of them' })
+    else source.set(name, { texts: splitList(name, texts), origin })
   }
   return source
 }

@@ -58,8 +58,10 @@ function flagFault (field: string, spec: FlagSpec, negated: boolean, token: Opti
     if (given === undefined || (!negated && (given === 'true' || given === 'false'))) return undefined
     return { field, value: given, rule: 'must be true or false, or stand without a value' }
   }
-  // `--http --dns x` is a forgotten value, not a listener named "--dns"; `-` alone means standard input.
-  const forgotten = token.value === undefined || token.value === '' || (token.inlineValue !== true && /^-./.test(token.value))
+  // `--http --dns x` is a forgotten value, not a listener named "--dns"; `-` alone means standard input, and `-1` is a
+  // number: its rule is another.
+  const forgotten =
+    token.value === undefined || token.value === '' || (token.inlineValue !== true && /^-(?!\.?\d)./.test(token.value))
   if (forgotten) return { field, rule: 'needs a value' }
   if (before !== undefined && spec.multiple !== true) return { field, rule: 'must not be given twice' }
   return undefined

@@ -1,5 +1,5 @@
 // The settings as texts for people: the help of `serve`, `--print-config`, and the page docs/reference/configuration.md.
-import { stringify } from 'yaml'
+import { yamlText } from '../yaml-text.ts'
 import { clientVariables, type LoadedConfig } from './config.ts'
 import { kinds } from './kinds.ts'
 import { rooms, settings, type Config, type Setting } from './settings.ts'
@@ -56,7 +56,7 @@ function effective (setting: Setting, config: Config): string[] {
 function yamlValue (setting: Setting, text: string): string {
   // Numbers and booleans are written as such; `off` and the like are texts, and YAML 1.1 readers must not fold them.
   if (setting.kind === 'number' || setting.kind === 'boolean') return text
-  return stringify(text, { version: '1.1', lineWidth: 0 }).trimEnd()
+  return yamlText(text).trimEnd()
 }
 
 function yamlList (texts: readonly string[]): string {

@@ -89,6 +89,7 @@ export class RegistryMetrics implements CallCounts {
       registers: [this.#register],
       collect () { for (const [kind, count] of Object.entries(registry.services.allocationFindings())) this.set({ kind }, count) }
     })
+    gauge('nodes_with_other_ranges', 'Nodes on the same store that allocate from other ranges than this one; the log and /v1/overview say which.', () => registry.services.nodeRanges.differing)
     gauge('waiting_load_balancers', 'Load balancers that wait for an address.', () => registry.services.waitingBalancers)
     const loadGauge = (name: string, help: string, value: (load: LoadValue) => number | undefined): void => {
       new Gauge({

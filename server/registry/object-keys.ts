@@ -7,6 +7,12 @@ export { overridePrefix } from '../store/store.ts'
 export const claimPrefix = 'claim/'
 /** Values that only nodes see: not in lists, not among events. */
 export const secretPrefix = 'secret/'
+/** What a node says of its flags, for the other nodes: `node/LIFE` (allocation/node-ranges.ts). Not in lists, not among events. */
+export const nodePrefix = 'node/'
+
+export function isNodeKey (key: string): boolean {
+  return key.startsWith(nodePrefix)
+}
 
 export function isSecretKey (key: string): boolean {
   return key.startsWith(secretPrefix)

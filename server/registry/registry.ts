@@ -49,6 +49,8 @@ export interface RegistryOptions {
   readonly ringBytes?: number
   /** What is given to declared services. Default: 10.96.0.0/12, 30000-32767, no pool of load-balancer addresses. */
   readonly allocation?: Ranges
+  /** The name of this node, which the other nodes on the store are told with its ranges. Absent: they are told nothing. */
+  readonly node?: string
   readonly random?: () => number
   readonly log?: { info (message: string): void, warn (message: string): void }
   /** Told after each sweep, for metrics. */
@@ -88,7 +90,7 @@ export class Registry implements Core {
     })
     const lookup = new Lookup(feed)
     this.position = new FeedPosition(feed, lookup)
-    this.services = new Services({ store, feed, ranges: options.allocation ?? defaultRanges, random, clock, warn, lookup })
+    this.services = new Services({ store, feed, ranges: options.allocation ?? defaultRanges, random, clock, log, lookup, node: options.node })
     this.loads = new Loads(feed)
     this.overrides = new LeftoverOverrides({ store, feed, clock, keepMs: options.overrideKeepMs ?? defaultOverrideKeepMs, log })
     this.unreadable = new Unreadable({ store, feed, clock, warn })
@@ -144,7 +146,7 @@ export class Registry implements Core {
     this.#sweeper.stop()
     this.#keeper.close()
     this.sessions.close()
-    this.services.close()
+    await this.services.close()
     this.overrides.close()
     this.unreadable.close()
     this.watches.close()
@@ -179,7 +181,8 @@ export class Registry implements Core {
       protection,
       subscriptions: watches.count,
       rememberedHeartbeats,
-      unreadable: this.unreadable.list()
+      unreadable: this.unreadable.list(),
+      ranges: { nodes: this.services.nodeRanges.count, different: this.services.nodeRanges.differences() }
     }
   }
 }

@@ -13,19 +13,19 @@ export const registryRoom = room({
   settings: {
     serviceCidrs: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 2, ...doc({
       name: 'service-cidr', kind: 'network', default: defaultServiceCidr, multiple: true,
-      what: 'The networks that cluster IPs of declared services come from: one, or one of each family. The first is the family of services that ask for none. The first 256 addresses are given only on request, or when the others are taken.',
+      what: 'The networks that cluster IPs of declared services come from: one, or one of each family. The first is the family of services that ask for none. The first 256 addresses are given only on request, or when the others are taken. Nodes on one Redis should have the same; where they differ they report it, and services keep what they have.',
       why: 'What most Kubernetes clusters use, so that the addresses in manifests fit. Nothing listens on them yet.',
       raise: 'Nothing: an address costs nothing until it is given.', lower: 'Services beyond it are kept as they are, and new ones find no address.'
     }) }),
     nodePortRange: Type.String({ maxLength: 11, ...doc({
       name: 'node-port-range', kind: 'ports', default: defaultNodePorts,
-      what: 'The ports that node ports and health-check ports of declared services come from. The first 86 of the default are given only on request, or when the others are taken.',
+      what: 'The ports that node ports and health-check ports of declared services come from. The first 86 of the default are given only on request, or when the others are taken. Nodes on one Redis should have the same; where they differ they report it, and services keep what they have.',
       why: 'What Kubernetes uses: below the ports that Linux takes for outgoing connections (32768-60999).',
       raise: 'Into the ports of outgoing connections: whoever listens on a node port may find it in use.', lower: 'Fewer services of the types NodePort and LoadBalancer.'
     }) }),
     loadBalancerPools: Type.Array(Type.String({ maxLength: 256 }), { maxItems: 4_096, ...doc({
       name: 'load-balancer-pool', kind: 'pool', multiple: true,
-      what: 'Pools of addresses for services of the type LoadBalancer, as `NAME=RANGE[,RANGE...][,auto=false]`; a range is a network (192.0.2.0/24) or its ends (192.0.2.10-192.0.2.50). Without `auto=false` services that ask for nothing are served from it, in the order of the pools.',
+      what: 'Pools of addresses for services of the type LoadBalancer, as `NAME=RANGE[,RANGE...][,auto=false]`; a range is a network (192.0.2.0/24) or its ends (192.0.2.10-192.0.2.50). Without `auto=false` services that ask for nothing are served from it, in the order of the pools. Nodes on one Redis should have the same; where they differ they report it, and services keep what they have.',
       why: 'Unset: nobody knows which addresses are free in your network. Services of that type then wait without an address, and say so.'
     }) }),
     graceMs: Type.Integer({ minimum: 0, maximum: day, ...between('0s', '24h'), ...doc({

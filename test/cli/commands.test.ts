@@ -190,26 +190,6 @@ t.test('get -w goes on with a line for each change until it is interrupted', asy
   t.equal(out.length, 6)
 })
 
-t.test('get services -w and get endpoints -w show what changed', async (t) => {
-  const { begin, registry } = filledShell()
-  const services = begin('get', 'services', '-w')
-  const endpoints = begin('get', 'endpoints', 'orders', '-w', '-o', 'json')
-  await services.line(/^orders .* 1\/3$/)
-  await endpoints.line(/"id":"orders-1"/)
-  registry.suspect({ namespace: 'default', service: 'orders', id: 'orders-2' }, false)
-  await services.line(/^orders .* 2\/3$/)
-  await endpoints.line(/"id":"orders-2"/)
-  t.equal((await endpoints.interrupt()).out.length, 2, 'an endpoint that did not change is not repeated')
-  registry.register('default', 'orders', 'orders-1', { address: '10.0.0.1', metadata: { changes: 'no count' } })
-  registry.register('default', 'orders', 'orders-4')
-  await services.line(/^orders .* 3\/4$/)
-  await services.line(/^orders .* 3\/4$/)
-  for (const id of ['orders-1', 'orders-2', 'orders-3', 'orders-4']) registry.deregister({ namespace: 'default', service: 'orders', id })
-  await services.line(/^orders .* removed$/)
-  const { out } = await services.interrupt()
-  t.match(out[3], /3\/4$/, 'a change that no column shows is no line')
-})
-
 t.test('watch shows each change and its reason', async (t) => {
   const { begin, registry } = filledShell()
   const watching = begin('watch', 'payments', '-n', 'shop')

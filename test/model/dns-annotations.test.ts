@@ -2,7 +2,8 @@
 import t from 'tap'
 import { dnsPolicyOf, serviceDnsFaults } from '../../server/model/service/dns-annotations.ts'
 import { prepared } from '../../server/model/service/update.ts'
-import { serviceFaults, warnings } from '../../server/model/service/validate.ts'
+import { droppedFields } from '../../server/model/service/dropped-fields.ts'
+import { serviceFaults } from '../../server/model/service/validate.ts'
 import { manifest, one, read } from './service-manifests.ts'
 
 const meta = (annotations: Record<string, string>): { name: string, namespace: string, annotations: Record<string, string> } => ({ name: 'web', namespace: 'shop', annotations })
@@ -40,7 +41,9 @@ t.test('a value that breaks its rule is refused, with its path, value and rule',
 })
 
 t.test('an annotation that reads like one of these, and is none, is warned of', async (t) => {
-  const warned = (key: string): readonly string[] => warnings(prepared(read(manifest({ ports: [{ port: 80 }] }, { annotations: { [key]: '5s' } })), undefined, one))
+  const warned =
+    (key: string): readonly string[] =>
+      droppedFields('Service', manifest({ ports: [{ port: 80 }] }, { annotations: { [key]: '5s' } }))
   t.match(warned('rollcall.dev/dns-tll'), [/dns-tll\] is not known and not acted on: known are rollcall.dev\/dns-ttl, /])
   t.strictSame([warned('rollcall.dev/dns-ttl'), warned('other.dev/dns-tll')], [[], []])
 })

@@ -4,10 +4,11 @@ import type { Instance, Status } from '../../client-sdk/src/wire.ts'
 import { endpointsOf } from '../../server/model/instance/endpoints.ts'
 import { bodyOf, instanceOf } from '../../server/model/instance/instance.ts'
 import { everything, matches, parseSelector } from '../../server/model/instance/selector.ts'
-import { explained, handMadeEndpoints, implicitService, serviceEndpoints } from '../../server/model/service/endpoints.ts'
+import { explained, handMadeEndpoints, implicitService, mirrorManager,
+  serviceEndpoints } from '../../server/model/service/endpoints.ts'
 import { decoded } from '../../server/model/service/schema.ts'
 import { labelsOf, selectorOf, selectorOfObject, selects } from '../../server/model/service/selection.ts'
-import { endpointsObject, endpointSlices, mirrorManager } from '../../server/model/service/slices.ts'
+import { endpointsObject, endpointSlices } from '../../server/model/service/slices.ts'
 import type { Endpoints, EndpointSlice, Service } from '../../server/model/service/types.ts'
 import { applied, both, type Loose, manifest } from './service-manifests.ts'
 
@@ -164,9 +165,10 @@ t.test('a service without endpoints has an empty slice per family, and an Extern
   t.match(endpointSlices(service, serviceEndpoints(service, [], 1)), [{ addressType: 'IPv4', endpoints: [], ports: [] }, { addressType: 'IPv6', endpoints: [], ports: [] }])
   const external = web({ type: 'ExternalName', externalName: 'a.b', ports: null })
   t.same(endpointSlices(external, serviceEndpoints(external, [instance()], 1)), [])
-  const implicit = implicitService('shop', 'webui', ['IPv4'])
+  const implicit = implicitService('shop', 'webui', [{ address: '10.0.0.1' }])
   t.match(endpointSlices(implicit, endpointsOf('shop', 'webui', 1, [instance({ ports: [{ port: 9 }] })])),
-    [{ metadata: { labels: { 'service.kubernetes.io/headless': '' } }, ports: [{ port: 9 }], endpoints: [{ targetRef: { name: 'w1' } }] }])
+    [{ metadata: { labels: { 'service.kubernetes.io/headless': '' } }, ports: [{ port: 9 }],
+      endpoints: [{ targetRef: { name: 'webui/w1' } }] }])
   t.ok(explained(implicit, instance()).in)
 })
 

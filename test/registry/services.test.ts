@@ -109,3 +109,23 @@ t.test('a watch of a service gets the instances that it selects, and begins anew
   await registry.as(tester).delete([{ kind: 'Service', namespace: 'shop', name: 'web' }])
   t.same(drain(watch).map(short), ['reset the declared service "web" was removed', 'snapshot '])
 })
+
+t.test('ports of hand-made endpoints that no port of their service names are warned of, whichever came last',
+  async (t) => {
+    const { registry } = await world(t)
+    const slice =
+      (ports: string): string =>
+        `apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: { name: db-1, namespace: shop, labels: { kubernetes.io/service-name: db } }\naddressType: IPv4\nports: [${ports}]\nendpoints: [{ addresses: [10.0.0.9] }]\n`
+    const warned = async (text: string): Promise<readonly string[]> => (await apply(registry, text))[0]?.warnings ?? []
+    t.match(await warned(slice('{ name: sql, port: 1 }')), [/is not declared/])
+    t.match(await warned(service('db', 'ports: [{ name: mysql, port: 1 }]')),
+      [/EndpointSlice "db-1": ports\[0\] is not used: service "db" has no port "sql" of TCP/])
+    t.same(await warned(service('db', 'ports: [{ name: sql, port: 1 }]')), [])
+    t.same(await warned(slice('{ name: sql, port: 2 }')), [])
+    t.match(await warned(slice('{ name: sql, port: 2, protocol: UDP }, { name: x }')),
+      [/no port "sql" of UDP/, /has no number/])
+    t.match(await warned(`apiVersion: v1\nkind: Endpoints\nmetadata: { name: db, namespace: shop }\nsubsets: [{ addresses: [{ ip: 10.0.0.9 }], ports: [{ port: 7 }] }]\n`), [/deprecated/, /subsets\[0\].ports\[0\] is not used: service "db" has no unnamed port of TCP/])
+    await apply(registry, service('free', 'clusterIP: None'))
+    t.same(await warned(slice('{ name: sql, port: 1 }').replaceAll('db', 'free')), [],
+      'a headless service without ports offers them all')
+  })

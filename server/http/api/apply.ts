@@ -1,8 +1,10 @@
 // Streams of manifests: apply them, or take back what they name; all or nothing.
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
-import type { ApplyAnswer } from '../../../client-sdk/src/wire.ts'
+import type { ApplyAnswer, ForeignKind } from '../../../client-sdk/src/wire.ts'
+import { shown } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
+import { ForeignKinds } from '../../model/manifest/foreign-kinds.ts'
 import { located, type ManifestDocument, streamInvalid } from '../../model/manifest/manifest-stream.ts'
 import { checked, checker } from '../../model/validate.ts'
 import { FaultList } from '../../refusal.ts'
@@ -19,10 +21,18 @@ import {
 } from './schemas.ts'
 
 const namespace = Type.Optional({ ...LabelName, description: `Of manifests that name none, default ${defaultNamespace}` })
-const ApplyQuery = Type.Object({ dryRun: DryRun, namespace }, { additionalProperties: false })
+const foreign = Type.Optional(Type.Enum(['refuse', 'skip'], {
+  description: 'Kinds of Kubernetes and its extensions that are none of ours: refuse the stream (default), or skip them and say so in the answer'
+}))
+const onlyNamespace = Type.Optional(Type.Boolean({
+  rule: 'must be true or false', description: 'Refuse manifests that name another namespace than ?namespace'
+}))
+const ApplyQuery = Type.Object({ dryRun: DryRun, namespace, onlyNamespace, foreign }, { additionalProperties: false })
 const DeleteQuery = Type.Object({
   dryRun: DryRun,
   namespace,
+  onlyNamespace,
+  foreign,
   ignoreMissing: Type.Optional(Type.Boolean({ rule: 'must be true or false', description: 'What is not there is no error' }))
 }, { additionalProperties: false })
 
@@ -51,9 +61,10 @@ export function registerApply (app: FastifyInstance, context: HttpContext): void
     }
   }, async (request, reply): Promise<ApplyAnswer> => {
     const { dryRun = false, namespace } = request.query
-    const { revision, results } = await accessOf(context, request).apply(await documentsOf(request.body), { dryRun, namespace })
+    const { documents, foreign } = await readStream(request.body, request.query)
+    const { revision, results } = await accessOf(context, request).apply(documents, { dryRun, namespace })
     setRevision(reply, core, revision)
-    return { revision: cursorText(core.position.epoch, revision), dryRun, results: results.map(resultOf) }
+    return { revision: cursorText(core.position.epoch, revision), dryRun, ...foreign, results: results.map(resultOf) }
   })
 
   app.post<{ Body: ManifestBody | undefined, Querystring: Static<typeof DeleteQuery> }>('/v1/delete', {
@@ -71,16 +82,62 @@ export function registerApply (app: FastifyInstance, context: HttpContext): void
       }
     }
   }, async (request, reply) => {
-    const { namespace = defaultNamespace, ...options } = request.query
-    return remove(context, request, reply, await namesOf(request.body, namespace), options)
+    const { dryRun, ignoreMissing } = request.query
+    const { names, foreign } = await namesOf(request.body, request.query)
+    return { ...await remove(context, request, reply, names, { dryRun, ignoreMissing }), ...foreign }
   })
 }
 
-async function namesOf (body: ManifestBody | undefined, namespace: string): Promise<readonly ManifestName[]> {
+interface StreamQuery {
+  readonly namespace?: string
+  readonly onlyNamespace?: boolean
+  readonly foreign?: 'refuse' | 'skip'
+}
+
+interface Foreign {
+  /** To be spread into the answer. */
+  readonly foreign: { readonly foreign?: readonly ForeignKind[] }
+}
+
+/** The documents of a body, as the query wants them read. */
+async function readStream (
+  body: ManifestBody | undefined, query: StreamQuery
+): Promise<Foreign & { readonly documents: readonly ManifestDocument[] }> {
+  const kinds = query.foreign === 'skip' ? new ForeignKinds() : undefined
+  const documents = await documentsOf(body, kinds)
+  if (query.onlyNamespace === true) refuseOthers(documents, query.namespace ?? defaultNamespace)
+  return { documents, foreign: kinds === undefined || kinds.list.length === 0 ? {} : { foreign: kinds.list } }
+}
+
+/** As kubectl does with `-n`: who names a namespace beside the manifests means that one and no other. */
+function refuseOthers (documents: readonly ManifestDocument[], namespace: string): void {
+  const faults = new FaultList()
+  for (const document of documents) {
+    const { metadata } = document.value
+    const said: unknown = typeof metadata === 'object' && metadata !== null && 'namespace' in metadata
+      ? metadata.namespace
+      : undefined
+    if (document.kind === 'Namespace' || typeof said !== 'string' || said === '' || said === namespace) continue
+    const rule = `must be absent or "${namespace}": the namespace from the provided object ${shown(said)} does not match the namespace "${namespace}"`
+    faults.addAll(located(document, [{ field: 'metadata.namespace', value: said, rule }]))
+  }
+  if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
+}
+
+async function namesOf (
+  body: ManifestBody | undefined, query: StreamQuery
+): Promise<Foreign & { readonly names: readonly ManifestName[] }> {
+  const { namespace = defaultNamespace } = query
   const names = body === undefined ? undefined : jsonMember(body, 'names', namesShape)
-  if (names === undefined) return namesOfDocuments(await documentsOf(body), namespace)
-  return checked<typeof DeletedNames>(checkNames, { names }).names
-    .map((name) => ({ kind: name.kind, namespace: name.kind === 'Namespace' ? '' : name.namespace ?? namespace, name: name.name }))
+  if (names === undefined) {
+    const { documents, foreign } = await readStream(body, query)
+    return { names: namesOfDocuments(documents, namespace), foreign }
+  }
+  const given = checked<typeof DeletedNames>(checkNames, { names }).names
+  return {
+    foreign: {},
+    names: given.map(({ kind, name, namespace: own = namespace }) => ({ kind, namespace: kind === 'Namespace' ? '' : own, name }))
+  }
 }
 
 /** Of a manifest that goes only its name is read: what else it says may be wrong by now. */

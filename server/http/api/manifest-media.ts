@@ -5,7 +5,10 @@ import type { TSchema } from 'typebox'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, shown } from '../../errors.ts'
 import { clientKey } from '../../shares.ts'
-import { located, type ManifestDocument, readManifests, readingManifests } from '../../model/manifest/manifest-stream.ts'
+import type { ForeignKinds } from '../../model/manifest/foreign-kinds.ts'
+import {
+  located, type ManifestDocument, type ManifestOptions, readManifests, readingManifests
+} from '../../model/manifest/manifest-stream.ts'
 import { apiVersions } from '../../model/service/types.ts'
 import type { Kind } from '../../registry/core.ts'
 import { answer } from '../server/conditional.ts'
@@ -50,13 +53,22 @@ export function manifestContent (description: string, schema: TSchema): object {
   return { description, content: { [jsonMedia]: { schema }, [yamlMedia]: { schema: ManifestText }, 'text/yaml': { schema: ManifestText } } }
 }
 
-/** @throws RegistryError REG_INVALID where there is no body, and as `readManifests` */
-export async function documentsOf (body: ManifestBody | undefined): Promise<readonly ManifestDocument[]> {
+/**
+ * @param foreign told of objects of other kinds, which are passed over; absent: they are refused
+ * @throws RegistryError REG_INVALID where there is no body, and as `readManifests`
+ */
+export async function documentsOf (
+  body: ManifestBody | undefined, foreign?: ForeignKinds
+): Promise<readonly ManifestDocument[]> {
   if (body === undefined) throw bodyRequired()
   const { text, client } = body
-  const documents = text.length <= readAtOnceLength ? readManifests(text) : await reading.run(client, text.length, () => readingManifests(text))
-  if (documents.length === 0) throw invalid([{ field: 'body', rule: 'must hold a manifest, it holds none' }])
-  return documents
+  const options: ManifestOptions = foreign === undefined ? {} : { foreign: (found) => { foreign.add(found) } }
+  const documents = text.length <= readAtOnceLength
+    ? readManifests(text, options)
+    : await reading.run(client, text.length, () => readingManifests(text, options))
+  const hasOthers = foreign !== undefined && foreign.list.length > 0
+  if (documents.length > 0 || hasOthers) return documents
+  throw invalid([{ field: 'body', rule: 'must hold a manifest, it holds none' }])
 }
 
 /** A long stream takes seconds to read: meanwhile heartbeats, watches and others' streams have their turns. Of the whole process, as its loop is. */

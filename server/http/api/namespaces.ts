@@ -1,6 +1,7 @@
 // One namespace: what is in it, declare it, take the declaration back.
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
+import { implicitNamespace } from '../../model/service/endpoints.ts'
 import type { ManifestName } from '../../registry/core.ts'
 import { answer, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
@@ -14,7 +15,8 @@ import {
 export const namespacePath = '/v1/namespaces/:namespace'
 
 const ReadQuery = Type.Object({
-  view: Type.Optional(Type.Enum(['summary', 'manifest'], { description: 'summary (default), or the manifest of a declared one alone' })),
+  view: Type.Optional(Type.Enum(['summary', 'manifest'],
+    { description: 'summary (default), or the manifest alone: of one that was not declared what it would be' })),
   minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' }))
 }, { additionalProperties: false })
 
@@ -45,7 +47,7 @@ export function registerNamespaces (app: FastifyInstance, context: HttpContext):
     const { namespace: name } = request.params
     const access = accessOf(context, request)
     if ((request.query.view ?? (prefersYaml(request) ? 'manifest' : 'summary')) === 'manifest') {
-      const manifest = access.manifest(nameOf(name))
+      const manifest = access.namespace(name).manifest ?? implicitNamespace(name)
       return answerManifest(context, request, reply, `${position.cursor}-manifest`, () => manifest)
     }
     const summary = access.namespace(name)

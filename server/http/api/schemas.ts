@@ -2,7 +2,6 @@
 // same schemas (model/instance.ts); wire-check.ts holds them to the SDK's types.
 import type { Endpoints, EndpointSlice, Manifest, Namespace, Service } from '../../model/service/types.ts'
 import { Type, type Static, type TSchema, type TUnsafe } from 'typebox'
-import { stringify } from 'yaml'
 import type { DeleteAnswer as WireDeleteAnswer, EndpointsAnswer as WireEndpointsAnswer, Instance as WireInstance, Problem as WireProblem } from '../../../client-sdk/src/wire.ts'
 import { type ErrorCode, errorCatalogue, problemType } from '../../errors.ts'
 import {
@@ -12,6 +11,7 @@ import { maxLoadValues } from '../../../client-sdk/src/rules.ts'
 import { maxHeartbeatsPerCall } from '../../model/limits.ts'
 import { labelPattern } from '../../model/names.ts'
 import { mapOf } from '../../model/validate.ts'
+import { yamlText as yamlOf } from '../../yaml-text.ts'
 import { maxDeletedNames } from '../server/limits.ts'
 
 /** What the routes are grouped by. */
@@ -25,6 +25,8 @@ export const tags = [
   { name: 'watch', description: 'Changes as they happen' },
   { name: 'operations', description: 'For those who run the registry' }
 ] as const
+
+export { yamlOf }
 
 /** Every named schema, by its name in OpenAPI. */
 export const components = new Map<string, TSchema>()
@@ -198,8 +200,18 @@ export const ApplyResult = named('ApplyResult', Type.Object({
   warnings: Type.Array(Type.String()),
   document: Type.Optional(Type.Integer({ description: 'Which document of the stream, from 1' }))
 }))
-export const ApplyAnswer = named('ApplyAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), results: Type.Array(ApplyResult) }))
-export const DeleteAnswer = named('DeleteAnswer', Type.Object({ revision: CursorText, dryRun: Type.Boolean(), deleted: Type.Array(Type.Object(manifestReference)) }))
+const ForeignKind = named('ForeignKind', Type.Object({
+  kind: Type.String(), apiVersion: Type.String(), document: Type.Integer(),
+  line: Type.Integer({ description: 'Of the first of them' }), count: Type.Integer()
+}))
+const foreign =
+  Type.Optional(Type.Array(ForeignKind, { description: 'What was passed over, one entry a kind, at most 50' }))
+export const ApplyAnswer = named('ApplyAnswer', Type.Object({
+  revision: CursorText, dryRun: Type.Boolean(), foreign, results: Type.Array(ApplyResult)
+}))
+export const DeleteAnswer = named('DeleteAnswer', Type.Object({
+  revision: CursorText, dryRun: Type.Boolean(), foreign, deleted: Type.Array(Type.Object(manifestReference))
+}))
 /** The longest name of a manifest is a DNS subdomain; its kind may want a shorter one. */
 export const ManifestNameText = Type.String({
   pattern: '^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$', rule: 'must be a name: 1-253 of a-z, 0-9, "-" and ".", beginning and ending with a letter or digit'
@@ -244,7 +256,10 @@ export const Pool = named('Pool', Type.Object({
   size: Type.Number(),
   used: Count,
   free: Type.Number(),
-  bands: Type.Optional(Type.Object({ static: PoolBand, dynamic: PoolBand }))
+  bands: Type.Optional(Type.Object({ static: PoolBand, dynamic: PoolBand })),
+  outside: Type.Optional(Type.Array(Type.String(), {
+    description: 'Of a pool named (outside): values that services have and no range of this node holds; the first 20'
+  }))
 }))
 export const Pools = named('Pools', Type.Array(Pool))
 export const ServiceSummary = named('ServiceSummary', Type.Object({
@@ -316,7 +331,13 @@ export const Overview = named('Overview', Type.Object({
   rememberedHeartbeats: Count,
   unreadable: Type.Object({
     count: Count, records: Type.Array(Type.Object({ key: Type.String(), reason: Type.String() }))
-  }, { description: 'Records of the store that nobody is answered; at most 100 are named' })
+  }, { description: 'Records of the store that nobody is answered; at most 100 are named' }),
+  ranges: Type.Object({
+    nodes: Count,
+    different: Type.Array(Type.Object({
+      node: Type.String(), setting: Type.Enum(['service-cidr', 'node-port-range', 'load-balancer-pool']), here: Type.String(), there: Type.String()
+    }))
+  }, { description: 'The nodes on the store, and where the ranges that they allocate from differ from this node\'s; at most 100 differences' })
 }))
 
 export const UnreadableRecord = named('UnreadableRecord', Type.Object({
@@ -409,11 +430,6 @@ export { ShortText }
 const revisionHeader = {
   'Rollcall-Revision': { type: 'string', description: 'epoch.revision at which the answer was made; of a write, the revision of the write' },
   'Rollcall-Stale': { type: 'string', description: 'Only while the store is away: seconds since this node heard from it' }
-}
-
-/** A manifest as YAML that readers of YAML 1.1 (kubectl) and 1.2 understand alike. */
-export function yamlOf (value: unknown): string {
-  return stringify(value, { compat: 'yaml-1.1', lineWidth: 0, aliasDuplicateObjects: false })
 }
 
 /** An answer in JSON with its example. */

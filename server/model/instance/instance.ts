@@ -133,6 +133,17 @@ export function bodyOf (registration: Registration, peerAddress: string | undefi
   }
 }
 
+/**
+ * The ports in the order that is known, where they are the same ones: an order that changes is no change of the
+ * instance. The order itself is kept, since the first port is the one that callers mean who name none.
+ */
+export function withKnownOrder (body: InstanceBody, known: readonly Port[] | undefined): InstanceBody {
+  if (known === undefined || known.length !== body.ports.length) return body
+  const key = ({ name, port, protocol }: Port): string => `${protocol} ${port} ${name}`
+  const keys = new Set(known.map(key))
+  return body.ports.every((port) => keys.has(key(port))) ? { ...body, ports: known } : body
+}
+
 /** Applies a merge patch. @throws RegistryError REG_INVALID when the result breaks a limit */
 export function patched (body: InstanceBody, patch: Static<typeof PatchBody>): InstanceBody {
   const labels = merged(body.labels, patch.labels)

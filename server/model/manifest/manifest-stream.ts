@@ -5,12 +5,15 @@
 //   stream   = YAML documents separated by `---` | JSON objects one behind the other
 //   document = a mapping with apiVersion and kind | a List of such in `items` | nothing (skipped)
 //
+// A kind that is somebody else's may be passed over: foreign-kinds.ts says which those are.
+//
 // Values are made here rather than by the yaml package, so that duplicate keys cost linear time and aliases count what they repeat.
 import { Composer, type CST, type Document, isAlias, isMap, isPair, isScalar, isSeq, Lexer, type Node, Parser, Scalar, type YAMLMap } from 'yaml'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, shown } from '../../errors.ts'
 import { FaultList, sentence } from '../../refusal.ts'
 import { apiVersions, type Manifest } from '../service/types.ts'
+import { type ForeignObject, isForeign } from './foreign-kinds.ts'
 
 export interface ManifestLimits {
   /** Octets of the whole text. */
@@ -63,6 +66,11 @@ export interface ManifestDocument {
 
 export interface ManifestOptions {
   readonly limits?: Partial<ManifestLimits>
+  /**
+   * Told of each object of a kind that is Kubernetes' or an extension's and none of ours, which is passed over then.
+   * Absent: it is a fault.
+   */
+  readonly foreign?: (found: ForeignObject) => void
 }
 
 /**
@@ -83,7 +91,7 @@ export function readManifests (text: string, options: ManifestOptions = {}): rea
  * limits of a document.
  */
 export function * readingManifests (text: string, options: ManifestOptions = {}): Generator<undefined, readonly ManifestDocument[]> {
-  const reader = new StreamReader(text, { ...manifestLimits, ...options.limits })
+  const reader = new StreamReader(text, { ...manifestLimits, ...options.limits }, options.foreign)
   yield * reader.read()
   if (reader.faults.length > 0) throw streamInvalid(reader.faults)
   return reader.documents
@@ -123,12 +131,15 @@ class StreamReader {
   readonly faults: FieldError[] = []
   readonly #text: string
   readonly #limits: ManifestLimits
+  readonly #foreign: ManifestOptions['foreign']
   readonly #lineEnds: number[] = []
   #count = 0
   #tokens = 0
+  #passedOver = 0
   #expanded = 0
 
-  constructor (text: string, limits: ManifestLimits) {
+  constructor (text: string, limits: ManifestLimits, foreign: ManifestOptions['foreign']) {
+    this.#foreign = foreign
     this.#text = text.startsWith('\uFEFF') ? text.slice(1) : text // a byte-order mark means nothing in UTF-8
     this.#limits = limits
   }
@@ -150,7 +161,8 @@ class StreamReader {
       if (!(yield * this.#readYaml(text, offset))) break
     }
     // The objects of Lists count like documents.
-    if (this.documents.length > this.#limits.maxDocuments && this.faults.length === 0) this.#tooMany()
+    if (this.documents.length + this.#passedOver > this.#limits.maxDocuments &&
+      this.faults.length === 0) this.#tooMany()
   }
 
   #tooMany (): void {
@@ -225,7 +237,8 @@ class StreamReader {
 
   #hasRoom (): boolean {
     const { maxDocuments } = this.#limits
-    if (this.#count < maxDocuments && this.documents.length <= maxDocuments && this.faults.length <= maxFaults) return true
+    if (this.#count < maxDocuments && this.documents.length + this.#passedOver <= maxDocuments &&
+      this.faults.length <= maxFaults) return true
     if (this.faults.length <= maxFaults) this.#tooMany()
     return false
   }
@@ -265,7 +278,7 @@ class StreamReader {
       return
     }
     for (const [item, value] of items.entries()) {
-      if (this.documents.length > this.#limits.maxDocuments || this.faults.length > maxFaults) return
+      if (this.documents.length + this.#passedOver > this.#limits.maxDocuments || this.faults.length > maxFaults) return
       const node = nodeAt(parsed.root, ['items', String(item)], parsed.resolve).node ?? parsed.root
       const member = this.#mapping(parsed, value, `items[${item}]`, node)
       // The items of a ServiceList need not say again what they are.
@@ -284,6 +297,11 @@ class StreamReader {
     const { kind, apiVersion } = value
     const fault = (field: string, rule: string, got?: unknown): void =>
       this.#fault(parsed.index, `${prefix}${field}`, rule, this.#offsetOf(parsed, node, field), got)
+    if (this.#foreign !== undefined && isForeign(kind, apiVersion)) {
+      this.#passedOver++
+      return this.#foreign({ kind: String(kind), apiVersion: String(apiVersion), document: parsed.index,
+        line: this.#lineAt(parsed.base + startOf(node)) })
+    }
     if (kind === undefined || kind === null || kind === '') fault('kind', 'is required')
     else if (!isKind(kind)) fault('kind', kindRule(kind), kind)
     else if (apiVersion === apiVersions[kind]) {

@@ -18,11 +18,6 @@ export const fallbackAnnotation = 'rollcall.dev/dns-fallback'
 
 export const dnsAnnotations: readonly string[] = [ttlAnnotation, maxRecordsAnnotation, httpsAnnotation, fallbackAnnotation]
 
-/** A slip of the pen: it reads like one of ours. */
-export function isUnknownDnsAnnotation (key: string): boolean {
-  return key.startsWith('rollcall.dev/dns-') && !dnsAnnotations.includes(key)
-}
-
 /** An hour of dead addresses is a mistake, not a setting. */
 export const maxAnnotatedTtlSeconds = 3_600
 /** So many addresses fit one answer over TCP several times; a client that wants more of them asks REST. */

@@ -8,7 +8,10 @@ import { defaultWeight } from '../limits.ts'
 import { isHeadless } from './facts.ts'
 import { canonicalAddress } from './grammar.ts'
 import { labelsOf, selectorOf, selects } from './selection.ts'
-import { type EndpointAddress, type Endpoints, type EndpointSlice, type EndpointSubset, type IpFamily, none, type Service, type SliceEndpoint } from './types.ts'
+import {
+  type EndpointAddress, type Endpoints, type EndpointSlice, type EndpointSubset, type IpFamily, managedByLabel,
+  type Namespace, none, type Service, type SliceEndpoint
+} from './types.ts'
 
 /**
  * The endpoints of a service with a selector.
@@ -51,8 +54,13 @@ function hasFamily ({ spec }: Service, address: string): boolean {
   return spec.ipFamilies === undefined || spec.ipFamilies.includes(family)
 }
 
-/** Numbers are the same for all instances, which then share one list; names are looked up on each, with their protocol. */
-function portResolver ({ spec }: Service): (instance: Instance) => readonly EndpointPort[] {
+/**
+ * Numbers are the same for all instances, which then share one list; names are looked up on each, with their protocol.
+ * A headless service that names no ports has those of its instances, as an implicit one has.
+ */
+function portResolver (service: Service): (instance: Instance) => readonly EndpointPort[] {
+  const { spec } = service
+  if (spec.ports === undefined && isHeadless(service)) return (instance) => instance.ports
   const wanted = (spec.ports ?? []).map(({ name = '', protocol, targetPort, appProtocol }) => ({
     shared: { name, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }, targetPort
   }))
@@ -117,10 +125,15 @@ export function explained (service: Service, instance: Instance, isAnswered = fa
 }
 
 /**
- * The service that exists because instances registered under its name: headless, and it selects them by the implicit label.
- * Its endpoints keep the ports of their instances (`endpointsOf` of the model); this form is for the views and for `explained`.
+ * The service that exists because instances registered under its name: headless, and it selects them by the implicit
+ * label. Its endpoints keep the ports of their instances (`endpointsOf` of the model); this form is for the views and
+ * for `explained`. Applied, it means the same: a headless service claims families that the registry has no range for,
+ * and without ports it has its instances' own.
+ * @param endpoints say which family comes first: the older views show that one only
  */
-export function implicitService (namespace: string, name: string, families: readonly IpFamily[]): Service {
+export function implicitService (namespace: string, name: string,
+  endpoints: readonly Pick<Endpoint, 'address'>[] = []): Service {
+  const isIpv6 = endpoints.length > 0 && endpoints.every(({ address }) => familyOf(address) === 6)
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -132,10 +145,15 @@ export function implicitService (namespace: string, name: string, families: read
       selector: { [serviceLabel]: name },
       sessionAffinity: 'None',
       internalTrafficPolicy: 'Cluster',
-      ipFamilyPolicy: families.length > 1 ? 'PreferDualStack' : 'SingleStack',
-      ipFamilies: families
+      ipFamilyPolicy: 'PreferDualStack',
+      ipFamilies: isIpv6 ? ['IPv6', 'IPv4'] : ['IPv4', 'IPv6']
     }
   }
+}
+
+/** The namespace that exists because something is in it. */
+export function implicitNamespace (name: string): Namespace {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, namespace: '' } }
 }
 
 /** The hand-written endpoints of a service without a selector. */
@@ -145,13 +163,26 @@ export interface HandMade {
 }
 
 /**
+ * The slices that count beside an Endpoints object: a slice of the mirror, which somebody read here and applied again,
+ * is the object's echo, and the object says what is in it.
+ */
+export function ownSlices ({ slices, endpoints }: HandMade): readonly EndpointSlice[] {
+  return endpoints === undefined ? slices
+    : slices.filter(({ metadata }) => metadata.labels?.[managedByLabel] !== mirrorManager)
+}
+
+/** Who Kubernetes says makes the slices of an Endpoints object. */
+export const mirrorManager = 'endpointslicemirroring-controller.k8s.io'
+
+/**
  * The endpoints of a service without a selector. An address that stands in several places is one endpoint with all its ports;
  * of the addresses of one entry the first counts, and names are not resolved (FQDN).
  */
 export function handMadeEndpoints (service: Service, made: HandMade, revision: number): EndpointSet {
   const found = new Map<string, Endpoint>()
   if (service.spec.type !== 'ExternalName') {
-    for (const endpoint of [...made.slices.flatMap(endpointsOfSlice), ...(made.endpoints?.subsets ?? []).flatMap(endpointsOfSubset)]) {
+    for (const endpoint of [...ownSlices(made).flatMap(endpointsOfSlice),
+      ...(made.endpoints?.subsets ?? []).flatMap(endpointsOfSubset)]) {
       if (!hasFamily(service, endpoint.address)) continue
       const offered = { ...endpoint, ports: endpoint.ports.flatMap((port) => portOfService(service, port)) }
       const same = found.get(endpoint.id)

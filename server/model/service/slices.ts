@@ -15,10 +15,9 @@ export const maxEndpointsPerSlice = 100
 export const maxEndpointsAddresses = 1_000
 export const overCapacityAnnotation = 'endpoints.kubernetes.io/over-capacity'
 export const sliceManager = 'endpointslice-controller.k8s.io'
-export const mirrorManager = 'endpointslicemirroring-controller.k8s.io'
 
 export interface SliceOptions {
-  /** Default `sliceManager`; `mirrorManager` for what an Endpoints object holds. */
+  /** Default `sliceManager`; `mirrorManager` (endpoints.ts) for what an Endpoints object holds. */
   readonly managedBy?: string
   /**
    * The slices as they were last shown. Given, each endpoint stays in its slice and only slices that must change do; without,
@@ -107,7 +106,7 @@ function filled (members: Endpoint[], rest: Endpoint[]): Endpoint[] {
 }
 
 function identity (service: Service, endpoint: Endpoint): string {
-  return `${endpoint.address} ${hasSelector(service) ? endpoint.id : ''}`
+  return `${endpoint.address} ${targetOf(service, endpoint).targetRef?.name ?? ''}`
 }
 
 function sliceOf (service: Service, name: string, family: IpFamily, members: readonly Endpoint[], managedBy: string): EndpointSlice {
@@ -135,9 +134,14 @@ function sliceOf (service: Service, name: string, family: IpFamily, members: rea
   }
 }
 
-/** An instance plays the pod; what was made by hand points at nothing. */
+/**
+ * An instance plays the pod, under the name that commands and paths call it by: the service that it registered under is
+ * part of who it is, since a selector may have `host-1` of several. What was made by hand points at nothing.
+ */
 function targetOf (service: Service, endpoint: Endpoint): { targetRef?: ObjectReference } {
-  return hasSelector(service) ? { targetRef: { kind: 'Pod', namespace: service.metadata.namespace, name: endpoint.id } } : {}
+  if (!hasSelector(service)) return {}
+  const { namespace, name } = service.metadata
+  return { targetRef: { kind: 'Pod', namespace, name: `${endpoint.service ?? name}/${endpoint.id}` } }
 }
 
 function sliceEndpoint (service: Service, endpoint: Endpoint, zoned: boolean): SliceEndpoint {
@@ -164,7 +168,9 @@ function slicePort ({ name, port, protocol, appProtocol }: EndpointPort): SliceP
 export function endpointsObject (service: Service, endpoints: EndpointSet): Endpoints {
   const { name, namespace, labels } = service.metadata
   const family = service.spec.ipFamilies?.[0] ?? defaultFamily
-  const members = endpoints.all.filter((endpoint) => isOf(endpoint, family) && (endpoint.conditions.ready || !endpoint.conditions.terminating))
+  const members =
+    onePerAddress(endpoints.all.filter((endpoint) =>
+      isOf(endpoint, family) && (endpoint.conditions.ready || !endpoint.conditions.terminating)))
   const ready = members.filter((endpoint) => endpoint.conditions.ready)
   const shown = new Set([...ready, ...members.filter((endpoint) => !endpoint.conditions.ready)].slice(0, maxEndpointsAddresses))
   const groups = byPorts(members.filter((endpoint) => shown.has(endpoint)))
@@ -180,6 +186,21 @@ export function endpointsObject (service: Service, endpoints: EndpointSet): Endp
     },
     ...(subsets.length === 0 ? {} : { subsets })
   }
+}
+
+/**
+ * The object names addresses, and an address with a list of ports once: of several instances there (two registrations
+ * of one process, a new life beside the old one) the ready one speaks for it.
+ */
+function onePerAddress (endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const found = new Map<string, Endpoint>()
+  for (const endpoint of endpoints) {
+    const key = JSON.stringify([endpoint.address,
+      endpoint.ports.map(({ name, port, protocol }) => [name, port, protocol])])
+    const known = found.get(key)
+    if (known === undefined || (endpoint.conditions.ready && !known.conditions.ready)) found.set(key, endpoint)
+  }
+  return [...found.values()]
 }
 
 function subsetOf (service: Service, group: readonly Endpoint[]): EndpointSubset {

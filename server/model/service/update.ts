@@ -13,11 +13,16 @@ import type { ObjectMeta, Service, ServicePort, ServiceSpec, ServiceStatus } fro
  */
 export function prepared (manifest: Service, old: Service | undefined, registry: RegistryFacts): Service {
   const service = withStaticDefaults(manifest)
-  if (old === undefined) return canonical(withFamilies(withAgreement(asNew(service)), registry))
+  if (old === undefined) return canonical({ ...withFamilies(withAgreement(asNew(service)), registry),
+    status: noStatus })
   const carried = withAgreement(carriedOver(old, wiped(old, service)))
   const settled = keepsFamilies(old, carried) ? carried : withFamilies(carried, registry)
-  return canonical({ ...settled, metadata: keptMeta(old.metadata, settled.metadata) })
+  return canonical({ ...settled, status: settled.status ?? noStatus,
+    metadata: keptMeta(old.metadata, settled.metadata) })
 }
+
+/** What a service has in Kubernetes before anything was given to it. */
+export const noStatus: ServiceStatus = { loadBalancer: {} }
 
 /**
  * Takes out of `next` what its type does not use, where the caller left it as it was. What the caller changed stays, and
@@ -53,10 +58,10 @@ export function wiped (old: Service, next: Service): Service {
 /** The status is the registry's word, never the caller's; a load balancer's address goes with the type. */
 function keptStatus (status: ServiceStatus | undefined, next: Service): ServiceStatus | undefined {
   if (status === undefined || next.spec.type === 'LoadBalancer') return status
-  return status.conditions === undefined ? undefined : { loadBalancer: {}, conditions: status.conditions }
+  return { ...status, loadBalancer: {} }
 }
 
-/** Fills what the manifest left out and the old service has allocated: addresses, families, node ports by port name. */
+/** Fills what the manifest left out and the old service has allocated: addresses, families, node ports. */
 export function carriedOver (old: Service, next: Service): Service {
   let spec = next.spec
   if (needsClusterIp(old) && needsClusterIp(next)) spec = withOldAddresses(old, next)
@@ -84,15 +89,22 @@ function withOldAddresses (old: Service, next: Service): ServiceSpec {
   return compact<ServiceSpec>({ ...next.spec, clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy })
 }
 
-/** A number that the new object uses itself is not lent to another port. */
+/**
+ * By the port's name; a port under a new name has the number of the one that had its number and protocol and is gone:
+ * it was renamed. A number that the new object uses itself is not lent to another port.
+ */
 function withOldNodePorts (was: readonly ServicePort[], ports: readonly ServicePort[] | undefined): { ports?: readonly ServicePort[] } {
   if (ports === undefined) return {}
   const used = new Set(ports.map((port) => port.nodePort))
   const oldNumbers = new Map(was.map((port) => [port.name, port.nodePort]))
+  const names = new Set(ports.map((port) => port.name))
+  const renamed =
+    new Map(was.filter((port) => !names.has(port.name)).map((port) => [`${port.protocol} ${port.port}`, port.nodePort]))
   const lent = new Map<number, number>()
   return {
     ports: ports.map((port) => {
-      const number = oldNumbers.get(port.name)
+      const number =
+        oldNumbers.has(port.name) ? oldNumbers.get(port.name) : renamed.get(`${port.protocol} ${port.port}`)
       if (port.nodePort !== undefined || number === undefined || used.has(number)) return port
       // Ports of one service port number share a node port, others may not: the first that asks has it.
       const holder = lent.get(number)

@@ -1,11 +1,12 @@
 // Validation of the other kinds: EndpointSlice and Endpoints made by hand (3.3), and Namespace.
 import { type Cause, duplicate, forbidden, invalidValue, notSupported, required, tooMany } from './causes.ts'
 import { namespaceDnsFaults } from './dns-annotations.ts'
-import { ipFamilyOf } from './facts.ts'
+import { ipFamilyOf, isHeadless } from './facts.ts'
 import { broken, callableAddress, dns1035Label, dns1123Label, dns1123Subdomain, ipAddress, portNumber, qualifiedName } from './grammar.ts'
 import { metadataFaults } from './metadata.ts'
 import {
-  type EndpointAddress, type Endpoints, type EndpointSlice, type EndpointSubset, type Namespace, type SliceEndpoint, serviceNameLabel, transportProtocols
+  type EndpointAddress, type Endpoints, type EndpointSlice, type EndpointSubset, type Namespace, type Service,
+  type SliceEndpoint, serviceNameLabel, transportProtocols
 } from './types.ts'
 import { spelled } from './validate.ts'
 
@@ -140,6 +141,22 @@ export function endpointSliceWarnings (slice: EndpointSlice): readonly string[] 
     ...spelled(`endpoints[${index}].addresses`, endpoint.addresses)
   ])
   return slice.addressType === 'FQDN' ? [...found, 'addressType: endpoints of the type FQDN are kept and shown, and not resolved'] : found
+}
+
+/** Ports of hand-made endpoints that no port of their service names: callers of the service are not told of them. */
+export function unnamedPortWarnings (made: EndpointSlice | Endpoints, service: Service): readonly string[] {
+  const own = service.spec.ports
+  if (own === undefined && isHeadless(service)) return [] // it offers what its endpoints have
+  const lists = made.kind === 'EndpointSlice'
+    ? [{ path: 'ports', ports: made.ports }]
+    : (made.subsets ?? []).map(({ ports = [] }, index) => ({ path: `subsets[${index}].ports`, ports }))
+  return lists.flatMap(({ path, ports }) =>
+    (ports as readonly AnyPort[]).flatMap(({ name = '', protocol, port }, index) => {
+      if (port === undefined) return [`${path}[${index}] has no number, which means all ports: callers cannot be told, and it is not used`]
+      if (own?.some((each) => (each.name ?? '') === name && each.protocol === protocol) === true) return []
+      const called = name === '' ? `unnamed port of ${protocol}` : `port "${name}" of ${protocol}`
+      return [`${path}[${index}] is not used: service "${service.metadata.name}" has no ${called}`]
+    }))
 }
 
 export const endpointsWarning = 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'

@@ -1,7 +1,7 @@
 // Validation of a service after defaulting (1.4): every rule is looked at, and all causes come at once. What needs the
 // registry's state (is a port taken?) is the allocators' to say.
 import { type Cause, duplicate, forbidden, invalidValue, nodePortTaken, notSupported, required, tooMany } from './causes.ts'
-import { dnsAnnotations, isUnknownDnsAnnotation, serviceDnsFaults } from './dns-annotations.ts'
+import { serviceDnsFaults } from './dns-annotations.ts'
 import { clusterIpFaults, familyUpdateFaults } from './validate-families.ts'
 import {
   hasSelector, ipFamilyOf, isExternallyAccessible, isHeadless, needsClusterIp, needsHealthCheckNodePort, type ValidationFacts
@@ -206,7 +206,6 @@ export function warnings (service: Service): readonly string[] {
   for (const key of Object.keys(service.metadata.annotations ?? {})) {
     const instead = deprecatedAnnotations.get(key)
     if (instead !== undefined) found.push(`metadata.annotations[${key}] is deprecated and not acted on: use ${instead}`)
-    if (isUnknownDnsAnnotation(key)) found.push(`metadata.annotations[${key}] is not known and not acted on: known are ${dnsAnnotations.join(', ')}`)
   }
   return found
 }

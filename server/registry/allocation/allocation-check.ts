@@ -1,10 +1,10 @@
 // Checks whether services and claims fit together: after each load, and every few minutes. It logs what it finds, and
 // counts it for the metrics; it adds a claim that is missing, and frees one that no service uses, as the repair loop of
 // Kubernetes does. No service is changed.
-import { heldBy, type Held } from '../../model/service/needs.ts'
+import { heldBy } from '../../model/service/needs.ts'
 import type { ObjectWrite, Store } from '../../store/store.ts'
 import type { Allocator } from './allocator.ts'
-import { claimKey, type ClaimTarget, holderName } from './claims.ts'
+import { claimKey, type ClaimTarget, heldTarget, holderName } from './claims.ts'
 import { type Finding, type FindingKind, repair, type Usage } from './repair.ts'
 import type { Feed } from '../feed/feed.ts'
 import type { Clock } from '../../clock.ts'
@@ -103,9 +103,10 @@ export class AllocationCheck {
   #look (isSnapshot: boolean): void {
     const { allocator, warn } = this.#options
     this.#isDirty = false
+    const outside = (target: ClaimTarget): string | undefined => (allocator.inRange(target) ? undefined : allocator.placeOf(target))
     const known = new Map<string, Known>()
     const told: string[] = []
-    for (const finding of repair(this.#usages(), allocator.claims(), (target) => allocator.inRange(target), 'recovered')) {
+    for (const finding of repair(this.#usages(), allocator.claims(), outside, 'recovered')) {
       const name = `${finding.kind} ${claimKey(finding.target)} ${holderName(finding.holder)}`
       const before = this.#known.get(name)
       const seen = (before?.seen ?? 0) + 1
@@ -123,7 +124,7 @@ export class AllocationCheck {
     for (const namespace of catalog.namespaces()) {
       for (const { name, manifest } of catalog.declaredServices(namespace)) {
         const holder = { namespace, service: name }
-        for (const held of heldBy(manifest)) yield { holder, target: targetOf(held) }
+        for (const held of heldBy(manifest)) yield { holder, target: heldTarget(held) }
       }
     }
   }
@@ -139,13 +140,5 @@ export class AllocationCheck {
     // Another writer was faster, perhaps the same repair on another node; the next check sees.
     writes = writes.filter((_, index) => !committed.failed.includes(index))
     if (writes.length > 0) await this.#options.store.commit(writes, 'registry')
-  }
-}
-
-function targetOf (held: Held): ClaimTarget {
-  switch (held.kind) {
-    case 'clusterIP': return { kind: 'ip', value: held.address }
-    case 'nodePort': return { kind: 'port', value: String(held.port) }
-    case 'loadBalancer': return { kind: 'lb', value: held.address }
   }
 }

@@ -22,8 +22,8 @@ export interface ServiceResult {
   /** Canonical texts of addresses, numbers of ports. Values that are kept are not repeated. */
   readonly values: ReadonlyMap<string, string | number>
   /**
-   * Why a load balancer waits for an address: no fault, the service is stored without one, and asked for again when something
-   * changes. Under the key of a kept address: its range is gone, and so is the address.
+   * Why a load balancer waits for an address: no fault, the service is stored with what it has, and asked for again when something
+   * changes. A key that has a value, too, wants another address and keeps its old one meanwhile.
    */
   readonly pending: ReadonlyMap<string, string>
 }

@@ -10,7 +10,7 @@ import type { Change, InstanceRecord, ObjectRecord, RecordChange } from '../../s
 import { AddressBook } from './address-book.ts'
 import { claimOf, isClaimKey } from '../allocation/claims.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
-import { isSecretKey } from '../object-keys.ts'
+import { isNodeKey, isSecretKey } from '../object-keys.ts'
 import type { DeclaredService } from './declared-service.ts'
 import { type Kind, type ManifestName, manifestKey, manifestName, manifestOf } from '../services/manifests.ts'
 import { NamespaceEntry } from './namespace-entry.ts'
@@ -314,7 +314,7 @@ export class Catalog {
     if (name !== undefined) return this.#manifestChanged(change, name, object)
     const target = overriddenKey(key)
     if (target !== undefined) return this.#overrideChanged(change, target)
-    if (isSecretKey(key)) return plain(change, 'secret', { namespace: '', service: '', id: '' }, object === undefined)
+    if (isSecretKey(key) || isNodeKey(key)) return plain(change, 'secret', { namespace: '', service: '', id: '' }, object === undefined)
     const known = object ?? before
     const claim = known !== undefined && isClaimKey(key) ? claimOf(known) : undefined
     return plain(change, 'claim', claim === undefined ? splitKey(key) : { ...claim.holder, id: '' }, object === undefined)

@@ -24,6 +24,7 @@ export function queryEndpoints (set: EndpointSet, query: EndpointQuery): readonl
 }
 
 function labelOf (set: EndpointSet, endpoint: Endpoint, key: string): string | undefined {
-  if (key === serviceLabel) return set.service
+  // A declared service has instances of several. What was made by hand registered nowhere: it is what has no lease.
+  if (key === serviceLabel) return endpoint.service ?? (set.leaseMs === undefined ? undefined : set.service)
   return Object.hasOwn(endpoint.labels, key) ? endpoint.labels[key] : undefined
 }

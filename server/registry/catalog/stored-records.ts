@@ -12,7 +12,8 @@ import { checker } from '../../model/validate.ts'
 import type { Refusal } from '../../refusal.ts'
 import type { InstanceRecord, ObjectRecord } from '../../store/store.ts'
 import { claimTarget, isClaimKey } from '../allocation/claims.ts'
-import { isSecretKey } from '../object-keys.ts'
+import { checkNodeRanges } from '../allocation/node-body.ts'
+import { isNodeKey, isSecretKey } from '../object-keys.ts'
 import { overriddenKey } from '../overrides.ts'
 import { manifestName } from '../services/manifests.ts'
 
@@ -55,7 +56,7 @@ function contentOf ({ key, body }: ObjectRecord): Read<unknown> {
     const read = readManifest(name, body)
     return 'refusal' in read ? refused(read.refusal) : { content: read.manifest }
   }
-  const check = isClaimKey(key) ? checkClaim : isSecretKey(key) ? checkSecret : undefined
+  const check = isClaimKey(key) ? checkClaim : isSecretKey(key) ? checkSecret : isNodeKey(key) ? checkNodeRanges : undefined
   if (check === undefined) return { reason: 'it is of a kind that this version does not know' }
   if (isClaimKey(key) && claimTarget(key) === undefined) return { reason: 'its key is not claim/kind/value' }
   const read = readJson(body, check)

@@ -3,7 +3,7 @@ import type { Static } from 'typebox'
 import type { Instance, Registration } from '../../../client-sdk/src/wire.ts'
 import type { Clock } from '../../clock.ts'
 import { RegistryError } from '../../errors.ts'
-import { type PatchBody, bodyOf, instanceOf, patched, storedBody } from '../../model/instance/instance.ts'
+import { type PatchBody, bodyOf, instanceOf, patched, storedBody, withKnownOrder } from '../../model/instance/instance.ts'
 import { maxInstancesPerService, maxNamespaces, maxServicesPerNamespace } from '../../model/limits.ts'
 import { instanceKey } from '../../model/names.ts'
 import type { Granted, Store } from '../../store/store.ts'
@@ -51,6 +51,7 @@ export class InstanceCommands {
     const { body, ttlMs } = bodyOf(registration, actor.address)
     const granted = await certain(this.#parts, (): Decision<Granted> => {
       this.#checkRoom(name)
+      const known = feed.catalog.entry(name.namespace, name.service, name.id)
       return {
         write: () => store.grant({
           key: instanceKey(name.namespace, name.service, name.id),
@@ -58,7 +59,7 @@ export class InstanceCommands {
           generation: registration.generation === undefined ? undefined : String(registration.generation),
           newGeneration: registration.generation === undefined ? randomText() : '',
           ttlMs,
-          body: JSON.stringify(body),
+          body: JSON.stringify(withKnownOrder(body, known?.instance.ports)),
           by: actor.name
         })
       }

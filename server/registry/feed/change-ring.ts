@@ -10,7 +10,7 @@ export interface AppliedChange {
   readonly by: string
   readonly reason: Reason
   readonly event: 'put' | 'delete'
-  /** What it is about. Of `endpoints` that were made by hand the service is the target, of a claim its holder, of a `secret` of the registry nothing. */
+  /** What it is about. Of `endpoints` that were made by hand the service is the target, of a claim its holder, of a `secret` of the registry and of what its nodes tell each other nothing. */
   readonly kind: 'instance' | 'service' | 'endpoints' | 'namespace' | 'claim' | 'secret'
   /** Which instance it is about, also when that one is not known here. The id is empty where it is about no instance. */
   readonly target: { readonly namespace: string, readonly service: string, readonly id: string }

@@ -130,13 +130,17 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
     if (this.#snapshot !== undefined) return this.#part(this.#snapshot)
     for (const [key, waiting] of this.#due) {
       this.#due.delete(key)
-      const { namespace, service, revision, atMs, unsure } = waiting
+      const { namespace, service, revision: changedAt, atMs, unsure } = waiting
       const endpoints = this.#read(waiting)
+      // One change may touch several services. A cursor between them must not say that all were told: it is the one
+      // before the change.
+      const [following] = this.#due.values()
+      const revision = following?.revision === changedAt ? changedAt - 1 : changedAt
       this.#delivered = revision
       if (endpoints === undefined) return { type: 'endpoints', event: 'delete', revision, atMs, name: { namespace, service } }
       // The change was of the name, not of what is answered under it: an instance behind a declared service that does not select it.
       // A removed declaration is always sent: the implicit service behind it may have an older revision.
-      if (unsure && endpoints.set.revision < revision) continue
+      if (unsure && endpoints.set.revision < changedAt) continue
       return { type: 'endpoints', event: 'put', revision, atMs, endpoints }
     }
     return undefined

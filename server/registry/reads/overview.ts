@@ -16,6 +16,7 @@ export interface Numbers {
   readonly rememberedHeartbeats: number
   /** Records of the store that were set aside, by key. */
   readonly unreadable: readonly SetAsideRecord[]
+  readonly ranges: Overview['ranges']
 }
 
 export function instanceNumbers ({ size, suspects, statusCounts }: Catalog): Overview['instances'] {

@@ -7,16 +7,19 @@ import { maxHandMadePerNamespace, maxNamespaces, maxServicesPerNamespace } from 
 import { streamInvalid } from '../../model/manifest/manifest-stream.ts'
 import { fieldErrors } from '../../model/service/causes.ts'
 import { hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
-import { type AllocationPlan, allocationPlan, withAllocations } from '../../model/service/needs.ts'
+import { ownSlices } from '../../model/service/endpoints.ts'
+import { addressCondition, type AllocationPlan, allocationPlan, heldBy, movingReason, withAllocations } from '../../model/service/needs.ts'
 import { canonical, compact, without } from '../../model/service/schema.ts'
 import { type Condition, type Endpoints, type EndpointSlice, type Manifest, type ObjectMeta, type Service, serviceNameLabel } from '../../model/service/types.ts'
 import { prepared } from '../../model/service/update.ts'
 import { serviceFaults, warnings } from '../../model/service/validate.ts'
-import { endpointSliceFaults, endpointSliceWarnings, endpointsFaults, endpointsWarning, namespaceFaults } from '../../model/service/validate-endpoints.ts'
+import {
+  endpointSliceFaults, endpointSliceWarnings, endpointsFaults, endpointsWarning, namespaceFaults, unnamedPortWarnings
+} from '../../model/service/validate-endpoints.ts'
 import { FaultList, maxToldFaults } from '../../refusal.ts'
 import type { ObjectWrite } from '../../store/store.ts'
 import type { Allocator } from '../allocation/allocator.ts'
-import { holderName } from '../allocation/claims.ts'
+import { heldTarget, holderName, targetText } from '../allocation/claims.ts'
 import type { Fault, Plan, ServiceNeeds, ServiceResult } from '../allocation/needs.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { manifestKey, type ManifestName, storedManifest } from './manifests.ts'
@@ -28,6 +31,8 @@ export interface Item {
   readonly locate: (faults: readonly FieldError[]) => readonly FieldError[]
   /** Which document of the stream. */
   readonly document?: number
+  /** What it asks for and nobody here does. */
+  readonly dropped?: readonly string[]
 }
 
 export interface Applied extends ManifestName {
@@ -53,9 +58,6 @@ interface Draft {
   readonly next: Manifest
   readonly needs: AllocationPlan | undefined
 }
-
-/** Why a load balancer has no address, as a condition of the service. */
-export const addressCondition = 'LoadBalancerAddressAllocated'
 
 /**
  * @throws RegistryError REG_MANIFEST_INVALID with every cause of every document; REG_CONFLICT if a manifest names an older resource
@@ -83,8 +85,8 @@ export function planApply (items: readonly Item[], catalog: Catalog, allocator: 
 }
 
 /**
- * Gives load balancers that wait for an address what there is. Who would get none, would lose something for it, or asks for what
- * another has stays as it is and is not written.
+ * Gives load balancers that wait for an address what there is. Who would get nothing that it has not, or asks for what another has,
+ * stays as it is and is not written.
  */
 export function planWaiting (services: readonly Service[], catalog: Catalog, allocator: Allocator, attempt: number): ApplyPlan {
   let drafts = services.map((old): Draft => {
@@ -96,7 +98,8 @@ export function planWaiting (services: readonly Service[], catalog: Catalog, all
     const gaining = drafts.filter((draft, index) => {
       const result = results[index]
       if (result === undefined || refused.has(holderName(needsOf(draft).holder))) return false
-      return result.values.size > 0 && ![...result.pending.keys()].some((key) => draft.needs?.kept.has(key) === true)
+      const has = new Set<string | number>(heldBy(draft.old as Service).map((held) => ('port' in held ? held.port : held.address))) // all are services
+      return [...result.values.values()].some((value) => !has.has(value))
     })
     if (gaining.length === drafts.length) return allocated(drafts, catalog, allocator, attempt, 'updated')
     drafts = gaining
@@ -129,6 +132,7 @@ function draftOf (item: Item, name: ManifestName, catalog: Catalog, facts: Regis
   const old = catalog.manifest(name)
   const { manifest } = item
   const asked = manifest.metadata.resourceVersion
+  if (old === undefined) refuseDeleted(item, name)
   if (old !== undefined && asked !== undefined && asked !== old.metadata.resourceVersion) {
     const rule = 'the object has been modified; please apply your changes to the latest version'
     throw new RegistryError('REG_CONFLICT', `${name.kind} "${name.namespace}/${name.name}": ${rule}`, item.locate([{ field: 'metadata.resourceVersion', value: asked, rule: `must be ${old.metadata.resourceVersion}, or absent: ${rule}` }]))
@@ -142,6 +146,22 @@ function draftOf (item: Item, name: ManifestName, catalog: Catalog, facts: Regis
     return undefined
   }
   return { item, name, old, next, needs: next.kind === 'Service' ? allocationPlan(next, old as Service | undefined) : undefined }
+}
+
+/**
+ * A manifest with a resource version, or a uid, is a change of the object that had it. Where there is none any more,
+ * the change is of something that somebody deleted meanwhile: to create it anew is another wish, and is said by leaving
+ * both out.
+ */
+function refuseDeleted (item: Item, name: ManifestName): void {
+  const { resourceVersion, uid } = item.manifest.metadata
+  const said = Object.entries({ 'metadata.resourceVersion': resourceVersion, 'metadata.uid': uid })
+  const rule = 'must be absent: the object that had it is not here (any more), and this would be another one'
+  const faults = said.filter(([, value]) => value !== undefined).map(([field, value]): FieldError => ({ field, value, rule }))
+  if (faults.length === 0) return
+  const fields = faults.map(({ field }) => field).join(' and ')
+  const was = `${name.kind} "${name.namespace}/${name.name}" was deleted, or never here`
+  throw new RegistryError('REG_CONFLICT', `${was}: leave out ${fields} to create it anew`, item.locate(faults))
 }
 
 function faultsOf (next: Manifest, old: Manifest | undefined, facts: RegistryFacts): Parameters<typeof fieldErrors>[0] {
@@ -196,7 +216,8 @@ function allocated (drafts: readonly Draft[], catalog: Catalog, allocator: Alloc
       const expected = old === undefined ? 0 : Number(old.metadata.resourceVersion)
       writes.push({ type: 'put', key: manifestKey(name), body, endsAtMs: 0, reason, expected })
     }
-    return { ...name, outcome, manifest: final, previous: old, warnings: warningsOf(final, catalog, declared), document: item.document }
+    const warned = [...item.dropped ?? [], ...warningsOf(final, catalog, declared, allocator)]
+    return { ...name, outcome, manifest: final, previous: old, warnings: warned, document: item.document }
   })
   return { plan, writes, applied }
 }
@@ -216,32 +237,57 @@ function identified (next: Manifest, old: Manifest | undefined): Manifest {
 
 function withResult ({ next, needs }: Draft, { values, pending }: ServiceResult): Manifest {
   if (next.kind !== 'Service' || needs === undefined) return next
-  // An address whose pool is gone is gone, too.
-  const kept = new Map([...needs.kept].filter(([key]) => !pending.has(key)))
-  const service = withAllocations(next, { ...needs, kept }, values)
+  const service = withAllocations(next, needs, values)
   const why = [...(needs.pending === '' ? [] : [needs.pending]), ...pending.values()].join('; ')
+  const reason = [...pending.keys()].some((key) => values.has(key)) ? movingReason : 'Pending'
   const others = (service.status?.conditions ?? []).filter(({ type }) => type !== addressCondition)
-  const condition: Condition = { type: addressCondition, status: 'False', reason: 'Pending', message: why }
+  const condition: Condition = { type: addressCondition, status: 'False', reason, message: why }
   const conditions = why === '' ? others : [...others, condition]
   if (service.status === undefined && conditions.length === 0) return service
   const { loadBalancer = {} } = service.status ?? {}
   return canonical({ ...service, status: { loadBalancer, ...(conditions.length === 0 ? {} : { conditions }) } })
 }
 
-function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap<string, Service>): string[] {
+/** Endpoints that were written by hand before, and that the service as it is now has no port for. */
+function lostPorts (service: Service, catalog: Catalog): string[] {
+  if (hasSelector(service) || service.spec.type === 'ExternalName') return []
+  const { namespace, name } = service.metadata
+  const { slices, endpoints } = catalog.handMade(namespace, name)
+  const made = [...slices, ...(endpoints === undefined ? [] : [endpoints])]
+  return made.flatMap((each) =>
+    unnamedPortWarnings(each, service).map((warning) => `${each.kind} "${each.metadata.name}": ${warning}`))
+}
+
+function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap<string, Service>, allocator: Allocator): string[] {
   const { namespace, name } = manifest.metadata
-  const unused = (service: string): string[] => {
+  const unused = (made: EndpointSlice | Endpoints, service: string): readonly string[] => {
     const owner = declared.get(`${namespace}/${service}`) ?? catalog.declared(namespace, service)?.manifest
     if (owner === undefined) return [`service "${service}" is not declared: these endpoints are not used until it is`]
-    return hasSelector(owner) ? [`service "${service}" has a selector: these endpoints are not used`] : []
+    if (hasSelector(owner)) return [`service "${service}" has a selector: these endpoints are not used`]
+    const { endpoints } = catalog.handMade(namespace, service)
+    if (made.kind === 'EndpointSlice' && ownSlices({ slices: [made], endpoints }).length === 0) {
+      return ['it mirrors the Endpoints object of the service, which says what is in it: this slice is not used']
+    }
+    return unnamedPortWarnings(made, owner)
   }
   switch (manifest.kind) {
     case 'Service': {
-      const why = manifest.status?.conditions?.find(({ type }) => type === addressCondition)?.message
-      return [...warnings(manifest), ...(why === undefined ? [] : [`no load-balancer address: ${why}`])]
+      const why = manifest.status?.conditions?.find(({ type }) => type === addressCondition)
+      const what = why?.reason === movingReason ? 'the load-balancer address is not changed' : 'no load-balancer address'
+      const pending = why === undefined ? [] : [`${what}: ${why.message ?? ''}`]
+      return [...warnings(manifest), ...pending, ...lostPorts(manifest, catalog), ...unfitWarnings(manifest, allocator)]
     }
-    case 'EndpointSlice': return [...endpointSliceWarnings(manifest), ...unused(manifest.metadata.labels?.[serviceNameLabel] ?? '')]
-    case 'Endpoints': return [endpointsWarning, ...unused(name)]
+    case 'EndpointSlice': {
+      const service = manifest.metadata.labels?.[serviceNameLabel] ?? ''
+      return [...endpointSliceWarnings(manifest), ...unused(manifest, service)]
+    }
+    case 'Endpoints': return [endpointsWarning, ...unused(manifest, name)]
     case 'Namespace': return []
   }
+}
+
+/** What the service has and this node could not give it. Not stored: other nodes may have other ranges. */
+function unfitWarnings (service: Service, allocator: Allocator): string[] {
+  return heldBy(service).map(heldTarget).filter((target) => !allocator.inRange(target))
+    .map((target) => `${targetText(target)} is ${allocator.placeOf(target)}: the service keeps it until it lets it go`)
 }

@@ -2,6 +2,7 @@
 // The times and the resource version are the record's own, so that the same content is the same text.
 import type { Manifest } from '../../model/service/types.ts'
 import { canonical, without } from '../../model/service/schema.ts'
+import { noStatus } from '../../model/service/update.ts'
 import { splitKey } from '../../model/names.ts'
 import type { ObjectRecord } from '../../store/store.ts'
 
@@ -41,5 +42,7 @@ export function storedManifest (manifest: Manifest): string {
 export function manifestOf (object: ObjectRecord): Manifest {
   const stored = JSON.parse(object.body) as Manifest // written by storedManifest
   const metadata = { ...stored.metadata, creationTimestamp: new Date(object.createdAtMs).toISOString(), resourceVersion: String(object.revision) }
+  // One from an older version may lie there without a status: it is shown, and compared, with the one that it has.
+  if (stored.kind === 'Service' && stored.status === undefined) return { ...stored, metadata, status: noStatus }
   return { ...stored, metadata }
 }

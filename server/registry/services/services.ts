@@ -2,11 +2,14 @@
 import type { Endpoint, FieldError, Instance, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, refused } from '../../errors.ts'
 import { located, type ManifestDocument, manifestLimits, streamInvalid } from '../../model/manifest/manifest-stream.ts'
-import { explained, handMadeEndpoints, implicitService } from '../../model/service/endpoints.ts'
+import {
+  explained, handMadeEndpoints, implicitService, mirrorManager, ownSlices
+} from '../../model/service/endpoints.ts'
 import { defaultFamily, hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
+import { droppedFields } from '../../model/service/dropped-fields.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { decoded } from '../../model/service/schema.ts'
-import { endpointSlices, endpointsObject, mirrorManager } from '../../model/service/slices.ts'
+import { endpointSlices, endpointsObject } from '../../model/service/slices.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../../model/service/types.ts'
 import { FaultList } from '../../refusal.ts'
 import { maxCommitWrites, type ObjectWrite, type Store } from '../../store/store.ts'
@@ -15,6 +18,7 @@ import { AllocationCheck } from '../allocation/allocation-check.ts'
 import { commitAllocated, type Proposal } from '../allocation/allocated-commit.ts'
 import { Allocator } from '../allocation/allocator.ts'
 import type { Ranges } from '../allocation/ledger.ts'
+import { NodeRanges } from '../allocation/node-ranges.ts'
 import type { FindingKind } from '../allocation/repair.ts'
 import { type Applied, type ApplyPlan, allocationRefusal, type Item, nameOf, planApply } from './apply-plan.ts'
 import type { Feed } from '../feed/feed.ts'
@@ -57,8 +61,10 @@ export interface ServicesOptions {
   readonly ranges: Ranges
   readonly random: () => number
   readonly clock: Clock
-  readonly warn: (message: string) => void
+  readonly log: { info (message: string): void, warn (message: string): void }
   readonly lookup: Lookup
+  /** The name of this node; see `RegistryOptions`. */
+  readonly node: string | undefined
 }
 
 export const defaultNamespace = 'default'
@@ -74,16 +80,19 @@ export class Services {
   readonly #waiting: WaitingBalancers
   readonly #check: AllocationCheck
   readonly facts: RegistryFacts
+  /** The ranges of the other nodes. */
+  readonly nodeRanges: NodeRanges
 
-  constructor ({ store, feed, ranges, random, clock, warn, lookup }: ServicesOptions) {
+  constructor ({ store, feed, ranges, random, clock, log, lookup, node }: ServicesOptions) {
     this.#store = store
     this.#feed = feed
     this.#lookup = lookup
     this.#clock = clock
-    this.#allocator = new Allocator({ ...ranges, random })
+    const nodeRanges = this.nodeRanges = new NodeRanges({ store, feed, clock, random, log, node, ranges })
+    this.#allocator = new Allocator({ ...ranges, random, elsewhere: (target) => nodeRanges.holderOf(target) })
     const families = ranges.serviceCidrs.map(({ family }) => (family === 4 ? 'IPv4' as const : 'IPv6' as const))
     this.facts = { families: families.length === 0 ? [defaultFamily] : families }
-    const keeping = { store, feed, allocator: this.#allocator, clock, random, warn }
+    const keeping = { store, feed, allocator: this.#allocator, clock, random, warn: (message: string) => log.warn(message) }
     this.#waiting = new WaitingBalancers(keeping)
     this.#check = new AllocationCheck({ ...keeping, ticked: () => this.#waiting.nudge() })
     feed.listen({
@@ -106,9 +115,10 @@ export class Services {
   }
 
   /** Ends what it does by itself. */
-  close (): void {
+  async close (): Promise<void> {
     this.#waiting.close()
     this.#check.close()
+    await this.nodeRanges.close()
   }
 
   // Writing -------------------------------------------------------------------------------------------------------
@@ -126,7 +136,10 @@ export class Services {
       const locate = (found: readonly FieldError[]): readonly FieldError[] => located(document, found)
       const read = decoded(document.kind, document.value, options.namespace ?? defaultNamespace)
       if ('refusal' in read) faults.addAll(locate(read.refusal.faults), read.refusal.more)
-      else items.push({ manifest: read.manifest, locate, document: document.index })
+      else {
+        const dropped = droppedFields(document.kind, document.value)
+        items.push({ manifest: read.manifest, locate, document: document.index, dropped })
+      }
     }
     if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
     return this.#apply(actor, items, options)
@@ -146,7 +159,8 @@ export class Services {
       ...(nameOf(named).namespace === name.namespace ? [] : [{ field: 'metadata.namespace', value: metadata.namespace, rule: `must be ${name.namespace}, as in the path` }])
     ]
     if (faults.length > 0) throw invalid(faults)
-    return this.#apply(actor, [{ manifest: named, locate: (found) => found }], options)
+    const dropped = droppedFields(name.kind, value)
+    return this.#apply(actor, [{ manifest: named, locate: (found) => found, dropped }], options)
   }
 
   async #apply (actor: Actor, items: readonly Item[], { dryRun = false }: WriteOptions): Promise<ApplyAnswer> {
@@ -222,7 +236,8 @@ export class Services {
    * @throws RegistryError REG_NAMESPACE_NOT_FOUND, REG_SERVICE_NOT_FOUND
    */
   manifest (namespace: string, service: string): Service {
-    return this.#lookup.requireService(namespace, service).manifest ?? implicit(namespace, service)
+    const { manifest, endpoints } = this.#lookup.requireService(namespace, service)
+    return manifest ?? implicitService(namespace, service, endpoints.all)
   }
 
   /** The EndpointSlices of a service: computed for a selector, else what was made by hand, a mirrored Endpoints object included. */
@@ -232,7 +247,7 @@ export class Services {
     const made = this.#feed.catalog.handMade(namespace, service)
     if (made.endpoints === undefined) return made.slices
     const mirrored = handMadeEndpoints(manifest, { slices: [], endpoints: made.endpoints }, this.#endpointsOf(namespace, service).revision)
-    return [...made.slices, ...endpointSlices(manifest, mirrored, { managedBy: mirrorManager })]
+    return [...ownSlices(made), ...endpointSlices(manifest, mirrored, { managedBy: mirrorManager })]
   }
 
   /** The older Endpoints view of a service. */
@@ -248,7 +263,7 @@ export class Services {
     const { catalog } = this.#feed
     const all = catalog.services(name.namespace).map((service): ServiceExplanation => {
       const declared = catalog.declared(name.namespace, service)
-      const manifest = declared?.manifest ?? implicit(name.namespace, service)
+      const manifest = declared?.manifest ?? implicitService(name.namespace, service)
       // Who is ready is answered: only for one that is not, the answers must be looked at.
       const mayBeAnswered = !instance.conditions.ready && (declared?.selects(instance) ?? service === instance.service)
       const isAnswered = mayBeAnswered && catalog.endpoints(name.namespace, service)?.answered.some((endpoint) => isOf(endpoint, instance, service))
@@ -280,10 +295,6 @@ export class Services {
 /** Whether an endpoint of a service is that of an instance: those of an implicit one do not say under which name they registered. */
 function isOf (endpoint: Endpoint, instance: Instance, service: string): boolean {
   return endpoint.id === instance.id && (endpoint.service ?? service) === instance.service
-}
-
-function implicit (namespace: string, service: string): Service {
-  return implicitService(namespace, service, ['IPv4', 'IPv6'])
 }
 
 function checkSize (writes: number): void {

@@ -1,0 +1,165 @@
+// What the registry answers, by route, as far as commands read it. A program that is no registry, or one of another
+// time, may listen where
+// --address leads: what it says is looked at before anybody is told that something was done.
+
+/** What is wrong with a value, as in `items[0].id must be a text`; undefined if it fits. */
+type Check = (value: unknown, path: string) => string | undefined
+
+const simple =
+  (what: string, fits: (value: unknown) => boolean): Check =>
+    (value, path) => (fits(value) ? undefined : `${path} must be ${what}`.trimStart())
+const text = simple('a text', (value) => typeof value === 'string')
+const number = simple('a number', (value) => typeof value === 'number')
+const flag = simple('true or false', (value) => typeof value === 'boolean')
+const textOrNumber = simple('a text or a number', (value) => typeof value === 'string' || typeof value === 'number')
+const nothing = simple('empty', (value) => value === undefined)
+const anything = simple('JSON', (value) => value !== undefined)
+
+const optional = (check: Check): Check => (value, path) => (value === undefined ? undefined : check(value, path))
+
+const list = (item: Check): Check => (value, path) => {
+  if (!Array.isArray(value)) return `${path} must be a list`.trimStart()
+  for (const [index, member] of (value as readonly unknown[]).entries()) {
+    const fault = item(member, `${path}[${index}]`)
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
+
+const map = (member: Check): Check =>
+  (value, path) =>
+    (isObject(value) ? firstFault(Object.entries(value), path, () => member) : `${path} must be an object`.trimStart())
+
+/** An object with these fields, and any others: a newer registry says more. */
+const fields = (members: Readonly<Record<string, Check>>): Check => (value, path) => {
+  if (!isObject(value)) return `${path} must be an object`.trimStart()
+  return firstFault(Object.keys(members).map((name) => [name, value[name]]), path, (name) => members[name] ?? anything)
+}
+
+function firstFault (entries: readonly (readonly [string, unknown])[], path: string,
+  checkOf: (name: string) => Check): string | undefined {
+  for (const [name, member] of entries) {
+    const fault = checkOf(name)(member, path === '' ? name : `${path}.${name}`)
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
+
+function isObject (value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+const page = (item: Check): Check => fields({ revision: text, items: list(item), next: optional(text) })
+const conditions = fields({ ready: flag, serving: flag, terminating: flag })
+const port = fields({ name: text, port: number, protocol: text })
+const place =
+  { zone: optional(text), region: optional(text), node: optional(text), version: optional(text),
+    hostname: optional(text) }
+const override =
+  fields({ author: text, reason: text, status: optional(text), weight: optional(number), until: optional(text),
+    createdAt: optional(text) })
+const instance = fields({
+  namespace: text, service: text, id: text, generation: text, address: text, ports: list(port), labels: map(text),
+  metadata: map(text), weight: number, priority: number,
+  status: text, effectiveStatus: text, suspect: flag, conditions, override: optional(override),
+  lease: fields({ ttlMs: number }), createdAt: text, updatedAt: text, revision: number, ...place
+})
+const endpoint = fields({
+  id: text, service: optional(text), address: text, ports: list(port), labels: map(text), weight: number,
+  priority: number, status: text, suspect: flag, conditions, ...place
+})
+const manifest =
+  fields({ kind: text,
+    metadata: fields({ name: text, labels: optional(map(text)), annotations: optional(map(text)),
+      creationTimestamp: optional(text) }) })
+const servicePort =
+  fields({ port: number, protocol: text, name: optional(text), nodePort: optional(number), targetPort: textOrNumber })
+const ingress = fields({ ip: optional(text), hostname: optional(text) })
+const service = fields({
+  kind: text,
+  metadata: fields({ name: text, namespace: text, labels: optional(map(text)), annotations: optional(map(text)),
+    creationTimestamp: optional(text) }),
+  spec: fields({
+    type: text, ports: optional(list(servicePort)), selector: optional(map(text)), clusterIP: optional(text),
+    clusterIPs: optional(list(text)), externalIPs: optional(list(text)),
+    externalName: optional(text), ipFamilies: optional(list(text)), loadBalancerSourceRanges: optional(list(text))
+  }),
+  status: optional(fields({ loadBalancer: fields({ ingress: optional(list(ingress)) }),
+    conditions: optional(list(fields({ type: text, status: text, message: text }))) }))
+})
+const summary = fields({
+  namespace: text, name: text, implicit: flag, createdAt: text, protectedSince: optional(text),
+  manifest: optional(service), revision: number,
+  instances: fields({ total: number, ready: number, suspect: number, starting: number, up: number, warning: number,
+    draining: number, down: number }),
+  endpoints: fields({ total: number, ready: number })
+})
+const slice = fields({
+  metadata: fields({ name: text, namespace: text, creationTimestamp: optional(text) }), addressType: text,
+  endpoints: list(fields({ addresses: list(text) })),
+  ports: list(fields({ name: optional(text), port: optional(number) }))
+})
+const band = fields({ size: number, used: number })
+const pool = fields({ name: text, kind: text, ranges: list(text), size: number, used: number, free: number,
+  autoAssign: flag, bands: optional(fields({ static: band, dynamic: band })) })
+const explanation =
+  fields({ service: text, in: flag, ready: flag, rule: text, message: text, missingPorts: list(text) })
+const event =
+  fields({ revision: text, at: text, reason: text, namespace: text, service: text, id: text, by: text, message: text })
+const foreign = optional(list(fields({ kind: text, apiVersion: text, document: number, line: number, count: number })))
+const record = fields({ name: text, ttl: number, type: text, data: text })
+const answer = fields({
+  question: fields({ name: text, type: text }), rcode: text, flags: list(text), octets: number, revision: text,
+  answer: list(record), authority: list(record), additional: list(record),
+  extendedError: optional(fields({ code: number, text })), trace: list(fields({ rule: text, message: text }))
+})
+const unreadable = fields({ key: text, reason: text, content: text, revision: optional(number) })
+const overview = fields({
+  node: text, version: text, revision: text, uptimeSeconds: number, namespaces: number, services: number,
+  rememberedHeartbeats: number,
+  instances: fields({ total: number, suspect: number, starting: number, up: number, warning: number, draining: number,
+    down: number }),
+  store: fields({ kind: text, location: text, available: flag, reason: text, since: text }),
+  watchers: fields({ connections: number, subscriptions: number }),
+  protection: fields({ registrySince: optional(text),
+    services: list(fields({ namespace: text, service: text, since: text })) }),
+  unreadable: fields({ count: number, records: list(fields({ key: text, reason: text })) })
+})
+
+/** Method and path, with the view if one is asked for, and what comes back. The first that fits counts. */
+const routes: readonly (readonly [RegExp, Check])[] = [
+  [/^GET \/v1\/instances$/, page(instance)],
+  [/^GET \/v1\/services$/, page(summary)],
+  [/^GET \/v1\/namespaces$/, page(fields({ name: text, services: number, instances: number }))],
+  [/^GET \/v1\/events$/, page(event)],
+  [/^GET \/v1\/overrides$/,
+    page(fields({ namespace: text, service: text, id: text, registered: flag, absentSince: optional(text),
+      override }))],
+  [/^GET \/v1\/pools$/, list(pool)],
+  [/^GET \/v1\/overview$/, overview],
+  [/^GET \/v1\/unreadable$/, page(unreadable)],
+  [/^GET \/v1\/unreadable\/[^/]+$/, unreadable],
+  [/^GET \/v1\/dns\/answer$/, answer],
+  [/\/services\/[^/]+\/endpoints$/,
+    fields({ namespace: text, service: text, revision: text, failOpen: flag, endpoints: list(endpoint) })],
+  [/\/services\/[^/]+\/endpointslices$/, fields({ items: list(slice) })],
+  [/^GET .*\/services\/[^/]+\?view=manifest$/, service],
+  [/^GET .*\/services\/[^/]+$/, summary],
+  [/\/explain$/, list(explanation)],
+  [/\/heartbeat$/, fields({ renewed: simple('1', (value) => value === 1), stored: flag })],
+  [/^POST \/v1\/apply$/,
+    fields({ foreign,
+      results: list(fields({ kind: text, namespace: text, name: text, outcome: text, warnings: list(text), manifest,
+        previous: optional(manifest) })) })],
+  [/^POST \/v1\/delete$/, fields({ foreign, deleted: list(fields({ kind: text, name: text })) })],
+  [/^DELETE /, nothing],
+  [/\/instances\/[^/]+(?:\/override)?$/, instance]
+]
+
+/** What is wrong with the answer to a call, in a sentence; undefined if it is one of a registry. */
+export function answerFault (method: string, path: string, body: unknown, view?: string): string | undefined {
+  const route = `${method} ${path}${view === undefined ? '' : `?view=${view}`}`
+  const check = routes.find(([pattern]) => pattern.test(route))?.[1] ?? anything
+  const fault = check(body, '')
+  return fault?.startsWith('must') === true ? `the answer ${fault}` : fault
+}
