@@ -6,7 +6,7 @@ export interface Clock {
   now (): number
   /**
    * Calls back once after so many milliseconds; gives a function that cancels. Never keeps the process alive. The callback may give a
-   * promise: whoever guards the clock catches its rejection too.
+   * promise: a guarded clock catches its rejection too.
    */
   after (ms: number, callback: () => void | Promise<void>): () => void
 }

@@ -26,7 +26,7 @@ export const errorCatalogue = {
   REG_REVISION_NOT_FOUND: { status: 404, title: 'The revision is not, or no longer, known here' },
   REG_METHOD_NOT_ALLOWED: { status: 405, title: 'The method is not allowed at this path' },
   REG_REQUEST_TIMEOUT: { status: 408, title: 'The request did not arrive in time' },
-  REG_CONFLICT: { status: 409, title: 'Somebody else changed it at the same time' },
+  REG_CONFLICT: { status: 409, title: 'It was changed at the same time' },
   REG_GENERATION_SUPERSEDED: { status: 409, title: 'Another life of this instance is registered' },
   REG_LIMIT_REACHED: { status: 409, title: 'A limit of the registry is reached' },
   REG_PRECONDITION_FAILED: { status: 412, title: 'A condition of the request does not hold' },

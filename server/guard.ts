@@ -1,6 +1,6 @@
-// What stands between a callback and the event loop. An error that nobody expected in a timer, an event handler or a listener would
-// end the process; here it ends that one callback: it is counted, and logged with what and where. Whoever was concerned is told by
-// `failed` of `around`, or by the caller that used `attempt`.
+// Guards between callbacks and the event loop. An unexpected error in a timer, an event handler or a listener would end
+// the process; with a guard it ends that one callback: it is counted, and logged with its place. `failed` of `around`,
+// or the caller of `attempt`, answers the request, watch or connection that it happened in.
 //
 // eslint.config.js sees to it that no timer and no event handler of the server is set without it.
 
@@ -8,15 +8,18 @@
 export interface GuardOptions {
   /** Called for each error, or for several of another thread. */
   readonly count: (place: string, errors: number) => void
-  /** Called for the first error of its kind in a while; `leftOut` = how many of the same were not told since. */
+  /** Called for the first error of its kind in a while; `leftOut` = how many of the same were not logged since. */
   readonly log: (error: unknown, place: string, leftOut: number, details?: object) => void
   /** Monotonic milliseconds. */
   readonly now?: () => number
 }
 
-/** The same error again and again is told once in this time: a fault that every request meets must not fill the disk. */
+/** The same error again and again is logged once in this time: a fault of every request must not fill the disk. */
 const logIntervalMs = 60_000
-/** Kinds of errors that are told apart. Each is a line of our code, so that there are few; beyond it the oldest is forgotten. */
+/**
+ * Kinds of errors that are logged separately. Each is a line of our code, so that there are few; beyond it the oldest
+ * is forgotten.
+ */
 const maxKinds = 1_000
 
 export class Guard {
@@ -31,7 +34,7 @@ export class Guard {
 
   /**
    * The callback for a timer, an event or a listener. What it throws, or what the promise that it gives rejects with, ends here.
-   * @param failed tells whoever is concerned; what it throws ends here too
+   * @param failed answers the request, watch or connection; its errors are caught too
    * @example socket.on('message', guard.around('dns-udp', (message) => answer(message)))
    */
   around<Arguments extends unknown[]> (place: string, act: (...given: Arguments) => unknown, failed?: (error: unknown) => void): (...given: Arguments) => void {
@@ -60,7 +63,7 @@ export class Guard {
     }
   }
 
-  /** Errors that another thread has caught, and told the first of there. */
+  /** Errors that another thread has caught, and the first of which it has sent. */
   counted (place: string, count: number): void {
     this.#options.count(place, count)
   }
@@ -70,7 +73,7 @@ export class Guard {
     this.#options.log(error, place, leftOut)
   }
 
-  /** An error that nobody expected, where somebody else has caught it. */
+  /** An unexpected error that was caught elsewhere. */
   failed (place: string, error: unknown, details?: object): void {
     const kind = `${place} ${originOf(error)}`
     const nowMs = this.#now()
@@ -87,7 +90,7 @@ export class Guard {
   }
 }
 
-/** The line that threw: messages may hold what a client sent, and would be as many kinds as somebody likes. */
+/** The line that threw: messages may hold what a client sent, and would be as many kinds as a client likes. */
 function originOf (error: unknown): string {
   if (!(error instanceof Error)) return typeof error
   const frame = /\n\s+at (.*)/.exec(error.stack ?? '')?.[1] ?? ''
@@ -98,7 +101,7 @@ function originOf (error: unknown): string {
 export function loggingGuard (log: { error (fields: object, message: string): void }, count: GuardOptions['count']): Guard {
   return new Guard({
     count,
-    log: (error, place, leftOut, details) => log.error({ err: error, place, leftOut, ...details }, `an error that nobody expected, caught in ${place}: it ended what it happened in, nothing else`)
+    log: (error, place, leftOut, details) => log.error({ err: error, place, leftOut, ...details }, `an unexpected error, caught in ${place}: it ended one callback, nothing else`)
   })
 }
 

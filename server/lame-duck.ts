@@ -1,8 +1,9 @@
-// The time between "end" and the closing of the doors: whoever still asks is answered, while load balancers and clients learn that
-// this node is going. It is over when nobody has asked for a while and nothing is being worked on, at the latest with the grace.
+// The time between the signal to end and the closing of the listeners: the node still answers, while load balancers and
+// clients learn that it is going. It is over when no question has come for a while and nothing is being worked on, at
+// the latest with the grace.
 import type { Clock } from './clock.ts'
 
-/** What a door says of its work. */
+/** What an adapter says of its work. */
 export interface Work {
   /** Requests and questions since the process began: a number that grows. */
   readonly asked: number
@@ -18,7 +19,10 @@ export interface LameDuckOptions {
   readonly quietMs?: number
 }
 
-/** So long nobody asks before the node goes: twice what resolvers and programs that ask in a loop leave between two questions. */
+/**
+ * So long no question comes before the node closes: twice what resolvers and programs that ask in a loop leave between
+ * two questions.
+ */
 export const quietMs = 500
 const lookMs = 50
 

@@ -32,7 +32,7 @@ export async function listenAddresses (hosts: string | readonly string[], lookup
  * Listens on every address, on one port. An address that this machine has not is left out, as long as another one is left.
  * @param port 0 = any that is free at all of them
  * @param listen binds one; 0 as above
- * @param leftOut told of each address that is left out
+ * @param leftOut called with each address that is left out
  * @throws the error of the system, after what was bound is closed
  */
 export async function listenOnAll<Listener extends { readonly port: number, close (): Promise<unknown> }> (

@@ -1,21 +1,27 @@
 // The process: arguments -> command; signals; exit codes. What `serve` does is in serve.ts, what the others do in cli/.
 import { readFileSync } from 'node:fs'
-import { isDeepStrictEqual } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { harmless } from './cli/line.ts'
 import { run, serveSummary } from './cli/run.ts'
 import { guardOutput } from './cli/output-guard.ts'
 import { processTerminal } from './cli/terminal.ts'
-import type { Config, LoadedConfig } from './config/config.ts'
+import type { LoadedConfig } from './config/config.ts'
 import type { Logger } from './log/node-log.ts'
 import type { Running } from './serve.ts'
 
 const exitCodes = { ok: 0, failure: 1, usage: 2 } as const
 
+/** What is asked of config/, which is imported when it is needed. */
+interface Settings {
+  /** Reads all of them again. */
+  readonly load: () => LoadedConfig
+  readonly takenAtNextStart: (before: LoadedConfig, after: LoadedConfig) => string[]
+}
+
 /** Sets the exit code, or stays until a signal. */
 async function serveCommand (args: readonly string[]): Promise<void> {
   const letSignalsGo = holdSignals()
-  const [{ loadConfig, serveFlags }, { printConfig, settingsHelp }, { parseFlags }] = await Promise.all([
+  const [{ loadConfig, serveFlags, takenAtNextStart }, { printConfig, settingsHelp }, { parseFlags }] = await Promise.all([
     import('./config/config.ts'), import('./config/text.ts'), import('./config/flags.ts')
   ])
   const asked = parseFlags(args, serveFlags()).values
@@ -36,7 +42,7 @@ async function serveCommand (args: readonly string[]): Promise<void> {
   if (asked.get('print-config')?.[0] === 'true') {
     for (const warning of loaded.warnings) process.stderr.write(`rollcall: ${warning}\n`)
     process.stdout.write(printConfig(loaded))
-  } else await serveUntilSignal(loaded, load, letSignalsGo)
+  } else await serveUntilSignal(loaded, { load, takenAtNextStart }, letSignalsGo)
 }
 
 /**
@@ -45,18 +51,20 @@ async function serveCommand (args: readonly string[]): Promise<void> {
  */
 const heapGrowingPercent = 30
 
-async function serveUntilSignal ({ config, warnings }: LoadedConfig, load: () => LoadedConfig, letSignalsGo: () => void): Promise<void> {
+async function serveUntilSignal (loaded: LoadedConfig, settings: Settings, letSignalsGo: () => void): Promise<void> {
+  const { values, warnings } = loaded
+  const { node, shutdownGraceMs } = values.process
   setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`)
   const [{ openNodeLog }, { handleEnd, endProcess }] = await Promise.all([import('./log/node-log.ts'), import('./process-end.ts')])
-  const nodeLog = openNodeLog({ level: config.logLevel, node: config.node })
+  const nodeLog = openNodeLog({ level: values.log.level, node })
   const { log, output } = nodeLog
   const start = new AbortController()
   let running: Running | undefined
   let unexpected: ((error: unknown) => void) | undefined
   const leave = async (): Promise<void> => {
     start.abort()
-    const cut = await running?.leave(config.shutdownGraceMs) ?? []
-    if (cut.length > 0) log.warn({ cut }, `not everything ended within ${config.shutdownGraceMs} ms of shutdown-grace: ${cut.join(', ')} cut off`)
+    const cut = await running?.leave(shutdownGraceMs) ?? []
+    if (cut.length > 0) log.warn({ cut }, `not everything ended within ${shutdownGraceMs} ms of shutdown-grace: ${cut.join(', ')} cut off`)
   }
   handleEnd({
     output,
@@ -65,14 +73,14 @@ async function serveUntilSignal ({ config, warnings }: LoadedConfig, load: () =>
       await leave()
       log.info('stopped')
     },
-    reload: () => reload(load, config, running, log),
+    reload: () => reload(settings, loaded, running, log),
     survived: (error) => {
       if (unexpected === undefined) return false
       unexpected(error)
       return true
     },
     failed: async (error) => {
-      log.fatal({ err: error }, `an error that nobody caught ends this process: ${messageOf(error)}`)
+      log.fatal({ err: error }, `an uncaught error ends this process: ${messageOf(error)}`)
       await running?.leave(0)
     }
   })
@@ -80,7 +88,7 @@ async function serveUntilSignal ({ config, warnings }: LoadedConfig, load: () =>
   for (const warning of warnings) log.warn(warning)
   try {
     const { serve } = await import('./serve.ts')
-    running = await serve(config, { nodeLog, signal: start.signal, guarded: (take) => { unexpected = take } })
+    running = await serve(values, { nodeLog, signal: start.signal, guarded: (take) => { unexpected = take } })
   } catch (error) {
     if (start.signal.aborted) return // told to end while it started: handled above
     process.stderr.write(`rollcall: cannot start: ${harmless(startFailure(error))}\n`)
@@ -98,21 +106,19 @@ function holdSignals (): () => void {
 }
 
 /** SIGHUP: reads the settings again, and takes what may change while a node runs. A fault changes nothing. */
-function reload (load: () => LoadedConfig, before: Config, running: Running | undefined, log: Logger): void {
+function reload ({ load, takenAtNextStart }: Settings, before: LoadedConfig, running: Running | undefined, log: Logger): void {
   if (running === undefined) return log.warn('SIGHUP: not while the node starts')
   try {
-    const { config, warnings } = load()
-    running.reload(config)
-    for (const warning of warnings) log.warn(warning)
-    const names = (Object.keys(config) as (keyof Config)[]).filter((key) => !reloaded.has(key) && !isDeepStrictEqual(config[key], before[key]))
-    log.info({ logLevel: config.logLevel }, 'SIGHUP: the log level is set and the certificates are read again')
+    const after = load()
+    running.reload(after.values)
+    for (const warning of after.warnings) log.warn(warning)
+    const names = takenAtNextStart(before, after)
+    log.info({ logLevel: after.values.log.level }, 'SIGHUP: the log level is set and the certificates are read again')
     if (names.length > 0) log.warn({ settings: names }, `SIGHUP: these settings are taken at the next start only: ${names.join(', ')}`)
   } catch (error) {
     log.error(`SIGHUP: nothing is changed: ${messageOf(error)}`)
   }
 }
-
-const reloaded: ReadonlySet<keyof Config> = new Set(['logLevel', 'dnsTlsCert', 'dnsTlsKey'])
 
 function startFailure (error: unknown): string {
   const { code, address, port } = error as { code?: unknown, address?: unknown, port?: unknown } // of a system error; absent in others

@@ -1,4 +1,4 @@
-// Whether anybody listens at an address, asked by connecting to it.
+// Whether a process listens at an address, tried by connecting to it.
 import { connect } from 'node:net'
 import type { Guard } from './guard.ts'
 

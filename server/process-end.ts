@@ -1,4 +1,4 @@
-// How the process ends: by a signal in order and with 0, by an error that nobody caught with 1, and in any case in time.
+// How the process ends: by a signal in order and with 0, by an uncaught error with 1, and in any case in time.
 import type { LogOutput } from './log/log-output.ts'
 
 /** npm passes Ctrl-C on to a process that has it from the terminal already: a second signal this soon is the same one. */
@@ -15,7 +15,7 @@ export interface EndHandlers {
   /** Told of a signal that asks to read the settings again. */
   readonly reload: () => void
   /**
-   * An error that nobody caught. True: it ended what it happened in, and the node goes on (docs/decisions/0012-unexpected-errors.md).
+   * An uncaught error. True: it ended one callback, and the node goes on (docs/decisions/0012-unexpected-errors.md).
    * False: there is nothing to go on with. Never throws.
    */
   readonly survived: (error: unknown) => boolean
@@ -34,7 +34,7 @@ export function handleEnd ({ end, reload, survived, failed, output }: EndHandler
         firstAtMs = nowMs
         void end(signal).catch(failed).finally(() => endProcess(0, output))
       } else if (nowMs - firstAtMs > echoMs) {
-        void endProcess(0, output) // somebody is in a hurry; what was acknowledged is stored
+        void endProcess(0, output) // the operator does not want to wait; acknowledged writes are stored
       }
     })
   }
@@ -52,8 +52,8 @@ export function handleEnd ({ end, reload, survived, failed, output }: EndHandler
 /** Ends the process, after the log's last lines. */
 export async function endProcess (code: number, output: Pick<LogOutput, 'flush'>): Promise<never> {
   await output.flush(flushMs)
-  // A look-up of a name that nobody answers, a write to a disk that is gone: process.exit() would wait for them. To become another
-  // program waits for nothing.
+  // A look-up of a name without an answer, a write to a disk that is gone: process.exit() would wait for them. To
+  // become another program waits for nothing.
   if (process.platform !== 'win32' && process.getActiveResourcesInfo().some((name) => hangingRequests.test(name))) {
     try {
       process.removeAllListeners('warning') // that the call is experimental

@@ -1,11 +1,11 @@
-// Why something is refused, as it is told: the first faults, each cut to a size that a person reads, and how many more
-// there are. What was sent is never sent back whole, and a refusal is never without a reason.
+// Why something is refused, as clients see it: the first faults, each cut to a size that a person reads, and how many
+// more there are. What was sent is never sent back whole, and a refusal is never without a reason.
 import type { FieldError } from '../client-sdk/src/wire.ts'
 
-/** Faults that are told. A body of ten thousand faults is one mistake, told twenty times. */
+/** Faults that are reported. A body of ten thousand faults is one mistake, reported twenty times. */
 export const maxToldFaults = 20
 /**
- * Characters of a value that is told: the longest honest one is an id (253), and what it was meant to be is seen by
+ * Characters of a value that is reported: the longest honest one is an id (253), and what it was meant to be is seen by
  * then.
  */
 export const maxToldValue = 512
@@ -68,7 +68,7 @@ function told (fault: FieldError): FieldError {
   }
 }
 
-/** A value as it is told: itself if it is small, else the beginning of it as a text. */
+/** A value as it is reported: itself if it is small, else the beginning of it as a text. */
 function excerpt (value: unknown): unknown {
   if (typeof value === 'string') return cut(value, maxToldValue)
   if (typeof value !== 'object' || value === null) return value

@@ -1,6 +1,7 @@
 // What all clients of the node share: connections, bytes of bodies and answers, subscriptions, waiting requests, questions that are
-// forwarded. Below the limit whoever comes gets what he asks for. At the limit the client that has most gives up its idle share, else
-// its largest, else its oldest; so a newcomer from another address is always served, and so is one from the same address.
+// forwarded. Below the limit every client gets what it asks for. At the limit the client that has most gives up its
+// idle share, else its largest, else its oldest; so a newcomer from another address is always served, and so is one
+// from the same address.
 import ipaddr from 'ipaddr.js'
 
 /** At the limit so many shares of a client are looked at, the oldest first: choosing must not cost more than what is given up. */
@@ -41,7 +42,7 @@ export class Shares {
     return this.#used
   }
 
-  /** How often somebody had to give up a share so far. */
+  /** How often a client had to give up a share so far. */
   get givenUp (): number {
     return this.#givenUp
   }

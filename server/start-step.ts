@@ -1,4 +1,4 @@
-// The steps of a start, each with its time: a node that hangs says in what, and ends, so that whoever watches over it can act.
+// The steps of a start, each with its time: a node that hangs says in what, and ends, so that its supervisor can act.
 import { RegistryError } from './errors.ts'
 import type { Clock } from './clock.ts'
 
@@ -13,7 +13,7 @@ export interface StartStep {
   readonly signal?: AbortSignal
 }
 
-/** Thrown by a step when the start was given up: the process was told to end. */
+/** Thrown by a step when the start was given up: the process got the signal to end. */
 export class StartGivenUp extends Error {
   override readonly name = 'StartGivenUp'
 }

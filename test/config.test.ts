@@ -3,10 +3,11 @@ import t from 'tap'
 import fc from 'fast-check'
 import { configurationPage, printConfig, settingsHelp } from '../server/config/text.ts'
 import { hideSecrets, readDuration, readListener, readSize, showDuration, showListener, showSize } from '../server/config/kinds.ts'
-import { loadConfig, type LoadedConfig } from '../server/config/config.ts'
+import { loadConfig, takenAtNextStart, type LoadedConfig } from '../server/config/config.ts'
 import { RegistryError } from '../server/errors.ts'
 import { editDistance, nearest, parseFlags } from '../server/config/flags.ts'
-import { settings } from '../server/config/settings.ts'
+import type { KindName } from '../server/config/kinds.ts'
+import { settings, settingsSchema, type Setting } from '../server/config/settings.ts'
 
 type Files = Readonly<Record<string, string>>
 
@@ -72,23 +73,63 @@ t.test('a list is repeated, written with commas, or a YAML list, and is never me
 })
 
 t.test('every setting can be given in each of the three ways, and means the same', async (t) => {
-  const samples: Record<string, string> = {
-    http: '127.0.0.1:1', dns: '[::1]:2', data: '/d', redis: 'redis://h', 'redis-prefix': 'second', zone: 'z', 'log-level': 'warn', insecure: 'true', node: 'n',
-    'brake-registry': '0.5', 'brake-service': '0.25', 'log-length': '5000', 'log-size': '3MiB', 'history-size': '5MiB', 'accept-missing-log': 'true', 'override-keep': '3h', 'dns-ttl': '7s', 'client-zone': '10.1.0.0/16=east', 'max-body': '2MiB', 'trusted-host': 'x.example', 'trusted-proxy': '192.0.2.0/24',
-    'service-cidr': '10.0.0.0/16', 'instance-cidr': '192.0.2.0/24', 'node-port-range': '20000-20100', 'load-balancer-pool': 'public=192.0.2.0/24',
-    'dns-tls': '127.0.0.1:853', 'dns-tls-cert': '/c', 'dns-tls-key': '/k',
-    'dns-workers': '2', 'dns-rate-limit': '100', 'dns-query-log': '0.5', 'dns-forward': '[2001:db8::53]:5353', 'dns-forward-from': '192.0.2.0/24',
-    'dns-transfer-to': '192.0.2.0/24', 'dns-tsig-key': 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', 'dns-notify': '192.0.2.7:53', 'dns-chaos': 'off', 'dns-forward-case': 'lower'
+  // A value of each kind that is nobody's default, and of settings that want another one.
+  const byKind: Partial<Record<KindName, string>> = {
+    listener: '127.0.0.1:1', upstream: '[2001:db8::53]:5353', duration: '9s', seconds: '7s', size: '3MiB', boolean: 'true', directory: '/d', file: '/f',
+    url: 'redis://h', name: 'x.example', network: '192.0.2.0/24', ports: '20000-20100', pool: 'public=192.0.2.0/24', clientZone: '10.1.0.0/16=east',
+    tsigKey: 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', transferRule: '192.0.2.0/24', notifyTarget: '192.0.2.7:53'
+  }
+  const samples: Record<string, string> = { 'override-keep': '3h', 'instance-cidr': '198.51.100.0/24' }
+  const sampleOf = ({ name, kind, schema, default: fallback }: Setting): string => {
+    const { enum: words, maximum = 1 } = schema as { enum?: readonly string[], maximum?: number }
+    const chosen = words === undefined ? maximum : words.find((word) => word !== fallback)
+    return samples[name] ?? byKind[kind] ?? String(chosen)
   }
   const tls = ['dns-tls', 'dns-tls-cert', 'dns-tls-key']
-  for (const { name, variable, key } of settings) {
-    const text = samples[name] ?? '9s'
-    const others = tls.includes(name) ? tls.filter((other) => other !== name).map((other) => `--${other}=${samples[other]}`) : [] // all or none
+  for (const setting of settings) {
+    const { name, variable, key } = setting
+    const text = sampleOf(setting)
+    const others = settings.filter((other) => tls.includes(name) && tls.includes(other.name) && other !== setting) // all or none
+      .map((other) => `--${other.name}=${sampleOf(other)}`)
     const byFlag = load([...others, `--${name}=${text}`]).config[key]
     t.same(load(others, { [variable]: text }).config[key], byFlag, variable)
     t.same(load([...others, '--config', 'f'], {}, { f: `${name}: ${JSON.stringify(text)}` }).config[key], byFlag, `${name} in the file`)
     t.notSame(byFlag, load([]).config[key], `${name} has an effect`)
   }
+})
+
+t.test('no two rooms declare a setting of the same name or key, and each says what a person must know', async (t) => {
+  t.equal(new Set(settings.map(({ name }) => name)).size, settings.length)
+  t.equal(Object.keys(settingsSchema.properties).length, settings.length)
+  for (const { name, what, why } of settings) t.match([what, why], [/[.)]$/, /[.)]$/], name)
+})
+
+t.test('what is wrong between settings of several rooms is told at once', async (t) => {
+  t.same(faultsOf(['--http', '0.0.0.0:1', '--service-cidr', '10.0.0.0/33', '--zone', 'x.ip6.arpa', '--redis', 'redis://h:0', '--load-balancer-pool', 'auto=false']).map((fault) => fault.split(' ')[0]), [
+    '--http', '--service-cidr', '--load-balancer-pool', '--zone', '--redis'
+  ])
+  t.same(faultsOf(['--trusted-proxy', '10.0.0.1/8,2001:db8::1']), [
+    '--trusted-proxy must not have bits set behind its prefix: the network is 10.0.0.0/8', '--trusted-proxy must be a network in CIDR form, like 10.96.0.0/12 or fd00:10:96::/108'
+  ])
+  t.same(faultsOf([], { ROLLCALL_REDIS: 'redis://a,b' }), ['ROLLCALL_REDIS must name one host; use redis+sentinel:// or redis+cluster:// for several'])
+})
+
+t.test('each room is given values, read once', async (t) => {
+  const { values } = load(['--service-cidr', 'fd00::/108', '--node-port-range', '1000-1999', '--load-balancer-pool', 'a=192.0.2.0/28', '--hold-max', '5m', '--log-length', '5000'])
+  t.match(values.registry.allocation, { serviceCidrs: [{ family: 6, prefix: 108 }], nodePorts: { first: 1_000, size: 1_000 }, pools: [{ name: 'a', autoAssign: true }] })
+  t.match(values.registry, { ringLimit: 5_000, protection: { holdMs: 300_000, graceMs: 15_000 } })
+  t.match(values.store, { kind: 'sqlite', directory: './data', holdMs: 300_000, maxLogLength: 5_000 })
+  t.match(values.http, { listen: { host: '127.0.0.1', port: 7500 }, trustedHosts: [], maxBodyBytes: 1_048_576 })
+  t.match([values.log, values.process], [{ level: 'info' }, { node: 'here', startTimeoutMs: 60_000, shutdownGraceMs: 3_000 }])
+  t.match(values.dns?.reverse?.[0], { text: 'fd00::/108' }, 'the networks of services are reverse zones too')
+  const redis = load(['--hold-max', '5m'], { ROLLCALL_REDIS: 'redis://:pw@h/3', ROLLCALL_REDIS_TIMEOUT: '2s' }).values.store
+  t.match(redis, { kind: 'redis', url: { hosts: [{ host: 'h', port: 6379 }], db: 3, password: 'pw' }, holdMs: 60_000, timeouts: { connectMs: 2_000, commandMs: 2_000 } })
+})
+
+t.test('of changed settings those are named that a running node does not take', async (t) => {
+  const before = load(['--redis', 'redis://h', '--grace', '1s'])
+  t.same(takenAtNextStart(before, load(['--redis', 'redis://h', '--grace', '1s', '--log-level', 'debug'])), [])
+  t.same(takenAtNextStart(before, load(['--grace', '2s', '--zone', 'z'])), ['zone', 'redis', 'grace'], 'one that is not given any more too')
 })
 
 t.test('DNS over TLS is an address, a certificate and its key, beside plain DNS', async (t) => {

@@ -33,6 +33,13 @@ t.test('an adapter imports the door of the core and the model, nothing else of t
   }
 })
 
+t.test('a room declares its settings with the words of config/setting.ts, and sees nothing that config/ composes', async (t) => {
+  for (const room of ['store', 'registry']) {
+    t.same(faults(`server/${room}/settings.ts`, '../config/setting.ts'), [], room)
+    for (const forbidden of ['../config/settings.ts', '../config/config.ts', '../config/kinds.ts']) t.equal(faults(`server/${room}/settings.ts`, forbidden).length, 1, `${room} imports ${forbidden}`)
+  }
+})
+
 t.test('the core imports no adapter, the model nothing of ours but the wire types', async (t) => {
   t.equal(faults('server/registry/feed/file.ts', '../../http/server/app.ts').length, 1)
   t.equal(faults('server/registry/feed/file.ts', '../../consul/server.ts').length, 1)

@@ -49,7 +49,7 @@ function usual (line: string): string {
     .replaceAll(/\b10\.(?:9[6-9]|10\d|11[01])\.\d+\.\d+/g,
       (address) => (address === '10.100.100.100' ? address : 'CLUSTER-IP'))
     .replaceAll(/:3\d{4}\//g, (port) => (port === ':30200/' ? port : ':NODE-PORT/')).replaceAll(/ \d+s /g, ' AGE ')
-    .replace(/"generation":"\w+"/, '"generation":"LIFE"')
+    .replace(/"generation":"[\w-]+"/, '"generation":"LIFE"')
 }
 
 /** `...` stands for anything in a line, and on a line of its own for any lines. */

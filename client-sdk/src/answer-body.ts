@@ -47,9 +47,9 @@ export async function readText (response: ResponseLike, maxBytes: number, where:
   }
 }
 
-/** Lets an answer go that nobody reads. */
+/** Discards an answer that is not read. */
 export function drop ({ body }: ResponseLike): void {
   try {
     body?.getReader().cancel().catch(() => {})
-  } catch {} // somebody else reads it
+  } catch {} // it is being read elsewhere
 }

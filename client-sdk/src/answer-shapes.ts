@@ -1,4 +1,4 @@
-// What the answers and frames of a registry must look like before anybody relies on them.
+// What the answers and frames of a registry must look like before the SDK relies on them.
 import type { Manifest, ObjectMeta, Service, ServicePort } from './manifests.ts'
 import {
   anything, count, fields, flag, isObject, listOf, maybe, number, oneOf, recordOf, rule, shown, text, whole, type Check
@@ -9,7 +9,7 @@ import type {
   ServiceChangeFrame, ServiceEndpoints, ServiceExplanation, ServiceSummary
 } from './wire.ts'
 
-/** `epoch.revision`. Longer ones are nobody's, and would come back with each reconnect. */
+/** `epoch.revision`. No registry sends longer ones, and they would be repeated with each reconnect. */
 export const cursor = rule(
   'a cursor, epoch.revision', (value) => typeof value === 'string' && /^[!-~]{1,128}\.\d{1,16}$/.test(value)
 )

@@ -34,9 +34,9 @@ export function candidates (endpoints: Iterable<Endpoint>, port?: string | numbe
 
 /**
  * Narrows candidates to those of the first choice, in this order:
- * 1. weight above 0; 0 means "only when nothing else is left", whatever the priority;
+ * 1. weight above 0; 0 means "only when nothing else is left", with any priority;
  * 2. the lowest priority number (RFC 2782: a client MUST try it first), so a near backup does not win over a far primary;
- * 3. the caller's zone, if anybody is there.
+ * 3. the caller's zone, if an endpoint is in it.
  */
 export function firstChoice (all: readonly Candidate[], zone?: string): readonly Candidate[] {
   const weighted = orElse(all.filter(({ endpoint }) => endpoint.weight > 0), all)
@@ -53,8 +53,8 @@ export function leastLoaded (all: readonly Candidate[], load: (key: string) => n
 }
 
 /**
- * Smooth weighted round robin: each turn everybody gains its weight, the richest is picked and pays the sum. Over a sum of the
- * weights each is picked as often as its weight says, and never in bursts.
+ * Smooth weighted round robin: each turn every endpoint gains its weight; the one with most is chosen and loses the
+ * sum. Over a sum of the weights each is picked as often as its weight says, and never in bursts.
  */
 export class RoundRobin {
   readonly #random: () => number

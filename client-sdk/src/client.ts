@@ -183,7 +183,7 @@ export class Rollcall implements AsyncDisposable {
   /**
    * Picks one endpoint, each in its turn: `payments` or `payments.shop`. The list comes from the registry once and is then kept
    * fresh in the background; through an outage of the registry the last known one serves.
-   * @throws RollcallError REGISTRY_NO_ENDPOINT when nobody can be called
+   * @throws RollcallError REGISTRY_NO_ENDPOINT when no endpoint can be called
    */
   async resolve (target: Target, options: ResolveOptions = {}): Promise<ResolvedEndpoint> {
     this.#assertOpen()
@@ -192,7 +192,7 @@ export class Rollcall implements AsyncDisposable {
     return this.#resolver.pick(service, namespace, options)
   }
 
-  /** All endpoints that may be called; empty when there are none. */
+  /** All endpoints that may be called; may be empty. */
   async resolveAll (target: Target, options: ResolveOptions = {}): Promise<readonly ResolvedEndpoint[]> {
     this.#assertOpen()
     checkOptions('resolve', options)
@@ -268,7 +268,7 @@ export class Rollcall implements AsyncDisposable {
     return this.#pages<NamespaceSummary>('namespaces', namespaceSummary, { ...options, namespace: '*' })
   }
 
-  /** The registry's answer to "who serves this?", read now. To call somebody, use `resolve`. */
+  /** The endpoints of a service as the registry has them now. To call one, use `resolve`. */
   async endpoints (target: Target, options: EndpointsOptions = {}): Promise<EndpointsAnswer> {
     checkOptions('endpoints', options)
     const { service, namespace } = this.#target(target)
@@ -300,7 +300,10 @@ export class Rollcall implements AsyncDisposable {
     return (await this.#read<readonly Pool[]>(poolsPath, pools, options)).body
   }
 
-  /** Ends somebody's registration; for one of `register`, use its own `deregister`. @throws RollcallError REG_INSTANCE_NOT_FOUND */
+  /**
+   * Ends the registration of any instance; for one of `register`, use its own `deregister`. @throws RollcallError
+   * REG_INSTANCE_NOT_FOUND
+   */
   async deregister (reference: InstanceReference, options: CallOptions = {}): Promise<void> {
     checkOptions('call', options)
     await this.request(
@@ -369,7 +372,7 @@ export class Rollcall implements AsyncDisposable {
     )
   }
 
-  /** Somebody who waits for a registry that was never there should not have to guess why. */
+  /** A developer whose program waits for a registry that was never there should learn why. */
   #sayFirst (event: RollcallEvent): void {
     if (event.type === 'reachable' || event.type === 'registered') this.#wasReached = true
     if (event.type !== 'unreachable' || this.#wasReached) return

@@ -18,7 +18,7 @@ export const systemClock: Clock = {
   clearTimeout: (handle) => clearTimeout(handle as number) // it came from setTimeout above
 }
 
-/** A clock whose timers cannot end the program: what a callback throws is told. */
+/** A clock whose timers cannot end the program: errors of callbacks are reported. */
 export function guarded (clock: Clock, failed: (error: unknown) => void): Clock {
   return {
     now: () => clock.now(),

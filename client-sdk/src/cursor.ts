@@ -6,7 +6,7 @@ export function parseRevision (revision: string): { readonly epoch: string, read
   return { epoch: revision.slice(0, dot), number: Number(revision.slice(dot + 1)) }
 }
 
-/** True if `revision` tells nothing new to somebody who is at `cursor`. */
+/** True if `revision` is not newer than `cursor`. */
 export function isKnown (revision: string, cursor: string | undefined): boolean {
   if (cursor === undefined) return false
   const now = parseRevision(revision)

@@ -11,7 +11,7 @@ export type SdkErrorCode =
   | 'REGISTRY_BAD_ANSWER'
   /** The answer is longer than `maxAnswerBytes`. */
   | 'REGISTRY_ANSWER_TOO_LARGE'
-  /** The service is known or unknown, but nobody can be called. */
+  /** The service is known or unknown, but no endpoint can be called. */
   | 'REGISTRY_NO_ENDPOINT'
   /** This runtime has no WebSocket. */
   | 'REGISTRY_NO_WEBSOCKET'
@@ -65,7 +65,7 @@ export function isRollcallError (value: unknown): value is RollcallError {
 }
 
 /**
- * True if the same call may succeed elsewhere or later: nobody answered, or the answer says "not now".
+ * True if the same call may succeed elsewhere or later: no node answered, or the answer says "not now".
  * 501 and 507 (the store is full) will be the same at the next node.
  */
 export function isPassing (error: unknown): boolean {
@@ -81,7 +81,7 @@ export function isRefusal (error: unknown): boolean {
   return isRollcallError(error) && error.status !== undefined && error.status >= 400 && error.status < 500 && !isPassing(error)
 }
 
-/** Makes an Error of whatever was thrown. */
+/** Makes an Error of any thrown value. */
 export function asError (value: unknown): Error {
   return value instanceof Error ? value : new Error(String(value))
 }

@@ -13,7 +13,7 @@ export type NodeEvent =
   /** The node in use has its store again. */
   | { readonly type: 'current', readonly address: string }
   /**
-   * The registry tells a smaller revision than before, in the same epoch. What it tells is taken; some of what was told
+   * The registry sends a smaller revision than before, in the same epoch. It is accepted; some of what was sent
    * before may be gone.
    */
   | {
@@ -30,7 +30,7 @@ export type Warn = (message: string) => void
 /** What the SDK says about is bounded, too. */
 const maxWarnings = 100
 
-/** A `Warn` that says each sentence once, and never throws. Default: standard error; null: nobody is told. */
+/** A `Warn` that says each sentence once, and never throws. Default: standard error; null: warnings are dropped. */
 export function warnOnce (warn: ((message: string) => unknown) | null | undefined): Warn {
   const said = new Set<string>()
   const { console } = globalThis as { console?: { error (text: string): void } }
@@ -45,7 +45,7 @@ export function warnOnce (warn: ((message: string) => unknown) | null | undefine
   }
 }
 
-/** A hook that cannot hurt: what it throws, or rejects with, is dropped, since there is nobody left to tell. */
+/** A hook whose errors do no harm: they are dropped, since there is nowhere left to report them. */
 export function safeEmit<Event> (hook: ((event: Event) => unknown) | undefined): (event: Event) => void {
   return (event) => {
     try {

@@ -40,7 +40,9 @@ export const beatsPerTtl = 3
 const jitter = 0.1
 /** Leases per call; more go in further calls, so that neither side stalls on one. */
 const maxBatch = 1_000
-/** A node may be silent so long, or for the time between two beats, before another one is told as well. */
+/**
+ * A node may be silent so long, or for the time between two beats, before the heartbeat is sent to another one as well.
+ */
 const minPatienceMs = 500
 /**
  * Beats that are on their way at the same time. Each ends by itself; on a very slow network more of them would only
@@ -51,7 +53,7 @@ const maxFlights = 4
 interface Due {
   /** When it must have beaten. */
   at: number
-  /** When it was granted: what an older beat says of it is no news. */
+  /** When it was granted: answers to heartbeats sent before that are ignored. */
   readonly sinceMs: number
 }
 
@@ -64,7 +66,7 @@ export class Heartbeats {
   #failures = 0
   /** How long answers take lately. */
   #answerMs = 0
-  /** The last answer was `stored: false`: another node should be told as soon as there is one. */
+  /** The last answer was `stored: false`: the heartbeat should be sent to another node as soon as there is one. */
   #owing = false
   /** Something happened while a beat was on its way: the next one follows at once. */
   #again = false
@@ -96,12 +98,15 @@ export class Heartbeats {
     for (const lease of this.#leases.keys()) lease.unbound()
   }
 
-  /** The socket is open: sessions must be told to it at once, or they turn suspect. */
+  /** The socket is open: sessions must be sent on it at once, or they turn suspect. */
   beatSessions (): void {
     this.#beatNow((lease) => lease.session)
   }
 
-  /** Another node is in use: what the last one could not store, or did not answer, is told to this one at once. */
+  /**
+   * Another node is in use: heartbeats that the last one could not store, or did not answer, are sent to this one at
+   * once.
+   */
   moved (): void {
     if (this.#owing || this.#failures > 0) this.#beatNow(() => true)
   }

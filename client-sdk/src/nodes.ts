@@ -207,7 +207,7 @@ export class Nodes {
     this.#attempts = 0
   }
 
-  /** Asks all others at once, and goes to the first whose view is fresh. If there is none it stays. Never rejects. */
+  /** Asks all others at once, and moves to the first whose view is current. If none is it stays. Never rejects. */
   async #seek (): Promise<void> {
     if (this.#seeking || !this.several || this.#closed) return
     this.#seeking = true

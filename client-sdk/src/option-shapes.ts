@@ -34,7 +34,7 @@ const ports: Check = (value, at) => {
   return Array.isArray(value) ? listOf(portShape)(value, at) : recordOf(portNumber)(value, at)
 }
 
-/** The options of each call. A value of `undefined` is none. */
+/** The options of each call. A value of `undefined` counts as absent. */
 const shapes = {
   Rollcall: {
     address: anything, namespace: text,

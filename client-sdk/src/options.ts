@@ -1,4 +1,4 @@
-// What the calls of the client may be told. The default stands at each option.
+// The options of the client's calls, each with its default.
 import type { Clock } from './clock.ts'
 import type { NodeEvent } from './events.ts'
 import type { RegistrationEvent } from './registration.ts'
@@ -44,11 +44,11 @@ export interface RollcallOptions {
   readonly balance?: Balance | undefined
   /** Deregister on SIGTERM, SIGINT and SIGHUP. Default true. */
   readonly signals?: boolean | undefined
-  /** Is told what happens in the background. What it throws is dropped. */
+  /** Called with events of the background. What it throws is dropped. */
   readonly onEvent?: ((event: RollcallEvent) => unknown) | undefined
   /**
-   * Is told, in a sentence and once each, what a person should see: no registry answers at first, a health callback
-   * that makes no sense. Default: standard error; null: nobody.
+   * Called with warnings for a developer, one sentence and once each: no registry answers at first, a health callback
+   * that makes no sense. Default: standard error; null: warnings are dropped.
    */
   readonly warn?: ((message: string) => unknown) | null | undefined
   /** Instead of the global one. */

@@ -1,4 +1,4 @@
-// What `register` is told, and the body that the registry gets of it: pure.
+// The options of `register`, and the body that the registry gets of them: pure.
 import { RollcallError } from './errors.ts'
 import { loadFaults } from './rules.ts'
 import { shown } from './shape.ts'
@@ -11,7 +11,7 @@ export interface PortInput {
   readonly protocol?: Protocol
 }
 
-/** What `register` is told. Only `service` must be given; everything else is the registry's or the SDK's default. */
+/** The options of `register`. Only `service` must be given; everything else is the registry's or the SDK's default. */
 export interface RegisterOptions {
   readonly service: string
   /** Default: the client's. */
@@ -55,7 +55,8 @@ export interface RegisterOptions {
   readonly drainMs?: number | undefined
   /**
    * Asked with each heartbeat; its answer becomes the status: true is `up`, false is `down`. One that throws, is still
-   * busy at the next heartbeat, or answers anything else means `down`, and `onEvent` is told. Not asked while draining.
+   * busy at the next heartbeat, or answers anything else means `down`, and `onEvent` gets a warning. Not asked while
+   * draining.
    */
   readonly health?: (() => Status | boolean | Promise<Status | boolean>) | undefined
   /**

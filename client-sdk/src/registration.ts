@@ -49,12 +49,12 @@ export type RegistrationEvent =
 
 /** After an `unknown` the copies of a service come back spread over so long at most, not as a herd. */
 const maxReturnDelayMs = 5_000
-/** A registration in the background that is refused (a token, a limit): somebody must act, so it is asked seldom. */
+/** A registration in the background that is refused (a token, a limit): an operator must act, so it is tried seldom. */
 const refusedPauseMs = 30_000
 const defaultTtlMs = 15_000
 /** For a goodbye to a registry that has just not answered. */
 const hurriedMs = 1_000
-/** Different warnings that are told. */
+/** Different warnings that are reported. */
 const maxWarnings = 100
 
 /** Made by `Rollcall.register`. */
@@ -71,7 +71,7 @@ export class Registration {
   readonly #waits: boolean
   readonly #end = new AbortController()
   #body: RegistrationBody
-  /** What the registry could not be told yet. */
+  /** The change that has not reached the registry yet. */
   #pending: InstancePatch | undefined
   #instance: Instance | undefined
   #state: RegistrationState = 'registering'
@@ -148,7 +148,7 @@ export class Registration {
         const pause = Math.max(fullJitter(attempt, random), retryAfter(error))
         if (signal.aborted || !isPassing(error) || clock.now() + pause > deadline) {
           this.#state = 'deregistered'
-          // It may have arrived although nobody heard the answer: don't leave a copy behind that never beats.
+          // It may have arrived although the answer was lost: don't leave an instance behind that sends no heartbeats.
           if (!isRefusal(error)) this.#delete({ timeoutMs: 1_000, rounds: 1 }).catch(() => {})
           throw error
         }
@@ -184,7 +184,7 @@ export class Registration {
     await this.#drain(ms, options)
   }
 
-  /** @returns false if the registry could not be told */
+  /** @returns false if the registry could not be reached */
   async #drain (ms: number, options: { signal?: AbortSignal | undefined }): Promise<boolean> {
     if (this.#state === 'superseded' || this.#state === 'deregistered') return true
     let isTold = true
@@ -205,7 +205,7 @@ export class Registration {
     return this.#deregister({})
   }
 
-  /** Deregisters; if the registry can't be reached its lease runs out, and the client's `onEvent` is told. */
+  /** Deregisters; if the registry can't be reached its lease runs out, and the client's `onEvent` gets the error. */
   async [Symbol.asyncDispose] (): Promise<void> {
     await this.leave(false)
   }
@@ -251,7 +251,7 @@ export class Registration {
     return `${this.namespace}/${this.service}/${this.id}`
   }
 
-  /** @param limits `onlyNew`: not if the id is registered, whoever has it */
+  /** @param limits `onlyNew`: not if the id is registered, by any process */
   async #put (
     signal: AbortSignal, { onlyNew = false, ...limits }: Limits & { onlyNew?: boolean } = {}
   ): Promise<Instance> {
@@ -390,7 +390,7 @@ export class Registration {
     emit({ type: 'registered', registration: this, again: true })
   }
 
-  /** The life that has the id now; undefined = nobody. */
+  /** The life that has the id now; undefined = the id is free. */
   async #owner (signal: AbortSignal): Promise<string | undefined> {
     try {
       const { body } = await this.#context.transport.request<Instance>(this.#path, { signal, check: instanceShape })

@@ -1,4 +1,4 @@
-// Names to endpoints: keeps one list per service, and drops those that nobody asks for.
+// Names to endpoints: keeps one list per service, and drops lists that are not used.
 import type { Preference } from './balancer.ts'
 import { abortable } from './clock.ts'
 import type { ResolvedEndpoint } from './resolved-endpoint.ts'
@@ -22,7 +22,7 @@ export interface ResolverOptions extends ServiceListOptions {
 
 /** Each list is a subscription, and a node takes 100 on one socket: this leaves room for watches. The list that was not used the longest goes. */
 const maxLists = 64
-/** A list that nobody asked for so long is dropped, and its subscription with it. */
+/** A list that was not used for so long is dropped, and its subscription with it. */
 const idleMs = 5 * 60_000
 
 export class Resolver {

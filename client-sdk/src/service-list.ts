@@ -62,7 +62,7 @@ export class ServiceList {
   /** Grows with each change of the list: pools of an older one are made again. */
   #version = 0
   #revision: string | undefined
-  /** The newest revision that was told, also by what a reset made void. */
+  /** The newest revision that was received, also from a list that a reset made void. */
   #newest: string | undefined
   readonly #parts = new PartList<Endpoint>()
   #stillDeclared = false
@@ -146,7 +146,7 @@ export class ServiceList {
       if (isSmaller(body.revision, this.#revision) && version !== this.#version) return // the socket was faster
       this.#replace(body.endpoints, body.revision)
     } catch (error) {
-      // Nobody has registered yet, or nobody is left: an empty list, kept fresh like any other.
+      // No instance has registered yet, or none is left: an empty list, kept fresh like any other.
       if (!isRollcallError(error) || (error.code !== 'REG_SERVICE_NOT_FOUND' && error.code !== 'REG_NAMESPACE_NOT_FOUND')) throw error
       this.#declare(false)
       this.#replace([], undefined)
@@ -213,7 +213,8 @@ export class ServiceList {
   }
 
   /**
-   * It has been declared since: what the watch shows is not its endpoints any more. The list stays until they are told.
+   * It has been declared since: the instances of the watch are not its endpoints any more. The list stays until they
+   * are read.
    */
   #becomeDeclared (): void {
     this.#moveOn(undefined)
@@ -249,7 +250,7 @@ export class ServiceList {
     this.#options.socket.processed(frame.revision)
   }
 
-  /** A declared service is told whole: with its own ports, and the endpoints that were made by hand. */
+  /** A declared service is read whole: with its own ports and hand-written endpoints. */
   #receiveEndpoints (frame: SubscriptionFrame): void {
     switch (frame.type) {
       case 'snapshot': {
@@ -317,7 +318,7 @@ export class ServiceList {
     const key = `${typeof port} ${port ?? ''} ${zone ?? ''}`
     let pool = this.#pools.get(key)
     if (pool === undefined) {
-      if (this.#pools.size >= maxPools) this.#pools.clear() // turns begin anew: nobody is hurt
+      if (this.#pools.size >= maxPools) this.#pools.clear() // turns begin anew, which does no harm
       pool = { choice: [], turns: new RoundRobin(this.#options.random), version: -1 }
       this.#pools.set(key, pool)
     }

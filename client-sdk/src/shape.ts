@@ -69,7 +69,7 @@ export function fields<Value extends object> (shape: { readonly [Key in keyof Va
   return (value, at) => {
     if (!isObject(value)) return `${at === '' ? 'it' : at} must be an object, got ${shown(value)}`
     for (const [key, check] of entries) {
-      // Own fields only: `toString` of every object is none of the answer's.
+      // Own fields only: `toString`, which every object has, is not a field of the answer.
       const fault = check?.(Object.hasOwn(value, key) ? value[key] : undefined, at === '' ? key : `${at}.${key}`)
       if (fault !== undefined) return fault
     }

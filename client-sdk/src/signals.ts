@@ -49,7 +49,7 @@ async function onSignal (name: SignalName): Promise<void> {
     ending = true
     await Promise.all([...farewells].map((farewell) => farewell(true)))
   }
-  // A second signal lands here at once: somebody is in a hurry.
+  // A second signal comes here at once: the operator does not want to wait.
   ending = false
   farewells.clear()
   detach(process)
@@ -62,8 +62,8 @@ async function onSignal (name: SignalName): Promise<void> {
 }
 
 /**
- * Listeners of the library `signal-exit`, which many programs have without knowing: like us it ends the process only if nobody else
- * listens, so each would wait for the other. It counts its copies where every version of it can see them.
+ * Listeners of the library `signal-exit`, which many programs have without knowing: like us it ends the process only if
+ * there is no other listener, so each would wait for the other. It counts its copies where every version of it can see them.
  */
 function politeListeners (process: object): number {
   const current = (globalThis as Record<symbol, unknown>)[Symbol.for('signal-exit emitter')] // version 4

@@ -1,4 +1,4 @@
-// A large snapshot comes in several frames: all but the last say `more`. Whoever subscribed gets it whole.
+// A large snapshot comes in several frames: all but the last say `more`. The subscriber gets it whole.
 import { RollcallError } from './errors.ts'
 import type { ServerFrame } from './wire.ts'
 

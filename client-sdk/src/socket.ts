@@ -48,7 +48,7 @@ export interface SocketOptions {
   readonly opened: () => void
   /** It was open, and is not any more. */
   readonly closed: () => void
-  /** It did not come to life several times in a row: whoever needs fresh lists should ask for them. */
+  /** It did not come to life several times in a row: lists should be read by long polls. */
   readonly troubled: () => void
 }
 
@@ -164,7 +164,7 @@ export class Socket {
     this.#drop(new RollcallError('REGISTRY_CLOSED', 'the client is closed'))
   }
 
-  /** Opens the socket when somebody needs it, closes it when nobody does any more. */
+  /** Opens the socket when a watch or a session needs it, closes it when none does any more. */
   #need (): void {
     if (!this.#wanted) {
       this.#failures = 0
@@ -217,7 +217,7 @@ export class Socket {
   }
 
   /**
-   * After a silence, an empty heartbeat: any answer proves that somebody is there. If there are other nodes, they are
+   * After a silence, an empty heartbeat: any answer proves that the node lives. If there are other nodes, they are
    * asked meanwhile.
    */
   #listen (): void {

@@ -1,4 +1,4 @@
-// The wait of a registration whose id was taken over: until the newer life has ended, and nobody else was faster.
+// The wait of a registration whose id was taken over: until the newer life has ended, and no other process was faster.
 import { sleep, type Clock } from './clock.ts'
 import { isPassing, isRollcallError } from './errors.ts'
 import { beatsPerTtl } from './heartbeats.ts'
@@ -8,9 +8,9 @@ export interface TurnOptions {
   readonly random: () => number
   readonly ttlMs: number
   readonly generation: string
-  /** The life that has the id now; undefined = nobody. */
+  /** The life that has the id now; undefined = the id is free. */
   readonly owner: () => Promise<string | undefined>
-  /** Registers; `onlyNew`: not if somebody has the id. */
+  /** Registers; `onlyNew`: not if the id is registered. */
   readonly register: (onlyNew: boolean) => Promise<unknown>
   readonly report: (error: unknown) => void
   readonly signal: AbortSignal
@@ -37,7 +37,7 @@ export async function waitForTurn ({ clock, random, ttlMs, generation, owner, re
   }
 }
 
-/** Somebody else was faster. */
+/** Another process was faster. */
 function isTaken (error: unknown): boolean {
   return isRollcallError(error) && (error.code === 'REG_GENERATION_SUPERSEDED' || error.status === 412)
 }

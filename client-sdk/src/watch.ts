@@ -8,7 +8,7 @@ import { PartList } from './snapshot-parts.ts'
 import type { Instance, Reason, ServiceEndpoints } from './wire.ts'
 
 export interface WatchOptions {
-  /** What is told: each change of an instance. `EndpointsWatchOptions` has the other view. */
+  /** The view: each change of an instance. `EndpointsWatchOptions` has the other view. */
   readonly view?: 'instances' | undefined
   /** `*` = all of them. Default: the client's. */
   readonly namespace?: string | undefined
@@ -42,7 +42,7 @@ export type WatchEvent =
 export type EndpointsEvent =
   /** All services in scope: forget what you had. */
   | { readonly type: 'endpoints-snapshot', readonly revision: string, readonly services: readonly ServiceEndpoints[] }
-  /** A service as it is now, whole; a burst of changes is told once. */
+  /** A service as it is now, whole; a burst of changes is sent once. */
   | { readonly type: 'endpoints', readonly revision: string, readonly at: string, readonly endpoints: ServiceEndpoints }
   /** The service is gone. */
   | { readonly type: 'endpoints-gone', readonly revision: string, readonly at: string, readonly namespace: string, readonly service: string }
@@ -61,7 +61,7 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
   readonly #queue: Told[] = []
   readonly #waiting: { resolve: (result: IteratorResult<Told>) => void, reject: (error: Error) => void }[] = []
   #cursor: string | undefined
-  /** The newest revision that was told, also by what a reset made void. */
+  /** The newest revision that was received, also from a list that a reset made void. */
   #newest: string | undefined
   readonly #emit: Emit
   /** Handed out, and done with when the next one is asked for. */
@@ -184,7 +184,7 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
     }
   }
 
-  /** A whole list: what was told before counts no more, also if it was newer. */
+  /** A whole list: it replaces all that was sent before, also what was newer. */
   #begin (revision: string): void {
     if (isSmaller(revision, this.#newest)) {
       const { namespace, service } = this.#subscriber.query

@@ -31,7 +31,7 @@ export interface Override {
   readonly weight?: number
   readonly author: string
   readonly reason: string
-  /** When it ends by itself; absent = until somebody removes it. */
+  /** When it ends by itself; absent = until it is removed. */
   readonly until?: string
   readonly createdAt: string
 }
@@ -178,7 +178,10 @@ export interface EndpointsAnswer {
   readonly revision: string
   /** True when every instance that could serve is suspect, and they are answered all the same. */
   readonly failOpen: boolean
-  /** Somebody declared the service: its endpoints are not simply the instances that a watch of it shows. Absent for an implicit one. */
+  /**
+   * The service is declared: its endpoints are not simply the instances that a watch of it shows. Absent for an
+   * implicit one.
+   */
   readonly declared?: true
   readonly endpoints: readonly Endpoint[]
 }
@@ -186,16 +189,16 @@ export interface EndpointsAnswer {
 export interface ServiceSummary {
   readonly namespace: string
   readonly name: string
-  /** Nobody declared it: it exists because instances registered under its name. */
+  /** It is not declared: it exists because instances registered under its name. */
   readonly implicit: boolean
   readonly instances: { readonly total: number, readonly ready: number, readonly suspect: number } & Readonly<Record<Status, number>>
-  /** What callers are told: of a declared service those that it selects and can use, or that were made by hand. */
+  /** What callers get: of a declared service the instances that it selects and can use, or hand-written endpoints. */
   readonly endpoints: { readonly total: number, readonly ready: number }
   /** When it was declared; of an implicit one, when the oldest of its instances registered. */
   readonly createdAt: string
   /** Since when removal of its suspects is held back, and absent otherwise. */
   readonly protectedSince?: string
-  /** The declared service: what somebody applied, with what was allocated. Absent for an implicit one. */
+  /** The declared service: the manifest that was applied, with what was allocated. Absent for an implicit one. */
   readonly manifest?: Service
   readonly revision: number
 }
@@ -204,7 +207,7 @@ export interface NamespaceSummary {
   readonly name: string
   readonly services: number
   readonly instances: number
-  /** What somebody declared, where one namespace is read. Absent for one that exists because something is in it. */
+  /** Its manifest, where one namespace is read. Absent for one that exists because something is in it. */
   readonly manifest?: Namespace
 }
 
@@ -253,7 +256,9 @@ export interface Propagation {
   readonly seen: number
   /** Who has not, at most 100. */
   readonly pending: readonly string[]
-  /** From the moment this node took the change in to the acknowledgement; absent while nobody has. */
+  /**
+   * From the moment this node applied the change to the acknowledgement; absent while no watcher has acknowledged it.
+   */
   readonly delayMs?: { readonly median: number, readonly max: number }
 }
 
@@ -280,8 +285,20 @@ export interface Overview {
   readonly watchers: { readonly connections: number, readonly subscriptions: number }
   /** Heartbeats that wait for the store to come back. */
   readonly rememberedHeartbeats: number
-  /** Records of the store that cannot be read, and that nobody is answered; named are at most 100. */
+  /** Records of the store that cannot be read and are in no answer; at most 100 are named. */
   readonly unreadable: { readonly count: number, readonly records: readonly { readonly key: string, readonly reason: string }[] }
+  /** The nodes on the store, and where the ranges that they allocate from differ from this node's; at most 100 differences. */
+  readonly ranges: { readonly nodes: number, readonly different: readonly RangeDifference[] }
+}
+
+/** A flag of another node that is not that of the node that was asked. */
+export interface RangeDifference {
+  /** The name of the other node. */
+  readonly node: string
+  readonly setting: 'service-cidr' | 'node-port-range' | 'load-balancer-pool'
+  /** As the setting is written; empty if there is none. */
+  readonly here: string
+  readonly there: string
 }
 
 /** A record of the store that cannot be read, or breaks a rule: `GET /v1/unreadable`. */
@@ -325,7 +342,7 @@ export interface FieldError {
 
 /**
  * What a subscription shows. `instances` (the default): each change of an instance, and of a declared service. `endpoints`: each service
- * whole, with its resolved ports and endpoints, whenever something about it changed; a burst of changes is told once.
+ * whole, with its resolved ports and endpoints, whenever something about it changed; a burst of changes is sent once.
  */
 export type WatchView = 'instances' | 'endpoints'
 
@@ -482,7 +499,7 @@ export interface DeleteAnswer {
 export interface ServiceExplanation {
   readonly namespace: string
   readonly service: string
-  /** Nobody declared the service. */
+  /** The service is not declared. */
   readonly implicit: boolean
   /** Whether the service has an endpoint of this instance. */
   readonly in: boolean
@@ -522,7 +539,7 @@ export interface DnsAnswer {
   readonly answer: readonly DnsRecord[]
   readonly authority: readonly DnsRecord[]
   readonly additional: readonly DnsRecord[]
-  /** Why the answer is none, or not fresh (RFC 8914). */
+  /** Why there is no answer, or why it is not fresh (RFC 8914). */
   readonly extendedError?: { readonly code: number, readonly text: string }
   /** Length of the message. */
   readonly octets: number
@@ -539,6 +556,8 @@ export interface Pool {
   readonly used: number
   readonly free: number
   readonly bands?: { readonly static: PoolBand, readonly dynamic: PoolBand }
+  /** Of a pool named `(outside)`: values that services have and no range of this node holds; the first 20. */
+  readonly outside?: readonly string[]
 }
 
 export interface PoolBand {

@@ -116,7 +116,7 @@ async function diffOf ({ manifest, previous }: ApplyResult, colours: boolean): P
 
 const ofRegistry = new Set(['uid', 'creationTimestamp', 'resourceVersion', 'generation'])
 
-/** Without what the registry keeps for itself: nobody asked for that to change. */
+/** Without the fields that the registry sets: the manifest does not ask for them to change. */
 async function linesOf (manifest: Manifest | undefined): Promise<readonly string[]> {
   if (manifest === undefined) return []
   const metadata = Object.fromEntries(Object.entries(manifest.metadata).filter(([name]) => !ofRegistry.has(name)))

@@ -6,7 +6,7 @@ import type { Contents } from '../store/restore.ts'
 import { connectionFlags, type Command, type Invocation } from './command.ts'
 import { CommandError, exitCodes, UnreachableError, UsageError } from './errors.ts'
 
-/** The registry's secrets are in it: nobody else reads the file. */
+/** The registry's secrets are in it: only its owner may read the file. */
 const mode = 0o600
 
 export const backup: Command = {

@@ -135,7 +135,7 @@ export class Invocation {
     return env['ROLLCALL_TOKEN_FILE'] ? readTokenFile(env['ROLLCALL_TOKEN_FILE'], 'ROLLCALL_TOKEN_FILE', readFile) : undefined
   }
 
-  /** The registry. `onEvent` is told what the SDK does while a command stays. */
+  /** The registry. `onEvent` gets the SDK's events while a command runs. */
   api (onEvent: (event: RollcallEvent) => void = () => {}): Api {
     const err = (text: string): void => { this.terminal.err(`rollcall: ${text}`) }
     return new Api({

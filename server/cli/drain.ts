@@ -7,12 +7,12 @@ import { statusText } from './shapes.ts'
 
 export const drain: Command = {
   name: 'drain',
-  summary: 'Takes an instance out of the answers, whatever it says itself',
+  summary: 'Takes an instance out of the answers, in spite of its own status',
   usage: 'drain SERVICE/ID [flags]',
   details: 'An override survives the re-registration of the instance, and stays until `rollcall undrain` or the end of --for.',
   flags: {
     ...namespaceFlag,
-    reason: { type: 'string', metavar: 'TEXT', what: 'Why, for everybody who looks at it later' },
+    reason: { type: 'string', metavar: 'TEXT', what: 'Why, for other operators' },
     for: { type: 'string', metavar: 'DURATION', what: 'How long, like 10m or 2h; then it ends by itself' },
     author: { type: 'string', metavar: 'NAME', what: 'Who says so (default: the user of this shell)' },
     down: { type: 'boolean', what: 'Down instead of draining: its connections should end too' },

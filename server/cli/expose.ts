@@ -55,7 +55,7 @@ export const expose: Command = {
     const form = outputOf(call, ['json', 'yaml', 'name'] as const)
     const api = call.api()
     const summary = (of: string): Promise<ServiceSummary> => api.get<ServiceSummary>(path('namespaces', call.namespace, 'services', of))
-    if (selector === undefined) await summary(service) // nobody of that name: most likely a slip of the pen
+    if (selector === undefined) await summary(service) // no instance of that name: most likely a typing error
     const there = await orNothing(summary(name))
     if (there?.manifest !== undefined) {
       throw new CommandError(`service ${name} is declared already: give the new one another --name, or change it with rollcall apply`, exitCodes.failure)

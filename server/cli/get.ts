@@ -14,9 +14,10 @@ export const get: Command = {
   summary: 'Lists services, instances, endpoints, slices, overrides, events, pools, namespaces, or what cannot be read',
   usage: 'get services|instances|endpoints|endpointslices|overrides|events|pools|namespaces|unreadable [NAME] [flags]',
   details: `NAME is a service, for instances, overrides and events also SERVICE/ID. Short forms: svc, inst, ep, eps, ov, ev, ns.
-The first columns of services are kubectl's; TYPE headless is a service that nobody declared: its instances are it. pools are the ranges
-that cluster IPs, node ports and the addresses of load balancers are given from. unreadable are records of the store that nobody is answered,
-because they cannot be read or break a rule; rollcall delete unreadable KEY removes one.
+The first columns of services are kubectl's; TYPE headless is also a service that is not declared: its instances are its
+endpoints. pools are the ranges that cluster IPs, node ports and the addresses of load balancers are given from.
+unreadable are records of the store that cannot be read or break a rule, and are in no answer; rollcall delete
+unreadable KEY removes one.
 -o json and -o yaml show the answer of the registry as it is; -o name shows names that other commands take.
 -o yaml of one service is its manifest, ready to be applied: without the uid and the resource version, which are in -o json.
 events are what the asked node remembers, at most the newest 100, the newest last: names that are gone may be asked for.`,

@@ -1,9 +1,12 @@
 // Standard output that can't be written: a full disk, or a reader that has what it wanted.
 import { exitCodes } from './errors.ts'
 
-/** Ends the process with one sentence when its words can't be written. A log is none of them: it has an output of its own. */
+/**
+ * Ends the process with one sentence when its output can't be written. That does not include the log: it has an output
+ * of its own.
+ */
 export function guardOutput (): void {
-  process.stderr.on('error', () => undefined) // there is nobody to tell
+  process.stderr.on('error', () => undefined) // the error cannot be shown anywhere
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // `rollcall get instances | head -1`: the reader has what it wanted, that is no failure.
     if (error.code === 'EPIPE') process.exit(exitCodes.ok)

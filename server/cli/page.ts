@@ -29,7 +29,7 @@ A flag wins over a variable; an empty variable counts as unset. Colours are for 
 | exit code | means |
 |---|---|
 | 0 | done; a watch or \`register --keep\` was ended by Ctrl-C, SIGTERM or SIGHUP |
-| 1 | the registry refused, or there is no such thing; nobody serves the name; the server failed or could not start |
+| 1 | the registry refused, or there is no such thing; no instance serves the name; the server failed or could not start |
 | 2 | the command line or a setting is wrong: nothing was tried |
 | 3 | no registry could be reached; the message names each address that was tried |
 

@@ -16,7 +16,7 @@ export const resolve: Command = {
   usage: 'resolve NAME [TYPE] [flags]',
   details: `NAME is written as in DNS: orders, orders.shop, orders.shop.svc.cluster.local, _http._tcp.orders.shop.
 Without TYPE: address:port lines of those who serve it. With TYPE (A, AAAA, SRV, PTR, ...) or --trace: the answer of this node's DNS, as
-dig shows it; short names are completed by the namespace. Exit code 1 if nobody serves the name, or DNS has no such records.`,
+dig shows it; short names are completed by the namespace. Exit code 1 if no instance serves the name, or DNS has no such records.`,
   flags: {
     ...namespaceFlag,
     selector: { type: 'string', short: 'l', metavar: 'SELECTOR', what: 'Only endpoints with these labels' },
@@ -65,7 +65,7 @@ function nobody (
     selector?: string | undefined }
 ): string {
   const [first] = endpoints
-  if (first === undefined) return `nobody serves ${text}`
+  if (first === undefined) return `no instance serves ${text}`
   const asked = [
     ...(port === undefined ? []
       : [`the port ${JSON.stringify(port)}${protocol === undefined ? '' : ` of ${protocol}`}`]),

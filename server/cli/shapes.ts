@@ -70,12 +70,12 @@ export function instanceColumns (place: Place): Column<InstanceRow>[] {
   ])
 }
 
-/** What kubectl shows for "there is none". */
+/** What kubectl shows for an absent value. */
 const none = '<none>'
 /** kubectl cuts the addresses of a load balancer here, unless asked for wide. */
 const loadBalancerWidth = 16
 
-/** As kubectl has it. A service that nobody declared answers with its instances, as a headless one does. */
+/** As kubectl has it. An implicit service answers with its instances, as a headless one does. */
 export function clusterIpText (manifest: Service | undefined): string {
   if (manifest === undefined) return 'None'
   return manifest.spec.clusterIPs?.[0] ?? manifest.spec.clusterIP ?? none

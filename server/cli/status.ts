@@ -9,7 +9,7 @@ export const status: Command = {
   name: 'status',
   summary: 'Shows how the registry is: its store, its instances, and what needs a look',
   usage: 'status [flags]',
-  details: 'Below the numbers stands what needs a look: a store that is away, removal that is held back, records of the store that cannot be read.',
+  details: 'Below the numbers stands what needs a look: a store that is away, removal that is held back, records of the store that cannot be read, nodes with other ranges.',
   flags: { output: { type: 'string', short: 'o', metavar: 'FORM', what: 'json or yaml: the registry\'s answer' }, ...connectionFlags },
   examples: [
     ['status', 'the node that --address names'],
@@ -38,7 +38,7 @@ function numbers ({ node, version, revision, uptimeSeconds, namespaces, services
 }
 
 /** One line for each thing that is not as it should be. */
-function trouble ({ store, protection, rememberedHeartbeats, unreadable }: Overview): string[] {
+function trouble ({ store, protection, rememberedHeartbeats, unreadable, ranges }: Overview): string[] {
   const { registrySince, services } = protection
   const records = unreadable.records.map(({ key, reason }) => `  ${key}: ${reason}`)
   const left = unreadable.count - records.length
@@ -47,8 +47,9 @@ function trouble ({ store, protection, rememberedHeartbeats, unreadable }: Overv
     ...(rememberedHeartbeats === 0 ? [] : [`${rememberedHeartbeats} heartbeats wait for the store`]),
     ...(registrySince === undefined ? [] : [`Removal of suspects is held back in the whole registry since ${registrySince}`]),
     ...services.map(({ namespace, service, since }) => `Removal of suspects of ${namespace}/${service} is held back since ${since}`),
-    ...(unreadable.count === 0 ? []
-      : [`${unreadable.count} records of the store cannot be read, and nobody is answered them (rollcall get unreadable):`, ...records]),
-    ...(left > 0 ? [`  and ${left} more`] : [])
+    ...(unreadable.count === 0 ? [] : [`${unreadable.count} records of the store cannot be read, and are in no answer (rollcall get unreadable):`, ...records]),
+    ...(left > 0 ? [`  and ${left} more`] : []),
+    ...ranges.different.map(({ node, setting, here, there }) =>
+      `Node "${node}" has another --${setting} than this one: ${there === '' ? 'none' : there} there, ${here === '' ? 'none' : here} here`)
   ]
 }

@@ -8,16 +8,13 @@ export interface Terminal {
   readonly hostname: string
   /** Who is at the keyboard. */
   readonly user: string
-  /** True if standard output understands colours and nobody forbade them. */
+  /** True if standard output understands colours and they are not switched off. */
   readonly colours: boolean
   readonly now: () => number
-  /**
-   * Aborts at SIGINT, SIGTERM or SIGHUP (the terminal is gone). Whoever asks for it takes the end of the process into
-   * his own hands.
-   */
+  /** Aborts at SIGINT, SIGTERM or SIGHUP (the terminal is gone). A command that uses it must end the process itself. */
   readonly signal: AbortSignal
   readonly readFile: (path: string) => string
-  /** The names in a directory, or undefined if the path is none. */
+  /** The names in a directory, or undefined if the path is not a directory. */
   readonly readDirectory: (path: string) => readonly string[] | undefined
   /** All of standard input, at most `limit` octets and some more. */
   readonly readInput: (limit: number) => Promise<string>

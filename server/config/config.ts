@@ -1,20 +1,19 @@
 // Reads the settings: flag before variable before file before default. Nothing here knows what a setting is for.
 import { hostname as systemHostname } from 'node:os'
+import { isDeepStrictEqual } from 'node:util'
 import { type TSchema } from 'typebox'
 import { YAMLParseError } from 'yaml'
 import type { FieldError } from '../../client-sdk/src/wire.ts'
-import { holdsSecret, isLoopback, kinds, RuleError, shownValue, showListener, type Kind,
-  type Listener } from './kinds.ts'
+import { isLoopback, kinds, RuleError, shownValue, showListener, type Kind, type Listener } from './kinds.ts'
 import { RegistryError, invalid } from '../errors.ts'
 import { nearest, parseFlags, unknownRule, type FlagSpec } from './flags.ts'
-import { checkDnsSettings } from '../dns/settings.ts'
-import { readNetworks, readPools, readPortRange, readServiceCidrs } from '../model/address/ranges.ts'
 import { checker } from '../model/validate.ts'
+import type { Origins } from './setting.ts'
 import { readSettingsFile } from './settings-file.ts'
-import { settings, variableName, type Config, type Setting } from './settings.ts'
+import { readRooms, rooms, settings, variableName, type Config, type NodeValues, type Setting } from './settings.ts'
 
 export type { Listener } from './kinds.ts'
-export type { Config } from './settings.ts'
+export type { Config, NodeValues } from './settings.ts'
 
 /** Variables that belong to the commands and the SDK; the server passes them over. */
 export const clientVariables = ['ROLLCALL_ADDRESS', 'ROLLCALL_TOKEN', 'ROLLCALL_TOKEN_FILE', 'ROLLCALL_NAMESPACE'] as const
@@ -29,7 +28,10 @@ export interface LoadInput {
 }
 
 export interface LoadedConfig {
+  /** As they were given, or their defaults: to be shown and compared. */
   readonly config: Config
+  /** What a node is started with. */
+  readonly values: NodeValues
   /** What must be logged once there is a log. */
   readonly warnings: readonly string[]
   /** Name of a setting -> where its value is from: `--http`, `ROLLCALL_HTTP`, `http in rollcall.yaml`, `default`. */
@@ -74,12 +76,31 @@ export function loadConfig (input: LoadInput): LoadedConfig {
   }
   if (faults.length > 0) throw invalid(faults)
   const config = values as Config // readValue has checked each against its schema
-  refuseOpenListeners(config, origins, faults)
-  refuseRanges(config, origins, faults)
-  faults.push(...checkDnsSettings(config, (name) => origins[name] === 'default' ? name : origins[name] ?? name)
-    .map(withoutSecret))
-  if (faults.length > 0) throw invalid(faults)
-  return { config, origins, warnings: [...unknown, ...warningsOf(config, origins)] }
+  const given: Origins = { field: (name) => originOf(origins[name]) ?? name, isGiven: (name) => originOf(origins[name]) !== undefined }
+  return { config, values: readValues(config, given), origins, warnings: [...unknown, ...warningsOf(config, given)] }
+}
+
+function originOf (origin: string | undefined): string | undefined {
+  return origin === 'default' ? undefined : origin
+}
+
+/** Nothing starts with settings that do not go together: all of it is told at once. */
+function readValues (config: Config, origins: Origins): NodeValues {
+  const faults = openFaults(config, origins)
+  let values: NodeValues | undefined
+  try {
+    values = readRooms(config, origins)
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error
+    faults.push(...(error.errors ?? []).map(withoutSecret))
+  }
+  if (values === undefined || faults.length > 0) throw invalid(faults)
+  return values
+}
+
+/** The names of settings that differ, of those that a running node does not take. */
+export function takenAtNextStart (before: LoadedConfig, after: LoadedConfig): string[] {
+  return settings.filter(({ key, reloaded }) => reloaded !== true && !isDeepStrictEqual(before.config[key], after.config[key])).map(({ name }) => name)
 }
 
 function fromFlags (argv: readonly string[], faults: FieldError[]): Source {
@@ -95,7 +116,7 @@ function fromFlags (argv: readonly string[], faults: FieldError[]): Source {
 const linkVariable = /_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/
 const isLink = (name: string, value: string): boolean => linkVariable.test(name) || (name.endsWith('_PORT') && /^(?:tcp|udp|sctp):\/\//.test(value))
 
-/** @param warnings takes the variables that are none of ours: others share the prefix, so that they stop no start */
+/** @param warnings called with unknown variables: other programs may use the prefix, so that they stop no start */
 function fromEnvironment (env: LoadInput['env'], warnings: string[]): Source {
   const byVariable = new Map([...settings.map((setting) => setting.name), 'config'].map((name) => [variableName(name), name]))
   const known = [...byVariable.keys(), ...clientVariables]
@@ -193,7 +214,7 @@ function readOne (setting: Setting, schema: TSchema, text: string, origin: strin
 /** A given text as the value of a fault, unless it may hold a secret. */
 function valueOf (setting: Setting, text: string): { readonly value?: string } {
   const kind: Kind = kinds[setting.kind]
-  return kind.secret === true ? {} : shownValue(text)
+  return kind.secret === undefined ? shownValue(text) : {}
 }
 
 /** Of an error of the system its code: its message repeats the path, which with a slip is something else. */
@@ -208,60 +229,40 @@ function yamlFault (error: unknown): string {
   return `${error.code.toLowerCase().replaceAll('_', ' ')}${at === undefined ? '' : ` at line ${at.line}, column ${at.col}`}`
 }
 
-function openListeners (config: Config): { name: 'http' | 'dns' | 'dns-tls', listener: Listener, cost: string }[] {
-  const all = [
-    { name: 'http' as const, listener: config.http, cost: 'register, change and remove instances' },
-    { name: 'dns' as const, listener: config.dns, cost: 'look up every name' },
-    { name: 'dns-tls' as const, listener: config.dnsTls, cost: 'look up every name' }
-  ]
-  return all.flatMap(({ name, listener, cost }) =>
-    (listener === undefined || isLoopback(listener.host) ? [] : [{ name, listener, cost }]))
-}
-
-function refuseOpenListeners (config: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
-  if (config.insecure) return
-  for (const { name, listener, cost } of openListeners(config)) {
-    faults.push({
-      field: origins[name] ?? name, value: showListener(listener),
-      rule: `must be a loopback address (127.0.0.1, [::1], localhost), because there is no access control yet and whoever reaches it could ${cost}; --insecure permits it`
-    })
-  }
-}
-
-/** What is wrong between values: two networks of one family, ranges that overlap. */
-function refuseRanges (config: Config, origins: Readonly<Record<string, string>>, faults: FieldError[]): void {
-  const origin = (name: string): string => origins[name] === 'default' ? name : origins[name] ?? name
-  const readers = [
-    () => readServiceCidrs(config.serviceCidrs, origin('service-cidr')),
-    () => readPortRange(config.nodePortRange, origin('node-port-range')),
-    () => readPools(config.loadBalancerPools, origin('load-balancer-pool')),
-    () => readNetworks(config.trustedProxies, origin('trusted-proxy'))
-  ]
-  for (const read of readers) {
-    try {
-      read()
-    } catch (error) {
-      if (!(error instanceof RegistryError)) throw error
-      faults.push(...(error.errors ?? []).map(withoutSecret))
-    }
-  }
-}
-
 /** A value that got into the wrong setting may be a secret. */
 function withoutSecret ({ value, ...fault }: FieldError): FieldError {
   return { ...fault, ...(typeof value === 'string' ? shownValue(value) : {}) }
 }
 
-function warningsOf (config: Config, origins: Readonly<Record<string, string>>): string[] {
-  const warnings = openListeners(config).map(({ name, listener, cost }) =>
-    `insecure: ${name} listens on ${showListener(listener)}, and there is no access control yet: whoever reaches it can ${cost}`)
-  if (config.redis !== undefined &&
-    origins['data'] !== 'default') warnings.push(`${origins['data'] ?? 'data'} is not used: the store is Redis`)
-  if (config.redis !== undefined && origins['redis'] === '--redis' && holdsSecret(config.redis)) {
-    warnings.push('--redis holds a password, which every user of this machine can read in the process list: give it as ROLLCALL_REDIS or in the file')
-  }
-  if (origins['dns-tsig-key'] === '--dns-tsig-key') {
-    warnings.push('--dns-tsig-key holds a secret, which every user of this machine can read in the process list: give it as ROLLCALL_DNS_TSIG_KEY or in the file')
-  }
-  return warnings
+/** The listeners that others than this machine reach. */
+function openListeners (config: Config): { readonly name: string, readonly listener: Listener, readonly opens: string }[] {
+  return settings.flatMap(({ key, name, opens }) => {
+    const listener = config[key] as Listener | undefined // of a setting that opens something
+    return opens === undefined || listener === undefined || isLoopback(listener.host) ? [] : [{ name, listener, opens }]
+  })
+}
+
+function openFaults (config: Config, { field }: Origins): FieldError[] {
+  if (config.insecure) return []
+  return openListeners(config).map(({ name, listener, opens }) => ({
+    field: field(name), value: showListener(listener),
+    rule: `must be a loopback address (127.0.0.1, [::1], localhost), because there is no access control yet and whoever reaches it could ${opens}; --insecure permits it`
+  }))
+}
+
+function warningsOf (config: Config, origins: Origins): string[] {
+  return [
+    ...openListeners(config).map(({ name, listener, opens }) =>
+      `insecure: ${name} listens on ${showListener(listener)}, and there is no access control yet: whoever reaches it can ${opens}`),
+    ...rooms.flatMap((room) => room.warnings?.(config, origins) ?? []),
+    ...settings.flatMap((setting) => secretInFlag(setting, config[setting.key], origins))
+  ]
+}
+
+function secretInFlag ({ name, kind, variable }: Setting, value: unknown, { field }: Origins): string[] {
+  const described: Kind = kinds[kind]
+  if (described.secret === undefined || field(name) !== `--${name}`) return []
+  const texts = (Array.isArray(value) ? value : [value]) as string[] // a kind with a secret is a text
+  if (texts.every((text) => described.show(text as never) === text)) return []
+  return [`--${name} holds a ${described.secret}, which every user of this machine can read in the process list: give it as ${variable} or in the file`]
 }

@@ -2,6 +2,7 @@
 // A reader throws a RuleError whose message completes "<field> ..." in the error that a person sees.
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { parseDuration, showDuration, showInUnits } from '../model/duration.ts'
 import { hideTsigSecret } from '../dns/transfer/peers.ts'
 
 export interface Listener {
@@ -20,26 +21,20 @@ export interface Kind {
   readonly metavar: string
   read (text: string): unknown
   show (value: never): string
-  /** A text of this kind may hold a secret: no error repeats it, however it is written. */
-  readonly secret?: true
+  /** What a text of this kind may hold: no error repeats it, however it is written. */
+  readonly secret?: 'password' | 'secret'
 }
 
-const durationUnits = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const sizeUnits = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
 export const durationRule = 'must be a duration with its unit, like 500ms, 15s, 2m, 24h or 7d'
 
-/** Milliseconds of `500ms`, `15s`, `1.5m`, `24h`, `7d`. A number without a unit is refused: half of all readers would guess wrong. */
-export function readDuration (text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)
-  const unit = match?.[2] as keyof typeof durationUnits | undefined // the expression allows no other
-  const milliseconds = unit === undefined ? NaN : Math.round(Number(match?.[1]) * durationUnits[unit] * 1_000) / 1_000
-  if (!Number.isSafeInteger(milliseconds)) throw new RuleError(durationRule)
-  return milliseconds
-}
+export { showDuration } from '../model/duration.ts'
 
-/** The shortest text of a duration: 60000 -> `1m`. */
-export function showDuration (milliseconds: number): string {
-  return milliseconds === 0 ? '0s' : showInUnits(milliseconds, durationUnits)
+/** Milliseconds of `500ms`, `15s`, `1.5m`, `24h`, `7d`. */
+export function readDuration (text: string): number {
+  const milliseconds = parseDuration(text)
+  if (milliseconds === undefined) throw new RuleError(durationRule)
+  return milliseconds
 }
 
 export function readSize (text: string): number {
@@ -52,11 +47,6 @@ export function readSize (text: string): number {
 
 export function showSize (bytes: number): string {
   return showInUnits(bytes, sizeUnits)
-}
-
-function showInUnits (value: number, units: Readonly<Record<string, number>>): string {
-  const fitting = Object.entries(units).filter(([, factor]) => value % factor === 0).at(-1)
-  return fitting === undefined ? String(value) : `${value / fitting[1]}${fitting[0]}`
 }
 
 const hostName = /^(?=.{1,253}$)[A-Za-z0-9](?:[-A-Za-z0-9]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[-A-Za-z0-9]{0,61}[A-Za-z0-9])?)*$/
@@ -170,13 +160,13 @@ export const kinds = {
   word: text('WORD'),
   directory: text('DIR'),
   file: text('FILE'),
-  url: { metavar: 'URL', read: (given) => given, show: (value: string) => hideSecrets(value), secret: true },
+  url: { metavar: 'URL', read: (given) => given, show: (value: string) => hideSecrets(value), secret: 'password' },
   name: text('NAME'),
   network: text('CIDR'),
   ports: text('FIRST-LAST'),
   pool: text('NAME=RANGE'),
   clientZone: text('CIDR=ZONE'),
-  tsigKey: { metavar: 'NAME=[ALGORITHM:]BASE64', read: (given) => given, show: (value: string) => hideTsigSecret(value), secret: true },
+  tsigKey: { metavar: 'NAME=[ALGORITHM:]BASE64', read: (given) => given, show: (value: string) => hideTsigSecret(value), secret: 'secret' },
   transferRule: text('CIDR|key:NAME|CIDR+key:NAME'),
   notifyTarget: text('ADDRESS:PORT[+key:NAME]')
 } as const satisfies Record<string, Kind>

@@ -2,7 +2,7 @@
 import { yamlText } from '../yaml-text.ts'
 import { clientVariables, type LoadedConfig } from './config.ts'
 import { kinds } from './kinds.ts'
-import { settings, type Config, type Setting } from './settings.ts'
+import { rooms, settings, type Config, type Setting } from './settings.ts'
 
 const helpWidth = 100
 
@@ -65,31 +65,34 @@ function yamlList (texts: readonly string[]): string {
 
 /** docs/reference/configuration.md, whole. */
 export function configurationPage (): string {
-  const sections = settings.map((setting) => {
-    const schema = setting.schema as unknown as { rule?: string, items?: { rule?: string } } // annotations of the schema
-    const rule = schema.items?.rule ?? schema.rule
-    const fallback = defaultOf(setting, (text) => `\`${text}\``)
-    return [
-      `### ${setting.name}`,
-      '',
-      `\`${flagOf(setting).replace(' (repeatable)', '')}\`, \`${setting.variable}\` ${fallback}${setting.multiple === true ? ', repeatable' : ''}`,
-      '',
-      ...[
-        setting.what,
-        rule === undefined ? '' : `Each value ${rule}.`.replace('Each value', setting.multiple === true ? 'Each value' : 'It'),
-        setting.why.startsWith('Unset') ? setting.why : `Default: ${setting.why}`,
-        setting.raise === undefined ? '' : `Raising it: ${setting.raise}`,
-        setting.lower === undefined ? '' : `Lowering it: ${setting.lower}`
-      ].filter((line) => line !== '').map((line) => `- ${line}`),
-      ''
-    ].join('\n')
-  })
+  const sections = rooms.map(({ title }) => [`## Settings of ${title}`, '', ...settings.filter((setting) => setting.title === title).map(settingSection)].join('\n'))
   return [pageHead, ...sections].join('\n')
+}
+
+function settingSection (setting: Setting): string {
+  const schema = setting.schema as unknown as { rule?: string, items?: { rule?: string } } // annotations of the schema
+  const rule = schema.items?.rule ?? schema.rule
+  const fallback = defaultOf(setting, (text) => `\`${text}\``)
+  return [
+    `### ${setting.name}`,
+    '',
+    `\`${flagOf(setting).replace(' (repeatable)', '')}\`, \`${setting.variable}\` ${fallback}${setting.multiple === true ? ', repeatable' : ''}`,
+    '',
+    ...[
+      setting.what,
+      rule === undefined ? '' : `Each value ${rule}.`.replace('Each value', setting.multiple === true ? 'Each value' : 'It'),
+      setting.why.startsWith('Unset') ? setting.why : `Default: ${setting.why}`,
+      setting.raise === undefined ? '' : `Raising it: ${setting.raise}`,
+      setting.lower === undefined ? '' : `Lowering it: ${setting.lower}`,
+      setting.reloaded === true ? 'At SIGHUP it is taken too, without a restart.' : ''
+    ].filter((line) => line !== '').map((line) => `- ${line}`),
+    ''
+  ].join('\n')
 }
 
 const pageHead = `# Configuration of a node
 
-<!-- Made from server/config/settings.ts; a test compares. To write it anew: UPDATE_DOCS=1 npm run test:fast -->
+<!-- Made from the settings.ts of each room, as server/config/settings.ts composes them; a test compares. To write it anew: UPDATE_DOCS=1 npm run test:fast -->
 
 \`rollcall serve\` (or \`npm start --\`) takes every setting in three ways. The first that has a value decides:
 
@@ -119,6 +122,4 @@ grace: 30s
 - A setting that breaks its rule ends the process with exit code 2 and one sentence; a start that fails, with 1. Restarting after a 2 is of no use.
 - There is no access control yet. A listener that is not on loopback is refused without \`--insecure\`; with it the log warns at each start.
 - A password in a URL belongs into a variable or the file: flags can be read in the process list.
-
-## Settings
 `

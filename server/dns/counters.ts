@@ -1,5 +1,5 @@
-// What the DNS server counts, in plain numbers, so that counting costs nothing; whoever shows them reads them. The numbers lie in
-// memory that threads share: the one that answers writes them, the one that shows them reads.
+// What the DNS server counts, in plain numbers, so that counting costs nothing; metrics.ts reads them. The numbers lie
+// in memory that threads share: the one that answers writes them, the one that shows them reads.
 import { type Transport, transports } from './protect/client.ts'
 import type { ForwardEvent } from './forward/forwarder.ts'
 import { rcodes, recordTypes } from './wire/wire.ts'
@@ -82,7 +82,7 @@ export class DnsCounters {
   declare transfersDifference: number
   /** IXFR queries over TCP of clients that had the newest version. */
   declare transfersCurrent: number
-  /** Queries for zones that were answered with an error, for whatever reason. */
+  /** Queries for zones that were answered with an error, for any reason. */
   declare transfersRefused: number
   /** Records that transfers sent. */
   declare transferRecords: number
@@ -92,7 +92,7 @@ export class DnsCounters {
   declare notifySent: number
   /** NOTIFY messages that were taken. */
   declare notifyAcknowledged: number
-  /** NOTIFY that was refused, or that nobody answered however often it was repeated. */
+  /** NOTIFY that was refused, or never answered, in spite of repetitions. */
   declare notifyUnacknowledged: number
   readonly #values: Float64Array<SharedArrayBuffer>
 

@@ -1,4 +1,5 @@
-// Questions that come by other doors than DNS' own: in a message over HTTP, or in words from a person who wants to know why.
+// Questions that do not come over DNS itself: a message over HTTP, or `rollcall resolve`, which asks for the reasons
+// too.
 import type { DnsAnswer, DnsTraceStep } from '../../client-sdk/src/wire.ts'
 import { invalid } from '../errors.ts'
 import { answerText, extendedErrorOf, typeNumber } from './wire/answer-text.ts'
@@ -18,7 +19,7 @@ export interface DeskQuestion {
   readonly namespace?: string | undefined
   /** Whose question it is, for answers that prefer the caller's zone. */
   readonly client: string
-  /** Who really asks, if it is another one: nobody gets by another one's name what he does not get himself. */
+  /** The real client, if it asks on behalf of another: it gets nothing that it would not get itself. */
   readonly caller?: string
 }
 
@@ -45,7 +46,7 @@ export class DnsDesk {
 
   /**
    * Answers a person: what DNS answers, and the rules that made it so.
-   * @throws RegistryError REG_INVALID for a name or a type that is none
+   * @throws RegistryError REG_INVALID for a name or a type that is not valid
    */
   async explain ({ name, type, namespace, client, caller = client }: DeskQuestion): Promise<Omit<DnsAnswer, 'revision'>> {
     const number = typeNumber(type)

@@ -1,5 +1,5 @@
 // What DNS answers, drops, holds back, forwards and transfers, and how long answers take, as Prometheus reads it. The DNS server counts in plain
-// numbers (dns/counters.ts); they are turned into prom-client's form when somebody scrapes.
+// numbers (dns/counters.ts); they are turned into prom-client's form at each scrape.
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { showHistogram } from '../metrics/filled-histogram.ts'
 import { type DnsServer, dropReasons, forwardEvents, latencyBounds } from './server.ts'

@@ -28,8 +28,8 @@ import { type MessageWriter, noOptions } from './wire/message-writer.ts'
 import { classIn, ednsUdpLimit, headerLength, plainUdpLimit, rcodeText, rcodes, recordTypes, tcpLimit } from './wire/wire.ts'
 
 /**
- * While the store is away nobody can say whether an endpoint lives; a client should ask again soon instead of keeping
- * an old address for a long configured TTL. RFC 8767 5 allows 30 s.
+ * While the store is away the node cannot say whether an endpoint lives; a client should ask again soon instead of
+ * keeping an old address for a long configured TTL. RFC 8767 5 allows 30 s.
  */
 export const maxStaleTtlSeconds = maxNegativeTtlSeconds
 
@@ -47,7 +47,7 @@ export interface ResponderOptions {
   /** Class CH is answered, default true. */
   readonly chaos?: boolean
   readonly clock: Clock
-  /** Whole zones, and the keys of signatures; undefined = nobody gets a zone, and signatures are not looked at. */
+  /** Whole zones, and the keys of signatures; undefined = no client gets a zone, and signatures are not checked. */
   readonly transfers?: ZoneTransfers | undefined
   /** Of answers over UDP; undefined = none. */
   readonly limiter?: RateLimiter | undefined
@@ -62,11 +62,13 @@ export interface ResponderOptions {
   readonly warn?: (message: string) => void
 }
 
-/** The time of one answer in so many is taken: two looks at the clock cost up to two hundredths of an answer over UDP. */
+/**
+ * The time of one answer in so many is taken: two readings of the clock cost up to a fiftieth of an answer over UDP.
+ */
 const timedEach = 8
 /** Services with unreadable endpoints that are named in the log. More say nothing new. */
 const maxTold = 100
-/** No answer, because it is none of our questions. */
+/** No answer, because the message is not a question. */
 const silence = 'silence'
 
 export class Responder {
@@ -106,7 +108,7 @@ export class Responder {
     const began = isTimed || queryLog !== undefined ? performance.now() : 0
     const response = this.#steps(message, client, writer)
     if (response === silence) return 0
-    if (typeof response !== 'number') return response // who waited for others asks here once more
+    if (typeof response !== 'number') return response // a message that waited for others comes here once more
     if (isTimed) counters.took((performance.now() - began) / 1_000)
     if (response > 0) {
       counters.answered(client.transport, this.#turn.query.type, writer.rcode)
@@ -153,7 +155,7 @@ export class Responder {
         }
       }
       if (typeof response !== 'number') return response // what is answered later comes here once more
-      if (signed?.rcode !== rcodes.NOERROR) response = this.#limited(response) // the address of who has a key is not forged
+      if (signed?.rcode !== rcodes.NOERROR) response = this.#limited(response) // the address of a client with a key is not forged
       // RFC 8945 5.3: a signed query gets a signed answer, or one that says what is wrong with the signature.
       return signed === undefined || response === 0 ? response : signed.sign(Buffer.from(writer.bytes.subarray(0, response))).copy(writer.bytes)
     } catch (error) {
@@ -165,7 +167,7 @@ export class Responder {
     }
   }
 
-  /** Holds back what may be too much for whoever lives at the address that a datagram gives as its own. */
+  /** Holds back answers that may be too many for the host whose address, perhaps forged, a datagram has. */
   #limited (response: number): number {
     const { client: { transport, address }, cookie } = this.#turn
     const isProven = transport !== 'udp' || cookie === 'valid' || isLoopback(address)

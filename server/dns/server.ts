@@ -1,4 +1,4 @@
-// The DNS door of a registry node: zones, a responder, and a UDP and a TCP listener on one port.
+// The DNS of a registry node: zones, a responder, and a UDP and a TCP listener on one port.
 import { hostname } from 'node:os'
 import { type Guard, standaloneGuard } from '../guard.ts'
 import { invalid } from '../errors.ts'
@@ -44,14 +44,16 @@ export interface DnsOptions extends ZonesOptions {
   readonly rateLimit?: number | undefined
   /** Which part of the queries is logged by `log.info`, 0-1. Default 0. */
   readonly queryLogRatio?: number | undefined
-  /** The keys that queries may be signed with, and who may have whole zones. Default: none, and nobody. */
+  /** The keys that queries may be signed with, and which clients may have whole zones. Default: none. */
   readonly transfer?: Pick<DnsPeers, 'keys' | 'transferTo'> | undefined
-  /** Who is asked for names outside the zones, and for which clients (CIDR). Default: nobody, and such names are refused. */
+  /**
+   * The upstreams for names outside the zones, and for which clients (CIDR). Default: none, and such names are refused.
+   */
   readonly forward?: {
     readonly upstreams: readonly UpstreamAddress[]
     /** As CIDR, or as they were read. */
     readonly clients: readonly (string | AddressRange)[]
-    /** Whether letters go out in a case that nobody foresees and have to come back so, default true. */
+    /** Whether letters go out in a random case and must come back in it, default true. */
     readonly mixesCase?: boolean
   } | undefined
   /** DNS over TLS (RFC 7858) on a port of its own, with a certificate and its key in PEM form. Default: none. */
@@ -68,7 +70,7 @@ export interface DnsOptions extends ZonesOptions {
   /** Chooses the first address, in [0, 1). */
   readonly random?: () => number
   readonly clock?: Clock
-  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to stderr. */
+  /** Limits an unexpected error to the callback in which it happened. Default: one that writes to stderr. */
   readonly guard?: Guard | undefined
 }
 
@@ -97,7 +99,7 @@ export interface DnsServer {
   readonly tls: Place | undefined
   readonly tlsPlaces: readonly Place[]
   readonly counters: DnsCounters
-  /** Answers what comes by other doors. */
+  /** Answers questions that do not come over DNS itself. */
   readonly desk: DnsDesk
   /** Takes another certificate and its key, in PEM form, for connections from now on. Does nothing without TLS. */
   renew (certificate: Certificate): void
@@ -152,7 +154,7 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
   })
   const close = async (): Promise<void> => {
     await closeAll([...plain, ...secure])
-    core.close() // what somebody waited for has left by now
+    core.close() // all answers have left by now
   }
   const renew = (certificate: Certificate): void => { for (const listener of secure) listener.renew(certificate) }
   const places = plain.map(placeOf)

@@ -1,223 +1,194 @@
 // All settings of DNS: what a person must know of each, what is wrong between them, and the values that DNS is started with. A new one
 // is a fragment here, a line in `readDnsSettings` and the place where it is used.
-import { readFileSync } from 'node:fs'
-import { createSecureContext } from 'node:tls'
 import { Type, type Static, type TObject } from 'typebox'
-import type { FieldError } from '../../client-sdk/src/wire.ts'
 import type { Listener, Upstream } from '../config/kinds.ts'
-import { doc, listenerSchema } from '../config/setting.ts'
-import { RegistryError, invalid } from '../errors.ts'
-import { type AddressRange, neighbourNetworks, parseCidr, readNetworks } from '../model/address/ranges.ts'
+import { doc, listenerSchema, type Origins, readAll, room } from '../config/setting.ts'
+import { invalid } from '../errors.ts'
+import { type AddressRange, neighbourNetworks, readNetworks } from '../model/address/ranges.ts'
 import { defaultInstanceCidrs, readInstanceCidrs, reversePrefixes } from './names/reverse-networks.ts'
 import { zoneFaults } from './names/zones.ts'
 import { maxClientZones, readClientZones } from './protect/client-zone-setting.ts'
-import type { DnsOptions } from './server.ts'
 import { type DnsPeers, maxNotifyTargets, maxTransferRules, maxTsigKeys, readDnsPeers, tsigAlgorithms } from './transfer/peers.ts'
 import type { DnsWorkersOptions } from './workers.ts'
 
-/** As many as one could try while a client waits, and more than anybody has: a list of fifty is a mistake. */
+/** As many as can be tried while a client waits, and more than an operator has: a list of fifty is a mistake. */
 const maxUpstreams = 8
 const upstreamSchema = Type.Object({ address: Type.String(), port: Type.Integer() })
 const zonePattern = '^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$'
 
-export const dnsSettings = {
-  dns: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
-    name: 'dns', kind: 'listener', default: '127.0.0.1:7553', off: true,
-    what: 'Where DNS is answered, by UDP and by TCP. A name is all of its addresses, as `localhost` is 127.0.0.1 and ::1. `off`: this node answers no DNS.',
-    why: 'Port 53 needs a privilege and is often taken by the resolver of the machine.'
-  }) })),
-  zones: Type.Array(Type.String({ pattern: zonePattern, rule: 'must be a DNS name in lower case without a dot at the end, like cluster.local' }), { minItems: 1, maxItems: 16, ...doc({
-    name: 'zone', kind: 'name', default: 'cluster.local', multiple: true,
-    what: 'The DNS zones that are answered. The first one is the one that answers name. One may be below another (`east.cluster.local`), but not among its names (`svc.cluster.local`).',
-    why: '`cluster.local` is what Kubernetes clients expect, so that programs written for it find their names here too.'
-  }) }),
-  instanceCidrs: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 64, ...doc({
-    name: 'instance-cidr', kind: 'network', default: defaultInstanceCidrs.join(','), multiple: true, off: true,
-    what: 'The networks whose addresses DNS has names for (PTR), besides those of `service-cidr`: their reverse zones are answered here. A network that does not end at an octet (IPv6: at a hexadecimal digit) is the zones that it needs on the next boundary, 256 in all. Instances may have any address. `off`: only the networks of `service-cidr`.',
-    why: 'The private networks, which resolvers keep to themselves anyway (RFC 6303): `dig -x` of a registered instance has an answer without a setting.',
-    raise: 'Addresses of machines that are not registered get "no such name" from here: leave out networks that another server of yours has the names of.', lower: 'Addresses outside are refused.'
-  }) }),
-  dnsTtlSeconds: Type.Integer({ minimum: 0, maximum: 3_600, rule: 'must be whole seconds from 0s to 1h', ...doc({
-    name: 'dns-ttl', kind: 'seconds', default: '5s',
-    what: 'The TTL of DNS answers, in whole seconds: so long may a resolver answer from its cache.',
-    why: 'As CoreDNS answers for Kubernetes: a dead address is gone from the caches within seconds.',
-    raise: 'Callers keep calling dead instances that much longer.', lower: 'More questions; 0 makes every lookup a question.'
-  }) }),
-  dnsRateLimit: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000, rule: 'must be a whole number from 0 to 1000000, or off', ...doc({
-    name: 'dns-rate-limit', kind: 'number', default: '5000', off: true,
-    what: 'How many answers of one kind a second a network (an IPv4 /24, an IPv6 /56) gets over UDP: those of one name, those that there is no such name in a zone, or errors. Of what is over it every second gets an empty answer that sends it to TCP, the rest nothing. 0 or `off`: no limit. Never limited: loopback, TCP, and whoever sends a good DNS cookie.',
-    why: 'Whoever forges the address of a victim makes the node send it this much and no more; a network of busy hosts without a cache, each with a search list, stays below.',
-    raise: 'A victim of forged addresses is sent more.', lower: 'Busy networks without a caching resolver wait for lookups that are dropped.'
-  }) })),
-  dnsQueryLog: Type.Optional(Type.Number({ minimum: 0, maximum: 1, rule: 'must be a number from 0 to 1, or off', ...doc({
-    name: 'dns-query-log', kind: 'number', off: true,
-    what: 'Which part of the DNS queries is logged, one line each at level info: 1 = all, 0.01 = one in a hundred. At most 1,000 lines a second are written; how many were left out is said.',
-    why: 'Unset: none. The lines hold addresses of clients, and at thousands of queries a second they cost more than the answers.',
-    raise: 'Time and disk.', lower: 'Rare queries are not seen.'
-  }) })),
-  dnsWorkers: Type.Integer({ minimum: 0, maximum: 64, rule: 'must be a whole number from 0 to 64', ...doc({
-    name: 'dns-workers', kind: 'number', default: '0',
-    what: 'Threads that answer DNS, each on its own core and with its own copy of the registry, so that DNS never waits for HTTP or the store. 0: the main thread answers.',
-    why: 'One thread answers tens of thousands of questions a second, and a copy costs memory: some 90 MB for 100,000 instances.',
-    raise: 'Memory for each copy, and work for the main thread, which tells each thread of each change. More than there are cores bring nothing.',
-    lower: 'Fewer cores for DNS; at 0 a question waits while the main thread does something else, and a large apply is tens of milliseconds.'
-  }) }),
-  dnsChaos: Type.Enum(['auto', 'on', 'off'], { rule: 'must be auto, on or off', ...doc({
-    name: 'dns-chaos', kind: 'word', default: 'auto',
-    what: 'Whether class CH is answered (`version.bind`, `id.server` and the like): which program this is, in which version, and what the node is called. `auto`: if DNS is answered on loopback alone.',
-    why: 'Handy on a machine of one\'s own; beyond it, a stranger who looks for known faults need not be told the version.'
-  }) }),
-  dnsForward: Type.Array(Type.Unsafe<Upstream>(upstreamSchema), { maxItems: maxUpstreams, ...doc({
-    name: 'dns-forward', kind: 'upstream', multiple: true,
-    what: 'Resolvers that DNS names outside our zones are asked of, in the order of preference: `ADDRESS`, `ADDRESS:PORT` or `[IPv6]:PORT`, port 53 unless given. The targets of ExternalName services are looked up there too. Only clients in `dns-forward-from` are served so.',
-    why: 'Unset: names outside our zones are refused. A node need not resolve the world; it may, so that clients have one resolver for all names.'
-  }) }),
-  dnsForwardFrom: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 256, ...doc({
-    name: 'dns-forward-from', kind: 'network', default: neighbourNetworks, multiple: true,
-    what: 'The networks whose clients may ask for names outside our zones. It replaces the default; it says nothing about names in our zones. Without effect unless `dns-forward` is set.',
-    why: 'Loopback, private and link-local networks: a resolver that answers strangers is used for attacks on others. 100.64.0.0/10 is not among them, for the customers of a provider share it; add it where it is your own, as with Tailscale.',
-    raise: 'Whoever you add can make this node ask any question of your resolvers.', lower: 'Clients outside get REFUSED for names outside our zones.'
-  }) }),
-  dnsForwardCase: Type.Enum(['mixed', 'lower'], { rule: 'must be mixed or lower', ...doc({
-    name: 'dns-forward-case', kind: 'word', default: 'mixed',
-    what: 'How the letters of names go to the resolvers of `dns-forward`: `mixed`, in a case that nobody can foresee and that has to come back, or `lower`.',
-    why: 'Who forges an answer has to guess the case too. A resolver that folds it is asked again over TCP; `lower` is for one that takes no TCP either.'
-  }) }),
-  clientZones: Type.Array(Type.String({ maxLength: 128 }), { maxItems: maxClientZones, ...doc({
-    name: 'client-zone', kind: 'clientZone', multiple: true,
-    what: 'Where the clients of DNS are, as `CIDR=ZONE`: who asks from the network is given the endpoints of that zone first, and the others if there are none. The longest prefix counts.',
-    why: 'Unset: every client gets every endpoint. A resolver in between counts as the client: use it where each zone has resolvers of its own.'
-  }) }),
-  dnsTransferTo: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxTransferRules, ...doc({
-    name: 'dns-transfer-to', kind: 'transferRule', multiple: true,
-    what: 'Who may have whole zones (AXFR and IXFR, over TCP or TLS): an address or a network (`192.0.2.0/24`), whoever signs with a key (`key:edge`), or both at once (`192.0.2.0/24+key:edge`). One that holds is enough.',
-    why: 'Unset: nobody. A zone is a list of everything that runs, and its transfer is work.'
-  }) }),
-  dnsTsigKeys: Type.Array(Type.String({ maxLength: 1_024 }), { maxItems: maxTsigKeys, ...doc({
-    name: 'dns-tsig-key', kind: 'tsigKey', multiple: true,
-    what: `Keys that secondaries sign with (TSIG), as \`NAME=[ALGORITHM:]BASE64\`; both sides must call a key the same. Algorithms: ${tsigAlgorithms.join(', ')}; without one hmac-sha256. \`openssl rand -base64 32\` makes a secret. It is never shown.`,
-    why: 'Unset: nothing is signed, and who is on the list is known by address alone.'
-  }) }),
-  dnsNotify: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxNotifyTargets, ...doc({
-    name: 'dns-notify', kind: 'notifyTarget', multiple: true,
-    what: 'Secondaries that are told of each change (NOTIFY), at most once a second: `192.0.2.7:53`, `[2001:db8::7]:53`; with `+key:edge` behind it the message is signed.',
-    why: 'Unset: nobody. A secondary then sees changes when it asks by itself, by the SOA every two hours.'
-  }) }),
-  dnsTls: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
-    name: 'dns-tls', kind: 'listener',
-    what: 'Where DNS over TLS is answered (RFC 7858), with the certificate of `dns-tls-cert`. The usual port is 853.',
-    why: 'Unset: a certificate is needed, and within one machine there is nobody to hide from.'
-  }) })),
-  dnsTlsCert: Type.Optional(Type.String({ minLength: 1, ...doc({
-    name: 'dns-tls-cert', kind: 'file',
-    what: 'The file with the certificate of DNS over TLS, in PEM form, with those that lead to its root. Read at the start.',
-    why: 'Unset: there is no DNS over TLS.'
-  }) })),
-  dnsTlsKey: Type.Optional(Type.String({ minLength: 1, ...doc({
-    name: 'dns-tls-key', kind: 'file',
-    what: 'The file with the private key of that certificate, in PEM form.',
-    why: 'Unset: there is no DNS over TLS.'
-  }) }))
-}
+export const dnsRoom = room({
+  title: 'DNS',
+  settings: {
+    dns: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
+      name: 'dns', kind: 'listener', default: '127.0.0.1:7553', off: true, opens: 'look up every name',
+      what: 'Where DNS is answered, by UDP and by TCP. A name is all of its addresses, as `localhost` is 127.0.0.1 and ::1. `off`: this node answers no DNS.',
+      why: 'Port 53 needs a privilege and is often taken by the resolver of the machine.'
+    }) })),
+    zones: Type.Array(Type.String({ pattern: zonePattern, rule: 'must be a DNS name in lower case without a dot at the end, like cluster.local' }), { minItems: 1, maxItems: 16, ...doc({
+      name: 'zone', kind: 'name', default: 'cluster.local', multiple: true,
+      what: 'The DNS zones that are answered. The first one is the one that answers name. One may be below another (`east.cluster.local`), but not among its names (`svc.cluster.local`).',
+      why: '`cluster.local` is what Kubernetes clients expect, so that programs written for it find their names here too.'
+    }) }),
+    instanceCidrs: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 64, ...doc({
+      name: 'instance-cidr', kind: 'network', default: defaultInstanceCidrs.join(','), multiple: true, off: true,
+      what: 'The networks whose addresses DNS has names for (PTR), besides those of `service-cidr`: their reverse zones are answered here. A network that does not end at an octet (IPv6: at a hexadecimal digit) is the zones that it needs on the next boundary, 256 in all. Instances may have any address. `off`: only the networks of `service-cidr`.',
+      why: 'The private networks, which resolvers keep to themselves anyway (RFC 6303): `dig -x` of a registered instance has an answer without a setting.',
+      raise: 'Addresses of machines that are not registered get "no such name" from here: leave out networks that another server of yours has the names of.', lower: 'Addresses outside are refused.'
+    }) }),
+    dnsTtlSeconds: Type.Integer({ minimum: 0, maximum: 3_600, rule: 'must be whole seconds from 0s to 1h', ...doc({
+      name: 'dns-ttl', kind: 'seconds', default: '5s',
+      what: 'The TTL of DNS answers, in whole seconds: so long may a resolver answer from its cache.',
+      why: 'As CoreDNS answers for Kubernetes: a dead address is gone from the caches within seconds.',
+      raise: 'Callers keep calling dead instances that much longer.', lower: 'More questions; 0 makes every lookup a question.'
+    }) }),
+    dnsRateLimit: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000, rule: 'must be a whole number from 0 to 1000000, or off', ...doc({
+      name: 'dns-rate-limit', kind: 'number', default: '5000', off: true,
+      what: 'How many answers of one kind a second a network (an IPv4 /24, an IPv6 /56) gets over UDP: those of one name, those that there is no such name in a zone, or errors. Of what is over it every second gets an empty answer that sends it to TCP, the rest nothing. 0 or `off`: no limit. Never limited: loopback, TCP, and whoever sends a good DNS cookie.',
+      why: 'Whoever forges the address of a victim makes the node send it this much and no more; a network of busy hosts without a cache, each with a search list, stays below.',
+      raise: 'A victim of forged addresses is sent more.', lower: 'Busy networks without a caching resolver wait for lookups that are dropped.'
+    }) })),
+    dnsQueryLog: Type.Optional(Type.Number({ minimum: 0, maximum: 1, rule: 'must be a number from 0 to 1, or off', ...doc({
+      name: 'dns-query-log', kind: 'number', off: true,
+      what: 'Which part of the DNS queries is logged, one line each at level info: 1 = all, 0.01 = one in a hundred. At most 1,000 lines a second are written; how many were left out is said.',
+      why: 'Unset: none. The lines hold addresses of clients, and at thousands of queries a second they cost more than the answers.',
+      raise: 'Time and disk.', lower: 'Rare queries are not seen.'
+    }) })),
+    dnsWorkers: Type.Integer({ minimum: 0, maximum: 64, rule: 'must be a whole number from 0 to 64', ...doc({
+      name: 'dns-workers', kind: 'number', default: '0',
+      what: 'Threads that answer DNS, each on its own core and with its own copy of the registry, so that DNS never waits for HTTP or the store. 0: the main thread answers.',
+      why: 'One thread answers tens of thousands of questions a second, and a copy costs memory: some 90 MB for 100,000 instances.',
+      raise: 'Memory for each copy, and work for the main thread, which tells each thread of each change. More than there are cores bring nothing.',
+      lower: 'Fewer cores for DNS; at 0 a question waits while the main thread does something else, and a large apply is tens of milliseconds.'
+    }) }),
+    dnsChaos: Type.Enum(['auto', 'on', 'off'], { rule: 'must be auto, on or off', ...doc({
+      name: 'dns-chaos', kind: 'word', default: 'auto',
+      what: 'Whether class CH is answered (`version.bind`, `id.server` and the like): which program this is, in which version, and what the node is called. `auto`: if DNS is answered on loopback alone.',
+      why: 'Handy on a machine of one\'s own; beyond it, a stranger who looks for known faults need not be told the version.'
+    }) }),
+    dnsForward: Type.Array(Type.Unsafe<Upstream>(upstreamSchema), { maxItems: maxUpstreams, ...doc({
+      name: 'dns-forward', kind: 'upstream', multiple: true,
+      what: 'Resolvers that DNS names outside our zones are asked of, in the order of preference: `ADDRESS`, `ADDRESS:PORT` or `[IPv6]:PORT`, port 53 unless given. The targets of ExternalName services are looked up there too. Only clients in `dns-forward-from` are served so.',
+      why: 'Unset: names outside our zones are refused. A node need not resolve the world; it may, so that clients have one resolver for all names.'
+    }) }),
+    dnsForwardFrom: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 256, ...doc({
+      name: 'dns-forward-from', kind: 'network', default: neighbourNetworks, multiple: true,
+      what: 'The networks whose clients may ask for names outside our zones. It replaces the default; it says nothing about names in our zones. Without effect unless `dns-forward` is set.',
+      why: 'Loopback, private and link-local networks: a resolver that answers strangers is used for attacks on others. 100.64.0.0/10 is not among them, for the customers of a provider share it; add it where it is your own, as with Tailscale.',
+      raise: 'Whoever you add can make this node ask any question of your resolvers.', lower: 'Clients outside get REFUSED for names outside our zones.'
+    }) }),
+    dnsForwardCase: Type.Enum(['mixed', 'lower'], { rule: 'must be mixed or lower', ...doc({
+      name: 'dns-forward-case', kind: 'word', default: 'mixed',
+      what: 'How the letters of names go to the resolvers of `dns-forward`: `mixed`, in a case that nobody can foresee and that has to come back, or `lower`.',
+      why: 'Who forges an answer has to guess the case too. A resolver that folds it is asked again over TCP; `lower` is for one that takes no TCP either.'
+    }) }),
+    clientZones: Type.Array(Type.String({ maxLength: 128 }), { maxItems: maxClientZones, ...doc({
+      name: 'client-zone', kind: 'clientZone', multiple: true,
+      what: 'Where the clients of DNS are, as `CIDR=ZONE`: who asks from the network is given the endpoints of that zone first, and the others if there are none. The longest prefix counts.',
+      why: 'Unset: every client gets every endpoint. A resolver in between counts as the client: use it where each zone has resolvers of its own.'
+    }) }),
+    dnsTransferTo: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxTransferRules, ...doc({
+      name: 'dns-transfer-to', kind: 'transferRule', multiple: true,
+      what: 'Who may have whole zones (AXFR and IXFR, over TCP or TLS): an address or a network (`192.0.2.0/24`), whoever signs with a key (`key:edge`), or both at once (`192.0.2.0/24+key:edge`). One that holds is enough.',
+      why: 'Unset: nobody. A zone is a list of everything that runs, and its transfer is work.'
+    }) }),
+    dnsTsigKeys: Type.Array(Type.String({ maxLength: 1_024 }), { maxItems: maxTsigKeys, ...doc({
+      name: 'dns-tsig-key', kind: 'tsigKey', multiple: true,
+      what: `Keys that secondaries sign with (TSIG), as \`NAME=[ALGORITHM:]BASE64\`; both sides must call a key the same. Algorithms: ${tsigAlgorithms.join(', ')}; without one hmac-sha256. \`openssl rand -base64 32\` makes a secret. It is never shown.`,
+      why: 'Unset: nothing is signed, and who is on the list is known by address alone.'
+    }) }),
+    dnsNotify: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxNotifyTargets, ...doc({
+      name: 'dns-notify', kind: 'notifyTarget', multiple: true,
+      what: 'Secondaries that are told of each change (NOTIFY), at most once a second: `192.0.2.7:53`, `[2001:db8::7]:53`; with `+key:edge` behind it the message is signed.',
+      why: 'Unset: nobody. A secondary then sees changes when it asks by itself, by the SOA every two hours.'
+    }) }),
+    dnsTls: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
+      name: 'dns-tls', kind: 'listener', opens: 'look up every name',
+      what: 'Where DNS over TLS is answered (RFC 7858), with the certificate of `dns-tls-cert`. The usual port is 853.',
+      why: 'Unset: a certificate is needed, and within one machine there is nobody to hide from.'
+    }) })),
+    dnsTlsCert: Type.Optional(Type.String({ minLength: 1, ...doc({
+      name: 'dns-tls-cert', kind: 'file', reloaded: true,
+      what: 'The file with the certificate of DNS over TLS, in PEM form, with those that lead to its root. Read at the start.',
+      why: 'Unset: there is no DNS over TLS.'
+    }) })),
+    dnsTlsKey: Type.Optional(Type.String({ minLength: 1, ...doc({
+      name: 'dns-tls-key', kind: 'file', reloaded: true,
+      what: 'The file with the private key of that certificate, in PEM form.',
+      why: 'Unset: there is no DNS over TLS.'
+    }) }))
+  }
+})
 
-/** What was set. Networks of `service-cidr` are reverse zones too. */
-export type DnsConfig = Static<TObject<typeof dnsSettings>> & { readonly serviceCidrs: readonly string[] }
+/** What was set. */
+export type DnsConfig = Static<TObject<typeof dnsRoom.settings>>
+
+/** Where DNS over TLS is answered, and the files of its certificate, which are read at the start and at SIGHUP. */
+export interface DnsTlsValues extends Listener {
+  readonly certFile: string
+  readonly keyFile: string
+}
 
 /** What DNS is started with: everything that was set, read once. */
-export type DnsValues = Omit<DnsWorkersOptions, 'feed' | 'node' | 'version' | 'log' | 'clock' | 'guard' | 'spawn' | 'maxConnections'>
-
-/**
- * What is wrong between settings of DNS, whose values are each as they should be.
- * @param origin where the value of a setting is from, as an error names it
- */
-export function checkDnsSettings (config: DnsConfig, origin: (name: string) => string = (name) => name): FieldError[] {
-  return [
-    ...halfTls(config, origin),
-    ...zoneFaults(config.zones, origin('zone')),
-    ...faultsOf(() => reversePrefixes(reverseNetworks(config, origin('instance-cidr')), origin('instance-cidr'))),
-    ...faultsOf(() => readNetworks(config.dnsForwardFrom, origin('dns-forward-from'))),
-    ...faultsOf(() => readClientZones(config.clientZones, origin('client-zone'))),
-    ...faultsOf(() => peersOf(config, origin))
-  ]
+export type DnsValues = Omit<DnsWorkersOptions, 'feed' | 'node' | 'version' | 'log' | 'clock' | 'guard' | 'spawn' | 'maxConnections' | 'tls'> & {
+  readonly tls: DnsTlsValues | undefined
 }
 
 /**
- * The values of settings that `checkDnsSettings` found no fault with; undefined = this node answers no DNS.
- * @throws RegistryError REG_INVALID naming the setting whose file is no use
+ * The values of settings that are each as they should be; undefined = this node answers no DNS.
+ * @param serviceNetworks those of `service-cidr`: they are reverse zones too
+ * @throws RegistryError REG_INVALID with what is wrong between them
  */
-export function readDnsSettings (config: DnsConfig): DnsValues | undefined {
-  if (config.dns === undefined) return undefined
-  const { notify, keys, transferTo } = peersOf(config)
-  return {
+export function readDnsSettings (config: DnsConfig, { field }: Origins, serviceNetworks: readonly AddressRange[]): DnsValues | undefined {
+  const { dns: listener, dnsForward: upstreams } = config
+  const { peers, clients, ...values } = readAll({
+    tls: () => readTls(config, field),
+    zones: () => readZones(config.zones, field('zone')),
+    reverse: () => readReverse(config.instanceCidrs, serviceNetworks, field('instance-cidr')),
+    clients: () => readNetworks(config.dnsForwardFrom, field('dns-forward-from')),
+    clientZones: () => readClientZones(config.clientZones, field('client-zone')),
+    peers: () => readPeers(config, field)
+  })
+  return listener === undefined ? undefined : {
+    ...values,
+    host: listener.host,
+    port: listener.port,
     workers: config.dnsWorkers,
-    host: config.dns.host,
-    port: config.dns.port,
-    zones: config.zones,
-    reverse: reverseNetworks(config),
     ttlSeconds: config.dnsTtlSeconds,
-    clientZones: readClientZones(config.clientZones),
-    transfer: { keys, transferTo },
-    notify,
-    forward: { upstreams: config.dnsForward, clients: readNetworks(config.dnsForwardFrom, 'dns-forward-from'), mixesCase: config.dnsForwardCase === 'mixed' },
+    transfer: { keys: peers.keys, transferTo: peers.transferTo },
+    notify: peers.notify,
+    forward: { upstreams, clients, mixesCase: config.dnsForwardCase === 'mixed' },
     chaos: config.dnsChaos === 'auto' ? undefined : config.dnsChaos === 'on',
-    tls: readDnsTls(config),
     rateLimit: config.dnsRateLimit === 0 ? undefined : config.dnsRateLimit,
     queryLogRatio: config.dnsQueryLog
   }
 }
 
-function peersOf (config: DnsConfig, origin = (name: string): string => name): DnsPeers {
-  const { dnsTsigKeys: keys, dnsTransferTo: transferTo, dnsNotify: notify } = config
-  return readDnsPeers({ keys, transferTo, notify }, { keys: origin('dns-tsig-key'), transferTo: origin('dns-transfer-to'), notify: origin('dns-notify') })
+function readZones (names: readonly string[], field: string): readonly string[] {
+  const faults = zoneFaults(names, field)
+  if (faults.length > 0) throw invalid(faults)
+  return names
 }
 
-/** Networks of `service-cidr` that are none are the fault of that setting. */
-function reverseNetworks ({ instanceCidrs, serviceCidrs }: DnsConfig, field?: string): AddressRange[] {
-  const ofServices = serviceCidrs.map(parseCidr).flatMap((network) => ('problem' in network ? [] : [network]))
-  return [...ofServices, ...readInstanceCidrs(instanceCidrs, field)]
+function readReverse (instanceCidrs: readonly string[], serviceNetworks: readonly AddressRange[], field: string): AddressRange[] {
+  const networks = [...serviceNetworks, ...readInstanceCidrs(instanceCidrs, field)]
+  reversePrefixes(networks, field) // refuses too many
+  return networks
+}
+
+function readPeers ({ dnsTsigKeys: keys, dnsTransferTo: transferTo, dnsNotify: notify }: DnsConfig, field: Origins['field']): DnsPeers {
+  return readDnsPeers({ keys, transferTo, notify }, { keys: field('dns-tsig-key'), transferTo: field('dns-transfer-to'), notify: field('dns-notify') })
 }
 
 /** DNS over TLS needs all three, and the plain listener beside it. */
-function halfTls ({ dns, dnsTls, dnsTlsCert, dnsTlsKey }: DnsConfig, origin: (name: string) => string): FieldError[] {
+function readTls ({ dns, dnsTls, dnsTlsCert, dnsTlsKey }: DnsConfig, field: Origins['field']): DnsTlsValues | undefined {
   const given = { 'dns-tls': dnsTls, 'dns-tls-cert': dnsTlsCert, 'dns-tls-key': dnsTlsKey }
   const names = Object.keys(given) as (keyof typeof given)[] // of the line above
-  const missing = names.filter((name) => given[name] === undefined)
   const first = names.find((name) => given[name] !== undefined)
-  if (first === undefined) return []
-  if (missing.length > 0) return [{ field: origin(first), rule: `needs ${missing.join(' and ')} too: DNS over TLS is an address, a certificate and its key` }]
-  return dns === undefined ? [{ field: origin('dns-tls'), rule: 'must not be given where dns is off' }] : []
-}
-
-function faultsOf (read: () => unknown): readonly FieldError[] {
-  try {
-    read()
-    return []
-  } catch (error) {
-    if (!(error instanceof RegistryError)) throw error
-    return error.errors ?? []
+  if (first === undefined) return undefined
+  if (dnsTls === undefined || dnsTlsCert === undefined || dnsTlsKey === undefined) {
+    const missing = names.filter((name) => given[name] === undefined).join(' and ')
+    throw invalid([{ field: field(first), rule: `needs ${missing} too: DNS over TLS is an address, a certificate and its key` }])
   }
-}
-
-/**
- * The certificate of DNS over TLS and its key, read from their files; undefined = there is none.
- * @throws RegistryError REG_INVALID naming the setting whose file is no use, and never what is in it or where it is
- */
-export function readDnsTls ({ dnsTls, dnsTlsCert, dnsTlsKey }: Pick<DnsConfig, 'dnsTls' | 'dnsTlsCert' | 'dnsTlsKey'>): DnsOptions['tls'] {
-  if (dnsTls === undefined || dnsTlsCert === undefined || dnsTlsKey === undefined) return undefined
-  const read = (field: string, path: string): string => {
-    try {
-      return readFileSync(path, 'utf8')
-    } catch (error) {
-      // Not the path: somebody may have given the key itself.
-      throw invalid([{ field, rule: `must name a file that can be read (${(error as NodeJS.ErrnoException).code ?? 'it cannot'})` }])
-    }
-  }
-  const tls = { ...dnsTls, cert: read('dns-tls-cert', dnsTlsCert), key: read('dns-tls-key', dnsTlsKey) }
-  try {
-    createSecureContext(tls)
-  } catch (error) {
-    const rule = `must be a certificate and its key in PEM form (${error instanceof Error ? error.message : String(error)})`
-    throw invalid([{ field: 'dns-tls-cert, dns-tls-key', rule }])
-  }
-  return tls
+  if (dns === undefined) throw invalid([{ field: field('dns-tls'), rule: 'must not be given where dns is off' }])
+  return { ...dnsTls, certFile: dnsTlsCert, keyFile: dnsTlsKey }
 }

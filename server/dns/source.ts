@@ -28,7 +28,7 @@ export interface DnsCatalog {
   services (namespace: string): readonly string[]
   /** Of a declared or an implicit service. The same object until they change. */
   endpoints (namespace: string, service: string): EndpointSet | undefined
-  /** A service that somebody declared; it hides what is registered under the same name. */
+  /** A declared service; it hides the implicit one of the same name. */
   declared (namespace: string, service: string): DeclaredService | undefined
   /** A lasting object of the store by its key: the secret of cookies. The same object until it changes. */
   object (key: string): SourceObject | undefined
@@ -61,7 +61,7 @@ export interface AddressSource {
   byClusterIp (address: string): readonly ServiceOfAddress[]
   /** The answered endpoints at an address. @param limit of how many holders of the address are looked at */
   endpointsAt (address: string, limit: number): EndpointsOfAddress
-  /** Whether an instance of a namespace has the address, whatever its status. */
+  /** Whether an instance of a namespace has the address, with any status. */
   hasInstance (namespace: string, address: string): boolean
   /** Whether anything has an address whose key begins so, answered or not. */
   hasWithin (prefix: string): boolean

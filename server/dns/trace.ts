@@ -42,7 +42,7 @@ export class Tracer {
     return this.#options.zones
   }
 
-  /** Whether anybody is asked for names outside the zones. */
+  /** Whether names outside the zones are forwarded. */
   get forwards (): boolean {
     return this.#options.recursion !== undefined
   }
@@ -139,12 +139,12 @@ export class Tracer {
     const { namespace, service } = name
     const path = `${namespace}/${service}`
     const found = this.#find(namespace, service)
-    if (found === undefined) return [step('service', `${path} is neither declared nor has anybody registered under it: NXDOMAIN`)]
+    if (found === undefined) return [step('service', `${path} is neither declared nor has an instance registered under it: NXDOMAIN`)]
     const { manifest, endpoints, policy, hasClusterIps } = found
     if (manifest?.spec.type === 'ExternalName') return this.#alias(path, name, manifest, policy, asked)
     const steps = [
       step('service', hasClusterIps
-        ? `${path} is declared (${manifest?.spec.type}): found by its cluster IPs ${clusterIps(manifest)}, whoever is behind it`
+        ? `${path} is declared (${manifest?.spec.type}): found by its cluster IPs ${clusterIps(manifest)}, with or without instances behind it`
         : manifest === undefined ? `${path} is implicit: found by the instances that registered under it` : `${path} is declared without a cluster IP (headless): found by its endpoints`),
       ...endpointSteps(endpoints)
     ]

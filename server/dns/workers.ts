@@ -15,11 +15,11 @@ export interface DnsWorkersOptions extends DnsThreadSettings {
   /** How many threads, 0-64; 0 = the calling thread answers. */
   readonly workers: number
   readonly feed: FollowedSource & MirroredFeed
-  /** Who is told of changes of the zones, by this node once: from the calling thread. Default: nobody. */
+  /** The secondaries that NOTIFY is sent to, once for the node: from the calling thread. Default: none. */
   readonly notify?: readonly NotifyTarget[]
   readonly log?: NonNullable<DnsOptions['log']>
   readonly clock?: Clock
-  /** Keeps errors that nobody expected from ending more than what they happened in; of the threads it counts what they tell. */
+  /** Limits an unexpected error to the callback in which it happened; it counts those that the threads report. */
   readonly guard?: Guard
   /** Makes a thread; default: one that runs bin/dns-worker.js. */
   readonly spawn?: Spawn<DnsThreadSettings>
@@ -79,8 +79,8 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
 }
 
 /**
- * Listens alone for a moment. That checks the settings, finds the port, and finds out whether somebody else is there: those who
- * share a port are not told of each other, and a second registry would silently get half of the questions.
+ * Listens alone for a moment. That checks the settings, finds the port, and finds out whether another process has it:
+ * those who share a port are not told of each other, and a second registry would silently get half of the questions.
  */
 async function findPlaces (settings: DnsThreadSettings, source: DnsOptions['source']): Promise<Pick<DnsServer, 'places' | 'tlsPlaces'>> {
   await using server = await startDns({ ...settings, source })

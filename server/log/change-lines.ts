@@ -13,7 +13,7 @@ export interface ChangeLinesOptions {
   readonly perSecond?: number
 }
 
-/** What is told of an instance. Its other changes (status, labels, weight) are in `GET /v1/events`. */
+/** The changes of an instance that are logged. Its other changes (status, labels, weight) are in `GET /v1/events`. */
 const told: Readonly<Partial<Record<Reason, string>>> = {
   registered: 'instance registered', replaced: 'instance registered, in place of an earlier life', deregistered: 'instance deregistered',
   suspect: 'instance suspect: its lease ran out or its session broke', renewed: 'instance back: a suspect was heard of again',

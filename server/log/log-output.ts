@@ -141,8 +141,8 @@ export class LogOutput {
  * A sink of this process' standard output (1) that never blocks.
  *
  * A file takes writes in libuv's threads. Everything else is opened anew by its name in /proc, so that not to block is a trait of
- * ours alone and not of whoever shares the terminal or the pipe. What cannot be opened so (the socket that systemd gives, a pipe of
- * another user) is written by Node's own stream, which does not block either.
+ * ours alone and not that of other processes on the terminal or the pipe. What cannot be opened so (the socket that
+ * systemd gives, a pipe of another user) is written by Node's own stream, which does not block either.
  */
 export function standardOutput (fd: 1 | 2 = 1): Sink {
   if (isFile(fd)) return (octets, done) => write(fd, octets, 0, octets.length, null, done)
@@ -182,6 +182,6 @@ function streamed (fd: number): Sink {
     return (octets, done) => write(fd, octets, 0, octets.length, null, done)
   }
   socket.unref()
-  socket.on('error', () => undefined) // the callback of the write is told
+  socket.on('error', () => undefined) // the callback of the write gets it
   return (octets, done) => void socket.write(octets, (error) => done(error ?? null, error instanceof Error ? 0 : octets.length))
 }

@@ -1,5 +1,6 @@
 // Log lines that a stranger can cause, or that come with each refused write, thinned: the first of a cause is written at once,
-// those of the next seconds are counted, and the count is told with the next one that is written or when the time is over.
+// those of the next seconds are counted, and their number is logged with the next one that is written or when the time
+// is over.
 import type { Clock } from '../clock.ts'
 
 export type Level = 'info' | 'warn' | 'error'
@@ -17,11 +18,13 @@ export interface ThinnedLogOptions {
   readonly windowMs?: number
   /** Lines of one cause that are written in a window, default 1. */
   readonly perCause?: number
-  /** Lines of all causes together that are written in a window, default 100: whoever invents causes fills no disk. */
+  /**
+   * Lines of all causes together that are written in a window, default 100: a client that invents causes fills no disk.
+   */
   readonly perWindow?: number
 }
 
-/** Causes that are told apart in a window; those beyond it are counted together. */
+/** Causes that are counted separately in a window; those beyond it are counted together. */
 const maxCauses = 200
 const otherCauses = 'other causes'
 /** Of a cause: more than this of a long message tells nothing apart. */

@@ -11,15 +11,15 @@ export interface MetricsOptions {
 }
 
 /**
- * A text answers scrapes for so many times the time that it took to make: however often somebody asks, making it takes at most a
- * quarter of the event loop. A text that took 5 ms is 15 ms old at most.
+ * A text answers scrapes for so many times the time that it took to make: however often it is scraped, making it takes
+ * at most a quarter of the event loop. A text that took 5 ms is 15 ms old at most.
  */
 const ageFactor = 3
 
 export class Metrics {
   /** Where the rooms add their metrics. */
   readonly register = new Registry()
-  /** How many log lines were lost: told by the log. */
+  /** How many log lines were lost, set by the log. */
   droppedLogLines: () => number = () => 0
   readonly #now: () => number
   readonly #unexpected: Counter<'place'>
@@ -32,14 +32,14 @@ export class Metrics {
       .set({ version, node_version: process.version }, 1)
     this.#unexpected = new Counter({
       name: 'rollcall_unexpected_errors_total',
-      help: 'Errors that nobody expected, by the place that caught them: each ended one request, watcher or record. The log says which.',
+      help: 'Unexpected errors, by the place that caught them: each ended one request, watcher or record. The log says which.',
       labelNames: ['place'],
       registers: [this.register]
     })
     const dropped = (): number => this.droppedLogLines()
     new Counter({
       name: 'rollcall_log_lines_dropped_total',
-      help: 'Log lines that could not be written: the disk is full, or whoever reads them is gone or has stalled.',
+      help: 'Log lines that could not be written: the disk is full, or their reader is gone or has stalled.',
       registers: [this.register],
       collect () {
         this.reset()
@@ -58,7 +58,7 @@ export class Metrics {
     return this.register.contentType
   }
 
-  /** The text of all metrics. One that is being made is shared by all who ask meanwhile. */
+  /** The text of all metrics. One that is being made is shared by all scrapes that come meanwhile. */
   async text (): Promise<Buffer> {
     if (this.#kept !== undefined && this.#now() < this.#kept.untilMs) return this.#kept.text
     return this.#making ??= this.#make().finally(() => { this.#making = undefined })

@@ -1,5 +1,5 @@
 // What is wrong with a value that a schema refused: field, value and rule of each fault. Linear in the value, and of a
-// list or a map that is too long only that is told: what is in it is not looked at.
+// list or a map that is too long only the length is reported: its content is not checked.
 import type { TSchema } from 'typebox'
 import { FaultList } from '../refusal.ts'
 
@@ -36,7 +36,7 @@ const unknownKeywords = [
 ]
 const kinds = new Set(['object', 'array', 'string', 'integer', 'number', 'boolean', 'null'])
 
-/** `.` stands for no line end: a map with this pattern takes a key with one, and whatever stands behind it. */
+/** `.` does not match a line end: a map with this pattern accepts a key with one, and any text behind it. */
 const leakyPattern = '^.*$'
 
 /** @throws Error naming what a schema has that is not explained or not looked at */
@@ -61,7 +61,7 @@ export function explain (schema: TSchema, value: unknown): FaultList {
   return list
 }
 
-/** A place in the value: made for each field that is looked at, turned into text only for a fault that is told. */
+/** A place in the value: created for each field that is checked, turned into text only for a fault that is reported. */
 interface Place {
   readonly around: Place | undefined
   readonly key: string | number

@@ -1,11 +1,6 @@
 // Every limit of the model, with the failure that it prevents. Schemas, commands and the documentation take them from here.
+// The limits of names, selectors and loads are those of the SDK: client-sdk/src/rules.ts.
 
-/** RFC 1035 2.3.4: a DNS label. Service, namespace and hostname become labels of a name. */
-export const maxLabelLength = 63
-/** An id is a path segment and an index key; 253 is the longest DNS name, so that host names fit. */
-export const maxIdLength = 253
-/** Names one life of an instance: a UUID, a start time, a container id. Longer ones would only fill the store. */
-export const maxGenerationLength = 64
 /** Labels are indexed: each costs memory on every node. Kubernetes objects rarely carry more than twenty. */
 export const maxLabels = 64
 /** Metadata is carried in every answer; a pair costs every reader. */
@@ -21,7 +16,7 @@ export const maxWeight = 65_535
 export const defaultWeight = 100
 /** Below one second the sweep and the network decide, not the instance. */
 export const minTtlMs = 1_000
-/** A lease that outlives a day would keep a dead instance past anybody's memory of it. */
+/** A lease that is longer than a day would list a dead instance for too long. */
 export const maxTtlMs = 24 * 60 * 60 * 1_000
 /** Three missed heartbeats of five seconds: quick to notice, calm on a slow network. */
 export const defaultTtlMs = 15_000
@@ -29,9 +24,6 @@ export const defaultTtlMs = 15_000
 export const maxTextLength = 256
 /** Version strings: a commit hash, a semantic version with build data. */
 export const maxVersionLength = 128
-/** A selector is parsed and matched on every list and every change; longer ones are a mistake. */
-export const maxSelectorLength = 4_096
-export const maxSelectorRequirements = 64
 /** One call renews many leases; beyond this a client sends a second call, and neither blocks the loop. */
 export const maxHeartbeatsPerCall = 10_000
 /** Soft walls against a runaway client: each is far above honest use. */
@@ -41,7 +33,3 @@ export const maxNamespaces = 1_000
 export const maxOverrides = 10_000
 /** EndpointSlices and Endpoints that were made by hand: two for each service that a namespace may have. */
 export const maxHandMadePerNamespace = 20_000
-/** Measures in one heartbeat: they are kept in memory for each instance and shown as metrics. */
-export const maxLoadValues = 16
-/** Longer than any metric's name that a person types. */
-export const maxLoadNameLength = 63

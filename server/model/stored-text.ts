@@ -6,7 +6,7 @@ import type { Checker } from './validate.ts'
 /** Stands in where a text was refused and no fault of it was found. */
 export const unknownFault: FieldError = { field: 'body', rule: 'must fit its schema' }
 
-/** The value of a stored text, or why it is none. Never throws. */
+/** The value of a stored text, or why it cannot be read. Never throws. */
 export function readJson (text: string, check: Checker): { readonly value: unknown } | { readonly refusal: Refusal } {
   let value: unknown
   try {

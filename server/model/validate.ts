@@ -28,7 +28,7 @@ export function checked<S extends TSchema> (check: Checker, value: unknown): Sta
 }
 
 /**
- * The schema of a map from any text: `Type.Record(Type.String(), ...)` takes whatever stands behind a key with a line
+ * The schema of a map from any text: `Type.Record(Type.String(), ...)` accepts any value behind a key with a line
  * end.
  */
 export function mapOf<Value extends TSchema> (value: Value, options: TObjectOptions = {}): TUnsafe<Record<string, Static<Value>>> {

@@ -1,4 +1,4 @@
-// The core as one actor has it. Everything is decided elsewhere: in here the actor is only put to the commands.
+// The core for one actor. It decides nothing: it only hands the actor to the commands.
 import type { Static } from 'typebox'
 import type { Heartbeat, HeartbeatAnswer, Instance, Registration } from '../../client-sdk/src/wire.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
@@ -163,7 +163,7 @@ export class ActorAccess implements Access {
   }
 }
 
-/** A watch that the hub keeps, as it is handed out: it can be closed, and not be told anything. */
+/** A watch of the hub as callers get it: they can close it, but not hand it changes. */
 class HubWatch<Handed> implements Watch<Handed> {
   readonly #hub: WatchHub
   readonly #followed: Followed<Handed>

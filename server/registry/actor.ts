@@ -11,7 +11,7 @@ export interface Actor {
   readonly address: string | undefined
 }
 
-/** Somebody of whom only the address is known. */
+/** A client of which only the address is known. */
 export function anonymous (address: string): Actor {
   return { name: address, kind: 'anonymous', address }
 }

@@ -1,5 +1,6 @@
-// The one door of the registry: what adapters (HTTP, DNS, the dialects, the dashboard, the agents) may ask of it, and all that they
-// import of it. `core.as(actor)` gives everything that one actor may do, as plain methods: access control is one wrapper of `Access`.
+// The port of the registry: what adapters (HTTP, DNS, the dialects, the dashboard, the agents) may ask of it, and all
+// that they import of it. `core.as(actor)` gives everything that one actor may do, as plain methods: access control is
+// one wrapper of `Access`.
 //
 //   const access = core.as(anonymous('10.0.0.7'))
 //   await access.register({ namespace: 'shop', service: 'orders', id: 'orders-1' }, { ports: [{ port: 8080 }] })
@@ -38,7 +39,7 @@ export interface Core {
   as (actor: Actor): Access
 }
 
-/** Where this node stands in the history, and how its store is: no secret of anybody. */
+/** Where this node stands in the history, and how its store is: every client may know it. */
 export interface CorePosition {
   /** False before the first full load. */
   readonly loaded: boolean
@@ -91,14 +92,21 @@ export interface Reads {
   events (query: EventQuery): EventPage
   /** The registry at a glance. */
   numbers (): Numbers
-  /** Something that the nodes share and nobody else sees; undefined = nobody has made it yet. */
+  /** A value that the nodes share and show to no client; undefined = no node has created it yet. */
   secret (name: string): Secret | undefined
   /** All overrides, ordered by namespace, service and id, and whether their instances are registered. */
   overrides (): readonly ListedOverride[]
-  /** Records of the store that cannot be read or break a rule, by key: nobody is answered them. */
+  /** Records of the store that cannot be read or break a rule, by key: they are in no answer. */
   unreadable (): readonly SetAsideRecord[]
   /** @throws RegistryError REG_RECORD_NOT_FOUND */
   unreadableRecord (key: string): SetAsideRecord
+}
+
+/** Counts what comes through an adapter, for the metrics (registry/metrics.ts). */
+export interface CallCounts {
+  registered (outcome: Registered['outcome']): void
+  deregistered (): void
+  heartbeats (answer: HeartbeatAnswer): void
 }
 
 /**
@@ -125,11 +133,17 @@ export interface Commands {
   put (name: ManifestName, value: unknown, options?: WriteOptions): Promise<ApplyAnswer>
   /** All or nothing. @throws RegistryError REG_..._NOT_FOUND unless `ignoreMissing` */
   delete (names: readonly ManifestName[], options?: DeleteOptions): Promise<Deleted>
-  /** Makes what the nodes share, if it still has the revision `expected` (0 = there is none). False: another node was faster. */
+  /**
+   * Writes a value that the nodes share, if it still has the revision `expected` (0 = there is none). False: another
+   * node was faster.
+   */
   keepSecret (name: string, body: string, expected: number): Promise<boolean>
   /** Everything that the store holds, secrets included, while everything goes on. */
   backup (): Promise<Backup>
-  /** Removes a record that nobody is answered. @throws RegistryError REG_RECORD_NOT_FOUND, REG_INVALID for an entry of the log */
+  /**
+   * Removes a record that was set aside. @throws RegistryError REG_RECORD_NOT_FOUND, REG_INVALID for an entry of the
+   * log
+   */
   removeUnreadable (key: string): Promise<void>
 }
 
@@ -140,8 +154,8 @@ export interface Follow {
   /** Without `since` it begins with a snapshot. @param wake called when `next` has something. @throws RegistryError REG_LIMIT_REACHED */
   watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch
   /**
-   * Endpoints: each service in scope whole, as callers are told of it, whenever something about it changed, coalesced. Without `since` it
-   * begins with a snapshot in parts. @throws RegistryError REG_LIMIT_REACHED
+   * Endpoints: each service in scope, whole, as callers get it, whenever something about it changed, coalesced. Without
+   * `since` it begins with a snapshot in parts. @throws RegistryError REG_LIMIT_REACHED
    */
   watchEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch<EndpointsDelivery>
   /** Waits until this node has a revision. @throws RegistryError REG_REVISION_TIMEOUT, REG_CURSOR_INVALID, REG_OVERLOADED */
@@ -171,7 +185,6 @@ export type { EndpointsDelivery, ServiceEndpoints } from './feed/endpoints-subsc
 export type { Acknowledger, Acknowledging, PropagationReport } from './feed/propagation.ts'
 export type { Delivery, InstanceDelivery, ServiceDelivery, Watch, WatchFilter } from './feed/subscription.ts'
 export type { InstanceName } from './instance-name.ts'
-export type { RegistryMetrics } from './metrics.ts'
 export type { LeaseSession } from './leases/sessions.ts'
 export type { Protection } from './leases/sweeper.ts'
 export type { EventPage, EventQuery } from './reads/events.ts'
@@ -180,7 +193,7 @@ export type { Applied } from './services/apply-plan.ts'
 export type { Kind, ManifestName } from './services/manifests.ts'
 export { type ApplyAnswer, type ApplyOptions, type Deleted, type DeleteOptions, type WriteOptions, defaultNamespace, maxExplained } from './services/services.ts'
 
-// For threads that answer from a copy of the registry: the whole of it, told in changes.
+// For threads that answer from a copy of the registry: the whole of it, sent as changes.
 export type { Feed, FeedListener } from './feed/feed.ts'
 export { FeedMirror, type MirrorMessage } from './mirror/feed-mirror.ts'
 export { FeedPublisher, type MirrorLink } from './mirror/feed-publisher.ts'

@@ -1,5 +1,6 @@
-// Overrides of instances that are not registered. They survive a re-registration by design; one that nobody came back for ends after a
-// while, so that no later instance of the same id is drained out of nowhere, and the limit of overrides is not reached by forgotten ones.
+// Overrides of instances that are not registered. They survive a re-registration; one whose instance does not come back
+// ends after a while, so that no later instance of the same id is drained out of nowhere, and the limit of overrides is
+// not reached by forgotten ones.
 import type { ListedOverride } from '../../client-sdk/src/wire.ts'
 import type { Clock } from '../clock.ts'
 import type { ObjectWrite, Store } from '../store/store.ts'
@@ -79,7 +80,7 @@ export class LeftoverOverrides {
       .map(({ key, revision }): ObjectWrite => ({ type: 'delete', key, reason: 'override-ended', expected: revision }))
     if (writes.length === 0) return 0
     const { outcome } = await store.commit(writes, author)
-    if (outcome === 'conflict') return 0 // somebody wrote one of them: the next round looks again
+    if (outcome === 'conflict') return 0 // another writer changed one of them: the next round looks again
     const some = `${writes.slice(0, 3).map(({ key }) => key).join(', ')}${writes.length > 3 ? ', ...' : ''}`
     log.info(`${writes.length} overrides ended: their instances were not registered for ${Math.round(keepMs / 60_000)} minutes (${some})`)
     return writes.length

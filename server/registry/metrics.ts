@@ -4,12 +4,13 @@ import type { HeartbeatAnswer, LoadValue, Pool, Reason } from '../../client-sdk/
 import { statuses } from '../model/instance/instance.ts'
 import type { Granted, Sweep } from '../store/store.ts'
 import { serviceCount } from './reads/overview.ts'
+import type { CallCounts } from './core.ts'
 import type { Registry } from './registry.ts'
 
 /** Loads that a scrape shows, over all instances: Prometheus keeps each series for hours, and a registry of 100,000 instances has others to count them. */
 const maxLoadSeries = 5_000
 
-export class RegistryMetrics {
+export class RegistryMetrics implements CallCounts {
   readonly #register: PromRegistry
   readonly #registrations: Counter<'outcome'>
   readonly #deregistrations: Counter
@@ -28,7 +29,7 @@ export class RegistryMetrics {
     this.#heartbeats = counter('heartbeats_total', 'Heartbeats through this node: renewed, unknown or superseded.', ['outcome'])
     this.#suspected = counter('suspected_total', 'Instances that this node turned suspect because their lease ran out.')
     this.#expired = counter('expired_total', 'Suspects that this node removed.')
-    this.#changes = counter('changes_total', 'Changes that this node took in, whoever made them, by reason.', ['reason'])
+    this.#changes = counter('changes_total', 'Changes that this node applied, of all nodes, by reason.', ['reason'])
     for (const outcome of ['created', 'updated', 'replaced', 'unchanged']) this.#registrations.inc({ outcome }, 0)
     for (const outcome of ['renewed', 'unknown', 'superseded']) this.#heartbeats.inc({ outcome }, 0)
   }
@@ -69,7 +70,7 @@ export class RegistryMetrics {
     })
     gauge('suspects', 'Registered instances whose lease ran out or whose session broke.', () => registry.catalog.suspects)
     gauge('services', 'Services.', () => serviceCount(registry.catalog))
-    gauge('declared_services', 'Services that somebody declared.', () => declaredCount(registry))
+    gauge('declared_services', 'Declared services.', () => declaredCount(registry))
     const poolGauge = (name: string, help: string, value: (pool: Pool) => number): void => {
       new Gauge({
         name: `rollcall_pool_${name}`,
@@ -88,6 +89,7 @@ export class RegistryMetrics {
       registers: [this.#register],
       collect () { for (const [kind, count] of Object.entries(registry.services.allocationFindings())) this.set({ kind }, count) }
     })
+    gauge('nodes_with_other_ranges', 'Nodes on the same store that allocate from other ranges than this one; the log and /v1/overview say which.', () => registry.services.nodeRanges.differing)
     gauge('waiting_load_balancers', 'Load balancers that wait for an address.', () => registry.services.waitingBalancers)
     const loadGauge = (name: string, help: string, value: (load: LoadValue) => number | undefined): void => {
       new Gauge({
@@ -127,7 +129,7 @@ export class RegistryMetrics {
     gauge('store_up', 'Whether the store is there.', () => Number(feed.storeHealth.available))
     gauge('stale_seconds', 'Since when this node has not heard from its store.', () => feed.staleSeconds)
     gauge('remembered_heartbeats', 'Heartbeats that wait for the store to come back.', () => registry.rememberedHeartbeats)
-    gauge('unreadable_records', 'Records of the store that cannot be read or break a rule, and that nobody is answered.', () => registry.unreadable.count)
+    gauge('unreadable_records', 'Records of the store that cannot be read or break a rule, and are in no answer.', () => registry.unreadable.count)
     gauge('protection_active', 'Whether removal is held back in the whole registry.', () => Number(registry.protection.registrySinceMs !== undefined))
     gauge('protected_services', 'Services whose suspects are not removed for now.', () => registry.protection.services.size)
     gauge('hold_seconds', 'For how long nothing expires yet.', () => registry.protection.holdMs / 1_000)

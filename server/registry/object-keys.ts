@@ -5,8 +5,14 @@
 export { overridePrefix } from '../store/store.ts'
 /** A value that a service has: `claim/KIND/VALUE` (allocation/claims.ts). */
 export const claimPrefix = 'claim/'
-/** What the nodes share and nobody else sees: not in lists, not among events. */
+/** Values that only nodes see: not in lists, not among events. */
 export const secretPrefix = 'secret/'
+/** What a node says of its flags, for the other nodes: `node/LIFE` (allocation/node-ranges.ts). Not in lists, not among events. */
+export const nodePrefix = 'node/'
+
+export function isNodeKey (key: string): boolean {
+  return key.startsWith(nodePrefix)
+}
 
 export function isSecretKey (key: string): boolean {
   return key.startsWith(secretPrefix)

@@ -1,5 +1,5 @@
-// The core, put together: the view that follows the store, the commands and reads on it, and what runs by itself. Adapters see it as
-// `Core` (core.ts); who starts a node, and the metrics, see it whole.
+// The core, put together: the view that follows the store, the commands and reads on it, and what runs by itself.
+// Adapters see it as `Core` (core.ts); the wiring of a node and the metrics see it whole.
 import { type Clock, guardedClock, systemClock } from '../clock.ts'
 import { RegistryError } from '../errors.ts'
 import { type Guard, standaloneGuard } from '../guard.ts'
@@ -41,7 +41,7 @@ export interface RegistryOptions {
   readonly overrideKeepMs?: number
   /** How long a client whose session broke has to be back before its instances turn suspect, default 500. */
   readonly sessionBlipMs?: number
-  /** Whether connections to an address are refused: then its process is gone. Absent: nobody is asked. */
+  /** Whether connections to an address are refused: then its process is gone. Absent: no process is asked. */
   readonly refuses?: (address: string, port: number) => Promise<boolean>
   /** How many changes a node remembers for returning watchers, default 100,000. */
   readonly ringLimit?: number
@@ -49,11 +49,13 @@ export interface RegistryOptions {
   readonly ringBytes?: number
   /** What is given to declared services. Default: 10.96.0.0/12, 30000-32767, no pool of load-balancer addresses. */
   readonly allocation?: Ranges
+  /** The name of this node, which the other nodes on the store are told with its ranges. Absent: they are told nothing. */
+  readonly node?: string
   readonly random?: () => number
   readonly log?: { info (message: string): void, warn (message: string): void }
   /** Told after each sweep, for metrics. */
   readonly swept?: (sweep: Sweep) => void
-  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to stderr. */
+  /** Limits an unexpected error to the callback in which it happened. Default: one that writes to stderr. */
   readonly guard?: Guard
 }
 
@@ -68,7 +70,7 @@ export class Registry implements Core {
   readonly loads: Loads
   /** Overrides, and those of instances that are not registered. */
   readonly overrides: LeftoverOverrides
-  /** Records of the store that nobody is answered. */
+  /** Records of the store that were set aside. */
   readonly unreadable: Unreadable
   readonly store: Store
   readonly position: CorePosition
@@ -88,7 +90,7 @@ export class Registry implements Core {
     })
     const lookup = new Lookup(feed)
     this.position = new FeedPosition(feed, lookup)
-    this.services = new Services({ store, feed, ranges: options.allocation ?? defaultRanges, random, clock, warn, lookup })
+    this.services = new Services({ store, feed, ranges: options.allocation ?? defaultRanges, random, clock, log, lookup, node: options.node })
     this.loads = new Loads(feed)
     this.overrides = new LeftoverOverrides({ store, feed, clock, keepMs: options.overrideKeepMs ?? defaultOverrideKeepMs, log })
     this.unreadable = new Unreadable({ store, feed, clock, warn })
@@ -144,7 +146,7 @@ export class Registry implements Core {
     this.#sweeper.stop()
     this.#keeper.close()
     this.sessions.close()
-    this.services.close()
+    await this.services.close()
     this.overrides.close()
     this.unreadable.close()
     this.watches.close()
@@ -179,7 +181,8 @@ export class Registry implements Core {
       protection,
       subscriptions: watches.count,
       rememberedHeartbeats,
-      unreadable: this.unreadable.list()
+      unreadable: this.unreadable.list(),
+      ranges: { nodes: this.services.nodeRanges.count, different: this.services.nodeRanges.differences() }
     }
   }
 }

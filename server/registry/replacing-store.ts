@@ -1,5 +1,5 @@
-// A store whose writes may take the place of a record that was set aside. For whoever plans a write there is no such object, so that it
-// expects none; the store has one, and would answer with a conflict for ever.
+// A store whose writes may replace a record that was set aside. The catalog does not have that record, so a command
+// expects that there is none; the store has it, and would answer with a conflict for ever.
 import type { Store } from '../store/store.ts'
 import type { SetAside } from './catalog/set-aside.ts'
 

@@ -1,4 +1,5 @@
-// A store whose `sync` is shared: those who ask while one is under way all get the next one, so that a thousand callers cost two.
+// A store whose `sync` is shared: callers that come while one is under way share the next one, so that a thousand
+// callers cost two.
 import type { Store } from '../store/store.ts'
 
 /** Wraps a store. Everything but `sync` is the store's own. */

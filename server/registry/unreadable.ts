@@ -1,5 +1,5 @@
-// Records of the store that cannot be read, as operators meet them: told once by key, listed, removed on request. Until then their leases
-// are kept, so that there is something to look at: nobody else renews them.
+// Records of the store that cannot be read, for operators: logged once by key, listed, removed on request. Until then
+// their leases are kept, so that operators can look at them: no owner renews them.
 import type { Clock } from '../clock.ts'
 import { RegistryError, invalid } from '../errors.ts'
 import { maxTtlMs } from '../model/limits.ts'
@@ -63,7 +63,8 @@ export class Unreadable {
 
   /**
    * Removes the record from the store.
-   * @throws RegistryError REG_RECORD_NOT_FOUND; REG_INVALID for an entry of the log; REG_CONFLICT if somebody else wrote it meanwhile; what the store throws
+   * @throws RegistryError REG_RECORD_NOT_FOUND; REG_INVALID for an entry of the log; REG_CONFLICT if it was written
+   *   meanwhile; what the store throws
    */
   async remove (actor: Actor, key: string): Promise<void> {
     const { store } = this.#options
@@ -94,7 +95,7 @@ export class Unreadable {
 
   #tell (records: readonly Pick<SetAsideRecord, 'key' | 'reason'>[]): void {
     const { warn } = this.#options
-    for (const { key, reason } of records.slice(0, maxTold)) warn(`a record of the store is set aside, and nobody is answered it: ${JSON.stringify(key)}: ${reason}`)
+    for (const { key, reason } of records.slice(0, maxTold)) warn(`a record of the store is set aside, and is in no answer: ${JSON.stringify(key)}: ${reason}`)
     if (records.length > maxTold) warn(`and ${records.length - maxTold} more records of the store are set aside: GET /v1/unreadable has them all`)
   }
 
@@ -106,7 +107,7 @@ export class Unreadable {
   async #keep (): Promise<void> {
     const { store, feed } = this.#options
     const leases = [...feed.catalog.aside.values()].flatMap(({ lease }) => lease ?? [])
-    if (leases.length === 0) return // whatever is set aside next begins anew
+    if (leases.length === 0) return // the next record that is set aside starts it again
     try {
       for (let from = 0; from < leases.length; from += maxRenewals) await store.renew(new Map([[maxTtlMs, leases.slice(from, from + maxRenewals)]]))
       this.#schedule(keepMs)

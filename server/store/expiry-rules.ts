@@ -2,12 +2,14 @@
 // Lua; test/store/expiry-rules.ts is the table that both must meet. All times are of the store's own clock.
 import type { Brake } from './store.ts'
 
+/** The longest hold with Redis: every owner renews within a minute, or its TTL is so long that it needs no hold. */
+export const maxHoldMs = 60_000
 /** A clock that goes back by more than this was set, not slewed. */
 export const backwardStepMs = 1_000
 
 /**
  * How long nothing ends after the store was deaf: every owner renews within its own TTL, so the longest in use is enough.
- * @param longestTtlMs of all leases; 0 = there is none, nothing has to be waited for
+ * @param longestTtlMs of all leases; 0 = there are no leases, and no reason to wait
  */
 export function holdLength (longestTtlMs: number, maxMs: number): number {
   return Math.min(longestTtlMs, maxMs)

@@ -14,7 +14,10 @@ export interface Contents {
   readonly instances: number
 }
 
-/** Reads a backup whole. @throws RegistryError REG_INVALID, REG_STORE_UNAVAILABLE if it is none, damaged or cut off */
+/**
+ * Reads a backup whole. @throws RegistryError REG_INVALID, REG_STORE_UNAVAILABLE if it is not a backup, damaged or cut
+ * off
+ */
 export async function inspectBackup (path: string): Promise<Contents> {
   return contentsOf(await readBackup(path))
 }

@@ -23,7 +23,7 @@ export interface InstanceRecord {
   readonly suspect: boolean
   /** Canonical JSON, opaque to the store: equal texts are equal content. No newline in it. */
   readonly body: string
-  /** In a snapshot only: the store knows that this is not what was written, and why. Nobody is answered it. */
+  /** In a snapshot only: the store knows that this is not what was written, and why. It is in no answer. */
   readonly fault?: string
 }
 
@@ -63,7 +63,7 @@ export type Change = { readonly revision: number, readonly atMs: number, readonl
   | { readonly type: 'raise' }
 )
 
-/** A change of a record; a `raise` is none. */
+/** A change of a record; not a `raise`. */
 export type RecordChange = Exclude<Change, { readonly type: 'raise' }>
 
 /**
@@ -122,7 +122,7 @@ export interface Grant {
   readonly key: string
   /** Used if the registration begins a new life. */
   readonly lease: string
-  /** undefined = the life that is registered now, or `newGeneration` if there is none. */
+  /** undefined = the life that is registered now, or `newGeneration` if no life is registered. */
   readonly generation: string | undefined
   readonly newGeneration: string
   readonly ttlMs: number
@@ -149,11 +149,11 @@ export interface Revision {
 
 export type Revised =
   | { readonly outcome: 'updated', readonly revision: number }
-  /** Somebody wrote in between: read again, try again. */
+  /** Another write came in between: read again, try again. */
   | { readonly outcome: 'conflict' }
   | { readonly outcome: 'unknown' }
 
-/** `expected` 0 = the object must not exist; another number = the revision it must have; absent = whatever is there. */
+/** `expected` 0 = the object must not exist; another number = the revision it must have; absent = any. */
 export type ObjectWrite =
   | { readonly type: 'put', readonly key: string, readonly body: string, readonly endsAtMs: number, readonly reason: Reason, readonly expected?: number }
   | { readonly type: 'delete', readonly key: string, readonly reason: Reason, readonly expected?: number }
@@ -239,7 +239,7 @@ export interface Store {
   open (follower: Follower): Promise<void>
   /** Registers: the same generation and content renews only, another generation replaces. */
   grant (grant: Grant): Promise<Granted>
-  /** Changes the body of a living lease if nobody else did meanwhile. */
+  /** Changes the body of a living lease if it was not changed meanwhile. */
   revise (revision: Revision): Promise<Revised>
   /** Ends leases on request. Gives the revision of each, 0 for an unknown one. */
   revoke (leases: readonly string[], by: string): Promise<readonly number[]>

@@ -11,7 +11,7 @@ const minRestartMs = 100
 const maxRestartMs = 30_000
 /** A thread that lived so long did not die of its start. */
 const soundMs = 60_000
-/** A thread that was told to end and has not after so long is ended. */
+/** A thread that has not ended so long after it was asked to is terminated. */
 export const closeMs = 3_000
 
 /** Makes a thread. @param transferList what of the data is moved, not copied */
@@ -79,7 +79,7 @@ export class SupervisedThread<Settings, Order = never> {
     })
   }
 
-  /** Passes on what its work understands. A thread that is not there is told by its settings when it starts. */
+  /** Passes on what its work understands. A thread that is not there gets it with its settings when it starts. */
   tell (order: Order): void {
     this.#post({ type: 'order', order })
   }

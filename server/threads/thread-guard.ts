@@ -1,9 +1,9 @@
-// The guard of a thread: what it catches is told to the parent, whose guard counts and logs it.
+// The guard of a thread: it sends the errors that it catches to the parent, whose guard counts and logs it.
 import type { Clock } from '../clock.ts'
 import { Guard } from '../guard.ts'
 import type { ThreadMessage } from './thread-messages.ts'
 
-/** Counts are told once in this time: an error that each question meets must not become as many messages. */
+/** Counts are sent once in this time: an error that each question meets must not become as many messages. */
 export const countMs = 1_000
 
 export function threadGuard (tell: (message: ThreadMessage) => void, clock: Clock): Guard {
@@ -25,7 +25,7 @@ export function threadGuard (tell: (message: ThreadMessage) => void, clock: Cloc
   })
 }
 
-/** Passes on to the guard of the parent what a thread told. */
+/** Passes the errors of a thread to the guard of the parent. */
 export function toldOf (guard: Guard, message: Extract<ThreadMessage, { readonly type: 'unexpected' | 'unexpected-count' }>): void {
   if (message.type === 'unexpected-count') for (const [place, errors] of message.counts) guard.counted(place, errors)
   else guard.told(message.place, Object.assign(new Error(message.message), { name: message.name, stack: message.stack }), message.leftOut)

@@ -2,7 +2,7 @@
 import type { MessagePort } from 'node:worker_threads'
 
 export interface ThreadData<Settings> {
-  /** Whatever can be sent to a thread. The rest is made in it. */
+  /** Any value that can be sent to a thread. The rest is created in it. */
   readonly settings: Settings
   /** Where it counts, in memory that it shares with those who show the numbers. */
   readonly counters: SharedArrayBuffer
@@ -10,10 +10,10 @@ export interface ThreadData<Settings> {
   readonly feed: MessagePort
 }
 
-/** What a thread is told: to end, or what its work understands. */
+/** Messages to a thread: to end, or a message for its work. */
 export type ThreadOrder<Order> = { readonly type: 'end' } | { readonly type: 'order', readonly order: Order }
 
-/** What it tells: once that it is at work, what is to be logged, and errors that nobody expected, which its guard has caught. */
+/** Messages of a thread: once that it works, lines for the log, and unexpected errors that its guard has caught. */
 export type ThreadMessage =
   | { readonly type: 'working' }
   | { readonly type: 'log', readonly level: 'warn' | 'error', readonly message: string }

@@ -19,13 +19,13 @@ export interface ThreadPoolOptions<Settings> {
   /** Threads are called `NAME-1`, `NAME-2` and so on. */
   readonly name: string
   readonly feed: MirroredFeed
-  /** Whatever can be sent to a thread; the same for all. Asked for at each start. */
+  /** Any value that can be sent to a thread; the same for all. Asked for at each start. */
   readonly settings: () => Settings
   /** For each thread the memory that it counts in. Its successors go on in it. */
   readonly counters: readonly SharedArrayBuffer[]
   readonly spawn: Spawn<Settings>
   readonly clock: Clock
-  /** Keeps errors that nobody expected from ending more than what they happened in; of the threads it counts what they tell. */
+  /** Limits an unexpected error to the callback in which it happened; it counts those that the threads report. */
   readonly guard: Guard
   readonly log?: ThreadLog | undefined
   /** Told when a thread is gone, with its place. */

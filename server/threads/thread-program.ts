@@ -1,4 +1,5 @@
-// The program of a supervised thread: it keeps a mirror of the registry's feed, does its work before it, and ends when it is told to.
+// The program of a supervised thread: it keeps a mirror of the registry's feed, works with it, and ends when it is
+// asked to.
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../clock.ts'
 import type { Guard } from '../guard.ts'
@@ -18,7 +19,7 @@ export interface ThreadTask<Settings> {
 }
 
 export interface ThreadWork<Order> {
-  /** Does what the thread is told beside ending. */
+  /** Handles messages for the work. */
   take? (order: Order): void
   close (): Promise<void>
 }
@@ -26,7 +27,7 @@ export interface ThreadWork<Order> {
 /**
  * Runs until the parent says that it is over; then the work is closed and the thread ends by itself.
  * @param name of its places in log and metrics: `NAME-mirror`, `NAME-thread`
- * @param start resolves when the thread is at work; what it throws ends the thread, and the supervisor is told
+ * @param start resolves when the thread is at work; an error ends the thread, and the supervisor gets it
  */
 export async function runThread<Settings, Order = never> (
   name: string, start: (task: ThreadTask<Settings>) => Promise<ThreadWork<Order>>
@@ -51,7 +52,8 @@ export async function runThread<Settings, Order = never> (
   })
   tell({ type: 'working' })
   const place = `${name}-thread`
-  // What nobody guarded must not take the thread with it. An error of the start ends it: the parent tells of it and begins anew.
+  // An error outside all guards must not end the thread. An error of the start ends it: the parent logs it and begins
+  // anew.
   process.on('uncaughtException', guard.around(place, (error) => guard.failed(place, error)))
   await new Promise<void>((end) => {
     const take = guard.around(place, (order: ThreadOrder<Order>): void => {

@@ -107,10 +107,10 @@ t.test('resolve prints a line for each port of each endpoint', async (t) => {
   t.match(await resolved('payments.shop.svc', '-o', 'json'), ['{'])
 })
 
-t.test('resolve fails when nobody serves the name', async (t) => {
+t.test('resolve fails when no instance serves the name', async (t) => {
   const { rollcall, registry } = filledShell()
   registry.register('default', 'sleepy', 's-1', { status: 'starting' })
-  t.match(await rollcall('resolve', 'sleepy'), { exitCode: 1, out: [], err: ['rollcall: nobody serves sleepy'] })
+  t.match(await rollcall('resolve', 'sleepy'), { exitCode: 1, out: [], err: ['rollcall: no instance serves sleepy'] })
   t.match(await rollcall('resolve', 'nobody'), { exitCode: 1 })
 })
 

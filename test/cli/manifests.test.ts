@@ -172,7 +172,7 @@ t.test('resolve tells a missing port, zone or label from a missing service', asy
     { exitCode: 1, out: [], err: [sentence] }, argv.join(' '))
   t.same((await rollcall('resolve', 'orders', '-p', 'http')).out, ['10.0.0.1:80'])
   await world.register('default/orders/a', { address: '10.0.0.1', ports: [{ name: 'http', port: 80 }], status: 'down' })
-  t.match(await rollcall('resolve', 'orders', '-p', 'http'), { exitCode: 1, err: ['rollcall: nobody serves orders'] })
+  t.match(await rollcall('resolve', 'orders', '-p', 'http'), { exitCode: 1, err: ['rollcall: no instance serves orders'] })
 })
 
 t.test('--address is a scheme, a host and a port', async (t) => {

@@ -62,9 +62,9 @@ t.test('a load has every fault named', async (t) => {
   t.strictSame(loadFaults({ cpu: { value: 1.5, capacity: 4 }, 'a/b': { value: -1 } }), [])
   t.match(
     loadFaults({ cpu: { value: NaN, capacity: 0 }, '-': { value: 1 } }),
-    [{ field: 'load.cpu.value' }, { field: 'load.cpu.capacity' }, { field: 'load.-' }]
+    [{ field: 'load["cpu"].value' }, { field: 'load["cpu"].capacity' }, { field: 'load["-"]' }]
   )
-  t.match(loadFaults({ cpu: 5, memory: null }), [{ field: 'load.cpu.value' }, { field: 'load.memory.value' }])
+  t.match(loadFaults({ cpu: 5, memory: null }), [{ field: 'load["cpu"].value' }, { field: 'load["memory"].value' }])
   for (const bad of [null, [], 'x', 1, undefined]) t.equal(loadFaults(bad).length, 1)
   t.match(
     loadFaults(Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`n${n}`, { value: 1 }]))),

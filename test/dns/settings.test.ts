@@ -5,12 +5,13 @@ import t from 'tap'
 import { loadConfig } from '../../server/config/config.ts'
 import { RegistryError } from '../../server/errors.ts'
 import { startDns } from '../../server/dns/server.ts'
-import { type DnsConfig, checkDnsSettings, readDnsSettings } from '../../server/dns/settings.ts'
+import { readDnsTls } from '../../server/dns/listen/certificate-files.ts'
+import type { DnsValues } from '../../server/dns/settings.ts'
 import { selfSigned } from './certificate.ts'
 import { UdpClient, question, codec } from './client.ts'
 import { World, serve } from './world.ts'
 
-const load = (...argv: string[]): DnsConfig => loadConfig({ argv, env: {}, readFile: () => '', hostname: 'here' }).config
+const load = (...argv: string[]): DnsValues | undefined => loadConfig({ argv, env: {}, readFile: () => '', hostname: 'here' }).values.dns
 const faults = (...argv: string[]): unknown => {
   try {
     load(...argv)
@@ -21,7 +22,7 @@ const faults = (...argv: string[]): unknown => {
 }
 
 t.test('without any setting DNS has the values of its defaults', async (t) => {
-  const values = readDnsSettings(load())
+  const values = load()
   t.match(values, {
     workers: 0, host: '127.0.0.1', port: 7553, zones: ['cluster.local'], ttlSeconds: 5, clientZones: [], notify: [], rateLimit: 5_000,
     transfer: { keys: [], transferTo: [] }, forward: { upstreams: [], mixesCase: true }
@@ -30,8 +31,8 @@ t.test('without any setting DNS has the values of its defaults', async (t) => {
   t.strictSame(values?.reverse?.map((network) => (typeof network === 'string' ? network : network.text)), [
     '10.96.0.0/12', '10.0.0.0/8', '127.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '::1/128', 'fd00::/8'
   ], 'networks are read, those of services among them')
-  t.strictSame([...checkDnsSettings(load())], [])
-  t.equal(readDnsSettings(load('--dns', 'off')), undefined)
+  t.equal(load('--dns', 'off'), undefined)
+  t.match(faults('--dns', 'off', '--client-zone', 'x'), [{ field: '--client-zone' }], 'and what is set for DNS is checked all the same')
 })
 
 t.test('what was set is read once, to values', async (t) => {
@@ -40,14 +41,17 @@ t.test('what was set is read once, to values', async (t) => {
   writeFileSync(join(directory, 'cert.pem'), cert)
   writeFileSync(join(directory, 'key.pem'), key)
   const tls = ['--dns-tls', '127.0.0.1:0', '--dns-tls-cert', join(directory, 'cert.pem'), '--dns-tls-key', join(directory, 'key.pem')]
-  t.match(readDnsSettings(load(
+  const values = load(
     ...tls, '--client-zone', '10.1.0.0/16=East', '--dns-forward-case', 'lower', '--dns-chaos', 'off', '--dns-rate-limit', '0', '--dns-notify', '192.0.2.7:53'
-  )), {
-    tls: { host: '127.0.0.1', port: 0, cert, key }, clientZones: [{ zone: 'east', network: { family: 4, prefix: 16 } }], forward: { mixesCase: false },
+  )
+  t.match(values, {
+    tls: { host: '127.0.0.1', port: 0 }, clientZones: [{ zone: 'east', network: { family: 4, prefix: 16 } }], forward: { mixesCase: false },
     chaos: false, rateLimit: undefined, notify: [{ address: '192.0.2.7', port: 53 }]
   })
+  const filesOf = (given: DnsValues | undefined): unknown => (given?.tls === undefined ? undefined : readDnsTls(given.tls))
+  t.strictSame(filesOf(values), { host: '127.0.0.1', port: 0, cert, key })
   const missing = ['--dns-tls', '127.0.0.1:0', '--dns-tls-cert', '/nowhere', '--dns-tls-key', join(directory, 'key.pem')]
-  t.throws(() => readDnsSettings(load(...missing)), { code: 'REG_INVALID', errors: [{ field: 'dns-tls-cert', rule: /ENOENT/ }] })
+  t.throws(() => filesOf(load(...missing)), { code: 'REG_INVALID', errors: [{ field: 'dns-tls-cert', rule: /ENOENT/ }] })
 })
 
 t.test('what is wrong between settings is said before anything starts', async (t) => {

@@ -161,7 +161,7 @@ t.test('files that are no certificate and key are refused by the name of the set
   const files = { cert: file('cert.pem', cert), key: file('key.pem', key), other: file('other.pem', selfSigned().key), text: file('text', 'none') }
   const started = (certFile: string, keyFile: string): Promise<unknown> => serveNode(loadConfig({ argv: [
     '--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', '--data', join(directory, 'data'), '--log-level', 'silent', '--dns-tls', '127.0.0.1:0', '--dns-tls-cert', certFile, '--dns-tls-key', keyFile
-  ], env: {}, readFile: (path) => readFileSync(path, 'utf8'), hostname: 'here' }).config)
+  ], env: {}, readFile: (path) => readFileSync(path, 'utf8'), hostname: 'here' }).values)
   const away = join(directory, 'away')
   await t.rejects(started(away, files.key), { code: 'REG_INVALID', errors: [{ field: 'dns-tls-cert', rule: /must name a file that can be read \(ENOENT/ }] })
   await t.rejects(started(files.cert, away), { code: 'REG_INVALID', errors: [{ field: 'dns-tls-key', rule: /ENOENT/ }] })

@@ -1,11 +1,12 @@
 import t from 'tap'
 import { Peers } from '../../server/http/server/peer.ts'
+import { readNetworks } from '../../server/model/address/ranges.ts'
 import { build, pathOf } from './world.ts'
 
-const proxies = ['10.0.0.0/8', '2001:db8:ffff::/48', '127.0.0.1/32']
+const networks = readNetworks(['10.0.0.0/8', '2001:db8:ffff::/48', '127.0.0.1/32'], 'trusted-proxy')
 
 t.test('who asks', async (t) => {
-  const peers = new Peers(proxies)
+  const peers = new Peers(networks)
   for (const [says, near, headers, address, isHidden] of [
     ['the peer, without proxies', '192.0.2.1', {}, '192.0.2.1', false],
     ['the peer in IPv6 form', '::ffff:192.0.2.1', {}, '192.0.2.1', false],
@@ -33,7 +34,7 @@ t.test('who asks', async (t) => {
 })
 
 t.test('a registration through a trusted proxy has the address of who sent it', async (t) => {
-  const { send } = await build(t, { trustedProxies: proxies })
+  const { send } = await build(t, { trustedProxies: networks })
   const answer = await send('PUT', pathOf('shop/orders/a'), {}, { 'x-forwarded-for': '198.51.100.1' })
   t.equal(answer.statusCode, 201)
   t.equal(answer.json().address, '198.51.100.1')

@@ -58,7 +58,7 @@ t.test('a claim that a service lacks is made, and what two have or no range hold
     'node port 30001 of shop/bare was not allocated to it',
     'node port 30002 is allocated to shop/bare, which does not use it',
     'node port 30002 of shop/robbed is allocated to shop/bare: recreate one of the two',
-    /node port 30050 of shop\/far is in no configured range/
+    /node port 30050 of shop\/far is in no range of this node/
   ])
   await round(after)
   while (registry.catalog.object(key(30_001)) === undefined) await setImmediate() // a file is on disk when the disk says so

@@ -1,4 +1,4 @@
-// The grammars of names. Names are refused, never folded: what a client wrote is what everybody finds.
+// The grammars of names. Names are refused, never folded: clients find exactly the name that was registered.
 
 /** RFC 1035 2.3.4: a DNS label. Service, namespace and hostname become labels of a name. */
 export const maxLabelLength = 63

@@ -22,7 +22,7 @@ export class Book {
   #revision = 0
   #trimmed = 0
 
-  /** @param told hears of each change after it was made */
+  /** @param told called with each change after it was made */
   constructor (time: () => string, told: (change: Change) => void) {
     this.time = time
     this.#told = told

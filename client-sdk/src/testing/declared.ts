@@ -12,7 +12,7 @@ const sliceLabel = 'kubernetes.io/service-name'
 const types = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']
 const protocols = ['TCP', 'UDP', 'SCTP']
 
-/** Gives addresses and node ports that nobody has had. */
+/** Allocates addresses and node ports that were never used. */
 export interface Allocator {
   clusterIP (): string
   nodePort (): number

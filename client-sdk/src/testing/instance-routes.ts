@@ -7,7 +7,7 @@ export interface InstanceCall {
   readonly method: string
   readonly query: URLSearchParams
   readonly body: unknown
-  /** `If-None-Match: *`: only if nobody has the id. */
+  /** `If-None-Match: *`: only if the id is free. */
   readonly onlyNew: boolean
 }
 

@@ -128,7 +128,7 @@ export class TestRegistry {
     )
   }
 
-  /** An outage: every request fails as if nobody listened, open sockets break. `false` ends it. */
+  /** An outage: every request fails as if no node listened, open sockets break. `false` ends it. */
   down (down = true): void {
     this.#down = down
     if (down) this.dropSockets()

@@ -3,7 +3,7 @@ import { matches, parseSelector } from '../rules.ts'
 import { serviceLabel } from '../wire.ts'
 
 /**
- * True if labels have what the selector asks for, or there is none. Each instance carries the label of the service that
+ * True if the selector matches the labels, or there is no selector. Each instance carries the label of the service that
  * it registered under.
  * @throws SelectorFault when it cannot be read
  */

@@ -1,4 +1,4 @@
-// One subscription of a watch of the test registry: what it is told, in either view.
+// One subscription of a watch of the test registry: the frames that it gets, in either view.
 import { answered } from '../rules.ts'
 import type { ClientFrame, Instance, ServerFrame, ServiceEndpoints } from '../wire.ts'
 import { keyOf, type Book, type Change } from './book.ts'
@@ -11,9 +11,9 @@ export class TestSubscription {
   readonly #id: number
   readonly #scope: Scope
   readonly #deliver: (frame: ServerFrame) => void
-  /** Keys of the instances that were told, in the view of instances. */
+  /** Keys of the instances that were sent, in the view of instances. */
   readonly #seen = new Set<string>()
-  /** What was told of each service, in the view of endpoints. */
+  /** The last text that was sent of each service, in the view of endpoints. */
   readonly #told = new Map<string, string>()
 
   constructor (book: Book, id: number, scope: Scope, deliver: (frame: ServerFrame) => void) {
@@ -27,7 +27,7 @@ export class TestSubscription {
     const missed = since === undefined ? undefined : this.#book.since(since)
     if (since !== undefined && missed === undefined) this.#reset(`the cursor ${since} is of another epoch, or too old`)
     if (missed === undefined) return this.#snapshot()
-    // What it had seen at its cursor is not known here: a put that does not match any more is told as a delete.
+    // What it had seen at its cursor is not known here: a put that does not match any more is sent as a delete.
     for (const instance of [
       ...this.#book.instances, ...missed.flatMap((change) => (change.kind === 'instance' ? [change.instance] : []))
     ]) this.#seen.add(keyOf(instance))
@@ -95,7 +95,7 @@ export class TestSubscription {
     this.#deliver({ type: 'reset', id: this.#id, revision: this.#book.cursor, reason })
   }
 
-  /** Each service whole, if it is not what was told. */
+  /** Each service whole, if it differs from what was sent. */
   #differences (): void {
     const at = this.#book.time()
     const base = { type: 'change', id: this.#id, revision: this.#book.cursor, kind: 'endpoints', at } as const

@@ -22,7 +22,7 @@ import type { Zone } from '../names/zone.ts'
 
 /**
  * Of an address that more instances than these share some may be left out: all of them would cost a millisecond and more per
- * question, and no answer could hold them. Whoever runs so many on one address tells them apart by their ports.
+ * question, and no answer could hold them. So many instances on one address differ by their ports.
  */
 const maxHolders = 256
 
@@ -57,7 +57,7 @@ export function planNetwork (prefix: string, source: AddressSource): 'no-such-na
   return source.hasWithin(prefix) ? 'no-such-records' : 'no-such-name'
 }
 
-/** The name of an instance by its address: it is registered, whatever its status. */
+/** The name of an instance by its address: it is registered, with any status. */
 export function planPod (
   { namespace, address }: Extract<PodName, { kind: 'pod' }>, type: number, source: AddressSource, ttlSeconds: number
 ): Records | 'no-such-name' | 'no-such-records' | 'has-records' {

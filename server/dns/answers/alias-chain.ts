@@ -28,7 +28,7 @@ export interface AliasChainOptions {
   readonly zones: readonly Zone[]
   /** What ANY gets where there are records. */
   readonly minimalAny: Records
-  /** Names in no zone of ours; undefined = nobody is asked for them. */
+  /** Names in no zone of ours; undefined = they are not forwarded. */
   readonly forward: ForwardStep | undefined
   readonly random: () => number
 }

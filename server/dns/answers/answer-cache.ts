@@ -98,9 +98,12 @@ export class AnswerCache {
     return policy
   }
 
-  /** @param of what the service is asked as, if it stands in for another one: its answers are not remembered for longer than that one's */
+  /**
+   * @param of the policy of the asked service, if this one is its fallback: the answers get no longer TTL than that
+   * one's
+   */
   ofEndpoints (endpoints: EndpointSet, policy: DnsPolicy, of = policy): EndpointAnswers {
-    // A second at least, or a short lease would make every lookup a question; who wants that says 0.
+    // A second at least, or a short lease would make every lookup a question; an operator who wants that sets 0.
     const leaseSeconds = endpoints.leaseMs === undefined ? Infinity : Math.max(1, Math.floor(endpoints.leaseMs / 1_000))
     return this.#kept.endpoints.of(endpoints, this.#limits(policy, of, leaseSeconds), (set, limits) => {
       const those = answerable(set)

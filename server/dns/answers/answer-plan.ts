@@ -1,4 +1,4 @@
-// Name and type to what is answered, whatever kind of name it is.
+// From a name and a type to records, for all kinds of names.
 import type { DnsSource } from '../source.ts'
 import type { AnswerCache } from './answer-cache.ts'
 import { planAddress, planNetwork, planPod } from './address-answers.ts'
@@ -71,7 +71,7 @@ export function planAnswer (name: RecordName, type: number, source: DnsSource, c
   }
 }
 
-/** The apex exists, whoever has its address. */
+/** The apex exists, also where its address is not known. */
 function planReverseApex ({ address, target }: ReverseZone, source: DnsSource, cache: AnswerCache): Plan {
   const found = address === undefined ? 'no-such-records' : planAddress({ target }, address, source.catalog.addresses, cache.ttlSeconds)
   return found === 'no-such-name' ? 'no-such-records' : found

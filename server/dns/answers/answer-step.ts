@@ -53,7 +53,7 @@ export class AnswerStep {
       : planAnswer(name, query.type, seen, usedCache, minimalAny, clientZone)
     if (plan instanceof Alias) return chain.follow(turn, plan, usedCache)
     if (plan === 'not-ready' || plan === 'refused') return turn.writer.end(rcodes.SERVFAIL, notReady)
-    // Addresses of others in our networks have their names elsewhere, where somebody is asked for such.
+    // Addresses of others in our networks have their names elsewhere, if questions are forwarded.
     if (plan === 'no-such-name' && name.zone instanceof ReverseZone && chain.mayForward(turn)) return chain.answerForeign(turn, usedCache)
     if (observed !== undefined && typeof plan === 'object') plans.keep(query, { records: plan, zone: name.zone, clientZone }, source, observed)
     turn.writer.begin(isStale ? staleReason(plan) : undefined)

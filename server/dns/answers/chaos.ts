@@ -20,7 +20,7 @@ export class Chaos {
       .map(([name, text]) => ({ wire: nameBytes(name.split('.')), record: textRecord(text) }))
   }
 
-  /** The TXT record at the name of a query, undefined if it is none of these names. */
+  /** The TXT record at the name of a query, undefined for any other name. */
   record ({ message, questionLength }: QueryReader): Buffer | undefined {
     const nameEnd = headerLength + questionLength - questionTailLength
     return this.#texts.find(({ wire }) => isNameAt(message, headerLength, nameEnd, wire))?.record

@@ -1,5 +1,5 @@
-// The answers of a service that is found by its cluster IPs. They follow its manifest alone: who is behind it, if anybody,
-// is not the caller's concern.
+// The answers of a service that is found by its cluster IPs. They depend on its manifest alone: which instances are
+// behind it, if any, is not the caller's concern.
 import { isIP } from 'node:net'
 import { familyOf } from '../../model/address/address.ts'
 import type { Service, ServicePort } from '../../model/service/types.ts'

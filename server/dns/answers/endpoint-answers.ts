@@ -23,13 +23,13 @@ interface Choices {
 }
 
 /**
- * The answers of one endpoint set. Each is built when it is first asked for; all keys come from the endpoints: what nobody
- * has takes no memory.
+ * The answers of one endpoint set. Each is built when it is first asked for; all keys come from the endpoints: names
+ * that none has takes no memory.
  */
 export class EndpointAnswers implements ServiceAnswers {
   readonly #endpoints: readonly Endpoint[]
   readonly #limits: AnswerLimits
-  /** Of which these are a choice: a host has all its addresses, whoever of them was chosen. */
+  /** Of which these are a choice: a host has all its addresses, whichever were chosen. */
   readonly #whole: EndpointAnswers | undefined
   /** By the type, and for what is not at the name of the service by what it is. */
   readonly #made = new SmallMap<number | string, Records | undefined>()

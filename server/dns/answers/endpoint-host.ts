@@ -8,8 +8,8 @@ import { dashedAddress, isDashedAddress } from '../names/dashed-address.ts'
 type Named = Pick<Endpoint, 'hostname' | 'address'>
 
 /**
- * The hostname of an endpoint, if it is called by it. One that looks like the name made of another address is nobody's: that name leads
- * to the address that it says, and would join two endpoints otherwise.
+ * The hostname of an endpoint, if DNS can use it. One that looks like the name made of another address is not used:
+ * that name leads to the address that it says, and would join two endpoints otherwise.
  */
 export function usedHostname ({ hostname, address }: Named): string | undefined {
   return hostname === undefined || (isDashedAddress(hostname) && hostname !== dashedAddress(address)) ? undefined : hostname

@@ -1,5 +1,5 @@
 // Which endpoints are in a zone, and which have a tag: what `pin`, `prefer` and `_tag` choose by. Its keys come from the endpoints
-// alone, so that names which nobody has take no memory and no search.
+// alone, so that names without an endpoint take no memory and no search.
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 
 /** What a label of a name can hold; a label of an instance with anything else, as a dot, cannot be asked for. */

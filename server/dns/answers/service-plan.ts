@@ -82,7 +82,7 @@ function standingOf (name: ServiceName, { manifest, policy }: Found, hosts: Endp
   return hosts.isEmpty ? undefined : { name, isOwn: true, answers: hosts, hosts }
 }
 
-/** The first of the fallbacks that has somebody to answer with. Their own fallbacks are not asked: no chains, no circles. */
+/** The first of the fallbacks that has an endpoint. Their own fallbacks are not used: no chains, no circles. */
 function standIn ({ zone }: ServiceName, policy: DnsPolicy, context: PlanContext): Standing | undefined {
   for (const { namespace, service } of policy.fallbacks) {
     const other = find(namespace, service, context)
@@ -121,7 +121,7 @@ function planStanding (name: Exclude<NameOfService, { kind: 'endpoint' }>, type:
       if (port !== undefined && !hosts.hasPort(port.name, port.protocol)) return 'no-such-name'
       const { near, rest } = chosen(hosts, name.choice, context)
       const start = isOwn ? serviceStart : undefined
-      // What `prefer` falls back to has one form whatever zone was asked for: invented zones take no memory.
+      // What `prefer` falls back to has one form for all zones: invented zones take no memory.
       const restStart = rest === hosts ? undefined : start
       if (type === ANY) return near !== undefined || rest !== undefined ? context.minimalAny : 'no-such-records'
       if (port === undefined) return recordsOf(type, standing.name, near, start) ?? recordsOf(type, standing.name, rest, restStart) ?? 'no-such-records'

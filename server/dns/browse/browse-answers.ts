@@ -30,7 +30,7 @@ export function planBrowse (
     return new PointerRecords(items.map(({ item, group }) => [...target(item, group), 'svc', ...name.zone.labels]), isCut, ttlSeconds)
   }
   switch (name.kind) {
-    case 'browse-part': // These exist wherever somebody could ask what there is.
+    case 'browse-part': // These exist at every name that can be browsed.
       return 'no-such-records'
     case 'domains': {
       if (type !== PTR) return 'has-records'

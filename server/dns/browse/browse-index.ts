@@ -1,6 +1,6 @@
 // Which services of a namespace offer a type. No question walks over a whole registry: each looks at a bounded number of services
 // and leaves off where the next one goes on. What is found is asked of the service itself before it is answered, so that an answer
-// is never older than the registry; only "there is none" needs the whole namespace, and is not said before.
+// is never older than the registry; only "no such name" needs the whole namespace, and is not answered before.
 import type { DnsSource } from '../source.ts'
 import { offersOf } from './offers.ts'
 import { maxRecordsPerSet } from '../wire/record-set.ts'
@@ -13,7 +13,10 @@ const maxWork = 10_000
 /** Groups that one question takes from, empty ones too. */
 const maxGroups = 1_000
 
-/** Types of one namespace that are listed. More can be asked for by name; whoever has more names his ports after something else than what they speak. */
+/**
+ * Types of one namespace that are listed. More can be asked for by name; so many types mean that ports are not named
+ * after their protocols.
+ */
 const maxListedTypes = 1_000
 
 /** What one question may still spend. */
@@ -188,7 +191,7 @@ interface CatalogTypes {
   names: readonly string[]
 }
 
-/** The namespaces that somebody asked for. What is known of a catalog goes with it. */
+/** The namespaces that were browsed. They are forgotten with their catalog. */
 export class BrowseIndex {
   readonly domains = new Turn()
   readonly types = new Turn()

@@ -1,5 +1,6 @@
 // What a service offers to those who browse (RFC 6763): for each named port the labels of those who have it, and of each label
-// where it is and what is to be known of it. Built when somebody browses, and kept as long as what it was made from.
+// where it is and what is to be known of it. Built when it is first browsed, and kept as long as the endpoints that it
+// was made from.
 //
 //   LABEL = SERVICE | HOSTNAME_SERVICE
 //   TXT   = *(length(1) key "=" value), at least one, empty if there is nothing to say      RFC 6763 6.1, RFC 1464

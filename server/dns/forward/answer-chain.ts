@@ -1,11 +1,11 @@
 // What of an upstream's answer is an answer: the records of the question's name, and of the names that its aliases lead to, as far as
-// these are not ours. What an upstream says at or below a zone of ours is nobody's answer (RFC 1034 4.3.2, RFC 2181 5.4.1): where an
-// alias leads there the chain goes on from our own data.
+// these are not ours. What an upstream says at or below a zone of ours is dropped (RFC 1034 4.3.2, RFC 2181 5.4.1):
+// where an alias leads there the chain goes on from our own data.
 import { recordTypes } from '../wire/wire.ts'
 import { isAtOrBelow, labelStarts, folded, nameKey } from '../wire/name.ts'
 import type { ForwardRecord, Reply } from './reply-reader.ts'
 
-/** BIND follows 11 (max-query-restarts), Unbound 11 too: a longer chain is resolved by nobody. */
+/** BIND follows 11 (max-query-restarts), Unbound 11 too: no resolver follows a longer chain. */
 export const maxChain = 16
 
 const rrsig = 46
@@ -30,7 +30,7 @@ export function oursOf (zones: readonly Buffer[]): IsOurs {
 }
 
 /**
- * Follows the aliases from the question's name. Whatever else is in the section could be a lie.
+ * Follows the aliases from the question's name. Other records in the section may be forged.
  * The question's own name may be ours: one of a reverse zone for which we have no name.
  */
 export function followChain (records: readonly ForwardRecord[], question: { readonly name: Buffer, readonly type: number }, isOurs: IsOurs): Chain {
@@ -61,7 +61,10 @@ export function followChain (records: readonly ForwardRecord[], question: { read
   return { answers: [...kept], target }
 }
 
-/** The other sections, without what is ours. Where the chain goes on in a zone of ours, what there is none of is ours to say too. */
+/**
+ * The other sections, without records of our zones. Where the chain goes on in a zone of ours, we also say what does
+ * not exist.
+ */
 export function besides ({ authorities, additionals }: Reply, question: { readonly name: Buffer }, { target }: Chain, isOurs: IsOurs): Pick<Reply, 'authorities' | 'additionals'> {
   const foreign = (records: readonly ForwardRecord[]): ForwardRecord[] => records.filter(({ name }) => !isOurs(name))
   return {

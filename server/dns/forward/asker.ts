@@ -13,7 +13,10 @@ export type AskFailure = 'timeout' | 'unreachable' | 'bad-answer' | 'closed'
 /** A reply without what is ours to say. */
 export interface ForeignReply extends Reply {
   readonly kind: 'reply'
-  /** The name in a zone of ours that the last alias leads to, in lower case. Whatever code the upstream adds is not its to give then. */
+  /**
+   * The name in a zone of ours that the last alias leads to, in lower case. The code of the upstream does not count
+   * then.
+   */
   readonly target: Buffer | undefined
 }
 
@@ -23,10 +26,13 @@ interface Failure {
   readonly isThere?: true
 }
 
-/** What a question came to: a reply, which may be a refusal, or why there is none. */
+/** The result of a question: a reply, which may be a refusal, or why there is no reply. */
 export type Settled = ForeignReply | Failure
 
-/** Of queries to upstreams, for whoever counts: sent, sent again over TCP, and what went wrong. `mismatch` = a datagram that answers nothing. */
+/**
+ * Of queries to upstreams, for the metrics: sent, sent again over TCP, and what went wrong. `mismatch` = a datagram
+ * that answers nothing.
+ */
 export type AskEvent = 'asked' | 'asked-over-tcp' | 'mismatch' | 'timeout' | 'unreachable' | 'bad-answer'
 
 /** A resolver that has to ask the roots takes a second at times; a lost datagram should leave time for another try. */
@@ -43,7 +49,7 @@ export interface AskerOptions {
   readonly random: (bytes: number) => Buffer
   readonly count: (event: AskEvent) => void
   readonly isOurs: IsOurs
-  /** Letters go out in a case that nobody foresees, and have to come back so. */
+  /** Letters go out in a random case, and must come back in it. */
   readonly mixesCase: boolean
 }
 
@@ -58,7 +64,8 @@ export class Asker {
   }
 
   /**
-   * Ends within `totalMs`. Where nobody knows, a refusal (SERVFAIL, REFUSED...) is given rather than a failure of the network.
+   * Ends within `totalMs`. If no upstream has the answer, a refusal (SERVFAIL, REFUSED...) is preferred to a failure of
+   * the network.
    * @param open what is under way for it; calling one of them ends it, as `closed`
    */
   async ask (question: UpstreamQuestion, open: Set<() => void>): Promise<Settled> {
@@ -152,7 +159,7 @@ interface Bounds {
 
 const ednsRefusals: readonly number[] = [rcodes.FORMERR, rcodes.NOTIMP, rcodes.BADVERS]
 
-/** True if nobody could say what is there, or that nothing is. */
+/** True if no upstream could say whether there are records. */
 export function isFailed (settled: Settled): boolean {
   return settled.kind !== 'reply' || (settled.rcode !== rcodes.NOERROR && settled.rcode !== rcodes.NXDOMAIN)
 }

@@ -32,13 +32,16 @@ export interface ExchangeOptions {
 }
 
 /**
- * Wrong answers to one query, before it is asked again over TCP. A late answer to somebody else's port is one or two; more is
- * somebody who tries ids. So many guesses of 16 bits of id and the port have no chance.
+ * Wrong answers to one query, before it is asked again over TCP. One or two may be late answers to another query; more
+ * come from an attacker who tries ids. So many guesses of 16 bits of id and the port have no chance.
  */
 const maxMismatches = 32
 const lengthBytes = 2
 
-/** From a port of its own, and from nobody but the upstream: the socket is connected, so that the kernel drops what others send. */
+/**
+ * From a port of its own, and from the upstream alone: the socket is connected, so that the kernel drops datagrams of
+ * others.
+ */
 export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options: ExchangeOptions): Promise<Exchanged> {
   const family = isIPv6(upstream.address) ? 6 : 4
   const type: SocketType = family === 6 ? 'udp6' : 'udp4'
@@ -48,7 +51,7 @@ export function askUdp (upstream: UpstreamAddress, query: UpstreamQuery, options
   return settled(options, () => socket.close(), () => mismatches > 0, (end) => {
     const { guard = standaloneGuard } = options
     const failed = (): void => end({ kind: 'bad-answer' })
-    // ICMP says that nobody listens, or there are no sockets left.
+    // ICMP says that no one listens there, or there are no sockets left.
     socket.on('error', guard.around('dns-forward', () => end({ kind: 'unreachable' })))
     socket.on('message', guard.around('dns-forward', (message) => {
       const match = query.match(message)

@@ -25,8 +25,8 @@ export const maxLifeMs = 3_600_000
 /** RFC 2308 5 allows hours. A name that is missing today is often one that is about to be made. */
 export const maxNegativeLifeMs = 300_000
 /**
- * RFC 9520 3.2: a failure must be remembered for a second at least, so that upstreams in trouble are not asked by everybody again.
- * Shorter than the 5 s after which a stub asks again: its second question is a new try.
+ * RFC 9520 3.2: a failure must be remembered for a second at least, so that not every client asks upstreams in trouble
+ * again. Shorter than the 5 s after which a stub asks again: its second question is a new try.
  */
 export const failureLifeMs = 2_000
 /** RFC 8767 5: one to three days. */

@@ -21,9 +21,9 @@ interface Arrival {
   readonly forwarded: Forwarded
 }
 
-/** Answers to come, of a message that is answered again: there are none, its next question is taken from the step. */
+/** Later answers of a message that is answered again: always empty, since the step has its next question. */
 async function * waitsOn (): AsyncGenerator<Buffer, void> {
-  // nobody reads it
+  // it is never read
 }
 
 export class ForwardStep {
@@ -43,7 +43,7 @@ export class ForwardStep {
     return { name, type, dnssecOk, checkingDisabled: (flags & flagCheckingDisabled) !== 0 }
   }
 
-  /** What is known by now. undefined = somebody has to be asked: `defer`. */
+  /** What is known by now. undefined = an upstream has to be asked: `defer`. */
   find (question: ForwardQuestion): Forwarded | undefined {
     const arrival = this.#arrivals?.find((known) => known.question.type === question.type && known.question.name.equals(question.name))
     return arrival?.forwarded ?? this.#options.recursion.lookup(question)

@@ -20,8 +20,8 @@ export function writeForwarded (writer: MessageWriter, forwarded: Forwarded, que
     for (const record of records) if (!writer.appendWhole(section, bytesOf(record, name, owner))) return
   }
   write('answer', answers)
-  // Only where it is part of the answer, so that its lack is worth TC: "there is none" is kept by its SOA, behind aliases too
-  // (RFC 2308 2.1), and who checks signatures wants the proofs (RFC 4035 3.1.3).
+  // Only where it is part of the answer, so that its lack is worth TC: "no such records" is cached by its SOA, behind
+  // aliases too (RFC 2308 2.1), and who checks signatures wants the proofs (RFC 4035 3.1.3).
   const isNegative = rcode !== rcodes.NOERROR || (type !== recordTypes.ANY && !answers.some((record) => record.type === type))
   if (!writer.isTruncated && (isNegative || dnssecOk)) write('authority', authorities)
   if (!writer.isTruncated) write('additional', additionals)

@@ -18,7 +18,7 @@ export type { ForwardRecord } from './reply-reader.ts'
 
 /** Of class IN: nothing else is forwarded. */
 export interface ForwardQuestion {
-  /** In wire form, not compressed, in whatever case the client sent it. */
+  /** In wire form, not compressed, in the case of letters in which the client sent it. */
   readonly name: Buffer
   readonly type: number
   /** Default false. */
@@ -42,7 +42,7 @@ export interface ForwardAnswer {
   /** The name in a zone of ours that the last alias leads to, in lower case: from there the answer is ours to give. */
   readonly target?: Buffer | undefined
   readonly cached: boolean
-  /** An extended error (RFC 8914): the answer is stale, or the question is none to forward. */
+  /** An extended error (RFC 8914): the answer is stale, or the question may not be forwarded. */
   readonly reason?: Explanation
 }
 
@@ -56,7 +56,7 @@ export interface ForwardFailure {
 
 export type Forwarded = ForwardAnswer | ForwardFailure
 
-/** What becomes of a question, for whoever counts; `failed` = SERVFAIL for one of the reasons of `FailureKind`. */
+/** The result of a question, for the metrics; `failed` = SERVFAIL for one of the reasons of `FailureKind`. */
 export type ForwardEvent = 'hit' | 'miss' | 'coalesced' | 'stale' | 'failed' | AskEvent
 
 export interface ForwarderOptions {
@@ -65,7 +65,7 @@ export interface ForwarderOptions {
   readonly clock: Clock
   /** Default: one that writes to stderr. */
   readonly guard?: Guard | undefined
-  /** Gives so many octets that nobody can foresee; default: node:crypto. */
+  /** Gives so many unpredictable bytes; default: node:crypto. */
   readonly random?: (bytes: number) => Buffer
   readonly count?: (event: ForwardEvent) => void
   /** Questions under way, default 1,000. Beyond it the client with most of them gives up its oldest. */
@@ -122,7 +122,7 @@ export class Forwarder {
     this.#cache = new ForwardCache(options.maxCacheEntries, options.maxCacheBytes)
   }
 
-  /** What is known without asking anybody; undefined = nothing. */
+  /** What is known without asking an upstream; undefined = nothing. */
   lookup (question: ForwardQuestion): Forwarded | undefined {
     return this.#lookup(question, keyOf(question))
   }
@@ -226,7 +226,7 @@ export class Forwarder {
     this.#options.count?.(event)
   }
 
-  /** Asks until somebody knows, keeps what comes of it and tells those who wait. */
+  /** Asks until an upstream knows, caches the result and answers the clients that wait. */
   #fly (question: ForwardQuestion, key: string, owner: string): Flight {
     const { type, dnssecOk = false, checkingDisabled = false } = question
     const open = new Set<() => void>()

@@ -1,4 +1,4 @@
-// Letters in a case that nobody can foresee.
+// Letters in a random case.
 
 /**
  * A copy whose letters are each in the case that one bit of `random` says (draft-vixie-dnsext-dns0x20): an answer repeats them, and

@@ -17,7 +17,7 @@ export class Recursion {
     return this.#clients.permits(address)
   }
 
-  /** What is known by now. undefined = somebody has to be asked. */
+  /** What is known by now. undefined = an upstream has to be asked. */
   lookup (question: ForwardQuestion): Forwarded | undefined {
     return this.#forwarder.lookup(question)
   }

@@ -118,7 +118,7 @@ class ReplyReader {
     return records
   }
 
-  /** undefined = of another class, or nobody's business but ours. */
+  /** undefined = of another class, or only between this node and the upstream. */
   #record (isAdditional: boolean): ForwardRecord | undefined {
     const owner = this.#readName()
     const start = this.#take(10)
@@ -172,7 +172,7 @@ class ReplyReader {
     for (const at of labelStarts(name)) {
       const tail = this.#questionName.length - (name.length - at)
       if (tail < 0 || !isNameAt(name, at, name.length, this.#questionName.subarray(tail))) continue
-      this.#questionName.copy(name, at, tail) // it may repeat the letters that we sent, whose case is nobody's business
+      this.#questionName.copy(name, at, tail) // it may repeat the letters that we sent, whose case clients must not see
       break
     }
     return name

@@ -35,8 +35,8 @@ export class UpstreamQuery {
   readonly #foldedQuestion: Buffer
 
   /**
-   * @param random gives so many octets that nobody can foresee
-   * @param mixesCase the letters have a case that nobody can foresee, and have to come back so
+   * @param random gives so many unpredictable bytes
+   * @param mixesCase the letters have a random case, and must come back in it
    */
   constructor (
     { name, type, dnssecOk, checkingDisabled }: UpstreamQuestion, edns: boolean, random: (bytes: number) => Buffer, mixesCase = true
@@ -80,7 +80,7 @@ export class UpstreamQuery {
   }
 }
 
-/** Neither records nor that there are none: nothing that a forger gains by. */
+/** Neither records nor a denial: a forger gains nothing by it. */
 function isRefusal (rcode: number): boolean {
   return rcode !== rcodes.NOERROR && rcode !== rcodes.NXDOMAIN
 }

@@ -42,7 +42,7 @@ export class StreamConnection {
     this.#socket = socket
     this.#calls = calls
     this.#guard = guard
-    // Whatever fails, this client can be told nothing more: messages behind a half read one cannot be told apart.
+    // After any failure this connection cannot be used: behind a half read message the next one is not found.
     const destroy = (): void => this.destroy()
     this.#lastMs = calls.nowMs()
     this.deadlineMs = this.#lastMs + firstMessageMs

@@ -113,7 +113,7 @@ export class UdpListener {
   #answer (message: Buffer, peer: RemoteInfo): void {
     const { responder, counters } = this.#options
     this.#received++
-    if (peer.port === 0) return counters.drop('port-zero') // spoofed: nobody can be answered there, and send throws
+    if (peer.port === 0) return counters.drop('port-zero') // spoofed: no answer can be sent there, and send throws
     if (this.#queued > 0) this.#queued = this.#socket.getSendQueueCount()
     if (this.#queued >= maxQueuedSends) return counters.drop('send-queue-full')
     this.#client.address = peer.address
@@ -133,7 +133,10 @@ export class UdpListener {
     }
   }
 
-  /** Asks whether the kernel takes answers at once. If it does not, any since the last look may be waiting: their memory is left to them. */
+  /**
+   * Asks whether the kernel accepts answers at once. If not, all since the last check may be waiting: their buffers are
+   * not used again.
+   */
   #look (): void {
     this.#queued = this.#socket.getSendQueueCount()
     if (this.#queued > 0) this.#writers = writers()

@@ -19,7 +19,7 @@ export function undashed (label: string): string | undefined {
 
 const madeOfDigits = /^[0-9a-f]*-[0-9a-f-]*$/
 
-/** True if it is the label that an address has, so that nobody else may be called so. */
+/** True if it is the label that an address has, so that no other endpoint may have this name. */
 export function isDashedAddress (label: string): boolean {
   if (!madeOfDigits.test(label)) return false
   const address = undashed(label)

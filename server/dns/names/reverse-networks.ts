@@ -7,8 +7,9 @@ import { type AddressRange, parseCidr } from '../../model/address/ranges.ts'
 export const maxReverseZones = 256
 
 /**
- * What resolvers are to keep to themselves (RFC 6303 4): nobody outside has names for these addresses, and the instances of most
- * registries are here. A registered address has its name without a setting, and the others are asked of nobody anyway.
+ * What resolvers are to keep to themselves (RFC 6303 4): no server outside has names for these addresses, and the
+ * instances of most registries are here. A registered address has its name without a setting, and the others would not
+ * be forwarded anyway.
  */
 export const defaultInstanceCidrs = ['10.0.0.0/8', '127.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '::1/128', 'fd00::/8']
 

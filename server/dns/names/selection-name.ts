@@ -3,7 +3,7 @@
 //   _zone                       nothing of its own, `pin` and `prefer` are below
 //   pin._zone, prefer._zone     nothing of its own
 //   X.pin._zone                 the endpoints whose zone is X
-//   X.prefer._zone              those, or all where there is none
+//   X.prefer._zone              those, or all if there are none
 //   _tag                        nothing of its own
 //   T2.T1._tag                  the endpoints that have all of the tags, up to 4; a tag is a label's key, a label's value,
 //                               or VALUE._KEY: this label with this value

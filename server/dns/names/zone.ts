@@ -4,7 +4,7 @@ import { type ComposedRecords, type StaticRecord, composeRecords } from '../wire
 import type { MessageWriter } from '../wire/message-writer.ts'
 import { labelBytes, nameBytes, questionPointer, recordBytes, recordTypes } from '../wire/wire.ts'
 
-/** RFC 2308 5: how long "there is none" may be remembered. Short: the name may be registered a moment later. */
+/** RFC 2308 5: how long "no such name" may be cached. Short: the name may be registered a moment later. */
 export const maxNegativeTtlSeconds = 5
 /** What the answer to `dns-version` says: the Kubernetes DNS specification that is followed. */
 export const specificationVersion = '1.1.0'

@@ -20,7 +20,7 @@ export class AccessList {
   /**
    * True if the address is in one of the networks. IPv4-mapped IPv6 is the IPv4 address that it carries, and a zone id says by which
    * link the client came, not who it is.
-   * @param address as a socket gives it; what is none is not permitted
+   * @param address as a socket gives it; a text that is no address is not permitted
    */
   permits (address: string): boolean {
     const known = this.#remembered.get(address)

@@ -13,5 +13,8 @@ export interface Client {
 export type Response =
   /** Octets of the answer in the writer; 0 = silence. */
   | number
-  /** Answers that come later, each a whole message. Whoever stops reading ends the work on them. If they throw the connection is to end. */
+  /**
+   * Answers that come later, each a whole message. A reader that stops ends the work on them. If they throw the
+   * connection must be closed.
+   */
   | AsyncIterable<Buffer>

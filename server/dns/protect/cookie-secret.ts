@@ -38,7 +38,7 @@ export interface CookieSecretOptions {
   /** As the node itself has it. */
   readonly core: SecretCore
   readonly clock: Clock
-  /** So many octets that nobody can guess. */
+  /** So many random bytes. */
   readonly random: (bytes: number) => Buffer
   /** Told at the first of several failures. */
   readonly warn: (message: string) => void

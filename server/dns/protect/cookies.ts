@@ -26,8 +26,9 @@ const maxAhead = 300
 const renewAge = 1_800
 
 /**
- * What a query's cookie is worth. `none`: there is none, or no secret to make one with, and the answer carries none;
- * `client`: the client's part alone; `invalid`: with a server's part that is not ours, or too old; `valid`: it lives where it says.
+ * What a query's cookie is worth. `none`: the query has no cookie, or the node has no secret yet, and the answer has no
+ * cookie; `client`: the client's part alone; `invalid`: with a server's part that is not ours, or too old; `valid`: it
+ * lives where it says.
  */
 export type CookieState = 'none' | 'client' | 'invalid' | 'valid'
 

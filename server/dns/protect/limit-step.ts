@@ -1,4 +1,4 @@
-// Holds back answers over UDP that may be too much for whoever lives at the address that a datagram gives as its own.
+// Holds back answers over UDP that may be too many for the host whose address, perhaps forged, a datagram has.
 import type { Clock } from '../../clock.ts'
 import type { DnsCounters } from '../counters.ts'
 import type { Turn } from '../turn.ts'

@@ -1,5 +1,5 @@
-// Response rate limiting: over UDP a sender's address may be another's, and answers would be sent to a victim. So nobody who has not
-// shown where it lives (cookies.ts) gets more than so many answers of one kind a second.
+// Response rate limiting: over UDP a sender's address may be another's, and answers would be sent to a victim. So no
+// client that has not shown where it lives (cookies.ts) gets more than so many answers of one kind a second.
 //
 // After ISC's response rate limiting, with one difference: what is over the limit brings no debt, so that a busy network goes on
 // to get its share while it asks for too much.

@@ -3,7 +3,7 @@
 //
 // The registry's own way from an address to its holders changes with each change, and a walk over all addresses takes many turns of
 // the loop. So the way is made anew, from the services of one moment. Addresses that differ in their last octet only are a block; one in
-// which nobody changed is the same block in the next version of the zone.
+// which was not changed is the same block in the next version of the zone.
 import type { AddressSource, DnsSource, ServiceOfAddress } from '../source.ts'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import { addressKey, keyAddress } from '../../model/address/address-key.ts'

@@ -152,7 +152,7 @@ class Target {
     const id = answer.readUInt16BE(0)
     const waiting = [...this.#waiting.values()].find((candidate) => candidate.id === id)
     if (waiting === undefined || waiting.signed?.accepts(answer) === false) return
-    // Whatever it says: asking again would bring the same.
+    // Any answer ends it: asking again would bring the same.
     waiting.cancel()
     this.#waiting.delete(waiting.zone)
     this.#isSilent = false

@@ -8,7 +8,7 @@ import { type AddressRange, type Problem, parseCidr, parseIp } from '../../model
 export const tsigAlgorithms = ['hmac-sha1', 'hmac-sha224', 'hmac-sha256', 'hmac-sha384', 'hmac-sha512'] as const
 export type TsigAlgorithm = (typeof tsigAlgorithms)[number]
 
-/** A secret that is shared with somebody. */
+/** A secret that is shared with a peer. */
 export interface TsigKey {
   /** A domain name in lower case, without a dot at the end: both sides must call the key the same. */
   readonly name: string

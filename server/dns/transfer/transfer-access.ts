@@ -11,7 +11,7 @@ interface Condition {
 export class TransferAccess {
   readonly #conditions: readonly Condition[]
 
-  /** @param rules one of them must hold; without any nobody may */
+  /** @param rules one of them must hold; without rules no client may */
   constructor (rules: readonly TransferRule[]) {
     this.#conditions = rules.map(({ network, key }) => {
       if (network === undefined) return { networks: undefined, key }

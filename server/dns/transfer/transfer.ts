@@ -1,4 +1,4 @@
-// Zones out (AXFR, RFC 5936; IXFR, RFC 1995): one query in, one or many messages out, for whoever is on the list.
+// Zones out (AXFR, RFC 5936; IXFR, RFC 1995): one query in, one or many messages out, for clients on the list.
 //
 //   AXFR = SOA *record SOA
 //   IXFR = SOA                                          the client has this version
@@ -34,7 +34,7 @@ export interface ZoneTransferOptions {
   readonly zones: readonly Zone[]
   readonly ttlSeconds: number
   readonly keys: readonly TsigKey[]
-  /** Without any nobody gets a zone. */
+  /** Without rules no client gets a zone. */
   readonly allowed: readonly TransferRule[]
   readonly clock: Pick<Clock, 'now'>
   readonly counters?: DnsCounters
@@ -73,7 +73,7 @@ export class ZoneTransfers {
 
   /**
    * Answers a query for AXFR or IXFR that came over TCP: in one message what is known at once, an error or the SOA alone, else in
-   * messages that follow. A message is made when the one before is taken; whoever stops taking before
+   * messages that follow. A message is made when the one before is taken; a reader that stops before
    * the end must call `return` (leaving a `for await` does), so that others find a place. Throws only after the first
    * message, for a fault of ours: the connection must be ended then, so that the client does not take a part for the whole.
    * @param message is copied

@@ -96,7 +96,7 @@ export function checkQuery (message: Buffer, keys: TsigKeys, nowMs: () => number
   const wanted = hmac(known.key, withoutTsig(message, record), variables(record))
   if (!timingSafeEqual(wanted.subarray(0, mac.length), mac)) return unsigned(record, tsigErrors.BADSIG, nowMs)
   if (Math.abs(seconds(nowMs) - record.signedAt) > record.fudge) return new Signer(known, record, nowMs, tsigErrors.BADTIME)
-  // No key of ours is set up for shorter MACs, so that a short one is somebody's guess made easier.
+  // No key of ours is set up for shorter MACs, so that a short one would only make a forgery easier.
   return new Signer(known, record, nowMs, mac.length < bytes ? tsigErrors.BADTRUNC : 0)
 }
 
@@ -159,7 +159,7 @@ class Signer implements SignedQuery {
 /** A signed message of ours, and what checks the answer to it. */
 export interface SignedMessage {
   readonly message: Buffer
-  /** True if the answer is signed with the same key, in time. An unsigned one could be anybody's. */
+  /** True if the answer is signed with the same key, in time. An unsigned one may be forged. */
   accepts (answer: Buffer): boolean
 }
 

@@ -44,7 +44,7 @@ const noAny = minimalAnyRecords(0) // no question for ANY is planned
 const composed = new ComposedAnswers()
 
 /**
- * Takes a zone as it is now: whatever changes after the call, the parts are those of the call. They are found one after the other;
+ * Takes a zone as it is now: later changes do not show in the parts. They are found one after the other;
  * undefined = there was some work, and others may have their turn.
  * @param options also all zones: what is below one of the others is left to it
  */
@@ -67,7 +67,7 @@ export function * zoneRecords (zone: Zone, source: TransferSource, options: Answ
   }
 }
 
-/** What is in the zone whatever is registered, and whereto the zones below it are delegated. */
+/** The fixed content of the zone, and the delegations of the zones below it. */
 function ownPart (zone: Zone, children: readonly Zone[], source: DnsSource, options: AnswerCacheOptions): ContentPart {
   return {
     key: '',
@@ -139,7 +139,7 @@ function serviceParts (zone: Zone, children: readonly Zone[], source: TransferSo
 function * serviceSets (
   name: ServiceName, children: readonly Zone[], own: TakenService, taken: TakenServices, options: AnswerCacheOptions
 ): Generator<ContentSet> {
-  const cache = new AnswerCache(options) // thrown away: names that nobody asks for shall not stay in memory
+  const cache = new AnswerCache(options) // thrown away: names that are not asked for shall not stay in memory
   const { source } = taken
   for (const [below, type] of namesOf(name, own, taken, cache)) {
     const owner = nameBytes([...below.labels, name.service, name.namespace, 'svc', ...name.zone.labels])
@@ -163,7 +163,7 @@ function * namesOf (name: ServiceName, own: TakenService, taken: TakenServices, 
   }
   for (const type of [A, AAAA, SRV, HTTPS, SVCB]) yield [service, type]
   const seen = new Set<string>()
-  for (const each of taken.all) { // the ports of whoever it falls back to are its own then
+  for (const each of taken.all) { // the ports of its fallback are its own then
     for (const { port, protocol } of portsOf(each, cache)) {
       const labels = [`_${port}`, `_${protocol.toLowerCase()}`]
       if (seen.has(labels.join('.'))) continue

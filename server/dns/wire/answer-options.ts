@@ -1,8 +1,8 @@
 // The options of an answer's OPT, composed into memory that is used again.
 //
-//   NSID      = 3 length name         RFC 5001: which node answered, for whoever asked for it
+//   NSID      = 3 length name         RFC 5001: which node answered, if the query asks for it
 //   KEEPALIVE = 11 2 timeout(2)       RFC 7828: how long an idle connection is kept, in tenths of a second
-//   COOKIE    = 10 24 cookie(24)      RFC 7873: the client's part and ours, for whoever sent one
+//   COOKIE    = 10 24 cookie(24)      RFC 7873: the client's part and ours, if the query has one
 import type { Client } from '../protect/client.ts'
 import { type CookieState, type ServerCookies, cookieLength } from '../protect/cookies.ts'
 import type { AnswerOptions } from './message-writer.ts'

@@ -70,7 +70,7 @@ export class MessageWriter {
     return this.#bytes
   }
 
-  /** Leaves the memory to whoever still reads it, and goes on in fresh one. */
+  /** Leaves the buffer to its readers, and goes on in a new one. */
   renew (): void {
     this.#bytes = Buffer.allocUnsafeSlow(this.#bytes.length)
   }

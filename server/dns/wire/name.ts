@@ -1,4 +1,4 @@
-// Names in wire form: the one place that walks over them. Within bounds, whatever the octets are.
+// Names in wire form: the one place that walks over them. Within bounds, for any bytes.
 //
 //   name    = *(length(1) label) (0 | pointer)      RFC 1035 3.1, 4.1.4
 //   pointer = 11 offset(14)

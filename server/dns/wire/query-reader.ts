@@ -124,7 +124,7 @@ export class QueryReader {
     return end
   }
 
-  /** False if they are malformed. Options that nobody here knows are passed over (RFC 6891 6.1.2). */
+  /** False if they are malformed. Unknown options are passed over (RFC 6891 6.1.2). */
   #options (message: Buffer, start: number, end: number): boolean {
     let at = start
     while (at < end) {

@@ -207,7 +207,7 @@ function startsOf (parts: readonly { readonly length: number }[]): Uint32Array {
 }
 
 /**
- * RFC 8482 4.2: the whole answer to ANY, so that nobody can use it to amplify.
+ * RFC 8482 4.2: the whole answer to ANY, so that it cannot be used to amplify.
  *   HINFO = cpu os, each length(1) text
  */
 export const minimalAnyRdata = Buffer.concat([Buffer.from([7]), Buffer.from('RFC8482'), Buffer.from([0])])

@@ -21,7 +21,7 @@ export const rcodes = {
 const typeTexts = new Map<number, string>(Object.entries(recordTypes).map(([name, type]) => [type, name]))
 const rcodeTexts = new Map<number, string>(Object.entries(rcodes).map(([name, rcode]) => [rcode, name]))
 
-/** `A`, `SRV`; `TYPE65280` for one that nobody here knows (RFC 3597 5). */
+/** `A`, `SRV`; `TYPE65280` for an unknown one (RFC 3597 5). */
 export function typeText (type: number): string {
   return typeTexts.get(type) ?? `TYPE${type}`
 }

@@ -1,6 +1,6 @@
 // The native API: the first dialect. The order of the calls is the map of the service.
 import compress from '@fastify/compress'
-import type { Core, RegistryMetrics } from '../../registry/core.ts'
+import type { CallCounts, Core } from '../../registry/core.ts'
 import type { Metrics } from '../../metrics/metrics.ts'
 import type { DnsDoor, HttpContext } from '../server/context.ts'
 import type { Dialect } from '../server/dialect.ts'
@@ -37,7 +37,7 @@ import { compileValidator } from './validator.ts'
 export interface NativeOptions {
   readonly core: Core
   /** What the registry counts; writes through HTTP are counted there. */
-  readonly counters: RegistryMetrics
+  readonly counters: CallCounts
   /** Shown at `/metrics`. */
   readonly metrics: Metrics
   /** The name of this node, shown in the overview. */

@@ -13,6 +13,9 @@ const maxNamedServices = 100
 /** Records that an overview names as unreadable; the list has them all. */
 const maxNamedRecords = 100
 
+/** Differences between nodes that an overview names. */
+const maxNamedDifferences = 100
+
 const Query = Type.Object({ minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' })) }, { additionalProperties: false })
 
 const example: Overview = {
@@ -22,7 +25,8 @@ const example: Overview = {
   protection: { services: [], holdMs: 0 },
   watchers: { connections: 1, subscriptions: 1 },
   rememberedHeartbeats: 0,
-  unreadable: { count: 0, records: [] }
+  unreadable: { count: 0, records: [] },
+  ranges: { nodes: 1, different: [] }
 }
 
 export function registerOverview (app: FastifyInstance, context: HttpContext): void {
@@ -42,7 +46,7 @@ export function registerOverview (app: FastifyInstance, context: HttpContext): v
 }
 
 function overviewOf ({ core: { position }, node, version, clock, startedAtMs, http }: HttpContext, numbers: Numbers): Overview {
-  const { namespaces, services, instances, store, protection, subscriptions, rememberedHeartbeats, unreadable } = numbers
+  const { namespaces, services, instances, store, protection, subscriptions, rememberedHeartbeats, unreadable, ranges } = numbers
   const { available, reason, sinceMs } = position.storeHealth
   const { registrySinceMs, holdMs } = protection
   const { websocket, eventStream } = http.connections()
@@ -66,6 +70,7 @@ function overviewOf ({ core: { position }, node, version, clock, startedAtMs, ht
     },
     watchers: { connections: websocket + eventStream, subscriptions },
     rememberedHeartbeats,
-    unreadable: { count: unreadable.length, records: unreadable.slice(0, maxNamedRecords).map(({ key, reason }) => ({ key, reason })) }
+    unreadable: { count: unreadable.length, records: unreadable.slice(0, maxNamedRecords).map(({ key, reason }) => ({ key, reason })) },
+    ranges: { nodes: ranges.nodes, different: ranges.different.slice(0, maxNamedDifferences) }
   }
 }

@@ -1,4 +1,5 @@
 // What can be given to services, and what is: cluster IPs, node ports, addresses of load balancers.
+import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Pool } from '../../../client-sdk/src/wire.ts'
@@ -23,6 +24,12 @@ export function registerPools (app: FastifyInstance, context: HttpContext): void
     }
   }, async (request, reply) => {
     await settle(context, request, request.query.minRevision)
-    return answer(context, request, reply, `${context.core.position.cursor}-pools`, () => accessOf(context, request).pools())
+    const pools = accessOf(context, request).pools()
+    return answer(context, request, reply, `${context.core.position.cursor}-pools-${rangesTag(pools)}`, () => pools)
   })
+}
+
+/** Nodes at one revision may have other ranges, and an ETag must not stand for both. */
+function rangesTag (pools: readonly Pool[]): string {
+  return createHash('sha256').update(JSON.stringify(pools.map(({ kind, name, ranges, autoAssign }) => [kind, name, ranges, autoAssign]))).digest('base64url').slice(0, 8)
 }

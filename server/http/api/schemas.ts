@@ -7,7 +7,8 @@ import { type ErrorCode, errorCatalogue, problemType } from '../../errors.ts'
 import {
   Generation, InstanceId, LabelName, OverrideBody as OverrideSchema, PatchBody, RegistrationBody, ShortText, StatusName, protocols
 } from '../../model/instance/instance.ts'
-import { maxHeartbeatsPerCall, maxLoadValues } from '../../model/limits.ts'
+import { maxLoadValues } from '../../../client-sdk/src/rules.ts'
+import { maxHeartbeatsPerCall } from '../../model/limits.ts'
 import { labelPattern } from '../../model/names.ts'
 import { mapOf } from '../../model/validate.ts'
 import { yamlText as yamlOf } from '../../yaml-text.ts'
@@ -255,7 +256,10 @@ export const Pool = named('Pool', Type.Object({
   size: Type.Number(),
   used: Count,
   free: Type.Number(),
-  bands: Type.Optional(Type.Object({ static: PoolBand, dynamic: PoolBand }))
+  bands: Type.Optional(Type.Object({ static: PoolBand, dynamic: PoolBand })),
+  outside: Type.Optional(Type.Array(Type.String(), {
+    description: 'Of a pool named (outside): values that services have and no range of this node holds; the first 20'
+  }))
 }))
 export const Pools = named('Pools', Type.Array(Pool))
 export const ServiceSummary = named('ServiceSummary', Type.Object({
@@ -327,7 +331,13 @@ export const Overview = named('Overview', Type.Object({
   rememberedHeartbeats: Count,
   unreadable: Type.Object({
     count: Count, records: Type.Array(Type.Object({ key: Type.String(), reason: Type.String() }))
-  }, { description: 'Records of the store that nobody is answered; at most 100 are named' })
+  }, { description: 'Records of the store that nobody is answered; at most 100 are named' }),
+  ranges: Type.Object({
+    nodes: Count,
+    different: Type.Array(Type.Object({
+      node: Type.String(), setting: Type.Enum(['service-cidr', 'node-port-range', 'load-balancer-pool']), here: Type.String(), there: Type.String()
+    }))
+  }, { description: 'The nodes on the store, and where the ranges that they allocate from differ from this node\'s; at most 100 differences' })
 }))
 
 export const UnreadableRecord = named('UnreadableRecord', Type.Object({

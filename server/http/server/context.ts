@@ -1,18 +1,10 @@
 // What every resource is handed: the core, and what belongs to this node and this door.
 import type { FastifyRequest } from 'fastify'
-import { RegistryError } from '../../errors.ts'
 import { type Guard } from '../../guard.ts'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
-import { type Access, type Core, type RegistryMetrics, anonymous } from '../../registry/core.ts'
+import { type Access, type Core, type CallCounts, anonymous } from '../../registry/core.ts'
 import type { Door } from './dialect.ts'
 import type { HttpMetrics } from './metrics.ts'
-
-/** The part of a logger that is used here; pino's fits. */
-export interface HttpLog {
-  info (fields: object, message: string): void
-  warn (fields: object, message: string): void
-  error (fields: object, message: string): void
-}
 
 /** DNS as this door offers it: the part of a DNS server that needs no socket. */
 export interface DnsDoor {
@@ -31,7 +23,7 @@ export interface HttpContext extends Omit<Door, 'metrics'> {
   /** What HTTP counts. */
   readonly http: HttpMetrics
   /** What the registry counts. */
-  readonly metrics: RegistryMetrics
+  readonly metrics: CallCounts
   /** Several nodes, on several machines, share the registry. */
   readonly sharedStore: boolean
   /** undefined = this node answers no DNS. */
@@ -40,56 +32,6 @@ export interface HttpContext extends Omit<Door, 'metrics'> {
   readonly guard: Guard
   /** Wall time at which this node began. */
   readonly startedAtMs: number
-}
-
-/**
- * That the node begins to close, and then that its doors do: in between whoever asks is answered. An AbortSignal would search its list of ten
- * thousand waiting requests at each of them.
- */
-export class Closing {
-  readonly #callbacks = new Set<() => void>()
-  readonly #guard: Guard
-  /** Watches and long polls that were refused since the node is going: whoever only tries to come back is not served here. */
-  refused = 0
-  #begun = false
-  #ended = false
-
-  constructor (guard: Guard) {
-    this.#guard = guard
-  }
-
-  /** The node is going: it is not ready, nobody waits or watches any more. Other requests are answered. */
-  get begun (): boolean {
-    return this.#begun
-  }
-
-  /** Nothing is answered any more. */
-  get ended (): boolean {
-    return this.#ended
-  }
-
-  /** Calls back once when it begins. Gives a function that cancels. */
-  onBegin (callback: () => void): () => void {
-    this.#callbacks.add(callback)
-    return () => this.#callbacks.delete(callback)
-  }
-
-  begin (): void {
-    this.#begun = true
-    for (const callback of this.#callbacks) this.#guard.attempt('http-closing', callback)
-    this.#callbacks.clear()
-  }
-
-  /** The answer to a watch or a long poll that comes too late. */
-  refuse (): RegistryError {
-    this.refused++
-    return new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down and nobody waits here any more, ask another one')
-  }
-
-  end (): void {
-    this.begin()
-    this.#ended = true
-  }
 }
 
 const accesses = new WeakMap<FastifyRequest['raw']['socket'], { readonly address: string, readonly access: Access }>()

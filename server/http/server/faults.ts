@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyError, FastifyRequest } from 'fastify'
 import { type ErrorCode, RegistryError, errorCatalogue, invalid } from '../../errors.ts'
 import type { Guard } from '../../guard.ts'
-import type { HttpLog } from './context.ts'
+import type { HttpLog } from './http-log.ts'
 import type { Dialect } from './dialect.ts'
 
 /** Errors that Fastify makes before a handler runs. */

@@ -7,7 +7,7 @@ import { hostname } from 'node:os'
 import { isIP } from 'node:net'
 import type { onRequestHookHandler } from 'fastify'
 import { RegistryError, invalid, shown } from '../../errors.ts'
-import type { Closing } from './context.ts'
+import type { Closing } from './closing.ts'
 import { maxRememberedHosts, maxUrlLength } from './limits.ts'
 
 /** Makes the hook that looks at Host and Origin. `trustedHosts` are names without a port; `*` trusts every name. */

@@ -2,6 +2,7 @@
 // that is not one of them (`Forwarded`, RFC 7239, or the older `X-Forwarded-For`). What a stranger writes into these headers is nothing.
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
+import { type AddressRange, showIp } from '../../model/address/ranges.ts'
 
 /** Addresses of one request that are looked at: a longer chain of proxies is a forgery. */
 const maxHops = 32
@@ -17,13 +18,11 @@ export class Peers {
   readonly #trusted = new BlockList()
   readonly #trustsNobody: boolean
 
-  /** @param proxies networks in CIDR form, as checked by the settings */
-  constructor (proxies: readonly string[] = []) {
+  /** @param proxies the networks of those that are trusted */
+  constructor (proxies: readonly AddressRange[] = []) {
     this.#trustsNobody = proxies.length === 0
-    for (const cidr of proxies) {
-      const [network = '', bits] = cidr.split('/')
-      const family = isIP(network) === 6 ? 'ipv6' : 'ipv4'
-      this.#trusted.addSubnet(network, Number(bits ?? (family === 'ipv6' ? 128 : 32)), family)
+    for (const { family, first, last } of proxies) {
+      this.#trusted.addRange(showIp(family, first), showIp(family, last), family === 6 ? 'ipv6' : 'ipv4')
     }
   }
 

@@ -3,9 +3,11 @@
 import type { FastifyInstance } from 'fastify'
 import type { Guard } from '../../guard.ts'
 import { type Clock, guardedClock, systemClock } from '../../clock.ts'
+import type { AddressRange } from '../../model/address/ranges.ts'
 import { type Leaving, buildApp } from './app.ts'
 import { Commons, type CommonsLimits } from './commons.ts'
-import { Closing, type HttpLog } from './context.ts'
+import { Closing } from './closing.ts'
+import type { HttpLog } from './http-log.ts'
 import type { Dialect, Listener } from './dialect.ts'
 import { maxBodyBytes } from './limits.ts'
 import { type Listening, listen } from './listener.ts'
@@ -20,7 +22,7 @@ export interface HttpOptions {
   /** Names (without port) under which this server may be called, beside addresses, localhost and the machine's own name; `*` is every name. */
   readonly trustedHosts?: readonly string[]
   /** Networks of proxies whose word on who asks counts. Default: none. */
-  readonly trustedProxies?: readonly string[]
+  readonly trustedProxies?: readonly AddressRange[]
   /** Of a route that has no limit of its own. */
   readonly maxBodyBytes?: number
   readonly log?: HttpLog

@@ -2,6 +2,7 @@
 import type { FastifyInstance, preValidationHookHandler } from 'fastify'
 import { Type, type TSchema, type TUnsafe } from 'typebox'
 import { invalid, refused } from '../../errors.ts'
+import { parseDuration } from '../../model/duration.ts'
 import { type Checker, checker } from '../../model/validate.ts'
 import { FaultList } from '../../refusal.ts'
 
@@ -12,7 +13,6 @@ export function Duration (maxMs: number): TUnsafe<number> {
 }
 
 const durationPattern = '^\\d{1,9}(ms|s|m)$'
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
 
 interface PropertySchema {
   readonly type?: string
@@ -101,8 +101,8 @@ function queryValidator (schema: TSchema, check: Checker): Validator {
     for (const { name, maxMs, rule } of durations) {
       const text = converted[name]
       if (typeof text !== 'string' || list.faults.some(({ field }) => field === name)) continue
-      const ms = milliseconds(text)
-      if (!(ms <= maxMs)) list.add(() => ({ field: name, value: text, rule }))
+      const ms = parseDuration(text) // whether the unit is one of the pattern, the schema has said
+      if (ms === undefined || ms > maxMs) list.add(() => ({ field: name, value: text, rule }))
       converted[name] = ms
     }
     return list.isEmpty ? { value: converted } : { error: invalid(list.faults, list.more) }
@@ -115,9 +115,4 @@ function convert (text: string, type: string | undefined): unknown {
   if (type === 'boolean' && (text === 'true' || text === '')) return true
   if (type === 'boolean' && text === 'false') return false
   return text
-}
-
-function milliseconds (text: string): number {
-  const unit = /[a-z]+$/.exec(text)?.[0] ?? ''
-  return Number.parseInt(text) * (unitMs[unit] ?? 1)
 }

@@ -1,4 +1,4 @@
-// Addresses that an instance may have: parsed, canonical, and of a kind that somebody can call.
+// Addresses that an instance may have: parsed, canonical, and of a kind that clients can call.
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
@@ -21,7 +21,7 @@ const plainIPv6 = new RegExp(`^(?:[23][0-9a-f]{3}|f[cd][0-9a-f]{2})(?:(?::${grou
 
 /**
  * Reads an IPv4 or IPv6 literal and gives its canonical text (RFC 5952 for IPv6), or the rule that it breaks.
- * An IPv4-mapped IPv6 address is the IPv4 address: as AAAA it would reach nobody.
+ * An IPv4-mapped IPv6 address is the IPv4 address: an AAAA record with it would lead nowhere.
  * @example parseAddress('2001:DB8:0::1') // { text: '2001:db8::1', family: 6 }
  */
 export function parseAddress (input: string): Address {

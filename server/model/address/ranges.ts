@@ -44,7 +44,7 @@ export interface LoadBalancerPool {
   readonly autoAssign: boolean
 }
 
-/** Each range costs a look on every pick; nobody writes a hundred by hand. */
+/** Each range is searched for every address that is chosen; an operator writes a handful. */
 export const maxPools = 64
 export const maxRangesPerPool = 64
 
@@ -64,7 +64,7 @@ export const portRangeRule = 'must be FIRST-LAST with ports from 1 to 65535, lik
 export const poolRule =
   'must be NAME=RANGE[,RANGE...][,auto=false], like public=192.0.2.10-192.0.2.50,2001:db8::/120: first the name of a pool and a range, then more ranges of it or auto=true|false'
 
-/** Any IP literal, of whatever kind. IPv4-mapped IPv6 is refused: the same address would have two claims. */
+/** Any IP literal, of any kind. IPv4-mapped IPv6 is refused: the same address would have two claims. */
 export function parseIp (text: string): Ip | Problem {
   // isIP first: it refuses the octal, hexadecimal and short forms that other parsers fold into an address.
   if (isIP(text) === 0 || text.includes('%')) return { problem: 'must be an IPv4 or IPv6 address' }
@@ -137,7 +137,7 @@ export function contains (range: AddressRange, address: Pick<Ip, 'family' | 'val
   return range.family === address.family && range.first <= address.value && address.value <= range.last
 }
 
-/** The address at a position, 0 = the first. undefined = there is none. */
+/** The address at a position, 0 = the first. undefined = the range is shorter. */
 export function nthAddress (range: AddressRange, position: bigint): string | undefined {
   return position >= 0n && position < range.size ? showIp(range.family, range.first + position) : undefined
 }

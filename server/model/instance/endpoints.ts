@@ -13,7 +13,10 @@ export interface EndpointSet {
   readonly all: readonly Endpoint[]
   /** What a caller gets: the ready ones; if there are none the draining ones; then, with `failOpen`, the suspect ones. Ordered by id. */
   readonly answered: readonly Endpoint[]
-  /** The shortest lease among its instances: nobody should remember an answer for longer. Absent where there is none, as of hand-made endpoints. */
+  /**
+   * The shortest lease among its instances: no cache should keep an answer for longer. Absent without leases, as for
+   * hand-written endpoints.
+   */
   readonly leaseMs?: number
 }
 
@@ -30,7 +33,7 @@ export function endpointsOf (namespace: string, service: string, revision: numbe
 
 /**
  * Orders endpoints and decides which are answered: the one rule for implicit and declared services.
- * @param leaseMs the shortest lease behind them, Infinity = there is none
+ * @param leaseMs the shortest lease behind them, Infinity = there are no leases
  */
 export function endpointSet (namespace: string, service: string, revision: number, endpoints: Iterable<Endpoint>, leaseMs = Infinity): EndpointSet {
   const all = [...endpoints].sort((a, b) => compare(a.id, b.id) || compare(a.service ?? '', b.service ?? ''))

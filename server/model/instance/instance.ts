@@ -215,8 +215,8 @@ export interface InstanceFacts {
 }
 
 /**
- * The instance as everybody sees it, with the conditions of a Kubernetes EndpointSlice: `serving` = effective status up, warning or
- * draining, and not suspect; `terminating` = draining; `ready` = serving and not terminating.
+ * The instance as clients see it, with the conditions of a Kubernetes EndpointSlice: `serving` = effective status up,
+ * warning or draining, and not suspect; `terminating` = draining; `ready` = serving and not terminating.
  */
 export function instanceOf (body: InstanceBody, facts: InstanceFacts): Instance {
   const { override, suspect } = facts

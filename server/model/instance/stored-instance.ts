@@ -1,5 +1,5 @@
-// An instance as it comes back from a store. Whatever wrote it (an older version, another program, a hand), it is
-// checked like what a stranger sends, and fits the types from here on.
+// An instance as it comes back from a store. An older version, another program or an operator may have written it: it
+// is checked like input from a client, and fits the types from here on.
 import { type Static, Type } from 'typebox'
 import { FaultList, type Refusal } from '../../refusal.ts'
 import { parseAddress } from '../address/address.ts'

@@ -1,4 +1,4 @@
-// A stream of manifests, YAML or JSON, as documents that know where they stand: what is wrong with one is told with the
+// A stream of manifests, YAML or JSON, as documents that know where they stand: a fault of one is reported with the
 // number of the document, the line and the field. Reading is bounded: size, documents, depth, and what aliases expand
 // to.
 //
@@ -44,7 +44,7 @@ export const manifestLimits: ManifestLimits = {
   maxExpanded: 16 * 1024 * 1024
 }
 
-/** Tokens between two looks at the clock. */
+/** Tokens between two readings of the clock. */
 const stepSize = 64
 
 /** Reading ends at so many: more of them would not help who reads them. */
@@ -86,7 +86,7 @@ export function readManifests (text: string, options: ManifestOptions = {}): rea
 }
 
 /**
- * The same in steps of some microseconds, for whoever has other work between them: a stream at its limits takes
+ * The same in steps of some microseconds, for callers with other work between them: a stream at its limits takes
  * seconds. Only the end of a document, when its tokens become values, is one step, and costs up to some 150 ms at the
  * limits of a document.
  */
@@ -509,9 +509,9 @@ function pairOf (map: YAMLMap, key: string, resolve: Resolve): { key: Node, valu
 }
 
 /**
- * Splits a stream of JSON objects that stand one behind the other, which YAML does not allow; undefined when it is
- * none, and YAML says what is wrong. Tabs between tokens become blanks, since YAML refuses some of them. Ends with one
- * more than `most`.
+ * Splits a stream of JSON objects that stand one behind the other, which YAML does not allow; undefined when the text
+ * is no such stream, and YAML says what is wrong. Tabs between tokens become blanks, since YAML refuses some of them.
+ * Ends with one more than `most`.
  */
 function * jsonObjects (text: string, most: number): Generator<undefined, readonly { text: string, offset: number }[] | undefined> {
   if (!/^\s*\{/.test(text)) return undefined

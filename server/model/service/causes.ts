@@ -1,5 +1,5 @@
 // What is wrong with an object, in the form and with the words that a user of Kubernetes knows (1.2): each cause has a reason,
-// the path of its field and a message. They are collected, and told all at once.
+// the path of its field and a message. They are collected, and reported all at once.
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { RegistryError } from '../../errors.ts'
 import { maxToldFaults } from '../../refusal.ts'
@@ -18,7 +18,7 @@ export interface Cause {
   readonly value?: unknown
 }
 
-/** Who holds what somebody else asked for. */
+/** The service that has the value which another one asked for. */
 export interface Holder {
   readonly kind: string
   readonly namespace: string
@@ -109,7 +109,7 @@ export function fieldErrors (causes: readonly Cause[]): readonly FieldError[] {
   return causes.map(({ field, rule, reason, ...cause }) => ('value' in cause ? { field, value: cause.value, rule, reason } : { field, rule, reason }))
 }
 
-/** Throws REG_MANIFEST_INVALID with every cause, unless there is none. */
+/** Throws REG_MANIFEST_INVALID with every cause, if there are causes. */
 export function refuse (kind: string, name: string, causes: readonly Cause[]): void {
   if (causes.length > 0) throw new RegistryError('REG_MANIFEST_INVALID', messageOf(kind, name, causes.slice(0, maxToldFaults)), fieldErrors(causes))
 }

@@ -77,7 +77,8 @@ export function withFamilies (service: Service, registry: RegistryFacts): Servic
   }
   if (families.length === 0) families.push(registry.families[0] ?? defaultFamily)
   if (ipFamilyPolicy === 'PreferDualStack' || ipFamilyPolicy === 'RequireDualStack') {
-    // A headless service without a selector claims both families even where one is configured: its endpoints are somebody else's.
+    // A headless service without a selector claims both families even where one is configured: its endpoints are
+    // written elsewhere.
     const available = handMade ? ipFamilies : registry.families
     const other = families.length === 1 ? available.find((family) => family !== families[0]) : undefined
     if (other !== undefined) families.push(other)

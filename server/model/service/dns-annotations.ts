@@ -6,6 +6,7 @@
 //   rollcall.dev/dns-fallback     [NAMESPACE/]SERVICE, ...             Service
 //
 // Those of a namespace are the defaults of its services, declared and implicit.
+import { parseDuration } from '../duration.ts'
 import { type Cause, forbidden, invalidValue, tooMany } from './causes.ts'
 import { dns1123Label } from './grammar.ts'
 import type { Labels, ObjectMeta } from './types.ts'
@@ -35,7 +36,7 @@ export interface DnsPolicy {
   readonly maxRecords?: number
   /** False: no HTTPS and SVCB records. */
   readonly https: boolean
-  /** Who answers when the service has nobody, the first one that has somebody. */
+  /** Services that answer while this one has no endpoint: the first of them that has one. */
   readonly fallbacks: readonly FallbackService[]
 }
 
@@ -46,12 +47,9 @@ const maxRecordsRule = `must be a whole number from 1 to ${maxAnnotatedRecords}`
 const httpsRule = 'must be "true" or "false"'
 const fallbackRule = `must name 1-${maxFallbacks} other services as SERVICE or NAMESPACE/SERVICE, separated by commas`
 
-const unitSeconds = { '': 1, s: 1, m: 60, h: 3_600 } as const
-
 function readTtl (text: string): number | undefined {
-  const match = /^(\d{1,4})([smh]?)$/.exec(text)
-  if (match === null) return undefined
-  const seconds = Number(match[1]) * unitSeconds[match[2] as keyof typeof unitSeconds] // the expression allows no other
+  if (!/^\d{1,4}[smh]?$/.test(text)) return undefined
+  const seconds = (parseDuration(/\d$/.test(text) ? `${text}s` : text) ?? NaN) / 1_000
   return seconds <= maxAnnotatedTtlSeconds ? seconds : undefined
 }
 
@@ -96,7 +94,7 @@ export function serviceDnsFaults ({ name, namespace, annotations }: ObjectMeta):
 /** The causes in the annotations of a Namespace. */
 export function namespaceDnsFaults ({ annotations }: ObjectMeta): Cause[] {
   const causes = commonFaults(annotations)
-  // A default would make every name of the namespace that was never registered somebody else's.
+  // A default would give every unregistered name of the namespace the endpoints of another service.
   if (annotations?.[fallbackAnnotation] !== undefined) causes.push(forbidden(path(fallbackAnnotation), 'may be set on a Service only'))
   return causes
 }

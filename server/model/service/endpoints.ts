@@ -1,5 +1,5 @@
-// From a declared service to its endpoints: of the instances that its selector means, or of what somebody wrote by
-// hand. The result is the same EndpointSet as that of an implicit service, so that every adapter reads one form.
+// From a declared service to its endpoints: the instances that its selector chooses, or hand-written ones.
+// The result is the same EndpointSet as that of an implicit service, so that every adapter reads one form.
 import { type Endpoint, type EndpointPort, type Instance, serviceLabel } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../address/address.ts'
 import { endpointOf, endpointSet, type EndpointSet } from '../instance/endpoints.ts'
@@ -89,7 +89,7 @@ export interface Explanation {
 
 /**
  * Why an instance of the namespace is, or is not, an endpoint of a service.
- * @param isAnswered whether callers are sent to its endpoint, as they are to one that is not ready if nobody is
+ * @param isAnswered whether callers are sent to its endpoint, as they are to one that is not ready if none is
  */
 export function explained (service: Service, instance: Instance, isAnswered = false): Explanation {
   const out = (rule: Explanation['rule'], message: string): Explanation => ({ in: false, ready: false, rule, message, missingPorts: [] })
@@ -156,7 +156,7 @@ export function implicitNamespace (name: string): Namespace {
   return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, namespace: '' } }
 }
 
-/** What somebody wrote by hand for a service without a selector. */
+/** The hand-written endpoints of a service without a selector. */
 export interface HandMade {
   readonly slices: readonly EndpointSlice[]
   readonly endpoints?: Endpoints | undefined
@@ -202,7 +202,7 @@ function portOfService (service: Service, port: EndpointPort): EndpointPort[] {
 
 function endpointsOfSlice (slice: EndpointSlice): Endpoint[] {
   if (slice.addressType === 'FQDN') return []
-  // A port without a number means "all ports", which no caller can be told.
+  // A port without a number means "all ports", which no client can use.
   const ports = slice.ports.flatMap(({ port, ...rest }) => (port === undefined ? [] : [portOf({ ...rest, port })]))
   return slice.endpoints.flatMap((endpoint) => {
     const address = endpoint.addresses[0]
@@ -234,7 +234,7 @@ function handMade (
 ): Endpoint {
   const text = canonicalAddress(address)
   return {
-    id: text, // nobody registered it: the address is all that names it
+    id: text, // it was not registered: the address is its only name
     address: text,
     ports,
     ...(hostname === undefined ? {} : { hostname }),

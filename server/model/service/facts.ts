@@ -41,7 +41,7 @@ export function hasSelector ({ spec }: Service): boolean {
   return spec.selector !== undefined && Object.keys(spec.selector).length > 0
 }
 
-/** The family of an address, or undefined when it is none. */
+/** The family of an address, or undefined when it is not an address. */
 export function ipFamilyOf (address: string): IpFamily | undefined {
   const family = address.includes('%') ? 0 : isIP(address)
   return family === 0 ? undefined : family === 4 ? 'IPv4' : 'IPv6'

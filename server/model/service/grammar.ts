@@ -68,7 +68,7 @@ export const cidr: Rule = (value) => {
   return fits ? [] : ['must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)']
 }
 
-/** Addresses that mean another host to everybody who reads them. */
+/** Addresses that mean another host on each machine. */
 export const callableAddress: Rule = (value) => {
   const address = ipaddr.process(value)
   switch (address.range()) {

@@ -46,7 +46,7 @@ export interface LoadBalancerNeed extends NeedBase {
 /** One thing to allocate; without `requested` whichever is free. */
 export type Need = ClusterIpNeed | NodePortNeed | HealthCheckNeed | LoadBalancerNeed
 
-/** What a service occupies. Node ports and the health-check port come from one pool of numbers, whatever the protocol. */
+/** What a service occupies. Node ports and the health-check port come from one pool of numbers, for all protocols. */
 export type Held =
   | { readonly kind: 'clusterIP', readonly address: string }
   | { readonly kind: 'nodePort', readonly port: number, readonly field: string }
@@ -61,7 +61,7 @@ export interface AllocationPlan {
   readonly released: readonly Held[]
   /** Why no load-balancer address is given, for a condition; empty when one is, or none is wanted. */
   readonly pending: string
-  /** The load balancer is somebody else's: its address is neither taken, freed nor written here. */
+  /** The load balancer belongs to another controller: its address is neither allocated, freed nor written here. */
   readonly foreign: boolean
 }
 
@@ -73,6 +73,10 @@ export interface AllocationOptions {
 /** Chooses the pool that a load-balancer address comes from. */
 export const poolAnnotation = 'rollcall.dev/load-balancer-pool'
 export const ownLoadBalancerClass = 'rollcall.dev/load-balancer'
+/** Why a load balancer has no address, or not the one that it wants, as a condition of the service. */
+export const addressCondition = 'LoadBalancerAddressAllocated'
+/** The reason of that condition where the service has an address, and keeps it until there is one of the pool that it names now. */
+export const movingReason = 'Moving'
 const ownClasses: AllocationOptions = { loadBalancerClasses: [ownLoadBalancerClass] }
 
 /** What a prepared and valid service needs, against what the old one holds. Explicit requests come first: no automatic choice takes them. */
@@ -201,7 +205,7 @@ function loadBalancerNeeds (
   const family = wanted === undefined ? undefined : ipFamilyOf(wanted)
   if (wanted !== undefined && family === undefined) return { needs: [], pending: `loadBalancerIP ${JSON.stringify(wanted)} is not an address` }
   const pool = metadata.annotations?.[poolAnnotation]
-  const movesPool = old !== undefined && old.metadata.annotations?.[poolAnnotation] !== pool
+  const movesPool = old !== undefined && (old.metadata.annotations?.[poolAnnotation] !== pool || isMoving(old))
   const needs: Need[] = []
   const families = family !== undefined && !(spec.ipFamilies ?? []).includes(family) ? [family] : spec.ipFamilies ?? []
   for (const each of families) {
@@ -222,6 +226,10 @@ function loadBalancerNeeds (
     })
   }
   return { needs, pending: '' }
+}
+
+function isMoving ({ status }: Service): boolean {
+  return status?.conditions?.some(({ type, reason }) => type === addressCondition && reason === movingReason) === true
 }
 
 /**

@@ -29,7 +29,7 @@ export interface SliceOptions {
 /**
  * The slices of a service: one port list and one family per slice, at most 100 endpoints in each, named
  * `<service>-<hash of family and port list>-<n>`. Without endpoints there is one empty slice per family, so that "none" can be
- * told from "not computed yet".
+ * distinct from "not computed yet".
  */
 export function endpointSlices (service: Service, endpoints: EndpointSet, options: SliceOptions = {}): readonly EndpointSlice[] {
   if (service.spec.type === 'ExternalName') return []

@@ -140,7 +140,7 @@ function keptMeta (old: ObjectMeta, next: ObjectMeta): ObjectMeta {
   })
 }
 
-/** Whoever exports and re-creates a service brings its old identity along; a new one gets its own. */
+/** A service that is exported and created again carries its old identity; the new service gets its own. */
 function asNew (service: Service): Service {
   const { name, namespace, labels, annotations, generateName } = service.metadata
   return { ...without(service, 'status'), metadata: compact<ObjectMeta>({ name, namespace, labels, annotations, generateName }) }

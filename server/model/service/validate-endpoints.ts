@@ -23,12 +23,12 @@ export const maxHints = 8
 
 const addressTypes = ['FQDN', 'IPv4', 'IPv6'] as const
 
-/** All causes against an EndpointSlice that somebody wrote. `old` is the stored one that it replaces. */
+/** All causes against a hand-written EndpointSlice. `old` is the stored one that it replaces. */
 export function endpointSliceFaults (slice: EndpointSlice, old?: EndpointSlice): readonly Cause[] {
   const causes = metadataFaults(slice.metadata, dns1123Subdomain, old?.metadata)
   const service = slice.metadata.labels?.[serviceNameLabel]
   const label = `metadata.labels[${serviceNameLabel}]`
-  // Kubernetes lets it pass and nobody ever uses such a slice.
+  // Kubernetes accepts it, but no service ever uses such a slice.
   if (service === undefined || service === '') causes.push(required(label, 'must name the service that the endpoints belong to'))
   else causes.push(...broken(label, service, dns1035Label))
   const type: string = slice.addressType

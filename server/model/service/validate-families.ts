@@ -74,11 +74,11 @@ function policyFaults (service: Service, facts: ValidationFacts): Cause[] {
   }
   // What an existing service has stays legal when the registry's ranges change; re-applying it must not fail.
   if (isHeadless(service) || keepsWhatItHas(service, facts.old)) return causes
-  const known = (spec.ipFamilies ?? []).filter((family) => ipFamilies.includes(family))
+  const has = familiesOf(facts.old)
   for (const [index, family] of (spec.ipFamilies ?? []).entries()) {
-    if (known.includes(family) && !isConfigured(facts, family)) causes.push(invalidValue(`${path.families}[${index}]`, family, 'not configured on this registry'))
+    if (ipFamilies.includes(family) && !has.includes(family) && !isConfigured(facts, family)) causes.push(invalidValue(`${path.families}[${index}]`, family, 'not configured on this registry'))
   }
-  if (spec.ipFamilyPolicy === 'RequireDualStack' && facts.families.length < 2) {
+  if (spec.ipFamilyPolicy === 'RequireDualStack' && new Set([...facts.families, ...has]).size < 2) {
     causes.push(invalidValue(path.policy, spec.ipFamilyPolicy, 'this registry is not configured for dual-stack services'))
   }
   return causes
@@ -95,6 +95,11 @@ function isConfigured (facts: RegistryFacts, family: IpFamily): boolean {
 
 function keepsWhatItHas (next: Service, old: Service | undefined): boolean {
   return old !== undefined && sameTexts(old.spec.ipFamilies, next.spec.ipFamilies) && old.spec.ipFamilyPolicy === next.spec.ipFamilyPolicy
+}
+
+/** The families in which a service has addresses: another node may have ranges that this one has not. */
+function familiesOf (old: Service | undefined): readonly IpFamily[] {
+  return old === undefined || !needsClusterIp(old) || isHeadless(old) ? [] : old.spec.ipFamilies ?? []
 }
 
 /** The first address and the first family stay what they are; a second may come, and go with SingleStack. */

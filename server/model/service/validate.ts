@@ -74,7 +74,7 @@ function portFaults ({ spec }: Service): Cause[] {
     }
     causes.push(...broken(`${path}.port`, port.port, portNumber))
     if (!transportProtocols.includes(port.protocol)) causes.push(notSupported(`${path}.protocol`, port.protocol, transportProtocols))
-    // A target that is the port itself was mostly filled in: its fault has been told.
+    // A target that is the port itself was mostly filled in: its fault has been reported.
     if (port.targetPort !== port.port) causes.push(...targetFaults(`${path}.targetPort`, port.targetPort))
     if (port.appProtocol !== undefined) causes.push(...broken(`${path}.appProtocol`, port.appProtocol, qualifiedName))
     const pair = `${port.protocol} ${port.port}`

@@ -1,28 +1,28 @@
-// Looks whether services and claims fit together: after each load, and now and then. What it finds is told, and counted for the
-// metrics; a claim that is missing is made, and one that nobody uses is freed, as the repair loop of Kubernetes does. No service is
-// changed.
-import { heldBy, type Held } from '../../model/service/needs.ts'
+// Checks whether services and claims fit together: after each load, and every few minutes. It logs what it finds, and
+// counts it for the metrics; it adds a claim that is missing, and frees one that no service uses, as the repair loop of
+// Kubernetes does. No service is changed.
+import { heldBy } from '../../model/service/needs.ts'
 import type { ObjectWrite, Store } from '../../store/store.ts'
 import type { Allocator } from './allocator.ts'
-import { claimKey, type ClaimTarget, holderName } from './claims.ts'
+import { claimKey, type ClaimTarget, heldTarget, holderName } from './claims.ts'
 import { type Finding, type FindingKind, repair, type Usage } from './repair.ts'
 import type { Feed } from '../feed/feed.ts'
 import type { Clock } from '../../clock.ts'
 
-/** As often as Kubernetes. Nothing is looked at if nothing has changed. */
+/** As often as Kubernetes. Nothing is checked if nothing has changed. */
 const intervalMs = 180_000
-/** After a load: what a crash or a restored store left is put right soon. */
+/** After a load: what a crash or a restored store left is repaired soon. */
 const firstMs = 10_000
-/** Nodes that start together must not look together for ever. */
+/** Nodes that start together must not check together for ever. */
 const jitter = 0.2
 /**
- * A look may fall between two changes of one commit, and then sees what is not there. Whoever is seen in two looks, minutes apart, is.
- * A load is one revision, and believed at once.
+ * A check may run between two changes of one commit, and then sees a fault that is not there. A fault that two checks
+ * see, minutes apart, is real. A load is one revision, and its faults are real at once.
  */
 const believedAfter = 2
-/** As in Kubernetes: a claim whose service is just being written by a slow node is not robbed. */
+/** As in Kubernetes: a slow node may just be writing the service of the claim. */
 const freedAfter = 3
-/** Findings told by one look; the metrics count all. */
+/** Findings that one check logs; the metrics count all. */
 const maxTold = 20
 /** Repairs of one look: far below what one commit may hold. */
 const maxRepairs = 500
@@ -103,9 +103,10 @@ export class AllocationCheck {
   #look (isSnapshot: boolean): void {
     const { allocator, warn } = this.#options
     this.#isDirty = false
+    const outside = (target: ClaimTarget): string | undefined => (allocator.inRange(target) ? undefined : allocator.placeOf(target))
     const known = new Map<string, Known>()
     const told: string[] = []
-    for (const finding of repair(this.#usages(), allocator.claims(), (target) => allocator.inRange(target), 'recovered')) {
+    for (const finding of repair(this.#usages(), allocator.claims(), outside, 'recovered')) {
       const name = `${finding.kind} ${claimKey(finding.target)} ${holderName(finding.holder)}`
       const before = this.#known.get(name)
       const seen = (before?.seen ?? 0) + 1
@@ -123,7 +124,7 @@ export class AllocationCheck {
     for (const namespace of catalog.namespaces()) {
       for (const { name, manifest } of catalog.declaredServices(namespace)) {
         const holder = { namespace, service: name }
-        for (const held of heldBy(manifest)) yield { holder, target: targetOf(held) }
+        for (const held of heldBy(manifest)) yield { holder, target: heldTarget(held) }
       }
     }
   }
@@ -136,16 +137,8 @@ export class AllocationCheck {
     if (writes.length === 0) return
     const committed = await this.#options.store.commit(writes, 'registry')
     if (committed.outcome === 'committed') return
-    // Somebody else wrote these, perhaps the same repair of another node; the next look knows.
+    // Another writer was faster, perhaps the same repair on another node; the next check sees.
     writes = writes.filter((_, index) => !committed.failed.includes(index))
     if (writes.length > 0) await this.#options.store.commit(writes, 'registry')
-  }
-}
-
-function targetOf (held: Held): ClaimTarget {
-  switch (held.kind) {
-    case 'clusterIP': return { kind: 'ip', value: held.address }
-    case 'nodePort': return { kind: 'port', value: String(held.port) }
-    case 'loadBalancer': return { kind: 'lb', value: held.address }
   }
 }

@@ -1,5 +1,6 @@
 // Chooses cluster IPs, node ports and load-balancer addresses from what this node knows as taken. Not the allocator decides who
-// has a value but the store: the claims of a plan are committed with the services, each under the expectation that nobody has it.
+// has a value but the store: the claims of a plan are committed with the services, each on the condition that no other
+// service has it.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import type { ObjectRecord } from '../../store/store.ts'
 import { type Claim, type ClaimTarget, type Holder, claimKey, claimTarget } from './claims.ts'
@@ -7,11 +8,13 @@ import { Ledger, type Ranges } from './ledger.ts'
 import type { Need } from '../../model/service/needs.ts'
 import type { Fault, Plan, ServiceNeeds } from './needs.ts'
 import { planFor } from './plan.ts'
-import { type PoolState, poolState } from './pool.ts'
+import { type PoolState, outsideStates, poolState } from './pool.ts'
 
 export interface AllocatorOptions extends Ranges {
   /** From 0 up to, not including, 1. */
   readonly random: () => number
+  /** A node whose ranges hold a value that no range of this one does. */
+  readonly elsewhere?: (target: ClaimTarget) => string | undefined
 }
 
 export interface PlanRequest {
@@ -24,11 +27,13 @@ export interface PlanRequest {
 export class Allocator {
   readonly #ranges: Ranges
   readonly #random: () => number
+  readonly #elsewhere: (target: ClaimTarget) => string | undefined
   #ledger: Ledger
   readonly #inFlight = new Map<string, { readonly target: ClaimTarget, count: number }>()
 
-  constructor ({ random, ...ranges }: AllocatorOptions) {
+  constructor ({ random, elsewhere = () => undefined, ...ranges }: AllocatorOptions) {
     this.#ranges = ranges
+    this.#elsewhere = elsewhere
     this.#random = random
     this.#ledger = new Ledger(ranges)
   }
@@ -63,9 +68,15 @@ export class Allocator {
     return this.#ledger.claims()
   }
 
-  /** True if a value belongs to a range of the configuration of now. */
+  /** True if a value belongs to a range of this node. */
   inRange (target: ClaimTarget): boolean {
     return this.#ledger.segmentOf(target) !== undefined
+  }
+
+  /** Where a value lies that this node has in no range, for people. @example 'in no range of this node, but of node "registry-1"' */
+  placeOf (target: ClaimTarget): string {
+    const node = this.#elsewhere(target)
+    return `in no ${target.kind === 'lb' ? 'pool' : 'range'} of this node${node === undefined ? '' : `, but of node "${node}"`}`
   }
 
   /** The faults of one need, as a plan with nothing else would have them. */
@@ -108,8 +119,11 @@ export class Allocator {
     }
   }
 
-  /** Every pool, cluster IPs first, then node ports, then the pools of load balancers in the order of the configuration. */
+  /**
+   * Every pool, cluster IPs first, then node ports, then the pools of load balancers in the order of the configuration, and by kind what
+   * services have outside of them.
+   */
   state (): readonly PoolState[] {
-    return this.#ledger.pools.map(poolState)
+    return [...this.#ledger.pools.map(poolState), ...outsideStates(this.#ledger.outside())]
   }
 }

@@ -39,7 +39,7 @@ export function loadBalancerBands (range: AddressRange): Bands {
   return { first: range.first, size: slotCount(range.size), staticSize: 0 }
 }
 
-/** Beyond 2^48 addresses nothing is chosen, only asked for: nobody gets there by counting. */
+/** Beyond 2^48 addresses none is chosen, only given on request: no search reaches them. */
 function slotCount (size: bigint): number {
   return size > BigInt(maxSlots) ? maxSlots : Math.max(0, Number(size))
 }

@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { familyOf } from '../../model/address/address.ts'
 import type { Family } from '../../model/address/ranges.ts'
 import { LabelName } from '../../model/instance/instance.ts'
+import type { Held } from '../../model/service/needs.ts'
 import { readJson } from '../../model/stored-text.ts'
 import { checker } from '../../model/validate.ts'
 import type { ObjectRecord } from '../../store/store.ts'
@@ -47,7 +48,7 @@ export function claimBody ({ namespace, service }: Holder): string {
 
 const checkHolder = checker(Type.Object({ namespace: LabelName, service: LabelName }, { additionalProperties: false }))
 
-/** undefined = the object is no claim, or its text is none that `claimBody` makes. */
+/** undefined = the object is not a claim, or `claimBody` did not write its text. */
 export function claimOf (object: Pick<ObjectRecord, 'key' | 'revision' | 'body'>): Claim | undefined {
   const target = claimTarget(object.key)
   if (target === undefined) return undefined
@@ -55,6 +56,20 @@ export function claimOf (object: Pick<ObjectRecord, 'key' | 'revision' | 'body'>
   if ('refusal' in read) return undefined
   const { namespace, service } = read.value as Holder // it has just been checked
   return { ...target, key: object.key, holder: { namespace, service }, revision: object.revision }
+}
+
+/** What the claim of a value takes that a service has. */
+export function heldTarget (held: Held): ClaimTarget {
+  switch (held.kind) {
+    case 'clusterIP': return { kind: 'ip', value: held.address }
+    case 'nodePort': return { kind: 'port', value: String(held.port) }
+    case 'loadBalancer': return { kind: 'lb', value: held.address }
+  }
+}
+
+/** `node port 30080` */
+export function targetText ({ kind, value }: ClaimTarget): string {
+  return `${kind === 'port' ? 'node port' : kind === 'ip' ? 'cluster IP' : 'load-balancer address'} ${value}`
 }
 
 /** `shop/orders` */

@@ -19,6 +19,7 @@ export class Ledger {
   readonly nodePorts: Pool
   readonly loadBalancers: readonly Pool[]
   readonly #claims = new Map<string, Claim>()
+  readonly #outside = new Map<string, Claim>()
   readonly #held = new Map<string, Map<string, Claim>>()
 
   constructor ({ serviceCidrs, nodePorts, pools }: Ranges) {
@@ -45,7 +46,9 @@ export class Ledger {
     if (claim === undefined) return
     this.freed(object.key)
     this.#claims.set(claim.key, claim)
-    this.segmentOf(claim)?.segment.add(numberOf(claim))
+    const segment = this.segmentOf(claim)?.segment
+    if (segment === undefined) this.#outside.set(claim.key, claim)
+    else segment.add(numberOf(claim))
     const name = holderName(claim.holder)
     const held = this.#held.get(name)
     if (held === undefined) this.#held.set(name, new Map([[claim.key, claim]]))
@@ -57,11 +60,17 @@ export class Ledger {
     const claim = this.#claims.get(key)
     if (claim === undefined) return
     this.#claims.delete(key)
+    this.#outside.delete(key)
     this.segmentOf(claim)?.segment.delete(numberOf(claim))
     const name = holderName(claim.holder)
     const held = this.#held.get(name)
     held?.delete(key)
     if (held?.size === 0) this.#held.delete(name)
+  }
+
+  /** Claims of values that no range of this node holds. */
+  outside (): Iterable<Claim> {
+    return this.#outside.values()
   }
 
   claim (target: ClaimTarget): Claim | undefined {
@@ -72,7 +81,7 @@ export class Ledger {
     return this.#held.get(holderName(holder))?.values() ?? []
   }
 
-  /** The range that a value belongs to, in the configuration of now. */
+  /** The range of this node that a value belongs to. */
   segmentOf (target: ClaimTarget): { readonly pool: Pool, readonly segment: Segment } | undefined {
     const value = numberOf(target)
     const family = target.kind === 'port' ? undefined : target.value.includes(':') ? 6 : 4

@@ -10,8 +10,9 @@ export interface ServiceNeeds {
   readonly needs: readonly Need[]
   /**
    * What the stored service has and keeps, by the key that a need would have: `clusterIP/IPv4`, `nodePort/80/30080`,
-   * `healthCheckNodePort`, `loadBalancer/IPv6`. It stays even if its claim is missing (it is made good) or somebody else's, or the
-   * range was changed: repair reports these, and an update of a label must not fail for them.
+   * `healthCheckNodePort`, `loadBalancer/IPv6`. It stays even if its claim is missing (the claim is added) or belongs
+   * to another service, or the range was changed: repair reports these, and an update of a label must not fail for
+   * them.
    */
   readonly kept?: ReadonlyMap<string, string | number>
 }
@@ -21,8 +22,8 @@ export interface ServiceResult {
   /** Canonical texts of addresses, numbers of ports. Values that are kept are not repeated. */
   readonly values: ReadonlyMap<string, string | number>
   /**
-   * Why a load balancer waits for an address: no fault, the service is stored without one, and asked for again when something
-   * changes. Under the key of a kept address: its range is gone, and so is the address.
+   * Why a load balancer waits for an address: no fault, the service is stored with what it has, and asked for again when something
+   * changes. A key that has a value, too, wants another address and keeps its old one meanwhile.
    */
   readonly pending: ReadonlyMap<string, string>
 }
@@ -37,14 +38,14 @@ export interface Fault extends FieldError {
   readonly kind: FaultKind
   /** The key of the need, empty for a fault of the service itself. */
   readonly key: string
-  /** Whose need it is. */
+  /** The service that needs it. */
   readonly of: Holder
-  /** Who has the value. */
+  /** The service that has the value. */
   readonly holder?: Holder
 }
 
 export interface Plan {
-  /** For each service of the call, in its order. What has a fault is missing. */
+  /** For each service of the call that has no fault, in the order of the call. */
   readonly results: readonly ServiceResult[]
   readonly faults: readonly Fault[]
   /** To be committed with the services, all or nothing. Empty if there are faults. */

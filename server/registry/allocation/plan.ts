@@ -1,6 +1,10 @@
 // Which values the services of one write get: first what they keep, then what they ask for by value, then what is chosen for them.
 // In this order a chosen value never takes what a later document of the same stream asks for, and what one service of the stream
 // gives up another may have. A plan changes nothing: its claims come back through the catalog, once they are in the store.
+//
+// The ranges are those of one node's flags, and the claims are everybody's: ranges say what may be chosen and asked for, never what is
+// taken away. A service that holds a value keeps it in whichever range it lies, and one that wants another load-balancer address has
+// its old one until there is a new one.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import { type Family, type Ip, parseIp } from '../../model/address/ranges.ts'
 import type { ObjectWrite } from '../../store/store.ts'
@@ -17,7 +21,9 @@ export interface PlanOptions {
   readonly random: () => number
   /** What other writes of this node are about to claim: not chosen, but not refused either. */
   readonly inFlight: Iterable<ClaimTarget>
-  /** Choose load-balancer addresses from a random start: after a conflict the first free one is the one that everybody wants. */
+  /**
+   * Choose load-balancer addresses from a random start: after a conflict all nodes would try the same first free one.
+   */
   readonly spread: boolean
 }
 
@@ -117,24 +123,15 @@ class Planner {
   }
 
   #keepValue (draft: Draft, key: string, value: string | number): Wish[] {
-    const target = this.#keptTarget(key, String(value))
-    if (target === undefined) {
-      draft.pending.set(key, `${value} is in no pool any more`)
-      return []
-    }
+    const target = keptTarget(key, String(value))
     const slot = claimKey(target)
     if (draft.own.has(slot)) return [] // two ports of the stored service on one number stay as they are
     draft.own.add(slot)
-    // Somebody else's by the claims, this one's by the stored service: nobody is changed, repair tells people.
+    // The claim names another service, the stored service this one: neither is changed, and repair reports it to
+    // operators.
     const holder = this.#ledger.claim(target)?.holder
     const isOthers = holder !== undefined && !isSame(holder, draft.holder)
     return this.#holds(draft, target) || isOthers ? [] : [{ draft, need: undefined, target }]
-  }
-
-  #keptTarget (key: string, value: string): ClaimTarget | undefined {
-    if (key.startsWith('clusterIP')) return { kind: 'ip', value }
-    if (!key.startsWith('loadBalancer')) return { kind: 'port', value }
-    return this.#ledger.segmentOf({ kind: 'lb', value }) === undefined ? undefined : { kind: 'lb', value }
   }
 
   /** What a need asks for by value; undefined = it is answered already, by a fault or by waiting. */
@@ -143,7 +140,7 @@ class Planner {
     const ip = parseIp(need.requested ?? '')
     if ('problem' in ip) {
       if (need.kind === 'clusterIP') this.#fault('unreadable', draft, need, ip.problem)
-      else draft.pending.set(need.key, `loadBalancerIP ${ip.problem}, got ${JSON.stringify(need.requested)}`)
+      else this.#wait(draft, need, `loadBalancerIP ${ip.problem}, got ${JSON.stringify(need.requested)}`)
       return undefined
     }
     return need.kind === 'clusterIP' ? this.#clusterTarget(draft, need, ip) : this.#balancerTarget(draft, need, ip)
@@ -156,10 +153,30 @@ class Planner {
   }
 
   #balancerTarget (draft: Draft, need: LoadBalancerNeed, ip: Ip): ClaimTarget | undefined {
-    const pool = this.#ledger.segmentOf({ kind: 'lb', value: ip.text })?.pool
-    if (pool !== undefined && (need.pool === undefined || need.pool === pool.name)) return { kind: 'lb', value: ip.text }
-    draft.pending.set(need.key, `${ip.text} is in no pool${need.pool === undefined ? '' : ` of the name ${need.pool}`}`)
+    const target = { kind: 'lb', value: ip.text } as const
+    const claim = this.#ledger.claim(target)
+    if (claim !== undefined && isSame(claim.holder, draft.holder)) return target
+    const pool = this.#ledger.segmentOf(target)?.pool
+    if (pool !== undefined && (need.pool === undefined || need.pool === pool.name)) return target
+    this.#wait(draft, need, `${ip.text} is in no pool${need.pool === undefined ? '' : ` of the name ${need.pool}`}`)
     return undefined
+  }
+
+  /** A load balancer waits for what it wants, with the address that it has if there is one. */
+  #wait (draft: Draft, need: LoadBalancerNeed, why: string): void {
+    const held = this.#balancerOf(draft, need)
+    draft.pending.set(need.key, held === undefined ? why : `${why}; it keeps ${held.value}`)
+    if (held === undefined) return
+    draft.own.add(held.key)
+    draft.kept.add(held.key)
+    if (this.#released.delete(held.key)) this.#mark(held)
+    grant(draft, need, held)
+  }
+
+  /** An address of the family that the service holds, for no other need, and that nobody else is given in this write. */
+  #balancerOf (draft: Draft, need: LoadBalancerNeed): Claim | undefined {
+    return [...this.#ledger.heldBy(draft.holder)].find((claim) =>
+      claim.kind === 'lb' && claimFamily(claim) === familyOf(need) && !draft.own.has(claim.key) && !this.#reserved.has(claim.key))
   }
 
   #isTwice (draft: Draft, need: Need, target: ClaimTarget): boolean {
@@ -182,8 +199,8 @@ class Planner {
       if (claimFamily(claim) !== familyOf(need) || draft.own.has(claimKey(claim))) continue
       if (claim.kind === 'ip' && need.kind === 'clusterIP') return claim
       if (claim.kind !== 'lb' || need.kind !== 'loadBalancer') continue
-      const pool = this.#ledger.segmentOf(claim)?.pool.name // undefined = its range is gone, and so is the address
-      if (pool !== undefined && (need.pool === undefined || need.pool === pool)) return claim
+      // In no pool of this node it can be of any pool of another one: it is not of the pool that is asked for only where that can be given.
+      if (need.pool === undefined || need.pool === this.#ledger.segmentOf(claim)?.pool.name) return claim
     }
     return undefined
   }
@@ -239,7 +256,7 @@ class Planner {
         this.#reserve(draft, target)
         grant(draft, need, target)
       } else if (need.kind === 'loadBalancer') {
-        draft.pending.set(need.key, pendingReason(need, pools))
+        this.#wait(draft, need, pendingReason(need, pools))
       } else if (pools.length === 0) {
         this.#noRange(draft, need)
       } else {
@@ -345,6 +362,10 @@ function familyOf (need: Need): Family | undefined {
 
 function isSame (one: Holder, other: Holder): boolean {
   return one.namespace === other.namespace && one.service === other.service
+}
+
+function keptTarget (key: string, value: string): ClaimTarget {
+  return { kind: key.startsWith('clusterIP') ? 'ip' : key.startsWith('loadBalancer') ? 'lb' : 'port', value }
 }
 
 const kinds = { 'cluster-ip': 'ip', 'node-port': 'port', 'load-balancer': 'lb' } as const

@@ -1,5 +1,6 @@
 // One range that values are given from, and a pool: one or several of them under a name.
 import { type AddressRange, type Family, type PortRange, showIp } from '../../model/address/ranges.ts'
+import type { ClaimTarget } from './claims.ts'
 import { type Bands, clusterIpBands, loadBalancerBands, nodePortBands } from './bands.ts'
 import { SlotSet } from './slots.ts'
 
@@ -17,6 +18,8 @@ export interface PoolState {
   readonly free: number
   /** Absent where the range has no bands. */
   readonly bands?: { readonly static: BandState, readonly dynamic: BandState }
+  /** Of a pool named `(outside)`: values that services have and no range of this node holds, the first 20 that were given. */
+  readonly outside?: readonly string[]
 }
 
 export interface BandState {
@@ -103,6 +106,23 @@ export function nodePortPool (range: PortRange): Pool {
 export function loadBalancerPool (name: string, ranges: readonly AddressRange[], autoAssign: boolean): Pool {
   const segments = ranges.map((range) => new Segment(range.family, range.text, loadBalancerBands(range), range.last))
   return { kind: 'load-balancer', name, autoAssign, segments }
+}
+
+/** No pool of the configuration can have this name. */
+export const outsideName = '(outside)'
+const maxOutsideValues = 20
+const kinds = { ip: 'cluster-ip', port: 'node-port', lb: 'load-balancer' } as const
+
+/** What is given that no range of this node holds, as a pool of each kind that gives nothing. */
+export function outsideStates (claims: Iterable<ClaimTarget>): PoolState[] {
+  const byKind = Map.groupBy(claims, ({ kind }) => kind)
+  return (['ip', 'port', 'lb'] as const).flatMap((kind): PoolState[] => {
+    const values = byKind.get(kind)?.map(({ value }) => value) ?? []
+    if (values.length === 0) return []
+    const { length } = values
+    const outside = values.slice(0, maxOutsideValues)
+    return [{ kind: kinds[kind], name: outsideName, ranges: [], autoAssign: false, size: length, used: length, free: 0, outside }]
+  })
 }
 
 export function poolState ({ kind, name, autoAssign, segments }: Pool): PoolState {

@@ -1,8 +1,8 @@
 // What does not fit between services and claims. A crash cannot cause it, because both are one commit; a restored store, a changed
-// range or a foreign hand can. As in Kubernetes nobody is changed for it: people are told.
+// range or a write by another program can. As in Kubernetes no service is changed for it: the log tells operators.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import type { ObjectWrite } from '../../store/store.ts'
-import { type Claim, type ClaimTarget, type Holder, claimBody, claimKey, holderName } from './claims.ts'
+import { type Claim, type ClaimTarget, type Holder, claimBody, claimKey, holderName, targetText } from './claims.ts'
 
 /** A value that a stored service has. */
 export interface Usage {
@@ -26,9 +26,9 @@ export interface Finding {
 /**
  * Compares what services use with what is claimed. Services and claims must be of one revision: a node may look between two
  * changes of one commit, so that the caller syncs first and calls this before anything else is applied.
- * @param inRange whether a value belongs to a range of the configuration of now
+ * @param outside where a value lies that no range of this node holds, undefined for all others
  */
-export function repair (usages: Iterable<Usage>, claims: Iterable<Claim>, inRange: (target: ClaimTarget) => boolean, reason: Reason): Finding[] {
+export function repair (usages: Iterable<Usage>, claims: Iterable<Claim>, outside: (target: ClaimTarget) => string | undefined, reason: Reason): Finding[] {
   const byKey = new Map<string, Claim>()
   for (const claim of claims) byKey.set(claim.key, claim)
   const findings: Finding[] = []
@@ -46,25 +46,21 @@ export function repair (usages: Iterable<Usage>, claims: Iterable<Claim>, inRang
     const other = claim?.holder ?? used.get(key)
     if (isOwn) usedClaims.add(claim)
     else if (other !== undefined) {
-      findings.push({ kind: 'AlreadyAllocated', holder, target, text: `${valueText(target)} of ${name} is allocated to ${holderName(other)}: recreate one of the two` })
+      findings.push({ kind: 'AlreadyAllocated', holder, target, text: `${targetText(target)} of ${name} is allocated to ${holderName(other)}: recreate one of the two` })
     } else {
       const write: ObjectWrite = { type: 'put', key, body: claimBody(holder), endsAtMs: 0, reason, expected: 0 }
-      findings.push({ kind: 'NotAllocated', holder, target, text: `${valueText(target)} of ${name} was not allocated to it`, write })
+      findings.push({ kind: 'NotAllocated', holder, target, text: `${targetText(target)} of ${name} was not allocated to it`, write })
     }
-    if (!inRange(target)) {
-      findings.push({ kind: 'OutOfRange', holder, target, text: `${valueText(target)} of ${name} is in no configured range: recreate the service, or configure the range again` })
+    const place = outside(target)
+    if (place !== undefined) {
+      findings.push({ kind: 'OutOfRange', holder, target, text: `${targetText(target)} of ${name} is ${place}: the service keeps it; recreate the service, or configure the range again` })
     }
     if (!used.has(key)) used.set(key, holder)
   }
   for (const claim of byKey.values()) {
     if (usedClaims.has(claim)) continue
     const write: ObjectWrite = { type: 'delete', key: claim.key, reason, expected: claim.revision }
-    findings.push({ kind: 'Unused', holder: claim.holder, target: claim, text: `${valueText(claim)} is allocated to ${holderName(claim.holder)}, which does not use it`, write })
+    findings.push({ kind: 'Unused', holder: claim.holder, target: claim, text: `${targetText(claim)} is allocated to ${holderName(claim.holder)}, which does not use it`, write })
   }
   return findings
-}
-
-function valueText (target: ClaimTarget): string {
-  if (target.kind === 'port') return `node port ${target.value}`
-  return target.kind === 'ip' ? `cluster IP ${target.value}` : `load-balancer address ${target.value}`
 }

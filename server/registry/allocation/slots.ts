@@ -1,12 +1,13 @@
 // Which slots of a range are taken: a bitmap with summaries, of which only the words in use exist.
 //
 // A word of level 0 says which of 32 slots are taken; a word of level n + 1 says which of 32 words of level n are full. So the
-// next free slot is found by climbing over what is full and descending into the first word that is not: two looks a level,
-// however large the range and however full. A /12 has four levels, 2^48 slots have ten. What nobody took costs no memory.
+// next free slot is found by climbing over what is full and descending into the first word that is not: two words a
+// level, however large the range and however full. A /12 has four levels, 2^48 slots have ten. Free slots cost no
+// memory.
 
 const wordBits = 32
 const fullWord = 0xffff_ffff
-/** Slots are numbers, and exact; whoever has more of them than this never gets there. */
+/** Slots are plain numbers: this is far below 2^53, where they stop being exact. */
 export const maxSlots = 2 ** 48
 
 export class SlotSet {

@@ -1,8 +1,9 @@
 // Load balancers that were stored without an address get one by themselves when there is one: after a load (a start, perhaps with
 // another pool), when an address is freed, when one of them comes from a node that has no pool, and when the store is back.
 //
-// No storm can come of it. Many reasons are one attempt; an attempt that gives nothing writes nothing, and what is not written wakes
-// nobody. Several nodes may try at once: the store lets one of them win, and the others find nothing left to do.
+// No storm can come of it. Many reasons are one attempt; an attempt that finds no address writes nothing, and so starts
+// no further attempt. Several nodes may try at once: the store lets one of them win, and the others find nothing left
+// to do.
 import { allocationPlan } from '../../model/service/needs.ts'
 import type { Service } from '../../model/service/types.ts'
 import type { Store } from '../../store/store.ts'
@@ -97,7 +98,7 @@ export class WaitingBalancers {
     try {
       await this.#round([...this.#waiting.values()])
     } catch (error) {
-      // The service waits on; whatever comes next, the check of the allocation at the latest, tries again.
+      // The service goes on waiting; the next reason, at the latest the check of the allocation, tries again.
       if (!this.#isClosed) warn(`load balancers that wait for an address were not given one: ${String(error)}`)
     } finally {
       this.#isTrying = false

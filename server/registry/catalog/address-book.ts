@@ -1,4 +1,4 @@
-// From addresses back to who has them: instances, cluster IPs of declared services, and endpoints that somebody wrote by hand.
+// From addresses back to names: instances, cluster IPs of declared services, and hand-written endpoints.
 import { type Endpoint, type Instance } from '../../../client-sdk/src/wire.ts'
 import { clusterIpsOf, reachedAtOf } from '../../model/service/cluster-ips.ts'
 import { canonicalAddress } from '../../model/service/grammar.ts'
@@ -54,7 +54,7 @@ export class AddressBook {
     return [...this.#clusterIps.get(address)]
   }
 
-  /** Whether an instance of a namespace has the address, whatever its status. */
+  /** Whether an instance of a namespace has the address, with any status. */
   hasInstance (namespace: string, address: string): boolean {
     return this.instances.has(address, namespace)
   }

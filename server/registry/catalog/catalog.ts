@@ -1,6 +1,6 @@
 // The living view: every instance of the whole registry, indexed by service, by label and by address.
 // Beside them the declared services, which select among them. It is fed by the store alone, in revision order, on this node's own
-// writes as on everybody else's.
+// writes as on all others.
 import type { Instance, Override, Status } from '../../../client-sdk/src/wire.ts'
 import { type InstanceBody, instanceOf, storedBody } from '../../model/instance/instance.ts'
 import { instanceKey, splitKey } from '../../model/names.ts'
@@ -10,7 +10,7 @@ import type { Change, InstanceRecord, ObjectRecord, RecordChange } from '../../s
 import { AddressBook } from './address-book.ts'
 import { claimOf, isClaimKey } from '../allocation/claims.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
-import { isSecretKey } from '../object-keys.ts'
+import { isNodeKey, isSecretKey } from '../object-keys.ts'
 import type { DeclaredService } from './declared-service.ts'
 import { type Kind, type ManifestName, manifestKey, manifestName, manifestOf } from '../services/manifests.ts'
 import { NamespaceEntry } from './namespace-entry.ts'
@@ -26,7 +26,7 @@ export class Catalog {
   readonly #namespaces = new Map<string, NamespaceEntry>()
   /** From addresses back to who has them. */
   readonly addresses = new AddressBook(this)
-  /** What the store holds and nobody is answered: see stored-records.ts. */
+  /** Records of the store that could not be read and are in no answer: see stored-records.ts. */
   readonly aside = new SetAside()
   readonly #parts = new SharedParts()
   readonly #floor = new RevisionFloor()
@@ -86,7 +86,7 @@ export class Catalog {
     return this.#namespaces.get(namespace)?.groups.get(service)
   }
 
-  /** A service that somebody declared. */
+  /** A declared service. */
   declared (namespace: string, service: string): DeclaredService | undefined {
     return this.#namespaces.get(namespace)?.declared.get(service)
   }
@@ -100,7 +100,7 @@ export class Catalog {
     return this.#namespaces.get(instance.namespace)?.declared.selecting(instance) ?? []
   }
 
-  /** What stands under a name for whoever calls it: the declared service, else the implicit one. Never both. */
+  /** The service that callers get under a name: the declared one, else the implicit one. Never both. */
   service (namespace: string, service: string): ServiceView | undefined {
     return this.#namespaces.get(namespace)?.service(service)
   }
@@ -174,7 +174,7 @@ export class Catalog {
 
   /**
    * Takes one change in. undefined = it said nothing new. A record that cannot be read is set aside, and what was there before goes.
-   * @throws what nobody expected; the catalog is not to be used any more then: see mended.ts
+   * @throws any unexpected error; the catalog must not be used any more then: see mended.ts
    */
   apply (change: Change): AppliedChange | undefined {
     switch (change.type) {
@@ -246,7 +246,8 @@ export class Catalog {
   #delete (change: RecordChange, key: string, lease: string): AppliedChange | undefined {
     const { namespace, service, id } = splitKey(key)
     if (this.aside.deleteLease(lease)) return { ...plain(change, 'instance', { namespace, service, id }, true), lease }
-    // A record that nobody could read was removed: its store did not know its key, and this node may have known it from before.
+    // A record that could not be read was removed: the store did not know its key, but this node may have known it
+    // before.
     const entry = key === '' ? this.#byLease(lease) : this.entry(namespace, service, id)
     if (entry === undefined || entry.lease !== lease) return undefined
     return this.#leave(change, entry)
@@ -313,7 +314,7 @@ export class Catalog {
     if (name !== undefined) return this.#manifestChanged(change, name, object)
     const target = overriddenKey(key)
     if (target !== undefined) return this.#overrideChanged(change, target)
-    if (isSecretKey(key)) return plain(change, 'secret', { namespace: '', service: '', id: '' }, object === undefined)
+    if (isSecretKey(key) || isNodeKey(key)) return plain(change, 'secret', { namespace: '', service: '', id: '' }, object === undefined)
     const known = object ?? before
     const claim = known !== undefined && isClaimKey(key) ? claimOf(known) : undefined
     return plain(change, 'claim', claim === undefined ? splitKey(key) : { ...claim.holder, id: '' }, object === undefined)

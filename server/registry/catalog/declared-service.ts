@@ -30,7 +30,7 @@ export class DeclaredService implements ServiceView {
   #counts: ServiceSummary['instances'] | undefined
   #endpointCounts: ServiceSummary['endpoints'] | undefined
 
-  /** @param handMade what somebody wrote by hand for it, asked for only if it selects nothing */
+  /** @param handMade the hand-written endpoints of the service, asked for only if it has no selector */
   constructor (manifest: Service, revision: number, handMade: () => HandMade, floor: RevisionFloor) {
     this.namespace = manifest.metadata.namespace
     this.name = manifest.metadata.name
@@ -56,7 +56,7 @@ export class DeclaredService implements ServiceView {
     return this.#storedRevision
   }
 
-  /** undefined = it selects nothing: the endpoints are made by hand, or there are none (ExternalName). */
+  /** undefined = it has no selector: its endpoints are written by hand, or it has none (ExternalName). */
   get selector (): Selector | undefined {
     return this.#selector
   }

@@ -1,4 +1,4 @@
-// The declared services of one namespace, which instances they select, and what was made by hand for them.
+// The declared services of one namespace, which instances they select, and their hand-written endpoints.
 import type { Instance } from '../../../client-sdk/src/wire.ts'
 import type { HandMade } from '../../model/service/endpoints.ts'
 import { type Endpoints, type EndpointSlice, type Service, serviceNameLabel } from '../../model/service/types.ts'
@@ -29,7 +29,7 @@ interface Made {
 }
 
 /** Shared by the changes that concern no declared service: the ring remembers each of them. */
-const nobody: readonly string[] = []
+const noNames: readonly string[] = []
 
 export class DeclaredServices {
   readonly #source: InstanceSource
@@ -114,7 +114,7 @@ export class DeclaredServices {
     if (after !== undefined) for (const service of this.#selectors.candidates(after)) met.add(service)
     const names: string[] = []
     for (const service of met) if (service.changed(before, after, revision)) names.push(service.name)
-    return names.length === 0 ? nobody : names
+    return names.length === 0 ? noNames : names
   }
 
   /** @returns the names of the services that it concerns: the one of before, and of now */

@@ -4,7 +4,7 @@
 import type { Floors, InstanceRecord, ObjectRecord, RecordChange } from '../../store/store.ts'
 import { Catalog } from './catalog.ts'
 
-/** Told of each error that nobody expected. */
+/** Called with each unexpected error. */
 type Failed = (error: unknown) => void
 
 const noFloors: Floors = { derived: 0, instances: 0 }

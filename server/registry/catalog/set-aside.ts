@@ -1,5 +1,5 @@
 // Records that cannot be read, or break today's rules: they stay in the store untouched, are never answered, and are shown to
-// operators, who may remove them. One that is written anew by a registration or a manifest is none any more.
+// operators, who may remove them. A registration or a manifest of the same name takes the place of such a record.
 import type { InstanceRecord, ObjectRecord } from '../../store/store.ts'
 
 /** A record that is not answered. */

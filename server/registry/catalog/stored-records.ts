@@ -1,5 +1,6 @@
 // What the store keeps, read with suspicion: another version, another hand or a fault may have written it. Each reader gives the
-// content, or why there is none; nothing further in asks again. The catalog sets aside what cannot be read (set-aside.ts).
+// content, or the reason why it cannot be read; no other file checks it again. The catalog sets aside what cannot be
+// read (set-aside.ts).
 import { Type } from 'typebox'
 import { type InstanceBody, LabelName } from '../../model/instance/instance.ts'
 import { readInstanceRecord } from '../../model/instance/stored-instance.ts'
@@ -11,7 +12,8 @@ import { checker } from '../../model/validate.ts'
 import type { Refusal } from '../../refusal.ts'
 import type { InstanceRecord, ObjectRecord } from '../../store/store.ts'
 import { claimTarget, isClaimKey } from '../allocation/claims.ts'
-import { isSecretKey } from '../object-keys.ts'
+import { checkNodeRanges } from '../allocation/node-body.ts'
+import { isNodeKey, isSecretKey } from '../object-keys.ts'
 import { overriddenKey } from '../overrides.ts'
 import { manifestName } from '../services/manifests.ts'
 
@@ -54,14 +56,14 @@ function contentOf ({ key, body }: ObjectRecord): Read<unknown> {
     const read = readManifest(name, body)
     return 'refusal' in read ? refused(read.refusal) : { content: read.manifest }
   }
-  const check = isClaimKey(key) ? checkClaim : isSecretKey(key) ? checkSecret : undefined
+  const check = isClaimKey(key) ? checkClaim : isSecretKey(key) ? checkSecret : isNodeKey(key) ? checkNodeRanges : undefined
   if (check === undefined) return { reason: 'it is of a kind that this version does not know' }
   if (isClaimKey(key) && claimTarget(key) === undefined) return { reason: 'its key is not claim/kind/value' }
   const read = readJson(body, check)
   return 'refusal' in read ? refused(read.refusal) : { content: read.value }
 }
 
-/** Numbers that are none come from a store whose texts are not what this program wrote. */
+/** A store with texts that this program did not write gives values that are no numbers. */
 function headerFault ({ createdRevision, revision, createdAtMs, updatedAtMs, endsAtMs }: ObjectRecord): string | undefined {
   if (![createdRevision, revision].every((number) => Number.isSafeInteger(number) && number >= 1)) return 'its header cannot be read'
   if (![createdAtMs, updatedAtMs, endsAtMs].every((atMs) => Number.isSafeInteger(atMs) && Math.abs(atMs) <= maxTimeMs)) return 'its times are none'
@@ -73,7 +75,7 @@ function refused ({ faults: [first, ...others], more }: Refusal): { readonly rea
   return { reason: `${first.field} ${first.rule}${rest > 0 ? `, and ${rest} more` : ''}` }
 }
 
-/** Whatever goes wrong while a record is looked at says that it is not what it should be. */
+/** Any error while a record is read means that the record is wrong. */
 function guarded<Content> (look: () => Read<Content>): Read<Content> {
   try {
     return look()

@@ -27,8 +27,8 @@ export interface Certainty {
  * How long a command is decided again because others write the same thing: as long as most callers wait. Longer, and a request is held
  * for one who has gone; shorter, and a thing that many change at once refuses some of them.
  */
-export const patienceMs = 5_000
-/** No loop without an end, whatever the clock says: far more than fit into the time. */
+export const patienceMs = 10_000
+/** A limit in case the clock stands still: far more attempts than fit into the time. */
 export const maxDecisions = 1_000
 
 /**

@@ -42,7 +42,7 @@ export class HeartbeatCommands {
    * Renews many leases. A status that differs from the stored one is stored as a change. While the store is away nothing is called
    * unknown or superseded, and `stored` is false.
    * @param session binds the renewed leases whose generation was named: if it breaks, they turn suspect
-   * @throws RegistryError REG_INVALID for a load that is none, REG_OVERLOADED
+   * @throws RegistryError REG_INVALID for a load that breaks its rule, REG_OVERLOADED
    */
   async beat (actor: Actor, heartbeats: readonly Heartbeat[], session?: LeaseSession): Promise<HeartbeatAnswer> {
     const { lookup, feed } = this.#parts
@@ -112,7 +112,8 @@ export class HeartbeatCommands {
       if (result.unknown.has(entry.lease)) continue
       if (heartbeat.load !== undefined) loads.set(heartbeat, entry.lease, heartbeat.load, clock.now())
       const deadlineMs = result.deadlines.get(entry.instance.lease.ttlMs)
-      // Without the generation it may come from anybody: its socket is no lease of the instance.
+      // Without the generation it may come from another process: its socket does not become the session of the
+      // instance.
       if (heartbeat.generation !== undefined && deadlineMs !== undefined) bound.push({ lease: entry.lease, deadlineMs, listens: listenerOf(entry) })
     }
     session?.bind(bound)

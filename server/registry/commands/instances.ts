@@ -66,7 +66,7 @@ export class InstanceCommands {
     })
     const entry = feed.catalog.entry(name.namespace, name.service, name.id)
     const now = clock.now()
-    // Somebody may have removed it already: the caller still gets what was stored.
+    // It may have been removed already: the caller still gets what was stored.
     const { generation, revision } = granted
     const facts = { ...name, generation, ttlMs, createdAtMs: now, updatedAtMs: now, revision, suspect: false, override: undefined }
     const instance = entry?.lease === granted.lease ? entry.instance : instanceOf(body, facts)

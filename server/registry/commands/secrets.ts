@@ -1,4 +1,5 @@
-// What the nodes of a registry share and nobody else sees: the secret of DNS cookies is one. Read with the view, written like anything else.
+// Values that the nodes of a registry share and show to no client: the secret of DNS cookies is one. Read with the
+// view, written like anything else.
 import { invalid } from '../../errors.ts'
 import type { Actor } from '../actor.ts'
 import { secretPrefix } from '../object-keys.ts'
@@ -20,7 +21,7 @@ export class Secrets {
     this.#parts = parts
   }
 
-  /** undefined = nobody has made it yet. */
+  /** undefined = no node has created it yet. */
   get (name: string): Secret | undefined {
     return this.#parts.feed.catalog.object(keyOf(name))
   }

@@ -4,7 +4,7 @@ import { RegistryError } from '../../errors.ts'
 import type { Clock } from '../../clock.ts'
 import { patienceMs } from './certain.ts'
 
-/** Waiting for one thing at a time: each is a request that somebody holds open. */
+/** Commands that may wait for one instance: each is an open request. */
 const maxWaiting = 1_000
 
 interface Line {
@@ -14,7 +14,7 @@ interface Line {
 
 export class Turns {
   readonly #clock: Pick<Clock, 'now'>
-  /** Only of things that somebody changes now. */
+  /** Only of instances that a command is changing now. */
   readonly #lines = new Map<string, Line>()
 
   constructor (clock: Pick<Clock, 'now'>) {

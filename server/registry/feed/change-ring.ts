@@ -10,7 +10,7 @@ export interface AppliedChange {
   readonly by: string
   readonly reason: Reason
   readonly event: 'put' | 'delete'
-  /** What it is about. Of `endpoints` that were made by hand the service is the target, of a claim its holder, of a `secret` of the registry nothing. */
+  /** What it is about. Of `endpoints` that were made by hand the service is the target, of a claim its holder, of a `secret` of the registry and of what its nodes tell each other nothing. */
   readonly kind: 'instance' | 'service' | 'endpoints' | 'namespace' | 'claim' | 'secret'
   /** Which instance it is about, also when that one is not known here. The id is empty where it is about no instance. */
   readonly target: { readonly namespace: string, readonly service: string, readonly id: string }
@@ -25,10 +25,10 @@ export interface AppliedChange {
   /** Of a declared service: after the change, with `delete` its last form. */
   readonly service?: {
     readonly manifest: Service
-    /** What stands under its name means other instances than before: whoever watches it begins anew. */
+    /** The name means other instances than before: watches of it begin anew. */
     readonly isAnew: boolean
   }
-  /** Set when the record could not be read: it is in the store, and for everybody else what was under its name went. */
+  /** Set when the record could not be read: it stays in the store, but for clients the instance or object is gone. */
   readonly aside?: { readonly key: string, readonly reason: string }
   /** Set when an object changed: the object, or its key when it went. */
   readonly object?: ObjectRecord | { readonly deletedKey: string }

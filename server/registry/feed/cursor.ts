@@ -2,7 +2,7 @@
 import { RegistryError, shown } from '../../errors.ts'
 
 export interface Cursor {
-  /** undefined = whatever epoch this node is in. */
+  /** undefined = the epoch of this node. */
   readonly epoch: string | undefined
   readonly revision: number
 }

@@ -1,6 +1,7 @@
 // One watch of endpoints: each service in scope whole, as it is now, whenever something about it changed. A service that changes many
-// times in a short while is told once, with the newest. What a change touches is known by name; what it came to is read when it is
-// handed out, so that selectors, target ports, readiness and fail-open are decided in one place (the catalog) and nowhere again.
+// times in a short while is sent once, in its newest form. A change names the services that it touches; their endpoints
+// are read when it is handed out, so that selectors, target ports, readiness and fail-open are decided in one place
+// (the catalog) and nowhere again.
 //
 // The order is that of the last change of each service: a service that changes again while it waits goes to the end. So a cursor after
 // a delivery is good for everything before it.
@@ -12,7 +13,7 @@ import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
 import type { Followed, WatchFilter } from './subscription.ts'
 
-/** What callers are told of one service, and the manifest behind it if somebody declared it. */
+/** What callers get of one service, with its manifest if it is declared. */
 export interface ServiceEndpoints {
   readonly set: EndpointSet
   readonly manifest: Service | undefined
@@ -41,7 +42,10 @@ const maxPartEndpoints = 500
 interface Waiting extends ServiceName {
   readonly revision: number
   readonly atMs: number
-  /** An instance changed, behind a name that may not answer with it: whether that is news is seen by the endpoints' revision. */
+  /**
+   * An instance changed that may not be an endpoint of this service: the revision of the endpoints tells whether they
+   * changed.
+   */
   readonly unsure: boolean
 }
 
@@ -56,7 +60,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   readonly scope: WatchFilter
   readonly #feed: Feed
   readonly #wake: () => void
-  /** Changed lately: told when the hub says that the pause for coalescing is over. */
+  /** Changed lately: sent when the hub says that the pause for coalescing is over. */
   #changed = new Map<string, Waiting>()
   /** To be handed out, in the order of their last changes. */
   readonly #due = new Map<string, Waiting>()
@@ -106,7 +110,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   reset (reason: string): void {
     this.#changed.clear()
     this.#due.clear()
-    if (!this.#snapshotDue) this.#resetReason = reason // nothing was told yet: there is nothing to forget
+    if (!this.#snapshotDue) this.#resetReason = reason // nothing was sent yet: there is nothing to forget
     this.#snapshot = undefined
     this.#snapshotDue = true
     this.#wake()
@@ -135,7 +139,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       this.#delivered = revision
       if (endpoints === undefined) return { type: 'endpoints', event: 'delete', revision, atMs, name: { namespace, service } }
       // The change was of the name, not of what is answered under it: an instance behind a declared service that does not select it.
-      // A declaration that was taken back is news always: what the name means from now on may be older than that.
+      // A removed declaration is always sent: the implicit service behind it may have an older revision.
       if (unsure && endpoints.set.revision < changedAt) continue
       return { type: 'endpoints', event: 'put', revision, atMs, endpoints }
     }
@@ -149,7 +153,10 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
     return { type: 'bookmark', revision }
   }
 
-  /** The next part of a snapshot. What changed since it was begun is read as it is now, and is then no news. */
+  /**
+   * The next part of a snapshot. A service that changed since its beginning is read as it is now, and not sent a second
+   * time.
+   */
   #part ({ revision, names }: Snapshot): EndpointsDelivery {
     const services: ServiceEndpoints[] = []
     let size = 0

@@ -11,7 +11,7 @@ export type Difference = Omit<AppliedChange, 'revision'>
 /** Finds them in steps, between which others may go on; what is found stands in `found`. Neither view may change meanwhile. */
 export function * findDifferences (before: Catalog, after: Catalog, nowMs: number, found: Difference[]): Generator<void> {
   const base = { atMs: nowMs, by: 'registry', kind: 'instance' } as const
-  // Who watches a declared service is told of its instances by its name, as it was and as it is.
+  // A watch of a declared service gets its instances under its name, as it was and as it is.
   const touched = (...instances: readonly (Instance | undefined)[]): string[] => [...new Set(instances.filter((instance) => instance !== undefined)
     .flatMap((instance) => [before, after].flatMap((catalog) => catalog.selecting(instance).map(({ name }) => name))))]
   for (const record of before.heldInstances()) {
@@ -60,7 +60,7 @@ function * findServices (before: Catalog, after: Catalog, nowMs: number, found: 
   }
 }
 
-/** Endpoints that were written by hand: the service that they are of is told. */
+/** Hand-written endpoints: the change names their service. */
 function * findHandMade (before: Catalog, after: Catalog, nowMs: number, found: Difference[]): Generator<void> {
   for (const [one, other, event] of [[before, after, 'delete'], [after, before, 'put']] as const) {
     for (const object of one.heldObjects()) {

@@ -1,5 +1,5 @@
-// The follower of the store: takes every change into the catalog, remembers it and tells who listens. A record that cannot be read
-// stops nothing, and a listener that throws keeps no other from hearing: the store's calls never throw.
+// The follower of the store: applies every change to the catalog, remembers it and tells the listeners. A record that
+// cannot be read stops nothing, and a listener that throws keeps no other from hearing: the store's calls never throw.
 import { Slice } from '../../store/slice.ts'
 import type { Change, Follower, InstanceRecord, ObjectRecord, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
 import { type AppliedChange, ChangeRing } from './change-ring.ts'
@@ -21,10 +21,10 @@ export interface FeedListener {
   reset? (): void
   /** The catalog is another one: at each load, also when cursors stay good. */
   loaded? (): void
-  /** The view stands at the feed's revision: after each load and each batch, before whoever wrote is answered. */
+  /** The view stands at the feed's revision: after each load and each batch, before the writer is answered. */
   applied? (): void
   health? (health: StoreHealth): void
-  /** Records were set aside, at a load or by changes: they are in the store, and nobody is answered them. */
+  /** Records were set aside, at a load or by changes: they stay in the store, but are in no answer. */
   setAside? (records: readonly Pick<SetAsideRecord, 'key' | 'reason'>[]): void
 }
 
@@ -173,7 +173,7 @@ export class Feed implements Follower {
 
   /**
    * A new term: live watchers get the differences as ordinary changes. Their revisions come from below the first one of
-   * the term, where the jump left numbers that nobody uses; a cursor from there is of a lost range and is reset.
+   * the term, where the jump left unused numbers; a cursor from there is of a lost range and is reset.
    */
   #announce (changes: readonly Difference[], firstOfTerm: number, revision: number): void {
     let next = firstOfTerm - changes.length
@@ -225,7 +225,7 @@ export class Feed implements Follower {
     this.#wake()
   }
 
-  /** The catalog failed in the middle of a change: it goes on from what it had, and whoever follows it begins anew. */
+  /** The catalog failed in the middle of a change: it goes on from its records, and its followers begin anew. */
   #mend (change: RecordChange, error: unknown): void {
     this.#failed(error)
     this.#catalog = mendedCatalog(this.#catalog, change, error, this.#failed)
@@ -260,7 +260,7 @@ export class Feed implements Follower {
   }
 
   changesSince (revision: number): readonly Change[] {
-    // A record that was set aside is in the store as somebody wrote it: it did not go.
+    // A record that was set aside is still in the store: it was not deleted.
     return this.#ring.since(revision).flatMap((change) => (change.aside === undefined ? storedChange(change) : []))
   }
 

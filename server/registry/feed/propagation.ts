@@ -1,4 +1,4 @@
-// "Who has seen it": watchers acknowledge revisions, so that an operator knows when a change has reached everybody.
+// "Who has seen it": watchers acknowledge revisions, so that an operator knows when a change has reached all of them.
 import { RegistryError } from '../../errors.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Feed } from './feed.ts'
@@ -30,12 +30,12 @@ export interface PropagationReport {
   readonly seen: number
   /** Who has not, at most 100. */
   readonly pending: readonly string[]
-  /** From the moment this node took the change in to the acknowledgement, milliseconds; absent while nobody has. */
+  /** From the moment this node took the change in to the acknowledgement, milliseconds; absent while no watcher has. */
   readonly delayMs?: { readonly median: number, readonly max: number }
 }
 
-/** Shared by all changes that nobody was to see; nothing is ever added. */
-const nobody = new Set<Acknowledger>()
+/** Shared by all changes for which no watcher acknowledges; always empty. */
+const noAcknowledgers = new Set<Acknowledger>()
 
 interface Tracked {
   readonly change: AppliedChange
@@ -82,7 +82,7 @@ export class Propagation {
   }
 
   #track (change: AppliedChange): void {
-    const pending = this.#acknowledgers.size === 0 ? nobody : new Set<Acknowledger>()
+    const pending = this.#acknowledgers.size === 0 ? noAcknowledgers : new Set<Acknowledger>()
     for (const acknowledger of this.#acknowledgers) if (acknowledger.concerns(change)) pending.add(acknowledger)
     this.#tracked.set(change.revision, { change, appliedAtMs: this.#clock.now(), delays: [], pending })
     if (this.#tracked.size > maxTracked) {

@@ -1,5 +1,5 @@
-// One watch: a snapshot, then the changes that concern it, in revision order. What a slow reader does not take is not
-// kept for it: past a limit its queue is dropped, and it gets `reset` and a snapshot of what is then.
+// One watch: a snapshot, then the changes that concern it, in revision order. The queue of a slow reader is bounded:
+// past a limit it is dropped, and the reader gets `reset` and a new snapshot.
 import type { Instance } from '../../../client-sdk/src/wire.ts'
 import { type Selector, everything, selects } from '../../model/instance/selector.ts'
 import type { Service } from '../../model/service/types.ts'
@@ -183,7 +183,7 @@ export class Subscription implements Followed<Delivery> {
     return { type: 'change', kind: 'instance', revision, event: is ? 'put' : 'delete', change, instance }
   }
 
-  /** Who asks for some instances by their labels, and names no service, is told of instances only. */
+  /** A watch with a selector and without a service gets instances only. */
   get #takesServices (): boolean {
     return this.filter.service !== undefined || this.#selector.requirements.length === 0
   }

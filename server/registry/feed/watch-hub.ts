@@ -1,4 +1,4 @@
-// Who watches what: hands each change to the subscriptions that it can concern, found by name.
+// All subscriptions: hands each change to those that it can concern, found by name.
 import { RegistryError } from '../../errors.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { AppliedChange } from './change-ring.ts'
@@ -11,7 +11,10 @@ import type { Clock } from '../../clock.ts'
 /** All subscriptions of a node: each costs about a kilobyte and a look at every change of its scope. */
 const maxSubscriptions = 100_000
 
-/** How long a watch of endpoints waits for more of the same: bursts are told once, and an agent is still up to date within a blink. */
+/**
+ * How long a watch of endpoints waits for more of the same: a burst is sent once, and an agent is still up to date
+ * within a blink.
+ */
 const coalesceMs = 20
 
 const anything = '*'
@@ -24,7 +27,7 @@ export class WatchHub {
   readonly #unsettled = new Set<EndpointsSubscription>()
   #cancelPause: (() => void) | undefined
   readonly #stop: () => void
-  /** Who waits for any news of one service: far lighter than a subscription. Counted with them. */
+  /** Long polls that wait for a change of one service: far lighter than subscriptions, and counted with them. */
   readonly #waiting = new Map<string, Set<() => void>>()
   readonly #guard: Guard
   #count = 0

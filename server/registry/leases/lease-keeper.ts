@@ -105,7 +105,7 @@ export class LeaseKeeper {
     for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
       this.#queued -= batch.leases.size
       batch.settle(this.#renew(batch.leases))
-      await batch.result.catch(() => undefined) // whoever waits for it is told
+      await batch.result.catch(() => undefined) // its callers get the error
     }
     this.#sending = false
   }
@@ -121,7 +121,7 @@ export class LeaseKeeper {
     try {
       renewed = await this.#store.renew(byTtl)
     } catch {
-      // The store says what is wrong by its health; a heartbeat is kept and told again when it is back.
+      // The store's health says what is wrong; the heartbeat is kept and written when the store is back.
       this.#remember(Array.from(leases, ([lease, ttlMs]) => ({ lease, ttlMs })))
       return notStored
     }

@@ -1,8 +1,8 @@
 // What instances said of their load in heartbeats: the newest word of each life, in the memory of the node that heard it. It is no
 // change: nothing is stored, no revision grows, no watcher wakes.
+import { loadFaults } from '../../../client-sdk/src/rules.ts'
 import type { Instance, LoadValue } from '../../../client-sdk/src/wire.ts'
 import { invalid } from '../../errors.ts'
-import { maxLoadNameLength, maxLoadValues } from '../../model/limits.ts'
 import type { Feed } from '../feed/feed.ts'
 
 export type Load = Readonly<Record<string, LoadValue>>
@@ -12,9 +12,6 @@ export interface KeptLoad {
   /** When it was heard, on this node's clock: an old word says nothing. */
   readonly atMs: number
 }
-
-const loadName = new RegExp(`^[A-Za-z][-A-Za-z0-9_./]{0,${maxLoadNameLength - 1}}$`)
-const nameRule = `must be 1-${maxLoadNameLength} of A-Z, a-z, 0-9, "-", "_", "." and "/", beginning with a letter`
 
 /** At most one for each registered instance. */
 export class Loads {
@@ -64,16 +61,7 @@ export class Loads {
 
 /** @throws RegistryError REG_INVALID for too many, a bad name, or what is no number */
 export function checkLoad (load: Load, field: string): void {
-  const names = Object.keys(load)
-  if (names.length > maxLoadValues) throw invalid([{ field, value: names.length, rule: `must not have more than ${maxLoadValues} entries` }])
-  const faults = Object.entries(load).flatMap(([name, { value, capacity }]) => {
-    const path = `${field}[${JSON.stringify(name.slice(0, 80))}]`
-    return [
-      ...(loadName.test(name) ? [] : [{ field: path, value: name, rule: nameRule }]),
-      ...(Number.isFinite(value) ? [] : [{ field: `${path}.value`, value, rule: 'must be a number' }]),
-      ...(capacity === undefined || (Number.isFinite(capacity) && capacity > 0) ? [] : [{ field: `${path}.capacity`, value: capacity, rule: 'must be a number above 0' }])
-    ]
-  })
+  const faults = loadFaults(load, field)
   if (faults.length > 0) throw invalid(faults)
 }
 

@@ -16,7 +16,7 @@ export interface ProtectionOptions {
   readonly serviceBrakeMaxMs?: number
 }
 
-/** One second of Redis or of this process was lost three times over: whoever was to renew could not. */
+/** Redis or this process stood still for so long that owners could not renew. */
 const gapMs = 3_000
 /** One sweep holds the store for some ten milliseconds at this size; more is done in the next one. */
 const sweepLimit = 1_000

@@ -1,8 +1,8 @@
 // Sockets that are leases: when one breaks without a goodbye, its instances turn suspect, unless they are back within a moment.
 //
 // A broken socket is no dead process: a proxy that reloads, a Wi-Fi that roams, a node that restarts break it too, and the client is back
-// within milliseconds. So that nobody is told of that, the verdict waits for `blipMs`, and what was renewed meanwhile is left alone.
-// Sessions of one peer that break together have one cause, and get one verdict.
+// within milliseconds. So that no watcher sees that, the node waits for `blipMs`, and spares instances that were
+// renewed meanwhile. Sessions of one peer that break together have one cause, and get one verdict.
 import type { LostLease, Store } from '../../store/store.ts'
 import type { Clock } from '../../clock.ts'
 
@@ -27,7 +27,7 @@ export interface BoundLease extends LostLease {
 export interface LeaseSession {
   /** Binds leases that were just renewed, with the deadlines that this gave them. The session that did it last has them. */
   bind (leases: readonly BoundLease[]): void
-  /** The client said goodbye, or its leases are none of this session's business any more. */
+  /** The client said goodbye, or its leases do not belong to this session any more. */
   end (): void
   /** The socket broke. */
   broken (): void
@@ -37,12 +37,15 @@ export interface SessionsOptions {
   readonly store: Pick<Store, 'lose'>
   readonly clock: Clock
   readonly graceMs: number
-  /** How long a client has to be back before anybody is told. */
+  /** How long a client has to come back before its instances turn suspect. */
   readonly blipMs: number
   /** This process stood still lately: sockets that it finds dead prove nothing. */
   readonly stalledLately: () => boolean
   readonly report: (message: string) => void
-  /** Whether connections to an address are refused. Resolves to false when it can't be known in time. Absent: nobody is asked. */
+  /**
+   * Whether connections to an address are refused. Resolves to false when it can't be known in time. Absent: no process
+   * is asked.
+   */
   readonly refuses?: ((address: string, port: number) => Promise<boolean>) | undefined
 }
 
@@ -130,8 +133,8 @@ export class Sessions {
   }
 
   /**
-   * Asks the process whether it is there: if its host answers that nobody listens, there is nothing to wait for. Only the peer itself is
-   * asked, so that nobody can have a node knock at somebody else's door.
+   * Asks the process whether it is there: if its host refuses the connection, the process is gone. Only the peer's own
+   * address is asked, so that no client can make a node connect to other hosts.
    */
   async #probe (peer: string, lost: readonly BoundLease[]): Promise<void> {
     const listens = lost.find((bound) => bound.listens?.address === peer)?.listens

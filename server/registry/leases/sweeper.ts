@@ -91,7 +91,7 @@ export class Sweeper {
       more = (await this.sweep()).more
     } catch (error) {
       failed?.(error)
-    } finally { // whatever failed, the next round comes
+    } finally { // the next round comes also after a failure
       if (this.#running) this.#schedule(more ? 0 : intervalMs * (1 + jitter * (2 * random() - 1)))
     }
   }

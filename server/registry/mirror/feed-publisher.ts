@@ -5,14 +5,15 @@
 // the feed has forgotten what comes next gets a new copy.
 //
 // A copy is read while changes go on, so that its parts are of different revisions. It is whole after the changes since its
-// beginning: told in order, each says all of its instance or object, so that the last one holds whatever the copy had read.
+// beginning: sent in order, each with its whole instance or object, so that the last one is right whatever the copy had
+// read.
 import type { Change } from '../../store/store.ts'
 import type { Feed } from '../feed/feed.ts'
 import type { MirrorMessage } from './feed-mirror.ts'
 
 /** Messages under way to one mirror. More would be memory for one that stands still; one less and it waits while we make the next. */
 export const maxUnderWay = 4
-/** In one message: a mirror answers nobody while it takes them in, some 20 us each. */
+/** In one message: a mirror answers no question while it applies them, some 20 us each. */
 export const maxChanges = 256
 /** Of bodies in one message, beyond which it ends: a manifest may be large. */
 const maxBodyLength = 256 * 1024
@@ -205,7 +206,10 @@ export class FeedPublisher {
   }
 }
 
-/** What a feed holds, as changes that lead there from nothing. Objects come first: an override is no news to its instance then. */
+/**
+ * The content of a feed, as changes that lead there from nothing. Objects come first: an instance is then applied with
+ * its override, once.
+ */
 function * everything (feed: Feed): Generator<Change> {
   const base = { atMs: 0, by: '' }
   for (const object of feed.heldObjects()) yield { ...base, type: 'put-object', reason: 'declared', revision: object.revision, object }

@@ -14,8 +14,9 @@ export interface Numbers {
   readonly subscriptions: number
   /** Heartbeats that wait for the store to come back. */
   readonly rememberedHeartbeats: number
-  /** Records of the store that nobody is answered, by key. */
+  /** Records of the store that were set aside, by key. */
   readonly unreadable: readonly SetAsideRecord[]
+  readonly ranges: Overview['ranges']
 }
 
 export function instanceNumbers ({ size, suspects, statusCounts }: Catalog): Overview['instances'] {

@@ -8,7 +8,7 @@ import { streamInvalid } from '../../model/manifest/manifest-stream.ts'
 import { fieldErrors } from '../../model/service/causes.ts'
 import { hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
 import { ownSlices } from '../../model/service/endpoints.ts'
-import { type AllocationPlan, allocationPlan, withAllocations } from '../../model/service/needs.ts'
+import { addressCondition, type AllocationPlan, allocationPlan, heldBy, movingReason, withAllocations } from '../../model/service/needs.ts'
 import { canonical, compact, without } from '../../model/service/schema.ts'
 import { type Condition, type Endpoints, type EndpointSlice, type Manifest, type ObjectMeta, type Service, serviceNameLabel } from '../../model/service/types.ts'
 import { prepared } from '../../model/service/update.ts'
@@ -19,7 +19,7 @@ import {
 import { FaultList, maxToldFaults } from '../../refusal.ts'
 import type { ObjectWrite } from '../../store/store.ts'
 import type { Allocator } from '../allocation/allocator.ts'
-import { holderName } from '../allocation/claims.ts'
+import { heldTarget, holderName, targetText } from '../allocation/claims.ts'
 import type { Fault, Plan, ServiceNeeds, ServiceResult } from '../allocation/needs.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { manifestKey, type ManifestName, storedManifest } from './manifests.ts'
@@ -59,9 +59,6 @@ interface Draft {
   readonly needs: AllocationPlan | undefined
 }
 
-/** Why a load balancer has no address, as a condition of the service. */
-export const addressCondition = 'LoadBalancerAddressAllocated'
-
 /**
  * @throws RegistryError REG_MANIFEST_INVALID with every cause of every document; REG_CONFLICT if a manifest names an older resource
  * version; REG_LIMIT_REACHED
@@ -88,8 +85,8 @@ export function planApply (items: readonly Item[], catalog: Catalog, allocator: 
 }
 
 /**
- * Gives load balancers that wait for an address what there is. Who would get none, would lose something for it, or asks for what
- * another has stays as it is and is not written.
+ * Gives load balancers that wait for an address what there is. Who would get nothing that it has not, or asks for what another has,
+ * stays as it is and is not written.
  */
 export function planWaiting (services: readonly Service[], catalog: Catalog, allocator: Allocator, attempt: number): ApplyPlan {
   let drafts = services.map((old): Draft => {
@@ -101,7 +98,8 @@ export function planWaiting (services: readonly Service[], catalog: Catalog, all
     const gaining = drafts.filter((draft, index) => {
       const result = results[index]
       if (result === undefined || refused.has(holderName(needsOf(draft).holder))) return false
-      return result.values.size > 0 && ![...result.pending.keys()].some((key) => draft.needs?.kept.has(key) === true)
+      const has = new Set<string | number>(heldBy(draft.old as Service).map((held) => ('port' in held ? held.port : held.address))) // all are services
+      return [...result.values.values()].some((value) => !has.has(value))
     })
     if (gaining.length === drafts.length) return allocated(drafts, catalog, allocator, attempt, 'updated')
     drafts = gaining
@@ -218,7 +216,7 @@ function allocated (drafts: readonly Draft[], catalog: Catalog, allocator: Alloc
       const expected = old === undefined ? 0 : Number(old.metadata.resourceVersion)
       writes.push({ type: 'put', key: manifestKey(name), body, endsAtMs: 0, reason, expected })
     }
-    const warned = [...item.dropped ?? [], ...warningsOf(final, catalog, declared)]
+    const warned = [...item.dropped ?? [], ...warningsOf(final, catalog, declared, allocator)]
     return { ...name, outcome, manifest: final, previous: old, warnings: warned, document: item.document }
   })
   return { plan, writes, applied }
@@ -239,19 +237,18 @@ function identified (next: Manifest, old: Manifest | undefined): Manifest {
 
 function withResult ({ next, needs }: Draft, { values, pending }: ServiceResult): Manifest {
   if (next.kind !== 'Service' || needs === undefined) return next
-  // An address whose pool is gone is gone, too.
-  const kept = new Map([...needs.kept].filter(([key]) => !pending.has(key)))
-  const service = withAllocations(next, { ...needs, kept }, values)
+  const service = withAllocations(next, needs, values)
   const why = [...(needs.pending === '' ? [] : [needs.pending]), ...pending.values()].join('; ')
+  const reason = [...pending.keys()].some((key) => values.has(key)) ? movingReason : 'Pending'
   const others = (service.status?.conditions ?? []).filter(({ type }) => type !== addressCondition)
-  const condition: Condition = { type: addressCondition, status: 'False', reason: 'Pending', message: why }
+  const condition: Condition = { type: addressCondition, status: 'False', reason, message: why }
   const conditions = why === '' ? others : [...others, condition]
   if (service.status === undefined && conditions.length === 0) return service
   const { loadBalancer = {} } = service.status ?? {}
   return canonical({ ...service, status: { loadBalancer, ...(conditions.length === 0 ? {} : { conditions }) } })
 }
 
-/** Endpoints that were made by hand before, and that the service as it is now has no port for. */
+/** Endpoints that were written by hand before, and that the service as it is now has no port for. */
 function lostPorts (service: Service, catalog: Catalog): string[] {
   if (hasSelector(service) || service.spec.type === 'ExternalName') return []
   const { namespace, name } = service.metadata
@@ -261,7 +258,7 @@ function lostPorts (service: Service, catalog: Catalog): string[] {
     unnamedPortWarnings(each, service).map((warning) => `${each.kind} "${each.metadata.name}": ${warning}`))
 }
 
-function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap<string, Service>): string[] {
+function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap<string, Service>, allocator: Allocator): string[] {
   const { namespace, name } = manifest.metadata
   const unused = (made: EndpointSlice | Endpoints, service: string): readonly string[] => {
     const owner = declared.get(`${namespace}/${service}`) ?? catalog.declared(namespace, service)?.manifest
@@ -275,9 +272,10 @@ function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap
   }
   switch (manifest.kind) {
     case 'Service': {
-      const why = manifest.status?.conditions?.find(({ type }) => type === addressCondition)?.message
-      const pending = why === undefined ? [] : [`no load-balancer address: ${why}`]
-      return [...warnings(manifest), ...pending, ...lostPorts(manifest, catalog)]
+      const why = manifest.status?.conditions?.find(({ type }) => type === addressCondition)
+      const what = why?.reason === movingReason ? 'the load-balancer address is not changed' : 'no load-balancer address'
+      const pending = why === undefined ? [] : [`${what}: ${why.message ?? ''}`]
+      return [...warnings(manifest), ...pending, ...lostPorts(manifest, catalog), ...unfitWarnings(manifest, allocator)]
     }
     case 'EndpointSlice': {
       const service = manifest.metadata.labels?.[serviceNameLabel] ?? ''
@@ -286,4 +284,10 @@ function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap
     case 'Endpoints': return [endpointsWarning, ...unused(manifest, name)]
     case 'Namespace': return []
   }
+}
+
+/** What the service has and this node could not give it. Not stored: other nodes may have other ranges. */
+function unfitWarnings (service: Service, allocator: Allocator): string[] {
+  return heldBy(service).map(heldTarget).filter((target) => !allocator.inRange(target))
+    .map((target) => `${targetText(target)} is ${allocator.placeOf(target)}: the service keeps it until it lets it go`)
 }

@@ -18,6 +18,7 @@ import { AllocationCheck } from '../allocation/allocation-check.ts'
 import { commitAllocated, type Proposal } from '../allocation/allocated-commit.ts'
 import { Allocator } from '../allocation/allocator.ts'
 import type { Ranges } from '../allocation/ledger.ts'
+import { NodeRanges } from '../allocation/node-ranges.ts'
 import type { FindingKind } from '../allocation/repair.ts'
 import { type Applied, type ApplyPlan, allocationRefusal, type Item, nameOf, planApply } from './apply-plan.ts'
 import type { Feed } from '../feed/feed.ts'
@@ -60,8 +61,10 @@ export interface ServicesOptions {
   readonly ranges: Ranges
   readonly random: () => number
   readonly clock: Clock
-  readonly warn: (message: string) => void
+  readonly log: { info (message: string): void, warn (message: string): void }
   readonly lookup: Lookup
+  /** The name of this node; see `RegistryOptions`. */
+  readonly node: string | undefined
 }
 
 export const defaultNamespace = 'default'
@@ -77,16 +80,19 @@ export class Services {
   readonly #waiting: WaitingBalancers
   readonly #check: AllocationCheck
   readonly facts: RegistryFacts
+  /** The ranges of the other nodes. */
+  readonly nodeRanges: NodeRanges
 
-  constructor ({ store, feed, ranges, random, clock, warn, lookup }: ServicesOptions) {
+  constructor ({ store, feed, ranges, random, clock, log, lookup, node }: ServicesOptions) {
     this.#store = store
     this.#feed = feed
     this.#lookup = lookup
     this.#clock = clock
-    this.#allocator = new Allocator({ ...ranges, random })
+    const nodeRanges = this.nodeRanges = new NodeRanges({ store, feed, clock, random, log, node, ranges })
+    this.#allocator = new Allocator({ ...ranges, random, elsewhere: (target) => nodeRanges.holderOf(target) })
     const families = ranges.serviceCidrs.map(({ family }) => (family === 4 ? 'IPv4' as const : 'IPv6' as const))
     this.facts = { families: families.length === 0 ? [defaultFamily] : families }
-    const keeping = { store, feed, allocator: this.#allocator, clock, random, warn }
+    const keeping = { store, feed, allocator: this.#allocator, clock, random, warn: (message: string) => log.warn(message) }
     this.#waiting = new WaitingBalancers(keeping)
     this.#check = new AllocationCheck({ ...keeping, ticked: () => this.#waiting.nudge() })
     feed.listen({
@@ -109,9 +115,10 @@ export class Services {
   }
 
   /** Ends what it does by itself. */
-  close (): void {
+  async close (): Promise<void> {
     this.#waiting.close()
     this.#check.close()
+    await this.nodeRanges.close()
   }
 
   // Writing -------------------------------------------------------------------------------------------------------
@@ -166,7 +173,7 @@ export class Services {
       return { plan, writes, result: applied, says }
     }, (faults) => allocationRefusal(items, faults))
     const { catalog } = this.#feed
-    // As it is stored: with its times and its resource version. Somebody may have removed it meanwhile.
+    // As it is stored: with its times and its resource version. It may have been removed meanwhile.
     const results = dryRun ? result : result.map((applied) => ({ ...applied, manifest: catalog.manifest(applied) ?? applied.manifest }))
     return { revision: revisions.length === 0 ? this.#feed.revision : Math.max(...revisions), results }
   }

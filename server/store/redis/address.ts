@@ -27,7 +27,7 @@ export interface RedisAddress extends Credentials {
   readonly location: string
 }
 
-/** More seeds than this help nobody: each is asked in turn. */
+/** More seeds than this do not help: each is asked in turn. */
 const maxHosts = 64
 const shape = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/?#]*)@)?([^@/?#]+)(?:\/([^?#]*))?(?:\?([^#]*))?$/
 const defaultPorts = { single: 6379, sentinel: 26_379, cluster: 6379 } as const

@@ -62,7 +62,7 @@ export class Connector {
     }
   }
 
-  /** Cuts whatever is open or being opened. */
+  /** Cuts connections that are open or being opened. */
   abort (): void {
     this.#close([...this.#open])
   }

@@ -32,7 +32,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   NOAUTH: { says: 'Redis asks for a password', endsSession: true },
   WRONGPASS: { says: 'Redis refuses the user name or password', endsSession: true },
   NOPERM: { says: 'the Redis user lacks a permission', endsSession: true },
-  BUSY: { says: 'Redis is busy with somebody\'s script', endsSession: false },
+  BUSY: { says: 'Redis is busy with a script of another program', endsSession: false },
   MISCONF: { says: 'Redis cannot write to its disk and refuses writes', endsSession: false },
   NOREPLICAS: { says: 'Redis has too few replicas (min-replicas-to-write) and refuses writes', endsSession: false },
   OOM: { says: 'Redis has reached its maxmemory', endsSession: false }
@@ -54,7 +54,10 @@ function refusalOf (message: string): [word: string, refusal: Refusal] | undefin
   return undefined
 }
 
-/** For a call that was sent: REG_STORE_UNAVAILABLE or REG_STORE_FULL if Redis refused it, REG_OUTCOME_UNKNOWN if nobody knows. */
+/**
+ * For a call that was sent: REG_STORE_UNAVAILABLE or REG_STORE_FULL if Redis refused it, REG_OUTCOME_UNKNOWN if it is
+ * not known.
+ */
 export function callFault (error: unknown): RegistryError {
   if (error instanceof RegistryError) return error
   forgetCommand(error)
@@ -71,7 +74,7 @@ export function endsSession (error: unknown): boolean {
   if (error instanceof RegistryError) return false
   const refusal = refusalOf(messageOf(error))
   if (refusal !== undefined) return refusal[1].endsSession
-  // An error reply that is none of these is a fault of one call; anything else is the network's.
+  // Any other error reply is a fault of one call; any other error is the network's.
   return !(error instanceof Error && error.name === 'ReplyError')
 }
 
@@ -103,12 +106,15 @@ export function connectFault (error: unknown): Error {
   return error instanceof Error ? error : new Error(message)
 }
 
-/** ioredis hangs the command with its arguments on an error: a password, or a megabyte of bodies, for whoever logs the cause. */
+/**
+ * ioredis hangs the command with its arguments on an error: a password, or a megabyte of bodies, would be in the log
+ * with the cause.
+ */
 function forgetCommand (error: unknown): void {
   if (error instanceof Error && 'command' in error) error.command = undefined
 }
 
-/** An attempt that found nobody within its time: with more of it, it may. */
+/** An attempt that got no answer within its time: with more time it may. */
 export function isTimeout (error: unknown): boolean {
   return /does not answer|ETIMEDOUT|timed out/i.test(messageOf(error))
 }

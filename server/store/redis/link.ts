@@ -49,13 +49,16 @@ const keptVoidRanges = 16
 const proposalBatch = 200
 /** A load that loses against trimming or new terms so often will not win in this session. */
 const maxLoadAttempts = 5
-/** Full jitter between attempts, doubling: a few nodes per Redis, so the first come soon and nobody waits long after an outage. */
+/**
+ * Full jitter between attempts, doubling: a few nodes per Redis, so the first come soon, and no node waits long after
+ * an outage.
+ */
 const backoffBaseMs = 50
 const backoffCapMs = 1_000
 /** A session that lived so long was a good one: the next attempt comes soon again. */
 const steadyMs = 5_000
 
-/** How often Redis' eviction policy is looked at: somebody may change it while all runs. */
+/** How often Redis' eviction policy is looked at: an operator may change it while all runs. */
 const policyCheckMs = 20_000
 
 /** A promotion that comes so soon after another may have lost what was put back after the first: then that is offered once more. */

@@ -12,7 +12,7 @@ export interface Timeouts {
   readonly settleMs: number
 }
 
-/** Nobody waits longer than this for one answer, unless the setting itself says so. */
+/** No call waits longer than this for one answer, unless the setting itself is longer. */
 const mostMs = 10_000
 /** An answer may take so many times as long as answers took lately. */
 const tolerance = 4

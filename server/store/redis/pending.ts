@@ -1,4 +1,5 @@
-// Writes that Redis acknowledged and this node has not yet seen in the log. A caller is answered only when its change has come by the road of everybody's.
+// Writes that Redis acknowledged and this node has not yet seen in the log. A caller is answered only when its change
+// has come through the log, like all changes.
 import { RegistryError } from '../../errors.ts'
 import type { Change, InstanceRecord, ObjectRecord } from '../store.ts'
 import type { Proposal } from './recovery.ts'
@@ -50,7 +51,7 @@ export class Pending {
     return new Promise((resolve, reject) => { waiters.push({ resolve, reject, verify }) })
   }
 
-  /** Resolves when nobody waits. */
+  /** Resolves when no caller waits. */
   idle (): Promise<void> {
     return new Promise((resolve) => {
       this.#idle.push(resolve)
@@ -90,7 +91,7 @@ export class Pending {
     this.#tellIdle()
   }
 
-  /** Nobody waits longer. What is to be re-proposed is kept. */
+  /** Ends all waiting. Writes that are to be re-proposed are kept. */
   giveUp (): void {
     for (const { waiters } of this.#byRevision.values()) {
       for (const { reject } of waiters.splice(0)) reject(swallowed())
@@ -98,7 +99,7 @@ export class Pending {
     this.#tellIdle()
   }
 
-  /** Nobody will wait again either. */
+  /** Also refuses all further waiting. */
   close (): void {
     this.#closed = true
     this.giveUp()

@@ -5,7 +5,10 @@ import type { Change, InstanceRecord, ObjectRecord } from '../store.ts'
 
 const leaseHeader = /^[^\n]*\n[^\n]*\n\d+\n\d+\n\d+\n\d+\n\d+\n/
 const objectHeader = /^\d+\n\d+\n\d+\n\d+\n\d+\n/
-/** A text that this program did not write is handed on as the body of a record without anything else: whoever reads it finds nothing. */
+/**
+ * A text that this program did not write is handed on as the body of a record without anything else: the catalog sets
+ * it aside.
+ */
 const noHeader = { createdRevision: 0, revision: 0, createdAtMs: 0, updatedAtMs: 0 } as const
 
 /** Written by scripts/fence.lua `writeLease`: seven header lines and the body. Its `readLease` takes the same texts. */
@@ -41,7 +44,7 @@ export function objectText (record: ObjectRecord): string {
 /** An entry of the log as XREAD gives it: `<revision>-0` and a flat list of fields. */
 export type RawEntry = readonly [id: string, fields: readonly string[]]
 
-/** Begins of terms and keyspaces: no changes, but whoever follows must load again. */
+/** Begins of terms and keyspaces: not changes, but followers must load again. */
 export interface Break {
   readonly type: 'break'
   readonly revision: number

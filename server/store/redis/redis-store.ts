@@ -7,7 +7,8 @@ import {
   type Backup, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite,
   type Renewed, type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
-import { parseAddress } from './address.ts'
+import { maxHoldMs } from '../expiry-rules.ts'
+import { type RedisAddress, parseAddress } from './address.ts'
 import type { Timeouts } from './patience.ts'
 import { GrantQueue } from './grant-queue.ts'
 import { keysOf } from './keys.ts'
@@ -17,13 +18,13 @@ import { proposeInstance, proposeObject, type Proposal } from './recovery.ts'
 import { scripts } from './scripts.ts'
 
 export interface RedisStoreOptions {
-  /** See address.ts for the shapes. */
-  readonly url: string
+  /** See address.ts for the shapes; or an address that was read. */
+  readonly url: string | RedisAddress
   /** Before all keys. Two registries may share a Redis under two prefixes. Default `rollcall`. */
   readonly prefix?: string
   /** Default: none. */
   readonly logger?: StoreLogger
-  /** Keeps errors that nobody expected from ending more than what they happened in. Default: one that writes to stderr. */
+  /** Limits an unexpected error to the callback in which it happened. Default: one that writes to stderr. */
   readonly guard?: Guard
   /** This process' clock, for the times of `health`; leases live by Redis' own. Default `Date.now`. */
   readonly now?: () => number
@@ -47,8 +48,6 @@ export interface RedisStoreOptions {
 
 /** A write waits a second for Redis, then the caller is told; a frozen Redis is noticed within `blockMs + commandMs`. */
 const defaultTimeouts: Timeouts = { connectMs: 1_000, commandMs: 1_000, blockMs: 400, settleMs: 2_000 }
-/** Every owner renews within a minute, or its TTL is so long that it needs no hold. */
-const maxHoldMs = 60_000
 /** Leases in one call of revoke and lose: about 10 ms of Redis. */
 const leaseBatch = 1_000
 /** What the contract allows in one group; about 25 ms of Redis. */
@@ -73,7 +72,7 @@ class RedisStore implements Store {
   readonly #grants: GrantQueue
 
   constructor (options: RedisStoreOptions) {
-    const address = parseAddress(options.url)
+    const address = typeof options.url === 'string' ? parseAddress(options.url) : options.url
     const settings = {
       maxLogLength: whole('maxLogLength', options.maxLogLength ?? 100_000, 1_000, 100_000_000),
       maxLogBytes: whole('maxLogBytes', options.maxLogBytes ?? 64 * 1024 ** 2, 65_536, Number.MAX_SAFE_INTEGER),
@@ -220,7 +219,10 @@ class RedisStore implements Store {
     await this.#link.close()
   }
 
-  /** For what is no promise to anybody: suspicion, trust and expiry happen again by themselves if a failover swallowed them. */
+  /**
+   * For changes that were promised to no caller: suspicion, trust and expiry happen again by themselves if a failover
+   * lost them.
+   */
   #delivered (revision: number): Promise<void> {
     return revision === 0 ? Promise.resolve() : this.#link.pending.delivery(revision, () => true)
   }

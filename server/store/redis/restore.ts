@@ -11,7 +11,7 @@ import { Patience } from './patience.ts'
 import { proposeInstance, proposeObject } from './recovery.ts'
 import { scripts } from './scripts.ts'
 
-/** Nodes sweep four times a second: one that did not for so long is none. */
+/** Nodes sweep four times a second: if none did for so long, none runs. */
 const livingMs = 10_000
 /** For all batches together. */
 const windowMs = 600_000

@@ -1,4 +1,5 @@
-// One life of the connections: inside one epoch and one Redis process. Whatever does not fit ends it, and the store begins another.
+// One life of the connections: inside one epoch and one Redis process. Any reply that does not fit ends it, and the
+// store begins another.
 import type { Redis } from 'ioredis'
 import { type Guard } from '../../guard.ts'
 import type { RegistryError } from '../../errors.ts'
@@ -32,7 +33,7 @@ export class Session {
   readonly #blockMs: number
   readonly #guard: Guard
   readonly #inFlight = new Set<(error: Error) => void>()
-  /** Those of them that callers wait for; the store's own reading is none. */
+  /** Those of them that callers wait for; the store's own reading does not count. */
   readonly #calls = new Set<Promise<unknown>>()
   #fault: Error | undefined
 

@@ -37,7 +37,7 @@ export async function readSnapshot (
   await scan(ask, 'HSCAN', keys.inst, (page) => {
     for (let i = 0; i + 1 < page.length; i += 2) {
       const record = parseInstance(page[i] ?? '', page[i + 1] ?? '', false)
-      if (record.key === '') { // nobody can read it: it is no rival of anybody
+      if (record.key === '') { // it cannot be read: it competes with no other record
         instances.set(record.lease, record)
         keyless.add(record.lease)
         continue

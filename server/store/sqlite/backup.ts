@@ -28,7 +28,7 @@ export async function backupDatabase (db: DatabaseSync, file: string, nowMs: num
     await copyDatabase(db, path)
     markWhole(path, nowMs)
     const content = createReadStream(path)
-    void finished(content).catch(() => undefined).then(remove) // read or given up; what failed is told by the stream itself
+    void finished(content).catch(() => undefined).then(remove) // read or given up; the stream itself reports a failure
     return { media: databaseMedia, extension: 'db', bytes: statSync(path).size, content }
   } catch (error) {
     remove()

@@ -229,7 +229,7 @@ export function storeError (error: unknown, file: string): RegistryError {
 // Faults of the one statement or its values; the file is well.
 const faultsOfTheWrite: ReadonlySet<number | undefined> = new Set([undefined, 1, 18, 19, 20, 21, 25]) // error, too big, constraint, mismatch, misuse, range
 
-/** What went wrong with a write: a mistake in it is told apart from a file that fails. */
+/** What went wrong with a write: a mistake in the write itself, or a file that fails. */
 export function writeError (error: unknown, file: string): RegistryError {
   if (error instanceof RegistryError || !faultsOfTheWrite.has(resultCode(error))) return storeError(error, file)
   return new RegistryError('REG_INTERNAL', `a write to ${file} failed: ${error instanceof Error ? error.message : String(error)}`, undefined, { cause: error })

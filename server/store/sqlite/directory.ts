@@ -1,5 +1,6 @@
-// The data directory: made for its owner alone, whatever the umask, and refused with a sentence where it cannot be used.
+// The data directory: created for its owner alone, with any umask, and refused with a sentence where it cannot be used.
 import { accessSync, chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { RegistryError } from '../../errors.ts'
 
@@ -21,6 +22,18 @@ export function prepareDirectory (directory: string, file: string): void {
   else attempt(file, 'be written', () => accessSync(file, constants.R_OK | constants.W_OK))
 }
 
+/** Looks at a path, or at what is above it, in another thread: a network disk that is gone must not hold this one. */
+export async function reachDirectory (path: string): Promise<void> {
+  for (let at = resolve(path); dirname(at) !== at; at = dirname(at)) {
+    try {
+      await stat(at)
+      return
+    } catch {
+      // it is made, or refused with the reason, when the store is opened
+    }
+  }
+}
+
 /** What other users of the machine may do with the directory and the file, as sentences; none if they may do nothing. */
 export function openToOthers (directory: string, file: string): string[] {
   return [{ path: resolve(directory), wanted: directoryMode }, { path: file, wanted: fileMode }].flatMap(({ path, wanted }) => {
@@ -39,7 +52,7 @@ export function makeDirectory (path: string): void {
   }
   for (const each of missing.reverse()) {
     attempt(each, 'be made', () => {
-      if (!makeOne(each)) return // somebody else has made it meanwhile
+      if (!makeOne(each)) return // another process has created it meanwhile
       chmodSync(each, directoryMode) // a umask may have taken the owner's own rights
     })
   }

@@ -61,7 +61,7 @@ export class Expiry {
     }
   }
 
-  /** Holds expiry if nobody could renew, and mends deadlines that a clock or a start has left wrong. */
+  /** Holds expiry if owners could not renew, and corrects deadlines after a step of the clock or a start. */
   #judgeClock ({ gapMs: maxGapMs, holdMs, graceMs, maxTtlMs }: ExpiryPolicy, nowMs: number): void {
     const isFirst = this.#sweptAtMs === undefined
     const { longestTtlMs, suspects } = this.#restored

@@ -1,8 +1,9 @@
-// Many writes, one sync: what arrives in one turn of the event loop goes into one transaction, and what was committed while the disk
-// was busy shares the next sync. The loop never waits for the disk: the sync is done by another thread.
+// Many writes, one sync: writes that arrive in one turn of the event loop share a transaction, and commits made while
+// the disk was busy share the next sync. The loop never waits for the disk: the sync is done by another thread.
 //
-// A write is resolved when its transaction is on disk and the follower has applied it, in the order of the transactions. A write that
-// fails takes no other one with it: the batch is rolled back and committed in halves, down to the one that fails.
+// A write is resolved when its transaction is on disk and the follower has applied it, in the order of the
+// transactions. A write that fails does not fail others: the batch is rolled back and committed in halves, down to the
+// one that fails.
 import { type Guard, standaloneGuard } from '../../guard.ts'
 import { RegistryError } from '../../errors.ts'
 
@@ -38,7 +39,7 @@ interface Committed {
   readonly answers: readonly Answer[]
 }
 
-/** Tells the caller, or that nobody knows what the disk has. */
+/** Answers the caller; with an error: it is not known what the disk has. */
 type Answer = (unknown?: RegistryError) => void
 
 export class GroupCommit {
@@ -50,9 +51,12 @@ export class GroupCommit {
   /** Writes in `#committed` and in the sync under way. */
   #unsynced = 0
   #syncing: Promise<void> | undefined
-  /** Until the very turn in which the last of `#committed` is done with: what is added before is taken along. */
+  /** Until the turn in which the last of `#committed` is finished: writes that are added before share this sync. */
   #isSyncing = false
-  /** Set for good by a sync that failed: the system forgets what it could not write, and says of the next sync that all is well. */
+  /**
+   * Set for good by a sync that failed: the system forgets pages that it could not write, and reports the next sync as
+   * good.
+   */
   #broken: RegistryError | undefined
   /** Of the batches in `#committed`. */
   readonly #outcomes: Outcome[] = []
@@ -95,7 +99,7 @@ export class GroupCommit {
   #turn (): void {
     try {
       this.#commitNext()
-    } finally { // whoever waits behind a batch that failed has his turn
+    } finally { // the writes behind a batch that failed come next
       this.#scheduled = this.#waiting.length === 0 ? undefined : setImmediate(this.#guard.around('store', () => this.#turn()))
     }
   }
@@ -108,7 +112,7 @@ export class GroupCommit {
     }
     const outcome: Outcome = { committed: 0, failure: undefined }
     this.#commit(batch, outcome)
-    // Beside what is on its way to the disk, a failure of the same batch is told with it.
+    // If writes of the batch are on their way to the disk, its failure is reported with them.
     if (outcome.committed === 0) this.#transaction.settled(0, outcome.failure)
     else this.#sync(outcome)
   }
@@ -139,7 +143,7 @@ export class GroupCommit {
 
   #sync (outcome: Outcome): void {
     this.#outcomes.push(outcome)
-    if (this.#isSyncing) return // it is taken along by the next sync
+    if (this.#isSyncing) return // the next sync includes it
     if (this.#committed.every(({ publish }) => publish === undefined)) return this.#finish(this.#committed.splice(0), this.#outcomes.splice(0), undefined)
     this.#isSyncing = true
     this.#syncing = this.#syncAll()
@@ -171,7 +175,7 @@ export class GroupCommit {
     this.#isSyncing = false
   }
 
-  /** @param failure of the sync: the file has the writes, and nobody knows whether the disk has */
+  /** @param failure of the sync: the file has the writes, and whether the disk has them is not known */
   #finish (committed: readonly Committed[], outcomes: readonly Outcome[], failure: RegistryError | undefined): void {
     const unknown = failure === undefined
       ? undefined

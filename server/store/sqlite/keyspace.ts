@@ -14,7 +14,7 @@ import type { LeaseWheel } from './lease-wheel.ts'
 import { bodyOf, headerOf } from './log-entry.ts'
 import { prepare, readChange, readInstanceRow, readObjectRow, soundInstance, soundObject, type Statements } from './rows.ts'
 
-/** Who removes what nobody renews. */
+/** The actor of expiries. */
 const registryName = 'registry'
 /** Old log entries go in steps: too many at once would hold up the writes beside them. */
 const trimStep = 1_000

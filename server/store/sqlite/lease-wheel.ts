@@ -94,7 +94,7 @@ export class LeaseWheel {
     this.#countTtl(ttlMs, 1)
   }
 
-  /** Of all leases; 0 = there is none. */
+  /** Of all leases; 0 = there are no leases. */
   get longestTtlMs (): number {
     return this.#longestTtl ??= [...this.#ttlCounts.keys()].reduce((longest, ttlMs) => Math.max(longest, ttlMs), 0)
   }

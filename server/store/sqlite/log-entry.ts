@@ -68,7 +68,7 @@ function headerIn (row: LogRow): Header {
   return entry as Header // its form has just been seen
 }
 
-/** @throws SyntaxError if the row is none of ours */
+/** @throws SyntaxError if this program did not write the row */
 export function changeOf (row: LogRow): RecordChange {
   const entry = headerIn(row)
   const revision = row.revision

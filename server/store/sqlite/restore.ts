@@ -79,7 +79,7 @@ function refuseIfInUse (file: string): void {
 function copyChecked (source: string, directory: string): void {
   const made = fileIn(directory)
   copyFileSync(source, made)
-  chmodSync(made, 0o600) // whatever the backup has
+  chmodSync(made, 0o600) // the backup may have other rights
   if (existsSync(`${source}-wal`)) copyFileSync(`${source}-wal`, `${made}-wal`)
   try {
     openDatabase(directory).db.close()

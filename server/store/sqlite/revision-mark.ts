@@ -19,7 +19,7 @@ export function markFile (database: string): string {
   return database.replace(/\.db$/, '') + '.revision'
 }
 
-/** undefined = there is none, or it is not readable as one. */
+/** undefined = there is no mark, or it cannot be read. */
 export function readMark (path: string): Mark | undefined {
   try {
     const match = shape.exec(readFileSync(path, 'utf8'))

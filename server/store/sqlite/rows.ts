@@ -71,7 +71,7 @@ export function soundObject (row: Row): ObjectRecord | undefined {
   return object.fault === undefined ? object : undefined
 }
 
-/** A change, or why the row is none. */
+/** A change, or why the row cannot be read. */
 export function readChange (row: Row): RecordChange | { readonly reason: string } {
   const revision = Number(row.revision)
   const header = String(row.header)

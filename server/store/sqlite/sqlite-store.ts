@@ -44,7 +44,7 @@ export interface StoreLogger {
 
 const defaultMaxLogLength = 100_000
 const defaultMaxLogBytes = 64 * 1024 ** 2
-/** Longer than three heartbeats of nearly everybody; a longer hold only keeps the dead. */
+/** Longer than three heartbeats of nearly every instance; a longer hold only keeps dead ones. */
 const defaultHoldMs = 60_000
 /** History handed to the catalog at the start: enough for events and for watchers that were away during a restart. */
 const maxRecent = 10_000
@@ -163,7 +163,8 @@ class SqliteStore implements Store {
   async expire (policy: ExpiryPolicy): Promise<Sweep> {
     const { commits, expiry, keyspace } = this.#ready()
     return commits.write(() => {
-      // A sweep without anything due writes nothing; a file that failed must be tried, or nobody would learn that it is back.
+      // A sweep without anything due writes nothing; a file that failed must be tried, or the node would not notice
+      // that it works again.
       if (this.#failing) keyspace.probe()
       return expiry.sweep(policy, this.#options.now())
     })
@@ -198,7 +199,7 @@ class SqliteStore implements Store {
     const isMarked = opened.term.close()
     opened.db.close()
     opened.term.closed(opened.keyspace.revision)
-    // Closing folds the log away. Where the file could not be told that it is whole without one, an empty one says so.
+    // Closing folds the log away. If the file could not be marked as complete without it, an empty log says so.
     if (!isMarked && existsSync(this.location) && !existsSync(`${this.location}-wal`)) writeFileSync(`${this.location}-wal`, '')
   }
 

@@ -90,7 +90,10 @@ export class Term {
     put.run('closed', '0')
   }
 
-  /** The record is committed. It is brought into the file itself, so that a copy of the file without its log tells that it is none. */
+  /**
+   * The record is committed. It is brought into the file itself, so that a copy of the file without its log is known to
+   * be incomplete.
+   */
   recorded (): void {
     this.#isRecorded = true
     this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
@@ -104,7 +107,7 @@ export class Term {
       this.#db.exec('COMMIT')
       this.recorded()
     } catch {
-      // A full disk: reads and heartbeats need no writing, and what failed is told by the first write that fails too.
+      // A full disk: reads and heartbeats need no writing, and the first write that fails reports it.
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
     }
   }

@@ -1,6 +1,7 @@
 // Puts SQLite's write-ahead log on disk, in another thread. SQLite writes a commit into the log and does not wait for the disk
-// (synchronous = NORMAL); whoever acknowledges a write waits for it here. Each frame of the log has a checksum that goes on from the
-// one before, so that what is on disk up to the end of a commit is a whole commit (https://www.sqlite.org/walformat.html).
+// (synchronous = NORMAL); the store waits for the log here before it acknowledges a write. Each frame of the log has a
+// checksum that goes on from the one before, so that what is on disk up to the end of a commit is a whole commit
+// (https://www.sqlite.org/walformat.html).
 import { open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 

@@ -2,7 +2,8 @@
 --[[ Writes objects, all or nothing: every expectation is checked before the first write. The loader makes a second script of it, with allow-oom,
   for commits that only delete: a full Redis takes what makes room.
   KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
-  ARGV    epoch, by, then for each: 'put' | 'delete', key, body, endsAt, reason, expected revision ('' = whatever is there, 0 = nothing)
+  ARGV    epoch, by, then for each: 'put' | 'delete', key, body, endsAt, reason, expected revision
+          ('' = any, 0 = there is no object)
   result  { 'OK', 'committed', { revision or 0... }, { record or ''... } } | { 'OK', 'conflict', { 0-based positions } }
   log     oput, odel (the given reasons) ]]
 --@include prelude: the keys by name, now, process
@@ -13,7 +14,7 @@ for i = 3, #ARGV, 6 do
     local record = redis.call('HGET', OBJ, ARGV[i + 1])
     local revision, _ = '0'
     if record then _, revision = readObject(record) end
-    revision = revision or '0' -- nobody can read what is there: it may be replaced, as if it were not
+    revision = revision or '0' -- the record cannot be read: it may be replaced, as if there were none
     if revision ~= ARGV[i + 5] then failed[#failed + 1] = (i - 3) / 6 end
   end
 end

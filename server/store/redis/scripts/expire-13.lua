@@ -17,7 +17,8 @@ local gap, hold, protected, began = now - tonumber(state[1]), tonumber(state[2])
 redis.set_repl(redis.REPL_NONE)
 redis.call('HSET', META, 'tick', now)
 redis.set_repl(redis.REPL_ALL)
--- Nobody swept for a while: Redis, or all nodes, or the network between were deaf, or the clock stepped. That is no evidence against instances.
+-- No node swept for a while: Redis, all nodes or the network stood still, or the clock stepped.
+-- That is no evidence against instances.
 if gap > gapMs or gap < -1000 or hold > now then
   local held = holdUntil(hold, gap, gapMs, math.min(longestTtl(), holdMs), now)
   if held ~= hold then redis.call('HSET', META, 'hold', held) end
@@ -78,7 +79,7 @@ for i, lease in ipairs(due) do
   local key, _, ttl
   if records[i] then key, _, ttl = readLease(records[i]) end
   if records[i] and not key then
-    -- Nobody can read it: it is not ended, but left for an operator.
+    -- It cannot be read: it does not end, but is left for an operator.
     redis.call('ZADD', EXP, now + maxTtl + mark, lease)
     redis.call('SREM', SUS, lease)
     records[i] = false

@@ -78,7 +78,7 @@ local function drop (lease, key, ttl)
   if redis.call('HGET', IDX, key) == lease then redis.call('HDEL', IDX, key) end
   if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
 end
--- A record that nobody can read may be removed, and be replaced. Which service counted it is not known: see grant.
+-- A record that cannot be read may be removed and replaced. Which service counted it is not known: see grant.
 local function dropUnreadable (lease)
   redis.call('HDEL', INST, lease)
   redis.call('HDEL', SHOWN, lease)
@@ -86,7 +86,7 @@ local function dropUnreadable (lease)
   redis.call('SREM', SUS, lease)
   if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
 end
--- All of them nil if the record is none that this program wrote: it is kept as it is, and no script may fail on it.
+-- All of them nil if this program did not write the record: it is kept as it is, and no script may fail on it.
 local function readLease (record)
   return string.match(record, '^([^\n]*)\n([^\n]*)\n(%d+)\n(%d+)\n(%d+)\n(%d+)\n(%d+)\n(.*)$')
 end

@@ -4,7 +4,8 @@
   KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, then for each: key, lease, generation ('' = the registered life), newGeneration, ttlMs, by, body
   result  { 'OK', now, { outcome, lease, generation, revision, createdRev, createdAt }... }; outcome 'full' alone from the second script
-  log     put (registered, updated, replaced); up (renewed) when a suspect comes back unchanged; del (removed) of a record that nobody can read ]]
+  log     put (registered, updated, replaced); up (renewed) when a suspect comes back unchanged;
+          del (removed) of a record that cannot be read ]]
 --@include prelude: the keys by name, now, process
 --@include fence: rev, mark, log, countBy, countTtl, countLease, serviceOf, dropUnreadable, trust, touch, drop, readLease, writeLease
 local isFull = false

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
---[[ Sessions broke: their leases turn suspect, unless somebody else renewed since (then the deadline is another one).
+--[[ Sessions broke: their leases turn suspect, unless another connection renewed them since
+  (then the deadline is another one).
   KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, graceMs, then for each: lease, the deadline that the caller's last renewal gave it
   result  { 'OK', turned suspect, last revision or 0 }

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
---[[ Renews leases of one ttl. Not replicated and not in the AOF: a new term always begins with a hold, so old deadlines there harm nobody.
+--[[ Renews leases of one ttl. Not replicated and not in the AOF: a new term always begins with a hold,
+  so old deadlines there do no harm.
   allow-oom: a renewal needs no memory, and a full Redis must not expire the whole registry.
   KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, ttlMs, lease...

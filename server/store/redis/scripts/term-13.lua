@@ -5,7 +5,7 @@
   result  { 'OK' | 'SAME' | 'NOINIT' | 'EPOCH' }
   log     term
   Revisions above `base` of the old term are void; the jump makes sure that no number is used twice. Everything is shown at the first revision of
-  the term at least. The first sweep finds that nobody swept in it, and begins a hold: renewals can arrive from then on.
+  the term at least. The first sweep finds that no node swept in it, and begins a hold: renewals can arrive from then on.
   The ranges that are not kept become one, from 0: a cursor from among them cannot be judged any more. ]]
 --@include prelude: the keys by name, now, process
 local meta = redis.call('HMGET', META, 'epoch', 'run', 'rev', 'maxlen', 'void', 'maxbytes', 'logged')
