@@ -19,6 +19,6 @@ t.test('the last instance is answered while it drains, by the implicit and by a 
   }
   const [slice] = registry.services.slices('shop', 'web')
   t.same(slice?.endpoints.map(({ conditions, targetRef }) => [targetRef?.name, conditions]), [
-    ['going', { ready: false, serving: true, terminating: true }], ['silent', { ready: false, serving: false, terminating: false }]
+    ['orders/going', { ready: false, serving: true, terminating: true }], ['orders/silent', { ready: false, serving: false, terminating: false }]
   ])
 })
