@@ -55,6 +55,23 @@ export default tseslint.config(
     plugins: { rollcall: { rules: { 'guarded-callbacks': guardedCallbacks } } },
     rules: { 'rollcall/guarded-callbacks': 'error' }
   },
+  // All files of `npm run test:fast` share one process, and so one root `t`: what is said to it outside of a test is said to all of them.
+  // A test that needs a limit of its own has it in its options (`{ timeout: 60_000 }`). And no test sleeps: it waits for the event, or moves a clock.
+  { files: ['test/**/*.ts'], ignores: ['test/bench/**'], rules: { 'no-restricted-syntax': ['error', ...[
+    [
+      'CallExpression[callee.object.name="t"][callee.property.name=/^(setTimeout|plan|end|bailout|before|beforeEach|afterEach)$/]:not(:function *)',
+      'The root t belongs to all files of test:fast: say this to a test of its own.'
+    ],
+    ['MemberExpression[object.name="t"][property.name="jobs"]:not(:function *)', 'The root t belongs to all files of test:fast.'],
+    [
+      'CallExpression[callee.name=/^(setTimeout|sleep|delay)$/], CallExpression[callee.object.name=/^(globalThis|global|timers)$/][callee.property.name="setTimeout"]',
+      'No test sleeps: wait for the event, or pass a clock in and move it.'
+    ],
+    [
+      'ImportDeclaration[source.value=/^(node:)?timers(\\u002fpromises)?$/] ImportSpecifier[imported.name=/^(setTimeout|setInterval|scheduler)$/]',
+      'No test sleeps: wait for the event, or pass a clock in and move it.'
+    ]
+  ].map(([selector, message]) => ({ selector, message }))] } },
   // Tests check bodies that arrive as JSON; their shapes are what the test is about.
   { files: ['test/**/*.ts'], rules: {
     '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-argument': 'off',

@@ -1,6 +1,7 @@
 // The process: arguments -> command; signals; exit codes. What `serve` does is in serve.ts, what the others do in cli/.
 import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
+import { harmless } from './cli/line.ts'
 import { run, serveSummary } from './cli/run.ts'
 import { guardOutput } from './cli/output-guard.ts'
 import { processTerminal } from './cli/terminal.ts'
@@ -34,7 +35,7 @@ async function serveCommand (args: readonly string[]): Promise<void> {
     loaded = load()
   } catch (error) {
     // No restart mends a wrong setting: a code of its own tells the supervisor (RestartPreventExitStatus=2).
-    process.stderr.write(`rollcall: ${messageOf(error)}\nSee: rollcall serve --help\n`)
+    process.stderr.write(`rollcall: ${harmless(messageOf(error))}\nSee: rollcall serve --help\n`)
     process.exitCode = exitCodes.usage
     return
   }
@@ -90,7 +91,7 @@ async function serveUntilSignal (loaded: LoadedConfig, settings: Settings, letSi
     running = await serve(values, { nodeLog, signal: start.signal, guarded: (take) => { unexpected = take } })
   } catch (error) {
     if (start.signal.aborted) return // told to end while it started: handled above
-    process.stderr.write(`rollcall: cannot start: ${startFailure(error)}\n`)
+    process.stderr.write(`rollcall: cannot start: ${harmless(startFailure(error))}\n`)
     if (log.isLevelEnabled('debug') && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
     await endProcess(exitCodes.failure, output)
   }

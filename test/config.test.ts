@@ -2,11 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import fc from 'fast-check'
 import { configurationPage, printConfig, settingsHelp } from '../server/config/text.ts'
-import { hideSecrets, readDuration, readListener, readSize, showDuration, showListener, showSize } from '../server/config/kinds.ts'
+import { hideSecrets, readDuration, readListener, readSize, showDuration, showListener, showSize, type KindName } from '../server/config/kinds.ts'
 import { loadConfig, takenAtNextStart, type LoadedConfig } from '../server/config/config.ts'
 import { RegistryError } from '../server/errors.ts'
 import { editDistance, nearest, parseFlags } from '../server/config/flags.ts'
-import type { KindName } from '../server/config/kinds.ts'
 import { settings, settingsSchema, type Setting } from '../server/config/settings.ts'
 
 type Files = Readonly<Record<string, string>>

@@ -3,7 +3,7 @@ import { ESLint, Linter } from 'eslint'
 import t from 'tap'
 import { Guard } from '../server/guard.ts'
 import { guardedClock } from '../server/clock.ts'
-import { ManualClock } from './manual-clock.ts'
+import { HandClock } from './support/hand-clock.ts'
 // @ts-expect-error It is JavaScript, as all that the linter loads.
 import guardedCallbacks from '../lint/guarded-callbacks.js'
 
@@ -44,7 +44,7 @@ t.test('the same error is told once a minute for each line of the program, and c
 
 t.test('a clock guards what it calls', async (t) => {
   const { guard, counts } = watched()
-  const manual = new ManualClock()
+  const manual = new HandClock()
   const clock = guardedClock(manual, guard, 'clock')
   let called = 0
   clock.after(10, () => { throw new Error('x') })

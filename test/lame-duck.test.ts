@@ -1,10 +1,10 @@
 import t from 'tap'
 import { lameDuck, type Work } from '../server/lame-duck.ts'
-import { ManualClock } from './manual-clock.ts'
+import { HandClock } from './support/hand-clock.ts'
 
 /** Runs it with what the doors say at each look, and gives how long it took. */
 async function took (graceMs: number, work: (atMs: number) => Work): Promise<[ms: number, ranOut: boolean]> {
-  const clock = new ManualClock()
+  const clock = new HandClock()
   const start = clock.now()
   let result: { ranOut: boolean } | undefined
   void lameDuck({ graceMs, clock, work: () => work(clock.now() - start) }).then((is) => { result = is })

@@ -15,7 +15,7 @@ import t, { type Test } from 'tap'
 import ts from 'typescript'
 import { commands } from '../server/cli/commands.ts'
 import { run } from '../server/cli/run.ts'
-import { build } from './http/world.ts'
+import { build } from './support/world.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')

@@ -123,7 +123,8 @@ const overview = fields({
   watchers: fields({ connections: number, subscriptions: number }),
   protection: fields({ registrySince: optional(text),
     services: list(fields({ namespace: text, service: text, since: text })) }),
-  unreadable: fields({ count: number, records: list(fields({ key: text, reason: text })) })
+  unreadable: fields({ count: number, records: list(fields({ key: text, reason: text })) }),
+  ranges: fields({ different: list(fields({ node: text, setting: text, here: text, there: text })) })
 })
 
 /** Method and path, with the view if one is asked for, and what comes back. The first that fits counts. */

@@ -1,11 +1,11 @@
 // Prints what the answers of a name take: octets of the heap and beside it, for A of so many names of one instance each.
 // Run with --expose-gc.
 import { MessageWriter } from '../../server/dns/wire/message-writer.ts'
-import { question } from '../dns/client.ts'
-import { World, responderOf } from '../dns/world.ts'
+import { question } from '../support/dns-client.ts'
+import { PlayedFeed, responderOf } from '../support/played-feed.ts'
 
 const names = Number(process.argv[2] ?? 10_000)
-const world = new World().load()
+const world = new PlayedFeed().load()
 for (let index = 0; index < names; index++) {
   world.register(`shop/web-${index}/a`, { address: `10.0.${index >> 8}.${index & 255}`, ports: [{ name: 'http', port: 80 }] })
   world.feed.catalog.endpoints('shop', `web-${index}`) // shared with REST

@@ -8,7 +8,7 @@ import { writeFile } from 'node:fs/promises'
 import { type Socket, connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify, styleText } from 'node:util'
-import { question } from '../dns/client.ts'
+import { question } from '../support/dns-client.ts'
 import { type Program, type Row, load, median, start, startRegistry, temporaryDirectory, thousands } from './lib.ts'
 
 const names = 10_000

@@ -6,7 +6,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import autocannon from 'autocannon'
-import { RedisServer } from '../store/redis-server.ts'
+import { RedisServer } from '../support/redis-server.ts'
 
 export interface Program extends AsyncDisposable {
   readonly url: string

@@ -148,6 +148,6 @@ export function createShell ({ env = {}, files = {}, colours = false }: ShellOpt
 /** Everything happens five minutes ago; timers are the system's. */
 const fixedClock = {
   now: () => Date.parse(minutesAgo(5)),
-  setTimeout: (callback: () => void, ms: number) => setTimeout(callback, ms),
+  setTimeout: globalThis.setTimeout,
   clearTimeout: (timer: unknown) => { clearTimeout(timer as NodeJS.Timeout) }
 }

@@ -50,7 +50,8 @@ const answers: readonly (readonly [RegExp, unknown])[] = [
     rememberedHeartbeats: 1, instances: counts, watchers: { connections: 1, subscriptions: 1 },
     store: { kind: evil, location: evil, available: false, reason: evil, since: evil },
     protection: { registrySince: evil, services: [{ namespace: evil, service: evil, since: evil }], holdMs: 0 },
-    unreadable: { count: 1, records: [{ key: evil, reason: evil }] }
+    unreadable: { count: 1, records: [{ key: evil, reason: evil }] },
+    ranges: { nodes: 2, different: [{ node: evil, setting: evil, here: evil, there: evil }] }
   }],
   [/unreadable$/, page({ key: evil, reason: evil, content: evil, length: 1 })],
   [/^GET .*unreadable\//, { key: evil, reason: evil, content: evil, length: 1 }],

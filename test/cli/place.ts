@@ -6,11 +6,11 @@ import { Rollcall } from '../../client-sdk/src/index.ts'
 import { run } from '../../server/cli/run.ts'
 import { readPools } from '../../server/model/address/ranges.ts'
 import { defaultRanges } from '../../server/registry/allocation/ledger.ts'
-import { build, type World } from '../http/world.ts'
+import { build, type HttpWorld } from '../support/world.ts'
 import type { Ran } from './helper.ts'
 
 export interface Place {
-  readonly world: World
+  readonly world: HttpWorld
   readonly sdk: Rollcall
   readonly rollcall: (...argv: string[]) => Promise<Ran>
   /** Begins a command that stays. */

@@ -1,7 +1,7 @@
 // What DNS answers, and why, at the terminal: `rollcall resolve NAME TYPE --trace`, against a node in this process.
 import t, { type Test } from 'tap'
 import { run } from '../../server/cli/run.ts'
-import { buildWithDns } from '../http/dns-world.ts'
+import { buildWithDns } from '../support/world.ts'
 import type { Ran } from './helper.ts'
 
 async function place (t: Test): Promise<(...argv: string[]) => Promise<Ran>> {

@@ -6,13 +6,13 @@ import type { Line } from '../../server/cli/line.ts'
 import { lineDiff } from '../../server/cli/line-diff.ts'
 import { clusterIpText, externalIpText, servicePortsText, sliceColumns } from '../../server/cli/shapes.ts'
 import { Table } from '../../server/cli/table.ts'
-import type { World } from '../http/world.ts'
+import type { HttpWorld } from '../support/world.ts'
 import { place } from './place.ts'
 
 const examples = fileURLToPath(new URL('../../deploy/examples/manifests', import.meta.url))
 const everythingNow = Date.parse('2026-11-20T12:00:00Z')
 
-async function webui (world: World, ...ids: string[]): Promise<void> {
+async function webui (world: HttpWorld, ...ids: string[]): Promise<void> {
   for (const [index, id] of ids.entries()) {
     await world.register(`default/webui/${id}`, { address: `10.1.0.${index + 1}`, ports: [{ name: 'http', port: 8080 + index }], labels: { app: 'webui' } })
   }

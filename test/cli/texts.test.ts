@@ -13,6 +13,7 @@ import { age, Table } from '../../server/cli/table.ts'
 import { harmless } from '../../server/cli/line.ts'
 import { wantsColours } from '../../server/cli/terminal.ts'
 import { serveFlags } from '../../server/config/config.ts'
+import { lacking } from '../support/programs.ts'
 
 t.test('names are read as DNS has them', async (t) => {
   const table = [
@@ -75,7 +76,7 @@ t.test('colours are for terminals, unless they are forbidden or demanded', async
   for (const [env, isTerminal, expected] of table) t.equal(wantsColours(env, isTerminal), expected, JSON.stringify([env, isTerminal]))
 })
 
-t.test('the completion script is a script that the shell reads, and completes', async (t) => {
+t.test('the completion script is a script that the shell reads, and completes', { skip: lacking('bash') }, async (t) => {
   const script = completionScript('bash', commands, Object.keys(serveFlags()))
   const complete = (...words: string[]): string[] => {
     const set = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _rollcall; echo "\${COMPREPLY[@]}"`

@@ -1,15 +1,15 @@
 // Tables of question and expected answer. A new record type is a new row.
 import t from 'tap'
-import { UdpClient, extendedError, text } from './client.ts'
+import { UdpClient, extendedError, text } from '../support/dns-client.ts'
 import { type Row, checkRows, nodata, nxdomain, sorted } from './table.ts'
-import { World, serve } from './world.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const zone = 'cluster.local'
 const orders = `orders.shop.svc.${zone}`
 
 /** Revision 8. */
-function shop (): World {
-  return new World().load()
+function shop (): PlayedFeed {
+  return new PlayedFeed().load()
     .register('shop/orders/a', { address: '10.0.0.1', hostname: 'orders-0', ports: [{ name: 'http', port: 8080 }, { name: 'peer', port: 7946, protocol: 'UDP' }], weight: 10, priority: 1 })
     .register('shop/orders/b', { address: '10.0.0.2', ports: [{ name: 'http', port: 8081 }], weight: 20, priority: 2 })
     .register('shop/orders/c', { address: 'fd00:10::', ports: [{ port: 9000 }] })
@@ -157,7 +157,7 @@ t.test('a resynchronisation that replaces the whole view is followed', async (t)
 })
 
 t.test('before the first load everything in the zones is SERVFAIL with the reason, never NXDOMAIN', async (t) => {
-  const world = new World()
+  const world = new PlayedFeed()
   const client = new UdpClient(t, await serve(t, world))
   for (const name of [zone, orders, `nobody.${zone}`, `dns-version.${zone}`]) {
     const message = await client.query(name, 'A', { edns: {} })
@@ -229,7 +229,7 @@ t.test('bad settings are refused by name', async (t) => {
 t.test('the longest names there can be are answered', async (t) => {
   const label = 'x'.repeat(63)
   const longZone = `${'z'.repeat(28)}.${'y'.repeat(28)}`
-  const world = new World().load().register(`${label}/${label}/a`, { address: '10.0.0.1', hostname: label, ports: [{ name: 'abcdefghijklmno', port: 1, protocol: 'SCTP' }] })
+  const world = new PlayedFeed().load().register(`${label}/${label}/a`, { address: '10.0.0.1', hostname: label, ports: [{ name: 'abcdefghijklmno', port: 1, protocol: 'SCTP' }] })
   const client = new UdpClient(t, await serve(t, world, { zones: [longZone] }))
   const target = `${label}.${label}.${label}.svc.${longZone}`
   const name = `_abcdefghijklmno._sctp.${label}.${label}.svc.${longZone}`

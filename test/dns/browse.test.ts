@@ -1,16 +1,16 @@
 // DNS-based service discovery (RFC 6763): from nothing but the zone to who offers what, and what is to be known of it.
 import t from 'tap'
-import { UdpClient, TcpClient, text } from './client.ts'
+import { UdpClient, TcpClient, text } from '../support/dns-client.ts'
 import { type Row, checkRows, nodata, nxdomain, sorted } from './table.ts'
-import { World, serve } from './world.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const zone = 'cluster.local'
 const fqdn = (service: string, namespace = 'shop'): string => `${service}.${namespace}.svc.${zone}`
 const port = (name: string, number: number, protocol: 'TCP' | 'UDP' | 'SCTP' = 'TCP') => ({ name, port: number, protocol })
 
 /** Revision 9. */
-function shop (): World {
-  return new World().load()
+function shop (): PlayedFeed {
+  return new PlayedFeed().load()
     .register('shop/orders/a', {
       address: '10.0.0.1', hostname: 'orders-0', ports: [port('http', 8080), port('gossip', 7946, 'UDP'), port('sig', 9, 'SCTP'), port('dns-sd', 5353, 'UDP')],
       weight: 10, priority: 1, version: 'v2', zone: 'east', metadata: { path: '/api', Version: 'twice', 'a=b': 'no key', long: 'x'.repeat(300) }, labels: { app: 'orders' }
@@ -96,7 +96,7 @@ t.test('an alias may lead to a type', async (t) => {
 
 t.test('the whole of TXT is bounded, and metadata beyond is left out', async (t) => {
   const metadata = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`key-${index}`, 'x'.repeat(100)]))
-  const world = new World().load().register('shop/a/1', { address: '10.0.0.1', hostname: 'h', ports: [port('http', 80)], metadata })
+  const world = new PlayedFeed().load().register('shop/a/1', { address: '10.0.0.1', hostname: 'h', ports: [port('http', 80)], metadata })
   const { answers } = await (await TcpClient.open(t, await serve(t, world))).query(`h_a.${at('_http._tcp')}`, 'TXT')
   const strings = answers[0]?.data as Buffer[]
   t.equal(strings.length, 9)
@@ -106,7 +106,7 @@ t.test('the whole of TXT is bounded, and metadata beyond is left out', async (t)
 t.test('names that DNS cannot carry are not offered', async (t) => {
   const [long, almost] = ['p'.repeat(63), 'q'.repeat(62)]
   const namespace = 'n'.repeat(63)
-  const world = new World().load()
+  const world = new PlayedFeed().load()
     .declare(`${namespace}/${'s'.repeat(63)}`, { clusterIPs: ['10.96.0.1'], ports: [long, almost].map((name) => ({ ...port(name, 80), targetPort: 80 })) })
   const name = 'z'.repeat(57)
   const client = new UdpClient(t, await serve(t, world, { zones: [name] }))
@@ -117,7 +117,7 @@ t.test('names that DNS cannot carry are not offered', async (t) => {
 })
 
 t.test('browsing follows the registry with the very next question', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const client = new UdpClient(t, await serve(t, world))
   const ask = async (name: string): Promise<string> => {
     const { rcode, answers } = await client.query(name, 'PTR')
@@ -143,7 +143,7 @@ t.test('browsing follows the registry with the very next question', async (t) =>
 })
 
 t.test('more than a hundred are shown window by window, until each was seen', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   for (let index = 0; index < 250; index++) world.register(`shop/s${index % 3}/${index}`, { address: `10.0.1.${index}`, hostname: `h${index}`, ports: [port('http', 80), port(`p${index}`, 81)] })
   for (let index = 0; index < 130; index++) world.register(`n${index}/s/a`, { address: '10.0.2.1', hostname: 'h', ports: [port('web', 80)] })
   const server = await serve(t, world)
@@ -161,7 +161,7 @@ t.test('more than a hundred are shown window by window, until each was seen', as
 })
 
 t.test('in a namespace too large for one look a type is never wrongly denied, and found in a few questions', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   for (let index = 0; index < 12_000; index++) world.register(`shop/s${String(index).padStart(5, '0')}/a`, { address: '10.0.0.1', ports: index === 11_999 ? [port('rare', 80)] : [] })
   const client = new UdpClient(t, await serve(t, world))
   const ask = async (name: string): Promise<string> => {

@@ -1,7 +1,7 @@
 // Class CH (RFC 4892): a server says what it is and which one it is, and never anything of class IN.
 import t from 'tap'
-import { type Message, UdpClient, codec, extendedError, question } from './client.ts'
-import { World, serve } from './world.ts'
+import { type Message, UdpClient, codec, extendedError, question } from '../support/dns-client.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const web = 'web.shop.svc.cluster.local'
 const TXT = 16
@@ -29,7 +29,7 @@ function chaosQuestion (name: string, type: number): Buffer {
 }
 
 t.test('class CH has four names, and nothing else', async (t) => {
-  const of = new World().load().register('shop/web/a', { address: '10.1.0.1' })
+  const of = new PlayedFeed().load().register('shop/web/a', { address: '10.1.0.1' })
   const client = new UdpClient(t, await serve(t, of, { node: 'node-a', version: 'rollcall 1.2.3' }))
   for (const [name, type, rcode, data, says] of questions) {
     const octets = await client.ask(chaosQuestion(name, type))
@@ -41,7 +41,7 @@ t.test('class CH has four names, and nothing else', async (t) => {
 })
 
 t.test('who is not there in class CH is said to be, and the names are of class CH alone', async (t) => {
-  const client = new UdpClient(t, await serve(t, new World(), { node: 'node-a' }))
+  const client = new UdpClient(t, await serve(t, new PlayedFeed(), { node: 'node-a' }))
   const ask = async (message: Buffer): Promise<Message> => codec.decode(await client.ask(message))
   t.equal((await ask(chaosQuestion('id.server', TXT))).answers.length, 1, 'also before the registry is loaded')
   const withEdns = question('authors.bind', 'TXT', { edns: {} })

@@ -7,16 +7,16 @@ import { tagsOf } from '../../server/dns/answers/endpoint-index.ts'
 import { recordNameOf } from '../../server/dns/names/record-name.ts'
 import { maxTags } from '../../server/dns/names/selection-name.ts'
 import { Zone } from '../../server/dns/names/zone.ts'
-import { UdpClient, text } from './client.ts'
+import { UdpClient, text } from '../support/dns-client.ts'
 import { type Row, checkRows, nodata, nxdomain, sorted } from './table.ts'
-import { World, serve } from './world.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const zone = 'cluster.local'
 const web = `web.shop.svc.${zone}`
 const front = `front.shop.svc.${zone}`
 
-function world (): World {
-  return new World().load()
+function world (): PlayedFeed {
+  return new PlayedFeed().load()
     .register('shop/web/a', { address: '10.0.0.1', hostname: 'web-0', zone: 'East-1', labels: { version: 'v1', canary: 'false', app: 'web' }, ports: [{ name: 'http', port: 8080 }] })
     .register('shop/web/b', { address: '10.0.0.2', hostname: 'web-1', zone: 'east-1', labels: { version: 'v2', canary: 'true', app: 'web' }, ports: [{ name: 'http', port: 8081 }, { name: 'admin', port: 9000 }] })
     .register('shop/web/c', { address: 'fd00::3', hostname: 'web-2', zone: 'west-2', labels: { version: 'V2', app: 'web', 'team.example/tier': 'gold' }, ports: [{ name: 'http', port: 8080 }] })
@@ -129,7 +129,7 @@ const registrations = fc.array(fc.record({
 }), { minLength: 1, maxLength: 12 })
 
 t.test('a choice is the part of the answered endpoints that its rule takes', async (t) => {
-  const of = new World().load()
+  const of = new PlayedFeed().load()
   const client = new UdpClient(t, await serve(t, of))
   const addresses = async (name: string): Promise<string[]> => (await client.query(name, 'A')).answers.map(({ data }) => data).sort()
   let round = 0
@@ -160,7 +160,7 @@ t.test('tags of an endpoint are what a name can ask for', async (t) => {
 
 t.test('invented choices are not kept, and found ones up to a limit', async (t) => {
   const labels = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`k${index}`, 'x']))
-  const feed = new World().load().register('shop/web/a', { address: '10.0.0.1', zone: 'east', labels }).feed
+  const feed = new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1', zone: 'east', labels }).feed
   const answers = new EndpointAnswers(feed.catalog.endpoints('shop', 'web')?.answered ?? [], { ttlSeconds: 5, maxRecords: 100 })
   t.equal(answers.inZone('nowhere'), undefined)
   t.equal(answers.tagged(['nobody']), undefined)

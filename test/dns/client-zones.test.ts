@@ -2,15 +2,15 @@
 import t from 'tap'
 import { ClientZones } from '../../server/dns/protect/client-zones.ts'
 import { readClientZones } from '../../server/dns/protect/client-zone-setting.ts'
-import { TcpClient, UdpClient, text } from './client.ts'
-import { World, serve } from './world.ts'
+import { TcpClient, UdpClient, text } from '../support/dns-client.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const zone = 'cluster.local'
 const web = `web.shop.svc.${zone}`
 const front = `front.shop.svc.${zone}`
 
-function world (): World {
-  return new World().load()
+function world (): PlayedFeed {
+  return new PlayedFeed().load()
     .register('shop/web/a', { address: '10.0.0.1', hostname: 'web-0', zone: 'East', labels: { version: 'v2' }, ports: [{ name: 'http', port: 8080 }] })
     .register('shop/web/b', { address: '10.0.0.2', hostname: 'web-1', zone: 'west', labels: { version: 'v2' }, ports: [{ name: 'http', port: 8080 }, { name: 'admin', port: 9000 }] })
     .register('shop/web/c', { address: '10.0.0.3', zone: 'west', labels: { version: 'v1' }, ports: [{ name: 'http', port: 8080 }] })

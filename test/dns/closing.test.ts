@@ -8,13 +8,14 @@ import type { MessageWriter } from '../../server/dns/wire/message-writer.ts'
 import { Responder } from '../../server/dns/responder.ts'
 import { UdpListener } from '../../server/dns/listen/udp-listener.ts'
 import { Zone } from '../../server/dns/names/zone.ts'
-import { UdpClient, question } from './client.ts'
-import { type HandClock, World, serve } from './world.ts'
+import { UdpClient, question } from '../support/dns-client.ts'
+import { type HandClock } from '../support/hand-clock.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const web = 'web.shop.svc.cluster.local'
 
-function world (): World {
-  return new World().load().register('shop/web/a', { address: '10.1.0.1', ports: [{ name: 'http', port: 80 }] })
+function world (): PlayedFeed {
+  return new PlayedFeed().load().register('shop/web/a', { address: '10.1.0.1', ports: [{ name: 'http', port: 80 }] })
 }
 
 t.test('what has arrived when it closes is answered', async (t) => {

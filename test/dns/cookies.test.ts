@@ -6,8 +6,9 @@ import { ServerCookies } from '../../server/dns/protect/cookies.ts'
 import { QueryReader } from '../../server/dns/wire/query-reader.ts'
 import { SipHash } from '../../server/dns/protect/siphash.ts'
 import { CookieSecret, type CookieSecretOptions, cookieKeys, cookieSecretKey } from '../../server/dns/protect/cookie-secret.ts'
-import { type Message, TcpClient, UdpClient, codec, opt, question } from './client.ts'
-import { HandClock, World, serve } from './world.ts'
+import { type Message, TcpClient, UdpClient, codec, opt, question } from '../support/dns-client.ts'
+import { HandClock } from '../support/hand-clock.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const web = 'web.shop.svc.cluster.local'
 const cookieCode = 10
@@ -18,8 +19,8 @@ const secondKey = '445536bcd2513298075a5d379663c962'
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex')
 
-function world (): World {
-  return new World().load().register('shop/web/a', { address: '10.1.0.1', ports: [{ name: 'http', port: 80 }] })
+function world (): PlayedFeed {
+  return new PlayedFeed().load().register('shop/web/a', { address: '10.1.0.1', ports: [{ name: 'http', port: 80 }] })
 }
 
 function withCookie (data: string, name = web): Buffer {
@@ -177,7 +178,7 @@ t.test('before there is a secret nothing is said of cookies, and nothing echoed'
 })
 
 /** The core as a node has it, with a world behind it. */
-function coreOf (of: World): CookieSecretOptions['core'] & { writes: string[], isAway: boolean } {
+function coreOf (of: PlayedFeed): CookieSecretOptions['core'] & { writes: string[], isAway: boolean } {
   const core = {
     writes: [] as string[],
     isAway: false,

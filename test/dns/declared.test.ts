@@ -1,9 +1,9 @@
 // What declared services answer, one row a rule; the numbers are those of the Kubernetes DNS specification's rules.
 import t from 'tap'
 import type { EndpointSlice } from '../../server/model/service/types.ts'
-import { TcpClient, UdpClient, extendedError, text } from './client.ts'
+import { TcpClient, UdpClient, extendedError, text } from '../support/dns-client.ts'
 import { type Row, checkRows, nodata, nxdomain, sorted } from './table.ts'
-import { World, serve } from './world.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const zone = 'cluster.local'
 const fqdn = (service: string, namespace = 'shop'): string => `${service}.${namespace}.svc.${zone}`
@@ -14,8 +14,8 @@ const byHand: EndpointSlice = {
   endpoints: [{ addresses: ['192.0.2.7'], hostname: 'old-db' }, { addresses: ['192.0.2.8'] }], ports: [{ name: 'sql', protocol: 'TCP', port: 5432 }]
 }
 
-function world (): World {
-  return new World().load()
+function world (): PlayedFeed {
+  return new PlayedFeed().load()
     .register('shop/pods/a', { address: '10.1.0.1', hostname: 'pod-0', labels: { app: 'web' }, ports: [{ name: 'web', port: 8080 }] })
     .register('shop/pods/b', { address: '10.1.0.2', labels: { app: 'web' }, ports: [{ name: 'web', port: 8081 }] })
     .register('shop/pods/c', { address: '10.1.0.3', hostname: 'pod-2', labels: { app: 'web' }, ports: [{ name: 'web', port: 8080 }], status: 'down' })
@@ -161,7 +161,7 @@ t.test('each question about a declared service has its answer, over UDP and over
 })
 
 t.test('a chain is followed for eight aliases, the client goes on from there', async (t) => {
-  const of = new World().load().register('shop/end/a', { address: '10.0.0.1' })
+  const of = new PlayedFeed().load().register('shop/end/a', { address: '10.0.0.1' })
   const long = (index: number): string => (index === 9 ? fqdn('end') : fqdn(`alias-${index}`))
   for (let index = 0; index < 9; index++) of.declare(`shop/alias-${index}`, { type: 'ExternalName', externalName: long(index + 1) })
   const client = await TcpClient.open(t, await serve(t, of))
@@ -173,7 +173,7 @@ t.test('a chain is followed for eight aliases, the client goes on from there', a
 })
 
 t.test('a chain that does not fit is cut between records and says so', async (t) => {
-  const of = new World().load().register('shop/end/a', { address: '10.0.0.1' })
+  const of = new PlayedFeed().load().register('shop/end/a', { address: '10.0.0.1' })
   const name = (index: number): string => (index === 8 ? fqdn('end') : fqdn(`${'x'.repeat(60)}-${index}`, 'y'.repeat(63)))
   for (let index = 0; index < 8; index++) of.declare(`${'y'.repeat(63)}/${'x'.repeat(60)}-${index}`, { type: 'ExternalName', externalName: name(index + 1) })
   const server = await serve(t, of)
@@ -184,7 +184,7 @@ t.test('a chain that does not fit is cut between records and says so', async (t)
 })
 
 t.test('an alias leads from one zone of ours into another, whose SOA says that there is nothing', async (t) => {
-  const of = new World().load().register('shop/web/a', { address: '10.0.0.1' })
+  const of = new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1' })
     .declare('shop/east', { type: 'ExternalName', externalName: 'web.shop.svc.cluster.internal' })
     .declare('shop/lost', { type: 'ExternalName', externalName: 'lost.web.shop.svc.cluster.internal' })
     .declare('shop/deep', { type: 'ExternalName', externalName: 'a.b.c.d.e.f.cluster.internal' })
@@ -206,7 +206,7 @@ t.test('the question\'s letters come back in the first owner, and all records of
 })
 
 t.test('declared services are followed with the very next question', async (t) => {
-  const of = new World().load()
+  const of = new PlayedFeed().load()
   const client = new UdpClient(t, await serve(t, of))
   const ask = async (name: string, type = 'A'): Promise<readonly string[] | string> => {
     const { rcode, answers } = await client.query(name, type)

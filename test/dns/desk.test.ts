@@ -8,12 +8,12 @@ import type { DnsDesk } from '../../server/dns/desk.ts'
 import { type DnsOptions, dnsCore } from '../../server/dns/server.ts'
 import { nameBytes, recordBytes, recordTypes } from '../../server/dns/wire/wire.ts'
 import { readClientZones } from '../../server/dns/protect/client-zone-setting.ts'
-import { World } from './world.ts'
+import { PlayedFeed } from '../support/played-feed.ts'
 
 type Test = { teardown (end: () => void): void }
 type Explained = Omit<DnsAnswer, 'revision'>
 
-function deskOf (t: Test, world: World, options: Partial<DnsOptions> = {}): DnsDesk {
+function deskOf (t: Test, world: PlayedFeed, options: Partial<DnsOptions> = {}): DnsDesk {
   const core = dnsCore({ source: world.feed, clock: world.clock, random: () => 0, node: 'test', ...options }, ['127.0.0.1'])
   t.teardown(() => core.close())
   return core.desk
@@ -25,9 +25,9 @@ const ask = (desk: DnsDesk, name: string, type = 'A', more: { namespace?: string
 const lines = ({ trace }: Explained): string[] => trace.map(({ rule, message }) => `${rule}: ${message}`)
 
 /** A registry with one service of each kind. */
-function town (): World {
+function town (): PlayedFeed {
   const http = [{ name: 'http', port: 8080 }]
-  return new World().load()
+  return new PlayedFeed().load()
     .register('shop/orders/a', { address: '10.0.0.1', ports: http, zone: 'east', labels: { version: 'v2' } })
     .register('shop/orders/b', { address: '10.0.0.2', ports: http, zone: 'west', hostname: 'second', lease: { ttlMs: 3_000 } })
     .register('shop/orders/c', { address: '10.0.0.3', status: 'draining' })
@@ -98,7 +98,7 @@ t.test('an answer has its flags, its sections and its extended error', async (t)
   t.strictSame(ports.additional.map(({ type, data }) => `${type} ${data}`).sort(), ['A 10.0.0.1', 'A 10.0.0.2'])
   const other = await ask(deskOf(t, world), 'www.example.com')
   t.match(other, { rcode: 'REFUSED', flags: ['qr', 'rd'], extendedError: { code: 20, text: 'not in a zone of this registry' } })
-  t.match(await ask(deskOf(t, new World()), 'orders.shop.svc.cluster.local'), { rcode: 'SERVFAIL', extendedError: { code: 14 } })
+  t.match(await ask(deskOf(t, new PlayedFeed()), 'orders.shop.svc.cluster.local'), { rcode: 'SERVFAIL', extendedError: { code: 14 } })
 })
 
 t.test('the extended error is found in OPT, whatever octets look like one', async (t) => {
@@ -111,7 +111,7 @@ t.test('the extended error is found in OPT, whatever octets look like one', asyn
 })
 
 t.test('the largest set that may be asked for can be shown', async (t) => {
-  const world = new World().load().declareNamespace('big', { 'rollcall.dev/dns-max-records': '1000' })
+  const world = new PlayedFeed().load().declareNamespace('big', { 'rollcall.dev/dns-max-records': '1000' })
   for (let index = 0; index < 1_000; index++) world.register(`big/all/i${index}`, { address: `10.1.${index >> 8}.${index & 255}`, ports: [{ name: 'http', port: 80 }] })
   const { answer, additional } = await ask(deskOf(t, world), 'all.big.svc.cluster.local', 'SRV')
   t.ok(answer.length > 500)
@@ -217,7 +217,7 @@ t.test('the trace names the rules that decided', async (t) => {
 })
 
 t.test('a chain of eight aliases is followed to its end, one of nine is not', async (t) => {
-  const world = new World().load().register('shop/a0/x', { address: '10.0.0.1' })
+  const world = new PlayedFeed().load().register('shop/a0/x', { address: '10.0.0.1' })
   for (let index = 1; index <= 9; index++) world.declare(`shop/a${index}`, { type: 'ExternalName', externalName: `a${index - 1}.shop.svc.cluster.local` })
   const desk = deskOf(t, world)
   const eight = await ask(desk, 'a8.shop.svc.cluster.local')
@@ -228,7 +228,7 @@ t.test('a chain of eight aliases is followed to its end, one of nine is not', as
 })
 
 t.test('while the store is away the trace says so, and what that makes of the TTL', async (t) => {
-  const world = new World().load().declareNamespace('shop', { 'rollcall.dev/dns-ttl': '60' }).register('shop/orders/a', { address: '10.0.0.1', lease: { ttlMs: 30_000 } })
+  const world = new PlayedFeed().load().declareNamespace('shop', { 'rollcall.dev/dns-ttl': '60' }).register('shop/orders/a', { address: '10.0.0.1', lease: { ttlMs: 30_000 } })
   const desk = deskOf(t, world)
   t.match(lines(await ask(desk, 'orders.shop.svc.cluster.local')), ['zone: cluster.local is served here', /^service/, /^endpoints/, 'ttl: 30 s: the shortest lease of the endpoints, less than the 60 s of rollcall.dev/dns-ttl'])
   world.loseStore()

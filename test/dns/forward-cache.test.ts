@@ -4,7 +4,7 @@ import { maxNegativeLifeMs, maxStaleMs, staleRetryMs } from '../../server/dns/fo
 import type { ForwarderOptions } from '../../server/dns/forward/forwarder.ts'
 import { rcodes, recordTypes } from '../../server/dns/wire/wire.ts'
 import { address, addressed, answered, ask, open, shown, withCode } from './forwarding.ts'
-import { Upstream, response } from './upstream.ts'
+import { Upstream, response } from '../support/upstream.ts'
 
 const soa = { name: 'shop.example', type: 'SOA', ttl: 600, data: { mname: 'ns.shop.example', rname: 'x.shop.example', serial: 1, refresh: 2, retry: 3, expire: 4, minimum: 30 } }
 

@@ -4,7 +4,7 @@ import t from 'tap'
 import { followChain } from '../../server/dns/forward/answer-chain.ts'
 import { type ForwardRecord, type Reply, maxRecords, readReply } from '../../server/dns/forward/reply-reader.ts'
 import { nameBytes, recordTypes } from '../../server/dns/wire/wire.ts'
-import { codec } from './client.ts'
+import { codec } from '../support/dns-client.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text.replace(/\s/g, ''), 'hex')
 const name = nameBytes(['www', 'shop', 'example']) // at 12; shop at 16, example at 21

@@ -6,8 +6,8 @@ import { Asker, totalMs, tryMs } from '../../server/dns/forward/asker.ts'
 import { failureLifeMs } from '../../server/dns/forward/forward-cache.ts'
 import { rcodes, recordTypes } from '../../server/dns/wire/wire.ts'
 import { address, addressed, answered, ask, open, shop, shown, withCode } from './forwarding.ts'
-import { type Answer, type Query, Upstream, closedPort, response, truncated } from './upstream.ts'
-import { HandClock } from './world.ts'
+import { type Answer, type Query, Upstream, closedPort, response, truncated } from '../support/upstream.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 t.test('a question is asked over UDP with a random case of letters, and answered in the client\'s', async (t) => {
   const upstream = await Upstream.open(t, addressed)

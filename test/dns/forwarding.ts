@@ -1,9 +1,9 @@
 // A forwarder in front of resolvers of the test, and its answers as text.
 import { type ForwardAnswer, type ForwardRecord, type Forwarded, Forwarder, type ForwarderOptions } from '../../server/dns/forward/forwarder.ts'
 import { nameBytes, recordBytes, recordTypes } from '../../server/dns/wire/wire.ts'
-import { codec, text } from './client.ts'
-import { type Answer, type UpstreamLike, response } from './upstream.ts'
-import { HandClock } from './world.ts'
+import { codec, text } from '../support/dns-client.ts'
+import { type Answer, type UpstreamLike, response } from '../support/upstream.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 export const shop = 'www.Shop.example'
 export const address = { name: shop, type: 'A', ttl: 60, data: '192.0.2.7' }

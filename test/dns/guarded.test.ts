@@ -8,8 +8,8 @@ import { UdpListener } from '../../server/dns/listen/udp-listener.ts'
 import { DnsCounters } from '../../server/dns/counters.ts'
 import type { Responder } from '../../server/dns/responder.ts'
 import type { MessageWriter } from '../../server/dns/wire/message-writer.ts'
-import { UdpClient } from './client.ts'
-import { HandClock } from './world.ts'
+import { UdpClient } from '../support/dns-client.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 const framed = (text: string): Buffer => Buffer.concat([Buffer.from([0, text.length]), Buffer.from(text)])
 

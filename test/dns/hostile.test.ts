@@ -5,16 +5,16 @@ import t from 'tap'
 import { cookieSecretKey } from '../../server/dns/protect/cookie-secret.ts'
 import { usedMemory } from '../fuzz/memory.ts'
 import { readSent, verdict } from '../fuzz/verdict.ts'
-import { TcpClient, UdpClient, codec, framed, opt, question } from './client.ts'
+import { TcpClient, UdpClient, codec, framed, opt, question } from '../support/dns-client.ts'
 import { malformed, optAlone, twoOpts } from './malformed.ts'
-import { World, serve } from './world.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const web = 'web.shop.svc.cluster.local'
 /** The id of the good question behind the bad ones. */
 const sentinelId = 0xfeed
 
-function world (): World {
-  const result = new World().load().keep(cookieSecretKey, JSON.stringify({ keys: ['e5e973e5a6b2a43f48e7dc849e37bfcf'] }))
+function world (): PlayedFeed {
+  const result = new PlayedFeed().load().keep(cookieSecretKey, JSON.stringify({ keys: ['e5e973e5a6b2a43f48e7dc849e37bfcf'] }))
   for (let index = 0; index < 150; index++) {
     result.register(`shop/web/${index}`, { address: index % 3 === 0 ? `fd00::${index + 1}` : `10.1.0.${index}`, ports: [{ name: 'http', port: 80 }, { name: 'peer', port: 7, protocol: 'UDP' }] })
   }
@@ -69,7 +69,7 @@ t.test('the error to two OPTs has one OPT, and one without a question has it too
 t.test('a set that is longer than any message is cut to what one holds (dns2 3)', async (t) => {
   const ports = [{ name: 'http', protocol: 'TCP', port: 80, targetPort: 'http' }] as const
   const spec = { clusterIP: 'None', clusterIPs: ['None'], selector: { app: 'wide' }, ports }
-  const many = new World().load().declare('shop/wide', spec, [], { 'rollcall.dev/dns-max-records': '1000' })
+  const many = new PlayedFeed().load().declare('shop/wide', spec, [], { 'rollcall.dev/dns-max-records': '1000' })
   for (let index = 0; index < 1_000; index++) {
     const hostname = `h${index}`.padEnd(63, 'x')
     many.register(`shop/web/${index}`, { address: `10.2.${index >> 8}.${index & 255}`, hostname, labels: { app: 'wide' }, ports: [{ name: 'http', port: 80 }] })

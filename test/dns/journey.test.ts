@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { UdpClient, question, text, codec } from './client.ts'
-import { World, serve } from './world.ts'
+import { UdpClient, question, text, codec } from '../support/dns-client.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const maxFiles = 8
 const maxLines = 350
@@ -13,7 +13,7 @@ const server = new URL('../../server/', import.meta.url)
 
 // The guard stands around every handler, and is no part of the way.
 t.test('an A question over UDP that was asked before runs through eight files', async (t) => {
-  const world = new World().load().register('shop/orders/a', { address: '10.0.0.1', ports: [] })
+  const world = new PlayedFeed().load().register('shop/orders/a', { address: '10.0.0.1', ports: [] })
   const dns = await serve(t, world, { rateLimit: 5_000 })
   const client = new UdpClient(t, dns)
   await client.query(name, 'A')

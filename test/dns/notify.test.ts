@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import t from 'tap'
 import { Notifier, type NotifierOptions } from '../../server/dns/transfer/notifier.ts'
 import { checkQuery, type SignedQuery, TsigKeys } from '../../server/dns/transfer/tsig.ts'
-import { codec, type Message, text } from './client.ts'
-import { key, zoneNamed } from './transfer-world.ts'
-import { World } from './world.ts'
+import { codec, type Message, text } from '../support/dns-client.ts'
+import { key, zoneNamed } from './transfer-door.ts'
+import { PlayedFeed } from '../support/played-feed.ts'
 
 const zone = 'cluster.local'
 const soa = (serial: number): string => `${zone} 5 SOA ns.dns.${zone} hostmaster.${zone} ${serial} 7200 1800 86400 5`
@@ -63,7 +63,7 @@ class Secondary {
 }
 
 async function start (
-  t: Test, world: World, options: Partial<NotifierOptions> = {}, keyed = false
+  t: Test, world: PlayedFeed, options: Partial<NotifierOptions> = {}, keyed = false
 ): Promise<{ notifier: Notifier, secondary: Secondary, warnings: string[] }> {
   const secondary = await Secondary.open(t)
   const warnings: string[] = []
@@ -80,10 +80,10 @@ async function until (isDone: () => boolean): Promise<void> {
   while (!isDone()) await new Promise((resolve) => setImmediate(resolve))
 }
 
-const register = (world: World, index: number): World => world.register(`shop/web/${index}`, { address: `10.0.0.${index}`, ports: [] })
+const register = (world: PlayedFeed, index: number): PlayedFeed => world.register(`shop/web/${index}`, { address: `10.0.0.${index}`, ports: [] })
 
 t.test('at the start each secondary is told of each zone, with the SOA', async (t) => {
-  const world = register(new World().load(), 1)
+  const world = register(new PlayedFeed().load(), 1)
   const { secondary } = await start(t, world, { zones: [zoneNamed(zone), zoneNamed('corp.example')] })
   world.clock.advance(100)
   const { message } = await secondary.next()
@@ -93,7 +93,7 @@ t.test('at the start each secondary is told of each zone, with the SOA', async (
 })
 
 t.test('before the first load nobody is told, and then at once', async (t) => {
-  const world = new World()
+  const world = new PlayedFeed()
   const { notifier, secondary } = await start(t, world)
   world.clock.advance(10_000)
   t.equal(notifier.counters.notifySent, 0)
@@ -103,7 +103,7 @@ t.test('before the first load nobody is told, and then at once', async (t) => {
 })
 
 t.test('what changes together, or within a second of the last time, is told once', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const { notifier, secondary } = await start(t, world)
   world.clock.advance(100)
   await (await secondary.next()).answer()
@@ -123,7 +123,7 @@ t.test('what changes together, or within a second of the last time, is told once
 })
 
 t.test('it is told again until it answers, five times at most, and the log says so once', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const { notifier, secondary, warnings } = await start(t, world)
   world.clock.advance(100)
   const ids = new Set<number>()
@@ -146,7 +146,7 @@ t.test('it is told again until it answers, five times at most, and the log says 
 })
 
 t.test('an answer ends it; one with another id, or that is none, does not', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const { notifier, secondary } = await start(t, world)
   world.clock.advance(100)
   const { answer, message } = await secondary.next()
@@ -159,7 +159,7 @@ t.test('an answer ends it; one with another id, or that is none, does not', asyn
 })
 
 t.test('who refuses is not asked again for the same, and the log says why', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const { notifier, secondary, warnings } = await start(t, world)
   world.clock.advance(100)
   await (await secondary.next()).answer({ rcode: 9 })
@@ -170,7 +170,7 @@ t.test('who refuses is not asked again for the same, and the log says why', asyn
 })
 
 t.test('of a zone that it refused a secondary is told again after ten minutes, of the others at once', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const { notifier, secondary, warnings } = await start(t, world, { zones: [zoneNamed('corp.example'), zoneNamed(zone)] })
   const round = async (counts: object, ...rcodes: readonly number[]): Promise<unknown[]> => {
     world.clock.advance(1_000)
@@ -196,7 +196,7 @@ t.test('of a zone that it refused a secondary is told again after ten minutes, o
 })
 
 t.test('a change while nobody answers begins anew, with the new serial', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const { notifier, secondary } = await start(t, world)
   world.clock.advance(100)
   const old = await secondary.next()
@@ -214,7 +214,7 @@ t.test('a change while nobody answers begins anew, with the new serial', async (
 })
 
 t.test('with a key the message is signed, and only a signed answer counts', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const keys = [key(`edge=hmac-sha384:${Buffer.alloc(32, 7).toString('base64')}`)]
   const { notifier, secondary } = await start(t, world, { keys }, true)
   world.clock.advance(100)
@@ -234,7 +234,7 @@ t.test('with a key the message is signed, and only a signed answer counts', asyn
 })
 
 t.test('a target that cannot be reached does no harm, in either family, and closing twice is fine', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const { notifier } = await start(t, world, { targets: [{ address: '2001:db8::7', port: 53 }, { address: '127.0.0.1', port: 9 }], addresses: ['127.0.0.1'] })
   world.clock.advance(100)
   world.clock.advance(60_000)

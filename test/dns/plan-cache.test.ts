@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { MessageWriter } from '../../server/dns/wire/message-writer.ts'
 import type { Responder } from '../../server/dns/responder.ts'
 import { Zone } from '../../server/dns/names/zone.ts'
-import { codec, question } from './client.ts'
-import { World, responderOf } from './world.ts'
+import { codec, question } from '../support/dns-client.ts'
+import { PlayedFeed, responderOf } from '../support/played-feed.ts'
 
 const zones = [new Zone('cluster.local', { ttlSeconds: 5, addresses: [] }), new Zone('other.internal', { ttlSeconds: 5, addresses: [] })]
 const client = { transport: 'tcp', address: '127.0.0.1' } as const
@@ -24,7 +24,7 @@ const step = fc.record({
   version: fc.nat(3)
 })
 
-function take (world: World, { does, namespace, service, id, version }: (typeof step extends fc.Arbitrary<infer Step> ? Step : never)): void {
+function take (world: PlayedFeed, { does, namespace, service, id, version }: (typeof step extends fc.Arbitrary<infer Step> ? Step : never)): void {
   const path = `${namespace}/${service}`
   const ports = [{ name: 'http', protocol: 'TCP', port: 80 + version, targetPort: 'http' }] as const
   switch (does) {
@@ -49,7 +49,7 @@ t.test('after any changes every question is answered as by a server that was ask
     return JSON.stringify([type, rcode, sorted(answers), sorted(authorities), sorted(additionals)]).toLowerCase()
   }
   fc.assert(fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-    const world = new World().load()
+    const world = new PlayedFeed().load()
     const asked = responderOf(world, { zones })
     for (const one of steps) {
       take(world, one)
@@ -65,7 +65,7 @@ t.test('after any changes every question is answered as by a server that was ask
 })
 
 t.test('a type whose number is a letter is not taken for another one', (t) => {
-  const world = new World().load().register('shop/a/0', { address: '10.0.0.1', ports: [{ name: 'http', port: 80 }] })
+  const world = new PlayedFeed().load().register('shop/a/0', { address: '10.0.0.1', ports: [{ name: 'http', port: 80 }] })
   const responder = responderOf(world, { zones })
   const writer = new MessageWriter(512)
   const types = [65, 97, 1, 33].map((type) => `TYPE${type}`)

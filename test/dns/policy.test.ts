@@ -2,9 +2,9 @@
 import t from 'tap'
 import { ttlAnnotation as ttl, maxRecordsAnnotation as max, fallbackAnnotation as fallback } from '../../server/model/service/dns-annotations.ts'
 import type { ServiceSpec } from '../../server/model/service/types.ts'
-import { TcpClient, UdpClient, text } from './client.ts'
+import { TcpClient, UdpClient, text } from '../support/dns-client.ts'
 import { type Row, checkRows, nodata, nxdomain } from './table.ts'
-import { World, serve } from './world.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const zone = 'cluster.local'
 const fqdn = (service: string, namespace = 'shop'): string => `${service}.${namespace}.svc.${zone}`
@@ -19,7 +19,7 @@ async function at (client: UdpClient, name: string, type = 'A'): Promise<number[
 }
 
 t.test('a service, or its namespace, says how long its answers may be kept', async (t) => {
-  const of = new World().load()
+  const of = new PlayedFeed().load()
     .register('shop/own/a', { address: '10.0.0.1', hostname: 'h', labels: { app: 'own' }, ports: [{ name: 'http', port: 80 }], lease: { ttlMs: 86_400_000 } })
     .declare('shop/front', withIp('10.96.0.1', 'own'), [], { [ttl]: '30s' })
     .declare('shop/anvil', headless('own', http), [], { [ttl]: '1m' })
@@ -50,7 +50,7 @@ t.test('a service, or its namespace, says how long its answers may be kept', asy
 })
 
 t.test('no answer that is made of endpoints outlives the shortest lease among them', async (t) => {
-  const of = new World().load()
+  const of = new PlayedFeed().load()
     .register('shop/own/a', { address: '10.0.0.1', labels: { app: 'own' }, ports: [{ name: 'http', port: 80 }], lease: { ttlMs: 3_900 } })
     .register('shop/own/b', { address: '10.0.0.2', labels: { app: 'own' }, ports: [{ name: 'http', port: 80 }] })
     .declare('shop/anvil', headless('own', http), [], { [ttl]: '1h' })
@@ -75,7 +75,7 @@ t.test('no answer that is made of endpoints outlives the shortest lease among th
 })
 
 t.test('a service, or its namespace, says how many records of a set an answer shows', async (t) => {
-  const of = new World().load()
+  const of = new PlayedFeed().load()
   const count = 300
   for (let index = 0; index < count; index++) of.register(`shop/own/${index}`, { address: `10.1.${index >> 8}.${index & 255}`, labels: { app: 'own' }, ports: [{ name: 'http', port: 80 }] })
   of.declare('shop/few', headless('own', http), [], { [max]: '7' }).declare('shop/many', headless('own', http), [], { [max]: '1000' }).declare('shop/one', headless('own', http), [], { [max]: '1' })
@@ -98,7 +98,7 @@ t.test('a service, or its namespace, says how many records of a set an answer sh
 })
 
 t.test('a large set of long names is cut to what an answer over TCP holds', async (t) => {
-  const of = new World().load()
+  const of = new PlayedFeed().load()
   const long = 'x'.repeat(57)
   for (let index = 0; index < 600; index++) of.register(`shop/${long}/${index}`, { address: `10.1.${index >> 8}.${index & 255}`, hostname: `${long}-${index}`, ports: [{ name: 'http', port: 80 }] })
   of.declareNamespace('shop', { [max]: '1000' })
@@ -109,8 +109,8 @@ t.test('a large set of long names is cut to what an answer over TCP holds', asyn
   t.equal(server.counters.cut, 1)
 })
 
-function shops (): World {
-  return new World().load()
+function shops (): PlayedFeed {
+  return new PlayedFeed().load()
     .register('far/web/a', { address: '10.9.0.1', hostname: 'far-0', labels: { app: 'far' }, zone: 'west', ports: [{ name: 'http', port: 8080 }], lease: { ttlMs: 60_000 } })
     .register('far/web/b', { address: 'fd00::9', labels: { app: 'far' }, ports: [{ name: 'http', port: 8080 }], lease: { ttlMs: 60_000 } })
     .register('shop/sick/a', { address: '10.0.0.1', labels: { app: 'sick' }, hostname: 'sick-0', status: 'down' })

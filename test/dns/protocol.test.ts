@@ -7,9 +7,9 @@ import { Zone } from '../../server/dns/names/zone.ts'
 import { systemClock } from '../../server/clock.ts'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { type Message, TcpClient, UdpClient, codec, extendedError, framed, opt, question } from './client.ts'
-import { Upstream, response } from './upstream.ts'
-import { World, serve } from './world.ts'
+import { type Message, TcpClient, UdpClient, codec, extendedError, framed, opt, question } from '../support/dns-client.ts'
+import { Upstream, response } from '../support/upstream.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const web = 'web.shop.svc.cluster.local'
 const rcode = (answer: Buffer): number => answer.readUInt8(3) & 15
@@ -17,8 +17,8 @@ const rcode = (answer: Buffer): number => answer.readUInt8(3) & 15
 const flagsAt = 2
 
 /** @param count endpoints of shop/web */
-function world (count: number): World {
-  const result = new World().load()
+function world (count: number): PlayedFeed {
+  const result = new PlayedFeed().load()
   for (let index = 0; index < count; index++) {
     result.register(`shop/web/${index}`, { address: `10.1.${index >> 8}.${index & 255}`, ports: [{ name: 'http', port: 80 }] })
   }

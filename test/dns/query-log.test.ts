@@ -7,13 +7,14 @@ import { DnsCounters } from '../../server/dns/counters.ts'
 import { MessageWriter } from '../../server/dns/wire/message-writer.ts'
 import { Responder } from '../../server/dns/responder.ts'
 import { Zone } from '../../server/dns/names/zone.ts'
-import { TcpClient, UdpClient, question } from './client.ts'
-import { HandClock, World, serve } from './world.ts'
+import { TcpClient, UdpClient, question } from '../support/dns-client.ts'
+import { HandClock } from '../support/hand-clock.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const web = 'web.shop.svc.cluster.local'
 
-function world (count = 1): World {
-  const result = new World().load()
+function world (count = 1): PlayedFeed {
+  const result = new PlayedFeed().load()
   for (let index = 0; index < count; index++) result.register(`shop/web/${index}`, { address: `10.1.0.${index}`, ports: [{ name: 'http', port: 80 }] })
   return result
 }

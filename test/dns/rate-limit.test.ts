@@ -11,20 +11,20 @@ import type { Recursion } from '../../server/dns/forward/recursion.ts'
 import { Responder, type ResponderOptions } from '../../server/dns/responder.ts'
 import { Zone } from '../../server/dns/names/zone.ts'
 import { cookieSecretKey } from '../../server/dns/protect/cookie-secret.ts'
-import { type Message, type QuestionOptions, TcpClient, UdpClient, codec, opt, question } from './client.ts'
-import { World, responderOf, serve } from './world.ts'
+import { type Message, type QuestionOptions, TcpClient, UdpClient, codec, opt, question } from '../support/dns-client.ts'
+import { PlayedFeed, responderOf, serve } from '../support/played-feed.ts'
 
 const web = 'web.shop.svc.cluster.local'
 const clientCookie = Buffer.from('2464c4abcf10c957', 'hex')
 
-function world (): World {
-  return new World().load()
+function world (): PlayedFeed {
+  return new PlayedFeed().load()
     .register('shop/web/a', { address: '10.1.0.1', ports: [{ name: 'http', port: 80 }] })
     .keep(cookieSecretKey, JSON.stringify({ keys: ['e5e973e5a6b2a43f48e7dc849e37bfcf'] }))
 }
 
 /** A server's brain without sockets, so that a test may ask from every address. */
-function asked (of: World, perSecond: number): { ask: (address: string, name?: string, options?: QuestionOptions & { type?: string, transport?: Client['transport'] }) => Message | undefined, counters: DnsCounters } {
+function asked (of: PlayedFeed, perSecond: number): { ask: (address: string, name?: string, options?: QuestionOptions & { type?: string, transport?: Client['transport'] }) => Message | undefined, counters: DnsCounters } {
   const counters = new DnsCounters()
   const options: ResponderOptions = {
     source: of.feed, zones: [new Zone('cluster.local', { ttlSeconds: 5, addresses: [] })], ttlSeconds: 5, node: 'node-a', version: '', clock: of.clock, random: () => 0, counters,

@@ -5,9 +5,10 @@ import { type DnsOptions, type DnsServer, dnsCore } from '../../server/dns/serve
 import { totalMs } from '../../server/dns/forward/asker.ts'
 import { maxInFlight } from '../../server/dns/forward/forwarder.ts'
 import { closeGraceMs, maxDeferred } from '../../server/dns/listen/tcp-limits.ts'
-import { type Message, TcpClient, UdpClient, codec, extendedError, question, text } from './client.ts'
-import { type Answer, type Query, Upstream, response } from './upstream.ts'
-import { HandClock, World, serve } from './world.ts'
+import { type Message, TcpClient, UdpClient, codec, extendedError, question, text } from '../support/dns-client.ts'
+import { type Answer, type Query, Upstream, response } from '../support/upstream.ts'
+import { HandClock } from '../support/hand-clock.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const everybody = ['127.0.0.0/8', '::1/128']
 const strangers = ['192.0.2.0/24'] // so that the loopback is none of them
@@ -17,7 +18,7 @@ const soa = { name: 'example', type: 'SOA', ttl: 60, data: { mname: 'ns.example'
 const soaText = 'example 60 SOA ns.example root.example 1 2 3 4 30'
 const addressed: Answer = (query) => response(query, { answers: [{ name: query.questions[0]?.name, type: 'A', ttl: 60, data: '192.0.2.7' }] })
 
-const town = (): World => new World().load()
+const town = (): PlayedFeed => new PlayedFeed().load()
   .register('shop/orders/a', { address: '10.0.0.1', ports: [{ name: 'http', port: 80 }] })
   .declare('shop/far', { type: 'ExternalName', externalName: 'www.shop.example' })
   .declare('shop/hop', { type: 'ExternalName', externalName: 'far.shop.svc.cluster.local' })
@@ -25,7 +26,7 @@ const town = (): World => new World().load()
 interface Place {
   readonly upstream: Upstream
   readonly server: DnsServer
-  readonly world: World
+  readonly world: PlayedFeed
   readonly counters: DnsCounters
   readonly udp: UdpClient
 }
@@ -263,7 +264,7 @@ t.test('the desk says that others are asked, and by whom they may be', async (t)
 })
 
 t.test('nobody has names forwarded by the name of another client', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const core = dnsCore({ source: world.feed, forward: { upstreams: [{ address: '127.0.0.1', port: 9 }], clients: ['10.0.0.0/8'] } }, ['127.0.0.1'])
   t.teardown(() => core.close())
   await t.rejects(core.desk.explain({ name: 'www.example.', type: 'A', client: '10.0.0.7', caller: '192.0.2.1' }), { code: 'REG_INVALID', errors: [{ field: 'client' }] })

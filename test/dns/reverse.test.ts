@@ -3,9 +3,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { Endpoints, EndpointSlice } from '../../server/model/service/types.ts'
-import { UdpClient, extendedError, text } from './client.ts'
+import { UdpClient, extendedError, text } from '../support/dns-client.ts'
 import { type Row, checkRows, nodata, nxdomain } from './table.ts'
-import { World, serve } from './world.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const zone = 'cluster.local'
 const fqdn = (service: string, namespace = 'shop'): string => `${service}.${namespace}.svc.${zone}`
@@ -34,8 +34,8 @@ const http = { name: 'http', protocol: 'TCP', port: 80, targetPort: 8080 } as co
 const headless = { clusterIP: 'None', clusterIPs: ['None'] } as const
 
 /** Revision 24. */
-function shop (): World {
-  return new World().load()
+function shop (): PlayedFeed {
+  return new PlayedFeed().load()
     .register('shop/pods/a', { address: '10.1.0.1', hostname: 'pod-0', labels: { app: 'web' } })
     .register('shop/pods/b', { address: '10.1.0.2', labels: { app: 'web' } })
     .register('shop/pods/c', { address: '10.1.0.3', labels: { app: 'web' }, status: 'down' })
@@ -147,7 +147,7 @@ t.test('a zone of one address has it at its apex', async (t) => {
 })
 
 t.test('the names of an address come in the same order always: hostnames, then services without cluster IPs, then by name', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
     .declare('b/vip', { clusterIPs: ['10.96.0.1'], selector: { app: 'x' }, ports: [http] })
     .declare('a/vip', { clusterIPs: ['10.96.0.2'], selector: { app: 'x' }, ports: [http] })
     .declare('b/flat', { ...headless, selector: { app: 'x' }, ports: [http] })
@@ -161,7 +161,7 @@ t.test('the names of an address come in the same order always: hostnames, then s
 })
 
 t.test('a name from an address is that of a host, which begins and ends with a letter or digit', async (t) => {
-  const world = new World().load().register('shop/a/1', { address: '::1' }).register('shop/a/2', { address: 'fd00::' })
+  const world = new PlayedFeed().load().register('shop/a/1', { address: '::1' }).register('shop/a/2', { address: 'fd00::' })
   const client = new UdpClient(t, await serve(t, world, { reverse: ['::/0'] }))
   for (const [each, name] of [['::1', `0--1.${fqdn('a')}`], ['fd00::', `fd00--0.${fqdn('a')}`]] as const) {
     t.equal((await client.query(reverseOf(each), 'PTR')).answers[0]?.data, name)
@@ -177,7 +177,7 @@ t.test('the case of a question changes nothing and is kept', async (t) => {
 })
 
 t.test('an answer follows the registry with the very next question', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const client = new UdpClient(t, await serve(t, world, { reverse }))
   const ask = async (address: string): Promise<string> => {
     const { rcode, answers } = await client.query(reverseOf(address), 'PTR')
@@ -206,7 +206,7 @@ t.test('an answer follows the registry with the very next question', async (t) =
 })
 
 t.test('an address that very many share is answered in bounds, and never wrongly denied', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   for (let index = 0; index < 300; index++) world.register(`shop/s${index}/a`, { address: '10.0.0.1', status: index < 290 ? 'down' : 'up' })
   const server = await serve(t, world, { reverse })
   const client = new UdpClient(t, server)
@@ -218,7 +218,7 @@ t.test('an address that very many share is answered in bounds, and never wrongly
 })
 
 t.test('before the first load and while the store is away reverse names say so', async (t) => {
-  const world = new World()
+  const world = new PlayedFeed()
   const client = new UdpClient(t, await serve(t, world, { reverse, ttlSeconds: 600 }))
   t.equal((await client.query(reverseOf('10.0.0.1'), 'PTR')).rcode, 'SERVFAIL')
   world.load().register('shop/a/1', { address: '10.0.0.1' })
@@ -251,10 +251,10 @@ t.test('an instance is found by its address in its namespace', async (t) => {
 })
 
 t.test('reverse zones are counted, and no zone may be one by name', async (t) => {
-  await t.rejects(serve(t, new World(), { reverse: ['10.0.0.0/9', '11.0.0.0/9', '12.0.0.0/16'] }), { code: 'REG_INVALID' })
-  await t.rejects(serve(t, new World(), { reverse: ['10.0.0.1/8'] }), { code: 'REG_INVALID' })
-  for (const name of ['10.in-addr.arpa', 'arpa', 'x.ip6.arpa']) await t.rejects(serve(t, new World(), { zones: [name] }), { code: 'REG_INVALID' })
-  await serve(t, new World(), { zones: ['home.arpa'] })
+  await t.rejects(serve(t, new PlayedFeed(), { reverse: ['10.0.0.0/9', '11.0.0.0/9', '12.0.0.0/16'] }), { code: 'REG_INVALID' })
+  await t.rejects(serve(t, new PlayedFeed(), { reverse: ['10.0.0.1/8'] }), { code: 'REG_INVALID' })
+  for (const name of ['10.in-addr.arpa', 'arpa', 'x.ip6.arpa']) await t.rejects(serve(t, new PlayedFeed(), { zones: [name] }), { code: 'REG_INVALID' })
+  await serve(t, new PlayedFeed(), { zones: ['home.arpa'] })
 })
 
 const address = fc.oneof(fc.integer({ min: 1, max: 6 }).map((last) => `10.0.0.${last}`), fc.integer({ min: 1, max: 6 }).map((last) => `fd00::${last}`))
@@ -270,7 +270,7 @@ const step = fc.oneof(
 
 t.test('every name of an address leads back to it, after any sequence of changes', async (t) => {
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
-    const world = new World().load()
+    const world = new PlayedFeed().load()
     for (const change of steps) {
       if (change.type === 'register') {
         const { service, id, hostname, label: app, status, address: at } = change

@@ -1,7 +1,7 @@
 // Which of many endpoints come first, which come at all.
 import t from 'tap'
-import { TcpClient, UdpClient } from './client.ts'
-import { World, serve } from './world.ts'
+import { TcpClient, UdpClient } from '../support/dns-client.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const name = 'web.shop.svc.cluster.local'
 
@@ -14,15 +14,15 @@ function generator (seed: number): () => number {
   }
 }
 
-function world (...endpoints: readonly (readonly [address: string, weight: number, priority?: number])[]): World {
-  const result = new World().load()
+function world (...endpoints: readonly (readonly [address: string, weight: number, priority?: number])[]): PlayedFeed {
+  const result = new PlayedFeed().load()
   for (const [index, [address, weight, priority = 0]] of endpoints.entries()) {
     result.register(`shop/web/${index}`, { address, weight, priority, ports: [{ name: 'http', port: 80 }] })
   }
   return result
 }
 
-async function firsts (t: { teardown (end: () => unknown): void }, of: World, count: number, type = 'A'): Promise<Map<string, number>> {
+async function firsts (t: { teardown (end: () => unknown): void }, of: PlayedFeed, count: number, type = 'A'): Promise<Map<string, number>> {
   const client = new UdpClient(t, await serve(t, of, { random: generator(7) }))
   const counts = new Map<string, number>()
   for (let index = 0; index < count; index++) {
@@ -115,7 +115,7 @@ t.test('a hundred and no more are not cut', async (t) => {
 })
 
 t.test('very many endpoints behind one hostname have no glue, since a part would be taken for the whole', async (t) => {
-  const of = new World().load()
+  const of = new PlayedFeed().load()
   for (let index = 0; index < 101; index++) of.register(`shop/web/${index}`, { address: `10.1.0.${index}`, hostname: 'all', ports: [{ name: 'http', port: 80 }], weight: 65_535 })
   const client = await TcpClient.open(t, await serve(t, of))
   const message = await client.query(`_http._tcp.${name}`, 'SRV')

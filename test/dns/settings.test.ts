@@ -7,9 +7,9 @@ import { RegistryError } from '../../server/errors.ts'
 import { startDns } from '../../server/dns/server.ts'
 import { readDnsTls } from '../../server/dns/listen/certificate-files.ts'
 import type { DnsValues } from '../../server/dns/settings.ts'
-import { selfSigned } from './certificate.ts'
-import { UdpClient, question, codec } from './client.ts'
-import { World, serve } from './world.ts'
+import { selfSigned } from '../support/certificate.ts'
+import { UdpClient, question, codec } from '../support/dns-client.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const load = (...argv: string[]): DnsValues | undefined => loadConfig({ argv, env: {}, readFile: () => '', hostname: 'here' }).values.dns
 const faults = (...argv: string[]): unknown => {
@@ -66,7 +66,7 @@ t.test('what is wrong between settings is said before anything starts', async (t
 
 t.test('class CH is answered on loopback, and beyond it only if that was said', async (t) => {
   const version = async (host: string | readonly string[], chaos?: boolean): Promise<string> => {
-    const world = new World().load()
+    const world = new PlayedFeed().load()
     const server = await serve(t, world, { host, chaos })
     const message = question('version.bind', 'TXT')
     message.writeUInt16BE(3, message.length - 2)
@@ -75,7 +75,7 @@ t.test('class CH is answered on loopback, and beyond it only if that was said', 
   t.strictSame([await version('127.0.0.1'), await version('127.0.0.1', false)], ['NOERROR', 'REFUSED'])
   t.strictSame([await version('0.0.0.0'), await version('0.0.0.0', true)], ['REFUSED', 'NOERROR'])
   t.equal(await version(['127.0.0.1', '127.0.0.2']), 'NOERROR')
-  const secure = await startDns({ source: new World().load().feed, host: '127.0.0.1', port: 0, tls: { host: '0.0.0.0', port: 0, ...selfSigned() } })
+  const secure = await startDns({ source: new PlayedFeed().load().feed, host: '127.0.0.1', port: 0, tls: { host: '0.0.0.0', port: 0, ...selfSigned() } })
   t.teardown(() => secure.close())
   const message = question('id.server', 'TXT')
   message.writeUInt16BE(3, message.length - 2)

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { fallbackAnnotation, httpsAnnotation, ttlAnnotation } from '../../server/model/service/dns-annotations.ts'
 import { pointerAnnotation, pointerPolicies } from '../../server/model/service/pointer-policy.ts'
-import type { World } from './world.ts'
+import type { PlayedFeed } from '../support/played-feed.ts'
 
 export const namespaces = ['shop', 'lab'] as const
 export const services = ['web', 'db'] as const
@@ -37,7 +37,7 @@ export const step = fc.oneof(
 export type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
 
 /** Does the steps that make sense where they stand. */
-export function play (world: World, steps: readonly Step[]): World {
+export function play (world: PlayedFeed, steps: readonly Step[]): PlayedFeed {
   for (const each of steps) {
     const [namespace = '', service = ''] = each.path.split('/')
     switch (each.does) {

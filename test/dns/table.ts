@@ -1,6 +1,6 @@
 // Rows of question and expected answer, asked over UDP and over TCP.
 import type { DnsServer } from '../../server/dns/server.ts'
-import { TcpClient, UdpClient, text } from './client.ts'
+import { TcpClient, UdpClient, text } from '../support/dns-client.ts'
 
 export interface Row {
   readonly says: string

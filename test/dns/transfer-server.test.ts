@@ -11,16 +11,16 @@ import { ZoneTransfers } from '../../server/dns/transfer/transfer.ts'
 import { signQuery } from '../../server/dns/transfer/tsig.ts'
 import { DnsCounters } from '../../server/dns/counters.ts'
 import { recordTypes } from '../../server/dns/wire/wire.ts'
-import { TcpClient, UdpClient, codec, extendedError, question, text } from './client.ts'
-import { key, rule, zoneNamed } from './transfer-world.ts'
-import { World, responderOf, serve } from './world.ts'
+import { TcpClient, UdpClient, codec, extendedError, question, text } from '../support/dns-client.ts'
+import { key, rule, zoneNamed } from './transfer-door.ts'
+import { PlayedFeed, responderOf, serve } from '../support/played-feed.ts'
 
 const zone = 'cluster.local'
 const web = `web.shop.svc.${zone}`
 const edge = key(`edge=${Buffer.alloc(32, 7).toString('base64')}`)
 const stranger = key(`stranger=${Buffer.alloc(32, 8).toString('base64')}`)
 const transfer = { keys: [edge], transferTo: [rule('127.0.0.1+key:edge')] }
-const small = (): World => new World().load().register('shop/web/a', { address: '10.0.0.1', ports: [] })
+const small = (): PlayedFeed => new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1', ports: [] })
 const content = (serial: number): string[] => [
   `${zone} 5 SOA ns.dns.${zone} hostmaster.${zone} ${serial} 7200 1800 86400 5`, `${zone} 5 NS ns.dns.${zone}`, `ns.dns.${zone} 5 A 127.0.0.1`,
   `dns-version.${zone} 5 TXT "1.1.0"`, `${web} 5 A 10.0.0.1`, `10-0-0-1.${web} 5 A 10.0.0.1`,
@@ -70,7 +70,7 @@ t.test('every answer to a signed question is signed, or says what is wrong with 
 })
 
 t.test('over UDP a signed answer fits what the client takes, with its signature', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   for (let index = 0; index < 40; index++) world.register(`shop/web/${index}`, { address: `10.0.0.${index}`, ports: [] })
   const server = await serve(t, world, { transfer, clock: { ...world.clock, now: Date.now, after: () => () => undefined } })
   const client = new UdpClient(t, server)

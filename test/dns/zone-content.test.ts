@@ -5,13 +5,13 @@ import { type ContentSet, soaRecord, zoneParts, zoneRecords } from '../../server
 import { ZoneVersions, TooManyRecords, difference, recordsOf } from '../../server/dns/transfer/zone-versions.ts'
 import { ReverseZone } from '../../server/dns/names/reverse-zone.ts'
 import type { Zone } from '../../server/dns/names/zone.ts'
-import { codec, framed, question, TcpClient, text } from './client.ts'
+import { codec, framed, question, TcpClient, text } from '../support/dns-client.ts'
 import { zonesOf } from '../../server/dns/names/zones.ts'
 import { fallbackAnnotation, maxRecordsAnnotation } from '../../server/model/service/dns-annotations.ts'
 import { pointerAnnotation } from '../../server/model/service/pointer-policy.ts'
 import { hostnames, namespaces, play, services, step } from './steps.ts'
-import { ttlSeconds, zoneNamed } from './transfer-world.ts'
-import { World, serve } from './world.ts'
+import { ttlSeconds, zoneNamed } from './transfer-door.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 /** Records as a zone file has them, by name and type. */
 function bySet (records: readonly string[]): Map<string, string[]> {
@@ -33,7 +33,7 @@ function decoded (records: Iterable<Buffer>): string[] {
   })
 }
 
-function contentOf (zone: Zone, zones: readonly Zone[], world: World): string[] {
+function contentOf (zone: Zone, zones: readonly Zone[], world: PlayedFeed): string[] {
   const soa = soaRecord(zone, world.feed, { ttlSeconds, zones })
   return decoded([...soa === undefined ? [] : [soa], ...zoneRecords(zone, world.feed, { ttlSeconds, zones })])
 }
@@ -79,7 +79,7 @@ t.test('whatever happens, every set of the zone is what its question answers, an
   const options = { zones: names, reverse: networks.slice(0, 2) }
   const ofAddresses = { zones: names, reverse: networks.slice(2) } // zones of one address each
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
-    const world = play(new World().load(), steps)
+    const world = play(new PlayedFeed().load(), steps)
     const ends: (() => Promise<void> | void)[] = []
     const scope = { teardown: (end: () => Promise<void> | void) => { ends.unshift(end) } }
     try {
@@ -103,7 +103,7 @@ t.test('whatever happens, every set of the zone is what its question answers, an
 const front = 'web.shop.svc.cluster.local'
 
 t.test('a zone has its records in one order, without turning', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
     .register('shop/web/b', { address: '10.0.0.2', ports: [{ name: 'http', port: 80 }], weight: 0 })
     .register('shop/web/a', { address: '10.0.0.1', ports: [{ name: 'http', port: 80 }] })
   const zone = zoneNamed('cluster.local')
@@ -123,7 +123,7 @@ t.test('a zone has its records in one order, without turning', async (t) => {
 })
 
 t.test('a set of more than a hundred records is cut to the same hundred, and counted', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   for (let index = 0; index < 101; index++) world.register(`shop/web/${String(index).padStart(3, '0')}`, { address: `10.0.0.${index}`, hostname: 'all', ports: [] })
   const zone = zoneNamed('cluster.local')
   const sets = [...zoneParts(zone, world.feed, { ttlSeconds, zones: [zone] })].flatMap((part): ContentSet[] => [...part?.sets() ?? []])
@@ -136,7 +136,7 @@ t.test('a set of more than a hundred records is cut to the same hundred, and cou
 })
 
 t.test('a service that shows fewer records than others has as many in a zone, always the same', async (t) => {
-  const world = new World().load().declareNamespace('shop', { [maxRecordsAnnotation]: '2' }).declareNamespace('lab', { [maxRecordsAnnotation]: '1000' })
+  const world = new PlayedFeed().load().declareNamespace('shop', { [maxRecordsAnnotation]: '2' }).declareNamespace('lab', { [maxRecordsAnnotation]: '1000' })
   for (let index = 1; index <= 3; index++) world.register(`shop/web/${index}`, { address: `10.0.0.${index}`, ports: [] })
   for (let index = 0; index < 101; index++) world.register(`lab/web/${String(index).padStart(3, '0')}`, { address: `10.0.0.${index}`, ports: [] })
   const zone = zoneNamed('cluster.local')
@@ -147,7 +147,7 @@ t.test('a service that shows fewer records than others has as many in a zone, al
 })
 
 t.test('a service with nobody is in a zone with whom it falls back to, and a change of that one changes it', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
     .declare('shop/web', { clusterIP: 'None', clusterIPs: ['None'], selector: { app: 'web' }, ports: [] }, [], { [fallbackAnnotation]: 'lab/first, lab/second' })
     .register('lab/second/a', { address: '10.0.0.1', ports: [{ name: 'dns', port: 53, protocol: 'UDP' }] })
   const zone = zoneNamed('cluster.local')
@@ -162,7 +162,7 @@ t.test('a service with nobody is in a zone with whom it falls back to, and a cha
 })
 
 t.test('a reverse zone has its addresses in order, each with all of its names', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
     .register('shop/web/a', { address: '10.0.0.10', ports: [] })
     .register('shop/web/b', { address: '10.0.0.9', hostname: 'b', ports: [] })
     .register('lab/web/a', { address: '10.0.0.9', ports: [] })
@@ -190,7 +190,7 @@ t.test('a reverse zone has its addresses in order, each with all of its names', 
 })
 
 t.test('a reverse zone is as it was when it was taken, whatever changes while it is made', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   for (let index = 0; index < 2_000; index++) world.register(`shop/web-${index % 100}/${index}`, { address: `10.1.${index >> 8}.${index & 255}`, ports: [] })
   const zones = zonesOf({ reverse: ['10.0.0.0/8'] }, ['127.0.0.1'])
   const [, zone] = zones
@@ -204,7 +204,7 @@ t.test('a reverse zone is as it was when it was taken, whatever changes while it
 })
 
 t.test('of an address that thousands share a zone has a hundred names, and counts the set as cut', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   for (let index = 0; index < 5_000; index++) world.register(`shop/web-${index % 50}/${String(index).padStart(4, '0')}`, { address: '10.0.0.1', hostname: `h-${index}`, ports: [] })
   const zones = zonesOf({ reverse: ['10.0.0.0/8'] }, ['127.0.0.1'])
   const [, zone] = zones
@@ -213,7 +213,7 @@ t.test('of an address that thousands share a zone has a hundred names, and count
 })
 
 t.test('what is below another zone of this server is delegated to it, once', async (t) => {
-  const world = new World().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }).register('lab/web/a', { address: '10.0.0.2', ports: [] })
+  const world = new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }).register('lab/web/a', { address: '10.0.0.2', ports: [] })
   const [parent, child, grandchild] = ['cluster.local', 'shop.svc.cluster.local', 'x.shop.svc.cluster.local'].map(zoneNamed)
   if (parent === undefined || child === undefined || grandchild === undefined) return
   const content = contentOf(parent, [grandchild, child, parent], world).filter((record) => !record.includes('SOA'))
@@ -223,7 +223,7 @@ t.test('what is below another zone of this server is delegated to it, once', asy
 })
 
 t.test('a zone is as it was when it was taken, whatever changes while it is made', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   for (let index = 0; index < 1_200; index++) world.register(`shop/web-${index}/a`, { address: '10.0.0.1', ports: [] })
   world.declare('shop/zz', { clusterIP: 'None', clusterIPs: ['None'], selector: { app: 'zz' }, ports: [] }).register('shop/pods/a', { address: '10.0.0.1', ports: [], labels: { app: 'zz' } })
   const zone = zoneNamed('cluster.local')
@@ -239,7 +239,7 @@ t.test('a zone is as it was when it was taken, whatever changes while it is made
 })
 
 t.test('a part is made anew when either of what it is made from is another', async (t) => {
-  const world = new World().load().declare('shop/web', { clusterIP: '10.96.0.1', clusterIPs: ['10.96.0.1'], ports: [] })
+  const world = new PlayedFeed().load().declare('shop/web', { clusterIP: '10.96.0.1', clusterIPs: ['10.96.0.1'], ports: [] })
   const declared = world.feed.catalog.declared('shop', 'web')
   if (declared === undefined) return
   let { manifest, endpoints } = declared
@@ -273,7 +273,7 @@ t.test('a part is made anew when either of what it is made from is another', asy
 })
 
 t.test('versions share what did not change, are limited, and are of one epoch', async (t) => {
-  const world = new World().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }).register('shop/db/a', { address: '10.0.0.1', ports: [] })
+  const world = new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }).register('shop/db/a', { address: '10.0.0.1', ports: [] })
   const zone = zoneNamed('cluster.local')
   const options = { ttlSeconds, zones: [zone] }
   const versions = new ZoneVersions(world.feed, options)

@@ -2,7 +2,8 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { call, startNode, temporaryDirectory } from './processes.ts'
+import { call, startNode } from '../support/processes.ts'
+import { temporaryDirectory } from '../support/closable.ts'
 
 const manifests = 500
 /** When the node is killed after the stream was sent. */

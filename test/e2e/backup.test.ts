@@ -2,9 +2,8 @@
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { call, endpointsPath, instancePath, run, startNode, temporaryDirectory } from './processes.ts'
-
-t.setTimeout(110_000)
+import { call, endpointsPath, instancePath, run, startNode } from '../support/processes.ts'
+import { temporaryDirectory } from '../support/closable.ts'
 
 const command = async (t: Test, ...argv: string[]): Promise<{ code: number | NodeJS.Signals, lines: readonly string[] }> => {
   const program = run(t, 'bin/rollcall.js', argv)

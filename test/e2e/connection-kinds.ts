@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import WebSocket from 'ws'
-import { question } from '../dns/client.ts'
-import type { Closable, Node } from './processes.ts'
-import { call, endpointsPath, instancePath } from './processes.ts'
+import { question } from '../support/dns-client.ts'
+import type { Closable } from '../support/closable.ts'
+import { type Node, call, endpointsPath, instancePath } from '../support/processes.ts'
 
 const key = Buffer.alloc(16, 7).toString('base64')
 

@@ -1,6 +1,7 @@
 import t from 'tap'
-import { UdpClient } from '../dns/client.ts'
-import { call, instancePath, startNode, temporaryDirectory } from './processes.ts'
+import { UdpClient } from '../support/dns-client.ts'
+import { call, instancePath, startNode } from '../support/processes.ts'
+import { temporaryDirectory } from '../support/closable.ts'
 
 t.test('a node with DNS threads is ready when they are, shows what they count, and ends with them', async (t) => {
   const data = await temporaryDirectory(t)

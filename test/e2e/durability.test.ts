@@ -1,6 +1,7 @@
 import t from 'tap'
-import { RedisServer, noRedis } from '../store/redis-server.ts'
-import { call, endpointsPath, instancePath, startNode, temporaryDirectory } from './processes.ts'
+import { RedisServer, noRedis } from '../support/redis-server.ts'
+import { call, endpointsPath, instancePath, startNode } from '../support/processes.ts'
+import { temporaryDirectory } from '../support/closable.ts'
 
 type Test = Pick<typeof t, 'equal' | 'ok' | 'same' | 'teardown'>
 

@@ -5,9 +5,8 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
-import { call, instancePath, temporaryDirectory } from './processes.ts'
-
-t.setTimeout(110_000)
+import { call, instancePath } from '../support/processes.ts'
+import { temporaryDirectory } from '../support/closable.ts'
 
 const holds = (script: string): boolean => spawnSync('unshare', ['-Urm', 'sh', '-c', script]).status === 0
 /** A small disk of one process tree, as far as this machine lets its users make one. */

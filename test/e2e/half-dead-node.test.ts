@@ -2,11 +2,10 @@
 // well.
 import t from 'tap'
 import { Rollcall, type RollcallEvent } from '../../client-sdk/src/index.ts'
-import { RedisProxy } from '../store/redis-proxy.ts'
-import { RedisServer, noRedis } from '../store/redis-server.ts'
-import { call, instancePath, startNode, type Closable, type Node } from './processes.ts'
-
-t.setTimeout(120_000) // leases run out in real time here
+import { RedisProxy } from '../support/redis-proxy.ts'
+import { RedisServer, noRedis } from '../support/redis-server.ts'
+import { call, instancePath, startNode, type Node } from '../support/processes.ts'
+import { type Closable } from '../support/closable.ts'
 
 interface Pair {
   readonly ill: Node

@@ -4,8 +4,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import t from 'tap'
-import { selfSigned } from '../dns/certificate.ts'
-import { call, startNode, temporaryDirectory } from './processes.ts'
+import { selfSigned } from '../support/certificate.ts'
+import { call, startNode } from '../support/processes.ts'
+import { temporaryDirectory } from '../support/closable.ts'
 
 async function fingerprint (port: number): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['dot'] })

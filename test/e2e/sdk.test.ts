@@ -2,11 +2,11 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { Rollcall, type Watch, type WatchEvent } from '../../client-sdk/src/index.ts'
-import { run } from '../client-sdk/process.ts'
+import { runChild } from '../support/processes.ts'
 
 /** Starts a registry on a free port and gives its address. */
 async function registry (t: { teardown (action: () => unknown): void }, data: string): Promise<string> {
-  const child = run(['server/main.ts', 'serve', '--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', '--data', data])
+  const child = runChild(['server/main.ts', 'serve', '--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', '--data', data])
   t.teardown(async () => {
     child.process.kill('SIGTERM')
     await child.ended
@@ -73,7 +73,7 @@ t.test('a session that breaks makes its instance suspect, and a new one is trust
   t.teardown(() => rollcall.close())
   const watch = rollcall.watch({ service: 'orders' })
   await event(watch)
-  const child = run(['test/client-sdk/service.ts', 'session'], { ROLLCALL_ADDRESS: address, ROLLCALL_NAMESPACE: 'shop' })
+  const child = runChild(['test/client-sdk/service.ts', 'session'], { ROLLCALL_ADDRESS: address, ROLLCALL_NAMESPACE: 'shop' })
   await child.line(/^event session/)
   t.match(await event(watch), { type: 'put', reason: 'registered' })
   child.process.kill('SIGKILL')

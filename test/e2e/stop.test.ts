@@ -4,10 +4,11 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { UdpClient } from '../dns/client.ts'
-import { selfSigned } from '../dns/certificate.ts'
+import { UdpClient } from '../support/dns-client.ts'
+import { selfSigned } from '../support/certificate.ts'
 import { idleKinds, plain, type Places } from './connection-kinds.ts'
-import { call, instancePath, startNode, temporaryDirectory } from './processes.ts'
+import { call, instancePath, startNode } from '../support/processes.ts'
+import { temporaryDirectory } from '../support/closable.ts'
 
 /** So long that no test would see the end of it: a node that waits for it fails by the time limit of the file. */
 const forEver = ['--shutdown-grace', '10m']

@@ -2,9 +2,9 @@ import { Resolver } from 'node:dns/promises'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import type { ServerFrame } from '../../client-sdk/src/wire.ts'
-import { RedisServer, noRedis } from '../store/redis-server.ts'
-import { UdpClient, opt } from '../dns/client.ts'
-import { type Node, call, endpointsPath, instancePath, startNode } from './processes.ts'
+import { RedisServer, noRedis } from '../support/redis-server.ts'
+import { UdpClient, opt } from '../support/dns-client.ts'
+import { type Node, call, endpointsPath, instancePath, startNode } from '../support/processes.ts'
 
 async function resolve4 (node: Node, name: string): Promise<string[]> {
   const resolver = new Resolver()

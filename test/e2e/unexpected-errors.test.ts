@@ -2,7 +2,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { startNode, temporaryDirectory } from './processes.ts'
+import { startNode } from '../support/processes.ts'
+import { temporaryDirectory } from '../support/closable.ts'
 
 /** Loaded before the node and in each of its threads: a signal makes the main thread throw, a message each other one. */
 const saboteur = `

@@ -1,9 +1,7 @@
 // Three masters and no replica: the store finds the one that owns its slot, and follows the slot when it moves.
 import t, { type Test } from 'tap'
-import { joinRedis, life, persist } from '../store/redis-nodes.ts'
-import { noRedis, RedisServer } from '../store/redis-server.ts'
-
-t.setTimeout(60_000)
+import { joinRedis, life, persist } from '../support/redis-nodes.ts'
+import { noRedis, RedisServer } from '../support/redis-server.ts'
 
 /** The slots of each master. */
 const ranges = [[0, 5_460], [5_461, 10_922], [10_923, 16_383]] as const

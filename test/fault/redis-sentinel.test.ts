@@ -1,10 +1,8 @@
 // A master that Sentinel replaces: the store finds the new one by itself and loses nothing.
 import t from 'tap'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
-import { joinRedis, life, persist, WatchedFollower } from '../store/redis-nodes.ts'
-import { noRedis, RedisServer } from '../store/redis-server.ts'
-
-t.setTimeout(60_000)
+import { joinRedis, life, persist, WatchedFollower } from '../support/redis-nodes.ts'
+import { noRedis, RedisServer } from '../support/redis-server.ts'
 
 t.test('after a failover by Sentinel the store goes on with the promoted replica', { skip: noRedis }, async (t) => {
   const master = await RedisServer.start()

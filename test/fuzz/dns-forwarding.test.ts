@@ -1,7 +1,7 @@
 // Hostile questions to a server that asks others, and hostile answers from those: always alive, every question is answered in the end.
 import t from 'tap'
-import { Upstream, response } from '../dns/upstream.ts'
-import { serve } from '../dns/world.ts'
+import { Upstream, response } from '../support/upstream.ts'
+import { serve } from '../support/played-feed.ts'
 import { Datagrams } from './datagrams.ts'
 import { mutant } from './mutants.ts'
 import { Random, fuzzSeed, seedHint } from './random.ts'

@@ -1,7 +1,7 @@
 // Hostile messages in requests over HTTP (RFC 8484): each is answered as over TCP, or refused by a status that says why.
 import t from 'tap'
-import { serve } from '../dns/world.ts'
-import { build } from '../http/world.ts'
+import { serve } from '../support/played-feed.ts'
+import { build } from '../support/world.ts'
 import { mutant } from './mutants.ts'
 import { Random, fuzzSeed, seedHint } from './random.ts'
 import { seeds } from './seeds.ts'

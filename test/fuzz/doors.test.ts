@@ -1,7 +1,7 @@
 // Every door says what the model says: some seeds in every run, and one that is another each day. For longer: npm run
 // test:fuzz.
 import t from 'tap'
-import { noRedis } from '../store/redis-server.ts'
+import { noRedis } from '../support/redis-server.ts'
 import { type StoreKind } from './doors/generate.ts'
 import { known } from './doors/known.ts'
 import { report, runSeed, showsKnown, shrunk } from './doors/session.ts'

@@ -1,5 +1,5 @@
 // Good questions of every kind that programs ask, to make bad ones of.
-import { question } from '../dns/client.ts'
+import { question } from '../support/dns-client.ts'
 import { malformed } from '../dns/malformed.ts'
 import { type Edns, type Query, labelsOf, nameOctets, queryOctets, record, u16 } from './octets.ts'
 

@@ -2,7 +2,7 @@
 import type { DnsOptions } from '../../server/dns/server.ts'
 import { readClientZones } from '../../server/dns/protect/client-zone-setting.ts'
 import { cookieSecretKey } from '../../server/dns/protect/cookie-secret.ts'
-import { World } from '../dns/world.ts'
+import { PlayedFeed } from '../support/played-feed.ts'
 import type { Random } from './random.ts'
 
 /** Everything that a server of the shop is asked to do. */
@@ -16,8 +16,8 @@ const fqdn = (service: string, namespace: string): string => `${service}.${names
 const http = { name: 'http', protocol: 'TCP', port: 80, targetPort: 'http' } as const
 
 /** @param bigSize endpoints of the service `shop/big` */
-export function shop (bigSize = 300): World {
-  const world = new World().load().keep(cookieSecretKey, JSON.stringify({ keys: ['e5e973e5a6b2a43f48e7dc849e37bfcf'] }))
+export function shop (bigSize = 300): PlayedFeed {
+  const world = new PlayedFeed().load().keep(cookieSecretKey, JSON.stringify({ keys: ['e5e973e5a6b2a43f48e7dc849e37bfcf'] }))
   const ports = [{ name: 'http', port: 8080 }, { name: 'peer', port: 7, protocol: 'UDP' }, { port: 9_000 }] as const
   for (let index = 0; index < bigSize; index++) {
     const address = index % 3 === 0 ? `fd00::${(index + 1).toString(16)}` : `10.8.${index >> 8}.${index & 255}`
@@ -58,7 +58,7 @@ export function shop (bigSize = 300): World {
 }
 
 /** Now and then a service changes: an instance goes or is said to be suspect, and comes back. What tells of it is the feed's to keep. */
-export function stir (world: World, random: Random): void {
+export function stir (world: PlayedFeed, random: Random): void {
   if (random.below(10) > 0) return
   const service = random.below(22)
   const path = `shop/small-${service}/0`

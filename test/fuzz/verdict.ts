@@ -1,5 +1,5 @@
 // What an answer may be to what was sent: a second, strict reading of both that shares no code with the server.
-import { codec } from '../dns/client.ts'
+import { codec } from '../support/dns-client.ts'
 
 const headerLength = 12
 const maxName = 255

@@ -1,5 +1,5 @@
 // Some messages that are sent together, and what came back to each.
-import { question } from '../dns/client.ts'
+import { question } from '../support/dns-client.ts'
 import { type Excuses, type Sent, readSent, verdict } from './verdict.ts'
 
 /** Of the good question behind each window: its answer says that the server lives, and that all before it was read. */
@@ -82,13 +82,13 @@ export class Window {
 
 /** Gives a promise up that never settles, so that a server that hangs is told with its octets instead of by the end of the test's time. */
 export async function orGiveUp<T> (promise: Promise<T>, says: () => string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`the server is silent: ${says()}`)), givenUpMs)
-  })
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const limit = AbortSignal.timeout(givenUpMs)
+  const giveUp = (): void => reject(new Error(`the server is silent: ${says()}`))
+  limit.addEventListener('abort', giveUp)
   try {
     return await Promise.race([promise, late])
   } finally {
-    clearTimeout(timer)
+    limit.removeEventListener('abort', giveUp)
   }
 }

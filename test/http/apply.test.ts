@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { FieldError } from '../../client-sdk/src/wire.ts'
-import { build } from './world.ts'
+import { build } from '../support/world.ts'
 
 const yaml = { 'content-type': 'application/yaml' }
 

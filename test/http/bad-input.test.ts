@@ -1,5 +1,5 @@
 import t from 'tap'
-import { build, pathOf } from './world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 const orders = pathOf('shop/orders/orders-1')
 const long = 'x'.repeat(300)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type World, build, pathOf } from './world.ts'
+import { type HttpWorld, build, pathOf } from '../support/world.ts'
 
 const instance = pathOf('shop/orders/a')
 const service = '/v1/namespaces/shop/services/web'
@@ -7,7 +7,7 @@ const namespace = '/v1/namespaces/edge'
 const registration = { address: '10.0.0.1' }
 const manifest = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { ports: [{ port: 80 }] } }
 
-const tagOf = async ({ send }: World, path: string): Promise<string> => String((await send('GET', path)).headers['etag'])
+const tagOf = async ({ send }: HttpWorld, path: string): Promise<string> => String((await send('GET', path)).headers['etag'])
 
 t.test('If-None-Match: * writes only what is not there', async (t) => {
   const world = await build(t)

@@ -4,7 +4,7 @@ import type { LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
 import WebSocket from 'ws'
 import { otherDialect, xml } from './other-dialect.ts'
-import { type World, build, pathOf } from './world.ts'
+import { type HttpWorld, build, pathOf } from '../support/world.ts'
 
 const host = '127.0.0.1:7500'
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -52,7 +52,7 @@ t.test('a dialect answers its own errors, unknown paths and refused hosts in its
   }
   t.strictSame(log, [])
   t.equal((await get('/other/crash')).body, '<fault>REG_INTERNAL</fault>')
-  t.match(log, [{ level: 'error', message: /an error that nobody expected/ }])
+  t.match(log, [{ level: 'error', message: /an unexpected error, caught in http-request/ }])
 })
 
 t.test('nothing of a dialect leaks into the native API, and nothing of that into it', async (t) => {
@@ -152,7 +152,7 @@ t.test('when a listener cannot be opened, closing ends the ones that are', async
   await world.http.close()
 })
 
-async function metricsOf ({ app }: World): Promise<string> {
+async function metricsOf ({ app }: HttpWorld): Promise<string> {
   return (await app.inject({ url: '/metrics', headers: { host } })).body
 }
 

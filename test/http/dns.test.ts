@@ -2,21 +2,21 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { codec, extendedError, question, text } from '../dns/client.ts'
-import { buildWithDns } from './dns-world.ts'
-import { build, type World } from './world.ts'
+import { codec, extendedError, question, text } from '../support/dns-client.ts'
+import { buildWithDns, build, type HttpWorld } from '../support/world.ts'
+import { lacking } from '../support/programs.ts'
 
 const media = 'application/dns-message'
 const orders = 'orders.shop.svc.cluster.local'
 
-async function place (t: Test): Promise<World> {
+async function place (t: Test): Promise<HttpWorld> {
   const world = await buildWithDns(t, { reverse: ['10.0.0.0/8'] })
   await world.register('shop/orders/a', { address: '10.0.0.1', ports: [{ name: 'http', port: 80 }], lease: { ttlMs: 30_000 } })
   return world
 }
 
 const asked = (message: Buffer): string => `/dns-query?dns=${message.toString('base64url')}`
-const post = (world: World, payload: Buffer, headers: Record<string, string> = { 'content-type': media }): ReturnType<World['send']> =>
+const post = (world: HttpWorld, payload: Buffer, headers: Record<string, string> = { 'content-type': media }): ReturnType<HttpWorld['send']> =>
   world.app.inject({ method: 'POST', url: '/dns-query', payload, headers: { host: '127.0.0.1:7500', ...headers } })
 
 t.test('a person is told what DNS answers, and why', async (t) => {
@@ -135,7 +135,7 @@ t.test('a body of another type, encoded, too large or missing is refused', async
   t.match((await world.send('GET', asked(Buffer.concat([long, Buffer.of(0)])))).json(), { status: 413, detail: /4096 octets/ })
 })
 
-t.test('curl asks, in words and in octets', async (t) => {
+t.test('curl asks, in words and in octets', { skip: lacking('curl') }, async (t) => {
   const world = await place(t)
   const { url } = await world.listen()
   const run = promisify(execFile)

@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
-import { build, pathOf } from './world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 const url = '/v1/namespaces/shop/services/orders/endpoints'
 const ids = (answer: { json: () => any }): string[] => answer.json().endpoints.map(({ id }: { id: string }) => id)

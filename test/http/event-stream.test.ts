@@ -1,6 +1,6 @@
 import { connect as connectSocket } from 'node:net'
 import t from 'tap'
-import { type World, build, pathOf } from './world.ts'
+import { type HttpWorld, build, pathOf } from '../support/world.ts'
 
 interface StreamEvent {
   readonly id: string | undefined
@@ -109,7 +109,7 @@ interface Stream {
   readonly cancel: () => void
 }
 
-async function open (world: World, query: string, headers: Record<string, string> = {}): Promise<Stream> {
+async function open (world: HttpWorld, query: string, headers: Record<string, string> = {}): Promise<Stream> {
   const { url } = await world.listen()
   const controller = new AbortController()
   const response = await fetch(`${url}/v1/watch${query}`, { headers: { accept: 'text/event-stream', ...headers }, signal: controller.signal })

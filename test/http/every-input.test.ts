@@ -8,8 +8,7 @@ import { DeletedNames, clientFrames, components } from '../../server/http/api/sc
 import { maxFrameBytes } from '../../server/http/server/limits.ts'
 import { manifestShapes } from '../../server/model/service/schema.ts'
 import { breakages, broken, brokenOnes, define, type Schema } from '../model/schema-values.ts'
-import { buildWithDns } from './dns-world.ts'
-import type { World } from './world.ts'
+import { buildWithDns, type HttpWorld } from '../support/world.ts'
 
 interface Parameter {
   readonly name: string
@@ -63,7 +62,7 @@ function wrongFor ({ name, schema }: Parameter): readonly string[] {
   return found
 }
 
-async function operationsOf ({ send }: World): Promise<Operation[]> {
+async function operationsOf ({ send }: HttpWorld): Promise<Operation[]> {
   const document = (await send('GET', '/openapi.json')).json()
   return Object.entries<any>(document.paths).flatMap(([path, item]) => Object.entries<any>(item).map(([method, operation]): Operation => ({
     name: operation.operationId,

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import t from 'tap'
-import { build } from './world.ts'
+import { build } from '../support/world.ts'
 
 t.test('a Host header must name this server', async (t) => {
   const { send } = await build(t, { trustedHosts: ['registry.example.org'] })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { build, pathOf } from './world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 const orders = pathOf('shop/orders/orders-1')
 const registration = { address: '10.0.0.1', ports: [{ name: 'http', port: 8080 }], labels: { version: 'v1' }, generation: 'g1' }
@@ -82,7 +82,7 @@ t.test('a read says what is missing: namespace, service or instance', async (t) 
 t.test('an id may be 253 octets that all have to be encoded', async (t) => {
   const { send, register } = await build(t)
   const id = '%'.repeat(253)
-  t.equal((await register(`shop/orders/${id}`)).id, id)
+  t.equal((await register(`shop/orders/${id}`)).instance.id, id)
   t.equal((await send('GET', pathOf(`shop/orders/${id}`))).json().id, id)
 })
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type Socket, connect as connectSocket } from 'node:net'
 import t, { type Test } from 'tap'
 import type { Dialect } from '../../server/http/server/dialect.ts'
-import { type World, build } from './world.ts'
+import { type HttpWorld, build } from '../support/world.ts'
 
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -28,7 +28,7 @@ function held (): Dialect & { readonly begun: string[], readonly answer: (text?:
   }
 }
 
-async function raw (t: Test, world: World, localAddress = '127.0.0.1'): Promise<{ socket: Socket, text: () => string, until: (pattern: RegExp) => Promise<void>, closed: Promise<unknown> }> {
+async function raw (t: Test, world: HttpWorld, localAddress = '127.0.0.1'): Promise<{ socket: Socket, text: () => string, until: (pattern: RegExp) => Promise<void>, closed: Promise<unknown> }> {
   const { host, port } = await world.listen()
   const socket = connectSocket({ host, port, localAddress })
   let text = ''

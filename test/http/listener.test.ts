@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { connect as connectSocket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
-import { selfSigned } from '../dns/certificate.ts'
+import { selfSigned } from '../support/certificate.ts'
 import { standaloneGuard } from '../../server/guard.ts'
 import type { ListenAddress } from '../../server/listen-addresses.ts'
 import { listen } from '../../server/http/server/listener.ts'
 import { otherDialect } from './other-dialect.ts'
-import { build } from './world.ts'
+import { build } from '../support/world.ts'
 
 const of = (...addresses: readonly string[]) => async (): Promise<ListenAddress[]> =>
   addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { Instance } from '../../client-sdk/src/wire.ts'
-import { type World, build, pathOf } from './world.ts'
+import { type HttpWorld, build, pathOf } from '../support/world.ts'
 
 type Item = Pick<Instance, 'namespace' | 'service' | 'id'>
 const keyOf = ({ namespace, service, id }: Item): string => `${namespace}/${service}/${id}`
 
 /** All pages of a list. */
-async function pages (send: World['send'], url: string, between?: () => Promise<void>): Promise<any[][]> {
+async function pages (send: HttpWorld['send'], url: string, between?: () => Promise<void>): Promise<any[][]> {
   const all: any[][] = []
   for (let cursor = ''; ;) {
     const answer = await send('GET', `${url}${cursor === '' ? '' : `&cursor=${cursor}`}`)

@@ -1,7 +1,7 @@
 import { Compile } from 'typebox/compile'
 import t from 'tap'
 import { errorCatalogue } from '../../server/errors.ts'
-import { build, pathOf } from './world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 const webui = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'webui' }, spec: { selector: { app: 'webui' }, ports: [{ name: 'http', port: 80 }] } }
 const methods = ['get', 'put', 'post', 'patch', 'delete'] as const

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Peers } from '../../server/http/server/peer.ts'
 import { readNetworks } from '../../server/model/address/ranges.ts'
-import { build, pathOf } from './world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 const networks = readNetworks(['10.0.0.0/8', '2001:db8:ffff::/48', '127.0.0.1/32'], 'trusted-proxy')
 

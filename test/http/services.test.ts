@@ -1,6 +1,6 @@
 import t from 'tap'
 import { parse } from 'yaml'
-import { type World, build, pathOf } from './world.ts'
+import { type HttpWorld, build, pathOf } from '../support/world.ts'
 
 const path = '/v1/namespaces/shop/services/webui'
 const yaml = { 'content-type': 'application/yaml' }
@@ -18,7 +18,7 @@ spec:
 `
 
 /** An instance of another service that has the label which the service selects. */
-async function front ({ register }: World, id = 'front-1', address = '10.0.0.1'): Promise<void> {
+async function front ({ register }: HttpWorld, id = 'front-1', address = '10.0.0.1'): Promise<void> {
   await register(`shop/front/${id}`, { address, ports: [{ name: 'web', port: 8080 }], labels: { app: 'webui' } })
 }
 

@@ -1,10 +1,10 @@
 import t from 'tap'
 import { run } from '../../server/cli/run.ts'
 import { processTerminal } from '../../server/cli/terminal.ts'
-import { build, type World } from './world.ts'
+import { build, type HttpWorld } from '../support/world.ts'
 
 /** A record as another version might have written it. */
-function plant ({ registry }: World, key: string, body: string): void {
+function plant ({ registry }: HttpWorld, key: string, body: string): void {
   const revision = registry.feed.revision + 1
   const stamps = { createdRevision: revision, revision, createdAtMs: 1_700_000_000_000, updatedAtMs: 1_700_000_000_000 }
   registry.feed.apply([{ type: 'put-object', revision, atMs: 0, by: 'x', reason: 'declared', object: { key, ...stamps, endsAtMs: 0, body } }])

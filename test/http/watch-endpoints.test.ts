@@ -1,6 +1,6 @@
 // `view: endpoints` over the watch: what agents, DNS copies and dialects follow.
 import t from 'tap'
-import { build, pathOf } from './world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 const slice = (address: string): string => JSON.stringify({
   apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'db-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'db' } },
@@ -60,7 +60,7 @@ t.test('an unknown view is refused by name', async (t) => {
 
 t.test('a node is an RFC 1123 subdomain', async (t) => {
   const { send, register } = await build(t)
-  t.match(await register('shop/orders/a', { node: 'box-1.example' }), { node: 'box-1.example' })
+  t.match((await register('shop/orders/a', { node: 'box-1.example' })).instance, { node: 'box-1.example' })
   const refused = await send('PUT', pathOf('shop/orders/b'), { address: '10.0.0.1', node: 'Box_1' })
   t.match(refused.json(), { code: 'REG_INVALID', errors: [{ field: 'node', value: 'Box_1', rule: /RFC 1123 subdomain/ }] })
 })

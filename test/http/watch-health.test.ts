@@ -1,10 +1,10 @@
 // What a watch says of its node: how often it is heard, and whether its view is fresh.
 import t from 'tap'
-import { TestSocket } from './test-socket.ts'
-import { build, type World } from './world.ts'
+import { TestSocket } from '../support/test-socket.ts'
+import { build, type HttpWorld } from '../support/world.ts'
 
 /** All frames, those of the node included. */
-async function listen (world: World): Promise<TestSocket> {
+async function listen (world: HttpWorld): Promise<TestSocket> {
   const { url } = await world.listen()
   const client = await TestSocket.connect(url, [])
   return client

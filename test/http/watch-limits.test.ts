@@ -1,6 +1,6 @@
 import { connect as connectSocket } from 'node:net'
 import t from 'tap'
-import { type World, build, pathOf } from './world.ts'
+import { type HttpWorld, build, pathOf } from '../support/world.ts'
 
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -194,7 +194,7 @@ interface RawWatch {
 }
 
 /** A WebSocket that answers nothing by itself, no ping either. */
-async function rawWatch (world: World): Promise<RawWatch> {
+async function rawWatch (world: HttpWorld): Promise<RawWatch> {
   const { host, port } = await world.listen()
   const socket = connectSocket({ host, port })
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))

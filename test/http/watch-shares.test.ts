@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { type Socket, connect as connectSocket } from 'node:net'
 import t from 'tap'
 import WebSocket from 'ws'
-import { build } from './world.ts'
-import { TestSocket } from './test-socket.ts'
+import { build } from '../support/world.ts'
+import { TestSocket } from '../support/test-socket.ts'
 
 t.test('at the limit of subscriptions the client that has most loses its oldest, and is told', async (t) => {
   const world = await build(t, { shares: { subscriptions: 3 } })

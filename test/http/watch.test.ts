@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { TestSocket } from './test-socket.ts'
-import { type World, build, pathOf } from './world.ts'
+import type { TestSocket } from '../support/test-socket.ts'
+import { type HttpWorld, build, pathOf } from '../support/world.ts'
 
 const summary = ({ type, id, event, reason, instance, revision }: any): unknown[] => [type, id, event, reason, instance?.id, Number(revision.split('.')[1])]
 
@@ -287,7 +287,7 @@ t.test('a closing node says goodbye', async (t) => {
 })
 
 /** A client whose socket is a lease of instance `a`, and somebody who watches. */
-async function withSession (t: Parameters<typeof build>[0], session = true): Promise<World & { client: TestSocket, observer: TestSocket }> {
+async function withSession (t: Parameters<typeof build>[0], session = true): Promise<HttpWorld & { client: TestSocket, observer: TestSocket }> {
   const world = await build(t)
   await world.register('shop/orders/a', { address: '10.0.0.1', generation: 'g1' })
   await world.register('shop/orders/other', { address: '10.0.0.2' })

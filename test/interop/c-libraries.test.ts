@@ -2,7 +2,8 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { lackingNamespaces, startInNamespace } from './namespace.ts'
-import { lacking, output, programPath, temporaryDirectory } from './peers.ts'
+import { lacking, output, programPath } from '../support/programs.ts'
+import { temporaryDirectory } from '../support/closable.ts'
 import { addresses, inShop } from './shop.ts'
 
 const resolvConf = 'nameserver 127.0.0.1\nsearch shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5 timeout:1 attempts:1\n'

@@ -1,8 +1,8 @@
 // The programs that people ask by hand: dig, kdig, host and nslookup.
 import t from 'tap'
 import type { DnsServer } from '../../server/dns/server.ts'
-import { serve } from '../dns/world.ts'
-import { lacking, output } from './peers.ts'
+import { serve } from '../support/played-feed.ts'
+import { lacking, output } from '../support/programs.ts'
 import { inShop, shop } from './shop.ts'
 
 const web = inShop('web')

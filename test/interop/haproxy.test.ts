@@ -3,9 +3,11 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { type Node, call, instancePath, startNode } from '../e2e/processes.ts'
+import { type Node, call, instancePath, startNode } from '../support/processes.ts'
 import { guideBlock } from './guide.ts'
-import { type Closable, lacking, startPeer, temporaryDirectory, until } from './peers.ts'
+import { type Closable, temporaryDirectory } from '../support/closable.ts'
+import { lacking } from '../support/programs.ts'
+import { startPeer, until } from './peers.ts'
 
 interface Server {
   readonly address: string

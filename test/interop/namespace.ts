@@ -4,7 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Closable, type Output, Peer, lacking, output, temporaryDirectory } from './peers.ts'
+import { type Closable, temporaryDirectory } from '../support/closable.ts'
+import { type Output, lacking, output } from '../support/programs.ts'
+import { Peer } from './peers.ts'
 
 /** For `skip`: false if namespaces can be made here, else the sentence that says why not. */
 export function lackingNamespaces (): string | false {

@@ -3,9 +3,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { World, serve } from '../dns/world.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 import { guideBlock } from './guide.ts'
-import { type Closable, lacking, startPeer, until } from './peers.ts'
+import { type Closable } from '../support/closable.ts'
+import { lacking } from '../support/programs.ts'
+import { startPeer, until } from './peers.ts'
 
 /** Says where it is, and what it was asked for. */
 async function startEcho (t: Closable, address: string, port = 0): Promise<number> {
@@ -40,7 +42,7 @@ t.test('nginx follows a service from one instance to another', { skip: lacking('
   const serverPort = await startEcho(t, '127.0.0.1')
   await startEcho(t, '127.0.0.2', serverPort)
   const instance = (address: string) => ({ address, ports: [{ name: 'http', port: serverPort }] })
-  const world = new World().load().register('shop/orders/a', instance('127.0.0.1'))
+  const world = new PlayedFeed().load().register('shop/orders/a', instance('127.0.0.1'))
   const registry = await serve(t, world)
   const url = `http://127.0.0.1:${await startNginx(t, registry.port, serverPort)}/path?query`
   const ask = async (): Promise<string> => (await fetch(url)).text()

@@ -1,8 +1,8 @@
 // Node's own resolver (c-ares), of the Node that runs the tests and of an older one if there is one: their c-ares differ.
 import { join } from 'node:path'
 import t from 'tap'
-import { serve } from '../dns/world.ts'
-import { output, programPath } from './peers.ts'
+import { serve } from '../support/played-feed.ts'
+import { output, programPath } from '../support/programs.ts'
 import { inShop, shop } from './shop.ts'
 
 const web = inShop('web')

@@ -1,66 +1,11 @@
 // Programs that other people wrote, started for one test on free ports of the loopback and ended with it.
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
-import { accessSync, constants } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
-
-export interface Closable {
-  teardown (callback: () => unknown): void
-}
-
-/** A program of the system, or undefined. Servers are in /usr/sbin, which is not in everybody's PATH. */
-export function programPath (name: string): string | undefined {
-  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
-  return directories.map((directory) => join(directory, name)).find((path) => {
-    try {
-      accessSync(path, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
-}
-
-/** For `skip`: false if all of them are there, else the sentence that says what is not. */
-export function lacking (...names: readonly string[]): string | false {
-  const missing = names.filter((name) => programPath(name) === undefined)
-  return missing.length > 0 && `${missing.join(', ')} not installed: npm run test:setup`
-}
-
-export interface Output {
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Runs a program to its end, thirty seconds at most. @throws if it can't be run, or says by its exit code that it failed */
-export function output (name: string, ...args: readonly string[]): Promise<Output> {
-  return promisify(execFile)(programPath(name) ?? name, args, { timeout: 30_000, env: { ...process.env, LC_ALL: 'C' } })
-}
-
-export async function temporaryDirectory (t: Closable): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'rollcall-interop-'))
-  t.teardown(() => rm(path, { recursive: true, force: true }))
-  return path
-}
-
-/** A port that is free for UDP and for TCP. Somebody else may be faster, which is why `startPeer` tries again. */
-export async function freePort (): Promise<number> {
-  for (let attempt = 1; attempt <= 32; attempt++) {
-    const udp = createSocket('udp4').bind(0, '127.0.0.1')
-    await once(udp, 'listening')
-    const { port } = udp.address()
-    const tcp = createServer().listen(port, '127.0.0.1')
-    const isFree = await once(tcp, 'listening').then(() => true, () => false)
-    await Promise.all([new Promise<void>((resolve) => udp.close(() => resolve())), isFree && new Promise<void>((resolve) => tcp.close(() => resolve()))])
-    if (isFree) return port
-  }
-  throw new Error('no port is free for UDP and TCP alike')
-}
+import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { type Closable, temporaryDirectory } from '../support/closable.ts'
+import { freePort } from '../support/free-port.ts'
+import { programPath } from '../support/programs.ts'
 
 /** Asks until there is an answer. Thirty seconds are plenty for a program that needs a tenth of one, on a busy machine too. */
 export async function until<Answer> (what: string, ask: () => Promise<Answer | undefined>): Promise<Answer> {
@@ -74,7 +19,7 @@ export async function until<Answer> (what: string, ask: () => Promise<Answer | u
       last = error
     }
     if (performance.now() > deadlineMs) throw new Error(`${what}: not within thirty seconds`, { cause: last })
-    await new Promise((resolve) => { setTimeout(resolve, 20) })
+    await setImmediate() // asking takes its time
   }
 }
 
@@ -122,9 +67,8 @@ export class Peer {
   async end (): Promise<void> {
     if (this.hasEnded) return
     this.#child.kill('SIGTERM')
-    const impatience = setTimeout(() => this.#child.kill('SIGKILL'), 5_000)
+    AbortSignal.timeout(5_000).addEventListener('abort', () => this.#child.kill('SIGKILL')) // no longer there: no harm
     await this.#exit
-    clearTimeout(impatience)
   }
 }
 

@@ -1,8 +1,8 @@
 // What every resolver that stands before a registry has to pass on, whoever wrote it.
 import { Resolver } from 'node:dns/promises'
 import type { Test } from 'tap'
-import type { World } from '../dns/world.ts'
-import { output } from './peers.ts'
+import type { PlayedFeed } from '../support/played-feed.ts'
+import { output } from '../support/programs.ts'
 import { addresses, inShop } from './shop.ts'
 
 export function resolverAt (port: number): Resolver {
@@ -55,7 +55,7 @@ export async function passesOn (t: Test, port: number): Promise<void> {
 }
 
 /** @param port of a resolver whose registry says that nothing may be kept */
-export async function showsChanges (t: Test, world: World, port: number): Promise<void> {
+export async function showsChanges (t: Test, world: PlayedFeed, port: number): Promise<void> {
   const resolver = resolverAt(port)
   t.strictSame((await resolver.resolve4(inShop('web'))).sort(), ['10.0.0.1', '10.0.0.2'])
   world.deregister('shop/web/a')

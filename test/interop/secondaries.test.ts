@@ -3,9 +3,11 @@
 import t, { type Test } from 'tap'
 import { startDnsWorkers } from '../../server/dns/workers.ts'
 import { readDnsPeers } from '../../server/dns/transfer/peers.ts'
-import type { World } from '../dns/world.ts'
+import type { PlayedFeed } from '../support/played-feed.ts'
 import { guideBlock } from './guide.ts'
-import { type PeerPlan, freePort, lacking, startPeer, until } from './peers.ts'
+import { type PeerPlan, startPeer, until } from './peers.ts'
+import { freePort } from '../support/free-port.ts'
+import { lacking } from '../support/programs.ts'
 import { dig } from './resolvers.ts'
 import { inShop, shop } from './shop.ts'
 
@@ -113,7 +115,7 @@ const questions = [
 ] as const
 
 async function checkSecondary (t: Test, { program, plan, marker, changes }: Secondary, workers: number): Promise<void> {
-  const world: World = shop()
+  const world: PlayedFeed = shop()
   const secondaryPort = await freePort()
   const { notify, ...transfer } = readDnsPeers({ keys: [`edge=${secret}`], transferTo: ['127.0.0.1+key:edge'], notify: [`127.0.0.1:${secondaryPort}+key:edge`] })
   const warnings: string[] = []

@@ -1,5 +1,5 @@
 // What the peers ask for: one service of each kind, and large ones.
-import { World } from '../dns/world.ts'
+import { PlayedFeed } from '../support/played-feed.ts'
 
 /** The addresses of a service with so many endpoints. */
 export function addresses (count: number): string[] {
@@ -12,8 +12,8 @@ export const inShop = (name: string): string => `${name}.shop.svc.cluster.local`
  * In the namespace `shop`: `web` (two endpoints, IPv4 only), `mixed` (one of each family), `front` (cluster IPs of both families), the
  * aliases `alias` -> `front`, `second` -> `alias`, `ghost` -> nothing, `away` -> elsewhere, and `wide` with 60 and `huge` with 300 endpoints.
  */
-export function shop (): World {
-  const world = new World().load()
+export function shop (): PlayedFeed {
+  const world = new PlayedFeed().load()
     .register('shop/web/a', { address: '10.0.0.1', hostname: 'web-0', ports: [{ name: 'http', port: 8080 }], weight: 10, priority: 1 })
     .register('shop/web/b', { address: '10.0.0.2', ports: [{ name: 'http', port: 8081 }], weight: 20, priority: 2 })
     .register('shop/mixed/a', { address: '10.0.0.3', ports: [{ name: 'http', port: 80 }] })

@@ -1,8 +1,10 @@
 // unbound before a registry, with the stub zone of the guide. It writes each name in letters of random case and wants them back.
 import t from 'tap'
-import { serve } from '../dns/world.ts'
+import { serve } from '../support/played-feed.ts'
 import { guideBlock } from './guide.ts'
-import { type Closable, lacking, startPeer } from './peers.ts'
+import { type Closable } from '../support/closable.ts'
+import { lacking } from '../support/programs.ts'
+import { startPeer } from './peers.ts'
 import { answers, passesOn, showsChanges } from './resolvers.ts'
 import { shop } from './shop.ts'
 

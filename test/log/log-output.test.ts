@@ -1,12 +1,12 @@
 import t from 'tap'
 import { LogOutput, type Lost, type Sink } from '../../server/log/log-output.ts'
-import { ManualClock } from '../manual-clock.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 /** What a system would do with the next writes: `take` so many octets, fail with a code, or answer later. */
 type Act = { readonly take: number } | { readonly fail: string } | 'later'
 
-function world (acts: Act[], maxQueuedOctets?: number): { output: LogOutput, written: () => string, clock: ManualClock, answer: () => void } {
-  const clock = new ManualClock()
+function world (acts: Act[], maxQueuedOctets?: number): { output: LogOutput, written: () => string, clock: HandClock, answer: () => void } {
+  const clock = new HandClock()
   let text = ''
   let answer = (): void => undefined
   const sink: Sink = (octets, done) => {

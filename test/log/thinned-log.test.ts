@@ -3,7 +3,7 @@ import { ChangeLines } from '../../server/log/change-lines.ts'
 import { ThinnedLog, type LineLog } from '../../server/log/thinned-log.ts'
 import type { AppliedChange } from '../../server/registry/feed/change-ring.ts'
 import type { Sweep } from '../../server/store/store.ts'
-import { ManualClock } from '../manual-clock.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 function recorded (): { log: LineLog, lines: string[] } {
   const lines: string[] = []
@@ -12,7 +12,7 @@ function recorded (): { log: LineLog, lines: string[] } {
 }
 
 t.test('of one cause the first line is written, the others are counted until the time is over', async (t) => {
-  const clock = new ManualClock()
+  const clock = new HandClock()
   const { log, lines } = recorded()
   const thinned = new ThinnedLog(log, { clock, windowMs: 10_000 })
   for (let index = 0; index < 500; index++) thinned.warn({ requestId: String(index) }, 'the store is away')
@@ -28,7 +28,7 @@ t.test('of one cause the first line is written, the others are counted until the
 })
 
 t.test('whoever invents causes fills no disk', async (t) => {
-  const clock = new ManualClock()
+  const clock = new HandClock()
   const { log, lines } = recorded()
   const thinned = new ThinnedLog(log, { clock, perWindow: 100 })
   for (let index = 0; index < 100_000; index++) thinned.warn({}, `no such thing as ${index}`)
@@ -44,7 +44,7 @@ function change (reason: AppliedChange['reason'], id: string): AppliedChange {
 
 t.test('registration and its end, suspicion and expiry get a line each, and other changes none', async (t) => {
   const { log, lines } = recorded()
-  const { changed } = new ChangeLines({ log, clock: new ManualClock() })
+  const { changed } = new ChangeLines({ log, clock: new HandClock() })
   for (const reason of ['registered', 'updated', 'suspect', 'renewed', 'replaced', 'override', 'deregistered', 'expired'] as const) changed(change(reason, 'a'))
   changed({ ...change('declared', ''), kind: 'service' })
   t.same(lines.map((line) => line.split(':')[0]), [
@@ -54,7 +54,7 @@ t.test('registration and its end, suspicion and expiry get a line each, and othe
 })
 
 t.test('ten thousand at once are a few lines and a number', async (t) => {
-  const clock = new ManualClock()
+  const clock = new HandClock()
   const { log, lines } = recorded()
   const { changed } = new ChangeLines({ log, clock, perSecond: 20 })
   for (let index = 0; index < 10_000; index++) changed(change('registered', `a-${index}`))
@@ -65,7 +65,7 @@ t.test('ten thousand at once are a few lines and a number', async (t) => {
 
 t.test('a brake is told of when it takes hold and when it lets go, not at each sweep', async (t) => {
   const { log, lines } = recorded()
-  const { swept } = new ChangeLines({ log, clock: new ManualClock() })
+  const { swept } = new ChangeLines({ log, clock: new HandClock() })
   const sweep = (protectedSinceMs: number, services: string[] = []): Sweep => ({
     suspected: 0, expired: 0, kept: 12, holdMs: 0, protectedSinceMs, protectedServices: new Map(services.map((name) => [name, 1])), more: false
   })

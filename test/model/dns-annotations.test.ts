@@ -4,7 +4,7 @@ import { dnsPolicyOf, serviceDnsFaults } from '../../server/model/service/dns-an
 import { prepared } from '../../server/model/service/update.ts'
 import { droppedFields } from '../../server/model/service/dropped-fields.ts'
 import { serviceFaults } from '../../server/model/service/validate.ts'
-import { manifest, one, read } from './service-world.ts'
+import { manifest, one, read } from './service-manifests.ts'
 
 const meta = (annotations: Record<string, string>): { name: string, namespace: string, annotations: Record<string, string> } => ({ name: 'web', namespace: 'shop', annotations })
 

@@ -6,7 +6,7 @@ import { allocationPlan, heldBy, withAllocations } from '../../server/model/serv
 import type { Service } from '../../server/model/service/types.ts'
 import { carriedOver, prepared, wiped } from '../../server/model/service/update.ts'
 import { serviceFaults } from '../../server/model/service/validate.ts'
-import { applied, both, type Loose, manifest, one, read } from './service-world.ts'
+import { applied, both, type Loose, manifest, one, read } from './service-manifests.ts'
 
 const http = { ports: [{ port: 80 }] }
 const spec = (value: Loose, registry = one): Service['spec'] => defaulted(read(manifest(value)), registry).spec

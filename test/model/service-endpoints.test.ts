@@ -10,7 +10,7 @@ import { decoded } from '../../server/model/service/schema.ts'
 import { labelsOf, selectorOf, selectorOfObject, selects } from '../../server/model/service/selection.ts'
 import { endpointsObject, endpointSlices } from '../../server/model/service/slices.ts'
 import type { Endpoints, EndpointSlice, Service } from '../../server/model/service/types.ts'
-import { applied, both, type Loose, manifest } from './service-world.ts'
+import { applied, both, type Loose, manifest } from './service-manifests.ts'
 
 interface Facts {
   readonly id?: string, readonly service?: string, readonly address?: string, readonly labels?: Record<string, string>, readonly status?: Status

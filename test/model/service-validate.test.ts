@@ -1,13 +1,12 @@
 import t from 'tap'
-import type { Cause, CauseReason } from '../../server/model/service/causes.ts'
-import { clusterIpTaken, fieldErrors, messageOf, nodePortOutOfRange, nodePortTaken, refuse } from '../../server/model/service/causes.ts'
+import { type Cause, type CauseReason, clusterIpTaken, fieldErrors, messageOf, nodePortOutOfRange, nodePortTaken, refuse } from '../../server/model/service/causes.ts'
 import type { RegistryFacts } from '../../server/model/service/facts.ts'
 import { decoded } from '../../server/model/service/schema.ts'
 import type { Endpoints, EndpointSlice, Namespace } from '../../server/model/service/types.ts'
 import { prepared } from '../../server/model/service/update.ts'
 import { endpointsFaults, endpointSliceFaults, endpointSliceWarnings, namespaceFaults } from '../../server/model/service/validate-endpoints.ts'
 import { serviceFaults, warnings } from '../../server/model/service/validate.ts'
-import { applied, both, type Loose, manifest, one, read } from './service-world.ts'
+import { applied, both, type Loose, manifest, one, read } from './service-manifests.ts'
 
 const http = { ports: [{ port: 80 }] }
 const two = (a: Loose, b: Loose): Loose => ({ ports: [{ name: 'a', port: 80, ...a }, { name: 'b', port: 81, ...b }] })

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { parseCidr, parsePortRange, showIp } from '../../server/model/address/ranges.ts'
 import { clusterIpBands, nodePortBands, pickBanded, staticBand } from '../../server/registry/allocation/bands.ts'
 import { SlotSet, maxSlots } from '../../server/registry/allocation/slots.ts'
-import { dice } from './allocation-world.ts'
+import { dice } from './allocation-store.ts'
 
 function network (text: string): ReturnType<typeof clusterIpBands> & { family: 4 | 6 } {
   const range = parseCidr(text)

@@ -6,8 +6,8 @@ import { RegistryError } from '../../server/errors.ts'
 import type { Registry } from '../../server/registry/registry.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 import type { ObjectWrite } from '../../server/store/store.ts'
-import { allocation, apply, service } from './services-world.ts'
-import { type World, world, tester } from './world.ts'
+import { allocation, apply, service } from '../support/declared.ts'
+import { type World, world, tester } from '../support/world.ts'
 
 const nothing = { NotAllocated: 0, AlreadyAllocated: 0, OutOfRange: 0, Unused: 0 }
 const node = (name: string, port: number): string => service(name, `type: NodePort, selector: { a: b }, ports: [{ port: 80, nodePort: ${port} }]`)

@@ -5,7 +5,7 @@ import type { Allocator } from '../../server/registry/allocation/allocator.ts'
 import { commitAllocated } from '../../server/registry/allocation/allocated-commit.ts'
 import type { Need } from '../../server/model/service/needs.ts'
 import type { ObjectWrite } from '../../server/store/store.ts'
-import { type Node, ObjectStore, allocator, balancer, dice, give, holder, ip, planned, port, values } from './allocation-world.ts'
+import { type Node, ObjectStore, allocator, balancer, dice, give, holder, ip, planned, port, values } from './allocation-store.ts'
 
 const clock = { now: () => 0 }
 

@@ -1,10 +1,9 @@
 import t from 'tap'
 import fc from 'fast-check'
-import type { ClaimTarget } from '../../server/registry/allocation/claims.ts'
-import { claimKey, claimOf, claimTarget } from '../../server/registry/allocation/claims.ts'
+import { type ClaimTarget, claimKey, claimOf, claimTarget } from '../../server/registry/allocation/claims.ts'
 import type { Need } from '../../server/model/service/needs.ts'
 import { repair } from '../../server/registry/allocation/repair.ts'
-import { allocator, balancer, check, dice, give, holder, ip, planned, port, shortly, values } from './allocation-world.ts'
+import { allocator, balancer, check, dice, give, holder, ip, planned, port, shortly, values } from './allocation-store.ts'
 
 const portOf = (value: number): ClaimTarget => ({ kind: 'port', value: String(value) })
 const ipOf = (value: string): ClaimTarget => ({ kind: 'ip', value })

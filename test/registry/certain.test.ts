@@ -5,8 +5,8 @@ import t from 'tap'
 import { maxLabels } from '../../server/model/limits.ts'
 import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
 import type { Commands, ManifestName } from '../../server/registry/core.ts'
-import { noRedis } from '../store/redis-server.ts'
-import { type TwoNodes, twoNodes } from './two-nodes.ts'
+import { noRedis } from '../support/redis-server.ts'
+import { type TwoNodes, twoNodes } from '../support/two-nodes.ts'
 
 interface Case {
   readonly says: string

@@ -4,7 +4,7 @@ import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
 import { parseSelector } from '../../server/model/instance/selector.ts'
 import { parseCursor } from '../../server/registry/feed/cursor.ts'
 import { type EndpointsDelivery, type EndpointsSubscription, maxWaitingServices } from '../../server/registry/feed/endpoints-subscription.ts'
-import { type World, world, tester } from './world.ts'
+import { type World, world, tester } from '../support/world.ts'
 
 /** A delivery in short: `put orders a b`, `delete orders`, `snapshot orders a, payments`, `more ...` for a part. */
 function short (delivery: EndpointsDelivery): string {
@@ -72,13 +72,13 @@ t.test('a hand-made slice that is applied again with another address is told', a
 t.test('a service that selects is told of what its instances do, and an unselected one is not', async (t) => {
   const { told, apply, register } = await begun(t, { namespace: 'shop' })
   await apply(service('web', '{selector: {app: web}, ports: [{port: 80}]}'))
-  await register('a', { labels: { app: 'web' } }, { service: 'blue' })
+  await register('shop/blue/a', { labels: { app: 'web' } })
   t.same(told(), ['snapshot blue a, web a'])
-  await register('a', { labels: { app: 'other' } }, { service: 'blue' })
+  await register('shop/blue/a', { labels: { app: 'other' } })
   t.same(told(), ['put blue a', 'put web'], 'it left the selector')
   await apply(service('blue', '{selector: {app: none}, ports: [{port: 80}]}'))
   t.same(told(), ['put blue'], 'declared now: it means others')
-  await register('b', { labels: { app: 'x' } }, { service: 'blue' })
+  await register('shop/blue/b', { labels: { app: 'x' } })
   t.same(told(), [], 'an instance behind a declared name that does not select it changes nothing')
 })
 
@@ -95,9 +95,9 @@ t.test('fifty changes within the pause are one delivery with the newest', async 
 t.test('services are told in the order of their last changes, and a cursor after any of them is enough', async (t) => {
   const { told, register, registry, watch, clock } = await begun(t)
   told()
-  await register('a', {}, { service: 'one' })
-  await register('a', {}, { service: 'two' })
-  await register('b', {}, { service: 'one' })
+  await register('shop/one/a', {})
+  await register('shop/two/a', {})
+  await register('shop/one/b', {})
   clock.hasten(20)
   const first = watch.next()
   t.equal(first === undefined ? '' : short(first), 'put two a')
@@ -118,7 +118,7 @@ t.test('a resumed watch tells what came meanwhile, and begins anew where it cann
 t.test('a bookmark says that nothing else came', async (t) => {
   const { told, register, watch } = await begun(t, { namespace: 'shop' })
   told()
-  await register('a', {}, { namespace: 'elsewhere' })
+  await register('elsewhere/orders/a', {})
   t.match(watch.bookmark(), { type: 'bookmark', revision: 1 })
   t.equal(watch.bookmark(), undefined)
 })
@@ -133,15 +133,15 @@ t.test('a selector leaves of each service the endpoints that it matches', async 
 
 t.test('a large snapshot comes in parts, and what changes meanwhile is told once', async (t) => {
   const { registry, register, clock } = await begun(t)
-  for (let service = 0; service < 3; service++) for (let id = 0; id < 300; id++) await register(`i${id}`, {}, { service: `s${service}` })
+  for (let service = 0; service < 3; service++) for (let id = 0; id < 300; id++) await register(`shop/s${service}/i${id}`, {})
   const watch = registry.watches.subscribeEndpoints({}, undefined, () => undefined)
   const names = (delivery: EndpointsDelivery | undefined): string[] =>
     delivery?.type === 'endpoints-snapshot' ? delivery.services.map(({ set }) => `${set.service} ${set.all.length}`) : []
   const first = watch.next()
   t.same(names(first), ['s0 300', 's1 300'])
   t.match(first, { more: true, revision: 900 })
-  await register('new', {}, { service: 's2' })
-  await register('new', {}, { service: 's0' })
+  await register('shop/s2/new', {})
+  await register('shop/s0/new', {})
   clock.hasten(20)
   const second = watch.next()
   t.same(names(second), ['s2 301'])

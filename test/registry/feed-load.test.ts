@@ -3,8 +3,8 @@ import t from 'tap'
 import { ChangeRing, type AppliedChange } from '../../server/registry/feed/change-ring.ts'
 import { Feed } from '../../server/registry/feed/feed.ts'
 import type { InstanceRecord, ObjectRecord, Snapshot } from '../../server/store/store.ts'
-import { apply, service, stream } from './services-world.ts'
-import { world } from './world.ts'
+import { apply, service, stream } from '../support/declared.ts'
+import { world } from '../support/world.ts'
 
 const nowMs = 1_800_000_000_000
 

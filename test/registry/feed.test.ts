@@ -8,8 +8,8 @@ import { Feed } from '../../server/registry/feed/feed.ts'
 import { maxQueuedChanges } from '../../server/registry/feed/subscription.ts'
 import { WatchHub } from '../../server/registry/feed/watch-hub.ts'
 import type { Change, InstanceRecord, Snapshot } from '../../server/store/store.ts'
-import { ManualClock } from '../manual-clock.ts'
-import { drain, short } from './world.ts'
+import { HandClock } from '../support/hand-clock.ts'
+import { drain, short } from '../support/deliveries.ts'
 
 interface Facts { labels?: Record<string, string>, suspect?: boolean, lease?: string, service?: string }
 
@@ -28,7 +28,7 @@ const ids = (catalog: Catalog): string[] => catalog.registered('shop', 'orders')
 
 function feedAt (revision: number, instances: InstanceRecord[], more: Partial<Snapshot> = {}, ringLimit?: number): { feed: Feed, hub: WatchHub } {
   const feed = new Feed({ now: () => 5_000, ...(ringLimit === undefined ? {} : { ringLimit }) })
-  const hub = new WatchHub(feed, new ManualClock())
+  const hub = new WatchHub(feed, new HandClock())
   feed.load(snapshot(revision, instances, more))
   return { feed, hub }
 }
@@ -158,7 +158,7 @@ t.test('history from before the start serves events, and resumes only what it ca
 
 t.test('before the first load nothing is handed out', async (t) => {
   const feed = new Feed({ now: () => 5_000 })
-  const hub = new WatchHub(feed, new ManualClock())
+  const hub = new WatchHub(feed, new HandClock())
   const watch = hub.subscribe({}, undefined, () => undefined)
   t.same(drain(watch), [])
   t.equal(feed.loaded, false)

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { LeaseKeeper } from '../../server/registry/leases/lease-keeper.ts'
 import type { Renewed, Store } from '../../server/store/store.ts'
-import { ManualClock } from '../manual-clock.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 interface Call {
   readonly batches: ReadonlyMap<number, readonly string[]>
@@ -25,7 +25,7 @@ const lease = (name: string, ttlMs = 1_000): { lease: string, ttlMs: number } =>
 
 t.test('heartbeats of one moment become one call, by TTL, each lease once', async (t) => {
   const { store, calls } = renewals()
-  const clock = new ManualClock()
+  const clock = new HandClock()
   const keeper = new LeaseKeeper(store, clock)
   const first = keeper.keep([lease('a'), lease('b', 2_000)])
   const second = keeper.keep([lease('a'), lease('c')])
@@ -40,7 +40,7 @@ t.test('heartbeats of one moment become one call, by TTL, each lease once', asyn
 
 t.test('one call is in flight; what comes meanwhile waits for the next', async (t) => {
   const { store, calls } = renewals()
-  const clock = new ManualClock()
+  const clock = new HandClock()
   const keeper = new LeaseKeeper(store, clock)
   const first = keeper.keep([lease('a')])
   clock.advance(10)
@@ -57,7 +57,7 @@ t.test('one call is in flight; what comes meanwhile waits for the next', async (
 
 t.test('a full batch does not wait for the timer', async (t) => {
   const { store, calls } = renewals()
-  const keeper = new LeaseKeeper(store, new ManualClock())
+  const keeper = new LeaseKeeper(store, new HandClock())
   const asked = keeper.keep(Array.from({ length: 2_500 }, (_, index) => lease(`l${index}`)))
   t.equal(calls.length, 1)
   t.equal(calls[0]?.batches.get(1_000)?.length, 1_000)
@@ -72,7 +72,7 @@ t.test('a full batch does not wait for the timer', async (t) => {
 
 t.test('while the store is away heartbeats are remembered, the latest of each, and handed over when it is back', async (t) => {
   const { store, calls } = renewals()
-  const clock = new ManualClock()
+  const clock = new HandClock()
   const keeper = new LeaseKeeper(store, clock)
   keeper.storeAvailable(false)
   t.equal((await keeper.keep([lease('a'), lease('b')])).stored, false)
@@ -90,7 +90,7 @@ t.test('while the store is away heartbeats are remembered, the latest of each, a
 
 t.test('a renewal that the store did not take is answered as not stored, and kept', async (t) => {
   const { store, calls } = renewals()
-  const clock = new ManualClock()
+  const clock = new HandClock()
   const keeper = new LeaseKeeper(store, clock)
   const asked = keeper.keep([lease('a')])
   clock.advance(10)
@@ -106,7 +106,7 @@ t.test('a renewal that the store did not take is answered as not stored, and kep
 
 t.test('too many waiting heartbeats are refused with a code', async (t) => {
   const { store } = renewals()
-  const clock = new ManualClock()
+  const clock = new HandClock()
   const keeper = new LeaseKeeper(store, clock)
   const many = Array.from({ length: 500_000 }, (_, index) => lease(`l${index}`))
   void keeper.keep(many)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
-import { world } from './world.ts'
+import { world } from '../support/world.ts'
 
 const hourMs = 3_600_000
 const name = (id: string) => ({ namespace: 'shop', service: 'orders', id })

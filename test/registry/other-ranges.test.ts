@@ -5,9 +5,10 @@ import { claimKey, type ClaimTarget } from '../../server/registry/allocation/cla
 import { RegistryMetrics } from '../../server/registry/metrics.ts'
 import { Registry, type RegistryOptions } from '../../server/registry/registry.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
-import { RedisServer, noRedis } from '../store/redis-server.ts'
-import { allocation, apply, service, stored } from './services-world.ts'
-import { type Closable, tester, world } from './world.ts'
+import { RedisServer, noRedis } from '../support/redis-server.ts'
+import { allocation, apply, service, stored } from '../support/declared.ts'
+import { type Closable } from '../support/closable.ts'
+import { tester, world } from '../support/world.ts'
 
 const skip = noRedis
 

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { maxInstancesPerService } from '../../server/model/limits.ts'
 import { everything, parseSelector } from '../../server/model/instance/selector.ts'
-import { drain, short, world, tester } from './world.ts'
+import { drain, short } from '../support/deliveries.ts'
+import { world, tester } from '../support/world.ts'
 
 const orders = (id: string): { namespace: string, service: string, id: string } => ({ namespace: 'shop', service: 'orders', id })
 
@@ -19,7 +20,7 @@ t.test('the same content again is no change, other content is one, another gener
   const first = await register('a', { generation: 'g1' })
   const again = await register('a', { generation: 'g1' })
   t.same([again.outcome, again.revision, registry.feed.revision], ['unchanged', first.revision, first.revision])
-  const anonymous = await register('a')
+  const anonymous = await register('a', {})
   t.same([anonymous.outcome, anonymous.instance.generation], ['unchanged', 'g1'], 'without a generation the known life is meant')
   const updated = await register('a', { generation: 'g1', weight: 5 })
   t.same([updated.outcome, updated.revision, updated.instance.createdAt], ['updated', first.revision + 1, first.instance.createdAt])
@@ -140,15 +141,15 @@ t.test('names are refused by the core itself, whichever adapter asks', async (t)
   const { register } = await world(t)
   await t.rejects(register('a/b'), { code: 'REG_INVALID', errors: [{ field: 'id' }] })
   await t.rejects(register('x'.repeat(300)), { code: 'REG_INVALID', errors: [{ field: 'id' }] })
-  await t.rejects(register('a', {}, { service: 'Orders' }), { code: 'REG_INVALID', errors: [{ field: 'service', value: 'Orders', rule: /RFC 1123/ }] })
-  await t.rejects(register('a', {}, { namespace: '*' }), { code: 'REG_INVALID', errors: [{ field: 'namespace' }] })
+  await t.rejects(register('shop/Orders/a', {}), { code: 'REG_INVALID', errors: [{ field: 'service', value: 'Orders', rule: /RFC 1123/ }] })
+  await t.rejects(register('*/orders/a', {}), { code: 'REG_INVALID', errors: [{ field: 'namespace' }] })
 })
 
 t.test('a selector is answered from the indexes, the implicit label included', async (t) => {
   const { registry, register } = await world(t)
   await register('a', { labels: { version: 'v1', tier: 'x' } })
   await register('b', { labels: { version: 'v2' } })
-  await register('c', { labels: { version: 'v2' } }, { service: 'payments' })
+  await register('shop/payments/c', { labels: { version: 'v2' } })
   const select = (text: string): string[] => registry.catalog.select('shop', parseSelector(text)).map((instance) => instance.id).toSorted()
   t.same(select('version=v2'), ['b', 'c'])
   t.same(select('version=v2,rollcall.dev/service=payments'), ['c'])

@@ -7,12 +7,10 @@ import t, { type Test } from 'tap'
 import { Registry } from '../../server/registry/registry.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
-import { RedisServer, noRedis } from '../store/redis-server.ts'
-import { ManualClock } from '../manual-clock.ts'
-import { apply, service, stream } from './services-world.ts'
-import { tester } from './world.ts'
-
-t.setTimeout(110_000)
+import { RedisServer, noRedis } from '../support/redis-server.ts'
+import { HandClock } from '../support/hand-clock.ts'
+import { apply, service, stream } from '../support/declared.ts'
+import { tester } from '../support/world.ts'
 
 const of = (id: string, under = 'orders') => ({ namespace: 'shop', service: under, id })
 const slice = (name: string, address: string, owner = 'made'): string => `apiVersion: discovery.k8s.io/v1
@@ -115,7 +113,7 @@ for (const [title, run] of Object.entries(scenarios)) {
   t.test(`SQLite, ${title}: a restart shows nothing at a smaller revision`, async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'rollcall-revisions-'))
     t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-    const clock = new ManualClock()
+    const clock = new HandClock()
     const open = async (): Promise<Registry> => {
       const registry = new Registry({ store: createSqliteStore({ directory, now: () => clock.now() }), clock })
       await registry.open()

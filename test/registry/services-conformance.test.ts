@@ -2,8 +2,9 @@
 import t from 'tap'
 import type { Service } from '../../server/model/service/types.ts'
 import type { Registry } from '../../server/registry/registry.ts'
-import { allocation, apply, service, stored, stream } from './services-world.ts'
-import { type Closable, world, tester } from './world.ts'
+import { allocation, apply, service, stored, stream } from '../support/declared.ts'
+import { type Closable } from '../support/closable.ts'
+import { world, tester } from '../support/world.ts'
 
 const a = 'selector: { a: b }'
 const http = `${a}, ports: [{ port: 80 }]`

@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import { serviceEndpoints } from '../../server/model/service/endpoints.ts'
 import { selects } from '../../server/model/service/selection.ts'
 import type { Registry } from '../../server/registry/registry.ts'
-import { apply, service } from './services-world.ts'
-import { world, tester } from './world.ts'
+import { apply, service } from '../support/declared.ts'
+import { world, tester } from '../support/world.ts'
 
 const ids = ['a', 'b', 'c'] as const
 const labels = fc.record({ app: fc.constantFrom('x', 'y'), tier: fc.constantFrom('1', '2') }, { requiredKeys: [] })

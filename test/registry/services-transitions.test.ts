@@ -1,7 +1,7 @@
 // A service that changes its form: whatever it was and becomes, applying the same again changes nothing.
 import t from 'tap'
-import { allocation, apply, service, stored } from './services-world.ts'
-import { tester, world } from './world.ts'
+import { allocation, apply, service, stored } from '../support/declared.ts'
+import { tester, world } from '../support/world.ts'
 
 const selector = 'selector: { a: b }'
 const port = 'ports: [{ port: 80 }]'

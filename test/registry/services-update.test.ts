@@ -1,7 +1,7 @@
 import t from 'tap'
 import { serviceNameLabel } from '../../server/model/service/types.ts'
-import { allocation, apply, ready, service, stored, stream } from './services-world.ts'
-import { world, tester } from './world.ts'
+import { allocation, apply, ready, service, stored, stream } from '../support/declared.ts'
+import { world, tester } from '../support/world.ts'
 
 const web = { kind: 'Service', namespace: 'shop', name: 'web' } as const
 
@@ -97,7 +97,7 @@ endpoints: [{ addresses: [192.0.2.1] }]
 t.test('a declared service is never merged with the instances that registered under its name', async (t) => {
   const { registry, register } = await world(t)
   await register('own')
-  await register('other', { labels: { app: 'webui' } }, { service: 'pods' })
+  await register('shop/pods/other', { labels: { app: 'webui' } })
   await apply(registry, service('orders', 'clusterIP: None, selector: { app: webui }'))
   t.same([ready(registry, 'orders'), ready(registry, 'pods')], [['other'], ['other']])
   t.equal(registry.as(tester).instance({ namespace: 'shop', service: 'orders', id: 'own' }).id, 'own', 'it is still found by its name')
@@ -200,8 +200,8 @@ t.test('instances that can be many services\' meet only those whose selector the
   const touched: (readonly string[])[] = []
   registry.feed.listen({ changed: (change) => { touched.push([...change.touched].sort()) } })
   await register('a', { labels: { env: 'prod' } })
-  await register('b', { labels: { env: 'prod', app: 'one' } }, { service: 'pods' })
-  await register('b', { labels: { env: 'test', app: 'one' } }, { service: 'pods' })
+  await register('shop/pods/b', { labels: { env: 'prod', app: 'one' } })
+  await register('shop/pods/b', { labels: { env: 'test', app: 'one' } })
   await register('c', { labels: { app: 'one' } })
   t.same(touched.map(String), [['wide'], ['implied', 'narrow', 'wide'], ['implied', 'narrow', 'wide'], []].map(String))
 })

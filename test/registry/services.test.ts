@@ -1,9 +1,10 @@
 import t from 'tap'
-import { allocation, apply, ready, service, stored, stream } from './services-world.ts'
-import { type World, drain, short, world, tester } from './world.ts'
+import { allocation, apply, ready, service, stored, stream } from '../support/declared.ts'
+import { type World, world, tester } from '../support/world.ts'
+import { drain, short } from '../support/deliveries.ts'
 
 async function webui ({ register }: World): Promise<void> {
-  for (const id of ['a', 'b', 'c']) await register(id, { labels: { app: 'webui' }, ports: [{ name: 'http', port: 9376 }], address: `10.0.0.${id.charCodeAt(0)}` }, { service: 'webui-pods' })
+  for (const id of ['a', 'b', 'c']) await register(`shop/webui-pods/${id}`, { labels: { app: 'webui' }, ports: [{ name: 'http', port: 9376 }], address: `10.0.0.${id.charCodeAt(0)}` })
 }
 
 t.test('a stream of every type is applied, allocated for, and unchanged when it is applied again', async (t) => {

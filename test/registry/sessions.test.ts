@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { type World, type Closable, world } from './world.ts'
+import { type World, world } from '../support/world.ts'
+import { type Closable } from '../support/closable.ts'
 import type { RegistryOptions } from '../../server/registry/registry.ts'
 import type { LeaseSession } from '../../server/registry/core.ts'
 

@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 import type { Registry } from '../../server/registry/registry.ts'
-import { allocation, apply, service, stored, stream } from './services-world.ts'
-import { world, tester } from './world.ts'
+import { allocation, apply, service, stored, stream } from '../support/declared.ts'
+import { world, tester } from '../support/world.ts'
 
 const balanced = (name: string, more = ''): string => service(name, `type: LoadBalancer, selector: { a: b }, ports: [{ port: 80 }]${more}`)
 const address = (registry: Registry, name: string): string | undefined => stored(registry, name).status?.loadBalancer.ingress?.[0]?.ip

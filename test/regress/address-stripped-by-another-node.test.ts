@@ -2,9 +2,9 @@
 // manifest, applied again through the other one, stripped the service of its address ("in no pool any more"), and the next service got it.
 import t from 'tap'
 import { Registry } from '../../server/registry/registry.ts'
-import { allocation, apply, service, stored } from '../registry/services-world.ts'
+import { allocation, apply, service, stored } from '../support/declared.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
-import { RedisServer, noRedis } from '../store/redis-server.ts'
+import { RedisServer, noRedis } from '../support/redis-server.ts'
 
 const balanced = (name: string): string => service(name, 'type: LoadBalancer, selector: { a: b }, ports: [{ port: 80 }]')
 

@@ -1,13 +1,13 @@
 // An alias out of our zones, asked for while no upstream answers, was SERVFAIL with AA: authority for not knowing.
 import t from 'tap'
-import { UdpClient, text } from '../dns/client.ts'
-import { Upstream, response } from '../dns/upstream.ts'
-import { World, serve } from '../dns/world.ts'
+import { UdpClient, text } from '../support/dns-client.ts'
+import { Upstream, response } from '../support/upstream.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 t.test('an alias that leads to a failure of others is answered without AA, one that leads to data or to no name with it', async (t) => {
   const rcodes = [2, 3, 0]
   const upstream = await Upstream.open(t, (query) => response(query, { rcode: rcodes.shift() ?? 0 }))
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   for (const name of ['ill', 'gone', 'empty']) world.declare(`harbor/${name}`, { type: 'ExternalName', externalName: `${name}.partner.example` })
   const server = await serve(t, world, { forward: { upstreams: [{ address: upstream.address, port: upstream.port }], clients: ['127.0.0.0/8'] } })
   const client = new UdpClient(t, server)

@@ -2,11 +2,11 @@
 // send it through HAProxy, was 415 on heartbeat, DELETE and namespaces. Overrides ended on 30 February, or at the node's own time of day.
 import { request } from 'node:http'
 import t from 'tap'
-import { type World, build, pathOf } from '../http/world.ts'
+import { type HttpWorld, build, pathOf } from '../support/world.ts'
 
 /** Sends a chunked body, whose chunks may be none. */
 async function chunked (
-  world: World, method: string, path: string, headers: Record<string, string>, chunks: readonly (string | Buffer)[] = []
+  world: HttpWorld, method: string, path: string, headers: Record<string, string>, chunks: readonly (string | Buffer)[] = []
 ): Promise<{ status: number, body: any }> {
   const { host, port } = await world.listen()
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number, body: any }>()
@@ -62,7 +62,7 @@ t.test('a body that is not UTF-8 is refused, and one that says it is something e
 t.test('an override ends at a time that exists, with its offset', async (t) => {
   const world = await build(t)
   await world.register('shop/orders/a')
-  const override = (until: string): ReturnType<World['send']> => world.send('PUT', `${pathOf('shop/orders/a')}/override`, { status: 'draining', until })
+  const override = (until: string): ReturnType<HttpWorld['send']> => world.send('PUT', `${pathOf('shop/orders/a')}/override`, { status: 'draining', until })
   for (const until of [
     '2026-02-30T00:00:00Z', '2026-02-29T00:00:00Z', '2026-04-31T00:00:00Z', '2026-13-01T00:00:00Z', '2026-03-01T24:00:00Z', '2026-03-01T12:60:00Z', '2026-03-01T12:00:00', '2026-03-01', '2026-03-01 12:00:00Z',
     'March 1, 2026', '2026', '1772366400000', '2026-03-01T12:00:00+25:00', '2026-03-01T12:00:00 Europe/Berlin', ''

@@ -2,9 +2,10 @@
 import t from 'tap'
 import { Registry } from '../../server/registry/registry.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
-import { RedisProxy } from '../store/redis-proxy.ts'
-import { noRedis, RedisServer } from '../store/redis-server.ts'
-import { drain, short, tester } from '../registry/world.ts'
+import { RedisProxy } from '../support/redis-proxy.ts'
+import { noRedis, RedisServer } from '../support/redis-server.ts'
+import { drain, short } from '../support/deliveries.ts'
+import { tester } from '../support/world.ts'
 
 t.test('watchers of a node whose line broke are told what they missed, and nothing else', { skip: noRedis }, async (t) => {
   const server = await RedisServer.start()

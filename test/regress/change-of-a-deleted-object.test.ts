@@ -1,7 +1,7 @@
 // A manifest with the resource version, or the uid, of an object that somebody had deleted created it anew, where the
 // docs promise 409.
 import t from 'tap'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 const path = '/v1/namespaces/shop/services/web'
 const manifest =

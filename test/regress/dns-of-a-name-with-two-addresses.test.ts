@@ -3,16 +3,16 @@ import { connect as connectTls } from 'node:tls'
 import { once } from 'node:events'
 import t from 'tap'
 import { startDnsWorkers } from '../../server/dns/workers.ts'
-import { selfSigned } from '../dns/certificate.ts'
-import { TcpClient, UdpClient, text } from '../dns/client.ts'
-import { World, serve } from '../dns/world.ts'
+import { selfSigned } from '../support/certificate.ts'
+import { TcpClient, UdpClient, text } from '../support/dns-client.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const hosts = ['127.0.0.1', '127.0.0.2']
 const name = 'web.shop.svc.cluster.local'
 const { cert, key } = selfSigned()
 
 t.test('DNS and DNS over TLS are answered at every address, on one port each, with threads too', async (t) => {
-  const world = new World().load().register('shop/web/a', { address: '10.0.0.1', ports: [] })
+  const world = new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1', ports: [] })
   const tls = { host: hosts, port: 0, cert, key }
   const threads = await startDnsWorkers({ workers: 1, feed: world.feed, host: hosts, port: 0, tls })
   t.teardown(() => threads.close())

@@ -1,8 +1,8 @@
 // Symptom: the last instance of a service was drained for a deployment, and its service had no endpoint any more although the process
 // still served: `serving` was false while draining, and a suspect instance would have been answered before it.
 import t from 'tap'
-import { apply, service } from '../registry/services-world.ts'
-import { world } from '../registry/world.ts'
+import { apply, service } from '../support/declared.ts'
+import { world } from '../support/world.ts'
 
 t.test('the last instance is answered while it drains, by the implicit and by a declared service, in the slices as serving', async (t) => {
   const { registry, register, clock } = await world(t)
@@ -19,6 +19,6 @@ t.test('the last instance is answered while it drains, by the implicit and by a 
   }
   const [slice] = registry.services.slices('shop', 'web')
   t.same(slice?.endpoints.map(({ conditions, targetRef }) => [targetRef?.name, conditions]), [
-    ['going', { ready: false, serving: true, terminating: true }], ['silent', { ready: false, serving: false, terminating: false }]
+    ['orders/going', { ready: false, serving: true, terminating: true }], ['orders/silent', { ready: false, serving: false, terminating: false }]
   ])
 })

@@ -1,6 +1,6 @@
 // The first `?zone=` after a change was kept as the answer to those who asked without a zone: they got no endpoints.
 import t from 'tap'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 t.test('an empty zone is refused, and is nobody else\'s answer', async (t) => {
   const { send, register } = await build(t)

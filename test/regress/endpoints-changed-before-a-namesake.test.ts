@@ -1,7 +1,7 @@
 // An instance that a declared service selects changed, and within the same moment one that registered under the name of that service and is
 // not selected: a watch of endpoints took both for the second, which is no news, and never told of the first.
 import t from 'tap'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 t.test('a change that is no news does not hide the one before it', async (t) => {
   const world = await build(t)

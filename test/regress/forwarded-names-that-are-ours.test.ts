@@ -2,9 +2,9 @@
 // also below an ExternalName, a denied alias made a living name vanish, glue for our names and an SOA of our zone were passed on, and
 // a chain that led into our zone ended there.
 import t from 'tap'
-import { type Message, UdpClient, extendedError, text } from '../dns/client.ts'
-import { type Answer, type Records, Upstream, response } from '../dns/upstream.ts'
-import { World, serve } from '../dns/world.ts'
+import { type Message, UdpClient, extendedError, text } from '../support/dns-client.ts'
+import { type Answer, type Records, Upstream, response } from '../support/upstream.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const ours = 'orders.shop.svc.cluster.local'
 const forged = { name: ours, type: 'A', ttl: 600, data: '192.0.2.66' }
@@ -16,10 +16,10 @@ const ourSoa = /^cluster\.local 5 SOA ns\.dns\.cluster\.local hostmaster\.cluste
 type Test = Parameters<typeof serve>[0] & ConstructorParameters<typeof UdpClient>[0]
 
 /** @param answers by the name that is asked for, in lower case */
-async function place (t: Test, answers: Readonly<Record<string, Records>>): Promise<{ udp: UdpClient, world: World, asked: () => string[] }> {
+async function place (t: Test, answers: Readonly<Record<string, Records>>): Promise<{ udp: UdpClient, world: PlayedFeed, asked: () => string[] }> {
   const answer: Answer = (query) => response(query, answers[query.questions[0]?.name.toLowerCase() ?? ''] ?? { rcode: 3, authorities: [soaOf('example')] })
   const upstream = await Upstream.open(t, answer)
-  const world = new World().load()
+  const world = new PlayedFeed().load()
     .register('shop/orders/a', { address: '10.0.0.1', ports: [{ name: 'http', port: 80 }] })
     .declare('shop/far', { type: 'ExternalName', externalName: 'x.example' })
   const server = await serve(t, world, { forward: { upstreams: [upstream], clients: ['127.0.0.0/8'] }, zones: ['cluster.local', 'corp.test'], reverse: ['10.0.0.0/8'] })

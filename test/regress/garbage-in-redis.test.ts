@@ -1,11 +1,11 @@
 // Garbage in one of Redis' hashes kept every new node from starting: "redis: away, Unexpected end of JSON input" for ever. A sweep
 // that met it failed too, and nothing expired any more.
 import t, { type Test } from 'tap'
-import { ManualClock } from '../manual-clock.ts'
+import { HandClock } from '../support/hand-clock.ts'
 import { Registry } from '../../server/registry/registry.ts'
-import { tester } from '../registry/world.ts'
+import { tester } from '../support/world.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
-import { noRedis, RedisServer } from '../store/redis-server.ts'
+import { noRedis, RedisServer } from '../support/redis-server.ts'
 
 const header = ['g1', '15000', '1', '1', '1700000000000', '1700000000000']
 const body = { address: '10.0.0.1', ports: [], labels: {}, metadata: {}, weight: 100, priority: 0, status: 'up' }
@@ -22,7 +22,7 @@ t.test('on Redis', { skip: noRedis }, async (t) => {
       const warnings: string[] = []
       const store = createRedisStore({ url: server.url, prefix })
       const log = { info: () => undefined, warn: (message: string) => warnings.push(message) }
-      const registry = new Registry({ store, clock: new ManualClock(Date.now()), log, protection: { holdMs: 0 } })
+      const registry = new Registry({ store, clock: new HandClock(Date.now()), log, protection: { holdMs: 0 } })
       t.teardown(() => registry.close())
       await registry.open()
       return Object.assign(registry, { warnings })

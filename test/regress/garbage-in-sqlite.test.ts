@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
-import { ManualClock } from '../manual-clock.ts'
+import { HandClock } from '../support/hand-clock.ts'
 import { maxTtlMs } from '../../server/model/limits.ts'
 import { Registry } from '../../server/registry/registry.ts'
-import { tester } from '../registry/world.ts'
+import { tester } from '../support/world.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 
 const body = { address: '10.0.0.1', ports: [], labels: {}, metadata: {}, weight: 100, priority: 0, status: 'up' }
@@ -17,7 +17,7 @@ const orders = (id: string): { namespace: string, service: string, id: string } 
 t.test('a node starts, sets aside what it cannot answer, and keeps it until it is removed or written anew', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-garbage-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  const clock = new ManualClock()
+  const clock = new HandClock()
   const open = async (): Promise<Registry & { warnings: string[] }> => {
     const warnings: string[] = []
     const log = { info: () => undefined, warn: (message: string) => warnings.push(message) }

@@ -1,7 +1,7 @@
 // PUT .../shop/.../heartbeat with namespace, service and id in its body renewed, or put down, an instance of another
 // namespace.
 import t from 'tap'
-import { build, pathOf } from '../http/world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 t.test('a heartbeat is of the instance in its path, and a body that names another is refused', async (t) => {
   const { send, register, registry } = await build(t)

@@ -1,11 +1,11 @@
 // TTL 2 s, the node stood still for 4 s: the dead were answered for 60 s, the longest hold, since nobody asked how long the owners need.
 import t from 'tap'
 import { openSqliteHarness } from '../store/sqlite-harness.ts'
-import { World } from '../store/world.ts'
+import { Keyspace } from '../store/keyspace.ts'
 
 t.test('after a pause the dead are suspect when the longest TTL is over', async (t) => {
   const harness = openSqliteHarness()
-  const world = new World(harness)
+  const world = new Keyspace(harness)
   t.teardown(async () => {
     await world.closeNodes()
     await harness.dispose()

@@ -1,13 +1,13 @@
 // An instance with the hostname `10-3-2-2` and another one with the address 10.3.2.2 were one name with two addresses.
 import t from 'tap'
-import { UdpClient, text } from '../dns/client.ts'
-import { World, serve } from '../dns/world.ts'
+import { UdpClient, text } from '../support/dns-client.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const service = 'web.shop.svc.cluster.local'
 const ports = [{ name: 'http', port: 80 }]
 
 t.test('a name that is made of an address leads to that address alone', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
     .register('shop/web/a', { address: '10.3.2.2', ports })
     .register('shop/web/b', { address: '10.9.9.9', hostname: '10-3-2-2', ports })
     .register('shop/web/c', { address: '10.9.9.8', hostname: 'fd00--7', ports })

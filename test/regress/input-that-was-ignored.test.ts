@@ -2,7 +2,7 @@
 // than was meant.
 import t from 'tap'
 import WebSocket from 'ws'
-import { build, pathOf } from '../http/world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 t.test('a DELETE with a body is refused', async (t) => {
   const { send, register, registry } = await build(t)

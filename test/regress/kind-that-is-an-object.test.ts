@@ -1,6 +1,6 @@
 // `kind: {toString: 1}` in a manifest was a 500: it was turned into a text before anybody looked whether it was one.
 import t from 'tap'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 t.test('a kind that is no text is refused', async (t) => {
   const { send, log } = await build(t)

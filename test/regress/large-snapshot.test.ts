@@ -6,7 +6,7 @@ import type { Instance } from '../../client-sdk/src/wire.ts'
 import { Guard } from '../../server/guard.ts'
 import { snapshotPartLength } from '../../server/http/server/limits.ts'
 import { FrameEncoder } from '../../server/http/watch/frames.ts'
-import { build, pathOf } from '../http/world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 const metadata = (length: number): Record<string, string> => ({ note: '\u0001'.repeat(length) })
 

@@ -1,6 +1,6 @@
 // A key with a line end let anything stand behind it: `.` of the pattern for "any key" stands for no line end.
 import t from 'tap'
-import { build, pathOf } from '../http/world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 t.test('what stands behind a key with a line end is looked at', async (t) => {
   const { send } = await build(t)

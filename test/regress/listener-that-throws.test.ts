@@ -2,7 +2,7 @@
 // threw inside the catalog did too, and again at every start.
 import t from 'tap'
 import { Guard } from '../../server/guard.ts'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 function counted (): { guard: Guard, places: string[] } {
   const places: string[] = []

@@ -1,6 +1,6 @@
 // Forty long manifests of one client made another's apply wait 11 s.
 import t from 'tap'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 t.test('a short manifest does not wait for the long ones', async (t) => {
   const { send } = await build(t)

@@ -2,7 +2,7 @@
 // keys 0.9 s, and came back whole in the refusal; five frames of a megabyte 2.5 s. Nothing is made of a body past its
 // first limit.
 import t from 'tap'
-import { build, pathOf } from '../http/world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 // What stands behind the limit is no JSON: who says so has read it.
 const broken = '}}}'

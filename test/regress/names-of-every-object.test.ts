@@ -1,7 +1,7 @@
 // What every object of JavaScript has was taken for something that was said: `?__proto__=1` passed as a parameter, an
 // annotation `constructor` was warned of as deprecated.
 import t from 'tap'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 t.test('no parameter is known because every object has it', async (t) => {
   const { send } = await build(t)

@@ -1,11 +1,11 @@
 // The network of an address that a load balancer was given was NXDOMAIN, where that of a cluster IP is NODATA.
 import t from 'tap'
 import { storedManifest, manifestKey } from '../../server/registry/services/manifests.ts'
-import { UdpClient } from '../dns/client.ts'
-import { World, serve } from '../dns/world.ts'
+import { UdpClient } from '../support/dns-client.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 t.test('a network exists with any address that a service has, and goes with the last', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const client = new UdpClient(t, await serve(t, world, { reverse: ['10.0.0.0/8', '198.51.0.0/16'] }))
   const rcode = async (name: string): Promise<string> => (await client.query(name, 'PTR')).rcode
   const put = (status: object, spec: object = {}): void => {

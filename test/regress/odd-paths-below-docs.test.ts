@@ -1,6 +1,6 @@
 // Odd paths below /docs/static were answered 500, with a stack in the log.
 import t from 'tap'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 t.test('what is no file below the documentation is 404, whatever it is called', async (t) => {
   const { send, log } = await build(t)

@@ -4,7 +4,7 @@ import t from 'tap'
 import { Upstreams } from '../../server/dns/forward/upstreams.ts'
 import { tryMs } from '../../server/dns/forward/asker.ts'
 import { addressed, answered, ask, open, shop, shown } from '../dns/forwarding.ts'
-import { type Answer, type Query, Upstream, response, truncated } from '../dns/upstream.ts'
+import { type Answer, type Query, Upstream, response, truncated } from '../support/upstream.ts'
 
 /** The header of an answer, and nothing behind it. */
 const headerAlone = (query: Query, rcode: number): Buffer => {

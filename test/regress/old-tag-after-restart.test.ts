@@ -11,7 +11,7 @@ import { buildHttp } from '../../server/http/server/server.ts'
 import { Metrics } from '../../server/metrics/metrics.ts'
 import { RegistryMetrics } from '../../server/registry/metrics.ts'
 import { Registry } from '../../server/registry/registry.ts'
-import { tester } from '../registry/world.ts'
+import { tester } from '../support/world.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 
 t.test('a tag of before a deregistration is no tag after a restart', async (t) => {

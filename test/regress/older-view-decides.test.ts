@@ -1,9 +1,9 @@
 // Symptom: node A took a drain, node B (a moment behind) then took it back and answered 200 "unchanged", and the store kept the drain; a
 // long poll with A's revision was 404 at B at once, on which an SDK emptied its list; 40 merge patches of 40 labels gave 34 times 409.
 import t from 'tap'
-import { build, pathOf } from '../http/world.ts'
-import { noRedis } from '../store/redis-server.ts'
-import { twoNodes } from '../registry/two-nodes.ts'
+import { build, pathOf } from '../support/world.ts'
+import { noRedis } from '../support/redis-server.ts'
+import { twoNodes } from '../support/two-nodes.ts'
 
 t.test('a drain that is taken back through a node that lags is taken back in the store', { skip: noRedis }, async (t) => {
   const nodes = await twoNodes(t, 'redis')

@@ -3,7 +3,7 @@
 // took the second for one that it had. Whoever was cut off between them went on after both.
 import t from 'tap'
 import { type EndpointsEvent, Rollcall } from '../../client-sdk/src/index.ts'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 const service = (name: string): string => JSON.stringify(
   {

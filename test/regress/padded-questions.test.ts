@@ -2,10 +2,10 @@
 import { once } from 'node:events'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
-import { selfSigned } from '../dns/certificate.ts'
-import { TcpClient, UdpClient, codec, opt, question } from '../dns/client.ts'
-import { Upstream, response } from '../dns/upstream.ts'
-import { World, serve } from '../dns/world.ts'
+import { selfSigned } from '../support/certificate.ts'
+import { TcpClient, UdpClient, codec, opt, question } from '../support/dns-client.ts'
+import { Upstream, response } from '../support/upstream.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const { cert, key } = selfSigned()
 const block = 468
@@ -13,7 +13,7 @@ const padding = { code: 12, data: Buffer.alloc(31) }
 const isPadded = (message: Buffer): boolean => opt(codec.decode(message))?.options?.some(({ code }) => code === 12) === true
 
 t.test('an answer over TLS to a padded question is a multiple of a block long, whatever it says', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   for (let index = 0; index < 40; index++) world.register(`shop/many/${index}`, { address: `10.0.0.${index}`, ports: [{ name: 'http', port: 80 }] })
   world.register('shop/one/a', { address: '10.0.1.1', ports: [] })
   const upstream = await Upstream.open(t, (query) => response(query, { rcode: 3 }))

@@ -1,7 +1,7 @@
 // A registration whose ports came in another order was a change: every watcher was woken at each heartbeat of a program
 // that keeps them in a set.
 import t from 'tap'
-import { build, pathOf } from '../http/world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 t.test('the same ports in another order are no change, and the first one stays the first', async (t) => {
   const { send, register } = await build(t)
@@ -14,5 +14,5 @@ t.test('the same ports in another order are no change, and the first one stays t
   const other =
     await register('shop/web/a', { address: '10.0.0.1', ports: [admin, { ...http, port: 8081 }], generation: 'g' })
   t.not(other.revision, first.revision)
-  t.match(other.ports, [admin, { port: 8081 }])
+  t.match(other.instance.ports, [admin, { port: 8081 }])
 })

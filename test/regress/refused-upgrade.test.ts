@@ -3,7 +3,7 @@
 import { connect } from 'node:net'
 import t from 'tap'
 import { handshake, refusedUpgrades } from '../e2e/connection-kinds.ts'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 t.test('a handshake that is refused is answered, and its connection closed', async (t) => {
   const world = await build(t)

@@ -1,8 +1,8 @@
 // The only port of a NodePort service was renamed, and its node port became another one, though the docs say that an
 // update keeps what it leaves out: everybody outside had the old number.
 import t from 'tap'
-import { allocation, apply, service, stored } from '../registry/services-world.ts'
-import { world } from '../registry/world.ts'
+import { allocation, apply, service, stored } from '../support/declared.ts'
+import { world } from '../support/world.ts'
 
 const numbers =
   (registry: Parameters<typeof stored>[0]): unknown[] =>

@@ -1,7 +1,7 @@
 // A generation of 1732700000000000001 was stored as 1732700000000000000, and its own process then got 409.
 import t from 'tap'
 import { parseJson } from '../../server/http/server/json-body.ts'
-import { build, pathOf } from '../http/world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 t.test('a number that JavaScript would round is refused by name', async (t) => {
   const { send, registry, connect } = await build(t)

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer } from 'ws'
-import { run } from '../client-sdk/process.ts'
+import { runChild } from '../support/processes.ts'
 
 t.test('a program outlives frames and answers that are none', async (t) => {
   const http = createServer(
@@ -34,7 +34,7 @@ t.test('a program outlives frames and answers that are none', async (t) => {
     })
     socket.on('error', () => undefined)
   })
-  const child = run(
+  const child = runChild(
     ['test/client-sdk/follower.ts'], { ROLLCALL_ADDRESS: `http://127.0.0.1:${(http.address() as AddressInfo).port}` }
   )
   await allSent

@@ -3,7 +3,7 @@
 // was.
 import t from 'tap'
 import { Rollcall } from '../../client-sdk/src/index.ts'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 const declared =
   { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' },

@@ -1,7 +1,7 @@
 // Symptom: a proxy was reloaded, seven of eight sessions broke and were back within 100 ms, and all of them were shown as suspect, told to
 // every watcher and out of DNS meanwhile.
 import t from 'tap'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 t.test('sessions that break together and are back within the blip are seen by nobody', async (t) => {
   const { register, connect, registry, clock } = await build(t)

@@ -2,12 +2,12 @@
 // reconnect did not hold it.
 import t from 'tap'
 import { httpRegistry } from '../client-sdk/http-registry.ts'
-import { run } from '../client-sdk/process.ts'
+import { runChild } from '../support/processes.ts'
 
 t.test('a process that is held only by its session lives through a broken connection', async (t) => {
   const server = await httpRegistry()
   t.teardown(server.close)
-  const child = run(['test/client-sdk/service.ts', 'session-only'], { ROLLCALL_ADDRESS: server.address })
+  const child = runChild(['test/client-sdk/service.ts', 'session-only'], { ROLLCALL_ADDRESS: server.address })
   await child.line(/^event session/)
   for (let blips = 1; blips <= 3; blips++) {
     server.registry.dropSockets()

@@ -1,7 +1,7 @@
 // An address of Redis that cannot be read ended the start with exit code 1, after the listeners were open: a supervisor tried it
 // again for ever. What was wrong between the settings of one room hid what was wrong in the next.
 import t from 'tap'
-import { run } from '../e2e/processes.ts'
+import { run } from '../support/processes.ts'
 
 const cases: [says: string, argv: string[], wanted: RegExp][] = [
   ['an address of Redis', ['--redis', 'redis://h:0'], /--redis has a bad host at place 1/],

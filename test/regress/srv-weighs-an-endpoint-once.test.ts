@@ -1,13 +1,13 @@
 // SRV of the bare name weighed an endpoint twice that has one number for TCP and for UDP: weights are of endpoints.
 import t from 'tap'
-import { UdpClient, text } from '../dns/client.ts'
-import { World, serve } from '../dns/world.ts'
+import { UdpClient, text } from '../support/dns-client.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const at = (port: number, ...names: readonly [name: string, protocol: 'TCP' | 'UDP'][]): { name: string, port: number, protocol: 'TCP' | 'UDP' }[] =>
   names.map(([name, protocol]) => ({ name, port, protocol }))
 
 t.test('an endpoint weighs what it weighs, however many of its ports have one number', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
     .register('shop/dns/a', { address: '10.0.0.1', weight: 7, ports: at(53, ['dns', 'UDP'], ['dns-tcp', 'TCP']) })
     .register('shop/dns/b', { address: '10.0.0.2', weight: 9, ports: [...at(53, ['dns', 'UDP']), ...at(80, ['http', 'TCP'], ['web', 'UDP'])] })
     .register('shop/same/a', { address: '10.0.0.3', hostname: 'twin', weight: 7, ports: at(53, ['dns', 'UDP'], ['dns-tcp', 'TCP']) })

@@ -1,8 +1,9 @@
 // `--data /proc/nope` tried for ever and was deaf to SIGTERM; a start whose store did not answer looked like one that goes on.
 import t from 'tap'
-import { run, temporaryDirectory } from '../e2e/processes.ts'
+import { run } from '../support/processes.ts'
+import { temporaryDirectory } from '../support/closable.ts'
 import { startStep } from '../../server/start-step.ts'
-import { ManualClock } from '../manual-clock.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 const serve = ['serve', '--http', '127.0.0.1:0', '--dns', 'off']
 const never = (): Promise<never> => new Promise(() => undefined)
@@ -27,7 +28,7 @@ t.test('a start can be ended', async (t) => {
 })
 
 t.test('a step that takes too long is named, and what comes later is nobody\'s', async (t) => {
-  const clock = new ManualClock()
+  const clock = new HandClock()
   const step = startStep({ what: 'hand the registry on', limitMs: 1_000, clock, why: () => 'a thread is silent' }, never)
   clock.advance(1_000)
   await t.rejects(step, { code: 'REG_STORE_UNAVAILABLE', message: 'could not hand the registry on within 1 s: a thread is silent' })

@@ -1,7 +1,7 @@
 // Symptom: a stranger's socket sent a heartbeat with `session` and without a generation for an instance of somebody else, then broke:
 // the living instance turned suspect, and was removed two seconds later.
 import t from 'tap'
-import { build, pathOf } from '../http/world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 const name = { namespace: 'shop', service: 'orders', id: 'a' }
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 t.test('a request names one host, and the same in its target as in its header', async (t) => {
   const { listen, log } = await build(t)

@@ -1,7 +1,7 @@
 // `alpha/host-1` was up and `beta/host-1` down at one address, both selected by one service: its slice had one of them,
 // not ready, and its Endpoints object the address twice.
 import t from 'tap'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 const web = '/v1/namespaces/shop/services/web'
 

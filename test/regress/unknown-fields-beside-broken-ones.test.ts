@@ -2,7 +2,7 @@
 // ids with line ends and a subscription id that broke the frames sent back all passed, and an object as a label ended
 // the process.
 import t from 'tap'
-import { build, pathOf } from '../http/world.ts'
+import { build, pathOf } from '../support/world.ts'
 
 const unknown = Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`x${index + 1}`, 1]))
 const query = Object.entries(unknown).map((pair) => pair.join('=')).join('&')

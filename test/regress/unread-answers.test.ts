@@ -4,19 +4,19 @@ import { once } from 'node:events'
 import { type Socket, connect as connectSocket } from 'node:net'
 import t, { type Test } from 'tap'
 import WebSocket from 'ws'
-import { type World, build } from '../http/world.ts'
+import { type HttpWorld, build } from '../support/world.ts'
 
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const mebibyte = 1024 * 1024
 
 /** A registry whose list and snapshot have some four megabytes. */
-async function filled (t: Test): Promise<World> {
+async function filled (t: Test): Promise<HttpWorld> {
   const world = await build(t)
   for (let index = 0; index < 400; index++) await world.register(`shop/orders/o${index}`, { address: '10.0.0.1', metadata: { filler: 'x'.repeat(10_000) } })
   return world
 }
 
-async function raw (t: Test, world: World, head: string): Promise<Socket> {
+async function raw (t: Test, world: HttpWorld, head: string): Promise<Socket> {
   const { host, port } = await world.listen()
   const socket = connectSocket({ host, port })
   socket.on('error', () => undefined) // the server may cut it
@@ -31,7 +31,7 @@ function held (): number {
   return heapUsed + external
 }
 
-async function livez (world: World): Promise<number> {
+async function livez (world: HttpWorld): Promise<number> {
   return (await fetch(`${(await world.listen()).url}/livez`)).status
 }
 

@@ -3,15 +3,15 @@ import t from 'tap'
 import { DnsCounters } from '../../server/dns/counters.ts'
 import type { DnsCatalog, TransferSource } from '../../server/dns/source.ts'
 import type { EndpointSet } from '../../server/model/instance/endpoints.ts'
-import { UdpClient, text } from '../dns/client.ts'
-import { World, serve } from '../dns/world.ts'
+import { UdpClient, text } from '../support/dns-client.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const name = 'orders.shop.svc.cluster.local'
 const ports = [{ name: 'http', port: 80, protocol: 'TCP' }] as const
 
 /** A registry in which the endpoint `b` of shop/orders is what somebody says, whatever that is: no reader has looked at it. */
 class Planted {
-  readonly world = new World().load().register('shop/orders/a', { address: '10.0.0.1', ports: [...ports] }).register('shop/orders/b', { address: '10.0.0.2', ports: [...ports] })
+  readonly world = new PlayedFeed().load().register('shop/orders/a', { address: '10.0.0.1', ports: [...ports] }).register('shop/orders/b', { address: '10.0.0.2', ports: [...ports] })
   readonly source: TransferSource
   readonly #bad: object
   readonly #sets = new WeakMap<EndpointSet, EndpointSet>()

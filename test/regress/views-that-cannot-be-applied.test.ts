@@ -2,7 +2,7 @@
 // not), or its service lost its ports; an IPv6-only one had an empty Endpoints object; the view of an undeclared
 // namespace was 404; the mirrored slice of an Endpoints object, applied, made a list with two items of one name.
 import t from 'tap'
-import { build } from '../http/world.ts'
+import { build } from '../support/world.ts'
 
 const shop = '/v1/namespaces/shop'
 const web = `${shop}/services/web`

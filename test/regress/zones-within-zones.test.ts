@@ -1,13 +1,13 @@
 // DS at a cut between two of our zones was answered by the child, a name between two zones did not exist, and a zone among the names of
 // another one hid them.
 import t from 'tap'
-import { UdpClient, TcpClient, question, text, codec } from '../dns/client.ts'
-import { World, serve } from '../dns/world.ts'
+import { UdpClient, TcpClient, question, text, codec } from '../support/dns-client.ts'
+import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const soaOf = (zone: string): RegExp => new RegExp(`^${zone.replaceAll('.', '\\.')} 5 SOA ns\\.dns\\.`)
 
 t.test('the parent answers for DS, and what is between two zones exists', async (t) => {
-  const world = new World().load().register('shop/web/a', { address: '10.0.0.1', ports: [] })
+  const world = new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1', ports: [] })
     .declare('shop/cut', { type: 'ExternalName', externalName: 'east.cluster.local' })
   const client = new UdpClient(t, await serve(t, world, { zones: ['cluster.local', 'east.cluster.local', 'a.deep.cluster.local'] }))
   const facts = async (name: string, type: string): Promise<unknown[]> => {
@@ -31,13 +31,13 @@ t.test('the parent answers for DS, and what is between two zones exists', async 
 t.test('a zone among the names of another one is refused', async (t) => {
   for (const below of ['svc', 'shop.svc', 'pod', 'dns', '_udp', 'x.dns-version']) {
     for (const zones of [['cluster.local', `${below}.cluster.local`], [`${below}.cluster.local`, 'cluster.local']]) {
-      await t.rejects(serve(t, new World(), { zones }), { code: 'REG_INVALID', errors: [{ field: 'zones', rule: /must not be among the names of cluster\.local/ }] })
+      await t.rejects(serve(t, new PlayedFeed(), { zones }), { code: 'REG_INVALID', errors: [{ field: 'zones', rule: /must not be among the names of cluster\.local/ }] })
     }
   }
 })
 
 t.test('a parent\'s transfer has the cut, and a padded query a padded answer over TLS alone', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const server = await serve(t, world, { zones: ['cluster.local', 'east.cluster.local'] })
   const padding = { code: 12, data: Buffer.alloc(20) }
   const tcp = await TcpClient.open(t, server)

@@ -8,9 +8,9 @@ import { createRedisStore } from '../../server/store/redis/redis-store.ts'
 import { inspectBackup, restoreToDirectory, restoreToRedis, salvageDirectory } from '../../server/store/restore.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../server/store/store.ts'
-import { RecordingFollower } from './recording-follower.ts'
-import { life, policy } from './redis-nodes.ts'
-import { noRedis, RedisServer } from './redis-server.ts'
+import { RecordingFollower } from '../support/recording-follower.ts'
+import { life, policy } from '../support/redis-nodes.ts'
+import { noRedis, RedisServer } from '../support/redis-server.ts'
 
 const options = { force: false, nowMs: 1_000 }
 

@@ -1,7 +1,7 @@
 // Objects: declared, without a lease, written under expectations, some with an end.
 import type { ObjectWrite } from '../../server/store/store.ts'
-import { keyOf } from './recording-follower.ts'
-import type { Scenario } from './world.ts'
+import { keyOf } from '../support/recording-follower.ts'
+import type { Scenario } from './keyspace.ts'
 
 const key = 'override/shop/orders/a'
 

@@ -2,8 +2,8 @@
 // times of the store's own clock, and those are compared.
 import type { Test } from 'tap'
 import type { Change, ExpiryPolicy } from '../../server/store/store.ts'
-import type { RecordingFollower } from './recording-follower.ts'
-import type { Scenario, World } from './world.ts'
+import type { RecordingFollower } from '../support/recording-follower.ts'
+import type { Scenario, Keyspace } from './keyspace.ts'
 
 const service = 'shop/orders'
 const key = 'shop/orders/id0'
@@ -207,7 +207,7 @@ export function expiryContract (scenario: Scenario): void {
 }
 
 /** The owners return: the brake is off at the next sweep, although no lease is due. */
-async function recovered (t: Test, world: World, policy: ExpiryPolicy, leases: readonly string[]): Promise<void> {
+async function recovered (t: Test, world: Keyspace, policy: ExpiryPolicy, leases: readonly string[]): Promise<void> {
   await world.renew(leases)
   const sweep = await world.store.expire(policy)
   t.match(sweep, { suspected: 0, expired: 0, kept: 0 })

@@ -1,6 +1,6 @@
 // Grant, revise, revoke, renew, lose: every outcome of each.
 import type { Change } from '../../server/store/store.ts'
-import type { Scenario } from './world.ts'
+import type { Scenario } from './keyspace.ts'
 
 const key = 'shop/orders/a'
 

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import type { Change, InstanceRecord, Sweep } from '../../server/store/store.ts'
-import type { Scenario, World } from './world.ts'
+import type { Scenario, Keyspace } from './keyspace.ts'
 
 interface Life {
   readonly key: string
@@ -58,11 +58,11 @@ export function modelContract (scenario: Scenario, runs: number): void {
 }
 
 class Model {
-  readonly #world: World
+  readonly #world: Keyspace
   readonly #lives = new Map<string, Life>()
   readonly #given: string[] = ['nobody']
 
-  constructor (world: World) {
+  constructor (world: Keyspace) {
     this.#world = world
   }
 
@@ -210,7 +210,7 @@ function contentOf (record: Pick<InstanceRecord, 'key' | 'lease' | 'generation' 
 }
 
 /** Revisions of the whole history are dense: nothing fell out between the runs. */
-function compareWithLog (t: Test, world: World): void {
+function compareWithLog (t: Test, world: Keyspace): void {
   const first = world.follower.history[0]?.revision ?? 0
   t.ok(world.follower.history.every(({ revision }, index) => revision === first + index))
 }

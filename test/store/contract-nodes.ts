@@ -1,6 +1,6 @@
 // What outlives a process, and what several processes on one keyspace promise each other.
-import { contentOf } from './recording-follower.ts'
-import type { Scenario } from './world.ts'
+import { contentOf } from '../support/recording-follower.ts'
+import type { Scenario } from './keyspace.ts'
 
 const service = 'shop/orders'
 

@@ -4,9 +4,9 @@ import { expiryContract } from './contract-expiry.ts'
 import { leaseContract } from './contract-lease.ts'
 import { modelContract } from './contract-model.ts'
 import { nodesContract, restartContract } from './contract-nodes.ts'
-import { scenarios, type StoreFeatures, type StoreHarness } from './world.ts'
+import { scenarios, type StoreFeatures, type StoreHarness } from './keyspace.ts'
 
-export type { StoreFeatures, StoreHarness } from './world.ts'
+export type { StoreFeatures, StoreHarness } from './keyspace.ts'
 
 /**
  * @param name goes before the name of each test

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { holdLength } from '../../server/store/expiry-rules.ts'
 import { cases, given } from './expiry-rules.ts'
-import { noRedis, RedisServer } from './redis-server.ts'
+import { noRedis, RedisServer } from '../support/redis-server.ts'
 
 t.test('the rules in TypeScript give what the table says', (t) => {
   for (const each of cases) t.equal(given(each), each.gives, `${each.rule}: ${each.title}`)

@@ -1,7 +1,7 @@
 // A clock of Redis that steps back. It cannot be moved here, so everything that it has written is moved ahead instead, which is the same.
 import t from 'tap'
-import { joinRedis, life, policy } from './redis-nodes.ts'
-import { noRedis, RedisServer } from './redis-server.ts'
+import { joinRedis, life, policy } from '../support/redis-nodes.ts'
+import { noRedis, RedisServer } from '../support/redis-server.ts'
 
 const hourMs = 3_600_000
 const keys = { meta: 'rollcall:{0}:meta', exp: 'rollcall:{0}:exp', prot: 'rollcall:{0}:prot' }

@@ -1,9 +1,8 @@
 // The Redis store on a server of its own test file: each harness has a prefix of its own, and time is real.
-import { setTimeout as delay } from 'node:timers/promises'
 import { createRedisStore, type RedisStoreOptions } from '../../server/store/redis/redis-store.ts'
 import type { Store } from '../../server/store/store.ts'
-import type { RedisServer } from './redis-server.ts'
-import type { StoreHarness } from './world.ts'
+import type { RedisServer } from '../support/redis-server.ts'
+import type { StoreHarness } from './keyspace.ts'
 
 /** Longer than the hiccups of a busy machine, short enough to wait for some of them. */
 const unitMs = 120
@@ -24,8 +23,8 @@ export function openRedisHarness (server: RedisServer, options: Partial<RedisSto
         const left = end - await server.now()
         await sweep()
         if (left <= 0) return
-        // The store's clock is Redis' own: it cannot be moved, only waited for.
-        await delay(Math.max(1, Math.min(left, unitMs / 5)))
+        // The store's clock is Redis' own: it cannot be moved, only waited for, and Redis itself says when it has come that far.
+        await server.admin.blpop(`${prefix}:nothing-comes-here`, Math.max(1, Math.min(left, unitMs / 5)) / 1_000)
       }
     },
     restart: async () => {

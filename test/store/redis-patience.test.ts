@@ -1,8 +1,8 @@
 // A slow Redis is not taken for a dead one, and a setting that is changed while it runs is noticed.
 import t from 'tap'
 import { Patience } from '../../server/store/redis/patience.ts'
-import { joinRedis, life } from './redis-nodes.ts'
-import { noRedis, RedisServer } from './redis-server.ts'
+import { joinRedis, life } from '../support/redis-nodes.ts'
+import { noRedis, RedisServer } from '../support/redis-server.ts'
 
 const timeouts = { connectMs: 1_000, commandMs: 1_000, blockMs: 400, settleMs: 2_000 }
 

@@ -4,7 +4,7 @@ import type { Change, InstanceRecord, ObjectRecord } from '../../server/store/st
 import { Pending } from '../../server/store/redis/pending.ts'
 import { instanceText, objectText, parseEntry, parseInstance, parseObject, parseVoid } from '../../server/store/redis/records.ts'
 import { collectProposals, proposeInstance, type Proposal } from '../../server/store/redis/recovery.ts'
-import { RecordingFollower } from './recording-follower.ts'
+import { RecordingFollower } from '../support/recording-follower.ts'
 
 function record (key: string, lease: string, revision: number): InstanceRecord {
   return { key, lease, generation: 'g', ttlMs: 1_000, createdRevision: 1, revision, shownRevision: revision, createdAtMs: 5, updatedAtMs: 6, suspect: false, body: '{"weight":1}' }

@@ -2,12 +2,12 @@
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
-import { joinRedis, life, policy, WatchedFollower } from './redis-nodes.ts'
-import { RedisProxy } from './redis-proxy.ts'
-import { freePort, noRedis, RedisServer, type RedisServerOptions } from './redis-server.ts'
+import { joinRedis, life, policy, WatchedFollower } from '../support/redis-nodes.ts'
+import { RedisProxy } from '../support/redis-proxy.ts'
+import { freePort } from '../support/free-port.ts'
+import { noRedis, RedisServer, type RedisServerOptions } from '../support/redis-server.ts'
 
 const skip = noRedis
-t.setTimeout(60_000)
 
 async function startServer (t: Test, options: RedisServerOptions = {}): Promise<RedisServer> {
   const server = await RedisServer.start(options)

@@ -1,14 +1,14 @@
 // What a clock that steps does to leases: nothing that lives may end, nothing that is dead may stay.
 import t from 'tap'
 import { openSqliteHarness } from './sqlite-harness.ts'
-import { World } from './world.ts'
+import { Keyspace } from './keyspace.ts'
 
 const hourMs = 3_600_000
 
 for (const stepMs of [hourMs, -hourMs, -10_000]) {
   t.test(`a clock that steps by ${stepMs / 1_000} s ends nothing that lives, and the dead go soon after`, async (t) => {
     const harness = openSqliteHarness()
-    const world = new World(harness)
+    const world = new Keyspace(harness)
     t.teardown(async () => {
       await world.closeNodes()
       await harness.dispose()
@@ -36,7 +36,7 @@ for (const stepMs of [hourMs, -hourMs, -10_000]) {
 t.test('the hold after a start is the largest TTL in use, and no longer than its limit', async (t) => {
   for (const [ttlMs, holdMs] of [[8_000, 8_000], [90_000, 60_000]] as const) {
     const harness = openSqliteHarness()
-    const world = new World(harness)
+    const world = new Keyspace(harness)
     await world.join()
     t.match(await world.store.expire(world.policy()), { holdMs: 0 }, 'an empty store has nothing to wait for')
     await world.grant('shop/orders/a', { ttlMs })
@@ -50,7 +50,7 @@ t.test('the hold after a start is the largest TTL in use, and no longer than its
 
 t.test('after a start every lease has its full TTL, whatever was left of it, and however short the hold is', async (t) => {
   const harness = openSqliteHarness()
-  const world = new World(harness)
+  const world = new Keyspace(harness)
   await world.join()
   await world.grant('shop/orders/a', { ttlMs: 10_000 })
   await world.pass(9)
@@ -67,7 +67,7 @@ t.test('after a start every lease has its full TTL, whatever was left of it, and
 
 t.test('after a step back no deadline lies further ahead than its own TTL, nor that of a suspect further than the grace', async (t) => {
   const harness = openSqliteHarness()
-  const world = new World(harness)
+  const world = new Keyspace(harness)
   t.teardown(async () => {
     await world.closeNodes()
     await harness.dispose()
@@ -89,7 +89,7 @@ t.test('after a step back no deadline lies further ahead than its own TTL, nor t
 
 t.test('a brake that began before a step back holds no longer than it may', async (t) => {
   const harness = openSqliteHarness()
-  const world = new World(harness)
+  const world = new Keyspace(harness)
   t.teardown(async () => {
     await world.closeNodes()
     await harness.dispose()
@@ -106,7 +106,7 @@ t.test('a brake that began before a step back holds no longer than it may', asyn
 t.test('a suspect has its whole grace after a start, whatever its TTL is', async (t) => {
   for (const ttlMs of [1_000, 24 * hourMs]) {
     const harness = openSqliteHarness()
-    const world = new World(harness)
+    const world = new Keyspace(harness)
     await world.join()
     await world.pass(1)
     const lease = await world.grant('shop/orders/a', { ttlMs })

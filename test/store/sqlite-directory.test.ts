@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { openToOthers } from '../../server/store/sqlite/directory.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
-import { RecordingFollower } from './recording-follower.ts'
+import { RecordingFollower } from '../support/recording-follower.ts'
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8)
 

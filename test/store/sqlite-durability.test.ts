@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
-import { RecordingFollower } from './recording-follower.ts'
+import { RecordingFollower } from '../support/recording-follower.ts'
 import { openSqliteHarness } from './sqlite-harness.ts'
 
 const rounds = 6

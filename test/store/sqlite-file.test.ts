@@ -5,13 +5,13 @@ import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { storeError } from '../../server/store/sqlite/database.ts'
 import { createSqliteStore, type SqliteStoreOptions } from '../../server/store/sqlite/sqlite-store.ts'
-import { RecordingFollower } from './recording-follower.ts'
+import { RecordingFollower } from '../support/recording-follower.ts'
 import { openSqliteHarness } from './sqlite-harness.ts'
-import { World } from './world.ts'
+import { Keyspace } from './keyspace.ts'
 
-async function worldIn (t: Test, options: Partial<SqliteStoreOptions> = {}): Promise<World & { file: string }> {
+async function worldIn (t: Test, options: Partial<SqliteStoreOptions> = {}): Promise<Keyspace & { file: string }> {
   const harness = openSqliteHarness(options)
-  const world = Object.assign(new World(harness), { file: join(harness.directory, 'rollcall.db') })
+  const world = Object.assign(new Keyspace(harness), { file: join(harness.directory, 'rollcall.db') })
   t.teardown(async () => {
     await world.closeNodes()
     await harness.dispose()
@@ -21,14 +21,14 @@ async function worldIn (t: Test, options: Partial<SqliteStoreOptions> = {}): Pro
 }
 
 /** A file with two hundred instances, closed. */
-async function filledFile (t: Test): Promise<{ world: World, file: string }> {
+async function filledFile (t: Test): Promise<{ world: Keyspace, file: string }> {
   const world = await worldIn(t)
   await world.grantMany('shop/orders', 200)
   await world.closeNodes()
   return { world, file: world.file }
 }
 
-async function refused (t: Test, world: World, file: string, message: RegExp): Promise<void> {
+async function refused (t: Test, world: Keyspace, file: string, message: RegExp): Promise<void> {
   const before = readFileSync(file)
   await t.rejects(world.harness.node().open(new RecordingFollower()), { code: 'REG_STORE_UNAVAILABLE', message })
   t.ok(readFileSync(file).equals(before), 'the file is left as it is')
@@ -186,7 +186,7 @@ t.test('the log is kept to its length, and goes on through restarts', async (t) 
 t.test('a log that was longer before gets shorter in steps', async (t) => {
   const harness = openSqliteHarness()
   t.teardown(() => harness.dispose())
-  const long = new World(harness)
+  const long = new Keyspace(harness)
   await long.join()
   await long.grantMany('shop/orders', 5_000)
   await long.closeNodes()

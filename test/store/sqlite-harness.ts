@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSqliteStore, type SqliteStoreOptions } from '../../server/store/sqlite/sqlite-store.ts'
-import type { StoreHarness } from './world.ts'
+import type { StoreHarness } from './keyspace.ts'
 
 export interface SqliteHarness extends StoreHarness {
   readonly directory: string

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { Registry } from '../../server/registry/registry.ts'
-import { tester } from '../registry/world.ts'
+import { tester } from '../support/world.ts'
 import { createSqliteStore, type SqliteStoreOptions } from '../../server/store/sqlite/sqlite-store.ts'
 import { termStart } from '../../server/store/sqlite/term.ts'
 import type { Snapshot, Store } from '../../server/store/store.ts'
-import { RecordingFollower } from './recording-follower.ts'
-import { life } from './redis-nodes.ts'
+import { RecordingFollower } from '../support/recording-follower.ts'
+import { life } from '../support/redis-nodes.ts'
 
 const jump = 1_000_000
 const dayMs = 86_400_000

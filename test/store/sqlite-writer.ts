@@ -2,7 +2,7 @@
 // Lines: `+ key lease` registered, `- key lease` deregistered.
 import { writeSync } from 'node:fs'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
-import { RecordingFollower } from './recording-follower.ts'
+import { RecordingFollower } from '../support/recording-follower.ts'
 
 const directory = process.argv[2] ?? ''
 const round = process.argv[3] ?? '0'

@@ -5,13 +5,13 @@ import t from 'tap'
 import { standaloneGuard } from '../../server/guard.ts'
 import { closeMs } from '../../server/threads/supervised-thread.ts'
 import { ThreadPool, spawner } from '../../server/threads/thread-pool.ts'
-import { World } from '../dns/world.ts'
+import { PlayedFeed } from '../support/played-feed.ts'
 import type { CountingSettings } from './counting-thread.ts'
 
 const program = new URL('./counting-thread.ts', import.meta.url)
 
 class Place {
-  readonly world = new World()
+  readonly world = new PlayedFeed()
   readonly workers: Worker[] = []
   readonly names: string[] = []
   readonly errors: string[] = []

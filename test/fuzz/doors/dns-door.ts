@@ -1,5 +1,5 @@
 // DNS over UDP, question by question, and whole zones over TCP.
-import { TcpClient, UdpClient, codec, question, text } from '../../dns/client.ts'
+import { TcpClient, UdpClient, codec, question, text } from '../../support/dns-client.ts'
 import type { Comparison } from './comparison.ts'
 import type { Model } from './model.ts'
 import { type ModelRecord, answerTo, pointersTo, zone, zoneOf } from './model-dns.ts'

@@ -3,7 +3,7 @@
 // otherwise; --seed without --minutes is that seed alone. With --known: how many seeds each known disagreement takes,
 // and its shortest list.
 import { parseArgs } from 'node:util'
-import { noRedis } from '../../store/redis-server.ts'
+import { noRedis } from '../../support/redis-server.ts'
 import type { StoreKind } from './generate.ts'
 import { told } from './comparison.ts'
 import { known } from './known.ts'

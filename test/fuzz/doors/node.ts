@@ -9,8 +9,8 @@ import { type DnsServer, startDns } from '../../../server/dns/server.ts'
 import { Registry } from '../../../server/registry/registry.ts'
 import type { Store } from '../../../server/store/store.ts'
 import { parseTransferRule } from '../../../server/dns/transfer/peers.ts'
-import type { ManualClock } from '../../http/manual-clock.ts'
-import { allocation } from '../../registry/services-world.ts'
+import type { HandClock } from '../../support/hand-clock.ts'
+import { allocation } from '../../support/declared.ts'
 import { graceMs } from './model.ts'
 
 export const cidrs = { services: ['10.96.0.0/24', 'fd00:96::/112'], instances: ['10.0.0.0/8', 'fd00::/32'] } as const
@@ -25,7 +25,7 @@ export interface FuzzNode {
 
 export interface NodeOptions {
   readonly store: Store
-  readonly clock: ManualClock
+  readonly clock: HandClock
   readonly httpPort?: number
   /** Of suspects; the world's own. */
   readonly sessionGraceMs?: number

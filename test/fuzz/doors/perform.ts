@@ -5,7 +5,7 @@ import { type Expected, type Model, keyOf } from './model.ts'
 import { type Operation, partsOf } from './operations.ts'
 import { ask, instanceUrl, isInTime } from './rest-client.ts'
 import { isWithin, saidManifest } from './shapes.ts'
-import { TestSocket } from '../../http/test-socket.ts'
+import { TestSocket } from '../../support/test-socket.ts'
 import type { World } from './world.ts'
 import { sweepMs } from './model.ts'
 

@@ -1,5 +1,5 @@
 // One list of operations on one world, with looks at all doors in between.
-import type { RedisServer } from '../../store/redis-server.ts'
+import type { RedisServer } from '../../support/redis-server.ts'
 import { lookAtCli } from './cli-door.ts'
 import { Comparison, type Disagreement } from './comparison.ts'
 import { Cursors } from './cursors.ts'

@@ -1,5 +1,5 @@
 // Runs by seed: what was compared, what disagrees, and of each disagreement the shortest list.
-import type { RedisServer } from '../../store/redis-server.ts'
+import type { RedisServer } from '../../support/redis-server.ts'
 import { Random } from '../random.ts'
 import { finalOf, reordered } from './again.ts'
 import { Comparison, type Disagreement, told } from './comparison.ts'

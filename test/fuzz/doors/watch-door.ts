@@ -1,6 +1,6 @@
 // Watches over a WebSocket: what they have told so far, folded, is what the model knows; across breaks they go on from
 // their cursor.
-import { TestSocket } from '../../http/test-socket.ts'
+import { TestSocket } from '../../support/test-socket.ts'
 import type { Comparison } from './comparison.ts'
 import { type Model, type Shown, keyOf, labelOf } from './model.ts'
 import { serviceOf } from './model-endpoints.ts'

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { createRedisStore } from '../../../server/store/redis/redis-store.ts'
 import { createSqliteStore } from '../../../server/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../../server/store/store.ts'
-import { ManualClock } from '../../http/manual-clock.ts'
-import { RedisServer } from '../../store/redis-server.ts'
+import { HandClock } from '../../support/hand-clock.ts'
+import { RedisServer } from '../../support/redis-server.ts'
 import { type FuzzNode, startNode } from './node.ts'
 import type { StoreKind } from './generate.ts'
 import { sweepMs } from './model.ts'
@@ -16,7 +16,7 @@ const longMs = 3_600_000
 
 export interface World {
   readonly kind: StoreKind
-  readonly clock: ManualClock
+  readonly clock: HandClock
   readonly nodes: readonly FuzzNode[]
   node (index: number): FuzzNode
   /** Lets time pass, sweeping; only with a clock of ours. */
@@ -33,7 +33,7 @@ export interface World {
 
 interface Kind {
   readonly count: number
-  readonly store: (clock: ManualClock) => Store
+  readonly store: (clock: HandClock) => Store
   readonly newTerm: () => Promise<void>
   readonly dispose: () => Promise<void>
   readonly sessionGraceMs?: number
@@ -43,7 +43,7 @@ let prefixes = 0
 
 export async function openWorld (kind: StoreKind, redis?: RedisServer): Promise<World> {
   const how = kind === 'sqlite' ? await onSqlite() : onRedis(redis)
-  const clock = new ManualClock()
+  const clock = new HandClock().letMomentsPass()
   const options = { clock, ...(how.sessionGraceMs === undefined ? {} : { sessionGraceMs: how.sessionGraceMs }) }
   const nodes: FuzzNode[] = []
   for (let index = 0; index < how.count; index++) nodes.push(await startNode({ ...options, store: how.store(clock) }))

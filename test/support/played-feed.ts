@@ -1,4 +1,5 @@
-// A registry's living view without a store, and a DNS server in front of it: tests register, declare and ask over real sockets.
+// A registry's living view whose store is played by the test, and a DNS server before it. A `World` (world.ts) has a real core; here a test
+// says at once, and in one chain, what the store tells: also what no core would write, such as a suspect or the loss of the store.
 import type { Registration } from '../../client-sdk/src/wire.ts'
 import { type DnsOptions, type DnsServer, startDns } from '../../server/dns/server.ts'
 import { DnsCounters } from '../../server/dns/counters.ts'
@@ -9,40 +10,11 @@ import { instanceKey } from '../../server/model/names.ts'
 import type { Endpoints, EndpointSlice, Labels, Manifest, Service, ServiceSpec } from '../../server/model/service/types.ts'
 import { Feed } from '../../server/registry/feed/feed.ts'
 import { manifestKey, storedManifest } from '../../server/registry/services/manifests.ts'
-import type { Clock } from '../../server/clock.ts'
 import type { Change } from '../../server/store/store.ts'
+import { HandClock } from './hand-clock.ts'
 
-/** A clock that stands still until it is told to go on. */
-export class HandClock implements Clock {
-  #nowMs = Date.UTC(2026, 0, 1)
-  readonly #timers = new Set<{ readonly atMs: number, readonly callback: () => void }>()
-
-  now (): number {
-    return this.#nowMs
-  }
-
-  after (ms: number, callback: () => void): () => void {
-    const timer = { atMs: this.#nowMs + ms, callback }
-    this.#timers.add(timer)
-    return () => this.#timers.delete(timer)
-  }
-
-  /** Moves on and calls back in order of time, also what is set on the way. */
-  advance (ms: number): void {
-    const endMs = this.#nowMs + ms
-    for (;;) {
-      const next = [...this.#timers].filter(({ atMs }) => atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0]
-      if (next === undefined) break
-      this.#timers.delete(next)
-      this.#nowMs = next.atMs
-      next.callback()
-    }
-    this.#nowMs = endMs
-  }
-}
-
-/** Plays the store: hands changes to a feed. */
-export class World {
+/** Hands changes to a feed, as a store does. */
+export class PlayedFeed {
   readonly clock = new HandClock()
   readonly feed = new Feed({ now: () => this.clock.now() })
   #revision = 0
@@ -156,14 +128,14 @@ function key (path: string): string {
 }
 
 /** Starts a server before a world on a free port of the loopback, closed with the test. */
-export async function serve (t: { teardown (end: () => Promise<void>): void }, world: World, options: Partial<DnsOptions> = {}): Promise<DnsServer> {
+export async function serve (t: { teardown (end: () => Promise<void>): void }, world: PlayedFeed, options: Partial<DnsOptions> = {}): Promise<DnsServer> {
   const server = await startDns({ source: world.feed, host: '127.0.0.1', port: 0, random: () => 0, clock: world.clock, ...options })
   t.teardown(() => server.close())
   return server
 }
 
 /** Answers before a world without a socket. */
-export function responderOf (world: World, options: Partial<ResponderOptions> = {}): Responder {
+export function responderOf (world: PlayedFeed, options: Partial<ResponderOptions> = {}): Responder {
   const zones = [new Zone('cluster.local', { ttlSeconds: 5, addresses: [] })]
   const failed = (error: unknown): never => { throw error }
   const counters = new DnsCounters()

@@ -1,13 +1,12 @@
 // Restarts, failovers and losses of Redis, made with real servers: what was acknowledged stays, what was deregistered stays away.
 import t, { type Test } from 'tap'
-import { contentOf } from './recording-follower.ts'
-import { joinRedis, life, persist, policy } from './redis-nodes.ts'
-import { RedisProxy } from './redis-proxy.ts'
-import { noRedis, RedisServer, type RedisServerOptions } from './redis-server.ts'
+import { contentOf } from '../support/recording-follower.ts'
+import { joinRedis, life, persist, policy } from '../support/redis-nodes.ts'
+import { RedisProxy } from '../support/redis-proxy.ts'
+import { noRedis, RedisServer, type RedisServerOptions } from '../support/redis-server.ts'
 
 const jump = 1_000_000
 const skip = noRedis
-t.setTimeout(110_000)
 
 async function startServer (t: Test, options: RedisServerOptions = {}): Promise<RedisServer> {
   const server = await RedisServer.start(options)

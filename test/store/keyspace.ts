@@ -1,7 +1,7 @@
 // What a store is tested in: a keyspace of its own, one or more nodes on it, a clock that can be moved or waited for.
 import t, { type Test } from 'tap'
 import type { ExpiryPolicy, Grant, Store } from '../../server/store/store.ts'
-import { contentOf, RecordingFollower } from './recording-follower.ts'
+import { contentOf, RecordingFollower } from '../support/recording-follower.ts'
 
 /** What a store's test file provides. One harness is one fresh keyspace. */
 export interface StoreHarness {
@@ -52,7 +52,7 @@ export interface Node {
   readonly follower: RecordingFollower
 }
 
-export class World implements Node {
+export class Keyspace implements Node {
   readonly harness: StoreHarness
   readonly #open: Node[] = []
   #leases = 0
@@ -164,7 +164,7 @@ export class World implements Node {
   }
 }
 
-export type Scenario = (title: string, run: (t: Test, world: World) => Promise<void>) => void
+export type Scenario = (title: string, run: (t: Test, world: Keyspace) => Promise<void>) => void
 
 /**
  * Each scenario has a keyspace of its own with one node open. After it, whatever it was about: the stream had no fault, and
@@ -173,7 +173,7 @@ export type Scenario = (title: string, run: (t: Test, world: World) => Promise<v
 export function scenarios (name: string, open: () => Promise<StoreHarness>): Scenario {
   return (title, run) => {
     t.test(`${name}: ${title}`, async (t) => {
-      const world = new World(await open())
+      const world = new Keyspace(await open())
       try {
         await world.join()
         await run(t, world)

@@ -5,9 +5,9 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { freePort } from '../store/redis-server.ts'
+import { freePort } from '../support/free-port.ts'
 import { httpRegistry } from './http-registry.ts'
-import { repository, run } from './process.ts'
+import { repository, runChild } from '../support/processes.ts'
 
 const execute = promisify(execFile)
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
@@ -137,15 +137,15 @@ t.test('the README lists every code and every option', async (t) => {
   for (const name of names) t.ok(readme.includes(`\`${name}\``), name)
 })
 
-t.test('the examples of deploy/ run: checkout hears from every copy of orders', async (t) => {
+t.test('the examples of deploy/ runChild: checkout hears from every copy of orders', async (t) => {
   const server = await httpRegistry()
   t.teardown(server.close)
   const environment = { ROLLCALL_ADDRESS: server.address, PORT: '0' }
-  const copies = [run(['deploy/examples/orders/main.ts'], environment), run(['deploy/examples/orders/main.ts'], environment)]
+  const copies = [runChild(['deploy/examples/orders/main.ts'], environment), runChild(['deploy/examples/orders/main.ts'], environment)]
   await Promise.all(copies.map((copy) => copy.line(/registered/)))
   t.match(server.registry.instances, [{ namespace: 'shop', service: 'orders', ports: [{ name: 'http' }] }, { service: 'orders' }])
   const ids = server.registry.instances.map(({ id }) => id)
-  const checkout = run(['deploy/examples/checkout/main.ts'], { ...environment, CALLS: '4', INTERVAL_MS: '1' })
+  const checkout = runChild(['deploy/examples/checkout/main.ts'], { ...environment, CALLS: '4', INTERVAL_MS: '1' })
   t.match(await checkout.ended, { code: 0 })
   for (const id of ids) t.equal(checkout.lines.filter((line) => line.includes(id)).length, 2)
   for (const copy of copies) copy.process.kill('SIGTERM')
@@ -157,7 +157,7 @@ t.test('the examples of deploy/ run: checkout hears from every copy of orders', 
 t.test('checkout goes on while there are no orders, and ends at once when it is told to', async (t) => {
   const server = await httpRegistry()
   t.teardown(server.close)
-  const checkout = run(['deploy/examples/checkout/main.ts'], { ROLLCALL_ADDRESS: server.address, INTERVAL_MS: '1' })
+  const checkout = runChild(['deploy/examples/checkout/main.ts'], { ROLLCALL_ADDRESS: server.address, INTERVAL_MS: '1' })
   await checkout.line(/REGISTRY_NO_ENDPOINT/)
   checkout.process.kill('SIGTERM')
   t.match(await checkout.ended, { code: 0 })

@@ -3,7 +3,7 @@ import t from 'tap'
 import { Rollcall } from '../../client-sdk/src/index.ts'
 import { createTestRegistry } from '../../client-sdk/src/testing.ts'
 import { httpRegistry } from './http-registry.ts'
-import { run } from './process.ts'
+import { runChild } from '../support/processes.ts'
 
 const service = 'test/client-sdk/service.ts'
 
@@ -52,7 +52,7 @@ t.test('a process that is told to end deregisters, and then dies of the signal',
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     const server = await httpRegistry()
     t.teardown(server.close)
-    const child = run([service, 'plain'], { ROLLCALL_ADDRESS: server.address })
+    const child = runChild([service, 'plain'], { ROLLCALL_ADDRESS: server.address })
     await child.line(/^ready/)
     t.match(server.registry.instances, [{ id: 's-plain' }])
     child.process.kill(signal)
@@ -66,7 +66,7 @@ t.test('a process that is told to end deregisters, and then dies of the signal',
 t.test('a program that reads its settings again at SIGHUP stays registered', async (t) => {
   const server = await httpRegistry()
   t.teardown(server.close)
-  const child = run([service, 'reload-on-hup'], { ROLLCALL_ADDRESS: server.address })
+  const child = runChild([service, 'reload-on-hup'], { ROLLCALL_ADDRESS: server.address })
   await child.line(/^ready/)
   child.process.kill('SIGHUP')
   await child.line(/^reloaded/)
@@ -79,7 +79,7 @@ t.test('a program that reads its settings again at SIGHUP stays registered', asy
 t.test('a session, too', async (t) => {
   const server = await httpRegistry()
   t.teardown(server.close)
-  const child = run([service, 'session'], { ROLLCALL_ADDRESS: server.address })
+  const child = runChild([service, 'session'], { ROLLCALL_ADDRESS: server.address })
   await child.line(/^ready/)
   child.process.kill('SIGTERM')
   t.match(await child.ended, { signal: 'SIGTERM' })
@@ -89,7 +89,7 @@ t.test('a session, too', async (t) => {
 t.test('with drainMs it drains first', async (t) => {
   const server = await httpRegistry()
   t.teardown(server.close)
-  const child = run([service, 'drain'], { ROLLCALL_ADDRESS: server.address })
+  const child = runChild([service, 'drain'], { ROLLCALL_ADDRESS: server.address })
   await child.line(/^ready/)
   child.process.kill('SIGTERM')
   t.match(await child.ended, { signal: 'SIGTERM' })
@@ -99,7 +99,7 @@ t.test('with drainMs it drains first', async (t) => {
 t.test('a program with a handler of its own ends when it wants to', async (t) => {
   const server = await httpRegistry()
   t.teardown(server.close)
-  const child = run([service, 'own-handler'], { ROLLCALL_ADDRESS: server.address })
+  const child = runChild([service, 'own-handler'], { ROLLCALL_ADDRESS: server.address })
   await child.line(/^ready/)
   child.process.kill('SIGTERM')
   await child.line(/^own handler/)
@@ -112,7 +112,7 @@ t.test('a program with a handler of its own ends when it wants to', async (t) =>
 t.test('a library that only ends the process if nobody else does is not waited for', async (t) => {
   const server = await httpRegistry()
   t.teardown(server.close)
-  const child = run([service, 'polite-library'], { ROLLCALL_ADDRESS: server.address })
+  const child = runChild([service, 'polite-library'], { ROLLCALL_ADDRESS: server.address })
   await child.line(/^ready/)
   child.process.kill('SIGTERM')
   t.match(await child.ended, { code: null, signal: 'SIGTERM' })
@@ -123,7 +123,7 @@ t.test('a library that only ends the process if nobody else does is not waited f
 t.test('a process with nothing left to do is not kept alive by its heartbeats, and deregisters', async (t) => {
   const server = await httpRegistry()
   t.teardown(server.close)
-  const child = run([service, 'nothing-left'], { ROLLCALL_ADDRESS: server.address })
+  const child = runChild([service, 'nothing-left'], { ROLLCALL_ADDRESS: server.address })
   t.match(await child.ended, { code: 0 })
   t.strictSame(server.registry.instances, [])
   t.ok(child.lines.includes('event deregistered'))
@@ -131,7 +131,7 @@ t.test('a process with nothing left to do is not kept alive by its heartbeats, a
 
 t.test('a process that is told to end while the registry is away ends all the same', async (t) => {
   const server = await httpRegistry()
-  const child = run([service, 'plain'], { ROLLCALL_ADDRESS: server.address })
+  const child = runChild([service, 'plain'], { ROLLCALL_ADDRESS: server.address })
   await child.line(/^ready/)
   await server.close()
   child.process.kill('SIGTERM')
@@ -143,7 +143,7 @@ t.test('a process that is told to end while the registry is away ends all the sa
 t.test('a second signal ends it at once', async (t) => {
   const server = await httpRegistry()
   t.teardown(server.close)
-  const child = run([service, 'plain'], { ROLLCALL_ADDRESS: server.address })
+  const child = runChild([service, 'plain'], { ROLLCALL_ADDRESS: server.address })
   await child.line(/^ready/)
   const { registry } = server
   const asked = new Promise<void>((resolve) => {

@@ -2,7 +2,8 @@
 import t, { type Test } from 'tap'
 import { Rollcall } from '../../client-sdk/src/index.ts'
 import { createTestRegistry } from '../../client-sdk/src/testing.ts'
-import { startNode, temporaryDirectory } from '../e2e/processes.ts'
+import { startNode } from '../support/processes.ts'
+import { temporaryDirectory } from '../support/closable.ts'
 import { all } from './helpers.ts'
 
 type Make = (t: Test) => Promise<Rollcall>

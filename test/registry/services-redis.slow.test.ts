@@ -3,9 +3,9 @@ import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
 import { Registry } from '../../server/registry/registry.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
 import { maxCommitWrites, type ObjectWrite } from '../../server/store/store.ts'
-import { RedisServer, noRedis } from '../store/redis-server.ts'
-import { allocation, apply, service, stored, stream } from './services-world.ts'
-import { tester } from './world.ts'
+import { RedisServer, noRedis } from '../support/redis-server.ts'
+import { allocation, apply, service, stored, stream } from '../support/declared.ts'
+import { tester } from '../support/world.ts'
 
 const skip = noRedis
 /** A loaded machine is no fault of the registry. */

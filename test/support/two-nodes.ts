@@ -4,9 +4,10 @@ import type { Access } from '../../server/registry/core.ts'
 import type { Change, Follower, Snapshot, Store } from '../../server/store/store.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
-import { ManualClock } from '../http/manual-clock.ts'
-import { RedisServer } from '../store/redis-server.ts'
-import { type Closable, tester } from './world.ts'
+import { HandClock } from './hand-clock.ts'
+import { RedisServer } from './redis-server.ts'
+import { type Closable } from './closable.ts'
+import { tester } from './world.ts'
 
 export interface TwoNodes {
   readonly one: Access
@@ -22,7 +23,7 @@ export interface TwoNodes {
 export async function twoNodes (t: Closable, kind: Store['kind']): Promise<TwoNodes> {
   const [first, second] = kind === 'sqlite' ? shared(createSqliteStore({ directory: ':memory:', now: () => Date.now(), holdMs: 0 })) : await redisStores(t)
   const held = new HeldStore(second)
-  const clock = new ManualClock()
+  const clock = new HandClock().letMomentsPass()
   const registries = [new Registry({ store: first, clock }), new Registry({ store: held, clock })] as const
   for (const registry of registries) t.teardown(() => registry.close())
   await Promise.all(registries.map((registry) => registry.open()))

@@ -1,13 +1,14 @@
 // A door for transfers alone: a TCP listener on the loopback that hands every message to a `ZoneTransfers`, and dig to ask it.
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, type Socket, createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { ZoneTransfers, type ZoneTransferOptions } from '../../server/dns/transfer/transfer.ts'
 import { Zone } from '../../server/dns/names/zone.ts'
 import { parseTransferRule, parseTsigKey, type TransferRule, type TsigKey } from '../../server/dns/transfer/peers.ts'
-import { framed } from './client.ts'
-import type { World } from './world.ts'
+import { framed } from '../support/dns-client.ts'
+import { lacking } from '../support/programs.ts'
+import type { PlayedFeed } from '../support/played-feed.ts'
 
 export const ttlSeconds = 5
 
@@ -42,7 +43,7 @@ export interface TransferDoor {
 
 /** Opens the door, for everybody on this machine unless told otherwise; closed with the test. */
 export async function openDoor (
-  t: { teardown (end: () => Promise<void>): void }, world: World, options: Partial<ZoneTransferOptions> = {}
+  t: { teardown (end: () => Promise<void>): void }, world: PlayedFeed, options: Partial<ZoneTransferOptions> = {}
 ): Promise<TransferDoor> {
   const failures: unknown[] = []
   const transfers = new ZoneTransfers({
@@ -78,7 +79,8 @@ async function send (stream: Iterable<Buffer> | AsyncIterable<Buffer>, socket: S
   }
 }
 
-export const hasDig = spawnSync('dig', ['-v']).status === 0
+/** For `skip`. */
+export const noDig = lacking('dig')
 const run = promisify(execFile)
 
 /** What dig prints, white space folded. Its own configuration file is not read. */

@@ -1,20 +1,22 @@
 // A real redis-server on a free port, in a directory of its own, that tests may kill, freeze and start again.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { Redis } from 'ioredis'
+import { freePort } from './free-port.ts'
+import { lacking } from './programs.ts'
 
 /** Why tests on Redis do not run here; false if they do. For the `skip` of a test. */
-export const noRedis: false | string = spawnSync('redis-server', ['--version']).status === 0
-  ? false
-  : 'no redis-server on this machine: npm run test:setup installs it'
+export const noRedis = lacking('redis-server')
 
 /** A server that is not up within this is not coming. */
-const startLimitMs = 10_000
+const startLimitMs = 30_000
+/** How much of what it says an error shows. */
+const maxToldLines = 50
 
 /** Servers of this process: none outlives it, however its tests end. */
 const running = new Set<ChildProcess>()
@@ -63,16 +65,11 @@ export class RedisServer {
 
   /** Starts it, again in the same directory and on the same port; resolves when it answers. */
   async start (): Promise<void> {
-    const child = spawn('redis-server', this.#sentinelOf === undefined ? this.#arguments() : this.#sentinelArguments(this.#sentinelOf), { stdio: 'ignore' })
+    const child = spawn('redis-server', this.#sentinelOf === undefined ? this.#arguments() : this.#sentinelArguments(this.#sentinelOf), { stdio: ['ignore', 'pipe', 'ignore'] })
     this.#process = child
     running.add(child)
     child.once('exit', () => running.delete(child))
-    const deadline = AbortSignal.timeout(startLimitMs)
-    for (;;) {
-      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`)
-      if (await this.#ping()) break
-      await delay(10, undefined, { signal: deadline }) // polls for readiness, which redis-server announces no other way
-    }
+    await ready(child)
     this.#admin = this.#client()
     await this.#admin.connect()
   }
@@ -107,7 +104,7 @@ export class RedisServer {
   }
 
   #arguments (): string[] {
-    const settings = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '', '--daemonize', 'no', '--loglevel', 'warning', '--repl-diskless-sync-delay', '0']
+    const settings = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '', '--daemonize', 'no', '--loglevel', 'notice', '--repl-diskless-sync-delay', '0']
     const lines = this.#config.flatMap((line) => {
       const [name = '', ...values] = line.split(' ')
       return [`--${name}`, ...values] // as many arguments as the directive has
@@ -133,26 +130,18 @@ export class RedisServer {
     client.on('error', () => {}) // the command that failed tells
     return client
   }
-
-  async #ping (): Promise<boolean> {
-    const client = this.#client()
-    try {
-      await client.connect()
-      return await client.ping() === 'PONG'
-    } catch {
-      return false
-    } finally {
-      client.disconnect()
-    }
-  }
 }
 
-export async function freePort (): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // it listens on TCP
-  server.close()
-  await once(server, 'close')
-  return port
+/** Resolves when a server says that it takes connections, or a Sentinel that it watches its master. @throws if it ends instead, or says nothing in time */
+async function ready (child: ChildProcess & { readonly stdout: Readable }): Promise<void> {
+  const told: string[] = []
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (told.length < maxToldLines) told.push(line)
+    if (/Ready to accept connections|\+monitor master/.test(line)) resolve()
+  })
+  child.once('exit', (code, signal) => reject(new Error(`redis-server ended with ${code ?? signal}:\n${told.join('\n')}`)))
+  child.once('error', reject)
+  AbortSignal.timeout(startLimitMs).addEventListener('abort', () => reject(new Error(`redis-server is not ready after ${startLimitMs} ms:\n${told.join('\n')}`)))
+  await promise
 }

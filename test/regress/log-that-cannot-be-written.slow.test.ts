@@ -6,7 +6,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { temporaryDirectory } from '../e2e/processes.ts'
+import { temporaryDirectory } from '../support/closable.ts'
 
 async function freePort (): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')

@@ -9,10 +9,11 @@ import t from 'tap'
 import { DnsCounters, startDns } from '../../server/dns/server.ts'
 import { type DnsWorkers, type DnsWorkersOptions, spawnDnsWorker, startDnsWorkers } from '../../server/dns/workers.ts'
 import { cookieSecretKey } from '../../server/dns/protect/cookie-secret.ts'
-import { selfSigned } from './certificate.ts'
-import { type Message, TcpClient, UdpClient, extendedError, opt } from './client.ts'
-import { Upstream, response } from './upstream.ts'
-import { HandClock, World } from './world.ts'
+import { selfSigned } from '../support/certificate.ts'
+import { type Message, TcpClient, UdpClient, extendedError, opt } from '../support/dns-client.ts'
+import { Upstream, response } from '../support/upstream.ts'
+import { HandClock } from '../support/hand-clock.ts'
+import { PlayedFeed } from '../support/played-feed.ts'
 
 interface Closable {
   teardown (end: () => unknown): void
@@ -52,7 +53,7 @@ class Threads {
   }
 }
 
-async function start (t: Closable, world: World, options: Partial<DnsWorkersOptions> = {}): Promise<DnsWorkers> {
+async function start (t: Closable, world: PlayedFeed, options: Partial<DnsWorkersOptions> = {}): Promise<DnsWorkers> {
   const dns = await startDnsWorkers({ workers: 2, feed: world.feed, host: '127.0.0.1', port: 0, ...options })
   t.teardown(() => dns.close())
   return dns
@@ -71,7 +72,7 @@ const addresses = (messages: readonly Message[]): string[] => [...new Set(messag
 const answered = (counters: DnsCounters): number => [...counters.answers()].reduce((sum, { count }) => sum + count, 0)
 
 t.test('two threads answer on one port, and both follow the registry', async (t) => {
-  const world = new World()
+  const world = new PlayedFeed()
   const threads = new Threads()
   const dns = await start(t, world, { spawn: threads.spawn })
   const early = await askAll(t, dns)
@@ -96,7 +97,7 @@ t.test('two threads answer on one port, and both follow the registry', async (t)
 })
 
 t.test('after a resynchronisation all threads answer what is left', async (t) => {
-  const world = new World().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }).register('shop/web/b', { address: '10.0.0.2', ports: [] })
+  const world = new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }).register('shop/web/b', { address: '10.0.0.2', ports: [] })
   const dns = await start(t, world)
   await dns.whenTaken(2)
   t.same(addresses(await askAll(t, dns)), ['NOERROR 10.0.0.1 10.0.0.2'])
@@ -106,7 +107,7 @@ t.test('after a resynchronisation all threads answer what is left', async (t) =>
 })
 
 t.test('a thread that dies is logged and started anew, later each time, and the others go on meanwhile', async (t) => {
-  const world = new World().load().register('shop/web/a', { address: '10.0.0.1', ports: [] })
+  const world = new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1', ports: [] })
   const threads = new Threads()
   const clock = new HandClock()
   const dns = await start(t, world, { spawn: threads.spawn, log: threads.log, clock })
@@ -137,7 +138,7 @@ t.test('a fault of a thread is in the log', async (t) => {
   const clock = new HandClock()
   let count = 0
   const spawn: typeof spawnDnsWorker = (...args) => count++ === 0 ? new Worker('throw new Error("no such luck")', { eval: true }) : threads.spawn(...args)
-  const dns = await start(t, new World().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }), { spawn, log: threads.log, clock })
+  const dns = await start(t, new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }), { spawn, log: threads.log, clock })
   t.match(await threads.error(), /dns-1 ended, and is started anew in 100 ms: no such luck/)
   await dns.whenTaken(1)
   t.same(addresses(await askAll(t, dns)), ['NOERROR 10.0.0.1'], 'one is enough to begin')
@@ -146,7 +147,7 @@ t.test('a fault of a thread is in the log', async (t) => {
 })
 
 t.test('if no thread can answer the start fails with the fault of the first', async (t) => {
-  const world = new World()
+  const world = new PlayedFeed()
   const fails = (message: string): Partial<DnsWorkersOptions> => ({ spawn: () => new Worker(`throw new Error('${message}')`, { eval: true }) })
   await t.rejects(start(t, world, fails('no such luck')), { message: 'no such luck' })
   await t.rejects(start(t, world, { spawn: () => { throw new Error('no more threads') } }), { message: 'no more threads' })
@@ -154,19 +155,19 @@ t.test('if no thread can answer the start fails with the fault of the first', as
 
 t.test('bad settings are refused in this thread, by name', async (t) => {
   for (const [field, options] of Object.entries({ workers: { workers: 65 }, ttlSeconds: { ttlSeconds: -1 }, zones: { zones: [] } })) {
-    await t.rejects(start(t, new World(), options), { code: 'REG_INVALID', errors: [{ field }] })
+    await t.rejects(start(t, new PlayedFeed(), options), { code: 'REG_INVALID', errors: [{ field }] })
   }
 })
 
 t.test('nobody joins the port of another registry', async (t) => {
-  const world = new World()
+  const world = new PlayedFeed()
   const dns = await start(t, world)
   await t.rejects(start(t, world, { port: dns.port }), { code: 'EADDRINUSE' })
   await t.rejects(startDns({ source: world.feed, host: '127.0.0.1', port: dns.port }), { code: 'EADDRINUSE' })
 })
 
 t.test('on close the port is free, connections are ended, and the threads end by themselves', async (t) => {
-  const world = new World().load()
+  const world = new PlayedFeed().load()
   const threads = new Threads()
   const dns = await start(t, world, { spawn: threads.spawn })
   const connections = await Promise.all(Array.from({ length: 8 }, () => TcpClient.open(t, dns)))
@@ -179,7 +180,7 @@ t.test('on close the port is free, connections are ended, and the threads end by
 })
 
 t.test('without threads the calling one answers', async (t) => {
-  const world = new World()
+  const world = new PlayedFeed()
   const threads = new Threads()
   const dns = await start(t, world, { workers: 0, spawn: threads.spawn })
   const taken = dns.whenTaken(1)
@@ -197,13 +198,13 @@ t.test('threads run below node_modules, where Node strips no types by itself', a
   const load = (path: string): Promise<unknown> => import(pathToFileURL(join(installed, path)).href)
   await load('bin/strip-types.js')
   const { spawnDnsWorker: spawn } = await load('server/dns/workers.ts') as { spawnDnsWorker: typeof spawnDnsWorker }
-  const dns = await start(t, new World().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }), { spawn })
+  const dns = await start(t, new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1', ports: [] }), { spawn })
   await dns.whenTaken(1)
   t.same(addresses(await askAll(t, dns)), ['NOERROR 10.0.0.1'])
 })
 
 t.test('a thread gives the cookies of the registry, logs its queries through the parent, and counts what it timed', async (t) => {
-  const world = new World().load().register('shop/web/a', { address: '10.0.0.1' })
+  const world = new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1' })
     .keep(cookieSecretKey, JSON.stringify({ keys: ['e5e973e5a6b2a43f48e7dc849e37bfcf'] }))
   const { promise: line, resolve } = Promise.withResolvers<object>()
   const log = { warn: (message: string) => t.fail(message), error: (message: string) => t.fail(message), info: resolve }
@@ -222,7 +223,7 @@ t.test('a thread gives the cookies of the registry, logs its queries through the
 t.test('threads forward, speak TLS, and leave HTTP to the main thread', async (t) => {
   const upstream = await Upstream.open(t, (query) => response(query, { answers: [{ name: query.questions[0]?.name, type: 'A', ttl: 60, data: '192.0.2.7' }] }))
   const { cert, key } = selfSigned()
-  const world = new World().load().register('shop/web/a', { address: '10.0.0.1' })
+  const world = new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1' })
   const forward = { upstreams: [{ address: upstream.address, port: upstream.port }], clients: ['127.0.0.0/8'] }
   const dns = await start(t, world, { forward, tls: { host: '127.0.0.1', port: 0, cert, key } })
   await dns.whenTaken(world.feed.revision)

@@ -2,7 +2,7 @@
 import { type RemoteInfo, createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type Socket, createServer } from 'node:net'
-import { type Message, codec, framed } from './client.ts'
+import { type Message, codec, framed } from './dns-client.ts'
 
 export interface Query extends Message {
   readonly bytes: Buffer
