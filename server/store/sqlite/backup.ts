@@ -25,7 +25,7 @@ export async function backupDatabase (db: DatabaseSync, file: string, nowMs: num
     }
   }
   try {
-    await copyDatabase(db, path)
+    await copyWhole(db, path, remove)
     markWhole(path, nowMs)
     const content = createReadStream(path)
     void finished(content).catch(() => undefined).then(remove) // read or given up; the stream itself reports a failure
@@ -34,6 +34,27 @@ export async function backupDatabase (db: DatabaseSync, file: string, nowMs: num
     remove()
     throw error
   }
+}
+
+/** A write that meets a step of the copy makes that step fail; the next attempt meets another moment. */
+const maxAttempts = 20
+
+async function copyWhole (db: DatabaseSync, path: string, remove: () => void): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await copyDatabase(db, path)
+      return
+    } catch (error) {
+      if (attempt === maxAttempts || !isPassing(error)) throw error
+      remove()
+    }
+  }
+}
+
+/** SQLite was busy or locked, or says "not an error": it reports a locked step of a copy so, since the connection has none. */
+function isPassing (error: unknown): boolean {
+  const code: unknown = error instanceof Error && 'errcode' in error ? error.errcode : undefined
+  return code === 0 || code === 5 || code === 6
 }
 
 /** The copy says of itself that it is whole without a log. */
