@@ -51,12 +51,18 @@ function isOf (endpoint: Endpoint, family: IpFamily): boolean {
   return (familyOf(endpoint.address) === 4) === (family === 'IPv4')
 }
 
+/** The same for the same ports, in whatever order they were given. */
+function portsKey (ports: readonly EndpointPort[]): string {
+  const texts = ports.map(({ name, port, protocol, appProtocol }) => JSON.stringify([name, port, protocol, appProtocol ?? '']))
+  return `[${texts.sort().join(',')}]`
+}
+
 function byPorts (endpoints: readonly Endpoint[]): Map<string, Endpoint[]> {
   const groups = new Map<string, Endpoint[]>()
   let last: { ports: readonly EndpointPort[], group: Endpoint[] } | undefined // instances mostly share one list
   for (const endpoint of endpoints) {
     if (last?.ports !== endpoint.ports) {
-      const key = JSON.stringify(endpoint.ports.map(({ name, port, protocol, appProtocol }) => [name, port, protocol, appProtocol ?? '']))
+      const key = portsKey(endpoint.ports)
       let group = groups.get(key)
       if (group === undefined) groups.set(key, group = [])
       last = { ports: endpoint.ports, group }
@@ -195,8 +201,7 @@ export function endpointsObject (service: Service, endpoints: EndpointSet): Endp
 function onePerAddress (endpoints: readonly Endpoint[]): readonly Endpoint[] {
   const found = new Map<string, Endpoint>()
   for (const endpoint of endpoints) {
-    const key = JSON.stringify([endpoint.address,
-      endpoint.ports.map(({ name, port, protocol }) => [name, port, protocol])])
+    const key = `${endpoint.address} ${portsKey(endpoint.ports)}`
     const known = found.get(key)
     if (known === undefined || (endpoint.conditions.ready && !known.conditions.ready)) found.set(key, endpoint)
   }

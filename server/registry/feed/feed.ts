@@ -198,7 +198,7 @@ export class Feed implements Follower {
       const isVague = isInstance && (applied?.instance === undefined || (applied.previous === undefined && !isNew))
       if (isVague || applied?.aside !== undefined) this.#resumable = change.revision
       const { revision, atMs, by, reason } = change
-      this.#ring.push(applied ?? {
+      this.#ring.push(applied !== undefined ? this.#withSelecting(applied) : {
         revision, atMs, by, reason, event: change.type === 'delete' ? 'delete' : 'put', kind: 'instance', target: targetOf(change),
         instance: undefined, previous: undefined, lease: 'lease' in change ? change.lease : '', createdRevision: 0, touched: []
       })
@@ -234,6 +234,13 @@ export class Feed implements Follower {
     this.#each((listener) => listener.loaded?.())
     this.#each((listener) => listener.reset?.())
     this.#tellAside([...this.#catalog.aside.values()].filter(({ revision }) => revision === change.revision))
+  }
+
+  /** A service that was declared before the log begins is not of the past that is replayed: it is known as it is now. */
+  #withSelecting (change: AppliedChange): AppliedChange {
+    const selecting = [change.instance, change.previous].flatMap((each) => (each === undefined ? [] : this.#catalog.selecting(each)))
+    const touched = new Set([...change.touched, ...selecting.map(({ name }) => name)])
+    return touched.size === change.touched.length ? change : { ...change, touched: [...touched] }
   }
 
   /** A change of before this node began: what it does to a view of then. undefined = nothing new, or nothing that can be told. */

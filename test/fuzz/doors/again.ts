@@ -83,7 +83,7 @@ function who ({ id, address, ports, conditions }: ModelEndpoint): object {
   return { id, address, conditions, ports: sortedPorts(ports) }
 }
 
-/** What one registry shows is brought into another, where it means the same: allocated addresses and ports included. */
+/** What one registry shows is brought into another, where it means the same: cluster IPs and node ports included. */
 async function enterAnother ({ world, model, comparison }: Run): Promise<void> {
   const other = new Run(await openWorld('sqlite'), comparison)
   try {
@@ -128,14 +128,10 @@ function registrationOf (
   ) as Made
 }
 
-/** Without what names one life of it in one registry. */
-function fresh (manifest: Manifest): Manifest {
-  return {
-    ...manifest,
-    metadata: without(
-      manifest.metadata, 'resourceVersion', 'uid', 'creationTimestamp', 'generation'
-    ) as Manifest['metadata']
-  }
+/** Without what names one life of it in one registry, and without its status, which is the registry's own word. */
+function fresh ({ kind, metadata, ...rest }: Manifest): Manifest {
+  const kept = without(metadata, 'resourceVersion', 'uid', 'creationTimestamp', 'generation')
+  return { ...without(rest, 'status'), kind, metadata: kept as Manifest['metadata'] }
 }
 
 /** Who serves what, suspicion left aside: that stays with the registry that has it. */

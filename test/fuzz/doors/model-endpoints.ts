@@ -105,10 +105,11 @@ function endpointOf (instance: Shown): ModelEndpoint {
 }
 
 function declaredEndpoint (manifest: Manifest, instance: Shown): ModelEndpoint {
-  const { ports = [], publishNotReadyAddresses = false } = specOf(manifest)
-  const resolved = ports.flatMap(({ name = '', protocol, targetPort }) => {
+  const { ports, publishNotReadyAddresses = false } = specOf(manifest)
+  const own = isHeadless(manifest) ? instance.ports : [] // of a headless service that names none, as of an implicit one
+  const resolved = ports === undefined ? own : ports.flatMap(({ name = '', protocol, targetPort }) => {
     const port = typeof targetPort === 'number' ? targetPort : instance.ports.find(
-      (own) => own.name === targetPort && own.protocol === protocol
+      (each) => each.name === targetPort && each.protocol === protocol
     )?.port
     return port === undefined ? [] : [{ name, port, protocol }]
   })

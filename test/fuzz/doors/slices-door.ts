@@ -53,10 +53,19 @@ export async function lookAtSlices ({ url, model, comparison }: Looking): Promis
       )
       comparison.sameSet(
         door, `Endpoints of ${path}`, (object?.subsets ?? []).flatMap(addresses),
-        shown.map(({ address, conditions, ports }) => ({ address, ready: conditions.ready, ports: bare(ports) }))
+        onePerAddress(shown)
       )
     }
   }
+}
+
+/** An address with a list of ports stands there once: of several instances the ready one speaks for it. */
+function onePerAddress (endpoints: readonly ModelEndpoint[]): object[] {
+  const said = Map.groupBy(endpoints, ({ address, ports }) => JSON.stringify([address, bare(ports)]))
+  return Array.from(said.values(), (group) => {
+    const { address = '', ports = [] } = group[0] ?? {}
+    return { address, ready: group.some(({ conditions }) => conditions.ready), ports: bare(ports) }
+  })
 }
 
 function hasSliceFamily ({ manifest }: ModelService, address: string): boolean {
