@@ -7,13 +7,16 @@ import { noRedis, RedisServer } from '../support/redis-server.ts'
 const ranges = [[0, 5_460], [5_461, 10_922], [10_923, 16_383]] as const
 
 async function startCluster (t: Test): Promise<RedisServer[]> {
-  const servers = await Promise.all(ranges.map(() => RedisServer.start({ config: ['cluster-enabled yes', 'cluster-node-timeout 1500'] })))
-  for (const server of servers) t.teardown(() => server.dispose())
+  const servers = await Promise.all(ranges.map(async () => {
+    const server = await RedisServer.start({ cluster: true, config: ['cluster-node-timeout 1500'] })
+    t.teardown(() => server.dispose())
+    return server
+  }))
   const [first] = servers
   for (const [index, server] of servers.entries()) {
     const [from, to] = ranges[index] ?? [0, 0]
     await server.admin.call('CLUSTER', 'ADDSLOTSRANGE', from, to)
-    if (first !== undefined && server !== first) await first.admin.call('CLUSTER', 'MEET', '127.0.0.1', server.port)
+    if (first !== undefined && server !== first) await first.admin.call('CLUSTER', 'MEET', '127.0.0.1', server.port, server.busPort)
   }
   for (const { admin } of servers) {
     await until(async () => {

@@ -28,10 +28,14 @@ export interface RedisServerOptions {
   readonly password?: string
   /** Makes it a Sentinel that watches the master `main` on this port. */
   readonly sentinelOf?: number
+  /** Makes it a node of a Redis Cluster. */
+  readonly cluster?: boolean
 }
 
 export class RedisServer {
   readonly port: number
+  /** Where nodes of its Cluster reach it; 0 if it is in none. By default Redis takes the port plus 10,000, which may be past 65,535. */
+  readonly busPort: number
   readonly directory: string
   readonly #config: readonly string[]
   readonly #password: string | undefined
@@ -39,8 +43,9 @@ export class RedisServer {
   #process: ChildProcess | undefined
   #admin: Redis | undefined
 
-  private constructor (port: number, { config = [], password, sentinelOf }: RedisServerOptions) {
+  private constructor (port: number, busPort: number, { config = [], password, sentinelOf }: RedisServerOptions) {
     this.port = port
+    this.busPort = busPort
     this.directory = mkdtempSync(join(tmpdir(), 'rollcall-redis-'))
     this.#config = config
     this.#password = password
@@ -48,7 +53,7 @@ export class RedisServer {
   }
 
   static async start (options: RedisServerOptions = {}): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), options)
+    const server = new RedisServer(await freePort(), options.cluster === true ? await freePort() : 0, options)
     await server.start()
     return server
   }
@@ -109,7 +114,8 @@ export class RedisServer {
       const [name = '', ...values] = line.split(' ')
       return [`--${name}`, ...values] // as many arguments as the directive has
     })
-    return [...settings, ...lines, ...this.#password === undefined ? [] : ['--requirepass', this.#password]]
+    const cluster = this.busPort === 0 ? [] : ['--cluster-enabled', 'yes', '--cluster-port', String(this.busPort)]
+    return [...settings, ...cluster, ...lines, ...this.#password === undefined ? [] : ['--requirepass', this.#password]]
   }
 
   /** A Sentinel rewrites its configuration, so it needs a file. */
