@@ -1,0 +1,31 @@
+// npm run test:hostile -- --minutes N [--seed S] [--store sqlite|redis] [--clients 200] [--lanes 4] [--only NAME] [--size 1]: nodes with
+// little memory, one on SQLite and one on Redis, attacked at all doors at once beside honest clients.
+import { setMaxListeners } from 'node:events'
+import { parseArgs } from 'node:util'
+import { noRedis } from '../../support/redis-server.ts'
+import { isWell, printed } from './report.ts'
+import { runHostile } from './run.ts'
+
+const { values } = parseArgs({ options: {
+  minutes: { type: 'string' }, seed: { type: 'string' }, store: { type: 'string' }, clients: { type: 'string' }, lanes: { type: 'string' }, only: { type: 'string' }, size: { type: 'string' }
+} })
+const [minutes, seed, clients, lanes, size] = [
+  Number(values.minutes ?? 1), Number(values.seed ?? 1), Number(values.clients ?? 200), Number(values.lanes ?? 4), Number(values.size ?? 1)
+]
+if (![minutes, clients, lanes, size].every((number) => number > 0 && number < 100_000) || !Number.isInteger(seed)) {
+  throw new RangeError('--minutes, --clients, --lanes, --size and --seed must be numbers above 0')
+}
+const { store } = values
+if (store !== undefined && store !== 'sqlite' && store !== 'redis') throw new RangeError('--store must be sqlite or redis')
+if (store !== 'sqlite' && noRedis !== false) throw new Error(noRedis)
+
+const end = new AbortController()
+setMaxListeners(0, end.signal)
+const timer = setTimeout(() => end.abort(), minutes * 60_000) // eslint-disable-line no-restricted-syntax -- how long the run is
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort())
+const report = await runHostile({
+  stores: store === undefined ? ['sqlite', 'redis'] : [store], seed, clients, lanes, size, only: values.only, pauseMs: 2_000, calmMs: 60_000, count: undefined, end: end.signal
+})
+clearTimeout(timer)
+console.log(printed(report, { minutes, seed }))
+process.exitCode = isWell(report) ? 0 : 1

@@ -1,0 +1,89 @@
+// A registry node as a process of its own, with little memory: its ready line, its memory, its end, what it counted.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { repository } from '../../support/processes.ts'
+import { host } from './attack.ts'
+
+export interface NodeProcess {
+  readonly http: number
+  readonly dns: number
+  readonly pid: number
+  /** The last lines that it wrote. */
+  readonly lines: readonly string[]
+  /** Set when it has ended. */
+  readonly exit: { code?: number | string }
+  /** Resident memory in MiB, now. */
+  residentMib (): number
+  /** Of `/metrics`: errors that nobody expected, by place. */
+  unexpected (): Promise<Readonly<Record<string, number>>>
+  /** Asks it to end, and gives its exit code, or the signal. */
+  stop (): Promise<number | string>
+}
+
+/** As `npm start` has it, but for the memory. */
+const flags = ['--max-old-space-size=512', '--disable-sigusr1', '--max-semi-space-size=16', '--conditions=rollcall-source']
+const maxLines = 200
+/** No start takes longer; one that does is told with what it said. */
+const startMs = 60_000
+
+/** Starts a node on free ports, or those. @throws if it ends before it is ready, with what it said */
+export async function startProcess (args: readonly string[], ports: { readonly http?: number, readonly dns?: number } = {}): Promise<NodeProcess> {
+  const where = ['--http', `${host}:${ports.http ?? 0}`, '--dns', `${host}:${ports.dns ?? 0}`]
+  const child: ChildProcess = spawn(process.execPath, [...flags, 'bin/rollcall.js', 'serve', ...where, ...args], { cwd: repository, stdio: ['ignore', 'pipe', 'pipe'] })
+  const kill = (): void => { child.kill('SIGKILL') }
+  process.once('exit', kill)
+  const exit: { code?: number | string } = {}
+  const ended = once(child, 'close').then(([code, signal]) => {
+    process.off('exit', kill)
+    exit.code = (code ?? signal) as number | string
+    return exit.code
+  })
+  const lines: string[] = []
+  const { promise: ready, resolve, reject } = Promise.withResolvers<{ readonly http: string, readonly dns: string }>()
+  const late = AbortSignal.timeout(startMs)
+  late.addEventListener('abort', () => { reject(new Error(`not ready after ${startMs} ms:\n${lines.join('\n')}`)) })
+  void ended.then((code) => { reject(new Error(`the node ended with ${code} before it was ready:\n${lines.join('\n')}`)) })
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue
+    createInterface({ input: stream }).on('line', (line) => {
+      lines.push(line)
+      if (lines.length > maxLines) lines.shift()
+      if (line.includes('"msg":"ready"')) resolve(JSON.parse(line) as { http: string, dns: string })
+    })
+  }
+  const places = await ready.catch((error: unknown) => {
+    kill()
+    throw error
+  })
+  const pid = child.pid ?? 0
+  const http = Number(new URL(places.http).port)
+  return {
+    http,
+    dns: Number(places.dns.split(':')[1]),
+    pid,
+    lines,
+    exit,
+    residentMib: () => residentMib(pid),
+    unexpected: () => unexpected(http),
+    stop: () => {
+      child.kill('SIGTERM')
+      return ended
+    }
+  }
+}
+
+function residentMib (pid: number): number {
+  try {
+    return Math.round(Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024)
+  } catch { // it has ended
+    return 0
+  }
+}
+
+async function unexpected (port: number): Promise<Record<string, number>> {
+  const text = await (await fetch(`http://${host}:${port}/metrics`)).text()
+  const found = text.matchAll(/^rollcall_unexpected_errors_total\{(.*?)\} (\d+)$/gm)
+  return Object.fromEntries([...found].map(([, labels = '', count]) => [labels, Number(count)]).filter(([, count]) => Number(count) > 0))
+}

@@ -1,0 +1,39 @@
+// What a run found, as text.
+import type { HostileReport } from './run.ts'
+import type { SessionReport } from './session.ts'
+
+/** No honest request failed, no node ended, and nothing happened that nobody expected. */
+export function isWell ({ sessions, startErrors }: HostileReport): boolean {
+  return startErrors.length === 0 && sessions.every(({ honest, attacks, exit, stopped, unexpected }) => (
+    exit === undefined && stopped === 0 && attacks.errors.length === 0 && honest.failures.length === 0 && Object.keys(unexpected).length === 0
+  ))
+}
+
+export function printed (report: HostileReport, { minutes, seed }: { readonly minutes: number, readonly seed: number }): string {
+  const { starts, startErrors } = report
+  return [
+    `${minutes} minutes, seed ${seed}, node with --max-old-space-size=512`,
+    ...report.sessions.map(sessionText),
+    `starts with garbage in the store: ${starts}, wrong: ${startErrors.length}`, ...startErrors.map((text) => `  ${text}`),
+    isWell(report) ? 'well' : 'NOT WELL'
+  ].join('\n')
+}
+
+function sessionText ({ store, honest, attacks, memoryMib, exit, stopped, unexpected, lines }: SessionReport): string {
+  const all = Object.values(honest.lines)
+  const [made, failed] = [all.reduce((sum, line) => sum + line.made, 0), all.reduce((sum, line) => sum + line.failed, 0)]
+  const total = Object.values(attacks.attacks).reduce((sum, count) => sum + count, 0)
+  const isWrong = exit !== undefined || stopped !== 0
+  return [
+    `\n${store}: ${made} honest requests, ${failed} failed; ${total} attacks; the node ${exit === undefined ? 'lived' : `ENDED with ${exit}`}, and ended with ${stopped} when asked`,
+    `memory in MiB: ${memoryMib.start} at the start, ${memoryMib.peak} at most, ${memoryMib.end} at the end`,
+    `unexpected errors: ${JSON.stringify(unexpected)}; the clients' own loop was late by ${honest.ownDelayMs} ms at most`,
+    '| kind | made | failed | 99 of 100 within ms | slowest ms |\n|---|---|---|---|---|',
+    ...Object.entries(honest.lines).map(([kind, line]) => `| ${kind} | ${line.made} | ${line.failed} | ${line.p99Ms} | ${line.slowestMs} |`),
+    `attacks: ${Object.entries(attacks.attacks).sort().map(([name, count]) => `${name} ${count}`).join(', ')}`,
+    ...honest.failures.map((text) => `  failed: ${text}`),
+    ...attacks.errors.map((text) => `  attack: ${text}`),
+    ...isWrong ? ['the last attacks:', ...attacks.last.map((text) => `  ${text}`)] : [],
+    ...lines.slice(-60).map((line) => `  node: ${line.slice(0, 2_000)}`)
+  ].join('\n')
+}
