@@ -28,7 +28,7 @@ export interface Attack {
   readonly name: string
   /** How often it is chosen, beside the others. */
   readonly weight: number
-  run (strike: Strike): Promise<void>
+  readonly run: (strike: Strike) => Promise<void>
 }
 
 export const host = '127.0.0.1'

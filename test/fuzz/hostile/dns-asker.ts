@@ -29,6 +29,7 @@ export class DnsAsker {
   async exchange (port: number, name: string): Promise<Buffer> {
     const id = this.#id = (this.#id + 1) & 0xffff
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+    promise.catch(() => undefined)
     this.#waiting.set(id, resolve)
     AbortSignal.timeout(answerMs).addEventListener('abort', () => reject(new Error(`no answer after ${answerMs} ms`)))
     this.#socket.send(question(name, 'A', { id, edns: { size: 1_232 } }), port, host)
@@ -47,6 +48,7 @@ export class DnsAsker {
 async function overTcp (port: number, name: string): Promise<Buffer> {
   const socket = connect({ host, port })
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  promise.catch(() => undefined)
   let input = Buffer.alloc(0)
   socket.once('error', reject)
   socket.once('close', () => reject(new Error('the connection ended without an answer')))

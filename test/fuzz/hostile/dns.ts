@@ -8,8 +8,14 @@ import { seeds as seedsOfShop } from '../seeds.ts'
 import { type Attack, type Strike, Wire, host, many } from './attack.ts'
 import { after } from './pace.ts'
 
-const names = ['s1.honest.svc.cluster.local', 's0.hostile-0.svc.cluster.local', '_http._tcp.s1.hostile-1.svc.cluster.local', '1.0.0.10.in-addr.arpa', '_services._dns-sd._udp.cluster.local', 'honest.svc.cluster.local']
-const seeds = [...seedsOfShop, ...names.flatMap((name) => [1, 28, 33, 255, 12, 252].map((type) => queryOctets({ labels: labelsOf(name), type, edns: { size: 1_232 } })))]
+const names = [
+  's1.honest.svc.cluster.local', 's0.hostile-0.svc.cluster.local', '_http._tcp.s1.hostile-1.svc.cluster.local', '1.0.0.10.in-addr.arpa',
+  '_services._dns-sd._udp.cluster.local', 'honest.svc.cluster.local'
+]
+const ofNodes = names.flatMap((name) => [1, 28, 33, 255, 12, 252].map((type) => (
+  queryOctets({ labels: labelsOf(name), type, edns: { size: 1_232 } })
+)))
+const seeds = [...seedsOfShop, ...ofNodes]
 /** As many datagrams as fit a receive buffer leave together. */
 const burst = 64
 

@@ -64,8 +64,8 @@ export class HonestClient {
       else this.#tally.add(kind, performance.now() - began)
       return answer
     } catch (error) {
-      const { cause } = error as { cause?: unknown }
-      this.#count(kind, `${String(error)} ${String(cause ?? '')} after ${Math.round(performance.now() - began)} ms`)
+      const { cause } = error as { cause?: Error }
+      this.#count(kind, `${String(error)} ${cause?.message ?? ''} after ${Math.round(performance.now() - began)} ms`)
       throw error
     }
   }
@@ -121,6 +121,7 @@ export class HonestClient {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const limit = AbortSignal.timeout(newsMs)
     limit.addEventListener('abort', () => reject(new Error(`not told of after ${newsMs} ms`)))
+    promise.catch(() => undefined) // it may be late before it is waited for
     this.#waiting.set(tick, resolve)
     try {
       await this.#registration?.update({ metadata: { tick } })

@@ -23,7 +23,7 @@ export interface HonestReport {
 }
 
 async function live ({ target, seed, clients, count = Infinity, pauseMs }: HonestOptions, end: AbortSignal): Promise<HonestReport> {
-  const tally = new Tally()
+  const tally = new Tally((failure) => { if (count === Infinity) console.error(failure) })
   const delay = monitorEventLoopDelay({ resolution: 10 })
   const dns = await DnsAsker.open()
   const all = Array.from({ length: clients }, (_none, index) => new HonestClient(index, target, tally, dns))

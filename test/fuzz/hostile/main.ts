@@ -1,4 +1,4 @@
-// npm run test:hostile -- --minutes N [--seed S] [--store sqlite|redis] [--clients 200] [--lanes 4] [--only NAME] [--size 1]: nodes with
+// npm run test:hostile -- --minutes N [--seed S] [--store sqlite|redis] [--clients 200] [--lanes 2] [--only NAME] [--size 1]: nodes with
 // little memory, one on SQLite and one on Redis, attacked at all doors at once beside honest clients.
 import { setMaxListeners } from 'node:events'
 import { parseArgs } from 'node:util'
@@ -10,7 +10,7 @@ const { values } = parseArgs({ options: {
   minutes: { type: 'string' }, seed: { type: 'string' }, store: { type: 'string' }, clients: { type: 'string' }, lanes: { type: 'string' }, only: { type: 'string' }, size: { type: 'string' }
 } })
 const [minutes, seed, clients, lanes, size] = [
-  Number(values.minutes ?? 1), Number(values.seed ?? 1), Number(values.clients ?? 200), Number(values.lanes ?? 4), Number(values.size ?? 1)
+  Number(values.minutes ?? 1), Number(values.seed ?? 1), Number(values.clients ?? 200), Number(values.lanes ?? 2), Number(values.size ?? 1)
 ]
 if (![minutes, clients, lanes, size].every((number) => number > 0 && number < 100_000) || !Number.isInteger(seed)) {
   throw new RangeError('--minutes, --clients, --lanes, --size and --seed must be numbers above 0')

@@ -38,6 +38,7 @@ export async function startProcess (args: readonly string[], ports: { readonly h
   const ended = once(child, 'close').then(([code, signal]) => {
     process.off('exit', kill)
     exit.code = (code ?? signal) as number | string
+    if (exit.code !== 0) console.error(`${new Date().toISOString()} the node ended with ${exit.code}:\n${lines.slice(-20).join('\n')}`)
     return exit.code
   })
   const lines: string[] = []

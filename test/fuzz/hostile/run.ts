@@ -1,6 +1,6 @@
 // Sessions on the wanted stores at once, and meanwhile nodes that find garbage at their start.
 import { RedisServer } from '../../support/redis-server.ts'
-import { streamOf } from './pace.ts'
+import { after, streamOf } from './pace.ts'
 import { startResolver } from './resolver.ts'
 import { type SessionOptions, type SessionReport, session } from './session.ts'
 import { plantBetweenStarts } from './side-node.ts'
@@ -19,6 +19,8 @@ export interface HostileReport {
 
 /** The same fault again says nothing new. */
 const maxStartErrors = 5
+/** A start takes as much of a core as all the attacks. */
+const startPauseMs = 20_000
 
 export async function runHostile ({ stores, ...options }: HostileOptions): Promise<HostileReport> {
   const resolver = await startResolver()
@@ -31,6 +33,7 @@ export async function runHostile ({ stores, ...options }: HostileOptions): Promi
   const starting = async (): Promise<void> => {
     for (let turn = 0; turn < stores.length || options.count === undefined && !over; turn++) {
       if (startErrors.length === maxStartErrors) break
+      if (turn > 0 && options.count === undefined) await after(startPauseMs, options.end)
       const store = stores[turn % stores.length]
       starts++
       try {

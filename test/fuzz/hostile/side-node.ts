@@ -27,7 +27,7 @@ function plantRows (file: string, random: Random): void {
       [`UPDATE instances SET ${random.one(['ttl_ms', 'created_revision', 'revision', 'created_at_ms', 'updated_at_ms', 'suspect', 'shown_revision'])} = ?, sum = NULL WHERE key = ?`, number, key],
       ['INSERT OR REPLACE INTO objects VALUES (?, 1, 1, 0, 0, 0, ?, NULL)', object(random)[0], text],
       ['INSERT OR REPLACE INTO instances VALUES (?, ?, ?, 15000, 1, 1, 0, 0, 0, ?, 0, NULL)', random.one(['', 'no key', key]), `planted-${count}`, 'g', text],
-      ["UPDATE log SET header = ?, sum = NULL WHERE revision = (SELECT max(revision) FROM log) - ?", random.one(['[]', 'x', '["p"]', '', '["o",1,"x","toString","k",1,1,1]']), random.below(4)],
+      ['UPDATE log SET header = ?, sum = NULL WHERE revision = (SELECT max(revision) FROM log) - ?', random.one(['[]', 'x', '["p"]', '', '["o",1,"x","toString","k",1,1,1]']), random.below(4)],
       ['UPDATE log SET body = ?, sum = NULL WHERE revision = (SELECT max(revision) FROM log) - ?', text, random.below(4)]
     ])
     db.prepare(run).run(...values)

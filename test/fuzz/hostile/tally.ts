@@ -18,6 +18,13 @@ export class Tally {
   readonly failures: string[] = []
   readonly #lines = new Map<string, { made: number, failed: number, slowestMs: number, readonly waits: number[] }>()
 
+  readonly #told: (failure: string) => void
+
+  /** @param told called at once with each failure that is kept */
+  constructor (told: (failure: string) => void) {
+    this.#told = told
+  }
+
   #line (kind: string): { made: number, failed: number, slowestMs: number, readonly waits: number[] } {
     const line = this.#lines.get(kind) ?? { made: 0, failed: 0, slowestMs: 0, waits: Array<number>(buckets).fill(0) }
     this.#lines.set(kind, line)
@@ -36,7 +43,10 @@ export class Tally {
     const line = this.#line(kind)
     line.made++
     line.failed++
-    if (this.failures.length < maxFailures) this.failures.push(`${new Date().toISOString()} ${kind}: ${why}`)
+    if (this.failures.length >= maxFailures) return
+    const text = `${new Date().toISOString()} ${kind}: ${why}`
+    this.failures.push(text)
+    this.#told(text)
   }
 
   /** Counts what it does, and how long it takes; its failure is counted, and no more. */
