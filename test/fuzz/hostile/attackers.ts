@@ -1,13 +1,7 @@
 // A program: lanes of attacks on one node, chosen by seed, until it is told to end. Its parent talks to it by messages.
 import { type Attack, type Target, host } from './attack.ts'
-import { bodies } from './bodies.ts'
-import { dns } from './dns.ts'
-import { manifests } from './manifests.ts'
+import { attacksNamed } from './attacks.ts'
 import { after, keepAlive, streamOf } from './pace.ts'
-import { planted } from './planted.ts'
-import { rawHttp } from './raw-http.ts'
-import { rows } from './rows.ts'
-import { websockets } from './websockets.ts'
 
 export interface AttackOptions {
   readonly target: Target
@@ -33,7 +27,6 @@ export interface AttackReport {
 
 /** An attack that is not over by then is cut. */
 const maxMs = 20_000
-const all = [...rawHttp, ...bodies, ...websockets, ...manifests, ...dns, ...planted, ...rows]
 const maxTold = 40
 
 function chosen (attacks: readonly Attack[], part: number): Attack {
@@ -44,7 +37,7 @@ function chosen (attacks: readonly Attack[], part: number): Attack {
 }
 
 async function attack ({ target, seed, lanes, count = Infinity, size, only, pauseMs }: AttackOptions, end: AbortSignal): Promise<AttackReport> {
-  const attacks = all.filter(({ name }) => only === undefined || name.startsWith(only))
+  const attacks = attacksNamed(only)
   const counts: Record<string, number> = {}
   const [errors, last]: [string[], string[]] = [[], []]
   const lane = async (which: number): Promise<void> => {

@@ -5,7 +5,10 @@ import { connect } from 'node:net'
 import { type Message, codec, framed, question } from '../../support/dns-client.ts'
 import { host } from './attack.ts'
 
-const answerMs = 5_000
+/** As resolvers do: a datagram may be lost, so it is sent again. */
+const answerMs = 1_000
+const attempts = 5
+const overTcpMs = 5_000
 
 export class DnsAsker {
   readonly #socket: Socket
@@ -25,7 +28,7 @@ export class DnsAsker {
     socket.on('message', (message) => { if (message.length > 1) this.#waiting.get(message.readUInt16BE(0))?.(message) })
   }
 
-  /** @throws after five seconds without an answer */
+  /** @throws without an answer in time */
   async exchange (port: number, name: string): Promise<Buffer> {
     const id = this.#id = (this.#id + 1) & 0xffff
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
@@ -45,6 +48,17 @@ export class DnsAsker {
   }
 }
 
+async function asked (asker: DnsAsker, port: number, name: string, lost: () => void): Promise<Buffer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await asker.exchange(port, name)
+    } catch (error) {
+      if (attempt === attempts) throw error
+      lost()
+    }
+  }
+}
+
 async function overTcp (port: number, name: string): Promise<Buffer> {
   const socket = connect({ host, port })
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
@@ -56,7 +70,7 @@ async function overTcp (port: number, name: string): Promise<Buffer> {
     input = Buffer.concat([input, chunk])
     if (input.length >= 2 && input.length >= 2 + input.readUInt16BE(0)) resolve(input.subarray(2))
   })
-  AbortSignal.timeout(answerMs).addEventListener('abort', () => reject(new Error(`no answer over TCP after ${answerMs} ms`)))
+  AbortSignal.timeout(overTcpMs).addEventListener('abort', () => reject(new Error(`no answer over TCP after ${overTcpMs} ms`)))
   try {
     socket.write(framed(question(name, 'A')))
     return await promise
@@ -65,9 +79,12 @@ async function overTcp (port: number, name: string): Promise<Buffer> {
   }
 }
 
-/** @throws if there is no answer, or none with addresses */
-export async function ask (asker: DnsAsker, port: number, name: string): Promise<Message> {
-  let answer = codec.decode(await asker.exchange(port, name))
+/**
+ * @param lost told of each question that was not answered in time, and is asked again
+ * @throws if there is no answer, or none with addresses
+ */
+export async function ask (asker: DnsAsker, port: number, name: string, lost: () => void): Promise<Message> {
+  let answer = codec.decode(await asked(asker, port, name, lost))
   if (answer.flag_tc) answer = codec.decode(await overTcp(port, name))
   if (answer.rcode !== 'NOERROR' || answer.answers.length === 0) throw new Error(`${name}: ${answer.rcode} with ${answer.answers.length} records`)
   return answer

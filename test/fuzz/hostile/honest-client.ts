@@ -82,7 +82,7 @@ export class HonestClient {
   async #follow (): Promise<void> {
     try {
       for await (const event of this.#client.watch({ service: this.#service })) {
-        if (event.type === 'reset') this.#count('watch', `reset: ${event.reason}`)
+        if (event.type === 'reset') this.#tally.add('watch reset', 0)
         const instances = event.type === 'put' ? [event.instance] : event.type === 'snapshot' ? event.instances : []
         for (const { metadata } of instances) if (metadata.tick !== undefined) this.#waiting.get(metadata.tick)?.()
       }
@@ -95,6 +95,7 @@ export class HonestClient {
   async act (random: Random): Promise<void> {
     const name = `${this.#service}.${honestNamespace}.svc.cluster.local`
     const tally = this.#tally
+    const lost = (): void => tally.add('dns asked again', 1_000)
     const { dns } = this.#target
     switch (random.below(7)) {
       case 0: return void await tally.measure('list', async () => {
@@ -110,8 +111,8 @@ export class HonestClient {
         if (status !== 200) throw new Error(`status ${status}`)
       })
       case 3: return void await tally.measure('news', () => this.#news())
-      case 4: return void await tally.measure('dns forwarded', () => ask(this.#dns, dns, `x${random.below(1_000_000)}.${this.#target.quickZone}`))
-      default: return void await tally.measure('dns', () => ask(this.#dns, dns, name))
+      case 4: return void await tally.measure('dns forwarded', () => ask(this.#dns, dns, `x${random.below(1_000_000)}.${this.#target.quickZone}`, lost))
+      default: return void await tally.measure('dns', () => ask(this.#dns, dns, name, lost))
     }
   }
 

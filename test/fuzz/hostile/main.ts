@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events'
 import { parseArgs } from 'node:util'
 import { noRedis } from '../../support/redis-server.ts'
+import { attacksNamed } from './attacks.ts'
 import { isWell, printed } from './report.ts'
 import { runHostile } from './run.ts'
 
@@ -15,6 +16,7 @@ const [minutes, seed, clients, lanes, size] = [
 if (![minutes, clients, lanes, size].every((number) => number > 0 && number < 100_000) || !Number.isInteger(seed)) {
   throw new RangeError('--minutes, --clients, --lanes, --size and --seed must be numbers above 0')
 }
+attacksNamed(values.only)
 const { store } = values
 if (store !== undefined && store !== 'sqlite' && store !== 'redis') throw new RangeError('--store must be sqlite or redis')
 if (store !== 'sqlite' && noRedis !== false) throw new Error(noRedis)

@@ -16,6 +16,8 @@ export interface NodeProcess {
   readonly exit: { code?: number | string }
   /** Resident memory in MiB, now. */
   residentMib (): number
+  /** Milliseconds so far that its main thread was ready to run and had no core: what a busy machine adds to every wait. */
+  coreWaitMs (): number
   /** Of `/metrics`: errors that nobody expected, by place. */
   unexpected (): Promise<Readonly<Record<string, number>>>
   /** Asks it to end, and gives its exit code, or the signal. */
@@ -67,6 +69,7 @@ export async function startProcess (args: readonly string[], ports: { readonly h
     lines,
     exit,
     residentMib: () => residentMib(pid),
+    coreWaitMs: () => coreWaitMs(pid),
     unexpected: () => unexpected(http),
     stop: () => {
       child.kill('SIGTERM')
@@ -79,6 +82,15 @@ function residentMib (pid: number): number {
   try {
     return Math.round(Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024)
   } catch { // it has ended
+    return 0
+  }
+}
+
+/** The second number of it, in nanoseconds (proc(5), sched-stats). */
+function coreWaitMs (pid: number): number {
+  try {
+    return Math.round(Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6)
+  } catch {
     return 0
   }
 }

@@ -19,7 +19,7 @@ export function printed (report: HostileReport, { minutes, seed }: { readonly mi
   ].join('\n')
 }
 
-function sessionText ({ store, honest, attacks, memoryMib, exit, stopped, unexpected, lines }: SessionReport): string {
+function sessionText ({ store, honest, attacks, memoryMib, exit, stopped, unexpected, lines, coreWaitMs }: SessionReport): string {
   const all = Object.values(honest.lines)
   const [made, failed] = [all.reduce((sum, line) => sum + line.made, 0), all.reduce((sum, line) => sum + line.failed, 0)]
   const total = Object.values(attacks.attacks).reduce((sum, count) => sum + count, 0)
@@ -28,6 +28,7 @@ function sessionText ({ store, honest, attacks, memoryMib, exit, stopped, unexpe
     `\n${store}: ${made} honest requests, ${failed} failed; ${total} attacks; the node ${exit === undefined ? 'lived' : `ENDED with ${exit}`}, and ended with ${stopped} when asked`,
     `memory in MiB: ${memoryMib.start} at the start, ${memoryMib.peak} at most, ${memoryMib.end} at the end`,
     `unexpected errors: ${JSON.stringify(unexpected)}; the clients' own loop was late by ${honest.ownDelayMs} ms at most`,
+    `the node waited for a core of this machine for ${Math.round(coreWaitMs.sum / 1_000)} s in all, ${coreWaitMs.most} ms of half a second at most`,
     '| kind | made | failed | 99 of 100 within ms | slowest ms |\n|---|---|---|---|---|',
     ...Object.entries(honest.lines).map(([kind, line]) => `| ${kind} | ${line.made} | ${line.failed} | ${line.p99Ms} | ${line.slowestMs} |`),
     `attacks: ${Object.entries(attacks.attacks).sort().map(([name, count]) => `${name} ${count}`).join(', ')}`,

@@ -36,6 +36,8 @@ export interface SessionReport {
   readonly honest: HonestReport
   readonly attacks: AttackReport
   readonly memoryMib: { readonly start: number, readonly peak: number, readonly end: number }
+  /** How long the node waited for a core, in all and at most within half a second: this machine, not the node. */
+  readonly coreWaitMs: { readonly sum: number, readonly most: number }
   /** The node's end before it was asked to end; undefined = it lived. */
   readonly exit: number | string | undefined
   /** How it ended when asked. */
@@ -98,7 +100,14 @@ export async function session (options: SessionOptions): Promise<SessionReport> 
     })
     await honest.ready
     const memory = { start: node.residentMib(), peak: 0, end: 0 }
-    const look = setInterval(() => { memory.peak = Math.max(memory.peak, node.residentMib()) }, memoryLookMs)
+    const wait = { sum: 0, most: 0 }
+    const before = node.coreWaitMs()
+    const look = setInterval(() => {
+      memory.peak = Math.max(memory.peak, node.residentMib())
+      const sum = Math.max(wait.sum, node.coreWaitMs() - before)
+      wait.most = Math.max(wait.most, sum - wait.sum)
+      wait.sum = sum
+    }, memoryLookMs)
     const target = { http: node.http, dns: node.dns, slowZone, ...redis === undefined ? { directory } : { redis: { port: redis.port, prefix } } }
     const attackers = new Helper<AttackOptions, AttackReport>('attackers.ts', {
       target, seed, lanes, size, pauseMs: pauseMs / 10, ...limits, ...only === undefined ? {} : { only }
@@ -117,7 +126,7 @@ export async function session (options: SessionOptions): Promise<SessionReport> 
     const unexpected = exit === undefined ? await node.unexpected() : {}
     const stopped = await node.stop()
     const isWell = exit === undefined && stopped === 0 && Object.keys(unexpected).length === 0
-    return { store, honest: told, attacks, memoryMib: memory, exit, stopped, unexpected, lines: isWell ? [] : [...node.lines] }
+    return { store, honest: told, attacks, memoryMib: memory, coreWaitMs: wait, exit, stopped, unexpected, lines: isWell ? [] : [...node.lines] }
   } finally {
     if (node.exit.code === undefined) await node.stop()
     rmSync(directory, { recursive: true, force: true })
