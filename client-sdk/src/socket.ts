@@ -321,6 +321,7 @@ export class Socket {
       case 'heartbeat':
         return this.#beats.get(frame.id ?? 0)?.resolve(frame)
       case 'goodbye':
+        nodes.learn(frame.nodes ?? [])
         return this.#lost(new RollcallError('REGISTRY_UNAVAILABLE', `the registry node says goodbye: ${frame.reason}`))
       case 'error':
         return this.#refused(
