@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
+import { isReachable } from './config/kinds.ts'
 import { readDnsTls } from './dns/listen/certificate-files.ts'
 import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
@@ -160,6 +161,8 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     opened.push(() => http.close())
     const urls = await step('listen for HTTP', () => http.listen(listen))
     const [url = ''] = urls
+    const advertised = values.process.advertise ?? urls.find((each) => isReachable(new URL(each).hostname.replace(/^\[(.*)\]$/, '$1')))
+    if (advertised !== undefined) registry.services.nodeRanges.advertise(advertised)
     const reach = reachStep(values.store)
     if (reach !== undefined) await step(reach.what, reach.run)
     await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
@@ -174,6 +177,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const leave = async (graceMs: number): Promise<readonly string[]> => {
       const cut: string[] = []
       http.leaving.begin()
+      void registry.services.nodeRanges.close() // no other node names this one from here on; never rejects
       const { ranOut } = await lameDuck({
         graceMs, clock,
         work: () => ({ asked: http.leaving.asked + (dns?.counters.asked ?? 0), isBusy: http.leaving.isBusy || (dns?.counters.waiting ?? 0) > 0 })

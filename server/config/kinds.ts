@@ -95,6 +95,17 @@ export function isLoopback (host: string): boolean {
   return ipaddr.process(host).range() === 'loopback'
 }
 
+/** Where a node is, as clients write it. */
+export function isNodeUrl (text: string): boolean {
+  if (!/^https?:\/\/[^/@?#\s\\]+(?:\/[^@?#\s\\]*)?$/.test(text) || !URL.canParse(text)) return false
+  return isHost(new URL(text).hostname.replace(/^\[(.*)\]$/, '$1'))
+}
+
+/** True if an address stands for one machine that others can reach: not loopback, not "all addresses". */
+export function isReachable (host: string): boolean {
+  return isIP(host) === 0 ? !isLoopback(host) : !['loopback', 'unspecified', 'linkLocal'].includes(ipaddr.process(host).range())
+}
+
 const plainNumber = (text: string): number => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN)
 
 function readNumber (text: string): number {
