@@ -1,5 +1,5 @@
 // What the runtime brings: environment variables and the global WebSocket, where there are such.
-import type { WebSocketConstructor } from './socket.ts'
+import type { WebSocketConstructor } from './web-socket.ts'
 
 /** The value of an environment variable; empty is as good as absent. */
 export function environment (name: string): string | undefined {
