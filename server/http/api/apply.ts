@@ -14,7 +14,7 @@ import { setRevision } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
 import { shapeOf } from '../server/json-scan.ts'
 import { maxManifestBytes } from '../server/limits.ts'
-import { type ManifestBody, documentsOf, jsonMember, manifestContent } from './manifest-media.ts'
+import { type ManifestBody, documentsOf, jsonMember, manifestContent, slicesOf } from './manifest-media.ts'
 import { DryRun, manifestErrors, remove, resultOf } from './manifest-writes.ts'
 import {
   ApplyAnswer as ApplyAnswerSchema, DeleteAnswer, DeleteBody, DeletedNames, ManifestNameText, ServiceManifest, answerOf, errorResponses,
@@ -63,7 +63,9 @@ export function registerApply (app: FastifyInstance, context: HttpContext): void
   }, async (request, reply): Promise<ApplyAnswer> => {
     const { dryRun = false, namespace } = request.query
     const { documents, foreign } = await readStream(request.body, request.query)
-    const { revision, results } = await accessOf(context, request).apply(documents, { dryRun, namespace })
+    const { revision, results } = await accessOf(context, request).apply(documents, {
+      dryRun, namespace, inSlices: slicesOf(request.body)
+    })
     setRevision(reply, core, revision)
     return { revision: cursorText(core.position.epoch, revision), dryRun, ...foreign, results: results.map(resultOf) }
   })

@@ -10,7 +10,7 @@ import type { ManifestDocument } from '../../model/manifest/manifest-document.ts
 import { located } from '../../model/manifest/manifest-faults.ts'
 import { type ManifestOptions, readManifests, readingManifests } from '../../model/manifest/manifest-stream.ts'
 import { apiVersions } from '../../model/service/types.ts'
-import type { Kind } from '../../registry/core.ts'
+import type { InSlices, Kind } from '../../registry/core.ts'
 import { answer } from '../server/conditional.ts'
 import { type HttpContext, callerOf } from '../server/context.ts'
 import type { Door } from '../server/dialect.ts'
@@ -73,6 +73,13 @@ export async function documentsOf (
 
 /** A long stream takes seconds to read: meanwhile heartbeats, watches and others' streams have their turns. Of the whole process, as its loop is. */
 const reading = new Slices()
+
+/** How the manifests of a body are planned; undefined = in one go, being few. */
+export function slicesOf (body: ManifestBody | undefined): InSlices | undefined {
+  if (body === undefined || body.text.length <= readAtOnceLength) return undefined
+  const { client, text } = body
+  return (work) => reading.run(client, text.length, work)
+}
 
 /**
  * The one manifest of a body, of the kind that its path is for.

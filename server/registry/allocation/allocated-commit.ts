@@ -24,10 +24,10 @@ export interface AllocatedCommit<Result> {
   /** Proposes, and writes nothing. */
   readonly dryRun?: boolean
   /**
-   * Makes the proposal from the catalog as it is now; called anew whenever the view was outdated, with the number of conflicts so far.
+   * Makes the proposal from the catalog as it is when this is called, however long it takes; called anew whenever the view was outdated, with the number of conflicts so far.
    * Throws if the caller's own expectation (a resource version) does not hold any more.
    */
-  readonly propose: (attempt: number) => Proposal<Result>
+  readonly propose: (attempt: number) => Proposal<Result> | Promise<Proposal<Result>>
   /** The error of faults that stand; `refusal` if absent. */
   readonly refuse?: (faults: readonly Fault[]) => RegistryError
 }
@@ -45,8 +45,7 @@ interface Outcome<Result> {
 export async function commitAllocated<Result> (
   { store, clock, allocator, by, dryRun = false, propose, refuse = refusal }: AllocatedCommit<Result>
 ): Promise<Outcome<Result>> {
-  return certain({ store, clock }, (conflicts): Decision<Outcome<Result>> => {
-    const { plan, writes, result, says = false } = propose(conflicts)
+  const decisionOf = ({ plan, writes, result, says = false }: Proposal<Result>): Decision<Outcome<Result>> => {
     if (plan.faults.length > 0) throw refuse(plan.faults)
     if (dryRun || writes.length + plan.writes.length === 0) return { done: { revisions: [], result } }
     return {
@@ -61,6 +60,10 @@ export async function commitAllocated<Result> (
         }
       }
     }
+  }
+  return certain({ store, clock }, (conflicts) => {
+    const proposal = propose(conflicts)
+    return proposal instanceof Promise ? proposal.then(decisionOf) : decisionOf(proposal)
   })
 }
 

@@ -11,7 +11,9 @@ import { registryActor } from '../actor.ts'
 import { commitAllocated } from './allocated-commit.ts'
 import type { Allocator } from './allocator.ts'
 import { claimTarget, type Holder, holderName } from './claims.ts'
-import { planWaiting } from '../services/apply-plan.ts'
+import { type ApplyPlan, planWaiting } from '../services/apply-plan.ts'
+import { ApplyView } from '../services/apply-view.ts'
+import { atOnce } from '../in-slices.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
 import type { Feed } from '../feed/feed.ts'
 import type { Clock } from '../../clock.ts'
@@ -115,9 +117,10 @@ export class WaitingBalancers {
       if (first > 0) await new Promise<void>((resolve) => { clock.after(0, resolve) })
       if (this.#isClosed) return
       const batch = holders.slice(first, first + batchSize)
-      const propose = (attempt: number): ReturnType<typeof planWaiting> & { result: undefined } => {
+      const propose = (attempt: number): ApplyPlan & { readonly result: undefined } => {
         const manifests = batch.flatMap(({ namespace, service }) => feed.catalog.declared(namespace, service)?.manifest ?? []).filter(isWaiting)
-        return { ...planWaiting(manifests, feed.catalog, allocator, attempt), result: undefined }
+        const view = new ApplyView(manifests, feed.catalog)
+        return { ...atOnce(planWaiting(manifests, view, allocator, attempt)), result: undefined }
       }
       if (propose(0).writes.length > 0) await commitAllocated({ store, clock, allocator, by: registryActor.name, propose })
     }

@@ -18,6 +18,8 @@ export type Decision<Result> =
   /** Nothing is to be written. */
   | { readonly done: Result }
 
+type Decide<Result> = (conflicts: number) => Decision<Result> | Promise<Decision<Result>>
+
 export interface Certainty {
   readonly store: Pick<Store, 'sync'>
   readonly clock: Pick<Clock, 'now'>
@@ -34,17 +36,19 @@ export const maxDecisions = 1_000
 /**
  * Decides by the view, and writes.
  * @param decide throws a refusal; called with the number of times that the store found the view outdated. It runs anew after each
- * `sync` in the same turn of the loop, so that nothing is applied in between.
+ * `sync` in the same turn of the loop, so that nothing is applied in between; if it takes longer, it goes on with what it saw then.
  * @throws RegistryError what `decide` throws on a current view, REG_CONFLICT after `patienceMs`, and what the store throws
  */
-export async function certain<Result> ({ store, clock }: Certainty, decide: (conflicts: number) => Decision<Result>): Promise<Result> {
+export async function certain<Result> ({ store, clock }: Certainty, decide: Decide<Result>): Promise<Result> {
   const startedMs = clock.now()
   let isCurrent = false
   for (let conflicts = 0; conflicts < maxDecisions; conflicts++) {
-    let decision = decided(decide, conflicts, isCurrent)
+    // Without a wait where nothing is to be waited for: what is decided is written in the same turn.
+    let decision = isCurrent ? decide(conflicts) : unproved(decide, conflicts)
+    if (decision instanceof Promise) decision = await decision
     if (decision === undefined) {
       await store.sync()
-      decision = decide(conflicts)
+      decision = await decide(conflicts)
     }
     if ('done' in decision) return decision.done
     const result = await decision.write()
@@ -56,14 +60,24 @@ export async function certain<Result> ({ store, clock }: Certainty, decide: (con
   throw new RegistryError('REG_CONFLICT', 'others wrote the same thing again and again meanwhile: try again', undefined, { retryAfterSeconds: 1 })
 }
 
-/** undefined = it may not be said of a view that is perhaps an older one. */
-function decided<Result> (decide: (conflicts: number) => Decision<Result>, conflicts: number, isCurrent: boolean): Decision<Result> | undefined {
-  if (isCurrent) return decide(conflicts)
+/** What a view decides that is perhaps an older one; undefined = it may not be said of such a view. */
+function unproved<Result> (
+  decide: Decide<Result>, conflicts: number
+): Decision<Result> | undefined | Promise<Decision<Result> | undefined> {
   try {
     const decision = decide(conflicts)
-    return 'done' in decision || decision.says === true ? undefined : decision
+    return decision instanceof Promise ? decision.then(written, refusal) : written(decision)
   } catch (error) {
-    if (error instanceof RegistryError) return undefined
-    throw error
+    return refusal(error)
   }
+}
+
+function written<Result> (decision: Decision<Result>): Decision<Result> | undefined {
+  return 'done' in decision || decision.says === true ? undefined : decision
+}
+
+/** @throws what is none */
+function refusal (error: unknown): undefined {
+  if (error instanceof RegistryError) return undefined
+  throw error
 }

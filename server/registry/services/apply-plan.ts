@@ -1,9 +1,8 @@
-// One write of manifests, from documents to what the store is asked for: default, validate, allocate. Pure but for the catalog that
-// it reads; made anew when another write came in between.
+// One write of manifests, from documents to what the store is asked for: default, validate, allocate. Pure but for what it was shown of the
+// catalog; made anew when another write came in between. A generator: thousands of manifests are planned in slices.
 import { randomUUID } from 'node:crypto'
 import type { ApplyOutcome, FieldError, Reason } from '../../../client-sdk/src/wire.ts'
 import { RegistryError } from '../../errors.ts'
-import { maxHandMadePerNamespace, maxNamespaces, maxServicesPerNamespace } from '../../model/limits.ts'
 import { streamInvalid } from '../../model/manifest/manifest-faults.ts'
 import { fieldErrors } from '../../model/service/causes.ts'
 import { hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
@@ -21,7 +20,7 @@ import type { ObjectWrite } from '../../store/store.ts'
 import type { Allocator } from '../allocation/allocator.ts'
 import { heldTarget, holderName, targetText } from '../allocation/claims.ts'
 import type { Fault, Plan, ServiceNeeds, ServiceResult } from '../allocation/needs.ts'
-import type { Catalog } from '../catalog/catalog.ts'
+import { type ApplyView, nameOf } from './apply-view.ts'
 import { manifestKey, type ManifestName, storedManifest } from './manifests.ts'
 
 /** A manifest on its way in, and where its faults are. */
@@ -63,7 +62,9 @@ interface Draft {
  * @throws RegistryError REG_MANIFEST_INVALID with every cause of every document; REG_CONFLICT if a manifest names an older resource
  * version; REG_LIMIT_REACHED
  */
-export function planApply (items: readonly Item[], catalog: Catalog, allocator: Allocator, facts: RegistryFacts, attempt: number): ApplyPlan {
+export function * planApply (
+  items: readonly Item[], view: ApplyView, allocator: Allocator, facts: RegistryFacts, attempt: number
+): Generator<undefined, ApplyPlan> {
   const faults = new FaultList()
   const drafts: Draft[] = []
   const seen = new Map<string, Item>()
@@ -76,19 +77,22 @@ export function planApply (items: readonly Item[], catalog: Catalog, allocator: 
       const rule = `must not be applied twice in one stream${twin.document === undefined ? '' : `: document ${twin.document} has it, too`}`
       faults.addAll(item.locate([{ field: 'metadata.name', value: name.name, rule }]))
     }
-    const draft = draftOf(item, name, catalog, facts, faults)
+    const draft = draftOf(item, name, view, facts, faults)
     if (draft !== undefined) drafts.push(draft)
+    yield
   }
   if (!faults.isEmpty) throw manifestInvalid(faults.faults, faults.more)
-  checkRoom(drafts, catalog)
-  return allocated(drafts, catalog, allocator, attempt)
+  if (view.noRoom !== undefined) throw view.noRoom
+  return yield * allocated(drafts, view, allocator, attempt)
 }
 
 /**
  * Gives load balancers that wait for an address what there is. Who would get nothing that it has not, or asks for what another has,
  * stays as it is and is not written.
  */
-export function planWaiting (services: readonly Service[], catalog: Catalog, allocator: Allocator, attempt: number): ApplyPlan {
+export function * planWaiting (
+  services: readonly Service[], view: ApplyView, allocator: Allocator, attempt: number
+): Generator<undefined, ApplyPlan> {
   let drafts = services.map((old): Draft => {
     return { item: { manifest: old, locate: (faults) => faults }, name: nameOf(old), old, next: old, needs: allocationPlan(old, old) }
   })
@@ -101,7 +105,7 @@ export function planWaiting (services: readonly Service[], catalog: Catalog, all
       const has = new Set<string | number>(heldBy(draft.old as Service).map((held) => ('port' in held ? held.port : held.address))) // all are services
       return [...result.values.values()].some((value) => !has.has(value))
     })
-    if (gaining.length === drafts.length) return allocated(drafts, catalog, allocator, attempt, 'updated')
+    if (gaining.length === drafts.length) return yield * allocated(drafts, view, allocator, attempt, 'updated')
     drafts = gaining
   }
 }
@@ -124,12 +128,8 @@ export function manifestInvalid (faults: readonly FieldError[], more = 0): Regis
   return new RegistryError('REG_MANIFEST_INVALID', message, errors, { moreErrors })
 }
 
-export function nameOf ({ kind, metadata }: Manifest): ManifestName {
-  return { kind, namespace: kind === 'Namespace' ? '' : metadata.namespace, name: metadata.name }
-}
-
-function draftOf (item: Item, name: ManifestName, catalog: Catalog, facts: RegistryFacts, faults: FaultList): Draft | undefined {
-  const old = catalog.manifest(name)
+function draftOf (item: Item, name: ManifestName, view: ApplyView, facts: RegistryFacts, faults: FaultList): Draft | undefined {
+  const old = view.manifest(name)
   const { manifest } = item
   const asked = manifest.metadata.resourceVersion
   if (old === undefined) refuseDeleted(item, name)
@@ -183,30 +183,17 @@ function carried<Kind extends Manifest> (manifest: Kind, old: Manifest | undefin
   return canonical({ ...manifest, metadata })
 }
 
-function checkRoom (drafts: readonly Draft[], catalog: Catalog): void {
-  const created = drafts.filter(({ old }) => old === undefined)
-  const newSpaces = new Set(created.map(({ name }) => (name.kind === 'Namespace' ? name.name : name.namespace)).filter((name) => !catalog.hasNamespace(name)))
-  if (newSpaces.size > 0 && catalog.namespaces().length + newSpaces.size > maxNamespaces) throw full(`there would be more than ${maxNamespaces} namespaces`)
-  for (const [namespace, ours] of Map.groupBy(created, ({ name }) => name.namespace)) {
-    const services = ours.filter(({ name }) => name.kind === 'Service' && catalog.service(namespace, name.name) === undefined).length
-    if (services > 0 && catalog.namespaceCounts(namespace).services + services > maxServicesPerNamespace) throw full(`namespace "${namespace}" would have more than ${maxServicesPerNamespace} services`)
-    const handMade = ours.filter(({ name }) => name.kind === 'EndpointSlice' || name.kind === 'Endpoints').length
-    if (handMade > 0 && catalog.handMadeCount(namespace) + handMade > maxHandMadePerNamespace) throw full(`namespace "${namespace}" would have more than ${maxHandMadePerNamespace} EndpointSlices and Endpoints`)
-  }
-}
-
-function full (message: string): RegistryError {
-  return new RegistryError('REG_LIMIT_REACHED', message)
-}
-
-function allocated (drafts: readonly Draft[], catalog: Catalog, allocator: Allocator, attempt: number, reason: Reason = 'declared'): ApplyPlan {
+function * allocated (
+  drafts: readonly Draft[], view: ApplyView, allocator: Allocator, attempt: number, reason: Reason = 'declared'
+): Generator<undefined, ApplyPlan> {
   const needy = drafts.filter((draft) => draft.needs !== undefined)
   const plan = allocator.plan(needy.map(needsOf), { reason, attempt })
   if (plan.faults.length > 0) return { plan, writes: [], applied: [] }
   const results = new Map(needy.map((draft, index) => [draft, plan.results[index]]))
   const writes: ObjectWrite[] = []
   const declared = new Map(drafts.filter(({ next }) => next.kind === 'Service').map(({ name, next }) => [`${name.namespace}/${name.name}`, next as Service])) // the filter has just said so
-  const applied = drafts.map((draft): Applied => {
+  const applied: Applied[] = []
+  for (const draft of drafts) {
     const { name, old, item } = draft
     const result = results.get(draft)
     const final = identified(result === undefined ? draft.next : withResult(draft, result), old)
@@ -216,9 +203,10 @@ function allocated (drafts: readonly Draft[], catalog: Catalog, allocator: Alloc
       const expected = old === undefined ? 0 : Number(old.metadata.resourceVersion)
       writes.push({ type: 'put', key: manifestKey(name), body, endsAtMs: 0, reason, expected })
     }
-    const warned = [...item.dropped ?? [], ...warningsOf(final, catalog, declared, allocator)]
-    return { ...name, outcome, manifest: final, previous: old, warnings: warned, document: item.document }
-  })
+    const warned = [...item.dropped ?? [], ...warningsOf(final, view, declared, allocator)]
+    applied.push({ ...name, outcome, manifest: final, previous: old, warnings: warned, document: item.document })
+    yield
+  }
   return { plan, writes, applied }
 }
 
@@ -249,22 +237,24 @@ function withResult ({ next, needs }: Draft, { values, pending }: ServiceResult)
 }
 
 /** Endpoints that were written by hand before, and that the service as it is now has no port for. */
-function lostPorts (service: Service, catalog: Catalog): string[] {
+function lostPorts (service: Service, view: ApplyView): string[] {
   if (hasSelector(service) || service.spec.type === 'ExternalName') return []
   const { namespace, name } = service.metadata
-  const { slices, endpoints } = catalog.handMade(namespace, name)
+  const { slices, endpoints } = view.handMade(namespace, name)
   const made = [...slices, ...(endpoints === undefined ? [] : [endpoints])]
   return made.flatMap((each) =>
     unnamedPortWarnings(each, service).map((warning) => `${each.kind} "${each.metadata.name}": ${warning}`))
 }
 
-function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap<string, Service>, allocator: Allocator): string[] {
+function warningsOf (
+  manifest: Manifest, view: ApplyView, declared: ReadonlyMap<string, Service>, allocator: Allocator
+): string[] {
   const { namespace, name } = manifest.metadata
   const unused = (made: EndpointSlice | Endpoints, service: string): readonly string[] => {
-    const owner = declared.get(`${namespace}/${service}`) ?? catalog.declared(namespace, service)?.manifest
+    const owner = declared.get(`${namespace}/${service}`) ?? view.declared(namespace, service)
     if (owner === undefined) return [`service "${service}" is not declared: these endpoints are not used until it is`]
     if (hasSelector(owner)) return [`service "${service}" has a selector: these endpoints are not used`]
-    const { endpoints } = catalog.handMade(namespace, service)
+    const { endpoints } = view.handMade(namespace, service)
     if (made.kind === 'EndpointSlice' && ownSlices({ slices: [made], endpoints }).length === 0) {
       return ['it mirrors the Endpoints object of the service, which says what is in it: this slice is not used']
     }
@@ -275,7 +265,7 @@ function warningsOf (manifest: Manifest, catalog: Catalog, declared: ReadonlyMap
       const why = manifest.status?.conditions?.find(({ type }) => type === addressCondition)
       const what = why?.reason === movingReason ? 'the load-balancer address is not changed' : 'no load-balancer address'
       const pending = why === undefined ? [] : [`${what}: ${why.message ?? ''}`]
-      return [...warnings(manifest), ...pending, ...lostPorts(manifest, catalog), ...unfitWarnings(manifest, allocator)]
+      return [...warnings(manifest), ...pending, ...lostPorts(manifest, view), ...unfitWarnings(manifest, allocator)]
     }
     case 'EndpointSlice': {
       const service = manifest.metadata.labels?.[serviceNameLabel] ?? ''

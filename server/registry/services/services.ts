@@ -22,9 +22,11 @@ import { Allocator } from '../allocation/allocator.ts'
 import type { Ranges } from '../allocation/ledger.ts'
 import { NodeRanges } from '../allocation/node-ranges.ts'
 import type { FindingKind } from '../allocation/repair.ts'
-import { type Applied, type ApplyPlan, allocationRefusal, type Item, nameOf, planApply } from './apply-plan.ts'
+import { type Applied, type ApplyPlan, allocationRefusal, type Item, planApply } from './apply-plan.ts'
+import { ApplyView, nameOf } from './apply-view.ts'
 import type { Feed } from '../feed/feed.ts'
 import { type Kind, manifestKey, type ManifestName } from './manifests.ts'
+import { atOnce, type InSlices } from '../in-slices.ts'
 import type { InstanceName } from '../instance-name.ts'
 import type { Lookup } from '../lookup.ts'
 import type { Clock } from '../../clock.ts'
@@ -38,6 +40,8 @@ export interface WriteOptions {
 export interface ApplyOptions extends WriteOptions {
   /** Of manifests that name none. Default `default`. */
   readonly namespace?: string | undefined
+  /** How thousands of manifests are planned, so that others are served meanwhile. Default: in one go. */
+  readonly inSlices?: InSlices | undefined
 }
 
 export interface DeleteOptions extends WriteOptions {
@@ -131,19 +135,10 @@ export class Services {
    * document, line and field; REG_CONFLICT for an old resource version; REG_LIMIT_REACHED; what the store throws
    */
   async apply (actor: Actor, documents: readonly ManifestDocument[], options: ApplyOptions = {}): Promise<ApplyAnswer> {
-    const faults = new FaultList()
-    const items: Item[] = []
     if (documents.length > manifestLimits.maxDocuments) throw invalid([{ field: 'documents', value: documents.length, rule: `must not be more than ${manifestLimits.maxDocuments}` }])
-    for (const document of documents) {
-      const locate = (found: readonly FieldError[]): readonly FieldError[] => located(document, found)
-      const read = decoded(document.kind, document.value, options.namespace ?? defaultNamespace)
-      if ('refusal' in read) faults.addAll(locate(read.refusal.faults), read.refusal.more)
-      else {
-        const dropped = droppedFields(document.kind, document.value)
-        items.push({ manifest: read.manifest, locate, document: document.index, dropped })
-      }
-    }
-    if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
+    const { inSlices, namespace = defaultNamespace } = options
+    const read = (): Generator<undefined, Item[]> => itemsOf(documents, namespace)
+    const items = inSlices === undefined ? atOnce(read()) : await inSlices(read)
     return this.#apply(actor, items, options)
   }
 
@@ -165,14 +160,19 @@ export class Services {
     return this.#apply(actor, [{ manifest: named, locate: (found) => found, dropped }], options)
   }
 
-  async #apply (actor: Actor, items: readonly Item[], { dryRun = false }: WriteOptions): Promise<ApplyAnswer> {
+  async #apply (actor: Actor, items: readonly Item[], { dryRun = false, inSlices }: ApplyOptions): Promise<ApplyAnswer> {
     this.#lookup.requireLoaded()
-    const { revisions, result } = await this.#commit(actor, dryRun, (attempt) => {
-      const { plan, writes, applied } = planApply(items, this.#feed.catalog, this.#allocator, this.facts, attempt)
+    const manifests = items.map(({ manifest }) => manifest)
+    const proposed = ({ plan, writes, applied }: ApplyPlan): Proposal<readonly Applied[]> => {
       checkSize(writes.length + plan.writes.length)
       // The store checks what is written. That a manifest is the same already, or stands beside nothing that it names, is said by the view.
       const says = applied.some(({ outcome, warnings }) => outcome === 'unchanged' || warnings.length > 0)
       return { plan, writes, result: applied, says }
+    }
+    const { revisions, result } = await this.#commit(actor, dryRun, (attempt) => {
+      const view = new ApplyView(manifests, this.#feed.catalog) // at once: what is said is said of now
+      const work = (): Generator<undefined, ApplyPlan> => planApply(items, view, this.#allocator, this.facts, attempt)
+      return inSlices === undefined ? proposed(atOnce(work())) : inSlices(work).then(proposed)
     }, (faults) => allocationRefusal(items, faults))
     const { catalog } = this.#feed
     // As it is stored: with its times and its resource version. It may have been removed meanwhile.
@@ -208,7 +208,8 @@ export class Services {
   }
 
   #commit<Result> (
-    actor: Actor, dryRun: boolean, propose: (attempt: number) => Proposal<Result>, refuse?: (faults: ApplyPlan['plan']['faults']) => RegistryError
+    actor: Actor, dryRun: boolean, propose: (attempt: number) => Proposal<Result> | Promise<Proposal<Result>>,
+    refuse?: (faults: ApplyPlan['plan']['faults']) => RegistryError
   ): ReturnType<typeof commitAllocated<Result>> {
     return commitAllocated({
       store: this.#store, clock: this.#clock, allocator: this.#allocator, by: actor.name, dryRun, propose, ...(refuse === undefined ? {} : { refuse })
@@ -297,6 +298,24 @@ export class Services {
 /** Whether an endpoint of a service is that of an instance: those of an implicit one do not say under which name they registered. */
 function isOf (endpoint: Endpoint, instance: Instance, service: string): boolean {
   return endpoint.id === instance.id && (endpoint.service ?? service) === instance.service
+}
+
+/** What the documents say, decoded. @throws RegistryError as `Services.apply` */
+function * itemsOf (documents: readonly ManifestDocument[], namespace: string): Generator<undefined, Item[]> {
+  const faults = new FaultList()
+  const items: Item[] = []
+  for (const document of documents) {
+    const locate = (found: readonly FieldError[]): readonly FieldError[] => located(document, found)
+    const read = decoded(document.kind, document.value, namespace)
+    if ('refusal' in read) faults.addAll(locate(read.refusal.faults), read.refusal.more)
+    else {
+      const dropped = droppedFields(document.kind, document.value)
+      items.push({ manifest: read.manifest, locate, document: document.index, dropped })
+    }
+    yield
+  }
+  if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
+  return items
 }
 
 function checkSize (writes: number): void {
