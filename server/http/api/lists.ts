@@ -1,7 +1,7 @@
 // Lists: namespaces, services, instances, page by page.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
-import type { Page, Status } from '../../../client-sdk/src/wire.ts'
+import type { NamespaceSummary, Status } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, shown } from '../../errors.ts'
 import { parseAddress } from '../../model/address/address.ts'
 import { LabelName, statuses } from '../../model/instance/instance.ts'
@@ -11,12 +11,13 @@ import type { Access, InstanceFilter, Listed, Position } from '../../registry/co
 import { answer, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
 import { defaultPageItems, maxPageItems } from '../server/limits.ts'
+import { pageText, textForm } from './page-text.ts'
 import {
   InstancePage, NamespacePage, ServicePage, answerOf, emptyAnswer, errorResponses, exampleInstance, exampleService, readErrors
 } from './schemas.ts'
 
 const paging = {
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: maxPageItems, rule: `must be a whole number 1-${maxPageItems}`, description: `Items of a page, default ${defaultPageItems}` })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: maxPageItems, rule: `must be a whole number 1-${maxPageItems}`, description: `Items of a page, default ${defaultPageItems}. There are fewer, and a \`next\`, where they would be more than 2 MiB` })),
   cursor: Type.Optional(Type.String({ description: '`next` of the page before' })),
   minRevision: Type.Optional(Type.String({ description: 'Wait until this node has this revision' }))
 }
@@ -52,7 +53,9 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
   }, async (request, reply) => {
     const { minRevision, cursor, limit } = request.query
     await settle(context, request, minRevision)
-    return page(request, reply, position.cursor, () => accessOf(context, request).namespaces(positionOf(cursor), limit ?? defaultPageItems))
+    const after = positionOf(cursor)
+    const list = (): Listed<NamespaceSummary> => accessOf(context, request).namespaces(after, limit ?? defaultPageItems)
+    return page(request, reply, position.cursor, list, ({ name }) => ({ namespace: name, service: '', id: '' }))
   })
 
   app.get<{ Querystring: ListQueryOf }>('/v1/services', {
@@ -72,7 +75,9 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     await settle(context, request, request.query.minRevision)
     const access = accessOf(context, request)
     const { filter, after, limit } = choice(access, request.query)
-    return page(request, reply, summaryTag(access), () => access.services(filter, after, limit))
+    return page(request, reply, summaryTag(access), () => access.services(filter, after, limit), ({ namespace, name }) => (
+      { namespace, service: name, id: '' }
+    ))
   })
 
   app.get<{ Querystring: ListQueryOf }>('/v1/instances', {
@@ -92,7 +97,7 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     await settle(context, request, request.query.minRevision)
     const access = accessOf(context, request)
     const { filter, after, limit } = choice(access, request.query)
-    return page(request, reply, position.cursor, () => access.instances(filter, after, limit))
+    return page(request, reply, position.cursor, () => access.instances(filter, after, limit), (instance) => instance)
   })
 
   function choice (access: Access, query: ListQueryOf): { filter: InstanceFilter, after: Position | undefined, limit: number } {
@@ -110,11 +115,14 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     return `${position.cursor}-${services.size}-${sum}`
   }
 
-  function page (request: FastifyRequest, reply: FastifyReply, tag: string, list: () => Listed<unknown>): FastifyReply {
+  function page<Item> (
+    request: FastifyRequest, reply: FastifyReply, tag: string, list: () => Listed<Item>, place: (item: Item) => Position
+  ): FastifyReply {
     return answer(context, request, reply, tag, () => {
       const { items, next } = list()
-      return { revision: position.cursor, items, ...(next === undefined ? {} : { next: cursorOf(next) }) } satisfies Page<unknown>
-    })
+      const behind = next === undefined ? undefined : cursorOf(next)
+      return pageText({ revision: position.cursor, items, next: behind, cursorOf: (item) => cursorOf(place(item)) })
+    }, textForm)
   }
 }
 

@@ -8,6 +8,7 @@ import { type HttpContext, accessOf } from '../server/context.ts'
 import { defaultPageItems, maxPageItems } from '../server/limits.ts'
 import { instancePath } from './instances.ts'
 import { cursorOf, positionOf } from './lists.ts'
+import { pageText, textForm } from './page-text.ts'
 import { Instance, InstanceParams, OverrideBody, OverridePage, answerOf, emptyAnswer, errorResponses, exampleInstance, readErrors, writeErrors } from './schemas.ts'
 
 const notFound = ['REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND', 'REG_INSTANCE_NOT_FOUND'] as const
@@ -92,8 +93,9 @@ export function registerOverrides (app: FastifyInstance, context: HttpContext): 
     const items = rest.slice(0, limit)
     const last = rest.length > limit ? items.at(-1) : undefined
     // No tag: whether an instance is registered, and since when, is not told by one revision on all nodes.
-    const next = last === undefined ? {} : { next: cursorOf(last) }
-    return answer(context, request, reply, undefined, () => ({ revision: core.position.cursor, items, ...next }))
+    const next = last === undefined ? undefined : cursorOf(last)
+    const { cursor: revision } = core.position
+    return answer(context, request, reply, undefined, () => pageText({ revision, items, next, cursorOf }), textForm)
   })
 }
 

@@ -4,9 +4,10 @@ import { Type, type Static } from 'typebox'
 import { invalid } from '../../errors.ts'
 import type { UnreadableRecord } from '../../../client-sdk/src/wire.ts'
 import type { SetAsideRecord } from '../../registry/core.ts'
-import { setRevision, settle } from '../server/conditional.ts'
+import { answer, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
 import { defaultPageItems, maxPageItems } from '../server/limits.ts'
+import { pageText, textForm } from './page-text.ts'
 import { UnreadablePage, UnreadableRecord as UnreadableSchema, answerOf, emptyAnswer, errorResponses, readErrors, writeErrors } from './schemas.ts'
 
 /** A key of Redis or SQLite that no registry made can be longer; it is removed there. */
@@ -41,11 +42,14 @@ export function registerUnreadable (app: FastifyInstance, context: HttpContext):
     const { limit = defaultPageItems, cursor } = request.query
     const after = cursor === undefined ? '' : parseKeyCursor(cursor)
     await settle(context, request, request.query.minRevision)
-    setRevision(reply, core)
     const rest = accessOf(context, request).unreadable().filter(({ key }) => key > after)
     const items = rest.slice(0, limit).map(shownRecord)
     const last = rest.length > limit ? items.at(-1) : undefined
-    return { revision: core.position.cursor, items, ...(last === undefined ? {} : { next: keyCursor(last.key) }) }
+    const next = last === undefined ? undefined : keyCursor(last.key)
+    const { cursor: revision } = core.position
+    return answer(context, request, reply, undefined, () => (
+      pageText({ revision, items, next, cursorOf: ({ key }) => keyCursor(key) })
+    ), textForm)
   })
 
   app.get<{ Params: Static<typeof Params>, Querystring: Static<typeof Query> }>(path, {

@@ -73,6 +73,10 @@ export const defaultWaitMs = 30_000
 /** Items of a page. */
 export const maxPageItems = 1_000
 export const defaultPageItems = 100
+/**
+ * Bytes of the items of a page: a thousand usual instances fit. With 16 KiB of metadata each they would be 17 MB, made in one go for each who asks.
+ */
+export const maxPageBytes = 2 * 1024 * 1024
 
 /** Forms of one service's endpoints that are kept ready: a service is asked for in a few ways, not in many. */
 export const maxEndpointVariants = 16
