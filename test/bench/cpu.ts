@@ -7,7 +7,9 @@ import { promisify } from 'node:util'
 import { type Program, type Row, cpuMs, median, start, startRedis, startRegistry, temporaryDirectory } from './lib.ts'
 
 const run = promisify(execFile)
+/** BENCH_PAIRS and BENCH_ONLY (a part of the name) are for a brief look. */
 const pairs = Number(process.env.BENCH_PAIRS ?? 7)
+const only = process.env.BENCH_ONLY ?? ''
 const seconds = 1
 const connections = 16
 const idleMs = 5_000
@@ -49,7 +51,7 @@ export async function cpu (): Promise<Row[]> {
     { on: sqlite, what: 'POST of five heartbeats', goal: 0.6, method: 'POST', path: '/v1/heartbeats', bare: '/bare', body: leases }
   ]
   const rows: Row[] = []
-  for (const { on, ...kind } of kinds) rows.push(await compared(on, bare, kind))
+  for (const { on, ...kind } of kinds.filter(({ what }) => what.includes(only))) rows.push(await compared(on, bare, kind))
   return rows
 }
 
