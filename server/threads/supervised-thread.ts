@@ -61,7 +61,10 @@ export class SupervisedThread<Settings, Order = never> {
       throw error
     }
     const link = publisher.add((message) => port.postMessage(message))
-    port.on('message', guard.around(place, () => link.taken()))
+    port.on('message', guard.around(place, (isWell: boolean) => {
+      if (!isWell) link.failed()
+      link.taken()
+    }))
     return new Promise((resolve, reject) => {
       let failure: Error | undefined
       worker.on('message', guard.around(place, (message: ThreadMessage) => this.#told(message, resolve)))

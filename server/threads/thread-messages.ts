@@ -6,7 +6,7 @@ export interface ThreadData<Settings> {
   readonly settings: Settings
   /** Where it counts, in memory that it shares with those who show the numbers. */
   readonly counters: SharedArrayBuffer
-  /** Brings `MirrorMessage`s, and takes a `null` for each one that the thread took in. */
+  /** Brings `MirrorMessage`s, and takes for each one whether the thread took it in. */
   readonly feed: MessagePort
 }
 

@@ -37,7 +37,7 @@ export async function runThread<Settings, Order = never> (
   const { settings, counters, feed } = workerData as ThreadData<Settings> // the pool made it
   const tell = (message: ThreadMessage): void => parent.postMessage(message)
   const guard = threadGuard(tell, systemClock)
-  const source = new FeedMirror({ now: () => Date.now(), taken: () => feed.postMessage(null), guard })
+  const source = new FeedMirror({ now: () => Date.now(), taken: (isWell) => feed.postMessage(isWell), guard })
   feed.on('message', guard.around(`${name}-mirror`, (message: MirrorMessage) => source.receive(message)))
   const work = await start({
     settings,

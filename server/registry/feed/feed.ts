@@ -127,14 +127,14 @@ export class Feed implements Follower {
   }
 
   /**
-   * At most `limit` changes after a revision, as a store would tell them, and the revision that they lead to.
-   * undefined = they are not remembered any more.
+   * At most `limit` changes after a revision, and the revision that they lead to. undefined = they are not remembered
+   * any more.
    */
-  changesAfter (revision: number, limit: number): { readonly changes: readonly Change[], readonly revision: number } | undefined {
+  changesAfter (revision: number, limit: number): { readonly changes: readonly AppliedChange[], readonly revision: number } | undefined {
     if (revision < this.#ring.start) return undefined
-    const applied = this.#ring.since(revision, limit)
-    const last = applied.length < limit ? undefined : applied.at(-1)
-    return { changes: applied.flatMap(storedChange), revision: last?.revision ?? this.#revision }
+    const changes = this.#ring.since(revision, limit)
+    const last = changes.length < limit ? undefined : changes.at(-1)
+    return { changes, revision: last?.revision ?? this.#revision }
   }
 
   // Follower ------------------------------------------------------------------------------------------------------
