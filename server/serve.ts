@@ -7,7 +7,7 @@ import { readDnsTls } from './dns/listen/certificate-files.ts'
 import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
 import type { Place } from './dns/server.ts'
-import { type DnsWorkers, startDnsWorkers } from './dns/workers.ts'
+import { beginDnsWorkers, type DnsWorkers } from './dns/workers.ts'
 import { loggingGuard } from './guard.ts'
 import { nativeDialect } from './http/api/native.ts'
 import { HttpMetrics } from './http/server/metrics.ts'
@@ -118,7 +118,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   }
   const listenForDns = async (dnsValues: NonNullable<NodeValues['dns']>): Promise<DnsWorkers> => {
     const { tls, ...others } = dnsValues
-    const dns = await step('listen for DNS', () => startDnsWorkers({
+    const dns = await step('listen for DNS', () => beginDnsWorkers({
       ...others,
       tls: tls === undefined ? undefined : readDnsTls(tls),
       feed: registry.feed,
@@ -129,12 +129,14 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     }))
     opened.push(() => dns.close())
     observeDns(metrics.register, dns)
+    if (dns.follower !== undefined) registry.followers.add(dns.follower)
     return dns
   }
   const handOver = async (dns: DnsWorkers): Promise<void> => {
     const secret = new CookieSecret({ position: registry.position, core: registry.as(registryActor), clock, random: randomBytes, warn })
     opened.push(async () => secret.close())
     await step('agree on the secret of DNS cookies', () => secret.start())
+    await step('start the DNS threads', () => dns.started)
     await step('hand the registry to the DNS threads', () => dns.whenTaken(registry.feed.revision))
   }
 

@@ -193,6 +193,8 @@ export type { Applied } from './services/apply-plan.ts'
 export type { Kind, ManifestName } from './services/manifests.ts'
 export { type ApplyAnswer, type ApplyOptions, type Deleted, type DeleteOptions, type WriteOptions, defaultNamespace, maxExplained } from './services/services.ts'
 
+export type { Follower } from './followers.ts'
+
 // For threads that answer from a copy of what callers get: all endpoints, then their changes.
 export type { Feed, FeedListener } from './feed/feed.ts'
 export { FeedMirror } from './mirror/feed-mirror.ts'

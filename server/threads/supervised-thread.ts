@@ -31,6 +31,8 @@ export interface SupervisedThreadOptions<Settings> {
   /** Of the guard: `dns-threads`. */
   readonly place: string
   readonly log: ThreadLog | undefined
+  /** A thread in this place is at work. */
+  readonly working?: (() => void) | undefined
   /** A thread in this place is gone: what it had open is closed. */
   readonly ended?: (() => void) | undefined
 }
@@ -54,7 +56,7 @@ export class SupervisedThread<Settings, Order = never> {
     const { port1: port, port2: feed } = new MessageChannel()
     let worker: Worker
     try {
-      worker = this.#worker = spawn({ settings: settings(), counters, feed }, [feed], name)
+      worker = this.#worker = spawn({ settings: settings(), counters, feed, isLater: publisher.isLoaded }, [feed], name)
     } catch (error) { // no more threads, or settings that can't be sent
       port.close()
       this.#restart(error, 0)
@@ -108,7 +110,10 @@ export class SupervisedThread<Settings, Order = never> {
     if (message.type === 'unexpected' || message.type === 'unexpected-count') toldOf(guard, message)
     else if (message.type === 'log') log?.[message.level](message.message)
     else if (message.type === 'info') log?.info?.(message.facts, message.message)
-    else working()
+    else {
+      this.#options.working?.()
+      working()
+    }
   }
 
   #restart (failure: unknown, livedMs: number): void {

@@ -8,6 +8,8 @@ export interface ThreadData<Settings> {
   readonly counters: SharedArrayBuffer
   /** Brings `MirrorMessage`s, and takes for each one whether the thread took it in. */
   readonly feed: MessagePort
+  /** The registry is loaded: its work shall begin with a copy of it. */
+  readonly isLater: boolean
 }
 
 /** Messages to a thread: to end, or a message for its work. */

@@ -34,11 +34,12 @@ export async function runThread<Settings, Order = never> (
 ): Promise<void> {
   if (parentPort === null) throw new Error('this is the program of a thread: a ThreadPool starts it')
   const parent = parentPort
-  const { settings, counters, feed } = workerData as ThreadData<Settings> // the pool made it
+  const { settings, counters, feed, isLater } = workerData as ThreadData<Settings> // the pool made it
   const tell = (message: ThreadMessage): void => parent.postMessage(message)
   const guard = threadGuard(tell, systemClock)
   const source = new FeedMirror({ now: () => Date.now(), taken: (isWell) => feed.postMessage(isWell), guard })
   feed.on('message', guard.around(`${name}-mirror`, (message: MirrorMessage) => source.receive(message)))
+  if (isLater) await source.whenLoaded() // others answer meanwhile, and better than one who knows nothing
   const work = await start({
     settings,
     counters,

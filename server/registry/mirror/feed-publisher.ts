@@ -34,6 +34,8 @@ interface Mirror {
   readonly underWay: (number | undefined)[]
   /** What it answers from; undefined before the first copy, and of an epoch or term that is over. */
   revision: number | undefined
+  /** It has had a copy. */
+  answers: boolean
   /** What is left to tell of a copy, or of some changes. */
   steps: Steps | undefined
   /** The revision that `steps` lead to. */
@@ -49,6 +51,8 @@ interface Mirror {
 }
 
 interface Waiter {
+  /** Also for mirrors that do not answer yet, and for the first one. */
+  readonly isForAll: boolean
   readonly revision: number
   readonly done: () => void
 }
@@ -82,16 +86,22 @@ export class FeedPublisher {
     })
   }
 
+  /** Whether there is something to copy. */
+  get isLoaded (): boolean {
+    return this.#feed.loaded
+  }
+
   /** Begins to keep a mirror. @param send must not call back before it returns */
   add (send: (message: MirrorMessage) => void): MirrorLink {
     const mirror: Mirror = {
-      send, underWay: [], revision: undefined, steps: undefined, stepsTo: 0, needsCopy: true, needsHealth: true, sent: 0, wholeAt: 0, namespaces: new Set()
+      send, underWay: [], revision: undefined, answers: false, steps: undefined, stepsTo: 0, needsCopy: true, needsHealth: true, sent: 0, wholeAt: 0, namespaces: new Set()
     }
     this.#mirrors.add(mirror)
     this.#send(mirror)
     return {
       taken: () => {
         mirror.revision = mirror.underWay.shift() ?? mirror.revision
+        mirror.answers ||= mirror.revision !== undefined
         this.#send(mirror)
         this.#wake()
       },
@@ -103,26 +113,26 @@ export class FeedPublisher {
     }
   }
 
-  /** Whether every mirror that is there and has its first copy answers from this revision or a later one. */
+  /** Whether every mirror that answers does so from this revision or a later one. One that never had a copy does not answer. */
   hasTaken (revision: number): boolean {
-    for (const mirror of this.#mirrors) if (mirror.revision !== undefined && mirror.revision < revision) return false
+    for (const mirror of this.#mirrors) if (mirror.answers && (mirror.revision ?? -1) < revision) return false
     return true
   }
 
-  /**
-   * Resolves when every mirror answers from this revision or a later one, or the publisher was closed. Waits while there is none.
-   * @param signal gives up waiting; it resolves then, too
-   */
-  whenTaken (revision: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const waiter = { revision, done: resolve }
-      this.#waiters.add(waiter)
-      this.#wake()
-      signal?.addEventListener('abort', () => {
-        this.#waiters.delete(waiter)
-        resolve()
-      }, { once: true })
-    })
+  /** Calls back once `hasTaken` is true, or the publisher was closed. Gives a function that gives up waiting. */
+  onTaken (revision: number, done: () => void): () => void {
+    return this.#wait({ revision, done, isForAll: false })
+  }
+
+  /** Resolves when every mirror answers from this revision or a later one, or the publisher was closed. Waits while there is none. */
+  whenTaken (revision: number): Promise<void> {
+    return new Promise((resolve) => { this.#wait({ revision, done: resolve, isForAll: true }) })
+  }
+
+  #wait (waiter: Waiter): () => void {
+    this.#waiters.add(waiter)
+    this.#wake()
+    return () => this.#waiters.delete(waiter)
   }
 
   close (): void {
@@ -134,10 +144,14 @@ export class FeedPublisher {
 
   #wake (): void {
     if (this.#waiters.size === 0) return
-    let revision = this.#mirrors.size === 0 ? -1 : Infinity
-    for (const mirror of this.#mirrors) revision = Math.min(revision, mirror.revision ?? -1)
+    let ofAll = this.#mirrors.size === 0 ? -1 : Infinity
+    let ofAnswering = Infinity
+    for (const { revision = -1, answers } of this.#mirrors) {
+      ofAll = Math.min(ofAll, revision)
+      if (answers) ofAnswering = Math.min(ofAnswering, revision)
+    }
     for (const waiter of this.#waiters) {
-      if (revision < waiter.revision && !this.#isClosed) continue
+      if ((waiter.isForAll ? ofAll : ofAnswering) < waiter.revision && !this.#isClosed) continue
       this.#waiters.delete(waiter)
       waiter.done()
     }
