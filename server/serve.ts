@@ -13,6 +13,8 @@ import { nativeDialect } from './http/api/native.ts'
 import { HttpMetrics } from './http/server/metrics.ts'
 import { buildHttp } from './http/server/server.ts'
 import { lameDuck } from './lame-duck.ts'
+import { delaySlots } from './loop.ts'
+import { heldText, watchLoop } from './loop-watch.ts'
 import { hostPort } from './listen-addresses.ts'
 import { ChangeLines } from './log/change-lines.ts'
 import { type NodeLog, openNodeLog } from './log/node-log.ts'
@@ -104,6 +106,9 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   registry.feed.listen({ changed: changeLines.changed })
 
   const opened: (() => Promise<unknown>)[] = []
+  const delays = new Float64Array(delaySlots)
+  metrics.loops.set('main', delays)
+  const unwatchLoop = watchLoop({ counts: delays, guard, held: (held) => warn(heldText('the main thread', held)) })
   const flushLines = (): void => {
     thinned.flush()
     changeLines.flush()
@@ -114,6 +119,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   const close = async (): Promise<void> => {
     await closeListeners() // first, so that nothing is asked of a store that is closed
     await registry.close()
+    unwatchLoop()
     flushLines()
   }
   const listenForDns = async (dnsValues: NonNullable<NodeValues['dns']>): Promise<DnsWorkers> => {
@@ -129,6 +135,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     }))
     opened.push(() => dns.close())
     observeDns(metrics.register, dns)
+    for (const [thread, counts] of dns.delays) metrics.loops.set(thread, counts)
     if (dns.follower !== undefined) registry.followers.add(dns.follower)
     return dns
   }
@@ -182,6 +189,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       await isOverWithin(listenersMs, closeListeners()) // nothing is under way in what takes longer
       http.leaving.cut()
       if (!await isOverWithin(storeMs, registry.close())) cut.push('the store')
+      unwatchLoop()
       flushLines()
       return cut
     }

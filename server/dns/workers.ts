@@ -31,6 +31,8 @@ export interface DnsWorkers extends DnsServer {
   readonly counters: DnsCounters
   /** The threads, for who waits until they show something; undefined = the calling thread answers, from the view itself. */
   readonly follower: ThreadFollower | undefined
+  /** How late the loops of the threads were, by their names (loop.ts). */
+  readonly delays: ReadonlyMap<string, Float64Array>
   /** Resolves when all threads are at work, or failed and are started anew in a while. @throws what the first failed with, if all did */
   readonly started: Promise<void>
   /** Resolves when every thread that lives answers from this revision or a later one, or this was closed. */
@@ -84,7 +86,7 @@ export async function beginDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
     const close = async (): Promise<void> => {
       await Promise.all([notifier?.close(), server.close()])
     }
-    return { ...server, close, [Symbol.asyncDispose]: close, follower: undefined, started: Promise.resolve(), whenTaken: (revision) => new Promise((resolve) => feed.whenApplied(revision, resolve)) }
+    return { ...server, close, [Symbol.asyncDispose]: close, follower: undefined, delays: new Map(), started: Promise.resolve(), whenTaken: (revision) => new Promise((resolve) => feed.whenApplied(revision, resolve)) }
   }
   for (let attempt = 1; ; attempt++) {
     const found = await findPlaces(settings, feed)
@@ -180,6 +182,10 @@ class DnsPool implements DnsWorkers {
       if (this.#closed === undefined) this.#notifier = this.#tell(this.places, this.#counters)
     })
     this.started.catch(() => undefined) // whoever waits for it is told
+  }
+
+  get delays (): ReadonlyMap<string, Float64Array> {
+    return this.#threads.delays
   }
 
   get follower (): ThreadFollower {

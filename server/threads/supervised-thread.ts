@@ -24,6 +24,7 @@ export interface SupervisedThreadOptions<Settings> {
   /** Asked for at each start. */
   readonly settings: () => Settings
   readonly counters: SharedArrayBuffer
+  readonly delays: SharedArrayBuffer
   readonly publisher: FeedPublisher
   readonly spawn: Spawn<Settings>
   readonly clock: Clock
@@ -51,12 +52,12 @@ export class SupervisedThread<Settings, Order = never> {
 
   /** Resolves when it is at work. @throws what it died of before; it is started anew all the same */
   async start (): Promise<void> {
-    const { settings, counters, publisher, clock, guard, place, spawn, name } = this.#options
+    const { settings, counters, delays, publisher, clock, guard, place, spawn, name } = this.#options
     const startedMs = clock.now()
     const { port1: port, port2: feed } = new MessageChannel()
     let worker: Worker
     try {
-      worker = this.#worker = spawn({ settings: settings(), counters, feed, isLater: publisher.isLoaded }, [feed], name)
+      worker = this.#worker = spawn({ settings: settings(), counters, delays, feed, isLater: publisher.isLoaded }, [feed], name)
     } catch (error) { // no more threads, or settings that can't be sent
       port.close()
       this.#restart(error, 0)

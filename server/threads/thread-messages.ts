@@ -8,6 +8,8 @@ export interface ThreadData<Settings> {
   readonly counters: SharedArrayBuffer
   /** Brings `MirrorMessage`s, and takes for each one whether the thread took it in. */
   readonly feed: MessagePort
+  /** Where the delays of its loop are counted (loop.ts). */
+  readonly delays: SharedArrayBuffer
   /** The registry is loaded: its work shall begin with a copy of it. */
   readonly isLater: boolean
 }

@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import { type Clock, guardedClock } from '../clock.ts'
 import type { Guard } from '../guard.ts'
+import { delaySlots } from '../loop.ts'
 import { type Feed, FeedPublisher } from '../registry/core.ts'
 import { type Spawn, SupervisedThread } from './supervised-thread.ts'
 import type { ThreadLog } from './thread-messages.ts'
@@ -38,12 +39,15 @@ export interface ThreadPoolOptions<Settings> {
 export class ThreadPool<Settings, Order = never> {
   readonly #publisher: FeedPublisher
   readonly #threads: readonly SupervisedThread<Settings, Order>[]
+  /** How late the loop of each thread was, by its name (loop.ts). */
+  readonly delays: ReadonlyMap<string, Float64Array>
 
   constructor ({ feed, counters, name, working, ended, log, clock, guard, ...options }: ThreadPoolOptions<Settings>) {
     const publisher = this.#publisher = new FeedPublisher(feed)
     const common = { ...options, clock: guardedClock(clock, guard, `${name}-threads`), guard, place: `${name}-threads`, publisher, log }
-    this.#threads = counters.map((memory, place) => new SupervisedThread({
-      ...common, name: `${name}-${place + 1}`, counters: memory, working: () => working?.(place), ended: () => ended?.(place)
+    const delays = this.delays = new Map(counters.map((_, place) => [`${name}-${place + 1}`, new Float64Array(new SharedArrayBuffer(8 * delaySlots))]))
+    this.#threads = Array.from(delays, ([thread, { buffer }], place) => new SupervisedThread({
+      ...common, name: thread, counters: counters[place] as SharedArrayBuffer, delays: buffer, working: () => working?.(place), ended: () => ended?.(place)
     }))
   }
 
