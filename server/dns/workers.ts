@@ -86,7 +86,10 @@ export async function beginDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
     const close = async (): Promise<void> => {
       await Promise.all([notifier?.close(), server.close()])
     }
-    return { ...server, close, [Symbol.asyncDispose]: close, follower: undefined, delays: new Map(), started: Promise.resolve(), whenTaken: (revision) => new Promise((resolve) => feed.whenApplied(revision, resolve)) }
+    return {
+      ...server, close, [Symbol.asyncDispose]: close, follower: undefined, delays: new Map(), started: Promise.resolve(),
+      whenTaken: (revision) => new Promise((resolve) => feed.whenApplied(revision, resolve))
+    }
   }
   for (let attempt = 1; ; attempt++) {
     const found = await findPlaces(settings, feed)

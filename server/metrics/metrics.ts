@@ -54,7 +54,9 @@ export class Metrics {
       name: 'rollcall_loop_delay_seconds',
       help: 'How late the event loop of a thread was, looked at each 10 ms: so long everybody on it waited for somebody else. The log names who held it for more than 100 ms.',
       bounds: delayBounds,
-      series: () => Array.from(this.loops, ([thread, counts]) => ({ labels: { thread }, buckets: counts.subarray(0, delayBounds.length + 1), sum: counts[delaySlots - 1] ?? 0 }))
+      series: () => Array.from(this.loops, ([thread, counts]) => ({
+        labels: { thread }, buckets: counts.subarray(0, delayBounds.length + 1), sum: counts[delaySlots - 1] ?? 0
+      }))
     })
     if (processMetrics) collectDefaultMetrics({ register: this.register })
   }

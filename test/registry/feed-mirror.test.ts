@@ -112,7 +112,8 @@ class Remote {
 function view ({ catalog, revision, epoch }: TransferSource): object {
   const services = catalog.namespaces().flatMap((namespace) => catalog.services(namespace).map((name) => {
     const { all, answered, ...facts } = catalog.endpoints(namespace, name) ?? { all: [], answered: [] }
-    return { ...facts, all: all.map(plain), answered: answered.map(({ id }) => id), mark: catalog.service(namespace, name)?.revision, manifest: catalog.declared(namespace, name)?.manifest }
+    const mark = catalog.service(namespace, name)?.revision
+    return { ...facts, all: all.map(plain), answered: answered.map(({ id }) => id), mark, manifest: catalog.declared(namespace, name)?.manifest }
   }))
   const at = catalog.addresses.endpointsAt('10.0.0.1', 100_000)
   const holders = Array.from(at.services, ([{ name }, endpoints]) => `${name}: ${Array.from(endpoints, ({ id, service = '' }) => `${service}/${id}`).sort().join()}`).sort()
@@ -120,7 +121,8 @@ function view ({ catalog, revision, epoch }: TransferSource): object {
   return { services, revision, epoch, addresses, secret: catalog.object('secret/shop/k')?.body }
 }
 
-function plain ({ id, service, address, ports, hostname, labels, metadata, weight, priority, zone, region, node, version, status, suspect, conditions }: Endpoint): object {
+function plain (endpoint: Endpoint): object {
+  const { id, service, address, ports, hostname, labels, metadata, weight, priority, zone, region, node, version, status, suspect, conditions } = endpoint
   return { id, service, address, ports, hostname, labels, metadata, weight, priority, zone, region, node, version, status, suspect, conditions }
 }
 

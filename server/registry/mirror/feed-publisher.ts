@@ -94,7 +94,8 @@ export class FeedPublisher {
   /** Begins to keep a mirror. @param send must not call back before it returns */
   add (send: (message: MirrorMessage) => void): MirrorLink {
     const mirror: Mirror = {
-      send, underWay: [], revision: undefined, answers: false, steps: undefined, stepsTo: 0, needsCopy: true, needsHealth: true, sent: 0, wholeAt: 0, namespaces: new Set()
+      send, underWay: [], revision: undefined, answers: false, steps: undefined, stepsTo: 0, needsCopy: true, needsHealth: true, sent: 0, wholeAt: 0,
+      namespaces: new Set()
     }
     this.#mirrors.add(mirror)
     this.#send(mirror)

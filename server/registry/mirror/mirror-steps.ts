@@ -44,7 +44,10 @@ export function * stepsOf (feed: Feed, changes: readonly AppliedChange[], mixed:
     if (whole.has(key)) return
     mixed()
     const declared = feed.catalog.declared(namespace, name)
-    if (declared === undefined) return yield { type: 'withdrawn', namespace, name, revision }
+    if (declared === undefined) {
+      yield { type: 'withdrawn', namespace, name, revision }
+      return
+    }
     whole.add(key)
     yield * wholeDeclared(feed, declared)
   }
@@ -77,7 +80,8 @@ export function * stepsOf (feed: Feed, changes: readonly AppliedChange[], mixed:
 }
 
 /** An instance in the services that have it, or had it. */
-function * memberSteps ({ catalog }: Feed, { target: { namespace, service, id }, event, instance, touched, revision }: AppliedChange, mixed: () => void): Steps {
+function * memberSteps ({ catalog }: Feed, change: AppliedChange, mixed: () => void): Steps {
+  const { target: { namespace, service, id }, event, instance, touched, revision } = change
   if (id === '' || (event === 'put' && instance === undefined)) return // an override of an instance that is not there
   const now = event === 'put' ? instance : undefined
   const row = now === undefined ? undefined : rowOf(endpointOf(now), now.lease.ttlMs)

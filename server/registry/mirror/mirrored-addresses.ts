@@ -4,7 +4,7 @@ import { clusterIpsOf, reachedAtOf } from '../../model/service/cluster-ips.ts'
 import type { Service } from '../../model/service/types.ts'
 import type { EndpointsAt } from '../catalog/address-book.ts'
 import { AddressIndex } from '../catalog/address-index.ts'
-import type { MirroredEndpoint } from './mirrored-endpoint.ts'
+import type { MirroredEndpoint, Owner } from './mirrored-endpoint.ts'
 import type { MirroredService } from './mirrored-service.ts'
 
 /** A hand-written object. Its addresses are there even if no service has them. */
@@ -64,7 +64,7 @@ export class MirroredAddresses {
   endpointsAt (address: string, limit: number): { readonly services: ReadonlyMap<ServiceOfAddress, ReadonlySet<Endpoint>>, readonly isCut: EndpointsAt['isCut'] } {
     const services = new Map<ServiceOfAddress, Set<Endpoint>>()
     let isCut = false
-    const collect = (service: MirroredService, id: string): void => {
+    const collect = (service: Owner, id: string): void => {
       for (const endpoint of service.answered(id)) {
         if (endpoint.address !== address) continue
         const known = services.get(service as ServiceOfAddress)

@@ -2,7 +2,14 @@
 // A hundred octets or so, with its id and address, where the plain object takes several hundred.
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import type { EndpointRow } from './mirror-messages.ts'
-import type { MirroredService } from './mirrored-service.ts'
+
+/** The service that has an endpoint. */
+export interface Owner {
+  readonly namespace: string
+  readonly name: string
+  /** Its answered endpoints with an id. */
+  answered (id: string): readonly Endpoint[]
+}
 
 /** What every answer is made of. Few of an endpoint's neighbours differ in it. */
 type EndpointCore = Pick<Endpoint, 'ports' | 'weight' | 'priority' | 'zone' | 'status' | 'suspect' | 'conditions'> & {
@@ -20,7 +27,9 @@ const maxSharedLength = 1_024
 
 export function rowOf (endpoint: Endpoint, ttlMs: number | undefined): EndpointRow {
   const { id, address, hostname, service, ports, weight, priority, zone, status, suspect, conditions, labels, metadata, region, node, version } = endpoint
-  const core: EndpointCore = { ports, weight, priority, ...(zone === undefined ? {} : { zone }), status, suspect, conditions, ...(ttlMs === undefined ? {} : { ttlMs }) }
+  const core: EndpointCore = {
+    ports, weight, priority, ...(zone === undefined ? {} : { zone }), status, suspect, conditions, ...(ttlMs === undefined ? {} : { ttlMs })
+  }
   // `undefined` is no JSON: such a field is left out.
   return [id, address, hostname, service, JSON.stringify(core), JSON.stringify({ labels, metadata, region, node, version })]
 }
@@ -29,15 +38,15 @@ export class MirroredEndpoint implements Endpoint {
   readonly id: string
   readonly address: string
   /** Whose endpoint it is. */
-  readonly owner: MirroredService
+  readonly owner: Owner
   readonly core: EndpointCore
   readonly #texts: string
   /** Its hostname, and the service that its instance registered under: most endpoints have neither. */
   readonly #names: { readonly hostname: string | undefined, readonly service: string | undefined } | undefined
   /** Declared services that select this instance: one, or several. */
-  selectedBy: MirroredService | MirroredService[] | undefined = undefined
+  selectedBy: Owner | Owner[] | undefined = undefined
 
-  constructor ([id, address, hostname, service]: EndpointRow, core: EndpointCore, texts: string, owner: MirroredService) {
+  constructor ([id, address, hostname, service]: EndpointRow, core: EndpointCore, texts: string, owner: Owner) {
     this.id = id
     this.address = address
     this.owner = owner
@@ -70,17 +79,17 @@ export class MirroredEndpoint implements Endpoint {
   }
 
   /** The declared services that select this instance. */
-  * selecting (): Generator<MirroredService> {
+  * selecting (): Generator<Owner> {
     if (Array.isArray(this.selectedBy)) yield * this.selectedBy
     else if (this.selectedBy !== undefined) yield this.selectedBy
   }
 
-  selected (service: MirroredService): void {
+  selected (service: Owner): void {
     const others = [...this.selecting()].filter((each) => each !== service)
     this.selectedBy = others.length === 0 ? service : [...others, service]
   }
 
-  deselected (service: MirroredService): void {
+  deselected (service: Owner): void {
     const others = [...this.selecting()].filter((each) => each !== service)
     this.selectedBy = others.length > 1 ? others : others[0]
   }
@@ -91,7 +100,7 @@ export class EndpointReader {
   readonly #cores = new Map<string, EndpointCore>()
   readonly #texts = new Map<string, string>()
 
-  endpoint (row: EndpointRow, owner: MirroredService): MirroredEndpoint {
+  endpoint (row: EndpointRow, owner: Owner): MirroredEndpoint {
     const [id, address, hostname, service, core, texts] = row
     const named: EndpointRow = [id, address, hostname, service === undefined ? undefined : this.text(service), core, texts]
     return new MirroredEndpoint(named, this.#core(core), this.text(texts), owner)

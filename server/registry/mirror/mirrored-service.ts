@@ -4,9 +4,9 @@ import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Service } from '../../model/service/types.ts'
 import type { RevisionFloor } from '../catalog/revision-floor.ts'
-import type { MirroredEndpoint } from './mirrored-endpoint.ts'
+import type { MirroredEndpoint, Owner } from './mirrored-endpoint.ts'
 
-export class MirroredService {
+export class MirroredService implements Owner {
   readonly namespace: string
   readonly name: string
   /** Of a declared service; undefined = the instances that registered under the name. */
