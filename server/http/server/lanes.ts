@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Guard } from '../../guard.ts'
+import { loop } from '../../loop.ts'
 import { type Share, clientKey } from '../../shares.ts'
 import type { Commons } from './commons.ts'
 import { Account, type Worker } from './turns.ts'
@@ -167,8 +168,14 @@ export class Lanes {
     lane.connection?.setIdle(false)
     if (isGoing()) sayLast(response)
     response.once('close', lane.ended)
-    if (turns.begin(lane, isUrgent(request))) return true
-    turns.wait(lane, () => handler(request, response))
+    if (turns.begin(lane, isUrgent(request))) {
+      loop.begins(request)
+      return true
+    }
+    turns.wait(lane, () => {
+      loop.begins(request)
+      handler(request, response)
+    })
     return false
   }
 
