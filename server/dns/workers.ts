@@ -131,7 +131,7 @@ class DnsPool implements DnsWorkers {
     this.#threads = new ThreadPool({
       room: 'DNS', name: 'dns', feed, settings: () => this.#settings, spawn, clock, guard, log,
       counters: ofThreads.map(({ memory }) => memory),
-      ended: (place) => { for (const counters of ofThreads.slice(place, place + 1)) counters.connections = counters.waiting = 0 }
+      ended: (place) => ofThreads[place]?.ended()
     })
   }
 
