@@ -34,6 +34,8 @@ const length = 14
 
 const dontWait = 0x40 // MSG_DONTWAIT
 const isCut = 0x20 // MSG_TRUNC
+const again = 11 // EAGAIN
+const interrupted = 4 // EINTR
 /** Errors that others left at the socket are taken so many times: they say nothing about this call. */
 const maxAttempts = 3
 
@@ -57,7 +59,6 @@ const allSent: Sent = { unsent: [], lost: 0 }
 export class MessageBatch {
   readonly texts: AddressTexts
   readonly #libc: Libc
-  readonly #errors: { readonly again: number, readonly interrupted: number }
   /** All that the system reads and writes is in one piece, which this object holds and nobody moves. */
   readonly #octets: Buffer
   readonly #inHeaders: MemoryAddress
@@ -76,10 +77,8 @@ export class MessageBatch {
   #answers = 0
   #tellsAsked = false
 
-  /** @param errors numbers of EAGAIN and EINTR, which the generic Linux ABI has as well */
-  constructor (libc: Libc, errors = { again: 11, interrupted: 4 }) {
+  constructor (libc: Libc) {
     this.#libc = libc
-    this.#errors = errors
     this.texts = new AddressTexts(libc)
     let end = 0
     const place = (octets: number): { readonly at: number, readonly octets: number } => {
@@ -144,7 +143,7 @@ export class MessageBatch {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const count = this.#libc.recvmmsg(fd, this.#inHeaders, batchSize, dontWait, 0)
       if (count >= 0) return count
-      if (this.#libc.errno() === this.#errors.again) return 0
+      if (this.#libc.errno() === again) return 0
       // ECONNREFUSED of an answer that left before, EINTR: the next call has what waits.
     }
     return 0
@@ -216,8 +215,8 @@ export class MessageBatch {
         continue
       }
       const errno = this.#libc.errno()
-      if (errno === this.#errors.again) return { unsent: this.#unsent(at, count), lost }
-      if (errno === this.#errors.interrupted || ++attempts < maxAttempts) continue // what was queued at the socket is of another answer
+      if (errno === again) return { unsent: this.#unsent(at, count), lost }
+      if (errno === interrupted || ++attempts < maxAttempts) continue // what was queued at the socket is of another answer
       lost++
       at++
       attempts = 0
