@@ -60,7 +60,7 @@ export class EveryAddress {
       throw error
     }
     const every = of.every = new EveryAddress(options, strays[0]?.[1].port ?? options.port, new Map(), new Map(strays))
-    await every.follow()
+    await every.follow().catch((error: unknown) => options.report(`DNS over UDP: the addresses of this machine cannot be listed: ${String(error)}`))
     return every
   }
 

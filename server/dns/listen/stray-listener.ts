@@ -58,6 +58,7 @@ export class StrayListener {
         const address = batch.asked(index)
         if (address !== undefined) asked.add(address)
       }
+      for (const address of asked) this.#asked(address) // first: what comes later leaves by the socket that it gets
       const { unsent } = this.#batching.answer(count, this.socket.fd, {
         responder,
         client: this.#client,
@@ -65,7 +66,6 @@ export class StrayListener {
         later: (answers, address, port, index) => this.#later(batch.asked(index), answers, { address, port })
       })
       for (let lost = 0; lost < unsent.length; lost++) counters.drop('send-queue-full')
-      for (const address of asked) this.#asked(address)
     }
     return total
   }
