@@ -303,7 +303,7 @@ t.test('an IPv6 client is known by the same address both ways', batched, async (
     seen.clear()
     for (const batching of [batchingOf(new DnsCounters()), undefined]) {
       const counters = new DnsCounters()
-      const report = (message: string): void => t.fail(message)
+      const report = (message: string): void => void t.fail(message)
       const listener = await UdpListener.listen({ address, family, port: 0, responder, counters, clock: new HandClock(), batching, report })
       const client = new UdpClient(t, { port: listener.port, address: address === '::1' ? '::1' : '127.0.0.1' })
       for (let id = 0; id < 10; id++) void client.send(question(web, 'A', { id }))
