@@ -19,7 +19,7 @@ import { RateLimiter } from './protect/rate-limit.ts'
 import { Recursion } from './forward/recursion.ts'
 import { Responder } from './responder.ts'
 import { TcpListener } from './listen/tcp-listener.ts'
-import { type BatchSetting, findBatching } from './listen/batching.ts'
+import { type BatchSetting, batchingFor } from './listen/batching.ts'
 import { listenUdp } from './listen/every-address.ts'
 import { maxConnections } from './listen/tcp-limits.ts'
 import { Tracer } from './trace.ts'
@@ -145,10 +145,8 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
   const overTls = tls === undefined ? [] : await listenAddresses(tls.host)
   refuseOwnAddress(options, addresses)
   const core = dnsCore({ ...options, clock, counters }, addresses.map(({ address }) => address), overTls.map(({ address }) => address))
-  const { batching, says } = findBatching(options.batch ?? 'auto', counters)
-  log?.info?.({ batch: batching !== undefined }, says)
   const common = {
-    batching, responder: core.responder, counters, clock, guard,
+    batching: batchingFor(options.batch ?? 'auto', counters), responder: core.responder, counters, clock, guard,
     maxConnections: options.maxConnections ?? maxConnections, reusePort: options.reusePort ?? false,
     report: (message: string) => log?.warn(message)
   } as const

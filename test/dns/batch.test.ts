@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import t from 'tap'
 import { Guard } from '../../server/guard.ts'
-import { type Batching, findBatching } from '../../server/dns/listen/batching.ts'
+import { type Batching, batchingFor, batchingText } from '../../server/dns/listen/batching.ts'
 import { DnsCounters } from '../../server/dns/counters.ts'
 import type { Libc } from '../../server/dns/listen/libc.ts'
 import type { Client, Response } from '../../server/dns/protect/client.ts'
@@ -67,11 +67,12 @@ async function burst (t: Tap, { port }: { readonly port: number }, messages: rea
 const questions = (count: number): Buffer[] => Array.from({ length: count }, (_, id) => question(`web-${id % 30}.shop.svc.cluster.local`, 'ANY', { id }))
 
 t.test('on Linux of 64 bits koffi is installed, and datagrams are read by batches; elsewhere and with `off` the log says why not', (t) => {
-  const { says, batching } = findBatching('auto', new DnsCounters())
-  if (process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch)) t.ok(batching !== undefined, `${says} (npm install brings koffi)`)
-  t.match(says, /^DNS over UDP: /)
-  t.match(findBatching('off', new DnsCounters()), { batching: undefined, says: /--dns-batch off/ })
-  t.match(findBatching('auto', new DnsCounters(), { missing: 'this is darwin, not Linux' }), { batching: undefined, says: /one by one|one datagram by one call, as this is darwin, not Linux/ })
+  const says = batchingText('auto')
+  if (process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch)) t.match(says, /recvmmsg/, 'npm install brings koffi')
+  t.equal(batchingFor('auto', new DnsCounters()) !== undefined, says.includes('recvmmsg'))
+  t.equal(batchingFor('off', new DnsCounters()), undefined)
+  t.match(batchingText('off'), /one datagram by one call \(--dns-batch off\)/)
+  t.match(batchingText('auto', { missing: 'this is darwin, not Linux' }), /one datagram by one call, as this is darwin, not Linux/)
   t.end()
 })
 

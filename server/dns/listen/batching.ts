@@ -57,16 +57,15 @@ export class Batching {
   }
 }
 
-/** What a node says of it at its start. */
-export interface BatchingSeen {
-  readonly batching?: Batching
-  readonly says: string
+/** What a thread reads by, undefined = one datagram after the other. */
+export function batchingFor (setting: BatchSetting, counters: DnsCounters): Batching | undefined {
+  const { libc } = setting === 'off' ? {} : findLibc()
+  return libc === undefined ? undefined : new Batching(libc, counters)
 }
 
-/** @param seen default: what this process has */
-export function findBatching (setting: BatchSetting, counters: DnsCounters, seen?: LibcSeen): BatchingSeen {
-  if (setting === 'off') return { says: 'DNS over UDP: one datagram by one call (--dns-batch off)' }
-  const { libc, missing } = seen ?? findLibc()
-  if (libc === undefined) return { says: `DNS over UDP: one datagram by one call, as ${missing ?? 'nothing else is known here'}` }
-  return { batching: new Batching(libc, counters), says: 'DNS over UDP: datagrams that come together are taken and answered by one call (recvmmsg, sendmmsg)' }
+/** What a node says of it at its start. @param seen default: what this process has */
+export function batchingText (setting: BatchSetting, seen: LibcSeen = findLibc()): string {
+  if (setting === 'off') return 'DNS over UDP: one datagram by one call (--dns-batch off)'
+  if (seen.libc === undefined) return `DNS over UDP: one datagram by one call, as ${seen.missing ?? 'nothing else is known here'}`
+  return 'DNS over UDP: datagrams that come together are taken and answered by one call (recvmmsg, sendmmsg)'
 }
