@@ -9,7 +9,7 @@ export type SdkErrorCode =
   | 'REGISTRY_TIMEOUT'
   /** Something answered, but not as a registry does. */
   | 'REGISTRY_BAD_ANSWER'
-  /** The answer is longer than `maxAnswerBytes`. */
+  /** The answer is longer than `maxAnswerBytes`, or a snapshot than `maxSnapshotBytes`. */
   | 'REGISTRY_ANSWER_TOO_LARGE'
   /** The service is known or unknown, but no endpoint can be called. */
   | 'REGISTRY_NO_ENDPOINT'

@@ -39,7 +39,7 @@ const shapes = {
   Rollcall: {
     address: anything, namespace: text,
     token: rule('a text of visible ASCII characters', isToken), timeoutMs: durationMs, connectTimeoutMs: durationMs,
-    maxAnswerBytes: whole(1, Number.MAX_SAFE_INTEGER), zone: text, balance, prefer: oneOf('any', 'first'), signals: flag, onEvent: callback, warn: callbackOrNull,
+    maxAnswerBytes: whole(1, Number.MAX_SAFE_INTEGER), maxSnapshotBytes: whole(1, Number.MAX_SAFE_INTEGER), zone: text, balance, prefer: oneOf('any', 'first'), signals: flag, onEvent: callback, warn: callbackOrNull,
     fetch: callback, WebSocket: callbackOrNull, clock: object, random: callback
   },
   register: {

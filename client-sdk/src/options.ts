@@ -33,6 +33,11 @@ export interface RollcallOptions {
    */
   readonly maxAnswerBytes?: number | undefined
   /**
+   * The parts of snapshots that have not come whole, all watches together: past it a watch ends with
+   * `REGISTRY_ANSWER_TOO_LARGE`. In characters. Default 268,435,456.
+   */
+  readonly maxSnapshotBytes?: number | undefined
+  /**
    * Which of several nodes to use: `any`, each client another one, so that they spread; or the `first` that is well. A
    * client goes away from a node that is silent or has lost its store, and comes back a minute or so after it is well
    * again. Default `any`.

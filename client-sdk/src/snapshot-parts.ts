@@ -2,42 +2,67 @@
 import { RollcallError } from './errors.ts'
 import type { ServerFrame } from './wire.ts'
 
-type SnapshotFrame = Extract<ServerFrame, { type: 'snapshot', instances: unknown }>
+type AnySnapshotFrame = Extract<ServerFrame, { type: 'snapshot' }>
+type SnapshotFrame = Extract<AnySnapshotFrame, { instances: unknown }>
 
 /** A registry of a million instances is larger than any; parts without an end would fill the memory. */
 export const maxSnapshotItems = 1_000_000
 
+interface Unfinished {
+  /** None for a view whose reader puts the parts together. */
+  readonly parts: SnapshotFrame[]
+  items: number
+  length: number
+}
+
 export class SnapshotParts {
-  readonly #parts = new Map<number, SnapshotFrame[]>()
+  readonly #unfinished = new Map<number, Unfinished>()
+  readonly #maxLength: number
+  /** Characters of the frames of all snapshots whose last part has not come. */
+  #length = 0
+
+  /** @param maxLength characters that the parts of all snapshots of a connection may have together */
+  constructor (maxLength: number) {
+    this.#maxLength = maxLength
+  }
 
   /**
-   * @returns the whole snapshot, undefined = parts are missing
-   * @throws RollcallError REGISTRY_ANSWER_TOO_LARGE when they have no end
+   * @param length of the frame, in characters
+   * @returns the whole snapshot, undefined = parts are missing; of endpoints each part as it is
+   * @throws RollcallError REGISTRY_ANSWER_TOO_LARGE when they have no end; what there is of it is dropped
    */
-  take (frame: SnapshotFrame): SnapshotFrame | undefined {
-    const parts = this.#parts.get(frame.id)
-    const count = [frame, ...parts ?? []].reduce((sum, { instances, services = [] }) => sum + 1 + instances.length + services.length, 0)
-    if (count > maxSnapshotItems) throw tooManyItems()
-    if (frame.more === true) {
-      if (parts === undefined) this.#parts.set(frame.id, [frame])
-      else parts.push(frame)
-      return undefined
+  take (frame: AnySnapshotFrame, length: number): AnySnapshotFrame | undefined {
+    const known = this.#unfinished.get(frame.id)
+    if (known === undefined && frame.more !== true) return frame
+    const unfinished = known ?? { parts: [], items: 0, length: 0 }
+    this.#unfinished.set(frame.id, unfinished)
+    unfinished.items += 1 + ('endpoints' in frame ? frame.endpoints.length : frame.instances.length + (frame.services?.length ?? 0))
+    unfinished.length += length
+    this.#length += length
+    const isTooLong = this.#length > this.#maxLength
+    if (isTooLong || unfinished.items > maxSnapshotItems) {
+      this.forget(frame.id)
+      throw isTooLong ? tooLong(this.#maxLength) : tooManyItems()
     }
-    if (parts === undefined) return frame
-    this.#parts.delete(frame.id)
-    const all = [...parts, frame]
-    const services = all.flatMap((part) => part.services ?? [])
-    return { ...frame, instances: all.flatMap((part) => part.instances), ...(services.length === 0 ? {} : { services }) }
+    if (frame.more !== true) this.forget(frame.id)
+    if ('endpoints' in frame) return frame
+    unfinished.parts.push(frame)
+    if (frame.more === true) return undefined
+    const services = unfinished.parts.flatMap((part) => part.services ?? [])
+    const instances = unfinished.parts.flatMap((part) => part.instances)
+    return { ...frame, instances, ...(services.length === 0 ? {} : { services }) }
   }
 
   /** The subscription begins anew, or is over. */
   forget (id: number): void {
-    this.#parts.delete(id)
+    this.#length -= this.#unfinished.get(id)?.length ?? 0
+    this.#unfinished.delete(id)
   }
 
   /** The connection is gone, and with it what was on its way. */
   clear (): void {
-    this.#parts.clear()
+    this.#unfinished.clear()
+    this.#length = 0
   }
 }
 
@@ -65,4 +90,9 @@ export class PartList<Item> {
 
 function tooManyItems (): RollcallError {
   return new RollcallError('REGISTRY_ANSWER_TOO_LARGE', `a snapshot has more than ${maxSnapshotItems} entries`)
+}
+
+function tooLong (maxLength: number): RollcallError {
+  const says = `the parts of a snapshot are longer than ${maxLength} characters (maxSnapshotBytes)`
+  return new RollcallError('REGISTRY_ANSWER_TOO_LARGE', says)
 }

@@ -24,6 +24,8 @@ export interface SocketOptions {
   readonly timeoutMs: number
   /** Frames that are longer end the connection. */
   readonly maxFrameLength: number
+  /** Parts of snapshots that are longer together end the watch that they are for. */
+  readonly maxSnapshotLength: number
   readonly clock: Clock
   readonly random: () => number
   readonly emit: Emit
@@ -59,7 +61,7 @@ export class Socket {
   readonly #subscribers = new Map<number, Subscriber>()
   readonly #beats: SocketBeats
   readonly #acknowledgements: Acknowledgements
-  readonly #parts = new SnapshotParts()
+  readonly #parts: SnapshotParts
   #sessions = 0
   #socket: WebSocketLike | undefined
   #open = false
@@ -76,6 +78,7 @@ export class Socket {
 
   constructor (options: SocketOptions) {
     this.#options = options
+    this.#parts = new SnapshotParts(options.maxSnapshotLength)
     this.#beats = new SocketBeats(options.clock, options.timeoutMs)
     this.#acknowledgements = new Acknowledgements({
       isOpen: () => this.#open,
@@ -255,10 +258,10 @@ export class Socket {
     nodes.alive(this.#address ?? 0)
     this.#failures = 0 // not when it opens: one that opens and breaks again must not be tried without pause
     this.#listen()
-    if (frame !== undefined) this.#take(frame, this.#address ?? 0)
+    if (frame !== undefined) this.#take(frame, this.#address ?? 0, typeof data === 'string' ? data.length : 0)
   }
 
-  #take (frame: ServerFrame, index: number): void {
+  #take (frame: ServerFrame, index: number, length: number): void {
     const { nodes } = this.#options
     switch (frame.type) {
       case 'hello':
@@ -271,9 +274,7 @@ export class Socket {
         return
       case 'snapshot': {
         const subscriber = this.#subscribers.get(frame.id)
-        // Those of endpoints are put together where they are read.
-        const whole = subscriber === undefined || 'endpoints' in frame ? frame : this.#parts.take(frame)
-        return whole === undefined ? undefined : subscriber?.receive(whole)
+        return subscriber === undefined ? undefined : this.#takeSnapshot(frame, subscriber, length)
       }
       case 'reset':
         this.#parts.forget(frame.id)
@@ -292,6 +293,20 @@ export class Socket {
           frame.id
         )
     }
+  }
+
+  /** Asked again, the registry would send as much again: the watch is over. */
+  #takeSnapshot (frame: Extract<ServerFrame, { type: 'snapshot' }>, subscriber: Subscriber, length: number): void {
+    let whole: typeof frame | undefined
+    try {
+      whole = this.#parts.take(frame, length)
+    } catch (error) {
+      this.#subscribers.delete(frame.id)
+      this.#send({ type: 'unsubscribe', id: frame.id })
+      subscriber.fail(error as RollcallError) // take throws no other
+      return this.#need()
+    }
+    if (whole !== undefined) subscriber.receive(whole)
   }
 
   #refused (error: RollcallError, id: number | undefined): void {

@@ -20,6 +20,8 @@ const defaultTimeoutMs = 5_000
 const defaultConnectTimeoutMs = 5_000
 /** 64 MiB: the largest page of a large registry is a third of it. */
 const defaultMaxAnswerBytes = 64 * 1024 * 1024
+/** 256 MiB: half a million instances. */
+const defaultMaxSnapshotBytes = 256 * 1024 * 1024
 
 export class Wiring {
   readonly nodes: Nodes
@@ -84,6 +86,7 @@ export class Wiring {
       connectTimeoutMs,
       timeoutMs,
       maxFrameLength: maxAnswerBytes,
+      maxSnapshotLength: options.maxSnapshotBytes ?? defaultMaxSnapshotBytes,
       clock,
       random,
       emit,

@@ -2,7 +2,8 @@
 // an uncaught RangeError in the timer that flushes watchers, and ended the node.
 import t from 'tap'
 import { Rollcall } from '../../client-sdk/src/index.ts'
-import type { Instance } from '../../client-sdk/src/wire.ts'
+import { SnapshotParts } from '../../client-sdk/src/snapshot-parts.ts'
+import type { Instance, ServerFrame } from '../../client-sdk/src/wire.ts'
 import { Guard } from '../../server/guard.ts'
 import { snapshotPartLength } from '../../server/http/server/limits.ts'
 import { FrameEncoder } from '../../server/http/watch/frames.ts'
@@ -99,15 +100,39 @@ t.test('a subscription that fails gets an error, and the other ones of its socke
 })
 
 t.test('the SDK forgets parts that a reset voids', async (t) => {
-  const { SnapshotParts } = await import('../../client-sdk/src/snapshot-parts.ts')
-  const parts = new SnapshotParts()
-  const part = (id: number, more: boolean, ...names: string[]): Parameters<SnapshotPartsType['take']>[0] =>
-    ({ type: 'snapshot', id, revision: 'e.1', ...(more ? { more } : {}), instances: names.map((name) => ({ id: name }) as Instance) }) // only the id is looked at
-  t.equal(parts.take(part(1, true, 'a')), undefined)
-  t.equal(parts.take(part(2, true, 'x')), undefined)
+  const parts = new SnapshotParts(1_000)
+  t.equal(parts.take(part(1, true, 'a'), 10), undefined)
+  t.equal(parts.take(part(2, true, 'x'), 10), undefined)
   parts.forget(1)
-  t.same(parts.take(part(1, false, 'b'))?.instances.map(({ id }) => id), ['b'])
-  t.same(parts.take(part(2, false, 'y'))?.instances.map(({ id }) => id), ['x', 'y'])
+  t.same(idsOf(parts.take(part(1, false, 'b'), 10)), ['b'])
+  t.same(idsOf(parts.take(part(2, false, 'y'), 10)), ['x', 'y'])
 })
 
-type SnapshotPartsType = import('../../client-sdk/src/snapshot-parts.ts').SnapshotParts
+t.test('the SDK takes parts of snapshots up to a length, of all watches together', async (t) => {
+  const parts = new SnapshotParts(30)
+  parts.take(part(1, true, 'a'), 10)
+  parts.take(part(2, true, 'x'), 20)
+  t.throws(() => parts.take(part(2, false, 'y'), 1), { code: 'REGISTRY_ANSWER_TOO_LARGE', message: /30 characters \(maxSnapshotBytes\)/ })
+  t.same(idsOf(parts.take(part(1, false, 'b'), 20)), ['a', 'b'], 'what the other one had is free again')
+  t.same(idsOf(parts.take(part(3, false, 'z'), 50)), ['z'], 'a snapshot in one frame has the bound of frames')
+  for (let count = 0; count < 3; count++) t.ok(parts.take({ type: 'snapshot', id: 4, revision: 'e.1', more: true, endpoints: [] }, 10), 'parts of endpoints are handed on')
+  t.throws(() => parts.take({ type: 'snapshot', id: 4, revision: 'e.1', more: true, endpoints: [] }, 10), { code: 'REGISTRY_ANSWER_TOO_LARGE' }, 'and counted')
+})
+
+t.test('a watch whose snapshot is longer than that ends with an error, and the program does not', async (t) => {
+  const { register, listen } = await build(t)
+  const text = 'x'.repeat(16_000)
+  for (let index = 0; index < 200; index++) await register(`shop/orders/${index}`, { metadata: { text } })
+  await register('shop/small/a')
+  const { url } = await listen()
+  await using rollcall = new Rollcall({ address: url, namespace: 'shop', signals: false, warn: null, maxSnapshotBytes: 2_000_000 })
+  await t.rejects(rollcall.watch().next(), { code: 'REGISTRY_ANSWER_TOO_LARGE' })
+  t.match(await rollcall.watch({ service: 'small' }).next(), { value: { type: 'snapshot', instances: [{ id: 'a' }] } })
+})
+
+const part = (id: number, more: boolean, ...names: string[]): Extract<ServerFrame, { type: 'snapshot', instances: unknown }> =>
+  ({ type: 'snapshot', id, revision: 'e.1', ...(more ? { more } : {}), instances: names.map((name) => ({ id: name }) as Instance) }) // only the id is looked at
+
+function idsOf (frame: Extract<ServerFrame, { type: 'snapshot' }> | undefined): string[] | undefined {
+  return frame === undefined || 'endpoints' in frame ? undefined : frame.instances.map(({ id }) => id)
+}

@@ -28,7 +28,7 @@ export interface NodeProcess {
 const flags = ['--max-old-space-size=512', '--disable-sigusr1', '--max-semi-space-size=16', '--conditions=rollcall-source']
 const maxLines = 200
 /** No start takes longer; one that does is told with what it said. */
-const startMs = 60_000
+const startMs = 240_000
 
 /** Starts a node on free ports, or those. @throws if it ends before it is ready, with what it said */
 export async function startProcess (args: readonly string[], ports: { readonly http?: number, readonly dns?: number } = {}): Promise<NodeProcess> {
