@@ -1,4 +1,4 @@
-// The sockets of the HTTP door and the requests on them, so that the end of a node waits for work and for nothing else.
+// The sockets of the HTTP server and the requests on them, so that the end of a node waits for work and for nothing else.
 //
 // Node counts a connection that never said anything, or half a request, as active, and forgets those that were upgraded: left to it,
 // any of them holds the end until it is cut.
@@ -40,7 +40,7 @@ export class Connections {
     const { socket, headers } = request.raw
     this.requests++
     this.#work.set(request, response)
-    // Whoever wanted a WebSocket has no other use for a connection that does not become one.
+    // A client that asked for a WebSocket has no other use for the connection.
     if (isGoing || headers.upgrade?.toLowerCase() === 'websocket') sayLast(response)
     response.once('close', this.#guard.around(place, () => {
       this.#work.delete(request)
