@@ -93,6 +93,12 @@ export interface Snapshot {
   readonly lost: readonly { readonly after: number, readonly until: number }[]
 }
 
+/** A term whose beginning a node has reached in the log: nothing is lost that it has seen. */
+export interface PassedTerm {
+  readonly revision: number
+  readonly lost: Snapshot['lost']
+}
+
 export interface StoreHealth {
   readonly available: boolean
   /** Why not, for people; empty when available. */
@@ -108,6 +114,11 @@ export interface Follower {
    * keyspace can be taken in slices, and calls nothing else but `health` meanwhile.
    */
   load (snapshot: Snapshot): void | PromiseLike<void>
+  /**
+   * A new term began, and the follower has all that is of it: what is shown, is shown at this revision at least from here on, the first of the
+   * term. The store waits for it as for a load.
+   */
+  passTerm (term: PassedTerm): void | PromiseLike<void>
   /** In revision order. A store calls it before it resolves the write that made the change, on the node that wrote. */
   apply (changes: readonly Change[]): void
   health (health: StoreHealth): void

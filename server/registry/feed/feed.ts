@@ -1,7 +1,7 @@
 // The follower of the store: applies every change to the catalog, remembers it and tells the listeners. A record that
 // cannot be read stops nothing, and a listener that throws keeps no other from hearing: the store's calls never throw.
 import { Slice } from '../../store/slice.ts'
-import type { Change, Follower, InstanceRecord, ObjectRecord, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
+import type { Change, Follower, InstanceRecord, ObjectRecord, PassedTerm, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
 import { type AppliedChange, ChangeRing } from './change-ring.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
 import { Catalog, recordOf } from '../catalog/catalog.ts'
@@ -146,10 +146,25 @@ export class Feed implements Follower {
     return inSlices(steps)
   }
 
+  passTerm (term: PassedTerm): void | PromiseLike<void> {
+    const steps = this.#passing(term)
+    for (let step = 0; step < stepsAtOnce; step++) if (steps.next().done === true) return undefined
+    return inSlices(steps)
+  }
+
+  /** Instances first: none may be shown below a revision that the view stands at. */
+  * #passing ({ revision, lost }: PassedTerm): Generator<void> {
+    yield * this.#catalog.raiseInstances(revision)
+    this.#catalog.raise(revision)
+    this.#lost = lost
+    this.#revision = revision
+    this.#wake()
+  }
+
   * #loading (snapshot: Snapshot): Generator<void> {
     const before = this.#epoch === snapshot.epoch ? this.#catalog : undefined
     const term = snapshot.lost.find((range) => range.until > this.#revision && range.until <= snapshot.revision)
-    const catalog = yield * fillingCatalog(snapshot.instances, snapshot.objects, this.#failed, snapshot.floors)
+    const catalog = yield * fillingCatalog(snapshot.instances, snapshot.objects, this.#failed, snapshot.floors, this.#catalog)
     const differences: Difference[] = []
     if (before !== undefined && term !== undefined) yield * findDifferences(before, catalog, this.#now(), differences)
     // From here on in one go: who asks sees the view of before, or this one.

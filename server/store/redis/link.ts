@@ -229,6 +229,7 @@ export class Link {
       await this.#ensureKeyspace(session)
       await this.#ensureTerm(session)
       if (await this.#canContinue(session)) this.#logger.info({ revision: this.#progress.revision }, 'redis: the log goes on from where this node stood')
+      else if (await this.#passTerm(session, follower)) this.#logger.info({ revision: this.#progress.revision }, 'redis: the new term has all that this node had seen')
       else await this.#load(session, follower)
     } catch (error) {
       throw connectFault(error)
@@ -259,6 +260,41 @@ export class Link {
     if (next === undefined) return false
     const change = parseEntry(next)
     return change.type !== 'break' && change.revision === revision + 1
+  }
+
+  /**
+   * A new term that lost nothing that this node has seen, as after an orderly restart or the promotion of a replica that is ahead of this node:
+   * the log of before is followed to its end, and goes on behind the mark of the term. Not if a term shortly before may have lost something:
+   * what was put back then is offered once more.
+   */
+  async #passTerm (session: Session, follower: Follower): Promise<boolean> {
+    const { epoch, term } = this.#progress
+    if (epoch !== session.epoch || this.#lateBases.some(({ atMs }) => this.#now() - atMs < recoveryHorizonMs)) return false
+    const [run, number, ranges] = await session.ask((client) => client.hmget(this.#keys.meta, 'run', 'term', 'void')) as (string | null)[]
+    const lost = parseVoid(ranges ?? '')
+    const [range, ...others] = lost.filter(({ until }) => until > this.#progress.revision)
+    if (`${run}/${number}` === term || range === undefined || others.length > 0) return false
+    if (this.pending.highest > range.after || this.#progress.revision > range.after) return false // it has seen what is lost
+    for (;;) {
+      const from = `${this.#progress.revision}-0`
+      const entries = entriesOf(await session.ask((client) => client.call('XREAD', 'COUNT', readCount, 'STREAMS', this.#keys.log, from)))
+      if (entries.length === 0) return false
+      for (const entry of entries) {
+        const change = parseEntry(entry)
+        if (change.type === 'break') {
+          if (this.#progress.revision !== range.after || change.revision !== range.until) return false
+          await follower.passTerm({ revision: range.until, lost })
+          this.#progress = { epoch, term: `${run}/${number}`, revision: range.until }
+          this.#lateBases.push({ base: range.after, atMs: this.#now() })
+          this.pending.passed(range.until)
+          return true
+        }
+        if (change.revision !== this.#progress.revision + 1) return false
+        this.#progress = { ...this.#progress, revision: change.revision }
+        follower.apply([change])
+        this.pending.applied([change])
+      }
+    }
   }
 
   /** Finds the epoch, or begins one. */
