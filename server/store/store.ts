@@ -63,6 +63,9 @@ export type Change = { readonly revision: number, readonly atMs: number, readonl
   | { readonly type: 'raise' }
 )
 
+/** A change after which a lease or an object is not there any more. */
+export type EndChange = Extract<Change, { readonly type: 'delete' | 'delete-object' }>
+
 /** A change of a record; not a `raise`. */
 export type RecordChange = Exclude<Change, { readonly type: 'raise' }>
 
@@ -125,8 +128,8 @@ export interface Follower {
   /** What this node holds, so that a store that lost everything can be refilled. */
   heldInstances (): Iterable<InstanceRecord>
   heldObjects (): Iterable<ObjectRecord>
-  /** The changes applied since a revision, newest state last, as far as the node remembers. */
-  changesSince (revision: number): readonly Change[]
+  /** The ends of leases and objects since a revision, newest last, as far as the node remembers. Others may go on between two of them. */
+  endsSince (revision: number): Iterable<EndChange>
 }
 
 export interface Grant {

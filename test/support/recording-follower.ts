@@ -1,5 +1,5 @@
 // A follower that keeps a replica by replaying changes, notes every fault of the stream, and lets a test await a change.
-import { type Change, type Floors, type Follower, type InstanceRecord, type ObjectRecord, type PassedTerm, type Snapshot, type StoreHealth, subjectOf } from '../../server/store/store.ts'
+import { type Change, type EndChange, type Floors, type Follower, type InstanceRecord, type ObjectRecord, type PassedTerm, type Snapshot, type StoreHealth, subjectOf } from '../../server/store/store.ts'
 
 export interface Replica {
   readonly instances: ReadonlyMap<string, InstanceRecord>
@@ -95,8 +95,8 @@ export class RecordingFollower implements Follower {
     return this.objects.values()
   }
 
-  changesSince (revision: number): readonly Change[] {
-    return this.history.filter((change) => change.revision > revision)
+  endsSince (revision: number): Iterable<EndChange> {
+    return this.history.filter((change) => change.revision > revision).filter((change) => change.type === 'delete' || change.type === 'delete-object')
   }
 
   /** The first change, of those that came and those that will come, that satisfies `wanted`. */

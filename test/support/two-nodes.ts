@@ -73,7 +73,7 @@ class HeldStore implements Store {
       health: (health) => follower.health(health),
       heldInstances: () => follower.heldInstances(),
       heldObjects: () => follower.heldObjects(),
-      changesSince: (revision) => follower.changesSince(revision)
+      endsSince: (revision) => follower.endsSince(revision)
     })
   }
 
@@ -115,7 +115,7 @@ function shared (store: Store): [Store, Store] {
     health: (health) => { each((follower) => follower.health(health)) },
     heldInstances: () => followers[0]?.heldInstances() ?? [],
     heldObjects: () => followers[0]?.heldObjects() ?? [],
-    changesSince: (revision) => followers[0]?.changesSince(revision) ?? []
+    endsSince: (revision) => followers[0]?.endsSince(revision) ?? []
   }
   const open: Store['open'] = (follower) => {
     followers.push(follower)

@@ -1,7 +1,7 @@
 // The follower of the store: applies every change to the catalog, remembers it and tells the listeners. A record that
 // cannot be read stops nothing, and a listener that throws keeps no other from hearing: the store's calls never throw.
 import { Slice } from '../../store/slice.ts'
-import type { Change, Follower, InstanceRecord, ObjectRecord, PassedTerm, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
+import type { Change, EndChange, Follower, InstanceRecord, ObjectRecord, PassedTerm, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
 import { type AppliedChange, ChangeRing } from './change-ring.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
 import { Catalog, recordOf } from '../catalog/catalog.ts'
@@ -281,9 +281,12 @@ export class Feed implements Follower {
     return this.#catalog.heldObjects()
   }
 
-  changesSince (revision: number): readonly Change[] {
-    // A record that was set aside is still in the store: it was not deleted.
-    return this.#ring.since(revision).flatMap((change) => (change.aside === undefined ? storedChange(change) : []))
+  * endsSince (revision: number): Generator<EndChange> {
+    for (const change of this.#ring.since(revision)) {
+      const isEnd = change.object === undefined ? change.event === 'delete' : 'deletedKey' in change.object
+      if (!isEnd || change.aside !== undefined) continue // a record that was set aside is still in the store: it was not deleted
+      for (const stored of storedChange(change)) if (stored.type === 'delete' || stored.type === 'delete-object') yield stored
+    }
   }
 
   #tell (change: AppliedChange): void {
