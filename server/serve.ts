@@ -1,6 +1,7 @@
 // The wiring: config -> store -> registry -> adapters -> listening. The only file that knows them all.
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
 import { isReachable } from './config/kinds.ts'
@@ -86,7 +87,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     what, limitMs, clock, ...(why === undefined ? {} : { why }), ...(options.signal === undefined ? {} : { signal: options.signal })
   }, run)
 
-  const store = createStore(values.store, { logger: thinned, guard })
+  const store = await createStore(values.store, { logger: thinned, guard })
   const changeLines = new ChangeLines({ log, clock })
   metrics.droppedLogLines = () => nodeLog.output.dropped
   const registry = new Registry({
@@ -167,6 +168,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
     for (const warning of storeWarnings(values.store, store)) log.warn(warning)
     if (dns !== undefined) await handOver(dns)
+    flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
       http: url, ...(urls.length > 1 ? { httpAddresses: urls } : {}), ...dnsPlaces(dns), store: store.kind, location: store.location,
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version

@@ -26,7 +26,9 @@ t.test('after a restart of Redis with all its data nothing is read anew, and all
   t.same([...follower.instances.keys()].sort(), [...fresh.instances.keys()].sort())
   t.ok(follower.revision >= fresh.revision)
   t.equal(follower.floors.instances, range?.until)
-  for (const [key, { shownRevision }] of fresh.instances) t.equal(follower.instances.get(key)?.shownRevision, Math.max(shownRevision, fresh.floors.instances), key)
+  for (const [key, { shownRevision }] of fresh.instances) {
+    t.equal(follower.instances.get(key)?.shownRevision, Math.max(shownRevision, fresh.floors.instances), key)
+  }
   await server.kill()
   await server.start()
   await follower.back(3)
