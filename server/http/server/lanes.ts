@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Guard } from '../../guard.ts'
+import { loop } from '../../loop.ts'
 import { type Share, clientKey } from '../../shares.ts'
 import type { Commons } from './commons.ts'
 import { Account, type Worker } from './turns.ts'
@@ -102,7 +103,10 @@ export class Lanes {
     lane.current = request
     lane.connection?.setIdle(false)
     response.once('close', this.#guard.around('http-connection', () => this.#ended(lane, request.socket), () => { request.socket.destroy() }))
-    this.#commons.turns.run(lane, () => this.#handler(request, response), this.#isUrgent(request))
+    this.#commons.turns.run(lane, () => {
+      loop.begins(request)
+      this.#handler(request, response)
+    }, this.#isUrgent(request))
   }
 
   #ended (lane: Lane, socket: Socket): void {
