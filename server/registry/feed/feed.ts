@@ -4,7 +4,7 @@ import { inSlices } from '../../slice.ts'
 import type { Change, EndChange, Follower, InstanceRecord, ObjectRecord, PassedTerm, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
 import { type AppliedChange, ChangeRing } from './change-ring.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
-import { Catalog, recordOf } from '../catalog/catalog.ts'
+import { Catalog } from '../catalog/catalog.ts'
 import { fillingCatalog, mendedCatalog } from '../catalog/mended.ts'
 import type { SetAsideRecord } from '../catalog/set-aside.ts'
 import type { Cursor } from './cursor.ts'
@@ -283,9 +283,8 @@ export class Feed implements Follower {
 
   * endsSince (revision: number): Generator<EndChange> {
     for (const change of this.#ring.since(revision)) {
-      const isEnd = change.object === undefined ? change.event === 'delete' : 'deletedKey' in change.object
-      if (!isEnd || change.aside !== undefined) continue // a record that was set aside is still in the store: it was not deleted
-      for (const stored of storedChange(change)) if (stored.type === 'delete' || stored.type === 'delete-object') yield stored
+      const end = change.aside === undefined ? endOf(change) : undefined // a record that was set aside is still in the store: it was not deleted
+      if (end !== undefined) yield end
     }
   }
 
@@ -332,14 +331,11 @@ function targetOf (change: RecordChange): AppliedChange['target'] {
   return overriddenKey(key) ?? splitKey(key)
 }
 
-function storedChange (change: AppliedChange): Change[] {
-  const { revision, atMs, by, reason, lease, createdRevision, instance, object } = change
+/** The end that a change is, as a store would tell it. */
+function endOf (change: AppliedChange): EndChange | undefined {
+  const { revision, atMs, by, reason, lease, object, target } = change
   const base = { revision, atMs, by, reason }
-  if (object !== undefined) {
-    return 'deletedKey' in object ? [{ ...base, type: 'delete-object', key: object.deletedKey }] : [{ ...base, type: 'put-object', object }]
-  }
-  if (change.kind !== 'instance') return []
-  const key = instanceKey(change.target.namespace, change.target.service, change.target.id)
-  if (change.event === 'delete') return [{ ...base, type: 'delete', key, lease }]
-  return instance === undefined ? [] : [{ ...base, type: 'put', record: recordOf({ lease, createdRevision, recordRevision: instance.revision, instance }) }]
+  if (object !== undefined) return 'deletedKey' in object ? { ...base, type: 'delete-object', key: object.deletedKey } : undefined
+  if (change.kind !== 'instance' || change.event !== 'delete') return undefined
+  return { ...base, type: 'delete', key: instanceKey(target.namespace, target.service, target.id), lease }
 }
