@@ -171,7 +171,7 @@ class DnsPool implements DnsWorkers {
         this.#standIn.end().catch(failed)
       },
       ended: (place) => {
-        for (const counters of ofThreads.slice(place, place + 1)) counters.connections = counters.waiting = 0
+        ofThreads[place]?.ended()
         if (atWork.delete(place) && atWork.size === 0) this.#standIn.begin().catch(failed)
       }
     })
