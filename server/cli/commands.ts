@@ -7,6 +7,7 @@ import { describe } from './describe.ts'
 import { drain, undrain } from './drain.ts'
 import { explain, expose, label } from './expose.ts'
 import { get } from './get.ts'
+import { proxy } from './proxy.ts'
 import { deregister, heartbeat, register } from './register.ts'
 import { resolve } from './resolve.ts'
 import { status } from './status.ts'
@@ -15,5 +16,5 @@ import { watch } from './watch.ts'
 
 export const commands: readonly Command[] = [
   get, describe, status, explain, resolve, watch, apply, remove, expose, label, register, deregister, heartbeat, drain, undrain, backup, restore,
-  version, completion(() => commands)
+  proxy, version, completion(() => commands)
 ]
