@@ -1,9 +1,10 @@
 // `rollcall proxy`: its settings, and the parts of the agent put together, as serve.ts does for a node.
 import { once } from 'node:events'
+import type { Rollcall } from '../client-sdk/src/index.ts'
 import type { Invocation } from './cli/command.ts'
 import { CommandError, exitCodes } from './cli/errors.ts'
 import { stayAlive } from './cli/terminal.ts'
-import { guardedClock, systemClock } from './clock.ts'
+import { type Clock, guardedClock, systemClock } from './clock.ts'
 import { RegistryError } from './errors.ts'
 import { type Guard, loggingGuard } from './guard.ts'
 import { openNodeLog } from './log/node-log.ts'
@@ -11,25 +12,29 @@ import { contains, defaultServiceCidr, parseIp, readNetworks, readServiceCidrs }
 import { isLabel } from './model/names.ts'
 import { Agent } from './proxy/agent.ts'
 import { reportLines, surroundings } from './proxy/check.ts'
+import { HealthCheckPorts } from './proxy/health-check-ports.ts'
 import { serveHealth } from './proxy/health.ts'
 import { hasSctp, KernelBackEnd, kernelProblem, removeTables } from './proxy/kernel/kernel-back-end.ts'
 import { removeRoutes } from './proxy/kernel/routes.ts'
 import { watchTables } from './proxy/kernel/table-watch.ts'
 import { defaultNode, defaultNodeAddresses, type Machine, machineAddresses } from './proxy/machine.ts'
+import { type BackEnd } from './proxy/back-end.ts'
 import { agentStatus, MachineLock } from './proxy/machine-lock.ts'
 import { metricsText } from './proxy/metrics.ts'
 import { programRunner, type Run } from './proxy/program.ts'
 import { readState } from './proxy/state-file.ts'
+import { UserspaceBackEnd } from './proxy/userspace/userspace-back-end.ts'
 
 const defaultState = '/var/lib/rollcall-proxy/state'
 const defaultHealth = '127.0.0.1:10256' // as kube-proxy's healthz
 const defaultMarkBit = 0x8000 // 0x4000 is kube-proxy's, 0x40000 and 0x80000 are Tailscale's
-const modes = ['auto', 'kernel'] as const
+const modes = ['auto', 'kernel', 'userspace'] as const
 const logLevels = ['error', 'warn', 'info', 'debug'] as const
 
 type Action = 'run' | 'check' | 'status' | 'clean'
 
 interface ProxySettings {
+  readonly mode: (typeof modes)[number]
   readonly readMachine: () => Machine
   readonly markBit: number
   readonly stateFile: string | undefined
@@ -73,19 +78,12 @@ async function failing (act: () => Promise<void>): Promise<void> {
 }
 
 async function runAgent (call: Invocation, settings: ProxySettings, run: Run, guard: Guard, log: ReturnType<typeof openNodeLog>['log']): Promise<void> {
-  const problem = await kernelProblem(run)
-  if (problem !== undefined) throw new CommandError(`this machine's kernel cannot carry traffic for us: ${problem}`, exitCodes.failure)
   const machine = settings.readMachine()
   const clock = guardedClock(systemClock, guard, 'proxy-timer')
-  const sources = {
-    ...sourceOf(machine, 4) === undefined ? {} : { 4: sourceOf(machine, 4) },
-    ...sourceOf(machine, 6) === undefined ? {} : { 6: sourceOf(machine, 6) }
-  } as { readonly 4?: string, readonly 6?: string }
-  const backEnd = new KernelBackEnd({
-    run, clusterRanges: machine.serviceRanges, markBit: settings.markBit, hasSctp: await hasSctp(run), sources
-  })
-  const agent = new Agent({
+  const { backEnd, reason } = await chosenBackEnd(settings, { run, guard, clock, machine })
+  const agent: Agent = new Agent({
     machine, backEnd, clock, log, readMachine: settings.readMachine,
+    healthChecks: new HealthCheckPorts({ guard, isHealthy: () => agent.isHealthy }),
     ...(settings.stateFile === undefined ? {} : { stateFile: settings.stateFile })
   })
   const lock = await MachineLock.take(() => agent.status, guard)
@@ -97,13 +95,14 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
   const { signal } = call.terminal
   const api = call.api()
   try {
-    log.info({ mode: backEnd.name, node: machine.node, nodeAddresses: machine.nodeAddresses }, 'rollcall proxy: nftables carries the traffic of this machine')
+    log.info({ mode: backEnd.name, machine: machine.node, nodeAddresses: machine.nodeAddresses }, `rollcall proxy: ${reason}`)
     if (settings.stateFile !== undefined) await resume(agent, settings.stateFile, log)
-    const endWatch = watchTables({ guard, clock, onDeleted: () => void agent.check() })
+    const endWatch = backEnd.name === 'kernel' ? watchTables({ guard, clock, onDeleted: () => void agent.check() }) : () => undefined
     const health = settings.health === undefined ? undefined : await serveHealth(settings.health.host, settings.health.port, {
       guard, status: () => agent.status, isHealthy: () => agent.isHealthy, metrics: () => metricsText(agent.status, agent.isHealthy)
     })
     await using client = api.client
+    void announce(client, machine, backEnd.name, log)
     const following = (async () => {
       const watch = client.watch({ view: 'endpoints', namespace: '*' })
       signal.addEventListener('abort', guard.around('proxy-end', () => watch.return()))
@@ -113,12 +112,57 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
     endWatch()
     health?.close()
     await agent.stop()
-    log.info('stopped: the kernel goes on with the last state')
+    log.info(backEnd.name === 'kernel' ? 'stopped: the kernel goes on with the last state' : 'stopped')
   } catch (error) {
     if (!signal.aborted) throw api.explain(error)
   } finally {
     await lock.release()
     alive.end()
+  }
+}
+
+interface BackEndParts {
+  readonly run: Run
+  readonly guard: Guard
+  readonly clock: Clock
+  readonly machine: Machine
+}
+
+/** The back end that a mode means here, and why it is that one. @throws CommandError if the one asked for cannot be had */
+async function chosenBackEnd (
+  { mode, markBit, readMachine }: ProxySettings, { run, guard, clock, machine }: BackEndParts
+): Promise<{ readonly backEnd: BackEnd, readonly reason: string }> {
+  const problem = mode === 'userspace' ? undefined : await kernelProblem(run)
+  if (problem !== undefined && mode === 'kernel') throw new CommandError(`the kernel cannot carry the traffic of this machine: ${problem}`, exitCodes.failure)
+  if (mode !== 'userspace' && problem === undefined) {
+    const four = sourceOf(machine, 4)
+    const six = sourceOf(machine, 6)
+    const sources = { ...(four === undefined ? {} : { 4: four }), ...(six === undefined ? {} : { 6: six }) }
+    const backEnd = new KernelBackEnd({ run, clusterRanges: machine.serviceRanges, markBit, hasSctp: await hasSctp(run), sources })
+    return { backEnd, reason: 'nftables carries the traffic of this machine' }
+  }
+  const backEnd = new UserspaceBackEnd({
+    guard, clock, run, clusterRanges: machine.serviceRanges, readMachine, now: () => performance.now(), random: () => Math.random()
+  })
+  return { backEnd, reason: `this process carries the traffic of this machine${problem === undefined ? '' : `; not the kernel: ${problem}`}` }
+}
+
+/** The namespace of what belongs to the registry itself. */
+const systemNamespace = 'rollcall-system'
+
+/** Registers the agent, so that the registry knows which machines carry traffic. Waits for the registry as long as it takes. */
+async function announce (
+  client: Rollcall, { node, zone, nodeAddresses }: Machine, mode: string, log: { warn (fields: object, message: string): void }
+): Promise<void> {
+  const [address] = nodeAddresses
+  if (address === undefined) return // a machine that nobody can reach carries its own programs' traffic only
+  try {
+    await client.register({
+      namespace: systemNamespace, service: 'proxy', id: node, address, node, ...(zone === undefined ? {} : { zone }),
+      labels: { mode }, metadata: { addresses: nodeAddresses.join(' ') }
+    })
+  } catch (error) {
+    log.warn({ err: error }, 'the agent could not register itself: `get instances -n rollcall-system` does not show it')
   }
 }
 
@@ -138,8 +182,6 @@ function sourceOf ({ nodeAddresses }: Machine, family: 4 | 6): string | undefine
 
 function readSettings (call: Invocation): ProxySettings {
   const list = (name: string): string[] => (call.text(name) ?? '').split(',').map((text) => text.trim()).filter((text) => text !== '')
-  const mode = call.choice('mode', modes)
-  void mode
   const node = call.text('node') ?? defaultNode()
   const zone = call.read('zone', (text) => {
     if (!isLabel(text)) throw new Error('must be a DNS label')
@@ -160,6 +202,7 @@ function readSettings (call: Invocation): ProxySettings {
   const health = call.read('health', readHealth) ?? readHealth(defaultHealth)
   const state = call.text('state') ?? defaultState
   return {
+    mode: call.choice('mode', modes) ?? 'auto',
     markBit,
     stateFile: state === 'off' ? undefined : state,
     health: health === 'off' ? undefined : health,

@@ -12,7 +12,7 @@ export const proxy: Command = {
     'clean: removes every trace of an agent that is no more.',
   flags: {
     ...connectionFlags,
-    mode: { type: 'string', metavar: 'MODE', what: 'kernel (nftables) or auto: kernel, with the reason if it cannot be had (default auto)' },
+    mode: { type: 'string', metavar: 'MODE', what: 'auto, kernel (nftables) or userspace (this process); auto: the kernel if it may be changed (default auto)' },
     node: { type: 'string', metavar: 'NAME', what: 'The name of this machine, as endpoints have it in `node` (default the host name)' },
     zone: { type: 'string', metavar: 'ZONE', what: 'The zone of this machine, for services with a trafficDistribution (ROLLCALL_ZONE)' },
     'node-addresses': { type: 'string', metavar: 'IP,...', what: 'Where node ports are carried (default: all addresses that other machines can reach)' },

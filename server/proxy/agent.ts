@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts'
 import type { BackEnd } from './back-end.ts'
 import { type Condition, type FrontEnd, frontEndKey } from './front-end.ts'
+import type { HealthCheckPorts } from './health-check-ports.ts'
 import type { Machine } from './machine.ts'
 import { type KeptState, writeState } from './state-file.ts'
 import { TrafficState } from './traffic-state.ts'
@@ -17,6 +18,7 @@ const checkMs = 30_000
 const retryMs = { first: 1_000, most: 30_000 }
 
 export interface AgentOptions {
+  readonly healthChecks: HealthCheckPorts
   readonly machine: Machine
   readonly backEnd: BackEnd
   readonly clock: Clock
@@ -82,7 +84,7 @@ export class Agent {
       pid: process.pid, mode: backEnd.name, node, ...(zone === undefined ? {} : { zone }), nodeAddresses, revision: this.#inForce,
       services: this.#state.services().length, frontEnds: this.#state.frontEnds, ...(this.#fault === undefined ? {} : { fault: this.#fault }),
       appliedInMs: this.#appliedInMs, repairs: this.#repairs,
-      conditions: [...this.#state.conditions(), ...backEnd.conditions()].slice(0, maxConditions)
+      conditions: [...this.#state.conditions(), ...backEnd.conditions(), ...this.#options.healthChecks.conditions()].slice(0, maxConditions)
     }
   }
 
@@ -142,6 +144,7 @@ export class Agent {
     for (const cancel of [this.#gathering, this.#keeping, this.#checking]) cancel?.()
     await this.#work
     await this.#keep()
+    this.#options.healthChecks.close()
     await this.#options.backEnd.stop()
   }
 
@@ -186,6 +189,7 @@ export class Agent {
       await backEnd.apply(changes)
       this.#isBehind = false
     }
+    await this.#options.healthChecks.set(this.#state.healthChecks())
     this.#inForce = revision
     this.#appliedInMs = Math.round((performance.now() - beganAt) * 10) / 10
     this.#keepLater()

@@ -35,9 +35,11 @@ export function carriedOf ({ endpoints, manifest }: Pick<ServiceEndpoints, 'endp
   const { addresses, conditions: refusedAddresses } = addressesOf(manifest, service, machine)
   conditions.push(...refusedAddresses)
   const refusedEndpoints = new Map<string, string>()
+  const local = new Set<string>()
   for (const port of manifest.spec.ports ?? []) {
     const { candidates, refused } = candidatesOf(endpoints, port, machine)
     for (const { address, problem } of refused) refusedEndpoints.set(address, problem)
+    for (const { address } of usableHere(candidates)) local.add(address)
     for (const family of [4, 6] as const) {
       const choices = choicesOf(candidates.filter((candidate) => candidate.family === family), port, manifest, machine)
       for (const { kind, ip, isNodePort } of addresses) {
@@ -47,7 +49,10 @@ export function carriedOf ({ endpoints, manifest }: Pick<ServiceEndpoints, 'endp
     }
   }
   if (refusedEndpoints.size > 0) conditions.push({ service, reason: 'EndpointRefused', message: refusedText(refusedEndpoints) })
-  return { frontEnds, conditions }
+  const { healthCheckNodePort } = manifest.spec
+  if (healthCheckNodePort === undefined || !isExternallyLocal(manifest.spec)) return { frontEnds, conditions }
+  const { namespace, name } = manifest.metadata
+  return { frontEnds, conditions, healthCheck: { namespace, name, port: healthCheckNodePort, localEndpoints: local.size } }
 }
 
 function clusterIps ({ spec }: Service): readonly string[] {

@@ -51,8 +51,17 @@ export interface Condition {
   readonly message: string
 }
 
+export interface HealthCheck {
+  readonly namespace: string
+  readonly name: string
+  readonly port: number
+  readonly localEndpoints: number
+}
+
 /** What one machine carries of one service. */
 export interface Carried {
+  /** Where balancers ask whether this machine has an endpoint (`healthCheckNodePort`), and how many it has. */
+  readonly healthCheck?: HealthCheck
   readonly frontEnds: readonly FrontEnd[]
   readonly conditions: readonly Condition[]
 }

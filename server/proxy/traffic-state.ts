@@ -3,7 +3,7 @@
 import type { ServiceEndpoints } from '../../client-sdk/src/wire.ts'
 import type { FrontEndChanges } from './back-end.ts'
 import { carriedOf } from './desired-state.ts'
-import { type Carried, type Condition, type FrontEnd, frontEndKey } from './front-end.ts'
+import { type Carried, type Condition, type FrontEnd, frontEndKey, type HealthCheck } from './front-end.ts'
 import type { Machine } from './machine.ts'
 
 /** What a machine carries at most: the kernel's maps hold more, and load in a second or two. */
@@ -39,6 +39,10 @@ export class TrafficState {
   /** What is in force at each address now. */
   * all (): Generator<FrontEnd> {
     for (const [first] of this.#claims.values()) if (first !== undefined) yield first
+  }
+
+  healthChecks (): HealthCheck[] {
+    return Array.from(this.#services.values()).flatMap(({ carried: { healthCheck } }) => (healthCheck === undefined ? [] : [healthCheck]))
   }
 
   conditions (): Condition[] {
