@@ -93,7 +93,7 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
   }
   const alive = stayAlive()
   const { signal } = call.terminal
-  const api = call.api()
+  const api = await call.api()
   try {
     log.info({ mode: backEnd.name, machine: machine.node, nodeAddresses: machine.nodeAddresses }, `rollcall proxy: ${reason}`)
     if (settings.stateFile !== undefined) await resume(agent, settings.stateFile, log)
@@ -108,7 +108,7 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
       signal.addEventListener('abort', guard.around('proxy-end', () => watch.return()))
       for await (const event of watch) await agent.take(event)
     })()
-    await Promise.race([once(signal, 'abort'), following])
+    if (!signal.aborted) await Promise.race([once(signal, 'abort'), following])
     endWatch()
     health?.close()
     await agent.stop()

@@ -1,8 +1,9 @@
 // The agent of one machine: follows the endpoints of all services, and keeps what carries traffic at that state. It goes
 // on with the last state while the registry is away, after its own restart, and after it has ended (in the kernel).
 import type { Clock } from '../clock.ts'
+import type { AgentStatus } from './agent-status.ts'
 import type { BackEnd } from './back-end.ts'
-import { type Condition, type FrontEnd, frontEndKey } from './front-end.ts'
+import { type FrontEnd, frontEndKey } from './front-end.ts'
 import type { HealthCheckPorts } from './health-check-ports.ts'
 import type { Machine } from './machine.ts'
 import { type KeptState, writeState } from './state-file.ts'
@@ -27,24 +28,6 @@ export interface AgentOptions {
   readonly stateFile?: string
   /** The machine as it is now: read again at each check. */
   readonly readMachine: () => Machine
-}
-
-export interface AgentStatus {
-  readonly pid: number
-  readonly mode: string
-  readonly node: string
-  readonly zone?: string
-  readonly nodeAddresses: readonly string[]
-  /** The newest revision that is in force; '' before the first. */
-  readonly revision: string
-  readonly services: number
-  readonly frontEnds: number
-  /** Why the last change is not in force; absent if it is. */
-  readonly fault?: string
-  /** Milliseconds that the last change took. */
-  readonly appliedInMs: number
-  readonly repairs: number
-  readonly conditions: readonly Condition[]
 }
 
 /** How many conditions a status shows. */

@@ -1,7 +1,7 @@
 // What a machine's agent answers over HTTP: whether it is well, and its metrics.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Guard } from '../guard.ts'
-import type { AgentStatus } from './agent.ts'
+import type { AgentStatus } from './agent-status.ts'
 
 export interface HealthOptions {
   readonly guard: Guard

@@ -1,5 +1,5 @@
 // The metrics of an agent, in Prometheus' text form.
-import type { AgentStatus } from './agent.ts'
+import type { AgentStatus } from './agent-status.ts'
 
 export function metricsText (status: AgentStatus, isHealthy: boolean): string {
   const rows: readonly (readonly [name: string, help: string, type: 'gauge' | 'counter', value: number])[] = [

@@ -11,7 +11,7 @@ import type {
 } from '../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../model/instance/endpoints.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
-import type { ManifestDocument } from '../model/manifest/manifest-stream.ts'
+import type { ManifestDocument } from '../model/manifest/manifest-document.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../model/service/types.ts'
 import type { Backup, StoreHealth } from '../store/store.ts'
 import type { Actor } from './actor.ts'
@@ -50,6 +50,8 @@ export interface CorePosition {
   readonly storeHealth: StoreHealth
   /** Whole seconds since the view may be stale, 0 while the store is there. */
   readonly staleSeconds: number
+  /** Where clients reach the other nodes of the store, as far as these have said so: at most 16 URLs. */
+  readonly otherNodes: readonly string[]
   /** @throws RegistryError REG_NOT_LOADED before the first full load */
   requireLoaded (): void
   /** Calls back each time that the store goes, or is back. Gives a function that ends it. */
