@@ -103,7 +103,7 @@ t.test('no two rooms declare a setting of the same name or key, and each says wh
   for (const { name, what, why } of settings) t.match([what, why], [/[.)]$/, /[.)]$/], name)
 })
 
-t.test('what is wrong between settings of several rooms is told at once', async (t) => {
+t.test('faults between settings of several rooms are reported together', async (t) => {
   t.same(faultsOf(['--http', '0.0.0.0:1', '--service-cidr', '10.0.0.0/33', '--zone', 'x.ip6.arpa', '--redis', 'redis://h:0', '--load-balancer-pool', 'auto=false']).map((fault) => fault.split(' ')[0]), [
     '--http', '--service-cidr', '--load-balancer-pool', '--zone', '--redis'
   ])

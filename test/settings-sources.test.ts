@@ -55,7 +55,7 @@ for (const { name, key, kind, multiple } of settings) {
   })
 }
 
-t.test('YAML keeps what was written where a name is wanted, and reads numbers where a number is', async (t) => {
+t.test('YAML keeps the text of names, and reads numbers where a setting wants a number', async (t) => {
   const at = (file: string, key: keyof Config): unknown => load(['--config=f'], {}, file)[key]
   for (const written of ['1.10', '007', '1e3', '0x10', '12', 'true', '1.0', '0o17', '-7', '.5', '2026-01-01']) {
     if (/^[\w.-]+$/.test(written)) t.equal(at(`data: ${written}\n`, 'data'), written)
