@@ -3,7 +3,9 @@
 // writes as on all others.
 import type { Instance, Override, Status } from '../../../client-sdk/src/wire.ts'
 import { type InstanceBody, instanceOf, storedBody } from '../../model/instance/instance.ts'
+import { StoredBodies } from '../../model/instance/stored-bodies.ts'
 import { instanceKey, splitKey } from '../../model/names.ts'
+import { ownText } from '../../model/own-text.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Selector } from '../../model/instance/selector.ts'
 import type { Change, InstanceRecord, ObjectRecord, RecordChange } from '../../store/store.ts'
@@ -29,6 +31,7 @@ export class Catalog {
   /** Records of the store that could not be read and are in no answer: see stored-records.ts. */
   readonly aside = new SetAside()
   readonly #parts = new SharedParts()
+  readonly #bodies = new StoredBodies((body) => this.#parts.body(body))
   readonly #floor = new RevisionFloor()
   readonly #objects = new Map<string, ObjectRecord>()
   readonly #statusCounts = new Map<Status, number>()
@@ -146,7 +149,7 @@ export class Catalog {
   }
 
   override (namespace: string, service: string, id: string): Override | undefined {
-    const object = this.#objects.get(overrideKey(namespace, service, id))
+    const object = this.#overrides === 0 ? undefined : this.#objects.get(overrideKey(namespace, service, id))
     return object === undefined ? undefined : overrideOf(object)
   }
 
@@ -179,7 +182,7 @@ export class Catalog {
   apply (change: Change): AppliedChange | undefined {
     switch (change.type) {
       case 'put': {
-        const read = readInstance(change.record)
+        const read = readInstance(change.record, this.#bodies)
         return 'reason' in read ? this.#asideInstance(change, change.record, read.reason) : this.#put(change, change.record, read.content)
       }
       case 'delete': return this.#delete(change, change.key, change.lease)
@@ -222,7 +225,7 @@ export class Catalog {
 
   /** Puts an instance into an empty catalog. @param floor the revision that it is shown at least at. @throws as `apply` */
   fillInstance (record: InstanceRecord, floor = 0): void {
-    const read = readInstance(record)
+    const read = readInstance(record, this.#bodies)
     if ('reason' in read) return void this.aside.addInstance(record, read.reason)
     const revision = Math.max(record.shownRevision, floor)
     const entry = this.#entryOf(record, read.content, revision)
@@ -422,8 +425,8 @@ export class Catalog {
   #entryOf (record: InstanceRecord, body: InstanceBody, revision: number): InstanceEntry {
     const { namespace, service, id } = splitKey(record.key)
     // A slice of the key would keep the whole key alive.
-    const name = { namespace: this.#parts.text(namespace), service: this.#parts.text(service), id: flat(id) }
-    const instance = this.#shown(this.#parts.body(body), { ...record, ...name, revision })
+    const name = { namespace: this.#parts.text(namespace), service: this.#parts.text(service), id: ownText(id) }
+    const instance = this.#shown(body, { ...record, ...name, revision })
     return { lease: record.lease, createdRevision: record.createdRevision, recordRevision: record.revision, instance }
   }
 
@@ -455,11 +458,6 @@ export class Catalog {
     if (suspect) this.#suspects--
     this.#statusCounts.set(effectiveStatus, (this.#statusCounts.get(effectiveStatus) ?? 1) - 1)
   }
-}
-
-/** The same text with octets of its own: V8 keeps a long slice as a view of the text that it was cut from. */
-function flat (text: string): string {
-  return text.length < 13 ? text : Buffer.from(text, 'latin1').toString('latin1') // ids are ASCII
 }
 
 /** The stored form of an entry, for a store that has to be refilled. */

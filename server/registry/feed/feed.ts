@@ -45,6 +45,8 @@ const defaultRingLimit = 100_000
 const defaultRingBytes = 32 * 1024 ** 2
 /** Records taken without a pause: some milliseconds. */
 const stepsAtOnce = 1_000
+/** Records between two looks at the clock: some tens of microseconds. */
+const stepsPerLook = 8
 
 export class Feed implements Follower {
   readonly #ring: ChangeRing
@@ -311,7 +313,7 @@ export function staleSeconds (health: StoreHealth, nowMs: number): number {
 async function inSlices (steps: Generator<void>): Promise<void> {
   const slice = new Slice()
   await slice.next()
-  while (steps.next().done !== true) if (slice.isOver()) await slice.next()
+  for (let step = 1; steps.next().done !== true; step++) if (step % stepsPerLook === 0 && slice.isOver()) await slice.next()
 }
 
 function targetOf (change: RecordChange): AppliedChange['target'] {
