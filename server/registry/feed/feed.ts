@@ -1,6 +1,6 @@
 // The follower of the store: applies every change to the catalog, remembers it and tells the listeners. A record that
 // cannot be read stops nothing, and a listener that throws keeps no other from hearing: the store's calls never throw.
-import { Slice } from '../../store/slice.ts'
+import { inSlices } from '../../slice.ts'
 import type { Change, Follower, InstanceRecord, ObjectRecord, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
 import { type AppliedChange, ChangeRing } from './change-ring.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
@@ -45,8 +45,6 @@ const defaultRingLimit = 100_000
 const defaultRingBytes = 32 * 1024 ** 2
 /** Records taken without a pause: some milliseconds. */
 const stepsAtOnce = 1_000
-/** Records between two looks at the clock: some tens of microseconds. */
-const stepsPerLook = 8
 
 export class Feed implements Follower {
   readonly #ring: ChangeRing
@@ -129,14 +127,14 @@ export class Feed implements Follower {
   }
 
   /**
-   * At most `limit` changes after a revision, as a store would tell them, and the revision that they lead to.
-   * undefined = they are not remembered any more.
+   * At most `limit` changes after a revision, and the revision that they lead to. undefined = they are not remembered
+   * any more.
    */
-  changesAfter (revision: number, limit: number): { readonly changes: readonly Change[], readonly revision: number } | undefined {
+  changesAfter (revision: number, limit: number): { readonly changes: readonly AppliedChange[], readonly revision: number } | undefined {
     if (revision < this.#ring.start) return undefined
-    const applied = this.#ring.since(revision, limit)
-    const last = applied.length < limit ? undefined : applied.at(-1)
-    return { changes: applied.flatMap(storedChange), revision: last?.revision ?? this.#revision }
+    const changes = this.#ring.since(revision, limit)
+    const last = changes.length < limit ? undefined : changes.at(-1)
+    return { changes, revision: last?.revision ?? this.#revision }
   }
 
   // Follower ------------------------------------------------------------------------------------------------------
@@ -308,12 +306,6 @@ export class Feed implements Follower {
 /** Whole seconds since a view may be stale, 0 while the store is there. */
 export function staleSeconds (health: StoreHealth, nowMs: number): number {
   return health.available ? 0 : Math.max(1, Math.ceil((nowMs - health.sinceMs) / 1_000))
-}
-
-async function inSlices (steps: Generator<void>): Promise<void> {
-  const slice = new Slice()
-  await slice.next()
-  for (let step = 1; steps.next().done !== true; step++) if (step % stepsPerLook === 0 && slice.isOver()) await slice.next()
 }
 
 function targetOf (change: RecordChange): AppliedChange['target'] {

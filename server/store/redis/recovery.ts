@@ -1,6 +1,6 @@
 // What this node saw and a restarted or promoted Redis may have lost: collected here, put back by scripts/repropose.
 import type { Follower, InstanceRecord, ObjectRecord } from '../store.ts'
-import { Slice } from '../slice.ts'
+import { Slice } from '../../slice.ts'
 import { instanceText, objectText } from './records.ts'
 
 /** The last known state of one lease or object. */

@@ -1,7 +1,7 @@
 // Reads the whole keyspace without stopping Redis: a scan in pieces, then the log from where the scan began.
 import type { Redis } from 'ioredis'
 import { type Change, type Floors, type InstanceRecord, type ObjectRecord, type Snapshot, subjectOf } from '../store.ts'
-import { Slice } from '../slice.ts'
+import { Slice } from '../../slice.ts'
 import type { Keys } from './keys.ts'
 import type { View } from './pending.ts'
 import { parseEntry, parseInstance, parseObject, parseVoid, type RawEntry } from './records.ts'

@@ -82,7 +82,8 @@ export class Keyspace {
 
   /** Sees to it that the leases of the file are in the wheel, if nobody has read the instances to their end. */
   restoreLeases (): void {
-    if (!this.#hasLeases) for (const _ of this.instances());
+    const records = this.instances()
+    while (!this.#hasLeases && records.next().done !== true);
   }
 
   /** As `instances`. */
