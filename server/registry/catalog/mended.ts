@@ -15,9 +15,13 @@ function filledCatalog (instances: Iterable<InstanceRecord>, objects: Iterable<O
   for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value
 }
 
-/** The same in steps, between which others may go on. @param floors what is shown at which revision at least */
+/**
+ * The same in steps, between which others may go on.
+ * @param floors what is shown at which revision at least
+ * @param before the catalog that is replaced
+ */
 export function * fillingCatalog (
-  instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, failed: Failed, floors: Floors = noFloors
+  instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, failed: Failed, floors: Floors = noFloors, before?: Catalog
 ): Generator<void, Catalog> {
   const broken = new Map<string, string>()
   const note = (id: string, error: unknown): void => {
@@ -26,7 +30,7 @@ export function * fillingCatalog (
   }
   for (;;) {
     const known = broken.size
-    const catalog = new Catalog()
+    const catalog = new Catalog(before)
     catalog.raise(floors.derived)
     for (const object of objects) {
       const reason = known === 0 ? undefined : broken.get(`object ${object.key}`)
@@ -45,7 +49,7 @@ export function * fillingCatalog (
       if (reason !== undefined) catalog.aside.addInstance(record, reason)
       else {
         try {
-          catalog.fillInstance(record, floors.instances)
+          catalog.fillInstance(record, floors.instances, before)
         } catch (error) {
           note(`lease ${record.lease}`, error)
         }
