@@ -10,7 +10,9 @@ import { type World, world, tester } from '../support/world.ts'
 function short (delivery: EndpointsDelivery): string {
   const ids = ({ set }: { set: { service: string, all: readonly { id: string }[] } }): string => [set.service, ...set.all.map(({ id }) => id)].join(' ')
   switch (delivery.type) {
-    case 'endpoints': return `${delivery.event} ${delivery.event === 'put' ? ids(delivery.endpoints) : delivery.name.service}`
+    case 'endpoints':
+      if (delivery.event === 'difference') return `difference ${delivery.set.service} +${delivery.difference.put.map(({ id }) => id).join()} -${delivery.difference.removed.map(({ id }) => id).join()}`
+      return `${delivery.event} ${delivery.event === 'put' ? ids(delivery.endpoints) : delivery.name.service}`
     case 'endpoints-snapshot': return `${delivery.more ? 'more' : 'snapshot'} ${delivery.services.map(ids).join(', ')}`
     case 'reset': return `reset ${delivery.reason}`
     case 'bookmark': return 'bookmark'

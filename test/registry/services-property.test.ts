@@ -52,7 +52,9 @@ t.test('endpoints kept up change by change equal those computed from scratch, af
       const all = ['one', 'two'].flatMap((group) => [...registry.catalog.registered('shop', group)?.instances ?? []])
       for (const declared of registry.catalog.declaredServices('shop')) {
         const scratch = serviceEndpoints(declared.manifest, all, declared.revision)
-        t.strictSame(declared.endpoints, scratch)
+        const { all, answered, failOpen, leaseMs, revision, size, ready } = declared.endpoints
+        t.strictSame({ all, answered, failOpen, leaseMs, revision }, { all: scratch.all, answered: scratch.answered, failOpen: scratch.failOpen, leaseMs: scratch.leaseMs, revision: scratch.revision })
+        t.strictSame({ size, ready }, { size: all.length, ready: all.filter(({ conditions }) => conditions.ready).length })
         t.strictSame(declared.instances.map(({ service, id }) => `${service}/${id}`).sort(), all.filter((one) => selects(declared.manifest, one)).map(({ service, id }) => `${service}/${id}`).sort())
       }
       for (let next = watch.next(); next !== undefined; next = watch.next()) {

@@ -150,14 +150,14 @@ export const Endpoint = named('Endpoint', Type.Object({
   suspect: Type.Boolean(),
   conditions: Conditions
 }))
-const endpointsAnswer = {
+const answerHead = {
   namespace: Type.String(),
   service: Type.String(),
   revision: Type.String({ description: "The cursor of the service's last change: pass it back as ?after=" }),
   failOpen: Type.Boolean({ description: 'Every instance that could serve is suspect, and they are answered all the same' }),
-  declared: Type.Optional(Type.Literal(true, { description: 'Somebody declared the service' })),
-  endpoints: Type.Array(Endpoint)
+  declared: Type.Optional(Type.Literal(true, { description: 'Somebody declared the service' }))
 }
+const endpointsAnswer = { ...answerHead, endpoints: Type.Array(Endpoint) }
 export const EndpointsAnswer = named('EndpointsAnswer', Type.Object(endpointsAnswer))
 
 const statusCounts = { starting: Count, up: Count, warning: Count, draining: Count, down: Count }
@@ -368,6 +368,9 @@ export const Problem = named('Problem', Type.Object({
 const ServiceEndpoints = named('ServiceEndpoints', Type.Object({
   ...endpointsAnswer, manifest: Type.Optional(ServiceManifest)
 }, { description: 'A service in a watch of endpoints: all of its endpoints, and its manifest if somebody declared it' }))
+const ServiceDifference = named('ServiceDifference', Type.Object({
+  ...answerHead, from: CursorText, put: Type.Array(Endpoint), removed: Type.Array(Type.Object({ id: Type.String(), service: Type.Optional(Type.String()) }))
+}, { description: 'What became of a service of more than 100 endpoints since its revision `from`: endpoints that are new or others, and those that are gone' }))
 const SubscriptionId = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, rule: 'must be a whole number 0-2147483647' })
 const Selector = Type.String({ description: 'A Kubernetes label selector' })
 /** What a watch shows. */
@@ -405,6 +408,10 @@ export const ServerFrame = named('ServerFrame', Type.Union([
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('put'), at: Time, endpoints: ServiceEndpoints,
     more: Type.Optional(Type.Literal(true))
+  }),
+  Type.Object({
+    type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('difference'), at: Time,
+    endpoints: ServiceDifference, more: Type.Optional(Type.Literal(true))
   }),
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('delete'), at: Time,
