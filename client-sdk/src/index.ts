@@ -18,7 +18,7 @@ export type { SdkErrorCode } from './errors.ts'
 export type { RollcallEvent } from './options.ts'
 export type { Clock } from './clock.ts'
 export type { Answer, Fetch, RequestOptions } from './transport.ts'
-export type { WebSocketConstructor, WebSocketLike } from './socket.ts'
+export type { WebSocketConstructor, WebSocketLike } from './web-socket.ts'
 export type {
   ApplyAnswer, ApplyOutcome, ApplyResult, ChangeFrame, ClientFrame, Conditions,
   DeleteAnswer, Endpoint, EndpointsAnswer, Event, FieldError, Heartbeat, HeartbeatAnswer,

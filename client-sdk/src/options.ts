@@ -4,7 +4,7 @@ import type { NodeEvent } from './events.ts'
 import type { RegistrationEvent } from './registration.ts'
 import type { ResolveOptions } from './resolver.ts'
 import type { Balance } from './service-list.ts'
-import type { WebSocketConstructor } from './socket.ts'
+import type { WebSocketConstructor } from './web-socket.ts'
 import type { Fetch } from './transport.ts'
 import type { LeaseReference, Status } from './wire.ts'
 

@@ -2,7 +2,7 @@
 import { RollcallError } from './errors.ts'
 import { loadFaults } from './rules.ts'
 import { shown } from './shape.ts'
-import type { InstancePatch, LoadValue, Protocol, Registration as RegistrationBody, Status } from './wire.ts'
+import type { Heartbeat, InstancePatch, LoadValue, Protocol, Registration as RegistrationBody, Status } from './wire.ts'
 
 export interface PortInput {
   readonly name?: string
@@ -85,6 +85,16 @@ export function checkedLoad (load: Readonly<Record<string, LoadValue>>): Readonl
       ([name, { value, capacity }]) => [name, capacity === undefined ? { value } : { value, capacity }]
     )
   )
+}
+
+/** The load of the next heartbeat. Never throws: a heartbeat matters more than what goes along with it. */
+export function loadNow (ask: RegisterOptions['load'], report: (error: unknown) => void): Heartbeat['load'] {
+  try {
+    return ask === undefined ? undefined : checkedLoad(ask())
+  } catch (error) {
+    report(error)
+    return undefined
+  }
 }
 
 const statuses: ReadonlySet<unknown> = new Set<Status>(['starting', 'up', 'warning', 'draining', 'down'])

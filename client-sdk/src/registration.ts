@@ -1,19 +1,19 @@
 // One registered copy of a service: kept alive, brought back when the registry forgot it, silent while another life has
 // its id.
-import { instance as instanceShape, nothing } from './answer-shapes.ts'
 import { fullJitter } from './backoff.ts'
 import { anySignal, reasonOf, sleep, type Clock } from './clock.ts'
-import { asError, isPassing, isRefusal, isRollcallError, RollcallError } from './errors.ts'
+import { comeBack } from './comeback.ts'
+import { asError, isPassing, isRefusal, RollcallError } from './errors.ts'
 import type { NodeEvent, Warn } from './events.ts'
 import { Health } from './health.ts'
-import { beatsPerTtl, type Beating, type Heartbeats } from './heartbeats.ts'
+import type { Beating, Heartbeats } from './heartbeats.ts'
+import { InstanceWrites, isSuperseded, type Limits } from './instance-writes.ts'
 import { checkOptions } from './option-shapes.ts'
-import { instancePath } from './paths.ts'
-import { applied, bodyOf, checkedLoad, defaultId, merged, type RegisterOptions } from './registration-body.ts'
+import { bodyOf, defaultId, loadNow, type RegisterOptions } from './registration-body.ts'
 import { checkedName } from './request-path.ts'
 import { retryAfter, type Transport } from './transport.ts'
 import { waitForTurn } from './turn.ts'
-import type { Heartbeat, Instance, InstancePatch, LeaseReference, Registration as RegistrationBody, Status } from './wire.ts'
+import type { Instance, InstancePatch, LeaseReference, Status } from './wire.ts'
 
 export type RegistrationState = 'registering' | 'registered' | 'superseded' | 'deregistered'
 
@@ -47,15 +47,9 @@ export type RegistrationEvent =
   | { readonly type: 'warning', readonly message: string, readonly registration?: Registration }
   | { readonly type: 'deregistered', readonly registration: Registration }
 
-/** After an `unknown` the copies of a service come back spread over so long at most, not as a herd. */
-const maxReturnDelayMs = 5_000
-/** A registration in the background that is refused (a token, a limit): an operator must act, so it is tried seldom. */
-const refusedPauseMs = 30_000
 const defaultTtlMs = 15_000
 /** For a goodbye to a registry that has just not answered. */
 const hurriedMs = 1_000
-/** Different warnings that are reported. */
-const maxWarnings = 100
 
 /** Made by `Rollcall.register`. */
 export class Registration {
@@ -67,19 +61,13 @@ export class Registration {
   readonly #context: RegistrationContext
   readonly #lease: Beating
   readonly #health: Health | undefined
-  readonly #load: RegisterOptions['load']
   readonly #waits: boolean
   readonly #end = new AbortController()
-  #body: RegistrationBody
-  /** The change that has not reached the registry yet. */
-  #pending: InstancePatch | undefined
-  #instance: Instance | undefined
+  readonly #writes: InstanceWrites
   #state: RegistrationState = 'registering'
-  #writes: Promise<unknown> = Promise.resolve()
   #returning: Promise<void> | undefined
   #farewell: Promise<void> | undefined
   #turn: Promise<void> | undefined
-  readonly #warned = new Set<string>()
   #bound = false
 
   /** @internal */
@@ -90,9 +78,13 @@ export class Registration {
     this.id = checkedName('id', options.id ?? defaultId(context.random))
     this.generation = options.generation ?? crypto.randomUUID()
     this.drainMs = options.drainMs ?? 0
-    this.#load = options.load
     this.#waits = options.onSuperseded !== 'stop'
-    this.#body = bodyOf(options, this.generation)
+    this.#writes = new InstanceWrites({
+      transport: context.transport,
+      reference: this.reference,
+      body: bodyOf(options, this.generation),
+      warning: (message) => context.emit({ type: 'warning', message, registration: this })
+    })
     this.#health = options.health === undefined ? undefined : new Health({
       ask: options.health, name: this.#name, apply: (status) => this.#apply(status), report: (error) => this.#report(error), warn: context.warn
     })
@@ -100,7 +92,7 @@ export class Registration {
       reference: this.reference,
       ttlMs: options.ttlMs ?? defaultTtlMs,
       session: options.session ?? false,
-      load: () => this.#loadNow(),
+      load: () => loadNow(options.load, (error) => this.#report(error)),
       renewed: (bound) => this.#renewed(bound),
       unbound: () => { this.#bound = false },
       unknown: () => this.#return(),
@@ -119,13 +111,14 @@ export class Registration {
 
   /** As the registry answered last. */
   get instance (): Instance {
-    if (this.#instance === undefined) throw new RollcallError('REGISTRY_CLOSED', `${this.#name} is not registered`)
-    return this.#instance
+    const { instance } = this.#writes
+    if (instance === undefined) throw new RollcallError('REGISTRY_CLOSED', `${this.#name} is not registered`)
+    return instance
   }
 
   /** The status that this process wishes; an operator's override is in `instance.effectiveStatus`. */
   get status (): Status {
-    return this.#body.status ?? 'up'
+    return this.#writes.body.status ?? 'up'
   }
 
   get reference (): LeaseReference {
@@ -142,14 +135,14 @@ export class Registration {
     const deadline = clock.now() + (options.waitMs ?? Infinity)
     for (let attempt = 0; ; attempt++) {
       try {
-        await this.#put(signal, { timeoutMs: Math.min(timeoutMs, Math.max(deadline - clock.now(), 1)) })
+        await this.#writes.put(signal, { timeoutMs: Math.min(timeoutMs, Math.max(deadline - clock.now(), 1)) })
         break
       } catch (error) {
         const pause = Math.max(fullJitter(attempt, random), retryAfter(error))
         if (signal.aborted || !isPassing(error) || clock.now() + pause > deadline) {
           this.#state = 'deregistered'
           // It may have arrived although the answer was lost: don't leave an instance behind that sends no heartbeats.
-          if (!isRefusal(error)) this.#delete({ timeoutMs: 1_000, rounds: 1 }).catch(() => {})
+          if (!isRefusal(error)) this.#writes.delete({ timeoutMs: 1_000, rounds: 1 }).catch(() => {})
           throw error
         }
         await sleep(clock, pause, signal)
@@ -173,7 +166,7 @@ export class Registration {
   async update (patch: InstancePatch, options: { signal?: AbortSignal | undefined } = {}): Promise<Instance> {
     checkOptions('patch', patch)
     checkOptions('call', options)
-    return this.#serial(() => this.#patch(patch, options.signal))
+    return this.#writes.inTurn(() => this.#patch(patch, options.signal))
   }
 
   /**
@@ -236,59 +229,16 @@ export class Registration {
     return this.#farewell
   }
 
-  /** One write at a time: the last one said is the last one heard. */
-  #serial<Result> (action: () => Promise<Result>): Promise<Result> {
-    const write = this.#writes.then(action)
-    this.#writes = write.catch(() => {})
-    return write
-  }
-
-  get #path (): string {
-    return instancePath(this.namespace, this.service, this.id)
-  }
-
   get #name (): string {
     return `${this.namespace}/${this.service}/${this.id}`
   }
 
-  /** @param limits `onlyNew`: not if the id is registered, by any process */
-  async #put (
-    signal: AbortSignal, { onlyNew = false, ...limits }: Limits & { onlyNew?: boolean } = {}
-  ): Promise<Instance> {
-    const headers = onlyNew ? { 'if-none-match': '*' } : undefined
-    const { body } = await this.#context.transport.request<Answered>(this.#path, {
-      method: 'PUT', body: this.#body, headers, signal, check: instanceShape, ...limits
-    })
-    return this.#took(body)
-  }
-
-  #took ({ warnings, ...instance }: Answered): Instance {
-    this.#pending = undefined
-    this.#instance = instance
-    for (const message of warnings ?? []) {
-      if (this.#warned.has(message) || this.#warned.size >= maxWarnings) continue // each registration says it again
-      this.#warned.add(message)
-      this.#context.emit({ type: 'warning', message, registration: this })
-    }
-    return instance
-  }
-
   async #patch (patch: InstancePatch, signal: AbortSignal | undefined): Promise<Instance> {
     this.#assertAlive()
-    const before = this.#body
-    const wish = merged(this.#pending ?? {}, patch)
-    this.#body = applied(before, patch)
-    const signals = anySignal(this.#end.signal, signal)
     try {
-      const { body } = await this.#context.transport.request<Answered>(this.#path, {
-        method: 'PATCH', query: { generation: this.generation }, body: wish, signal: signals, check: instanceShape
-      })
-      return this.#took(body)
+      return await this.#writes.patch(patch, anySignal(this.#end.signal, signal))
     } catch (error) {
-      if (isGone(error)) return this.#put(signals) // forgotten: the whole body has the change
       if (isSuperseded(error)) this.#superseded()
-      else if (isRefusal(error)) this.#body = before // it would be refused with each re-registration, too
-      else this.#pending = wish
       throw error
     }
   }
@@ -301,18 +251,8 @@ export class Registration {
   #renewed (bound: boolean): void {
     if (bound && !this.#bound) this.#context.emit({ type: 'session', registration: this })
     this.#bound = bound
-    if (this.#pending !== undefined) this.update({}).catch((error: unknown) => this.#report(error))
+    if (this.#writes.isPending) this.update({}).catch((error: unknown) => this.#report(error))
     if (this.#health !== undefined && this.status !== 'draining') void this.#health.ask()
-  }
-
-  /** Never throws: a heartbeat matters more than what goes along with it. */
-  #loadNow (): Heartbeat['load'] {
-    try {
-      return this.#load === undefined ? undefined : checkedLoad(this.#load())
-    } catch (error) {
-      this.#report(error)
-      return undefined
-    }
   }
 
   /** Never rejects. */
@@ -332,22 +272,15 @@ export class Registration {
   async #registerAgain (): Promise<void> {
     const { clock, random, heartbeats, emit } = this.#context
     const { signal } = this.#end
-    try {
-      await sleep(clock, random() * Math.min(this.#lease.ttlMs / beatsPerTtl, maxReturnDelayMs), signal, true)
-      for (let attempt = 0; ; attempt++) {
-        try {
-          await this.#serial(() => this.#put(signal))
-          break
-        } catch (error) {
-          if (signal.aborted) return
-          this.#report(error)
-          const pause = isPassing(error) ? Math.max(fullJitter(attempt, random), retryAfter(error)) : refusedPauseMs
-          await sleep(clock, pause, signal, true)
-        }
-      }
-    } catch {
-      return // deregistered meanwhile
-    }
+    const isBack = await comeBack({
+      clock,
+      random,
+      ttlMs: this.#lease.ttlMs,
+      register: () => this.#writes.inTurn(() => this.#writes.put(signal)),
+      report: (error) => this.#report(error),
+      signal
+    })
+    if (!isBack || signal.aborted) return
     this.#state = 'registered'
     heartbeats.add(this.#lease)
     emit({ type: 'registered', registration: this, again: true })
@@ -378,27 +311,16 @@ export class Registration {
       random,
       ttlMs: this.#lease.ttlMs,
       generation: this.generation,
-      owner: () => this.#owner(signal),
-      register: (onlyNew) => this.#serial(() => this.#put(signal, { onlyNew })),
+      owner: () => this.#writes.owner(signal),
+      register: (onlyNew) => this.#writes.inTurn(() => this.#writes.put(signal, { onlyNew })),
       report: (error) => this.#report(error),
       signal
     })
-    if (!isBack) return
+    if (!isBack || signal.aborted) return
     this.#state = 'registered'
     heartbeats.add(this.#lease)
     kept()
     emit({ type: 'registered', registration: this, again: true })
-  }
-
-  /** The life that has the id now; undefined = the id is free. */
-  async #owner (signal: AbortSignal): Promise<string | undefined> {
-    try {
-      const { body } = await this.#context.transport.request<Instance>(this.#path, { signal, check: instanceShape })
-      return body.generation
-    } catch (error) {
-      if (isGone(error)) return undefined
-      throw error
-    }
   }
 
   async #goodbye (limits: Limits): Promise<void> {
@@ -407,24 +329,13 @@ export class Registration {
     this.#state = 'deregistered'
     this.#finish()
     // aborted; a write must not arrive after the farewell
-    await Promise.all([this.#returning, this.#turn, this.#writes])
+    await Promise.all([this.#returning, this.#turn, this.#writes.settled])
     try {
-      if (!wasSuperseded) await this.#delete(limits)
+      if (!wasSuperseded) await this.#writes.delete(limits)
     } finally {
       this.#context.ended(this)
     }
     if (!wasSuperseded) this.#context.emit({ type: 'deregistered', registration: this })
-  }
-
-  async #delete (limits: Limits): Promise<void> {
-    try {
-      await this.#context.transport.request(
-        this.#path, { method: 'DELETE', query: { generation: this.generation }, check: nothing, ...limits }
-      )
-    } catch (error) {
-      if (isGone(error)) return // expired, or removed by an earlier try
-      if (!isSuperseded(error)) throw error
-    }
   }
 
   #finish (): void {
@@ -437,21 +348,4 @@ export class Registration {
     if (signal.aborted && error === reasonOf(signal)) return // that is how it ends
     this.#context.emit({ type: 'error', error: asError(error) })
   }
-}
-
-/** How long a call may take. */
-interface Limits {
-  readonly timeoutMs?: number
-  readonly rounds?: number
-}
-
-type Answered = Instance & { readonly warnings?: readonly string[] }
-
-/** The registry says that there is no such thing: not a proxy that has no such page. */
-function isGone (error: unknown): boolean {
-  return isRollcallError(error) && error.status === 404 && error.code.startsWith('REG_')
-}
-
-function isSuperseded (error: unknown): boolean {
-  return isRollcallError(error) && error.code === 'REG_GENERATION_SUPERSEDED'
 }

@@ -1,36 +1,18 @@
 // One WebSocket for everything that streams: subscriptions, acknowledgements, heartbeats of sessions. Reconnects and resumes by itself.
+import { Acknowledgements } from './acknowledgements.ts'
 import { readFrame } from './answer-shapes.ts'
 import { fullJitter } from './backoff.ts'
 import type { Clock } from './clock.ts'
-import { parseRevision } from './cursor.ts'
 import { asError, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
 import type { Nodes } from './nodes.ts'
 import { watchPath } from './paths.ts'
 import { fieldErrors } from './response.ts'
 import { SnapshotParts } from './snapshot-parts.ts'
-import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame, WatchView } from './wire.ts'
-
-/** As much of the global `WebSocket` as the SDK uses. */
-export interface WebSocketLike {
-  send (data: string): void
-  close (code?: number, reason?: string): void
-  addEventListener (type: 'open' | 'message' | 'close' | 'error', listener: (event: { data?: unknown, reason?: string, message?: string }) => void): void
-}
-export type WebSocketConstructor = new (url: string, options?: { headers: Record<string, string> }) => WebSocketLike
-
-export type SubscriptionFrame = Extract<ServerFrame, { type: 'snapshot' | 'change' | 'bookmark' | 'reset' }>
-
-export interface Subscriber {
-  readonly query: { readonly view?: WatchView, readonly namespace?: string, readonly service?: string, readonly selector?: string }
-  /** Where to go on after a reconnect; undefined = from a snapshot. */
-  cursor (): string | undefined
-  receive (frame: SubscriptionFrame): void
-  /** The registry refused the subscription. */
-  fail (error: RollcallError): void
-  /** The first revision that was received and not yet processed. */
-  waiting (): string | undefined
-}
+import { SocketBeats } from './socket-beats.ts'
+import type { Subscriber } from './subscriber.ts'
+import type { WebSocketConstructor, WebSocketLike } from './web-socket.ts'
+import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame } from './wire.ts'
 
 export interface SocketOptions {
   readonly nodes: Nodes
@@ -72,15 +54,11 @@ const passingCodes = new Set([
   'REG_NOT_LOADED', 'REG_STORE_UNAVAILABLE', 'REG_SHUTTING_DOWN', 'REG_OVERLOADED', 'REG_INTERNAL', 'REG_REVISION_TIMEOUT'
 ])
 
-interface PendingBeat {
-  readonly resolve: (answer: HeartbeatAnswer) => void
-  readonly reject: (error: Error) => void
-}
-
 export class Socket {
   readonly #options: SocketOptions
   readonly #subscribers = new Map<number, Subscriber>()
-  readonly #beats = new Map<number, PendingBeat>()
+  readonly #beats: SocketBeats
+  readonly #acknowledgements: Acknowledgements
   readonly #parts = new SnapshotParts()
   #sessions = 0
   #socket: WebSocketLike | undefined
@@ -95,12 +73,15 @@ export class Socket {
   #nextId = 1
   /** The timer of the phase: to connect, to have connected, to have heard something. */
   #timer: unknown
-  #processed: { readonly epoch: string, readonly number: number } | undefined
-  #acknowledged = ''
-  #ackPlanned = false
 
   constructor (options: SocketOptions) {
     this.#options = options
+    this.#beats = new SocketBeats(options.clock, options.timeoutMs)
+    this.#acknowledgements = new Acknowledgements({
+      isOpen: () => this.#open,
+      subscribers: () => this.#subscribers.values(),
+      send: (revision) => this.#send({ type: 'ack', revision })
+    })
     options.nodes.onMove((index) => this.#follow(index))
   }
 
@@ -141,14 +122,9 @@ export class Socket {
     this.#need()
   }
 
-  /** Says that a revision has been processed. Acknowledged is what no subscription has waiting, so that it is true of the whole process. */
+  /** Says that a revision has been processed. */
   processed (revision: string): void {
-    const { epoch, number } = parseRevision(revision)
-    if (this.#processed?.epoch === epoch && this.#processed.number > number) return
-    this.#processed = { epoch, number }
-    if (this.#ackPlanned) return
-    this.#ackPlanned = true
-    queueMicrotask(() => this.#acknowledge()) // one for many events of one frame burst
+    this.#acknowledgements.processed(revision)
   }
 
   /** Renews leases over the socket and binds them to it; undefined while it is not open. */
@@ -258,21 +234,8 @@ export class Socket {
   }
 
   #exchange (leases: readonly Heartbeat[], session: boolean): Promise<HeartbeatAnswer> {
-    const { clock, timeoutMs } = this.#options
     const id = this.#nextId++
-    return new Promise<HeartbeatAnswer>((resolve, reject) => {
-      const timer = clock.setTimeout(() => {
-        this.#beats.delete(id)
-        reject(new RollcallError('REGISTRY_TIMEOUT', `no answer on the WebSocket within ${Math.round(timeoutMs)} ms`))
-      }, timeoutMs, true)
-      const settle = <Value>(action: (value: Value) => void) => (value: Value): void => {
-        clock.clearTimeout(timer)
-        this.#beats.delete(id)
-        action(value)
-      }
-      this.#beats.set(id, { resolve: settle(resolve), reject: settle(reject) })
-      this.#send({ type: 'heartbeat', id, ...(session ? { session } : {}), leases })
-    })
+    return this.#beats.wait(id, () => this.#send({ type: 'heartbeat', id, ...(session ? { session } : {}), leases }))
   }
 
   #receive (data: unknown): void {
@@ -319,7 +282,7 @@ export class Socket {
       case 'bookmark':
         return this.#subscribers.get(frame.id)?.receive(frame)
       case 'heartbeat':
-        return this.#beats.get(frame.id ?? 0)?.resolve(frame)
+        return this.#beats.answer(frame.id, frame)
       case 'goodbye':
         return this.#lost(new RollcallError('REGISTRY_UNAVAILABLE', `the registry node says goodbye: ${frame.reason}`))
       case 'error':
@@ -331,8 +294,7 @@ export class Socket {
   }
 
   #refused (error: RollcallError, id: number | undefined): void {
-    const beat = this.#beats.get(id ?? 0)
-    if (beat !== undefined) return beat.reject(error)
+    if (this.#beats.refuse(id, error)) return
     const subscriber = this.#subscribers.get(id ?? 0)
     if (subscriber === undefined) {
       if (id === undefined) this.#options.emit({ type: 'error', error }) // with an id: of a subscription that has ended meanwhile
@@ -378,28 +340,12 @@ export class Socket {
     try {
       socket?.close(1000)
     } catch {} // some throw while connecting
-    for (const beat of [...this.#beats.values()]) beat.reject(error)
+    this.#beats.refuseAll(error)
   }
 
   #arm (ms: number, action: () => void): void {
     const { clock } = this.#options
     clock.clearTimeout(this.#timer)
     this.#timer = clock.setTimeout(action, ms, true)
-  }
-
-  #acknowledge (): void {
-    this.#ackPlanned = false
-    if (this.#processed === undefined || !this.#open) return
-    const { epoch, number } = this.#processed
-    for (const subscriber of this.#subscribers.values()) {
-      const waiting = subscriber.waiting()
-      if (waiting === undefined) continue
-      const first = parseRevision(waiting)
-      if (first.epoch !== epoch || first.number <= number) return // it will be acknowledged when that one is through
-    }
-    const revision = `${epoch}.${number}`
-    if (revision === this.#acknowledged) return
-    this.#acknowledged = revision
-    this.#send({ type: 'ack', revision })
   }
 }

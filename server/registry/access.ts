@@ -2,7 +2,7 @@
 import type { Static } from 'typebox'
 import type { Heartbeat, HeartbeatAnswer, Instance, Registration } from '../../client-sdk/src/wire.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
-import type { ManifestDocument } from '../model/manifest/manifest-stream.ts'
+import type { ManifestDocument } from '../model/manifest/manifest-document.ts'
 import type { Backup } from '../store/store.ts'
 import type { Actor } from './actor.ts'
 import type { HeartbeatCommands } from './commands/heartbeats.ts'

@@ -11,7 +11,7 @@ import type {
 } from '../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../model/instance/endpoints.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
-import type { ManifestDocument } from '../model/manifest/manifest-stream.ts'
+import type { ManifestDocument } from '../model/manifest/manifest-document.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../model/service/types.ts'
 import type { Backup, StoreHealth } from '../store/store.ts'
 import type { Actor } from './actor.ts'

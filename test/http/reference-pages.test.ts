@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { errorCatalogue } from '../../server/errors.ts'
 import * as limits from '../../server/http/server/limits.ts'
-import { manifestLimits } from '../../server/model/manifest/manifest-stream.ts'
+import { manifestLimits } from '../../server/model/manifest/manifest-limits.ts'
 import { build } from '../support/world.ts'
 
 const page = (name: string): Promise<string> => readFile(new URL(`../../docs/reference/${name}.md`, import.meta.url), 'utf8')

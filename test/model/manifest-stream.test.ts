@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { located, manifestLimits, readManifests, streamInvalid } from '../../server/model/manifest/manifest-stream.ts'
+import { located, streamInvalid } from '../../server/model/manifest/manifest-faults.ts'
+import { manifestLimits } from '../../server/model/manifest/manifest-limits.ts'
+import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
 
 const service = `apiVersion: v1
 kind: Service

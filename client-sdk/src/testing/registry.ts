@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts'
 import type { RollcallOptions } from '../options.ts'
 import { answered } from '../rules.ts'
-import type { WebSocketConstructor } from '../socket.ts'
+import type { WebSocketConstructor } from '../web-socket.ts'
 import type { Fetch } from '../transport.ts'
 import type {
   ClientFrame, EndpointsAnswer, Heartbeat, Instance, LeaseReference, Override, Registration, ServerFrame

@@ -1,5 +1,5 @@
 // The test registry's end of a WebSocket.
-import type { WebSocketLike } from '../socket.ts'
+import type { WebSocketLike } from '../web-socket.ts'
 import type { ClientFrame, ServerFrame } from '../wire.ts'
 import type { TestSubscription } from './subscription.ts'
 

@@ -6,9 +6,9 @@ import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, shown } from '../../errors.ts'
 import { clientKey } from '../../shares.ts'
 import type { ForeignKinds } from '../../model/manifest/foreign-kinds.ts'
-import {
-  located, type ManifestDocument, type ManifestOptions, readManifests, readingManifests
-} from '../../model/manifest/manifest-stream.ts'
+import type { ManifestDocument } from '../../model/manifest/manifest-document.ts'
+import { located } from '../../model/manifest/manifest-faults.ts'
+import { type ManifestOptions, readManifests, readingManifests } from '../../model/manifest/manifest-stream.ts'
 import { apiVersions } from '../../model/service/types.ts'
 import type { Kind } from '../../registry/core.ts'
 import { answer } from '../server/conditional.ts'

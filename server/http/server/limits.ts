@@ -1,5 +1,5 @@
 // Every limit of the HTTP door, with the failure that it prevents.
-import { manifestLimits } from '../../model/manifest/manifest-stream.ts'
+import { manifestLimits } from '../../model/manifest/manifest-limits.ts'
 
 /** A body. 10,000 heartbeats of short names fit; a registration is refused long before by its own limits. */
 export const maxBodyBytes = 1024 * 1024

@@ -6,63 +6,21 @@
 //   document = a mapping with apiVersion and kind | a List of such in `items` | nothing (skipped)
 //
 // A kind that is somebody else's may be passed over: foreign-kinds.ts says which those are.
-//
-// Values are made here rather than by the yaml package, so that duplicate keys cost linear time and aliases count what they repeat.
-import { Composer, type CST, type Document, isAlias, isMap, isPair, isScalar, isSeq, Lexer, type Node, Parser, Scalar, type YAMLMap } from 'yaml'
+import { Composer, type Document, isScalar, type Node } from 'yaml'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
-import { RegistryError, shown } from '../../errors.ts'
-import { FaultList, sentence } from '../../refusal.ts'
-import { apiVersions, type Manifest } from '../service/types.ts'
+import { apiVersions } from '../service/types.ts'
 import { type ForeignObject, isForeign } from './foreign-kinds.ts'
+import { jsonObjects } from './json-objects.ts'
+import type { ManifestDocument } from './manifest-document.ts'
+import { DocumentFault, streamInvalid } from './manifest-faults.ts'
+import { isKind, kindRule, listKinds } from './manifest-kinds.ts'
+import { type ManifestLimits, manifestLimits } from './manifest-limits.ts'
+import { nodeAt, pathSegments, type Resolve, startOf } from './node-path.ts'
+import { TokenReader } from './token-reader.ts'
+import { ValueReader } from './value-reader.ts'
 
-export interface ManifestLimits {
-  /** Octets of the whole text. */
-  readonly maxBytes: number
-  /** Documents, and objects after Lists are expanded: one write holds them all. */
-  readonly maxDocuments: number
-  /** Characters of one document: an object is stored and shipped to every node whole. */
-  readonly maxDocumentLength: number
-  /** Honest manifests nest ten deep; recursion must end before the stack does. */
-  readonly maxDepth: number
-  /**
-   * Tokens of one document and of the stream: a line of an honest manifest has about five, and parsing costs some microseconds
-   * for each, on the event loop. A megabyte of commas is a million of them.
-   */
-  readonly maxDocumentTokens: number
-  readonly maxTokens: number
-  /** Nodes and characters after aliases are expanded, for the whole stream: an alias repeats what its anchor holds. */
-  readonly maxExpanded: number
-}
-
-export const manifestLimits: ManifestLimits = {
-  maxBytes: 4 * 1024 * 1024,
-  maxDocuments: 5_000,
-  maxDocumentLength: 1024 * 1024,
-  maxDepth: 50,
-  maxDocumentTokens: 150_000,
-  maxTokens: 600_000,
-  maxExpanded: 16 * 1024 * 1024
-}
-
-/** Tokens between two readings of the clock. */
-const stepSize = 64
-
-/** Reading ends at so many: more of them would not help who reads them. */
+/** Reading ends at so many faults: more of them would not help the reader of the message. */
 const maxFaults = 100
-
-export interface ManifestDocument {
-  /** Which document of the stream, from 1. */
-  readonly index: number
-  /** Which item of that document, from 0, when it is a List. */
-  readonly item?: number
-  /** Where it begins in the stream, from 1. */
-  readonly line: number
-  readonly kind: Manifest['kind']
-  readonly apiVersion: string
-  readonly value: Readonly<Record<string, unknown>>
-  /** The line of a field as in `spec.ports[0].port`, or of the nearest one around it when it is absent. */
-  readonly lineOf: (path: string) => number
-}
 
 export interface ManifestOptions {
   readonly limits?: Partial<ManifestLimits>
@@ -97,44 +55,15 @@ export function * readingManifests (text: string, options: ManifestOptions = {})
   return reader.documents
 }
 
-/** Faults of a document's fields with their place in the stream. */
-export function located (document: ManifestDocument, faults: readonly FieldError[]): readonly FieldError[] {
-  const prefix = document.item === undefined ? '' : `items[${document.item}].`
-  return faults.map((fault) => ({ ...fault, field: `${prefix}${fault.field}`, document: document.index, line: document.lineOf(fault.field) }))
-}
-
-/** A REG_INVALID whose message begins each fault with its place: `document 2, line 14: spec.ports[0].port must ...`. */
-export function streamInvalid (faults: readonly FieldError[], moreErrors = 0): RegistryError {
-  const list = new FaultList()
-  list.addAll(faults, moreErrors)
-  const place = ({ document, line }: FieldError): string => {
-    const parts = [...(document === undefined ? [] : [`document ${document}`]), ...(line === undefined ? [] : [`line ${line}`])]
-    return parts.length === 0 ? '' : `${parts.join(', ')}: `
-  }
-  return new RegistryError('REG_INVALID', sentence(list.faults, list.more, place), list.faults, { moreErrors: list.more })
-}
-
-/** Ends the reading of one document. */
-class DocumentFault extends Error {
-  readonly field: string
-  readonly offset: number
-
-  constructor (field: string, rule: string, offset: number) {
-    super(rule)
-    this.field = field
-    this.offset = offset
-  }
-}
-
 class StreamReader {
   readonly documents: ManifestDocument[] = []
   readonly faults: FieldError[] = []
   readonly #text: string
   readonly #limits: ManifestLimits
   readonly #foreign: ManifestOptions['foreign']
+  readonly #tokens: TokenReader
   readonly #lineEnds: number[] = []
   #count = 0
-  #tokens = 0
   #passedOver = 0
   #expanded = 0
 
@@ -142,6 +71,7 @@ class StreamReader {
     this.#foreign = foreign
     this.#text = text.startsWith('\uFEFF') ? text.slice(1) : text // a byte-order mark means nothing in UTF-8
     this.#limits = limits
+    this.#tokens = new TokenReader(limits)
   }
 
   * read (): Generator<undefined, void> {
@@ -173,7 +103,7 @@ class StreamReader {
   * #readYaml (text: string, base: number): Generator<undefined, boolean> {
     const composer = new Composer({ prettyErrors: false, uniqueKeys: false, strict: true, logLevel: 'silent', resolveKnownTags: false })
     try {
-      for (const token of this.#parse(text)) {
+      for (const token of this.#tokens.read(text)) {
         if (token === undefined) yield
         else if (!this.#compose(() => composer.next(token), base)) return false
       }
@@ -200,39 +130,6 @@ class StreamReader {
       Error.stackTraceLimit = stackTraceLimit
     }
     return true
-  }
-
-  /** The parser's own loop, with a look at what comes before it is kept. Gives undefined for a step without a token. */
-  * #parse (text: string): Generator<CST.Token | undefined> {
-    const { maxDepth, maxDocumentTokens, maxTokens, maxDocumentLength } = this.#limits
-    const parser = new Parser()
-    let [count, depth, offset] = [0, 0, 0]
-    // The lexer makes one token of a text of megabytes, so the length is looked at before it begins.
-    const marks = /(?:^|\n)(?:---|\.\.\.)(?=\s|$)/g
-    let end = 0
-    const lookAhead = (): void => {
-      while (offset >= end && end < text.length) {
-        const begin = end
-        end = marks.exec(text) === null ? text.length : marks.lastIndex
-        if (end - begin > maxDocumentLength) throw new DocumentFault('document', `must not be longer than ${maxDocumentLength} characters`, begin)
-      }
-    }
-    lookAhead()
-    for (const lexeme of new Lexer().lex(text)) {
-      if (++count > maxDocumentTokens) throw new DocumentFault('document', `must not have more than ${maxDocumentTokens} tokens`, offset)
-      if (++this.#tokens > maxTokens) throw new DocumentFault('document', `must not be part of a stream of more than ${maxTokens} tokens`, offset)
-      if (lexeme === '[' || lexeme === '{') depth++
-      else if (lexeme === ']' || lexeme === '}') depth--
-      if (depth > maxDepth) throw new DocumentFault('document', `must not nest deeper than ${maxDepth} levels`, offset)
-      if (!isMark(lexeme)) offset += lexeme.length
-      lookAhead()
-      for (const token of parser.next(lexeme)) {
-        if (token.type === 'document') [count, depth] = [0, 0]
-        yield token
-      }
-      if (count % stepSize === 0) yield undefined
-    }
-    yield * parser.end()
   }
 
   #hasRoom (): boolean {
@@ -344,202 +241,4 @@ interface Parsed {
   readonly resolve: Resolve
   /** Where the parsed text begins in the stream. */
   readonly base: number
-}
-
-/** Gives the node that an alias stands for; any other node is itself. */
-type Resolve = (node: Node) => Node
-
-const listKinds = new Map<string, Manifest['kind']>([
-  ['ServiceList', 'Service'], ['EndpointSliceList', 'EndpointSlice'], ['EndpointsList', 'Endpoints'], ['NamespaceList', 'Namespace']
-])
-
-function isKind (kind: unknown): kind is Manifest['kind'] {
-  return typeof kind === 'string' && Object.hasOwn(apiVersions, kind)
-}
-
-function kindRule (kind: unknown): string {
-  if (kind === 'List') return 'must not be a List inside of a List'
-  const known = Object.keys(apiVersions)
-  const folded = typeof kind === 'string' ? kind.toLowerCase() : ''
-  const near = known.find((name) => name.toLowerCase() === folded || `${name.toLowerCase()}s` === folded)
-  return `must be one of ${[...known, 'List'].sort().join(', ')}${near === undefined ? '' : ` (did you mean ${near}?)`}`
-}
-
-/** Makes the value of one document. */
-class ValueReader {
-  /** Nodes and characters so far, aliases counted as what they repeat. */
-  expanded: number
-  readonly resolve: Resolve = (node) => this.#targets.get(node) ?? node
-  readonly #limits: ManifestLimits
-  readonly #anchors = new Map<string, { readonly node: Node, value: unknown, cost: number, open: boolean }>()
-  readonly #targets = new Map<Node, Node>()
-
-  constructor (limits: ManifestLimits, expanded: number) {
-    this.#limits = limits
-    this.expanded = expanded
-  }
-
-  read (node: Node | null, path = '', depth = 0): unknown {
-    if (node === null) return null
-    if (depth > this.#limits.maxDepth) throw new DocumentFault(path, `is nested deeper than ${this.#limits.maxDepth} levels`, startOf(node))
-    if (isAlias(node)) return this.#alias(node, node.source, path)
-    this.#spend(1, node, path)
-    const anchor = 'anchor' in node && typeof node.anchor === 'string' ? { node, value: undefined as unknown, cost: this.expanded, open: true } : undefined
-    if (anchor !== undefined) this.#anchors.set(node.anchor as string, anchor) // it has just been seen to be a text
-    const value = isMap(node) ? this.#map(node, path, depth) : isSeq(node) ? this.#list(node.items, path, depth) : this.#scalar(node, path)
-    if (anchor !== undefined) Object.assign(anchor, { value, cost: this.expanded - anchor.cost + 1, open: false })
-    return value
-  }
-
-  #alias (node: Node, source: string, path: string): unknown {
-    const anchor = this.#anchors.get(source)
-    if (anchor === undefined) throw new DocumentFault(path, `uses the alias *${source}, for which there is no anchor before it`, startOf(node))
-    if (anchor.open) throw new DocumentFault(path, `uses the alias *${source} inside of its own anchor`, startOf(node))
-    this.#spend(anchor.cost, node, path)
-    this.#targets.set(node, anchor.node)
-    return anchor.value
-  }
-
-  #spend (cost: number, node: Node, path: string): void {
-    this.expanded += cost
-    if (this.expanded > this.#limits.maxExpanded) throw new DocumentFault(path === '' ? 'document' : path, 'expands its aliases to more than a manifest may hold', startOf(node))
-  }
-
-  #list (items: readonly unknown[], path: string, depth: number): unknown[] {
-    return items.map((item, index) => {
-      if (isPair(item)) throw new DocumentFault(`${path}[${index}]`, 'must not be a pair', 0)
-      return this.read(item as Node | null, `${path}[${index}]`, depth + 1) // the items of a parsed list are nodes
-    })
-  }
-
-  #map (map: YAMLMap, path: string, depth: number): Record<string, unknown> {
-    const entries = new Map<string, unknown>()
-    const merges: unknown[] = []
-    for (const pair of map.items) {
-      const keyNode = pair.key as Node | null // a parsed pair has nodes
-      const key = this.#key(keyNode, path, startOf(keyNode ?? map))
-      const inner = joinPath(path, key)
-      const isMerge = key === '<<' && isScalar(keyNode) && keyNode.type === Scalar.PLAIN
-      if (!isMerge && entries.has(key)) throw new DocumentFault(inner, 'is given twice', startOf(keyNode ?? map))
-      this.#spend(key.length, keyNode ?? map, path)
-      const value = this.read(pair.value as Node | null, inner, depth + 1)
-      if (isMerge) merges.push(...(Array.isArray(value) ? value as unknown[] : [value])) // a list that was just read
-      else entries.set(key, value)
-    }
-    for (const merge of merges) {
-      if (typeof merge !== 'object' || merge === null || Array.isArray(merge)) throw new DocumentFault(joinPath(path, '<<'), 'must merge mappings', startOf(map))
-      for (const [key, value] of Object.entries(merge)) if (!entries.has(key)) entries.set(key, value)
-    }
-    return Object.fromEntries(entries) // defines own properties, `__proto__` too
-  }
-
-  #key (node: Node | null, path: string, offset: number): string {
-    const value = isScalar(node) ? node.value : undefined
-    if (typeof value === 'string') return value
-    if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-    throw new DocumentFault(path === '' ? 'document' : path, 'must have texts as keys', offset)
-  }
-
-  #scalar (node: Node, path: string): unknown {
-    const value: unknown = isScalar(node) ? node.value : undefined
-    if (typeof value === 'string') this.#spend(value.length, node, path)
-    if (typeof value === 'number' ? Number.isFinite(value) : value === null || typeof value === 'string' || typeof value === 'boolean') return value
-    throw new DocumentFault(path === '' ? 'document' : path, 'must be a text, a finite number, true, false or null', startOf(node))
-  }
-}
-
-/** The lexer's own marks (document, end of flow, scalar) stand for no text. */
-function isMark (lexeme: string): boolean {
-  return lexeme === '\x02' || lexeme === '\x18' || lexeme === '\x1f'
-}
-
-function startOf (node: Node): number {
-  return node.range?.[0] ?? 0
-}
-
-function joinPath (path: string, key: string): string {
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) return `${path}[${shown(key)}]`
-  return path === '' ? key : `${path}.${key}`
-}
-
-/** `spec.ports[0].port`, `metadata.labels["a/b"]` and Kubernetes' `metadata.labels[a/b]`. */
-function pathSegments (path: string): string[] {
-  return Array.from(path.matchAll(/\[("(?:[^"\\]|\\.)*"|[^\]]*)\]|[^.[\]]+/g), (match) => {
-    const inner = match[1]
-    if (inner === undefined) return match[0]
-    return inner.startsWith('"') && inner.length > 1 ? String(JSON.parse(inner)) : inner // a quoted text is JSON
-  })
-}
-
-/** The node at a path and where it begins (for a field: its key); past the end of the path that exists, the last that does. */
-function nodeAt (root: Node, segments: readonly string[], resolve: Resolve): { node: Node | undefined, offset: number } {
-  let node: Node | undefined = resolve(root)
-  let offset = startOf(root)
-  for (const segment of segments) {
-    let next: Node | null | undefined
-    if (isSeq(node)) next = node.items[Number(segment)] as Node | undefined // the items of a parsed list are nodes
-    else if (isMap(node)) {
-      const pair = pairOf(node, segment, resolve)
-      if (pair !== undefined) offset = startOf(pair.key)
-      next = pair?.value
-      if (pair !== undefined && (next === null || next === undefined)) return { node: undefined, offset }
-    }
-    if (next === null || next === undefined) return { node: undefined, offset }
-    if (isSeq(node)) offset = startOf(next)
-    node = resolve(next)
-  }
-  return { node, offset }
-}
-
-/** Kubernetes writes one path with a capital (`spec.LoadBalancerSourceRanges`), so the first letter's case is no difference. */
-function pairOf (map: YAMLMap, key: string, resolve: Resolve): { key: Node, value: Node | null } | undefined {
-  const small = key.slice(0, 1).toLowerCase() + key.slice(1)
-  for (const pair of map.items) {
-    if (isScalar(pair.key) && (String(pair.key.value) === key || pair.key.value === small)) return { key: pair.key, value: pair.value as Node | null }
-  }
-  for (const pair of map.items) {
-    if (!isScalar(pair.key) || pair.key.value !== '<<' || pair.value === null) continue
-    const merged = resolve(pair.value as Node)
-    for (const source of isSeq(merged) ? merged.items.map((item) => resolve(item as Node)) : [merged]) {
-      const found = isMap(source) ? pairOf(source, key, resolve) : undefined
-      if (found !== undefined) return found
-    }
-  }
-  return undefined
-}
-
-/**
- * Splits a stream of JSON objects that stand one behind the other, which YAML does not allow; undefined when the text
- * is no such stream, and YAML says what is wrong. Tabs between tokens become blanks, since YAML refuses some of them.
- * Ends with one more than `most`.
- */
-function * jsonObjects (text: string, most: number): Generator<undefined, readonly { text: string, offset: number }[] | undefined> {
-  if (!/^\s*\{/.test(text)) return undefined
-  const found: { text: string, offset: number }[] = []
-  let depth = 0
-  let start = -1
-  const token = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}"]|[^\s{}"]+/g
-  let count = 0
-  for (let match = token.exec(text); match !== null && found.length <= most; match = token.exec(text)) {
-    if (++count % stepSize === 0) yield
-    if (match[0] === '"') return undefined // a text without an end
-    if (depth === 0 && match[0] === '{') start = match.index
-    else if (depth === 0 && match[0] !== '---') return undefined
-    if (match[0] === '{') depth++
-    if (match[0] !== '}') continue
-    if (--depth > 0) continue
-    const object = text.slice(start, token.lastIndex)
-    if (!isJson(object)) return undefined
-    found.push({ text: object.replaceAll('\t', ' '), offset: start }) // JSON texts hold no raw tab
-  }
-  return depth === 0 ? found : undefined
-}
-
-function isJson (text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false // the parser of YAML finds the words
-  }
 }

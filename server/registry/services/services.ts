@@ -1,7 +1,9 @@
 // The commands on declared things: apply, put, read, delete, and why an instance is in or out.
 import type { Endpoint, FieldError, Instance, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, refused } from '../../errors.ts'
-import { located, type ManifestDocument, manifestLimits, streamInvalid } from '../../model/manifest/manifest-stream.ts'
+import type { ManifestDocument } from '../../model/manifest/manifest-document.ts'
+import { located, streamInvalid } from '../../model/manifest/manifest-faults.ts'
+import { manifestLimits } from '../../model/manifest/manifest-limits.ts'
 import {
   explained, handMadeEndpoints, implicitService, mirrorManager, ownSlices
 } from '../../model/service/endpoints.ts'

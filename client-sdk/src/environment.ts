@@ -1,0 +1,13 @@
+// What the runtime brings: environment variables and the global WebSocket, where there are such.
+import type { WebSocketConstructor } from './web-socket.ts'
+
+/** The value of an environment variable; empty is as good as absent. */
+export function environment (name: string): string | undefined {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } } // absent in browsers and edge runtimes
+  const value = process?.env?.[name]
+  return value === '' ? undefined : value
+}
+
+export function globalWebSocket (): WebSocketConstructor | undefined {
+  return (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket // typed by each runtime in its own way; the used part is the same
+}

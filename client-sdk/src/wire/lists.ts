@@ -1,0 +1,47 @@
+// What lists hold: services, namespaces, overrides, and the page of any list.
+import type { Namespace, Service } from '../manifests.ts'
+import type { Override, Status } from './instance.ts'
+
+export interface ServiceSummary {
+  readonly namespace: string
+  readonly name: string
+  /** It is not declared: it exists because instances registered under its name. */
+  readonly implicit: boolean
+  readonly instances: { readonly total: number, readonly ready: number, readonly suspect: number } & Readonly<Record<Status, number>>
+  /** What callers get: of a declared service the instances that it selects and can use, or hand-written endpoints. */
+  readonly endpoints: { readonly total: number, readonly ready: number }
+  /** When it was declared; of an implicit one, when the oldest of its instances registered. */
+  readonly createdAt: string
+  /** Since when removal of its suspects is held back, and absent otherwise. */
+  readonly protectedSince?: string
+  /** The declared service: the manifest that was applied, with what was allocated. Absent for an implicit one. */
+  readonly manifest?: Service
+  readonly revision: number
+}
+
+export interface NamespaceSummary {
+  readonly name: string
+  readonly services: number
+  readonly instances: number
+  /** Its manifest, where one namespace is read. Absent for one that exists because something is in it. */
+  readonly manifest?: Namespace
+}
+
+/** An override, as the list of all of them shows it. */
+export interface ListedOverride {
+  readonly namespace: string
+  readonly service: string
+  readonly id: string
+  /** Whether the instance is registered now. */
+  readonly registered: boolean
+  /** Since when it is not, as far as this node knows. */
+  readonly absentSince?: string
+  readonly override: Override
+}
+
+export interface Page<Item> {
+  readonly revision: string
+  readonly items: readonly Item[]
+  /** Pass it back as `?cursor=`; absent on the last page. */
+  readonly next?: string
+}

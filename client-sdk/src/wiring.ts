@@ -1,0 +1,130 @@
+// From the options of a client to its parts, each connected with the others.
+import { addressesOf } from './addresses.ts'
+import { heartbeatAnswer } from './answer-shapes.ts'
+import { guarded, systemClock, type Clock } from './clock.ts'
+import { environment, globalWebSocket } from './environment.ts'
+import { asError, isPassing } from './errors.ts'
+import { safeEmit, warnOnce, type Warn } from './events.ts'
+import { Heartbeats } from './heartbeats.ts'
+import { Nodes } from './nodes.ts'
+import { checkOptions } from './option-shapes.ts'
+import type { RollcallEvent, RollcallOptions } from './options.ts'
+import { heartbeatsPath } from './paths.ts'
+import { Resolver } from './resolver.ts'
+import { Socket } from './socket.ts'
+import { Transport, type RequestOptions } from './transport.ts'
+import type { Heartbeat, HeartbeatAnswer } from './wire.ts'
+
+const defaultAddress = 'http://127.0.0.1:7500'
+const defaultTimeoutMs = 5_000
+const defaultConnectTimeoutMs = 5_000
+/** 64 MiB: the largest page of a large registry is a third of it. */
+const defaultMaxAnswerBytes = 64 * 1024 * 1024
+
+export class Wiring {
+  readonly nodes: Nodes
+  readonly transport: Transport
+  readonly heartbeats: Heartbeats
+  readonly socket: Socket
+  readonly resolver: Resolver
+  readonly clock: Clock
+  readonly random: () => number
+  readonly emit: (event: RollcallEvent) => void
+  readonly warn: Warn
+  /** Of one call with its retries. */
+  readonly timeoutMs: number
+  #wasReached = false
+
+  /**
+   * @param closed aborted when nothing goes on any more
+   * @throws RollcallError REGISTRY_INVALID_ARGUMENT
+   */
+  constructor (options: RollcallOptions, closed: AbortSignal) {
+    this.warn = warnOnce(options.warn)
+    const tell = safeEmit(options.onEvent)
+    const emit = this.emit = (event) => {
+      this.#sayFirst(event)
+      tell(event)
+    }
+    const clock = this.clock = guarded(
+      options.clock ?? systemClock, (error) => emit({ type: 'error', error: asError(error) })
+    )
+    const random = this.random = options.random ?? Math.random
+    const timeoutMs = this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+    const connectTimeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs
+    const maxAnswerBytes = options.maxAnswerBytes ?? defaultMaxAnswerBytes
+    const token = options.token ?? environment('ROLLCALL_TOKEN')
+    checkOptions('Rollcall', { token })
+    const addresses = addressesOf(options.address ?? environment('ROLLCALL_ADDRESS') ?? defaultAddress)
+    const nodes = this.nodes = new Nodes({
+      addresses, prefer: options.prefer ?? 'any', clock, random, emit, probe: (index) => this.transport.probe(index)
+    })
+    this.transport = new Transport({
+      nodes, token, timeoutMs, maxAnswerBytes, clock, random, emit, closed, fetch: options.fetch ?? (
+        (url, init) => fetch(url, init)
+      )
+    })
+    this.heartbeats = new Heartbeats({
+      clock,
+      random,
+      // Its turn is short, a connection may be new: its answer counts also when the next beat has set out.
+      post: (leases, patienceMs) => this.beat(
+        leases, { timeoutMs: connectTimeoutMs + timeoutMs, patienceMs, rounds: 1 }
+      ),
+      overSocket: (leases) => this.socket.beat(leases),
+      isSocketOpen: () => this.socket.isOpen,
+      // outages have events of their own
+      failed: (error) => { if (!closed.aborted && !isPassing(error)) emit({ type: 'error', error }) },
+      unstored: () => nodes.saw(nodes.current, 'stale')
+    })
+    this.socket = new Socket({
+      nodes,
+      token,
+      WebSocket: options.WebSocket === null ? undefined : options.WebSocket ?? globalWebSocket(),
+      connectTimeoutMs,
+      timeoutMs,
+      maxFrameLength: maxAnswerBytes,
+      clock,
+      random,
+      emit,
+      opened: () => this.heartbeats.beatSessions(),
+      closed: () => this.heartbeats.unbind(),
+      troubled: () => this.resolver.troubled()
+    })
+    this.resolver = new Resolver({
+      nodes,
+      transport: this.transport,
+      socket: this.socket,
+      clock,
+      random,
+      emit,
+      closed,
+      balance: options.balance ?? 'round-robin',
+      zone: options.zone
+    })
+    nodes.onMove(() => this.heartbeats.moved())
+  }
+
+  /** Renews leases by a call of its own. */
+  async beat (leases: readonly Heartbeat[], options: RequestOptions): Promise<HeartbeatAnswer> {
+    return (
+      await this.transport.request<HeartbeatAnswer>(
+        heartbeatsPath, { ...options, method: 'POST', body: { leases }, check: heartbeatAnswer }
+      )
+    ).body
+  }
+
+  close (): void {
+    this.heartbeats.close()
+    this.resolver.close()
+    this.socket.close()
+    this.nodes.close()
+  }
+
+  /** A developer whose program waits for a registry that was never there should learn why. */
+  #sayFirst (event: RollcallEvent): void {
+    if (event.type === 'reachable' || event.type === 'registered') this.#wasReached = true
+    if (event.type !== 'unreachable' || this.#wasReached) return
+    this.warn(`no registry answers at ${this.nodes.addresses.join(', ')} (${event.error.message}); trying on. ROLLCALL_ADDRESS or the option address names it`)
+  }
+}

@@ -1,0 +1,11 @@
+// What the routes are grouped by in OpenAPI.
+export const tags = [
+  { name: 'instances', description: 'Running copies of services' },
+  { name: 'heartbeats', description: 'Keeping leases' },
+  { name: 'services', description: 'Services and who serves them' },
+  { name: 'namespaces', description: 'What services are grouped by' },
+  { name: 'manifests', description: 'Declaring services, as with Kubernetes' },
+  { name: 'overrides', description: "An operator's word on an instance" },
+  { name: 'watch', description: 'Changes as they happen' },
+  { name: 'operations', description: 'For those who run the registry' }
+] as const
