@@ -16,17 +16,20 @@ export class EndpointSet {
    * hand-written endpoints.
    */
   readonly leaseMs: number | undefined
+  /** The same for all sets of a service, for as long as it is the same service. */
+  readonly origin: object
   /** Of those that are answered; undefined = nobody is. */
   readonly standing: Standing | undefined
   readonly #list: EndpointList
   #all: readonly Endpoint[] | undefined
   #answered: readonly Endpoint[] | undefined
 
-  constructor (namespace: string, service: string, revision: number, list: EndpointList, leaseMs: number | undefined) {
+  constructor (namespace: string, service: string, revision: number, list: EndpointList, leaseMs: number | undefined, origin: object = {}) {
     this.namespace = namespace
     this.service = service
     this.revision = revision
     this.leaseMs = leaseMs
+    this.origin = origin
     this.#list = list
     this.standing = standings.find((standing) => list.chunks.some(({ counts }) => counts[standing] > 0))
   }

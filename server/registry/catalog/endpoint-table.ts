@@ -35,7 +35,7 @@ export class EndpointTable {
   /** The endpoints; the same object until they change, or the revision does. */
   at (revision: number): EndpointSet {
     if (this.#set?.revision !== revision) {
-      this.#set = new EndpointSet(this.#namespace, this.#service, revision, this.#list, this.#shortest())
+      this.#set = new EndpointSet(this.#namespace, this.#service, revision, this.#list, this.#shortest(), this)
       this.#changed.told(revision)
     }
     return this.#set
