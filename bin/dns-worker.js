@@ -1,6 +1,8 @@
-// The entry of a thread that answers DNS. What the launcher set up for loading TypeScript holds for its own thread only.
+// The entry of a thread that answers DNS. What the launcher set up for loading modules holds for its own thread only.
 import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { useCompileCache } from './compile-cache.js'
 
+useCompileCache()
 if (fileURLToPath(import.meta.url).split(sep).includes('node_modules')) await import('./strip-types.js')
 await import('../server/dns/worker.ts')

@@ -25,7 +25,10 @@ Promise.all([import('fs'), import('path'), import('child_process')]).then(functi
 function start (home, path) {
   // Node strips no types below node_modules, which is where a global installation has this package.
   var installed = home.split(path.sep).indexOf('node_modules') !== -1
-  return (installed ? import('./strip-types.js') : Promise.resolve()).then(function () {
+  return import('./compile-cache.js').then(function (cache) {
+    cache.useCompileCache()
+    return installed ? import('./strip-types.js') : undefined
+  }).then(function () {
     return import('../server/main.ts')
   })
 }

@@ -1,8 +1,10 @@
 // The wiring: config -> store -> registry -> adapters -> listening. The only file that knows them all.
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
+import { isReachable } from './config/kinds.ts'
 import { readDnsTls } from './dns/listen/certificate-files.ts'
 import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
@@ -85,7 +87,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     what, limitMs, clock, ...(why === undefined ? {} : { why }), ...(options.signal === undefined ? {} : { signal: options.signal })
   }, run)
 
-  const store = createStore(values.store, { logger: thinned, guard })
+  const store = await createStore(values.store, { logger: thinned, guard })
   const changeLines = new ChangeLines({ log, clock })
   metrics.droppedLogLines = () => nodeLog.output.dropped
   const registry = new Registry({
@@ -159,11 +161,14 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     opened.push(() => http.close())
     const urls = await step('listen for HTTP', () => http.listen(listen))
     const [url = ''] = urls
+    const advertised = values.process.advertise ?? urls.find((each) => isReachable(new URL(each).hostname.replace(/^\[(.*)\]$/, '$1')))
+    if (advertised !== undefined) registry.services.nodeRanges.advertise(advertised)
     const reach = reachStep(values.store)
     if (reach !== undefined) await step(reach.what, reach.run)
     await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
     for (const warning of storeWarnings(values.store, store)) log.warn(warning)
     if (dns !== undefined) await handOver(dns)
+    flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
       http: url, ...(urls.length > 1 ? { httpAddresses: urls } : {}), ...dnsPlaces(dns), store: store.kind, location: store.location,
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
@@ -172,6 +177,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const leave = async (graceMs: number): Promise<readonly string[]> => {
       const cut: string[] = []
       http.leaving.begin()
+      void registry.services.nodeRanges.close() // no other node names this one from here on; never rejects
       const { ranOut } = await lameDuck({
         graceMs, clock,
         work: () => ({ asked: http.leaving.asked + (dns?.counters.asked ?? 0), isBusy: http.leaving.isBusy || (dns?.counters.waiting ?? 0) > 0 })

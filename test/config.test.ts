@@ -78,7 +78,7 @@ t.test('every setting can be given in each of the three ways, and means the same
     url: 'redis://h', name: 'x.example', network: '192.0.2.0/24', ports: '20000-20100', pool: 'public=192.0.2.0/24', clientZone: '10.1.0.0/16=east',
     tsigKey: 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', transferRule: '192.0.2.0/24', notifyTarget: '192.0.2.7:53'
   }
-  const samples: Record<string, string> = { 'override-keep': '3h', 'instance-cidr': '198.51.100.0/24' }
+  const samples: Record<string, string> = { advertise: 'http://10.0.0.5:7500', 'override-keep': '3h', 'instance-cidr': '198.51.100.0/24' }
   const sampleOf = ({ name, kind, schema, default: fallback }: Setting): string => {
     const { enum: words, maximum = 1 } = schema as { enum?: readonly string[], maximum?: number }
     const chosen = words === undefined ? maximum : words.find((word) => word !== fallback)

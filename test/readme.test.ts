@@ -13,7 +13,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
-import { commands } from '../server/cli/commands.ts'
+import { allCommands } from '../server/cli/commands.ts'
 import { run } from '../server/cli/run.ts'
 import { build } from './support/world.ts'
 
@@ -184,7 +184,7 @@ t.test('each example of the command line is one that the command line takes', as
     { address: '10.0.0.1', ports: [{ name: 'http', port: 8080 }] })
   await world.register('shop/orders/orders-1', { address: '10.0.0.2', ports: [{ name: 'http', port: 8080 }] })
   const manifest = 'apiVersion: v1\nkind: Service\nmetadata: {name: made}\nspec: {ports: [{port: 80}]}\n'
-  for (const { name, examples } of commands) {
+  for (const { name, examples } of await allCommands()) {
     if (name === 'backup' || name === 'restore') continue // their files are the subject of tests of their own
     for (const [line] of examples) {
       const argv = Array.from((line.split(/ [|<>] ?/)[0] ?? '').matchAll(/"([^"]*)"|(\S+)/g),

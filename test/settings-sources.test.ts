@@ -19,7 +19,7 @@ const own: Readonly<Record<string, string>> = {
   'log-length': '1234', 'dns-rate-limit': '77', 'dns-query-log': '0.25', 'dns-workers': '2', zone: 'one.test,two.test',
   'service-cidr': '10.7.0.0/16,fd00:7::/112', node: 'n-1', 'trusted-host': 'a.test,b.test', 'redis-prefix': 'sample',
   'dns-forward': '192.0.2.53,[2001:db8::53]:5353', 'client-zone': '10.0.0.0/8=z1,192.168.0.0/16=z2', 'dns-ttl': '9s',
-  'max-body': '2MiB', 'brake-registry-max': '3m', 'brake-service-max': '3m'
+  advertise: 'http://10.0.0.5:7500', 'max-body': '2MiB', 'brake-registry-max': '3m', 'brake-service-max': '3m'
 }
 /** What another setting must say beside it. */
 const beside: Readonly<Record<string, readonly string[]>> = {

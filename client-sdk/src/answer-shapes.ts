@@ -164,7 +164,7 @@ const frames: Readonly<Record<ServerFrame['type'], Check>> = {
   reset: fields<FrameOf<'reset'>>({ id, revision: cursor, reason: text }),
   error: fields<FrameOf<'error'>>({ id: maybe(id), code: text, detail: text, errors: maybe(anything), moreErrors: maybe(count) }),
   heartbeat: (value, at) => fields<FrameOf<'heartbeat'>>({ id: maybe(id) })(value, at) ?? heartbeatAnswer(value, at),
-  goodbye: fields<FrameOf<'goodbye'>>({ reason: text })
+  goodbye: fields<FrameOf<'goodbye'>>({ reason: text, nodes: maybe(listOf(text)) })
 }
 
 type SnapshotFrame = Extract<FrameOf<'snapshot'>, { readonly instances: unknown }> & { readonly more?: boolean }

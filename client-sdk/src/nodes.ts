@@ -1,5 +1,6 @@
 // The nodes of the registry: which one this client talks to, and when it goes to another one. Calls, heartbeats and the
 // watch follow it together: a node that has lost its store still answers, and would keep them all on what it knew then.
+import { addressesOf } from './addresses.ts'
 import { fullJitter } from './backoff.ts'
 import { sleep, type Clock } from './clock.ts'
 import { RollcallError } from './errors.ts'
@@ -29,12 +30,14 @@ const homeAfterMs = 30_000
 const memoryMs = 10_000
 /** A node that the client has just gone to has so long to say that it is well, before the others are asked. */
 const firstWordMs = 100
+/** So many nodes that others have named are known beside the given one; a later one takes the place of an earlier one. */
+const maxLearned = 16
 /** A node that has just failed is not asked whether it is well. */
 const painMs = 1_000
 
 export class Nodes {
-  readonly addresses: readonly string[]
   readonly #options: NodesOptions
+  readonly #addresses: string[]
   readonly #home: number
   /**
    * `watched`: the state is the word of its open WebSocket, which tells each change; an answer on its way may be older.
@@ -44,6 +47,8 @@ export class Nodes {
   #current: number
   #seeking = false
   #attempts = 0
+  /** How many addresses have taken the place of older ones. */
+  #learned = 0
   #closed = false
   /** To look for another one, because this one is stale. */
   #seekTimer: unknown
@@ -52,10 +57,15 @@ export class Nodes {
   constructor (options: NodesOptions) {
     const { addresses, prefer, random, clock } = options
     this.#options = options
-    this.addresses = addresses
+    this.#addresses = [...addresses]
     this.#home = prefer === 'first' ? 0 : Math.min(Math.floor(random() * addresses.length), addresses.length - 1)
     this.#current = this.#home
     this.#seen = addresses.map(() => ({ state: 'unknown', at: clock.now(), watched: false }))
+  }
+
+  /** Those that were given, and those that a node has named when it went. */
+  get addresses (): readonly string[] {
+    return this.#addresses
   }
 
   /** The index of the node that calls, heartbeats and the watch go to. */
@@ -156,6 +166,25 @@ export class Nodes {
     const rank = (index: number): number => ({ current: 0, unknown: 0, stale: 1, failing: 2 })[this.state(index)]
     const others = this.addresses.map((_, offset) => (this.#current + offset) % this.addresses.length).slice(1)
     return [this.#current, ...others.sort((a, b) => rank(a) - rank(b))] // sort is stable
+  }
+
+  /**
+   * A node that goes has named others. They count only where the client was given no other node itself, and as what the
+   * given one is: never without TLS where it has TLS, since the token would travel in the clear, and on this machine
+   * only where it is. The home stays the given node.
+   */
+  learn (named: readonly string[]): void {
+    const { addresses: [given = ''], addresses: { length } } = this.#options
+    if (length > 1 || this.#closed) return
+    for (const text of named) {
+      const address = namedAddress(text)
+      if (address === undefined || this.#addresses.includes(address) || !isLike(given, address)) continue
+      const isRoom = this.#addresses.length <= maxLearned
+      const places = this.#addresses.map((_, place) => place).slice(1).filter((place) => place !== this.#current)
+      const index = isRoom ? this.#addresses.length : places[this.#learned++ % places.length] ?? 0
+      this.#addresses[index] = address
+      this.#seen[index] = { state: 'unknown', at: this.#options.clock.now(), watched: false }
+    }
   }
 
   close (): void {
@@ -265,4 +294,22 @@ export class Nodes {
     if (isCurrent) this.#move(this.#home)
     else this.#homeLater()
   }
+}
+
+function namedAddress (text: string): string | undefined {
+  try {
+    const [address, ...others] = addressesOf(text)
+    return others.length === 0 ? address : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isLike (given: string, named: string): boolean {
+  const [from, to] = [new URL(given), new URL(named)]
+  return (from.protocol === 'http:' || to.protocol === 'https:') && (isLoopback(from.hostname) || !isLoopback(to.hostname))
+}
+
+function isLoopback (hostname: string): boolean {
+  return /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/i.test(hostname)
 }

@@ -284,6 +284,7 @@ export class Socket {
       case 'heartbeat':
         return this.#beats.answer(frame.id, frame)
       case 'goodbye':
+        nodes.learn(frame.nodes ?? [])
         return this.#lost(new RollcallError('REGISTRY_UNAVAILABLE', `the registry node says goodbye: ${frame.reason}`))
       case 'error':
         return this.#refused(

@@ -7,11 +7,6 @@ import { CommandError, exitCodes, RefusedError, UnreachableError, UsageError } f
 import { observedFetch, observedWebSocket } from './observed-network.ts'
 import type { Terminal } from './terminal.ts'
 
-export { instancePath, pathOf as path } from '../../client-sdk/src/paths.ts'
-
-export const defaultAddress = 'http://127.0.0.1:7500'
-/** A person waits at the terminal; a script gives --timeout. */
-export const defaultTimeoutMs = 10_000
 /** A list that does not end is a fault of the server, not a reason to run for ever. */
 const maxPages = 1_000
 const pageSize = 500
@@ -141,15 +136,5 @@ export class Api {
     if (fault === undefined) return body
     const addresses = this.#addresses.join(' or ')
     throw new CommandError(`${method} ${path}: what answered at ${addresses} is no registry, or one that this program does not understand: ${fault}`, exitCodes.failure)
-  }
-}
-
-/** What a read gives, or undefined if there is no such thing. */
-export async function orNothing<Answer> (read: Promise<Answer>): Promise<Answer | undefined> {
-  try {
-    return await read
-  } catch (error) {
-    if (error instanceof RefusedError && error.status === 404) return undefined
-    throw error
   }
 }

@@ -2,12 +2,13 @@
 import type { Manifest, Service } from '../../client-sdk/src/manifests.ts'
 import type { ApplyAnswer, ApplyResult, DeleteAnswer } from '../../client-sdk/src/wire.ts'
 import { unknownRule } from '../config/flags.ts'
-import { path, type Api, type Query } from './api.ts'
-import { connectionFlags, label, namespaceFlag, type Command, type Flags, type Invocation } from './command.ts'
+import type { Api, Query } from './api.ts'
+import { connectionFlags, dryRunFlag, label, namespaceFlag, type Command, type Flags, type Invocation } from './command.ts'
 import { RefusedError, UsageError } from './errors.ts'
 import { lineDiff } from './line-diff.ts'
 import { placeOf, readManifestStream, refusal, type ManifestStream } from './manifest-files.ts'
 import { outputOf, structured } from './output.ts'
+import { path } from './paths.ts'
 import { coloured, type Colour, type Line } from './line.ts'
 
 const fileFlag: Flags = {
@@ -17,7 +18,6 @@ const strictFlag: Flags = {
   strict: { type: 'boolean',
     what: 'Refuses the files if a kind in them is not the registry\'s, instead of passing it over with a warning' }
 }
-export const dryRunFlag: Flags = { 'dry-run': { type: 'boolean', what: 'Shows what would happen, with all checks, and changes nothing' } }
 
 export const apply: Command = {
   name: 'apply',
@@ -43,7 +43,7 @@ All files together are one write. -n must not contradict a namespace in them. Wi
     call.arguments()
     const form = outputOf(call, ['json', 'yaml', 'name'] as const)
     const stream = await readManifestStream(call)
-    await applyText(call, call.api(), stream.text, form, stream).catch((error: unknown) => {
+    await applyText(call, await call.api(), stream.text, form, stream).catch((error: unknown) => {
       throw refusal(error, stream, call.flag('dry-run') ? 'this would be refused' : 'nothing was applied')
     })
   }
@@ -153,7 +153,7 @@ unreadable KEY removes a record of the store that cannot be read: rollcall get u
       ...(call.flag('dry-run') ? { dryRun: 'true' } : {}),
       ...(call.flag('ignore-not-found') ? { ignoreMissing: 'true' } : {})
     }
-    const answer = await call.api().postManifests<DeleteAnswer>(path('delete'), text, query).catch(refused)
+    const answer = await (await call.api()).postManifests<DeleteAnswer>(path('delete'), text, query).catch(refused)
     const { deleted } = answer
     call.terminal.err(foreignWarnings(answer, stream))
     for (const reference of deleted) {
@@ -166,7 +166,7 @@ unreadable KEY removes a record of the store that cannot be read: rollcall get u
 async function removeUnreadable (call: Invocation): Promise<void> {
   if (call.flag('dry-run')) throw new UsageError('--dry-run is not for unreadable: rollcall get unreadable KEY shows what would go')
   const [, key = ''] = call.arguments('unreadable', 'the KEY of the record')
-  await call.api().delete(path('unreadable', key)).catch((error: unknown) => {
+  await (await call.api()).delete(path('unreadable', key)).catch((error: unknown) => {
     if (!(call.flag('ignore-not-found') && error instanceof RefusedError && error.code === 'REG_RECORD_NOT_FOUND')) throw error
   })
   call.terminal.out(`unreadable/${key} deleted`)

@@ -2,9 +2,10 @@
 import type { RollcallEvent } from '../../client-sdk/src/index.ts'
 import { parseFlags, type FlagSpec, type ParsedFlags } from '../config/flags.ts'
 import { isLabel, labelRule } from '../model/names.ts'
-import { readDuration, showDuration } from '../config/kinds.ts'
-import { Api, defaultAddress, defaultTimeoutMs } from './api.ts'
-import { readAddresses, readToken, readTokenFile } from './connection.ts'
+import { readDuration } from '../config/duration-text.ts'
+import { showDuration } from '../model/duration.ts'
+import type { Api } from './api.ts'
+import { defaultAddress, defaultTimeoutMs, readAddresses, readToken, readTokenFile } from './connection.ts'
 import { UsageError } from './errors.ts'
 import type { Screen } from './screen.ts'
 
@@ -47,6 +48,8 @@ export const connectionFlags: Flags = {
 export const namespaceFlag: Flags = {
   namespace: { type: 'string', short: 'n', metavar: 'NAMESPACE', what: 'The namespace (ROLLCALL_NAMESPACE, default "default")' }
 }
+
+export const dryRunFlag: Flags = { 'dry-run': { type: 'boolean', what: 'Shows what would happen, with all checks, and changes nothing' } }
 
 export const helpFlag: Flags = { help: { type: 'boolean', short: 'h', what: 'Shows this help' } }
 
@@ -135,8 +138,9 @@ export class Invocation {
     return env['ROLLCALL_TOKEN_FILE'] ? readTokenFile(env['ROLLCALL_TOKEN_FILE'], 'ROLLCALL_TOKEN_FILE', readFile) : undefined
   }
 
-  /** The registry. `onEvent` gets the SDK's events while a command runs. */
-  api (onEvent: (event: RollcallEvent) => void = () => {}): Api {
+  /** The registry. `onEvent` gets the SDK's events while a command runs. The SDK is loaded here: help and mistakes need none. */
+  async api (onEvent: (event: RollcallEvent) => void = () => {}): Promise<Api> {
+    const { Api } = await import('./api.ts')
     const err = (text: string): void => { this.terminal.err(`rollcall: ${text}`) }
     return new Api({
       addresses: this.addresses,

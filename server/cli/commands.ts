@@ -1,19 +1,37 @@
-// The list of commands, in the order of the help.
-import { apply, remove } from './apply.ts'
-import { backup, restore } from './backup.ts'
+// The list of commands, in the order of the help. Each is loaded when it is run: what one needs, no other waits for.
 import type { Command } from './command.ts'
-import { completion } from './completion.ts'
-import { describe } from './describe.ts'
-import { drain, undrain } from './drain.ts'
-import { explain, expose, label } from './expose.ts'
-import { get } from './get.ts'
-import { deregister, heartbeat, register } from './register.ts'
-import { resolve } from './resolve.ts'
-import { status } from './status.ts'
-import { version } from './version.ts'
-import { watch } from './watch.ts'
 
-export const commands: readonly Command[] = [
-  get, describe, status, explain, resolve, watch, apply, remove, expose, label, register, deregister, heartbeat, drain, undrain, backup, restore,
-  version, completion(() => commands)
-]
+/** By name. `delete` is a word of the language, so that its command is called `remove`. */
+const loaders: Readonly<Record<string, () => Promise<Command>>> = {
+  get: async () => (await import('./get.ts')).get,
+  describe: async () => (await import('./describe.ts')).describe,
+  status: async () => (await import('./status.ts')).status,
+  explain: async () => (await import('./expose.ts')).explain,
+  resolve: async () => (await import('./resolve.ts')).resolve,
+  watch: async () => (await import('./watch.ts')).watch,
+  apply: async () => (await import('./apply.ts')).apply,
+  delete: async () => (await import('./apply.ts')).remove,
+  expose: async () => (await import('./expose.ts')).expose,
+  label: async () => (await import('./expose.ts')).label,
+  register: async () => (await import('./register.ts')).register,
+  deregister: async () => (await import('./register.ts')).deregister,
+  heartbeat: async () => (await import('./register.ts')).heartbeat,
+  drain: async () => (await import('./drain.ts')).drain,
+  undrain: async () => (await import('./drain.ts')).undrain,
+  backup: async () => (await import('./backup.ts')).backup,
+  restore: async () => (await import('./backup.ts')).restore,
+  version: async () => (await import('./version.ts')).version,
+  completion: async () => (await import('./completion.ts')).completion(allCommands)
+}
+
+export const commandNames: readonly string[] = Object.keys(loaders)
+
+/** One command, loaded; undefined = there is none of that name. */
+export async function loadCommand (name: string): Promise<Command | undefined> {
+  return Object.hasOwn(loaders, name) ? await loaders[name]?.() : undefined
+}
+
+/** Every command, loaded: for the help of all, the completion script and the reference page. */
+export async function allCommands (): Promise<readonly Command[]> {
+  return await Promise.all(Object.values(loaders).map((load) => load()))
+}

@@ -7,7 +7,7 @@ const kinds =
 const shells = ['bash', 'zsh']
 
 /** @param all every command, this one included: asked for when the script is made */
-export function completion (all: () => readonly Command[]): Command {
+export function completion (all: () => Promise<readonly Command[]>): Command {
   return {
     name: 'completion',
     summary: 'Prints a completion script for bash or zsh',
@@ -21,7 +21,7 @@ export function completion (all: () => readonly Command[]): Command {
       const [shell = ''] = call.arguments('the shell (bash or zsh)')
       if (!shells.includes(shell)) throw new UsageError(`the shell must be bash or zsh, got ${JSON.stringify(shell)}`)
       const { serveFlags } = await import('../config/config.ts') // no other command needs the settings
-      call.terminal.out(completionScript(shell, all(), Object.keys(serveFlags())).split('\n'))
+      call.terminal.out(completionScript(shell, await all(), Object.keys(serveFlags())).split('\n'))
     }
   }
 }

@@ -2,6 +2,10 @@
 // value: with a slip an address holds a password, and a path is a token.
 import { UsageError } from './errors.ts'
 
+export const defaultAddress = 'http://127.0.0.1:7500'
+/** A person waits at the terminal; a script gives --timeout. */
+export const defaultTimeoutMs = 10_000
+
 /** One or several addresses with commas between. @param source the flag or variable that it is from */
 export function readAddresses (text: string, source: string): readonly string[] {
   const addresses = text.split(',').map((address) => address.trim()).filter((address) => address !== '')

@@ -2,13 +2,14 @@
 import type { Endpoint, EndpointsAnswer, Event, Instance, Page, ServiceExplanation, ServiceSummary } from '../../client-sdk/src/wire.ts'
 import { callable } from '../../client-sdk/src/rules.ts'
 import type { Service } from '../../client-sdk/src/manifests.ts'
-import { showDuration } from '../config/kinds.ts'
+import { showDuration } from '../model/duration.ts'
 import { unknownRule } from '../config/flags.ts'
-import { instancePath, orNothing, path, type Api, type Query } from './api.ts'
+import type { Api, Query } from './api.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, type Command } from './command.ts'
 import { UsageError } from './errors.ts'
 import { orGone } from './gone.ts'
 import { outputOf, structured } from './output.ts'
+import { instancePath, orNothing, path } from './paths.ts'
 import {
   clusterIpText, explanationText, externalIpText, instanceColumns, labelsText, portsText, servicePortsText, statuses, statusText
 } from './shapes.ts'
@@ -38,7 +39,7 @@ export const describe: Command = {
     const [kind = '', name = ''] = call.arguments('instance or service', 'its name')
     const form = outputOf(call, ['json', 'yaml'] as const)
     const { namespace, terminal } = call
-    const api = call.api()
+    const api = await call.api()
     const print = (lines: readonly Line[]): void => { terminal.out(lines) }
     if (['instance', 'inst', 'i'].includes(kind)) {
       const { service, id } = instanceName(name)

@@ -1,7 +1,7 @@
 // rollcall drain and undrain: an operator's word on an instance, with who said it, why and until when.
 import type { Instance } from '../../client-sdk/src/wire.ts'
-import { readDuration } from '../config/kinds.ts'
-import { instancePath } from './api.ts'
+import { readDuration } from '../config/duration-text.ts'
+import { instancePath } from './paths.ts'
 import { connectionFlags, instanceName, namespaceFlag, type Command } from './command.ts'
 import { statusText } from './shapes.ts'
 
@@ -27,7 +27,7 @@ export const drain: Command = {
     const { service, id } = instanceName(text)
     const { user, now } = call.terminal
     const duration = call.read('for', readDuration)
-    const instance = await call.api().put<Instance>(instancePath(call.namespace, service, id, 'override'), {
+    const instance = await (await call.api()).put<Instance>(instancePath(call.namespace, service, id, 'override'), {
       status: call.flag('down') ? 'down' : 'draining',
       author: call.text('author') ?? user,
       reason: call.text('reason') ?? '',
@@ -47,7 +47,7 @@ export const undrain: Command = {
   run: async (call) => {
     const [text = ''] = call.arguments('SERVICE/ID')
     const { service, id } = instanceName(text)
-    await call.api().delete(instancePath(call.namespace, service, id, 'override'))
+    await (await call.api()).delete(instancePath(call.namespace, service, id, 'override'))
     call.terminal.out(`${service}/${id} has no override any more`)
   }
 }

@@ -1,9 +1,8 @@
 // rollcall expose, label and explain: from instances to the services that have them.
 import { serviceTypes } from '../../client-sdk/src/manifests.ts'
 import { serviceLabel, type Instance, type InstancePatch, type ServiceExplanation, type ServiceSummary } from '../../client-sdk/src/wire.ts'
-import { applyText, dryRunFlag } from './apply.ts'
-import { instancePath, orNothing, path } from './api.ts'
-import { connectionFlags, instanceName, label as labelName, namespaceFlag, type Command, type Invocation } from './command.ts'
+import { instancePath, orNothing, path } from './paths.ts'
+import { connectionFlags, dryRunFlag, instanceName, label as labelName, namespaceFlag, type Command, type Invocation } from './command.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { orGone } from './gone.ts'
 import { outputOf, structured } from './output.ts'
@@ -53,13 +52,14 @@ export const expose: Command = {
       }
     }
     const form = outputOf(call, ['json', 'yaml', 'name'] as const)
-    const api = call.api()
+    const api = await call.api()
     const summary = (of: string): Promise<ServiceSummary> => api.get<ServiceSummary>(path('namespaces', call.namespace, 'services', of))
     if (selector === undefined) await summary(service) // no instance of that name: most likely a typing error
     const there = await orNothing(summary(name))
     if (there?.manifest !== undefined) {
       throw new CommandError(`service ${name} is declared already: give the new one another --name, or change it with rollcall apply`, exitCodes.failure)
     }
+    const { applyText } = await import('./apply.ts') // the other commands of this file apply nothing
     await applyText(call, api, JSON.stringify(manifest), form)
   }
 }
@@ -112,7 +112,7 @@ export const label: Command = {
     refuseTwice(read,
       (key) => new UsageError(`the label ${key} is given twice: it can only be set to one value, or taken off`))
     const labels = Object.fromEntries(read)
-    const instance = await call.api().patch<Instance>(instancePath(call.namespace, service, id), { labels } satisfies InstancePatch)
+    const instance = await (await call.api()).patch<Instance>(instancePath(call.namespace, service, id), { labels } satisfies InstancePatch)
     call.terminal.out(`${service}/${id} labeled: ${labelsText(instance.labels) || '<none>'}`)
   }
 }
@@ -139,7 +139,7 @@ export const explain: Command = {
     const { service, id } = instanceName(text)
     const { terminal } = call
     const form = outputOf(call, ['json', 'yaml'] as const)
-    const api = call.api()
+    const api = await call.api()
     const place = { namespace: call.namespace, service, id }
     const rows = await orGone(api, place, terminal.now,
       api.get<readonly ServiceExplanation[]>(instancePath(place.namespace, service, id, 'explain')))

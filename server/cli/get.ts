@@ -51,7 +51,7 @@ events are what the asked node remembers, at most the newest 100, the newest las
     const kind = kindOf(call)
     const [, name, surplus] = call.positionals
     if (surplus !== undefined) throw new UsageError(`${JSON.stringify(surplus)} is one argument too many`)
-    const request = requestOf(call, kind, name)
+    const request = await requestOf(call, kind, name)
     const output = outputOf(call, outputs) ?? 'table'
     if (output === 'name' &&
       kind.name === 'events') throw new UsageError('events have no names: -o name is not for them')
@@ -80,7 +80,7 @@ function kindOf (call: Invocation): Kind<object> {
   return found
 }
 
-function requestOf (call: Invocation, kind: Kind<object>, name: string | undefined): Request {
+async function requestOf (call: Invocation, kind: Kind<object>, name: string | undefined): Promise<Request> {
   for (const filter of ['selector', 'status', 'ready', 'service', 'id']) {
     if (call.text(filter) !== undefined && !kind.filters.includes(filter)) throw new UsageError(`--${filter} is not for ${kind.name}`)
   }
@@ -90,7 +90,7 @@ function requestOf (call: Invocation, kind: Kind<object>, name: string | undefin
   if (all && call.text('namespace') !== undefined) throw new UsageError('--namespace and --all-namespaces exclude each other')
   if (all && name !== undefined && kind.global !== true) throw new UsageError('a NAME is in one namespace: leave out --all-namespaces, or the NAME')
   return {
-    api: call.api(),
+    api: await call.api(),
     namespace: all ? undefined : call.namespace,
     name: call.text('service') ?? name,
     id: call.text('id'),

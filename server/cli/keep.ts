@@ -21,7 +21,7 @@ export async function keepRegistered (call: Invocation, { namespace, service, id
   const { signal } = call.terminal
   const { lease, ...body } = registration
   const superseded = new AbortController()
-  const api = call.api((event) => {
+  const api = await call.api((event) => {
     if (event.type === 'superseded') superseded.abort()
     if (event.type === 'unreachable') call.terminal.err(`rollcall: no registry answers (${event.error.message}), trying on`)
     if (event.type === 'warning') call.terminal.err(`rollcall: ${event.message}`)

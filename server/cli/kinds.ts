@@ -2,7 +2,7 @@
 import type { EndpointSlice, Manifest, Service } from '../../client-sdk/src/manifests.ts'
 import type { EndpointsAnswer, Event, Instance, ListedOverride, NamespaceSummary, Page, Pool, ServiceSummary,
   UnreadableRecord } from '../../client-sdk/src/wire.ts'
-import { instancePath, path } from './api.ts'
+import { instancePath, path } from './paths.ts'
 import { instanceName, label } from './command.ts'
 import { UsageError } from './errors.ts'
 import { orGone } from './gone.ts'

@@ -1,14 +1,14 @@
 // docs/reference/cli.md, made from the commands themselves; a test compares.
 import { commandHelp } from './command.ts'
-import { commands } from './commands.ts'
+import { allCommands } from './commands.ts'
 import { overview } from './run.ts'
 
 const block = (text: string): string => `\`\`\`text\n${text}\n\`\`\``
 
 /** The whole page. */
-export function cliPage (): string {
-  const sections = commands.map((command) => `## rollcall ${command.name}\n\n${block(commandHelp(command))}\n`)
-  return [head, block(overview()), '', ...sections].join('\n')
+export async function cliPage (): Promise<string> {
+  const sections = (await allCommands()).map((command) => `## rollcall ${command.name}\n\n${block(commandHelp(command))}\n`)
+  return [head, block(await overview()), '', ...sections].join('\n')
 }
 
 const head = `# The rollcall command

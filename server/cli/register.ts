@@ -1,7 +1,8 @@
 // rollcall register, deregister, heartbeat: for programs that have no SDK, and for people who try things out.
 import type { HeartbeatAnswer, Instance, Port, Registration, Status } from '../../client-sdk/src/wire.ts'
-import { readDuration, showDuration } from '../config/kinds.ts'
-import { instancePath } from './api.ts'
+import { readDuration } from '../config/duration-text.ts'
+import { showDuration } from '../model/duration.ts'
+import { instancePath } from './paths.ts'
 import { connectionFlags, instanceName, label, namespaceFlag, rephrased, tokenFlags, type Command, type Invocation } from './command.ts'
 import { UsageError } from './errors.ts'
 import { keepRegistered } from './keep.ts'
@@ -53,7 +54,7 @@ stays, renews the lease, registers again after an outage, and deregisters when i
       call.terminal.out(form === undefined ? sentence(instance) : await structured(instance, form))
     }
     if (call.flag('keep')) return await keepRegistered(call, { namespace: call.namespace, service, id, registration, tell })
-    const instance = await call.api().put<Instance>(instancePath(call.namespace, service, id), registration)
+    const instance = await (await call.api()).put<Instance>(instancePath(call.namespace, service, id), registration)
     await tell(instance)
     call.terminal.err(`It is suspect in ${showDuration(instance.lease.ttlMs)} unless it is renewed: rollcall heartbeat ${service}/${id}`)
   }
@@ -119,7 +120,7 @@ export const deregister: Command = {
   run: async (call) => {
     const [text = ''] = call.arguments('SERVICE/ID')
     const { service, id } = instanceName(text)
-    await call.api().delete(instancePath(call.namespace, service, id), { generation: call.text('generation') })
+    await (await call.api()).delete(instancePath(call.namespace, service, id), { generation: call.text('generation') })
     call.terminal.out(`${service}/${id} is deregistered`)
   }
 }
@@ -144,7 +145,7 @@ export const heartbeat: Command = {
     const { service, id } = instanceName(text)
     const status = call.choice('status', statuses)
     const generation = call.text('generation')
-    const answer = await call.api().put<HeartbeatAnswer>(instancePath(call.namespace, service, id, 'heartbeat'), {
+    const answer = await (await call.api()).put<HeartbeatAnswer>(instancePath(call.namespace, service, id, 'heartbeat'), {
       ...(status === undefined ? {} : { status }), ...(generation === undefined ? {} : { generation })
     })
     call.terminal.out(`${service}/${id} is renewed${answer.stored ? '' : ' on this node; its store is away'}`)

@@ -1,7 +1,7 @@
 // rollcall resolve: who serves a name, one address:port per line, by the same rules as every caller is answered; or, with a type of
 // records, what DNS answers and why.
 import type { DnsAnswer, DnsRecord, Endpoint, EndpointsAnswer } from '../../client-sdk/src/wire.ts'
-import { path } from './api.ts'
+import { path } from './paths.ts'
 import { connectionFlags, namespaceFlag, type Command, type Invocation } from './command.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import type { Line } from './line.ts'
@@ -39,7 +39,7 @@ dig shows it; short names are completed by the namespace. Exit code 1 if no inst
     const name = readRecordName(text)
     const form = outputOf(call, ['json', 'yaml'] as const)
     const wanted = { ...name, port: call.text('port') ?? name.port }
-    const api = call.api()
+    const api = await call.api()
     const place = { namespace: name.namespace ?? call.namespace, service: name.service }
     const filters = { selector: call.text('selector'), port: wanted.port, zone: call.text('zone') }
     const ask = (query: typeof filters | undefined): Promise<EndpointsAnswer> =>
@@ -82,7 +82,7 @@ async function answerOfDns (call: Invocation, name: string, type: string): Promi
   const notForDns = ['selector', 'port', 'zone'].find((flag) => call.text(flag) !== undefined)
   if (notForDns !== undefined) throw new UsageError(`--${notForDns} is for endpoints: DNS is asked by name and type alone`)
   const form = outputOf(call, ['json', 'yaml'] as const)
-  const answer = await call.api().get<DnsAnswer>('/v1/dns/answer', { name, type, namespace: call.namespace, client: call.text('client') })
+  const answer = await (await call.api()).get<DnsAnswer>('/v1/dns/answer', { name, type, namespace: call.namespace, client: call.text('client') })
   const out = (lines: Line | readonly Line[]): void => { call.terminal.out(lines) }
   if (form !== undefined) out(await structured(answer, form))
   else {

@@ -1,6 +1,6 @@
 // Finds the command of a command line, runs it, and turns what it throws into one sentence and an exit code.
 import { aligned, commandHelp, Invocation } from './command.ts'
-import { commands } from './commands.ts'
+import { allCommands, commandNames, loadCommand } from './commands.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { unknownRule } from '../config/flags.ts'
 import { screenOf } from './screen.ts'
@@ -11,20 +11,20 @@ export async function run (argv: readonly string[], terminal: Terminal): Promise
   const screen = screenOf(terminal)
   const [name, ...rest] = argv
   if (name === undefined) {
-    screen.err(overview().split('\n'))
+    screen.err((await overview()).split('\n'))
     return exitCodes.usage
   }
   if (name === '--version' || name === '-v') return await run(['version'], terminal)
   if (name === '--help' || name === '-h' || (name === 'help' && rest.length === 0)) {
-    screen.out(overview().split('\n'))
+    screen.out((await overview()).split('\n'))
     return exitCodes.ok
   }
   if (name === 'help') return await run([...rest.slice(0, 1), '--help'], terminal)
-  const command = commands.find((candidate) => candidate.name === name)
+  const command = await loadCommand(name)
   try {
     if (command === undefined) {
       if (name.startsWith('-')) throw new UsageError(`${name} must stand after a command, as in: rollcall get instances ${name}`)
-      throw new UsageError(`${JSON.stringify(name)} ${unknownRule('command', name, ['serve', ...commands.map((candidate) => candidate.name)])}`)
+      throw new UsageError(`${JSON.stringify(name)} ${unknownRule('command', name, ['serve', ...commandNames])}`)
     }
     const call = new Invocation(command, rest, screen)
     if (call.flag('help')) screen.out(commandHelp(command).split('\n'))
@@ -42,8 +42,8 @@ export async function run (argv: readonly string[], terminal: Terminal): Promise
 export const serveSummary = 'Runs a node of the registry'
 
 /** The help of `rollcall` itself. */
-export function overview (): string {
-  const rows = [['serve', serveSummary] as const, ...commands.map((command) => [command.name, command.summary] as const)]
+export async function overview (): Promise<string> {
+  const rows = [['serve', serveSummary] as const, ...(await allCommands()).map((command) => [command.name, command.summary] as const)]
   return [
     'Rollcall, a service registry: instances answer the roll call with heartbeats, everyone else asks by name.',
     '',

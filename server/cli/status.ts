@@ -1,6 +1,6 @@
 // rollcall status: one node at a glance, and what an operator should look at.
 import type { Overview } from '../../client-sdk/src/wire.ts'
-import { showDuration } from '../config/kinds.ts'
+import { showDuration } from '../model/duration.ts'
 import { connectionFlags, type Command } from './command.ts'
 import { outputOf, structured } from './output.ts'
 import { coloured } from './line.ts'
@@ -18,7 +18,7 @@ export const status: Command = {
   run: async (call) => {
     call.arguments()
     const form = outputOf(call, ['json', 'yaml'] as const)
-    const overview = await call.api().get<Overview>('/v1/overview')
+    const overview = await (await call.api()).get<Overview>('/v1/overview')
     const { terminal } = call
     if (form !== undefined) return terminal.out(await structured(overview, form))
     terminal.out(numbers(overview))

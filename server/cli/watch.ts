@@ -71,7 +71,7 @@ With -o json each event is one line: snapshot, put, delete, service, bookmark or
     const table = new Table(columns, { wide: false, colours: terminal.colours })
     const print = (lines: Line[]): void => { if (lines.length > 0) terminal.out(table.lines(lines)) }
     const events = eventsOf(call, {
-      api: call.api(),
+      api: await call.api(),
       namespace: all ? undefined : call.namespace,
       service: service === undefined ? undefined : label('service', service),
       selector: call.text('selector')

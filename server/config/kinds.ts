@@ -2,18 +2,16 @@
 // A reader throws a RuleError whose message completes "<field> ..." in the error that a person sees.
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
-import { parseDuration, showDuration, showInUnits } from '../model/duration.ts'
+import { showDuration, showInUnits } from '../model/duration.ts'
 import { hideTsigSecret } from '../dns/transfer/peers.ts'
+import { readDuration } from './duration-text.ts'
+import { RuleError } from './rule-error.ts'
 
 export interface Listener {
   /** An IP literal without brackets, or a host name. */
   readonly host: string
   /** 0 = the system chooses a free one, and the ready line names it. */
   readonly port: number
-}
-
-export class RuleError extends Error {
-  override readonly name = 'RuleError'
 }
 
 export interface Kind {
@@ -26,16 +24,10 @@ export interface Kind {
 }
 
 const sizeUnits = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
-export const durationRule = 'must be a duration with its unit, like 500ms, 15s, 2m, 24h or 7d'
 
 export { showDuration } from '../model/duration.ts'
-
-/** Milliseconds of `500ms`, `15s`, `1.5m`, `24h`, `7d`. */
-export function readDuration (text: string): number {
-  const milliseconds = parseDuration(text)
-  if (milliseconds === undefined) throw new RuleError(durationRule)
-  return milliseconds
-}
+export { durationRule, readDuration } from './duration-text.ts'
+export { RuleError } from './rule-error.ts'
 
 export function readSize (text: string): number {
   const match = /^(\d+(?:\.\d+)?)(B|KiB|MiB|GiB)?$/.exec(text)
@@ -101,6 +93,17 @@ export function readUpstream (text: string): Upstream {
 export function isLoopback (host: string): boolean {
   if (isIP(host) === 0) return host.toLowerCase() === 'localhost'
   return ipaddr.process(host).range() === 'loopback'
+}
+
+/** Where a node is, as clients write it. */
+export function isNodeUrl (text: string): boolean {
+  if (!/^https?:\/\/[^/@?#\s\\]+(?:\/[^@?#\s\\]*)?$/.test(text) || !URL.canParse(text)) return false
+  return isHost(new URL(text).hostname.replace(/^\[(.*)\]$/, '$1'))
+}
+
+/** True if an address stands for one machine that others can reach: not loopback, not "all addresses". */
+export function isReachable (host: string): boolean {
+  return isIP(host) === 0 ? !isLoopback(host) : !['loopback', 'unspecified', 'linkLocal'].includes(ipaddr.process(host).range())
 }
 
 const plainNumber = (text: string): number => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN)

@@ -1,6 +1,7 @@
 // The settings of the process itself: what it is called, how it starts and ends, and whether strangers may reach it.
 import { Type, type Static, type TObject } from 'typebox'
 import { idPattern, idRule } from '../model/names.ts'
+import { isNodeUrl } from './kinds.ts'
 import { between, doc, room } from './setting.ts'
 
 const minute = 60_000
@@ -13,6 +14,13 @@ export const processRoom = room({
       what: 'The name of this node, in logs, metrics and events. Several nodes on one Redis should have different ones.',
       why: 'Unset: the host name of the machine, which is different on each in most places.'
     }) }),
+    advertise: Type.Optional(Type.Refine(Type.String({
+      maxLength: 256, rule: 'must be the URL of this node, like http://10.0.0.5:7500, without user, query and fragment', ...doc({
+        name: 'advertise', kind: 'url',
+        what: 'Where clients reach the HTTP API of this node. The other nodes on the same Redis hear of it, and name it to their watchers when they shut down.',
+        why: 'Unset: the address of `http`, if that is one that others can reach; loopback and "all addresses" are not, and are named to nobody.'
+      })
+    }), isNodeUrl)),
     insecure: Type.Boolean({ ...doc({
       name: 'insecure', kind: 'boolean', default: 'false',
       what: 'Permits listeners off loopback although there is no access control yet.',
@@ -37,11 +45,13 @@ export type ProcessConfig = Static<TObject<typeof processRoom.settings>>
 
 export interface ProcessValues {
   readonly node: string
+  /** Where clients reach this node; undefined = where it listens. */
+  readonly advertise: string | undefined
   /** 0 = no limit. */
   readonly startTimeoutMs: number
   readonly shutdownGraceMs: number
 }
 
-export function readProcessSettings ({ node, startTimeoutMs, shutdownGraceMs }: ProcessConfig): ProcessValues {
-  return { node, startTimeoutMs, shutdownGraceMs }
+export function readProcessSettings ({ node, advertise, startTimeoutMs, shutdownGraceMs }: ProcessConfig): ProcessValues {
+  return { node, advertise: advertise?.replace(/\/+$/, ''), startTimeoutMs, shutdownGraceMs }
 }

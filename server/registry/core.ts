@@ -50,6 +50,8 @@ export interface CorePosition {
   readonly storeHealth: StoreHealth
   /** Whole seconds since the view may be stale, 0 while the store is there. */
   readonly staleSeconds: number
+  /** Where clients reach the other nodes of the store, as far as these have said so: at most 16 URLs. */
+  readonly otherNodes: readonly string[]
   /** @throws RegistryError REG_NOT_LOADED before the first full load */
   requireLoaded (): void
   /** Calls back each time that the store goes, or is back. Gives a function that ends it. */

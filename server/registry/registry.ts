@@ -89,7 +89,7 @@ export class Registry implements Core {
       now: () => clock.now(), guard, ...(ringLimit === undefined ? {} : { ringLimit }), ...(ringBytes === undefined ? {} : { ringBytes })
     })
     const lookup = new Lookup(feed)
-    this.position = new FeedPosition(feed, lookup)
+    this.position = new FeedPosition(feed, lookup, () => this.services.nodeRanges.addresses())
     this.services = new Services({ store, feed, ranges: options.allocation ?? defaultRanges, random, clock, log, lookup, node: options.node })
     this.loads = new Loads(feed)
     this.overrides = new LeftoverOverrides({ store, feed, clock, keepMs: options.overrideKeepMs ?? defaultOverrideKeepMs, log })
@@ -190,10 +190,16 @@ export class Registry implements Core {
 class FeedPosition implements CorePosition {
   readonly #feed: Feed
   readonly #lookup: Lookup
+  readonly #otherNodes: () => readonly string[]
 
-  constructor (feed: Feed, lookup: Lookup) {
+  constructor (feed: Feed, lookup: Lookup, otherNodes: () => readonly string[]) {
     this.#feed = feed
     this.#lookup = lookup
+    this.#otherNodes = otherNodes
+  }
+
+  get otherNodes (): readonly string[] {
+    return this.#otherNodes()
   }
 
   get loaded (): boolean {

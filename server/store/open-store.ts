@@ -1,9 +1,8 @@
 // The store that the settings name, and what a start has to know of it.
 import type { Guard } from '../guard.ts'
-import { createRedisStore } from './redis/redis-store.ts'
 import type { StoreValues } from './settings.ts'
 import { openToOthers, reachDirectory } from './sqlite/directory.ts'
-import { createSqliteStore, type StoreLogger } from './sqlite/sqlite-store.ts'
+import type { StoreLogger } from './sqlite/sqlite-store.ts'
 import type { Store } from './store.ts'
 
 export interface StoreParts {
@@ -11,11 +10,10 @@ export interface StoreParts {
   readonly guard: Guard
 }
 
-/** Makes the store; nothing is touched before its `open`. */
-export function createStore (values: StoreValues, parts: StoreParts): Store {
-  return values.kind === 'sqlite'
-    ? createSqliteStore({ ...values, ...parts, now: () => Date.now() })
-    : createRedisStore({ ...values, ...parts })
+/** Makes the store; nothing is touched before its `open`. Of the two kinds only this one is loaded. */
+export async function createStore (values: StoreValues, parts: StoreParts): Promise<Store> {
+  if (values.kind === 'redis') return (await import('./redis/redis-store.ts')).createRedisStore({ ...values, ...parts })
+  return (await import('./sqlite/sqlite-store.ts')).createSqliteStore({ ...values, ...parts, now: () => Date.now() })
 }
 
 /** What must be there before the store is opened, as a step of the start; undefined = nothing. */

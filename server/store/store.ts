@@ -173,7 +173,10 @@ export type Committed =
 
 export interface Renewed {
   readonly unknown: readonly string[]
-  /** `ttlMs` -> the deadline that its leases have now, on the store's clock. */
+  /**
+   * `ttlMs` -> the deadline that its leases have now, in ms of the store's clock. Where a store has several nodes it has a fraction: no two
+   * renewals give a lease the same deadline, so that the store knows by it who was the last.
+   */
   readonly deadlines: ReadonlyMap<number, number>
 }
 

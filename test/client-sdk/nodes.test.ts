@@ -1,7 +1,9 @@
 // A client and its nodes: away from one that is cut off or frozen, and home again when it is well.
 import t from 'tap'
 import { cluster } from './cluster.ts'
-import { beats, typesOf } from './helpers.ts'
+import { Nodes } from '../../client-sdk/src/nodes.ts'
+import { createTestClock } from '../../client-sdk/src/testing.ts'
+import { beats, half, typesOf } from './helpers.ts'
 
 const orders = { service: 'orders', id: 'o-1', port: 8080 }
 const homeMs = 30_000 * 3 // the longest that it takes to go home
@@ -239,4 +241,17 @@ t.test('a registry that is down everywhere keeps the client where it is', async 
   await clock.advance(60_000)
   t.equal(rollcall.address, 'http://a:7500')
   t.strictSame(typesOf(events), ['registered', 'unreachable'])
+})
+
+t.test('of the nodes that others have named sixteen are known, the latest; a client that was given two nodes needs none', async (t) => {
+  const nodesOf = (addresses: readonly string[]): Nodes => {
+    const nodes = new Nodes({ addresses, prefer: 'first', clock: createTestClock(), random: half, emit: () => undefined, probe: async () => false })
+    for (let turn = 0; turn < 40; turn++) nodes.learn([`http://n${turn}:1`])
+    return nodes
+  }
+  const one = nodesOf(['http://a:1'])
+  t.equal(one.addresses.length, 17)
+  t.equal(one.addresses[0], 'http://a:1')
+  t.ok(one.addresses.includes('http://n39:1'))
+  t.strictSame(nodesOf(['http://a:1', 'http://b:1']).addresses, ['http://a:1', 'http://b:1'])
 })

@@ -1,6 +1,6 @@
 // Following changes: in order, once each, through broken connections.
 import t from 'tap'
-import type { Watch, WatchEvent } from '../../client-sdk/src/index.ts'
+import type { Rollcall, Watch, WatchEvent } from '../../client-sdk/src/index.ts'
 import { setting } from './helpers.ts'
 
 const shown = (event: WatchEvent | undefined): string => {
@@ -240,6 +240,39 @@ t.test('goodbye sends a client to another node', async (t) => {
   registry.register('shop', 'a', 'a-1')
   t.strictSame(await take(watch, 1), ['put a-1 registered'])
   t.strictSame(urls, ['ws://a:1/v1/watch Bearer secret', 'wss://b:2/v1/watch Bearer secret'])
+})
+
+t.test('a client with one address goes to a node that the leaving one has named, as far as it may', async (t) => {
+  const urls: string[] = []
+  const { registry, clock, another } = setting(t)
+  const Base = registry.WebSocket
+  const watching = async (address: string): Promise<Rollcall> => {
+    const rollcall = another({
+      address,
+      WebSocket: class extends Base {
+        constructor (url: string) {
+          urls.push(new URL(url).origin)
+          super(url)
+        }
+      }
+    })
+    await take(rollcall.watch(), 1)
+    return rollcall
+  }
+  const plain = await watching('http://a:1')
+  const nodes = ['no address', 'http://user:pass@b:2', 'http://127.0.0.1:2', 'http://a:1', 'http://b:2', 'https://b:3']
+  registry.broadcast({ type: 'goodbye', reason: 'maintenance', nodes })
+  await clock.advance(200)
+  t.equal(plain.address, 'http://b:2')
+  t.strictSame(urls, ['ws://a:1', 'ws://b:2'])
+  await clock.advance(90_000)
+  t.equal(plain.address, 'http://a:1', 'its home is the given one')
+
+  urls.length = 0
+  const secret = await watching('https://c:1')
+  registry.broadcast({ type: 'goodbye', reason: 'maintenance', nodes: ['http://b:2'] })
+  await clock.advance(200)
+  t.equal(secret.address, 'https://c:1', 'no token travels in the clear')
 })
 
 t.test('frames that are none end the connection, not the process', async (t) => {

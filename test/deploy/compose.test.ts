@@ -179,6 +179,19 @@ t.test('the image runs without root, ends at SIGTERM, and its command is one tha
   for (const name of Object.keys(optionalDependencies ?? {})) t.notOk(name in (dependencies ?? {}), name)
 })
 
+t.test('compiled modules are kept where the user of the service may keep them, and the image brings them along', async (t) => {
+  const unit = text('deploy/systemd/rollcall.service')
+  const [, directory] = /^CacheDirectory=(.*)$/m.exec(unit) ?? []
+  t.ok(directory)
+  t.match(unit, /^CacheDirectoryMode=0700$/m)
+  t.match(unit, `Environment=XDG_CACHE_HOME=%C/${directory}\n`)
+  const [cache] = instructions('ENV').flatMap((rest) => (rest.startsWith('XDG_CACHE_HOME=') ? [rest.slice('XDG_CACHE_HOME='.length)] : []))
+  t.ok(instructions('RUN').includes(`install -d -m 0700 -o node -g node ${cache}`))
+  const asUser = dockerfile.slice(dockerfile.findIndex(({ word, rest }) => word === 'USER' && rest === 'node'))
+  // With the flags of the image's own command: V8 refuses what was compiled under others.
+  t.ok(asUser.some(({ word, rest }) => word === 'RUN' && rest.includes(` ${imageCommand.join(' ')} `)), 'a node runs once while it is built')
+})
+
 t.test('the health check of the image finds the port that the node listens on', async (t) => {
   const [, command = '[]'] = /CMD (\[.*\])$/.exec(instructions('HEALTHCHECK')[0] ?? '') ?? []
   const [program, flag, script = ''] = JSON.parse(command) as string[]

@@ -131,7 +131,7 @@ class Model {
     const ttlMs = ttl * this.#world.unitMs
     const [from, renewed, until] = await this.#timed(() => this.#world.renew(leases, ttlMs))
     const answeredMs = renewed.deadlines.get(ttlMs) ?? 0
-    truth(leases.length === 0 || (answeredMs >= from + ttlMs && answeredMs <= until + ttlMs), `the deadline ${answeredMs} is now + ${ttlMs}`)
+    truth(leases.length === 0 || (answeredMs >= from + ttlMs && Math.floor(answeredMs) <= until + ttlMs), `the deadline ${answeredMs} is now + ${ttlMs}`)
     same([...renewed.unknown].sort(), leases.filter((lease) => !this.#lives.has(lease)).sort())
     for (const lease of leases) {
       const life = this.#lives.get(lease)

@@ -1,19 +1,19 @@
 // A registry in memory, with the rules of a real one.
 import type { Clock } from '../clock.ts'
 import type { RollcallOptions } from '../options.ts'
-import { answered } from '../rules.ts'
 import type { WebSocketConstructor } from '../web-socket.ts'
 import type { Fetch } from '../transport.ts'
 import type {
-  ClientFrame, EndpointsAnswer, Heartbeat, Instance, LeaseReference, Override, Registration, ServerFrame
+  ClientFrame, Heartbeat, Instance, LeaseReference, Override, Registration, ServerFrame
 } from '../wire.ts'
 import { faultsOf, problem, type TestAnswer } from './answers.ts'
 import { Book, keyOf } from './book.ts'
 import { implicitManifest } from './declared.ts'
 import { absent, beat, instanceRoute, registerInstance } from './instance-routes.ts'
-import { namespaceSummaries, serviceSummaries } from './lists.ts'
+import { endpointsOf } from './endpoints-route.ts'
+import { serviceSummaries } from './lists.ts'
 import { apply, takeBack, testAllocator } from './manifests-routes.ts'
-import { selectsAny } from './selector.ts'
+import { pageOf } from './pages.ts'
 import { TestSocket, type SocketLinks } from './socket.ts'
 import { TestSubscription } from './subscription.ts'
 
@@ -228,7 +228,7 @@ export class TestRegistry {
       status: 200, body: beat(book, (body as { leases: readonly Heartbeat[] }).leases, !this.#stale)
     }
     if (kind === 'apply' && method === 'POST') return apply(book, this.#allocate, body, query)
-    if (parts.length === 1 && method === 'GET') return this.#page(kind ?? '', query)
+    if (parts.length === 1 && method === 'GET') return pageOf(book, kind ?? '', query)
     if (kind !== 'namespaces' || second !== 'services' || last !== undefined) return problem(404, 'REG_ROUTE_NOT_FOUND', `the registry of tests has nothing at ${method} /v1/${parts.join('/')}`)
     const reference = { namespace, service, id }
     if (third === 'instances') return this.#warned(instanceRoute(book, reference, {
@@ -256,33 +256,14 @@ export class TestRegistry {
   async #endpoints (namespace: string, service: string, query: URLSearchParams, signal: AbortSignal): Promise<TestAnswer> {
     const book = this.#book
     const after = query.get('after')
-    const all = (): ReturnType<Book['endpoints']> => book.endpoints(namespace, service)
-    if (after !== null && all() !== undefined && book.cursorOfService(namespace, service) === after) {
+    if (after !== null && book.endpoints(namespace, service) !== undefined &&
+      book.cursorOfService(namespace, service) === after) {
       await this.#nextChange(
         signal, Number.parseInt(query.get('wait') ?? '0', 10) * 1_000,
         () => book.cursorOfService(namespace, service) !== after
       )
     }
-    const now = all()
-    if (now === undefined) return absent(book, { namespace, service, id: '' })
-    const port = query.get('port')
-    const selected = now.filter(
-      (endpoint) => selectsAny(query.get('selector') ?? undefined, endpoint.labels, endpoint.service ?? service)
-    )
-      .filter((endpoint) => port === null || endpoint.ports.some((each) => each.name === port || String(each.port) === port))
-      .filter((endpoint) => query.get('zone') === null || endpoint.zone === query.get('zone'))
-    const { endpoints: callable, failOpen } = answered(selected)
-    const ready = query.get('ready') ?? 'true'
-    const endpoints = ready === 'any' ? selected : ready === 'true' ? callable : selected.filter(
-      (endpoint) => !callable.includes(endpoint)
-    )
-    const declared = book.declared(namespace, service) === undefined ? {} : { declared: true as const }
-    return {
-      status: 200,
-      body: {
-        namespace, service, revision: book.cursorOfService(namespace, service), failOpen, ...declared, endpoints
-      } satisfies EndpointsAnswer
-    }
+    return endpointsOf(book, namespace, service, query)
   }
 
   #nextChange (signal: AbortSignal, waitMs: number, hasCome: () => boolean): Promise<void> {
@@ -298,27 +279,6 @@ export class TestRegistry {
       this.#polls.add(wake)
       signal.addEventListener('abort', end(() => reject(signal.reason as Error)), { once: true }) // the SDK aborts with errors
     })
-  }
-
-  #page (kind: string, query: URLSearchParams): TestAnswer {
-    const lists: Readonly<Record<string, () => readonly object[]>> = {
-      instances: () => this.#select(query),
-      services: () => serviceSummaries(this.#book, query.get('namespace')),
-      namespaces: () => namespaceSummaries(this.#book)
-    }
-    const all = lists[kind]?.()
-    if (all === undefined) return problem(404, 'REG_ROUTE_NOT_FOUND', kind)
-    const limit = Number(query.get('limit') ?? 100)
-    const start = Number(query.get('cursor') ?? 0)
-    const next = start + limit < all.length ? { next: String(start + limit) } : {}
-    return { status: 200, body: { revision: this.revision, items: all.slice(start, start + limit), ...next } }
-  }
-
-  #select (query: URLSearchParams): Instance[] {
-    const wanted = (name: string, value: string): boolean => query.get(name) === null || query.get(name) === value
-    const selector = query.get('selector') ?? undefined
-    return this.instances.filter(({ namespace, service, effectiveStatus, labels }) => wanted('namespace', namespace) &&
-      wanted('service', service) && wanted('status', effectiveStatus) && selectsAny(selector, labels, service))
   }
 
   #frame (socket: TestSocket, frame: ClientFrame): void {

@@ -71,7 +71,8 @@ export type ServerFrame =
     readonly errors?: readonly FieldError[], readonly moreErrors?: number
   }
   | ({ readonly type: 'heartbeat', readonly id?: number } & HeartbeatAnswer)
-  | { readonly type: 'goodbye', readonly reason: string }
+  /** `nodes`: where other nodes of the registry are, as far as this one knows. */
+  | { readonly type: 'goodbye', readonly reason: string, readonly nodes?: readonly string[] }
 
 interface ChangeFrameOf<Kind extends string> {
   readonly type: 'change'

@@ -94,8 +94,8 @@ export class EventStream implements Watcher {
     this.#write(eventOf(frame, this.#encoder))
   }
 
-  goodbye (reason: string): void {
-    this.#write(eventOf({ type: 'goodbye', reason }, this.#encoder))
+  goodbye (reason: string, nodes: readonly string[] = []): void {
+    this.#write(eventOf({ type: 'goodbye', reason, ...(nodes.length === 0 ? {} : { nodes }) }, this.#encoder))
     this.#response.end()
   }
 

@@ -130,9 +130,9 @@ export class WatchSocket implements Watcher {
     this.#send(this.#encoder.encodeOwn(frame))
   }
 
-  goodbye (reason: string): void {
+  goodbye (reason: string, nodes: readonly string[]): void {
     this.#closedByUs = true
-    this.#send(this.#encoder.encodeOwn({ type: 'goodbye', reason }))
+    this.#send(this.#encoder.encodeOwn({ type: 'goodbye', reason, ...(nodes.length === 0 ? {} : { nodes }) }))
     this.#socket.close(1001, reason)
   }
 

@@ -27,7 +27,7 @@ const Query = Type.Object({
 
 export async function registerWatch (app: FastifyInstance, context: HttpContext): Promise<void> {
   const { core, http } = context
-  const watchers = new Watchers(context.clock, context.guard)
+  const watchers = new Watchers(context.clock, context.guard, () => core.position.otherNodes)
   const encoder = new FrameEncoder(() => core.position.epoch)
   let connections = 0
   http.connections = () => watchers.counts

@@ -23,8 +23,8 @@ export interface Watcher {
   tick (): void
   /** Tells that the node's view is stale from now on, or current again. */
   health (frame: HealthFrame): void
-  /** Says that the node is going, and ends. */
-  goodbye (reason: string): void
+  /** Says that the node is going, and where others are, and ends. */
+  goodbye (reason: string, nodes: readonly string[]): void
   /** Ends at once. */
   cut (): void
 }
@@ -34,6 +34,7 @@ const goingReason = 'this node is shutting down'
 export class Watchers {
   readonly #clock: Clock
   readonly #guard: Guard
+  readonly #otherNodes: () => readonly string[]
   readonly #members = new Set<Watcher>()
   readonly #counts = { websocket: 0, 'event-stream': 0 }
   readonly #woken = new Set<Watcher>()
@@ -44,9 +45,11 @@ export class Watchers {
   #emptied: (() => void) | undefined
   #isTold = false
 
-  constructor (clock: Clock, guard: Guard) {
+  /** @param otherNodes the addresses of the other nodes */
+  constructor (clock: Clock, guard: Guard, otherNodes: () => readonly string[]) {
     this.#clock = clock
     this.#guard = guard
+    this.#otherNodes = otherNodes
     this.#cancelTick = clock.after(tickMs, () => this.#tick())
   }
 
@@ -61,7 +64,7 @@ export class Watchers {
   add (watcher: Watcher): void {
     this.#members.add(watcher)
     this.#counts[watcher.kind]++
-    if (this.#isTold) watcher.goodbye(goingReason) // it was on its way when the others were told
+    if (this.#isTold) watcher.goodbye(goingReason, this.#otherNodes()) // it was on its way when the others were told
   }
 
   delete (watcher: Watcher): void {
@@ -87,7 +90,8 @@ export class Watchers {
   /** Tells all that the node is going, so that they look for another one. */
   goodbye (): void {
     this.#isTold = true
-    for (const watcher of [...this.#members]) watcher.goodbye(goingReason)
+    const nodes = this.#otherNodes()
+    for (const watcher of [...this.#members]) watcher.goodbye(goingReason, nodes)
   }
 
   /** Says goodbye to all, waits a moment for them to go, and cuts the rest; at once those that were told before. */

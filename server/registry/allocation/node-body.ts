@@ -1,4 +1,4 @@
-// What a node says of its ranges: the body of its object in the store, under the names of its flags.
+// What a node says of itself: the body of its object in the store, its ranges under the names of their flags.
 import { Type, type Static, type TArray, type TString } from 'typebox'
 import { maxPools } from '../../model/address/ranges.ts'
 import { checker } from '../../model/validate.ts'
@@ -7,6 +7,8 @@ import { checker } from '../../model/validate.ts'
 const texts = (maxItems: number): TArray<TString> => Type.Array(Type.String({ maxLength: 8_192 }), { maxItems })
 const NodeBody = Type.Object({
   node: Type.String({ maxLength: 256 }),
+  /** Where clients reach it, for those that another node sends away. */
+  http: Type.Optional(Type.String({ maxLength: 256 })),
   'service-cidr': texts(2),
   'node-port-range': texts(1),
   'load-balancer-pool': texts(maxPools)

@@ -1,6 +1,7 @@
 // Which ranges the other nodes have. What is allocated is everybody's, and the ranges that it comes from are flags of each node: where
 // they differ, a service gets another address through another node, and people must hear of it. So each node of a shared store keeps
-// one object there that says its ranges, and that ends by itself soon after the node did.
+// one object there that says its ranges, and that ends by itself soon after the node did. It also says where clients reach the node: one
+// that shuts down names the others to its own.
 import { randomBytes } from 'node:crypto'
 import type { RangeDifference } from '../../../client-sdk/src/wire.ts'
 import type { Clock } from '../../clock.ts'
@@ -24,6 +25,8 @@ const retryMs = 10_000
 const jitter = 0.2
 /** More nodes than these are not looked at, and do not say their ranges. */
 const maxNodes = 256
+/** A client needs one that answers. */
+const maxNamed = 16
 const author = 'registry'
 
 interface OtherNode {
@@ -47,7 +50,7 @@ export class NodeRanges {
   readonly #options: NodeRangesOptions
   /** Nodes of one name are nodes, too: two on one machine are called like it. */
   readonly #key = `${nodePrefix}${randomBytes(8).toString('hex')}`
-  readonly #own: NodeBody
+  #own: NodeBody
   readonly #others = new Map<string, OtherNode>()
   /** What was told, as one text. */
   #told = ''
@@ -73,6 +76,17 @@ export class NodeRanges {
       },
       health: ({ available }) => { if (available) this.#schedule(firstMs) }
     })
+  }
+
+  /** Says from the next time on where clients reach this node. */
+  advertise (http: string): void {
+    this.#own = { ...this.#own, http }
+  }
+
+  /** Where clients reach other nodes, as far as these say so. */
+  addresses (): readonly string[] {
+    const said = [...this.#others.values()].flatMap(({ body }) => body.http ?? [])
+    return [...new Set(said)].filter((address) => address !== this.#own.http).slice(0, maxNamed)
   }
 
   /** How many nodes there are, this one included. */

@@ -1,34 +1,19 @@
 // Keeps the node linked to Redis: connects, begins keyspace and term, recovers, loads, follows, and all over again after each break.
-import { randomBytes } from 'node:crypto'
-import { type Guard } from '../../guard.ts'
-import type { Change, Follower, Snapshot } from '../store.ts'
-import { checkPolicy, type Connections, Connector, parseInfo } from './connection.ts'
+import type { Guard } from '../../guard.ts'
+import type { Follower, Snapshot } from '../store.ts'
 import type { RedisAddress } from './address.ts'
-import { connectFault, isForeignKey, isTimeout, messageOf, SessionFault, SettingFault, unavailable } from './faults.ts'
+import { type Connections, Connector } from './connection.ts'
+import { connectFault, isTimeout, messageOf, SessionFault, SettingFault, unavailable } from './faults.ts'
+import { canContinue, ensureKeyspace, ensureTerm } from './keyspace.ts'
 import type { Keys } from './keys.ts'
-import { Patience, type Timeouts } from './patience.ts'
+import type { LinkSettings, StoreLogger } from './link-settings.ts'
+import { Loader, maxLoadAttempts } from './loader.ts'
+import { LogFollower } from './log-follower.ts'
+import { Patience } from './patience.ts'
 import { Pending } from './pending.ts'
-import { parseEntry, parseVoid } from './records.ts'
-import { collectProposals } from './recovery.ts'
-import { scripts, type Script } from './scripts.ts'
+import type { Script } from './scripts.ts'
 import { Session } from './session.ts'
-import { entriesOf, lastLogged, type Raised, readCount, readSnapshot } from './snapshot.ts'
-
-export interface StoreLogger {
-  info (fields: object, message: string): void
-  warn (fields: object, message: string): void
-  error (fields: object, message: string): void
-}
-
-/** Settings of the link, all given; redis-store.ts has the defaults and their reasons. */
-export interface LinkSettings {
-  readonly maxLogLength: number
-  readonly maxLogBytes: number
-  readonly holdMs: number
-  readonly recoveryMs: number
-  readonly revisionJump: number
-  readonly timeouts: Timeouts
-}
+import { type Raised, readSnapshot } from './snapshot.ts'
 
 /** What a link is made of. */
 export interface LinkParts {
@@ -41,14 +26,6 @@ export interface LinkParts {
   readonly guard: Guard
 }
 
-/** The layout of the keyspace that this code writes (meta `schema`, set by scripts/init). */
-const schema = 1
-/** Void ranges that a keyspace remembers: a cursor older than sixteen failovers is far behind the trimmed log. */
-const keptVoidRanges = 16
-/** Entries in one call of repropose: about 5 ms of Redis. */
-const proposalBatch = 200
-/** A load that loses against trimming or new terms so often will not win in this session. */
-const maxLoadAttempts = 5
 /**
  * Full jitter between attempts, doubling: a few nodes per Redis, so the first come soon, and no node waits long after
  * an outage.
@@ -58,20 +35,6 @@ const backoffCapMs = 1_000
 /** A session that lived so long was a good one: the next attempt comes soon again. */
 const steadyMs = 5_000
 
-/** How often Redis' eviction policy is looked at: an operator may change it while all runs. */
-const policyCheckMs = 20_000
-
-/** A promotion that comes so soon after another may have lost what was put back after the first: then that is offered once more. */
-const recoveryHorizonMs = 60_000
-
-/** What this node has, across sessions. */
-interface Progress {
-  readonly epoch: string
-  /** Process and number of the term: two successive promotions can carry the same number. */
-  readonly term: string
-  readonly revision: number
-}
-
 export class Link {
   readonly pending = new Pending()
   readonly #connector: Connector
@@ -79,13 +42,12 @@ export class Link {
   readonly #keys: Keys
   readonly #settings: LinkSettings
   readonly #logger: StoreLogger
+  readonly #loader: Loader
+  readonly #log: LogFollower
   readonly #now: () => number
   readonly #random: () => number
   readonly #guard: Guard
   #follower: Follower | undefined
-  #progress: Progress = { epoch: '', term: '', revision: 0 }
-  /** Since when something may be lost again: the base of each late term, with this process' time of having recovered from it. */
-  #lateBases: { readonly base: number, readonly atMs: number }[] = []
   #session: Session | undefined
   /** Loaded and following: writes may be sent. */
   #live: Session | undefined
@@ -95,9 +57,6 @@ export class Link {
   #running: Promise<void> | undefined
   #stopWaiting: (() => void) | undefined
   #settleTimer: NodeJS.Timeout | undefined
-  /** Redis refused the raise of this node's load: its views stand higher than those of others until it is done. */
-  #raiseDue = false
-  #policyCheckedAtMs = 0
 
   constructor ({ address, keys, settings, logger, now, random, guard }: LinkParts) {
     this.#guard = guard
@@ -108,6 +67,8 @@ export class Link {
     this.#logger = logger
     this.#now = now
     this.#random = random
+    this.#loader = new Loader({ keys, settings, logger }, this.pending, now)
+    this.#log = new LogFollower({ keys, loader: this.#loader, pending: this.pending, blockMs: settings.timeouts.blockMs, now })
   }
 
   /** Resolves after the first load; rejects at once on what only a person can cure. */
@@ -195,7 +156,7 @@ export class Link {
         since = this.#now()
         this.#becomeAvailable(session)
         opened()
-        await this.#follow(session, follower)
+        await this.#log.follow(session, follower)
       } catch (error) {
         fault = error
       }
@@ -226,10 +187,12 @@ export class Link {
     const session = new Session(connections, this.#keys, this.#patience, this.#settings.timeouts.blockMs, this.#guard)
     this.#session = session
     try {
-      await this.#ensureKeyspace(session)
-      await this.#ensureTerm(session)
-      if (await this.#canContinue(session)) this.#logger.info({ revision: this.#progress.revision }, 'redis: the log goes on from where this node stood')
-      else await this.#load(session, follower)
+      const parts = { keys: this.#keys, settings: this.#settings, logger: this.#logger }
+      await ensureKeyspace(session, parts, this.pending.highest)
+      const { progress } = this.#loader
+      await ensureTerm(session, parts, progress.epoch === session.epoch ? this.pending.highest : 0)
+      if (await canContinue(session, this.#keys, progress)) this.#logger.info({ revision: progress.revision }, 'redis: the log goes on from where this node stood')
+      else await this.#loader.load(session, follower)
     } catch (error) {
       throw connectFault(error)
     }
@@ -240,7 +203,7 @@ export class Link {
     try {
       const connections = await this.#connector.connect()
       this.#patience.connected()
-      this.#policyCheckedAtMs = this.#now()
+      this.#log.connected()
       return connections
     } catch (error) {
       if (isTimeout(error)) this.#patience.timedOut()
@@ -248,174 +211,10 @@ export class Link {
     }
   }
 
-  /** A broken line in the same term is no reason to read anything anew: if the log still has what comes next, it is followed. */
-  async #canContinue (session: Session): Promise<boolean> {
-    const { epoch, term, revision } = this.#progress
-    if (epoch !== session.epoch) return false
-    const [run, number, rev] = await session.ask((client) => client.hmget(this.#keys.meta, 'run', 'term', 'rev')) as (string | null)[]
-    if (`${run}/${number}` !== term || Number(rev) < revision) return false
-    if (Number(rev) === revision) return true
-    const [next] = entriesOf(await session.ask((client) => client.call('XREAD', 'COUNT', 1, 'STREAMS', this.#keys.log, `${revision}-0`)))
-    if (next === undefined) return false
-    const change = parseEntry(next)
-    return change.type !== 'break' && change.revision === revision + 1
-  }
-
-  /** Finds the epoch, or begins one. */
-  async #ensureKeyspace (session: Session): Promise<void> {
-    const [epoch, written] = await session.ask((client) => client.hmget(this.#keys.meta, 'epoch', 'schema')).catch((error: unknown) => {
-      throw isForeignKey(error)
-        ? new SettingFault(`the key ${this.#keys.meta} of this Redis is not a registry's: another program has it, use another --redis-prefix`)
-        : error
-    }) as (string | null)[]
-    if (Number(written ?? schema) > schema) {
-      throw new SettingFault(`Redis holds the data of a newer Rollcall (schema ${written}, this one knows ${schema}): upgrade this node or use another --redis-prefix`)
-    }
-    if (typeof epoch === 'string') {
-      session.epoch = epoch
-      return
-    }
-    const { recoveryMs, revisionJump, maxLogLength, maxLogBytes } = this.#settings
-    const { highest } = this.pending
-    session.epoch = randomBytes(6).toString('hex')
-    const reply = await session.reply(scripts.init, [highest === 0 ? 1 : highest + revisionJump, recoveryMs, maxLogLength, maxLogBytes])
-    const [, made] = reply as [string, string] // scripts/init: a word and the epoch that is there now
-    session.epoch = made
-    this.#logger.info({ epoch: made }, 'redis: began a new keyspace')
-  }
-
-  async #ensureTerm (session: Session): Promise<void> {
-    const { recoveryMs, revisionJump, maxLogLength, maxLogBytes } = this.#settings
-    // A log that is ahead of the keyspace has an entry of another hand, behind which no script could write: a new term begins after it.
-    const seen = Math.max(this.#progress.epoch === session.epoch ? this.pending.highest : 0, await lastLogged(session.ask, this.#keys.log))
-    const reply = await session.reply(scripts.term, [seen, revisionJump, recoveryMs, maxLogLength, maxLogBytes, keptVoidRanges])
-    const [verdict] = reply as [string] // scripts/term: one word
-    if (verdict === 'OK') this.#logger.warn({ epoch: session.epoch, run: session.run }, 'redis: began a new term; nothing expires for a while')
-    else if (verdict !== 'SAME') throw new SessionFault('the keyspace changed while connecting')
-  }
-
-  /** Puts back what this node saw and Redis lost, then hands the whole keyspace to the follower. */
-  async #load (session: Session, follower: Follower): Promise<void> {
-    for (let attempt = 0; attempt < maxLoadAttempts; attempt++) {
-      const [epoch, run, number, ranges] = await session.ask((client) => client.hmget(this.#keys.meta, 'epoch', 'run', 'term', 'void')) as (string | null)[]
-      if (epoch !== session.epoch || run !== session.run) throw new SessionFault('the keyspace changed while loading')
-      const term = `${run}/${number}`
-      const same = this.#progress.epoch === epoch
-      // Terms that began since this node last followed: all that it saw after the earliest of them may be lost.
-      const missed = same && this.#progress.term !== term
-        ? parseVoid(ranges ?? '').filter(({ until }) => until > this.#progress.revision)
-        : []
-      if (this.#progress.epoch !== '' && (!same || missed.length > 0)) {
-        const nowMs = this.#now()
-        this.#lateBases = same ? this.#lateBases.filter(({ atMs }) => nowMs - atMs < recoveryHorizonMs).slice(-keptVoidRanges) : []
-        this.#lateBases.push(...missed.map(({ after }) => ({ base: after, atMs: nowMs })))
-        await this.#recover(session, follower, same ? Math.min(...this.#lateBases.map(({ base }) => base)) : 0, !same)
-      }
-      const read = await readSnapshot(session.ask, this.#keys, session.epoch, () => this.#raise(session))
-      if (read === undefined) continue
-      const { snapshot, view } = read
-      this.#progress = { epoch: session.epoch, term, revision: snapshot.revision }
-      await follower.load(snapshot)
-      this.pending.loaded(snapshot.revision, (revision) => !same || missed.some(({ after, until }) => revision > after && revision < until), view)
-      return
-    }
-    throw new SessionFault('the log was trimmed faster than the keyspace could be read')
-  }
-
-  /**
-   * All nodes raise what they derive to the revision of this load. A Redis that refuses writes must not keep a node from answering reads: it
-   * then raises its own, and the others' later.
-   */
-  async #raise (session: Session): Promise<Raised> {
-    try {
-      const [revision, derived, instances] = await session.call(scripts.raise, []) as [number, number, number] // scripts/raise
-      this.#raiseDue = false
-      return { revision, floors: { derived, instances } }
-    } catch (error) {
-      if (session.fault !== undefined) throw error
-      this.#raiseDue = true
-      const [rev, first] = await session.ask((client) => client.hmget(this.#keys.meta, 'rev', 'first')) as (string | null)[]
-      return { revision: Number(rev), floors: { derived: Number(rev), instances: Number(first ?? 0) } }
-    }
-  }
-
-  async #recover (session: Session, follower: Follower, base: number, whole: boolean): Promise<void> {
-    const proposals = await collectProposals(follower, this.pending.proposals(), base, whole)
-    let put = 0
-    let removed = 0
-    for (let from = 0; from < proposals.length; from += proposalBatch) {
-      const args = proposals.slice(from, from + proposalBatch).flatMap(({ kind, id, revision, text }) => [kind, id, revision, text])
-      const [more, fewer] = await session.call(scripts.repropose, [this.#settings.holdMs, this.#settings.recoveryMs, ...args])
-      if (more === undefined) {
-        this.#logger.warn({ base, states: proposals.length - from }, 'redis: came back after the recovery window; what only this node saw must be registered again')
-        break
-      }
-      put += Number(more)
-      removed += Number(fewer)
-    }
-    this.#logger.info({ base, seen: proposals.length, put, removed }, 'redis: recovered what this node had seen')
-  }
-
-  /** Hands on what comes; returns never. */
-  async #follow (session: Session, follower: Follower): Promise<never> {
-    const { blockMs } = this.#settings.timeouts
-    let behind = 0
-    for (;;) {
-      const from = `${this.#progress.revision}-0`
-      const entries = entriesOf(await session.read((client) => client.call('XREAD', 'BLOCK', blockMs, 'COUNT', readCount, 'STREAMS', this.#keys.log, from)))
-      const changes: Change[] = []
-      let revision = this.#progress.revision
-      for (const entry of entries) {
-        const change = parseEntry(entry)
-        if (change.type === 'break' || change.revision !== revision + 1) break
-        changes.push(change)
-        revision = change.revision
-      }
-      if (changes.length > 0) {
-        this.#progress = { ...this.#progress, revision }
-        follower.apply(changes)
-        this.pending.applied(changes)
-      }
-      if (changes.length < entries.length) {
-        // A gap, which XREAD itself never reports: the log was trimmed under us, or a term began.
-        await this.#load(session, follower)
-        if (await lastLogged(session.ask, this.#keys.log) > this.#progress.revision) await this.#checkLog(session)
-      } else if (entries.length === 0) {
-        behind = await this.#isBehind(session) ? behind + 1 : 0
-        if (behind > 1) await this.#load(session, follower)
-        else if (this.#raiseDue) await this.#raise(session)
-      }
-      await this.#checkPolicy(session)
-    }
-  }
-
-  /** @throws SessionFault if the log has what no script of ours wrote: the next session begins a new term behind it */
-  async #checkLog (session: Session): Promise<void> {
-    const last = await lastLogged(session.ask, this.#keys.log) // before the revision, so that what is written meanwhile is no fault
-    const revision = Number(await session.ask((client) => client.hget(this.#keys.meta, 'rev')))
-    if (last > revision) throw new SessionFault('the log of Redis has an entry that this program did not write')
-  }
-
-  /** After a quiet round: is Redis still the one it was? A reset log would keep a blocked reader waiting in silence. */
-  async #isBehind (session: Session): Promise<boolean> {
-    const [epoch, run, rev] = await session.ask((client) => client.hmget(this.#keys.meta, 'epoch', 'run', 'rev')) as (string | null)[]
-    if (epoch !== session.epoch) throw new SessionFault('the keyspace is gone')
-    if (run !== session.run) throw new SessionFault('another server was promoted')
-    const revision = Number(rev)
-    if (revision < this.#progress.revision) throw new SessionFault('Redis went back in time')
-    return revision > this.#progress.revision
-  }
-
-  async #checkPolicy (session: Session): Promise<void> {
-    if (this.#now() - this.#policyCheckedAtMs < policyCheckMs) return
-    this.#policyCheckedAtMs = this.#now()
-    checkPolicy(parseInfo(String(await session.ask((client) => client.info('memory')))))
-  }
-
   #becomeAvailable (session: Session): void {
     clearTimeout(this.#settleTimer)
     this.#live = session
-    this.#logger.info({ epoch: session.epoch, revision: this.#progress.revision }, 'redis: following')
+    this.#logger.info({ epoch: session.epoch, revision: this.#loader.progress.revision }, 'redis: following')
     this.#tell(true, '')
   }
 

@@ -12,7 +12,8 @@ import { type RedisAddress, parseAddress } from './address.ts'
 import type { Timeouts } from './patience.ts'
 import { GrantQueue } from './grant-queue.ts'
 import { keysOf } from './keys.ts'
-import { Link, type StoreLogger } from './link.ts'
+import { Link } from './link.ts'
+import type { StoreLogger } from './link-settings.ts'
 import { checkTexts, parseInstance, parseObject } from './records.ts'
 import { proposeInstance, proposeObject, type Proposal } from './recovery.ts'
 import { scripts } from './scripts.ts'
@@ -142,9 +143,9 @@ class RedisStore implements Store {
     const deadlines = new Map<number, number>()
     await Promise.all([...groups].filter(([, leases]) => leases.length > 0).map(async ([ttlMs, leases]) => {
       const reply = await this.#link.call(scripts.renew, [ttlMs, ...leases])
-      const [now, revision, positions] = reply as [number, number, number[]] // scripts/renew
+      const [deadline, revision, positions] = reply as [string, number, number[]] // scripts/renew
       for (const position of positions) unknown.push(leases[position] ?? '')
-      deadlines.set(ttlMs, now + ttlMs)
+      deadlines.set(ttlMs, Number(deadline))
       await this.#delivered(revision)
     }))
     return { unknown, deadlines }

@@ -65,5 +65,8 @@ export const ServerFrame = named('ServerFrame', Type.Union([
   Type.Object({ type: Type.Literal('reset'), id: Id, revision: CursorText, reason: Type.String() }),
   Type.Object({ type: Type.Literal('error'), id: Type.Optional(Id), code: Type.String(), detail: Type.String(), errors: Type.Optional(Type.Array(FieldError)), moreErrors: Type.Optional(Type.Integer()) }),
   Type.Object({ type: Type.Literal('heartbeat'), id: Type.Optional(Id), ...heartbeatAnswer }),
-  Type.Object({ type: Type.Literal('goodbye'), reason: Type.String() })
+  Type.Object({
+    type: Type.Literal('goodbye'), reason: Type.String(),
+    nodes: Type.Optional(Type.Array(Type.String(), { maxItems: 16, description: 'Where other nodes are, as far as they say so' }))
+  })
 ]))

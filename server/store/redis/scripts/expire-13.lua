@@ -88,7 +88,7 @@ for i, lease in ipairs(due) do
     redis.call('SREM', SUS, lease)
   elseif flags[i] == 0 then
     local fresh = began + tonumber(ttl)
-    if fresh > now and tonumber(redis.call('ZSCORE', EXP, lease)) % 1 ~= mark then
+    if fresh > now and math.floor(tonumber(redis.call('ZSCORE', EXP, lease)) % 1 * 64) / 64 ~= mark then
       redis.call('ZADD', EXP, math.min(fresh, now + maxTtl) + mark, lease)
     else
       log('sus', 'suspect', 'registry', 'l', lease, 'k', key)

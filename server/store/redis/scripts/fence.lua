@@ -13,8 +13,9 @@ local recovering = tonumber(fence[4]) > now
 local maxlen = fence[5]
 local logged = tonumber(fence[7] or 0)
 -- The fraction of a deadline tells in which term it was set. Renewals are not replicated, so one of an older term may be hours too early: such
--- a lease has its full TTL from the beginning of this term. Twelve bits are free behind a time in milliseconds; ten of them hold the fraction.
-local mark = (tonumber(fence[6]) % 1024) / 1024
+-- a lease has its full TTL from the beginning of this term. Twelve bits are free behind a time in milliseconds: the upper six hold the term, the
+-- lower six the place of a renewal among those of its millisecond (renew), so that no two renewals give a lease one deadline.
+local mark = (tonumber(fence[6]) % 64) / 64
 
 local function log (kind, reason, by, ...)
   -- About: all but the body, which comes last, is some hundred octets.

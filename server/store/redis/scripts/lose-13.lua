@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 --[[ Sessions broke: their leases turn suspect, unless another connection renewed them since
-  (then the deadline is another one).
+  (then the deadline is another one, as no two renewals give a lease the same).
   KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, graceMs, then for each: lease, the deadline that the caller's last renewal gave it
   result  { 'OK', turned suspect, last revision or 0 }
@@ -11,7 +11,7 @@ local grace, count = tonumber(ARGV[2]), 0
 for i = 3, #ARGV, 2 do
   local lease = ARGV[i]
   local deadline = redis.call('ZSCORE', EXP, lease)
-  local record = deadline and math.floor(tonumber(deadline)) == tonumber(ARGV[i + 1]) and redis.call('HGET', INST, lease)
+  local record = deadline and tonumber(deadline) == tonumber(ARGV[i + 1]) and redis.call('HGET', INST, lease)
   local key = record and readLease(record)
   if key and redis.call('SISMEMBER', SUS, lease) == 0 then
     log('sus', 'suspect', 'registry', 'l', lease, 'k', key)

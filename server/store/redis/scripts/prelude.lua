@@ -1,9 +1,9 @@
 -- Shared by every script; the loader puts it behind the shebang. One partition's keys, always all of them and in this order (keys.ts):
 --   META  hash    epoch, run, term, rev, base, void, schema, began and first (time and revision of the term), floor (of what is derived), tick (last
---                 sweep), hold and window (until when), pull (cursor of pullIn in expire), prot, maxlen, maxbytes, logged (octets ever logged)
+--                 sweep), hold and window (until when), pull (cursor of pullIn in expire), beat (renewals, 1 to 63 over and over), prot, maxlen, maxbytes, logged (octets ever logged)
 --   INST  hash    lease -> key \n generation \n ttlMs \n createdRev \n modRev \n createdAt \n updatedAt \n body
 --   IDX   hash    namespace/service/id -> lease
---   EXP   zset    lease -> deadline, ms of this server's clock; the fraction is the term's mark (fence.lua)
+--   EXP   zset    lease -> deadline, ms of this server's clock; the fraction is the term's mark and the place of the renewal (fence.lua)
 --   LOG   stream  <rev>-0 -> t type, w reason, b by, a time, z octets logged so far, and what the type needs (records.ts reads it)
 --   SUS   set     suspect leases
 --   TOMB  hash    inside a recovery window only: l:<lease> and o:<object> = gone; i:<key> and p:<object> = "<recovered as> <original rev>"

@@ -4,11 +4,17 @@
   allow-oom: a renewal needs no memory, and a full Redis must not expire the whole registry.
   KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, ttlMs, lease...
-  result  { 'OK', now, last revision or 0, { 0-based positions of unknown leases } }
+  result  { 'OK', the deadline as a text, last revision or 0, { 0-based positions of unknown leases } }
+  The deadline is one that no other renewal gives these leases, also within a millisecond: whoever has it was the last (lose). Redis runs some
+  thirty scripts in a millisecond; 63 places are enough. 0 is the place of what is not a renewal.
   log     up (renewed) for each suspect that came back ]]
 --@include prelude: the keys by name, now, process
 --@include fence: first, rev, mark, log, trust, touch, readLease
-local deadline = now + tonumber(ARGV[2]) + mark
+redis.set_repl(redis.REPL_NONE)
+local beat = (tonumber(redis.call('HGET', META, 'beat') or 0) or 0) % 63 + 1
+redis.call('HSET', META, 'beat', beat)
+redis.set_repl(redis.REPL_ALL)
+local deadline = now + tonumber(ARGV[2]) + mark + beat / 4096
 local suspects = redis.call('SCARD', SUS) > 0
 local unknown = {}
 local chunk = 2000 -- unpack takes at most 7,999 values
@@ -47,4 +53,4 @@ for from = 3, #ARGV, chunk do
     end
   end
 end
-return { 'OK', now, rev == first and 0 or rev, unknown }
+return { 'OK', string.format('%.17g', deadline), rev == first and 0 or rev, unknown }

@@ -1,0 +1,14 @@
+// Where things are at the registry, and what it means when nothing is there: without the SDK, which is loaded when it is asked.
+import { RefusedError } from './errors.ts'
+
+export { instancePath, pathOf as path } from '../../client-sdk/src/paths.ts'
+
+/** What a read gives, or undefined if there is no such thing. */
+export async function orNothing<Answer> (read: Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await read
+  } catch (error) {
+    if (error instanceof RefusedError && error.status === 404) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,102 @@
+// Loads the keyspace into the node, after what this node saw and Redis lost has been put back.
+import type { Follower } from '../store.ts'
+import { SessionFault } from './faults.ts'
+import { type KeyspaceParts, keptVoidRanges, type Progress } from './keyspace.ts'
+import type { Keys } from './keys.ts'
+import type { LinkSettings, StoreLogger } from './link-settings.ts'
+import type { Pending } from './pending.ts'
+import { parseVoid } from './records.ts'
+import { collectProposals } from './recovery.ts'
+import { scripts } from './scripts.ts'
+import type { Session } from './session.ts'
+import { type Raised, readSnapshot } from './snapshot.ts'
+
+/** Entries in one call of repropose: about 5 ms of Redis. */
+const proposalBatch = 200
+/** A load that loses against trimming or new terms so often will not win in this session. */
+export const maxLoadAttempts = 5
+/** A promotion that comes so soon after another may have lost what was put back after the first: then that is offered once more. */
+const recoveryHorizonMs = 60_000
+
+export class Loader {
+  progress: Progress = { epoch: '', term: '', revision: 0 }
+  /** Redis refused the raise of this node's load: its views stand higher than those of others until it is done. */
+  raiseDue = false
+  readonly #pending: Pending
+  readonly #keys: Keys
+  readonly #settings: LinkSettings
+  readonly #logger: StoreLogger
+  readonly #now: () => number
+  /** Since when something may be lost again: the base of each late term, with this process' time of having recovered from it. */
+  #lateBases: { readonly base: number, readonly atMs: number }[] = []
+
+  constructor ({ keys, settings, logger }: KeyspaceParts, pending: Pending, now: () => number) {
+    this.#keys = keys
+    this.#settings = settings
+    this.#logger = logger
+    this.#pending = pending
+    this.#now = now
+  }
+
+  /** Puts back what this node saw and Redis lost, then hands the whole keyspace to the follower. */
+  async load (session: Session, follower: Follower): Promise<void> {
+    for (let attempt = 0; attempt < maxLoadAttempts; attempt++) {
+      const [epoch, run, number, ranges] = await session.ask((client) => client.hmget(this.#keys.meta, 'epoch', 'run', 'term', 'void')) as (string | null)[]
+      if (epoch !== session.epoch || run !== session.run) throw new SessionFault('the keyspace changed while loading')
+      const term = `${run}/${number}`
+      const same = this.progress.epoch === epoch
+      // Terms that began since this node last followed: all that it saw after the earliest of them may be lost.
+      const missed = same && this.progress.term !== term
+        ? parseVoid(ranges ?? '').filter(({ until }) => until > this.progress.revision)
+        : []
+      if (this.progress.epoch !== '' && (!same || missed.length > 0)) {
+        const nowMs = this.#now()
+        this.#lateBases = same ? this.#lateBases.filter(({ atMs }) => nowMs - atMs < recoveryHorizonMs).slice(-keptVoidRanges) : []
+        this.#lateBases.push(...missed.map(({ after }) => ({ base: after, atMs: nowMs })))
+        await this.#recover(session, follower, same ? Math.min(...this.#lateBases.map(({ base }) => base)) : 0, !same)
+      }
+      const read = await readSnapshot(session.ask, this.#keys, session.epoch, () => this.raise(session))
+      if (read === undefined) continue
+      const { snapshot, view } = read
+      this.progress = { epoch: session.epoch, term, revision: snapshot.revision }
+      await follower.load(snapshot)
+      this.#pending.loaded(snapshot.revision, (revision) => !same || missed.some(({ after, until }) => revision > after && revision < until), view)
+      return
+    }
+    throw new SessionFault('the log was trimmed faster than the keyspace could be read')
+  }
+
+  /**
+   * All nodes raise what they derive to the revision of this load. A Redis that refuses writes must not keep a node from answering reads: it
+   * then raises its own, and the others' later.
+   */
+  async raise (session: Session): Promise<Raised> {
+    try {
+      const [revision, derived, instances] = await session.call(scripts.raise, []) as [number, number, number] // scripts/raise
+      this.raiseDue = false
+      return { revision, floors: { derived, instances } }
+    } catch (error) {
+      if (session.fault !== undefined) throw error
+      this.raiseDue = true
+      const [rev, first] = await session.ask((client) => client.hmget(this.#keys.meta, 'rev', 'first')) as (string | null)[]
+      return { revision: Number(rev), floors: { derived: Number(rev), instances: Number(first ?? 0) } }
+    }
+  }
+
+  async #recover (session: Session, follower: Follower, base: number, whole: boolean): Promise<void> {
+    const proposals = await collectProposals(follower, this.#pending.proposals(), base, whole)
+    let put = 0
+    let removed = 0
+    for (let from = 0; from < proposals.length; from += proposalBatch) {
+      const args = proposals.slice(from, from + proposalBatch).flatMap(({ kind, id, revision, text }) => [kind, id, revision, text])
+      const [more, fewer] = await session.call(scripts.repropose, [this.#settings.holdMs, this.#settings.recoveryMs, ...args])
+      if (more === undefined) {
+        this.#logger.warn({ base, states: proposals.length - from }, 'redis: came back after the recovery window; what only this node saw must be registered again')
+        break
+      }
+      put += Number(more)
+      removed += Number(fewer)
+    }
+    this.#logger.info({ base, seen: proposals.length, put, removed }, 'redis: recovered what this node had seen')
+  }
+}
