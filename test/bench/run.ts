@@ -1,4 +1,5 @@
-// npm run bench [-- endpoints writes scale selectors dns]: prints a table; ends with 1 if a goal is missed. Needs both cores for itself.
+// npm run bench [-- endpoints writes scale selectors dns big]: prints a table; ends with 1 if a goal is missed. Needs both cores for itself.
+import { big } from './big.ts'
 import { dns } from './dns.ts'
 import { endpoints } from './endpoints.ts'
 import { type Row, printTable, takeSecondCore } from './lib.ts'
@@ -6,7 +7,7 @@ import { scale } from './scale.ts'
 import { selectors } from './selectors.ts'
 import { writes } from './writes.ts'
 
-const suites: Readonly<Record<string, () => Promise<Row[]>>> = { endpoints, writes, scale, selectors, dns }
+const suites: Readonly<Record<string, () => Promise<Row[]>>> = { endpoints, writes, scale, selectors, dns, big }
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites)
 takeSecondCore()
 const rows: Row[] = []
