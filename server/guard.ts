@@ -4,6 +4,8 @@
 //
 // eslint.config.js sees to it that no timer and no event handler of the server is set without it.
 
+import { loop } from './loop.ts'
+
 /** Told of an error: the place is one of a few fixed words, for the metrics. */
 export interface GuardOptions {
   /** Called for each error, or for several of another thread. */
@@ -43,6 +45,7 @@ export class Guard {
       if (failed !== undefined) this.attempt(place, () => failed(error))
     }
     return (...given) => {
+      loop.begins(place)
       try {
         const result = act(...given)
         if (result instanceof Promise) result.catch(end)

@@ -5,16 +5,19 @@ import { flushCompileCache } from 'node:module'
 import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
 import { isReachable } from './config/kinds.ts'
+import { batchingText } from './dns/listen/batching.ts'
 import { readDnsTls } from './dns/listen/certificate-files.ts'
 import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
 import type { Place } from './dns/server.ts'
-import { type DnsWorkers, startDnsWorkers } from './dns/workers.ts'
+import { beginDnsWorkers, type DnsWorkers } from './dns/workers.ts'
 import { loggingGuard } from './guard.ts'
 import { nativeDialect } from './http/api/native.ts'
 import { HttpMetrics } from './http/server/metrics.ts'
 import { buildHttp } from './http/server/server.ts'
 import { lameDuck } from './lame-duck.ts'
+import { delaySlots } from './loop.ts'
+import { heldText, watchLoop } from './loop-watch.ts'
 import { hostPort } from './listen-addresses.ts'
 import { ChangeLines } from './log/change-lines.ts'
 import { type NodeLog, openNodeLog } from './log/node-log.ts'
@@ -106,6 +109,9 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   registry.feed.listen({ changed: changeLines.changed })
 
   const opened: (() => Promise<unknown>)[] = []
+  const delays = new Float64Array(delaySlots)
+  metrics.loops.set('main', delays)
+  const unwatchLoop = watchLoop({ counts: delays, guard, held: (held) => warn(heldText('the main thread', held)) })
   const flushLines = (): void => {
     thinned.flush()
     changeLines.flush()
@@ -116,11 +122,12 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   const close = async (): Promise<void> => {
     await closeListeners() // first, so that nothing is asked of a store that is closed
     await registry.close()
+    unwatchLoop()
     flushLines()
   }
   const listenForDns = async (dnsValues: NonNullable<NodeValues['dns']>): Promise<DnsWorkers> => {
     const { tls, ...others } = dnsValues
-    const dns = await step('listen for DNS', () => startDnsWorkers({
+    const dns = await step('listen for DNS', () => beginDnsWorkers({
       ...others,
       tls: tls === undefined ? undefined : readDnsTls(tls),
       feed: registry.feed,
@@ -131,12 +138,16 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     }))
     opened.push(() => dns.close())
     observeDns(metrics.register, dns)
+    log.info(batchingText(dnsValues.batch ?? 'auto'))
+    for (const [thread, counts] of dns.delays) metrics.loops.set(thread, counts)
+    if (dns.follower !== undefined) registry.followers.add(dns.follower)
     return dns
   }
   const handOver = async (dns: DnsWorkers): Promise<void> => {
     const secret = new CookieSecret({ position: registry.position, core: registry.as(registryActor), clock, random: randomBytes, warn })
     opened.push(async () => secret.close())
     await step('agree on the secret of DNS cookies', () => secret.start())
+    await step('start the DNS threads', () => dns.started)
     await step('hand the registry to the DNS threads', () => dns.whenTaken(registry.feed.revision))
   }
 
@@ -186,6 +197,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       await isOverWithin(listenersMs, closeListeners()) // nothing is under way in what takes longer
       http.leaving.cut()
       if (!await isOverWithin(storeMs, registry.close())) cut.push('the store')
+      unwatchLoop()
       flushLines()
       return cut
     }

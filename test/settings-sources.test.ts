@@ -7,7 +7,7 @@ import { settings, variableName } from '../server/config/settings.ts'
 
 /** A value of each kind, as it is written on a command line. */
 const samples: Readonly<Record<KindName, string>> = {
-  listener: '127.0.0.1:7999', upstream: '192.0.2.53:5353', duration: '17s', seconds: '17s', size: '2MiB', number: '0.4',
+  listener: '127.0.0.1:7999', upstream: '192.0.2.53:5353', duration: '17s', seconds: '17s', size: '2MiB', number: '0.4', count: '3',
   boolean: 'true', level: 'debug', directory: '1e3', file: '007', url: 'redis://127.0.0.1:6390',
   name: 'sample', network: '10.7.0.0/16', ports: '31000-31100', pool: 'lan=192.0.2.10-192.0.2.20,192.0.2.64/28',
   clientZone: '10.0.0.0/8=z1', tsigKey: 'k=hmac-sha256:c2VjcmV0c2VjcmV0c2VjcmV0', transferRule: '192.0.2.0/24',

@@ -114,6 +114,12 @@ function readNumber (text: string): number {
   return value
 }
 
+function readCount (text: string): number | 'auto' {
+  const value = text === 'auto' ? text : plainNumber(text)
+  if (Number.isNaN(value)) throw new RuleError('must be a number, or auto')
+  return value
+}
+
 function readBoolean (text: string): boolean {
   if (text !== 'true' && text !== 'false') throw new RuleError('must be true or false')
   return text === 'true'
@@ -158,6 +164,8 @@ export const kinds = {
   seconds: { metavar: 'DURATION', read: (given) => readDuration(given) / 1_000, show: (value: number) => `${value}s` },
   size: { metavar: 'SIZE', read: readSize, show: showSize },
   number: { metavar: 'NUMBER', read: readNumber, show: String },
+  /** How many, or as many as fit the machine. */
+  count: { metavar: 'NUMBER|auto', read: readCount, show: String },
   boolean: { metavar: '', read: readBoolean, show: String },
   level: text('LEVEL'),
   word: text('WORD'),

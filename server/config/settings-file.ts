@@ -11,7 +11,7 @@ export interface FileValue {
 }
 
 /** Of these kinds a number or a boolean may be written in each way that YAML knows. */
-const yamlKinds: ReadonlySet<KindName | undefined> = new Set<KindName | undefined>(['number', 'size', 'boolean'])
+const yamlKinds: ReadonlySet<KindName | undefined> = new Set<KindName | undefined>(['number', 'count', 'size', 'boolean'])
 
 /**
  * Reads the mapping of a settings file; a key without a value is as good as not written.

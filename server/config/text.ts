@@ -55,7 +55,7 @@ function effective (setting: Setting, config: Config): string[] {
 
 function yamlValue (setting: Setting, text: string): string {
   // Numbers and booleans are written as such; `off` and the like are texts, and YAML 1.1 readers must not fold them.
-  if (setting.kind === 'number' || setting.kind === 'boolean') return text
+  if (setting.kind === 'number' || setting.kind === 'boolean' || (setting.kind === 'count' && text !== 'auto')) return text
   return yamlText(text).trimEnd()
 }
 

@@ -84,6 +84,8 @@ export interface EndpointsOfAddress {
 export interface TransferSource extends DnsSource {
   /** Revisions of different epochs have nothing to do with each other. */
   readonly epoch: string
+  /** Resolves when everything that is read is of one revision; undefined, or absent = it is. */
+  readonly settled?: Promise<void> | undefined
 }
 
 /** What tells of changes: secondaries are told of them in turn. */

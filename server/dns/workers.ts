@@ -9,6 +9,7 @@ import type { NotifyTarget } from './transfer/peers.ts'
 import { zonesOf } from './names/zones.ts'
 import { type Certificate, type DnsCore, type DnsOptions, type DnsServer, type DnsThreadOrder, type DnsThreadSettings, type Place, DnsCounters, dnsCore, startDns } from './server.ts'
 import type { FollowedSource } from './source.ts'
+import { StandIn } from './stand-in.ts'
 import { Notifier } from './transfer/notifier.ts'
 
 export interface DnsWorkersOptions extends DnsThreadSettings {
@@ -28,9 +29,17 @@ export interface DnsWorkersOptions extends DnsThreadSettings {
 export interface DnsWorkers extends DnsServer {
   /** Of all threads together, as they are now. */
   readonly counters: DnsCounters
+  /** The threads, for who waits until they show something; undefined = the calling thread answers, from the view itself. */
+  readonly follower: ThreadFollower | undefined
+  /** How late the loops of the threads were, by their names (loop.ts). */
+  readonly delays: ReadonlyMap<string, Float64Array>
+  /** Resolves when all threads are at work, or failed and are started anew in a while. @throws what the first failed with, if all did */
+  readonly started: Promise<void>
   /** Resolves when every thread that lives answers from this revision or a later one, or this was closed. */
   whenTaken (revision: number): Promise<void>
 }
+
+type ThreadFollower = Pick<ThreadPool<DnsThreadSettings, DnsThreadOrder>, 'hasTaken' | 'onTaken'>
 
 /** More than most machines have cores; each costs a copy of the registry. */
 const maxDnsWorkers = 64
@@ -44,6 +53,21 @@ export const spawnDnsWorker = spawner<DnsThreadSettings>(new URL('../../bin/dns-
  * @throws RegistryError REG_INVALID for a bad setting; the error of the system, or of a thread, if none can answer
  */
 export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsWorkers> {
+  const dns = await beginDnsWorkers(options)
+  try {
+    await dns.started
+    return dns
+  } catch (error) {
+    await dns.close()
+    throw error
+  }
+}
+
+/**
+ * Begins to answer, from the calling thread until the others are at work. Resolves when it is bound.
+ * @throws RegistryError REG_INVALID for a bad setting; the error of the system if it can't bind
+ */
+export async function beginDnsWorkers (options: DnsWorkersOptions): Promise<DnsWorkers> {
   const { workers, feed, notify = [], log, guard = standaloneGuard, clock: given = systemClock, spawn = spawnDnsWorker, ...settings } = options
   const clock = guardedClock(given, guard, 'dns-timer')
   if (!Number.isInteger(workers) || workers < 0 || workers > maxDnsWorkers) {
@@ -62,13 +86,16 @@ export async function startDnsWorkers (options: DnsWorkersOptions): Promise<DnsW
     const close = async (): Promise<void> => {
       await Promise.all([notifier?.close(), server.close()])
     }
-    return { ...server, close, [Symbol.asyncDispose]: close, whenTaken: (revision) => new Promise((resolve) => feed.whenApplied(revision, resolve)) }
+    return {
+      ...server, close, [Symbol.asyncDispose]: close, follower: undefined, delays: new Map(), started: Promise.resolve(),
+      whenTaken: (revision) => new Promise((resolve) => feed.whenApplied(revision, resolve))
+    }
   }
   for (let attempt = 1; ; attempt++) {
     const found = await findPlaces(settings, feed)
     const pool = new DnsPool({ feed, workers, log, clock, guard, spawn, tell, settings, ...found })
     try {
-      await pool.start()
+      await pool.begin()
       return pool
     } catch (error) {
       await pool.close()
@@ -115,6 +142,9 @@ class DnsPool implements DnsWorkers {
   /** Of threads that are started from here on. */
   #settings: DnsThreadSettings
   readonly #tell: Tell
+  /** Answers while no thread does. */
+  readonly #standIn: StandIn
+  started: Promise<void> = Promise.resolve()
   #notifier: Notifier | undefined
   #closed: Promise<void> | undefined
 
@@ -128,17 +158,41 @@ class DnsPool implements DnsWorkers {
     this.#settings = { ...given, host: hosts, port: this.port, tls }
     this.#core = dnsCore({ ...given, source: feed, clock, guard, counters: this.#counters, ...(log === undefined ? {} : { log }) }, hosts, tlsHosts)
     const ofThreads = this.#ofThreads = Array.from({ length: workers }, () => new DnsCounters())
+    this.#standIn = new StandIn(() => startDns({
+      ...this.#settings, reusePort: true, source: feed, clock, guard, counters: this.#counters, ...(log === undefined ? {} : { log })
+    }))
+    const failed = (error: unknown): void => log?.error(`DNS: the main thread cannot stand in for the others: ${error instanceof Error ? error.message : String(error)}`)
+    const atWork = new Set<number>()
     this.#threads = new ThreadPool({
       room: 'DNS', name: 'dns', feed, settings: () => this.#settings, spawn, clock, guard, log,
       counters: ofThreads.map(({ memory }) => memory),
-      ended: (place) => { for (const counters of ofThreads.slice(place, place + 1)) counters.connections = counters.waiting = 0 }
+      working: (place) => {
+        atWork.add(place)
+        this.#standIn.end().catch(failed)
+      },
+      ended: (place) => {
+        ofThreads[place]?.ended()
+        if (atWork.delete(place) && atWork.size === 0) this.#standIn.begin().catch(failed)
+      }
     })
   }
 
-  /** @throws what the first thread failed with, if all did */
-  async start (): Promise<void> {
-    await this.#threads.start()
-    this.#notifier = this.#tell(this.places, this.#counters)
+  /** Answers from this thread, and starts the others. @throws the error of the system if it can't bind */
+  async begin (): Promise<void> {
+    await this.#standIn.begin()
+    this.started = this.#threads.start().then(async () => {
+      await this.#standIn.settled
+      if (this.#closed === undefined) this.#notifier = this.#tell(this.places, this.#counters)
+    })
+    this.started.catch(() => undefined) // whoever waits for it is told
+  }
+
+  get delays (): ReadonlyMap<string, Float64Array> {
+    return this.#threads.delays
+  }
+
+  get follower (): ThreadFollower {
+    return this.#threads
   }
 
   get address (): string {
@@ -166,6 +220,7 @@ class DnsPool implements DnsWorkers {
     if (tls === undefined) return
     this.#settings = { ...this.#settings, tls: { ...tls, ...certificate } }
     this.#threads.tell({ type: 'renew', certificate })
+    this.#standIn.renew(certificate)
   }
 
   whenTaken (revision: number): Promise<void> {
@@ -181,7 +236,7 @@ class DnsPool implements DnsWorkers {
   }
 
   async #close (): Promise<void> {
-    await Promise.all([this.#notifier?.close(), this.#threads.close()])
+    await Promise.all([this.#notifier?.close(), this.#threads.close(), this.#standIn.close()])
     this.#core.close()
   }
 }

@@ -1,6 +1,8 @@
 // The node's own metrics as Prometheus reads them: what runs here, the process, and one text of everything that the rooms
 // count by themselves (registry/metrics.ts, store/metrics.ts, http/server/metrics.ts, dns/metrics.ts).
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { delayBounds, delaySlots } from '../loop.ts'
+import { showHistogram } from './filled-histogram.ts'
 
 export interface MetricsOptions {
   readonly version: string
@@ -21,6 +23,8 @@ export class Metrics {
   readonly register = new Registry()
   /** How many log lines were lost, set by the log. */
   droppedLogLines: () => number = () => 0
+  /** How late the loops of the threads were, by their names (loop.ts). */
+  readonly loops = new Map<string, Float64Array>()
   readonly #now: () => number
   readonly #unexpected: Counter<'place'>
   #making: Promise<Buffer> | undefined
@@ -45,6 +49,14 @@ export class Metrics {
         this.reset()
         this.inc(dropped())
       }
+    })
+    showHistogram(this.register, {
+      name: 'rollcall_loop_delay_seconds',
+      help: 'How late the event loop of a thread was, looked at each 10 ms: so long everybody on it waited for somebody else. The log names who held it for more than 100 ms.',
+      bounds: delayBounds,
+      series: () => Array.from(this.loops, ([thread, counts]) => ({
+        labels: { thread }, buckets: counts.subarray(0, delayBounds.length + 1), sum: counts[delaySlots - 1] ?? 0
+      }))
     })
     if (processMetrics) collectDefaultMetrics({ register: this.register })
   }

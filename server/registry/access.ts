@@ -16,6 +16,7 @@ import type { Acknowledger, Acknowledging, Propagation, PropagationReport } from
 import type { EndpointsDelivery } from './feed/endpoints-subscription.ts'
 import type { Followed, Watch, WatchFilter } from './feed/subscription.ts'
 import type { Waits } from './feed/waits.ts'
+import type { Followers } from './followers.ts'
 import type { WatchHub } from './feed/watch-hub.ts'
 import type { InstanceName } from './instance-name.ts'
 import type { LeaseSession, Sessions } from './leases/sessions.ts'
@@ -40,6 +41,7 @@ export interface AccessParts {
   readonly waits: Waits
   readonly propagation: Propagation
   readonly sessions: Sessions
+  readonly followers: Followers
 }
 
 export class ActorAccess implements Access {
@@ -85,39 +87,40 @@ export class ActorAccess implements Access {
   }
 
   register (name: InstanceName, registration: Registration): Promise<Registered> {
-    return this.#parts.instances.register(this.#actor, name, registration)
+    return this.#shown(this.#parts.instances.register(this.#actor, name, registration))
   }
 
   patch (name: InstanceName, patch: Static<typeof PatchBody>, generation?: string): Promise<Instance> {
-    return this.#parts.instances.patch(this.#actor, name, patch, generation)
+    return this.#shown(this.#parts.instances.patch(this.#actor, name, patch, generation))
   }
 
   deregister (name: InstanceName, generation?: string): Promise<number> {
-    return this.#parts.instances.deregister(this.#actor, name, generation)
+    return this.#shown(this.#parts.instances.deregister(this.#actor, name, generation))
   }
 
   heartbeat (heartbeats: readonly Heartbeat[], session?: LeaseSession): Promise<HeartbeatAnswer> {
-    return this.#parts.heartbeats.beat(this.#actor, heartbeats, session)
+    const beaten = this.#parts.heartbeats.beat(this.#actor, heartbeats, session)
+    return heartbeats.some(({ status }) => status !== undefined) ? this.#shown(beaten) : beaten // else nothing changes
   }
 
   override (name: InstanceName, input: Static<typeof OverrideBody>): Promise<Instance> {
-    return this.#parts.overrides.set(this.#actor, name, input)
+    return this.#shown(this.#parts.overrides.set(this.#actor, name, input))
   }
 
   removeOverride (name: InstanceName): Promise<number> {
-    return this.#parts.overrides.remove(this.#actor, name)
+    return this.#shown(this.#parts.overrides.remove(this.#actor, name))
   }
 
   apply (documents: readonly ManifestDocument[], options?: ApplyOptions): Promise<ApplyAnswer> {
-    return this.#parts.services.apply(this.#actor, documents, options)
+    return this.#shown(this.#parts.services.apply(this.#actor, documents, options))
   }
 
   put (name: ManifestName, value: unknown, options?: WriteOptions): Promise<ApplyAnswer> {
-    return this.#parts.services.put(this.#actor, name, value, options)
+    return this.#shown(this.#parts.services.put(this.#actor, name, value, options))
   }
 
   delete (names: readonly ManifestName[], options?: DeleteOptions): Promise<Deleted> {
-    return this.#parts.services.delete(this.#actor, names, options)
+    return this.#shown(this.#parts.services.delete(this.#actor, names, options))
   }
 
   keepSecret (name: string, body: string, expected: number): Promise<boolean> {
@@ -126,6 +129,11 @@ export class ActorAccess implements Access {
 
   removeUnreadable (key: string): Promise<void> {
     return this.#parts.unreadable.remove(this.#actor, key)
+  }
+
+  /** A write is answered when those who follow this node show it, too. */
+  #shown<Result> (write: Promise<Result>): Promise<Result> {
+    return this.#parts.followers.shown(write)
   }
 
   // Follow ------------------------------------------------------------------------------------------------------------

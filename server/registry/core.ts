@@ -196,7 +196,10 @@ export type { Applied } from './services/apply-plan.ts'
 export type { Kind, ManifestName } from './services/manifests.ts'
 export { type ApplyAnswer, type ApplyOptions, type Deleted, type DeleteOptions, type WriteOptions, defaultNamespace, maxExplained } from './services/services.ts'
 
-// For threads that answer from a copy of the registry: the whole of it, sent as changes.
+export type { Follower } from './followers.ts'
+
+// For threads that answer from a copy of what callers get: all endpoints, then their changes.
 export type { Feed, FeedListener } from './feed/feed.ts'
-export { FeedMirror, type MirrorMessage } from './mirror/feed-mirror.ts'
+export { FeedMirror } from './mirror/feed-mirror.ts'
+export type { MirrorMessage } from './mirror/mirror-messages.ts'
 export { FeedPublisher, type MirrorLink } from './mirror/feed-publisher.ts'

@@ -3,6 +3,8 @@ import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
 import type { HeartbeatAnswer, LoadValue, Pool, Reason } from '../../client-sdk/src/wire.ts'
 import { statuses } from '../model/instance/instance.ts'
 import type { Granted, Sweep } from '../store/store.ts'
+import { showHistogram } from '../metrics/filled-histogram.ts'
+import { waitBounds } from './followers.ts'
 import { serviceCount } from './reads/overview.ts'
 import type { CallCounts } from './core.ts'
 import type { Registry } from './registry.ts'
@@ -60,7 +62,22 @@ export class RegistryMetrics implements CallCounts {
     const gauge = (name: string, help: string, value: () => number): void => {
       new Gauge({ name: `rollcall_${name}`, help, registers: [this.#register], collect () { this.set(value()) } })
     }
-    const { feed } = registry
+    const { feed, followers } = registry
+    showHistogram(this.#register, {
+      name: 'rollcall_write_wait_seconds',
+      help: 'Time that answers to writes waited until the threads of DNS had them. Those that found them there are not among them.',
+      bounds: waitBounds,
+      series: () => [{ labels: {}, buckets: followers.waits, sum: followers.waited }]
+    })
+    new Counter({
+      name: 'rollcall_write_waits_given_up_total',
+      help: 'Answers to writes that did not wait any longer for a thread of DNS.',
+      registers: [this.#register],
+      collect () {
+        this.reset()
+        this.inc(followers.gaveUp)
+      }
+    })
     new Gauge({
       name: 'rollcall_instances',
       help: 'Registered instances by effective status.',

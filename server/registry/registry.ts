@@ -15,6 +15,7 @@ import { Secrets } from './commands/secrets.ts'
 import type { Access, Core, CorePosition } from './core.ts'
 import { cursorText } from './feed/cursor.ts'
 import { Feed } from './feed/feed.ts'
+import { Followers } from './followers.ts'
 import { Propagation } from './feed/propagation.ts'
 import { Waits } from './feed/waits.ts'
 import { WatchHub } from './feed/watch-hub.ts'
@@ -74,6 +75,8 @@ export class Registry implements Core {
   readonly unreadable: Unreadable
   readonly store: Store
   readonly position: CorePosition
+  /** Who shows its view beside it. */
+  readonly followers: Followers
   readonly #keeper: LeaseKeeper
   readonly #sweeper: Sweeper
   readonly #parts: AccessParts
@@ -96,6 +99,7 @@ export class Registry implements Core {
     this.unreadable = new Unreadable({ store, feed, clock, warn })
     this.watches = new WatchHub(feed, clock, guard)
     this.propagation = new Propagation(feed, clock)
+    this.followers = new Followers(feed, clock)
     const keeper = this.#keeper = new LeaseKeeper(store, clock)
     this.#sweeper = new Sweeper({
       store, clock, protection, random, ...(options.swept === undefined ? {} : { swept: options.swept }),
@@ -121,7 +125,8 @@ export class Registry implements Core {
       watches: this.watches,
       waits: new Waits(feed, this.watches, clock, guard),
       propagation: this.propagation,
-      sessions: this.sessions
+      sessions: this.sessions,
+      followers: this.followers
     }
     feed.listen({ name: 'lease-keeper', health: (health) => keeper.storeAvailable(health.available) })
   }

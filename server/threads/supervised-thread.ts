@@ -24,6 +24,7 @@ export interface SupervisedThreadOptions<Settings> {
   /** Asked for at each start. */
   readonly settings: () => Settings
   readonly counters: SharedArrayBuffer
+  readonly delays: SharedArrayBuffer
   readonly publisher: FeedPublisher
   readonly spawn: Spawn<Settings>
   readonly clock: Clock
@@ -31,6 +32,8 @@ export interface SupervisedThreadOptions<Settings> {
   /** Of the guard: `dns-threads`. */
   readonly place: string
   readonly log: ThreadLog | undefined
+  /** A thread in this place is at work. */
+  readonly working?: (() => void) | undefined
   /** A thread in this place is gone: what it had open is closed. */
   readonly ended?: (() => void) | undefined
 }
@@ -49,19 +52,22 @@ export class SupervisedThread<Settings, Order = never> {
 
   /** Resolves when it is at work. @throws what it died of before; it is started anew all the same */
   async start (): Promise<void> {
-    const { settings, counters, publisher, clock, guard, place, spawn, name } = this.#options
+    const { settings, counters, delays, publisher, clock, guard, place, spawn, name } = this.#options
     const startedMs = clock.now()
     const { port1: port, port2: feed } = new MessageChannel()
     let worker: Worker
     try {
-      worker = this.#worker = spawn({ settings: settings(), counters, feed }, [feed], name)
+      worker = this.#worker = spawn({ settings: settings(), counters, delays, feed, isLater: publisher.isLoaded }, [feed], name)
     } catch (error) { // no more threads, or settings that can't be sent
       port.close()
       this.#restart(error, 0)
       throw error
     }
     const link = publisher.add((message) => port.postMessage(message))
-    port.on('message', guard.around(place, () => link.taken()))
+    port.on('message', guard.around(place, (isWell: boolean) => {
+      if (!isWell) link.failed()
+      link.taken()
+    }))
     return new Promise((resolve, reject) => {
       let failure: Error | undefined
       worker.on('message', guard.around(place, (message: ThreadMessage) => this.#told(message, resolve)))
@@ -105,7 +111,10 @@ export class SupervisedThread<Settings, Order = never> {
     if (message.type === 'unexpected' || message.type === 'unexpected-count') toldOf(guard, message)
     else if (message.type === 'log') log?.[message.level](message.message)
     else if (message.type === 'info') log?.info?.(message.facts, message.message)
-    else working()
+    else {
+      this.#options.working?.()
+      working()
+    }
   }
 
   #restart (failure: unknown, livedMs: number): void {

@@ -6,8 +6,12 @@ export interface ThreadData<Settings> {
   readonly settings: Settings
   /** Where it counts, in memory that it shares with those who show the numbers. */
   readonly counters: SharedArrayBuffer
-  /** Brings `MirrorMessage`s, and takes a `null` for each one that the thread took in. */
+  /** Brings `MirrorMessage`s, and takes for each one whether the thread took it in. */
   readonly feed: MessagePort
+  /** Where the delays of its loop are counted (loop.ts). */
+  readonly delays: SharedArrayBuffer
+  /** The registry is loaded: its work shall begin with a copy of it. */
+  readonly isLater: boolean
 }
 
 /** Messages to a thread: to end, or a message for its work. */

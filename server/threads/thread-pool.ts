@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import { type Clock, guardedClock } from '../clock.ts'
 import type { Guard } from '../guard.ts'
+import { delaySlots } from '../loop.ts'
 import { type Feed, FeedPublisher } from '../registry/core.ts'
 import { type Spawn, SupervisedThread } from './supervised-thread.ts'
 import type { ThreadLog } from './thread-messages.ts'
@@ -28,6 +29,8 @@ export interface ThreadPoolOptions<Settings> {
   /** Limits an unexpected error to the callback in which it happened; it counts those that the threads report. */
   readonly guard: Guard
   readonly log?: ThreadLog | undefined
+  /** Told when a thread is at work, with its place. */
+  readonly working?: (place: number) => void
   /** Told when a thread is gone, with its place. */
   readonly ended?: (place: number) => void
 }
@@ -36,12 +39,15 @@ export interface ThreadPoolOptions<Settings> {
 export class ThreadPool<Settings, Order = never> {
   readonly #publisher: FeedPublisher
   readonly #threads: readonly SupervisedThread<Settings, Order>[]
+  /** How late the loop of each thread was, by its name (loop.ts). */
+  readonly delays: ReadonlyMap<string, Float64Array>
 
-  constructor ({ feed, counters, name, ended, log, clock, guard, ...options }: ThreadPoolOptions<Settings>) {
+  constructor ({ feed, counters, name, working, ended, log, clock, guard, ...options }: ThreadPoolOptions<Settings>) {
     const publisher = this.#publisher = new FeedPublisher(feed)
     const common = { ...options, clock: guardedClock(clock, guard, `${name}-threads`), guard, place: `${name}-threads`, publisher, log }
-    this.#threads = counters.map((memory, place) => new SupervisedThread({
-      ...common, name: `${name}-${place + 1}`, counters: memory, ended: () => ended?.(place)
+    const delays = this.delays = new Map(counters.map((_, place) => [`${name}-${place + 1}`, new Float64Array(new SharedArrayBuffer(8 * delaySlots))]))
+    this.#threads = Array.from(delays, ([thread, { buffer }], place) => new SupervisedThread({
+      ...common, name: thread, counters: counters[place] as SharedArrayBuffer, delays: buffer, working: () => working?.(place), ended: () => ended?.(place)
     }))
   }
 
@@ -55,6 +61,16 @@ export class ThreadPool<Settings, Order = never> {
   /** Tells all threads. Those that are started later know it by their settings. */
   tell (order: Order): void {
     for (const thread of this.#threads) thread.tell(order)
+  }
+
+  /** Whether every thread that works does so with this revision or a later one. */
+  hasTaken (revision: number): boolean {
+    return this.#publisher.hasTaken(revision)
+  }
+
+  /** Calls back once `hasTaken` is true. Gives a function that gives up waiting. */
+  onTaken (revision: number, done: () => void): () => void {
+    return this.#publisher.onTaken(revision, done)
   }
 
   /** Resolves when every thread that lives works with this revision or a later one, or the pool was closed. */

@@ -1,8 +1,9 @@
 // The program of a supervised thread: it keeps a mirror of the registry's feed, works with it, and ends when it is
 // asked to.
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, threadName, workerData } from 'node:worker_threads'
 import { systemClock } from '../clock.ts'
 import type { Guard } from '../guard.ts'
+import { heldText, watchLoop } from '../loop-watch.ts'
 import { FeedMirror, type MirrorMessage } from '../registry/core.ts'
 import { threadGuard } from './thread-guard.ts'
 import type { ThreadData, ThreadLog, ThreadMessage, ThreadOrder } from './thread-messages.ts'
@@ -34,11 +35,15 @@ export async function runThread<Settings, Order = never> (
 ): Promise<void> {
   if (parentPort === null) throw new Error('this is the program of a thread: a ThreadPool starts it')
   const parent = parentPort
-  const { settings, counters, feed } = workerData as ThreadData<Settings> // the pool made it
+  const { settings, counters, delays, feed, isLater } = workerData as ThreadData<Settings> // the pool made it
   const tell = (message: ThreadMessage): void => parent.postMessage(message)
   const guard = threadGuard(tell, systemClock)
-  const source = new FeedMirror({ now: () => Date.now(), taken: () => feed.postMessage(null), guard })
+  const source = new FeedMirror({ now: () => Date.now(), taken: (isWell) => feed.postMessage(isWell), guard })
   feed.on('message', guard.around(`${name}-mirror`, (message: MirrorMessage) => source.receive(message)))
+  const unwatch = watchLoop({
+    counts: new Float64Array(delays), guard, held: (held) => tell({ type: 'log', level: 'warn', message: heldText(`the thread ${threadName}`, held) })
+  })
+  if (isLater) await source.whenLoaded() // others answer meanwhile, and better than one who knows nothing
   const work = await start({
     settings,
     counters,
@@ -64,5 +69,6 @@ export async function runThread<Settings, Order = never> (
     parent.on('message', take)
   })
   await work.close()
+  unwatch()
   feed.close() // nothing is open any more, and the thread ends
 }

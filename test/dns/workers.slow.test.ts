@@ -2,12 +2,13 @@
 import { once } from 'node:events'
 import { cpSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
-import { DnsCounters, startDns } from '../../server/dns/server.ts'
-import { type DnsWorkers, type DnsWorkersOptions, spawnDnsWorker, startDnsWorkers } from '../../server/dns/workers.ts'
+import { DnsCounters, type Place, startDns } from '../../server/dns/server.ts'
+import { beginDnsWorkers, type DnsWorkers, type DnsWorkersOptions, spawnDnsWorker, startDnsWorkers } from '../../server/dns/workers.ts'
 import { cookieSecretKey } from '../../server/dns/protect/cookie-secret.ts'
 import { selfSigned } from '../support/certificate.ts'
 import { type Message, TcpClient, UdpClient, extendedError, opt } from '../support/dns-client.ts'
@@ -66,6 +67,18 @@ async function askAll (t: Closable, dns: DnsWorkers): Promise<Message[]> {
     return client.query(name, 'A', { edns: {} })
   }
   return Promise.all(Array.from({ length: clients }, (_, index) => ask(index)))
+}
+
+/** Whether somebody takes connections there. */
+function accepts ({ address, port }: Place): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, address, () => socket.end(() => resolve(true)))
+    socket.on('error', () => resolve(false))
+  })
+}
+
+async function until (isSo: () => Promise<boolean>): Promise<void> {
+  while (!await isSo());
 }
 
 const addresses = (messages: readonly Message[]): string[] => [...new Set(messages.map(({ rcode, answers }) => `${rcode} ${answers.map(({ data }) => data).sort().join(' ')}`))]
@@ -131,6 +144,34 @@ t.test('a thread that dies is logged and started anew, later each time, and the 
   clock.advance(60_000)
   await threads.workers.at(-1)?.terminate()
   t.match(await threads.error(), /in 100 ms/, 'the last one had lived for a minute')
+})
+
+t.test('while no thread is at work the main one answers, from what the registry has by then', async (t) => {
+  const world = new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1', ports: [] })
+  const threads = new Threads()
+  const clock = new HandClock()
+  const dns = await beginDnsWorkers({ workers: 1, feed: world.feed, host: '127.0.0.1', port: 0, spawn: threads.spawn, log: threads.log, clock })
+  t.teardown(() => dns.close())
+  t.same(addresses(await askAll(t, dns)), ['NOERROR 10.0.0.1'], 'before the first one works')
+  await dns.started
+  await dns.whenTaken(1)
+  const ofThread = threads.counters[0] ?? new DnsCounters()
+  const counted = answered(ofThread)
+  t.same(addresses(await askAll(t, dns)), ['NOERROR 10.0.0.1'])
+  t.equal(answered(ofThread), counted + clients, 'then the thread answers all')
+  await threads.workers[0]?.terminate()
+  await threads.error()
+  world.register('shop/web/b', { address: '10.0.0.2', ports: [] })
+  await until(() => accepts(dns))
+  t.same(addresses(await askAll(t, dns)), ['NOERROR 10.0.0.1 10.0.0.2'], 'while it is gone')
+  t.equal(answered(ofThread), counted + clients)
+  clock.advance(100)
+  await dns.whenTaken(2)
+  await until(async () => {
+    await new UdpClient(t, dns).query(name, 'A', { edns: {} })
+    return answered(ofThread) > counted + clients
+  })
+  t.same(addresses(await askAll(t, dns)), ['NOERROR 10.0.0.1 10.0.0.2'], 'when it is there again')
 })
 
 t.test('a fault of a thread is in the log', async (t) => {

@@ -55,9 +55,12 @@ export function otherDialect (prefix = '/other', listen?: Listener): OtherDialec
           life.release()
         }
       })
-      scope.get('/socket', { websocket: true }, (socket: WebSocket) => {
-        socket.on('message', (data: Buffer) => socket.send(`other ${data.toString()}`))
-        door.closing.onBegin(() => socket.close(1001))
+      void scope.register(async (inner) => {
+        await door.webSockets(inner)
+        inner.get('/socket', { websocket: true }, (socket: WebSocket) => {
+          socket.on('message', (data: Buffer) => socket.send(`other ${data.toString()}`))
+          door.closing.onBegin(() => socket.close(1001))
+        })
       })
     }
   }

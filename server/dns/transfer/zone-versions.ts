@@ -87,6 +87,7 @@ export class ZoneVersions {
 
   /** The zone as it is now. The source must be loaded. @throws TooManyRecords */
   async current (zone: Zone): Promise<ZoneVersion> {
+    while (this.#source.settled !== undefined) await this.#source.settled
     const { revision } = this.#source
     const held = this.held(zone, serialOf(revision))
     if (held !== undefined) return held

@@ -5,6 +5,7 @@ import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
 import { type Access, type Core, type CallCounts, anonymous } from '../../registry/core.ts'
 import type { Door } from './dialect.ts'
 import type { HttpMetrics } from './metrics.ts'
+import type { Peer } from './peer.ts'
 
 /** DNS as this door offers it: the part of a DNS server that needs no socket. */
 export interface DnsDoor {
@@ -34,18 +35,18 @@ export interface HttpContext extends Omit<Door, 'metrics'> {
   readonly startedAtMs: number
 }
 
-const accesses = new WeakMap<FastifyRequest['raw']['socket'], { readonly address: string, readonly access: Access }>()
+const accesses = new WeakMap<FastifyRequest['raw']['socket'], { readonly peer: Peer, readonly access: Access }>()
 
 /**
  * What the one who sent a request may ask of the core. Whoever comes over one connection is one actor, so that it is made once; a trusted
  * proxy may send requests of several.
  */
-export function accessOf ({ core }: Pick<HttpContext, 'core'>, request: FastifyRequest): Access {
+export function accessOf ({ core, peerOf }: Pick<HttpContext, 'core' | 'peerOf'>, request: Pick<FastifyRequest, 'raw'>): Access {
   const { socket } = request.raw
-  const address = callerOf(request)
+  const peer = peerOf(request)
   let known = accesses.get(socket)
-  if (known?.address !== address) {
-    known = { address, access: core.as(anonymous(address)) }
+  if (known?.peer.address !== peer.address) {
+    known = { peer, access: core.as(anonymous(peer.address)) }
     accesses.set(socket, known)
   }
   return known.access

@@ -74,6 +74,10 @@ export const defaultWaitMs = 30_000
 export const maxPageItems = 1_000
 export const defaultPageItems = 100
 
+/** Answers of endpoints that are kept ready for a URL, their bytes together, and the longest URL. */
+export const maxKeptAnswers = 10_000
+export const keptAnswerBytes = 16 * 1024 * 1024
+export const maxKeptUrlLength = 512
 /** Forms of one service's endpoints that are kept ready: a service is asked for in a few ways, not in many. */
 export const maxEndpointVariants = 16
 /** Below a kilobyte gzip costs more than the network. */

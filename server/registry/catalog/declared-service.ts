@@ -103,6 +103,16 @@ export class DeclaredService implements ServiceView {
     return this.#selector !== undefined && instance.namespace === this.namespace && matches(this.#selector, labelsOf(instance))
   }
 
+  /** What it selects, in no particular order. */
+  members (): Iterable<Instance> {
+    return this.#members.values()
+  }
+
+  /** The endpoint that an instance is which it selects; undefined = the instance has no address of its families. Made at each call. */
+  endpointOf (instance: Instance): Endpoint | undefined {
+    return (this.#build ??= endpointBuilder(this.#manifest))(instance)
+  }
+
   // Changing: only the catalog calls these ---------------------------------------------------------------------------
 
   /** Takes a new manifest. @returns true if the selector is another: `collect` must follow */
@@ -174,7 +184,7 @@ export class DeclaredService implements ServiceView {
   }
 
   #leased (instance: Instance): Leased | undefined {
-    const endpoint = (this.#build ??= endpointBuilder(this.#manifest))(instance)
+    const endpoint = this.endpointOf(instance)
     return endpoint === undefined ? undefined : { endpoint, leaseMs: instance.lease.ttlMs }
   }
 }

@@ -5,6 +5,7 @@ import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import { type EndpointKey, type EndpointList, endpointList } from '../../model/instance/endpoint-part.ts'
 import { EndpointSet } from '../../model/instance/endpoints.ts'
 import { ChangedKeys } from './changed-keys.ts'
+import { LeaseCounts } from './lease-counts.ts'
 
 /** An endpoint, and the lease of its instance in milliseconds: Infinity = it has none. */
 export interface Leased {
@@ -16,8 +17,7 @@ export class EndpointTable {
   readonly #namespace: string
   readonly #service: string
   #list: EndpointList
-  /** How many endpoints have a lease: services have few different ones. */
-  readonly #leases = new Map<number, number>()
+  readonly #leases = new LeaseCounts()
   readonly #changed = new ChangedKeys()
   #set: EndpointSet | undefined
 
@@ -27,7 +27,7 @@ export class EndpointTable {
     const endpoints: Endpoint[] = []
     for (const { endpoint, leaseMs } of all) {
       endpoints.push(endpoint)
-      this.#count(leaseMs, 1)
+      this.#leases.count(leaseMs, 1)
     }
     this.#list = endpointList(endpoints)
   }
@@ -35,7 +35,7 @@ export class EndpointTable {
   /** The endpoints; the same object until they change, or the revision does. */
   at (revision: number): EndpointSet {
     if (this.#set?.revision !== revision) {
-      this.#set = new EndpointSet(this.#namespace, this.#service, revision, this.#list, this.#shortest(), this)
+      this.#set = new EndpointSet(this.#namespace, this.#service, revision, this.#list, this.#leases.shortest, this)
       this.#changed.told(revision)
     }
     return this.#set
@@ -48,8 +48,8 @@ export class EndpointTable {
    */
   change (before: (Omit<Leased, 'endpoint'> & { readonly endpoint: EndpointKey }) | undefined, after: Leased | undefined, revision: number): void {
     if (before === undefined && after === undefined) return
-    if (before !== undefined) this.#count(before.leaseMs, -1)
-    if (after !== undefined) this.#count(after.leaseMs, 1)
+    if (before !== undefined) this.#leases.count(before.leaseMs, -1)
+    if (after !== undefined) this.#leases.count(after.leaseMs, 1)
     if (after !== undefined) this.#list = this.#list.put(after.endpoint)
     else if (before !== undefined) this.#list = this.#list.delete(before.endpoint)
     this.#noted((after ?? before)?.endpoint, revision)
@@ -86,16 +86,5 @@ export class EndpointTable {
   #noted (key: EndpointKey | undefined, revision: number): void {
     this.#set = undefined
     if (key !== undefined) this.#changed.note(key, revision)
-  }
-
-  #shortest (): number | undefined {
-    const shortest = Math.min(...this.#leases.keys())
-    return shortest === Infinity ? undefined : shortest
-  }
-
-  #count (leaseMs: number, step: 1 | -1): void {
-    const count = (this.#leases.get(leaseMs) ?? 0) + step
-    if (count === 0) this.#leases.delete(leaseMs)
-    else this.#leases.set(leaseMs, count)
   }
 }

@@ -8,13 +8,13 @@ import { EndpointTable, type Leased } from './endpoint-table.ts'
 import { type InstanceCounts, type InstanceList, countsOf, instanceList, oldestOf } from './instance-list.ts'
 import type { RevisionFloor } from './revision-floor.ts'
 
-/** One living lease in the catalog. It never changes: another one takes its place. */
+/** One living lease in the catalog. `instance` is replaced, never changed. */
 export interface InstanceEntry {
   readonly lease: string
   readonly createdRevision: number
   /** The revision of the last stored content: what a write must have seen. Suspicion and overrides move `instance.revision` only. */
   readonly recordRevision: number
-  readonly instance: Instance
+  instance: Instance
 }
 
 /** What reads ask of a service, declared or implicit. */
@@ -80,10 +80,10 @@ export class ServiceEntry implements ServiceView {
     this.#changed(before, instance, revision)
   }
 
-  /** What stands under its name is it again: a declared service of that name went. */
+  /** All of it may be another: a declared service of its name went, or its instances are shown at another revision. */
   touch (revision: number): void {
     this.#revision = Math.max(revision, this.#revision)
-    this.#table = undefined // who followed the declared service is not told a difference from it
+    this.#table = this.#list = this.#listed = undefined // who followed the declared service is not told a difference from it
   }
 
   delete (id: string, revision: number): void {

@@ -1,56 +1,35 @@
-// The view of a feed in another thread: fed by messages of a publisher, it answers the questions that a feed answers.
+// The view of a feed in another thread: fed by messages of a publisher, it answers the questions of DNS as the feed does.
 //
 //   messages = *( [health] copy *[health / changes] )
 //   copy     = changes(begins) *changes            the first with `state` ends it
 //
 // A copy is built aside and taken into use when it is whole: until the first one the mirror is not loaded, and later it answers from
 // what it had.
-import type { Change, StoreHealth } from '../../store/store.ts'
+import type { StoreHealth } from '../../store/store.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
-import { Catalog } from '../catalog/catalog.ts'
-import { mendedCatalog } from '../catalog/mended.ts'
 import { staleSeconds } from '../feed/feed.ts'
-
-export type MirrorMessage = HealthMessage | ChangesMessage
-
-interface HealthMessage {
-  readonly type: 'health'
-  readonly health: StoreHealth
-}
-
-interface ChangesMessage {
-  readonly type: 'changes'
-  /** They are the first of a new copy. */
-  readonly begins: boolean
-  /** In order. Those of a copy may say what is known already, and then say it again. */
-  readonly changes: readonly Change[]
-  /** What the view is after them; undefined = the copy is not whole yet. */
-  readonly state: MirrorState | undefined
-}
-
-export interface MirrorState {
-  readonly epoch: string
-  readonly revision: number
-  /** The revision that everything derived is shown at least at. */
-  readonly floor: number
-}
+import { MirroredCatalog } from './mirrored-catalog.ts'
+import type { ChangesMessage, MirrorMessage } from './mirror-messages.ts'
 
 export interface FeedMirrorOptions {
   /** Of the same clock as the feed's. */
   readonly now: () => number
-  /** Called after each message, so that the publisher sends more. */
-  readonly taken: () => void
+  /** Called after each message, so that the publisher sends more. @param isWell false = it could not be taken in, and a copy is wanted */
+  readonly taken: (isWell: boolean) => void
   /** Default: one that writes to stderr. */
   readonly guard?: Guard
 }
 
 export class FeedMirror {
   readonly #options: FeedMirrorOptions
-  #catalog = new Catalog()
-  #aside: Catalog | undefined
+  #catalog = new MirroredCatalog()
+  #aside: MirroredCatalog | undefined
   #epoch = ''
   #revision = 0
   #health: StoreHealth
+  #loaded: PromiseWithResolvers<void> | undefined
+  /** While what came since the last `state` is of several revisions. */
+  #settled: PromiseWithResolvers<void> | undefined
 
   constructor (options: FeedMirrorOptions) {
     this.#options = options
@@ -58,7 +37,7 @@ export class FeedMirror {
   }
 
   /** Another object after each copy. */
-  get catalog (): Catalog {
+  get catalog (): MirroredCatalog {
     return this.#catalog
   }
 
@@ -79,37 +58,52 @@ export class FeedMirror {
     return staleSeconds(this.#health, this.#options.now())
   }
 
+  /** Resolves when the first copy is whole. */
+  whenLoaded (): Promise<void> {
+    if (this.loaded) return Promise.resolve()
+    return (this.#loaded ??= Promise.withResolvers()).promise
+  }
+
+  /** Resolves when everything in the view is of its revision; undefined = it is. */
+  get settled (): Promise<void> | undefined {
+    return this.#settled?.promise
+  }
+
   receive (message: MirrorMessage): void {
+    let isWell = true
     try {
       if (message.type === 'health') this.#health = message.health
-      else this.#take(message)
+      else isWell = this.#take(message)
     } finally {
-      this.#options.taken() // else nothing more would be sent
+      this.#options.taken(isWell) // else nothing more would be sent
     }
   }
 
-  #take ({ begins, changes, state }: ChangesMessage): void {
-    if (begins) this.#aside = new Catalog()
-    let catalog = this.#aside ?? this.#catalog
-    for (const change of changes) catalog = this.#applied(catalog, change)
-    if (this.#aside !== undefined) this.#aside = catalog
-    else this.#catalog = catalog
-    if (state === undefined) return
+  #take ({ begins, steps, namespaces, state }: ChangesMessage): boolean {
+    if (begins) this.#aside = new MirroredCatalog()
+    const catalog = this.#aside ?? this.#catalog
+    let isWell = true
+    for (const step of steps) {
+      try {
+        catalog.take(step)
+      } catch (error) {
+        (this.#options.guard ?? standaloneGuard).failed('mirror', error)
+        isWell = this.#aside !== undefined // what fails in a copy would fail in the next one
+      }
+    }
+    catalog.tidy(namespaces)
+    if (state === undefined) {
+      if (this.#aside === undefined) this.#settled ??= Promise.withResolvers()
+      return isWell
+    }
     catalog.raise(state.floor)
     this.#catalog = catalog
     this.#aside = undefined
     this.#epoch = state.epoch
     this.#revision = state.revision
-  }
-
-  #applied (catalog: Catalog, change: Change): Catalog {
-    try {
-      catalog.apply(change)
-      return catalog
-    } catch (error) {
-      const failed = (fault: unknown): void => (this.#options.guard ?? standaloneGuard).failed('dns-mirror', fault)
-      failed(error)
-      return change.type === 'raise' ? catalog : mendedCatalog(catalog, change, error, failed)
-    }
+    this.#loaded?.resolve()
+    this.#settled?.resolve()
+    this.#settled = undefined
+    return isWell
   }
 }

@@ -5,23 +5,25 @@
 // the feed has forgotten what comes next gets a new copy.
 //
 // A copy is read while changes go on, so that its parts are of different revisions. It is whole after the changes since its
-// beginning: sent in order, each with its whole instance or object, so that the last one is right whatever the copy had
-// read.
-import type { Change } from '../../store/store.ts'
+// beginning. So it is with a service that is told whole among changes: it is as it is now. Until what came since is
+// told, too, no revision is said.
 import type { Feed } from '../feed/feed.ts'
-import type { MirrorMessage } from './feed-mirror.ts'
+import type { ChangesMessage, MirrorMessage, MirrorStep } from './mirror-messages.ts'
+import { type Steps, everything, stepsOf } from './mirror-steps.ts'
 
 /** Messages under way to one mirror. More would be memory for one that stands still; one less and it waits while we make the next. */
 export const maxUnderWay = 4
-/** In one message: a mirror answers no question while it applies them, some 20 us each. */
+/** Endpoints in one message: a mirror answers no question while it takes them in, some 10 us each. */
 export const maxChanges = 256
-/** Of bodies in one message, beyond which it ends: a manifest may be large. */
-const maxBodyLength = 256 * 1024
+/** Of texts in one message, beyond which it ends. */
+const maxLength = 256 * 1024
 
 /** One mirror, as its publisher sees it. */
 export interface MirrorLink {
   /** It has taken the oldest message that is under way. */
   taken (): void
+  /** It could not take a message in: it gets a new copy. */
+  failed (): void
   /** It is gone: nothing more is sent. */
   remove (): void
 }
@@ -32,42 +34,44 @@ interface Mirror {
   readonly underWay: (number | undefined)[]
   /** What it answers from; undefined before the first copy, and of an epoch or term that is over. */
   revision: number | undefined
-  /** What is left of a copy; undefined = a new one is due, or none is being sent. */
-  copy: Iterator<Change> | undefined
+  /** It has had a copy. */
+  answers: boolean
+  /** What is left to tell of a copy, or of some changes. */
+  steps: Steps | undefined
+  /** The revision that `steps` lead to. */
+  stepsTo: number
   needsCopy: boolean
   needsHealth: boolean
   /** Changes up to it were sent. */
   sent: number
-  /** A copy is whole when it has come so far. */
+  /** What was sent is of this revision in parts: it is whole when the changes have come so far. */
   wholeAt: number
+  /** Whose being there it was not told since they were named. */
+  readonly namespaces: Set<string>
 }
 
-interface Batch {
-  readonly after: number
-  /** Where the feed was when it was made. */
-  readonly madeAt: number
-  readonly changes: readonly Change[]
+interface Waiter {
+  /** Also for mirrors that do not answer yet, and for the first one. */
+  readonly isForAll: boolean
   readonly revision: number
+  readonly done: () => void
 }
 
 export class FeedPublisher {
   readonly #feed: Feed
   readonly #limit: number
   readonly #mirrors = new Set<Mirror>()
-  readonly #waiters = new Set<{ readonly revision: number, readonly done: () => void }>()
+  readonly #waiters = new Set<Waiter>()
   readonly #unlisten: () => void
-  /** The last one: mirrors that keep up need the same. */
-  #batch: Batch | undefined
   #isClosed = false
 
-  /** @param limit of changes in one message */
+  /** @param limit of endpoints in one message */
   constructor (feed: Feed, limit = maxChanges) {
     this.#feed = feed
     this.#limit = limit
     this.#unlisten = feed.listen({
       name: 'mirrors',
       loaded: () => {
-        this.#batch = undefined
         for (const mirror of this.#mirrors) {
           mirror.needsCopy = true
           mirror.revision = undefined
@@ -82,17 +86,27 @@ export class FeedPublisher {
     })
   }
 
+  /** Whether there is something to copy. */
+  get isLoaded (): boolean {
+    return this.#feed.loaded
+  }
+
   /** Begins to keep a mirror. @param send must not call back before it returns */
   add (send: (message: MirrorMessage) => void): MirrorLink {
-    const mirror: Mirror = { send, underWay: [], revision: undefined, copy: undefined, needsCopy: true, needsHealth: true, sent: 0, wholeAt: 0 }
+    const mirror: Mirror = {
+      send, underWay: [], revision: undefined, answers: false, steps: undefined, stepsTo: 0, needsCopy: true, needsHealth: true, sent: 0, wholeAt: 0,
+      namespaces: new Set()
+    }
     this.#mirrors.add(mirror)
     this.#send(mirror)
     return {
       taken: () => {
         mirror.revision = mirror.underWay.shift() ?? mirror.revision
+        mirror.answers ||= mirror.revision !== undefined
         this.#send(mirror)
         this.#wake()
       },
+      failed: () => { mirror.needsCopy = true },
       remove: () => {
         this.#mirrors.delete(mirror)
         this.#wake()
@@ -100,12 +114,26 @@ export class FeedPublisher {
     }
   }
 
+  /** Whether every mirror that answers does so from this revision or a later one. One that never had a copy does not answer. */
+  hasTaken (revision: number): boolean {
+    for (const mirror of this.#mirrors) if (mirror.answers && (mirror.revision ?? -1) < revision) return false
+    return true
+  }
+
+  /** Calls back once `hasTaken` is true, or the publisher was closed. Gives a function that gives up waiting. */
+  onTaken (revision: number, done: () => void): () => void {
+    return this.#wait({ revision, done, isForAll: false })
+  }
+
   /** Resolves when every mirror answers from this revision or a later one, or the publisher was closed. Waits while there is none. */
   whenTaken (revision: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiters.add({ revision, done: resolve })
-      this.#wake()
-    })
+    return new Promise((resolve) => { this.#wait({ revision, done: resolve, isForAll: true }) })
+  }
+
+  #wait (waiter: Waiter): () => void {
+    this.#waiters.add(waiter)
+    this.#wake()
+    return () => this.#waiters.delete(waiter)
   }
 
   close (): void {
@@ -116,10 +144,15 @@ export class FeedPublisher {
   }
 
   #wake (): void {
+    if (this.#waiters.size === 0) return
+    let ofAll = this.#mirrors.size === 0 ? -1 : Infinity
+    let ofAnswering = Infinity
+    for (const { revision = -1, answers } of this.#mirrors) {
+      ofAll = Math.min(ofAll, revision)
+      if (answers) ofAnswering = Math.min(ofAnswering, revision)
+    }
     for (const waiter of this.#waiters) {
-      const mirrors = [...this.#mirrors]
-      const isThere = mirrors.length > 0 && mirrors.every(({ revision }) => revision !== undefined && revision >= waiter.revision)
-      if (!isThere && !this.#isClosed) continue
+      if ((waiter.isForAll ? ofAll : ofAnswering) < waiter.revision && !this.#isClosed) continue
       this.#waiters.delete(waiter)
       waiter.done()
     }
@@ -145,77 +178,70 @@ export class FeedPublisher {
       return { type: 'health', health: feed.storeHealth }
     }
     if (!feed.loaded) return undefined
-    if (mirror.copy === undefined && !mirror.needsCopy) {
-      if (mirror.sent === feed.revision) return undefined
-      const batch = this.#after(mirror.sent)
-      if (batch !== undefined) {
-        mirror.sent = batch.revision
-        return this.#message(mirror, batch.changes, false)
-      }
-      mirror.needsCopy = true
-    }
-    return this.#copyOn(mirror)
+    if (mirror.needsCopy) return this.#copy(mirror)
+    if (mirror.steps !== undefined) return this.#message(mirror, false)
+    if (mirror.sent === feed.revision) return undefined
+    const batch = feed.changesAfter(mirror.sent, this.#limit)
+    if (batch === undefined) return this.#copy(mirror)
+    mirror.steps = stepsOf(feed, batch.changes, () => { mirror.wholeAt = feed.revision })
+    mirror.stepsTo = batch.revision
+    return this.#message(mirror, false)
   }
 
-  #copyOn (mirror: Mirror): MirrorMessage {
-    const begins = mirror.needsCopy
-    if (begins) {
-      mirror.needsCopy = false
-      mirror.copy = everything(this.#feed)
-      mirror.sent = this.#feed.revision
-      mirror.wholeAt = Infinity
-    }
-    const changes: Change[] = []
+  #copy (mirror: Mirror): MirrorMessage {
+    mirror.needsCopy = false
+    mirror.steps = everything(this.#feed)
+    mirror.stepsTo = this.#feed.revision
+    mirror.wholeAt = Infinity
+    mirror.namespaces.clear()
+    return this.#message(mirror, true)
+  }
+
+  #message (mirror: Mirror, begins: boolean): ChangesMessage {
+    const steps: MirrorStep[] = []
+    let work = 0
     let length = 0
-    while (changes.length < this.#limit && length < maxBodyLength) {
-      const next = mirror.copy?.next()
+    while (work < this.#limit && length < maxLength) {
+      const next = mirror.steps?.next()
       if (next === undefined || next.done === true) {
-        mirror.copy = undefined
-        mirror.wholeAt = this.#feed.revision
+        mirror.steps = undefined
+        mirror.sent = mirror.stepsTo
+        if (mirror.wholeAt === Infinity) mirror.wholeAt = this.#feed.revision // it was a copy
         break
       }
-      changes.push(next.value)
-      length += bodyLength(next.value)
+      work++
+      const step = next.value
+      if (step === undefined) continue
+      steps.push(step)
+      if (step.type === 'rows') work += step.rows.length
+      length += lengthOf(step)
+      const namespace = namespaceOf(step)
+      if (namespace !== undefined) mirror.namespaces.add(namespace)
     }
-    return this.#message(mirror, changes, begins)
-  }
-
-  #message (mirror: Mirror, changes: readonly Change[], begins: boolean): MirrorMessage {
-    const isWhole = mirror.sent >= mirror.wholeAt
-    const { epoch, catalog } = this.#feed
+    const { epoch, catalog, revision } = this.#feed
+    const isWhole = mirror.steps === undefined && mirror.sent >= mirror.wholeAt
+    const namespaces: [string, boolean][] = []
+    if (isWhole && mirror.sent === revision) {
+      for (const name of mirror.namespaces) namespaces.push([name, catalog.hasNamespace(name)])
+      mirror.namespaces.clear()
+    }
     // A mirror that has not come to the last raise yet is told of it when it has.
     const floor = catalog.floor <= mirror.sent ? catalog.floor : 0
-    return { type: 'changes', begins, changes, state: isWhole ? { epoch, revision: mirror.sent, floor } : undefined }
-  }
-
-  #after (revision: number): Batch | undefined {
-    const known = this.#batch
-    const madeAt = this.#feed.revision
-    if (known?.after === revision && known.madeAt === madeAt) return known
-    const batch = this.#feed.changesAfter(revision, this.#limit)
-    if (batch === undefined) return undefined
-    let length = 0
-    const end = batch.changes.findIndex((change) => (length += bodyLength(change)) >= maxBodyLength) + 1
-    const last = end > 0 && end < batch.changes.length ? batch.changes[end - 1] : undefined
-    return this.#batch = {
-      after: revision,
-      madeAt,
-      changes: last === undefined ? batch.changes : batch.changes.slice(0, end),
-      revision: last?.revision ?? batch.revision
-    }
+    return { type: 'changes', begins, steps, namespaces, state: isWhole ? { epoch, revision: mirror.sent, floor } : undefined }
   }
 }
 
-/**
- * The content of a feed, as changes that lead there from nothing. Objects come first: an instance is then applied with
- * its override, once.
- */
-function * everything (feed: Feed): Generator<Change> {
-  const base = { atMs: 0, by: '' }
-  for (const object of feed.heldObjects()) yield { ...base, type: 'put-object', reason: 'declared', revision: object.revision, object }
-  for (const record of feed.heldInstances()) yield { ...base, type: 'put', reason: 'registered', revision: record.shownRevision, record }
+function lengthOf (step: MirrorStep): number {
+  switch (step.type) {
+    case 'rows': return step.rows.reduce((sum, [, , , , core, texts]) => sum + core.length + texts.length, 0)
+    case 'member': return (step.row?.[4].length ?? 0) + (step.row?.[5].length ?? 0)
+    case 'object': return step.body?.length ?? 0
+    case 'made': return step.addresses.length * 16
+    default: return 0
+  }
 }
 
-function bodyLength (change: Change): number {
-  return change.type === 'put' ? change.record.body.length : change.type === 'put-object' ? change.object.body.length : 0
+function namespaceOf (step: MirrorStep): string | undefined {
+  if (step.type === 'namespace') return step.name
+  return 'namespace' in step && step.namespace !== '' ? step.namespace : undefined
 }
