@@ -17,9 +17,12 @@ export class HeldServices {
   apply (difference: ServiceDifference): ServiceEndpoints | undefined {
     const before = this.#held.get(keyOf(difference))
     if (before === undefined || before.revision !== difference.from) return undefined
-    const { from, put, removed, ...head } = difference
+    const { namespace, service: name, revision, failOpen, declared, put, removed } = difference
     const { manifest } = before
-    const service = { ...head, ...(manifest === undefined ? {} : { manifest }), endpoints: applied(before.endpoints, put, removed) }
+    const service: ServiceEndpoints = {
+      namespace, service: name, revision, failOpen, ...(declared === undefined ? {} : { declared }), ...(manifest === undefined ? {} : { manifest }),
+      endpoints: applied(before.endpoints, put, removed)
+    }
     this.hold(service)
     return service
   }

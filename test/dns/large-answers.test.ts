@@ -62,7 +62,10 @@ function firsts (records: Records | undefined, total: number): Map<string, numbe
 const textOf = ({ port, protocol }: NamedPort): string => `${port} ${protocol}`
 const sorted = (map: Iterable<[string, number]>): [string, number][] => [...map].sort(([a], [b]) => (a < b ? -1 : 1))
 
-type Test = Parameters<typeof serve>[0] & { equal (found: unknown, wanted: unknown): unknown, strictSame (found: unknown, wanted: unknown, message: string): unknown }
+type Test = Parameters<typeof serve>[0] & {
+  equal (found: unknown, wanted: unknown): unknown
+  strictSame (found: unknown, wanted: unknown, message: string): unknown
+}
 
 function compare (t: Test, large: HostAnswers | undefined, small: HostAnswers | undefined, all: readonly Endpoint[]): void {
   t.equal(large === undefined, small === undefined)
@@ -78,7 +81,9 @@ function compare (t: Test, large: HostAnswers | undefined, small: HostAnswers | 
       sets.push([large.port(name, port, protocol, 12), small.port(name, port, protocol, 12)])
     }
   }
-  for (const hostname of small.hostnames()) for (const type of [A, AAAA] as const) sets.push([large.hostAddresses(hostname, type), small.hostAddresses(hostname, type)])
+  for (const hostname of small.hostnames()) {
+    for (const type of [A, AAAA] as const) sets.push([large.hostAddresses(hostname, type), small.hostAddresses(hostname, type)])
+  }
   for (const [drawn, made] of sets) {
     const [one, other] = [written(drawn, 0), written(made, 0)]
     t.strictSame(one && { ...one, answers: [...one.answers].sort() }, other && { ...other, answers: [...other.answers].sort() }, 'the same records, and the same beside them')

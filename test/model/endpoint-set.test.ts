@@ -47,7 +47,10 @@ t.test('endpoints that change one by one equal a list that is made anew', async 
       const shortest = Math.min(...[...model.values()].map((each) => each.leaseMs))
       t.strictSame(
         { size: set.size, ready: set.ready, failOpen: set.failOpen, leaseMs: set.leaseMs },
-        { size: all.length, ready: all.filter(({ conditions }) => conditions.ready).length, failOpen: rule.failOpen, leaseMs: shortest === Infinity ? undefined : shortest }
+        {
+          size: all.length, ready: all.filter(({ conditions }) => conditions.ready).length, failOpen: rule.failOpen,
+          leaseMs: shortest === Infinity ? undefined : shortest
+        }
       )
       t.strictSame(jsonOf(set, 'all'), all)
       t.strictSame(jsonOf(set, 'answered'), rule.endpoints)

@@ -78,7 +78,10 @@ export class EndpointPart implements Chunk<Endpoint> {
   * json (standing: Standing | undefined, isLast: boolean): Generator<Buffer> {
     const { bytes, ends } = this.#texts ??= this.#written()
     const cut = isLast ? 1 : 0
-    if (standing === undefined || this.counts[standing] === this.items.length) return yield bytes.subarray(0, bytes.length - cut)
+    if (standing === undefined || this.counts[standing] === this.items.length) {
+      yield bytes.subarray(0, bytes.length - cut)
+      return
+    }
     const run = { from: 0, to: 0 }
     for (const [index, endpoint] of this.items.entries()) {
       if (standingOf(endpoint) !== standing) continue

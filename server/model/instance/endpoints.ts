@@ -16,11 +16,10 @@ export class EndpointSet {
    * hand-written endpoints.
    */
   readonly leaseMs: number | undefined
-  /** The same for all sets of a service, for as long as it is the same service. */
-  readonly origin: object
   /** Of those that are answered; undefined = nobody is. */
   readonly standing: Standing | undefined
   readonly #list: EndpointList
+  readonly #origin: object
   #all: readonly Endpoint[] | undefined
   #answered: readonly Endpoint[] | undefined
 
@@ -29,7 +28,7 @@ export class EndpointSet {
     this.service = service
     this.revision = revision
     this.leaseMs = leaseMs
-    this.origin = origin
+    this.#origin = origin
     this.#list = list
     this.standing = standings.find((standing) => list.chunks.some(({ counts }) => counts[standing] > 0))
   }
@@ -37,6 +36,11 @@ export class EndpointSet {
   /** No endpoint is ready or draining, and some are out only because they are suspect: those are answered. */
   get failOpen (): boolean {
     return this.standing === 'suspect' || this.standing === 'suspect-leaving'
+  }
+
+  /** The same for all sets of a service, for as long as it is the same service. */
+  get origin (): object {
+    return this.#origin
   }
 
   /** How many endpoints there are. */

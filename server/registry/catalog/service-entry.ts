@@ -138,7 +138,8 @@ export class ServiceEntry implements ServiceView {
     this.#listed = undefined
     if (after !== undefined) this.#list = this.#list?.put(after)
     else if (before !== undefined) this.#list = this.#list?.delete(before)
-    this.#table?.change(before === undefined ? undefined : { endpoint: { id: before.id }, leaseMs: before.lease.ttlMs }, after === undefined ? undefined : leased(after), revision)
+    const known = before === undefined ? undefined : { endpoint: { id: before.id }, leaseMs: before.lease.ttlMs }
+    this.#table?.change(known, after === undefined ? undefined : leased(after), revision)
   }
 }
 

@@ -1,7 +1,7 @@
 // One watch of endpoints: each service in scope, as it is now, whenever something about it changed; of a large one that was told before,
-// the difference. A service that changes many times in a short while is sent once, in its newest form. A change names the services that it touches; their endpoints
-// are read when it is handed out, so that selectors, target ports, readiness and fail-open are decided in one place
-// (the catalog) and nowhere again.
+// the difference. A service that changes many times in a short while is sent once, in its newest form. A change names the services that
+// it touches; their endpoints are read when it is handed out, so that selectors, target ports, readiness and fail-open are decided in
+// one place (the catalog) and nowhere again.
 //
 // The order is that of the last change of each service: a service that changes again while it waits goes to the end. So a cursor after
 // a delivery is good for everything before it.
