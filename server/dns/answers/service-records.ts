@@ -54,7 +54,7 @@ export interface HostAnswers extends ServiceAnswers {
   hostAddresses (hostname: string, type: AddressType): Records | undefined
 }
 
-/** How the answers of one service are made. */
+/** Builds the answers of one service. */
 export interface AnswerLimits {
   readonly ttlSeconds: number
   /** Records of a set in one answer. */
