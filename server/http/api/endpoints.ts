@@ -48,7 +48,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
   const { core: { position }, closing } = context
   const forms = new WeakMap<EndpointSet, Map<string, Ready>>()
   const ready = new ReadyEndpoints(context, context.http.of('GET', endpointsPath))
-  context.answerAhead((request, response) => ready.answer(request, response))
+  context.answerAhead(ready)
 
   app.get<{ Params: Static<typeof ServiceParams>, Querystring: QueryOf }>(endpointsPath, {
     compress: false, // done here, once per change and not once per answer
