@@ -10,7 +10,8 @@ import type { Service } from '../model/service/types.ts'
 import { Alias, aliasTo, maxAliases } from './answers/alias.ts'
 import type { AnswerText } from './wire/answer-text.ts'
 import type { ClientZones } from './protect/client-zones.ts'
-import { answerable, hostnameOf, isAnswerable } from './answers/endpoint-host.ts'
+import { answerable } from './answers/answer-part.ts'
+import { hostnameOf, isAnswerable } from './answers/endpoint-host.ts'
 import { type RecordName, recordNameOf } from './names/record-name.ts'
 import { maxRecordsPerSet } from './wire/record-set.ts'
 import type { Recursion } from './forward/recursion.ts'
@@ -291,6 +292,8 @@ function endpointSteps (set: EndpointSet): DnsTraceStep[] {
   const called = new Set(answered)
   const left = all.filter((endpoint) => !called.has(endpoint))
   const steps = [step('endpoints', `${answered.length} of ${all.length} are answered`)]
+  const isDraining = !failOpen && answered.length > 0 && answered.every(({ conditions }) => conditions.terminating)
+  if (isDraining) steps.push(step('draining', 'none is ready: those that drain and still serve are answered, before any suspect'))
   if (failOpen) steps.push(step('fail open', 'none is ready and some are out only because they are suspect: those are answered'))
   for (const endpoint of left.slice(0, maxNamed)) steps.push(step('not answered', `${endpoint.id} (${endpoint.address}): ${reasonOf(endpoint)}`))
   if (left.length > maxNamed) steps.push(step('not answered', `and ${left.length - maxNamed} more`))

@@ -3,6 +3,7 @@
 import { type Clock, guardedClock, systemClock } from '../clock.ts'
 import { RegistryError } from '../errors.ts'
 import { type Guard, standaloneGuard } from '../guard.ts'
+import { instanceKey, splitKey } from '../model/names.ts'
 import type { Store, Sweep } from '../store/store.ts'
 import { ActorAccess, type AccessParts } from './access.ts'
 import type { Actor } from './actor.ts'
@@ -26,15 +27,16 @@ import { Sessions, defaultSessionBlipMs, defaultSessionGraceMs } from './leases/
 import { type Protection, Sweeper } from './leases/sweeper.ts'
 import { LeftoverOverrides, defaultOverrideKeepMs } from './leftover-overrides.ts'
 import { Lookup } from './lookup.ts'
+import { NodeStore, type StoreTimer } from './node-store.ts'
 import { instanceNumbers, serviceCount } from './reads/overview.ts'
 import { RegistryReads } from './reads/reads.ts'
 import { Services } from './services/services.ts'
-import { replacingStore } from './replacing-store.ts'
-import { sharedSync } from './shared-sync.ts'
 import { Unreadable } from './unreadable.ts'
 
 export interface RegistryOptions {
   readonly store: Store
+  /** Told how long each operation of the store took, for metrics. */
+  readonly storeTimer?: StoreTimer
   readonly clock?: Clock
   readonly protection?: ProtectionOptions
   readonly sessionGraceMs?: number
@@ -86,7 +88,7 @@ export class Registry implements Core {
     const { random = Math.random, protection = {}, guard = standaloneGuard, log = { info: () => undefined, warn: () => undefined } } = options
     const clock = guardedClock(options.clock ?? systemClock, guard, 'registry-timer')
     const warn = (message: string): void => log.warn(message)
-    const store = this.store = replacingStore(sharedSync(options.store), () => this.feed.catalog.aside)
+    const store = this.store = new NodeStore(options.store, { timer: options.storeTimer, aside: () => this.feed.catalog.aside })
     const { ringLimit, ringBytes } = options
     const feed = this.feed = new Feed({
       now: () => clock.now(), guard, ...(ringLimit === undefined ? {} : { ringLimit }), ...(ringBytes === undefined ? {} : { ringBytes })
@@ -108,6 +110,18 @@ export class Registry implements Core {
     this.sessions = new Sessions({
       store, clock, graceMs: options.sessionGraceMs ?? defaultSessionGraceMs, blipMs: options.sessionBlipMs ?? defaultSessionBlipMs,
       stalledLately: () => this.#sweeper.stalledLately, report: warn, refuses: options.refuses
+    })
+    feed.listen({
+      name: 'sessions',
+      changed: ({ kind, event, target, lease }) => {
+        if (kind === 'instance' && this.sessions.boundCount > 0) {
+          this.sessions.changed(instanceKey(target.namespace, target.service, target.id), event === 'put' ? lease : undefined)
+        }
+      },
+      loaded: () => this.sessions.reloaded((key) => {
+        const { namespace, service, id } = splitKey(key)
+        return feed.catalog.entry(namespace, service, id)?.lease
+      })
     })
     const commands = { store, feed, lookup, clock }
     const instances = new InstanceCommands(commands)

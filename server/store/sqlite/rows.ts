@@ -33,6 +33,12 @@ export function instanceOf (row: Row): InstanceRecord {
   }
 }
 
+/** The values of a row, in the order of `insertInstance`. */
+export function instanceColumns (record: InstanceRecord): (string | number)[] {
+  const { key, lease, generation, ttlMs, createdRevision, revision, shownRevision, createdAtMs, updatedAtMs, suspect, body } = record
+  return [key, lease, generation, ttlMs, createdRevision, revision, shownRevision, createdAtMs, updatedAtMs, suspect ? 1 : 0, body, instanceChecksum(record)]
+}
+
 export function objectOf (row: Row): ObjectRecord {
   return {
     key: row.key as string,
@@ -51,6 +57,18 @@ const fault = 'its checksum does not fit: it is not what was written'
 export function readInstanceRow (row: Row): InstanceRecord {
   const record = instanceOf(row)
   return isSound(row.sum, instanceChecksum(record)) ? record : { ...record, fault }
+}
+
+/** The same of a row as an array, with the columns of `instanceRow` in their order: a third cheaper, where all of them are read. */
+export function readInstanceArray (columns: readonly unknown[]): InstanceRecord {
+  // The tables are STRICT: the types hold.
+  const [key, lease, generation, ttlMs, createdRevision, revision, shownRevision, createdAtMs, updatedAtMs, suspect, body, sum] =
+    columns as readonly [string, string, string, number, number, number, number, number, number, number, string, unknown]
+  const record: InstanceRecord = {
+    key, lease, generation, ttlMs, createdRevision, revision, shownRevision: Math.max(revision, shownRevision), createdAtMs, updatedAtMs,
+    suspect: suspect === 1, body
+  }
+  return isSound(sum, instanceChecksum(record)) ? record : { ...record, fault }
 }
 
 /** As `readInstanceRow`. */
@@ -89,21 +107,26 @@ function isSound (stored: unknown, counted: number): boolean {
   return stored === null || stored === counted
 }
 
+const insertInstance = `INSERT INTO instances (key, lease, generation, ttl_ms, created_revision, revision, shown_revision, created_at_ms, updated_at_ms,
+  suspect, body, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
 export type Statements = ReturnType<typeof prepare>
 
 export function prepare (db: DatabaseSync) {
+  const instances = db.prepare(`SELECT ${instanceRow} FROM instances`)
+  instances.setReturnArrays(true)
   return {
     begin: db.prepare('BEGIN'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
-    instances: db.prepare(`SELECT ${instanceRow} FROM instances`),
+    /** All, as arrays: `readInstanceArray`. */
+    instances,
     objects: db.prepare(`SELECT ${objectRow} FROM objects`),
-    leases: db.prepare(`SELECT lease, key, ${whole('ttl_ms')} AS ttlMs, ${whole('suspect')} AS suspect FROM instances`),
     recent: db.prepare('SELECT revision, header, body, sum FROM log ORDER BY revision DESC LIMIT ?'),
     instanceByKey: db.prepare(`SELECT ${instanceRow} FROM instances WHERE key = ?`),
     instanceByLease: db.prepare(`SELECT ${instanceRow} FROM instances WHERE lease = ?`),
-    putInstance: db.prepare(`INSERT INTO instances (key, lease, generation, ttl_ms, created_revision, revision, shown_revision, created_at_ms, updated_at_ms,
-      suspect, body, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET lease = excluded.lease,
+    insertInstance: db.prepare(`${insertInstance} ON CONFLICT (key) DO NOTHING`),
+    putInstance: db.prepare(`${insertInstance} ON CONFLICT (key) DO UPDATE SET lease = excluded.lease,
       generation = excluded.generation, ttl_ms = excluded.ttl_ms, created_revision = excluded.created_revision, revision = excluded.revision,
       shown_revision = excluded.shown_revision, created_at_ms = excluded.created_at_ms, updated_at_ms = excluded.updated_at_ms,
       suspect = excluded.suspect, body = excluded.body, sum = excluded.sum`),
