@@ -73,9 +73,12 @@ export interface Reads {
   namespace (name: string): NamespaceSummary
   /** Throws if a namespace or a service that a list is asked for is not there. */
   checkScope (scope: Pick<InstanceFilter, 'namespace' | 'service'>): void
-  /** A page, ordered by namespace, service and id. */
-  instances (filter: InstanceFilter, after: Position | undefined, limit: number): Listed<Instance>
-  services (filter: InstanceFilter, after: Position | undefined, limit: number): Listed<ServiceSummary>
+  /**
+   * A page, ordered by namespace, service and id.
+   * @param maxLooked so many instances are looked at, default all: then the page may have few items, or none, and a next one
+   */
+  instances (filter: InstanceFilter, after: Position | undefined, limit: number, maxLooked?: number): Listed<Instance>
+  services (filter: InstanceFilter, after: Position | undefined, limit: number, maxLooked?: number): Listed<ServiceSummary>
   namespaces (after: Position | undefined, limit: number): Listed<NamespaceSummary>
   /** The instances of what stands under a name, in one namespace or in each. */
   members (namespace: string | undefined, service: string): readonly Instance[]

@@ -8,9 +8,10 @@ import { LabelName, statuses } from '../../model/instance/instance.ts'
 import { isId, isLabel } from '../../model/names.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import type { Access, InstanceFilter, Listed, Position } from '../../registry/core.ts'
-import { answer, settle } from '../server/conditional.ts'
+import { answer, isKnown, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
 import { defaultPageItems, maxPageItems } from '../server/limits.ts'
+import { slicedPage } from './sliced-page.ts'
 import {
   InstancePage, NamespacePage, ServicePage, answerOf, emptyAnswer, errorResponses, exampleInstance, exampleService, readErrors
 } from './schemas.ts'
@@ -72,7 +73,12 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     await settle(context, request, request.query.minRevision)
     const access = accessOf(context, request)
     const { filter, after, limit } = choice(access, request.query)
-    return page(request, reply, summaryTag(access), () => access.services(filter, after, limit))
+    const at = now()
+    const tag = summaryTag(access)
+    const found = isWalked(filter) && !isKnown(request, `W/"${tag}"`)
+      ? await slicedPage((...part) => access.services(filter, ...part), after, limit, ({ namespace, name }) => ({ namespace, service: name, id: '' }))
+      : undefined
+    return page(request, reply, tag, () => found ?? access.services(filter, after, limit), at)
   })
 
   app.get<{ Querystring: ListQueryOf }>('/v1/instances', {
@@ -92,7 +98,11 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     await settle(context, request, request.query.minRevision)
     const access = accessOf(context, request)
     const { filter, after, limit } = choice(access, request.query)
-    return page(request, reply, position.cursor, () => access.instances(filter, after, limit))
+    const at = now()
+    const found = isWalked(filter) && !isKnown(request, `W/"${at.cursor}"`)
+      ? await slicedPage((...part) => access.instances(filter, ...part), after, limit, ({ namespace, service, id }) => ({ namespace, service, id }))
+      : undefined
+    return page(request, reply, at.cursor, () => found ?? access.instances(filter, after, limit), at)
   })
 
   function choice (access: Access, query: ListQueryOf): { filter: InstanceFilter, after: Position | undefined, limit: number } {
@@ -110,12 +120,27 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     return `${position.cursor}-${services.size}-${sum}`
   }
 
-  function page (request: FastifyRequest, reply: FastifyReply, tag: string, list: () => Listed<unknown>): FastifyReply {
+  /** Where the view stands: what is found in slices from here on is at least of this revision. */
+  function now (): Place {
+    return { cursor: position.cursor, revision: position.revision }
+  }
+
+  function page (request: FastifyRequest, reply: FastifyReply, tag: string, list: () => Listed<unknown>, at = now()): FastifyReply {
     return answer(context, request, reply, tag, () => {
       const { items, next } = list()
-      return { revision: position.cursor, items, ...(next === undefined ? {} : { next: cursorOf(next) }) } satisfies Page<unknown>
-    })
+      return { revision: at.cursor, items, ...(next === undefined ? {} : { next: cursorOf(next) }) } satisfies Page<unknown>
+    }, undefined, at.revision)
   }
+}
+
+interface Place {
+  readonly cursor: string
+  readonly revision: number
+}
+
+/** Whether a page may look at many that do not fit. */
+function isWalked ({ selector, statuses }: InstanceFilter): boolean {
+  return selector !== undefined || statuses !== undefined
 }
 
 function filterOf ({ namespace, service, selector, status, address }: ListQueryOf): InstanceFilter {
