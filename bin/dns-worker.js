@@ -1,4 +1,5 @@
 // The entry of a thread that answers DNS. What the launcher set up for loading modules holds for its own thread only.
+import './keep-tick.js'
 import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { useCompileCache } from './compile-cache.js'

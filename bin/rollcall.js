@@ -25,7 +25,9 @@ Promise.all([import('fs'), import('path'), import('child_process')]).then(functi
 function start (home, path) {
   // Node strips no types below node_modules, which is where a global installation has this package.
   var installed = home.split(path.sep).indexOf('node_modules') !== -1
-  return import('./compile-cache.js').then(function (cache) {
+  return import('./keep-tick.js').then(function () {
+    return import('./compile-cache.js')
+  }).then(function (cache) {
     cache.useCompileCache()
     return installed ? import('./strip-types.js') : undefined
   }).then(function () {

@@ -44,9 +44,18 @@ export default {
     }
   },
   create (context) {
+    /** Properties that this file sets to `guard.around(...)`, and to something else. */
+    const guarded = new Set()
+    const unguarded = new Set()
+    /** Callbacks that are properties: what they were set to is known at the end of the file. */
+    const later = []
     const check = (node, callback, messageId) => {
       if (callback === undefined || isGuarded(callback) || isEmpty(callback) || isSafeName(callback, context.sourceCode.getScope(node))) return
-      context.report({ node: callback, messageId })
+      if (callback.type === 'MemberExpression') later.push({ callback, messageId })
+      else context.report({ node: callback, messageId })
+    }
+    const set = (name, value) => {
+      if (name !== undefined && value) (isGuarded(value) ? guarded : unguarded).add(name)
     }
     return {
       CallExpression (node) {
@@ -57,7 +66,17 @@ export default {
       },
       // `socket.onmessage = ...` is an event handler by another way.
       AssignmentExpression ({ left, right }) {
+        if (left.type === 'MemberExpression') set(left.property.name, right)
         if (left.type === 'MemberExpression' && /^on[a-z]+$/.test(left.property.name ?? '')) check(left, right, 'event')
+      },
+      PropertyDefinition ({ key, value }) {
+        set(key.name, value)
+      },
+      'Program:exit' () {
+        for (const { callback, messageId } of later) {
+          const { name } = callback.property
+          if (!guarded.has(name) || unguarded.has(name)) context.report({ node: callback, messageId })
+        }
       }
     }
   }

@@ -5,6 +5,7 @@ import { flushCompileCache } from 'node:module'
 import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
 import { isReachable } from './config/kinds.ts'
+import { batchingText } from './dns/listen/batching.ts'
 import { readDnsTls } from './dns/listen/certificate-files.ts'
 import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
@@ -61,7 +62,7 @@ export interface ServeOptions {
   readonly guarded?: (failed: (error: unknown) => void) => void
 }
 
-/** So long the listeners may take to close when nobody is being answered any more. */
+/** How long the listeners may take to close when no request is under way any more. */
 const listenersMs = 200
 /** So long the store may: what was acknowledged is stored, and nothing else is waited for. */
 const storeMs = 400
@@ -137,6 +138,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     }))
     opened.push(() => dns.close())
     observeDns(metrics.register, dns)
+    log.info(batchingText(dnsValues.batch ?? 'auto'))
     for (const [thread, counts] of dns.delays) metrics.loops.set(thread, counts)
     if (dns.follower !== undefined) registry.followers.add(dns.follower)
     return dns

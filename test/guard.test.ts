@@ -61,10 +61,12 @@ t.test('lint refuses a timer and an event handler without a guard', async (t) =>
   for (const bad of [
     'setTimeout(() => work(), 5)', 'setInterval(work, 5)', 'setImmediate(() => { work() })', 'queueMicrotask(work)', 'process.nextTick(() => work())', 'globalThis.setTimeout(work)',
     "socket.on('message', (data) => read(data))", "socket.once('close', end)", "signal.addEventListener('abort', () => stop())", "emitter.prependListener('x', y)",
+    "class A { constructor () { this.ended = work } watch (socket) { socket.on('close', this.ended) } }",
     'socket.onmessage = (event) => read(event)', 'const f = () => work(); setTimeout(f, 5)', 'function later (resolve) { setTimeout(resolve, 5) }'
   ]) t.equal(reported(bad), 1, bad)
   for (const good of [
     "setTimeout(guard.around('x', () => work()), 5)", "socket.on('data', this.#guard.around('x', (data) => read(data)))".replace('this.#guard', 'this.guard'),
+    "class A { constructor () { this.ended = guard.around('x', work) } watch (socket) { socket.on('close', this.ended) } }",
     "const f = guard.around('x', work); signal.addEventListener('abort', f)", 'new Promise((resolve) => setImmediate(resolve))', "socket.on('error', () => undefined)",
     'list.on = 5', 'clock.after(5, () => work())', 'const { promise, resolve } = Promise.withResolvers(); setTimeout(resolve, 5)'
   ]) t.equal(reported(good), 0, good)

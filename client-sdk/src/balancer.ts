@@ -1,5 +1,5 @@
-// Which endpoint gets the next call: pure functions and one small state.
-import { callable } from './rules.ts'
+// Which endpoint gets the next call: the order in which endpoints are chosen from, as pure functions.
+import { callable, canServe } from './rules.ts'
 import type { Endpoint, Port } from './wire.ts'
 
 /** An endpoint and the one of its ports that is meant. */
@@ -20,76 +20,55 @@ export function endpointKey ({ service, id }: Pick<Endpoint, 'service' | 'id'>):
   return service === undefined ? id : `${service}/${id}`
 }
 
+/** The port of an endpoint that is meant; undefined = it has none such. */
+export function portOf (endpoint: Endpoint, port: string | number | undefined): Port | undefined {
+  return port === undefined
+    ? endpoint.ports[0]
+    : endpoint.ports.find((each) => (typeof port === 'number' ? each.port === port : each.name === port))
+}
+
 /** The callable endpoints that have the wished port, in the order of their keys. */
 export function candidates (endpoints: Iterable<Endpoint>, port?: string | number): readonly Candidate[] {
   return callable([...endpoints])
     .flatMap((endpoint) => {
-      const found = port === undefined
-        ? endpoint.ports[0]
-        : endpoint.ports.find((each) => (typeof port === 'number' ? each.port === port : each.name === port))
+      const found = portOf(endpoint, port)
       return found === undefined ? [] : [{ endpoint, port: found }]
     })
     .sort((a, b) => (endpointKey(a.endpoint) < endpointKey(b.endpoint) ? -1 : 1))
 }
 
-/**
- * Narrows candidates to those of the first choice, in this order:
- * 1. weight above 0; 0 means "only when nothing else is left", with any priority;
- * 2. the lowest priority number (RFC 2782: a client MUST try it first), so a near backup does not win over a far primary;
- * 3. the caller's zone, if an endpoint is in it.
- */
-export function firstChoice (all: readonly Candidate[], zone?: string): readonly Candidate[] {
-  const weighted = orElse(all.filter(({ endpoint }) => endpoint.weight > 0), all)
-  const priority = weighted.reduce((lowest, { endpoint }) => Math.min(lowest, endpoint.priority), Infinity)
-  const preferred = weighted.filter(({ endpoint }) => endpoint.priority === priority)
-  return zone === undefined ? preferred : orElse(preferred.filter(({ endpoint }) => endpoint.zone === zone), preferred)
+/** How good an endpoint is to call, the best first: those of a service that are called are of one tier (rules/callable.ts). */
+export const tiers = { ready: 0, leaving: 1, suspect: 2, suspectAndLeaving: 3 } as const
+export type Tier = typeof tiers[keyof typeof tiers]
+
+/** undefined = it must not be called. */
+export function tierOf ({ conditions, suspect, status }: Endpoint): Tier | undefined {
+  if (conditions.ready) return tiers.ready
+  if (conditions.serving && conditions.terminating) return tiers.leaving
+  if (!suspect || !canServe(status)) return undefined
+  return status === 'draining' ? tiers.suspectAndLeaving : tiers.suspect
 }
 
-/** The least loaded for their weight. */
-export function leastLoaded (all: readonly Candidate[], load: (key: string) => number): readonly Candidate[] {
-  const relative = ({ endpoint }: Candidate): number => load(endpointKey(endpoint)) / Math.max(endpoint.weight, 1)
-  const least = all.reduce((lowest, candidate) => Math.min(lowest, relative(candidate)), Infinity)
-  return all.filter((candidate) => relative(candidate) === least)
-}
+/** Priorities end here, as in SRV (RFC 2782). */
+const maxPriority = 65_535
 
 /**
- * Smooth weighted round robin: each turn every endpoint gains its weight; the one with most is chosen and loses the
- * sum. Over a sum of the weights each is picked as often as its weight says, and never in bursts.
+ * The rank of an endpoint among those of its service, the lowest is called first. It is made of, in this order:
+ * 1. its tier;
+ * 2. weight above 0; 0 means "only when nothing else is left", with any priority;
+ * 3. the lowest priority number (RFC 2782: a client MUST try it first), so a near backup does not win over a far primary;
+ * 4. the caller's zone, if an endpoint is in it.
+ * @returns undefined = it must not be called, or has no such port
  */
-export class RoundRobin {
-  readonly #random: () => number
-  #credit = new Map<string, number>()
-
-  /** @param random where in the turn a new endpoint begins, so that many clients that start together don't pick the same one first */
-  constructor (random: () => number) {
-    this.#random = random
-  }
-
-  pick (all: readonly Candidate[]): Candidate | undefined {
-    let best: Candidate | undefined
-    let bestCredit = -Infinity
-    let sum = 0
-    for (const candidate of all) {
-      const key = endpointKey(candidate.endpoint)
-      const weight = Math.max(candidate.endpoint.weight, 1) // of those with 0, each like the other
-      sum += weight
-      const credit = (this.#credit.get(key) ?? this.#random() * weight) + weight
-      this.#credit.set(key, credit)
-      if (credit > bestCredit) {
-        best = candidate
-        bestCredit = credit
-      }
-    }
-    if (best !== undefined) this.#credit.set(endpointKey(best.endpoint), bestCredit - sum)
-    return best
-  }
-
-  /** Forgets who is not there any more. */
-  keep (keys: ReadonlySet<string>): void {
-    for (const key of this.#credit.keys()) if (!keys.has(key)) this.#credit.delete(key)
-  }
+export function rankOf (endpoint: Endpoint, { port, zone }: Preference): number | undefined {
+  const tier = tierOf(endpoint)
+  if (tier === undefined || portOf(endpoint, port) === undefined) return undefined
+  const { weight, priority } = endpoint
+  const bounded = Math.min(Math.max(Math.trunc(priority), 0), maxPriority)
+  return tier << 18 | (weight > 0 ? 0 : 1) << 17 | bounded << 1 | (zone === undefined || endpoint.zone === zone ? 0 : 1)
 }
 
-function orElse<Item> (some: readonly Item[], others: readonly Item[]): readonly Item[] {
-  return some.length > 0 ? some : others
+/** The last rank that endpoints of a tier can have. */
+export function lastRankOf (tier: number): number {
+  return (tier + 1 << 18) - 1
 }

@@ -2,7 +2,8 @@
 import type { Preference } from './balancer.ts'
 import { abortable } from './clock.ts'
 import type { ResolvedEndpoint } from './resolved-endpoint.ts'
-import { ServiceList, type Balance, type ServiceListOptions } from './service-list.ts'
+import type { Balance } from './endpoint-table.ts'
+import { ServiceList, type ServiceListOptions } from './service-list.ts'
 
 /** A service: `payments`, `payments.shop`, or its parts. */
 export type Target = string | { readonly service: string, readonly namespace?: string | undefined }

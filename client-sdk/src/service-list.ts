@@ -3,11 +3,10 @@
 // service's ports, and some may be made by hand.
 import { fullJitter } from './backoff.ts'
 import { endpointsAnswer } from './answer-shapes.ts'
-import {
-  candidates, endpointKey, firstChoice, leastLoaded, RoundRobin, type Candidate, type Preference
-} from './balancer.ts'
+import { candidates, type Preference } from './balancer.ts'
 import { anySignal, sleep, type Clock } from './clock.ts'
 import { isKnown, isSmaller } from './cursor.ts'
+import { type Balance, EndpointTable } from './endpoint-table.ts'
 import { asError, isPassing, isRefusal, isRollcallError, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
 import type { Nodes } from './nodes.ts'
@@ -22,8 +21,6 @@ import type { Endpoint, EndpointsAnswer } from './wire.ts'
 
 const movedOn = new RollcallError('REGISTRY_UNAVAILABLE', 'the client goes to another node')
 
-export type Balance = 'round-robin' | 'least-outstanding'
-
 export interface ServiceListOptions {
   readonly nodes: Nodes
   readonly transport: Transport
@@ -34,8 +31,6 @@ export interface ServiceListOptions {
   readonly closed: AbortSignal
 }
 
-/** Distinct (port, zone) questions to one list whose turns are kept. */
-const maxPools = 32
 /** How long the registry may hold a long poll back. */
 const pollWaitMs = 30_000
 /**
@@ -57,10 +52,8 @@ export class ServiceList {
   readonly #unfollow: () => void
   /** Ends the long poll that waits at a node which is not the client's any more. */
   #poll = new AbortController()
-  readonly #pools = new Map<string, { choice: readonly Candidate[], readonly turns: RoundRobin, version: number }>()
-  readonly #outstanding = new Map<string, number>()
-  #endpoints = new Map<string, Endpoint>()
-  /** Grows with each change of the list: pools of an older one are made again. */
+  readonly #endpoints: EndpointTable
+  /** Grows with each change of the list. */
   #version = 0
   #revision: string | undefined
   /** The newest revision that was received, also from a list that a reset made void. */
@@ -79,21 +72,16 @@ export class ServiceList {
     this.#service = service
     this.#namespace = namespace
     this.#selector = selector
+    this.#endpoints = new EndpointTable(options.random)
     this.#subscriber = this.#subscriberOf(false)
     this.#unfollow = options.nodes.onMove(() => this.#poll.abort(movedOn))
     this.loaded = this.#load()
   }
 
   pick (preference: Preference, balance: Balance, tried: ReadonlySet<string>): ResolvedEndpoint {
-    const pool = this.#pool(preference)
-    let choice = pool.choice
-    if (tried.size > 0) {
-      choice = firstChoice(candidates(this.#endpoints.values(), preference.port).filter(({ endpoint }) => !tried.has(endpointKey(endpoint))), preference.zone)
-    }
-    if (balance === 'least-outstanding') choice = leastLoaded(choice, (key) => this.#outstanding.get(key) ?? 0)
-    const candidate = pool.turns.pick(choice)
+    const candidate = this.#endpoints.pick(preference, balance, tried)
     if (candidate === undefined) throw this.#none(preference.port)
-    const release = balance === 'least-outstanding' ? this.#begin(endpointKey(candidate.endpoint)) : undefined
+    const release = balance === 'least-outstanding' ? this.#endpoints.begin(candidate.key) : undefined
     return new ResolvedEndpoint(this.#namespace, this.#service, candidate, release)
   }
 
@@ -241,8 +229,8 @@ export class ServiceList {
           else this.#moveOn(frame.revision) // which instances the name means did not change: that would be a reset
           break
         }
-        if (frame.event === 'delete') this.#endpoints.delete(frame.instance.id) // an implicit service has ids only
-        else this.#endpoints.set(frame.instance.id, endpointOf(frame.instance))
+        if (frame.event === 'delete') this.#endpoints.remove(frame.instance.id) // an implicit service has ids only
+        else this.#endpoints.put(endpointOf(frame.instance))
         this.#moved(frame.revision)
         break
       default:
@@ -301,7 +289,7 @@ export class ServiceList {
         }
       )
     }
-    this.#endpoints = new Map(endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]))
+    this.#endpoints.replace(endpoints)
     this.#moved(revision)
   }
 
@@ -313,31 +301,6 @@ export class ServiceList {
   #moveOn (revision: string | undefined): void {
     this.#revision = revision
     this.#newest = revision ?? this.#newest
-  }
-
-  #pool ({ port, zone }: Preference): { readonly choice: readonly Candidate[], readonly turns: RoundRobin } {
-    const key = `${typeof port} ${port ?? ''} ${zone ?? ''}`
-    let pool = this.#pools.get(key)
-    if (pool === undefined) {
-      if (this.#pools.size >= maxPools) this.#pools.clear() // turns begin anew, which does no harm
-      pool = { choice: [], turns: new RoundRobin(this.#options.random), version: -1 }
-      this.#pools.set(key, pool)
-    }
-    if (pool.version !== this.#version) {
-      pool.version = this.#version
-      pool.choice = firstChoice(candidates(this.#endpoints.values(), port), zone)
-      pool.turns.keep(new Set(this.#endpoints.keys()))
-    }
-    return pool
-  }
-
-  #begin (key: string): () => void {
-    this.#outstanding.set(key, (this.#outstanding.get(key) ?? 0) + 1)
-    return () => {
-      const left = (this.#outstanding.get(key) ?? 0) - 1
-      if (left > 0) this.#outstanding.set(key, left)
-      else this.#outstanding.delete(key)
-    }
   }
 
   #none (port: string | number | undefined): RollcallError {

@@ -44,7 +44,7 @@ export interface AnswerCount {
 const singles = [
   'truncated', 'cut', 'failed', 'connections', 'waiting', 'limitedDropped', 'limitedSlipped', 'limitedBadCookie', 'builds', 'unanswerable', 'latencySum',
   'transfersFull', 'transfersDifference', 'transfersCurrent', 'transfersRefused', 'transferRecords', 'transferCutSets',
-  'notifySent', 'notifyAcknowledged', 'notifyUnacknowledged'
+  'notifySent', 'notifyAcknowledged', 'notifyUnacknowledged', 'batchSockets', 'singleSockets', 'batches', 'batchMessages'
 ] as const
 
 // Where each block begins. A new block is a line, before the end.
@@ -70,7 +70,7 @@ export class DnsCounters {
   declare limitedDropped: number
   declare limitedSlipped: number
   declare limitedBadCookie: number
-  /** Services whose answers were made, at the first question after a change. */
+  /** Services whose answers were built, at the first question after a change. */
   declare builds: number
   /** Endpoints whose record has what DNS cannot carry, at each making of their service's answers. */
   declare unanswerable: number
@@ -90,10 +90,18 @@ export class DnsCounters {
   declare transferCutSets: number
   /** NOTIFY messages that were sent, repeated ones too. */
   declare notifySent: number
-  /** NOTIFY messages that were taken. */
+  /** NOTIFY messages that a secondary confirmed. */
   declare notifyAcknowledged: number
   /** NOTIFY that was refused, or never answered, in spite of repetitions. */
   declare notifyUnacknowledged: number
+  /** UDP sockets that are read by batches, as far as more than one datagram waits. */
+  declare batchSockets: number
+  /** UDP sockets that are read one datagram after the other. */
+  declare singleSockets: number
+  /** Batches of datagrams that were taken by one call each. */
+  declare batches: number
+  /** Datagrams in them. */
+  declare batchMessages: number
   readonly #values: Float64Array<SharedArrayBuffer>
 
   static {
@@ -117,6 +125,11 @@ export class DnsCounters {
   /** @param memory `memory` of the counters that these are, in another thread; only one of the two may count */
   constructor (memory = new SharedArrayBuffer(end * Float64Array.BYTES_PER_ELEMENT)) {
     this.#values = new Float64Array(memory, 0, end)
+  }
+
+  /** The thread that counted is gone, and what it had open and at work with it. */
+  ended (): void {
+    this.connections = this.waiting = this.batchSockets = this.singleSockets = 0
   }
 
   get memory (): SharedArrayBuffer {

@@ -4,7 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import { showHistogram } from '../metrics/filled-histogram.ts'
 import { type DnsServer, dropReasons, forwardEvents, latencyBounds } from './server.ts'
 
-/** What of a DNS server is looked at. */
+/** What is measured of a DNS server. */
 type Counted = Pick<DnsServer, 'counters'>
 
 /** Shows what the DNS server counted, at each scrape. */
@@ -47,6 +47,18 @@ function observeQueries (register: Registry, dns: Counted): void {
   total('rollcall_dns_cut_total', 'DNS answers from a set of more records than one answer shows.', () => dns.counters.cut)
   total('rollcall_dns_endpoints_left_out_total', 'Endpoints left out of DNS answers, as their records have what DNS cannot carry, at each making.', () => dns.counters.unanswerable)
   total('rollcall_dns_failures_total', 'DNS messages that were answered SERVFAIL because of a fault of this program.', () => dns.counters.failed)
+  new Gauge({
+    name: 'rollcall_dns_udp_sockets',
+    help: 'UDP sockets of DNS, by how they are read: several datagrams by one call (batch), or one by one (single).',
+    labelNames: ['way'],
+    registers,
+    collect () {
+      this.set({ way: 'batch' }, dns.counters.batchSockets)
+      this.set({ way: 'single' }, dns.counters.singleSockets)
+    }
+  })
+  total('rollcall_dns_batches_total', 'Calls that took several DNS datagrams from a socket at once.', () => dns.counters.batches)
+  total('rollcall_dns_batch_messages_total', 'DNS datagrams that these calls took.', () => dns.counters.batchMessages)
   new Gauge({ name: 'rollcall_dns_tcp_connections', help: 'Open TCP connections of DNS.', registers, collect () { this.set(dns.counters.connections) } })
 }
 
@@ -93,7 +105,7 @@ function observeAnswers (register: Registry, dns: Counted): void {
   })
 }
 
-/** Zone transfers, and what secondaries are told. */
+/** Zone transfers, and notifications of secondaries. */
 function observeTransfers (register: Registry, dns: Counted): void {
   const registers = [register]
   const labelled = (name: string, help: string, label: string, values: () => Readonly<Record<string, number>>): void => {

@@ -19,9 +19,11 @@ import { RateLimiter } from './protect/rate-limit.ts'
 import { Recursion } from './forward/recursion.ts'
 import { Responder } from './responder.ts'
 import { TcpListener } from './listen/tcp-listener.ts'
+import { type BatchSetting, batchingFor } from './listen/batching.ts'
+import { listenUdp } from './listen/every-address.ts'
 import { maxConnections } from './listen/tcp-limits.ts'
 import { Tracer } from './trace.ts'
-import { type ListenerOptions, UdpListener } from './listen/udp-listener.ts'
+import type { ListenerOptions } from './listen/udp-listener.ts'
 import { ZoneTransfers } from './transfer/transfer.ts'
 import { type ZonesOptions, defaultTtlSeconds, zonesOf } from './names/zones.ts'
 
@@ -34,7 +36,7 @@ export interface DnsOptions extends ZonesOptions {
   readonly host: string | readonly string[]
   /** 0 = any free one, the same for UDP and TCP at every address. */
   readonly port: number
-  /** Clients in a network are given endpoints of its zone first; the longest prefix counts. Default none. */
+  /** Clients in a network get endpoints of its zone first; the longest prefix counts. Default none. */
   readonly clientZones?: readonly ClientZone[]
   /** What this node calls itself when it is asked (NSID, `id.server`). Default: the name of the machine. */
   readonly node?: string
@@ -65,6 +67,11 @@ export interface DnsOptions extends ZonesOptions {
   /** Shares the port with other listeners of this user that say so too: the kernel spreads clients over them. Default: it is ours alone. */
   readonly reusePort?: boolean
   readonly log?: { warn (message: string): void, error (message: string): void, info? (facts: object, message: string): void }
+  /**
+   * `auto`: datagrams that come together are taken and answered by one call where that can be done; `off`: each by one of its own.
+   * Default `auto`.
+   */
+  readonly batch?: BatchSetting
   /** Where it counts; default: counters of its own, in `DnsServer.counters`. */
   readonly counters?: DnsCounters
   /** Chooses the first address, in [0, 1). */
@@ -77,7 +84,7 @@ export interface DnsOptions extends ZonesOptions {
 /** The settings of a DNS server that can be sent to a thread. The rest is made in it. */
 export type DnsThreadSettings = Omit<DnsOptions, 'source' | 'counters' | 'log' | 'random' | 'clock' | 'guard' | 'reusePort'>
 
-/** What a thread is told while it answers. */
+/** What a thread hears while it answers. */
 export interface DnsThreadOrder {
   readonly type: 'renew'
   readonly certificate: Certificate
@@ -115,7 +122,7 @@ export interface Certificate {
 
 const noTransfer = { keys: [], transferTo: [] }
 const maxTtlSeconds = 3_600 // an hour of dead addresses is a mistake, not a setting
-/** A fault that every packet meets must not fill the disk. */
+/** A fault that every packet causes must not fill the disk. */
 const failureLogIntervalMs = 60_000
 
 /** What answers, without a socket. */
@@ -139,7 +146,8 @@ export async function startDns (options: DnsOptions): Promise<DnsServer> {
   refuseOwnAddress(options, addresses)
   const core = dnsCore({ ...options, clock, counters }, addresses.map(({ address }) => address), overTls.map(({ address }) => address))
   const common = {
-    responder: core.responder, counters, clock, guard, maxConnections: options.maxConnections ?? maxConnections, reusePort: options.reusePort ?? false,
+    batching: batchingFor(options.batch ?? 'auto', counters), responder: core.responder, counters, clock, guard,
+    maxConnections: options.maxConnections ?? maxConnections, reusePort: options.reusePort ?? false,
     report: (message: string) => log?.warn(message)
   } as const
   const leftOut = (address: string, error: Error): void => log?.warn(`DNS: ${address} is left out, as this machine has no such address: ${error.message}`)
@@ -244,7 +252,7 @@ interface BothListeners extends Place {
 }
 
 async function listenOnOnePort (options: ListenerOptions & { readonly maxConnections: number }): Promise<BothListeners> {
-  const udp = await UdpListener.listen(options)
+  const udp = await listenUdp(options)
   const { port } = udp
   try {
     const tcp = await TcpListener.listen({ ...options, port })

@@ -261,7 +261,7 @@ function step (rule: string, message: string): DnsTraceStep {
   return { rule, message }
 }
 
-/** The last step is taken from the answer itself. */
+/** The last step is read from the answer itself. */
 function outcome (type: number, { rcode, answer, authority }: AnswerText): DnsTraceStep {
   if (rcode === 'NXDOMAIN') return step('answer', answer.length > 0 ? 'NXDOMAIN: nothing is at or below the name that the alias leads to' : 'NXDOMAIN: nothing is at or below the name')
   if (rcode !== 'NOERROR') return step('answer', `${rcode}: the extended error says why`)

@@ -171,7 +171,7 @@ class DnsPool implements DnsWorkers {
         this.#standIn.end().catch(failed)
       },
       ended: (place) => {
-        for (const counters of ofThreads.slice(place, place + 1)) counters.connections = counters.waiting = 0
+        ofThreads[place]?.ended()
         if (atWork.delete(place) && atWork.size === 0) this.#standIn.begin().catch(failed)
       }
     })
@@ -184,7 +184,7 @@ class DnsPool implements DnsWorkers {
       await this.#standIn.settled
       if (this.#closed === undefined) this.#notifier = this.#tell(this.places, this.#counters)
     })
-    this.started.catch(() => undefined) // whoever waits for it is told
+    this.started.catch(() => undefined) // those who wait for it get the error
   }
 
   get delays (): ReadonlyMap<string, Float64Array> {

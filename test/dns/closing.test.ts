@@ -8,6 +8,7 @@ import type { MessageWriter } from '../../server/dns/wire/message-writer.ts'
 import { Responder } from '../../server/dns/responder.ts'
 import { UdpListener } from '../../server/dns/listen/udp-listener.ts'
 import { Zone } from '../../server/dns/names/zone.ts'
+import { batchSettings } from '../support/dns-batches.ts'
 import { UdpClient, question } from '../support/dns-client.ts'
 import { type HandClock } from '../support/hand-clock.ts'
 import { PlayedFeed, serve } from '../support/played-feed.ts'
@@ -18,8 +19,8 @@ function world (): PlayedFeed {
   return new PlayedFeed().load().register('shop/web/a', { address: '10.1.0.1', ports: [{ name: 'http', port: 80 }] })
 }
 
-t.test('what has arrived when it closes is answered', async (t) => {
-  const server = await serve(t, world())
+for (const batch of batchSettings) t.test(`what has arrived when it closes is answered (batch ${batch})`, async (t) => {
+  const server = await serve(t, world(), { batch })
   const client = new UdpClient(t, server)
   await client.query(web, 'A')
   const count = 100 // more than the loop takes from a socket in one turn

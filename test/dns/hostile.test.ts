@@ -5,6 +5,7 @@ import t from 'tap'
 import { cookieSecretKey } from '../../server/dns/protect/cookie-secret.ts'
 import { usedMemory } from '../fuzz/memory.ts'
 import { readSent, verdict } from '../fuzz/verdict.ts'
+import { batchSettings } from '../support/dns-batches.ts'
 import { TcpClient, UdpClient, codec, framed, opt, question } from '../support/dns-client.ts'
 import { malformed, optAlone, twoOpts } from './malformed.ts'
 import { PlayedFeed, serve } from '../support/played-feed.ts'
@@ -26,8 +27,8 @@ function rcodeOf (answer: Buffer): number {
   return (opt(codec.decode(answer))?.extendedRcode ?? 0) * 16 + (answer.readUInt8(3) & 15)
 }
 
-t.test('every malformed message is answered as the protocol demands, or with silence, and the next one is answered', async (t) => {
-  const server = await serve(t, world())
+for (const batch of batchSettings) t.test(`every malformed message is answered as the protocol demands, or with silence, and the next one is answered (batch ${batch})`, async (t) => {
+  const server = await serve(t, world(), { batch })
   const udp = new UdpClient(t, server)
   for (const [says, message, expected] of malformed) {
     await udp.send(message)
@@ -146,8 +147,8 @@ t.test('connections that are reset in the middle leave nothing behind', async (t
   t.equal(server.counters.failed, 0)
 })
 
-t.test('a datagram from port 0, which ends a dns2 server, does no harm', async (t) => {
-  const server = await serve(t, world())
+for (const batch of batchSettings) t.test(`a datagram from port 0, which ends a dns2 server, does no harm (batch ${batch})`, async (t) => {
+  const server = await serve(t, world(), { batch })
   const script = 'import socket,struct,sys;q=bytes.fromhex(sys.argv[2]);s=socket.socket(2,3,17);' +
     's.sendto(struct.pack(">HHHH",0,int(sys.argv[1]),8+len(q),0)+q,("127.0.0.1",0))'
   const sent = spawnSync('python3', ['-c', script, String(server.port), question(web, 'A').toString('hex')])

@@ -2,6 +2,7 @@
 import { networkInterfaces } from 'node:os'
 import fc from 'fast-check'
 import t from 'tap'
+import { batchSettings } from '../support/dns-batches.ts'
 import { type QuestionOptions, codec, opt, question } from '../support/dns-client.ts'
 import { serve } from '../support/played-feed.ts'
 import { Datagrams } from './datagrams.ts'
@@ -22,11 +23,11 @@ const warm = 20_000
 /** What is kept of one message for ever, on average. A leak of the smallest object is more. */
 const maxKeptOctets = 32
 
-t.test(`${mutants} mutated messages over UDP, while services change: each is answered as it has to be, and nothing of them stays`, async (t) => {
+for (const batch of batchSettings) t.test(`${mutants} mutated messages over UDP (batch ${batch}), while services change: each is answered as it has to be, and nothing of them stays`, async (t) => {
   const seed = fuzzSeed()
   const random = new Random(seed)
   const world = shop()
-  const server = await serve(t, world, { ...served, random: () => random.below(1_000) / 1_000 })
+  const server = await serve(t, world, { ...served, batch, random: () => random.below(1_000) / 1_000 })
   const datagrams = await Datagrams.open(t, server)
   const faults = noFaults()
   let answered = 0
@@ -43,6 +44,7 @@ t.test(`${mutants} mutated messages over UDP, while services change: each is ans
   t.strictSame(faults, noFaults(), seedHint(seed))
   t.equal(server.counters.failed, 0, 'none of them met a fault of ours')
   t.ok(answered > mutants / 2, `${answered} were answered`)
+  t.equal(server.counters.batchMessages > mutants / 2, batch === 'auto', `${server.counters.batchMessages} came in batches`)
   t.ok(kept < maxKeptOctets, `${kept.toFixed(1)} octets are kept of each`)
 })
 
@@ -72,13 +74,13 @@ t.test(`${limited} mutated messages from an address that is limited: never more 
   t.ok(sums.answeredOctets < sums.octets, `${sums.answeredOctets} octets for ${sums.octets}`)
 })
 
-t.test(`${generated} made-up questions over UDP: each is answered as it has to be`, async (t) => {
+for (const batch of batchSettings) t.test(`${generated} made-up questions over UDP (batch ${batch}), two at once: each is answered as it has to be`, async (t) => {
   const seed = fuzzSeed()
-  const server = await serve(t, shop(), served)
+  const server = await serve(t, shop(), { ...served, batch })
   const datagrams = await Datagrams.open(t, server)
   await fc.assert(fc.asyncProperty(generatedQuery, async (query) => {
     const faults = noFaults()
-    await datagrams.exchange(faults, () => queryOctets(query), 1)
+    await datagrams.exchange(faults, () => queryOctets(query), 2)
     if (faults.count > 0 || server.counters.failed > 0) throw new Error(faults.list[0] ?? `our own code failed on ${queryOctets(query).toString('hex')}`)
   }), { seed, numRuns: generated })
   t.equal(server.counters.failed, 0, seedHint(seed))

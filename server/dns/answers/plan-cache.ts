@@ -12,7 +12,7 @@ import { headerLength, questionTailLength } from '../wire/wire.ts'
  * asked comes back. Some 200 octets each beside the records, which the answers of the service hold anyway.
  */
 const maxEntries = 131_072
-/** A plan that looks at more services than this (fallbacks) is made anew with each change of the registry. */
+/** A plan of more services than this (fallbacks) is built anew after each change of the registry. */
 const maxWitnesses = 8
 
 type CatalogView = DnsSource['catalog']

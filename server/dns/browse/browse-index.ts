@@ -91,7 +91,7 @@ export class NamespaceTypes {
   readonly turn = new Turn()
   readonly #namespace: string
   readonly #types = new Map<string, TypeEntry>()
-  /** What was found at each service when it was looked at. */
+  /** What each service offered when it was read. */
   readonly #known = new Map<string, readonly string[]>()
   #names: readonly string[] = []
   #next = 0

@@ -35,7 +35,7 @@ export class StreamConnection {
   #lastMs: number
   #isWaiting = false
   #isEnding = false
-  /** No more messages can be told apart: a length was none. */
+  /** A length was wrong, so that nobody knows where the next message begins. */
   #isBroken = false
 
   constructor (socket: Socket, calls: ConnectionCalls, guard: Guard) {

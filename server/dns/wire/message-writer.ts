@@ -60,9 +60,9 @@ export class MessageWriter {
   /** Of the last answer. */
   rcode = 0
 
-  /** @param capacity the longest message that it ever writes */
-  constructor (capacity: number) {
-    this.#bytes = Buffer.allocUnsafeSlow(capacity)
+  /** @param memory octets of the longest message that it ever writes, or where it writes */
+  constructor (memory: number | Buffer) {
+    this.#bytes = typeof memory === 'number' ? Buffer.allocUnsafeSlow(memory) : memory
   }
 
   /** The message between `begin` and the next `begin`. */

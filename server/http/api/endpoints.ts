@@ -1,4 +1,5 @@
-// "Who serves this?": the hot path. The answer is kept ready as text for as long as the service does not change.
+// "Who serves this?": the hot path. The answer is kept ready as text for as long as the service does not change, and what is asked for
+// again in the same words is answered before routing (ready-endpoints.ts).
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -12,6 +13,7 @@ import { cursorText, parseCursor, queryEndpoints } from '../../registry/core.ts'
 import { isKnown, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf, lifeOf } from '../server/context.ts'
 import { defaultWaitMs, gzipThreshold, maxEndpointVariants, maxWaitMs } from '../server/limits.ts'
+import { ReadyEndpoints, jsonType } from './ready-endpoints.ts'
 import { EndpointsAnswer as EndpointsSchema, PortText, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors } from './schemas.ts'
 import { Duration } from '../server/validation.ts'
 
@@ -31,20 +33,23 @@ type EndpointsRequest = FastifyRequest<{ Params: Static<typeof ServiceParams>, Q
 /** One form of a service's endpoints, ready to be sent. */
 interface Ready {
   readonly text: string
-  readonly octets: number
+  readonly bytes: number
   readonly etag: string
   gzipped: Promise<Buffer> | undefined
 }
 
 const notFound: readonly ErrorCode[] = ['REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND']
 const compressed = promisify(gzip)
-const jsonType = 'application/json; charset=utf-8'
+
+const endpointsPath = '/v1/namespaces/:namespace/services/:service/endpoints'
 
 export function registerEndpoints (app: FastifyInstance, context: HttpContext): void {
   const { core: { position }, closing } = context
   const forms = new WeakMap<EndpointSet, Map<string, Ready>>()
+  const ready = new ReadyEndpoints(context, context.http.of('GET', endpointsPath))
+  context.answerAhead((request, response) => ready.answer(request, response))
 
-  app.get<{ Params: Static<typeof ServiceParams>, Querystring: QueryOf }>('/v1/namespaces/:namespace/services/:service/endpoints', {
+  app.get<{ Params: Static<typeof ServiceParams>, Querystring: QueryOf }>(endpointsPath, {
     compress: false, // done here, once per change and not once per answer
     schema: {
       tags: ['services'],
@@ -93,30 +98,20 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
   }
 
   function send (request: EndpointsRequest, reply: FastifyReply): FastifyReply | Promise<FastifyReply> {
-    const { namespace, service } = request.params
+    const { params: { namespace, service }, query } = request
     const { endpoints, manifest } = accessOf(context, request).service(namespace, service)
-    const ready = formOf(endpoints, manifest !== undefined, request.query)
-    const isCompressed = ready.octets >= gzipThreshold && acceptsGzip(request.headers['accept-encoding'])
-    if (request.headers['if-none-match'] === undefined && !isCompressed && position.storeHealth.available) return sendAsIs(reply, ready)
+    const isDeclared = manifest !== undefined
+    const made = formOf(endpoints, isDeclared, query)
+    const { text, bytes, etag } = made
+    if (query.after === undefined && query.wait === undefined && query.minRevision === undefined) {
+      ready.keep(request.raw.url ?? '', { namespace, service, set: endpoints, isDeclared, text, bytes, etag })
+    }
     setRevision(reply, context.core)
-    void reply.header('etag', ready.etag)
-    if (isKnown(request, ready.etag)) return reply.code(304).send()
+    void reply.header('etag', etag)
+    if (bytes >= gzipThreshold) void reply.header('vary', 'accept-encoding')
+    if (isKnown(request, etag)) return reply.code(304).send()
     void reply.header('content-type', jsonType)
-    if (ready.octets >= gzipThreshold) void reply.header('vary', 'accept-encoding')
-    return isCompressed ? sendGzipped(reply, ready) : reply.send(ready.text)
-  }
-
-  /** The common answer leaves by Node's own response, with its headers in one list: 0.81 of a bare route where Fastify's way gave 0.75. */
-  function sendAsIs (reply: FastifyReply, ready: Ready): FastifyReply {
-    reply.hijack()
-    const headers = [
-      'rollcall-revision', position.cursor, 'etag', ready.etag,
-      'content-type', jsonType, 'content-length', String(ready.octets)
-    ]
-    if (ready.octets >= gzipThreshold) headers.push('vary', 'accept-encoding')
-    reply.raw.writeHead(200, headers)
-    reply.raw.end(ready.text)
-    return reply
+    return bytes >= gzipThreshold && acceptsGzip(request.headers['accept-encoding']) ? sendGzipped(reply, made) : reply.send(text)
   }
 
   function formOf (set: EndpointSet, isDeclared: boolean, query: QueryOf): Ready {
@@ -151,7 +146,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
       })
     }
     const text = JSON.stringify(answer)
-    return { text, octets: Buffer.byteLength(text), etag: `W/"${revision}"`, gzipped: undefined }
+    return { text, bytes: Buffer.byteLength(text), etag: `W/"${revision}"`, gzipped: undefined }
   }
 }
 

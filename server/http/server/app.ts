@@ -1,25 +1,25 @@
 // The HTTP server of one listener: what is the same for every dialect that is spoken there. The order of the calls is the map of it.
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import websocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Guard } from '../../guard.ts'
 import type { Work } from '../../lame-duck.ts'
 import type { Clock } from '../../clock.ts'
+import { AnswerCounts } from './answer-counts.ts'
 import { Answers } from './answers.ts'
 import { Bodies } from './bodies.ts'
 import type { Commons } from './commons.ts'
 import type { Closing } from './closing.ts'
 import type { HttpLog } from './http-log.ts'
-import { type Dialect, type Door, below, pathOf } from './dialect.ts'
-import { followConnections } from './connections.ts'
+import { type AnswerAhead, type Dialect, type DialectParts, below, pathOf } from './dialect.ts'
 import { answerClientError, faultOf } from './faults.ts'
-import { guard } from './guard.ts'
+import { HostGuard } from './guard.ts'
 import { Lanes } from './lanes.ts'
 import * as limits from './limits.ts'
-import type { HttpMetrics, RequestRecorder } from './metrics.ts'
+import type { HttpMetrics } from './metrics.ts'
 import { registerOpenapi } from './openapi.ts'
 import type { Peers } from './peer.ts'
+import { WebSockets } from './web-sockets.ts'
 
 export interface AppOptions {
   /** Those spoken here. Of several that a path fits, the one with the longest prefix answers. */
@@ -39,9 +39,9 @@ export interface AppOptions {
   readonly timeouts: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
 }
 
-/** How a server ends in order: it is told that the node is going, goes on answering, and is closed. */
+/** How a server ends in order: it learns that the node is going, goes on answering, and closes. */
 export interface Leaving extends Work {
-  /** Not ready any more; watchers and long polls are told. Everything else is answered, with `connection: close`. */
+  /** Not ready any more: watchers and long polls end. Everything else is answered, with `connection: close`. */
   begin (): void
   /** Ends what `close` of the app still waits for. */
   cut (): void
@@ -69,6 +69,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     const dialect = dialectOf(path)
     return dialect?.isUrgent?.(request.method ?? '', below(dialect.prefix, path) ?? path) ?? false
   }
+  const ahead: AnswerAhead[] = []
   let lanes!: Lanes // Fastify makes the server at once
 
   const app = Fastify({
@@ -78,7 +79,11 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     return503OnClosing: false, // the guard does it, as the dialect says it
     routerOptions: { maxParamLength: limits.maxParamLength },
     serverFactory: (handler): Server => {
-      lanes = new Lanes({ commons, handler, isUrgent, guard: keeper })
+      const handle = (request: IncomingMessage, response: ServerResponse): void => {
+        for (const answer of ahead) if (answer(request, response)) return
+        handler(request, response)
+      }
+      lanes = new Lanes({ commons, handler: handle, isUrgent, isGoing: () => closing.begun, guard: keeper })
       const server = createServer({
         requestTimeout: timeouts.requestMs ?? limits.requestTimeoutMs,
         headersTimeout: timeouts.headersMs ?? limits.headersTimeoutMs,
@@ -86,11 +91,11 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
         keepAliveTimeout: limits.keepAliveTimeoutMs,
         // Any other request with an Upgrade header (curl --http2) is an ordinary one.
         shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket' && speaksWebSocket(dialectOf, pathOf(request))
-      }, (request, response) => lanes.request(request, response))
+      }, (request, response) => { if (lanes.admit(request, response)) handle(request, response) })
       server.timeout = limits.connectionTimeoutMs
       server.maxRequestsPerSocket = limits.maxRequestsPerSocket
       server.on('connection', keeper.around('http-connection', (socket: Socket) => lanes.connected(socket)))
-      server.on('upgrade', keeper.around('http-connection', ({ socket }: IncomingMessage) => lanes.upgraded(socket)))
+      server.on('upgrade', keeper.around('http-connection', (request: IncomingMessage) => lanes.upgraded(request)))
       return server
     },
     clientErrorHandler: (error, socket) => { lanes.broken(socket, () => answerClientError(error, socket, dialects[0]?.clientError)) },
@@ -99,56 +104,46 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
       void (dialect === undefined ? app : scopes.get(dialect) ?? app).errorHandler(error, request, reply)
     }
   })
-  app.decorateRequest('waited', false)
+  app.decorateRequest('waited', {
+    getter () { return lanes.isWaiting(this.raw) },
+    setter () { lanes.waits(this.raw) }
+  })
   app.decorate('peers', peers)
-  const connections = followConnections(app, keeper, () => closing.begun)
-  countRequests(app, options)
-  app.addHook('onRequest', guard(options.trustedHosts, closing))
+  const counts = new AnswerCounts(app, options)
+  const hosts = new HostGuard(options.trustedHosts, closing)
+  app.addHook('onRequest', ({ raw }, { raw: response }, done) => {
+    // Whoever wanted a WebSocket has no other use for a connection that does not become one.
+    if (raw.headers.upgrade?.toLowerCase() === 'websocket') lanes.upgradeAnswered(raw, response)
+    done(hosts.refusal(raw))
+  })
   const addressOf = (request: FastifyRequest): string => peers.of(request.raw).address
   const answers = new Answers(commons, keeper, addressOf)
   app.addHook('onSend', (request, reply, payload, done) => {
+    if (request.is404) counts.countUnrouted(request, reply)
     if (typeof payload === 'string' || Buffer.isBuffer(payload)) answers.hold(request, reply, payload.length)
     done(null, payload)
   })
   app.addHook('preClose', (done) => {
     closing.end()
-    connections.announce()
-    connections.close()
+    lanes.announce()
+    lanes.close()
     // What is still being answered or received then has had its time.
-    setTimeout(keeper.around('http-closing', () => connections.cut()), limits.closeGraceMs).unref()
+    setTimeout(keeper.around('http-closing', () => lanes.cut()), limits.closeGraceMs).unref()
     done()
   })
   app.decorate('leaving', {
-    get asked () { return connections.requests - closing.refused },
-    get isBusy () { return connections.isBusy },
+    get asked () { return lanes.requests - closing.refused },
+    get isBusy () { return lanes.isBusy },
     begin: () => {
       closing.begin()
-      connections.announce()
+      lanes.announce()
     },
-    cut: () => connections.cut()
-  })
-  // Named here because the types of the library do not know the newer two of its options.
-  const webSockets = {
-    maxPayload: limits.maxFrameBytes,
-    maxFragments: limits.maxFrameFragments,
-    closeTimeout: limits.closeFrameTimeoutMs,
-    perMessageDeflate: false, // a compression bomb costs more than the network that it saves
-    clientTracking: false
-  }
-  await app.register(websocket, {
-    options: webSockets,
-    errorHandler: (error, socket) => {
-      // The library has begun to close with the code that the protocol wants (1002, 1007, 1009); the socket's end says the rest.
-      if (socket.readyState === socket.OPEN) {
-        keeper.failed('watch', error)
-        socket.terminate()
-      }
-    },
-    preClose: (done) => { done() } // who keeps sockets says goodbye to them
+    cut: () => lanes.cut()
   })
   if (dialects.some(({ inOpenApi }) => inOpenApi !== false)) await registerOpenapi(app, options.version, dialects)
 
-  const door: Door = {
+  const webSockets = new WebSockets(keeper)
+  const parts: DialectParts = {
     clock: options.clock,
     log,
     closing,
@@ -157,6 +152,11 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     commons,
     bodies: new Bodies({ commons, guard: keeper, workerOf: (request) => lanes.workerOf(request), addressOf, isUrgent }),
     answers,
+    hosts,
+    logRequests: options.logRequests,
+    answerAhead: (answer) => { ahead.push(answer) },
+    webSockets: (scope) => webSockets.register(scope),
+    count: (request, reply) => counts.count(request, reply),
     peerOf: (request) => peers.of(request.raw),
     faultOf: (cause, request) => faultOf(cause, request, { log, guard: keeper })
   }
@@ -165,7 +165,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
       scopes.set(dialect, scope)
       scope.removeAllContentTypeParsers()
       if (dialect.inOpenApi === false) hideRoutes(scope)
-      await dialect.plugin(scope, door)
+      await dialect.plugin(scope, parts)
     }, dialect.prefix === '' ? {} : { prefix: dialect.prefix })
   }
   await app.ready()
@@ -186,28 +186,6 @@ function speaksWebSocket (dialectOf: (path: string) => Dialect | undefined, path
 
 function hideRoutes (scope: FastifyInstance): void {
   scope.addHook('onRoute', (route) => { route.schema = { ...route.schema, hide: true } })
-}
-
-/** Counts and times each route in its own recorder, made once. */
-function countRequests (app: FastifyInstance, { metrics, log, logRequests, dialects }: AppOptions): void {
-  const own = dialects[0]?.listen === undefined ? '' : `${dialects[0].name}:` // other routes of the same names stand at other listeners
-  app.addHook('onRoute', (route) => {
-    const record = metrics.of(String(route.method), `${own}${route.url}`)
-    route.onResponse = [route.onResponse ?? []].flat().concat((request, reply, done) => {
-      record(reply.statusCode, request.waited ? undefined : reply.elapsedTime / 1_000)
-      if (logRequests()) log.info({ requestId: request.id, method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
-      done()
-    })
-  })
-  const unrouted = new Map<string, RequestRecorder>() // by method, of which Node knows some thirty
-  app.addHook('onResponse', (request, reply, done) => {
-    if (request.is404) {
-      const record = unrouted.get(request.method) ?? metrics.of(request.method, `${own}(none)`)
-      unrouted.set(request.method, record)
-      record(reply.statusCode, undefined)
-    }
-    done()
-  })
 }
 
 /** Ids for the log: unique in this process, and not mistaken for another's. */

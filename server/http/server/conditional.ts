@@ -1,4 +1,4 @@
-// What stands around an answer: the revision it was made at, how stale it may be, ETag and 304, and `minRevision`.
+// What stands around an answer: the revision that it shows, how stale it may be, ETag and 304, and `minRevision`.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RegistryError, invalid } from '../../errors.ts'
 import { type Core, type Cursor, cursorText, parseCursor } from '../../registry/core.ts'
@@ -74,11 +74,12 @@ export interface Form {
 const json: Form = { media: 'application/json', write: (value) => JSON.stringify(value) }
 
 /**
- * Answers a read: the value, or 304 if the client has it. The value is made only if it is needed.
+ * Answers a read: the value, or 304 if the client has it. The value is computed only if it is needed.
  * @param revision what the answer shows at least, default what the node shows
  */
 export function answer (
-  context: HttpContext, request: FastifyRequest, reply: FastifyReply, tag: string | undefined, make: () => unknown, form = json, revision = context.core.position.revision
+  context: HttpContext, request: FastifyRequest, reply: FastifyReply, tag: string | undefined, make: () => unknown, form = json,
+  revision = context.core.position.revision
 ): FastifyReply {
   setRevision(reply, context.core, revision)
   if (tag !== undefined) {

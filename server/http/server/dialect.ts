@@ -1,6 +1,6 @@
 // A dialect is one way of speaking to the registry over HTTP: the native API is the first. Each has its own routes, bodies, errors and
 // not-found answers; limits, host guard, request times, shares and shutdown are everybody's (app.ts).
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
 import type { ErrorCode, RegistryError } from '../../errors.ts'
@@ -9,6 +9,7 @@ import type { Clock } from '../../clock.ts'
 import type { BodyParser } from './bodies.ts'
 import type { Commons } from './commons.ts'
 import type { Closing } from './closing.ts'
+import type { HostGuard } from './guard.ts'
 import type { HttpLog } from './http-log.ts'
 import type { HttpMetrics } from './metrics.ts'
 import type { Peer } from './peer.ts'
@@ -28,8 +29,8 @@ export interface Dialect {
   readonly name: string
   /** Before each of its paths, as in `/eureka`; empty for none. */
   readonly prefix: string
-  /** Registers the routes, in a scope of the dialect's own: nothing that it adds is seen by another one. */
-  readonly plugin: (scope: FastifyInstance, door: Door) => void | Promise<void>
+  /** Registers the routes, in a scope of the dialect's own: other dialects see nothing of what it adds. */
+  readonly plugin: (scope: FastifyInstance, parts: DialectParts) => void | Promise<void>
   /** Paths below the prefix that speak WebSocket; one that ends in `*` stands for all that begin so. Elsewhere an Upgrade header means nothing. */
   readonly upgrades?: readonly string[]
   /** What its routes add to `/openapi.json`. */
@@ -42,6 +43,9 @@ export interface Dialect {
   readonly clientError?: (code: ErrorCode) => { readonly media: string, readonly body: string }
 }
 
+/** Answers a request as its route would have, or gives false, having done nothing. It counts what it answers itself. */
+export type AnswerAhead = (request: IncomingMessage, response: ServerResponse) => boolean
+
 export interface OpenApiPart {
   readonly tags: readonly { readonly name: string, readonly description: string }[]
   /** Schemas that its routes refer to, by name. */
@@ -49,7 +53,7 @@ export interface OpenApiPart {
 }
 
 /** What the server gives to each dialect. */
-export interface Door {
+export interface DialectParts {
   readonly clock: Clock
   readonly log: HttpLog
   readonly closing: Closing
@@ -67,8 +71,18 @@ export interface Door {
     /** Counts an answer that a handler writes by itself (`hijack`) until it has left. Those by `reply.send` are counted already. */
     hold (request: FastifyRequest, reply: FastifyReply, bytes: number): void
   }
+  /** Counts an answer that a handler writes by itself (`hijack`). Those by `reply.send` are counted already. */
+  count (request: FastifyRequest, reply: FastifyReply): void
+  /** Whether each request gets a log line, asked at each. */
+  readonly logRequests: () => boolean
+  /** Which Host headers are let in. */
+  readonly hosts: Pick<HostGuard, 'knows'>
+  /** Registers what answers some requests before they are routed. */
+  answerAhead (answer: AnswerAhead): void
+  /** Makes a scope speak WebSocket: it costs a hook on each of its routes, so that it should have no others. */
+  webSockets (scope: FastifyInstance): Promise<void>
   /** Who asks. */
-  peerOf (request: FastifyRequest): Peer
+  readonly peerOf: (request: Pick<FastifyRequest, 'raw'>) => Peer
   /** A fault as the registry's own error; what nobody expected is logged, and told only by the id of the request. */
   faultOf (cause: unknown, request: FastifyRequest): RegistryError
 }

@@ -1,5 +1,9 @@
-// A connection is a lane: one request of it is in work at a time, in the order in which they came, and the next one begins when the
-// answer has left. A client that sends many at once (pipelining, RFC 9112 9.3.2) is not read from while some of them wait.
+// The connections of a listener and the requests on them. A connection is a lane: one request of it is in work at a time, in the order in
+// which they came, and the next one begins when the answer has left. A client that sends many at once (pipelining, RFC 9112 9.3.2) is not
+// read from while some of them wait.
+//
+// The end of a node waits for requests that are in work and for nothing else. Node counts a connection that never said anything, or half a
+// request, as active, and forgets those that were upgraded: left to it, any of them holds the end until it is cut.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Guard } from '../../guard.ts'
@@ -8,68 +12,113 @@ import { type Share, clientKey } from '../../shares.ts'
 import type { Commons } from './commons.ts'
 import { Account, type Worker } from './turns.ts'
 
-interface Waiting {
+interface Work {
   readonly request: IncomingMessage
   readonly response: ServerResponse
+}
+
+interface Waiting extends Work {
   readonly share: Share
 }
 
 class Lane implements Worker {
   readonly client: string
   readonly account = new Account()
+  readonly socket: Socket
   readonly connection: Share | undefined
   readonly waiting: Waiting[] = []
+  /** Called when an answer has left, or never will. */
+  readonly ended: () => void
   /** In work. */
-  current: IncomingMessage | undefined
+  current: Work | undefined
   /** Ends the connection: what came behind the last request is none. */
   fault: (() => void) | undefined
 
-  constructor (client: string, connection: Share | undefined) {
-    this.client = client
+  constructor (socket: Socket, connection: Share | undefined, guard: Guard, ended: (lane: Lane) => void) {
+    this.socket = socket
+    this.client = clientKey(socket.remoteAddress)
     this.connection = connection
+    this.ended = guard.around(place, () => ended(this), () => { socket.destroy() })
   }
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void
+const place = 'http-connection'
 
 export interface LanesOptions {
   readonly commons: Commons
-  readonly handler: Handler
+  /** Begins to work on a request that had to wait. */
+  readonly handler: (request: IncomingMessage, response: ServerResponse) => void
   /** Of heartbeats and health: they never wait for others. */
   readonly isUrgent: (request: IncomingMessage) => boolean
+  /** The node is going: the answer to a request is the last one of its connection. */
+  readonly isGoing: () => boolean
   readonly guard: Guard
 }
 
 export class Lanes {
-  readonly #commons: Commons
-  readonly #handler: Handler
-  readonly #isUrgent: LanesOptions['isUrgent']
-  readonly #guard: Guard
+  readonly #options: LanesOptions
   readonly #lanes = new WeakMap<Socket, Lane>()
+  /** Of connections that are open. */
+  readonly #open = new Set<Lane>()
+  /** Requests that came as upgrades. */
+  readonly #upgrades = new WeakSet<IncomingMessage>()
+  /** Those of them that are being answered, or are WebSockets now. */
+  readonly #upgrading = new Set<IncomingMessage>()
+  /** Requests that wait on purpose. */
+  readonly #idle = new WeakSet<IncomingMessage>()
+  #isClosing = false
+  /** Requests since the process began. */
+  requests = 0
 
-  constructor ({ commons, handler, isUrgent, guard }: LanesOptions) {
-    this.#guard = guard
-    this.#commons = commons
-    this.#handler = handler
-    this.#isUrgent = isUrgent
+  constructor (options: LanesOptions) {
+    this.#options = options
+  }
+
+  /** Requests that are being received, worked on, or whose answers are on their way. Those that wait on purpose are none. */
+  get isBusy (): boolean {
+    for (const { current } of this.#open) if (current !== undefined && !this.#idle.has(current.request)) return true
+    for (const request of this.#upgrading) if (!this.#idle.has(request)) return true
+    return false
   }
 
   /** A connection came: at the limit another one goes for it. */
   connected (socket: Socket): void {
-    const client = clientKey(socket.remoteAddress)
-    const share = this.#commons.connections.take(client, 1, () => socket.destroy())
-    if (share === undefined) return void socket.destroy()
+    const { commons, guard } = this.#options
+    const share = commons.connections.take(clientKey(socket.remoteAddress), 1, () => socket.destroy())
+    if (share === undefined || this.#isClosing) {
+      share?.release()
+      return void socket.destroy()
+    }
     share.setIdle(true)
-    this.#lanes.set(socket, new Lane(client, share))
-    socket.once('close', this.#guard.around('http-connection', () => {
+    const lane = this.#laneOf(socket, share)
+    this.#open.add(lane)
+    socket.once('close', guard.around(place, () => {
+      this.#open.delete(lane)
       share.release()
-      for (const { share: waiting } of this.#lanes.get(socket)?.waiting.splice(0) ?? []) waiting.release()
+      for (const { share: waiting } of lane.waiting.splice(0)) waiting.release()
     }))
   }
 
-  /** It is a WebSocket from here on: never idle. */
-  upgraded (socket: Socket): void {
-    this.#lanes.get(socket)?.connection?.setIdle(false)
+  /** It asks to be a WebSocket, and is never idle from here on. Its request goes to the routes without `admit`. */
+  upgraded (request: IncomingMessage): void {
+    this.requests++
+    this.#upgrades.add(request)
+    this.#lanes.get(request.socket)?.connection?.setIdle(false)
+  }
+
+  /** The response to a request that asked for a WebSocket: if there is one, it is the last answer of its connection. */
+  upgradeAnswered (request: IncomingMessage, response: ServerResponse): void {
+    sayLast(response)
+    if (!this.#upgrades.has(request)) return
+    const { guard } = this.#options
+    const { socket } = request
+    this.#upgrading.add(request)
+    // An upgrade that is refused has an answer like any request, but nobody who ends its connection.
+    response.once('finish', guard.around(place, () => socket.destroySoon()))
+    response.once('close', guard.around(place, () => {
+      this.#upgrading.delete(request)
+      if (this.#isClosing) socket.destroySoon()
+    }))
   }
 
   /**
@@ -78,7 +127,7 @@ export class Lanes {
    */
   broken (socket: Socket, answer: () => void): void {
     const lane = this.#laneOf(socket)
-    if (lane.current?.complete !== true) return answer()
+    if (lane.current?.request.complete !== true) return answer()
     lane.fault ??= answer
     socket.pause()
   }
@@ -88,31 +137,54 @@ export class Lanes {
     return this.#laneOf(request.socket)
   }
 
-  /** For the server's event of that name. */
-  request (request: IncomingMessage, response: ServerResponse): void {
+  /** For the server's event of that name. True: it is worked on now. False: it is handled when its turn has come. */
+  admit (request: IncomingMessage, response: ServerResponse): boolean {
     const { socket } = request
     const lane = this.#laneOf(socket)
     if (lane.current === undefined) return this.#start(lane, request, response)
-    const share = this.#commons.waiting.take(lane.client, 1, () => socket.destroy())
-    if (share === undefined) return void socket.destroy()
+    const share = this.#options.commons.waiting.take(lane.client, 1, () => socket.destroy())
+    if (share === undefined) {
+      socket.destroy()
+      return false
+    }
     lane.waiting.push({ request, response, share })
     socket.pause()
+    return false
   }
 
-  #start (lane: Lane, request: IncomingMessage, response: ServerResponse): void {
-    lane.current = request
+  /** It waits because it was asked to: nobody waits for it. */
+  waits (request: IncomingMessage): void {
+    this.#idle.add(request)
+  }
+
+  isWaiting (request: IncomingMessage): boolean {
+    return this.#idle.has(request)
+  }
+
+  #start (lane: Lane, request: IncomingMessage, response: ServerResponse): boolean {
+    const { commons: { turns }, handler, isUrgent, isGoing } = this.#options
+    this.requests++
+    lane.current = { request, response }
     lane.connection?.setIdle(false)
-    response.once('close', this.#guard.around('http-connection', () => this.#ended(lane, request.socket), () => { request.socket.destroy() }))
-    this.#commons.turns.run(lane, () => {
+    if (isGoing()) sayLast(response)
+    response.once('close', lane.ended)
+    if (turns.begin(lane, isUrgent(request))) {
       loop.begins(request)
-      this.#handler(request, response)
-    }, this.#isUrgent(request))
+      return true
+    }
+    turns.wait(lane, () => {
+      loop.begins(request)
+      handler(request, response)
+    })
+    return false
   }
 
-  #ended (lane: Lane, socket: Socket): void {
+  #ended (lane: Lane): void {
+    const { socket } = lane
     lane.current = undefined
     // After an answer that closes the connection nothing more is answered.
     if (socket.destroyed || socket.writableEnded) return
+    if (this.#isClosing) return socket.destroySoon()
     const next = lane.waiting.shift()
     if (next === undefined) {
       if (lane.fault !== undefined) return lane.fault()
@@ -120,16 +192,40 @@ export class Lanes {
     }
     next.share.release()
     if (lane.waiting.length === 0 && lane.fault === undefined) socket.resume()
-    this.#start(lane, next.request, next.response)
+    if (this.#start(lane, next.request, next.response)) this.#options.handler(next.request, next.response)
   }
 
   /** An injected request has a connection that nobody announced. */
-  #laneOf (socket: Socket): Lane {
+  #laneOf (socket: Socket, connection?: Share): Lane {
     let lane = this.#lanes.get(socket)
     if (lane === undefined) {
-      lane = new Lane(clientKey(socket.remoteAddress), undefined)
+      lane = new Lane(socket, connection, this.#options.guard, (each) => this.#ended(each))
       this.#lanes.set(socket, lane)
     }
     return lane
   }
+
+  // The end ------------------------------------------------------------------------------------------------------------
+
+  /** The node is going: what is being answered is the last answer of its connection. */
+  announce (): void {
+    for (const { current } of this.#open) if (current !== undefined) sayLast(current.response)
+  }
+
+  /** Ends every connection on which nothing is being worked on; the others follow with their answer. */
+  close (): void {
+    this.#isClosing = true
+    const upgrading = new Set(Array.from(this.#upgrading, ({ socket }) => socket))
+    for (const { current, socket } of this.#open) if (current === undefined && !upgrading.has(socket)) socket.destroy()
+  }
+
+  /** Ends every connection. */
+  cut (): void {
+    this.#isClosing = true
+    for (const { socket } of this.#open) socket.destroy()
+  }
+}
+
+function sayLast (response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('connection', 'close')
 }

@@ -20,6 +20,7 @@ export type RequestRecorder = (code: number, seconds: number | undefined) => voi
 
 export class HttpMetrics {
   readonly #series: Series[] = []
+  readonly #recorders = new Map<string, RequestRecorder>()
   /** How many watchers are connected, by kind: told by the watch. */
   connections: () => { readonly websocket: number, readonly eventStream: number } = () => ({ websocket: 0, eventStream: 0 })
 
@@ -56,8 +57,15 @@ export class HttpMetrics {
     })
   }
 
-  /** The recorder of one route. Labels are as many as there are routes, whatever clients ask for. */
+  /** The recorder of one route, made once. Labels are as many as there are routes, whatever clients ask for. */
   of (method: string, route: string): RequestRecorder {
+    const name = `${method} ${route}`
+    const recorder = this.#recorders.get(name) ?? this.#recorder(method, route)
+    this.#recorders.set(name, recorder)
+    return recorder
+  }
+
+  #recorder (method: string, route: string): RequestRecorder {
     const byCode = new Map<number, Series>()
     return (code, seconds) => {
       let series = byCode.get(code)

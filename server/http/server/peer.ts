@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 import { type AddressRange, showIp } from '../../model/address/ranges.ts'
 
-/** Addresses of one request that are looked at: a longer chain of proxies is a forgery. */
+/** Addresses that are read of one request: a longer chain of proxies is a forgery. */
 const maxHops = 32
 
 export interface Peer {
@@ -14,9 +14,15 @@ export interface Peer {
   readonly isHidden: boolean
 }
 
+/** What of a socket is looked at. */
+interface Connection {
+  readonly remoteAddress?: string | undefined
+}
+
 export class Peers {
   readonly #trusted = new BlockList()
   readonly #trustsNobody: boolean
+  readonly #near = new WeakMap<Connection, Peer>()
 
   /** @param proxies the networks of those that are trusted */
   constructor (proxies: readonly AddressRange[] = []) {
@@ -26,13 +32,13 @@ export class Peers {
     }
   }
 
-  of ({ socket, headers }: Pick<IncomingMessage, 'headers'> & { readonly socket: { readonly remoteAddress?: string | undefined } }): Peer {
-    const near = plain(socket.remoteAddress)
+  of ({ socket, headers }: Pick<IncomingMessage, 'headers'> & { readonly socket: Connection }): Peer {
+    const near = this.#nearOf(socket)
     const isForwarded = headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined
-    if (!isForwarded || near === undefined) return { address: near ?? 'unknown', isHidden: isForwarded }
-    if (this.#trustsNobody || !this.#trusts(near)) return { address: near, isHidden: true }
+    if (!isForwarded || near.address === 'unknown') return isForwarded ? { ...near, isHidden: true } : near
+    if (this.#trustsNobody || !this.#trusts(near.address)) return { ...near, isHidden: true }
     const named = namedIn(headers)
-    let last = near
+    let last = near.address
     for (const name of named.slice(-maxHops).reverse()) {
       const address = plain(name)
       // Behind a trusted proxy stands somebody without an address (`unknown`, `_hidden`): nobody knows who.
@@ -41,6 +47,16 @@ export class Peers {
       if (!this.#trusts(address)) return { address, isHidden: false }
     }
     return { address: last, isHidden: false }
+  }
+
+  /** The other end of the connection, read once. */
+  #nearOf (socket: Connection): Peer {
+    let near = this.#near.get(socket)
+    if (near === undefined) {
+      near = { address: plain(socket.remoteAddress) ?? 'unknown', isHidden: false }
+      if (near.address !== 'unknown') this.#near.set(socket, near) // it has none before it is connected, and after its end
+    }
+    return near
   }
 
   #trusts (address: string): boolean {

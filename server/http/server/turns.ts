@@ -64,24 +64,35 @@ export class Turns {
   }
 
   /**
-   * Does it at once if this turn of the loop has time left, else when the worker's turn has come. Work of the node's own keeping
-   * (`isUrgent`: heartbeats, health) never waits.
+   * Whether a worker may work at once: this turn of the loop has time left. What it does is booked as its work from here on. Work of the
+   * node's own keeping (`isUrgent`: heartbeats, health) never waits. Who may not work calls `wait`.
    */
-  run (worker: Worker, work: () => void, isUrgent = false): void {
+  begin (worker: Worker, isUrgent = false): boolean {
     const nowMs = this.#now()
     if (this.#begunMs === undefined) {
       this.#begunMs = nowMs
       this.#defer(() => this.#end())
     }
-    if (isUrgent || (this.#waiting === 0 && nowMs - this.#begunMs < turnMs)) return this.#do({ worker, work }, nowMs)
+    if (!isUrgent && (this.#waiting > 0 || nowMs - this.#begunMs >= turnMs)) return false
+    this.#work(worker, nowMs)
+    return true
+  }
+
+  /** Does it when the worker's turn has come. */
+  wait (worker: Worker, work: () => void): void {
     this.#clientOf(worker.client).tasks.add({ worker, work })
     this.#waiting++
   }
 
-  #do ({ worker, work }: Task, nowMs: number): void {
+  /** Does it at once, or when the worker's turn has come. */
+  run (worker: Worker, work: () => void, isUrgent = false): void {
+    if (this.begin(worker, isUrgent)) work()
+    else this.wait(worker, work)
+  }
+
+  #work (worker: Worker, nowMs: number): void {
     this.#book(nowMs)
     this.#working = { worker, sinceMs: nowMs }
-    work()
   }
 
   #book (nowMs: number): void {
@@ -111,7 +122,9 @@ export class Turns {
     this.#isFresh = false
     if (nowMs - (this.#begunMs ?? nowMs) >= turnMs) return
     const task = this.#next(nowMs)
-    if (task !== undefined) this.#do(task, nowMs)
+    if (task === undefined) return
+    this.#work(task.worker, nowMs)
+    task.work()
   }
 
   #next (nowMs: number): Task | undefined {

@@ -32,7 +32,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
   let connections = 0
   http.connections = () => watchers.counts
 
-  // Before those who are being answered are told: a watcher looks for another node at once.
+  // Watchers first, then the requests under way: a watcher looks for another node at once.
   context.closing.onBegin(() => watchers.goodbye())
   const stopListening = core.position.onHealth(({ available, reason }) => {
     watchers.health(available ? { type: 'current' } : { type: 'stale', reason })
@@ -42,7 +42,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     await watchers.close()
   })
 
-  app.route<{ Querystring: Static<typeof Query> }>({
+  const route = (scope: FastifyInstance): void => void scope.route<{ Querystring: Static<typeof Query> }>({
     method: 'GET',
     url: watchPath,
     exposeHeadRoute: false,
@@ -81,6 +81,10 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
       return answerEvents(request, reply)
     }
   })
+  await app.register(async (scope) => {
+    await context.webSockets(scope)
+    route(scope)
+  })
 
   async function answerEvents (request: FastifyRequest<{ Querystring: Static<typeof Query> }>, reply: FastifyReply): Promise<FastifyReply> {
     const { view = 'instances', namespace, service, selector, since } = request.query
@@ -93,6 +97,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     request.waited = true
     setRevision(reply, core)
     void reply.hijack()
+    context.count(request, reply)
     reply.raw.writeHead(200, {
       ...reply.getHeaders() as Record<string, string>, // ours, all of them texts
       'content-type': 'text/event-stream',

@@ -64,10 +64,22 @@ function contentOf ({ key, body }: ObjectRecord): Read<unknown> {
 }
 
 /** A store with texts that this program did not write gives values that are no numbers. */
-function headerFault ({ createdRevision, revision, createdAtMs, updatedAtMs, endsAtMs }: ObjectRecord): string | undefined {
-  if (![createdRevision, revision].every((number) => Number.isSafeInteger(number) && number >= 1)) return 'its header cannot be read'
-  if (![createdAtMs, updatedAtMs, endsAtMs].every((atMs) => Number.isSafeInteger(atMs) && Math.abs(atMs) <= maxTimeMs)) return 'its times are none'
-  return undefined
+function headerFault (object: ObjectRecord): string | undefined {
+  if (!isRevision(object.createdRevision) || !isRevision(object.revision)) return 'its header cannot be read'
+  return isTime(object.createdAtMs) && isTime(object.updatedAtMs) && isTime(object.endsAtMs) ? undefined : 'its times are none'
+}
+
+/** Whether what surrounds a body are numbers that the readers take. */
+export function hasGoodNumbers ({ createdRevision, revision, createdAtMs, updatedAtMs }: InstanceRecord): boolean {
+  return isRevision(createdRevision) && isRevision(revision) && isTime(createdAtMs) && isTime(updatedAtMs)
+}
+
+function isRevision (number: number): boolean {
+  return Number.isSafeInteger(number) && number >= 1
+}
+
+function isTime (atMs: number): boolean {
+  return Number.isSafeInteger(atMs) && Math.abs(atMs) <= maxTimeMs
 }
 
 function refused ({ faults: [first, ...others], more }: Refusal): { readonly reason: string } {
