@@ -10,7 +10,7 @@ import { zonesOf } from '../../server/dns/names/zones.ts'
 import { fallbackAnnotation, maxRecordsAnnotation } from '../../server/model/service/dns-annotations.ts'
 import { pointerAnnotation } from '../../server/model/service/pointer-policy.ts'
 import { hostnames, namespaces, play, services, step } from './steps.ts'
-import { ttlSeconds, zoneNamed } from './transfer-door.ts'
+import { ttlSeconds, zoneNamed } from './transfer-listener.ts'
 import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 /** Records as a zone file has them, by name and type. */
@@ -38,7 +38,7 @@ function contentOf (zone: Zone, zones: readonly Zone[], world: PlayedFeed): stri
   return decoded([...soa === undefined ? [] : [soa], ...zoneRecords(zone, world.feed, { ttlSeconds, zones })])
 }
 
-/** Every name that any steps could have made, and the ones in the middle. */
+/** Every name that any steps could create, and the ones in between. */
 function candidates (zone: string): string[] {
   const hosts = [...hostnames, '10-0-0-1', '10-0-0-2', 'fd00--0', 'fd00--2', 'no']
   const below = ['', ...hosts.map((host) => `${host}.`), ...['_http._tcp', '_http._udp', '_dns._udp', '_dns._tcp', '_tcp', '_udp'].map((port) => `${port}.`)]

@@ -28,7 +28,7 @@ interface Journey {
   readonly spine: readonly string[]
 }
 
-/** Files of ours on the stacks at the moments that `watched` names, while a journey is made. */
+/** Files of ours on the stacks at the moments that `watched` names, during a journey. */
 const spine = new Set<string>()
 let isWatching = false
 

@@ -1,4 +1,4 @@
-// A registry core on a store in memory, with a clock that the test moves. HTTP and DNS before it are made when they are asked for.
+// A registry core on a store in memory, with a clock that the test moves. HTTP and DNS in front of it start when a test needs them.
 import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Heartbeat, HeartbeatAnswer, Registration } from '../../client-sdk/src/wire.ts'

@@ -3,7 +3,9 @@
 // writes as on all others.
 import type { Instance, Override, Status } from '../../../client-sdk/src/wire.ts'
 import { type InstanceBody, instanceOf, storedBody } from '../../model/instance/instance.ts'
+import { StoredBodies } from '../../model/instance/stored-bodies.ts'
 import { instanceKey, splitKey } from '../../model/names.ts'
+import { ownText } from '../../model/own-text.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Selector } from '../../model/instance/selector.ts'
 import type { Change, InstanceRecord, ObjectRecord, RecordChange } from '../../store/store.ts'
@@ -29,6 +31,7 @@ export class Catalog {
   /** Records of the store that could not be read and are in no answer: see stored-records.ts. */
   readonly aside = new SetAside()
   readonly #parts: SharedParts
+  readonly #bodies: StoredBodies
   readonly #floor = new RevisionFloor()
   readonly #objects = new Map<string, ObjectRecord>()
   readonly #statusCounts = new Map<Status, number>()
@@ -39,7 +42,8 @@ export class Catalog {
 
   /** @param before the catalog that this one is to replace: what they have alike is kept once */
   constructor (before?: Catalog) {
-    this.#parts = before === undefined ? new SharedParts() : before.#parts
+    const parts = this.#parts = before === undefined ? new SharedParts() : before.#parts
+    this.#bodies = before === undefined ? new StoredBodies((body) => parts.body(body)) : before.#bodies
   }
 
   // Reading -------------------------------------------------------------------------------------------------------
@@ -156,7 +160,7 @@ export class Catalog {
   }
 
   override (namespace: string, service: string, id: string): Override | undefined {
-    const object = this.#objects.get(overrideKey(namespace, service, id))
+    const object = this.#overrides === 0 ? undefined : this.#objects.get(overrideKey(namespace, service, id))
     return object === undefined ? undefined : overrideOf(object)
   }
 
@@ -198,7 +202,7 @@ export class Catalog {
   apply (change: Change): AppliedChange | undefined {
     switch (change.type) {
       case 'put': {
-        const read = readInstance(change.record)
+        const read = readInstance(change.record, this.#bodies)
         return 'reason' in read ? this.#asideInstance(change, change.record, read.reason) : this.#put(change, change.record, read.content)
       }
       case 'delete': return this.#delete(change, change.key, change.lease)
@@ -263,7 +267,7 @@ export class Catalog {
    */
   fillInstance (record: InstanceRecord, floor = 0, before?: Catalog): void {
     const known = before?.heldAlike(record)
-    const read = known === undefined ? readInstance(record) : { content: storedBody(known.instance) }
+    const read = known === undefined ? readInstance(record, this.#bodies) : { content: storedBody(known.instance) }
     if ('reason' in read) return void this.aside.addInstance(record, read.reason)
     const revision = Math.max(record.shownRevision, floor)
     const entry = known === undefined
@@ -465,8 +469,8 @@ export class Catalog {
   #entryOf (record: InstanceRecord, body: InstanceBody, revision: number): InstanceEntry {
     const { namespace, service, id } = splitKey(record.key)
     // A slice of the key would keep the whole key alive.
-    const name = { namespace: this.#parts.text(namespace), service: this.#parts.text(service), id: flat(id) }
-    return this.#entryFor(record, name, this.#parts.body(body), revision)
+    const name = { namespace: this.#parts.text(namespace), service: this.#parts.text(service), id: ownText(id) }
+    return this.#entryFor(record, name, body, revision)
   }
 
   #entryFor (record: InstanceRecord, { namespace, service, id }: Pick<Instance, 'namespace' | 'service' | 'id'>, body: InstanceBody, revision: number): InstanceEntry {
@@ -502,11 +506,6 @@ export class Catalog {
     if (suspect) this.#suspects--
     this.#statusCounts.set(effectiveStatus, (this.#statusCounts.get(effectiveStatus) ?? 1) - 1)
   }
-}
-
-/** The same text with octets of its own: V8 keeps a long slice as a view of the text that it was cut from. */
-function flat (text: string): string {
-  return text.length < 13 ? text : Buffer.from(text, 'latin1').toString('latin1') // ids are ASCII
 }
 
 /** The stored form of an entry, for a store that has to be refilled. */

@@ -24,28 +24,36 @@ export function * fillingCatalog (
   instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, failed: Failed, floors: Floors = noFloors, before?: Catalog
 ): Generator<void, Catalog> {
   const broken = new Map<string, string>()
-  const attempt = (id: string, enter: () => void): void => {
-    try {
-      enter()
-    } catch (error) {
-      failed(error)
-      broken.set(id, reasonOf(error))
-    }
+  const note = (id: string, error: unknown): void => {
+    failed(error)
+    broken.set(id, reasonOf(error))
   }
   for (;;) {
     const known = broken.size
     const catalog = new Catalog(before)
     catalog.raise(floors.derived)
     for (const object of objects) {
-      const reason = broken.get(`object ${object.key}`)
+      const reason = known === 0 ? undefined : broken.get(`object ${object.key}`)
       if (reason !== undefined) catalog.aside.addObject(object, reason)
-      else attempt(`object ${object.key}`, () => catalog.fillObject(object))
+      else {
+        try {
+          catalog.fillObject(object)
+        } catch (error) {
+          note(`object ${object.key}`, error)
+        }
+      }
       yield
     }
     for (const record of instances) {
-      const reason = broken.get(`lease ${record.lease}`)
+      const reason = known === 0 ? undefined : broken.get(`lease ${record.lease}`)
       if (reason !== undefined) catalog.aside.addInstance(record, reason)
-      else attempt(`lease ${record.lease}`, () => catalog.fillInstance(record, floors.instances, before))
+      else {
+        try {
+          catalog.fillInstance(record, floors.instances, before)
+        } catch (error) {
+          note(`lease ${record.lease}`, error)
+        }
+      }
       yield
     }
     if (broken.size === known) return catalog

@@ -3,6 +3,7 @@
 // read (set-aside.ts).
 import { Type } from 'typebox'
 import { type InstanceBody, LabelName } from '../../model/instance/instance.ts'
+import type { StoredBodies } from '../../model/instance/stored-bodies.ts'
 import { readInstanceRecord } from '../../model/instance/stored-instance.ts'
 import { readOverride } from '../../model/instance/stored-override.ts'
 import { isId, isLabel } from '../../model/names.ts'
@@ -27,11 +28,11 @@ const checkSecret = checker(Type.Object({ keys: Type.Array(Type.String()) }, clo
 /** The largest time that a `Date` takes. */
 const maxTimeMs = 8_640_000_000_000_000
 
-/** The body of an instance; its key, its lease and its numbers are looked at, too. */
-export function readInstance (record: InstanceRecord): Read<InstanceBody> {
+/** The body of an instance; its key, its lease and its numbers are looked at, too. @param bodies those that were read before */
+export function readInstance (record: InstanceRecord, bodies?: StoredBodies): Read<InstanceBody> {
   return guarded(() => {
     if (record.fault !== undefined) return { reason: record.fault }
-    const read = readInstanceRecord(record)
+    const read = readInstanceRecord(record, bodies === undefined ? undefined : (text) => bodies.read(text))
     return 'refusal' in read ? refused(read.refusal) : { content: read.body }
   })
 }
