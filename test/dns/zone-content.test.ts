@@ -7,6 +7,7 @@ import { ReverseZone } from '../../server/dns/names/reverse-zone.ts'
 import type { Zone } from '../../server/dns/names/zone.ts'
 import { codec, framed, question, TcpClient, text } from '../support/dns-client.ts'
 import { zonesOf } from '../../server/dns/names/zones.ts'
+import { endpointSet } from '../../server/model/instance/endpoints.ts'
 import { fallbackAnnotation, maxRecordsAnnotation } from '../../server/model/service/dns-annotations.ts'
 import { pointerAnnotation } from '../../server/model/service/pointer-policy.ts'
 import { hostnames, namespaces, play, services, step } from './steps.ts'
@@ -258,7 +259,8 @@ t.test('a part is made anew when either of what it is made from is another', asy
   t.equal(await take(), `${front} 5 A 10.96.0.1`)
   manifest = { ...manifest, spec: { ...manifest.spec, clusterIPs: ['10.96.0.2'] } }
   t.equal(await take(), `${front} 5 A 10.96.0.2`)
-  endpoints = { ...endpoints, answered: [{ id: 'a', address: '10.0.0.1', ports: [], weight: 100, priority: 0 }] as unknown as typeof endpoints.answered }
+  const ready = { ready: true, serving: true, terminating: false }
+  endpoints = endpointSet('shop', 'web', 2, [{ id: 'a', address: '10.0.0.1', ports: [], labels: {}, metadata: {}, weight: 100, priority: 0, status: 'up', suspect: false, conditions: ready }])
   t.equal(await take(), `${front} 5 A 10.96.0.2,10-0-0-1.${front} 5 A 10.0.0.1`)
 
   const reverse = zonesOf({ reverse: ['10.0.0.0/16'] }, ['127.0.0.1']).at(-1)

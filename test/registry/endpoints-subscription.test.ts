@@ -8,9 +8,12 @@ import { type World, world, tester } from '../support/world.ts'
 
 /** A delivery in short: `put orders a b`, `delete orders`, `snapshot orders a, payments`, `more ...` for a part. */
 function short (delivery: EndpointsDelivery): string {
-  const ids = ({ set }: { set: { service: string, all: readonly { id: string }[] } }): string => [set.service, ...set.all.map(({ id }) => id)].join(' ')
+  const ids = ({ set, chosen = set.all }: { set: { service: string, all: readonly { id: string }[] }, chosen?: readonly { id: string }[] }): string =>
+    [set.service, ...chosen.map(({ id }) => id)].join(' ')
   switch (delivery.type) {
-    case 'endpoints': return `${delivery.event} ${delivery.event === 'put' ? ids(delivery.endpoints) : delivery.name.service}`
+    case 'endpoints':
+      if (delivery.event === 'difference') return `difference ${delivery.set.service} +${delivery.difference.put.map(({ id }) => id).join()} -${delivery.difference.removed.map(({ id }) => id).join()}`
+      return `${delivery.event} ${delivery.event === 'put' ? ids(delivery.endpoints) : delivery.name.service}`
     case 'endpoints-snapshot': return `${delivery.more ? 'more' : 'snapshot'} ${delivery.services.map(ids).join(', ')}`
     case 'reset': return `reset ${delivery.reason}`
     case 'bookmark': return 'bookmark'
@@ -146,7 +149,7 @@ t.test('a large snapshot comes in parts, and a change meanwhile comes once', asy
   const second = watch.next()
   t.same(names(second), ['s2 301'])
   t.match(second, { more: false, revision: 900 })
-  t.match(watch.next(), { type: 'endpoints', event: 'put', endpoints: { set: { service: 's0' } } })
+  t.match(watch.next(), { type: 'endpoints', event: 'difference', set: { service: 's0' }, difference: { put: [{ id: 'new' }], removed: [] } })
   t.equal(watch.next(), undefined)
 })
 
