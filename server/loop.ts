@@ -1,5 +1,5 @@
 // How long the event loop of this thread was held, and by what. A timer that should run every few milliseconds is late by as long as
-// something else ran. Whoever begins some work says so: what ran longest since the timer ran last is what held it.
+// something else ran. Code that begins some work names it: the work that ran longest since the timer ran last held the loop.
 //
 // There is one loop in a thread, so that there is one `loop` here. Saying what begins costs one look at the clock.
 

@@ -62,7 +62,7 @@ export interface ServeOptions {
   readonly guarded?: (failed: (error: unknown) => void) => void
 }
 
-/** So long the listeners may take to close when nobody is being answered any more. */
+/** How long the listeners may take to close when no request is under way any more. */
 const listenersMs = 200
 /** So long the store may: what was acknowledged is stored, and nothing else is waited for. */
 const storeMs = 400

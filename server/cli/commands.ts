@@ -20,6 +20,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   undrain: async () => (await import('./drain.ts')).undrain,
   backup: async () => (await import('./backup.ts')).backup,
   restore: async () => (await import('./backup.ts')).restore,
+  proxy: async () => (await import('./proxy.ts')).proxy,
   version: async () => (await import('./version.ts')).version,
   completion: async () => (await import('./completion.ts')).completion(allCommands)
 }

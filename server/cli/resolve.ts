@@ -57,7 +57,7 @@ dig shows it; short names are completed by the namespace. Exit code 1 if no inst
   }
 }
 
-/** Why there is no line: nobody is there, or nobody has the port, zone and labels that were asked for. */
+/** Why there is no line: no endpoint is there, or none has the port, zone and labels that were asked for. */
 function nobody (
   text: string, { endpoints }: EndpointsAnswer,
   { port, protocol, zone,

@@ -1,5 +1,5 @@
 // The one way of a command's words to the terminal: every line, of every command and to either stream, is written with
-// its control characters and invisible marks spelled out. What comes from a registry, or from whoever registered there,
+// its control characters and invisible marks spelled out. What comes from a registry, or from a program that registered there,
 // never drives a terminal.
 import { styleText } from 'node:util'
 import { harmless, type Line } from './line.ts'
@@ -19,7 +19,7 @@ export function screenOf (terminal: Terminal): Screen {
   const write = (sink: (text: string) => void, lines: Line | readonly Line[]): void => {
     for (const line of isList(lines) ? lines : [lines]) sink(plainLine(line))
   }
-  // Not a copy: whoever reads `signal` takes the end of the process over, and reading is what a copy does.
+  // Not a copy: a reader of `signal` takes over the end of the process, and a copy would read it.
   return Object.create(terminal, {
     out: { value: (lines: Line | readonly Line[]) => { write((text) => { terminal.out(text) }, lines) } },
     err: { value: (lines: Line | readonly Line[]) => { write((text) => { terminal.err(text) }, lines) } }

@@ -1,5 +1,5 @@
-// The settings file: YAML, of which a value is what was written. `node: 1.10`, `007` and `1e3` are names to whoever
-// wrote them; only where a number is wanted they are numbers.
+// The settings file: YAML whose values are taken as they are written. `node: 1.10`, `007` and `1e3` are names to their
+// writer; they are numbers only where a setting wants a number.
 import { isAlias, isMap, isScalar, isSeq, parseDocument, Scalar, type Document, type Node } from 'yaml'
 import type { KindName } from './kinds.ts'
 

@@ -70,7 +70,7 @@ export class DnsCounters {
   declare limitedDropped: number
   declare limitedSlipped: number
   declare limitedBadCookie: number
-  /** Services whose answers were made, at the first question after a change. */
+  /** Services whose answers were built, at the first question after a change. */
   declare builds: number
   /** Endpoints whose record has what DNS cannot carry, at each making of their service's answers. */
   declare unanswerable: number
@@ -90,7 +90,7 @@ export class DnsCounters {
   declare transferCutSets: number
   /** NOTIFY messages that were sent, repeated ones too. */
   declare notifySent: number
-  /** NOTIFY messages that were taken. */
+  /** NOTIFY messages that a secondary confirmed. */
   declare notifyAcknowledged: number
   /** NOTIFY that was refused, or never answered, in spite of repetitions. */
   declare notifyUnacknowledged: number

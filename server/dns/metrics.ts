@@ -4,7 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import { showHistogram } from '../metrics/filled-histogram.ts'
 import { type DnsServer, dropReasons, forwardEvents, latencyBounds } from './server.ts'
 
-/** What of a DNS server is looked at. */
+/** What is measured of a DNS server. */
 type Counted = Pick<DnsServer, 'counters'>
 
 /** Shows what the DNS server counted, at each scrape. */
@@ -105,7 +105,7 @@ function observeAnswers (register: Registry, dns: Counted): void {
   })
 }
 
-/** Zone transfers, and what secondaries are told. */
+/** Zone transfers, and notifications of secondaries. */
 function observeTransfers (register: Registry, dns: Counted): void {
   const registers = [register]
   const labelled = (name: string, help: string, label: string, values: () => Readonly<Record<string, number>>): void => {

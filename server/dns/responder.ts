@@ -63,7 +63,7 @@ export interface ResponderOptions {
 }
 
 /**
- * The time of one answer in so many is taken: two readings of the clock cost up to a fiftieth of an answer over UDP.
+ * One answer in so many is timed: two readings of the clock cost up to a fiftieth of an answer over UDP.
  */
 const timedEach = 8
 /** Services with unreadable endpoints that are named in the log. More say nothing new. */

@@ -36,7 +36,7 @@ export interface DnsOptions extends ZonesOptions {
   readonly host: string | readonly string[]
   /** 0 = any free one, the same for UDP and TCP at every address. */
   readonly port: number
-  /** Clients in a network are given endpoints of its zone first; the longest prefix counts. Default none. */
+  /** Clients in a network get endpoints of its zone first; the longest prefix counts. Default none. */
   readonly clientZones?: readonly ClientZone[]
   /** What this node calls itself when it is asked (NSID, `id.server`). Default: the name of the machine. */
   readonly node?: string
@@ -84,7 +84,7 @@ export interface DnsOptions extends ZonesOptions {
 /** The settings of a DNS server that can be sent to a thread. The rest is made in it. */
 export type DnsThreadSettings = Omit<DnsOptions, 'source' | 'counters' | 'log' | 'random' | 'clock' | 'guard' | 'reusePort'>
 
-/** What a thread is told while it answers. */
+/** What a thread hears while it answers. */
 export interface DnsThreadOrder {
   readonly type: 'renew'
   readonly certificate: Certificate
@@ -122,7 +122,7 @@ export interface Certificate {
 
 const noTransfer = { keys: [], transferTo: [] }
 const maxTtlSeconds = 3_600 // an hour of dead addresses is a mistake, not a setting
-/** A fault that every packet meets must not fill the disk. */
+/** A fault that every packet causes must not fill the disk. */
 const failureLogIntervalMs = 60_000
 
 /** What answers, without a socket. */

@@ -1,5 +1,5 @@
 // What DNS needs of the core, and nothing else of it: reads of services, endpoints, addresses and annotations, where the view stands,
-// and to be told of changes. The registry's feed is one, and so is its mirror in a thread. No other file of dns/ knows the registry.
+// and to hear of changes. The registry's feed is one, and so is its mirror in a thread. No other file of dns/ knows the registry.
 import type { Endpoint } from '../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../model/instance/endpoints.ts'
 import type { Labels, Service } from '../model/service/types.ts'
@@ -67,7 +67,7 @@ export interface DeclaredService {
 export interface AddressSource {
   /** The declared services that have a cluster IP. */
   byClusterIp (address: string): readonly ServiceOfAddress[]
-  /** The answered endpoints at an address. @param limit of how many holders of the address are looked at */
+  /** The answered endpoints at an address. @param limit how many holders of the address are read at most */
   endpointsAt (address: string, limit: number): EndpointsOfAddress
   /** Whether an instance of a namespace has the address, with any status. */
   hasInstance (namespace: string, address: string): boolean
@@ -84,7 +84,7 @@ export interface ServiceOfAddress {
 
 export interface EndpointsOfAddress {
   readonly services: ReadonlyMap<ServiceOfAddress, ReadonlySet<Endpoint>>
-  /** More hold it than were looked at. */
+  /** More instances have it than were read. */
   readonly isCut: boolean
 }
 
@@ -96,7 +96,7 @@ export interface TransferSource extends DnsSource {
   readonly settled?: Promise<void> | undefined
 }
 
-/** What tells of changes: secondaries are told of them in turn. */
+/** Tells of changes, so that secondaries can be notified. */
 export interface FollowedSource extends TransferSource {
   /** Gives a function that ends it. */
   listen (listener: SourceListener): () => void

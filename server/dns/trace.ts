@@ -261,7 +261,7 @@ function step (rule: string, message: string): DnsTraceStep {
   return { rule, message }
 }
 
-/** The last step is taken from the answer itself. */
+/** The last step is read from the answer itself. */
 function outcome (type: number, { rcode, answer, authority }: AnswerText): DnsTraceStep {
   if (rcode === 'NXDOMAIN') return step('answer', answer.length > 0 ? 'NXDOMAIN: nothing is at or below the name that the alias leads to' : 'NXDOMAIN: nothing is at or below the name')
   if (rcode !== 'NOERROR') return step('answer', `${rcode}: the extended error says why`)
@@ -291,6 +291,8 @@ function endpointSteps (set: EndpointSet): DnsTraceStep[] {
   const called = new Set(answered)
   const left = all.filter((endpoint) => !called.has(endpoint))
   const steps = [step('endpoints', `${answered.length} of ${all.length} are answered`)]
+  const isDraining = !failOpen && answered.length > 0 && answered.every(({ conditions }) => conditions.terminating)
+  if (isDraining) steps.push(step('draining', 'none is ready: those that drain and still serve are answered, before any suspect'))
   if (failOpen) steps.push(step('fail open', 'none is ready and some are out only because they are suspect: those are answered'))
   for (const endpoint of left.slice(0, maxNamed)) steps.push(step('not answered', `${endpoint.id} (${endpoint.address}): ${reasonOf(endpoint)}`))
   if (left.length > maxNamed) steps.push(step('not answered', `and ${left.length - maxNamed} more`))

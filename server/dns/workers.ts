@@ -184,7 +184,7 @@ class DnsPool implements DnsWorkers {
       await this.#standIn.settled
       if (this.#closed === undefined) this.#notifier = this.#tell(this.places, this.#counters)
     })
-    this.started.catch(() => undefined) // whoever waits for it is told
+    this.started.catch(() => undefined) // those who wait for it get the error
   }
 
   get delays (): ReadonlyMap<string, Float64Array> {

@@ -21,8 +21,8 @@ export const httpRoom = room({
     trustedProxies: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 256, ...doc({
       name: 'trusted-proxy', kind: 'network', multiple: true,
       what: 'The networks of proxies in front of the HTTP API whose word counts: who asks is then the last address in `Forwarded` or `X-Forwarded-For` that is not one of theirs.',
-      why: 'Unset: whoever connects is who asks, since anybody can write these headers. A registration without an address that came through a proxy is refused then.',
-      raise: 'Whoever is in these networks can ask, and register, in the name of any address.', lower: 'What comes through a proxy counts as its own.'
+      why: 'Unset: the client is the one that connects, since anybody can write these headers. A registration without an address that came through a proxy is refused then.',
+      raise: 'A host in these networks can ask, and register, in the name of any address.', lower: 'What comes through a proxy counts as its own.'
     }) }),
     trustedHosts: Type.Array(Type.Refine(Type.String({ rule: 'must be a host name or an IP address, without a port' }), isHost), { maxItems: 256, ...doc({
       name: 'trusted-host', kind: 'name', multiple: true,

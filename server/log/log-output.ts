@@ -5,15 +5,15 @@ import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 
 /** Octets that wait for a reader that has stalled: some thousands of lines, and no more memory than that. */
-const maxQueuedOctets = 1024 * 1024
+const maxQueuedBytes = 1024 * 1024
 /** Handed to the system at once. */
-const maxBatchOctets = 64 * 1024
+const maxBatchBytes = 64 * 1024
 /** How often a pipe that was full is tried again. */
 const retryMs = 50
 const newline = 0x0a
 
-/** Takes octets. `done` is called once, at once or later, with how many were taken; 0 = the reader has stalled. */
-export type Sink = (octets: Buffer, done: (error: NodeJS.ErrnoException | null, taken: number) => void) => void
+/** Takes bytes. `done` is called once, at once or later, with how many were taken; 0 = the reader has stalled. */
+export type Sink = (bytes: Buffer, done: (error: NodeJS.ErrnoException | null, taken: number) => void) => void
 
 /** What was lost since the last line that was written. */
 export interface Lost {
@@ -30,7 +30,7 @@ export interface LogOutputOptions {
   readonly after: (ms: number, callback: () => void) => () => void
   /** The line that tells of lost ones, with its line end. */
   readonly notice: (lost: Lost) => string
-  readonly maxQueuedOctets?: number
+  readonly maxQueuedBytes?: number
 }
 
 export class LogOutput {
@@ -39,7 +39,7 @@ export class LogOutput {
   readonly #options: LogOutputOptions
   readonly #limit: number
   #lines: string[] = []
-  #octets = 0
+  #bytes = 0
   /** What is being written, and how much of it was taken. */
   #batch: Buffer | undefined
   #taken = 0
@@ -52,15 +52,15 @@ export class LogOutput {
 
   constructor (options: LogOutputOptions) {
     this.#options = options
-    this.#limit = options.maxQueuedOctets ?? maxQueuedOctets
+    this.#limit = options.maxQueuedBytes ?? maxQueuedBytes
   }
 
   /** Takes one line with its line end. Never throws, never waits. */
   write (line: string): void {
-    const octets = Buffer.byteLength(line)
-    if (this.#octets + octets > this.#limit) return this.#lose(1, 'nobody reads')
+    const bytes = Buffer.byteLength(line)
+    if (this.#bytes + bytes > this.#limit) return this.#lose(1, 'nobody reads')
     this.#lines.push(line)
-    this.#octets += octets
+    this.#bytes += bytes
     this.#pump()
   }
 
@@ -94,10 +94,10 @@ export class LogOutput {
   #nextBatch (): Buffer | undefined {
     if (this.#lines.length === 0) return undefined
     let count = 0
-    let octets = 0
-    while (count < this.#lines.length && (count === 0 || octets < maxBatchOctets)) octets += Buffer.byteLength(this.#lines[count++] ?? '')
+    let bytes = 0
+    while (count < this.#lines.length && (count === 0 || bytes < maxBatchBytes)) bytes += Buffer.byteLength(this.#lines[count++] ?? '')
     const text = this.#lines.splice(0, count).join('')
-    this.#octets -= octets
+    this.#bytes -= bytes
     this.#taken = 0
     return Buffer.from(this.#isTorn ? `\n${text}` : text)
   }
@@ -145,7 +145,7 @@ export class LogOutput {
  * systemd gives, a pipe of another user) is written by Node's own stream, which does not block either.
  */
 export function standardOutput (fd: 1 | 2 = 1): Sink {
-  if (isFile(fd)) return (octets, done) => write(fd, octets, 0, octets.length, null, done)
+  if (isFile(fd)) return (bytes, done) => write(fd, bytes, 0, bytes.length, null, done)
   try {
     return direct(openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY))
   } catch {
@@ -162,11 +162,11 @@ function isFile (fd: number): boolean {
 }
 
 function direct (fd: number): Sink {
-  return (octets, done) => {
+  return (bytes, done) => {
     let taken = 0
     let failure: NodeJS.ErrnoException | null = null
     try {
-      taken = writeSync(fd, octets)
+      taken = writeSync(fd, bytes)
     } catch (error) {
       failure = error as NodeJS.ErrnoException // node:fs throws no other
     }
@@ -179,9 +179,9 @@ function streamed (fd: number): Sink {
   try {
     socket = new Socket({ fd, readable: false, writable: true })
   } catch { // neither a pipe nor a socket
-    return (octets, done) => write(fd, octets, 0, octets.length, null, done)
+    return (bytes, done) => write(fd, bytes, 0, bytes.length, null, done)
   }
   socket.unref()
   socket.on('error', () => undefined) // the callback of the write gets it
-  return (octets, done) => void socket.write(octets, (error) => done(error ?? null, error instanceof Error ? 0 : octets.length))
+  return (bytes, done) => void socket.write(bytes, (error) => done(error ?? null, error instanceof Error ? 0 : bytes.length))
 }

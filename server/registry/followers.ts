@@ -1,5 +1,5 @@
-// Who shows this node's view beside the node itself: DNS, in threads of its own. Whoever has got the answer to a write here finds the
-// write there, too: the answer waits until they have it, some time at most.
+// Followers show this node's view, too: DNS does, in threads of its own. A client that got the answer to a write finds the
+// write in DNS: the answer waits until the threads have it, for a bounded time.
 import type { Clock } from '../clock.ts'
 
 /** What follows the feed, and says how far it is. */

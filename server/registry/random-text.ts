@@ -1,9 +1,9 @@
-// Random names of lives and leases. The system is asked for a page of randomness at a time: asking it for six octets costs as
+// Random names of lives and leases. The system is asked for a page of randomness at a time: asking it for six bytes costs as
 // much, and twice per registration that was a tenth of the work.
 import { randomFillSync } from 'node:crypto'
 
-const octets = 6 // 48 bits: unique among the living
-const pool = Buffer.alloc(octets * 1_024)
+const bytes = 6 // 48 bits: unique among the living
+const pool = Buffer.alloc(bytes * 1_024)
 let used = pool.length
 
 /** Bits of time in a lease's name: they begin anew every 37 hours. */
@@ -26,6 +26,6 @@ export function randomText (): string {
     randomFillSync(pool)
     used = 0
   }
-  used += octets
-  return pool.toString('base64url', used - octets, used)
+  used += bytes
+  return pool.toString('base64url', used - bytes, used)
 }

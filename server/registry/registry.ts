@@ -3,6 +3,7 @@
 import { type Clock, guardedClock, systemClock } from '../clock.ts'
 import { RegistryError } from '../errors.ts'
 import { type Guard, standaloneGuard } from '../guard.ts'
+import { instanceKey, splitKey } from '../model/names.ts'
 import type { Store, Sweep } from '../store/store.ts'
 import { ActorAccess, type AccessParts } from './access.ts'
 import type { Actor } from './actor.ts'
@@ -108,6 +109,18 @@ export class Registry implements Core {
     this.sessions = new Sessions({
       store, clock, graceMs: options.sessionGraceMs ?? defaultSessionGraceMs, blipMs: options.sessionBlipMs ?? defaultSessionBlipMs,
       stalledLately: () => this.#sweeper.stalledLately, report: warn, refuses: options.refuses
+    })
+    feed.listen({
+      name: 'sessions',
+      changed: ({ kind, event, target, lease }) => {
+        if (kind === 'instance' && this.sessions.boundCount > 0) {
+          this.sessions.changed(instanceKey(target.namespace, target.service, target.id), event === 'put' ? lease : undefined)
+        }
+      },
+      loaded: () => this.sessions.reloaded((key) => {
+        const { namespace, service, id } = splitKey(key)
+        return feed.catalog.entry(namespace, service, id)?.lease
+      })
     })
     const commands = { store, feed, lookup, clock }
     const instances = new InstanceCommands(commands)

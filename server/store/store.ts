@@ -63,6 +63,9 @@ export type Change = { readonly revision: number, readonly atMs: number, readonl
   | { readonly type: 'raise' }
 )
 
+/** A change after which a lease or an object is not there any more. */
+export type EndChange = Extract<Change, { readonly type: 'delete' | 'delete-object' }>
+
 /** A change of a record; not a `raise`. */
 export type RecordChange = Exclude<Change, { readonly type: 'raise' }>
 
@@ -93,6 +96,12 @@ export interface Snapshot {
   readonly lost: readonly { readonly after: number, readonly until: number }[]
 }
 
+/** A term whose beginning a node has reached in the log: nothing is lost that it has seen. */
+export interface PassedTerm {
+  readonly revision: number
+  readonly lost: Snapshot['lost']
+}
+
 export interface StoreHealth {
   readonly available: boolean
   /** Why not, for people; empty when available. */
@@ -108,14 +117,19 @@ export interface Follower {
    * keyspace can be taken in slices, and calls nothing else but `health` meanwhile.
    */
   load (snapshot: Snapshot): void | PromiseLike<void>
+  /**
+   * A new term began, and the follower has all that is of it: what is shown, is shown at this revision at least from here on, the first of the
+   * term. The store waits for it as for a load.
+   */
+  passTerm (term: PassedTerm): void | PromiseLike<void>
   /** In revision order. A store calls it before it resolves the write that made the change, on the node that wrote. */
   apply (changes: readonly Change[]): void
   health (health: StoreHealth): void
   /** What this node holds, so that a store that lost everything can be refilled. */
   heldInstances (): Iterable<InstanceRecord>
   heldObjects (): Iterable<ObjectRecord>
-  /** The changes applied since a revision, newest state last, as far as the node remembers. */
-  changesSince (revision: number): readonly Change[]
+  /** The ends of leases and objects since a revision, newest last, as far as the node remembers. Others may go on between two of them. */
+  endsSince (revision: number): Iterable<EndChange>
 }
 
 export interface Grant {

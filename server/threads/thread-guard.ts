@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { Guard } from '../guard.ts'
 import type { ThreadMessage } from './thread-messages.ts'
 
-/** Counts are sent once in this time: an error that each question meets must not become as many messages. */
+/** Counts are sent once in this time: an error at each question must not become as many messages. */
 export const countMs = 1_000
 
 export function threadGuard (tell: (message: ThreadMessage) => void, clock: Clock): Guard {

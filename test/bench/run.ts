@@ -1,14 +1,16 @@
-// npm run bench [-- cpu endpoints writes scale selectors dns sdk]: prints a table; ends with 1 if a goal is missed. Needs both cores for itself.
+// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle]: prints a table; ends with 1 if a goal is missed. Needs both cores for itself.
 import { cpu } from './cpu.ts'
 import { dns } from './dns.ts'
 import { endpoints } from './endpoints.ts'
+import { idle } from './idle.ts'
 import { type Row, printTable, takeSecondCore } from './lib.ts'
 import { scale } from './scale.ts'
 import { sdk } from './sdk.ts'
 import { selectors } from './selectors.ts'
+import { start } from './start.ts'
 import { writes } from './writes.ts'
 
-const suites: Readonly<Record<string, () => Promise<Row[]>>> = { cpu, endpoints, writes, scale, selectors, dns, sdk }
+const suites: Readonly<Record<string, () => Promise<Row[]>>> = { cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle }
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites)
 takeSecondCore()
 const rows: Row[] = []

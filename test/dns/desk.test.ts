@@ -274,3 +274,12 @@ t.test('the trace never says another end than the answer has', async (t) => {
     return explained.trace.at(-1)?.rule === 'answer'
   }), { numRuns: 3_000 })
 })
+
+t.test('an answer of endpoints that drain says that it is one', async (t) => {
+  const world = town().register('shop/going/a', { address: '10.0.3.1', status: 'draining' }).register('shop/going/b', { address: '10.0.3.2', suspect: true })
+  const found = lines(await ask(deskOf(t, world), 'going.shop.svc.cluster.local.'))
+  t.match(found.find((line) => line.startsWith('draining')), /none is ready: those that drain and still serve are answered/)
+  t.match(found.find((line) => line.startsWith('not answered: b')), /suspect/)
+  const usual = lines(await ask(deskOf(t, world), 'orders.shop.svc.cluster.local.'))
+  t.equal(usual.find((line) => line.startsWith('draining')), undefined)
+})

@@ -7,7 +7,8 @@ import { type Records, recordSetOf } from '../../server/dns/wire/record-set.ts'
 import { questionPointer, recordBytes } from '../../server/dns/wire/wire.ts'
 import { codec, question } from '../support/dns-client.ts'
 
-const address = (last: number): { bytes: Buffer, priority: number, weight: number } => ({ bytes: recordBytes(questionPointer, 1, 5, Buffer.from([10, 0, 0, last])), priority: 0, weight: 1 })
+const address = (last: number): { bytes: Buffer, priority: number, weight: number } =>
+  ({ bytes: recordBytes(questionPointer, 1, 5, Buffer.from([10, 0, 0, last])), priority: 0, weight: 1 })
 const records = (...lasts: readonly number[]): Records => recordSetOf(lasts.map(address)) as Records
 const reader = new QueryReader()
 const writer = new MessageWriter(1_232)
@@ -16,7 +17,8 @@ const query = (service: string): QueryReader => {
   return reader
 }
 const of = (...services: readonly string[]): { namespace: string, service: string }[] => services.map((service) => ({ namespace: 'shop', service }))
-const keep = (table: PlanTable, name: string, made: Records, services = of(name)): void => table.keep(query(name), { records: made, zone: 0, clientZone: 0, services })
+const keep = (table: PlanTable, name: string, made: Records, services = of(name)): void =>
+  table.keep(query(name), { records: made, zone: 0, clientZone: 0, services })
 
 function shown (table: PlanTable, name: string, clientZone = 0): readonly unknown[] | undefined {
   const entry = table.find(query(name), clientZone)

@@ -16,8 +16,8 @@ function held (): Dialect & { readonly begun: string[], readonly answer: (text?:
       while (waiting.length === 0) await tick()
       waiting.shift()?.(text)
     },
-    plugin: (scope, door) => {
-      door.bodies.parse(scope, '*', (bytes) => bytes.length)
+    plugin: (scope, parts) => {
+      parts.bodies.parse(scope, '*', (bytes) => bytes.length)
       scope.all<{ Params: { name: string }, Body: number | undefined }>('/:name', async ({ params, body }) => {
         begun.push(body === undefined ? params.name : `${params.name} ${String(body)}`)
         const { promise, resolve } = Promise.withResolvers<string>()

@@ -24,18 +24,18 @@ export function otherDialect (prefix = '/other', listen?: Listener): OtherDialec
     clientError: (code) => ({ media: xml, body: `<late>${code}</late>` }),
     waiting: () => polls.size,
     wake: (text) => { for (const answer of polls) answer(text) },
-    plugin: (scope, door) => {
+    plugin: (scope, parts) => {
       scope.setErrorHandler((error, request, reply) => {
-        const fault = door.faultOf(error, request)
+        const fault = parts.faultOf(error, request)
         return reply.code(fault.status === 400 ? 422 : fault.status).type(xml).send(`<fault>${fault.code}</fault>`)
       })
       scope.setNotFoundHandler((request, reply) => reply.code(404).type(xml).send(`<nothing at="${request.url}"/>`))
       scope.setValidatorCompiler(() => () => true)
-      door.bodies.parse(scope, 'application/json', (bytes) => JSON.parse(bytes.toString()))
-      door.bodies.parse(scope, 'application/x-www-form-urlencoded', (bytes) => Object.fromEntries(new URLSearchParams(bytes.toString())))
-      door.bodies.parse(scope, 'text/plain', (bytes) => bytes.toString('latin1'))
-      door.bodies.parse(scope, 'application/octet-stream', (bytes) => bytes)
-      door.bodies.refuse(scope, '*', () => new RegistryError('REG_MEDIA_TYPE', 'no such media'))
+      parts.bodies.parse(scope, 'application/json', (bytes) => JSON.parse(bytes.toString()))
+      parts.bodies.parse(scope, 'application/x-www-form-urlencoded', (bytes) => Object.fromEntries(new URLSearchParams(bytes.toString())))
+      parts.bodies.parse(scope, 'text/plain', (bytes) => bytes.toString('latin1'))
+      parts.bodies.parse(scope, 'application/octet-stream', (bytes) => bytes)
+      parts.bodies.refuse(scope, '*', () => new RegistryError('REG_MEDIA_TYPE', 'no such media'))
       scope.post('/echo', { bodyLimit: 100_000 }, async ({ body }) => (
         body === undefined ? 'nothing' : Buffer.isBuffer(body) ? `bytes ${body.toString('hex')}` : typeof body === 'string' ? `text ${body}` : `object ${JSON.stringify(body)}`
       ))
@@ -44,7 +44,7 @@ export function otherDialect (prefix = '/other', listen?: Listener): OtherDialec
       scope.get('/crash', () => { throw new Error('nobody expected this') })
       scope.get('/poll', async (request) => {
         request.waited = true
-        const life = lifeOf(request, door)
+        const life = lifeOf(request, parts)
         const { promise, resolve } = Promise.withResolvers<string>()
         polls.add(resolve)
         life.signal.addEventListener('abort', () => resolve('closing'))
@@ -56,10 +56,10 @@ export function otherDialect (prefix = '/other', listen?: Listener): OtherDialec
         }
       })
       void scope.register(async (inner) => {
-        await door.webSockets(inner)
+        await parts.webSockets(inner)
         inner.get('/socket', { websocket: true }, (socket: WebSocket) => {
           socket.on('message', (data: Buffer) => socket.send(`other ${data.toString()}`))
-          door.closing.onBegin(() => socket.close(1001))
+          parts.closing.onBegin(() => socket.close(1001))
         })
       })
     }

@@ -5,7 +5,7 @@ import { HandClock } from '../support/hand-clock.ts'
 /** What a system would do with the next writes: `take` so many octets, fail with a code, or answer later. */
 type Act = { readonly take: number } | { readonly fail: string } | 'later'
 
-function world (acts: Act[], maxQueuedOctets?: number): { output: LogOutput, written: () => string, clock: HandClock, answer: () => void } {
+function world (acts: Act[], maxQueuedBytes?: number): { output: LogOutput, written: () => string, clock: HandClock, answer: () => void } {
   const clock = new HandClock()
   let text = ''
   let answer = (): void => undefined
@@ -26,7 +26,7 @@ function world (acts: Act[], maxQueuedOctets?: number): { output: LogOutput, wri
   }
   const notice = ({ lines, reason }: Lost): string => `lost ${lines} ${reason}\n`
   const output = new LogOutput({
-    sink, now: () => clock.now(), after: (ms, callback) => clock.after(ms, callback), notice, ...(maxQueuedOctets === undefined ? {} : { maxQueuedOctets })
+    sink, now: () => clock.now(), after: (ms, callback) => clock.after(ms, callback), notice, ...(maxQueuedBytes === undefined ? {} : { maxQueuedBytes })
   })
   return { output, written: () => text, clock, answer: () => answer() }
 }

@@ -97,3 +97,36 @@ t.test('history is bounded in octets as well as in number', async (t) => {
   ring.restart(3)
   t.equal(ring.bytes, 0)
 })
+
+t.test('a term that lost nothing shows everything at its first revision, tells nobody of a change, and voids what was never written', async (t) => {
+  const { registry } = await world(t)
+  await apply(registry, service('made', 'clusterIP: None, selector: { app: a }, ports: [{ port: 80 }]'))
+  const objects = [...registry.feed.heldObjects()].map((each) => ({ ...each, createdRevision: 1, revision: 1 }))
+  const feed = new Feed({ now: () => nowMs })
+  await feed.load(snapshot(10, [instance('a', 3, { labels: { app: 'a' } }), instance('b', 9)], { objects }))
+  const told: string[] = []
+  feed.listen({ changed: ({ event }) => told.push(event), reset: () => told.push('reset'), loaded: () => told.push('loaded'), applied: () => told.push('applied') })
+  await feed.passTerm({ revision: 1_000_010, lost: [{ after: 10, until: 1_000_010 }] })
+  t.same(told, ['applied'])
+  t.equal(feed.revision, 1_000_010)
+  for (const name of ['orders', 'made']) {
+    const found = feed.catalog.service('shop', name)
+    t.equal(found?.revision, 1_000_010)
+    for (const each of found?.instances ?? []) t.equal(each.revision, 1_000_010)
+  }
+  t.equal(feed.catalog.service('shop', 'made')?.instances.length, 1)
+  t.equal(feed.resume({ epoch: 'e', revision: 11 }), 'a lost range')
+  t.same(feed.resume({ epoch: 'e', revision: 10 }), [])
+})
+
+t.test('what a load finds as it was is not read anew; what another hand wrote under the same revision is', async (t) => {
+  const feed = new Feed({ now: () => nowMs })
+  await feed.load(snapshot(10, [instance('kept'), instance('other'), instance('broken')]))
+  const { labels } = feed.catalog.entry('shop', 'orders', 'kept')?.instance ?? {}
+  const broken = { ...instance('broken'), body: '{' }
+  await feed.load(snapshot(20, [instance('kept'), instance('other', 1, { weight: 7 }), broken], { epoch: 'f' }))
+  t.equal(feed.catalog.entry('shop', 'orders', 'kept')?.instance.labels, labels, 'the same object')
+  t.equal(feed.catalog.entry('shop', 'orders', 'other')?.instance.weight, 7)
+  t.equal(feed.catalog.entry('shop', 'orders', 'broken'), undefined)
+  t.same([...feed.catalog.aside.values()].map(({ key }) => key), ['instance/shop/orders/broken'])
+})

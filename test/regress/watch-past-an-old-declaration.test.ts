@@ -4,6 +4,7 @@ import t from 'tap'
 import { parseCursor } from '../../server/registry/feed/cursor.ts'
 import { Feed } from '../../server/registry/feed/feed.ts'
 import { WatchHub } from '../../server/registry/feed/watch-hub.ts'
+import type { Change } from '../../server/store/store.ts'
 import { HandClock } from '../support/hand-clock.ts'
 import { PlayedFeed } from '../support/played-feed.ts'
 
@@ -12,7 +13,7 @@ t.test('a resumed watch of endpoints is told of what a service selects that was 
     .declare('shop/web', { clusterIP: 'None', selector: { app: 'x' } })
     .register('shop/alpha/host-1', { address: '10.0.0.1', labels: { app: 'x' } })
   const feed = new Feed({ now: () => 0 })
-  const changes = before.changesSince(1)
+  const changes = Array.from(before.heldInstances(), (record): Change => ({ type: 'put', revision: record.revision, atMs: 0, by: 'tester', reason: 'registered', record }))
   t.equal(changes.length, 1)
   feed.load({
     epoch: 'test', revision: before.revision, recent: changes, lost: [],

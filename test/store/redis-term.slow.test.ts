@@ -225,7 +225,7 @@ t.test('of two nodes that recover, the newer knowledge wins, whichever comes fir
     const held = [...lagging.follower.instances.values()]
     const objects = [...lagging.follower.objects.values()]
     Object.assign(lagging.follower, {
-      changesSince: (revision: number) => seen.filter((change) => change.revision > revision), heldInstances: () => held, heldObjects: () => objects
+      endsSince: (revision: number) => seen.filter((change) => change.revision > revision && (change.type === 'delete' || change.type === 'delete-object')), heldInstances: () => held, heldObjects: () => objects
     })
     await knowing.store.grant(life('shop/orders/updated', { generation: 'g', body: '{"weight":2}' }))
     const { lease } = await knowing.store.grant(life('shop/orders/replaced'))

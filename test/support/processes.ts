@@ -61,8 +61,10 @@ class Lines {
   }
 }
 
-function start (args: readonly string[], environment: Readonly<Record<string, string>>, cwd: string) {
-  const child = spawn(process.execPath, ['--conditions=rollcall-source', ...args], {
+/** @param before of the command line: `ip netns exec NAME`, which becomes the program that it runs */
+function start (args: readonly string[], environment: Readonly<Record<string, string>>, cwd: string, before: readonly string[] = []) {
+  const [program = '', ...rest] = [...before, process.execPath, '--conditions=rollcall-source', ...args]
+  const child = spawn(program, rest, {
     cwd, env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe']
   })
   const [out, both] = [new Lines(), new Lines()]
@@ -80,8 +82,10 @@ function start (args: readonly string[], environment: Readonly<Record<string, st
 }
 
 /** Starts a Node program, such as `['server/main.ts', 'serve']`, that the test itself ends. */
-export function runChild (args: readonly string[], environment: Readonly<Record<string, string>> = {}, cwd = repository): Child {
-  const { child, out, errors, ended, tooEarly } = start(args, environment, cwd)
+export function runChild (
+  args: readonly string[], environment: Readonly<Record<string, string>> = {}, cwd = repository, before: readonly string[] = []
+): Child {
+  const { child, out, errors, ended, tooEarly } = start(args, environment, cwd, before)
   return {
     process: child,
     lines: out.all,

@@ -1,5 +1,5 @@
 // A follower that keeps a replica by replaying changes, notes every fault of the stream, and lets a test await a change.
-import { type Change, type Floors, type Follower, type InstanceRecord, type ObjectRecord, type Snapshot, type StoreHealth, subjectOf } from '../../server/store/store.ts'
+import { type Change, type EndChange, type Floors, type Follower, type InstanceRecord, type ObjectRecord, type PassedTerm, type Snapshot, type StoreHealth, subjectOf } from '../../server/store/store.ts'
 
 export interface Replica {
   readonly instances: ReadonlyMap<string, InstanceRecord>
@@ -26,6 +26,8 @@ export class RecordingFollower implements Follower {
   epoch = ''
   revision = 0
   loads = 0
+  /** New terms that were passed without a load. */
+  terms = 0
   /** What is shown at which revision at least: as the last load said, and the raises since. */
   floors: Floors = { derived: 0, instances: 0 }
   readonly #waiters = new Set<Waiter>()
@@ -58,6 +60,14 @@ export class RecordingFollower implements Follower {
     if (newest !== snapshot.revision && !isLost(newest, snapshot.revision)) this.#fault(`the log ends at ${newest}, the snapshot at ${snapshot.revision}`)
   }
 
+  passTerm ({ revision }: PassedTerm): void {
+    if (revision <= this.revision) this.#fault(`a term began at ${revision}, behind ${this.revision}`)
+    this.terms += 1
+    this.revision = revision
+    this.floors = { derived: revision, instances: revision }
+    for (const record of this.instances.values()) this.instances.set(record.key, { ...record, shownRevision: Math.max(record.shownRevision, revision) })
+  }
+
   apply (changes: readonly Change[]): void {
     if (this.loads === 0) this.#fault('changes came before the snapshot')
     for (const change of changes) {
@@ -85,8 +95,8 @@ export class RecordingFollower implements Follower {
     return this.objects.values()
   }
 
-  changesSince (revision: number): readonly Change[] {
-    return this.history.filter((change) => change.revision > revision)
+  endsSince (revision: number): Iterable<EndChange> {
+    return this.history.filter((change) => change.revision > revision).filter((change) => change.type === 'delete' || change.type === 'delete-object')
   }
 
   /** The first change, of those that came and those that will come, that satisfies `wanted`. */

@@ -1,7 +1,7 @@
 // Nodes on one Redis that a test puts through faults: stores with quick timeouts, and followers whose loads and health can be awaited.
 import type { Test } from 'tap'
 import { createRedisStore, type RedisStoreOptions } from '../../server/store/redis/redis-store.ts'
-import type { ExpiryPolicy, Grant, Snapshot, Store, StoreHealth } from '../../server/store/store.ts'
+import type { ExpiryPolicy, Grant, PassedTerm, Snapshot, Store, StoreHealth } from '../../server/store/store.ts'
 import { RecordingFollower } from './recording-follower.ts'
 
 /** Faults are noticed in a fraction of a second, and a busy machine is not taken for one. */
@@ -15,6 +15,12 @@ export class WatchedFollower extends RecordingFollower {
   override load (snapshot: Snapshot): void {
     super.load(snapshot)
     this.lost = snapshot.lost
+    this.#check()
+  }
+
+  override passTerm (term: PassedTerm): void {
+    super.passTerm(term)
+    this.lost = term.lost
     this.#check()
   }
 
@@ -34,9 +40,9 @@ export class WatchedFollower extends RecordingFollower {
     return new Promise((resolve) => { this.#waiting.add({ isMet, resolve }) })
   }
 
-  /** Resolves when the store is back after at least so many loads. */
+  /** Resolves when the store is back after at least so many loads, a new term that was passed without one included. */
   async back (loads: number): Promise<void> {
-    await this.when(() => this.loads >= loads && this.healths.at(-1)?.available === true)
+    await this.when(() => this.loads + this.terms >= loads && this.healths.at(-1)?.available === true)
   }
 
   #check (): void {

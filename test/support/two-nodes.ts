@@ -68,11 +68,12 @@ class HeldStore implements Store {
     this.#follower = follower
     return this.#store.open({
       load: (snapshot) => follower.load(snapshot),
+      passTerm: (term) => follower.passTerm(term),
       apply: (changes) => this.#isHeld ? this.#kept.push(...changes) : follower.apply(changes),
       health: (health) => follower.health(health),
       heldInstances: () => follower.heldInstances(),
       heldObjects: () => follower.heldObjects(),
-      changesSince: (revision) => follower.changesSince(revision)
+      endsSince: (revision) => follower.endsSince(revision)
     })
   }
 
@@ -109,11 +110,12 @@ function shared (store: Store): [Store, Store] {
       const whole: Snapshot = { ...snapshot, instances: [...snapshot.instances], objects: [...snapshot.objects] }
       return loadAll(followers, whole)
     },
+    passTerm: async (term) => { for (const passing of each((follower) => follower.passTerm(term))) await passing },
     apply: (changes) => { each((follower) => follower.apply(changes)) },
     health: (health) => { each((follower) => follower.health(health)) },
     heldInstances: () => followers[0]?.heldInstances() ?? [],
     heldObjects: () => followers[0]?.heldObjects() ?? [],
-    changesSince: (revision) => followers[0]?.changesSince(revision) ?? []
+    endsSince: (revision) => followers[0]?.endsSince(revision) ?? []
   }
   const open: Store['open'] = (follower) => {
     followers.push(follower)

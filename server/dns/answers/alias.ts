@@ -5,7 +5,7 @@ import { joinedBytes, maxLabelBytes, maxNameLength, nameBytes, questionPointer, 
 
 export interface AliasOptions {
   readonly ttlSeconds: number
-  /** In which targets of aliases are looked for, the longest name first. */
+  /** The zones in which targets of aliases are looked up, the longest name first. */
   readonly zones: readonly Zone[]
 }
 
@@ -32,7 +32,7 @@ export class Alias {
 
 /**
  * The alias of an ExternalName service, undefined if DNS cannot carry the name.
- * @param externalName a trailing dot is taken off
+ * @param externalName a trailing dot is cut off
  */
 export function aliasTo (externalName: string, options: AliasOptions): Alias | undefined {
   const labels = externalName.replace(/\.$/, '').toLowerCase().split('.')

@@ -16,7 +16,7 @@ const { SOA, NS, TXT, PTR, ANY } = recordTypes
 
 /**
  * @param minimalAny what ANY gets where there are records
- * @param clientZone the zone that the client is in, in lower case, whose endpoints it is given first; undefined = not known
+ * @param clientZone the zone that the client is in, in lower case, whose endpoints come first; undefined = not known
  */
 export function planAnswer (name: RecordName, type: number, source: DnsSource, cache: AnswerCache, minimalAny: Records, clientZone?: string): Plan {
   if (name.kind === 'outside') return 'refused'

@@ -134,7 +134,7 @@ export class EndpointAnswers implements ServiceAnswers {
       this.#serviceSet(name, serviceStart, (candidate) => candidate.name === port && candidate.protocol === protocol))
   }
 
-  /** What was made under a key; made now if it was not. */
+  /** The answers of a key; they are built now if they are not there. */
   #keep (key: number | string, make: () => Records | undefined): Records | undefined {
     const known = this.#made.get(key)
     if (known !== undefined || this.#made.has(key)) return known

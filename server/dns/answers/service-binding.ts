@@ -28,7 +28,7 @@ const protocolIds: Readonly<Record<Flavour, readonly string[]>> = { https: ['h2'
 const byName: ReadonlyMap<string, Flavour> = new Map([
   ['https', 'https'], ['wss', 'https'], ['http2', 'h2'], ['h2', 'h2'], ['h2c', 'h2'], ['grpc', 'h2'], ['http', 'http'], ['web', 'http'], ['ws', 'http']
 ])
-/** By `appProtocol`, which decides alone where it is given. */
+/** By `appProtocol`, which decides alone where a port has one. */
 const byAppProtocol: ReadonlyMap<string, Flavour> = new Map([
   ['https', 'https'], ['wss', 'https'], ['kubernetes.io/wss', 'https'], ['h2', 'h2'], ['http2', 'h2'], ['h2c', 'h2'], ['grpc', 'h2'], ['kubernetes.io/h2c', 'h2'],
   ['http', 'http'], ['ws', 'http'], ['kubernetes.io/ws', 'http']

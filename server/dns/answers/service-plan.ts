@@ -41,7 +41,7 @@ interface Found {
   readonly policy: DnsPolicy
 }
 
-/** Whose records are given for a name: the service's own, or those of the one that it falls back to. */
+/** The service whose records answer a name: itself, or the one that it falls back to. */
 interface Standing {
   readonly name: ServiceName
   readonly isOwn: boolean

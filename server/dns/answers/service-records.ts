@@ -40,7 +40,7 @@ export interface ServiceAnswers {
   bindings (type: BindingType): Records | undefined
 }
 
-/** How the answers of one service are made. */
+/** Builds the answers of one service. */
 export interface AnswerLimits {
   readonly ttlSeconds: number
   /** Records of a set in one answer. */

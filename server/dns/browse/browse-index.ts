@@ -82,8 +82,10 @@ class TypeEntry {
     this.#sorted = undefined
   }
 
-  delete (service: string): void {
+  /** @returns true if none is left */
+  delete (service: string): boolean {
     if (this.#services.delete(service)) this.#sorted = undefined
+    return this.#services.size === 0
   }
 }
 
@@ -91,7 +93,7 @@ export class NamespaceTypes {
   readonly turn = new Turn()
   readonly #namespace: string
   readonly #types = new Map<string, TypeEntry>()
-  /** What was found at each service when it was looked at. */
+  /** What each service offered when it was read. */
   readonly #known = new Map<string, readonly string[]>()
   #names: readonly string[] = []
   #next = 0
@@ -120,6 +122,11 @@ export class NamespaceTypes {
       if (names.length !== this.#known.size) this.#forget(new Set(names))
     }
     return this.#wholeAt === revision
+  }
+
+  /** How many types are remembered, offered or not. */
+  get typeCount (): number {
+    return this.#types.size
   }
 
   /** The types that a service offers right now, in order. */
@@ -164,7 +171,7 @@ export class NamespaceTypes {
     const types = offersOf(catalog, this.#namespace, service, (size) => { work.left -= size })?.types
     const before = this.#known.get(service)
     if (types === before || (types?.length === before?.length && types?.every((type, index) => type === before?.[index]) === true)) return
-    for (const type of before ?? []) this.#types.get(type)?.delete(service)
+    this.#leave(service, before)
     if (types === undefined) {
       this.#known.delete(service)
       return
@@ -181,8 +188,13 @@ export class NamespaceTypes {
     for (const [service, types] of this.#known) {
       if (names.has(service)) continue
       this.#known.delete(service)
-      for (const type of types) this.#types.get(type)?.delete(service)
+      this.#leave(service, types)
     }
+  }
+
+  /** A service does not offer them any more. A type that nobody offers is forgotten: its name may never come again. */
+  #leave (service: string, types: readonly string[] | undefined): void {
+    for (const type of types ?? []) if (this.#types.get(type)?.delete(service) === true) this.#types.delete(type)
   }
 }
 

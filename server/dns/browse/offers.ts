@@ -49,7 +49,7 @@ const ofManifests = new WeakMap<Service, Offers>()
 
 /**
  * The offers of a service, undefined if there is no such service.
- * @param made told what making them cost, if they had to be made
+ * @param made gets what building them cost, if they were not there
  */
 export function offersOf (catalog: DnsSource['catalog'], namespace: string, service: string, made: (size: number) => void = () => undefined): Offers | undefined {
   const manifest = catalog.declared(namespace, service)?.manifest

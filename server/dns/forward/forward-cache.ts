@@ -22,7 +22,7 @@ const recordOverhead = 250
 
 /** Who publishes a day's TTL did not think of a registry that follows changes by the second; the TTL in the answer stays. */
 export const maxLifeMs = 3_600_000
-/** RFC 2308 5 allows hours. A name that is missing today is often one that is about to be made. */
+/** RFC 2308 5 allows hours. A name that is missing today is often one that somebody is about to register. */
 export const maxNegativeLifeMs = 300_000
 /**
  * RFC 9520 3.2: a failure must be remembered for a second at least, so that not every client asks upstreams in trouble
@@ -31,7 +31,7 @@ export const maxNegativeLifeMs = 300_000
 export const failureLifeMs = 2_000
 /** RFC 8767 5: one to three days. */
 export const maxStaleMs = 86_400_000
-/** RFC 8767 5: while stale answers are given, upstreams that failed are asked again after this. */
+/** RFC 8767 5: while we answer with stale records, upstreams that failed are asked again after this. */
 export const staleRetryMs = 30_000
 
 const soaMinimumLength = 4

@@ -3,7 +3,7 @@ import type { UpstreamAddress } from './exchange.ts'
 
 /** After one failure: a lost datagram should not cost an upstream its place for long. It doubles with each failure in a row. */
 const firstAsideMs = 1_000
-/** How late at most it is seen that an upstream is back. */
+/** The longest time until we notice that an upstream is back. */
 const maxAsideMs = 30_000
 
 export interface Upstream {

@@ -27,6 +27,7 @@ export class StreamConnection {
   readonly #socket: Socket
   readonly #calls: ConnectionCalls
   readonly #guard: Guard
+  #draining: Promise<unknown> | undefined
   readonly #aborted = new AbortController()
   /** What was received and not yet answered: part of a message, or, while it waits, at most one chunk. */
   #input: Buffer = empty
@@ -35,7 +36,7 @@ export class StreamConnection {
   #lastMs: number
   #isWaiting = false
   #isEnding = false
-  /** No more messages can be told apart: a length was none. */
+  /** A length was wrong, so that nobody knows where the next message begins. */
   #isBroken = false
 
   constructor (socket: Socket, calls: ConnectionCalls, guard: Guard) {
@@ -116,7 +117,7 @@ export class StreamConnection {
       for await (const message of answers) {
         if (this.#socket.destroyed) break
         this.#stay()
-        if (!this.#socket.write(framed(message, message.length))) await once(this.#socket, 'drain', { signal: this.#aborted.signal })
+        if (!this.#socket.write(framed(message, message.length))) await this.#whenDrained()
       }
     } catch {
       this.#socket.destroy() // the peer went while something was on its way to it
@@ -126,6 +127,11 @@ export class StreamConnection {
       this.#continue()
       this.#endIfDone()
     }
+  }
+
+  /** One wait for all answers that are on their way. Rejects when the peer goes. */
+  #whenDrained (): Promise<unknown> {
+    return this.#draining ??= once(this.#socket, 'drain', { signal: this.#aborted.signal }).finally(() => { this.#draining = undefined })
   }
 
   #stay (): void {

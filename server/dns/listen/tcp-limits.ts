@@ -15,7 +15,7 @@ export const maxQueryBytes = 4_096
 export const maxMessagesPerTurn = 64
 /** Questions of one connection that wait for an answer of others. */
 export const maxDeferred = 64
-/** How often deadlines are looked at: a connection may live this much longer. One timer serves all connections. */
+/** How often deadlines are checked: a connection may live this much longer. One timer serves all connections. */
 export const sweepMs = 500
 /** At shutdown: how long answers may take to leave. */
 export const closeGraceMs = 2_000

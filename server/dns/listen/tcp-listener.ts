@@ -77,7 +77,7 @@ export class TcpListener {
     const guard = this.#guard = options.guard ?? standaloneGuard
     server.on('error', guard.around('dns-tcp', (error) => options.report(`DNS over TCP: ${error.message}`)))
     server.on('drop', guard.around('dns-tcp', () => options.counters.drop('too-many-connections')))
-    /** A connection that fails to be taken in is not kept. */
+    /** A connection that cannot be counted is closed. */
     const taking = (take: (socket: Socket) => void) => (socket: Socket): void => {
       if (!guard.attempt('dns-tcp', () => take(socket))) socket.destroy()
     }
@@ -91,7 +91,7 @@ export class TcpListener {
     server.on('tlsClientError', guard.around('dns-tcp', () => options.counters.drop('tls')))
     server.on('secureConnection', guard.around('dns-tcp', taking((socket) => {
       const place = this.#handshakes.get(nameOf(socket))
-      if (place === undefined) return void socket.destroy() // it went before it was looked at
+      if (place === undefined) return void socket.destroy() // it closed before it was accepted
       this.#handshakes.delete(nameOf(socket))
       if (place.held !== undefined) this.#connections.delete(place.held)
       this.#serve(socket, place)
@@ -119,7 +119,7 @@ export class TcpListener {
     this.#cancelSweep?.()
   }
 
-  /** Counts a connection, for as long as it is open, and makes room for it. Undefined if it went before it was looked at. */
+  /** Counts a connection, for as long as it is open, and makes room for it. Undefined if it closed before. */
   #admit (socket: Socket): Place | undefined {
     const { counters, maxConnections } = this.#options
     const address = socket.remoteAddress

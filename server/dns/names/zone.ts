@@ -37,7 +37,7 @@ export class Zone {
   readonly #negativeSoa: SoaTemplate
 
   /**
-   * @param name as in the settings: case is folded, a trailing dot is taken off
+   * @param name as in the settings: case is folded, a trailing dot is cut off
    * @param primary of a reverse zone: whose name server is its own
    * @throws RegistryError REG_INVALID
    */

@@ -11,7 +11,7 @@ export const cookieSecretKey = `secret/${name}`
 
 /** RFC 7873 7.1: at most 36 days, of which both keys of an object together take 28. */
 const keyLifeMs = 14 * 86_400_000
-/** How often it is looked after; looking costs nothing. After a failure too. */
+/** How often its age is checked, after a failure too; a check costs nothing. */
 const intervalMs = 10_000
 const keyBytes = 16
 const keyPattern = /^[0-9a-f]{32}$/

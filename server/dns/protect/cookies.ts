@@ -1,4 +1,4 @@
-// DNS cookies (RFC 7873): a client that brings back what it was given has shown that it is where it says it is.
+// DNS cookies (RFC 7873): a client that sends our cookie back has shown that its address is its own.
 //
 //   COOKIE        = client-cookie(8) server-cookie
 //   server-cookie = version(1)=1 reserved(3) timestamp(4) hash(8)                          RFC 9018 4

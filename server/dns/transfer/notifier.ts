@@ -15,9 +15,9 @@ import type { Zone } from '../names/zone.ts'
 import { questionOf } from './composed-answers.ts'
 import { type SignedMessage, signQuery } from './tsig.ts'
 
-/** From the first change to the message: what changes together is told once. */
+/** From the first change to the message: changes that come together are one message. */
 const settleMs = 100
-/** Between two rounds to one target: a registry that changes all the time is told of once a second. */
+/** Between two rounds to one target: of a registry that changes all the time it hears once a second. */
 const roundMs = 1_000
 /** RFC 1996 3.6: five tries. The waits double from one second; it recommends a minute, for zones that change once a day. */
 const maxTries = 5
@@ -109,9 +109,9 @@ class Target {
   readonly #waiting = new Map<Zone, Waiting>()
   #cancelRound: (() => void) | undefined
   #lastRoundMs = -Infinity
-  /** It did not answer the last one, and that was said. */
+  /** It did not answer the last one, and the log says so. */
   #isSilent = false
-  /** Until when it is not told of zones that it refused. What was refused once stays in: it is said once. */
+  /** Until when it gets no message about zones that it refused. Zones stay in the list, so that the log names each once. */
   readonly #refused = new Map<Zone, number>()
 
   constructor (target: NotifyTarget, options: NotifierOptions, counters: DnsCounters, send: (message: Buffer) => void) {

@@ -1,4 +1,4 @@
-// Who takes zones from this registry: the keys that they sign with (TSIG, RFC 8945), who may have a whole zone, and who is told of
+// The servers that copy zones of this registry: the keys that they sign with (TSIG, RFC 8945), who may have a whole zone, and who hears of
 // changes (NOTIFY, RFC 1996). Readers of settings: each gives what it read, or throws the rule that the text breaks.
 import { isIP } from 'node:net'
 import { invalid } from '../../errors.ts'
@@ -16,7 +16,7 @@ export interface TsigKey {
   readonly secret: Buffer
 }
 
-/** Who may transfer a zone: what is given must all be true. */
+/** Who may transfer a zone: all conditions that stand here must hold. */
 export interface TransferRule {
   readonly network?: AddressRange
   /** The name of a key. */

@@ -42,7 +42,7 @@ export class OptionComposer implements AnswerOptions {
     return this
   }
 
-  /** Gives where the data begins, unless they are given. */
+  /** Gives where the data begins, unless the caller passes it. */
   #begin (code: number, length: number, data?: Buffer): number {
     const { bytes } = this
     bytes.writeUInt16BE(code, this.length)

@@ -195,12 +195,12 @@ export class GluedRecordSet extends RecordSet {
     if (writer.isTruncated) return
     const count = this.width
     this.#stamp = (this.#stamp + 1) % 2 ** 32
-    if (this.#stamp === 0) this.#seen.fill(2 ** 32 - 1) // begins anew: what was seen four billion answers ago is not seen
+    if (this.#stamp === 0) this.#seen.fill(2 ** 32 - 1) // begins anew: marks of four billion answers ago mean nothing
     for (let position = 0; position < count; position++) {
       const target = this.#targets[shown[position] ?? 0] ?? 0
       if (this.#seen[target] === this.#stamp) continue
       this.#seen[target] = this.#stamp
-      // A set that does not fit is left out whole: part of it would be taken for all of it (RFC 2181 9).
+      // A set that does not fit is left out whole: the client would take a part for all of it (RFC 2181 9).
       for (let set = this.#firstGlue[target] ?? 0; set < (this.#firstGlue[target + 1] ?? 0); set++) {
         writer.append('additional', this.#glue, this.#glueStarts[set] ?? 0, this.#glueStarts[set + 1] ?? 0, this.#glueCounts[set])
       }

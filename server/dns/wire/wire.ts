@@ -46,7 +46,7 @@ export const classChaos = 3
 export const headerLength = 12
 /** Type and class, behind the name of a question. */
 export const questionTailLength = 4
-/** Every answer record of ours is made as one of the question's name: its owner is a pointer to it (RFC 1035 4.1.4). */
+/** Every answer record of ours is written as one of the question's name: its owner is a pointer to it (RFC 1035 4.1.4). */
 export const questionPointer = 0xc000 | headerLength
 
 /** RFC 1035 2.3.4. */

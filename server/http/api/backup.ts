@@ -7,7 +7,7 @@ import { setRevision } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
 import { errorResponses, writeErrors } from './schemas.ts'
 
-/** Resolves when a stream is over, however it ended: who reads it is told of errors by the stream itself. */
+/** Resolves when a stream is over, however it ended: its reader gets errors from the stream itself. */
 function settled (stream: Parameters<typeof finished>[0]): Promise<void> {
   return finished(stream, { cleanup: true }).catch(() => undefined)
 }

@@ -6,7 +6,7 @@ import type { DnsAnswer as Answer } from '../../../client-sdk/src/wire.ts'
 import { type ErrorCode, RegistryError, invalid } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { settle } from '../server/conditional.ts'
-import { type DnsDoor, type HttpContext, callerOf } from '../server/context.ts'
+import { type DnsQueries, type HttpContext, callerOf } from '../server/context.ts'
 import { refuseEncoding, refusedMedia } from '../server/json-body.ts'
 import { DnsAnswer, answerOf, errorResponses, readErrors } from './schemas.ts'
 
@@ -14,8 +14,8 @@ export const dnsMedia = 'application/dns-message'
 /** Octets are no JSON: what stands for them in the document. */
 const exampleMessage = '(octets)'
 /** As over TCP: a query with every option there is stays far below. */
-const maxQueryOctets = 4_096
-const maxQueryText = Math.ceil(maxQueryOctets * 4 / 3)
+const maxQueryBytes = 4_096
+const maxQueryText = Math.ceil(maxQueryBytes * 4 / 3)
 const path = '/dns-query'
 const typeSoa = 6
 
@@ -92,11 +92,11 @@ function registerWire (scope: FastifyInstance, context: HttpContext): void {
     const { dns } = request.query
     // Without padding (RFC 8484 4.1.1). A text repeated in the query is an array, whatever the type says.
     if (typeof dns !== 'string' || !/^[\w-]+$/.test(dns) || dns.length % 4 === 1) throw invalid([{ field: 'dns', value: dns, rule: 'must be a DNS message in base64url without padding' }])
-    if (dns.length > maxQueryText) throw new RegistryError('REG_BODY_TOO_LARGE', `dns must be a message of at most ${maxQueryOctets} octets`)
+    if (dns.length > maxQueryText) throw new RegistryError('REG_BODY_TOO_LARGE', `dns must be a message of at most ${maxQueryBytes} octets`)
     return send(context, request, reply, Buffer.from(dns, 'base64url'))
   })
   scope.post<{ Body: Buffer | undefined }>(path, {
-    bodyLimit: maxQueryOctets,
+    bodyLimit: maxQueryBytes,
     schema: {
       ...schema('postDnsQuery', 'DNS over HTTP: the message in the body', 'REG_MEDIA_TYPE'),
       body: { content: { [dnsMedia]: { schema: { type: 'string', format: 'binary', examples: [exampleMessage] } } } }
@@ -144,7 +144,7 @@ function nameEnd (message: Buffer, start: number): number {
   return at + 1
 }
 
-function dnsOf ({ dns }: HttpContext): DnsDoor {
+function dnsOf ({ dns }: HttpContext): DnsQueries {
   if (dns === undefined) throw new RegistryError('REG_ROUTE_NOT_FOUND', 'this node answers no DNS: it was started with --dns off')
   return dns
 }

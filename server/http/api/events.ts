@@ -82,7 +82,7 @@ function eventOf (change: AppliedChange, epoch: string): Event {
 const registryName = 'registry'
 
 function messageOf ({ reason, by, event, instance, kind, target: { namespace, service, id } }: AppliedChange): string {
-  const author = by === '' || by === registryName ? '' : ` by ${by}` // what the registry does by itself is said in the reason
+  const author = by === '' || by === registryName ? '' : ` by ${by}` // the reason names what the registry does by itself
   const address = reason === 'registered' && event === 'put' && instance !== undefined ? ` at ${instance.address}` : ''
   const why = reason === 'override' && instance?.override !== undefined ? `: ${overrideText(instance.override)}` : ''
   const subject = { instance: `${id} of ${service} in ${namespace}`, service: `service ${service} in ${namespace}`, endpoints: `endpoints of ${service} in ${namespace}`, namespace: `namespace ${namespace}`, claim: service, secret: 'a secret' }

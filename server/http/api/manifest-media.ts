@@ -13,7 +13,7 @@ import { apiVersions } from '../../model/service/types.ts'
 import type { Kind } from '../../registry/core.ts'
 import { answer } from '../server/conditional.ts'
 import { type HttpContext, callerOf } from '../server/context.ts'
-import type { Door } from '../server/dialect.ts'
+import type { DialectParts } from '../server/dialect.ts'
 import { type Shape, scan } from '../server/json-scan.ts'
 import { parseJson, refusedMedia, textOf } from '../server/json-body.ts'
 import { maxManifestEntries, maxWarningLength, maxWarnings, readAtOnceLength } from '../server/limits.ts'
@@ -34,11 +34,11 @@ export interface ManifestBody {
 }
 
 /** Registers routes whose bodies are manifests. */
-export async function manifestScope (app: FastifyInstance, door: Door, register: (scope: FastifyInstance) => void): Promise<void> {
+export async function manifestScope (app: FastifyInstance, parts: DialectParts, register: (scope: FastifyInstance) => void): Promise<void> {
   await app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers()
-    door.bodies.refuse(scope, '*', refusedMedia(`YAML or JSON with content-type ${yamlMedia} or ${jsonMedia}`))
-    door.bodies.parse(scope, [jsonMedia, ...yamlMedias], (bytes, request): ManifestBody => ({
+    parts.bodies.refuse(scope, '*', refusedMedia(`YAML or JSON with content-type ${yamlMedia} or ${jsonMedia}`))
+    parts.bodies.parse(scope, [jsonMedia, ...yamlMedias], (bytes, request): ManifestBody => ({
       text: textOf(bytes, request), isJson: request.mediaType === jsonMedia, client: clientKey(callerOf(request))
     }))
     // The schema of a body is for the document: its text is not read yet.
@@ -144,10 +144,10 @@ export function jsonMember (body: ManifestBody, member: string, shape: Shape): u
   try {
     value = JSON.parse(body.text)
   } catch {
-    return undefined // several objects, or broken: whoever reads manifests says where
+    return undefined // several objects, or broken: the reader of manifests says where
   }
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, member) || Object.hasOwn(value, 'kind')) return undefined
-  const fields = parseJson(body.text, { maxStrange: maxManifestEntries }) as Readonly<Record<string, unknown>> // an object, as has just been seen
+  const fields = parseJson(body.text, { maxStrange: maxManifestEntries }) as Readonly<Record<string, unknown>> // just checked: it begins with a brace
   const other = Object.keys(fields).find((field) => field !== member)
   if (other !== undefined) throw invalid([{ field: other, value: shown(fields[other]), rule: 'is not a known field' }])
   return fields[member]

@@ -2,7 +2,7 @@
 import compress from '@fastify/compress'
 import type { CallCounts, Core } from '../../registry/core.ts'
 import type { Metrics } from '../../metrics/metrics.ts'
-import type { DnsDoor, HttpContext } from '../server/context.ts'
+import type { DnsQueries, HttpContext } from '../server/context.ts'
 import type { Dialect } from '../server/dialect.ts'
 import { registerBodies } from '../server/json-body.ts'
 import { gzipThreshold } from '../server/limits.ts'
@@ -46,7 +46,7 @@ export interface NativeOptions {
   /** Whether several nodes share the store, default false: then loopback is another machine for each. */
   readonly sharedStore?: boolean
   /** Default: DNS over HTTP is not offered. */
-  readonly dns?: DnsDoor | undefined
+  readonly dns?: DnsQueries | undefined
 }
 
 export function nativeDialect ({ core, counters, metrics, node, version, sharedStore = false, dns }: NativeOptions): Dialect {
@@ -57,12 +57,12 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
     inOpenApi: { tags, components },
     isUrgent,
     clientError: clientProblem,
-    plugin: async (app, door) => {
-      const context: HttpContext = { ...door, http: door.metrics, core, node, version, metrics: counters, sharedStore, dns, startedAtMs: door.clock.now() }
+    plugin: async (app, parts) => {
+      const context: HttpContext = { ...parts, http: parts.metrics, core, node, version, metrics: counters, sharedStore, dns, startedAtMs: parts.clock.now() }
       app.setValidatorCompiler(compileValidator)
       app.setSerializerCompiler(() => (value) => JSON.stringify(value)) // what the core gives has the wire's types; see wire-check.ts
       registerProblems(app, context)
-      registerBodies(app, door, components)
+      registerBodies(app, parts, components)
       closeInputs(app)
       registerConditions(app, context)
       await app.register(compress, { encodings: ['gzip'], threshold: gzipThreshold, globalDecompression: false })
@@ -72,7 +72,7 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
       registerOverrides(app, context)
       registerEndpoints(app, context)
       registerLists(app, context)
-      await manifestScope(app, door, (scope) => {
+      await manifestScope(app, parts, (scope) => {
         registerServices(scope, context)
         registerNamespaces(scope, context)
         registerApply(scope, context)

@@ -64,7 +64,7 @@ export class ReadyEndpoints {
     this.#bytes = 0
   }
 
-  /** For `Door.answerAhead`. */
+  /** For `DialectParts.answerAhead`. */
   answer (request: IncomingMessage, response: ServerResponse): boolean {
     const ready = this.#answers.get(request.url ?? '')
     if (ready === undefined || request.method !== 'GET' || request.httpVersion !== '1.1') return false

@@ -1,4 +1,4 @@
-// The address of a registration: whether it may be left out, and what is odd about one that is given.
+// The address of a registration: whether it may be absent, and what is odd about it.
 import type { FastifyRequest } from 'fastify'
 import { BlockList, isIP } from 'node:net'
 import { type RegistryError, invalid } from '../../errors.ts'
@@ -9,7 +9,7 @@ loopback.addSubnet('127.0.0.0', 8, 'ipv4')
 loopback.addAddress('::1', 'ipv6')
 
 /**
- * What to tell whoever registers with this address, or without one: then the address of the connection stands in for it.
+ * What to tell a client that registers with this address, or without one: then its connection's address is taken.
  * @throws RegistryError REG_INVALID if there is none, and the connection's is somebody else's
  */
 export function registrationWarnings (context: HttpContext, request: FastifyRequest, given: string | undefined): readonly string[] {

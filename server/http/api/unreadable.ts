@@ -1,4 +1,5 @@
-// Records of the store that cannot be read or break a rule: nobody is answered them. An operator looks at them here, and removes them.
+// Records of the store that cannot be read or break a rule. They are in no answer; an operator looks at them here, and
+// removes them.
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { invalid } from '../../errors.ts'
@@ -89,7 +90,7 @@ function parseKeyCursor (cursor: string): string {
   try {
     const { key } = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as { readonly key?: unknown }
     if (typeof key === 'string' && keyCursor(key) === cursor) return key
-  } catch {} // it is none, as is said below
+  } catch {} // no such record: answered below
   throw invalid([{ field: 'cursor', value: cursor, rule: 'must be the `next` of the page before' }])
 }
 

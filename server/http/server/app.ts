@@ -11,7 +11,7 @@ import { Bodies } from './bodies.ts'
 import type { Commons } from './commons.ts'
 import type { Closing } from './closing.ts'
 import type { HttpLog } from './http-log.ts'
-import { type AnswerAhead, type Dialect, type Door, below, pathOf } from './dialect.ts'
+import { type AnswerAhead, type Dialect, type DialectParts, below, pathOf } from './dialect.ts'
 import { answerClientError, faultOf } from './faults.ts'
 import { HostGuard } from './guard.ts'
 import { Lanes } from './lanes.ts'
@@ -39,9 +39,9 @@ export interface AppOptions {
   readonly timeouts: { readonly requestMs?: number, readonly headersMs?: number, readonly checkMs?: number }
 }
 
-/** How a server ends in order: it is told that the node is going, goes on answering, and is closed. */
+/** How a server ends in order: it learns that the node is going, goes on answering, and closes. */
 export interface Leaving extends Work {
-  /** Not ready any more; watchers and long polls are told. Everything else is answered, with `connection: close`. */
+  /** Not ready any more: watchers and long polls end. Everything else is answered, with `connection: close`. */
   begin (): void
   /** Ends what `close` of the app still waits for. */
   cut (): void
@@ -143,7 +143,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
   if (dialects.some(({ inOpenApi }) => inOpenApi !== false)) await registerOpenapi(app, options.version, dialects)
 
   const webSockets = new WebSockets(keeper)
-  const door: Door = {
+  const parts: DialectParts = {
     clock: options.clock,
     log,
     closing,
@@ -165,7 +165,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
       scopes.set(dialect, scope)
       scope.removeAllContentTypeParsers()
       if (dialect.inOpenApi === false) hideRoutes(scope)
-      await dialect.plugin(scope, door)
+      await dialect.plugin(scope, parts)
     }, dialect.prefix === '' ? {} : { prefix: dialect.prefix })
   }
   await app.ready()

@@ -3,13 +3,13 @@ import { RegistryError } from '../../errors.ts'
 import type { Guard } from '../../guard.ts'
 
 /**
- * That the node begins to close, and then that its doors do: in between whoever asks is answered. An AbortSignal would search its list of ten
- * thousand waiting requests at each of them.
+ * Tells that the node begins to close, and then that its listeners do: in between it still answers. An AbortSignal would
+ * search its list of ten thousand waiting requests for each of them.
  */
 export class Closing {
   readonly #callbacks = new Set<() => void>()
   readonly #guard: Guard
-  /** Watches and long polls that were refused since the node is going: whoever only tries to come back is not served here. */
+  /** Watches and long polls that were refused because the node closes: their clients must go to another node. */
   refused = 0
   #begun = false
   #ended = false

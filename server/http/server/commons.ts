@@ -25,7 +25,7 @@ export class Commons {
   readonly bodies: Shares
   /** Of their own, so that no other body takes the place of a heartbeat. */
   readonly heartbeats = new Shares(maxHeartbeatBytesTogether)
-  /** Of answers that are made and not read yet. */
+  /** Of answers that wait for their client to read them. */
   readonly unread: Shares
   /** The same, of what several may wait for. */
   readonly sharedBytes: SharedBytes

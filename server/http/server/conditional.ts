@@ -1,4 +1,4 @@
-// What stands around an answer: the revision it was made at, how stale it may be, ETag and 304, and `minRevision`.
+// What stands around an answer: the revision that it shows, how stale it may be, ETag and 304, and `minRevision`.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RegistryError, invalid } from '../../errors.ts'
 import { type Core, type Cursor, cursorText, parseCursor } from '../../registry/core.ts'
@@ -73,7 +73,7 @@ export interface Form {
 
 const json: Form = { media: 'application/json', write: (value) => JSON.stringify(value) }
 
-/** Answers a read: the value, or 304 if the client has it. The value is made only if it is needed. */
+/** Answers a read: the value, or 304 if the client has it. The value is computed only if it is needed. */
 export function answer (
   context: HttpContext, request: FastifyRequest, reply: FastifyReply, tag: string | undefined, make: () => unknown, form = json
 ): FastifyReply {

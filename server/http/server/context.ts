@@ -1,14 +1,14 @@
-// What every resource is handed: the core, and what belongs to this node and this door.
+// What each route gets: the core, and what belongs to this node and this HTTP server.
 import type { FastifyRequest } from 'fastify'
 import { type Guard } from '../../guard.ts'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
 import { type Access, type Core, type CallCounts, anonymous } from '../../registry/core.ts'
-import type { Door } from './dialect.ts'
+import type { DialectParts } from './dialect.ts'
 import type { HttpMetrics } from './metrics.ts'
 import type { Peer } from './peer.ts'
 
-/** DNS as this door offers it: the part of a DNS server that needs no socket. */
-export interface DnsDoor {
+/** DNS over HTTP: the part of a DNS server that needs no socket. */
+export interface DnsQueries {
   /** Answers a message in wire form. undefined = it is no query. */
   answer (message: Buffer, client: { readonly transport: 'https', readonly address: string }): Promise<Buffer | undefined>
   /** Answers a person, with the rules that decided. @throws RegistryError REG_INVALID */
@@ -16,7 +16,7 @@ export interface DnsDoor {
 }
 
 /** What every native resource is handed. */
-export interface HttpContext extends Omit<Door, 'metrics'> {
+export interface HttpContext extends Omit<DialectParts, 'metrics'> {
   readonly core: Core
   /** The name of this node, as operators know it. */
   readonly node: string
@@ -28,7 +28,7 @@ export interface HttpContext extends Omit<Door, 'metrics'> {
   /** Several nodes, on several machines, share the registry. */
   readonly sharedStore: boolean
   /** undefined = this node answers no DNS. */
-  readonly dns: DnsDoor | undefined
+  readonly dns: DnsQueries | undefined
   /** Around every callback of a socket or a timer. */
   readonly guard: Guard
   /** Wall time at which this node began. */
@@ -38,8 +38,8 @@ export interface HttpContext extends Omit<Door, 'metrics'> {
 const accesses = new WeakMap<FastifyRequest['raw']['socket'], { readonly peer: Peer, readonly access: Access }>()
 
 /**
- * What the one who sent a request may ask of the core. Whoever comes over one connection is one actor, so that it is made once; a trusted
- * proxy may send requests of several.
+ * What the sender of a request may ask of the core. All requests of a connection have the same actor, so it is created once; a
+ * trusted proxy may send requests of several.
  */
 export function accessOf ({ core, peerOf }: Pick<HttpContext, 'core' | 'peerOf'>, request: Pick<FastifyRequest, 'raw'>): Access {
   const { socket } = request.raw
@@ -58,7 +58,7 @@ export function callerOf (request: FastifyRequest): string {
 }
 
 /** Aborts when the client goes away or the node closes. `release` must be called at the end. */
-export function lifeOf (request: FastifyRequest, { closing, guard }: Pick<Door, 'closing' | 'guard'>): { signal: AbortSignal, release: () => void } {
+export function lifeOf (request: FastifyRequest, { closing, guard }: Pick<DialectParts, 'closing' | 'guard'>): { signal: AbortSignal, release: () => void } {
   const controller = new AbortController()
   const end = guard.around('http-request', () => controller.abort())
   const { socket } = request.raw

@@ -29,8 +29,8 @@ export interface Dialect {
   readonly name: string
   /** Before each of its paths, as in `/eureka`; empty for none. */
   readonly prefix: string
-  /** Registers the routes, in a scope of the dialect's own: nothing that it adds is seen by another one. */
-  readonly plugin: (scope: FastifyInstance, door: Door) => void | Promise<void>
+  /** Registers the routes, in a scope of the dialect's own: other dialects see nothing of what it adds. */
+  readonly plugin: (scope: FastifyInstance, parts: DialectParts) => void | Promise<void>
   /** Paths below the prefix that speak WebSocket; one that ends in `*` stands for all that begin so. Elsewhere an Upgrade header means nothing. */
   readonly upgrades?: readonly string[]
   /** What its routes add to `/openapi.json`. */
@@ -53,7 +53,7 @@ export interface OpenApiPart {
 }
 
 /** What the server gives to each dialect. */
-export interface Door {
+export interface DialectParts {
   readonly clock: Clock
   readonly log: HttpLog
   readonly closing: Closing

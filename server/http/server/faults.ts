@@ -1,5 +1,5 @@
-// What went wrong, in the registry's own words, before a dialect writes it in its own form. What is not ours is told to the log, and to
-// the client only by the id of the request.
+// What went wrong, in the registry's own words, before a dialect writes it in its own form. An error that is not one of ours
+// goes to the log; the client gets the id of the request only.
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyError, FastifyRequest } from 'fastify'

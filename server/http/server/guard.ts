@@ -1,7 +1,7 @@
 // Who may speak to us at all. A page from somewhere on the web can make a browser on this machine send requests to a
 // loopback port: with a name of its own that resolves to us (DNS rebinding: the Host header tells), or in its own name
 // (cross-site request, cross-site WebSocket: the Origin header tells). Neither has business here; there are no CORS headers.
-// Two Host headers, or a target that names another host than the header (RFC 9112 3.2.2), are how one proxy is made to see another
+// Two Host headers, or a target that names another host than the header (RFC 9112 3.2.2), are how an attacker lets a proxy see another
 // server than the next: both are refused.
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'

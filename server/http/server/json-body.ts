@@ -5,13 +5,13 @@ import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
 import { RegistryError, invalid, shown } from '../../errors.ts'
-import type { Door } from './dialect.ts'
+import type { DialectParts } from './dialect.ts'
 import { type Shape, scan, shapeOf } from './json-scan.ts'
 import { maxStrangeEntries } from './limits.ts'
 import { resolvedSchema } from './validation.ts'
 
 /** Makes the app read JSON and nothing else. An empty body is none, whatever its type says. @param components the schemas that routes name */
-export function registerBodies (app: FastifyInstance, { bodies }: Pick<Door, 'bodies'>, components: ReadonlyMap<string, TSchema>): void {
+export function registerBodies (app: FastifyInstance, { bodies }: Pick<DialectParts, 'bodies'>, components: ReadonlyMap<string, TSchema>): void {
   bodies.parse(app, ['application/json', 'application/merge-patch+json'], (bytes, request) => {
     const value = parseJson(textOf(bytes, request), { shape: shapeFor(request, components) })
     if (value === null) throw invalid([{ field: 'body', value, rule: 'must be an object' }]) // no body at all is another thing

@@ -1,4 +1,4 @@
-// Every limit of the HTTP door, with the failure that it prevents.
+// Every limit of the HTTP server, with the failure that it prevents.
 import { manifestLimits } from '../../model/manifest/manifest-limits.ts'
 
 /** A body. 10,000 heartbeats of short names fit; a registration is refused long before by its own limits. */
@@ -101,7 +101,7 @@ export const maxWaitingFrames = 10_000
 export const highWaterBytes = 256 * 1024
 /**
  * Characters of the instances or services in one frame of a snapshot: a larger one comes in parts, each made when the one before has left the
- * socket. A text of everything could be longer than any text may be, and would hold the loop while it is made.
+ * socket. One text of everything could be longer than V8 allows, and writing it would hold the loop.
  */
 export const snapshotPartLength = 1024 * 1024
 /** A cursor that this node has not reached: how long a watch waits for it before it starts anew with `reset`. */

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 import { type AddressRange, showIp } from '../../model/address/ranges.ts'
 
-/** Addresses of one request that are looked at: a longer chain of proxies is a forgery. */
+/** Addresses that are read of one request: a longer chain of proxies is a forgery. */
 const maxHops = 32
 
 export interface Peer {

@@ -48,7 +48,7 @@ function sendProblem (cause: unknown, request: FastifyRequest, reply: FastifyRep
   const error = context.faultOf(cause, request)
   const seconds = error.retryAfterSeconds ?? (retried.has(error.status) ? defaultRetrySeconds : undefined)
   if (seconds !== undefined) void reply.header('retry-after', String(seconds))
-  // The rest of a body that was not read would be taken for the next request, or read for nothing.
+  // Node would read the rest of the body as the next request, or for nothing.
   if (request.raw.complete === false) void reply.header('connection', 'close')
   if (error.status === 426) void reply.header('upgrade', 'websocket').header('connection', 'upgrade')
   setRevision(reply, context.core)

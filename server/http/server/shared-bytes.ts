@@ -39,7 +39,7 @@ export class SharedBytes {
     }
   }
 
-  /** Counts them for whoever has waited longest of those who wait, if anybody does. */
+  /** Counts them for the request that has waited longest, if one waits. */
   #take (bytes: Buffer, held: Held): void {
     held.share?.release()
     held.share = undefined

@@ -75,7 +75,7 @@ export class EventStream implements Watcher {
     }
   }
 
-  /** What nobody expected ends this stream: its client comes back, and is told why it must. */
+  /** An unexpected error ends this stream: it tells its client why, and the client comes back. */
   #fail (error: unknown): void {
     this.#guard.failed('watch', error)
     this.#watch.close()

@@ -102,7 +102,7 @@ export class WatchSocket implements Watcher {
     }
   }
 
-  /** What nobody expected ends one subscription: the client is told, and may begin another one. */
+  /** An unexpected error ends one subscription: the client gets an error frame, and may subscribe again. */
   #fail (watch: PendingWatch, error: unknown): void {
     this.#watches.delete(watch.id)
     this.#context.guard.attempt('watch', () => watch.close())
@@ -223,7 +223,7 @@ export class WatchSocket implements Watcher {
     }
   }
 
-  /** Resolves when answers can leave again, or nobody is there to get them. */
+  /** Resolves when answers can leave again, or the connection is gone. */
   async #room (): Promise<void> {
     if (this.#socket.readyState !== openState) return
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -338,5 +338,5 @@ function textOf (data: RawData): string {
 /** The id that an error is about, if it can be one. */
 function idOf (frame: unknown): number | undefined {
   const id = typeof frame === 'object' && frame !== null && Object.hasOwn(frame, 'id') ? (frame as { readonly id?: unknown }).id : undefined
-  return Number.isSafeInteger(id) ? id as number : undefined // it has just been seen to be one
+  return Number.isSafeInteger(id) ? id as number : undefined // just checked
 }

@@ -32,7 +32,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
   let connections = 0
   http.connections = () => watchers.counts
 
-  // Before those who are being answered are told: a watcher looks for another node at once.
+  // Watchers first, then the requests under way: a watcher looks for another node at once.
   context.closing.onBegin(() => watchers.goodbye())
   const stopListening = core.position.onHealth(({ available, reason }) => {
     watchers.health(available ? { type: 'current' } : { type: 'stale', reason })

@@ -14,7 +14,7 @@ export type HealthFrame = Extract<ServerFrame, { readonly type: 'stale' | 'curre
 /** Watchers that are ticked in one go; each may get a frame, and 10,000 of them would hold everybody else up. */
 const ticksAtOnce = 250
 
-/** A connected client that is told of changes. */
+/** A connected client that follows changes. */
 export interface Watcher {
   readonly kind: 'websocket' | 'event-stream'
   /** Hands out what is due, as far as the client takes it. */
@@ -64,7 +64,7 @@ export class Watchers {
   add (watcher: Watcher): void {
     this.#members.add(watcher)
     this.#counts[watcher.kind]++
-    if (this.#isTold) watcher.goodbye(goingReason, this.#otherNodes()) // it was on its way when the others were told
+    if (this.#isTold) watcher.goodbye(goingReason, this.#otherNodes()) // it was on its way when the others got their goodbye
   }
 
   delete (watcher: Watcher): void {
@@ -74,7 +74,7 @@ export class Watchers {
     if (this.#members.size === 0) this.#emptied?.()
   }
 
-  /** Something is due for a watcher: it is pumped after the change has been taken in everywhere, once for many changes. */
+  /** Something is due for a watcher: it is sent after the whole node has applied the change, once for many changes. */
   wake (watcher: Watcher): void {
     this.#woken.add(watcher)
     if (this.#flushing) return
@@ -94,7 +94,7 @@ export class Watchers {
     for (const watcher of [...this.#members]) watcher.goodbye(goingReason, nodes)
   }
 
-  /** Says goodbye to all, waits a moment for them to go, and cuts the rest; at once those that were told before. */
+  /** Says goodbye to all, waits a moment for them to go, and cuts the rest; at once those that got a goodbye before. */
   async close (): Promise<void> {
     this.#cancelTick()
     this.#cancelTick = () => undefined

@@ -222,7 +222,7 @@ export function instanceOf (body: InstanceBody, facts: InstanceFacts): Instance 
   const { override, suspect } = facts
   const effectiveStatus = override?.status ?? body.status
   const serving = isServing(effectiveStatus) && !suspect
-  const createdAt = new Date(facts.createdAtMs).toISOString()
+  const createdAt = isoText(facts.createdAtMs)
   return {
     namespace: facts.namespace,
     service: facts.service,
@@ -235,9 +235,21 @@ export function instanceOf (body: InstanceBody, facts: InstanceFacts): Instance 
     ...(override === undefined ? {} : { override }),
     lease: leaseOf(facts.ttlMs),
     createdAt,
-    updatedAt: facts.updatedAtMs === facts.createdAtMs ? createdAt : new Date(facts.updatedAtMs).toISOString(),
+    updatedAt: facts.updatedAtMs === facts.createdAtMs ? createdAt : isoText(facts.updatedAtMs),
     revision: facts.revision
   }
+}
+
+let lastMs = Number.NaN
+let lastText = ''
+
+/** Many register in one millisecond, and stand beside each other in the store: its text is made once, and kept once. */
+function isoText (atMs: number): string {
+  if (atMs !== lastMs) {
+    lastText = new Date(atMs).toISOString()
+    lastMs = atMs
+  }
+  return lastText
 }
 
 /** The stored form of a shown instance, in canonical key order. */

@@ -1,5 +1,5 @@
 // Static and dynamic bands (KEP-3070 for cluster IPs, KEP-3668 for node ports): people choose from the lower part of a range, the
-// registry from the rest, so that an explicit value rarely meets an automatic one. Either may be asked for.
+// registry from the rest, so that an explicit value is rarely one that was chosen before. Either may be asked for.
 import type { AddressRange, PortRange } from '../../model/address/ranges.ts'
 import { maxSlots, type SlotSet } from './slots.ts'
 

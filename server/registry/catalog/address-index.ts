@@ -6,7 +6,7 @@ type Shared<Item> = Map<string, Set<Item>>
 
 export class AddressIndex<Item extends object> {
   readonly #entries = new Map<string, Item | Shared<Item>>()
-  readonly #order = new AddressOrder()
+  readonly #order = new AddressOrder((address) => this.#entries.has(address))
   readonly #namespaceOf: (entry: Item) => string
 
   constructor (namespaceOf: (entry: Item) => string) {

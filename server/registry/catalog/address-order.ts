@@ -1,15 +1,26 @@
-// Which addresses there are, in the order of their octets: whether one is in a network is a search and never a walk.
-import { addressKey } from '../../model/address/address-key.ts'
+// In which networks there are addresses: those of IPv6 in the order of their octets, so that it is a search and never a walk; those of
+// IPv4, which are nearly all, counted by the networks that are asked for.
+import { familyOf } from '../../model/address/address.ts'
+import { addressKey, keyAddress, keyLengths } from '../../model/address/address-key.ts'
+import { NetworkCounts } from './network-counts.ts'
 
 /** A chunk is moved when something comes into its middle, and halved when it is longer: at 512 both cost about a microsecond. */
 const maxChunk = 512
 
 export class AddressOrder {
-  /** Keys in order, none of the chunks empty. */
+  /** Keys of IPv6 in order, none of the chunks empty. */
   readonly #chunks: string[][] = []
+  readonly #counts = new NetworkCounts()
+  readonly #has: (address: string) => boolean
+
+  /** @param has whether an address is in, for who asks for a whole one */
+  constructor (has: (address: string) => boolean) {
+    this.#has = has
+  }
 
   /** Takes an address that is not in yet. */
   add (address: string): void {
+    if (familyOf(address) === 4) return this.#counts.add(address)
     const key = addressKey(address)
     const at = Math.max(0, this.#chunkOf(key))
     const chunk = this.#chunks[at]
@@ -21,7 +32,9 @@ export class AddressOrder {
     if (chunk.length > maxChunk) this.#chunks.splice(at + 1, 0, chunk.splice(maxChunk / 2))
   }
 
+  /** Takes one out that is in. */
   remove (address: string): void {
+    if (familyOf(address) === 4) return this.#counts.remove(address)
     const key = addressKey(address)
     const at = this.#chunkOf(key)
     const chunk = this.#chunks[at]
@@ -33,10 +46,21 @@ export class AddressOrder {
 
   /** Whether there is an address whose key begins so. */
   hasWithin (prefix: string): boolean {
+    if (prefix.startsWith('4')) return this.#hasWithin4(prefix)
+    if (prefix === '' && !this.#counts.isEmpty) return true
     const at = Math.max(0, this.#chunkOf(prefix))
     const chunk = this.#chunks[at] ?? []
     const next = chunk[firstFrom(chunk, prefix)] ?? this.#chunks[at + 1]?.[0]
     return next?.startsWith(prefix) ?? false
+  }
+
+  #hasWithin4 (prefix: string): boolean {
+    const digits = prefix.length - 1
+    if (digits === 0) return !this.#counts.isEmpty
+    if (prefix.length >= keyLengths[4]) return this.#has(keyAddress(prefix))
+    // No name stands for half an octet, so that nobody asks for one; who does is answered by its sixteen halves.
+    if (digits % 2 === 1) return [...'0123456789abcdef'].some((digit) => this.#hasWithin4(prefix + digit))
+    return this.#counts.has(digits / 2 as 1 | 2 | 3, Number.parseInt(prefix.slice(1), 16)) // 2, 4 or 6 digits are left
   }
 
   /** The last chunk that begins at a key or before it; -1 = all begin behind it. */

@@ -3,7 +3,9 @@
 // writes as on all others.
 import type { Instance, Override, Status } from '../../../client-sdk/src/wire.ts'
 import { type InstanceBody, instanceOf, storedBody } from '../../model/instance/instance.ts'
+import { StoredBodies } from '../../model/instance/stored-bodies.ts'
 import { instanceKey, splitKey } from '../../model/names.ts'
+import { ownText } from '../../model/own-text.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Selector } from '../../model/instance/selector.ts'
 import type { Change, InstanceRecord, ObjectRecord, RecordChange } from '../../store/store.ts'
@@ -19,7 +21,7 @@ import { overrideKey, overrideOf, overriddenKey } from '../overrides.ts'
 import { RevisionFloor } from './revision-floor.ts'
 import { SetAside } from './set-aside.ts'
 import { SharedParts } from './shared-parts.ts'
-import { readInstance, readObject } from './stored-records.ts'
+import { hasGoodNumbers, readInstance, readObject } from './stored-records.ts'
 import type { Labels, Manifest } from '../../model/service/types.ts'
 
 export class Catalog {
@@ -28,7 +30,8 @@ export class Catalog {
   readonly addresses = new AddressBook(this)
   /** Records of the store that could not be read and are in no answer: see stored-records.ts. */
   readonly aside = new SetAside()
-  readonly #parts = new SharedParts()
+  readonly #parts: SharedParts
+  readonly #bodies: StoredBodies
   readonly #floor = new RevisionFloor()
   readonly #objects = new Map<string, ObjectRecord>()
   readonly #statusCounts = new Map<Status, number>()
@@ -36,6 +39,12 @@ export class Catalog {
   #size = 0
   #overrides = 0
   #suspects = 0
+
+  /** @param before the catalog that this one is to replace: what they have alike is kept once */
+  constructor (before?: Catalog) {
+    const parts = this.#parts = before === undefined ? new SharedParts() : before.#parts
+    this.#bodies = before === undefined ? new StoredBodies((body) => parts.body(body)) : before.#bodies
+  }
 
   // Reading -------------------------------------------------------------------------------------------------------
 
@@ -146,12 +155,21 @@ export class Catalog {
   }
 
   override (namespace: string, service: string, id: string): Override | undefined {
-    const object = this.#objects.get(overrideKey(namespace, service, id))
+    const object = this.#overrides === 0 ? undefined : this.#objects.get(overrideKey(namespace, service, id))
     return object === undefined ? undefined : overrideOf(object)
   }
 
   object (key: string): ObjectRecord | undefined {
     return this.#objects.get(key)
+  }
+
+  /** The entry of a record whose content is held so already. The text of the body is compared: another hand may have written it. */
+  heldAlike (record: InstanceRecord): InstanceEntry | undefined {
+    if (record.fault !== undefined || record.key === '') return undefined
+    const { namespace, service, id } = splitKey(record.key)
+    const entry = this.entry(namespace, service, id)
+    if (entry?.lease !== record.lease || entry.instance.generation !== record.generation || entry.instance.lease.ttlMs !== record.ttlMs) return undefined
+    return JSON.stringify(storedBody(entry.instance)) === record.body && hasGoodNumbers(record) ? entry : undefined
   }
 
   get overrideCount (): number {
@@ -179,7 +197,7 @@ export class Catalog {
   apply (change: Change): AppliedChange | undefined {
     switch (change.type) {
       case 'put': {
-        const read = readInstance(change.record)
+        const read = readInstance(change.record, this.#bodies)
         return 'reason' in read ? this.#asideInstance(change, change.record, read.reason) : this.#put(change, change.record, read.content)
       }
       case 'delete': return this.#delete(change, change.key, change.lease)
@@ -211,6 +229,22 @@ export class Catalog {
     this.#floor.raise(revision)
   }
 
+  /** Every instance is shown at this revision at least. In steps, between which the catalog may be read, not changed. */
+  * raiseInstances (revision: number): Generator<void> {
+    for (const owner of this.#namespaces.values()) {
+      for (const group of owner.groups.values()) {
+        for (const entry of group.entries()) {
+          const before = entry.instance
+          if (before.revision >= revision) continue
+          entry.instance = { ...before, revision }
+          group.touch(revision)
+          owner.declared.instanceChanged(before, entry.instance, revision)
+          yield
+        }
+      }
+    }
+  }
+
   /** Puts an object into an empty catalog. Objects come before instances. @throws as `apply` */
   fillObject (object: ObjectRecord): void {
     const read = readObject(object)
@@ -220,12 +254,20 @@ export class Catalog {
     if (name !== undefined) this.#declare(name, object, object.revision)
   }
 
-  /** Puts an instance into an empty catalog. @param floor the revision that it is shown at least at. @throws as `apply` */
-  fillInstance (record: InstanceRecord, floor = 0): void {
-    const read = readInstance(record)
+  /**
+   * Puts an instance into an empty catalog.
+   * @param floor the revision that it is shown at least at
+   * @param before the catalog that is replaced: what it holds alike is not read and made anew
+   * @throws as `apply`
+   */
+  fillInstance (record: InstanceRecord, floor = 0, before?: Catalog): void {
+    const known = before?.heldAlike(record)
+    const read = known === undefined ? readInstance(record, this.#bodies) : { content: storedBody(known.instance) }
     if ('reason' in read) return void this.aside.addInstance(record, read.reason)
     const revision = Math.max(record.shownRevision, floor)
-    const entry = this.#entryOf(record, read.content, revision)
+    const entry = known === undefined
+      ? this.#entryOf(record, read.content, revision)
+      : this.#entryFor(record, known.instance, read.content, revision)
     this.#insert(entry, revision)
     this.#owner(entry.instance.namespace).declared.instanceChanged(undefined, entry.instance, revision)
   }
@@ -422,8 +464,12 @@ export class Catalog {
   #entryOf (record: InstanceRecord, body: InstanceBody, revision: number): InstanceEntry {
     const { namespace, service, id } = splitKey(record.key)
     // A slice of the key would keep the whole key alive.
-    const name = { namespace: this.#parts.text(namespace), service: this.#parts.text(service), id: flat(id) }
-    const instance = this.#shown(this.#parts.body(body), { ...record, ...name, revision })
+    const name = { namespace: this.#parts.text(namespace), service: this.#parts.text(service), id: ownText(id) }
+    return this.#entryFor(record, name, body, revision)
+  }
+
+  #entryFor (record: InstanceRecord, { namespace, service, id }: Pick<Instance, 'namespace' | 'service' | 'id'>, body: InstanceBody, revision: number): InstanceEntry {
+    const instance = this.#shown(body, { ...record, namespace, service, id, revision })
     return { lease: record.lease, createdRevision: record.createdRevision, recordRevision: record.revision, instance }
   }
 
@@ -455,11 +501,6 @@ export class Catalog {
     if (suspect) this.#suspects--
     this.#statusCounts.set(effectiveStatus, (this.#statusCounts.get(effectiveStatus) ?? 1) - 1)
   }
-}
-
-/** The same text with octets of its own: V8 keeps a long slice as a view of the text that it was cut from. */
-function flat (text: string): string {
-  return text.length < 13 ? text : Buffer.from(text, 'latin1').toString('latin1') // ids are ASCII
 }
 
 /** The stored form of an entry, for a store that has to be refilled. */

@@ -15,33 +15,45 @@ function filledCatalog (instances: Iterable<InstanceRecord>, objects: Iterable<O
   for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value
 }
 
-/** The same in steps, between which others may go on. @param floors what is shown at which revision at least */
+/**
+ * The same in steps, between which others may go on.
+ * @param floors what is shown at which revision at least
+ * @param before the catalog that is replaced
+ */
 export function * fillingCatalog (
-  instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, failed: Failed, floors: Floors = noFloors
+  instances: Iterable<InstanceRecord>, objects: Iterable<ObjectRecord>, failed: Failed, floors: Floors = noFloors, before?: Catalog
 ): Generator<void, Catalog> {
   const broken = new Map<string, string>()
-  const attempt = (id: string, enter: () => void): void => {
-    try {
-      enter()
-    } catch (error) {
-      failed(error)
-      broken.set(id, reasonOf(error))
-    }
+  const note = (id: string, error: unknown): void => {
+    failed(error)
+    broken.set(id, reasonOf(error))
   }
   for (;;) {
     const known = broken.size
-    const catalog = new Catalog()
+    const catalog = new Catalog(before)
     catalog.raise(floors.derived)
     for (const object of objects) {
-      const reason = broken.get(`object ${object.key}`)
+      const reason = known === 0 ? undefined : broken.get(`object ${object.key}`)
       if (reason !== undefined) catalog.aside.addObject(object, reason)
-      else attempt(`object ${object.key}`, () => catalog.fillObject(object))
+      else {
+        try {
+          catalog.fillObject(object)
+        } catch (error) {
+          note(`object ${object.key}`, error)
+        }
+      }
       yield
     }
     for (const record of instances) {
-      const reason = broken.get(`lease ${record.lease}`)
+      const reason = known === 0 ? undefined : broken.get(`lease ${record.lease}`)
       if (reason !== undefined) catalog.aside.addInstance(record, reason)
-      else attempt(`lease ${record.lease}`, () => catalog.fillInstance(record, floors.instances))
+      else {
+        try {
+          catalog.fillInstance(record, floors.instances, before)
+        } catch (error) {
+          note(`lease ${record.lease}`, error)
+        }
+      }
       yield
     }
     if (broken.size === known) return catalog

@@ -3,6 +3,7 @@
 // read (set-aside.ts).
 import { Type } from 'typebox'
 import { type InstanceBody, LabelName } from '../../model/instance/instance.ts'
+import type { StoredBodies } from '../../model/instance/stored-bodies.ts'
 import { readInstanceRecord } from '../../model/instance/stored-instance.ts'
 import { readOverride } from '../../model/instance/stored-override.ts'
 import { isId, isLabel } from '../../model/names.ts'
@@ -27,11 +28,11 @@ const checkSecret = checker(Type.Object({ keys: Type.Array(Type.String()) }, clo
 /** The largest time that a `Date` takes. */
 const maxTimeMs = 8_640_000_000_000_000
 
-/** The body of an instance; its key, its lease and its numbers are looked at, too. */
-export function readInstance (record: InstanceRecord): Read<InstanceBody> {
+/** The body of an instance; its key, its lease and its numbers are looked at, too. @param bodies those that were read before */
+export function readInstance (record: InstanceRecord, bodies?: StoredBodies): Read<InstanceBody> {
   return guarded(() => {
     if (record.fault !== undefined) return { reason: record.fault }
-    const read = readInstanceRecord(record)
+    const read = readInstanceRecord(record, bodies === undefined ? undefined : (text) => bodies.read(text))
     return 'refusal' in read ? refused(read.refusal) : { content: read.body }
   })
 }
@@ -64,10 +65,22 @@ function contentOf ({ key, body }: ObjectRecord): Read<unknown> {
 }
 
 /** A store with texts that this program did not write gives values that are no numbers. */
-function headerFault ({ createdRevision, revision, createdAtMs, updatedAtMs, endsAtMs }: ObjectRecord): string | undefined {
-  if (![createdRevision, revision].every((number) => Number.isSafeInteger(number) && number >= 1)) return 'its header cannot be read'
-  if (![createdAtMs, updatedAtMs, endsAtMs].every((atMs) => Number.isSafeInteger(atMs) && Math.abs(atMs) <= maxTimeMs)) return 'its times are none'
-  return undefined
+function headerFault (object: ObjectRecord): string | undefined {
+  if (!isRevision(object.createdRevision) || !isRevision(object.revision)) return 'its header cannot be read'
+  return isTime(object.createdAtMs) && isTime(object.updatedAtMs) && isTime(object.endsAtMs) ? undefined : 'its times are none'
+}
+
+/** Whether what surrounds a body are numbers that the readers take. */
+export function hasGoodNumbers ({ createdRevision, revision, createdAtMs, updatedAtMs }: InstanceRecord): boolean {
+  return isRevision(createdRevision) && isRevision(revision) && isTime(createdAtMs) && isTime(updatedAtMs)
+}
+
+function isRevision (number: number): boolean {
+  return Number.isSafeInteger(number) && number >= 1
+}
+
+function isTime (atMs: number): boolean {
+  return Number.isSafeInteger(atMs) && Math.abs(atMs) <= maxTimeMs
 }
 
 function refused ({ faults: [first, ...others], more }: Refusal): { readonly reason: string } {

@@ -28,6 +28,11 @@ export interface Certainty {
  * for one who has gone; shorter, and a thing that many change at once refuses some of them.
  */
 export const patienceMs = 10_000
+/**
+ * So many decisions are made in any case: on a machine, or with a store, that is busy with a thousand writes at once the first one alone may
+ * take longer than the patience, and has met nobody yet who writes the same thing again and again.
+ */
+export const leastDecisions = 6
 /** A limit in case the clock stands still: far more attempts than fit into the time. */
 export const maxDecisions = 1_000
 
@@ -35,7 +40,7 @@ export const maxDecisions = 1_000
  * Decides by the view, and writes.
  * @param decide throws a refusal; called with the number of times that the store found the view outdated. It runs anew after each
  * `sync` in the same turn of the loop, so that nothing is applied in between.
- * @throws RegistryError what `decide` throws on a current view, REG_CONFLICT after `patienceMs`, and what the store throws
+ * @throws RegistryError what `decide` throws on a current view, REG_CONFLICT after `patienceMs` and `leastDecisions`, and what the store throws
  */
 export async function certain<Result> ({ store, clock }: Certainty, decide: (conflicts: number) => Decision<Result>): Promise<Result> {
   const startedMs = clock.now()
@@ -49,7 +54,7 @@ export async function certain<Result> ({ store, clock }: Certainty, decide: (con
     if ('done' in decision) return decision.done
     const result = await decision.write()
     if (result !== outdated) return result
-    if (clock.now() - startedMs >= patienceMs) break
+    if (clock.now() - startedMs >= patienceMs && conflicts + 1 >= leastDecisions) break
     await store.sync()
     isCurrent = true
   }

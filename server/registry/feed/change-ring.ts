@@ -44,13 +44,15 @@ export interface RingLimits {
   readonly bytes: number
 }
 
-/** Compacting the array costs its length, so it is not done for few. */
-const minCompacted = 1_000
+/** Places at first; they are doubled until the limit of entries is met. */
+const leastPlaces = 1_024
 
 export class ChangeRing {
   readonly #limits: RingLimits
-  #entries: (AppliedChange | undefined)[] = []
-  #first = 0 // index of the oldest entry that counts; the array is compacted when half of it does not
+  /** The oldest one stands at `#first`, the next ones behind it and on from the beginning. A place that is free holds nothing. */
+  #places: (AppliedChange | undefined)[] = []
+  #first = 0
+  #count = 0
   #bytes = 0
   #start = 0
 
@@ -60,29 +62,51 @@ export class ChangeRing {
 
   /** Forgets everything; what follows comes after `revision`. */
   restart (revision: number): void {
-    this.#entries = []
+    this.#places = []
     this.#first = 0
+    this.#count = 0
     this.#bytes = 0
     this.#start = revision
   }
 
   push (change: AppliedChange): void {
-    this.#entries.push(change)
-    this.#bytes += bytesOf(change)
-    while (this.#entries.length - this.#first > this.#limits.entries || (this.#bytes > this.#limits.bytes && this.#first < this.#entries.length)) this.#drop()
-    if (this.#first < minCompacted || this.#first * 2 < this.#entries.length) return
-    this.#entries = this.#entries.slice(this.#first)
-    this.#first = 0
+    const bytes = bytesOf(change)
+    while (this.#count > 0 && (this.#count >= this.#limits.entries || this.#bytes + bytes > this.#limits.bytes)) this.#drop()
+    if (bytes > this.#limits.bytes || this.#limits.entries < 1) { // alone it is too much: what was before it is gone as well
+      this.#start = change.revision
+      return
+    }
+    if (this.#count === this.#places.length) this.#grow()
+    this.#places[(this.#first + this.#count++) % this.#places.length] = change
+    this.#bytes += bytes
   }
 
   #drop (): void {
-    const oldest = this.#entries[this.#first]
-    if (oldest !== undefined) {
-      this.#start = oldest.revision
-      this.#bytes -= bytesOf(oldest)
-    }
-    this.#entries[this.#first] = undefined
-    this.#first++
+    const oldest = this.#at(0)
+    this.#start = oldest.revision
+    this.#bytes -= bytesOf(oldest)
+    this.#places[this.#first] = undefined
+    this.#first = (this.#first + 1) % this.#places.length
+    this.#count--
+  }
+
+  #grow (): void {
+    const wider = new Array<AppliedChange | undefined>(Math.min(Math.max(leastPlaces, this.#places.length * 2), this.#limits.entries)).fill(undefined)
+    for (let index = 0; index < this.#count; index++) wider[index] = this.#at(index)
+    this.#places = wider
+    this.#first = 0
+  }
+
+  /** The change that is `index` places behind the oldest one. */
+  #at (index: number): AppliedChange {
+    const change = this.#places[(this.#first + index) % this.#places.length]
+    if (change === undefined) throw new RangeError(`of ${this.#count} changes there is none at ${index}`)
+    return change
+  }
+
+  /** How many changes are remembered. */
+  get size (): number {
+    return this.#count
   }
 
   /** What the changes that are remembered hold, about. */
@@ -97,22 +121,19 @@ export class ChangeRing {
 
   /** The changes after a revision, oldest first, at most `limit`. */
   since (revision: number, limit = Infinity): AppliedChange[] {
-    let low = this.#first
-    let high = this.#entries.length
+    let low = 0
+    let high = this.#count
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#entries[middle]?.revision ?? 0) <= revision) low = middle + 1
+      if (this.#at(middle).revision <= revision) low = middle + 1
       else high = middle
     }
-    return this.#entries.slice(low, low + limit).filter((entry) => entry !== undefined)
+    return Array.from({ length: Math.min(limit, this.#count - low) }, (_, index) => this.#at(low + index))
   }
 
-  /** Newest first. */
+  /** Newest first. It is gone through in one go: no change may come meanwhile. */
   * backwards (): Generator<AppliedChange> {
-    for (let index = this.#entries.length - 1; index >= this.#first; index--) {
-      const entry = this.#entries[index]
-      if (entry !== undefined) yield entry
-    }
+    for (let index = this.#count - 1; index >= 0; index--) yield this.#at(index)
   }
 }
 

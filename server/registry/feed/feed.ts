@@ -1,10 +1,10 @@
 // The follower of the store: applies every change to the catalog, remembers it and tells the listeners. A record that
 // cannot be read stops nothing, and a listener that throws keeps no other from hearing: the store's calls never throw.
 import { inSlices } from '../../slice.ts'
-import type { Change, Follower, InstanceRecord, ObjectRecord, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
+import type { Change, EndChange, Follower, InstanceRecord, ObjectRecord, PassedTerm, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
 import { type AppliedChange, ChangeRing } from './change-ring.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
-import { Catalog, recordOf } from '../catalog/catalog.ts'
+import { Catalog } from '../catalog/catalog.ts'
 import { fillingCatalog, mendedCatalog } from '../catalog/mended.ts'
 import type { SetAsideRecord } from '../catalog/set-aside.ts'
 import type { Cursor } from './cursor.ts'
@@ -155,10 +155,25 @@ export class Feed implements Follower {
     return inSlices(steps)
   }
 
+  passTerm (term: PassedTerm): void | PromiseLike<void> {
+    const steps = this.#passing(term)
+    for (let step = 0; step < stepsAtOnce; step++) if (steps.next().done === true) return undefined
+    return inSlices(steps)
+  }
+
+  /** Instances first: none may be shown below a revision that the view stands at. */
+  * #passing ({ revision, lost }: PassedTerm): Generator<void> {
+    yield * this.#catalog.raiseInstances(revision)
+    this.#catalog.raise(revision)
+    this.#lost = lost
+    this.#revision = revision
+    this.#wake()
+  }
+
   * #loading (snapshot: Snapshot): Generator<void> {
     const before = this.#epoch === snapshot.epoch ? this.#catalog : undefined
     const term = snapshot.lost.find((range) => range.until > this.#revision && range.until <= snapshot.revision)
-    const catalog = yield * fillingCatalog(snapshot.instances, snapshot.objects, this.#failed, snapshot.floors)
+    const catalog = yield * fillingCatalog(snapshot.instances, snapshot.objects, this.#failed, snapshot.floors, this.#catalog)
     const differences: Difference[] = []
     if (before !== undefined && term !== undefined) yield * findDifferences(before, catalog, this.#now(), differences)
     // From here on in one go: who asks sees the view of before, or this one.
@@ -275,9 +290,11 @@ export class Feed implements Follower {
     return this.#catalog.heldObjects()
   }
 
-  changesSince (revision: number): readonly Change[] {
-    // A record that was set aside is still in the store: it was not deleted.
-    return this.#ring.since(revision).flatMap((change) => (change.aside === undefined ? storedChange(change) : []))
+  * endsSince (revision: number): Generator<EndChange> {
+    for (const change of this.#ring.since(revision)) {
+      const end = change.aside === undefined ? endOf(change) : undefined // a record that was set aside is still in the store: it was not deleted
+      if (end !== undefined) yield end
+    }
   }
 
   #tell (change: AppliedChange): void {
@@ -323,14 +340,11 @@ function targetOf (change: RecordChange): AppliedChange['target'] {
   return overriddenKey(key) ?? splitKey(key)
 }
 
-function storedChange (change: AppliedChange): Change[] {
-  const { revision, atMs, by, reason, lease, createdRevision, instance, object } = change
+/** The end that a change is, as a store would tell it. */
+function endOf (change: AppliedChange): EndChange | undefined {
+  const { revision, atMs, by, reason, lease, object, target } = change
   const base = { revision, atMs, by, reason }
-  if (object !== undefined) {
-    return 'deletedKey' in object ? [{ ...base, type: 'delete-object', key: object.deletedKey }] : [{ ...base, type: 'put-object', object }]
-  }
-  if (change.kind !== 'instance') return []
-  const key = instanceKey(change.target.namespace, change.target.service, change.target.id)
-  if (change.event === 'delete') return [{ ...base, type: 'delete', key, lease }]
-  return instance === undefined ? [] : [{ ...base, type: 'put', record: recordOf({ lease, createdRevision, recordRevision: instance.revision, instance }) }]
+  if (object !== undefined) return 'deletedKey' in object ? { ...base, type: 'delete-object', key: object.deletedKey } : undefined
+  if (change.kind !== 'instance' || change.event !== 'delete') return undefined
+  return { ...base, type: 'delete', key: instanceKey(target.namespace, target.service, target.id), lease }
 }

@@ -20,6 +20,8 @@ const maxProbes = 100
 
 /** A lease that a session has just renewed. */
 export interface BoundLease extends LostLease {
+  /** Of its instance: `namespace/service/id`. */
+  readonly key: string
   /** Where its process listens over TCP: what refuses connections is gone. */
   readonly listens?: { readonly address: string, readonly port: number } | undefined
 }
@@ -59,7 +61,9 @@ export class Sessions {
   readonly #options: SessionsOptions
   readonly #open = new Set<LeaseSession>()
   /** Which session a lease is bound to. */
-  readonly #bound = new Map<string, LeaseSession>()
+  readonly #bound = new Map<string, { readonly session: LeaseSession, readonly leases: Map<string, BoundLease> }>()
+  /** The bound lease of each instance that has one. */
+  readonly #byKey = new Map<string, string>()
   readonly #losses = new Map<string, Loss>()
   /** Sessions that broke lately, by their peers. */
   #causes: { readonly peer: string, readonly atMs: number, sessions: number }[] = []
@@ -77,8 +81,8 @@ export class Sessions {
   begin (peer: string): LeaseSession {
     const leases = new Map<string, BoundLease>()
     const take = (): BoundLease[] => {
-      const own = [...leases.values()].filter(({ lease }) => this.#bound.get(lease) === session)
-      for (const { lease } of own) this.#bound.delete(lease)
+      const own = [...leases.values()].filter(({ lease }) => this.#bound.get(lease)?.session === session)
+      for (const { lease } of own) this.#release(lease)
       leases.clear()
       return own
     }
@@ -86,8 +90,13 @@ export class Sessions {
       bind: (bound) => {
         if (!this.#open.has(session)) return
         for (const each of bound) {
+          const before = this.#byKey.get(each.key)
+          if (before !== undefined && before !== each.lease) this.#release(before)
+          const other = this.#bound.get(each.lease)
+          if (other !== undefined && other.session !== session) other.leases.delete(each.lease)
           leases.set(each.lease, each)
-          this.#bound.set(each.lease, session)
+          this.#bound.set(each.lease, { session, leases })
+          this.#byKey.set(each.key, each.lease)
           this.#returned(each.lease)
         }
       },
@@ -102,6 +111,28 @@ export class Sessions {
     }
     this.#open.add(session)
     return session
+  }
+
+  /** How many leases are bound to a session. */
+  get boundCount (): number {
+    return this.#bound.size
+  }
+
+  /** An instance is registered with this lease now, or not any more: a lease that it had before is nobody's. */
+  changed (key: string, lease: string | undefined): void {
+    const known = this.#byKey.get(key)
+    if (known !== undefined && known !== lease) this.#release(known, key)
+  }
+
+  /** The view is another one. @param leaseOf the lease that an instance has now */
+  reloaded (leaseOf: (key: string) => string | undefined): void {
+    for (const key of [...this.#byKey.keys()]) this.changed(key, leaseOf(key))
+  }
+
+  #release (lease: string, key = this.#bound.get(lease)?.leases.get(lease)?.key): void {
+    this.#bound.get(lease)?.leases.delete(lease)
+    this.#bound.delete(lease)
+    if (key !== undefined && this.#byKey.get(key) === lease) this.#byKey.delete(key)
   }
 
   /** Ends what waits: the TTLs decide. */

@@ -192,7 +192,9 @@ export class Link {
       const { progress } = this.#loader
       await ensureTerm(session, parts, progress.epoch === session.epoch ? this.pending.highest : 0)
       if (await canContinue(session, this.#keys, progress)) this.#logger.info({ revision: progress.revision }, 'redis: the log goes on from where this node stood')
-      else await this.#loader.load(session, follower)
+      else if (await this.#loader.passTerm(session, follower)) {
+        this.#logger.info({ revision: this.#loader.progress.revision }, 'redis: the new term has all that this node had seen')
+      } else await this.#loader.load(session, follower)
     } catch (error) {
       throw connectFault(error)
     }

@@ -5,11 +5,11 @@ import { type KeyspaceParts, keptVoidRanges, type Progress } from './keyspace.ts
 import type { Keys } from './keys.ts'
 import type { LinkSettings, StoreLogger } from './link-settings.ts'
 import type { Pending } from './pending.ts'
-import { parseVoid } from './records.ts'
+import { parseEntry, parseVoid } from './records.ts'
 import { collectProposals } from './recovery.ts'
 import { scripts } from './scripts.ts'
 import type { Session } from './session.ts'
-import { type Raised, readSnapshot } from './snapshot.ts'
+import { entriesOf, type Raised, readCount, readSnapshot } from './snapshot.ts'
 
 /** Entries in one call of repropose: about 5 ms of Redis. */
 const proposalBatch = 200
@@ -64,6 +64,42 @@ export class Loader {
       return
     }
     throw new SessionFault('the log was trimmed faster than the keyspace could be read')
+  }
+
+  /**
+   * A new term that lost nothing that this node has seen, as after an orderly restart or the promotion of a replica that is ahead of this node:
+   * the log of before is followed to its end, and goes on behind the mark of the term. Not if a term shortly before may have lost something:
+   * what was put back then is offered once more.
+   * @returns false if everything must be loaded
+   */
+  async passTerm (session: Session, follower: Follower): Promise<boolean> {
+    const { epoch, term } = this.progress
+    if (epoch !== session.epoch || this.#lateBases.some(({ atMs }) => this.#now() - atMs < recoveryHorizonMs)) return false
+    const [run, number, ranges] = await session.ask((client) => client.hmget(this.#keys.meta, 'run', 'term', 'void')) as (string | null)[]
+    const lost = parseVoid(ranges ?? '')
+    const [range, ...others] = lost.filter(({ until }) => until > this.progress.revision)
+    if (`${run}/${number}` === term || range === undefined || others.length > 0) return false
+    if (this.#pending.highest > range.after) return false // it has seen what is lost
+    for (;;) {
+      const from = `${this.progress.revision}-0`
+      const entries = entriesOf(await session.ask((client) => client.call('XREAD', 'COUNT', readCount, 'STREAMS', this.#keys.log, from)))
+      if (entries.length === 0) return false
+      for (const entry of entries) {
+        const change = parseEntry(entry)
+        if (change.type === 'break') {
+          if (this.progress.revision !== range.after || change.revision !== range.until) return false
+          await follower.passTerm({ revision: range.until, lost })
+          this.progress = { epoch, term: `${run}/${number}`, revision: range.until }
+          this.#lateBases.push({ base: range.after, atMs: this.#now() })
+          this.#pending.passed(range.until)
+          return true
+        }
+        if (change.revision !== this.progress.revision + 1) return false
+        this.progress = { ...this.progress, revision: change.revision }
+        follower.apply([change])
+        this.#pending.applied([change])
+      }
+    }
   }
 
   /**

@@ -76,6 +76,11 @@ export class Pending {
     this.#tellIdle()
   }
 
+  /** The follower has come to the beginning of a new term. */
+  passed (revision: number): void {
+    this.#delivered = revision
+  }
+
   /** The follower has a whole snapshot. `isLost` tells the revisions that are not part of its history. */
   loaded (revision: number, isLost: (revision: number) => boolean, view: View): void {
     this.#delivered = revision

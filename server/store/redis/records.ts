@@ -1,6 +1,7 @@
 // The texts that Redis keeps, and the types of the contract: the one place that knows both.
 import { invalid } from '../../errors.ts'
 import type { Reason } from '../../../client-sdk/src/wire.ts'
+import { ownText } from '../../model/own-text.ts'
 import type { Change, InstanceRecord, ObjectRecord } from '../store.ts'
 
 const leaseHeader = /^[^\n]*\n[^\n]*\n\d+\n\d+\n\d+\n\d+\n\d+\n/
@@ -16,7 +17,8 @@ export function parseInstance (lease: string, text: string, suspect: boolean, sh
   if (!leaseHeader.test(text)) return { ...noHeader, shownRevision: 0, key: '', lease, generation: '', ttlMs: 0, suspect, body: text }
   const [key, generation, ttlMs, createdRevision, revision, createdAtMs, updatedAtMs, body] = cut(text, 7)
   return {
-    key: key ?? '', lease, generation: generation ?? '', ttlMs: Number(ttlMs), createdRevision: Number(createdRevision), revision: Number(revision),
+    // The catalog keeps the generation for long: a slice would keep the whole record alive.
+    key: key ?? '', lease, generation: ownText(generation ?? ''), ttlMs: Number(ttlMs), createdRevision: Number(createdRevision), revision: Number(revision),
     shownRevision: Math.max(Number(revision), shownRevision), createdAtMs: Number(createdAtMs), updatedAtMs: Number(updatedAtMs), suspect, body: body ?? ''
   }
 }

@@ -39,24 +39,29 @@ export async function collectProposals (follower: Follower, own: readonly Propos
     const known = latest.get(tag)
     if (known === undefined || known.revision <= proposal.revision) latest.set(tag, proposal)
   }
-  const slice = new Slice()
-  for (const record of follower.heldInstances()) {
-    if (slice.isOver()) await slice.next()
-    if (whole || record.revision > base) offer(proposeInstance(record))
-  }
-  for (const object of follower.heldObjects()) offer(proposeObject(object))
-  for (const change of follower.changesSince(whole ? 0 : base)) {
+  await eachInSlices(follower.heldInstances(), (record) => { if (whole || record.revision > base) offer(proposeInstance(record)) })
+  await eachInSlices(follower.heldObjects(), (object) => offer(proposeObject(object)))
+  await eachInSlices(follower.endsSince(whole ? 0 : base), (change) => {
     const { revision } = change
     if (change.type === 'delete') offer({ kind: 'del', id: change.lease, key: change.key, revision, text: '' })
-    if (change.type === 'delete-object') offer({ kind: 'odel', id: change.key, key: '', revision, text: '' })
-  }
+    else offer({ kind: 'odel', id: change.key, key: '', revision, text: '' })
+  })
   for (const proposal of own) offer(proposal)
 
   const living = new Map<string, Proposal>()
-  for (const proposal of latest.values()) {
-    if (proposal.kind !== 'put') continue
+  await eachInSlices(latest.values(), (proposal) => {
     const rival = living.get(proposal.key)
-    if (rival === undefined || rival.revision < proposal.revision) living.set(proposal.key, proposal)
+    if (proposal.kind === 'put' && (rival === undefined || rival.revision < proposal.revision)) living.set(proposal.key, proposal)
+  })
+  const proposals: Proposal[] = []
+  await eachInSlices(latest.values(), (proposal) => { if (proposal.kind !== 'put' || living.get(proposal.key) === proposal) proposals.push(proposal) })
+  return proposals
+}
+
+async function eachInSlices<Item> (items: Iterable<Item>, take: (item: Item) => void): Promise<void> {
+  const slice = new Slice()
+  for (const item of items) {
+    if (slice.isOver()) await slice.next()
+    take(item)
   }
-  return [...latest.values()].filter((proposal) => proposal.kind !== 'put' || living.get(proposal.key) === proposal)
 }

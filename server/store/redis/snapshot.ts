@@ -1,6 +1,7 @@
 // Reads the whole keyspace without stopping Redis: a scan in pieces, then the log from where the scan began.
 import type { Redis } from 'ioredis'
 import { type Change, type Floors, type InstanceRecord, type ObjectRecord, type Snapshot, subjectOf } from '../store.ts'
+import { Slice } from '../../slice.ts'
 import type { Keys } from './keys.ts'
 import type { View } from './pending.ts'
 import { parseEntry, parseInstance, parseObject, parseVoid, type RawEntry } from './records.ts'
@@ -11,6 +12,8 @@ const scanCount = 1_000
 export const readCount = 1_000
 /** History for events and resumed watches, handed over with a snapshot. */
 const recentCount = 1_000
+/** Records that are touched between two looks at the clock. */
+const touchesPerLook = 64
 
 /** Sends one command within the session: rejects as soon as the session is over. */
 export type Ask = (send: (client: Redis) => Promise<unknown>) => Promise<unknown>
@@ -63,7 +66,12 @@ export async function readSnapshot (
   await scan(ask, 'HSCAN', keys.shown, (page) => {
     for (let i = 0; i + 1 < page.length; i += 2) shown.set(page[i] ?? '', Number(page[i + 1]))
   })
-  for (const [lease, shownRevision] of shown) touch(instances, lease, shownRevision)
+  const slice = new Slice()
+  let seen = 0
+  for (const [lease, shownRevision] of shown) {
+    touch(instances, lease, shownRevision)
+    if (++seen % touchesPerLook === 0 && slice.isOver()) await slice.next()
+  }
   const { revision: end, floors } = await raise()
 
   let revision = start

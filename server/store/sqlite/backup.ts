@@ -36,7 +36,7 @@ export async function backupDatabase (db: DatabaseSync, file: string, nowMs: num
   }
 }
 
-/** A write that meets a step of the copy makes that step fail; the next attempt meets another moment. */
+/** A write at the same moment makes a step of the copy fail; the next attempt comes at another moment. */
 const maxAttempts = 20
 
 async function copyWhole (db: DatabaseSync, path: string, remove: () => void): Promise<void> {

@@ -14,7 +14,7 @@ const checkpointPages = 16_384
 /** The part of the file that SQLite keeps in memory, in KiB: the indexes of 100,000 instances. */
 const cacheKib = 16_384
 /** A registration writes one page of each index it lands in: half of SQLite's usual page is a sixth off its cost, and a row still fits. */
-const pageOctets = 2_048
+const pageBytes = 2_048
 
 const schema = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -88,7 +88,7 @@ export function openDatabase (directory: string, { maxPages, acceptMissingLog = 
     const isNew = hasNoTables(db)
     // NORMAL leaves the log's sync to us (write-ahead-log.ts): FULL would hold the event loop for it at each commit. The file itself is
     // synced by SQLite when the log is folded into it.
-    db.exec(`PRAGMA page_size = ${pageOctets}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA cache_size = -${cacheKib}`)
+    db.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA cache_size = -${cacheKib}`)
     if (isNew) create(db)
     else migrate(db)
     if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`)

@@ -12,7 +12,7 @@ import {
 import { checksum, instanceChecksum, objectChecksum } from './checksum.ts'
 import type { LeaseWheel } from './lease-wheel.ts'
 import { bodyOf, headerOf } from './log-entry.ts'
-import { prepare, readChange, readInstanceRow, readObjectRow, soundInstance, soundObject, type Statements } from './rows.ts'
+import { prepare, readChange, readInstanceArray, readObjectRow, soundInstance, soundObject, type Statements } from './rows.ts'
 
 /** The actor of expiries. */
 const registryName = 'registry'
@@ -46,6 +46,7 @@ export class Keyspace {
   #changes: Change[] = []
   #undo: (() => void)[] = []
   #wrote = false
+  #hasLeases = false
 
   constructor (db: DatabaseSync, wheel: LeaseWheel, options: KeyspaceOptions) {
     this.wheel = wheel
@@ -62,18 +63,27 @@ export class Keyspace {
     return this.#revision
   }
 
-  /** Puts the leases of the file into the wheel, each with its full TTL; suspects get their whole grace at the first sweep. */
-  restoreLeases (): void {
-    const nowMs = this.#now()
-    for (const row of this.#statements.leases.iterate()) {
-      const ttlMs = Math.min(Math.max(Number(row.ttlMs), 0), maxTtlMs) // a record that cannot be read has a lease too
-      this.wheel.add(String(row.lease), serviceOf(String(row.key)), ttlMs, nowMs + ttlMs, row.suspect === 1)
+  /**
+   * Those that are not what was written have a fault. The first one to read them all puts their leases into the wheel by the way, each with
+   * its full TTL; suspects get their whole grace at the first sweep.
+   */
+  * instances (): Generator<InstanceRecord> {
+    const isEmpty = this.wheel.size === 0 // else a reader before this one gave up on its way
+    for (const row of this.#statements.instances.iterate()) {
+      const record = readInstanceArray(row as unknown as readonly unknown[]) // the statement gives arrays; its type does not know
+      if (!this.#hasLeases && (isEmpty || this.wheel.find(record.lease) === undefined)) {
+        const ttlMs = Math.min(Math.max(record.ttlMs, 0), maxTtlMs) // a record that cannot be read has a lease too
+        this.wheel.add(record.lease, serviceOf(record.key), ttlMs, this.#now() + ttlMs, record.suspect)
+      }
+      yield record
     }
+    this.#hasLeases = true
   }
 
-  /** Those that are not what was written have a fault. */
-  * instances (): Generator<InstanceRecord> {
-    for (const row of this.#statements.instances.iterate()) yield readInstanceRow(row)
+  /** Sees to it that the leases of the file are in the wheel, if nobody has read the instances to their end. */
+  restoreLeases (): void {
+    const records = this.instances()
+    while (!this.#hasLeases && records.next().done !== true);
   }
 
   /** As `instances`. */

@@ -53,6 +53,18 @@ export function readInstanceRow (row: Row): InstanceRecord {
   return isSound(row.sum, instanceChecksum(record)) ? record : { ...record, fault }
 }
 
+/** The same of a row as an array, with the columns of `instanceRow` in their order: a third cheaper, where all of them are read. */
+export function readInstanceArray (columns: readonly unknown[]): InstanceRecord {
+  // The tables are STRICT: the types hold.
+  const [key, lease, generation, ttlMs, createdRevision, revision, shownRevision, createdAtMs, updatedAtMs, suspect, body, sum] =
+    columns as readonly [string, string, string, number, number, number, number, number, number, number, string, unknown]
+  const record: InstanceRecord = {
+    key, lease, generation, ttlMs, createdRevision, revision, shownRevision: Math.max(revision, shownRevision), createdAtMs, updatedAtMs,
+    suspect: suspect === 1, body
+  }
+  return isSound(sum, instanceChecksum(record)) ? record : { ...record, fault }
+}
+
 /** As `readInstanceRow`. */
 export function readObjectRow (row: Row): ObjectRecord {
   const object = objectOf(row)
@@ -92,13 +104,15 @@ function isSound (stored: unknown, counted: number): boolean {
 export type Statements = ReturnType<typeof prepare>
 
 export function prepare (db: DatabaseSync) {
+  const instances = db.prepare(`SELECT ${instanceRow} FROM instances`)
+  instances.setReturnArrays(true)
   return {
     begin: db.prepare('BEGIN'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
-    instances: db.prepare(`SELECT ${instanceRow} FROM instances`),
+    /** All, as arrays: `readInstanceArray`. */
+    instances,
     objects: db.prepare(`SELECT ${objectRow} FROM objects`),
-    leases: db.prepare(`SELECT lease, key, ${whole('ttl_ms')} AS ttlMs, ${whole('suspect')} AS suspect FROM instances`),
     recent: db.prepare('SELECT revision, header, body, sum FROM log ORDER BY revision DESC LIMIT ?'),
     instanceByKey: db.prepare(`SELECT ${instanceRow} FROM instances WHERE key = ?`),
     instanceByLease: db.prepare(`SELECT ${instanceRow} FROM instances WHERE lease = ?`),

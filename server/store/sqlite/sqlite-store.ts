@@ -93,7 +93,6 @@ class SqliteStore implements Store {
       const keyspace = new Keyspace(db, new LeaseWheel(nowMs), {
         now, maxLogLength, maxLogBytes, revision, reserve: (given) => term.reserve(given)
       })
-      keyspace.restoreLeases()
       const log = new WriteAheadLog(this.location)
       const { changes, unreadable } = keyspace.recent(maxRecent)
       await follower.load({
@@ -106,6 +105,7 @@ class SqliteStore implements Store {
         unreadable: unreadable ?? [],
         lost
       })
+      keyspace.restoreLeases()
       const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term), guard)
       this.#opened = { db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term }
       follower.health({ available: true, reason: '', sinceMs: nowMs })

@@ -11,7 +11,7 @@ export const Leases = Type.Array(Heartbeat, { maxItems: maxHeartbeatsPerCall, ru
 export const HeartbeatBatch = named('HeartbeatBatch', Type.Object({ leases: Leases }, {
   additionalProperties: false, examples: [{ leases: [{ namespace: 'shop', service: 'orders', id: 'orders-1', generation: 'k3Jd9a' }] }]
 }))
-/** `optionalBody`: an empty body means that nothing is said beside the path. */
+/** `optionalBody`: the body may be empty, since the path names the lease. */
 export const HeartbeatBody = named('HeartbeatBody', Type.Object({
   generation: Type.Optional(Generation), status: Type.Optional(StatusName), load: Type.Optional(Load)
 }, { additionalProperties: false, optionalBody: true, examples: [{ generation: 'k3Jd9a' }] }))

@@ -5,7 +5,7 @@
   KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
   ARGV    epoch, ttlMs, lease...
   result  { 'OK', the deadline as a text, last revision or 0, { 0-based positions of unknown leases } }
-  The deadline is one that no other renewal gives these leases, also within a millisecond: whoever has it was the last (lose). Redis runs some
+  The deadline is one that no other renewal gives these leases, also within a millisecond: the session that has it was the last (lose). Redis runs some
   thirty scripts in a millisecond; 63 places are enough. 0 is the place of what is not a renewal.
   log     up (renewed) for each suspect that came back ]]
 --@include prelude: the keys by name, now, process

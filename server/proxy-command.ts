@@ -1,0 +1,237 @@
+// `rollcall proxy`: its settings, and the parts of the agent put together, as serve.ts does for a node.
+import { once } from 'node:events'
+import type { Rollcall } from '../client-sdk/src/index.ts'
+import type { Invocation } from './cli/command.ts'
+import { CommandError, exitCodes } from './cli/errors.ts'
+import { stayAlive } from './cli/terminal.ts'
+import { type Clock, guardedClock, systemClock } from './clock.ts'
+import { RegistryError } from './errors.ts'
+import { type Guard, loggingGuard } from './guard.ts'
+import { openNodeLog } from './log/node-log.ts'
+import { contains, defaultServiceCidr, parseIp, readNetworks, readServiceCidrs } from './model/address/ranges.ts'
+import { isLabel } from './model/names.ts'
+import { Agent } from './proxy/agent.ts'
+import { reportLines, surroundings } from './proxy/check.ts'
+import { HealthCheckPorts } from './proxy/health-check-ports.ts'
+import { serveHealth } from './proxy/health.ts'
+import { hasSctp, KernelBackEnd, kernelProblem, removeTables } from './proxy/kernel/kernel-back-end.ts'
+import { removeRoutes } from './proxy/kernel/routes.ts'
+import { watchTables } from './proxy/kernel/table-watch.ts'
+import { defaultNode, defaultNodeAddresses, type Machine, machineAddresses } from './proxy/machine.ts'
+import { type BackEnd } from './proxy/back-end.ts'
+import { agentStatus, MachineLock } from './proxy/machine-lock.ts'
+import { metricsText } from './proxy/metrics.ts'
+import { programRunner, type Run } from './proxy/program.ts'
+import { readState } from './proxy/state-file.ts'
+import { UserspaceBackEnd } from './proxy/userspace/userspace-back-end.ts'
+
+const defaultState = '/var/lib/rollcall-proxy/state'
+const defaultHealth = '127.0.0.1:10256' // as kube-proxy's healthz
+const defaultMarkBit = 0x8000 // 0x4000 is kube-proxy's, 0x40000 and 0x80000 are Tailscale's
+const modes = ['auto', 'kernel', 'userspace'] as const
+const logLevels = ['error', 'warn', 'info', 'debug'] as const
+
+type Action = 'run' | 'check' | 'status' | 'clean'
+
+interface ProxySettings {
+  readonly mode: (typeof modes)[number]
+  readonly readMachine: () => Machine
+  readonly markBit: number
+  readonly stateFile: string | undefined
+  readonly health: { readonly host: string, readonly port: number } | undefined
+  readonly logLevel: string
+}
+
+/** Runs one action; gives the exit code. @throws CommandError with a sentence */
+export async function runProxy (action: Action, call: Invocation): Promise<number | void> {
+  const settings = readSettings(call)
+  const { log } = openNodeLog({ level: settings.logLevel, node: settings.readMachine().node })
+  const guard = loggingGuard(log, () => undefined)
+  const run = programRunner(guard)
+  switch (action) {
+    case 'run': return await runAgent(call, settings, run, guard, log)
+    case 'check': {
+      const found = await surroundings(run, settings.readMachine())
+      call.terminal.out(reportLines(found))
+      return found.some(({ isFatal }) => isFatal) ? exitCodes.failure : exitCodes.ok
+    }
+    case 'status': {
+      const status = await agentStatus(guard)
+      if (status === undefined) throw new CommandError('no agent runs on this machine', exitCodes.failure)
+      call.terminal.out(JSON.stringify(status, null, 2).split('\n'))
+      return
+    }
+    case 'clean':
+      if (await agentStatus(guard) !== undefined) throw new CommandError('an agent runs on this machine: end it first', exitCodes.failure)
+      await failing(() => removeTables(run))
+      await removeRoutes({ run, clusterRanges: settings.readMachine().serviceRanges, sources: {} })
+      call.terminal.out('tables and routes are removed')
+  }
+}
+
+async function failing (act: () => Promise<void>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    throw new CommandError(error instanceof Error ? error.message : String(error), exitCodes.failure)
+  }
+}
+
+async function runAgent (call: Invocation, settings: ProxySettings, run: Run, guard: Guard, log: ReturnType<typeof openNodeLog>['log']): Promise<void> {
+  const machine = settings.readMachine()
+  const clock = guardedClock(systemClock, guard, 'proxy-timer')
+  const { backEnd, reason } = await chosenBackEnd(settings, { run, guard, clock, machine })
+  const agent: Agent = new Agent({
+    machine, backEnd, clock, log, readMachine: settings.readMachine,
+    healthChecks: new HealthCheckPorts({ guard, isHealthy: () => agent.isHealthy }),
+    ...(settings.stateFile === undefined ? {} : { stateFile: settings.stateFile })
+  })
+  const lock = await MachineLock.take(() => agent.status, guard)
+  if (lock === undefined) {
+    const other = await agentStatus(guard) as { readonly pid?: unknown } | undefined
+    throw new CommandError(`another agent runs on this machine${typeof other?.pid === 'number' ? ` (process ${other.pid})` : ''}`, exitCodes.failure)
+  }
+  const alive = stayAlive()
+  const { signal } = call.terminal
+  const api = await call.api()
+  try {
+    log.info({ mode: backEnd.name, machine: machine.node, nodeAddresses: machine.nodeAddresses }, `rollcall proxy: ${reason}`)
+    if (settings.stateFile !== undefined) await resume(agent, settings.stateFile, log)
+    const endWatch = backEnd.name === 'kernel' ? watchTables({ guard, clock, onDeleted: () => void agent.check() }) : () => undefined
+    const health = settings.health === undefined ? undefined : await serveHealth(settings.health.host, settings.health.port, {
+      guard, status: () => agent.status, isHealthy: () => agent.isHealthy, metrics: () => metricsText(agent.status, agent.isHealthy)
+    })
+    await using client = api.client
+    void announce(client, machine, backEnd.name, log)
+    const following = (async () => {
+      const watch = client.watch({ view: 'endpoints', namespace: '*' })
+      signal.addEventListener('abort', guard.around('proxy-end', () => watch.return()))
+      for await (const event of watch) await agent.take(event)
+    })()
+    if (!signal.aborted) await Promise.race([once(signal, 'abort'), following])
+    endWatch()
+    health?.close()
+    await agent.stop()
+    log.info(backEnd.name === 'kernel' ? 'stopped: the kernel goes on with the last state' : 'stopped')
+  } catch (error) {
+    if (!signal.aborted) throw api.explain(error)
+  } finally {
+    await lock.release()
+    alive.end()
+  }
+}
+
+interface BackEndParts {
+  readonly run: Run
+  readonly guard: Guard
+  readonly clock: Clock
+  readonly machine: Machine
+}
+
+/** The back end that a mode means here, and why it is that one. @throws CommandError if the one asked for cannot be had */
+async function chosenBackEnd (
+  { mode, markBit, readMachine }: ProxySettings, { run, guard, clock, machine }: BackEndParts
+): Promise<{ readonly backEnd: BackEnd, readonly reason: string }> {
+  const problem = mode === 'userspace' ? undefined : await kernelProblem(run)
+  if (problem !== undefined && mode === 'kernel') throw new CommandError(`the kernel cannot carry the traffic of this machine: ${problem}`, exitCodes.failure)
+  if (mode !== 'userspace' && problem === undefined) {
+    const four = sourceOf(machine, 4)
+    const six = sourceOf(machine, 6)
+    const sources = { ...(four === undefined ? {} : { 4: four }), ...(six === undefined ? {} : { 6: six }) }
+    const backEnd = new KernelBackEnd({ run, clusterRanges: machine.serviceRanges, markBit, hasSctp: await hasSctp(run), sources })
+    return { backEnd, reason: 'nftables carries the traffic of this machine' }
+  }
+  const backEnd = new UserspaceBackEnd({
+    guard, clock, run, clusterRanges: machine.serviceRanges, readMachine, now: () => performance.now(), random: () => Math.random()
+  })
+  return { backEnd, reason: `this process carries the traffic of this machine${problem === undefined ? '' : `; not the kernel: ${problem}`}` }
+}
+
+/** The namespace of what belongs to the registry itself. */
+const systemNamespace = 'rollcall-system'
+
+/** Registers the agent, so that the registry knows which machines carry traffic. Waits for the registry as long as it takes. */
+async function announce (
+  client: Rollcall, { node, zone, nodeAddresses }: Machine, mode: string, log: { warn (fields: object, message: string): void }
+): Promise<void> {
+  const [address] = nodeAddresses
+  if (address === undefined) return // a machine that nobody can reach carries its own programs' traffic only
+  try {
+    await client.register({
+      namespace: systemNamespace, service: 'proxy', id: node, address, node, ...(zone === undefined ? {} : { zone }),
+      labels: { mode }, metadata: { addresses: nodeAddresses.join(' ') }
+    })
+  } catch (error) {
+    log.warn({ err: error }, 'the agent could not register itself: `get instances -n rollcall-system` does not show it')
+  }
+}
+
+/** A damaged file is said, and not used: the registry tells the state again. */
+async function resume (agent: Agent, stateFile: string, log: { warn (fields: object, message: string): void }): Promise<void> {
+  try {
+    const kept = readState(stateFile)
+    if (kept !== undefined) await agent.resume(kept)
+  } catch (error) {
+    log.warn({ err: error }, `the kept state is not used: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function sourceOf ({ nodeAddresses }: Machine, family: 4 | 6): string | undefined {
+  return nodeAddresses.find((address) => address.includes(':') === (family === 6))
+}
+
+function readSettings (call: Invocation): ProxySettings {
+  const list = (name: string): string[] => (call.text(name) ?? '').split(',').map((text) => text.trim()).filter((text) => text !== '')
+  const node = call.text('node') ?? defaultNode()
+  const zone = call.read('zone', (text) => {
+    if (!isLabel(text)) throw new Error('must be a DNS label')
+    return text
+  }) ?? (call.terminal.env['ROLLCALL_ZONE'] || undefined)
+  const serviceRanges = call.read('service-cidr', (text) => ranged(() => readServiceCidrs(text.split(',')))) ?? readServiceCidrs([defaultServiceCidr])
+  const externalRanges = call.read('allow-external-ips', (text) => ranged(() => readNetworks(text.split(','), 'allow-external-ips'))) ?? []
+  const given = call.read('node-addresses', () => list('node-addresses').map((text) => {
+    const ip = parseIp(text)
+    if ('problem' in ip) throw new Error(`${JSON.stringify(text)} ${ip.problem}`)
+    return ip.text
+  }))
+  const markBit = call.read('mark-bit', (text) => {
+    const bit = Number(text)
+    if (!Number.isInteger(bit) || bit < 1 || bit > 0x80000000 || (bit & (bit - 1)) !== 0) throw new Error('must be one bit, like 0x8000')
+    return bit
+  }) ?? defaultMarkBit
+  const health = call.read('health', readHealth) ?? readHealth(defaultHealth)
+  const state = call.text('state') ?? defaultState
+  return {
+    mode: call.choice('mode', modes) ?? 'auto',
+    markBit,
+    stateFile: state === 'off' ? undefined : state,
+    health: health === 'off' ? undefined : health,
+    logLevel: call.choice('log-level', logLevels) ?? 'info',
+    readMachine: () => {
+      // Cluster IPs and load-balancer addresses that were bound here are of services, not of the machine.
+      const addresses = machineAddresses().filter((address) => !serviceRanges.some((range) => contains(range, address)))
+      return {
+        node, ...(zone === undefined ? {} : { zone }), addresses: new Set(addresses.map(({ text }) => text)),
+        nodeAddresses: given ?? defaultNodeAddresses(addresses), serviceRanges, externalRanges
+      }
+    }
+  }
+}
+
+/** A reader's faults as one rule, for a usage error. */
+function ranged<Value> (read: () => Value): Value {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error
+    throw new Error(error.errors?.[0]?.rule ?? error.message)
+  }
+}
+
+function readHealth (text: string): { readonly host: string, readonly port: number } | 'off' {
+  if (text === 'off') return 'off'
+  const match = /^(?:\[([0-9a-f:]+)\]|([^:]+)):(\d{1,5})$/i.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65_535) throw new Error('must be HOST:PORT or off')
+  return { host: match[1] ?? match[2] ?? '', port }
+}

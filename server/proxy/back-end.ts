@@ -1,0 +1,21 @@
+// What carries the traffic of a machine: the kernel, or this process.
+import type { Condition, FrontEnd } from './front-end.ts'
+
+/** Front ends by their key; undefined = it goes. */
+export type FrontEndChanges = ReadonlyMap<string, FrontEnd | undefined>
+
+export interface BackEnd {
+  readonly name: 'kernel' | 'userspace'
+  /** Takes over with the whole state at once: established connections go on. @throws if it can't */
+  start (frontEnds: FrontEndChanges): Promise<void>
+  /** Makes changes, all or nothing. Calls are not overlapped by the caller. @throws if it can't */
+  apply (changes: FrontEndChanges): Promise<void>
+  /** Looks whether what is in force is what it should be, and repairs it. @returns what was wrong, undefined if nothing was */
+  check (): Promise<string | undefined>
+  /** What it can't carry now. */
+  conditions (): readonly Condition[]
+  /** Ends what belongs to this process. What the kernel does by itself goes on. */
+  stop (): Promise<void>
+  /** Removes every trace. */
+  clean (): Promise<void>
+}

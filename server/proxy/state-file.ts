@@ -1,0 +1,49 @@
+// What an agent has been told last, in a file: after its own restart it carries that, also while the registry is away.
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { ServiceEndpoints } from '../../client-sdk/src/wire.ts'
+
+const format = 'rollcall-proxy 1'
+
+export interface KeptState {
+  readonly revision: string
+  readonly services: readonly ServiceEndpoints[]
+}
+
+/**
+ * Reads it. @returns undefined if there is none
+ * @throws with a sentence if it is damaged, or another program's
+ */
+export function readState (path: string): KeptState | undefined {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  const [head = '', sum = '', body = ''] = text.split('\n')
+  if (head !== format) throw new Error(`${path} does not begin with "${format}"`)
+  if (sum !== checksum(body)) throw new Error(`${path} is damaged: its checksum does not fit`)
+  return JSON.parse(body) as KeptState // the checksum says that this program has written it
+}
+
+/** Writes it so that a reader finds the old one or the new one, whatever happens meanwhile. */
+export async function writeState (path: string, state: KeptState): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const body = JSON.stringify(state)
+  const file = await open(`${path}.new`, 'w', 0o600)
+  try {
+    await file.writeFile(`${format}\n${checksum(body)}\n${body}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(`${path}.new`, path)
+}
+
+function checksum (body: string): string {
+  return createHash('sha256').update(body).digest('hex')
+}

@@ -1,0 +1,129 @@
+// All that this machine carries: the front ends of all services, which of several services has an address, and what
+// changed since it was last asked. A change of a service costs what that service has.
+import type { ServiceEndpoints } from '../../client-sdk/src/wire.ts'
+import type { FrontEndChanges } from './back-end.ts'
+import { carriedOf } from './desired-state.ts'
+import { type Carried, type Condition, type FrontEnd, frontEndKey, type HealthCheck } from './front-end.ts'
+import type { Machine } from './machine.ts'
+
+/** What a machine carries at most: the kernel's maps hold more, and load in a second or two. */
+export const maxFrontEnds = 10_000
+export const maxMachineEndpoints = 50_000
+
+interface Held {
+  readonly service: ServiceEndpoints
+  readonly carried: Carried
+}
+
+export class TrafficState {
+  #machine: Machine
+  readonly #services = new Map<string, Held>()
+  /** Front ends by key; of several services with one, the first has it. */
+  readonly #claims = new Map<string, FrontEnd[]>()
+  readonly #changed = new Set<string>()
+  #endpoints = 0
+
+  constructor (machine: Machine) {
+    this.#machine = machine
+  }
+
+  /** All services, as they were taken: for the file that survives a restart. */
+  services (): ServiceEndpoints[] {
+    return Array.from(this.#services.values(), ({ service }) => service)
+  }
+
+  get frontEnds (): number {
+    return this.#claims.size
+  }
+
+  /** What is in force at each address now. */
+  * all (): Generator<FrontEnd> {
+    for (const [first] of this.#claims.values()) if (first !== undefined) yield first
+  }
+
+  healthChecks (): HealthCheck[] {
+    return Array.from(this.#services.values()).flatMap(({ carried: { healthCheck } }) => (healthCheck === undefined ? [] : [healthCheck]))
+  }
+
+  conditions (): Condition[] {
+    const conditions: Condition[] = []
+    for (const { carried } of this.#services.values()) conditions.push(...carried.conditions)
+    for (const [first, ...others] of this.#claims.values()) {
+      for (const { service, address, port, transport } of others) {
+        conditions.push({ service, reason: 'AddressTaken', message: `${address} port ${port} (${transport}) is carried for ${first?.service ?? 'another service'}` })
+      }
+    }
+    return conditions
+  }
+
+  put (service: ServiceEndpoints): void {
+    const name = nameOf(service)
+    this.remove(name)
+    const carried = this.#carried(service)
+    this.#services.set(name, { service, carried })
+    this.#endpoints += service.endpoints.length
+    for (const frontEnd of carried.frontEnds) {
+      const key = frontEndKey(frontEnd)
+      const claims = this.#claims.get(key) ?? []
+      claims.push(frontEnd)
+      // The older service has it, as Kubernetes' rule is for two that ask for one address; the same on all machines.
+      claims.sort((a, b) => this.#createdAt(a.service).localeCompare(this.#createdAt(b.service)) || a.service.localeCompare(b.service))
+      this.#claims.set(key, claims)
+      this.#changed.add(key)
+    }
+  }
+
+  /** @param name `namespace/service` */
+  remove (name: string): void {
+    const held = this.#services.get(name)
+    if (held === undefined) return
+    for (const frontEnd of held.carried.frontEnds) {
+      const key = frontEndKey(frontEnd)
+      const claims = (this.#claims.get(key) ?? []).filter((claim) => claim !== frontEnd)
+      if (claims.length === 0) this.#claims.delete(key)
+      else this.#claims.set(key, claims)
+      this.#changed.add(key)
+    }
+    this.#services.delete(name)
+    this.#endpoints -= held.service.endpoints.length
+  }
+
+  /** All services there are: those that are not among them go. */
+  replace (services: readonly ServiceEndpoints[]): void {
+    const names = new Set(services.map(nameOf))
+    for (const name of [...this.#services.keys()]) if (!names.has(name)) this.remove(name)
+    for (const service of services) this.put(service)
+  }
+
+  /** The machine's addresses have changed. */
+  move (machine: Machine): void {
+    this.#machine = machine
+    for (const service of this.services()) this.put(service)
+  }
+
+  /** What has changed since the last call. */
+  takeChanges (): FrontEndChanges {
+    const changes = new Map(Array.from(this.#changed, (key) => [key, this.#claims.get(key)?.[0]] as const))
+    this.#changed.clear()
+    return changes
+  }
+
+  #carried (service: ServiceEndpoints): Carried {
+    const carried = carriedOf(service, this.#machine)
+    const name = nameOf(service)
+    const tooLarge = (message: string): Carried => ({ frontEnds: [], conditions: [...carried.conditions, { service: name, reason: 'TooLarge', message }] })
+    if (this.#claims.size + carried.frontEnds.length > maxFrontEnds) return tooLarge(`this machine carries ${this.#claims.size} addresses and ports already, of ${maxFrontEnds}`)
+    if (carried.frontEnds.length > 0 && this.#endpoints + service.endpoints.length > maxMachineEndpoints) {
+      return tooLarge(`this machine carries ${this.#endpoints} endpoints already, of ${maxMachineEndpoints}`)
+    }
+    return carried
+  }
+
+  #createdAt (name: string): string {
+    return this.#services.get(name)?.service.manifest?.metadata.creationTimestamp ?? ''
+  }
+}
+
+function nameOf ({ namespace, service }: Pick<ServiceEndpoints, 'namespace' | 'service'>): string {
+  return `${namespace}/${service}`
+}

@@ -1,0 +1,112 @@
+// One address and port of a service over TCP: accepts, connects to an endpoint, and copies both ways with back-pressure.
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import type { Clock } from '../../clock.ts'
+import type { Guard } from '../../guard.ts'
+import type { FrontEnd, Target } from '../front-end.ts'
+import type { Picker } from './picker.ts'
+
+/** How long each endpoint may take to accept, one after the other. */
+const connectMs = [250, 500, 1_000, 2_000] as const
+/** Connections of one front end; more wait in the kernel's queue. */
+const maxConnections = 4_096
+const backlog = 4_096
+
+export interface TcpOptions {
+  readonly guard: Guard
+  readonly clock: Clock
+  /** Whether an address is of this machine. */
+  readonly isInside: (address: string) => boolean
+  readonly isAllowed: (address: string, sources: readonly string[]) => boolean
+}
+
+export class TcpFrontEnd {
+  readonly #options: TcpOptions
+  readonly #server: Server
+  readonly #pairs = new Set<Socket>()
+  frontEnd: FrontEnd
+  picker: Picker
+  connections = 0
+
+  private constructor (frontEnd: FrontEnd, picker: Picker, options: TcpOptions) {
+    this.frontEnd = frontEnd
+    this.picker = picker
+    this.#options = options
+    // Half-open: a client that has said all it has to say still gets its answer.
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, options.guard.around('proxy-tcp', (client) => this.#accept(client)))
+    this.#server.maxConnections = maxConnections
+  }
+
+  /** @throws the system's error if the address cannot be listened on */
+  static open (frontEnd: FrontEnd, picker: Picker, options: TcpOptions): Promise<TcpFrontEnd> {
+    const made = new TcpFrontEnd(frontEnd, picker, options)
+    return new Promise((resolve, reject) => {
+      made.#server.once('error', options.guard.around('proxy-tcp', reject))
+      made.#server.listen({ host: frontEnd.address, port: frontEnd.port, backlog }, options.guard.around('proxy-tcp', () => resolve(made)))
+    })
+  }
+
+  /** Takes no new connections: clients are refused by the kernel. Those that are there go on. */
+  close (): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    return this.#pairs.size === 0 ? closed : Promise.resolve()
+  }
+
+  /** Ends all connections, too. */
+  cut (): void {
+    for (const socket of this.#pairs) socket.destroy()
+  }
+
+  #accept (client: Socket): void {
+    const { guard, isInside, isAllowed } = this.#options
+    const address = (client.remoteAddress ?? '').replace(/^::ffff:/, '')
+    client.on('error', guard.around('proxy-tcp', () => client.destroy()))
+    const { sources } = this.frontEnd
+    if (sources !== undefined && !isInside(address) && !isAllowed(address, sources)) {
+      client.resetAndDestroy()
+      return
+    }
+    this.connections++
+    this.#pairs.add(client)
+    client.once('close', guard.around('proxy-tcp', () => this.#pairs.delete(client)))
+    const picker = this.picker
+    this.#connect(client, address, picker, picker.order(address, isInside(address)), 0)
+  }
+
+  #connect (client: Socket, address: string, picker: Picker, targets: readonly Target[], tried: number): void {
+    const { guard, clock } = this.#options
+    const target = targets[tried]
+    if (target === undefined || client.destroyed) {
+      client.resetAndDestroy()
+      return
+    }
+    const server = connect({ host: target.address, port: target.port, allowHalfOpen: true, noDelay: true })
+    const next = (): void => {
+      cancel()
+      server.removeAllListeners()
+      server.on('error', guard.around('proxy-tcp', () => undefined))
+      server.destroy()
+      this.#connect(client, address, picker, targets, tried + 1)
+    }
+    const cancel = clock.after(connectMs[tried] ?? connectMs[0], next)
+    server.once('error', guard.around('proxy-tcp', next))
+    server.once('connect', guard.around('proxy-tcp', () => {
+      cancel()
+      server.removeAllListeners('error')
+      picker.reached(address, target)
+      this.#join(client, server)
+    }))
+  }
+
+  #join (client: Socket, server: Socket): void {
+    const { guard } = this.#options
+    for (const [one, other] of [[client, server], [server, client]] as const) {
+      one.setKeepAlive(true, 60_000)
+      // A side that breaks breaks the other: a cut answer must not look like a whole one.
+      one.on('error', guard.around('proxy-tcp', () => other.resetAndDestroy()))
+      one.once('close', guard.around('proxy-tcp', () => { if (!other.writableEnded) other.destroy() }))
+      one.pipe(other)
+    }
+    if (client.destroyed) server.destroy()
+    client.resume()
+  }
+}
