@@ -27,7 +27,6 @@ import { refusesConnections } from './probe.ts'
 import { registryActor } from './registry/core.ts'
 import { RegistryMetrics } from './registry/metrics.ts'
 import { Registry } from './registry/registry.ts'
-import { timedStore } from './registry/timed-store.ts'
 import { startStep } from './start-step.ts'
 import { storeMetrics } from './store/metrics.ts'
 import { createStore, reachStep, storeWarnings } from './store/open-store.ts'
@@ -96,7 +95,8 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   const registry = new Registry({
     ...values.registry,
     node,
-    store: timedStore(store, storeMetrics(metrics.register)),
+    store,
+    storeTimer: storeMetrics(metrics.register),
     refuses: (address, port) => refusesConnections(address, port, values.registry.sessionBlipMs, guard),
     log: { info: (message) => thinned.info({}, message), warn },
     swept: (sweep) => {

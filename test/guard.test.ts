@@ -15,7 +15,7 @@ function watched (): { guard: Guard, counts: string[], told: { error: unknown, p
   return { guard, counts, told, time }
 }
 
-t.test('what a callback throws, or rejects with, ends there, and whoever is concerned is told', async (t) => {
+t.test('an error of a callback ends the callback only, and its owner hears of it', async (t) => {
   const { guard, counts, told } = watched()
   const failed: unknown[] = []
   guard.around('timer', () => { throw new Error('at once') }, (error) => failed.push(error))()
@@ -30,7 +30,7 @@ t.test('what a callback throws, or rejects with, ends there, and whoever is conc
   t.match(told[0], { place: 'timer', leftOut: 0, error: { message: 'at once' } })
 })
 
-t.test('the same error is told once a minute for each line of the program, and counted always', async (t) => {
+t.test('the same error is logged once a minute for each line of the program, and always counted', async (t) => {
   const { guard, counts, told, time } = watched()
   const fault = (text: string): void => { throw new Error(text) }
   for (let index = 0; index < 100; index++) guard.attempt('dns', () => fault(`name ${index}`))

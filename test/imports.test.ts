@@ -1,4 +1,4 @@
-// The import rules of eslint.config.js, tried on code that breaks them: a rule that nobody can break by mistake is one that is tested.
+// The import rules of eslint.config.js, tried on code that breaks them: each rule is tested.
 import { Linter } from 'eslint'
 import t from 'tap'
 import tseslint from 'typescript-eslint'
@@ -21,7 +21,7 @@ function faults (file: string, specifier: string): string[] {
   return linter.verify(`import type { Thing } from '${specifier}'\nexport type Other = Thing\n`, rules as Linter.Config[], file).map(({ message }) => message)
 }
 
-t.test('an adapter imports the door of the core and the model, nothing else of the registry', async (t) => {
+t.test('an adapter imports the port of the core and the model, nothing else of the registry', async (t) => {
   for (const adapter of ['http', 'dns', 'cli', 'ui', 'proxy', 'kubernetes', 'eureka', 'consul', 'xds']) {
     const file = `server/${adapter}/some/file.ts`
     for (const allowed of ['../../registry/core.ts', '../../model/names.ts', '../../../client-sdk/src/wire.ts']) t.same(faults(file, allowed), [], `${adapter} imports ${allowed}`)

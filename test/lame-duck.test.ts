@@ -2,7 +2,7 @@ import t from 'tap'
 import { lameDuck, type Work } from '../server/lame-duck.ts'
 import { HandClock } from './support/hand-clock.ts'
 
-/** Runs it with what the doors say at each look, and gives how long it took. */
+/** Runs it with what the listeners say at each look, and gives how long it took. */
 async function took (graceMs: number, work: (atMs: number) => Work): Promise<[ms: number, ranOut: boolean]> {
   const clock = new HandClock()
   const start = clock.now()
@@ -21,7 +21,7 @@ t.test('alone it is over after half a second, or with the grace if that is less'
   t.same(await took(0, () => ({ asked: 7, isBusy: false })), [0, false])
 })
 
-t.test('it lasts while somebody asks, and no longer than the grace', async (t) => {
+t.test('it lasts while clients still ask, and no longer than the grace', async (t) => {
   t.same(await took(3_000, (atMs) => ({ asked: Math.min(Math.floor(atMs / 400), 3), isBusy: false })), [1_700, false])
   t.same(await took(3_000, (atMs) => ({ asked: Math.floor(atMs / 400), isBusy: false })), [3_000, false])
 })

@@ -57,7 +57,7 @@ t.test('a port that one of them has not free is tried no more, and a given one i
   await again.close()
 })
 
-t.test('an address that the machine has not is left out and told of, unless it is the only one', async (t) => {
+t.test('an address that the machine does not have is skipped with a log line, unless it is the only one', async (t) => {
   const told: string[] = []
   const absent = four('198.51.100.1') // of documentation (RFC 5737), which no machine has
   const listeners = await listenOnAll([absent, four('127.0.0.1')], 0, bind, (address) => told.push(address))

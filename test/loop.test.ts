@@ -24,7 +24,7 @@ t.test('who ran longest since the loop came round last is named, with the path o
   t.equal(counts[delaySlots - 1], 0.19)
 })
 
-t.test('who holds it again and again is told once in a while, with how often', async (t) => {
+t.test('work that holds it again and again is logged once in a while, with how often', async (t) => {
   const { loop, counts, time } = watched()
   const held = (): unknown => {
     loop.begins('apply')
@@ -37,7 +37,7 @@ t.test('who holds it again and again is told once in a while, with how often', a
   t.same(loop.tick(counts), { by: 'unknown work', ms: 9_990, leftOut: 2 }, 'who stood still altogether cannot say why')
 })
 
-t.test('nothing is looked at before it is watched, and when it is no more', async (t) => {
+t.test('nothing is measured before the watch begins, and after it ends', async (t) => {
   const time = { nowMs: 0 }
   const loop = new Loop(() => time.nowMs)
   loop.begins('early')

@@ -89,7 +89,7 @@ async function registry (t: Test): Promise<Running> {
   throw new Error('it ended before it was ready')
 }
 
-/** Runs a line of the page as somebody would who has the repository before him. */
+/** Runs a line of the page in the repository. */
 async function shell (command: string, { http, dnsPort }: Running, cwd: string,
   path: string): Promise<{ code: number, lines: string[] }> {
   const line = command.replaceAll('127.0.0.1:7500', http).replaceAll('-p 7553', `-p ${dnsPort}`).replace(/^curl /,

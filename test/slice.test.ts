@@ -28,7 +28,7 @@ t.test('the loop comes round between any two slices, however many work at once, 
   t.match(log.slice(3).join(''), /^\|?(a\|b\|c\|?){2}\|*$/)
 })
 
-t.test('what fails in a slice is told to who waits, and the others go on', async (t) => {
+t.test('an error in a slice rejects for those who wait for it, and the others go on', async (t) => {
   const log: string[] = []
   const failing = function * (): Generator<void, never> {
     busy(sliceMs + 1)

@@ -4,9 +4,10 @@ import {
   anything, count, fields, flag, isObject, listOf, maybe, number, oneOf, recordOf, rule, shown, text, whole, type Check
 } from './shape.ts'
 import type {
-  ApplyAnswer, ApplyResult, ChangeFrame, Conditions, DeleteAnswer, Endpoint, EndpointsAnswer, EndpointsChangeFrame, EndpointsGoneFrame, EndpointsSnapshotFrame,
+  ApplyAnswer, ApplyResult, ChangeFrame, Conditions, DeleteAnswer, Endpoint, EndpointName, EndpointsAnswer, EndpointsChangeFrame, EndpointsDifferenceFrame,
+  EndpointsGoneFrame, EndpointsSnapshotFrame,
   HeartbeatAnswer, Instance, InstanceChangeFrame, LeaseReference, LoadValue, ManifestReference, NamespaceSummary, Override, Page, Pool, Port, ServerFrame,
-  ServiceChangeFrame, ServiceEndpoints, ServiceExplanation, ServiceSummary
+  ServiceChangeFrame, ServiceDifference, ServiceEndpoints, ServiceExplanation, ServiceSummary
 } from './wire.ts'
 
 /** `epoch.revision`. No registry sends longer ones, and they would be repeated with each reconnect. */
@@ -75,6 +76,10 @@ export const serviceManifest = fields<Service>({
 })
 
 const serviceEndpoints = fields<ServiceEndpoints>({ ...ofService, manifest: maybe(serviceManifest) })
+const serviceDifference = fields<ServiceDifference>({
+  namespace: text, service: text, revision: cursor, failOpen: flag, declared: maybe(flag), from: cursor, put: listOf(endpoint),
+  removed: listOf(fields<EndpointName>({ id: text, service: maybe(text) }))
+})
 
 export const serviceSummary = fields<ServiceSummary>({
   namespace: text,
@@ -128,14 +133,12 @@ type FrameOf<Type extends ServerFrame['type']> = Extract<ServerFrame, { readonly
 const id = count
 const change = { id, revision: cursor, kind: text, event: oneOf('put', 'delete'), reason: text, at: text } as const
 const name = fields<EndpointsGoneFrame['endpoints']>({ namespace: text, service: text })
-const ofEndpoints = { id, revision: cursor, kind: text, event: oneOf('put', 'delete'), at: text } as const
+const ofEndpoints = { id, revision: cursor, kind: text, event: oneOf('put', 'difference', 'delete'), at: text } as const
 const changes: Readonly<Record<ChangeFrame['kind'] | 'endpoints', Check>> = {
   instance: fields<InstanceChangeFrame>({ ...change, instance }),
   service: fields<ServiceChangeFrame>({ ...change, service: serviceManifest }),
-  endpoints: (value, at) => fields<EndpointsChangeFrame | EndpointsGoneFrame>(ofEndpoints)(value, at) ??
-    (isObject(value) && value['event'] === 'put' ? serviceEndpoints : name)(
-      isObject(value) ? value['endpoints'] : undefined, 'endpoints'
-    )
+  endpoints: (value, at) => fields<EndpointsChangeFrame | EndpointsDifferenceFrame | EndpointsGoneFrame>(ofEndpoints)(value, at) ??
+    toldAs(isObject(value) ? value['event'] : undefined)(isObject(value) ? value['endpoints'] : undefined, 'endpoints')
 }
 const snapshots = {
   instances: fields<SnapshotFrame>(
@@ -165,6 +168,10 @@ const frames: Readonly<Record<ServerFrame['type'], Check>> = {
 }
 
 type SnapshotFrame = Extract<FrameOf<'snapshot'>, { readonly instances: unknown }> & { readonly more?: boolean }
+
+function toldAs (event: unknown): Check {
+  return event === 'put' ? serviceEndpoints : event === 'difference' ? serviceDifference : name
+}
 
 function isKind (value: unknown): value is keyof typeof changes {
   return typeof value === 'string' && Object.hasOwn(changes, value)

@@ -3,7 +3,7 @@
 // service's ports, and some may be made by hand.
 import { fullJitter } from './backoff.ts'
 import { endpointsAnswer } from './answer-shapes.ts'
-import { candidates, type Preference } from './balancer.ts'
+import { candidates, type Preference, endpointKey } from './balancer.ts'
 import { anySignal, sleep, type Clock } from './clock.ts'
 import { isKnown, isSmaller } from './cursor.ts'
 import { type Balance, EndpointTable } from './endpoint-table.ts'
@@ -17,7 +17,7 @@ import type { Socket } from './socket.ts'
 import type { Subscriber, SubscriptionFrame } from './subscriber.ts'
 import { PartList } from './snapshot-parts.ts'
 import { retryAfter, type Transport } from './transport.ts'
-import type { Endpoint, EndpointsAnswer } from './wire.ts'
+import type { Endpoint, EndpointsAnswer, ServiceDifference } from './wire.ts'
 
 const movedOn = new RollcallError('REGISTRY_UNAVAILABLE', 'the client goes to another node')
 
@@ -56,6 +56,8 @@ export class ServiceList {
   /** Grows with each change of the list. */
   #version = 0
   #revision: string | undefined
+  /** The revision of the service that the watch of endpoints told last: what a difference must begin at. */
+  #told: string | undefined
   /** The newest revision that was received, also from a list that a reset made void. */
   #newest: string | undefined
   readonly #parts = new PartList<Endpoint>()
@@ -249,19 +251,39 @@ export class ServiceList {
         this.#stillDeclared ||= own.some(({ declared }) => declared === true)
         if (endpoints === undefined) return
         this.#replace(endpoints, frame.revision)
+        this.#told = own.at(-1)?.revision
         if (!this.#stillDeclared) this.#declare(false)
         this.#stillDeclared = false
         break
       }
       case 'change':
-        if (frame.kind !== 'endpoints' || isKnown(frame.revision, this.#revision) || !this.#isOwn(frame.endpoints)) return
-        this.#replace(frame.event === 'put' ? frame.endpoints.endpoints : [], frame.revision)
+        if (frame.kind !== 'endpoints' || !this.#isOwn(frame.endpoints)) return
+        if (frame.event === 'difference' && frame.endpoints.from !== this.#told) return this.#missed()
+        this.#told = frame.event === 'delete' ? undefined : frame.endpoints.revision // of a known one, too: the next begins there
+        if (isKnown(frame.revision, this.#revision)) return
+        if (frame.event === 'difference') this.#differ(frame.endpoints, frame.revision)
+        else this.#replace(frame.event === 'put' ? frame.endpoints.endpoints : [], frame.revision)
         if (frame.event === 'delete' || frame.endpoints.declared !== true) this.#declare(false)
         break
       default:
         return this.#receiveOther(frame)
     }
     this.#options.socket.processed(frame.revision)
+  }
+
+  /** Costs what the difference holds. */
+  #differ ({ put, removed }: ServiceDifference, revision: string): void {
+    for (const endpoint of removed) this.#endpoints.remove(endpointKey(endpoint))
+    for (const endpoint of put) this.#endpoints.put(endpoint)
+    this.#moved(revision)
+  }
+
+  /** A difference is not from what was told last: the list stays until the snapshot comes. */
+  #missed (): void {
+    const { socket } = this.#options
+    socket.unsubscribe(this.#subscriber)
+    this.#moveOn(undefined)
+    socket.subscribe(this.#subscriber)
   }
 
   #receiveOther (frame: Extract<SubscriptionFrame, { readonly type: 'bookmark' | 'reset' }>): void {

@@ -2,6 +2,7 @@
 import { asError, RollcallError } from './errors.ts'
 import { isKnown, isSmaller } from './cursor.ts'
 import type { Emit } from './events.ts'
+import { HeldServices } from './held-services.ts'
 import type { Socket } from './socket.ts'
 import type { Subscriber, SubscriptionFrame } from './subscriber.ts'
 import type { Service } from './manifests.ts'
@@ -68,6 +69,7 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
   /** Handed out, and done with when the next one is asked for. */
   #current: Told | undefined
   readonly #parts = new PartList<ServiceEndpoints>()
+  readonly #held = new HeldServices()
   #overflown = false
   #error: Error | undefined
   #ended = false
@@ -155,6 +157,8 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
           const services = this.#parts.add(frame.endpoints, frame.more === true)
           if (services === undefined) return
           this.#begin(frame.revision)
+          this.#held.clear()
+          for (const service of services) this.#held.hold(service)
           return this.#push({ type: 'endpoints-snapshot', revision: frame.revision, services })
         }
         const { revision, instances, services } = frame
@@ -165,9 +169,14 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
         if (isKnown(frame.revision, this.#cursor)) return // sent twice around a reconnect
         if (frame.kind === 'endpoints') {
           const { event, at, more } = frame
+          const whole = event === 'difference' ? this.#held.apply(frame.endpoints) : event === 'put' ? frame.endpoints : undefined
+          if (event === 'put') this.#held.hold(frame.endpoints)
+          if (event === 'delete') this.#held.forget(frame.endpoints)
+          if (event === 'difference' && whole === undefined) return this.#missed(frame.revision)
           if (more !== true) this.#move(frame.revision) // else the change is not told to its end: resumed, it is told again
           const revision = this.#cursor ?? frame.revision
-          return this.#push(event === 'put' ? { type: 'endpoints', revision, at, endpoints: frame.endpoints } : { type: 'endpoints-gone', revision, at, ...frame.endpoints })
+          if (event === 'delete') return this.#push({ type: 'endpoints-gone', revision, at, ...frame.endpoints })
+          return whole === undefined ? undefined : this.#push({ type: 'endpoints', revision, at, endpoints: whole })
         }
         this.#move(frame.revision)
         if (frame.kind === 'service') {
@@ -183,6 +192,15 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
         if (this.#queue.at(-1)?.type === 'bookmark') this.#queue.pop() // only the newest says anything
         return this.#push({ type: 'bookmark', revision: frame.revision })
     }
+  }
+
+  /** A difference is not from what was told last: only a snapshot helps. */
+  #missed (revision: string): void {
+    this.#socket.unsubscribe(this.#subscriber)
+    this.#cursor = undefined
+    this.#held.clear()
+    this.#push({ type: 'reset', revision, reason: 'a difference was missed' })
+    this.#resume()
   }
 
   /** A whole list: it replaces all that was sent before, also what was newer. */

@@ -27,15 +27,16 @@ import { Sessions, defaultSessionBlipMs, defaultSessionGraceMs } from './leases/
 import { type Protection, Sweeper } from './leases/sweeper.ts'
 import { LeftoverOverrides, defaultOverrideKeepMs } from './leftover-overrides.ts'
 import { Lookup } from './lookup.ts'
+import { NodeStore, type StoreTimer } from './node-store.ts'
 import { instanceNumbers, serviceCount } from './reads/overview.ts'
 import { RegistryReads } from './reads/reads.ts'
 import { Services } from './services/services.ts'
-import { replacingStore } from './replacing-store.ts'
-import { sharedSync } from './shared-sync.ts'
 import { Unreadable } from './unreadable.ts'
 
 export interface RegistryOptions {
   readonly store: Store
+  /** Told how long each operation of the store took, for metrics. */
+  readonly storeTimer?: StoreTimer
   readonly clock?: Clock
   readonly protection?: ProtectionOptions
   readonly sessionGraceMs?: number
@@ -87,7 +88,7 @@ export class Registry implements Core {
     const { random = Math.random, protection = {}, guard = standaloneGuard, log = { info: () => undefined, warn: () => undefined } } = options
     const clock = guardedClock(options.clock ?? systemClock, guard, 'registry-timer')
     const warn = (message: string): void => log.warn(message)
-    const store = this.store = replacingStore(sharedSync(options.store), () => this.feed.catalog.aside)
+    const store = this.store = new NodeStore(options.store, { timer: options.storeTimer, aside: () => this.feed.catalog.aside })
     const { ringLimit, ringBytes } = options
     const feed = this.feed = new Feed({
       now: () => clock.now(), guard, ...(ringLimit === undefined ? {} : { ringLimit }), ...(ringBytes === undefined ? {} : { ringBytes })

@@ -1,7 +1,7 @@
 // How long the store takes, and how often it fails, as Prometheus reads it.
 import { Counter, Histogram, type Registry } from 'prom-client'
 
-/** Gives what `timedStore` reports to. */
+/** Gives what is told of each operation. */
 export function storeMetrics (register: Registry): (operation: string, ms: number, succeeded: boolean) => void {
   const registers = [register]
   const failures = new Counter({ name: 'rollcall_store_failures_total', help: 'Operations of the store that failed.', labelNames: ['operation'], registers })

@@ -139,6 +139,8 @@ export interface Grant {
   /** undefined = the life that is registered now, or `newGeneration` if no life is registered. */
   readonly generation: string | undefined
   readonly newGeneration: string
+  /** The caller knows of no instance under this key: a hint, the store decides. */
+  readonly isNew?: boolean
   readonly ttlMs: number
   readonly body: string
   readonly by: string

@@ -43,7 +43,7 @@ interface Measured {
 async function emptyStart (): Promise<Measured> {
   await using directory = await temporaryDirectory()
   await using node = await startRegistry({ directory: directory.path }, '0')
-  return measured(node)
+  return await measured(node) // before the node is ended
 }
 
 async function full (store: string, instances: number, emptyBytes: number, startNode: () => Promise<Program>): Promise<Row[]> {

@@ -1,4 +1,4 @@
-// Whoever listens where --address leads: no stack, and nothing is said to be done that nobody did.
+// Another program than a registry listens at --address: the CLI prints no stack, and claims nothing that did not happen.
 import { join } from 'node:path'
 import t from 'tap'
 import { createTestClock } from '../../client-sdk/src/testing.ts'

@@ -1,4 +1,4 @@
-// get -w, get events, and what is said of things that are gone and of a registry that is not well: against a real
+// get -w, get events, and what the CLI prints of things that are gone and of a registry that is not well: against a real
 // registry.
 import { once } from 'node:events'
 import { createServer, connect, type Socket } from 'node:net'

@@ -26,7 +26,7 @@ export function setting (t: { teardown (action: () => unknown): void }, options:
   return { registry, clock, events, another, rollcall: another({ onEvent: (event) => events.push(event), ...options }) }
 }
 
-/** A registry that is down would let the farewell wait for a clock that nobody moves. */
+/** A registry that is down would let the farewell wait for a clock that stands still. */
 async function closeSoon (rollcall: Rollcall, clock: TestClock): Promise<void> {
   const closed = rollcall.close()
   await clock.advance(60_000)

@@ -268,7 +268,7 @@ t.test('any frame at all ends neither the process nor the watch', async (t) => {
   for await (const event of watch) if (event.type === 'put' && event.instance.id === 'last') break
 })
 
-/** A server of real sockets that answers as it is told. */
+/** A server of real sockets that answers as the test says. */
 async function server (
   t: { teardown (action: () => unknown): void }, listener: Parameters<typeof createServer>[1]
 ): Promise<{ server: Server, address: string }> {

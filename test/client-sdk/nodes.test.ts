@@ -27,7 +27,7 @@ t.test('a node that loses its store is left by calls, heartbeats and the watch, 
   t.strictSame(asked, ['b /v1/heartbeats'])
 })
 
-t.test('a heartbeat that was not stored is told to another node at once, without any watch', async (t) => {
+t.test('a heartbeat that was not stored goes to another node at once, without any watch', async (t) => {
   const { client, clock, befall, asked, registry } = cluster(t, ['a', 'b'])
   await client().register(orders)
   befall('a', 'stale')
@@ -98,7 +98,7 @@ t.test('if the own node has its store again first, the client stays there', asyn
   t.strictSame(typesOf(events), ['registered', 'stale', 'current'])
 })
 
-t.test('a blip of the store moves nobody', async (t) => {
+t.test('a blip of the store moves no client', async (t) => {
   const { client, clock, befall, watched, events } = cluster(t, ['a', 'b'])
   const rollcall = client()
   await rollcall.resolveAll('orders')
@@ -148,7 +148,7 @@ t.test('a frozen node at the start: the first call goes to another after a secon
   t.equal(rollcall.address, 'http://b:7500')
 })
 
-t.test('what must not be sent to two nodes at once waits for its share of the time', async (t) => {
+t.test('a call that must not go to two nodes at once waits for its share of the time', async (t) => {
   const { client, clock, befall, asked } = cluster(t, ['a', 'b'])
   const rollcall = client()
   await rollcall.register(orders)
@@ -173,7 +173,7 @@ t.test('a slow answer counts, and its node is kept', async (t) => {
   t.strictSame(typesOf(events), ['registered'])
 })
 
-t.test('of the others the first that is well is taken, not the next in the list', async (t) => {
+t.test('the client goes to the first node that answers, not to the next in the list', async (t) => {
   const { client, clock, befall, watched } = cluster(t, ['a', 'b', 'c'])
   const rollcall = client()
   await rollcall.resolveAll('orders')

@@ -1,4 +1,4 @@
-// What is given is taken as it was meant, or refused with a sentence: options, and what callbacks answer.
+// Options, and what callbacks return, mean what they say or are refused with a sentence.
 import t from 'tap'
 import { Rollcall, type RegisterOptions, type RollcallOptions } from '../../client-sdk/src/index.ts'
 import { addressesOf } from '../../client-sdk/src/addresses.ts'
@@ -91,7 +91,7 @@ t.test('health: true is up, false is down', async (t) => {
   t.strictSame(typesOf(events), ['registered'])
 })
 
-t.test('health: anything else is down, and is told', async (t) => {
+t.test('health: any other answer counts as down, with a warning', async (t) => {
   for (const wrong of [undefined, null, 'healthy', 'UP', 1, 0, {}, [], { status: 'up' }]) {
     const words: string[] = []
     const { registry, clock, rollcall, events } = setting(t, { warn: (text) => words.push(text) })
@@ -106,7 +106,7 @@ t.test('health: anything else is down, and is told', async (t) => {
   }
 })
 
-t.test('a registry that does not answer at first is told to a person, once', async (t) => {
+t.test('one sentence on standard error says that no registry answers at first', async (t) => {
   const words: string[] = []
   const { registry, clock, rollcall } = setting(t, { warn: (text) => words.push(text) })
   registry.down()

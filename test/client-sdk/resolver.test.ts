@@ -82,7 +82,7 @@ t.test('if everybody is suspect, everybody is called', async (t) => {
   t.match(await pick(rollcall, 2), /12|21/)
 })
 
-t.test('nobody there is an error that says so, and heals by itself', async (t) => {
+t.test('a service without endpoints is an error that says so, and ends by itself', async (t) => {
   const { registry, clock, rollcall } = setting(t)
   await t.rejects(rollcall.resolve('payments'), { code: 'REGISTRY_NO_ENDPOINT', message: /payments\.shop has no endpoints: no instance is registered/ })
   await clock.settle()
@@ -96,7 +96,7 @@ t.test('nobody there is an error that says so, and heals by itself', async (t) =
   t.strictSame(await rollcall.resolveAll('payments'), [])
 })
 
-t.test('an outage of the registry stops nobody who has resolved before', async (t) => {
+t.test('after a first resolve an outage of the registry stops no caller', async (t) => {
   const { registry, clock, rollcall, events } = setting(t)
   payments(registry, 'p-1')
   await pick(rollcall, 1)
@@ -169,7 +169,7 @@ t.test('a selector has a list of its own', async (t) => {
   t.equal(registry.sockets, 1, 'on the same socket')
 })
 
-t.test('least outstanding calls whoever has the fewest calls in flight', async (t) => {
+t.test('least outstanding calls the endpoint with the fewest calls in flight', async (t) => {
   const { registry, rollcall } = setting(t, { balance: 'least-outstanding' })
   payments(registry, 'p-1')
   payments(registry, 'p-2')
@@ -198,7 +198,7 @@ t.test('a call that fails is tried on other instances, each once', async (t) => 
   t.equal(new Set(tried).size, 3)
 })
 
-t.test('a call ends with the error of the last try: when nobody is left, when it must not be repeated, when retries are used up', async (t) => {
+t.test('a call ends with the error of the last try: when no endpoint is left, when it must not be repeated, when retries are used up', async (t) => {
   const { registry, rollcall } = setting(t)
   payments(registry, 'p-1')
   payments(registry, 'p-2')

@@ -1,4 +1,4 @@
-// A registry that tells a smaller revision than before, in the same epoch: what it tells is taken, and told.
+// A registry that tells a smaller revision than before, in the same epoch: the client believes it, and emits `regressed`.
 import t from 'tap'
 import { setting } from './helpers.ts'
 

@@ -4,7 +4,7 @@ import { Rollcall } from '../../client-sdk/src/index.ts'
 import { createTestClock, createTestRegistry } from '../../client-sdk/src/testing.ts'
 import { all, setting } from './helpers.ts'
 
-t.test('what the registry of tests has not is told', async (t) => {
+t.test('the registry of tests names a route that it does not have', async (t) => {
   const { rollcall, registry } = setting(t)
   registry.register('shop', 'orders', 'o-1')
   await t.rejects(rollcall.pools(), { code: 'REG_ROUTE_NOT_FOUND' })
@@ -52,7 +52,7 @@ t.test('an override survives a registration', async (t) => {
   t.match(registry.instances, [{ effectiveStatus: 'up' }])
 })
 
-t.test('mistakes of the test itself are told', async (t) => {
+t.test('mistakes of the test itself throw', async (t) => {
   const registry = createTestRegistry()
   const nobody = { namespace: 'shop', service: 'orders', id: 'o-1' }
   t.throws(() => registry.register('shop', 'Orders', 'o-1'), { message: /service must be an RFC 1123 label/ })

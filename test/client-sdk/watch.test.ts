@@ -18,7 +18,7 @@ const take = async (watch: Watch, count: number): Promise<string[]> => {
   return events
 }
 
-t.test('a watch begins with what is, and goes on with what changes', async (t) => {
+t.test('a watch begins with a snapshot, and goes on with changes', async (t) => {
   const { registry, rollcall } = setting(t)
   registry.register('shop', 'orders', 'o-1')
   registry.register('shop', 'payments', 'p-1')
@@ -120,7 +120,7 @@ t.test('a bookmark moves the cursor, and only the newest waits', async (t) => {
   t.strictSame(await take(watch, 1), ['put o-1 registered'], 'no reset: the bookmark was new enough')
 })
 
-t.test('a loop that is too slow is told, and starts again from a snapshot', async (t) => {
+t.test('a loop that is too slow gets a reset, and starts again from a snapshot', async (t) => {
   const { registry, clock, rollcall } = setting(t)
   const watch = rollcall.watch({ service: 'orders', bufferSize: 5 })
   t.strictSame(await take(watch, 1), ['snapshot '])
@@ -133,7 +133,7 @@ t.test('a loop that is too slow is told, and starts again from a snapshot', asyn
   t.strictSame(await take(watch, 1), ['put o-x registered'])
 })
 
-t.test('what was processed is acknowledged, and not before', async (t) => {
+t.test('a revision is acknowledged when it was processed, and not before', async (t) => {
   const { registry, clock, rollcall } = setting(t)
   const [fast, slow] = [rollcall.watch(), rollcall.watch()]
   await take(slow, 1)
@@ -161,7 +161,7 @@ t.test('the lists of resolve acknowledge, too', async (t) => {
   t.equal(registry.acknowledged.at(-1), 'e1.2')
 })
 
-t.test('an aborted signal ends the loop, and the socket that nobody needs', async (t) => {
+t.test('an aborted signal ends the loop, and the socket if nothing else needs it', async (t) => {
   const { registry, clock, rollcall } = setting(t)
   const controller = new AbortController()
   const seen: string[] = []
@@ -336,7 +336,7 @@ t.test('a reconnect that fails again and again waits longer and longer', async (
   t.equal(clock.timers, 0)
 })
 
-t.test('throw ends a watch as return does, and rejects with what it is given', async (t) => {
+t.test('throw ends a watch as return does, and rejects with its argument', async (t) => {
   const { registry, clock, rollcall } = setting(t)
   const watch = rollcall.watch()
   await watch.next()
@@ -354,7 +354,7 @@ t.test('throw ends a watch as return does, and rejects with what it is given', a
   t.equal(registry.sockets, 0)
 })
 
-t.test('a snapshot in parts is told as one', async (t) => {
+t.test('a snapshot in parts is one event', async (t) => {
   const { registry, clock, rollcall } = setting(t)
   const instances = ['o-1', 'o-2', 'o-3'].map((id) => registry.register('shop', 'orders', id, { ports: [{ port: 1 }] }))
   const watch = rollcall.watch({ service: 'orders' })

@@ -70,7 +70,7 @@ t.test('every image is pinned to a version, or built here', async (t) => {
   for (const base of bases) t.match(base, /^node:24\.\d+\.\d+-bookworm-slim( AS \w+)?$/)
 })
 
-t.test('Redis keeps what was acknowledged: no eviction, an append-only file, a volume', async (t) => {
+t.test('Redis keeps acknowledged writes: no eviction, an append-only file, a volume', async (t) => {
   const { command = [], volumes = [] } = service('redis')
   t.equal(command[command.indexOf('--appendonly') + 1], 'yes')
   t.equal(command[command.indexOf('--maxmemory-policy') + 1], 'noeviction')
@@ -95,7 +95,7 @@ t.test('Redis asks for a password, and everything that speaks to it has it', asy
   for (const node of nodes) t.equal(service(node).environment?.['ROLLCALL_REDIS'], `redis://:${password}@redis:6379/0`)
 })
 
-t.test('whoever is waited for exists and has a health check', async (t) => {
+t.test('each service that others wait for exists and has a health check', async (t) => {
   for (const [name, { depends_on: dependencies = {} }] of Object.entries(services)) {
     for (const [dependency, { condition }] of Object.entries(dependencies)) {
       const { healthcheck, build } = service(dependency)
@@ -111,7 +111,7 @@ t.test('whoever is waited for exists and has a health check', async (t) => {
 t.test('the settings of both registry nodes are legal, and name Redis, themselves and the hosts that call them', async (t) => {
   for (const name of nodes) {
     const { command = imageCommand, environment } = service(name)
-    // The engine puts the default in where nobody gave a value.
+    // The engine fills in the default of a variable that is not set.
     const interpolated = Object.entries(environment ?? {}).map(([key, value]) => [key, value.replaceAll(/\$\{\w+:-([^}]+)\}/g, '$1')])
     const config = configOf(command, Object.fromEntries(interpolated) as Record<string, string>)
     t.same(config.http, { host: '0.0.0.0', port: 7500 })
@@ -127,7 +127,7 @@ t.test('ports are published on loopback only, each once, and the first node has 
   for (const port of published) t.match(port, /^127\.0\.0\.1:\d+:(7500\/tcp|7553\/udp|7553\/tcp)$/)
   t.equal(new Set(published.map((port) => port.replace(/:\d+(?=\/)/, ''))).size, published.length)
   t.same(service('rollcall-a').ports, ['127.0.0.1:7500:7500/tcp', '127.0.0.1:7553:7553/udp', '127.0.0.1:7553:7553/tcp'])
-  t.equal(service('redis').ports, undefined, 'whoever can write Redis owns the registry')
+  t.equal(service('redis').ports, undefined, 'a program that can write Redis owns the registry')
 })
 
 t.test('three copies of orders and one checkout know both nodes', async (t) => {
@@ -143,7 +143,7 @@ t.test('every ROLLCALL variable of the deployment files is one that something re
   }
 })
 
-t.test('what the image copies is there, and goes to the engine', async (t) => {
+t.test('the files that the image copies exist, and go to the engine', async (t) => {
   const wanted = text('.dockerignore').split('\n').filter((line) => line.startsWith('!')).map((line) => line.slice(1))
   const sources = instructions('COPY').filter((rest) => !rest.startsWith('--from')).flatMap((rest) => rest.split(' ').slice(0, -1))
   t.ok(sources.length > 5)

@@ -1,4 +1,4 @@
-// Answers in words: records as text, the forms of a short name, and the rules that made an answer what it is.
+// Answers in words: records as text, the forms of a short name, and the rules that decided an answer.
 import fc from 'fast-check'
 import t from 'tap'
 import type { DnsAnswer } from '../../client-sdk/src/wire.ts'

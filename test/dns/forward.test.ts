@@ -1,4 +1,4 @@
-// Questions that are passed on, over real sockets to a resolver of the test; only time is made by hand.
+// Questions that are passed on, over real sockets to a resolver of the test; only the clock is the test's.
 import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import t from 'tap'

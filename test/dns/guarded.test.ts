@@ -1,4 +1,4 @@
-// A fault of ours while a message of one client is looked at: that client's connection ends, the others and the listeners go on.
+// An error of ours while it reads a message of one client: that client's connection ends, the others and the listeners go on.
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'

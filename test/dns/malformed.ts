@@ -27,7 +27,7 @@ function pointerChain (): Buffer {
 type Expected = number | 'silence'
 
 /**
- * What is said to each where the service web.shop is served. A message over TCP that is shorter than a header or longer than 4,096
+ * The answer to each where the service web.shop is served. A message over TCP that is shorter than a header or longer than 4,096
  * octets is not answered: its length ends the connection.
  */
 export const malformed: readonly (readonly [says: string, message: Buffer, expected: Expected, overTcp?: Expected])[] = [

@@ -1,4 +1,4 @@
-// What Prometheus reads of the answers: times as a histogram, what was held back, how often answers were made.
+// What Prometheus reads of the answers: times as a histogram, answers that were not sent, how often answers were built.
 import { Registry } from 'prom-client'
 import t from 'tap'
 import { observeDns } from '../../server/dns/metrics.ts'

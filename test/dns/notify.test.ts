@@ -1,11 +1,11 @@
-// NOTIFY: secondaries are told of changes, once a second at most, again until they answer, and signed if they have a key.
+// NOTIFY: secondaries hear of changes, once a second at most, again until they answer, and signed if they have a key.
 import { type Socket, createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import t from 'tap'
 import { Notifier, type NotifierOptions } from '../../server/dns/transfer/notifier.ts'
 import { checkQuery, type SignedQuery, TsigKeys } from '../../server/dns/transfer/tsig.ts'
 import { codec, type Message, text } from '../support/dns-client.ts'
-import { key, zoneNamed } from './transfer-door.ts'
+import { key, zoneNamed } from './transfer-listener.ts'
 import { PlayedFeed } from '../support/played-feed.ts'
 
 const zone = 'cluster.local'
@@ -19,7 +19,7 @@ interface Told {
   answer (this: void, options?: { readonly rcode?: number, readonly id?: number, readonly opcode?: number, readonly sign?: SignedQuery }): Promise<void>
 }
 
-/** A secondary that keeps what it was told until it is asked. */
+/** A secondary that keeps its notifications until the test asks for them. */
 class Secondary {
   readonly #socket: Socket
   readonly #messages: { readonly bytes: Buffer, readonly port: number }[] = []

@@ -1,4 +1,4 @@
-// What is kept from question to question: it answers as if it had been made anew, whatever changed in between.
+// What is kept from question to question: it answers as a plan that is built anew, whatever changed in between.
 import t from 'tap'
 import fc from 'fast-check'
 import { MessageWriter } from '../../server/dns/wire/message-writer.ts'

@@ -1,4 +1,4 @@
-// What manifests say about their answers: TTL, how many records, who stands in. And TTLs that nobody has to say.
+// What manifests say about their answers: TTL, how many records, who stands in. And default TTLs.
 import t from 'tap'
 import { ttlAnnotation as ttl, maxRecordsAnnotation as max, fallbackAnnotation as fallback } from '../../server/model/service/dns-annotations.ts'
 import type { ServiceSpec } from '../../server/model/service/types.ts'

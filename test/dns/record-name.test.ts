@@ -1,4 +1,4 @@
-// The grammar of names, by properties: what is composed is read back, in either case, and nothing else is taken for a name.
+// The grammar of names, by properties: what is composed is read back, in either case, and nothing else is a name.
 import fc from 'fast-check'
 import t from 'tap'
 import { type RecordName, readRecordName } from '../../server/dns/names/record-name.ts'

@@ -12,7 +12,7 @@ import { signQuery } from '../../server/dns/transfer/tsig.ts'
 import { DnsCounters } from '../../server/dns/counters.ts'
 import { recordTypes } from '../../server/dns/wire/wire.ts'
 import { TcpClient, UdpClient, codec, extendedError, question, text } from '../support/dns-client.ts'
-import { key, rule, zoneNamed } from './transfer-door.ts'
+import { key, rule, zoneNamed } from './transfer-listener.ts'
 import { PlayedFeed, responderOf, serve } from '../support/played-feed.ts'
 
 const zone = 'cluster.local'

@@ -9,7 +9,7 @@ import { isNewerOrSame } from '../../server/dns/transfer/zone-versions.ts'
 import { QueryReader } from '../../server/dns/wire/query-reader.ts'
 import { codec, extendedError, type Message, opt, question, text } from '../support/dns-client.ts'
 import { play, step } from './steps.ts'
-import { dig, digRecords, noDig, key, messagesOf, openDoor, rule, ttlSeconds, zoneNamed } from './transfer-door.ts'
+import { dig, digRecords, noDig, key, messagesOf, openListener, rule, ttlSeconds, zoneNamed } from './transfer-listener.ts'
 import { PlayedFeed } from '../support/played-feed.ts'
 
 const zone = 'cluster.local'
@@ -167,7 +167,7 @@ t.test('who is not on the list is refused, and told why', async (t) => {
     ['nobody is on an empty list', { allowed: [] }, axfr(zone, {}), '127.0.0.1', 'REFUSED', 18],
     ['another network', {}, axfr(zone, {}), '198.51.100.7', 'REFUSED', 18],
     ['the right address without the key', { allowed: [rule('192.0.2.0/24+key:edge')], keys }, axfr(zone, {}), '192.0.2.7', 'REFUSED', 18],
-    ['whoever comes without the key', { allowed: [rule('key:edge')], keys }, axfr(zone, {}), '192.0.2.7', 'REFUSED', 18],
+    ['a client without the key', { allowed: [rule('key:edge')], keys }, axfr(zone, {}), '192.0.2.7', 'REFUSED', 18],
     ['a name that is no zone', {}, axfr(web, {}), '192.0.2.7', 'NOTAUTH', 20],
     ['a name outside', {}, axfr('example.com', {}), '192.0.2.7', 'NOTAUTH', 20],
     ['IXFR without an SOA', {}, question(zone, 'IXFR'), '192.0.2.7', 'FORMERR']
@@ -255,25 +255,25 @@ t.test('the serial of a query is read within its bounds, whatever it holds', asy
 
 t.test('dig takes whole zones and differences, and checks the signatures', { skip: noDig }, async (t) => {
   const world = small()
-  const door = await openDoor(t, world, { keys: [key(`edge=hmac-sha512:${secret}`)], allowed: [rule('127.0.0.1+key:edge')] })
+  const listener = await openListener(t, world, { keys: [key(`edge=hmac-sha512:${secret}`)], allowed: [rule('127.0.0.1+key:edge')] })
   const signed = ['-y', `hmac-sha512:edge:${secret}`]
   const line = (record: string): string => {
     const [name, ttl, type, ...data] = record.split(' ')
     return [`${name}.`, ttl, 'IN', type, ...data.map((word) => (/[a-z]\.?local$/.test(word) ? `${word}.` : word))].join(' ')
   }
-  t.strictSame((await digRecords(door, zone, 'AXFR', ...signed)).filter((record) => !record.includes('TSIG')),
+  t.strictSame((await digRecords(listener, zone, 'AXFR', ...signed)).filter((record) => !record.includes('TSIG')),
     [soa(1), ...own, `${web} 5 A 10.0.0.1`, `10-0-0-1.${web} 5 A 10.0.0.1`, soa(1)].map(line))
   world.register('shop/web/b', { address: '10.0.0.2', ports: [] })
-  t.strictSame((await digRecords(door, zone, 'IXFR=1', ...signed)).filter((record) => !record.includes('TSIG')),
+  t.strictSame((await digRecords(listener, zone, 'IXFR=1', ...signed)).filter((record) => !record.includes('TSIG')),
     [soa(2), soa(1), soa(2), `${web} 5 A 10.0.0.2`, `10-0-0-2.${web} 5 A 10.0.0.2`, soa(2)].map(line))
-  t.strictSame((await digRecords(door, zone, 'IXFR=2', ...signed)).filter((record) => !record.includes('TSIG')), [line(soa(2))])
-  t.match(await dig(door, zone, 'AXFR'), 'Transfer failed')
-  t.strictSame(door.failures, [])
+  t.strictSame((await digRecords(listener, zone, 'IXFR=2', ...signed)).filter((record) => !record.includes('TSIG')), [line(soa(2))])
+  t.match(await dig(listener, zone, 'AXFR'), 'Transfer failed')
+  t.strictSame(listener.failures, [])
 })
 
 t.test('dig finds no fault with a large zone', { skip: noDig }, async (t) => {
-  const door = await openDoor(t, large())
-  const output = await dig(door, zone, 'AXFR')
+  const listener = await openListener(t, large())
+  const output = await dig(listener, zone, 'AXFR')
   t.match(output, /XFR size: 8085 records/)
   t.notOk(/warning|failed|malformed|extra/i.test(output))
 })

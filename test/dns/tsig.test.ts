@@ -5,7 +5,7 @@ import { checkQuery, notAuth, signQuery, TsigKeys } from '../../server/dns/trans
 import { findTsig } from '../../server/dns/transfer/tsig-record.ts'
 import { tsigAlgorithms } from '../../server/dns/transfer/peers.ts'
 import { question } from '../support/dns-client.ts'
-import { dig, digRecords, noDig, key, openDoor, rule } from './transfer-door.ts'
+import { dig, digRecords, noDig, key, openListener, rule } from './transfer-listener.ts'
 import { PlayedFeed } from '../support/played-feed.ts'
 
 const secret = Buffer.alloc(32, 7).toString('base64')
@@ -158,21 +158,21 @@ const large = (): PlayedFeed => {
 t.test('dig checks each of many signed messages, with every algorithm', { skip: noDig }, async (t) => {
   const world = large()
   for (const algorithm of tsigAlgorithms) {
-    const door = await openDoor(t, world, { keys: [key(`edge=${algorithm}:${secret}`)], allowed: [rule('key:edge')] })
-    const output = await dig(door, 'cluster.local', 'AXFR', '-y', `${algorithm}:edge:${secret}`)
+    const listener = await openListener(t, world, { keys: [key(`edge=${algorithm}:${secret}`)], allowed: [rule('key:edge')] })
+    const output = await dig(listener, 'cluster.local', 'AXFR', '-y', `${algorithm}:edge:${secret}`)
     t.match(output, /XFR size: \d+ records \(messages (?:[5-9]|\d\d),/, algorithm)
     t.equal(output.match(/ TSIG hmac-\S+ .* NOERROR 0/g)?.length, Number(/\(messages (\d+)/.exec(output)?.[1]), 'all are signed')
     t.notOk(/warning|could not|couldn't|failed/i.test(output), 'without a complaint')
   }
 })
 
-t.test('dig shows the TSIG error to whoever signs wrongly', { skip: noDig }, async (t) => {
+t.test('dig shows the TSIG error of a wrong signature', { skip: noDig }, async (t) => {
   const keys = [key(`edge=${secret}`)]
-  const door = await openDoor(t, large(), { keys, allowed: [rule('127.0.0.1')] })
-  t.match(await dig(door, 'cluster.local', 'AXFR', '-y', `hmac-sha256:edge:${otherSecret}`), /300 0 \d+ BADSIG 0[^]*Transfer failed/)
-  t.match(await dig(door, 'cluster.local', 'AXFR', '-y', `hmac-sha256:nobody:${secret}`), /300 0 \d+ BADKEY 0[^]*Transfer failed/)
-  t.match(await dig(door, 'cluster.local', 'AXFR', '-y', `hmac-sha256-128:edge:${secret}`), /300 32 \S+ \d+ BADTRUNC 0[^]*Transfer failed/)
-  const late = await openDoor(t, large(), { keys, allowed: [rule('127.0.0.1')], clock: { now: () => Date.now() + 3_600_000 } })
+  const listener = await openListener(t, large(), { keys, allowed: [rule('127.0.0.1')] })
+  t.match(await dig(listener, 'cluster.local', 'AXFR', '-y', `hmac-sha256:edge:${otherSecret}`), /300 0 \d+ BADSIG 0[^]*Transfer failed/)
+  t.match(await dig(listener, 'cluster.local', 'AXFR', '-y', `hmac-sha256:nobody:${secret}`), /300 0 \d+ BADKEY 0[^]*Transfer failed/)
+  t.match(await dig(listener, 'cluster.local', 'AXFR', '-y', `hmac-sha256-128:edge:${secret}`), /300 32 \S+ \d+ BADTRUNC 0[^]*Transfer failed/)
+  const late = await openListener(t, large(), { keys, allowed: [rule('127.0.0.1')], clock: { now: () => Date.now() + 3_600_000 } })
   t.match(await dig(late, 'cluster.local', 'AXFR', '-y', `hmac-sha256:edge:${secret}`), /BADTIME 6[^]*Transfer failed/)
-  t.ok((await digRecords(door, 'cluster.local', 'AXFR')).length > 1_500, 'unsigned it may, by its address')
+  t.ok((await digRecords(listener, 'cluster.local', 'AXFR')).length > 1_500, 'unsigned it may, by its address')
 })

@@ -69,7 +69,7 @@ async function askAll (t: Closable, dns: DnsWorkers): Promise<Message[]> {
   return Promise.all(Array.from({ length: clients }, (_, index) => ask(index)))
 }
 
-/** Whether somebody takes connections there. */
+/** Whether a program accepts connections there. */
 function accepts ({ address, port }: Place): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, address, () => socket.end(() => resolve(true)))

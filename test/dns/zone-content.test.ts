@@ -7,10 +7,11 @@ import { ReverseZone } from '../../server/dns/names/reverse-zone.ts'
 import type { Zone } from '../../server/dns/names/zone.ts'
 import { codec, framed, question, TcpClient, text } from '../support/dns-client.ts'
 import { zonesOf } from '../../server/dns/names/zones.ts'
+import { endpointSet } from '../../server/model/instance/endpoints.ts'
 import { fallbackAnnotation, maxRecordsAnnotation } from '../../server/model/service/dns-annotations.ts'
 import { pointerAnnotation } from '../../server/model/service/pointer-policy.ts'
 import { hostnames, namespaces, play, services, step } from './steps.ts'
-import { ttlSeconds, zoneNamed } from './transfer-door.ts'
+import { ttlSeconds, zoneNamed } from './transfer-listener.ts'
 import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 /** Records as a zone file has them, by name and type. */
@@ -38,7 +39,7 @@ function contentOf (zone: Zone, zones: readonly Zone[], world: PlayedFeed): stri
   return decoded([...soa === undefined ? [] : [soa], ...zoneRecords(zone, world.feed, { ttlSeconds, zones })])
 }
 
-/** Every name that any steps could have made, and the ones in the middle. */
+/** Every name that any steps could create, and the ones in between. */
 function candidates (zone: string): string[] {
   const hosts = [...hostnames, '10-0-0-1', '10-0-0-2', 'fd00--0', 'fd00--2', 'no']
   const below = ['', ...hosts.map((host) => `${host}.`), ...['_http._tcp', '_http._udp', '_dns._udp', '_dns._tcp', '_tcp', '_udp'].map((port) => `${port}.`)]
@@ -258,7 +259,8 @@ t.test('a part is made anew when either of what it is made from is another', asy
   t.equal(await take(), `${front} 5 A 10.96.0.1`)
   manifest = { ...manifest, spec: { ...manifest.spec, clusterIPs: ['10.96.0.2'] } }
   t.equal(await take(), `${front} 5 A 10.96.0.2`)
-  endpoints = { ...endpoints, answered: [{ id: 'a', address: '10.0.0.1', ports: [], weight: 100, priority: 0 }] as unknown as typeof endpoints.answered }
+  const ready = { ready: true, serving: true, terminating: false }
+  endpoints = endpointSet('shop', 'web', 2, [{ id: 'a', address: '10.0.0.1', ports: [], labels: {}, metadata: {}, weight: 100, priority: 0, status: 'up', suspect: false, conditions: ready }])
   t.equal(await take(), `${front} 5 A 10.96.0.2,10-0-0-1.${front} 5 A 10.0.0.1`)
 
   const reverse = zonesOf({ reverse: ['10.0.0.0/16'] }, ['127.0.0.1']).at(-1)

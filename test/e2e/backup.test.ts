@@ -1,4 +1,4 @@
-// A registry is backed up while it runs, goes on, and is put back: nobody takes what is old for what is new.
+// A registry is backed up while it runs, goes on, and is restored: no client takes an old state for a new one.
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'

@@ -1,4 +1,4 @@
-// Every kind of connection that a node may have when it is told to end, each in a state in which nobody waits for an answer.
+// Every kind of connection that a node may have when it ends, each in a state in which no client waits for an answer.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'

@@ -73,7 +73,7 @@ async function * listed (node: Node): AsyncGenerator<readonly string[]> {
 }
 
 for (const illness of ['cut off from Redis', 'frozen'] as const) {
-  t.test(`a node is ${illness}: lists are fresh, and nobody who lives goes missing at the other`, { skip: noRedis }, async (t) => {
+  t.test(`a node is ${illness}: lists are fresh, and no living instance goes missing at the other`, { skip: noRedis }, async (t) => {
     const { ill, well, line, client } = await pair(t)
     t.teardown(() => process.kill(ill.pid, 'SIGCONT'))
     const [caller, plain, session] = [client(), client(), client()]

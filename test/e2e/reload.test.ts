@@ -1,4 +1,4 @@
-// SIGHUP: certificates and the log level are read again, and nobody is cut.
+// SIGHUP: certificates and the log level are read again, and no connection is cut.
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -48,7 +48,7 @@ for (const workers of ['0', '1']) {
     await node.line(/"url":"\/livez".*"msg":"request"/)
 
     const reader = events.body?.getReader()
-    t.equal((await reader?.read())?.done, false, 'whoever was connected still is')
+    t.equal((await reader?.read())?.done, false, 'connections stay open')
     await reader?.cancel()
     t.equal(await node.end('SIGTERM'), 0)
   })

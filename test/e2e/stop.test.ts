@@ -1,4 +1,4 @@
-// A node that is told to end ends: in its grace, with 0, whatever is connected in whatever state, and answers those who ask meanwhile.
+// A node that gets SIGTERM ends within its grace, with 0, in whatever state its connections are, and answers requests meanwhile.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -26,7 +26,7 @@ async function placesOf (t: Test, args: readonly string[] = []): Promise<Places>
   return { ...node, dnsTls: Number(dnsTls.split(':')[1]) }
 }
 
-/** A resolver that is asked and says nothing until it is told to. */
+/** A resolver that answers a question only when the test says so. */
 async function muteUpstream (t: Test): Promise<{ address: string, asked: Promise<unknown> }> {
   const socket = createSocket('udp4')
   t.teardown(() => socket.close())
@@ -46,7 +46,7 @@ for (const workers of ['0', '1']) {
   })
 }
 
-t.test('what is being worked on is finished: a forwarded question, and a body on its way', async (t) => {
+t.test('work under way is finished: a forwarded question, and a body on its way', async (t) => {
   const upstream = await muteUpstream(t)
   const node = await placesOf(t, [...forEver, '--dns-forward', upstream.address])
   const client = new UdpClient(t, { port: node.dnsPort, address: node.dnsHost })
@@ -70,7 +70,7 @@ t.test('what is being worked on is finished: a forwarded question, and a body on
   t.equal(await ended, 0)
 })
 
-t.test('what takes longer than the grace is cut, with 0 and a line that says so', async (t) => {
+t.test('work that takes longer than the grace is cut, with exit code 0 and a log line', async (t) => {
   const node = await placesOf(t, ['--shutdown-grace', '100ms'])
   const { hostname, port } = new URL(node.url)
   await plain(t, hostname, Number(port), `PUT ${instancePath('b')} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{`)
@@ -79,7 +79,7 @@ t.test('what takes longer than the grace is cut, with 0 and a line that says so'
   t.match(await node.line(/not everything ended/), /requests under way cut off/)
 })
 
-t.test('while somebody asks, HTTP and DNS answer; the node says that it is not ready, and takes no more watches', async (t) => {
+t.test('while clients still ask, HTTP and DNS answer; the node says that it is not ready, and refuses new watches', async (t) => {
   const node = await placesOf(t, forEver)
   const client = new UdpClient(t, { port: node.dnsPort, address: node.dnsHost })
   const ended = node.end('SIGTERM')

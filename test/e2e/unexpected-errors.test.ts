@@ -14,7 +14,7 @@ if (isMainThread) process.on('SIGUSR2', () => { channel.postMessage('throw'); Pr
 else channel.onmessage = () => { process.nextTick(() => { throw new Error('sabotaged thread') }) }
 `
 
-t.test('a node lives through errors that nobody caught', async (t) => {
+t.test('a node lives through uncaught errors', async (t) => {
   const directory = await temporaryDirectory(t)
   const script = join(directory, 'saboteur.mjs')
   await writeFile(script, saboteur)

@@ -1,4 +1,4 @@
-// One lossy failover after the other, with writes in every window: nothing acknowledged is lost, nobody comes back, no node differs.
+// One lossy failover after the other, with writes in every window: no acknowledged write is lost, no dead instance comes back, no node differs.
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { contentOf } from '../support/recording-follower.ts'
@@ -19,7 +19,7 @@ function seeded (seed: number): () => number {
   }
 }
 
-t.test('lossy failovers lose no acknowledged write, raise nobody and leave no node behind', { skip: noRedis }, async (t) => {
+t.test('lossy failovers lose no acknowledged write, bring no dead instance back and leave no node behind', { skip: noRedis }, async (t) => {
   const seed = Date.now() >>> 0
   t.comment(`seed ${seed}`)
   const random = seeded(seed)

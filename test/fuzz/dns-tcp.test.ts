@@ -15,7 +15,7 @@ import { type Faults, Window, noFaults, orGiveUp, sentinel, sentinelId } from '.
 
 const mutants = 80_000
 const generated = 10_000
-/** Behind lengths that lie. What the server makes of the octets after such a length is its own affair, as long as it lives. */
+/** Behind lengths that lie. The server may do with the bytes after such a length what it likes, as long as it lives. */
 const lies = 10_000
 const warm = 20_000
 /** What is kept of one message for ever, on average. A leak of the smallest object is more. */

@@ -18,7 +18,7 @@ import { noFaults, sentinelId } from './window.ts'
 const mutants = 80_000
 const limited = 10_000
 const generated = 10_000
-/** Where memory is looked at first: every cache has seen every name by then. */
+/** Where memory is measured first: every cache has seen every name by then. */
 const warm = 20_000
 /** What is kept of one message for ever, on average. A leak of the smallest object is more. */
 const maxKeptOctets = 32

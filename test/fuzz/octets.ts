@@ -1,9 +1,9 @@
-// Queries as octets, made by hand: each part can be given, and each count can lie.
+// Queries as bytes, written by hand: each part can be chosen, and each count can lie.
 
 export interface Option {
   readonly code: number
   readonly data: Buffer
-  /** What is said of the data's length, if not the truth. */
+  /** The length that the record claims to have, if not the true one. */
   readonly length?: number
 }
 

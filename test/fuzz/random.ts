@@ -1,6 +1,6 @@
 // Numbers that come back with their seed.
 
-/** Set it to the number that a failure named to have the same run again, or to `random` to look for what nobody has seen yet. */
+/** Set it to the number that a failure named to have the same run again, or to `random` to look for something new. */
 const variable = 'ROLLCALL_FUZZ_SEED'
 const usualSeed = 20_260_101
 

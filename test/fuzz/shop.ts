@@ -57,7 +57,7 @@ export function shop (bigSize = 300): PlayedFeed {
     .declare('harbor/long', { type: 'ExternalName', externalName: `${`${'x'.repeat(61)}.`.repeat(4)}example` })
 }
 
-/** Now and then a service changes: an instance goes or is said to be suspect, and comes back. What tells of it is the feed's to keep. */
+/** Now and then a service changes: an instance goes or becomes suspect, and comes back. */
 export function stir (world: PlayedFeed, random: Random): void {
   if (random.below(10) > 0) return
   const service = random.below(22)

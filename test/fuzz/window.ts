@@ -80,7 +80,7 @@ export class Window {
   }
 }
 
-/** Gives a promise up that never settles, so that a server that hangs is told with its octets instead of by the end of the test's time. */
+/** Gives up on a promise that never settles, so that a hanging server is reported with its message, not by the test's timeout. */
 export async function orGiveUp<T> (promise: Promise<T>, says: () => string): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const limit = AbortSignal.timeout(givenUpMs)

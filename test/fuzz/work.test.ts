@@ -19,7 +19,7 @@ const namesOfTsig = 2 * (255 + 2 * 127)
 /** Of one question, in the registry: for a chain of eight aliases (the longest that is followed), for zones, tags and fallbacks. */
 const maxLooks = 100
 
-/** A message that counts how often an octet of it is looked at. */
+/** A message that counts how often a byte of it is read. */
 function watched (message: Buffer): { readonly message: Buffer, looks: number } {
   const watch = {
     looks: 0,
@@ -45,7 +45,7 @@ function chains (octets: number): Buffer {
   return queryOctets({ labels: labelsOf('a'), type: 1, additionals })
 }
 
-t.test('an octet of a query is looked at twice at most, however the query is made', async (t) => {
+t.test('each byte of a query is read twice at most, in any query', async (t) => {
   const seed = fuzzSeed()
   const random = new Random(seed)
   const reader = new QueryReader()

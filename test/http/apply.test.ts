@@ -36,7 +36,7 @@ t.test('a stream of all kinds is applied whole, and each document has its result
   t.strictSame(again.results.map(({ outcome }: { outcome: string }) => outcome), ['unchanged', 'unchanged', 'unchanged'])
 })
 
-t.test('JSON is taken as one object, a List, or one object behind the other', async (t) => {
+t.test('JSON is read as one object, a List, or one object behind the other', async (t) => {
   const { send } = await build(t)
   const object = (name: string): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { ports: [{ port: 80 }] } })
   for (const [body, names] of [
@@ -50,7 +50,7 @@ t.test('JSON is taken as one object, a List, or one object behind the other', as
   }
 })
 
-t.test('a dry run of a stream shows what would be, with what was before, and changes nothing', async (t) => {
+t.test('a dry run of a stream shows each manifest before and after, and changes nothing', async (t) => {
   const { send, registry } = await build(t)
   await send('POST', '/v1/apply', service('a'), yaml)
   const { revision } = registry.feed
@@ -63,7 +63,7 @@ t.test('a dry run of a stream shows what would be, with what was before, and cha
   t.equal(registry.feed.revision, revision)
 })
 
-t.test('a value that is taken is refused by the name of its holder', async (t) => {
+t.test('a value that another service has is refused with the name of that service', async (t) => {
   const { send } = await build(t)
   const spec = 'type: NodePort, ports: [{port: 80, nodePort: 30200}]'
   await send('POST', '/v1/apply?namespace=shop', service('first', spec), yaml)
@@ -87,7 +87,7 @@ t.test('all causes of all documents come at once', async (t) => {
   ])
 })
 
-t.test('manifests are taken back by the stream that declared them, or by their names', async (t) => {
+t.test('manifests are deleted by the stream that declared them, or by their names', async (t) => {
   const { send } = await build(t)
   const stream = `${service('legacy')}---\n${slice}`
   await send('POST', '/v1/apply?namespace=shop', stream, yaml)
@@ -113,7 +113,7 @@ t.test('of a manifest that goes only kind and name count', async (t) => {
   t.match((await send('POST', '/v1/delete', service('a', 'type: Foo, ports: []'), yaml)).json().deleted, [{ name: 'a' }])
 })
 
-t.test('a stream above the limit of other bodies is taken, one above four megabytes is not', async (t) => {
+t.test('a stream above the limit of other bodies is accepted, one above four megabytes is not', async (t) => {
   const { send } = await build(t)
   const filler = `# ${'x'.repeat(1_000)}\n`
   t.equal((await send('POST', '/v1/apply', `${filler.repeat(900)}---\n${filler.repeat(900)}${service('a')}`, yaml)).statusCode, 200)

@@ -135,7 +135,7 @@ t.test('a huge value is not repeated in the message', async (t) => {
   t.ok((await send('PUT', orders, { address: 'x'.repeat(100_000) })).json().detail.length < 500)
 })
 
-t.test('what fails unexpectedly is told to the log, and to the client only by its id', async (t) => {
+t.test('an unexpected error goes to the log; the client gets the id of the request only', async (t) => {
   const { send, registry, log } = await build(t)
   registry.position.requireLoaded = () => { throw new Error('secret detail') }
   const answer = await send('GET', '/v1/overview')

@@ -9,7 +9,7 @@ const manifest = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' },
 
 const tagOf = async ({ send }: HttpWorld, path: string): Promise<string> => String((await send('GET', path)).headers['etag'])
 
-t.test('If-None-Match: * writes only what is not there', async (t) => {
+t.test('If-None-Match: * writes only an instance that is not registered', async (t) => {
   const world = await build(t)
   for (const [path, body] of [[instance, registration], [service, manifest], [namespace, undefined]] as const) {
     const put = async (): Promise<number> => (await world.send('PUT', path, body, { 'if-none-match': '*' })).statusCode

@@ -6,7 +6,7 @@ const short = { headersMs: 150, requestMs: 300, checkMs: 20 }
 const halfPut = ['PUT /v1/namespaces/a/services/b/instances/c HTTP/1.1', 'Host: 127.0.0.1', 'Content-Type: application/json', 'Content-Length: 100', '', '{"addr'].join('\r\n')
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-t.test('who does not finish a request is told and cut, header or body, while others are served', async (t) => {
+t.test('a client that does not finish a request, header or body, gets an error and is cut, while others are served', async (t) => {
   const world = await build(t, { timeouts: short })
   for (const begun of ['GET / HT', 'GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ', halfPut]) {
     const { socket, text } = await raw(world)
@@ -33,7 +33,7 @@ t.test('one octet after the other does not prolong the time', async (t) => {
   t.match(await text, /^HTTP\/1\.1 (?:408|431)/)
 })
 
-t.test('what is no HTTP is answered with 400, a header that is too large with 431', async (t) => {
+t.test('a request that is not HTTP is answered with 400, a header that is too large with 431', async (t) => {
   const world = await build(t)
   for (const [bytes, status, code] of [
     ['\x00\x01\x02\x03\r\n\r\n', 400, 'REG_INVALID'],
@@ -77,7 +77,7 @@ t.test('Node is given its limits', async (t) => {
   t.equal(maxRequestsPerSocket, 10_000)
 })
 
-t.test('a closing node ends long polls with what is, and those who wait for a revision with 503', async (t) => {
+t.test('a closing node answers long polls with the present state, and reads that wait for a revision with 503', async (t) => {
   const world = await build(t)
   await world.register('shop/orders/a')
   const { url } = await world.listen()

@@ -19,7 +19,7 @@ const asked = (message: Buffer): string => `/dns-query?dns=${message.toString('b
 const post = (world: HttpWorld, payload: Buffer, headers: Record<string, string> = { 'content-type': media }): ReturnType<HttpWorld['send']> =>
   world.app.inject({ method: 'POST', url: '/dns-query', payload, headers: { host: '127.0.0.1:7500', ...headers } })
 
-t.test('a person is told what DNS answers, and why', async (t) => {
+t.test('the JSON form shows what DNS answers, and why', async (t) => {
   const { send, registry } = await place(t)
   const answer = await send('GET', '/v1/dns/answer?name=orders&namespace=shop')
   t.equal(answer.statusCode, 200)
@@ -102,7 +102,7 @@ t.test('a large set comes whole', async (t) => {
   t.strictSame([tc, answers.length], [false, 95])
 })
 
-t.test('a broken message gets a DNS error, what is none an HTTP error', async (t) => {
+t.test('a broken message gets a DNS error, a body that is no message an HTTP error', async (t) => {
   const world = await place(t)
   const broken = question(orders, 'A').subarray(0, 20)
   t.match(codec.decode((await post(world, broken)).rawPayload), { rcode: 'FORMERR' })

@@ -86,7 +86,7 @@ t.test('a long poll is answered at once if the service changed since', async (t)
   t.strictSame(ids(await send('GET', `${url}?after=1`)), ['a', 'b'])
 })
 
-t.test('a long poll answers what is when its time is up', async (t) => {
+t.test('a long poll answers with the present endpoints when its time is up', async (t) => {
   const { send, register, registry, clock } = await build(t)
   await register('shop/orders/a', { lease: { ttlMs: 86_400_000 } })
   for (const [query, ms] of [['after=1&wait=10s', 10_000], ['after=1', 30_000], ['wait=500ms', 500]] as const) {
@@ -99,7 +99,7 @@ t.test('a long poll answers what is when its time is up', async (t) => {
   }
 })
 
-t.test('a long poll is told when the service goes', async (t) => {
+t.test('a long poll ends when the service goes', async (t) => {
   const { send, register, registry } = await build(t)
   await register('shop/orders/a')
   const poll = send('GET', `${url}?after=1&wait=60s`)
@@ -121,7 +121,7 @@ t.test('a long poll after a revision of another epoch is answered at once', asyn
   t.strictSame(ids(await send('GET', `${url}?after=other.99&wait=60s`)), ['a'])
 })
 
-t.test('a long poll after a revision that this node has not reached waits for what is newer', async (t) => {
+t.test('a long poll after a revision that this node has not reached waits for a newer one', async (t) => {
   const { send, register, registry } = await build(t)
   await register('shop/orders/a')
   const poll = send('GET', `${url}?after=2&wait=60s`)

@@ -46,7 +46,7 @@ const wrongTexts: Readonly<Record<string, readonly string[]>> = {
 }
 /** What stands for a parameter that is needed, or may be given. */
 const rightTexts: Readonly<Record<string, string>> = { namespace: 'shop', service: 'orders', id: 'orders-1', revision: '1', name: 'orders.shop.svc.cluster.local', key: 'instance/shop/orders/orders-1', dns: 'AAABAAABAAAAAAAAAAABAAE' }
-/** Octets: RFC 8484 lets the query hold what is not ours. */
+/** Bytes: RFC 8484 lets the query hold parameters that are not ours. */
 const openQueries = new Set(['queryDns', 'postDnsQuery'])
 const manifestKinds: Readonly<Record<string, keyof typeof manifestShapes>> = { putService: 'Service', putNamespace: 'Namespace' }
 const runs = { numRuns: 40 }

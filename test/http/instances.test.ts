@@ -119,7 +119,7 @@ t.test('a batch renews what it can and names the rest', async (t) => {
   t.match(answer.json(), { renewed: 1, unknown: [{ ...lease, id: 'nobody' }], superseded: [lease], stored: true })
 })
 
-t.test('a batch of ten thousand leases is taken, one more is refused', async (t) => {
+t.test('a batch of ten thousand leases is accepted, one more is refused', async (t) => {
   const { send } = await build(t)
   await send('PUT', orders, registration)
   const leases = Array.from({ length: 10_000 }, () => ({ namespace: 'shop', service: 'orders', id: 'orders-1', generation: 'g1' }))

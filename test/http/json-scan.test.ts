@@ -30,7 +30,7 @@ t.test('a text that is no JSON ends the scan in good order', async () => {
   fc.assert(fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => { scan(pieces.join(''), 'body', shape, most) }), { numRuns: 2_000 })
 })
 
-t.test('each limit is told at its place', async (t) => {
+t.test('a text beyond a limit is refused with its place', async (t) => {
   const rows: readonly (readonly [text: string, field: string, rule: RegExp])[] = [
     ['{"list":[{},{},{},{},{}]}', 'list', /longer than four/],
     ['{"list":[{"map":{"a":[],"b":[],"c":[],"d":[]}}]}', 'list[0].map', /more than 3 entries/],

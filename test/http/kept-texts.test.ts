@@ -2,7 +2,7 @@ import t from 'tap'
 import { KeptTexts } from '../../server/http/server/kept-texts.ts'
 import { build } from '../support/world.ts'
 
-t.test('a long text is made once, a short one each time, and the ones used last are kept', async (t) => {
+t.test('a long text is written once, a short one each time, and the ones used last are kept', async (t) => {
   const texts = new KeptTexts(1_000, 100)
   const made: string[] = []
   const get = (key: string, length: number): Buffer | string => texts.get(key, () => {

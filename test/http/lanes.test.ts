@@ -139,7 +139,7 @@ t.test('at the limit of connections an idle one of the client that has most goes
   await busy.until(/at last/)
 })
 
-t.test('answers that nobody reads are bounded: the client that has most of them is cut', async (t) => {
+t.test('unread answers are bounded: the client that has most of them is cut', async (t) => {
   const big: Dialect = {
     name: 'big', prefix: '/big', inOpenApi: false,
     plugin: (scope) => { scope.get('/:megabytes', async (request) => 'x'.repeat(Number((request.params as { megabytes: string }).megabytes) * 1024 * 1024)) }

@@ -12,7 +12,7 @@ import { build } from '../support/world.ts'
 const of = (...addresses: readonly string[]) => async (): Promise<ListenAddress[]> =>
   addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
 
-t.test('a name is listened on at all of its addresses, on one port, and all are told', async (t) => {
+t.test('a server listens on all addresses of a name, on one port, and names all of them', async (t) => {
   const { app } = await build(t)
   const both = await listen(app, standaloneGuard, { host: 'registry.example', port: 0 }, of('127.0.0.1', '127.0.0.2', '::1'))
   t.teardown(() => both.close())
@@ -38,7 +38,7 @@ t.test('an address that this machine has not is left out, beside one that it has
   await t.rejects(listen(app, standaloneGuard, { host: '192.0.2.1', port: 0 }), { code: 'EADDRNOTAVAIL' })
 })
 
-t.test('where one of the addresses is taken, none is listened on', async (t) => {
+t.test('if one of the addresses is in use, the server listens on none', async (t) => {
   const { app } = await build(t)
   const taken = await listen(app, standaloneGuard, { host: '127.0.0.2', port: 0 })
   t.teardown(() => taken.close())

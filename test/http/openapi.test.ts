@@ -84,7 +84,7 @@ t.test('bodies that may be empty are said to be, and patches may be of either ty
   t.strictSame(Object.keys(paths['/dns-query'].post.requestBody.content), ['application/dns-message'])
 })
 
-t.test('what is answered is what the document says', async (t) => {
+t.test('answers fit the document', async (t) => {
   const { send } = await build(t)
   const document = (await send('GET', '/openapi.json')).json()
   const orders = pathOf('shop/orders/a')

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import type { Store } from '../../server/store/store.ts'
 import { build, pathOf } from '../support/world.ts'
 
-t.test('before the first load only what needs no data is answered', async (t) => {
+t.test('before the first load only routes that need no data answer', async (t) => {
   const { send, registry } = await build(t, { open: false })
   for (const url of ['/v1/instances', '/v1/overview', '/v1/events', '/v1/prometheus/targets', '/v1/namespaces/shop/services/orders/endpoints', '/v1/watch', pathOf('shop/orders/a')]) {
     const answer = await send('GET', url)
@@ -54,7 +54,7 @@ t.test('a write that the store refuses is a problem that says when to come back'
   t.match((await send('GET', '/metrics')).body, /rollcall_store_failures_total\{operation="grant"\} 1/)
 })
 
-t.test('events tell what happened, newest first, and can be chosen', async (t) => {
+t.test('events come newest first, and can be filtered', async (t) => {
   const { send, register, registry, clock } = await build(t)
   await register('shop/orders/a', { address: '10.0.0.1', lease: { ttlMs: 1_000 } })
   await register('shop/payments/p', { address: '10.0.0.2' })
@@ -114,7 +114,7 @@ t.test('Prometheus gets the metrics ports, else the HTTP ports, else all TCP por
   t.strictSame(await targets('namespace=nowhere'), [], 'nothing found is an empty list')
 })
 
-t.test('metrics count what went through', async (t) => {
+t.test('metrics count requests and answers', async (t) => {
   const { send, registry, clock } = await build(t)
   await send('PUT', pathOf('shop/orders/a'), { address: '10.0.0.1', lease: { ttlMs: 1_000 }, generation: 'g1' })
   await send('PUT', pathOf('shop/orders/a'), { address: '10.0.0.1', lease: { ttlMs: 1_000 }, generation: 'g1' })
@@ -147,7 +147,7 @@ t.test('the metrics of the process itself are there when asked for', async (t) =
   checkExposition(t, body)
 })
 
-t.test('who has seen a revision is told, asked for in vain of another epoch, and waited for if it is still to come', async (t) => {
+t.test('propagation of a revision: known, 404 in another epoch, and waited for if it is still to come', async (t) => {
   const { send, register, clock } = await build(t)
   const { revision } = await register('shop/orders/a')
   t.strictSame((await send('GET', `/v1/revisions/${revision}`)).json(), { revision: 1, watchers: 0, seen: 0, pending: [] })

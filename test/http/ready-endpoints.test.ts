@@ -164,7 +164,7 @@ t.test('nothing is answered ahead that is not so any more', async (t) => {
   t.ok(before.headers.includes('Connection: close') || before.headers.includes('connection: close'))
 })
 
-t.test('what is answered ahead is counted and timed as by the route', async (t) => {
+t.test('an answer ahead of the route is counted and timed as by the route', async (t) => {
   const world = await filled(t)
   const state = watched(t)
   const ask = await asker(t, world)
@@ -196,7 +196,7 @@ t.test('a host that was not let in yet goes to the route first', async (t) => {
   t.equal(await asked('other.localhost'), 1)
 })
 
-t.test('what is kept ready is bounded, by number, by bytes and by the length of what is asked', async (t) => {
+t.test('ready answers are bounded, by number, by bytes and by the length of the request', async (t) => {
   const world = await filled(t)
   const { endpoints: set } = world.access.service('shop', 'small')
   // Only what is kept is looked at: nothing is asked of the node.

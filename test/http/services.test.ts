@@ -22,7 +22,7 @@ async function front ({ register }: HttpWorld, id = 'front-1', address = '10.0.0
   await register(`shop/front/${id}`, { address, ports: [{ name: 'web', port: 8080 }], labels: { app: 'webui' } })
 }
 
-t.test('a service is declared with 201, is there with 200, and says what was allocated', async (t) => {
+t.test('a service is declared with 201, is there with 200, and shows the allocated values', async (t) => {
   const { send } = await build(t)
   const created = await send('PUT', path, webui, yaml)
   t.equal(created.statusCode, 201)
@@ -37,7 +37,7 @@ t.test('a service is declared with 201, is there with 200, and says what was all
   t.match(changed.json(), { outcome: 'configured', previous: { spec: { sessionAffinity: 'None' } }, manifest: { spec: { sessionAffinity: 'ClientIP' } } })
 })
 
-t.test('a dry run says what would be, and changes nothing', async (t) => {
+t.test('a dry run shows the result, and changes nothing', async (t) => {
   const { send, registry } = await build(t)
   const answer = await send('PUT', `${path}?dryRun=true`, webui, yaml)
   t.equal(answer.statusCode, 200)
@@ -148,7 +148,7 @@ t.test('warnings come in the answer and as headers that fit a header', async (t)
   t.match(answer.headers.warning, /^299 - "spec\.externalIPs\[0\].* \\"::ffff:10\.0\.0\.9\\"/)
 })
 
-t.test('a deleted service is implicit again if instances have its name, and what it had is free', async (t) => {
+t.test('a deleted service is implicit again if instances have its name, and its addresses and ports are free', async (t) => {
   const { send, register } = await build(t)
   await register('shop/webui/own', { address: '10.0.0.3' })
   await send('PUT', path, webui, yaml)
@@ -246,7 +246,7 @@ t.test('a scrape shows at most 5,000 loads, and of how many instances there are 
   t.match(metrics, /^rollcall_instance_loads 320$/m)
 })
 
-t.test('metrics count declared services and what the pools gave', async (t) => {
+t.test('metrics count declared services and the values in use of each pool', async (t) => {
   const { send } = await build(t)
   await send('PUT', path, webui, yaml)
   const metrics = (await send('GET', '/metrics')).body

@@ -2,7 +2,7 @@ import t from 'tap'
 import { SharedBytes } from '../../server/http/server/shared-bytes.ts'
 import { Shares } from '../../server/shares.ts'
 
-t.test('what several wait for is counted once, until the last has got it', async (t) => {
+t.test('bytes that several requests wait for are counted once, until the last has them', async (t) => {
   const shares = new Shares(100)
   const bytes = new SharedBytes(shares)
   const part = Buffer.alloc(60)
@@ -34,7 +34,7 @@ t.test('when it gives way the connections of the one that it is counted for are 
   t.ok(shares.used <= 50)
 })
 
-t.test('what never fits is cut at once', async (t) => {
+t.test('a body that can never fit is cut at once', async (t) => {
   const shares = new Shares(10)
   const cut: string[] = []
   const release = new SharedBytes(shares).hold(Buffer.alloc(11), 'A', () => cut.push('a'))

@@ -73,7 +73,7 @@ t.test('two clients have half of the time each', async (t) => {
   t.ok(log.length > 30, 'they take turns')
 })
 
-t.test('what throws ends itself and no other', async (t) => {
+t.test('a slice that throws ends itself and no other', async (t) => {
   const { slices, add, go } = world()
   const broken = slices.run('A', long, function * () {
     throw new Error('broken')
@@ -83,7 +83,7 @@ t.test('what throws ends itself and no other', async (t) => {
   t.equal(await next, 'next')
 })
 
-t.test('beyond what may wait the client that has most gives way, and a newcomer is read', async (t) => {
+t.test('at the limit of waiting work the client that has most gives way, and a new one is served', async (t) => {
   const { add, go } = world(10 * long)
   const outcomes = Array.from({ length: 12 }, (_none, index) => add('A', String(index), long, 2).catch((error: unknown) => (error as { code: string }).code))
   const newcomer = add('B', 'newcomer', long, 2)

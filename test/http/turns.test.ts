@@ -73,7 +73,7 @@ t.test('a turn does no more than its time, and one thing at least', async (t) =>
   }
 })
 
-t.test('what somebody has worked is forgotten with time', async (t) => {
+t.test('the work of a client is forgotten with time', async (t) => {
   const account = new Account()
   account.add(100, 0)
   t.equal(account.at(0), 100)

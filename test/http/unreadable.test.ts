@@ -10,7 +10,7 @@ function plant ({ registry }: HttpWorld, key: string, body: string): void {
   registry.feed.apply([{ type: 'put-object', revision, atMs: 0, by: 'x', reason: 'declared', object: { key, ...stamps, endsAtMs: 0, body } }])
 }
 
-t.test('records that nobody is answered are listed, shown and counted; of a secret nothing is shown', async (t) => {
+t.test('unreadable records are listed, shown and counted; of a secret nothing is shown', async (t) => {
   const world = await build(t)
   const { send, app } = world
   plant(world, 'service/shop/web', '{')

@@ -23,7 +23,7 @@ t.test('the first frame says hello, with the ping interval; then something comes
   }
 })
 
-t.test('a node that loses its store tells all watchers at once, and when it has it again; the same news is told once', async (t) => {
+t.test('a node tells all watchers at once that it lost its store, and that it has it again, each time once', async (t) => {
   const world = await build(t)
   const [one, other] = [await listen(world), await listen(world)]
   for (const client of [one, other]) await client.next()
@@ -36,7 +36,7 @@ t.test('a node that loses its store tells all watchers at once, and when it has 
   t.equal(one.waiting, 0)
 })
 
-t.test('who comes while the store is away is told so first', async (t) => {
+t.test('a watcher that connects while the store is away hears of that first', async (t) => {
   const world = await build(t)
   world.registry.feed.health(away)
   t.match(await (await listen(world)).next(), { type: 'hello', stale: true })

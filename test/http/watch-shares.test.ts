@@ -5,7 +5,7 @@ import WebSocket from 'ws'
 import { build } from '../support/world.ts'
 import { TestSocket } from '../support/test-socket.ts'
 
-t.test('at the limit of subscriptions the client that has most loses its oldest, and is told', async (t) => {
+t.test('at the limit of subscriptions the client that has most loses its oldest, with an error frame', async (t) => {
   const world = await build(t, { shares: { subscriptions: 3 } })
   await world.register('shop/orders/a')
   const { url } = await world.listen()
@@ -35,7 +35,7 @@ t.test('an event stream that gives way says goodbye and ends', async (t) => {
   await second.body?.cancel()
 })
 
-t.test('a part that many wait for is in memory once, whichever list it was made of, and what is asked meanwhile is answered', async (t) => {
+t.test('a part that many watchers wait for is in memory once, and the node answers other requests meanwhile', async (t) => {
   const world = await build(t, { shares: { unreadBytes: 2 * 1024 * 1024 } })
   for (let index = 0; index < 60; index++) await world.register(`shop/orders/o${index}`, { address: '10.0.0.1', metadata: { filler: '\u20ac'.repeat(5_000) } })
   const client = await world.connect()

@@ -116,7 +116,7 @@ t.test('nothing comes after unsubscribe', async (t) => {
   t.match(await client.subscribe(1), { type: 'snapshot', id: 1, instances: [{ id: 'a' }] }, 'and the id is free again')
 })
 
-t.test('a quiet subscription is told by a bookmark how far it has come', async (t) => {
+t.test('a quiet subscription gets a bookmark with the revision that it has reached', async (t) => {
   const { connect, register, clock } = await build(t)
   const client = await connect()
   await client.subscribe(1, { namespace: 'shop' })
@@ -286,7 +286,7 @@ t.test('a closing node says goodbye', async (t) => {
   await closed
 })
 
-/** A client whose socket is a lease of instance `a`, and somebody who watches. */
+/** A client whose socket is the lease of instance `a`, and a watcher. */
 async function withSession (t: Parameters<typeof build>[0], session = true): Promise<HttpWorld & { client: TestSocket, observer: TestSocket }> {
   const world = await build(t)
   await world.register('shop/orders/a', { address: '10.0.0.1', generation: 'g1' })

@@ -24,7 +24,7 @@ const table: readonly (readonly [name: string, type: string, answer: readonly st
   [inShop('nobody'), 'A', []]
 ]
 
-/** The records of an answer section, in one form whoever printed it. */
+/** The records of an answer section, in the same form for every client. */
 function records (printed: string): string[] {
   return printed.split('\n').filter((line) => line !== '' && !line.startsWith(';')).map((line) => line.trim().replaceAll(/\s+/g, ' ')).sort()
 }

@@ -49,7 +49,7 @@ class HaproxyCli {
   }
 }
 
-/** With the configuration of the guide, but for the time that a server which went is kept, and without checks: nobody is at these addresses. */
+/** With the configuration of the guide, but for the time that a server which went is kept, and without checks: nothing listens at these addresses. */
 async function startHaproxy (t: Closable, { dnsHost, dnsPort }: Node, places: number): Promise<HaproxyCli> {
   const resolversAndBackend = await guideBlock('haproxy', 'resolvers rollcall\n', {
     '127.0.0.1:7553': `${dnsHost}:${dnsPort}`, 'resolve 1s': 'resolve 200ms', 'hold obsolete 5s': 'hold obsolete 0s', 'orders 20': `orders ${places}`, ' check': ''

@@ -8,7 +8,7 @@ import { type Closable, temporaryDirectory } from '../support/closable.ts'
 import { type Output, lacking, output } from '../support/programs.ts'
 import { Peer } from './peers.ts'
 
-/** For `skip`: false if namespaces can be made here, else the sentence that says why not. */
+/** For `skip`: false if namespaces can be created here, else the sentence that says why not. */
 export function lackingNamespaces (): string | false {
   const missing = lacking('unshare', 'nsenter', 'ip', 'sh')
   if (missing !== false) return missing

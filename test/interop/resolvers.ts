@@ -1,4 +1,4 @@
-// What every resolver that stands before a registry has to pass on, whoever wrote it.
+// What every resolver in front of a registry has to pass on.
 import { Resolver } from 'node:dns/promises'
 import type { Test } from 'tap'
 import type { PlayedFeed } from '../support/played-feed.ts'

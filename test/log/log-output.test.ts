@@ -31,7 +31,7 @@ function world (acts: Act[], maxQueuedBytes?: number): { output: LogOutput, writ
   return { output, written: () => text, clock, answer: () => answer() }
 }
 
-t.test('lines are written in their order, also when only a part is taken', async (t) => {
+t.test('lines are written in their order, also after a short write', async (t) => {
   const { output, written } = world([{ take: 3 }, { take: 2 }])
   output.write('first\n')
   output.write('second\n')
@@ -66,7 +66,7 @@ t.test('a reader that has stalled is tried again, and what waits for it is bound
   t.equal(written(), 'line 0\nline 1\nline 2\nlost 7 nobody reads\n')
 })
 
-t.test('a write that takes its time holds nobody, and the lines meanwhile go together', async (t) => {
+t.test('a slow write blocks nothing, and the lines of the meantime are one write', async (t) => {
   const { output, written, answer } = world(['later'])
   output.write('slow\n')
   for (const line of ['a\n', 'b\n']) output.write(line)

@@ -27,7 +27,7 @@ t.test('of one cause the first line is written, the others are counted until the
   t.equal(lines.length, 5, 'nothing was left out')
 })
 
-t.test('whoever invents causes fills no disk', async (t) => {
+t.test('a client that invents causes does not fill the disk', async (t) => {
   const clock = new HandClock()
   const { log, lines } = recorded()
   const thinned = new ThinnedLog(log, { clock, perWindow: 100 })
@@ -63,7 +63,7 @@ t.test('ten thousand at once are a few lines and a number', async (t) => {
   t.equal(lines[20], 'info left out 9980 more of the last second: instance registered')
 })
 
-t.test('a brake is told of when it takes hold and when it lets go, not at each sweep', async (t) => {
+t.test('the log names a brake when it begins and when it ends, not at each sweep', async (t) => {
   const { log, lines } = recorded()
   const { swept } = new ChangeLines({ log, clock: new HandClock() })
   const sweep = (protectedSinceMs: number, services: string[] = []): Sweep => ({

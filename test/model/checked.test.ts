@@ -35,7 +35,7 @@ for (const [name, schema] of schemas) {
     if (octets > maxToldOctets) throw new Error(`${octets} octets of faults`)
   }
 
-  t.test(`${name}: what fits passes`, async () => {
+  t.test(`${name}: values that fit the schema pass`, async () => {
     fc.assert(fc.property(fitting(shape), (value) => {
       const refusal = check(value)
       if (refusal !== undefined) throw new Error(JSON.stringify(refusal))
@@ -56,7 +56,7 @@ for (const [name, schema] of schemas) {
   })
 }
 
-t.test('the first twenty faults are told, how many more there are, and no more of a value than a person reads', async (t) => {
+t.test('a refusal has the first twenty faults, the number of others, and values cut to what a person reads', async (t) => {
   const check = checker(Type.Object({ list: Type.Array(Type.Integer()) }, { additionalProperties: false }))
   const refusal = check({ list: Array(70).fill('x'.repeat(100_000)), ['k'.repeat(100_000)]: [{ a: 'y'.repeat(100_000) }] })
   t.equal(refusal?.faults.length, 20)
@@ -64,7 +64,7 @@ t.test('the first twenty faults are told, how many more there are, and no more o
   t.ok(JSON.stringify(refusal).length < 20 * 700)
 })
 
-t.test('of a list and of a map that are too long only that is told', async (t) => {
+t.test('a list or a map that is too long has this one fault', async (t) => {
   const check = checker(Type.Object({ list: Type.Array(Type.Integer(), { maxItems: 2 }), map: mapOf(Type.Integer(), { maxProperties: 2 }) }))
   t.strictSame(check({ list: ['a', 'b', 'c'], map: { a: 'a', b: 'b', c: 'c' } }), {
     faults: [

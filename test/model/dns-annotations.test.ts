@@ -48,7 +48,7 @@ t.test('an annotation that reads like one of these, and is none, is warned of', 
   t.strictSame([warned('rollcall.dev/dns-ttl'), warned('other.dev/dns-tll')], [[], []])
 })
 
-t.test('what is legal is read', async (t) => {
+t.test('legal annotations are read', async (t) => {
   const table: readonly (readonly [key: string, value: string, policy: object])[] = [
     ['dns-ttl', '0', { ttlSeconds: 0 }], ['dns-ttl', '0s', { ttlSeconds: 0 }], ['dns-ttl', '30', { ttlSeconds: 30 }], ['dns-ttl', '5m', { ttlSeconds: 300 }], ['dns-ttl', '1h', { ttlSeconds: 3_600 }],
     ['dns-max-records', '1', { maxRecords: 1 }], ['dns-max-records', '1000', { maxRecords: 1_000 }],
@@ -63,7 +63,7 @@ t.test('what is legal is read', async (t) => {
   }
 })
 
-t.test('a namespace has defaults, a service its own, and what is illegal counts as absent', async (t) => {
+t.test('a namespace has defaults, a service its own, and an illegal annotation counts as absent', async (t) => {
   const defaults = { 'rollcall.dev/dns-ttl': '10s', 'rollcall.dev/dns-max-records': '50', 'rollcall.dev/dns-https': 'false', 'rollcall.dev/dns-fallback': 'other' }
   t.strictSame(dnsPolicyOf(undefined, defaults), { ttlSeconds: 10, maxRecords: 50, https: false, fallbacks: [] }, 'an implicit service has no fallbacks')
   t.strictSame(dnsPolicyOf(meta({ 'rollcall.dev/dns-ttl': '20s', 'rollcall.dev/dns-https': 'true' }), defaults), { ttlSeconds: 20, maxRecords: 50, https: true, fallbacks: [] })

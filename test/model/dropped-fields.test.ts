@@ -1,4 +1,4 @@
-// What a manifest asks for and nobody here does is said, a sentence each.
+// Fields of a manifest that the registry does not act on give a warning each.
 import t from 'tap'
 import { droppedFields } from '../../server/model/service/dropped-fields.ts'
 import { serviceNameLabel } from '../../server/model/service/types.ts'
@@ -33,7 +33,7 @@ t.test('each field that is not acted on is named', async (t) => {
   }
 })
 
-t.test('what is acted on, is history, or is empty, is not', async (t) => {
+t.test('fields that the registry acts on, that are history, or that are empty give no warning', async (t) => {
   const table: readonly (readonly [Parameters<typeof droppedFields>[0], unknown])[] = [
     ['Service', { metadata: { finalizers: [], ownerReferences: null, deletionTimestamp: null, managedFields: [{}],
       selfLink: '/x', annotations: null, labels: null }, status: { loadBalancer: {} } }],

@@ -37,7 +37,7 @@ items:
 - {apiVersion: v1, kind: Namespace, metadata: {name: shop}}
 `
 
-t.test('where it is asked for, foreign objects are passed over and told, each kind once, with the place of the first; otherwise they are refused', async (t) => {
+t.test('on request foreign objects are skipped and reported, each kind once, with the place of the first; otherwise they are refused', async (t) => {
   const kinds = new ForeignKinds()
   const documents = readManifests(stream, { foreign: (found) => { kinds.add(found) } })
   t.match(documents, [{ kind: 'Service', index: 2, line: 5 }, { kind: 'Namespace', index: 3, item: 2 }])

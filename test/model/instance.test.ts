@@ -48,7 +48,7 @@ t.test('several faults come at once', async (t) => {
   t.same(fields?.toSorted(), ['colour', 'ports[0].port', 'weight'])
 })
 
-t.test('what a schema cannot say is checked too', async (t) => {
+t.test('rules that a schema cannot express are checked too', async (t) => {
   const bad: readonly [Parameters<typeof bodyOf>[0], string, RegExp][] = [
     [{ address: '0.0.0.0' }, 'address', /unspecified/],
     [{ ports: [{ port: 80 }, { port: 81 }] }, 'ports[1].name', /required when there are several/],

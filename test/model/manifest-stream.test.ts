@@ -92,7 +92,7 @@ const bad: readonly [string, string, number | undefined, string, RegExp][] = [
   ['too many documents', '---\n'.repeat(manifestLimits.maxDocuments + 1), undefined, 'body', /5000 documents/]
 ]
 
-t.test('what cannot be read is refused with its document, its line and the rule', async (t) => {
+t.test('a stream that cannot be read is refused with the document, the line and the rule', async (t) => {
   for (const [name, text, line, field, rule] of bad) {
     let error: unknown
     try { readManifests(text) } catch (caught) { error = caught }

@@ -1,5 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
+import { readInstanceCidrs } from '../../server/dns/names/reverse-networks.ts'
+import type { RegistryError } from '../../server/errors.ts'
 import {
   addressRangeRule, cidrRule, contains, nthAddress, overlaps, parseAddressRange, parseCidr, parseIp, parsePortRange, poolRule, portRangeRule, readPools,
   readServiceCidrs, showIp, showPool
@@ -117,4 +119,18 @@ t.test('a bad pool is refused with the part and the rule', async (t) => {
   for (const [parts, rule] of bad) {
     t.throws(() => readPools(parts), { code: 'REG_INVALID', errors: [{ field: 'load-balancer-pool', value: String, rule }] }, parts.slice(0, 2).join())
   }
+})
+
+t.test('a list of a setting is refused with all of its faults', async (t) => {
+  const fields = (read: () => unknown): unknown => {
+    try {
+      return read()
+    } catch (error) {
+      return (error as RegistryError).errors?.map(({ value }) => value)
+    }
+  }
+  t.strictSame(fields(() => readServiceCidrs(['10.0.0.1/8', '10.0.0.0/16', 'nothing'])), ['10.0.0.1/8', 'nothing'])
+  t.strictSame(fields(() => readPools(['a=nothing', 'A=192.0.2.0/28', '192.0.2.16/28', 'auto=false', 'b=192.0.2.32/28', 'auto=perhaps'])),
+    ['a=nothing', 'A=192.0.2.0/28', 'auto=perhaps'], 'what belongs to a refused pool is no fault of its own')
+  t.strictSame(fields(() => readInstanceCidrs(['10.0.0.1/8', '10.0.0.0/8', 'nothing'])), ['10.0.0.1/8', 'nothing'])
 })

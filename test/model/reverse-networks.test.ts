@@ -24,12 +24,12 @@ t.test('a network is the zones that it needs', async (t) => {
   ] as const) t.strictSame(zonesOf(...networks), zones, networks.join())
 })
 
-t.test('what is given twice or is within another one is one zone', async (t) => {
+t.test('a network that stands twice or within another one is one zone', async (t) => {
   t.strictSame(zonesOf('10.96.0.0/12', '10.0.0.0/8', '10.0.0.0/8', '192.0.2.0/24'), ['10.in-addr.arpa', '2.0.192.in-addr.arpa'])
   t.equal(zonesOf(...defaultInstanceCidrs, '10.96.0.0/12').length, 21)
 })
 
-t.test('too many zones, and what is no network, are refused', async (t) => {
+t.test('too many zones, and a text that is no network, are refused', async (t) => {
   t.equal(zonesOf('20.0.0.0/9', '30.0.0.0/9').length, 256)
   t.throws(() => zonesOf('20.0.0.0/9', '30.0.0.0/9', '40.0.0.0/8'), { code: 'REG_INVALID', errors: [{ field: 'instance-cidr', rule: /256 reverse zones, and these need 257/ }] })
   t.throws(() => zonesOf('10.0.0.0'), { code: 'REG_INVALID', errors: [{ value: '10.0.0.0' }] })

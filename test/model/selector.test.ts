@@ -41,7 +41,7 @@ const table: readonly [string, readonly string[]][] = [
   ['app=web,app=db', []]
 ]
 
-t.test('a selector takes what the grammar of Kubernetes says', async (t) => {
+t.test('a selector follows the grammar of Kubernetes', async (t) => {
   for (const [text, expected] of table) {
     const selector = parseSelector(text)
     const taken = Object.keys(objects).filter((name) => matches(selector, (key) => objects[name]?.[key]))

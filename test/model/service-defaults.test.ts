@@ -74,7 +74,7 @@ t.test('a type change wipes what the new type does not use, and only that', asyn
   })
 })
 
-t.test('what was allocated is carried over by port name, unless the number is used elsewhere', async (t) => {
+t.test('allocated values are carried over by port name, unless the number is used elsewhere', async (t) => {
   const old = applied(manifest({ type: 'NodePort', ports: [{ name: 'a', port: 80, nodePort: 30_001 }, { name: 'b', port: 81, nodePort: 30_002 }] }))
   const numbers = (...ports: Loose[]): unknown => carriedOver(old, read(manifest({ type: 'NodePort', ports }))).spec.ports?.map((port) => port.nodePort)
   t.same(numbers({ name: 'b', port: 9 }, { name: 'a', port: 80 }), [30_002, 30_001])

@@ -193,7 +193,7 @@ function made<Kind> (kind: 'EndpointSlice' | 'Endpoints', value: Loose): Kind {
   return result.manifest as Kind
 }
 
-t.test('a service without a selector has what was written by hand, each address once', async (t) => {
+t.test('a service without a selector has the hand-made endpoints, each address once', async (t) => {
   const service = applied(manifest({ ports: [{ name: 'sql', port: 5432, appProtocol: 'postgres' }] }))
   const slice = made<EndpointSlice>('EndpointSlice', { addressType: 'IPv4', ports: [{ name: 'sql', port: 5432 }, { name: 'other', port: 1 }], endpoints: [
     { addresses: ['192.0.2.2', '192.0.2.9'], zone: 'z1' }, { addresses: ['192.0.2.1'], conditions: { ready: false, terminating: true } }] })

@@ -135,7 +135,7 @@ t.test('all causes of a manifest come at once', async (t) => {
   t.doesNotThrow(() => refuse('Service', 'A', []))
 })
 
-t.test('what Kubernetes lets pass passes', async (t) => {
+t.test('a manifest that Kubernetes accepts is accepted', async (t) => {
   for (const spec of [
     { ...http, loadBalancerIP: 'any text', type: 'LoadBalancer' },
     { ...http, sessionAffinity: 'None', sessionAffinityConfig: { clientIP: { timeoutSeconds: 0 } } },
@@ -213,7 +213,7 @@ t.test('the second family comes and goes, the first stays', async (t) => {
   t.same(faults({ ...dual, clusterIP: '10.96.7.7', clusterIPs: ['10.96.7.7'], ipFamilies: ['IPv4'] }, single), [])
 })
 
-t.test('what is legal and surprising is warned of', async (t) => {
+t.test('a legal but surprising manifest gives a warning', async (t) => {
   const of = (spec: Loose, metadata: Loose = {}): readonly string[] => warnings(prepared(read(manifest(spec, metadata)), undefined, both))
   t.match(of({ clusterIP: 'None', sessionAffinity: 'ClientIP', externalIPs: ['192.0.2.1'], loadBalancerIP: '192.0.2.1' }), [/loadBalancerIP/, /externalIPs/, /sessionAffinity/])
   t.match(of({ type: 'ExternalName', externalName: '192.0.2.10', externalIPs: ['192.0.2.1'] }), [/externalIPs/, /as a name/])

@@ -62,7 +62,7 @@ export function shortly (plan: Plan): string[] {
   return plan.writes.map(({ type, key }) => `${type === 'put' ? '+' : '-'}${key}`).sort()
 }
 
-/** Tells an allocator that somebody has a value. */
+/** Tells an allocator that a service has a value. */
 export function give (allocator: Allocator, name: string, ...targets: readonly ClaimTarget[]): void {
   for (const target of targets) allocator.taken({ key: claimKey(target), revision: 1, body: claimBody(holder(name)) })
 }

@@ -12,7 +12,7 @@ interface Case {
   readonly says: string
   /** Both nodes know this. */
   readonly given?: (at: Place) => Promise<unknown>
-  /** Through node one, while node two is held. */
+  /** Through node one, while node two is paused. */
   readonly meanwhile: (at: Place) => Promise<unknown>
   /** Through node two. */
   readonly when: (at: Place) => Promise<unknown>

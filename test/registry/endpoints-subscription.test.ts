@@ -8,9 +8,12 @@ import { type World, world, tester } from '../support/world.ts'
 
 /** A delivery in short: `put orders a b`, `delete orders`, `snapshot orders a, payments`, `more ...` for a part. */
 function short (delivery: EndpointsDelivery): string {
-  const ids = ({ set }: { set: { service: string, all: readonly { id: string }[] } }): string => [set.service, ...set.all.map(({ id }) => id)].join(' ')
+  const ids = ({ set, chosen = set.all }: { set: { service: string, all: readonly { id: string }[] }, chosen?: readonly { id: string }[] }): string =>
+    [set.service, ...chosen.map(({ id }) => id)].join(' ')
   switch (delivery.type) {
-    case 'endpoints': return `${delivery.event} ${delivery.event === 'put' ? ids(delivery.endpoints) : delivery.name.service}`
+    case 'endpoints':
+      if (delivery.event === 'difference') return `difference ${delivery.set.service} +${delivery.difference.put.map(({ id }) => id).join()} -${delivery.difference.removed.map(({ id }) => id).join()}`
+      return `${delivery.event} ${delivery.event === 'put' ? ids(delivery.endpoints) : delivery.name.service}`
     case 'endpoints-snapshot': return `${delivery.more ? 'more' : 'snapshot'} ${delivery.services.map(ids).join(', ')}`
     case 'reset': return `reset ${delivery.reason}`
     case 'bookmark': return 'bookmark'
@@ -59,7 +62,7 @@ t.test('a watch of endpoints begins with all services and tells each one whole w
   t.same(told(), ['delete orders'])
 })
 
-t.test('a hand-made slice that is applied again with another address is told', async (t) => {
+t.test('a hand-made slice that is applied again with another address is a change', async (t) => {
   const { told, apply, watch, clock } = await begun(t, { namespace: 'shop', service: 'db' })
   await apply(service('db', '{ports: [{port: 5432}]}') + '---\n' + slice('db-1', 'db', '10.0.0.1'))
   t.same(told(), ['snapshot db 10.0.0.1'])
@@ -69,7 +72,7 @@ t.test('a hand-made slice that is applied again with another address is told', a
   t.match(next, { type: 'endpoints', event: 'put', endpoints: { set: { all: [{ address: '10.0.0.2', node: 'm1' }] }, manifest: { metadata: { name: 'db' } } } })
 })
 
-t.test('a service that selects is told of what its instances do, and an unselected one is not', async (t) => {
+t.test('a subscription of a service hears of the instances that it selects, and of no others', async (t) => {
   const { told, apply, register } = await begun(t, { namespace: 'shop' })
   await apply(service('web', '{selector: {app: web}, ports: [{port: 80}]}'))
   await register('shop/blue/a', { labels: { app: 'web' } })
@@ -106,7 +109,7 @@ t.test('services are told in the order of their last changes, and a cursor after
   t.same(drained(watch), ['put one a b'])
 })
 
-t.test('a resumed watch tells what came meanwhile, and begins anew where it cannot', async (t) => {
+t.test('a resumed watch tells the changes of the meantime, and begins anew where it cannot', async (t) => {
   const { registry, register } = await begun(t)
   await register('a')
   const from = (cursor: string): string[] => drained(registry.watches.subscribeEndpoints({}, parseCursor(cursor, 'since'), () => undefined))
@@ -131,7 +134,7 @@ t.test('a selector leaves of each service the endpoints that it matches', async 
   t.same(told(), ['put orders b'])
 })
 
-t.test('a large snapshot comes in parts, and what changes meanwhile is told once', async (t) => {
+t.test('a large snapshot comes in parts, and a change meanwhile comes once', async (t) => {
   const { registry, register, clock } = await begun(t)
   for (let service = 0; service < 3; service++) for (let id = 0; id < 300; id++) await register(`shop/s${service}/i${id}`, {})
   const watch = registry.watches.subscribeEndpoints({}, undefined, () => undefined)
@@ -146,7 +149,7 @@ t.test('a large snapshot comes in parts, and what changes meanwhile is told once
   const second = watch.next()
   t.same(names(second), ['s2 301'])
   t.match(second, { more: false, revision: 900 })
-  t.match(watch.next(), { type: 'endpoints', event: 'put', endpoints: { set: { service: 's0' } } })
+  t.match(watch.next(), { type: 'endpoints', event: 'difference', set: { service: 's0' }, difference: { put: [{ id: 'new' }], removed: [] } })
   t.equal(watch.next(), undefined)
 })
 

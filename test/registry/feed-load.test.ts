@@ -1,4 +1,4 @@
-// A large keyspace is taken in slices: meanwhile the view of before answers and others have their turn.
+// A large keyspace is loaded in slices: meanwhile the view of before answers and others have their turn.
 import t from 'tap'
 import { ChangeRing, type AppliedChange } from '../../server/registry/feed/change-ring.ts'
 import { Feed } from '../../server/registry/feed/feed.ts'

@@ -148,7 +148,7 @@ t.test('a mirror is not loaded before its copy is whole, and then holds what the
   }
 })
 
-t.test('what changes while a copy is under way is in it', async (t) => {
+t.test('a change while a copy is under way is in it', async (t) => {
   const source = new Source().load('e').register('web', ...many('a', 3_000)).declare('even', 'even')
   const remote = new Remote(new FeedPublisher(source.feed)).take(3)
   source.deregister('web', 'a0').register('web', 'a0', 'a1').suspect('web', 'a2').drain('web', 'a3')
@@ -237,7 +237,7 @@ t.test('a mirror knows since when the store is away, by its own clock', async (t
   t.equal(remote.takeAll().mirror.staleSeconds, 9)
 })
 
-t.test('a revision is taken when all mirrors that are there have taken it', async (t) => {
+t.test('a revision counts as applied when all mirrors have applied it', async (t) => {
   const source = new Source().load('e').register('web', 'a')
   const publisher = new FeedPublisher(source.feed)
   const taken: string[] = []

@@ -1,4 +1,4 @@
-// An override of an id that nobody registered for a day ends, with an event; until then it is listed with since when it is left over.
+// An override of an id that was not registered for a day ends, with an event; until then it is listed with since when it is left over.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -38,7 +38,7 @@ async function two (t: Closable, one: Partial<RegistryOptions>, other: Partial<R
   return [first, second]
 }
 
-/** Resolves when something that the node was told makes it true. */
+/** Resolves when a change that the node heard makes it true. */
 function until ({ registry }: Node, holds: () => boolean): Promise<void> {
   if (holds()) return Promise.resolve()
   return new Promise((resolve) => {
@@ -183,7 +183,7 @@ t.test('a node that ended without a word is forgotten, and nodes with the same r
   t.same([...b.registry.feed.heldObjects()].filter(({ key, endsAtMs }) => key.startsWith('node/') && endsAtMs === 0), [], 'each of them ends by itself')
 })
 
-t.test('the only node of a data file tells nobody', async (t) => {
+t.test('the only node of a data file publishes no ranges', async (t) => {
   const { registry, clock } = await world(t, { ...wide, node: 'alone' })
   clock.advance(1_000_000)
   await registry.store.sync()
@@ -191,7 +191,7 @@ t.test('the only node of a data file tells nobody', async (t) => {
   t.same(registry.as(tester).numbers().ranges, { nodes: 1, different: [] })
 })
 
-t.test('what other nodes say is bounded, and what cannot be read is not believed', async (t) => {
+t.test('the ranges of other nodes are bounded, and unreadable ones are ignored', async (t) => {
   const { registry } = await world(t, wide)
   const said = (node: string, pools: string[]): string => JSON.stringify({ node, 'service-cidr': ['10.96.0.0/16'], 'node-port-range': ['30000-30099'], 'load-balancer-pool': pools })
   await registry.store.commit([

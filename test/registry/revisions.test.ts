@@ -1,5 +1,5 @@
 // A revision is a fact: at every node and after every load a thing's own revision is at least that of the last change that touched it,
-// the same on all nodes, and never smaller than one that was told.
+// the same on all nodes, and never smaller than one that a client saw.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -98,7 +98,7 @@ function notBefore (t: Test, after: Map<string, number>, before: Map<string, num
   for (const [thing, revision] of after) t.ok(revision >= (before.get(thing) ?? 0), `${thing}: ${revision}, told was ${before.get(thing)}`)
 }
 
-/** The highest that was told of each thing while `run` went on. */
+/** The highest revision that clients saw of each thing during `run`. */
 async function highest (registry: Registry, run: () => Promise<unknown>): Promise<Map<string, number>> {
   const seen = told(registry)
   const stop = registry.feed.listen({

@@ -9,7 +9,7 @@ import { world, tester } from '../support/world.ts'
 const a = 'selector: { a: b }'
 const http = `${a}, ports: [{ port: 80 }]`
 
-/** Cluster IPs, node ports (health checks included), load-balancer addresses: all that is taken. */
+/** Cluster IPs, node ports (health checks included), load-balancer addresses: all values in use. */
 const used = (registry: Registry): number[] => {
   const sum = (kind: string): number => registry.services.pools().filter((pool) => pool.kind === kind).reduce((total, pool) => total + pool.used, 0)
   return [sum('cluster-ip'), sum('node-port'), sum('load-balancer')]

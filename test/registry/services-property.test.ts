@@ -1,5 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
+import type { EndpointSet } from '../../server/model/instance/endpoints.ts'
 import { serviceEndpoints } from '../../server/model/service/endpoints.ts'
 import { selects } from '../../server/model/service/selection.ts'
 import type { Registry } from '../../server/registry/registry.ts'
@@ -42,6 +43,10 @@ async function take (registry: Registry, change: Step): Promise<void> {
   }
 }
 
+function shownOf ({ all, answered, failOpen, leaseMs, revision, size, ready }: EndpointSet): object {
+  return { all, answered, failOpen, leaseMs, revision, size, ready }
+}
+
 t.test('endpoints kept up change by change equal those computed from scratch, after any sequence', async (t) => {
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
     const { registry } = await world(t)
@@ -52,7 +57,7 @@ t.test('endpoints kept up change by change equal those computed from scratch, af
       const all = ['one', 'two'].flatMap((group) => [...registry.catalog.registered('shop', group)?.instances ?? []])
       for (const declared of registry.catalog.declaredServices('shop')) {
         const scratch = serviceEndpoints(declared.manifest, all, declared.revision)
-        t.strictSame(declared.endpoints, scratch)
+        t.strictSame(shownOf(declared.endpoints), shownOf(scratch))
         t.strictSame(declared.instances.map(({ service, id }) => `${service}/${id}`).sort(), all.filter((one) => selects(declared.manifest, one)).map(({ service, id }) => `${service}/${id}`).sort())
       }
       for (let next = watch.next(); next !== undefined; next = watch.next()) {

@@ -1,4 +1,6 @@
 import t from 'tap'
+import { bodyOf } from '../../server/model/instance/instance.ts'
+import { readInstanceBody, rememberBody } from '../../server/model/instance/stored-instance.ts'
 import { type Read, readInstance, readObject } from '../../server/registry/catalog/stored-records.ts'
 import type { InstanceRecord, ObjectRecord } from '../../server/store/store.ts'
 
@@ -74,4 +76,22 @@ t.test('an object is read by the kind that its key says', async (t) => {
     [object('endpointslice/shop/s', { ...slice, endpoints: [{ addresses: ['nowhere'] }] }), /addresses/],
     [object('strange/shop/web', {}), /does not know/]
   ] as const) t.match(reason(readObject(record)), why, record.key)
+})
+
+t.test('a body that was written here is what its text would be read as, once', async (t) => {
+  for (const registration of [
+    {}, { ports: [{ port: 80 }, { name: 'b', port: 90, protocol: 'UDP' as const }], labels: { z: '1', a: '2', '10': 'x', '9': 'y' }, metadata: { b: '', a: 'ü' } },
+    { address: '2001:DB8::1', hostname: 'h', zone: 'z', region: 'r', node: 'n', version: '1', weight: 0, priority: 7, status: 'draining' as const }
+  ]) {
+    const { body } = bodyOf(registration, '10.0.0.1')
+    const text = JSON.stringify(body)
+    const read = readInstanceBody(text)
+    t.strictSame(read, { body })
+    rememberBody(text, body)
+    const known = readInstanceBody(text)
+    t.ok('body' in known && known.body === body)
+    const anew = readInstanceBody(text)
+    t.ok('body' in anew && anew.body !== body)
+    t.strictSame(anew, read)
+  }
 })

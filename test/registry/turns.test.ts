@@ -1,7 +1,7 @@
 import t from 'tap'
 import { patienceMs } from '../../server/registry/commands/certain.ts'
 import { Turns } from '../../server/registry/commands/turns.ts'
-import { sharedSync } from '../../server/registry/shared-sync.ts'
+import { NodeStore } from '../../server/registry/node-store.ts'
 import type { Store } from '../../server/store/store.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 
@@ -44,7 +44,7 @@ t.test('those who sync while one is under way share the next one, which begins a
     begun.push(round)
     return round.promise
   }
-  const shared = sharedSync(store)
+  const shared = new NodeStore(store)
   const first = shared.sync()
   const later = [shared.sync(), shared.sync(), shared.sync()]
   t.equal(begun.length, 1)

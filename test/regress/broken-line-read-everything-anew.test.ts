@@ -7,7 +7,7 @@ import { noRedis, RedisServer } from '../support/redis-server.ts'
 import { drain, short } from '../support/deliveries.ts'
 import { tester } from '../support/world.ts'
 
-t.test('watchers of a node whose line broke are told what they missed, and nothing else', { skip: noRedis }, async (t) => {
+t.test('watchers of a node whose connection broke get what they missed, and nothing else', { skip: noRedis }, async (t) => {
   const server = await RedisServer.start()
   t.teardown(() => server.dispose())
   const proxy = await RedisProxy.start(server.port)

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { build } from '../support/world.ts'
 
-t.test('an empty zone is refused, and is nobody else\'s answer', async (t) => {
+t.test('an empty zone is refused, and gives no other zone\'s answer', async (t) => {
   const { send, register } = await build(t)
   await register('shop/orders/orders-1')
   t.match((await send('GET', '/v1/namespaces/shop/services/orders/endpoints?zone=')).json(), { status: 400, errors: [{ field: 'zone' }] })

@@ -31,7 +31,7 @@ t.test('on Redis', { skip: noRedis }, async (t) => {
   }
   const orders = (id: string): { namespace: string, service: string, id: string } => ({ namespace: 'shop', service: 'orders', id })
 
-  t.test('a new node is ready, names what is set aside by key, and answers all the rest', async (t) => {
+  t.test('a new node is ready, names unreadable records by key, and answers all the rest', async (t) => {
     const { key, join } = await world(t)
     const first = await join()
     for (const id of ['a', 'b', 'c']) await first.as(tester).register(orders(id), { address: '10.0.0.1' })
@@ -75,7 +75,7 @@ t.test('on Redis', { skip: noRedis }, async (t) => {
     await t.rejects(second.unreadable.remove(tester, 'lease/stray'), { code: 'REG_RECORD_NOT_FOUND' })
   })
 
-  t.test('a registration, a manifest and an override take the place of what cannot be read', async (t) => {
+  t.test('a registration, a manifest and an override replace unreadable records', async (t) => {
     const { key, join } = await world(t)
     const first = await join()
     await first.as(tester).register(orders('a'), { generation: 'g1', address: '10.0.0.1' })
@@ -98,7 +98,7 @@ t.test('on Redis', { skip: noRedis }, async (t) => {
     t.equal(await server.admin.hget(key('svc'), 't:shop/orders'), '1', 'counted once')
   })
 
-  t.test('what comes by the log is set aside too, and what was answered under its name goes', async (t) => {
+  t.test('an unreadable record of the log is set aside too, and leaves the answers', async (t) => {
     const { key, join } = await world(t)
     const registry = await join()
     await registry.as(tester).register(orders('a'), { address: '10.0.0.1' })

@@ -14,7 +14,7 @@ import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 const body = { address: '10.0.0.1', ports: [], labels: {}, metadata: {}, weight: 100, priority: 0, status: 'up' }
 const orders = (id: string): { namespace: string, service: string, id: string } => ({ namespace: 'shop', service: 'orders', id })
 
-t.test('a node starts, sets aside what it cannot answer, and keeps it until it is removed or written anew', async (t) => {
+t.test('a node starts, sets unreadable records aside, and keeps them until they are removed or written anew', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-garbage-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const clock = new HandClock()

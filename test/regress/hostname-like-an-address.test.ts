@@ -6,7 +6,7 @@ import { PlayedFeed, serve } from '../support/played-feed.ts'
 const service = 'web.shop.svc.cluster.local'
 const ports = [{ name: 'http', port: 80 }]
 
-t.test('a name that is made of an address leads to that address alone', async (t) => {
+t.test('a name that spells an address leads to that address alone', async (t) => {
   const world = new PlayedFeed().load()
     .register('shop/web/a', { address: '10.3.2.2', ports })
     .register('shop/web/b', { address: '10.9.9.9', hostname: '10-3-2-2', ports })

@@ -1,4 +1,4 @@
-// Some inputs were read by nobody and refused by nobody: a DELETE with the generation in its body ended another life
+// Some inputs were neither read nor refused: a DELETE with the generation in its body ended another life
 // than was meant.
 import t from 'tap'
 import WebSocket from 'ws'

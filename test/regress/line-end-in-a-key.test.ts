@@ -2,7 +2,7 @@
 import t from 'tap'
 import { build, pathOf } from '../support/world.ts'
 
-t.test('what stands behind a key with a line end is looked at', async (t) => {
+t.test('the value of a key with a line end is checked', async (t) => {
   const { send } = await build(t)
   t.match((await send('PUT', pathOf('shop/orders/a'), { address: '10.0.0.1', metadata: { 'a\nb': 5 } })).json(), { status: 400, errors: [{ field: 'metadata["a\\nb"]' }] })
   t.equal((await send('PUT', pathOf('shop/orders/a'), { address: '10.0.0.1', metadata: { 'a\nb': 'text' } })).statusCode, 201)

@@ -69,7 +69,7 @@ t.test('a file that may not grow', async (t) => {
   await ends(t, node)
 })
 
-t.test('a pipe that nobody reads', async (t) => {
+t.test('a pipe without a reader at work', async (t) => {
   const node = await started(t, ['ignore', 'pipe', 'ignore'])
   const batch = 50
   for (let requests = 0; requests < 1_000; requests += batch) { // three times what the pipe holds

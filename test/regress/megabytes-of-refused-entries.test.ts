@@ -36,7 +36,7 @@ t.test('so does a frame', async (t) => {
   for (const frame of await socket.take(5)) t.match(frame, { type: 'error', code: 'REG_INVALID', errors: [{ field: 'leases', rule: /10000 leases/ }] })
 })
 
-t.test('of thirty thousand faults twenty are told, and how many more', async (t) => {
+t.test('of thirty thousand faults the answer has twenty, and the number of others', async (t) => {
   const { send } = await build(t)
   const answer = await send('POST', '/v1/heartbeats', { leases: Array(10_000).fill({}) })
   t.match(answer.json(), { errors: { length: 20 }, moreErrors: 29_980, detail: /; and 29980 more$/ })

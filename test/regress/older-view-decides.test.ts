@@ -5,7 +5,7 @@ import { build, pathOf } from '../support/world.ts'
 import { noRedis } from '../support/redis-server.ts'
 import { twoNodes } from '../support/two-nodes.ts'
 
-t.test('a drain that is taken back through a node that lags is taken back in the store', { skip: noRedis }, async (t) => {
+t.test('a drain that is undone through a node that lags is undone in the store', { skip: noRedis }, async (t) => {
   const nodes = await twoNodes(t, 'redis')
   const { one, two, registries: [first] } = nodes
   const id = { namespace: 'shop', service: 'orders', id: 'a' }

@@ -1,6 +1,6 @@
 // An instance that two declared services select changed: a watch of endpoints sends a frame for each service with one
 // revision, and the SDK
-// took the second for one that it had. Whoever was cut off between them went on after both.
+// took the second for one that it had. A watch that was cut off between them went on after both.
 import t from 'tap'
 import { type EndpointsEvent, Rollcall } from '../../client-sdk/src/index.ts'
 import { build } from '../support/world.ts'
@@ -32,7 +32,7 @@ t.test('the SDK tells of every service that one change touches, and goes on only
   t.strictSame(told.map(({ revision }) => revision === start.revision), [true, true, false])
 })
 
-t.test('a watch that was cut off within a change is told the whole of it again', async (t) => {
+t.test('a watch that was cut off within a change gets all of it again', async (t) => {
   const world = await build(t)
   for (const name of ['one', 'two']) t.equal((await world.send('POST', '/v1/apply', service(name))).statusCode, 200)
   const first = await world.connect()

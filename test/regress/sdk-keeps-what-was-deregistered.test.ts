@@ -3,7 +3,7 @@
 import t from 'tap'
 import { setting } from '../client-sdk/helpers.ts'
 
-t.test('an answer of an older revision is taken, and told', async (t) => {
+t.test('an answer of an older revision replaces the list, and `regressed` says so', async (t) => {
   const answers = [['o-1', 'o-2'], ['o-2']]
   const { registry, clock, another, events } = setting(t)
   const [one, two] = ['o-1', 'o-2'].map((id) => registry.register('shop', 'orders', id, { ports: [{ port: 80 }] }))

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { cluster } from '../client-sdk/cluster.ts'
 
-t.test('heartbeats that a node could not store are told to the other node before the lease is over', async (t) => {
+t.test('heartbeats that a node could not store go to the other node before the lease is over', async (t) => {
   const { client, clock, befall, asked } = cluster(t, ['a', 'b'])
   await client().register({ service: 'orders', id: 'o-1', ttlMs: 15_000 })
   await clock.advance(20_000)

@@ -1,4 +1,4 @@
-// A process whose id was taken over by a newer life was lost for good: after a rollback nobody was registered.
+// A process whose id was taken over by a newer life was lost for good: after a rollback no process was registered.
 import t from 'tap'
 import { setting } from '../client-sdk/helpers.ts'
 

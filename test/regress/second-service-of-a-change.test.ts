@@ -9,7 +9,7 @@ const declared =
   { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' },
     spec: { clusterIP: 'None', selector: { app: 'web' }, ports: [{ port: 80 }] } }
 
-t.test('each service that a change touched is told, and the cursor before the last of them resumes with all of them',
+t.test('each service that a change touched has a frame, and the cursor before the last of them resumes with all of them',
   async (t) => {
     const world = await build(t)
     await world.send('PUT', '/v1/namespaces/shop/services/web', declared)

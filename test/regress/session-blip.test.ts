@@ -3,7 +3,7 @@
 import t from 'tap'
 import { build } from '../support/world.ts'
 
-t.test('sessions that break together and are back within the blip are seen by nobody', async (t) => {
+t.test('sessions that break together and are back within the blip change nothing', async (t) => {
   const { register, connect, registry, clock } = await build(t)
   const ids = Array.from({ length: 8 }, (_, index) => `i${index}`)
   for (const id of ids) await register(`shop/orders/${id}`, { address: '10.0.0.1', generation: 'g1', lease: { ttlMs: 86_400_000 } })

@@ -8,7 +8,7 @@ import { HandClock } from '../support/hand-clock.ts'
 const serve = ['serve', '--http', '127.0.0.1:0', '--dns', 'off']
 const never = (): Promise<never> => new Promise(() => undefined)
 
-t.test('a directory that cannot be made ends the start with the reason', async (t) => {
+t.test('a directory that cannot be created ends the start with the reason', async (t) => {
   const node = run(t, 'bin/rollcall.js', [...serve, '--data', '/proc/nope'])
   await node.line(/cannot start: \/proc\/nope cannot be made/)
   t.equal(await node.exit, 1)
@@ -27,7 +27,7 @@ t.test('a start can be ended', async (t) => {
   await node.line(/"stopped"/)
 })
 
-t.test('a step that takes too long is named, and what comes later is nobody\'s', async (t) => {
+t.test('a step that takes too long is named, and a later end of it is ignored', async (t) => {
   const clock = new HandClock()
   const step = startStep({ what: 'hand the registry on', limitMs: 1_000, clock, why: () => 'a thread is silent' }, never)
   clock.advance(1_000)

@@ -7,7 +7,7 @@ import { build, pathOf } from '../support/world.ts'
 const unknown = Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`x${index + 1}`, 1]))
 const query = Object.entries(unknown).map((pair) => pair.join('=')).join('&')
 
-t.test('what is broken is refused, whatever else is unknown', async (t) => {
+t.test('a broken field is refused, also beside unknown ones', async (t) => {
   const { send, registry, log, register } = await build(t)
   const selecting = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } }
   t.equal((await send('PUT', '/v1/namespaces/shop/services/web', selecting)).statusCode, 201)

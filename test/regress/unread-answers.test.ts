@@ -84,7 +84,7 @@ t.test('watchers that do not read a large snapshot share its text, and hold a pi
   t.equal(read, 400, 'who reads at last gets it whole')
 })
 
-t.test('bodies that do not end are held up to a limit, and others are taken', async (t) => {
+t.test('bodies that do not end are kept up to a limit, and others are accepted', async (t) => {
   const world = await build(t)
   const length = 5 * mebibyte
   const before = held()

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { DnsCounters } from '../../server/dns/counters.ts'
 import type { DnsCatalog, TransferSource } from '../../server/dns/source.ts'
-import type { EndpointSet } from '../../server/model/instance/endpoints.ts'
+import { type EndpointSet, endpointSet } from '../../server/model/instance/endpoints.ts'
 import { UdpClient, text } from '../support/dns-client.ts'
 import { PlayedFeed, serve } from '../support/played-feed.ts'
 
@@ -34,7 +34,7 @@ class Planted {
     const known = this.#sets.get(set)
     if (known !== undefined) return known
     const answered = set.answered.map((endpoint) => (endpoint.id === 'b' ? { ...endpoint, ...this.#bad } : endpoint))
-    const spoilt = { ...set, answered }
+    const spoilt = endpointSet(set.namespace, set.service, set.revision, answered, set.leaseMs)
     this.#sets.set(set, spoilt)
     return spoilt
   }

@@ -6,7 +6,7 @@ import { PlayedFeed, serve } from '../support/played-feed.ts'
 
 const soaOf = (zone: string): RegExp => new RegExp(`^${zone.replaceAll('.', '\\.')} 5 SOA ns\\.dns\\.`)
 
-t.test('the parent answers for DS, and what is between two zones exists', async (t) => {
+t.test('the parent answers for DS, and names between two zones exist', async (t) => {
   const world = new PlayedFeed().load().register('shop/web/a', { address: '10.0.0.1', ports: [] })
     .declare('shop/cut', { type: 'ExternalName', externalName: 'east.cluster.local' })
   const client = new UdpClient(t, await serve(t, world, { zones: ['cluster.local', 'east.cluster.local', 'a.deep.cluster.local'] }))

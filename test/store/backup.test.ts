@@ -143,7 +143,7 @@ t.test('Redis is exported, and restored into Redis and into SQLite; SQLite into 
   t.same(content(fourth.follower), before)
 })
 
-t.test('of a damaged file is saved what can be read, and restored', async (t) => {
+t.test('the readable records of a damaged file are saved, and restored', async (t) => {
   const directory = directoryOf(t)
   const store = sqlite(directory)
   const follower = new RecordingFollower()

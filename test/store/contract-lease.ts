@@ -27,6 +27,19 @@ export function leaseContract (scenario: Scenario): void {
     t.match(world.follower.history, [{ type: 'put', reason: 'registered', by: 'orders-1', atMs: record?.createdAtMs }])
   })
 
+  scenario('a registration that is called new, and is not, is what the store says', async (t, world) => {
+    const first = await world.store.grant(world.grantOf(key, { generation: 'g1', isNew: true }))
+    t.match(first, { outcome: 'created', generation: 'g1' })
+    const again = await world.store.grant(world.grantOf(key, { generation: 'g1', isNew: true }))
+    t.same(again, { ...first, outcome: 'unchanged' })
+    const updated = await world.store.grant(world.grantOf(key, { generation: 'g1', isNew: true, body: '{"address":"192.0.2.2"}' }))
+    t.match(updated, { outcome: 'updated', lease: first.lease })
+    const replaced = await world.store.grant(world.grantOf(key, { generation: 'g2', isNew: true }))
+    t.match(replaced, { outcome: 'replaced', generation: 'g2' })
+    t.same(world.follower.storyOf(key), ['put registered', 'put updated', 'put replaced'])
+    t.same(await world.store.renew(new Map([[15_000, [first.lease]]])).then(({ unknown }) => unknown), [first.lease])
+  })
+
   scenario('the same generation with the same content is no change', async (t, world) => {
     const first = await world.store.grant(world.grantOf(key, { generation: 'g1' }))
     const second = await world.store.grant(world.grantOf(key, { generation: 'g1' }))

@@ -53,7 +53,7 @@ t.test('a lease of a day is due after a day, through all turns of the ring', asy
   t.same(dueNames(wheel, startMs + dayMs), ['a'])
 })
 
-t.test('nothing is missed when nobody looked for longer than a turn', async (t) => {
+t.test('nothing is missed when no sweep came for longer than a turn', async (t) => {
   const wheel = new LeaseWheel(startMs)
   for (let index = 0; index < 100; index += 1) wheel.add(`lease${index}`, 'n/s', ttlMs, startMs + index * minute)
   t.equal(dueNames(wheel, startMs + 1_000 * minute).length, 100)
@@ -102,7 +102,7 @@ t.test('suspects are counted for each service and for all', async (t) => {
   t.match(wheel.serviceOf(a), { name: 'n/s', total: 1, suspects: 0 })
 })
 
-t.test('a service stays among the sick until its brake is taken off', async (t) => {
+t.test('a service stays among the sick until its brake ends', async (t) => {
   const wheel = new LeaseWheel(startMs)
   const slot = wheel.add('a', 'n/s', ttlMs, startMs, true)
   const service = wheel.serviceOf(slot)

@@ -28,13 +28,13 @@ function follower (history: Change[], held: InstanceRecord[] = [], objects: Obje
 
 const shown = (proposals: readonly Proposal[]): string[] => proposals.map(({ kind, id, revision }) => `${kind} ${id} ${revision}`).sort()
 
-t.test('what is held and changed after the base is offered, and every end after it', async (t) => {
+t.test('records that changed after the base are offered, and every end after it', async (t) => {
   const held = [record('a/b/1', 'l1', 9), record('a/b/2', 'l2', 12)]
   const history = [put(record('a/b/2', 'l2', 11)), put(record('a/b/2', 'l2', 12)), put(record('a/b/3', 'l3', 13)), gone('a/b/3', 'l3', 14)]
   t.same(shown(await collectProposals(follower(history, held, [object('override/a', 10), object('override/b', 15)]), [], 10, false)), ['del l3 14', 'oput override/b 15', 'put l2 12'])
 })
 
-t.test('a life of the history that is not held any more is no life', async (t) => {
+t.test('a life of the history that is not registered any more is not offered', async (t) => {
   t.same(await collectProposals(follower([put(record('a/b/1', 'l1', 11))]), [], 10, false), [])
 })
 
@@ -43,7 +43,7 @@ t.test('of each key one life is offered, the newest', async (t) => {
   t.same(shown(await collectProposals(follower([], [record('a/b/1', 'l1', 11)]), own, 10, false)), ['put l2 12'])
 })
 
-t.test('to a new keyspace everything is offered that is held, and every end that is remembered', async (t) => {
+t.test('to a new keyspace every record is offered, and every remembered end', async (t) => {
   const history: Change[] = [gone('a/b/9', 'l9', 3), { ...head(4), type: 'delete-object', key: 'override/a' }]
   const node = follower(history, [record('a/b/1', 'l1', 1)], [object('override/b', 2)])
   t.same(shown(await collectProposals(node, [], 0, true)), ['del l9 3', 'odel override/a 4', 'oput override/b 2', 'put l1 1'])
@@ -65,7 +65,7 @@ t.test('a record is read as it was written', async (t) => {
   t.same(parseObject('override/a', objectText(declared)), declared)
 })
 
-t.test('an entry of an unknown type is a break: whoever follows must load again', async (t) => {
+t.test('an entry of an unknown type is a break: followers must load again', async (t) => {
   t.same(parseEntry(['17-0', ['t', 'something', 'x', 'y']]), { type: 'break', revision: 17 })
 })
 
@@ -103,7 +103,7 @@ t.test('a write on its way through a load goes on waiting', async (t) => {
   await t.resolves(waits)
 })
 
-t.test('nobody waits for ever, and what was acknowledged is offered all the same', async (t) => {
+t.test('no write waits for ever, and acknowledged ones are offered all the same', async (t) => {
   const pending = new Pending()
   const waits = pending.delivery(3, () => false, proposeInstance(record('a/b/1', 'l1', 3)))
   const refused = t.rejects(waits, { code: 'REG_OUTCOME_UNKNOWN' })

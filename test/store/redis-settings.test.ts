@@ -105,7 +105,7 @@ t.test('opening waits for a replica to become a master', { skip }, async (t) => 
   t.equal(follower.loads, 1)
 })
 
-t.test('while Redis is away writes are refused with a time to try again, and each change of state is told once', { skip }, async (t) => {
+t.test('while Redis is away writes are refused with a time to try again, and the log names each change of state once', { skip }, async (t) => {
   const server = await startServer(t, { config: ['appendonly yes'] })
   const { store, follower } = await joinRedis(t, server.url)
   const { lease } = await store.grant(life('shop/orders/a'))
@@ -168,7 +168,7 @@ t.test('a master that becomes a replica is left', { skip }, async (t) => {
   t.match(await store.grant(life('shop/orders/a')), { outcome: 'created' })
 })
 
-t.test('what would break a record is refused before it is sent', { skip }, async (t) => {
+t.test('a value that would break a record is refused before it is sent', { skip }, async (t) => {
   const server = await startServer(t)
   const { store } = await joinRedis(t, server.url)
   for (const overrides of [{ key: 'shop/orders' }, { key: 'a/b/c/d' }, { key: 'a/b/c\nd' }, { body: '{\n}' }, { generation: 'a\nb' }, { ttlMs: 0 }, { ttlMs: 1.5 }]) {

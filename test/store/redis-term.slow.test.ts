@@ -133,7 +133,7 @@ t.test('an entry that is missing from the log is noticed by a quiet node', { ski
   t.match(await store.grant(life('shop/orders/b')), { outcome: 'created', revision: revision + 1 })
 })
 
-t.test('a promotion that lost writes gets them back, reuses no revision, and raises nobody from the dead', { skip }, async (t) => {
+t.test('a promotion that lost writes gets them back, reuses no revision, and brings no dead instance back', { skip }, async (t) => {
   const master = await startServer(t)
   const proxy = await startProxy(t, master.port)
   const a = await joinRedis(t, proxy.url)
@@ -250,7 +250,7 @@ t.test('of two nodes that recover, the newer knowledge wins, whichever comes fir
   }
 })
 
-t.test('what was put back after one promotion and lost by the next is put back again, and the dead stay dead', { skip }, async (t) => {
+t.test('records that were put back after one promotion and lost by the next are put back again, and the dead stay dead', { skip }, async (t) => {
   const master = await startServer(t)
   const proxy = await startProxy(t, master.port)
   const { store, follower } = await joinRedis(t, proxy.url)
@@ -274,7 +274,7 @@ t.test('what was put back after one promotion and lost by the next is put back a
   t.same((await store.renew(new Map([[60_000, [living.lease, ended.lease]]]))).unknown, [ended.lease])
 })
 
-t.test('a frozen Redis expires nobody when it wakes', { skip }, async (t) => {
+t.test('a frozen Redis expires no instance when it wakes', { skip }, async (t) => {
   const server = await startServer(t)
   const { store, follower } = await joinRedis(t, server.url)
   const rules = policy({ gapMs: 400, holdMs: 400, graceMs: 100 })
@@ -406,7 +406,7 @@ t.test('a lease whose renewals a promotion lost has its full TTL again', { skip 
   t.ok((await suspected).atMs >= renewedAtMs, 'and ends when nobody renews it')
 })
 
-t.test('writes under a failing Redis are answered, and what was acknowledged survives', { skip }, async (t) => {
+t.test('writes under a failing Redis are answered, and acknowledged ones survive', { skip }, async (t) => {
   const server = await startServer(t, { config: ['appendonly yes', 'appendfsync always'] })
   const proxy = await startProxy(t, server.port)
   const a = await joinRedis(t, proxy.url)

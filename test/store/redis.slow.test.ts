@@ -8,5 +8,5 @@ if (noRedis === false) {
   t.teardown(() => server.dispose())
   storeContract('redis', async () => openRedisHarness(server), { severalNodes: true, restart: true, modelRuns: 2 })
 } else {
-  t.test('the contract of a store, met by Redis', { skip: noRedis }, () => undefined)
+  t.test('Redis keeps the contract of a store', { skip: noRedis }, () => undefined)
 }

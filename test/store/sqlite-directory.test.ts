@@ -1,4 +1,4 @@
-// The data directory: whose it is, and what is said when it cannot be used.
+// The data directory: its owner, and the error when it cannot be used.
 import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -27,7 +27,7 @@ t.test('directory and files are the owner\'s alone, whatever the umask', async (
   }
 })
 
-t.test('what is there already keeps its mode, and a wider one is warned of', async (t) => {
+t.test('files that exist keep their mode, and a wide one gives a warning', async (t) => {
   const directory = t.testdir({ data: { 'rollcall.db': '' } })
   const [data, file] = [join(directory, 'data'), join(directory, 'data', 'rollcall.db')]
   chmodSync(data, 0o755)
@@ -41,7 +41,7 @@ t.test('what is there already keeps its mode, and a wider one is warned of', asy
   ])
 })
 
-t.test('a directory that cannot be used is named, with what is in its way', async (t) => {
+t.test('a directory that cannot be used is named, with the reason', async (t) => {
   const home = t.testdir()
   writeFileSync(join(home, 'file'), '')
   symlinkSync(join(home, 'loop'), join(home, 'loop'))

@@ -34,7 +34,7 @@ async function refused (t: Test, world: Keyspace, file: string, message: RegExp)
   t.ok(readFileSync(file).equals(before), 'the file is left as it is')
 }
 
-t.test('the directory is made if it is missing', async (t) => {
+t.test('the directory is created if it is missing', async (t) => {
   const harness = openSqliteHarness()
   t.teardown(() => harness.dispose())
   const store = createSqliteStore({ directory: join(harness.directory, 'deep', 'er'), now: Date.now })
@@ -73,7 +73,7 @@ t.test('a file that is no database is refused and left as it is', async (t) => {
   await refused(t, world, file, /rollcall\.db is damaged/)
 })
 
-t.test('a log entry that nobody can read stops no start: the history begins after it', async (t) => {
+t.test('an unreadable log entry stops no start: the history begins after it', async (t) => {
   for (const header of ['["?",1]', '', '{', '["p",1,"x","registered"]', 'null']) {
     const { world, file } = await filledFile(t)
     for (const sum of ['sum', 'NULL']) change(file, `UPDATE log SET header = '${header}', sum = ${sum} WHERE revision = 7`)
@@ -97,7 +97,7 @@ t.test('a file of a newer schema is refused and left as it is', async (t) => {
   await refused(t, world, file, /schema version 99, this server knows version 2.*newer/)
 })
 
-t.test('a directory that cannot be made is named', async (t) => {
+t.test('a directory that cannot be created is named', async (t) => {
   const { file } = await filledFile(t)
   const store = createSqliteStore({ directory: join(file, 'below'), now: Date.now })
   await t.rejects(store.open(new RecordingFollower()), { code: 'REG_STORE_UNAVAILABLE', message: /rollcall\.db/ })
@@ -138,14 +138,14 @@ t.test('a write that is a mistake of ours takes no other one with it, and is no 
   t.same(world.follower.faults, [])
 })
 
-t.test('a lease name that is taken is refused', async (t) => {
+t.test('a lease name that is in use is refused', async (t) => {
   const world = await worldIn(t)
   const lease = await world.grant('shop/orders/a')
   await t.rejects(world.grant('shop/orders/b', { lease }), { code: 'REG_CONFLICT' })
   t.same([...world.follower.instances.keys()], ['shop/orders/a'])
 })
 
-t.test('what stood beside a write that does not fit happens once, in its order', async (t) => {
+t.test('the other writes of a batch happen once, in their order, where one does not fit', async (t) => {
   const world = await worldIn(t, { maxPages: 120 })
   const huge = JSON.stringify({ text: 'x'.repeat(1_000_000) })
   const outcomes = await Promise.allSettled([
@@ -156,7 +156,7 @@ t.test('what stood beside a write that does not fit happens once, in its order',
   t.equal(world.follower.revision, 2)
 })
 
-t.test('a failed write takes back what it did in memory', async (t) => {
+t.test('a failed write undoes its changes in memory', async (t) => {
   const world = await worldIn(t, { maxPages: 120 })
   const huge = JSON.stringify({ text: 'x'.repeat(1_000_000) })
   const [lease = '', suspect = ''] = await world.grantMany('shop/orders', 2, { generation: 'g1', ttlMs: 4_000 })

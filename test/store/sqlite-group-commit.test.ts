@@ -26,7 +26,7 @@ function recorder () {
   return { log, state, commits: new GroupCommit(transaction) }
 }
 
-t.test('what arrives in one turn of the loop shares one transaction, in order', async (t) => {
+t.test('writes of one turn of the loop share one transaction, in order', async (t) => {
   const { log, commits } = recorder()
   const answers = await Promise.all([1, 2, 3].map((number) => commits.write(() => {
     log.push(`write ${number}`)
@@ -61,7 +61,7 @@ t.test('while the disk is busy further transactions are committed, and share the
   t.same(answered, ['a', 'b', 'c', 'synced'])
 })
 
-t.test('where the disk fails after a commit nobody is told that the write is kept, the follower has what the file has, and nothing is written any more', async (t) => {
+t.test('where the disk fails after a commit no write is acknowledged, the follower has what the file has, and nothing is written any more', async (t) => {
   const { log, state, commits } = recorder()
   state.syncFailure = Object.assign(new Error('i/o error'), { code: 'EIO' })
   const { promise, resolve } = Promise.withResolvers<void>()

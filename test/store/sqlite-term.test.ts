@@ -211,7 +211,7 @@ t.test('a flipped bit in a stored body is noticed: the record has a fault, the o
   t.same([...mended.follower.instances.values(), ...mended.follower.objects.values()].filter((record) => 'fault' in record), [])
 })
 
-t.test('a record with a fault is answered to nobody, and shown to operators', async (t) => {
+t.test('a record with a fault is in no answer, and operators see it', async (t) => {
   const directory = directoryOf(t)
   const registry = async (): Promise<Registry> => {
     const made = new Registry({ store: createSqliteStore({ directory, now: Date.now }) })

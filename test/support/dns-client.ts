@@ -91,7 +91,7 @@ export class UdpClient {
     return new Promise((resolve, reject) => this.#socket.send(message, this.#port, this.#address, (error) => (error === null ? resolve() : reject(error))))
   }
 
-  /** The next answer that has not been taken yet. */
+  /** The next answer that was not read yet. */
   async receive (): Promise<Buffer> {
     for (;;) {
       const answer = this.#answers.shift()

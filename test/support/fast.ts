@@ -11,7 +11,7 @@ import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-/** All files of a process share the root test, whose limit this is. A test that hangs is told by name. */
+/** All files of a process share the root test, whose limit this is. A test that hangs is reported by name. */
 const limitSeconds = 600
 const maxProcesses = 4
 const filesVariable = 'ROLLCALL_TEST_FILES'

@@ -1,9 +1,9 @@
-// A port of the loopback for a program that cannot be told to take any.
+// A port of the loopback for a program that cannot choose one itself.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** A port that is free for UDP and for TCP. Somebody else may be faster. */
+/** A port that is free for UDP and for TCP. Another program may be faster. */
 export async function freePort (): Promise<number> {
   for (let attempt = 1; attempt <= 32; attempt++) {
     const udp = createSocket('udp4').bind(0, '127.0.0.1')

@@ -6,7 +6,7 @@ interface Timer {
   readonly callback: () => void
 }
 
-/** Heartbeats gather company for less, and a request waits for its answer: nobody could move the clock meanwhile. */
+/** Heartbeats gather company for less, and a request waits for its answer: no test could move the clock meanwhile. */
 const momentMs = 50
 
 export class HandClock implements Clock {

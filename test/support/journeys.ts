@@ -4,7 +4,8 @@
 //
 // "run" counts the files of server/ and client-sdk/ of which any function ran in a node that is warm. The "spine" are those of them that the
 // journey passes through: they stand on the stack and call into another of our files, or write the row, the answer or the frame. The rest
-// are leaves, which a reader takes by their names.
+// are leaves, which a reader takes by their names. A helper that calls a helper counts, too; what is called without a look at a map, a text
+// or a buffer further on does not.
 import { createSocket, Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -28,7 +29,7 @@ interface Journey {
   readonly spine: readonly string[]
 }
 
-/** Files of ours on the stacks at the moments that `watched` names, while a journey is made. */
+/** Files of ours on the stacks at the moments that `watched` names, during a journey. */
 const spine = new Set<string>()
 let isWatching = false
 

@@ -4,7 +4,7 @@ import { createRedisStore, type RedisStoreOptions } from '../../server/store/red
 import type { ExpiryPolicy, Grant, PassedTerm, Snapshot, Store, StoreHealth } from '../../server/store/store.ts'
 import { RecordingFollower } from './recording-follower.ts'
 
-/** Faults are noticed in a fraction of a second, and a busy machine is not taken for one. */
+/** Faults are noticed in a fraction of a second, and a busy machine does not count as one. */
 const timeouts = { connectMs: 800, commandMs: 800, blockMs: 50, settleMs: 4_000 }
 
 export class WatchedFollower extends RecordingFollower {
@@ -34,7 +34,7 @@ export class WatchedFollower extends RecordingFollower {
     this.#check()
   }
 
-  /** Resolves when the condition holds; it is looked at after each call of the store. */
+  /** Resolves when the condition holds; it is checked after each call of the store. */
   when (isMet: () => boolean): Promise<void> {
     if (isMet()) return Promise.resolve()
     return new Promise((resolve) => { this.#waiting.add({ isMet, resolve }) })

@@ -1,4 +1,4 @@
-// A WebSocket client of the watch whose frames are taken one by one.
+// A WebSocket client of the watch whose frames a test reads one by one.
 import WebSocket from 'ws'
 import type { ClientFrame } from '../../client-sdk/src/wire.ts'
 
@@ -32,7 +32,7 @@ export class TestSocket {
     return client
   }
 
-  /** Frames that have come and were not taken. */
+  /** Frames that have come and were not read yet. */
   get waiting (): number {
     return this.#frames.length
   }

@@ -1,4 +1,4 @@
-// Two nodes on one store, of which the second can be held: it hears nothing of what the first does, until it asks the store.
+// Two nodes on one store, of which the second can be paused: it hears nothing of what the first does, until it asks the store.
 import { Registry } from '../../server/registry/registry.ts'
 import type { Access } from '../../server/registry/core.ts'
 import type { Change, Follower, Snapshot, Store } from '../../server/store/store.ts'
@@ -11,7 +11,7 @@ import { tester } from './world.ts'
 
 export interface TwoNodes {
   readonly one: Access
-  /** It may be held. */
+  /** It can be paused. */
   readonly two: Access
   readonly registries: readonly [Registry, Registry]
   /** From here on node two hears nothing, until it syncs or writes. */

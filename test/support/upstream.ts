@@ -1,4 +1,4 @@
-// A resolver to forward to: real UDP and TCP on one port, answering as a test says. Messages are made by dns-packet.
+// A resolver to forward to: real UDP and TCP on one port, answering as a test says. dns-packet writes the messages.
 import { type RemoteInfo, createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type Socket, createServer } from 'node:net'
@@ -93,7 +93,7 @@ export class Upstream {
     this.answer = answer
   }
 
-  /** The next query that was not taken yet. */
+  /** The next query that was not read yet. */
   async next (): Promise<Query> {
     for (;;) {
       const query = this.queries[this.#taken]
@@ -114,7 +114,7 @@ export class Upstream {
   }
 }
 
-/** The port of nobody. */
+/** A port on which nothing listens. */
 export async function closedPort (): Promise<number> {
   const socket = createSocket('udp4')
   socket.bind(0, '127.0.0.1')

@@ -1,4 +1,4 @@
-// A registry core on a store in memory, with a clock that the test moves. HTTP and DNS before it are made when they are asked for.
+// A registry core on a store in memory, with a clock that the test moves. HTTP and DNS in front of it start when a test needs them.
 import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Heartbeat, HeartbeatAnswer, Registration } from '../../client-sdk/src/wire.ts'
@@ -12,7 +12,6 @@ import { Metrics } from '../../server/metrics/metrics.ts'
 import type { Access, Actor, LeaseSession, Registered } from '../../server/registry/core.ts'
 import { RegistryMetrics } from '../../server/registry/metrics.ts'
 import { Registry, type RegistryOptions } from '../../server/registry/registry.ts'
-import { timedStore } from '../../server/registry/timed-store.ts'
 import { storeMetrics } from '../../server/store/metrics.ts'
 import type { Store } from '../../server/store/store.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
@@ -124,9 +123,9 @@ async function create (t: Closable, options: WorldOptions, { clock = new HandClo
   const log: LogLine[] = []
   const metrics = given ?? new Metrics({ version: '0.0.0-test', processMetrics: false, now: () => 0 }) // each text is made anew
   const counters = new RegistryMetrics(metrics.register)
-  const store = timedStore(wrap(createSqliteStore({ directory: ':memory:', now: () => clock.now(), holdMs: 0 })), storeMetrics(metrics.register))
+  const store = wrap(createSqliteStore({ directory: ':memory:', now: () => clock.now(), holdMs: 0 }))
   const registry = new Registry({
-    store, clock, protection: { holdMs: 0 }, random: () => 0.5, swept: counters.swept,
+    store, storeTimer: storeMetrics(metrics.register), clock, protection: { holdMs: 0 }, random: () => 0.5, swept: counters.swept,
     log: { info: () => undefined, warn: (message) => warnings.push(message) }, ...core
   })
   counters.observe(registry)

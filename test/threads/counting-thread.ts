@@ -1,10 +1,10 @@
-// A thread for tests: it counts its starts, and the revisions that its mirror had when it was told to close.
+// A thread for tests: it counts its starts, and the revisions that its mirror had when it had to close.
 import { runThread } from '../../server/threads/thread-program.ts'
 
 export interface CountingSettings {
   /** Fails at its start. */
   readonly fails?: boolean
-  /** Does not end when it is told to. */
+  /** Does not end when it should. */
   readonly hangs?: boolean
 }
 

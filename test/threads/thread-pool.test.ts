@@ -93,7 +93,7 @@ t.test('if none can start the pool says why, and goes on trying until it is clos
   t.equal(place.workers.length, 4, 'closed is closed')
 })
 
-t.test('a thread that does not end when it is told to is ended', async (t) => {
+t.test('a thread that does not end when it should is terminated', async (t) => {
   const place = new Place(t, { hangs: true })
   await place.pool.start()
   const exits = place.workers.map((worker) => once(worker, 'exit'))

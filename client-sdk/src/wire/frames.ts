@@ -1,6 +1,6 @@
 // The frames of a watch.
 import type { Service } from '../manifests.ts'
-import type { EndpointsAnswer } from './endpoint.ts'
+import type { Endpoint, EndpointsAnswer } from './endpoint.ts'
 import type { Reason } from './event.ts'
 import type { Heartbeat, HeartbeatAnswer } from './heartbeat.ts'
 import type { Instance } from './instance.ts'
@@ -17,6 +17,22 @@ export interface ServiceEndpoints extends EndpointsAnswer {
   /** The declared service; absent for an implicit one. */
   readonly manifest?: Service
 }
+
+/**
+ * What became of a service of more than 100 endpoints since it was told last. Who does not have it at the revision `from` must
+ * subscribe anew, without `since`.
+ */
+export interface ServiceDifference extends Omit<EndpointsAnswer, 'endpoints'> {
+  /** The `revision` of the service that was told before. */
+  readonly from: string
+  /** New, or in the place of the one with the same `id` and `service`. */
+  readonly put: readonly Endpoint[]
+  /** Gone, if it was there. */
+  readonly removed: readonly EndpointName[]
+}
+
+/** What an endpoint is called within its service. */
+export type EndpointName = Pick<Endpoint, 'id' | 'service'>
 
 /** Frames that a client sends over `/v1/watch`. */
 export type ClientFrame =
@@ -46,6 +62,7 @@ export type ServerFrame =
   | ChangeFrame
   | EndpointsSnapshotFrame
   | EndpointsChangeFrame
+  | EndpointsDifferenceFrame
   | EndpointsGoneFrame
   | { readonly type: 'bookmark', readonly id: number, readonly revision: string }
   | { readonly type: 'reset', readonly id: number, readonly revision: string, readonly reason: string }
@@ -101,6 +118,9 @@ interface EndpointsFrameOf<Event extends string, Service> {
 
 /** A service of a watch of endpoints, as it is now. */
 export type EndpointsChangeFrame = EndpointsFrameOf<'put', ServiceEndpoints>
+
+/** A large service of a watch of endpoints changed: what is different. */
+export type EndpointsDifferenceFrame = EndpointsFrameOf<'difference', ServiceDifference>
 
 /** A service of a watch of endpoints is gone. */
 export type EndpointsGoneFrame = EndpointsFrameOf<'delete', { readonly namespace: string, readonly service: string }>

@@ -6,10 +6,12 @@ import type { Labels, Service } from '../../model/service/types.ts'
 import { type Alias, type AliasOptions, aliasTo } from './alias.ts'
 import { BrowseIndex } from '../browse/browse-index.ts'
 import { ClusterIpAnswers } from './cluster-ip-answers.ts'
-import { answerable } from './endpoint-host.ts'
+import { answerParts } from './answer-part.ts'
+import type { Turn } from './drawn-records.ts'
 import { EndpointAnswers } from './endpoint-answers.ts'
+import { LargeAnswers } from './large-answers.ts'
 import { maxRecordsPerSet } from '../wire/record-set.ts'
-import type { AnswerLimits } from './service-records.ts'
+import type { AnswerLimits, HostAnswers } from './service-records.ts'
 
 export interface AnswerCacheOptions extends AliasOptions {
   /** Of services that say nothing about it. */
@@ -58,13 +60,22 @@ interface KnownPolicy {
 }
 
 class Kept {
-  readonly endpoints = new Variants<EndpointSet, EndpointAnswers>()
+  readonly endpoints = new Variants<EndpointSet, HostAnswers>()
   /** Of the last service of one endpoint at most. */
-  single = new Variants<EndpointSet, EndpointAnswers>()
+  single = new Variants<EndpointSet, HostAnswers>()
   readonly clusterIps = new Variants<Service, ClusterIpAnswers>()
   readonly aliases = new Variants<Service, Alias | undefined>()
   /** By the annotations of the service, or those of its namespace where it has none. */
   readonly policies = new WeakMap<Labels, KnownPolicy>()
+}
+
+const turns = new WeakMap<object, Turn>()
+
+/** The turn of a service goes on when it changes: else the first of many endpoints would be shown over and over. */
+function turnOf ({ origin }: EndpointSet): Turn {
+  let turn = turns.get(origin)
+  if (turn === undefined) turns.set(origin, turn = { at: 0 })
+  return turn
 }
 
 /** Gives precompiled answers. */
@@ -108,16 +119,18 @@ export class AnswerCache {
    * @param of the policy of the asked service, if this one is its fallback: the answers get no longer TTL than that
    * one's
    */
-  ofEndpoints (endpoints: EndpointSet, policy: DnsPolicy, of = policy): EndpointAnswers {
+  ofEndpoints (endpoints: EndpointSet, policy: DnsPolicy, of = policy): HostAnswers {
     // A second at least, or a short lease would make every lookup a question; an operator who wants that sets 0.
     const leaseSeconds = endpoints.leaseMs === undefined ? Infinity : Math.max(1, Math.floor(endpoints.leaseMs / 1_000))
-    const make = (set: EndpointSet, limits: AnswerLimits): EndpointAnswers => {
-      const those = answerable(set)
-      if (those.length < set.answered.length) this.#options.leftOut?.(set, set.answered.length - those.length)
-      return this.#built(new EndpointAnswers(those, limits))
+    const make = (set: EndpointSet, limits: AnswerLimits): HostAnswers => {
+      const parts = answerParts(set)
+      const leftOut = parts.reduce((sum, part) => sum + part.leftOut, 0)
+      if (leftOut > 0) this.#options.leftOut?.(set, leftOut)
+      const [only, ...others] = parts
+      return this.#built(others.length > 0 ? new LargeAnswers(parts, limits, turnOf(set)) : new EndpointAnswers(only?.endpoints ?? nothing, limits))
     }
     const limits = this.#limits(policy, of, leaseSeconds)
-    if (endpoints.answered.length > 1) return this.#kept.endpoints.of(endpoints, limits, make)
+    if (endpoints.size > 1) return this.#kept.endpoints.of(endpoints, limits, make)
     // Of a single endpoint the table of plans has the octets, and answers are made faster than they are worth keeping: those that were
     // made last are asked for in the other types, too.
     if (!this.#kept.single.has(endpoints)) this.#kept.single = new Variants()

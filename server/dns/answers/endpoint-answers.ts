@@ -8,7 +8,7 @@ import { hostnameOf } from './endpoint-host.ts'
 import { EndpointIndex } from './endpoint-index.ts'
 import { type BindingType, bindingRecords } from './service-binding.ts'
 import {
-  type AddressType, type AnswerLimits, type NamedPort, type ServiceAnswers, SmallMap, addressFamily, addressRecord, addressTypes, serviceRecord
+  type AddressType, type AnswerLimits, type HostAnswers, type NamedPort, SmallMap, addressFamily, addressRecord, addressTypes, serviceRecord
 } from './service-records.ts'
 import { labelBytes, nameBytes, pointerTo, questionPointer } from '../wire/wire.ts'
 
@@ -23,10 +23,10 @@ interface Choices {
 }
 
 /**
- * The answers of one endpoint set. Each is built when it is first asked for; all keys come from the endpoints: names
- * that none has takes no memory.
+ * The answers of one small endpoint set, made whole and ready to be copied (large-answers.ts has those of large ones). Each is built when
+ * it is first asked for; all keys come from the endpoints: names that none has take no memory.
  */
-export class EndpointAnswers implements ServiceAnswers {
+export class EndpointAnswers implements HostAnswers {
   readonly #endpoints: readonly Endpoint[]
   readonly #limits: AnswerLimits
   /** Of which these are a choice: a host has all its addresses, whichever were chosen. */
@@ -43,12 +43,10 @@ export class EndpointAnswers implements ServiceAnswers {
     this.#whole = whole
   }
 
-  /** Without answered endpoints nothing exists at or below the name of a service that is found by them. */
   get isEmpty (): boolean {
     return this.#endpoints.length === 0
   }
 
-  /** The answers of those in a zone, undefined if there are none. @param zone in lower case */
   inZone (zone: string): EndpointAnswers | undefined {
     const { zones, index } = this.#chosen
     const known = zones.get(zone)
@@ -58,7 +56,6 @@ export class EndpointAnswers implements ServiceAnswers {
     return answers
   }
 
-  /** The answers of those that have all of the tags, undefined if there are none. @param tags sorted, in lower case */
   tagged (tags: readonly string[]): EndpointAnswers | undefined {
     const { tags: made, index } = this.#chosen
     const key = tags.join(' ')
@@ -85,7 +82,6 @@ export class EndpointAnswers implements ServiceAnswers {
     return this.#hostnames.has(hostname)
   }
 
-  /** The hostnames that `hasHost`, in the order of the endpoints. */
   hostnames (): Iterable<string> {
     return this.#hostnames.keys()
   }

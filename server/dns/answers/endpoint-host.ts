@@ -1,7 +1,6 @@
 // What an endpoint is called below its service, and which endpoints can be answered at all.
 import { isIP } from 'node:net'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
-import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { maxWeight } from '../../model/limits.ts'
 import { dashedAddress, isDashedAddress } from '../names/dashed-address.ts'
 
@@ -37,18 +36,6 @@ export function isAnswerable ({ address, hostname, ports, weight, priority }: En
 /** Whether SRV can carry it. */
 export function isPort ({ name = '', port, protocol }: { readonly name?: string, readonly port: number, readonly protocol: string }): boolean {
   return typeof name === 'string' && typeof protocol === 'string' && isNumber(port, 1, maxNumber)
-}
-
-const ofSets = new WeakMap<EndpointSet, readonly Endpoint[]>()
-
-/** The answered endpoints of a service that DNS can carry; the same list for the same set. */
-export function answerable (set: EndpointSet): readonly Endpoint[] {
-  const known = ofSets.get(set)
-  if (known !== undefined) return known
-  const { answered } = set
-  const those = answered.every(isAnswerable) ? answered : answered.filter(isAnswerable)
-  ofSets.set(set, those)
-  return those
 }
 
 function isNumber (value: unknown, least: number, most: number): boolean {

@@ -5,8 +5,8 @@
 //   alpn   = 1, *(length(1) protocol)          7.1
 //   port   = 3, port(2)                        7.2
 //   hints  = 4, *IPv4(4); 6, *IPv6(16)         7.3
-import ipaddr from 'ipaddr.js'
 import { familyOf } from '../../model/address/address.ts'
+import { octetsOf } from '../../model/address/octets.ts'
 import type { WeightedRecord } from '../wire/record-set.ts'
 import { questionPointer, recordBytes, recordTypes } from '../wire/wire.ts'
 
@@ -96,7 +96,7 @@ function param (key: number, value: Buffer): Buffer {
 
 function hints (addresses: readonly string[], family: 4 | 6): Buffer {
   const own = addresses.filter((address) => familyOf(address) === family)
-  return Buffer.concat(own.slice(0, maxHints).map((address) => Buffer.from(ipaddr.parse(address).toByteArray())))
+  return Buffer.concat(own.slice(0, maxHints).map(octetsOf))
 }
 
 function uint16 (value: number): Buffer {

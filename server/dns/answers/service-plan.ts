@@ -7,13 +7,12 @@ import type { Service } from '../../model/service/types.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { AnswerCache } from './answer-cache.ts'
 import type { Plan } from './plan.ts'
-import { answerable } from './endpoint-host.ts'
-import type { EndpointAnswers } from './endpoint-answers.ts'
+import { hasAnswerable } from './answer-part.ts'
 import type { Records } from '../wire/record-set.ts'
 import type { RecordName } from '../names/record-name.ts'
 import type { ServiceName } from '../names/service-name.ts'
 import type { Choice } from '../names/selection-name.ts'
-import type { ServiceAnswers } from './service-records.ts'
+import type { HostAnswers, ServiceAnswers } from './service-records.ts'
 import { headerLength, portServiceStart, recordTypes } from '../wire/wire.ts'
 
 const { A, AAAA, SRV, HTTPS, SVCB, ANY } = recordTypes
@@ -48,7 +47,7 @@ interface Standing {
   /** At the names of the service and its ports. */
   readonly answers: ServiceAnswers
   /** Of the endpoints; the same as `answers` where there are no cluster IPs. */
-  readonly hosts: EndpointAnswers
+  readonly hosts: HostAnswers
 }
 
 export function planService (name: NameOfService, type: number, context: PlanContext): Plan {
@@ -77,7 +76,7 @@ function find (namespace: string, service: string, { catalog, cache }: PlanConte
  * A headless or implicit service of which no endpoint is answered is no name at all: the Kubernetes specification wants NXDOMAIN,
  * and then there is nothing below it either: no host, no port.
  */
-function standingOf (name: ServiceName, { manifest, policy }: Found, hosts: EndpointAnswers, { cache }: PlanContext): Standing | undefined {
+function standingOf (name: ServiceName, { manifest, policy }: Found, hosts: HostAnswers, { cache }: PlanContext): Standing | undefined {
   if (manifest !== undefined && !isHeadless(manifest)) return { name, isOwn: true, answers: cache.ofClusterIps(manifest, policy), hosts }
   return hosts.isEmpty ? undefined : { name, isOwn: true, answers: hosts, hosts }
 }
@@ -86,7 +85,7 @@ function standingOf (name: ServiceName, { manifest, policy }: Found, hosts: Endp
 function standIn ({ zone }: ServiceName, policy: DnsPolicy, context: PlanContext): Standing | undefined {
   for (const { namespace, service } of policy.fallbacks) {
     const other = find(namespace, service, context)
-    if (other === undefined || answerable(other.endpoints).length === 0) continue
+    if (other === undefined || !hasAnswerable(other.endpoints)) continue
     const { manifest } = other
     const hosts = context.cache.ofEndpoints(other.endpoints, other.policy, policy)
     const answers = manifest === undefined || isHeadless(manifest) ? hosts : context.cache.ofClusterIps(manifest, other.policy, policy)
@@ -135,7 +134,7 @@ function planStanding (name: Exclude<NameOfService, { kind: 'endpoint' }>, type:
  * The endpoints that a choice means: those to take first, and those for what the first have no records of, so that a preference
  * never takes away an answer.
  */
-function chosen (hosts: EndpointAnswers, choice: Choice, { clientZone }: PlanContext): Record<'near' | 'rest', EndpointAnswers | undefined> {
+function chosen (hosts: HostAnswers, choice: Choice, { clientZone }: PlanContext): Record<'near' | 'rest', HostAnswers | undefined> {
   if (choice.by === 'pin') return { near: hosts.inZone(choice.zone), rest: undefined }
   if (choice.by === 'prefer') return { near: hosts.inZone(choice.zone), rest: hosts.isEmpty ? undefined : hosts }
   const tagged = hosts.tagged(choice.tags)
@@ -143,7 +142,7 @@ function chosen (hosts: EndpointAnswers, choice: Choice, { clientZone }: PlanCon
 }
 
 /** The endpoints near the client, where the endpoints are what is answered. */
-function nearest ({ answers, hosts }: Standing, { clientZone }: PlanContext): EndpointAnswers | undefined {
+function nearest ({ answers, hosts }: Standing, { clientZone }: PlanContext): HostAnswers | undefined {
   return clientZone !== undefined && answers === hosts ? hosts.inZone(clientZone) : undefined
 }
 

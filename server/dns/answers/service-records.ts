@@ -6,8 +6,8 @@
 //   CNAME    = pointer-to-question type IN ttl rdlength target
 //              uncompressed too: what follows is owned by a pointer to it
 //   glue     = [HOSTNAME] pointer-to-service type IN ttl rdlength address
-import ipaddr from 'ipaddr.js'
 import { familyOf } from '../../model/address/address.ts'
+import { octetsOf } from '../../model/address/octets.ts'
 import type { ServiceName, TransportName } from '../names/service-name.ts'
 import type { Records, WeightedRecord } from '../wire/record-set.ts'
 import type { BindingType } from './service-binding.ts'
@@ -38,6 +38,20 @@ export interface ServiceAnswers {
   port (name: ServiceName, port: string, protocol: TransportName, serviceStart: number | undefined): Records | undefined
   /** Where HTTP is spoken. */
   bindings (type: BindingType): Records | undefined
+}
+
+/** What is at the names of the endpoints of a service, and of those that were chosen by zone or by tags, too. */
+export interface HostAnswers extends ServiceAnswers {
+  /** Without answered endpoints nothing exists at or below the name of a service that is found by them. */
+  readonly isEmpty: boolean
+  /** The answers of those in a zone, undefined if there are none. @param zone in lower case */
+  inZone (zone: string): HostAnswers | undefined
+  /** The answers of those that have all of the tags, undefined if there are none. @param tags sorted, in lower case */
+  tagged (tags: readonly string[]): HostAnswers | undefined
+  hasHost (hostname: string): boolean
+  /** The hostnames that `hasHost`, in the order of the endpoints. */
+  hostnames (): Iterable<string>
+  hostAddresses (hostname: string, type: AddressType): Records | undefined
 }
 
 /** Builds the answers of one service. */
@@ -93,7 +107,7 @@ export function addressFamily (type: AddressType): 4 | 6 {
 /** An A or AAAA record. @param owner a name in wire form, or a pointer */
 export function addressRecord (owner: Buffer | number, address: string, ttlSeconds: number): Buffer {
   const type = familyOf(address) === 4 ? recordTypes.A : recordTypes.AAAA
-  return recordBytes(owner, type, ttlSeconds, Buffer.from(ipaddr.parse(address).toByteArray()))
+  return recordBytes(owner, type, ttlSeconds, octetsOf(address))
 }
 
 export interface ServiceTarget {

@@ -13,13 +13,12 @@ export const maxReverseZones = 256
  */
 export const defaultInstanceCidrs = ['10.0.0.0/8', '127.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '::1/128', 'fd00::/8']
 
-/** @throws RegistryError REG_INVALID naming the bad text */
+/** @throws RegistryError REG_INVALID naming each bad text */
 export function readInstanceCidrs (texts: readonly string[], field = 'instance-cidr'): AddressRange[] {
-  return texts.map((text) => {
-    const range = parseCidr(text)
-    if ('problem' in range) throw invalid([{ field, value: text, rule: range.problem }])
-    return range
-  })
+  const read = texts.map((text) => ({ text, range: parseCidr(text) }))
+  const faults = read.flatMap(({ text, range }) => ('problem' in range ? [{ field, value: text, rule: range.problem }] : []))
+  if (faults.length > 0) throw invalid(faults)
+  return read.flatMap(({ range }) => ('problem' in range ? [] : [range]))
 }
 
 /**

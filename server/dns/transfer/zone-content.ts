@@ -11,6 +11,7 @@ import { AnswerCache, type AnswerCacheOptions } from '../answers/answer-cache.ts
 import { minimalAnyRecords, planAnswer } from '../answers/answer-plan.ts'
 import type { RecordName } from '../names/record-name.ts'
 import type { ServiceName } from '../names/service-name.ts'
+import { DrawnRecords } from '../answers/drawn-records.ts'
 import { RecordSet } from '../wire/record-set.ts'
 import { ReverseZone } from '../names/reverse-zone.ts'
 import { type NamedPort, addressTypes } from '../answers/service-records.ts'
@@ -187,7 +188,7 @@ function setAt (name: RecordName, owner: Buffer, type: number, source: DnsSource
   const plan = planAnswer(name, type, source, cache, noAny)
   if (typeof plan === 'string') return { records: [], isCut: false }
   if (plan instanceof Alias) return { records: [withOwner(owner, plan.record)], isCut: false }
-  if (!(plan instanceof RecordSet)) return composed.records(owner, type, plan)
+  if (!(plan instanceof RecordSet) && !(plan instanceof DrawnRecords)) return composed.records(owner, type, plan)
   const records = Array.from(plan.inOrder(), (record) => withOwner(owner, record))
   return { records, isCut: records.length < plan.count }
 }

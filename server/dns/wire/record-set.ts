@@ -9,7 +9,7 @@ import { joinedBytes, recordTypes } from './wire.ts'
  */
 export const maxRecordsPerSet = 100
 /** An answer over TCP has room for these octets of one set, beside its question and options. */
-const maxSetBytes = 64_000
+export const maxSetBytes = 64_000
 
 /** One record, and what is added to it: the same octets in every answer, as text. */
 export interface FixedRecords {

@@ -32,7 +32,8 @@ type EndpointsRequest = FastifyRequest<{ Params: Static<typeof ServiceParams>, Q
 
 /** One form of a service's endpoints, ready to be sent. */
 interface Ready {
-  readonly text: string
+  /** Of a large service its octets: they are joined from those of its parts, which a change elsewhere leaves as they are. */
+  readonly text: string | Buffer
   readonly bytes: number
   readonly etag: string
   gzipped: Promise<Buffer> | undefined
@@ -47,7 +48,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
   const { core: { position }, closing } = context
   const forms = new WeakMap<EndpointSet, Map<string, Ready>>()
   const ready = new ReadyEndpoints(context, context.http.of('GET', endpointsPath))
-  context.answerAhead((request, response) => ready.answer(request, response))
+  context.answerAhead(ready)
 
   app.get<{ Params: Static<typeof ServiceParams>, Querystring: QueryOf }>(endpointsPath, {
     compress: false, // done here, once per change and not once per answer
@@ -132,22 +133,29 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
 
   function make (set: EndpointSet, isDeclared: boolean, { selector, zone, port, ready }: QueryOf): Ready {
     const revision = cursorText(position.epoch, set.revision)
-    const answer: EndpointsAnswer = {
+    const head: Omit<EndpointsAnswer, 'endpoints'> = {
       namespace: set.namespace,
       service: set.service,
       revision,
       failOpen: set.failOpen,
-      ...(isDeclared ? { declared: true } : {}),
+      ...(isDeclared ? { declared: true } : {})
+    }
+    const isWhole = selector === undefined && zone === undefined && port === undefined && ready !== 'false'
+    const text = isWhole && set.parts.length > 1 ? joined(head, set.json(ready === 'any' ? 'all' : 'answered')) : JSON.stringify({
+      ...head,
       endpoints: queryEndpoints(set, {
         ...(selector === undefined ? {} : { selector: parseSelector(selector) }),
         ...(zone === undefined ? {} : { zone }),
         ...(port === undefined ? {} : { port }),
         ...(ready === undefined ? {} : { ready })
       })
-    }
-    const text = JSON.stringify(answer)
+    } satisfies EndpointsAnswer)
     return { text, bytes: Buffer.byteLength(text), etag: `W/"${revision}"`, gzipped: undefined }
   }
+}
+
+function joined (head: Omit<EndpointsAnswer, 'endpoints'>, endpoints: Iterable<Buffer>): Buffer {
+  return Buffer.concat([Buffer.from(`${JSON.stringify(head).slice(0, -1)},"endpoints":[`), ...endpoints, Buffer.from(']}')])
 }
 
 async function sendGzipped (reply: FastifyReply, ready: Ready): Promise<FastifyReply> {

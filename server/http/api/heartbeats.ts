@@ -16,6 +16,7 @@ export function registerHeartbeats (app: FastifyInstance, context: HttpContext):
   const tags = ['heartbeats']
 
   app.post<{ Body: Static<typeof HeartbeatBatch> }>('/v1/heartbeats', {
+    compress: false, // it is short
     bodyLimit: maxHeartbeatBytes,
     schema: {
       tags,
@@ -33,6 +34,7 @@ export function registerHeartbeats (app: FastifyInstance, context: HttpContext):
   })
 
   app.put<{ Params: Static<typeof InstanceParams>, Body: Static<typeof HeartbeatBody> | undefined }>(`${instancePath}/heartbeat`, {
+    compress: false, // it is short
     schema: {
       tags,
       operationId: 'heartbeat',

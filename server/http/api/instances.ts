@@ -28,6 +28,7 @@ export function registerInstances (app: FastifyInstance, context: HttpContext): 
   const tags = ['instances']
 
   app.put<{ Params: Params, Body: Static<typeof Registration> }>(instancePath, {
+    compress: false, // it is short
     schema: {
       tags,
       operationId: 'register',

@@ -19,7 +19,7 @@ export interface ReadyAnswer {
   /** What it was made from. */
   readonly set: EndpointSet
   readonly isDeclared: boolean
-  readonly text: string
+  readonly text: string | Buffer
   readonly bytes: number
   readonly etag: string
 }

@@ -80,7 +80,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: limits.maxParamLength },
     serverFactory: (handler): Server => {
       const handle = (request: IncomingMessage, response: ServerResponse): void => {
-        for (const answer of ahead) if (answer(request, response)) return
+        for (const ready of ahead) if (ready.answer(request, response)) return
         handler(request, response)
       }
       lanes = new Lanes({ commons, handler: handle, isUrgent, isGoing: () => closing.begun, guard: keeper })
@@ -154,7 +154,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     answers,
     hosts,
     logRequests: options.logRequests,
-    answerAhead: (answer) => { ahead.push(answer) },
+    answerAhead: (ready) => { ahead.push(ready) },
     webSockets: (scope) => webSockets.register(scope),
     count: (request, reply) => counts.count(request, reply),
     peerOf: (request) => peers.of(request.raw),

@@ -38,8 +38,8 @@ export class Bodies {
       this.#read(request, payload, request.routeOptions.bodyLimit, (error, bytes) => {
         if (error !== undefined) return done(error)
         if (bytes.length === 0) return done(null, undefined)
-        const { commons, workerOf, isUrgent } = this.#options
-        commons.turns.run(workerOf(request.raw), () => {
+        const { commons: { turns }, workerOf, isUrgent } = this.#options
+        const parse = (): void => {
           let body: unknown
           try {
             body = parser(bytes, request)
@@ -47,7 +47,9 @@ export class Bodies {
             return done(fault as Error) // what a parser throws
           }
           done(null, body)
-        }, isUrgent(request.raw))
+        }
+        if (turns.begin(workerOf(request.raw), isUrgent(request.raw))) parse()
+        else turns.wait(workerOf(request.raw), parse)
       })
     })
   }

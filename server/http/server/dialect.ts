@@ -44,7 +44,9 @@ export interface Dialect {
 }
 
 /** Answers a request as its route would have, or gives false, having done nothing. It counts what it answers itself. */
-export type AnswerAhead = (request: IncomingMessage, response: ServerResponse) => boolean
+export interface AnswerAhead {
+  answer (request: IncomingMessage, response: ServerResponse): boolean
+}
 
 export interface OpenApiPart {
   readonly tags: readonly { readonly name: string, readonly description: string }[]
@@ -78,7 +80,7 @@ export interface DialectParts {
   /** Which Host headers are let in. */
   readonly hosts: Pick<HostGuard, 'knows'>
   /** Registers what answers some requests before they are routed. */
-  answerAhead (answer: AnswerAhead): void
+  answerAhead (ready: AnswerAhead): void
   /** Makes a scope speak WebSocket: it costs a hook on each of its routes, so that it should have no others. */
   webSockets (scope: FastifyInstance): Promise<void>
   /** Who asks. */

@@ -3,6 +3,7 @@
 //   change   = { type: "change", id, revision, kind: "instance", event: "put" | "delete", reason, at, instance } | the same with kind: "service", service
 //   snapshot = *{ type: "snapshot", id, revision, more: true, instances, services? } { type: "snapshot", id, revision, instances, services? }
 //   endpoints change   = { type: "change", id, revision, kind: "endpoints", event: "put", at, endpoints, more? }
+//                      | the same with event: "difference", endpoints: { namespace, service, revision, from, failOpen, declared?, put, removed }, more?
 //                      | the same with event: "delete", endpoints: { namespace, service }, more?
 //   endpoints snapshot = { type: "snapshot", id, revision, endpoints: [...], more? }
 //   bookmark = { type: "bookmark", id, revision }
@@ -11,8 +12,8 @@
 //   current  = { type: "current" }
 //   ping     = { type: "ping" }
 //   reset    = { type: "reset", id, revision, reason }
-import type { Instance, ServerFrame, ServiceEndpoints as WireServiceEndpoints } from '../../../client-sdk/src/wire.ts'
-import { type AppliedChange, type Delivery, type EndpointSet, type EndpointsDelivery, type ServiceEndpoints, cursorText } from '../../registry/core.ts'
+import type { Instance, ServerFrame, ServiceDifference } from '../../../client-sdk/src/wire.ts'
+import { type AppliedChange, type Delivery, type EndpointDifference, type EndpointSet, type EndpointsDelivery, type ServiceEndpoints, cursorText } from '../../registry/core.ts'
 import { snapshotPartLength } from '../server/limits.ts'
 
 /** A frame in one piece or several, of which the large ones are shared with other watchers; the cursor of a delivery stands with its last frame. */
@@ -56,6 +57,7 @@ export class FrameEncoder {
   /** Lists that somebody may still be sent. */
   #recent: { readonly revision: number, readonly lists: WeakRef<readonly Instance[]>[] } = { revision: -1, lists: [] }
   readonly #sets = new WeakMap<EndpointSet, string>()
+  readonly #differences = new WeakMap<EndpointDifference, string>()
 
   constructor (epoch: () => string) {
     this.#epoch = epoch
@@ -64,15 +66,12 @@ export class FrameEncoder {
   /** The frames of a delivery: one, of a snapshot perhaps several, of which the next is made when it is asked for. */
   * frames (id: number, delivery: Delivery | EndpointsDelivery): Generator<Frame> {
     if (delivery.type === 'snapshot') yield * this.#snapshot(id, delivery)
-    else yield { pieces: [this.encode(id, delivery)], isLast: !('more' in delivery) || !delivery.more }
+    else if (delivery.type === 'endpoints-snapshot' || delivery.type === 'endpoints') yield { pieces: this.#ofEndpoints(id, delivery), isLast: !delivery.more }
+    else yield { pieces: [this.encode(id, delivery)], isLast: true }
   }
 
-  encode (id: number, delivery: Exclude<Delivery | EndpointsDelivery, { readonly type: 'snapshot' }>): string {
+  encode (id: number, delivery: Exclude<Delivery, { readonly type: 'snapshot' }>): string {
     switch (delivery.type) {
-      case 'endpoints': return `{"type":"change","id":${id},"revision":${this.#cursor(delivery.revision)},"kind":"endpoints","event":"${delivery.event}",` +
-        `"at":"${new Date(delivery.atMs).toISOString()}","endpoints":${delivery.event === 'put' ? this.#endpoints(delivery.endpoints) : JSON.stringify(delivery.name)}${delivery.more ? ',"more":true' : ''}}`
-      case 'endpoints-snapshot': return `{"type":"snapshot","id":${id},"revision":${this.#cursor(delivery.revision)},` +
-        `"endpoints":[${delivery.services.map((each) => this.#endpoints(each)).join(',')}]${delivery.more ? ',"more":true' : ''}}`
       case 'change': return `{"type":"change","id":${id},${this.#change(delivery)}`
       case 'bookmark': return `{"type":"bookmark","id":${id},"revision":${this.#cursor(delivery.revision)}}`
       case 'reset': return `{"type":"reset","id":${id},"revision":${this.#cursor(delivery.revision)},"reason":${JSON.stringify(delivery.reason)}}`
@@ -145,21 +144,63 @@ export class FrameEncoder {
     return part
   }
 
-  #endpoints ({ set, manifest }: ServiceEndpoints): string {
-    let text = this.#sets.get(set)
-    if (text === undefined) {
-      const { namespace, service, revision, failOpen, all } = set
-      const shown: WireServiceEndpoints = {
-        namespace, service, revision: cursorText(this.#epoch(), revision), failOpen,
-        ...(manifest === undefined ? {} : { declared: true, manifest }), endpoints: all
-      }
-      text = JSON.stringify(shown)
-      this.#sets.set(set, text)
+  /** What is large of it stays in pieces that are shared with others. */
+  #ofEndpoints (id: number, delivery: Extract<EndpointsDelivery, { readonly type: 'endpoints' | 'endpoints-snapshot' }>): readonly (string | Buffer)[] {
+    const revision = `"id":${id},"revision":${this.#cursor(delivery.revision)}`
+    const tail = delivery.more ? ',"more":true}' : '}'
+    if (delivery.type === 'endpoints-snapshot') {
+      const services = delivery.services.flatMap((each, index) => [...index === 0 ? [] : [','], ...this.#whole(each)])
+      return condensed([`{"type":"snapshot",${revision},"endpoints":[`, ...services, `]${tail}`])
     }
+    const head = `{"type":"change",${revision},"kind":"endpoints","event":"${delivery.event}","at":"${new Date(delivery.atMs).toISOString()}","endpoints":`
+    switch (delivery.event) {
+      case 'put': return condensed([head, ...this.#whole(delivery.endpoints), tail])
+      case 'difference': return [`${head}${this.#difference(delivery)}${tail}`]
+      case 'delete': return [`${head}${JSON.stringify(delivery.name)}${tail}`]
+    }
+  }
+
+  /** A service with all of its endpoints: of a small one the text is kept, of a large one its parts have theirs. */
+  #whole ({ set, manifest, chosen }: ServiceEndpoints): readonly (string | Buffer)[] {
+    const { namespace, service, revision, failOpen } = set
+    const known = chosen === undefined ? this.#sets.get(set) : undefined
+    if (known !== undefined) return [known]
+    const shown = {
+      namespace, service, revision: cursorText(this.#epoch(), revision), failOpen, ...(manifest === undefined ? {} : { declared: true, manifest })
+    }
+    const head = `${JSON.stringify(shown).slice(0, -1)},"endpoints":[`
+    if (chosen === undefined && set.parts.length > 1) return [head, ...set.json('all'), ']}']
+    const text = `${head}${(chosen ?? set.all).map((endpoint) => JSON.stringify(endpoint)).join(',')}]}`
+    if (chosen === undefined) this.#sets.set(set, text)
+    return [text]
+  }
+
+  #difference ({ set, isDeclared, difference }: Extract<EndpointsDelivery, { readonly event: 'difference' }>): string {
+    const known = this.#differences.get(difference)
+    if (known !== undefined) return known
+    const { namespace, service, revision, failOpen } = set
+    const { from, put, removed } = difference
+    const shown: ServiceDifference = {
+      namespace, service, revision: cursorText(this.#epoch(), revision), from: cursorText(this.#epoch(), from), failOpen,
+      ...(isDeclared ? { declared: true } : {}), put, removed
+    }
+    const text = JSON.stringify(shown)
+    this.#differences.set(difference, text)
     return text
   }
 
   #cursor (revision: number): string {
     return `"${cursorText(this.#epoch(), revision)}"`
   }
+}
+
+/** Neighbouring texts as one. */
+function condensed (pieces: readonly (string | Buffer)[]): readonly (string | Buffer)[] {
+  const joined: (string | Buffer)[] = []
+  for (const piece of pieces) {
+    const last = joined.at(-1)
+    if (typeof piece === 'string' && typeof last === 'string') joined[joined.length - 1] = last + piece
+    else joined.push(piece)
+  }
+  return joined
 }

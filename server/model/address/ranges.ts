@@ -2,6 +2,7 @@
 // A reader gives what it read or the rule that the text breaks; the rule completes "<field> ..." in the error that a person sees.
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { invalid } from '../../errors.ts'
 import { isLabel, labelRule } from '../names.ts'
 
@@ -163,15 +164,26 @@ export function readNetworks (texts: readonly string[], field: string): AddressR
  */
 export function readServiceCidrs (texts: readonly string[], field = 'service-cidr'): AddressRange[] {
   const ranges: AddressRange[] = []
-  const refuse = (value: string, rule: string): never => { throw invalid([{ field, value, rule }]) }
+  const faults: FieldError[] = []
+  const refuse = (value: string, rule: string): void => { faults.push({ field, value, rule }) }
   for (const text of texts) {
     const range = parseCidr(text)
-    if ('problem' in range) return refuse(text, range.problem)
+    if ('problem' in range) {
+      refuse(text, range.problem)
+      continue
+    }
     // The network address and, for IPv4, the broadcast address are never given, so that anything smaller has nothing to give.
-    if (range.size < (range.family === 4 ? 4n : 2n)) return refuse(text, `must have room for an address: at most /${range.family === 4 ? 30 : 127}`)
-    if (ranges.some(({ family }) => family === range.family)) return refuse(text, `must not be a second IPv${range.family} network: give at most one of each family`)
+    if (range.size < (range.family === 4 ? 4n : 2n)) {
+      refuse(text, `must have room for an address: at most /${range.family === 4 ? 30 : 127}`)
+      continue
+    }
+    if (ranges.some(({ family }) => family === range.family)) {
+      refuse(text, `must not be a second IPv${range.family} network: give at most one of each family`)
+      continue
+    }
     ranges.push(range)
   }
+  if (faults.length > 0) throw invalid(faults)
   return ranges
 }
 
@@ -180,37 +192,68 @@ export function readServiceCidrs (texts: readonly string[], field = 'service-cid
  * `NAME=RANGE` begins a pool, `RANGE` alone adds to it, `auto=false` takes it out of automatic assignment.
  * No pool can be called `auto`. An address is in at most one pool.
  * @example readPools(['public=192.0.2.10-192.0.2.50', '2001:db8::/120', 'lab=198.51.100.0/28', 'auto=false'])
- * @throws RegistryError REG_INVALID naming the bad part
+ * @throws RegistryError REG_INVALID naming each bad part
  */
 export function readPools (parts: readonly string[], field = 'load-balancer-pool'): LoadBalancerPool[] {
   const pools: { name: string, ranges: AddressRange[], autoAssign: boolean }[] = []
-  const refuse = (value: string, rule: string): never => { throw invalid([{ field, value, rule }]) }
+  const faults: FieldError[] = []
+  const refuse = (value: string, rule: string): void => { faults.push({ field, value, rule }) }
+  let isRefused = false // the pool that the parts belong to
   for (const part of parts) {
     const [, name, rest = part] = /^([^=]*)=(.*)$/.exec(part) ?? []
+    if (isRefused && (name === undefined || name === 'auto')) continue
     if (name === 'auto') {
       const pool = pools.at(-1)
-      if (pool === undefined) return refuse(part, poolRule)
-      if (rest !== 'true' && rest !== 'false') return refuse(part, 'must be auto=true or auto=false')
+      if (pool === undefined) {
+        refuse(part, poolRule)
+        continue
+      }
+      if (rest !== 'true' && rest !== 'false') {
+        refuse(part, 'must be auto=true or auto=false')
+        continue
+      }
       pool.autoAssign = rest === 'true'
       continue
     }
     if (name !== undefined) {
-      if (!isLabel(name)) return refuse(part, `must begin with a pool name, which ${labelRule}`)
-      if (pools.some((pool) => pool.name === name)) return refuse(part, `must not name the pool ${name} twice: add the range to the first one`)
-      if (pools.length >= maxPools) return refuse(part, `must not be more than ${maxPools} pools`)
+      isRefused = true
+      if (!isLabel(name)) {
+        refuse(part, `must begin with a pool name, which ${labelRule}`)
+        continue
+      }
+      if (pools.some((pool) => pool.name === name)) {
+        refuse(part, `must not name the pool ${name} twice: add the range to the first one`)
+        continue
+      }
+      if (pools.length >= maxPools) {
+        refuse(part, `must not be more than ${maxPools} pools`)
+        continue
+      }
       pools.push({ name, ranges: [], autoAssign: true })
+      isRefused = false
     }
     const pool = pools.at(-1)
-    if (pool === undefined) return refuse(part, poolRule)
-    const range = parseAddressRange(rest)
-    if ('problem' in range) return refuse(part, range.problem)
-    for (const other of pools) {
-      const shared = other.ranges.find((known) => overlaps(known, range))
-      if (shared !== undefined) return refuse(part, `must not overlap ${shared.text} of the pool ${other.name}`)
+    if (pool === undefined) {
+      refuse(part, poolRule)
+      continue
     }
-    if (pool.ranges.length >= maxRangesPerPool) return refuse(part, `must not be more than ${maxRangesPerPool} ranges in one pool`)
+    const range = parseAddressRange(rest)
+    if ('problem' in range) {
+      refuse(part, range.problem)
+      continue
+    }
+    const shared = pools.flatMap((other) => other.ranges.map((known) => ({ known, name: other.name }))).find(({ known }) => overlaps(known, range))
+    if (shared !== undefined) {
+      refuse(part, `must not overlap ${shared.known.text} of the pool ${shared.name}`)
+      continue
+    }
+    if (pool.ranges.length >= maxRangesPerPool) {
+      refuse(part, `must not be more than ${maxRangesPerPool} ranges in one pool`)
+      continue
+    }
     pool.ranges.push(range)
   }
+  if (faults.length > 0) throw invalid(faults)
   return pools
 }
 

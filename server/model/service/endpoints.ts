@@ -1,8 +1,9 @@
 // From a declared service to its endpoints: the instances that its selector chooses, or hand-written ones.
 // The result is the same EndpointSet as that of an implicit service, so that every adapter reads one form.
+import { endpointOf } from '../../../client-sdk/src/rules.ts'
 import { type Endpoint, type EndpointPort, type Instance, serviceLabel } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../address/address.ts'
-import { endpointOf, endpointSet, type EndpointSet } from '../instance/endpoints.ts'
+import { endpointSet, type EndpointSet } from '../instance/endpoints.ts'
 import { isServing } from '../instance/instance.ts'
 import { defaultWeight } from '../limits.ts'
 import { isHeadless } from './facts.ts'
@@ -179,6 +180,11 @@ export const mirrorManager = 'endpointslicemirroring-controller.k8s.io'
  * of the addresses of one entry the first counts, and names are not resolved (FQDN).
  */
 export function handMadeEndpoints (service: Service, made: HandMade, revision: number): EndpointSet {
+  return endpointSet(service.metadata.namespace, service.metadata.name, revision, writtenEndpoints(service, made))
+}
+
+/** The endpoints alone, in no particular order. */
+export function writtenEndpoints (service: Service, made: HandMade): Iterable<Endpoint> {
   const found = new Map<string, Endpoint>()
   if (service.spec.type !== 'ExternalName') {
     for (const endpoint of [...ownSlices(made).flatMap(endpointsOfSlice),
@@ -189,7 +195,7 @@ export function handMadeEndpoints (service: Service, made: HandMade, revision: n
       found.set(endpoint.id, same === undefined ? offered : merged(same, offered))
     }
   }
-  return endpointSet(service.metadata.namespace, service.metadata.name, revision, found.values())
+  return found.values()
 }
 
 /** A port is the service's by its name and protocol. A headless service without ports offers what its endpoints have. */

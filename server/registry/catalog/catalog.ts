@@ -425,7 +425,7 @@ export class Catalog {
   #replace (change: RecordChange, entry: InstanceEntry, facts: { suspect?: boolean }): AppliedChange {
     const before = entry.instance
     this.#forget(entry)
-    entry.instance = this.#shown(storedBody(before), {
+    const instance = this.#shown(storedBody(before), {
       ...before,
       ttlMs: before.lease.ttlMs,
       createdAtMs: Date.parse(before.createdAt),
@@ -433,8 +433,9 @@ export class Catalog {
       revision: change.revision,
       suspect: facts.suspect ?? before.suspect
     })
-    this.#insert(entry, change.revision)
-    return this.#applied(change, 'put', entry, entry.instance, before)
+    const next: InstanceEntry = { ...entry, instance }
+    this.#insert(next, change.revision)
+    return this.#applied(change, 'put', next, instance, before)
   }
 
   #applied (change: RecordChange, event: 'put' | 'delete', entry: InstanceEntry, instance: Instance, previous: Instance | undefined): AppliedChange {

@@ -1,34 +1,35 @@
-// One declared service in the catalog: its manifest, the instances that it selects, and what is derived from them once per change.
+// One declared service in the catalog: its manifest, the instances that it selects, and what is derived from them.
 import type { Endpoint, Instance, ServiceSummary } from '../../../client-sdk/src/wire.ts'
-import { endpointSet, type EndpointSet } from '../../model/instance/endpoints.ts'
+import type { EndpointKey } from '../../model/instance/endpoint-part.ts'
+import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { matches, type Selector } from '../../model/instance/selector.ts'
-import { endpointBuilder, type HandMade, handMadeEndpoints } from '../../model/service/endpoints.ts'
+import { endpointBuilder, type HandMade, writtenEndpoints } from '../../model/service/endpoints.ts'
 import { labelsOf, selectorOf } from '../../model/service/selection.ts'
 import type { Service } from '../../model/service/types.ts'
+import { EndpointTable, type Leased } from './endpoint-table.ts'
+import { type InstanceCounts, type InstanceList, countsOf, instanceList } from './instance-list.ts'
 import type { RevisionFloor } from './revision-floor.ts'
-import { countInstances, type ServiceView } from './service-entry.ts'
+import type { ServiceView } from './service-entry.ts'
 
-interface Member {
-  readonly instance: Instance
-  /** Made when it is asked for; absent = not yet. */
-  endpoint?: Endpoint | undefined
-}
+type Build = (instance: Instance) => Endpoint | undefined
 
 export class DeclaredService implements ServiceView {
   readonly namespace: string
   readonly name: string
-  readonly #members = new Map<string, Member>()
+  readonly #members = new Map<string, Instance>()
   readonly #handMade: () => HandMade
   readonly #floor: RevisionFloor
   #manifest: Service
   #storedRevision: number
   #revision: number
   #selector: Selector | undefined
-  #build: ReturnType<typeof endpointBuilder> | undefined
-  #endpoints: EndpointSet | undefined
+  #build: Build | undefined
+  /** Each is made when it is first asked for, and changed along from then on. */
+  #table: EndpointTable | undefined
+  #list: InstanceList | undefined
   #listed: readonly Instance[] | undefined
-  #counts: ServiceSummary['instances'] | undefined
-  #endpointCounts: ServiceSummary['endpoints'] | undefined
+  /** What was made by hand changed since the endpoints were made. */
+  #isOutdated = false
 
   /** @param handMade the hand-written endpoints of the service, asked for only if it has no selector */
   constructor (manifest: Service, revision: number, handMade: () => HandMade, floor: RevisionFloor) {
@@ -63,29 +64,38 @@ export class DeclaredService implements ServiceView {
 
   /** The same object until the revision of the service is another one. */
   get endpoints (): EndpointSet {
-    const { revision } = this
-    if (this.#endpoints?.revision !== revision) {
-      this.#endpoints = this.#selector === undefined ? handMadeEndpoints(this.#manifest, this.#handMade(), revision) : this.#selected(revision)
-    }
-    return this.#endpoints
+    return this.#endpointTable.at(this.revision)
   }
 
-  /** What it selects, ordered by id; the same array until the next change of the service. */
+  /** What it selects. */
+  get list (): InstanceList {
+    return this.#list ??= instanceList(this.#members.values())
+  }
+
+  /** The same in one list, ordered by id; the same array until the next change of the service. */
   get instances (): readonly Instance[] {
-    return this.#listed ??= Array.from(this.#members.values(), (member) => member.instance).sort(byId)
+    return this.#listed ??= [...this.list]
   }
 
-  get counts (): ServiceSummary['instances'] {
-    return this.#counts ??= countInstances(this.instances)
+  get counts (): InstanceCounts {
+    return countsOf(this.list)
   }
 
   get endpointCounts (): ServiceSummary['endpoints'] {
-    const { all } = this.endpoints
-    return this.#endpointCounts ??= { total: all.length, ready: all.filter(({ conditions }) => conditions.ready).length }
+    const { size, ready } = this.endpoints
+    return { total: size, ready }
   }
 
   get createdAt (): string {
     return this.#manifest.metadata.creationTimestamp ?? ''
+  }
+
+  follow (): void {
+    this.#endpointTable.follow(this.revision)
+  }
+
+  changedSince (revision: number): readonly EndpointKey[] | undefined {
+    return this.#endpointTable.changedSince(revision)
   }
 
   /** Whether its selector means an instance of its namespace. */
@@ -94,8 +104,8 @@ export class DeclaredService implements ServiceView {
   }
 
   /** What it selects, in no particular order. */
-  * members (): Generator<Instance> {
-    for (const { instance } of this.#members.values()) yield instance
+  members (): Iterable<Instance> {
+    return this.#members.values()
   }
 
   /** The endpoint that an instance is which it selects; undefined = the instance has no address of its families. Made at each call. */
@@ -113,50 +123,70 @@ export class DeclaredService implements ServiceView {
     this.#storedRevision = revision
     this.#selector = selector
     this.#build = undefined
-    if (isOther) this.#members.clear()
-    else for (const member of this.#members.values()) delete member.endpoint
+    this.#table = undefined // of each endpoint the ports may be others
+    if (isOther) {
+      this.#members.clear()
+      this.#list = this.#listed = undefined
+    }
     this.touch(revision)
     return isOther
   }
 
   /** Fills it with the instances that it selects. */
   collect (instances: Iterable<Instance>): void {
-    for (const instance of instances) this.#members.set(memberKey(instance), { instance })
+    for (const instance of instances) this.#members.set(memberKey(instance), instance)
+    this.#table = this.#list = this.#listed = undefined
     this.touch(this.#revision)
   }
 
   /** An instance of the namespace changed. @returns false if the service neither had nor has it */
   changed (before: Instance | undefined, after: Instance | undefined, revision: number): boolean {
-    const had = before !== undefined && this.#members.delete(memberKey(before))
-    const has = after !== undefined && this.selects(after)
-    if (has) this.#members.set(memberKey(after), { instance: after })
-    if (had || has) this.touch(revision)
-    return had || has
+    const known = before === undefined ? undefined : this.#members.get(memberKey(before))
+    const now = after !== undefined && this.selects(after) ? after : undefined
+    if (known === undefined && now === undefined) return false
+    if (known !== undefined) this.#members.delete(memberKey(known))
+    if (now !== undefined) this.#members.set(memberKey(now), now)
+    this.touch(revision)
+    this.#listed = undefined
+    if (now !== undefined) this.#list = this.#list?.put(now)
+    else if (known !== undefined) this.#list = this.#list?.delete(known)
+    if (this.#table === undefined) return true
+    // Of the endpoint that it had, the name and the lease say all; whether it had one, its address.
+    this.#table.change(known === undefined ? undefined : this.#leased(known), now === undefined ? undefined : this.#leased(now), this.#revision)
+    return true
   }
 
   /** Something else that it is made from changed. */
   touch (revision: number): void {
     this.#revision = Math.max(revision, this.#revision)
-    this.#endpoints = this.#listed = this.#counts = this.#endpointCounts = undefined
+    this.#isOutdated = true
   }
 
-  #selected (revision: number): EndpointSet {
-    const build = this.#build ??= endpointBuilder(this.#manifest)
-    const endpoints: Endpoint[] = []
-    let leaseMs = Infinity
-    for (const member of this.#members.values()) {
-      if (!('endpoint' in member)) member.endpoint = build(member.instance)
-      if (member.endpoint === undefined) continue
-      endpoints.push(member.endpoint)
-      leaseMs = Math.min(leaseMs, member.instance.lease.ttlMs)
+  get #endpointTable (): EndpointTable {
+    if (this.#table === undefined) {
+      this.#table = new EndpointTable(this.namespace, this.name, this.#selector === undefined ? this.#written() : this.#selected())
+    } else if (this.#isOutdated && this.#selector === undefined) {
+      this.#table.replace(writtenEndpoints(this.#manifest, this.#handMade()), this.#revision)
     }
-    return endpointSet(this.namespace, this.name, revision, endpoints, leaseMs)
+    this.#isOutdated = false
+    return this.#table
   }
-}
 
-function byId (a: Instance, b: Instance): number {
-  if (a.id !== b.id) return a.id < b.id ? -1 : 1
-  return a.service < b.service ? -1 : 1
+  * #written (): Generator<Leased> {
+    for (const endpoint of writtenEndpoints(this.#manifest, this.#handMade())) yield { endpoint, leaseMs: Infinity }
+  }
+
+  * #selected (): Generator<Leased> {
+    for (const member of this.#members.values()) {
+      const leased = this.#leased(member)
+      if (leased !== undefined) yield leased
+    }
+  }
+
+  #leased (instance: Instance): Leased | undefined {
+    const endpoint = this.endpointOf(instance)
+    return endpoint === undefined ? undefined : { endpoint, leaseMs: instance.lease.ttlMs }
+  }
 }
 
 function memberKey ({ service, id }: Instance): string {

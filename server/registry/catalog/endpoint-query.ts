@@ -20,7 +20,12 @@ export function queryEndpoints (set: EndpointSet, query: EndpointQuery): readonl
   return base.filter((endpoint) =>
     (zone === undefined || endpoint.zone === zone) &&
     (port === undefined || endpoint.ports.some((candidate) => candidate.name === port || String(candidate.port) === port)) &&
-    (selector === undefined || matches(selector, (key) => labelOf(set, endpoint, key))))
+    (selector === undefined || isSelected(set, endpoint, selector)))
+}
+
+/** Whether a selector matches an endpoint of a set. */
+export function isSelected (set: EndpointSet, endpoint: Endpoint, selector: Selector): boolean {
+  return matches(selector, (key) => labelOf(set, endpoint, key))
 }
 
 function labelOf (set: EndpointSet, endpoint: Endpoint, key: string): string | undefined {

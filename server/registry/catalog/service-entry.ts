@@ -1,9 +1,12 @@
-// One service in the catalog: its instances, and what is derived from them once per change.
-import type { Instance, ServiceSummary, Status } from '../../../client-sdk/src/wire.ts'
-import { type EndpointSet, endpointsOf } from '../../model/instance/endpoints.ts'
-import { statuses } from '../../model/instance/instance.ts'
-import type { RevisionFloor } from './revision-floor.ts'
+// One service in the catalog: its instances, and what is derived from them.
+import { endpointOf } from '../../../client-sdk/src/rules.ts'
+import type { Instance, ServiceSummary } from '../../../client-sdk/src/wire.ts'
+import type { EndpointKey } from '../../model/instance/endpoint-part.ts'
+import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Service } from '../../model/service/types.ts'
+import { EndpointTable, type Leased } from './endpoint-table.ts'
+import { type InstanceCounts, type InstanceList, countsOf, instanceList, oldestOf } from './instance-list.ts'
+import type { RevisionFloor } from './revision-floor.ts'
 
 /** One living lease in the catalog. `instance` is replaced, never changed. */
 export interface InstanceEntry {
@@ -21,13 +24,19 @@ export interface ServiceView {
   /** The revision of the last change that concerned it. */
   readonly revision: number
   readonly endpoints: EndpointSet
-  /** Ordered by id. */
+  /** Ordered by id. Of a large service it is copied after each change: who can should take the list. */
   readonly instances: readonly Instance[]
-  readonly counts: ServiceSummary['instances']
+  /** The same in runs. */
+  readonly list: InstanceList
+  readonly counts: InstanceCounts
   readonly endpointCounts: ServiceSummary['endpoints']
   readonly createdAt: string
   /** The stored form of a declared one, metadata filled; absent = it is implicit. */
   readonly manifest?: Service
+  /** Somebody follows its endpoints from now on: see `changedSince`. */
+  follow (): void
+  /** Which endpoints came, changed or went after a revision that its endpoints had; undefined = better take all. */
+  changedSince (revision: number): readonly EndpointKey[] | undefined
 }
 
 export class ServiceEntry implements ServiceView {
@@ -36,10 +45,10 @@ export class ServiceEntry implements ServiceView {
   readonly #instances = new Map<string, InstanceEntry>()
   readonly #floor: RevisionFloor
   #revision = 0
-  #endpoints: EndpointSet | undefined
+  /** Each is made when it is first asked for, and changed along from then on. */
+  #table: EndpointTable | undefined
+  #list: InstanceList | undefined
   #listed: readonly Instance[] | undefined
-  #counts: ServiceSummary['instances'] | undefined
-  #createdAt: string | undefined
 
   constructor (namespace: string, name: string, floor: RevisionFloor) {
     this.namespace = namespace
@@ -65,34 +74,40 @@ export class ServiceEntry implements ServiceView {
   }
 
   set (entry: InstanceEntry, revision: number): void {
-    this.#instances.set(entry.instance.id, entry)
-    this.#changed(revision)
+    const { instance } = entry
+    const before = this.#instances.get(instance.id)?.instance
+    this.#instances.set(instance.id, entry)
+    this.#changed(before, instance, revision)
   }
 
-  /** What stands under its name is it again: a declared service of that name went. */
+  /** All of it may be another: a declared service of its name went, or its instances are shown at another revision. */
   touch (revision: number): void {
-    this.#changed(Math.max(revision, this.#revision))
+    this.#revision = Math.max(revision, this.#revision)
+    this.#table = this.#list = this.#listed = undefined // who followed the declared service is not told a difference from it
   }
 
   delete (id: string, revision: number): void {
+    const before = this.#instances.get(id)?.instance
     this.#instances.delete(id)
-    this.#changed(revision)
+    this.#changed(before, undefined, revision)
   }
 
   /** The same object until the revision of the service is another one. */
   get endpoints (): EndpointSet {
-    const { revision } = this
-    if (this.#endpoints?.revision !== revision) this.#endpoints = endpointsOf(this.namespace, this.name, revision, this.instances)
-    return this.#endpoints
+    return this.#endpointTable.at(this.revision)
+  }
+
+  get list (): InstanceList {
+    return this.#list ??= instanceList(Array.from(this.#instances.values(), ({ instance }) => instance))
   }
 
   /** Ordered by id; the same array until the next change of the service. */
   get instances (): readonly Instance[] {
-    return this.#listed ??= Array.from(this.#instances.values(), (entry) => entry.instance).sort((a, b) => (a.id < b.id ? -1 : 1))
+    return this.#listed ??= [...this.list]
   }
 
-  get counts (): ServiceSummary['instances'] {
-    return this.#counts ??= countInstances(this.instances)
+  get counts (): InstanceCounts {
+    return countsOf(this.list)
   }
 
   /** Each of its instances is an endpoint. */
@@ -103,24 +118,31 @@ export class ServiceEntry implements ServiceView {
 
   /** When the oldest of its instances registered. */
   get createdAt (): string {
-    return this.#createdAt ??= this.instances.reduce((oldest, { createdAt }) => (createdAt < oldest ? createdAt : oldest), this.instances[0]?.createdAt ?? '')
+    return oldestOf(this.list)
   }
 
-  #changed (revision: number): void {
+  follow (): void {
+    this.#endpointTable.follow(this.revision)
+  }
+
+  changedSince (revision: number): readonly EndpointKey[] | undefined {
+    return this.#endpointTable.changedSince(revision)
+  }
+
+  get #endpointTable (): EndpointTable {
+    return this.#table ??= new EndpointTable(this.namespace, this.name, Array.from(this.#instances.values(), ({ instance }) => leased(instance)))
+  }
+
+  #changed (before: Instance | undefined, after: Instance | undefined, revision: number): void {
     this.#revision = revision
-    this.#endpoints = this.#listed = this.#counts = this.#createdAt = undefined
+    this.#listed = undefined
+    if (after !== undefined) this.#list = this.#list?.put(after)
+    else if (before !== undefined) this.#list = this.#list?.delete(before)
+    const known = before === undefined ? undefined : { endpoint: { id: before.id }, leaseMs: before.lease.ttlMs }
+    this.#table?.change(known, after === undefined ? undefined : leased(after), revision)
   }
 }
 
-/** Instances by effective status, and how many are ready and suspect. */
-export function countInstances (instances: readonly Instance[]): ServiceSummary['instances'] {
-  const byStatus = Object.fromEntries(statuses.map((status) => [status, 0])) as Record<Status, number> // one key per status
-  let ready = 0
-  let suspect = 0
-  for (const instance of instances) {
-    byStatus[instance.effectiveStatus]++
-    if (instance.conditions.ready) ready++
-    if (instance.suspect) suspect++
-  }
-  return { total: instances.length, ready, suspect, ...byStatus }
+function leased (instance: Instance): Leased {
+  return { endpoint: endpointOf(instance), leaseMs: instance.lease.ttlMs }
 }

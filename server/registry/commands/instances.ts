@@ -4,6 +4,7 @@ import type { Instance, Registration } from '../../../client-sdk/src/wire.ts'
 import type { Clock } from '../../clock.ts'
 import { RegistryError } from '../../errors.ts'
 import { type PatchBody, bodyOf, instanceOf, patched, storedBody, withKnownOrder } from '../../model/instance/instance.ts'
+import { rememberBody } from '../../model/instance/stored-instance.ts'
 import { maxInstancesPerService, maxNamespaces, maxServicesPerNamespace } from '../../model/limits.ts'
 import { instanceKey } from '../../model/names.ts'
 import type { Granted, Store } from '../../store/store.ts'
@@ -49,20 +50,20 @@ export class InstanceCommands {
     lookup.requireLoaded()
     checkName(name)
     const { body, ttlMs } = bodyOf(registration, actor.address)
-    const granted = await certain(this.#parts, (): Decision<Granted> => {
-      this.#checkRoom(name)
-      const known = feed.catalog.entry(name.namespace, name.service, name.id)
-      return {
-        write: () => store.grant({
-          key: instanceKey(name.namespace, name.service, name.id),
-          lease: leaseName(clock.now()),
-          generation: registration.generation === undefined ? undefined : String(registration.generation),
-          newGeneration: registration.generation === undefined ? randomText() : '',
-          ttlMs,
-          body: JSON.stringify(withKnownOrder(body, known?.instance.ports)),
-          by: actor.name
-        })
-      }
+    if (this.#fullness(name) !== undefined) await this.#refuseIfFull(name)
+    const known = feed.catalog.entry(name.namespace, name.service, name.id)
+    const content = withKnownOrder(body, known?.instance.ports)
+    const text = JSON.stringify(content)
+    rememberBody(text, content)
+    const granted = await store.grant({
+      key: instanceKey(name.namespace, name.service, name.id),
+      lease: leaseName(clock.now()),
+      generation: registration.generation === undefined ? undefined : String(registration.generation),
+      newGeneration: registration.generation === undefined ? randomText() : '',
+      isNew: known === undefined,
+      ttlMs,
+      body: text,
+      by: actor.name
     })
     const entry = feed.catalog.entry(name.namespace, name.service, name.id)
     const now = clock.now()
@@ -118,16 +119,25 @@ export class InstanceCommands {
     })
   }
 
-  #checkRoom ({ namespace, service, id }: InstanceName): void {
+  /** A limit may have been reached in an older view only: the refusal is said by a current one. */
+  async #refuseIfFull (name: InstanceName): Promise<void> {
+    await this.#parts.store.sync()
+    const full = this.#fullness(name)
+    if (full !== undefined) throw new RegistryError('REG_LIMIT_REACHED', full)
+  }
+
+  /** Which limit leaves no room for one more of this name. */
+  #fullness ({ namespace, service, id }: InstanceName): string | undefined {
     const { catalog } = this.#parts.feed
     const group = catalog.registered(namespace, service)
-    if (group?.get(id) !== undefined) return
-    const full = group !== undefined
-      ? group.size >= maxInstancesPerService && `service "${service}" has ${maxInstancesPerService} instances already`
-      : catalog.hasNamespace(namespace)
-        ? catalog.namespaceCounts(namespace).services >= maxServicesPerNamespace && `namespace "${namespace}" has ${maxServicesPerNamespace} services already`
-        : catalog.namespaces().length >= maxNamespaces && `there are ${maxNamespaces} namespaces already`
-    if (full !== false) throw new RegistryError('REG_LIMIT_REACHED', full)
+    if (group !== undefined) {
+      if (group.size < maxInstancesPerService || group.get(id) !== undefined) return undefined
+      return `service "${service}" has ${maxInstancesPerService} instances already`
+    }
+    if (catalog.hasNamespace(namespace)) {
+      return catalog.namespaceCounts(namespace).services < maxServicesPerNamespace ? undefined : `namespace "${namespace}" has ${maxServicesPerNamespace} services already`
+    }
+    return catalog.namespaces().length < maxNamespaces ? undefined : `there are ${maxNamespaces} namespaces already`
   }
 }
 

@@ -1,22 +1,28 @@
-// One watch of endpoints: each service in scope whole, as it is now, whenever something about it changed. A service that changes many
-// times in a short while is sent once, in its newest form. A change names the services that it touches; their endpoints
-// are read when it is handed out, so that selectors, target ports, readiness and fail-open are decided in one place
-// (the catalog) and nowhere again.
+// One watch of endpoints: each service in scope, as it is now, whenever something about it changed; of a large one that was told before,
+// the difference. A service that changes many times in a short while is sent once, in its newest form. A change names the services that
+// it touches; their endpoints are read when it is handed out, so that selectors, target ports, readiness and fail-open are decided in
+// one place (the catalog) and nowhere again.
 //
 // The order is that of the last change of each service: a service that changes again while it waits goes to the end. So a cursor after
 // a delivery is good for everything before it.
+import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import type { Service } from '../../model/service/types.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
-import { queryEndpoints } from '../catalog/endpoint-query.ts'
+import { compareEndpoints, endpointKey } from '../../model/instance/endpoint-part.ts'
+import { isSelected, queryEndpoints } from '../catalog/endpoint-query.ts'
+import type { ServiceView } from '../catalog/service-entry.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
 import type { Followed, WatchFilter } from './subscription.ts'
+import { type EndpointDifference, ToldEndpoints } from './told-endpoints.ts'
 
 /** What callers get of one service, with its manifest if it is declared. */
 export interface ServiceEndpoints {
   readonly set: EndpointSet
   readonly manifest: Service | undefined
+  /** Behind a selector: those of the set that it matches. undefined = all of them. */
+  readonly chosen?: readonly Endpoint[]
 }
 
 interface ServiceName {
@@ -37,6 +43,8 @@ export type EndpointsDelivery =
   /** All services in scope, in parts; `more` on all parts but the last. The revision is that of the whole. */
   | { readonly type: 'endpoints-snapshot', readonly revision: number, readonly services: readonly ServiceEndpoints[], readonly more: boolean }
   | EndpointsChange & { readonly event: 'put', readonly endpoints: ServiceEndpoints }
+  /** What became of a large service since it was told last; `set` is all of it as it is now, the manifest is the one of before. */
+  | EndpointsChange & { readonly event: 'difference', readonly set: EndpointSet, readonly isDeclared: boolean, readonly difference: EndpointDifference }
   /** The service is gone. */
   | EndpointsChange & { readonly event: 'delete', readonly name: ServiceName }
   | { readonly type: 'bookmark', readonly revision: number }
@@ -72,6 +80,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   #changed = new Map<string, Waiting>()
   /** To be handed out, in the order of their last changes. */
   readonly #due = new Map<string, Waiting>()
+  readonly #told = new ToldEndpoints()
   #snapshot: Snapshot | undefined
   #resetReason: string | undefined
   #snapshotDue: boolean
@@ -118,6 +127,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   reset (reason: string): void {
     this.#changed.clear()
     this.#due.clear()
+    this.#told.clear()
     if (!this.#snapshotDue) this.#resetReason = reason // nothing was sent yet: there is nothing to forget
     this.#snapshot = undefined
     this.#snapshotDue = true
@@ -139,15 +149,21 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
     for (const [key, waiting] of this.#due) {
       this.#due.delete(key)
       const { namespace, service, revision, atMs } = waiting
-      const endpoints = this.#read(waiting)
-      if (!isNews(endpoints, waiting)) {
+      const view = this.#feed.catalog.service(namespace, service)
+      if (!isNews(view, waiting)) {
         this.#delivered = revision
         continue
       }
       const more = this.#goesOn(revision)
       if (!more) this.#delivered = revision
       const change = { type: 'endpoints', revision, atMs, more } as const
-      return endpoints === undefined ? { ...change, event: 'delete', name: { namespace, service } } : { ...change, event: 'put', endpoints }
+      if (view === undefined) {
+        this.#told.forget(namespace, service)
+        return { ...change, event: 'delete', name: { namespace, service } }
+      }
+      const difference = this.#told.tell(view)
+      if (difference === undefined) return { ...change, event: 'put', endpoints: this.#whole(view) }
+      return { ...change, event: 'difference', set: view.endpoints, isDeclared: view.manifest !== undefined, difference: this.#chosenOf(view.endpoints, difference) }
     }
     return undefined
   }
@@ -156,7 +172,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   #goesOn (revision: number): boolean {
     for (const other of this.#due.values()) {
       if (other.revision !== revision) return false
-      if (isNews(this.#read(other), other)) return true
+      if (isNews(this.#feed.catalog.service(other.namespace, other.service), other)) return true
     }
     return false
   }
@@ -182,11 +198,12 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
         this.#delivered = revision
         return { type: 'endpoints-snapshot', revision, services, more: false }
       }
-      const endpoints = this.#read(name.value)
-      if (endpoints === undefined) continue // it went meanwhile
+      const view = this.#feed.catalog.service(name.value.namespace, name.value.service)
+      if (view === undefined) continue // it went meanwhile
       this.#forget(name.value)
-      services.push(endpoints)
-      size += 1 + endpoints.set.all.length
+      this.#told.tell(view)
+      services.push(this.#whole(view))
+      size += 1 + view.endpoints.size
     }
     return { type: 'endpoints-snapshot', revision, services, more: true }
   }
@@ -217,13 +234,17 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
     return service === undefined ? names : names.filter((name) => name === service)
   }
 
-  #read ({ namespace, service }: ServiceName): ServiceEndpoints | undefined {
-    const { catalog } = this.#feed
-    const set = catalog.endpoints(namespace, service)
-    if (set === undefined) return undefined
+  #whole ({ endpoints: set, manifest }: ServiceView): ServiceEndpoints {
     const { selector } = this.scope
-    const manifest = catalog.declared(namespace, service)?.manifest
-    return { set: selector === undefined ? set : { ...set, all: queryEndpoints(set, { selector, ready: 'any' }) }, manifest }
+    return { set, manifest, ...(selector === undefined ? {} : { chosen: queryEndpoints(set, { selector, ready: 'any' }) }) }
+  }
+
+  /** Behind a selector an endpoint that it does not match is gone, whether or not it was there. */
+  #chosenOf (set: EndpointSet, difference: EndpointDifference): EndpointDifference {
+    const { selector } = this.scope
+    if (selector === undefined) return difference
+    const { true: put = [], false: others = [] } = Object.groupBy(difference.put, (endpoint) => `${isSelected(set, endpoint, selector)}` as const)
+    return { from: difference.from, put, removed: [...difference.removed, ...others.map(endpointKey)].sort(compareEndpoints) }
   }
 
   * #names (): Generator<ServiceName> {
@@ -238,8 +259,8 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
  * Else the change was of the name, not of what is answered under it: an instance behind a declared service that does not select it. A
  * declaration that was taken back is news always: what the name means from now on may be older than that.
  */
-function isNews (endpoints: ServiceEndpoints | undefined, { revision, unsure }: Waiting): boolean {
-  return endpoints === undefined || !unsure || endpoints.set.revision >= revision
+function isNews (view: ServiceView | undefined, { revision, unsure }: Waiting): boolean {
+  return view === undefined || !unsure || view.revision >= revision
 }
 
 function keyOf (namespace: string, service: string): string {

@@ -3,7 +3,7 @@
 // A change tells one endpoint where one changed. Where more may have changed at once, as with another manifest, the
 // service is told whole, as it is when that is made: what the changes after it say of it is then in it already.
 import type { Instance } from '../../../client-sdk/src/wire.ts'
-import { endpointOf } from '../../model/instance/endpoints.ts'
+import { endpointOf } from '../../../client-sdk/src/rules.ts'
 import { canonicalAddress } from '../../model/service/grammar.ts'
 import { type Endpoints, type EndpointSlice, serviceNameLabel } from '../../model/service/types.ts'
 import type { ObjectRecord } from '../../store/store.ts'

@@ -1,8 +1,9 @@
 // One service in a mirror: its endpoints in order, and the set of them that answers are made from.
-import { callable } from '../../../client-sdk/src/rules.ts'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
-import type { EndpointSet } from '../../model/instance/endpoints.ts'
+import { type EndpointKey, type EndpointList, endpointList } from '../../model/instance/endpoint-part.ts'
+import { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Service } from '../../model/service/types.ts'
+import { LeaseCounts } from '../catalog/lease-counts.ts'
 import type { RevisionFloor } from '../catalog/revision-floor.ts'
 import type { MirroredEndpoint, Owner } from './mirrored-endpoint.ts'
 
@@ -14,9 +15,11 @@ export class MirroredService implements Owner {
   /** Changes up to this revision are in it. */
   at = 0
   readonly #floor: RevisionFloor
-  /** Ordered by id and service. A set that was handed out has this very list: then the next change makes another one. */
+  /** Ordered by id and service, until somebody asks for the endpoints: filling it costs least. */
   #all: MirroredEndpoint[] = []
-  #isHandedOut = false
+  /** The same from then on: a change costs a run of it. */
+  #list: EndpointList | undefined
+  readonly #leases = new LeaseCounts()
   #set: EndpointSet | undefined
   #revision = 0
 
@@ -27,11 +30,11 @@ export class MirroredService implements Owner {
   }
 
   get size (): number {
-    return this.#all.length
+    return this.#list?.length ?? this.#all.length
   }
 
-  get all (): readonly MirroredEndpoint[] {
-    return this.#all
+  get all (): Iterable<MirroredEndpoint> {
+    return this.#list === undefined ? this.#all : this.#list as Iterable<MirroredEndpoint> // only they are put in
   }
 
   get revision (): number {
@@ -41,43 +44,40 @@ export class MirroredService implements Owner {
   /** The same object until the revision is another one. */
   get endpoints (): EndpointSet {
     const { revision } = this
-    if (this.#set?.revision !== revision) this.#set = this.#made(revision)
+    if (this.#set?.revision !== revision) this.#set = new EndpointSet(this.namespace, this.name, revision, this.#listed, this.#leases.shortest, this)
     return this.#set
   }
 
   get (id: string, service: string | undefined): MirroredEndpoint | undefined {
+    if (this.#list !== undefined) return this.#list.get(keyOf(id, service)) as MirroredEndpoint | undefined // only they are put in
     const found = this.#all[this.#place(id, service)]
     return found !== undefined && order(found, id, service) === 0 ? found : undefined
   }
 
   /** The answered endpoints with an id: several instances may have one, under different services. */
   answered (id: string): Endpoint[] {
-    const { answered } = this.endpoints
-    const place = firstFrom(answered, (endpoint) => endpoint.id < id)
-    let end = place
-    while (answered[end]?.id === id) end++
-    return answered.slice(place, end)
+    return this.endpoints.answeredAs(id)
   }
 
   /** Takes one in. @returns the one in whose place it stands now */
   put (endpoint: MirroredEndpoint): MirroredEndpoint | undefined {
-    const { id, service } = endpoint
-    const list = this.#own()
-    const last = list.at(-1)
-    const place = last === undefined || order(last, id, service) < 0 ? list.length : this.#place(id, service)
-    const known = list[place]
-    const isKnown = known !== undefined && order(known, id, service) === 0
-    if (isKnown) list[place] = endpoint
-    else if (place === list.length) list.push(endpoint)
-    else list.splice(place, 0, endpoint)
-    return isKnown ? known : undefined
+    const { id, registeredAs: service } = endpoint
+    const last = this.#all.at(-1)
+    const isLast = this.#list === undefined && (last === undefined || order(last, id, service) < 0)
+    const known = isLast ? undefined : this.get(id, service)
+    this.#counted(known, endpoint)
+    if (this.#list !== undefined) this.#list = this.#list.put(endpoint)
+    else if (isLast) this.#all.push(endpoint)
+    else this.#all.splice(this.#place(id, service), known === undefined ? 0 : 1, endpoint)
+    return known
   }
 
   remove (id: string, service: string | undefined): MirroredEndpoint | undefined {
-    const place = this.#place(id, service)
-    const known = this.#all[place]
-    if (known === undefined || order(known, id, service) !== 0) return undefined
-    this.#own().splice(place, 1)
+    const known = this.get(id, service)
+    if (known === undefined) return undefined
+    this.#counted(known, undefined)
+    if (this.#list !== undefined) this.#list = this.#list.delete(keyOf(id, service))
+    else this.#all.splice(this.#place(id, service), 1)
     return known
   }
 
@@ -88,30 +88,24 @@ export class MirroredService implements Owner {
 
   /** Has another's endpoints from now on. */
   takeOver (other: MirroredService): void {
+    for (const endpoint of this.all) this.#counted(endpoint, undefined)
+    for (const endpoint of other.all) this.#counted(undefined, endpoint)
     this.#all = other.#all
-    this.#isHandedOut = false
-  }
-
-  #own (): MirroredEndpoint[] {
-    if (this.#isHandedOut) this.#all = this.#all.slice()
-    this.#isHandedOut = false
+    this.#list = other.#list
     this.#set = undefined
-    return this.#all
   }
 
-  #made (revision: number): EndpointSet {
-    this.#isHandedOut = true
-    const all = this.#all
-    let leaseMs = Infinity
-    let isPlain = true
-    for (const { core: { ttlMs = Infinity, conditions } } of all) {
-      if (ttlMs < leaseMs) leaseMs = ttlMs
-      if (!conditions.ready) isPlain = false
-    }
-    const answered = isPlain ? all : callable(all)
-    const [first] = answered
-    const failOpen = first?.suspect === true && !first.conditions.ready
-    return { namespace: this.namespace, service: this.name, revision, failOpen, all, answered, ...(leaseMs === Infinity ? {} : { leaseMs }) }
+  get #listed (): EndpointList {
+    if (this.#list !== undefined) return this.#list
+    const list = this.#list = endpointList(this.#all)
+    this.#all = []
+    return list
+  }
+
+  #counted (before: MirroredEndpoint | undefined, after: MirroredEndpoint | undefined): void {
+    if (before !== undefined) this.#leases.count(before.core.ttlMs ?? Infinity, -1)
+    if (after !== undefined) this.#leases.count(after.core.ttlMs ?? Infinity, 1)
+    this.#set = undefined
   }
 
   /** Where one is, or would be. */
@@ -134,6 +128,10 @@ function firstFrom<Item> (items: readonly Item[], isBefore: (item: Item) => bool
 
 function order (endpoint: MirroredEndpoint, id: string, service: string | undefined): number {
   return compare(endpoint.id, id) || compare(endpoint.registeredAs ?? '', service ?? '')
+}
+
+function keyOf (id: string, service: string | undefined): EndpointKey {
+  return service === undefined ? { id } : { id, service }
 }
 
 function compare (a: string, b: string): number {

@@ -9,26 +9,21 @@ import {
   type Change, type Committed, type Grant, type Granted, type InstanceRecord, type LostLease, type ObjectRecord, type ObjectWrite, type RecordChange,
   type Revised, type Revision, type Snapshot, subjectOf
 } from '../store.ts'
-import { checksum, instanceChecksum, objectChecksum } from './checksum.ts'
+import { checksum, objectChecksum } from './checksum.ts'
+import { LeaseSteps } from './lease-steps.ts'
 import type { LeaseWheel } from './lease-wheel.ts'
 import { bodyOf, headerOf } from './log-entry.ts'
-import { prepare, readChange, readInstanceArray, readObjectRow, soundInstance, soundObject, type Statements } from './rows.ts'
+import { LogLength, type LogLimits } from './log-length.ts'
+import { instanceColumns, prepare, readChange, readInstanceArray, readObjectRow, soundInstance, soundObject, type Statements } from './rows.ts'
 
 /** The actor of expiries. */
 const registryName = 'registry'
-/** Old log entries go in steps: too many at once would hold up the writes beside them. */
-const trimStep = 1_000
-/** And not one by one. */
-const minTrim = 100
 
 /** `Omit` of a union keeps the first member's fields only. */
 type NewChange = RecordChange extends infer Each ? Each extends RecordChange ? Omit<Each, 'revision' | 'atMs'> : never : never
 
-export interface KeyspaceOptions {
+export interface KeyspaceOptions extends LogLimits {
   readonly now: () => number
-  readonly maxLogLength: number
-  /** Of headers and bodies in the log. */
-  readonly maxLogBytes: number
   /** The revision to go on from. */
   readonly revision: number
   /** Told before a revision is given for the first time. */
@@ -41,21 +36,21 @@ export class Keyspace {
   readonly #now: () => number
   readonly #statements: Statements
   #revision: number
-  #logEntries: number
-  #logBytes: number
   #changes: Change[] = []
-  #undo: (() => void)[] = []
+  /** Takes back, the last first, what this transaction did in memory. */
+  readonly #undo: (() => void)[] = []
+  readonly #leases: LeaseSteps
+  readonly #length: LogLength
   #wrote = false
   #hasLeases = false
 
   constructor (db: DatabaseSync, wheel: LeaseWheel, options: KeyspaceOptions) {
     this.wheel = wheel
+    this.#leases = new LeaseSteps(wheel, this.#undo)
     this.#options = options
     this.#now = options.now
     this.#statements = prepare(db)
-    const size = this.#statements.logSize.get()
-    this.#logEntries = Number(size?.entries)
-    this.#logBytes = Number(size?.bytes)
+    this.#length = new LogLength(this.#statements, options, this.#undo)
     this.#revision = options.revision
   }
 
@@ -116,11 +111,11 @@ export class Keyspace {
 
   /** @returns the changes that are on disk now */
   commit (): readonly Change[] {
-    if (this.#changes.length > 0) this.#trim()
+    if (this.#changes.length > 0) this.#length.trim(this.#changes.length)
     this.#statements.commit.run()
     const changes = this.#changes
     this.#changes = []
-    this.#undo = []
+    this.#undo.length = 0
     return changes
   }
 
@@ -129,7 +124,7 @@ export class Keyspace {
     for (const undo of this.#undo.reverse()) undo()
     this.#revision -= this.#changes.length
     this.#changes = []
-    this.#undo = []
+    this.#undo.length = 0
     // Some failures have rolled back already.
     if (!db.isTransaction) return
     try {
@@ -141,31 +136,44 @@ export class Keyspace {
 
   grant (grant: Grant): Granted {
     const nowMs = this.#now()
-    const { key, ttlMs, body, by } = grant
+    const { key, lease } = grant
+    // Who knows of none is mostly right: the row is written without being looked for, unless there is one.
+    if (grant.isNew === true && this.wheel.find(lease) === undefined) {
+      const record = this.#newRecord(grant, grant.generation ?? grant.newGeneration, nowMs)
+      if (this.#insertInstance(record)) return this.#begin(record, undefined, grant.by, nowMs)
+    }
     const row = this.#statements.instanceByKey.get(key)
     const known = row === undefined ? undefined : soundInstance(row)
     const generation = grant.generation ?? known?.generation ?? grant.newGeneration
     if (known?.generation === generation) return this.#renewGrant(known, grant, nowMs)
-    if (this.wheel.find(grant.lease) !== undefined) {
-      throw new RegistryError('REG_CONFLICT', `lease ${grant.lease} is taken by another instance: try again with another one`)
+    if (this.wheel.find(lease) !== undefined) {
+      throw new RegistryError('REG_CONFLICT', `lease ${lease} is taken by another instance: try again with another one`)
     }
-    const revision = this.#revision + 1
-    const record: InstanceRecord = {
-      key, lease: grant.lease, generation, ttlMs, createdRevision: revision, revision, shownRevision: revision, createdAtMs: nowMs,
-      updatedAtMs: nowMs, suspect: false, body
-    }
+    const record = this.#newRecord(grant, generation, nowMs)
     this.#putInstance(record)
-    if (row !== undefined) this.#dropLease(String(row.lease))
-    this.wheel.add(record.lease, serviceOf(key), ttlMs, nowMs + ttlMs)
-    this.#undo.push(() => this.#forget(record.lease))
-    this.#log({ type: 'put', reason: known === undefined ? 'registered' : 'replaced', by, record }, nowMs)
-    return { outcome: known === undefined ? 'created' : 'replaced', lease: record.lease, generation, revision }
+    if (row !== undefined) this.#leases.drop(String(row.lease))
+    return this.#begin(record, known, grant.by, nowMs)
+  }
+
+  #newRecord ({ key, lease, ttlMs, body }: Grant, generation: string, nowMs: number): InstanceRecord {
+    const revision = this.#revision + 1
+    return {
+      key, lease, generation, ttlMs, createdRevision: revision, revision, shownRevision: revision, createdAtMs: nowMs, updatedAtMs: nowMs, suspect: false, body
+    }
+  }
+
+  /** A life begins; its row is written. */
+  #begin (record: InstanceRecord, before: InstanceRecord | undefined, by: string, nowMs: number): Granted {
+    const { key, lease, generation, ttlMs, revision } = record
+    this.#leases.add(lease, serviceOf(key), ttlMs, nowMs + ttlMs)
+    this.#log({ type: 'put', reason: before === undefined ? 'registered' : 'replaced', by, record }, nowMs)
+    return { outcome: before === undefined ? 'created' : 'replaced', lease, generation, revision }
   }
 
   #renewGrant (known: InstanceRecord, grant: Grant, nowMs: number): Granted {
     const { lease, generation } = known
     const slot = this.wheel.find(lease)
-    if (slot !== undefined) this.#setDeadline(slot, nowMs + grant.ttlMs)
+    if (slot !== undefined) this.#leases.setDeadline(slot, nowMs + grant.ttlMs)
     if (known.body === grant.body && known.ttlMs === grant.ttlMs) {
       const revision = known.suspect ? this.#trust(lease, grant.by, nowMs) : known.revision
       return { outcome: 'unchanged', lease, generation, revision }
@@ -174,8 +182,8 @@ export class Keyspace {
     const record: InstanceRecord = { ...known, ttlMs: grant.ttlMs, revision, shownRevision: revision, updatedAtMs: nowMs, suspect: false, body: grant.body }
     this.#putInstance(record)
     if (slot !== undefined) {
-      this.#setSuspect(slot, false)
-      this.#setTtl(slot, grant.ttlMs)
+      this.#leases.setSuspect(slot, false)
+      this.#leases.setTtl(slot, grant.ttlMs)
     }
     this.#log({ type: 'put', reason: 'updated', by: grant.by, record }, nowMs)
     return { outcome: 'updated', lease, generation, revision }
@@ -220,8 +228,8 @@ export class Keyspace {
   suspect (slot: number, deadlineMs: number, nowMs: number): void {
     const lease = this.wheel.nameOf(slot)
     const row = this.#statements.setSuspect.get(1, this.#revision + 1, lease)
-    this.#setSuspect(slot, true)
-    this.#setDeadline(slot, deadlineMs)
+    this.#leases.setSuspect(slot, true)
+    this.#leases.setDeadline(slot, deadlineMs)
     this.#log({ type: 'suspect', reason: 'suspect', by: registryName, key: String(row?.key), lease }, nowMs)
   }
 
@@ -281,7 +289,7 @@ export class Keyspace {
 
   #remove (lease: string, reason: Reason, by: string, nowMs: number): number {
     const row = this.#statements.deleteInstance.get(lease)
-    this.#dropLease(lease) // also without a row, or it would be due for ever
+    this.#leases.drop(lease) // also without a row, or it would be due for ever
     if (row === undefined) return 0
     return this.#log({ type: 'delete', reason, by, key: String(row.key), lease }, nowMs)
   }
@@ -290,7 +298,7 @@ export class Keyspace {
     const slot = this.wheel.find(lease)
     if (slot === undefined || !this.wheel.isSuspect(slot)) return 0
     const row = this.#statements.setSuspect.get(0, this.#revision + 1, lease)
-    this.#setSuspect(slot, false)
+    this.#leases.setSuspect(slot, false)
     return this.#log({ type: 'trusted', reason: 'renewed', by, key: String(row?.key), lease }, nowMs)
   }
 
@@ -305,9 +313,12 @@ export class Keyspace {
   }
 
   #putInstance (record: InstanceRecord): void {
-    const { key, lease, generation, ttlMs, createdRevision, revision, shownRevision, createdAtMs, updatedAtMs, suspect, body } = record
-    this.#statements.putInstance.run(key, lease, generation, ttlMs, createdRevision, revision, shownRevision, createdAtMs, updatedAtMs,
-      suspect ? 1 : 0, body, instanceChecksum(record))
+    this.#statements.putInstance.run(...instanceColumns(record))
+  }
+
+  /** False if there is one under this key. */
+  #insertInstance (record: InstanceRecord): boolean {
+    return this.#statements.insertInstance.run(...instanceColumns(record)).changes === 1
   }
 
   #log (change: NewChange, atMs: number): number {
@@ -318,81 +329,11 @@ export class Keyspace {
     const body = bodyOf(logged)
     this.#statements.log.run(revision, header, body, checksum(revision, header, body ?? ''))
     const bytes = header.length + (body?.length ?? 0)
-    this.#resize(1, bytes)
+    this.#length.change(1, bytes)
     this.#revision = revision
     this.#wrote = true
     this.#changes.push(logged)
     return revision
-  }
-
-  #resize (entries: number, bytes: number): void {
-    this.#undo.push(() => {
-      this.#logEntries -= entries
-      this.#logBytes -= bytes
-    })
-    this.#logEntries += entries
-    this.#logBytes += bytes
-  }
-
-  /** Drops the oldest entries of a log that has too many or too large ones; never the newest, which says where the revisions are. */
-  #trim (): void {
-    const { maxLogLength, maxLogBytes } = this.#options
-    const excess = this.#logEntries - maxLogLength
-    if (excess < Math.min(minTrim, maxLogLength) && this.#logBytes <= maxLogBytes) return
-    // More than was added: a log that is too long gets shorter.
-    const oldest = this.#statements.oldest.all(Math.min(trimStep + this.#changes.length, this.#logEntries - 1))
-    let entries = 0
-    let bytes = 0
-    for (const row of oldest) {
-      if (entries >= excess && this.#logBytes - bytes <= maxLogBytes) break
-      entries += 1
-      bytes += Number(row.bytes)
-    }
-    if (entries === 0) return
-    this.#statements.trim.run(Number(oldest[entries - 1]?.revision))
-    this.#resize(-entries, -bytes)
-  }
-
-  #setDeadline (slot: number, deadlineMs: number): void {
-    const before = this.wheel.deadlineOf(slot)
-    const lease = this.wheel.nameOf(slot)
-    this.#undo.push(() => this.#withSlot(lease, (found) => this.wheel.setDeadline(found, before)))
-    this.wheel.setDeadline(slot, deadlineMs)
-  }
-
-  #setTtl (slot: number, ttlMs: number): void {
-    const before = this.wheel.ttlOf(slot)
-    if (before === ttlMs) return
-    const lease = this.wheel.nameOf(slot)
-    this.#undo.push(() => this.#withSlot(lease, (found) => this.wheel.setTtl(found, before)))
-    this.wheel.setTtl(slot, ttlMs)
-  }
-
-  #setSuspect (slot: number, suspect: boolean): void {
-    if (this.wheel.isSuspect(slot) === suspect) return
-    const lease = this.wheel.nameOf(slot)
-    this.#undo.push(() => this.#withSlot(lease, (found) => this.wheel.setSuspect(found, !suspect)))
-    this.wheel.setSuspect(slot, suspect)
-  }
-
-  #dropLease (lease: string): void {
-    this.#withSlot(lease, (slot) => {
-      const service = this.wheel.serviceOf(slot)
-      const deadlineMs = this.wheel.deadlineOf(slot)
-      const ttlMs = this.wheel.ttlOf(slot)
-      const suspect = this.wheel.isSuspect(slot)
-      this.#undo.push(() => { this.wheel.add(lease, service.name, ttlMs, deadlineMs, suspect) })
-      this.wheel.remove(slot)
-    })
-  }
-
-  #forget (lease: string): void {
-    this.#withSlot(lease, (slot) => this.wheel.remove(slot))
-  }
-
-  #withSlot (lease: string, act: (slot: number) => void): void {
-    const slot = this.wheel.find(lease)
-    if (slot !== undefined) act(slot)
   }
 }
 

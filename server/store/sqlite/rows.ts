@@ -33,6 +33,12 @@ export function instanceOf (row: Row): InstanceRecord {
   }
 }
 
+/** The values of a row, in the order of `insertInstance`. */
+export function instanceColumns (record: InstanceRecord): (string | number)[] {
+  const { key, lease, generation, ttlMs, createdRevision, revision, shownRevision, createdAtMs, updatedAtMs, suspect, body } = record
+  return [key, lease, generation, ttlMs, createdRevision, revision, shownRevision, createdAtMs, updatedAtMs, suspect ? 1 : 0, body, instanceChecksum(record)]
+}
+
 export function objectOf (row: Row): ObjectRecord {
   return {
     key: row.key as string,
@@ -101,6 +107,9 @@ function isSound (stored: unknown, counted: number): boolean {
   return stored === null || stored === counted
 }
 
+const insertInstance = `INSERT INTO instances (key, lease, generation, ttl_ms, created_revision, revision, shown_revision, created_at_ms, updated_at_ms,
+  suspect, body, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
 export type Statements = ReturnType<typeof prepare>
 
 export function prepare (db: DatabaseSync) {
@@ -116,8 +125,8 @@ export function prepare (db: DatabaseSync) {
     recent: db.prepare('SELECT revision, header, body, sum FROM log ORDER BY revision DESC LIMIT ?'),
     instanceByKey: db.prepare(`SELECT ${instanceRow} FROM instances WHERE key = ?`),
     instanceByLease: db.prepare(`SELECT ${instanceRow} FROM instances WHERE lease = ?`),
-    putInstance: db.prepare(`INSERT INTO instances (key, lease, generation, ttl_ms, created_revision, revision, shown_revision, created_at_ms, updated_at_ms,
-      suspect, body, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET lease = excluded.lease,
+    insertInstance: db.prepare(`${insertInstance} ON CONFLICT (key) DO NOTHING`),
+    putInstance: db.prepare(`${insertInstance} ON CONFLICT (key) DO UPDATE SET lease = excluded.lease,
       generation = excluded.generation, ttl_ms = excluded.ttl_ms, created_revision = excluded.created_revision, revision = excluded.revision,
       shown_revision = excluded.shown_revision, created_at_ms = excluded.created_at_ms, updated_at_ms = excluded.updated_at_ms,
       suspect = excluded.suspect, body = excluded.body, sum = excluded.sum`),

@@ -17,12 +17,12 @@ export const Endpoint = named('Endpoint', Type.Object({
   suspect: Type.Boolean(),
   conditions: Conditions
 }))
-export const endpointsAnswer = {
+export const answerHead = {
   namespace: Type.String(),
   service: Type.String(),
   revision: Type.String({ description: "The cursor of the service's last change: pass it back as ?after=" }),
   failOpen: Type.Boolean({ description: 'Every instance that could serve is suspect, and they are answered all the same' }),
-  declared: Type.Optional(Type.Literal(true, { description: 'Somebody declared the service' })),
-  endpoints: Type.Array(Endpoint)
+  declared: Type.Optional(Type.Literal(true, { description: 'Somebody declared the service' }))
 }
+export const endpointsAnswer = { ...answerHead, endpoints: Type.Array(Endpoint) }
 export const EndpointsAnswer = named('EndpointsAnswer', Type.Object(endpointsAnswer))

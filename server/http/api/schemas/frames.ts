@@ -1,7 +1,7 @@
 // The frames of a watch.
 import { Type } from 'typebox'
 import { LabelName } from '../../../model/instance/instance.ts'
-import { endpointsAnswer } from './endpoints.ts'
+import { answerHead, Endpoint, endpointsAnswer } from './endpoints.ts'
 import { Reason } from './events.ts'
 import { heartbeatAnswer, Leases } from './heartbeats.ts'
 import { Instance } from './instances.ts'
@@ -12,6 +12,9 @@ import { FieldError } from './problem.ts'
 const ServiceEndpoints = named('ServiceEndpoints', Type.Object({
   ...endpointsAnswer, manifest: Type.Optional(ServiceManifest)
 }, { description: 'A service in a watch of endpoints: all of its endpoints, and its manifest if somebody declared it' }))
+const ServiceDifference = named('ServiceDifference', Type.Object({
+  ...answerHead, from: CursorText, put: Type.Array(Endpoint), removed: Type.Array(Type.Object({ id: Type.String(), service: Type.Optional(Type.String()) }))
+}, { description: 'What became of a service of more than 100 endpoints since its revision `from`: endpoints that are new or others, and those that are gone' }))
 const SubscriptionId = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, rule: 'must be a whole number 0-2147483647' })
 const Selector = Type.String({ description: 'A Kubernetes label selector' })
 /** What a watch shows. */
@@ -49,6 +52,10 @@ export const ServerFrame = named('ServerFrame', Type.Union([
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('put'), at: Time, endpoints: ServiceEndpoints,
     more: Type.Optional(Type.Literal(true))
+  }),
+  Type.Object({
+    type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('difference'), at: Time,
+    endpoints: ServiceDifference, more: Type.Optional(Type.Literal(true))
   }),
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('delete'), at: Time,

@@ -20,7 +20,7 @@ export interface SeedResult extends Result {
   readonly list: readonly Operation[]
 }
 
-/** @throws what a door throws, with the seed */
+/** @throws what a surface throws, with the seed */
 export async function runSeed (seed: number, { store, redis, length }: SessionOptions): Promise<Result & {
   readonly list: readonly Operation[]
 }> {
@@ -59,12 +59,12 @@ async function inAnotherOrder (
   }
 }
 
-/** The shortest list that shows a disagreement of the same door about a thing of the same kind. */
+/** The shortest list that shows a disagreement of the same surface about a thing of the same kind. */
 export async function shrunk (
   result: SeedResult, first: Disagreement, { store, redis }: SessionOptions
 ): Promise<{ readonly list: readonly Operation[], readonly disagreement: Disagreement }> {
   const list = result.list.slice(0, result.operations)
-  if (first.door === 'order') return { list, disagreement: first } // of two runs
+  if (first.surface === 'order') return { list, disagreement: first } // of two runs
   let disagreement = first
   const kind = kindOf(first)
   const options = { store, redis, isKnown: (each: Disagreement) => isKnown(each), again: result.isAgain }
@@ -105,10 +105,10 @@ export async function firstSeedOf (entry: Known, maxSeeds: number): Promise<{
 export const usualLength = 40
 
 /** What stays of a disagreement when its names and numbers are others. */
-function kindOf ({ door, about }: Disagreement): string {
-  const kind = door === 'rest' && about.includes('"type":') ? /^[^{]*\{"type":"[^"]*/.exec(about)?.[0] : about
+function kindOf ({ surface, about }: Disagreement): string {
+  const kind = surface === 'rest' && about.includes('"type":') ? /^[^{]*\{"type":"[^"]*/.exec(about)?.[0] : about
   const names = /(?:shop|default|quiet|web|alpha|beta|blue|out|host-\d|h\d|[\d.]+|fd00::\d)/g
-  return `${door} ${(kind ?? about).replaceAll(names, '*').slice(0, 60)}`
+  return `${surface} ${(kind ?? about).replaceAll(names, '*').slice(0, 60)}`
 }
 
 /** A report that can be made a test of. */

@@ -1,17 +1,17 @@
-// Every door says what the model says: some seeds in every run, and one that is another each day. For longer: npm run
+// Every surface says what the model says: some seeds in every run, and one that is another each day. For longer: npm run
 // test:fuzz.
 import t from 'tap'
 import { noRedis } from '../support/redis-server.ts'
-import { type StoreKind } from './doors/generate.ts'
-import { known } from './doors/known.ts'
-import { report, runSeed, showsKnown, shrunk } from './doors/session.ts'
-import { startRedis } from './doors/world.ts'
-import { shortest } from './doors/shrink.ts'
-import type { Operation } from './doors/operations.ts'
+import { type StoreKind } from './surfaces/generate.ts'
+import { known } from './surfaces/known.ts'
+import { report, runSeed, showsKnown, shrunk } from './surfaces/session.ts'
+import { startRedis } from './surfaces/world.ts'
+import { shortest } from './surfaces/shrink.ts'
+import type { Operation } from './surfaces/operations.ts'
 
 const length = 24
 const dayMs = 86_400_000
-/** A seed that nobody has tried yesterday; `npm run test:fuzz -- --seed N --length 24` runs it again. */
+/** A seed of the day; `npm run test:fuzz -- --seed N --length 24` runs it again. */
 const today = 1_000 + Math.floor(Date.now() / dayMs)
 
 async function agrees (
@@ -31,21 +31,21 @@ async function agrees (
   t.ok(false, report(seed, store, shorter.list, shorter.disagreement))
 }
 
-t.test('all doors of a node on SQLite agree with the model, through restarts', async (t) => {
+t.test('all surfaces of a node on SQLite agree with the model, through restarts', async (t) => {
   for (const seed of [4, today]) await agrees(t, seed, 'sqlite')
 })
 
-t.test('all doors of two nodes on one Redis agree with the model, through a new term', { skip: noRedis }, async (t) => {
+t.test('all surfaces of two nodes on one Redis agree with the model, through a new term', { skip: noRedis }, async (t) => {
   const redis = await startRedis()
   t.teardown(() => redis.dispose())
   for (const seed of [today]) await agrees(t, seed, 'redis', redis)
 })
 
-t.test('what is known to disagree still does: an entry that does not is to be deleted', async (t) => {
+t.test('each known disagreement is still one: an entry that is not must be deleted', async (t) => {
   for (const entry of known) t.ok(await showsKnown(entry, entry.shows), `${entry.title} (issue ${entry.issue})`)
 })
 
-t.test('a list is shrunk to what it takes', async (t) => {
+t.test('a list is shrunk to the operations that show the disagreement', async (t) => {
   const list: Operation[] = Array.from({ length: 40 }, (_, index) => ({ type: 'pass', ms: index }))
   const has = (found: readonly Operation[], ms: number): boolean => found.some(
     (operation) => operation.type === 'pass' && operation.ms === ms

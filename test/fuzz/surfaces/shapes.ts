@@ -1,7 +1,7 @@
-// What doors say, brought to the form of the model: times, revisions and allocation stamps are left out.
+// What surfaces say, brought to the form of the model: times, revisions and allocation stamps are left out.
 import { sortedPorts } from './model.ts'
 
-// Bodies of doors have whatever shape the door gave them.
+// Bodies of surfaces have whatever shape the surface gave them.
 type Said = any
 
 /** An instance of a list, a watch or a command. */

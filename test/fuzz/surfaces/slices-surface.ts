@@ -3,11 +3,11 @@ import { sortedPorts } from './model.ts'
 import { type ModelEndpoint, type ModelService, familyOf, hasSelector, isAlias, specOf } from './model-endpoints.ts'
 import { plain } from './comparison.ts'
 import { ask, serviceUrl } from './rest-client.ts'
-import type { Looking } from './rest-door.ts'
+import type { Looking } from './rest-surface.ts'
 import { serviceOf } from './model-endpoints.ts'
 import { saidManifest } from './shapes.ts'
 
-const door = 'slices'
+const surface = 'slices'
 const mirror = 'endpointslicemirroring-controller.k8s.io'
 
 export async function lookAtSlices ({ url, model, comparison }: Looking): Promise<void> {
@@ -30,29 +30,29 @@ export async function lookAtSlices ({ url, model, comparison }: Looking): Promis
           (slice: any) => slice.metadata.labels['kubernetes.io/service-name'] === name
         )
         if (!isAlias(service.manifest)) {
-          comparison.sameSet(door, `slices of ${path}`, own.map(saidManifest), meant.map(saidManifest))
+          comparison.sameSet(surface, `slices of ${path}`, own.map(saidManifest), meant.map(saidManifest))
         }
         const endpoints = model.manifests.get(`Endpoints/${namespace}/${name}`)
         if (endpoints !== undefined) {
-          comparison.same(door, `Endpoints of ${path}`, saidManifest(object), saidManifest(endpoints))
+          comparison.same(surface, `Endpoints of ${path}`, saidManifest(object), saidManifest(endpoints))
           continue
         }
       } else {
         comparison.sameSet(
-          door, `slices of ${path}`, slices.flatMap(rows),
+          surface, `slices of ${path}`, slices.flatMap(rows),
           service.all.filter(({ address }) => hasSliceFamily(service, address)).map(row)
         )
         const targets = slices.flatMap(
           ({ endpoints = [] }: any) => endpoints.map(({ targetRef }: any) => JSON.stringify(plain(targetRef)))
         )
-        comparison.same(door, `targets of the slices of ${path}, each once`, new Set(targets).size, targets.length)
+        comparison.same(surface, `targets of the slices of ${path}, each once`, new Set(targets).size, targets.length)
       }
       const primary = primaryFamily(service)
       const shown = service.all.filter(
         ({ address, conditions }) => familyOf(address) === primary && (conditions.ready || !conditions.terminating)
       )
       comparison.sameSet(
-        door, `Endpoints of ${path}`, (object?.subsets ?? []).flatMap(addresses),
+        surface, `Endpoints of ${path}`, (object?.subsets ?? []).flatMap(addresses),
         onePerAddress(shown)
       )
     }

@@ -1,9 +1,9 @@
 // Every setting means the same by flag, variable, YAML text and YAML list; a new kind of setting needs its sample here.
 import t from 'tap'
 import { stringify } from 'yaml'
-import { loadConfig, type Config } from '../server/config/config.ts'
-import type { KindName } from '../server/config/kinds.ts'
-import { settings, variableName } from '../server/config/settings.ts'
+import { loadConfig, type Config } from '../../server/config/config.ts'
+import type { KindName } from '../../server/config/kinds.ts'
+import { settings, variableName } from '../../server/config/settings.ts'
 
 /** A value of each kind, as it is written on a command line. */
 const samples: Readonly<Record<KindName, string>> = {
@@ -16,7 +16,7 @@ const samples: Readonly<Record<KindName, string>> = {
 /** Where a kind has other limits, or a setting means more than its kind. */
 const own: Readonly<Record<string, string>> = {
   'dns-forward-case': 'lower', 'override-keep': '2h', 'session-blip': '700ms',
-  'log-length': '1234', 'dns-rate-limit': '77', 'dns-query-log': '0.25', 'dns-workers': '2', zone: 'one.test,two.test',
+  'log-length': '1234', 'dns-rate-limit': '77', 'dns-query-log': '0.25', 'dns-workers': '2', 'dns-batch': 'off', zone: 'one.test,two.test',
   'service-cidr': '10.7.0.0/16,fd00:7::/112', node: 'n-1', 'trusted-host': 'a.test,b.test', 'redis-prefix': 'sample',
   'dns-forward': '192.0.2.53,[2001:db8::53]:5353', 'client-zone': '10.0.0.0/8=z1,192.168.0.0/16=z2', 'dns-ttl': '9s',
   advertise: 'http://10.0.0.5:7500', 'max-body': '2MiB', 'brake-registry-max': '3m', 'brake-service-max': '3m'
@@ -55,7 +55,7 @@ for (const { name, key, kind, multiple } of settings) {
   })
 }
 
-t.test('YAML keeps what was written where a name is wanted, and reads numbers where a number is', async (t) => {
+t.test('YAML keeps the text of names, and reads numbers where a setting wants a number', async (t) => {
   const at = (file: string, key: keyof Config): unknown => load(['--config=f'], {}, file)[key]
   for (const written of ['1.10', '007', '1e3', '0x10', '12', 'true', '1.0', '0o17', '-7', '.5', '2026-01-01']) {
     if (/^[\w.-]+$/.test(written)) t.equal(at(`data: ${written}\n`, 'data'), written)

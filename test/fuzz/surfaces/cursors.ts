@@ -32,14 +32,14 @@ export class Cursors {
   }
 
   /** @param content of the model: another text is a change */
-  told (comparison: Comparison, door: string, about: string, revision: number, content: string): void {
+  told (comparison: Comparison, surface: string, about: string, revision: number, content: string): void {
     const before = this.#told.get(about)
     if (before !== undefined && before.look === this.look) {
-      comparison.same(door, `revision of ${about}, on another node or by another door`, revision, before.revision)
+      comparison.same(surface, `revision of ${about}, on another node or by another surface`, revision, before.revision)
       return
     }
     const least = before === undefined ? 1 : before.content === content ? before.revision : before.revision + 1
-    comparison.holds(door, `revision of ${about}`, revision >= least, revision, `${least} or more`)
+    comparison.holds(surface, `revision of ${about}`, revision >= least, revision, `${least} or more`)
     this.#told.set(about, { revision: Math.max(revision, least), content, look: this.look })
   }
 

@@ -1,19 +1,19 @@
-// One list of operations on one world, with looks at all doors in between.
+// One list of operations on one world, with looks at all surfaces in between.
 import type { RedisServer } from '../../support/redis-server.ts'
-import { lookAtCli } from './cli-door.ts'
+import { lookAtCli } from './cli-surface.ts'
 import { Comparison, type Disagreement } from './comparison.ts'
 import { Cursors } from './cursors.ts'
-import { lookAtDns, lookAtTransfer } from './dns-door.ts'
+import { lookAtDns, lookAtTransfer } from './dns-surface.ts'
 import type { StoreKind } from './generate.ts'
 import { LongPolls } from './long-polls.ts'
 import { Model } from './model.ts'
 import type { FuzzNode } from './node.ts'
 import type { Operation } from './operations.ts'
 import { perform } from './perform.ts'
-import { lookAtRest } from './rest-door.ts'
-import { SdkDoor } from './sdk-door.ts'
-import { lookAtSlices } from './slices-door.ts'
-import { WatchDoor, tick } from './watch-door.ts'
+import { lookAtRest } from './rest-surface.ts'
+import { SdkSurface } from './sdk-surface.ts'
+import { lookAtSlices } from './slices-surface.ts'
+import { WatchSurface, tick } from './watch-surface.ts'
 import { type World, openWorld } from './world.ts'
 import { lookAgain } from './again.ts'
 
@@ -66,18 +66,18 @@ export class Run {
   readonly cursors = new Cursors()
   readonly #ends: (() => void)[] = []
   readonly #polls = new LongPolls()
-  readonly #watches: readonly WatchDoor[]
-  readonly #sdk: SdkDoor
+  readonly #watches: readonly WatchSurface[]
+  readonly #sdk: SdkSurface
 
   constructor (world: World, comparison: Comparison) {
     this.world = world
     this.comparison = comparison
     this.model = new Model(world.clock.now())
-    this.#watches = world.nodes.map(({ url }) => new WatchDoor(url))
-    this.#sdk = new SdkDoor(world.node(0).url)
+    this.#watches = world.nodes.map(({ url }) => new WatchSurface(url))
+    this.#sdk = new SdkSurface(world.node(0).url)
   }
 
-  /** Compares all doors of all nodes with the model. */
+  /** Compares all surfaces of all nodes with the model. */
   async look (): Promise<void> {
     const { world, model, comparison, cursors } = this
     const ticks = String(++cursors.look)
@@ -95,7 +95,7 @@ export class Run {
     this.#polls.begin(world.node(0).url, model, cursors)
   }
 
-  /** The doors that have no memory. */
+  /** The surfaces that have no memory. */
   async lookAt (node: FuzzNode): Promise<void> {
     const { model, comparison, cursors } = this
     const cleaner = { teardown: (end: () => void) => { this.#ends.push(end) } }

@@ -1,9 +1,9 @@
-// Compares what a door said with the model, counts, and collects what differs.
+// Compares what a surface said with the model, counts, and collects what differs.
 import { isDeepStrictEqual } from 'node:util'
 
 export interface Disagreement {
   /** `rest`, `watch`, `dns`, ... */
-  readonly door: string
+  readonly surface: string
   /** What it was asked. */
   readonly about: string
   readonly said: unknown
@@ -23,22 +23,22 @@ export class Comparison {
   }
 
   /** @returns whether they are the same; the order of the keys of objects does not matter */
-  same (door: string, about: string, said: unknown, meant: unknown): boolean {
+  same (surface: string, about: string, said: unknown, meant: unknown): boolean {
     this.compared++
     const isSame = isDeepStrictEqual(plain(said), plain(meant))
-    if (!isSame) this.#add({ door, about, said, meant })
+    if (!isSame) this.#add({ surface, about, said, meant })
     return isSame
   }
 
   /** As `same`, for lists whose order says nothing. */
-  sameSet (door: string, about: string, said: readonly unknown[], meant: readonly unknown[]): boolean {
-    return this.same(door, about, ordered(said), ordered(meant))
+  sameSet (surface: string, about: string, said: readonly unknown[], meant: readonly unknown[]): boolean {
+    return this.same(surface, about, ordered(said), ordered(meant))
   }
 
   /** Something that must be so. */
-  holds (door: string, about: string, is: boolean, said: unknown, meant: unknown): boolean {
+  holds (surface: string, about: string, is: boolean, said: unknown, meant: unknown): boolean {
     this.compared++
-    if (!is) this.#add({ door, about, said, meant })
+    if (!is) this.#add({ surface, about, said, meant })
     return is
   }
 
@@ -67,18 +67,18 @@ export function ordered (values: readonly unknown[]): unknown[] {
 }
 
 /** A disagreement as a person reads it: of lists what only one of them has. */
-export function told ({ door, about, said, meant }: Disagreement): string {
-  if (!Array.isArray(said) || !Array.isArray(meant)) return lines(door, about, said, meant)
+export function told ({ surface, about, said, meant }: Disagreement): string {
+  if (!Array.isArray(said) || !Array.isArray(meant)) return lines(surface, about, said, meant)
   const texts = (list: readonly unknown[]): string[] => list.map((each) => JSON.stringify(plain(each)))
   const [ofSaid, ofMeant] = [texts(said), texts(meant)]
   const [more, fewer] = [
     ofSaid.filter((each) => !ofMeant.includes(each)), ofMeant.filter((each) => !ofSaid.includes(each))
   ]
   const gap = `\n${' '.repeat(15)}`
-  if (more.length + fewer.length === 0) return lines(door, about, said, meant)
-  return `${door}, ${about}\n    only said  ${more.join(gap)}\n    only meant ${fewer.join(gap)}`
+  if (more.length + fewer.length === 0) return lines(surface, about, said, meant)
+  return `${surface}, ${about}\n    only said  ${more.join(gap)}\n    only meant ${fewer.join(gap)}`
 }
 
-function lines (door: string, about: string, said: unknown, meant: unknown): string {
-  return `${door}, ${about}\n    said  ${JSON.stringify(plain(said))}\n    meant ${JSON.stringify(plain(meant))}`
+function lines (surface: string, about: string, said: unknown, meant: unknown): string {
+  return `${surface}, ${about}\n    said  ${JSON.stringify(plain(said))}\n    meant ${JSON.stringify(plain(meant))}`
 }

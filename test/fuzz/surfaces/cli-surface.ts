@@ -4,10 +4,10 @@ import type { Terminal } from '../../../server/cli/terminal.ts'
 import type { Comparison } from './comparison.ts'
 import type { Model } from './model.ts'
 import { type ModelEndpoint, servicesOf } from './model-endpoints.ts'
-import { meantSummary, summary } from './rest-door.ts'
+import { meantSummary, summary } from './rest-surface.ts'
 import { saidEndpoint, saidInstance, saidManifest } from './shapes.ts'
 
-const door = 'cli'
+const surface = 'cli'
 
 export interface Ran {
   readonly exitCode: number
@@ -41,10 +41,10 @@ export async function lookAtCli (url: string, model: Model, comparison: Comparis
     return out.startsWith('{') ? JSON.parse(out) : { items: [], err }
   }
   const { items } = await json('get', 'instances', '-A')
-  comparison.same(door, 'get instances -A', items.map(saidInstance), model.list())
+  comparison.same(surface, 'get instances -A', items.map(saidInstance), model.list())
   const services = servicesOf(model)
   comparison.same(
-    door, 'get services -A', (await json('get', 'services', '-A')).items.map(summary), services.map(meantSummary)
+    surface, 'get services -A', (await json('get', 'services', '-A')).items.map(summary), services.map(meantSummary)
   )
   const table = await rollcall(url, ['get', 'services', '-A'])
   const counts = services.map(
@@ -52,23 +52,23 @@ export async function lookAtCli (url: string, model: Model, comparison: Comparis
       namespace, name, `${all.filter(({ conditions }) => conditions.ready).length}/${all.length}`
     ]
   )
-  comparison.same(door, 'get services -A as a table', columns(table.out), counts)
+  comparison.same(surface, 'get services -A as a table', columns(table.out), counts)
   for (const { namespace, name, manifest, all, answered } of services) {
     const of = ['-n', namespace]
     const listed = await json('get', 'endpoints', name, ...of, '--ready', 'any')
-    comparison.same(door, `get endpoints ${namespace}/${name}`, listed.endpoints?.map(saidEndpoint), all)
+    comparison.same(surface, `get endpoints ${namespace}/${name}`, listed.endpoints?.map(saidEndpoint), all)
     const resolved = await rollcall(url, ['resolve', name, ...of])
-    comparison.same(door, `exit code of resolve ${namespace}/${name}`, resolved.exitCode, answered.length > 0 ? 0 : 1)
-    comparison.sameSet(door, `resolve ${namespace}/${name}`, lines(resolved.out), answered.flatMap(addressLines))
+    comparison.same(surface, `exit code of resolve ${namespace}/${name}`, resolved.exitCode, answered.length > 0 ? 0 : 1)
+    comparison.sameSet(surface, `resolve ${namespace}/${name}`, lines(resolved.out), answered.flatMap(addressLines))
     if (manifest !== undefined) {
       const shown = await json('get', 'service', name, ...of)
-      comparison.same(door, `manifest of ${namespace}/${name}`, saidManifest(shown.manifest), saidManifest(manifest))
+      comparison.same(surface, `manifest of ${namespace}/${name}`, saidManifest(shown.manifest), saidManifest(manifest))
     }
     const isRegistered = manifest === undefined || all.every(({ service }) => service !== undefined)
     if (!isRegistered) continue
     const named = await rollcall(url, ['get', 'endpoints', name, ...of, '--ready', 'any', '-o', 'name'])
     const names = all.map(({ service = name, id }) => `${service}/${id}`)
-    comparison.sameSet(door, `get endpoints ${namespace}/${name} -o name`, lines(named.out), names)
+    comparison.sameSet(surface, `get endpoints ${namespace}/${name} -o name`, lines(named.out), names)
   }
 }
 

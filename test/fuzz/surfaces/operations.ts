@@ -47,7 +47,7 @@ export type Operation = { readonly node?: number } & (
   | { readonly type: 'restart' }
   /** Redis ends and starts again: another term of the same epoch. Only on Redis. */
   | { readonly type: 'new-term' }
-  /** Nothing is done: all doors are compared with the model. */
+  /** Nothing is done: all surfaces are compared with the model. */
   | { readonly type: 'look' }
 )
 

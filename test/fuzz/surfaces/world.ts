@@ -107,7 +107,7 @@ export async function openWorld (kind: StoreKind, redis?: RedisServer): Promise<
 }
 
 async function onSqlite (): Promise<Kind> {
-  const directory = await mkdtemp(join(tmpdir(), 'rollcall-doors-'))
+  const directory = await mkdtemp(join(tmpdir(), 'rollcall-surfaces-'))
   return {
     count: 1,
     store: (clock) => createSqliteStore({ directory, now: () => clock.now(), holdMs: 0 }),
@@ -118,7 +118,7 @@ async function onSqlite (): Promise<Kind> {
 
 function onRedis (redis: RedisServer | undefined): Kind {
   if (redis === undefined) throw new Error('a world on Redis needs a server')
-  const prefix = `doors${++prefixes}`
+  const prefix = `surfaces${++prefixes}`
   return {
     count: 2,
     store: () => createRedisStore({ url: redis.url, prefix, timeouts: { commandMs: 30_000 } }),

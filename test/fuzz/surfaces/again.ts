@@ -9,11 +9,11 @@ import type { Made, Manifest, Operation } from './operations.ts'
 import { perform } from './perform.ts'
 import { type Answer, ask, instanceUrl, serviceUrl } from './rest-client.ts'
 import { Run } from './run.ts'
-import { tick } from './watch-door.ts'
+import { tick } from './watch-surface.ts'
 import { without } from './shapes.ts'
 import { openWorld } from './world.ts'
 
-const door = 'again'
+const surface = 'again'
 
 /** At the end of a run that agreed. */
 export async function lookAgain (run: Run): Promise<void> {
@@ -48,10 +48,10 @@ async function readAndApply ({ world, model, comparison }: Run): Promise<void> {
       const put = await ask(url, 'PUT', path, view.body)
       const meant = service.manifest === undefined ? 'created' : 'unchanged'
       comparison.same(
-        door, `apply what ${path}?view=manifest shows`, put.body?.outcome ?? [put.status, put.text], meant
+        surface, `apply what ${path}?view=manifest shows`, put.body?.outcome ?? [put.status, put.text], meant
       )
       comparison.sameSet(
-        door, `endpoints when ${path}?view=manifest is applied`, await endpointsAt(path), service.all.map(who)
+        surface, `endpoints when ${path}?view=manifest is applied`, await endpointsAt(path), service.all.map(who)
       )
       if (service.manifest === undefined) await ask(url, 'DELETE', path)
       else if (!hasSelector(service.manifest) && !isAlias(service.manifest)) await mirrorAndApply(path, service)
@@ -64,10 +64,10 @@ async function readAndApply ({ world, model, comparison }: Run): Promise<void> {
     const slices = await read()
     if (slices.items.length === 0) return
     const applied = await ask(url, 'POST', '/v1/apply', slices)
-    comparison.same(door, `apply what ${path}/endpointslices shows`, refusalOf(applied), '')
+    comparison.same(surface, `apply what ${path}/endpointslices shows`, refusalOf(applied), '')
     const again = await ask(url, 'POST', '/v1/apply?dryRun=true', await read())
-    comparison.same(door, `apply twice what ${path}/endpointslices shows`, refusalOf(again), '')
-    comparison.sameSet(door, `endpoints when ${path}/endpointslices is applied`, await endpointsAt(path), all.map(who))
+    comparison.same(surface, `apply twice what ${path}/endpointslices shows`, refusalOf(again), '')
+    comparison.sameSet(surface, `endpoints when ${path}/endpointslices is applied`, await endpointsAt(path), all.map(who))
     for (const { metadata: { name } } of slices.items) {
       if (model.manifests.has(`EndpointSlice/${namespace}/${name}`)) continue
       await ask(url, 'POST', '/v1/delete?ignoreMissing=true', { names: [{ kind: 'EndpointSlice', namespace, name }] })
@@ -90,7 +90,7 @@ async function enterAnother ({ world, model, comparison }: Run): Promise<void> {
     for (const operation of await exported(world.node(0).url, model)) {
       await perform(operation, other.world, other.model, comparison, other.cursors)
     }
-    comparison.same(door, 'services and endpoints after export and import', wholeOf(other.model), wholeOf(model))
+    comparison.same(surface, 'services and endpoints after export and import', wholeOf(other.model), wholeOf(model))
     await other.look()
   } finally {
     await other.close()

@@ -1,4 +1,4 @@
-// A door for transfers alone: a TCP listener on the loopback that hands every message to a `ZoneTransfers`, and dig to ask it.
+// A listener for transfers alone: a TCP listener on the loopback that hands every message to a `ZoneTransfers`, and dig to ask it.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, type Socket, createServer } from 'node:net'
@@ -35,16 +35,16 @@ export async function * messagesOf (transfers: ZoneTransfers, query: Buffer, add
   else yield * answer
 }
 
-export interface TransferDoor {
+export interface TransferListener {
   readonly port: number
   readonly transfers: ZoneTransfers
   readonly failures: unknown[]
 }
 
-/** Opens the door, for everybody on this machine unless told otherwise; closed with the test. */
-export async function openDoor (
+/** Opens the listener, for everybody on this machine unless told otherwise; closed with the test. */
+export async function openListener (
   t: { teardown (end: () => Promise<void>): void }, world: PlayedFeed, options: Partial<ZoneTransferOptions> = {}
-): Promise<TransferDoor> {
+): Promise<TransferListener> {
   const failures: unknown[] = []
   const transfers = new ZoneTransfers({
     source: world.feed, zones: [zoneNamed('cluster.local')], ttlSeconds, keys: [], allowed: [rule('127.0.0.0/8')], clock: { now: () => Date.now() },
@@ -90,7 +90,7 @@ export async function dig ({ port }: { readonly port: number }, ...question: rea
 }
 
 /** The records that dig prints, in their order. */
-export async function digRecords (door: { readonly port: number }, ...question: readonly string[]): Promise<string[]> {
-  const output = await dig(door, '+noall', '+answer', ...question)
+export async function digRecords (listener: { readonly port: number }, ...question: readonly string[]): Promise<string[]> {
+  const output = await dig(listener, '+noall', '+answer', ...question)
   return output.split('\n').filter((line) => line !== '' && !line.startsWith(';'))
 }

@@ -3,7 +3,7 @@ export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  // What a door says is compared with the model, whatever shape it has.
+  // What a surface says is compared with the model, whatever shape it has.
   readonly body: any
 }
 

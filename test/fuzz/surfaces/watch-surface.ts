@@ -7,7 +7,7 @@ import { serviceOf } from './model-endpoints.ts'
 import { isInTime } from './rest-client.ts'
 import { saidEndpoint, saidInstance, saidManifest, without } from './shapes.ts'
 
-const door = 'watch'
+const surface = 'watch'
 
 /** The instance that says at each look how far a watch has come: order is the order of revisions. */
 export const tick = { path: 'quiet/tick/one', namespace: 'quiet', service: 'tick' } as const
@@ -86,7 +86,7 @@ function pathOf (
   return `${namespace}/${service}/${id}`
 }
 
-export class WatchDoor {
+export class WatchSurface {
   readonly #url: string
   readonly #folded = scopes.map((scope) => new Folded(scope))
   #socket: TestSocket | undefined
@@ -102,20 +102,20 @@ export class WatchDoor {
     if (!this.#isOpen) await this.#open()
     const hasCome = (): boolean => this.#folded.slice(0, 2).every((folded) => has(folded, ticks))
     const come = async (): Promise<void> => { while (!hasCome() && await this.#next()); }
-    if (!comparison.same(door, 'what was written last comes', await isInTime(come()), true)) return
+    if (!comparison.same(surface, 'what was written last comes', await isInTime(come()), true)) return
     if (!this.#isOpen) return this.look(model, comparison, ticks)
     await this.#settled()
-    comparison.same(door, 'errors', this.#failed, [])
+    comparison.same(surface, 'errors', this.#failed, [])
     for (const { scope, items, services } of this.#folded) {
       const about = JSON.stringify(scope)
       if (scope.view === 'endpoints') {
-        comparison.sameSet(door, about, [...items.values()].map(saidService), meantServices(model, scope))
+        comparison.sameSet(surface, about, [...items.values()].map(saidService), meantServices(model, scope))
         continue
       }
-      comparison.sameSet(door, about, [...items.values()].map(saidInstance), meantInstances(model, scope))
+      comparison.sameSet(surface, about, [...items.values()].map(saidInstance), meantInstances(model, scope))
       if (scope.namespace !== undefined || scope.selector !== undefined) continue
       const declared = [...model.manifests.values()].filter(({ kind }) => kind === 'Service').map(saidManifest)
-      comparison.sameSet(door, `${about}, declared services`, [...services.values()].map(saidManifest), declared)
+      comparison.sameSet(surface, `${about}, declared services`, [...services.values()].map(saidManifest), declared)
     }
   }
 

@@ -6,7 +6,7 @@ import { type ModelEndpoint, type ModelService, serviceOf } from './model-endpoi
 import { ask, instanceUrl, serviceUrl } from './rest-client.ts'
 import { saidEndpoint, saidInstance, saidManifest } from './shapes.ts'
 
-const door = 'rest'
+const surface = 'rest'
 /** Small, so that a list has pages. */
 const pageSize = 3
 
@@ -32,12 +32,12 @@ export async function lookAtRest (looking: Looking): Promise<void> {
 
 async function lists ({ url, model, comparison }: Looking): Promise<void> {
   const namespaces = await pages(url, '/v1/namespaces')
-  comparison.same(door, 'list of namespaces', namespaces, model.namespaces.map((name) => ({
+  comparison.same(surface, 'list of namespaces', namespaces, model.namespaces.map((name) => ({
     name, services: model.services(name).length, instances: model.list(({ namespace }) => namespace === name).length
   })))
   const services = await pages(url, '/v1/services')
   comparison.same(
-    door, 'list of services', services.map(summary),
+    surface, 'list of services', services.map(summary),
     model.namespaces.flatMap(
       (namespace) => model.services(namespace).map((name) => meantSummary(serviceOf(model, namespace, name)))
     )
@@ -55,7 +55,7 @@ async function lists ({ url, model, comparison }: Looking): Promise<void> {
   ]
   for (const [query, fits] of filters) {
     comparison.same(
-      door, `list of instances ${query}`, (await pages(url, '/v1/instances', query)).map(saidInstance), model.list(fits)
+      surface, `list of instances ${query}`, (await pages(url, '/v1/instances', query)).map(saidInstance), model.list(fits)
     )
   }
 }
@@ -99,18 +99,18 @@ export function meantSummary (service: ModelService | undefined): object | undef
 async function lookAtService ({ url, comparison }: Looking, service: ModelService): Promise<void> {
   const path = serviceUrl(service.namespace, service.name)
   const read = await ask(url, 'GET', path)
-  if (!comparison.same(door, `status of ${path}`, read.status, 200)) return
-  comparison.same(door, `service ${path}`, summary(read.body), meantSummary(service))
+  if (!comparison.same(surface, `status of ${path}`, read.status, 200)) return
+  comparison.same(surface, `service ${path}`, summary(read.body), meantSummary(service))
   const view = await ask(url, 'GET', `${path}?view=manifest`)
   if (service.manifest !== undefined) {
     comparison.same(
-      door, `manifest of ${path}`, [view.status, saidManifest(view.body)], [200, saidManifest(service.manifest)]
+      surface, `manifest of ${path}`, [view.status, saidManifest(view.body)], [200, saidManifest(service.manifest)]
     )
     return
   }
   const { kind, metadata, spec } = view.body ?? {}
   const said = [view.status, kind, metadata?.name, spec?.clusterIP]
-  comparison.same(door, `manifest of the implicit ${path}`, said, [200, 'Service', service.name, 'None'])
+  comparison.same(surface, `manifest of the implicit ${path}`, said, [200, 'Service', service.name, 'None'])
 }
 
 async function lookAtEndpoints ({ url, comparison, cursors }: Looking, service: ModelService): Promise<void> {
@@ -134,20 +134,20 @@ async function lookAtEndpoints ({ url, comparison, cursors }: Looking, service: 
   for (const [query, list] of forms) {
     const { status, body, headers } = await ask(url, 'GET', `${path}${query}`)
     comparison.same(
-      door, `${path}${query}`, [status, body?.endpoints?.map(saidEndpoint), body?.failOpen, body?.declared ?? false],
+      surface, `${path}${query}`, [status, body?.endpoints?.map(saidEndpoint), body?.failOpen, body?.declared ?? false],
       [200, list, failOpen, manifest !== undefined]
     )
     if (query !== '') continue
     const revision = revisionOf(body?.revision)
-    cursors.told(comparison, door, about, revision, content)
+    cursors.told(comparison, surface, about, revision, content)
     const tag = headers.get('etag') ?? ''
     comparison.same(
-      door, `${path} with its own tag`, (await ask(url, 'GET', path, undefined, { 'if-none-match': tag })).status, 304
+      surface, `${path} with its own tag`, (await ask(url, 'GET', path, undefined, { 'if-none-match': tag })).status, 304
     )
     if (before === undefined || before.content === content) continue
     const old = tag.replace(/\d+"$/, `${before.revision}"`)
     comparison.same(
-      door, `${path} with the tag of before it changed`,
+      surface, `${path} with the tag of before it changed`,
       (await ask(url, 'GET', path, undefined, { 'if-none-match': old })).status, 200
     )
   }
@@ -168,16 +168,16 @@ export function contentOf ({ all, failOpen, manifest }: ModelService): string {
 async function lookAtInstance ({ url, comparison, cursors }: Looking, instance: Shown): Promise<void> {
   const path = `${instance.namespace}/${instance.service}/${instance.id}`
   const { status, body, headers } = await ask(url, 'GET', instanceUrl(path))
-  if (!comparison.same(door, `status of instance ${path}`, status, 200)) return
-  comparison.same(door, `instance ${path}`, saidInstance(body), instance)
+  if (!comparison.same(surface, `status of instance ${path}`, status, 200)) return
+  comparison.same(surface, `instance ${path}`, saidInstance(body), instance)
   const about = `instance ${path}`
   const before = cursors.before(about)
   const content = JSON.stringify(instance)
-  cursors.told(comparison, door, about, Number(body?.revision), content)
+  cursors.told(comparison, surface, about, Number(body?.revision), content)
   if (before === undefined || before.content === content) return
   const old = (headers.get('etag') ?? '').replace(/\d+"$/, `${before.revision}"`)
   comparison.same(
-    door, `instance ${path} with the tag of before it changed`,
+    surface, `instance ${path} with the tag of before it changed`,
     (await ask(url, 'GET', instanceUrl(path), undefined, { 'if-none-match': old })).status, 200
   )
 }

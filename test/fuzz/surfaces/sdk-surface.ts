@@ -4,15 +4,15 @@ import { Rollcall } from '../../../client-sdk/src/index.ts'
 import { type Comparison, ordered } from './comparison.ts'
 import type { Model } from './model.ts'
 import { type ModelService, serviceOf, servicesOf } from './model-endpoints.ts'
-import { meantSummary, summary } from './rest-door.ts'
+import { meantSummary, summary } from './rest-surface.ts'
 import { patienceMs } from './rest-client.ts'
 import { saidEndpoint, saidInstance, saidManifest } from './shapes.ts'
 
-const door = 'sdk'
+const surface = 'sdk'
 /** What an outage may make a client wait is a hundredth here. */
 const haste = 0.01
 
-export class SdkDoor {
+export class SdkSurface {
   readonly #client: Rollcall
   readonly #errors: string[] = []
   #told = new Map<string, any>()
@@ -41,10 +41,10 @@ export class SdkDoor {
     const services = servicesOf(model)
     const instances = []
     for await (const each of this.#client.instances({ namespace: '*', pageSize: 4 })) instances.push(saidInstance(each))
-    comparison.same(door, 'instances', instances, model.list())
+    comparison.same(surface, 'instances', instances, model.list())
     const summaries = []
     for await (const each of this.#client.services({ namespace: '*' })) summaries.push(summary(each))
-    comparison.same(door, 'services', summaries, services.map(meantSummary))
+    comparison.same(surface, 'services', summaries, services.map(meantSummary))
     const said = async (): Promise<object[]> => [...this.#told.values()].map((
       { namespace, service, failOpen, manifest, endpoints }
     ) => (
@@ -64,7 +64,7 @@ export class SdkDoor {
         await this.#becomes(comparison, `resolveAll ${namespace}/${service}`, resolved, callable(serviceOf(model, namespace, service)))
       }
     }
-    comparison.same(door, 'errors', this.#errors.splice(0), [])
+    comparison.same(surface, 'errors', this.#errors.splice(0), [])
   }
 
   close (): Promise<void> {
@@ -82,7 +82,7 @@ export class SdkDoor {
       await setImmediate()
       said = await say()
     }
-    comparison.sameSet(door, about, said, meant)
+    comparison.sameSet(surface, about, said, meant)
   }
 }
 

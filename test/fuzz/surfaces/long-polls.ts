@@ -3,7 +3,7 @@ import type { Comparison } from './comparison.ts'
 import type { Cursors } from './cursors.ts'
 import type { Model } from './model.ts'
 import { serviceOf } from './model-endpoints.ts'
-import { contentOf } from './rest-door.ts'
+import { contentOf } from './rest-surface.ts'
 import { ask, isInTime, serviceUrl } from './rest-client.ts'
 
 interface Poll {

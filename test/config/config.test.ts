@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import fc from 'fast-check'
-import { configurationPage, printConfig, settingsHelp } from '../server/config/text.ts'
-import { hideSecrets, readDuration, readListener, readSize, showDuration, showListener, showSize, type KindName } from '../server/config/kinds.ts'
-import { loadConfig, takenAtNextStart, type LoadedConfig } from '../server/config/config.ts'
-import { RegistryError } from '../server/errors.ts'
-import { editDistance, nearest, parseFlags } from '../server/config/flags.ts'
-import { settings, settingsSchema, type Setting } from '../server/config/settings.ts'
+import { configurationPage, printConfig, settingsHelp } from '../../server/config/text.ts'
+import { hideSecrets, readDuration, readListener, readSize, showDuration, showListener, showSize, type KindName } from '../../server/config/kinds.ts'
+import { loadConfig, takenAtNextStart, type LoadedConfig } from '../../server/config/config.ts'
+import { RegistryError } from '../../server/errors.ts'
+import { editDistance, nearest, parseFlags } from '../../server/config/flags.ts'
+import { settings, settingsSchema, type Setting } from '../../server/config/settings.ts'
 
 type Files = Readonly<Record<string, string>>
 
@@ -103,7 +103,7 @@ t.test('no two rooms declare a setting of the same name or key, and each says wh
   for (const { name, what, why } of settings) t.match([what, why], [/[.)]$/, /[.)]$/], name)
 })
 
-t.test('what is wrong between settings of several rooms is told at once', async (t) => {
+t.test('faults between settings of several rooms are reported together', async (t) => {
   t.same(faultsOf(['--http', '0.0.0.0:1', '--service-cidr', '10.0.0.0/33', '--zone', 'x.ip6.arpa', '--redis', 'redis://h:0', '--load-balancer-pool', 'auto=false']).map((fault) => fault.split(' ')[0]), [
     '--http', '--service-cidr', '--load-balancer-pool', '--zone', '--redis'
   ])
@@ -408,7 +408,7 @@ t.test('no input ends in anything but a configuration or REG_INVALID', async (t)
 })
 
 t.test('the help and the reference page name every setting, and the page is up to date', async (t) => {
-  const path = new URL('../docs/reference/configuration.md', import.meta.url)
+  const path = new URL('../../docs/reference/configuration.md', import.meta.url)
   if (process.env['UPDATE_DOCS']) writeFileSync(path, configurationPage())
   const page = readFileSync(path, 'utf8')
   t.equal(page, configurationPage(), 'to write it anew: UPDATE_DOCS=1 npm run test:fast')
