@@ -111,7 +111,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   const opened: (() => Promise<unknown>)[] = []
   const delays = new Float64Array(delaySlots)
   metrics.loops.set('main', delays)
-  const unwatchLoop = watchLoop({ counts: delays, guard, held: (held) => warn(heldText('the main thread', held)) })
+  const unwatchLoop = watchLoop({ counts: delays, guard, held: (held) => log.info(held, heldText('the main thread', held)) })
   const flushLines = (): void => {
     thinned.flush()
     changeLines.flush()

@@ -38,7 +38,7 @@ export class Slice {
   }
 }
 
-/** Runs a generator to its end, in slices. Gives what it returns. */
+/** Runs a generator to its end, in slices, the first of them at once. Gives what it returns. */
 export async function inSlices<Result> (steps: Iterator<unknown, Result>): Promise<Result> {
   const slice = new Slice()
   for (;;) {
@@ -46,4 +46,11 @@ export async function inSlices<Result> (steps: Iterator<unknown, Result>): Promi
     if (done === true) return value
     if (slice.isOver()) await slice.next()
   }
+}
+
+/** The same for what is often short. undefined = it is done already: who asks may go on in the same turn of the loop. */
+export function begun (steps: Iterator<unknown, void>): Promise<void> | undefined {
+  const slice = new Slice()
+  while (!slice.isOver()) if (steps.next().done === true) return undefined
+  return slice.next().then(() => inSlices(steps))
 }

@@ -75,7 +75,7 @@ export class Responder {
   readonly #options: ResponderOptions
   readonly #turn = new Turn()
   readonly #composer: OptionComposer
-  readonly #plans = new PlanCache()
+  readonly #plans: PlanCache
   readonly #transfer: TransferStep | undefined
   readonly #other: OtherQuestions
   readonly #answer: AnswerStep
@@ -87,7 +87,7 @@ export class Responder {
   constructor (options: ResponderOptions) {
     this.#options = options
     const { source, ttlSeconds, zones, node, version, clock, counters, limiter, transfers, recursion, random, chaos = true } = options
-    const plans = this.#plans
+    const plans = this.#plans = new PlanCache(source)
     const cache = new AnswerCache({ ttlSeconds, zones, built: () => { counters.builds++ }, leftOut: (set, count) => this.#leftOut(set, count) })
     const staleCache = cache.capped(maxStaleTtlSeconds)
     const minimalAny = minimalAnyRecords(Math.min(ttlSeconds, maxNegativeTtlSeconds))
@@ -98,6 +98,11 @@ export class Responder {
     this.#other = new OtherQuestions(chaos ? new Chaos({ version, node }) : undefined)
     this.#answer = new AnswerStep({ source, zones, cache, staleCache, minimalAny, plans, chain, random })
     this.#limit = limiter === undefined ? undefined : new LimitStep({ limiter, counters, clock })
+  }
+
+  /** It is not told of changes any more, and answers nothing. */
+  close (): void {
+    this.#plans.close()
   }
 
   /** Answers one message into the writer, or later. Everything that it needs of `message` and `client` it has read when it returns. */
@@ -145,14 +150,9 @@ export class Responder {
       if (signed !== undefined && signed.rcode !== rcodes.NOERROR) response = writer.end(signed.rcode)
       else if (!isOfNames || isTransfer || (query.keepaliveHasData && isStream(client))) response = this.#other.answer(turn, outcome)
       else {
-        const known = source.loaded && source.staleSeconds === 0 ? this.#plans.find(query, source, turn.clientZone) : undefined
-        if (known === undefined) response = this.#answer.answer(turn)
-        else {
-          turn.zone = known.zone
-          writer.begin()
-          known.records.write(writer, random)
-          response = writer.finish(rcodes.NOERROR, true)
-        }
+        const known = source.loaded && source.staleSeconds === 0 ? this.#plans.write(query, turn.clientZone, writer, random) : undefined
+        turn.zone = known
+        response = known === undefined ? this.#answer.answer(turn) : writer.finish(rcodes.NOERROR, true)
       }
       if (typeof response !== 'number') return response // what is answered later comes here once more
       if (signed?.rcode !== rcodes.NOERROR) response = this.#limited(response) // the address of a client with a key is not forged

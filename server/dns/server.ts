@@ -229,7 +229,14 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
     })
   })
   const desk = new DnsDesk({ responder, tracer: new Tracer({ source, zones, ttlSeconds, clientZones, recursion }) })
-  return { responder, desk, close: () => recursion?.close() }
+  return {
+    responder,
+    desk,
+    close: () => {
+      recursion?.close()
+      responder.close()
+    }
+  }
 }
 
 function networksOf (networks: readonly (string | AddressRange)[]): AddressRange[] {

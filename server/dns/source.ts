@@ -15,7 +15,15 @@ export interface DnsSource {
   readonly staleSeconds: number
   /** Asked for with every question: after a resynchronisation it is another object. */
   readonly catalog: DnsCatalog
+  /**
+   * Tells of each service whose answers may be others from now on, before anything else is answered; undefined = of all services of the
+   * namespace. Of another catalog it tells nothing. Gives a function that ends it. Without it plans are kept for one revision.
+   */
+  onTouched? (tell: TouchedListener): () => void
 }
+
+/** Told of a service that changed, or came or went. */
+export type TouchedListener = (namespace: string, service: string | undefined) => void
 
 /** Everything that is registered, declared and given. */
 export interface DnsCatalog {

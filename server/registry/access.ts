@@ -142,6 +142,10 @@ export class ActorAccess implements Access {
     return this.#parts.caughtUp()
   }
 
+  prepare (filter: WatchFilter): Promise<void> | undefined {
+    return this.#parts.watches.prepare(filter)
+  }
+
   watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch {
     return new HubWatch(this.#parts.watches, this.#parts.watches.subscribe(filter, since, wake))
   }

@@ -73,9 +73,12 @@ export interface Reads {
   namespace (name: string): NamespaceSummary
   /** Throws if a namespace or a service that a list is asked for is not there. */
   checkScope (scope: Pick<InstanceFilter, 'namespace' | 'service'>): void
-  /** A page, ordered by namespace, service and id. */
-  instances (filter: InstanceFilter, after: Position | undefined, limit: number): Listed<Instance>
-  services (filter: InstanceFilter, after: Position | undefined, limit: number): Listed<ServiceSummary>
+  /**
+   * A page, ordered by namespace, service and id.
+   * @param maxLooked so many instances are looked at, default all: then the page may have few items, or none, and a next one
+   */
+  instances (filter: InstanceFilter, after: Position | undefined, limit: number, maxLooked?: number): Listed<Instance>
+  services (filter: InstanceFilter, after: Position | undefined, limit: number, maxLooked?: number): Listed<ServiceSummary>
   namespaces (after: Position | undefined, limit: number): Listed<NamespaceSummary>
   /** The instances of what stands under a name, in one namespace or in each. */
   members (namespace: string | undefined, service: string): readonly Instance[]
@@ -153,6 +156,8 @@ export interface Commands {
 export interface Follow {
   /** Resolves when this node shows everything that was stored before the call, on whichever node. @throws RegistryError REG_STORE_UNAVAILABLE */
   caughtUp (): Promise<void>
+  /** Resolves when the snapshot that a watch begins with can be had at once; undefined = it can. */
+  prepare (filter: WatchFilter): Promise<void> | undefined
   /** Without `since` it begins with a snapshot. @param wake called when `next` has something. @throws RegistryError REG_LIMIT_REACHED */
   watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch
   /**

@@ -40,9 +40,6 @@ export async function runThread<Settings, Order = never> (
   const guard = threadGuard(tell, systemClock)
   const source = new FeedMirror({ now: () => Date.now(), taken: (isWell) => feed.postMessage(isWell), guard })
   feed.on('message', guard.around(`${name}-mirror`, (message: MirrorMessage) => source.receive(message)))
-  const unwatch = watchLoop({
-    counts: new Float64Array(delays), guard, held: (held) => tell({ type: 'log', level: 'warn', message: heldText(`the thread ${threadName}`, held) })
-  })
   if (isLater) await source.whenLoaded() // others answer meanwhile, and better than one who knows nothing
   const work = await start({
     settings,
@@ -56,6 +53,10 @@ export async function runThread<Settings, Order = never> (
     }
   })
   tell({ type: 'working' })
+  // Loading its program held it, which is nobody's fault.
+  const unwatch = watchLoop({
+    counts: new Float64Array(delays), guard, held: (held) => tell({ type: 'info', facts: held, message: heldText(`the thread ${threadName}`, held) })
+  })
   const place = `${name}-thread`
   // An error outside all guards must not end the thread. An error of the start ends it: the parent logs it and begins
   // anew.

@@ -7,7 +7,7 @@ import { PlayedFeed, responderOf } from '../support/played-feed.ts'
 const names = Number(process.argv[2] ?? 10_000)
 const world = new PlayedFeed().load()
 for (let index = 0; index < names; index++) {
-  world.register(`shop/web-${index}/a`, { address: `10.0.${index >> 8}.${index & 255}`, ports: [{ name: 'http', port: 80 }] })
+  world.register(`shop/web-${index}/a`, { address: `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`, ports: [{ name: 'http', port: 80 }] })
   world.feed.catalog.endpoints('shop', `web-${index}`) // shared with REST
 }
 const responders = [responderOf(world), responderOf(world)]

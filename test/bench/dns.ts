@@ -32,12 +32,16 @@ async function oneCore (directory: string, questions: string): Promise<Row[]> {
   const quiet: number[] = []
   const changing: number[] = []
   let ages: number[] = []
+  const single: number[] = []
   await using floor = await start('test/bench/bare-udp.ts', ['76'], '0')
-  await using registry = await startRegistry({ directory: join(directory, 'one') }, '0')
+  await using ordinary = await startRegistry({ directory: join(directory, 'ordinary') }, '0', ['--dns-workers', '0', '--dns-batch', 'off'])
+  await registerAll(ordinary)
+  await using registry = await startRegistry({ directory: join(directory, 'one') }, '0', ['--dns-workers', '0'])
   await registerAll(registry)
   for (let round = 0; round < rounds; round++) {
     bare.push(await rate(floor, questions))
     quiet.push(await rate(registry, questions))
+    single.push(await rate(ordinary, questions))
     await using changes = change(registry)
     changing.push(await rate(registry, questions))
     ages = ages.concat(await changes.ages())
@@ -47,13 +51,16 @@ async function oneCore (directory: string, questions: string): Promise<Row[]> {
   const ratio = median(quiet) / median(bare)
   const busyRatio = median(changing) / median(quiet)
   const bind = await bindRate(directory, questions)
+  const knot = await knotRate(directory, questions)
   await using other = await start('test/bench/dns2-server.ts', [], '0')
   const dns2 = await rate(other, questions)
   return [
-    { what: `A of ${thousands(names)} names on one core, against a bare Node UDP responder`, measured: `${ratio.toFixed(2)} (${thousands(median(quiet))}/s to ${thousands(median(bare))}/s)`, goal: 'at least 0.85', met: ratio >= 0.85 },
+    { what: `A of ${thousands(names)} names on one core, against a bare Node UDP responder`, measured: `${ratio.toFixed(2)} (${thousands(median(quiet))}/s to ${thousands(median(bare))}/s)`, goal: 'at least 1.9', met: ratio >= 1.9 },
+    { what: 'the same one datagram by one call (--dns-batch off)', measured: `${(median(single) / median(bare)).toFixed(2)} (${thousands(median(single))}/s)`, goal: 'shown', met: true },
+    { what: 'the same against Knot with one worker', measured: `${(median(quiet) / knot).toFixed(2)} (Knot ${thousands(knot)}/s)`, goal: 'at least 0.95', met: median(quiet) / knot >= 0.95 },
     { what: 'the same against BIND 9 with one thread', measured: `${(median(quiet) / bind).toFixed(2)} (BIND ${thousands(bind)}/s)`, goal: 'shown', met: true },
     { what: 'the same against the server of dns2', measured: `${(median(quiet) / dns2).toFixed(2)} (dns2 ${thousands(dns2)}/s)`, goal: 'shown', met: true },
-    { what: `the same with ${changesPerSecond} changes a second, against quiet`, measured: `${busyRatio.toFixed(2)} (${thousands(median(changing))}/s)`, goal: 'at least 0.8', met: busyRatio >= 0.8 },
+    { what: `the same with ${changesPerSecond} changes a second, against quiet`, measured: `${busyRatio.toFixed(2)} (${thousands(median(changing))}/s)`, goal: 'at least 0.85', met: busyRatio >= 0.85 },
     { what: `from sending a change to its answer, ${ages.length} changes`, measured: `${p99.toFixed(1)} ms at the 99th percentile`, goal: 'at most 100 ms', met: p99 <= 100 }
   ]
 }
@@ -205,26 +212,52 @@ class Sender {
   }
 }
 
-async function bindRate (directory: string, questions: string): Promise<number> {
+async function freePort (): Promise<number> {
   const probe = createSocket('udp4')
   probe.bind(0, '127.0.0.1')
   await once(probe, 'listening')
   const { port } = probe.address()
   await new Promise<void>((resolve) => probe.close(() => resolve()))
+  return port
+}
+
+async function writeZone (directory: string): Promise<string> {
   const zone = join(directory, 'zone')
   await writeFile(zone, `$TTL 5\n@ SOA ns.dns hostmaster 1 7200 1800 86400 5\n@ NS ns.dns\nns.dns A 127.0.0.1\n${
     Array.from({ length: names }, (_, index) => `web-${index}.shop.svc A ${address(index)}\n`).join('')}`)
+  return zone
+}
+
+async function bindRate (directory: string, questions: string): Promise<number> {
+  const [port, zone] = [await freePort(), await writeZone(directory)]
   const config = join(directory, 'named.conf')
   await writeFile(config, `options { directory "${directory}"; listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; pid-file none; minimal-responses yes; };
     controls { }; zone "cluster.local" { type primary; file "${zone}"; };\n`)
-  const named = spawn('taskset', ['-c', '0', 'named', '-g', '-n', '1', '-c', config], { stdio: ['ignore', 'ignore', 'pipe'] })
+  return rateOf(port, ['named', '-g', '-n', '1', '-c', config], 'running', questions)
+}
+
+async function knotRate (directory: string, questions: string): Promise<number> {
+  const [port, zone] = [await freePort(), await writeZone(directory)]
+  const config = join(directory, 'knot.conf')
+  await writeFile(config, [
+    'server:', `  listen: 127.0.0.1@${port}`, '  udp-workers: 1', '  tcp-workers: 1', '  background-workers: 1', `  rundir: "${directory}"`,
+    'log:', '  - target: stderr', '    any: info', 'database:', `  storage: "${directory}/knot"`,
+    'zone:', '  - domain: cluster.local', `    file: "${zone}"`, '    zonefile-sync: -1', ''
+  ].join('\n'))
+  return rateOf(port, ['knotd', '-c', config], 'server started', questions)
+}
+
+/** The rate of another server on the first core. @param says what it writes when it is ready */
+async function rateOf (port: number, command: readonly string[], says: string, questions: string): Promise<number> {
+  const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` }
+  const server = spawn('taskset', ['-c', '0', ...command], { stdio: ['ignore', 'ignore', 'pipe'], env })
   try {
-    for await (const chunk of named.stderr) if (String(chunk).includes('running')) break
-    named.stderr.resume()
-    return await rate({ dns: `127.0.0.1:${port}`, pid: named.pid ?? 0 }, questions)
+    for await (const chunk of server.stderr) if (String(chunk).includes(says)) break
+    server.stderr.resume()
+    return await rate({ dns: `127.0.0.1:${port}`, pid: server.pid ?? 0 }, questions)
   } finally {
-    const ended = once(named, 'exit')
-    named.kill('SIGTERM')
+    const ended = once(server, 'exit')
+    server.kill('SIGTERM')
     await ended
   }
 }
@@ -233,5 +266,5 @@ async function bindRate (directory: string, questions: string): Promise<number> 
 async function memory (): Promise<Row> {
   const { stdout } = await run(process.execPath, ['--expose-gc', '--conditions=rollcall-source', 'test/bench/dns-memory.ts', String(names)])
   const each = Number(stdout)
-  return { what: `memory of the answers of ${thousands(names)} names, beyond the catalog`, measured: `${thousands(each)} octets a name`, goal: 'at most 1,024', met: each <= 1_024 }
+  return { what: `memory of the answers of ${thousands(names)} names, beyond the catalog`, measured: `${thousands(each)} octets a name`, goal: 'at most 400', met: each <= 400 }
 }

@@ -13,7 +13,7 @@ import type { MessageWriter } from '../../server/dns/wire/message-writer.ts'
 import type { Records, RecordSet } from '../../server/dns/wire/record-set.ts'
 import { questionPointer, recordTypes } from '../../server/dns/wire/wire.ts'
 import type { serve } from '../support/played-feed.ts'
-import { zoneNamed } from './transfer-door.ts'
+import { zoneNamed } from './transfer-listener.ts'
 
 const { A, AAAA, HTTPS } = recordTypes
 const name = { zone: zoneNamed('cluster.local'), namespace: 'shop', service: 'orders' }

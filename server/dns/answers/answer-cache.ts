@@ -39,6 +39,10 @@ interface Variant<Answers> {
 class Variants<Source extends object, Answers> {
   readonly #bySource = new WeakMap<Source, readonly Variant<Answers>[]>()
 
+  has (source: Source): boolean {
+    return this.#bySource.has(source)
+  }
+
   of (source: Source, limits: AnswerLimits, make: (source: Source, limits: AnswerLimits) => Answers): Answers {
     const known = this.#bySource.get(source) ?? nothing
     for (const variant of known) {
@@ -57,6 +61,8 @@ interface KnownPolicy {
 
 class Kept {
   readonly endpoints = new Variants<EndpointSet, HostAnswers>()
+  /** Of the last service of one endpoint at most. */
+  single = new Variants<EndpointSet, HostAnswers>()
   readonly clusterIps = new Variants<Service, ClusterIpAnswers>()
   readonly aliases = new Variants<Service, Alias | undefined>()
   /** By the annotations of the service, or those of its namespace where it has none. */
@@ -116,13 +122,19 @@ export class AnswerCache {
   ofEndpoints (endpoints: EndpointSet, policy: DnsPolicy, of = policy): HostAnswers {
     // A second at least, or a short lease would make every lookup a question; an operator who wants that sets 0.
     const leaseSeconds = endpoints.leaseMs === undefined ? Infinity : Math.max(1, Math.floor(endpoints.leaseMs / 1_000))
-    return this.#kept.endpoints.of(endpoints, this.#limits(policy, of, leaseSeconds), (set, limits) => {
+    const make = (set: EndpointSet, limits: AnswerLimits): HostAnswers => {
       const parts = answerParts(set)
       const leftOut = parts.reduce((sum, part) => sum + part.leftOut, 0)
       if (leftOut > 0) this.#options.leftOut?.(set, leftOut)
       const [only, ...others] = parts
       return this.#built(others.length > 0 ? new LargeAnswers(parts, limits, turnOf(set)) : new EndpointAnswers(only?.endpoints ?? nothing, limits))
-    })
+    }
+    const limits = this.#limits(policy, of, leaseSeconds)
+    if (endpoints.size > 1) return this.#kept.endpoints.of(endpoints, limits, make)
+    // Of a single endpoint the table of plans has the octets, and answers are made faster than they are worth keeping: those that were
+    // made last are asked for in the other types, too.
+    if (!this.#kept.single.has(endpoints)) this.#kept.single = new Variants()
+    return this.#kept.single.of(endpoints, limits, make)
   }
 
   /** @param manifest of a service with cluster IPs; its endpoints are no part of its answers */

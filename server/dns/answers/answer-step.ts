@@ -55,7 +55,7 @@ export class AnswerStep {
     if (plan === 'not-ready' || plan === 'refused') return turn.writer.end(rcodes.SERVFAIL, notReady)
     // Addresses of others in our networks have their names elsewhere, if questions are forwarded.
     if (plan === 'no-such-name' && name.zone instanceof ReverseZone && chain.mayForward(turn)) return chain.answerForeign(turn, usedCache)
-    if (observed !== undefined && typeof plan === 'object') plans.keep(query, { records: plan, zone: name.zone, clientZone }, source, observed)
+    if (observed !== undefined && typeof plan === 'object') plans.keep(query, { records: plan, zone: name.zone, clientZone }, observed)
     turn.writer.begin(isStale ? staleReason(plan) : undefined)
     turn.zone = name.zone
     if (typeof plan === 'object') plan.write(turn.writer, random)

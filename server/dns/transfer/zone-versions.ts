@@ -4,6 +4,7 @@ import type { AnswerCacheOptions } from '../answers/answer-cache.ts'
 import { joinedBytes } from '../wire/wire.ts'
 import { nameEnd } from '../wire/name.ts'
 import type { Zone } from '../names/zone.ts'
+import { Slice, inSlices } from '../../slice.ts'
 import type { TransferSource } from '../source.ts'
 import { type ContentPart, soaRecord, zoneParts } from './zone-content.ts'
 
@@ -13,8 +14,10 @@ export const maxZoneRecords = 2_000_000
 export const maxHeldRecords = 2_000_000
 /** Of one zone. A secondary asks once a change, or it has been away for long. */
 export const maxHeldVersions = 8
-/** In one turn of the loop: about a millisecond, so that answers of others are not held up. */
-const workPerTurn = 500
+/** Endpoints that are made without a pause: some milliseconds. */
+const madeAtOnce = 5_000
+/** Between two looks at the clock: some tens of microseconds. */
+const workPerLook = 20
 
 /** The records of a part in one piece of memory. */
 export interface Block {
@@ -87,12 +90,14 @@ export class ZoneVersions {
 
   /** The zone as it is now. The source must be loaded. @throws TooManyRecords */
   async current (zone: Zone): Promise<ZoneVersion> {
+    const known = this.#known(zone)
+    if (known !== undefined) return known
+    const ready = endpointsMade(this.#source)
+    if (ready !== undefined) await ready
     while (this.#source.settled !== undefined) await this.#source.settled
+    const meanwhile = this.#known(zone)
+    if (meanwhile !== undefined) return meanwhile
     const { revision } = this.#source
-    const held = this.held(zone, serialOf(revision))
-    if (held !== undefined) return held
-    const making = this.#making.get(zone)
-    if (making?.revision === revision) return making.version
     const version = this.#make(zone, revision)
     this.#making.set(zone, { revision, version })
     try {
@@ -100,6 +105,14 @@ export class ZoneVersions {
     } finally {
       if (this.#making.get(zone)?.version === version) this.#making.delete(zone)
     }
+  }
+
+  /** The newest version, if it is held or being made; never that of a view which is changing just now. */
+  #known (zone: Zone): ZoneVersion | Promise<ZoneVersion> | undefined {
+    const { revision, settled } = this.#source
+    if (settled !== undefined) return undefined
+    const making = this.#making.get(zone)
+    return this.held(zone, serialOf(revision)) ?? (making?.revision === revision ? making.version : undefined)
   }
 
   async #make (zone: Zone, revision: number): Promise<ZoneVersion> {
@@ -162,15 +175,34 @@ export function isNewerOrSame (serial: number, other: number): boolean {
   return (serial - other + 2 ** 32) % 2 ** 32 < 2 ** 31
 }
 
+/** Makes the endpoints of all services, which are kept: what a version takes at once is there then, but for what changed meanwhile. */
+function * endpointSets ({ catalog }: TransferSource): Generator<number, void> {
+  for (const namespace of catalog.namespaces()) {
+    for (const service of catalog.services(namespace)) yield 1 + (catalog.endpoints(namespace, service)?.all.length ?? 0)
+  }
+}
+
+/** undefined = they are made: there are few. */
+function endpointsMade (source: TransferSource): Promise<void> | undefined {
+  const steps = endpointSets(source)
+  for (let made = 0; made < madeAtOnce;) {
+    const step = steps.next()
+    if (step.done === true) return undefined
+    made += step.value
+  }
+  return inSlices(steps)
+}
+
 /** Lets others have their turn now and then. */
 class Turn {
+  readonly #slice = new Slice()
   #work = 0
 
   async did (work: number): Promise<void> {
     this.#work += work
-    if (this.#work < workPerTurn) return
+    if (this.#work < workPerLook) return
     this.#work = 0
-    await nextTurn()
+    if (this.#slice.isOver()) await this.#slice.next()
   }
 }
 

@@ -11,8 +11,17 @@ export const maxRecordsPerSet = 100
 /** An answer over TCP has room for these octets of one set, beside its question and options. */
 export const maxSetBytes = 64_000
 
+/** One record, and what is added to it: the same octets in every answer, as text. */
+export interface FixedRecords {
+  readonly record: string
+  /** At most one entry per family. */
+  readonly glue: readonly { readonly text: string, readonly count: number }[] | undefined
+}
+
 /** What an answer can be made of. */
 export interface Records {
+  /** Where each answer has the same. */
+  readonly fixed?: FixedRecords | undefined
   write (writer: MessageWriter, random: () => number): void
 }
 
@@ -30,11 +39,15 @@ export interface WeightedRecord {
  */
 class SingleRecord implements Records {
   readonly #record: string
-  readonly #glue: readonly { readonly text: string, readonly count: number }[] | undefined
+  readonly #glue: FixedRecords['glue']
 
   constructor (record: WeightedRecord, glue: readonly Glue[] = []) {
     this.#record = record.bytes.toString('latin1')
     this.#glue = glue.length === 0 ? undefined : glue.map(({ bytes, count }) => ({ text: bytes.toString('latin1'), count }))
+  }
+
+  get fixed (): FixedRecords {
+    return { record: this.#record, glue: this.#glue }
   }
 
   write (writer: MessageWriter): void {

@@ -1,17 +1,18 @@
 // Lists: namespaces, services, instances, page by page.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
-import type { NamespaceSummary, Status } from '../../../client-sdk/src/wire.ts'
+import type { Instance, NamespaceSummary, ServiceSummary, Status } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, shown } from '../../errors.ts'
 import { parseAddress } from '../../model/address/address.ts'
 import { LabelName, statuses } from '../../model/instance/instance.ts'
 import { isId, isLabel } from '../../model/names.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import type { Access, InstanceFilter, Listed, Position } from '../../registry/core.ts'
-import { answer, settle } from '../server/conditional.ts'
+import { answer, isKnown, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
 import { defaultPageItems, maxPageItems } from '../server/limits.ts'
 import { pageText, textForm } from './page-text.ts'
+import { slicedPage } from './sliced-page.ts'
 import {
   InstancePage, NamespacePage, ServicePage, answerOf, emptyAnswer, errorResponses, exampleInstance, exampleService, readErrors
 } from './schemas.ts'
@@ -75,9 +76,13 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     await settle(context, request, request.query.minRevision)
     const access = accessOf(context, request)
     const { filter, after, limit } = choice(access, request.query)
-    return page(request, reply, summaryTag(access), () => access.services(filter, after, limit), ({ namespace, name }) => (
-      { namespace, service: name, id: '' }
-    ))
+    const at = now()
+    const tag = summaryTag(access)
+    const place = ({ namespace, name }: ServiceSummary): Position => ({ namespace, service: name, id: '' })
+    const found = isWalked(filter) && !isKnown(request, `W/"${tag}"`)
+      ? await slicedPage((...part) => access.services(filter, ...part), after, limit, place)
+      : undefined
+    return page(request, reply, tag, () => found ?? access.services(filter, after, limit), place, at)
   })
 
   app.get<{ Querystring: ListQueryOf }>('/v1/instances', {
@@ -97,7 +102,12 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     await settle(context, request, request.query.minRevision)
     const access = accessOf(context, request)
     const { filter, after, limit } = choice(access, request.query)
-    return page(request, reply, position.cursor, () => access.instances(filter, after, limit), (instance) => instance)
+    const at = now()
+    const place = ({ namespace, service, id }: Instance): Position => ({ namespace, service, id })
+    const found = isWalked(filter) && !isKnown(request, `W/"${at.cursor}"`)
+      ? await slicedPage((...part) => access.instances(filter, ...part), after, limit, place)
+      : undefined
+    return page(request, reply, at.cursor, () => found ?? access.instances(filter, after, limit), place, at)
   })
 
   function choice (access: Access, query: ListQueryOf): { filter: InstanceFilter, after: Position | undefined, limit: number } {
@@ -115,15 +125,30 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     return `${position.cursor}-${services.size}-${sum}`
   }
 
+  /** Where the view stands: what is found in slices from here on is at least of this revision. */
+  function now (): Place {
+    return { cursor: position.cursor, revision: position.revision }
+  }
+
   function page<Item> (
-    request: FastifyRequest, reply: FastifyReply, tag: string, list: () => Listed<Item>, place: (item: Item) => Position
+    request: FastifyRequest, reply: FastifyReply, tag: string, list: () => Listed<Item>, place: (item: Item) => Position, at = now()
   ): FastifyReply {
     return answer(context, request, reply, tag, () => {
       const { items, next } = list()
       const behind = next === undefined ? undefined : cursorOf(next)
-      return pageText({ revision: position.cursor, items, next: behind, cursorOf: (item) => cursorOf(place(item)) })
-    }, textForm)
+      return pageText({ revision: at.cursor, items, next: behind, cursorOf: (item) => cursorOf(place(item)) })
+    }, textForm, at.revision)
   }
+}
+
+interface Place {
+  readonly cursor: string
+  readonly revision: number
+}
+
+/** Whether a page may look at many that do not fit. */
+function isWalked ({ selector, statuses }: InstanceFilter): boolean {
+  return selector !== undefined || statuses !== undefined
 }
 
 function filterOf ({ namespace, service, selector, status, address }: ListQueryOf): InstanceFilter {

@@ -3,11 +3,13 @@
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Instance, Port } from '../../../client-sdk/src/wire.ts'
+import type { Listed, Position } from '../../registry/core.ts'
 import { familyOf } from '../../model/address/address.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { everything, parseSelector, selects } from '../../model/instance/selector.ts'
 import { setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
+import { jsonList, streamed } from '../server/streamed.ts'
 import { PortText, TargetGroups, answerOf, errorResponses, readErrors } from './schemas.ts'
 
 const Query = Type.Object({
@@ -41,12 +43,37 @@ export function registerPrometheusTargets (app: FastifyInstance, context: HttpCo
     await settle(context, request, minRevision)
     const access = accessOf(context, request)
     const chosen = selector === undefined ? everything : parseSelector(selector)
-    const items = service === undefined
-      ? access.instances({ namespace, selector: chosen }, undefined, Infinity).items
+    const instances = service === undefined
+      ? listed((after, limit) => access.instances({ namespace, selector: chosen }, after, limit, limit))
       : access.members(namespace, service).filter((instance) => selects(chosen, instance))
     setRevision(reply, context.core)
-    return items.flatMap((instance) => groupOf(instance, port))
+    void reply.header('content-type', 'application/json; charset=utf-8')
+    // Several Prometheus servers ask for the same: it is made once for a revision, unless it is too long to be kept.
+    const { position } = context.core
+    const { commons: { texts } } = context
+    const { cursor } = position
+    const key = `targets ${cursor} ${request.url}`
+    const keep = (body: Buffer): void => { if (position.cursor === cursor) texts.keep(key, body) }
+    return reply.send(texts.find(key) ?? streamed(jsonList(instances, (instance) => groupsOf(instance, port)), { longest: texts.longest, keep }))
   })
+}
+
+/** Instances that are looked at between two looks at the clock. */
+const lookedAtOnce = 500
+
+/** All instances of a list, part by part: undefined where none was found in a part. */
+function * listed (part: (after: Position | undefined, limit: number) => Listed<Instance>): Generator<Instance | undefined> {
+  let after: Position | undefined
+  do {
+    const { items, next }: Listed<Instance> = part(after, lookedAtOnce)
+    yield undefined
+    yield * items
+    after = next
+  } while (after !== undefined)
+}
+
+function groupsOf (instance: Instance | undefined, port: string | undefined): TargetGroup[] {
+  return instance === undefined ? [] : groupOf(instance, port)
 }
 
 function groupOf (instance: Instance, wanted: string | undefined): TargetGroup[] {

@@ -73,11 +73,15 @@ export interface Form {
 
 const json: Form = { media: 'application/json', write: (value) => JSON.stringify(value) }
 
-/** Answers a read: the value, or 304 if the client has it. The value is computed only if it is needed. */
+/**
+ * Answers a read: the value, or 304 if the client has it. The value is computed only if it is needed.
+ * @param revision what the answer shows at least, default what the node shows
+ */
 export function answer (
-  context: HttpContext, request: FastifyRequest, reply: FastifyReply, tag: string | undefined, make: () => unknown, form = json
+  context: HttpContext, request: FastifyRequest, reply: FastifyReply, tag: string | undefined, make: () => unknown, form = json,
+  revision = context.core.position.revision
 ): FastifyReply {
-  setRevision(reply, context.core)
+  setRevision(reply, context.core, revision)
   if (tag !== undefined) {
     const etag = `W/"${tag}"`
     void reply.header('etag', etag)

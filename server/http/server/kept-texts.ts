@@ -20,16 +20,31 @@ export class KeptTexts {
 
   /** The text under a key that says everything that it depends on. */
   get (key: string, make: () => string): Buffer | string {
-    const kept = this.#texts.get(key)
-    if (kept !== undefined) {
-      this.#texts.delete(key)
-      this.#texts.set(key, kept) // it is the newest again
-      return kept
-    }
+    const kept = this.find(key)
+    if (kept !== undefined) return kept
     const text = make()
     if (text.length < this.#least) return text
     const bytes = Buffer.from(text)
-    if (bytes.length > this.#limit / 2) return bytes
+    this.keep(key, bytes)
+    return bytes
+  }
+
+  /** One that is kept. */
+  find (key: string): Buffer | undefined {
+    const kept = this.#texts.get(key)
+    if (kept === undefined) return undefined
+    this.#texts.delete(key)
+    this.#texts.set(key, kept) // it is the newest again
+    return kept
+  }
+
+  /** Bytes of the longest text that is kept. */
+  get longest (): number {
+    return this.#limit / 2
+  }
+
+  keep (key: string, bytes: Buffer): void {
+    if (bytes.length < this.#least || bytes.length > this.longest || this.#texts.has(key)) return
     this.#texts.set(key, bytes)
     this.#bytes += bytes.length
     for (const [oldest, { length }] of this.#texts) {
@@ -37,6 +52,5 @@ export class KeptTexts {
       this.#texts.delete(oldest)
       this.#bytes -= length
     }
-    return bytes
   }
 }

@@ -8,6 +8,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Guard } from '../../guard.ts'
 import type { FrameEncoder } from './frames.ts'
+import { Slice } from '../../slice.ts'
 import { bookmarkTicks, smallAnswerBytes, tickMs } from '../server/limits.ts'
 import type { Due, HealthFrame, PendingWatch, Watcher, Watchers } from './watchers.ts'
 
@@ -32,6 +33,7 @@ export class EventStream implements Watcher {
   readonly #watch: PendingWatch
   readonly #encoder: FrameEncoder
   readonly #guard: Guard
+  readonly #watchers: Watchers
   readonly #hold: EventStreamOptions['hold']
   /** Ends the counting of shared bytes that wait in the connection. */
   #left = (): void => undefined
@@ -40,6 +42,7 @@ export class EventStream implements Watcher {
 
   constructor (response: ServerResponse, watch: PendingWatch, watchers: Watchers, encoder: FrameEncoder, { guard, hold, stale }: EventStreamOptions) {
     this.#guard = guard
+    this.#watchers = watchers
     this.#hold = hold
     this.#response = response
     this.#watch = watch
@@ -63,7 +66,9 @@ export class EventStream implements Watcher {
   }
 
   pump (): void {
+    const slice = new Slice()
     while (!this.#blocked && this.#response.writable) {
+      if (slice.isOver()) return this.#watchers.wake(this) // a snapshot is many frames: others are served between them
       let due: Due | undefined
       try {
         due = this.#watch.next()

@@ -18,6 +18,7 @@ import {
 } from '../server/limits.ts'
 import { problemOf } from '../server/problem.ts'
 import { clientFrames } from '../api/schemas.ts'
+import { Slice } from '../../slice.ts'
 import { type Due, type HealthFrame, PendingWatch, type Watcher, type Watchers } from './watchers.ts'
 
 type FrameType = keyof typeof clientFrames
@@ -86,8 +87,10 @@ export class WatchSocket implements Watcher {
 
   pump (): void {
     // A subscription goes to the end of the line with each frame, so that a busy one does not starve the others.
+    const slice = new Slice()
     for (const watch of this.#due) {
       if (!this.#hasRoom) return
+      if (slice.isOver()) return this.#watchers.wake(this) // a snapshot is many frames: others are served between them
       this.#due.delete(watch)
       let due: Due | undefined
       try {

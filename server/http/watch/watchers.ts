@@ -6,7 +6,8 @@ import type { AppliedChange, CorePosition, Cursor, Delivery, EndpointsDelivery, 
 import type { Frame, FrameEncoder } from './frames.ts'
 import { RegistryError } from '../../errors.ts'
 import { type Share, type Shares } from '../../shares.ts'
-import { catchUpMs, closeGraceMs, maxCatchUps, tickMs, turnMs } from '../server/limits.ts'
+import { sliceMs } from '../../slice.ts'
+import { catchUpMs, closeGraceMs, maxCatchUps, tickMs } from '../server/limits.ts'
 
 /** That the node has lost its store, or has it again. */
 export type HealthFrame = Extract<ServerFrame, { readonly type: 'stale' | 'current' }>
@@ -114,7 +115,7 @@ export class Watchers {
 
   #flush (): void {
     this.#flushing = false
-    const until = performance.now() + turnMs
+    const until = performance.now() + sliceMs
     for (const watcher of this.#woken) {
       this.#woken.delete(watcher)
       this.#do(watcher, () => watcher.pump())
@@ -193,6 +194,8 @@ export class PendingWatch {
       await this.#follow.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
       this.#watchers.catchingUp--
     }
+    const prepared = since === undefined ? this.#follow.prepare(filter) : undefined
+    if (prepared !== undefined) await prepared
     if (this.#cancel.signal.aborted) return
     this.#watch = view === 'endpoints' ? this.#follow.watchEndpoints(filter, since, wake) : this.#follow.watch(filter, since, wake)
     wake()

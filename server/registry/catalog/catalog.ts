@@ -154,6 +154,11 @@ export class Catalog {
     return [...this.#namespaces.get(namespace)?.select(selector) ?? []]
   }
 
+  /** How many instances `select` looks at. */
+  candidateCount (namespace: string, selector: Selector): number {
+    return this.#namespaces.get(namespace)?.candidateCount(selector) ?? 0
+  }
+
   override (namespace: string, service: string, id: string): Override | undefined {
     const object = this.#overrides === 0 ? undefined : this.#objects.get(overrideKey(namespace, service, id))
     return object === undefined ? undefined : overrideOf(object)

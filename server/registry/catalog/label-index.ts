@@ -39,6 +39,16 @@ export class LabelIndex<Item> {
    * The caller still checks each entry.
    */
   candidates (selector: Selector): Iterable<Item> | undefined {
+    const best = this.#narrowest(selector)
+    return best === undefined ? undefined : chain(best.sets)
+  }
+
+  /** How many `candidates` gives; undefined if no requirement narrows it. */
+  candidateCount (selector: Selector): number | undefined {
+    return this.#narrowest(selector)?.size
+  }
+
+  #narrowest (selector: Selector): { readonly size: number, readonly sets: readonly Set<Item>[] } | undefined {
     let best: { size: number, sets: readonly Set<Item>[] } | undefined
     for (const requirement of selector.requirements) {
       const sets = this.#sets(requirement)
@@ -46,7 +56,7 @@ export class LabelIndex<Item> {
       const size = sets.reduce((sum, set) => sum + set.size, 0)
       if (best === undefined || size < best.size) best = { size, sets }
     }
-    return best === undefined ? undefined : chain(best.sets)
+    return best
   }
 
   #sets (requirement: Requirement): readonly Set<Item>[] | undefined {

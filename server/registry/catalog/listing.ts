@@ -28,16 +28,35 @@ export interface Listed<Item> {
   readonly next: Position | undefined
 }
 
-/** A page of instances. */
-export function listInstances (catalog: Catalog, filter: InstanceFilter, after: Position | undefined, limit: number): Listed<Instance> {
-  const page = take(instancesAfter(catalog, filter, after), limit)
-  return { items: page.items, next: page.last === undefined ? undefined : positionOf(page.last) }
+/** Matches of a selector that are found by an index and sorted. More are found by walking the list itself, in its order. */
+const maxSorted = 2_000
+
+/**
+ * A page of instances.
+ * @param maxLooked so many are looked at: with a filter that few of them fit the page may be short, or empty, and have a next one
+ */
+export function listInstances (catalog: Catalog, filter: InstanceFilter, after: Position | undefined, limit: number, maxLooked = Infinity): Listed<Instance> {
+  return fitting(instancesAfter(catalog, filter, after), (instance) => fits(filter, instance), limit, maxLooked)
 }
 
-/** A page of services, declared and implicit. With a selector, a status or an address: those that have such an instance. */
-export function listServices (catalog: Catalog, filter: InstanceFilter, after: Position | undefined, limit: number): Listed<ServiceView> {
-  const page = take(servicesAfter(catalog, filter, after), limit)
-  return { items: page.items, next: page.last === undefined ? undefined : { namespace: page.last.namespace, service: page.last.name, id: '' } }
+/**
+ * A page of services, declared and implicit. With a selector, a status or an address: those that have such an instance.
+ * @param maxLooked as of `listInstances`: of instances
+ */
+export function listServices (catalog: Catalog, filter: InstanceFilter, after: Position | undefined, limit: number, maxLooked = Infinity): Listed<ServiceView> {
+  const items: ServiceView[] = []
+  let left = maxLooked
+  let last: ServiceView | undefined
+  const placeOf = ({ namespace, name }: ServiceView): Position => ({ namespace, service: name, id: '' })
+  for (const view of servicesAfter(catalog, filter, after)) {
+    if (left <= 0) return { items, next: last === undefined ? after : placeOf(last) }
+    left -= 1
+    const isFitting = hasFitting(view, filter, () => { left -= 1 })
+    if (isFitting && items.length === limit) return { items, next: placeOf(items.at(-1) ?? view) }
+    if (isFitting) items.push(view)
+    last = view
+  }
+  return { items, next: undefined }
 }
 
 /** A page of namespaces. */
@@ -67,6 +86,7 @@ export function summaryOf (entry: ServiceView, protectedServices: ReadonlyMap<st
   }
 }
 
+/** Instances in order, among them all that fit. */
 function * instancesAfter (catalog: Catalog, filter: InstanceFilter, after: Position | undefined): Generator<Instance> {
   if (filter.address !== undefined) {
     yield * afterPosition(catalog.byAddress(filter.address).filter((instance) => fits(filter, instance)), after)
@@ -75,38 +95,53 @@ function * instancesAfter (catalog: Catalog, filter: InstanceFilter, after: Posi
   const { selector = everything, service } = filter
   for (const namespace of namespacesFrom(catalog, filter, after)) {
     const start = namespace === after?.namespace ? after : undefined
-    if (selector.requirements.length > 0 && service === undefined) {
+    if (service === undefined && isRare(catalog, namespace, selector)) {
       yield * afterPosition(catalog.select(namespace, selector).filter((instance) => fits(filter, instance)), start)
       continue
     }
     for (const entry of entriesFrom(catalog, namespace, filter, start?.service, true, 'registered')) {
       if (!mayHold(entry, filter)) continue
       const last = entry.name === start?.service ? start.id : undefined
-      for (const instance of from(entry.instances, last, (candidate) => candidate.id, false)) if (fits(filter, instance)) yield instance
+      yield * from(entry.instances, last, (candidate) => candidate.id, false)
     }
   }
 }
 
+/** Services in order, among them all that fit. */
 function * servicesAfter (catalog: Catalog, filter: InstanceFilter, after: Position | undefined): Generator<ServiceView> {
   const { selector = everything, service } = filter
-  const whole = selector.requirements.length === 0 && filter.address === undefined
   for (const namespace of namespacesFrom(catalog, filter, after)) {
     const last = namespace === after?.namespace ? after.service : undefined
-    if (whole || service !== undefined) {
-      for (const entry of entriesFrom(catalog, namespace, filter, last, false, 'service')) {
-        if (mayHold(entry, filter) && (whole || entry.instances.some((instance) => fits({ ...filter, service: undefined }, instance)))) yield entry
-      }
+    const byIndex = filter.address !== undefined || isRare(catalog, namespace, selector)
+    if (!byIndex || service !== undefined) {
+      for (const entry of entriesFrom(catalog, namespace, filter, last, false, 'service')) if (mayHold(entry, filter)) yield entry
       continue
     }
     const matching = filter.address === undefined ? catalog.select(namespace, selector) : catalog.byAddress(filter.address)
     const fitting = matching.filter((instance) => instance.namespace === namespace && fits(filter, instance))
     const names = new Set(fitting.map((instance) => instance.service).filter((name) => catalog.declared(namespace, name) === undefined))
-    for (const instance of fitting) for (const service of catalog.selecting(instance)) names.add(service.name)
+    for (const instance of fitting) for (const declared of catalog.selecting(instance)) names.add(declared.name)
     for (const name of [...names].sort()) {
       const entry = last === undefined || name > last ? catalog.service(namespace, name) : undefined
       if (entry !== undefined) yield entry
     }
   }
+}
+
+/** Whether an index finds the matches of a selector with less work than a walk. */
+function isRare (catalog: Catalog, namespace: string, selector: Selector): boolean {
+  return selector.requirements.length > 0 && catalog.candidateCount(namespace, selector) <= maxSorted
+}
+
+/** Whether a service has an instance that fits. @param looked called for each one that does not */
+function hasFitting (view: ServiceView, filter: InstanceFilter, looked: () => void): boolean {
+  const { selector = everything, address } = filter
+  if (selector.requirements.length === 0 && address === undefined) return true // its counts were looked at
+  for (const instance of view.instances) {
+    if (fits({ ...filter, service: undefined }, instance)) return true
+    looked()
+  }
+  return false
 }
 
 function namespacesFrom (catalog: Catalog, filter: InstanceFilter, after: Position | undefined): Iterable<string> {
@@ -138,6 +173,22 @@ function fits (filter: InstanceFilter, instance: Instance): boolean {
     (filter.address === undefined || instance.address === filter.address) &&
     (filter.statuses === undefined || filter.statuses.has(instance.effectiveStatus)) &&
     (filter.selector === undefined || selects(filter.selector, instance))
+}
+
+/** Those of a list that fit, at most `limit`; `next` is behind the last one, or behind the last that was looked at. */
+function fitting (instances: Iterable<Instance>, isFitting: (instance: Instance) => boolean, limit: number, maxLooked: number): Listed<Instance> {
+  const items: Instance[] = []
+  let left = maxLooked
+  let last: Instance | undefined
+  for (const instance of instances) {
+    if (left-- === 0) return { items, next: last === undefined ? undefined : positionOf(last) }
+    if (isFitting(instance)) {
+      if (items.length === limit) return { items, next: positionOf(items.at(-1) ?? instance) }
+      items.push(instance)
+    }
+    last = instance
+  }
+  return { items, next: undefined }
 }
 
 function positionOf ({ namespace, service, id }: Instance): Position {

@@ -75,6 +75,11 @@ export class NamespaceEntry {
     for (const { instance } of this.#candidates(selector)) if (selects(selector, instance)) yield instance
   }
 
+  /** Instances that have to be looked at to find those that a selector matches. */
+  candidateCount (selector: Selector): number {
+    return this.labels.candidateCount(selector) ?? this.instances
+  }
+
   #candidates (selector: Selector): Iterable<InstanceEntry> {
     for (const requirement of selector.requirements) {
       if (requirement.key === serviceLabel && requirement.operator === 'in') {

@@ -96,6 +96,15 @@ export class Feed implements Follower {
     return () => this.#listeners.delete(listener)
   }
 
+  /** Tells of each service that a change of the catalog concerns, as soon as it is made; undefined = of all of the namespace. */
+  onTouched (tell: (namespace: string, service: string | undefined) => void): () => void {
+    return this.listen({ name: 'touched services', changed: ({ kind, target: { namespace, service }, touched }) => {
+      if (kind === 'claim' || kind === 'secret') return
+      tell(namespace, kind === 'namespace' ? undefined : service)
+      for (const name of touched) tell(namespace, name)
+    } })
+  }
+
   /** Calls back as soon as the revision is applied, at once if it is. Gives a function that gives up waiting. */
   whenApplied (revision: number, done: () => void): () => void {
     if (this.loaded && this.#revision >= revision) {

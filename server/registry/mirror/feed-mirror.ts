@@ -23,6 +23,7 @@ export interface FeedMirrorOptions {
 export class FeedMirror {
   readonly #options: FeedMirrorOptions
   #catalog = new MirroredCatalog()
+  readonly #touchedListeners = new Set<(namespace: string, service: string | undefined) => void>()
   #aside: MirroredCatalog | undefined
   #epoch = ''
   #revision = 0
@@ -69,6 +70,16 @@ export class FeedMirror {
     return this.#settled?.promise
   }
 
+  /** Tells of each service that a step concerns, before it is taken in; undefined = of all of the namespace. */
+  onTouched (tell: (namespace: string, service: string | undefined) => void): () => void {
+    this.#touchedListeners.add(tell)
+    return () => this.#touchedListeners.delete(tell)
+  }
+
+  readonly #touched = (namespace: string, service: string | undefined): void => {
+    for (const tell of this.#touchedListeners) tell(namespace, service)
+  }
+
   receive (message: MirrorMessage): void {
     let isWell = true
     try {
@@ -82,10 +93,11 @@ export class FeedMirror {
   #take ({ begins, steps, namespaces, state }: ChangesMessage): boolean {
     if (begins) this.#aside = new MirroredCatalog()
     const catalog = this.#aside ?? this.#catalog
+    const touched = this.#aside === undefined ? this.#touched : undefined // what is built aside is another catalog when it is taken into use
     let isWell = true
     for (const step of steps) {
       try {
-        catalog.take(step)
+        catalog.take(step, touched)
       } catch (error) {
         (this.#options.guard ?? standaloneGuard).failed('mirror', error)
         isWell = this.#aside !== undefined // what fails in a copy would fail in the next one

@@ -50,6 +50,7 @@ export function * stepsOf (feed: Feed, changes: readonly AppliedChange[], mixed:
     }
     whole.add(key)
     yield * wholeDeclared(feed, declared)
+    mixed() // its endpoints were read message by message, while changes went on
   }
   for (const change of changes) {
     const { kind, target: { namespace, service }, revision, object } = change

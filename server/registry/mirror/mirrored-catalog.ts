@@ -96,7 +96,12 @@ export class MirroredCatalog {
 
   // Changing ----------------------------------------------------------------------------------------------------------
 
-  take (step: MirrorStep): void {
+  /** @param touched told of each service that it changes; undefined = of all of the namespace */
+  take (step: MirrorStep, touched?: (namespace: string, service: string | undefined) => void): void {
+    // Told even if it cannot be taken in as a whole.
+    if (step.type === 'member' || step.type === 'withdrawn') touched?.(step.namespace, step.name)
+    else if (step.type === 'namespace') touched?.(step.name, undefined)
+    else if (step.type === 'end' && this.#building !== undefined) touched?.(this.#building.step.namespace, this.#building.step.name)
     switch (step.type) {
       case 'begin': return this.#begin(step)
       case 'rows': return this.#rows(step.rows)

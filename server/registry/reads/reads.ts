@@ -67,12 +67,12 @@ export class RegistryReads {
     }
   }
 
-  instances (filter: InstanceFilter, after: Position | undefined, limit: number): Listed<Instance> {
-    return listInstances(this.#parts.feed.catalog, filter, after, limit)
+  instances (filter: InstanceFilter, after: Position | undefined, limit: number, maxLooked?: number): Listed<Instance> {
+    return listInstances(this.#parts.feed.catalog, filter, after, limit, maxLooked)
   }
 
-  services (filter: InstanceFilter, after: Position | undefined, limit: number): Listed<ServiceSummary> {
-    const { items, next } = listServices(this.#parts.feed.catalog, filter, after, limit)
+  services (filter: InstanceFilter, after: Position | undefined, limit: number, maxLooked?: number): Listed<ServiceSummary> {
+    const { items, next } = listServices(this.#parts.feed.catalog, filter, after, limit, maxLooked)
     const { services } = this.protection()
     return { items: items.map((entry) => summaryOf(entry, services)), next }
   }
