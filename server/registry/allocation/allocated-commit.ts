@@ -24,7 +24,8 @@ export interface AllocatedCommit<Result> {
   /** Proposes, and writes nothing. */
   readonly dryRun?: boolean
   /**
-   * Makes the proposal from the catalog as it is when this is called, however long it takes; called anew whenever the view was outdated, with the number of conflicts so far.
+   * Makes the proposal from the catalog as it is when this is called, however long it takes; called anew whenever the
+   * view was outdated, with the number of conflicts so far.
    * Throws if the caller's own expectation (a resource version) does not hold any more.
    */
   readonly propose: (attempt: number) => Proposal<Result> | Promise<Proposal<Result>>

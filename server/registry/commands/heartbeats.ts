@@ -114,7 +114,9 @@ export class HeartbeatCommands {
       const deadlineMs = result.deadlines.get(entry.instance.lease.ttlMs)
       // Without the generation it may come from another process: its socket does not become the session of the
       // instance.
-      if (heartbeat.generation !== undefined && deadlineMs !== undefined) bound.push({ key: instanceKey(heartbeat.namespace, heartbeat.service, heartbeat.id), lease: entry.lease, deadlineMs, listens: listenerOf(entry) })
+      if (heartbeat.generation === undefined || deadlineMs === undefined) continue
+      const key = instanceKey(heartbeat.namespace, heartbeat.service, heartbeat.id)
+      bound.push({ key, lease: entry.lease, deadlineMs, listens: listenerOf(entry) })
     }
     session?.bind(bound)
     return result
