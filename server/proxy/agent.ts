@@ -12,7 +12,7 @@ import type { EndpointsEvent } from '../../client-sdk/src/index.ts'
 
 /** Changes of this time go to the back end together: a deployment becomes a few transactions. */
 const gatherMs = 8
-/** The state is written this long after a change; a burst is written once. */
+/** The state is written at most this often. */
 const keepMs = 1_000
 /** What is in force is compared with the state this often, and when somebody touched it. */
 const checkMs = 30_000
@@ -48,6 +48,7 @@ export class Agent {
   #retryMs = retryMs.first
   #gathering: (() => void) | undefined
   #keeping: (() => void) | undefined
+  #keptAtMs = 0
   #checking: (() => void) | undefined
   /** Work of the back end, one after the other. */
   #work: Promise<void> = Promise.resolve()
@@ -201,13 +202,16 @@ export class Agent {
     this.#checking = this.#options.clock.after(checkMs, () => this.check())
   }
 
+  /** At once, or a while after the last time. */
   #keepLater (): void {
-    if (this.#isEnded || this.#keeping !== undefined || this.#options.stateFile === undefined) return
-    this.#keeping = this.#options.clock.after(keepMs, () => this.#keep())
+    const { stateFile, clock } = this.#options
+    if (this.#isEnded || this.#keeping !== undefined || stateFile === undefined) return
+    this.#keeping = clock.after(Math.max(0, this.#keptAtMs + keepMs - clock.now()), () => this.#keep())
   }
 
   async #keep (): Promise<void> {
     this.#keeping = undefined
+    this.#keptAtMs = this.#options.clock.now()
     const { stateFile, log } = this.#options
     if (stateFile === undefined || this.#inForce === '') return
     try {

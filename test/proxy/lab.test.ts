@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { readState } from '../../server/proxy/state-file.ts'
 import { Lab, noLab } from '../support/lab.ts'
 
 const machines = { a: '10.77.0.1', b: '10.77.0.2', x: '10.77.0.100' }
@@ -102,6 +103,8 @@ for (const mode of ['kernel', 'userspace'] as const) {
     await rollcall('deregister', 'web/a')
     await agents[0]?.line(/carrying/)
     await until(async () => (await asked('a', '10.96.0.10', 80)).every((answer) => answer.startsWith('b ')))
+    // The state file follows within a second: who is killed before carries the state before.
+    for (const machine of ['a', 'b']) await until(async () => kept(lab, machine) === 1)
     registry.process.kill('SIGKILL')
     await registry.ended
     t.ok((await asked('x', '10.96.0.10', 80)).every((answer) => answer.startsWith('b ')), 'the registry is away')
@@ -128,6 +131,11 @@ for (const mode of ['kernel', 'userspace'] as const) {
   })
 }
 
+/** How many endpoints of `web` an agent has kept. */
+function kept (lab: Lab, machine: string): number | undefined {
+  return readState(join(lab.directory, `${machine}.state`))?.services.find(({ service }) => service === 'web')?.endpoints.length
+}
+
 async function until (isMet: () => Promise<boolean>): Promise<void> {
-  while (!await isMet()) { /* asks again */ }
+  while (!await isMet()) await new Promise<void>((resolve) => { setImmediate(resolve) })
 }
