@@ -95,10 +95,19 @@ const summary = fields({
   endpoints: fields({ total: number, ready: number })
 })
 const slice = fields({
-  metadata: fields({ name: text, namespace: text, creationTimestamp: optional(text) }), addressType: text,
+  metadata: fields({ name: text, namespace: text, labels: optional(map(text)), creationTimestamp: optional(text) }),
+  addressType: text,
   endpoints: list(fields({ addresses: list(text) })),
   ports: list(fields({ name: optional(text), port: optional(number) }))
 })
+const addresses = optional(list(fields({ ip: text })))
+const endpointsObject = fields({
+  metadata: fields({ name: text, creationTimestamp: optional(text) }),
+  subsets: optional(list(fields({ addresses, notReadyAddresses: addresses })))
+})
+const handMade: Check = (value, path) =>
+  fields({ namespace: text, kind: text, name: text, service: text, use: text, manifest: fields({ kind: text }) })(value, path) ??
+  fields({ manifest: (value as { manifest: { kind: string } }).manifest.kind === 'EndpointSlice' ? slice : endpointsObject })(value, path)
 const band = fields({ size: number, used: number })
 const pool = fields({ name: text, kind: text, ranges: list(text), size: number, used: number, free: number,
   autoAssign: flag, bands: optional(fields({ static: band, dynamic: band })) })
@@ -124,6 +133,7 @@ const overview = fields({
   protection: fields({ registrySince: optional(text),
     services: list(fields({ namespace: text, service: text, since: text })) }),
   unreadable: fields({ count: number, records: list(fields({ key: text, reason: text })) }),
+  handMade: fields({ total: number, undeclared: number }),
   ranges: fields({ different: list(fields({ node: text, setting: text, here: text, there: text })) })
 })
 
@@ -136,6 +146,7 @@ const routes: readonly (readonly [RegExp, Check])[] = [
   [/^GET \/v1\/overrides$/,
     page(fields({ namespace: text, service: text, id: text, registered: flag, absentSince: optional(text),
       override }))],
+  [/^GET \/v1\/handmade$/, page(handMade)],
   [/^GET \/v1\/pools$/, list(pool)],
   [/^GET \/v1\/overview$/, overview],
   [/^GET \/v1\/unreadable$/, page(unreadable)],

@@ -3,7 +3,8 @@ import type { Command } from './command.ts'
 import { UsageError } from './errors.ts'
 
 const kinds =
-  ['services', 'instances', 'endpoints', 'endpointslices', 'overrides', 'events', 'pools', 'namespaces', 'unreadable']
+  ['services', 'instances', 'endpoints', 'endpointslices', 'overrides', 'events', 'pools', 'namespaces', 'handmade',
+    'unreadable']
 const shells = ['bash', 'zsh']
 
 /** @param all every command, this one included: asked for when the script is made */

@@ -11,11 +11,13 @@ import { watchRows } from './watch-rows.ts'
 
 export const get: Command = {
   name: 'get',
-  summary: 'Lists services, instances, endpoints, slices, overrides, events, pools, namespaces, or what cannot be read',
-  usage: 'get services|instances|endpoints|endpointslices|overrides|events|pools|namespaces|unreadable [NAME] [flags]',
+  summary: 'Lists services, instances, endpoints, slices, overrides, events, pools, namespaces, hand-made endpoints, or what cannot be read',
+  usage: 'get services|instances|endpoints|endpointslices|overrides|events|pools|namespaces|handmade|unreadable [NAME] [flags]',
   details: `NAME is a service, for instances, overrides and events also SERVICE/ID. Short forms: svc, inst, ep, eps, ov, ev, ns.
 The first columns of services are kubectl's; TYPE headless is also a service that is not declared: its instances are its
 endpoints. pools are the ranges that cluster IPs, node ports and the addresses of load balancers are given from.
+handmade are EndpointSlices and Endpoints that were applied by hand, NAME is their service: also those that no service
+uses, because none of that name is declared, say. endpointslices show them, too, with their services.
 unreadable are records of the store that cannot be read or break a rule, and are in no answer; rollcall delete
 unreadable KEY removes one.
 -o json and -o yaml show the answer of the registry as it is; -o name shows names that other commands take.

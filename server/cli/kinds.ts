@@ -1,14 +1,14 @@
 // The kinds of things that `get` lists: how each is asked for, named and followed.
 import type { EndpointSlice, Manifest, Service } from '../../client-sdk/src/manifests.ts'
-import type { EndpointsAnswer, Event, Instance, ListedOverride, NamespaceSummary, Page, Pool, ServiceSummary,
+import type { EndpointsAnswer, Event, HandMadeEndpoints, Instance, ListedOverride, NamespaceSummary, Page, Pool, ServiceSummary,
   UnreadableRecord } from '../../client-sdk/src/wire.ts'
 import { instancePath, path } from './paths.ts'
 import { instanceName, label } from './command.ts'
-import { UsageError } from './errors.ts'
+import { RefusedError, UsageError } from './errors.ts'
 import { orGone } from './gone.ts'
 import type { Kind, Request, ServiceName } from './kind.ts'
 import {
-  endpointColumns, eventColumns, instanceColumns, namespaceColumns, overrideColumns, poolColumns, serviceColumns,
+  endpointColumns, eventColumns, handMadeColumns, instanceColumns, namespaceColumns, overrideColumns, poolColumns, serviceColumns,
   sliceColumns, unreadableColumns, type EndpointRow, type ServiceRow,
   type SliceRow
 } from './shapes.ts'
@@ -149,14 +149,40 @@ const slices: Kind<SliceRow> = {
       await request.api.get<SliceList>(path('namespaces', namespace, 'services', service, 'endpointslices'))
     const rows = (lists: readonly SliceList[]): SliceRow[] =>
       lists.flatMap(({ items }) => items.map((slice) => ({ ...slice, namespace: slice.metadata.namespace })))
+    const unused = await unusedSlices(request)
     if (request.name !== undefined) {
-      const answer = await of(request.namespace ?? 'default', label('service', request.name))
-      return { rows: rows([answer]), answer: { ...answer, items: answer.items.map(applicable) } }
+      const answer = await of(request.namespace ?? 'default', label('service', request.name)).catch((error: unknown) => {
+        if (unused.length > 0 && error instanceof RefusedError && error.status === 404) return noSlices
+        throw error
+      })
+      return { rows: [...rows([answer]), ...unused], answer: { ...answer, items: [...answer.items, ...unused.map(plain)].map(applicable) } }
     }
     const { answers } = await ofEachService(request, async ({ namespace, name }) => await of(namespace, name))
-    return { rows: rows(answers),
-      answer: { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSliceList',
-        items: answers.flatMap(({ items }) => items.map(applicable)) } }
+    const items = [...answers.flatMap(({ items }) => items), ...unused.map(plain)]
+    return { rows: [...rows(answers), ...unused], answer: { ...noSlices, items: items.map(applicable) } }
+  }
+}
+
+const noSlices = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSliceList', items: [] as readonly EndpointSlice[] }
+
+const plain = ({ namespace: _, use: __, ...slice }: SliceRow): EndpointSlice => slice
+
+/** Slices that were applied by hand and are in no service's answer: that of a service that is not declared, say. */
+async function unusedSlices ({ api, namespace, name }: Request): Promise<SliceRow[]> {
+  const { items } = await api.list<HandMadeEndpoints>('/v1/handmade', { namespace, service: name })
+  return items.flatMap(({ namespace, use, manifest }) =>
+    (manifest.kind === 'EndpointSlice' && use !== 'used' && use !== 'externalName' ? [{ ...manifest, namespace, use }] : []))
+}
+
+const handMade: Kind<HandMadeEndpoints> = {
+  name: 'handmade',
+  aliases: ['hm'],
+  filters: [],
+  columns: handMadeColumns,
+  id: (row) => row.name,
+  fetch: async ({ api, namespace, name }) => {
+    const answer = await api.list<HandMadeEndpoints>('/v1/handmade', { namespace, service: name })
+    return { rows: answer.items, answer }
   }
 }
 
@@ -245,5 +271,5 @@ export function nameFilter (name: string | undefined,
 
 // Rows of different kinds never meet: each kind is used with its own rows only.
 export const kinds =
-  [services, instances, endpoints, slices, overrides, events, pools, namespaces,
+  [services, instances, endpoints, slices, overrides, events, pools, namespaces, handMade,
     unreadable] as unknown as readonly Kind<object>[]

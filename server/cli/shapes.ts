@@ -1,8 +1,8 @@
 // The columns of what the registry lists, and its small texts: ports, labels, the status in one word.
-import type { EndpointSlice, Manifest, Service } from '../../client-sdk/src/manifests.ts'
+import { serviceNameLabel, type EndpointSlice, type Manifest, type Service } from '../../client-sdk/src/manifests.ts'
 import {
-  serviceLabel, type Conditions, type Endpoint, type Event, type Instance, type ListedOverride, type NamespaceSummary,
-  type Pool, type PoolBand, type Port,
+  serviceLabel, type Conditions, type Endpoint, type Event, type HandMadeEndpoints,
+  type HandMadeUse, type Instance, type ListedOverride, type NamespaceSummary, type Pool, type PoolBand, type Port,
   type ServiceExplanation, type ServiceSummary, type Status, type UnreadableRecord
 } from '../../client-sdk/src/wire.ts'
 import { age, type Column } from './table.ts'
@@ -125,7 +125,7 @@ function ageText (manifest: Manifest, { now }: Place): string {
   return since === undefined ? '<unknown>' : age(since, now())
 }
 
-export type SliceRow = EndpointSlice & { readonly namespace: string }
+export type SliceRow = EndpointSlice & { readonly namespace: string, readonly use?: HandMadeUse }
 
 /** The first three, and how many more. */
 function some (texts: readonly string[]): string {
@@ -141,7 +141,32 @@ export function sliceColumns (place: Place): Column<SliceRow>[] {
     { title: 'ADDRESSTYPE', value: (row) => row.addressType },
     { title: 'PORTS', value: (row) => some(row.ports.map(({ port, name }) => (port === undefined ? name ?? '*' : String(port)))) },
     { title: 'ENDPOINTS', value: (row) => some(row.endpoints.flatMap(({ addresses }) => addresses)) },
-    { title: 'AGE', value: (row) => ageText(row, place) }
+    { title: 'AGE', value: (row) => ageText(row, place) },
+    { title: 'SERVICE', value: (row) => `${row.metadata.labels?.[serviceNameLabel] ?? ''}${useText(row.use)}` }
+  ])
+}
+
+/** Why a hand-made slice is not among the endpoints of its service. */
+function useText (use: HandMadeUse = 'used'): string {
+  switch (use) {
+    case 'used': return ''
+    case 'undeclared': return ' (not declared)'
+    case 'externalName': return ' (not used: it is an ExternalName)'
+    case 'selector': return ' (not used: it has a selector)'
+    case 'mirror': return ' (not used: it has an Endpoints object)'
+    default: return ' (not used)' // of a newer registry
+  }
+}
+
+export function handMadeColumns (place: Place): Column<HandMadeEndpoints>[] {
+  return namespaced<HandMadeEndpoints>(place, [
+    { title: 'KIND', value: (row) => row.kind },
+    { title: 'NAME', value: (row) => row.name },
+    { title: 'SERVICE', value: (row) => `${row.service}${useText(row.use)}` },
+    { title: 'ENDPOINTS', value: ({ manifest }) => some(manifest.kind === 'EndpointSlice'
+      ? manifest.endpoints.flatMap(({ addresses }) => addresses)
+      : (manifest.subsets ?? []).flatMap(({ addresses = [], notReadyAddresses = [] }) => [...addresses, ...notReadyAddresses].map(({ ip }) => ip))) },
+    { title: 'AGE', value: (row) => ageText(row.manifest, place) }
   ])
 }
 

@@ -38,7 +38,7 @@ function numbers ({ node, version, revision, uptimeSeconds, namespaces, services
 }
 
 /** One line for each thing that is not as it should be. */
-function trouble ({ store, protection, rememberedHeartbeats, unreadable, ranges }: Overview): string[] {
+function trouble ({ store, protection, rememberedHeartbeats, unreadable, handMade, ranges }: Overview): string[] {
   const { registrySince, services } = protection
   const records = unreadable.records.map(({ key, reason }) => `  ${key}: ${reason}`)
   const left = unreadable.count - records.length
@@ -49,6 +49,7 @@ function trouble ({ store, protection, rememberedHeartbeats, unreadable, ranges 
     ...services.map(({ namespace, service, since }) => `Removal of suspects of ${namespace}/${service} is held back since ${since}`),
     ...(unreadable.count === 0 ? [] : [`${unreadable.count} records of the store cannot be read, and are in no answer (rollcall get unreadable):`, ...records]),
     ...(left > 0 ? [`  and ${left} more`] : []),
+    ...(handMade.undeclared === 0 ? [] : [`${handMade.undeclared} hand-made EndpointSlices and Endpoints are of services that are not declared (rollcall get handmade)`]),
     ...ranges.different.map(({ node, setting, here, there }) =>
       `Node "${node}" has another --${setting} than this one: ${there === '' ? 'none' : there} there, ${here === '' ? 'none' : here} here`)
   ]

@@ -77,6 +77,7 @@ export class ActorAccess implements Access {
   numbers (): ReturnType<Reads['numbers']> { return this.#parts.reads.numbers() }
   secret (name: string): ReturnType<Reads['secret']> { return this.#parts.secrets.get(name) }
   overrides (): ReturnType<Reads['overrides']> { return this.#parts.leftovers.list() }
+  handMade (...of: Parameters<Reads['handMade']>): ReturnType<Reads['handMade']> { return this.#parts.services.handMade(...of) }
   unreadable (): ReturnType<Reads['unreadable']> { return this.#parts.unreadable.list() }
   unreadableRecord (key: string): ReturnType<Reads['unreadableRecord']> { return this.#parts.unreadable.get(key) }
 

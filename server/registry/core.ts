@@ -7,7 +7,7 @@
 //   access.endpoints('shop', 'orders').answered
 import type { Static } from 'typebox'
 import type {
-  Heartbeat, HeartbeatAnswer, Instance, ListedOverride, NamespaceSummary, Pool, Registration, ServiceExplanation, ServiceSummary
+  HandMadeEndpoints, Heartbeat, HeartbeatAnswer, Instance, ListedOverride, NamespaceSummary, Pool, Registration, ServiceExplanation, ServiceSummary
 } from '../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../model/instance/endpoints.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
@@ -101,6 +101,8 @@ export interface Reads {
   secret (name: string): Secret | undefined
   /** All overrides, ordered by namespace, service and id, and whether their instances are registered. */
   overrides (): readonly ListedOverride[]
+  /** EndpointSlices and Endpoints that were applied by hand, whether or not they are used, in no particular order. */
+  handMade (namespace?: string, service?: string): readonly HandMadeEndpoints[]
   /** Records of the store that cannot be read or break a rule, by key: they are in no answer. */
   unreadable (): readonly SetAsideRecord[]
   /** @throws RegistryError REG_RECORD_NOT_FOUND */

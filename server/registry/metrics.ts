@@ -5,7 +5,7 @@ import { statuses } from '../model/instance/instance.ts'
 import type { Granted, Sweep } from '../store/store.ts'
 import { showHistogram } from '../metrics/filled-histogram.ts'
 import { waitBounds } from './followers.ts'
-import { serviceCount } from './reads/overview.ts'
+import { handMadeNumbers, serviceCount } from './reads/overview.ts'
 import type { CallCounts } from './core.ts'
 import type { Registry } from './registry.ts'
 
@@ -129,6 +129,8 @@ export class RegistryMetrics implements CallCounts {
     gauge('namespaces', 'Namespaces.', () => registry.catalog.namespaces().length)
     gauge('overrides', 'Overrides that stand.', () => registry.catalog.overrideCount)
     gauge('leftover_overrides', 'Overrides of instances that are not registered.', () => registry.overrides.size)
+    gauge('hand_made_endpoints', 'EndpointSlices and Endpoints that were applied by hand.', () => handMadeNumbers(registry.catalog).total)
+    gauge('undeclared_hand_made_endpoints', 'Those of them whose service is not declared: nobody uses them.', () => handMadeNumbers(registry.catalog).undeclared)
     gauge('history_bytes', 'What the changes hold that this node remembers, about.', () => feed.ringBytes)
     gauge('subscriptions', 'Subscriptions of all watchers, waiting long polls included.', () => registry.watches.count)
     gauge('sessions', 'Sockets that are leases.', () => registry.sessions.count)

@@ -28,7 +28,7 @@ import { type Protection, Sweeper } from './leases/sweeper.ts'
 import { LeftoverOverrides, defaultOverrideKeepMs } from './leftover-overrides.ts'
 import { Lookup } from './lookup.ts'
 import { NodeStore, type StoreTimer } from './node-store.ts'
-import { instanceNumbers, serviceCount } from './reads/overview.ts'
+import { handMadeNumbers, instanceNumbers, serviceCount } from './reads/overview.ts'
 import { RegistryReads } from './reads/reads.ts'
 import { Services } from './services/services.ts'
 import { Unreadable } from './unreadable.ts'
@@ -201,6 +201,7 @@ export class Registry implements Core {
       subscriptions: watches.count,
       rememberedHeartbeats,
       unreadable: this.unreadable.list(),
+      handMade: handMadeNumbers(catalog),
       ranges: { nodes: this.services.nodeRanges.count, different: this.services.nodeRanges.differences() }
     }
   }

@@ -42,6 +42,9 @@ const answers: readonly (readonly [RegExp, unknown])[] = [
   [/^GET \/v1\/instances$/, page(instance)], [/^GET \/v1\/services$/, page(summary)],
   [/^GET \/v1\/namespaces$/, page({ name: evil, services: 1, instances: 1 })], [/^GET \/v1\/events$/, page(event)],
   [/^GET \/v1\/pools$/, [{ name: evil, kind: evil, ranges: [evil], size: 1, used: 1, free: 0, autoAssign: true }]],
+  [/handmade$/, page({ namespace: evil, kind: evil, name: evil, service: evil, use: evil,
+    manifest: { apiVersion: evil, kind: 'EndpointSlice', metadata: { name: evil, namespace: evil }, addressType: evil,
+      endpoints: [{ addresses: [evil] }], ports: [{ name: evil }] } })],
   [/overrides$/,
     page({ namespace: evil, service: evil, id: evil, registered: false, absentSince: evil,
       override: instance.override })],
@@ -51,6 +54,7 @@ const answers: readonly (readonly [RegExp, unknown])[] = [
     store: { kind: evil, location: evil, available: false, reason: evil, since: evil },
     protection: { registrySince: evil, services: [{ namespace: evil, service: evil, since: evil }], holdMs: 0 },
     unreadable: { count: 1, records: [{ key: evil, reason: evil }] },
+    handMade: { total: 1, undeclared: 1 },
     ranges: { nodes: 2, different: [{ node: evil, setting: evil, here: evil, there: evil }] }
   }],
   [/unreadable$/, page({ key: evil, reason: evil, content: evil, length: 1 })],

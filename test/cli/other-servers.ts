@@ -48,7 +48,7 @@ export const manifest =
 export const asking: readonly (readonly string[])[] = [
   ['get', 'services'], ['get', 'services', 'web'], ['get', 'services', 'web', '-o', 'yaml'], ['get', 'instances'],
   ['get', 'instances', 'web/a'], ['get', 'endpoints'], ['get', 'endpoints', 'web'],
-  ['get', 'endpointslices', 'web'], ['get', 'pools'], ['get', 'namespaces'], ['get', 'events'], ['get', 'overrides'],
+  ['get', 'endpointslices', 'web'], ['get', 'pools'], ['get', 'namespaces'], ['get', 'events'], ['get', 'overrides'], ['get', 'handmade'],
   ['get', 'unreadable'], ['get', 'unreadable', 'k'], ['get', 'services', '-w'], ['get', 'events', '-w'], ['watch'],
   ['describe', 'instance', 'web/a'], ['describe', 'service', 'web'], ['status'], ['explain', 'web/a'],
   ['resolve', 'web'], ['resolve', 'web', 'A', '--trace'], ['apply', '-f', '-'], ['delete', '-f', '-'],

@@ -50,16 +50,16 @@ t.test('the columns of a service are those of kubectl', async (t) => {
 
 t.test('a slice shows three ports and addresses, and how many more', async (t) => {
   const slice = {
-    metadata: { name: 'web-1', namespace: 'default' }, addressType: 'IPv4', ports: [{ port: 80 }, { name: 'any' }, {}],
+    metadata: { name: 'web-1', namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } }, addressType: 'IPv4', ports: [{ port: 80 }, { name: 'any' }, {}],
     endpoints: [1, 2, 3, 4].map((n) => ({ addresses: [`10.0.0.${n}`] }))
   } as unknown as EndpointSlice // what the columns read of it
   const lines = new Table(sliceColumns({ allNamespaces: false, now: () => everythingNow }), { wide: false, colours: false }).lines([
     { ...slice, namespace: 'default' }, { ...slice, ports: [], endpoints: [], namespace: 'default' }
   ])
   t.same(squeezed(lines), [
-    'NAME ADDRESSTYPE PORTS ENDPOINTS AGE',
-    'web-1 IPv4 80,any,* 10.0.0.1,10.0.0.2,10.0.0.3 + 1 more... <unknown>',
-    'web-1 IPv4 <unset> <unset> <unknown>'
+    'NAME ADDRESSTYPE PORTS ENDPOINTS AGE SERVICE',
+    'web-1 IPv4 80,any,* 10.0.0.1,10.0.0.2,10.0.0.3 + 1 more... <unknown> web',
+    'web-1 IPv4 <unset> <unset> <unknown> web'
   ])
 })
 

@@ -1,5 +1,5 @@
-// What lists hold: services, namespaces, overrides, and the page of any list.
-import type { Namespace, Service } from '../manifests.ts'
+// What lists hold: services, namespaces, overrides, hand-made endpoints, and the page of any list.
+import type { Endpoints, EndpointSlice, Namespace, Service } from '../manifests.ts'
 import type { Override, Status } from './instance.ts'
 
 export interface ServiceSummary {
@@ -37,6 +37,23 @@ export interface ListedOverride {
   /** Since when it is not, as far as this node knows. */
   readonly absentSince?: string
   readonly override: Override
+}
+
+/**
+ * Whether hand-made endpoints are their service's; if not, why: no such service is declared, it has a selector or is an
+ * ExternalName, or the slice mirrors an Endpoints object, which counts instead.
+ */
+export type HandMadeUse = 'used' | 'undeclared' | 'selector' | 'externalName' | 'mirror'
+
+/** An EndpointSlice or Endpoints that was applied by hand, whether or not its service exists. */
+export interface HandMadeEndpoints {
+  readonly namespace: string
+  readonly kind: 'EndpointSlice' | 'Endpoints'
+  readonly name: string
+  /** The service that it was made for. */
+  readonly service: string
+  readonly use: HandMadeUse
+  readonly manifest: EndpointSlice | Endpoints
 }
 
 export interface Page<Item> {

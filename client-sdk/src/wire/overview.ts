@@ -26,6 +26,8 @@ export interface Overview {
   readonly rememberedHeartbeats: number
   /** Records of the store that cannot be read and are in no answer; at most 100 are named. */
   readonly unreadable: { readonly count: number, readonly records: readonly { readonly key: string, readonly reason: string }[] }
+  /** EndpointSlices and Endpoints that were applied by hand, and how many of them are of services that are not declared. */
+  readonly handMade: { readonly total: number, readonly undeclared: number }
   /** The nodes on the store, and where the ranges that they allocate from differ from this node's; at most 100 differences. */
   readonly ranges: { readonly nodes: number, readonly different: readonly RangeDifference[] }
 }

@@ -24,6 +24,7 @@ import { registerLists } from './lists.ts'
 import { manifestScope } from './manifest-media.ts'
 import { registerMetrics } from './metrics.ts'
 import { registerNamespaces } from './namespaces.ts'
+import { registerHandMade } from './hand-made.ts'
 import { registerOverrides } from './overrides.ts'
 import { registerOverview } from './overview.ts'
 import { registerPools } from './pools.ts'
@@ -70,6 +71,7 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
       registerInstances(app, context)
       registerHeartbeats(app, context)
       registerOverrides(app, context)
+      registerHandMade(app, context)
       registerEndpoints(app, context)
       registerLists(app, context)
       await manifestScope(app, parts, (scope) => {

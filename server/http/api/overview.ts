@@ -26,6 +26,7 @@ const example: Overview = {
   watchers: { connections: 1, subscriptions: 1 },
   rememberedHeartbeats: 0,
   unreadable: { count: 0, records: [] },
+  handMade: { total: 1, undeclared: 0 },
   ranges: { nodes: 1, different: [] }
 }
 
@@ -46,7 +47,7 @@ export function registerOverview (app: FastifyInstance, context: HttpContext): v
 }
 
 function overviewOf ({ core: { position }, node, version, clock, startedAtMs, http }: HttpContext, numbers: Numbers): Overview {
-  const { namespaces, services, instances, store, protection, subscriptions, rememberedHeartbeats, unreadable, ranges } = numbers
+  const { namespaces, services, instances, store, protection, subscriptions, rememberedHeartbeats, unreadable, handMade, ranges } = numbers
   const { available, reason, sinceMs } = position.storeHealth
   const { registrySinceMs, holdMs } = protection
   const { websocket, eventStream } = http.connections()
@@ -71,6 +72,7 @@ function overviewOf ({ core: { position }, node, version, clock, startedAtMs, ht
     watchers: { connections: websocket + eventStream, subscriptions },
     rememberedHeartbeats,
     unreadable: { count: unreadable.length, records: unreadable.slice(0, maxNamedRecords).map(({ key, reason }) => ({ key, reason })) },
+    handMade,
     ranges: { nodes: ranges.nodes, different: ranges.different.slice(0, maxNamedDifferences) }
   }
 }

@@ -2,12 +2,12 @@
 // removes them.
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
-import { invalid } from '../../errors.ts'
 import type { UnreadableRecord } from '../../../client-sdk/src/wire.ts'
 import type { SetAsideRecord } from '../../registry/core.ts'
 import { answer, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
 import { defaultPageItems, maxPageItems } from '../server/limits.ts'
+import { keyCursor, parseKeyCursor } from './key-cursor.ts'
 import { pageText, textForm } from './page-text.ts'
 import { UnreadablePage, UnreadableRecord as UnreadableSchema, answerOf, emptyAnswer, errorResponses, readErrors, writeErrors } from './schemas.ts'
 
@@ -82,20 +82,6 @@ export function registerUnreadable (app: FastifyInstance, context: HttpContext):
     setRevision(reply, core)
     return reply.code(204).send()
   })
-}
-
-/** A page's cursor: opaque, so that nobody makes one up. */
-function keyCursor (key: string): string {
-  return Buffer.from(JSON.stringify({ key })).toString('base64url')
-}
-
-/** @throws RegistryError REG_INVALID for what `keyCursor` did not make */
-function parseKeyCursor (cursor: string): string {
-  try {
-    const { key } = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as { readonly key?: unknown }
-    if (typeof key === 'string' && keyCursor(key) === cursor) return key
-  } catch {} // no such record: answered below
-  throw invalid([{ field: 'cursor', value: cursor, rule: 'must be the `next` of the page before' }])
 }
 
 /** Of a secret's record nothing is shown but that it is there. */

@@ -30,6 +30,7 @@ export type Checked = All<[
   Same<'Event', Static<typeof schemas.Event>, wire.Event>,
   Same<'Propagation', Static<typeof schemas.Propagation>, wire.Propagation>,
   Same<'UnreadablePage', Static<typeof schemas.UnreadablePage>, wire.Page<wire.UnreadableRecord>>,
+  Same<'HandMadePage', Static<typeof schemas.HandMadePage>, wire.Page<wire.HandMadeEndpoints>>,
   Same<'Overview', Static<typeof schemas.Overview>, wire.Overview>,
   Same<'ApplyResult', Static<typeof schemas.ApplyResult>, wire.ApplyResult>,
   Same<'ApplyAnswer', Static<typeof schemas.ApplyAnswer>, wire.ApplyAnswer>,

@@ -22,7 +22,7 @@ import { RevisionFloor } from './revision-floor.ts'
 import { SetAside } from './set-aside.ts'
 import { SharedParts } from './shared-parts.ts'
 import { hasGoodNumbers, readInstance, readObject } from './stored-records.ts'
-import type { Labels, Manifest } from '../../model/service/types.ts'
+import type { Endpoints, EndpointSlice, Labels, Manifest } from '../../model/service/types.ts'
 
 export class Catalog {
   readonly #namespaces = new Map<string, NamespaceEntry>()
@@ -126,6 +126,16 @@ export class Catalog {
 
   handMadeCount (namespace: string): number {
     return this.#namespaces.get(namespace)?.declared.handMadeCount ?? 0
+  }
+
+  /** What was made by hand for services that are not declared. */
+  undeclaredHandMadeCount (namespace: string): number {
+    return this.#namespaces.get(namespace)?.declared.undeclaredHandMadeCount ?? 0
+  }
+
+  /** All that was made by hand in a namespace, in no particular order. */
+  allHandMade (namespace: string): Iterable<EndpointSlice | Endpoints> {
+    return this.#namespaces.get(namespace)?.declared.allHandMade() ?? []
   }
 
   /** A manifest as it is stored, with what the record knows of it. */

@@ -59,6 +59,23 @@ export class DeclaredServices {
     return this.#owners.size + this.#endpointsCount
   }
 
+  /** Those of them whose service is not declared. Costs a look at each service that has some. */
+  get undeclaredHandMadeCount (): number {
+    let count = 0
+    for (const [service, { slices, endpoints }] of this.#made) {
+      if (!this.#services.has(service)) count += slices.size + Number(endpoints !== undefined)
+    }
+    return count
+  }
+
+  /** Whether or not their services are declared. */
+  * allHandMade (): Generator<EndpointSlice | Endpoints> {
+    for (const { slices, endpoints } of this.#made.values()) {
+      yield * slices.values()
+      if (endpoints !== undefined) yield endpoints
+    }
+  }
+
   get (name: string): DeclaredService | undefined {
     return this.#services.get(name)
   }

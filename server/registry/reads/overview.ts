@@ -16,12 +16,23 @@ export interface Numbers {
   readonly rememberedHeartbeats: number
   /** Records of the store that were set aside, by key. */
   readonly unreadable: readonly SetAsideRecord[]
+  readonly handMade: Overview['handMade']
   readonly ranges: Overview['ranges']
 }
 
 export function instanceNumbers ({ size, suspects, statusCounts }: Catalog): Overview['instances'] {
   const of = (status: Status): number => statusCounts.get(status) ?? 0
   return { total: size, suspect: suspects, starting: of('starting'), up: of('up'), warning: of('warning'), draining: of('draining'), down: of('down') }
+}
+
+/** EndpointSlices and Endpoints that were applied by hand. */
+export function handMadeNumbers (catalog: Catalog): Overview['handMade'] {
+  let [total, undeclared] = [0, 0]
+  for (const namespace of catalog.namespaces()) {
+    total += catalog.handMadeCount(namespace)
+    undeclared += catalog.undeclaredHandMadeCount(namespace)
+  }
+  return { total, undeclared }
 }
 
 /** All services of the registry, declared and implicit. */

@@ -6,10 +6,10 @@ import { RegistryError } from '../../errors.ts'
 import { streamInvalid } from '../../model/manifest/manifest-faults.ts'
 import { fieldErrors } from '../../model/service/causes.ts'
 import { hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
-import { ownSlices } from '../../model/service/endpoints.ts'
+import { serviceOf, unusedWarning, useOf } from '../../model/service/hand-made-use.ts'
 import { addressCondition, type AllocationPlan, allocationPlan, heldBy, movingReason, withAllocations } from '../../model/service/needs.ts'
 import { canonical, compact, without } from '../../model/service/schema.ts'
-import { type Condition, type Endpoints, type EndpointSlice, type Manifest, type ObjectMeta, type Service, serviceNameLabel } from '../../model/service/types.ts'
+import { type Condition, type Endpoints, type EndpointSlice, type Manifest, type ObjectMeta, type Service } from '../../model/service/types.ts'
 import { prepared } from '../../model/service/update.ts'
 import { serviceFaults, warnings } from '../../model/service/validate.ts'
 import {
@@ -249,16 +249,13 @@ function lostPorts (service: Service, view: ApplyView): string[] {
 function warningsOf (
   manifest: Manifest, view: ApplyView, declared: ReadonlyMap<string, Service>, allocator: Allocator
 ): string[] {
-  const { namespace, name } = manifest.metadata
-  const unused = (made: EndpointSlice | Endpoints, service: string): readonly string[] => {
+  const { namespace } = manifest.metadata
+  const unused = (made: EndpointSlice | Endpoints): readonly string[] => {
+    const service = serviceOf(made)
     const owner = declared.get(`${namespace}/${service}`) ?? view.declared(namespace, service)
-    if (owner === undefined) return [`service "${service}" is not declared: these endpoints are not used until it is`]
-    if (hasSelector(owner)) return [`service "${service}" has a selector: these endpoints are not used`]
-    const { endpoints } = view.handMade(namespace, service)
-    if (made.kind === 'EndpointSlice' && ownSlices({ slices: [made], endpoints }).length === 0) {
-      return ['it mirrors the Endpoints object of the service, which says what is in it: this slice is not used']
-    }
-    return unnamedPortWarnings(made, owner)
+    const warning = unusedWarning(useOf(made, owner, view.handMade(namespace, service).endpoints), service)
+    if (warning !== undefined) return [warning]
+    return owner === undefined ? [] : unnamedPortWarnings(made, owner)
   }
   switch (manifest.kind) {
     case 'Service': {
@@ -267,11 +264,8 @@ function warningsOf (
       const pending = why === undefined ? [] : [`${what}: ${why.message ?? ''}`]
       return [...warnings(manifest), ...pending, ...lostPorts(manifest, view), ...unfitWarnings(manifest, allocator)]
     }
-    case 'EndpointSlice': {
-      const service = manifest.metadata.labels?.[serviceNameLabel] ?? ''
-      return [...endpointSliceWarnings(manifest), ...unused(manifest, service)]
-    }
-    case 'Endpoints': return [endpointsWarning, ...unused(manifest, name)]
+    case 'EndpointSlice': return [...endpointSliceWarnings(manifest), ...unused(manifest)]
+    case 'Endpoints': return [endpointsWarning, ...unused(manifest)]
     case 'Namespace': return []
   }
 }

@@ -1,5 +1,5 @@
 // The commands on declared things: apply, put, read, delete, and why an instance is in or out.
-import type { Endpoint, FieldError, Instance, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
+import type { Endpoint, FieldError, HandMadeEndpoints, Instance, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, refused } from '../../errors.ts'
 import type { ManifestDocument } from '../../model/manifest/manifest-document.ts'
 import { located, streamInvalid } from '../../model/manifest/manifest-faults.ts'
@@ -9,6 +9,7 @@ import {
 } from '../../model/service/endpoints.ts'
 import { defaultFamily, hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
 import { droppedFields } from '../../model/service/dropped-fields.ts'
+import { serviceOf, useOf } from '../../model/service/hand-made-use.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { decoded } from '../../model/service/schema.ts'
 import { endpointSlices, endpointsObject } from '../../model/service/slices.ts'
@@ -232,6 +233,21 @@ export class Services {
   /** Manifests of a kind, ordered by namespace and name. */
   list (kind: Kind, namespace?: string): readonly Manifest[] {
     return this.#feed.catalog.manifests(kind, namespace)
+  }
+
+  /** EndpointSlices and Endpoints that were applied by hand, whether or not they are used, in no particular order. */
+  handMade (namespace?: string, service?: string): readonly HandMadeEndpoints[] {
+    const { catalog } = this.#feed
+    const found: HandMadeEndpoints[] = []
+    for (const name of namespace === undefined ? catalog.namespaces() : [namespace]) {
+      for (const manifest of catalog.allHandMade(name)) {
+        const owner = serviceOf(manifest)
+        if (service !== undefined && service !== owner) continue
+        const use = useOf(manifest, catalog.declared(name, owner)?.manifest, catalog.handMade(name, owner).endpoints)
+        found.push({ namespace: name, kind: manifest.kind, name: manifest.metadata.name, service: owner, use, manifest })
+      }
+    }
+    return found
   }
 
   /**

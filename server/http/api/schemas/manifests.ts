@@ -2,7 +2,7 @@
 import { type TUnsafe, Type } from 'typebox'
 import type { Endpoints, EndpointSlice, Manifest, Namespace, Service } from '../../../model/service/types.ts'
 import { yamlText } from '../../../yaml-text.ts'
-import { named } from './named.ts'
+import { named, page } from './named.ts'
 
 const manifest = <Of extends Manifest>(name: string, kind: Of['kind'], apiVersion: Of['apiVersion'], description: string, example: object, options: object = {}): TUnsafe<Of> =>
   Type.Unsafe<Of>(named(name, Type.Object({
@@ -29,6 +29,16 @@ export const SliceList = named('EndpointSliceList', Type.Object({
   apiVersion: Type.Literal('discovery.k8s.io/v1'), kind: Type.Literal('EndpointSliceList'),
   metadata: Type.Object({ resourceVersion: Type.String() }), items: Type.Array(EndpointSliceManifest)
 }))
+export const HandMadePage = page('HandMadePage', named('HandMadeEndpoints', Type.Object({
+  namespace: Type.String(),
+  kind: Type.Enum(['EndpointSlice', 'Endpoints']),
+  name: Type.String(),
+  service: Type.String({ description: 'The service that it was made for' }),
+  use: Type.Enum(['used', 'undeclared', 'selector', 'externalName', 'mirror'], {
+    description: 'Whether its service uses it; if not: it is not declared, has a selector or is an ExternalName, or the slice mirrors an Endpoints object'
+  }),
+  manifest: Type.Union([EndpointSliceManifest, EndpointsManifest])
+})))
 export const ManifestText = named('ManifestText', Type.String({ description: 'YAML: documents separated by ---', examples: [yamlText(exampleManifest)] }))
 /** Of any kind. */
 export const AnyManifest = Type.Unsafe<Manifest>(Type.Object({}, { additionalProperties: true, description: 'A Service, EndpointSlice, Endpoints or Namespace' }))

@@ -47,6 +47,9 @@ export const Overview = named('Overview', Type.Object({
   unreadable: Type.Object({
     count: Count, records: Type.Array(Type.Object({ key: Type.String(), reason: Type.String() }))
   }, { description: 'Records of the store that nobody is answered; at most 100 are named' }),
+  handMade: Type.Object({ total: Count, undeclared: Count }, {
+    description: 'EndpointSlices and Endpoints that were applied by hand, and how many of them are of services that are not declared'
+  }),
   ranges: Type.Object({
     nodes: Count,
     different: Type.Array(Type.Object({
