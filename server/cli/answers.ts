@@ -64,6 +64,7 @@ const instance = fields({
   status: text, effectiveStatus: text, suspect: flag, conditions, override: optional(override),
   lease: fields({ ttlMs: number }), createdAt: text, updatedAt: text, revision: number, ...place
 })
+const registered: Check = (value, path) => instance(value, path) ?? fields({ warnings: optional(list(text)) })(value, path)
 const endpoint = fields({
   id: text, service: optional(text), address: text, ports: list(port), labels: map(text), weight: number,
   priority: number, status: text, suspect: flag, conditions, ...place
@@ -89,7 +90,7 @@ const service = fields({
 })
 const summary = fields({
   namespace: text, name: text, implicit: flag, createdAt: text, protectedSince: optional(text),
-  manifest: optional(service), revision: number,
+  manifest: optional(service), warnings: optional(list(text)), revision: number,
   instances: fields({ total: number, ready: number, suspect: number, starting: number, up: number, warning: number,
     draining: number, down: number }),
   endpoints: fields({ total: number, ready: number })
@@ -112,7 +113,8 @@ const band = fields({ size: number, used: number })
 const pool = fields({ name: text, kind: text, ranges: list(text), size: number, used: number, free: number,
   autoAssign: flag, bands: optional(fields({ static: band, dynamic: band })) })
 const explanation =
-  fields({ service: text, in: flag, ready: flag, rule: text, message: text, missingPorts: list(text) })
+  fields({ service: text, in: flag, ready: flag, rule: text, message: text, missingPorts: list(text),
+    warnings: optional(list(text)) })
 const event =
   fields({ revision: text, at: text, reason: text, namespace: text, service: text, id: text, by: text, message: text })
 const foreign = optional(list(fields({ kind: text, apiVersion: text, document: number, line: number, count: number })))
@@ -165,7 +167,7 @@ const routes: readonly (readonly [RegExp, Check])[] = [
         previous: optional(manifest) })) })],
   [/^POST \/v1\/delete$/, fields({ foreign, deleted: list(fields({ kind: text, name: text })) })],
   [/^DELETE /, nothing],
-  [/\/instances\/[^/]+(?:\/override)?$/, instance]
+  [/\/instances\/[^/]+(?:\/override)?$/, registered]
 ]
 
 /** What is wrong with the answer to a call, in a sentence; undefined if it is one of a registry. */

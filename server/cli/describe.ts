@@ -169,6 +169,7 @@ function serviceLines (summary: ServiceSummary, endpoints: EndpointsAnswer, term
     ['Namespace', summary.namespace],
     ['Declared', summary.implicit ? 'no: it exists while instances are registered under its name' : 'yes'],
     ...(summary.manifest === undefined ? [] : manifestEntries(summary.manifest)),
+    ['Warnings', summary.warnings],
     ['Instances', `${instances.total}${byStatus.length === 0 ? '' : ` (${byStatus.join(', ')})`}`],
     ['Suspect', String(instances.suspect)],
     ['Ready', String(instances.ready)],

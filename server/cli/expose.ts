@@ -145,5 +145,8 @@ export const explain: Command = {
       api.get<readonly ServiceExplanation[]>(instancePath(place.namespace, service, id, 'explain')))
     if (form !== undefined) return terminal.out(await structured(rows, form))
     terminal.out(new Table(explanationColumns, { wide: false, colours: terminal.colours }).lines(rows))
+    for (const { service, warnings = [] } of rows) {
+      for (const warning of warnings) terminal.err(`Warning: service ${service}: ${warning}`)
+    }
   }
 }

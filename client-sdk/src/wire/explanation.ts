@@ -15,6 +15,8 @@ export interface ServiceExplanation {
   readonly message: string
   /** Names of service ports that this instance lacks. */
   readonly missingPorts: readonly string[]
+  /** Of a service that has it: its addresses and node ports that are in no range of the asked node. Absent if all are. */
+  readonly warnings?: readonly string[]
 }
 
 /** A DNS record as a zone file shows it. */

@@ -16,6 +16,11 @@ export interface ServiceSummary {
   readonly protectedSince?: string
   /** The declared service: the manifest that was applied, with what was allocated. Absent for an implicit one. */
   readonly manifest?: Service
+  /**
+   * Where one service is read: addresses and node ports that it has and that are in no range of the asked node, for people.
+   * Absent if all are.
+   */
+  readonly warnings?: readonly string[]
   readonly revision: number
 }
 

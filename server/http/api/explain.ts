@@ -1,4 +1,5 @@
 // Why an instance is, or is not, an endpoint of each service of its namespace.
+import { hash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { ServiceExplanation } from '../../../client-sdk/src/wire.ts'
@@ -34,6 +35,9 @@ export function registerExplain (app: FastifyInstance, context: HttpContext): vo
     await settle(context, request, request.query.minRevision)
     const access = accessOf(context, request)
     access.instance(request.params)
-    return answer(context, request, reply, `${position.cursor}-explain`, () => access.explain(request.params))
+    const explanations = access.explain(request.params)
+    const warnings = explanations.flatMap((each) => each.warnings ?? []) // they differ between nodes of one revision
+    const mark = warnings.length === 0 ? '' : `-${hash('sha1', warnings.join('\n'), 'base64url')}`
+    return answer(context, request, reply, `${position.cursor}-explain${mark}`, () => explanations)
   })
 }

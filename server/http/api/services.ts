@@ -1,4 +1,5 @@
 // One service: how it is, its manifest, its endpoints as Kubernetes has them; declare it, take it back.
+import { hash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { cursorText } from '../../registry/core.ts'
@@ -56,7 +57,9 @@ export function registerServices (app: FastifyInstance, context: HttpContext): v
     }
     const summary = access.summary(namespace, service)
     void reply.header('vary', 'accept')
-    return answer(context, request, reply, summary.protectedSince === undefined ? tag : `${tag}-${summary.protectedSince}`, () => summary)
+    // Neither makes a revision: protection comes and goes, and nodes have their own ranges.
+    const marks = [summary.protectedSince, ...(summary.warnings === undefined ? [] : [hash('sha1', summary.warnings.join('\n'), 'base64url')])]
+    return answer(context, request, reply, [tag, ...marks.filter((mark) => mark !== undefined)].join('-'), () => summary)
   })
 
   app.put<{ Params: Params, Querystring: Static<typeof WriteQuery> }>(servicePath, {

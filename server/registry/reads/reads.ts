@@ -40,7 +40,9 @@ export class RegistryReads {
   }
 
   summary (namespace: string, service: string): ServiceSummary {
-    return summaryOf(this.service(namespace, service), this.protection().services)
+    const summary = summaryOf(this.service(namespace, service), this.protection().services)
+    const warnings = this.#parts.services.outOfRange(namespace, service)
+    return warnings.length === 0 ? summary : { ...summary, warnings }
   }
 
   instance (name: InstanceName): Instance {

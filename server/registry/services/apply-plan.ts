@@ -271,7 +271,7 @@ function warningsOf (
 }
 
 /** What the service has and this node could not give it. Not stored: other nodes may have other ranges. */
-function unfitWarnings (service: Service, allocator: Allocator): string[] {
+export function unfitWarnings (service: Service, allocator: Allocator): string[] {
   return heldBy(service).map(heldTarget).filter((target) => !allocator.inRange(target))
     .map((target) => `${targetText(target)} is ${allocator.placeOf(target)}: the service keeps it until it lets it go`)
 }

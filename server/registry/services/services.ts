@@ -23,7 +23,7 @@ import { Allocator } from '../allocation/allocator.ts'
 import type { Ranges } from '../allocation/ledger.ts'
 import { NodeRanges } from '../allocation/node-ranges.ts'
 import type { FindingKind } from '../allocation/repair.ts'
-import { type Applied, type ApplyPlan, allocationRefusal, type Item, planApply } from './apply-plan.ts'
+import { type Applied, type ApplyPlan, allocationRefusal, type Item, planApply, unfitWarnings } from './apply-plan.ts'
 import { ApplyView, nameOf } from './apply-view.ts'
 import type { Feed } from '../feed/feed.ts'
 import { type Kind, manifestKey, type ManifestName } from './manifests.ts'
@@ -230,6 +230,12 @@ export class Services {
     throw new RegistryError('REG_SERVICE_NOT_FOUND', `service "${name.name}" of namespace "${name.namespace}" ${hint}`)
   }
 
+  /** Addresses and node ports of a declared service that are in no range of this node. */
+  outOfRange (namespace: string, service: string): readonly string[] {
+    const manifest = this.#feed.catalog.declared(namespace, service)?.manifest
+    return manifest === undefined ? [] : unfitWarnings(manifest, this.#allocator)
+  }
+
   /** Manifests of a kind, ordered by namespace and name. */
   list (kind: Kind, namespace?: string): readonly Manifest[] {
     return this.#feed.catalog.manifests(kind, namespace)
@@ -286,7 +292,9 @@ export class Services {
       // Who is ready is answered: only for one that is not, the answers must be looked at.
       const mayBeAnswered = !instance.conditions.ready && (declared?.selects(instance) ?? service === instance.service)
       const isAnswered = mayBeAnswered && catalog.endpoints(name.namespace, service)?.answered.some((endpoint) => isOf(endpoint, instance, service))
-      return { namespace: name.namespace, service, implicit: declared === undefined, ...explained(manifest, instance, isAnswered) }
+      const why = explained(manifest, instance, isAnswered)
+      const warnings = why.in ? this.outOfRange(name.namespace, service) : []
+      return { namespace: name.namespace, service, implicit: declared === undefined, ...why, ...(warnings.length === 0 ? {} : { warnings }) }
     })
     return all.sort((a, b) => Number(b.in) - Number(a.in)).slice(0, maxExplained)
   }

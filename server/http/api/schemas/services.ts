@@ -14,7 +14,8 @@ export const ServiceExplanation = named('ServiceExplanation', Type.Object({
   ready: Type.Boolean({ description: 'Whether callers are sent to it' }),
   rule: Type.String({ description: 'The rule that decided' }),
   message: Type.String(),
-  missingPorts: Type.Array(Type.String())
+  missingPorts: Type.Array(Type.String()),
+  warnings: Type.Optional(Type.Array(Type.String(), { description: 'Of a service that has it: its addresses and node ports that are in no range of this node' }))
 }))
 export const ServiceExplanations = named('ServiceExplanations', Type.Array(ServiceExplanation))
 
@@ -27,6 +28,7 @@ export const ServiceSummary = named('ServiceSummary', Type.Object({
   createdAt: Type.String({ format: 'date-time', description: 'When it was declared; of an implicit one, when the oldest of its instances registered' }),
   protectedSince: Type.Optional(Time),
   manifest: Type.Optional(ServiceManifest),
+  warnings: Type.Optional(Type.Array(Type.String(), { description: 'Where one service is read: addresses and node ports that it has and that are in no range of this node' })),
   revision: Count
 }))
 export const NamespaceSummary = named('NamespaceSummary', Type.Object({
