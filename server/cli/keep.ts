@@ -24,7 +24,7 @@ export async function keepRegistered (call: Invocation, { namespace, service, id
   const api = await call.api((event) => {
     if (event.type === 'superseded') superseded.abort()
     if (event.type === 'unreachable') call.terminal.err(`rollcall: no registry answers (${event.error.message}), trying on`)
-    if (event.type === 'warning') call.terminal.err(`rollcall: ${event.message}`)
+    if (event.type === 'warning') call.terminal.err(`Warning: ${event.message}`)
     if (event.type === 'registered' && event.again) call.terminal.err(`rollcall: ${service}/${id} is registered again`)
   })
   const alive = stayAlive()

@@ -1,5 +1,5 @@
 // rollcall register, deregister, heartbeat: for programs that have no SDK, and for people who try things out.
-import type { HeartbeatAnswer, Instance, Port, Registration, Status } from '../../client-sdk/src/wire.ts'
+import type { HeartbeatAnswer, Instance, Port, Registration, RegistrationAnswer, Status } from '../../client-sdk/src/wire.ts'
 import { readDuration } from '../config/duration-text.ts'
 import { showDuration } from '../model/duration.ts'
 import { instancePath } from './paths.ts'
@@ -54,7 +54,8 @@ stays, renews the lease, registers again after an outage, and deregisters when i
       call.terminal.out(form === undefined ? sentence(instance) : await structured(instance, form))
     }
     if (call.flag('keep')) return await keepRegistered(call, { namespace: call.namespace, service, id, registration, tell })
-    const instance = await (await call.api()).put<Instance>(instancePath(call.namespace, service, id), registration)
+    const instance = await (await call.api()).put<RegistrationAnswer>(instancePath(call.namespace, service, id), registration)
+    for (const warning of instance.warnings ?? []) call.terminal.err(`Warning: ${warning}`)
     await tell(instance)
     call.terminal.err(`It is suspect in ${showDuration(instance.lease.ttlMs)} unless it is renewed: rollcall heartbeat ${service}/${id}`)
   }

@@ -6,7 +6,7 @@ import { Rollcall } from '../../client-sdk/src/index.ts'
 import { run } from '../../server/cli/run.ts'
 import { readPools } from '../../server/model/address/ranges.ts'
 import { defaultRanges } from '../../server/registry/allocation/ledger.ts'
-import { build, type HttpWorld } from '../support/world.ts'
+import { build, type HttpWorld, type WorldOptions } from '../support/world.ts'
 import type { Ran } from './helper.ts'
 
 export interface Place {
@@ -19,10 +19,10 @@ export interface Place {
   readonly piped: (input: string, ...argv: string[]) => Promise<Ran>
 }
 
-export async function place (t: Test): Promise<Place> {
+export async function place (t: Test, options: WorldOptions = {}): Promise<Place> {
   const world =
     await build(t,
-      { core: { allocation: { ...defaultRanges, pools: readPools(['lan=192.168.1.240-192.168.1.250']) } } })
+      { ...options, core: { allocation: { ...defaultRanges, pools: readPools(['lan=192.168.1.240-192.168.1.250']) } } })
   const { url } = await world.listen()
   const sdk = new Rollcall({ address: url, signals: false, random: () => 0.5 })
   t.teardown(() => sdk.close())
