@@ -59,11 +59,14 @@ async function serveUntilSignal (loaded: LoadedConfig, settings: Settings, letSi
   const nodeLog = openNodeLog({ level: values.log.level, node })
   const { log, output } = nodeLog
   const start = new AbortController()
+  let starting: Promise<Running> | undefined
   let running: Running | undefined
   let unexpected: ((error: unknown) => void) | undefined
   const leave = async (): Promise<void> => {
     start.abort()
-    const cut = await running?.leave(shutdownGraceMs) ?? []
+    // Given up, a start closes what it has opened: the store, too.
+    const begun = running ?? await starting?.catch(() => undefined)
+    const cut = await begun?.leave(shutdownGraceMs) ?? []
     if (cut.length > 0) log.warn({ cut }, `not everything ended within ${shutdownGraceMs} ms of shutdown-grace: ${cut.join(', ')} cut off`)
   }
   handleEnd({
@@ -88,7 +91,8 @@ async function serveUntilSignal (loaded: LoadedConfig, settings: Settings, letSi
   for (const warning of warnings) log.warn(warning)
   try {
     const { serve } = await import('./serve.ts')
-    running = await serve(values, { nodeLog, signal: start.signal, guarded: (take) => { unexpected = take } })
+    starting = serve(values, { nodeLog, signal: start.signal, guarded: (take) => { unexpected = take } })
+    running = await starting
     setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`)
   } catch (error) {
     if (start.signal.aborted) return // told to end while it started: handled above
