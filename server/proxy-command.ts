@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { Rollcall } from '../client-sdk/src/index.ts'
 import type { Invocation } from './cli/command.ts'
 import { CommandError, exitCodes } from './cli/errors.ts'
+import { agentNamespace, agentService } from './cli/paths.ts'
 import { stayAlive } from './cli/terminal.ts'
 import { type Clock, guardedClock, systemClock } from './clock.ts'
 import { RegistryError } from './errors.ts'
@@ -147,9 +148,6 @@ async function chosenBackEnd (
   return { backEnd, reason: `this process carries the traffic of this machine${problem === undefined ? '' : `; not the kernel: ${problem}`}` }
 }
 
-/** The namespace of what belongs to the registry itself. */
-const systemNamespace = 'rollcall-system'
-
 /** Registers the agent, so that the registry knows which machines carry traffic. Waits for the registry as long as it takes. */
 async function announce (
   client: Rollcall, { node, zone, nodeAddresses }: Machine, mode: string, log: { warn (fields: object, message: string): void }
@@ -158,7 +156,7 @@ async function announce (
   if (address === undefined) return // a machine that nobody can reach carries its own programs' traffic only
   try {
     await client.register({
-      namespace: systemNamespace, service: 'proxy', id: node, address, node, ...(zone === undefined ? {} : { zone }),
+      namespace: agentNamespace, service: agentService, id: node, address, node, ...(zone === undefined ? {} : { zone }),
       labels: { mode }, metadata: { addresses: nodeAddresses.join(' ') }
     })
   } catch (error) {

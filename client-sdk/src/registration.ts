@@ -1,17 +1,17 @@
 // One registered copy of a service: kept alive, brought back when the registry forgot it, silent while another life has
 // its id.
-import { fullJitter } from './backoff.ts'
 import { anySignal, reasonOf, sleep, type Clock } from './clock.ts'
 import { comeBack } from './comeback.ts'
 import { asError, isPassing, isRefusal, RollcallError } from './errors.ts'
 import type { NodeEvent, Warn } from './events.ts'
+import { registerFirst } from './first-registration.ts'
 import { Health } from './health.ts'
 import type { Beating, Heartbeats } from './heartbeats.ts'
 import { InstanceWrites, isSuperseded, type Limits } from './instance-writes.ts'
 import { checkOptions } from './option-shapes.ts'
 import { bodyOf, defaultId, loadNow, type RegisterOptions } from './registration-body.ts'
 import { checkedName } from './request-path.ts'
-import { retryAfter, type Transport } from './transport.ts'
+import type { Transport } from './transport.ts'
 import { waitForTurn } from './turn.ts'
 import type { Instance, InstancePatch, LeaseReference, Status } from './wire.ts'
 
@@ -132,21 +132,13 @@ export class Registration {
   async start (options: { signal?: AbortSignal | undefined, waitMs?: number | undefined }): Promise<void> {
     const { clock, random, timeoutMs, heartbeats, emit } = this.#context
     const signal = anySignal(this.#context.closed, options.signal)
-    const deadline = clock.now() + (options.waitMs ?? Infinity)
-    for (let attempt = 0; ; attempt++) {
-      try {
-        await this.#writes.put(signal, { timeoutMs: Math.min(timeoutMs, Math.max(deadline - clock.now(), 1)) })
-        break
-      } catch (error) {
-        const pause = Math.max(fullJitter(attempt, random), retryAfter(error))
-        if (signal.aborted || !isPassing(error) || clock.now() + pause > deadline) {
-          this.#state = 'deregistered'
-          // It may have arrived although the answer was lost: don't leave an instance behind that sends no heartbeats.
-          if (!isRefusal(error)) this.#writes.delete({ timeoutMs: 1_000, rounds: 1 }).catch(() => {})
-          throw error
-        }
-        await sleep(clock, pause, signal)
-      }
+    try {
+      await registerFirst({ clock, random, timeoutMs, waitMs: options.waitMs, signal, register: (limits) => this.#writes.put(signal, limits) })
+    } catch (error) {
+      this.#state = 'deregistered'
+      // It may have arrived although the answer was lost: don't leave an instance behind that sends no heartbeats.
+      if (!isRefusal(error)) this.#writes.delete({ timeoutMs: 1_000, rounds: 1 }).catch(() => {})
+      throw error
     }
     this.#state = 'registered'
     heartbeats.add(this.#lease)

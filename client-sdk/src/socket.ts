@@ -2,39 +2,15 @@
 import { Acknowledgements } from './acknowledgements.ts'
 import { readFrame } from './answer-shapes.ts'
 import { fullJitter } from './backoff.ts'
-import type { Clock } from './clock.ts'
 import { asError, RollcallError } from './errors.ts'
-import type { Emit } from './events.ts'
-import type { Nodes } from './nodes.ts'
 import { watchPath } from './paths.ts'
 import { fieldErrors } from './response.ts'
 import { SnapshotParts } from './snapshot-parts.ts'
 import { SocketBeats } from './socket-beats.ts'
+import type { SocketOptions } from './socket-options.ts'
 import type { Subscriber } from './subscriber.ts'
-import type { WebSocketConstructor, WebSocketLike } from './web-socket.ts'
+import type { WebSocketLike } from './web-socket.ts'
 import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame } from './wire.ts'
-
-export interface SocketOptions {
-  readonly nodes: Nodes
-  readonly token: string | undefined
-  readonly WebSocket: WebSocketConstructor | undefined
-  /** For the connection to open. */
-  readonly connectTimeoutMs: number
-  /** For a heartbeat to be answered. */
-  readonly timeoutMs: number
-  /** Frames that are longer end the connection. */
-  readonly maxFrameLength: number
-  /** Parts of snapshots that are longer together end the watch that they are for. */
-  readonly maxSnapshotLength: number
-  readonly clock: Clock
-  readonly random: () => number
-  readonly emit: Emit
-  readonly opened: () => void
-  /** It was open, and is not any more. */
-  readonly closed: () => void
-  /** It did not come to life several times in a row: lists should be read by long polls. */
-  readonly troubled: () => void
-}
 
 /** A frame is due at least so often until the registry has said how often. */
 const silenceMs = 20_000

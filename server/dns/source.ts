@@ -40,20 +40,11 @@ export interface DnsCatalog {
   declared (namespace: string, service: string): DeclaredService | undefined
   /** A lasting object of the store by its key: the secret of cookies. The same object until it changes. */
   object (key: string): SourceObject | undefined
-  /** What stands under a name, declared or implicit: the same object for its life, with the revision of its last change. */
-  service (namespace: string, service: string): ServiceMark | undefined
   readonly addresses: AddressSource
 }
 
 export interface SourceObject {
   readonly body: string
-}
-
-/** A service by its name, and when it changed last. */
-export interface ServiceMark {
-  readonly namespace: string
-  readonly name: string
-  readonly revision: number
 }
 
 /** Each part is the same object until it changes: answers are kept with the part that they were made from, not with the whole. */

@@ -133,12 +133,14 @@ t.test('apply and expose say in one line that nothing listens at an address yet;
     const listens =
       (err: readonly string[]): number =>
         err.filter((line) =>
-          /^Warning: nothing listens at the addresses and node ports of .* until traffic is carried/.test(line)).length
+          /^Warning: nothing listens at the addresses and node ports of .*: no machine runs rollcall proxy/.test(line)).length
     t.equal(listens((await rollcall('expose', 'orders', '--port', '80')).err), 1)
     const addressed = (name: string): string => service(name).replace('clusterIP: None, ', '')
     t.equal(listens((await piped([addressed('a'), addressed('b')].join('---\n'), 'apply', '-f', '-')).err), 1)
     t.equal(listens((await piped(addressed('a'), 'apply', '-f', '-')).err), 0,
       'one that did not change was warned of before')
+    await world.register('rollcall-system/proxy/a', { address: '10.0.0.9', ports: [] })
+    t.equal(listens((await piped(addressed('c'), 'apply', '-f', '-')).err), 0, 'a machine has an agent')
     t.equal(listens((await piped([service('none'),
       'apiVersion: v1\nkind: Service\nmetadata: {name: out}\nspec: {type: ExternalName, externalName: a.example}\n'].join('---\n'), 'apply', '-f', '-')).err), 0)
   })

@@ -186,6 +186,25 @@ t.test('a registration that was aborted on its way leaves nobody behind', async 
   t.strictSame(registry.instances, [])
 })
 
+t.test('a registration that was aborted between two attempts leaves nobody behind', async (t) => {
+  const { registry, clock, another } = setting(t)
+  const controller = new AbortController()
+  const client = another({
+    fetch: async (url, init) => {
+      const response = await registry.fetch(url, init)
+      if (init.method === 'PUT') throw new Error('the answer is lost')
+      return response
+    }
+  })
+  const rejected = t.rejects(client.register(orders, { signal: controller.signal }), { message: 'enough' })
+  await clock.advance(60_000)
+  t.match(registry.instances, [{ id: 'o-1' }])
+  controller.abort(new Error('enough'))
+  await rejected
+  await clock.settle()
+  t.strictSame(registry.instances, [])
+})
+
 t.test('heartbeats go on through an outage, one at a time, and nothing is registered twice', async (t) => {
   const { registry, clock, rollcall, events } = setting(t)
   const registration = await rollcall.register(orders)

@@ -112,8 +112,7 @@ class Remote {
 function view ({ catalog, revision, epoch }: TransferSource): object {
   const services = catalog.namespaces().flatMap((namespace) => catalog.services(namespace).map((name) => {
     const { all, answered, ...facts } = catalog.endpoints(namespace, name) ?? { all: [], answered: [] }
-    const mark = catalog.service(namespace, name)?.revision
-    return { ...facts, all: all.map(plain), answered: answered.map(({ id }) => id), mark, manifest: catalog.declared(namespace, name)?.manifest }
+    return { ...facts, all: all.map(plain), answered: answered.map(({ id }) => id), manifest: catalog.declared(namespace, name)?.manifest }
   }))
   const at = catalog.addresses.endpointsAt('10.0.0.1', 100_000)
   const holders = Array.from(at.services, ([{ name }, endpoints]) => `${name}: ${Array.from(endpoints, ({ id, service = '' }) => `${service}/${id}`).sort().join()}`).sort()

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { NamespaceTypes } from '../../server/dns/browse/browse-index.ts'
 import { ChangeRing, type AppliedChange } from '../../server/registry/feed/change-ring.ts'
-import { NetworkCounts } from '../../server/registry/catalog/network-counts.ts'
+import { NetworkCounts } from '../../server/registry/catalog/address-order.ts'
 import { world } from '../support/world.ts'
 
 const names = 1_000

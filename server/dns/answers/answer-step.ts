@@ -13,7 +13,8 @@ import type { AliasChain } from './alias-chain.ts'
 import type { AnswerCache } from './answer-cache.ts'
 import { planAnswer } from './answer-plan.ts'
 import { isOfService, planService } from './service-plan.ts'
-import { ObservedCatalog, type PlanCache } from './plan-cache.ts'
+import type { PlanCache } from './plan-cache.ts'
+import type { PlanService } from './plan-table.ts'
 import { notReady, staleReason } from './reasons.ts'
 
 export interface AnswerStepOptions {
@@ -45,17 +46,15 @@ export class AnswerStep {
     if (name.kind === 'outside') return chain.answerForeign(turn, cache)
     const isStale = source.loaded && source.staleSeconds > 0
     const usedCache = isStale ? staleCache : cache
-    const observed = isOfService(name) && !isStale ? new ObservedCatalog(source.catalog) : undefined
-    const { loaded, revision, staleSeconds } = source
-    const seen = observed === undefined ? source : { loaded, revision, staleSeconds, catalog: observed }
-    const plan = isOfService(name) && loaded
-      ? planService(name, query.type, { catalog: seen.catalog, cache: usedCache, minimalAny, clientZone })
-      : planAnswer(name, query.type, seen, usedCache, minimalAny, clientZone)
+    const looked: PlanService[] | undefined = isOfService(name) && source.loaded && !isStale ? [] : undefined
+    const plan = isOfService(name) && source.loaded
+      ? planService(name, query.type, { catalog: source.catalog, cache: usedCache, minimalAny, clientZone, looked })
+      : planAnswer(name, query.type, source, usedCache, minimalAny, clientZone)
     if (plan instanceof Alias) return chain.follow(turn, plan, usedCache)
     if (plan === 'not-ready' || plan === 'refused') return turn.writer.end(rcodes.SERVFAIL, notReady)
     // Addresses of others in our networks have their names elsewhere, if questions are forwarded.
     if (plan === 'no-such-name' && name.zone instanceof ReverseZone && chain.mayForward(turn)) return chain.answerForeign(turn, usedCache)
-    if (observed !== undefined && typeof plan === 'object') plans.keep(query, { records: plan, zone: name.zone, clientZone }, observed)
+    if (looked !== undefined && typeof plan === 'object') plans.keep(query, { records: plan, zone: name.zone, clientZone }, looked)
     turn.writer.begin(isStale ? staleReason(plan) : undefined)
     turn.zone = name.zone
     if (typeof plan === 'object') plan.write(turn.writer, random)

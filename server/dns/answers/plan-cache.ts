@@ -1,6 +1,6 @@
 // What a question came to, kept by the octets of the question: most questions are asked again before anything changes that they
 // were answered from. An entry remembers the services that its plan was made from, and is good as long as none of them changed.
-import type { DeclaredService, DnsSource } from '../source.ts'
+import type { DnsSource } from '../source.ts'
 import type { MessageWriter } from '../wire/message-writer.ts'
 import type { QueryReader } from '../wire/query-reader.ts'
 import type { Records } from '../wire/record-set.ts'
@@ -36,7 +36,7 @@ export class PlanCache {
   constructor (source: DnsSource, octets?: number) {
     this.#source = source
     this.#table = new PlanTable(octets)
-    this.#end = source.onTouched?.((namespace, service) => this.#table.touch(namespace, service))
+    this.#end = source.onTouched?.(this.#table.touch)
   }
 
   /** It is not told of changes any more, and is not to be asked. */
@@ -68,10 +68,12 @@ export class PlanCache {
     return this.#zones[this.#table.zoneOf(entry)]
   }
 
-  /** @param observed what the plan was made from. Only what services alone decide is kept: the SOA, say, has another serial with each change */
-  keep (query: QueryReader, { records, zone, clientZone }: CachedPlan, observed: ObservedCatalog): void {
-    const { looked: services } = observed
-    if (services === undefined || services.length === 0) return
+  /**
+   * @param services the only ones that the plan was made from: what more decides, such as the SOA, which has another serial with each
+   * change, is not kept
+   */
+  keep (query: QueryReader, { records, zone, clientZone }: CachedPlan, services: readonly PlanService[]): void {
+    if (services.length > maxServices) return
     if (!this.#isOfNow) {
       this.#table.clear()
       this.#catalog = this.#source.catalog
@@ -86,75 +88,5 @@ export class PlanCache {
   /** What is in the table was made from the catalog that there is. */
   get #isOfNow (): boolean {
     return this.#source.catalog === this.#catalog && (this.#end !== undefined || this.#source.revision === this.#revision)
-  }
-}
-
-/** A catalog that takes down which services a plan looks at. One for one plan. */
-export class ObservedCatalog implements CatalogView {
-  readonly #catalog: CatalogView
-  #services: PlanService[] | undefined = []
-
-  constructor (catalog: CatalogView) {
-    this.#catalog = catalog
-  }
-
-  /** undefined = the plan looked at more than services, or at too many. */
-  get looked (): readonly PlanService[] | undefined {
-    return this.#services
-  }
-
-  service (namespace: string, service: string): ReturnType<CatalogView['service']> {
-    this.#note(namespace, service)
-    return this.#catalog.service(namespace, service)
-  }
-
-  declared (namespace: string, service: string): DeclaredService | undefined {
-    this.#note(namespace, service)
-    return this.#catalog.declared(namespace, service)
-  }
-
-  endpoints (namespace: string, service: string): ReturnType<CatalogView['endpoints']> {
-    this.#note(namespace, service)
-    return this.#catalog.endpoints(namespace, service)
-  }
-
-  /** Noted with the services of the namespace: a change of these is one of all of them. */
-  namespaceAnnotations (namespace: string): ReturnType<CatalogView['namespaceAnnotations']> {
-    return this.#catalog.namespaceAnnotations(namespace)
-  }
-
-  hasNamespace (namespace: string): boolean {
-    return this.#wide.hasNamespace(namespace)
-  }
-
-  namespaces (): readonly string[] {
-    return this.#wide.namespaces()
-  }
-
-  services (namespace: string): readonly string[] {
-    return this.#wide.services(namespace)
-  }
-
-  get addresses (): CatalogView['addresses'] {
-    return this.#wide.addresses
-  }
-
-  object (key: string): ReturnType<CatalogView['object']> {
-    return this.#wide.object(key)
-  }
-
-  /** For what no few services decide. */
-  get #wide (): CatalogView {
-    this.#services = undefined
-    return this.#catalog
-  }
-
-  #note (namespace: string, service: string): void {
-    const services = this.#services
-    if (services === undefined || services.some((known) => known.service === service && known.namespace === namespace)) return
-    const view = this.#catalog.service(namespace, service)
-    if (services.length === maxServices) this.#services = undefined
-    // The view's own texts, where there is one: those of the question would be kept beside them.
-    else services.push({ namespace: view?.namespace ?? namespace, service: view?.name ?? service })
   }
 }

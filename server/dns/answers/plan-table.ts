@@ -79,7 +79,7 @@ export class PlanTable {
   }
 
   /** A service changed, or came or went; undefined = all of the namespace. What was made from it holds no longer. */
-  touch (namespace: string, service?: string): void {
+  readonly touch = (namespace: string, service?: string): void => {
     const slots = this.#slots.get(namespace)
     if (slots === undefined) return
     const touched = service === undefined ? slots.values() : [slots.get(service)]

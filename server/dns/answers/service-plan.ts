@@ -7,6 +7,7 @@ import type { Service } from '../../model/service/types.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { AnswerCache } from './answer-cache.ts'
 import type { Plan } from './plan.ts'
+import type { PlanService } from './plan-table.ts'
 import { hasAnswerable } from './answer-part.ts'
 import type { Records } from '../wire/record-set.ts'
 import type { RecordName } from '../names/record-name.ts'
@@ -30,6 +31,8 @@ export interface PlanContext {
   readonly minimalAny: Records
   /** The zone that the client is in, in lower case; undefined = not known. */
   readonly clientZone: string | undefined
+  /** Takes down which services the plan is made from, found or not, each once. */
+  readonly looked?: PlanService[] | undefined
 }
 
 /** A service as it stands in the catalog. */
@@ -65,11 +68,17 @@ export function planService (name: NameOfService, type: number, context: PlanCon
   return standing === undefined ? 'no-such-name' : planStanding(name, type, standing, policy, context)
 }
 
-function find (namespace: string, service: string, { catalog, cache }: PlanContext): Found | undefined {
+function find (namespace: string, service: string, { catalog, cache, looked }: PlanContext): Found | undefined {
   const declared = catalog.declared(namespace, service)
   const endpoints = declared === undefined ? catalog.endpoints(namespace, service) : declared.endpoints
+  // The texts of the endpoint set, where there is one: those of the question would be kept beside them.
+  if (looked !== undefined) note(looked, endpoints ?? { namespace, service })
   if (endpoints === undefined) return undefined
   return { manifest: declared?.manifest, endpoints, policy: cache.policyOf(declared?.manifest, catalog.namespaceAnnotations(namespace)) }
+}
+
+function note (looked: PlanService[], { namespace, service }: PlanService): void {
+  if (!looked.some((known) => known.service === service && known.namespace === namespace)) looked.push({ namespace, service })
 }
 
 /**

@@ -14,7 +14,6 @@ export const emptySource: DnsSource = {
     endpoints: () => undefined,
     declared: () => undefined,
     object: () => undefined,
-    service: () => undefined,
     addresses: { byClusterIp: () => [], endpointsAt: () => ({ services: new Map(), isCut: false }), hasInstance: () => false, hasWithin: () => false }
   }
 }

@@ -81,3 +81,7 @@ export function holderName ({ namespace, service }: Holder): string {
 export function claimFamily (target: ClaimTarget): Family | undefined {
   return target.kind === 'port' ? undefined : familyOf(target.value)
 }
+
+export function isSameHolder (one: Holder, other: Holder): boolean {
+  return one.namespace === other.namespace && one.service === other.service
+}

@@ -7,10 +7,10 @@
 // its old one until there is a new one.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import { type Family, type Ip, parseIp } from '../../model/address/ranges.ts'
-import type { ObjectWrite } from '../../store/store.ts'
 import { pickBanded } from './bands.ts'
-import { type Claim, type ClaimTarget, type Holder, claimBody, claimFamily, claimKey, holderName } from './claims.ts'
-import { type Ledger, numberOf } from './ledger.ts'
+import { type Claim, type ClaimTarget, type Holder, claimFamily, claimKey, holderName, isSameHolder } from './claims.ts'
+import { DraftLedger } from './draft-ledger.ts'
+import type { Ledger } from './ledger.ts'
 import type { ClusterIpNeed, LoadBalancerNeed, Need } from '../../model/service/needs.ts'
 import type { Fault, FaultKind, Plan, ServiceNeeds } from './needs.ts'
 import type { Pool, Segment } from './pool.ts'
@@ -60,13 +60,12 @@ class Planner {
   readonly #ledger: Ledger
   readonly #options: PlanOptions
   readonly #faults: Fault[] = []
-  readonly #released = new Map<string, Claim>()
-  readonly #reserved = new Map<string, { readonly target: ClaimTarget, readonly holder: Holder }>()
-  readonly #undo: (() => void)[] = []
+  readonly #taken: DraftLedger
 
   constructor (ledger: Ledger, options: PlanOptions) {
     this.#ledger = ledger
     this.#options = options
+    this.#taken = new DraftLedger(ledger)
   }
 
   plan (services: readonly ServiceNeeds[]): Plan {
@@ -75,16 +74,17 @@ class Planner {
     }))
     this.#refuseTwins(drafts)
     const wishes = drafts.flatMap((draft) => this.#keep(draft))
-    for (const draft of drafts) this.#release(draft)
+    for (const { holder, kept } of drafts) this.#taken.release(holder, kept)
     for (const wish of wishes) this.#fulfil(wish)
-    for (const target of this.#options.inFlight) this.#mark(target)
+    for (const target of this.#options.inFlight) this.#taken.mark(target)
     for (const draft of drafts) this.#choose(draft)
-    return { results: drafts.map(({ values, pending }) => ({ values, pending })), faults: this.#faults, writes: this.#faults.length > 0 ? [] : this.#writes() }
+    const writes = this.#faults.length > 0 ? [] : this.#taken.writes(this.#options.reason)
+    return { results: drafts.map(({ values, pending }) => ({ values, pending })), faults: this.#faults, writes }
   }
 
   /** Puts the ledger back as it was. */
   undo (): void {
-    for (const step of this.#undo.reverse()) step()
+    this.#taken.undo()
   }
 
   #refuseTwins (drafts: readonly Draft[]): void {
@@ -130,7 +130,7 @@ class Planner {
     // The claim names another service, the stored service this one: neither is changed, and repair reports it to
     // operators.
     const holder = this.#ledger.claim(target)?.holder
-    const isOthers = holder !== undefined && !isSame(holder, draft.holder)
+    const isOthers = holder !== undefined && !isSameHolder(holder, draft.holder)
     return this.#holds(draft, target) || isOthers ? [] : [{ draft, need: undefined, target }]
   }
 
@@ -155,7 +155,7 @@ class Planner {
   #balancerTarget (draft: Draft, need: LoadBalancerNeed, ip: Ip): ClaimTarget | undefined {
     const target = { kind: 'lb', value: ip.text } as const
     const claim = this.#ledger.claim(target)
-    if (claim !== undefined && isSame(claim.holder, draft.holder)) return target
+    if (claim !== undefined && isSameHolder(claim.holder, draft.holder)) return target
     const pool = this.#ledger.segmentOf(target)?.pool
     if (pool !== undefined && (need.pool === undefined || need.pool === pool.name)) return target
     this.#wait(draft, need, `${ip.text} is in no pool${need.pool === undefined ? '' : ` of the name ${need.pool}`}`)
@@ -169,14 +169,14 @@ class Planner {
     if (held === undefined) return
     draft.own.add(held.key)
     draft.kept.add(held.key)
-    if (this.#released.delete(held.key)) this.#mark(held)
+    this.#taken.takeBack(held)
     grant(draft, need, held)
   }
 
   /** An address of the family that the service holds, for no other need, and that nobody else is given in this write. */
   #balancerOf (draft: Draft, need: LoadBalancerNeed): Claim | undefined {
     return [...this.#ledger.heldBy(draft.holder)].find((claim) =>
-      claim.kind === 'lb' && claimFamily(claim) === familyOf(need) && !draft.own.has(claim.key) && !this.#reserved.has(claim.key))
+      claim.kind === 'lb' && claimFamily(claim) === familyOf(need) && !draft.own.has(claim.key) && !this.#taken.isReserved(claim))
   }
 
   #isTwice (draft: Draft, need: Need, target: ClaimTarget): boolean {
@@ -188,7 +188,7 @@ class Planner {
   /** True if the service has the claim; it is then kept. */
   #holds (draft: Draft, target: ClaimTarget): boolean {
     const claim = this.#ledger.claim(target)
-    if (claim === undefined || !isSame(claim.holder, draft.holder)) return false
+    if (claim === undefined || !isSameHolder(claim.holder, draft.holder)) return false
     draft.kept.add(claim.key)
     return true
   }
@@ -205,30 +205,21 @@ class Planner {
     return undefined
   }
 
-  #release (draft: Draft): void {
-    for (const claim of this.#ledger.heldBy(draft.holder)) {
-      if (draft.kept.has(claim.key)) continue
-      this.#released.set(claim.key, claim)
-      if (this.#holderOf(claim) === undefined) this.#unmark(claim)
-    }
-  }
-
   // What is asked for by value ---------------------------------------------------------------------------------------
 
   #fulfil ({ draft, need, target }: Wish): void {
-    const slot = claimKey(target)
-    const reserved = this.#reserved.get(slot)
-    const holder = reserved?.holder ?? this.#holderOf(target)
+    const reserved = this.#taken.reservedFor(target)
+    const holder = reserved ?? this.#taken.holderOf(target)
     if (need === undefined) {
-      if (holder === undefined) this.#reserve(draft, target)
+      if (holder === undefined) this.#taken.reserve(draft.holder, target)
     } else if (reserved !== undefined) {
-      this.#fault('twice', draft, need, `${askedText(target)} by ${holderName(reserved.holder)} in the same write`, reserved.holder)
+      this.#fault('twice', draft, need, `${askedText(target)} by ${holderName(reserved)} in the same write`, reserved)
     } else if (holder !== undefined) {
       this.#fault('taken', draft, need, `${alreadyText(target)} to ${holderName(holder)}`, holder)
     } else if (this.#ledger.segmentOf(target) === undefined) {
       this.#outside(draft, need, target)
     } else {
-      this.#reserve(draft, target)
+      this.#taken.reserve(draft.holder, target)
       grant(draft, need, target)
     }
   }
@@ -253,7 +244,7 @@ class Planner {
       const pools = this.#poolsFor(need)
       const target = this.#chosen(pools, need)
       if (target !== undefined) {
-        this.#reserve(draft, target)
+        this.#taken.reserve(draft.holder, target)
         grant(draft, need, target)
       } else if (need.kind === 'loadBalancer') {
         this.#wait(draft, need, pendingReason(need, pools))
@@ -293,52 +284,6 @@ class Planner {
     return kind === 'load-balancer' && !this.#options.spread ? slots.nextFree(0, bands.size) : pickBanded(slots, bands, this.#options.random)
   }
 
-  // The draft of what is taken ---------------------------------------------------------------------------------------
-
-  #reserve (draft: Draft, target: ClaimTarget): void {
-    this.#reserved.set(claimKey(target), { target, holder: draft.holder })
-    this.#mark(target)
-  }
-
-  #holderOf (target: ClaimTarget): Holder | undefined {
-    const claim = this.#ledger.claim(target)
-    return claim === undefined || this.#released.has(claim.key) ? undefined : claim.holder
-  }
-
-  #mark (target: ClaimTarget): void {
-    const { segment, slot } = this.#slotOf(target)
-    if (segment?.slots.add(slot) === true) this.#undo.push(() => segment.slots.delete(slot))
-  }
-
-  #unmark (target: ClaimTarget): void {
-    const { segment, slot } = this.#slotOf(target)
-    if (segment?.slots.delete(slot) === true) this.#undo.push(() => segment.slots.add(slot))
-  }
-
-  #slotOf (target: ClaimTarget): { segment: Segment, slot: number } | { segment: undefined, slot: number } {
-    const segment = this.#ledger.segmentOf(target)?.segment
-    const slot = segment?.slotOf(numberOf(target))
-    return segment === undefined || slot === undefined ? { segment: undefined, slot: 0 } : { segment, slot }
-  }
-
-  #writes (): ObjectWrite[] {
-    const { reason } = this.#options
-    const writes: ObjectWrite[] = []
-    const written = new Set<string>()
-    for (const { target, holder } of this.#reserved.values()) {
-      const key = claimKey(target)
-      const released = this.#released.get(key)
-      written.add(key)
-      if (released !== undefined && isSame(released.holder, holder)) continue // given up and chosen again: it stays
-      // One write for each key: what changes hands is overwritten, not removed and made anew.
-      writes.push({ type: 'put', key, body: claimBody(holder), endsAtMs: 0, reason, expected: released?.revision ?? 0 })
-    }
-    for (const { key, revision } of this.#released.values()) {
-      if (!written.has(key)) writes.push({ type: 'delete', key, reason, expected: revision })
-    }
-    return writes
-  }
-
   #fault (kind: FaultKind, draft: Draft, need: Need, rule: string, holder?: Holder): void {
     this.#faults.push({
       kind,
@@ -358,10 +303,6 @@ function grant (draft: Draft, need: Need, target: ClaimTarget): void {
 
 function familyOf (need: Need): Family | undefined {
   return 'family' in need ? (need.family === 'IPv4' ? 4 : 6) : undefined
-}
-
-function isSame (one: Holder, other: Holder): boolean {
-  return one.namespace === other.namespace && one.service === other.service
 }
 
 function keptTarget (key: string, value: string): ClaimTarget {

@@ -1,199 +1,33 @@
-// The living view: every instance of the whole registry, indexed by service, by label and by address.
-// Beside them the declared services, which select among them. It is fed by the store alone, in revision order, on this node's own
-// writes as on all others.
-import type { Instance, Override, Status } from '../../../client-sdk/src/wire.ts'
+// The living view, kept up to date: the store's follower alone changes it, in revision order, on this node's own writes as on all others.
+// What it answers stands in catalog-reads.ts.
+import type { Instance } from '../../../client-sdk/src/wire.ts'
 import { type InstanceBody, instanceOf, storedBody } from '../../model/instance/instance.ts'
 import { StoredBodies } from '../../model/instance/stored-bodies.ts'
-import { instanceKey, splitKey } from '../../model/names.ts'
+import { splitKey } from '../../model/names.ts'
 import { ownText } from '../../model/own-text.ts'
-import type { EndpointSet } from '../../model/instance/endpoints.ts'
-import type { Selector } from '../../model/instance/selector.ts'
 import type { Change, InstanceRecord, ObjectRecord, RecordChange } from '../../store/store.ts'
-import { AddressBook } from './address-book.ts'
 import { claimOf, isClaimKey } from '../allocation/claims.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
 import { isNodeKey, isSecretKey } from '../object-keys.ts'
-import type { DeclaredService } from './declared-service.ts'
-import { type Kind, type ManifestName, manifestKey, manifestName, manifestOf } from '../services/manifests.ts'
+import { overriddenKey } from '../overrides.ts'
+import { type ManifestName, manifestName, manifestOf } from '../services/manifests.ts'
+import { CatalogReads } from './catalog-reads.ts'
+import { declare, plainChange, remove } from './manifest-changes.ts'
 import { NamespaceEntry } from './namespace-entry.ts'
-import type { InstanceEntry, ServiceEntry, ServiceView } from './service-entry.ts'
-import { overrideKey, overrideOf, overriddenKey } from '../overrides.ts'
-import { RevisionFloor } from './revision-floor.ts'
-import { SetAside } from './set-aside.ts'
+import type { InstanceEntry } from './service-entry.ts'
 import { SharedParts } from './shared-parts.ts'
-import { hasGoodNumbers, readInstance, readObject } from './stored-records.ts'
-import type { Labels, Manifest } from '../../model/service/types.ts'
+import { readInstance, readObject } from './stored-records.ts'
 
-export class Catalog {
-  readonly #namespaces = new Map<string, NamespaceEntry>()
-  /** From addresses back to who has them. */
-  readonly addresses = new AddressBook(this)
-  /** Records of the store that could not be read and are in no answer: see stored-records.ts. */
-  readonly aside = new SetAside()
+export class Catalog extends CatalogReads {
   readonly #parts: SharedParts
   readonly #bodies: StoredBodies
-  readonly #floor = new RevisionFloor()
-  readonly #objects = new Map<string, ObjectRecord>()
-  readonly #statusCounts = new Map<Status, number>()
-  #sortedNamespaces: readonly string[] | undefined
-  #size = 0
-  #overrides = 0
-  #suspects = 0
 
   /** @param before the catalog that this one is to replace: what they have alike is kept once */
   constructor (before?: Catalog) {
+    super()
     const parts = this.#parts = before === undefined ? new SharedParts() : before.#parts
     this.#bodies = before === undefined ? new StoredBodies((body) => parts.body(body)) : before.#bodies
   }
-
-  // Reading -------------------------------------------------------------------------------------------------------
-
-  /** The revision that everything derived is shown at least at. */
-  get floor (): number {
-    return this.#floor.value
-  }
-
-  get size (): number {
-    return this.#size
-  }
-
-  get suspects (): number {
-    return this.#suspects
-  }
-
-  /** Instances by effective status. */
-  get statusCounts (): ReadonlyMap<Status, number> {
-    return this.#statusCounts
-  }
-
-  /** Names in order. */
-  namespaces (): readonly string[] {
-    return this.#sortedNamespaces ??= [...this.#namespaces.keys()].sort()
-  }
-
-  hasNamespace (namespace: string): boolean {
-    return this.#namespaces.has(namespace)
-  }
-
-  /** The annotations of a declared namespace; the same object until it is declared anew. */
-  namespaceAnnotations (namespace: string): Labels | undefined {
-    return this.#namespaces.get(namespace)?.manifest?.metadata.annotations
-  }
-
-  namespaceCounts (namespace: string): { services: number, instances: number } {
-    const entry = this.#namespaces.get(namespace)
-    return { services: entry?.size ?? 0, instances: entry?.instances ?? 0 }
-  }
-
-  /** Names in order, declared and implicit. */
-  services (namespace: string): readonly string[] {
-    return this.#namespaces.get(namespace)?.services ?? []
-  }
-
-  /** The instances that registered under a name, whether or not a service of that name is declared. */
-  registered (namespace: string, service: string): ServiceEntry | undefined {
-    return this.#namespaces.get(namespace)?.groups.get(service)
-  }
-
-  /** A declared service. */
-  declared (namespace: string, service: string): DeclaredService | undefined {
-    return this.#namespaces.get(namespace)?.declared.get(service)
-  }
-
-  declaredServices (namespace: string): Iterable<DeclaredService> {
-    return this.#namespaces.get(namespace)?.declared.values() ?? []
-  }
-
-  /** The declared services that select an instance. Cost follows the services under its labels. */
-  selecting (instance: Instance): DeclaredService[] {
-    return this.#namespaces.get(instance.namespace)?.declared.selecting(instance) ?? []
-  }
-
-  /** The service that callers get under a name: the declared one, else the implicit one. Never both. */
-  service (namespace: string, service: string): ServiceView | undefined {
-    return this.#namespaces.get(namespace)?.service(service)
-  }
-
-  /** Of what stands under the name: see `service`. */
-  endpoints (namespace: string, service: string): EndpointSet | undefined {
-    return this.service(namespace, service)?.endpoints
-  }
-
-  /** What was made by hand for a service: EndpointSlices, and the older Endpoints. */
-  handMade (namespace: string, service: string): ReturnType<NamespaceEntry['declared']['handMade']> {
-    return this.#namespaces.get(namespace)?.declared.handMade(service) ?? { slices: [], endpoints: undefined }
-  }
-
-  handMadeCount (namespace: string): number {
-    return this.#namespaces.get(namespace)?.declared.handMadeCount ?? 0
-  }
-
-  /** A manifest as it is stored, with what the record knows of it. */
-  manifest (name: ManifestName): Manifest | undefined {
-    const object = this.#objects.get(manifestKey(name))
-    return object === undefined ? undefined : manifestOf(object)
-  }
-
-  /** Manifests of a kind, ordered by namespace and name. Costs a look at every object. */
-  manifests (kind: Kind, namespace?: string): Manifest[] {
-    const prefix = manifestKey({ kind, namespace: namespace ?? '', name: '' }).split('/').slice(0, namespace === undefined || kind === 'Namespace' ? 1 : 2).join('/')
-    return [...this.#objects.values()].filter(({ key }) => key.startsWith(`${prefix}/`)).sort((a, b) => (a.key < b.key ? -1 : 1)).map(manifestOf)
-  }
-
-  entry (namespace: string, service: string, id: string): InstanceEntry | undefined {
-    return this.registered(namespace, service)?.get(id)
-  }
-
-  /** The instances that have this canonical address. */
-  byAddress (address: string): Instance[] {
-    return Array.from(this.addresses.instances.get(address), (entry) => entry.instance)
-  }
-
-  /** The instances of a namespace that a selector matches, in no particular order. Cost follows the narrowest index. */
-  select (namespace: string, selector: Selector): Instance[] {
-    return [...this.#namespaces.get(namespace)?.select(selector) ?? []]
-  }
-
-  /** How many instances `select` looks at. */
-  candidateCount (namespace: string, selector: Selector): number {
-    return this.#namespaces.get(namespace)?.candidateCount(selector) ?? 0
-  }
-
-  override (namespace: string, service: string, id: string): Override | undefined {
-    const object = this.#overrides === 0 ? undefined : this.#objects.get(overrideKey(namespace, service, id))
-    return object === undefined ? undefined : overrideOf(object)
-  }
-
-  object (key: string): ObjectRecord | undefined {
-    return this.#objects.get(key)
-  }
-
-  /** The entry of a record whose content is held so already. The text of the body is compared: another hand may have written it. */
-  heldAlike (record: InstanceRecord): InstanceEntry | undefined {
-    if (record.fault !== undefined || record.key === '') return undefined
-    const { namespace, service, id } = splitKey(record.key)
-    const entry = this.entry(namespace, service, id)
-    if (entry?.lease !== record.lease || entry.instance.generation !== record.generation || entry.instance.lease.ttlMs !== record.ttlMs) return undefined
-    return JSON.stringify(storedBody(entry.instance)) === record.body && hasGoodNumbers(record) ? entry : undefined
-  }
-
-  get overrideCount (): number {
-    return this.#overrides
-  }
-
-  * heldInstances (): Generator<InstanceRecord> {
-    for (const { groups } of this.#namespaces.values()) {
-      for (const service of groups.values()) {
-        for (const entry of service.entries()) yield recordOf(entry)
-      }
-    }
-  }
-
-  heldObjects (): Iterable<ObjectRecord> {
-    return this.#objects.values()
-  }
-
-  // Changing: only the store's follower calls these ------------------------------------------------------------------
 
   /**
    * Takes one change in. undefined = it said nothing new. A record that cannot be read is set aside, and what was there before goes.
@@ -210,7 +44,7 @@ export class Catalog {
       case 'trusted': return this.#suspicion(change, change.key, change.lease, change.type === 'suspect')
       case 'put-object': {
         const { object } = change
-        const before = this.#objects.get(object.key)
+        const before = this.objects.get(object.key)
         const read = readObject(object)
         if ('reason' in read) return this.#asideObject(change, object, before, read.reason)
         this.aside.deleteObject(object.key)
@@ -218,7 +52,7 @@ export class Catalog {
         return { ...this.#objectChanged(change, object.key, object, before), object }
       }
       case 'delete-object': {
-        const before = this.#objects.get(change.key)
+        const before = this.objects.get(change.key)
         this.aside.deleteObject(change.key)
         this.#drop(change.key)
         return { ...this.#objectChanged(change, change.key, undefined, before), object: { deletedKey: change.key } }
@@ -231,12 +65,12 @@ export class Catalog {
 
   /** What is derived is shown at this revision at least, from now on. */
   raise (revision: number): void {
-    this.#floor.raise(revision)
+    this.derivedFloor.raise(revision)
   }
 
   /** Every instance is shown at this revision at least. In steps, between which the catalog may be read, not changed. */
   * raiseInstances (revision: number): Generator<void> {
-    for (const owner of this.#namespaces.values()) {
+    for (const owner of this.byNamespace.values()) {
       for (const group of owner.groups.values()) {
         for (const entry of group.entries()) {
           const before = entry.instance
@@ -256,7 +90,7 @@ export class Catalog {
     if ('reason' in read) return void this.aside.addObject(object, read.reason)
     this.#keep(object)
     const name = manifestName(object.key)
-    if (name !== undefined) this.#declare(name, object, object.revision)
+    if (name !== undefined) this.#manifestChanged({ revision: object.revision, atMs: 0, by: '', reason: 'declared' }, name, object)
   }
 
   /**
@@ -292,7 +126,7 @@ export class Catalog {
 
   #delete (change: RecordChange, key: string, lease: string): AppliedChange | undefined {
     const { namespace, service, id } = splitKey(key)
-    if (this.aside.deleteLease(lease)) return { ...plain(change, 'instance', { namespace, service, id }, true), lease }
+    if (this.aside.deleteLease(lease)) return { ...plainChange(change, 'instance', { namespace, service, id }, true), lease }
     // A record that could not be read was removed: the store did not know its key, but this node may have known it
     // before.
     const entry = key === '' ? this.#byLease(lease) : this.entry(namespace, service, id)
@@ -302,7 +136,7 @@ export class Catalog {
 
   /** Costs a look at every instance. */
   #byLease (lease: string): InstanceEntry | undefined {
-    for (const { groups } of this.#namespaces.values()) {
+    for (const { groups } of this.byNamespace.values()) {
       for (const service of groups.values()) for (const entry of service.entries()) if (entry.lease === lease) return entry
     }
     return undefined
@@ -336,7 +170,7 @@ export class Catalog {
     const { namespace, service, id } = splitKey(record.key)
     const before = this.entry(namespace, service, id)
     const { key } = this.aside.addInstance(record, reason)
-    const left = before === undefined ? { ...plain(change, 'instance', { namespace, service, id }, true), lease: record.lease } : this.#leave(change, before)
+    const left = before === undefined ? { ...plainChange(change, 'instance', { namespace, service, id }, true), lease: record.lease } : this.#leave(change, before)
     return { ...left, aside: { key, reason } }
   }
 
@@ -347,12 +181,12 @@ export class Catalog {
   }
 
   #drop (key: string): void {
-    if (this.#objects.delete(key) && overriddenKey(key) !== undefined) this.#overrides--
+    if (this.objects.delete(key) && overriddenKey(key) !== undefined) this.overrides--
   }
 
   #keep (object: ObjectRecord): void {
-    if (!this.#objects.has(object.key) && overriddenKey(object.key) !== undefined) this.#overrides++
-    this.#objects.set(object.key, object)
+    if (!this.objects.has(object.key) && overriddenKey(object.key) !== undefined) this.overrides++
+    this.objects.set(object.key, object)
   }
 
   /** @param object undefined = it went */
@@ -361,70 +195,24 @@ export class Catalog {
     if (name !== undefined) return this.#manifestChanged(change, name, object)
     const target = overriddenKey(key)
     if (target !== undefined) return this.#overrideChanged(change, target)
-    if (isSecretKey(key) || isNodeKey(key)) return plain(change, 'secret', { namespace: '', service: '', id: '' }, object === undefined)
+    if (isSecretKey(key) || isNodeKey(key)) return plainChange(change, 'secret', { namespace: '', service: '', id: '' }, object === undefined)
     const known = object ?? before
     const claim = known !== undefined && isClaimKey(key) ? claimOf(known) : undefined
-    return plain(change, 'claim', claim === undefined ? splitKey(key) : { ...claim.holder, id: '' }, object === undefined)
+    return plainChange(change, 'claim', claim === undefined ? splitKey(key) : { ...claim.holder, id: '' }, object === undefined)
   }
 
   /** An override came, changed or went: its instance, if it is registered, is shown anew. */
   #overrideChanged (change: RecordChange, target: AppliedChange['target']): AppliedChange {
     const entry = this.entry(target.namespace, target.service, target.id)
-    return entry === undefined ? plain(change, 'instance', target, false) : this.#replace(change, entry, {})
+    return entry === undefined ? plainChange(change, 'instance', target, false) : this.#replace(change, entry, {})
   }
 
-  #manifestChanged (change: RecordChange, name: ManifestName, object: ObjectRecord | undefined): AppliedChange {
-    return object === undefined ? this.#remove(change, name) : this.#declare(name, object, change.revision, change)
-  }
-
-  #declare (name: ManifestName, object: ObjectRecord, revision: number, change?: RecordChange): AppliedChange {
-    const manifest = manifestOf(object)
+  #manifestChanged (change: Parameters<typeof declare>[3], name: ManifestName, object: ObjectRecord | undefined): AppliedChange {
     const owner = this.#owner(name.kind === 'Namespace' ? name.name : name.namespace)
-    const made = plain(change ?? { revision, atMs: 0, by: '', reason: 'declared' }, 'endpoints', { namespace: owner.name, service: name.name, id: '' }, false)
-    switch (manifest.kind) {
-      case 'Namespace':
-        owner.manifest = manifest
-        return { ...made, kind: 'namespace', target: { ...made.target, service: '' } }
-      case 'EndpointSlice': {
-        const [service = '', ...touched] = owner.declared.putSlice(manifest, revision)
-        return { ...made, target: { ...made.target, service }, touched }
-      }
-      case 'Endpoints':
-        owner.declared.setEndpoints(name.name, manifest, revision)
-        return made
-      case 'Service': {
-        const { isAnew } = owner.declared.put(manifest, revision)
-        owner.listed(name.name)
-        return { ...made, kind: 'service', service: { manifest, isAnew } }
-      }
-    }
-  }
-
-  #remove (change: RecordChange, { kind, namespace, name }: ManifestName): AppliedChange {
-    const owner = this.#owner(kind === 'Namespace' ? name : namespace)
-    const gone = plain(change, 'endpoints', { namespace: owner.name, service: name, id: '' }, true)
-    const done = ((): AppliedChange => {
-      switch (kind) {
-        case 'Namespace':
-          owner.manifest = undefined
-          return { ...gone, kind: 'namespace', target: { ...gone.target, service: '' } }
-        case 'EndpointSlice': {
-          const [service = ''] = owner.declared.deleteSlice(name, change.revision)
-          return { ...gone, target: { ...gone.target, service } }
-        }
-        case 'Endpoints':
-          owner.declared.setEndpoints(name, undefined, change.revision)
-          return gone
-        case 'Service': {
-          const service = owner.declared.delete(name)
-          owner.groups.get(name)?.touch(change.revision)
-          owner.listed(name)
-          return { ...gone, kind: 'service', ...(service === undefined ? {} : { service: { manifest: service.manifest, isAnew: true } }) }
-        }
-      }
-    })()
+    if (object !== undefined) return declare(owner, name, manifestOf(object), change)
+    const removed = remove(owner, name, change)
     this.#tidy(owner)
-    return done
+    return removed
   }
 
   #replace (change: RecordChange, entry: InstanceEntry, facts: { suspect?: boolean }): AppliedChange {
@@ -451,11 +239,11 @@ export class Catalog {
   }
 
   #owner (namespace: string): NamespaceEntry {
-    let owner = this.#namespaces.get(namespace)
+    let owner = this.byNamespace.get(namespace)
     if (owner === undefined) {
-      owner = new NamespaceEntry(namespace, this.addresses, this.#floor)
-      this.#namespaces.set(namespace, owner)
-      this.#sortedNamespaces = undefined
+      owner = new NamespaceEntry(namespace, this.addresses, this.derivedFloor)
+      this.byNamespace.set(namespace, owner)
+      this.sortedNamespaces = undefined
     }
     return owner
   }
@@ -463,8 +251,8 @@ export class Catalog {
   /** A namespace stays while it is declared or something is in it. */
   #tidy (owner: NamespaceEntry): void {
     if (!owner.isEmpty) return
-    this.#namespaces.delete(owner.name)
-    this.#sortedNamespaces = undefined
+    this.byNamespace.delete(owner.name)
+    this.sortedNamespaces = undefined
   }
 
   #entryOf (record: InstanceRecord, body: InstanceBody, revision: number): InstanceEntry {
@@ -491,44 +279,20 @@ export class Catalog {
     owner.labels.add(labels, entry)
     owner.instances++
     this.addresses.instances.add(address, entry)
-    this.#size++
-    if (suspect) this.#suspects++
-    this.#statusCounts.set(effectiveStatus, (this.#statusCounts.get(effectiveStatus) ?? 0) + 1)
+    this.instanceCount++
+    if (suspect) this.suspectCount++
+    this.byStatus.set(effectiveStatus, (this.byStatus.get(effectiveStatus) ?? 0) + 1)
   }
 
   /** Takes an entry out of the indexes; its place in the service stays until it is deleted or written over. */
   #forget (entry: InstanceEntry): void {
     const { namespace, labels, address, effectiveStatus, suspect } = entry.instance
-    const owner = this.#namespaces.get(namespace)
+    const owner = this.byNamespace.get(namespace)
     owner?.labels.remove(labels, entry)
     if (owner !== undefined) owner.instances--
     this.addresses.instances.remove(address, entry)
-    this.#size--
-    if (suspect) this.#suspects--
-    this.#statusCounts.set(effectiveStatus, (this.#statusCounts.get(effectiveStatus) ?? 1) - 1)
+    this.instanceCount--
+    if (suspect) this.suspectCount--
+    this.byStatus.set(effectiveStatus, (this.byStatus.get(effectiveStatus) ?? 1) - 1)
   }
-}
-
-/** The stored form of an entry, for a store that has to be refilled. */
-export function recordOf (entry: InstanceEntry): InstanceRecord {
-  const { instance } = entry
-  return {
-    key: instanceKey(instance.namespace, instance.service, instance.id),
-    lease: entry.lease,
-    generation: instance.generation,
-    ttlMs: instance.lease.ttlMs,
-    createdRevision: entry.createdRevision,
-    revision: entry.recordRevision,
-    shownRevision: instance.revision,
-    createdAtMs: Date.parse(instance.createdAt),
-    updatedAtMs: Date.parse(instance.updatedAt),
-    suspect: instance.suspect,
-    body: JSON.stringify(storedBody(instance))
-  }
-}
-
-/** A change that touched no listed instance. */
-function plain (change: Pick<RecordChange, 'revision' | 'atMs' | 'by' | 'reason'>, kind: AppliedChange['kind'], target: AppliedChange['target'], isGone: boolean): AppliedChange {
-  const { revision, atMs, by, reason } = change
-  return { revision, atMs, by, reason, event: isGone ? 'delete' : 'put', kind, target, instance: undefined, previous: undefined, lease: '', createdRevision: 0, touched: [] }
 }

@@ -19,7 +19,8 @@ export class NamespaceEntry {
   manifest: Namespace | undefined
   instances = 0
   readonly #floor: RevisionFloor
-  readonly #names = new Set<string>()
+  /** What stands under each name. One service, one rule: a declared one is never merged with the implicit one of its name. */
+  readonly #services = new Map<string, ServiceView>()
   #sorted: readonly string[] | undefined
 
   constructor (name: string, addresses: AddressBook, floor: RevisionFloor) {
@@ -38,17 +39,17 @@ export class NamespaceEntry {
 
   /** How many services, declared and implicit. */
   get size (): number {
-    return this.#names.size
+    return this.#services.size
   }
 
   /** Names in order. */
   get services (): readonly string[] {
-    return this.#sorted ??= [...this.#names].sort()
+    return this.#sorted ??= [...this.#services.keys()].sort()
   }
 
-  /** One service, one rule: a declared one is never merged with the implicit one of its name. */
+  /** The service that callers get under a name: the declared one, else the implicit one. */
   service (service: string): ServiceView | undefined {
-    return this.declared.get(service) ?? this.groups.get(service)
+    return this.#services.get(service)
   }
 
   group (service: string): ServiceEntry {
@@ -63,11 +64,10 @@ export class NamespaceEntry {
 
   /** A service came or went: its name is listed while it is declared or has instances. */
   listed (service: string): void {
-    const is = this.service(service) !== undefined
-    if (is === this.#names.has(service)) return
-    if (is) this.#names.add(service)
-    else this.#names.delete(service)
-    this.#sorted = undefined
+    const view = this.declared.get(service) ?? this.groups.get(service)
+    if ((view !== undefined) !== this.#services.has(service)) this.#sorted = undefined
+    if (view === undefined) this.#services.delete(service)
+    else this.#services.set(service, view)
   }
 
   /** The instances that a selector matches, in no particular order. Cost follows the narrowest index. */

@@ -2,11 +2,11 @@
 // content, or the reason why it cannot be read; no other file checks it again. The catalog sets aside what cannot be
 // read (set-aside.ts).
 import { Type } from 'typebox'
-import { type InstanceBody, LabelName } from '../../model/instance/instance.ts'
+import { type InstanceBody, LabelName, storedBody } from '../../model/instance/instance.ts'
 import type { StoredBodies } from '../../model/instance/stored-bodies.ts'
 import { readInstanceRecord } from '../../model/instance/stored-instance.ts'
 import { readOverride } from '../../model/instance/stored-override.ts'
-import { isId, isLabel } from '../../model/names.ts'
+import { instanceKey, isId, isLabel } from '../../model/names.ts'
 import { readManifest } from '../../model/service/stored-manifest.ts'
 import { readJson } from '../../model/stored-text.ts'
 import { checker } from '../../model/validate.ts'
@@ -17,6 +17,7 @@ import { checkNodeRanges } from '../allocation/node-body.ts'
 import { isNodeKey, isSecretKey } from '../object-keys.ts'
 import { overriddenKey } from '../overrides.ts'
 import { manifestName } from '../services/manifests.ts'
+import type { InstanceEntry } from './service-entry.ts'
 
 /** The content of a record, or why it is not answered. */
 export type Read<Content> = { readonly content: Content } | { readonly reason: string }
@@ -43,6 +44,24 @@ export function readObject (object: ObjectRecord): Read<unknown> {
     const reason = object.fault ?? headerFault(object)
     return reason === undefined ? contentOf(object) : { reason }
   })
+}
+
+/** The stored form of an entry, for a store that has to be refilled. */
+export function recordOf (entry: InstanceEntry): InstanceRecord {
+  const { instance } = entry
+  return {
+    key: instanceKey(instance.namespace, instance.service, instance.id),
+    lease: entry.lease,
+    generation: instance.generation,
+    ttlMs: instance.lease.ttlMs,
+    createdRevision: entry.createdRevision,
+    revision: entry.recordRevision,
+    shownRevision: instance.revision,
+    createdAtMs: Date.parse(instance.createdAt),
+    updatedAtMs: Date.parse(instance.updatedAt),
+    suspect: instance.suspect,
+    body: JSON.stringify(storedBody(instance))
+  }
 }
 
 function contentOf ({ key, body }: ObjectRecord): Read<unknown> {

@@ -23,19 +23,11 @@ export async function stop ({ runs }: Options): Promise<void> {
 
 async function stopped (): Promise<Figures> {
   await using directory = await temporaryDirectory()
-  const [http, dns] = [await freePort(), await freePort()]
-  const url = `http://127.0.0.1:${http}`
   const mute = createSocket('udp4').bind(0, '127.0.0.1')
   await once(mute, 'listening')
   let asked = 0
   mute.on('message', () => { asked++ })
-  const full = openSync('/dev/full', 'w')
-  const child = spawn(process.execPath, [
-    '--conditions=rollcall-source', 'bin/rollcall.js', 'serve', '--http', `127.0.0.1:${http}`, '--dns', `127.0.0.1:${dns}`, '--data', directory.path,
-    '--dns-forward', `127.0.0.1:${mute.address().port}`, '--log-level', 'debug'
-  ], { stdio: ['ignore', full, 'ignore'] })
-  const ended = once(child, 'exit')
-  await until('a ready node', async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true)
+  const { child, ended, url, dns } = await started(directory.path, mute.address().port)
 
   const sdk = Array.from({ length: clients }, () => new Rollcall({ address: url, namespace: 'shop', warn: null, signals: false }))
   await Promise.all(sdk.map((rollcall, index) => rollcall.register({ service: 'orders', id: `i${index}`, address: '10.0.0.1', port: 80, session: true })))
@@ -55,7 +47,7 @@ async function stopped (): Promise<Figures> {
 
   const began = performance.now()
   child.kill('SIGTERM')
-  const [code, signal] = await ended as [number | null, string | null]
+  const [code, signal] = await ended
   const figures = { 'from SIGTERM to the end, ms': performance.now() - began, 'exit code (-1 = ended by a signal)': signal === null ? code ?? -1 : -1 }
   seen.close()
   for (const socket of sockets) socket.destroy()
@@ -63,4 +55,20 @@ async function stopped (): Promise<Figures> {
   mute.close()
   for (const rollcall of sdk) void rollcall.close() // each says goodbye to nobody for a while; main.ts does not wait for that
   return figures
+}
+
+/** A node whose log is on a full disk, and so can't say its ports: they are chosen for it, again where somebody else was faster. */
+async function started (directory: string, upstream: number) {
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    const [http, dns] = [await freePort(), await freePort()]
+    const url = `http://127.0.0.1:${http}`
+    const child = spawn(process.execPath, [
+      '--conditions=rollcall-source', 'bin/rollcall.js', 'serve', '--http', `127.0.0.1:${http}`, '--dns', `127.0.0.1:${dns}`, '--data', directory,
+      '--dns-forward', `127.0.0.1:${upstream}`, '--log-level', 'debug'
+    ], { stdio: ['ignore', openSync('/dev/full', 'w'), 'ignore'] })
+    const ended = once(child, 'exit') as Promise<[number | null, string | null]>
+    await until('a ready node, or its end', async () => child.exitCode !== null || (await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true)
+    if (child.exitCode === null) return { child, ended, url, dns }
+  }
+  throw new Error('a node did not start five times')
 }
