@@ -41,7 +41,7 @@ t.test('a wrong password, and none where one is needed, are refused', { skip }, 
 
 t.test('a user without a needed permission is refused, one with all of them works', { skip }, async (t) => {
   const server = await startServer(t)
-  const commands = ['+eval', '+evalsha', '+xread', '+xrevrange', '+hscan', '+sscan', '+hget', '+hmget']
+  const commands = ['+eval', '+evalsha', '+xread', '+xrevrange', '+hscan', '+sscan', '+hget', '+hmget', '+type']
   const inScripts = ['+time', '+hset', '+hsetnx', '+hdel', '+hexists', '+hincrby', '+hkeys', '+hrandfield', '+xadd', '+xlen', '+xrange', '+xtrim', '+zadd', '+zrem', '+zscore', '+zmscore', '+zrange', '+zcard',
     '+sadd', '+srem', '+sismember', '+smismember', '+scard', '+exists', '+unlink']
   const address = server.url.replace('//', '//rollcall:pw@')

@@ -1,7 +1,7 @@
 // Asks upstreams for names that are not ours: UDP, TCP where that is not enough, the next upstream where one fails. Identical
 // questions are asked once, answers are kept as long as they say. It knows no client: who may ask is the access list's business.
 import { randomBytes } from 'node:crypto'
-import type { Guard } from '../../guard.ts'
+import { type Guard, standaloneGuard } from '../../guard.ts'
 import type { Clock } from '../../clock.ts'
 import { type Explanation, explanation } from '../wire/message-writer.ts'
 import { extendedErrors, maxNameLength, rcodes, recordTypes } from '../wire/wire.ts'
@@ -12,6 +12,7 @@ import type { UpstreamAddress } from './exchange.ts'
 import { folded, nameKey } from '../wire/name.ts'
 import { type Entry, ForwardCache, lifeOf, staleRetryMs } from './forward-cache.ts'
 import type { ForwardRecord } from './reply-reader.ts'
+import { StartQueue } from './start-queue.ts'
 
 export type { UpstreamAddress } from './exchange.ts'
 export type { ForwardRecord } from './reply-reader.ts'
@@ -113,12 +114,14 @@ export class Forwarder {
   /** By the client that asked first, or that asked later and has fewer under way. */
   readonly #flightsOf = new Shares<Flight>()
   readonly #waitersOf = new Shares<Waiter>()
+  readonly #starts: StartQueue<Flight>
   #isClosed = false
 
   constructor (options: ForwarderOptions) {
     this.#options = options
     const { upstreams, clock, guard, random = randomBytes, count = () => undefined, isOurs = () => false, mixesCase = true } = options
     this.#asker = new Asker({ upstreams, clock, guard, random, count, isOurs, mixesCase })
+    this.#starts = new StartQueue(guard ?? standaloneGuard)
     this.#cache = new ForwardCache(options.maxCacheEntries, options.maxCacheBytes)
   }
 
@@ -128,7 +131,8 @@ export class Forwarder {
   }
 
   /**
-   * Answers from the cache, else asks. Ends within 4 s. Never rejects because of the network or of what an upstream sent.
+   * Answers from the cache, else asks, at the latest some turns of the loop later. Ends within 4 s of that.
+   * Never rejects because of the network or of what an upstream sent.
    * @param client whose share it is of what may be under way
    * @example const forwarded = await forwarder.resolve({ name: nameBytes(['example', 'com']), type: recordTypes.A })
    */
@@ -153,7 +157,10 @@ export class Forwarder {
   close (): void {
     this.#isClosed = true
     this.#asker.close()
-    for (const flight of this.#flights.values()) flight.abort()
+    for (const flight of this.#flights.values()) {
+      if (this.#starts.remove(flight, flight.owner)) flight.start() // ends as `closed` at once
+      else flight.abort()
+    }
   }
 
   /** Waits for the question, which is asked if it is not under way. */
@@ -183,8 +190,10 @@ export class Forwarder {
 
   #own (flight: Flight, client: string): void {
     this.#flightsOf.remove(flight.owner, flight)
+    const waits = this.#starts.remove(flight, flight.owner)
     flight.owner = client
     this.#flightsOf.add(client, flight)
+    if (waits) this.#starts.add(flight)
   }
 
   /** Ends a question for the sake of others. */
@@ -195,6 +204,7 @@ export class Forwarder {
   }
 
   #land (flight: Flight): void {
+    this.#starts.remove(flight, flight.owner)
     if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key)
     this.#flightsOf.remove(flight.owner, flight)
   }
@@ -230,18 +240,21 @@ export class Forwarder {
   #fly (question: ForwardQuestion, key: string, owner: string): Flight {
     const { type, dnssecOk = false, checkingDisabled = false } = question
     const open = new Set<() => void>()
-    const flight: Flight = { key, owner, waiters: new Set(), abort: () => { for (const end of open) end() } }
-    this.#flights.set(key, flight)
-    this.#flightsOf.add(owner, flight)
     const failed = (error: unknown): Settled => {
       this.#options.failed?.(error)
       return { kind: 'bad-answer' }
     }
-    void this.#asker.ask({ name: folded(question.name), type, dnssecOk, checkingDisabled }, open).catch(failed).then((settled) => {
-      this.#keep(key, settled, type)
-      this.#land(flight)
-      for (const { settle } of flight.waiters) settle(settled)
-    })
+    const start = (): void => {
+      void this.#asker.ask({ name: folded(question.name), type, dnssecOk, checkingDisabled }, open).catch(failed).then((settled) => {
+        this.#keep(key, settled, type)
+        this.#land(flight)
+        for (const { settle } of flight.waiters) settle(settled)
+      })
+    }
+    const flight: Flight = { key, owner, start, waiters: new Set(), abort: () => { for (const end of open) end() } }
+    this.#flights.set(key, flight)
+    this.#flightsOf.add(owner, flight)
+    this.#starts.add(flight)
     return flight
   }
 
@@ -262,6 +275,8 @@ interface Flight {
   readonly key: string
   /** Whose share it is. */
   owner: string
+  /** Asks the upstreams: once. */
+  readonly start: () => void
   readonly waiters: Set<Waiter>
   readonly abort: () => void
 }

@@ -40,7 +40,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
 
 /** Redis' word for a key of another type than the command is for. */
 export function isForeignKey (error: unknown): boolean {
-  return /^WRONGTYPE\b/.test(messageOf(error))
+  return /\bWRONGTYPE\b/.test(messageOf(error))
 }
 
 function refusalOf (message: string): [word: string, refusal: Refusal] | undefined {
@@ -74,6 +74,7 @@ export function endsSession (error: unknown): boolean {
   if (error instanceof RegistryError) return false
   const refusal = refusalOf(messageOf(error))
   if (refusal !== undefined) return refusal[1].endsSession
+  if (isForeignKey(error)) return true // the next session finds out which key it is
   // Any other error reply is a fault of one call; any other error is the network's.
   return !(error instanceof Error && error.name === 'ReplyError')
 }

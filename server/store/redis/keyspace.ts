@@ -1,15 +1,14 @@
 // Which keyspace and which term a session stands in: each is found, or begun.
 import { randomBytes } from 'node:crypto'
-import { isForeignKey, SessionFault, SettingFault } from './faults.ts'
+import { SessionFault } from './faults.ts'
 import type { Keys } from './keys.ts'
-import type { LinkSettings, StoreLogger } from './link-settings.ts'
+import type { KeyspaceParts } from './link-settings.ts'
+import { checkMeta } from './meta.ts'
 import { parseEntry } from './records.ts'
 import { scripts } from './scripts.ts'
 import type { Session } from './session.ts'
 import { entriesOf, lastLogged } from './snapshot.ts'
 
-/** The layout of the keyspace that this code writes (meta `schema`, set by scripts/init). */
-const schema = 1
 /** Void ranges that a keyspace remembers: a cursor older than sixteen failovers is far behind the trimmed log. */
 export const keptVoidRanges = 16
 
@@ -21,27 +20,16 @@ export interface Progress {
   readonly revision: number
 }
 
-export interface KeyspaceParts {
-  readonly keys: Keys
-  readonly settings: LinkSettings
-  readonly logger: StoreLogger
-}
-
 /**
- * Finds the epoch, or begins one.
+ * Finds the epoch, or begins one. What another hand did to the keyspace is put right, or named.
  * @param highest the revision up to which this node has seen anything
  * @throws SettingFault for a key that is another program's, or a layout that is newer
+ * @throws DamageFault for what only a person can put right
  */
-export async function ensureKeyspace (session: Session, { keys, settings, logger }: KeyspaceParts, highest: number): Promise<void> {
-  const [epoch, written] = await session.ask((client) => client.hmget(keys.meta, 'epoch', 'schema')).catch((error: unknown) => {
-    throw isForeignKey(error)
-      ? new SettingFault(`the key ${keys.meta} of this Redis is not a registry's: another program has it, use another --redis-prefix`)
-      : error
-  }) as (string | null)[]
-  if (Number(written ?? schema) > schema) {
-    throw new SettingFault(`Redis holds the data of a newer Rollcall (schema ${written}, this one knows ${schema}): upgrade this node or use another --redis-prefix`)
-  }
-  if (typeof epoch === 'string') {
+export async function ensureKeyspace (session: Session, parts: KeyspaceParts, highest: number): Promise<void> {
+  const { settings, logger } = parts
+  const epoch = await checkMeta(session, parts)
+  if (epoch !== undefined) {
     session.epoch = epoch
     return
   }

@@ -1,4 +1,5 @@
 // Settings of the link to Redis, and where it logs.
+import type { Keys } from './keys.ts'
 import type { Timeouts } from './patience.ts'
 
 export interface StoreLogger {
@@ -15,4 +16,11 @@ export interface LinkSettings {
   readonly recoveryMs: number
   readonly revisionJump: number
   readonly timeouts: Timeouts
+}
+
+/** What finding, mending and loading a keyspace needs. */
+export interface KeyspaceParts {
+  readonly keys: Keys
+  readonly settings: LinkSettings
+  readonly logger: StoreLogger
 }

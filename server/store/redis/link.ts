@@ -53,6 +53,9 @@ export class Link {
   #live: Session | undefined
   #available: boolean | undefined
   #reason = 'not connected yet'
+  /** What the follower was told last. */
+  #told = ''
+  #sinceMs = 0
   #closing = false
   #running: Promise<void> | undefined
   #stopWaiting: (() => void) | undefined
@@ -229,10 +232,13 @@ export class Link {
     this.#tell(false, reason)
   }
 
+  /** Also when there is another reason: what is wrong is often known only when the link is tried again. */
   #tell (available: boolean, reason: string): void {
-    if (this.#available === available) return
+    if (this.#available === available && this.#told === reason) return
+    if (this.#available !== available) this.#sinceMs = this.#now()
     this.#available = available
-    this.#follower?.health({ available, reason, sinceMs: this.#now() })
+    this.#told = reason
+    this.#follower?.health({ available, reason, sinceMs: this.#sinceMs })
   }
 
   #pause (ms: number): Promise<void> {

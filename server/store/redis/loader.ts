@@ -1,9 +1,9 @@
 // Loads the keyspace into the node, after what this node saw and Redis lost has been put back.
 import type { Follower } from '../store.ts'
 import { SessionFault } from './faults.ts'
-import { type KeyspaceParts, keptVoidRanges, type Progress } from './keyspace.ts'
+import { keptVoidRanges, type Progress } from './keyspace.ts'
 import type { Keys } from './keys.ts'
-import type { LinkSettings, StoreLogger } from './link-settings.ts'
+import type { KeyspaceParts, LinkSettings, StoreLogger } from './link-settings.ts'
 import type { Pending } from './pending.ts'
 import { parseEntry, parseVoid } from './records.ts'
 import { collectProposals } from './recovery.ts'

@@ -5,6 +5,7 @@ import { SessionFault } from './faults.ts'
 import type { Keys } from './keys.ts'
 import type { Loader } from './loader.ts'
 import type { Pending } from './pending.ts'
+import { lookAtMeta } from './meta.ts'
 import { parseEntry } from './records.ts'
 import type { Session } from './session.ts'
 import { entriesOf, lastLogged, readCount } from './snapshot.ts'
@@ -87,6 +88,7 @@ export class LogFollower {
     if (epoch !== session.epoch) throw new SessionFault('the keyspace is gone')
     if (run !== session.run) throw new SessionFault('another server was promoted')
     const revision = Number(rev)
+    await lookAtMeta(session.ask, this.#keys)
     if (revision < this.#loader.progress.revision) throw new SessionFault('Redis went back in time')
     return revision > this.#loader.progress.revision
   }
@@ -94,6 +96,7 @@ export class LogFollower {
   async #checkPolicy (session: Session): Promise<void> {
     if (this.#now() - this.#policyCheckedAtMs < policyCheckMs) return
     this.#policyCheckedAtMs = this.#now()
+    await lookAtMeta(session.ask, this.#keys) // a log that is never quiet is no reason to miss it
     checkPolicy(parseInfo(String(await session.ask((client) => client.info('memory')))))
   }
 }

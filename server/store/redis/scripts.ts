@@ -31,6 +31,7 @@ const commit = load('commit')
 
 export const scripts = {
   init: load('init'),
+  mend: load('mend'),
   term: load('term'),
   raise: load('raise'),
   grant,

@@ -187,11 +187,11 @@ async function readRecent (ask: Ask, log: string, revision: number): Promise<Cha
   return recent.reverse()
 }
 
-/** The revision of the newest entry, 0 = the log is empty. */
+/** The revision of the newest entry, 0 = the log is empty, Infinity = another hand's, with which nobody can count. */
 export async function lastLogged (ask: Ask, log: string): Promise<number> {
   const [entry] = await ask((client) => client.call('XREVRANGE', log, '+', '-', 'COUNT', 1)) as RawEntry[] // XREVRANGE gives entries
   const revision = entry === undefined ? 0 : Number.parseInt(entry[0], 10)
-  return Number.isSafeInteger(revision) ? revision : 0
+  return Number.isSafeInteger(revision) ? revision : Infinity
 }
 
 /** The entries in a reply of XREAD on one stream. */
