@@ -14,7 +14,7 @@ import { setRevision } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
 import { shapeOf } from '../server/json-scan.ts'
 import { maxManifestBytes } from '../server/limits.ts'
-import { type ManifestBody, documentsOf, jsonMember, manifestContent, slicesOf } from './manifest-media.ts'
+import { type ManifestBody, documentsOf, inPlace, jsonMember, manifestContent, slicesOf } from './manifest-media.ts'
 import { DryRun, manifestErrors, remove, resultOf } from './manifest-writes.ts'
 import {
   ApplyAnswer as ApplyAnswerSchema, DeleteAnswer, DeleteBody, DeletedNames, ManifestNameText, ServiceManifest, answerOf, errorResponses,
@@ -60,7 +60,7 @@ export function registerApply (app: FastifyInstance, context: HttpContext): void
         ...errorResponses(...writeErrors, ...manifestErrors)
       }
     }
-  }, async (request, reply): Promise<ApplyAnswer> => {
+  }, (request, reply): Promise<ApplyAnswer> => inPlace(request.body, async () => {
     const { dryRun = false, namespace } = request.query
     const { documents, foreign } = await readStream(request.body, request.query)
     const { revision, results } = await accessOf(context, request).apply(documents, {
@@ -68,7 +68,7 @@ export function registerApply (app: FastifyInstance, context: HttpContext): void
     })
     setRevision(reply, core, revision)
     return { revision: cursorText(core.position.epoch, revision), dryRun, ...foreign, results: results.map(resultOf) }
-  })
+  }))
 
   app.post<{ Body: ManifestBody | undefined, Querystring: Static<typeof DeleteQuery> }>('/v1/delete', {
     bodyLimit: maxManifestBytes,
@@ -84,11 +84,11 @@ export function registerApply (app: FastifyInstance, context: HttpContext): void
         ...errorResponses(...writeErrors, 'REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND', 'REG_MANIFEST_NOT_FOUND', 'REG_CONFLICT', 'REG_LIMIT_REACHED')
       }
     }
-  }, async (request, reply) => {
+  }, (request, reply) => inPlace(request.body, async () => {
     const { dryRun, ignoreMissing } = request.query
     const { names, foreign } = await namesOf(request.body, request.query)
     return { ...await remove(context, request, reply, names, { dryRun, ignoreMissing }), ...foreign }
-  })
+  }))
 }
 
 interface StreamQuery {

@@ -17,6 +17,7 @@ import type { DialectParts } from '../server/dialect.ts'
 import { type Shape, scan } from '../server/json-scan.ts'
 import { parseJson, refusedMedia, textOf } from '../server/json-body.ts'
 import { maxManifestEntries, maxWarningLength, maxWarnings, readAtOnceLength } from '../server/limits.ts'
+import { LongStreams } from '../server/long-streams.ts'
 import { Slices } from '../server/slices.ts'
 import { ManifestText, yamlOf } from './schemas.ts'
 import { compileValidator } from './validator.ts'
@@ -31,6 +32,8 @@ export interface ManifestBody {
   readonly isJson: boolean
   /** Who sent it: long streams are read in turns. */
   readonly client: string
+  /** Whether the connection has ended meanwhile: work for nobody is left. */
+  readonly isGone: () => boolean
 }
 
 /** Registers routes whose bodies are manifests. */
@@ -39,7 +42,8 @@ export async function manifestScope (app: FastifyInstance, parts: DialectParts, 
     scope.removeAllContentTypeParsers()
     parts.bodies.refuse(scope, '*', refusedMedia(`YAML or JSON with content-type ${yamlMedia} or ${jsonMedia}`))
     parts.bodies.parse(scope, [jsonMedia, ...yamlMedias], (bytes, request): ManifestBody => ({
-      text: textOf(bytes, request), isJson: request.mediaType === jsonMedia, client: clientKey(callerOf(request))
+      text: textOf(bytes, request), isJson: request.mediaType === jsonMedia, client: clientKey(callerOf(request)),
+      isGone: () => request.raw.socket.destroyed
     }))
     // The schema of a body is for the document: its text is not read yet.
     scope.setValidatorCompiler((route) => (route.httpPart === 'body' ? () => true : compileValidator(route)))
@@ -61,11 +65,11 @@ export async function documentsOf (
   body: ManifestBody | undefined, foreign?: ForeignKinds
 ): Promise<readonly ManifestDocument[]> {
   if (body === undefined) throw bodyRequired()
-  const { text, client } = body
+  const { text, client, isGone } = body
   const options: ManifestOptions = foreign === undefined ? {} : { foreign: (found) => { foreign.add(found) } }
   const documents = text.length <= readAtOnceLength
     ? readManifests(text, options)
-    : await reading.run(client, text.length, () => readingManifests(text, options))
+    : await reading.run(client, text.length, () => whileThere(isGone, readingManifests(text, options)))
   const hasOthers = foreign !== undefined && foreign.list.length > 0
   if (documents.length > 0 || hasOthers) return documents
   throw invalid([{ field: 'body', rule: 'must hold a manifest, it holds none' }])
@@ -77,8 +81,26 @@ const reading = new Slices()
 /** How the manifests of a body are planned; undefined = in one go, being few. */
 export function slicesOf (body: ManifestBody | undefined): InSlices | undefined {
   if (body === undefined || body.text.length <= readAtOnceLength) return undefined
-  const { client, text } = body
-  return (work) => reading.run(client, text.length, work)
+  const { client, text, isGone } = body
+  return (work) => reading.run(client, text.length, () => whileThere(isGone, work()))
+}
+
+/** Of the whole process, as its memory is. */
+const streams = new LongStreams()
+
+/** Does all that a body asks for, from reading to writing, when it has its place: few long streams are in work at a time. */
+export async function inPlace<Result> (body: ManifestBody | undefined, work: () => Promise<Result>): Promise<Result> {
+  return body === undefined ? await work() : await streams.within(body.client, body.text.length, body.isGone, work)
+}
+
+/** The same work, which ends where nobody waits for it any more. */
+function * whileThere<Result> (isGone: () => boolean, work: Generator<unknown, Result>): Generator<unknown, Result> {
+  for (;;) {
+    if (isGone()) throw new RegistryError('REG_OVERLOADED', 'the client has gone: nothing was done')
+    const { done, value } = work.next()
+    if (done === true) return value
+    yield value
+  }
 }
 
 /**
