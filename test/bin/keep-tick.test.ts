@@ -11,8 +11,9 @@ const keepTick = new URL('../../bin/keep-tick.js', import.meta.url).href
 
 /** How V8 sees the places where `process.nextTick` makes its object: one shape, or many. */
 async function shapes (...first: readonly string[]): Promise<readonly string[]> {
-  // Without what the runner of the tests has in the environment: it loads modules of its own first.
-  const { stdout } = await run(process.execPath, ['--allow-natives-syntax', '--fuzzing', '--expose-gc', program, ...first], { env: {} })
+  // With an empty environment: the runner of the tests puts modules into it that would be loaded first, also into an own one.
+  const flags = ['--allow-natives-syntax', '--fuzzing', '--expose-gc']
+  const { stdout } = await run('env', ['-i', process.execPath, ...flags, program, ...first])
   return JSON.parse(stdout) as readonly string[]
 }
 
