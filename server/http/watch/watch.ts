@@ -34,7 +34,10 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
 
   // Watchers first, then the requests under way: a watcher looks for another node at once.
   context.closing.onBegin(() => watchers.goodbye())
+  let isStale = false
   const stopListening = core.position.onHealth(({ available, reason }) => {
+    if (!available && isStale) return // another reason for the same: told once
+    isStale = !available
     watchers.health(available ? { type: 'current' } : { type: 'stale', reason })
   })
   app.addHook('preClose', async () => {
