@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { ApplyResult, DeleteAnswer, ManifestReference } from '../../../client-sdk/src/wire.ts'
+import { isGlobalKind } from '../../model/service/types.ts'
 import { type Applied, type ApplyAnswer, type ManifestName, cursorText } from '../../registry/core.ts'
 import { setRevision } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
@@ -54,6 +55,6 @@ export async function remove (
   return {
     revision: cursorText(context.core.position.epoch, revision),
     dryRun,
-    deleted: deleted.map(({ kind, metadata: { namespace, name } }): ManifestReference => ({ kind, namespace: kind === 'Namespace' ? '' : namespace, name }))
+    deleted: deleted.map(({ kind, metadata: { namespace, name } }): ManifestReference => ({ kind, namespace: isGlobalKind(kind) ? '' : namespace, name }))
   }
 }
