@@ -25,6 +25,7 @@ export const errorCatalogue = {
   REG_OVERRIDE_NOT_FOUND: { status: 404, title: 'There is no override on this instance' },
   REG_MANIFEST_NOT_FOUND: { status: 404, title: 'There is no such manifest' },
   REG_RECORD_NOT_FOUND: { status: 404, title: 'There is no such record set aside' },
+  REG_TOKEN_NOT_FOUND: { status: 404, title: 'There is no such token' },
   REG_REVISION_NOT_FOUND: { status: 404, title: 'The revision is not, or no longer, known here' },
   REG_METHOD_NOT_ALLOWED: { status: 405, title: 'The method is not allowed at this path' },
   REG_REQUEST_TIMEOUT: { status: 408, title: 'The request did not arrive in time' },

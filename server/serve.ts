@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
+import { AccessControl } from './access/access-control.ts'
+import { AccessMetrics } from './access/metrics.ts'
 import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
 import { isReachable } from './config/kinds.ts'
@@ -107,6 +109,18 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   })
   counters.observe(registry)
   registry.feed.listen({ changed: changeLines.changed })
+  const accessMetrics = new AccessMetrics(metrics.register)
+  let access: AccessControl
+  try {
+    access = new AccessControl({
+      values: values.access, core: registry, feed: registry.feed, clock, guard, metrics: accessMetrics,
+      log: { info: (message) => thinned.info({}, message), warn }
+    })
+  } catch (error) {
+    await registry.close() // nothing is open yet but the store's file
+    throw error
+  }
+  accessMetrics.observe(metrics.register, access.book, () => access.audit?.dropped ?? 0)
 
   const opened: (() => Promise<unknown>)[] = []
   const delays = new Float64Array(delaySlots)
@@ -122,6 +136,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   const close = async (): Promise<void> => {
     await closeListeners() // first, so that nothing is asked of a store that is closed
     await registry.close()
+    await access.close()
     unwatchLoop()
     flushLines()
   }
@@ -155,11 +170,12 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const dns = values.dns === undefined ? undefined : await listenForDns(values.dns)
     const { listen, ...httpValues } = values.http
     const native = nativeDialect({
-      core: registry, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk
+      core: access.core, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk, access: access.desk
     })
     const http = await buildHttp({
       ...httpValues,
       dialects: [native],
+      identities: access.credentials,
       version,
       metrics: new HttpMetrics(metrics.register),
       guard,
@@ -177,7 +193,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const reach = reachStep(values.store)
     if (reach !== undefined) await step(reach.what, reach.run)
     await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
-    for (const warning of storeWarnings(values.store, store)) log.warn(warning)
+    for (const warning of [...storeWarnings(values.store, store), ...access.warnings]) log.warn(warning)
     if (dns !== undefined) await handOver(dns)
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
@@ -197,11 +213,13 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       await isOverWithin(listenersMs, closeListeners()) // nothing is under way in what takes longer
       http.leaving.cut()
       if (!await isOverWithin(storeMs, registry.close())) cut.push('the store')
+      if (!await isOverWithin(storeMs, access.close())) cut.push('the audit file')
       unwatchLoop()
       flushLines()
       return cut
     }
     const reload = ({ dns: dnsValues, log: { level } }: NodeValues): void => {
+      access.reload()
       if (dnsValues?.tls !== undefined) dns?.renew(readDnsTls(dnsValues.tls))
       log.level = level
     }

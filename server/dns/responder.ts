@@ -14,6 +14,7 @@ import type { Recursion } from './forward/recursion.ts'
 import { type Zone, maxNegativeTtlSeconds } from './names/zone.ts'
 import type { Client, Response } from './protect/client.ts'
 import type { ClientZones } from './protect/client-zones.ts'
+import type { Views } from './protect/views.ts'
 import { ServerCookies } from './protect/cookies.ts'
 import { LimitStep } from './protect/limit-step.ts'
 import type { RateLimiter } from './protect/rate-limit.ts'
@@ -40,6 +41,8 @@ export interface ResponderOptions {
   readonly ttlSeconds: number
   /** Where clients are; undefined = no client's zone is known. */
   readonly clientZones?: ClientZones | undefined
+  /** What clients may look up; undefined = everything. */
+  readonly views?: Views | undefined
   /** What this node calls itself, for NSID and class CH. */
   readonly node: string
   /** Of this program, for class CH. */
@@ -150,7 +153,7 @@ export class Responder {
       if (signed !== undefined && signed.rcode !== rcodes.NOERROR) response = writer.end(signed.rcode)
       else if (!isOfNames || isTransfer || (query.keepaliveHasData && isStream(client))) response = this.#other.answer(turn, outcome)
       else {
-        const known = source.loaded && source.staleSeconds === 0 ? this.#plans.write(query, turn.clientZone, writer, random) : undefined
+        const known = source.loaded && source.staleSeconds === 0 && turn.view === undefined ? this.#plans.write(query, turn.clientZone, writer, random) : undefined
         turn.zone = known
         response = known === undefined ? this.#answer.answer(turn) : writer.finish(rcodes.NOERROR, true)
       }
@@ -176,7 +179,7 @@ export class Responder {
 
   /** @param tail octets of the signature that follows */
   #open (tail: number): void {
-    const { recursion, clientZones } = this.#options
+    const { recursion, clientZones, views } = this.#options
     const turn = this.#turn
     const { query, client, writer } = turn
     const offered = query.edns ? Math.max(plainUdpLimit, Math.min(query.payloadSize, ednsUdpLimit)) : plainUdpLimit
@@ -186,6 +189,7 @@ export class Responder {
     writer.recursionAvailable = turn.mayForward = recursion?.permits(client.address) === true
     turn.cookie = query.edns ? this.#composer.cookie : 'none'
     turn.clientZone = clientZones?.zoneOf(client.address)
+    turn.view = views === undefined || client.transport === 'https' ? undefined : views.of(client.address) // over HTTP access control has decided
   }
 
   #leftOut ({ namespace, service }: EndpointSet, count: number): void {

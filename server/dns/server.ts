@@ -10,6 +10,8 @@ import { type Clock, guardedClock, systemClock } from '../clock.ts'
 import type { TransferSource } from './source.ts'
 import { AccessList } from './protect/access-list.ts'
 import { ClientZones } from './protect/client-zones.ts'
+import type { DnsView } from './protect/view-setting.ts'
+import { Views } from './protect/views.ts'
 import { DnsCounters } from './counters.ts'
 import { DnsDesk } from './desk.ts'
 import { oursOf } from './forward/answer-chain.ts'
@@ -38,6 +40,8 @@ export interface DnsOptions extends ZonesOptions {
   readonly port: number
   /** Clients in a network get endpoints of its zone first; the longest prefix counts. Default none. */
   readonly clientZones?: readonly ClientZone[]
+  /** What clients may look up, by network. Default: everything. */
+  readonly views?: readonly DnsView[]
   /** What this node calls itself when it is asked (NSID, `id.server`). Default: the name of the machine. */
   readonly node?: string
   /** What `version.bind` says. Default `rollcall`. */
@@ -209,6 +213,7 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
     zones,
     ttlSeconds,
     clientZones,
+    views: options.views === undefined || options.views.length === 0 ? undefined : new Views(options.views),
     node: options.node ?? hostname(),
     version: options.version ?? 'rollcall',
     chaos: options.chaos ?? [...addresses, ...overTls].every(isLoopback),

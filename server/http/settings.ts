@@ -10,7 +10,7 @@ export const httpRoom = room({
     http: Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
       name: 'http', kind: 'listener', default: '127.0.0.1:7500', opens: 'register, change and remove instances',
       what: 'Where the HTTP API, the watch socket and the documentation listen. A name is listened on at all of its addresses; the ready line names them.',
-      why: 'There is no access control yet, so that only this machine may ask; 7500 is free on most machines.'
+      why: 'Without access control only this machine may ask; with `access` on it may be any address. 7500 is free on most machines.'
     }) }),
     maxBodyBytes: Type.Integer({ minimum: 65_536, maximum: 64 * 1024 ** 2, ...between('64KiB', '64MiB'), ...doc({
       name: 'max-body', kind: 'size', default: '1MiB',

@@ -68,6 +68,7 @@ export class ActorAccess implements Access {
   members (namespace: string | undefined, service: string): ReturnType<Reads['members']> { return this.#parts.reads.members(namespace, service) }
   protection (): ReturnType<Reads['protection']> { return this.#parts.reads.protection() }
   manifest (name: ManifestName): ReturnType<Reads['manifest']> { return this.#parts.reads.manifest(name) }
+  manifests (kind: 'Policy'): ReturnType<Reads['manifests']> { return this.#parts.services.list(kind) }
   serviceManifest (...name: Parameters<Reads['serviceManifest']>): ReturnType<Reads['serviceManifest']> { return this.#parts.reads.serviceManifest(...name) }
   endpointSlices (...name: Parameters<Reads['endpointSlices']>): ReturnType<Reads['endpointSlices']> { return this.#parts.reads.endpointSlices(...name) }
   endpointsObject (...name: Parameters<Reads['endpointsObject']>): ReturnType<Reads['endpointsObject']> { return this.#parts.reads.endpointsObject(...name) }

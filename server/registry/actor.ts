@@ -27,6 +27,8 @@ export interface Actor {
   readonly kind: ActorKind
   /** Where it calls from; undefined = it is this process. It stands in for the address that a registration leaves out. */
   readonly address: string | undefined
+  /** By which way it comes, for the audit: `http`, `websocket`. */
+  readonly door?: string
   /** Absent: there is no access control, and every instance is everybody's. */
   readonly ownership?: Ownership
 }

@@ -86,6 +86,8 @@ export interface Reads {
   /** What holds back removals now. It comes and goes without a revision. */
   protection (): Protection
   manifest (name: ManifestName): Manifest
+  /** Policies, by name. */
+  manifests (kind: 'Policy'): readonly Manifest[]
   /** Of an implicit service what it would be. */
   serviceManifest (namespace: string, service: string): Service
   endpointSlices (namespace: string, service: string): readonly EndpointSlice[]
@@ -107,7 +109,7 @@ export interface Reads {
   /** What of the registry is seen; undefined = everything. */
   readonly sight: Sight | undefined
   /** What is asked for beside the registry itself may be had. @throws RegistryError REG_UNAUTHENTICATED, REG_FORBIDDEN */
-  permit (what: 'metrics' | 'docs' | 'dns'): void
+  permit (what: 'metrics' | 'docs' | 'dns' | 'admin'): void
   /** All overrides, ordered by namespace, service and id, and whether their instances are registered. */
   overrides (): readonly ListedOverride[]
   /** EndpointSlices and Endpoints that were applied by hand, whether or not they are used, in no particular order. */

@@ -15,7 +15,7 @@ import { planAnswer } from './answer-plan.ts'
 import { isOfService, planService } from './service-plan.ts'
 import type { PlanCache } from './plan-cache.ts'
 import type { PlanService } from './plan-table.ts'
-import { notReady, staleReason } from './reasons.ts'
+import { notInView, notReady, staleReason } from './reasons.ts'
 
 export interface AnswerStepOptions {
   readonly source: DnsSource
@@ -44,6 +44,7 @@ export class AnswerStep {
     const { query, clientZone } = turn
     const name = readRecordName(query, zones)
     if (name.kind === 'outside') return chain.answerForeign(turn, cache)
+    if (turn.view?.permits(name) === false) return turn.writer.end(rcodes.REFUSED, notInView)
     const isStale = source.loaded && source.staleSeconds > 0
     const usedCache = isStale ? staleCache : cache
     const looked: PlanService[] | undefined = isOfService(name) && source.loaded && !isStale ? [] : undefined

@@ -52,6 +52,7 @@ export function registerHeartbeats (app: FastifyInstance, context: HttpContext):
     const answer = await accessOf(context, request).heartbeat([heartbeat])
     metrics.heartbeats(answer)
     if (answer.unknown.length > 0) throw new RegistryError('REG_LEASE_NOT_FOUND', `${nameOf(heartbeat)} has no lease: register again`)
+    if (answer.forbidden !== undefined) throw new RegistryError('REG_FORBIDDEN', `${nameOf(heartbeat)} is registered by somebody else, or may not be kept by you any more`)
     if (answer.superseded.length > 0) {
       const rule = 'must be the generation that is registered now'
       throw new RegistryError('REG_GENERATION_SUPERSEDED', `another generation of ${nameOf(heartbeat)} is registered: stop`, [{ field: 'generation', value: heartbeat.generation, rule }])

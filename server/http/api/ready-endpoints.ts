@@ -10,7 +10,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EndpointSet } from '../../registry/core.ts'
 import type { RequestRecorder } from '../server/metrics.ts'
-import { type HttpContext, accessOf } from '../server/context.ts'
+import { type HttpContext, knownAccessOf } from '../server/context.ts'
 import { gzipThreshold, keptAnswerBytes, maxKeptAnswers, maxKeptUrlLength, smallAnswerBytes } from '../server/limits.ts'
 
 export interface ReadyAnswer {
@@ -26,7 +26,8 @@ export interface ReadyAnswer {
 
 /** Headers that mean nothing to the route. */
 const ignored: ReadonlySet<string> = new Set([
-  'accept', 'accept-language', 'cache-control', 'connection', 'pragma', 'sec-fetch-mode', 'traceparent', 'tracestate', 'user-agent'
+  'accept', 'accept-language', 'cache-control', 'connection', 'pragma', 'sec-fetch-mode', 'traceparent', 'tracestate', 'user-agent',
+  'authorization' // who asks is looked up, see #isCurrent
 ])
 
 export const jsonType = 'application/json; charset=utf-8'
@@ -87,7 +88,9 @@ export class ReadyEndpoints {
   /** Whether the one who asks would get the same from the route. */
   #isCurrent (request: IncomingMessage, { namespace, service, set, isDeclared }: ReadyAnswer): boolean {
     try {
-      const { endpoints, manifest } = accessOf(this.#context, { raw: request }).service(namespace, service)
+      const found = knownAccessOf(this.#context, { raw: request })?.service(namespace, service)
+      if (found === undefined) return false // whoever shows something for the first time is looked at by the route
+      const { endpoints, manifest } = found
       return endpoints === set && (manifest !== undefined) === isDeclared
     } catch {
       return false // the route says why

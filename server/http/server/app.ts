@@ -16,6 +16,7 @@ import { answerClientError, faultOf } from './faults.ts'
 import { HostGuard } from './guard.ts'
 import { Lanes } from './lanes.ts'
 import * as limits from './limits.ts'
+import type { Identities } from './identities.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { registerOpenapi } from './openapi.ts'
 import type { Peers } from './peer.ts'
@@ -32,6 +33,7 @@ export interface AppOptions {
   readonly metrics: HttpMetrics
   readonly commons: Commons
   readonly peers: Peers
+  readonly identities: Identities
   readonly trustedHosts: readonly string[]
   readonly maxBodyBytes: number
   /** Whether each request gets a log line, asked at each. */
@@ -61,7 +63,7 @@ declare module 'fastify' {
 
 /** Makes the app, ready to listen or to be injected into. `close` ends sockets, streams and long polls within seconds. */
 export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
-  const { dialects, closing, commons, peers, log, timeouts, guard: keeper } = options
+  const { dialects, closing, commons, peers, identities, log, timeouts, guard: keeper } = options
   const dialectOf = dialectsByPath(dialects)
   const scopes = new Map<Dialect, FastifyInstance>()
   const isUrgent = (request: IncomingMessage): boolean => {
@@ -114,7 +116,16 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onRequest', ({ raw }, { raw: response }, done) => {
     // Whoever wanted a WebSocket has no other use for a connection that does not become one.
     if (raw.headers.upgrade?.toLowerCase() === 'websocket') lanes.upgradeAnswered(raw, response)
-    done(hosts.refusal(raw))
+    const refusal = hosts.refusal(raw)
+    if (refusal !== undefined) return done(refusal)
+    let admitted: Promise<void> | void
+    try {
+      admitted = identities.admit(raw, peers.of(raw))
+    } catch (error) {
+      return done(error as Error) // access control throws errors only
+    }
+    if (admitted === undefined) return done()
+    admitted.then(() => done(), done)
   })
   const addressOf = (request: FastifyRequest): string => peers.of(request.raw).address
   const answers = new Answers(commons, keeper, addressOf)
@@ -157,6 +168,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     answerAhead: (ready) => { ahead.push(ready) },
     webSockets: (scope) => webSockets.register(scope),
     count: (request, reply) => counts.count(request, reply),
+    identities,
     peerOf: (request) => peers.of(request.raw),
     faultOf: (cause, request) => faultOf(cause, request, { log, guard: keeper })
   }
