@@ -130,9 +130,9 @@ export class Gate {
   refusal (verb: Verb, namespace?: string, service?: string): RegistryError {
     const { identity: { kind, subject }, rights } = this
     const where = namespace === undefined ? 'the registry' : service === undefined ? `namespace "${namespace}"` : `service "${service}" in namespace "${namespace}"`
-    if (kind === 'anonymous') return new RegistryError('REG_UNAUTHENTICATED', `${verb} on ${where} needs a token: send one as "authorization: Bearer rc_..." (ROLLCALL_TOKEN)`)
+    if (kind === 'anonymous') return new RegistryError('REG_UNAUTHENTICATED', `the right to "${verb}" on ${where} needs a token: send one as "authorization: Bearer rc_..." (ROLLCALL_TOKEN)`)
     const looked = rights.sources.length === 0 ? 'no policy is about it' : `none of ${rights.sources.slice(0, 10).join(', ')} says so`
-    return new RegistryError('REG_FORBIDDEN', `${subject} may not ${verb} on ${where}: ${looked}`)
+    return new RegistryError('REG_FORBIDDEN', `${subject} has no right to "${verb}" on ${where}: ${looked}`)
   }
 
   /** @throws the error, unless it only reports */

@@ -22,7 +22,7 @@ const Query = Type.Object({
   namespace: Type.Optional(LabelName),
   service: Type.Optional(LabelName),
   selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector' })),
-  ticket: Type.Optional(Type.String({ description: 'Of a WebSocket: who asks, for a page that cannot send a header (POST /v1/tickets)' })),
+  ticket: Type.Optional(Type.String({ pattern: '^rt_[A-Za-z0-9_-]{43}$', rule: 'must be a ticket of POST /v1/tickets', description: 'Of a WebSocket: who asks, for a page that cannot send a header (POST /v1/tickets)' })),
   since: Type.Optional(Type.String({ description: 'Resume after this revision; the header Last-Event-ID wins over it' }))
 }, { additionalProperties: false })
 
