@@ -161,7 +161,10 @@ export interface Namespace {
   readonly metadata: ObjectMeta
 }
 
-/** What a policy may permit. `register`: one's own instances; `operate`: everybody's (drain, weight, override); `declare`: services, namespaces, endpoints by hand. */
+/**
+ * What a policy may permit. `register`: one's own instances; `operate`: everybody's (drain, weight, override); `declare`: services,
+ * namespaces, endpoints by hand.
+ */
 export type Verb = 'read' | 'register' | 'operate' | 'declare' | 'metrics' | 'admin'
 /** Verbs that go together: docs/reference/access.md has the table. */
 export type Role = 'agent' | 'reader' | 'operator' | 'proxy' | 'admin'

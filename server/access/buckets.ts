@@ -34,7 +34,7 @@ export class Buckets {
   take (use: Use, identity: string, amount: number): number {
     const { perSecond, burst } = this.#limits[use]
     let buckets = this.#buckets.get(use)
-    if (buckets === undefined) this.#buckets.set(use, buckets = new Map())
+    if (buckets === undefined) this.#buckets.set(use, buckets = new Map<string, Bucket>())
     const now = this.#clock.now()
     const bucket = buckets.get(identity) ?? { left: burst, atMs: now }
     bucket.left = Math.min(burst, bucket.left + Math.max(0, now - bucket.atMs) / 1_000 * perSecond)

@@ -67,7 +67,8 @@ export class AccessDesk {
     const identity = identityOf(actor)
     const { book, mode } = this.#options
     const rights = book.rightsOf(identity)
-    const source = globalVerbs.has(asked) ? (rights.everywhere(asked) ? rights.source(asked, namespace, service) : undefined) : rights.source(asked, namespace, service)
+    const isPossible = !globalVerbs.has(asked) || rights.everywhere(asked)
+    const source = isPossible ? rights.source(asked, namespace, service) : undefined
     const { subject } = identity
     const looked = rights.sources.length === 0 ? 'no policy is about it' : `none of ${rights.sources.slice(0, 10).join(', ')} says so`
     const reason = source !== undefined ? `${source} permits it` : mode === 'off' ? 'access control is off: everything is permitted'

@@ -154,14 +154,14 @@ export class GuardedCommands extends GuardedReads implements Commands {
     if (before !== undefined && before !== service) gate.require('declare', namespace, before)
   }
 
-  /** The service that a manifest is about, as it stands; of one that is not there its own name. */
+  /** The service that a manifest is about, as it stands; undefined = about none, or it is a slice that is not there: only who may declare all may name it. */
   #serviceOf (name: ManifestName): string | undefined {
     if (name.kind === 'Namespace' || name.kind === 'Policy') return undefined
     if (name.kind !== 'EndpointSlice') return name.name
     try {
       return this.inner.manifest(name).metadata.labels?.[serviceNameLabel] ?? ''
     } catch (error) {
-      if (error instanceof RegistryError && error.status === 404) return name.name
+      if (error instanceof RegistryError && error.status === 404) return undefined
       throw error
     }
   }

@@ -74,7 +74,8 @@ class GuardedAccess extends GuardedCommands implements Access {
   }
 
   #watch<Handed extends ReturnType<Watch['next']> | EndpointsDelivery> (
-    { namespace, service }: WatchFilter, since: Cursor | undefined, wake: () => void, open: (sight: Sight | undefined, isFirst: boolean) => Watch<NonNullable<Handed>>
+    { namespace, service }: WatchFilter, since: Cursor | undefined, wake: () => void,
+    open: (sight: Sight | undefined, isFirst: boolean) => Watch<NonNullable<Handed>>
   ): Watch<NonNullable<Handed>> {
     const { gate } = this
     gate.take('watches')

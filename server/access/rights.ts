@@ -70,9 +70,9 @@ export class Rights implements Sight {
   /** What permits it; undefined = nothing does. */
   source (verb: Verb, namespace: string, service: string): string | undefined {
     let spaces = this.#kept.get(verb)
-    if (spaces === undefined) this.#kept.set(verb, spaces = new Map())
+    if (spaces === undefined) this.#kept.set(verb, spaces = new Map<string, Map<string, string | undefined>>())
     let services = spaces.get(namespace)
-    if (services === undefined) spaces.set(namespace, services = new Map())
+    if (services === undefined) spaces.set(namespace, services = new Map<string, string | undefined>())
     const known = services.get(service)
     if (known !== undefined || services.has(service)) return known
     const found = this.#grants.find((grant) => grant.verbs.has(verb) && reaches(grant, verb, namespace, service))?.source

@@ -14,7 +14,8 @@ import { readAll, type Origins, type Room, type SettingDoc } from './setting.ts'
 
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
-  ...httpRoom.settings, ...accessRoom.settings, ...dnsRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
+  ...httpRoom.settings, ...accessRoom.settings,
+  ...dnsRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
 }, { additionalProperties: false })
 
 /** The effective settings, in units that code counts in. */

@@ -153,7 +153,8 @@ export class Responder {
       if (signed !== undefined && signed.rcode !== rcodes.NOERROR) response = writer.end(signed.rcode)
       else if (!isOfNames || isTransfer || (query.keepaliveHasData && isStream(client))) response = this.#other.answer(turn, outcome)
       else {
-        const known = source.loaded && source.staleSeconds === 0 && turn.view === undefined ? this.#plans.write(query, turn.clientZone, writer, random) : undefined
+        const mayBeKnown = source.loaded && source.staleSeconds === 0 && turn.view === undefined
+        const known = mayBeKnown ? this.#plans.write(query, turn.clientZone, writer, random) : undefined
         turn.zone = known
         response = known === undefined ? this.#answer.answer(turn) : writer.finish(rcodes.NOERROR, true)
       }

@@ -192,13 +192,18 @@ const table: { readonly [Command in keyof Commands]: readonly Case[] } = {
   ],
   removeSecret: [
     {
-      says: 'what another node has just made goes', meanwhile: ({ one, namespace }) => one.keepSecret(namespace, secret('first'), 0),
-      when: ({ two, one, namespace }) => two.removeSecret(namespace, one.secret(namespace)?.revision ?? 0), then: true, stored: ({ one, namespace }) => one.secret(namespace)?.body, expect: undefined
+      says: 'what another node has just made goes',
+      meanwhile: ({ one, namespace }) => one.keepSecret(namespace, secret('first'), 0),
+      when: ({ two, one, namespace }) => two.removeSecret(namespace, one.secret(namespace)?.revision ?? 0),
+      then: true,
+      stored: ({ one, namespace }) => one.secret(namespace)?.body, expect: undefined
     },
     {
       says: 'another node has made it anew', given: ({ one, namespace }) => one.keepSecret(namespace, secret('first'), 0),
       meanwhile: ({ one, namespace }) => one.keepSecret(namespace, secret('second'), one.secret(namespace)?.revision ?? 0),
-      when: ({ two, namespace }) => two.removeSecret(namespace, two.secret(namespace)?.revision ?? 0), then: false, stored: ({ one, namespace }) => one.secret(namespace)?.body, expect: secret('second')
+      when: ({ two, namespace }) => two.removeSecret(namespace, two.secret(namespace)?.revision ?? 0),
+      then: false,
+      stored: ({ one, namespace }) => one.secret(namespace)?.body, expect: secret('second')
     }
   ]
 }

@@ -78,7 +78,8 @@ function contentOf ({ key, body }: ObjectRecord): Read<unknown> {
     const read = readManifest(name, body)
     return 'refusal' in read ? refused(read.refusal) : { content: read.manifest }
   }
-  const check = isClaimKey(key) ? checkClaim : key.startsWith(tokenPrefix) ? checkToken : isSecretKey(key) ? checkSecret : isNodeKey(key) ? checkNodeRanges : undefined
+  const ofSecrets = key.startsWith(tokenPrefix) ? checkToken : checkSecret
+  const check = isClaimKey(key) ? checkClaim : isSecretKey(key) ? ofSecrets : isNodeKey(key) ? checkNodeRanges : undefined
   if (check === undefined) return { reason: 'it is of a kind that this version does not know' }
   if (isClaimKey(key) && claimTarget(key) === undefined) return { reason: 'its key is not claim/kind/value' }
   const read = readJson(body, check)

@@ -177,7 +177,8 @@ export class Subscription implements Followed<Delivery> {
   #deliveryOf (change: AppliedChange): InstanceDelivery | ServiceDelivery | undefined {
     const { instance, previous, revision, service, event } = change
     if (service !== undefined) {
-      return this.#takesServices && this.#inScope(change.target) && this.#sees(change.target) ? { type: 'change', kind: 'service', revision, event, change, service: service.manifest } : undefined
+      const isShown = this.#takesServices && this.#inScope(change.target) && this.#sees(change.target)
+      return isShown ? { type: 'change', kind: 'service', revision, event, change, service: service.manifest } : undefined
     }
     if (instance === undefined) return undefined
     const was = previous !== undefined && this.#takes(previous)
