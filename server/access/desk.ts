@@ -14,7 +14,8 @@ import type { Audit } from './audit.ts'
 import type { Book } from './book.ts'
 import { identityOf } from './identity.ts'
 import type { Tickets } from './tickets.ts'
-import { type KnownToken, hashOf, idOf, newToken, storedToken, tokenName } from './token.ts'
+import { hashOf, newToken } from './token-text.ts'
+import { type KnownToken, idOf, storedToken, tokenName } from './token.ts'
 
 /** A token is said to be used at most so often: it is a write. */
 const toldMs = 60 * 60 * 1_000

@@ -1,5 +1,5 @@
-// Tokens: 256 random bits as text, of which only the SHA-256 is kept. Who reads the store, or a backup of it, cannot ask as somebody else.
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+// Tokens as this node knows them: by their hashes, which are compared in constant time. Their text is token-text.ts'.
+import { timingSafeEqual } from 'node:crypto'
 import { Type } from 'typebox'
 import { checker } from '../model/validate.ts'
 import { isIdentityName, maxIdentityName } from '../model/policy/subject.ts'
@@ -7,7 +7,6 @@ import { rulesFaults } from '../model/policy/validate.ts'
 import { policyRuleShape } from '../model/service/schema.ts'
 import type { PolicyRule } from '../model/service/types.ts'
 
-const prefix = 'rc_'
 const tokenText = /^rc_[A-Za-z0-9_-]{43}$/
 /** Of its hash in hexadecimal: enough to tell tokens apart, and nothing to guess one from. */
 export const idLength = 12
@@ -57,18 +56,9 @@ export const TokenShape = Type.Object({
 }, { additionalProperties: false })
 const check = checker(TokenShape)
 
-/** A new token. It is shown once. */
-export function newToken (): string {
-  return prefix + randomBytes(32).toString('base64url')
-}
-
 /** Whether a text has the form of one of our tokens. */
 export function isToken (text: string): boolean {
   return tokenText.test(text)
-}
-
-export function hashOf (token: string): Buffer {
-  return hash('sha256', token, 'buffer')
 }
 
 export function idOf (tokenHash: Buffer): string {
