@@ -27,6 +27,7 @@ import { refusesConnections } from './probe.ts'
 import { registryActor } from './registry/core.ts'
 import { RegistryMetrics } from './registry/metrics.ts'
 import { Registry } from './registry/registry.ts'
+import { giveBackSpareMemory } from './spare-memory.ts'
 import { startStep } from './start-step.ts'
 import { storeMetrics } from './store/metrics.ts'
 import { createStore, reachStep, storeWarnings } from './store/open-store.ts'
@@ -112,6 +113,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   const delays = new Float64Array(delaySlots)
   metrics.loops.set('main', delays)
   const unwatchLoop = watchLoop({ counts: delays, guard, held: (held) => log.info(held, heldText('the main thread', held)) })
+  const endSpareMemory = giveBackSpareMemory({ clock })
   const flushLines = (): void => {
     thinned.flush()
     changeLines.flush()
@@ -123,6 +125,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await closeListeners() // first, so that nothing is asked of a store that is closed
     await registry.close()
     unwatchLoop()
+    endSpareMemory()
     flushLines()
   }
   const listenForDns = async (dnsValues: NonNullable<NodeValues['dns']>): Promise<DnsWorkers> => {
@@ -198,6 +201,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       http.leaving.cut()
       if (!await isOverWithin(storeMs, registry.close())) cut.push('the store')
       unwatchLoop()
+      endSpareMemory()
       flushLines()
       return cut
     }

@@ -220,10 +220,15 @@ class StreamReader {
         kind,
         apiVersion: apiVersions[kind],
         value,
-        lineOf: (path) => this.#lineOf(place, item, path)
+        lineOf: this.#locator(place, item)
       })
     } else if (apiVersion === undefined || apiVersion === null || apiVersion === '') fault('apiVersion', `is required: "${apiVersions[kind]}" for the kind ${kind}`)
     else fault('apiVersion', `must be "${apiVersions[kind]}" for the kind ${kind}`, apiVersion)
+  }
+
+  /** Made here, so that it holds nothing of what it was made beside: functions of one scope hold all that any of them uses. */
+  #locator (place: Place, item: number | undefined): (path: string) => number {
+    return (path) => this.#lineOf(place, item, path)
   }
 
   /**

@@ -20,6 +20,8 @@ export interface Transaction {
   begin (): void
   /** Into the file, not yet on disk. Gives what tells the follower of it, undefined if nothing was written. */
   commit (): Publish | undefined
+  /** Work on the file that must not meet a write, if some is due. It begins when all that was committed is on disk. @throws as `sync` */
+  readonly upkeep?: () => (() => Promise<void>) | undefined
   /** Everything that was committed before the call is on disk when it resolves. */
   sync (): Promise<void>
   rollback (): void
@@ -55,7 +57,7 @@ export class GroupCommit {
   readonly #guard: Guard
   #waiting: Write[] = []
   #scheduled: NodeJS.Immediate | undefined
-  /** The long write whose transaction is open. */
+  /** The long write whose transaction is open, or the upkeep of the file. */
   #long: Promise<void> | undefined
   #committed: Committed[] = []
   /** Writes in `#committed` and in the sync under way. */
@@ -136,6 +138,11 @@ export class GroupCommit {
 
   #commitNext (): void {
     if (this.#long !== undefined) return
+    const upkeep = this.#broken === undefined ? this.#transaction.upkeep?.() : undefined
+    if (upkeep !== undefined) {
+      this.#long = this.#keepUp(upkeep)
+      return
+    }
     const [first] = this.#waiting
     if (first?.isLong === true && this.#broken === undefined) {
       this.#waiting.shift()
@@ -169,6 +176,25 @@ export class GroupCommit {
       this.#long = undefined
       this.#schedule()
     }
+  }
+
+  /** Never rejects. */
+  async #keepUp (upkeep: () => Promise<void>): Promise<void> {
+    await this.#syncing
+    try {
+      if (this.#broken === undefined) await upkeep()
+    } catch (error) {
+      this.#break(error)
+    } finally {
+      this.#long = undefined
+      this.#schedule()
+    }
+  }
+
+  #break (error: unknown): void {
+    const failure = this.#transaction.errorOf(error)
+    this.#broken = new RegistryError('REG_STORE_UNAVAILABLE',
+      `the disk did not take the log (${failure.message}): nothing is written any more until the server is started anew`, undefined, { cause: failure })
   }
 
   async #commitSteps (write: Write, outcome: Outcome): Promise<void> {
@@ -239,9 +265,7 @@ export class GroupCommit {
       try {
         if (this.#broken === undefined) await this.#transaction.sync()
       } catch (error) {
-        const failure = this.#transaction.errorOf(error)
-        this.#broken = new RegistryError('REG_STORE_UNAVAILABLE',
-          `the disk did not take the log (${failure.message}): nothing is written any more until the server is started anew`, undefined, { cause: failure })
+        this.#break(error)
       }
       await this.#finish(committed, outcomes, this.#broken)
     }

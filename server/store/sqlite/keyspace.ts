@@ -45,6 +45,7 @@ export class Keyspace {
   readonly #leases: LeaseSteps
   readonly #length: LogLength
   #wrote = false
+  #written = { changes: 0, bytes: 0 }
   #hasLeases = false
 
   constructor (db: DatabaseSync, wheel: LeaseWheel, options: KeyspaceOptions) {
@@ -107,8 +108,14 @@ export class Keyspace {
     return this.#wrote
   }
 
+  /** What this transaction has added to the log, and the last one had. */
+  get written (): { readonly changes: number, readonly bytes: number } {
+    return this.#written
+  }
+
   begin (): void {
     this.#wrote = false
+    this.#written = { changes: 0, bytes: 0 }
     this.#statements.begin.run()
   }
 
@@ -351,6 +358,8 @@ export class Keyspace {
     this.#statements.log.run(revision, header, body, checksum(revision, header, body ?? ''))
     const bytes = Buffer.byteLength(header) + Buffer.byteLength(body ?? '')
     this.#length.change(1, bytes)
+    this.#written.changes += 1
+    this.#written.bytes += 2 * bytes // here, and in the row itself
     this.#revision = revision
     this.#wrote = true
     this.#changes.push(logged)

@@ -10,6 +10,7 @@ import {
 import { backupDatabase, removeLeftovers } from './backup.ts'
 import { fileIn, openDatabase, storeError, writeError } from './database.ts'
 import { Expiry } from './expiry.ts'
+import { Fold } from './fold.ts'
 import { GroupCommit, type Transaction } from './group-commit.ts'
 import { Keyspace } from './keyspace.ts'
 import { LeaseWheel } from './lease-wheel.ts'
@@ -214,6 +215,7 @@ class SqliteStore implements Store {
   }
 
   #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower, log: WriteAheadLog, term: Term): Transaction {
+    const fold = new Fold(db, this.location)
     let written = false
     return {
       begin: () => {
@@ -225,8 +227,10 @@ class SqliteStore implements Store {
         if (!term.isRecorded) term.recorded()
         if (!keyspace.wrote) return undefined
         written = true
+        fold.wrote(keyspace.written.changes, keyspace.written.bytes)
         return () => (changes.length > 0 ? follower.apply(changes) : undefined)
       },
+      upkeep: () => (fold.isDue ? () => fold.run() : undefined),
       sync: () => log.sync(),
       rollback: () => keyspace.rollback(db),
       errorOf: (error: unknown) => writeError(error, this.location),

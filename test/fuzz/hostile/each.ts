@@ -45,7 +45,8 @@ export async function runEach ({ seconds, store, told, only, ...options }: EachO
   return isWell
 }
 
-function rowText (name: string, { honest, attacks, memoryMib: { start, peak, end }, looks: { before, attacked, calm, collected }, exit }: SessionReport): string {
+function rowText (name: string, { honest, attacks, memoryMib: { start, peak, end }, looks, exit }: SessionReport): string {
+  const { before, attacked, calm, collected } = looks
   const lines = Object.entries(honest.lines).filter(([kind]) => kind !== 'news')
   const made = lines.reduce((sum, [, line]) => sum + line.made, 0)
   const failed = lines.reduce((sum, [, line]) => sum + line.failed, 0)

@@ -30,7 +30,7 @@ function sessionText ({ store, honest, attacks, memoryMib, looks, exit, stopped,
     `\n${store}: ${made} honest requests, ${failed} failed; ${total} attacks; the node ${exit === undefined ? 'lived' : `ENDED with ${exit}`}, and ended with ${stopped} when asked`,
     `memory in MiB: ${memoryMib.start} at the start, ${memoryMib.peak} at most, ${memoryMib.end} at the end`,
     `heap of the main thread, MiB of objects of those taken, and outside: ${Object.entries(looks).map(([when, look]) => (
-      `${when} ${look === undefined ? '-' : `${look.heapUsed} of ${look.heapTotal}, ${look.external} (resident ${look.rss})`}`
+      `${when} ${look === undefined ? '-' : `${look.heapUsed} of ${look.heapTotal}, ${look.external} (resident ${look.rss}; the DNS thread ${look.otherHeapUsed} of ${look.otherHeapTotal})`}`
     )).join('; ')}`,
     `longest turn of the loop, ms of a core: ${Math.round(looks.attacked?.turnMs ?? 0)}, of other threads ${Math.round(looks.attacked?.otherTurnMs ?? 0)}; held by: ${looks.attacked?.longest.join('; ')}`,
     `unexpected errors: ${JSON.stringify(unexpected)}; the clients' own loop was late by ${honest.ownDelayMs} ms at most`,

@@ -38,7 +38,7 @@ export interface SessionReport {
   readonly attacks: AttackReport
   readonly memoryMib: { readonly start: number, readonly peak: number, readonly end: number }
   /** What the node said of its loop and its heap: before, of the time of the attacks, and of the calm after it; undefined = it ended. */
-  readonly looks: { readonly before: NodeLook, readonly attacked: NodeLook | undefined, readonly calm: NodeLook | undefined, readonly collected: NodeLook | undefined }
+  readonly looks: { readonly [When in 'before' | 'attacked' | 'calm' | 'collected']: NodeLook | undefined }
   /** How long the node waited for a core, in all and at most within half a second: this machine, not the node. */
   readonly coreWaitMs: { readonly sum: number, readonly most: number }
   /** The node's end before it was asked to end; undefined = it lived. */
@@ -134,7 +134,8 @@ export async function session (options: SessionOptions): Promise<SessionReport> 
     const unexpected = exit === undefined ? await node.unexpected() : {}
     const stopped = await node.stop()
     const isWell = exit === undefined && stopped === 0 && Object.keys(unexpected).length === 0
-    return { store, honest: told, attacks, memoryMib: memory, looks: { before, attacked, calm: calmed, collected }, coreWaitMs: wait, exit, stopped, unexpected, lines: isWell ? [] : [...node.lines] }
+    const looks = { before, attacked, calm: calmed, collected }
+    return { store, honest: told, attacks, memoryMib: memory, looks, coreWaitMs: wait, exit, stopped, unexpected, lines: isWell ? [] : [...node.lines] }
   } finally {
     if (node.exit.code === undefined) await node.stop()
     rmSync(directory, { recursive: true, force: true })

@@ -2,7 +2,7 @@
 // time of a core. On a machine that others use that is the node's own part of what everybody waits for. The parent asks by a message.
 import '../../../bin/keep-tick.js'
 import { getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads'
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { loop, type Work } from '../../../server/loop.ts'
 
@@ -18,13 +18,19 @@ export interface NodeLook {
   readonly heapUsed: number
   readonly heapTotal: number
   readonly external: number
-  readonly spaces: Readonly<Record<string, number>>
+  /** The same of the thread that answers DNS. */
+  readonly otherHeapUsed: number
+  readonly otherHeapTotal: number
 }
 
 /** Of two runs of a timer of a millisecond, what was between them is a turn, and at most a millisecond more. */
 const tickMs = 1
 const shared = 'turns of a node that is attacked'
 const mebibyte = 1024 * 1024
+/** Of what the threads share: turns of the main one and of the others; whether garbage is to go; heap of the others. */
+const slots = 5
+/** How often a thread says what its heap is. */
+const heapLookTicks = 200
 
 function coreMs (): number {
   const { user, system } = process.threadCpuUsage()
@@ -36,11 +42,12 @@ function named (work: Work): string {
 }
 
 const isMain = threadId === 0
-if (isMain) setEnvironmentData(shared, new Float64Array(new SharedArrayBuffer(16)))
+if (isMain) setEnvironmentData(shared, new Float64Array(new SharedArrayBuffer(8 * slots)))
 const turns = getEnvironmentData(shared) as unknown as Float64Array // set just above, or by the main thread
 const longest = new Map<string, number>()
 let [turnBegan, workBegan] = [coreMs(), coreMs()]
 let current: Work = ''
+let ticks = 0
 
 function began (next: Work): void {
   const now = coreMs()
@@ -56,9 +63,18 @@ loop.begins = (work): void => {
   began(work)
   begins(work)
 }
-setInterval(() => { // eslint-disable-line no-restricted-syntax -- what is measured is how late it runs
+setInterval(() => {
   began('')
   const place = isMain ? 0 : 1
+  if (!isMain && ++ticks % heapLookTicks === 0) {
+    if (turns[2] === 1) {
+      turns[2] = 0
+      void collect()
+    }
+    const { heapUsed, heapTotal } = process.memoryUsage()
+    turns[3] = heapUsed
+    turns[4] = heapTotal
+  }
   turns[place] = Math.max(turns[place] ?? 0, workBegan - turnBegan)
   turnBegan = workBegan
 }, tickMs).unref()
@@ -69,13 +85,14 @@ async function collect (): Promise<void> {
   const gc = runInNewContext('gc') as () => void
   for (let turn = 0; turn < 2; turn++) {
     gc()
-    await new Promise((resolve) => { setImmediate(resolve) })
+    await new Promise((resolve) => { setTimeout(resolve, 500) }) // eslint-disable-line no-restricted-syntax -- the other threads do so too
   }
 }
 
 if (isMain) {
   process.on('message', (message) => {
-    if (message === 'collect') return collect().then(() => process.send?.({ collected: true }))
+    if (message === 'collect') turns[2] = 1
+    if (message === 'collect') void collect().then(() => process.send?.({ collected: true }))
     if (message !== 'look') return
     const mib = (bytes: number): number => Math.round(bytes / mebibyte)
     const { rss, heapUsed, heapTotal, external } = process.memoryUsage()
@@ -83,9 +100,9 @@ if (isMain) {
       turnMs: turns[0] ?? 0, otherTurnMs: turns[1] ?? 0,
       longest: [...longest].sort(([, a], [, b]) => b - a).slice(0, 6).map(([name, ms]) => `${name} ${Math.round(ms)}`),
       rss: mib(rss), heapUsed: mib(heapUsed), heapTotal: mib(heapTotal), external: mib(external),
-      spaces: Object.fromEntries(getHeapSpaceStatistics().map(({ space_name: name, space_size: bytes }) => [name.replace(/_space$/, ''), mib(bytes)]))
+      otherHeapUsed: mib(turns[3] ?? 0), otherHeapTotal: mib(turns[4] ?? 0)
     }
-    turns.fill(0)
+    turns.fill(0, 0, 2)
     longest.clear()
     process.send?.({ look })
   })
