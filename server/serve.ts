@@ -125,6 +125,15 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     unwatchLoop()
     flushLines()
   }
+  /** The same in bounded time. Each has a time of its own: listeners that hang don't keep the store open. False = the store hangs. */
+  const closeSoon = async (cutRequests?: () => void): Promise<boolean> => {
+    await isOverWithin(listenersMs, closeListeners())
+    cutRequests?.()
+    const isClosed = await isOverWithin(storeMs, registry.close())
+    unwatchLoop()
+    flushLines()
+    return isClosed
+  }
   const listenForDns = async (dnsValues: NonNullable<NodeValues['dns']>): Promise<DnsWorkers> => {
     const { tls, ...others } = dnsValues
     const dns = await step('listen for DNS', () => beginDnsWorkers({
@@ -194,11 +203,8 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
         work: () => ({ asked: http.leaving.asked + (dns?.counters.asked ?? 0), isBusy: http.leaving.isBusy || (dns?.counters.waiting ?? 0) > 0 })
       })
       if (ranOut) cut.push('requests under way')
-      await isOverWithin(listenersMs, closeListeners()) // nothing is under way in what takes longer
-      http.leaving.cut()
-      if (!await isOverWithin(storeMs, registry.close())) cut.push('the store')
-      unwatchLoop()
-      flushLines()
+      // Nothing is under way in a listener that takes longer.
+      if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
     }
     const reload = ({ dns: dnsValues, log: { level } }: NodeValues): void => {
@@ -207,7 +213,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     }
     return { http: url, dns: dns === undefined ? undefined : hostPort(dns), leave, reload, close, [Symbol.asyncDispose]: close }
   } catch (error) {
-    await isOverWithin(storeMs, close()) // what hung at the start may hang again
+    await closeSoon() // what hung at the start may hang again, and a DNS thread ends only when it has started
     throw error
   }
 }
