@@ -128,6 +128,16 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     endSpareMemory()
     flushLines()
   }
+  /** The same in bounded time. Each has a time of its own: listeners that hang don't keep the store open. False = the store hangs. */
+  const closeSoon = async (cutRequests?: () => void): Promise<boolean> => {
+    await isOverWithin(listenersMs, closeListeners())
+    cutRequests?.()
+    const isClosed = await isOverWithin(storeMs, registry.close())
+    unwatchLoop()
+    endSpareMemory()
+    flushLines()
+    return isClosed
+  }
   const listenForDns = async (dnsValues: NonNullable<NodeValues['dns']>): Promise<DnsWorkers> => {
     const { tls, ...others } = dnsValues
     const dns = await step('listen for DNS', () => beginDnsWorkers({
@@ -197,12 +207,8 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
         work: () => ({ asked: http.leaving.asked + (dns?.counters.asked ?? 0), isBusy: http.leaving.isBusy || (dns?.counters.waiting ?? 0) > 0 })
       })
       if (ranOut) cut.push('requests under way')
-      await isOverWithin(listenersMs, closeListeners()) // nothing is under way in what takes longer
-      http.leaving.cut()
-      if (!await isOverWithin(storeMs, registry.close())) cut.push('the store')
-      unwatchLoop()
-      endSpareMemory()
-      flushLines()
+      // Nothing is under way in a listener that takes longer.
+      if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
     }
     const reload = ({ dns: dnsValues, log: { level } }: NodeValues): void => {
@@ -211,7 +217,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     }
     return { http: url, dns: dns === undefined ? undefined : hostPort(dns), leave, reload, close, [Symbol.asyncDispose]: close }
   } catch (error) {
-    await isOverWithin(storeMs, close()) // what hung at the start may hang again
+    await closeSoon() // what hung at the start may hang again, and a DNS thread ends only when it has started
     throw error
   }
 }
