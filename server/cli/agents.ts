@@ -32,8 +32,9 @@ export async function agentsWithRevisions (api: Api): Promise<readonly ListedAge
   const agents = await agentsOf(api)
   const found: ListedAgent[] = []
   for (let first = 0; first < agents.length; first += atOnce) {
-    found.push(...(await Promise.all(agents.slice(first, first + atOnce).map(async ({ instance }) =>
-      await orNothing(api.get<Instance>(instancePath(agentNamespace, agentService, instance.id)))))).filter((instance) => instance !== undefined).map(agentOf))
+    const asked = agents.slice(first, first + atOnce).map(async ({ instance: { id } }) =>
+      await orNothing(api.get<Instance>(instancePath(agentNamespace, agentService, id))))
+    for (const instance of await Promise.all(asked)) if (instance !== undefined) found.push(agentOf(instance)) // else it has gone
   }
   return found
 }
@@ -41,7 +42,8 @@ export async function agentsWithRevisions (api: Api): Promise<readonly ListedAge
 function agentOf (instance: Instance): ListedAgent {
   const revision = instance.load?.[revisionLoad]?.value
   return {
-    ...trafficAgentOf(instance), namespace: instance.namespace, instance, isLive: isCounted(instance.effectiveStatus), ...(revision === undefined ? {} : { revision })
+    ...trafficAgentOf(instance), namespace: instance.namespace, instance, isLive: isCounted(instance.effectiveStatus),
+    ...(revision === undefined ? {} : { revision })
   }
 }
 

@@ -109,7 +109,8 @@ function exposedPorts ({ port, targetPort, protocol = 'TCP' }: AskedPort, there:
 
 /** Callers would be sent to a port where nobody listens. */
 function nobodyListens (ports: readonly ServicePortInput[], there: readonly Port[]): readonly string[] {
-  const missing = ports.filter(({ targetPort, protocol }) => !there.some((own) => own.protocol === protocol && (own.port === targetPort || own.name === targetPort)))
+  const missing = ports.filter(({ targetPort, protocol }) =>
+    !there.some(({ name, port, protocol: own }) => own === protocol && (port === targetPort || name === targetPort)))
   return there.length === 0 ? [] : missing.map(({ targetPort, protocol }) =>
     `Warning: no instance says that it listens on ${protocol} port ${targetPort}: they have ${some(there.map((own) => portsText([own])))}; --target-port says which is meant`)
 }

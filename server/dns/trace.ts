@@ -191,7 +191,6 @@ export class Tracer {
     return { manifest, endpoints, policy, hasClusterIps: manifest !== undefined && !isHeadless(manifest) && this.reach(client).clusterIps }
   }
 
-
   /** Why a service with cluster IPs is answered with these, or is not. */
   #reachSteps (manifest: Service | undefined, client: string): DnsTraceStep[] {
     if (manifest === undefined || isHeadless(manifest)) return []

@@ -36,7 +36,8 @@ export function registerExplain (app: FastifyInstance, context: HttpContext): vo
     const access = accessOf(context, request)
     access.instance(request.params)
     const reach = context.dns?.reach(callerOf(request))
-    const explanations = access.explain(request.params).map((each) => (reach !== undefined && each.in && hasClusterIp(access, each) ? { ...each, dns: dnsOf(reach) } : each))
+    const explanations = access.explain(request.params).map((each) =>
+      (reach !== undefined && each.in && hasClusterIp(access, each) ? { ...each, dns: dnsOf(reach) } : each))
     // They differ between nodes and callers of one revision.
     const warnings = explanations.flatMap((each) => [...each.warnings ?? [], ...each.dns === undefined ? [] : [each.dns.answer, each.dns.reason]])
     const mark = warnings.length === 0 ? '' : `-${hash('sha1', warnings.join('\n'), 'base64url')}`
