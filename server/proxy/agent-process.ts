@@ -108,6 +108,5 @@ function ownUrl (text: string): string {
 
 /** The zone of DNS (`ROLLCALL_ZONE` of a registry) is not the zone of this machine. */
 function withoutZones (): NodeJS.ProcessEnv {
-  const { ROLLCALL_ZONE: _, ...env } = process.env
-  return env
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'ROLLCALL_ZONE'))
 }
