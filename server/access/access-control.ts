@@ -1,4 +1,5 @@
 // Access control, put together: what the wiring of a node needs of it.
+import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../clock.ts'
 import type { Guard } from '../guard.ts'
 import { type Core, type Feed } from '../registry/core.ts'
@@ -6,6 +7,7 @@ import { WrongAttempts } from './attempts.ts'
 import { Audit } from './audit.ts'
 import { Book } from './book.ts'
 import { Buckets } from './buckets.ts'
+import { type CertificateNames, certificateIdentity } from './certificate-identity.ts'
 import { Credentials, type CredentialsOptions } from './credentials.ts'
 import { AccessDesk } from './desk.ts'
 import type { GateOptions } from './gate.ts'
@@ -23,7 +25,8 @@ export interface AccessControlOptions {
   readonly guard: Guard
   readonly metrics?: AccessMetrics | undefined
   readonly log: { info (message: string): void, warn (message: string): void }
-  readonly certificateOf?: CredentialsOptions['certificateOf']
+  /** The certificate that a client has shown and that was verified; undefined = none. */
+  readonly certificateOf?: ((request: IncomingMessage) => CertificateNames | undefined) | undefined
 }
 
 export class AccessControl {
@@ -51,9 +54,13 @@ export class AccessControl {
     this.core = mode === 'off' && audit === undefined ? core : new GuardedCore(core, gate)
     const tickets = new Tickets(clock)
     const desk = this.desk = new AccessDesk({ core: this.core, book, mode, tickets, clock, audit: this.audit })
-    const { certificateOf } = options
+    const { certificateOf, values: { certificateIdentity: rule } } = options
+    const nameOf: CredentialsOptions['certificateOf'] = (request) => {
+      const shown = certificateOf?.(request)
+      return shown === undefined ? undefined : certificateIdentity(shown, rule)
+    }
     this.credentials = mode === 'off' ? undefined : new Credentials({
-      book, tickets, attempts: new WrongAttempts(clock), jwts: undefined, certificateOf,
+      book, tickets, attempts: new WrongAttempts(clock), jwts: undefined, certificateOf: nameOf,
       used: (token) => desk.used(token), refused: () => metrics?.wrongToken(), isReporting: mode === 'report'
     })
   }

@@ -1,6 +1,7 @@
 // All settings of access control. A new one is a fragment here, a line in `readAccessSettings` and the place where it is used.
 import { Type, type Static, type TObject } from 'typebox'
 import { between, doc, room } from '../config/setting.ts'
+import { type CertificateRule, certificateRules } from './certificate-identity.ts'
 import type { Limit, Use } from './buckets.ts'
 
 const modes = ['off', 'report', 'on'] as const
@@ -24,6 +25,11 @@ export const accessRoom = room({
       what: 'A file with tokens that this node knows beside those of the store, as `rollcall init` writes it: names, hashes, rules. It must be readable by its owner alone, and is read again when it changes and at SIGHUP. The variable has another name than that of the commands, whose file holds the token that they send.',
       why: 'Unset: only tokens of the store open something. The first one has to be in a file.'
     }) })),
+    certificateIdentity: Type.Enum([...certificateRules], { rule: `must be ${certificateRules.join(', ')}`, ...doc({
+      name: 'certificate-identity', kind: 'word', default: 'san',
+      what: 'Which name of a client\'s certificate (`http-tls-client-ca`) is its identity, `certificate:NAME` in policies: `san`: the first alternative name, a URI before a DNS name before an email; `uri`, `dns`, `email`: the first of that type; `cn`: the common name. A token that is sent along counts instead.',
+      why: 'Names of certificates stand in the alternative names; common names are of the past.'
+    }) }),
     auditFile: Type.Optional(Type.String({ minLength: 1, ...doc({
       name: 'audit-file', kind: 'file',
       what: 'Where a line of JSON is written for each command: who, what, on what, from where, by which door, the outcome and the revision. No content, no token, no secret. At SIGHUP it is opened anew, for whoever has moved it away.',
@@ -50,15 +56,17 @@ export type AccessConfig = Static<TObject<typeof accessRoom.settings>>
 export interface AccessValues {
   readonly mode: (typeof modes)[number]
   readonly tokenFile: string | undefined
+  readonly certificateIdentity: CertificateRule
   readonly audit: { readonly path: string, readonly maxBytes: number } | undefined
   readonly limits: Readonly<Record<Use, Limit>>
 }
 
-export function readAccessSettings ({ access: mode, tokenFile, auditFile, auditBytes, accessWrites }: AccessConfig): AccessValues {
+export function readAccessSettings ({ access: mode, tokenFile, certificateIdentity, auditFile, auditBytes, accessWrites }: AccessConfig): AccessValues {
   const perSecond = (rate: number): Limit => ({ perSecond: rate, burst: rate * burstSeconds })
   return {
     mode,
     tokenFile,
+    certificateIdentity,
     audit: auditFile === undefined ? undefined : { path: auditFile, maxBytes: auditBytes },
     limits: { writes: perSecond(accessWrites), heartbeats: perSecond(accessWrites * heartbeatsPerWrite), watches: watchLimit }
   }

@@ -128,7 +128,9 @@ const unreadable = fields({ key: text, reason: text, content: text, revision: op
 const rule = fields({
   role: optional(text), verbs: optional(list(text)), namespaces: optional(list(text)), services: optional(list(text)), addresses: optional(list(text))
 })
-const policy = fields({ kind: text, metadata: fields({ name: text, creationTimestamp: optional(text) }), spec: fields({ subjects: list(text), rules: list(rule) }) })
+const policy = fields({
+  kind: text, metadata: fields({ name: text, creationTimestamp: optional(text) }), spec: fields({ subjects: list(text), rules: list(rule) })
+})
 const token = fields({
   id: text, name: text, place: text, rules: list(rule), expired: flag, createdAt: optional(text), expiresAt: optional(text), usedAt: optional(text)
 })

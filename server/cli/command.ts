@@ -158,12 +158,12 @@ export class Invocation {
   }
 
   /** The registry. `onEvent` gets the SDK's events while a command runs. The SDK is loaded here: help and mistakes need none. */
-  async api (onEvent: (event: RollcallEvent) => void = () => {}): Promise<Api> {
+  async api (onEvent: (event: RollcallEvent) => void = () => {}, token = this.token): Promise<Api> {
     const { Api } = await import('./api.ts')
     const err = (text: string): void => { this.terminal.err(`rollcall: ${text}`) }
     return new Api({
       addresses: this.addresses,
-      token: this.token,
+      token,
       timeoutMs: this.read('timeout', readTimeout) ?? defaultTimeoutMs,
       say: err,
       network: this.terminal.network,

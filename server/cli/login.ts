@@ -1,6 +1,5 @@
 // rollcall login and context: registries by name.
 import type { WhoAmI } from '../../client-sdk/src/wire.ts'
-import { Api } from './api.ts'
 import { connectionFlags, label, type Command, type Invocation } from './command.ts'
 import { readAddresses, readToken } from './connection.ts'
 import { type Context, contextName, readContexts, writeContexts } from './contexts.ts'
@@ -28,7 +27,7 @@ kept. It goes into a context (contexts.json in ~/.config/rollcall, mode 600), wh
     call.arguments()
     const { terminal, addresses } = call
     const given = call.givenToken ?? readToken(await terminal.readInput(maxInput), 'the token on standard input')
-    const api = new Api({ addresses, token: given, timeoutMs: 10_000, say: (text) => { terminal.err(text) }, onEvent: () => undefined, network: terminal.network })
+    const api = await call.api(undefined, given)
     const who = await api.get<WhoAmI>('/v1/whoami').finally(() => api.close())
     const name = checkedName(call.text('context') ?? new URL(whole(addresses[0] ?? '')).hostname.replaceAll(/[[\]:]/g, '-').replace(/^-+|-+$/g, ''))
     const { contexts } = readContexts(terminal)
@@ -80,7 +79,7 @@ neither a flag nor a variable says otherwise; its token is sent to its own addre
     if (!Object.hasOwn(known.contexts, name)) throw new UsageError(`there is no context ${JSON.stringify(name)}: ${Object.keys(known.contexts).join(', ') || 'there are none'}`)
     if (what === 'use') writeContexts(call.terminal, { ...known, current: name })
     else {
-      const { [name]: _, ...contexts } = known.contexts
+      const contexts = Object.fromEntries(Object.entries(known.contexts).filter(([each]) => each !== name))
       writeContexts(call.terminal, { current: known.current === name ? undefined : known.current, contexts })
     }
     call.terminal.out(what === 'use' ? `context "${name}" is in use` : `context "${name}" is removed`)

@@ -244,14 +244,14 @@ function openListeners (config: Config): { readonly name: string, readonly liste
 
 /** Whether strangers who reach a listener get only what is meant for them. */
 function isControlled ({ access, dnsViews }: Config, name: string): boolean {
-  return name === 'http' ? access === 'on' : dnsViews.length > 0
+  return name.startsWith('http') ? access === 'on' : dnsViews.length > 0
 }
 
 /** The commands that do it. */
 function howToControl (name: string, listener: Listener): string {
   const place = showListener(listener)
-  if (name !== 'http') return `Say which networks may look up which namespaces: --dns-view office=10.0.0.0/8:*`
-  return `Two commands do it: "rollcall init --token-file tokens.yaml" makes the first token, and "rollcall serve --http ${place} --access on --token-file tokens.yaml" starts with it`
+  if (!name.startsWith('http')) return `Say which networks may look up which namespaces: --dns-view office=10.0.0.0/8:*`
+  return `Two commands do it: "rollcall init --token-file tokens.yaml" makes the first token, and "rollcall serve --${name} ${place} --access on --token-file tokens.yaml" starts with it`
 }
 
 function openFaults (config: Config, { field }: Origins): FieldError[] {
@@ -266,9 +266,16 @@ function warningsOf (config: Config, origins: Origins): string[] {
   return [
     ...openListeners(config).filter(({ name }) => !isControlled(config, name)).map(({ name, listener, opens }) =>
       `insecure: ${name} listens on ${showListener(listener)} without access control: whoever reaches it can ${opens}`),
+    ...plainTokens(config),
     ...rooms.flatMap((room) => room.warnings?.(config, origins) ?? []),
     ...settings.flatMap((setting) => secretInFlag(setting, config[setting.key], origins))
   ]
+}
+
+/** Whoever is on the way reads tokens that are sent in the clear. */
+function plainTokens ({ access, insecure, http }: Config): string[] {
+  if (access !== 'on' || insecure || http === undefined || isLoopback(http.host)) return []
+  return [`http listens on ${showListener(http)} without TLS: tokens that are sent there can be read on the way. Give clients http-tls, or put a proxy that ends TLS before it`]
 }
 
 function secretInFlag ({ name, kind, variable }: Setting, value: unknown, { field }: Origins): string[] {

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import { AliasChain } from './answers/alias-chain.ts'
 import { AnswerCache } from './answers/answer-cache.ts'
 import { minimalAnyRecords } from './answers/answer-plan.ts'
-import { AnswerStep } from './answers/answer-step.ts'
+import { type AnswerCaches, AnswerStep } from './answers/answer-step.ts'
 import { Chaos } from './answers/chaos.ts'
 import { OtherQuestions } from './answers/other-questions.ts'
 import { PlanCache } from './answers/plan-cache.ts'
@@ -13,6 +13,7 @@ import { ForwardStep } from './forward/forward-step.ts'
 import type { Recursion } from './forward/recursion.ts'
 import { type Zone, maxNegativeTtlSeconds } from './names/zone.ts'
 import type { Client, Response } from './protect/client.ts'
+import type { ClientReach } from './protect/client-reach.ts'
 import type { ClientZones } from './protect/client-zones.ts'
 import type { Views } from './protect/views.ts'
 import { ServerCookies } from './protect/cookies.ts'
@@ -43,6 +44,8 @@ export interface ResponderOptions {
   readonly clientZones?: ClientZones | undefined
   /** What clients may look up; undefined = everything. */
   readonly views?: Views | undefined
+  /** To whom cluster IPs are of use; undefined = they are answered to every client. */
+  readonly clientReach?: ClientReach | undefined
   /** What this node calls itself, for NSID and class CH. */
   readonly node: string
   /** Of this program, for class CH. */
@@ -92,14 +95,15 @@ export class Responder {
     const { source, ttlSeconds, zones, node, version, clock, counters, limiter, transfers, recursion, random, chaos = true } = options
     const plans = this.#plans = new PlanCache(source)
     const cache = new AnswerCache({ ttlSeconds, zones, built: () => { counters.builds++ }, leftOut: (set, count) => this.#leftOut(set, count) })
-    const staleCache = cache.capped(maxStaleTtlSeconds)
+    const caches = bothWays(cache)
+    const staleCaches = bothWays(cache.capped(maxStaleTtlSeconds))
     const minimalAny = minimalAnyRecords(Math.min(ttlSeconds, maxNegativeTtlSeconds))
     const forward = recursion === undefined ? undefined : new ForwardStep({ recursion, again: (...message) => this.respond(...message) })
     const chain = new AliasChain({ source, zones, minimalAny, forward, random })
     this.#composer = new OptionComposer(node, new ServerCookies({ source, nowMs: () => clock.now() }))
     this.#transfer = transfers === undefined ? undefined : new TransferStep({ ...options, transfers })
     this.#other = new OtherQuestions(chaos ? new Chaos({ version, node }) : undefined)
-    this.#answer = new AnswerStep({ source, zones, cache, staleCache, minimalAny, plans, chain, random })
+    this.#answer = new AnswerStep({ source, zones, caches, staleCaches, minimalAny, plans, chain, random })
     this.#limit = limiter === undefined ? undefined : new LimitStep({ limiter, counters, clock })
   }
 
@@ -154,7 +158,7 @@ export class Responder {
       else if (!isOfNames || isTransfer || (query.keepaliveHasData && isStream(client))) response = this.#other.answer(turn, outcome)
       else {
         const mayBeKnown = source.loaded && source.staleSeconds === 0 && turn.view === undefined
-        const known = mayBeKnown ? this.#plans.write(query, turn.clientZone, writer, random) : undefined
+        const known = mayBeKnown ? this.#plans.write(query, turn, writer, random) : undefined
         turn.zone = known
         response = known === undefined ? this.#answer.answer(turn) : writer.finish(rcodes.NOERROR, true)
       }
@@ -180,7 +184,7 @@ export class Responder {
 
   /** @param tail octets of the signature that follows */
   #open (tail: number): void {
-    const { recursion, clientZones, views } = this.#options
+    const { recursion, clientZones, clientReach, views } = this.#options
     const turn = this.#turn
     const { query, client, writer } = turn
     const offered = query.edns ? Math.max(plainUdpLimit, Math.min(query.payloadSize, ednsUdpLimit)) : plainUdpLimit
@@ -191,6 +195,7 @@ export class Responder {
     turn.cookie = query.edns ? this.#composer.cookie : 'none'
     turn.clientZone = clientZones?.zoneOf(client.address)
     turn.view = views === undefined || client.transport === 'https' ? undefined : views.of(client.address) // over HTTP access control has decided
+    turn.clusterIps = clientReach === undefined || clientReach.reaches(client.address)
   }
 
   #leftOut ({ namespace, service }: EndpointSet, count: number): void {
@@ -214,6 +219,10 @@ export class Responder {
       microseconds: Math.round(ms * 1_000)
     })
   }
+}
+
+function bothWays (cache: AnswerCache): AnswerCaches {
+  return { clusterIps: cache.for(true), endpoints: cache.for(false) }
 }
 
 function isStream ({ transport }: Client): boolean {

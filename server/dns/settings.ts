@@ -5,9 +5,11 @@ import { Type, type Static, type TObject } from 'typebox'
 import type { Listener, Upstream } from '../config/kinds.ts'
 import { doc, listenerSchema, type Origins, readAll, room } from '../config/setting.ts'
 import { invalid } from '../errors.ts'
+import type { CertificateFiles } from '../tls/certificate.ts'
 import { type AddressRange, neighbourNetworks, readNetworks } from '../model/address/ranges.ts'
 import { defaultInstanceCidrs, readInstanceCidrs, reversePrefixes } from './names/reverse-networks.ts'
 import { zoneFaults } from './names/zones.ts'
+import { clusterIpSettings } from './protect/client-reach.ts'
 import { maxClientZones, readClientZones } from './protect/client-zone-setting.ts'
 import { maxViews, readViews } from './protect/view-setting.ts'
 import { type DnsPeers, maxNotifyTargets, maxTransferRules, maxTsigKeys, readDnsPeers, tsigAlgorithms } from './transfer/peers.ts'
@@ -44,6 +46,11 @@ export const dnsRoom = room({
       what: 'The TTL of DNS answers, in whole seconds: so long may a resolver answer from its cache.',
       why: 'As CoreDNS answers for Kubernetes: a dead address is gone from the caches within seconds.',
       raise: 'Callers keep calling dead instances that much longer.', lower: 'More questions; 0 makes every lookup a question.'
+    }) }),
+    dnsClusterIp: Type.Enum([...clusterIpSettings], { rule: 'must be auto or always', ...doc({
+      name: 'dns-cluster-ip', kind: 'word', default: 'auto',
+      what: 'Who is answered the cluster IP of a service. `auto`: clients on a machine that runs an agent (`rollcall proxy`), and in networks that one covers (`--covers`); everybody else gets the endpoints, as of a headless service. `always`: everybody, as the DNS specification of Kubernetes says. Zones that are transferred hold the endpoints with `auto`, and the cluster IPs with `always`.',
+      why: 'A cluster IP leads nowhere where no agent carries it. `always` is for networks that route the cluster IPs by themselves.'
     }) }),
     dnsRateLimit: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000, rule: 'must be a whole number from 0 to 1000000, or off', ...doc({
       name: 'dns-rate-limit', kind: 'number', default: '5000', off: true,
@@ -123,12 +130,12 @@ export const dnsRoom = room({
     }) })),
     dnsTlsCert: Type.Optional(Type.String({ minLength: 1, ...doc({
       name: 'dns-tls-cert', kind: 'file', reloaded: true,
-      what: 'The file with the certificate of DNS over TLS, in PEM form, with those that lead to its root. Read at the start.',
+      what: 'The file with the certificate of DNS over TLS, in PEM form, with those that lead to its root. Read at the start, and again when it or the key changes. The log warns 21 and 7 days before it expires.',
       why: 'Unset: there is no DNS over TLS.'
     }) })),
     dnsTlsKey: Type.Optional(Type.String({ minLength: 1, ...doc({
       name: 'dns-tls-key', kind: 'file', reloaded: true,
-      what: 'The file with the private key of that certificate, in PEM form.',
+      what: 'The file with the private key of that certificate, in PEM form. The log warns if other users of the machine may read it.',
       why: 'Unset: there is no DNS over TLS.'
     }) }))
   }
@@ -137,11 +144,8 @@ export const dnsRoom = room({
 /** What was set. */
 export type DnsConfig = Static<TObject<typeof dnsRoom.settings>>
 
-/** Where DNS over TLS is answered, and the files of its certificate, which are read at the start and at SIGHUP. */
-export interface DnsTlsValues extends Listener {
-  readonly certFile: string
-  readonly keyFile: string
-}
+/** Where DNS over TLS is answered, and the files of its certificate, which are read at the start, at SIGHUP, and when they change. */
+export type DnsTlsValues = Listener & CertificateFiles
 
 /** What DNS is started with: everything that was set, read once. */
 export type DnsValues = Omit<DnsWorkersOptions, 'feed' | 'node' | 'version' | 'log' | 'clock' | 'guard' | 'spawn' | 'maxConnections' | 'tls'> & {
@@ -170,6 +174,7 @@ export function readDnsSettings (config: DnsConfig, { field }: Origins, serviceN
     port: listener.port,
     workers: config.dnsWorkers === 'auto' ? Number(sharesPorts && availableParallelism() > 1) : config.dnsWorkers,
     ttlSeconds: config.dnsTtlSeconds,
+    clusterIps: config.dnsClusterIp,
     transfer: { keys: peers.keys, transferTo: peers.transferTo },
     notify: peers.notify,
     forward: { upstreams, clients, mixesCase: config.dnsForwardCase === 'mixed' },
@@ -207,5 +212,5 @@ function readTls ({ dns, dnsTls, dnsTlsCert, dnsTlsKey }: DnsConfig, field: Orig
     throw invalid([{ field: field(first), rule: `needs ${missing} too: DNS over TLS is an address, a certificate and its key` }])
   }
   if (dns === undefined) throw invalid([{ field: field('dns-tls'), rule: 'must not be given where dns is off' }])
-  return { ...dnsTls, certFile: dnsTlsCert, keyFile: dnsTlsKey }
+  return { ...dnsTls, name: 'dns-tls', certFile: dnsTlsCert, keyFile: dnsTlsKey }
 }

@@ -20,6 +20,8 @@ export class Turn {
   clientZone: string | undefined
   /** What the client may look up; undefined = everything. */
   view: View | undefined
+  /** Cluster IPs are of use to it. */
+  clusterIps = true
   /** Of whose name there was nothing, or something. */
   zone: Zone | undefined
 }

@@ -15,7 +15,7 @@ import { type HttpWorld, bearer, build, pathOf, tokenOf } from '../support/world
 
 const agent = (namespace: string, more: Partial<PolicyRule> = {}): PolicyRule => ({ role: 'agent', namespaces: [namespace], ...more })
 const plenty = { perSecond: 1_000_000, burst: 1_000_000 }
-const values = { mode: 'on', tokenFile: undefined, audit: undefined, limits: { writes: plenty, heartbeats: plenty, watches: plenty } } as const
+const values = { mode: 'on', tokenFile: undefined, certificateIdentity: 'san', audit: undefined, limits: { writes: plenty, heartbeats: plenty, watches: plenty } } as const
 const name = { namespace: 'shop', service: 'orders', id: 'a' }
 
 async function two (t: Parameters<typeof build>[0], mode: 'on' | 'report' = 'on'): Promise<HttpWorld & { readonly a: string, readonly b: string, readonly operator: string }> {
@@ -28,7 +28,8 @@ async function two (t: Parameters<typeof build>[0], mode: 'on' | 'report' = 'on'
 
 for (const kind of ['sqlite', 'redis'] as const) {
   t.test(`two identities that register one id through two nodes at once: the store says whose it is (${kind})`, { skip: kind === 'redis' && noRedis }, async (t) => {
-    const { registries, hold } = await twoNodes(t, kind)
+    const nodes = await twoNodes(t, kind)
+    const { registries } = nodes
     const controls = registries.map((registry) => new AccessControl({
       values, core: registry, feed: registry.feed, clock: systemClock, guard: standaloneGuard, log: { info: () => undefined, warn: () => undefined }
     }))
@@ -40,7 +41,7 @@ for (const kind of ['sqlite', 'redis'] as const) {
     }
     const [a, b] = [await asked('a'), await asked('b')]
     await registries[1].store.sync()
-    hold() // node two has not heard of what node one stores
+    nodes.hold() // node two has not heard of what node one stores
     const { instance } = await one.core.as(a).register(name, {})
     t.equal(instance.owner, 'token:a')
     await t.rejects(two.core.as(b).register(name, {}), { code: 'REG_FORBIDDEN', message: /registered by token:a/ })
@@ -53,7 +54,9 @@ for (const kind of ['sqlite', 'redis'] as const) {
   t.test(`what was registered without access control becomes the first owner's (${kind})`, { skip: kind === 'redis' && noRedis }, async (t) => {
     const { one: open, registries } = await twoNodes(t, kind)
     await open.register(name, { address: '10.0.0.1' })
-    const control = new AccessControl({ values, core: registries[0], feed: registries[0].feed, clock: systemClock, guard: standaloneGuard, log: { info: () => undefined, warn: () => undefined } })
+    const control = new AccessControl({
+      values, core: registries[0], feed: registries[0].feed, clock: systemClock, guard: standaloneGuard, log: { info: () => undefined, warn: () => undefined }
+    })
     t.teardown(() => control.close())
     const { id } = await control.desk.create(registryActor, { name: 'a', rules: [agent('shop')] })
     const access = control.core.as(actorOf({ kind: 'token', subject: 'token:a', tokenId: id }, '10.0.0.9'))
@@ -74,7 +77,7 @@ t.test('B gets at nothing of A: batch, single heartbeat, watch socket, patch, ov
     t.match((await send(method, url, body, bearer(b))).json(), { code: 'REG_FORBIDDEN' }, method)
   }
   const { url } = await listen()
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/watch`, { headers: bearer(b) } as unknown as string[]) // Node takes options there
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/watch`, { headers: bearer(b) }) // Node takes options there
   const answers: any[] = []
   const answered = Promise.withResolvers<void>()
   socket.onmessage = ({ data }) => {

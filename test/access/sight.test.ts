@@ -71,7 +71,7 @@ for (const view of ['instances', 'endpoints'] as const) {
     const apply = (rules: readonly PolicyRule[]): Promise<unknown> => access.apply(readManifests(policy('p', 'token:watch*', rules)))
     await apply([{ role: 'reader', namespaces: ['shop'], services: ['web'] }])
     const { url } = await world.listen()
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/watch`, { headers: bearer(token) } as unknown as string[])
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/watch`, { headers: bearer(token) })
     const frames: any[] = []
     let look = (): void => undefined
     socket.onmessage = ({ data }) => { frames.push(JSON.parse(String(data))); look() }

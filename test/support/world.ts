@@ -25,7 +25,7 @@ import { HandClock } from './hand-clock.ts'
 import { TestSocket } from './test-socket.ts'
 
 const plenty = { perSecond: 1_000_000, burst: 1_000_000 }
-const noControl: AccessValues = { mode: 'off', tokenFile: undefined, audit: undefined, limits: { writes: plenty, heartbeats: plenty, watches: plenty } }
+const noControl: AccessValues = { mode: 'off', tokenFile: undefined, certificateIdentity: 'san', audit: undefined, limits: { writes: plenty, heartbeats: plenty, watches: plenty } }
 
 /** Who does things in tests. */
 export const tester: Actor = { name: 'test', kind: 'anonymous', address: '10.0.0.1' }
@@ -145,7 +145,8 @@ async function create (t: Closable, options: WorldOptions, { clock = new HandClo
   const accessMetrics = new AccessMetrics(metrics.register)
   const control = new AccessControl({
     metrics: accessMetrics,
-    values: { ...noControl, ...controlled }, core: registry, feed: registry.feed, clock, guard: loggingGuard({ error: (_fields, message) => warnings.push(message) }, () => undefined),
+    values: { ...noControl, ...controlled }, core: registry, feed: registry.feed, clock,
+    guard: loggingGuard({ error: (_fields, message) => warnings.push(message) }, () => undefined),
     log: { info: () => undefined, warn: (message) => warnings.push(message) }
   })
   accessMetrics.observe(metrics.register, control.book, () => control.audit?.dropped ?? 0)

@@ -2,6 +2,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { CanI, NewToken, Ticket, Token, TokenCreated, WhoAmI } from '../../../client-sdk/src/wire.ts'
+import { LabelName } from '../../model/instance/instance.ts'
+import { verbs } from '../../model/service/types.ts'
 import type { Actor } from '../../registry/core.ts'
 import { setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
@@ -27,9 +29,11 @@ const exampleToken: Token = {
   createdBy: 'token:admin', expired: false, usedAt: '2026-01-01T06:00:00.000Z'
 }
 const CanIQuery = Type.Object({
-  verb: Type.String(), namespace: Type.Optional(Type.String()), service: Type.Optional(Type.String())
+  verb: Type.Enum([...verbs]), namespace: Type.Optional(LabelName), service: Type.Optional(LabelName)
 }, { additionalProperties: false })
-const TokenParams = Type.Object({ name: Type.String({ maxLength: 253, description: 'Its name, or its id' }) })
+const TokenParams = Type.Object({ token: Type.String({
+  pattern: '^[a-z0-9](?:[-._a-z0-9]{0,61}[a-z0-9])?$', rule: 'must be the name or the id of a token', description: 'Its name, or its id: never its text'
+}) })
 
 export function registerAccess (app: FastifyInstance, context: HttpContext, questions: AccessQuestions): void {
   const { core } = context
@@ -104,7 +108,7 @@ export function registerAccess (app: FastifyInstance, context: HttpContext, ques
     return reply.code(201).header('cache-control', 'no-store').send(created)
   })
 
-  app.delete<{ Params: Static<typeof TokenParams> }>('/v1/tokens/:name', {
+  app.delete<{ Params: Static<typeof TokenParams> }>('/v1/tokens/:token', {
     schema: {
       tags, operationId: 'revokeToken', summary: 'Revoke the tokens of a name, or the one of an id: on all nodes at once',
       params: TokenParams,
@@ -115,7 +119,7 @@ export function registerAccess (app: FastifyInstance, context: HttpContext, ques
     }
   }, async (request, reply) => {
     core.position.requireLoaded()
-    const items = await questions.revoke(actorOf(request), request.params.name)
+    const items = await questions.revoke(actorOf(request), request.params.token)
     setRevision(reply, core)
     return { revision: core.position.cursor, items }
   })

@@ -226,7 +226,8 @@ export class Subscription implements Followed<Delivery> {
     const namespaces = namespace === undefined ? catalog.namespaces() : [namespace]
     return namespaces.flatMap((space) => {
       if (service === undefined) {
-        return Array.from(catalog.declaredServices(space), ({ manifest }) => manifest).filter(({ metadata: { namespace, name } }) => this.#sees({ namespace, service: name }))
+        const declared = Array.from(catalog.declaredServices(space), ({ manifest }) => manifest)
+        return declared.filter(({ metadata: { namespace, name } }) => this.#sees({ namespace, service: name }))
       }
       const declared = this.#sees({ namespace: space, service }) ? catalog.declared(space, service) : undefined
       return declared === undefined ? [] : [declared.manifest]
@@ -245,7 +246,10 @@ export class Subscription implements Followed<Delivery> {
     if (namespace !== undefined && service !== undefined) return ofService(namespace, service)
     const namespaces = namespace === undefined ? catalog.namespaces() : [namespace]
     if (service !== undefined) return namespaces.flatMap((space) => ofService(space, service))
-    return namespaces.flatMap((space) => (whole ? catalog.services(space).flatMap((name) => ofService(space, name, 'registered')) : catalog.select(space, this.#selector).filter((instance) => this.#sees(instance))))
+    return namespaces.flatMap((space) => {
+      if (whole) return catalog.services(space).flatMap((name) => ofService(space, name, 'registered'))
+      return catalog.select(space, this.#selector).filter((instance) => this.#sees(instance))
+    })
   }
 }
 
