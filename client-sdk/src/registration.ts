@@ -69,6 +69,7 @@ export class Registration {
   #farewell: Promise<void> | undefined
   #turn: Promise<void> | undefined
   #bound = false
+  #renewedAtMs = -Infinity
 
   /** @internal */
   constructor (context: RegistrationContext, options: RegisterOptions & { namespace: string }) {
@@ -93,7 +94,7 @@ export class Registration {
       ttlMs: options.ttlMs ?? defaultTtlMs,
       session: options.session ?? false,
       load: () => loadNow(options.load, (error) => this.#report(error)),
-      renewed: (bound) => this.#renewed(bound),
+      renewed: (bound, sentAtMs) => this.#renewed(bound, sentAtMs),
       unbound: () => { this.#bound = false },
       unknown: () => this.#return(),
       superseded: () => this.#superseded()
@@ -107,6 +108,14 @@ export class Registration {
   /** Is its lease bound to the WebSocket? */
   get session (): boolean {
     return this.#lease.session
+  }
+
+  /**
+   * When the newest heartbeat was sent (or the registration, if it is newer) that the registry has stored, in milliseconds of the
+   * client's clock (`performance.now()`): the lease is good at least until `ttlMs` after it. -Infinity before the first.
+   */
+  get renewedAtMs (): number {
+    return this.#renewedAtMs
   }
 
   /** As the registry answered last. */
@@ -133,7 +142,7 @@ export class Registration {
     const { clock, random, timeoutMs, heartbeats, emit } = this.#context
     const signal = anySignal(this.#context.closed, options.signal)
     try {
-      await registerFirst({ clock, random, timeoutMs, waitMs: options.waitMs, signal, register: (limits) => this.#writes.put(signal, limits) })
+      await registerFirst({ clock, random, timeoutMs, waitMs: options.waitMs, signal, register: (limits) => this.#granted(() => this.#writes.put(signal, limits)) })
     } catch (error) {
       this.#state = 'deregistered'
       // It may have arrived although the answer was lost: don't leave an instance behind that sends no heartbeats.
@@ -235,12 +244,21 @@ export class Registration {
     }
   }
 
+  /** A registration that is answered grants a lease, from some time after it was sent. */
+  async #granted<Answer> (register: () => Promise<Answer>): Promise<Answer> {
+    const sentAtMs = this.#context.clock.now()
+    const answer = await register()
+    this.#renewedAtMs = sentAtMs
+    return answer
+  }
+
   #assertAlive (): void {
     if (this.#state === 'superseded') throw new RollcallError('REG_GENERATION_SUPERSEDED', `${this.#name} has been registered by another process`)
     if (this.#state === 'deregistered') throw new RollcallError('REGISTRY_CLOSED', `${this.#name} is deregistered`)
   }
 
-  #renewed (bound: boolean): void {
+  #renewed (bound: boolean, sentAtMs: number | undefined): void {
+    this.#renewedAtMs = sentAtMs ?? this.#renewedAtMs
     if (bound && !this.#bound) this.#context.emit({ type: 'session', registration: this })
     this.#bound = bound
     if (this.#writes.isPending) this.update({}).catch((error: unknown) => this.#report(error))
@@ -268,7 +286,7 @@ export class Registration {
       clock,
       random,
       ttlMs: this.#lease.ttlMs,
-      register: () => this.#writes.inTurn(() => this.#writes.put(signal)),
+      register: () => this.#writes.inTurn(() => this.#granted(() => this.#writes.put(signal))),
       report: (error) => this.#report(error),
       signal
     })
@@ -304,7 +322,7 @@ export class Registration {
       ttlMs: this.#lease.ttlMs,
       generation: this.generation,
       owner: () => this.#writes.owner(signal),
-      register: (onlyNew) => this.#writes.inTurn(() => this.#writes.put(signal, { onlyNew })),
+      register: (onlyNew) => this.#writes.inTurn(() => this.#granted(() => this.#writes.put(signal, { onlyNew }))),
       report: (error) => this.#report(error),
       signal
     })
