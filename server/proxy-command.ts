@@ -99,7 +99,8 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
   const clock = guardedClock(systemClock, guard, 'proxy-timer')
   const announcer: Announcer | undefined = settings.announce === undefined ? undefined : new Announcer({
     node: settings.readMachine().node, run, clock, now: () => performance.now(), allowed: settings.announce, isFast: settings.takeover === 'fast', log,
-    confirmedAtMs: () => registration.confirmedAtMs, ttlMs: agentTtlMs, publish: (said) => registration.announce(said), onChange: () => void agent.check()
+    confirmedAtMs: () => registration.confirmedAtMs, interruptions: () => registration.interruptions, ttlMs: agentTtlMs,
+    publish: (said) => registration.announce(said), onChange: () => void agent.check()
   })
   await announcer?.start()
   const readMachine = (): Machine => settings.readMachine(announcer?.lent)

@@ -70,6 +70,7 @@ export class Registration {
   #turn: Promise<void> | undefined
   #bound = false
   #renewedAtMs = -Infinity
+  #interruptions = 0
 
   /** @internal */
   constructor (context: RegistrationContext, options: RegisterOptions & { namespace: string }) {
@@ -95,7 +96,10 @@ export class Registration {
       session: options.session ?? false,
       load: () => loadNow(options.load, (error) => this.#report(error)),
       renewed: (bound, sentAtMs) => this.#renewed(bound, sentAtMs),
-      unbound: () => { this.#bound = false },
+      unbound: () => {
+        if (this.#bound) this.#interruptions++
+        this.#bound = false
+      },
       unknown: () => this.#return(),
       superseded: () => this.#superseded()
     }
@@ -116,6 +120,14 @@ export class Registration {
    */
   get renewedAtMs (): number {
     return this.#renewedAtMs
+  }
+
+  /**
+   * How often its lease was interrupted, or may have been: the WebSocket broke that was its session, the registry had forgotten it, or an
+   * answer was so late that it may have run out before.
+   */
+  get interruptions (): number {
+    return this.#interruptions
   }
 
   /** As the registry answered last. */
@@ -142,7 +154,8 @@ export class Registration {
     const { clock, random, timeoutMs, heartbeats, emit } = this.#context
     const signal = anySignal(this.#context.closed, options.signal)
     try {
-      await registerFirst({ clock, random, timeoutMs, waitMs: options.waitMs, signal, register: (limits) => this.#granted(() => this.#writes.put(signal, limits)) })
+      const register = (limits: Limits): Promise<Instance> => this.#granted(() => this.#writes.put(signal, limits))
+      await registerFirst({ clock, random, timeoutMs, waitMs: options.waitMs, signal, register })
     } catch (error) {
       this.#state = 'deregistered'
       // It may have arrived although the answer was lost: don't leave an instance behind that sends no heartbeats.
@@ -258,6 +271,8 @@ export class Registration {
   }
 
   #renewed (bound: boolean, sentAtMs: number | undefined): void {
+    // An answer so late tells nothing of the time before: the lease may have run out, and been renewed after that.
+    if (this.#context.clock.now() - this.#renewedAtMs >= this.#lease.ttlMs) this.#interruptions++
     this.#renewedAtMs = sentAtMs ?? this.#renewedAtMs
     if (bound && !this.#bound) this.#context.emit({ type: 'session', registration: this })
     this.#bound = bound
@@ -275,6 +290,7 @@ export class Registration {
   #return (): void {
     if (this.#state !== 'registered' || this.#returning !== undefined) return
     this.#state = 'registering'
+    this.#interruptions++
     this.#returning = this.#registerAgain().finally(() => { this.#returning = undefined })
   }
 

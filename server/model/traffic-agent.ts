@@ -17,6 +17,8 @@ export const agentKeys = {
   announces: 'rollcall.dev/announces',
   /** Networks of which it may announce addresses: for the other agents, who elect by it. */
   announceNetworks: 'rollcall.dev/announce-networks',
+  /** Another text each time that it has taken an address: for the other agents, who know by it what it had before it was lost. */
+  turn: 'rollcall.dev/announce-turn',
   /** The MAC addresses of its interfaces: for the other agents, who may see one on the network. */
   macs: 'rollcall.dev/macs',
   /** What it can't announce, in a few sentences. */

@@ -71,7 +71,9 @@ export class Agent {
       pid: process.pid, mode: backEnd.name, node, ...(zone === undefined ? {} : { zone }), nodeAddresses, revision: this.#inForce,
       services: this.#state.services().length, frontEnds: this.#state.frontEnds, ...(this.#fault === undefined ? {} : { fault: this.#fault }),
       appliedInMs: this.#appliedInMs, repairs: this.#repairs + (announcer?.repairs ?? 0), announces: announcer?.announces ?? [],
-      conditions: [...this.#state.conditions(), ...backEnd.conditions(), ...this.#options.healthChecks.conditions(), ...announcer?.conditions() ?? []].slice(0, maxConditions)
+      conditions: [
+        ...this.#state.conditions(), ...backEnd.conditions(), ...this.#options.healthChecks.conditions(), ...announcer?.conditions() ?? []
+      ].slice(0, maxConditions)
     }
   }
 

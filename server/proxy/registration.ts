@@ -52,6 +52,11 @@ export class AgentRegistration {
     return this.#registration?.renewedAtMs ?? -Infinity
   }
 
+  /** How often the registry may have taken this agent for lost. */
+  get interruptions (): number {
+    return this.#registration?.interruptions ?? 0
+  }
+
   /** Tells what it announces, when it is registered. Never rejects. */
   announce (said: Said): Promise<void> {
     this.#announcing = said

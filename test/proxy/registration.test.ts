@@ -26,7 +26,7 @@ function begin (t: { teardown (end: () => Promise<void>): void }, covers: readon
 t.test('an agent says which addresses its machine has, what it carries and whom it covers', async (t) => {
   const { registry, registration } = begin(t, ['172.17.0.0/16', 'fd00:17::/64'])
   await registration.tell({ machine, clusterIps: true })
-  await registration.announce({ announces: ['192.0.2.1'], networks: readNetworks(['192.0.2.0/24'], 'networks'), macs: ['02:00:00:00:00:01'], problems: [] })
+  await registration.announce({ announces: ['192.0.2.1'], turn: '1', networks: readNetworks(['192.0.2.0/24'], 'networks'), macs: ['02:00:00:00:00:01'], problems: [] })
   const [instance] = registry.instances
   t.match(instance, { namespace: 'rollcall-system', service: 'proxy', id: 'a.example', node: 'a.example', zone: 'east', address: '10.77.0.1', labels: { mode: 'kernel' } })
   if (instance === undefined) return

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import type { AgentStatus } from '../../server/proxy/agent-status.ts'
 import { Lab } from './lab.ts'
 import type { Child } from './processes.ts'
 
@@ -10,6 +11,9 @@ export const url = 'http://10.77.0.9:7500'
 /** The announced addresses: nobody else's. */
 export const four = '10.77.0.240'
 export const six = 'fd77::240'
+
+/** Lines of an agent's log that a failed test shows. */
+const maxShown = 30
 
 const manifests = `
 { apiVersion: v1, kind: Service, metadata: { name: web }, spec: { type: LoadBalancer, externalTrafficPolicy: Local, loadBalancerIP: ${four},
@@ -22,14 +26,14 @@ const manifests = `
 export interface Neighbourhood {
   readonly lab: Lab
   readonly registry: Child
-  rollcall (...args: readonly string[]): Promise<string>
-  startAgent (machine: string, ...flags: readonly string[]): Promise<Child>
+  readonly rollcall: (...args: readonly string[]) => Promise<string>
+  readonly startAgent: (machine: string, ...flags: readonly string[]) => Promise<Child>
   /** Which machines have an address on an interface. */
-  owners (address: string): Promise<string[]>
+  readonly owners: (address: string) => Promise<string[]>
   /** Resolves when this machine alone has it. */
-  owned (address: string, machine: string): Promise<void>
+  readonly owned: (address: string, machine: string) => Promise<void>
   /** The status of a machine's agent. */
-  status (machine: string): Promise<{ readonly announces: readonly string[], readonly conditions: readonly { readonly reason: string, readonly message: string }[] }>
+  readonly status: (machine: string) => Promise<AgentStatus>
 }
 
 export async function neighbourhood (t: Test): Promise<Neighbourhood> {
@@ -59,6 +63,7 @@ export async function neighbourhood (t: Test): Promise<Neighbourhood> {
     const agent = lab.start(t, machine, [
       'server/main.ts', 'proxy', '--node', machine, '--service-cidr', '10.96.0.0/12,fd00:96::/112', '--state', join(lab.directory, `${machine}.state`), ...flags
     ], environment)
+    t.teardown(() => { if (!t.passing()) t.comment(`agent of ${machine}:\n${agent.lines.slice(-maxShown).join('\n')}`) })
     await agent.line(/carrying \d+ addresses/)
     return agent
   }
@@ -69,7 +74,7 @@ export async function neighbourhood (t: Test): Promise<Neighbourhood> {
   return {
     lab, registry, rollcall, startAgent, owners,
     owned: (address, machine) => until(async () => (await owners(address)).join() === machine),
-    status: async (machine) => JSON.parse((await lab.run(machine, process.execPath, '--conditions=rollcall-source', 'server/main.ts', 'proxy', 'status')).out) as Awaited<ReturnType<Neighbourhood['status']>>
+    status: async (machine) => JSON.parse((await lab.run(machine, process.execPath, '--conditions=rollcall-source', 'server/main.ts', 'proxy', 'status')).out) as AgentStatus
   }
 }
 

@@ -11,6 +11,8 @@ const maxProblemsLength = 1_000
 export interface Said {
   /** Load-balancer addresses that it announces now. */
   readonly announces: readonly string[]
+  /** Another text each time that it has taken an address. */
+  readonly turn: string
   /** Networks of which it may announce addresses. */
   readonly networks: readonly AddressRange[]
   /** The MAC addresses of its interfaces: who sees one on the network knows whose it is. */
@@ -19,9 +21,10 @@ export interface Said {
   readonly problems: readonly string[]
 }
 
-export function announcingMetadata ({ announces, networks, macs, problems }: Said): Record<string, string> {
+export function announcingMetadata ({ announces, turn, networks, macs, problems }: Said): Record<string, string> {
   return {
     [agentKeys.announces]: announces.slice(0, maxAnnounced).join(','),
+    [agentKeys.turn]: turn,
     [agentKeys.announceNetworks]: networks.slice(0, maxNetworks).map(({ text }) => text).join(','),
     [agentKeys.macs]: macs.slice(0, maxMacs).join(','),
     ...(problems.length === 0 ? {} : { [agentKeys.problems]: problems.join('; ').slice(0, maxProblemsLength) })
@@ -33,6 +36,7 @@ export function readSaid (metadata: Readonly<Record<string, string>>): Omit<Said
   const list = (key: string, most: number): string[] => (metadata[key] ?? '').split(',', most).filter((text) => text !== '')
   return {
     announces: list(agentKeys.announces, maxAnnounced),
+    turn: metadata[agentKeys.turn] ?? '',
     networks: list(agentKeys.announceNetworks, maxNetworks).flatMap((text) => {
       const range = parseCidr(text)
       return 'problem' in range ? [] : [range]

@@ -12,8 +12,10 @@ import { addAddress, prolongAddresses, removeAddresses } from './addresses.ts'
 import { type Decision, decide, fenceMs, type View } from './election.ts'
 import { type Announceable, announceableOf, interfaceFor, lifetimeSeconds, type NetworkInterface, readInterfaces } from './interfaces.ts'
 import { announce, type LanTool, lanTool, type Place, probe } from './lan.ts'
-import { Peers } from './peers.ts'
-import { type Wanted, mayAnnounce, wantedOf } from './wanted.ts'
+import { type Peer, Peers } from './peers.ts'
+import { problemOf } from './problems.ts'
+import { mayAnnounce } from './wanted.ts'
+import { WantedAddresses } from './wanted-addresses.ts'
 
 /** How often this agent looks at its addresses. */
 const lookMs = 1_000
@@ -25,8 +27,6 @@ const announceTimes = 5
 const announceIdleMs = 60_000
 /** An address that somebody else has is asked for again. */
 const retryMs = { known: 1_000, foreign: 10_000 } as const
-/** Addresses of services that are looked at: others get a condition. */
-const maxWanted = 4_096
 
 export interface AnnouncerOptions {
   readonly node: string
@@ -39,6 +39,8 @@ export interface AnnouncerOptions {
   readonly isFast: boolean
   /** When the heartbeat was sent that the registry has stored last. */
   readonly confirmedAtMs: () => number
+  /** How often the registry may have taken this agent for lost. */
+  readonly interruptions: () => number
   /** How long the registry takes this agent for alive after it. */
   readonly ttlMs: number
   /** Tells the registry. Never rejects. */
@@ -59,9 +61,7 @@ interface Held {
 export class Announcer {
   readonly #options: AnnouncerOptions
   readonly #peers = new Peers()
-  /** By service, and by address. */
-  readonly #services = new Map<string, readonly Wanted[]>()
-  readonly #wanted = new Map<string, Wanted[]>()
+  readonly #wanted = new WantedAddresses()
   readonly #held = new Map<string, Held>()
   /** Addresses that this agent, or an earlier life of it, has ever put on the machine: never the machine's own. */
   readonly #lent = new Set<string>()
@@ -70,9 +70,12 @@ export class Announcer {
   readonly #retryAtMs = new Map<string, number>()
   readonly #occupiedSinceMs = new Map<string, number>()
   readonly #probing = new Set<string>()
+  /** Of this process, so that no two have the same turn. */
+  readonly #life = Date.now().toString(36)
   #interfaces: readonly NetworkInterface[] = []
   #tool: LanTool = 'none'
   #prolongedAtMs = -Infinity
+  #interruptions = 0
   #isQueued = false
   #isEnded = false
   #work: Promise<void> = Promise.resolve()
@@ -99,7 +102,7 @@ export class Announcer {
 
   get said (): Said {
     return {
-      announces: this.announces, networks: this.#interfaces.flatMap((each) => announceableOf(each, this.#options.allowed)),
+      announces: this.announces, turn: `${this.#life}.${this.taken}`, networks: this.#interfaces.flatMap((each) => announceableOf(each, this.#options.allowed)),
       macs: this.#interfaces.map(({ mac }) => mac), problems: this.conditions().map(({ message }) => message)
     }
   }
@@ -120,43 +123,43 @@ export class Announcer {
   /** Takes what the registry tells. */
   take (event: EndpointsEvent): void {
     switch (event.type) {
-      case 'endpoints-snapshot': {
-        const names = new Set(event.services.map(nameOf))
-        for (const name of [...this.#services.keys()]) if (!names.has(name)) this.#services.delete(name)
-        for (const service of event.services) this.#put(service)
-        if (!names.has(`${agentNamespace}/${agentService}`)) this.#peers.replace([], this.#options.now())
+      case 'endpoints-snapshot':
+        this.#wanted.replace(event.services)
+        this.#peers.replace(event.services.find(isAgents)?.endpoints ?? [], this.#options.now())
         break
-      }
       case 'endpoints':
-        this.#put(event.endpoints)
+        this.#wanted.put([event.endpoints])
+        if (isAgents(event.endpoints)) this.#peers.replace(event.endpoints.endpoints, this.#options.now())
         break
       case 'endpoints-gone':
-        this.#services.delete(`${event.namespace}/${event.service}`)
-        if (event.namespace === agentNamespace && event.service === agentService) this.#peers.replace([], this.#options.now())
+        this.#wanted.remove(`${event.namespace}/${event.service}`)
+        if (isAgents(event)) this.#peers.replace([], this.#options.now())
         break
       case 'bookmark':
       case 'reset':
         return
     }
-    this.#index()
+    for (const memory of [this.#foreign, this.#faults, this.#retryAtMs, this.#occupiedSinceMs]) {
+      for (const address of memory.keys()) if (this.#wanted.of(address).length === 0) memory.delete(address)
+    }
     this.#evaluateSoon()
   }
 
   /** What was kept before the registry has answered: addresses that an earlier life had stay. */
   resume (services: readonly ServiceEndpoints[]): void {
-    for (const service of services) if (nameOf(service) !== `${agentNamespace}/${agentService}`) this.#put(service)
-    this.#index()
+    this.#wanted.replace(services)
   }
 
   /** What it can't announce, and what nobody announces. */
   conditions (): Condition[] {
-    const conditions: Condition[] = []
-    for (const [address, all] of this.#wanted) {
-      const problem = this.#problemOf(address, all)
-      const [first] = all
-      if (problem !== undefined && first !== undefined) conditions.push({ service: first.service, ...problem })
-    }
-    return conditions
+    const { node } = this.#options
+    return Array.from(this.#wanted.all()).flatMap(([address, wanted]) => {
+      const problem = problemOf({
+        address, wanted, node, peers: this.#peers, foreignMac: this.#foreign.get(address), fault: this.#faults.get(address),
+        isMine: this.#held.has(address), canTell: this.#tool !== 'none'
+      })
+      return problem === undefined ? [] : [{ service: wanted[0]?.service ?? '', ...problem }]
+    })
   }
 
   /** Lets go of what another machine may announce, in order. What nobody else may stays for its lifetime: a restart is quicker. */
@@ -165,51 +168,10 @@ export class Announcer {
     this.#looking?.()
     await this.#work
     const others = Array.from(this.#peers.all()).filter(({ node, isLive }) => isLive && node !== this.#options.node)
-    const gone = this.announces.filter((address) => others.some((peer) => this.#wanted.get(address)?.some((each) => mayAnnounce(each, peer))))
+    const gone = this.announces.filter((address) => others.some((peer) => this.#wanted.of(address).some((each) => mayAnnounce(each, peer))))
     await this.#release(gone, 'this agent ends')
     await prolongAddresses(this.#options.run, this.#places())
-    const { macs } = this.said
-    await this.#options.publish({ announces: [], networks: [], macs, problems: [] })
-  }
-
-  #problemOf (address: string, all: readonly Wanted[]): Pick<Condition, 'reason' | 'message'> | undefined {
-    const mac = this.#foreign.get(address)
-    if (mac !== undefined) return { reason: 'AddressForeign', message: `${address} is used on the network by ${mac}, which is no agent's machine` }
-    const fault = this.#faults.get(address)
-    if (fault !== undefined) return { reason: 'NotAnnounced', message: `${address} is not announced: ${fault}` }
-    if (this.#held.has(address)) {
-      return this.#tool === 'none' ? { reason: 'NotAnnounced', message: `${address} is here, but the neighbours are not told: perl or arping with CAP_NET_RAW is needed` } : undefined
-    }
-    const peers = [...this.#peers.all()]
-    if (peers.some(({ announces, isLost }) => !isLost && announces.has(address))) return undefined
-    const inNetwork = peers.filter((peer) => peer.isLive && all.some(({ ip }) => mayAnnounce({ ip, service: '' }, peer)))
-    if (inNetwork.length === 0) return { reason: 'NotAnnounced', message: `no machine announces ${address}: no live agent may announce addresses of its network` }
-    if (inNetwork.some((peer) => all.some((each) => mayAnnounce(each, peer)))) return undefined // one takes it in a moment
-    const why = all.some(({ onlyNear }) => onlyNear !== undefined) ? 'none of the machines that may has an endpoint (externalTrafficPolicy: Local)' : 'no machine has the labels that the service asks for'
-    return { reason: 'NotAnnounced', message: `no machine announces ${address}: ${why}` }
-  }
-
-  #put (service: ServiceEndpoints): void {
-    const name = nameOf(service)
-    if (name === `${agentNamespace}/${agentService}`) this.#peers.replace(service.endpoints, this.#options.now())
-    const wanted = wantedOf(service)
-    if (wanted.length === 0) this.#services.delete(name)
-    else this.#services.set(name, wanted)
-  }
-
-  #index (): void {
-    this.#wanted.clear()
-    for (const all of this.#services.values()) {
-      for (const wanted of all) {
-        const { text } = wanted.ip
-        const known = this.#wanted.get(text)
-        if (known !== undefined) known.push(wanted)
-        else if (this.#wanted.size < maxWanted) this.#wanted.set(text, [wanted])
-      }
-    }
-    for (const memory of [this.#foreign, this.#faults, this.#retryAtMs, this.#occupiedSinceMs]) {
-      for (const address of memory.keys()) if (!this.#wanted.has(address)) memory.delete(address)
-    }
+    await this.#options.publish({ ...this.said, announces: [], networks: [], problems: [] })
   }
 
   /** One after the other; never rejects. */
@@ -255,7 +217,7 @@ export class Announcer {
     const { node, isFast, now } = this.#options
     const held = this.#held.get(address)
     const view: View = { node, nowMs: now(), peers: this.#peers, isConfirmed: this.#isConfirmed, hasLapsed: held?.hasLapsed === true, isFast }
-    return decide(address, this.#wanted.get(address) ?? [], held !== undefined, view)
+    return decide(address, this.#wanted.of(address), held !== undefined, view)
   }
 
   async #evaluate (): Promise<void> {
@@ -264,7 +226,10 @@ export class Announcer {
     const sure: string[] = []
     const asked: string[] = []
     const nowMs = this.#options.now()
-    for (const address of new Set([...this.#wanted.keys(), ...this.#held.keys()])) {
+    const interruptions = this.#options.interruptions()
+    if (interruptions !== this.#interruptions) for (const held of this.#held.values()) held.hasLapsed = true
+    this.#interruptions = interruptions
+    for (const address of new Set([...this.#wanted.all().keys(), ...this.#held.keys()])) {
       const decision = this.#decide(address)
       if (decision.action === 'release') gone.push(address)
       if (decision.action !== 'take') continue
@@ -281,13 +246,8 @@ export class Announcer {
   /** Beside the other work: it takes a while. */
   #ask (addresses: readonly string[]): void {
     for (const address of addresses) this.#probing.add(address)
-    const { run, allowed } = this.#options
-    const places = addresses.flatMap((address): Place[] => {
-      const [wanted] = this.#wanted.get(address) ?? []
-      const at = wanted === undefined ? undefined : interfaceFor(wanted.ip, this.#interfaces, allowed)
-      return at === undefined ? [] : [{ address, at }]
-    })
-    void probe(run, this.#tool, places).then((found) => this.#queue(async () => {
+    const { run } = this.#options
+    void probe(run, this.#tool, this.#placesFor(addresses)).then((found) => this.#queue(async () => {
       for (const address of addresses) this.#probing.delete(address)
       await this.#add(addresses.filter((address) => this.#isFree(address, found)))
       await this.#publish()
@@ -327,12 +287,9 @@ export class Announcer {
 
   async #add (addresses: readonly string[]): Promise<void> {
     if (addresses.length === 0) return
-    const { run, allowed, now, log, onChange } = this.#options
+    const { run, now, log, onChange } = this.#options
     const places: Place[] = []
-    for (const address of addresses) {
-      const [wanted] = this.#wanted.get(address) ?? []
-      const at = wanted === undefined ? undefined : interfaceFor(wanted.ip, this.#interfaces, allowed)
-      if (at === undefined) continue // the interface went a moment ago: it is told soon
+    for (const { address, at } of this.#placesFor(addresses)) {
       this.#lent.add(address)
       const ran = await addAddress(run, { address, at }, this.#tool)
       if (ran.code !== 0) {
@@ -371,6 +328,15 @@ export class Announcer {
     })
   }
 
+  /** Where addresses would be on this machine; without those that are in no network of it. */
+  #placesFor (addresses: readonly string[]): Place[] {
+    return addresses.flatMap((address) => {
+      const ip = parseIp(address)
+      const at = 'problem' in ip ? undefined : interfaceFor(ip, this.#interfaces, this.#options.allowed)
+      return at === undefined ? [] : [{ address, at }]
+    })
+  }
+
   /** Gives the kernel another lifetime's word, as far as this agent may count on its addresses. */
   async #prolong (): Promise<void> {
     const { run, now, log } = this.#options
@@ -400,14 +366,11 @@ export class Announcer {
    * another one will announce the addresses, which is heard on the network. Who hears no other machine either lets go.
    */
   async #mayGoOn (): Promise<boolean> {
-    const { run, node, allowed } = this.#options
+    const { run, node } = this.#options
     const held = this.#places()
-    const others = Array.from(this.#peers.all()).filter((peer) => peer.node !== node && held.some(({ address }) => this.#wanted.get(address)?.some((each) => mayAnnounce(each, peer))))
-    const neighbours = others.flatMap(({ addresses }) => [...addresses]).slice(0, maxAnnounced).flatMap((address): Place[] => {
-      const ip = parseIp(address)
-      const at = 'problem' in ip ? undefined : interfaceFor(ip, this.#interfaces, allowed)
-      return at === undefined ? [] : [{ address, at }]
-    })
+    const may = (peer: Peer): boolean => held.some(({ address }) => this.#wanted.of(address).some((each) => mayAnnounce(each, peer)))
+    const others = Array.from(this.#peers.all()).filter((peer) => peer.node !== node && may(peer))
+    const neighbours = this.#placesFor(others.flatMap(({ addresses }) => [...addresses]).slice(0, maxAnnounced))
     const found = await probe(run, this.#tool, [...held, ...neighbours])
     if (found === undefined) return false
     await this.#release(held.filter(({ address }) => found.has(address)).map(({ address }) => address), 'another machine announces it, and the registry does not answer')
@@ -438,7 +401,7 @@ export class Announcer {
   /** Says what has changed. */
   async #publish (): Promise<void> {
     const { said } = this
-    const text = JSON.stringify({ ...said, networks: said.networks.map((network) => network.text) })
+    const text = JSON.stringify({ ...said, networks: said.networks.map((network) => network.text) }) // a range has numbers that JSON has not
     if (text === this.#said) return
     this.#said = text
     const problems = said.problems.join('; ')
@@ -448,6 +411,6 @@ export class Announcer {
   }
 }
 
-function nameOf ({ namespace, service }: Pick<ServiceEndpoints, 'namespace' | 'service'>): string {
-  return `${namespace}/${service}`
+function isAgents ({ namespace, service }: Pick<ServiceEndpoints, 'namespace' | 'service'>): boolean {
+  return namespace === agentNamespace && service === agentService
 }

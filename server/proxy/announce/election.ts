@@ -40,7 +40,7 @@ export function decide (address: string, wanted: readonly Wanted[], isMine: bool
   if (wanted.length === 0) return isMine ? release : none
   const may = Array.from(peers.all()).filter((peer) => wanted.some((each) => mayAnnounce(each, peer)))
   const owners = Array.from(peers.all()).filter((peer) => peer.node !== node && !peer.isLost && peer.announces.has(address))
-  if (isMine) return whenMine(address, may, owners, view)
+  if (isMine) return whenMine(address, may, owners.filter(({ stale }) => !stale.has(address)), view)
   if (firstOf(address, may.filter(({ isLive }) => isLive))?.node !== node || owners.length > 0 || !view.isConfirmed) return none
   const lost = peers.lost(address)
   if (lost === undefined || lost.node === node) return { action: 'take', isSure: peers.isReleased(address) }

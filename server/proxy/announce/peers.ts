@@ -15,6 +15,9 @@ export interface Peer {
   readonly isLost: boolean
   readonly networks: readonly AddressRange[]
   readonly announces: ReadonlySet<string>
+  readonly turn: string
+  /** Of these those that it had when it was lost, and has not taken anew since: who took one over keeps it. */
+  readonly stale: ReadonlySet<string>
   readonly addresses: ReadonlySet<string>
   /** Its labels, and its node and zone among them. */
   readonly labels: ReadonlyMap<string, string>
@@ -37,6 +40,8 @@ export class Peers {
   /** Addresses that their last owner has let go of in order. */
   readonly #released = new Set<string>()
   readonly #macs = new Map<string, string>()
+  /** By agent, what it announced when it was lost, and in which turn. */
+  readonly #stale = new Map<string, Pick<Peer, 'turn' | 'announces'>>()
   #isFirst = true
 
   all (): IterableIterator<Peer> {
@@ -75,11 +80,14 @@ export class Peers {
   #put (endpoint: Endpoint, nowMs: number): void {
     const { id: node, suspect, conditions, metadata, labels, zone } = endpoint
     const before = this.#peers.get(node)
-    const { networks, announces, macs } = readSaid(metadata)
+    const { networks, announces, turn, macs } = readSaid(metadata)
     const isLive = conditions.ready
     const sinceMs = before?.isLive === true ? before.liveSinceMs : this.#isFirst ? -Infinity : nowMs
+    const whenLost = this.#stale.get(node)
+    const stale = new Set(whenLost?.turn === turn ? announces.filter((address) => whenLost.announces.has(address)) : [])
+    const addresses = new Set(trafficAgentOf(endpoint).addresses.map(({ text }) => text))
     const peer: Peer = {
-      node, isLive, isLost: suspect, liveSinceMs: sinceMs, networks, announces: new Set(announces), addresses: new Set(trafficAgentOf(endpoint).addresses.map(({ text }) => text)),
+      node, isLive, isLost: suspect, liveSinceMs: sinceMs, networks, announces: new Set(announces), stale, turn, addresses,
       labels: new Map([...Object.entries(labels), ['node', node], ...(zone === undefined ? [] : [['zone', zone] as const])])
     }
     this.#peers.set(node, peer)
@@ -101,7 +109,9 @@ export class Peers {
     cut(this.#released, maxAddresses)
   }
 
-  #lose ({ node, announces }: Peer, nowMs: number): void {
+  #lose ({ node, announces, turn }: Peer, nowMs: number): void {
+    this.#stale.set(node, { turn, announces })
+    cut(this.#stale, maxMacs)
     for (const address of announces) {
       if ([...this.#peers.values()].some((other) => other.node !== node && !other.isLost && other.announces.has(address))) continue
       this.#lost.set(address, { node, atMs: nowMs })
