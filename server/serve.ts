@@ -24,6 +24,7 @@ import { type NodeLog, openNodeLog } from './log/node-log.ts'
 import { ThinnedLog } from './log/thinned-log.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { refusesConnections } from './probe.ts'
+import { agentArgs, AgentProcess } from './proxy/agent-process.ts'
 import { registryActor } from './registry/core.ts'
 import { RegistryMetrics } from './registry/metrics.ts'
 import { Registry } from './registry/registry.ts'
@@ -64,6 +65,8 @@ export interface ServeOptions {
 
 /** How long the listeners may take to close when no request is under way any more. */
 const listenersMs = 200
+/** So long the agent of `--proxy` may take to end when the grace is over. */
+const agentMs = 500
 /** So long the store may: what was acknowledged is stored, and nothing else is waited for. */
 const storeMs = 400
 
@@ -110,6 +113,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   registry.feed.listen({ changed: changeLines.changed })
 
   const opened: (() => Promise<unknown>)[] = []
+  let agent: AgentProcess | undefined
   const delays = new Float64Array(delaySlots)
   metrics.loops.set('main', delays)
   const unwatchLoop = watchLoop({ counts: delays, guard, held: (held) => log.info(held, heldText('the main thread', held)) })
@@ -122,6 +126,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await Promise.allSettled(opened.splice(0).map((closeOne) => closeOne()))
   }
   const close = async (): Promise<void> => {
+    await agent?.stop()
     await closeListeners() // first, so that nothing is asked of a store that is closed
     await registry.close()
     unwatchLoop()
@@ -198,8 +203,12 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
 
+    if (values.process.proxy) {
+      agent = new AgentProcess({ args: agentArgs(url, values), clock, guard, log: { warn: (fields, message) => thinned.warn(fields, message) } })
+    }
     const leave = async (graceMs: number): Promise<readonly string[]> => {
       const cut: string[] = []
+      const agentEnded = agent?.stop() // at once, so that it can say goodbye here
       http.leaving.begin()
       void registry.services.nodeRanges.close() // no other node names this one from here on; never rejects
       const { ranOut } = await lameDuck({
@@ -207,6 +216,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
         work: () => ({ asked: http.leaving.asked + (dns?.counters.asked ?? 0), isBusy: http.leaving.isBusy || (dns?.counters.waiting ?? 0) > 0 })
       })
       if (ranOut) cut.push('requests under way')
+      if (agentEnded !== undefined && !await isOverWithin(agentMs, agentEnded)) cut.push('the agent')
       // Nothing is under way in a listener that takes longer.
       if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
