@@ -66,6 +66,8 @@ export class Lanes {
   readonly #upgrading = new Set<IncomingMessage>()
   /** Requests that wait on purpose. */
   readonly #idle = new WeakSet<IncomingMessage>()
+  /** Places that connections took before they agreed on keys. */
+  readonly #taken = new WeakMap<Socket, Share>()
   #isClosing = false
   /** Requests since the process began. */
   requests = 0
@@ -81,10 +83,15 @@ export class Lanes {
     return false
   }
 
+  /** A connection that has a place already will come. */
+  expect (socket: Socket, share: Share): void {
+    this.#taken.set(socket, share)
+  }
+
   /** A connection came: at the limit another one goes for it. */
   connected (socket: Socket): void {
     const { commons, guard } = this.#options
-    const share = commons.connections.take(clientKey(socket.remoteAddress), 1, () => socket.destroy())
+    const share = this.#taken.get(socket) ?? commons.connections.take(clientKey(socket.remoteAddress), 1, () => socket.destroy())
     if (share === undefined || this.#isClosing) {
       share?.release()
       return void socket.destroy()
