@@ -185,7 +185,8 @@ t.test('a registry that answers nonsense ends nothing: the last state stands, an
   }
   const clock = new HandClock()
   const agent = new Agent({
-    machine: { ...machine, nodeAddresses: [] }, backEnd, clock, log: { info: () => undefined, warn: () => undefined }, readMachine: () => ({ ...machine, nodeAddresses: [] }),
+    machine: { ...machine, nodeAddresses: [] }, backEnd, clock, log: { info: () => undefined, warn: () => undefined },
+    readMachine: () => ({ ...machine, nodeAddresses: [] }),
     healthChecks: new HealthCheckPorts({ guard: standaloneGuard, isHealthy: () => true })
   })
   const inForce = async (events: readonly Parameters<Agent['take']>[0][]): Promise<string[]> => {
