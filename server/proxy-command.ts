@@ -140,11 +140,14 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
         await agent.take(event)
       }
     })()
-    if (!signal.aborted) await Promise.race([once(signal, 'abort'), following])
+    if (!signal.aborted) await Promise.race([once(signal, 'abort'), endOfParent(guard), following])
     endWatch()
     health?.close()
-    if (announcer !== undefined) await isOverWithin(goodbyeMs, announcer.stop())
-    await isOverWithin(goodbyeMs, registration.end()) // first, so that nobody is sent here who comes too late
+    // First, so that nobody is sent here who comes too late.
+    await isOverWithin(goodbyeMs, (async () => {
+      await announcer?.stop()
+      await registration.end()
+    })())
     await agent.stop()
     log.info(backEnd.name === 'kernel' ? 'stopped: the kernel goes on with the last state' : 'stopped')
   } catch (error) {
@@ -153,6 +156,15 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
     await lock.release()
     alive.end()
   }
+}
+
+/** Resolves when the registry that started this process (`rollcall serve --proxy`) is no more; never without one. */
+function endOfParent (guard: Guard): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.channel === undefined) return
+    process.once('disconnect', guard.around('proxy-end', () => resolve()))
+    process.channel.unref()
+  })
 }
 
 interface BackEndParts {

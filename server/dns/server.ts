@@ -226,7 +226,9 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
     counters,
     failed,
     warn: (message) => log?.warn(message),
-    transfers: new ZoneTransfers({ source, zones, ttlSeconds, clusterIps: clientReach === undefined, keys: transfer.keys, allowed: transfer.transferTo, clock, counters, failed }),
+    transfers: new ZoneTransfers({
+      source, zones, ttlSeconds, clusterIps: clientReach === undefined, keys: transfer.keys, allowed: transfer.transferTo, clock, counters, failed
+    }),
     limiter: rateLimit === undefined ? undefined : new RateLimiter(rateLimit, Math.random),
     queryLog: queryLogRatio === 0 ? undefined : new QueryLog({
       ratio: queryLogRatio,

@@ -142,8 +142,9 @@ t.test('with `always` every client gets the cluster IP, as the specification say
 
 t.test('the reasons say which it is and why, for the client that asks and for any other', async (t) => {
   const world = agent(shop(), 'a', { addresses: '10.77.0.1' })
-  const { desk, close } = dnsCore({ source: world.feed, clock: world.clock, clusterIps: 'auto' }, ['127.0.0.1'])
-  t.teardown(close)
+  const core = dnsCore({ source: world.feed, clock: world.clock, clusterIps: 'auto' }, ['127.0.0.1'])
+  t.teardown(() => core.close())
+  const { desk } = core
   const trace = async (client: string): Promise<string> => (await desk.explain({ name: `${front}.`, type: 'A', client })).trace.map(({ rule, message }) => `${rule}: ${message}`).join('\n')
   const carried = await trace('10.77.0.1')
   t.match(carried, 'shop/front is declared (ClusterIP): found by its cluster IPs 10.96.7.11')
@@ -151,7 +152,7 @@ t.test('the reasons say which it is and why, for the client that asks and for an
   const other = await trace('10.77.0.100')
   t.match(other, 'its cluster IPs 10.96.7.11 are of no use to this client, which gets the endpoints')
   t.match(other, 'reach: the machine of 10.77.0.100 runs no agent')
-  t.notMatch(await (await desk.explain({ name: `pods.shop.svc.${zone}.`, type: 'A', client: '10.77.0.1' })).trace, [{ rule: 'reach' }], 'not of a service without cluster IPs')
+  t.notMatch((await desk.explain({ name: `pods.shop.svc.${zone}.`, type: 'A', client: '10.77.0.1' })).trace, [{ rule: 'reach' }], 'not of a service without cluster IPs')
 })
 
 /** Every name that the steps can lead to. */

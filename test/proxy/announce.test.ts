@@ -49,7 +49,8 @@ function view (node: string, peers: Peers, more: Partial<View> = {}): View {
   return { node, peers, nowMs: 0, isConfirmed: true, hasLapsed: false, isFast: false, ...more }
 }
 
-const action = (node: string, peers: Peers, isMine: boolean, more: Partial<View> = {}): string => decide(address, wanted, isMine, view(node, peers, more)).action
+const action = (node: string, peers: Peers, isMine: boolean, more: Partial<View> = {}): string =>
+  decide(address, wanted, isMine, view(node, peers, more)).action
 
 t.test('of the machines that may, one takes an address that nobody has', async (t) => {
   const peers = new Peers()
