@@ -1,5 +1,8 @@
-// Many writes, one sync: writes that arrive in one turn of the event loop share a transaction, and commits made while
-// the disk was busy share the next sync. The loop never waits for the disk: the sync is done by another thread.
+// Many writes, one sync: writes that arrive in one turn of the event loop share a transaction, and so do those that arrive
+// while the disk is busy with the one before. The loop never waits for the disk: the sync is done by another thread.
+//
+// A transaction writes each page that it changed once, whether by one write or by a hundred, and a sync costs the same
+// for all: to commit at each turn while a sync is under way would make nobody's answer earlier, and twice the work.
 //
 // A write is resolved when its transaction is on disk and the follower has applied it, in the order of the
 // transactions. A write that fails does not fail others: the batch is rolled back and committed in halves, down to the
@@ -48,11 +51,13 @@ export class GroupCommit {
   #waiting: Write[] = []
   #scheduled: NodeJS.Immediate | undefined
   #committed: Committed[] = []
-  /** Writes in `#committed` and in the sync under way. */
+  /** What the sync under way is for. */
+  #inFlight: Committed[] | undefined
+  /** Writes in `#committed` and `#inFlight`. */
   #unsynced = 0
   #syncing: Promise<void> | undefined
-  /** Until the turn in which the last of `#committed` is finished: writes that are added before share this sync. */
-  #isSyncing = false
+  /** A sync is under way, or was in this turn of the loop: the clients that it has just answered may write again in the next. */
+  #isGathering = false
   /**
    * Set for good by a sync that failed: the system forgets pages that it could not write, and reports the next sync as
    * good.
@@ -75,7 +80,7 @@ export class GroupCommit {
     return new Promise<Result>((resolve, reject) => {
       // The cast joins what `run` gives with what `resolve` takes: the queue holds writes of all kinds.
       this.#waiting.push({ run, resolve: resolve as (value: unknown) => void, reject })
-      this.#scheduled ??= setImmediate(this.#guard.around('store', () => this.#turn()))
+      this.#schedule()
     })
   }
 
@@ -89,18 +94,26 @@ export class GroupCommit {
 
   /** Resolves when everything that is committed by now is on disk and applied. */
   synced (): Promise<void> {
-    if (!this.#isSyncing) return Promise.resolve()
+    const last = this.#committed.length > 0 ? this.#committed : this.#inFlight
+    if (last === undefined) return Promise.resolve()
     return new Promise((resolve) => {
       this.#unsynced++
-      this.#committed.push({ publish: undefined, answers: [() => resolve()] })
+      last.push({ publish: undefined, answers: [() => resolve()] })
     })
   }
 
+  /** The next transaction begins at the end of this turn, or when the disk is free. A full one has nothing to wait for. */
+  #schedule (): void {
+    if (this.#waiting.length === 0 || (this.#isGathering && this.#waiting.length < maxBatch)) return
+    this.#scheduled ??= setImmediate(this.#guard.around('store', () => this.#turn()))
+  }
+
   #turn (): void {
+    this.#scheduled = undefined
     try {
       this.#commitNext()
     } finally { // the writes behind a batch that failed come next
-      this.#scheduled = this.#waiting.length === 0 ? undefined : setImmediate(this.#guard.around('store', () => this.#turn()))
+      this.#schedule()
     }
   }
 
@@ -143,9 +156,9 @@ export class GroupCommit {
 
   #sync (outcome: Outcome): void {
     this.#outcomes.push(outcome)
-    if (this.#isSyncing) return // the next sync includes it
+    if (this.#inFlight !== undefined) return // the next sync includes it
     if (this.#committed.every(({ publish }) => publish === undefined)) return this.#finish(this.#committed.splice(0), this.#outcomes.splice(0), undefined)
-    this.#isSyncing = true
+    this.#isGathering = true
     this.#syncing = this.#syncAll()
   }
 
@@ -155,13 +168,16 @@ export class GroupCommit {
       await this.#syncEach()
     } catch (error) {
       this.#guard.failed('store', error)
-      this.#isSyncing = false
     }
+    setImmediate(this.#guard.around('store', () => {
+      this.#isGathering = this.#inFlight !== undefined
+      this.#schedule()
+    }))
   }
 
   async #syncEach (): Promise<void> {
     while (this.#committed.length > 0) {
-      const committed = this.#committed.splice(0)
+      const committed = this.#inFlight = this.#committed.splice(0)
       const outcomes = this.#outcomes.splice(0)
       try {
         if (this.#broken === undefined) await this.#transaction.sync()
@@ -170,9 +186,9 @@ export class GroupCommit {
         this.#broken = new RegistryError('REG_STORE_UNAVAILABLE',
           `the disk did not take the log (${failure.message}): nothing is written any more until the server is started anew`, undefined, { cause: failure })
       }
+      this.#inFlight = undefined
       this.#finish(committed, outcomes, this.#broken)
     }
-    this.#isSyncing = false
   }
 
   /** @param failure of the sync: the file has the writes, and whether the disk has them is not known */
