@@ -80,7 +80,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: limits.maxParamLength },
     serverFactory: (handler): Server => {
       const handle = (request: IncomingMessage, response: ServerResponse): void => {
-        for (const ready of ahead) if (ready.answer(request, response)) return
+        for (const ready of ahead) if (ready.answer(request, response, handler)) return
         handler(request, response)
       }
       lanes = new Lanes({ commons, handler: handle, isUrgent, isGoing: () => closing.begun, guard: keeper })
