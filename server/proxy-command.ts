@@ -1,16 +1,15 @@
 // `rollcall proxy`: its settings, and the parts of the agent put together, as serve.ts does for a node.
 import { once } from 'node:events'
-import type { Rollcall } from '../client-sdk/src/index.ts'
 import type { Invocation } from './cli/command.ts'
-import { CommandError, exitCodes } from './cli/errors.ts'
-import { agentNamespace, agentService } from './cli/paths.ts'
+import { CommandError, exitCodes, UsageError } from './cli/errors.ts'
 import { stayAlive } from './cli/terminal.ts'
 import { type Clock, guardedClock, systemClock } from './clock.ts'
 import { RegistryError } from './errors.ts'
 import { type Guard, loggingGuard } from './guard.ts'
 import { openNodeLog } from './log/node-log.ts'
-import { contains, defaultServiceCidr, parseIp, readNetworks, readServiceCidrs } from './model/address/ranges.ts'
+import { type AddressRange, contains, defaultServiceCidr, parseIp, readNetworks, readServiceCidrs } from './model/address/ranges.ts'
 import { isLabel } from './model/names.ts'
+import { maxAgentNetworks } from './model/traffic-agent.ts'
 import { Agent } from './proxy/agent.ts'
 import { reportLines, surroundings } from './proxy/check.ts'
 import { HealthCheckPorts } from './proxy/health-check-ports.ts'
@@ -23,11 +22,15 @@ import { type BackEnd } from './proxy/back-end.ts'
 import { agentStatus, MachineLock } from './proxy/machine-lock.ts'
 import { metricsText } from './proxy/metrics.ts'
 import { programRunner, type Run } from './proxy/program.ts'
+import { AgentRegistration } from './proxy/registration.ts'
 import { readState } from './proxy/state-file.ts'
+import { isOverWithin } from './time-limit.ts'
 import { UserspaceBackEnd } from './proxy/userspace/userspace-back-end.ts'
 
 const defaultState = '/var/lib/rollcall-proxy/state'
 const defaultHealth = '127.0.0.1:10256' // as kube-proxy's healthz
+/** So long the registry may take to hear that this agent goes: its lease ends by itself. */
+const goodbyeMs = 1_000
 const defaultMarkBit = 0x8000 // 0x4000 is kube-proxy's, 0x40000 and 0x80000 are Tailscale's
 const modes = ['auto', 'kernel', 'userspace'] as const
 const logLevels = ['error', 'warn', 'info', 'debug'] as const
@@ -41,6 +44,8 @@ interface ProxySettings {
   readonly stateFile: string | undefined
   readonly health: { readonly host: string, readonly port: number } | undefined
   readonly logLevel: string
+  /** Networks whose packets to cluster IPs come to this machine. */
+  readonly covers: readonly AddressRange[]
 }
 
 /** Runs one action; gives the exit code. @throws CommandError with a sentence */
@@ -82,8 +87,11 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
   const machine = settings.readMachine()
   const clock = guardedClock(systemClock, guard, 'proxy-timer')
   const { backEnd, reason } = await chosenBackEnd(settings, { run, guard, clock, machine })
+  const api = await call.api()
+  const registration = new AgentRegistration({ client: api.client, mode: backEnd.name, covers: settings.covers, revision: () => agent.revision, log })
   const agent: Agent = new Agent({
     machine, backEnd, clock, log, readMachine: settings.readMachine,
+    inForce: (carrier) => void registration.tell({ machine: carrier, clusterIps: backEnd.carriesClusterIps }),
     healthChecks: new HealthCheckPorts({ guard, isHealthy: () => agent.isHealthy }),
     ...(settings.stateFile === undefined ? {} : { stateFile: settings.stateFile })
   })
@@ -94,7 +102,6 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
   }
   const alive = stayAlive()
   const { signal } = call.terminal
-  const api = await call.api()
   try {
     log.info({ mode: backEnd.name, machine: machine.node, nodeAddresses: machine.nodeAddresses }, `rollcall proxy: ${reason}`)
     if (settings.stateFile !== undefined) await resume(agent, settings.stateFile, log)
@@ -103,15 +110,15 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
       guard, status: () => agent.status, isHealthy: () => agent.isHealthy, metrics: () => metricsText(agent.status, agent.isHealthy)
     })
     await using client = api.client
-    void announce(client, machine, backEnd.name, log)
     const following = (async () => {
       const watch = client.watch({ view: 'endpoints', namespace: '*' })
       signal.addEventListener('abort', guard.around('proxy-end', () => watch.return()))
       for await (const event of watch) await agent.take(event)
     })()
-    if (!signal.aborted) await Promise.race([once(signal, 'abort'), following])
+    if (!signal.aborted) await Promise.race([once(signal, 'abort'), endOfParent(guard), following])
     endWatch()
     health?.close()
+    await isOverWithin(goodbyeMs, registration.end()) // first, so that nobody is sent here who comes too late
     await agent.stop()
     log.info(backEnd.name === 'kernel' ? 'stopped: the kernel goes on with the last state' : 'stopped')
   } catch (error) {
@@ -120,6 +127,15 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
     await lock.release()
     alive.end()
   }
+}
+
+/** Resolves when the registry that started this process (`rollcall serve --proxy`) is no more; never without one. */
+function endOfParent (guard: Guard): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.channel === undefined) return
+    process.once('disconnect', guard.around('proxy-end', () => resolve()))
+    process.channel.unref()
+  })
 }
 
 interface BackEndParts {
@@ -148,22 +164,6 @@ async function chosenBackEnd (
   return { backEnd, reason: `this process carries the traffic of this machine${problem === undefined ? '' : `; not the kernel: ${problem}`}` }
 }
 
-/** Registers the agent, so that the registry knows which machines carry traffic. Waits for the registry as long as it takes. */
-async function announce (
-  client: Rollcall, { node, zone, nodeAddresses }: Machine, mode: string, log: { warn (fields: object, message: string): void }
-): Promise<void> {
-  const [address] = nodeAddresses
-  if (address === undefined) return // a machine that nobody can reach carries its own programs' traffic only
-  try {
-    await client.register({
-      namespace: agentNamespace, service: agentService, id: node, address, node, ...(zone === undefined ? {} : { zone }),
-      labels: { mode }, metadata: { addresses: nodeAddresses.join(' ') }
-    })
-  } catch (error) {
-    log.warn({ err: error }, 'the agent could not register itself: `get instances -n rollcall-system` does not show it')
-  }
-}
-
 /** A damaged file is said, and not used: the registry tells the state again. */
 async function resume (agent: Agent, stateFile: string, log: { warn (fields: object, message: string): void }): Promise<void> {
   try {
@@ -187,6 +187,8 @@ function readSettings (call: Invocation): ProxySettings {
   }) ?? (call.terminal.env['ROLLCALL_ZONE'] || undefined)
   const serviceRanges = call.read('service-cidr', (text) => ranged(() => readServiceCidrs(text.split(',')))) ?? readServiceCidrs([defaultServiceCidr])
   const externalRanges = call.read('allow-external-ips', (text) => ranged(() => readNetworks(text.split(','), 'allow-external-ips'))) ?? []
+  const covers = call.read('covers', (text) => ranged(() => readNetworks(text.split(','), 'covers'))) ?? []
+  if (covers.length > maxAgentNetworks) throw new UsageError(`--covers must not have more than ${maxAgentNetworks} networks`)
   const given = call.read('node-addresses', () => list('node-addresses').map((text) => {
     const ip = parseIp(text)
     if ('problem' in ip) throw new Error(`${JSON.stringify(text)} ${ip.problem}`)
@@ -201,6 +203,7 @@ function readSettings (call: Invocation): ProxySettings {
   const state = call.text('state') ?? defaultState
   return {
     mode: call.choice('mode', modes) ?? 'auto',
+    covers,
     markBit,
     stateFile: state === 'off' ? undefined : state,
     health: health === 'off' ? undefined : health,

@@ -24,9 +24,11 @@ import { type NodeLog, openNodeLog } from './log/node-log.ts'
 import { ThinnedLog } from './log/thinned-log.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { refusesConnections } from './probe.ts'
+import { agentArgs, AgentProcess } from './proxy/agent-process.ts'
 import { registryActor } from './registry/core.ts'
 import { RegistryMetrics } from './registry/metrics.ts'
 import { Registry } from './registry/registry.ts'
+import { giveBackSpareMemory } from './spare-memory.ts'
 import { startStep } from './start-step.ts'
 import { storeMetrics } from './store/metrics.ts'
 import { createStore, reachStep, storeWarnings } from './store/open-store.ts'
@@ -63,6 +65,8 @@ export interface ServeOptions {
 
 /** How long the listeners may take to close when no request is under way any more. */
 const listenersMs = 200
+/** So long the agent of `--proxy` may take to end when the grace is over. */
+const agentMs = 500
 /** So long the store may: what was acknowledged is stored, and nothing else is waited for. */
 const storeMs = 400
 
@@ -109,9 +113,11 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   registry.feed.listen({ changed: changeLines.changed })
 
   const opened: (() => Promise<unknown>)[] = []
+  let agent: AgentProcess | undefined
   const delays = new Float64Array(delaySlots)
   metrics.loops.set('main', delays)
   const unwatchLoop = watchLoop({ counts: delays, guard, held: (held) => log.info(held, heldText('the main thread', held)) })
+  const endSpareMemory = giveBackSpareMemory({ clock })
   const flushLines = (): void => {
     thinned.flush()
     changeLines.flush()
@@ -120,10 +126,22 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await Promise.allSettled(opened.splice(0).map((closeOne) => closeOne()))
   }
   const close = async (): Promise<void> => {
+    await agent?.stop()
     await closeListeners() // first, so that nothing is asked of a store that is closed
     await registry.close()
     unwatchLoop()
+    endSpareMemory()
     flushLines()
+  }
+  /** The same in bounded time. Each has a time of its own: listeners that hang don't keep the store open. False = the store hangs. */
+  const closeSoon = async (cutRequests?: () => void): Promise<boolean> => {
+    await isOverWithin(listenersMs, closeListeners())
+    cutRequests?.()
+    const isClosed = await isOverWithin(storeMs, registry.close())
+    unwatchLoop()
+    endSpareMemory()
+    flushLines()
+    return isClosed
   }
   const listenForDns = async (dnsValues: NonNullable<NodeValues['dns']>): Promise<DnsWorkers> => {
     const { tls, ...others } = dnsValues
@@ -185,8 +203,12 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
 
+    if (values.process.proxy) {
+      agent = new AgentProcess({ args: agentArgs(url, values), clock, guard, log: { warn: (fields, message) => thinned.warn(fields, message) } })
+    }
     const leave = async (graceMs: number): Promise<readonly string[]> => {
       const cut: string[] = []
+      const agentEnded = agent?.stop() // at once, so that it can say goodbye here
       http.leaving.begin()
       void registry.services.nodeRanges.close() // no other node names this one from here on; never rejects
       const { ranOut } = await lameDuck({
@@ -194,11 +216,9 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
         work: () => ({ asked: http.leaving.asked + (dns?.counters.asked ?? 0), isBusy: http.leaving.isBusy || (dns?.counters.waiting ?? 0) > 0 })
       })
       if (ranOut) cut.push('requests under way')
-      await isOverWithin(listenersMs, closeListeners()) // nothing is under way in what takes longer
-      http.leaving.cut()
-      if (!await isOverWithin(storeMs, registry.close())) cut.push('the store')
-      unwatchLoop()
-      flushLines()
+      if (agentEnded !== undefined && !await isOverWithin(agentMs, agentEnded)) cut.push('the agent')
+      // Nothing is under way in a listener that takes longer.
+      if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
     }
     const reload = ({ dns: dnsValues, log: { level } }: NodeValues): void => {
@@ -207,7 +227,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     }
     return { http: url, dns: dns === undefined ? undefined : hostPort(dns), leave, reload, close, [Symbol.asyncDispose]: close }
   } catch (error) {
-    await isOverWithin(storeMs, close()) // what hung at the start may hang again
+    await closeSoon() // what hung at the start may hang again, and a DNS thread ends only when it has started
     throw error
   }
 }

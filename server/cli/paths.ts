@@ -2,10 +2,7 @@
 import { RefusedError } from './errors.ts'
 
 export { instancePath, pathOf as path } from '../../client-sdk/src/paths.ts'
-
-/** Under which name the agents of machines (`rollcall proxy`) register themselves. */
-export const agentNamespace = 'rollcall-system'
-export const agentService = 'proxy'
+export { agentNamespace, agentService } from '../model/agent-name.ts'
 
 /** What a read gives, or undefined if there is no such thing. */
 export async function orNothing<Answer> (read: Promise<Answer>): Promise<Answer | undefined> {

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import { AliasChain } from './answers/alias-chain.ts'
 import { AnswerCache } from './answers/answer-cache.ts'
 import { minimalAnyRecords } from './answers/answer-plan.ts'
-import { AnswerStep } from './answers/answer-step.ts'
+import { type AnswerCaches, AnswerStep } from './answers/answer-step.ts'
 import { Chaos } from './answers/chaos.ts'
 import { OtherQuestions } from './answers/other-questions.ts'
 import { PlanCache } from './answers/plan-cache.ts'
@@ -13,6 +13,7 @@ import { ForwardStep } from './forward/forward-step.ts'
 import type { Recursion } from './forward/recursion.ts'
 import { type Zone, maxNegativeTtlSeconds } from './names/zone.ts'
 import type { Client, Response } from './protect/client.ts'
+import type { ClientReach } from './protect/client-reach.ts'
 import type { ClientZones } from './protect/client-zones.ts'
 import { ServerCookies } from './protect/cookies.ts'
 import { LimitStep } from './protect/limit-step.ts'
@@ -40,6 +41,8 @@ export interface ResponderOptions {
   readonly ttlSeconds: number
   /** Where clients are; undefined = no client's zone is known. */
   readonly clientZones?: ClientZones | undefined
+  /** To whom cluster IPs are of use; undefined = they are answered to every client. */
+  readonly clientReach?: ClientReach | undefined
   /** What this node calls itself, for NSID and class CH. */
   readonly node: string
   /** Of this program, for class CH. */
@@ -89,14 +92,15 @@ export class Responder {
     const { source, ttlSeconds, zones, node, version, clock, counters, limiter, transfers, recursion, random, chaos = true } = options
     const plans = this.#plans = new PlanCache(source)
     const cache = new AnswerCache({ ttlSeconds, zones, built: () => { counters.builds++ }, leftOut: (set, count) => this.#leftOut(set, count) })
-    const staleCache = cache.capped(maxStaleTtlSeconds)
+    const caches = bothWays(cache)
+    const staleCaches = bothWays(cache.capped(maxStaleTtlSeconds))
     const minimalAny = minimalAnyRecords(Math.min(ttlSeconds, maxNegativeTtlSeconds))
     const forward = recursion === undefined ? undefined : new ForwardStep({ recursion, again: (...message) => this.respond(...message) })
     const chain = new AliasChain({ source, zones, minimalAny, forward, random })
     this.#composer = new OptionComposer(node, new ServerCookies({ source, nowMs: () => clock.now() }))
     this.#transfer = transfers === undefined ? undefined : new TransferStep({ ...options, transfers })
     this.#other = new OtherQuestions(chaos ? new Chaos({ version, node }) : undefined)
-    this.#answer = new AnswerStep({ source, zones, cache, staleCache, minimalAny, plans, chain, random })
+    this.#answer = new AnswerStep({ source, zones, caches, staleCaches, minimalAny, plans, chain, random })
     this.#limit = limiter === undefined ? undefined : new LimitStep({ limiter, counters, clock })
   }
 
@@ -150,7 +154,7 @@ export class Responder {
       if (signed !== undefined && signed.rcode !== rcodes.NOERROR) response = writer.end(signed.rcode)
       else if (!isOfNames || isTransfer || (query.keepaliveHasData && isStream(client))) response = this.#other.answer(turn, outcome)
       else {
-        const known = source.loaded && source.staleSeconds === 0 ? this.#plans.write(query, turn.clientZone, writer, random) : undefined
+        const known = source.loaded && source.staleSeconds === 0 ? this.#plans.write(query, turn, writer, random) : undefined
         turn.zone = known
         response = known === undefined ? this.#answer.answer(turn) : writer.finish(rcodes.NOERROR, true)
       }
@@ -176,7 +180,7 @@ export class Responder {
 
   /** @param tail octets of the signature that follows */
   #open (tail: number): void {
-    const { recursion, clientZones } = this.#options
+    const { recursion, clientZones, clientReach } = this.#options
     const turn = this.#turn
     const { query, client, writer } = turn
     const offered = query.edns ? Math.max(plainUdpLimit, Math.min(query.payloadSize, ednsUdpLimit)) : plainUdpLimit
@@ -186,6 +190,7 @@ export class Responder {
     writer.recursionAvailable = turn.mayForward = recursion?.permits(client.address) === true
     turn.cookie = query.edns ? this.#composer.cookie : 'none'
     turn.clientZone = clientZones?.zoneOf(client.address)
+    turn.clusterIps = clientReach === undefined || clientReach.reaches(client.address)
   }
 
   #leftOut ({ namespace, service }: EndpointSet, count: number): void {
@@ -209,6 +214,10 @@ export class Responder {
       microseconds: Math.round(ms * 1_000)
     })
   }
+}
+
+function bothWays (cache: AnswerCache): AnswerCaches {
+  return { clusterIps: cache.for(true), endpoints: cache.for(false) }
 }
 
 function isStream ({ transport }: Client): boolean {

@@ -9,6 +9,7 @@ import type { DnsPeers } from './transfer/peers.ts'
 import { type Clock, guardedClock, systemClock } from '../clock.ts'
 import type { TransferSource } from './source.ts'
 import { AccessList } from './protect/access-list.ts'
+import { ClientReach, type ClusterIpSetting } from './protect/client-reach.ts'
 import { ClientZones } from './protect/client-zones.ts'
 import { DnsCounters } from './counters.ts'
 import { DnsDesk } from './desk.ts'
@@ -38,6 +39,11 @@ export interface DnsOptions extends ZonesOptions {
   readonly port: number
   /** Clients in a network get endpoints of its zone first; the longest prefix counts. Default none. */
   readonly clientZones?: readonly ClientZone[]
+  /**
+   * `always`: a service with a cluster IP is answered with it, as the DNS specification says; `auto`: to clients that an agent
+   * carries, and with its endpoints to the others. Default `always`.
+   */
+  readonly clusterIps?: ClusterIpSetting
   /** What this node calls itself when it is asked (NSID, `id.server`). Default: the name of the machine. */
   readonly node?: string
   /** What `version.bind` says. Default `rollcall`. */
@@ -204,11 +210,13 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
       count: (event) => counters.forwarded(event)
     })
   const recursion = forwarder === undefined ? undefined : new Recursion(forwarder, new AccessList(networksOf(forward?.clients ?? [])))
+  const clientReach = options.clusterIps === 'auto' ? new ClientReach({ source }) : undefined
   const responder = new Responder({
     source,
     zones,
     ttlSeconds,
     clientZones,
+    clientReach,
     node: options.node ?? hostname(),
     version: options.version ?? 'rollcall',
     chaos: options.chaos ?? [...addresses, ...overTls].every(isLoopback),
@@ -218,7 +226,9 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
     counters,
     failed,
     warn: (message) => log?.warn(message),
-    transfers: new ZoneTransfers({ source, zones, ttlSeconds, keys: transfer.keys, allowed: transfer.transferTo, clock, counters, failed }),
+    transfers: new ZoneTransfers({
+      source, zones, ttlSeconds, clusterIps: clientReach === undefined, keys: transfer.keys, allowed: transfer.transferTo, clock, counters, failed
+    }),
     limiter: rateLimit === undefined ? undefined : new RateLimiter(rateLimit, Math.random),
     queryLog: queryLogRatio === 0 ? undefined : new QueryLog({
       ratio: queryLogRatio,
@@ -228,13 +238,14 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
       random: Math.random
     })
   })
-  const desk = new DnsDesk({ responder, tracer: new Tracer({ source, zones, ttlSeconds, clientZones, recursion }) })
+  const desk = new DnsDesk({ responder, tracer: new Tracer({ source, zones, ttlSeconds, clientZones, clientReach, recursion }) })
   return {
     responder,
     desk,
     close: () => {
       recursion?.close()
       responder.close()
+      clientReach?.close()
     }
   }
 }

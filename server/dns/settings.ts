@@ -8,6 +8,7 @@ import { invalid } from '../errors.ts'
 import { type AddressRange, neighbourNetworks, readNetworks } from '../model/address/ranges.ts'
 import { defaultInstanceCidrs, readInstanceCidrs, reversePrefixes } from './names/reverse-networks.ts'
 import { zoneFaults } from './names/zones.ts'
+import { clusterIpSettings } from './protect/client-reach.ts'
 import { maxClientZones, readClientZones } from './protect/client-zone-setting.ts'
 import { type DnsPeers, maxNotifyTargets, maxTransferRules, maxTsigKeys, readDnsPeers, tsigAlgorithms } from './transfer/peers.ts'
 import type { DnsWorkersOptions } from './workers.ts'
@@ -43,6 +44,11 @@ export const dnsRoom = room({
       what: 'The TTL of DNS answers, in whole seconds: so long may a resolver answer from its cache.',
       why: 'As CoreDNS answers for Kubernetes: a dead address is gone from the caches within seconds.',
       raise: 'Callers keep calling dead instances that much longer.', lower: 'More questions; 0 makes every lookup a question.'
+    }) }),
+    dnsClusterIp: Type.Enum([...clusterIpSettings], { rule: 'must be auto or always', ...doc({
+      name: 'dns-cluster-ip', kind: 'word', default: 'auto',
+      what: 'Who is answered the cluster IP of a service. `auto`: clients on a machine that runs an agent (`rollcall proxy`), and in networks that one covers (`--covers`); everybody else gets the endpoints, as of a headless service. `always`: everybody, as the DNS specification of Kubernetes says. Zones that are transferred hold the endpoints with `auto`, and the cluster IPs with `always`.',
+      why: 'A cluster IP leads nowhere where no agent carries it. `always` is for networks that route the cluster IPs by themselves.'
     }) }),
     dnsRateLimit: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000, rule: 'must be a whole number from 0 to 1000000, or off', ...doc({
       name: 'dns-rate-limit', kind: 'number', default: '5000', off: true,
@@ -162,6 +168,7 @@ export function readDnsSettings (config: DnsConfig, { field }: Origins, serviceN
     port: listener.port,
     workers: config.dnsWorkers === 'auto' ? Number(sharesPorts && availableParallelism() > 1) : config.dnsWorkers,
     ttlSeconds: config.dnsTtlSeconds,
+    clusterIps: config.dnsClusterIp,
     transfer: { keys: peers.keys, transferTo: peers.transferTo },
     notify: peers.notify,
     forward: { upstreams, clients, mixesCase: config.dnsForwardCase === 'mixed' },

@@ -9,6 +9,7 @@ import { isHeadless } from '../model/service/facts.ts'
 import type { Service } from '../model/service/types.ts'
 import { Alias, aliasTo, maxAliases } from './answers/alias.ts'
 import type { AnswerText } from './wire/answer-text.ts'
+import type { ClientReach, Reach } from './protect/client-reach.ts'
 import type { ClientZones } from './protect/client-zones.ts'
 import { answerable } from './answers/answer-part.ts'
 import { hostnameOf, isAnswerable } from './answers/endpoint-host.ts'
@@ -26,6 +27,8 @@ export interface TracerOptions {
   readonly zones: readonly Zone[]
   readonly ttlSeconds: number
   readonly clientZones: ClientZones | undefined
+  /** undefined = cluster IPs are answered to every client. */
+  readonly clientReach?: ClientReach | undefined
   readonly recursion: Recursion | undefined
 }
 
@@ -46,6 +49,14 @@ export class Tracer {
   /** Whether names outside the zones are forwarded. */
   get forwards (): boolean {
     return this.#options.recursion !== undefined
+  }
+
+  /** Whether a client is answered cluster IPs, and why. */
+  reach (client: string): Reach {
+    const { clientReach } = this.#options
+    if (clientReach === undefined) return { clusterIps: true, reason: 'every client gets cluster IPs (--dns-cluster-ip always)' }
+    const { clusterIps, reason } = clientReach.explain(client)
+    return { clusterIps, reason: `${reason} (--dns-cluster-ip auto)` }
   }
 
   /** Whether they are asked for this client. */
@@ -139,14 +150,17 @@ export class Tracer {
   #service (name: NameOfService, asked: Asked): DnsTraceStep[] {
     const { namespace, service } = name
     const path = `${namespace}/${service}`
-    const found = this.#find(namespace, service)
+    const found = this.#find(namespace, service, asked.client)
     if (found === undefined) return [step('service', `${path} is neither declared nor has an instance registered under it: NXDOMAIN`)]
     const { manifest, endpoints, policy, hasClusterIps } = found
     if (manifest?.spec.type === 'ExternalName') return this.#alias(path, name, manifest, policy, asked)
     const steps = [
       step('service', hasClusterIps
         ? `${path} is declared (${manifest?.spec.type}): found by its cluster IPs ${clusterIps(manifest)}, with or without instances behind it`
-        : manifest === undefined ? `${path} is implicit: found by the instances that registered under it` : `${path} is declared without a cluster IP (headless): found by its endpoints`),
+        : manifest === undefined ? `${path} is implicit: found by the instances that registered under it`
+          : isHeadless(manifest) ? `${path} is declared without a cluster IP (headless): found by its endpoints`
+            : `${path} is declared (${manifest.spec.type}): its cluster IPs ${clusterIps(manifest)} are of no use to this client, which gets the endpoints`),
+      ...this.#reachSteps(manifest, asked.client),
       ...endpointSteps(endpoints)
     ]
     if (name.kind === 'endpoint') {
@@ -156,7 +170,7 @@ export class Tracer {
     }
     if (endpoints.answered.length > 0) return [...steps, ...this.#standing(name, found, [policy], asked)]
     for (const fallback of policy.fallbacks) {
-      const other = this.#find(fallback.namespace, fallback.service)
+      const other = this.#find(fallback.namespace, fallback.service, asked.client)
       if (other === undefined || other.endpoints.answered.length === 0) continue
       const by = other.hasClusterIps ? `its cluster IPs ${clusterIps(other.manifest)}` : `its ${other.endpoints.answered.length} answered endpoints`
       steps.push(step('fallback', `no endpoint is answered: ${fallback.namespace}/${fallback.service} stands in, with ${by} (rollcall.dev/dns-fallback)`))
@@ -167,14 +181,20 @@ export class Tracer {
     return [...steps, ...this.#standing(name, found, [policy], asked)]
   }
 
-  #find (namespace: string, service: string): Found | undefined {
+  #find (namespace: string, service: string, client: string): Found | undefined {
     const { catalog } = this.#options.source
     const declared = catalog.declared(namespace, service)
     const endpoints = declared?.endpoints ?? catalog.endpoints(namespace, service)
     if (endpoints === undefined) return undefined
     const manifest = declared?.manifest
     const policy = dnsPolicyOf(manifest?.metadata, catalog.namespaceAnnotations(namespace))
-    return { manifest, endpoints, policy, hasClusterIps: manifest !== undefined && !isHeadless(manifest) }
+    return { manifest, endpoints, policy, hasClusterIps: manifest !== undefined && !isHeadless(manifest) && this.reach(client).clusterIps }
+  }
+
+  /** Why a service with cluster IPs is answered with these, or is not. */
+  #reachSteps (manifest: Service | undefined, client: string): DnsTraceStep[] {
+    if (manifest === undefined || isHeadless(manifest)) return []
+    return [step('reach', this.reach(client).reason)]
   }
 
   /**

@@ -17,6 +17,8 @@ export class Turn {
   mayForward = false
   /** In lower case; undefined = not known. */
   clientZone: string | undefined
+  /** Cluster IPs are of use to it. */
+  clusterIps = true
   /** Of whose name there was nothing, or something. */
   zone: Zone | undefined
 }

@@ -28,6 +28,8 @@ export interface AgentOptions {
   readonly stateFile?: string
   /** The machine as it is now: read again at each check. */
   readonly readMachine: () => Machine
+  /** Called when something is in force, and after each check: what is carried may be another. */
+  readonly inForce?: (machine: Machine) => void
 }
 
 /** How many conditions a status shows. */
@@ -70,6 +72,11 @@ export class Agent {
       appliedInMs: this.#appliedInMs, repairs: this.#repairs,
       conditions: [...this.#state.conditions(), ...backEnd.conditions(), ...this.#options.healthChecks.conditions()].slice(0, maxConditions)
     }
+  }
+
+  /** The newest that is in force; '' before the first. */
+  get revision (): string {
+    return this.#inForce
   }
 
   /** Whether what it was told last is in force. */
@@ -119,7 +126,10 @@ export class Agent {
       if (wrong === undefined) return
       this.#repairs++
       this.#options.log.warn({ found: wrong }, `repaired what somebody else had changed: ${wrong}`)
-    }).finally(() => this.#checkLater())
+    }).finally(() => {
+      this.#tellInForce()
+      this.#checkLater()
+    })
   }
 
   /** Ends the agent. What the kernel does by itself goes on. */
@@ -176,7 +186,12 @@ export class Agent {
     await this.#options.healthChecks.set(this.#state.healthChecks())
     this.#inForce = revision
     this.#appliedInMs = Math.round((performance.now() - beganAt) * 10) / 10
+    this.#tellInForce()
     this.#keepLater()
+  }
+
+  #tellInForce (): void {
+    if (this.#isStarted && !this.#isEnded) this.#options.inForce?.(this.#machine)
   }
 
   #all (): Map<string, FrontEnd> {

@@ -6,6 +6,8 @@ export type FrontEndChanges = ReadonlyMap<string, FrontEnd | undefined>
 
 export interface BackEnd {
   readonly name: 'kernel' | 'userspace'
+  /** It may reach cluster IPs here; what it can't is in its conditions. */
+  readonly carriesClusterIps: boolean
   /** Takes over with the whole state at once: established connections go on. @throws if it can't */
   start (frontEnds: FrontEndChanges): Promise<void>
   /** Makes changes, all or nothing. Calls are not overlapped by the caller. @throws if it can't */

@@ -28,7 +28,7 @@ export const storeRoom = room({
     }) }),
     redisTimeoutMs: Type.Integer({ minimum: 100, maximum: minute, ...between('100ms', '60s'), ...doc({
       name: 'redis-timeout', kind: 'duration', default: '1s',
-      what: 'How long a connection to Redis, and then each answer, is waited for before Redis counts as away. Where answers are slow, or attempts run out of time, it adapts by itself: up to four times the slowest lately, and to 10 s.',
+      what: 'How long a connection to Redis, and then each answer, is waited for before Redis counts as away. Where answers are slow, or attempts run out of time, it adapts by itself: up to four times the slowest lately, and to 10 s; a large write is given more for its size. A Redis that says nothing for 0.8 s (or this, if it is less, or what answers take lately) beyond a round of 0.4 s makes the node stale, and its clients are told.',
       why: 'A Redis in the next rack answers in a millisecond; one second finds a dead one before anybody minds.',
       raise: 'Writes wait longer for a dead Redis.', lower: 'A pause of Redis counts as an outage.'
     }) }),

@@ -18,7 +18,7 @@ const query = (service: string): QueryReader => {
 }
 const of = (...services: readonly string[]): { namespace: string, service: string }[] => services.map((service) => ({ namespace: 'shop', service }))
 const keep = (table: PlanTable, name: string, made: Records, services = of(name)): void =>
-  table.keep(query(name), { records: made, zone: 0, clientZone: 0, services })
+  table.keep(query(name), { records: made, zone: 0, client: 0, services })
 
 function shown (table: PlanTable, name: string, clientZone = 0): readonly unknown[] | undefined {
   const entry = table.find(query(name), clientZone)

@@ -1,6 +1,6 @@
 // Names that never come again: what a node holds follows what is registered, and not what was registered once.
 import t from 'tap'
-import { NamespaceTypes } from '../../server/dns/browse/browse-index.ts'
+import { BrowseIndex, NamespaceTypes } from '../../server/dns/browse/browse-index.ts'
 import { ChangeRing, type AppliedChange } from '../../server/registry/feed/change-ring.ts'
 import { NetworkCounts } from '../../server/registry/catalog/address-order.ts'
 import { world } from '../support/world.ts'
@@ -50,7 +50,7 @@ t.test('a session holds one lease of an instance that is replaced again and agai
 
 t.test('types of DNS-SD are forgotten with the last service that offers them', async (t) => {
   const { registry, access, register } = await world(t)
-  const types = new NamespaceTypes('shop')
+  const types = new NamespaceTypes('shop', new BrowseIndex(() => true).offersOf)
   for (let n = 0; n < 200; n++) {
     await register('shop/orders/a', { address: '10.0.0.1', ports: [{ name: `port-${n}`, port: 80 }], generation: 'g' })
     t.ok(types.refresh(registry.catalog, registry.feed.revision, { left: 1_000 }))

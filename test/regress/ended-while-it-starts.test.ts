@@ -9,7 +9,7 @@ import { temporaryDirectory } from '../support/closable.ts'
 
 t.test('a node that is ended while it starts closes its store', async (t) => {
   const data = await temporaryDirectory(t)
-  const node = run(t, 'bin/rollcall.js', ['serve', '--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', '--dns-workers', '1', '--data', data])
+  const node = run(t, 'bin/rollcall.js', ['serve', '--http', '127.0.0.1:0', '--dns', '127.0.0.1:0', '--dns-workers', '4', '--data', data])
   await node.line(/"store opened"/)
   t.equal(await node.end('SIGTERM'), 0)
   await node.line(/"stopped"/)

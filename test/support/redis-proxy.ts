@@ -1,4 +1,4 @@
-// A TCP relay before Redis: it can be pointed at another server, as a virtual address after a failover, and can hold back bytes.
+// A TCP relay before Redis: it can be pointed at another server, as a virtual address after a failover, can hold bytes back, and be slow.
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
@@ -58,6 +58,29 @@ export class RedisProxy {
   /** What the server says waits in the relay, until `resume`: on all connections, or on those from the nth on. */
   hold (from = 0): void {
     for (const [near, far] of [...this.#pairs].slice(from)) far.unpipe(near)
+  }
+
+  /** What the servers say from now on arrives in small pieces: 3 MB take so long. */
+  drip (ms: number): void {
+    for (const [near, far] of this.#pairs) {
+      const waiting: Buffer[] = []
+      far.unpipe(near)
+      far.on('data', (octets: Buffer) => waiting.push(octets)).resume()
+      const rate = 3_000_000 / ms // octets of a millisecond
+      let last = performance.now()
+      const timer = setInterval(() => {
+        const now = performance.now()
+        let left = Math.floor((now - last) * rate)
+        if (left === 0) return
+        last = now
+        for (let octets = waiting.shift(); octets !== undefined; octets = waiting.shift()) {
+          near.write(octets.subarray(0, left))
+          if (octets.length > left) return void waiting.unshift(octets.subarray(left))
+          left -= octets.length
+        }
+      }, 10)
+      far.on('close', () => clearInterval(timer))
+    }
   }
 
   resume (): void {

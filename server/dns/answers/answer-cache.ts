@@ -2,6 +2,7 @@
 // long as what they were made from: the endpoint set, or the manifest of a declared service.
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { type DnsPolicy, defaultDnsPolicy, dnsPolicyOf } from '../../model/service/dns-annotations.ts'
+import { isHeadless } from '../../model/service/facts.ts'
 import type { Labels, Service } from '../../model/service/types.ts'
 import { type Alias, type AliasOptions, aliasTo } from './alias.ts'
 import { BrowseIndex } from '../browse/browse-index.ts'
@@ -14,6 +15,8 @@ import { maxRecordsPerSet } from '../wire/record-set.ts'
 import type { AnswerLimits, HostAnswers } from './service-records.ts'
 
 export interface AnswerCacheOptions extends AliasOptions {
+  /** Services with cluster IPs are answered by these, default; false: by their endpoints, as headless ones are. */
+  readonly clusterIps?: boolean
   /** Of services that say nothing about it. */
   readonly ttlSeconds: number
   /** Told of endpoints that DNS cannot carry, at each making. */
@@ -86,10 +89,11 @@ export class AnswerCache {
   /** The last ones: nearly all services have the same, and keep the same object. */
   #limit: AnswerLimits = { ttlSeconds: 0, maxRecords: 0 }
   /** What DNS-based service discovery finds. */
-  readonly browsed = new BrowseIndex()
+  readonly browsed: BrowseIndex
 
   constructor (options: AnswerCacheOptions, maxTtlSeconds = Infinity, keeper = new Kept()) {
     this.#options = options
+    this.browsed = new BrowseIndex((manifest) => this.isByClusterIps(manifest))
     this.#maxTtlSeconds = maxTtlSeconds
     this.#kept = keeper
   }
@@ -102,6 +106,16 @@ export class AnswerCache {
   /** The same answers with a TTL of at most so many seconds; those that have no longer one anyway are not made again. */
   capped (maxTtlSeconds: number): AnswerCache {
     return new AnswerCache(this.#options, maxTtlSeconds, this.#kept)
+  }
+
+  /** The same answers for clients that cluster IPs are, or are not, of use to. */
+  for (clusterIps: boolean): AnswerCache {
+    return new AnswerCache({ ...this.#options, clusterIps }, this.#maxTtlSeconds, this.#kept)
+  }
+
+  /** Whether a service is found by its cluster IPs here, and not by its endpoints. @param manifest undefined for an implicit one */
+  isByClusterIps (manifest: Service | undefined): manifest is Service {
+    return manifest !== undefined && this.#options.clusterIps !== false && !isHeadless(manifest)
   }
 
   /** @param manifest undefined for an implicit service @param defaults the annotations of the namespace */

@@ -17,13 +17,19 @@ import type { PlanCache } from './plan-cache.ts'
 import type { PlanService } from './plan-table.ts'
 import { notReady, staleReason } from './reasons.ts'
 
+/** The answers for clients that cluster IPs are of use to, and for the others. */
+export interface AnswerCaches {
+  readonly clusterIps: AnswerCache
+  readonly endpoints: AnswerCache
+}
+
 export interface AnswerStepOptions {
   readonly source: DnsSource
   /** The longest name first. */
   readonly zones: readonly Zone[]
-  readonly cache: AnswerCache
+  readonly caches: AnswerCaches
   /** While the store is away. */
-  readonly staleCache: AnswerCache
+  readonly staleCaches: AnswerCaches
   /** What ANY gets where there are records. */
   readonly minimalAny: Records
   /** Where plans are kept for the next such question. */
@@ -40,12 +46,13 @@ export class AnswerStep {
   }
 
   answer (turn: Turn): Response {
-    const { source, zones, cache, staleCache, minimalAny, plans, chain, random } = this.#options
-    const { query, clientZone } = turn
+    const { source, zones, caches, staleCaches, minimalAny, plans, chain, random } = this.#options
+    const { query, clientZone, clusterIps } = turn
+    const way = clusterIps ? 'clusterIps' : 'endpoints'
     const name = readRecordName(query, zones)
-    if (name.kind === 'outside') return chain.answerForeign(turn, cache)
+    if (name.kind === 'outside') return chain.answerForeign(turn, caches[way])
     const isStale = source.loaded && source.staleSeconds > 0
-    const usedCache = isStale ? staleCache : cache
+    const usedCache = (isStale ? staleCaches : caches)[way]
     const looked: PlanService[] | undefined = isOfService(name) && source.loaded && !isStale ? [] : undefined
     const plan = isOfService(name) && source.loaded
       ? planService(name, query.type, { catalog: source.catalog, cache: usedCache, minimalAny, clientZone, looked })
@@ -54,7 +61,7 @@ export class AnswerStep {
     if (plan === 'not-ready' || plan === 'refused') return turn.writer.end(rcodes.SERVFAIL, notReady)
     // Addresses of others in our networks have their names elsewhere, if questions are forwarded.
     if (plan === 'no-such-name' && name.zone instanceof ReverseZone && chain.mayForward(turn)) return chain.answerForeign(turn, usedCache)
-    if (looked !== undefined && typeof plan === 'object') plans.keep(query, { records: plan, zone: name.zone, clientZone }, looked)
+    if (looked !== undefined && typeof plan === 'object') plans.keep(query, { records: plan, zone: name.zone, client: turn }, looked)
     turn.writer.begin(isStale ? staleReason(plan) : undefined)
     turn.zone = name.zone
     if (typeof plan === 'object') plan.write(turn.writer, random)

@@ -10,22 +10,28 @@ import { type PlanService, PlanTable, none } from './plan-table.ts'
 /** A plan that looks at more services than this (fallbacks) is made anew for each question. */
 const maxServices = 8
 /** Zones of clients are settings: there are few. */
-const maxClientZones = 0xffff
+const maxClientZones = 0x7fff
 
 type CatalogView = DnsSource['catalog']
 
 export interface CachedPlan {
   readonly records: Records
   readonly zone: Zone
-  /** The zone of the client whose plan it is. */
+  /** Whose plan it is. */
+  readonly client: PlanClient
+}
+
+/** What of a client makes its plans others than those of another one. */
+export interface PlanClient {
   readonly clientZone: string | undefined
+  readonly clusterIps: boolean
 }
 
 export class PlanCache {
   readonly #table: PlanTable
   /** By their numbers in the table. */
   readonly #zones: Zone[] = []
-  readonly #clientZones = new Map<string | undefined, number>()
+  readonly #clientZones = new Map<string | undefined, number>() // even ones; with cluster IPs it is one more
   readonly #source: DnsSource
   readonly #end: (() => void) | undefined
   #catalog: CatalogView | undefined
@@ -57,11 +63,11 @@ export class PlanCache {
    * Writes what the question came to before, if that still holds. Gives the zone of the answer, which is to be finished; undefined = nothing
    * is begun.
    */
-  write (query: QueryReader, clientZone: string | undefined, writer: MessageWriter, random: () => number): Zone | undefined {
+  write (query: QueryReader, { clientZone, clusterIps }: PlanClient, writer: MessageWriter, random: () => number): Zone | undefined {
     if (!this.#isOfNow) return undefined
     const number = this.#clientZones.get(clientZone)
     if (number === undefined) return undefined
-    const entry = this.#table.find(query, number)
+    const entry = this.#table.find(query, number + Number(clusterIps))
     if (entry === none) return undefined
     writer.begin()
     this.#table.write(entry, writer, random)
@@ -72,7 +78,7 @@ export class PlanCache {
    * @param services the only ones that the plan was made from: what more decides, such as the SOA, which has another serial with each
    * change, is not kept
    */
-  keep (query: QueryReader, { records, zone, clientZone }: CachedPlan, services: readonly PlanService[]): void {
+  keep (query: QueryReader, { records, zone, client: { clientZone, clusterIps } }: CachedPlan, services: readonly PlanService[]): void {
     if (services.length > maxServices) return
     if (!this.#isOfNow) {
       this.#table.clear()
@@ -80,9 +86,9 @@ export class PlanCache {
       this.#revision = this.#source.revision
     }
     if (!this.#zones.includes(zone)) this.#zones.push(zone)
-    if (!this.#clientZones.has(clientZone) && this.#clientZones.size < maxClientZones) this.#clientZones.set(clientZone, this.#clientZones.size)
+    if (!this.#clientZones.has(clientZone) && this.#clientZones.size < maxClientZones) this.#clientZones.set(clientZone, this.#clientZones.size * 2)
     const number = this.#clientZones.get(clientZone)
-    if (number !== undefined) this.#table.keep(query, { records, zone: this.#zones.indexOf(zone), clientZone: number, services })
+    if (number !== undefined) this.#table.keep(query, { records, zone: this.#zones.indexOf(zone), client: number + Number(clusterIps), services })
   }
 
   /** What is in the table was made from the catalog that there is. */

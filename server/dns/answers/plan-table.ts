@@ -1,7 +1,7 @@
 // Plans in one piece of memory: question and answer beside each other, no object for an entry. What it was made from are services, each with
 // a slot and a count of its changes; an entry has the counts of then, and holds as long as they are the same.
 //
-//   entry   = hash(4) room(2) question-octets(2) client-zone(2) zone(1) services(1) answer-octets(2) set(2) glue-octets(2 2) glue-counts(1 1) pad(2)
+//   entry   = hash(4) room(2) question-octets(2) client(2) zone(1) services(1) answer-octets(2) set(2) glue-octets(2 2) glue-counts(1 1) pad(2)
 //             *( slot(4) changes(4) ) question answer glue glue        padded to words; the lowest octet first
 //   question = name in lower case, type, class
 //   answer   = one record; without one the answer is a set of records that take turns, the place of which in those of its first service is `set`
@@ -26,9 +26,9 @@ export interface PlanService {
 
 export interface NewPlan {
   readonly records: Records
-  /** Small numbers of the zone that the question is in, and of the zone of the client. */
+  /** Small numbers of the zone that the question is in, and of the kind of client whose plan it is. */
   readonly zone: number
-  readonly clientZone: number
+  readonly client: number
   /** At least one, few. */
   readonly services: readonly PlanService[]
 }
@@ -91,8 +91,8 @@ export class PlanTable {
   }
 
   /** The entry of a question, if it still holds; else `none`. */
-  find (query: QueryReader, clientZone: number): number {
-    const entry = this.#at(hashOf(query, clientZone), query, clientZone)
+  find (query: QueryReader, client: number): number {
+    const entry = this.#at(hashOf(query, client), query, client)
     if (entry === none) return none
     const words = this.#words
     const end = entry + headOctets / 4 + 2 * this.servicesOf(entry)
@@ -129,7 +129,7 @@ export class PlanTable {
 
   /** Keeps a plan in the place of what was known of its question. */
   keep (query: QueryReader, plan: NewPlan): void {
-    const { records, services, clientZone } = plan
+    const { records, services, client } = plan
     const { fixed } = records
     const { questionLength } = query
     const glue = fixed?.glue ?? []
@@ -137,8 +137,8 @@ export class PlanTable {
     const octets = headOctets + services.length * serviceOctets + questionLength + answer + glue.reduce((sum, { text }) => sum + text.length, 0)
     const room = Math.ceil(octets / 4)
     if (room > maxSmall || glue.length > 2 || glue.some(({ count }) => count > 255)) return // never: names and records are short
-    const hash = hashOf(query, clientZone)
-    let entry = this.#at(hash, query, clientZone)
+    const hash = hashOf(query, client)
+    let entry = this.#at(hash, query, client)
     const before = entry
     if (entry === none || this.#octets.readUInt16LE(entry * 4 + 4) < room) {
       if (!this.#reserve(room)) {
@@ -158,11 +158,11 @@ export class PlanTable {
   }
 
   #fill (entry: number, { message, questionLength }: QueryReader, plan: NewPlan, slots: readonly number[], set: number): void {
-    const { records: { fixed }, services, clientZone, zone } = plan
+    const { records: { fixed }, services, client, zone } = plan
     const octets = this.#octets
     const start = entry * 4
     octets.writeUInt16LE(questionLength, start + 6)
-    octets.writeUInt16LE(clientZone, start + 8)
+    octets.writeUInt16LE(client, start + 8)
     octets[start + 10] = zone
     octets[start + 11] = services.length
     octets.writeUInt16LE(fixed?.record.length ?? 0, start + 12)
@@ -188,19 +188,19 @@ export class PlanTable {
   }
 
   /** Where the entry of a question is, whether or not it holds. */
-  #at (hash: number, query: QueryReader, clientZone: number): number {
+  #at (hash: number, query: QueryReader, client: number): number {
     const mask = this.#index.length - 1
     for (let at = hash & mask; ; at = (at + 1) & mask) {
       const entry = (this.#index[at] ?? 0) - 1
       if (entry < 0) return none
-      if (this.#words[entry] === hash && this.#isOf(entry, query, clientZone)) return entry
+      if (this.#words[entry] === hash && this.#isOf(entry, query, client)) return entry
     }
   }
 
-  #isOf (entry: number, { message, questionLength }: QueryReader, clientZone: number): boolean {
+  #isOf (entry: number, { message, questionLength }: QueryReader, client: number): boolean {
     const octets = this.#octets
     const start = entry * 4
-    if (octets.readUInt16LE(start + 6) !== questionLength || octets.readUInt16LE(start + 8) !== clientZone) return false
+    if (octets.readUInt16LE(start + 6) !== questionLength || octets.readUInt16LE(start + 8) !== client) return false
     const question = start + headOctets + this.servicesOf(entry) * serviceOctets
     const nameLength = questionLength - questionTailLength
     for (let at = 0; at < nameLength; at++) {
@@ -283,10 +283,10 @@ export class PlanTable {
  * FNV-1a over the question, four octets at a time, letters in either case alike, and some other octets too: who finds two
  * questions of one hash makes them slower, not wrong.
  */
-function hashOf ({ message, questionLength }: QueryReader, clientZone: number): number {
+function hashOf ({ message, questionLength }: QueryReader, client: number): number {
   const end = headerLength + questionLength
   const nameEnd = end - questionTailLength
-  let hash = Math.imul(0x811c9dc5 ^ clientZone, 0x01000193)
+  let hash = Math.imul(0x811c9dc5 ^ client, 0x01000193)
   let at = headerLength
   for (; at + 3 < nameEnd; at += 4) {
     const word = (message[at] ?? 0) | ((message[at + 1] ?? 0) << 8) | ((message[at + 2] ?? 0) << 16) | ((message[at + 3] ?? 0) << 24)

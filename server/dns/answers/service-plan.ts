@@ -1,7 +1,6 @@
 // What the names of a service are answered with: which service stands behind the name, which of its endpoints are meant, and
 // what of them the type asks for.
 import type { DnsSource } from '../source.ts'
-import { isHeadless } from '../../model/service/facts.ts'
 import type { DnsPolicy } from '../../model/service/dns-annotations.ts'
 import type { Service } from '../../model/service/types.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
@@ -82,11 +81,11 @@ function note (looked: PlanService[], { namespace, service }: PlanService): void
 }
 
 /**
- * A headless or implicit service of which no endpoint is answered is no name at all: the Kubernetes specification wants NXDOMAIN,
+ * A service that is found by its endpoints, of which none is answered, is no name at all: the Kubernetes specification wants NXDOMAIN,
  * and then there is nothing below it either: no host, no port.
  */
 function standingOf (name: ServiceName, { manifest, policy }: Found, hosts: HostAnswers, { cache }: PlanContext): Standing | undefined {
-  if (manifest !== undefined && !isHeadless(manifest)) return { name, isOwn: true, answers: cache.ofClusterIps(manifest, policy), hosts }
+  if (cache.isByClusterIps(manifest)) return { name, isOwn: true, answers: cache.ofClusterIps(manifest, policy), hosts }
   return hosts.isEmpty ? undefined : { name, isOwn: true, answers: hosts, hosts }
 }
 
@@ -97,7 +96,7 @@ function standIn ({ zone }: ServiceName, policy: DnsPolicy, context: PlanContext
     if (other === undefined || !hasAnswerable(other.endpoints)) continue
     const { manifest } = other
     const hosts = context.cache.ofEndpoints(other.endpoints, other.policy, policy)
-    const answers = manifest === undefined || isHeadless(manifest) ? hosts : context.cache.ofClusterIps(manifest, other.policy, policy)
+    const answers = context.cache.isByClusterIps(manifest) ? context.cache.ofClusterIps(manifest, other.policy, policy) : hosts
     return { name: { zone, namespace, service }, isOwn: false, answers, hosts }
   }
   return undefined

@@ -8,7 +8,7 @@ import type { AnswerCache } from '../answers/answer-cache.ts'
 import type { BrowseName } from '../names/browse-name.ts'
 import { type Taken, newWork } from './browse-index.ts'
 import type { MessageWriter } from '../wire/message-writer.ts'
-import { type Offer, offersOf, typeKey } from './offers.ts'
+import { type Offer, type Offers, typeKey } from './offers.ts'
 import { type Glue, GluedRecordSet, type Records, RecordSet, maxRecordsPerSet } from '../wire/record-set.ts'
 import { addressRecord, serviceRecord } from '../answers/service-records.ts'
 import { labelBytes, maxNameLength, nameBytes, pointerLimit, pointerTo, questionPointer, recordBytes, recordTypes } from '../wire/wire.ts'
@@ -24,6 +24,7 @@ export function planBrowse (
 ): Records | 'no-such-name' | 'no-such-records' | 'has-records' {
   const { catalog, revision } = source
   const { browsed, ttlSeconds } = cache
+  const offersOf = (namespace: string, service: string): Offers | undefined => browsed.offersOf(catalog, namespace, service)
   if ('namespace' in name && name.namespace !== undefined && !catalog.hasNamespace(name.namespace)) return 'no-such-name'
   const pointers = ({ items, isCut }: Taken, target: (item: string, group: number) => readonly string[]): Records | 'no-such-records' => {
     if (items.length === 0) return 'no-such-records'
@@ -71,14 +72,14 @@ export function planBrowse (
       const suffix = nameBytes([...typeLabels(key), name.namespace, 'svc', ...name.zone.labels]).length
       const offers = labels.flatMap(({ service, label }) => {
         if (1 + label.length + suffix > maxNameLength) return [] // as one whose label is too long: it has no name
-        const offer = offersOf(catalog, name.namespace, service)?.find(key, label)
+        const offer = offersOf(name.namespace, service)?.find(key, label)
         return offer === undefined ? [] : [new OfferRecords(offer, label, service, name.namespace, name.zone, ttlSeconds)]
       })
       return offers.length === 0 ? 'no-such-records' : new BrowseRecords(offers, isCut, ttlSeconds)
     }
     case 'offer': {
       const service = name.label.slice(name.label.indexOf('_') + 1)
-      const offer = offersOf(catalog, name.namespace, service)?.find(typeKey(name.type, name.protocol), name.label)
+      const offer = offersOf(name.namespace, service)?.find(typeKey(name.type, name.protocol), name.label)
       if (offer === undefined) return 'no-such-name'
       const records = new OfferRecords(offer, name.label, service, name.namespace, name.zone, ttlSeconds)
       return type === SRV ? records.services() : type === TXT ? records.text() : 'has-records'

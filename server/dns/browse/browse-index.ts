@@ -2,7 +2,8 @@
 // and leaves off where the next one goes on. What is found is asked of the service itself before it is answered, so that an answer
 // is never older than the registry; only "no such name" needs the whole namespace, and is not answered before.
 import type { DnsSource } from '../source.ts'
-import { offersOf } from './offers.ts'
+import type { Service } from '../../model/service/types.ts'
+import { type Offers, offersOf } from './offers.ts'
 import { maxRecordsPerSet } from '../wire/record-set.ts'
 import { kept } from '../answers/service-records.ts'
 
@@ -89,6 +90,8 @@ class TypeEntry {
   }
 }
 
+type OffersOf = BrowseIndex['offersOf']
+
 export class NamespaceTypes {
   readonly turn = new Turn()
   readonly #namespace: string
@@ -101,8 +104,11 @@ export class NamespaceTypes {
   #since = -1
   #wholeAt = -1
 
-  constructor (namespace: string) {
+  readonly #offersOf: OffersOf
+
+  constructor (namespace: string, offers: OffersOf) {
     this.#namespace = namespace
+    this.#offersOf = offers
   }
 
   /** Goes on looking. @returns true if it knows the whole namespace at this revision */
@@ -143,7 +149,7 @@ export class NamespaceTypes {
     const entry = this.#types.get(type)
     if (entry === undefined) return false
     for (const service of entry.services) {
-      if (offersOf(catalog, this.#namespace, service)?.types.includes(type) === true) return true
+      if (this.#offersOf(catalog, this.#namespace, service)?.types.includes(type) === true) return true
       entry.delete(service)
       this.#known.delete(service)
     }
@@ -162,13 +168,13 @@ export class NamespaceTypes {
     const entry = this.#types.get(type)
     if (entry === undefined) return { labels: [], isCut: false }
     const { services } = entry
-    const { items, isCut } = entry.turn.take(services.length, (index) => offersOf(catalog, this.#namespace, services[index] ?? '')?.labels(type) ?? [])
+    const { items, isCut } = entry.turn.take(services.length, (index) => this.#offersOf(catalog, this.#namespace, services[index] ?? '')?.labels(type) ?? [])
     return { labels: items.map(({ group, item }) => ({ service: services[group] ?? '', label: item })), isCut }
   }
 
   #look (catalog: Catalog, service: string, work: Work): void {
     work.left--
-    const types = offersOf(catalog, this.#namespace, service, (size) => { work.left -= size })?.types
+    const types = this.#offersOf(catalog, this.#namespace, service, (size) => { work.left -= size })?.types
     const before = this.#known.get(service)
     if (types === before || (types?.length === before?.length && types?.every((type, index) => type === before?.[index]) === true)) return
     this.#leave(service, before)
@@ -208,6 +214,16 @@ export class BrowseIndex {
   readonly domains = new Turn()
   readonly types = new Turn()
   readonly #catalogs = new WeakMap<Catalog, CatalogTypes>()
+  readonly #isByClusterIps: (manifest: Service) => boolean
+
+  /** @param isByClusterIps whether a service is found by its cluster IPs */
+  constructor (isByClusterIps: (manifest: Service) => boolean) {
+    this.#isByClusterIps = isByClusterIps
+  }
+
+  /** What a service offers; undefined if there is no such service. @param made gets what building that cost, if it was not there */
+  readonly offersOf = (catalog: Catalog, namespace: string, service: string, made?: (size: number) => void): Offers | undefined =>
+    offersOf(catalog, namespace, service, this.#isByClusterIps, made)
 
   namespace (catalog: Catalog, name: string): NamespaceTypes {
     const names = catalog.namespaces()
@@ -216,6 +232,6 @@ export class BrowseIndex {
       for (const each of known.namespaces.keys()) if (!catalog.hasNamespace(each)) known.namespaces.delete(each)
       known.names = names
     }
-    return kept(known.namespaces, name, () => new NamespaceTypes(name))
+    return kept(known.namespaces, name, () => new NamespaceTypes(name, this.offersOf))
   }
 }

@@ -7,7 +7,6 @@
 import type { DnsSource } from '../source.ts'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
-import { isHeadless } from '../../model/service/facts.ts'
 import { none, type Service } from '../../model/service/types.ts'
 import type { BrowseProtocol } from '../names/browse-name.ts'
 import { type Share, addShare } from '../answers/endpoint-answers.ts'
@@ -50,16 +49,19 @@ const ofManifests = new WeakMap<Service, Offers>()
 
 /**
  * The offers of a service, undefined if there is no such service.
+ * @param isByClusterIps whether a service is found by its cluster IPs
  * @param made gets what building them cost, if they were not there
  */
-export function offersOf (catalog: DnsSource['catalog'], namespace: string, service: string, made: (size: number) => void = () => undefined): Offers | undefined {
+export function offersOf (
+  catalog: DnsSource['catalog'], namespace: string, service: string, isByClusterIps: (manifest: Service) => boolean, made: (size: number) => void = () => undefined
+): Offers | undefined {
   const manifest = catalog.declared(namespace, service)?.manifest
   if (manifest?.spec.type === 'ExternalName') return noOffers
   const make = (offers: Offers): Offers => {
     made(offers.size)
     return offers
   }
-  if (manifest !== undefined && !isHeadless(manifest)) return kept(ofManifests, manifest, () => make(new ServiceOffers(service, manifest)))
+  if (manifest !== undefined && isByClusterIps(manifest)) return kept(ofManifests, manifest, () => make(new ServiceOffers(service, manifest)))
   const endpoints = catalog.endpoints(namespace, service)
   return endpoints === undefined ? undefined : kept(ofEndpoints, endpoints, () => make(new EndpointOffers(service, answerable(endpoints))))
 }

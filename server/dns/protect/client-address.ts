@@ -1,4 +1,7 @@
 // The address of a client as octets. A socket gives it as text with every packet; it is read here without leaving anything to collect.
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import { type Ip, parseIp } from '../../model/address/ranges.ts'
 
 const colon = 0x3a
 const dot = 0x2e
@@ -94,4 +97,12 @@ function hexDigit (code: number): number {
   if (code >= 0x30 && code <= 0x39) return code - 0x30
   const lower = code | 0x20
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
+}
+
+/** The address of a client, once for each client. @param text as a socket gives it; IPv4 inside IPv6 is IPv4. undefined = it is none */
+export function clientIp (text: string): Ip | undefined {
+  const plain = text.split('%', 1)[0] ?? '' // fe80::1%eth0
+  if (isIP(plain) === 0) return undefined
+  const address = parseIp(ipaddr.process(plain).toString())
+  return 'problem' in address ? undefined : address
 }

@@ -33,6 +33,8 @@ export interface ZoneTransferOptions {
   /** The longest name first. */
   readonly zones: readonly Zone[]
   readonly ttlSeconds: number
+  /** Services with cluster IPs are in zones with these, default; false: with their endpoints. */
+  readonly clusterIps?: boolean
   readonly keys: readonly TsigKey[]
   /** Without rules no client gets a zone. */
   readonly allowed: readonly TransferRule[]

@@ -5,7 +5,6 @@
 // their records are made later, a few at a time.
 import type { DnsSource, TransferSource } from '../source.ts'
 import { defaultDnsPolicy } from '../../model/service/dns-annotations.ts'
-import { isHeadless } from '../../model/service/facts.ts'
 import { Alias } from '../answers/alias.ts'
 import { AnswerCache, type AnswerCacheOptions } from '../answers/answer-cache.ts'
 import { minimalAnyRecords, planAnswer } from '../answers/answer-plan.ts'
@@ -180,8 +179,7 @@ function * namesOf (name: ServiceName, own: TakenService, taken: TakenServices, 
 
 function portsOf ({ declared, endpoints }: TakenService, cache: AnswerCache): Iterable<NamedPort> {
   const manifest = declared?.manifest
-  const isFoundByEndpoints = manifest === undefined || isHeadless(manifest)
-  return (isFoundByEndpoints ? cache.ofEndpoints(endpoints, defaultDnsPolicy) : cache.ofClusterIps(manifest, defaultDnsPolicy)).namedPorts()
+  return (cache.isByClusterIps(manifest) ? cache.ofClusterIps(manifest, defaultDnsPolicy) : cache.ofEndpoints(endpoints, defaultDnsPolicy)).namedPorts()
 }
 
 function setAt (name: RecordName, owner: Buffer, type: number, source: DnsSource, cache: AnswerCache): ContentSet {

@@ -122,7 +122,7 @@ function refuseOthers (documents: readonly ManifestDocument[], namespace: string
       : undefined
     if (document.kind === 'Namespace' || typeof said !== 'string' || said === '' || said === namespace) continue
     const rule = `must be absent or "${namespace}": the namespace from the provided object ${shown(said)} does not match the namespace "${namespace}"`
-    faults.addAll(located(document, [{ field: 'metadata.namespace', value: said, rule }]))
+    faults.addAll([{ field: 'metadata.namespace', value: said, rule }], 0, (found) => located(document, found))
   }
   if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
 }
@@ -151,7 +151,7 @@ function namesOfDocuments (documents: readonly ManifestDocument[], namespace: st
     const { metadata } = document.value
     const { name, namespace: own }: { readonly name?: unknown, readonly namespace?: unknown } = typeof metadata === 'object' && metadata !== null ? metadata : {}
     const fault = (field: string, value: unknown, rule: string): void => {
-      faults.addAll(located(document, [{ field, ...(value === undefined ? {} : { value }), rule }]))
+      faults.addAll([{ field, ...(value === undefined ? {} : { value }), rule }], 0, (found) => located(document, found))
     }
     const said = own === undefined || own === null || own === '' ? namespace : own
     const wrongName = name === undefined ? 'is required' : checkName(name)?.faults[0].rule

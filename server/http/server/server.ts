@@ -9,7 +9,7 @@ import { Commons, type CommonsLimits } from './commons.ts'
 import { Closing } from './closing.ts'
 import type { HttpLog } from './http-log.ts'
 import type { Dialect, Listener } from './dialect.ts'
-import { maxBodyBytes } from './limits.ts'
+import { maxBodyBytes, maxBodyBytesTogether } from './limits.ts'
 import { type Listening, listen } from './listener.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { Peers } from './peer.ts'
@@ -68,7 +68,7 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
     log: options.log ?? silent,
     closing,
     metrics: options.metrics,
-    commons: new Commons(guard, options.shares),
+    commons: new Commons(guard, { bodyBytes: Math.max(maxBodyBytesTogether, options.maxBodyBytes ?? 0), ...options.shares }),
     peers: new Peers(options.trustedProxies),
     trustedHosts: options.trustedHosts ?? [],
     maxBodyBytes: options.maxBodyBytes ?? maxBodyBytes,

@@ -23,6 +23,7 @@ export interface KernelOptions extends RulesetOptions {
 
 export class KernelBackEnd implements BackEnd {
   readonly name = 'kernel'
+  readonly carriesClusterIps = true
   readonly #options: KernelOptions
   readonly #state: RulesetState
   readonly #flows: StaleFlows

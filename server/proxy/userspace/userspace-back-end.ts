@@ -39,6 +39,10 @@ export class UserspaceBackEnd implements BackEnd {
     this.#machine = options.readMachine()
   }
 
+  get carriesClusterIps (): boolean {
+    return this.#rangeFaults.length === 0
+  }
+
   async start (frontEnds: FrontEndChanges): Promise<void> {
     this.#rangeFaults = await this.#setRanges()
     await this.apply(frontEnds)

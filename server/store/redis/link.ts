@@ -13,6 +13,7 @@ import { Patience } from './patience.ts'
 import { Pending } from './pending.ts'
 import type { Script } from './scripts.ts'
 import { Session } from './session.ts'
+import { Silence } from './silence.ts'
 import { type Raised, readSnapshot } from './snapshot.ts'
 
 /** What a link is made of. */
@@ -71,7 +72,9 @@ export class Link {
     this.#now = now
     this.#random = random
     this.#loader = new Loader({ keys, settings, logger }, this.pending, now)
-    this.#log = new LogFollower({ keys, loader: this.#loader, pending: this.pending, blockMs: settings.timeouts.blockMs, now })
+    const { blockMs } = settings.timeouts
+    const silence = new Silence({ patience: this.#patience, roundMs: blockMs, guard, tell: (quietMs) => this.#becomeSilent(quietMs) })
+    this.#log = new LogFollower({ keys, loader: this.#loader, pending: this.pending, blockMs, now, silence })
   }
 
   /** Resolves after the first load; rejects at once on what only a person can cure. */
@@ -163,6 +166,7 @@ export class Link {
       } catch (error) {
         fault = error
       }
+      const wasLive = this.#live !== undefined
       this.#live = undefined
       this.#session?.end(fault instanceof Error ? fault : new SessionFault(messageOf(fault)))
       const reason = messageOf(this.#session?.fault ?? fault)
@@ -173,7 +177,7 @@ export class Link {
         refused(unavailable(fault.message, fault))
         return
       }
-      this.#becomeAway(reason)
+      this.#becomeAway(reason, wasLive)
       attempt = this.#now() - since > steadyMs ? 0 : attempt + 1
       await this.#pause(this.#random() * Math.min(backoffCapMs, backoffBaseMs * 2 ** Math.min(attempt, 10)))
     }
@@ -223,19 +227,33 @@ export class Link {
     this.#tell(true, '')
   }
 
-  #becomeAway (reason: string): void {
-    if (this.#available !== false || this.#reason !== reason) this.#logger.warn({ reason }, 'redis: away')
+  /**
+   * Redis says nothing any more, or speaks again. Calls still go to it: what waits in the connection may be answered, and the session ends by
+   * itself if not.
+   */
+  #becomeSilent (quietMs: number): void {
+    if (quietMs === 0) {
+      this.#logger.info({}, 'redis: speaks again')
+      return this.#tell(true, '')
+    }
+    const reason = `Redis has said nothing for ${Math.round(quietMs)} ms`
+    this.#logger.warn({ reason }, 'redis: silent')
+    this.#tell(false, reason, quietMs)
+  }
+
+  #becomeAway (reason: string, wasLive: boolean): void {
+    if (wasLive || this.#available !== false || this.#reason !== reason) this.#logger.warn({ reason }, 'redis: away')
     this.#reason = reason
-    if (this.#available === true) {
+    if (wasLive) {
       this.#settleTimer = setTimeout(this.#guard.around('store', () => this.pending.giveUp()), this.#settings.timeouts.settleMs)
     }
     this.#tell(false, reason)
   }
 
   /** Also when there is another reason: what is wrong is often known only when the link is tried again. */
-  #tell (available: boolean, reason: string): void {
+  #tell (available: boolean, reason: string, agoMs = 0): void {
     if (this.#available === available && this.#told === reason) return
-    if (this.#available !== available) this.#sinceMs = this.#now()
+    if (this.#available !== available) this.#sinceMs = this.#now() - agoMs
     this.#available = available
     this.#told = reason
     this.#follower?.health({ available, reason, sinceMs: this.#sinceMs })

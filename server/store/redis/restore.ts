@@ -18,6 +18,8 @@ const windowMs = 600_000
 const jump = 1_000_000
 const batch = 200
 const holdMs = 60_000
+/** A batch of the largest records over a slow line takes some seconds; a Redis that is frozen must not hold the command for ever. */
+const answerMs = 60_000
 
 export interface RestoreTarget {
   readonly url: string
@@ -35,6 +37,7 @@ export async function restoreIntoRedis ({ header, objects, instances }: Exported
     throw new RegistryError('REG_STORE_UNAVAILABLE', `${address.location} cannot be used: ${error instanceof Error ? error.message : String(error)}`, undefined, { cause: error })
   })
   const { commands } = connections
+  commands.options.commandTimeout = answerMs
   try {
     const known = await makeRoom(commands, keys, address.location, force)
     const epoch = randomBytes(6).toString('hex')

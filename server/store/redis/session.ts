@@ -7,7 +7,7 @@ import type { Connections } from './connection.ts'
 import { runScript } from './connection.ts'
 import { callFault, endsSession, messageOf, overloaded, SessionFault, unavailable } from './faults.ts'
 import type { Keys } from './keys.ts'
-import type { Patience } from './patience.ts'
+import { type Patience, sizeMs } from './patience.ts'
 import type { Script } from './scripts.ts'
 
 /** Calls that wait for Redis at the same time; beyond it the store is slower than its callers, and says so instead of queueing. */
@@ -15,6 +15,15 @@ const maxInFlight = 20_000
 
 /** A timer that comes so late says that this process stood still, not Redis: the answer may lie in the socket. */
 const stallMs = 100
+
+/** A call that may take so much longer for its size is a large one: the others have its time, too. */
+const largeMs = 250
+
+/**
+ * A connection on which something arrives is not silent: a large answer over a slow line, or the answers to the calls before this one, are
+ * waited for. So long at most, or a Redis that says one octet now and then would hold its callers for ever.
+ */
+const mostProgressMs = 60_000
 
 /** What the fence of every script answers when this session's world is gone; nothing was written then. */
 const fences: Readonly<Record<string, string>> = {
@@ -35,6 +44,10 @@ export class Session {
   readonly #inFlight = new Set<(error: Error) => void>()
   /** Those of them that callers wait for; the store's own reading does not count. */
   readonly #calls = new Set<Promise<unknown>>()
+  /** When something arrived last. */
+  readonly #heardAt = new Map<Redis, number>()
+  /** The large calls under way. */
+  readonly #large = new Set<{ readonly extraMs: number }>()
   #fault: Error | undefined
 
   /** @param blockMs one round of the blocking reader */
@@ -46,6 +59,7 @@ export class Session {
     this.#blockMs = blockMs
     this.run = connections.run
     for (const client of [connections.commands, connections.reader]) {
+      client.stream.on('data', guard.around('store', () => this.#heardAt.set(client, performance.now())))
       client.on('close', guard.around('store', () => this.end(new SessionFault('the connection to Redis broke'))))
     }
   }
@@ -90,7 +104,10 @@ export class Session {
   /** Runs a script and gives its reply, with the error as it came. */
   async reply (script: Script, args: readonly (string | number)[]): Promise<unknown> {
     if (this.#fault !== undefined) throw this.#fault
-    return this.#timed(runScript(this.#connections.commands, script, this.#keys.all, [this.epoch, ...args]))
+    const call = { extraMs: sizeMs(args) }
+    if (call.extraMs >= largeMs) this.#large.add(call)
+    const sent = runScript(this.#connections.commands, script, this.#keys.all, [this.epoch, ...args])
+    return this.#timed(sent, call.extraMs).finally(() => this.#large.delete(call))
   }
 
   /** Sends one command of the store's own to the connection for commands. */
@@ -98,19 +115,26 @@ export class Session {
 
   /** Sends one to the reader, which may block for a round. Its own timeout tells a frozen Redis from a quiet one. */
   readonly read = (send: (client: Redis) => Promise<unknown>): Promise<unknown> =>
-    this.#command(() => this.#tracked(send(this.#connections.reader), this.#blockMs + this.#patience.commandMs))
+    this.#command(() => this.#tracked(send(this.#connections.reader), this.#blockMs + this.#patience.commandMs, this.#connections.reader))
 
   async #command (run: () => Promise<unknown>): Promise<unknown> {
     if (this.#fault !== undefined) throw this.#fault
     return run()
   }
 
-  /** Its time is one more measure of how slow Redis is. */
-  async #timed (promise: Promise<unknown>): Promise<unknown> {
+  /** Its time is one more measure of how slow Redis is. @param extraMs for its size */
+  async #timed (promise: Promise<unknown>, extraMs = 0): Promise<unknown> {
     const sentAt = performance.now()
-    const reply = await this.#tracked(promise, this.#patience.commandMs)
-    this.#patience.answered(performance.now() - sentAt)
+    const reply = await this.#tracked(promise, this.#patience.commandMs, this.#connections.commands, extraMs)
+    this.#patience.answered(Math.max(0, performance.now() - sentAt - extraMs))
     return reply
+  }
+
+  /** Redis runs one script at a time: while a large one is under way, all others wait. */
+  get #largestMs (): number {
+    let most = 0
+    for (const { extraMs } of this.#large) most = Math.max(most, extraMs)
+    return most
   }
 
   #fenced (word: string): RegistryError {
@@ -119,16 +143,24 @@ export class Session {
     return unavailable(says)
   }
 
-  /** ioredis may leave a command unsettled when its connection drops; the session settles all of them itself, by its end or by time. */
-  #tracked (promise: Promise<unknown>, limitMs: number): Promise<unknown> {
+  /**
+   * ioredis may leave a command unsettled when its connection drops; the session settles all of them itself, by its end or by
+   * time.
+   */
+  #tracked (promise: Promise<unknown>, limitMs: number, client: Redis, extraMs = 0): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      const sentAt = performance.now()
       let timer: NodeJS.Timeout
-      const watch = (): void => {
-        const due = performance.now() + limitMs
+      const watch = (ms: number): void => {
+        const due = performance.now() + ms
         timer = setTimeout(this.#guard.around('store', () => {
-          if (performance.now() - due > stallMs) watch()
+          const now = performance.now()
+          const heardAt = Math.min(this.#heardAt.get(client) ?? 0, sentAt + mostProgressMs)
+          const leftMs = Math.max(sentAt, heardAt) + limitMs + Math.max(extraMs, this.#largestMs) - now
+          if (now - due > stallMs) watch(limitMs)
+          else if (leftMs > 0) watch(leftMs)
           else fail(new SessionFault('Redis does not answer'))
-        }), limitMs)
+        }), ms)
       }
       const over = (): void => {
         clearTimeout(timer)
@@ -138,7 +170,7 @@ export class Session {
         over()
         reject(error)
       }
-      watch()
+      watch(limitMs + extraMs)
       this.#inFlight.add(fail)
       promise.then((reply) => {
         over()
