@@ -102,13 +102,15 @@ t.test('every combination of headers is answered as the route does', async (t) =
     'if-match': [undefined, '*'],
     'x-forwarded-for': [undefined, '10.9.9.9']
   }
-  const all = Object.entries(choices).reduce<Headers[]>((made, [name, values]) => made.flatMap((each) => values.map((value) => ({ ...each, [name]: value }))), [{}])
+  const all = Object.entries(choices).reduce<Headers[]>(
+    (made, [name, values]) => made.flatMap((each) => values.map((value) => ({ ...each, [name]: value }))), [{}]
+  )
   let taken = 0
   for (const headers of all) {
     for (const [path, text] of [[known, same], [`${known}/heartbeat`, '{}']] as const) {
       const { isTaken } = await compare('PUT', path, text, headers)
-      const mayBe = headers.host !== 'evil.example.com' && headers['content-type'] === 'application/json' && headers.origin === undefined && headers.authorization === undefined &&
-        headers['if-match'] === undefined && headers['x-forwarded-for'] === undefined
+      const mayBe = headers.host !== 'evil.example.com' && headers['content-type'] === 'application/json' && headers.origin === undefined &&
+        headers.authorization === undefined && headers['if-match'] === undefined && headers['x-forwarded-for'] === undefined
       if (isTaken !== mayBe) t.fail(`taken: ${isTaken}, not ${mayBe}: ${path} ${JSON.stringify(headers)}`)
       if (isTaken) taken++
     }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { Override, Registration } from '../../client-sdk/src/wire.ts'
+import type { Override } from '../../client-sdk/src/wire.ts'
 import { bodyOf, instanceOf } from '../../server/model/instance/instance.ts'
 import { instanceText } from '../../server/model/instance/instance-text.ts'
 
@@ -20,7 +20,7 @@ const override: fc.Arbitrary<Override | undefined> = fc.option(fc.record({
 
 t.test('the text of an instance around its stored text is what JSON.stringify gives', async (t) => {
   fc.assert(fc.property(registration, override, word, word, fc.boolean(), fc.nat(), (given, over, id, generation, suspect, revision) => {
-    const { body, ttlMs } = bodyOf(given as Registration, undefined) // its absent fields are absent
+    const { body, ttlMs } = bodyOf(given, undefined) // its absent fields are absent
     const instance = instanceOf(body, { namespace: 'shop', service: 'web', id, generation, ttlMs, createdAtMs: 1, updatedAtMs: revision, revision, suspect, override: over })
     return instanceText(instance, JSON.stringify(body)) === JSON.stringify(instance) && instanceText(instance, undefined) === JSON.stringify(instance)
   }))

@@ -23,7 +23,9 @@ export interface Written {
 }
 
 /** @throws RegistryError as `Commands.register` of the core */
-export async function writeRegistration (context: HttpContext, sender: Sender, name: InstanceName, registration: Static<typeof Registration>): Promise<Written> {
+export async function writeRegistration (
+  context: HttpContext, sender: Sender, name: InstanceName, registration: Static<typeof Registration>
+): Promise<Written> {
   const warnings = registrationWarnings(context, sender, registration.address)
   const { instance, outcome, revision, body } = await accessOf(context, sender).register(name, registration)
   context.metrics.registered(outcome)
@@ -36,7 +38,9 @@ export async function writeRegistration (context: HttpContext, sender: Sender, n
 }
 
 /** One heartbeat. @throws RegistryError REG_LEASE_NOT_FOUND, REG_GENERATION_SUPERSEDED, and as `Commands.heartbeat` of the core */
-export async function writeHeartbeat (context: HttpContext, sender: Sender, name: InstanceName, body: Static<typeof HeartbeatBody> | undefined): Promise<Written> {
+export async function writeHeartbeat (
+  context: HttpContext, sender: Sender, name: InstanceName, body: Static<typeof HeartbeatBody> | undefined
+): Promise<Written> {
   const { namespace, service, id } = name
   const heartbeat: Heartbeat = { ...body, namespace, service, id } // the path names the lease, whatever the body says
   const answer = await beat(context, sender, [heartbeat])

@@ -67,7 +67,8 @@ export class ReadyEndpoints {
     if (closing.begun || !position.storeHealth.available || this.#context.logRequests()) return false
     const began = performance.now()
     const asks = askedHeaders(request.rawHeaders)
-    if (asks === undefined || asks.type !== undefined || asks.length !== undefined || !this.#context.hosts.knows(asks.host) || !this.#isCurrent(request, ready)) return false
+    if (asks === undefined || asks.type !== undefined || asks.length !== undefined) return false
+    if (!this.#context.hosts.knows(asks.host) || !this.#isCurrent(request, ready)) return false
     const isKnown = asks.tag === ready.etag
     if (!isKnown && (asks.tag !== undefined || (asks.isCompressible && ready.bytes >= gzipThreshold))) return false
     const headers = ['rollcall-revision', position.cursor, 'etag', ready.etag]

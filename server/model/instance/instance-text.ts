@@ -7,7 +7,8 @@ import type { Instance } from '../../../client-sdk/src/wire.ts'
  */
 export function instanceText (instance: Instance, body: string | undefined): string {
   if (body === undefined) return JSON.stringify(instance)
-  const { namespace, service, id, generation, effectiveStatus, suspect, conditions: { ready, serving, terminating }, override, lease, createdAt, updatedAt, revision } = instance
+  const { namespace, service, id, generation, effectiveStatus, suspect, override, lease, createdAt, updatedAt, revision } = instance
+  const { ready, serving, terminating } = instance.conditions
   // Namespace and service are labels; the other texts are of a few words. What a client has chosen freely may hold a quote.
   return `{"namespace":"${namespace}","service":"${service}","id":${JSON.stringify(id)},"generation":${JSON.stringify(generation)},${body.slice(1, -1)}` +
     `,"effectiveStatus":"${effectiveStatus}","suspect":${suspect},"conditions":{"ready":${ready},"serving":${serving},"terminating":${terminating}}` +
