@@ -40,6 +40,8 @@ export const connectionTimeoutMs = 90_000
 export const maxRequestsPerSocket = 10_000
 /** Connections of all kinds: each costs about ten kilobytes and a file descriptor. At this many one goes for each that comes. */
 export const maxConnections = 10_000
+/** Requests of one connection of HTTP/2 whose answers have not left: browsers send a hundred at once, and no honest client more. */
+export const maxStreamsPerConnection = 128
 /** Requests that were sent before the answer to the one before them, over all connections: some 3 kB each. */
 export const maxWaitingRequests = 20_000
 /**
