@@ -20,7 +20,7 @@ export const proxy: Command = {
     'allow-external-ips': { type: 'string', metavar: 'CIDR,...', what: 'Which externalIPs are carried (default none: they would let a manifest take the traffic of any address)' },
     covers: { type: 'string', metavar: 'CIDR,...', what: 'Networks whose packets to cluster IPs come to this machine, of containers say: their programs are answered cluster IPs by DNS' },
     'mark-bit': { type: 'string', metavar: 'NUMBER', what: 'The bit of a packet\'s mark that says "keep its source" (default 0x8000)' },
-    state: { type: 'string', metavar: 'FILE', what: 'Where the last state is kept, for a start without the registry (default /var/lib/rollcall-proxy/state; off: nowhere)' },
+    state: { type: 'string', metavar: 'FILE', what: 'Where the last state is kept, for a start without the registry (default /var/lib/rollcall-proxy/state, without root ~/.local/state/rollcall-proxy/state; off: nowhere)' },
     health: { type: 'string', metavar: 'HOST:PORT', what: 'Where /livez, /healthz and /metrics are answered (default 127.0.0.1:10256; off: nowhere)' },
     'log-level': { type: 'string', metavar: 'LEVEL', what: 'How much is logged: error, warn, info or debug (default info)' }
   },
