@@ -179,8 +179,12 @@ export class Lanes {
       loop.begins(request)
       return true
     }
+    const { socket } = lane
+    const hasBody = hasContent(request)
+    if (hasBody) socket.pause() // nobody takes it yet
     turns.wait(lane, () => {
       loop.begins(request)
+      if (hasBody && lane.waiting.length === 0 && lane.fault === undefined) socket.resume()
       handler(request, response)
     })
     return false
@@ -231,6 +235,11 @@ export class Lanes {
     this.#isClosing = true
     for (const { socket } of this.#open) socket.destroy()
   }
+}
+
+/** RFC 9112 6.3. */
+function hasContent ({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
 function sayLast (response: ServerResponse): void {
