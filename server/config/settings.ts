@@ -3,6 +3,7 @@
 // A setting itself stands in its room.
 import { Type, type Static, type TSchema } from 'typebox'
 import { accessRoom, readAccessSettings, type AccessValues } from '../access/settings.ts'
+import { invalid } from '../errors.ts'
 import { dnsRoom, readDnsSettings, type DnsValues } from '../dns/settings.ts'
 import { httpRoom, readHttpSettings, type HttpValues } from '../http/settings.ts'
 import { logRoom, readLogSettings, type LogValues } from '../log/settings.ts'
@@ -50,7 +51,10 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     access: () => readAccessSettings(config),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
-    process: () => readProcessSettings(config)
+    process: () => {
+      if (config.proxy && config.http === undefined) throw invalid([{ field: origins.field('proxy'), rule: 'needs http: its agent asks this node without TLS, so that http must be at a loopback address' }])
+      return readProcessSettings(config)
+    }
   })
 }
 
