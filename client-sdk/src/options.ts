@@ -21,7 +21,10 @@ export interface RollcallOptions {
   readonly namespace?: string | undefined
   /** Default: `ROLLCALL_TOKEN`, else none. */
   readonly token?: string | undefined
-  /** Of one call with its retries, in milliseconds. Default 5,000. */
+  /**
+   * Of one call with its retries, in milliseconds; what it sends and is answered has a second more for each 256 kB.
+   * Default 5,000.
+   */
   readonly timeoutMs?: number | undefined
   /**
    * For connecting, apart from the answer: of the WebSocket, and of heartbeats, which are waited for longer than their
