@@ -99,7 +99,7 @@ async function rolling (pair: Pair): Promise<Figures> {
   /** A new instance at the healthy node: how long until every caller has it. */
   const marks = async (node: PairNode): Promise<void> => {
     const id = `mark-${++mark}`
-    const { status } = await call('PUT', `${node.url}${instancePath(id, 'marks')}`, { address: '10.0.0.1', lease: { ttlMs: 60_000 } })
+    const { status } = await call('PUT', `${node.url}${instancePath(id, 'marks')}`, { address: '10.0.0.1', ports: [{ port: 80 }], lease: { ttlMs: 60_000 } })
     if (status !== 201) return
     const began = performance.now()
     for (const caller of asking) {

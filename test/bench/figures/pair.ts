@@ -25,7 +25,7 @@ export class PairNode {
 
   async start (flags: readonly string[] = []): Promise<void> {
     const { url, dns, line } = this
-    this.#program = await start('bin/rollcall.js', ['serve', '--http', url.slice('http://'.length), '--dns', dns, '--redis', line.url, '--log-level', 'error', ...flags])
+    this.#program = await start('bin/rollcall.js', ['serve', '--http', url.slice('http://'.length), '--dns', dns, '--redis', line.url, ...flags])
   }
 
   signal (signal: NodeJS.Signals): void {
