@@ -24,6 +24,9 @@ const faults: Readonly<Record<string, readonly [act: (node: PairNode) => Promise
   'stopped': [(node) => node.stop(), (node) => node.start()]
 }
 
+/** Over all runs: a mark of the run before may live yet. */
+let mark = 0
+
 interface Endpoints { readonly endpoints: readonly { readonly id: string, readonly suspect: boolean }[] }
 
 /** Looks at something all the time: how long it was not so at most, in ms. */
@@ -95,7 +98,6 @@ async function rolling (pair: Pair): Promise<Figures> {
   })
 
   let oldest = 0
-  let mark = 0
   /** A new instance at the healthy node: how long until every caller has it. */
   const marks = async (node: PairNode): Promise<void> => {
     const id = `mark-${++mark}`
