@@ -242,7 +242,7 @@ export class Registration {
 
   #renewed (bound: boolean): void {
     if (bound && !this.#bound) this.#context.emit({ type: 'session', registration: this })
-    this.#bound = bound
+    this.#bound ||= bound // a beat by request beside a slow socket leaves its session as it is
     if (this.#writes.isPending) this.update({}).catch((error: unknown) => this.#report(error))
     if (this.#health !== undefined && this.status !== 'draining') void this.#health.ask()
   }
