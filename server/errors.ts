@@ -14,6 +14,8 @@ export const errorCatalogue = {
   REG_BODY_SYNTAX: { status: 400, title: 'The body is not valid JSON' },
   REG_SELECTOR_INVALID: { status: 400, title: 'The label selector cannot be read' },
   REG_CURSOR_INVALID: { status: 400, title: 'The cursor is not one of ours' },
+  REG_TLS_REQUIRED: { status: 400, title: 'This port speaks TLS: ask with https://' },
+  REG_CERTIFICATE_REFUSED: { status: 403, title: 'The certificate of the client is missing or refused' },
   REG_ORIGIN_REFUSED: { status: 403, title: 'The request comes from a foreign web page' },
   REG_ROUTE_NOT_FOUND: { status: 404, title: 'There is nothing at this path' },
   REG_NAMESPACE_NOT_FOUND: { status: 404, title: 'There is no such namespace' },

@@ -156,6 +156,7 @@ ${settings}
 Examples:
   rollcall serve                                        one node, nothing else needed
   rollcall serve --redis redis://127.0.0.1:6379         one of several nodes on one Redis
+  rollcall serve --proxy                                with the agent that carries traffic on this machine
   rollcall serve --http 127.0.0.1:0 --dns off           any free port; the ready line names it
   rollcall serve --config rollcall.yaml --print-config  what would be in force
 

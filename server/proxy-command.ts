@@ -115,7 +115,7 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
       signal.addEventListener('abort', guard.around('proxy-end', () => watch.return()))
       for await (const event of watch) await agent.take(event)
     })()
-    if (!signal.aborted) await Promise.race([once(signal, 'abort'), following])
+    if (!signal.aborted) await Promise.race([once(signal, 'abort'), endOfParent(guard), following])
     endWatch()
     health?.close()
     await isOverWithin(goodbyeMs, registration.end()) // first, so that nobody is sent here who comes too late
@@ -127,6 +127,15 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
     await lock.release()
     alive.end()
   }
+}
+
+/** Resolves when the registry that started this process (`rollcall serve --proxy`) is no more; never without one. */
+function endOfParent (guard: Guard): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.channel === undefined) return
+    process.once('disconnect', guard.around('proxy-end', () => resolve()))
+    process.channel.unref()
+  })
 }
 
 interface BackEndParts {

@@ -32,8 +32,9 @@ export class FaultList {
     else this.#more++
   }
 
-  addAll (faults: readonly FieldError[], more = 0): void {
-    for (const fault of faults) this.add(() => fault)
+  /** @param locate puts a fault into its place; it is called for those that are kept */
+  addAll (faults: readonly FieldError[], more = 0, locate: (faults: readonly FieldError[]) => readonly FieldError[] = (same) => same): void {
+    for (const fault of faults) this.add(() => locate([fault])[0] ?? fault)
     this.#more += more
   }
 

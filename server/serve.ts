@@ -6,7 +6,6 @@ import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
 import { isReachable } from './config/kinds.ts'
 import { batchingText } from './dns/listen/batching.ts'
-import { readDnsTls } from './dns/listen/certificate-files.ts'
 import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
 import type { Place } from './dns/server.ts'
@@ -24,17 +23,22 @@ import { type NodeLog, openNodeLog } from './log/node-log.ts'
 import { ThinnedLog } from './log/thinned-log.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { refusesConnections } from './probe.ts'
+import { agentArgs, AgentProcess } from './proxy/agent-process.ts'
 import { registryActor } from './registry/core.ts'
 import { RegistryMetrics } from './registry/metrics.ts'
 import { Registry } from './registry/registry.ts'
+import { giveBackSpareMemory } from './spare-memory.ts'
 import { startStep } from './start-step.ts'
 import { storeMetrics } from './store/metrics.ts'
 import { createStore, reachStep, storeWarnings } from './store/open-store.ts'
 import { isOverWithin } from './time-limit.ts'
+import type { CertificateFiles } from './tls/certificate.ts'
+import { KeptCertificate } from './tls/kept-certificate.ts'
+import { observeCertificates } from './tls/metrics.ts'
 
 /** A registry node that listens. */
 export interface Running extends AsyncDisposable {
-  /** `http://host:port` as it really is, also when port 0 was asked for. */
+  /** `http://host:port` as it really is, also when port 0 was asked for; of `https` if there is only that. */
   readonly http: string
   /** `host:port` of DNS, UDP and TCP; undefined = this node answers none. */
   readonly dns: string | undefined
@@ -63,6 +67,8 @@ export interface ServeOptions {
 
 /** How long the listeners may take to close when no request is under way any more. */
 const listenersMs = 200
+/** So long the agent of `--proxy` may take to end when the grace is over. */
+const agentMs = 500
 /** So long the store may: what was acknowledged is stored, and nothing else is waited for. */
 const storeMs = 400
 
@@ -109,9 +115,11 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   registry.feed.listen({ changed: changeLines.changed })
 
   const opened: (() => Promise<unknown>)[] = []
+  let agent: AgentProcess | undefined
   const delays = new Float64Array(delaySlots)
   metrics.loops.set('main', delays)
   const unwatchLoop = watchLoop({ counts: delays, guard, held: (held) => log.info(held, heldText('the main thread', held)) })
+  const endSpareMemory = giveBackSpareMemory({ clock })
   const flushLines = (): void => {
     thinned.flush()
     changeLines.flush()
@@ -120,10 +128,19 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await Promise.allSettled(opened.splice(0).map((closeOne) => closeOne()))
   }
   const close = async (): Promise<void> => {
+    await agent?.stop()
     await closeListeners() // first, so that nothing is asked of a store that is closed
     await registry.close()
     unwatchLoop()
+    endSpareMemory()
     flushLines()
+  }
+  const certificates: KeptCertificate[] = []
+  const keep = (files: CertificateFiles): KeptCertificate => {
+    const kept = new KeptCertificate({ files, clock, log: thinned })
+    certificates.push(kept)
+    opened.push(async () => kept.close())
+    return kept
   }
   /** The same in bounded time. Each has a time of its own: listeners that hang don't keep the store open. False = the store hangs. */
   const closeSoon = async (cutRequests?: () => void): Promise<boolean> => {
@@ -131,14 +148,16 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     cutRequests?.()
     const isClosed = await isOverWithin(storeMs, registry.close())
     unwatchLoop()
+    endSpareMemory()
     flushLines()
     return isClosed
   }
   const listenForDns = async (dnsValues: NonNullable<NodeValues['dns']>): Promise<DnsWorkers> => {
     const { tls, ...others } = dnsValues
+    const certificate = tls === undefined ? undefined : keep(tls)
     const dns = await step('listen for DNS', () => beginDnsWorkers({
       ...others,
-      tls: tls === undefined ? undefined : readDnsTls(tls),
+      tls: tls === undefined || certificate === undefined ? undefined : { host: tls.host, port: tls.port, ...pairOf(certificate.current) },
       feed: registry.feed,
       node,
       version: `rollcall ${version}`,
@@ -146,6 +165,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       log: { warn, error: (message) => thinned.error({}, message), info: (facts, message) => log.info(facts, message) }
     }))
     opened.push(() => dns.close())
+    await certificate?.watch((renewed) => dns.renew(pairOf(renewed)))
     observeDns(metrics.register, dns)
     log.info(batchingText(dnsValues.batch ?? 'auto'))
     for (const [thread, counts] of dns.delays) metrics.loops.set(thread, counts)
@@ -162,7 +182,8 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
 
   try {
     const dns = values.dns === undefined ? undefined : await listenForDns(values.dns)
-    const { listen, ...httpValues } = values.http
+    const { listen, tls, ...httpValues } = values.http
+    const certificate = tls === undefined ? undefined : keep(tls)
     const native = nativeDialect({
       core: registry, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk
     })
@@ -179,9 +200,18 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       logRequests: () => log.isLevelEnabled('debug')
     })
     opened.push(() => http.close())
-    const urls = await step('listen for HTTP', () => http.listen(listen))
+    const secureListener = tls === undefined || certificate === undefined ? [] : [{
+      host: tls.host, port: tls.port, tls: { ...certificate.current, clientCert: tls.clientCert }
+    }]
+    const listeners = [...listen === undefined ? [] : [listen], ...secureListener]
+    const urls = (await step('listen for HTTP', () => http.listenAll(listeners))).flat()
+    await certificate?.watch((renewed) => http.renew({ ...renewed, clientCert: tls?.clientCert }))
+    observeCertificates(metrics.register, certificates, clock)
+    const plainUrls = urls.filter((each) => each.startsWith('http:'))
+    const secureUrls = urls.filter((each) => each.startsWith('https:'))
     const [url = ''] = urls
-    const advertised = values.process.advertise ?? urls.find((each) => isReachable(new URL(each).hostname.replace(/^\[(.*)\]$/, '$1')))
+    const reachable = [...secureUrls, ...plainUrls].find((each) => isReachable(new URL(each).hostname.replace(/^\[(.*)\]$/, '$1')))
+    const advertised = values.process.advertise ?? reachable
     if (advertised !== undefined) registry.services.nodeRanges.advertise(advertised)
     const reach = reachStep(values.store)
     if (reach !== undefined) await step(reach.what, reach.run)
@@ -190,12 +220,16 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     if (dns !== undefined) await handOver(dns)
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
-      http: url, ...(urls.length > 1 ? { httpAddresses: urls } : {}), ...dnsPlaces(dns), store: store.kind, location: store.location,
+      ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), store: store.kind, location: store.location,
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
 
+    if (values.process.proxy) {
+      agent = new AgentProcess({ args: agentArgs(url, values), clock, guard, log: { warn: (fields, message) => thinned.warn(fields, message) } })
+    }
     const leave = async (graceMs: number): Promise<readonly string[]> => {
       const cut: string[] = []
+      const agentEnded = agent?.stop() // at once, so that it can say goodbye here
       http.leaving.begin()
       void registry.services.nodeRanges.close() // no other node names this one from here on; never rejects
       const { ranOut } = await lameDuck({
@@ -203,18 +237,33 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
         work: () => ({ asked: http.leaving.asked + (dns?.counters.asked ?? 0), isBusy: http.leaving.isBusy || (dns?.counters.waiting ?? 0) > 0 })
       })
       if (ranOut) cut.push('requests under way')
+      if (agentEnded !== undefined && !await isOverWithin(agentMs, agentEnded)) cut.push('the agent')
       // Nothing is under way in a listener that takes longer.
       if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
     }
-    const reload = ({ dns: dnsValues, log: { level } }: NodeValues): void => {
-      if (dnsValues?.tls !== undefined) dns?.renew(readDnsTls(dnsValues.tls))
+    const reload = ({ http: { tls: httpTls }, dns: dnsValues, log: { level } }: NodeValues): void => {
+      const files = [httpTls, dnsValues?.tls]
+      const takes = certificates.map((kept) => kept.prepare(files.find((each) => each?.name === kept.name)))
+      for (const take of takes) take() // all of them are as they should be
       log.level = level
     }
     return { http: url, dns: dns === undefined ? undefined : hostPort(dns), leave, reload, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await closeSoon() // what hung at the start may hang again, and a DNS thread ends only when it has started
     throw error
+  }
+}
+
+function pairOf ({ cert, key }: { readonly cert: string, readonly key: string }): { readonly cert: string, readonly key: string } {
+  return { cert, key }
+}
+
+/** Where HTTP is served, as the ready line has it. */
+function httpPlaces (plain: readonly string[], secure: readonly string[]): object {
+  return {
+    http: plain[0] ?? 'off', ...(plain.length > 1 ? { httpAddresses: plain } : {}),
+    ...(secure.length > 0 ? { https: secure[0] } : {}), ...(secure.length > 1 ? { httpsAddresses: secure } : {})
   }
 }
 

@@ -38,13 +38,33 @@ export class Slice {
   }
 }
 
+/** What a generator yields before a step that takes milliseconds by itself: it begins a slice. */
+export const longStep = Symbol('a long step is next')
+
 /** Runs a generator to its end, in slices, the first of them at once. Gives what it returns. */
 export async function inSlices<Result> (steps: Iterator<unknown, Result>): Promise<Result> {
   const slice = new Slice()
   for (;;) {
     const { done, value } = steps.next()
     if (done === true) return value
-    if (slice.isOver()) await slice.next()
+    if (value === longStep || slice.isOver()) await slice.next()
+  }
+}
+
+/**
+ * The same beside the line, for what all others wait for in order: a transaction of the store, and what the view is told of it. One at a time
+ * of each, or the loop would be held after all.
+ */
+export async function besideTheLine<Result> (steps: Iterator<unknown, Result>): Promise<Result> {
+  const { label } = loop
+  for (;;) {
+    const endsAtMs = performance.now() + sliceMs
+    do {
+      const { done, value } = steps.next()
+      if (done === true) return value
+    } while (performance.now() < endsAtMs)
+    await new Promise<void>((resolve) => { setImmediate(standaloneGuard.around('slice', () => resolve())) })
+    loop.begins(label)
   }
 }
 

@@ -1,6 +1,6 @@
 // rollcall apply and delete: manifests as kubectl users know them, all or nothing.
-import type { Manifest, Service } from '../../client-sdk/src/manifests.ts'
-import type { ApplyAnswer, ApplyResult, DeleteAnswer, EndpointsAnswer } from '../../client-sdk/src/wire.ts'
+import type { Manifest } from '../../client-sdk/src/manifests.ts'
+import type { ApplyAnswer, ApplyResult, DeleteAnswer } from '../../client-sdk/src/wire.ts'
 import { unknownRule } from '../config/flags.ts'
 import type { Api, Query } from './api.ts'
 import { connectionFlags, dryRunFlag, label, namespaceFlag, type Command, type Flags, type Invocation } from './command.ts'
@@ -8,7 +8,7 @@ import { RefusedError, UsageError } from './errors.ts'
 import { lineDiff } from './line-diff.ts'
 import { placeOf, readManifestStream, refusal, type ManifestStream } from './manifest-files.ts'
 import { outputOf, structured } from './output.ts'
-import { agentNamespace, agentService, orNothing, path } from './paths.ts'
+import { path } from './paths.ts'
 import { coloured, type Colour, type Line } from './line.ts'
 
 const fileFlag: Flags = {
@@ -89,22 +89,14 @@ function foreignWarnings ({ foreign = [] }: ApplyAnswer | DeleteAnswer,
   })
 }
 
-/** While no machine has an agent, an address of a service is a promise: DNS answers it, and nothing listens there. */
+/** An address that no agent carries is a promise: nothing listens there. */
 async function uncarried ({ results }: ApplyAnswer, api: Api): Promise<readonly string[]> {
-  const names =
-    results.flatMap(({ manifest, outcome }) =>
-      (outcome !== 'unchanged' && manifest.kind === 'Service' && hasAddress(manifest) ? [manifest.metadata.name] : []))
-  if (names.length === 0) return []
-  const agents = await orNothing(api.get<EndpointsAnswer>(path('namespaces', agentNamespace, 'services', agentService, 'endpoints')))
-  if (agents !== undefined && agents.endpoints.length > 0) return []
-  const [shown, more] = [names.slice(0, namesShown).join(', '), names.length - namesShown]
-  return [`Warning: nothing listens at the addresses and node ports of ${shown}${more > 0 ? ` and ${more} more` : ''}: no machine runs rollcall proxy. Callers use headless services, the SDK or the endpoints`]
-}
-
-const namesShown = 3
-
-function hasAddress ({ spec }: Service): boolean {
-  return spec.type !== 'ExternalName' && spec.clusterIP !== undefined && spec.clusterIP !== 'None'
+  const services = results.flatMap(({ manifest, outcome }) =>
+    (outcome !== 'unchanged' && manifest.kind === 'Service' && manifest.spec.clusterIP !== undefined ? [manifest] : []))
+  if (services.length === 0) return []
+  const { agentsOf, uncarriedWarning } = await import('./agents.ts')
+  const warning = uncarriedWarning(services, await agentsOf(api))
+  return warning === undefined ? [] : [warning]
 }
 
 const nameOf = ({ kind, name }: Pick<ApplyResult, 'kind' | 'name'>): string => `${kind.toLowerCase()}/${name}`

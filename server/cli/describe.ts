@@ -56,14 +56,17 @@ export const describe: Command = {
         await orGone(api, { namespace, service: name }, terminal.now,
           api.get<ServiceSummary>(path('namespaces', namespace, 'services', name)))
       if (form !== undefined) return terminal.out(await structured(summary, form))
-      const [endpoints, instances, events] = await Promise.all([
+      const { agentsOf, carriedLines } = await import('./agents.ts')
+      const [endpoints, instances, events, agents] = await Promise.all([
         api.get<EndpointsAnswer>(path('namespaces', namespace, 'services', name, 'endpoints'), { ready: summary.implicit ? undefined : 'any' }),
         instancesOf(api, summary),
-        eventsOf(api, { namespace, service: name })
+        eventsOf(api, { namespace, service: name }),
+        summary.implicit ? [] : agentsOf(api)
       ])
+      const carried = summary.manifest === undefined ? [] : carriedLines(summary.manifest, agents)
       const explanations = summary.implicit ? [] : await explanationsOf(api, summary, instances, endpoints)
       return print([
-        ...serviceLines(summary, endpoints, terminal), ...endpointLines(summary, endpoints.endpoints), ...tableLines(instances, terminal),
+        ...serviceLines(summary, endpoints, carried, terminal), ...endpointLines(summary, endpoints.endpoints), ...tableLines(instances, terminal),
         ...explanationLines(explanations), ...eventLines(events, terminal)
       ])
     }
@@ -161,7 +164,7 @@ function overrideText ({ status, weight, author, reason, until }: NonNullable<In
   return `${what} by ${author}${reason === '' ? '' : `: ${reason}`}${until === undefined ? '' : ` (until ${until})`}`
 }
 
-function serviceLines (summary: ServiceSummary, endpoints: EndpointsAnswer, terminal: Terminal): string[] {
+function serviceLines (summary: ServiceSummary, endpoints: EndpointsAnswer, carried: readonly string[], terminal: Terminal): string[] {
   const { instances, protectedSince } = summary
   const byStatus = statuses.filter((status) => instances[status] > 0).map((status) => `${instances[status]} ${status}`)
   return entryLines([
@@ -169,6 +172,7 @@ function serviceLines (summary: ServiceSummary, endpoints: EndpointsAnswer, term
     ['Namespace', summary.namespace],
     ['Declared', summary.implicit ? 'no: it exists while instances are registered under its name' : 'yes'],
     ...(summary.manifest === undefined ? [] : manifestEntries(summary.manifest)),
+    ['Carried', carried],
     ['Warnings', summary.warnings],
     ['Instances', `${instances.total}${byStatus.length === 0 ? '' : ` (${byStatus.join(', ')})`}`],
     ['Suspect', String(instances.suspect)],

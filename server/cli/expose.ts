@@ -1,12 +1,14 @@
 // rollcall expose, label and explain: from instances to the services that have them.
 import { serviceTypes } from '../../client-sdk/src/manifests.ts'
-import { serviceLabel, type Instance, type InstancePatch, type ServiceExplanation, type ServiceSummary } from '../../client-sdk/src/wire.ts'
+import { serviceLabel, type Instance, type InstancePatch, type Port, type ServiceExplanation, type ServiceSummary } from '../../client-sdk/src/wire.ts'
+import type { Api } from './api.ts'
 import { instancePath, orNothing, path } from './paths.ts'
 import { connectionFlags, dryRunFlag, instanceName, label as labelName, namespaceFlag, type Command, type Invocation } from './command.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { orGone } from './gone.ts'
 import { outputOf, structured } from './output.ts'
-import { explanationColumns, labelsText } from './shapes.ts'
+import { explanationColumns, labelsText, portsText } from './shapes.ts'
+import { some } from './some.ts'
 import { Table } from './table.ts'
 
 const exposable = serviceTypes.filter((type) => type !== 'ExternalName')
@@ -16,9 +18,11 @@ export const expose: Command = {
   name: 'expose',
   summary: 'Declares a service over the instances of a name',
   usage: 'expose SERVICE --port PORT [flags]',
-  details: `Selects the instances that registered as SERVICE, by the label ${serviceLabel} that each has; with --selector others.`,
+  details: `Selects the instances that registered as SERVICE, by the label ${serviceLabel} that each has; with --selector others.
+A port keeps the name that the instances have for it, so that its SRV name goes on.`,
   flags: {
-    port: { type: 'string', metavar: 'PORT', what: 'The port that callers use' },
+    port: { type: 'string', metavar: 'PORT', what: 'The port that callers use (with --headless default: all ports of the instances)' },
+    headless: { type: 'boolean', what: 'Without a cluster IP: callers get the endpoints, as before' },
     'target-port': { type: 'string', metavar: 'PORT', what: 'The port of the instances, by number or name (default: the same number)' },
     type: { type: 'string', metavar: 'TYPE', what: `One of ${exposable.join(', ')} (default ClusterIP)` },
     protocol: { type: 'string', metavar: 'PROTOCOL', what: 'TCP, UDP or SCTP (default TCP)' },
@@ -30,6 +34,7 @@ export const expose: Command = {
     ...connectionFlags
   },
   examples: [
+    ['expose orders --headless', 'declared, and found by its endpoints as before'],
     ['expose orders --type NodePort --port 80 --target-port http', 'reachable at a port of every node'],
     ['expose orders --name web --selector app=webui --port 80', 'under another name, by labels'],
     ['expose orders --port 80 --dry-run', 'the manifest that would be applied']
@@ -38,19 +43,17 @@ export const expose: Command = {
     const [text = ''] = call.arguments('SERVICE')
     const service = labelName('service', text)
     const name = labelName('--name', call.text('name') ?? service)
-    const port = call.read('port', readNumber)
-    if (port === undefined) throw new UsageError('--port is missing')
-    const selector = call.read('selector', readLabels)
-    const manifest = {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name, namespace: call.namespace },
-      spec: {
-        type: call.choice('type', exposable) ?? 'ClusterIP',
-        selector: selector ?? { [serviceLabel]: service },
-        ports: [{ port, targetPort: call.read('target-port', readTarget) ?? port, protocol: call.choice('protocol', protocols) ?? 'TCP' }]
-      }
+    const isHeadless = call.flag('headless')
+    const asked: AskedPort = {
+      port: call.read('port', readNumber), targetPort: call.read('target-port', readTarget), protocol: call.choice('protocol', protocols)
     }
+    const type = call.choice('type', exposable)
+    if (isHeadless && type !== undefined && type !== 'ClusterIP') throw new UsageError(`--headless and --type ${type} exclude each other`)
+    if (asked.port === undefined && !isHeadless) throw new UsageError('--port is missing')
+    if (asked.port === undefined && (asked.targetPort !== undefined || asked.protocol !== undefined)) {
+      throw new UsageError('--target-port and --protocol are of --port, which is missing')
+    }
+    const selector = call.read('selector', readLabels)
     const form = outputOf(call, ['json', 'yaml', 'name'] as const)
     const api = await call.api()
     const summary = (of: string): Promise<ServiceSummary> => api.get<ServiceSummary>(path('namespaces', call.namespace, 'services', of))
@@ -59,9 +62,64 @@ export const expose: Command = {
     if (there?.manifest !== undefined) {
       throw new CommandError(`service ${name} is declared already: give the new one another --name, or change it with rollcall apply`, exitCodes.failure)
     }
+    const own = await portsOf(api, call.namespace, service, selector)
+    const ports = exposedPorts(asked, own)
+    call.terminal.err(nobodyListens(ports, own))
+    const manifest = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, namespace: call.namespace },
+      spec: {
+        type: type ?? 'ClusterIP', ...(isHeadless ? { clusterIP: 'None' } : {}), selector: selector ?? { [serviceLabel]: service }, ...(ports.length === 0 ? {} : { ports })
+      }
+    }
     const { applyText } = await import('./apply.ts') // the other commands of this file apply nothing
     await applyText(call, api, JSON.stringify(manifest), form)
   }
+}
+
+interface AskedPort {
+  readonly port: number | undefined
+  readonly targetPort: number | string | undefined
+  readonly protocol: (typeof protocols)[number] | undefined
+}
+
+/** The ports of the instances that are meant, each name and number once. */
+async function portsOf (api: Api, namespace: string, service: string, selector: Readonly<Record<string, string>> | undefined): Promise<readonly Port[]> {
+  const query = selector === undefined ? { service } : { selector: labelsText(selector) }
+  const list = await orNothing(api.list<Instance>('/v1/instances', { namespace, ...query }))
+  return [...new Map((list?.items ?? []).flatMap(({ ports }) => ports).map((port) => [`${port.name} ${port.port} ${port.protocol}`, port])).values()]
+}
+
+/** The ports of the new service: the one that was asked for, or all that there are; each under the name that the instances have for it. */
+function exposedPorts ({ port, targetPort, protocol = 'TCP' }: AskedPort, there: readonly Port[]): readonly ServicePortInput[] {
+  if (port !== undefined) {
+    const target = targetPort ?? port
+    const meant = there.find((own) => own.protocol === protocol && own.name !== '' && (own.name === target || own.port === target))
+    return [{ ...(meant === undefined ? {} : { name: meant.name }), port, targetPort: target, protocol }]
+  }
+  // Of a name that has several numbers, each instance's own is meant: the first is what stands in the manifest.
+  const named = [...new Map(there.map((own) => [own.name === '' ? `${own.port} ${own.protocol}` : own.name, own])).values()]
+  const unnamed = named.find(({ name }) => name === '')
+  if (unnamed !== undefined && named.length > 1) {
+    throw new CommandError(`port ${unnamed.port} of the instances has no name, which each of several ports of a service needs: give the one that is meant with --port`, exitCodes.failure)
+  }
+  return named.map((own) => ({ ...(own.name === '' ? {} : { name: own.name }), port: own.port, targetPort: own.name === '' ? own.port : own.name, protocol: own.protocol }))
+}
+
+/** Callers would be sent to a port where nobody listens. */
+function nobodyListens (ports: readonly ServicePortInput[], there: readonly Port[]): readonly string[] {
+  const missing = ports.filter(({ targetPort, protocol }) =>
+    !there.some(({ name, port, protocol: own }) => own === protocol && (port === targetPort || name === targetPort)))
+  return there.length === 0 ? [] : missing.map(({ targetPort, protocol }) =>
+    `Warning: no instance says that it listens on ${protocol} port ${targetPort}: they have ${some(there.map((own) => portsText([own])))}; --target-port says which is meant`)
+}
+
+interface ServicePortInput {
+  readonly name?: string
+  readonly port: number
+  readonly targetPort: number | string
+  readonly protocol: string
 }
 
 function readNumber (text: string): number {
@@ -145,7 +203,8 @@ export const explain: Command = {
       api.get<readonly ServiceExplanation[]>(instancePath(place.namespace, service, id, 'explain')))
     if (form !== undefined) return terminal.out(await structured(rows, form))
     terminal.out(new Table(explanationColumns, { wide: false, colours: terminal.colours }).lines(rows))
-    for (const { service, warnings = [] } of rows) {
+    for (const { service, warnings = [], dns } of rows) {
+      if (dns !== undefined) terminal.out(`DNS answers ${service} ${dns.answer === 'cluster-ip' ? 'with its cluster IP' : 'with its endpoints'} here: ${dns.reason}`)
       for (const warning of warnings) terminal.err(`Warning: service ${service}: ${warning}`)
     }
   }

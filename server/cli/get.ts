@@ -11,11 +11,13 @@ import { watchRows } from './watch-rows.ts'
 
 export const get: Command = {
   name: 'get',
-  summary: 'Lists services, instances, endpoints, slices, overrides, events, pools, namespaces, hand-made endpoints, or what cannot be read',
-  usage: 'get services|instances|endpoints|endpointslices|overrides|events|pools|namespaces|handmade|unreadable [NAME] [flags]',
+  summary: 'Lists services, instances, endpoints, slices, overrides, events, pools, proxies, namespaces, hand-made endpoints, or what cannot be read',
+  usage: 'get services|instances|endpoints|endpointslices|overrides|events|pools|proxies|namespaces|handmade|unreadable [NAME] [flags]',
   details: `NAME is a service, for instances, overrides and events also SERVICE/ID. Short forms: svc, inst, ep, eps, ov, ev, ns.
 The first columns of services are kubectl's; TYPE headless is also a service that is not declared: its instances are its
 endpoints. pools are the ranges that cluster IPs, node ports and the addresses of load balancers are given from.
+proxies are the agents that carry traffic (rollcall proxy), NAME is their node; REVISION is the newest that is in force there,
+as the asked node has heard it.
 handmade are EndpointSlices and Endpoints that were applied by hand, NAME is their service: also those that no service
 uses, because none of that name is declared, say. endpointslices show them, too, with their services.
 unreadable are records of the store that cannot be read or break a rule, and are in no answer; rollcall delete
@@ -41,6 +43,7 @@ events are what the asked node remembers, at most the newest 100, the newest las
     ['get service web -o yaml', 'its manifest, with what was allocated'],
     ['get overrides -A', 'what operators said, and of which instances that are gone'],
     ['get pools', 'how many addresses and node ports are free'],
+    ['get proxies -o wide', 'which machines carry traffic, and what of it'],
     ['get instances orders -o wide', 'every instance of one service, also those that are not ready'],
     ['get endpoints orders', 'who may be called'],
     ['get instances -A --status draining', 'what is draining anywhere'],
@@ -99,7 +102,8 @@ async function requestOf (call: Invocation, kind: Kind<object>, name: string | u
     now: call.terminal.now,
     selector: call.text('selector'),
     status: call.choice('status', statuses),
-    ready: call.choice('ready', ['true', 'false', 'any'])
+    ready: call.choice('ready', ['true', 'false', 'any']),
+    wide: outputOf(call, outputs) === 'wide'
   }
 }
 

@@ -14,6 +14,8 @@ export interface Request {
   /** Of events: the instance that they are about. */
   readonly id: string | undefined
   readonly now: () => number
+  /** More columns are shown. */
+  readonly wide: boolean
 }
 
 export interface ServiceName {

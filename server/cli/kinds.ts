@@ -2,13 +2,14 @@
 import type { EndpointSlice, Manifest, Service } from '../../client-sdk/src/manifests.ts'
 import type { EndpointsAnswer, Event, HandMadeEndpoints, Instance, ListedOverride, NamespaceSummary, Page, Pool, ServiceSummary,
   UnreadableRecord } from '../../client-sdk/src/wire.ts'
+import type { ListedAgent } from './agents.ts'
 import { instancePath, path } from './paths.ts'
 import { instanceName, label } from './command.ts'
 import { RefusedError, UsageError } from './errors.ts'
 import { orGone } from './gone.ts'
 import type { Kind, Request, ServiceName } from './kind.ts'
 import {
-  endpointColumns, eventColumns, handMadeColumns, instanceColumns, namespaceColumns, overrideColumns, poolColumns, serviceColumns,
+  endpointColumns, eventColumns, handMadeColumns, instanceColumns, namespaceColumns, overrideColumns, poolColumns, proxyColumns, serviceColumns,
   sliceColumns, unreadableColumns, type EndpointRow, type ServiceRow,
   type SliceRow
 } from './shapes.ts'
@@ -44,11 +45,19 @@ const summary = async ({ api, namespace = 'default', now }: Request, service: st
     api.get<ServiceSummary>(path('namespaces', namespace, 'services', service)))
 
 /** A service that -l leaves out is none of the list, whatever happens to it. */
-async function summariesOf (request: Request, { namespace, service }: ServiceName): Promise<ServiceSummary[]> {
+async function summariesOf (request: Request, { namespace, service }: ServiceName): Promise<ServiceRow[]> {
   const { api, selector } = request
-  if (selector === undefined) return [await api.get<ServiceSummary>(path('namespaces', namespace, 'services', service))]
-  return (await api.list<ServiceSummary>('/v1/services', { namespace, selector })).items.filter(({ name }) =>
-    name === service)
+  if (selector === undefined) return await withAnnouncers(request, [await api.get<ServiceSummary>(path('namespaces', namespace, 'services', service))])
+  const { items } = await api.list<ServiceSummary>('/v1/services', { namespace, selector })
+  return await withAnnouncers(request, items.filter(({ name }) => name === service))
+}
+
+/** Who announces the addresses of load balancers, where that is shown. */
+async function withAnnouncers ({ api, wide }: Request, rows: readonly ServiceSummary[]): Promise<ServiceRow[]> {
+  if (!wide || !rows.some(({ manifest }) => manifest?.spec.type === 'LoadBalancer')) return [...rows]
+  const { agentsOf, announcersOf } = await import('./agents.ts')
+  const agents = await agentsOf(api)
+  return rows.map((row) => (row.manifest?.spec.type === 'LoadBalancer' ? { ...row, announcers: announcersOf(row.manifest, agents) || '<nobody>' } : row))
 }
 
 const services: Kind<ServiceRow> = {
@@ -63,10 +72,10 @@ const services: Kind<ServiceRow> = {
     const { api, namespace, name, selector } = request
     if (name !== undefined) {
       const answer = await summary(request, label('service', name))
-      return { rows: [answer], answer }
+      return { rows: await withAnnouncers(request, [answer]), answer }
     }
     const answer = await api.list<ServiceSummary>('/v1/services', { namespace, selector })
-    return { rows: answer.items, answer }
+    return { rows: await withAnnouncers(request, answer.items), answer }
   },
   manifest: async ({ api, namespace = 'default', now }, name) =>
     applicable(await orGone(api, { namespace, service: label('service', name) }, now,
@@ -199,6 +208,20 @@ const pools: Kind<Pool> = {
   }
 }
 
+const proxies: Kind<ListedAgent> = {
+  name: 'proxies',
+  aliases: ['proxy', 'px'],
+  filters: [],
+  columns: proxyColumns,
+  id: (row) => row.id,
+  global: true,
+  fetch: async ({ api, name }) => {
+    const { agentsWithRevisions } = await import('./agents.ts')
+    const rows = (await agentsWithRevisions(api)).filter(({ id, node }) => name === undefined || id === name || node === name)
+    return { rows, answer: { items: rows.map(({ instance }) => instance) } }
+  }
+}
+
 const namespaces: Kind<NamespaceSummary> = {
   name: 'namespaces',
   aliases: ['namespace', 'ns', 'n'],
@@ -271,5 +294,5 @@ export function nameFilter (name: string | undefined,
 
 // Rows of different kinds never meet: each kind is used with its own rows only.
 export const kinds =
-  [services, instances, endpoints, slices, overrides, events, pools, namespaces, handMade,
+  [services, instances, endpoints, slices, overrides, events, pools, proxies, namespaces, handMade,
     unreadable] as unknown as readonly Kind<object>[]

@@ -5,6 +5,7 @@ import {
   type HandMadeUse, type Instance, type ListedOverride, type NamespaceSummary, type Pool, type PoolBand, type Port,
   type ServiceExplanation, type ServiceSummary, type Status, type UnreadableRecord
 } from '../../client-sdk/src/wire.ts'
+import type { ListedAgent } from './agents.ts'
 import { age, type Column } from './table.ts'
 import type { Colour } from './line.ts'
 
@@ -98,7 +99,7 @@ export function servicePortsText (manifest: Service | undefined): string {
 }
 
 /** `gone` says that a service is not there any more. */
-export type ServiceRow = ServiceSummary & { readonly gone?: string }
+export type ServiceRow = ServiceSummary & { readonly gone?: string, readonly announcers?: string }
 
 /** kubectl's columns first, in its order: what is read by position stays where it is. */
 export function serviceColumns (place: Place): Column<ServiceRow>[] {
@@ -115,6 +116,7 @@ export function serviceColumns (place: Place): Column<ServiceRow>[] {
       value: ({ endpoints, gone }) => gone ?? `${endpoints.ready}/${endpoints.total}`,
       colour: ({ endpoints, gone }) => (gone !== undefined ? 'gray' : endpoints.ready === 0 ? 'red' : endpoints.ready < endpoints.total ? 'yellow' : 'green')
     },
+    { title: 'ANNOUNCED-BY', wide: true, value: ({ announcers }) => announcers ?? none, colour: ({ announcers }) => (announcers === '<nobody>' ? 'red' : undefined) },
     { title: 'SUSPECT', wide: true, value: (row) => String(row.instances.suspect), colour: (row) => (row.instances.suspect > 0 ? 'red' : undefined) },
     { title: 'PROTECTED', wide: true, value: (row) => (row.protectedSince === undefined ? '' : age(row.protectedSince, place.now())), colour: () => 'yellow' }
   ])
@@ -196,6 +198,22 @@ export const poolColumns: readonly Column<Pool>[] = [
   { title: 'STATIC', wide: true, value: (row) => bandText(row.bands?.static) },
   { title: 'DYNAMIC', wide: true, value: (row) => bandText(row.bands?.dynamic) }
 ]
+
+export function proxyColumns ({ now }: Place): Column<ListedAgent>[] {
+  return [
+    { title: 'NODE', value: (row) => row.node },
+    { title: 'ZONE', value: (row) => row.zone ?? '' },
+    { title: 'MODE', value: (row) => row.mode },
+    { title: 'ADDRESSES', value: ({ addresses }) => some(addresses.map(({ text }) => text)) },
+    { title: 'REVISION', value: (row) => (row.revision === undefined ? '' : String(row.revision)) },
+    { title: 'STATUS', value: ({ instance }) => statusText(instance), colour: ({ instance }) => statusColour(instance.effectiveStatus, instance.suspect) },
+    { title: 'AGE', value: ({ instance }) => age(instance.createdAt, now()) },
+    { title: 'CLUSTER-IPS', wide: true, value: (row) => (row.carriesClusterIps ? 'yes' : 'no'), colour: (row) => (row.carriesClusterIps ? undefined : 'yellow') },
+    { title: 'COVERS', wide: true, value: ({ covers }) => covers.map(({ text }) => text).join(',') },
+    { title: 'EXTERNAL-IPS', wide: true, value: ({ externalIps }) => externalIps.map(({ text }) => text).join(',') },
+    { title: 'ANNOUNCES', wide: true, value: ({ announces }) => announces?.join(',') ?? '' }
+  ]
+}
 
 export const unreadableColumns: readonly Column<UnreadableRecord>[] = [
   { title: 'KEY', value: (row) => row.key },

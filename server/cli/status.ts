@@ -2,6 +2,7 @@
 import type { Overview } from '../../client-sdk/src/wire.ts'
 import { showDuration } from '../model/duration.ts'
 import { connectionFlags, type Command } from './command.ts'
+import type { ListedAgent } from './agents.ts'
 import { outputOf, structured } from './output.ts'
 import { coloured } from './line.ts'
 
@@ -18,10 +19,12 @@ export const status: Command = {
   run: async (call) => {
     call.arguments()
     const form = outputOf(call, ['json', 'yaml'] as const)
-    const overview = await (await call.api()).get<Overview>('/v1/overview')
+    const api = await call.api()
+    const overview = await api.get<Overview>('/v1/overview')
     const { terminal } = call
     if (form !== undefined) return terminal.out(await structured(overview, form))
-    terminal.out(numbers(overview))
+    const { agentsOf } = await import('./agents.ts')
+    terminal.out([...numbers(overview), `Agents:     ${agentsText(await agentsOf(api))}`])
     terminal.out(trouble(overview).map((line) => coloured(line, 'red', terminal.colours)))
   }
 }
@@ -35,6 +38,15 @@ function numbers ({ node, version, revision, uptimeSeconds, namespaces, services
     `Services:   ${services} in ${namespaces} namespaces`,
     `Watchers:   ${watchers.connections} connections with ${watchers.subscriptions} subscriptions`
   ]
+}
+
+/** How many machines carry traffic, and how. */
+function agentsText (agents: readonly ListedAgent[]): string {
+  const live = agents.filter(({ isLive }) => isLive)
+  const modes = [...Map.groupBy(live, ({ mode }) => mode)].map(([mode, those]) => `${those.length} ${mode}`)
+  const suspects = agents.filter(({ instance }) => instance.suspect).length
+  if (agents.length === 0) return '0: no machine carries traffic for cluster IPs, node ports and load balancers (rollcall proxy)'
+  return `${agents.length}${modes.length === 0 ? '' : ` (${modes.join(', ')})`}, ${suspects} of them suspect`
 }
 
 /** One line for each thing that is not as it should be. */

@@ -86,10 +86,13 @@ export function nearest (text: string, known: readonly string[]): string | undef
     const distance = editDistance(text.slice(0, longestCompared), candidate)
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
   }
+  // `HTTP_PORT` is a word too many behind `HTTP`, more likely than four slips in `HTTP_TLS`.
+  if (bestDistance > mostMisspelt) best = known.filter((candidate) => text.startsWith(`${candidate}_`) || text.startsWith(`${candidate}-`)).at(-1) ?? best
   return best ?? (text.length >= 3 ? known.find((candidate) => candidate.startsWith(text)) : undefined)
 }
 
 const mostSlips = 5
+const mostMisspelt = 2
 const longestCompared = 100 // the distance costs the product of both lengths; no name of ours is near this
 
 /** How many letters must be changed, added, left out or swapped with their neighbour (Damerau, optimal string alignment). */

@@ -26,6 +26,11 @@ export const processRoom = room({
       what: 'Permits listeners off loopback although there is no access control yet.',
       why: 'An open registry lets every neighbour on the network send the traffic of a service to himself. Say it only behind a network that is closed to strangers.'
     }) }),
+    proxy: Type.Boolean({ ...doc({
+      name: 'proxy', kind: 'boolean', default: 'false',
+      what: 'Runs the agent of this machine (`rollcall proxy`) beside the registry: it begins when the registry is ready, is started again if it ends, and ends with it. It takes the kernel if it may, else its own process.',
+      why: 'For one machine that is both. On the others run `rollcall proxy` by itself; it has its own flags.'
+    }) }),
     startTimeoutMs: Type.Integer({ minimum: 0, maximum: 60 * minute, ...between('0s', '1h'), ...doc({
       name: 'start-timeout', kind: 'duration', default: '60s',
       what: 'How long each step of the start may take: listening, reaching the data directory, the first load of the store. A start that takes longer ends with exit code 1 and names the step and what it waits for. 0s: it waits for ever.',
@@ -47,11 +52,13 @@ export interface ProcessValues {
   readonly node: string
   /** Where clients reach this node; undefined = where it listens. */
   readonly advertise: string | undefined
+  /** The agent of this machine runs beside it. */
+  readonly proxy: boolean
   /** 0 = no limit. */
   readonly startTimeoutMs: number
   readonly shutdownGraceMs: number
 }
 
-export function readProcessSettings ({ node, advertise, startTimeoutMs, shutdownGraceMs }: ProcessConfig): ProcessValues {
-  return { node, advertise: advertise?.replace(/\/+$/, ''), startTimeoutMs, shutdownGraceMs }
+export function readProcessSettings ({ node, advertise, proxy, startTimeoutMs, shutdownGraceMs }: ProcessConfig): ProcessValues {
+  return { node, advertise: advertise?.replace(/\/+$/, ''), proxy, startTimeoutMs, shutdownGraceMs }
 }

@@ -5,6 +5,7 @@ import { invalid } from '../errors.ts'
 import { answerText, extendedErrorOf, typeNumber } from './wire/answer-text.ts'
 import { nameText } from './wire/name.ts'
 import type { Client } from './protect/client.ts'
+import type { Reach } from './protect/client-reach.ts'
 import { MessageWriter } from './wire/message-writer.ts'
 import type { Responder } from './responder.ts'
 import type { Tracer } from './trace.ts'
@@ -42,6 +43,11 @@ export class DnsDesk {
     if (typeof response === 'number') return response === 0 ? undefined : Buffer.from(this.#writer.bytes.subarray(0, response))
     for await (const answer of response) return answer
     return undefined
+  }
+
+  /** Whether a client is answered cluster IPs, and why. */
+  reach (client: string): Reach {
+    return this.#options.tracer.reach(client)
   }
 
   /**

@@ -5,6 +5,7 @@ import { Type, type Static, type TObject } from 'typebox'
 import type { Listener, Upstream } from '../config/kinds.ts'
 import { doc, listenerSchema, type Origins, readAll, room } from '../config/setting.ts'
 import { invalid } from '../errors.ts'
+import type { CertificateFiles } from '../tls/certificate.ts'
 import { type AddressRange, neighbourNetworks, readNetworks } from '../model/address/ranges.ts'
 import { defaultInstanceCidrs, readInstanceCidrs, reversePrefixes } from './names/reverse-networks.ts'
 import { zoneFaults } from './names/zones.ts'
@@ -122,12 +123,12 @@ export const dnsRoom = room({
     }) })),
     dnsTlsCert: Type.Optional(Type.String({ minLength: 1, ...doc({
       name: 'dns-tls-cert', kind: 'file', reloaded: true,
-      what: 'The file with the certificate of DNS over TLS, in PEM form, with those that lead to its root. Read at the start.',
+      what: 'The file with the certificate of DNS over TLS, in PEM form, with those that lead to its root. Read at the start, and again when it or the key changes. The log warns 21 and 7 days before it expires.',
       why: 'Unset: there is no DNS over TLS.'
     }) })),
     dnsTlsKey: Type.Optional(Type.String({ minLength: 1, ...doc({
       name: 'dns-tls-key', kind: 'file', reloaded: true,
-      what: 'The file with the private key of that certificate, in PEM form.',
+      what: 'The file with the private key of that certificate, in PEM form. The log warns if other users of the machine may read it.',
       why: 'Unset: there is no DNS over TLS.'
     }) }))
   }
@@ -136,11 +137,8 @@ export const dnsRoom = room({
 /** What was set. */
 export type DnsConfig = Static<TObject<typeof dnsRoom.settings>>
 
-/** Where DNS over TLS is answered, and the files of its certificate, which are read at the start and at SIGHUP. */
-export interface DnsTlsValues extends Listener {
-  readonly certFile: string
-  readonly keyFile: string
-}
+/** Where DNS over TLS is answered, and the files of its certificate, which are read at the start, at SIGHUP, and when they change. */
+export type DnsTlsValues = Listener & CertificateFiles
 
 /** What DNS is started with: everything that was set, read once. */
 export type DnsValues = Omit<DnsWorkersOptions, 'feed' | 'node' | 'version' | 'log' | 'clock' | 'guard' | 'spawn' | 'maxConnections' | 'tls'> & {
@@ -206,5 +204,5 @@ function readTls ({ dns, dnsTls, dnsTlsCert, dnsTlsKey }: DnsConfig, field: Orig
     throw invalid([{ field: field(first), rule: `needs ${missing} too: DNS over TLS is an address, a certificate and its key` }])
   }
   if (dns === undefined) throw invalid([{ field: field('dns-tls'), rule: 'must not be given where dns is off' }])
-  return { ...dnsTls, certFile: dnsTlsCert, keyFile: dnsTlsKey }
+  return { ...dnsTls, name: 'dns-tls', certFile: dnsTlsCert, keyFile: dnsTlsKey }
 }

@@ -51,6 +51,14 @@ export class Tracer {
     return this.#options.recursion !== undefined
   }
 
+  /** Whether a client is answered cluster IPs, and why. */
+  reach (client: string): Reach {
+    const { clientReach } = this.#options
+    if (clientReach === undefined) return { clusterIps: true, reason: 'every client gets cluster IPs (--dns-cluster-ip always)' }
+    const { clusterIps, reason } = clientReach.explain(client)
+    return { clusterIps, reason: `${reason} (--dns-cluster-ip auto)` }
+  }
+
   /** Whether they are asked for this client. */
   permits (client: string): boolean {
     return this.#options.recursion?.permits(client) === true
@@ -180,17 +188,13 @@ export class Tracer {
     if (endpoints === undefined) return undefined
     const manifest = declared?.manifest
     const policy = dnsPolicyOf(manifest?.metadata, catalog.namespaceAnnotations(namespace))
-    return { manifest, endpoints, policy, hasClusterIps: manifest !== undefined && !isHeadless(manifest) && this.#reach(client)?.clusterIps !== false }
-  }
-
-  #reach (client: string): Reach | undefined {
-    return this.#options.clientReach?.explain(client)
+    return { manifest, endpoints, policy, hasClusterIps: manifest !== undefined && !isHeadless(manifest) && this.reach(client).clusterIps }
   }
 
   /** Why a service with cluster IPs is answered with these, or is not. */
   #reachSteps (manifest: Service | undefined, client: string): DnsTraceStep[] {
     if (manifest === undefined || isHeadless(manifest)) return []
-    return [step('reach', `${this.#reach(client)?.reason ?? 'every client gets them'} (--dns-cluster-ip ${this.#options.clientReach === undefined ? 'always' : 'auto'})`)]
+    return [step('reach', this.reach(client).reason)]
   }
 
   /**

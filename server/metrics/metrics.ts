@@ -2,6 +2,7 @@
 // count by themselves (registry/metrics.ts, store/metrics.ts, http/server/metrics.ts, dns/metrics.ts).
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import { delayBounds, delaySlots } from '../loop.ts'
+import { Slice } from '../slice.ts'
 import { showHistogram } from './filled-histogram.ts'
 
 export interface MetricsOptions {
@@ -77,10 +78,19 @@ export class Metrics {
   }
 
   async #make (): Promise<Buffer> {
-    const began = this.#now()
-    const text = Buffer.from(await this.register.metrics())
+    const slice = new Slice()
+    const texts: string[] = []
+    let [spentMs, began] = [0, this.#now()]
+    for (const { name } of this.register.getMetricsAsArray()) {
+      texts.push(await this.register.getSingleMetricAsString(name))
+      if (!slice.isOver()) continue
+      spentMs += this.#now() - began
+      await slice.next()
+      began = this.#now()
+    }
+    const text = Buffer.from(`${texts.join('\n\n')}\n`) // as prom-client joins them
     const ended = this.#now()
-    this.#kept = { text, untilMs: ended + ageFactor * (ended - began) }
+    this.#kept = { text, untilMs: ended + ageFactor * (spentMs + ended - began) }
     return text
   }
 }

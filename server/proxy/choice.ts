@@ -20,15 +20,20 @@ export interface Refused {
   readonly problem: string
 }
 
+/** @param number whether it may be a port */
+export function isPortNumber (number: unknown): boolean {
+  return Number.isInteger(number) && Number(number) >= 1 && Number(number) <= 65_535
+}
+
 /** The endpoints of one port, without those that traffic must never be sent to. */
 export function candidatesOf (
-  endpoints: readonly Endpoint[], port: ServicePort, machine: Machine
+  endpoints: readonly Endpoint[], port: Pick<ServicePort, 'name' | 'protocol'>, machine: Machine
 ): { readonly candidates: readonly Candidate[], readonly refused: readonly Refused[] } {
   const candidates: Candidate[] = []
   const refused: Refused[] = []
   for (const endpoint of endpoints) {
     const found = endpoint.ports.find(({ name, protocol }) => (name ?? '') === (port.name ?? '') && (protocol ?? 'TCP') === port.protocol)
-    if (found === undefined) continue
+    if (found === undefined || !isPortNumber(found.port)) continue
     const ip = parseIp(endpoint.address)
     if ('problem' in ip) continue // a host name: DNS answers it, traffic has no address to go to
     const problem = carryProblem(ip) ?? machine.serviceRanges.map((range) => (contains(range, ip) ? `in the service range ${range.text}` : undefined))

@@ -3,7 +3,7 @@
 import type { ServiceEndpoints } from '../../client-sdk/src/wire.ts'
 import { contains, type Ip, parseCidr, parseIp } from '../model/address/ranges.ts'
 import { none, type Service, type ServicePort } from '../model/service/types.ts'
-import { type Candidate, candidatesOf, isExternallyLocal, usable, usableHere } from './choice.ts'
+import { type Candidate, candidatesOf, isExternallyLocal, isPortNumber, usable, usableHere } from './choice.ts'
 import type { Carried, Choice, Condition, FrontEnd, FrontEndKind, Transport } from './front-end.ts'
 import { carryProblem, type Machine } from './machine.ts'
 
@@ -11,6 +11,8 @@ import { carryProblem, type Machine } from './machine.ts'
 export const maxEndpoints = 4_096
 /** How many refused endpoints a condition names. */
 const maxNamed = 3
+/** Kubernetes' longest. */
+const maxAffinitySeconds = 86_400
 /** Kubernetes' default of `sessionAffinityConfig.clientIP.timeoutSeconds`. */
 const defaultAffinitySeconds = 10_800
 
@@ -18,7 +20,7 @@ const nothing: Carried = { frontEnds: [], conditions: [] }
 
 /** What the front ends of one port have in common. */
 interface PortChoices {
-  readonly port: ServicePort
+  readonly port: ReadPort
   readonly any: Choice
   readonly here: Choice
 }
@@ -36,7 +38,12 @@ export function carriedOf ({ endpoints, manifest }: Pick<ServiceEndpoints, 'endp
   conditions.push(...refusedAddresses)
   const refusedEndpoints = new Map<string, string>()
   const local = new Set<string>()
-  for (const port of manifest.spec.ports ?? []) {
+  for (const given of manifest.spec.ports ?? []) {
+    const port = readPort(given)
+    if (typeof port === 'string') {
+      conditions.push({ service, reason: 'Unreadable', message: port })
+      continue
+    }
     const { candidates, refused } = candidatesOf(endpoints, port, machine)
     for (const { address, problem } of refused) refusedEndpoints.set(address, problem)
     for (const { address } of usableHere(candidates)) local.add(address)
@@ -50,7 +57,7 @@ export function carriedOf ({ endpoints, manifest }: Pick<ServiceEndpoints, 'endp
   }
   if (refusedEndpoints.size > 0) conditions.push({ service, reason: 'EndpointRefused', message: refusedText(refusedEndpoints) })
   const { healthCheckNodePort } = manifest.spec
-  if (healthCheckNodePort === undefined || !isExternallyLocal(manifest.spec)) return { frontEnds, conditions }
+  if (!isPortNumber(healthCheckNodePort) || healthCheckNodePort === undefined || !isExternallyLocal(manifest.spec)) return { frontEnds, conditions }
   const { namespace, name } = manifest.metadata
   return { frontEnds, conditions, healthCheck: { namespace, name, port: healthCheckNodePort, localEndpoints: local.size } }
 }
@@ -59,7 +66,31 @@ function clusterIps ({ spec }: Service): readonly string[] {
   return (spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP])).filter((address) => address !== none && address !== '')
 }
 
-function choicesOf (candidates: readonly Candidate[], port: ServicePort, { spec }: Service, machine: Machine): PortChoices {
+const transports: ReadonlyMap<unknown, Transport> = new Map([['TCP', 'tcp'], ['UDP', 'udp'], ['SCTP', 'sctp']])
+
+/**
+ * The port as it is to be: a registry checks manifests, but what it says comes over a network, or out of a file, and ends as the
+ * text of a ruleset. A sentence if it is none.
+ */
+function readPort ({ name, port, protocol, nodePort }: ServicePort): ReadPort | string {
+  const transport = transports.get(protocol)
+  if (transport === undefined) return `a port has the protocol ${JSON.stringify(protocol)}, which is none of TCP, UDP and SCTP`
+  const wrong = [port, ...nodePort === undefined ? [] : [nodePort]].find((number) => !isPortNumber(number))
+  if (wrong !== undefined) return `a port is ${JSON.stringify(wrong)}, and not 1-65535`
+  return { name: name ?? '', port, protocol, transport, ...(nodePort === undefined ? {} : { nodePort }) }
+}
+
+/** A port of a service, checked. */
+interface ReadPort extends Pick<ServicePort, 'port' | 'protocol' | 'nodePort'> {
+  readonly name: string
+  readonly transport: Transport
+}
+
+function wholeOr (fallback: number, value: unknown): number {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= maxAffinitySeconds ? Number(value) : fallback
+}
+
+function choicesOf (candidates: readonly Candidate[], port: ReadPort, { spec }: Service, machine: Machine): PortChoices {
   const any: Choice = { targets: usable(candidates, machine, spec.trafficDistribution), whenNone: 'refuse', keepSource: false }
   const here: Choice = { targets: usableHere(candidates), whenNone: 'refuse', keepSource: true }
   return { port, any, here }
@@ -72,12 +103,10 @@ function frontEnd (
   const { outside, inside } = kind === 'cluster-ip'
     ? clusterIpChoices(spec.internalTrafficPolicy === 'Local', any, here)
     : externalChoices(isExternallyLocal(spec), kind, any, here)
-  const affinitySeconds = spec.sessionAffinity === 'ClientIP'
-    ? spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? defaultAffinitySeconds
-    : undefined
+  const affinitySeconds = spec.sessionAffinity === 'ClientIP' ? wholeOr(defaultAffinitySeconds, spec.sessionAffinityConfig?.clientIP?.timeoutSeconds) : undefined
   const sources = kind === 'load-balancer' ? sourcesOf(spec.loadBalancerSourceRanges ?? [], family) : undefined
   return {
-    family, address: text, port, transport: choices.port.protocol.toLowerCase() as Transport, kind, service, outside, inside,
+    family, address: text, port, transport: choices.port.transport, kind, service, outside, inside,
     ...(affinitySeconds === undefined ? {} : { affinitySeconds }),
     ...(sources === undefined ? {} : { sources })
   }

@@ -46,7 +46,7 @@ export interface FrontEnd {
 /** Something of a service that is not carried, and why. */
 export interface Condition {
   readonly service: string
-  readonly reason: 'EndpointRefused' | 'AddressRefused' | 'AddressTaken' | 'TooLarge' | 'NodePortTaken' | 'NoSuchProtocol'
+  readonly reason: 'Unreadable' | 'EndpointRefused' | 'AddressRefused' | 'AddressTaken' | 'TooLarge' | 'NodePortTaken' | 'NoSuchProtocol'
   /** A sentence. */
   readonly message: string
 }

@@ -27,7 +27,9 @@ export function readState (path: string): KeptState | undefined {
   const [head = '', sum = '', body = ''] = text.split('\n')
   if (head !== format) throw new Error(`${path} does not begin with "${format}"`)
   if (sum !== checksum(body)) throw new Error(`${path} is damaged: its checksum does not fit`)
-  return JSON.parse(body) as KeptState // the checksum says that this program has written it
+  const state: unknown = JSON.parse(body)
+  if (!isState(state)) throw new Error(`${path} is of another version of this program`)
+  return state
 }
 
 /** Writes it so that a reader finds the old one or the new one, whatever happens meanwhile. */
@@ -42,6 +44,13 @@ export async function writeState (path: string, state: KeptState): Promise<void>
     await file.close()
   }
   await rename(`${path}.new`, path)
+}
+
+/** The checksum says that an agent has written it; an older or newer one may have written something else. */
+function isState (value: unknown): value is KeptState {
+  const { revision, services } = (value ?? {}) as Partial<Record<keyof KeptState, unknown>>
+  return typeof revision === 'string' && Array.isArray(services) && services.every((service: Partial<ServiceEndpoints> | null) =>
+    typeof service?.namespace === 'string' && typeof service.service === 'string' && Array.isArray(service.endpoints))
 }
 
 function checksum (body: string): string {

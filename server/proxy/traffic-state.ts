@@ -9,6 +9,8 @@ import type { Machine } from './machine.ts'
 /** What a machine carries at most: the kernel's maps hold more, and load in a second or two. */
 export const maxFrontEnds = 10_000
 export const maxMachineEndpoints = 50_000
+/** Services without room that one change tries again: a change must not cost what all of them do. */
+const triedAtOnce = 16
 
 interface Held {
   readonly service: ServiceEndpoints
@@ -21,6 +23,8 @@ export class TrafficState {
   /** Front ends by key; of several services with one, the first has it. */
   readonly #claims = new Map<string, FrontEnd[]>()
   readonly #changed = new Set<string>()
+  /** Services that there was no room for: they are tried again when there is. */
+  readonly #waiting = new Set<string>()
   #endpoints = 0
 
   constructor (machine: Machine) {
@@ -57,11 +61,22 @@ export class TrafficState {
   }
 
   put (service: ServiceEndpoints): void {
+    this.#put(service)
+    this.#tryWaiting()
+  }
+
+  /** @param name `namespace/service` */
+  remove (name: string): void {
+    this.#remove(name)
+    this.#tryWaiting()
+  }
+
+  #put (service: ServiceEndpoints): void {
     const name = nameOf(service)
-    this.remove(name)
+    this.#remove(name)
     const carried = this.#carried(service)
     this.#services.set(name, { service, carried })
-    this.#endpoints += service.endpoints.length
+    this.#endpoints += endpointsOf({ service, carried })
     for (const frontEnd of carried.frontEnds) {
       const key = frontEndKey(frontEnd)
       const claims = this.#claims.get(key) ?? []
@@ -73,8 +88,15 @@ export class TrafficState {
     }
   }
 
-  /** @param name `namespace/service` */
-  remove (name: string): void {
+  #tryWaiting (): void {
+    if (this.#waiting.size === 0 || this.#claims.size >= maxFrontEnds || this.#endpoints >= maxMachineEndpoints) return
+    for (const name of [...this.#waiting].slice(0, triedAtOnce)) {
+      const held = this.#services.get(name)
+      if (held !== undefined) this.#put(held.service)
+    }
+  }
+
+  #remove (name: string): void {
     const held = this.#services.get(name)
     if (held === undefined) return
     for (const frontEnd of held.carried.frontEnds) {
@@ -85,20 +107,22 @@ export class TrafficState {
       this.#changed.add(key)
     }
     this.#services.delete(name)
-    this.#endpoints -= held.service.endpoints.length
+    this.#waiting.delete(name)
+    this.#endpoints -= endpointsOf(held)
   }
 
   /** All services there are: those that are not among them go. */
   replace (services: readonly ServiceEndpoints[]): void {
     const names = new Set(services.map(nameOf))
-    for (const name of [...this.#services.keys()]) if (!names.has(name)) this.remove(name)
-    for (const service of services) this.put(service)
+    for (const name of [...this.#services.keys()]) if (!names.has(name)) this.#remove(name)
+    for (const service of services) this.#put(service)
+    this.#tryWaiting()
   }
 
   /** The machine's addresses have changed. */
   move (machine: Machine): void {
     this.#machine = machine
-    for (const service of this.services()) this.put(service)
+    for (const service of this.services()) this.#put(service)
   }
 
   /** What has changed since the last call. */
@@ -109,9 +133,12 @@ export class TrafficState {
   }
 
   #carried (service: ServiceEndpoints): Carried {
-    const carried = carriedOf(service, this.#machine)
     const name = nameOf(service)
-    const tooLarge = (message: string): Carried => ({ frontEnds: [], conditions: [...carried.conditions, { service: name, reason: 'TooLarge', message }] })
+    const carried = read(service, this.#machine)
+    const tooLarge = (message: string): Carried => {
+      this.#waiting.add(name)
+      return { frontEnds: [], conditions: [...carried.conditions, { service: name, reason: 'TooLarge', message }] }
+    }
     if (this.#claims.size + carried.frontEnds.length > maxFrontEnds) return tooLarge(`this machine carries ${this.#claims.size} addresses and ports already, of ${maxFrontEnds}`)
     if (carried.frontEnds.length > 0 && this.#endpoints + service.endpoints.length > maxMachineEndpoints) {
       return tooLarge(`this machine carries ${this.#endpoints} endpoints already, of ${maxMachineEndpoints}`)
@@ -121,6 +148,21 @@ export class TrafficState {
 
   #createdAt (name: string): string {
     return this.#services.get(name)?.service.manifest?.metadata.creationTimestamp ?? ''
+  }
+}
+
+/** Of what is carried: what is not takes no room. */
+function endpointsOf ({ service, carried }: Held): number {
+  return carried.frontEnds.length === 0 ? 0 : service.endpoints.length
+}
+
+/** One service that cannot be read must not take the others along. */
+function read (service: ServiceEndpoints, machine: Machine): Carried {
+  try {
+    return carriedOf(service, machine)
+  } catch (error) {
+    const message = `what the registry says of it cannot be read: ${error instanceof Error ? error.message : String(error)}`
+    return { frontEnds: [], conditions: [{ service: nameOf(service), reason: 'Unreadable', message }] }
   }
 }
 

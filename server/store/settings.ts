@@ -5,6 +5,7 @@ import { RegistryError, invalid } from '../errors.ts'
 import { maxHoldMs } from './expiry-rules.ts'
 import { parseAddress, type RedisAddress } from './redis/address.ts'
 import { prefixPattern, prefixRule } from './redis/keys.ts'
+import type { RedisTlsFiles } from './redis/tls-options.ts'
 
 const minute = 60_000
 
@@ -20,6 +21,26 @@ export const storeRoom = room({
       name: 'redis', kind: 'url',
       what: 'The Redis or Valkey that holds the registry, in place of the embedded store: `redis://host:port/db`, `redis+sentinel://host:port,host:port/master` or `redis+cluster://host:port,host:port`; `rediss` for TLS.',
       why: 'Unset: one node with the embedded store needs nothing installed. Several nodes need one Redis. Whoever can write this Redis owns the registry.'
+    }) })),
+    redisCa: Type.Optional(Type.String({ minLength: 1, ...doc({
+      name: 'redis-ca', kind: 'file',
+      what: 'The file with the CAs, in PEM form, of which one must have issued the certificates of Redis and of its Sentinels. For `rediss` addresses. It is read at each connection.',
+      why: 'Unset: the authorities of Node, and those of `NODE_EXTRA_CA_CERTS`.'
+    }) })),
+    redisCert: Type.Optional(Type.String({ minLength: 1, ...doc({
+      name: 'redis-cert', kind: 'file',
+      what: 'The file with the certificate, in PEM form, that this node shows to a Redis that asks for one (`tls-auth-clients`). It is read at each connection.',
+      why: 'Unset: it shows none, and is known by user and password.'
+    }) })),
+    redisKey: Type.Optional(Type.String({ minLength: 1, ...doc({
+      name: 'redis-key', kind: 'file',
+      what: 'The file with the private key of that certificate, in PEM form.',
+      why: 'Unset: there is no certificate to show.'
+    }) })),
+    redisServerName: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$', rule: 'must be a host name or an IP address', ...doc({
+      name: 'redis-server-name', kind: 'name',
+      what: 'The name that the certificate of every Redis must have, whatever address it is reached at. For Sentinel and Cluster, which name masters by their addresses.',
+      why: 'Unset: the certificate must have the name or address that is connected to.'
     }) })),
     redisPrefix: Type.String({ pattern: prefixPattern, rule: prefixRule, ...doc({
       name: 'redis-prefix', kind: 'name', default: 'rollcall',
@@ -71,6 +92,7 @@ export interface SqliteValues extends HistoryValues {
 export interface RedisValues extends HistoryValues {
   readonly kind: 'redis'
   readonly url: RedisAddress
+  readonly tls: RedisTlsFiles
   readonly prefix: string
   readonly timeouts: { readonly connectMs: number, readonly commandMs: number }
 }
@@ -80,11 +102,25 @@ export type StoreValues = SqliteValues | RedisValues
 /** @throws RegistryError REG_INVALID naming the setting, and nothing of the address: any part of it may be a password */
 export function readStoreSettings (config: StoreConfig, { field }: Origins): StoreValues {
   const { redis, data: directory, acceptMissingLog, logLength: maxLogLength, logBytes: maxLogBytes, holdMaxMs, redisTimeoutMs } = config
-  if (redis === undefined) return { kind: 'sqlite', directory, acceptMissingLog, maxLogLength, maxLogBytes, holdMs: holdMaxMs }
+  const url = redis === undefined ? undefined : readAddress(redis, field('redis'))
+  const tls = readTls(config, url, field)
+  if (url === undefined) return { kind: 'sqlite', directory, acceptMissingLog, maxLogLength, maxLogBytes, holdMs: holdMaxMs }
   return {
-    kind: 'redis', url: readAddress(redis, field('redis')), prefix: config.redisPrefix, maxLogLength, maxLogBytes,
+    kind: 'redis', url, tls, prefix: config.redisPrefix, maxLogLength, maxLogBytes,
     holdMs: Math.min(holdMaxMs, maxHoldMs), timeouts: { connectMs: redisTimeoutMs, commandMs: redisTimeoutMs }
   }
+}
+
+/** What is said of TLS must have an effect. */
+function readTls (
+  { redisCa: caFile, redisCert: certFile, redisKey: keyFile, redisServerName: serverName }: StoreConfig, url: RedisAddress | undefined, field: Origins['field']
+): RedisTlsFiles {
+  const given = { 'redis-ca': caFile, 'redis-cert': certFile, 'redis-key': keyFile, 'redis-server-name': serverName }
+  const [first] = Object.entries(given).filter(([, value]) => value !== undefined)
+  if (first !== undefined && url?.tls !== true) throw invalid([{ field: field(first[0]), rule: 'must not be given without a rediss address: nothing is encrypted' }])
+  if (certFile !== undefined && keyFile === undefined) throw invalid([{ field: field('redis-cert'), rule: 'needs redis-key too' }])
+  if (keyFile !== undefined && certFile === undefined) throw invalid([{ field: field('redis-key'), rule: 'needs redis-cert too' }])
+  return { caFile, certFile, keyFile, serverName }
 }
 
 function readAddress (url: string, field: string): RedisAddress {

@@ -123,7 +123,7 @@ export interface Follower {
    */
   passTerm (term: PassedTerm): void | PromiseLike<void>
   /** In revision order. A store calls it before it resolves the write that made the change, on the node that wrote. */
-  apply (changes: readonly Change[]): void
+  apply (changes: readonly Change[]): void | PromiseLike<void>
   health (health: StoreHealth): void
   /** What this node holds, so that a store that lost everything can be refilled. */
   heldInstances (): Iterable<InstanceRecord>

@@ -139,7 +139,8 @@ t.test('apply and expose say in one line that nothing listens at an address yet;
     t.equal(listens((await piped([addressed('a'), addressed('b')].join('---\n'), 'apply', '-f', '-')).err), 1)
     t.equal(listens((await piped(addressed('a'), 'apply', '-f', '-')).err), 0,
       'one that did not change was warned of before')
-    await world.register('rollcall-system/proxy/a', { address: '10.0.0.9', ports: [] })
+    await world.register('rollcall-system/proxy/a',
+      { address: '10.0.0.9', ports: [], metadata: { 'rollcall.dev/addresses': '10.0.0.9', 'rollcall.dev/cluster-ips': 'yes' } })
     t.equal(listens((await piped(addressed('c'), 'apply', '-f', '-')).err), 0, 'a machine has an agent')
     t.equal(listens((await piped([service('none'),
       'apiVersion: v1\nkind: Service\nmetadata: {name: out}\nspec: {type: ExternalName, externalName: a.example}\n'].join('---\n'), 'apply', '-f', '-')).err), 0)

@@ -76,7 +76,7 @@ t.test('an example of each type is applied from a directory, shown as kubectl wo
   await webui(world, 'w-1', 'w-2')
   const first = await rollcall('apply', '-f', examples)
   t.same(first.err,
-    ['Warning: nothing listens at the addresses and node ports of webui-clusterip, webui-external, webui-lb and 3 more: no machine runs rollcall proxy. Callers use headless services, the SDK or the endpoints'])
+    ['Warning: nothing listens at the addresses and node ports of webui-clusterip, webui-external, webui-lb and 3 more: no machine runs rollcall proxy. By name callers get the endpoints'])
   t.same(first.out, [
     'service/webui-clusterip created', 'service/webui-external created', 'service/mail created', 'service/webui-headless created', 'service/webui-lb created',
     'service/webui-nodeport-any created', 'service/webui-nodeport created', 'service/database created', 'endpointslice/database-1 created'

@@ -78,17 +78,23 @@ t.test('every setting can be given in each of the three ways, and means the same
     url: 'redis://h', name: 'x.example', network: '192.0.2.0/24', ports: '20000-20100', pool: 'public=192.0.2.0/24', clientZone: '10.1.0.0/16=east',
     tsigKey: 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', transferRule: '192.0.2.0/24', notifyTarget: '192.0.2.7:53'
   }
-  const samples: Record<string, string> = { advertise: 'http://10.0.0.5:7500', 'override-keep': '3h', 'instance-cidr': '198.51.100.0/24' }
+  const samples: Record<string, string> = {
+    advertise: 'http://10.0.0.5:7500', 'override-keep': '3h', 'instance-cidr': '198.51.100.0/24', redis: 'rediss://h', 'http-tls': '127.0.0.1:2'
+  }
   const sampleOf = ({ name, kind, schema, default: fallback }: Setting): string => {
     const { enum: words, maximum = 1 } = schema as { enum?: readonly string[], maximum?: number }
     const chosen = words === undefined ? maximum : words.find((word) => word !== fallback)
     return samples[name] ?? byKind[kind] ?? String(chosen)
   }
-  const tls = ['dns-tls', 'dns-tls-cert', 'dns-tls-key']
+  const groups = [
+    ['dns-tls', 'dns-tls-cert', 'dns-tls-key'], ['http-tls', 'http-tls-cert', 'http-tls-key'], ['redis', 'redis-cert', 'redis-key']
+  ]
+  const needed: Record<string, readonly string[]> = { 'http-tls-client-ca': groups[1] ?? [], 'redis-ca': ['redis'], 'redis-server-name': ['redis'] }
   for (const setting of settings) {
     const { name, variable, key } = setting
     const text = sampleOf(setting)
-    const others = settings.filter((other) => tls.includes(name) && tls.includes(other.name) && other !== setting) // all or none
+    const beside = needed[name] ?? groups.find((group) => group.includes(name)) ?? [] // all of a group, or none
+    const others = settings.filter((other) => beside.includes(other.name) && other !== setting)
       .map((other) => `--${other.name}=${sampleOf(other)}`)
     const byFlag = load([...others, `--${name}=${text}`]).config[key]
     t.same(load(others, { [variable]: text }).config[key], byFlag, variable)
@@ -183,7 +189,31 @@ t.test('the networks of the reverse zones are read, switched off and limited', a
 t.test('dns off is no listener', async (t) => {
   t.equal(load(['--dns', 'off']).config.dns, undefined)
   t.equal(load(['--config', 'f'], {}, { f: 'dns: off' }).config.dns, undefined)
-  t.same(faultsOf(['--http', 'off']), ['--http must be HOST:PORT, like 127.0.0.1:7500, [::1]:7500 or localhost:0 (0 = any free port)'])
+})
+
+t.test('http off needs TLS instead', async (t) => {
+  t.same(faultsOf(['--http', 'off']), ['--http must not be off where there is no http-tls: nobody could ask anything'])
+  const tls = ['--http-tls', '127.0.0.1:1', '--http-tls-cert', 'c', '--http-tls-key', 'k']
+  t.match(load(['--http', 'off', ...tls, '--http-tls-client-ca', 'a']).values.http, {
+    listen: undefined, tls: { host: '127.0.0.1', port: 1, name: 'http-tls', certFile: 'c', keyFile: 'k', caFile: 'a', clientCert: 'request' }
+  })
+  t.same(faultsOf(['--http', '127.0.0.1:1', ...tls]), ['--http-tls must be another address than http, or http must be off'])
+  t.same(faultsOf(['--http-tls', '127.0.0.1:853']), ['--http-tls needs http-tls-cert and http-tls-key too: HTTP over TLS is an address, a certificate and its key'])
+  t.same(faultsOf(['--http-tls-client-ca', 'a']), ['--http-tls-client-ca needs http-tls and http-tls-cert and http-tls-key too: HTTP over TLS is an address, a certificate and its key'])
+  t.match(faultsOf(['--http-tls', '0.0.0.0:853', '--http-tls-cert', 'c', '--http-tls-key', 'k']), [/^--http-tls must be a loopback address/])
+})
+
+t.test('what is said of TLS to Redis needs a rediss address, and a certificate its key', async (t) => {
+  for (const [flag, value] of [['--redis-ca', 'a'], ['--redis-cert', 'c'], ['--redis-key', 'k'], ['--redis-server-name', 'redis.example']] as const) {
+    for (const redis of [[], ['--redis', 'redis://h']]) {
+      t.same(faultsOf([...redis, flag, value]), [`${flag} must not be given without a rediss address: nothing is encrypted`])
+    }
+  }
+  t.same(faultsOf(['--redis', 'rediss://h', '--redis-cert', 'c']), ['--redis-cert needs redis-key too'])
+  t.same(faultsOf(['--redis', 'rediss://h', '--redis-key', 'c']), ['--redis-key needs redis-cert too'])
+  t.match(load(['--redis', 'rediss+cluster://h', '--redis-ca', 'a', '--redis-cert', 'c', '--redis-key', 'k', '--redis-server-name', 'r']).values.store, {
+    tls: { caFile: 'a', certFile: 'c', keyFile: 'k', serverName: 'r' }
+  })
 })
 
 t.test('an unknown flag or key is refused with the nearest known one', async (t) => {

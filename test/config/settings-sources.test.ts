@@ -15,17 +15,25 @@ const samples: Readonly<Record<KindName, string>> = {
 }
 /** Where a kind has other limits, or a setting means more than its kind. */
 const own: Readonly<Record<string, string>> = {
-  'dns-forward-case': 'lower', 'override-keep': '2h', 'session-blip': '700ms',
+  'dns-forward-case': 'lower', 'dns-cluster-ip': 'always', 'override-keep': '2h', 'session-blip': '700ms',
   'log-length': '1234', 'dns-rate-limit': '77', 'dns-query-log': '0.25', 'dns-workers': '2', 'dns-batch': 'off', zone: 'one.test,two.test',
   'service-cidr': '10.7.0.0/16,fd00:7::/112', node: 'n-1', 'trusted-host': 'a.test,b.test', 'redis-prefix': 'sample',
   'dns-forward': '192.0.2.53,[2001:db8::53]:5353', 'client-zone': '10.0.0.0/8=z1,192.168.0.0/16=z2', 'dns-ttl': '9s',
-  advertise: 'http://10.0.0.5:7500', 'max-body': '2MiB', 'brake-registry-max': '3m', 'brake-service-max': '3m'
+  'http-tls-client-cert': 'require', advertise: 'http://10.0.0.5:7500', 'max-body': '2MiB', 'brake-registry-max': '3m', 'brake-service-max': '3m'
 }
 /** What another setting must say beside it. */
 const beside: Readonly<Record<string, readonly string[]>> = {
   'dns-tls': ['--dns-tls-cert=c.pem', '--dns-tls-key=k.pem'],
   'dns-tls-cert': ['--dns-tls=127.0.0.1:7853', '--dns-tls-key=k.pem'],
-  'dns-tls-key': ['--dns-tls=127.0.0.1:7853', '--dns-tls-cert=c.pem']
+  'dns-tls-key': ['--dns-tls=127.0.0.1:7853', '--dns-tls-cert=c.pem'],
+  'http-tls': ['--http-tls-cert=c.pem', '--http-tls-key=k.pem'],
+  'http-tls-cert': ['--http-tls=127.0.0.1:7501', '--http-tls-key=k.pem'],
+  'http-tls-key': ['--http-tls=127.0.0.1:7501', '--http-tls-cert=c.pem'],
+  'http-tls-client-ca': ['--http-tls=127.0.0.1:7501', '--http-tls-cert=c.pem', '--http-tls-key=k.pem'],
+  'redis-ca': ['--redis=rediss://h'],
+  'redis-cert': ['--redis=rediss://h', '--redis-key=k.pem'],
+  'redis-key': ['--redis=rediss://h', '--redis-cert=c.pem'],
+  'redis-server-name': ['--redis=rediss://h']
 }
 
 const load = (argv: readonly string[], env: Record<string, string> = {}, file = ''): Config =>

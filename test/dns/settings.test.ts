@@ -6,7 +6,7 @@ import t from 'tap'
 import { loadConfig } from '../../server/config/config.ts'
 import { RegistryError } from '../../server/errors.ts'
 import { startDns } from '../../server/dns/server.ts'
-import { readDnsTls } from '../../server/dns/listen/certificate-files.ts'
+import { readCertificate } from '../../server/tls/certificate.ts'
 import type { DnsValues } from '../../server/dns/settings.ts'
 import { selfSigned } from '../support/certificate.ts'
 import { UdpClient, question, codec } from '../support/dns-client.ts'
@@ -49,8 +49,8 @@ t.test('what was set is read once, to values', async (t) => {
     tls: { host: '127.0.0.1', port: 0 }, clientZones: [{ zone: 'east', network: { family: 4, prefix: 16 } }], forward: { mixesCase: false },
     chaos: false, rateLimit: undefined, notify: [{ address: '192.0.2.7', port: 53 }]
   })
-  const filesOf = (given: DnsValues | undefined): unknown => (given?.tls === undefined ? undefined : readDnsTls(given.tls))
-  t.strictSame(filesOf(values), { host: '127.0.0.1', port: 0, cert, key })
+  const filesOf = (given: DnsValues | undefined): unknown => (given?.tls === undefined ? undefined : readCertificate(given.tls))
+  t.match(filesOf(values), { cert, key, ca: undefined, subject: 'CN=localhost' })
   const missing = ['--dns-tls', '127.0.0.1:0', '--dns-tls-cert', '/nowhere', '--dns-tls-key', join(directory, 'key.pem')]
   t.throws(() => filesOf(load(...missing)), { code: 'REG_INVALID', errors: [{ field: 'dns-tls-cert', rule: /ENOENT/ }] })
 })

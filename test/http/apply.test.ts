@@ -235,3 +235,20 @@ t.test('while a long stream is read others are answered, and long ones come in t
   t.same(order.filter((name) => name.startsWith('hostile')), ['hostile 400'])
   t.ok(order.indexOf('long 200') < order.indexOf('longer 200'), order.join(', '))
 })
+
+t.test('the answer to a long stream says the same as that to a short one, in pieces', async (t) => {
+  const { send } = await build(t)
+  const stream = (count: number): string => Array.from({ length: count }, (_, index) => service(`a${index}`)).join('---\n')
+  t.equal((await send('POST', '/v1/apply', stream(150), yaml)).statusCode, 200)
+  const [long, short] = [await send('POST', '/v1/apply?dryRun=true', stream(150), yaml), await send('POST', '/v1/apply?dryRun=true', stream(100), yaml)]
+  t.equal(long.headers['content-type'], short.headers['content-type'])
+  t.equal(long.headers['rollcall-revision'], short.headers['rollcall-revision'])
+  t.equal(short.headers['content-length'], String(short.rawPayload.length), 'in one piece')
+  t.equal(long.headers['content-length'], undefined, 'in pieces')
+  const { results, ...head } = long.json()
+  const { results: few, ...headOfFew } = short.json()
+  t.same(head, headOfFew)
+  t.same(results.slice(0, 100), few)
+  t.equal(results.length, 150)
+  t.same(Object.keys(long.json()), Object.keys(short.json()))
+})

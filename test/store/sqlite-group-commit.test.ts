@@ -7,7 +7,13 @@ import { storeError } from '../../server/store/sqlite/database.ts'
 function recorder () {
   const log: string[] = []
   const state = { failure: undefined as Error | undefined, syncFailure: undefined as Error | undefined, disk: Promise.resolve() }
+  const upkeep: { due: (() => Promise<void>) | undefined } = { due: undefined }
   const transaction = {
+    upkeep: () => {
+      const { due } = upkeep
+      upkeep.due = undefined
+      return due
+    },
     begin: () => { log.push('begin') },
     commit: () => {
       if (state.failure !== undefined) throw state.failure
@@ -23,7 +29,7 @@ function recorder () {
     errorOf: (error: unknown) => storeError(error, 'file'),
     settled: (committed: number, failure: RegistryError | undefined) => { log.push(`settled ${committed} ${failure?.code ?? 'well'}`) }
   }
-  return { log, state, commits: new GroupCommit(transaction) }
+  return { log, state, upkeep, commits: new GroupCommit(transaction) }
 }
 
 t.test('writes of one turn of the loop share one transaction, in order', async (t) => {
@@ -125,4 +131,55 @@ t.test('writes beyond the limit are refused instead of waiting', async (t) => {
   await t.rejects(commits.write(() => undefined), { code: 'REG_OVERLOADED' })
   await commits.flush()
   t.equal((await Promise.all(waiting)).length, 50_000)
+})
+
+t.test('upkeep of the file begins when all is on disk, and no write meets it', async (t) => {
+  const { log, commits, upkeep } = recorder()
+  const first = commits.write(() => log.push('first'))
+  await first
+  const { promise, resolve } = Promise.withResolvers<void>()
+  upkeep.due = () => {
+    log.push('upkeep begins')
+    return promise.then(() => { log.push('upkeep ends') })
+  }
+  const second = commits.write(() => log.push('second'))
+  const third = commits.writeInSlices(function * () {
+    log.push('third')
+    yield
+  })
+  while (!log.includes('upkeep begins')) await new Promise((done) => { setImmediate(done) })
+  const fourth = commits.write(() => log.push('fourth'))
+  resolve()
+  await Promise.all([second, third, fourth])
+  t.same(log.filter((line) => /first|second|third|fourth|upkeep/.test(line)), ['first', 'upkeep begins', 'upkeep ends', 'second', 'third', 'fourth'])
+  t.ok(log.indexOf('sync') < log.indexOf('upkeep begins'))
+})
+
+t.test('upkeep that fails ends writing: what the file has is not known', async (t) => {
+  const { commits, upkeep } = recorder()
+  upkeep.due = () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }))
+  await t.rejects(commits.write(() => 1), { code: 'REG_STORE_UNAVAILABLE' })
+  await t.rejects(commits.writeInSlices(function * () { yield }), { code: 'REG_STORE_UNAVAILABLE' })
+})
+
+t.test('a long write leaves the loop to others, and is rolled back whole', async (t) => {
+  const { log, commits } = recorder()
+  let turns = 0
+  const long = commits.writeInSlices(function * () {
+    const began = turns
+    const count = (): void => { if (++turns - began < 3) setImmediate(count) }
+    setImmediate(count)
+    while (turns - began < 3) yield
+    return 'done'
+  })
+  const short = commits.write(() => log.push('short'))
+  t.equal(await long, 'done')
+  await short
+  t.same(log.slice(0, 3), ['begin', 'commit', 'sync'])
+  const broken = commits.writeInSlices(function * () {
+    yield
+    throw Object.assign(new Error('full'), { errcode: 13 })
+  })
+  await t.rejects(broken, { code: 'REG_STORE_FULL' })
+  t.same(log.slice(-3), ['begin', 'rollback', 'settled 0 REG_STORE_FULL'])
 })

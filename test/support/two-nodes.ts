@@ -69,7 +69,10 @@ class HeldStore implements Store {
     return this.#store.open({
       load: (snapshot) => follower.load(snapshot),
       passTerm: (term) => follower.passTerm(term),
-      apply: (changes) => this.#isHeld ? this.#kept.push(...changes) : follower.apply(changes),
+      apply: (changes) => {
+        if (!this.#isHeld) return follower.apply(changes)
+        this.#kept.push(...changes)
+      },
       health: (health) => follower.health(health),
       heldInstances: () => follower.heldInstances(),
       heldObjects: () => follower.heldObjects(),

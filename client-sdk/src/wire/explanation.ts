@@ -17,6 +17,8 @@ export interface ServiceExplanation {
   readonly missingPorts: readonly string[]
   /** Of a service that has it: its addresses and node ports that are in no range of the asked node. Absent if all are. */
   readonly warnings?: readonly string[]
+  /** Of a service with a cluster IP that has it: what DNS answers for its name to the caller, and why. Absent where the node answers no DNS. */
+  readonly dns?: { readonly answer: 'cluster-ip' | 'endpoints', readonly reason: string }
 }
 
 /** A DNS record as a zone file shows it. */

@@ -1,5 +1,5 @@
 // Streams of manifests: apply them, or take back what they name; all or nothing.
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { ApplyAnswer, ForeignKind } from '../../../client-sdk/src/wire.ts'
 import { shown } from '../../errors.ts'
@@ -9,8 +9,9 @@ import type { ManifestDocument } from '../../model/manifest/manifest-document.ts
 import { located, streamInvalid } from '../../model/manifest/manifest-faults.ts'
 import { checked, checker } from '../../model/validate.ts'
 import { FaultList } from '../../refusal.ts'
-import { type ManifestName, cursorText, defaultNamespace } from '../../registry/core.ts'
+import { type Applied, type ManifestName, cursorText, defaultNamespace } from '../../registry/core.ts'
 import { setRevision } from '../server/conditional.ts'
+import { jsonList, streamed } from '../server/streamed.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
 import { shapeOf } from '../server/json-scan.ts'
 import { maxManifestBytes } from '../server/limits.ts'
@@ -60,14 +61,16 @@ export function registerApply (app: FastifyInstance, context: HttpContext): void
         ...errorResponses(...writeErrors, ...manifestErrors)
       }
     }
-  }, (request, reply): Promise<ApplyAnswer> => inPlace(request.body, async () => {
+  }, (request, reply): Promise<ApplyAnswer | FastifyReply> => inPlace(request.body, async () => {
     const { dryRun = false, namespace } = request.query
     const { documents, foreign } = await readStream(request.body, request.query)
     const { revision, results } = await accessOf(context, request).apply(documents, {
       dryRun, namespace, inSlices: slicesOf(request.body)
     })
     setRevision(reply, core, revision)
-    return { revision: cursorText(core.position.epoch, revision), dryRun, ...foreign, results: results.map(resultOf) }
+    const head = { revision: cursorText(core.position.epoch, revision), dryRun, ...foreign }
+    if (results.length <= resultsAtOnce) return { ...head, results: results.map(resultOf) }
+    return reply.header('content-type', 'application/json; charset=utf-8').send(streamed(answerText(head, results)))
   }))
 
   app.post<{ Body: ManifestBody | undefined, Querystring: Static<typeof DeleteQuery> }>('/v1/delete', {
@@ -89,6 +92,15 @@ export function registerApply (app: FastifyInstance, context: HttpContext): void
     const { names, foreign } = await namesOf(request.body, request.query)
     return { ...await remove(context, request, reply, names, { dryRun, ignoreMissing }), ...foreign }
   }))
+}
+
+/** Results that are written in one go; those of thousands are megabytes, and go as they are read. */
+const resultsAtOnce = 100
+
+function * answerText (head: Omit<ApplyAnswer, 'results'>, results: readonly Applied[]): Generator<string> {
+  yield `${JSON.stringify(head).slice(0, -1)},"results":`
+  yield * jsonList(results, (result) => [resultOf(result)])
+  yield '}'
 }
 
 interface StreamQuery {
@@ -122,7 +134,7 @@ function refuseOthers (documents: readonly ManifestDocument[], namespace: string
       : undefined
     if (document.kind === 'Namespace' || typeof said !== 'string' || said === '' || said === namespace) continue
     const rule = `must be absent or "${namespace}": the namespace from the provided object ${shown(said)} does not match the namespace "${namespace}"`
-    faults.addAll(located(document, [{ field: 'metadata.namespace', value: said, rule }]))
+    faults.addAll([{ field: 'metadata.namespace', value: said, rule }], 0, (found) => located(document, found))
   }
   if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
 }
@@ -151,7 +163,7 @@ function namesOfDocuments (documents: readonly ManifestDocument[], namespace: st
     const { metadata } = document.value
     const { name, namespace: own }: { readonly name?: unknown, readonly namespace?: unknown } = typeof metadata === 'object' && metadata !== null ? metadata : {}
     const fault = (field: string, value: unknown, rule: string): void => {
-      faults.addAll(located(document, [{ field, ...(value === undefined ? {} : { value }), rule }]))
+      faults.addAll([{ field, ...(value === undefined ? {} : { value }), rule }], 0, (found) => located(document, found))
     }
     const said = own === undefined || own === null || own === '' ? namespace : own
     const wrongName = name === undefined ? 'is required' : checkName(name)?.faults[0].rule

@@ -3,9 +3,9 @@ import { hash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { ServiceExplanation } from '../../../client-sdk/src/wire.ts'
-import { maxExplained } from '../../registry/core.ts'
+import { type Reads, maxExplained } from '../../registry/core.ts'
 import { answer, settle } from '../server/conditional.ts'
-import { type HttpContext, accessOf } from '../server/context.ts'
+import { type DnsQueries, type HttpContext, accessOf, callerOf } from '../server/context.ts'
 import { instancePath } from './instances.ts'
 import { InstanceParams, ServiceExplanations, answerOf, emptyAnswer, errorResponses, readErrors } from './schemas.ts'
 
@@ -35,9 +35,21 @@ export function registerExplain (app: FastifyInstance, context: HttpContext): vo
     await settle(context, request, request.query.minRevision)
     const access = accessOf(context, request)
     access.instance(request.params)
-    const explanations = access.explain(request.params)
-    const warnings = explanations.flatMap((each) => each.warnings ?? []) // they differ between nodes of one revision
+    const reach = context.dns?.reach(callerOf(request))
+    const explanations = access.explain(request.params).map((each) =>
+      (reach !== undefined && each.in && hasClusterIp(access, each) ? { ...each, dns: dnsOf(reach) } : each))
+    // They differ between nodes and callers of one revision.
+    const warnings = explanations.flatMap((each) => [...each.warnings ?? [], ...each.dns === undefined ? [] : [each.dns.answer, each.dns.reason]])
     const mark = warnings.length === 0 ? '' : `-${hash('sha1', warnings.join('\n'), 'base64url')}`
     return answer(context, request, reply, `${position.cursor}-explain${mark}`, () => explanations)
   })
+}
+
+function hasClusterIp (reads: Pick<Reads, 'summary'>, { namespace, service, implicit }: ServiceExplanation): boolean {
+  const spec = implicit ? undefined : reads.summary(namespace, service).manifest?.spec
+  return spec?.clusterIP !== undefined && spec.clusterIP !== 'None'
+}
+
+function dnsOf ({ clusterIps, reason }: ReturnType<DnsQueries['reach']>): NonNullable<ServiceExplanation['dns']> {
+  return { answer: clusterIps ? 'cluster-ip' : 'endpoints', reason }
 }

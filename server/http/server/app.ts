@@ -1,24 +1,30 @@
 // The HTTP server of one listener: what is the same for every dialect that is spoken there. The order of the calls is the map of it.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { RegistryError } from '../../errors.ts'
 import type { Guard } from '../../guard.ts'
 import type { Work } from '../../lame-duck.ts'
 import type { Clock } from '../../clock.ts'
+import type { Share } from '../../shares.ts'
 import { AnswerCounts } from './answer-counts.ts'
 import { Answers } from './answers.ts'
+import { Arrivals } from './arrivals.ts'
 import { Bodies } from './bodies.ts'
+import { certificateRefusal, rememberCertificate } from './client-certificate.ts'
 import type { Commons } from './commons.ts'
 import type { Closing } from './closing.ts'
 import type { HttpLog } from './http-log.ts'
-import { type AnswerAhead, type Dialect, type DialectParts, below, pathOf } from './dialect.ts'
-import { answerClientError, faultOf } from './faults.ts'
+import { type AnswerAhead, type Dialect, type DialectParts, type ListenerTls, below, pathOf } from './dialect.ts'
+import { answerClientError, faultOf, lastAnswer } from './faults.ts'
 import { HostGuard } from './guard.ts'
 import { Lanes } from './lanes.ts'
 import * as limits from './limits.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { registerOpenapi } from './openapi.ts'
 import type { Peers } from './peer.ts'
+import { Streams } from './streams.ts'
 import { WebSockets } from './web-sockets.ts'
 
 export interface AppOptions {
@@ -47,6 +53,18 @@ export interface Leaving extends Work {
   cut (): void
 }
 
+/** How connections with TLS come in: those without come as the server's own. */
+export interface SecureEntrance {
+  /** For the handshake. */
+  readonly handshakeMs: number
+  /** A connection came, and takes a place; undefined = there is none, and it is closed. */
+  arrived (socket: Socket): Share | undefined
+  /** Its handshake is over: what was agreed is spoken on it from here on. */
+  agreed (arrived: Socket, share: Share, secure: TLSSocket, asks: ListenerTls): void
+  /** Its handshake failed, or took too long. Who speaks HTTP without TLS is told so. */
+  failed (error: Error, arrived: Socket | undefined): void
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** It waited because it was asked to: its time says nothing about ours. */
@@ -56,8 +74,12 @@ declare module 'fastify' {
     /** Who asks: the peer of the connection, or whom trusted proxies name. */
     peers: Peers
     leaving: Leaving
+    secureEntrance: SecureEntrance
   }
 }
+
+/** HTTP/2 knows nothing of what these say about a connection (RFC 9113 8.2.2). */
+const connectionHeaders = ['connection', 'keep-alive', 'transfer-encoding', 'upgrade'] as const
 
 /** Makes the app, ready to listen or to be injected into. `close` ends sockets, streams and long polls within seconds. */
 export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
@@ -71,6 +93,8 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
   }
   const ahead: AnswerAhead[] = []
   let lanes!: Lanes // Fastify makes the server at once
+  let streams!: Streams
+  const arrivals = new Arrivals(commons, keeper)
 
   const app = Fastify({
     logger: false, // requests are counted; what fails is logged by the error handlers
@@ -80,9 +104,13 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: limits.maxParamLength },
     serverFactory: (handler): Server => {
       const handle = (request: IncomingMessage, response: ServerResponse): void => {
-        for (const ready of ahead) if (ready.answer(request, response)) return
+        if (certificateRefusal(request) === undefined) for (const ready of ahead) if (ready.answer(request, response)) return
         handler(request, response)
       }
+      streams = new Streams({
+        commons, handler: handle, isUrgent, isGoing: () => closing.begun, isIdle: (request) => lanes.isWaiting(request),
+        requestMs: timeouts.requestMs ?? limits.requestTimeoutMs, clock: options.clock, guard: keeper
+      })
       lanes = new Lanes({ commons, handler: handle, isUrgent, isGoing: () => closing.begun, guard: keeper })
       const server = createServer({
         requestTimeout: timeouts.requestMs ?? limits.requestTimeoutMs,
@@ -114,31 +142,61 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onRequest', ({ raw }, { raw: response }, done) => {
     // Whoever wanted a WebSocket has no other use for a connection that does not become one.
     if (raw.headers.upgrade?.toLowerCase() === 'websocket') lanes.upgradeAnswered(raw, response)
-    done(hosts.refusal(raw))
+    const refusal = certificateRefusal(raw)
+    if (refusal === undefined) return done(hosts.refusal(raw))
+    if (raw.httpVersionMajor === 1) response.setHeader('connection', 'close') // a session of HTTP/2 ends by itself
+    done(new RegistryError('REG_CERTIFICATE_REFUSED', refusal))
   })
   const addressOf = (request: FastifyRequest): string => peers.of(request.raw).address
   const answers = new Answers(commons, keeper, addressOf)
   app.addHook('onSend', (request, reply, payload, done) => {
     if (request.is404) counts.countUnrouted(request, reply)
+    if (request.raw.httpVersionMajor === 2) for (const name of connectionHeaders) void reply.removeHeader(name)
     if (typeof payload === 'string' || Buffer.isBuffer(payload)) answers.hold(request, reply, payload.length)
     done(null, payload)
   })
+  const cut = (): void => {
+    lanes.cut()
+    streams.cut()
+  }
   app.addHook('preClose', (done) => {
     closing.end()
-    lanes.announce()
-    lanes.close()
+    for (const connections of [lanes, streams]) {
+      connections.announce()
+      connections.close()
+    }
+    arrivals.close()
     // What is still being answered or received then has had its time.
-    setTimeout(keeper.around('http-closing', () => lanes.cut()), limits.closeGraceMs).unref()
+    setTimeout(keeper.around('http-closing', () => cut()), limits.closeGraceMs).unref()
     done()
   })
   app.decorate('leaving', {
-    get asked () { return lanes.requests - closing.refused },
-    get isBusy () { return lanes.isBusy },
+    get asked () { return lanes.requests + streams.requests - closing.refused },
+    get isBusy () { return lanes.isBusy || streams.isBusy },
     begin: () => {
       closing.begin()
       lanes.announce()
+      streams.announce()
     },
-    cut: () => lanes.cut()
+    cut
+  })
+  app.decorate('secureEntrance', {
+    handshakeMs: timeouts.headersMs ?? limits.headersTimeoutMs,
+    arrived: (socket) => arrivals.arrived(socket),
+    agreed: (arrived, share, secure, { ca, clientCert = 'request' }) => {
+      arrivals.agreed(arrived)
+      options.metrics.handshakes.done++
+      rememberCertificate(secure, ca === undefined ? undefined : clientCert)
+      if (secure.alpnProtocol === 'h2') return streams.connected(secure, share)
+      lanes.expect(secure, share)
+      app.server.emit('connection', secure)
+    },
+    failed: (error, arrived) => {
+      const code = 'code' in error ? error.code : undefined
+      if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') options.metrics.handshakes.late++
+      else options.metrics.handshakes.failed++
+      if (code === 'ERR_SSL_HTTP_REQUEST') arrived?.write(lastAnswer('REG_TLS_REQUIRED', dialects[0]?.clientError))
+    }
   })
   if (dialects.some(({ inOpenApi }) => inOpenApi !== false)) await registerOpenapi(app, options.version, dialects)
 
@@ -150,7 +208,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     guard: keeper,
     metrics: options.metrics,
     commons,
-    bodies: new Bodies({ commons, guard: keeper, workerOf: (request) => lanes.workerOf(request), addressOf, isUrgent }),
+    bodies: new Bodies({ commons, guard: keeper, workerOf: (request) => streams.workerOf(request) ?? lanes.workerOf(request), addressOf, isUrgent }),
     answers,
     hosts,
     logRequests: options.logRequests,

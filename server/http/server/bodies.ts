@@ -96,13 +96,18 @@ export class Bodies {
         if (share === undefined) giveUp()
       } else if (!share.resize(size)) giveUp()
     }, fail)
-    const whole = guard.around('http-body', () => end(payload.complete === false ? cutOff() : undefined), fail)
+    const whole = guard.around('http-body', () => end(isCut(payload) ? cutOff() : undefined), fail)
     const cut = guard.around('http-body', () => end(cutOff()), fail) // the client went away, or broke the coding of the body
     payload.on('data', take).on('end', whole).on('error', cut).on('close', cut)
   }
 }
 
 const none = Buffer.alloc(0)
+
+/** HTTP/2 ends a body also when its stream was given up in the middle, and says so beside. */
+function isCut (payload: IncomingMessage & { readonly aborted?: boolean }): boolean {
+  return payload.complete === false || payload.aborted
+}
 
 function cutOff (): RegistryError {
   return invalid([{ field: 'body', rule: 'must arrive whole' }])

@@ -11,6 +11,8 @@ import type { Peer } from './peer.ts'
 export interface DnsQueries {
   /** Answers a message in wire form. undefined = it is no query. */
   answer (message: Buffer, client: { readonly transport: 'https', readonly address: string }): Promise<Buffer | undefined>
+  /** Whether a client is answered cluster IPs, and why. */
+  reach (client: string): { readonly clusterIps: boolean, readonly reason: string }
   /** Answers a person, with the rules that decided. @throws RegistryError REG_INVALID */
   explain (question: { readonly name: string, readonly type: string, readonly namespace?: string | undefined, readonly client: string, readonly caller: string }): Promise<Omit<DnsAnswer, 'revision'>>
 }

@@ -20,8 +20,19 @@ export interface Listener {
   readonly host: string
   /** 0 = the system chooses, one port for all addresses of the name. */
   readonly port: number
-  /** Certificate and key in PEM form. Absent: plain HTTP. */
-  readonly tls?: { readonly cert: string, readonly key: string }
+  /** Absent: plain HTTP. */
+  readonly tls?: ListenerTls
+}
+
+/** All in PEM form. */
+export interface ListenerTls {
+  /** With those that lead to its root. */
+  readonly cert: string
+  readonly key: string
+  /** The CAs whose certificates clients may show. Absent: clients are asked for none. */
+  readonly ca?: string | undefined
+  /** Whether a client of such a listener must show one. Default `request`. */
+  readonly clientCert?: 'request' | 'require' | undefined
 }
 
 export interface Dialect {

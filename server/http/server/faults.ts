@@ -46,11 +46,14 @@ export function answerClientError (error: NodeJS.ErrnoException, socket: Duplex,
   const code: ErrorCode = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
     ? 'REG_REQUEST_TIMEOUT'
     : error.code === 'HPE_HEADER_OVERFLOW' ? 'REG_HEADERS_TOO_LARGE' : 'REG_INVALID'
+  if (socket.writable) socket.write(lastAnswer(code, write))
+  socket.destroy(error)
+}
+
+/** An answer in HTTP/1.1 as text, after which the connection ends. */
+export function lastAnswer (code: ErrorCode, write: Dialect['clientError']): string {
   const { status } = errorCatalogue[code]
   const { media, body } = write?.(code) ?? { media: 'text/plain', body: '' }
-  if (socket.writable) {
-    const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, `content-type: ${media}`, `content-length: ${Buffer.byteLength(body)}`, 'connection: close']
-    socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
-  }
-  socket.destroy(error)
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, `content-type: ${media}`, `content-length: ${Buffer.byteLength(body)}`, 'connection: close']
+  return `${head.join('\r\n')}\r\n\r\n${body}`
 }

@@ -66,6 +66,8 @@ export class Lanes {
   readonly #upgrading = new Set<IncomingMessage>()
   /** Requests that wait on purpose. */
   readonly #idle = new WeakSet<IncomingMessage>()
+  /** Places that connections took before they agreed on keys. */
+  readonly #taken = new WeakMap<Socket, Share>()
   #isClosing = false
   /** Requests since the process began. */
   requests = 0
@@ -81,10 +83,15 @@ export class Lanes {
     return false
   }
 
+  /** A connection that has a place already will come. */
+  expect (socket: Socket, share: Share): void {
+    this.#taken.set(socket, share)
+  }
+
   /** A connection came: at the limit another one goes for it. */
   connected (socket: Socket): void {
     const { commons, guard } = this.#options
-    const share = commons.connections.take(clientKey(socket.remoteAddress), 1, () => socket.destroy())
+    const share = this.#taken.get(socket) ?? commons.connections.take(clientKey(socket.remoteAddress), 1, () => socket.destroy())
     if (share === undefined || this.#isClosing) {
       share?.release()
       return void socket.destroy()
@@ -172,8 +179,12 @@ export class Lanes {
       loop.begins(request)
       return true
     }
+    const { socket } = lane
+    const hasBody = hasContent(request)
+    if (hasBody) socket.pause() // nobody takes it yet
     turns.wait(lane, () => {
       loop.begins(request)
+      if (hasBody && lane.waiting.length === 0 && lane.fault === undefined) socket.resume()
       handler(request, response)
     })
     return false
@@ -224,6 +235,11 @@ export class Lanes {
     this.#isClosing = true
     for (const { socket } of this.#open) socket.destroy()
   }
+}
+
+/** RFC 9112 6.3. */
+function hasContent ({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
 function sayLast (response: ServerResponse): void {

@@ -40,16 +40,21 @@ export const connectionTimeoutMs = 90_000
 export const maxRequestsPerSocket = 10_000
 /** Connections of all kinds: each costs about ten kilobytes and a file descriptor. At this many one goes for each that comes. */
 export const maxConnections = 10_000
+/** Requests of one connection of HTTP/2 whose answers have not left: browsers send a hundred at once, and no honest client more. */
+export const maxStreamsPerConnection = 128
 /** Requests that were sent before the answer to the one before them, over all connections: some 3 kB each. */
 export const maxWaitingRequests = 20_000
-/** Bytes of bodies that have not arrived whole, over all clients. Five of the largest manifests, or two thousand registrations, at once. */
-export const maxBodyBytesTogether = 64 * 1024 * 1024
+/**
+ * Bytes of bodies that have not arrived whole, over all clients: eight of the largest manifests, or a thousand registrations, at once. A node
+ * whose `max-body` is larger has room for one. This and the two below may all be full at once, and a node need not have more than half a GiB.
+ */
+export const maxBodyBytesTogether = 32 * 1024 * 1024
 /** A larger body is read piece by piece, each in its turn. */
 export const smallBodyBytes = 64 * 1024
 /** The same of heartbeats: three of the largest batches. */
 export const maxHeartbeatBytesTogether = 16 * 1024 * 1024
 /** Bytes of answers that wait for their clients to read them. */
-export const maxUnreadBytesTogether = 64 * 1024 * 1024
+export const maxUnreadBytesTogether = 32 * 1024 * 1024
 /** A smaller answer fits the buffers of the system. */
 export const smallAnswerBytes = 16 * 1024
 /** Texts of pages that are kept for the next one who asks for the same: those that take long to make, and few of them. */
@@ -139,4 +144,4 @@ export const longTextLength = 64 * 1024
 /** Long streams in work, each of another client. */
 export const maxLongTasks = 4
 /** Characters of all streams that are read or wait to be. */
-export const maxWaitingTextBytes = 64 * 1024 * 1024
+export const maxWaitingTextBytes = 32 * 1024 * 1024

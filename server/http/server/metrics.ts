@@ -24,6 +24,9 @@ export class HttpMetrics {
   /** How many watchers are connected, by kind: told by the watch. */
   connections: () => { readonly websocket: number, readonly eventStream: number } = () => ({ websocket: 0, eventStream: 0 })
 
+  /** Handshakes of TLS since the process began: those that were agreed, those that failed, and those that took too long. */
+  readonly handshakes = { done: 0, failed: 0, late: 0 }
+
   constructor (register: Registry) {
     const series = this.#series
     const registers = [register]
@@ -42,6 +45,17 @@ export class HttpMetrics {
       help: 'Time from a request to its answer, without those that wait on purpose (long polls, watches).',
       bounds,
       series: () => series.filter(({ timed }) => timed > 0)
+    })
+    const { handshakes } = this
+    new Counter({
+      name: 'rollcall_http_tls_handshakes_total',
+      help: 'Handshakes of TLS on listeners of HTTP, by outcome: done; failed, on what the client or its TLS is; late, not finished in time.',
+      labelNames: ['outcome'],
+      registers,
+      collect () {
+        this.reset()
+        for (const [outcome, count] of Object.entries(handshakes)) this.inc({ outcome }, count)
+      }
     })
     const connections = (): ReturnType<HttpMetrics['connections']> => this.connections()
     new Gauge({

@@ -8,8 +8,8 @@ import { type Leaving, buildApp } from './app.ts'
 import { Commons, type CommonsLimits } from './commons.ts'
 import { Closing } from './closing.ts'
 import type { HttpLog } from './http-log.ts'
-import type { Dialect, Listener } from './dialect.ts'
-import { maxBodyBytes } from './limits.ts'
+import type { Dialect, Listener, ListenerTls } from './dialect.ts'
+import { maxBodyBytes, maxBodyBytesTogether } from './limits.ts'
 import { type Listening, listen } from './listener.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { Peers } from './peer.ts'
@@ -43,10 +43,14 @@ export interface Http {
   /** The app of each dialect that has a listener of its own, by name. */
   readonly own: ReadonlyMap<string, FastifyInstance>
   /**
-   * Listens for the main dialects, and for the others where they say. Gives the main URLs.
+   * Listens for the main dialects, and for the others where they say. Gives the URLs of each main listener.
    * @throws the system's error if an address cannot be listened on; what was opened is closed with `close`
    */
+  listenAll (main: readonly Listener[]): Promise<readonly (readonly string[])[]>
+  /** The same with one main listener. */
   listen (main: Listener): Promise<readonly string[]>
+  /** Takes another certificate for the main listeners with TLS, for connections from now on. @throws the error of OpenSSL */
+  renew (tls: ListenerTls): void
   /** How all listeners end in order, before `close`. */
   readonly leaving: Leaving
   /** Where each dialect that has a listener of its own listens. */
@@ -68,7 +72,7 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
     log: options.log ?? silent,
     closing,
     metrics: options.metrics,
-    commons: new Commons(guard, options.shares),
+    commons: new Commons(guard, { bodyBytes: Math.max(maxBodyBytesTogether, options.maxBodyBytes ?? 0), ...options.shares }),
     peers: new Peers(options.trustedProxies),
     trustedHosts: options.trustedHosts ?? [],
     maxBodyBytes: options.maxBodyBytes ?? maxBodyBytes,
@@ -82,13 +86,24 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
   }
   const apps = [app, ...own.values()]
   const opened: Listening[] = []
+  const secure: Listening[] = []
   const ownUrls = new Map<string, readonly string[]>()
   let closed: Promise<void> | undefined
 
   const open = async (target: FastifyInstance, listener: Listener): Promise<readonly string[]> => {
     const listening = await listen(target, guard, listener)
     opened.push(listening)
+    if (target === app && listener.tls !== undefined) secure.push(listening)
     return listening.urls
+  }
+  const listenAll = async (main: readonly Listener[]): Promise<readonly (readonly string[])[]> => {
+    const urls: (readonly string[])[] = []
+    for (const listener of main) urls.push(await open(app, listener))
+    for (const { name, listen: listener } of options.dialects) {
+      const target = own.get(name)
+      if (target !== undefined && listener !== undefined) ownUrls.set(name, await open(target, listener))
+    }
+    return urls
   }
   const close = async (): Promise<void> => {
     const listeners = opened.map((listening) => listening.close()) // no new connections; resolved when the last one has gone
@@ -106,14 +121,9 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
       begin: () => { for (const each of apps) each.leaving.begin() },
       cut: () => { for (const each of apps) each.leaving.cut() }
     },
-    listen: async (main) => {
-      const urls = await open(app, main)
-      for (const { name, listen: listener } of options.dialects) {
-        const target = own.get(name)
-        if (target !== undefined && listener !== undefined) ownUrls.set(name, await open(target, listener))
-      }
-      return urls
-    },
+    listenAll,
+    listen: async (main) => (await listenAll([main]))[0] ?? [],
+    renew: (tls) => { for (const each of secure) each.renew(tls) },
     close: () => closed ??= close()
   }
 }

@@ -3,6 +3,7 @@
 import { standaloneGuard } from '../../guard.ts'
 import { RegistryError } from '../../errors.ts'
 import { type Share, Shares } from '../../shares.ts'
+import { longStep } from '../../slice.ts'
 import { longTextLength, maxLongTasks, maxWaitingTextBytes, readSliceMs } from './limits.ts'
 import { Account } from './turns.ts'
 
@@ -10,8 +11,8 @@ interface Task {
   readonly client: string
   readonly size: number
   readonly share: Share
-  /** Does some of the work. True: all is done. */
-  readonly step: () => boolean
+  /** Does some of the work. */
+  readonly step: () => 'more' | 'later' | 'done'
   readonly fail: (error: unknown) => void
   readonly account: Account
 }
@@ -50,10 +51,11 @@ export class Slices {
   run<Result> (client: string, size: number, begin: () => Generator<unknown, Result>): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
     let generator: Generator<unknown, Result> | undefined
-    const step = (): boolean => {
+    const step: Task['step'] = () => {
       const { done, value } = (generator ??= begin()).next()
-      if (done === true) resolve(value)
-      return done === true
+      if (done !== true) return value === longStep ? 'later' : 'more'
+      resolve(value)
+      return 'done'
     }
     const full = (): RegistryError => new RegistryError('REG_OVERLOADED', 'too many long manifests are read at once: this one gave way', undefined, { retryAfterSeconds: 1 })
     const share = this.#texts.take(client, size, () => {
@@ -93,9 +95,9 @@ export class Slices {
     if (task !== undefined) {
       let ended = began
       try {
-        for (let done = false; !done && ended - began < readSliceMs; ended = this.#now()) {
-          done = task.step()
-          if (done) this.#end(task)
+        for (let step: ReturnType<Task['step']> = 'more'; step === 'more' && ended - began < readSliceMs; ended = this.#now()) {
+          step = task.step()
+          if (step === 'done') this.#end(task)
         }
       } catch (error) {
         this.#end(task)

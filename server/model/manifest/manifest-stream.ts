@@ -6,7 +6,7 @@
 //   document = a mapping with apiVersion and kind | a List of such in `items` | nothing (skipped)
 //
 // A kind that is somebody else's may be passed over: foreign-kinds.ts says which those are.
-import { Composer, type Document, isScalar, type Node } from 'yaml'
+import { Composer, type Document, isScalar, type Node, Parser, Scalar } from 'yaml'
 import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { apiVersions } from '../service/types.ts'
 import { type ForeignObject, isForeign } from './foreign-kinds.ts'
@@ -21,6 +21,7 @@ import { ValueReader } from './value-reader.ts'
 
 /** Reading ends at so many faults: more of them would not help the reader of the message. */
 const maxFaults = 100
+const composing = { prettyErrors: false, uniqueKeys: false, strict: true, logLevel: 'silent', resolveKnownTags: false } as const
 
 export interface ManifestOptions {
   readonly limits?: Partial<ManifestLimits>
@@ -66,6 +67,8 @@ class StreamReader {
   #count = 0
   #passedOver = 0
   #expanded = 0
+  /** The document whose lines were asked for last. */
+  #located: { readonly place: Place, readonly parsed: Parsed } | undefined
 
   constructor (text: string, limits: ManifestLimits, foreign: ManifestOptions['foreign']) {
     this.#foreign = foreign
@@ -101,13 +104,19 @@ class StreamReader {
 
   /** Reads the documents one by one, so that a stream of millions of empty ones ends early. Gives false at the limit. */
   * #readYaml (text: string, base: number): Generator<undefined, boolean> {
-    const composer = new Composer({ prettyErrors: false, uniqueKeys: false, strict: true, logLevel: 'silent', resolveKnownTags: false })
+    const composer = new Composer(composing)
+    let end = 0
+    const take = (document: Document.Parsed): void => {
+      const begin = end // its directives stand before it
+      end = document.range[2]
+      this.#document(document, { text, begin, end, base })
+    }
     try {
       for (const token of this.#tokens.read(text)) {
         if (token === undefined) yield
-        else if (!this.#compose(() => composer.next(token), base)) return false
+        else if (!this.#compose(() => composer.next(token), take)) return false
       }
-      return this.#compose(() => composer.end(), base)
+      return this.#compose(() => composer.end(), take)
     } catch (error) {
       if (error instanceof DocumentFault) this.#fault(this.#count + 1, error.field, error.message, base + error.offset)
       else if (error instanceof RangeError) this.faults.push({ field: 'document', rule: 'is nested too deeply', document: this.#count + 1 }) // out of stack
@@ -117,14 +126,14 @@ class StreamReader {
   }
 
   /** The composer makes an error of each token that does not fit; with a stack in each, a document at its limits took seconds. */
-  #compose (next: () => Iterable<Document.Parsed>, base: number): boolean {
+  #compose (next: () => Iterable<Document.Parsed>, take: (document: Document.Parsed) => void): boolean {
     const { stackTraceLimit } = Error
     Error.stackTraceLimit = 0
     try {
       for (const document of next()) {
         if (!this.#hasRoom()) return false
         this.#count++
-        this.#document(document, base)
+        take(document)
       }
     } finally {
       Error.stackTraceLimit = stackTraceLimit
@@ -140,8 +149,9 @@ class StreamReader {
     return false
   }
 
-  #document (document: Document.Parsed, base: number): void {
+  #document (document: Document.Parsed, place: Place): void {
     const index = this.#count
+    const { base } = place
     const first = document.errors[0] ?? document.warnings[0] // what follows the first is mostly its echo; a warning is an unknown tag
     if (first !== undefined) {
       this.#fault(index, 'document', `is not valid YAML: ${first.message}`, base + first.pos[0])
@@ -153,20 +163,20 @@ class StreamReader {
     try {
       const value = values.read(root)
       this.#expanded = values.expanded
-      this.#objects({ index, value, root, resolve: values.resolve, base })
+      this.#objects({ index, value, root, resolve: values.resolve, base }, place)
     } catch (error) {
       if (!(error instanceof DocumentFault)) throw error
       this.#fault(index, error.field, error.message, base + error.offset)
     }
   }
 
-  #objects (parsed: Parsed): void {
+  #objects (parsed: Parsed, place: Place): void {
     const object = this.#mapping(parsed, parsed.value, '', parsed.root)
     if (object === undefined) return
     const kind = object['kind']
     const itemKind = kind === 'List' ? '' : typeof kind === 'string' ? listKinds.get(kind) : undefined
     if (itemKind === undefined) {
-      this.#object(parsed, object, parsed.root, undefined)
+      this.#object(parsed, place, object, parsed.root, undefined)
       return
     }
     const items = object['items']
@@ -179,7 +189,8 @@ class StreamReader {
       const node = nodeAt(parsed.root, ['items', String(item)], parsed.resolve).node ?? parsed.root
       const member = this.#mapping(parsed, value, `items[${item}]`, node)
       // The items of a ServiceList need not say again what they are.
-      if (member !== undefined) this.#object(parsed, itemKind === '' ? member : { apiVersion: apiVersions[itemKind], kind: itemKind, ...member }, node, item)
+      if (member === undefined) continue
+      this.#object(parsed, place, itemKind === '' ? member : { apiVersion: apiVersions[itemKind], kind: itemKind, ...member }, node, item)
     }
   }
 
@@ -189,7 +200,7 @@ class StreamReader {
     return undefined
   }
 
-  #object (parsed: Parsed, value: Readonly<Record<string, unknown>>, node: Node, item: number | undefined): void {
+  #object (parsed: Parsed, place: Place, value: Readonly<Record<string, unknown>>, node: Node, item: number | undefined): void {
     const prefix = item === undefined ? '' : `items[${item}].`
     const { kind, apiVersion } = value
     const fault = (field: string, rule: string, got?: unknown): void =>
@@ -209,10 +220,25 @@ class StreamReader {
         kind,
         apiVersion: apiVersions[kind],
         value,
-        lineOf: (path) => this.#lineAt(this.#offsetOf(parsed, node, path))
+        lineOf: this.#locator(place, item)
       })
     } else if (apiVersion === undefined || apiVersion === null || apiVersion === '') fault('apiVersion', `is required: "${apiVersions[kind]}" for the kind ${kind}`)
     else fault('apiVersion', `must be "${apiVersions[kind]}" for the kind ${kind}`, apiVersion)
+  }
+
+  /** Made here, so that it holds nothing of what it was made beside: functions of one scope hold all that any of them uses. */
+  #locator (place: Place, item: number | undefined): (path: string) => number {
+    return (path) => this.#lineOf(place, item, path)
+  }
+
+  /**
+   * The document is read once more: its nodes need many times its text, and of thousands of documents few have a fault.
+   */
+  #lineOf (place: Place, item: number | undefined, path: string): number {
+    const parsed = this.#located?.place === place ? this.#located.parsed : readAgain(place, this.#limits)
+    this.#located = { place, parsed }
+    const node = item === undefined ? undefined : nodeAt(parsed.root, ['items', String(item)], parsed.resolve).node
+    return this.#lineAt(this.#offsetOf(parsed, node ?? parsed.root, path))
   }
 
   #offsetOf (parsed: Parsed, node: Node, path: string): number {
@@ -241,4 +267,22 @@ interface Parsed {
   readonly resolve: Resolve
   /** Where the parsed text begins in the stream. */
   readonly base: number
+}
+
+/** Where a document stands. */
+interface Place {
+  readonly text: string
+  readonly begin: number
+  readonly end: number
+  /** Where the text begins in the stream. */
+  readonly base: number
+}
+
+/** The nodes of a document that was read without a fault. */
+function readAgain ({ text, begin, end, base }: Place, limits: ManifestLimits): Parsed {
+  const composer = new Composer(composing)
+  const documents = composer.compose(new Parser().parse(text.slice(begin, end)), true, end - begin)
+  const root = [...documents].map(({ contents }): Node | null => contents).find((contents) => contents !== null) ?? new Scalar(null)
+  const values = new ValueReader(limits, 0)
+  return { index: 0, value: values.read(root), root, resolve: values.resolve, base: base + begin }
 }

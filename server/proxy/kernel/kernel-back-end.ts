@@ -4,6 +4,7 @@ import type { BackEnd, FrontEndChanges } from '../back-end.ts'
 import type { Condition } from '../front-end.ts'
 import { failure, type Run } from '../program.ts'
 import { readMaps } from './kernel-maps.ts'
+import { LocalListeners } from './local-listeners.ts'
 import { removeRoutes, setRoutes } from './routes.ts'
 import { nftFamily, type RulesetOptions, tableName } from './ruleset.ts'
 import { RulesetState } from './ruleset-state.ts'
@@ -27,6 +28,7 @@ export class KernelBackEnd implements BackEnd {
   readonly #options: KernelOptions
   readonly #state: RulesetState
   readonly #flows: StaleFlows
+  readonly #listeners = new LocalListeners()
   /** The kernel has what `#state` says. */
   #isTrue = false
   /** The routes of the cluster ranges that could not be set: a sentence each. */
@@ -44,6 +46,7 @@ export class KernelBackEnd implements BackEnd {
     await this.#replace()
     this.#routeFaults = await setRoutes(this.#options)
     await this.#flows.removeStale()
+    await this.#listeners.change(frontEnds)
   }
 
   async apply (changes: FrontEndChanges): Promise<void> {
@@ -56,17 +59,19 @@ export class KernelBackEnd implements BackEnd {
       if (ran.code !== 0) await this.#replace()
     }
     await this.#flows.removeStale()
+    await this.#listeners.change(changes)
   }
 
   async check (): Promise<string | undefined> {
     const wrong = await this.#difference()
     if (wrong !== undefined) await this.#replace()
     this.#routeFaults = await setRoutes(this.#options)
+    await this.#listeners.look()
     return wrong
   }
 
   conditions (): readonly Condition[] {
-    return this.#routeFaults.map((message) => ({ service: '', reason: 'AddressRefused', message }))
+    return [...this.#routeFaults.map((message): Condition => ({ service: '', reason: 'AddressRefused', message })), ...this.#listeners.conditions]
   }
 
   async stop (): Promise<void> {}

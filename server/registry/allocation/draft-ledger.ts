@@ -6,6 +6,12 @@ import { type Claim, type ClaimTarget, type Holder, claimBody, claimKey, isSameH
 import { type Ledger, numberOf } from './ledger.ts'
 import type { Segment } from './pool.ts'
 
+/** Where a value stands in the ranges of this node. */
+export interface Place {
+  readonly segment: Segment
+  readonly slot: number
+}
+
 export class DraftLedger {
   readonly #ledger: Ledger
   readonly #released = new Map<string, Claim>()
@@ -35,10 +41,10 @@ export class DraftLedger {
     if (this.#released.delete(claim.key)) this.mark(claim)
   }
 
-  /** A service gets a value. */
-  reserve (holder: Holder, target: ClaimTarget): void {
+  /** A service gets a value. @param place where it is, if that is known */
+  reserve (holder: Holder, target: ClaimTarget, place?: Place): void {
     this.#reserved.set(claimKey(target), { target, holder })
-    this.mark(target)
+    this.#mark(place ?? this.#placeOf(target))
   }
 
   /** Who has a value in this write; undefined = no service of this one. */
@@ -58,19 +64,22 @@ export class DraftLedger {
 
   /** The value is not chosen for another service of this write. */
   mark (target: ClaimTarget): void {
-    const { segment, slot } = this.#slotOf(target)
-    if (segment?.slots.add(slot) === true) this.#undo.push(() => segment.slots.delete(slot))
+    this.#mark(this.#placeOf(target))
+  }
+
+  #mark (place: Place | undefined): void {
+    if (place?.segment.slots.add(place.slot) === true) this.#undo.push(() => place.segment.slots.delete(place.slot))
   }
 
   #unmark (target: ClaimTarget): void {
-    const { segment, slot } = this.#slotOf(target)
-    if (segment?.slots.delete(slot) === true) this.#undo.push(() => segment.slots.add(slot))
+    const place = this.#placeOf(target)
+    if (place?.segment.slots.delete(place.slot) === true) this.#undo.push(() => place.segment.slots.add(place.slot))
   }
 
-  #slotOf (target: ClaimTarget): { segment: Segment, slot: number } | { segment: undefined, slot: number } {
+  #placeOf (target: ClaimTarget): Place | undefined {
     const segment = this.#ledger.segmentOf(target)?.segment
     const slot = segment?.slotOf(numberOf(target))
-    return segment === undefined || slot === undefined ? { segment: undefined, slot: 0 } : { segment, slot }
+    return segment === undefined || slot === undefined ? undefined : { segment, slot }
   }
 
   /** What the write changes of the claims in the store. */

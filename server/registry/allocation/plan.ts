@@ -9,7 +9,7 @@ import type { Reason } from '../../../client-sdk/src/wire.ts'
 import { type Family, type Ip, parseIp } from '../../model/address/ranges.ts'
 import { pickBanded } from './bands.ts'
 import { type Claim, type ClaimTarget, type Holder, claimFamily, claimKey, holderName, isSameHolder } from './claims.ts'
-import { DraftLedger } from './draft-ledger.ts'
+import { DraftLedger, type Place } from './draft-ledger.ts'
 import type { Ledger } from './ledger.ts'
 import type { ClusterIpNeed, LoadBalancerNeed, Need } from '../../model/service/needs.ts'
 import type { Fault, FaultKind, Plan, ServiceNeeds } from './needs.ts'
@@ -242,10 +242,10 @@ class Planner {
     for (const need of draft.needs) {
       if (need.requested !== undefined || draft.values.has(need.key) || draft.pending.has(need.key)) continue
       const pools = this.#poolsFor(need)
-      const target = this.#chosen(pools, need)
-      if (target !== undefined) {
-        this.#taken.reserve(draft.holder, target)
-        grant(draft, need, target)
+      const chosen = this.#chosen(pools, need)
+      if (chosen !== undefined) {
+        this.#taken.reserve(draft.holder, chosen.target, chosen.place)
+        grant(draft, need, chosen.target)
       } else if (need.kind === 'loadBalancer') {
         this.#wait(draft, need, pendingReason(need, pools))
       } else if (pools.length === 0) {
@@ -269,12 +269,12 @@ class Planner {
     }
   }
 
-  #chosen (pools: readonly Pool[], need: Need): ClaimTarget | undefined {
+  #chosen (pools: readonly Pool[], need: Need): { readonly target: ClaimTarget, readonly place: Place } | undefined {
     for (const pool of pools) {
       for (const segment of pool.segments) {
         if (segment.family !== familyOf(need)) continue
         const slot = this.#pick(segment, pool)
-        if (slot !== undefined) return targetAt(pool, segment, slot)
+        if (slot !== undefined) return { target: targetAt(pool, segment, slot), place: { segment, slot } }
       }
     }
     return undefined

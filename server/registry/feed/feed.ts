@@ -1,6 +1,6 @@
 // The follower of the store: applies every change to the catalog, remembers it and tells the listeners. A record that
 // cannot be read stops nothing, and a listener that throws keeps no other from hearing: the store's calls never throw.
-import { inSlices } from '../../slice.ts'
+import { besideTheLine, inSlices } from '../../slice.ts'
 import type { Change, EndChange, Follower, InstanceRecord, ObjectRecord, PassedTerm, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
 import { type AppliedChange, ChangeRing } from './change-ring.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
@@ -43,6 +43,8 @@ export interface FeedOptions {
 
 const defaultRingLimit = 100_000
 const defaultRingBytes = 32 * 1024 ** 2
+/** Changes taken without a look at the time: a millisecond, about. */
+const changesAtOnce = 100
 /** Records taken without a pause: some milliseconds. */
 const stepsAtOnce = 1_000
 
@@ -229,7 +231,20 @@ export class Feed implements Follower {
     }
   }
 
-  apply (changes: readonly Change[]): void {
+  /** Few changes are taken at once, thousands in slices: between two of them the view stands at the revision of the last that was taken. */
+  apply (changes: readonly Change[]): void | PromiseLike<void> {
+    if (changes.length <= changesAtOnce) return this.#apply(changes)
+    return besideTheLine(this.#applying(changes))
+  }
+
+  * #applying (changes: readonly Change[]): Generator<void> {
+    for (let at = 0; at < changes.length; at += changesAtOnce) {
+      this.#apply(changes.slice(at, at + changesAtOnce))
+      yield
+    }
+  }
+
+  #apply (changes: readonly Change[]): void {
     const aside: Pick<SetAsideRecord, 'key' | 'reason'>[] = []
     for (const change of changes) {
       if (change.revision <= this.#revision) continue

@@ -16,6 +16,7 @@ import {
   endpointSliceFaults, endpointSliceWarnings, endpointsFaults, endpointsWarning, namespaceFaults, unnamedPortWarnings
 } from '../../model/service/validate-endpoints.ts'
 import { FaultList, maxToldFaults } from '../../refusal.ts'
+import { longStep } from '../../slice.ts'
 import type { ObjectWrite } from '../../store/store.ts'
 import type { Allocator } from '../allocation/allocator.ts'
 import { heldTarget, holderName, targetText } from '../allocation/claims.ts'
@@ -64,7 +65,7 @@ interface Draft {
  */
 export function * planApply (
   items: readonly Item[], view: ApplyView, allocator: Allocator, facts: RegistryFacts, attempt: number
-): Generator<undefined, ApplyPlan> {
+): Generator<unknown, ApplyPlan> {
   const faults = new FaultList()
   const drafts: Draft[] = []
   const seen = new Map<string, Item>()
@@ -75,7 +76,7 @@ export function * planApply (
     seen.set(key, item)
     if (twin !== undefined) {
       const rule = `must not be applied twice in one stream${twin.document === undefined ? '' : `: document ${twin.document} has it, too`}`
-      faults.addAll(item.locate([{ field: 'metadata.name', value: name.name, rule }]))
+      faults.addAll([{ field: 'metadata.name', value: name.name, rule }], 0, item.locate)
     }
     const draft = draftOf(item, name, view, facts, faults)
     if (draft !== undefined) drafts.push(draft)
@@ -92,7 +93,7 @@ export function * planApply (
  */
 export function * planWaiting (
   services: readonly Service[], view: ApplyView, allocator: Allocator, attempt: number
-): Generator<undefined, ApplyPlan> {
+): Generator<unknown, ApplyPlan> {
   let drafts = services.map((old): Draft => {
     return { item: { manifest: old, locate: (faults) => faults }, name: nameOf(old), old, next: old, needs: allocationPlan(old, old) }
   })
@@ -112,13 +113,13 @@ export function * planWaiting (
 
 /** The error of allocation faults: REG_LIMIT_REACHED if ranges are full and nothing else is wrong. */
 export function allocationRefusal (items: readonly Item[], faults: readonly Fault[]): RegistryError {
-  const errors = faults.flatMap((fault) => {
+  const errors = faults.slice(0, maxToldFaults).flatMap((fault) => { // the others are counted: finding each costs a look at all documents
     const item = items.find(({ manifest }) => manifest.kind === 'Service' && manifest.metadata.namespace === fault.of.namespace && manifest.metadata.name === fault.of.service)
     const { field, rule } = fault
     const error: FieldError = { field, ...('value' in fault ? { value: fault.value } : {}), rule, reason: 'FieldValueInvalid' }
     return item?.locate([error]) ?? [error]
   })
-  const error = manifestInvalid(errors)
+  const error = manifestInvalid(errors, faults.length - errors.length)
   return faults.every(({ kind }) => kind === 'full') ? new RegistryError('REG_LIMIT_REACHED', error.message, error.errors, { moreErrors: error.moreErrors }) : error
 }
 
@@ -142,7 +143,7 @@ function draftOf (item: Item, name: ManifestName, view: ApplyView, facts: Regist
   const causes = faultsOf(next, old, facts)
   if (causes.length > 0) {
     const told = causes.slice(0, maxToldFaults) // where each stands costs a search in its document
-    faults.addAll(item.locate(fieldErrors(told)), causes.length - told.length)
+    faults.addAll(fieldErrors(told), causes.length - told.length, item.locate)
     return undefined
   }
   return { item, name, old, next, needs: next.kind === 'Service' ? allocationPlan(next, old as Service | undefined) : undefined }
@@ -185,10 +186,12 @@ function carried<Kind extends Manifest> (manifest: Kind, old: Manifest | undefin
 
 function * allocated (
   drafts: readonly Draft[], view: ApplyView, allocator: Allocator, attempt: number, reason: Reason = 'declared'
-): Generator<undefined, ApplyPlan> {
+): Generator<unknown, ApplyPlan> {
   const needy = drafts.filter((draft) => draft.needs !== undefined)
+  yield longStep // what is free must not change meanwhile
   const plan = allocator.plan(needy.map(needsOf), { reason, attempt })
   if (plan.faults.length > 0) return { plan, writes: [], applied: [] }
+  yield longStep
   const results = new Map(needy.map((draft, index) => [draft, plan.results[index]]))
   const writes: ObjectWrite[] = []
   const declared = new Map(drafts.filter(({ next }) => next.kind === 'Service').map(({ name, next }) => [`${name.namespace}/${name.name}`, next as Service])) // the filter has just said so

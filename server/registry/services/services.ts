@@ -172,7 +172,7 @@ export class Services {
     }
     const { revisions, result } = await this.#commit(actor, dryRun, (attempt) => {
       const view = new ApplyView(manifests, this.#feed.catalog) // at once: what is said is said of now
-      const work = (): Generator<undefined, ApplyPlan> => planApply(items, view, this.#allocator, this.facts, attempt)
+      const work = (): Generator<unknown, ApplyPlan> => planApply(items, view, this.#allocator, this.facts, attempt)
       return inSlices === undefined ? proposed(atOnce(work())) : inSlices(work).then(proposed)
     }, (faults) => allocationRefusal(items, faults))
     const { catalog } = this.#feed
@@ -331,7 +331,7 @@ function * itemsOf (documents: readonly ManifestDocument[], namespace: string): 
   for (const document of documents) {
     const locate = (found: readonly FieldError[]): readonly FieldError[] => located(document, found)
     const read = decoded(document.kind, document.value, namespace)
-    if ('refusal' in read) faults.addAll(locate(read.refusal.faults), read.refusal.more)
+    if ('refusal' in read) faults.addAll(read.refusal.faults, read.refusal.more, locate)
     else {
       const dropped = droppedFields(document.kind, document.value)
       items.push({ manifest: read.manifest, locate, document: document.index, dropped })

@@ -8,6 +8,7 @@ import { connectFault, messageOf, SettingFault } from './faults.ts'
 import { keyCount } from './keys.ts'
 import type { Patience } from './patience.ts'
 import type { Script } from './scripts.ts'
+import { type RedisTlsFiles, tlsOptions } from './tls-options.ts'
 
 export interface Connections {
   readonly commands: Redis
@@ -26,16 +27,20 @@ const maxLearntSeeds = 16
 
 export class Connector {
   readonly #address: RedisAddress
+  readonly #tls: RedisTlsFiles
   readonly #patience: Patience
   readonly #probe: string
   readonly #guard: Guard
   readonly #open = new Set<Redis>()
+  /** What a connection failed with: commands on it are told only that it is closed. */
+  readonly #causes = new WeakMap<Redis, unknown>()
   #learnt: readonly HostPort[] = []
 
   /** `probe` is one of the store's keys: its slot is the one that matters in a Cluster. */
-  constructor (address: RedisAddress, patience: Patience, probe: string, guard: Guard) {
+  constructor (address: RedisAddress, tls: RedisTlsFiles, patience: Patience, probe: string, guard: Guard) {
     this.#guard = guard
     this.#address = address
+    this.#tls = tls
     this.#patience = patience
     this.#probe = probe
   }
@@ -58,8 +63,13 @@ export class Connector {
       return { commands, reader, run, at, close: () => { this.#close(opened) } }
     } catch (error) {
       this.#close(opened)
-      throw connectFault(error)
+      throw this.#faultOf(error, opened)
     }
+  }
+
+  /** With TLS 1.3 a server refuses the certificate of a client after the handshake: the first command finds the connection closed. */
+  #faultOf (error: unknown, clients: readonly Redis[]): Error {
+    return connectFault(clients.map((client) => this.#causes.get(client)).find((cause) => cause !== undefined) ?? error)
   }
 
   /** Cuts connections that are open or being opened. */
@@ -83,7 +93,7 @@ export class Connector {
         if (found !== undefined) return found
         faults.push(`${host.host}:${host.port} ${kind === 'sentinel' ? `knows no master "${master}"` : 'knows no owner of the slot'}`)
       } catch (error) {
-        const fault = connectFault(error)
+        const fault = this.#faultOf(error, opened)
         if (fault instanceof SettingFault) throw fault
         faults.push(`${host.host}:${host.port} ${fault.message}`)
       } finally {
@@ -109,7 +119,7 @@ export class Connector {
       db,
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
-      ...(this.#address.tls ? { tls: {} } : {}),
+      ...(this.#address.tls ? { tls: tlsOptions(this.#tls) } : {}),
       lazyConnect: true,
       protocol: 2,
       disableClientInfo: true,
@@ -127,12 +137,11 @@ export class Connector {
     opened.push(client)
     this.#open.add(client)
     // connect() itself rejects with "Connection is closed."; the cause comes by event.
-    let cause: unknown
-    client.on('error', this.#guard.around('store', (error) => { cause ??= error }))
+    client.on('error', this.#guard.around('store', (error) => { if (!this.#causes.has(client)) this.#causes.set(client, error) }))
     try {
       await client.connect()
     } catch (error) {
-      throw cause ?? error
+      throw this.#causes.get(client) ?? error
     }
     return client
   }

@@ -1,4 +1,5 @@
 // What Redis and the network say, in the registry's words.
+import { tlsFaultOf } from '../../../client-sdk/src/rules.ts'
 import { RegistryError } from '../../errors.ts'
 
 /** Waiting does not help: a person must change a setting. `open()` rejects with it at once. */
@@ -87,9 +88,6 @@ export function overloaded (reason: string): RegistryError {
   return new RegistryError('REG_OVERLOADED', reason, undefined, { retryAfterSeconds })
 }
 
-/** Codes of Node's TLS that no retry cures. */
-const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL/
-
 /** An error of connecting, as a SettingFault if only a person can help. */
 export function connectFault (error: unknown): Error {
   if (error instanceof SettingFault) return error
@@ -102,8 +100,8 @@ export function connectFault (error: unknown): Error {
   }
   if (/invalid password|without any password configured/i.test(message)) return new SettingFault(`Redis refuses the user name or password (${message})`, { cause: error })
   if (/DB index is out of range|SELECT is not allowed/.test(message)) return new SettingFault(`Redis has no such database (${message})`, { cause: error })
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
-  if (certificateCodes.test(code)) return new SettingFault(`the certificate of Redis is not trusted (${message})`, { cause: error })
+  const tls = tlsFaultOf(error)
+  if (tls !== undefined) return new SettingFault(`Redis cannot be reached by TLS: ${tls.says}`, { cause: error })
   return error instanceof Error ? error : new Error(message)
 }
 

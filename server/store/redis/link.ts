@@ -15,10 +15,12 @@ import type { Script } from './scripts.ts'
 import { Session } from './session.ts'
 import { Silence } from './silence.ts'
 import { type Raised, readSnapshot } from './snapshot.ts'
+import type { RedisTlsFiles } from './tls-options.ts'
 
 /** What a link is made of. */
 export interface LinkParts {
   readonly address: RedisAddress
+  readonly tls: RedisTlsFiles
   readonly keys: Keys
   readonly settings: LinkSettings
   readonly logger: StoreLogger
@@ -62,10 +64,10 @@ export class Link {
   #stopWaiting: (() => void) | undefined
   #settleTimer: NodeJS.Timeout | undefined
 
-  constructor ({ address, keys, settings, logger, now, random, guard }: LinkParts) {
+  constructor ({ address, tls, keys, settings, logger, now, random, guard }: LinkParts) {
     this.#guard = guard
     this.#patience = new Patience(settings.timeouts)
-    this.#connector = new Connector(address, this.#patience, keys.meta, guard)
+    this.#connector = new Connector(address, tls, this.#patience, keys.meta, guard)
     this.#keys = keys
     this.#settings = settings
     this.#logger = logger

@@ -96,7 +96,7 @@ export class Loader {
         }
         if (change.revision !== this.progress.revision + 1) return false
         this.progress = { ...this.progress, revision: change.revision }
-        follower.apply([change])
+        await follower.apply([change])
         this.#pending.applied([change])
       }
     }

@@ -73,7 +73,7 @@ export class LogFollower {
       }
       if (changes.length > 0) {
         this.#loader.progress = { ...this.#loader.progress, revision }
-        follower.apply(changes)
+        await follower.apply(changes)
         this.#pending.applied(changes)
       }
       this.#silence.heard()

@@ -17,10 +17,13 @@ import type { StoreLogger } from './link-settings.ts'
 import { checkTexts, parseInstance, parseObject } from './records.ts'
 import { proposeInstance, proposeObject, type Proposal } from './recovery.ts'
 import { scripts } from './scripts.ts'
+import type { RedisTlsFiles } from './tls-options.ts'
 
 export interface RedisStoreOptions {
   /** See address.ts for the shapes; or an address that was read. */
   readonly url: string | RedisAddress
+  /** How `rediss` is spoken. Default: with the CAs of Node, and no certificate of our own. */
+  readonly tls?: RedisTlsFiles
   /** Before all keys. Two registries may share a Redis under two prefixes. Default `rollcall`. */
   readonly prefix?: string
   /** Default: none. */
@@ -85,7 +88,7 @@ class RedisStore implements Store {
     for (const [name, value] of Object.entries(settings.timeouts)) whole(`timeouts.${name}`, value, 1, 600_000)
     this.location = address.location
     const { guard = standaloneGuard, logger = silent, now = Date.now, random = Math.random } = options
-    this.#link = new Link({ address, keys: keysOf(options.prefix ?? 'rollcall'), settings, logger, now, random, guard })
+    this.#link = new Link({ address, tls: options.tls ?? {}, keys: keysOf(options.prefix ?? 'rollcall'), settings, logger, now, random, guard })
     this.#grants = new GrantQueue(this.#link, guard)
   }
 

@@ -10,6 +10,7 @@ import { keysOf, type Keys } from './keys.ts'
 import { Patience } from './patience.ts'
 import { proposeInstance, proposeObject } from './recovery.ts'
 import { scripts } from './scripts.ts'
+import type { RedisTlsFiles } from './tls-options.ts'
 
 /** Nodes sweep four times a second: if none did for so long, none runs. */
 const livingMs = 10_000
@@ -23,16 +24,17 @@ const answerMs = 60_000
 
 export interface RestoreTarget {
   readonly url: string
+  readonly tls?: RedisTlsFiles
   readonly prefix: string
   /** Over a registry that is there, and on which no node runs: it is deleted. */
   readonly force: boolean
 }
 
 /** @throws RegistryError REG_CONFLICT if a registry is there or runs; REG_STORE_UNAVAILABLE */
-export async function restoreIntoRedis ({ header, objects, instances }: Exported, { url, prefix, force }: RestoreTarget): Promise<void> {
+export async function restoreIntoRedis ({ header, objects, instances }: Exported, { url, tls = {}, prefix, force }: RestoreTarget): Promise<void> {
   const address = parseAddress(url)
   const keys = keysOf(prefix)
-  const connector = new Connector(address, new Patience({ connectMs: 3_000, commandMs: 10_000, blockMs: 400, settleMs: 0 }), keys.meta, standaloneGuard)
+  const connector = new Connector(address, tls, new Patience({ connectMs: 3_000, commandMs: 10_000, blockMs: 400, settleMs: 0 }), keys.meta, standaloneGuard)
   const connections = await connector.connect().catch((error: unknown) => {
     throw new RegistryError('REG_STORE_UNAVAILABLE', `${address.location} cannot be used: ${error instanceof Error ? error.message : String(error)}`, undefined, { cause: error })
   })

@@ -13,9 +13,10 @@ const prefix = 'rollcall-backup-'
 
 /**
  * Makes the copy beside the file, where there should be room, and hands it out; it is removed when it was read or given up.
+ * @param idle resolves when no transaction is open: while one is, no step of the copy succeeds
  * @throws the error of SQLite or the system
  */
-export async function backupDatabase (db: DatabaseSync, file: string, nowMs: number): Promise<Backup> {
+export async function backupDatabase (db: DatabaseSync, file: string, nowMs: number, idle: () => Promise<void>): Promise<Backup> {
   const path = join(file === ':memory:' ? tmpdir() : dirname(file), `${prefix}${randomBytes(6).toString('hex')}.db`)
   const remove = (): void => {
     try {
@@ -25,7 +26,7 @@ export async function backupDatabase (db: DatabaseSync, file: string, nowMs: num
     }
   }
   try {
-    await copyWhole(db, path, remove)
+    await copyWhole(db, path, remove, idle)
     markWhole(path, nowMs)
     const content = createReadStream(path)
     void finished(content).catch(() => undefined).then(remove) // read or given up; the stream itself reports a failure
@@ -39,8 +40,9 @@ export async function backupDatabase (db: DatabaseSync, file: string, nowMs: num
 /** A write at the same moment makes a step of the copy fail; the next attempt comes at another moment. */
 const maxAttempts = 20
 
-async function copyWhole (db: DatabaseSync, path: string, remove: () => void): Promise<void> {
+async function copyWhole (db: DatabaseSync, path: string, remove: () => void, idle: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
+    await idle()
     try {
       await copyDatabase(db, path)
       return

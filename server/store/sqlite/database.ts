@@ -10,8 +10,8 @@ import { keepDamagedLog } from './log-damage.ts'
 /** Grows when the tables change their meaning. A file of a newer schema is refused, an older one is brought forward here. */
 const schemaVersion = 2
 const fileName = 'rollcall.db'
-/** 32 MiB of log before it is folded into the file: folding costs two more syncs, so it should be rare. */
-const checkpointPages = 16_384
+/** Where fold.ts has not done it long before, SQLite folds the log into the file by itself, and syncs it in the loop. */
+const checkpointPages = 32_768
 /** The part of the file that SQLite keeps in memory, in KiB: the indexes of 100,000 instances. */
 const cacheKib = 16_384
 /** A registration writes one page of each index it lands in: half of SQLite's usual page is a sixth off its cost, and a row still fits. */

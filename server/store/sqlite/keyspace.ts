@@ -19,6 +19,9 @@ import { instanceColumns, prepare, readChange, readInstanceArray, readObjectRow,
 /** The actor of expiries. */
 const registryName = 'registry'
 
+/** Records after which a long write looks at the length of the log. */
+const trimmedAtOnce = 100
+
 /** `Omit` of a union keeps the first member's fields only. */
 type NewChange = RecordChange extends infer Each ? Each extends RecordChange ? Omit<Each, 'revision' | 'atMs'> : never : never
 
@@ -42,6 +45,7 @@ export class Keyspace {
   readonly #leases: LeaseSteps
   readonly #length: LogLength
   #wrote = false
+  #written = { changes: 0, bytes: 0 }
   #hasLeases = false
 
   constructor (db: DatabaseSync, wheel: LeaseWheel, options: KeyspaceOptions) {
@@ -104,8 +108,14 @@ export class Keyspace {
     return this.#wrote
   }
 
+  /** What this transaction has added to the log, and the last one had. */
+  get written (): { readonly changes: number, readonly bytes: number } {
+    return this.#written
+  }
+
   begin (): void {
     this.#wrote = false
+    this.#written = { changes: 0, bytes: 0 }
     this.#statements.begin.run()
   }
 
@@ -246,11 +256,29 @@ export class Keyspace {
   }
 
   commitObjects (writes: readonly ObjectWrite[], by: string): Committed {
+    const steps = this.committing(writes, by)
+    for (;;) {
+      const { done, value } = steps.next()
+      if (done === true) return value
+    }
+  }
+
+  /** The same in steps, one for each record that is looked at or written. */
+  * committing (writes: readonly ObjectWrite[], by: string): Generator<undefined, Committed> {
     const nowMs = this.#now()
-    const failed = writes.flatMap((write, index) =>
-      write.expected === undefined || write.expected === (this.#object(write.key)?.revision ?? 0) ? [] : [index])
+    const failed: number[] = []
+    for (const [index, write] of writes.entries()) {
+      if (write.expected !== undefined && write.expected !== (this.#object(write.key)?.revision ?? 0)) failed.push(index)
+      yield
+    }
     if (failed.length > 0) return { outcome: 'conflict', failed }
-    return { outcome: 'committed', revisions: writes.map((write) => this.#writeObject(write, by, nowMs)) }
+    const revisions: number[] = []
+    for (const write of writes) {
+      revisions.push(this.#writeObject(write, by, nowMs))
+      if (revisions.length % trimmedAtOnce === 0) this.#length.trim(trimmedAtOnce) // rather than of all of them at the end
+      yield
+    }
+    return { outcome: 'committed', revisions }
   }
 
   /** Proves that the file can be written again. */
@@ -328,8 +356,10 @@ export class Keyspace {
     const header = headerOf(logged)
     const body = bodyOf(logged)
     this.#statements.log.run(revision, header, body, checksum(revision, header, body ?? ''))
-    const bytes = header.length + (body?.length ?? 0)
+    const bytes = Buffer.byteLength(header) + Buffer.byteLength(body ?? '')
     this.#length.change(1, bytes)
+    this.#written.changes += 1
+    this.#written.bytes += 2 * bytes // here, and in the row itself
     this.#revision = revision
     this.#wrote = true
     this.#changes.push(logged)

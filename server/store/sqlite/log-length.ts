@@ -48,16 +48,15 @@ export class LogLength {
     const excess = this.#entries - maxLogLength
     if (excess < Math.min(minTrim, maxLogLength) && this.#bytes <= maxLogBytes) return
     // More than was added: a log that is too long gets shorter.
-    const oldest = this.#statements.oldest.all(Math.min(trimStep + added, this.#entries - 1))
-    let entries = 0
-    let bytes = 0
-    for (const row of oldest) {
+    let [entries, bytes, last] = [0, 0, 0]
+    for (const row of this.#statements.oldest.iterate(Math.min(trimStep + added, this.#entries - 1))) {
       if (entries >= excess && this.#bytes - bytes <= maxLogBytes) break
       entries += 1
       bytes += Number(row.bytes)
+      last = Number(row.revision)
     }
     if (entries === 0) return
-    this.#statements.trim.run(Number(oldest[entries - 1]?.revision))
+    this.#statements.trim.run(last)
     this.change(-entries, -bytes)
   }
 }

@@ -10,6 +10,7 @@ import {
 import { backupDatabase, removeLeftovers } from './backup.ts'
 import { fileIn, openDatabase, storeError, writeError } from './database.ts'
 import { Expiry } from './expiry.ts'
+import { Fold } from './fold.ts'
 import { GroupCommit, type Transaction } from './group-commit.ts'
 import { Keyspace } from './keyspace.ts'
 import { LeaseWheel } from './lease-wheel.ts'
@@ -46,6 +47,8 @@ const defaultMaxLogLength = 100_000
 const defaultMaxLogBytes = 64 * 1024 ** 2
 /** Longer than three heartbeats of nearly every instance; a longer hold only keeps dead ones. */
 const defaultHoldMs = 60_000
+/** Writes of objects that share a transaction with others: a millisecond of them. More have their own. */
+const shortCommit = 50
 /** History handed to the catalog at the start: enough for events and for watchers that were away during a restart. */
 const maxRecent = 10_000
 
@@ -178,13 +181,14 @@ class SqliteStore implements Store {
   async commit (writes: readonly ObjectWrite[], by: string): Promise<Committed> {
     const { commits, keyspace } = this.#ready()
     if (writes.length > maxCommitWrites) throw invalid([{ field: 'writes', value: writes.length, rule: `must be at most ${maxCommitWrites} in one commit` }])
+    if (writes.length > shortCommit) return commits.writeInSlices(() => keyspace.committing(writes, by))
     return commits.write(() => keyspace.commitObjects(writes, by))
   }
 
   async backup (): Promise<Backup> {
-    const { db } = this.#ready()
+    const { db, commits } = this.#ready()
     try {
-      return await backupDatabase(db, this.location, this.#options.now())
+      return await backupDatabase(db, this.location, this.#options.now(), () => commits.idle())
     } catch (error) {
       throw storeError(error, this.location)
     }
@@ -212,6 +216,7 @@ class SqliteStore implements Store {
   }
 
   #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower, log: WriteAheadLog, term: Term): Transaction {
+    const fold = new Fold(db, this.location)
     let written = false
     return {
       begin: () => {
@@ -223,8 +228,10 @@ class SqliteStore implements Store {
         if (!term.isRecorded) term.recorded()
         if (!keyspace.wrote) return undefined
         written = true
-        return () => { if (changes.length > 0) follower.apply(changes) }
+        fold.wrote(keyspace.written.changes, keyspace.written.bytes)
+        return () => (changes.length > 0 ? follower.apply(changes) : undefined)
       },
+      upkeep: () => (fold.isDue ? () => fold.run() : undefined),
       sync: () => log.sync(),
       rollback: () => keyspace.rollback(db),
       errorOf: (error: unknown) => writeError(error, this.location),

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { repository } from '../../support/processes.ts'
 import { host } from './attack.ts'
+import type { NodeLook } from './turn-watch.ts'
 
 export interface NodeProcess {
   readonly http: number
@@ -18,6 +19,10 @@ export interface NodeProcess {
   residentMib (): number
   /** Milliseconds so far that its main thread was ready to run and had no core: what a busy machine adds to every wait. */
   coreWaitMs (): number
+  /** What it says of its loop and its memory since it was asked last. */
+  look (): Promise<NodeLook>
+  /** Frees what is garbage. */
+  collect (): Promise<void>
   /** Of `/metrics`: errors that nobody expected, by place. */
   unexpected (): Promise<Readonly<Record<string, number>>>
   /** Asks it to end, and gives its exit code, or the signal. */
@@ -25,7 +30,7 @@ export interface NodeProcess {
 }
 
 /** As `npm start` has it, but for the memory. */
-const flags = ['--max-old-space-size=512', '--disable-sigusr1', '--max-semi-space-size=16', '--conditions=rollcall-source']
+const flags = ['--max-old-space-size=512', '--disable-sigusr1', '--max-semi-space-size=16', '--conditions=rollcall-source', `--import=${new URL('turn-watch.ts', import.meta.url).href}`]
 const maxLines = 200
 /** No start takes longer; one that does is told with what it said. */
 const startMs = 240_000
@@ -33,7 +38,7 @@ const startMs = 240_000
 /** Starts a node on free ports, or those. @throws if it ends before it is ready, with what it said */
 export async function startProcess (args: readonly string[], ports: { readonly http?: number, readonly dns?: number } = {}): Promise<NodeProcess> {
   const where = ['--http', `${host}:${ports.http ?? 0}`, '--dns', `${host}:${ports.dns ?? 0}`]
-  const child: ChildProcess = spawn(process.execPath, [...flags, 'bin/rollcall.js', 'serve', ...where, ...args], { cwd: repository, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child: ChildProcess = spawn(process.execPath, [...flags, 'bin/rollcall.js', 'serve', ...where, ...args], { cwd: repository, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
   const kill = (): void => { child.kill('SIGKILL') }
   process.once('exit', kill)
   const exit: { code?: number | string } = {}
@@ -70,12 +75,22 @@ export async function startProcess (args: readonly string[], ports: { readonly h
     exit,
     residentMib: () => residentMib(pid),
     coreWaitMs: () => coreWaitMs(pid),
+    look: async () => (await ask(child, ended, 'look')).look,
+    collect: async () => { await ask(child, ended, 'collect') },
     unexpected: () => unexpected(http),
     stop: () => {
       child.kill('SIGTERM')
       return ended
     }
   }
+}
+
+/** @throws if it ends before it answers */
+async function ask (child: ChildProcess, ended: Promise<unknown>, what: 'look' | 'collect'): Promise<{ readonly look: NodeLook }> {
+  const answered = once(child, 'message')
+  child.send(what)
+  const [message] = await Promise.race([answered, ended.then(() => { throw new Error('the node has ended') })]) as [{ readonly look: NodeLook }]
+  return message
 }
 
 function residentMib (pid: number): number {

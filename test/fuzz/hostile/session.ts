@@ -11,6 +11,7 @@ import type { HonestOptions, HonestReport } from './honest.ts'
 import { type NodeProcess, startProcess } from './node-process.ts'
 import { after } from './pace.ts'
 import { quickZone, slowZone } from './resolver.ts'
+import type { NodeLook } from './turn-watch.ts'
 
 export interface SessionOptions {
   readonly store: 'sqlite' | 'redis'
@@ -36,6 +37,8 @@ export interface SessionReport {
   readonly honest: HonestReport
   readonly attacks: AttackReport
   readonly memoryMib: { readonly start: number, readonly peak: number, readonly end: number }
+  /** What the node said of its loop and its heap: before, of the time of the attacks, and of the calm after it; undefined = it ended. */
+  readonly looks: { readonly [When in 'before' | 'attacked' | 'calm' | 'collected']: NodeLook | undefined }
   /** How long the node waited for a core, in all and at most within half a second: this machine, not the node. */
   readonly coreWaitMs: { readonly sum: number, readonly most: number }
   /** The node's end before it was asked to end; undefined = it lived. */
@@ -100,11 +103,12 @@ export async function session (options: SessionOptions): Promise<SessionReport> 
     })
     await honest.ready
     const memory = { start: node.residentMib(), peak: 0, end: 0 }
+    const before = await node.look()
     const wait = { sum: 0, most: 0 }
-    const before = node.coreWaitMs()
+    const waited = node.coreWaitMs()
     const look = setInterval(() => {
       memory.peak = Math.max(memory.peak, node.residentMib())
-      const sum = Math.max(wait.sum, node.coreWaitMs() - before)
+      const sum = Math.max(wait.sum, node.coreWaitMs() - waited)
       wait.most = Math.max(wait.most, sum - wait.sum)
       wait.sum = sum
     }, memoryLookMs)
@@ -119,14 +123,19 @@ export async function session (options: SessionOptions): Promise<SessionReport> 
     honest.end()
     const told = await honest.report
     clearInterval(look)
+    const attacked = await node.look().catch(() => undefined)
     if (node.exit.code === undefined) await calm(node, calmMs)
+    const calmed = await node.look().catch(() => undefined)
     memory.peak = Math.max(memory.peak, node.residentMib())
     memory.end = node.residentMib()
+    await node.collect().catch(() => undefined)
+    const collected = await node.look().catch(() => undefined)
     const { code: exit } = node.exit
     const unexpected = exit === undefined ? await node.unexpected() : {}
     const stopped = await node.stop()
     const isWell = exit === undefined && stopped === 0 && Object.keys(unexpected).length === 0
-    return { store, honest: told, attacks, memoryMib: memory, coreWaitMs: wait, exit, stopped, unexpected, lines: isWell ? [] : [...node.lines] }
+    const looks = { before, attacked, calm: calmed, collected }
+    return { store, honest: told, attacks, memoryMib: memory, looks, coreWaitMs: wait, exit, stopped, unexpected, lines: isWell ? [] : [...node.lines] }
   } finally {
     if (node.exit.code === undefined) await node.stop()
     rmSync(directory, { recursive: true, force: true })

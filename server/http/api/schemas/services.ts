@@ -15,7 +15,10 @@ export const ServiceExplanation = named('ServiceExplanation', Type.Object({
   rule: Type.String({ description: 'The rule that decided' }),
   message: Type.String(),
   missingPorts: Type.Array(Type.String()),
-  warnings: Type.Optional(Type.Array(Type.String(), { description: 'Of a service that has it: its addresses and node ports that are in no range of this node' }))
+  warnings: Type.Optional(Type.Array(Type.String(), { description: 'Of a service that has it: its addresses and node ports that are in no range of this node' })),
+  dns: Type.Optional(Type.Object({
+    answer: Type.Enum(['cluster-ip', 'endpoints']), reason: Type.String()
+  }, { description: 'Of a service with a cluster IP that has it: what DNS answers for its name to the caller, and why. Absent where the node answers no DNS' }))
 }))
 export const ServiceExplanations = named('ServiceExplanations', Type.Array(ServiceExplanation))
 

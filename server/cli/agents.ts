@@ -1,0 +1,112 @@
+// What the agents of machines (`rollcall proxy`) say that they carry, and what of a service none of them does.
+import type { Service } from '../../client-sdk/src/manifests.ts'
+import type { Instance } from '../../client-sdk/src/wire.ts'
+import { contains, parseIp } from '../model/address/ranges.ts'
+import { isHeadless } from '../model/service/facts.ts'
+import { type TrafficAgent, isCounted, revisionLoad, trafficAgentOf } from '../model/traffic-agent.ts'
+import type { Api } from './api.ts'
+import { agentNamespace, agentService, instancePath, orNothing } from './paths.ts'
+import { some } from './some.ts'
+
+/** An agent as its registration has it. */
+export interface ListedAgent extends TrafficAgent {
+  readonly namespace: string
+  readonly instance: Instance
+  /** Callers may count on it. */
+  readonly isLive: boolean
+  /** Of the newest revision that is in force there; undefined: the asked node has not heard it. */
+  readonly revision?: number
+}
+
+/** Agents are asked for their loads so many at a time. */
+const atOnce = 8
+
+/** All that are registered, in order. */
+export async function agentsOf (api: Api): Promise<readonly ListedAgent[]> {
+  const list = await orNothing(api.list<Instance>('/v1/instances', { namespace: agentNamespace, service: agentService }))
+  return (list?.items ?? []).map(agentOf)
+}
+
+/** The same, each with the revision that its heartbeats name to the asked node. */
+export async function agentsWithRevisions (api: Api): Promise<readonly ListedAgent[]> {
+  const agents = await agentsOf(api)
+  const found: ListedAgent[] = []
+  for (let first = 0; first < agents.length; first += atOnce) {
+    const asked = agents.slice(first, first + atOnce).map(async ({ instance: { id } }) =>
+      await orNothing(api.get<Instance>(instancePath(agentNamespace, agentService, id))))
+    for (const instance of await Promise.all(asked)) if (instance !== undefined) found.push(agentOf(instance)) // else it has gone
+  }
+  return found
+}
+
+function agentOf (instance: Instance): ListedAgent {
+  const revision = instance.load?.[revisionLoad]?.value
+  return {
+    ...trafficAgentOf(instance), namespace: instance.namespace, instance, isLive: isCounted(instance.effectiveStatus),
+    ...(revision === undefined ? {} : { revision })
+  }
+}
+
+/** One address of a service, and the agents that carry it. */
+export interface CarriedAddress {
+  readonly kind: 'cluster-ip' | 'node-port' | 'load-balancer' | 'external-ip'
+  /** Completes "... of SERVICE". */
+  readonly what: string
+  readonly by: readonly ListedAgent[]
+}
+
+/** Why nobody does, where some machines run an agent. */
+const hints: Readonly<Record<CarriedAddress['kind'], string>> = {
+  'cluster-ip': 'userspace without rights carries node ports only',
+  'node-port': 'no agent says an address of its machine',
+  'load-balancer': 'nobody announces it: rollcall proxy --announce',
+  'external-ip': 'outside of every --allow-external-ips'
+}
+
+/** Which agents carry what of a service; nothing, if it has no address of its own. @param agents also those that nobody counts on */
+export function carriedOf (service: Service, agents: readonly ListedAgent[]): readonly CarriedAddress[] {
+  const { spec, status } = service
+  if (spec.type === 'ExternalName' || isHeadless(service)) return []
+  const live = agents.filter(({ isLive }) => isLive)
+  const ips = spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP])
+  const nodePorts = (spec.ports ?? []).flatMap(({ nodePort }) => (nodePort === undefined ? [] : [nodePort]))
+  const announced = (status?.loadBalancer.ingress ?? []).flatMap(({ ip, ipMode }) => (ip === undefined || ipMode === 'Proxy' ? [] : [ip]))
+  return [
+    ...(ips.length === 0 ? [] : [{ kind: 'cluster-ip' as const, what: `cluster IP ${ips.join(', ')}`, by: live.filter(({ carriesClusterIps }) => carriesClusterIps) }]),
+    ...(nodePorts.length === 0 ? [] : [{ kind: 'node-port' as const, what: `node port ${nodePorts.join(', ')}`, by: live.filter(({ addresses }) => addresses.length > 0) }]),
+    ...announced.map((ip) => ({ kind: 'load-balancer' as const, what: `load-balancer address ${ip}`, by: live.filter(({ announces }) => announces?.includes(ip) === true) })),
+    ...(spec.externalIPs ?? []).map((ip) => ({ kind: 'external-ip' as const, what: `external IP ${ip}`, by: live.filter(({ externalIps }) => isWithin(ip, externalIps)) }))
+  ]
+}
+
+function isWithin (text: string, ranges: TrafficAgent['externalIps']): boolean {
+  const ip = parseIp(text)
+  return !('problem' in ip) && ranges.some((range) => contains(range, ip))
+}
+
+/** One line about the addresses of services that no live agent carries; undefined: all are carried. */
+export function uncarriedWarning (services: readonly Service[], agents: readonly ListedAgent[]): string | undefined {
+  const owning = services.map((service) => ({ name: service.metadata.name, carried: carriedOf(service, agents) })).filter(({ carried }) => carried.length > 0)
+  if (owning.length === 0) return undefined
+  if (!agents.some(({ isLive }) => isLive)) {
+    return `Warning: nothing listens at the addresses and node ports of ${some(owning.map(({ name }) => name))}: no machine runs rollcall proxy. By name callers get the endpoints`
+  }
+  // A balancer's address is announced some moments after it was given: whoever announces at all will.
+  const announcers = agents.some(({ isLive, announces }) => isLive && announces !== undefined)
+  const missing = owning.flatMap(({ name, carried }) => carried.filter(({ by, kind }) => by.length === 0 && !(announcers && kind === 'load-balancer'))
+    .map(({ what, kind }) => `${what} of ${name} (${hints[kind]})`))
+  return missing.length === 0 ? undefined : `Warning: no live agent carries ${some(missing)}`
+}
+
+/** `10.96.0.10: by a, b` for a person. */
+export function carriedLines (service: Service, agents: readonly ListedAgent[]): readonly string[] {
+  const carried = carriedOf(service, agents)
+  if (carried.length > 0 && !agents.some(({ isLive }) => isLive)) return ['by nobody: no machine runs an agent (rollcall proxy)']
+  return carried.map(({ what, by, kind }) => `${what}: ${by.length > 0 ? `by ${some(by.map(({ node }) => node))}` : `by nobody (${hints[kind]})`}`)
+}
+
+/** Who announces a balancer's addresses, as one word. */
+export function announcersOf (service: Service, agents: readonly ListedAgent[]): string {
+  const ips = (service.status?.loadBalancer.ingress ?? []).flatMap(({ ip }) => (ip === undefined ? [] : [ip]))
+  return agents.filter(({ announces }) => ips.some((ip) => announces?.includes(ip) === true)).map(({ node }) => node).join(',')
+}
