@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { Invocation } from './cli/command.ts'
 import { CommandError, exitCodes, UsageError } from './cli/errors.ts'
+import { pairs } from './cli/register.ts'
 import { stayAlive } from './cli/terminal.ts'
 import { type Clock, guardedClock, systemClock } from './clock.ts'
 import { RegistryError } from './errors.ts'
@@ -11,6 +12,10 @@ import { type AddressRange, contains, defaultServiceCidr, parseIp, readNetworks,
 import { isLabel } from './model/names.ts'
 import { maxAgentNetworks } from './model/traffic-agent.ts'
 import { Agent } from './proxy/agent.ts'
+import { removeAddresses } from './proxy/announce/addresses.ts'
+import { Announcer } from './proxy/announce/announcer.ts'
+import { type Announceable, readInterfaces } from './proxy/announce/interfaces.ts'
+import { readAnnounceable } from './proxy/announce/setting.ts'
 import { reportLines, surroundings } from './proxy/check.ts'
 import { HealthCheckPorts } from './proxy/health-check-ports.ts'
 import { serveHealth } from './proxy/health.ts'
@@ -22,7 +27,7 @@ import { type BackEnd } from './proxy/back-end.ts'
 import { agentStatus, MachineLock } from './proxy/machine-lock.ts'
 import { metricsText } from './proxy/metrics.ts'
 import { programRunner, type Run } from './proxy/program.ts'
-import { AgentRegistration } from './proxy/registration.ts'
+import { AgentRegistration, agentTtlMs } from './proxy/registration.ts'
 import { readState } from './proxy/state-file.ts'
 import { isOverWithin } from './time-limit.ts'
 import { UserspaceBackEnd } from './proxy/userspace/userspace-back-end.ts'
@@ -33,19 +38,25 @@ const defaultHealth = '127.0.0.1:10256' // as kube-proxy's healthz
 const goodbyeMs = 1_000
 const defaultMarkBit = 0x8000 // 0x4000 is kube-proxy's, 0x40000 and 0x80000 are Tailscale's
 const modes = ['auto', 'kernel', 'userspace'] as const
+const takeovers = ['safe', 'fast'] as const
 const logLevels = ['error', 'warn', 'info', 'debug'] as const
 
 type Action = 'run' | 'check' | 'status' | 'clean'
 
 interface ProxySettings {
   readonly mode: (typeof modes)[number]
-  readonly readMachine: () => Machine
+  /** @param without addresses that are on its interfaces and are not its own */
+  readonly readMachine: (without?: ReadonlySet<string>) => Machine
   readonly markBit: number
   readonly stateFile: string | undefined
   readonly health: { readonly host: string, readonly port: number } | undefined
   readonly logLevel: string
   /** Networks whose packets to cluster IPs come to this machine. */
   readonly covers: readonly AddressRange[]
+  /** On which interfaces it announces load-balancer addresses; undefined: on none. */
+  readonly announce: Announceable | undefined
+  readonly takeover: (typeof takeovers)[number]
+  readonly labels: Readonly<Record<string, string>>
 }
 
 /** Runs one action; gives the exit code. @throws CommandError with a sentence */
@@ -71,7 +82,8 @@ export async function runProxy (action: Action, call: Invocation): Promise<numbe
       if (await agentStatus(guard) !== undefined) throw new CommandError('an agent runs on this machine: end it first', exitCodes.failure)
       await failing(() => removeTables(run))
       await removeRoutes({ run, clusterRanges: settings.readMachine().serviceRanges, sources: {} })
-      call.terminal.out('tables and routes are removed')
+      for (const at of await readInterfaces(run) ?? []) await removeAddresses(run, at.lent.map((address) => ({ address, at })))
+      call.terminal.out('tables, routes and announced addresses are removed')
   }
 }
 
@@ -84,13 +96,23 @@ async function failing (act: () => Promise<void>): Promise<void> {
 }
 
 async function runAgent (call: Invocation, settings: ProxySettings, run: Run, guard: Guard, log: ReturnType<typeof openNodeLog>['log']): Promise<void> {
-  const machine = settings.readMachine()
   const clock = guardedClock(systemClock, guard, 'proxy-timer')
-  const { backEnd, reason } = await chosenBackEnd(settings, { run, guard, clock, machine })
+  const announcer: Announcer | undefined = settings.announce === undefined ? undefined : new Announcer({
+    node: settings.readMachine().node, run, clock, now: () => performance.now(), allowed: settings.announce, isFast: settings.takeover === 'fast', log,
+    confirmedAtMs: () => registration.confirmedAtMs, interruptions: () => registration.interruptions, ttlMs: agentTtlMs,
+    publish: (said) => registration.announce(said), onChange: () => void agent.check()
+  })
+  await announcer?.start()
+  const readMachine = (): Machine => settings.readMachine(announcer?.lent)
+  const machine = readMachine()
+  const { backEnd, reason } = await chosenBackEnd({ ...settings, readMachine }, { run, guard, clock, machine })
   const api = await call.api()
-  const registration = new AgentRegistration({ client: api.client, mode: backEnd.name, covers: settings.covers, revision: () => agent.revision, log })
+  const registration: AgentRegistration = new AgentRegistration({
+    client: api.client, mode: backEnd.name, labels: settings.labels, covers: settings.covers, revision: () => agent.revision, log,
+    ...(announcer === undefined ? {} : { announcing: announcer.said })
+  })
   const agent: Agent = new Agent({
-    machine, backEnd, clock, log, readMachine: settings.readMachine,
+    machine, backEnd, clock, log, readMachine, ...(announcer === undefined ? {} : { announcer }),
     inForce: (carrier) => void registration.tell({ machine: carrier, clusterIps: backEnd.carriesClusterIps }),
     healthChecks: new HealthCheckPorts({ guard, isHealthy: () => agent.isHealthy }),
     ...(settings.stateFile === undefined ? {} : { stateFile: settings.stateFile })
@@ -104,7 +126,7 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
   const { signal } = call.terminal
   try {
     log.info({ mode: backEnd.name, machine: machine.node, nodeAddresses: machine.nodeAddresses }, `rollcall proxy: ${reason}`)
-    if (settings.stateFile !== undefined) await resume(agent, settings.stateFile, log)
+    if (settings.stateFile !== undefined) await resume(agent, settings.stateFile, log, announcer)
     const endWatch = backEnd.name === 'kernel' ? watchTables({ guard, clock, onDeleted: () => void agent.check() }) : () => undefined
     const health = settings.health === undefined ? undefined : await serveHealth(settings.health.host, settings.health.port, {
       guard, status: () => agent.status, isHealthy: () => agent.isHealthy, metrics: () => metricsText(agent.status, agent.isHealthy)
@@ -113,12 +135,19 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
     const following = (async () => {
       const watch = client.watch({ view: 'endpoints', namespace: '*' })
       signal.addEventListener('abort', guard.around('proxy-end', () => watch.return()))
-      for await (const event of watch) await agent.take(event)
+      for await (const event of watch) {
+        announcer?.take(event)
+        await agent.take(event)
+      }
     })()
     if (!signal.aborted) await Promise.race([once(signal, 'abort'), endOfParent(guard), following])
     endWatch()
     health?.close()
-    await isOverWithin(goodbyeMs, registration.end()) // first, so that nobody is sent here who comes too late
+    // First, so that nobody is sent here who comes too late.
+    await isOverWithin(goodbyeMs, (async () => {
+      await announcer?.stop()
+      await registration.end()
+    })())
     await agent.stop()
     log.info(backEnd.name === 'kernel' ? 'stopped: the kernel goes on with the last state' : 'stopped')
   } catch (error) {
@@ -165,10 +194,14 @@ async function chosenBackEnd (
 }
 
 /** A damaged file is said, and not used: the registry tells the state again. */
-async function resume (agent: Agent, stateFile: string, log: { warn (fields: object, message: string): void }): Promise<void> {
+async function resume (
+  agent: Agent, stateFile: string, log: { warn (fields: object, message: string): void }, announcer: Announcer | undefined
+): Promise<void> {
   try {
     const kept = readState(stateFile)
-    if (kept !== undefined) await agent.resume(kept)
+    if (kept === undefined) return
+    announcer?.resume(kept.services)
+    await agent.resume(kept)
   } catch (error) {
     log.warn({ err: error }, `the kept state is not used: ${error instanceof Error ? error.message : String(error)}`)
   }
@@ -204,13 +237,16 @@ function readSettings (call: Invocation): ProxySettings {
   return {
     mode: call.choice('mode', modes) ?? 'auto',
     covers,
+    announce: call.read('announce', readAnnounceable) ?? readAnnounceable('auto'),
+    takeover: call.choice('announce-takeover', takeovers) ?? 'safe',
+    labels: pairs('--label', call.texts('label')),
     markBit,
     stateFile: state === 'off' ? undefined : state,
     health: health === 'off' ? undefined : health,
     logLevel: call.choice('log-level', logLevels) ?? 'info',
-    readMachine: () => {
+    readMachine: (without) => {
       // Cluster IPs and load-balancer addresses that were bound here are of services, not of the machine.
-      const addresses = machineAddresses().filter((address) => !serviceRanges.some((range) => contains(range, address)))
+      const addresses = machineAddresses().filter((address) => without?.has(address.text) !== true && !serviceRanges.some((range) => contains(range, address)))
       return {
         node, ...(zone === undefined ? {} : { zone }), addresses: new Set(addresses.map(({ text }) => text)),
         nodeAddresses: given ?? defaultNodeAddresses(addresses), serviceRanges, externalRanges

@@ -13,8 +13,11 @@ export interface Beating {
   readonly session: boolean
   /** What goes along with a heartbeat beyond its name. */
   load (): Heartbeat['load']
-  /** `bound`: over the WebSocket, which is its session now. */
-  renewed (bound: boolean): void
+  /**
+   * `bound`: over the WebSocket, which is its session now. `sentAtMs`: when the heartbeat was sent that is stored now; undefined: it is
+   * not stored yet.
+   */
+  renewed (bound: boolean, sentAtMs: number | undefined): void
   /** The WebSocket that was its session is gone. */
   unbound (): void
   unknown (): void
@@ -231,7 +234,7 @@ export class Heartbeats {
         lease.unknown()
       } else {
         due.at = Math.max(due.at, start + lease.ttlMs / beatsPerTtl * (1 + jitter))
-        lease.renewed(bound)
+        lease.renewed(bound, answer.stored ? start : undefined)
       }
     }
     // `stored: false` is a living lease too: the node hands it over when its store is back. But the other nodes don't

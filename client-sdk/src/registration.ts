@@ -69,6 +69,8 @@ export class Registration {
   #farewell: Promise<void> | undefined
   #turn: Promise<void> | undefined
   #bound = false
+  #renewedAtMs = -Infinity
+  #interruptions = 0
 
   /** @internal */
   constructor (context: RegistrationContext, options: RegisterOptions & { namespace: string }) {
@@ -93,8 +95,11 @@ export class Registration {
       ttlMs: options.ttlMs ?? defaultTtlMs,
       session: options.session ?? false,
       load: () => loadNow(options.load, (error) => this.#report(error)),
-      renewed: (bound) => this.#renewed(bound),
-      unbound: () => { this.#bound = false },
+      renewed: (bound, sentAtMs) => this.#renewed(bound, sentAtMs),
+      unbound: () => {
+        if (this.#bound) this.#interruptions++
+        this.#bound = false
+      },
       unknown: () => this.#return(),
       superseded: () => this.#superseded()
     }
@@ -107,6 +112,22 @@ export class Registration {
   /** Is its lease bound to the WebSocket? */
   get session (): boolean {
     return this.#lease.session
+  }
+
+  /**
+   * When the newest heartbeat was sent (or the registration, if it is newer) that the registry has stored, in milliseconds of the
+   * client's clock (`performance.now()`): the lease is good at least until `ttlMs` after it. -Infinity before the first.
+   */
+  get renewedAtMs (): number {
+    return this.#renewedAtMs
+  }
+
+  /**
+   * How often its lease was interrupted, or may have been: the WebSocket broke that was its session, the registry had forgotten it, or an
+   * answer was so late that it may have run out before.
+   */
+  get interruptions (): number {
+    return this.#interruptions
   }
 
   /** As the registry answered last. */
@@ -133,7 +154,8 @@ export class Registration {
     const { clock, random, timeoutMs, heartbeats, emit } = this.#context
     const signal = anySignal(this.#context.closed, options.signal)
     try {
-      await registerFirst({ clock, random, timeoutMs, waitMs: options.waitMs, signal, register: (limits) => this.#writes.put(signal, limits) })
+      const register = (limits: Limits): Promise<Instance> => this.#granted(() => this.#writes.put(signal, limits))
+      await registerFirst({ clock, random, timeoutMs, waitMs: options.waitMs, signal, register })
     } catch (error) {
       this.#state = 'deregistered'
       // It may have arrived although the answer was lost: don't leave an instance behind that sends no heartbeats.
@@ -235,12 +257,23 @@ export class Registration {
     }
   }
 
+  /** A registration that is answered grants a lease, from some time after it was sent. */
+  async #granted<Answer> (register: () => Promise<Answer>): Promise<Answer> {
+    const sentAtMs = this.#context.clock.now()
+    const answer = await register()
+    this.#renewedAtMs = sentAtMs
+    return answer
+  }
+
   #assertAlive (): void {
     if (this.#state === 'superseded') throw new RollcallError('REG_GENERATION_SUPERSEDED', `${this.#name} has been registered by another process`)
     if (this.#state === 'deregistered') throw new RollcallError('REGISTRY_CLOSED', `${this.#name} is deregistered`)
   }
 
-  #renewed (bound: boolean): void {
+  #renewed (bound: boolean, sentAtMs: number | undefined): void {
+    // An answer so late tells nothing of the time before: the lease may have run out, and been renewed after that.
+    if (this.#context.clock.now() - this.#renewedAtMs >= this.#lease.ttlMs) this.#interruptions++
+    this.#renewedAtMs = sentAtMs ?? this.#renewedAtMs
     if (bound && !this.#bound) this.#context.emit({ type: 'session', registration: this })
     this.#bound ||= bound // a beat by request beside a slow socket leaves its session as it is
     if (this.#writes.isPending) this.update({}).catch((error: unknown) => this.#report(error))
@@ -257,6 +290,7 @@ export class Registration {
   #return (): void {
     if (this.#state !== 'registered' || this.#returning !== undefined) return
     this.#state = 'registering'
+    this.#interruptions++
     this.#returning = this.#registerAgain().finally(() => { this.#returning = undefined })
   }
 
@@ -268,7 +302,7 @@ export class Registration {
       clock,
       random,
       ttlMs: this.#lease.ttlMs,
-      register: () => this.#writes.inTurn(() => this.#writes.put(signal)),
+      register: () => this.#writes.inTurn(() => this.#granted(() => this.#writes.put(signal))),
       report: (error) => this.#report(error),
       signal
     })
@@ -304,7 +338,7 @@ export class Registration {
       ttlMs: this.#lease.ttlMs,
       generation: this.generation,
       owner: () => this.#writes.owner(signal),
-      register: (onlyNew) => this.#writes.inTurn(() => this.#writes.put(signal, { onlyNew })),
+      register: (onlyNew) => this.#writes.inTurn(() => this.#granted(() => this.#writes.put(signal, { onlyNew }))),
       report: (error) => this.#report(error),
       signal
     })

@@ -96,7 +96,7 @@ export function readPort (text: string): Port {
   return { name: match?.[1] ?? '', port, protocol }
 }
 
-function pairs (flag: string, texts: readonly string[]): Record<string, string> {
+export function pairs (flag: string, texts: readonly string[]): Record<string, string> {
   const entries = texts.map((text): [string, string] => {
     const equals = text.indexOf('=')
     if (equals < 1) throw new UsageError(`${flag} must be KEY=VALUE, got ${JSON.stringify(text)}`)

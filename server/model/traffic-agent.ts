@@ -14,7 +14,15 @@ export const agentKeys = {
   /** Which `externalIPs` it carries. */
   externalIps: 'rollcall.dev/external-ips',
   /** Load-balancer addresses that it answers for on its network; without the key it announces none, ever. */
-  announces: 'rollcall.dev/announces'
+  announces: 'rollcall.dev/announces',
+  /** Networks of which it may announce addresses: for the other agents, who elect by it. */
+  announceNetworks: 'rollcall.dev/announce-networks',
+  /** Another text each time that it has taken an address: for the other agents, who know by it what it had before it was lost. */
+  turn: 'rollcall.dev/announce-turn',
+  /** The MAC addresses of its interfaces: for the other agents, who may see one on the network. */
+  macs: 'rollcall.dev/macs',
+  /** What it can't announce, in a few sentences. */
+  problems: 'rollcall.dev/problems'
 } as const
 
 /** Of the load that it sends with heartbeats: the number of the newest revision that is in force. */

@@ -16,5 +16,7 @@ export interface AgentStatus {
   /** Milliseconds that the last change took. */
   readonly appliedInMs: number
   readonly repairs: number
+  /** Load-balancer addresses that it announces on its network. */
+  readonly announces: readonly string[]
   readonly conditions: readonly Condition[]
 }

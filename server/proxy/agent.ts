@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts'
 import type { AgentStatus } from './agent-status.ts'
 import type { BackEnd } from './back-end.ts'
-import { type FrontEnd, frontEndKey } from './front-end.ts'
+import { type Condition, type FrontEnd, frontEndKey } from './front-end.ts'
 import type { HealthCheckPorts } from './health-check-ports.ts'
 import type { Machine } from './machine.ts'
 import { type KeptState, writeState } from './state-file.ts'
@@ -20,6 +20,7 @@ const retryMs = { first: 1_000, most: 30_000 }
 
 export interface AgentOptions {
   readonly healthChecks: HealthCheckPorts
+  readonly announcer?: { readonly announces: readonly string[], readonly repairs: number, conditions (): readonly Condition[] }
   readonly machine: Machine
   readonly backEnd: BackEnd
   readonly clock: Clock
@@ -64,13 +65,15 @@ export class Agent {
   }
 
   get status (): AgentStatus {
-    const { backEnd } = this.#options
+    const { backEnd, announcer } = this.#options
     const { node, zone, nodeAddresses } = this.#machine
     return {
       pid: process.pid, mode: backEnd.name, node, ...(zone === undefined ? {} : { zone }), nodeAddresses, revision: this.#inForce,
       services: this.#state.services().length, frontEnds: this.#state.frontEnds, ...(this.#fault === undefined ? {} : { fault: this.#fault }),
-      appliedInMs: this.#appliedInMs, repairs: this.#repairs,
-      conditions: [...this.#state.conditions(), ...backEnd.conditions(), ...this.#options.healthChecks.conditions()].slice(0, maxConditions)
+      appliedInMs: this.#appliedInMs, repairs: this.#repairs + (announcer?.repairs ?? 0), announces: announcer?.announces ?? [],
+      conditions: [
+        ...this.#state.conditions(), ...backEnd.conditions(), ...this.#options.healthChecks.conditions(), ...announcer?.conditions() ?? []
+      ].slice(0, maxConditions)
     }
   }
 

@@ -46,7 +46,8 @@ export interface FrontEnd {
 /** Something of a service that is not carried, and why. */
 export interface Condition {
   readonly service: string
-  readonly reason: 'Unreadable' | 'EndpointRefused' | 'AddressRefused' | 'AddressTaken' | 'TooLarge' | 'NodePortTaken' | 'NoSuchProtocol'
+  readonly reason: 'Unreadable' | 'EndpointRefused' | 'AddressRefused' | 'AddressTaken' | 'TooLarge' | 'NodePortTaken' | 'NoSuchProtocol' |
+    'NotAnnounced' | 'AddressForeign'
   /** A sentence. */
   readonly message: string
 }

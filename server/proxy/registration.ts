@@ -4,36 +4,63 @@ import type { Registration, Rollcall } from '../../client-sdk/src/index.ts'
 import { type AddressRange, parseIp } from '../model/address/ranges.ts'
 import { agentNamespace, agentService } from '../model/agent-name.ts'
 import { agentKeys, maxAgentAddresses, revisionLoad } from '../model/traffic-agent.ts'
+import { announcingMetadata, type Said } from './announce/agent-metadata.ts'
 import { carryProblem, type Machine } from './machine.ts'
+
+/**
+ * How long an agent that is silent (its machine is off, or unplugged) counts as alive. A process that ends is known at once, by its
+ * connection.
+ */
+export const agentTtlMs = 5_000
 
 /** What an agent carries now. */
 export interface Carrying {
   readonly machine: Machine
   /** Userspace without rights has none. */
   readonly clusterIps: boolean
-  /** Load-balancer addresses that it answers for on its network; undefined: it announces none, ever. */
-  readonly announces?: readonly string[] | undefined
 }
 
 export interface AgentRegistrationOptions {
   readonly client: Pick<Rollcall, 'register'>
   readonly mode: string
+  readonly labels?: Readonly<Record<string, string>>
   /** Networks whose packets to cluster IPs come to this machine. */
   readonly covers: readonly AddressRange[]
   /** `epoch.revision` of what is in force, '' before the first. */
   readonly revision: () => string
+  /** What it may announce, before it announces anything; absent: it announces nothing, ever. */
+  readonly announcing?: Said
   readonly log: { warn (fields: object, message: string): void }
 }
 
 export class AgentRegistration {
   readonly #options: AgentRegistrationOptions
   #registration: Registration | undefined
+  #carrying: Carrying | undefined
+  #announcing: Said | undefined
   #told = ''
   #isEnded = false
   #work: Promise<void> = Promise.resolve()
 
   constructor (options: AgentRegistrationOptions) {
     this.#options = options
+    this.#announcing = options.announcing
+  }
+
+  /** When the heartbeat was sent that the registry has stored last, of `performance.now()`; -Infinity before the first. */
+  get confirmedAtMs (): number {
+    return this.#registration?.renewedAtMs ?? -Infinity
+  }
+
+  /** How often the registry may have taken this agent for lost. */
+  get interruptions (): number {
+    return this.#registration?.interruptions ?? 0
+  }
+
+  /** Tells what it announces, when it is registered. Never rejects. */
+  announce (said: Said): Promise<void> {
+    this.#announcing = said
+    return this.#carrying === undefined ? Promise.resolve() : this.tell(this.#carrying)
   }
 
   /**
@@ -41,7 +68,8 @@ export class AgentRegistration {
    * Waits for the registry as long as that takes. Never rejects.
    */
   tell (carrying: Carrying): Promise<void> {
-    const metadata = metadataOf(carrying, this.#options.covers)
+    this.#carrying = carrying
+    const metadata = { ...metadataOf(carrying, this.#options.covers), ...(this.#announcing === undefined ? {} : announcingMetadata(this.#announcing)) }
     const facts = JSON.stringify(metadata)
     if (this.#isEnded || facts === this.#told) return this.#work
     this.#told = facts
@@ -60,9 +88,9 @@ export class AgentRegistration {
   }
 
   async #begin ({ node, zone, nodeAddresses: [address] }: Machine, metadata: Readonly<Record<string, string>>): Promise<void> {
-    const { client, mode, revision } = this.#options
+    const { client, mode, labels, revision } = this.#options
     this.#registration = await client.register({
-      namespace: agentNamespace, service: agentService, id: node, node, labels: { mode }, metadata, session: true,
+      namespace: agentNamespace, service: agentService, id: node, node, labels: { ...labels, mode }, metadata, session: true, ttlMs: agentTtlMs,
       ...(address === undefined ? {} : { address }), ...(zone === undefined ? {} : { zone }),
       load: () => {
         const number = Number(revision().split('.')[1])
@@ -77,14 +105,13 @@ export class AgentRegistration {
   }
 }
 
-function metadataOf ({ machine, clusterIps, announces }: Carrying, covers: readonly AddressRange[]): Record<string, string> {
+function metadataOf ({ machine, clusterIps }: Carrying, covers: readonly AddressRange[]): Record<string, string> {
   const ranges = (list: readonly AddressRange[]): string => list.map(({ text }) => text).join(',')
   return {
     [agentKeys.addresses]: askedFrom(machine).slice(0, maxAgentAddresses).join(','),
     [agentKeys.clusterIps]: clusterIps ? 'yes' : 'no',
     ...(covers.length === 0 ? {} : { [agentKeys.covers]: ranges(covers) }),
-    ...(machine.externalRanges.length === 0 ? {} : { [agentKeys.externalIps]: ranges(machine.externalRanges) }),
-    ...(announces === undefined ? {} : { [agentKeys.announces]: announces.join(',') })
+    ...(machine.externalRanges.length === 0 ? {} : { [agentKeys.externalIps]: ranges(machine.externalRanges) })
   }
 }
 

@@ -25,7 +25,8 @@ function begin (t: { teardown (end: () => Promise<void>): void }, covers: readon
 
 t.test('an agent says which addresses its machine has, what it carries and whom it covers', async (t) => {
   const { registry, registration } = begin(t, ['172.17.0.0/16', 'fd00:17::/64'])
-  await registration.tell({ machine, clusterIps: true, announces: ['192.0.2.1'] })
+  await registration.tell({ machine, clusterIps: true })
+  await registration.announce({ announces: ['192.0.2.1'], turn: '1', networks: readNetworks(['192.0.2.0/24'], 'networks'), macs: ['02:00:00:00:00:01'], problems: [] })
   const [instance] = registry.instances
   t.match(instance, { namespace: 'rollcall-system', service: 'proxy', id: 'a.example', node: 'a.example', zone: 'east', address: '10.77.0.1', labels: { mode: 'kernel' } })
   if (instance === undefined) return
@@ -38,10 +39,9 @@ t.test('an agent says which addresses its machine has, what it carries and whom 
 
 t.test('what changes is told, what does not is not', async (t) => {
   const { registry, registration } = begin(t)
-  await registration.tell({ machine, clusterIps: true, announces: [] })
-  t.strictSame(registry.instances[0]?.metadata[agentKeys.announces], '', 'it announces, though nothing now')
+  await registration.tell({ machine, clusterIps: true })
   const { revision } = registry
-  await registration.tell({ machine, clusterIps: true, announces: [] })
+  await registration.tell({ machine, clusterIps: true })
   t.equal(registry.revision, revision, 'the same is no change')
   await registration.tell({ machine: { ...machine, addresses: new Set(['10.77.0.2']), nodeAddresses: ['10.77.0.2'], externalRanges: [] }, clusterIps: false })
   t.strictSame(registry.instances[0]?.metadata, { [agentKeys.addresses]: '10.77.0.2', [agentKeys.clusterIps]: 'no' })

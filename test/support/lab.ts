@@ -53,6 +53,16 @@ export class Lab {
     return this.#machines.get(machine) ?? ''
   }
 
+  /** Its IPv6 address. */
+  address6 (machine: string): string {
+    return `fd77::${this.address(machine).split('.')[3]}`
+  }
+
+  /** Takes the cable of a machine out of the bridge, or puts it back. */
+  async plug (machine: string, isIn: boolean): Promise<void> {
+    await must('ip', '-n', this.namespace('hub'), 'link', 'set', `v-${machine}`, isIn ? 'up' : 'down')
+  }
+
   /** Runs a program on a machine to its end. Never rejects. */
   run (machine: string, program: string, ...args: readonly string[]): Promise<Ran> {
     return ran('ip', ['netns', 'exec', this.namespace(machine), programPath(program) ?? program, ...args])
@@ -94,7 +104,7 @@ export class Lab {
       await must('ip', '-n', hub, 'link', 'add', `v-${machine}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
       await must('ip', '-n', hub, 'link', 'set', `v-${machine}`, 'master', 'br0', 'up')
       await must('ip', '-n', name, 'addr', 'add', `${address}/24`, 'dev', 'eth0')
-      await must('ip', '-n', name, 'addr', 'add', `fd77::${address.split('.')[3]}/64`, 'dev', 'eth0', 'nodad')
+      await must('ip', '-n', name, 'addr', 'add', `${this.address6(machine)}/64`, 'dev', 'eth0', 'nodad')
       await must('ip', '-n', name, 'link', 'set', 'eth0', 'up')
       await must('ip', '-n', name, 'link', 'set', 'lo', 'up')
       await must('ip', 'netns', 'exec', name, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding')

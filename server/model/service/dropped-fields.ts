@@ -3,6 +3,7 @@
 import { poolAnnotation } from './needs.ts'
 import { dnsAnnotations, fallbackAnnotation } from './dns-annotations.ts'
 import { pointerAnnotation } from './pointer-policy.ts'
+import { trafficAnnotations } from './traffic-annotations.ts'
 import { type Manifest, serviceNameLabel } from './types.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -15,7 +16,8 @@ const annotationKinds = new Map<string, readonly Manifest['kind'][]>([
   ...dnsAnnotations.map((key): [string, Manifest['kind'][]] =>
     [key, key === fallbackAnnotation ? ['Service'] : ['Service', 'Namespace']]),
   [pointerAnnotation, ['Service']],
-  [poolAnnotation, ['Service']]
+  [poolAnnotation, ['Service']],
+  ...trafficAnnotations.map((key): [string, Manifest['kind'][]] => [key, ['Service']])
 ])
 
 /** A sentence for each field that is not acted on. @param value as it was read: its shape need not have been checked */

@@ -2,6 +2,7 @@
 // registry's state (is a port taken?) is the allocators' to say.
 import { type Cause, duplicate, forbidden, invalidValue, nodePortTaken, notSupported, required, tooMany } from './causes.ts'
 import { serviceDnsFaults } from './dns-annotations.ts'
+import { trafficAnnotationFaults } from './traffic-annotations.ts'
 import { clusterIpFaults, familyUpdateFaults } from './validate-families.ts'
 import {
   hasSelector, ipFamilyOf, isExternallyAccessible, isHeadless, needsClusterIp, needsHealthCheckNodePort, type ValidationFacts
@@ -26,6 +27,7 @@ export function serviceFaults (service: Service, facts: ValidationFacts): readon
   return [
     ...metadataFaults(service.metadata, dns1035Label, facts.old?.metadata),
     ...serviceDnsFaults(service.metadata),
+    ...trafficAnnotationFaults(service.metadata),
     ...pointerPolicyFaults(service),
     ...typeFaults(service),
     ...portFaults(service),
