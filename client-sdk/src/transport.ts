@@ -8,7 +8,9 @@ import type { Nodes } from './nodes.ts'
 import { readyPath } from './paths.ts'
 import { checkedPath, queryText, type QueryValue } from './request-path.ts'
 import { parse, redirectedTo, refused } from './response.ts'
+import { tlsFaultOf } from './rules/tls-faults.ts'
 import type { Check } from './shape.ts'
+import { tlsHints } from './tls-hints.ts'
 
 /** As much of the global `fetch` as the SDK uses. */
 export type Fetch = (url: string, init: {
@@ -228,6 +230,8 @@ export class Transport {
     } catch (cause) {
       if (limit.signal.aborted) throw new RollcallError('REGISTRY_TIMEOUT', `${where}: no answer within ${Math.round(limitMs)} ms`, { cause })
       if (cause instanceof RollcallError) throw cause
+      const tls = tlsFaultOf(cause, tlsHints)
+      if (tls !== undefined) throw new RollcallError('REGISTRY_TLS', `${where}: ${tls.says}`, { cause })
       throw new RollcallError('REGISTRY_UNAVAILABLE', `${where}: ${causeText(cause)}`, { cause })
     } finally {
       clock.clearTimeout(timer)

@@ -119,6 +119,7 @@ export class Api {
   /** What the SDK threw, as the command's own error. */
   explain (error: unknown): unknown {
     if (!isRollcallError(error)) return error
+    if (error.code === 'REGISTRY_TLS') return new CommandError(`cannot talk to the registry: ${error.message}`, exitCodes.unreachable, { cause: error })
     const unreachable = error.code === 'REGISTRY_UNAVAILABLE' || error.code === 'REGISTRY_TIMEOUT'
     return unreachable ? new UnreachableError(this.#addresses, error) : new RefusedError(error)
   }

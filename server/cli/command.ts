@@ -31,8 +31,16 @@ export interface Command {
   readonly run: (call: Invocation) => Promise<number | void>
 }
 
+/** For https addresses. */
+const tlsFlags: Flags = {
+  ca: { type: 'string', metavar: 'FILE', what: 'The CAs of which one must have issued the registry\'s certificate, in PEM form (ROLLCALL_CA, default those of Node)' },
+  cert: { type: 'string', metavar: 'FILE', what: 'The certificate to show to a registry that asks for one, in PEM form (ROLLCALL_CERT)' },
+  key: { type: 'string', metavar: 'FILE', what: 'The private key of that certificate, in PEM form (ROLLCALL_KEY)' }
+}
+
 /** Of every command that talks to a registry, whatever it calls the address. */
 export const tokenFlags: Flags = {
+  ...tlsFlags,
   token: { type: 'string', metavar: 'TOKEN', what: 'The token that is sent along. Everybody on this machine can read it in the process list: better ROLLCALL_TOKEN' },
   'token-file': { type: 'string', metavar: 'FILE', what: 'A file that holds the token (ROLLCALL_TOKEN_FILE)' },
   timeout: { type: 'string', metavar: 'DURATION',
@@ -138,6 +146,27 @@ export class Invocation {
     return env['ROLLCALL_TOKEN_FILE'] ? readTokenFile(env['ROLLCALL_TOKEN_FILE'], 'ROLLCALL_TOKEN_FILE', readFile) : undefined
   }
 
+  /** What reaches the registry; for https addresses with the CA and the certificate of flags or environment. */
+  async network (): Promise<NonNullable<Screen['network']>> {
+    const network = this.terminal.network ?? {}
+    const isSecure = this.addresses.some((address) => /^https:/i.test(address))
+    const given: Partial<Record<string, string>> = {}
+    for (const name of Object.keys(tlsFlags)) {
+      const flag = this.text(name)
+      const file = flag ?? (this.terminal.env[`ROLLCALL_${name.toUpperCase()}`] || undefined)
+      if (flag !== undefined && !isSecure) throw new UsageError(`--${name} is for https addresses, and the registry has none`)
+      if (file?.includes('-----BEGIN') === true) throw new UsageError(`${flag === undefined ? `ROLLCALL_${name.toUpperCase()}` : `--${name}`} must name a file`)
+      if (file !== undefined) given[name] = file
+    }
+    if (!isSecure || Object.keys(given).length === 0) return network
+    const { isRollcallError, tlsNetwork } = await import('../../client-sdk/src/index.ts')
+    try {
+      return { ...network, ...tlsNetwork(given) }
+    } catch (error) {
+      throw isRollcallError(error) ? new UsageError(`${error.message} (--ca, --cert and --key, or ROLLCALL_CA, ROLLCALL_CERT and ROLLCALL_KEY)`) : error
+    }
+  }
+
   /** The registry. `onEvent` gets the SDK's events while a command runs. The SDK is loaded here: help and mistakes need none. */
   async api (onEvent: (event: RollcallEvent) => void = () => {}): Promise<Api> {
     const { Api } = await import('./api.ts')
@@ -147,7 +176,7 @@ export class Invocation {
       token: this.token,
       timeoutMs: this.read('timeout', readTimeout) ?? defaultTimeoutMs,
       say: err,
-      network: this.terminal.network,
+      network: await this.network(),
       onEvent: (event) => {
         // What goes wrong in a single call is its own error; this is for commands that stay.
         if (event.type === 'reachable') err(`the registry answers again at ${event.address}`)

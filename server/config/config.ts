@@ -16,7 +16,7 @@ export type { Listener } from './kinds.ts'
 export type { Config, NodeValues } from './settings.ts'
 
 /** Variables that belong to the commands and the SDK; the server passes them over. */
-export const clientVariables = ['ROLLCALL_ADDRESS', 'ROLLCALL_TOKEN', 'ROLLCALL_TOKEN_FILE', 'ROLLCALL_NAMESPACE'] as const
+export const clientVariables = ['ROLLCALL_ADDRESS', 'ROLLCALL_TOKEN', 'ROLLCALL_TOKEN_FILE', 'ROLLCALL_NAMESPACE', 'ROLLCALL_CA', 'ROLLCALL_CERT', 'ROLLCALL_KEY'] as const
 
 export interface LoadInput {
   readonly argv: readonly string[]

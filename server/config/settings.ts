@@ -2,6 +2,7 @@
 // the help, `--print-config` and docs/reference/configuration.md are made from (text.ts); and the values that all rooms read from it.
 // A setting itself stands in its room.
 import { Type, type Static, type TSchema } from 'typebox'
+import { invalid } from '../errors.ts'
 import { dnsRoom, readDnsSettings, type DnsValues } from '../dns/settings.ts'
 import { httpRoom, readHttpSettings, type HttpValues } from '../http/settings.ts'
 import { logRoom, readLogSettings, type LogValues } from '../log/settings.ts'
@@ -46,7 +47,10 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     http: () => readHttpSettings(config, origins),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
-    process: () => readProcessSettings(config)
+    process: () => {
+      if (config.proxy && config.http === undefined) throw invalid([{ field: origins.field('proxy'), rule: 'needs http: its agent asks this node without TLS, so that http must be at a loopback address' }])
+      return readProcessSettings(config)
+    }
   })
 }
 

@@ -252,6 +252,8 @@ export interface Backup {
 
 export interface Store {
   readonly kind: 'sqlite' | 'redis'
+  /** Its leases are in this process: a renewal costs the same alone as among others, and need not wait for company. Default: it does. */
+  readonly renewsAlone?: boolean
   /** Where it is, for people: a file, an address without its password. */
   readonly location: string
   /** Loads and begins to follow. Resolves when `follower.load` has been called for the first time. */

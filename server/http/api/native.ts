@@ -18,8 +18,9 @@ import { registerEndpoints } from './endpoints.ts'
 import { registerEvents } from './events.ts'
 import { registerExplain } from './explain.ts'
 import { registerHealth } from './health.ts'
-import { registerHeartbeats } from './heartbeats.ts'
-import { registerInstances } from './instances.ts'
+import { heartbeatPath, heartbeatsPath, registerHeartbeats } from './heartbeats.ts'
+import { instancePath, registerInstances } from './instances.ts'
+import { writeHeartbeat, writeHeartbeats, writeRegistration } from './lease-writes.ts'
 import { registerLists } from './lists.ts'
 import { manifestScope } from './manifest-media.ts'
 import { registerMetrics } from './metrics.ts'
@@ -29,8 +30,9 @@ import { registerOverrides } from './overrides.ts'
 import { registerOverview } from './overview.ts'
 import { registerPools } from './pools.ts'
 import { registerPrometheusTargets } from './prometheus-targets.ts'
+import { QuickWrites } from './quick-writes.ts'
 import { registerRevisions } from './revisions.ts'
-import { components, tags } from './schemas.ts'
+import { HeartbeatBatch, HeartbeatBody, Registration, components, tags } from './schemas.ts'
 import { registerServices } from './services.ts'
 import { registerUnreadable } from './unreadable.ts'
 import { compileValidator } from './validator.ts'
@@ -68,8 +70,13 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
       registerConditions(app, context)
       await app.register(compress, { encodings: ['gzip'], threshold: gzipThreshold, globalDecompression: false })
 
-      registerInstances(app, context)
-      registerHeartbeats(app, context)
+      const quick = new QuickWrites(context,
+        { method: 'PUT', route: instancePath, isUrgent: false, schema: Registration, act: writeRegistration },
+        { method: 'PUT', route: heartbeatPath, isUrgent: true, schema: HeartbeatBody, act: writeHeartbeat },
+        { method: 'POST', route: heartbeatsPath, isUrgent: true, schema: HeartbeatBatch, act: (of, sender, _name, body) => writeHeartbeats(of, sender, body) })
+      context.answerAhead(quick)
+      registerInstances(app, context, quick)
+      registerHeartbeats(app, context, quick)
       registerOverrides(app, context)
       registerHandMade(app, context)
       registerEndpoints(app, context)

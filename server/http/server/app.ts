@@ -104,7 +104,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: limits.maxParamLength },
     serverFactory: (handler): Server => {
       const handle = (request: IncomingMessage, response: ServerResponse): void => {
-        if (certificateRefusal(request) === undefined) for (const ready of ahead) if (ready.answer(request, response)) return
+        if (certificateRefusal(request) === undefined) for (const ready of ahead) if (ready.answer(request, response, handler)) return
         handler(request, response)
       }
       streams = new Streams({

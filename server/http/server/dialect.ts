@@ -54,9 +54,12 @@ export interface Dialect {
   readonly clientError?: (code: ErrorCode) => { readonly media: string, readonly body: string }
 }
 
-/** Answers a request as its route would have, or gives false, having done nothing. It counts what it answers itself. */
+/**
+ * Answers a request as its route would have, now or later, or gives false, having done nothing. It counts what it answers itself.
+ * @param route goes on with the request, if what was begun turns out to be for the route
+ */
 export interface AnswerAhead {
-  answer (request: IncomingMessage, response: ServerResponse): boolean
+  answer (request: IncomingMessage, response: ServerResponse, route: (request: IncomingMessage, response: ServerResponse) => void): boolean
 }
 
 export interface OpenApiPart {
@@ -77,6 +80,10 @@ export interface DialectParts {
   readonly bodies: {
     /** Reads bodies of these media types (`*`: all others) in the scope, as bytes, within all limits. An empty one is `undefined`. */
     parse (scope: FastifyInstance, mediaTypes: string | string[], parser: BodyParser): void
+    /** Calls back with a body that came along with its header, in turn with others; undefined = it is not here as a whole, and nothing was read. */
+    early (request: IncomingMessage, isUrgent: boolean, done: (bytes: Buffer | undefined) => void): void
+    /** The body of a request was read ahead of its route: `parse` takes these bytes for it. */
+    hand (request: IncomingMessage, bytes: Buffer): void
     /** Takes only empty bodies of these media types. */
     refuse (scope: FastifyInstance, mediaTypes: string | string[], refuse: (request: FastifyRequest) => Error): void
   }

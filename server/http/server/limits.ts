@@ -69,6 +69,9 @@ export const bookedMs = 1_000
 export const maxKnownClients = 4_096
 export const forgottenMs = 1
 
+/** A longer body of a registration or of heartbeats goes to the route: it comes in pieces. */
+export const maxQuickBodyBytes = 16 * 1024
+
 /** How long a read waits for `minRevision`: revisions arrive in milliseconds, or something is broken. */
 export const minRevisionWaitMs = 5_000
 /** The longest long poll: below the idle limits of the proxies in between. */

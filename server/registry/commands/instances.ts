@@ -21,6 +21,8 @@ export interface Registered {
   readonly instance: Instance
   readonly outcome: Granted['outcome']
   readonly revision: number
+  /** The stored text of the content that the instance shows, if it is at hand. */
+  readonly body?: string | undefined
 }
 
 export interface CommandParts {
@@ -66,12 +68,13 @@ export class InstanceCommands {
       by: actor.name
     })
     const entry = feed.catalog.entry(name.namespace, name.service, name.id)
-    const now = clock.now()
+    const { outcome, generation, revision } = granted
+    // Another write may have come behind this one: then the instance shows its content.
+    if (entry?.lease === granted.lease) return { instance: entry.instance, outcome, revision, body: entry.recordRevision === revision ? text : undefined }
     // It may have been removed already: the caller still gets what was stored.
-    const { generation, revision } = granted
+    const now = clock.now()
     const facts = { ...name, generation, ttlMs, createdAtMs: now, updatedAtMs: now, revision, suspect: false, override: undefined }
-    const instance = entry?.lease === granted.lease ? entry.instance : instanceOf(body, facts)
-    return { instance, outcome: granted.outcome, revision }
+    return { instance: instanceOf(body, facts), outcome, revision }
   }
 
   /**
