@@ -3,7 +3,8 @@
 
 /** Headers that mean nothing to the routes that are answered ahead. */
 const ignored: ReadonlySet<string> = new Set([
-  'accept', 'accept-language', 'cache-control', 'connection', 'pragma', 'sec-fetch-mode', 'traceparent', 'tracestate', 'user-agent'
+  'accept', 'accept-language', 'cache-control', 'connection', 'pragma', 'sec-fetch-mode', 'traceparent', 'tracestate', 'user-agent',
+  'authorization' // who asks is looked up by those who answer (`knownAccessOf`)
 ])
 
 export interface AskedHeaders {

@@ -37,7 +37,7 @@ export async function writeRegistration (
   }
 }
 
-/** One heartbeat. @throws RegistryError REG_LEASE_NOT_FOUND, REG_GENERATION_SUPERSEDED, and as `Commands.heartbeat` of the core */
+/** One heartbeat. @throws RegistryError REG_LEASE_NOT_FOUND, REG_FORBIDDEN, REG_GENERATION_SUPERSEDED, and as `Commands.heartbeat` of the core */
 export async function writeHeartbeat (
   context: HttpContext, sender: Sender, name: InstanceName, body: Static<typeof HeartbeatBody> | undefined
 ): Promise<Written> {
@@ -45,6 +45,7 @@ export async function writeHeartbeat (
   const heartbeat: Heartbeat = { ...body, namespace, service, id } // the path names the lease, whatever the body says
   const answer = await beat(context, sender, [heartbeat])
   if (answer.unknown.length > 0) throw new RegistryError('REG_LEASE_NOT_FOUND', `${nameOf(heartbeat)} has no lease: register again`)
+  if (answer.forbidden !== undefined) throw new RegistryError('REG_FORBIDDEN', `${nameOf(heartbeat)} is registered by somebody else, or may not be kept by you any more`)
   if (answer.superseded.length > 0) {
     const rule = 'must be the generation that is registered now'
     throw new RegistryError('REG_GENERATION_SUPERSEDED', `another generation of ${nameOf(heartbeat)} is registered: stop`, [{ field: 'generation', value: heartbeat.generation, rule }])

@@ -9,6 +9,7 @@ import { gzipThreshold } from '../server/limits.ts'
 import { clientProblem, registerProblems } from '../server/problem.ts'
 import { closeInputs } from '../server/validation.ts'
 import { registerWatch, watchPath } from '../watch/watch.ts'
+import { type AccessQuestions, registerAccess } from './access.ts'
 import { registerApply } from './apply.ts'
 import { registerBackup } from './backup.ts'
 import { registerConditions } from './conditions.ts'
@@ -48,11 +49,13 @@ export interface NativeOptions {
   readonly version: string
   /** Whether several nodes share the store, default false: then loopback is another machine for each. */
   readonly sharedStore?: boolean
+  /** What is asked of access control itself. Default: nothing, and its paths are not there. */
+  readonly access?: AccessQuestions | undefined
   /** Default: DNS over HTTP is not offered. */
   readonly dns?: DnsQueries | undefined
 }
 
-export function nativeDialect ({ core, counters, metrics, node, version, sharedStore = false, dns }: NativeOptions): Dialect {
+export function nativeDialect ({ core, counters, metrics, node, version, sharedStore = false, dns, access }: NativeOptions): Dialect {
   return {
     name: 'native',
     prefix: '',
@@ -95,10 +98,11 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
       registerOverview(app, context)
       registerBackup(app, context)
       registerUnreadable(app, context)
+      if (access !== undefined) registerAccess(app, context, access)
       registerPrometheusTargets(app, context)
       registerHealth(app, context)
-      registerMetrics(app, metrics)
-      await registerDocs(app)
+      registerMetrics(app, context, metrics)
+      await registerDocs(app, context)
     }
   }
 }

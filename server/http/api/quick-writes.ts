@@ -14,7 +14,7 @@ import { loop } from '../../loop.ts'
 import { isId, isLabel } from '../../model/names.ts'
 import type { InstanceName } from '../../registry/core.ts'
 import { jsonType, revisionHeaders } from '../server/conditional.ts'
-import type { HttpContext } from '../server/context.ts'
+import { type HttpContext, knownAccessOf } from '../server/context.ts'
 import type { AnswerAhead } from '../server/dialect.ts'
 import { parseJson } from '../server/json-body.ts'
 import { type Shape, shapeOf } from '../server/json-scan.ts'
@@ -110,6 +110,7 @@ export class QuickWrites implements AnswerAhead {
     } else if (url !== heartbeatsUrl) return false
     const asked = askedHeaders(request.rawHeaders)
     if (asked === undefined || asked.tag !== undefined || !hosts.knows(asked.host)) return false
+    if (knownAccessOf(this.#context, { raw: request }) === undefined) return false // what is shown for the first time is looked at before the route
     const { type, length = '0' } = asked
     // Of a heartbeat the path may say all.
     const isJson = type === 'application/json' || (type === undefined && length === '0' && kind === this.#heartbeat)

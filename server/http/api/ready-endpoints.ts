@@ -11,7 +11,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EndpointSet } from '../../registry/core.ts'
 import { jsonType } from '../server/conditional.ts'
 import type { RequestRecorder } from '../server/metrics.ts'
-import { type HttpContext, accessOf } from '../server/context.ts'
+import { type HttpContext, knownAccessOf } from '../server/context.ts'
 import { gzipThreshold, keptAnswerBytes, maxKeptAnswers, maxKeptUrlLength, smallAnswerBytes } from '../server/limits.ts'
 import { askedHeaders } from './asked-headers.ts'
 
@@ -83,7 +83,9 @@ export class ReadyEndpoints {
   /** Whether the one who asks would get the same from the route. */
   #isCurrent (request: IncomingMessage, { namespace, service, set, isDeclared }: ReadyAnswer): boolean {
     try {
-      const { endpoints, manifest } = accessOf(this.#context, { raw: request }).service(namespace, service)
+      const found = knownAccessOf(this.#context, { raw: request })?.service(namespace, service)
+      if (found === undefined) return false // whoever shows something for the first time is looked at by the route
+      const { endpoints, manifest } = found
       return endpoints === set && (manifest !== undefined) === isDeclared
     } catch {
       return false // the route says why

@@ -92,11 +92,13 @@ export function answer (
   revision = context.core.position.revision
 ): FastifyReply {
   setRevision(reply, context.core, revision)
-  if (tag !== undefined) {
-    const etag = `W/"${tag}"`
+  const sight = tag === undefined ? undefined : accessOf(context, request).sight
+  const own = tag === undefined || sight === undefined ? tag : `${tag}-${sight.name}` // others see something else at the same revision
+  if (own !== undefined) {
+    const etag = `W/"${own}"`
     void reply.header('etag', etag)
     if (isKnown(request, etag)) return reply.code(304).send()
   }
-  const text = tag === undefined ? form.write(make()) : context.commons.texts.get(`${form.media} ${tag} ${request.url}`, () => form.write(make()))
+  const text = own === undefined ? form.write(make()) : context.commons.texts.get(`${form.media} ${own} ${request.url}`, () => form.write(make()))
   return reply.header('content-type', `${form.media}; charset=utf-8`).send(text)
 }

@@ -12,6 +12,7 @@ import type { Closing } from './closing.ts'
 import type { HostGuard } from './guard.ts'
 import type { HttpLog } from './http-log.ts'
 import type { HttpMetrics } from './metrics.ts'
+import type { Identities } from './identities.ts'
 import type { Peer } from './peer.ts'
 
 /** Where something listens. */
@@ -101,7 +102,9 @@ export interface DialectParts {
   answerAhead (ready: AnswerAhead): void
   /** Makes a scope speak WebSocket: it costs a hook on each of its routes, so that it should have no others. */
   webSockets (scope: FastifyInstance): Promise<void>
-  /** Who asks. */
+  /** Who asks, by what the request has shown. @throws RegistryError REG_UNAUTHENTICATED */
+  readonly identities: Identities
+  /** From where. */
   readonly peerOf: (request: Pick<FastifyRequest, 'raw'>) => Peer
   /** A fault as the registry's own error; what nobody expected is logged, and told only by the id of the request. */
   faultOf (cause: unknown, request: FastifyRequest): RegistryError

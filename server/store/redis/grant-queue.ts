@@ -3,7 +3,7 @@
 // an answer and a piece of the log for this node to read, and Redis does one call after the other anyway.
 import { RegistryError } from '../../errors.ts'
 import { type Guard } from '../../guard.ts'
-import type { Grant, Granted } from '../store.ts'
+import { type Grant, type Granted, grantRefused } from '../store.ts'
 import { overloaded } from './faults.ts'
 import type { Link } from './link.ts'
 import { proposeInstance, type Proposal } from './recovery.ts'
@@ -70,8 +70,9 @@ export class GrantQueue {
       const [now, ...replies] = await this.#call(batch)
       for (const [index, queued] of batch.entries()) {
         // scripts/grant: one answer for each
-        const reply = replies[index] as Reply | readonly ['full']
-        if (reply[0] === 'full') queued.reject(new RegistryError('REG_STORE_FULL', 'The store is full: Redis has reached its maxmemory'))
+        const reply = replies[index] as Reply | readonly ['full'] | readonly ['owned', string]
+        if (reply[0] === 'owned') queued.reject(grantRefused(queued.grant.key, reply[1]))
+        else if (reply[0] === 'full') queued.reject(new RegistryError('REG_STORE_FULL', 'The store is full: Redis has reached its maxmemory'))
         else this.#delivered(queued.grant, Number(now), reply).then(queued.resolve, queued.reject)
       }
     } catch (error) {
@@ -86,8 +87,8 @@ export class GrantQueue {
 
   /** A full Redis refuses the script before it begins; what is registered so already needs no memory and is renewed all the same. */
   async #call (batch: readonly Queued[]): Promise<readonly unknown[]> {
-    const args = batch.flatMap(({ grant: { key, lease, generation, newGeneration, ttlMs, by, body } }) =>
-      [key, lease, generation ?? '', newGeneration, ttlMs, by, body])
+    const args = batch.flatMap(({ grant: { key, lease, generation, newGeneration, ttlMs, by, body, owner } }) =>
+      [key, lease, generation ?? '', newGeneration, ttlMs, by, body, owner ?? '*'])
     try {
       return await this.#link.call(scripts.grant, args)
     } catch (error) {
