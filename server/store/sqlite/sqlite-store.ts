@@ -87,7 +87,8 @@ class SqliteStore implements Store {
     const { directory, now, maxPages, acceptMissingLog, maxLogLength = defaultMaxLogLength, maxLogBytes = defaultMaxLogBytes } = this.#options
     const { holdMs = defaultHoldMs, logger, guard } = this.#options
     if (!Number.isSafeInteger(maxLogLength) || maxLogLength < 1) throw new RangeError(`maxLogLength must be a whole number above 0, got ${maxLogLength}`)
-    const { db, epoch } = openDatabase(directory, { maxPages, acceptMissingLog })
+    const { db, epoch, damage } = openDatabase(directory, { maxPages, acceptMissingLog, nowMs: now() })
+    if (damage !== undefined) logger?.error({ file: this.location }, damage)
     try {
       removeLeftovers(directory)
       const nowMs = now()
