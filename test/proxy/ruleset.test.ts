@@ -33,7 +33,7 @@ function randomFrontEnd (random: (below: number) => number): FrontEnd {
   return {
     family, address: address('own'), port: 80 + random(3), transport: random(2) === 0 ? 'tcp' : 'udp', service: 'shop/web', outside,
     kind: (['cluster-ip', 'node-port', 'load-balancer', 'external-ip'] as const)[random(4)] ?? 'cluster-ip', inside: random(2) === 0 ? outside : choice(),
-    ...(random(3) === 0 ? { affinitySeconds: 10 } : {}),
+    ...(random(3) === 0 ? { affinitySeconds: 10 + random(3) } : {}),
     ...(random(3) === 0 ? { sources: family === 4 ? ['10.0.0.0/8', '10.1.0.0/16', '192.0.2.0/24'].slice(random(3)) : ['fd00::/8'].slice(random(2)) } : {})
   }
 }
@@ -61,8 +61,10 @@ t.test('after each change the kernel has what the state says', { skip: noLab, ti
   const kernel = async (): Promise<Map<string, Map<string, string>>> => {
     const maps = new Map<string, Map<string, string>>()
     for (const ip of ['ip', 'ip6']) {
-      const listed = readMaps((await run('ip', ['netns', 'exec', namespace, 'nft', '-j', 'list', 'table', ip, 'rollcall'])).out)
-      for (const [name, elements] of listed ?? []) if (elements.size > 0 && !name.endsWith('cluster-ranges')) maps.set(name, elements)
+      for (const table of ['rollcall', 'rollcall-sticky']) {
+        const listed = readMaps((await run('ip', ['netns', 'exec', namespace, 'nft', '-j', 'list', 'table', ip, table])).out)
+        for (const [name, elements] of listed ?? []) if (elements.size > 0 && !name.endsWith('cluster-ranges')) maps.set(name, elements)
+      }
     }
     return maps
   }

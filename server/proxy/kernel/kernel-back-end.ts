@@ -9,11 +9,13 @@ import { removeRoutes, setRoutes } from './routes.ts'
 import { nftFamily, type RulesetOptions, tableName } from './ruleset.ts'
 import { RulesetState } from './ruleset-state.ts'
 import { StaleFlows } from './stale-flows.ts'
+import { stickyTableName } from './sticky.ts'
 
 /** A whole ruleset of ten thousand services takes a second or two, on a busy machine some more. */
 const wholeLimitMs = 60_000
 /** Maps whose elements are state; the rest of the table is fixed. */
 const families = [4, 6] as const
+const tableNames = [tableName, stickyTableName]
 
 export interface KernelOptions extends RulesetOptions {
   readonly run: Run
@@ -83,7 +85,9 @@ export class KernelBackEnd implements BackEnd {
 
   async #replace (): Promise<void> {
     this.#isTrue = false
-    const ran = await this.#options.run('nft', ['-f', '-'], { input: this.#state.whole(), limitMs: wholeLimitMs })
+    let ran = await this.#options.run('nft', ['-f', '-'], { input: this.#state.whole(), limitMs: wholeLimitMs })
+    // Maps of clients that another version has left have another form.
+    if (ran.code !== 0) ran = await this.#options.run('nft', ['-f', '-'], { input: this.#state.whole(true), limitMs: wholeLimitMs })
     if (ran.code !== 0) throw new Error(`nft refuses the ruleset: ${failure(ran)}`)
     this.#isTrue = true
   }
@@ -93,11 +97,15 @@ export class KernelBackEnd implements BackEnd {
     const expected = this.#state.expected()
     for (const family of families) {
       const ip = nftFamily(family)
-      const ran = await this.#options.run('nft', ['-j', 'list', 'table', ip, tableName], { limitMs: wholeLimitMs })
-      const maps = ran.code === 0 ? readMaps(ran.out) : undefined
-      if (maps === undefined) return `the table ${ip} ${tableName} is gone or cannot be read: ${failure(ran)}`
+      const maps = new Map<string, Map<string, string>>()
+      for (const table of tableNames) {
+        const ran = await this.#options.run('nft', ['-j', 'list', 'table', ip, table], { limitMs: wholeLimitMs })
+        const listed = ran.code === 0 ? readMaps(ran.out) : undefined
+        if (listed === undefined) return `the table ${ip} ${table} is gone or cannot be read: ${failure(ran)}`
+        for (const [name, elements] of listed) maps.set(name, elements)
+      }
       for (const [name, elements] of maps) {
-        if (name.endsWith(' cluster-ranges')) continue
+        if (name.endsWith(' cluster-ranges') || name.includes(' affinity-')) continue
         const wanted = expected.get(name) ?? new Map<string, string>()
         const odd = [...wanted].find(([key, value]) => elements.get(key) !== value)?.[0] ?? [...elements.keys()].find((key) => !wanted.has(key))
         if (odd !== undefined) return `the element ${odd} of ${name} is not what it should be`
@@ -111,7 +119,8 @@ export class KernelBackEnd implements BackEnd {
 
 /** Also where no agent runs: `rollcall proxy clean`. */
 export async function removeTables (run: Run): Promise<void> {
-  const input = families.flatMap((family) => [`add table ${nftFamily(family)} ${tableName}`, `delete table ${nftFamily(family)} ${tableName}`]).join('\n')
+  const tables = families.flatMap((family) => tableNames.map((name) => `${nftFamily(family)} ${name}`))
+  const input = tables.flatMap((table) => [`add table ${table}`, `delete table ${table}`]).join('\n')
   const ran = await run('nft', ['-f', '-'], { input, limitMs: wholeLimitMs })
   if (ran.code !== 0) throw new Error(`nft cannot remove the tables: ${failure(ran)}`)
 }
