@@ -1,6 +1,7 @@
 // `sessionAffinity: ClientIP` in the kernel, exactly: a client stays with its endpoint while others come and go and while
 // the agent is started again, moves when it is gone, and is forgotten after the timeout.
 import t from 'tap'
+import { systemClock } from '../../server/clock.ts'
 import { standaloneGuard } from '../../server/guard.ts'
 import { readServiceCidrs } from '../../server/model/address/ranges.ts'
 import { type FrontEnd, frontEndKey, type Target } from '../../server/proxy/front-end.ts'
@@ -20,7 +21,9 @@ t.test('a client stays with its endpoint', { skip: noLab, timeout: 100_000 }, as
   await lab.run('x', 'ip', 'route', 'add', '10.96.0.0/12', 'via', machines.g)
   await lab.run('x', 'ip', '-6', 'route', 'add', 'fd00:96::/112', 'via', lab.address6('g'))
   const run: Run = (program, args, options) => plain('ip', ['netns', 'exec', lab.namespace('g'), program, ...args], options)
-  const backEnd = (): KernelBackEnd => new KernelBackEnd({ run, clusterRanges, markBit: 0x8000, hasSctp: false, sources: { 4: machines.g, 6: lab.address6('g') } })
+  const backEnd = (): KernelBackEnd => new KernelBackEnd({
+    run, clock: systemClock, clusterRanges, markBit: 0x8000, hasSctp: false, sources: { 4: machines.g, 6: lab.address6('g') }
+  })
   const frontEnds = (names: readonly string[], seconds = 100): Map<string, FrontEnd> => new Map(([4, 6] as const).map((family) => {
     const targets = names.map((name): Target => ({ address: family === 4 ? lab.address(name) : lab.address6(name), port: 8080, weight: 1 }))
     const choice = { targets, whenNone: 'refuse', keepSource: false } as const

@@ -1,9 +1,11 @@
 // Carries traffic in the kernel (nftables): this process only writes the maps, so that traffic goes on without it.
+import type { Clock } from '../../clock.ts'
 import type { AddressRange } from '../../model/address/ranges.ts'
 import type { BackEnd, FrontEndChanges } from '../back-end.ts'
 import type { Condition } from '../front-end.ts'
 import { failure, type Run } from '../program.ts'
 import { readMaps } from './kernel-maps.ts'
+import { DrainLimits } from './drain-limits.ts'
 import { LocalListeners } from './local-listeners.ts'
 import { removeRoutes, setRoutes } from './routes.ts'
 import { nftFamily, type RulesetOptions, tableName } from './ruleset.ts'
@@ -19,6 +21,7 @@ const tableNames = [tableName, stickyTableName]
 
 export interface KernelOptions extends RulesetOptions {
   readonly run: Run
+  readonly clock: Clock
   readonly clusterRanges: readonly AddressRange[]
   /** Source addresses of this machine's own connections to cluster IPs, by family; absent: the kernel chooses. */
   readonly sources: { readonly 4?: string, readonly 6?: string }
@@ -31,6 +34,7 @@ export class KernelBackEnd implements BackEnd {
   readonly #state: RulesetState
   readonly #flows: StaleFlows
   readonly #listeners = new LocalListeners()
+  readonly #drains: DrainLimits
   /** The kernel has what `#state` says. */
   #isTrue = false
   /** The routes of the cluster ranges that could not be set: a sentence each. */
@@ -40,11 +44,13 @@ export class KernelBackEnd implements BackEnd {
     this.#options = options
     this.#state = new RulesetState(options)
     this.#flows = new StaleFlows(options.run)
+    this.#drains = new DrainLimits(options.run, options.clock)
   }
 
   async start (frontEnds: FrontEndChanges): Promise<void> {
     this.#state.change(frontEnds)
     this.#flows.change(frontEnds)
+    this.#drains.change(frontEnds)
     await this.#replace()
     this.#routeFaults = await setRoutes(this.#options)
     await this.#flows.removeStale()
@@ -54,6 +60,7 @@ export class KernelBackEnd implements BackEnd {
   async apply (changes: FrontEndChanges): Promise<void> {
     const text = this.#state.change(changes)
     this.#flows.change(changes)
+    this.#drains.change(changes)
     if (!this.#isTrue) await this.#replace()
     else if (text !== '') {
       const ran = await this.#options.run('nft', ['-f', '-'], { input: text })
@@ -76,7 +83,9 @@ export class KernelBackEnd implements BackEnd {
     return [...this.#routeFaults.map((message): Condition => ({ service: '', reason: 'AddressRefused', message })), ...this.#listeners.conditions]
   }
 
-  async stop (): Promise<void> {}
+  async stop (): Promise<void> {
+    this.#drains.close()
+  }
 
   async clean (): Promise<void> {
     await removeTables(this.#options.run)

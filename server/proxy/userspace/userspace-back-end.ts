@@ -82,6 +82,11 @@ export class UserspaceBackEnd implements BackEnd {
 
   async #change (key: string, frontEnd: FrontEnd | undefined): Promise<void> {
     const opened = this.#opened.get(key)
+    if (opened instanceof TcpFrontEnd && opened.frontEnd.drainLimitMs !== undefined) {
+      const now = [...frontEnd?.outside.targets ?? [], ...frontEnd?.inside.targets ?? []]
+      const { outside, inside, drainLimitMs } = opened.frontEnd
+      opened.limit([...outside.targets, ...inside.targets].filter(({ address, port }) => !now.some((each) => each.address === address && each.port === port)), drainLimitMs)
+    }
     if (frontEnd === undefined) this.#wanted.delete(key)
     else this.#wanted.set(key, frontEnd)
     this.#faults.delete(key)
