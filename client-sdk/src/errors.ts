@@ -5,6 +5,8 @@ import type { FieldError } from './wire.ts'
 export type SdkErrorCode =
   /** No address of the registry could be reached. */
   | 'REGISTRY_UNAVAILABLE'
+  /** The registry and this client do not come to terms about TLS: an unknown CA, an expired certificate, another name, ... */
+  | 'REGISTRY_TLS'
   /** The registry did not answer in time. */
   | 'REGISTRY_TIMEOUT'
   /** Something answered, but not as a registry does. */
@@ -70,7 +72,7 @@ export function isRollcallError (value: unknown): value is RollcallError {
  */
 export function isPassing (error: unknown): boolean {
   if (!isRollcallError(error)) return false
-  if (error.code === 'REGISTRY_UNAVAILABLE' || error.code === 'REGISTRY_TIMEOUT') return true
+  if (error.code === 'REGISTRY_UNAVAILABLE' || error.code === 'REGISTRY_TIMEOUT' || error.code === 'REGISTRY_TLS') return true
   const { status } = error
   if (status === undefined) return false
   return status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501 && status !== 507)

@@ -18,6 +18,9 @@ export type { SdkErrorCode } from './errors.ts'
 export type { RollcallEvent } from './options.ts'
 export type { Clock } from './clock.ts'
 export type { Answer, Fetch, RequestOptions } from './transport.ts'
+export { tlsNetwork } from './tls-network.ts'
+export type { TlsNetwork } from './tls-network.ts'
+export type { TlsOptions } from './tls-material.ts'
 export type { WebSocketConstructor, WebSocketLike } from './web-socket.ts'
 export type {
   ApplyAnswer, ApplyOutcome, ApplyResult, ChangeFrame, ClientFrame, Conditions,

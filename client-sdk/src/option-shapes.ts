@@ -21,6 +21,9 @@ const balance = oneOf('round-robin', 'least-outstanding')
 const signal = rule('an AbortSignal', (value) => isObject(value) && 'aborted' in value)
 const port = rule('a name or a number', (value) => typeof value === 'string' || Number.isSafeInteger(value))
 
+/** With a slip it holds the key itself. */
+const secretText: Check = (value, at) => (typeof value === 'string' && value !== '' ? undefined : `${at} must be a PEM text, or the name of a file; its value is not shown`)
+
 const read = { signal, minRevision: text }
 const list = {
   ...read, namespace: text, service: text, selector: text, status: oneOf(...statuses), pageSize: whole(1, 1_000_000)
@@ -38,7 +41,7 @@ const ports: Check = (value, at) => {
 const shapes = {
   Rollcall: {
     address: anything, namespace: text,
-    token: rule('a text of visible ASCII characters', isToken), timeoutMs: durationMs, connectTimeoutMs: durationMs,
+    token: rule('a text of visible ASCII characters', isToken), ca: secretText, cert: secretText, key: secretText, timeoutMs: durationMs, connectTimeoutMs: durationMs,
     maxAnswerBytes: whole(1, Number.MAX_SAFE_INTEGER), maxSnapshotBytes: whole(1, Number.MAX_SAFE_INTEGER), zone: text, balance, prefer: oneOf('any', 'first'), signals: flag, onEvent: callback, warn: callbackOrNull,
     fetch: callback, WebSocket: callbackOrNull, clock: object, random: callback
   },

@@ -21,7 +21,22 @@ export interface RollcallOptions {
   readonly namespace?: string | undefined
   /** Default: `ROLLCALL_TOKEN`, else none. */
   readonly token?: string | undefined
-  /** Of one call with its retries, in milliseconds. Default 5,000. */
+  /**
+   * The CAs of which one must have issued the registry's certificate, for `https` addresses: a PEM text, or the file that holds it.
+   * Default: the file that `ROLLCALL_CA` names, else those of the runtime. Needs Node.
+   */
+  readonly ca?: string | undefined
+  /**
+   * The certificate that is shown to a registry that asks for one, with those above it: a PEM text, or the file that holds it. Files are
+   * read again when they change. Default: the file that `ROLLCALL_CERT` names, else none.
+   */
+  readonly cert?: string | undefined
+  /** Its private key, likewise. Default: the file that `ROLLCALL_KEY` names. */
+  readonly key?: string | undefined
+  /**
+   * Of one call with its retries, in milliseconds; what it sends and is answered has a second more for each 256 kB.
+   * Default 5,000.
+   */
   readonly timeoutMs?: number | undefined
   /**
    * For connecting, apart from the answer: of the WebSocket, and of heartbeats, which are waited for longer than their

@@ -9,4 +9,4 @@ export {
 } from './rules/names.ts'
 export { matches, maxSelectorLength, maxSelectorRequirements, parseSelector, SelectorFault } from './rules/selector.ts'
 export type { LabelLookup, Requirement, Selector } from './rules/selector.ts'
-export { type TlsFault, type TlsFaultKind, tlsFaultOf } from './rules/tls-faults.ts'
+export { type TlsFault, type TlsFaultKind, type TlsHints, tlsFaultOf } from './rules/tls-faults.ts'

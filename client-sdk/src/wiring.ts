@@ -3,7 +3,7 @@ import { addressesOf } from './addresses.ts'
 import { heartbeatAnswer } from './answer-shapes.ts'
 import { guarded, systemClock, type Clock } from './clock.ts'
 import { environment, globalWebSocket } from './environment.ts'
-import { asError, isPassing } from './errors.ts'
+import { asError, isPassing, RollcallError } from './errors.ts'
 import { safeEmit, warnOnce, type Warn } from './events.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { Nodes } from './nodes.ts'
@@ -13,6 +13,8 @@ import { heartbeatsPath } from './paths.ts'
 import { Resolver } from './resolver.ts'
 import { Socket } from './socket.ts'
 import { Transport, type RequestOptions } from './transport.ts'
+import { hasTls } from './tls-material.ts'
+import { type TlsNetwork, tlsNetwork } from './tls-network.ts'
 import type { Heartbeat, HeartbeatAnswer } from './wire.ts'
 
 const defaultAddress = 'http://127.0.0.1:7500'
@@ -61,8 +63,9 @@ export class Wiring {
     const nodes = this.nodes = new Nodes({
       addresses, prefer: options.prefer ?? 'any', clock, random, emit, probe: (index) => this.transport.probe(index)
     })
+    const network = networkOf(options, addresses, maxAnswerBytes)
     this.transport = new Transport({
-      nodes, token, timeoutMs, maxAnswerBytes, clock, random, emit, closed, fetch: options.fetch ?? (
+      nodes, token, timeoutMs, maxAnswerBytes, clock, random, emit, closed, fetch: options.fetch ?? network?.fetch ?? (
         (url, init) => fetch(url, init)
       )
     })
@@ -82,7 +85,7 @@ export class Wiring {
     this.socket = new Socket({
       nodes,
       token,
-      WebSocket: options.WebSocket === null ? undefined : options.WebSocket ?? globalWebSocket(),
+      WebSocket: options.WebSocket === null ? undefined : options.WebSocket ?? network?.WebSocket ?? globalWebSocket(),
       connectTimeoutMs,
       timeoutMs,
       maxFrameLength: maxAnswerBytes,
@@ -130,4 +133,23 @@ export class Wiring {
     if (event.type !== 'unreachable' || this.#wasReached) return
     this.warn(`no registry answers at ${this.nodes.addresses.join(', ')} (${event.error.message}); trying on. ROLLCALL_ADDRESS or the option address names it`)
   }
+}
+
+/**
+ * With a CA or a certificate of one's own there is a `fetch` and a `WebSocket` of one's own; undefined = the global ones do. What the
+ * environment says is for whoever needs it; what is given as an option must have an effect.
+ */
+function networkOf (
+  { ca, cert, key, fetch: given, WebSocket }: RollcallOptions, addresses: readonly string[], maxFrameBytes: number
+): Partial<TlsNetwork> | undefined {
+  const isGiven = ca !== undefined || cert !== undefined || key !== undefined
+  const bad = (message: string): RollcallError => new RollcallError('REGISTRY_INVALID_ARGUMENT', `new Rollcall: ${message}`)
+  const isSecure = addresses.some((address) => address.startsWith('https:'))
+  if (isGiven && !isSecure) throw bad('ca, cert and key are for https addresses, and there is none')
+  if (isGiven && (given !== undefined || (WebSocket !== undefined && WebSocket !== null))) throw bad('ca, cert and key have no effect beside fetch or WebSocket: those that are given decide')
+  const files = isGiven ? { ca, cert, key } : { ca: environment('ROLLCALL_CA'), cert: environment('ROLLCALL_CERT'), key: environment('ROLLCALL_KEY') }
+  if (!isSecure || given !== undefined) return undefined
+  if (Object.values(files).some((file) => file !== undefined)) return tlsNetwork(files, maxFrameBytes)
+  // The global WebSocket does not say why TLS failed.
+  return hasTls() ? { WebSocket: tlsNetwork({}, maxFrameBytes).WebSocket } : undefined
 }

@@ -62,6 +62,15 @@ export class Api {
     return await this.#request<Answer>(path, { query })
   }
 
+  async post<Answer> (path: string, body: unknown): Promise<Answer> {
+    return await this.#request<Answer>(path, { method: 'POST', body })
+  }
+
+  /** Takes something away that is answered with what went. */
+  async revoke<Answer> (path: string): Promise<Answer> {
+    return await this.#request<Answer>(path, { method: 'DELETE' })
+  }
+
   async put<Answer> (path: string, body: unknown): Promise<Answer> {
     return await this.#request<Answer>(path, { method: 'PUT', body })
   }
@@ -119,6 +128,7 @@ export class Api {
   /** What the SDK threw, as the command's own error. */
   explain (error: unknown): unknown {
     if (!isRollcallError(error)) return error
+    if (error.code === 'REGISTRY_TLS') return new CommandError(`cannot talk to the registry: ${error.message}`, exitCodes.unreachable, { cause: error })
     const unreachable = error.code === 'REGISTRY_UNAVAILABLE' || error.code === 'REGISTRY_TIMEOUT'
     return unreachable ? new UnreachableError(this.#addresses, error) : new RefusedError(error)
   }

@@ -3,6 +3,8 @@ import { createWriteStream, existsSync, renameSync, rmSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Contents } from '../store/restore.ts'
+import { tlsFaultOf } from '../../client-sdk/src/rules.ts'
+import { tlsHints } from '../../client-sdk/src/tls-hints.ts'
 import { connectionFlags, type Command, type Invocation } from './command.ts'
 import { CommandError, exitCodes, UnreachableError, UsageError } from './errors.ts'
 
@@ -52,6 +54,10 @@ export const restore: Command = {
   details: 'Into a data directory (--data) or a Redis (--redis). Clients see a break: cursors of watches are reset, leases have their full TTL.',
   flags: {
     data: { type: 'string', metavar: 'DIR', what: 'The data directory (ROLLCALL_DATA, default ./data)' },
+    'redis-ca': { type: 'string', metavar: 'FILE', what: 'The CAs of a rediss address (ROLLCALL_REDIS_CA, default those of Node)' },
+    'redis-cert': { type: 'string', metavar: 'FILE', what: 'The certificate that is shown to Redis (ROLLCALL_REDIS_CERT)' },
+    'redis-key': { type: 'string', metavar: 'FILE', what: 'Its private key (ROLLCALL_REDIS_KEY)' },
+    'redis-server-name': { type: 'string', metavar: 'NAME', what: 'The name that the certificate of Redis must have (ROLLCALL_REDIS_SERVER_NAME, default that of the address)' },
     redis: { type: 'string', metavar: 'URL', what: 'A Redis instead of a directory (ROLLCALL_REDIS)' },
     'redis-prefix': { type: 'string', metavar: 'PREFIX', what: 'Before its keys (ROLLCALL_REDIS_PREFIX, default rollcall)' },
     force: { type: 'boolean', what: 'Over a registry that is there: of a directory it is moved aside, in Redis it is deleted' }
@@ -67,10 +73,16 @@ export const restore: Command = {
     if (call.text('data') !== undefined && call.text('redis') !== undefined) throw new UsageError('--data and --redis exclude each other')
     const force = call.flag('force')
     const url = call.text('redis') ?? (call.text('data') === undefined ? env['ROLLCALL_REDIS'] : undefined)
+    const surplus = ['redis-ca', 'redis-cert', 'redis-key', 'redis-server-name'].find((name) => call.text(name) !== undefined)
+    if (surplus !== undefined && url?.startsWith('rediss') !== true) throw new UsageError(`--${surplus} is for a rediss address`)
     const { restoreToDirectory, restoreToRedis } = await import('../store/restore.ts')
     try {
       if (url !== undefined && url !== '') {
-        const contents = await restoreToRedis(file, { url, prefix: call.text('redis-prefix') ?? (env['ROLLCALL_REDIS_PREFIX'] || 'rollcall'), force })
+        const tlsSetting = (name: string): string | undefined => call.text(name) ?? (env[`ROLLCALL_${name.toUpperCase().replaceAll('-', '_')}`] || undefined)
+        const tls = {
+          caFile: tlsSetting('redis-ca'), certFile: tlsSetting('redis-cert'), keyFile: tlsSetting('redis-key'), serverName: tlsSetting('redis-server-name')
+        }
+        const contents = await restoreToRedis(file, { url, tls, prefix: call.text('redis-prefix') ?? (env['ROLLCALL_REDIS_PREFIX'] || 'rollcall'), force })
         call.terminal.out(`restored ${described(contents)}`)
         return
       }
@@ -87,24 +99,41 @@ export const restore: Command = {
 /** The first registry that answers. */
 async function download (call: Invocation, path: string): Promise<void> {
   const { addresses, token } = call
+  const { fetch: ask = fetch } = await call.network()
   let last = new Error('no address was given')
   for (const address of addresses) {
-    let answer: Response
+    let answer: Awaited<ReturnType<typeof ask>>
     try {
-      answer = await fetch(new URL('/v1/backup', address), { method: 'POST', headers: token === undefined ? {} : { authorization: `Bearer ${token}` }, signal: call.terminal.signal })
+      answer = await ask(new URL('/v1/backup', address).href, {
+        method: 'POST', headers: token === undefined ? {} : { authorization: `Bearer ${token}` }, signal: call.terminal.signal
+      })
     } catch (error) {
       last = error instanceof Error ? error : new Error(String(error))
       continue
     }
-    if (!answer.ok || answer.body === null) throw new CommandError(await refusal(answer), exitCodes.failure)
-    await pipeline(Readable.fromWeb(answer.body), createWriteStream(path, { mode })) // one type, declared twice
+    const { status, body } = answer
+    if (status >= 400 || body === null || body === undefined) throw new CommandError(await refusal(answer), exitCodes.failure)
+    await pipeline(chunksOf(body.getReader()), createWriteStream(path, { mode }))
     return
   }
+  const tls = tlsFaultOf(last, tlsHints)
+  if (tls !== undefined) throw new CommandError(`cannot talk to the registry at ${addresses.join(' or ')}: ${tls.says}`, exitCodes.unreachable, { cause: last })
   throw new UnreachableError(addresses, last)
 }
 
-async function refusal (answer: Response): Promise<string> {
-  const problem = await answer.json().catch(() => undefined) as { detail?: unknown, code?: unknown } | undefined // what a problem may have
+async function * chunksOf (reader: { read (): Promise<{ readonly done: boolean, readonly value?: unknown }> }): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return
+    yield value as Uint8Array // of a stream of bytes
+  }
+}
+
+async function refusal (answer: { readonly status: number, text (): Promise<string> }): Promise<string> {
+  let problem: { detail?: unknown, code?: unknown } | undefined // what a problem may have
+  try {
+    problem = JSON.parse(await answer.text()) as typeof problem
+  } catch {} // no problem document
   return typeof problem?.detail === 'string' ? `${problem.detail} (${String(problem.code)})` : `the registry answered ${answer.status}`
 }
 

@@ -6,6 +6,7 @@ import { readDuration } from '../config/duration-text.ts'
 import { showDuration } from '../model/duration.ts'
 import type { Api } from './api.ts'
 import { defaultAddress, defaultTimeoutMs, readAddresses, readToken, readTokenFile } from './connection.ts'
+import { type Context, currentContext } from './contexts.ts'
 import { UsageError } from './errors.ts'
 import type { Screen } from './screen.ts'
 
@@ -31,8 +32,16 @@ export interface Command {
   readonly run: (call: Invocation) => Promise<number | void>
 }
 
+/** For https addresses. */
+const tlsFlags: Flags = {
+  ca: { type: 'string', metavar: 'FILE', what: 'The CAs of which one must have issued the registry\'s certificate, in PEM form (ROLLCALL_CA, default those of Node)' },
+  cert: { type: 'string', metavar: 'FILE', what: 'The certificate to show to a registry that asks for one, in PEM form (ROLLCALL_CERT)' },
+  key: { type: 'string', metavar: 'FILE', what: 'The private key of that certificate, in PEM form (ROLLCALL_KEY)' }
+}
+
 /** Of every command that talks to a registry, whatever it calls the address. */
 export const tokenFlags: Flags = {
+  ...tlsFlags,
   token: { type: 'string', metavar: 'TOKEN', what: 'The token that is sent along. Everybody on this machine can read it in the process list: better ROLLCALL_TOKEN' },
   'token-file': { type: 'string', metavar: 'FILE', what: 'A file that holds the token (ROLLCALL_TOKEN_FILE)' },
   timeout: { type: 'string', metavar: 'DURATION',
@@ -114,7 +123,7 @@ export class Invocation {
   }
 
   get namespace (): string {
-    const name = this.text('namespace') ?? (this.terminal.env['ROLLCALL_NAMESPACE'] || 'default')
+    const name = this.text('namespace') ?? (this.terminal.env['ROLLCALL_NAMESPACE'] || this.#context?.namespace || 'default')
     return label('namespace', name)
   }
 
@@ -124,11 +133,29 @@ export class Invocation {
     const address = this.#meansRegistry || this.text('address')?.includes('://') === true ? this.text('address') : undefined
     if (registry !== undefined) return readAddresses(registry, '--registry')
     if (address !== undefined) return readAddresses(address, '--address')
-    return readAddresses(this.terminal.env['ROLLCALL_ADDRESS'] || defaultAddress, 'ROLLCALL_ADDRESS')
+    if (this.terminal.env['ROLLCALL_ADDRESS']) return readAddresses(this.terminal.env['ROLLCALL_ADDRESS'], 'ROLLCALL_ADDRESS')
+    const context = this.#context
+    return context === undefined ? [defaultAddress] : readAddresses(context.address, 'the context')
+  }
+
+  /** What was given; else what the context in use has, for its own address only. */
+  get token (): string | undefined {
+    const given = this.givenToken
+    const context = given === undefined ? this.#context : undefined
+    if (context?.tokenFile !== undefined) return readTokenFile(context.tokenFile, 'the context', this.terminal.readFile)
+    return given ?? context?.token
+  }
+
+  /** The context in use, where no address is given: a token must not go to another registry than its own. */
+  get #context (): Context | undefined {
+    const { env } = this.terminal
+    const isGiven = this.text('registry') !== undefined || (this.#meansRegistry && this.text('address') !== undefined) ||
+      this.text('address')?.includes('://') === true || Boolean(env['ROLLCALL_ADDRESS'])
+    return isGiven ? undefined : currentContext(this.terminal)
   }
 
   /** Flag, file named by flag, variable, file named by variable. */
-  get token (): string | undefined {
+  get givenToken (): string | undefined {
     const { env, readFile } = this.terminal
     const token = this.text('token')
     const file = this.text('token-file')
@@ -138,16 +165,37 @@ export class Invocation {
     return env['ROLLCALL_TOKEN_FILE'] ? readTokenFile(env['ROLLCALL_TOKEN_FILE'], 'ROLLCALL_TOKEN_FILE', readFile) : undefined
   }
 
+  /** What reaches the registry; for https addresses with the CA and the certificate of flags or environment. */
+  async network (): Promise<NonNullable<Screen['network']>> {
+    const network = this.terminal.network ?? {}
+    const isSecure = this.addresses.some((address) => /^https:/i.test(address))
+    const given: Partial<Record<string, string>> = {}
+    for (const name of Object.keys(tlsFlags)) {
+      const flag = this.text(name)
+      const file = flag ?? (this.terminal.env[`ROLLCALL_${name.toUpperCase()}`] || undefined)
+      if (flag !== undefined && !isSecure) throw new UsageError(`--${name} is for https addresses, and the registry has none`)
+      if (file?.includes('-----BEGIN') === true) throw new UsageError(`${flag === undefined ? `ROLLCALL_${name.toUpperCase()}` : `--${name}`} must name a file`)
+      if (file !== undefined) given[name] = file
+    }
+    if (!isSecure || Object.keys(given).length === 0) return network
+    const { isRollcallError, tlsNetwork } = await import('../../client-sdk/src/index.ts')
+    try {
+      return { ...network, ...tlsNetwork(given) }
+    } catch (error) {
+      throw isRollcallError(error) ? new UsageError(`${error.message} (--ca, --cert and --key, or ROLLCALL_CA, ROLLCALL_CERT and ROLLCALL_KEY)`) : error
+    }
+  }
+
   /** The registry. `onEvent` gets the SDK's events while a command runs. The SDK is loaded here: help and mistakes need none. */
-  async api (onEvent: (event: RollcallEvent) => void = () => {}): Promise<Api> {
+  async api (onEvent: (event: RollcallEvent) => void = () => {}, token = this.token): Promise<Api> {
     const { Api } = await import('./api.ts')
     const err = (text: string): void => { this.terminal.err(`rollcall: ${text}`) }
     return new Api({
       addresses: this.addresses,
-      token: this.token,
+      token,
       timeoutMs: this.read('timeout', readTimeout) ?? defaultTimeoutMs,
       say: err,
-      network: this.terminal.network,
+      network: await this.network(),
       onEvent: (event) => {
         // What goes wrong in a single call is its own error; this is for commands that stay.
         if (event.type === 'reachable') err(`the registry answers again at ${event.address}`)

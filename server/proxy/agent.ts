@@ -56,6 +56,8 @@ export class Agent {
   #gathering: (() => void) | undefined
   #keeping: (() => void) | undefined
   #keptAtMs = 0
+  /** Why the state could not be kept the last time; '' if it was. */
+  #keepFault = ''
   #checking: (() => void) | undefined
   /** Work of the back end, one after the other. */
   #work: Promise<void> = Promise.resolve()
@@ -241,8 +243,11 @@ export class Agent {
     if (stateFile === undefined || this.#inForce === '') return
     try {
       await writeState(stateFile, { revision: this.#taken, services: this.#state.services() })
+      this.#keepFault = ''
     } catch (error) {
-      log.warn({ err: error }, `the state cannot be kept in ${stateFile}: after a restart this agent carries nothing until the registry answers`)
+      const fault = error instanceof Error ? error.message : String(error)
+      if (fault !== this.#keepFault) log.warn({ fault }, `the state cannot be kept (${fault}): after a restart this agent carries nothing until the registry answers`)
+      this.#keepFault = fault
     }
   }
 }

@@ -86,7 +86,7 @@ t.test('the completion script is a script that the shell reads, and completes', 
   t.same(complete('rollcall', 'des'), ['describe'])
   t.same(complete('rollcall', 'get', 'inst'), ['instances'])
   t.same(complete('rollcall', 'serve', '--print'), ['--print-config'])
-  t.same(complete('rollcall', 'register', 'orders', '--ke'), ['--keep'])
+  t.same(complete('rollcall', 'register', 'orders', '--kee'), ['--keep'])
   t.match(completionScript('zsh', commands, []), /^#compdef rollcall\n.*bashcompinit/)
 })
 

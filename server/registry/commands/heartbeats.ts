@@ -4,6 +4,7 @@ import { RegistryError } from '../../errors.ts'
 import { instanceKey } from '../../model/names.ts'
 import type { Actor } from '../actor.ts'
 import type { InstanceEntry } from '../catalog/service-entry.ts'
+import { isPermitted } from '../ownership.ts'
 import type { KeepResult, LeaseKeeper } from '../leases/lease-keeper.ts'
 import { type Loads, checkLoad } from '../leases/loads.ts'
 import type { BoundLease, LeaseSession } from '../leases/sessions.ts'
@@ -29,6 +30,7 @@ interface Sorted {
   readonly kept: Kept[]
   readonly unknown: Heartbeat[]
   readonly superseded: Heartbeat[]
+  readonly forbidden: Heartbeat[]
 }
 
 export class HeartbeatCommands {
@@ -50,19 +52,21 @@ export class HeartbeatCommands {
     for (const [index, { load }] of heartbeats.entries()) if (load !== undefined) checkLoad(load, `leases[${index}].load`)
     const unknown: Heartbeat[] = []
     const superseded: Heartbeat[] = []
+    const forbidden: Heartbeat[] = []
     const renewed: Kept[] = []
     let stored = feed.storeHealth.available
     let isCurrent = false
     let pending = heartbeats
     for (let round = 0; pending.length > 0 && round < maxRounds; round++) {
-      let sorted = this.#sort(pending)
+      let sorted = this.#sort(actor, pending)
       if (!isCurrent && sorted.kept.length < pending.length) {
         isCurrent = await this.#prove()
-        sorted = this.#sort(pending)
+        sorted = this.#sort(actor, pending)
       }
       if (isCurrent) {
         unknown.push(...sorted.unknown)
         superseded.push(...sorted.superseded)
+        forbidden.push(...sorted.forbidden)
       } else if (sorted.kept.length < pending.length) stored = false
       const result = await this.#keep(sorted.kept, session)
       if (!result.stored && sorted.kept.length > 0) stored = false
@@ -77,15 +81,18 @@ export class HeartbeatCommands {
       if (round === maxRounds - 1) unknown.push(...pending)
     }
     if (stored) await this.#report(actor, renewed)
-    return { renewed: heartbeats.length - unknown.length - superseded.length, unknown: unknown.map(reference), superseded: superseded.map(reference), stored }
+    const refused = forbidden.length === 0 ? {} : { forbidden: forbidden.map(reference) }
+    const others = unknown.length + superseded.length + forbidden.length
+    return { renewed: heartbeats.length - others, unknown: unknown.map(reference), superseded: superseded.map(reference), ...refused, stored }
   }
 
-  #sort (heartbeats: readonly Heartbeat[]): Sorted {
+  #sort (actor: Actor, heartbeats: readonly Heartbeat[]): Sorted {
     const { catalog } = this.#parts.feed
-    const sorted: Sorted = { kept: [], unknown: [], superseded: [] }
+    const sorted: Sorted = { kept: [], unknown: [], superseded: [], forbidden: [] }
     for (const heartbeat of heartbeats) {
       const entry = catalog.entry(heartbeat.namespace, heartbeat.service, heartbeat.id)
       if (entry === undefined) sorted.unknown.push(heartbeat)
+      else if (!isPermitted(actor, entry.instance)) sorted.forbidden.push(heartbeat)
       else if (isOtherLife(entry, heartbeat.generation)) sorted.superseded.push(heartbeat)
       else sorted.kept.push({ heartbeat, entry })
     }

@@ -88,6 +88,8 @@ export function overloaded (reason: string): RegistryError {
   return new RegistryError('REG_OVERLOADED', reason, undefined, { retryAfterSeconds })
 }
 
+const tlsHints = { ca: '--redis-ca', pair: '--redis-cert and --redis-key' }
+
 /** An error of connecting, as a SettingFault if only a person can help. */
 export function connectFault (error: unknown): Error {
   if (error instanceof SettingFault) return error
@@ -100,7 +102,7 @@ export function connectFault (error: unknown): Error {
   }
   if (/invalid password|without any password configured/i.test(message)) return new SettingFault(`Redis refuses the user name or password (${message})`, { cause: error })
   if (/DB index is out of range|SELECT is not allowed/.test(message)) return new SettingFault(`Redis has no such database (${message})`, { cause: error })
-  const tls = tlsFaultOf(error)
+  const tls = tlsFaultOf(error, tlsHints)
   if (tls !== undefined) return new SettingFault(`Redis cannot be reached by TLS: ${tls.says}`, { cause: error })
   return error instanceof Error ? error : new Error(message)
 }

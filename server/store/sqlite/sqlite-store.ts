@@ -70,6 +70,7 @@ interface Opened {
 
 class SqliteStore implements Store {
   readonly kind = 'sqlite'
+  readonly renewsAlone = true
   readonly location: string
   readonly #options: SqliteStoreOptions
   #opened: Opened | undefined
@@ -86,7 +87,8 @@ class SqliteStore implements Store {
     const { directory, now, maxPages, acceptMissingLog, maxLogLength = defaultMaxLogLength, maxLogBytes = defaultMaxLogBytes } = this.#options
     const { holdMs = defaultHoldMs, logger, guard } = this.#options
     if (!Number.isSafeInteger(maxLogLength) || maxLogLength < 1) throw new RangeError(`maxLogLength must be a whole number above 0, got ${maxLogLength}`)
-    const { db, epoch } = openDatabase(directory, { maxPages, acceptMissingLog })
+    const { db, epoch, damage } = openDatabase(directory, { maxPages, acceptMissingLog, nowMs: now() })
+    if (damage !== undefined) logger?.error({ file: this.location }, damage)
     try {
       removeLeftovers(directory)
       const nowMs = now()
@@ -119,8 +121,9 @@ class SqliteStore implements Store {
     }
   }
 
-  async grant (grant: Grant): Promise<Granted> {
-    const { commits, keyspace } = this.#ready()
+  grant (grant: Grant): Promise<Granted> {
+    if (this.#opened === undefined) return Promise.reject(this.#notOpen())
+    const { commits, keyspace } = this.#opened
     return commits.write(() => keyspace.grant(grant))
   }
 
@@ -208,10 +211,12 @@ class SqliteStore implements Store {
   }
 
   #ready (): Opened {
-    if (this.#opened === undefined) {
-      throw new RegistryError('REG_STORE_UNAVAILABLE', `${this.location} is ${this.#closed ? 'closed' : 'not open yet'}`)
-    }
+    if (this.#opened === undefined) throw this.#notOpen()
     return this.#opened
+  }
+
+  #notOpen (): RegistryError {
+    return new RegistryError('REG_STORE_UNAVAILABLE', `${this.location} is ${this.#closed ? 'closed' : 'not open yet'}`)
   }
 
   #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower, log: WriteAheadLog, term: Term): Transaction {
