@@ -51,6 +51,12 @@ export class TcpFrontEnd {
     })
   }
 
+  /** Where it listens. */
+  get port (): number {
+    const address = this.#server.address()
+    return typeof address === 'object' && address !== null ? address.port : this.frontEnd.port
+  }
+
   /** Takes no new connections: clients are refused by the kernel. Those that are there go on. */
   close (): Promise<void> {
     this.isOpen = false
