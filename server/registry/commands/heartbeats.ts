@@ -8,6 +8,7 @@ import { isPermitted } from '../ownership.ts'
 import type { KeepResult, LeaseKeeper } from '../leases/lease-keeper.ts'
 import { type Loads, checkLoad } from '../leases/loads.ts'
 import type { BoundLease, LeaseSession } from '../leases/sessions.ts'
+import { Slice } from '../../slice.ts'
 import { type CommandParts, type InstanceCommands, isOtherLife } from './instances.ts'
 
 export interface HeartbeatParts extends CommandParts {
@@ -17,6 +18,8 @@ export interface HeartbeatParts extends CommandParts {
   readonly warn: (message: string) => void
 }
 
+/** Heartbeats that are taken without a pause: a millisecond or two. */
+const beatsAtOnce = 500
 /** A lease that the store does not know is looked for again this often: each time another life must have begun meanwhile. */
 const maxRounds = 3
 
@@ -47,9 +50,25 @@ export class HeartbeatCommands {
    * @throws RegistryError REG_INVALID for a load that breaks its rule, REG_OVERLOADED
    */
   async beat (actor: Actor, heartbeats: readonly Heartbeat[], session?: LeaseSession): Promise<HeartbeatAnswer> {
-    const { lookup, feed } = this.#parts
-    lookup.requireLoaded()
+    this.#parts.lookup.requireLoaded()
     for (const [index, { load }] of heartbeats.entries()) if (load !== undefined) checkLoad(load, `leases[${index}].load`)
+    if (heartbeats.length <= beatsAtOnce) return this.#beatSome(actor, heartbeats, session)
+    const slice = new Slice()
+    const answers: HeartbeatAnswer[] = []
+    for (let from = 0; from < heartbeats.length; from += beatsAtOnce) {
+      await slice.next() // the body of so many was read in this turn
+      answers.push(await this.#beatSome(actor, heartbeats.slice(from, from + beatsAtOnce), session))
+    }
+    return {
+      renewed: answers.reduce((sum, { renewed }) => sum + renewed, 0),
+      unknown: answers.flatMap(({ unknown }) => unknown),
+      superseded: answers.flatMap(({ superseded }) => superseded),
+      stored: answers.every(({ stored }) => stored)
+    }
+  }
+
+  async #beatSome (actor: Actor, heartbeats: readonly Heartbeat[], session: LeaseSession | undefined): Promise<HeartbeatAnswer> {
+    const { feed } = this.#parts
     const unknown: Heartbeat[] = []
     const superseded: Heartbeat[] = []
     const forbidden: Heartbeat[] = []
@@ -121,7 +140,7 @@ export class HeartbeatCommands {
       const deadlineMs = result.deadlines.get(entry.instance.lease.ttlMs)
       // Without the generation it may come from another process: its socket does not become the session of the
       // instance.
-      if (heartbeat.generation === undefined || deadlineMs === undefined) continue
+      if (session === undefined || heartbeat.generation === undefined || deadlineMs === undefined) continue
       const key = instanceKey(heartbeat.namespace, heartbeat.service, heartbeat.id)
       bound.push({ key, lease: entry.lease, deadlineMs, listens: listenerOf(entry) })
     }

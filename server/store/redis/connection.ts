@@ -4,7 +4,7 @@
 import { Redis } from 'ioredis'
 import { type Guard } from '../../guard.ts'
 import type { Credentials, HostPort, RedisAddress } from './address.ts'
-import { connectFault, messageOf, SettingFault } from './faults.ts'
+import { connectFault, isTimeout, messageOf, SettingFault } from './faults.ts'
 import { keyCount } from './keys.ts'
 import type { Patience } from './patience.ts'
 import type { Script } from './scripts.ts'
@@ -69,7 +69,14 @@ export class Connector {
 
   /** With TLS 1.3 a server refuses the certificate of a client after the handshake: the first command finds the connection closed. */
   #faultOf (error: unknown, clients: readonly Redis[]): Error {
-    return connectFault(clients.map((client) => this.#causes.get(client)).find((cause) => cause !== undefined) ?? error)
+    const fault = connectFault(clients.map((client) => this.#causes.get(client)).find((cause) => cause !== undefined) ?? error)
+    if (fault instanceof SettingFault) return fault
+    // Redis without TLS takes a handshake for the beginning of a command, and waits for the rest; with TLS it closes on a command.
+    if (this.#address.tls && isTimeout(fault)) return new Error(`${fault.message} (does it speak TLS there? Without it the address begins with redis)`, { cause: fault })
+    if (!this.#address.tls && /Connection is closed|ECONNRESET/.test(fault.message)) {
+      return new Error(`${fault.message} (does it speak TLS there? Then the address begins with rediss)`, { cause: fault })
+    }
+    return fault
   }
 
   /** Cuts connections that are open or being opened. */
