@@ -188,7 +188,7 @@ async function chosenBackEnd (
     const four = sourceOf(machine, 4)
     const six = sourceOf(machine, 6)
     const sources = { ...(four === undefined ? {} : { 4: four }), ...(six === undefined ? {} : { 6: six }) }
-    const backEnd = new KernelBackEnd({ run, clusterRanges: machine.serviceRanges, markBit, hasSctp: await hasSctp(run), sources })
+    const backEnd = new KernelBackEnd({ run, clock, clusterRanges: machine.serviceRanges, markBit, hasSctp: await hasSctp(run), sources })
     return { backEnd, reason: 'nftables carries the traffic of this machine' }
   }
   const backEnd = new UserspaceBackEnd({

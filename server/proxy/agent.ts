@@ -20,7 +20,10 @@ const retryMs = { first: 1_000, most: 30_000 }
 
 export interface AgentOptions {
   readonly healthChecks: HealthCheckPorts
-  readonly announcer?: { readonly announces: readonly string[], readonly repairs: number, conditions (): readonly Condition[] }
+  /** What announces addresses, if it does. */
+  readonly announcer?: {
+    readonly announces: readonly string[], readonly repairs: number, readonly taken: number, readonly conditions: () => readonly Condition[]
+  }
   readonly machine: Machine
   readonly backEnd: BackEnd
   readonly clock: Clock
@@ -46,6 +49,7 @@ export class Agent {
   #taken = ''
   #inForce = ''
   #fault: string | undefined
+  #heardAtMs: number | undefined
   #appliedInMs = 0
   #repairs = 0
   #retryMs = retryMs.first
@@ -74,8 +78,10 @@ export class Agent {
       services: this.#state.services().length, frontEnds: this.#state.frontEnds, ...(this.#fault === undefined ? {} : { fault: this.#fault }),
       appliedInMs: this.#appliedInMs, repairs: this.#repairs + (announcer?.repairs ?? 0), announces: announcer?.announces ?? [],
       conditions: [
-        ...this.#state.conditions(), ...backEnd.conditions(), ...this.#options.healthChecks.conditions(), ...announcer?.conditions() ?? []
-      ].slice(0, maxConditions)
+        ...this.#state.conditions(), ...backEnd.conditions(), ...this.#options.healthChecks.conditions(), ...this.#options.announcer?.conditions() ?? []
+      ].slice(0, maxConditions),
+      ...(this.#heardAtMs === undefined ? {} : { heardMsAgo: Math.round(performance.now() - this.#heardAtMs) }),
+      endpoints: this.#state.endpointCounts(), addressesTaken: announcer?.taken ?? 0
     }
   }
 
@@ -98,6 +104,7 @@ export class Agent {
 
   /** Takes what the registry tells. Resolves when it is in force, or has failed: `status` says which. */
   take (event: EndpointsEvent): Promise<void> {
+    this.#heardAtMs = performance.now()
     switch (event.type) {
       case 'endpoints-snapshot':
         this.#state.replace(event.services)
