@@ -26,8 +26,6 @@ export interface AccessControlOptions {
   readonly guard: Guard
   readonly metrics?: AccessMetrics | undefined
   readonly log: { info (message: string): void, warn (message: string): void }
-  /** For keys of issuers. Default: the global one. */
-  readonly fetch?: typeof fetch
   /** The certificate that a client has shown and that was verified; undefined = none. */
   readonly certificateOf?: ((request: IncomingMessage) => CertificateNames | undefined) | undefined
 }
@@ -64,7 +62,9 @@ export class AccessControl {
       return shown === undefined ? undefined : certificateIdentity(shown, rule)
     }
     const { jwt } = values
-    const jwts = jwt === undefined ? undefined : new Jwts({ ...jwt, clock, kept: core.as(registryActor), log, expiresAt: (atMs) => book.expiresAt(atMs), ...(options.fetch === undefined ? {} : { fetch: options.fetch }) })
+    const jwts = jwt === undefined ? undefined : new Jwts({
+      ...jwt, clock, kept: core.as(registryActor), log, expiresAt: (atMs) => book.expiresAt(atMs)
+    })
     this.credentials = mode === 'off' ? undefined : new Credentials({
       book, tickets, attempts: new WrongAttempts(clock), jwts, certificateOf: nameOf,
       used: (token) => desk.used(token), refused: () => metrics?.wrongToken(), isReporting: mode === 'report'

@@ -39,7 +39,7 @@ export const accessRoom = room({
       what: 'The audience (`aud`) that such tokens must be for.',
       why: 'A token that was made for another service must open nothing here.'
     }) }),
-    jwtClaim: Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,62}$', rule: 'must be the name of a claim, like sub or email', ...doc({
+    jwtClaim: Type.String({ pattern: '^[A-Za-z0-9_]{1,63}$', rule: 'must be the name of a claim, like sub or email', ...doc({
       name: 'jwt-claim', kind: 'word', default: 'sub',
       what: 'The claim of such tokens that is the name of the identity.',
       why: '`sub` is in every token, and does not change. `email` reads better, if the issuer checks it.'
