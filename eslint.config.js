@@ -3,7 +3,8 @@ import stylistic from '@stylistic/eslint-plugin'
 import tseslint from 'typescript-eslint'
 import guardedCallbacks from './lint/guarded-callbacks.js'
 
-const adapters = ['http', 'dns', 'ui', 'cli', 'proxy', 'kubernetes', 'eureka', 'consul', 'xds']
+// Access control is not one of them, and keeps to the same: it stands between them and the core, and knows neither.
+const adapters = ['access', 'http', 'dns', 'ui', 'cli', 'proxy', 'kubernetes', 'eureka', 'consul', 'xds']
 const forbid = (files, patterns) => ({
   files,
   rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] }

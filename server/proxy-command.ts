@@ -1,5 +1,7 @@
 // `rollcall proxy`: its settings, and the parts of the agent put together, as serve.ts does for a node.
 import { once } from 'node:events'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import type { Invocation } from './cli/command.ts'
 import { CommandError, exitCodes, UsageError } from './cli/errors.ts'
 import { pairs } from './cli/register.ts'
@@ -32,7 +34,6 @@ import { readState } from './proxy/state-file.ts'
 import { isOverWithin } from './time-limit.ts'
 import { UserspaceBackEnd } from './proxy/userspace/userspace-back-end.ts'
 
-const defaultState = '/var/lib/rollcall-proxy/state'
 const defaultHealth = '127.0.0.1:10256' // as kube-proxy's healthz
 /** So long the registry may take to hear that this agent goes: its lease ends by itself. */
 const goodbyeMs = 1_000
@@ -68,7 +69,7 @@ export async function runProxy (action: Action, call: Invocation): Promise<numbe
   switch (action) {
     case 'run': return await runAgent(call, settings, run, guard, log)
     case 'check': {
-      const found = await surroundings(run, settings.readMachine())
+      const found = await surroundings(run, settings.readMachine(), settings.mode === 'kernel')
       call.terminal.out(reportLines(found))
       return found.some(({ isFatal }) => isFatal) ? exitCodes.failure : exitCodes.ok
     }
@@ -184,13 +185,20 @@ async function chosenBackEnd (
     const four = sourceOf(machine, 4)
     const six = sourceOf(machine, 6)
     const sources = { ...(four === undefined ? {} : { 4: four }), ...(six === undefined ? {} : { 6: six }) }
-    const backEnd = new KernelBackEnd({ run, clusterRanges: machine.serviceRanges, markBit, hasSctp: await hasSctp(run), sources })
+    const backEnd = new KernelBackEnd({ run, clock, clusterRanges: machine.serviceRanges, markBit, hasSctp: await hasSctp(run), sources })
     return { backEnd, reason: 'nftables carries the traffic of this machine' }
   }
   const backEnd = new UserspaceBackEnd({
     guard, clock, run, clusterRanges: machine.serviceRanges, readMachine, now: () => performance.now(), random: () => Math.random()
   })
   return { backEnd, reason: `this process carries the traffic of this machine${problem === undefined ? '' : `; not the kernel: ${problem}`}` }
+}
+
+/** Where systemd says (`StateDirectory=`), or where the user may write. */
+function defaultState (env: Invocation['terminal']['env'], isRoot = process.getuid?.() === 0): string {
+  const given = env['STATE_DIRECTORY'] // several are separated by colons
+  if (given !== undefined && given !== '') return join(given.split(':')[0] ?? '', 'state')
+  return isRoot ? '/var/lib/rollcall-proxy/state' : join(env['XDG_STATE_HOME'] || join(homedir(), '.local/state'), 'rollcall-proxy/state')
 }
 
 /** A damaged file is said, and not used: the registry tells the state again. */
@@ -203,7 +211,7 @@ async function resume (
     announcer?.resume(kept.services)
     await agent.resume(kept)
   } catch (error) {
-    log.warn({ err: error }, `the kept state is not used: ${error instanceof Error ? error.message : String(error)}`)
+    log.warn({}, `the kept state is not used: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 
@@ -233,7 +241,7 @@ function readSettings (call: Invocation): ProxySettings {
     return bit
   }) ?? defaultMarkBit
   const health = call.read('health', readHealth) ?? readHealth(defaultHealth)
-  const state = call.text('state') ?? defaultState
+  const state = call.text('state') ?? defaultState(call.terminal.env)
   return {
     mode: call.choice('mode', modes) ?? 'auto',
     covers,

@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
+import { AccessControl } from './access/access-control.ts'
+import { AccessMetrics } from './access/metrics.ts'
 import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
 import { isReachable } from './config/kinds.ts'
@@ -12,6 +14,7 @@ import type { Place } from './dns/server.ts'
 import { beginDnsWorkers, type DnsWorkers } from './dns/workers.ts'
 import { loggingGuard } from './guard.ts'
 import { nativeDialect } from './http/api/native.ts'
+import { clientCertificateOf } from './http/server/client-certificate.ts'
 import { HttpMetrics } from './http/server/metrics.ts'
 import { buildHttp } from './http/server/server.ts'
 import { lameDuck } from './lame-duck.ts'
@@ -113,6 +116,19 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   })
   counters.observe(registry)
   registry.feed.listen({ changed: changeLines.changed })
+  const accessMetrics = new AccessMetrics(metrics.register)
+  let access: AccessControl
+  try {
+    access = new AccessControl({
+      values: values.access, core: registry, feed: registry.feed, clock, guard, metrics: accessMetrics,
+      certificateOf: clientCertificateOf,
+      log: { info: (message) => thinned.info({}, message), warn }
+    })
+  } catch (error) {
+    await registry.close() // nothing is open yet but the store's file
+    throw error
+  }
+  accessMetrics.observe(metrics.register, access.book, () => access.audit?.dropped ?? 0)
 
   const opened: (() => Promise<unknown>)[] = []
   let agent: AgentProcess | undefined
@@ -131,6 +147,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await agent?.stop()
     await closeListeners() // first, so that nothing is asked of a store that is closed
     await registry.close()
+    await access.close()
     unwatchLoop()
     endSpareMemory()
     flushLines()
@@ -147,6 +164,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await isOverWithin(listenersMs, closeListeners())
     cutRequests?.()
     const isClosed = await isOverWithin(storeMs, registry.close())
+    await isOverWithin(storeMs, access.close())
     unwatchLoop()
     endSpareMemory()
     flushLines()
@@ -185,11 +203,12 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const { listen, tls, ...httpValues } = values.http
     const certificate = tls === undefined ? undefined : keep(tls)
     const native = nativeDialect({
-      core: registry, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk
+      core: access.core, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk, access: access.desk
     })
     const http = await buildHttp({
       ...httpValues,
       dialects: [native],
+      identities: access.credentials,
       version,
       metrics: new HttpMetrics(metrics.register),
       guard,
@@ -216,7 +235,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const reach = reachStep(values.store)
     if (reach !== undefined) await step(reach.what, reach.run)
     await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
-    for (const warning of storeWarnings(values.store, store)) log.warn(warning)
+    for (const warning of [...storeWarnings(values.store, store), ...access.warnings]) log.warn(warning)
     if (dns !== undefined) await handOver(dns)
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
@@ -245,6 +264,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const reload = ({ http: { tls: httpTls }, dns: dnsValues, log: { level } }: NodeValues): void => {
       const files = [httpTls, dnsValues?.tls]
       const takes = certificates.map((kept) => kept.prepare(files.find((each) => each?.name === kept.name)))
+      access.reload()
       for (const take of takes) take() // all of them are as they should be
       log.level = level
     }

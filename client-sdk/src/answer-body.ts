@@ -15,8 +15,11 @@ interface Reader {
   cancel (reason?: unknown): Promise<unknown>
 }
 
-/** @throws RollcallError REGISTRY_ANSWER_TOO_LARGE */
-export async function readText (response: ResponseLike, maxBytes: number, where: string): Promise<string> {
+/**
+ * @param read told of each piece, by its bytes
+ * @throws RollcallError REGISTRY_ANSWER_TOO_LARGE
+ */
+export async function readText (response: ResponseLike, maxBytes: number, where: string, read: (bytes: number) => void): Promise<string> {
   const tooLarge = (): RollcallError => new RollcallError(
     'REGISTRY_ANSWER_TOO_LARGE', `${where}: the answer is longer than ${maxBytes} bytes (maxAnswerBytes)`
   )
@@ -39,6 +42,7 @@ export async function readText (response: ResponseLike, maxBytes: number, where:
     if (done) return text + decoder.decode()
     if (!(value instanceof Uint8Array)) throw new RollcallError('REGISTRY_BAD_ANSWER', `${where}: the answer is no stream of bytes`)
     length += value.byteLength
+    read(value.byteLength)
     if (length > maxBytes) {
       reader.cancel().catch(() => {}) // the connection ends with it
       throw tooLarge()

@@ -161,15 +161,58 @@ export interface Namespace {
   readonly metadata: ObjectMeta
 }
 
-export type Manifest = Service | EndpointSlice | Endpoints | Namespace
+/**
+ * What a policy may permit. `register`: one's own instances; `operate`: everybody's (drain, weight, override); `declare`: services,
+ * namespaces, endpoints by hand.
+ */
+export type Verb = 'read' | 'register' | 'operate' | 'declare' | 'metrics' | 'admin'
+/** Verbs that go together: docs/reference/access.md has the table. */
+export type Role = 'agent' | 'reader' | 'operator' | 'proxy' | 'admin'
+
+/** Permits a role or some verbs on the services that fit. In a name `*` stands for any characters; reserved names must be written out. */
+export interface PolicyRule {
+  readonly role?: Role
+  readonly verbs?: readonly Verb[]
+  /** Required but with the role `admin` or the verbs `admin` and `metrics`, which have no namespace. */
+  readonly namespaces?: readonly string[]
+  /** Absent = all. */
+  readonly services?: readonly string[]
+  /** Networks whose addresses may be registered or declared; absent = all. */
+  readonly addresses?: readonly string[]
+}
+
+export interface PolicySpec {
+  /** Who: `anonymous`, `token:NAME`, `jwt:NAME`, `certificate:NAME`; `*` stands for any characters. */
+  readonly subjects: readonly string[]
+  readonly rules: readonly PolicyRule[]
+}
+
+/** Who may do what. Has no namespace, as a Namespace. What no policy permits is refused. */
+export interface Policy {
+  readonly apiVersion: 'rollcall.dev/v1'
+  readonly kind: 'Policy'
+  readonly metadata: ObjectMeta
+  readonly spec: PolicySpec
+}
+
+export type Manifest = Service | EndpointSlice | Endpoints | Namespace | Policy
 
 /** The kinds that can be applied, with the one version of each. A List is expanded before. */
 export const apiVersions = {
   Namespace: 'v1',
   Service: 'v1',
   Endpoints: 'v1',
-  EndpointSlice: 'discovery.k8s.io/v1'
+  EndpointSlice: 'discovery.k8s.io/v1',
+  Policy: 'rollcall.dev/v1'
 } as const satisfies Record<Manifest['kind'], string>
+
+/** Kinds whose objects are of no namespace. */
+export function isGlobalKind (kind: Manifest['kind']): kind is 'Namespace' | 'Policy' {
+  return kind === 'Namespace' || kind === 'Policy'
+}
+
+export const verbs = ['read', 'register', 'operate', 'declare', 'metrics', 'admin'] as const satisfies readonly Verb[]
+export const roles = ['agent', 'reader', 'operator', 'proxy', 'admin'] as const satisfies readonly Role[]
 
 export const serviceTypes = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'] as const satisfies readonly ServiceType[]
 export const transportProtocols = ['SCTP', 'TCP', 'UDP'] as const satisfies readonly TransportProtocol[]

@@ -33,7 +33,10 @@ export interface RollcallOptions {
   readonly cert?: string | undefined
   /** Its private key, likewise. Default: the file that `ROLLCALL_KEY` names. */
   readonly key?: string | undefined
-  /** Of one call with its retries, in milliseconds. Default 5,000. */
+  /**
+   * Of one call with its retries, in milliseconds; what it sends and is answered has a second more for each 256 kB.
+   * Default 5,000.
+   */
   readonly timeoutMs?: number | undefined
   /**
    * For connecting, apart from the answer: of the WebSocket, and of heartbeats, which are waited for longer than their

@@ -275,7 +275,7 @@ export class Registration {
     if (this.#context.clock.now() - this.#renewedAtMs >= this.#lease.ttlMs) this.#interruptions++
     this.#renewedAtMs = sentAtMs ?? this.#renewedAtMs
     if (bound && !this.#bound) this.#context.emit({ type: 'session', registration: this })
-    this.#bound = bound
+    this.#bound ||= bound // a beat by request beside a slow socket leaves its session as it is
     if (this.#writes.isPending) this.update({}).catch((error: unknown) => this.#report(error))
     if (this.#health !== undefined && this.status !== 'draining') void this.#health.ask()
   }

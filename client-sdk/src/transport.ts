@@ -20,7 +20,7 @@ export type Fetch = (url: string, init: {
 export interface TransportOptions {
   readonly nodes: Nodes
   readonly token: string | undefined
-  /** For a whole call, with its retries. */
+  /** For a whole call with its retries, beside the time that its body and its answer need to travel. */
   readonly timeoutMs: number
   /** Answers that are longer are not read. */
   readonly maxAnswerBytes: number
@@ -60,6 +60,9 @@ export interface Answer<Body> {
   readonly revision: string | undefined
 }
 
+/** `text`: the body as it is sent. `sendMs`: what it may take to get it there. */
+type Call = RequestOptions & { readonly text: string | undefined, readonly sendMs: number }
+
 /** `stale`: the node says that it has lost its store. */
 type NodeAnswer<Body> = Answer<Body> & { readonly stale: boolean }
 
@@ -71,6 +74,10 @@ const minAttemptMs = 500
 const hedgeMs = 1_000
 /** A registry that asks for more patience than this is taken to be away. */
 const maxRetryAfterMs = 30_000
+/** Bodies and answers travel at least so fast, in bytes of a millisecond: 2 Mbit/s. A large one has its time beside the limit of the call. */
+const bytesPerMs = 256
+/** A body up to this size needs no time of its own. */
+const smallBytes = 64 * 1024
 /** Answers that send a call elsewhere, in a row. */
 const maxRedirects = 3
 /** For the question whether a node is well: three round trips of a slow network and a handshake. */
@@ -100,7 +107,9 @@ export class Transport {
     const target = `${checkedPath(path)}${path.includes('?') ? query.replace('?', '&') : query}`
     const signal = anySignal(closed, options.signal)
     const begin = clock.now()
-    const deadline = begin + (options.timeoutMs ?? this.#options.timeoutMs) + (options.waitMs ?? 0)
+    const text = options.body === undefined ? undefined : bodyText(options)
+    const sendMs = Math.max(0, (text?.length ?? 0) - smallBytes) / bytesPerMs
+    const deadline = begin + (options.timeoutMs ?? this.#options.timeoutMs) + (options.waitMs ?? 0) + sendMs
     const rounds = options.rounds ?? defaultRounds
     if (signal.aborted) throw reasonOf(signal)
     let failure: unknown
@@ -111,7 +120,7 @@ export class Transport {
         await sleep(clock, pause, signal)
       }
       try {
-        return await this.#round<Body>(target, options, signal, deadline)
+        return await this.#round<Body>(target, { ...options, text, sendMs }, signal, deadline)
       } catch (error) {
         if (signal.aborted) throw reasonOf(signal)
         if (!isPassing(error)) throw error
@@ -126,7 +135,7 @@ export class Transport {
   async probe (index: number): Promise<boolean> {
     const { clock, closed } = this.#options
     try {
-      const { stale } = await this.#attempt(index, readyPath, {}, closed, clock.now() + probeMs)
+      const { stale } = await this.#attempt(index, readyPath, { text: undefined, sendMs: 0 }, closed, clock.now() + probeMs)
       return !stale
     } catch {
       return false
@@ -137,7 +146,7 @@ export class Transport {
    * Tries each node once. The next one is asked when one has failed, or has been silent for a while; a slow answer
    * counts all the same, and the first one wins.
    */
-  #round<Body> (target: string, options: RequestOptions, signal: AbortSignal, deadline: number): Promise<Answer<Body>> {
+  #round<Body> (target: string, options: Call, signal: AbortSignal, deadline: number): Promise<Answer<Body>> {
     const { nodes, clock } = this.#options
     const order = [...nodes.order()]
     const began = order[0] ?? 0
@@ -160,8 +169,12 @@ export class Transport {
           return
         }
         running++
-        if (order.length > 0) patience = clock.setTimeout(next, patienceMs, true)
-        this.#attempt<Body>(index, target, options, anySignal(signal, over.signal), deadline).then((answer) => {
+        const wait = (): void => {
+          clock.clearTimeout(patience)
+          if (order.length > 0) patience = clock.setTimeout(next, patienceMs, true)
+        }
+        wait()
+        this.#attempt<Body>(index, target, options, anySignal(signal, over.signal), deadline, wait).then((answer) => {
           if (over.signal.aborted) return
           nodes.won(index, began, failure ?? slower(nodes.address(began), nodes.address(index)))
           this.#answered(index, answer)
@@ -180,25 +193,40 @@ export class Transport {
   }
 
   /** How long one node may be silent before the next is asked as well. */
-  #patience ({ method = 'GET', waitMs = 0, patienceMs }: RequestOptions, leftMs: number): number {
+  #patience ({ method = 'GET', waitMs = 0, patienceMs, sendMs }: Call, leftMs: number): number {
     const { nodes } = this.#options
     if (patienceMs !== undefined) return patienceMs
     if (waitMs > 0) return leftMs
-    const share = Math.max(Math.min(minAttemptMs, leftMs), leftMs / nodes.addresses.length)
-    return method === 'GET' || method === 'PUT' ? Math.min(hedgeMs, share) : share
+    const answerMs = Math.max(0, leftMs - sendMs)
+    const share = Math.max(Math.min(minAttemptMs, answerMs), answerMs / nodes.addresses.length)
+    return sendMs + (method === 'GET' || method === 'PUT' ? Math.min(hedgeMs, share) : share)
   }
 
+  /** @param arrived called when a piece of an answer is there that is not whole yet */
   async #attempt<Body> (
-    index: number, target: string, options: RequestOptions, outer: AbortSignal, deadline: number
+    index: number, target: string, options: Call, outer: AbortSignal, deadline: number, arrived?: () => void
   ): Promise<NodeAnswer<Body>> {
     const { clock, nodes } = this.#options
     const address = nodes.address(index)
     const limit = new AbortController()
     const limitMs = deadline - clock.now()
-    const timer = clock.setTimeout(() => limit.abort(), limitMs)
+    let readMs = 0
+    let timer: unknown
+    const watch = (ms: number): void => {
+      timer = clock.setTimeout(() => {
+        const leftMs = deadline + readMs - clock.now()
+        if (leftMs >= 1) watch(leftMs)
+        else limit.abort()
+      }, ms)
+    }
+    watch(limitMs)
+    const read = (bytes: number): void => {
+      readMs += bytes / bytesPerMs
+      arrived?.()
+    }
     const where = `${options.method ?? 'GET'} ${address}${target.split('?', 1)[0] ?? ''}`
     try {
-      return await this.#exchange<Body>(`${address}${target}`, where, options, anySignal(outer, limit.signal))
+      return await this.#exchange<Body>(`${address}${target}`, where, options, anySignal(outer, limit.signal), read)
     } catch (cause) {
       if (limit.signal.aborted) throw new RollcallError('REGISTRY_TIMEOUT', `${where}: no answer within ${Math.round(limitMs)} ms`, { cause })
       if (cause instanceof RollcallError) throw cause
@@ -212,7 +240,7 @@ export class Transport {
 
   /** One request and its answer, wherever the known nodes send it. */
   async #exchange<Body> (
-    first: string, where: string, options: RequestOptions, signal: AbortSignal
+    first: string, where: string, options: Call, signal: AbortSignal, read: (bytes: number) => void
   ): Promise<NodeAnswer<Body>> {
     const { token, fetch, maxAnswerBytes, nodes } = this.#options
     const method = options.method ?? 'GET'
@@ -222,11 +250,11 @@ export class Transport {
         method,
         headers: {
           accept: 'application/json',
-          ...(options.body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
+          ...(options.text === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...options.headers
         },
-        ...(options.body === undefined ? {} : { body: bodyText(options) }),
+        ...(options.text === undefined ? {} : { body: options.text }),
         signal,
         redirect: 'manual'
       })
@@ -239,7 +267,7 @@ export class Transport {
         url = elsewhere
         continue
       }
-      const text = await readText(response, maxAnswerBytes, where)
+      const text = await readText(response, maxAnswerBytes, where, read)
       const body = parse(text)
       if (status >= 400) throw refused(where, status, body, header('retry-after'))
       if (body === undefined && text !== '') {

@@ -11,6 +11,7 @@ export type * from './wire/frames.ts'
 export type * from './wire/manifest-calls.ts'
 export type * from './wire/explanation.ts'
 export type * from './wire/pool.ts'
+export type * from './wire/access.ts'
 
 /** Every instance carries this label implicitly; its value is the service it registered under. */
 export const serviceLabel = 'rollcall.dev/service'

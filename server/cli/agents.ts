@@ -49,6 +49,8 @@ function agentOf (instance: Instance): ListedAgent {
 
 /** One address of a service, and the agents that carry it. */
 export interface CarriedAddress {
+  /** Of a balancer's address: those that carry what is routed to them. */
+  readonly routed?: readonly ListedAgent[]
   readonly kind: 'cluster-ip' | 'node-port' | 'load-balancer' | 'external-ip'
   /** Completes "... of SERVICE". */
   readonly what: string
@@ -59,7 +61,7 @@ export interface CarriedAddress {
 const hints: Readonly<Record<CarriedAddress['kind'], string>> = {
   'cluster-ip': 'userspace without rights carries node ports only',
   'node-port': 'no agent says an address of its machine',
-  'load-balancer': 'nobody announces it: rollcall proxy --announce',
+  'load-balancer': 'nobody announces it: rollcall proxy --announce, or a route to a machine with an agent',
   'external-ip': 'outside of every --allow-external-ips'
 }
 
@@ -74,7 +76,11 @@ export function carriedOf (service: Service, agents: readonly ListedAgent[]): re
   return [
     ...(ips.length === 0 ? [] : [{ kind: 'cluster-ip' as const, what: `cluster IP ${ips.join(', ')}`, by: live.filter(({ carriesClusterIps }) => carriesClusterIps) }]),
     ...(nodePorts.length === 0 ? [] : [{ kind: 'node-port' as const, what: `node port ${nodePorts.join(', ')}`, by: live.filter(({ addresses }) => addresses.length > 0) }]),
-    ...announced.map((ip) => ({ kind: 'load-balancer' as const, what: `load-balancer address ${ip}`, by: live.filter(({ announces }) => announces?.includes(ip) === true) })),
+    ...announced.map((ip) => ({
+      kind: 'load-balancer' as const, what: `load-balancer address ${ip}`,
+      by: live.filter(({ announces }) => announces?.includes(ip) === true),
+      routed: live.filter(({ mode }) => mode === 'kernel')
+    })),
     ...(spec.externalIPs ?? []).map((ip) => ({ kind: 'external-ip' as const, what: `external IP ${ip}`, by: live.filter(({ externalIps }) => isWithin(ip, externalIps)) }))
   ]
 }
@@ -102,8 +108,13 @@ export function uncarriedWarning (services: readonly Service[], agents: readonly
 export function carriedLines (service: Service, agents: readonly ListedAgent[]): readonly string[] {
   const carried = carriedOf(service, agents)
   if (carried.length > 0 && !agents.some(({ isLive }) => isLive)) return ['by nobody: no machine runs an agent (rollcall proxy)']
-  return carried.map(({ what, by, kind }) => `${what}: ${by.length > 0 ? `by ${some(by.map(({ node }) => node))}` : `by nobody (${hints[kind]})`}`)
+  return carried.map(({ what, by, kind, routed = [] }) => {
+    if (by.length > 0) return `${what}: ${kind === 'load-balancer' ? 'announced by' : 'by'} ${namesOf(by)}`
+    return `${what}: by ${routed.length > 0 ? `${namesOf(routed)}, if it is routed there` : 'nobody'} (${hints[kind]})`
+  })
 }
+
+const namesOf = (agents: readonly ListedAgent[]): string => some(agents.map(({ node }) => node))
 
 /** Who announces a balancer's addresses, as one word. */
 export function announcersOf (service: Service, agents: readonly ListedAgent[]): string {

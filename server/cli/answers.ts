@@ -125,6 +125,15 @@ const answer = fields({
   extendedError: optional(fields({ code: number, text })), trace: list(fields({ rule: text, message: text }))
 })
 const unreadable = fields({ key: text, reason: text, content: text, revision: optional(number) })
+const rule = fields({
+  role: optional(text), verbs: optional(list(text)), namespaces: optional(list(text)), services: optional(list(text)), addresses: optional(list(text))
+})
+const policy = fields({
+  kind: text, metadata: fields({ name: text, creationTimestamp: optional(text) }), spec: fields({ subjects: list(text), rules: list(rule) })
+})
+const token = fields({
+  id: text, name: text, place: text, rules: list(rule), expired: flag, createdAt: optional(text), expiresAt: optional(text), usedAt: optional(text)
+})
 const overview = fields({
   node: text, version: text, revision: text, uptimeSeconds: number, namespaces: number, services: number,
   rememberedHeartbeats: number,
@@ -150,6 +159,11 @@ const routes: readonly (readonly [RegExp, Check])[] = [
       override }))],
   [/^GET \/v1\/handmade$/, page(handMade)],
   [/^GET \/v1\/pools$/, list(pool)],
+  [/^GET \/v1\/policies$/, page(policy)],
+  [/^(?:GET \/v1\/tokens|DELETE \/v1\/tokens\/[^/]+)$/, page(token)],
+  [/^POST \/v1\/tokens$/, fields({ id: text, name: text, token: text, expiresAt: optional(text) })],
+  [/^GET \/v1\/whoami$/, fields({ subject: text, kind: text, address: text, access: text, sources: list(text), expiresAt: optional(text) })],
+  [/^GET \/v1\/can-i$/, fields({ allowed: flag, reason: text })],
   [/^GET \/v1\/overview$/, overview],
   [/^GET \/v1\/unreadable$/, page(unreadable)],
   [/^GET \/v1\/unreadable\/[^/]+$/, unreadable],

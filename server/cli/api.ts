@@ -62,6 +62,15 @@ export class Api {
     return await this.#request<Answer>(path, { query })
   }
 
+  async post<Answer> (path: string, body: unknown): Promise<Answer> {
+    return await this.#request<Answer>(path, { method: 'POST', body })
+  }
+
+  /** Takes something away that is answered with what went. */
+  async revoke<Answer> (path: string): Promise<Answer> {
+    return await this.#request<Answer>(path, { method: 'DELETE' })
+  }
+
   async put<Answer> (path: string, body: unknown): Promise<Answer> {
     return await this.#request<Answer>(path, { method: 'PUT', body })
   }

@@ -117,7 +117,7 @@ async function linesOf (manifest: Manifest | undefined): Promise<readonly string
   return await structured({ ...manifest, metadata }, 'yaml')
 }
 
-const deletable = ['service', 'services', 'svc', 'unreadable']
+const deletable = ['service', 'services', 'svc', 'policy', 'unreadable']
 
 export const remove: Command = {
   name: 'delete',
@@ -178,6 +178,8 @@ async function toDelete (call: Invocation): Promise<{ text: string, refused: (er
   if (['instance', 'instances', 'inst', 'i'].includes(kind)) throw new UsageError('an instance is taken off with: rollcall deregister SERVICE/ID')
   if (kind !== '' && !deletable.includes(kind)) throw new UsageError(`${JSON.stringify(kind)} ${unknownRule('kind', kind, deletable)}`)
   const [, name = ''] = call.arguments('service, or -f FILE,', 'the NAME of the service')
-  const manifest = { apiVersion: 'v1', kind: 'Service', metadata: { name: label('service', name), namespace: call.namespace } }
+  const manifest = kind === 'policy'
+    ? { apiVersion: 'rollcall.dev/v1', kind: 'Policy', metadata: { name: label('policy', name) } }
+    : { apiVersion: 'v1', kind: 'Service', metadata: { name: label('service', name), namespace: call.namespace } }
   return { text: JSON.stringify(manifest), refused: (error) => { throw error } }
 }

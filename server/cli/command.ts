@@ -6,6 +6,7 @@ import { readDuration } from '../config/duration-text.ts'
 import { showDuration } from '../model/duration.ts'
 import type { Api } from './api.ts'
 import { defaultAddress, defaultTimeoutMs, readAddresses, readToken, readTokenFile } from './connection.ts'
+import { type Context, currentContext } from './contexts.ts'
 import { UsageError } from './errors.ts'
 import type { Screen } from './screen.ts'
 
@@ -122,7 +123,7 @@ export class Invocation {
   }
 
   get namespace (): string {
-    const name = this.text('namespace') ?? (this.terminal.env['ROLLCALL_NAMESPACE'] || 'default')
+    const name = this.text('namespace') ?? (this.terminal.env['ROLLCALL_NAMESPACE'] || this.#context?.namespace || 'default')
     return label('namespace', name)
   }
 
@@ -132,11 +133,29 @@ export class Invocation {
     const address = this.#meansRegistry || this.text('address')?.includes('://') === true ? this.text('address') : undefined
     if (registry !== undefined) return readAddresses(registry, '--registry')
     if (address !== undefined) return readAddresses(address, '--address')
-    return readAddresses(this.terminal.env['ROLLCALL_ADDRESS'] || defaultAddress, 'ROLLCALL_ADDRESS')
+    if (this.terminal.env['ROLLCALL_ADDRESS']) return readAddresses(this.terminal.env['ROLLCALL_ADDRESS'], 'ROLLCALL_ADDRESS')
+    const context = this.#context
+    return context === undefined ? [defaultAddress] : readAddresses(context.address, 'the context')
+  }
+
+  /** What was given; else what the context in use has, for its own address only. */
+  get token (): string | undefined {
+    const given = this.givenToken
+    const context = given === undefined ? this.#context : undefined
+    if (context?.tokenFile !== undefined) return readTokenFile(context.tokenFile, 'the context', this.terminal.readFile)
+    return given ?? context?.token
+  }
+
+  /** The context in use, where no address is given: a token must not go to another registry than its own. */
+  get #context (): Context | undefined {
+    const { env } = this.terminal
+    const isGiven = this.text('registry') !== undefined || (this.#meansRegistry && this.text('address') !== undefined) ||
+      this.text('address')?.includes('://') === true || Boolean(env['ROLLCALL_ADDRESS'])
+    return isGiven ? undefined : currentContext(this.terminal)
   }
 
   /** Flag, file named by flag, variable, file named by variable. */
-  get token (): string | undefined {
+  get givenToken (): string | undefined {
     const { env, readFile } = this.terminal
     const token = this.text('token')
     const file = this.text('token-file')
@@ -168,12 +187,12 @@ export class Invocation {
   }
 
   /** The registry. `onEvent` gets the SDK's events while a command runs. The SDK is loaded here: help and mistakes need none. */
-  async api (onEvent: (event: RollcallEvent) => void = () => {}): Promise<Api> {
+  async api (onEvent: (event: RollcallEvent) => void = () => {}, token = this.token): Promise<Api> {
     const { Api } = await import('./api.ts')
     const err = (text: string): void => { this.terminal.err(`rollcall: ${text}`) }
     return new Api({
       addresses: this.addresses,
-      token: this.token,
+      token,
       timeoutMs: this.read('timeout', readTimeout) ?? defaultTimeoutMs,
       say: err,
       network: await this.network(),

@@ -3,7 +3,7 @@ import type { Command } from './command.ts'
 import { UsageError } from './errors.ts'
 
 const kinds =
-  ['services', 'instances', 'endpoints', 'endpointslices', 'overrides', 'events', 'pools', 'namespaces', 'handmade',
+  ['services', 'instances', 'endpoints', 'endpointslices', 'overrides', 'events', 'pools', 'namespaces', 'policies', 'handmade',
     'unreadable']
 const shells = ['bash', 'zsh']
 
@@ -53,5 +53,8 @@ function firstWords (command: Command): string[] {
   if (command.name === 'get') return kinds
   if (command.name === 'describe') return ['service', 'instance']
   if (command.name === 'delete') return ['service']
+  if (command.name === 'token') return ['create', 'list', 'revoke']
+  if (command.name === 'context') return ['add', 'use', 'list', 'remove']
+  if (command.name === 'can-i') return ['read', 'register', 'operate', 'declare', 'metrics', 'admin']
   return command.name === 'completion' ? shells : []
 }

@@ -203,8 +203,11 @@ export const explain: Command = {
       api.get<readonly ServiceExplanation[]>(instancePath(place.namespace, service, id, 'explain')))
     if (form !== undefined) return terminal.out(await structured(rows, form))
     terminal.out(new Table(explanationColumns, { wide: false, colours: terminal.colours }).lines(rows))
-    for (const { service, warnings = [], dns } of rows) {
-      if (dns !== undefined) terminal.out(`DNS answers ${service} ${dns.answer === 'cluster-ip' ? 'with its cluster IP' : 'with its endpoints'} here: ${dns.reason}`)
+    for (const [reason, alike] of Map.groupBy(rows.filter(({ dns }) => dns !== undefined), ({ dns }) => dns?.reason ?? '')) {
+      const what = alike[0]?.dns?.answer === 'cluster-ip' ? 'the cluster IP' : 'the endpoints'
+      terminal.out(`DNS answers ${what} of ${some(alike.map((row) => row.service))} here: ${reason}`)
+    }
+    for (const { service, warnings = [] } of rows) {
       for (const warning of warnings) terminal.err(`Warning: service ${service}: ${warning}`)
     }
   }

@@ -11,8 +11,8 @@ import { watchRows } from './watch-rows.ts'
 
 export const get: Command = {
   name: 'get',
-  summary: 'Lists services, instances, endpoints, slices, overrides, events, pools, proxies, namespaces, hand-made endpoints, or what cannot be read',
-  usage: 'get services|instances|endpoints|endpointslices|overrides|events|pools|proxies|namespaces|handmade|unreadable [NAME] [flags]',
+  summary: 'Lists services, instances, endpoints, slices, overrides, events, pools, proxies, namespaces, policies, hand-made endpoints, or what cannot be read',
+  usage: 'get services|instances|endpoints|endpointslices|overrides|events|pools|proxies|namespaces|policies|handmade|unreadable [NAME] [flags]',
   details: `NAME is a service, for instances, overrides and events also SERVICE/ID. Short forms: svc, inst, ep, eps, ov, ev, ns.
 The first columns of services are kubectl's; TYPE headless is also a service that is not declared: its instances are its
 endpoints. pools are the ranges that cluster IPs, node ports and the addresses of load balancers are given from.

@@ -1,5 +1,5 @@
 // The kinds of things that `get` lists: how each is asked for, named and followed.
-import type { EndpointSlice, Manifest, Service } from '../../client-sdk/src/manifests.ts'
+import type { EndpointSlice, Manifest, Policy, Service } from '../../client-sdk/src/manifests.ts'
 import type { EndpointsAnswer, Event, HandMadeEndpoints, Instance, ListedOverride, NamespaceSummary, Page, Pool, ServiceSummary,
   UnreadableRecord } from '../../client-sdk/src/wire.ts'
 import type { ListedAgent } from './agents.ts'
@@ -9,7 +9,8 @@ import { RefusedError, UsageError } from './errors.ts'
 import { orGone } from './gone.ts'
 import type { Kind, Request, ServiceName } from './kind.ts'
 import {
-  endpointColumns, eventColumns, handMadeColumns, instanceColumns, namespaceColumns, overrideColumns, poolColumns, proxyColumns, serviceColumns,
+  endpointColumns, eventColumns, handMadeColumns, instanceColumns, namespaceColumns, overrideColumns, policyColumns, poolColumns,
+  proxyColumns, serviceColumns,
   sliceColumns, unreadableColumns, type EndpointRow, type ServiceRow,
   type SliceRow
 } from './shapes.ts'
@@ -208,6 +209,25 @@ const pools: Kind<Pool> = {
   }
 }
 
+const policies: Kind<Policy> = {
+  name: 'policies',
+  aliases: ['policy', 'pol'],
+  filters: [],
+  columns: () => policyColumns,
+  id: (row) => row.metadata.name,
+  global: true,
+  fetch: async ({ api, name }) => {
+    const answer = await api.get<Page<Policy>>('/v1/policies')
+    const rows = answer.items.filter((policy) => name === undefined || policy.metadata.name === name)
+    return { rows, answer: name === undefined ? { ...answer, items: rows.map(applicable) } : rows.map(applicable)[0] }
+  },
+  manifest: async ({ api }, name) => {
+    const found = (await api.get<Page<Policy>>('/v1/policies')).items.find(({ metadata }) => metadata.name === name)
+    if (found === undefined) throw new UsageError(`there is no policy ${JSON.stringify(name)}`)
+    return applicable(found)
+  }
+}
+
 const proxies: Kind<ListedAgent> = {
   name: 'proxies',
   aliases: ['proxy', 'px'],
@@ -294,5 +314,5 @@ export function nameFilter (name: string | undefined,
 
 // Rows of different kinds never meet: each kind is used with its own rows only.
 export const kinds =
-  [services, instances, endpoints, slices, overrides, events, pools, proxies, namespaces, handMade,
+  [services, instances, endpoints, slices, overrides, events, pools, proxies, namespaces, policies, handMade,
     unreadable] as unknown as readonly Kind<object>[]

@@ -23,7 +23,7 @@ export const proxy: Command = {
     'announce-takeover': { type: 'string', metavar: 'WHEN', what: 'When the address of a machine that was lost is taken over: safe (when nobody answers for it, or its lifetime of 6 s is over) or fast (at once; for some seconds two machines may have it) (default safe)' },
     label: { type: 'string', short: 'l', multiple: true, metavar: 'KEY=VALUE', what: 'A label of this machine\'s agent: the annotation rollcall.dev/announce-nodes of a service selects on it' },
     'mark-bit': { type: 'string', metavar: 'NUMBER', what: 'The bit of a packet\'s mark that says "keep its source" (default 0x8000)' },
-    state: { type: 'string', metavar: 'FILE', what: 'Where the last state is kept, for a start without the registry (default /var/lib/rollcall-proxy/state; off: nowhere)' },
+    state: { type: 'string', metavar: 'FILE', what: 'Where the last state is kept, for a start without the registry (default /var/lib/rollcall-proxy/state, without root ~/.local/state/rollcall-proxy/state; off: nowhere)' },
     health: { type: 'string', metavar: 'HOST:PORT', what: 'Where /livez, /healthz and /metrics are answered (default 127.0.0.1:10256; off: nowhere)' },
     'log-level': { type: 'string', metavar: 'LEVEL', what: 'How much is logged: error, warn, info or debug (default info)' }
   },

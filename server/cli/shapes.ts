@@ -1,5 +1,5 @@
 // The columns of what the registry lists, and its small texts: ports, labels, the status in one word.
-import { serviceNameLabel, type EndpointSlice, type Manifest, type Service } from '../../client-sdk/src/manifests.ts'
+import { serviceNameLabel, type EndpointSlice, type Manifest, type Policy, type PolicyRule, type Service } from '../../client-sdk/src/manifests.ts'
 import {
   serviceLabel, type Conditions, type Endpoint, type Event, type HandMadeEndpoints,
   type HandMadeUse, type Instance, type ListedOverride, type NamespaceSummary, type Pool, type PoolBand, type Port,
@@ -198,6 +198,22 @@ export const poolColumns: readonly Column<Pool>[] = [
   { title: 'STATIC', wide: true, value: (row) => bandText(row.bands?.static) },
   { title: 'DYNAMIC', wide: true, value: (row) => bandText(row.bands?.dynamic) }
 ]
+
+export const policyColumns: readonly Column<Policy>[] = [
+  { title: 'NAME', value: ({ metadata }) => metadata.name },
+  { title: 'SUBJECTS', value: ({ spec }) => spec.subjects.join(',') },
+  { title: 'RULES', value: ({ spec }) => spec.rules.map(ruleText).join('; ') },
+  { title: 'RESOURCE VERSION', wide: true, value: ({ metadata }) => metadata.resourceVersion ?? '' }
+]
+
+/** `agent in shop of orders` */
+export function ruleText ({ role, verbs = [], namespaces = [], services = [], addresses = [] }: PolicyRule): string {
+  const parts = [role ?? verbs.join('+')]
+  if (namespaces.length > 0) parts.push(`in ${namespaces.join('+')}`)
+  if (services.length > 0) parts.push(`of ${services.join('+')}`)
+  if (addresses.length > 0) parts.push(`at ${addresses.join('+')}`)
+  return parts.join(' ')
+}
 
 export function proxyColumns ({ now }: Place): Column<ListedAgent>[] {
   return [

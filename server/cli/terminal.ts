@@ -1,5 +1,6 @@
 // Where a command's words go, and what it may know of its surroundings: everything that tests replace.
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { hostname, userInfo } from 'node:os'
 import type { RollcallOptions } from '../../client-sdk/src/index.ts'
 
@@ -16,6 +17,13 @@ export interface Terminal {
   readonly readFile: (path: string) => string
   /** The names in a directory, or undefined if the path is not a directory. */
   readonly readDirectory: (path: string) => readonly string[] | undefined
+  /** Files that only their owner may read; absent: nothing is kept. */
+  readonly privateFile?: {
+    /** undefined = there is none. */
+    read (path: string): { readonly text: string, readonly mode: number } | undefined
+    /** Whole or not at all, with its directory. */
+    write (path: string, text: string): void
+  }
   /** All of standard input, at most `limit` octets and some more. */
   readonly readInput: (limit: number) => Promise<string>
   /** What the SDK should use instead of the network; absent in a real process. */
@@ -27,9 +35,10 @@ export interface Terminal {
 
 /** The terminal of this process. */
 export function processTerminal (): Terminal {
+  const env = takenEnvironment()
   let controller: AbortController | undefined
   return {
-    env: process.env,
+    env,
     hostname: hostname(),
     user: userName(),
     colours: wantsColours(process.env, process.stdout.isTTY),
@@ -43,6 +52,7 @@ export function processTerminal (): Terminal {
     },
     readFile: (path) => readFileSync(path, 'utf8'),
     readDirectory: (path) => (statSync(path).isDirectory() ? readdirSync(path) : undefined),
+    privateFile: { read: readPrivate, write: writePrivate },
     readInput: async (limit) => {
       const chunks: Buffer[] = []
       let length = 0
@@ -56,6 +66,22 @@ export function processTerminal (): Terminal {
     out: (text) => { process.stdout.write(`${text}\n`) },
     err: (text) => { process.stderr.write(`${text}\n`) }
   }
+}
+
+function readPrivate (path: string): { readonly text: string, readonly mode: number } | undefined {
+  try {
+    return { mode: statSync(path).mode, text: readFileSync(path, 'utf8') }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined
+    throw error
+  }
+}
+
+function writePrivate (path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const aside = `${path}.${process.pid}.part`
+  writeFileSync(aside, text, { mode: 0o600, flag: 'wx' })
+  renameSync(aside, path)
 }
 
 /** The name of the user, or its number: in a container the number may have no name. */
@@ -80,4 +106,11 @@ export function wantsColours (env: Terminal['env'], isTerminal: boolean): boolea
   if ((env['NO_COLOR'] ?? '') !== '') return false
   const forced = env['FORCE_COLOR'] ?? ''
   return forced === '' ? isTerminal && env['TERM'] !== 'dumb' : forced !== '0'
+}
+
+/** The environment, from which the token is taken out: programs that are started, and whoever lists it, do not see it any more. */
+export function takenEnvironment (): Terminal['env'] {
+  const env = { ...process.env }
+  delete process.env['ROLLCALL_TOKEN']
+  return env
 }

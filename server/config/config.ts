@@ -118,7 +118,7 @@ const isLink = (name: string, value: string): boolean => linkVariable.test(name)
 
 /** @param warnings called with unknown variables: other programs may use the prefix, so that they stop no start */
 function fromEnvironment (env: LoadInput['env'], warnings: string[]): Source {
-  const byVariable = new Map([...settings.map((setting) => setting.name), 'config'].map((name) => [variableName(name), name]))
+  const byVariable = new Map([...settings.map(({ variable, name }): [string, string] => [variable, name]), [variableName('config'), 'config']])
   const known = [...byVariable.keys(), ...clientVariables]
   const source = new Map<string, Given>()
   for (const [variable, value] of Object.entries(env)) {
@@ -242,21 +242,40 @@ function openListeners (config: Config): { readonly name: string, readonly liste
   })
 }
 
+/** Whether strangers who reach a listener get only what is meant for them. */
+function isControlled ({ access, dnsViews }: Config, name: string): boolean {
+  return name.startsWith('http') ? access === 'on' : dnsViews.length > 0
+}
+
+/** The commands that do it. */
+function howToControl (name: string, listener: Listener): string {
+  const place = showListener(listener)
+  if (!name.startsWith('http')) return `Say which networks may look up which namespaces: --dns-view office=10.0.0.0/8:*`
+  return `Two commands do it: "rollcall init --token-file tokens.yaml" makes the first token, and "rollcall serve --${name} ${place} --access on --token-file tokens.yaml" starts with it`
+}
+
 function openFaults (config: Config, { field }: Origins): FieldError[] {
   if (config.insecure) return []
-  return openListeners(config).map(({ name, listener, opens }) => ({
+  return openListeners(config).filter(({ name }) => !isControlled(config, name)).map(({ name, listener, opens }) => ({
     field: field(name), value: showListener(listener),
-    rule: `must be a loopback address (127.0.0.1, [::1], localhost), because there is no access control yet and whoever reaches it could ${opens}; --insecure permits it`
+    rule: `must be a loopback address (127.0.0.1, [::1], localhost), or access to it must be controlled: whoever reaches it could ${opens}. ${howToControl(name, listener)}. --insecure permits it as it is`
   }))
 }
 
 function warningsOf (config: Config, origins: Origins): string[] {
   return [
-    ...openListeners(config).map(({ name, listener, opens }) =>
-      `insecure: ${name} listens on ${showListener(listener)}, and there is no access control yet: whoever reaches it can ${opens}`),
+    ...openListeners(config).filter(({ name }) => !isControlled(config, name)).map(({ name, listener, opens }) =>
+      `insecure: ${name} listens on ${showListener(listener)} without access control: whoever reaches it can ${opens}`),
+    ...plainTokens(config),
     ...rooms.flatMap((room) => room.warnings?.(config, origins) ?? []),
     ...settings.flatMap((setting) => secretInFlag(setting, config[setting.key], origins))
   ]
+}
+
+/** Whoever is on the way reads tokens that are sent in the clear. */
+function plainTokens ({ access, insecure, http }: Config): string[] {
+  if (access !== 'on' || insecure || http === undefined || isLoopback(http.host)) return []
+  return [`http listens on ${showListener(http)} without TLS: tokens that are sent there can be read on the way. Give clients http-tls, or put a proxy that ends TLS before it`]
 }
 
 function secretInFlag ({ name, kind, variable }: Setting, value: unknown, { field }: Origins): string[] {

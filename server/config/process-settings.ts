@@ -23,7 +23,7 @@ export const processRoom = room({
     }), isNodeUrl)),
     insecure: Type.Boolean({ ...doc({
       name: 'insecure', kind: 'boolean', default: 'false',
-      what: 'Permits listeners off loopback although there is no access control yet.',
+      what: 'Permits listeners off loopback without access control.',
       why: 'An open registry lets every neighbour on the network send the traffic of a service to himself. Say it only behind a network that is closed to strangers.'
     }) }),
     proxy: Type.Boolean({ ...doc({

@@ -18,6 +18,8 @@ export interface SettingDoc {
   readonly lower?: string
   /** May be given several times. */
   readonly multiple?: boolean
+  /** Where the variable of this name is the commands' own. */
+  readonly variable?: string
   /** `off` unsets it. */
   readonly off?: boolean
   /** Taken at SIGHUP too; the others are taken at the next start. */

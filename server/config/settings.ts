@@ -2,6 +2,7 @@
 // the help, `--print-config` and docs/reference/configuration.md are made from (text.ts); and the values that all rooms read from it.
 // A setting itself stands in its room.
 import { Type, type Static, type TSchema } from 'typebox'
+import { accessRoom, readAccessSettings, type AccessValues } from '../access/settings.ts'
 import { invalid } from '../errors.ts'
 import { dnsRoom, readDnsSettings, type DnsValues } from '../dns/settings.ts'
 import { httpRoom, readHttpSettings, type HttpValues } from '../http/settings.ts'
@@ -14,7 +15,8 @@ import { readAll, type Origins, type Room, type SettingDoc } from './setting.ts'
 
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
-  ...httpRoom.settings, ...dnsRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
+  ...httpRoom.settings, ...accessRoom.settings,
+  ...dnsRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
 }, { additionalProperties: false })
 
 /** The effective settings, in units that code counts in. */
@@ -23,6 +25,7 @@ export type Config = Static<typeof settingsSchema>
 /** What the rooms are started with: read once, and nothing is wrong between them. */
 export interface NodeValues {
   readonly http: HttpValues
+  readonly access: AccessValues
   /** undefined = this node answers no DNS. */
   readonly dns: DnsValues | undefined
   readonly store: StoreValues
@@ -45,6 +48,7 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     },
     dns: () => readDnsSettings(config, origins, serviceNetworks),
     http: () => readHttpSettings(config, origins),
+    access: () => readAccessSettings(config),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
     process: () => {
@@ -64,12 +68,12 @@ export interface Setting extends SettingDoc {
 }
 
 /** In the order of the help and the documentation. */
-export const rooms: readonly Room[] = [httpRoom, dnsRoom, storeRoom, registryRoom, logRoom, processRoom]
+export const rooms: readonly Room[] = [httpRoom, accessRoom, dnsRoom, storeRoom, registryRoom, logRoom, processRoom]
 
 /** Every setting, room after room. */
 export const settings: readonly Setting[] = rooms.flatMap((room) => Object.entries(room.settings).map(([key, schema]) => {
   const { setting } = schema as unknown as { setting: SettingDoc } // each has the annotation `doc`
-  return { ...setting, key: key as keyof Config, schema, variable: variableName(setting.name), title: room.title }
+  return { ...setting, key: key as keyof Config, schema, variable: setting.variable ?? variableName(setting.name), title: room.title }
 }))
 
 /** `log-level` -> `ROLLCALL_LOG_LEVEL` */

@@ -15,6 +15,7 @@ import { type Zone, maxNegativeTtlSeconds } from './names/zone.ts'
 import type { Client, Response } from './protect/client.ts'
 import type { ClientReach } from './protect/client-reach.ts'
 import type { ClientZones } from './protect/client-zones.ts'
+import type { Views } from './protect/views.ts'
 import { ServerCookies } from './protect/cookies.ts'
 import { LimitStep } from './protect/limit-step.ts'
 import type { RateLimiter } from './protect/rate-limit.ts'
@@ -41,6 +42,8 @@ export interface ResponderOptions {
   readonly ttlSeconds: number
   /** Where clients are; undefined = no client's zone is known. */
   readonly clientZones?: ClientZones | undefined
+  /** What clients may look up; undefined = everything. */
+  readonly views?: Views | undefined
   /** To whom cluster IPs are of use; undefined = they are answered to every client. */
   readonly clientReach?: ClientReach | undefined
   /** What this node calls itself, for NSID and class CH. */
@@ -154,7 +157,8 @@ export class Responder {
       if (signed !== undefined && signed.rcode !== rcodes.NOERROR) response = writer.end(signed.rcode)
       else if (!isOfNames || isTransfer || (query.keepaliveHasData && isStream(client))) response = this.#other.answer(turn, outcome)
       else {
-        const known = source.loaded && source.staleSeconds === 0 ? this.#plans.write(query, turn, writer, random) : undefined
+        const mayBeKnown = source.loaded && source.staleSeconds === 0 && turn.view === undefined
+        const known = mayBeKnown ? this.#plans.write(query, turn, writer, random) : undefined
         turn.zone = known
         response = known === undefined ? this.#answer.answer(turn) : writer.finish(rcodes.NOERROR, true)
       }
@@ -180,7 +184,7 @@ export class Responder {
 
   /** @param tail octets of the signature that follows */
   #open (tail: number): void {
-    const { recursion, clientZones, clientReach } = this.#options
+    const { recursion, clientZones, clientReach, views } = this.#options
     const turn = this.#turn
     const { query, client, writer } = turn
     const offered = query.edns ? Math.max(plainUdpLimit, Math.min(query.payloadSize, ednsUdpLimit)) : plainUdpLimit
@@ -190,6 +194,7 @@ export class Responder {
     writer.recursionAvailable = turn.mayForward = recursion?.permits(client.address) === true
     turn.cookie = query.edns ? this.#composer.cookie : 'none'
     turn.clientZone = clientZones?.zoneOf(client.address)
+    turn.view = views === undefined || client.transport === 'https' ? undefined : views.of(client.address) // over HTTP access control has decided
     turn.clusterIps = clientReach === undefined || clientReach.reaches(client.address)
   }
 

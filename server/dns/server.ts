@@ -11,6 +11,8 @@ import type { TransferSource } from './source.ts'
 import { AccessList } from './protect/access-list.ts'
 import { ClientReach, type ClusterIpSetting } from './protect/client-reach.ts'
 import { ClientZones } from './protect/client-zones.ts'
+import type { DnsView } from './protect/view-setting.ts'
+import { Views } from './protect/views.ts'
 import { DnsCounters } from './counters.ts'
 import { DnsDesk } from './desk.ts'
 import { oursOf } from './forward/answer-chain.ts'
@@ -39,6 +41,8 @@ export interface DnsOptions extends ZonesOptions {
   readonly port: number
   /** Clients in a network get endpoints of its zone first; the longest prefix counts. Default none. */
   readonly clientZones?: readonly ClientZone[]
+  /** What clients may look up, by network. Default: everything. */
+  readonly views?: readonly DnsView[]
   /**
    * `always`: a service with a cluster IP is answered with it, as the DNS specification says; `auto`: to clients that an agent
    * carries, and with its endpoints to the others. Default `always`.
@@ -216,6 +220,7 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
     zones,
     ttlSeconds,
     clientZones,
+    views: options.views === undefined || options.views.length === 0 ? undefined : new Views(options.views),
     clientReach,
     node: options.node ?? hostname(),
     version: options.version ?? 'rollcall',

@@ -11,6 +11,7 @@ import { defaultInstanceCidrs, readInstanceCidrs, reversePrefixes } from './name
 import { zoneFaults } from './names/zones.ts'
 import { clusterIpSettings } from './protect/client-reach.ts'
 import { maxClientZones, readClientZones } from './protect/client-zone-setting.ts'
+import { maxViews, readViews } from './protect/view-setting.ts'
 import { type DnsPeers, maxNotifyTargets, maxTransferRules, maxTsigKeys, readDnsPeers, tsigAlgorithms } from './transfer/peers.ts'
 import type { DnsWorkersOptions } from './workers.ts'
 
@@ -101,6 +102,12 @@ export const dnsRoom = room({
       what: 'Where the clients of DNS are, as `CIDR=ZONE`: who asks from the network is given the endpoints of that zone first, and the others if there are none. The longest prefix counts.',
       why: 'Unset: every client gets every endpoint. A resolver in between counts as the client: use it where each zone has resolvers of its own.'
     }) }),
+    dnsViews: Type.Array(Type.String({ maxLength: 4_096 }), { maxItems: maxViews, ...doc({
+      name: 'dns-view', kind: 'dnsView', multiple: true,
+      what: 'Which networks may look up which namespaces, as `NAME=CIDR:NAMESPACES`, with `+` between namespaces and `*` for any characters: `office=10.1.0.0/16:shop+pay`, `ops=10.9.0.0/16:*`. The smallest network counts. Whoever is in none is refused every name of ours, and so are, without `*`, lists of all namespaces and the names of addresses. Transfers have rules of their own; what comes over HTTP has shown a token.',
+      why: 'Unset: every client may look up every name. DNS has no tokens: on a listener off loopback this is its access control.',
+      raise: 'Whoever you add learns the addresses of these namespaces.', lower: 'Clients outside get REFUSED.'
+    }) }),
     dnsTransferTo: Type.Array(Type.String({ maxLength: 320 }), { maxItems: maxTransferRules, ...doc({
       name: 'dns-transfer-to', kind: 'transferRule', multiple: true,
       what: 'Who may have whole zones (AXFR and IXFR, over TCP or TLS): an address or a network (`192.0.2.0/24`), whoever signs with a key (`key:edge`), or both at once (`192.0.2.0/24+key:edge`). One that holds is enough.',
@@ -158,6 +165,7 @@ export function readDnsSettings (config: DnsConfig, { field }: Origins, serviceN
     reverse: () => readReverse(config.instanceCidrs, serviceNetworks, field('instance-cidr')),
     clients: () => readNetworks(config.dnsForwardFrom, field('dns-forward-from')),
     clientZones: () => readClientZones(config.clientZones, field('client-zone')),
+    views: () => readViews(config.dnsViews, field('dns-view')),
     peers: () => readPeers(config, field)
   })
   return listener === undefined ? undefined : {

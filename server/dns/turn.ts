@@ -2,6 +2,7 @@
 // has to wait for others begins a turn of its own when they have answered.
 import type { CookieState } from './protect/cookies.ts'
 import type { Client } from './protect/client.ts'
+import type { View } from './protect/views.ts'
 import { MessageWriter } from './wire/message-writer.ts'
 import { QueryReader } from './wire/query-reader.ts'
 import type { Zone } from './names/zone.ts'
@@ -17,6 +18,8 @@ export class Turn {
   mayForward = false
   /** In lower case; undefined = not known. */
   clientZone: string | undefined
+  /** What the client may look up; undefined = everything. */
+  view: View | undefined
   /** Cluster IPs are of use to it. */
   clusterIps = true
   /** Of whose name there was nothing, or something. */

@@ -12,7 +12,7 @@ export const httpRoom = room({
     http: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
       name: 'http', kind: 'listener', default: '127.0.0.1:7500', off: true, opens: 'register, change and remove instances',
       what: 'Where the HTTP API, the watch socket and the documentation listen. A name is listened on at all of its addresses; the ready line names them. `off`: only with TLS, at `http-tls`.',
-      why: 'There is no access control yet, so that only this machine may ask; 7500 is free on most machines.'
+      why: 'Without access control only this machine may ask; with `access` on it may be any address. 7500 is free on most machines.'
     }) })),
     httpTls: Type.Optional(Type.Unsafe<Listener>({ ...listenerSchema, ...doc({
       name: 'http-tls', kind: 'listener', opens: 'register, change and remove instances',

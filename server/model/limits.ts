@@ -33,3 +33,7 @@ export const maxNamespaces = 1_000
 export const maxOverrides = 10_000
 /** EndpointSlices and Endpoints that were made by hand: two for each service that a namespace may have. */
 export const maxHandMadePerNamespace = 20_000
+/** Policies: each is looked at when an identity asks for the first time after a change of any. */
+export const maxPolicies = 10_000
+/** Tokens in the store. */
+export const maxTokens = 10_000

@@ -1,6 +1,15 @@
 // What an agent says of itself: `rollcall proxy status`, `/healthz` and its metrics.
 import type { Condition } from './front-end.ts'
 
+export interface EndpointCounts {
+  readonly ready: number
+  /** Serving, and on their way out. */
+  readonly draining: number
+  readonly suspect: number
+  /** Neither: starting, or down. */
+  readonly away: number
+}
+
 export interface AgentStatus {
   readonly pid: number
   readonly mode: string
@@ -19,4 +28,10 @@ export interface AgentStatus {
   /** Load-balancer addresses that it announces on its network. */
   readonly announces: readonly string[]
   readonly conditions: readonly Condition[]
+  /** Milliseconds since the registry was heard last (a change, or its word that there is none); absent before the first. */
+  readonly heardMsAgo?: number
+  /** Endpoints of all services. */
+  readonly endpoints: EndpointCounts
+  /** How often it has taken an address. */
+  readonly addressesTaken: number
 }

@@ -20,7 +20,10 @@ const retryMs = { first: 1_000, most: 30_000 }
 
 export interface AgentOptions {
   readonly healthChecks: HealthCheckPorts
-  readonly announcer?: { readonly announces: readonly string[], readonly repairs: number, conditions (): readonly Condition[] }
+  /** What announces addresses, if it does. */
+  readonly announcer?: {
+    readonly announces: readonly string[], readonly repairs: number, readonly taken: number, readonly conditions: () => readonly Condition[]
+  }
   readonly machine: Machine
   readonly backEnd: BackEnd
   readonly clock: Clock
@@ -46,12 +49,15 @@ export class Agent {
   #taken = ''
   #inForce = ''
   #fault: string | undefined
+  #heardAtMs: number | undefined
   #appliedInMs = 0
   #repairs = 0
   #retryMs = retryMs.first
   #gathering: (() => void) | undefined
   #keeping: (() => void) | undefined
   #keptAtMs = 0
+  /** Why the state could not be kept the last time; '' if it was. */
+  #keepFault = ''
   #checking: (() => void) | undefined
   /** Work of the back end, one after the other. */
   #work: Promise<void> = Promise.resolve()
@@ -72,8 +78,10 @@ export class Agent {
       services: this.#state.services().length, frontEnds: this.#state.frontEnds, ...(this.#fault === undefined ? {} : { fault: this.#fault }),
       appliedInMs: this.#appliedInMs, repairs: this.#repairs + (announcer?.repairs ?? 0), announces: announcer?.announces ?? [],
       conditions: [
-        ...this.#state.conditions(), ...backEnd.conditions(), ...this.#options.healthChecks.conditions(), ...announcer?.conditions() ?? []
-      ].slice(0, maxConditions)
+        ...this.#state.conditions(), ...backEnd.conditions(), ...this.#options.healthChecks.conditions(), ...this.#options.announcer?.conditions() ?? []
+      ].slice(0, maxConditions),
+      ...(this.#heardAtMs === undefined ? {} : { heardMsAgo: Math.round(performance.now() - this.#heardAtMs) }),
+      endpoints: this.#state.endpointCounts(), addressesTaken: announcer?.taken ?? 0
     }
   }
 
@@ -96,6 +104,7 @@ export class Agent {
 
   /** Takes what the registry tells. Resolves when it is in force, or has failed: `status` says which. */
   take (event: EndpointsEvent): Promise<void> {
+    this.#heardAtMs = performance.now()
     switch (event.type) {
       case 'endpoints-snapshot':
         this.#state.replace(event.services)
@@ -234,8 +243,11 @@ export class Agent {
     if (stateFile === undefined || this.#inForce === '') return
     try {
       await writeState(stateFile, { revision: this.#taken, services: this.#state.services() })
+      this.#keepFault = ''
     } catch (error) {
-      log.warn({ err: error }, `the state cannot be kept in ${stateFile}: after a restart this agent carries nothing until the registry answers`)
+      const fault = error instanceof Error ? error.message : String(error)
+      if (fault !== this.#keepFault) log.warn({ fault }, `the state cannot be kept (${fault}): after a restart this agent carries nothing until the registry answers`)
+      this.#keepFault = fault
     }
   }
 }

@@ -17,10 +17,14 @@ const nodePorts = { first: 30_000, last: 32_767 } as const // Kubernetes' defaul
 /** Share of the table of connections beyond which it is said. */
 const fullShare = 0.8
 
-export async function surroundings (run: Run, machine: Machine): Promise<readonly Finding[]> {
+/** @param needsKernel userspace is no way out (`--mode kernel`) */
+export async function surroundings (run: Run, machine: Machine, needsKernel = false): Promise<readonly Finding[]> {
   const problem = await kernelProblem(run)
   return [
-    { about: 'kernel', isGood: problem === undefined, isFatal: problem !== undefined, text: problem ?? 'nftables takes our rules' },
+    {
+      about: 'kernel', isGood: problem === undefined, isFatal: problem !== undefined && needsKernel,
+      text: problem === undefined ? 'nftables takes our rules' : `${problem}: this process would carry the traffic (userspace): node ports, and cluster IPs if it may set routes (CAP_NET_ADMIN)`
+    },
     ...await flows(run),
     forwarding(),
     ...await foreignChains(run),
@@ -43,7 +47,8 @@ async function flows (run: Run): Promise<Finding[]> {
   const isGood = ran.code === 0
   return [{
     about: 'conntrack', isGood, isFatal: false,
-    text: isGood ? 'UDP flows of endpoints that have gone are ended' : 'UDP flows stay with endpoints that have gone: install the package conntrack'
+    text: isGood ? 'UDP flows of endpoints that have gone are ended'
+      : `UDP flows stay with endpoints that have gone: ${ran.code === undefined ? 'install the package conntrack' : 'no right to end them (CAP_NET_ADMIN)'}`
   }]
 }
 

@@ -2,6 +2,7 @@
 // the types of services: Kubernetes' "Virtual IPs and Service Proxies".
 import type { ServiceEndpoints } from '../../client-sdk/src/wire.ts'
 import { contains, type Ip, parseCidr, parseIp } from '../model/address/ranges.ts'
+import { drainLimitOf } from '../model/service/traffic-annotations.ts'
 import { none, type Service, type ServicePort } from '../model/service/types.ts'
 import { type Candidate, candidatesOf, isExternallyLocal, isPortNumber, usable, usableHere } from './choice.ts'
 import type { Carried, Choice, Condition, FrontEnd, FrontEndKind, Transport } from './front-end.ts'
@@ -97,17 +98,19 @@ function choicesOf (candidates: readonly Candidate[], port: ReadPort, { spec }: 
 }
 
 function frontEnd (
-  { spec }: Service, service: string, kind: FrontEndKind, { family, text }: Ip, port: number, choices: PortChoices
+  { metadata, spec }: Service, service: string, kind: FrontEndKind, { family, text }: Ip, port: number, choices: PortChoices
 ): FrontEnd {
   const { any, here } = choices
   const { outside, inside } = kind === 'cluster-ip'
     ? clusterIpChoices(spec.internalTrafficPolicy === 'Local', any, here)
     : externalChoices(isExternallyLocal(spec), kind, any, here)
   const affinitySeconds = spec.sessionAffinity === 'ClientIP' ? wholeOr(defaultAffinitySeconds, spec.sessionAffinityConfig?.clientIP?.timeoutSeconds) : undefined
+  const drainLimitMs = drainLimitOf(metadata.annotations)
   const sources = kind === 'load-balancer' ? sourcesOf(spec.loadBalancerSourceRanges ?? [], family) : undefined
   return {
     family, address: text, port, transport: choices.port.transport, kind, service, outside, inside,
     ...(affinitySeconds === undefined ? {} : { affinitySeconds }),
+    ...(drainLimitMs === undefined ? {} : { drainLimitMs }),
     ...(sources === undefined ? {} : { sources })
   }
 }

@@ -39,6 +39,8 @@ export interface FrontEnd {
   readonly inside: Choice
   /** `sessionAffinity: ClientIP`: so many seconds a client stays with its endpoint. Absent: it doesn't. */
   readonly affinitySeconds?: number
+  /** How long connections to an endpoint that has left may go on; absent: as long as they like. */
+  readonly drainLimitMs?: number
   /** Networks that may connect (`loadBalancerSourceRanges`), canonical. Absent: all. */
   readonly sources?: readonly string[]
 }

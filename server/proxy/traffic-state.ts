@@ -1,6 +1,7 @@
 // All that this machine carries: the front ends of all services, which of several services has an address, and what
 // changed since it was last asked. A change of a service costs what that service has.
 import type { ServiceEndpoints } from '../../client-sdk/src/wire.ts'
+import type { EndpointCounts } from './agent-status.ts'
 import type { FrontEndChanges } from './back-end.ts'
 import { carriedOf } from './desired-state.ts'
 import { type Carried, type Condition, type FrontEnd, frontEndKey, type HealthCheck } from './front-end.ts'
@@ -34,6 +35,20 @@ export class TrafficState {
   /** All services, as they were taken: for the file that survives a restart. */
   services (): ServiceEndpoints[] {
     return Array.from(this.#services.values(), ({ service }) => service)
+  }
+
+  /** Endpoints of all services by their state. */
+  endpointCounts (): EndpointCounts {
+    let [ready, draining, suspect, away] = [0, 0, 0, 0]
+    for (const { service: { endpoints } } of this.#services.values()) {
+      for (const { conditions, suspect: isSuspect } of endpoints) {
+        if (conditions.ready) ready++
+        else if (isSuspect) suspect++
+        else if (conditions.serving) draining++
+        else away++
+      }
+    }
+    return { ready, draining, suspect, away }
   }
 
   get frontEnds (): number {

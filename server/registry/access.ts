@@ -60,7 +60,7 @@ export class ActorAccess implements Access {
   summary (namespace: string, service: string): ReturnType<Reads['summary']> { return this.#parts.reads.summary(namespace, service) }
   instance (name: InstanceName): ReturnType<Reads['instance']> { return this.#parts.reads.instance(name) }
   load (name: InstanceName): ReturnType<Reads['load']> { return this.#parts.reads.load(name) }
-  namespace (name: string): ReturnType<Reads['namespace']> { return this.#parts.reads.namespace(name) }
+  namespace (...asked: Parameters<Reads['namespace']>): ReturnType<Reads['namespace']> { return this.#parts.reads.namespace(...asked) }
   checkScope (scope: Parameters<Reads['checkScope']>[0]): void { this.#parts.reads.checkScope(scope) }
   instances (...asked: Parameters<Reads['instances']>): ReturnType<Reads['instances']> { return this.#parts.reads.instances(...asked) }
   services (...asked: Parameters<Reads['services']>): ReturnType<Reads['services']> { return this.#parts.reads.services(...asked) }
@@ -68,14 +68,19 @@ export class ActorAccess implements Access {
   members (namespace: string | undefined, service: string): ReturnType<Reads['members']> { return this.#parts.reads.members(namespace, service) }
   protection (): ReturnType<Reads['protection']> { return this.#parts.reads.protection() }
   manifest (name: ManifestName): ReturnType<Reads['manifest']> { return this.#parts.reads.manifest(name) }
+  manifests (kind: 'Policy'): ReturnType<Reads['manifests']> { return this.#parts.services.list(kind) }
   serviceManifest (...name: Parameters<Reads['serviceManifest']>): ReturnType<Reads['serviceManifest']> { return this.#parts.reads.serviceManifest(...name) }
   endpointSlices (...name: Parameters<Reads['endpointSlices']>): ReturnType<Reads['endpointSlices']> { return this.#parts.reads.endpointSlices(...name) }
   endpointsObject (...name: Parameters<Reads['endpointsObject']>): ReturnType<Reads['endpointsObject']> { return this.#parts.reads.endpointsObject(...name) }
   explain (name: InstanceName): ReturnType<Reads['explain']> { return this.#parts.reads.explain(name) }
   pools (): ReturnType<Reads['pools']> { return this.#parts.reads.pools() }
   events (query: Parameters<Reads['events']>[0]): ReturnType<Reads['events']> { return this.#parts.reads.events(query) }
-  numbers (): ReturnType<Reads['numbers']> { return this.#parts.reads.numbers() }
+  numbers (...asked: Parameters<Reads['numbers']>): ReturnType<Reads['numbers']> { return this.#parts.reads.numbers(...asked) }
   secret (name: string): ReturnType<Reads['secret']> { return this.#parts.secrets.get(name) }
+  secrets (prefix: string): ReturnType<Reads['secrets']> { return this.#parts.secrets.list(prefix) }
+  selecting (instance: Parameters<Reads['selecting']>[0]): ReturnType<Reads['selecting']> { return this.#parts.reads.selecting(instance) }
+  get sight (): undefined { return undefined }
+  permit (): void { /* everybody may have everything */ }
   overrides (): ReturnType<Reads['overrides']> { return this.#parts.leftovers.list() }
   handMade (...of: Parameters<Reads['handMade']>): ReturnType<Reads['handMade']> { return this.#parts.services.handMade(...of) }
   unreadable (): ReturnType<Reads['unreadable']> { return this.#parts.unreadable.list() }
@@ -126,6 +131,10 @@ export class ActorAccess implements Access {
 
   keepSecret (name: string, body: string, expected: number): Promise<boolean> {
     return this.#parts.secrets.keep(this.#actor, name, body, expected)
+  }
+
+  removeSecret (name: string, expected: number): Promise<boolean> {
+    return this.#parts.secrets.remove(this.#actor, name, expected)
   }
 
   removeUnreadable (key: string): Promise<void> {

@@ -1,7 +1,25 @@
 // Who asks: every command, read and watch has one. Access control decides by it, events show its name.
 
-/** `anonymous`: known by its address alone; `token`, `certificate`: it has shown one; `node`: this registry itself; `operator`: a person. */
-export type ActorKind = 'anonymous' | 'token' | 'certificate' | 'node' | 'operator'
+/** `anonymous`: known by its address alone; `token`, `jwt`, `certificate`: it has shown one; `node`: this registry itself; `operator`: a person. */
+export type ActorKind = 'anonymous' | 'token' | 'jwt' | 'certificate' | 'node' | 'operator'
+
+/** Whose instances an actor may keep and change. It is said by access control. */
+export interface Ownership {
+  /** What it registers is its own from then on; undefined = it has no name, and what it registers is nobody's. */
+  readonly owner: string | undefined
+  /** False: what is others' is passed over in silence (the control only reports). */
+  readonly isBinding: boolean
+  /** Told of an instance of another owner. Gives whether it may be changed all the same. */
+  permits (instance: Owned): boolean
+}
+
+/** An instance, and who registered it; without `owner` it is nobody's. */
+export interface Owned {
+  readonly namespace: string
+  readonly service: string
+  readonly id: string
+  readonly owner?: string
+}
 
 export interface Actor {
   /** As events show it in `by`. */
@@ -9,6 +27,10 @@ export interface Actor {
   readonly kind: ActorKind
   /** Where it calls from; undefined = it is this process. It stands in for the address that a registration leaves out. */
   readonly address: string | undefined
+  /** By which way it comes, for the audit: `http`, `websocket`. */
+  readonly door?: string
+  /** Absent: there is no access control, and every instance is everybody's. */
+  readonly ownership?: Ownership
 }
 
 /** A client of which only the address is known. */

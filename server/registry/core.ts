@@ -19,11 +19,12 @@ import type { InstanceFilter, Listed, Position } from './catalog/listing.ts'
 import type { ServiceView } from './catalog/service-entry.ts'
 import type { SetAsideRecord } from './catalog/set-aside.ts'
 import type { Registered } from './commands/instances.ts'
-import type { Secret } from './commands/secrets.ts'
+import type { NamedSecret, Secret } from './commands/secrets.ts'
 import type { Cursor } from './feed/cursor.ts'
 import type { EndpointsDelivery } from './feed/endpoints-subscription.ts'
 import type { Acknowledger, Acknowledging, PropagationReport } from './feed/propagation.ts'
 import type { Watch, WatchFilter } from './feed/subscription.ts'
+import type { Sight } from './sight.ts'
 import type { InstanceName } from './instance-name.ts'
 import type { KeptLoad } from './leases/loads.ts'
 import type { LeaseSession } from './leases/sessions.ts'
@@ -70,7 +71,7 @@ export interface Reads {
   instance (name: InstanceName): Instance
   /** What the instance said last of its load to this node. */
   load (name: InstanceName): KeptLoad | undefined
-  namespace (name: string): NamespaceSummary
+  namespace (name: string, sight?: Sight): NamespaceSummary
   /** Throws if a namespace or a service that a list is asked for is not there. */
   checkScope (scope: Pick<InstanceFilter, 'namespace' | 'service'>): void
   /**
@@ -79,12 +80,14 @@ export interface Reads {
    */
   instances (filter: InstanceFilter, after: Position | undefined, limit: number, maxLooked?: number): Listed<Instance>
   services (filter: InstanceFilter, after: Position | undefined, limit: number, maxLooked?: number): Listed<ServiceSummary>
-  namespaces (after: Position | undefined, limit: number): Listed<NamespaceSummary>
+  namespaces (after: Position | undefined, limit: number, sight?: Sight): Listed<NamespaceSummary>
   /** The instances of what stands under a name, in one namespace or in each. */
   members (namespace: string | undefined, service: string): readonly Instance[]
   /** What holds back removals now. It comes and goes without a revision. */
   protection (): Protection
   manifest (name: ManifestName): Manifest
+  /** Policies, by name. */
+  manifests (kind: 'Policy'): readonly Manifest[]
   /** Of an implicit service what it would be. */
   serviceManifest (namespace: string, service: string): Service
   endpointSlices (namespace: string, service: string): readonly EndpointSlice[]
@@ -96,9 +99,17 @@ export interface Reads {
   /** What changed lately, newest first. */
   events (query: EventQuery): EventPage
   /** The registry at a glance. */
-  numbers (): Numbers
+  numbers (sight?: Sight): Numbers
   /** A value that the nodes share and show to no client; undefined = no node has created it yet. */
   secret (name: string): Secret | undefined
+  /** Those whose names begin so, in no particular order. */
+  secrets (prefix: string): readonly NamedSecret[]
+  /** The declared services that select what is registered with these labels, or would. */
+  selecting (instance: Pick<Instance, 'namespace' | 'service' | 'labels'>): readonly string[]
+  /** What of the registry is seen; undefined = everything. */
+  readonly sight: Sight | undefined
+  /** What is asked for beside the registry itself may be had. @throws RegistryError REG_UNAUTHENTICATED, REG_FORBIDDEN */
+  permit (what: 'metrics' | 'docs' | 'dns' | 'admin'): void
   /** All overrides, ordered by namespace, service and id, and whether their instances are registered. */
   overrides (): readonly ListedOverride[]
   /** EndpointSlices and Endpoints that were applied by hand, whether or not they are used, in no particular order. */
@@ -145,6 +156,8 @@ export interface Commands {
    * node was faster.
    */
   keepSecret (name: string, body: string, expected: number): Promise<boolean>
+  /** Removes one, if it still has that revision. */
+  removeSecret (name: string, expected: number): Promise<boolean>
   /** Everything that the store holds, secrets included, while everything goes on. */
   backup (): Promise<Backup>
   /**
@@ -181,13 +194,13 @@ export interface Follow {
 
 export type { EndpointSet } from '../model/instance/endpoints.ts'
 export type { StoreHealth } from '../store/store.ts'
-export { type Actor, type ActorKind, anonymous, registryActor } from './actor.ts'
+export { type Actor, type ActorKind, type Owned, type Ownership, anonymous, registryActor } from './actor.ts'
 export { type EndpointQuery, queryEndpoints } from './catalog/endpoint-query.ts'
 export type { InstanceFilter, Listed, Position } from './catalog/listing.ts'
 export type { ServiceView } from './catalog/service-entry.ts'
 export type { SetAsideRecord } from './catalog/set-aside.ts'
 export type { Registered } from './commands/instances.ts'
-export type { Secret } from './commands/secrets.ts'
+export type { NamedSecret, Secret } from './commands/secrets.ts'
 export type { AppliedChange } from './feed/change-ring.ts'
 export { type Cursor, cursorText, parseCursor } from './feed/cursor.ts'
 export type { EndpointsDelivery, ServiceEndpoints } from './feed/endpoints-subscription.ts'
@@ -198,6 +211,7 @@ export type { InstanceName } from './instance-name.ts'
 export type { LeaseSession } from './leases/sessions.ts'
 export type { Protection } from './leases/sweeper.ts'
 export type { EventPage, EventQuery } from './reads/events.ts'
+export type { Sight } from './sight.ts'
 export type { Numbers } from './reads/overview.ts'
 export type { InSlices } from './in-slices.ts'
 export type { Applied } from './services/apply-plan.ts'

@@ -44,7 +44,11 @@ export class Followers {
   }
 
   /** Gives the result when all show what this node shows. */
-  async shown<Result> (write: Promise<Result>): Promise<Result> {
+  shown<Result> (write: Promise<Result>): Promise<Result> {
+    return this.#followers.size === 0 ? write : this.#shown(write)
+  }
+
+  async #shown<Result> (write: Promise<Result>): Promise<Result> {
     const result = await write
     const { revision } = this.#position
     for (const follower of this.#followers) if (!follower.hasTaken(revision)) await this.#wait(follower, revision)

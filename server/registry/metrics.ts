@@ -1,6 +1,6 @@
 // What the registry counts, as Prometheus reads it: writes and heartbeats through this node, expiry, and what it holds at each scrape.
 import { Counter, Gauge, type Registry as PromRegistry } from 'prom-client'
-import type { HeartbeatAnswer, LoadValue, Pool, Reason } from '../../client-sdk/src/wire.ts'
+import type { HeartbeatAnswer, LoadValue, Pool } from '../../client-sdk/src/wire.ts'
 import { statuses } from '../model/instance/instance.ts'
 import type { Granted, Sweep } from '../store/store.ts'
 import { showHistogram } from '../metrics/filled-histogram.ts'
@@ -12,32 +12,56 @@ import type { Registry } from './registry.ts'
 /** Loads that a scrape shows, over all instances: Prometheus keeps each series for hours, and a registry of 100,000 instances has others to count them. */
 const maxLoadSeries = 5_000
 
+/** Counts by one label, in plain numbers until somebody scrapes: hashing labels at each request costs as much as a look into the catalog. */
+class Counts {
+  readonly #counts: Map<string, number>
+
+  /** @param shown values that are shown from the beginning */
+  constructor (shown: readonly string[]) {
+    this.#counts = new Map(shown.map((value) => [value, 0]))
+  }
+
+  add (value: string, count = 1): void {
+    this.#counts.set(value, (this.#counts.get(value) ?? 0) + count)
+  }
+
+  entries (): Iterable<[string, number]> {
+    return this.#counts.entries()
+  }
+}
+
 export class RegistryMetrics implements CallCounts {
   readonly #register: PromRegistry
-  readonly #registrations: Counter<'outcome'>
+  readonly #registrations = new Counts(['created', 'updated', 'replaced', 'unchanged'])
   readonly #deregistrations: Counter
-  readonly #heartbeats: Counter<'outcome'>
+  readonly #heartbeats = new Counts(['renewed', 'unknown', 'superseded'])
   readonly #suspected: Counter
   readonly #expired: Counter
-  readonly #changes: Counter<'reason'>
+  readonly #changes = new Counts([])
 
   constructor (register: PromRegistry) {
     this.#register = register
     const registers = [register]
-    const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []): Counter<Label> =>
-      new Counter({ name: `rollcall_${name}`, help, labelNames, registers })
-    this.#registrations = counter('registrations_total', 'Registrations through this node: created, updated, replaced or unchanged.', ['outcome'])
+    const counter = (name: string, help: string): Counter => new Counter({ name: `rollcall_${name}`, help, registers })
+    const shown = (name: string, help: string, label: string, counts: Counts): void => {
+      new Counter({
+        name: `rollcall_${name}`, help, labelNames: [label], registers,
+        collect () {
+          this.reset()
+          for (const [value, count] of counts.entries()) this.inc({ [label]: value }, count)
+        }
+      })
+    }
+    shown('registrations_total', 'Registrations through this node: created, updated, replaced or unchanged.', 'outcome', this.#registrations)
     this.#deregistrations = counter('deregistrations_total', 'Deregistrations through this node.')
-    this.#heartbeats = counter('heartbeats_total', 'Heartbeats through this node: renewed, unknown or superseded.', ['outcome'])
+    shown('heartbeats_total', 'Heartbeats through this node: renewed, unknown or superseded.', 'outcome', this.#heartbeats)
     this.#suspected = counter('suspected_total', 'Instances that this node turned suspect because their lease ran out.')
     this.#expired = counter('expired_total', 'Suspects that this node removed.')
-    this.#changes = counter('changes_total', 'Changes that this node applied, of all nodes, by reason.', ['reason'])
-    for (const outcome of ['created', 'updated', 'replaced', 'unchanged']) this.#registrations.inc({ outcome }, 0)
-    for (const outcome of ['renewed', 'unknown', 'superseded']) this.#heartbeats.inc({ outcome }, 0)
+    shown('changes_total', 'Changes that this node applied, of all nodes, by reason.', 'reason', this.#changes)
   }
 
   registered (outcome: Granted['outcome']): void {
-    this.#registrations.inc({ outcome })
+    this.#registrations.add(outcome)
   }
 
   deregistered (): void {
@@ -45,9 +69,9 @@ export class RegistryMetrics implements CallCounts {
   }
 
   heartbeats ({ renewed, unknown, superseded }: HeartbeatAnswer): void {
-    this.#heartbeats.inc({ outcome: 'renewed' }, renewed)
-    this.#heartbeats.inc({ outcome: 'unknown' }, unknown.length)
-    this.#heartbeats.inc({ outcome: 'superseded' }, superseded.length)
+    this.#heartbeats.add('renewed', renewed)
+    this.#heartbeats.add('unknown', unknown.length)
+    this.#heartbeats.add('superseded', superseded.length)
   }
 
   /** For `RegistryOptions.swept`. */
@@ -58,7 +82,7 @@ export class RegistryMetrics implements CallCounts {
 
   /** Shows what the registry holds at each scrape. Called once. */
   observe (registry: Registry): void {
-    registry.feed.listen({ name: 'metrics', changed: ({ reason }) => this.#changes.inc({ reason } satisfies { reason: Reason }) })
+    registry.feed.listen({ name: 'metrics', changed: ({ reason }) => this.#changes.add(reason) })
     const gauge = (name: string, help: string, value: () => number): void => {
       new Gauge({ name: `rollcall_${name}`, help, registers: [this.#register], collect () { this.set(value()) } })
     }

@@ -21,6 +21,7 @@ export interface NodeStoreOptions {
 export class NodeStore implements Store {
   readonly kind: Store['kind']
   readonly location: string
+  readonly renewsAlone: boolean
   readonly #store: Store
   readonly #timer: StoreTimer
   readonly #aside: (() => SetAside) | undefined
@@ -31,6 +32,7 @@ export class NodeStore implements Store {
   constructor (store: Store, { timer = () => undefined, aside, now = () => performance.now() }: NodeStoreOptions = {}) {
     this.kind = store.kind
     this.location = store.location
+    this.renewsAlone = store.renewsAlone === true
     this.#store = store
     this.#timer = timer
     this.#aside = aside

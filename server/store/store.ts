@@ -3,6 +3,7 @@
 // A store keeps leased instances and lasting objects, orders every change by one revision, and tells a follower of each.
 // It throws RegistryError only: REG_STORE_UNAVAILABLE (nothing happened), REG_OUTCOME_UNKNOWN (it may have), REG_STORE_FULL.
 import type { Readable } from 'node:stream'
+import { RegistryError } from '../errors.ts'
 import type { Reason } from '../../client-sdk/src/wire.ts'
 
 /** An instance as the store keeps it. `lease` names one life: a new registration by another generation has a new one. */
@@ -48,6 +49,11 @@ export const overridePrefix = 'override/'
 /** The key of the instance that an object says something about; undefined = it says nothing about one. */
 export function subjectOf (objectKey: string): string | undefined {
   return objectKey.startsWith(overridePrefix) ? objectKey.slice(overridePrefix.length) : undefined
+}
+
+/** Who an instance belongs to, by its body: the last member of it, if it says so; undefined = it is nobody's. */
+export function ownerOf (body: string): string | undefined {
+  return /,"owner":"([^"\\]*)"\}$/.exec(body)?.[1]
 }
 
 /** One entry of the log. Revisions are dense: each change is the one before plus one, but for the jump at a new term. */
@@ -144,6 +150,11 @@ export interface Grant {
   readonly ttlMs: number
   readonly body: string
   readonly by: string
+  /**
+   * While a life of another owner (`ownerOf`) is registered, the grant is refused as REG_FORBIDDEN; '' = it is nobody's, and so of another
+   * than every owner. Absent: nobody looks.
+   */
+  readonly owner?: string | undefined
 }
 
 export interface Granted {
@@ -252,6 +263,8 @@ export interface Backup {
 
 export interface Store {
   readonly kind: 'sqlite' | 'redis'
+  /** Its leases are in this process: a renewal costs the same alone as among others, and need not wait for company. Default: it does. */
+  readonly renewsAlone?: boolean
   /** Where it is, for people: a file, an address without its password. */
   readonly location: string
   /** Loads and begins to follow. Resolves when `follower.load` has been called for the first time. */
@@ -278,4 +291,9 @@ export interface Store {
   /** A whole copy, while everything goes on. @throws RegistryError as writes do */
   backup (): Promise<Backup>
   close (): Promise<void>
+}
+
+/** The refusal of a grant. @param key of the instance */
+export function grantRefused (key: string, owner: string): RegistryError {
+  return new RegistryError('REG_FORBIDDEN', `instance ${key} is registered by ${owner}: nobody else may register it until it is gone`)
 }

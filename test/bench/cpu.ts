@@ -19,7 +19,7 @@ interface Kind {
   readonly what: string
   readonly goal: number
   readonly method: 'GET' | 'PUT' | 'POST'
-  /** `%d` is another number in each request. */
+  /** `%d` is another number in each request, `%s` another one in each thousand: a service has 50,000 instances at most. */
   readonly path: string
   readonly bare: string
   readonly body?: string
@@ -40,7 +40,7 @@ export async function cpu (): Promise<Row[]> {
   await using bare = await start('test/bench/bare-server.ts', [bytes], '0')
   const etag = (await fetch(`${sqlite.url}${service}/endpoints`)).headers.get('etag') ?? ''
   const endpoints = { method: 'GET', path: `${service}/endpoints` } as const
-  const put = { method: 'PUT', path: `/v1/namespaces/load/services/web/instances/r%d`, body: registration, bare: '/bare' } as const
+  const put = { method: 'PUT', path: `/v1/namespaces/load/services/web-%s/instances/r%d`, body: registration, bare: '/bare' } as const
   const leases = JSON.stringify({ leases: Array.from({ length: 5 }, (_, n) => ({ namespace: 'shop', service: 'orders', id: `orders-${n}` })) })
   const kinds: readonly (Kind & { readonly on: Program })[] = [
     { on: sqlite, what: `GET endpoints of five instances (${bytes.length} octets)`, goal: 0.95, ...endpoints, bare: '/bare' },

@@ -1,4 +1,5 @@
--- Requests for wrk. Arguments: method, path (%d = number of the request), body or "-", a number to begin at, more headers as NAME VALUE.
+-- Requests for wrk. Arguments: method, path (%d = number of the request, %s = one for each thousand), body or "-", a number to begin at, more
+-- headers as NAME VALUE.
 local method, path, body, n
 local headers = {}
 
@@ -10,5 +11,5 @@ end
 
 function request ()
   n = n + 1
-  return wrk.format(method, (path:gsub("%%d", n)), headers, body)
+  return wrk.format(method, (path:gsub("%%d", n):gsub("%%s", math.floor(n / 1000))), headers, body)
 end

@@ -50,13 +50,13 @@ t.test('apply says in one line which addresses no live agent carries, and why', 
 t.test('a load-balancer address that nobody announces is warned of, unless an agent that announces will', async (t) => {
   const { world, piped, rollcall } = await place(t)
   await agent(world, 'a')
-  t.match(warnings((await piped(manifest('one', { type: 'LoadBalancer' }), 'apply', '-f', '-')).err), [/load-balancer address 192\.168\.1\.240 of one \(nobody announces it: rollcall proxy --announce\)/])
+  t.match(warnings((await piped(manifest('one', { type: 'LoadBalancer' }), 'apply', '-f', '-')).err), [/load-balancer address 192\.168\.1\.240 of one \(nobody announces it: rollcall proxy --announce, /])
   t.match((await rollcall('get', 'services', '-o', 'wide')).out.join('\n'), /ANNOUNCED-BY[^]*one .*<nobody>/)
   await agent(world, 'a', { announces: '192.168.1.240' })
   t.strictSame(warnings((await piped(manifest('two', { type: 'LoadBalancer' }), 'apply', '-f', '-')).err), [])
   t.match((await rollcall('get', 'services', 'one', '-o', 'wide')).out[1], / a /)
-  t.match((await rollcall('describe', 'service', 'one')).out.join('\n'), 'load-balancer address 192.168.1.240: by a')
-  t.match((await rollcall('describe', 'service', 'two')).out.join('\n'), 'load-balancer address 192.168.1.241: by nobody')
+  t.match((await rollcall('describe', 'service', 'one')).out.join('\n'), 'load-balancer address 192.168.1.240: announced by a')
+  t.match((await rollcall('describe', 'service', 'two')).out.join('\n'), 'load-balancer address 192.168.1.241: by a, if it is routed there (nobody announces it')
 })
 
 t.test('get proxies, status and describe show who carries what', async (t) => {

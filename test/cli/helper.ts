@@ -17,6 +17,8 @@ export interface Shell {
   /** Path and body of what the commands sent beyond the registry's own routes. */
   readonly sent: { method: string, path: string, body: unknown }[]
   events: Event[]
+  /** Files that only their owner may read. */
+  readonly kept: Map<string, { readonly text: string, readonly mode: number }>
   /** Runs `rollcall ...` to its end. */
   readonly rollcall: (...argv: string[]) => Promise<Ran>
   /** Begins a command that stays. */
@@ -63,6 +65,7 @@ export function createShell ({ env = {}, files = {}, colours = false }: ShellOpt
     clock,
     sent,
     events: [],
+    kept: new Map(),
     rollcall: async (...argv) => {
       const { terminal, lines } = record(new AbortController().signal)
       return { exitCode: await run(argv, terminal), ...lines }
@@ -107,6 +110,7 @@ export function createShell ({ env = {}, files = {}, colours = false }: ShellOpt
         if (text === undefined) throw new Error(`ENOENT: ${path}`)
         return text
       },
+      privateFile: { read: (path) => shell.kept.get(path), write: (path, text) => { shell.kept.set(path, { text, mode: 0o100600 }) } },
       readDirectory: (path) => {
         const names = Object.keys(files).filter((name) => name.startsWith(`${path}/`)).map((name) => name.slice(path.length + 1))
         return names.length === 0 ? undefined : names

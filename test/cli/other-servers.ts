@@ -54,5 +54,7 @@ export const asking: readonly (readonly string[])[] = [
   ['resolve', 'web'], ['resolve', 'web', 'A', '--trace'], ['apply', '-f', '-'], ['delete', '-f', '-'],
   ['delete', 'service', 'web'], ['delete', 'unreadable', 'k'], ['expose', 'web', '--port', '80'],
   ['label', 'web/a', 'x=y'], ['register', 'web', '-p', '80'], ['deregister', 'web/a'], ['heartbeat', 'web/a'],
-  ['drain', 'web/a'], ['undrain', 'web/a']
+  ['drain', 'web/a'], ['undrain', 'web/a'],
+  ['login', '--token', 'rc_x'], ['token', 'create', 'a'], ['token', 'list'], ['token', 'revoke', 'a'], ['whoami'], ['can-i', 'read', 'shop', 'orders'],
+  ['get', 'policies']
 ]

@@ -141,7 +141,60 @@ t.test('a session that is answered late over its socket beats by request meanwhi
   t.ok(beats(registry).length > 0, 'by request')
   t.equal(registration.state, 'registered')
   t.equal(registry.sockets, 1)
-  t.strictSame(
-    typesOf(events), ['registered', 'session', ...typesOf(events).slice(2).filter((type) => type === 'session')]
-  )
+  delayMs = 0
+  await clock.advance(10_000)
+  t.strictSame(typesOf(events), ['registered', 'session'], 'the session is the same all the time')
 })
+
+t.test('what is large has more time, and a second node is not asked for what is arriving', async (t) => {
+  const { clock, another, registry } = setting(t)
+  const manifests = Array.from({ length: 3_000 }, (_, index) => ({
+    apiVersion: 'v1' as const, kind: 'Service' as const, metadata: { name: `s${index}`, annotations: { note: 'x'.repeat(400) } }, spec: { ports: [{ port: 80 }] }
+  }))
+  let asked = 0
+  const rollcall = another({
+    address: ['http://a', 'http://b'], timeoutMs: 3_000, WebSocket: null,
+    fetch: async (url, init) => {
+      asked++
+      t.ok((init.body?.length ?? 0) > 1_000_000)
+      await new Promise<void>((resolve) => void clock.setTimeout(resolve, (init.body?.length ?? 0) / 300)) // a line of 300 kB/s
+      init.signal.throwIfAborted()
+      return registry.fetch(url.replace(/^http:..[ab]/, String(registry.options.address)), init)
+    }
+  })
+  const applied = rollcall.services.apply(manifests, { dryRun: true })
+  await clock.advance(10_000)
+  t.equal((await applied).results.length, 3_000)
+  t.equal(asked, 1)
+})
+
+for (const [bytesPerMs, arrives] of [[400, true], [20, false]] as const) {
+  t.test(`an answer of 4 MB at ${bytesPerMs} kB/s is ${arrives ? 'read to its end' : 'given up'}`, async (t) => {
+    const { clock, another } = setting(t)
+    const text = JSON.stringify({ namespace: 'shop', service: 'orders', id: 'o', note: 'x'.repeat(4_000_000) })
+    let asked = 0
+    let sent = 0
+    const rollcall = another({
+      address: ['http://a', 'http://b'], timeoutMs: 5_000, WebSocket: null,
+      fetch: async (_url, { signal }) => {
+        asked++
+        sent = 0
+        const read = async (): Promise<{ done: boolean, value?: Uint8Array }> => {
+          await new Promise<void>((resolve) => void clock.setTimeout(resolve, 100))
+          signal.throwIfAborted()
+          if (sent >= text.length) return { done: true }
+          const value = new TextEncoder().encode(text.slice(sent, sent + bytesPerMs * 100))
+          sent += value.length
+          return { done: false, value }
+        }
+        return { status: 200, headers: new Headers(), text: async () => text, body: { getReader: () => ({ read, cancel: async () => undefined }) } }
+      }
+    })
+    let outcome: unknown
+    rollcall.instance({ service: 'orders', id: 'o' }).then(() => { outcome = 'read' }, (error: unknown) => { outcome = (error as { code: string }).code })
+    await clock.advance(60_000)
+    t.equal(sent >= text.length, arrives, String(outcome))
+    t.equal(outcome === 'REGISTRY_TIMEOUT', !arrives)
+    t.equal(asked, 1, 'a second node would send the same over the same line')
+  })
+}

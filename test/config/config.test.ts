@@ -75,7 +75,7 @@ t.test('every setting can be given in each of the three ways, and means the same
   // A value of each kind that is nobody's default, and of settings that want another one.
   const byKind: Partial<Record<KindName, string>> = {
     listener: '127.0.0.1:1', upstream: '[2001:db8::53]:5353', duration: '9s', seconds: '7s', size: '3MiB', boolean: 'true', directory: '/d', file: '/f',
-    url: 'redis://h', name: 'x.example', network: '192.0.2.0/24', ports: '20000-20100', pool: 'public=192.0.2.0/24', clientZone: '10.1.0.0/16=east',
+    url: 'redis://h', name: 'x.example', network: '192.0.2.0/24', ports: '20000-20100', pool: 'public=192.0.2.0/24', clientZone: '10.1.0.0/16=east', dnsView: 'office=10.0.0.0/8:shop',
     tsigKey: 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', transferRule: '192.0.2.0/24', notifyTarget: '192.0.2.7:53'
   }
   const samples: Record<string, string> = {
@@ -278,6 +278,12 @@ t.test('values that break their rule are refused, with the rule', async (t) => {
     [['--data='], /needs a value/],
     [['--node', 'a', '--node', 'b'], /must not be given twice/],
     [['--insecure=yes'], /must be true or false/],
+    [['--dns-view', '10.1.0.0/16:shop'], /--dns-view must be NAME=CIDR:NAMESPACES/],
+    [['--dns-view', 'a=10.1.0.0/16:'], /must be NAME=CIDR:NAMESPACES/],
+    [['--dns-view', 'a=10.1.0.7/16:shop'], /the network must not have bits set behind its prefix/],
+    [['--dns-view', 'a=10.1.0.0/16:Shop'], /a namespace must be a name/],
+    [['--dns-view', 'A=10.1.0.0/16:shop'], /the name must/],
+    [['--dns-view', 'a=10.1.0.0/16:a,b=10.1.0.0/16:b'], /must not name a network for the second time/],
     [['--client-zone', '10.1.0.0/16'], /--client-zone must be CIDR=ZONE/],
     [['--client-zone', '10.1.0.0/16='], /must be CIDR=ZONE/],
     [['--client-zone', '10.1.0.7/16=a'], /the network must not have bits set behind its prefix: the network is 10.1.0.0\/16/],
@@ -303,10 +309,14 @@ t.test('a file that is no mapping of settings is refused', async (t) => {
 
 t.test('a listener off loopback is refused without --insecure, and warned of with it', async (t) => {
   for (const open of ['0.0.0.0:7500', '[::]:7500', '10.1.2.3:0', 'registry.example:7500', '[::ffff:10.0.0.1]:1']) {
-    t.match(faultsOf(['--http', open]).join(), /--http must be a loopback address .* no access control yet .* --insecure permits it/, open)
+    t.match(faultsOf(['--http', open]).join(), /--http must be a loopback address .* "rollcall init --token-file tokens.yaml" .* "rollcall serve --http .* --access on --token-file tokens.yaml" starts with it\. --insecure permits it/, open)
     t.match(faultsOf(['--dns', open]).join(), /--dns must be a loopback address/, open)
     const { warnings } = load(['--http', open, '--insecure'])
-    t.match(warnings.join(), /insecure: http listens on .* no access control yet: whoever reaches it can register, change and remove instances/)
+    t.match(warnings.join(), /insecure: http listens on .* without access control: whoever reaches it can register, change and remove instances/)
+    t.match(load(['--http', open, '--access', 'on']).warnings, [/without TLS: tokens that are sent there can be read on the way/], 'it is controlled')
+    t.match(faultsOf(['--http-tls', open, '--http-tls-cert', 'c', '--http-tls-key', 'k']).join(), /rollcall serve --http-tls .* --access on/)
+    t.match(faultsOf(['--http', open, '--access', 'report']).join(), /must be a loopback address/, 'what only reports refuses nothing')
+    t.same(load(['--dns', open, '--dns-view', 'all=0.0.0.0/0:*']).warnings, [], 'networks are named')
   }
   for (const closed of ['127.0.0.1:0', '127.8.9.1:1', '[::1]:7500', 'localhost:7500', '[::ffff:127.0.0.1]:1']) {
     t.same(load(['--http', closed, '--dns', closed]).warnings, [], closed)

@@ -3,7 +3,7 @@ import t from 'tap'
 import { stringify } from 'yaml'
 import { loadConfig, type Config } from '../../server/config/config.ts'
 import type { KindName } from '../../server/config/kinds.ts'
-import { settings, variableName } from '../../server/config/settings.ts'
+import { settings } from '../../server/config/settings.ts'
 
 /** A value of each kind, as it is written on a command line. */
 const samples: Readonly<Record<KindName, string>> = {
@@ -11,11 +11,11 @@ const samples: Readonly<Record<KindName, string>> = {
   boolean: 'true', level: 'debug', directory: '1e3', file: '007', url: 'redis://127.0.0.1:6390',
   name: 'sample', network: '10.7.0.0/16', ports: '31000-31100', pool: 'lan=192.0.2.10-192.0.2.20,192.0.2.64/28',
   clientZone: '10.0.0.0/8=z1', tsigKey: 'k=hmac-sha256:c2VjcmV0c2VjcmV0c2VjcmV0', transferRule: '192.0.2.0/24',
-  notifyTarget: '192.0.2.9:53', word: 'on'
+  notifyTarget: '192.0.2.9:53', word: 'on', dnsView: 'office=10.0.0.0/8:shop+pay'
 }
 /** Where a kind has other limits, or a setting means more than its kind. */
 const own: Readonly<Record<string, string>> = {
-  'dns-forward-case': 'lower', 'dns-cluster-ip': 'always', 'override-keep': '2h', 'session-blip': '700ms',
+  'dns-forward-case': 'lower', 'access-writes': '77', 'certificate-identity': 'cn', 'dns-cluster-ip': 'always', 'override-keep': '2h', 'session-blip': '700ms',
   'log-length': '1234', 'dns-rate-limit': '77', 'dns-query-log': '0.25', 'dns-workers': '2', 'dns-batch': 'off', zone: 'one.test,two.test',
   'service-cidr': '10.7.0.0/16,fd00:7::/112', node: 'n-1', 'trusted-host': 'a.test,b.test', 'redis-prefix': 'sample',
   'dns-forward': '192.0.2.53,[2001:db8::53]:5353', 'client-zone': '10.0.0.0/8=z1,192.168.0.0/16=z2', 'dns-ttl': '9s',
@@ -39,13 +39,13 @@ const beside: Readonly<Record<string, readonly string[]>> = {
 const load = (argv: readonly string[], env: Record<string, string> = {}, file = ''): Config =>
   loadConfig({ argv, env, readFile: () => file, hostname: 'here' }).config
 
-for (const { name, key, kind, multiple } of settings) {
+for (const { name, key, kind, multiple, variable } of settings) {
   t.test(`${name} by flag, variable, YAML text and YAML list`, async (t) => {
     const value = own[name] ?? samples[kind]
     const more = beside[name] ?? []
     const byFlag = load([...(kind === 'boolean' ? [`--${name}`] : [`--${name}`, value]), ...more])
     t.notSame(byFlag[key], load([])[key], 'the sample is not the default')
-    t.same(load(more, { [variableName(name)]: value })[key], byFlag[key], 'variable')
+    t.same(load(more, { [variable]: value })[key], byFlag[key], 'variable')
     const files =
       { 'YAML text': `${name}: ${value}\n`,
         'quoted YAML text': stringify({ [name]: value },

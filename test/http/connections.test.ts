@@ -73,7 +73,7 @@ t.test('two hundred half-open connections do not keep others out', async (t) => 
 t.test('Node is given its limits', async (t) => {
   const { app: { server } } = await build(t)
   const { requestTimeout, headersTimeout, keepAliveTimeout, timeout, maxRequestsPerSocket } = server
-  t.strictSame([requestTimeout, headersTimeout, keepAliveTimeout, timeout], [15_000, 10_000, 72_000, 90_000])
+  t.strictSame([requestTimeout, headersTimeout, keepAliveTimeout, timeout], [30_000, 10_000, 72_000, 90_000])
   t.equal(maxRequestsPerSocket, 10_000)
 })
 

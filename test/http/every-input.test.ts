@@ -152,7 +152,7 @@ t.test('every input of every route', async (t) => {
     if (body === undefined && method === 'DELETE') {
       t.test(`${name}: a body is refused`, async () => requireRefusal(await send(method, urlOf(operation, {}), { generation: 'other' }), 'a body'))
     }
-    if (body !== undefined && ['Registration', 'InstancePatch', 'OverrideBody', 'HeartbeatBatch', 'HeartbeatBody'].includes(body)) {
+    if (body !== undefined && ['Registration', 'InstancePatch', 'OverrideBody', 'HeartbeatBatch', 'HeartbeatBody', 'NewToken'].includes(body)) {
       t.test(`${name}: a body with broken parts is refused, alone and among unknown fields`, async () => {
         const schema = components.get(body) as Schema
         await fc.assert(fc.asyncProperty(brokenOnes(schema, { unknown: { min: 0, max: 50 } }), async ({ value, says }) => {

@@ -1,8 +1,17 @@
 // Load-balancer addresses on a network of real machines (namespaces): one of them has each, it moves in order, and what
 // strangers do to it is noticed.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { four, neighbourhood, six, until } from '../support/announce-lab.ts'
 import { noLab } from '../support/lab.ts'
+
+/** An address of the pool that a machine without an agent uses. */
+const stranger = '10.77.0.241'
+const foreign = `
+{ apiVersion: v1, kind: Service, metadata: { name: foreign }, spec: { type: LoadBalancer, loadBalancerIP: ${stranger}, selector: { app: web },
+  ports: [ { name: tcp, port: 80, targetPort: tcp } ] } }
+`
 
 t.test('an address is announced by one machine, and moves in order', { skip: noLab, timeout: 120_000 }, async (t) => {
   const { lab, startAgent, owners, owned, status, rollcall } = await neighbourhood(t)
@@ -20,6 +29,14 @@ t.test('an address is announced by one machine, and moves in order', { skip: noL
   await lab.run(owner, 'ip', 'addr', 'del', `${four}/32`, 'dev', 'eth0')
   await agents.get(owner)?.line(/put addresses back/)
   t.same(await owners(four), [owner], 'what somebody deleted is put back')
+
+  await lab.run('x', 'ip', 'addr', 'add', `${stranger}/32`, 'dev', 'eth0')
+  writeFileSync(join(lab.directory, 'foreign.yaml'), foreign)
+  await rollcall('apply', '-f', join(lab.directory, 'foreign.yaml'))
+  const taken = async (machine: string): Promise<boolean> => (await status(machine)).conditions.some(({ reason, message }) => reason === 'AddressForeign' && message.includes(stranger))
+  await until(async () => await taken('a') || await taken('b'))
+  t.same(await owners(stranger), ['x'], 'what a stranger uses is not taken')
+  t.match(await rollcall('get', 'instances', '-n', 'rollcall-system', '-o', 'json'), new RegExp(`problems": *"[^"]*${stranger} is used on the network by`), 'and the registry tells')
 
   agents.get(owner)?.process.kill('SIGTERM')
   t.equal((await agents.get(owner)?.ended)?.code, 0)

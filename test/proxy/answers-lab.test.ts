@@ -57,7 +57,7 @@ t.test('with agents on some machines: each gets an address that it reaches', { s
   t.equal(await dig('a', `_http._tcp.${web}`, 'SRV'), `0 100 80 ${web}.`)
   t.equal(await dig('b'), '10.77.0.2', 'a machine without an agent still gets the endpoint')
   t.match((await rollcall('resolve', 'web', '--trace')).out, /reach: 10\.77\.0\.1 is an address of a, which runs an agent/)
-  t.match((await rollcall('explain', 'web/b')).out, 'DNS answers web with its cluster IP here: 10.77.0.1 is an address of a, which runs an agent')
+  t.match((await rollcall('explain', 'web/b')).out, 'DNS answers the cluster IP of web here: 10.77.0.1 is an address of a, which runs an agent')
   const exposed = await rollcall('expose', 'web', '--name', 'front', '--port', '80', '--target-port', 'http')
   t.match(exposed.out, 'service/front created')
   t.equal(exposed.err, '', 'nothing is warned of where an agent is')

@@ -55,19 +55,25 @@ t.test('without rights: the kernel is refused with a reason, userspace carries n
   skip: noLab !== false ? noLab : lacking('setpriv', 'dig'), timeout: 120_000
 }, async (t) => {
   const { lab, rollcall } = await build(t)
-  const args = ['server/main.ts', 'proxy', '--node', 'a', '--health', 'off', '--state', 'off']
-  const start = (...more: readonly string[]): Child => {
-    const child = runChild([...args, ...more], { ROLLCALL_ADDRESS: url }, undefined, ['ip', 'netns', 'exec', lab.namespace('a'), ...withoutRights])
+  const args = ['server/main.ts', 'proxy', '--node', 'a', '--health', 'off']
+  const start = (state: string, ...more: readonly string[]): Child => {
+    const child = runChild([...args, '--state', state, ...more], { ROLLCALL_ADDRESS: url }, undefined, ['ip', 'netns', 'exec', lab.namespace('a'), ...withoutRights])
     t.teardown(async () => {
       child.process.kill('SIGKILL')
       await child.ended
     })
     return child
   }
-  const refused = start('--mode', 'kernel')
+  const refused = start('off', '--mode', 'kernel')
   t.equal((await refused.ended).code, 1)
   t.match(refused.errors(), /the kernel cannot carry the traffic of this machine: no right to change nftables \(CAP_NET_ADMIN\)/)
-  const agent = start()
+  const unkept = start(join(lab.directory, 'root-alone', 'state'))
+  await unkept.line(/the state cannot be kept \(EACCES/)
+  unkept.process.kill('SIGTERM')
+  t.equal((await unkept.ended).code, 0)
+  t.equal(unkept.lines.filter((line) => line.includes('cannot be kept')).length, 1, 'it is said once, though it is tried again at the end')
+  t.match(await program(lab, 'proxy', 'check'), { code: 0, out: /ok +kernel/ })
+  const agent = start('off')
   await agent.line(/this process carries the traffic of this machine; not the kernel: no right to change nftables/)
   await agent.line(/carrying \d+ addresses/)
   t.match(await lab.ask('b', '10.77.0.1', 30080), /^a /, 'the node port')

@@ -2,41 +2,17 @@
 // read back.
 import t from 'tap'
 import { readServiceCidrs } from '../../server/model/address/ranges.ts'
-import { type Choice, type FrontEnd, frontEndKey, type Target } from '../../server/proxy/front-end.ts'
+import { type FrontEnd, frontEndKey } from '../../server/proxy/front-end.ts'
 import { readMaps } from '../../server/proxy/kernel/kernel-maps.ts'
 import { RulesetState } from '../../server/proxy/kernel/ruleset-state.ts'
 import { slotsOf } from '../../server/proxy/kernel/slots.ts'
 import { standaloneGuard } from '../../server/guard.ts'
 import { programRunner } from '../../server/proxy/program.ts'
 import { noLab } from '../support/lab.ts'
+import { randomFrontEnd, randomOf } from '../support/random-front-ends.ts'
 
 const run = programRunner(standaloneGuard)
 const clusterRanges = readServiceCidrs(['10.96.0.0/12', 'fd00:96::/112'])
-
-/** The same sequence for the same seed (mulberry32). */
-function randomOf (seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6D2B79F5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
-  }
-}
-
-function randomFrontEnd (random: (below: number) => number): FrontEnd {
-  const family = random(2) === 0 ? 4 : 6
-  const address = (kind: string): string => (family === 4 ? `10.${kind === 'own' ? 96 : 1}.0.${1 + random(9)}` : `fd00:${kind === 'own' ? '96' : '1'}::${1 + random(9)}`)
-  const targets = (): Target[] => Array.from({ length: random(6) }, (_, index) => ({ address: address('target'), port: 8_000 + index, weight: 1 + random(4) }))
-  const choice = (): Choice => ({ targets: targets(), whenNone: random(2) === 0 ? 'drop' : 'refuse', keepSource: random(2) === 0 })
-  const outside = choice()
-  return {
-    family, address: address('own'), port: 80 + random(3), transport: random(2) === 0 ? 'tcp' : 'udp', service: 'shop/web', outside,
-    kind: (['cluster-ip', 'node-port', 'load-balancer', 'external-ip'] as const)[random(4)] ?? 'cluster-ip', inside: random(2) === 0 ? outside : choice(),
-    ...(random(3) === 0 ? { affinitySeconds: 10 } : {}),
-    ...(random(3) === 0 ? { sources: family === 4 ? ['10.0.0.0/8', '10.1.0.0/16', '192.0.2.0/24'].slice(random(3)) : ['fd00::/8'].slice(random(2)) } : {})
-  }
-}
 
 t.test('weights become slots', async (t) => {
   const counts = (...weights: readonly number[]): number[] => {
@@ -61,8 +37,10 @@ t.test('after each change the kernel has what the state says', { skip: noLab, ti
   const kernel = async (): Promise<Map<string, Map<string, string>>> => {
     const maps = new Map<string, Map<string, string>>()
     for (const ip of ['ip', 'ip6']) {
-      const listed = readMaps((await run('ip', ['netns', 'exec', namespace, 'nft', '-j', 'list', 'table', ip, 'rollcall'])).out)
-      for (const [name, elements] of listed ?? []) if (elements.size > 0 && !name.endsWith('cluster-ranges')) maps.set(name, elements)
+      for (const table of ['rollcall', 'rollcall-sticky']) {
+        const listed = readMaps((await run('ip', ['netns', 'exec', namespace, 'nft', '-j', 'list', 'table', ip, table])).out)
+        for (const [name, elements] of listed ?? []) if (elements.size > 0 && !name.endsWith('cluster-ranges')) maps.set(name, elements)
+      }
     }
     return maps
   }

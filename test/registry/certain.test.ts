@@ -189,6 +189,22 @@ const table: { readonly [Command in keyof Commands]: readonly Case[] } = {
       when: ({ two, one, namespace }) => two.keepSecret(namespace, secret('second'), one.secret(namespace)?.revision ?? 0), then: true, stored: ({ one, namespace }) => one.secret(namespace)?.body, expect: secret('second')
     },
     { says: 'another node was faster', meanwhile: ({ one, namespace }) => one.keepSecret(namespace, secret('first'), 0), when: ({ two, namespace }) => two.keepSecret(namespace, secret('second'), 0), then: false, stored: ({ two, namespace }) => two.secret(namespace)?.body, expect: secret('first') }
+  ],
+  removeSecret: [
+    {
+      says: 'what another node has just made goes',
+      meanwhile: ({ one, namespace }) => one.keepSecret(namespace, secret('first'), 0),
+      when: ({ two, one, namespace }) => two.removeSecret(namespace, one.secret(namespace)?.revision ?? 0),
+      then: true,
+      stored: ({ one, namespace }) => one.secret(namespace)?.body, expect: undefined
+    },
+    {
+      says: 'another node has made it anew', given: ({ one, namespace }) => one.keepSecret(namespace, secret('first'), 0),
+      meanwhile: ({ one, namespace }) => one.keepSecret(namespace, secret('second'), one.secret(namespace)?.revision ?? 0),
+      when: ({ two, namespace }) => two.removeSecret(namespace, two.secret(namespace)?.revision ?? 0),
+      then: false,
+      stored: ({ one, namespace }) => one.secret(namespace)?.body, expect: secret('second')
+    }
   ]
 }
 

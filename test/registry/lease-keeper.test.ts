@@ -38,6 +38,16 @@ t.test('heartbeats of one moment become one call, by TTL, each lease once', asyn
   t.same((await first).deadlines.get(1_000), 77)
 })
 
+t.test('where leases are in this process no heartbeat waits for company', async (t) => {
+  const { store, calls } = renewals()
+  const keeper = new LeaseKeeper({ ...store, renewsAlone: true }, new HandClock())
+  const kept = keeper.keep([lease('a'), lease('b', 2_000), lease('c')])
+  void keeper.keep([lease('d')])
+  t.same(calls.map((call) => [...call.batches]), [[[1_000, ['a', 'c']], [2_000, ['b']]], [[1_000, ['d']]]])
+  calls[0]?.answer({ unknown: ['c'] })
+  t.same([...(await kept).unknown], ['c'])
+})
+
 t.test('one call is in flight; what comes meanwhile waits for the next', async (t) => {
   const { store, calls } = renewals()
   const clock = new HandClock()

@@ -27,7 +27,7 @@ async function pass (at: World, ms: number): Promise<void> {
     at.clock.advance(Math.min(250, left))
     await setImmediate()
   }
-  await at.registry.store.sync()
+  await at.registry.store.commit([], 'test') // behind all that waits to be written
 }
 
 const suspects = ({ registry }: World): string[] =>

@@ -105,7 +105,7 @@ t.test('a write on its way through a load goes on waiting', async (t) => {
 
 t.test('no write waits for ever, and acknowledged ones are offered all the same', async (t) => {
   const pending = new Pending()
-  const waits = pending.delivery(3, () => false, proposeInstance(record('a/b/1', 'l1', 3)))
+  const waits = pending.delivery(3, () => false, () => proposeInstance(record('a/b/1', 'l1', 3)))
   const refused = t.rejects(waits, { code: 'REG_OUTCOME_UNKNOWN' })
   pending.giveUp()
   await refused

@@ -1,7 +1,11 @@
 // A registry core on a store in memory, with a clock that the test moves. HTTP and DNS in front of it start when a test needs them.
 import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import type { PolicyRule } from '../../client-sdk/src/manifests.ts'
 import type { Heartbeat, HeartbeatAnswer, Registration } from '../../client-sdk/src/wire.ts'
+import { AccessControl } from '../../server/access/access-control.ts'
+import { AccessMetrics } from '../../server/access/metrics.ts'
+import type { AccessValues } from '../../server/access/settings.ts'
 import { type DnsOptions, type DnsServer, dnsCore, startDns } from '../../server/dns/server.ts'
 import { loggingGuard } from '../../server/guard.ts'
 import { type NativeOptions, nativeDialect } from '../../server/http/api/native.ts'
@@ -14,10 +18,14 @@ import { RegistryMetrics } from '../../server/registry/metrics.ts'
 import { Registry, type RegistryOptions } from '../../server/registry/registry.ts'
 import { storeMetrics } from '../../server/store/metrics.ts'
 import type { Store } from '../../server/store/store.ts'
+import { registryActor } from '../../server/registry/core.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 import type { Closable } from './closable.ts'
 import { HandClock } from './hand-clock.ts'
 import { TestSocket } from './test-socket.ts'
+
+const plenty = { perSecond: 1_000_000, burst: 1_000_000 }
+const noControl: AccessValues = { mode: 'off', tokenFile: undefined, certificateIdentity: 'san', audit: undefined, limits: { writes: plenty, heartbeats: plenty, watches: plenty } }
 
 /** Who does things in tests. */
 export const tester: Actor = { name: 'test', kind: 'anonymous', address: '10.0.0.1' }
@@ -32,6 +40,8 @@ export interface World extends AsyncDisposable {
   readonly registry: Registry
   /** The core as the tester has it. */
   readonly access: Access
+  /** Access control, if the world has one. */
+  readonly control: AccessControl
   readonly clock: HandClock
   /** What the registry warned of. */
   readonly warnings: string[]
@@ -67,6 +77,8 @@ export interface WorldOptions extends Partial<Omit<HttpOptions, 'dialects' | 'cl
   readonly core?: Partial<RegistryOptions>
   /** Stands between the registry and the store. */
   readonly wrap?: (store: Store) => Store
+  /** Access control before the core. Default: none. */
+  readonly control?: Partial<AccessValues>
   /** False: the registry is not opened, and so not loaded. */
   readonly open?: boolean
 }
@@ -118,7 +130,7 @@ interface Parts {
 }
 
 async function create (t: Closable, options: WorldOptions, { clock = new HandClock(), desk }: Parts = {}): Promise<World> {
-  const { core, wrap = (store) => store, open = true, metrics: given, dialects = [], sharedStore, dns, node = 'test-node', ...http } = options
+  const { core, wrap = (store) => store, open = true, metrics: given, dialects = [], sharedStore, dns, node = 'test-node', control: controlled, ...http } = options
   const warnings: string[] = []
   const log: LogLine[] = []
   const metrics = given ?? new Metrics({ version: '0.0.0-test', processMetrics: false, now: () => 0 }) // each text is made anew
@@ -130,6 +142,15 @@ async function create (t: Closable, options: WorldOptions, { clock = new HandClo
   })
   counters.observe(registry)
   t.teardown(() => registry.close())
+  const accessMetrics = new AccessMetrics(metrics.register)
+  const control = new AccessControl({
+    metrics: accessMetrics,
+    values: { ...noControl, ...controlled }, core: registry, feed: registry.feed, clock,
+    guard: loggingGuard({ error: (_fields, message) => warnings.push(message) }, () => undefined),
+    log: { info: () => undefined, warn: (message) => warnings.push(message) }
+  })
+  accessMetrics.observe(metrics.register, control.book, () => control.audit?.dropped ?? 0)
+  t.teardown(() => control.close())
   if (open) await registry.open()
   const access = registry.as(tester)
 
@@ -138,11 +159,11 @@ async function create (t: Closable, options: WorldOptions, { clock = new HandClo
   const makeHttp = async (): Promise<Http> => {
     clock.letMomentsPass()
     const native = nativeDialect({
-      core: registry, counters, metrics, node, version: '0.0.0-test', dns: desk?.(registry) ?? dns, ...(sharedStore === undefined ? {} : { sharedStore })
+      core: control.core, counters, metrics, node, version: '0.0.0-test', dns: desk?.(registry) ?? dns, access: control.desk, ...(sharedStore === undefined ? {} : { sharedStore })
     })
     const made = await buildHttp({
       dialects: [native, ...dialects], version: '0.0.0-test', clock, metrics: new HttpMetrics(metrics.register), log: lines,
-      guard: loggingGuard(lines, metrics.unexpected), ...http
+      guard: loggingGuard(lines, metrics.unexpected), identities: control.credentials, ...http
     })
     t.teardown(() => made.close())
     return made
@@ -157,6 +178,7 @@ async function create (t: Closable, options: WorldOptions, { clock = new HandClo
   const made: World = {
     registry,
     access,
+    control,
     clock,
     warnings,
     log,
@@ -188,4 +210,14 @@ async function create (t: Closable, options: WorldOptions, { clock = new HandClo
     [Symbol.asyncDispose]: () => registry.close()
   }
   return made
+}
+
+/** Makes a token of a name at the core; gives its text. */
+export async function tokenOf ({ control }: Pick<World, 'control'>, name: string, rules: readonly PolicyRule[], expiresAt?: string): Promise<string> {
+  return (await control.desk.create(registryActor, { name, rules, ...(expiresAt === undefined ? {} : { expiresAt }) })).token
+}
+
+/** The header that shows a token. */
+export function bearer (token: string | undefined): Record<string, string> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` }
 }

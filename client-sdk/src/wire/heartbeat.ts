@@ -22,6 +22,8 @@ export interface HeartbeatAnswer {
   readonly unknown: readonly LeaseReference[]
   /** Another life of the same instance is registered: stop. */
   readonly superseded: readonly LeaseReference[]
+  /** Registered by somebody else, or not permitted any more: not renewed. Absent if there are none. */
+  readonly forbidden?: readonly LeaseReference[]
   /** False while the store is away: kept in the node's memory and handed over when it is back. */
   readonly stored: boolean
 }

@@ -83,6 +83,7 @@ export class AliasChain {
       const { name, wire } = place
       if (seen.has(nameKey(wire))) return this.#write(turn, links, 'goes-on') // it turns back on itself
       seen.add(nameKey(wire))
+      if (turn.view?.permits(name) === false) return this.#write(turn, links, 'goes-on') // who may see the alias need not see what it stands for
       const plan = name.kind === 'outside' ? 'refused' : planAnswer(name, type, source, cache, minimalAny, clientZone)
       if (plan instanceof Alias) {
         if (links.includes(plan) || links.filter((link) => link instanceof Alias).length >= maxAliases) return this.#write(turn, links, 'goes-on')

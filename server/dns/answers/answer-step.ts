@@ -15,7 +15,7 @@ import { planAnswer } from './answer-plan.ts'
 import { isOfService, planService } from './service-plan.ts'
 import type { PlanCache } from './plan-cache.ts'
 import type { PlanService } from './plan-table.ts'
-import { notReady, staleReason } from './reasons.ts'
+import { notInView, notReady, staleReason } from './reasons.ts'
 
 /** The answers for clients that cluster IPs are of use to, and for the others. */
 export interface AnswerCaches {
@@ -51,6 +51,7 @@ export class AnswerStep {
     const way = clusterIps ? 'clusterIps' : 'endpoints'
     const name = readRecordName(query, zones)
     if (name.kind === 'outside') return chain.answerForeign(turn, caches[way])
+    if (turn.view?.permits(name) === false) return turn.writer.end(rcodes.REFUSED, notInView)
     const isStale = source.loaded && source.staleSeconds > 0
     const usedCache = (isStale ? staleCaches : caches)[way]
     const looked: PlanService[] | undefined = isOfService(name) && source.loaded && !isStale ? [] : undefined

@@ -7,6 +7,7 @@ import { LabelName } from '../../model/instance/instance.ts'
 import { ForeignKinds } from '../../model/manifest/foreign-kinds.ts'
 import type { ManifestDocument } from '../../model/manifest/manifest-document.ts'
 import { located, streamInvalid } from '../../model/manifest/manifest-faults.ts'
+import { isGlobalKind } from '../../model/service/types.ts'
 import { checked, checker } from '../../model/validate.ts'
 import { FaultList } from '../../refusal.ts'
 import { type Applied, type ManifestName, cursorText, defaultNamespace } from '../../registry/core.ts'
@@ -53,7 +54,7 @@ export function registerApply (app: FastifyInstance, context: HttpContext): void
       tags,
       operationId: 'apply',
       summary: 'Apply a stream of manifests, all or nothing',
-      description: 'Namespace, Service, EndpointSlice, Endpoints, and List of them: YAML documents separated by ---, or JSON objects one behind the other. Up to 4 MiB.',
+      description: 'Namespace, Service, EndpointSlice, Endpoints, Policy, and List of them: YAML documents separated by ---, or JSON objects one behind the other. Up to 4 MiB.',
       querystring: ApplyQuery,
       body: manifestContent('Manifests', ServiceManifest),
       response: {
@@ -132,7 +133,7 @@ function refuseOthers (documents: readonly ManifestDocument[], namespace: string
     const said: unknown = typeof metadata === 'object' && metadata !== null && 'namespace' in metadata
       ? metadata.namespace
       : undefined
-    if (document.kind === 'Namespace' || typeof said !== 'string' || said === '' || said === namespace) continue
+    if (isGlobalKind(document.kind) || typeof said !== 'string' || said === '' || said === namespace) continue
     const rule = `must be absent or "${namespace}": the namespace from the provided object ${shown(said)} does not match the namespace "${namespace}"`
     faults.addAll([{ field: 'metadata.namespace', value: said, rule }], 0, (found) => located(document, found))
   }
@@ -151,7 +152,7 @@ async function namesOf (
   const given = checked<typeof DeletedNames>(checkNames, { names }).names
   return {
     foreign: {},
-    names: given.map(({ kind, name, namespace: own = namespace }) => ({ kind, namespace: kind === 'Namespace' ? '' : own, name }))
+    names: given.map(({ kind, name, namespace: own = namespace }) => ({ kind, namespace: isGlobalKind(kind) ? '' : own, name }))
   }
 }
 
@@ -167,11 +168,11 @@ function namesOfDocuments (documents: readonly ManifestDocument[], namespace: st
     }
     const said = own === undefined || own === null || own === '' ? namespace : own
     const wrongName = name === undefined ? 'is required' : checkName(name)?.faults[0].rule
-    const wrongNamespace = document.kind === 'Namespace' ? undefined : checkNamespace(said)?.faults[0].rule
+    const wrongNamespace = isGlobalKind(document.kind) ? undefined : checkNamespace(said)?.faults[0].rule
     if (wrongName !== undefined) fault('metadata.name', name, wrongName)
     if (wrongNamespace !== undefined) fault('metadata.namespace', said, wrongNamespace)
     if (wrongName === undefined && wrongNamespace === undefined) {
-      names.push({ kind: document.kind, namespace: document.kind === 'Namespace' ? '' : said as string, name: name as string }) // both have just been checked
+      names.push({ kind: document.kind, namespace: isGlobalKind(document.kind) ? '' : said as string, name: name as string }) // both have just been checked
     }
   }
   if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)

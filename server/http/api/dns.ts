@@ -6,7 +6,7 @@ import type { DnsAnswer as Answer } from '../../../client-sdk/src/wire.ts'
 import { type ErrorCode, RegistryError, invalid } from '../../errors.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import { settle } from '../server/conditional.ts'
-import { type DnsQueries, type HttpContext, callerOf } from '../server/context.ts'
+import { type DnsQueries, type HttpContext, accessOf, callerOf } from '../server/context.ts'
 import { refuseEncoding, refusedMedia } from '../server/json-body.ts'
 import { DnsAnswer, answerOf, errorResponses, readErrors } from './schemas.ts'
 
@@ -59,6 +59,7 @@ export async function registerDns (app: FastifyInstance, context: HttpContext): 
     const { name, type = 'A', namespace, client = callerOf(request), minRevision } = request.query
     if (request.query.client !== undefined && isIP(client) === 0) throw invalid([{ field: 'client', value: client, rule: 'must be an IP address' }])
     await settle(context, request, minRevision)
+    accessOf(context, request).permit('dns')
     const answer = await dnsOf(context).explain({ name, type, namespace, client, caller: callerOf(request) })
     return reply.header('cache-control', 'no-store').send({ ...answer, revision: context.core.position.cursor } satisfies Answer)
   })
@@ -108,6 +109,7 @@ function registerWire (scope: FastifyInstance, context: HttpContext): void {
 }
 
 async function send (context: HttpContext, request: FastifyRequest, reply: FastifyReply, message: Buffer): Promise<FastifyReply> {
+  accessOf(context, request).permit('dns')
   const answer = await dnsOf(context).answer(message, { transport: 'https', address: callerOf(request) })
   if (answer === undefined) throw invalid([{ field: 'dns', value: message.toString('hex', 0, 32), rule: 'must be a DNS query: at least a header, and no answer' }])
   return reply.header('content-type', dnsMedia).header('cache-control', `private, max-age=${lifeSeconds(answer)}`).send(answer)

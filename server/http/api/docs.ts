@@ -2,6 +2,7 @@
 import type { StaticDocumentSpec } from '@fastify/swagger'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RegistryError } from '../../errors.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { errorResponses } from './schemas.ts'
 
 /** Below its files the library fails on names that no file can have (NUL, too long): there is nothing, and that is no failure. */
@@ -12,7 +13,7 @@ const passedOn = ['accept', 'if-modified-since', 'if-none-match', 'range'] as co
 const notPassedBack = new Set(['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding'])
 
 /** Registers the page and the document: after the routes. */
-export async function registerDocs (app: FastifyInstance): Promise<void> {
+export async function registerDocs (app: FastifyInstance, context: HttpContext): Promise<void> {
   /** Made once: it takes a tenth of a second, and the routes do not change. */
   let document: string | undefined
   app.get('/openapi.json', {
@@ -22,7 +23,10 @@ export async function registerDocs (app: FastifyInstance): Promise<void> {
       summary: 'This document',
       response: { 200: { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object' }, example: { openapi: '3.1.0' } } } }, ...errorResponses() }
     }
-  }, (_request, reply) => reply.header('content-type', 'application/json; charset=utf-8').send(document ??= JSON.stringify(app.swagger())))
+  }, (request, reply) => {
+    accessOf(context, request).permit('docs')
+    return reply.header('content-type', 'application/json; charset=utf-8').send(document ??= JSON.stringify(app.swagger()))
+  })
   // Most nodes are never asked for the page: its library is loaded by the first request, into an app of its own, since routes can't be
   // added to one that listens.
   let pages: Promise<FastifyInstance> | undefined
@@ -33,6 +37,7 @@ export async function registerDocs (app: FastifyInstance): Promise<void> {
   app.addHook('onClose', async () => { await (await pages)?.close() })
   for (const url of ['/docs', '/docs/*']) {
     app.get(url, { schema: { hide: true } }, async (request, reply) => {
+      accessOf(context, request).permit('docs')
       const { statusCode, headers, rawPayload } = await (await loaded()).inject({ method: 'GET', url: request.url, headers: asked(request) })
       if (statusCode === 404 || (statusCode >= 400 && request.url.startsWith(filesUrl))) throw new RegistryError('REG_ROUTE_NOT_FOUND', 'there is no such file')
       if (statusCode >= 500) throw new Error(`the page at ${request.url} failed with ${statusCode}`)

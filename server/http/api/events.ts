@@ -85,7 +85,7 @@ function messageOf ({ reason, by, event, instance, kind, target: { namespace, se
   const author = by === '' || by === registryName ? '' : ` by ${by}` // the reason names what the registry does by itself
   const address = reason === 'registered' && event === 'put' && instance !== undefined ? ` at ${instance.address}` : ''
   const why = reason === 'override' && instance?.override !== undefined ? `: ${overrideText(instance.override)}` : ''
-  const subject = { instance: `${id} of ${service} in ${namespace}`, service: `service ${service} in ${namespace}`, endpoints: `endpoints of ${service} in ${namespace}`, namespace: `namespace ${namespace}`, claim: service, secret: 'a secret' }
+  const subject = { instance: `${id} of ${service} in ${namespace}`, service: `service ${service} in ${namespace}`, endpoints: `endpoints of ${service} in ${namespace}`, namespace: `namespace ${namespace}`, claim: service, secret: 'a secret', policy: `policy ${id}` }
   return `${subject[kind]} ${verbs[reason]}${author}${address}${why}`
 }
 

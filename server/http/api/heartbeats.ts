@@ -1,21 +1,24 @@
 // Heartbeats: many at once, or one. A heartbeat is never a change; a status that it carries may be one.
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
-import type { Heartbeat, HeartbeatAnswer } from '../../../client-sdk/src/wire.ts'
-import { RegistryError } from '../../errors.ts'
-import { setRevision } from '../server/conditional.ts'
-import { type HttpContext, accessOf } from '../server/context.ts'
+import type { HeartbeatAnswer } from '../../../client-sdk/src/wire.ts'
+import type { HttpContext } from '../server/context.ts'
 import { instancePath } from './instances.ts'
+import { sendWritten, writeHeartbeat, writeHeartbeats } from './lease-writes.ts'
+import type { QuickWrites } from './quick-writes.ts'
 import { maxHeartbeatBytes } from '../server/limits.ts'
 import { HeartbeatAnswer as HeartbeatAnswerSchema, HeartbeatBatch, HeartbeatBody, InstanceParams, answerOf, errorResponses, writeErrors } from './schemas.ts'
 
 const example: HeartbeatAnswer = { renewed: 1, unknown: [], superseded: [], stored: true }
 
-export function registerHeartbeats (app: FastifyInstance, context: HttpContext): void {
-  const { core, metrics } = context
+export const heartbeatsPath = '/v1/heartbeats'
+export const heartbeatPath = `${instancePath}/heartbeat`
+
+/** @param quick has done some of what comes here already */
+export function registerHeartbeats (app: FastifyInstance, context: HttpContext, quick: Pick<QuickWrites, 'refuseFailed'>): void {
   const tags = ['heartbeats']
 
-  app.post<{ Body: Static<typeof HeartbeatBatch> }>('/v1/heartbeats', {
+  app.post<{ Body: Static<typeof HeartbeatBatch> }>(heartbeatsPath, {
     compress: false, // it is short
     bodyLimit: maxHeartbeatBytes,
     schema: {
@@ -27,13 +30,11 @@ export function registerHeartbeats (app: FastifyInstance, context: HttpContext):
       response: { 200: answerOf('What became of them', HeartbeatAnswerSchema, example), ...errorResponses(...writeErrors, 'REG_OVERLOADED') }
     }
   }, async (request, reply) => {
-    const answer = await accessOf(context, request).heartbeat(request.body.leases)
-    metrics.heartbeats(answer)
-    setRevision(reply, core)
-    return answer
+    quick.refuseFailed(request)
+    return sendWritten(context, reply, await writeHeartbeats(context, request, request.body))
   })
 
-  app.put<{ Params: Static<typeof InstanceParams>, Body: Static<typeof HeartbeatBody> | undefined }>(`${instancePath}/heartbeat`, {
+  app.put<{ Params: Static<typeof InstanceParams>, Body: Static<typeof HeartbeatBody> | undefined }>(heartbeatPath, {
     compress: false, // it is short
     schema: {
       tags,
@@ -48,19 +49,7 @@ export function registerHeartbeats (app: FastifyInstance, context: HttpContext):
       }
     }
   }, async (request, reply) => {
-    const heartbeat: Heartbeat = { ...request.body, ...request.params } // the path names the lease, whatever the body says
-    const answer = await accessOf(context, request).heartbeat([heartbeat])
-    metrics.heartbeats(answer)
-    if (answer.unknown.length > 0) throw new RegistryError('REG_LEASE_NOT_FOUND', `${nameOf(heartbeat)} has no lease: register again`)
-    if (answer.superseded.length > 0) {
-      const rule = 'must be the generation that is registered now'
-      throw new RegistryError('REG_GENERATION_SUPERSEDED', `another generation of ${nameOf(heartbeat)} is registered: stop`, [{ field: 'generation', value: heartbeat.generation, rule }])
-    }
-    setRevision(reply, core)
-    return answer
+    quick.refuseFailed(request)
+    return sendWritten(context, reply, await writeHeartbeat(context, request, request.params, request.body))
   })
-}
-
-function nameOf ({ namespace, service, id }: Heartbeat): string {
-  return `instance "${id}" of service "${service}" in namespace "${namespace}"`
 }

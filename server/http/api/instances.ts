@@ -2,11 +2,12 @@
 import { hash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Type, type Static } from 'typebox'
-import type { Instance, RegistrationAnswer } from '../../../client-sdk/src/wire.ts'
+import type { Instance } from '../../../client-sdk/src/wire.ts'
 import { Generation } from '../../model/instance/instance.ts'
 import { answer, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
-import { registrationWarnings } from './registrant.ts'
+import { sendWritten, writeRegistration } from './lease-writes.ts'
+import type { QuickWrites } from './quick-writes.ts'
 import {
   InstanceParams, Instance as InstanceSchema, InstancePatch, Registration, RegistrationAnswer as AnswerSchema, answerOf, emptyAnswer, errorResponses,
   exampleInstance, readErrors, writeErrors
@@ -23,7 +24,8 @@ const notFound = ['REG_NAMESPACE_NOT_FOUND', 'REG_SERVICE_NOT_FOUND', 'REG_INSTA
 
 type Params = Static<typeof InstanceParams>
 
-export function registerInstances (app: FastifyInstance, context: HttpContext): void {
+/** @param quick has done some of what comes here already */
+export function registerInstances (app: FastifyInstance, context: HttpContext, quick: Pick<QuickWrites, 'refuseFailed'>): void {
   const { core, metrics } = context
   const tags = ['instances']
 
@@ -43,11 +45,8 @@ export function registerInstances (app: FastifyInstance, context: HttpContext): 
       }
     }
   }, async (request, reply) => {
-    const warnings = registrationWarnings(context, request, request.body.address)
-    const { instance, outcome, revision } = await accessOf(context, request).register(request.params, request.body)
-    metrics.registered(outcome)
-    const answer: RegistrationAnswer = warnings.length === 0 ? instance : { ...instance, warnings }
-    return written(reply.code(outcome === 'created' || outcome === 'replaced' ? 201 : 200), revision, answer)
+    quick.refuseFailed(request)
+    return sendWritten(context, reply, await writeRegistration(context, request, request.params, request.body))
   })
 
   app.patch<{ Params: Params, Body: Static<typeof InstancePatch>, Querystring: Static<typeof OfGeneration> }>(instancePath, {

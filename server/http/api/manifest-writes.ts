@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { ApplyResult, DeleteAnswer, ManifestReference } from '../../../client-sdk/src/wire.ts'
+import { isGlobalKind } from '../../model/service/types.ts'
 import { type Applied, type ApplyAnswer, type ManifestName, cursorText } from '../../registry/core.ts'
 import { setRevision } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
@@ -25,7 +26,7 @@ export function resultOf ({ kind, namespace, name, outcome, manifest, previous, 
 
 /** Writes the one manifest of a body under the name of its path; an empty body stands for `fallback`, if there is one. */
 export async function put (
-  context: Pick<HttpContext, 'core' | 'peerOf'>, request: FastifyRequest, reply: FastifyReply, name: ManifestName, { dryRun }: Static<typeof WriteQuery>, fallback?: object
+  context: Pick<HttpContext, 'core' | 'peerOf' | 'identities'>, request: FastifyRequest, reply: FastifyReply, name: ManifestName, { dryRun }: Static<typeof WriteQuery>, fallback?: object
 ): Promise<ApplyResult | undefined> {
   const body = request.body as ManifestBody | undefined // the scope's parser made it
   const access = accessOf(context, request)
@@ -45,7 +46,7 @@ export async function put (
 
 /** Takes manifests back. */
 export async function remove (
-  context: Pick<HttpContext, 'core' | 'peerOf'>, request: FastifyRequest, reply: FastifyReply, names: readonly ManifestName[],
+  context: Pick<HttpContext, 'core' | 'peerOf' | 'identities'>, request: FastifyRequest, reply: FastifyReply, names: readonly ManifestName[],
   options: { readonly dryRun?: boolean | undefined, readonly ignoreMissing?: boolean | undefined }
 ): Promise<DeleteAnswer> {
   const { dryRun = false, ignoreMissing = false } = options
@@ -54,6 +55,6 @@ export async function remove (
   return {
     revision: cursorText(context.core.position.epoch, revision),
     dryRun,
-    deleted: deleted.map(({ kind, metadata: { namespace, name } }): ManifestReference => ({ kind, namespace: kind === 'Namespace' ? '' : namespace, name }))
+    deleted: deleted.map(({ kind, metadata: { namespace, name } }): ManifestReference => ({ kind, namespace: isGlobalKind(kind) ? '' : namespace, name }))
   }
 }

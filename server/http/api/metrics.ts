@@ -1,9 +1,10 @@
 // `/metrics`, also before the registry has loaded.
 import type { FastifyInstance } from 'fastify'
 import type { Metrics } from '../../metrics/metrics.ts'
+import { type HttpContext, accessOf } from '../server/context.ts'
 import { errorResponses } from './schemas.ts'
 
-export function registerMetrics (app: FastifyInstance, metrics: Metrics): void {
+export function registerMetrics (app: FastifyInstance, context: HttpContext, metrics: Metrics): void {
   app.get('/metrics', {
     schema: {
       tags: ['operations'],
@@ -14,5 +15,8 @@ export function registerMetrics (app: FastifyInstance, metrics: Metrics): void {
         ...errorResponses()
       }
     }
-  }, async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.text()))
+  }, async (request, reply) => {
+    accessOf(context, request).permit('metrics')
+    return reply.header('content-type', metrics.contentType).send(await metrics.text())
+  })
 }

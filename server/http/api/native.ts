@@ -9,6 +9,7 @@ import { gzipThreshold } from '../server/limits.ts'
 import { clientProblem, registerProblems } from '../server/problem.ts'
 import { closeInputs } from '../server/validation.ts'
 import { registerWatch, watchPath } from '../watch/watch.ts'
+import { type AccessQuestions, registerAccess } from './access.ts'
 import { registerApply } from './apply.ts'
 import { registerBackup } from './backup.ts'
 import { registerConditions } from './conditions.ts'
@@ -18,8 +19,9 @@ import { registerEndpoints } from './endpoints.ts'
 import { registerEvents } from './events.ts'
 import { registerExplain } from './explain.ts'
 import { registerHealth } from './health.ts'
-import { registerHeartbeats } from './heartbeats.ts'
-import { registerInstances } from './instances.ts'
+import { heartbeatPath, heartbeatsPath, registerHeartbeats } from './heartbeats.ts'
+import { instancePath, registerInstances } from './instances.ts'
+import { writeHeartbeat, writeHeartbeats, writeRegistration } from './lease-writes.ts'
 import { registerLists } from './lists.ts'
 import { manifestScope } from './manifest-media.ts'
 import { registerMetrics } from './metrics.ts'
@@ -29,8 +31,9 @@ import { registerOverrides } from './overrides.ts'
 import { registerOverview } from './overview.ts'
 import { registerPools } from './pools.ts'
 import { registerPrometheusTargets } from './prometheus-targets.ts'
+import { QuickWrites } from './quick-writes.ts'
 import { registerRevisions } from './revisions.ts'
-import { components, tags } from './schemas.ts'
+import { HeartbeatBatch, HeartbeatBody, Registration, components, tags } from './schemas.ts'
 import { registerServices } from './services.ts'
 import { registerUnreadable } from './unreadable.ts'
 import { compileValidator } from './validator.ts'
@@ -46,11 +49,13 @@ export interface NativeOptions {
   readonly version: string
   /** Whether several nodes share the store, default false: then loopback is another machine for each. */
   readonly sharedStore?: boolean
+  /** What is asked of access control itself. Default: nothing, and its paths are not there. */
+  readonly access?: AccessQuestions | undefined
   /** Default: DNS over HTTP is not offered. */
   readonly dns?: DnsQueries | undefined
 }
 
-export function nativeDialect ({ core, counters, metrics, node, version, sharedStore = false, dns }: NativeOptions): Dialect {
+export function nativeDialect ({ core, counters, metrics, node, version, sharedStore = false, dns, access }: NativeOptions): Dialect {
   return {
     name: 'native',
     prefix: '',
@@ -68,8 +73,13 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
       registerConditions(app, context)
       await app.register(compress, { encodings: ['gzip'], threshold: gzipThreshold, globalDecompression: false })
 
-      registerInstances(app, context)
-      registerHeartbeats(app, context)
+      const quick = new QuickWrites(context,
+        { method: 'PUT', route: instancePath, isUrgent: false, schema: Registration, act: writeRegistration },
+        { method: 'PUT', route: heartbeatPath, isUrgent: true, schema: HeartbeatBody, act: writeHeartbeat },
+        { method: 'POST', route: heartbeatsPath, isUrgent: true, schema: HeartbeatBatch, act: (of, sender, _name, body) => writeHeartbeats(of, sender, body) })
+      context.answerAhead(quick)
+      registerInstances(app, context, quick)
+      registerHeartbeats(app, context, quick)
       registerOverrides(app, context)
       registerHandMade(app, context)
       registerEndpoints(app, context)
@@ -88,10 +98,11 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
       registerOverview(app, context)
       registerBackup(app, context)
       registerUnreadable(app, context)
+      if (access !== undefined) registerAccess(app, context, access)
       registerPrometheusTargets(app, context)
       registerHealth(app, context)
-      registerMetrics(app, metrics)
-      await registerDocs(app)
+      registerMetrics(app, context, metrics)
+      await registerDocs(app, context)
     }
   }
 }

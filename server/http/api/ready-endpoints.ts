@@ -9,9 +9,11 @@
 // Everything else goes to the route. The route is the reference: test/http/ready-endpoints.test.ts compares both.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EndpointSet } from '../../registry/core.ts'
+import { jsonType } from '../server/conditional.ts'
 import type { RequestRecorder } from '../server/metrics.ts'
-import { type HttpContext, accessOf } from '../server/context.ts'
+import { type HttpContext, knownAccessOf } from '../server/context.ts'
 import { gzipThreshold, keptAnswerBytes, maxKeptAnswers, maxKeptUrlLength, smallAnswerBytes } from '../server/limits.ts'
+import { askedHeaders } from './asked-headers.ts'
 
 export interface ReadyAnswer {
   readonly namespace: string
@@ -23,13 +25,6 @@ export interface ReadyAnswer {
   readonly bytes: number
   readonly etag: string
 }
-
-/** Headers that mean nothing to the route. */
-const ignored: ReadonlySet<string> = new Set([
-  'accept', 'accept-language', 'cache-control', 'connection', 'pragma', 'sec-fetch-mode', 'traceparent', 'tracestate', 'user-agent'
-])
-
-export const jsonType = 'application/json; charset=utf-8'
 
 export class ReadyEndpoints {
   readonly #context: HttpContext
@@ -71,8 +66,9 @@ export class ReadyEndpoints {
     const { core: { position }, closing } = this.#context
     if (closing.begun || !position.storeHealth.available || this.#context.logRequests()) return false
     const began = performance.now()
-    const asks = asked(request.rawHeaders)
-    if (asks === undefined || !this.#context.hosts.knows(asks.host) || !this.#isCurrent(request, ready)) return false
+    const asks = askedHeaders(request.rawHeaders)
+    if (asks === undefined || asks.type !== undefined || asks.length !== undefined) return false
+    if (!this.#context.hosts.knows(asks.host) || !this.#isCurrent(request, ready)) return false
     const isKnown = asks.tag === ready.etag
     if (!isKnown && (asks.tag !== undefined || (asks.isCompressible && ready.bytes >= gzipThreshold))) return false
     const headers = ['rollcall-revision', position.cursor, 'etag', ready.etag]
@@ -87,34 +83,12 @@ export class ReadyEndpoints {
   /** Whether the one who asks would get the same from the route. */
   #isCurrent (request: IncomingMessage, { namespace, service, set, isDeclared }: ReadyAnswer): boolean {
     try {
-      const { endpoints, manifest } = accessOf(this.#context, { raw: request }).service(namespace, service)
+      const found = knownAccessOf(this.#context, { raw: request })?.service(namespace, service)
+      if (found === undefined) return false // whoever shows something for the first time is looked at by the route
+      const { endpoints, manifest } = found
       return endpoints === set && (manifest !== undefined) === isDeclared
     } catch {
       return false // the route says why
     }
   }
-}
-
-interface Asked {
-  readonly host: string
-  /** If-None-Match. */
-  readonly tag: string | undefined
-  readonly isCompressible: boolean
-}
-
-/** What the headers of a request ask for; undefined = something that only the route understands. */
-function asked (rawHeaders: readonly string[]): Asked | undefined {
-  let host: string | undefined
-  let tag: string | undefined
-  let isCompressible = false
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at]?.toLowerCase() ?? ''
-    if (ignored.has(name)) continue
-    const value = rawHeaders[at + 1]
-    if (name === 'host' && host === undefined) host = value
-    else if (name === 'if-none-match' && tag === undefined) tag = value
-    else if (name === 'accept-encoding') isCompressible = true
-    else return undefined
-  }
-  return host === undefined ? undefined : { host, tag, isCompressible }
 }

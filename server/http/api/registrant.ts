@@ -5,14 +5,14 @@ import { type RegistryError, invalid } from '../../errors.ts'
 import type { HttpContext } from '../server/context.ts'
 
 const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+loopback.addSubnet('::ffff:127.0.0.0', 104, 'ipv6')
 loopback.addAddress('::1', 'ipv6')
 
 /**
  * What to tell a client that registers with this address, or without one: then its connection's address is taken.
  * @throws RegistryError REG_INVALID if there is none, and the connection's is somebody else's
  */
-export function registrationWarnings (context: HttpContext, request: FastifyRequest, given: string | undefined): readonly string[] {
+export function registrationWarnings (context: HttpContext, request: Pick<FastifyRequest, 'raw'>, given: string | undefined): readonly string[] {
   if (given !== undefined) {
     if (!context.sharedStore || !isLoopback(given)) return []
     return [`address ${given} is of one machine only: whoever resolves this instance on another machine calls himself`]
@@ -27,7 +27,7 @@ export function registrationWarnings (context: HttpContext, request: FastifyRequ
 
 function isLoopback (address: string): boolean {
   const family = isIP(address)
-  return family !== 0 && loopback.check(address, family === 6 ? 'ipv6' : 'ipv4')
+  return family === 4 ? address.startsWith('127.') : family === 6 && loopback.check(address, 'ipv6') // of IPv4 each registration is asked for
 }
 
 function refused (rule: string): RegistryError {

@@ -38,6 +38,12 @@ export type Checked = All<[
   Same<'ServiceExplanation', Static<typeof schemas.ServiceExplanation>, wire.ServiceExplanation>,
   Same<'DnsAnswer', Static<typeof schemas.DnsAnswer>, wire.DnsAnswer>,
   Same<'Pool', Static<typeof schemas.Pool>, wire.Pool>,
+  Same<'Token', Static<typeof schemas.Token>, wire.Token>,
+  Same<'NewToken', Static<typeof schemas.NewToken>, wire.NewToken>,
+  Same<'TokenCreated', Static<typeof schemas.TokenCreated>, wire.TokenCreated>,
+  Same<'WhoAmI', Static<typeof schemas.WhoAmI>, wire.WhoAmI>,
+  Same<'CanI', Static<typeof schemas.CanI>, wire.CanI>,
+  Same<'Ticket', Static<typeof schemas.Ticket>, wire.Ticket>,
   Same<'ClientFrame', Static<typeof schemas.ClientFrame>, wire.ClientFrame>,
   Same<'ServerFrame', Static<typeof schemas.ServerFrame>, wire.ServerFrame>
 ]>

@@ -21,6 +21,7 @@ import { answerClientError, faultOf, lastAnswer } from './faults.ts'
 import { HostGuard } from './guard.ts'
 import { Lanes } from './lanes.ts'
 import * as limits from './limits.ts'
+import type { Identities } from './identities.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { registerOpenapi } from './openapi.ts'
 import type { Peers } from './peer.ts'
@@ -38,6 +39,7 @@ export interface AppOptions {
   readonly metrics: HttpMetrics
   readonly commons: Commons
   readonly peers: Peers
+  readonly identities: Identities
   readonly trustedHosts: readonly string[]
   readonly maxBodyBytes: number
   /** Whether each request gets a log line, asked at each. */
@@ -83,7 +85,7 @@ const connectionHeaders = ['connection', 'keep-alive', 'transfer-encoding', 'upg
 
 /** Makes the app, ready to listen or to be injected into. `close` ends sockets, streams and long polls within seconds. */
 export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
-  const { dialects, closing, commons, peers, log, timeouts, guard: keeper } = options
+  const { dialects, closing, commons, peers, identities, log, timeouts, guard: keeper } = options
   const dialectOf = dialectsByPath(dialects)
   const scopes = new Map<Dialect, FastifyInstance>()
   const isUrgent = (request: IncomingMessage): boolean => {
@@ -104,7 +106,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: limits.maxParamLength },
     serverFactory: (handler): Server => {
       const handle = (request: IncomingMessage, response: ServerResponse): void => {
-        if (certificateRefusal(request) === undefined) for (const ready of ahead) if (ready.answer(request, response)) return
+        if (certificateRefusal(request) === undefined) for (const ready of ahead) if (ready.answer(request, response, handler)) return
         handler(request, response)
       }
       streams = new Streams({
@@ -142,10 +144,21 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onRequest', ({ raw }, { raw: response }, done) => {
     // Whoever wanted a WebSocket has no other use for a connection that does not become one.
     if (raw.headers.upgrade?.toLowerCase() === 'websocket') lanes.upgradeAnswered(raw, response)
-    const refusal = certificateRefusal(raw)
-    if (refusal === undefined) return done(hosts.refusal(raw))
-    if (raw.httpVersionMajor === 1) response.setHeader('connection', 'close') // a session of HTTP/2 ends by itself
-    done(new RegistryError('REG_CERTIFICATE_REFUSED', refusal))
+    const refused = certificateRefusal(raw)
+    if (refused !== undefined) {
+      if (raw.httpVersionMajor === 1) response.setHeader('connection', 'close') // a session of HTTP/2 ends by itself
+      return done(new RegistryError('REG_CERTIFICATE_REFUSED', refused))
+    }
+    const refusal = hosts.refusal(raw)
+    if (refusal !== undefined) return done(refusal)
+    let admitted: Promise<void> | void
+    try {
+      admitted = identities.admit(raw, peers.of(raw))
+    } catch (error) {
+      return done(error as Error) // access control throws errors only
+    }
+    if (admitted === undefined) return done()
+    admitted.then(() => done(), done)
   })
   const addressOf = (request: FastifyRequest): string => peers.of(request.raw).address
   const answers = new Answers(commons, keeper, addressOf)
@@ -215,6 +228,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     answerAhead: (ready) => { ahead.push(ready) },
     webSockets: (scope) => webSockets.register(scope),
     count: (request, reply) => counts.count(request, reply),
+    identities,
     peerOf: (request) => peers.of(request.raw),
     faultOf: (cause, request) => faultOf(cause, request, { log, guard: keeper })
   }

@@ -22,11 +22,46 @@ export interface BodiesOptions {
   readonly isUrgent: (request: IncomingMessage) => boolean
 }
 
+/** A body that may have come along with the header of its request. */
+interface Early {
+  readonly request: IncomingMessage
+  readonly isUrgent: boolean
+  readonly done: (bytes: Buffer | undefined) => void
+}
+
 export class Bodies {
   readonly #options: BodiesOptions
+  /** Of requests that were read ahead of their routes. */
+  readonly #handed = new WeakMap<IncomingMessage, Buffer>()
+  #early: Early[] = []
+  readonly #readEarly: () => void
 
   constructor (options: BodiesOptions) {
     this.#options = options
+    const { commons: { turns }, workerOf, guard } = options
+    this.#readEarly = guard.around('http-body', () => {
+      for (const { request, isUrgent, done } of this.#early.splice(0)) {
+        const read = (): void => {
+          if (!guard.attempt('http-body', () => done(request.complete ? request.read() as Buffer | null ?? none : undefined))) request.destroy() // no encoding is set: it is bytes
+        }
+        if (turns.begin(workerOf(request), isUrgent)) read()
+        else turns.wait(workerOf(request), read)
+      }
+    })
+  }
+
+  /**
+   * Calls back with the body of a request that came along with its header, when Node has gone through what this turn of the loop has
+   * brought, or when the client has its turn. undefined = it is not here as a whole, and nothing of it was read.
+   */
+  early (request: IncomingMessage, isUrgent: boolean, done: (bytes: Buffer | undefined) => void): void {
+    this.#early.push({ request, isUrgent, done })
+    if (this.#early.length === 1) setImmediate(this.#readEarly)
+  }
+
+  /** The body of a request was read ahead of its route, within the limits of the route. */
+  hand (request: IncomingMessage, bytes: Buffer): void {
+    this.#handed.set(request, bytes)
   }
 
   /**
@@ -65,6 +100,8 @@ export class Bodies {
     const { commons, guard, addressOf, isUrgent, workerOf } = this.#options
     const length = Number(request.headers['content-length'] ?? 0)
     if (length > limit) return done(tooLarge(limit), none)
+    const handed = this.#handed.get(payload)
+    if (handed !== undefined) return done(undefined, handed)
     let share: Share | undefined
     const chunks: Buffer[] = []
     let size = 0

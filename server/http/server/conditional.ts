@@ -1,16 +1,26 @@
 // What stands around an answer: the revision that it shows, how stale it may be, ETag and 304, and `minRevision`.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RegistryError, invalid } from '../../errors.ts'
-import { type Core, type Cursor, cursorText, parseCursor } from '../../registry/core.ts'
+import { type Core, type CorePosition, type Cursor, cursorText, parseCursor } from '../../registry/core.ts'
 import { type HttpContext, accessOf, lifeOf } from './context.ts'
 import { minRevisionWaitMs } from './limits.ts'
 
+/** The media type of JSON answers. */
+export const jsonType = 'application/json; charset=utf-8'
+
 /** Says where this node is in the history, and for how long it has not heard from its store. */
 export function setRevision (reply: FastifyReply, { position }: Pick<Core, 'position'>, revision = position.revision): void {
-  if (!position.loaded) return
-  void reply.header('rollcall-revision', cursorText(position.epoch, revision))
+  const headers = revisionHeaders(position, revision)
+  for (let at = 0; at < headers.length; at += 2) void reply.header(headers[at] ?? '', headers[at + 1])
+}
+
+/** The same as names and values in turn. */
+export function revisionHeaders (position: CorePosition, revision = position.revision): string[] {
+  if (!position.loaded) return []
+  const headers = ['rollcall-revision', cursorText(position.epoch, revision)]
   const { staleSeconds } = position
-  if (staleSeconds > 0) void reply.header('rollcall-stale', String(staleSeconds))
+  if (staleSeconds > 0) headers.push('rollcall-stale', String(staleSeconds))
+  return headers
 }
 
 /**
@@ -82,11 +92,13 @@ export function answer (
   revision = context.core.position.revision
 ): FastifyReply {
   setRevision(reply, context.core, revision)
-  if (tag !== undefined) {
-    const etag = `W/"${tag}"`
+  const sight = tag === undefined ? undefined : accessOf(context, request).sight
+  const own = tag === undefined || sight === undefined ? tag : `${tag}-${sight.name}` // others see something else at the same revision
+  if (own !== undefined) {
+    const etag = `W/"${own}"`
     void reply.header('etag', etag)
     if (isKnown(request, etag)) return reply.code(304).send()
   }
-  const text = tag === undefined ? form.write(make()) : context.commons.texts.get(`${form.media} ${tag} ${request.url}`, () => form.write(make()))
+  const text = own === undefined ? form.write(make()) : context.commons.texts.get(`${form.media} ${own} ${request.url}`, () => form.write(make()))
   return reply.header('content-type', `${form.media}; charset=utf-8`).send(text)
 }

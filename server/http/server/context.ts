@@ -2,10 +2,9 @@
 import type { FastifyRequest } from 'fastify'
 import { type Guard } from '../../guard.ts'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
-import { type Access, type Core, type CallCounts, anonymous } from '../../registry/core.ts'
+import type { Access, Actor, Core, CallCounts } from '../../registry/core.ts'
 import type { DialectParts } from './dialect.ts'
 import type { HttpMetrics } from './metrics.ts'
-import type { Peer } from './peer.ts'
 
 /** DNS over HTTP: the part of a DNS server that needs no socket. */
 export interface DnsQueries {
@@ -37,21 +36,36 @@ export interface HttpContext extends Omit<DialectParts, 'metrics'> {
   readonly startedAtMs: number
 }
 
-const accesses = new WeakMap<FastifyRequest['raw']['socket'], { readonly peer: Peer, readonly access: Access }>()
+const accesses = new WeakMap<FastifyRequest['raw']['socket'], { readonly actor: Actor, readonly access: Access }>()
 
 /**
- * What the sender of a request may ask of the core. All requests of a connection have the same actor, so it is created once; a
+ * What the sender of a request may ask of the core. Requests of a connection mostly have the same actor, so it is created once; a
  * trusted proxy may send requests of several.
  */
-export function accessOf ({ core, peerOf }: Pick<HttpContext, 'core' | 'peerOf'>, request: Pick<FastifyRequest, 'raw'>): Access {
-  const { socket } = request.raw
-  const peer = peerOf(request)
+export function accessOf (context: AccessContext, request: Pick<FastifyRequest, 'raw'>): Access {
+  return accessFor(context, request, context.identities.of(request.raw, context.peerOf(request)))
+}
+
+/** The same before anything was looked at; undefined = the request must be admitted first. */
+export function knownAccessOf (context: AccessContext, request: Pick<FastifyRequest, 'raw'>): Access | undefined {
+  const actor = context.identities.known(request.raw, context.peerOf(request))
+  return actor === undefined ? undefined : accessFor(context, request, actor)
+}
+
+type AccessContext = Pick<HttpContext, 'core' | 'peerOf' | 'identities'>
+
+function accessFor ({ core }: AccessContext, { raw: { socket } }: Pick<FastifyRequest, 'raw'>, actor: Actor): Access {
   let known = accesses.get(socket)
-  if (known?.peer.address !== peer.address) {
-    known = { peer, access: core.as(anonymous(peer.address)) }
+  if (known === undefined || !isSame(known.actor, actor)) {
+    known = { actor, access: core.as(actor) }
     accesses.set(socket, known)
   }
   return known.access
+}
+
+/** Of one who is known by address alone a new actor is made for each request. */
+function isSame (one: Actor, other: Actor): boolean {
+  return one === other || (one.kind === 'anonymous' && other.kind === 'anonymous' && one.address === other.address && one.door === other.door)
 }
 
 /** Who asks, as events name it: the address of the client. */

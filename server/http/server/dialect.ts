@@ -12,6 +12,7 @@ import type { Closing } from './closing.ts'
 import type { HostGuard } from './guard.ts'
 import type { HttpLog } from './http-log.ts'
 import type { HttpMetrics } from './metrics.ts'
+import type { Identities } from './identities.ts'
 import type { Peer } from './peer.ts'
 
 /** Where something listens. */
@@ -54,9 +55,12 @@ export interface Dialect {
   readonly clientError?: (code: ErrorCode) => { readonly media: string, readonly body: string }
 }
 
-/** Answers a request as its route would have, or gives false, having done nothing. It counts what it answers itself. */
+/**
+ * Answers a request as its route would have, now or later, or gives false, having done nothing. It counts what it answers itself.
+ * @param route goes on with the request, if what was begun turns out to be for the route
+ */
 export interface AnswerAhead {
-  answer (request: IncomingMessage, response: ServerResponse): boolean
+  answer (request: IncomingMessage, response: ServerResponse, route: (request: IncomingMessage, response: ServerResponse) => void): boolean
 }
 
 export interface OpenApiPart {
@@ -77,6 +81,10 @@ export interface DialectParts {
   readonly bodies: {
     /** Reads bodies of these media types (`*`: all others) in the scope, as bytes, within all limits. An empty one is `undefined`. */
     parse (scope: FastifyInstance, mediaTypes: string | string[], parser: BodyParser): void
+    /** Calls back with a body that came along with its header, in turn with others; undefined = it is not here as a whole, and nothing was read. */
+    early (request: IncomingMessage, isUrgent: boolean, done: (bytes: Buffer | undefined) => void): void
+    /** The body of a request was read ahead of its route: `parse` takes these bytes for it. */
+    hand (request: IncomingMessage, bytes: Buffer): void
     /** Takes only empty bodies of these media types. */
     refuse (scope: FastifyInstance, mediaTypes: string | string[], refuse: (request: FastifyRequest) => Error): void
   }
@@ -94,7 +102,9 @@ export interface DialectParts {
   answerAhead (ready: AnswerAhead): void
   /** Makes a scope speak WebSocket: it costs a hook on each of its routes, so that it should have no others. */
   webSockets (scope: FastifyInstance): Promise<void>
-  /** Who asks. */
+  /** Who asks, by what the request has shown. @throws RegistryError REG_UNAUTHENTICATED */
+  readonly identities: Identities
+  /** From where. */
   readonly peerOf: (request: Pick<FastifyRequest, 'raw'>) => Peer
   /** A fault as the registry's own error; what nobody expected is logged, and told only by the id of the request. */
   faultOf (cause: unknown, request: FastifyRequest): RegistryError

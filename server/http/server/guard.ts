@@ -10,6 +10,8 @@ import { RegistryError, invalid, shown } from '../../errors.ts'
 import type { Closing } from './closing.ts'
 import { maxRememberedHosts, maxUrlLength } from './limits.ts'
 
+const tokenInUrl = /[?&](?:access_|api_|auth_)?token=/i
+
 /** Looks at Host and Origin of each request. */
 export class HostGuard {
   readonly #trusted: ReadonlySet<string>
@@ -46,6 +48,8 @@ export class HostGuard {
     if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
       return new RegistryError('REG_ORIGIN_REFUSED', `requests of the web page ${shown(origin)} are refused: it is not served from here`)
     }
+    // A token there stands in histories, in logs of proxies and in Referer headers: it is burnt, and must not work.
+    if (tokenInUrl.test(url)) return invalid([{ field: 'token', rule: 'must not be in a URL, which others write down: send it as "authorization: Bearer ...", and revoke this one' }])
     if (url.length > maxUrlLength) return new RegistryError('REG_URI_TOO_LONG', `path and query must not be longer than ${maxUrlLength} characters, got ${url.length}`)
     if (this.#closing.ended) return new RegistryError('REG_SHUTTING_DOWN', 'this node is shutting down, ask another one')
     return undefined

@@ -26,8 +26,8 @@ export const maxUrlLength = 8 * 1024
 /** Path parameters are cut by the router beyond this; the model's own limit is the one that a client shall meet. */
 export const maxParamLength = maxUrlLength
 
-/** The whole request must be here by then, body included: slow senders hold a socket and memory. */
-export const requestTimeoutMs = 15_000
+/** The whole request must be here by then, body included: slow senders hold a socket and memory. The largest needs 20 s at 256 kB/s. */
+export const requestTimeoutMs = 30_000
 /** The request's header must be here by then. */
 export const headersTimeoutMs = 10_000
 /** How often Node looks for requests that are too late; its default of 30 s would let them live three times as long. */
@@ -68,6 +68,9 @@ export const bookedMs = 1_000
 /** Clients whose work is remembered, and what is not worth remembering. */
 export const maxKnownClients = 4_096
 export const forgottenMs = 1
+
+/** A longer body of a registration or of heartbeats goes to the route: it comes in pieces. */
+export const maxQuickBodyBytes = 16 * 1024
 
 /** How long a read waits for `minRevision`: revisions arrive in milliseconds, or something is broken. */
 export const minRevisionWaitMs = 5_000

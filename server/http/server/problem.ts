@@ -50,6 +50,7 @@ function sendProblem (cause: unknown, request: FastifyRequest, reply: FastifyRep
   if (seconds !== undefined) void reply.header('retry-after', String(seconds))
   // Node would read the rest of the body as the next request, or for nothing.
   if (request.raw.complete === false) void reply.header('connection', 'close')
+  if (error.status === 401) void reply.header('www-authenticate', 'Bearer realm="rollcall"') // RFC 9110 11.6.1
   if (error.status === 426) void reply.header('upgrade', 'websocket').header('connection', 'upgrade')
   setRevision(reply, context.core)
   return reply.code(error.status).header('content-type', problemMedia).send(problemOf(error))

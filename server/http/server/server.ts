@@ -12,6 +12,7 @@ import type { Dialect, Listener, ListenerTls } from './dialect.ts'
 import { maxBodyBytes, maxBodyBytesTogether } from './limits.ts'
 import { type Listening, listen } from './listener.ts'
 import type { HttpMetrics } from './metrics.ts'
+import { type Identities, byAddress } from './identities.ts'
 import { Peers } from './peer.ts'
 
 export interface HttpOptions {
@@ -23,6 +24,8 @@ export interface HttpOptions {
   readonly trustedHosts?: readonly string[]
   /** Networks of proxies whose word on who asks counts. Default: none. */
   readonly trustedProxies?: readonly AddressRange[]
+  /** Who asks, by what was shown. Default: by address alone. */
+  readonly identities?: Identities | undefined
   /** Of a route that has no limit of its own. */
   readonly maxBodyBytes?: number
   readonly log?: HttpLog
@@ -74,6 +77,7 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
     metrics: options.metrics,
     commons: new Commons(guard, { bodyBytes: Math.max(maxBodyBytesTogether, options.maxBodyBytes ?? 0), ...options.shares }),
     peers: new Peers(options.trustedProxies),
+    identities: options.identities ?? byAddress,
     trustedHosts: options.trustedHosts ?? [],
     maxBodyBytes: options.maxBodyBytes ?? maxBodyBytes,
     logRequests: options.logRequests ?? (() => false),

@@ -6,6 +6,7 @@
 // The JSON is the frame of the WebSocket with `"id":1`. A `reset` has no id line, nor has a part of a snapshot that others follow: a
 // client that is cut off right after it must not come back with a cursor whose snapshot it never had.
 import type { ServerResponse } from 'node:http'
+import { RegistryError } from '../../errors.ts'
 import type { Guard } from '../../guard.ts'
 import type { FrameEncoder } from './frames.ts'
 import { Slice } from '../../slice.ts'
@@ -82,8 +83,9 @@ export class EventStream implements Watcher {
 
   /** An unexpected error ends this stream: it tells its client why, and the client comes back. */
   #fail (error: unknown): void {
-    this.#guard.failed('watch', error)
     this.#watch.close()
+    if (error instanceof RegistryError) return this.goodbye(error.message) // what it shows may not be seen any more
+    this.#guard.failed('watch', error)
     this.goodbye('the registry failed on this watch')
   }
 

@@ -22,6 +22,7 @@ const Query = Type.Object({
   namespace: Type.Optional(LabelName),
   service: Type.Optional(LabelName),
   selector: Type.Optional(Type.String({ description: 'A Kubernetes label selector' })),
+  ticket: Type.Optional(Type.String({ pattern: '^rt_[A-Za-z0-9_-]{43}$', rule: 'must be a ticket of POST /v1/tickets', description: 'Of a WebSocket: who asks, for a page that cannot send a header (POST /v1/tickets)' })),
   since: Type.Optional(Type.String({ description: 'Resume after this revision; the header Last-Event-ID wins over it' }))
 }, { additionalProperties: false })
 
@@ -65,7 +66,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     preValidation: (request, _reply, done) => {
       if (context.closing.begun) return done(context.closing.refuse())
       core.position.requireLoaded()
-      const [parameter] = request.ws ? Object.keys(request.query) : []
+      const [parameter] = request.ws ? Object.keys(request.query).filter((name) => name !== 'ticket') : []
       if (parameter !== undefined) return done(invalid([{ field: parameter, rule: 'is for event streams: a WebSocket says what it wants in frames' }]))
       done()
     },

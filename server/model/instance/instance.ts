@@ -96,6 +96,8 @@ export interface InstanceBody {
   readonly node?: string
   readonly version?: string
   readonly status: Status
+  /** Who registered it. It stands last: a store finds it there (`ownerOf` in store.ts). */
+  readonly owner?: string
 }
 
 /**
@@ -254,7 +256,7 @@ function isoText (atMs: number): string {
 
 /** The stored form of a shown instance, in canonical key order. */
 export function storedBody (instance: Instance): InstanceBody {
-  const { address, ports, hostname, labels, metadata, weight, priority, zone, region, node, version, status } = instance
+  const { address, ports, hostname, labels, metadata, weight, priority, zone, region, node, version, status, owner } = instance
   return {
     address,
     ports,
@@ -267,8 +269,14 @@ export function storedBody (instance: Instance): InstanceBody {
     ...(region === undefined ? {} : { region }),
     ...(node === undefined ? {} : { node }),
     ...(version === undefined ? {} : { version }),
-    status
+    status,
+    ...(owner === undefined ? {} : { owner })
   }
+}
+
+/** A body as this owner registers it. */
+export function ownedBody (body: InstanceBody, owner: string | undefined): InstanceBody {
+  return owner === undefined ? body : { ...body, owner }
 }
 
 /** Whether an instance of this effective status answers calls: one that drains still does, it only wants no new ones. */

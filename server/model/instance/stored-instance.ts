@@ -11,6 +11,10 @@ import {
   type InstanceBody, LabelName, Labels, Metadata, NodeName, StatusName, Topology, Weight, labelFaults, metadataFaults, portFaults, protocols
 } from './instance.ts'
 
+/** An identity with its kind. Nothing in it is escaped in JSON: stores compare it as it stands. */
+const ownerPattern = '^[!#-[\\]-~]+$'
+const maxOwnerLength = 300
+
 const closed = { additionalProperties: false } as const
 
 /** What `bodyOf` makes: everything that has a default is there. */
@@ -30,7 +34,8 @@ const StoredBody = Type.Object({
   region: Type.Optional(Topology),
   node: Type.Optional(NodeName),
   version: Type.Optional(Type.String({ minLength: 1, maxLength: maxVersionLength })),
-  status: StatusName
+  status: StatusName,
+  owner: Type.Optional(Type.String({ minLength: 1, maxLength: maxOwnerLength, pattern: ownerPattern, rule: 'must be an identity, like token:web' }))
 }, closed)
 
 const checkBody = checker(StoredBody)

@@ -13,6 +13,8 @@ const coreKinds = new Set([
   'ReplicationController', 'ResourceQuota', 'Secret', 'ServiceAccount'
 ].flatMap((kind) => [kind, `${kind}List`]))
 
+const ourGroups: ReadonlySet<string> = new Set([apiVersions.EndpointSlice, apiVersions.Policy].map(groupOf))
+
 /** A stream with more kinds than this is told of the first ones. */
 const maxKinds = 50
 const group = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/v[0-9][a-z0-9]{0,30}$/
@@ -24,7 +26,7 @@ export function isForeign (kind: unknown, apiVersion: unknown): boolean {
   if (apiVersion === 'v1') return coreKinds.has(kind)
   if (!group.test(apiVersion)) return false
   // Another version of our own group is a manifest that we should have understood.
-  return groupOf(apiVersion) !== groupOf(apiVersions.EndpointSlice) && kind !== 'List'
+  return !ourGroups.has(groupOf(apiVersion)) && kind !== 'List'
 }
 
 function groupOf (apiVersion: string): string {

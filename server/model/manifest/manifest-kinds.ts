@@ -3,7 +3,8 @@ import { apiVersions, type Manifest } from '../service/types.ts'
 
 /** Kinds of lists whose items need not say what they are. */
 export const listKinds = new Map<string, Manifest['kind']>([
-  ['ServiceList', 'Service'], ['EndpointSliceList', 'EndpointSlice'], ['EndpointsList', 'Endpoints'], ['NamespaceList', 'Namespace']
+  ['ServiceList', 'Service'], ['EndpointSliceList', 'EndpointSlice'], ['EndpointsList', 'Endpoints'], ['NamespaceList', 'Namespace'],
+  ['PolicyList', 'Policy']
 ])
 
 export function isKind (kind: unknown): kind is Manifest['kind'] {

@@ -2,7 +2,7 @@
 import { Type, type TSchema } from 'typebox'
 import type { Refusal } from '../../refusal.ts'
 import { type Checker, checker, mapOf } from '../validate.ts'
-import type { Endpoints, EndpointSlice, EndpointSubset, Labels, Manifest, Namespace, ObjectMeta, Service, ServicePort, ServiceSpec, SliceEndpoint, SlicePort } from './types.ts'
+import type { Endpoints, EndpointSlice, EndpointSubset, Labels, Manifest, Namespace, ObjectMeta, Policy, PolicyRule, Service, ServicePort, ServiceSpec, SliceEndpoint, SlicePort } from './types.ts'
 
 const text = Type.String({ rule: 'must be a text' })
 const flag = Type.Boolean({ rule: 'must be true or false' })
@@ -84,6 +84,8 @@ const endpoint = fields({
 
 const address = fields({ ip: text, hostname: text, nodeName: text, targetRef: reference })
 const finalizers = fields({ finalizers: list(text) })
+/** As it stands in a policy, and in a token. */
+export const policyRuleShape = fields({ role: text, verbs: list(text), namespaces: list(text), services: list(text), addresses: list(text) })
 
 /** The shape of a manifest, by kind. */
 export const manifestShapes: Readonly<Record<Manifest['kind'], TSchema>> = {
@@ -92,13 +94,15 @@ export const manifestShapes: Readonly<Record<Manifest['kind'], TSchema>> = {
   Endpoints: fields({
     ...typeMeta, subsets: list(fields({ addresses: list(address), notReadyAddresses: list(address), ports: list(endpointPort) }))
   }),
-  Namespace: fields({ ...typeMeta, spec: finalizers, status: anything })
+  Namespace: fields({ ...typeMeta, spec: finalizers, status: anything }),
+  Policy: fields({ ...typeMeta, spec: fields({ subjects: list(text), rules: list(policyRuleShape) }) })
 }
 const checkers: Readonly<Record<Manifest['kind'], Checker>> = {
   Service: checker(manifestShapes.Service),
   EndpointSlice: checker(manifestShapes.EndpointSlice),
   Endpoints: checker(manifestShapes.Endpoints),
-  Namespace: checker(manifestShapes.Namespace)
+  Namespace: checker(manifestShapes.Namespace),
+  Policy: checker(manifestShapes.Policy)
 }
 
 /** Not said: defaulting fills it, or validation says that it is required. The one text that no union of ours holds. */
@@ -127,6 +131,7 @@ export function decoded (kind: Manifest['kind'], value: unknown, namespace: stri
     case 'EndpointSlice': return { manifest: sliceOf(plain as LooseObject<EndpointSlice>, namespace) }
     case 'Endpoints': return { manifest: endpointsOf(plain as LooseObject<Endpoints>, namespace) }
     case 'Namespace': return { manifest: { apiVersion: 'v1', kind: 'Namespace', metadata: metaOf((plain as LooseObject<Namespace>).metadata, '') } }
+    case 'Policy': return { manifest: policyOf(plain as LooseObject<Policy>) }
   }
 }
 
@@ -204,6 +209,11 @@ function endpointsOf (value: LooseObject<Endpoints>, namespace: string): Endpoin
       ports: several(subset.ports)?.map((port) => ({ ...portOf(port), port: port.port ?? 0 }))
     }))
   })
+}
+
+function policyOf ({ metadata, spec = {} }: LooseObject<Policy>): Policy {
+  const { subjects = [], rules = [] } = spec
+  return { apiVersion: 'rollcall.dev/v1', kind: 'Policy', metadata: metaOf(metadata, ''), spec: { subjects, rules: rules.map((rule) => compact<PolicyRule>(rule)) } }
 }
 
 function portOf (port: Loose<SlicePort>): SlicePort {

@@ -7,7 +7,7 @@ import { hasSelector } from './facts.ts'
 import type { Service } from './types.ts'
 
 /** The labels of an instance as selectors see them, the implicit one included. */
-export function labelsOf (instance: Instance): LabelLookup {
+export function labelsOf (instance: Pick<Instance, 'service' | 'labels'>): LabelLookup {
   return (key) => (key === serviceLabel ? instance.service : Object.hasOwn(instance.labels, key) ? instance.labels[key] : undefined)
 }
 

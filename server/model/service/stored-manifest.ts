@@ -9,6 +9,7 @@ import { type Cause, fieldErrors } from './causes.ts'
 import { decoded } from './schema.ts'
 import type { Manifest, ServiceStatus } from './types.ts'
 import { serviceFaults } from './validate.ts'
+import { policyFaults } from '../policy/validate.ts'
 import { endpointSliceFaults, endpointsFaults, namespaceFaults } from './validate-endpoints.ts'
 
 const text = Type.String({ rule: 'must be a text' })
@@ -72,6 +73,8 @@ function nullRefusal (): Refusal {
 const usedField = /^(?:metadata\.(?:name|namespace|labels)|spec\.(?:type$|selector|ports\[\d+\]|clusterIPs\[|externalIPs\[)|addressType$|endpoints\[|subsets\[|ports\[)/
 
 function causesOf (manifest: Manifest): readonly Cause[] {
+  // Of a policy every rule counts: what cannot be understood whole must permit nothing.
+  if (manifest.kind === 'Policy') return rulesOf(manifest)
   return rulesOf(manifest).filter(({ field, reason }) => (reason === 'FieldValueInvalid' || reason === 'FieldValueNotSupported') && usedField.test(field))
 }
 
@@ -82,5 +85,6 @@ function rulesOf (manifest: Manifest): readonly Cause[] {
     case 'EndpointSlice': return endpointSliceFaults(manifest, manifest)
     case 'Endpoints': return endpointsFaults(manifest, manifest)
     case 'Namespace': return namespaceFaults(manifest, manifest)
+    case 'Policy': return policyFaults(manifest, manifest)
   }
 }

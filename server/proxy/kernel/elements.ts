@@ -4,6 +4,7 @@ import type { Choice, FrontEnd, Target } from '../front-end.ts'
 import type { Family } from '../../model/address/ranges.ts'
 import { parseCidr } from '../../model/address/ranges.ts'
 import { slotsOf } from './slots.ts'
+import { drawName, goName, numbersOf, stickyMaps } from './sticky.ts'
 
 /** One element of a map (with a value) or of a set (without). */
 export interface Element {
@@ -20,13 +21,15 @@ export interface SlotClass {
   /** Draws from the slots for programs of this machine. */
   readonly isInside: boolean
   readonly keepSource: boolean
-  /** By the client's address, not at random. */
-  readonly isSticky: boolean
   readonly slots: number
+  /** A client stays with its endpoint for so long: in a table of its own (kernel/sticky.ts). */
+  readonly affinitySeconds?: number
 }
 
-export function className ({ transport, isInside, keepSource, isSticky, slots }: SlotClass): string {
-  return `${isInside ? 'inside-' : ''}${transport}-${keepSource ? 'keep' : 'hide'}-${isSticky ? 'sticky' : 'random'}-${slots}`
+export function className (slotClass: SlotClass): string {
+  const { transport, isInside, keepSource, slots, affinitySeconds } = slotClass
+  if (affinitySeconds !== undefined) return drawName({ ...slotClass, seconds: affinitySeconds })
+  return `${isInside ? 'inside-' : ''}${transport}-${keepSource ? 'keep' : 'hide'}-random-${slots}`
 }
 
 export interface FrontEndElements {
@@ -42,21 +45,36 @@ export function elementsOf (frontEnd: FrontEnd): FrontEndElements {
   const add = (map: string, elementKey: string, value?: string): void => {
     elements.push({ family, map, key: elementKey, ...(value === undefined ? {} : { value }) })
   }
+  const { affinitySeconds } = frontEnd
+  const isSticky = affinitySeconds !== undefined
+  const numbers = isSticky ? numbersOf([...outside.targets, ...inside.targets]) : new Map<string, string>()
   const carry = (choice: Choice, isInside: boolean): void => {
     const slots = slotsOf(choice.targets)
     const prefix = isInside ? 'inside-' : ''
+    const services = isSticky ? stickyMaps.services(isInside) : `${prefix}services`
     if (slots.length === 0) {
       add(`${prefix}empty`, key, choice.whenNone === 'drop' ? 'drop' : 'goto no-endpoints')
       // What programs of this machine are refused must not go the way of the others.
-      if (isInside && outside.targets.length > 0) add('inside-services', key, 'accept')
+      if (isInside && outside.targets.length > 0) add(services, key, 'accept')
       return
     }
     const slotClass: SlotClass = {
-      family, transport, isInside, keepSource: choice.keepSource, isSticky: frontEnd.affinitySeconds !== undefined, slots: slots.length
+      family, transport, isInside, keepSource: choice.keepSource, slots: slots.length, ...(isSticky ? { affinitySeconds } : {})
     }
     classes.push(slotClass)
-    add(`${prefix}services`, key, `goto ${className(slotClass)}`)
-    for (const [index, target] of slots.entries()) add(`${prefix}slots-${transport}`, `${address} . ${port} . ${index}`, place(target))
+    add(services, key, `goto ${className(slotClass)}`)
+    for (const [index, target] of slots.entries()) {
+      const slot = `${address} . ${port} . ${index}`
+      if (isSticky) add(stickyMaps.slots(isInside, transport), slot, numbers.get(`${target.address} ${target.port}`) ?? '')
+      else add(`${prefix}slots-${transport}`, slot, place(target))
+    }
+    if (!isSticky) return
+    const go = goName({ transport, keepSource: choice.keepSource, seconds: affinitySeconds })
+    for (const target of choice.targets) {
+      const known = `${address} . ${port} . ${numbers.get(`${target.address} ${target.port}`) ?? ''}`
+      add(stickyMaps.live(isInside, transport), known, `goto ${go}`)
+      add(stickyMaps.targets(transport), known, place(target))
+    }
   }
   carry(outside, false)
   if (inside !== outside) carry(inside, true)

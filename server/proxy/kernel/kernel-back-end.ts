@@ -1,22 +1,27 @@
 // Carries traffic in the kernel (nftables): this process only writes the maps, so that traffic goes on without it.
+import type { Clock } from '../../clock.ts'
 import type { AddressRange } from '../../model/address/ranges.ts'
 import type { BackEnd, FrontEndChanges } from '../back-end.ts'
 import type { Condition } from '../front-end.ts'
 import { failure, type Run } from '../program.ts'
 import { readMaps } from './kernel-maps.ts'
+import { DrainLimits } from './drain-limits.ts'
 import { LocalListeners } from './local-listeners.ts'
 import { removeRoutes, setRoutes } from './routes.ts'
 import { nftFamily, type RulesetOptions, tableName } from './ruleset.ts'
 import { RulesetState } from './ruleset-state.ts'
 import { StaleFlows } from './stale-flows.ts'
+import { stickyTableName } from './sticky.ts'
 
 /** A whole ruleset of ten thousand services takes a second or two, on a busy machine some more. */
 const wholeLimitMs = 60_000
 /** Maps whose elements are state; the rest of the table is fixed. */
 const families = [4, 6] as const
+const tableNames = [tableName, stickyTableName]
 
 export interface KernelOptions extends RulesetOptions {
   readonly run: Run
+  readonly clock: Clock
   readonly clusterRanges: readonly AddressRange[]
   /** Source addresses of this machine's own connections to cluster IPs, by family; absent: the kernel chooses. */
   readonly sources: { readonly 4?: string, readonly 6?: string }
@@ -29,6 +34,7 @@ export class KernelBackEnd implements BackEnd {
   readonly #state: RulesetState
   readonly #flows: StaleFlows
   readonly #listeners = new LocalListeners()
+  readonly #drains: DrainLimits
   /** The kernel has what `#state` says. */
   #isTrue = false
   /** The routes of the cluster ranges that could not be set: a sentence each. */
@@ -38,11 +44,13 @@ export class KernelBackEnd implements BackEnd {
     this.#options = options
     this.#state = new RulesetState(options)
     this.#flows = new StaleFlows(options.run)
+    this.#drains = new DrainLimits(options.run, options.clock)
   }
 
   async start (frontEnds: FrontEndChanges): Promise<void> {
     this.#state.change(frontEnds)
     this.#flows.change(frontEnds)
+    this.#drains.change(frontEnds)
     await this.#replace()
     this.#routeFaults = await setRoutes(this.#options)
     await this.#flows.removeStale()
@@ -52,6 +60,7 @@ export class KernelBackEnd implements BackEnd {
   async apply (changes: FrontEndChanges): Promise<void> {
     const text = this.#state.change(changes)
     this.#flows.change(changes)
+    this.#drains.change(changes)
     if (!this.#isTrue) await this.#replace()
     else if (text !== '') {
       const ran = await this.#options.run('nft', ['-f', '-'], { input: text })
@@ -74,7 +83,9 @@ export class KernelBackEnd implements BackEnd {
     return [...this.#routeFaults.map((message): Condition => ({ service: '', reason: 'AddressRefused', message })), ...this.#listeners.conditions]
   }
 
-  async stop (): Promise<void> {}
+  async stop (): Promise<void> {
+    this.#drains.close()
+  }
 
   async clean (): Promise<void> {
     await removeTables(this.#options.run)
@@ -83,7 +94,9 @@ export class KernelBackEnd implements BackEnd {
 
   async #replace (): Promise<void> {
     this.#isTrue = false
-    const ran = await this.#options.run('nft', ['-f', '-'], { input: this.#state.whole(), limitMs: wholeLimitMs })
+    let ran = await this.#options.run('nft', ['-f', '-'], { input: this.#state.whole(), limitMs: wholeLimitMs })
+    // Maps of clients that another version has left have another form.
+    if (ran.code !== 0) ran = await this.#options.run('nft', ['-f', '-'], { input: this.#state.whole(true), limitMs: wholeLimitMs })
     if (ran.code !== 0) throw new Error(`nft refuses the ruleset: ${failure(ran)}`)
     this.#isTrue = true
   }
@@ -93,11 +106,15 @@ export class KernelBackEnd implements BackEnd {
     const expected = this.#state.expected()
     for (const family of families) {
       const ip = nftFamily(family)
-      const ran = await this.#options.run('nft', ['-j', 'list', 'table', ip, tableName], { limitMs: wholeLimitMs })
-      const maps = ran.code === 0 ? readMaps(ran.out) : undefined
-      if (maps === undefined) return `the table ${ip} ${tableName} is gone or cannot be read: ${failure(ran)}`
+      const maps = new Map<string, Map<string, string>>()
+      for (const table of tableNames) {
+        const ran = await this.#options.run('nft', ['-j', 'list', 'table', ip, table], { limitMs: wholeLimitMs })
+        const listed = ran.code === 0 ? readMaps(ran.out) : undefined
+        if (listed === undefined) return `the table ${ip} ${table} is gone or cannot be read: ${failure(ran)}`
+        for (const [name, elements] of listed) maps.set(name, elements)
+      }
       for (const [name, elements] of maps) {
-        if (name.endsWith(' cluster-ranges')) continue
+        if (name.endsWith(' cluster-ranges') || name.includes(' affinity-')) continue
         const wanted = expected.get(name) ?? new Map<string, string>()
         const odd = [...wanted].find(([key, value]) => elements.get(key) !== value)?.[0] ?? [...elements.keys()].find((key) => !wanted.has(key))
         if (odd !== undefined) return `the element ${odd} of ${name} is not what it should be`
@@ -111,7 +128,8 @@ export class KernelBackEnd implements BackEnd {
 
 /** Also where no agent runs: `rollcall proxy clean`. */
 export async function removeTables (run: Run): Promise<void> {
-  const input = families.flatMap((family) => [`add table ${nftFamily(family)} ${tableName}`, `delete table ${nftFamily(family)} ${tableName}`]).join('\n')
+  const tables = families.flatMap((family) => tableNames.map((name) => `${nftFamily(family)} ${name}`))
+  const input = tables.flatMap((table) => [`add table ${table}`, `delete table ${table}`]).join('\n')
   const ran = await run('nft', ['-f', '-'], { input, limitMs: wholeLimitMs })
   if (ran.code !== 0) throw new Error(`nft cannot remove the tables: ${failure(ran)}`)
 }

@@ -3,6 +3,7 @@
 import type { FrontEnd } from '../front-end.ts'
 import { className, type Element, elementsOf, type SlotClass } from './elements.ts'
 import { baseText, classText, elementText, nftFamily, type RulesetOptions } from './ruleset.ts'
+import { stickyBaseText } from './sticky.ts'
 
 const families = [4, 6] as const
 
@@ -77,10 +78,11 @@ export class RulesetState {
     ].filter((text) => text !== '').join('\n')
   }
 
-  /** Everything, in one transaction that replaces what is there. */
-  whole (): string {
+  /** Everything, in one transaction that replaces what is there. @param forgets also which clients stay with which endpoint */
+  whole (forgets = false): string {
     return [
       ...families.map((family) => baseText(family, this.#options)),
+      ...families.map((family) => stickyBaseText(family, this.#options.hasSctp, forgets)),
       ...Array.from(this.#classes.values(), (slotClass) => classText(slotClass, this.#options.markBit)),
       elementText('add', Array.from(this.#held.values(), ({ element }) => element))
     ].filter((text) => text !== '').join('\n')

@@ -5,6 +5,7 @@
 // draws a slot, and the map of slots has the endpoint. What has no endpoint is refused where the packet is filtered.
 import type { Family } from '../../model/address/ranges.ts'
 import { className, type Element, type SlotClass } from './elements.ts'
+import { isStickyMap, stickyClassText, stickyTableName } from './sticky.ts'
 
 export const tableName = 'rollcall'
 /** Elements in one statement: nft reads long ones in time that grows with their square. */
@@ -72,9 +73,10 @@ export function baseText (family: Family, { clusterRanges, markBit, hasSctp }: R
 
 /** A chain that draws one of the slots. */
 export function classText (slotClass: SlotClass, markBit: number): string {
-  const { family, transport, isInside, keepSource, isSticky, slots } = slotClass
+  const { family, transport, isInside, keepSource, slots, affinitySeconds } = slotClass
+  if (affinitySeconds !== undefined) return stickyClassText({ ...slotClass, seconds: affinitySeconds }, markBit)
   const ip = nftFamily(family)
-  const draw = isSticky ? `jhash ${ip} saddr mod ${slots}` : `numgen random mod ${slots}`
+  const draw = `numgen random mod ${slots}`
   const keep = keepSource ? `meta mark set meta mark | 0x${markBit.toString(16)} ` : ''
   const map = `${isInside ? 'inside-' : ''}slots-${transport}`
   const rule = `meta l4proto ${transport} ${keep}dnat ${ip} addr . port to ${ip} daddr . ${transport} dport . ${draw} map @${map}`
@@ -88,7 +90,7 @@ export function classText (slotClass: SlotClass, markBit: number): string {
 export function elementText (action: 'add' | 'delete', elements: Iterable<Element>): string {
   const byMap = new Map<string, string[]>()
   for (const { family, map, key, value } of elements) {
-    const target = `${nftFamily(family)} ${tableName} ${map}`
+    const target = `${nftFamily(family)} ${isStickyMap(map) ? stickyTableName : tableName} ${map}`
     const texts = byMap.get(target) ?? []
     // A key says which element goes; nft takes a value with it for maps as well, and needs none.
     texts.push(action === 'add' && value !== undefined ? `${key} : ${value}` : key)

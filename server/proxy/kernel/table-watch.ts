@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import type { Clock } from '../../clock.ts'
 import type { Guard } from '../../guard.ts'
 import { tableName } from './ruleset.ts'
+import { stickyTableName } from './sticky.ts'
 
 const restartMs = 5_000
 
@@ -24,7 +25,8 @@ export function watchTables ({ guard, clock, onDeleted }: TableWatchOptions): ()
     const child = spawn('nft', ['monitor', 'destroy', 'tables'], { stdio: ['ignore', 'pipe', 'ignore'] })
     const lines = createInterface({ input: child.stdout })
     lines.on('line', guard.around('proxy-watch', (line: string) => {
-      if (line.startsWith('delete table ') && line.trim().endsWith(` ${tableName}`)) onDeleted()
+      const name = /^delete table \S+ (\S+)/.exec(line)?.[1]
+      if (name === tableName || name === stickyTableName) onDeleted()
     }))
     child.once('error', guard.around('proxy-watch', () => undefined)) // it is said at the start that nft is missing
     const cancel = guard.around('proxy-watch', () => child.kill('SIGKILL'))

@@ -10,6 +10,8 @@ const connectMs = [250, 500, 1_000, 2_000] as const
 /** Connections of one front end; more wait in the kernel's queue. */
 const maxConnections = 4_096
 const backlog = 4_096
+/** Changes after which connections are waited for; those that one more leaves behind go on. */
+const maxLimits = 1_000
 
 export interface TcpOptions {
   readonly guard: Guard
@@ -23,9 +25,13 @@ export class TcpFrontEnd {
   readonly #options: TcpOptions
   readonly #server: Server
   readonly #pairs = new Set<Socket>()
+  /** Where connected clients were taken to. */
+  readonly #targets = new Map<Socket, Target>()
   frontEnd: FrontEnd
   picker: Picker
   connections = 0
+  #limits = 0
+  isOpen = true
 
   private constructor (frontEnd: FrontEnd, picker: Picker, options: TcpOptions) {
     this.frontEnd = frontEnd
@@ -45,8 +51,15 @@ export class TcpFrontEnd {
     })
   }
 
+  /** Where it listens. */
+  get port (): number {
+    const address = this.#server.address()
+    return typeof address === 'object' && address !== null ? address.port : this.frontEnd.port
+  }
+
   /** Takes no new connections: clients are refused by the kernel. Those that are there go on. */
   close (): Promise<void> {
+    this.isOpen = false
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     return this.#pairs.size === 0 ? closed : Promise.resolve()
   }
@@ -54,6 +67,20 @@ export class TcpFrontEnd {
   /** Ends all connections, too. */
   cut (): void {
     for (const socket of this.#pairs) socket.destroy()
+  }
+
+  /** Targets have gone: what is still there when their time is over is cut. */
+  limit (gone: readonly Target[], limitMs: number): void {
+    if (gone.length === 0 || this.#limits >= maxLimits) return
+    this.#limits++
+    const has = (targets: readonly Target[], { address, port }: Target): boolean => targets.some((each) => each.address === address && each.port === port)
+    this.#options.clock.after(limitMs, () => {
+      this.#limits--
+      const { outside, inside } = this.frontEnd
+      for (const [client, target] of this.#targets) {
+        if (has(gone, target) && !(this.isOpen && (has(outside.targets, target) || has(inside.targets, target)))) client.resetAndDestroy()
+      }
+    })
   }
 
   #accept (client: Socket): void {
@@ -67,7 +94,10 @@ export class TcpFrontEnd {
     }
     this.connections++
     this.#pairs.add(client)
-    client.once('close', guard.around('proxy-tcp', () => this.#pairs.delete(client)))
+    client.once('close', guard.around('proxy-tcp', () => {
+      this.#pairs.delete(client)
+      this.#targets.delete(client)
+    }))
     const picker = this.picker
     this.#connect(client, address, picker, picker.order(address, isInside(address)), 0)
   }
@@ -93,6 +123,8 @@ export class TcpFrontEnd {
       cancel()
       server.removeAllListeners('error')
       picker.reached(address, target)
+      this.#targets.set(client, target)
+      if (client.destroyed) this.#targets.delete(client)
       this.#join(client, server)
     }))
   }

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts'
 import type { Guard } from '../../guard.ts'
 import { type AddressRange, contains, parseCidr, parseIp } from '../../model/address/ranges.ts'
 import type { BackEnd, FrontEndChanges } from '../back-end.ts'
-import type { Condition, FrontEnd } from '../front-end.ts'
+import type { Condition, FrontEnd, Target } from '../front-end.ts'
 import type { Machine } from '../machine.ts'
 import { failure, type Run } from '../program.ts'
 import { Picker, type PickerOptions } from './picker.ts'
@@ -82,6 +82,12 @@ export class UserspaceBackEnd implements BackEnd {
 
   async #change (key: string, frontEnd: FrontEnd | undefined): Promise<void> {
     const opened = this.#opened.get(key)
+    if (opened instanceof TcpFrontEnd && opened.frontEnd.drainLimitMs !== undefined) {
+      const now = [...frontEnd?.outside.targets ?? [], ...frontEnd?.inside.targets ?? []]
+      const { outside, inside, drainLimitMs } = opened.frontEnd
+      const isGone = ({ address, port }: Target): boolean => !now.some((each) => each.address === address && each.port === port)
+      opened.limit([...outside.targets, ...inside.targets].filter(isGone), drainLimitMs)
+    }
     if (frontEnd === undefined) this.#wanted.delete(key)
     else this.#wanted.set(key, frontEnd)
     this.#faults.delete(key)

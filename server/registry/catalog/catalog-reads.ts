@@ -5,7 +5,7 @@ import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { storedBody } from '../../model/instance/instance.ts'
 import type { Selector } from '../../model/instance/selector.ts'
 import { splitKey } from '../../model/names.ts'
-import type { Endpoints, EndpointSlice, Labels, Manifest } from '../../model/service/types.ts'
+import { type Endpoints, type EndpointSlice, type Labels, type Manifest, isGlobalKind } from '../../model/service/types.ts'
 import type { InstanceRecord, ObjectRecord } from '../../store/store.ts'
 import { overrideKey, overrideOf } from '../overrides.ts'
 import { type Kind, type ManifestName, manifestKey, manifestOf } from '../services/manifests.ts'
@@ -78,6 +78,11 @@ export class CatalogReads {
     return this.byNamespace.get(namespace)?.groups.get(service)
   }
 
+  /** All of them, by the name that they registered under, in no particular order. */
+  groups (namespace: string): Iterable<ServiceEntry> {
+    return this.byNamespace.get(namespace)?.groups.values() ?? []
+  }
+
   /** A declared service. */
   declared (namespace: string, service: string): DeclaredService | undefined {
     return this.byNamespace.get(namespace)?.declared.get(service)
@@ -88,7 +93,7 @@ export class CatalogReads {
   }
 
   /** The declared services that select an instance. Cost follows the services under its labels. */
-  selecting (instance: Instance): DeclaredService[] {
+  selecting (instance: Pick<Instance, 'namespace' | 'service' | 'labels'>): DeclaredService[] {
     return this.byNamespace.get(instance.namespace)?.declared.selecting(instance) ?? []
   }
 
@@ -129,7 +134,7 @@ export class CatalogReads {
 
   /** Manifests of a kind, ordered by namespace and name. Costs a look at every object. */
   manifests (kind: Kind, namespace?: string): Manifest[] {
-    const prefix = manifestKey({ kind, namespace: namespace ?? '', name: '' }).split('/').slice(0, namespace === undefined || kind === 'Namespace' ? 1 : 2).join('/')
+    const prefix = manifestKey({ kind, namespace: namespace ?? '', name: '' }).split('/').slice(0, namespace === undefined || isGlobalKind(kind) ? 1 : 2).join('/')
     return [...this.objects.values()].filter(({ key }) => key.startsWith(`${prefix}/`)).sort((a, b) => (a.key < b.key ? -1 : 1)).map(manifestOf)
   }
 

@@ -208,9 +208,12 @@ export class Catalog extends CatalogReads {
   }
 
   #manifestChanged (change: Parameters<typeof declare>[3], name: ManifestName, object: ObjectRecord | undefined): AppliedChange {
+    const { kind } = name
+    const manifest = object === undefined ? undefined : manifestOf(object)
+    if (kind === 'Policy' || manifest?.kind === 'Policy') return plainChange(change, 'policy', { namespace: '', service: '', id: name.name }, manifest === undefined)
     const owner = this.#owner(name.kind === 'Namespace' ? name.name : name.namespace)
-    if (object !== undefined) return declare(owner, name, manifestOf(object), change)
-    const removed = remove(owner, name, change)
+    if (manifest !== undefined) return declare(owner, name, manifest, change)
+    const removed = remove(owner, { ...name, kind }, change)
     this.#tidy(owner)
     return removed
   }

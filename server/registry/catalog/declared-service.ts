@@ -99,7 +99,7 @@ export class DeclaredService implements ServiceView {
   }
 
   /** Whether its selector means an instance of its namespace. */
-  selects (instance: Instance): boolean {
+  selects (instance: Pick<Instance, 'namespace' | 'service' | 'labels'>): boolean {
     return this.#selector !== undefined && instance.namespace === this.namespace && matches(this.#selector, labelsOf(instance))
   }
 

@@ -120,7 +120,7 @@ export class DeclaredServices {
   }
 
   /** Those that select an instance. */
-  selecting (instance: Instance): DeclaredService[] {
+  selecting (instance: Pick<Instance, 'namespace' | 'service' | 'labels'>): DeclaredService[] {
     return [...new Set(this.#selectors.candidates(instance))].filter((service) => service.selects(instance))
   }
 

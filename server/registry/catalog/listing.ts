@@ -2,6 +2,7 @@
 // never the registry: names are sorted once per change and found by halving, selectors and addresses go by their index.
 import type { Instance, NamespaceSummary, ServiceSummary, Status } from '../../../client-sdk/src/wire.ts'
 import { type Selector, everything, selects } from '../../model/instance/selector.ts'
+import type { Sight } from '../sight.ts'
 import type { Catalog } from './catalog.ts'
 import type { ServiceView } from './service-entry.ts'
 
@@ -13,6 +14,8 @@ export interface InstanceFilter {
   readonly statuses?: ReadonlySet<Status> | undefined
   /** Canonical. */
   readonly address?: string | undefined
+  /** Absent = everything is seen. */
+  readonly sight?: Sight | undefined
 }
 
 /** The last item of the page before. What changed since does not matter: the next page begins after it. */
@@ -60,13 +63,31 @@ export function listServices (catalog: Catalog, filter: InstanceFilter, after: P
 }
 
 /** A page of namespaces. */
-export function listNamespaces (catalog: Catalog, after: Position | undefined, limit: number): Listed<NamespaceSummary> {
+export function listNamespaces (catalog: Catalog, after: Position | undefined, limit: number, sight?: Sight): Listed<NamespaceSummary> {
   const names = from(catalog.namespaces(), after?.namespace, (name) => name, false)
-  const page = take(names, limit)
+  const page = take(sight === undefined ? names : seen(names, sight), limit)
   return {
-    items: page.items.map((name) => ({ name, ...catalog.namespaceCounts(name) })),
+    items: page.items.map((name) => ({ name, ...seenCounts(catalog, name, sight) })),
     next: page.last === undefined ? undefined : { namespace: page.last, service: '', id: '' }
   }
+}
+
+/** What is in a namespace, as far as it is seen. */
+export function seenCounts (catalog: Catalog, namespace: string, sight: Sight | undefined): { readonly services: number, readonly instances: number } {
+  if (sight === undefined || sight.whole(namespace)) return catalog.namespaceCounts(namespace)
+  let [services, instances] = [0, 0]
+  for (const name of catalog.services(namespace)) if (sight.service(namespace, name)) services += 1
+  for (const group of seenGroups(catalog, namespace, sight)) instances += group.counts.total
+  return { services, instances }
+}
+
+function * seen (names: Iterable<string>, sight: Sight): Generator<string> {
+  for (const name of names) if (sight.namespace(name)) yield name
+}
+
+/** The instances of a namespace that are seen, by the service that they registered under. */
+export function * seenGroups (catalog: Catalog, namespace: string, sight: Sight | undefined): Generator<ServiceView> {
+  for (const group of catalog.groups(namespace)) if (sight === undefined || sight.service(namespace, group.name)) yield group
 }
 
 /** A service as lists and reads show it. `protectedServices` is `Protection.services`. */
@@ -122,6 +143,7 @@ function * servicesAfter (catalog: Catalog, filter: InstanceFilter, after: Posit
     const names = new Set(fitting.map((instance) => instance.service).filter((name) => catalog.declared(namespace, name) === undefined))
     for (const instance of fitting) for (const declared of catalog.selecting(instance)) names.add(declared.name)
     for (const name of [...names].sort()) {
+      if (filter.sight !== undefined && !filter.sight.service(namespace, name)) continue
       const entry = last === undefined || name > last ? catalog.service(namespace, name) : undefined
       if (entry !== undefined) yield entry
     }
@@ -145,7 +167,11 @@ function hasFitting (view: ServiceView, filter: InstanceFilter, looked: () => vo
 }
 
 function namespacesFrom (catalog: Catalog, filter: InstanceFilter, after: Position | undefined): Iterable<string> {
-  if (filter.namespace === undefined) return from(catalog.namespaces(), after?.namespace, (name) => name, true)
+  const { sight } = filter
+  if (filter.namespace === undefined) {
+    const names = from(catalog.namespaces(), after?.namespace, (name) => name, true)
+    return sight === undefined ? names : seen(names, sight)
+  }
   return after !== undefined && after.namespace > filter.namespace ? [] : [filter.namespace]
 }
 
@@ -155,6 +181,7 @@ function * entriesFrom (catalog: Catalog, namespace: string, filter: InstanceFil
     ? from(catalog.services(namespace), last, (name) => name, inclusive)
     : last === undefined || service > last || (inclusive && service === last) ? [service] : []
   for (const name of names) {
+    if (filter.sight !== undefined && !filter.sight.service(namespace, name)) continue
     const entry = catalog[what](namespace, name)
     if (entry !== undefined) yield entry
   }
@@ -169,6 +196,7 @@ function mayHold (entry: ServiceView, { statuses }: InstanceFilter): boolean {
 
 function fits (filter: InstanceFilter, instance: Instance): boolean {
   return (filter.namespace === undefined || instance.namespace === filter.namespace) &&
+    (filter.sight === undefined || filter.sight.service(instance.namespace, instance.service)) &&
     (filter.service === undefined || instance.service === filter.service) &&
     (filter.address === undefined || instance.address === filter.address) &&
     (filter.statuses === undefined || filter.statuses.has(instance.effectiveStatus)) &&

@@ -34,7 +34,7 @@ export class SelectorIndex<Service> {
   }
 
   /** Those that may select an instance: the caller looks at the whole selector. */
-  * candidates ({ labels, service }: Instance): Generator<Service> {
+  * candidates ({ labels, service }: Pick<Instance, 'labels' | 'service'>): Generator<Service> {
     if (this.#places.size === 0) return
     yield * this.#services.get(placeOf(serviceLabel, service)) ?? []
     for (const key in labels) yield * this.#services.get(placeOf(key, labels[key] ?? '')) ?? []

@@ -12,7 +12,7 @@ export class SharedParts {
 
   /** The same content, with the parts that others have too. */
   body (body: InstanceBody): InstanceBody {
-    const { ports, labels, metadata, zone, region, node, version } = body
+    const { ports, labels, metadata, zone, region, node, version, owner } = body
     return {
       ...body,
       ports: this.#shared(ports),
@@ -21,7 +21,8 @@ export class SharedParts {
       ...(zone === undefined ? {} : { zone: this.text(zone) }),
       ...(region === undefined ? {} : { region: this.text(region) }),
       ...(node === undefined ? {} : { node: this.text(node) }),
-      ...(version === undefined ? {} : { version: this.text(version) })
+      ...(version === undefined ? {} : { version: this.text(version) }),
+      ...(owner === undefined ? {} : { owner: this.text(owner) })
     }
   }
 

@@ -14,7 +14,7 @@ import type { Refusal } from '../../refusal.ts'
 import type { InstanceRecord, ObjectRecord } from '../../store/store.ts'
 import { claimTarget, isClaimKey } from '../allocation/claims.ts'
 import { checkNodeRanges } from '../allocation/node-body.ts'
-import { isNodeKey, isSecretKey } from '../object-keys.ts'
+import { isNodeKey, isSecretKey, tokenPrefix } from '../object-keys.ts'
 import { overriddenKey } from '../overrides.ts'
 import { manifestName } from '../services/manifests.ts'
 import type { InstanceEntry } from './service-entry.ts'
@@ -24,6 +24,8 @@ export type Read<Content> = { readonly content: Content } | { readonly reason: s
 
 const closed = { additionalProperties: false } as const
 const checkClaim = checker(Type.Object({ namespace: LabelName, service: LabelName }, closed))
+/** Of a token: what is read of it is access control's to say. */
+const checkToken = checker(Type.Object({ hash: Type.String(), name: Type.String(), rules: Type.Array(Type.Unknown()) }))
 const checkSecret = checker(Type.Object({ keys: Type.Array(Type.String()) }, closed))
 
 /** The largest time that a `Date` takes. */
@@ -76,7 +78,8 @@ function contentOf ({ key, body }: ObjectRecord): Read<unknown> {
     const read = readManifest(name, body)
     return 'refusal' in read ? refused(read.refusal) : { content: read.manifest }
   }
-  const check = isClaimKey(key) ? checkClaim : isSecretKey(key) ? checkSecret : isNodeKey(key) ? checkNodeRanges : undefined
+  const ofSecrets = key.startsWith(tokenPrefix) ? checkToken : checkSecret
+  const check = isClaimKey(key) ? checkClaim : isSecretKey(key) ? ofSecrets : isNodeKey(key) ? checkNodeRanges : undefined
   if (check === undefined) return { reason: 'it is of a kind that this version does not know' }
   if (isClaimKey(key) && claimTarget(key) === undefined) return { reason: 'its key is not claim/kind/value' }
   const read = readJson(body, check)

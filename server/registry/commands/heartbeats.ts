@@ -4,9 +4,11 @@ import { RegistryError } from '../../errors.ts'
 import { instanceKey } from '../../model/names.ts'
 import type { Actor } from '../actor.ts'
 import type { InstanceEntry } from '../catalog/service-entry.ts'
+import { isPermitted } from '../ownership.ts'
 import type { KeepResult, LeaseKeeper } from '../leases/lease-keeper.ts'
 import { type Loads, checkLoad } from '../leases/loads.ts'
 import type { BoundLease, LeaseSession } from '../leases/sessions.ts'
+import { Slice } from '../../slice.ts'
 import { type CommandParts, type InstanceCommands, isOtherLife } from './instances.ts'
 
 export interface HeartbeatParts extends CommandParts {
@@ -16,6 +18,8 @@ export interface HeartbeatParts extends CommandParts {
   readonly warn: (message: string) => void
 }
 
+/** Heartbeats that are taken without a pause: a millisecond or two. */
+const beatsAtOnce = 500
 /** A lease that the store does not know is looked for again this often: each time another life must have begun meanwhile. */
 const maxRounds = 3
 
@@ -29,6 +33,7 @@ interface Sorted {
   readonly kept: Kept[]
   readonly unknown: Heartbeat[]
   readonly superseded: Heartbeat[]
+  readonly forbidden: Heartbeat[]
 }
 
 export class HeartbeatCommands {
@@ -45,24 +50,42 @@ export class HeartbeatCommands {
    * @throws RegistryError REG_INVALID for a load that breaks its rule, REG_OVERLOADED
    */
   async beat (actor: Actor, heartbeats: readonly Heartbeat[], session?: LeaseSession): Promise<HeartbeatAnswer> {
-    const { lookup, feed } = this.#parts
-    lookup.requireLoaded()
+    this.#parts.lookup.requireLoaded()
     for (const [index, { load }] of heartbeats.entries()) if (load !== undefined) checkLoad(load, `leases[${index}].load`)
+    if (heartbeats.length <= beatsAtOnce) return this.#beatSome(actor, heartbeats, session)
+    const slice = new Slice()
+    const answers: HeartbeatAnswer[] = []
+    for (let from = 0; from < heartbeats.length; from += beatsAtOnce) {
+      await slice.next() // the body of so many was read in this turn
+      answers.push(await this.#beatSome(actor, heartbeats.slice(from, from + beatsAtOnce), session))
+    }
+    return {
+      renewed: answers.reduce((sum, { renewed }) => sum + renewed, 0),
+      unknown: answers.flatMap(({ unknown }) => unknown),
+      superseded: answers.flatMap(({ superseded }) => superseded),
+      stored: answers.every(({ stored }) => stored)
+    }
+  }
+
+  async #beatSome (actor: Actor, heartbeats: readonly Heartbeat[], session: LeaseSession | undefined): Promise<HeartbeatAnswer> {
+    const { feed } = this.#parts
     const unknown: Heartbeat[] = []
     const superseded: Heartbeat[] = []
+    const forbidden: Heartbeat[] = []
     const renewed: Kept[] = []
     let stored = feed.storeHealth.available
     let isCurrent = false
     let pending = heartbeats
     for (let round = 0; pending.length > 0 && round < maxRounds; round++) {
-      let sorted = this.#sort(pending)
+      let sorted = this.#sort(actor, pending)
       if (!isCurrent && sorted.kept.length < pending.length) {
         isCurrent = await this.#prove()
-        sorted = this.#sort(pending)
+        sorted = this.#sort(actor, pending)
       }
       if (isCurrent) {
         unknown.push(...sorted.unknown)
         superseded.push(...sorted.superseded)
+        forbidden.push(...sorted.forbidden)
       } else if (sorted.kept.length < pending.length) stored = false
       const result = await this.#keep(sorted.kept, session)
       if (!result.stored && sorted.kept.length > 0) stored = false
@@ -77,15 +100,18 @@ export class HeartbeatCommands {
       if (round === maxRounds - 1) unknown.push(...pending)
     }
     if (stored) await this.#report(actor, renewed)
-    return { renewed: heartbeats.length - unknown.length - superseded.length, unknown: unknown.map(reference), superseded: superseded.map(reference), stored }
+    const refused = forbidden.length === 0 ? {} : { forbidden: forbidden.map(reference) }
+    const others = unknown.length + superseded.length + forbidden.length
+    return { renewed: heartbeats.length - others, unknown: unknown.map(reference), superseded: superseded.map(reference), ...refused, stored }
   }
 
-  #sort (heartbeats: readonly Heartbeat[]): Sorted {
+  #sort (actor: Actor, heartbeats: readonly Heartbeat[]): Sorted {
     const { catalog } = this.#parts.feed
-    const sorted: Sorted = { kept: [], unknown: [], superseded: [] }
+    const sorted: Sorted = { kept: [], unknown: [], superseded: [], forbidden: [] }
     for (const heartbeat of heartbeats) {
       const entry = catalog.entry(heartbeat.namespace, heartbeat.service, heartbeat.id)
       if (entry === undefined) sorted.unknown.push(heartbeat)
+      else if (!isPermitted(actor, entry.instance)) sorted.forbidden.push(heartbeat)
       else if (isOtherLife(entry, heartbeat.generation)) sorted.superseded.push(heartbeat)
       else sorted.kept.push({ heartbeat, entry })
     }
@@ -114,7 +140,7 @@ export class HeartbeatCommands {
       const deadlineMs = result.deadlines.get(entry.instance.lease.ttlMs)
       // Without the generation it may come from another process: its socket does not become the session of the
       // instance.
-      if (heartbeat.generation === undefined || deadlineMs === undefined) continue
+      if (session === undefined || heartbeat.generation === undefined || deadlineMs === undefined) continue
       const key = instanceKey(heartbeat.namespace, heartbeat.service, heartbeat.id)
       bound.push({ key, lease: entry.lease, deadlineMs, listens: listenerOf(entry) })
     }

@@ -3,16 +3,17 @@ import type { Static } from 'typebox'
 import type { Instance, Registration } from '../../../client-sdk/src/wire.ts'
 import type { Clock } from '../../clock.ts'
 import { RegistryError } from '../../errors.ts'
-import { type PatchBody, bodyOf, instanceOf, patched, storedBody, withKnownOrder } from '../../model/instance/instance.ts'
+import { type PatchBody, bodyOf, instanceOf, ownedBody, patched, storedBody, withKnownOrder } from '../../model/instance/instance.ts'
 import { rememberBody } from '../../model/instance/stored-instance.ts'
 import { maxInstancesPerService, maxNamespaces, maxServicesPerNamespace } from '../../model/limits.ts'
 import { instanceKey } from '../../model/names.ts'
 import type { Granted, Store } from '../../store/store.ts'
-import type { Actor } from '../actor.ts'
+import type { Actor, Owned, Ownership } from '../actor.ts'
 import type { InstanceEntry } from '../catalog/service-entry.ts'
 import type { Feed } from '../feed/feed.ts'
 import { type InstanceName, checkName } from '../instance-name.ts'
 import type { Lookup } from '../lookup.ts'
+import { requirePermitted } from '../ownership.ts'
 import { leaseName, randomText } from '../random-text.ts'
 import { type Decision, certain, outdated } from './certain.ts'
 import { Turns } from './turns.ts'
@@ -21,6 +22,8 @@ export interface Registered {
   readonly instance: Instance
   readonly outcome: Granted['outcome']
   readonly revision: number
+  /** The stored text of the content that the instance shows, if it is at hand. */
+  readonly body?: string | undefined
 }
 
 export interface CommandParts {
@@ -43,7 +46,7 @@ export class InstanceCommands {
    * Registers an instance, or renews it if nothing is new. The same generation with other content is an update, another
    * generation replaces the life before. The address of the actor stands in for an absent one.
    * @param registration its shape fits `RegistrationBody`
-   * @throws RegistryError REG_INVALID, REG_LIMIT_REACHED, REG_STORE_UNAVAILABLE, REG_STORE_FULL, REG_OUTCOME_UNKNOWN
+   * @throws RegistryError REG_INVALID, REG_LIMIT_REACHED, REG_FORBIDDEN, REG_STORE_UNAVAILABLE, REG_STORE_FULL, REG_OUTCOME_UNKNOWN
    */
   async register (actor: Actor, name: InstanceName, registration: Registration): Promise<Registered> {
     const { store, feed, lookup, clock } = this.#parts
@@ -52,7 +55,11 @@ export class InstanceCommands {
     const { body, ttlMs } = bodyOf(registration, actor.address)
     if (this.#fullness(name) !== undefined) await this.#refuseIfFull(name)
     const known = feed.catalog.entry(name.namespace, name.service, name.id)
-    const content = withKnownOrder(body, known?.instance.ports)
+    const { ownership } = actor
+    // Without a control of access, or while it only reports, who has no name leaves the owner as it is.
+    const owner = ownership?.isBinding === true ? ownership.owner : ownership?.owner ?? known?.instance.owner
+    if (known !== undefined && ownership?.isBinding === false && isOthers(ownership, known.instance)) ownership.permits(known.instance) // it is reported
+    const content = ownedBody(withKnownOrder(body, known?.instance.ports), owner)
     const text = JSON.stringify(content)
     rememberBody(text, content)
     const granted = await store.grant({
@@ -63,15 +70,17 @@ export class InstanceCommands {
       isNew: known === undefined,
       ttlMs,
       body: text,
-      by: actor.name
+      by: actor.name,
+      owner: ownership?.isBinding === true ? ownership.owner ?? '' : undefined
     })
     const entry = feed.catalog.entry(name.namespace, name.service, name.id)
-    const now = clock.now()
+    const { outcome, generation, revision } = granted
+    // Another write may have come behind this one: then the instance shows its content.
+    if (entry?.lease === granted.lease) return { instance: entry.instance, outcome, revision, body: entry.recordRevision === revision ? text : undefined }
     // It may have been removed already: the caller still gets what was stored.
-    const { generation, revision } = granted
+    const now = clock.now()
     const facts = { ...name, generation, ttlMs, createdAtMs: now, updatedAtMs: now, revision, suspect: false, override: undefined }
-    const instance = entry?.lease === granted.lease ? entry.instance : instanceOf(body, facts)
-    return { instance, outcome: granted.outcome, revision }
+    return { instance: instanceOf(content, facts), outcome, revision }
   }
 
   /**
@@ -83,6 +92,7 @@ export class InstanceCommands {
     lookup.requireLoaded()
     return this.#turns.take(instanceKey(name.namespace, name.service, name.id), () => certain(this.#parts, (): Decision<Instance> => {
       const entry = lookup.requireEntry(name)
+      requirePermitted(actor, entry.instance)
       requireGeneration(entry, generation)
       const before = storedBody(entry.instance)
       const after = patched(before, patch)
@@ -109,6 +119,7 @@ export class InstanceCommands {
     lookup.requireLoaded()
     return certain(this.#parts, (): Decision<number> => {
       const entry = lookup.requireEntry(name)
+      requirePermitted(actor, entry.instance)
       requireGeneration(entry, generation)
       return {
         write: async () => {
@@ -139,6 +150,10 @@ export class InstanceCommands {
     }
     return catalog.namespaces().length < maxNamespaces ? undefined : `there are ${maxNamespaces} namespaces already`
   }
+}
+
+function isOthers ({ owner }: Ownership, instance: Owned): boolean {
+  return instance.owner !== undefined && instance.owner !== owner
 }
 
 /** Whether a reference names another life than the registered one. */

@@ -12,6 +12,11 @@ export interface Secret {
   readonly updatedAtMs: number
 }
 
+export interface NamedSecret extends Secret {
+  /** As `dns/cookie`. */
+  readonly name: string
+}
+
 const namePattern = /^[a-z0-9-]{1,63}(?:\/[a-z0-9-]{1,63})*$/
 
 export class Secrets {
@@ -24,6 +29,16 @@ export class Secrets {
   /** undefined = no node has created it yet. */
   get (name: string): Secret | undefined {
     return this.#parts.feed.catalog.object(keyOf(name))
+  }
+
+  /** Those whose names begin so, in no particular order. Costs a look at every object. */
+  list (prefix: string): NamedSecret[] {
+    const start = `${secretPrefix}${prefix}`
+    const found: NamedSecret[] = []
+    for (const object of this.#parts.feed.catalog.heldObjects()) {
+      if (object.key.startsWith(start)) found.push({ ...object, name: object.key.slice(secretPrefix.length) })
+    }
+    return found
   }
 
   /**
@@ -41,6 +56,24 @@ export class Secrets {
       return {
         write: async () => {
           const committed = await store.commit([{ type: 'put', key, body, endsAtMs: 0, reason: 'declared', expected }], actor.name)
+          if (committed.outcome === 'committed') return true
+          await store.sync()
+          return false
+        }
+      }
+    })
+  }
+
+  /** Removes a secret. @returns false if there is none, or it was another one by then */
+  async remove (actor: Actor, name: string, expected: number): Promise<boolean> {
+    const { store, lookup } = this.#parts
+    lookup.requireLoaded()
+    const key = keyOf(name)
+    return certain(this.#parts, (): Decision<boolean> => {
+      if ((this.get(name)?.revision ?? 0) !== expected || expected === 0) return { done: false }
+      return {
+        write: async () => {
+          const committed = await store.commit([{ type: 'delete', key, reason: 'removed', expected }], actor.name)
           if (committed.outcome === 'committed') return true
           await store.sync()
           return false

@@ -11,10 +11,10 @@ export interface AppliedChange {
   readonly reason: Reason
   readonly event: 'put' | 'delete'
   /**
-   * What it is about. Of hand-written `endpoints` the service is the target, of a claim its holder; a `secret` of the
-   * registry, and what its nodes tell each other, have none.
+   * What it is about. Of hand-written `endpoints` the service is the target, of a claim its holder; the id of a
+   * `policy` is its name; a `secret` of the registry, and what its nodes tell each other, have none.
    */
-  readonly kind: 'instance' | 'service' | 'endpoints' | 'namespace' | 'claim' | 'secret'
+  readonly kind: 'instance' | 'service' | 'endpoints' | 'namespace' | 'policy' | 'claim' | 'secret'
   /** Which instance it is about, also when that one is not known here. The id is empty where it is about no instance. */
   readonly target: { readonly namespace: string, readonly service: string, readonly id: string }
   /** The instance after the change; with `delete` its last form; undefined if the change touched no listed instance. */

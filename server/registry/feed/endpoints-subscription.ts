@@ -228,10 +228,11 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   /** The services in scope whose endpoints a change can have touched. */
   #namesOf ({ kind, target, touched }: AppliedChange): readonly string[] {
     if (kind !== 'instance' && kind !== 'service' && kind !== 'endpoints') return []
-    const { namespace, service } = this.scope
+    const { namespace, service, sight } = this.scope
     if (namespace !== undefined && namespace !== target.namespace) return []
     const names = touched.includes(target.service) || target.service === '' ? touched : [target.service, ...touched]
-    return service === undefined ? names : names.filter((name) => name === service)
+    const meant = service === undefined ? names : names.filter((name) => name === service)
+    return sight === undefined ? meant : meant.filter((name) => sight.service(target.namespace, name))
   }
 
   #whole ({ endpoints: set, manifest }: ServiceView): ServiceEndpoints {
@@ -248,9 +249,12 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   }
 
   * #names (): Generator<ServiceName> {
+    const { scope: { sight } } = this
     const { catalog } = this.#feed
     for (const namespace of this.scope.namespace === undefined ? catalog.namespaces() : [this.scope.namespace]) {
-      for (const service of this.scope.service === undefined ? catalog.services(namespace) : [this.scope.service]) yield { namespace, service }
+      for (const service of this.scope.service === undefined ? catalog.services(namespace) : [this.scope.service]) {
+        if (sight === undefined || sight.service(namespace, service)) yield { namespace, service }
+      }
     }
   }
 }

@@ -48,6 +48,8 @@ export class Propagation {
   readonly #clock: Clock
   readonly #tracked = new Map<number, Tracked>()
   readonly #acknowledgers = new Set<Acknowledger>()
+  /** The oldest of `#tracked` is its next one: to look for it from the beginning would go over all that were deleted. */
+  readonly #oldest = this.#tracked.keys()
 
   constructor (feed: Feed, clock: Clock) {
     this.#clock = clock
@@ -86,7 +88,7 @@ export class Propagation {
     for (const acknowledger of this.#acknowledgers) if (acknowledger.concerns(change)) pending.add(acknowledger)
     this.#tracked.set(change.revision, { change, appliedAtMs: this.#clock.now(), delays: [], pending })
     if (this.#tracked.size > maxTracked) {
-      const [oldest] = this.#tracked.keys()
+      const { value: oldest } = this.#oldest.next()
       if (oldest !== undefined) this.#tracked.delete(oldest)
     }
   }

@@ -3,6 +3,7 @@
 import type { Instance } from '../../../client-sdk/src/wire.ts'
 import { type Selector, everything, selects } from '../../model/instance/selector.ts'
 import type { Service } from '../../model/service/types.ts'
+import type { Sight } from '../sight.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
@@ -15,6 +16,8 @@ export interface Scope {
 
 export interface WatchFilter extends Scope {
   readonly selector?: Selector
+  /** Absent = everything is seen. What it sees does not change while a watch lasts. */
+  readonly sight?: Sight | undefined
 }
 
 /** A watch, as those who hand on what it hands out see it. */
@@ -174,7 +177,8 @@ export class Subscription implements Followed<Delivery> {
   #deliveryOf (change: AppliedChange): InstanceDelivery | ServiceDelivery | undefined {
     const { instance, previous, revision, service, event } = change
     if (service !== undefined) {
-      return this.#takesServices && this.#inScope(change.target) ? { type: 'change', kind: 'service', revision, event, change, service: service.manifest } : undefined
+      const isShown = this.#takesServices && this.#inScope(change.target) && this.#sees(change.target)
+      return isShown ? { type: 'change', kind: 'service', revision, event, change, service: service.manifest } : undefined
     }
     if (instance === undefined) return undefined
     const was = previous !== undefined && this.#takes(previous)
@@ -196,7 +200,13 @@ export class Subscription implements Followed<Delivery> {
       const declared = this.#feed.catalog.declared(instance.namespace, service)
       if (declared === undefined ? instance.service !== service : !declared.selects(instance)) return false
     }
+    // Who watches one service gets what it selects, under whichever name that is registered.
+    if (service === undefined ? !this.#sees(instance) : !this.#sees({ namespace: instance.namespace, service })) return false
     return selects(this.#selector, instance)
+  }
+
+  #sees ({ namespace, service }: { readonly namespace: string, readonly service: string }): boolean {
+    return this.filter.sight === undefined || this.filter.sight.service(namespace, service)
   }
 
   #inScope (target: AppliedChange['target']): boolean {
@@ -215,8 +225,11 @@ export class Subscription implements Followed<Delivery> {
     const { namespace, service } = this.filter
     const namespaces = namespace === undefined ? catalog.namespaces() : [namespace]
     return namespaces.flatMap((space) => {
-      if (service === undefined) return Array.from(catalog.declaredServices(space), ({ manifest }) => manifest)
-      const declared = catalog.declared(space, service)
+      if (service === undefined) {
+        const declared = Array.from(catalog.declaredServices(space), ({ manifest }) => manifest)
+        return declared.filter(({ metadata: { namespace, name } }) => this.#sees({ namespace, service: name }))
+      }
+      const declared = this.#sees({ namespace: space, service }) ? catalog.declared(space, service) : undefined
       return declared === undefined ? [] : [declared.manifest]
     })
   }
@@ -226,14 +239,17 @@ export class Subscription implements Followed<Delivery> {
     const { namespace, service } = this.filter
     const whole = this.#selector.requirements.length === 0
     const ofService = (space: string, name: string, which: 'registered' | 'service' = 'service'): readonly Instance[] => {
-      const instances = catalog[which](space, name)?.instances ?? []
+      const instances = this.#sees({ namespace: space, service: name }) ? catalog[which](space, name)?.instances ?? [] : []
       return whole ? instances : instances.filter((instance) => selects(this.#selector, instance))
     }
     // One service without a selector: the shared array itself, so that an adapter encodes it once for all watchers.
     if (namespace !== undefined && service !== undefined) return ofService(namespace, service)
     const namespaces = namespace === undefined ? catalog.namespaces() : [namespace]
     if (service !== undefined) return namespaces.flatMap((space) => ofService(space, service))
-    return namespaces.flatMap((space) => (whole ? catalog.services(space).flatMap((name) => ofService(space, name, 'registered')) : catalog.select(space, this.#selector)))
+    return namespaces.flatMap((space) => {
+      if (whole) return catalog.services(space).flatMap((name) => ofService(space, name, 'registered'))
+      return catalog.select(space, this.#selector).filter((instance) => this.#sees(instance))
+    })
   }
 }
 

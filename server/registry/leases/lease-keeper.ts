@@ -1,4 +1,4 @@
-// Renewals, coalesced: many heartbeats become one call of the store, and none is lost while the store is away.
+// Renewals, coalesced where the store is another process: many heartbeats become one call of it, and none is lost while the store is away.
 import { RegistryError } from '../../errors.ts'
 import type { Renewed, Store } from '../../store/store.ts'
 import type { Clock } from '../../clock.ts'
@@ -55,6 +55,7 @@ export class LeaseKeeper {
     if (this.#queued + leases.length > queueLimit) {
       throw new RegistryError('REG_OVERLOADED', `${this.#queued} heartbeats wait for the store already`, undefined, { retryAfterSeconds: 1 })
     }
+    if (this.#store.renewsAlone === true) return this.#renew(leases)
     const results: Promise<KeepResult>[] = []
     for (const { lease, ttlMs } of leases) {
       const batch = this.#gathering ??= this.#newBatch()
@@ -104,15 +105,15 @@ export class LeaseKeeper {
     this.#sending = true
     for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
       this.#queued -= batch.leases.size
-      batch.settle(this.#renew(batch.leases))
+      batch.settle(this.#renew(Array.from(batch.leases, ([lease, ttlMs]) => ({ lease, ttlMs }))))
       await batch.result.catch(() => undefined) // its callers get the error
     }
     this.#sending = false
   }
 
-  async #renew (leases: ReadonlyMap<string, number>): Promise<KeepResult> {
+  async #renew (leases: readonly KeptLease[]): Promise<KeepResult> {
     const byTtl = new Map<number, string[]>()
-    for (const [lease, ttlMs] of leases) {
+    for (const { lease, ttlMs } of leases) {
       const group = byTtl.get(ttlMs)
       if (group === undefined) byTtl.set(ttlMs, [lease])
       else group.push(lease)
@@ -122,10 +123,10 @@ export class LeaseKeeper {
       renewed = await this.#store.renew(byTtl)
     } catch {
       // The store's health says what is wrong; the heartbeat is kept and written when the store is back.
-      this.#remember(Array.from(leases, ([lease, ttlMs]) => ({ lease, ttlMs })))
+      this.#remember(leases)
       return notStored
     }
-    for (const lease of leases.keys()) this.#remembered.delete(lease)
+    if (this.#remembered.size > 0) for (const { lease } of leases) this.#remembered.delete(lease)
     return { unknown: new Set(renewed.unknown), deadlines: renewed.deadlines, stored: true }
   }
 

@@ -1,6 +1,7 @@
 // What changed lately, as far back as this node remembers.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
+import type { Sight } from '../sight.ts'
 import type { Feed } from '../feed/feed.ts'
 
 export interface EventQuery {
@@ -11,6 +12,8 @@ export interface EventQuery {
   /** Only what is older than this revision. */
   readonly before?: number | undefined
   readonly limit: number
+  /** Absent = everything is seen. */
+  readonly sight?: Sight | undefined
 }
 
 export interface EventPage {
@@ -32,10 +35,16 @@ export function eventsOf (feed: Feed, query: EventQuery): EventPage {
   return { changes, next: undefined }
 }
 
-function fits ({ namespace, service, id, reason }: EventQuery, change: AppliedChange): boolean {
+function fits ({ namespace, service, id, reason, sight }: EventQuery, change: AppliedChange): boolean {
   const { target, kind } = change
-  return kind !== 'claim' && kind !== 'secret' && (namespace === undefined || target.namespace === namespace) &&
+  return kind !== 'claim' && kind !== 'secret' && (sight === undefined || isSeen(sight, change)) && (namespace === undefined || target.namespace === namespace) &&
     (service === undefined || target.service === service) &&
     (id === undefined || target.id === id) &&
     (reason === undefined || change.reason === reason)
+}
+
+/** A change of a policy is seen by those who see everything. */
+function isSeen (sight: Sight, { kind, target: { namespace, service } }: AppliedChange): boolean {
+  if (kind === 'policy') return sight.whole('*')
+  return service === '' ? sight.namespace(namespace) : sight.service(namespace, service)
 }

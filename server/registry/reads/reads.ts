@@ -3,7 +3,7 @@ import type { Instance, NamespaceSummary, Pool, ServiceExplanation, ServiceSumma
 import { RegistryError } from '../../errors.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Endpoints, EndpointSlice, Manifest, Namespace, Service } from '../../model/service/types.ts'
-import { type InstanceFilter, type Listed, type Position, listInstances, listNamespaces, listServices, summaryOf } from '../catalog/listing.ts'
+import { type InstanceFilter, type Listed, type Position, listInstances, listNamespaces, listServices, seenCounts, summaryOf } from '../catalog/listing.ts'
 import type { ServiceView } from '../catalog/service-entry.ts'
 import type { Feed } from '../feed/feed.ts'
 import type { InstanceName } from '../instance-name.ts'
@@ -12,8 +12,9 @@ import type { Protection } from '../leases/sweeper.ts'
 import type { Lookup } from '../lookup.ts'
 import type { ManifestName } from '../services/manifests.ts'
 import type { Services } from '../services/services.ts'
+import type { Sight } from '../sight.ts'
 import { type EventPage, type EventQuery, eventsOf } from './events.ts'
-import type { Numbers } from './overview.ts'
+import { type Numbers, seenNumbers } from './overview.ts'
 
 export interface ReadParts {
   readonly feed: Feed
@@ -45,6 +46,10 @@ export class RegistryReads {
     return warnings.length === 0 ? summary : { ...summary, warnings }
   }
 
+  selecting (instance: Pick<Instance, 'namespace' | 'service' | 'labels'>): readonly string[] {
+    return this.#parts.feed.catalog.selecting(instance).map(({ name }) => name)
+  }
+
   instance (name: InstanceName): Instance {
     return this.#parts.lookup.requireEntry(name).instance
   }
@@ -53,11 +58,11 @@ export class RegistryReads {
     return this.#parts.loads.get(name)
   }
 
-  namespace (name: string): NamespaceSummary {
+  namespace (name: string, sight?: Sight): NamespaceSummary {
     const { feed, lookup } = this.#parts
     lookup.requireNamespace(name)
     const manifest = feed.catalog.manifest({ kind: 'Namespace', namespace: '', name }) as Namespace | undefined // the kind that was asked for
-    return { name, ...feed.catalog.namespaceCounts(name), ...(manifest === undefined ? {} : { manifest }) }
+    return { name, ...seenCounts(feed.catalog, name, sight), ...(manifest === undefined ? {} : { manifest }) }
   }
 
   checkScope ({ namespace, service }: Pick<InstanceFilter, 'namespace' | 'service'>): void {
@@ -79,8 +84,8 @@ export class RegistryReads {
     return { items: items.map((entry) => summaryOf(entry, services)), next }
   }
 
-  namespaces (after: Position | undefined, limit: number): Listed<NamespaceSummary> {
-    return listNamespaces(this.#parts.feed.catalog, after, limit)
+  namespaces (after: Position | undefined, limit: number, sight?: Sight): Listed<NamespaceSummary> {
+    return listNamespaces(this.#parts.feed.catalog, after, limit, sight)
   }
 
   members (namespace: string | undefined, service: string): readonly Instance[] {
@@ -119,8 +124,9 @@ export class RegistryReads {
     return eventsOf(this.#parts.feed, query)
   }
 
-  numbers (): Numbers {
-    return this.#parts.numbers()
+  numbers (sight?: Sight): Numbers {
+    const numbers = this.#parts.numbers()
+    return sight === undefined ? numbers : { ...numbers, ...seenNumbers(this.#parts.feed.catalog, sight) }
   }
 
   /** What stands under a name, in one namespace or in each. */

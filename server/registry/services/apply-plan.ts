@@ -9,12 +9,13 @@ import { hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
 import { serviceOf, unusedWarning, useOf } from '../../model/service/hand-made-use.ts'
 import { addressCondition, type AllocationPlan, allocationPlan, heldBy, movingReason, withAllocations } from '../../model/service/needs.ts'
 import { canonical, compact, without } from '../../model/service/schema.ts'
-import { type Condition, type Endpoints, type EndpointSlice, type Manifest, type ObjectMeta, type Service } from '../../model/service/types.ts'
+import { type Condition, type Endpoints, type EndpointSlice, type Manifest, type ObjectMeta, type Policy, type Service } from '../../model/service/types.ts'
 import { prepared } from '../../model/service/update.ts'
 import { serviceFaults, warnings } from '../../model/service/validate.ts'
 import {
   endpointSliceFaults, endpointSliceWarnings, endpointsFaults, endpointsWarning, namespaceFaults, unnamedPortWarnings
 } from '../../model/service/validate-endpoints.ts'
+import { policyFaults } from '../../model/policy/validate.ts'
 import { FaultList, maxToldFaults } from '../../refusal.ts'
 import { longStep } from '../../slice.ts'
 import type { ObjectWrite } from '../../store/store.ts'
@@ -171,6 +172,7 @@ function faultsOf (next: Manifest, old: Manifest | undefined, facts: RegistryFac
     case 'EndpointSlice': return endpointSliceFaults(next, old as EndpointSlice | undefined)
     case 'Endpoints': return endpointsFaults(next, old as Endpoints | undefined)
     case 'Namespace': return namespaceFaults(next)
+    case 'Policy': return policyFaults(next, old as Policy | undefined)
   }
 }
 
@@ -269,7 +271,7 @@ function warningsOf (
     }
     case 'EndpointSlice': return [...endpointSliceWarnings(manifest), ...unused(manifest)]
     case 'Endpoints': return [endpointsWarning, ...unused(manifest)]
-    case 'Namespace': return []
+    case 'Namespace': case 'Policy': return []
   }
 }
 

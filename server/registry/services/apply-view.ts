@@ -1,9 +1,9 @@
 // What one plan reads of the catalog, copied in one turn of the loop: a plan that is made in slices, between which changes come in, still
 // says what is true of one revision.
 import { RegistryError } from '../../errors.ts'
-import { maxHandMadePerNamespace, maxNamespaces, maxServicesPerNamespace } from '../../model/limits.ts'
+import { maxHandMadePerNamespace, maxNamespaces, maxPolicies, maxServicesPerNamespace } from '../../model/limits.ts'
 import type { HandMade } from '../../model/service/endpoints.ts'
-import { type Manifest, type Service, serviceNameLabel } from '../../model/service/types.ts'
+import { type Manifest, type Service, isGlobalKind, serviceNameLabel } from '../../model/service/types.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { manifestKey, type ManifestName } from './manifests.ts'
 
@@ -54,21 +54,23 @@ export class ApplyView {
 }
 
 export function nameOf ({ kind, metadata }: Manifest): ManifestName {
-  return { kind, namespace: kind === 'Namespace' ? '' : metadata.namespace, name: metadata.name }
+  return { kind, namespace: isGlobalKind(kind) ? '' : metadata.namespace, name: metadata.name }
 }
 
 function serviceOf (manifest: Manifest): string | undefined {
   switch (manifest.kind) {
     case 'Service': case 'Endpoints': return manifest.metadata.name
     case 'EndpointSlice': return manifest.metadata.labels?.[serviceNameLabel] ?? ''
-    case 'Namespace': return undefined
+    case 'Namespace': case 'Policy': return undefined
   }
 }
 
 function noRoomFor (created: readonly ManifestName[], catalog: Catalog): RegistryError | undefined {
   const namespaceOf = ({ kind, namespace, name }: ManifestName): string => (kind === 'Namespace' ? name : namespace)
-  const newSpaces = new Set(created.map(namespaceOf).filter((name) => !catalog.hasNamespace(name)))
+  const newSpaces = new Set(created.filter(({ kind }) => kind !== 'Policy').map(namespaceOf).filter((name) => !catalog.hasNamespace(name)))
   if (newSpaces.size > 0 && catalog.namespaces().length + newSpaces.size > maxNamespaces) return full(`there would be more than ${maxNamespaces} namespaces`)
+  const policies = created.filter(({ kind }) => kind === 'Policy').length
+  if (policies > 0 && catalog.manifests('Policy').length + policies > maxPolicies) return full(`there would be more than ${maxPolicies} policies`)
   for (const [namespace, ours] of Map.groupBy(created, (name) => name.namespace)) {
     const services = ours.filter(({ kind, name }) => kind === 'Service' && catalog.service(namespace, name) === undefined).length
     if (services > 0 && catalog.namespaceCounts(namespace).services + services > maxServicesPerNamespace) return full(`namespace "${namespace}" would have more than ${maxServicesPerNamespace} services`)

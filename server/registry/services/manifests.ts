@@ -1,6 +1,6 @@
 // How manifests lie in the store: one object each, `kind/namespace/name`, whose body is the canonical text of what was declared.
 // The times and the resource version are the record's own, so that the same content is the same text.
-import type { Manifest } from '../../model/service/types.ts'
+import { type Manifest, isGlobalKind } from '../../model/service/types.ts'
 import { canonical, without } from '../../model/service/schema.ts'
 import { noStatus } from '../../model/service/update.ts'
 import { splitKey } from '../../model/names.ts'
@@ -10,18 +10,19 @@ export type Kind = Manifest['kind']
 
 export interface ManifestName {
   readonly kind: Kind
-  /** Empty for a Namespace. */
+  /** Empty for a Namespace and a Policy. */
   readonly namespace: string
   readonly name: string
 }
 
 const kinds: ReadonlyMap<string, Kind> = new Map([
-  ['service', 'Service'], ['endpointslice', 'EndpointSlice'], ['endpoints', 'Endpoints'], ['namespace', 'Namespace']
+  ['service', 'Service'], ['endpointslice', 'EndpointSlice'], ['endpoints', 'Endpoints'], ['namespace', 'Namespace'],
+  ['policy', 'Policy']
 ])
 
-/** @example manifestKey({ kind: 'Service', namespace: 'shop', name: 'web' }) // 'service/shop/web'; a Namespace: 'namespace/shop/' */
+/** @example manifestKey({ kind: 'Service', namespace: 'shop', name: 'web' }) // 'service/shop/web'; a Namespace: 'namespace/shop/', a Policy: 'policy/team/' */
 export function manifestKey ({ kind, namespace, name }: ManifestName): string {
-  return kind === 'Namespace' ? `namespace/${name}/` : `${kind.toLowerCase()}/${namespace}/${name}`
+  return isGlobalKind(kind) ? `${kind.toLowerCase()}/${name}/` : `${kind.toLowerCase()}/${namespace}/${name}`
 }
 
 /** undefined = the object is no manifest. */
@@ -29,7 +30,7 @@ export function manifestName (key: string): ManifestName | undefined {
   const { namespace: prefix, service, id } = splitKey(key)
   const kind = kinds.get(prefix)
   if (kind === undefined) return undefined
-  return kind === 'Namespace' ? { kind, namespace: '', name: service } : { kind, namespace: service, name: id }
+  return isGlobalKind(kind) ? { kind, namespace: '', name: service } : { kind, namespace: service, name: id }
 }
 
 /** The stored text of a manifest. */

@@ -224,6 +224,7 @@ export class Services {
     const found = this.#feed.catalog.manifest(name)
     if (found !== undefined) return found
     if (name.kind === 'Namespace') throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${name.name}" was not declared`)
+    if (name.kind === 'Policy') throw new RegistryError('REG_MANIFEST_NOT_FOUND', `there is no policy "${name.name}"`)
     if (!this.#feed.catalog.hasNamespace(name.namespace)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${name.namespace}" not found`)
     if (name.kind !== 'Service') throw new RegistryError('REG_MANIFEST_NOT_FOUND', `${name.kind} "${name.name}" not found in namespace "${name.namespace}"`)
     const hint = this.#feed.catalog.registered(name.namespace, name.name) === undefined ? 'not found' : 'was not declared: it is implicit, made of the instances that registered under its name'

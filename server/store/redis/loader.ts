@@ -13,6 +13,8 @@ import { entriesOf, type Raised, readCount, readSnapshot } from './snapshot.ts'
 
 /** Entries in one call of repropose: about 5 ms of Redis. */
 const proposalBatch = 200
+/** Batches on their way: a heartbeat waits for so many at most. */
+const proposalFlights = 4
 /** A load that loses against trimming or new terms so often will not win in this session. */
 export const maxLoadAttempts = 5
 /** A promotion that comes so soon after another may have lost what was put back after the first: then that is offered once more. */
@@ -123,11 +125,21 @@ export class Loader {
     const proposals = await collectProposals(follower, this.#pending.proposals(), base, whole)
     let put = 0
     let removed = 0
-    for (let from = 0; from < proposals.length; from += proposalBatch) {
-      const args = proposals.slice(from, from + proposalBatch).flatMap(({ kind, id, revision, text }) => [kind, id, revision, text])
-      const [more, fewer] = await session.call(scripts.repropose, [this.#settings.holdMs, this.#settings.recoveryMs, ...args])
+    // Some are on their way at once: Redis puts in what this node writes down meanwhile.
+    const sent: { readonly from: number, readonly reply: Promise<readonly unknown[]> }[] = []
+    for (let from = 0; from < proposals.length || sent.length > 0;) {
+      if (from < proposals.length && sent.length < proposalFlights) {
+        const args = proposals.slice(from, from + proposalBatch).flatMap(({ kind, id, revision, text }) => [kind, id, revision, text])
+        const reply = session.call(scripts.repropose, [this.#settings.holdMs, this.#settings.recoveryMs, ...args])
+        reply.catch(() => undefined) // it is waited for in its turn, if none before it has failed
+        sent.push({ from, reply })
+        from += proposalBatch
+        continue
+      }
+      const first = sent.shift()
+      const [more, fewer] = await first?.reply ?? []
       if (more === undefined) {
-        this.#logger.warn({ base, states: proposals.length - from }, 'redis: came back after the recovery window; what only this node saw must be registered again')
+        this.#logger.warn({ base, states: proposals.length - (first?.from ?? 0) }, 'redis: came back after the recovery window; what only this node saw must be registered again')
         break
       }
       put += Number(more)

@@ -14,7 +14,8 @@ export interface View {
 export type Verify = (view: View) => boolean
 
 interface Waiting {
-  readonly proposals: Proposal[]
+  /** Written when they are needed, which is hardly ever. */
+  readonly proposals: (() => Proposal)[]
   readonly waiters: { resolve: () => void, reject: (error: Error) => void, verify: Verify }[]
 }
 
@@ -34,11 +35,11 @@ export class Pending {
 
   /** Own writes that no follower would re-propose, because none has seen them. */
   proposals (): Proposal[] {
-    return [...this.#byRevision.values()].flatMap(({ proposals }) => proposals)
+    return [...this.#byRevision.values()].flatMap(({ proposals }) => proposals.map((propose) => propose()))
   }
 
   /** Resolves when the follower has the revision. Rejects with REG_OUTCOME_UNKNOWN if a loss in between swallowed it. */
-  delivery (revision: number, verify: Verify, proposal?: Proposal): Promise<void> {
+  delivery (revision: number, verify: Verify, propose?: () => Proposal): Promise<void> {
     if (revision <= this.#delivered) return Promise.resolve()
     if (this.#closed) return Promise.reject(swallowed())
     let waiting = this.#byRevision.get(revision)
@@ -46,7 +47,7 @@ export class Pending {
       waiting = { proposals: [], waiters: [] }
       this.#byRevision.set(revision, waiting)
     }
-    if (proposal !== undefined) waiting.proposals.push(proposal)
+    if (propose !== undefined) waiting.proposals.push(propose)
     const { waiters } = waiting
     return new Promise((resolve, reject) => { waiters.push({ resolve, reject, verify }) })
   }

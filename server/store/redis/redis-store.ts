@@ -115,7 +115,7 @@ class RedisStore implements Store {
       if (found?.body !== body) return false
       done.revision = found.revision
       return true
-    }, record === undefined ? undefined : proposeInstance(record))
+    }, record === undefined ? undefined : () => proposeInstance(record))
     return done
   }
 
@@ -130,7 +130,7 @@ class RedisStore implements Store {
         if (revision === 0) return Promise.resolve()
         const lease = batch[index] ?? ''
         const proposal: Proposal = { kind: 'del', id: lease, key: keys[index] ?? '', revision, text: '' }
-        return this.#link.pending.delivery(revision, (view) => view.instance(lease) === undefined, proposal)
+        return this.#link.pending.delivery(revision, (view) => view.instance(lease) === undefined, () => proposal)
       }))
     }
     return revisions
@@ -203,7 +203,7 @@ class RedisStore implements Store {
       const proposal: Proposal = write.type === 'put'
         ? proposeObject(parseObject(write.key, texts[index] ?? ''))
         : { kind: 'odel', id: write.key, key: '', revision, text: '' }
-      return this.#link.pending.delivery(revision, (view) => write.type === 'put' ? view.object(write.key)?.body === write.body : view.object(write.key) === undefined, proposal)
+      return this.#link.pending.delivery(revision, (view) => write.type === 'put' ? view.object(write.key)?.body === write.body : view.object(write.key) === undefined, () => proposal)
     }))
     return { outcome: 'committed', revisions }
   }

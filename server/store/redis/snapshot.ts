@@ -202,13 +202,15 @@ export function entriesOf (reply: unknown): readonly RawEntry[] {
 }
 
 async function scan (ask: Ask, command: 'HSCAN' | 'SSCAN', key: string, take: (page: string[]) => void): Promise<void> {
-  let cursor = '0'
-  do {
-    // Both give [cursor, page]; a page of HSCAN is flat.
-    const [next, page] = await ask((client) => client.call(command, key, cursor, 'COUNT', scanCount)) as [string, string[]]
+  // Both give [cursor, page]; a page of HSCAN is flat. The next one is asked for before this one is read.
+  const ahead = (cursor: string): Promise<unknown> => ask((client) => client.call(command, key, cursor, 'COUNT', scanCount))
+  let coming: Promise<unknown> | undefined = ahead('0')
+  while (coming !== undefined) {
+    const [next, page] = await coming as [string, string[]]
+    coming = next === '0' ? undefined : ahead(next)
+    coming?.catch(() => undefined) // it is waited for in its turn, unless this page cannot be read
     take(page)
-    cursor = next
-  } while (cursor !== '0')
+  }
 }
 
 async function readNumber (ask: Ask, key: string, field: string): Promise<number> {

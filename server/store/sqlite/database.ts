@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RegistryError } from '../../errors.ts'
 import { prepareDirectory } from './directory.ts'
+import { keepDamagedLog } from './log-damage.ts'
 
 /** Grows when the tables change their meaning. A file of a newer schema is refused, an older one is brought forward here. */
 const schemaVersion = 2
@@ -67,15 +68,25 @@ export interface OpenOptions {
   readonly maxPages?: number | undefined
   /** Opens a file that was not closed cleanly and whose -wal is missing: what was in that log is lost then. */
   readonly acceptMissingLog?: boolean | undefined
+  /** Names what is kept of a damaged log. */
+  readonly nowMs?: number
+}
+
+export interface OpenedDatabase {
+  readonly db: DatabaseSync
+  readonly epoch: string
+  /** What was lost of a damaged log, as a sentence. */
+  readonly damage: string | undefined
 }
 
 /**
  * Opens the file for this process alone and makes it a store if it is new.
  * @throws RegistryError REG_STORE_UNAVAILABLE or REG_STORE_FULL with a sentence that says what to do
  */
-export function openDatabase (directory: string, { maxPages, acceptMissingLog = false }: OpenOptions = {}): { db: DatabaseSync, epoch: string } {
+export function openDatabase (directory: string, { maxPages, acceptMissingLog = false, nowMs = 0 }: OpenOptions = {}): OpenedDatabase {
   const file = fileIn(directory)
   let db: DatabaseSync | undefined
+  let damage: string | undefined
   try {
     if (directory !== ':memory:') {
       prepareDirectory(directory, file)
@@ -86,6 +97,7 @@ export function openDatabase (directory: string, { maxPages, acceptMissingLog = 
     // needs no shared memory. Nothing else in this process may open the file: closing it would drop the lock (POSIX fcntl).
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
     const isNew = hasNoTables(db)
+    damage = directory === ':memory:' ? undefined : keepDamagedLog(`${file}-wal`, nowMs) // nobody else writes it now, and nothing has been written
     // NORMAL leaves the log's sync to us (write-ahead-log.ts): FULL would hold the event loop for it at each commit. The file itself is
     // synced by SQLite when the log is folded into it.
     db.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA cache_size = -${cacheKib}`)
@@ -94,7 +106,7 @@ export function openDatabase (directory: string, { maxPages, acceptMissingLog = 
     if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`)
     // Left by the inspection; unused while the lock is held.
     if (directory !== ':memory:') rmSync(`${file}-shm`, { force: true })
-    return { db, epoch: epochOf(db) }
+    return { db, epoch: epochOf(db), damage }
   } catch (error) {
     db?.close()
     throw storeError(error, file)

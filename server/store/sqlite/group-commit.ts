@@ -1,5 +1,8 @@
-// Many writes, one sync: writes that arrive in one turn of the event loop share a transaction, and commits made while
-// the disk was busy share the next sync. The loop never waits for the disk: the sync is done by another thread.
+// Many writes, one sync: writes that arrive in one turn of the event loop share a transaction, and so do those that arrive
+// while the disk is busy with the one before. The loop never waits for the disk: the sync is done by another thread.
+//
+// A transaction writes each page that it changed once, whether by one write or by a hundred, and a sync costs the same
+// for all: to commit at each turn while a sync is under way would make nobody's answer earlier, and twice the work.
 //
 // A write is resolved when its transaction is on disk and the follower has applied it, in the order of the
 // transactions. A write that fails does not fail others: the batch is rolled back and committed in halves, down to the
@@ -60,11 +63,15 @@ export class GroupCommit {
   /** The long write whose transaction is open, or the upkeep of the file. */
   #long: Promise<void> | undefined
   #committed: Committed[] = []
-  /** Writes in `#committed` and in the sync under way. */
+  /** What the sync under way is for, until all of it is answered. */
+  #inFlight: Committed[] | undefined
+  /** Writes in `#committed` and `#inFlight`. */
   #unsynced = 0
   #syncing: Promise<void> | undefined
   /** Until the turn in which the last of `#committed` is finished: writes that are added before share this sync. */
   #isSyncing = false
+  /** A sync is under way, or was in this turn of the loop: the clients that it has just answered may write again in the next. */
+  #isGathering = false
   /**
    * Set for good by a sync that failed: the system forgets pages that it could not write, and reports the next sync as
    * good.
@@ -100,11 +107,6 @@ export class GroupCommit {
     })
   }
 
-  #schedule (): void {
-    if (this.#waiting.length === 0 || this.#long !== undefined) return
-    this.#scheduled ??= setImmediate(this.#guard.around('store', () => this.#turn()))
-  }
-
   /** Resolves when no transaction is open: at once, or after the long write. */
   async idle (): Promise<void> {
     while (this.#long !== undefined) await this.#long
@@ -120,11 +122,18 @@ export class GroupCommit {
 
   /** Resolves when everything that is committed by now is on disk and applied. */
   synced (): Promise<void> {
-    if (!this.#isSyncing) return Promise.resolve()
+    const last = this.#committed.length > 0 ? this.#committed : this.#inFlight
+    if (last === undefined) return Promise.resolve()
     return new Promise((resolve) => {
       this.#unsynced++
-      this.#committed.push({ publish: undefined, answers: [() => resolve()] })
+      last.push({ publish: undefined, answers: [() => resolve()] })
     })
+  }
+
+  /** The next transaction begins at the end of this turn, or when the disk is free. A full one has nothing to wait for. */
+  #schedule (): void {
+    if (this.#waiting.length === 0 || this.#long !== undefined || (this.#isGathering && this.#waiting.length < maxBatch)) return
+    this.#scheduled ??= setImmediate(this.#guard.around('store', () => this.#turn()))
   }
 
   #turn (): void {
@@ -245,6 +254,7 @@ export class GroupCommit {
     if (this.#isSyncing) return // the next sync includes it
     if (this.#committed.every(({ publish }) => publish === undefined)) return void this.#finish(this.#committed.splice(0), this.#outcomes.splice(0), undefined)
     this.#isSyncing = true
+    this.#isGathering = true
     this.#syncing = this.#syncAll()
   }
 
@@ -256,11 +266,15 @@ export class GroupCommit {
       this.#guard.failed('store', error)
       this.#isSyncing = false
     }
+    setImmediate(this.#guard.around('store', () => {
+      this.#isGathering = this.#isSyncing
+      this.#schedule()
+    }))
   }
 
   async #syncEach (): Promise<void> {
     while (this.#committed.length > 0) {
-      const committed = this.#committed.splice(0)
+      const committed = this.#inFlight = this.#committed.splice(0)
       const outcomes = this.#outcomes.splice(0)
       try {
         if (this.#broken === undefined) await this.#transaction.sync()
@@ -284,6 +298,7 @@ export class GroupCommit {
       this.#unsynced -= answers.length
       for (const answer of answers) answer(unknown)
     }
+    if (this.#inFlight === committed) this.#inFlight = undefined
     for (const outcome of outcomes) this.#transaction.settled(failure === undefined ? outcome.committed : 0, failure ?? outcome.failure)
   }
 

@@ -7,7 +7,7 @@ import { RegistryError } from '../../errors.ts'
 import { maxTtlMs } from '../../model/limits.ts'
 import {
   type Change, type Committed, type Grant, type Granted, type InstanceRecord, type LostLease, type ObjectRecord, type ObjectWrite, type RecordChange,
-  type Revised, type Revision, type Snapshot, subjectOf
+  type Revised, type Revision, type Snapshot, subjectOf, grantRefused, ownerOf
 } from '../store.ts'
 import { checksum, objectChecksum } from './checksum.ts'
 import { LeaseSteps } from './lease-steps.ts'
@@ -154,6 +154,7 @@ export class Keyspace {
     }
     const row = this.#statements.instanceByKey.get(key)
     const known = row === undefined ? undefined : soundInstance(row)
+    if (known !== undefined) refuseOthers(known.body, grant)
     const generation = grant.generation ?? known?.generation ?? grant.newGeneration
     if (known?.generation === generation) return this.#renewGrant(known, grant, nowMs)
     if (this.wheel.find(lease) !== undefined) {
@@ -370,4 +371,10 @@ export class Keyspace {
 /** `namespace/service` of `namespace/service/id`. */
 function serviceOf (key: string): string {
   return key.slice(0, key.lastIndexOf('/'))
+}
+
+/** @throws RegistryError REG_FORBIDDEN */
+function refuseOthers (body: string, { key, owner }: Grant): void {
+  const has = owner === undefined ? undefined : ownerOf(body)
+  if (has !== undefined && has !== owner) throw grantRefused(key, has)
 }

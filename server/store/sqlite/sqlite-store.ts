@@ -66,10 +66,12 @@ interface Opened {
   readonly commits: GroupCommit
   readonly log: WriteAheadLog
   readonly term: Term
+  readonly fold: Fold
 }
 
 class SqliteStore implements Store {
   readonly kind = 'sqlite'
+  readonly renewsAlone = true
   readonly location: string
   readonly #options: SqliteStoreOptions
   #opened: Opened | undefined
@@ -86,7 +88,8 @@ class SqliteStore implements Store {
     const { directory, now, maxPages, acceptMissingLog, maxLogLength = defaultMaxLogLength, maxLogBytes = defaultMaxLogBytes } = this.#options
     const { holdMs = defaultHoldMs, logger, guard } = this.#options
     if (!Number.isSafeInteger(maxLogLength) || maxLogLength < 1) throw new RangeError(`maxLogLength must be a whole number above 0, got ${maxLogLength}`)
-    const { db, epoch } = openDatabase(directory, { maxPages, acceptMissingLog })
+    const { db, epoch, damage } = openDatabase(directory, { maxPages, acceptMissingLog, nowMs: now() })
+    if (damage !== undefined) logger?.error({ file: this.location }, damage)
     try {
       removeLeftovers(directory)
       const nowMs = now()
@@ -109,8 +112,9 @@ class SqliteStore implements Store {
         lost
       })
       keyspace.restoreLeases()
-      const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term), guard)
-      this.#opened = { db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term }
+      const fold = new Fold(db, this.location)
+      const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term, fold), guard)
+      this.#opened = { db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term, fold }
       follower.health({ available: true, reason: '', sinceMs: nowMs })
       logger?.info({ file: this.location, epoch, revision, instances: keyspace.wheel.size }, 'store opened')
     } catch (error) {
@@ -119,8 +123,9 @@ class SqliteStore implements Store {
     }
   }
 
-  async grant (grant: Grant): Promise<Granted> {
-    const { commits, keyspace } = this.#ready()
+  grant (grant: Grant): Promise<Granted> {
+    if (this.#opened === undefined) return Promise.reject(this.#notOpen())
+    const { commits, keyspace } = this.#opened
     return commits.write(() => keyspace.grant(grant))
   }
 
@@ -202,20 +207,22 @@ class SqliteStore implements Store {
     await opened.log.close()
     const isMarked = opened.term.close()
     opened.db.close()
+    await opened.fold.close()
     opened.term.closed(opened.keyspace.revision)
     // Closing folds the log away. If the file could not be marked as complete without it, an empty log says so.
     if (!isMarked && existsSync(this.location) && !existsSync(`${this.location}-wal`)) writeFileSync(`${this.location}-wal`, '')
   }
 
   #ready (): Opened {
-    if (this.#opened === undefined) {
-      throw new RegistryError('REG_STORE_UNAVAILABLE', `${this.location} is ${this.#closed ? 'closed' : 'not open yet'}`)
-    }
+    if (this.#opened === undefined) throw this.#notOpen()
     return this.#opened
   }
 
-  #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower, log: WriteAheadLog, term: Term): Transaction {
-    const fold = new Fold(db, this.location)
+  #notOpen (): RegistryError {
+    return new RegistryError('REG_STORE_UNAVAILABLE', `${this.location} is ${this.#closed ? 'closed' : 'not open yet'}`)
+  }
+
+  #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower, log: WriteAheadLog, term: Term, fold: Fold): Transaction {
     let written = false
     return {
       begin: () => {

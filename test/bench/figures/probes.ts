@@ -48,8 +48,8 @@ function probe (everyMs: number, ask: (answered: (isGood: boolean) => void) => v
   }
 }
 
-/** Asks for the address of a service over UDP. */
-export function dnsProbe (dns: string, name: string, everyMs = 5): Probe {
+/** Asks for the addresses of a service over UDP; an answer with fewer than `least` is none. */
+export function dnsProbe (dns: string, name: string, everyMs = 5, least = 1): Probe {
   const [host = '', port = ''] = dns.split(':')
   const socket = createSocket('udp4')
   const waiting = new Map<number, (isGood: boolean) => void>()
@@ -57,7 +57,7 @@ export function dnsProbe (dns: string, name: string, everyMs = 5): Probe {
   socket.on('message', (message) => {
     const answered = waiting.get(message.readUInt16BE(0))
     waiting.delete(message.readUInt16BE(0))
-    answered?.((message[3] ?? 0) % 16 === 0 && message.readUInt16BE(6) > 0)
+    answered?.((message[3] ?? 0) % 16 === 0 && message.readUInt16BE(6) >= least)
   })
   return probe(everyMs, (answered) => {
     id = (id + 1) % 65_536
@@ -75,6 +75,24 @@ export function httpProbe (url: string, path: string, everyMs = 10): Probe {
       response.on('end', () => answered(response.statusCode === 200))
     }).on('error', () => answered(false)).end()
   }, () => agent.destroy())
+}
+
+/** Asks once for the addresses of a service; undefined = no answer within a second. */
+export async function addresses (dns: string, name: string): Promise<number | undefined> {
+  const [host = '', port = ''] = dns.split(':')
+  const socket = createSocket('udp4')
+  try {
+    return await new Promise<number | undefined>((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), 1_000)
+      socket.once('message', (message) => {
+        clearTimeout(timer)
+        resolve((message[3] ?? 0) % 16 === 0 || (message[3] ?? 0) % 16 === 3 ? message.readUInt16BE(6) : undefined)
+      })
+      socket.send(question(name, 'A', { id: 7 }), Number(port), host)
+    })
+  } finally {
+    socket.close()
+  }
 }
 
 export interface WatchProbe {

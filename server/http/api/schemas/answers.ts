@@ -31,7 +31,7 @@ export function emptyAnswer (description: string): object {
 /** The problems that a route may answer with; those that every route may are added. */
 export function errorResponses (...codes: readonly ErrorCode[]): Record<string, object> {
   const byStatus = new Map<number, ErrorCode[]>()
-  for (const code of [...codes, 'REG_ORIGIN_REFUSED', 'REG_HOST_REFUSED', 'REG_INTERNAL'] as const) {
+  for (const code of [...codes, 'REG_UNAUTHENTICATED', 'REG_FORBIDDEN', 'REG_ORIGIN_REFUSED', 'REG_HOST_REFUSED', 'REG_INTERNAL'] as const) {
     const { status } = errorCatalogue[code]
     byStatus.set(status, [...byStatus.get(status) ?? [], code])
   }

@@ -5,8 +5,8 @@ import { maxDeletedNames } from '../../server/limits.ts'
 import { AnyManifest } from './manifests.ts'
 import { CursorText, named } from './named.ts'
 
-const Kinds = Type.Enum(['Service', 'EndpointSlice', 'Endpoints', 'Namespace'])
-const manifestReference = { kind: Kinds, namespace: Type.String({ description: 'Empty for a Namespace' }), name: Type.String() }
+const Kinds = Type.Enum(['Service', 'EndpointSlice', 'Endpoints', 'Namespace', 'Policy'])
+const manifestReference = { kind: Kinds, namespace: Type.String({ description: 'Empty for a Namespace and a Policy' }), name: Type.String() }
 export const ApplyResult = named('ApplyResult', Type.Object({
   ...manifestReference,
   outcome: Type.Enum(['created', 'configured', 'unchanged']),

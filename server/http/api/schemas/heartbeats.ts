@@ -24,6 +24,7 @@ export const heartbeatAnswer = {
   renewed: Count,
   unknown: Type.Array(LeaseReference, { description: 'Not registered, or removed: register again' }),
   superseded: Type.Array(LeaseReference, { description: 'Another life of the same instance is registered: stop' }),
+  forbidden: Type.Optional(Type.Array(LeaseReference, { description: 'Registered by somebody else, or not permitted any more: not renewed' })),
   stored: Type.Boolean({ description: "False while the store is away: kept in the node's memory and handed over when it is back" })
 }
 export const HeartbeatAnswer = named('HeartbeatAnswer', Type.Object(heartbeatAnswer))

@@ -38,6 +38,7 @@ export const shared = {
   region: Type.Optional(Type.String()),
   node: Type.Optional(Type.String({ description: 'The machine that it runs on' })),
   version: Type.Optional(Type.String()),
+  owner: Type.Optional(Type.String({ description: 'The identity that registered it: it alone may keep it' })),
   status: StatusName
 }
 

@@ -41,4 +41,4 @@ export const HandMadePage = page('HandMadePage', named('HandMadeEndpoints', Type
 })))
 export const ManifestText = named('ManifestText', Type.String({ description: 'YAML: documents separated by ---', examples: [yamlText(exampleManifest)] }))
 /** Of any kind. */
-export const AnyManifest = Type.Unsafe<Manifest>(Type.Object({}, { additionalProperties: true, description: 'A Service, EndpointSlice, Endpoints or Namespace' }))
+export const AnyManifest = Type.Unsafe<Manifest>(Type.Object({}, { additionalProperties: true, description: 'A Service, EndpointSlice, Endpoints, Namespace or Policy' }))

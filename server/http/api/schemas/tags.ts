@@ -6,6 +6,7 @@ export const tags = [
   { name: 'namespaces', description: 'What services are grouped by' },
   { name: 'manifests', description: 'Declaring services, as with Kubernetes' },
   { name: 'overrides', description: "An operator's word on an instance" },
+  { name: 'access', description: 'Tokens, and who may do what' },
   { name: 'watch', description: 'Changes as they happen' },
   { name: 'operations', description: 'For those who run the registry' }
 ] as const

@@ -1,0 +1,95 @@
+// The core behind access control: what `core.as(actor)` gives is the same port, and every adapter is behind it without a line of its own.
+//
+//   registry (everything)  <-  GuardedCore.as(actor)  <-  HTTP, watches, DNS over HTTP, dialects
+//
+// A node's own work (registryActor) goes past it.
+import type { Access, Core, CorePosition, Cursor, Follow, LeaseSession, Acknowledger, Acknowledging, PropagationReport, Actor, Sight, Watch, WatchFilter, EndpointsDelivery } from '../registry/core.ts'
+import { Gate, type GateOptions } from './gate.ts'
+import { GuardedCommands } from './guarded-commands.ts'
+import { GuardedWatch } from './guarded-watch.ts'
+
+export class GuardedCore implements Core {
+  readonly position: CorePosition
+  readonly #inner: Core
+  readonly #options: GateOptions
+
+  constructor (inner: Core, options: GateOptions) {
+    this.#inner = inner
+    this.#options = options
+    this.position = inner.position
+  }
+
+  as (actor: Actor): Access {
+    if (actor.kind === 'node') return this.#inner.as(actor)
+    const gate = new Gate(this.#options, actor)
+    return new GuardedAccess(this.#inner.as(gate.actor), gate, this.position)
+  }
+}
+
+class GuardedAccess extends GuardedCommands implements Access {
+  readonly #position: CorePosition
+
+  constructor (inner: Access, gate: Gate, position: CorePosition) {
+    super(inner, gate)
+    this.#position = position
+  }
+
+  caughtUp (): Promise<void> {
+    return this.inner.caughtUp()
+  }
+
+  prepare (filter: WatchFilter): Promise<void> | undefined {
+    return this.inner.prepare(filter)
+  }
+
+  watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): ReturnType<Follow['watch']> {
+    return this.#watch(filter, since, wake, (sight, isFirst) => this.inner.watch({ ...filter, sight }, isFirst ? since : undefined, wake))
+  }
+
+  watchEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch<EndpointsDelivery> {
+    return this.#watch(filter, since, wake, (sight, isFirst) => this.inner.watchEndpoints({ ...filter, sight }, isFirst ? since : undefined, wake))
+  }
+
+  waitFor (cursor: Cursor, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    return this.inner.waitFor(cursor, timeoutMs, signal)
+  }
+
+  async waitForChange (namespace: string, service: string, ...rest: [revision: number, timeoutMs: number, signal?: AbortSignal]): Promise<void> {
+    this.gate.require('read', namespace, service)
+    await this.inner.waitForChange(namespace, service, ...rest)
+  }
+
+  acknowledging (acknowledger: Acknowledger): Acknowledging {
+    this.gate.requireSight()
+    return this.inner.acknowledging(acknowledger)
+  }
+
+  propagation (revision: number): PropagationReport {
+    this.gate.requireSight()
+    return this.inner.propagation(revision)
+  }
+
+  session (): LeaseSession {
+    return this.inner.session()
+  }
+
+  #watch<Handed extends ReturnType<Watch['next']> | EndpointsDelivery> (
+    { namespace, service }: WatchFilter, since: Cursor | undefined, wake: () => void,
+    open: (sight: Sight | undefined, isFirst: boolean) => Watch<NonNullable<Handed>>
+  ): Watch<NonNullable<Handed>> {
+    const { gate } = this
+    gate.take('watches')
+    return new GuardedWatch({
+      look: () => {
+        if (namespace !== undefined && service !== undefined) gate.require('read', namespace, service)
+        else gate.requireSight(namespace)
+        return gate.sight
+      },
+      open,
+      wake,
+      isAnother: !gate.isReporting && since !== undefined && since.revision < gate.options.book.changedRevision,
+      revision: () => this.#position.revision,
+      onChange: (changed) => gate.options.book.onChange(changed)
+    })
+  }
+}

@@ -1,0 +1,73 @@
+// All settings of access control. A new one is a fragment here, a line in `readAccessSettings` and the place where it is used.
+import { Type, type Static, type TObject } from 'typebox'
+import { between, doc, room } from '../config/setting.ts'
+import { type CertificateRule, certificateRules } from './certificate-identity.ts'
+import type { Limit, Use } from './buckets.ts'
+
+const modes = ['off', 'report', 'on'] as const
+/** What may be used at once is what comes back in so many seconds: the first moments of a program that starts. */
+const burstSeconds = 5
+/** A client renews ten times as often as it writes. */
+const heartbeatsPerWrite = 10
+/** Subscriptions are begun a thousand at once where a program starts, and seldom after. */
+const watchLimit: Limit = { perSecond: 100, burst: 10_000 }
+
+export const accessRoom = room({
+  title: 'access control',
+  settings: {
+    access: Type.Enum([...modes], { rule: `must be ${modes.join(', ')}`, ...doc({
+      name: 'access', kind: 'word', default: 'off',
+      what: 'Whether who asks must have shown who it is, and policies permit what it asks for. `report`: everything is decided and logged, and nothing is refused: the way to turn it on in a registry that is in use.',
+      why: 'On loopback every user of the machine is trusted. `http` anywhere else needs `on` (or `insecure`).'
+    }) }),
+    tokenFile: Type.Optional(Type.String({ minLength: 1, ...doc({
+      name: 'token-file', variable: 'ROLLCALL_ACCESS_TOKEN_FILE', kind: 'file', reloaded: true,
+      what: 'A file with tokens that this node knows beside those of the store, as `rollcall init` writes it: names, hashes, rules. It must be readable by its owner alone, and is read again when it changes and at SIGHUP. The variable has another name than that of the commands, whose file holds the token that they send.',
+      why: 'Unset: only tokens of the store open something. The first one has to be in a file.'
+    }) })),
+    certificateIdentity: Type.Enum([...certificateRules], { rule: `must be ${certificateRules.join(', ')}`, ...doc({
+      name: 'certificate-identity', kind: 'word', default: 'san',
+      what: 'Which name of a client\'s certificate (`http-tls-client-ca`) is its identity, `certificate:NAME` in policies: `san`: the first alternative name, a URI before a DNS name before an email; `uri`, `dns`, `email`: the first of that type; `cn`: the common name. A token that is sent along counts instead.',
+      why: 'Names of certificates stand in the alternative names; common names are of the past.'
+    }) }),
+    auditFile: Type.Optional(Type.String({ minLength: 1, ...doc({
+      name: 'audit-file', kind: 'file',
+      what: 'Where a line of JSON is written for each command: who, what, on what, from where, by which door, the outcome and the revision. No content, no token, no secret. At SIGHUP it is opened anew, for whoever has moved it away.',
+      why: 'Unset: `/v1/events` names who changed what lately, and refusals are counted in the metrics.'
+    }) })),
+    auditBytes: Type.Integer({ minimum: 64 * 1024, maximum: 16 * 1024 ** 3, ...between('64KiB', '16GiB'), ...doc({
+      name: 'audit-size', kind: 'size', default: '100MiB',
+      what: 'How large the audit file becomes: then it is renamed to FILE.1, in place of the one before, and begun anew.',
+      why: 'Half a million commands; twice that of disk.',
+      raise: 'Disk.', lower: 'Less of the past is kept.'
+    }) }),
+    accessWrites: Type.Integer({ minimum: 1, maximum: 1_000_000, rule: 'must be a whole number from 1 to 1000000', ...doc({
+      name: 'access-writes', kind: 'number', default: '100',
+      what: 'How many writes a second one identity may make through this node, with five seconds of them at once. Heartbeats, and registrations of what is registered already, are counted apart: ten times as many. Without `access` on nothing is counted.',
+      why: 'No honest client comes near it: a rolling deploy of a thousand instances takes ten seconds.',
+      raise: 'One identity can keep the store busier.', lower: 'Many instances that share a token wait for each other when they start.'
+    }) })
+  }
+})
+
+export type AccessConfig = Static<TObject<typeof accessRoom.settings>>
+
+/** What access control is started with. */
+export interface AccessValues {
+  readonly mode: (typeof modes)[number]
+  readonly tokenFile: string | undefined
+  readonly certificateIdentity: CertificateRule
+  readonly audit: { readonly path: string, readonly maxBytes: number } | undefined
+  readonly limits: Readonly<Record<Use, Limit>>
+}
+
+export function readAccessSettings ({ access: mode, tokenFile, certificateIdentity, auditFile, auditBytes, accessWrites }: AccessConfig): AccessValues {
+  const perSecond = (rate: number): Limit => ({ perSecond: rate, burst: rate * burstSeconds })
+  return {
+    mode,
+    tokenFile,
+    certificateIdentity,
+    audit: auditFile === undefined ? undefined : { path: auditFile, maxBytes: auditBytes },
+    limits: { writes: perSecond(accessWrites), heartbeats: perSecond(accessWrites * heartbeatsPerWrite), watches: watchLimit }
+  }
+}
