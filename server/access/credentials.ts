@@ -88,9 +88,9 @@ export class Credentials {
   known (request: IncomingMessage, peer: Asker): Actor | undefined {
     const kept = this.#kept.get(request.socket)
     if (kept === undefined) return undefined
-    const { header, address, version } = this.#placeOf(request, peer)
-    const isSame = kept.header === header && kept.address === address && kept.version === version && kept.actor.door === doorOf(request)
-    return isSame ? kept.actor : undefined
+    const { headers } = request
+    if (kept.header !== (headers.authorization ?? '') || kept.address !== peer.address || kept.version !== this.#options.book.version) return undefined
+    return headers.upgrade === undefined && kept.actor.door === 'http' ? kept.actor : kept.actor.door === doorOf(request) ? kept.actor : undefined
   }
 
   #placeOf ({ headers }: IncomingMessage, { address }: Asker): Omit<Kept, 'actor'> {
