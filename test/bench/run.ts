@@ -1,4 +1,4 @@
-// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls --instances=20000]: prints a table; ends with 1 if
+// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls proxy --instances=20000]: prints a table; ends with 1 if
 // a goal is missed. Needs both cores for itself.
 import { big } from './big.ts'
 import { cpu } from './cpu.ts'
@@ -6,6 +6,7 @@ import { dns } from './dns.ts'
 import { endpoints } from './endpoints.ts'
 import { idle } from './idle.ts'
 import { type Row, printTable, takeSecondCore } from './lib.ts'
+import { proxy } from './proxy.ts'
 import { scale } from './scale.ts'
 import { sdk } from './sdk.ts'
 import { selectors } from './selectors.ts'
@@ -13,7 +14,7 @@ import { stalls } from './stalls.ts'
 import { start } from './start.ts'
 import { writes } from './writes.ts'
 
-const suites: Readonly<Record<string, () => Promise<Row[]>>> = { cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle, big, stalls }
+const suites: Readonly<Record<string, () => Promise<Row[]>>> = { cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle, big, stalls, proxy }
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const chosen = named.length > 0 ? named : Object.keys(suites)
 takeSecondCore()
