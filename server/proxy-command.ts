@@ -69,7 +69,10 @@ export async function runProxy (action: Action, call: Invocation): Promise<numbe
   switch (action) {
     case 'run': return await runAgent(call, settings, run, guard, log)
     case 'check': {
-      const found = await surroundings(run, settings.readMachine(), settings.mode === 'kernel')
+      const running = await agentStatus(guard) as { readonly nodeAddresses?: readonly string[] } | undefined
+      const machine = settings.readMachine()
+      // A running agent knows which of them it only announces.
+      const found = await surroundings(run, { ...machine, nodeAddresses: running?.nodeAddresses ?? machine.nodeAddresses }, settings.mode === 'kernel')
       call.terminal.out(reportLines(found))
       return found.some(({ isFatal }) => isFatal) ? exitCodes.failure : exitCodes.ok
     }

@@ -244,7 +244,8 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     }, 'ready')
 
     if (values.process.proxy) {
-      agent = new AgentProcess({ args: agentArgs(url, values), clock, guard, log: { warn: (fields, message) => thinned.warn(fields, message) } })
+      const token = values.access.mode === 'off' ? undefined : access.book.issue('agent-of-this-node', [{ role: 'proxy', namespaces: ['*'] }])
+      agent = new AgentProcess({ args: agentArgs(url, values), token, clock, guard, log: { warn: (fields, message) => thinned.warn(fields, message) } })
     }
     const leave = async (graceMs: number): Promise<readonly string[]> => {
       const cut: string[] = []

@@ -57,8 +57,9 @@ export const endpointsAnswer = fields<EndpointsAnswer>(ofService)
 
 const reference = fields<LeaseReference>({ namespace: text, service: text, id: text, generation: maybe(text) })
 export const heartbeatAnswer = fields<HeartbeatAnswer>(
-  { renewed: count, unknown: listOf(reference), superseded: listOf(reference), stored: flag }
+  { renewed: count, unknown: listOf(reference), superseded: listOf(reference), forbidden: maybe(listOf(reference)), stored: flag }
 )
+export const ticketAnswer = fields<{ readonly ticket: string }>({ ticket: text })
 
 const meta = fields<ObjectMeta>({ name: text, labels: maybe(texts), annotations: maybe(texts) })
 export const manifest = fields<Manifest>({ apiVersion: text, kind: text, metadata: meta })

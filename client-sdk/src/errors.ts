@@ -83,6 +83,16 @@ export function isRefusal (error: unknown): boolean {
   return isRollcallError(error) && error.status !== undefined && error.status >= 400 && error.status < 500 && !isPassing(error)
 }
 
+/** True if the registry does not know who asks: the token is missing, wrong, expired or was revoked. The same call again will not do. */
+export function isUnauthenticated (error: unknown): boolean {
+  return isRollcallError(error) && error.code === 'REG_UNAUTHENTICATED'
+}
+
+/** True if no policy permits the call to whoever the token says. */
+export function isForbidden (error: unknown): boolean {
+  return isRollcallError(error) && error.code === 'REG_FORBIDDEN'
+}
+
 /** Makes an Error of any thrown value. */
 export function asError (value: unknown): Error {
   return value instanceof Error ? value : new Error(String(value))

@@ -220,6 +220,7 @@ export class Heartbeats {
   #settle (batch: readonly Beating[], answer: HeartbeatAnswer, start: number, bound: boolean): void {
     const unknown = new Set(answer.unknown.map(keyOf))
     const superseded = new Set(answer.superseded.map(keyOf))
+    const forbidden = new Set((answer.forbidden ?? []).map(keyOf))
     const listed = (set: ReadonlySet<string>, { namespace, service, id, generation }: LeaseReference): boolean =>
       set.has(keyOf({ namespace, service, id, ...(generation === undefined ? {} : { generation }) })) || set.has(keyOf({ namespace, service, id }))
     for (const lease of batch) {
@@ -229,7 +230,7 @@ export class Heartbeats {
       if (listed(superseded, lease.reference)) {
         this.delete(lease)
         lease.superseded()
-      } else if (listed(unknown, lease.reference)) {
+      } else if (listed(unknown, lease.reference) || listed(forbidden, lease.reference)) { // registering again, it is told why not
         this.delete(lease)
         lease.unknown()
       } else {

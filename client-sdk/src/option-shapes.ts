@@ -1,6 +1,7 @@
 // Options as they are given: an unknown one is a slip of the pen, and one of another type would do something else than
 // was meant.
 import { longestTimerMs } from './clock.ts'
+import { isToken } from './token.ts'
 import { RollcallError } from './errors.ts'
 import { anything, flag, isObject, listOf, oneOf, recordOf, rule, shown, text, whole, type Check } from './shape.ts'
 
@@ -41,7 +42,7 @@ const ports: Check = (value, at) => {
 const shapes = {
   Rollcall: {
     address: anything, namespace: text,
-    token: rule('a text of visible ASCII characters', isToken), ca: secretText, cert: secretText, key: secretText, timeoutMs: durationMs, connectTimeoutMs: durationMs,
+    token: rule('a text of visible ASCII characters, or a function', (value) => typeof value === 'function' || isToken(value)), tickets: flag, ca: secretText, cert: secretText, key: secretText, timeoutMs: durationMs, connectTimeoutMs: durationMs,
     maxAnswerBytes: whole(1, Number.MAX_SAFE_INTEGER), maxSnapshotBytes: whole(1, Number.MAX_SAFE_INTEGER), zone: text, balance, prefer: oneOf('any', 'first'), signals: flag, onEvent: callback, warn: callbackOrNull,
     fetch: callback, WebSocket: callbackOrNull, clock: object, random: callback
   },
@@ -88,13 +89,9 @@ function checkFields (
   for (const [name, given] of Object.entries(value)) {
     if (!Object.hasOwn(shape, name)) return `${prefix}${name} is not known${nearest(name, Object.keys(shape))}`
     const fault = given === undefined ? undefined : shape[name]?.(given, `${prefix}${name}`)
-    if (fault !== undefined) return name === 'token' ? 'token must be a text of visible ASCII characters; its value is not shown' : fault
+    if (fault !== undefined) return name === 'token' ? 'token must be a text of visible ASCII characters, or a function that gives one; its value is not shown' : fault
   }
   return undefined
-}
-
-function isToken (value: unknown): boolean {
-  return typeof value === 'string' && /^[!-~]+$/.test(value)
 }
 
 function orNull (check: Check): Check {

@@ -5,6 +5,7 @@ import type { RegistrationEvent } from './registration.ts'
 import type { ResolveOptions } from './resolver.ts'
 import type { Balance } from './endpoint-table.ts'
 import type { WebSocketConstructor } from './web-socket.ts'
+import type { TokenSource } from './token.ts'
 import type { Fetch } from './transport.ts'
 import type { LeaseReference, Status } from './wire.ts'
 
@@ -19,8 +20,16 @@ export interface RollcallOptions {
   readonly address?: string | readonly string[] | undefined
   /** Default: `ROLLCALL_NAMESPACE`, else `default`. */
   readonly namespace?: string | undefined
-  /** Default: `ROLLCALL_TOKEN`, else none. */
-  readonly token?: string | undefined
+  /**
+   * A text, or a function that is asked for it with each call and each connection. Default: `ROLLCALL_TOKEN`, which is taken out
+   * of the environment once it was read; else none.
+   */
+  readonly token?: TokenSource | undefined
+  /**
+   * Open the WebSocket with a ticket that is asked for with the token, because this runtime sends no header with it. Default: true
+   * in browsers.
+   */
+  readonly tickets?: boolean | undefined
   /**
    * The CAs of which one must have issued the registry's certificate, for `https` addresses: a PEM text, or the file that holds it.
    * Default: the file that `ROLLCALL_CA` names, else those of the runtime. Needs Node.

@@ -32,3 +32,5 @@ export function endpointsPath (namespace: string, service: string): string {
 export function instancePath (namespace: string, service: string, id: string, ...rest: readonly string[]): string {
   return servicePath(namespace, service, 'instances', id, ...rest)
 }
+
+export const ticketsPath = '/v1/tickets'

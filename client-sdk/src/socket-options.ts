@@ -2,11 +2,14 @@
 import type { Clock } from './clock.ts'
 import type { Emit } from './events.ts'
 import type { Nodes } from './nodes.ts'
+import type { TokenSource } from './token.ts'
 import type { WebSocketConstructor } from './web-socket.ts'
 
 export interface SocketOptions {
   readonly nodes: Nodes
-  readonly token: string | undefined
+  readonly token: TokenSource | undefined
+  /** Gives a ticket of a node, if the WebSocket is opened with one. */
+  readonly ticket: ((index: number) => Promise<string>) | undefined
   readonly WebSocket: WebSocketConstructor | undefined
   /** For the connection to open. */
   readonly connectTimeoutMs: number

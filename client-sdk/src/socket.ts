@@ -9,7 +9,8 @@ import { SnapshotParts } from './snapshot-parts.ts'
 import { SocketBeats } from './socket-beats.ts'
 import type { SocketOptions } from './socket-options.ts'
 import type { Subscriber } from './subscriber.ts'
-import type { WebSocketLike } from './web-socket.ts'
+import { tokenOf } from './token.ts'
+import type { WebSocketConstructor, WebSocketLike } from './web-socket.ts'
 import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame } from './wire.ts'
 
 /** A frame is due at least so often until the registry has said how often. */
@@ -42,6 +43,8 @@ export class Socket {
   #socket: WebSocketLike | undefined
   #open = false
   #closed = false
+  /** What opens it is being fetched. */
+  #preparing: object | undefined
   #address: number | undefined
   #failures = 0
   /** Connections in a row that ended because of what the registry sent. */
@@ -124,7 +127,7 @@ export class Socket {
     if (!this.#wanted) {
       this.#failures = 0
       this.#drop(new RollcallError('REGISTRY_CLOSED', 'nobody needs the socket'))
-    } else if (this.#socket === undefined && this.#timer === undefined) {
+    } else if (this.#socket === undefined && this.#timer === undefined && this.#preparing === undefined) {
       this.#connect()
     }
   }
@@ -134,13 +137,31 @@ export class Socket {
   }
 
   #connect (): void {
-    const { nodes, token, WebSocket, connectTimeoutMs, emit } = this.#options
+    const { nodes, token, ticket, WebSocket, connectTimeoutMs } = this.#options
     if (WebSocket === undefined) return
-    this.#address = nodes.current
-    const url = `${nodes.address(this.#address).replace(/^http/, 'ws')}${watchPath}`
+    const index = this.#address = nodes.current
+    const url = `${nodes.address(index).replace(/^http/, 'ws')}${watchPath}`
+    if (ticket === undefined && typeof token !== 'function') return this.#begin(WebSocket, url, token)
+    // What opens it has to be fetched: until then the phase is that of connecting.
+    const preparing = this.#preparing = {}
+    const isCurrent = (): boolean => this.#preparing === preparing
+    const failed = (error: unknown): void => { if (isCurrent()) this.#lost(asError(error)) }
+    this.#arm(connectTimeoutMs, () => failed(new RollcallError('REGISTRY_UNAVAILABLE', `${url}: no connection within ${connectTimeoutMs} ms`)))
+    const opened = (fetched: string | undefined): void => {
+      if (!isCurrent()) return
+      this.#preparing = undefined
+      if (ticket === undefined) this.#begin(WebSocket, url, fetched)
+      else this.#begin(WebSocket, `${url}?ticket=${fetched}`, undefined)
+    }
+    ;(ticket === undefined ? tokenOf(token) : ticket(index)).then(opened).catch(failed)
+  }
+
+  #begin (WebSocket: WebSocketConstructor, target: string, token: string | undefined): void {
+    const { connectTimeoutMs, emit } = this.#options
+    const url = target.split('?', 1)[0] ?? '' // what is told of it holds no ticket
     let socket: WebSocketLike
     try {
-      socket = token === undefined ? new WebSocket(url) : new WebSocket(url, { headers: { authorization: `Bearer ${token}` } })
+      socket = token === undefined ? new WebSocket(target) : new WebSocket(target, { headers: { authorization: `Bearer ${token}` } })
     } catch (cause) {
       return this.#lost(new RollcallError('REGISTRY_UNAVAILABLE', `${url}: ${asError(cause).message}`, { cause }))
     }
@@ -194,7 +215,7 @@ export class Socket {
 
   /** Calls go to another node from now on: the watch and the sessions do, too. */
   #follow (index: number): void {
-    if (this.#socket === undefined || this.#address === index) return
+    if ((this.#socket === undefined && this.#preparing === undefined) || this.#address === index) return
     this.#drop(new RollcallError('REGISTRY_UNAVAILABLE', 'the client goes to another node'))
     this.#need()
   }
@@ -324,6 +345,7 @@ export class Socket {
     this.#timer = undefined
     const socket = this.#socket
     this.#socket = undefined
+    this.#preparing = undefined
     if (this.#open) this.#options.closed()
     this.#open = false
     if (this.#address !== undefined) nodes.deaf(this.#address)

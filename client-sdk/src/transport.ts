@@ -5,11 +5,13 @@ import { anySignal, reasonOf, sleep, type Clock } from './clock.ts'
 import { asError, isPassing, RollcallError } from './errors.ts'
 import type { Emit } from './events.ts'
 import type { Nodes } from './nodes.ts'
-import { readyPath } from './paths.ts'
+import { ticketAnswer } from './answer-shapes.ts'
+import { readyPath, ticketsPath } from './paths.ts'
 import { checkedPath, queryText, type QueryValue } from './request-path.ts'
 import { parse, redirectedTo, refused } from './response.ts'
 import { tlsFaultOf } from './rules/tls-faults.ts'
 import type { Check } from './shape.ts'
+import { type TokenSource, tokenOf } from './token.ts'
 import { tlsHints } from './tls-hints.ts'
 
 /** As much of the global `fetch` as the SDK uses. */
@@ -19,7 +21,7 @@ export type Fetch = (url: string, init: {
 
 export interface TransportOptions {
   readonly nodes: Nodes
-  readonly token: string | undefined
+  readonly token: TokenSource | undefined
   /** For a whole call with its retries, beside the time that its body and its answer need to travel. */
   readonly timeoutMs: number
   /** Answers that are longer are not read. */
@@ -129,6 +131,14 @@ export class Transport {
     }
     if (this.#answeredAt < begin) this.#lost(failure as Error) // at least one round has failed, else we had returned
     throw failure
+  }
+
+  /** A ticket of one node, with which its WebSocket is opened. */
+  async ticket (index: number): Promise<string> {
+    const { clock, closed } = this.#options
+    const call: Call = { method: 'POST', check: ticketAnswer, text: undefined, sendMs: 0 }
+    const { body } = await this.#attempt<{ readonly ticket: string }>(index, ticketsPath, call, closed, clock.now() + probeMs)
+    return body.ticket
   }
 
   /** True if the node is well: it may get requests, and its view is fresh. Never rejects. */
@@ -242,7 +252,8 @@ export class Transport {
   async #exchange<Body> (
     first: string, where: string, options: Call, signal: AbortSignal, read: (bytes: number) => void
   ): Promise<NodeAnswer<Body>> {
-    const { token, fetch, maxAnswerBytes, nodes } = this.#options
+    const { token: source, fetch, maxAnswerBytes, nodes } = this.#options
+    const token = typeof source === 'function' ? await tokenOf(source) : source
     const method = options.method ?? 'GET'
     let url = first
     for (let hop = 0; ; hop++) {

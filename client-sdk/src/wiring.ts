@@ -2,7 +2,7 @@
 import { addressesOf } from './addresses.ts'
 import { heartbeatAnswer } from './answer-shapes.ts'
 import { guarded, systemClock, type Clock } from './clock.ts'
-import { environment, globalWebSocket } from './environment.ts'
+import { environment, globalWebSocket, setsHeaders } from './environment.ts'
 import { asError, isPassing, RollcallError } from './errors.ts'
 import { safeEmit, warnOnce, type Warn } from './events.ts'
 import { Heartbeats } from './heartbeats.ts'
@@ -12,6 +12,7 @@ import type { RollcallEvent, RollcallOptions } from './options.ts'
 import { heartbeatsPath } from './paths.ts'
 import { Resolver } from './resolver.ts'
 import { Socket } from './socket.ts'
+import { tokenOfEnvironment } from './token.ts'
 import { Transport, type RequestOptions } from './transport.ts'
 import { hasTls } from './tls-material.ts'
 import { type TlsNetwork, tlsNetwork } from './tls-network.ts'
@@ -57,7 +58,7 @@ export class Wiring {
     const timeoutMs = this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs
     const connectTimeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs
     const maxAnswerBytes = options.maxAnswerBytes ?? defaultMaxAnswerBytes
-    const token = options.token ?? environment('ROLLCALL_TOKEN')
+    const token = options.token ?? tokenOfEnvironment()
     checkOptions('Rollcall', { token })
     const addresses = addressesOf(options.address ?? environment('ROLLCALL_ADDRESS') ?? defaultAddress)
     const nodes = this.nodes = new Nodes({
@@ -85,6 +86,7 @@ export class Wiring {
     this.socket = new Socket({
       nodes,
       token,
+      ticket: token !== undefined && (options.tickets ?? !setsHeaders()) ? (index) => this.transport.ticket(index) : undefined,
       WebSocket: options.WebSocket === null ? undefined : options.WebSocket ?? network?.WebSocket ?? globalWebSocket(),
       connectTimeoutMs,
       timeoutMs,

@@ -1,6 +1,6 @@
 // Who did what: one JSON line for each command, whatever became of it. No line holds what was written, a token or a secret: only who, what,
 // on what, from where, by which door, and the outcome.
-import { type WriteStream, closeSync, createWriteStream, openSync, renameSync, statSync } from 'node:fs'
+import { type WriteStream, createWriteStream, openSync, renameSync, statSync } from 'node:fs'
 import type { Clock } from '../clock.ts'
 import type { Guard } from '../guard.ts'
 import type { Actor } from '../registry/core.ts'
@@ -91,12 +91,13 @@ export class Audit {
 
   #open (): WriteStream {
     const { path, guard, warn } = this.#options
+    let fd: number
     try {
-      closeSync(openSync(path, 'a', 0o600)) // at once: who names a wrong file learns it at the start
+      fd = openSync(path, 'a', 0o600) // at once: who names a wrong file learns it at the start, and what is moved away later is this very file
     } catch (error) {
       throw invalid([{ field: 'audit-file', value: path, rule: `must be a file that can be written (${error instanceof Error && 'code' in error ? String(error.code) : 'it cannot'})` }])
     }
-    const stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
+    const stream = createWriteStream(path, { fd })
     stream.on('error', guard.around('audit', (error: Error) => {
       this.dropped += 1
       warn(`the audit file ${path} cannot be written: ${error.message}`)

@@ -3,11 +3,11 @@
 import type { Clock } from '../clock.ts'
 import { isPattern } from '../model/policy/pattern.ts'
 import { isAbout } from '../model/policy/subject.ts'
-import type { Policy } from '../model/service/types.ts'
+import type { Policy, PolicyRule } from '../model/service/types.ts'
 import type { AppliedChange, Feed } from '../registry/core.ts'
 import type { Identity } from './identity.ts'
 import { type Granted, Rights } from './rights.ts'
-import { hashOf } from './token-text.ts'
+import { hashOf, newToken } from './token-text.ts'
 import { type KnownToken, idOf, isSame, isToken, readToken } from './token.ts'
 
 const policyPrefix = 'policy/'
@@ -35,6 +35,8 @@ export class Book {
   readonly #byPattern = new Set<string>()
   readonly #stored = new Map<string, KnownToken>()
   #filed: ReadonlyMap<string, KnownToken> = new Map()
+  /** Of programs that this process starts itself: known here, while it lives. */
+  readonly #own = new Map<string, KnownToken>()
   readonly #rights = new Map<string, Rights>()
   readonly #listeners = new Set<BookListener>()
   readonly #stop: () => void
@@ -95,6 +97,15 @@ export class Book {
     this.#bump()
   }
 
+  /** Makes a token for a program that this process starts; gives its text. Other nodes do not know it. */
+  issue (name: string, rules: readonly PolicyRule[]): string {
+    const text = newToken()
+    const hash = hashOf(text)
+    const id = idOf(hash)
+    this.#own.set(id, { id, hash, name, rules, place: 'file', createdAtMs: undefined, createdBy: undefined, expiresAtMs: undefined, usedAtMs: undefined, revision: 0 })
+    return text
+  }
+
   /** The token of a text, expired or not; undefined = it is none that is known. */
   find (text: string): KnownToken | undefined {
     if (!isToken(text)) return undefined
@@ -104,7 +115,7 @@ export class Book {
   }
 
   token (id: string): KnownToken | undefined {
-    return this.#stored.get(id) ?? this.#filed.get(id)
+    return this.#stored.get(id) ?? this.#filed.get(id) ?? this.#own.get(id)
   }
 
   /** Why what an identity has shown is no good any more; undefined = it is. */

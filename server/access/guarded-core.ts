@@ -38,6 +38,11 @@ class GuardedAccess extends GuardedCommands implements Access {
     return this.inner.caughtUp()
   }
 
+  permitWatch ({ namespace, service }: WatchFilter): void {
+    if (namespace !== undefined && service !== undefined) this.gate.require('read', namespace, service)
+    else this.gate.requireSight(namespace)
+  }
+
   prepare (filter: WatchFilter): Promise<void> | undefined {
     return this.inner.prepare(filter)
   }
@@ -74,15 +79,14 @@ class GuardedAccess extends GuardedCommands implements Access {
   }
 
   #watch<Handed extends ReturnType<Watch['next']> | EndpointsDelivery> (
-    { namespace, service }: WatchFilter, since: Cursor | undefined, wake: () => void,
+    filter: WatchFilter, since: Cursor | undefined, wake: () => void,
     open: (sight: Sight | undefined, isFirst: boolean) => Watch<NonNullable<Handed>>
   ): Watch<NonNullable<Handed>> {
     const { gate } = this
     gate.take('watches')
     return new GuardedWatch({
       look: () => {
-        if (namespace !== undefined && service !== undefined) gate.require('read', namespace, service)
-        else gate.requireSight(namespace)
+        this.permitWatch(filter)
         return gate.sight
       },
       open,

@@ -37,7 +37,7 @@ export function readTokenFile (path: string, field = 'token-file'): readonly Kno
   }
   let content: unknown
   try {
-    content = parse(text, { maxAliasCount: 0, logLevel: 'silent' })
+    content = parse(text, { maxAliasCount: 0, logLevel: 'error' })
   } catch {
     throw refuse('must be valid YAML, without aliases') // the parser's words repeat pieces of the file
   }

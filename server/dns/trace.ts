@@ -54,9 +54,9 @@ export class Tracer {
   /** Whether a client is answered cluster IPs, and why. */
   reach (client: string): Reach {
     const { clientReach } = this.#options
-    if (clientReach === undefined) return { clusterIps: true, reason: 'every client gets cluster IPs (--dns-cluster-ip always)' }
+    if (clientReach === undefined) return { clusterIps: true, reason: '--dns-cluster-ip always: every client gets cluster IPs' }
     const { clusterIps, reason } = clientReach.explain(client)
-    return { clusterIps, reason: `${reason} (--dns-cluster-ip auto)` }
+    return { clusterIps, reason: `--dns-cluster-ip auto: ${reason}` }
   }
 
   /** Whether they are asked for this client. */

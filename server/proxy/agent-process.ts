@@ -17,6 +17,8 @@ export interface AgentProcessOptions {
   readonly args: readonly string[]
   /** Of Node itself. */
   readonly execArgv?: readonly string[]
+  /** What it shows its registry; undefined = nothing. It is not on its command line. */
+  readonly token?: string | undefined
   readonly clock: Clock
   readonly guard: Guard
   readonly log: { warn (fields: object, message: string): void }
@@ -78,7 +80,7 @@ export class AgentProcess {
 
   /** The channel tells the agent when this process is no more, however that ended: it ends too. */
   readonly #start = (args: readonly string[]): ChildProcess =>
-    spawn(process.execPath, [...this.#options.execArgv ?? process.execArgv, ...args], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: withoutZones() })
+    spawn(process.execPath, [...this.#options.execArgv ?? process.execArgv, ...args], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { ...withoutZones(), ...(this.#options.token === undefined ? {} : { ROLLCALL_TOKEN: this.#options.token }) } })
 }
 
 /** What the agent is told: where its registry is, and what they must agree on. */

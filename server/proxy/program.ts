@@ -20,10 +20,20 @@ export interface RunOptions {
 
 export type Run = (program: string, args: readonly string[], options?: RunOptions) => Promise<Ran>
 
+function started (program: string, args: readonly string[], timeout: number) {
+  return spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout, killSignal: 'SIGKILL' })
+}
+
 /** Never rejects. */
 export function programRunner (guard: Guard): Run {
   return (program, args, { input = '', limitMs = defaultLimitMs } = {}) => new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: limitMs, killSignal: 'SIGKILL' })
+    let child: ReturnType<typeof started>
+    try {
+      child = started(program, args, limitMs)
+    } catch (error) {
+      // Most errors of a start come as an event; some (EPERM: it has capabilities that may not be had here) are thrown.
+      return resolve({ code: undefined, out: '', err: error instanceof Error ? error.message : String(error) })
+    }
     const out: Buffer[] = []
     const err: Buffer[] = []
     let bytes = 0

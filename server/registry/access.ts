@@ -152,6 +152,8 @@ export class ActorAccess implements Access {
     return this.#parts.caughtUp()
   }
 
+  permitWatch (): void { /* everybody may see everything */ }
+
   prepare (filter: WatchFilter): Promise<void> | undefined {
     return this.#parts.watches.prepare(filter)
   }

@@ -171,6 +171,8 @@ export interface Commands {
 export interface Follow {
   /** Resolves when this node shows everything that was stored before the call, on whichever node. @throws RegistryError REG_STORE_UNAVAILABLE */
   caughtUp (): Promise<void>
+  /** Something of a watch's scope may be seen. @throws RegistryError REG_UNAUTHENTICATED, REG_FORBIDDEN */
+  permitWatch (filter: WatchFilter): void
   /** Resolves when the snapshot that a watch begins with can be had at once; undefined = it can. */
   prepare (filter: WatchFilter): Promise<void> | undefined
   /** Without `since` it begins with a snapshot. @param wake called when `next` has something. @throws RegistryError REG_LIMIT_REACHED */

@@ -76,7 +76,7 @@ const rows: Readonly<Record<string, Row>> = {
   explainDnsAnswer: { ask: ['GET', '/v1/dns/answer?name=orders.shop'], may: 'readAll' },
   queryDns: { ask: ['GET', '/dns-query?dns=AAABAAABAAAAAAAAA3d3dwAAAQAB'], may: 'readAll' },
   postDnsQuery: { ask: ['POST', '/dns-query', Buffer.from('AAABAAABAAAAAAAAA3d3dwAAAQAB', 'base64url').toString('latin1'), { 'content-type': 'application/dns-message' }], may: 'readAll' },
-  watch: { ask: ['GET', '/v1/watch?namespace=shop', undefined, { accept: 'application/json' }], may: 'anything' }, // refused as no stream; see watch.test.ts
+  watch: { ask: ['GET', '/v1/watch?namespace=shop', undefined, { accept: 'application/json' }], may: 'anything' }, // is no watch: see sight.test.ts
   getRevision: { ask: ['GET', '/v1/revisions/1'], may: 'ask' },
   listEvents: { ask: ['GET', '/v1/events'], may: 'ask' },
   getOverview: { ask: ['GET', '/v1/overview'], may: 'ask' },

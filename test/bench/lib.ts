@@ -13,6 +13,8 @@ export interface Program extends AsyncDisposable {
   /** `host:port` of DNS; empty if it has none. */
   readonly dns: string
   readonly pid: number
+  /** What stands in its ready line beside. */
+  readonly ready: { readonly https?: string }
   /** Milliseconds from the start of the process to its ready line. */
   readonly readyAfterMs: number
 }
@@ -22,19 +24,25 @@ export function takeSecondCore (): void {
   spawnSync('taskset', ['-cp', '1', String(process.pid)])
 }
 
+/** Gives this process, and what it starts from now on, all cores. */
+export function takeAllCores (): void {
+  spawnSync('taskset', ['-cp', `0-${cpus().length - 1}`, String(process.pid)])
+}
+
 /** Starts a Node program that prints a JSON line with `msg: "ready"` and its address in `http`. It may use both cores, as at a user's, or only the first. */
 export async function start (script: string, args: readonly string[], cores: '0' | '0-1' = '0-1'): Promise<Program> {
   const began = performance.now()
   const child = spawn('taskset', ['-c', cores, process.execPath, '--max-semi-space-size=16', '--conditions=rollcall-source', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const { promise, resolve, reject } = Promise.withResolvers<{ http: string, dns?: string }>()
+  const { promise, resolve, reject } = Promise.withResolvers<{ http: string, dns?: string, https?: string }>()
   child.once('error', reject)
   child.once('exit', (code) => reject(new Error(`${script} ended with ${code} before it was ready`)))
   createInterface({ input: child.stdout }).on('line', (line) => {
-    if (line.includes('"msg":"ready"')) resolve(JSON.parse(line) as { http: string, dns?: string })
+    if (line.includes('"msg":"ready"')) resolve(JSON.parse(line) as { http: string, dns?: string, https?: string })
   })
-  const { http: url, dns = '' } = await promise
+  const ready = await promise
+  const { http: url, dns = '' } = ready
   if (child.pid === undefined) throw new Error(`${script} has no process id`)
-  return { url, dns, pid: child.pid, readyAfterMs: performance.now() - began, [Symbol.asyncDispose]: () => stop(child) }
+  return { url, dns, pid: child.pid, ready, readyAfterMs: performance.now() - began, [Symbol.asyncDispose]: () => stop(child) }
 }
 
 async function stop (child: ChildProcess): Promise<void> {

@@ -1,4 +1,4 @@
-// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls proxy --instances=20000]: prints a table; ends with 1 if
+// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls tls proxy --instances=20000]: prints a table; ends with 1 if
 // a goal is missed. Needs both cores for itself.
 import { big } from './big.ts'
 import { cpu } from './cpu.ts'
@@ -12,9 +12,10 @@ import { sdk } from './sdk.ts'
 import { selectors } from './selectors.ts'
 import { stalls } from './stalls.ts'
 import { start } from './start.ts'
+import { tls } from './tls.ts'
 import { writes } from './writes.ts'
 
-const suites: Readonly<Record<string, () => Promise<Row[]>>> = { cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle, big, stalls, proxy }
+const suites: Readonly<Record<string, () => Promise<Row[]>>> = { cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle, big, stalls, tls, proxy }
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const chosen = named.length > 0 ? named : Object.keys(suites)
 takeSecondCore()

@@ -148,10 +148,10 @@ t.test('the reasons say which it is and why, for the client that asks and for an
   const trace = async (client: string): Promise<string> => (await desk.explain({ name: `${front}.`, type: 'A', client })).trace.map(({ rule, message }) => `${rule}: ${message}`).join('\n')
   const carried = await trace('10.77.0.1')
   t.match(carried, 'shop/front is declared (ClusterIP): found by its cluster IPs 10.96.7.11')
-  t.match(carried, 'reach: 10.77.0.1 is an address of a, which runs an agent (--dns-cluster-ip auto)')
+  t.match(carried, 'reach: --dns-cluster-ip auto: 10.77.0.1 is an address of a, which runs an agent')
   const other = await trace('10.77.0.100')
   t.match(other, 'its cluster IPs 10.96.7.11 are of no use to this client, which gets the endpoints')
-  t.match(other, 'reach: the machine of 10.77.0.100 runs no agent')
+  t.match(other, 'reach: --dns-cluster-ip auto: the machine of 10.77.0.100 runs no agent')
   t.notMatch((await desk.explain({ name: `pods.shop.svc.${zone}.`, type: 'A', client: '10.77.0.1' })).trace, [{ rule: 'reach' }], 'not of a service without cluster IPs')
 })
 

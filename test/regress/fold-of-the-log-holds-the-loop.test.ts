@@ -52,6 +52,7 @@ t.test('a fold needs nothing but that the file can be synced, and leaves SQLite\
   t.notOk(fold.isDue)
   t.equal(db.prepare('PRAGMA synchronous').get()?.synchronous, 1)
   db.close()
+  await fold.close()
   t.notOk(new Fold(db, ':memory:').isDue)
   await t.rejects(async () => new Fold(new DatabaseSync(':memory:'), join(directory, 'none', 'x')).run(), { code: 'ENOENT' })
 })

@@ -95,6 +95,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const last = request.headers['last-event-id']
     const cursor = typeof last === 'string' && last !== '' ? parseCursor(last, 'Last-Event-ID') : since === undefined ? undefined : parseCursor(since, 'since')
+    accessOf(context, request).permitWatch(filter) // before the answer begins: a browser comes back after a goodbye, and not after a refusal
     const opened: { stream?: EventStream } = {} // no share is given up before there is one
     const watch = new PendingWatch(core.position, accessOf(context, request), 1, encoder, watchers)
     watch.join(context.commons.subscriptions, clientKey(callerOf(request)), (error) => opened.stream?.goodbye(error.message))

@@ -3,7 +3,7 @@
 //
 // What must not happen meanwhile is a write: the first one behind a whole fold begins the log anew, over what the file may not have yet
 // (https://www.sqlite.org/walformat.html, 4.3). And the log must be on disk before its pages get into the file. group-commit.ts sees to both.
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import type { DatabaseSync } from 'node:sqlite'
 
 /** 16 MiB of log: copying them takes ten milliseconds, and a fold is one sync more. */
@@ -16,6 +16,8 @@ const bytesPerChange = 4_096
 export class Fold {
   readonly #db: DatabaseSync
   readonly #file: string
+  /** Opened once and left open as long as the database: to close any descriptor of a file drops all locks that its process has on it (POSIX fcntl). */
+  #handle: Promise<FileHandle> | undefined
   #bytes = 0
   #bytesPerPage = firstBytesPerPage
 
@@ -44,12 +46,15 @@ export class Fold {
     this.#bytes = 0
     if (pages === undefined) return // as SQLite does: the log grows, and the next fold takes both
     if (pages > 0) this.#bytesPerPage = Math.max(1, bytes / pages)
-    const file = await open(this.#file, 'r+')
-    try {
-      await file.datasync()
-    } finally {
-      await file.close()
-    }
+    this.#handle ??= open(this.#file, 'r+')
+    await (await this.#handle).datasync()
+  }
+
+  /** After the database is closed, and never before. */
+  async close (): Promise<void> {
+    const handle = await this.#handle?.catch(() => undefined)
+    this.#handle = undefined
+    await handle?.close()
   }
 
   /** The pages of the log. undefined = they could not be copied: a full disk, a reader. */

@@ -66,6 +66,7 @@ interface Opened {
   readonly commits: GroupCommit
   readonly log: WriteAheadLog
   readonly term: Term
+  readonly fold: Fold
 }
 
 class SqliteStore implements Store {
@@ -111,8 +112,9 @@ class SqliteStore implements Store {
         lost
       })
       keyspace.restoreLeases()
-      const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term), guard)
-      this.#opened = { db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term }
+      const fold = new Fold(db, this.location)
+      const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term, fold), guard)
+      this.#opened = { db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term, fold }
       follower.health({ available: true, reason: '', sinceMs: nowMs })
       logger?.info({ file: this.location, epoch, revision, instances: keyspace.wheel.size }, 'store opened')
     } catch (error) {
@@ -205,6 +207,7 @@ class SqliteStore implements Store {
     await opened.log.close()
     const isMarked = opened.term.close()
     opened.db.close()
+    await opened.fold.close()
     opened.term.closed(opened.keyspace.revision)
     // Closing folds the log away. If the file could not be marked as complete without it, an empty log says so.
     if (!isMarked && existsSync(this.location) && !existsSync(`${this.location}-wal`)) writeFileSync(`${this.location}-wal`, '')
@@ -219,8 +222,7 @@ class SqliteStore implements Store {
     return new RegistryError('REG_STORE_UNAVAILABLE', `${this.location} is ${this.#closed ? 'closed' : 'not open yet'}`)
   }
 
-  #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower, log: WriteAheadLog, term: Term): Transaction {
-    const fold = new Fold(db, this.location)
+  #transactionOf (db: DatabaseSync, keyspace: Keyspace, follower: Follower, log: WriteAheadLog, term: Term, fold: Fold): Transaction {
     let written = false
     return {
       begin: () => {
