@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../clock.ts'
 import type { Guard } from '../guard.ts'
-import { type Core, type Feed } from '../registry/core.ts'
+import { type Core, type Feed, registryActor } from '../registry/core.ts'
 import { WrongAttempts } from './attempts.ts'
 import { Audit } from './audit.ts'
 import { Book } from './book.ts'
@@ -12,6 +12,7 @@ import { Credentials, type CredentialsOptions } from './credentials.ts'
 import { AccessDesk } from './desk.ts'
 import type { GateOptions } from './gate.ts'
 import { GuardedCore } from './guarded-core.ts'
+import { Jwts } from './jwt.ts'
 import type { AccessMetrics } from './metrics.ts'
 import type { AccessValues } from './settings.ts'
 import { Tickets } from './tickets.ts'
@@ -42,6 +43,7 @@ export class AccessControl {
 
   /** @throws RegistryError REG_INVALID for a token file, or an audit file, that is no use */
   constructor (options: AccessControlOptions) {
+    const { values } = options
     const { values: { mode, tokenFile, audit, limits }, core, feed, clock, guard, metrics, log } = this.#options = options
     const warn = (message: string): void => log.warn(message)
     const book = this.book = new Book({ feed, clock, warn })
@@ -59,8 +61,12 @@ export class AccessControl {
       const shown = certificateOf?.(request)
       return shown === undefined ? undefined : certificateIdentity(shown, rule)
     }
+    const { jwt } = values
+    const jwts = jwt === undefined ? undefined : new Jwts({
+      ...jwt, clock, kept: core.as(registryActor), log, expiresAt: (atMs) => book.expiresAt(atMs)
+    })
     this.credentials = mode === 'off' ? undefined : new Credentials({
-      book, tickets, attempts: new WrongAttempts(clock), jwts: undefined, certificateOf: nameOf,
+      book, tickets, attempts: new WrongAttempts(clock), jwts, certificateOf: nameOf,
       used: (token) => desk.used(token), refused: () => metrics?.wrongToken(), isReporting: mode === 'report'
     })
   }

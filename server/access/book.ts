@@ -42,6 +42,8 @@ export class Book {
   readonly #stop: () => void
   #version = 1
   #changedRevision = 0
+  /** When tokens of others end that were shown here. */
+  readonly #ends = new Set<number>()
   #cancel: (() => void) | undefined
 
   constructor (options: BookOptions) {
@@ -88,6 +90,13 @@ export class Book {
   onChange (listener: BookListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** A token of others ends then, and with it what goes on with it. */
+  expiresAt (atMs: number): void {
+    if (this.#ends.size >= maxRights) this.#ends.clear()
+    this.#ends.add(atMs)
+    this.#waitForExpiry()
   }
 
   /** The tokens of the file, in place of those before. */
@@ -242,7 +251,12 @@ export class Book {
     const { clock } = this.#options
     this.#cancel?.()
     const now = clock.now()
-    const next = Math.min(...this.tokens.map(({ expiresAtMs = Infinity }) => expiresAtMs).filter((atMs) => atMs > now))
+    let next = Infinity
+    for (const { expiresAtMs = Infinity } of this.tokens) if (expiresAtMs > now) next = Math.min(next, expiresAtMs)
+    for (const atMs of this.#ends) {
+      if (atMs > now) next = Math.min(next, atMs)
+      else this.#ends.delete(atMs)
+    }
     this.#cancel = next === Infinity ? undefined : clock.after(Math.min(next - now, maxWaitMs), () => {
       if (next <= clock.now()) this.#bump()
       else this.#waitForExpiry()

@@ -1,9 +1,13 @@
 // All settings of access control. A new one is a fragment here, a line in `readAccessSettings` and the place where it is used.
 import { Type, type Static, type TObject } from 'typebox'
-import { between, doc, room } from '../config/setting.ts'
+import { between, doc, type Origins, room } from '../config/setting.ts'
 import { type CertificateRule, certificateRules } from './certificate-identity.ts'
+import { type Issuer, readIssuer } from './jwt.ts'
+import { invalid } from '../errors.ts'
 import type { Limit, Use } from './buckets.ts'
 
+/** Each is looked at for a token only if it names it. */
+const maxIssuers = 16
 const modes = ['off', 'report', 'on'] as const
 /** What may be used at once is what comes back in so many seconds: the first moments of a program that starts. */
 const burstSeconds = 5
@@ -25,6 +29,21 @@ export const accessRoom = room({
       what: 'A file with tokens that this node knows beside those of the store, as `rollcall init` writes it: names, hashes, rules. It must be readable by its owner alone, and is read again when it changes and at SIGHUP. The variable has another name than that of the commands, whose file holds the token that they send.',
       why: 'Unset: only tokens of the store open something. The first one has to be in a file.'
     }) })),
+    jwtIssuers: Type.Array(Type.String({ maxLength: 1_024 }), { maxItems: maxIssuers, ...doc({
+      name: 'jwt-issuer', kind: 'issuer', multiple: true,
+      what: 'Issuers of OpenID Connect whose tokens (JWT) are taken, as `ISSUER` or `ISSUER=JWKS-URL`: whoever shows one is `jwt:NAME` in policies. Their keys are fetched by https, kept in the store, and fetched anew when a token names one that is not known.',
+      why: 'Unset: only tokens of the registry itself are taken.'
+    }) }),
+    jwtAudience: Type.String({ maxLength: 256, minLength: 1, rule: 'must be a text of 1-256 characters', ...doc({
+      name: 'jwt-audience', kind: 'word', default: 'rollcall',
+      what: 'The audience (`aud`) that such tokens must be for.',
+      why: 'A token that was made for another service must open nothing here.'
+    }) }),
+    jwtClaim: Type.String({ pattern: '^[A-Za-z0-9_]{1,63}$', rule: 'must be the name of a claim, like sub or email', ...doc({
+      name: 'jwt-claim', kind: 'word', default: 'sub',
+      what: 'The claim of such tokens that is the name of the identity.',
+      why: '`sub` is in every token, and does not change. `email` reads better, if the issuer checks it.'
+    }) }),
     certificateIdentity: Type.Enum([...certificateRules], { rule: `must be ${certificateRules.join(', ')}`, ...doc({
       name: 'certificate-identity', kind: 'word', default: 'san',
       what: 'Which name of a client\'s certificate (`http-tls-client-ca`) is its identity, `certificate:NAME` in policies: `san`: the first alternative name, a URI before a DNS name before an email; `uri`, `dns`, `email`: the first of that type; `cn`: the common name. A token that is sent along counts instead.',
@@ -57,17 +76,30 @@ export interface AccessValues {
   readonly mode: (typeof modes)[number]
   readonly tokenFile: string | undefined
   readonly certificateIdentity: CertificateRule
+  /** undefined = tokens of others are not taken. */
+  readonly jwt: { readonly issuers: readonly Issuer[], readonly audience: string, readonly claim: string } | undefined
   readonly audit: { readonly path: string, readonly maxBytes: number } | undefined
   readonly limits: Readonly<Record<Use, Limit>>
 }
 
-export function readAccessSettings ({ access: mode, tokenFile, certificateIdentity, auditFile, auditBytes, accessWrites }: AccessConfig): AccessValues {
+/** @throws RegistryError REG_INVALID for an issuer that is none */
+export function readAccessSettings (config: AccessConfig, { field }: Origins): AccessValues {
+  const { access: mode, tokenFile, certificateIdentity, auditFile, auditBytes, accessWrites, jwtAudience: audience, jwtClaim: claim } = config
+  const issuers = readIssuers(config.jwtIssuers, field('jwt-issuer'))
   const perSecond = (rate: number): Limit => ({ perSecond: rate, burst: rate * burstSeconds })
   return {
     mode,
     tokenFile,
     certificateIdentity,
+    jwt: issuers.length === 0 ? undefined : { issuers, audience, claim },
     audit: auditFile === undefined ? undefined : { path: auditFile, maxBytes: auditBytes },
     limits: { writes: perSecond(accessWrites), heartbeats: perSecond(accessWrites * heartbeatsPerWrite), watches: watchLimit }
   }
+}
+
+function readIssuers (texts: readonly string[], field: string): Issuer[] {
+  const read = texts.map((text) => ({ text, issuer: readIssuer(text) }))
+  const faults = read.flatMap(({ text, issuer }) => (typeof issuer === 'string' ? [{ field, value: text, rule: issuer }] : []))
+  if (faults.length > 0) throw invalid(faults)
+  return read.flatMap(({ issuer }) => (typeof issuer === 'string' ? [] : [issuer]))
 }

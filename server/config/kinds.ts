@@ -177,6 +177,7 @@ export const kinds = {
   ports: text('FIRST-LAST'),
   pool: text('NAME=RANGE'),
   clientZone: text('CIDR=ZONE'),
+  issuer: text('ISSUER[=JWKS-URL]'),
   dnsView: text('NAME=CIDR:NAMESPACES'),
   tsigKey: { metavar: 'NAME=[ALGORITHM:]BASE64', read: (given) => given, show: (value: string) => hideTsigSecret(value), secret: 'secret' },
   transferRule: text('CIDR|key:NAME|CIDR+key:NAME'),

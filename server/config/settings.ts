@@ -48,7 +48,7 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     },
     dns: () => readDnsSettings(config, origins, serviceNetworks),
     http: () => readHttpSettings(config, origins),
-    access: () => readAccessSettings(config),
+    access: () => readAccessSettings(config, origins),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
     process: () => {

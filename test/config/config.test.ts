@@ -75,7 +75,7 @@ t.test('every setting can be given in each of the three ways, and means the same
   // A value of each kind that is nobody's default, and of settings that want another one.
   const byKind: Partial<Record<KindName, string>> = {
     listener: '127.0.0.1:1', upstream: '[2001:db8::53]:5353', duration: '9s', seconds: '7s', size: '3MiB', boolean: 'true', directory: '/d', file: '/f',
-    url: 'redis://h', name: 'x.example', network: '192.0.2.0/24', ports: '20000-20100', pool: 'public=192.0.2.0/24', clientZone: '10.1.0.0/16=east', dnsView: 'office=10.0.0.0/8:shop',
+    url: 'redis://h', name: 'x.example', network: '192.0.2.0/24', ports: '20000-20100', pool: 'public=192.0.2.0/24', clientZone: '10.1.0.0/16=east', dnsView: 'office=10.0.0.0/8:shop', issuer: 'https://login.example',
     tsigKey: 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', transferRule: '192.0.2.0/24', notifyTarget: '192.0.2.7:53'
   }
   const samples: Record<string, string> = {
@@ -278,6 +278,7 @@ t.test('values that break their rule are refused, with the rule', async (t) => {
     [['--data='], /needs a value/],
     [['--node', 'a', '--node', 'b'], /must not be given twice/],
     [['--insecure=yes'], /must be true or false/],
+    [['--jwt-issuer', 'http://login.example'], /must be the https URL of an issuer/],
     [['--dns-view', '10.1.0.0/16:shop'], /--dns-view must be NAME=CIDR:NAMESPACES/],
     [['--dns-view', 'a=10.1.0.0/16:'], /must be NAME=CIDR:NAMESPACES/],
     [['--dns-view', 'a=10.1.0.7/16:shop'], /the network must not have bits set behind its prefix/],
