@@ -177,6 +177,9 @@ t.test('each request of the reference pages is answered', async (t) => {
 })
 
 t.test('each example of the command line is one that the command line takes', async (t) => {
+  const before = process.cwd()
+  process.chdir(directory(t)) // some write files
+  t.teardown(() => { process.chdir(before) })
   const world = await build(t)
   const { url } = await world.listen()
   for (const name of ['orders', 'payments', 'web',

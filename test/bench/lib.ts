@@ -24,6 +24,11 @@ export function takeSecondCore (): void {
   spawnSync('taskset', ['-cp', '1', String(process.pid)])
 }
 
+/** Gives this process, and what it starts from now on, all cores. */
+export function takeAllCores (): void {
+  spawnSync('taskset', ['-cp', `0-${cpus().length - 1}`, String(process.pid)])
+}
+
 /** Starts a Node program that prints a JSON line with `msg: "ready"` and its address in `http`. It may use both cores, as at a user's, or only the first. */
 export async function start (script: string, args: readonly string[], cores: '0' | '0-1' = '0-1'): Promise<Program> {
   const began = performance.now()

@@ -1,4 +1,4 @@
-// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls tls access --instances=20000]: prints a table; ends with 1 if
+// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls tls proxy access --instances=20000]: prints a table; ends with 1 if
 // a goal is missed. Needs both cores for itself.
 import { big } from './big.ts'
 import { cpu } from './cpu.ts'
@@ -6,6 +6,7 @@ import { dns } from './dns.ts'
 import { endpoints } from './endpoints.ts'
 import { idle } from './idle.ts'
 import { type Row, printTable, takeSecondCore } from './lib.ts'
+import { proxy } from './proxy.ts'
 import { scale } from './scale.ts'
 import { sdk } from './sdk.ts'
 import { selectors } from './selectors.ts'
@@ -15,7 +16,7 @@ import { access } from './access.ts'
 import { tls } from './tls.ts'
 import { writes } from './writes.ts'
 
-const suites: Readonly<Record<string, () => Promise<Row[]>>> = { cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle, big, stalls, tls, access }
+const suites: Readonly<Record<string, () => Promise<Row[]>>> = { cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle, big, stalls, tls, proxy, access }
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const chosen = named.length > 0 ? named : Object.keys(suites)
 takeSecondCore()

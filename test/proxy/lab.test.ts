@@ -111,6 +111,8 @@ for (const mode of ['kernel', 'userspace'] as const) {
     if (mode === 'kernel') {
       for (const agent of agents) agent.process.kill('SIGKILL')
       await Promise.all(agents.map(({ ended }) => ended))
+      // What an agent has running beside it ends with it: only the endpoint is left.
+      await until(async () => (await lab.run('x', 'ip', 'netns', 'pids', lab.namespace('b'))).out.trim().split('\n').length === 1)
       t.ok((await asked('x', '10.96.0.10', 80)).every((answer) => answer.startsWith('b ')), 'the agents are away as well')
     } else {
       agents[0]?.process.kill('SIGTERM')

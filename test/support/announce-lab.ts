@@ -2,7 +2,7 @@
 // nothing of either. The machines don't forward: a client that still sends to the wrong one gets no answer.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Test } from 'tap'
+import type { Closable } from './closable.ts'
 import type { AgentStatus } from '../../server/proxy/agent-status.ts'
 import { Lab } from './lab.ts'
 import type { Child } from './processes.ts'
@@ -36,7 +36,8 @@ export interface Neighbourhood {
   readonly status: (machine: string) => Promise<AgentStatus>
 }
 
-export async function neighbourhood (t: Test): Promise<Neighbourhood> {
+/** @param t a test, or what measures */
+export async function neighbourhood (t: Closable & { passing (): boolean, comment (text: string): void }): Promise<Neighbourhood> {
   const lab = await Lab.start(t, { r: '10.77.0.9', a: '10.77.0.1', b: '10.77.0.2', x: '10.77.0.100' })
   for (const machine of ['a', 'b']) {
     await lab.run(machine, 'sh', '-c', 'echo 0 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv6/conf/all/forwarding')

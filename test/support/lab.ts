@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Test } from 'tap'
+import type { Closable } from './closable.ts'
 import { type Child, runChild } from './processes.ts'
 import { lacking, programPath } from './programs.ts'
 
@@ -38,7 +38,7 @@ export class Lab {
   readonly #machines = new Map<string, string>()
 
   /** @param machines name -> IPv4 address in 10.77.0.0/24; IPv6 is fd77:: with the same last number */
-  static async start (t: Test, machines: Readonly<Record<string, string>>): Promise<Lab> {
+  static async start (t: Closable, machines: Readonly<Record<string, string>>): Promise<Lab> {
     const lab = new Lab()
     t.teardown(() => lab.#end())
     await lab.#make(machines)
@@ -69,7 +69,7 @@ export class Lab {
   }
 
   /** Starts a Node program on a machine; the lab ends it. */
-  start (t: Test, machine: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Child {
+  start (t: Closable, machine: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Child {
     const child = runChild(args, environment, undefined, ['ip', 'netns', 'exec', this.namespace(machine)])
     t.teardown(async () => {
       child.process.kill('SIGKILL')
@@ -79,7 +79,7 @@ export class Lab {
   }
 
   /** Starts what answers on port 8080 (TCP) and 8053 (UDP) of a machine. */
-  async answer (t: Test, machine: string): Promise<Child> {
+  async answer (t: Closable, machine: string): Promise<Child> {
     const child = this.start(t, machine, ['-e', answering, machine])
     await child.line(/answering/)
     return child

@@ -9,6 +9,9 @@ import { stickyTableName } from './sticky.ts'
 
 const restartMs = 5_000
 
+/** nft, and what ends it when its standard input ends: an agent that is killed leaves nothing behind that runs. */
+const watching = 'exec 3<&0; nft monitor destroy tables & child=$!; { read -r line; kill "$child"; } 0<&3 3<&- >/dev/null 2>&1 & exec 3<&-; wait "$child"'
+
 export interface TableWatchOptions {
   readonly guard: Guard
   readonly clock: Clock
@@ -22,16 +25,18 @@ export function watchTables ({ guard, clock, onDeleted }: TableWatchOptions): ()
   let isEnded = false
   const start = (): void => {
     if (isEnded) return
-    const child = spawn('nft', ['monitor', 'destroy', 'tables'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn('sh', ['-c', watching], { stdio: ['pipe', 'pipe', 'ignore'] })
+    child.stdin.on('error', guard.around('proxy-watch', () => undefined)) // it has ended
     const lines = createInterface({ input: child.stdout })
     lines.on('line', guard.around('proxy-watch', (line: string) => {
       const name = /^delete table \S+ (\S+)/.exec(line)?.[1]
       if (name === tableName || name === stickyTableName) onDeleted()
     }))
     child.once('error', guard.around('proxy-watch', () => undefined)) // it is said at the start that nft is missing
-    const cancel = guard.around('proxy-watch', () => child.kill('SIGKILL'))
+    const cancel = guard.around('proxy-watch', () => child.stdin.end())
     child.once('close', guard.around('proxy-watch', () => {
       lines.close()
+      child.stdin.destroy()
       if (!isEnded) end = clock.after(restartMs, start)
     }))
     child.unref()
