@@ -16,7 +16,9 @@ import { access } from './access.ts'
 import { tls } from './tls.ts'
 import { writes } from './writes.ts'
 
-const suites: Readonly<Record<string, () => Promise<Row[]>>> = { cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle, big, stalls, tls, proxy, access }
+const suites: Readonly<Record<string, () => Promise<Row[]>>> = {
+  cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle, big, stalls, tls, proxy, access
+}
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const chosen = named.length > 0 ? named : Object.keys(suites)
 takeSecondCore()
