@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { PolicyRule } from '../../client-sdk/src/manifests.ts'
 import type { Heartbeat, HeartbeatAnswer, Registration } from '../../client-sdk/src/wire.ts'
-import { AccessControl } from '../../server/access/access-control.ts'
+import { AccessControl, type AccessControlOptions } from '../../server/access/access-control.ts'
 import { AccessMetrics } from '../../server/access/metrics.ts'
 import type { AccessValues } from '../../server/access/settings.ts'
 import { type DnsOptions, type DnsServer, dnsCore, startDns } from '../../server/dns/server.ts'
@@ -79,6 +79,8 @@ export interface WorldOptions extends Partial<Omit<HttpOptions, 'dialects' | 'cl
   readonly wrap?: (store: Store) => Store
   /** Access control before the core. Default: none. */
   readonly control?: Partial<AccessValues>
+  /** What a client's certificate says, as the server has it. */
+  readonly certificateOf?: AccessControlOptions['certificateOf']
   /** False: the registry is not opened, and so not loaded. */
   readonly open?: boolean
 }
@@ -130,7 +132,7 @@ interface Parts {
 }
 
 async function create (t: Closable, options: WorldOptions, { clock = new HandClock(), desk }: Parts = {}): Promise<World> {
-  const { core, wrap = (store) => store, open = true, metrics: given, dialects = [], sharedStore, dns, node = 'test-node', control: controlled, ...http } = options
+  const { core, wrap = (store) => store, open = true, metrics: given, dialects = [], sharedStore, dns, node = 'test-node', control: controlled, certificateOf, ...http } = options
   const warnings: string[] = []
   const log: LogLine[] = []
   const metrics = given ?? new Metrics({ version: '0.0.0-test', processMetrics: false, now: () => 0 }) // each text is made anew
@@ -145,7 +147,7 @@ async function create (t: Closable, options: WorldOptions, { clock = new HandClo
   const accessMetrics = new AccessMetrics(metrics.register)
   const control = new AccessControl({
     metrics: accessMetrics,
-    values: { ...noControl, ...controlled }, core: registry, feed: registry.feed, clock,
+    values: { ...noControl, ...controlled }, core: registry, feed: registry.feed, clock, certificateOf,
     guard: loggingGuard({ error: (_fields, message) => warnings.push(message) }, () => undefined),
     log: { info: () => undefined, warn: (message) => warnings.push(message) }
   })
