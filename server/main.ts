@@ -118,7 +118,7 @@ function reload ({ load, takenAtNextStart }: Settings, before: LoadedConfig, run
     running.reload(after.values)
     for (const warning of after.warnings) log.warn(warning)
     const names = takenAtNextStart(before, after)
-    log.info({ logLevel: after.values.log.level }, 'SIGHUP: the log level is set and the certificates are read again')
+    log.info({ logLevel: after.values.log.level }, 'SIGHUP: the log level is set, certificates and tokens are read again and the audit file is opened anew')
     if (names.length > 0) log.warn({ settings: names }, `SIGHUP: these settings are taken at the next start only: ${names.join(', ')}`)
   } catch (error) {
     log.error(`SIGHUP: nothing is changed: ${messageOf(error)}`)
@@ -160,7 +160,7 @@ Examples:
   rollcall serve --http 127.0.0.1:0 --dns off           any free port; the ready line names it
   rollcall serve --config rollcall.yaml --print-config  what would be in force
 
-Signals: SIGTERM and SIGINT end it in order; SIGHUP reads the log level and the certificates again.
+Signals: SIGTERM and SIGINT end it in order; SIGHUP reads the log level, certificates and tokens again and opens the audit file anew.
 
 Exit codes: 0 ended by SIGTERM or SIGINT, 1 could not start or failed, 2 a setting is wrong.`
 }

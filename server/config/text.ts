@@ -116,8 +116,8 @@ grace: 30s
 - A list is repeated as a flag (\`--zone a --zone b\`), or written with commas (\`ROLLCALL_ZONE=a,b\`), or is a YAML list. Lists are not merged:
   the first way that has one decides.
 - \`rollcall serve --print-config\` shows the effective settings and where each is from, as YAML, with secrets hidden, and starts nothing.
-- At SIGHUP a node reads its settings again and takes the log level and the certificates; of other changes it warns, they are taken at the
-  next start. A setting that breaks its rule then changes nothing.
+- At SIGHUP a node reads its settings again and takes the log level and the certificates; the file of tokens is read again and the file of the
+  audit opened anew. Of other changes it warns, they are taken at the next start. A setting that breaks its rule then changes nothing.
 - No error repeats a value that may hold a secret.
 - A setting that breaks its rule ends the process with exit code 2 and one sentence; a start that fails, with 1. Restarting after a 2 is of no use.
 - There is no access control yet. A listener that is not on loopback is refused without \`--insecure\`; with it the log warns at each start.

@@ -40,7 +40,7 @@ for (const workers of ['0', '1']) {
     put(selfSigned())
     settings('debug', 'grace: 1s\n')
     process.kill(node.pid, 'SIGHUP')
-    await node.line(/SIGHUP: the log level is set and the certificates are read again/)
+    await node.line(/SIGHUP: the log level is set, certificates and tokens are read again/)
     await node.line(/SIGHUP: these settings are taken at the next start only: grace"/)
     if (workers === '0') t.not(await fingerprint(port), before)
     else while (await fingerprint(port) === before) t.pass('the thread has not been told yet')
