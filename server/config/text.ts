@@ -120,6 +120,7 @@ grace: 30s
   audit opened anew. Of other changes it warns, they are taken at the next start. A setting that breaks its rule then changes nothing.
 - No error repeats a value that may hold a secret.
 - A setting that breaks its rule ends the process with exit code 2 and one sentence; a start that fails, with 1. Restarting after a 2 is of no use.
-- There is no access control yet. A listener that is not on loopback is refused without \`--insecure\`; with it the log warns at each start.
+- A listener that is not on loopback is refused unless \`--access on\` guards it (for DNS: unless \`--dns-view\` says who may see what). With
+  \`--insecure\` it starts all the same, and the log warns at each start. See [access control](access.md).
 - A password in a URL belongs into a variable or the file: flags can be read in the process list.
 `
