@@ -35,7 +35,10 @@ export interface DnsWorkers extends DnsServer {
   readonly delays: ReadonlyMap<string, Float64Array>
   /** Resolves when all threads are at work, or failed and are started anew in a while. @throws what the first failed with, if all did */
   readonly started: Promise<void>
-  /** Resolves when every thread that lives answers from this revision or a later one, or this was closed. */
+  /**
+   * Resolves when every thread that lives answers from this revision or a later one, or this was closed. A hand-over of the port to a thread
+   * is over by then: a question that comes in the moment in which a socket is closed is lost, and asked again by its client.
+   */
   whenTaken (revision: number): Promise<void>
 }
 
@@ -223,8 +226,9 @@ class DnsPool implements DnsWorkers {
     this.#standIn.renew(certificate)
   }
 
-  whenTaken (revision: number): Promise<void> {
-    return this.#threads.whenTaken(revision)
+  async whenTaken (revision: number): Promise<void> {
+    await this.#threads.whenTaken(revision)
+    await this.#standIn.settled
   }
 
   close (): Promise<void> {
