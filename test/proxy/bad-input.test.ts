@@ -105,7 +105,7 @@ t.test('no text of a manifest reaches nft: whatever is in it, the ruleset is mad
     address: fc.oneof(fc.constant('10.0.0.1'), value), port: fc.oneof(fc.constant(8_080), value), name: value, weight: fc.oneof(fc.constant(1), fc.nat(9)), node: value, zone: value
   }), { maxLength: 3 })
   const ours = /^(?:(?:add|delete) (?:table|element|chain|rule) |add (?:map|set) ip6? rollcall-sticky [a-z0-9-]+ \{ |flush (?:table|map|set|chain) ip6? rollcall-sticky(?: [a-z0-9-]+)?$|table |[ {}]|$)/
-  const element = /^(?:add|delete) element ip6? rollcall(?:-sticky)? [a-z-]+ \{ [0-9a-f.:/, -]*(?:(?:tcp|udp|sctp|goto|drop|accept|no-endpoints|inside|keep|hide|random|sticky)[0-9a-f.:/, -]*)* \}$/
+  const element = /^(?:add|delete) element ip6? rollcall(?:-sticky)? [a-z-]+ \{ [0-9a-f.:/, -]*(?:(?:tcp|udp|sctp|goto|drop|accept|no-endpoints|inside|outside|keep|hide|random|sticky|draw|go)[0-9a-f.:/, -]*)* \}$/
   fc.assert(fc.property(spec, endpoints, fc.constantFrom('10.96.0.9', '} drop'), (given, targets, name) => {
     const state = new TrafficState({ ...machine, externalRanges: readServiceCidrs(['0.0.0.0/0']) })
     const manifest = { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: name }, spec: given, status: { loadBalancer: { ingress: [{ ip: name }] } } }
@@ -119,7 +119,7 @@ t.test('no text of a manifest reaches nft: whatever is in it, the ruleset is mad
       if (!ours.test(line)) throw new Error(`a line of somebody else: ${line}`)
       if (line.includes(' element ') && !element.test(line)) throw new Error(`an element with a text in it: ${line}`)
     }
-  }), { numRuns: 300 })
+  }), { numRuns: 1_000 })
   t.end()
 })
 
