@@ -7,6 +7,7 @@ import { AccessMetrics } from './access/metrics.ts'
 import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
 import { isReachable } from './config/kinds.ts'
+import { consulDialect } from './consul/dialect.ts'
 import { batchingText } from './dns/listen/batching.ts'
 import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
@@ -205,9 +206,10 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const native = nativeDialect({
       core: access.core, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk, access: access.desk
     })
+    const consul = values.consul === undefined ? [] : [consulDialect({ core: access.core, counters, node, version, ...values.consul })]
     const http = await buildHttp({
       ...httpValues,
-      dialects: [native],
+      dialects: [native, ...consul],
       identities: access.credentials,
       version,
       metrics: new HttpMetrics(metrics.register),
@@ -239,7 +241,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     if (dns !== undefined) await handOver(dns)
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
-      ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), store: store.kind, location: store.location,
+      ...httpPlaces(plainUrls, secureUrls), ...dialectPlaces(http.ownUrls), ...dnsPlaces(dns), store: store.kind, location: store.location,
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
 
@@ -286,6 +288,11 @@ function httpPlaces (plain: readonly string[], secure: readonly string[]): objec
     http: plain[0] ?? 'off', ...(plain.length > 1 ? { httpAddresses: plain } : {}),
     ...(secure.length > 0 ? { https: secure[0] } : {}), ...(secure.length > 1 ? { httpsAddresses: secure } : {})
   }
+}
+
+/** Where other dialects are spoken, as the ready line has it: `"consul":"http://127.0.0.1:8500"`. */
+function dialectPlaces (urls: ReadonlyMap<string, readonly string[]>): object {
+  return Object.fromEntries(Array.from(urls, ([name, [first]]) => [name, first]))
 }
 
 /** Where DNS is answered, as the ready line has it. */

@@ -3,6 +3,7 @@
 // A setting itself stands in its room.
 import { Type, type Static, type TSchema } from 'typebox'
 import { accessRoom, readAccessSettings, type AccessValues } from '../access/settings.ts'
+import { consulRoom, readConsulSettings, type ConsulValues } from '../consul/settings.ts'
 import { invalid } from '../errors.ts'
 import { dnsRoom, readDnsSettings, type DnsValues } from '../dns/settings.ts'
 import { httpRoom, readHttpSettings, type HttpValues } from '../http/settings.ts'
@@ -15,7 +16,7 @@ import { readAll, type Origins, type Room, type SettingDoc } from './setting.ts'
 
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
-  ...httpRoom.settings, ...accessRoom.settings,
+  ...httpRoom.settings, ...accessRoom.settings, ...consulRoom.settings,
   ...dnsRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
 }, { additionalProperties: false })
 
@@ -28,6 +29,8 @@ export interface NodeValues {
   readonly access: AccessValues
   /** undefined = this node answers no DNS. */
   readonly dns: DnsValues | undefined
+  /** undefined = this node does not speak Consul's API. */
+  readonly consul: ConsulValues | undefined
   readonly store: StoreValues
   readonly registry: RegistryValues
   readonly log: LogValues
@@ -49,6 +52,7 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     dns: () => readDnsSettings(config, origins, serviceNetworks),
     http: () => readHttpSettings(config, origins),
     access: () => readAccessSettings(config, origins),
+    consul: () => readConsulSettings(config),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
     process: () => {
@@ -68,7 +72,7 @@ export interface Setting extends SettingDoc {
 }
 
 /** In the order of the help and the documentation. */
-export const rooms: readonly Room[] = [httpRoom, accessRoom, dnsRoom, storeRoom, registryRoom, logRoom, processRoom]
+export const rooms: readonly Room[] = [httpRoom, accessRoom, consulRoom, dnsRoom, storeRoom, registryRoom, logRoom, processRoom]
 
 /** Every setting, room after room. */
 export const settings: readonly Setting[] = rooms.flatMap((room) => Object.entries(room.settings).map(([key, schema]) => {
