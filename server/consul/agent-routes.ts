@@ -133,7 +133,8 @@ export function addAgent (routes: Routes, context: ConsulContext): void {
 
   function member (): object {
     return {
-      Name: self.name, Addr: self.address, Port: 8301, Status: 1, ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4,
+      Name: self.name, Addr: self.address, Port: 8301, Status: 1,
+      ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4,
       Tags: { role: 'consul', dc: datacenter, id: nodeIdOf(self.address), build: self.version, port: '8300' }
     }
   }
@@ -159,7 +160,7 @@ function healthAnswer ({ reply, query }: Asked, status: CheckStatus, value: unkn
 }
 
 function withHash (form: object): object & { readonly ContentHash: string } {
-  const { CreateIndex: _created, ModifyIndex: _modified, ...content } = form as Record<string, unknown>
+  // Indexes grow with each change of the record, also with those that are not of the content.
+  const content = Object.fromEntries(Object.entries(form).filter(([key]) => key !== 'CreateIndex' && key !== 'ModifyIndex'))
   return { ...content, ContentHash: createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16) }
 }
-

@@ -52,8 +52,11 @@ export class Agent {
     return found
   }
 
-  /** @throws ConsulError 400, RegistryError as `Commands.register` */
-  async register (caller: Caller, service: ServiceDefinition, replaceChecks: boolean, node?: NodeOfService): Promise<Instance> {
+  /**
+   * @param saysTags tags that others may change (`EnableTagOverride`) are changed by this: else they stay as they are
+   * @throws ConsulError 400, RegistryError as `Commands.register`
+   */
+  async register (caller: Caller, service: ServiceDefinition, replaceChecks: boolean, node?: NodeOfService, saysTags = false): Promise<Instance> {
     const label = serviceLabelOf(service.name)
     const plainId = instanceIdOf(service.id)
     return this.#turns.take(`${caller.namespace}/${service.id}`, async () => {
@@ -66,7 +69,8 @@ export class Agent {
       requireDistinct(fresh)
       const checks = [...fresh, ...(before?.checks ?? []).filter(({ id }) => !replaceChecks && !fresh.some((each) => each.id === id))]
       const status = statusOf(checks, known?.service === label ? known.status : undefined)
-      const tags = known !== undefined && before?.enableTagOverride === true && service.enableTagOverride ? tagsOf(known.labels, before.tags) : service.tags
+      const keepsTags = !saysTags && known !== undefined && before?.enableTagOverride === true && service.enableTagOverride
+      const tags = keepsTags ? tagsOf(known.labels, before.tags) : service.tags
       const name = { namespace: caller.namespace, service: label, id: instanceId }
       const registration = registrationOf({ service: { ...service, tags }, agent: caller.agent, instanceId, checks, status, node })
       const { instance, outcome } = await caller.access.register(name, registration)
@@ -152,8 +156,7 @@ export class Agent {
     // The time until it goes began when it became critical: further words of the same kind don't begin it anew.
     if (isGoing && lapsed !== undefined) return
     if (isGoing || lapsed !== undefined) {
-      const { lapsed: _before, ...rest } = record
-      return this.#write(caller, instance, isGoing ? { ...rest, lapsed: 'failed' } : status === 'down' ? record : rest)
+      return this.#write(caller, instance, isGoing ? { ...record, lapsed: 'failed' } : status === 'down' ? record : withoutLapse(record))
     }
     await this.#beat(caller, instance, checkId)
     const text = JSON.stringify(record)
@@ -225,6 +228,11 @@ function meant (found: readonly Instance[], { agent }: Caller): Instance | undef
   return found.find((instance) => recordOf(instance)?.agent === agent) ?? (found.length === 1 ? found[0] : undefined)
 }
 
+function withoutLapse (record: ConsulRecord): ConsulRecord {
+  const { lapsed, ...rest } = record
+  return lapsed === undefined ? record : rest
+}
+
 function requireDistinct (checks: readonly StoredCheck[]): void {
   for (const [place, { id }] of checks.entries()) {
     if (checks.findIndex((each) => each.id === id) !== place) throw badRequest(`Invalid check: the check ID ${JSON.stringify(id)} is used twice`)
@@ -234,4 +242,3 @@ function requireDistinct (checks: readonly StoredCheck[]): void {
 function nameOf ({ namespace, service, id }: Instance): string {
   return instanceKey(namespace, service, id)
 }
-

@@ -4,7 +4,7 @@ import type { Caller } from './agent.ts'
 import { badRequest, undecoded } from './consul-error.ts'
 import { type ConsulContext, callerOf } from './context.ts'
 import { consulIdOf, instancesOf } from './directory.ts'
-import { type CheckDefinition, type CheckStatus, isCheckStatus } from './form/check-definition.ts'
+import { type CheckDefinition, isCheckStatus } from './form/check-definition.ts'
 import { type Fields, boolField, fieldsOf, listField, objectField, parseBody, textField } from './form/fields.ts'
 import { recordOf } from './form/record.ts'
 import { serviceFields } from './form/service-definition.ts'
@@ -32,9 +32,11 @@ export function addCatalogWrites (routes: Routes, context: ConsulContext): void 
     const known = directory.withId(caller.namespace, service.id).find((instance) => nodeNameOf(instance) === (name ?? address) || instance.address === address)
     const record = known === undefined ? undefined : recordOf(known)
     // Its own agent's word counts: it would put the tags back at once, unless the service lets others change them.
-    const keepsTags = record !== undefined && known?.address === address && record.enableTagOverride !== true && record.checks.some(({ ttlMs }) => ttlMs !== undefined)
-    const tags = keepsTags ? tagsOf(known?.labels ?? {}, record.tags) : service.tags
-    await agent.register(record === undefined ? caller : { ...caller, agent: record.agent }, { ...service, tags, enableTagOverride: false, checks: [...service.checks, ...checks] }, false, { name, address })
+    const hasAgent = record?.checks.some(({ ttlMs }) => ttlMs !== undefined) === true && known?.address === address
+    const keepsTags = hasAgent && record.enableTagOverride !== true
+    const tags = keepsTags ? tagsOf(known.labels, record.tags) : service.tags
+    const definition = { ...service, tags, enableTagOverride: hasAgent && record.enableTagOverride === true, checks: [...service.checks, ...checks] }
+    await agent.register({ ...caller, agent: record?.agent ?? address }, definition, false, { name, address }, true)
     return true
   })
 
@@ -47,7 +49,8 @@ export function addCatalogWrites (routes: Routes, context: ConsulContext): void 
     const checkId = textField(fields, 'CheckID') ?? ''
     if (checkId !== '' && serviceId === '') {
       for (const instance of await onNode(caller, node, undefined)) {
-        if (recordOf(instance)?.checks.some(({ id }) => id === checkId) === true) await agent.deregisterCheck({ ...caller, agent: recordOf(instance)?.agent ?? caller.agent }, checkId)
+        const record = recordOf(instance)
+        if (record?.checks.some(({ id }) => id === checkId) === true) await agent.deregisterCheck({ ...caller, agent: record.agent }, checkId)
       }
       return true
     }
@@ -90,9 +93,8 @@ function checkFields (fields: Fields, serviceId: string): CheckDefinition[] {
     if (status !== '' && !isCheckStatus(status)) throw undecoded('Status must be passing, warning or critical')
     return {
       kind: 'external', checkId: textField(check, 'CheckID') ?? '', name: textField(check, 'Name') ?? '', notes: textField(check, 'Notes') ?? '',
-      status: status === '' ? 'critical' : status as CheckStatus, ttlMs: undefined, intervalMs: undefined, timeoutMs: undefined, deregisterAfterMs: undefined,
+      status: status === '' ? 'critical' : status, ttlMs: undefined, intervalMs: undefined, timeoutMs: undefined, deregisterAfterMs: undefined,
       target: {}, output: textField(check, 'Output') ?? ''
     }
   })
 }
-

@@ -1,11 +1,12 @@
 // What the routes of Consul's API share: who asks, how a blocking query waits, what headers an answer has.
 import { createHash } from 'node:crypto'
+import { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
 import type { Clock } from '../clock.ts'
 import { lifeOf } from '../http/server/context.ts'
 import type { DialectParts } from '../http/server/dialect.ts'
 import type { Access, CallCounts, Core } from '../registry/core.ts'
-import { type Agent, type Caller } from './agent.ts'
+import type { Agent, Caller } from './agent.ts'
 import type { ServiceAnswers } from './answers/service-answers.ts'
 import { type Subject, hold, indexOf } from './blocking.ts'
 import { ConsulError } from './consul-error.ts'
@@ -58,12 +59,14 @@ export interface Answering {
   readonly query: ReadQuery
   readonly subject: Subject
   /** The answer: a value, or its JSON. */
-  readonly make: () => Promise<unknown> | unknown
+  readonly make: () => unknown
   readonly isText?: boolean
 }
 
 /** Answers a read, at once or when there is something newer than the client has. */
-export async function answerBlocking (context: ConsulContext, { request, reply }: Asked, { query, subject, make, isText = false }: Answering): Promise<FastifyReply> {
+export async function answerBlocking (
+  context: ConsulContext, { request, reply }: Asked, { query, subject, make, isText = false }: Answering
+): Promise<FastifyReply> {
   const { core: { position }, parts: { closing } } = context
   position.requireLoaded()
   let index = subject.index()
@@ -84,8 +87,7 @@ export async function answerBlocking (context: ConsulContext, { request, reply }
 
 async function wait (context: ConsulContext, request: Asked['request'], query: ReadQuery, subject: Subject): Promise<number> {
   const { core, parts, clock, random } = context
-  const { socket } = request.raw
-  if (query.waitMs > silenceMs / 2) socket.setTimeout(Math.min(query.waitMs, maxWaitMs) * (1 + 1 / 16) + silenceMs)
+  allowSilence(request, query.waitMs)
   const life = lifeOf(request, parts)
   try {
     return await hold({
@@ -100,6 +102,14 @@ async function wait (context: ConsulContext, request: Asked['request'], query: R
   } finally {
     life.release()
   }
+}
+
+/** A connection on which nothing moves is cut, unless that is what it was asked for. The next request on it has the usual time again. */
+export function allowSilence ({ raw: { socket } }: Asked['request'], waitMs: number): void {
+  // An injected request has no connection.
+  if (waitMs <= silenceMs / 2 || !(socket instanceof Socket)) return
+  // eslint-disable-next-line rollcall/guarded-callbacks -- it is given milliseconds, and calls nothing
+  socket.setTimeout(Math.min(waitMs, maxWaitMs) * (1 + 1 / 16) + silenceMs)
 }
 
 export function setHeaders (reply: FastifyReply, { consistency, cached }: ReadQuery, index: number): void {

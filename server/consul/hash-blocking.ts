@@ -1,7 +1,7 @@
 // `?hash=`: a service of the agent is asked for again by the hash of its content, and the answer waits until that is another.
 import type { Instance } from '../../client-sdk/src/wire.ts'
 import { lifeOf } from '../http/server/context.ts'
-import type { ConsulContext } from './context.ts'
+import { type ConsulContext, allowSilence } from './context.ts'
 import type { ReadQuery } from './query.ts'
 import type { Asked } from './routes.ts'
 
@@ -17,7 +17,7 @@ export async function holdHash<Content extends { readonly ContentHash: string }>
   if (query.hash === undefined || first?.ContentHash !== query.hash) return first
   if (parts.closing.begun) throw parts.closing.refuse()
   request.waited = true
-  request.raw.socket.setTimeout(query.waitMs * (1 + 1 / 16) + 90_000)
+  allowSilence(request, query.waitMs)
   const life = lifeOf(request, parts)
   const { promise, resolve } = Promise.withResolvers<void>()
   const unfollow = directory.follow(instance.namespace, instance.service, () => { if (look()?.ContentHash !== query.hash) resolve() })

@@ -68,11 +68,15 @@ export function readQuery (parameters: Parameters, headers: Readonly<Record<stri
 
 /** @throws ConsulError 500, as Consul says it of a datacenter that it does not know */
 export function checkDatacenter (parameters: Parameters, { datacenter }: QueryDefaults, given: string | undefined = undefined): void {
-  for (const name of [parameters.get('dc') ?? '', given ?? '']) if (name !== '' && name.toLowerCase() !== datacenter) throw new ConsulError(500, 'No path to datacenter')
+  for (const name of [parameters.get('dc') ?? '', given ?? '']) {
+    if (name !== '' && name.toLowerCase() !== datacenter) throw new ConsulError(500, 'No path to datacenter')
+  }
 }
 
 /** The namespace that a request means: it is said in the query, in a header, in the body, or by the listener. @throws ConsulError 400 */
-export function namespaceIn (parameters: Parameters, headers: Readonly<Record<string, unknown>>, body: string | undefined, { namespace }: QueryDefaults): string {
+export function namespaceIn (
+  parameters: Parameters, headers: Readonly<Record<string, unknown>>, body: string | undefined, { namespace }: QueryDefaults
+): string {
   const header = headers['x-consul-namespace']
   const name = parameters.get('ns') || (typeof header === 'string' ? header : '') || body || namespace
   return namespaceOf(name)

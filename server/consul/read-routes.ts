@@ -29,6 +29,13 @@ const serviceRoots = ['Kind', 'ID', 'Service', 'Tags', 'Address', 'TaggedAddress
 
 export { checkRoots, serviceRoots }
 
+/** What is registered in a namespace. */
+interface Everything {
+  /** By name and address. */
+  readonly nodes: ReadonlyMap<string, ConsulNode>
+  readonly entries: readonly Entry[]
+}
+
 export function addReads (routes: Routes, context: ConsulContext): void {
   const { directory, answers, defaults: { datacenter } } = context
   const texts = new WeakMap<EndpointSet, { readonly entries: readonly Entry[], readonly text: string }>()
@@ -39,7 +46,9 @@ export function addReads (routes: Routes, context: ConsulContext): void {
     if (set !== undefined) return answers.entries(set)
     return service === ownService ? [serverEntry(context)] : []
   }
-  const near = (asked: Asked, query: ReadQuery): ReadQuery => (query.near === '_agent' || query.near === '_ip' ? { ...query, near: context.parts.peerOf(asked.request).address } : query)
+  const near = ({ request }: Asked, query: ReadQuery): ReadQuery => (
+    query.near === '_agent' || query.near === '_ip' ? { ...query, near: context.parts.peerOf(request).address } : query
+  )
 
   const serviceRead = (what: string, roots: readonly string[], form: (entry: Entry) => object) => (asked: Asked): Promise<unknown> => {
     if (asked.rest === '') throw missing(what)
@@ -110,7 +119,8 @@ export function addReads (routes: Routes, context: ConsulContext): void {
       const { node, entries } = await ofNode(asked, query.namespace)
       return node === undefined ? [] : [nodeCheckOf(node), ...entries.flatMap(({ checks }) => checks)].filter((check) => query.filter?.matches(check) ?? true)
     }
-    return answerBlocking(context, asked, { query, subject: await subjectOfNamespace(query.namespace, (table) => table.nodeRevision(asked.rest)), make })
+    const subject = await subjectOfNamespace(query.namespace, (table) => table.nodeRevision(asked.rest))
+    return answerBlocking(context, asked, { query, subject, make })
   })
 
   routes.add('GET', '/v1/catalog/services', async (asked) => {
@@ -146,13 +156,14 @@ export function addReads (routes: Routes, context: ConsulContext): void {
       const { node, entries } = await ofNode(asked, query.namespace)
       return node === undefined ? null : { Node: node, Services: services(entries.filter((entry) => query.filter?.matches(nodeServiceForm(entry)) ?? true)) }
     }
-    return answerBlocking(context, asked, { query, subject: await subjectOfNamespace(query.namespace, (table) => table.nodeRevision(asked.rest)), make })
+    const subject = await subjectOfNamespace(query.namespace, (table) => table.nodeRevision(asked.rest))
+    return answerBlocking(context, asked, { query, subject, make })
   }
   routes.add('GET', '/v1/catalog/node/*', nodeRead((entries) => Object.fromEntries(entries.map((entry) => [entry.service.ID, nodeServiceForm(entry)]))))
   routes.add('GET', '/v1/catalog/node-services/*', nodeRead((entries) => entries.map(nodeServiceForm)))
   routes.add('GET', '/v1/catalog/datacenters', () => [datacenter])
 
-  async function everything (asked: Asked, namespace: string): Promise<{ readonly nodes: ReadonlyMap<string, ConsulNode>, readonly entries: readonly Entry[] }> {
+  async function everything (asked: Asked, namespace: string): Promise<Everything> {
     const own = serverEntry(context).node
     const nodes = new Map([[`${own.Node} ${own.Address}`, own]])
     const entries: Entry[] = []

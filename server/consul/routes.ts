@@ -3,7 +3,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
 import { ConsulError, badRequest } from './consul-error.ts'
 
-export type Handler = (asked: Asked) => Promise<unknown> | unknown
+/** Gives the answer: a value that is sent as JSON, undefined for an empty one, or the reply that it has sent. */
+export type Handler = (asked: Asked) => unknown
 
 /** A request as handlers see it. */
 export interface Asked {

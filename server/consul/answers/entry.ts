@@ -111,9 +111,11 @@ export function nodeOf (name: string | undefined, address: string, datacenter: s
   }
 }
 
-function serviceOf ({ service, endpoint, scale }: EntryParts, record: ConsulRecord | undefined, indexes: Pick<ConsulService, 'CreateIndex' | 'ModifyIndex'>): ConsulService {
+type Indexes = Pick<ConsulService, 'CreateIndex' | 'ModifyIndex'>
+
+function serviceOf ({ service, endpoint, scale }: EntryParts, record: ConsulRecord | undefined, indexes: Indexes): ConsulService {
   const { id, metadata, labels, ports, address, zone, region } = endpoint
-  const { [recordKey]: _own, ...meta } = metadata
+  const meta = Object.fromEntries(Object.entries(metadata).filter(([key]) => key !== recordKey))
   const shownAddress = record?.address ?? address
   const port = ports[0]?.port ?? 0
   const tagged = taggedAddresses(record?.taggedAddresses, shownAddress, port)
@@ -143,7 +145,9 @@ function taggedAddresses (given: ConsulRecord['taggedAddresses'], address: strin
 /** Those that were registered, as long as nobody changed the weight since. */
 function weightsOf ({ weight, status }: EntryParts['endpoint'], record: ConsulRecord | undefined, scale: number): ConsulService['Weights'] {
   const registered = record?.weights
-  if (registered !== undefined && scale === defaultWeight && registeredWeight(registered, status) === weight) return { Passing: registered[0], Warning: registered[1] }
+  if (registered !== undefined && scale === defaultWeight && registeredWeight(registered, status) === weight) {
+    return { Passing: registered[0], Warning: registered[1] }
+  }
   const shown = Math.ceil(weight / scale)
   return { Passing: shown, Warning: shown }
 }

@@ -50,15 +50,17 @@ export class ServiceAnswers {
     const { directory, outputs } = this.#options
     const instance = directory.instance({ namespace: set.namespace, service: endpoint.service ?? set.service, id: endpoint.id })
     const known = this.#kept.get(endpoint)
-    if (known !== undefined && known.instance === instance && known.service === set.service && known.scale === scale && known.failOpen === set.failOpen && known.outputs === outputs.version) {
-      return known.entry
-    }
+    const isSame = known !== undefined && known.instance === instance && known.service === set.service && known.scale === scale
+    if (isSame && known.failOpen === set.failOpen && known.outputs === outputs.version) return known.entry
     const entry = this.#make(set.service, set.namespace, endpoint, instance, scale, set.failOpen, set.revision)
     this.#kept.set(endpoint, { instance, service: set.service, scale, failOpen: set.failOpen, outputs: outputs.version, entry })
     return entry
   }
 
-  #make (service: string, namespace: string, endpoint: Omit<Endpoint, 'conditions' | 'service'>, instance: Instance | undefined, scale: number, failOpen: boolean, revision: number): Entry {
+  #make (
+    service: string, namespace: string, endpoint: Omit<Endpoint, 'conditions' | 'service'>, instance: Instance | undefined,
+    scale: number, failOpen: boolean, revision: number
+  ): Entry {
     const { datacenter, index, outputs } = this.#options
     const key = instanceKey(namespace, instance?.service ?? service, endpoint.id)
     return entryOf({ service, endpoint, instance, datacenter, scale, failOpen, index, revision, outputOf: (checkId) => outputs.get(key, checkId) })

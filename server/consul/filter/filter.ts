@@ -212,13 +212,13 @@ function select (value: unknown, path: Selector): unknown[] {
 }
 
 function some (found: readonly unknown[], fits: (text: string) => boolean): boolean {
-  return found.some((each) => (Array.isArray(each) ? some(each, fits) : typeof each !== 'object' && fits(String(each))))
+  return found.some((each) => (Array.isArray(each) ? some(each, fits) : (typeof each === 'string' || typeof each === 'number' || typeof each === 'boolean') && fits(String(each))))
 }
 
 /** A list has the item, a map the key, a text the part. */
 function contains (found: readonly unknown[], text: string): boolean {
   return found.some((each) => {
-    if (Array.isArray(each)) return each.some((item) => String(item) === text)
+    if (Array.isArray(each)) return some(each as unknown[], (item) => item === text)
     if (typeof each === 'object' && each !== null) return Object.hasOwn(each, text)
     return typeof each === 'string' && each.includes(text)
   })

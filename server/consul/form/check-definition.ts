@@ -101,4 +101,3 @@ function targetOf (fields: Fields): Record<string, string> {
   }
   return target
 }
-

@@ -121,5 +121,5 @@ export function listField (fields: Fields, name: string): readonly unknown[] | u
   const value = fields.get(foldedKey(name)) ?? undefined
   if (value === undefined) return undefined
   if (!Array.isArray(value)) throw undecoded(`${name} must be a list`)
-  return value
+  return value as unknown[]
 }

@@ -79,7 +79,9 @@ export function isKeptByUs ({ checks, lapsed }: ConsulRecord): boolean {
 }
 
 /** A check as it is stored. @param place of those of the service, from 0 @param count of them @param known the same check before */
-export function storedCheck (check: CheckDefinition, service: { readonly id: string, readonly name: string }, place: number, count: number, known: readonly StoredCheck[]): StoredCheck {
+export function storedCheck (
+  check: CheckDefinition, service: { readonly id: string, readonly name: string }, place: number, count: number, known: readonly StoredCheck[]
+): StoredCheck {
   const id = check.checkId === '' ? `service:${service.id}${count > 1 ? `:${place + 1}` : ''}` : check.checkId
   const before = known.find((each) => each.id === id)
   // Nobody here runs it: it says what heartbeats say, and until then what no heartbeat denied.
