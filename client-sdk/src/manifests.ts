@@ -9,19 +9,6 @@ export type TrafficPolicy = 'Cluster' | 'Local'
 export type TrafficDistribution = 'PreferClose' | 'PreferSameZone' | 'PreferSameNode'
 export type Labels = Readonly<Record<string, string>>
 
-/** Which fields of an object one manager set, as Kubernetes keeps it. */
-export interface ManagedFieldsEntry {
-  readonly manager: string
-  /** `Apply` of a server-side apply, `Update` of every other write. */
-  readonly operation: 'Apply' | 'Update'
-  readonly apiVersion: string
-  /** When the set changed last. */
-  readonly time?: string
-  readonly fieldsType: 'FieldsV1'
-  readonly fieldsV1: Readonly<Record<string, unknown>>
-  readonly subresource?: string
-}
-
 export interface ObjectMeta {
   readonly name: string
   readonly namespace: string
@@ -33,8 +20,6 @@ export interface ObjectMeta {
   readonly resourceVersion?: string
   readonly generation?: number
   readonly generateName?: string
-  /** Of an object that was written by Kubernetes' API: who set which fields. The registry keeps it; nobody else writes it. */
-  readonly managedFields?: readonly ManagedFieldsEntry[]
 }
 
 export interface ServicePort {

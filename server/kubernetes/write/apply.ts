@@ -5,7 +5,7 @@ import { pathText } from '../../model/fields/field-set.ts'
 import { type FieldType, memberType, type StructType } from '../../model/fields/field-type.ts'
 import { afterApply, type Applied, type FieldConflict, type Managed, stillAsApplied } from '../../model/fields/managers.ts'
 import { FieldTypeError, isMembers, type Members } from '../../model/fields/values.ts'
-import type { ManagedFieldsEntry } from '../../model/service/types.ts'
+import type { ManagedFieldsEntry } from '../../model/fields/managed-fields.ts'
 import { goText } from './go-text.ts'
 import { type StatusCause, WriteRefusal, badRequest } from './refusal.ts'
 

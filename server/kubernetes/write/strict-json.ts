@@ -118,8 +118,8 @@ function pathOf (stack: readonly Frame[]): string {
 
 /** What Go's reader says of a text that is no JSON. */
 function syntaxText (text: string, error: unknown): string {
-  const position = error instanceof Error ? /position (\d+)/.exec(error.message)?.[1] : undefined
-  const at = position === undefined ? undefined : text[Number(position)]
+  const message = error instanceof Error ? error.message : ''
+  const at = /^Unexpected token '(.)'/su.exec(message)?.[1] ?? text[Number(/position (\d+)/.exec(message)?.[1] ?? text.length)]
   if (at === undefined) return 'unexpected end of JSON input'
   return `invalid character ${at === "'" ? "'\\''" : `'${at}'`} looking for beginning of value`
 }

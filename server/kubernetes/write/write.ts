@@ -2,11 +2,12 @@
 // object as it is now; the registry validates, allocates and stores what comes of it, and the write is asked again where
 // the object was changed meanwhile.
 import { kindFields } from '../../model/fields/kind-fields.ts'
+import type { ManagedFieldsEntry } from '../../model/fields/managed-fields.ts'
 import { afterUpdate, type Managed, readEntries } from '../../model/fields/managers.ts'
 import { isMembers, type Members } from '../../model/fields/values.ts'
 import { withStaticDefaults } from '../../model/service/defaults.ts'
 import { decoded } from '../../model/service/schema.ts'
-import type { ManagedFieldsEntry, Manifest } from '../../model/service/types.ts'
+import type { Manifest } from '../../model/service/types.ts'
 import { appliedOn } from './apply.ts'
 import { cannotBeHandled, mediaOf, type ReadObject, readConfig, readObject, textOf } from './bodies.ts'
 import { cut, goText } from './go-text.ts'

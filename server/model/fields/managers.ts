@@ -1,7 +1,7 @@
 // Who manages which fields of an object: what an update or a server-side apply makes of it, as Kubernetes does.
 // An update takes the fields that it changes from all others. An apply owns what its configuration names; it may change
 // what another manager owns only with force, and takes out what it named last time, names no more and nobody else owns.
-import type { ManagedFieldsEntry } from '../service/types.ts'
+import type { ManagedFieldsEntry } from './managed-fields.ts'
 import { FieldSet, fromFieldsV1, type Path, setOf } from './field-set.ts'
 import type { FieldType, StructType } from './field-type.ts'
 import { compared, fieldsOf, isMembers, type Members, merged, withoutFields } from './values.ts'
@@ -76,7 +76,7 @@ export function afterApply (live: Managed | undefined, config: Members, type: St
   const last = owners.find(({ entry }) => identity(entry) === identity(self))
   const others = owners.filter((owner) => owner !== last)
   const set = ownable(fieldsOf(config, type), writer)
-  const joined = merged(object, config, type) as Members // both are objects
+  const joined = merged(live?.object ?? {}, config, type) as Members // both are objects
   const managed = others.reduce((all, owner) => all.union(owner.set), set)
   const next = last === undefined ? joined : pruned(joined, last.set, managed, type)
   const { added, modified, removed } = compared(object, next, type)

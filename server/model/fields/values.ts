@@ -2,7 +2,7 @@
 // two, and what is left when fields are taken out. Pure functions of JSON values; nothing is changed in place.
 import { isDeepStrictEqual } from 'node:util'
 import { FieldSet, type Path } from './field-set.ts'
-import { type FieldType, type ListType, memberType } from './field-type.ts'
+import { type FieldType, type ListType, type MapType, type StructType, memberType } from './field-type.ts'
 
 export type Members = Readonly<Record<string, unknown>>
 
@@ -34,8 +34,9 @@ export function fieldsOf (value: unknown, type: FieldType): FieldSet {
   return set
 }
 
-function collect (value: unknown, type: FieldType | undefined, path: Path, set: FieldSet): void {
-  if (type === undefined || isLeaf(type)) return set.insert(path)
+function collect (value: unknown, of: FieldType | undefined, path: Path, set: FieldSet): void {
+  const type = divisible(of)
+  if (type === undefined) return set.insert(path)
   if (type.shape === 'list') {
     for (const [step, item] of itemsOf(value, type, path)) {
       collect(item, type.of, [...path, step], set)
@@ -58,11 +59,12 @@ export function compared (before: unknown, after: unknown, type: FieldType): Com
   return comparison
 }
 
-function compareInto (before: unknown, after: unknown, type: FieldType | undefined, path: Path, into: Comparison): void {
+function compareInto (before: unknown, after: unknown, of: FieldType | undefined, path: Path, into: Comparison): void {
+  const type = divisible(of)
   if (before === undefined && after === undefined) return
   if (before === undefined) into.added.insert(path)
   if (after === undefined) into.removed.insert(path)
-  if (type === undefined || isLeaf(type) || (isHollow(before) && isHollow(after))) {
+  if (type === undefined || (isHollow(before) && isHollow(after))) {
     if (before !== undefined && after !== undefined && !isDeepStrictEqual(before, after)) into.modified.insert(path)
     return
   }
@@ -80,9 +82,10 @@ function compareInto (before: unknown, after: unknown, type: FieldType | undefin
  * merged by their keys, in the order of the configuration.
  * @throws FieldTypeError for an item without its keys, or one that is there twice
  */
-export function merged (live: unknown, config: unknown, type: FieldType | undefined, path: Path = []): unknown {
+export function merged (live: unknown, config: unknown, of: FieldType | undefined, path: Path = []): unknown {
+  const type = divisible(of)
   if (config === undefined) return live
-  if (live === undefined || live === null || config === null || type === undefined || isLeaf(type)) return config
+  if (live === undefined || live === null || config === null || type === undefined) return config
   if (type.shape === 'list') {
     if (!Array.isArray(live) || !Array.isArray(config)) return config
     return mergedList(live, config, type, path)
@@ -124,8 +127,9 @@ function mergedList (live: readonly unknown[], config: readonly unknown[], type:
 }
 
 /** The value without some of its fields; undefined = nothing is left. */
-export function withoutFields (value: unknown, fields: FieldSet, type: FieldType | undefined): unknown {
-  if (type === undefined || isLeaf(type) || fields.isEmpty) return value
+export function withoutFields (value: unknown, fields: FieldSet, of: FieldType | undefined): unknown {
+  const type = divisible(of)
+  if (type === undefined || fields.isEmpty) return value
   if (type.shape === 'list') {
     if (!Array.isArray(value)) return value
     const left = itemsOf(value, type, []).flatMap(([step, item]): unknown[] => {
@@ -180,10 +184,13 @@ function membersOf (value: unknown): Map<string, unknown> {
   return new Map(isMembers(value) ? Object.entries(value) : [])
 }
 
-/** One value, for who owns it: scalars, and whatever is replaced as a whole. */
-function isLeaf (type: FieldType): boolean {
-  if (type.shape === 'list') return type.merge === 'atomic'
-  return (type.shape !== 'struct' && type.shape !== 'map') || type.atomic
+/** A type whose parts are owned one by one; undefined = one value: a scalar, or what is replaced as a whole. */
+function divisible (type: FieldType | undefined): ListType | MapType | StructType | undefined {
+  switch (type?.shape) {
+    case 'list': return type.merge === 'atomic' ? undefined : type
+    case 'struct': case 'map': return type.atomic ? undefined : type
+    default: return undefined
+  }
 }
 
 /** Nothing is within it. */
