@@ -17,7 +17,7 @@ const body = { apiVersion: 'v1', kind: 'Service', spec: { type: 'NodePort', port
 interface Closable { teardown (callback: () => unknown): void }
 
 async function opened (t: Closable, directory: string): Promise<Registry> {
-  const registry = new Registry({ store: createSqliteStore({ directory }), ...allocation() })
+  const registry = new Registry({ store: createSqliteStore({ directory, now: () => Date.now() }), ...allocation() })
   await registry.open()
   t.teardown(() => registry.close())
   return registry
@@ -70,6 +70,6 @@ t.test('what is to be new must not be there, and what is deleted must be what wa
   await t.rejects(as.put(name, body, { isNew: true }), { code: 'REG_CONFLICT', message: 'Service "shop/web" already exists' })
   const { uid, resourceVersion } = stored(registry, 'web').metadata
   await t.rejects(as.delete([name], { expected: { uid: 'another' } }), { code: 'REG_CONFLICT', message: `Service "shop/web": its uid is ${uid}, not another` })
-  await t.rejects(as.delete([name], { expected: { uid, resourceVersion: '1' } }), { code: 'REG_CONFLICT', errors: [{ field: 'metadata.resourceVersion', value: '1', rule: `must be ${resourceVersion}` }] })
+  await t.rejects(as.delete([name], { expected: { uid, resourceVersion: '999' } }), { code: 'REG_CONFLICT', errors: [{ field: 'metadata.resourceVersion', value: '999', rule: `must be ${resourceVersion}` }] })
   t.equal((await as.delete([name], { expected: { uid, resourceVersion } })).deleted.length, 1)
 })

@@ -4,7 +4,7 @@ import type { FieldSet } from '../../model/fields/field-set.ts'
 import { pathText } from '../../model/fields/field-set.ts'
 import { type FieldType, memberType, type StructType } from '../../model/fields/field-type.ts'
 import { afterApply, type Applied, type FieldConflict, type Managed, stillAsApplied } from '../../model/fields/managers.ts'
-import { FieldTypeError, isMembers, type Members } from '../../model/fields/values.ts'
+import { FieldTypeError, isMembers, type Members, withoutMembers } from '../../model/fields/values.ts'
 import type { ManagedFieldsEntry } from '../../model/fields/managed-fields.ts'
 import { goText } from './go-text.ts'
 import { type StatusCause, WriteRefusal, badRequest } from './refusal.ts'
@@ -144,7 +144,7 @@ function ownBefore (object: Members, type: StructType, apiVersion: string): Fiel
 function withLastApplied (object: Members, config: Members): Members {
   const annotations = annotationsOf(object)
   if (annotations[lastAppliedAnnotation] === undefined) return object
-  const { [lastAppliedAnnotation]: _own, ...others } = annotationsOf(config)
+  const others = withoutMembers(annotationsOf(config), lastAppliedAnnotation)
   const metadata = isMembers(config.metadata) ? config.metadata : {}
   const applied = { ...config, metadata: { ...metadata, ...(metadata.annotations === undefined ? {} : { annotations: others }) } }
   return { ...object, metadata: { ...object.metadata as Members, annotations: { ...annotations, [lastAppliedAnnotation]: `${JSON.stringify(applied)}\n` } } } // annotations are within it

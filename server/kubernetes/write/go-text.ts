@@ -13,7 +13,7 @@ export function goText (value: unknown): string {
       const names = Object.keys(part).sort()
       return `map[${joined(names, (name) => `${name}:${text((part as Readonly<Record<string, unknown>>)[name])}`)}]` // one of its own
     }
-    const shown = part === null || part === undefined ? '<nil>' : String(part)
+    const shown = typeof part === 'string' ? part : typeof part === 'number' || typeof part === 'boolean' ? String(part) : '<nil>'
     room -= shown.length + 1
     return shown.slice(0, maxShown)
   }

@@ -1,7 +1,7 @@
 // What kubectl apply means by the ports of a service where two of them have one number (53/UDP and 53/TCP). Its patch names
 // ports by number alone, and Kubernetes changes the first that has it. But the whole manifest stands in the annotation that
 // apply writes: ports are merged from there, by number and protocol.
-import { isMembers, type Members } from '../../model/fields/values.ts'
+import { isMembers, type Members, withoutMembers } from '../../model/fields/values.ts'
 
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
 /** What kubectl apply calls itself as a field manager. */
@@ -22,8 +22,7 @@ export function withMeantPorts (live: Members, patch: Members, fieldManager: str
   const merged = wanted.map((port) => mergedPort(before.get(keyOf(port)), port, current.get(keyOf(port))))
   // Who else added ports keeps them; what an earlier manifest had, and this one has not, goes.
   const others = ports.filter((port) => !keys.has(keyOf(port)) && !before.has(keyOf(port)))
-  const { '$setElementOrder/ports': _order, ...rest } = spec
-  return { ...patch, spec: { ...rest, ports: [{ $patch: 'replace' }, ...merged, ...others] } }
+  return { ...patch, spec: { ...withoutMembers(spec, '$setElementOrder/ports'), ports: [{ $patch: 'replace' }, ...merged, ...others] } }
 }
 
 /** A field that the earlier manifest had and this one has not goes; the others stay as they are. */

@@ -149,7 +149,7 @@ function inOrder (items: readonly unknown[], order: readonly unknown[], before: 
   const old = placesOf(before, key)
   const place = (item: unknown, of: ReadonlyMap<string, number>): number | undefined => of.get(keyIn(item, key))
   const isNamed = (item: unknown): boolean => place(item, places) !== undefined
-  const named = items.filter(isNamed).map((item, at) => ({ item, at, to: place(item, places) ?? 0 })).sort((a, b) => a.to - b.to || a.at - b.at).map(({ item }) => item)
+  const named = items.filter(isNamed).map((item) => ({ item, to: place(item, places) ?? 0 })).sort((a, b) => a.to - b.to).map(({ item }) => item)
   const others = items.filter((item) => !isNamed(item))
   const result: unknown[] = []
   let next = 0

@@ -4,26 +4,18 @@
 import { kindFields } from '../../model/fields/kind-fields.ts'
 import type { ManagedFieldsEntry } from '../../model/fields/managed-fields.ts'
 import { afterUpdate, type Managed, readEntries } from '../../model/fields/managers.ts'
-import { isMembers, type Members } from '../../model/fields/values.ts'
+import { isMembers, type Members, withoutMembers } from '../../model/fields/values.ts'
 import { withStaticDefaults } from '../../model/service/defaults.ts'
 import { decoded } from '../../model/service/schema.ts'
 import type { Manifest } from '../../model/service/types.ts'
 import { appliedOn } from './apply.ts'
-import { cannotBeHandled, mediaOf, type ReadObject, readConfig, readObject, textOf } from './bodies.ts'
+import { cannotBeHandled, mediaOf, readConfig, readObject, textOf } from './bodies.ts'
 import { cut, goText } from './go-text.ts'
-import { mergePatched } from './json-merge.ts'
-import { jsonPatched } from './json-patch.ts'
 import { managerOf, readOptions, type WriteOptions } from './options.ts'
-import { badRequest, conflict, invalidPatch, notFound, type Resource, unsupportedMediaType } from './refusal.ts'
-import { withMeantPorts } from './service-ports.ts'
-import { strategicPatched } from './strategic-merge.ts'
-import { type Read, readPatch } from './strict-json.ts'
-import { fitted, type Reader, TypeFault } from './typed-object.ts'
+import { applyMedia, jsonPatchMedia, mergePatchMedia, patchedObject, patchFault, strategicMedia } from './patched.ts'
+import { badRequest, conflict, notFound, type Resource, unsupportedMediaType } from './refusal.ts'
+import { readPatch } from './strict-json.ts'
 
-export const applyMedia = 'application/apply-patch+yaml'
-const jsonPatchMedia = 'application/json-patch+json'
-const mergePatchMedia = 'application/merge-patch+json'
-const strategicMedia = 'application/strategic-merge-patch+json'
 /** Of kinds that Kubernetes has. Others are its custom resources, which know no strategic merge. */
 const patchMedia = [jsonPatchMedia, mergePatchMedia, strategicMedia, applyMedia]
 
@@ -94,9 +86,9 @@ function readCreate (request: WriteRequest): Write {
   const { object, warnings } = bodyOf(request, options)
   const { name, generateName } = metaOf(object)
   const own = typeof name === 'string' && name !== '' ? name : typeof generateName === 'string' && generateName !== '' ? `${generateName}${suffix()}` : ''
-  const { uid: _uid, resourceVersion, creationTimestamp: _creation, generateName: _generated, ...rest } = metaOf(object)
+  const { resourceVersion, ...rest } = metaOf(object)
   if (typeof resourceVersion === 'string' && resourceVersion !== '') throw badRequest('resourceVersion should not be set on objects to be created')
-  const created = { ...object, metadata: { ...rest, name: own } }
+  const created = { ...object, metadata: { ...withoutMembers(rest, 'uid', 'creationTimestamp', 'generateName'), name: own } }
   checkPlace(created, { ...target, name: own })
   return {
     options, name: own,
@@ -136,35 +128,13 @@ function readPatchOf (request: WriteRequest): Write {
     options, name,
     propose: (live) => {
       if (live === undefined) throw notFound(target.resource, name)
-      const { object, faults } = patchedObject(request, options, live, media, read)
-      const warnings = judged(options, [...strict, ...faults], (why) => invalidPatch(media === strategicMedia ? goText(read.value) : cut(JSON.stringify(object)), why))
+      const { object, faults } = patchedObject(live.object, media, read, kindFields[target.kind], options.fieldManager)
+      const warnings = judged(options, [...strict, ...faults], (why) => patchFault(media, read.value, object, why))
       checkPlace(object, target)
       checkUid(metaOf(object).uid, live, target)
       const isConditional = metaOf(object).resourceVersion !== metaOf(live.object).resourceVersion
       return { ...versioned(request, options, live, object, warnings), mayRetry: !isConditional }
     }
-  }
-}
-
-function patchedObject ({ target }: WriteRequest, options: WriteOptions, live: LiveObject, media: string, { value }: Read): ReadObject {
-  const type = kindFields[target.kind]
-  const objectPatch = (): Members => {
-    if (isMembers(value)) return value
-    throw badRequest(`error decoding patch: json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type map[string]interface {}`)
-  }
-  const make: Readonly<Record<string, () => unknown>> = {
-    [jsonPatchMedia]: () => jsonPatched(live.object, value),
-    [mergePatchMedia]: () => mergePatched(live.object, objectPatch()),
-    [strategicMedia]: () => strategicPatched(live.object, withMeantPorts(live.object, objectPatch(), options.fieldManager), type)
-  }
-  const patched = make[media]?.()
-  const reader: Reader = media === strategicMedia ? 'converter' : 'json'
-  try {
-    const { object, unknown } = fitted(patched, type, reader)
-    return { object, faults: unknown }
-  } catch (error) {
-    if (error instanceof TypeFault) throw invalidPatch(reader === 'converter' ? goText(value) : cut(JSON.stringify(patched) ?? ''), error.message)
-    throw error
   }
 }
 
@@ -181,7 +151,7 @@ function readApply (request: WriteRequest): Write {
     options, name,
     propose: (live) => {
       if (live === undefined && uid !== undefined) {
-        throw conflict(target.resource, name, `uid mismatch: the provided object specified uid ${String(uid)}, and no existing object was found`)
+        throw conflict(target.resource, name, `uid mismatch: the provided object specified uid ${goText(uid)}, and no existing object was found`)
       }
       const { object, entries } = appliedOn({
         live: live?.isStored === true ? managedOf(live.object) : undefined, config, type: kindFields[target.kind], apiVersion: target.apiVersion,
@@ -208,21 +178,26 @@ function judged ({ fieldValidation }: WriteOptions, faults: readonly string[], r
 }
 
 /** An object in the place of the one that is there, if it is still the same one when it is stored. */
-function versioned (request: WriteRequest, options: WriteOptions, live: LiveObject | undefined, object: Members, warnings: readonly string[]): Omit<Proposal, 'mayRetry'> {
+function versioned (
+  request: WriteRequest, options: WriteOptions, live: LiveObject | undefined, object: Members, warnings: readonly string[]
+): Omit<Proposal, 'mayRetry'> {
   const { target } = request
   const managedFields = updatedFields(request, options, live, object)
-  const { managedFields: _managed, uid: _uid, resourceVersion, ...rest } = metaOf(object)
-  const version = live?.isStored !== true ? {} : { resourceVersion: typeof resourceVersion === 'string' && resourceVersion !== '' ? resourceVersion : metaOf(live.object).resourceVersion }
-  const whole = target.subresource === 'status' && live !== undefined ? { ...live.object, metadata: metaOf(live.object) } : object
-  const metadata = target.subresource === 'status' && live !== undefined ? { ...metaOf(live.object), ...version } : { ...rest, name: target.name, ...version }
+  const { resourceVersion, ...rest } = metaOf(object)
+  const asked = typeof resourceVersion === 'string' && resourceVersion !== '' ? resourceVersion : undefined
+  const version = live?.isStored !== true ? {} : { resourceVersion: asked ?? metaOf(live.object).resourceVersion }
+  const isOfStatus = target.subresource === 'status' && live !== undefined
+  const metadata = isOfStatus ? metaOf(live.object) : { ...withoutMembers(rest, 'managedFields', 'uid'), name: target.name }
   return {
-    object: { ...whole, metadata }, name: target.name ?? '', managedFields,
+    object: { ...(isOfStatus ? live.object : object), metadata: { ...metadata, ...version } }, name: target.name ?? '', managedFields,
     warnings: target.subresource === 'status' ? [...warnings, 'the status is written by the registry: what this request says of it is not kept'] : warnings,
     isNew: live?.isStored !== true
   }
 }
 
-function updatedFields ({ target, userAgent, now }: WriteRequest, options: WriteOptions, live: LiveObject | undefined, object: Members): readonly ManagedFieldsEntry[] {
+function updatedFields (
+  { target, userAgent, now }: WriteRequest, options: WriteOptions, live: LiveObject | undefined, object: Members
+): readonly ManagedFieldsEntry[] {
   const before = live?.isStored === true ? managedOf(live.object) : undefined
   const given = metaOf(object).managedFields
   // An empty list, or one empty entry, is the request to forget who managed what.

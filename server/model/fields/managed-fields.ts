@@ -24,6 +24,8 @@ export function managedFieldsOf (manifest: Manifest): readonly ManagedFieldsEntr
 
 /** The manifest with the note. A copy of it (`{ ...manifest }`) has it, too; `canonical` leaves it out. */
 export function withManagedFields<Of extends Manifest> (manifest: Of, entries: readonly ManagedFieldsEntry[]): Of {
-  const { [kManagedFields]: _before, ...rest } = manifest as Of & { readonly [kManagedFields]?: unknown }
-  return (entries.length === 0 ? rest : { ...rest, [kManagedFields]: entries }) as unknown as Of // all else is as it was
+  const copy: Of & { [kManagedFields]?: readonly ManagedFieldsEntry[] } = { ...manifest }
+  if (entries.length === 0) Reflect.deleteProperty(copy, kManagedFields)
+  else copy[kManagedFields] = entries
+  return copy
 }

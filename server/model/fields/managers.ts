@@ -66,7 +66,9 @@ export function afterUpdate (live: Managed | undefined, next: Members, type: Str
  * What a server-side apply makes of an object.
  * @throws FieldTypeError for items without their keys, or with the same ones
  */
-export function afterApply (live: Managed | undefined, config: Members, type: StructType, writer: Writer, { force, now }: { readonly force: boolean, readonly now: string }): Applied {
+export function afterApply (
+  live: Managed | undefined, config: Members, type: StructType, writer: Writer, { force, now }: { readonly force: boolean, readonly now: string }
+): Applied {
   const object = live?.object ?? hollow(type)
   const entries = live === undefined || live.entries.length > 0
     ? live?.entries ?? []
@@ -94,7 +96,10 @@ export function afterApply (live: Managed | undefined, config: Members, type: St
   return { outcome: 'applied', object: next, entries: entriesOf(after) }
 }
 
-/** The fields of a configuration that was applied on the client and that the object still has as they were: a server-side apply by the same tool may take them over. */
+/**
+ * The fields of a configuration that was applied on the client and that the object still has as they were: a server-side apply by the same
+ * tool may take them over.
+ */
 export function stillAsApplied (lastApplied: Members, object: Members, type: StructType): FieldSet {
   const { added, modified, removed } = compared(lastApplied, object, type)
   return fieldsOf(lastApplied, type).difference(added).difference(modified).difference(removed)
@@ -188,8 +193,9 @@ function capped (owners: readonly Owner[]): readonly Owner[] {
   const old = updates.slice(0, updates.length > maxUpdateManagers ? updates.length - maxUpdateManagers + 1 : 0)
   const newest = old.at(-1)
   if (newest === undefined) return owners
-  const { manager: _manager, subresource: _subresource, ...entry } = newest.entry
-  const ancient: Owner = { entry: { ...entry, manager: ancientManager }, set: old.reduce((all, { set }) => all.union(set), new FieldSet()) }
+  const { operation, apiVersion, time, fieldsType } = newest.entry
+  const entry = { manager: ancientManager, operation, apiVersion, ...(time === undefined ? {} : { time }), fieldsType }
+  const ancient: Owner = { entry, set: old.reduce((all, { set }) => all.union(set), new FieldSet()) }
   return [ancient, ...owners.filter((owner) => !old.includes(owner))]
 }
 

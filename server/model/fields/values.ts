@@ -27,6 +27,11 @@ export function isMembers (value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** The members of an object but some. */
+export function withoutMembers (value: Members, ...names: readonly string[]): Members {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)))
+}
+
 /** The fields that are set: leaves, items of merged lists, and keys of maps. */
 export function fieldsOf (value: unknown, type: FieldType): FieldSet {
   const set = new FieldSet()
