@@ -4,6 +4,9 @@ import tseslint from 'typescript-eslint'
 import guardedCallbacks from './lint/guarded-callbacks.js'
 
 // Access control is not one of them, and keeps to the same: it stands between them and the core, and knows neither.
+// Those that speak HTTP in another way: what all dialects use (http/server/) is theirs, too.
+const dialects = ['kubernetes', 'eureka', 'consul']
+const partsOf = (adapter, reader) => (adapter === 'http' && dialects.includes(reader) ? ['**/http/*.ts', '**/http/api/**', '**/http/watch/**'] : [`**/${adapter}/**`])
 const adapters = ['access', 'http', 'dns', 'ui', 'cli', 'proxy', 'kubernetes', 'eureka', 'consul', 'xds']
 const forbid = (files, patterns) => ({
   files,
@@ -85,7 +88,7 @@ export default tseslint.config(
   ...adapters.map((name) => forbid([`server/${name}/**/*.ts`], [
     inside(['**/store/sqlite/**', '**/store/redis/**'], 'Adapters know the registry, not a store.'),
     inside(['**/registry/**', '!**/registry/core.ts'], 'Adapters import registry/core.ts and model/, nothing else of the core.'),
-    inside(adapters.filter((other) => other !== name).map((other) => `**/${other}/**`), 'An adapter never imports another adapter.'),
+    inside(adapters.filter((other) => other !== name).flatMap((other) => partsOf(other, name)), 'An adapter never imports another adapter.'),
     ...(name === 'cli' ? [] : [inside(['**/serve.ts'], 'serve.ts knows the adapters, not they it.')])
   ]))
 )

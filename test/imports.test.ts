@@ -33,6 +33,14 @@ t.test('an adapter imports the port of the core and the model, nothing else of t
   }
 })
 
+t.test('a dialect imports what all dialects use, and nothing of the native one', async (t) => {
+  for (const dialect of ['kubernetes', 'eureka', 'consul']) {
+    t.same(faults(`server/${dialect}/some/file.ts`, '../../http/server/dialect.ts'), [], dialect)
+    for (const forbidden of ['../../http/api/native.ts', '../../http/watch/watch.ts', '../../http/settings.ts']) t.equal(faults(`server/${dialect}/some/file.ts`, forbidden).length, 1, `${dialect} imports ${forbidden}`)
+  }
+  t.equal(faults('server/dns/some/file.ts', '../../http/server/dialect.ts').length, 1, 'DNS is no dialect of HTTP')
+})
+
 t.test('a room declares its settings with the words of config/setting.ts, and sees nothing that config/ composes', async (t) => {
   for (const room of ['store', 'registry']) {
     t.same(faults(`server/${room}/settings.ts`, '../config/setting.ts'), [], room)
