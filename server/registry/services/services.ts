@@ -295,7 +295,11 @@ export class Services {
       const isAnswered = mayBeAnswered && catalog.endpoints(name.namespace, service)?.answered.some((endpoint) => isOf(endpoint, instance, service))
       const why = explained(manifest, instance, isAnswered)
       const warnings = why.in ? this.outOfRange(name.namespace, service) : []
-      return { namespace: name.namespace, service, implicit: declared === undefined, ...why, ...(warnings.length === 0 ? {} : { warnings }) }
+      const { source } = instance
+      return {
+        namespace: name.namespace, service, implicit: declared === undefined, ...why,
+        ...(source === undefined ? {} : { source }), ...(warnings.length === 0 ? {} : { warnings })
+      }
     })
     return all.sort((a, b) => Number(b.in) - Number(a.in)).slice(0, maxExplained)
   }
