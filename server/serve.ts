@@ -18,6 +18,7 @@ import { nativeDialect } from './http/api/native.ts'
 import { clientCertificateOf } from './http/server/client-certificate.ts'
 import { HttpMetrics } from './http/server/metrics.ts'
 import { buildHttp } from './http/server/server.ts'
+import { kubernetesDialect } from './kubernetes/dialect.ts'
 import { lameDuck } from './lame-duck.ts'
 import { delaySlots } from './loop.ts'
 import { heldText, watchLoop } from './loop-watch.ts'
@@ -46,6 +47,10 @@ export interface Running extends AsyncDisposable {
   readonly http: string
   /** `host:port` of DNS, UDP and TCP; undefined = this node answers none. */
   readonly dns: string | undefined
+  /** `https://host:port` or `http://host:port` of the API of Kubernetes; undefined = it is not open. */
+  readonly kubernetes: string | undefined
+  /** `http://host:port` of Consul's API, or of `https`; undefined = this node does not speak it. */
+  readonly consul: string | undefined
   /**
    * Ends in order: says that this node is going, answers those who still ask (`lame-duck.ts`), then closes. Takes
    * `graceMs` and less than a second. Gives the names of what had to be cut.
@@ -206,10 +211,19 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const native = nativeDialect({
       core: access.core, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk, access: access.desk
     })
-    const consul = values.consul === undefined ? [] : [consulDialect({ core: access.core, counters, node, version, ...values.consul })]
+    const kubernetesCertificate = values.kubernetes?.tls === undefined ? undefined : keep(values.kubernetes.tls)
+    const kubernetes = values.kubernetes === undefined ? [] : [kubernetesDialect({
+      core: access.core, feed: registry.feed, register: metrics.register, version, reviews: access.desk,
+      listen: { ...values.kubernetes.listen, ...(kubernetesCertificate === undefined ? {} : { tls: kubernetesCertificate.current }) }
+    })]
+    const consulCertificate = values.consul?.tls === undefined ? undefined : keep(values.consul.tls)
+    const consul = values.consul === undefined ? [] : [consulDialect({
+      ...values.consul, core: access.core, counters, node, version,
+      listen: { ...values.consul.listen, ...(consulCertificate === undefined ? {} : { tls: consulCertificate.current }) }
+    })]
     const http = await buildHttp({
       ...httpValues,
-      dialects: [native, ...consul],
+      dialects: [native, ...kubernetes, ...consul],
       identities: access.credentials,
       version,
       metrics: new HttpMetrics(metrics.register),
@@ -227,6 +241,8 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const listeners = [...listen === undefined ? [] : [listen], ...secureListener]
     const urls = (await step('listen for HTTP', () => http.listenAll(listeners))).flat()
     await certificate?.watch((renewed) => http.renew({ ...renewed, clientCert: tls?.clientCert }))
+    await kubernetesCertificate?.watch((renewed) => http.renew(renewed, 'kubernetes'))
+    await consulCertificate?.watch((renewed) => http.renew(renewed, 'consul'))
     observeCertificates(metrics.register, certificates, clock)
     const plainUrls = urls.filter((each) => each.startsWith('http:'))
     const secureUrls = urls.filter((each) => each.startsWith('https:'))
@@ -241,7 +257,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     if (dns !== undefined) await handOver(dns)
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
-      ...httpPlaces(plainUrls, secureUrls), ...dialectPlaces(http.ownUrls), ...dnsPlaces(dns), store: store.kind, location: store.location,
+      ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), ...dialectPlaces(http.ownUrls), store: store.kind, location: store.location,
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
 
@@ -264,14 +280,17 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
     }
-    const reload = ({ http: { tls: httpTls }, dns: dnsValues, log: { level } }: NodeValues): void => {
-      const files = [httpTls, dnsValues?.tls]
+    const reload = ({ http: { tls: httpTls }, dns: dnsValues, kubernetes: kubernetesValues, consul: consulValues, log: { level } }: NodeValues): void => {
+      const files = [httpTls, dnsValues?.tls, kubernetesValues?.tls, consulValues?.tls]
       const takes = certificates.map((kept) => kept.prepare(files.find((each) => each?.name === kept.name)))
       access.reload()
       for (const take of takes) take() // all of them are as they should be
       log.level = level
     }
-    return { http: url, dns: dns === undefined ? undefined : hostPort(dns), leave, reload, close, [Symbol.asyncDispose]: close }
+    return {
+      http: url, dns: dns === undefined ? undefined : hostPort(dns), kubernetes: http.ownUrls.get('kubernetes')?.[0], consul: http.ownUrls.get('consul')?.[0],
+      leave, reload, close, [Symbol.asyncDispose]: close
+    }
   } catch (error) {
     await closeSoon() // what hung at the start may hang again, and a DNS thread ends only when it has started
     throw error
@@ -290,9 +309,9 @@ function httpPlaces (plain: readonly string[], secure: readonly string[]): objec
   }
 }
 
-/** Where other dialects are spoken, as the ready line has it: `"consul":"http://127.0.0.1:8500"`. */
-function dialectPlaces (urls: ReadonlyMap<string, readonly string[]>): object {
-  return Object.fromEntries(Array.from(urls, ([name, [first]]) => [name, first]))
+/** Where other dialects are spoken, as the ready line has it: `"consul":"http://127.0.0.1:8500"`, and `consulAddresses` of a name. */
+function dialectPlaces (dialects: ReadonlyMap<string, readonly string[]>): object {
+  return Object.fromEntries([...dialects].flatMap(([name, urls]) => [[name, urls[0]], ...(urls.length > 1 ? [[`${name}Addresses`, urls]] : [])] as const))
 }
 
 /** Where DNS is answered, as the ready line has it. */

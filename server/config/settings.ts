@@ -7,6 +7,7 @@ import { consulRoom, readConsulSettings, type ConsulValues } from '../consul/set
 import { invalid } from '../errors.ts'
 import { dnsRoom, readDnsSettings, type DnsValues } from '../dns/settings.ts'
 import { httpRoom, readHttpSettings, type HttpValues } from '../http/settings.ts'
+import { kubernetesRoom, readKubernetesSettings, type KubernetesValues } from '../kubernetes/settings.ts'
 import { logRoom, readLogSettings, type LogValues } from '../log/settings.ts'
 import type { AddressRange } from '../model/address/ranges.ts'
 import { readRegistrySettings, registryRoom, type RegistryValues } from '../registry/settings.ts'
@@ -16,8 +17,8 @@ import { readAll, type Origins, type Room, type SettingDoc } from './setting.ts'
 
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
-  ...httpRoom.settings, ...accessRoom.settings, ...consulRoom.settings,
-  ...dnsRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
+  ...httpRoom.settings, ...accessRoom.settings, ...consulRoom.settings, ...dnsRoom.settings, ...kubernetesRoom.settings,
+  ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
 }, { additionalProperties: false })
 
 /** The effective settings, in units that code counts in. */
@@ -31,6 +32,8 @@ export interface NodeValues {
   readonly dns: DnsValues | undefined
   /** undefined = this node does not speak Consul's API. */
   readonly consul: ConsulValues | undefined
+  /** undefined = nobody asks in the words of Kubernetes. */
+  readonly kubernetes: KubernetesValues | undefined
   readonly store: StoreValues
   readonly registry: RegistryValues
   readonly log: LogValues
@@ -51,8 +54,9 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     },
     dns: () => readDnsSettings(config, origins, serviceNetworks),
     http: () => readHttpSettings(config, origins),
+    kubernetes: () => readKubernetesSettings(config, origins),
     access: () => readAccessSettings(config, origins),
-    consul: () => readConsulSettings(config),
+    consul: () => readConsulSettings(config, origins),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
     process: () => {
@@ -72,7 +76,7 @@ export interface Setting extends SettingDoc {
 }
 
 /** In the order of the help and the documentation. */
-export const rooms: readonly Room[] = [httpRoom, accessRoom, consulRoom, dnsRoom, storeRoom, registryRoom, logRoom, processRoom]
+export const rooms: readonly Room[] = [httpRoom, accessRoom, consulRoom, dnsRoom, kubernetesRoom, storeRoom, registryRoom, logRoom, processRoom]
 
 /** Every setting, room after room. */
 export const settings: readonly Setting[] = rooms.flatMap((room) => Object.entries(room.settings).map(([key, schema]) => {
