@@ -39,9 +39,9 @@ export function badRequest (message: string): WriteRefusal {
   return new WriteRefusal(400, 'BadRequest', message)
 }
 
-/** The patch is well formed, and cannot be applied to this object. */
-export function unprocessable (message: string): WriteRefusal {
-  return new WriteRefusal(422, '', message, {})
+/** The patch is well formed, and cannot be applied to this object. Kubernetes keeps the reason to itself; we add it. */
+export function unprocessable (why: string): WriteRefusal {
+  return new WriteRefusal(422, 'Invalid', `the server rejected our request due to an error in our request: ${why}`, {})
 }
 
 export function tooLarge (message: string): WriteRefusal {
