@@ -32,7 +32,7 @@ export interface ScaleRequest {
 /**
  * The same scale, if it is asked to be as it is.
  * @param live as it is now
- * @throws WriteRefusal 422 for another number, with the reason; 400 and 415 for a body that is none
+ * @throws StatusError 422 for another number, with the reason; 400 and 415 for a body that is none
  */
 export function scaled (live: Members, request: ScaleRequest): Members {
   const asked = Number(membersOf(askedScale(live, request).spec).replicas ?? 0)

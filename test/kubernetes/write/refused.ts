@@ -1,4 +1,4 @@
-import { WriteRefusal } from '../../../server/kubernetes/write/refusal.ts'
+import { StatusError } from '../../../server/kubernetes/write/refusal.ts'
 
 const common = 'the server rejected our request due to an error in our request: '
 
@@ -7,7 +7,7 @@ export function refused (write: () => unknown): string {
   try {
     write()
   } catch (error) {
-    if (error instanceof WriteRefusal) return `${error.code} ${error.reason}: ${error.message.replace(common, '')}`
+    if (error instanceof StatusError) return `${error.status.code} ${error.status.reason}: ${error.message.replace(common, '')}`
     throw error
   }
   return 'not refused'
