@@ -2,6 +2,7 @@
 import type { Registry } from 'prom-client'
 import type { Dialect, Listener } from '../http/server/dialect.ts'
 import { RegistryError } from '../errors.ts'
+import { speaking } from '../http/server/identities.ts'
 import { type Core, type Feed, registryActor } from '../registry/core.ts'
 import { statusOf } from './answers/faults.ts'
 import { StatusError, noSuchPath } from './answers/status.ts'
@@ -40,7 +41,8 @@ export function kubernetesDialect ({ core, feed, listen, register, reviews, vers
     listen,
     isUrgent: (_method, path) => path === '/livez' || path === '/healthz',
     clientError: (code) => ({ media: 'application/json', body: JSON.stringify(statusOf(new RegistryError(code, code)).status) }),
-    plugin: (scope, parts) => {
+    plugin: (scope, given) => {
+      const parts = { ...given, identities: speaking(given.identities, 'kubernetes') }
       const everything = core.as(registryActor)
       const pods = new PodIndex(everything)
       const nodes = new NodeSource(everything)
