@@ -12,7 +12,7 @@ export const modifiedMeanwhile = 'the object has been modified; please apply you
 
 /** The patch is well formed, and cannot be applied to this object. Kubernetes keeps the reason to itself; we add it. */
 export function unprocessable (why: string): StatusError {
-  return new StatusError(422, 'Invalid', `the server rejected our request due to an error in our request: ${why}`, {})
+  return new StatusError(422, 'Invalid', `the server rejected our request due to an error in our request: ${why}`, { causes: [{ message: why, field: 'patch' }] })
 }
 
 export function tooLarge (message: string): StatusError {
