@@ -5,6 +5,10 @@ import guardedCallbacks from './lint/guarded-callbacks.js'
 
 // Access control is not one of them, and keeps to the same: it stands between them and the core, and knows neither.
 const adapters = ['access', 'http', 'dns', 'ui', 'cli', 'proxy', 'kubernetes', 'eureka', 'consul', 'xds']
+// They speak HTTP as dialects of one server (docs/decisions/0022-dialects.md): what that server gives to each is theirs to import.
+const dialects = ['kubernetes', 'eureka', 'consul', 'ui']
+// What a dialect's words mean, as pure functions: `rollcall import` reads other registries by them.
+const forms = ['!**/eureka/form', '!**/eureka/form/**', '!**/consul/form', '!**/consul/form/**']
 const forbid = (files, patterns) => ({
   files,
   rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] }
@@ -85,7 +89,10 @@ export default tseslint.config(
   ...adapters.map((name) => forbid([`server/${name}/**/*.ts`], [
     inside(['**/store/sqlite/**', '**/store/redis/**'], 'Adapters know the registry, not a store.'),
     inside(['**/registry/**', '!**/registry/core.ts'], 'Adapters import registry/core.ts and model/, nothing else of the core.'),
-    inside(adapters.filter((other) => other !== name).map((other) => `**/${other}/**`), 'An adapter never imports another adapter.'),
+    inside([
+      ...adapters.filter((other) => other !== name).map((other) => `**/${other}/**`),
+      ...dialects.includes(name) ? ['!**/http/server', '!**/http/server/**'] : [], ...name === 'cli' ? forms : []
+    ], 'An adapter never imports another adapter.'),
     ...(name === 'cli' ? [] : [inside(['**/serve.ts'], 'serve.ts knows the adapters, not they it.')])
   ]))
 )

@@ -17,6 +17,7 @@ import { nativeDialect } from './http/api/native.ts'
 import { clientCertificateOf } from './http/server/client-certificate.ts'
 import { HttpMetrics } from './http/server/metrics.ts'
 import { buildHttp } from './http/server/server.ts'
+import { kubernetesDialect } from './kubernetes/dialect.ts'
 import { lameDuck } from './lame-duck.ts'
 import { delaySlots } from './loop.ts'
 import { heldText, watchLoop } from './loop-watch.ts'
@@ -45,6 +46,8 @@ export interface Running extends AsyncDisposable {
   readonly http: string
   /** `host:port` of DNS, UDP and TCP; undefined = this node answers none. */
   readonly dns: string | undefined
+  /** `https://host:port` or `http://host:port` of the API of Kubernetes; undefined = it is not open. */
+  readonly kubernetes: string | undefined
   /**
    * Ends in order: says that this node is going, answers those who still ask (`lame-duck.ts`), then closes. Takes
    * `graceMs` and less than a second. Gives the names of what had to be cut.
@@ -205,9 +208,14 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const native = nativeDialect({
       core: access.core, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk, access: access.desk
     })
+    const kubernetesCertificate = values.kubernetes?.tls === undefined ? undefined : keep(values.kubernetes.tls)
+    const kubernetes = values.kubernetes === undefined ? [] : [kubernetesDialect({
+      core: access.core, feed: registry.feed, register: metrics.register, version, reviews: access.desk,
+      listen: { ...values.kubernetes.listen, ...(kubernetesCertificate === undefined ? {} : { tls: kubernetesCertificate.current }) }
+    })]
     const http = await buildHttp({
       ...httpValues,
-      dialects: [native],
+      dialects: [native, ...kubernetes],
       identities: access.credentials,
       version,
       metrics: new HttpMetrics(metrics.register),
@@ -225,6 +233,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const listeners = [...listen === undefined ? [] : [listen], ...secureListener]
     const urls = (await step('listen for HTTP', () => http.listenAll(listeners))).flat()
     await certificate?.watch((renewed) => http.renew({ ...renewed, clientCert: tls?.clientCert }))
+    await kubernetesCertificate?.watch((renewed) => http.renew(renewed, 'kubernetes'))
     observeCertificates(metrics.register, certificates, clock)
     const plainUrls = urls.filter((each) => each.startsWith('http:'))
     const secureUrls = urls.filter((each) => each.startsWith('https:'))
@@ -239,7 +248,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     if (dns !== undefined) await handOver(dns)
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
-      ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), store: store.kind, location: store.location,
+      ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), ...kubernetesPlaces(http.ownUrls.get('kubernetes')), store: store.kind, location: store.location,
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
 
@@ -262,14 +271,14 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
     }
-    const reload = ({ http: { tls: httpTls }, dns: dnsValues, log: { level } }: NodeValues): void => {
-      const files = [httpTls, dnsValues?.tls]
+    const reload = ({ http: { tls: httpTls }, dns: dnsValues, kubernetes: kubernetesValues, log: { level } }: NodeValues): void => {
+      const files = [httpTls, dnsValues?.tls, kubernetesValues?.tls]
       const takes = certificates.map((kept) => kept.prepare(files.find((each) => each?.name === kept.name)))
       access.reload()
       for (const take of takes) take() // all of them are as they should be
       log.level = level
     }
-    return { http: url, dns: dns === undefined ? undefined : hostPort(dns), leave, reload, close, [Symbol.asyncDispose]: close }
+    return { http: url, dns: dns === undefined ? undefined : hostPort(dns), kubernetes: http.ownUrls.get('kubernetes')?.[0], leave, reload, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await closeSoon() // what hung at the start may hang again, and a DNS thread ends only when it has started
     throw error
@@ -286,6 +295,11 @@ function httpPlaces (plain: readonly string[], secure: readonly string[]): objec
     http: plain[0] ?? 'off', ...(plain.length > 1 ? { httpAddresses: plain } : {}),
     ...(secure.length > 0 ? { https: secure[0] } : {}), ...(secure.length > 1 ? { httpsAddresses: secure } : {})
   }
+}
+
+/** Where clients of Kubernetes are answered, as the ready line has it. */
+function kubernetesPlaces (urls: readonly string[] | undefined): object {
+  return urls === undefined ? {} : { kubernetes: urls[0], ...(urls.length > 1 ? { kubernetesAddresses: urls } : {}) }
 }
 
 /** Where DNS is answered, as the ready line has it. */

@@ -33,6 +33,18 @@ t.test('an adapter imports the port of the core and the model, nothing else of t
   }
 })
 
+t.test('a dialect imports what the HTTP server gives to each, and the command line what a dialect means', async (t) => {
+  for (const dialect of ['eureka', 'consul', 'kubernetes']) {
+    t.same(faults(`server/${dialect}/routes.ts`, '../http/server/dialect.ts'), [], dialect)
+    t.equal(faults(`server/${dialect}/routes.ts`, '../http/api/native.ts').length, 1, `${dialect} imports nothing of the native one`)
+  }
+  t.equal(faults('server/dns/server.ts', '../http/server/dialect.ts').length, 1, 'DNS is none')
+  for (const dialect of ['eureka', 'consul']) {
+    t.same(faults('server/cli/import.ts', `../${dialect}/form/mapping.ts`), [], dialect)
+    t.equal(faults('server/cli/import.ts', `../${dialect}/routes.ts`).length, 1, `of ${dialect} only its form`)
+  }
+})
+
 t.test('a room declares its settings with the words of config/setting.ts, and sees nothing that config/ composes', async (t) => {
   for (const room of ['store', 'registry']) {
     t.same(faults(`server/${room}/settings.ts`, '../config/setting.ts'), [], room)

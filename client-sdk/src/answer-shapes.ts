@@ -102,7 +102,7 @@ export function pageOf (item: Check): Check {
 }
 
 export const explanations = listOf(fields<ServiceExplanation>({
-  namespace: text, service: text, implicit: flag, in: flag, ready: flag, rule: text, message: text, missingPorts: listOf(text)
+  namespace: text, service: text, implicit: flag, in: flag, ready: flag, rule: text, message: text, source: maybe(text), missingPorts: listOf(text)
 }))
 export const pools = listOf(fields<Pool>({
   kind: text, name: text, ranges: listOf(text), autoAssign: flag, size: number, used: number, free: number, bands: maybe(isObjectCheck())

@@ -45,10 +45,10 @@ export class Audit {
     this.#stream = this.#open()
   }
 
-  write ({ name, kind, address, door }: Actor, line: AuditLine): void {
+  write ({ name, kind, address, door, dialect }: Actor, line: AuditLine): void {
     const on = line.on.length > maxNameLength ? `${line.on.slice(0, maxNameLength)}...` : line.on
     const at = new Date(this.#options.clock.now()).toISOString()
-    const text = `${JSON.stringify({ at, who: name, kind, from: address ?? '', door: door ?? 'process', ...line, on })}\n`
+    const text = `${JSON.stringify({ at, who: name, kind, from: address ?? '', door: dialect ?? door ?? 'process', ...line, on })}\n`
     if (this.#stream.writableLength > maxWaitingBytes) {
       this.dropped += 1
       if (!this.#isDropping) this.#options.warn(`the audit file ${this.#options.path} does not take its lines fast enough: some are left out`)

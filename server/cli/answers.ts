@@ -114,7 +114,7 @@ const pool = fields({ name: text, kind: text, ranges: list(text), size: number, 
   autoAssign: flag, bands: optional(fields({ static: band, dynamic: band })) })
 const explanation =
   fields({ service: text, in: flag, ready: flag, rule: text, message: text, missingPorts: list(text),
-    warnings: optional(list(text)) })
+    source: optional(text), warnings: optional(list(text)) })
 const event =
   fields({ revision: text, at: text, reason: text, namespace: text, service: text, id: text, by: text, message: text })
 const foreign = optional(list(fields({ kind: text, apiVersion: text, document: number, line: number, count: number })))

@@ -141,6 +141,7 @@ function instanceLines (instance: Instance, terminal: Terminal): string[] {
     ['Region', instance.region],
     ['Node', instance.node],
     ['Version', instance.version],
+    ['Source', instance.source],
     ['Labels', pairLines(instance.labels)],
     ['Metadata', pairLines(instance.metadata)],
     ['Generation', instance.generation],

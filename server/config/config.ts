@@ -244,7 +244,7 @@ function openListeners (config: Config): { readonly name: string, readonly liste
 
 /** Whether strangers who reach a listener get only what is meant for them. */
 function isControlled ({ access, dnsViews }: Config, name: string): boolean {
-  return name.startsWith('http') ? access === 'on' : dnsViews.length > 0
+  return name.startsWith('http') || name === 'kubernetes' ? access === 'on' : dnsViews.length > 0
 }
 
 /** The commands that do it. */

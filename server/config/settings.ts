@@ -6,6 +6,7 @@ import { accessRoom, readAccessSettings, type AccessValues } from '../access/set
 import { invalid } from '../errors.ts'
 import { dnsRoom, readDnsSettings, type DnsValues } from '../dns/settings.ts'
 import { httpRoom, readHttpSettings, type HttpValues } from '../http/settings.ts'
+import { kubernetesRoom, readKubernetesSettings, type KubernetesValues } from '../kubernetes/settings.ts'
 import { logRoom, readLogSettings, type LogValues } from '../log/settings.ts'
 import type { AddressRange } from '../model/address/ranges.ts'
 import { readRegistrySettings, registryRoom, type RegistryValues } from '../registry/settings.ts'
@@ -16,7 +17,7 @@ import { readAll, type Origins, type Room, type SettingDoc } from './setting.ts'
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
   ...httpRoom.settings, ...accessRoom.settings,
-  ...dnsRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
+  ...dnsRoom.settings, ...kubernetesRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
 }, { additionalProperties: false })
 
 /** The effective settings, in units that code counts in. */
@@ -28,6 +29,8 @@ export interface NodeValues {
   readonly access: AccessValues
   /** undefined = this node answers no DNS. */
   readonly dns: DnsValues | undefined
+  /** undefined = nobody asks in the words of Kubernetes. */
+  readonly kubernetes: KubernetesValues | undefined
   readonly store: StoreValues
   readonly registry: RegistryValues
   readonly log: LogValues
@@ -48,6 +51,7 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     },
     dns: () => readDnsSettings(config, origins, serviceNetworks),
     http: () => readHttpSettings(config, origins),
+    kubernetes: () => readKubernetesSettings(config, origins),
     access: () => readAccessSettings(config, origins),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
@@ -68,7 +72,7 @@ export interface Setting extends SettingDoc {
 }
 
 /** In the order of the help and the documentation. */
-export const rooms: readonly Room[] = [httpRoom, accessRoom, dnsRoom, storeRoom, registryRoom, logRoom, processRoom]
+export const rooms: readonly Room[] = [httpRoom, accessRoom, dnsRoom, kubernetesRoom, storeRoom, registryRoom, logRoom, processRoom]
 
 /** Every setting, room after room. */
 export const settings: readonly Setting[] = rooms.flatMap((room) => Object.entries(room.settings).map(([key, schema]) => {

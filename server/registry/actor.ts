@@ -29,6 +29,8 @@ export interface Actor {
   readonly address: string | undefined
   /** By which way it comes, for the audit: `http`, `websocket`. */
   readonly door?: string
+  /** The dialect that it speaks, as `eureka`; absent: the registry's own. What it registers is of this `source`. */
+  readonly dialect?: string
   /** Absent: there is no access control, and every instance is everybody's. */
   readonly ownership?: Ownership
 }

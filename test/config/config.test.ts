@@ -87,7 +87,8 @@ t.test('every setting can be given in each of the three ways, and means the same
     return samples[name] ?? byKind[kind] ?? String(chosen)
   }
   const groups = [
-    ['dns-tls', 'dns-tls-cert', 'dns-tls-key'], ['http-tls', 'http-tls-cert', 'http-tls-key'], ['redis', 'redis-cert', 'redis-key']
+    ['dns-tls', 'dns-tls-cert', 'dns-tls-key'], ['http-tls', 'http-tls-cert', 'http-tls-key'], ['redis', 'redis-cert', 'redis-key'],
+    ['kubernetes', 'kubernetes-tls-cert', 'kubernetes-tls-key']
   ]
   const needed: Record<string, readonly string[]> = { 'http-tls-client-ca': groups[1] ?? [], 'redis-ca': ['redis'], 'redis-server-name': ['redis'] }
   for (const setting of settings) {

@@ -42,6 +42,8 @@ t.test('an address is announced by one machine, and moves in order', { skip: noL
   t.equal((await agents.get(owner)?.ended)?.code, 0)
   await owned(four, other)
   await owned(six, other)
+  // Logged when the neighbours have been told, which is after the machine has the address.
+  for (const address of [four, six]) await agents.get(other)?.line(new RegExp(`announces ${address} on eth0`))
   t.same([await lab.ask('x', four, 80), await lab.ask('x', six, 80)], [`${other} 10.77.0.100`, `${other} fd77::100`], 'the neighbours heard of it')
 
   agents.get(other)?.process.kill('SIGTERM')

@@ -13,6 +13,8 @@ export interface ServiceExplanation {
   /** The rule that decided. */
   readonly rule: string
   readonly message: string
+  /** The dialect that the instance registered in, as `eureka`. Absent for the registry's own API. */
+  readonly source?: string
   /** Names of service ports that this instance lacks. */
   readonly missingPorts: readonly string[]
   /** Of a service that has it: its addresses and node ports that are in no range of the asked node. Absent if all are. */

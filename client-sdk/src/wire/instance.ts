@@ -51,6 +51,8 @@ export interface Instance {
   /** The machine that it runs on (an RFC 1123 subdomain), as in an EndpointSlice's `nodeName`. */
   readonly node?: string
   readonly version?: string
+  /** The dialect that it registered in, as `eureka`. Absent for the registry's own API. */
+  readonly source?: string
   /** The identity that registered it, as `token:web`: it alone may keep it. Absent without access control. */
   readonly owner?: string
   /** What the instance reported last. */

@@ -21,7 +21,7 @@ import { answerClientError, faultOf, lastAnswer } from './faults.ts'
 import { HostGuard } from './guard.ts'
 import { Lanes } from './lanes.ts'
 import * as limits from './limits.ts'
-import type { Identities } from './identities.ts'
+import { type Identities, speaking } from './identities.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { registerOpenapi } from './openapi.ts'
 import type { Peers } from './peer.ts'
@@ -140,6 +140,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
   })
   app.decorate('peers', peers)
   const counts = new AnswerCounts(app, options)
+  const hasOwnTokens = dialects.some(({ tokenOf }) => tokenOf !== undefined)
   const hosts = new HostGuard(options.trustedHosts, closing)
   app.addHook('onRequest', ({ raw }, { raw: response }, done) => {
     // Whoever wanted a WebSocket has no other use for a connection that does not become one.
@@ -153,6 +154,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     if (refusal !== undefined) return done(refusal)
     let admitted: Promise<void> | void
     try {
+      if (hasOwnTokens) takeToken(dialectOf(pathOf(raw)), raw)
       admitted = identities.admit(raw, peers.of(raw))
     } catch (error) {
       return done(error as Error) // access control throws errors only
@@ -237,7 +239,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
       scopes.set(dialect, scope)
       scope.removeAllContentTypeParsers()
       if (dialect.inOpenApi === false) hideRoutes(scope)
-      await dialect.plugin(scope, parts)
+      await dialect.plugin(scope, dialect.isForeign === true ? { ...parts, identities: speaking(identities, dialect.name) } : parts)
     }, dialect.prefix === '' ? {} : { prefix: dialect.prefix })
   }
   await app.ready()
@@ -254,6 +256,12 @@ function speaksWebSocket (dialectOf: (path: string) => Dialect | undefined, path
   if (dialect === undefined) return false
   const rest = below(dialect.prefix, path)
   return (dialect.upgrades ?? []).some((upgrade) => (upgrade.endsWith('*') ? rest?.startsWith(upgrade.slice(0, -1)) : rest === upgrade))
+}
+
+/** A token that was shown in a dialect's own way stands where every token stands. */
+function takeToken (dialect: Dialect | undefined, request: IncomingMessage): void {
+  const token = dialect?.tokenOf?.(request)
+  if (token !== undefined) request.headers.authorization = `Bearer ${token}`
 }
 
 function hideRoutes (scope: FastifyInstance): void {

@@ -65,7 +65,7 @@ function accessFor ({ core }: AccessContext, { raw: { socket } }: Pick<FastifyRe
 
 /** Of one who is known by address alone a new actor is made for each request. */
 function isSame (one: Actor, other: Actor): boolean {
-  return one === other || (one.kind === 'anonymous' && other.kind === 'anonymous' && one.address === other.address && one.door === other.door)
+  return one === other || (one.kind === 'anonymous' && other.kind === 'anonymous' && one.address === other.address && one.door === other.door && one.dialect === other.dialect)
 }
 
 /** Who asks, as events name it: the address of the client. */

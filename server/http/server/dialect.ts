@@ -41,6 +41,13 @@ export interface Dialect {
   readonly name: string
   /** Before each of its paths, as in `/eureka`; empty for none. */
   readonly prefix: string
+  /** Its clients are somebody else's: what they register shows this name as `source`, and the audit as the way they came. Default false. */
+  readonly isForeign?: boolean
+  /**
+   * The token that a request shows in the dialect's own way; undefined = it shows none so, and only a bearer token counts. What is given is
+   * looked at as a bearer token from then on. @throws RegistryError for what is no credential
+   */
+  readonly tokenOf?: (request: IncomingMessage) => string | undefined
   /** Registers the routes, in a scope of the dialect's own: other dialects see nothing of what it adds. */
   readonly plugin: (scope: FastifyInstance, parts: DialectParts) => void | Promise<void>
   /** Paths below the prefix that speak WebSocket; one that ends in `*` stands for all that begin so. Elsewhere an Upgrade header means nothing. */

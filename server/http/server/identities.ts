@@ -16,6 +16,27 @@ export interface Identities {
   known (request: IncomingMessage, peer: Peer): Actor | undefined
 }
 
+/** The same for those who speak a foreign dialect: their actors say so. */
+export function speaking (identities: Identities, dialect: string): Identities {
+  // An actor is kept with its connection (context.ts): the one who speaks must be the same object, too.
+  const speakers = new WeakMap<Actor, Actor>()
+  const speaker = (actor: Actor): Actor => {
+    const known = speakers.get(actor)
+    if (known !== undefined) return known
+    const made = { ...actor, dialect }
+    speakers.set(actor, made)
+    return made
+  }
+  return {
+    admit: (request, peer) => identities.admit(request, peer),
+    of: (request, peer) => speaker(identities.of(request, peer)),
+    known: (request, peer) => {
+      const actor = identities.known(request, peer)
+      return actor === undefined ? undefined : speaker(actor)
+    }
+  }
+}
+
 /** By address alone. */
 export const byAddress: Identities = {
   admit: () => undefined,

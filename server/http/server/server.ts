@@ -52,8 +52,11 @@ export interface Http {
   listenAll (main: readonly Listener[]): Promise<readonly (readonly string[])[]>
   /** The same with one main listener. */
   listen (main: Listener): Promise<readonly string[]>
-  /** Takes another certificate for the main listeners with TLS, for connections from now on. @throws the error of OpenSSL */
-  renew (tls: ListenerTls): void
+  /**
+   * Takes another certificate for the main listeners with TLS, or for that of a dialect, for connections from now on. @throws the error of
+   * OpenSSL
+   */
+  renew (tls: ListenerTls, dialect?: string): void
   /** How all listeners end in order, before `close`. */
   readonly leaving: Leaving
   /** Where each dialect that has a listener of its own listens. */
@@ -90,14 +93,14 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
   }
   const apps = [app, ...own.values()]
   const opened: Listening[] = []
-  const secure: Listening[] = []
+  const secure: { readonly target: FastifyInstance, readonly listening: Listening }[] = []
   const ownUrls = new Map<string, readonly string[]>()
   let closed: Promise<void> | undefined
 
   const open = async (target: FastifyInstance, listener: Listener): Promise<readonly string[]> => {
     const listening = await listen(target, guard, listener)
     opened.push(listening)
-    if (target === app && listener.tls !== undefined) secure.push(listening)
+    if (listener.tls !== undefined) secure.push({ target, listening })
     return listening.urls
   }
   const listenAll = async (main: readonly Listener[]): Promise<readonly (readonly string[])[]> => {
@@ -127,7 +130,10 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
     },
     listenAll,
     listen: async (main) => (await listenAll([main]))[0] ?? [],
-    renew: (tls) => { for (const each of secure) each.renew(tls) },
+    renew: (tls, dialect) => {
+      const renewed = dialect === undefined ? app : own.get(dialect)
+      for (const { target, listening } of secure) if (target === renewed) listening.renew(tls)
+    },
     close: () => closed ??= close()
   }
 }

@@ -96,6 +96,8 @@ export interface InstanceBody {
   readonly node?: string
   readonly version?: string
   readonly status: Status
+  /** The dialect that it registered in; absent for the registry's own API. */
+  readonly source?: string
   /** Who registered it. It stands last: a store finds it there (`ownerOf` in store.ts). */
   readonly owner?: string
 }
@@ -256,7 +258,7 @@ function isoText (atMs: number): string {
 
 /** The stored form of a shown instance, in canonical key order. */
 export function storedBody (instance: Instance): InstanceBody {
-  const { address, ports, hostname, labels, metadata, weight, priority, zone, region, node, version, status, owner } = instance
+  const { address, ports, hostname, labels, metadata, weight, priority, zone, region, node, version, status, source, owner } = instance
   return {
     address,
     ports,
@@ -270,13 +272,15 @@ export function storedBody (instance: Instance): InstanceBody {
     ...(node === undefined ? {} : { node }),
     ...(version === undefined ? {} : { version }),
     status,
+    ...(source === undefined ? {} : { source }),
     ...(owner === undefined ? {} : { owner })
   }
 }
 
-/** A body as this owner registers it. */
-export function ownedBody (body: InstanceBody, owner: string | undefined): InstanceBody {
-  return owner === undefined ? body : { ...body, owner }
+/** A body as this owner registers it, in this dialect. */
+export function ownedBody (body: InstanceBody, owner: string | undefined, source?: string): InstanceBody {
+  const sourced = source === undefined ? body : { ...body, source }
+  return owner === undefined ? sourced : { ...sourced, owner }
 }
 
 /** Whether an instance of this effective status answers calls: one that drains still does, it only wants no new ones. */

@@ -14,6 +14,8 @@ import {
 /** An identity with its kind. Nothing in it is escaped in JSON: stores compare it as it stands. */
 const ownerPattern = '^[!#-[\\]-~]+$'
 const maxOwnerLength = 300
+/** The name of a dialect. */
+const sourcePattern = '^[a-z][-a-z0-9]{0,62}$'
 
 const closed = { additionalProperties: false } as const
 
@@ -35,6 +37,7 @@ const StoredBody = Type.Object({
   node: Type.Optional(NodeName),
   version: Type.Optional(Type.String({ minLength: 1, maxLength: maxVersionLength })),
   status: StatusName,
+  source: Type.Optional(Type.String({ pattern: sourcePattern, rule: 'must be the name of a dialect, like eureka' })),
   owner: Type.Optional(Type.String({ minLength: 1, maxLength: maxOwnerLength, pattern: ownerPattern, rule: 'must be an identity, like token:web' }))
 }, closed)
 

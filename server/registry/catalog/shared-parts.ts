@@ -12,7 +12,7 @@ export class SharedParts {
 
   /** The same content, with the parts that others have too. */
   body (body: InstanceBody): InstanceBody {
-    const { ports, labels, metadata, zone, region, node, version, owner } = body
+    const { ports, labels, metadata, zone, region, node, version, source, owner } = body
     return {
       ...body,
       ports: this.#shared(ports),
@@ -22,6 +22,7 @@ export class SharedParts {
       ...(region === undefined ? {} : { region: this.text(region) }),
       ...(node === undefined ? {} : { node: this.text(node) }),
       ...(version === undefined ? {} : { version: this.text(version) }),
+      ...(source === undefined ? {} : { source: this.text(source) }),
       ...(owner === undefined ? {} : { owner: this.text(owner) })
     }
   }

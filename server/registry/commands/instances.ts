@@ -59,7 +59,7 @@ export class InstanceCommands {
     // Without a control of access, or while it only reports, who has no name leaves the owner as it is.
     const owner = ownership?.isBinding === true ? ownership.owner : ownership?.owner ?? known?.instance.owner
     if (known !== undefined && ownership?.isBinding === false && isOthers(ownership, known.instance)) ownership.permits(known.instance) // it is reported
-    const content = ownedBody(withKnownOrder(body, known?.instance.ports), owner)
+    const content = ownedBody(withKnownOrder(body, known?.instance.ports), owner, actor.dialect)
     const text = JSON.stringify(content)
     rememberBody(text, content)
     const granted = await store.grant({

@@ -38,6 +38,7 @@ export const shared = {
   region: Type.Optional(Type.String()),
   node: Type.Optional(Type.String({ description: 'The machine that it runs on' })),
   version: Type.Optional(Type.String()),
+  source: Type.Optional(Type.String({ description: 'The dialect that it registered in, as eureka; absent for this API' })),
   owner: Type.Optional(Type.String({ description: 'The identity that registered it: it alone may keep it' })),
   status: StatusName
 }

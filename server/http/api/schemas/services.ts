@@ -14,6 +14,7 @@ export const ServiceExplanation = named('ServiceExplanation', Type.Object({
   ready: Type.Boolean({ description: 'Whether callers are sent to it' }),
   rule: Type.String({ description: 'The rule that decided' }),
   message: Type.String(),
+  source: Type.Optional(Type.String({ description: 'The dialect that the instance registered in; absent for this API' })),
   missingPorts: Type.Array(Type.String()),
   warnings: Type.Optional(Type.Array(Type.String(), { description: 'Of a service that has it: its addresses and node ports that are in no range of this node' })),
   dns: Type.Optional(Type.Object({
