@@ -312,7 +312,7 @@ function httpPlaces (plain: readonly string[], secure: readonly string[]): objec
 /** Where other dialects are spoken, as the ready line has it: `"consul":"http://127.0.0.1:8500"`, and `consulAddresses` of a name. */
 function dialectPlaces (dialects: ReadonlyMap<string, readonly string[]>): object {
   const places = [...dialects].flatMap(([name, urls]): [string, unknown][] => [[name, urls[0]], ...(urls.length > 1 ? [[`${name}Addresses`, urls]] : []) as [string, unknown][]])
-  return Object.fromEntries(places) as object
+  return Object.fromEntries(places)
 }
 
 /** Where DNS is answered, as the ready line has it. */
