@@ -12,6 +12,7 @@ import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
 import type { Place } from './dns/server.ts'
 import { beginDnsWorkers, type DnsWorkers } from './dns/workers.ts'
+import { eurekaDialect } from './eureka/dialect.ts'
 import { loggingGuard } from './guard.ts'
 import { nativeDialect } from './http/api/native.ts'
 import { clientCertificateOf } from './http/server/client-certificate.ts'
@@ -205,9 +206,14 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const native = nativeDialect({
       core: access.core, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk, access: access.desk
     })
+    const eurekaCertificate = values.eureka?.tls === undefined ? undefined : keep(values.eureka.tls)
+    const eureka = values.eureka === undefined ? undefined : eurekaDialect({
+      core: access.core, feed: registry.feed, counters, namespace: values.eureka.namespace, node, version,
+      listen: { ...values.eureka.listen, ...eurekaCertificate === undefined ? {} : { tls: eurekaCertificate.current } }
+    })
     const http = await buildHttp({
       ...httpValues,
-      dialects: [native],
+      dialects: [native, ...eureka === undefined ? [] : [eureka]],
       identities: access.credentials,
       version,
       metrics: new HttpMetrics(metrics.register),
@@ -225,6 +231,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const listeners = [...listen === undefined ? [] : [listen], ...secureListener]
     const urls = (await step('listen for HTTP', () => http.listenAll(listeners))).flat()
     await certificate?.watch((renewed) => http.renew({ ...renewed, clientCert: tls?.clientCert }))
+    await eurekaCertificate?.watch((renewed) => http.renewOwn('eureka', renewed))
     observeCertificates(metrics.register, certificates, clock)
     const plainUrls = urls.filter((each) => each.startsWith('http:'))
     const secureUrls = urls.filter((each) => each.startsWith('https:'))
@@ -239,7 +246,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     if (dns !== undefined) await handOver(dns)
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
-      ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), store: store.kind, location: store.location,
+      ...httpPlaces(plainUrls, secureUrls), ...dialectPlaces(http.ownUrls), ...dnsPlaces(dns), store: store.kind, location: store.location,
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
 
@@ -262,8 +269,8 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
     }
-    const reload = ({ http: { tls: httpTls }, dns: dnsValues, log: { level } }: NodeValues): void => {
-      const files = [httpTls, dnsValues?.tls]
+    const reload = ({ http: { tls: httpTls }, dns: dnsValues, eureka: eurekaValues, log: { level } }: NodeValues): void => {
+      const files = [httpTls, dnsValues?.tls, eurekaValues?.tls]
       const takes = certificates.map((kept) => kept.prepare(files.find((each) => each?.name === kept.name)))
       access.reload()
       for (const take of takes) take() // all of them are as they should be
@@ -286,6 +293,11 @@ function httpPlaces (plain: readonly string[], secure: readonly string[]): objec
     http: plain[0] ?? 'off', ...(plain.length > 1 ? { httpAddresses: plain } : {}),
     ...(secure.length > 0 ? { https: secure[0] } : {}), ...(secure.length > 1 ? { httpsAddresses: secure } : {})
   }
+}
+
+/** Where other dialects are spoken, as the ready line has it: `"consul":"http://127.0.0.1:8500"`. */
+function dialectPlaces (urls: ReadonlyMap<string, readonly string[]>): object {
+  return Object.fromEntries(Array.from(urls, ([name, [first]]) => [name, first]))
 }
 
 /** Where DNS is answered, as the ready line has it. */

@@ -54,6 +54,8 @@ export interface Http {
   listen (main: Listener): Promise<readonly string[]>
   /** Takes another certificate for the main listeners with TLS, for connections from now on. @throws the error of OpenSSL */
   renew (tls: ListenerTls): void
+  /** The same for the listener of one dialect. */
+  renewOwn (dialect: string, tls: ListenerTls): void
   /** How all listeners end in order, before `close`. */
   readonly leaving: Leaving
   /** Where each dialect that has a listener of its own listens. */
@@ -90,14 +92,14 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
   }
   const apps = [app, ...own.values()]
   const opened: Listening[] = []
-  const secure: Listening[] = []
+  const secure: { readonly target: FastifyInstance, readonly listening: Listening }[] = []
   const ownUrls = new Map<string, readonly string[]>()
   let closed: Promise<void> | undefined
 
   const open = async (target: FastifyInstance, listener: Listener): Promise<readonly string[]> => {
     const listening = await listen(target, guard, listener)
     opened.push(listening)
-    if (target === app && listener.tls !== undefined) secure.push(listening)
+    if (listener.tls !== undefined) secure.push({ target, listening })
     return listening.urls
   }
   const listenAll = async (main: readonly Listener[]): Promise<readonly (readonly string[])[]> => {
@@ -108,6 +110,9 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
       if (target !== undefined && listener !== undefined) ownUrls.set(name, await open(target, listener))
     }
     return urls
+  }
+  const renew = (target: FastifyInstance, tls: ListenerTls): void => {
+    for (const each of secure) if (each.target === target) each.listening.renew(tls)
   }
   const close = async (): Promise<void> => {
     const listeners = opened.map((listening) => listening.close()) // no new connections; resolved when the last one has gone
@@ -127,7 +132,11 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
     },
     listenAll,
     listen: async (main) => (await listenAll([main]))[0] ?? [],
-    renew: (tls) => { for (const each of secure) each.renew(tls) },
+    renew: (tls) => renew(app, tls),
+    renewOwn: (dialect, tls) => {
+      const target = own.get(dialect)
+      if (target !== undefined) renew(target, tls)
+    },
     close: () => closed ??= close()
   }
 }
