@@ -18,6 +18,7 @@ import { nativeDialect } from './http/api/native.ts'
 import { clientCertificateOf } from './http/server/client-certificate.ts'
 import { HttpMetrics } from './http/server/metrics.ts'
 import { buildHttp } from './http/server/server.ts'
+import { kubernetesDialect } from './kubernetes/dialect.ts'
 import { lameDuck } from './lame-duck.ts'
 import { delaySlots } from './loop.ts'
 import { heldText, watchLoop } from './loop-watch.ts'
@@ -46,6 +47,8 @@ export interface Running extends AsyncDisposable {
   readonly http: string
   /** `host:port` of DNS, UDP and TCP; undefined = this node answers none. */
   readonly dns: string | undefined
+  /** `https://host:port` or `http://host:port` of the API of Kubernetes; undefined = it is not open. */
+  readonly kubernetes: string | undefined
   /**
    * Ends in order: says that this node is going, answers those who still ask (`lame-duck.ts`), then closes. Takes
    * `graceMs` and less than a second. Gives the names of what had to be cut.
@@ -207,13 +210,18 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       core: access.core, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk, access: access.desk
     })
     const eurekaCertificate = values.eureka?.tls === undefined ? undefined : keep(values.eureka.tls)
-    const eureka = values.eureka === undefined ? undefined : eurekaDialect({
+    const eureka = values.eureka === undefined ? [] : [eurekaDialect({
       core: access.core, feed: registry.feed, counters, namespace: values.eureka.namespace, node, version,
-      listen: { ...values.eureka.listen, ...eurekaCertificate === undefined ? {} : { tls: eurekaCertificate.current } }
-    })
+      listen: { ...values.eureka.listen, ...(eurekaCertificate === undefined ? {} : { tls: eurekaCertificate.current }) }
+    })]
+    const kubernetesCertificate = values.kubernetes?.tls === undefined ? undefined : keep(values.kubernetes.tls)
+    const kubernetes = values.kubernetes === undefined ? [] : [kubernetesDialect({
+      core: access.core, feed: registry.feed, register: metrics.register, version, reviews: access.desk,
+      listen: { ...values.kubernetes.listen, ...(kubernetesCertificate === undefined ? {} : { tls: kubernetesCertificate.current }) }
+    })]
     const http = await buildHttp({
       ...httpValues,
-      dialects: [native, ...eureka === undefined ? [] : [eureka]],
+      dialects: [native, ...kubernetes, ...eureka],
       identities: access.credentials,
       version,
       metrics: new HttpMetrics(metrics.register),
@@ -231,7 +239,8 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const listeners = [...listen === undefined ? [] : [listen], ...secureListener]
     const urls = (await step('listen for HTTP', () => http.listenAll(listeners))).flat()
     await certificate?.watch((renewed) => http.renew({ ...renewed, clientCert: tls?.clientCert }))
-    await eurekaCertificate?.watch((renewed) => http.renewOwn('eureka', renewed))
+    await eurekaCertificate?.watch((renewed) => http.renew(renewed, 'eureka'))
+    await kubernetesCertificate?.watch((renewed) => http.renew(renewed, 'kubernetes'))
     observeCertificates(metrics.register, certificates, clock)
     const plainUrls = urls.filter((each) => each.startsWith('http:'))
     const secureUrls = urls.filter((each) => each.startsWith('https:'))
@@ -246,7 +255,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     if (dns !== undefined) await handOver(dns)
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
-      ...httpPlaces(plainUrls, secureUrls), ...dialectPlaces(http.ownUrls), ...dnsPlaces(dns), store: store.kind, location: store.location,
+      ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), ...dialectPlaces(http.ownUrls), store: store.kind, location: store.location,
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
 
@@ -269,14 +278,14 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
     }
-    const reload = ({ http: { tls: httpTls }, dns: dnsValues, eureka: eurekaValues, log: { level } }: NodeValues): void => {
-      const files = [httpTls, dnsValues?.tls, eurekaValues?.tls]
+    const reload = ({ http: { tls: httpTls }, dns: dnsValues, kubernetes: kubernetesValues, eureka: eurekaValues, log: { level } }: NodeValues): void => {
+      const files = [httpTls, dnsValues?.tls, kubernetesValues?.tls, eurekaValues?.tls]
       const takes = certificates.map((kept) => kept.prepare(files.find((each) => each?.name === kept.name)))
       access.reload()
       for (const take of takes) take() // all of them are as they should be
       log.level = level
     }
-    return { http: url, dns: dns === undefined ? undefined : hostPort(dns), leave, reload, close, [Symbol.asyncDispose]: close }
+    return { http: url, dns: dns === undefined ? undefined : hostPort(dns), kubernetes: http.ownUrls.get('kubernetes')?.[0], leave, reload, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await closeSoon() // what hung at the start may hang again, and a DNS thread ends only when it has started
     throw error
@@ -295,9 +304,10 @@ function httpPlaces (plain: readonly string[], secure: readonly string[]): objec
   }
 }
 
-/** Where other dialects are spoken, as the ready line has it: `"consul":"http://127.0.0.1:8500"`. */
+/** Where other dialects are spoken, as the ready line has it: `"eureka":"http://127.0.0.1:8761"`. */
 function dialectPlaces (urls: ReadonlyMap<string, readonly string[]>): object {
-  return Object.fromEntries(Array.from(urls, ([name, [first]]) => [name, first]))
+  const places = [...urls].flatMap(([name, all]): [string, unknown][] => [[name, all[0]], ...(all.length > 1 ? [[`${name}Addresses`, all] as [string, unknown]] : [])])
+  return Object.fromEntries(places) as object
 }
 
 /** Where DNS is answered, as the ready line has it. */

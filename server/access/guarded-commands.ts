@@ -7,7 +7,7 @@ import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
 import type { ManifestDocument } from '../model/manifest/manifest-document.ts'
 import { type Policy, serviceNameLabel } from '../model/service/types.ts'
 import type {
-  ApplyAnswer, ApplyOptions, Commands, Deleted, DeleteOptions, InstanceName, LeaseSession, ManifestName, Registered, WriteOptions
+  ApplyAnswer, ApplyOptions, Commands, Deleted, DeleteOptions, InstanceName, LeaseSession, ManifestName, PutOptions, Registered
 } from '../registry/core.ts'
 import { GuardedReads } from './guarded-reads.ts'
 import { type Written, writtenBy } from './written.ts'
@@ -87,7 +87,7 @@ export class GuardedCommands extends GuardedReads implements Commands {
     })
   }
 
-  async put (name: ManifestName, value: unknown, options: WriteOptions = {}): Promise<ApplyAnswer> {
+  async put (name: ManifestName, value: unknown, options: PutOptions = {}): Promise<ApplyAnswer> {
     const said = writtenBy(name.kind, value, name.namespace)
     const own = name.kind === 'Namespace' || name.kind === 'Policy' ? { ...said, namespace: name.name } : { ...said, namespace: name.namespace, name: name.name, service: name.kind === 'EndpointSlice' ? said.service : name.name }
     return await this.#write(options.dryRun === true ? 'put-dry-run' : 'put', [own], async () => {

@@ -7,6 +7,7 @@ import { invalid } from '../errors.ts'
 import { dnsRoom, readDnsSettings, type DnsValues } from '../dns/settings.ts'
 import { eurekaRoom, readEurekaSettings, type EurekaValues } from '../eureka/settings.ts'
 import { httpRoom, readHttpSettings, type HttpValues } from '../http/settings.ts'
+import { kubernetesRoom, readKubernetesSettings, type KubernetesValues } from '../kubernetes/settings.ts'
 import { logRoom, readLogSettings, type LogValues } from '../log/settings.ts'
 import type { AddressRange } from '../model/address/ranges.ts'
 import { readRegistrySettings, registryRoom, type RegistryValues } from '../registry/settings.ts'
@@ -17,7 +18,7 @@ import { readAll, type Origins, type Room, type SettingDoc } from './setting.ts'
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
   ...httpRoom.settings, ...accessRoom.settings, ...eurekaRoom.settings,
-  ...dnsRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
+  ...dnsRoom.settings, ...kubernetesRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
 }, { additionalProperties: false })
 
 /** The effective settings, in units that code counts in. */
@@ -31,6 +32,8 @@ export interface NodeValues {
   readonly eureka: EurekaValues | undefined
   /** undefined = this node answers no DNS. */
   readonly dns: DnsValues | undefined
+  /** undefined = nobody asks in the words of Kubernetes. */
+  readonly kubernetes: KubernetesValues | undefined
   readonly store: StoreValues
   readonly registry: RegistryValues
   readonly log: LogValues
@@ -51,6 +54,7 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     },
     dns: () => readDnsSettings(config, origins, serviceNetworks),
     http: () => readHttpSettings(config, origins),
+    kubernetes: () => readKubernetesSettings(config, origins),
     access: () => readAccessSettings(config, origins),
     eureka: () => readEurekaSettings(config, origins),
     store: () => readStoreSettings(config, origins),
@@ -72,7 +76,7 @@ export interface Setting extends SettingDoc {
 }
 
 /** In the order of the help and the documentation. */
-export const rooms: readonly Room[] = [httpRoom, accessRoom, eurekaRoom, dnsRoom, storeRoom, registryRoom, logRoom, processRoom]
+export const rooms: readonly Room[] = [httpRoom, accessRoom, eurekaRoom, dnsRoom, kubernetesRoom, storeRoom, registryRoom, logRoom, processRoom]
 
 /** Every setting, room after room. */
 export const settings: readonly Setting[] = rooms.flatMap((room) => Object.entries(room.settings).map(([key, schema]) => {

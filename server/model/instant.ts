@@ -14,3 +14,8 @@ export function readInstant (text: string): number | undefined {
   const ms = Date.parse(whole.toUpperCase())
   return Number.isNaN(ms) ? undefined : ms
 }
+
+/** A time as Kubernetes writes it: `2026-01-02T03:04:05Z`. */
+export function wholeSeconds (ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`
+}

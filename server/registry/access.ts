@@ -23,7 +23,7 @@ import type { LeaseSession, Sessions } from './leases/sessions.ts'
 import type { LeftoverOverrides } from './leftover-overrides.ts'
 import type { RegistryReads } from './reads/reads.ts'
 import type { ManifestName } from './services/manifests.ts'
-import type { ApplyAnswer, ApplyOptions, Deleted, DeleteOptions, Services, WriteOptions } from './services/services.ts'
+import type { ApplyAnswer, ApplyOptions, Deleted, DeleteOptions, PutOptions, Services } from './services/services.ts'
 import type { Unreadable } from './unreadable.ts'
 
 export interface AccessParts {
@@ -121,7 +121,7 @@ export class ActorAccess implements Access {
     return this.#shown(this.#parts.services.apply(this.#actor, documents, options))
   }
 
-  put (name: ManifestName, value: unknown, options?: WriteOptions): Promise<ApplyAnswer> {
+  put (name: ManifestName, value: unknown, options?: PutOptions): Promise<ApplyAnswer> {
     return this.#shown(this.#parts.services.put(this.#actor, name, value, options))
   }
 

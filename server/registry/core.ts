@@ -32,7 +32,7 @@ import type { Protection } from './leases/sweeper.ts'
 import type { EventPage, EventQuery } from './reads/events.ts'
 import type { Numbers } from './reads/overview.ts'
 import type { ManifestName } from './services/manifests.ts'
-import type { ApplyAnswer, ApplyOptions, Deleted, DeleteOptions, WriteOptions } from './services/services.ts'
+import type { ApplyAnswer, ApplyOptions, Deleted, DeleteOptions, PutOptions } from './services/services.ts'
 
 export interface Core {
   readonly position: CorePosition
@@ -97,7 +97,7 @@ export interface Reads {
   /** What can be given to services and what is: cluster IPs, node ports, load-balancer addresses. */
   pools (): readonly Pool[]
   /** What changed lately, newest first. */
-  events (query: EventQuery): EventPage
+  events (query: EventQuery): EventPage | Promise<EventPage>
   /** The registry at a glance. */
   numbers (sight?: Sight): Numbers
   /** A value that the nodes share and show to no client; undefined = no node has created it yet. */
@@ -147,9 +147,9 @@ export interface Commands {
   removeOverride (name: InstanceName): Promise<number>
   /** All or nothing. @throws RegistryError REG_INVALID, REG_MANIFEST_INVALID, REG_CONFLICT, REG_LIMIT_REACHED */
   apply (documents: readonly ManifestDocument[], options?: ApplyOptions): Promise<ApplyAnswer>
-  /** One manifest under the name of its path. @throws RegistryError as `apply` */
-  put (name: ManifestName, value: unknown, options?: WriteOptions): Promise<ApplyAnswer>
-  /** All or nothing. @throws RegistryError REG_..._NOT_FOUND unless `ignoreMissing` */
+  /** One manifest under the name of its path. @throws RegistryError as `apply`; REG_CONFLICT if it is to be new, and is there */
+  put (name: ManifestName, value: unknown, options?: PutOptions): Promise<ApplyAnswer>
+  /** All or nothing. @throws RegistryError REG_..._NOT_FOUND unless `ignoreMissing`; REG_CONFLICT if one is not the one that was meant */
   delete (names: readonly ManifestName[], options?: DeleteOptions): Promise<Deleted>
   /**
    * Writes a value that the nodes share, if it still has the revision `expected` (0 = there is none). False: another
@@ -218,7 +218,7 @@ export type { Numbers } from './reads/overview.ts'
 export type { InSlices } from './in-slices.ts'
 export type { Applied } from './services/apply-plan.ts'
 export type { Kind, ManifestName } from './services/manifests.ts'
-export { type ApplyAnswer, type ApplyOptions, type Deleted, type DeleteOptions, type WriteOptions, defaultNamespace, maxExplained } from './services/services.ts'
+export { type ApplyAnswer, type ApplyOptions, type Deleted, type DeleteOptions, type PutOptions, type WriteOptions, defaultNamespace, maxExplained } from './services/services.ts'
 
 export type { Follower } from './followers.ts'
 

@@ -1,9 +1,12 @@
 // One large service: what a change of it costs those who ask meanwhile. A node on one core, DNS in its main thread; 1,000 questions a second
 // for the service, 100 and 500 changes a second of its instances, and somebody who reads its endpoints over and over.
-import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { WebSocket } from 'ws'
-import { type Filling, addressOf, fillDirectory } from './filled.ts'
+import type { Asked, Task } from './big-clients.ts'
+import { body, path } from './big-clients.ts'
+import { type Filling, fillDirectory } from './filled.ts'
 import { type Row, median, startRegistry, temporaryDirectory, thousands } from './lib.ts'
 
 /** `--sizes=100,10000` for a brief look. A service takes 50,000 registrations; more than that come from a backup. */
@@ -11,7 +14,6 @@ const sizes = (process.argv.find((argument) => argument.startsWith('--sizes='))?
 const rates = [100, 500]
 const questionsPerSecond = 1_000
 const seconds = 10
-const path = '/v1/namespaces/shop/services/orders'
 
 interface Result {
   readonly instances: number
@@ -65,13 +67,6 @@ const filling: Filling = {
   body: (n) => ({ labels: { app: 'orders', version: `v${n % 3}` }, zone: `zone-${n % 3}` })
 }
 
-function body (index: number, weight: number): string {
-  return JSON.stringify({
-    address: addressOf(index), ports: [{ name: 'http', port: 8080 }], labels: { app: 'orders', version: `v${index % 3}` },
-    zone: `zone-${index % 3}`, generation: `generation-${index}`, weight, lease: { ttlMs: 3_600_000 }
-  })
-}
-
 async function measure (instances: number, changesPerSecond: number): Promise<Result> {
   await using directory = await temporaryDirectory()
   await fillDirectory(directory.path, instances, filling)
@@ -85,8 +80,11 @@ async function measure (instances: number, changesPerSecond: number): Promise<Re
   await fetch(`${node.url}${path}/instances/instance-1`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: body(1, 7) })
   await setTimeout(1_000) // the one change has been told, and the process is quiet
   const frameBytes = frames.at(-1) ?? Infinity
-  const until = performance.now() + seconds * 1_000
-  const [questions, puts, gets] = await Promise.all([ask(node.dns, until), change(node.url, instances, changesPerSecond, until), read(node.url, until)])
+  const [questions, { waits: puts }, { waits: gets }] = await Promise.all([
+    client({ kind: 'ask', address: node.dns, perSecond: questionsPerSecond, seconds }),
+    client({ kind: 'change', url: node.url, instances, perSecond: changesPerSecond, seconds }),
+    client({ kind: 'read', url: node.url, seconds })
+  ])
   socket.terminate()
   return {
     instances, changesPerSecond, frameBytes,
@@ -99,67 +97,13 @@ async function measure (instances: number, changesPerSecond: number): Promise<Re
   }
 }
 
-/** Questions for the addresses of the service, evenly in time, whether or not the ones before were answered. */
-async function ask (address: string, until: number): Promise<{ readonly asked: number, readonly waits: readonly number[] }> {
-  const [host = '', port = ''] = address.split(':')
-  const socket = createSocket('udp4')
-  const sent = new Map<number, number>()
-  const waits: number[] = []
-  socket.on('message', (message) => {
-    const at = sent.get(message.readUInt16BE(0))
-    if (at !== undefined) waits.push(performance.now() - at)
-    sent.delete(message.readUInt16BE(0))
-  })
-  const labels = ['orders', 'shop', 'svc', 'cluster', 'local'].flatMap((label) => [Buffer.from([label.length]), Buffer.from(label)])
-  const question = Buffer.concat([Buffer.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), ...labels, Buffer.from([0, 0, 1, 0, 1])])
-  let asked = 0
-  await paced(questionsPerSecond, until, () => {
-    const message = Buffer.from(question)
-    message.writeUInt16BE(asked & 0xffff, 0)
-    sent.set(asked++ & 0xffff, performance.now())
-    socket.send(message, Number(port), host)
-  })
-  await setTimeout(2_000) // what is still on its way
-  socket.close()
-  return { asked, waits }
-}
-
-async function change (url: string, instances: number, perSecond: number, until: number): Promise<readonly number[]> {
-  const waits: number[] = []
-  const open = new Set<Promise<void>>()
-  let count = 0
-  await paced(perSecond, until, () => {
-    const index = (count * 7_919) % instances
-    const began = performance.now()
-    const put = fetch(`${url}${path}/instances/instance-${index}`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: body(index, 100 + ++count % 50) })
-      .then(async (response) => {
-        await response.arrayBuffer()
-        waits.push(performance.now() - began)
-        open.delete(put)
-      })
-    open.add(put)
-  })
-  await Promise.all(open)
-  return waits
-}
-
-async function read (url: string, until: number): Promise<readonly number[]> {
-  const waits: number[] = []
-  while (performance.now() < until) {
-    const began = performance.now()
-    await fetch(`${url}${path}/endpoints`).then((response) => response.arrayBuffer())
-    waits.push(performance.now() - began)
-    await setTimeout(100)
-  }
-  return waits
-}
-
-/** Calls so often, catching up after what came between. */
-async function paced (perSecond: number, until: number, call: () => void): Promise<void> {
-  const began = performance.now()
-  for (let done = 0; performance.now() < until;) {
-    const due = Math.floor((performance.now() - began) * perSecond / 1_000)
-    for (; done < due; done++) call()
-    await setTimeout(1)
+/** Each client is a thread of its own: it sees what the node does, and not what the others do. */
+async function client (task: Task): Promise<Asked> {
+  const worker = new Worker(new URL('./big-clients.ts', import.meta.url), { workerData: task })
+  try {
+    const [asked] = await once(worker, 'message') as [Asked]
+    return asked
+  } finally {
+    await worker.terminate()
   }
 }

@@ -30,6 +30,8 @@ const beside: Readonly<Record<string, readonly string[]>> = {
   'http-tls-cert': ['--http-tls=127.0.0.1:7501', '--http-tls-key=k.pem'],
   'http-tls-key': ['--http-tls=127.0.0.1:7501', '--http-tls-cert=c.pem'],
   'http-tls-client-ca': ['--http-tls=127.0.0.1:7501', '--http-tls-cert=c.pem', '--http-tls-key=k.pem'],
+  'kubernetes-tls-cert': ['--kubernetes=127.0.0.1:7443', '--kubernetes-tls-key=k.pem'],
+  'kubernetes-tls-key': ['--kubernetes=127.0.0.1:7443', '--kubernetes-tls-cert=c.pem'],
   'redis-ca': ['--redis=rediss://h'],
   'redis-cert': ['--redis=rediss://h', '--redis-key=k.pem'],
   'redis-key': ['--redis=rediss://h', '--redis-cert=c.pem'],

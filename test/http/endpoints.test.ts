@@ -1,5 +1,8 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
+import { maxJoinedBytes } from '../../server/http/server/limits.ts'
 import { build, pathOf } from '../support/world.ts'
 
 const url = '/v1/namespaces/shop/services/orders/endpoints'
@@ -160,6 +163,44 @@ t.test('a large answer is gzipped for those who ask, and still has its ETag', as
   const list = await send('GET', '/v1/instances', undefined, { 'accept-encoding': 'gzip' })
   t.equal(list.headers['content-encoding'], 'gzip')
   t.equal(JSON.parse(gunzipSync(list.rawPayload).toString()).items.length, 10)
+})
+
+t.test('the endpoints of a very large service are sent in pieces: the same text in each form, of one revision', async (t) => {
+  const { send, register, listen } = await build(t)
+  const count = 900 // of 300 bytes and more, so that they are not joined
+  const padding = 'x'.repeat(200)
+  await Promise.all(Array.from({ length: count }, (_, n) => register(`shop/orders/i-${String(n).padStart(4, '0')}`, {
+    address: `10.1.${n >> 8}.${n & 255}`, labels: { one: padding.slice(0, 60), two: padding.slice(0, 60) }, ...(n % 10 === 0 ? { status: 'starting' as const } : {})
+  })))
+  const wanted = (kept: (n: number) => boolean): string[] => Array.from({ length: count }, (_, n) => n).filter(kept).map((n) => `i-${String(n).padStart(4, '0')}`)
+  for (const [query, kept] of [['', (n) => n % 10 !== 0], ['?ready=any', () => true], ['?ready=false', (n) => n % 10 === 0]] as [string, (n: number) => boolean][]) {
+    for (let again = 0; again < 2; again++) {
+      const answer = await send('GET', url + query)
+      t.strictSame(ids(answer), wanted(kept), query)
+      t.equal(Number(answer.headers['content-length']), answer.rawPayload.length)
+      t.equal(answer.rawPayload.length > maxJoinedBytes, query !== '?ready=false')
+      t.equal(gunzipSync((await send('GET', url + query, undefined, { 'accept-encoding': 'gzip' })).rawPayload).toString(), answer.body)
+      const head = await send('HEAD', url + query)
+      t.match(head, { statusCode: 200, body: '', headers: { 'content-length': answer.headers['content-length'], etag: answer.headers.etag } })
+    }
+  }
+  const etag = String((await send('GET', url)).headers.etag)
+  t.equal((await send('GET', url, undefined, { 'if-none-match': etag })).statusCode, 304)
+  await send('PATCH', pathOf('shop/orders/i-0455'), { weight: 77 })
+  t.equal((await send('GET', url)).json().endpoints.find(({ id }: { id: string }) => id === 'i-0455').weight, 77)
+
+  // Over a socket, read slowly, beside a change: it is the whole answer of one revision.
+  const { port } = await listen()
+  const socket = connect(port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  socket.write(`GET ${url} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`)
+  await once(socket, 'readable')
+  const pieces: Buffer[] = [socket.read() as Buffer]
+  await send('PATCH', pathOf('shop/orders/i-0455'), { weight: 78 })
+  for await (const piece of socket) pieces.push(piece as Buffer)
+  const [head = '', body = ''] = Buffer.concat(pieces).toString().split('\r\n\r\n')
+  t.equal(JSON.parse(body).endpoints.find(({ id }: { id: string }) => id === 'i-0455').weight, 77)
+  t.match(head, new RegExp(`content-length: ${Buffer.byteLength(body)}`))
 })
 
 t.test('a small answer is not gzipped', async (t) => {

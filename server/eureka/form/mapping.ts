@@ -70,7 +70,8 @@ export function registrationOf (info: InstanceInfo, service: string): { readonly
   if ('problem' in address) faults.push({ field: 'ipAddr', value: info.ipAddr, rule: address.problem })
   for (const key of Object.keys(info.metadata)) {
     if (!key.startsWith(reservedPrefix)) continue
-    faults.push({ field: `metadata[${JSON.stringify(key)}]`, value: info.metadata[key], rule: `must not begin with "${reservedPrefix}"` })
+    const field = `metadata[${JSON.stringify(key)}]`
+    faults.push({ field, value: info.metadata[key], rule: `must not begin with "${reservedPrefix}"` })
   }
   const { port, securePort, metadata } = info
   const ports = [...enabled('http', port), ...enabled('https', securePort)]
@@ -118,7 +119,7 @@ function extrasOf (info: InstanceInfo, service: string): Record<string, string> 
     countryId: info.countryId === 1 ? undefined : info.countryId,
     dataCenter: dataCenterInfo.name === 'MyOwn' ? undefined : dataCenterInfo.name,
     dataCenterMetadata: Object.keys(dataCenterInfo.metadata).length === 0 ? undefined : JSON.stringify(dataCenterInfo.metadata),
-    renewalIntervalInSecs: info.renewalIntervalInSecs === undefined || info.renewalIntervalInSecs === renewalOf(durationSecs) ? undefined : info.renewalIntervalInSecs,
+    renewalIntervalInSecs: info.renewalIntervalInSecs === renewalOf(durationSecs) ? undefined : info.renewalIntervalInSecs,
     lastDirtyTimestamp: info.lastDirtyTimestamp,
     port: port === undefined || port.isEnabled || port.number === 0 ? undefined : port.number,
     securePort: securePort === undefined || securePort.isEnabled || securePort.number === 0 ? undefined : securePort.number

@@ -1,5 +1,6 @@
 // "Who serves this?": the hot path. The answer is kept ready as text for as long as the service does not change, and what is asked for
 // again in the same words is answered before routing (ready-endpoints.ts).
+import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -12,7 +13,7 @@ import { parseSelector } from '../../model/instance/selector.ts'
 import { cursorText, parseCursor, queryEndpoints } from '../../registry/core.ts'
 import { isKnown, jsonType, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf, lifeOf } from '../server/context.ts'
-import { defaultWaitMs, gzipThreshold, maxEndpointVariants, maxWaitMs } from '../server/limits.ts'
+import { defaultWaitMs, gzipThreshold, maxEndpointVariants, maxJoinedBytes, maxWaitMs } from '../server/limits.ts'
 import { ReadyEndpoints } from './ready-endpoints.ts'
 import { EndpointsAnswer as EndpointsSchema, PortText, ServiceParams, answerOf, emptyAnswer, errorResponses, exampleEndpoints, readErrors } from './schemas.ts'
 import { Duration } from '../server/validation.ts'
@@ -32,8 +33,8 @@ type EndpointsRequest = FastifyRequest<{ Params: Static<typeof ServiceParams>, Q
 
 /** One form of a service's endpoints, ready to be sent. */
 interface Ready {
-  /** Of a large service its octets: they are joined from those of its parts, which a change elsewhere leaves as they are. */
-  readonly text: string | Buffer
+  /** Of a large service its octets, of a very large one in pieces: those of its parts, which a change elsewhere leaves as they are. */
+  readonly text: string | Buffer | readonly Buffer[]
   readonly bytes: number
   readonly etag: string
   gzipped: Promise<Buffer> | undefined
@@ -104,7 +105,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     const isDeclared = manifest !== undefined
     const made = formOf(endpoints, isDeclared, query)
     const { text, bytes, etag } = made
-    if (query.after === undefined && query.wait === undefined && query.minRevision === undefined) {
+    if (!isPieces(text) && query.after === undefined && query.wait === undefined && query.minRevision === undefined) {
       ready.keep(request.raw.url ?? '', { namespace, service, set: endpoints, isDeclared, text, bytes, etag })
     }
     setRevision(reply, context.core)
@@ -112,7 +113,11 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     if (bytes >= gzipThreshold) void reply.header('vary', 'accept-encoding')
     if (isKnown(request, etag)) return reply.code(304).send()
     void reply.header('content-type', jsonType)
-    return bytes >= gzipThreshold && acceptsGzip(request.headers['accept-encoding']) ? sendGzipped(reply, made) : reply.send(text)
+    if (bytes >= gzipThreshold && acceptsGzip(request.headers['accept-encoding'])) return sendGzipped(reply, made)
+    if (!isPieces(text)) return reply.send(text)
+    // Not joined: a copy of some megabytes for each answer makes the garbage collector walk the whole heap again and again.
+    context.answers.hold(request, reply, bytes)
+    return reply.header('content-length', String(bytes)).send(Readable.from(text, { objectMode: false, highWaterMark: maxJoinedBytes }))
   }
 
   function formOf (set: EndpointSet, isDeclared: boolean, query: QueryOf): Ready {
@@ -140,8 +145,13 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
       failOpen: set.failOpen,
       ...(isDeclared ? { declared: true } : {})
     }
-    const isWhole = selector === undefined && zone === undefined && port === undefined && ready !== 'false'
-    const text = isWhole && set.parts.length > 1 ? joined(head, set.json(ready === 'any' ? 'all' : 'answered')) : JSON.stringify({
+    const etag = `W/"${revision}"`
+    if (selector === undefined && zone === undefined && port === undefined && ready !== 'false' && set.parts.length > 1) {
+      const pieces = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"endpoints":[`), ...set.json(ready === 'any' ? 'all' : 'answered'), Buffer.from(']}')]
+      const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
+      return { text: bytes <= maxJoinedBytes ? Buffer.concat(pieces, bytes) : pieces, bytes, etag, gzipped: undefined }
+    }
+    const text = JSON.stringify({
       ...head,
       endpoints: queryEndpoints(set, {
         ...(selector === undefined ? {} : { selector: parseSelector(selector) }),
@@ -150,16 +160,16 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
         ...(ready === undefined ? {} : { ready })
       })
     } satisfies EndpointsAnswer)
-    return { text, bytes: Buffer.byteLength(text), etag: `W/"${revision}"`, gzipped: undefined }
+    return { text, bytes: Buffer.byteLength(text), etag, gzipped: undefined }
   }
 }
 
-function joined (head: Omit<EndpointsAnswer, 'endpoints'>, endpoints: Iterable<Buffer>): Buffer {
-  return Buffer.concat([Buffer.from(`${JSON.stringify(head).slice(0, -1)},"endpoints":[`), ...endpoints, Buffer.from(']}')])
+function isPieces (text: Ready['text']): text is readonly Buffer[] {
+  return Array.isArray(text)
 }
 
 async function sendGzipped (reply: FastifyReply, ready: Ready): Promise<FastifyReply> {
-  const body = await (ready.gzipped ??= compressed(ready.text))
+  const body = await (ready.gzipped ??= compressed(isPieces(ready.text) ? Buffer.concat(ready.text, ready.bytes) : ready.text))
   return reply.header('content-encoding', 'gzip').send(body)
 }
 

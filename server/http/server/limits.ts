@@ -90,6 +90,8 @@ export const maxPageBytes = 2 * 1024 * 1024
 export const maxKeptAnswers = 10_000
 export const keptAnswerBytes = 16 * 1024 * 1024
 export const maxKeptUrlLength = 512
+/** Endpoints of more bytes are not joined to one body, and so many bytes of them are on their way to a connection at once. */
+export const maxJoinedBytes = 256 * 1024
 /** Forms of one service's endpoints that are kept ready: a service is asked for in a few ways, not in many. */
 export const maxEndpointVariants = 16
 /** Below a kilobyte gzip costs more than the network. */

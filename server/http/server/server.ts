@@ -52,10 +52,11 @@ export interface Http {
   listenAll (main: readonly Listener[]): Promise<readonly (readonly string[])[]>
   /** The same with one main listener. */
   listen (main: Listener): Promise<readonly string[]>
-  /** Takes another certificate for the main listeners with TLS, for connections from now on. @throws the error of OpenSSL */
-  renew (tls: ListenerTls): void
-  /** The same for the listener of one dialect. */
-  renewOwn (dialect: string, tls: ListenerTls): void
+  /**
+   * Takes another certificate for the main listeners with TLS, or for that of a dialect, for connections from now on. @throws the error of
+   * OpenSSL
+   */
+  renew (tls: ListenerTls, dialect?: string): void
   /** How all listeners end in order, before `close`. */
   readonly leaving: Leaving
   /** Where each dialect that has a listener of its own listens. */
@@ -111,9 +112,6 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
     }
     return urls
   }
-  const renew = (target: FastifyInstance, tls: ListenerTls): void => {
-    for (const each of secure) if (each.target === target) each.listening.renew(tls)
-  }
   const close = async (): Promise<void> => {
     const listeners = opened.map((listening) => listening.close()) // no new connections; resolved when the last one has gone
     await Promise.all(apps.map((each) => each.close()))
@@ -132,10 +130,9 @@ export async function buildHttp (options: HttpOptions): Promise<Http> {
     },
     listenAll,
     listen: async (main) => (await listenAll([main]))[0] ?? [],
-    renew: (tls) => renew(app, tls),
-    renewOwn: (dialect, tls) => {
-      const target = own.get(dialect)
-      if (target !== undefined) renew(target, tls)
+    renew: (tls, dialect) => {
+      const renewed = dialect === undefined ? app : own.get(dialect)
+      for (const { target, listening } of secure) if (target === renewed) listening.renew(tls)
     },
     close: () => closed ??= close()
   }

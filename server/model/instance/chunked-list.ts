@@ -3,7 +3,7 @@
 // from a chunk stays good as long as the chunk is in the list.
 
 /** Items of a chunk at most. A change copies half of it on the average, and one place for each chunk of the list. */
-export const maxChunkItems = 256
+export const maxChunkItems = 64
 
 /** A run of a sorted list. */
 export interface Chunk<Item> {

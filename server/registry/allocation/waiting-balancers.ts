@@ -4,6 +4,7 @@
 // No storm can come of it. Many reasons are one attempt; an attempt that finds no address writes nothing, and so starts
 // no further attempt. Several nodes may try at once: the store lets one of them win, and the others find nothing left
 // to do.
+import { wholeSeconds } from '../../model/instant.ts'
 import { allocationPlan } from '../../model/service/needs.ts'
 import type { Service } from '../../model/service/types.ts'
 import type { Store } from '../../store/store.ts'
@@ -119,7 +120,7 @@ export class WaitingBalancers {
       const batch = holders.slice(first, first + batchSize)
       const propose = (attempt: number): ApplyPlan & { readonly result: undefined } => {
         const manifests = batch.flatMap(({ namespace, service }) => feed.catalog.declared(namespace, service)?.manifest ?? []).filter(isWaiting)
-        const view = new ApplyView(manifests, feed.catalog)
+        const view = new ApplyView(manifests, feed.catalog, wholeSeconds(clock.now()))
         return { ...atOnce(planWaiting(manifests, view, allocator, attempt)), result: undefined }
       }
       if (propose(0).writes.length > 0) await commitAllocated({ store, clock, allocator, by: registryActor.name, propose })

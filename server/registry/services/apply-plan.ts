@@ -15,6 +15,9 @@ import { serviceFaults, warnings } from '../../model/service/validate.ts'
 import {
   endpointSliceFaults, endpointSliceWarnings, endpointsFaults, endpointsWarning, namespaceFaults, unnamedPortWarnings
 } from '../../model/service/validate-endpoints.ts'
+import { kindFields } from '../../model/fields/kind-fields.ts'
+import { type ManagedFieldsEntry, managedFieldsOf, withManagedFields } from '../../model/fields/managed-fields.ts'
+import { afterUpdate } from '../../model/fields/managers.ts'
 import { policyFaults } from '../../model/policy/validate.ts'
 import { FaultList, maxToldFaults } from '../../refusal.ts'
 import { longStep } from '../../slice.ts'
@@ -34,6 +37,10 @@ export interface Item {
   readonly document?: number
   /** What it asks for and nobody here does. */
   readonly dropped?: readonly string[]
+  /** Who manages which of its fields after the write; undefined = who writes it manages what changes. */
+  readonly managedFields?: readonly ManagedFieldsEntry[] | undefined
+  /** It must not be there yet. */
+  readonly isNew?: boolean | undefined
 }
 
 export interface Applied extends ManifestName {
@@ -135,6 +142,7 @@ function draftOf (item: Item, name: ManifestName, view: ApplyView, facts: Regist
   const { manifest } = item
   const asked = manifest.metadata.resourceVersion
   if (old === undefined) refuseDeleted(item, name)
+  else if (item.isNew === true) refuseTwin(item, name)
   if (old !== undefined && asked !== undefined && asked !== old.metadata.resourceVersion) {
     const rule = 'the object has been modified; please apply your changes to the latest version'
     throw new RegistryError('REG_CONFLICT', `${name.kind} "${name.namespace}/${name.name}": ${rule}`, item.locate([{ field: 'metadata.resourceVersion', value: asked, rule: `must be ${old.metadata.resourceVersion}, or absent: ${rule}` }]))
@@ -164,6 +172,12 @@ function refuseDeleted (item: Item, name: ManifestName): void {
   const fields = faults.map(({ field }) => field).join(' and ')
   const was = `${name.kind} "${name.namespace}/${name.name}" was deleted, or never here`
   throw new RegistryError('REG_CONFLICT', `${was}: leave out ${fields} to create it anew`, item.locate(faults))
+}
+
+/** What is to be created is there already. */
+function refuseTwin ({ locate }: Item, { kind, namespace, name }: ManifestName): void {
+  const fault: FieldError = { field: 'metadata.name', value: name, rule: 'must be new: it is there already' }
+  throw new RegistryError('REG_CONFLICT', `${kind} "${namespace}/${name}" already exists`, locate([fault]))
 }
 
 function faultsOf (next: Manifest, old: Manifest | undefined, facts: RegistryFacts): Parameters<typeof fieldErrors>[0] {
@@ -201,7 +215,7 @@ function * allocated (
   for (const draft of drafts) {
     const { name, old, item } = draft
     const result = results.get(draft)
-    const final = identified(result === undefined ? draft.next : withResult(draft, result), old)
+    const final = noted(identified(result === undefined ? draft.next : withResult(draft, result), old), draft, view.now)
     const body = storedManifest(final)
     const outcome = old === undefined ? 'created' : body === storedManifest(old) ? 'unchanged' : 'configured'
     if (outcome !== 'unchanged') {
@@ -226,6 +240,18 @@ function identified (next: Manifest, old: Manifest | undefined): Manifest {
   const said = ({ ...rest }: Manifest): string => JSON.stringify(canonical(without(without(rest as Service, 'metadata'), 'status'))) // `status` may be absent, as of most kinds
   const generation = said(next) === said(old) ? old.metadata.generation : (old.metadata.generation ?? 0) + 1
   return { ...next, metadata: compact<ObjectMeta>({ ...metadata, generation }) }
+}
+
+/** How a writer that is none of Kubernetes' API is called among the managers of fields. */
+const ownManager = 'rollcall'
+
+/** With the note of who manages which fields, where there is one. */
+function noted (final: Manifest, { item, old, next }: Draft, now: string): Manifest {
+  const before = old === undefined ? [] : managedFieldsOf(old)
+  if (item.managedFields !== undefined) return withManagedFields(final, item.managedFields)
+  if (old === undefined || before.length === 0) return final
+  const writer = { manager: ownManager, apiVersion: final.apiVersion }
+  return withManagedFields(final, afterUpdate({ object: { ...old }, entries: before }, { ...next }, kindFields[final.kind], writer, now))
 }
 
 function withResult ({ next, needs }: Draft, { values, pending }: ServiceResult): Manifest {

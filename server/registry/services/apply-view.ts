@@ -13,10 +13,13 @@ export class ApplyView {
   readonly #manifests = new Map<string, Manifest>()
   readonly #declared = new Map<string, Service>()
   readonly #handMade = new Map<string, HandMade>()
+  readonly now: string
   /** Why what these manifests would create does not fit; undefined = it does. */
   readonly noRoom: RegistryError | undefined
 
-  constructor (manifests: readonly Manifest[], catalog: Catalog) {
+  /** @param now when the plan is made, in whole seconds: `2026-01-02T03:04:05Z` */
+  constructor (manifests: readonly Manifest[], catalog: Catalog, now: string) {
+    this.now = now
     const created: ManifestName[] = []
     for (const manifest of manifests) {
       const name = nameOf(manifest)

@@ -1,5 +1,6 @@
 // How manifests lie in the store: one object each, `kind/namespace/name`, whose body is the canonical text of what was declared.
 // The times and the resource version are the record's own, so that the same content is the same text.
+import { type ManagedFieldsEntry, managedFieldsOf, withManagedFields } from '../../model/fields/managed-fields.ts'
 import { type Manifest, isGlobalKind } from '../../model/service/types.ts'
 import { canonical, without } from '../../model/service/schema.ts'
 import { noStatus } from '../../model/service/update.ts'
@@ -35,14 +36,25 @@ export function manifestName (key: string): ManifestName | undefined {
 
 /** The stored text of a manifest. */
 export function storedManifest (manifest: Manifest): string {
-  const metadata = without(without(manifest.metadata, 'creationTimestamp'), 'resourceVersion')
+  const managedFields = managedFieldsOf(manifest)
+  const own = without(without(manifest.metadata, 'creationTimestamp'), 'resourceVersion')
+  const metadata = managedFields.length === 0 ? own : { ...own, managedFields }
   return JSON.stringify(canonical({ ...manifest, metadata }))
 }
 
 /** The manifest of an object, with what the record knows of it. */
 export function manifestOf (object: ObjectRecord): Manifest {
-  const stored = JSON.parse(object.body) as Manifest // written by storedManifest
-  const metadata = { ...stored.metadata, creationTimestamp: new Date(object.createdAtMs).toISOString(), resourceVersion: String(object.revision) }
+  const stored = JSON.parse(object.body) as Stored
+  const { managedFields = [], ...own } = stored.metadata
+  const manifest = manifestWith(stored, object, own)
+  return managedFields.length === 0 ? manifest : withManagedFields(manifest, managedFields)
+}
+
+/** As `storedManifest` writes it. */
+type Stored = Manifest & { readonly metadata: { readonly managedFields?: readonly ManagedFieldsEntry[] } }
+
+function manifestWith (stored: Manifest, object: ObjectRecord, own: Manifest['metadata']): Manifest {
+  const metadata = { ...own, creationTimestamp: new Date(object.createdAtMs).toISOString(), resourceVersion: String(object.revision) }
   // One from an older version may lie there without a status: it is shown, and compared, with the one that it has.
   if (stored.kind === 'Service' && stored.status === undefined) return { ...stored, metadata, status: noStatus }
   return { ...stored, metadata }

@@ -1,7 +1,9 @@
 // The commands on declared things: apply, put, read, delete, and why an instance is in or out.
 import type { Endpoint, FieldError, HandMadeEndpoints, Instance, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, refused } from '../../errors.ts'
+import type { ManagedFieldsEntry } from '../../model/fields/managed-fields.ts'
 import type { ManifestDocument } from '../../model/manifest/manifest-document.ts'
+import { wholeSeconds } from '../../model/instant.ts'
 import { located, streamInvalid } from '../../model/manifest/manifest-faults.ts'
 import { manifestLimits } from '../../model/manifest/manifest-limits.ts'
 import {
@@ -38,6 +40,13 @@ export interface WriteOptions {
   readonly dryRun?: boolean | undefined
 }
 
+export interface PutOptions extends WriteOptions {
+  /** Who manages which of its fields after the write, as the caller says. Absent: this writer manages what it changes. */
+  readonly managedFields?: readonly ManagedFieldsEntry[] | undefined
+  /** Nothing may stand under the name yet. */
+  readonly isNew?: boolean | undefined
+}
+
 export interface ApplyOptions extends WriteOptions {
   /** Of manifests that name none. Default `default`. */
   readonly namespace?: string | undefined
@@ -48,6 +57,8 @@ export interface ApplyOptions extends WriteOptions {
 export interface DeleteOptions extends WriteOptions {
   /** What is not there is passed over. */
   readonly ignoreMissing?: boolean | undefined
+  /** What each of them must be, or nothing is deleted. */
+  readonly expected?: { readonly uid?: string | undefined, readonly resourceVersion?: string | undefined } | undefined
 }
 
 export interface Deleted {
@@ -147,7 +158,7 @@ export class Services {
    * Writes one manifest under the name of its path. A manifest that names another one is refused.
    * @throws RegistryError as `apply`, without documents and lines
    */
-  async put (actor: Actor, name: ManifestName, value: unknown, options: WriteOptions = {}): Promise<ApplyAnswer> {
+  async put (actor: Actor, name: ManifestName, value: unknown, options: PutOptions = {}): Promise<ApplyAnswer> {
     const read = decoded(name.kind, value, name.namespace)
     if ('refusal' in read) throw refused(read.refusal)
     const { metadata } = read.manifest
@@ -158,7 +169,7 @@ export class Services {
     ]
     if (faults.length > 0) throw invalid(faults)
     const dropped = droppedFields(name.kind, value)
-    return this.#apply(actor, [{ manifest: named, locate: (found) => found, dropped }], options)
+    return this.#apply(actor, [{ manifest: named, locate: (found) => found, dropped, managedFields: options.managedFields, isNew: options.isNew }], options)
   }
 
   async #apply (actor: Actor, items: readonly Item[], { dryRun = false, inSlices }: ApplyOptions): Promise<ApplyAnswer> {
@@ -171,7 +182,7 @@ export class Services {
       return { plan, writes, result: applied, says }
     }
     const { revisions, result } = await this.#commit(actor, dryRun, (attempt) => {
-      const view = new ApplyView(manifests, this.#feed.catalog) // at once: what is said is said of now
+      const view = new ApplyView(manifests, this.#feed.catalog, wholeSeconds(this.#clock.now())) // at once: what is said is said of now
       const work = (): Generator<unknown, ApplyPlan> => planApply(items, view, this.#allocator, this.facts, attempt)
       return inSlices === undefined ? proposed(atOnce(work())) : inSlices(work).then(proposed)
     }, (faults) => allocationRefusal(items, faults))
@@ -184,15 +195,17 @@ export class Services {
   /**
    * Takes manifests back, all or nothing. A service takes its hand-made endpoints along and frees what was allocated to it.
    * A namespace stays while something is in it.
-   * @throws RegistryError REG_..._NOT_FOUND naming the first that is not there, unless `ignoreMissing`
+   * @throws RegistryError REG_..._NOT_FOUND naming the first that is not there, unless `ignoreMissing`; REG_CONFLICT for the first that is not
+   * what was expected
    */
-  async delete (actor: Actor, names: readonly ManifestName[], { dryRun = false, ignoreMissing = false }: DeleteOptions = {}): Promise<Deleted> {
+  async delete (actor: Actor, names: readonly ManifestName[], { dryRun = false, ignoreMissing = false, expected = {} }: DeleteOptions = {}): Promise<Deleted> {
     this.#lookup.requireLoaded()
     const { revisions, result } = await this.#commit(actor, dryRun, () => {
       const deleted = new Map<string, Manifest>()
       for (const name of names) {
         const manifest = ignoreMissing ? this.#feed.catalog.manifest(name) : this.get(name)
         if (manifest === undefined) continue
+        refuseOther(name, manifest, expected)
         deleted.set(manifestKey(name), manifest)
         if (name.kind !== 'Service') continue
         const { slices, endpoints } = this.#feed.catalog.handMade(name.namespace, name.name)
@@ -345,6 +358,15 @@ function * itemsOf (documents: readonly ManifestDocument[], namespace: string): 
   }
   if (!faults.isEmpty) throw streamInvalid(faults.faults, faults.more)
   return items
+}
+
+/** @throws RegistryError REG_CONFLICT if a manifest is not the one, or not as, that was meant */
+function refuseOther ({ kind, namespace, name }: ManifestName, { metadata }: Manifest, expected: NonNullable<DeleteOptions['expected']>): void {
+  for (const field of ['uid', 'resourceVersion'] as const) {
+    if (expected[field] === undefined || expected[field] === metadata[field]) continue
+    const fault = { field: `metadata.${field}`, value: expected[field], rule: `must be ${metadata[field]}` }
+    throw new RegistryError('REG_CONFLICT', `${kind} "${namespace}/${name}": its ${field} is ${metadata[field]}, not ${expected[field]}`, [fault])
+  }
 }
 
 function checkSize (writes: number): void {

@@ -1,0 +1,139 @@
+// Namespaces, policies and events.
+import type { Manifest } from '../../model/service/types.ts'
+import type { Access, AppliedChange, Position } from '../../registry/core.ts'
+import { implicitNamespaceObject, storedObject } from '../objects/declared.ts'
+import { eventOf } from '../objects/event.ts'
+import { derivedUid } from '../objects/meta.ts'
+import { podNameOfId } from '../objects/pod.ts'
+import type { Made } from '../shelf/entry.ts'
+import { type Source, noUnits, partsOf, unitOf } from '../shelf/source.ts'
+import { found } from './found.ts'
+import type { PodIndex } from './pod-index.ts'
+
+const pageItems = 1_000
+/** Kubernetes forgets events after an hour; here the newest of all are kept. */
+export const maxEventObjects = 2_000
+/** The namespace that everybody may count on. */
+export const defaultNamespace = 'default'
+
+/** The unit is a namespace. */
+export class NamespaceSource implements Source {
+  readonly #core: Access
+
+  constructor (core: Access) {
+    this.#core = core
+  }
+
+  unitsOf ({ kind, target: { namespace } }: AppliedChange): Iterable<string> {
+    return kind === 'claim' || kind === 'secret' || kind === 'policy' || namespace === '' ? noUnits : [unitOf('', namespace)]
+  }
+
+  * all (): Iterable<string> {
+    let after: Position | undefined
+    do {
+      const { items, next } = this.#core.namespaces(after, pageItems)
+      for (const { name } of items) yield unitOf('', name)
+      after = next
+    } while (after !== undefined)
+    yield unitOf('', defaultNamespace)
+  }
+
+  make (unit: string): readonly Made[] {
+    const { name } = partsOf(unit)
+    const summary = found(() => this.#core.namespace(name))
+    if (summary === undefined && name !== defaultNamespace) return []
+    const base = { namespace: '', name, isSeen: (sight: Parameters<Made['isSeen']>[0]) => sight.namespace(name) }
+    const manifest = summary?.manifest
+    if (manifest !== undefined) return [{ ...base, uid: manifest.metadata.uid ?? '', mark: manifest, revision: Number(manifest.metadata.resourceVersion), object: () => withName(storedObject(manifest)) }]
+    const { items } = summary === undefined ? { items: [] } : this.#core.services({ namespace: name }, undefined, 100)
+    const createdAt = items.reduce((oldest, each) => (oldest === '' || each.createdAt < oldest ? each.createdAt : oldest), '')
+    return [{
+      ...base, uid: derivedUid('Namespace', name), mark: 'implicit', revision: items.reduce((first, each) => Math.min(first, each.revision), items[0]?.revision ?? 1),
+      object: (revision) => implicitNamespaceObject(name, createdAt === '' ? new Date(0).toISOString() : createdAt, revision)
+    }]
+  }
+}
+
+/** Every namespace carries its name as a label, for selectors of controllers. */
+function withName (object: ReturnType<typeof storedObject>): ReturnType<typeof storedObject> {
+  return { ...object, metadata: { ...object.metadata, labels: { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name } } }
+}
+
+export class PolicySource implements Source {
+  readonly #core: Access
+
+  constructor (core: Access) {
+    this.#core = core
+  }
+
+  unitsOf ({ kind, target: { id } }: AppliedChange): Iterable<string> {
+    return kind === 'policy' ? [unitOf('', id)] : noUnits
+  }
+
+  all (): Iterable<string> {
+    return this.#core.manifests('Policy').map(({ metadata: { name } }) => unitOf('', name))
+  }
+
+  make (unit: string): readonly Made[] {
+    const { name } = partsOf(unit)
+    const manifest: Manifest | undefined = found(() => this.#core.manifest({ kind: 'Policy', namespace: '', name }))
+    if (manifest === undefined) return []
+    return [{
+      namespace: '', name, uid: manifest.metadata.uid ?? '', mark: manifest, revision: Number(manifest.metadata.resourceVersion),
+      isSeen: (sight) => sight.whole('*'), object: () => storedObject(manifest)
+    }]
+  }
+}
+
+/** The unit is a revision. */
+export class EventSource implements Source {
+  readonly #core: Access
+  readonly #pods: PodIndex
+  /** The newest ones, oldest first. */
+  readonly #changes = new Map<string, AppliedChange>()
+
+  constructor (core: Access, pods: PodIndex) {
+    this.#core = core
+    this.#pods = pods
+  }
+
+  unitsOf (change: AppliedChange): Iterable<string> {
+    if (change.kind === 'claim' || change.kind === 'secret') return noUnits
+    const units = [this.#keep(change)]
+    for (const oldest of this.#changes.keys()) {
+      if (this.#changes.size <= maxEventObjects) break
+      this.#changes.delete(oldest)
+      units.push(oldest)
+    }
+    return units
+  }
+
+  async all (): Promise<Iterable<string>> {
+    this.#changes.clear()
+    const { changes } = await this.#core.events({ limit: maxEventObjects })
+    const since = [...this.#changes.values()] // what came while older ones were read
+    this.#changes.clear()
+    for (const change of [...changes.toReversed(), ...since]) this.#keep(change)
+    return this.#changes.keys()
+  }
+
+  make (unit: string): readonly Made[] {
+    const change = this.#changes.get(unit)
+    if (change === undefined) return []
+    const { target: { namespace: of, service } } = change
+    const namespace = of === '' ? defaultNamespace : of
+    const object = eventOf(change, namespace, ({ target: { namespace, service, id } }) => (id === '' ? podNameOfId(service) : this.#pods.nameOf({ namespace, service, id })))
+    if (object === undefined) return []
+    return [{
+      namespace, name: object.metadata.name, uid: object.metadata.uid ?? '', mark: change, revision: change.revision,
+      isSeen: (sight) => (change.kind === 'policy' ? sight.whole('*') : service === '' ? sight.namespace(namespace) : sight.service(namespace, service)),
+      object: () => object
+    }]
+  }
+
+  #keep (change: AppliedChange): string {
+    const unit = `${change.revision}/${change.target.namespace}`
+    this.#changes.set(unit, change)
+    return unit
+  }
+}

@@ -1,0 +1,125 @@
+// JSON bodies as Kubernetes reads them: a key that is there twice or that the type does not know is passed over, and
+// said (`fieldValidation`). One walk over the text, beside the engine's own reader: only the text knows what was twice.
+import { type FieldType, memberType } from '../../model/fields/field-type.ts'
+import { badRequest } from './refusal.ts'
+
+/** Honest objects nest ten deep; what reads them recurses. */
+export const maxDepth = 100
+/** More of them would help nobody. */
+const maxStrictFaults = 100
+
+export interface Read {
+  readonly value: unknown
+  /** What is strictly wrong, in the order of the text: `unknown field "spec.foo"`. */
+  readonly faults: readonly string[]
+}
+
+/** The text of a body, read. @throws StatusError with what `refuse` makes of Go's words for the fault */
+export function readJson (text: string, type: FieldType | undefined, refuse: (why: string) => Error): Read {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw refuse(syntaxText(text, error))
+  }
+  const { faults, isTooDeep } = strictFaults(text, type)
+  if (isTooDeep) throw refuse('exceeded max depth')
+  return { value, faults }
+}
+
+/** The body of a patch. */
+export function readPatch (text: string, type?: FieldType): Read {
+  return readJson(text, type, (why) => badRequest(why === 'exceeded max depth' ? `error decoding patch: ${why}` : 'invalid JSON patch'))
+}
+
+interface Frame {
+  readonly type: FieldType | undefined
+  /** Nothing is said of what is within a field that is not known. */
+  readonly isSilent: boolean
+  /** Of an object; undefined = a list. */
+  readonly seen: Set<string> | undefined
+  index: number
+  key: string
+}
+
+/** Walks over valid JSON. @param root undefined = everything is known, and only what is twice is wrong */
+function strictFaults (text: string, root: FieldType | undefined): { readonly faults: readonly string[], readonly isTooDeep: boolean } {
+  const faults: string[] = []
+  const stack: Frame[] = []
+  const say = (what: string): void => {
+    if (faults.length < maxStrictFaults) faults.push(`${what} field ${JSON.stringify(pathOf(stack))}`)
+  }
+  let within = { type: root, isSilent: false }
+  for (let at = 0; at < text.length; at++) {
+    const frame = stack.at(-1)
+    switch (text.charCodeAt(at)) {
+      case openBrace:
+      case openBracket: {
+        if (stack.length === maxDepth) return { faults, isTooDeep: true }
+        const isObject = text.charCodeAt(at) === openBrace
+        stack.push({ ...within, seen: isObject ? new Set() : undefined, index: 0, key: '' })
+        if (!isObject) within = { type: within.type?.shape === 'list' ? within.type.of : undefined, isSilent: within.isSilent }
+        break
+      }
+      case closeBrace:
+      case closeBracket:
+        stack.pop()
+        within = inside(stack.at(-1), root)
+        break
+      case comma:
+        if (frame !== undefined && frame.seen === undefined) frame.index++
+        break
+      case quote: {
+        const end = endOfText(text, at)
+        if (frame?.seen !== undefined && isKey(text, end)) {
+          frame.key = JSON.parse(text.slice(at, end)) as string // a text of valid JSON
+          const { type, isSilent, seen, key } = frame
+          const keyed = type?.shape === 'struct' || type?.shape === 'map' ? type : undefined
+          const known = keyed === undefined ? undefined : memberType(keyed, key)
+          if (!isSilent && seen.has(key)) say('duplicate')
+          else if (!isSilent && keyed !== undefined && known === undefined) say('unknown')
+          seen.add(key)
+          within = { type: known, isSilent: isSilent || (keyed !== undefined && known === undefined) }
+        }
+        at = end - 1
+      }
+    }
+  }
+  return { faults, isTooDeep: false }
+}
+
+const [openBrace, closeBrace, openBracket, closeBracket, comma, quote, backslash, colon] = [...'{}[],"\\:'].map((letter) => letter.charCodeAt(0))
+
+function inside (frame: Frame | undefined, root: FieldType | undefined): { type: FieldType | undefined, isSilent: boolean } {
+  if (frame === undefined) return { type: root, isSilent: false }
+  return { type: frame.type?.shape === 'list' ? frame.type.of : undefined, isSilent: frame.isSilent }
+}
+
+/** Where the text that begins at `at` has ended. */
+function endOfText (text: string, at: number): number {
+  for (let end = at + 1; ; end++) {
+    end = text.indexOf('"', end)
+    let slashes = 0
+    while (text.charCodeAt(end - 1 - slashes) === backslash) slashes++
+    if (slashes % 2 === 0) return end + 1
+  }
+}
+
+function isKey (text: string, end: number): boolean {
+  while (/\s/.test(text[end] ?? 'x')) end++
+  return text.charCodeAt(end) === colon
+}
+
+function pathOf (stack: readonly Frame[]): string {
+  let path = ''
+  for (const { seen, index, key } of stack) path += seen === undefined ? `[${index}]` : path === '' ? key : `.${key}`
+  return path
+}
+
+/** What Go's reader says of a text that is no JSON. */
+function syntaxText (text: string, error: unknown): string {
+  const message = error instanceof Error ? error.message : ''
+  const at = /^Unexpected token '(.)'/su.exec(message)?.[1] ?? text[Number(/position (\d+)/.exec(message)?.[1] ?? text.length)]
+  if (at === undefined) return 'unexpected end of JSON input'
+  return `invalid character ${at === "'" ? "'\\''" : `'${at}'`} looking for beginning of value`
+}

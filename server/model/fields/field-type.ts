@@ -1,0 +1,94 @@
+// What Kubernetes knows of a field: its type, how two values of it are merged, and its number in protobuf. One table of
+// these (kind-fields.ts) serves patches, field ownership, the search for unknown fields, protobuf and OpenAPI alike.
+
+export type FieldType = ScalarType | MapType | StructType | ListType
+
+export interface ScalarType {
+  readonly shape: 'text' | 'int32' | 'int64' | 'flag' | 'int-or-text' | 'time' | 'any'
+  /** Its name in Go: Kubernetes' messages about a wrong type say it. */
+  readonly go: string
+}
+
+/** Texts under keys that the user chooses. */
+export interface MapType {
+  readonly shape: 'map'
+  readonly of: ScalarType
+  /** Owned, and replaced by an apply, as a whole. */
+  readonly atomic: boolean
+  readonly go: string
+}
+
+export interface StructType {
+  readonly shape: 'struct'
+  /** As in Go and OpenAPI: `ServicePort`. */
+  readonly name: string
+  /** As in OpenAPI: `io.k8s.api.core.v1.ServicePort`. */
+  readonly definition: string
+  readonly about: string
+  readonly fields: ReadonlyMap<string, Field>
+  readonly atomic: boolean
+  readonly go: string
+}
+
+export interface ListType {
+  readonly shape: 'list'
+  readonly of: FieldType
+  /**
+   * How an apply merges it: `atomic` replaces it whole, `set` merges texts, names of fields merge the items that agree
+   * in those.
+   */
+  readonly merge: 'atomic' | 'set' | readonly string[]
+  /**
+   * How a strategic merge patch merges it: by one field of the items, as a set of texts (`''`), or not at all
+   * (undefined). It is older than `merge` and not the same.
+   */
+  readonly patchKey: string | undefined
+  readonly go: string
+}
+
+export interface Field {
+  readonly type: FieldType
+  /** In protobuf. */
+  readonly number: number
+  /** For people: what it means here. */
+  readonly about: string
+  readonly required: boolean
+  /** What stands in for it where it is a key of its list. */
+  readonly fallback: string | undefined
+}
+
+/** `number`, `type`, `about`, then what is special. */
+export type FieldRow = readonly [number, FieldType, string, { readonly required?: true, readonly fallback?: string }?]
+
+export const text: ScalarType = { shape: 'text', go: 'string' }
+export const whole: ScalarType = { shape: 'int32', go: 'int32' }
+export const long: ScalarType = { shape: 'int64', go: 'int64' }
+export const flag: ScalarType = { shape: 'flag', go: 'bool' }
+export const intOrText: ScalarType = { shape: 'int-or-text', go: 'intstr.IntOrString' }
+export const time: ScalarType = { shape: 'time', go: 'v1.Time' }
+export const anything: ScalarType = { shape: 'any', go: 'v1.FieldsV1' }
+
+/** A text that Go has a type of its own for. */
+export function named (go: string): ScalarType {
+  return { shape: 'text', go }
+}
+
+export function map ({ atomic = false }: { readonly atomic?: boolean } = {}): MapType {
+  return { shape: 'map', of: text, atomic, go: 'map[string]string' }
+}
+
+export function struct (definition: string, about: string, rows: Readonly<Record<string, FieldRow>>, { atomic = false } = {}): StructType {
+  const name = definition.slice(definition.lastIndexOf('.') + 1)
+  const fields = new Map(Object.entries(rows).map(([field, [number, type, meaning, { required = false, fallback } = {}]]): [string, Field] =>
+    [field, { number, type, about: meaning, required, fallback }]))
+  return { shape: 'struct', name, definition, about, fields, atomic, go: `v1.${name}` }
+}
+
+export function list (of: FieldType, merge: ListType['merge'] = 'atomic', patchKey?: string): ListType {
+  return { shape: 'list', of, merge, patchKey, go: `[]${of.go}` }
+}
+
+/** The type of a member; undefined = there is no such field. */
+export function memberType (type: StructType | MapType, name: string): FieldType | undefined {
+  return type.shape === 'map' ? type.of : type.fields.get(name)?.type
+}

@@ -1,0 +1,31 @@
+// Who set which fields of a manifest. It is the registry's note beside the manifest, kept in its record: the API of
+// Kubernetes shows it in the metadata, and no other answer has it. So it stands under a symbol, which JSON passes over.
+import type { Manifest } from '../service/types.ts'
+
+/** What one manager set, as Kubernetes keeps it. */
+export interface ManagedFieldsEntry {
+  readonly manager: string
+  /** `Apply` of a server-side apply, `Update` of every other write. */
+  readonly operation: 'Apply' | 'Update'
+  readonly apiVersion: string
+  /** When the set changed last. */
+  readonly time?: string
+  readonly fieldsType: 'FieldsV1'
+  readonly fieldsV1: Readonly<Record<string, unknown>>
+  readonly subresource?: string
+}
+
+const kManagedFields = Symbol('managed fields')
+
+/** Empty: the object was never written by Kubernetes' API. */
+export function managedFieldsOf (manifest: Manifest): readonly ManagedFieldsEntry[] {
+  return (manifest as { readonly [kManagedFields]?: readonly ManagedFieldsEntry[] })[kManagedFields] ?? [] // set below alone
+}
+
+/** The manifest with the note. A copy of it (`{ ...manifest }`) has it, too; `canonical` leaves it out. */
+export function withManagedFields<Of extends Manifest> (manifest: Of, entries: readonly ManagedFieldsEntry[]): Of {
+  const copy: Of & { [kManagedFields]?: readonly ManagedFieldsEntry[] } = { ...manifest }
+  if (entries.length === 0) Reflect.deleteProperty(copy, kManagedFields)
+  else copy[kManagedFields] = entries
+  return copy
+}
