@@ -307,7 +307,7 @@ function httpPlaces (plain: readonly string[], secure: readonly string[]): objec
 /** Where other dialects are spoken, as the ready line has it: `"eureka":"http://127.0.0.1:8761"`. */
 function dialectPlaces (urls: ReadonlyMap<string, readonly string[]>): object {
   const places = [...urls].flatMap(([name, all]): [string, unknown][] => [[name, all[0]], ...(all.length > 1 ? [[`${name}Addresses`, all] as [string, unknown]] : [])])
-  return Object.fromEntries(places) as object
+  return Object.fromEntries(places)
 }
 
 /** Where DNS is answered, as the ready line has it. */

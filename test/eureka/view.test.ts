@@ -167,7 +167,10 @@ t.test('a declared service is an application of what it selects, or of what was 
   const { access, put, get } = world
   const client = new DeltaClient(world)
   await client.fetch()
-  const documentOf = (value: object, index: number): ManifestDocument => ({ kind: (value as { kind: string }).kind, value, index }) as unknown as ManifestDocument
+  const documentOf = (value: object, index: number): ManifestDocument => {
+    const { kind } = value as { kind: string }
+    return { kind, value, index } as unknown as ManifestDocument
+  }
   const apply = async (...values: object[]): Promise<unknown> => access.apply(values.map(documentOf))
   const service = (name: string, spec: object): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec })
   await access.register({ namespace: 'default', service: 'api', id: 'x' }, { ...shop, labels: { tier: 'gold' } })
