@@ -188,8 +188,9 @@ export class Invocation {
   async network (): Promise<NonNullable<Screen['network']>> {
     const network = this.terminal.network ?? {}
     const isSecure = isHttps(this.addresses)
-    const { ca, cert, key } = this.#context ?? {}
-    const given = { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }), ...this.tlsFiles(isSecure) }
+    const context = this.#context
+    const kept = Object.fromEntries((['ca', 'cert', 'key'] as const).flatMap((name) => (context?.[name] === undefined ? [] : [[name, context[name]]])))
+    const given = { ...kept, ...this.tlsFiles(isSecure) }
     if (!isSecure || Object.keys(given).length === 0) return network
     const { isRollcallError, tlsNetwork } = await import('../../client-sdk/src/index.ts')
     try {
