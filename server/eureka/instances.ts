@@ -11,6 +11,12 @@ import { appRule, idOf, serviceOf } from './form/names.ts'
 /** Pairs of one change of metadata. */
 const maxPairs = 64
 
+/**
+ * Names the lives that register here: Eureka's clients name none, and what was imported, or registered in another way, is another life than
+ * that of the client which comes by itself.
+ */
+const generation = 'eureka'
+
 const checkRegistration = checker(RegistrationBody)
 
 /** Who does it, and where. */
@@ -69,7 +75,7 @@ export async function register ({ access, namespace, counts }: Doing, app: strin
     counts.heartbeats(await access.heartbeat([name]))
     return unknown
   }
-  counts.registered((await access.register(name, registration)).outcome)
+  counts.registered((await access.register(name, { ...registration, generation })).outcome)
   return unknown
 }
 

@@ -272,3 +272,16 @@ t.test('the page and the status say what Eureka\'s say, and nothing in it is mar
   t.match((await get('/status')).json.statusInfo, { generalStats: { environment: 'default' }, applicationStats: { instances: '1', 'is-self-preservation-on': 'false', 'renewals-last-minute': '3' } })
   t.match((await ask('GET', '/v2/status')).body, /^<com\.netflix\.eureka\.util\.StatusInfo><generalStats>/)
 })
+
+t.test('who registers by itself takes over what was imported for it: the import cannot end it any more', async (t) => {
+  const { ask, put, access, beat } = await eurekaWorld(t)
+  const name = { namespace: 'default', service: 'orders', id: 'host1:orders:8080' }
+  await access.register(name, { address: '10.0.0.7', generation: 'imported' })
+  t.equal((await ask('PUT', path)).status, 200)
+  await put({})
+  t.match(access.instance(name), { generation: 'eureka', source: 'eureka' })
+  t.equal((await beat([{ ...name, generation: 'imported' }])).superseded.length, 1)
+  await t.rejects(access.deregister(name, 'imported'), { code: 'REG_GENERATION_SUPERSEDED' })
+  await put({ metadata: { a: '1' } })
+  t.equal((await ask('PUT', path)).status, 200)
+})
