@@ -79,6 +79,7 @@ async function importOnce (call: Invocation, source: Source, run: ImportRun, ttl
   try {
     list = await source.read(call.terminal.signal)
   } catch (error) {
+    if (call.terminal.signal.aborted) throw new CommandError('the import was interrupted: nothing is registered', exitCodes.failure)
     throw new CommandError(`the other registry cannot be read: ${messageOf(error)}`, exitCodes.unreachable, { cause: error })
   }
   tellRefused(call, list.refused)

@@ -67,7 +67,10 @@ const xmlBody = ({ service, id, address, port, ttlSecs }: Subject): string => `<
 export const registrars: readonly Registrar[] = [
   {
     name: 'native',
-    register: async ({ world }, subject) => done((await world.send('PUT', pathOf(`${namespace}/${subject.service}/${subject.id}`), nativeBody(subject))).statusCode, 'native')
+    register: async ({ world }, subject) => {
+      const { statusCode } = await world.send('PUT', pathOf(`${namespace}/${subject.service}/${subject.id}`), nativeBody(subject))
+      done(statusCode, 'native')
+    }
   },
   {
     name: 'SDK',
@@ -171,10 +174,9 @@ export const discoverers: readonly Discoverer[] = [
     hasWeights: false,
     showsSuspects: true,
     find: async ({ world }, service) => {
-      const groups = (await world.send('GET', '/v1/prometheus/targets')).json() as { targets: string[], labels: Record<string, string> }[]
+      const groups = (await world.send('GET', '/v1/prometheus/targets')).json<{ targets: string[], labels: Record<string, string> }[]>()
       const callable = groups.filter(({ labels }) => labels['__meta_rollcall_service'] === service && ['up', 'warning'].includes(labels['__meta_rollcall_status'] ?? ''))
       return callable.flatMap(({ targets }) => targets)
     }
   }
 ]
-

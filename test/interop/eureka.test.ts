@@ -45,15 +45,22 @@ function clientOf (t: Closable, { eureka: { hostname, port } }: EurekaNode, inst
   return client
 }
 
-const started = (client: Client): Promise<void> => new Promise((resolve, reject) => { client.start((error) => { if (error === null || error === undefined) resolve(); else reject(error as Error) }) })
-const stopped = (client: Client): Promise<void> => new Promise((resolve, reject) => { client.stop((error) => { if (error === null || error === undefined) resolve(); else reject(error as Error) }) })
+/** Starts or stops it, and resolves when it says that this is done. */
+function told (client: Client, what: 'start' | 'stop'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client[what]((error) => {
+      if (error === null || error === undefined) resolve()
+      else reject(new Error(`${what}: ${error instanceof Error ? error.message : 'it failed'}`))
+    })
+  })
+}
 
 for (const shouldUseDelta of [false, true]) {
   t.test(`eureka-js-client registers, finds, is found, comes back and goes, ${shouldUseDelta ? 'by deltas' : 'by whole lists'}`, async (t) => {
     const node = await startEureka(t)
     const client = clientOf(t, node, {}, shouldUseDelta)
     const registered = once(client, 'registered')
-    await started(client)
+    await told(client, 'start')
     await registered
     const path = `${node.url}${instancePath('localhost', 'jqservice', 'default')}`
     t.match((await call('GET', path)).body, { address: '127.0.0.1', ports: [{ name: 'http', port: 8080 }], source: 'eureka', lease: { ttlMs: 90_000 } })
@@ -73,7 +80,7 @@ for (const shouldUseDelta of [false, true]) {
     t.equal((await call('DELETE', path)).status, 204)
     await again
     t.equal((await call('GET', path)).status, 200, '404 to a heartbeat made it register again')
-    await stopped(client)
+    await told(client, 'stop')
     t.equal((await call('GET', path)).status, 404)
   })
 }
