@@ -107,7 +107,12 @@ export const registrars: readonly Registrar[] = [
   }
 ]
 
-interface Listed { readonly address: string, readonly ports: readonly { readonly port: number }[], readonly weight: number, readonly conditions: { readonly ready: boolean } }
+interface Listed {
+  readonly address: string
+  readonly ports: readonly { readonly port: number }[]
+  readonly weight: number
+  readonly conditions: { readonly ready: boolean }
+}
 
 const native = (endpoints: readonly Listed[]): string[] => endpoints.map(({ address, ports, weight }) => `${address}:${ports[0]?.port}*${weight}`)
 
