@@ -13,6 +13,7 @@ import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
 import type { Place } from './dns/server.ts'
 import { beginDnsWorkers, type DnsWorkers } from './dns/workers.ts'
+import { eurekaDialect } from './eureka/dialect.ts'
 import { loggingGuard } from './guard.ts'
 import { nativeDialect } from './http/api/native.ts'
 import { clientCertificateOf } from './http/server/client-certificate.ts'
@@ -211,6 +212,11 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const native = nativeDialect({
       core: access.core, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk, access: access.desk
     })
+    const eurekaCertificate = values.eureka?.tls === undefined ? undefined : keep(values.eureka.tls)
+    const eureka = values.eureka === undefined ? [] : [eurekaDialect({
+      core: access.core, feed: registry.feed, counters, namespace: values.eureka.namespace, node, version,
+      listen: { ...values.eureka.listen, ...(eurekaCertificate === undefined ? {} : { tls: eurekaCertificate.current }) }
+    })]
     const kubernetesCertificate = values.kubernetes?.tls === undefined ? undefined : keep(values.kubernetes.tls)
     const kubernetes = values.kubernetes === undefined ? [] : [kubernetesDialect({
       core: access.core, feed: registry.feed, register: metrics.register, version, reviews: access.desk,
@@ -223,7 +229,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     })]
     const http = await buildHttp({
       ...httpValues,
-      dialects: [native, ...kubernetes, ...consul],
+      dialects: [native, ...kubernetes, ...eureka, ...consul],
       identities: access.credentials,
       version,
       metrics: new HttpMetrics(metrics.register),
@@ -241,6 +247,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const listeners = [...listen === undefined ? [] : [listen], ...secureListener]
     const urls = (await step('listen for HTTP', () => http.listenAll(listeners))).flat()
     await certificate?.watch((renewed) => http.renew({ ...renewed, clientCert: tls?.clientCert }))
+    await eurekaCertificate?.watch((renewed) => http.renew(renewed, 'eureka'))
     await kubernetesCertificate?.watch((renewed) => http.renew(renewed, 'kubernetes'))
     await consulCertificate?.watch((renewed) => http.renew(renewed, 'consul'))
     observeCertificates(metrics.register, certificates, clock)
@@ -280,8 +287,8 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
     }
-    const reload = ({ http: { tls: httpTls }, dns: dnsValues, kubernetes: kubernetesValues, consul: consulValues, log: { level } }: NodeValues): void => {
-      const files = [httpTls, dnsValues?.tls, kubernetesValues?.tls, consulValues?.tls]
+    const reload = ({ http: httpValues, dns: dnsValues, kubernetes, eureka, consul, log: { level } }: NodeValues): void => {
+      const files = [httpValues.tls, dnsValues?.tls, kubernetes?.tls, eureka?.tls, consul?.tls]
       const takes = certificates.map((kept) => kept.prepare(files.find((each) => each?.name === kept.name)))
       access.reload()
       for (const take of takes) take() // all of them are as they should be
@@ -309,9 +316,9 @@ function httpPlaces (plain: readonly string[], secure: readonly string[]): objec
   }
 }
 
-/** Where other dialects are spoken, as the ready line has it: `"consul":"http://127.0.0.1:8500"`, and `consulAddresses` of a name. */
-function dialectPlaces (dialects: ReadonlyMap<string, readonly string[]>): object {
-  const places = [...dialects].flatMap(([name, urls]): [string, unknown][] => [[name, urls[0]], ...(urls.length > 1 ? [[`${name}Addresses`, urls]] : []) as [string, unknown][]])
+/** Where other dialects are spoken, as the ready line has it: `"eureka":"http://127.0.0.1:8761"`. */
+function dialectPlaces (urls: ReadonlyMap<string, readonly string[]>): object {
+  const places = [...urls].flatMap(([name, all]): [string, unknown][] => [[name, all[0]], ...(all.length > 1 ? [[`${name}Addresses`, all] as [string, unknown]] : [])])
   return Object.fromEntries(places)
 }
 

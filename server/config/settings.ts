@@ -6,6 +6,7 @@ import { accessRoom, readAccessSettings, type AccessValues } from '../access/set
 import { consulRoom, readConsulSettings, type ConsulValues } from '../consul/settings.ts'
 import { invalid } from '../errors.ts'
 import { dnsRoom, readDnsSettings, type DnsValues } from '../dns/settings.ts'
+import { eurekaRoom, readEurekaSettings, type EurekaValues } from '../eureka/settings.ts'
 import { httpRoom, readHttpSettings, type HttpValues } from '../http/settings.ts'
 import { kubernetesRoom, readKubernetesSettings, type KubernetesValues } from '../kubernetes/settings.ts'
 import { logRoom, readLogSettings, type LogValues } from '../log/settings.ts'
@@ -17,7 +18,7 @@ import { readAll, type Origins, type Room, type SettingDoc } from './setting.ts'
 
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
-  ...httpRoom.settings, ...accessRoom.settings, ...consulRoom.settings, ...dnsRoom.settings, ...kubernetesRoom.settings,
+  ...httpRoom.settings, ...accessRoom.settings, ...eurekaRoom.settings, ...consulRoom.settings, ...dnsRoom.settings, ...kubernetesRoom.settings,
   ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
 }, { additionalProperties: false })
 
@@ -28,6 +29,8 @@ export type Config = Static<typeof settingsSchema>
 export interface NodeValues {
   readonly http: HttpValues
   readonly access: AccessValues
+  /** undefined = this node does not speak Eureka. */
+  readonly eureka: EurekaValues | undefined
   /** undefined = this node answers no DNS. */
   readonly dns: DnsValues | undefined
   /** undefined = this node does not speak Consul's API. */
@@ -56,6 +59,7 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     http: () => readHttpSettings(config, origins),
     kubernetes: () => readKubernetesSettings(config, origins),
     access: () => readAccessSettings(config, origins),
+    eureka: () => readEurekaSettings(config, origins),
     consul: () => readConsulSettings(config, origins),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
@@ -76,7 +80,9 @@ export interface Setting extends SettingDoc {
 }
 
 /** In the order of the help and the documentation. */
-export const rooms: readonly Room[] = [httpRoom, accessRoom, consulRoom, dnsRoom, kubernetesRoom, storeRoom, registryRoom, logRoom, processRoom]
+export const rooms: readonly Room[] = [
+  httpRoom, accessRoom, eurekaRoom, consulRoom, dnsRoom, kubernetesRoom, storeRoom, registryRoom, logRoom, processRoom
+]
 
 /** Every setting, room after room. */
 export const settings: readonly Setting[] = rooms.flatMap((room) => Object.entries(room.settings).map(([key, schema]) => {
