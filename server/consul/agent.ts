@@ -1,5 +1,6 @@
 // What Consul's agent does for its services: registers them, hears what their checks say, takes them out for maintenance. Here it is one agent
 // for each machine that asks, as with Consul: ids are unique for each, and who asks about an id means his own, or the only one there is.
+import { randomUUID } from 'node:crypto'
 import type { Instance } from '../../client-sdk/src/wire.ts'
 import { RegistryError } from '../errors.ts'
 import { maxTextLength } from '../model/limits.ts'
@@ -73,7 +74,9 @@ export class Agent {
       const tags = keepsTags ? tagsOf(known.labels, before.tags) : service.tags
       const name = { namespace: caller.namespace, service: label, id: instanceId }
       const registration = registrationOf({ service: { ...service, tags }, agent: caller.agent, instanceId, checks, status, node })
-      const { instance, outcome } = await caller.access.register(name, registration)
+      // What another registry's import keeps is its owner's from here on: another life, which the import leaves alone.
+      const generation = before?.imported === true && node === undefined ? { generation: randomUUID() } : {}
+      const { instance, outcome } = await caller.access.register(name, { ...registration, ...generation })
       this.#options.counters.registered(outcome)
       this.#say(instance, service.checks, fresh)
       if (known !== undefined && known.service !== label) await this.#end(caller, known)
@@ -139,7 +142,7 @@ export class Agent {
   async #override ({ access }: Caller, instance: Instance, enable: boolean, reason: string): Promise<void> {
     if (reason.length > maxTextLength) throw badRequest(`Invalid reason: must not be longer than ${maxTextLength} characters, got ${reason.length}`)
     if (enable) {
-      await access.override(instance, { status: 'down', reason: reason === '' ? defaultMaintenanceReason : reason })
+      await access.override(instance, { status: 'draining', reason: reason === '' ? defaultMaintenanceReason : reason })
       return
     }
     try {

@@ -64,7 +64,7 @@ export class KeptServices {
   readonly changed = (instance: Instance, isThere: boolean): void => {
     const key = instanceKey(instance.namespace, instance.service, instance.id)
     const record = recordOf(instance)
-    const isOver = !isThere || !instance.suspect || record === undefined || (record.lapsed !== undefined && !isKeptByUs(record))
+    const isOver = !isThere || !instance.suspect || record === undefined || record.imported === true || (record.lapsed !== undefined && !isKeptByUs(record))
     if (isOver) return void this.#suspects.delete(key)
     if (!this.#suspects.has(key)) this.#suspects.set(key, { instance, sinceMs: this.#options.clock.now() })
     this.#cancelLook ??= this.#options.clock.after(doubtMs, () => this.#look())

@@ -178,6 +178,7 @@ t.test('maintenance is an override that survives a registration', async (t) => {
   const { service, put, get, access } = await consulWorld(t)
   const body = { ID: 'web-1', Name: 'web', Address: '10.0.0.5', Checks: [{ ...ttl, Status: 'passing' }] }
   await service(body)
+  await service({ ID: 'web-2', Name: 'web', Address: '10.0.0.6' }, '10.0.0.2')
   t.match(await put('/v1/agent/service/maintenance/web-1'), { status: 400, body: 'Missing value for enable' })
   t.match(await put('/v1/agent/service/maintenance/web-1?enable=maybe'), { status: 400, body: 'Invalid value for enable: "maybe"' })
   t.match(await put('/v1/agent/service/maintenance/nope?enable=true'), { status: 404 })
@@ -185,7 +186,7 @@ t.test('maintenance is an override that survives a registration', async (t) => {
   t.equal((await put('/v1/agent/service/maintenance/web-1?enable=true&reason=disk')).status, 200)
   const critical = async (): Promise<any> => (await get('/v1/health/state/critical')).json
   t.match(await critical(), [{ CheckID: '_service_maintenance:web-1', Name: 'Service Maintenance Mode', Notes: 'disk' }])
-  t.equal(access.endpoints('default', 'web').answered.length, 0, 'nobody is sent there')
+  t.strictSame(access.endpoints('default', 'web').answered.map(({ id }) => id), ['web-2'], 'nobody is sent there')
   await service(body)
   await put('/v1/agent/check/pass/service:web-1')
   t.equal((await critical()).length, 1)
@@ -193,7 +194,8 @@ t.test('maintenance is an override that survives a registration', async (t) => {
   t.equal((await put('/v1/agent/service/maintenance/web-1?enable=false')).status, 200, 'twice is fine')
   t.strictSame(await critical(), [])
   t.equal((await put('/v1/agent/maintenance?enable=true')).status, 200)
-  t.match(await critical(), [{ Notes: /no reason was provided/ }], 'all of this agent')
+  t.match(await critical(), [{ ServiceID: 'web-1', Notes: /no reason was provided/ }], 'all of this agent')
+  t.equal((await critical()).length, 1)
   t.equal((await put('/v1/agent/maintenance?enable=false', undefined, { from: '10.0.0.2' })).status, 200)
   t.equal((await critical()).length, 1, 'not those of another')
 })
@@ -211,6 +213,18 @@ t.test('ids are unique for each machine that asks', async (t) => {
   await put('/v1/agent/service/deregister/web', undefined, { from: '10.0.0.1' })
   t.strictSame(await nodes(), ['web 10.0.0.2'])
   t.match(await put('/v1/agent/service/deregister/web', undefined, { from: '10.0.0.3' }), { status: 200 }, 'now there is one')
+})
+
+t.test('what an import keeps becomes its owner\'s when he registers it', async (t) => {
+  const { service, access, pass } = await consulWorld(t)
+  const record = JSON.stringify({ agent: '10.0.0.1', checks: [{ id: 'c', name: 'c', kind: 'external', status: 'passing' }], imported: true })
+  for (const id of ['a', 'b']) {
+    await access.register({ namespace: 'default', service: 'web', id }, { address: '10.0.0.1', generation: 'imported', metadata: { 'rollcall.dev/consul': record }, lease: { ttlMs: 60_000 } })
+  }
+  await service({ ID: 'a', Name: 'web', Address: '10.0.0.1', Check: { TTL: '1h', Status: 'passing' } })
+  t.not(access.instance({ namespace: 'default', service: 'web', id: 'a' }).generation, 'imported')
+  await pass(120_000, 1_000)
+  t.strictSame(access.members('default', 'web').map(({ id }) => id), ['a'], 'what nobody imports any more goes')
 })
 
 t.test('an id that is registered under another name moves there', async (t) => {

@@ -7,7 +7,7 @@ import { type Http, buildHttp } from '../../server/http/server/server.ts'
 import { Metrics } from '../../server/metrics/metrics.ts'
 import { RegistryMetrics } from '../../server/registry/metrics.ts'
 import type { Closable } from '../support/closable.ts'
-import { type HttpWorld, type WorldOptions, build } from '../support/world.ts'
+import { type HttpWorld, type World, type WorldOptions, build } from '../support/world.ts'
 
 export interface Answer {
   readonly status: number
@@ -17,7 +17,8 @@ export interface Answer {
   readonly headers: LightMyRequestResponse['headers']
 }
 
-export interface ConsulWorld extends HttpWorld {
+/** Consul's API before a registry. */
+export interface ConsulApi {
   readonly consul: FastifyInstance
   readonly consulHttp: Http
   readonly get: (path: string, headers?: Record<string, string>) => Promise<Answer>
@@ -25,6 +26,9 @@ export interface ConsulWorld extends HttpWorld {
   readonly put: (path: string, body?: unknown, options?: { readonly headers?: Record<string, string>, readonly from?: string }) => Promise<Answer>
   /** Registers a service, and fails unless that is done. */
   readonly service: (body: Record<string, unknown>, from?: string) => Promise<void>
+}
+
+export interface ConsulWorld extends HttpWorld, ConsulApi {
   /** Moves time, and lets what follows from it happen. */
   readonly pass: (ms: number, stepMs?: number) => Promise<void>
 }
@@ -40,8 +44,7 @@ export async function until (isSo: () => boolean | Promise<boolean>, what: strin
   throw new Error(`it did not happen: ${what}`)
 }
 
-export async function consulWorld (t: Closable, options: WorldOptions = {}): Promise<ConsulWorld> {
-  const world = await build(t, options)
+export async function consulApi (t: Closable, world: Pick<World, 'control' | 'warnings' | 'clock'>): Promise<ConsulApi> {
   const metrics = new Metrics({ version: '0.0.0-test', processMetrics: false, now: () => 0 })
   const dialect = consulDialect({
     core: world.control.core, counters: new RegistryMetrics(metrics.register), node: 'test-node', version: '0.0.0-test', listen: { host: '127.0.0.1', port: 0 }, random: () => 0
@@ -63,7 +66,6 @@ export async function consulWorld (t: Closable, options: WorldOptions = {}): Pro
     ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) })
   }))
   return {
-    ...world,
     consul,
     consulHttp: http,
     get: async (path, headers = {}) => answer(await consul.inject({ method: 'GET', url: path, remoteAddress: '10.0.0.1', headers: { host: '127.0.0.1:8500', ...headers } })),
@@ -71,7 +73,15 @@ export async function consulWorld (t: Closable, options: WorldOptions = {}): Pro
     service: async (body, from) => {
       const { status, body: text } = await put('/v1/agent/service/register', body, from === undefined ? {} : { from })
       if (status !== 200) throw new Error(`${status} ${text}`)
-    },
+    }
+  }
+}
+
+export async function consulWorld (t: Closable, options: WorldOptions = {}): Promise<ConsulWorld> {
+  const world = await build(t, options)
+  return {
+    ...world,
+    ...await consulApi(t, world),
     pass: async (ms, stepMs = 250) => {
       for (let left = ms; left > 0; left -= stepMs) {
         world.clock.advance(Math.min(stepMs, left))

@@ -7,7 +7,7 @@ import { type Row, checkRows, nodata, nxdomain } from './table.ts'
 const consul = { domain: 'consul', datacenter: 'dc1', namespace: 'default' }
 const web = 'web.service.consul'
 
-/** Revision 7. */
+/** Revision 8. */
 function played (): PlayedFeed {
   return new PlayedFeed().load()
     .register('default/web/a', { address: '10.0.0.1', ports: [{ port: 8080 }], weight: 100, labels: { v1: '', zone: 'east' } })
@@ -15,6 +15,7 @@ function played (): PlayedFeed {
     .register('default/web/c', { address: 'fd00::3', ports: [{ port: 8080 }], labels: { v1: '' } })
     .register('default/web/d', { address: '10.0.0.4', ports: [{ port: 8080 }], labels: { v1: '' }, status: 'down' })
     .register('default/down/a', { address: '10.0.0.5', ports: [{ port: 80 }], status: 'down' })
+    .register('default/leaving/a', { address: '10.0.0.8', ports: [{ port: 80 }], status: 'draining' })
     .register('default/bare/a', { address: '10.0.0.6' })
     .register('shop/orders/a', { address: '10.0.0.7', ports: [{ port: 80 }] })
 }
@@ -48,6 +49,7 @@ const rows: readonly Row[] = [
   },
   { says: 'a tag before it is too much', ask: [`x.v2.${web}`, 'A'], ...nxdomain },
   { says: 'a service of which nobody is answered is no name', ask: ['down.service.consul', 'A'], ...nxdomain },
+  { says: 'nor one of which all drain', ask: ['leaving.service.consul', 'A'], ...nxdomain },
   { says: 'nor one that is not there', ask: ['none.service.consul', 'A'], ...nxdomain },
   { says: 'one without a port has no SRV', ask: ['bare.service.consul', 'SRV'], ...nodata },
   { says: 'other types are no data', ask: [web, 'TXT'], ...nodata },
@@ -70,7 +72,7 @@ const rows: readonly Row[] = [
 
 t.test('Consul\'s names', async (t) => {
   const dns = await serve(t, played(), { consul, reverse: ['10.0.0.0/24'] })
-  await checkRows(t, dns, rows, 'consul 5 SOA ns.dns.cluster.local hostmaster.cluster.local 7 7200 1800 86400 5')
+  await checkRows(t, dns, rows, 'consul 5 SOA ns.dns.cluster.local hostmaster.cluster.local 8 7200 1800 86400 5')
 })
 
 t.test('the domain is refused where it hides other names', async (t) => {

@@ -73,7 +73,8 @@ export function isCountedDown (checks: readonly StoredCheck[]): boolean {
 }
 
 /** Whether the registry itself renews the lease, as an agent of Consul's stands for what it has registered. */
-export function isKeptByUs ({ checks, lapsed }: ConsulRecord): boolean {
+export function isKeptByUs ({ checks, lapsed, imported }: ConsulRecord): boolean {
+  if (imported !== undefined) return false
   if (lapsed !== undefined) return !checks.some(({ deregisterAfterMs }) => deregisterAfterMs !== undefined)
   return !checks.some(({ ttlMs }) => ttlMs !== undefined)
 }
@@ -113,10 +114,12 @@ export interface RegistrationParts {
   readonly status: Status
   /** Of a registration with a node of its own, through the catalog. */
   readonly node?: { readonly name: string | undefined, readonly address: string } | undefined
+  /** `rollcall import` keeps it. */
+  readonly isImported?: boolean
 }
 
 /** The registration that a service is. @throws ConsulError 400 */
-export function registrationOf ({ service, agent, instanceId, checks, status, node }: RegistrationParts): Registration {
+export function registrationOf ({ service, agent, instanceId, checks, status, node, isImported = false }: RegistrationParts): Registration {
   const labels = labelsOf(service.tags)
   const address = parseAddress(service.address.replace(/^\[(.*)\]$/, '$1'))
   const isAddress = !('problem' in address)
@@ -134,7 +137,8 @@ export function registrationOf ({ service, agent, instanceId, checks, status, no
     ...(Object.keys(service.taggedAddresses).length === 0 ? {} : { taggedAddresses: service.taggedAddresses }),
     ...(service.socketPath === '' ? {} : { socketPath: service.socketPath }),
     ...(service.enableTagOverride ? { enableTagOverride: true } : {}),
-    ...(weights === undefined ? {} : { weights })
+    ...(weights === undefined ? {} : { weights }),
+    ...(isImported ? { imported: true } : {})
   }
   const weight = registeredWeight(weights, status)
   return {

@@ -38,6 +38,8 @@ export interface ConsulRecord {
   readonly enableTagOverride?: true
   /** `[Passing, Warning]` */
   readonly weights?: readonly [number, number]
+  /** `rollcall import` registered it, and renews it: nobody else keeps it. */
+  readonly imported?: true
   /** It is critical because its TTL ran out, or was said to be: it stays until its next pass, or until `DeregisterCriticalServiceAfter`. */
   readonly lapsed?: 'ttl' | 'failed'
 }

@@ -4,7 +4,7 @@
 //   SRV of a service       = pointer-to-question type IN ttl rdlength priority(2) weight(2) port(2) HEX.addr.DC.DOMAIN, with its address
 //   TXT of a node          = pointer-to-question type IN ttl rdlength 1*( length(1) "key=value" )
 //
-// There are as many services as in every other answer: who is suspect or draining is answered where nobody else is left.
+// What is answered is what is not critical to Consul's API: those that warn too, suspects where all are suspect, and nobody who drains or is in maintenance.
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../../model/address/address.ts'
 import { maxWeight } from '../../model/limits.ts'
@@ -66,6 +66,7 @@ function endpointsOf (catalog: DnsCatalog, namespace: string, service: string): 
 
 /** Some of those that are answered and have the tag: of very many those of some runs, others after each change. */
 function chosenOf (set: EndpointSet, tag: string | undefined): readonly Endpoint[] {
+  if (set.standing === 'leaving' || set.standing === 'suspect-leaving') return []
   const runs = set.answeredParts
   const start = runs.length === 0 ? 0 : set.revision % runs.length
   const chosen: Endpoint[] = []
