@@ -4,7 +4,10 @@ import { type Instance, serviceLabel } from '../../../client-sdk/src/wire.ts'
 import { anything, struct } from '../../model/fields/field-type.ts'
 import { typeMeta } from '../../model/fields/service-fields.ts'
 import { isMembers, type Members } from '../../model/fields/values.ts'
-import { conflict, methodNotAllowed, unsupportedMediaType } from '../answers/status.ts'
+import { fieldErrors } from '../../model/service/causes.ts'
+import { labelFaults } from '../../model/service/metadata.ts'
+import { causeOf } from '../answers/faults.ts'
+import { conflict, invalidObject, methodNotAllowed, unsupportedMediaType } from '../answers/status.ts'
 import type { Answer, Asked, KubernetesContext } from '../context.ts'
 import { entryOf, shown } from '../read/get.ts'
 import { mediaOf, textOf } from '../write/bodies.ts'
@@ -39,6 +42,8 @@ export async function patchPod (context: KubernetesContext, asked: Asked): Promi
     const text = `Forbidden: ${serviceLabel} says under which service the instance registered`
     throw invalid('Pod', '', entry.name, [{ type: 'FieldValueForbidden', field: `metadata.labels[${serviceLabel}]`, text }])
   }
+  const wrong = fieldErrors(labelFaults('metadata.labels', labelsOf(after)))
+  if (wrong.length > 0) throw invalidObject(kind, entry.name, wrong.map(causeOf))
   const answer = (shownObject: typeof live): Answer => ({ code: 200, warnings, body: shown(asked, shownObject, context.parts.clock.now()) })
   if (options.dryRun || Object.keys(labels).length === 0) return answer({ ...live, metadata: { ...live.metadata, labels: labelsOf(after) } })
   const { namespace, service, id, generation } = entry.mark as Instance // what a pod is made of
