@@ -14,7 +14,7 @@ export interface KubernetesNode {
   readonly native: string
   /** Of Kubernetes'. */
   readonly url: string
-  ask (method: string, path: string, body?: unknown, type?: string): Promise<Answered>
+  readonly ask: (method: string, path: string, body?: unknown, type?: string) => Promise<Answered>
 }
 
 export const patchTypes = {

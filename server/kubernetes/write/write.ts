@@ -2,7 +2,7 @@
 // object as it is now; the registry validates, allocates and stores what comes of it, and the write is asked again where
 // the object was changed meanwhile.
 import { kindFields } from '../../model/fields/kind-fields.ts'
-import type { ManagedFieldsEntry } from '../../model/fields/managed-fields.ts'
+import { fits, keptEntries, type ManagedFieldsEntry, maxManagedLength } from '../../model/fields/managed-fields.ts'
 import { afterUpdate, type Managed, readEntries } from '../../model/fields/managers.ts'
 import { isMembers, type Members, withoutMembers } from '../../model/fields/values.ts'
 import { withStaticDefaults } from '../../model/service/defaults.ts'
@@ -13,10 +13,9 @@ import { cannotBeHandled, mediaOf, readConfig, readObject, textOf } from './bodi
 import { cut, goText } from './go-text.ts'
 import { managerOf, readOptions, type WriteOptions } from './options.ts'
 import { applyMedia, jsonPatchMedia, mergePatchMedia, patchedObject, patchFault, strategicMedia } from './patched.ts'
-import { badRequest, conflict, notFound, type Resource, unsupportedMediaType } from './refusal.ts'
+import { badRequest, conflict, notFound, type Resource, tooLarge, unsupportedMediaType } from './refusal.ts'
 import { readPatch } from './strict-json.ts'
 
-/** Of kinds that Kubernetes has. Others are its custom resources, which know no strategic merge. */
 const patchMedia = [jsonPatchMedia, mergePatchMedia, strategicMedia, applyMedia]
 
 export interface WriteTarget {
@@ -117,9 +116,7 @@ function readUpdate (request: WriteRequest): Write {
 function readPatchOf (request: WriteRequest): Write {
   const { target, body } = request
   const media = mediaOf(request.contentType)
-  const isOwn = target.kind === 'Policy'
-  const supported = isOwn ? patchMedia.filter((each) => each !== strategicMedia) : patchMedia
-  if (!supported.includes(media)) throw unsupportedMediaType(supported)
+  if (!patchMedia.includes(media)) throw unsupportedMediaType(patchMedia)
   const options = readOptions(request.query, 'PatchOptions')
   const read = readPatch(textOf(body))
   const name = target.name ?? ''
@@ -157,6 +154,7 @@ function readApply (request: WriteRequest): Write {
         live: live?.isStored === true ? managedOf(live.object) : undefined, config, type: kindFields[target.kind], apiVersion: target.apiVersion,
         manager: options.fieldManager, subresource: target.subresource, force: options.force, now
       })
+      if (!fits(entries)) throw tooLarge(`metadata.managedFields may not have more than ${maxManagedLength} characters: too many managers apply this object`)
       if (live !== undefined) checkUid(metaOf(object).uid, live, target)
       const named = { ...object, metadata: { ...metaOf(object), name, ...(target.namespace === '' ? {} : { namespace: target.namespace }) } }
       return { object: named, name, managedFields: entries, warnings, isNew: live?.isStored !== true, mayRetry: !isConditional }
@@ -204,9 +202,10 @@ function updatedFields (
   const isReset = Array.isArray(given) && (given.length === 0 || (given.length === 1 && isMembers(given[0]) && Object.keys(given[0]).length === 0))
   const entries = isReset ? [] : (given === undefined || live === undefined ? undefined : readEntries(given)) ?? before?.entries ?? []
   if (before !== undefined && entries.length === 0) return [] // nobody asked to know since it was created
-  if (target.subresource === 'status') return entries
-  return afterUpdate(before === undefined ? undefined : { object: before.object, entries }, withDefaults(target.kind, object), kindFields[target.kind],
-    { manager: managerOf(options, userAgent), apiVersion: target.apiVersion }, now)
+  if (target.subresource === 'status') return before?.entries ?? []
+  const writer = { manager: managerOf(options, userAgent), apiVersion: target.apiVersion }
+  const managed = before === undefined ? undefined : { object: before.object, entries }
+  return keptEntries(afterUpdate(managed, withDefaults(target.kind, object), kindFields[target.kind], writer, now))
 }
 
 /** Who creates an object manages what defaulting filled in, too. What is wrong with it is said by who stores it. */
