@@ -16,7 +16,8 @@ export interface ManagedFieldsEntry {
 }
 
 /**
- * Characters of JSON of all entries of one object. Each manager that applies has one of its own, and a record is sent to
+ * Characters of JSON of all entries of one object. Each manager that applies has one of its own, and a record is sent
+ * to
  * every node whole. An honest object has some thousand.
  */
 export const maxManagedLength = 256 * 1024
@@ -34,7 +35,8 @@ const kManagedFields = Symbol('managed fields')
 
 /** Empty: the object was never written by Kubernetes' API. */
 export function managedFieldsOf (manifest: Manifest): readonly ManagedFieldsEntry[] {
-  return (manifest as { readonly [kManagedFields]?: readonly ManagedFieldsEntry[] })[kManagedFields] ?? [] // set below alone
+  const noted = manifest as { readonly [kManagedFields]?: readonly ManagedFieldsEntry[] } // it is set below alone
+  return noted[kManagedFields] ?? []
 }
 
 /** The manifest with the note. A copy of it (`{ ...manifest }`) has it, too; `canonical` leaves it out. */
