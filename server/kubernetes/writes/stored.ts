@@ -9,7 +9,7 @@ import { type KubeObject, implicitAnnotation } from '../objects/meta.ts'
 import { shown } from '../read/get.ts'
 import { shelfOf } from '../context.ts'
 import { found, manifestAt } from '../sources/found.ts'
-import { defaultNamespace } from '../sources/spaces.ts'
+import { defaultNamespace } from '../own-name.ts'
 
 export type WriteVerb = 'create' | 'update' | 'patch'
 
