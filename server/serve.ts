@@ -214,9 +214,12 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     }
     const { hostname, port } = new URL(url)
     const [range] = values.registry.allocation.serviceCidrs
+    const host = values.kubernetes?.listen.host ?? ''
+    const address = reachableAddress(host, hostname.replace(/^\[(.*)\]$/, '$1'))
+    // Its certificate may be for a name.
+    const named = host !== '0.0.0.0' && host !== '::' ? host : values.process.advertise === undefined ? address : new URL(values.process.advertise).hostname.replace(/^\[(.*)\]$/, '$1')
     const service = new OwnService({
-      core, clock, node, warn, port: Number(port),
-      address: reachableAddress(values.kubernetes?.listen.host ?? '', hostname.replace(/^\[(.*)\]$/, '$1')),
+      core, clock, node, warn, port: Number(port), address, url: `${url.slice(0, url.indexOf('://'))}://${hostPort({ address: named, port: Number(port) })}`,
       clusterIp: range === undefined ? undefined : nthAddress(range, 1n)
     })
     opened.push(() => service.close())

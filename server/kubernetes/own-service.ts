@@ -8,6 +8,8 @@ import { defaultNamespace, ownName } from './own-name.ts'
 
 /** Says that the registry declared it: what somebody else declared under the name is left as it is. */
 const ownLabels = { component: 'apiserver', provider: 'kubernetes' }
+/** For `rollcall kubeconfig`: the scheme and, for its certificate, the name that the address alone does not tell. */
+const urlKey = 'rollcall.dev/kubernetes-url'
 const ttlMs = 30_000
 const beatMs = 10_000
 /** The port of the service, as in Kubernetes. */
@@ -21,6 +23,8 @@ export interface OwnServiceOptions {
   readonly node: string
   /** Where this node answers. */
   readonly address: string
+  /** The same as clients reach it: `https://registry.example:7443`. */
+  readonly url: string
   readonly port: number
   /** The first address of the range of cluster IPs, which is the one that clients expect. */
   readonly clusterIp: string | undefined
@@ -94,12 +98,12 @@ export class OwnService {
   }
 
   async #beat (): Promise<void> {
-    const { core, address, port } = this.#options
+    const { core, address, port, url } = this.#options
     if (this.#generation !== '') {
       const { renewed } = await core.heartbeat([{ ...this.#name, generation: this.#generation }])
       if (renewed === 1) return
     }
-    const { instance } = await core.register(this.#name, { address, ports: [{ name: 'https', port, protocol: 'TCP' }], lease: { ttlMs } })
+    const { instance } = await core.register(this.#name, { address, ports: [{ name: 'https', port, protocol: 'TCP' }], metadata: { [urlKey]: url }, lease: { ttlMs } })
     this.#generation = instance.generation
   }
 
