@@ -8,6 +8,7 @@ import { registerFirst } from './first-registration.ts'
 import { Health } from './health.ts'
 import type { Beating, Heartbeats } from './heartbeats.ts'
 import { InstanceWrites, isSuperseded, type Limits } from './instance-writes.ts'
+import { LeaseLife } from './lease-life.ts'
 import { checkOptions } from './option-shapes.ts'
 import { bodyOf, defaultId, loadNow, type RegisterOptions } from './registration-body.ts'
 import { checkedName } from './request-path.ts'
@@ -38,10 +39,7 @@ export type RegistrationEvent =
   | { readonly type: 'registered', readonly registration: Registration, readonly again: boolean }
   /** The WebSocket is its lease from now on: also after each time that it was broken. */
   | { readonly type: 'session', readonly registration: Registration }
-  /**
-   * Another process registered the same id: this one has stopped its heartbeats, and with `onSuperseded: 'wait'` waits
-   * for its turn.
-   */
+  /** Another process registered the same id: this one has stopped its heartbeats, and with `onSuperseded: 'wait'` waits for its turn. */
   | { readonly type: 'superseded', readonly registration: Registration }
   /** The registry took what it was given and has something to say about it. */
   | { readonly type: 'warning', readonly message: string, readonly registration?: Registration }
@@ -60,6 +58,7 @@ export class Registration {
   readonly drainMs: number
   readonly #context: RegistrationContext
   readonly #lease: Beating
+  readonly #life: LeaseLife
   readonly #health: Health | undefined
   readonly #waits: boolean
   readonly #end = new AbortController()
@@ -68,9 +67,6 @@ export class Registration {
   #returning: Promise<void> | undefined
   #farewell: Promise<void> | undefined
   #turn: Promise<void> | undefined
-  #bound = false
-  #renewedAtMs = -Infinity
-  #interruptions = 0
 
   /** @internal */
   constructor (context: RegistrationContext, options: RegisterOptions & { namespace: string }) {
@@ -96,13 +92,11 @@ export class Registration {
       session: options.session ?? false,
       load: () => loadNow(options.load, (error) => this.#report(error)),
       renewed: (bound, sentAtMs) => this.#renewed(bound, sentAtMs),
-      unbound: () => {
-        if (this.#bound) this.#interruptions++
-        this.#bound = false
-      },
+      unbound: () => this.#life.unbound(),
       unknown: () => this.#return(),
       superseded: () => this.#superseded()
     }
+    this.#life = new LeaseLife(context.clock, this.#lease.ttlMs)
   }
 
   get state (): RegistrationState {
@@ -119,7 +113,7 @@ export class Registration {
    * client's clock (`performance.now()`): the lease is good at least until `ttlMs` after it. -Infinity before the first.
    */
   get renewedAtMs (): number {
-    return this.#renewedAtMs
+    return this.#life.renewedAtMs
   }
 
   /**
@@ -127,7 +121,7 @@ export class Registration {
    * answer was so late that it may have run out before.
    */
   get interruptions (): number {
-    return this.#interruptions
+    return this.#life.interruptions
   }
 
   /** As the registry answered last. */
@@ -154,7 +148,7 @@ export class Registration {
     const { clock, random, timeoutMs, heartbeats, emit } = this.#context
     const signal = anySignal(this.#context.closed, options.signal)
     try {
-      const register = (limits: Limits): Promise<Instance> => this.#granted(() => this.#writes.put(signal, limits))
+      const register = (limits: Limits): Promise<Instance> => this.#life.granted(() => this.#writes.put(signal, limits))
       await registerFirst({ clock, random, timeoutMs, waitMs: options.waitMs, signal, register })
     } catch (error) {
       this.#state = 'deregistered'
@@ -205,9 +199,7 @@ export class Registration {
     return isTold
   }
 
-  /**
-   * Ends the registration. Done already, expired or superseded is fine; an unreachable registry rejects, and can be asked again.
-   */
+  /** Ends the registration. Done already, expired or superseded is fine; an unreachable registry rejects, and can be asked again. */
   deregister (): Promise<void> {
     return this.#deregister({})
   }
@@ -230,9 +222,7 @@ export class Registration {
     } catch (error) {
       emit({ type: 'error', error: asError(error) })
     }
-    await this.#deregister(isTold ? {} : { timeoutMs: hurriedMs, rounds: 1 }).catch(
-      (error: unknown) => emit({ type: 'error', error: asError(error) })
-    )
+    await this.#deregister(isTold ? {} : { timeoutMs: hurriedMs, rounds: 1 }).catch((error: unknown) => emit({ type: 'error', error: asError(error) }))
   }
 
   #deregister (limits: Limits): Promise<void> {
@@ -257,25 +247,13 @@ export class Registration {
     }
   }
 
-  /** A registration that is answered grants a lease, from some time after it was sent. */
-  async #granted<Answer> (register: () => Promise<Answer>): Promise<Answer> {
-    const sentAtMs = this.#context.clock.now()
-    const answer = await register()
-    this.#renewedAtMs = sentAtMs
-    return answer
-  }
-
   #assertAlive (): void {
     if (this.#state === 'superseded') throw new RollcallError('REG_GENERATION_SUPERSEDED', `${this.#name} has been registered by another process`)
     if (this.#state === 'deregistered') throw new RollcallError('REGISTRY_CLOSED', `${this.#name} is deregistered`)
   }
 
   #renewed (bound: boolean, sentAtMs: number | undefined): void {
-    // An answer so late tells nothing of the time before: the lease may have run out, and been renewed after that.
-    if (this.#context.clock.now() - this.#renewedAtMs >= this.#lease.ttlMs) this.#interruptions++
-    this.#renewedAtMs = sentAtMs ?? this.#renewedAtMs
-    if (bound && !this.#bound) this.#context.emit({ type: 'session', registration: this })
-    this.#bound ||= bound // a beat by request beside a slow socket leaves its session as it is
+    if (this.#life.renewed(bound, sentAtMs)) this.#context.emit({ type: 'session', registration: this })
     if (this.#writes.isPending) this.update({}).catch((error: unknown) => this.#report(error))
     if (this.#health !== undefined && this.status !== 'draining') void this.#health.ask()
   }
@@ -290,26 +268,15 @@ export class Registration {
   #return (): void {
     if (this.#state !== 'registered' || this.#returning !== undefined) return
     this.#state = 'registering'
-    this.#interruptions++
+    this.#life.forgotten()
     this.#returning = this.#registerAgain().finally(() => { this.#returning = undefined })
   }
 
   /** Never rejects. */
   async #registerAgain (): Promise<void> {
-    const { clock, random, heartbeats, emit } = this.#context
     const { signal } = this.#end
-    const isBack = await comeBack({
-      clock,
-      random,
-      ttlMs: this.#lease.ttlMs,
-      register: () => this.#writes.inTurn(() => this.#granted(() => this.#writes.put(signal))),
-      report: (error) => this.#report(error),
-      signal
-    })
-    if (!isBack || signal.aborted) return
-    this.#state = 'registered'
-    heartbeats.add(this.#lease)
-    emit({ type: 'registered', registration: this, again: true })
+    const register = (): Promise<Instance> => this.#writes.inTurn(() => this.#life.granted(() => this.#writes.put(signal)))
+    this.#returned(await comeBack({ ...this.#wayBack, register }))
   }
 
   /** The other one stays while it lives: registering again would take the id back, and so on for ever. */
@@ -330,23 +297,29 @@ export class Registration {
 
   /** Registers again when the newer life has ended: deregistered or expired. Never rejects. */
   async #waitForTurn (): Promise<void> {
-    const { clock, random, heartbeats, kept, emit } = this.#context
     const { signal } = this.#end
     const isBack = await waitForTurn({
-      clock,
-      random,
-      ttlMs: this.#lease.ttlMs,
+      ...this.#wayBack,
       generation: this.generation,
       owner: () => this.#writes.owner(signal),
-      register: (onlyNew) => this.#writes.inTurn(() => this.#granted(() => this.#writes.put(signal, { onlyNew }))),
-      report: (error) => this.#report(error),
-      signal
+      register: (onlyNew) => this.#writes.inTurn(() => this.#life.granted(() => this.#writes.put(signal, { onlyNew })))
     })
-    if (!isBack || signal.aborted) return
+    if (this.#returned(isBack)) this.#context.kept()
+  }
+
+  /** What every way back needs. */
+  get #wayBack () {
+    const { clock, random } = this.#context
+    return { clock, random, ttlMs: this.#lease.ttlMs, report: (error: unknown) => this.#report(error), signal: this.#end.signal }
+  }
+
+  /** @returns whether it is registered again */
+  #returned (isBack: boolean): boolean {
+    if (!isBack || this.#end.signal.aborted) return false
     this.#state = 'registered'
-    heartbeats.add(this.#lease)
-    kept()
-    emit({ type: 'registered', registration: this, again: true })
+    this.#context.heartbeats.add(this.#lease)
+    this.#context.emit({ type: 'registered', registration: this, again: true })
+    return true
   }
 
   async #goodbye (limits: Limits): Promise<void> {

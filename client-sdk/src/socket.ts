@@ -5,10 +5,10 @@ import { fullJitter } from './backoff.ts'
 import { asError, RollcallError } from './errors.ts'
 import { watchPath } from './paths.ts'
 import { fieldErrors } from './response.ts'
-import { SnapshotParts } from './snapshot-parts.ts'
 import { SocketBeats } from './socket-beats.ts'
 import type { SocketOptions } from './socket-options.ts'
 import type { Subscriber } from './subscriber.ts'
+import { Subscriptions } from './subscriptions.ts'
 import { tokenOf } from './token.ts'
 import type { WebSocketConstructor, WebSocketLike } from './web-socket.ts'
 import type { ClientFrame, Heartbeat, HeartbeatAnswer, ServerFrame } from './wire.ts'
@@ -28,17 +28,11 @@ const pingBoundsMs = { least: 100, most: 60_000 } as const
 const goodAfterMs = 30_000
 /** One failure is a restarting node; three are a proxy that lets no WebSocket through, or an outage. */
 const troubleAfter = 3
-/** These answers to a subscription mean "not now". */
-const passingCodes = new Set([
-  'REG_NOT_LOADED', 'REG_STORE_UNAVAILABLE', 'REG_SHUTTING_DOWN', 'REG_OVERLOADED', 'REG_INTERNAL', 'REG_REVISION_TIMEOUT'
-])
-
 export class Socket {
   readonly #options: SocketOptions
-  readonly #subscribers = new Map<number, Subscriber>()
+  readonly #subscriptions: Subscriptions
   readonly #beats: SocketBeats
   readonly #acknowledgements: Acknowledgements
-  readonly #parts: SnapshotParts
   #sessions = 0
   #socket: WebSocketLike | undefined
   #open = false
@@ -57,11 +51,11 @@ export class Socket {
 
   constructor (options: SocketOptions) {
     this.#options = options
-    this.#parts = new SnapshotParts(options.maxSnapshotLength)
+    this.#subscriptions = new Subscriptions(options.maxSnapshotLength, (frame) => this.#send(frame))
     this.#beats = new SocketBeats(options.clock, options.timeoutMs)
     this.#acknowledgements = new Acknowledgements({
       isOpen: () => this.#open,
-      subscribers: () => this.#subscribers.values(),
+      subscribers: () => this.#subscriptions.all(),
       send: (revision) => this.#send({ type: 'ack', revision })
     })
     options.nodes.onMove((index) => this.#follow(index))
@@ -82,19 +76,12 @@ export class Socket {
 
   subscribe (subscriber: Subscriber): void {
     if (this.#closed || !this.available) return
-    const id = this.#nextId++
-    this.#subscribers.set(id, subscriber)
-    if (this.#open) this.#sendSubscription(id, subscriber)
+    this.#subscriptions.add(this.#nextId++, subscriber, this.#open)
     this.#need()
   }
 
   unsubscribe (subscriber: Subscriber): void {
-    for (const [id, known] of this.#subscribers) {
-      if (known !== subscriber) continue
-      this.#subscribers.delete(id)
-      this.#parts.forget(id)
-      if (this.#open) this.#send({ type: 'unsubscribe', id })
-    }
+    this.#subscriptions.remove(subscriber, this.#open)
     this.#need()
   }
 
@@ -117,7 +104,7 @@ export class Socket {
   close (): void {
     if (this.#closed) return
     this.#closed = true
-    this.#subscribers.clear()
+    this.#subscriptions.clear()
     this.#sessions = 0
     this.#drop(new RollcallError('REGISTRY_CLOSED', 'the client is closed'))
   }
@@ -133,7 +120,7 @@ export class Socket {
   }
 
   get #wanted (): boolean {
-    return this.available && !this.#closed && (this.#subscribers.size > 0 || this.#sessions > 0)
+    return this.available && !this.#closed && (this.#subscriptions.size > 0 || this.#sessions > 0)
   }
 
   #connect (): void {
@@ -188,7 +175,7 @@ export class Socket {
     this.#openedAt = this.#options.clock.now()
     this.#silenceMs = silenceMs
     this.#listen()
-    for (const [id, subscriber] of this.#subscribers) this.#sendSubscription(id, subscriber)
+    this.#subscriptions.opened()
     this.#options.opened()
   }
 
@@ -220,11 +207,6 @@ export class Socket {
     this.#need()
   }
 
-  #sendSubscription (id: number, subscriber: Subscriber): void {
-    const since = subscriber.cursor()
-    this.#send({ type: 'subscribe', id, ...subscriber.query, ...(since === undefined ? {} : { since }) })
-  }
-
   #send (frame: ClientFrame): void {
     try {
       this.#socket?.send(JSON.stringify(frame))
@@ -243,7 +225,7 @@ export class Socket {
     let frame: ServerFrame | undefined
     try {
       if (typeof data === 'string' && data.length > maxFrameLength) throw new Error(`one of ${data.length} characters, longer than ${maxFrameLength} (maxAnswerBytes)`)
-      frame = readFrame(data, (id) => this.#subscribers.has(id as number))
+      frame = readFrame(data, (id) => this.#subscriptions.has(id as number))
     } catch (cause) {
       const error = new RollcallError(
         'REGISTRY_BAD_ANSWER',
@@ -269,16 +251,12 @@ export class Socket {
         return nodes.heard(index, frame.type)
       case 'ping':
         return
-      case 'snapshot': {
-        const subscriber = this.#subscribers.get(frame.id)
-        return subscriber === undefined ? undefined : this.#takeSnapshot(frame, subscriber, length)
-      }
+      case 'snapshot':
       case 'reset':
-        this.#parts.forget(frame.id)
-        return this.#subscribers.get(frame.id)?.receive(frame)
       case 'change':
       case 'bookmark':
-        return this.#subscribers.get(frame.id)?.receive(frame)
+        this.#subscriptions.take(frame, length)
+        return this.#need() // one that could not take it is over
       case 'heartbeat':
         return this.#beats.answer(frame.id, frame)
       case 'goodbye':
@@ -292,34 +270,15 @@ export class Socket {
     }
   }
 
-  /** Asked again, the registry would send as much again: the watch is over. */
-  #takeSnapshot (frame: Extract<ServerFrame, { type: 'snapshot' }>, subscriber: Subscriber, length: number): void {
-    let whole: typeof frame | undefined
-    try {
-      whole = this.#parts.take(frame, length)
-    } catch (error) {
-      this.#subscribers.delete(frame.id)
-      this.#send({ type: 'unsubscribe', id: frame.id })
-      subscriber.fail(error as RollcallError) // take throws no other
-      return this.#need()
-    }
-    if (whole !== undefined) subscriber.receive(whole)
-  }
-
   #refused (error: RollcallError, id: number | undefined): void {
     if (this.#beats.refuse(id, error)) return
-    const subscriber = this.#subscribers.get(id ?? 0)
-    if (subscriber === undefined) {
-      if (id === undefined) this.#options.emit({ type: 'error', error }) // with an id: of a subscription that has ended meanwhile
-      return
-    }
-    if (passingCodes.has(error.code)) {
+    const outcome = this.#subscriptions.refused(id ?? 0, error)
+    if (outcome === 'over') return this.#need()
+    if (outcome === 'later') {
       this.#failures = Math.max(this.#failures, 1)
       return this.#lost(error)
     }
-    this.#subscribers.delete(id ?? 0)
-    subscriber.fail(error)
-    this.#need()
+    if (id === undefined) this.#options.emit({ type: 'error', error }) // with an id: of a subscription that has ended meanwhile
   }
 
   /** The connection is gone: on to the next address after a pause. */
@@ -350,7 +309,7 @@ export class Socket {
     this.#open = false
     if (this.#address !== undefined) nodes.deaf(this.#address)
     this.#address = undefined
-    this.#parts.clear()
+    this.#subscriptions.dropped()
     try {
       socket?.close(1000)
     } catch {} // some throw while connecting

@@ -14,6 +14,8 @@ import { readAccept } from './request/accept.ts'
 import { type ResourcePath, readPath } from './request/path.ts'
 import { selfSubjectAccessReview, selfSubjectReview } from './reviews.ts'
 import { remove, removeAll } from './writes/deletion.ts'
+import { patchPod } from './writes/pod.ts'
+import { writeScale } from './writes/scale.ts'
 import { writeStored } from './writes/stored.ts'
 
 const none = Buffer.alloc(0)
@@ -98,6 +100,8 @@ async function act (context: KubernetesContext, asked: Asked, verb: string): Pro
     case 'deletecollection': return removeAll(context, asked)
     case 'create': case 'update': case 'patch':
       if (kind.isStored) return writeStored(context, asked, verb)
+      if (verb !== 'create' && asked.path.subresource === 'scale') return writeScale(context, asked, verb)
+      if (verb === 'patch' && kind.kind === 'Pod') return patchPod(context, asked)
   }
   throw methodNotAllowed(kind, verb, kind.derivedFrom)
 }

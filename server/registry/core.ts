@@ -97,7 +97,7 @@ export interface Reads {
   /** What can be given to services and what is: cluster IPs, node ports, load-balancer addresses. */
   pools (): readonly Pool[]
   /** What changed lately, newest first. */
-  events (query: EventQuery): EventPage
+  events (query: EventQuery): EventPage | Promise<EventPage>
   /** The registry at a glance. */
   numbers (sight?: Sight): Numbers
   /** A value that the nodes share and show to no client; undefined = no node has created it yet. */

@@ -1,11 +1,11 @@
 // The store as the registry of this node uses it: each operation is timed, callers of `sync` share one, and a commit may replace a record
 // that was set aside.
 import type {
-  Backup, Committed, ExpiryPolicy, Follower, Grant, Granted, LostLease, ObjectWrite, Renewed, Revised, Revision, Store, Sweep
+  Backup, Change, Committed, ExpiryPolicy, Follower, Grant, Granted, LogPlace, LostLease, ObjectWrite, Renewed, Revised, Revision, Store, Sweep
 } from '../store/store.ts'
 import type { SetAside } from './catalog/set-aside.ts'
 
-export type StoreOperation = 'open' | 'grant' | 'revise' | 'revoke' | 'renew' | 'lose' | 'expire' | 'sync' | 'commit' | 'backup'
+export type StoreOperation = 'open' | 'grant' | 'revise' | 'revoke' | 'renew' | 'lose' | 'expire' | 'sync' | 'commit' | 'backup' | 'read-log'
 
 /** Told after each operation: its name, the time it took, and whether it succeeded. */
 export type StoreTimer = (operation: StoreOperation, ms: number, succeeded: boolean) => void
@@ -47,6 +47,7 @@ export class NodeStore implements Store {
   lose (leases: readonly LostLease[], graceMs: number): Promise<number> { return this.#timed('lose', this.#now(), this.#store.lose(leases, graceMs)) }
   expire (policy: ExpiryPolicy): Promise<Sweep> { return this.#timed('expire', this.#now(), this.#store.expire(policy)) }
   backup (): Promise<Backup> { return this.#timed('backup', this.#now(), this.#store.backup()) }
+  readLog (from: LogPlace, limit: number): Promise<readonly Change[]> { return this.#timed('read-log', this.#now(), this.#store.readLog(from, limit)) }
   close (): Promise<void> { return this.#store.close() }
 
   /**

@@ -91,7 +91,7 @@ export class Registry implements Core {
     const store = this.store = new NodeStore(options.store, { timer: options.storeTimer, aside: () => this.feed.catalog.aside })
     const { ringLimit, ringBytes } = options
     const feed = this.feed = new Feed({
-      now: () => clock.now(), guard, ...(ringLimit === undefined ? {} : { ringLimit }), ...(ringBytes === undefined ? {} : { ringBytes })
+      now: () => clock.now(), guard, log: store, ...(ringLimit === undefined ? {} : { ringLimit }), ...(ringBytes === undefined ? {} : { ringBytes })
     })
     const lookup = new Lookup(feed)
     this.position = new FeedPosition(feed, lookup, () => this.services.nodeRanges.addresses())

@@ -84,9 +84,10 @@ export const registryRoom = room({
     }) }),
     historyBytes: Type.Integer({ minimum: 1024 ** 2, maximum: 16 * 1024 ** 3, ...between('1MiB', '16GiB'), ...doc({
       name: 'history-size', kind: 'size', default: '32MiB',
-      what: 'How much of them each node remembers, for events and for watchers that come back: at most this, and at most `log-length` changes.',
+      what: 'How much of them each node remembers, for events and for watchers that come back: at most this, and at most `log-length` changes. '
+        + 'What is older is read from the store.',
       why: 'Some fifty thousand changes of ordinary instances.',
-      raise: 'Memory of each node.', lower: 'Watchers that were away for a moment read everything again.'
+      raise: 'Memory of each node.', lower: 'More watchers that come back wait until the log of the store was read.'
     }) })
   }
 })

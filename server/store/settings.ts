@@ -57,7 +57,7 @@ export const storeRoom = room({
       name: 'log-length', kind: 'number', default: '100000',
       what: 'How many changes the store keeps: a watcher that comes back after more than these gets a fresh snapshot.',
       why: 'An hour at 28 changes a second, in about 50 MB of the store.',
-      raise: 'Memory of Redis or disk, and of each node.', lower: 'Watchers that were away for a moment read everything again.'
+      raise: 'Memory of Redis or disk.', lower: 'Watchers that were away for a moment read everything again.'
     }) }),
     logBytes: Type.Integer({ minimum: 1024 ** 2, maximum: 64 * 1024 ** 3, ...between('1MiB', '64GiB'), ...doc({
       name: 'log-size', kind: 'size', default: '64MiB',

@@ -56,15 +56,18 @@ export function ownerOf (body: string): string | undefined {
   return /,"owner":"([^"\\]*)"\}$/.exec(body)?.[1]
 }
 
-/** One entry of the log. Revisions are dense: each change is the one before plus one, but for the jump at a new term. */
+/**
+ * One entry of the log. Revisions are dense: each change is the one before plus one, but for the jump at a new term. `last` is what was there
+ * before it went, so that a log that begins later says what; absent = an older version wrote the entry, or the record could not be read.
+ */
 export type Change = { readonly revision: number, readonly atMs: number, readonly by: string } & (
   | { readonly type: 'put', readonly reason: Reason, readonly record: InstanceRecord }
-  | { readonly type: 'delete', readonly reason: Reason, readonly key: string, readonly lease: string }
+  | { readonly type: 'delete', readonly reason: Reason, readonly key: string, readonly lease: string, readonly last?: InstanceRecord }
   | { readonly type: 'suspect', readonly reason: Reason, readonly key: string, readonly lease: string }
   /** A suspect was renewed. */
   | { readonly type: 'trusted', readonly reason: Reason, readonly key: string, readonly lease: string }
   | { readonly type: 'put-object', readonly reason: Reason, readonly object: ObjectRecord }
-  | { readonly type: 'delete-object', readonly reason: Reason, readonly key: string }
+  | { readonly type: 'delete-object', readonly reason: Reason, readonly key: string, readonly last?: ObjectRecord }
   /** Nothing changed, but a node loaded everything: what is derived is shown at this revision from here on (`Floors`). */
   | { readonly type: 'raise' }
 )
@@ -290,8 +293,17 @@ export interface Store {
   commit (writes: readonly ObjectWrite[], by: string): Promise<Committed>
   /** A whole copy, while everything goes on. @throws RegistryError as writes do */
   backup (): Promise<Backup>
+  /**
+   * What the log still has behind a revision, oldest first, or before one, newest first, at most `limit` entries: none, if nothing is left there
+   * or the next one cannot be read. Whoever asks looks whether one follows the other. Only what the follower was told is asked for.
+   * @throws RegistryError REG_STORE_UNAVAILABLE
+   */
+  readLog (from: LogPlace, limit: number): Promise<readonly Change[]>
   close (): Promise<void>
 }
+
+/** Where a reading of the log begins; the entry of this revision is not part of it. */
+export type LogPlace = { readonly after: number } | { readonly before: number }
 
 /** The refusal of a grant. @param key of the instance */
 export function grantRefused (key: string, owner: string): RegistryError {

@@ -153,7 +153,12 @@ t.test('history from before the start serves events, and resumes only what it ca
     'an end is offered to a store that lost it, also when nothing else is known of it')
   const since = (text: string): string[] => drain(hub.subscribe({ namespace: 'shop' }, parseCursor(text, 'since'), () => undefined)).map(short)
   t.same(since('e.9'), ['put a updated'])
-  t.same(since('e.8'), ['reset too old', 'snapshot a,b'], 'what b was before revision 9 is not known')
+  t.same(since('e.8'), ['put b updated', 'put a updated'])
+  t.same(since('e.6'), ['reset too old', 'snapshot a,b'], 'what x was is not known')
+  const selected = (text: string): string[] => drain(hub.subscribe({ namespace: 'shop', selector: parseSelector('v!=2') }, parseCursor(text, 'since'), () => undefined)).map(short)
+  t.same(selected('e.8'), ['put b updated', 'put a updated'])
+  const other = drain(hub.subscribe({ namespace: 'shop', selector: parseSelector('v=2') }, parseCursor('e.8', 'since'), () => undefined)).map(short)
+  t.same(other, ['reset too old', 'snapshot '], 'whether b was among them before revision 9 is not known')
 })
 
 t.test('before the first load nothing is handed out', async (t) => {

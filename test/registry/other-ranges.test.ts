@@ -163,7 +163,7 @@ t.test('nodes tell each other their ranges, and a difference is in the log, the 
   await apply(a.registry, balanced('web'))
   await b.registry.store.sync()
   t.match((await apply(b.registry, balanced('web')))[0]?.warnings.join('\n'), /load-balancer address 192\.168\.1\.240 is in no pool of this node, but of node "a": the service keeps it/)
-  t.same(b.registry.as(tester).events({ limit: 100 }).changes.filter(({ target }) => target.service !== 'web'), [], 'no event of anybody')
+  t.same((await b.registry.as(tester).events({ limit: 100 })).changes.filter(({ target }) => target.service !== 'web'), [], 'no event of anybody')
   t.same(b.registry.unreadable.list(), [])
   const gone = until(b, () => b.registry.services.nodeRanges.count === 1)
   await a.registry.close()

@@ -2,6 +2,7 @@
 import { commitContract } from './contract-commit.ts'
 import { expiryContract } from './contract-expiry.ts'
 import { leaseContract } from './contract-lease.ts'
+import { logContract } from './contract-log.ts'
 import { modelContract } from './contract-model.ts'
 import { nodesContract, restartContract } from './contract-nodes.ts'
 import { scenarios, type StoreFeatures, type StoreHarness } from './keyspace.ts'
@@ -17,6 +18,7 @@ export function storeContract (name: string, open: () => Promise<StoreHarness>, 
   leaseContract(scenario)
   expiryContract(scenario)
   commitContract(scenario)
+  logContract(scenario, features.restart)
   if (features.severalNodes) nodesContract(scenario)
   if (features.restart) restartContract(scenario)
   modelContract(scenario, features.modelRuns)

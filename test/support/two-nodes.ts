@@ -95,6 +95,7 @@ class HeldStore implements Store {
   lose: Store['lose'] = (leases, graceMs) => this.#store.lose(leases, graceMs)
   expire: Store['expire'] = (policy) => this.#store.expire(policy)
   backup: Store['backup'] = () => this.#store.backup()
+  readLog: Store['readLog'] = (from, limit) => this.#store.readLog(from, limit)
   close: Store['close'] = () => this.#store.close()
 }
 
@@ -136,6 +137,7 @@ function shared (store: Store): [Store, Store] {
     lose: (leases, graceMs) => store.lose(leases, graceMs),
     expire: (policy) => store.expire(policy),
     backup: () => store.backup(),
+    readLog: (from, limit) => store.readLog(from, limit),
     sync: () => store.sync(),
     commit: (writes, by) => store.commit(writes, by),
     close: () => store.close()

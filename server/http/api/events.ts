@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Event, Page, Reason } from '../../../client-sdk/src/wire.ts'
 import { InstanceId, LabelName } from '../../model/instance/instance.ts'
-import { type Access, type AppliedChange, cursorText, parseCursor } from '../../registry/core.ts'
+import { type AppliedChange, type EventPage as Events, cursorText, parseCursor } from '../../registry/core.ts'
 import { answer, reach, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
 import { defaultPageItems, maxPageItems } from '../server/limits.ts'
@@ -49,7 +49,7 @@ export function registerEvents (app: FastifyInstance, context: HttpContext): voi
       tags: ['operations'],
       operationId: 'listEvents',
       summary: 'What changed lately, newest first',
-      description: 'As far back as this node remembers. Names that are not registered any more may be asked for.',
+      description: 'As far back as the log of the store goes. Names that are not registered any more may be asked for.',
       querystring: Query,
       response: {
         200: answerOf('A page', EventPage, { revision: 'q7Zk2.17', items: [example] }),
@@ -63,14 +63,15 @@ export function registerEvents (app: FastifyInstance, context: HttpContext): voi
     const before = cursor === undefined ? undefined : parseCursor(cursor, 'cursor')
     // The page before may be of a node that is ahead: without what lies between, this one would leave something out.
     if (before !== undefined && (before.epoch === undefined || before.epoch === position.epoch)) await reach(context, request, before)
-    return answer(context, request, reply, position.cursor, () => pageOf(accessOf(context, request), request.query, before?.revision))
+    const { epoch, cursor: shown, revision } = position // while older events are read, others may come
+    const { namespace, service, id, reason, limit = defaultPageItems } = request.query
+    const page = await accessOf(context, request).events({ namespace, service, id, reason, limit, before: before?.revision })
+    return answer(context, request, reply, page.isCut === true ? undefined : shown, () => pageOf(page, shown, epoch), undefined, revision)
   })
+}
 
-  function pageOf (access: Access, { namespace, service, id, reason, limit = defaultPageItems }: QueryOf, before: number | undefined): Page<Event> {
-    const { changes, next } = access.events({ namespace, service, id, reason, limit, before })
-    const { epoch, cursor } = position
-    return { revision: cursor, items: changes.map((change) => eventOf(change, epoch)), ...(next === undefined ? {} : { next: cursorText(epoch, next) }) }
-  }
+function pageOf ({ changes, next }: Events, cursor: string, epoch: string): Page<Event> {
+  return { revision: cursor, items: changes.map((change) => eventOf(change, epoch)), ...(next === undefined ? {} : { next: cursorText(epoch, next) }) }
 }
 
 function eventOf (change: AppliedChange, epoch: string): Event {

@@ -57,7 +57,7 @@ export function alreadyExists (kind: Named, name: string): StatusError {
   return new StatusError(409, 'AlreadyExists', `${qualifiedName(kind)} "${name}" already exists`, detailsOf(kind, name))
 }
 
-export function conflict (kind: Named, name: string, why = 'the object has been modified; please apply your changes to the latest version'): StatusError {
+export function conflict (kind: Named, name: string, why = 'the object has been modified; please apply your changes to the latest version and try again'): StatusError {
   return new StatusError(409, 'Conflict', `Operation cannot be fulfilled on ${qualifiedName(kind)} "${name}": ${why}`, detailsOf(kind, name))
 }
 

@@ -1,5 +1,6 @@
 // What is stored, or stands in for it, as objects: Service, Endpoints, EndpointSlice, Namespace, Policy.
 import { without } from '../../model/service/schema.ts'
+import { managedFieldsOf } from '../../model/fields/managed-fields.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../../model/service/types.ts'
 import { type KubeObject, derivedUid, implicitAnnotation, wholeSeconds } from './meta.ts'
 
@@ -16,12 +17,14 @@ export type PodNames = (instance: string) => string | undefined
 /** A stored object as it is; its times in whole seconds, and a namespace where it has one. */
 export function storedObject (manifest: Manifest): KubeObject {
   const { kind, metadata: { namespace, creationTimestamp, generation, ...metadata } } = manifest
+  const managedFields = managedFieldsOf(manifest)
   return {
     ...manifest,
     metadata: {
       ...metadata,
       ...(namespace === '' ? {} : { namespace }),
       ...(creationTimestamp === undefined ? {} : { creationTimestamp: wholeSeconds(creationTimestamp) }),
+      ...(managedFields.length === 0 ? {} : { managedFields }),
       ...(generation === undefined || kind === 'Service' || kind === 'Endpoints' || kind === 'Namespace' ? {} : { generation })
     },
     ...(kind === 'Namespace' ? { spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } } : {})

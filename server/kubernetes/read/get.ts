@@ -21,13 +21,18 @@ export async function get (context: KubernetesContext, asked: Asked): Promise<An
 /** @throws StatusError 404; RegistryError for what may not be seen */
 export async function entryOf (context: KubernetesContext, { access, kind, path: { namespace = '', name = '' } }: Asked): Promise<Entry> {
   const shelf = await shelfOf(context, kind)
-  if (namedByService.has(kind.kind)) access.permitWatch({ namespace, service: name })
-  else if (kind.kind === 'Policy') access.permit('admin')
-  else access.permitWatch(namespace === '' ? {} : { namespace })
+  permitRead({ access, kind }, namespace, name)
   const entry = shelf.get(namespace, name)
   const { sight } = access
   if (entry === undefined || (sight !== undefined && !entry.isSeen(sight))) throw notFound(kind, name)
   return entry
+}
+
+/** An object of this name may be read, whether or not it is there. @throws RegistryError REG_UNAUTHENTICATED, REG_FORBIDDEN */
+export function permitRead ({ access, kind }: Pick<Asked, 'access' | 'kind'>, namespace: string, name: string): void {
+  if (namedByService.has(kind.kind)) access.permitWatch({ namespace, service: name })
+  else if (kind.kind === 'Policy') access.permit('admin')
+  else access.permitWatch(namespace === '' ? {} : { namespace })
 }
 
 /** In the form that the client wants. */

@@ -109,8 +109,10 @@ export class Shelf {
     const life = this.#life
     this.#begun = true // changes from here on are noted
     this.ring.restart(this.#options.revision())
+    const units = await this.#options.source.all()
+    if (life !== this.#life) return
     const slice = new Slice()
-    for (const unit of this.#options.source.all()) {
+    for (const unit of units) {
       if (!this.#changed.has(unit)) this.#put(unit, this.#options.source.make(unit).map((made) => entryOf(made, made.revision ?? this.ring.start)))
       if (!slice.isOver()) continue
       await slice.next()

@@ -6,7 +6,7 @@ export interface Source {
   /** The units that a change may concern, as texts. */
   unitsOf (change: AppliedChange): Iterable<string>
   /** All units there are. Called once, and again when the whole view is another one. */
-  all (): Iterable<string>
+  all (): Iterable<string> | Promise<Iterable<string>>
   /** The objects of a unit as they are now; none = there is none any more. */
   make (unit: string): readonly Made[]
 }

@@ -107,10 +107,12 @@ export class EventSource implements Source {
     return units
   }
 
-  all (): Iterable<string> {
+  async all (): Promise<Iterable<string>> {
     this.#changes.clear()
-    const { changes } = this.#core.events({ limit: maxEventObjects })
-    for (const change of changes.toReversed()) this.#keep(change)
+    const { changes } = await this.#core.events({ limit: maxEventObjects })
+    const since = [...this.#changes.values()] // what came while older ones were read
+    this.#changes.clear()
+    for (const change of [...changes.toReversed(), ...since]) this.#keep(change)
     return this.#changes.keys()
   }
 

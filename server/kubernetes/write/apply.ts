@@ -7,7 +7,7 @@ import { afterApply, type Applied, type FieldConflict, type Managed, stillAsAppl
 import { FieldTypeError, isMembers, type Members, withoutMembers } from '../../model/fields/values.ts'
 import type { ManagedFieldsEntry } from '../../model/fields/managed-fields.ts'
 import { goText } from './go-text.ts'
-import { type StatusCause, WriteRefusal, badRequest } from './refusal.ts'
+import { type StatusCause, StatusError, badRequest } from './refusal.ts'
 
 export const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration'
 /** kubectl as a manager of server-side applies: it takes over what it applied on the client's side before. */
@@ -25,7 +25,7 @@ export interface Apply {
   readonly now: string
 }
 
-/** @throws WriteRefusal 400 for a configuration that does not fit its kind, 409 with each conflict as a cause */
+/** @throws StatusError 400 for a configuration that does not fit its kind, 409 with each conflict as a cause */
 export function appliedOn (apply: Apply): { readonly object: Members, readonly entries: readonly ManagedFieldsEntry[] } {
   const { live, config, type, apiVersion, manager, subresource, force, now } = apply
   checkConfig(apply)
@@ -59,7 +59,7 @@ function checkConfig ({ config, type, apiVersion, ...apply }: Apply): void {
 }
 
 /** Kubernetes answers a 500 here, as if it had failed; the request has. */
-function typeRefusal ({ config, type, apiVersion }: Apply, faults: readonly string[]): WriteRefusal {
+function typeRefusal ({ config, type, apiVersion }: Apply, faults: readonly string[]): StatusError {
   const metadata = isMembers(config.metadata) ? config.metadata : {}
   const name = `${typeof metadata.namespace === 'string' ? metadata.namespace : ''}/${typeof metadata.name === 'string' ? metadata.name : ''}`
   const what = faults.length === 1 ? faults[0] ?? '' : ['errors:', ...faults.map((fault) => `  ${fault}`)].join('\n')
@@ -110,9 +110,9 @@ function kindText (apiVersion: unknown, kind: unknown): string {
   return `${version.includes('/') ? version : `/${version}`}, Kind=${typeof kind === 'string' ? kind : ''}`
 }
 
-function applyConflict (conflicts: readonly FieldConflict[]): WriteRefusal {
+function applyConflict (conflicts: readonly FieldConflict[]): StatusError {
   const causes = conflicts.map(({ owner, path }): StatusCause => ({ reason: 'FieldManagerConflict', message: `conflict with ${ownerText(owner)}`, field: pathText(path) }))
-  return new WriteRefusal(409, 'Conflict', conflictText(conflicts), { causes })
+  return new StatusError(409, 'Conflict', conflictText(conflicts), { causes })
 }
 
 function conflictText (conflicts: readonly FieldConflict[]): string {

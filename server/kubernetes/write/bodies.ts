@@ -7,7 +7,7 @@ import type { ManifestDocument } from '../../model/manifest/manifest-document.ts
 import { readManifests } from '../../model/manifest/manifest-stream.ts'
 import { cut } from './go-text.ts'
 import { decodeMessage, protobufMedia, readEnvelope } from './protobuf/decode.ts'
-import { badRequest, unsupportedMediaType, type WriteRefusal } from './refusal.ts'
+import { badRequest, unsupportedMediaType, type StatusError } from './refusal.ts'
 import { type Read, readJson } from './strict-json.ts'
 import { fitted, TypeFault } from './typed-object.ts'
 
@@ -29,7 +29,7 @@ export function mediaOf (contentType: string | undefined): string {
 
 /**
  * @param type of the kind that belongs to the path
- * @throws WriteRefusal 400 for a body that is none, or of another kind; 415
+ * @throws StatusError 400 for a body that is none, or of another kind; 415
  */
 export function readObject (body: Buffer, media: string, type: StructType, apiVersion: string): ReadObject {
   if (media === protobufMedia) {
@@ -61,7 +61,7 @@ export function readConfig (body: Buffer): ReadObject {
   return { object: read.value, faults: read.faults }
 }
 
-export function cannotBeHandled ({ name }: StructType, apiVersion: string, why: string): WriteRefusal {
+export function cannotBeHandled ({ name }: StructType, apiVersion: string, why: string): StatusError {
   return badRequest(`${name} in version ${JSON.stringify(apiVersion.slice(apiVersion.indexOf('/') + 1))} cannot be handled as a ${name}: ${why}`)
 }
 
@@ -82,7 +82,7 @@ function checkKind ({ apiVersion: version, kind }: Readonly<Record<'apiVersion' 
   }
 }
 
-function unreadable ({ name }: StructType, why: string, text: string): WriteRefusal {
+function unreadable ({ name }: StructType, why: string, text: string): StatusError {
   const summary = text === '' ? '<empty>' : text.startsWith('{') ? (text.length > 30 ? `${text.slice(0, 30)} ...` : text) : Buffer.from(text.slice(0, 30)).toString('hex')
   return badRequest(`the object provided is unrecognized (must be of type ${name}): ${why} (${summary})`)
 }

@@ -18,7 +18,7 @@ const policies = ['Foreground', 'Background', 'Orphan']
 
 /**
  * @param body of JSON; empty = the query says everything
- * @throws WriteRefusal 400 for a body that is none, 422 for options that contradict each other or are not known
+ * @throws StatusError 400 for a body that is none, 422 for options that contradict each other or are not known
  */
 export function readDeleteOptions (body: string, query: URLSearchParams): DeleteOptions {
   const options = body === '' ? fromQuery(query) : checkedKind(readJson(body, deleteOptions, (why) => badRequest(`couldn't get version/kind; json parse error: ${why}`)).value)
@@ -47,7 +47,7 @@ export function deleteOptionsOf (value: unknown): DeleteOptions {
   }
 }
 
-/** @throws WriteRefusal 409 where the object is not the one that was meant */
+/** @throws StatusError 409 where the object is not the one that was meant */
 export function checkPreconditions ({ uid, resourceVersion }: DeleteOptions, live: Members, resource: Resource, name: string): void {
   const metadata = isMembers(live.metadata) ? live.metadata : {}
   const has = (field: string): string => (typeof metadata[field] === 'string' ? metadata[field] : '')

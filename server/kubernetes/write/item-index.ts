@@ -37,7 +37,7 @@ export class ItemIndex {
 
   /**
    * Merges items into those that they mean, and adds the others.
-   * @throws WriteRefusal where one may mean several
+   * @throws StatusError where one may mean several
    */
   merge (patch: readonly Members[], join: (live: Members | undefined, item: Members) => Members): void {
     const exact = new Map(patch.map((item) => [item, this.#exact(item)]))

@@ -22,7 +22,7 @@ interface Operation {
 
 /**
  * The document with all operations applied; the given one stays as it is.
- * @throws WriteRefusal 400 for what is no patch, 413 for one of too many operations, 422 where one does not apply
+ * @throws StatusError 400 for what is no patch, 413 for one of too many operations, 422 where one does not apply
  */
 export function jsonPatched (document: unknown, patch: unknown): unknown {
   const operations = operationsOf(patch)

@@ -20,7 +20,7 @@ const maxAgentLength = 128
 
 /**
  * @param isApply a server-side apply: it must say who applies
- * @throws WriteRefusal 422 naming each option that is wrong, 400 for one that is no boolean
+ * @throws StatusError 422 naming each option that is wrong, 400 for one that is no boolean
  */
 export function readOptions (query: URLSearchParams, kind: OptionsKind, isApply = false): WriteOptions {
   const fieldManager = query.get('fieldManager') ?? ''

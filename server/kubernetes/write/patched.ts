@@ -5,7 +5,7 @@ import type { ReadObject } from './bodies.ts'
 import { cut, goText } from './go-text.ts'
 import { mergePatched } from './json-merge.ts'
 import { jsonPatched } from './json-patch.ts'
-import { badRequest, invalidPatch, type WriteRefusal } from './refusal.ts'
+import { badRequest, invalidPatch, type StatusError } from './refusal.ts'
 import { withMeantPorts } from './service-ports.ts'
 import { strategicPatched } from './strategic-merge.ts'
 import type { Read } from './strict-json.ts'
@@ -16,7 +16,7 @@ export const mergePatchMedia = 'application/merge-patch+json'
 export const strategicMedia = 'application/strategic-merge-patch+json'
 export const applyMedia = 'application/apply-patch+yaml'
 
-/** @throws WriteRefusal 400, 413 or 422 for a patch that does not fit */
+/** @throws StatusError 400, 413 or 422 for a patch that does not fit */
 export function patchedObject (live: Members, media: string, { value }: Read, type: StructType, fieldManager: string): ReadObject {
   const patched = patchedValue(live, media, value, type, fieldManager)
   const reader: Reader = media === strategicMedia ? 'converter' : 'json'
@@ -30,7 +30,7 @@ export function patchedObject (live: Members, media: string, { value }: Read, ty
 }
 
 /** What Kubernetes says of a patch whose result cannot be read: a strategic one as Go prints it, else the result. */
-export function patchFault (media: string, patch: unknown, result: unknown, why: string): WriteRefusal {
+export function patchFault (media: string, patch: unknown, result: unknown, why: string): StatusError {
   return invalidPatch(media === strategicMedia ? goText(patch) : cut(JSON.stringify(result) ?? ''), why)
 }
 

@@ -29,24 +29,12 @@ export interface ScaleRequest {
   readonly query: URLSearchParams
 }
 
-/** The scale of a workload. @param deployment as the API shows it */
-export function scaleOf ({ metadata, spec, status }: Members): Members {
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = membersOf(metadata)
-  const labels = membersOf(membersOf(membersOf(spec).selector).matchLabels)
-  const selector = Object.entries(labels).map(([key, value]) => `${key}=${typeof value === 'string' ? value : ''}`).join(',')
-  const [wanted, there] = [membersOf(spec).replicas ?? 0, membersOf(status).replicas ?? 0]
-  return {
-    kind: 'Scale', apiVersion, metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: wanted === 0 ? {} : { replicas: wanted }, status: { replicas: there, selector }
-  }
-}
-
 /**
  * The same scale, if it is asked to be as it is.
- * @throws WriteRefusal 422 for another number, with the reason; 400 and 415 for a body that is none
+ * @param live as it is now
+ * @throws StatusError 422 for another number, with the reason; 400 and 415 for a body that is none
  */
-export function scaled (deployment: Members, request: ScaleRequest): Members {
-  const live = scaleOf(deployment)
+export function scaled (live: Members, request: ScaleRequest): Members {
   const asked = Number(membersOf(askedScale(live, request).spec).replicas ?? 0)
   const there = Number(membersOf(live.spec).replicas ?? 0)
   if (asked === there) return live

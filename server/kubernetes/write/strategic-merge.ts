@@ -20,7 +20,7 @@ const deletionPrefix = '$deleteFromPrimitiveList/'
 
 /**
  * The object with the patch applied; the given one stays as it is.
- * @throws WriteRefusal 400 for directives of a wrong form, 422 for a patch that does not fit the object
+ * @throws StatusError 400 for directives of a wrong form, 422 for a patch that does not fit the object
  */
 export function strategicPatched (original: Members, patch: Members, type: StructType): Members {
   return mergeMembers(original, patch, type)

@@ -14,7 +14,7 @@ export interface Read {
   readonly faults: readonly string[]
 }
 
-/** The text of a body, read. @throws WriteRefusal with what `refuse` makes of Go's words for the fault */
+/** The text of a body, read. @throws StatusError with what `refuse` makes of Go's words for the fault */
 export function readJson (text: string, type: FieldType | undefined, refuse: (why: string) => Error): Read {
   let value: unknown
   try {

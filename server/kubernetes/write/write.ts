@@ -67,11 +67,11 @@ export interface Write {
   readonly options: WriteOptions
   /** The name in the path, or in the body of a create. */
   readonly name: string
-  /** @throws WriteRefusal where the request does not fit the object as it is */
+  /** @throws StatusError where the request does not fit the object as it is */
   propose (live: LiveObject | undefined): Proposal
 }
 
-/** Reads the body, once. @throws WriteRefusal 400, 413, 415, 422 */
+/** Reads the body, once. @throws StatusError 400, 413, 415, 422 */
 export function readWrite (request: WriteRequest): Write {
   switch (request.verb) {
     case 'create': return readCreate(request)
@@ -172,7 +172,7 @@ function bodyOf ({ target, body, contentType }: WriteRequest, options: WriteOpti
 }
 
 /** What is strictly wrong: passed over, said or refused. */
-function judged ({ fieldValidation }: WriteOptions, faults: readonly string[], refuse: (why: string) => Error): readonly string[] {
+export function judged ({ fieldValidation }: WriteOptions, faults: readonly string[], refuse: (why: string) => Error): readonly string[] {
   if (fieldValidation === 'Strict' && faults.length > 0) throw refuse(`strict decoding error: ${faults.join(', ')}`)
   return fieldValidation === 'Warn' ? faults : []
 }

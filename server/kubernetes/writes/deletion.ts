@@ -1,7 +1,9 @@
 // Deletions: of what is stored, of a namespace with what is in it, of a pod, which deregisters its instance.
 import type { Instance } from '../../../client-sdk/src/wire.ts'
+import { RegistryError } from '../../errors.ts'
+import { deleteOptions } from '../../model/fields/meta-fields.ts'
 import type { Access, ManifestName } from '../../registry/core.ts'
-import { conflict, methodNotAllowed, success, badRequest } from '../answers/status.ts'
+import { conflict, methodNotAllowed, success } from '../answers/status.ts'
 import type { Answer, Asked, KubernetesContext } from '../context.ts'
 import type { Entry } from '../shelf/entry.ts'
 import { entryOf } from '../read/get.ts'
@@ -9,6 +11,9 @@ import { pageOf } from '../read/list.ts'
 import { shelfOf } from '../context.ts'
 import { readListOptions } from '../request/list-options.ts'
 import { found, manifestAt } from '../sources/found.ts'
+import { mediaOf, textOf } from '../write/bodies.ts'
+import { checkPreconditions, type DeleteOptions, deleteOptionsOf, readDeleteOptions } from '../write/delete-options.ts'
+import { decodeMessage, protobufMedia, readEnvelope } from '../write/protobuf/decode.ts'
 import { kindOf } from './stored.ts'
 
 /** Objects that one request deletes; the core's commits are as large. */
@@ -18,12 +23,15 @@ export async function remove (context: KubernetesContext, asked: Asked): Promise
   const entry = await entryOf(context, asked)
   const options = readOptions(asked)
   const { kind } = asked
-  const { resourceVersion, uid } = options.preconditions
-  if (uid !== undefined && uid !== entry.uid) throw conflict(kind, entry.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${entry.uid}`)
-  if (resourceVersion !== undefined && resourceVersion !== String(entry.revision)) {
-    throw conflict(kind, entry.name, `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${entry.revision}`)
+  checkPreconditions(options, entry.object(), kind, entry.name)
+  try {
+    await removeEntry(asked, entry, options)
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.code !== 'REG_CONFLICT') throw error
+    const now = await entryOf(context, asked) // another write came in between
+    checkPreconditions(options, now.object(), kind, now.name)
+    throw error
   }
-  await removeEntry(asked, entry, options.dryRun)
   return { code: 200, body: success({ name: entry.name, ...(kind.group === '' ? {} : { group: kind.group }), kind: kind.resource, uid: entry.uid }) }
 }
 
@@ -37,7 +45,7 @@ export async function removeAll (context: KubernetesContext, asked: Asked): Prom
   const items: object[] = []
   for (const entry of entries) {
     if (!isDeletable(asked, entry)) continue
-    await removeEntry(asked, entry, dryRun)
+    await removeEntry(asked, entry, { dryRun })
     items.push(entry.object())
   }
   return { code: 200, body: { kind: `${kind.kind}List`, apiVersion: kind.group === '' ? kind.version : `${kind.group}/${kind.version}`, metadata: { resourceVersion: String(shelf.revision) }, items } }
@@ -47,7 +55,7 @@ function isDeletable ({ access, kind }: Asked, { namespace, name }: Entry): bool
   return kind.kind === 'Pod' || manifestAt(access, { kind: kindOf({ kind }), namespace, name }) !== undefined
 }
 
-async function removeEntry (asked: Asked, entry: Entry, dryRun: boolean): Promise<void> {
+async function removeEntry (asked: Asked, entry: Entry, { dryRun, uid, resourceVersion }: Removal): Promise<void> {
   const { access, kind } = asked
   if (kind.kind === 'Pod') {
     const { namespace, service, id, generation } = entry.mark as Instance // what a pod is made of
@@ -57,7 +65,8 @@ async function removeEntry (asked: Asked, entry: Entry, dryRun: boolean): Promis
   const names = kind.kind === 'Namespace' ? within(access, entry.name) : [{ kind: kindOf(asked), namespace: entry.namespace, name: entry.name }]
   if (kind.kind !== 'Namespace' && !isDeletable(asked, entry)) throw methodNotAllowed(kind, 'delete', derivedWhy(kind.kind))
   if (names.length === 0) throw methodNotAllowed(kind, 'delete', 'nobody declared it: it is there because something is in it, or because everybody may count on it')
-  await access.delete(names, { dryRun })
+  // Of a namespace they are its own, and what is in it has others.
+  await access.delete(names, { dryRun, ...(kind.kind === 'Namespace' ? {} : { expected: { uid, resourceVersion } }) })
 }
 
 function derivedWhy (kind: string): string {
@@ -74,20 +83,9 @@ function within (access: Access, name: string): readonly ManifestName[] {
   return [...declared, ...made, ...(manifest === undefined ? [] : [{ kind: 'Namespace' as const, namespace: '', name }])]
 }
 
-interface DeleteOptions {
-  readonly dryRun: boolean
-  readonly preconditions: { readonly uid?: string, readonly resourceVersion?: string }
-}
+type Removal = Pick<DeleteOptions, 'dryRun'> & Partial<Pick<DeleteOptions, 'uid' | 'resourceVersion'>>
 
-function readOptions ({ body, query }: Asked): DeleteOptions {
-  let value: unknown = {}
-  if (body.length > 0) {
-    try {
-      value = JSON.parse(body.toString())
-    } catch {
-      throw badRequest('the body of a deletion must be DeleteOptions in JSON')
-    }
-  }
-  const { dryRun, preconditions } = typeof value === 'object' && value !== null ? value as { readonly dryRun?: unknown, readonly preconditions?: DeleteOptions['preconditions'] } : {}
-  return { dryRun: query.getAll('dryRun').includes('All') || (Array.isArray(dryRun) && dryRun.includes('All')), preconditions: preconditions ?? {} }
+function readOptions ({ body, query, request }: Asked): DeleteOptions {
+  if (body.length > 0 && mediaOf(request.headers['content-type']) === protobufMedia) return deleteOptionsOf(decodeMessage(readEnvelope(body), deleteOptions))
+  return readDeleteOptions(textOf(body), query)
 }

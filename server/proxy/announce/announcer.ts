@@ -1,17 +1,16 @@
 // Announces load-balancer addresses on the networks of this machine: the kernel answers ARP and neighbour discovery for
 // an address that is there, so that to own one is to add it, with a lifetime that ends by itself when this agent does.
+// Here stands which ones are to be here; own-addresses.ts keeps them.
 import type { Clock } from '../../clock.ts'
-import { parseIp } from '../../model/address/ranges.ts'
 import { agentNamespace, agentService } from '../../model/agent-name.ts'
 import type { EndpointsEvent } from '../../../client-sdk/src/index.ts'
 import type { ServiceEndpoints } from '../../../client-sdk/src/wire.ts'
 import type { Condition } from '../front-end.ts'
-import { failure, type Run } from '../program.ts'
+import type { Run } from '../program.ts'
 import { maxAnnounced, type Said } from './agent-metadata.ts'
-import { addAddress, prolongAddresses, removeAddresses } from './addresses.ts'
 import { type Decision, decide, fenceMs, type View } from './election.ts'
-import { type Announceable, announceableOf, interfaceFor, lifetimeSeconds, type NetworkInterface, readInterfaces } from './interfaces.ts'
-import { announce, type LanTool, lanTool, type Place, probe } from './lan.ts'
+import type { Announceable } from './interfaces.ts'
+import { OwnAddresses } from './own-addresses.ts'
 import { type Peer, Peers } from './peers.ts'
 import { problemOf } from './problems.ts'
 import { mayAnnounce } from './wanted.ts'
@@ -19,12 +18,6 @@ import { WantedAddresses } from './wanted-addresses.ts'
 
 /** How often this agent looks at its addresses. */
 const lookMs = 1_000
-/** How often it prolongs them: two may fail. */
-const prolongMs = 2_000
-/** An address is announced at once, so often again, and then once a minute: switches forget (MetalLB's times). */
-const announceAgainMs = 1_100
-const announceTimes = 5
-const announceIdleMs = 60_000
 /** An address that somebody else has is asked for again. */
 const retryMs = { known: 1_000, foreign: 10_000 } as const
 
@@ -50,21 +43,11 @@ export interface AnnouncerOptions {
   readonly log: { info (fields: object, message: string): void, warn (fields: object, message: string): void }
 }
 
-interface Held {
-  readonly at: NetworkInterface
-  /** The registry did not know this agent for a time since it took the address. */
-  hasLapsed: boolean
-  announced: number
-  announceAtMs: number
-}
-
 export class Announcer {
   readonly #options: AnnouncerOptions
   readonly #peers = new Peers()
   readonly #wanted = new WantedAddresses()
-  readonly #held = new Map<string, Held>()
-  /** Addresses that this agent, or an earlier life of it, has ever put on the machine: never the machine's own. */
-  readonly #lent = new Set<string>()
+  readonly #own: OwnAddresses
   readonly #foreign = new Map<string, string>()
   readonly #faults = new Map<string, string>()
   readonly #retryAtMs = new Map<string, number>()
@@ -72,9 +55,6 @@ export class Announcer {
   readonly #probing = new Set<string>()
   /** Of this process, so that no two have the same turn. */
   readonly #life = Date.now().toString(36)
-  #interfaces: readonly NetworkInterface[] = []
-  #tool: LanTool = 'none'
-  #prolongedAtMs = -Infinity
   #interruptions = 0
   #isQueued = false
   #isEnded = false
@@ -82,41 +62,42 @@ export class Announcer {
   #looking: (() => void) | undefined
   #said = ''
   #reported = ''
-  /** How often this agent has taken an address, and put one back that somebody had removed. */
-  taken = 0
-  repairs = 0
 
   constructor (options: AnnouncerOptions) {
     this.#options = options
+    this.#own = new OwnAddresses(options)
+  }
+
+  /** How often this agent has taken an address. */
+  get taken (): number {
+    return this.#own.taken
+  }
+
+  /** How often it put one back that somebody had removed. */
+  get repairs (): number {
+    return this.#own.repairs
   }
 
   /** Addresses that it announces now, sorted. */
   get announces (): readonly string[] {
-    return [...this.#held.keys()].sort()
+    return this.#own.list
   }
 
   /** Addresses of services that are, or were lately, on the interfaces of this machine. */
   get lent (): ReadonlySet<string> {
-    return this.#lent
+    return this.#own.lent
   }
 
   get said (): Said {
     return {
-      announces: this.announces, turn: `${this.#life}.${this.taken}`, networks: this.#interfaces.flatMap((each) => announceableOf(each, this.#options.allowed)),
-      macs: this.#interfaces.map(({ mac }) => mac), problems: this.conditions().map(({ message }) => message)
+      announces: this.announces, turn: `${this.#life}.${this.taken}`, networks: this.#own.networks, macs: this.#own.macs,
+      problems: this.conditions().map(({ message }) => message)
     }
   }
 
   /** Reads the interfaces, and goes on with what an earlier life has left there. */
   async start (): Promise<void> {
-    await this.#readInterfaces()
-    const at = this.#interfaces.find((each) => announceableOf(each, this.#options.allowed).length > 0)
-    this.#tool = await lanTool(this.#options.run, at)
-    const nowMs = this.#options.now()
-    for (const each of this.#interfaces) {
-      for (const address of each.lent) this.#held.set(address, { at: each, hasLapsed: true, announced: 0, announceAtMs: nowMs })
-    }
-    this.#prolongedAtMs = nowMs
+    await this.#own.start()
     this.#lookLater()
   }
 
@@ -156,7 +137,7 @@ export class Announcer {
     return Array.from(this.#wanted.all()).flatMap(([address, wanted]) => {
       const problem = problemOf({
         address, wanted, node, peers: this.#peers, foreignMac: this.#foreign.get(address), fault: this.#faults.get(address),
-        isMine: this.#held.has(address), canTell: this.#tool !== 'none'
+        isMine: this.#own.has(address), canTell: this.#own.canTell
       })
       return problem === undefined ? [] : [{ service: wanted[0]?.service ?? '', ...problem }]
     })
@@ -169,8 +150,8 @@ export class Announcer {
     await this.#work
     const others = Array.from(this.#peers.all()).filter(({ node, isLive }) => isLive && node !== this.#options.node)
     const gone = this.announces.filter((address) => others.some((peer) => this.#wanted.of(address).some((each) => mayAnnounce(each, peer))))
-    await this.#release(gone, 'this agent ends')
-    await prolongAddresses(this.#options.run, this.#places())
+    await this.#own.release(gone, 'this agent ends')
+    await this.#own.prolongAll()
     await this.#options.publish({ ...this.said, announces: [], networks: [], problems: [] })
   }
 
@@ -197,16 +178,11 @@ export class Announcer {
   }
 
   async #look (): Promise<void> {
-    if (this.#isEnded || (this.#wanted.size === 0 && this.#held.size === 0)) return
-    await this.#readInterfaces()
-    await this.#prolong()
+    if (this.#isEnded || (this.#wanted.size === 0 && this.#own.size === 0)) return
+    await this.#own.look()
+    await this.#own.prolong(this.#isConfirmed, () => this.#mayGoOn())
     await this.#evaluate()
     await this.#announceDue()
-  }
-
-  async #readInterfaces (): Promise<void> {
-    this.#interfaces = await readInterfaces(this.#options.run) ?? this.#interfaces
-    for (const { lent } of this.#interfaces) for (const address of lent) this.#lent.add(address)
   }
 
   get #isConfirmed (): boolean {
@@ -215,9 +191,8 @@ export class Announcer {
 
   #decide (address: string): Decision {
     const { node, isFast, now } = this.#options
-    const held = this.#held.get(address)
-    const view: View = { node, nowMs: now(), peers: this.#peers, isConfirmed: this.#isConfirmed, hasLapsed: held?.hasLapsed === true, isFast }
-    return decide(address, this.#wanted.of(address), held !== undefined, view)
+    const view: View = { node, nowMs: now(), peers: this.#peers, isConfirmed: this.#isConfirmed, hasLapsed: this.#own.hasLapsed(address), isFast }
+    return decide(address, this.#wanted.of(address), this.#own.has(address), view)
   }
 
   async #evaluate (): Promise<void> {
@@ -227,17 +202,17 @@ export class Announcer {
     const asked: string[] = []
     const nowMs = this.#options.now()
     const interruptions = this.#options.interruptions()
-    if (interruptions !== this.#interruptions) for (const held of this.#held.values()) held.hasLapsed = true
+    if (interruptions !== this.#interruptions) this.#own.lapse()
     this.#interruptions = interruptions
-    for (const address of new Set([...this.#wanted.all().keys(), ...this.#held.keys()])) {
+    for (const address of new Set([...this.#wanted.all().keys(), ...this.#own.list])) {
       const decision = this.#decide(address)
       if (decision.action === 'release') gone.push(address)
       if (decision.action !== 'take') continue
-      if (this.#held.size + sure.length >= maxAnnounced) this.#faults.set(address, `this machine announces ${maxAnnounced} addresses already`)
+      if (this.#own.size + sure.length >= maxAnnounced) this.#faults.set(address, `this machine announces ${maxAnnounced} addresses already`)
       else if (decision.isSure && !this.#foreign.has(address)) sure.push(address)
       else if (!this.#probing.has(address) && (this.#retryAtMs.get(address) ?? 0) <= nowMs) asked.push(address)
     }
-    await this.#release(gone, 'another machine is to announce it, or none')
+    await this.#own.release(gone, 'another machine is to announce it, or none')
     await this.#add(sure)
     if (asked.length > 0) this.#ask(asked)
     await this.#publish()
@@ -246,8 +221,7 @@ export class Announcer {
   /** Beside the other work: it takes a while. */
   #ask (addresses: readonly string[]): void {
     for (const address of addresses) this.#probing.add(address)
-    const { run } = this.#options
-    void probe(run, this.#tool, this.#placesFor(addresses)).then((found) => this.#queue(async () => {
+    void this.#own.probe(this.#own.placesFor(addresses)).then((found) => this.#queue(async () => {
       for (const address of addresses) this.#probing.delete(address)
       await this.#add(addresses.filter((address) => this.#isFree(address, found)))
       await this.#publish()
@@ -266,7 +240,7 @@ export class Announcer {
       this.#occupiedSinceMs.delete(address)
       return true
     }
-    if (mac !== undefined && this.#peers.ownerOf(mac) === undefined && !this.#interfaces.some((each) => each.mac === mac)) {
+    if (mac !== undefined && this.#peers.ownerOf(mac) === undefined && !this.#own.macs.includes(mac)) {
       if (!this.#foreign.has(address)) this.#options.log.warn({ address, mac }, `${address} is not announced: ${mac} uses it on the network, which is no agent's machine`)
       this.#foreign.set(address, mac)
       this.#retryAtMs.set(address, nowMs + retryMs.foreign)
@@ -286,79 +260,13 @@ export class Announcer {
   }
 
   async #add (addresses: readonly string[]): Promise<void> {
-    if (addresses.length === 0) return
-    const { run, now, log, onChange } = this.#options
-    const places: Place[] = []
-    for (const { address, at } of this.#placesFor(addresses)) {
-      this.#lent.add(address)
-      const ran = await addAddress(run, { address, at }, this.#tool)
-      if (ran.code !== 0) {
-        this.#faults.set(address, `ip: ${failure(ran)}`)
-        this.#retryAtMs.set(address, now() + retryMs.foreign)
-        continue
+    for (const [address, fault] of await this.#own.add(addresses)) {
+      if (fault === undefined) this.#faults.delete(address)
+      else {
+        this.#faults.set(address, fault)
+        this.#retryAtMs.set(address, this.#options.now() + retryMs.foreign)
       }
-      this.#faults.delete(address)
-      places.push({ address, at })
     }
-    if (places.length === 0) return
-    const nowMs = now()
-    if (this.#held.size === 0) this.#prolongedAtMs = nowMs
-    for (const { address, at } of places) this.#held.set(address, { at, hasLapsed: false, announced: 1, announceAtMs: nowMs + announceAgainMs })
-    this.taken += places.length
-    await announce(run, this.#tool, places)
-    for (const { address, at } of places) log.info({ address, interface: at.name }, `announces ${address} on ${at.name}`)
-    onChange()
-  }
-
-  async #release (addresses: readonly string[], why: string): Promise<void> {
-    if (addresses.length === 0) return
-    const { run, log, onChange } = this.#options
-    await removeAddresses(run, this.#places(addresses))
-    for (const address of addresses) {
-      this.#held.delete(address)
-      log.info({ address }, `announces ${address} no more: ${why}`)
-    }
-    onChange()
-  }
-
-  #places (addresses: Iterable<string> = this.#held.keys()): Place[] {
-    return Array.from(addresses).flatMap((address) => {
-      const held = this.#held.get(address)
-      return held === undefined ? [] : [{ address, at: held.at }]
-    })
-  }
-
-  /** Where addresses would be on this machine; without those that are in no network of it. */
-  #placesFor (addresses: readonly string[]): Place[] {
-    return addresses.flatMap((address) => {
-      const ip = parseIp(address)
-      const at = 'problem' in ip ? undefined : interfaceFor(ip, this.#interfaces, this.#options.allowed)
-      return at === undefined ? [] : [{ address, at }]
-    })
-  }
-
-  /** Gives the kernel another lifetime's word, as far as this agent may count on its addresses. */
-  async #prolong (): Promise<void> {
-    const { run, now, log } = this.#options
-    const nowMs = now()
-    if (this.#held.size === 0) return
-    if (nowMs - this.#prolongedAtMs > lifetimeSeconds * 1_000) {
-      // This process was frozen: the kernel has dropped them, or does in this second, and others may have them.
-      log.warn({ ms: Math.round(nowMs - this.#prolongedAtMs) }, 'this agent stood still for longer than its addresses live: it lets go of them')
-      await this.#release(this.announces, 'this agent stood still')
-      return
-    }
-    if (nowMs - this.#prolongedAtMs < prolongMs - lookMs / 2) return
-    const isKnown = this.#isConfirmed
-    if (!isKnown && !await this.#mayGoOn()) return
-    for (const held of this.#held.values()) held.hasLapsed ||= !isKnown
-    const places = this.#places()
-    const missing = places.filter(({ address }) => !this.#interfaces.some(({ lent }) => lent.includes(address)))
-    if (await prolongAddresses(run, places)) this.#prolongedAtMs = now()
-    if (missing.length === 0) return
-    this.repairs += missing.length
-    log.warn({ addresses: missing.map(({ address }) => address) }, 'put addresses back that somebody else had removed')
-    await announce(run, this.#tool, missing)
   }
 
   /**
@@ -366,35 +274,23 @@ export class Announcer {
    * another one will announce the addresses, which is heard on the network. Who hears no other machine either lets go.
    */
   async #mayGoOn (): Promise<boolean> {
-    const { run, node } = this.#options
-    const held = this.#places()
+    const { node } = this.#options
+    const held = this.#own.places()
     const may = (peer: Peer): boolean => held.some(({ address }) => this.#wanted.of(address).some((each) => mayAnnounce(each, peer)))
     const others = Array.from(this.#peers.all()).filter((peer) => peer.node !== node && may(peer))
-    const neighbours = this.#placesFor(others.flatMap(({ addresses }) => [...addresses]).slice(0, maxAnnounced))
-    const found = await probe(run, this.#tool, [...held, ...neighbours])
+    const neighbours = this.#own.placesFor(others.flatMap(({ addresses }) => [...addresses]).slice(0, maxAnnounced))
+    const found = await this.#own.probe([...held, ...neighbours])
     if (found === undefined) return false
-    await this.#release(held.filter(({ address }) => found.has(address)).map(({ address }) => address), 'another machine announces it, and the registry does not answer')
+    await this.#own.release(held.filter(({ address }) => found.has(address)).map(({ address }) => address), 'another machine announces it, and the registry does not answer')
     return others.length === 0 || neighbours.some(({ address }) => found.has(address))
   }
 
   async #announceDue (): Promise<void> {
-    const { run, now } = this.#options
-    const nowMs = now()
-    const due = this.#places().filter(({ address }) => (this.#held.get(address)?.announceAtMs ?? Infinity) <= nowMs)
-    if (due.length === 0) return
-    const idle = due.filter(({ address }) => (this.#held.get(address)?.announced ?? 0) > announceTimes)
-    const found = await probe(run, this.#tool, idle) // whether somebody else has it as well
-    await announce(run, this.#tool, due)
-    for (const { address } of due) {
-      const held = this.#held.get(address)
-      if (held === undefined) continue
-      held.announced++
-      held.announceAtMs = nowMs + (held.announced > announceTimes ? announceIdleMs : announceAgainMs)
-      const mac = found?.get(address)
+    for (const [address, mac] of await this.#own.announceDue()) {
       if (mac !== undefined && this.#peers.ownerOf(mac) === undefined) {
         if (!this.#foreign.has(address)) this.#options.log.warn({ address, mac }, `${address} is announced here, and used by ${mac} as well`)
         this.#foreign.set(address, mac)
-      } else if (idle.some((place) => place.address === address)) this.#foreign.delete(address)
+      } else this.#foreign.delete(address)
     }
   }
 

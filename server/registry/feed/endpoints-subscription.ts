@@ -14,6 +14,7 @@ import type { ServiceView } from '../catalog/service-entry.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
+import type { Resumed } from './history.ts'
 import type { Followed, WatchFilter } from './subscription.ts'
 import { type EndpointDifference, ToldEndpoints } from './told-endpoints.ts'
 
@@ -80,6 +81,11 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   #changed = new Map<string, Waiting>()
   /** To be handed out, in the order of their last changes. */
   readonly #due = new Map<string, Waiting>()
+  /** What is being read from the store's log: it comes before all that changed since. */
+  #older: Map<string, Waiting> | undefined
+  #stopReading: (() => void) | undefined
+  /** Of each namespace the last change that came after the cursor and of which nobody knows what it replaced. */
+  readonly #unclear = new Map<string, AppliedChange>()
   readonly #told = new ToldEndpoints()
   #snapshot: Snapshot | undefined
   #resetReason: string | undefined
@@ -100,8 +106,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       return
     }
     this.#delivered = since.revision
-    for (const change of missed) this.#note(change)
-    this.settle()
+    this.#resume(missed)
   }
 
   get delivered (): number {
@@ -125,6 +130,9 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   }
 
   reset (reason: string): void {
+    this.close()
+    this.#older = undefined
+    this.#unclear.clear()
     this.#changed.clear()
     this.#due.clear()
     this.#told.clear()
@@ -132,6 +140,11 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
     this.#snapshot = undefined
     this.#snapshotDue = true
     this.#wake()
+  }
+
+  close (): void {
+    this.#stopReading?.()
+    this.#stopReading = undefined
   }
 
   next (): EndpointsDelivery | undefined {
@@ -146,6 +159,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       this.#snapshot = { revision: this.#feed.revision, names: this.#names() }
     }
     if (this.#snapshot !== undefined) return this.#part(this.#snapshot)
+    if (this.#older !== undefined) return undefined
     for (const [key, waiting] of this.#due) {
       this.#due.delete(key)
       const { namespace, service, revision, atMs } = waiting
@@ -179,7 +193,8 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
 
   bookmark (): EndpointsDelivery | undefined {
     const { revision } = this.#feed
-    if (this.#snapshotDue || this.#snapshot !== undefined || this.#due.size > 0 || this.#changed.size > 0 || this.#delivered >= revision) return undefined
+    const isBehind = this.#snapshotDue || this.#snapshot !== undefined || this.#older !== undefined || this.#due.size > 0 || this.#changed.size > 0
+    if (isBehind || this.#delivered >= revision) return undefined
     this.#delivered = revision
     return { type: 'bookmark', revision }
   }
@@ -208,15 +223,70 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
     return { type: 'endpoints-snapshot', revision, services, more: true }
   }
 
+  #resume ({ changes, readOlder }: Resumed): void {
+    for (const change of changes) this.#note(change)
+    if (this.#snapshotDue) return // there are too many
+    if (readOlder === undefined) return this.#hasOlder(true)
+    this.#older = new Map()
+    this.#stopReading = readOlder((change) => this.#takeOlder(change), (isWhole) => this.#hasOlder(isWhole))
+  }
+
   #note (change: AppliedChange): void {
-    const { target: { namespace }, revision, atMs, kind } = change
-    for (const service of this.#namesOf(change)) {
-      const key = keyOf(namespace, service)
+    for (const waiting of this.#touchedBy(change)) {
+      const key = keyOf(waiting.namespace, waiting.service)
       const untold = this.#changed.get(key) ?? this.#due.get(key)
-      this.#forget({ namespace, service })
-      this.#changed.set(key, { namespace, service, revision, atMs, unsure: kind === 'instance' && !change.touched.includes(service) && untold?.unsure !== false })
+      this.#forget(waiting)
+      this.#changed.set(key, untold?.unsure === false ? { ...waiting, unsure: false } : waiting)
     }
     if (this.#changed.size + this.#due.size > maxWaitingServices) this.reset('the reader is too slow')
+  }
+
+  #takeOlder (change: AppliedChange): void {
+    const older = this.#older
+    for (const waiting of older === undefined ? [] : this.#touchedBy(change)) {
+      const key = keyOf(waiting.namespace, waiting.service)
+      const untold = older?.get(key)
+      older?.delete(key)
+      older?.set(key, untold?.unsure === false ? { ...waiting, unsure: false } : waiting)
+    }
+    if ((older?.size ?? 0) > maxWaitingServices) this.reset('the reader is too slow')
+  }
+
+  /** What came after the cursor is known: all of it is due, in its order. */
+  #hasOlder (isWhole: boolean): void {
+    if (!isWhole) return this.reset('too old')
+    const all = new Map(this.#older)
+    for (const [key, waiting] of [...this.#due, ...this.#changed]) {
+      const before = all.get(key)
+      all.set(key, before?.unsure === false ? { ...waiting, unsure: false } : waiting)
+    }
+    for (const { target: { namespace }, revision, atMs } of this.#unclear.values()) {
+      for (const service of this.#declaredIn(namespace)) {
+        const key = keyOf(namespace, service)
+        const known = all.get(key)
+        all.set(key, known === undefined ? { namespace, service, revision, atMs, unsure: true } : { ...known, unsure: false })
+      }
+    }
+    if (all.size > maxWaitingServices) return this.reset('the reader is too slow')
+    this.#older = undefined
+    this.#unclear.clear()
+    this.#changed.clear()
+    this.#due.clear()
+    for (const [key, waiting] of [...all].sort(([, one], [, other]) => one.revision - other.revision)) this.#due.set(key, waiting)
+    this.#wake()
+  }
+
+  /** The declared services in scope: each may have selected an instance, or had a slice, of which nobody knows what it was. */
+  #declaredIn (namespace: string): readonly string[] {
+    const { service: only, sight } = this.scope
+    return Array.from(this.#feed.catalog.declaredServices(namespace), ({ name }) => name)
+      .filter((name) => (only === undefined || only === name) && (sight === undefined || sight.service(namespace, name)))
+  }
+
+  #touchedBy (change: AppliedChange): Waiting[] {
+    const { target: { namespace }, revision, atMs, kind, touched, isVague } = change
+    if (isVague === true && (this.scope.namespace ?? namespace) === namespace) this.#unclear.set(namespace, change)
+    return this.#namesOf(change).map((service) => ({ namespace, service, revision, atMs, unsure: kind === 'instance' && !touched.includes(service) }))
   }
 
   #forget ({ namespace, service }: ServiceName): void {

@@ -2,15 +2,17 @@
 // cannot be read stops nothing, and a listener that throws keeps no other from hearing: the store's calls never throw.
 import { besideTheLine, inSlices } from '../../slice.ts'
 import type { Change, EndChange, Follower, InstanceRecord, ObjectRecord, PassedTerm, RecordChange, Snapshot, StoreHealth } from '../../store/store.ts'
-import { type AppliedChange, ChangeRing } from './change-ring.ts'
+import type { AppliedChange } from './change-ring.ts'
 import { type Guard, standaloneGuard } from '../../guard.ts'
 import { Catalog } from '../catalog/catalog.ts'
 import { fillingCatalog, mendedCatalog } from '../catalog/mended.ts'
 import type { SetAsideRecord } from '../catalog/set-aside.ts'
 import type { Cursor } from './cursor.ts'
 import { type Difference, findDifferences } from './feed-differences.ts'
-import { overriddenKey } from '../overrides.ts'
-import { instanceKey, splitKey } from '../../model/names.ts'
+import { History, type Resumed, type ResumeRefusal } from './history.ts'
+import type { LogSource } from './log-reader.ts'
+import { PastView } from './past-view.ts'
+import { instanceKey } from '../../model/names.ts'
 
 export interface FeedListener {
   /** Who it is, for the log and the metrics when it fails. */
@@ -28,11 +30,10 @@ export interface FeedListener {
   setAside? (records: readonly Pick<SetAsideRecord, 'key' | 'reason'>[]): void
 }
 
-/** Why a cursor cannot be resumed from. */
-export type ResumeRefusal = 'another epoch' | 'a lost range' | 'too old' | 'ahead of this node'
-
 export interface FeedOptions {
-  /** How many changes are remembered. Lowering it makes returning watchers fetch a snapshot sooner. */
+  /** Where what is older than the remembered changes can be read. Absent: it is forgotten. */
+  readonly log?: LogSource
+  /** How many changes are remembered. Lowering it makes more of the watchers that come back wait for a reading of the store's log. */
   readonly ringLimit?: number
   /** What they may hold together, in octets, about. Default 32 MiB. */
   readonly ringBytes?: number
@@ -49,7 +50,7 @@ const changesAtOnce = 100
 const stepsAtOnce = 1_000
 
 export class Feed implements Follower {
-  readonly #ring: ChangeRing
+  readonly #history: History
   readonly #listeners = new Set<FeedListener>()
   readonly #waiters = new Set<{ readonly revision: number, readonly done: () => void }>()
   readonly #now: () => number
@@ -57,14 +58,15 @@ export class Feed implements Follower {
   #catalog = new Catalog()
   #epoch = ''
   #revision = 0
-  #resumable = 0
-  #lost: Snapshot['lost'] = []
   #health: StoreHealth
 
   constructor (options: FeedOptions) {
     this.#now = options.now
     this.#guard = options.guard ?? standaloneGuard
-    this.#ring = new ChangeRing({ entries: options.ringLimit ?? defaultRingLimit, bytes: options.ringBytes ?? defaultRingBytes })
+    this.#history = new History({
+      entries: options.ringLimit ?? defaultRingLimit, bytes: options.ringBytes ?? defaultRingBytes, log: options.log, present: () => this.#catalog,
+      guard: this.#guard
+    })
     this.#health = { available: false, reason: 'not opened yet', sinceMs: options.now() }
   }
 
@@ -118,23 +120,26 @@ export class Feed implements Follower {
     return () => this.#waiters.delete(waiter)
   }
 
-  /** The changes after a cursor, or why they can't be had. */
-  resume (cursor: Cursor): AppliedChange[] | ResumeRefusal {
+  /** What came after a cursor, or why it can't be had. */
+  resume (cursor: Cursor): Resumed | ResumeRefusal {
     if (cursor.epoch !== undefined && cursor.epoch !== this.#epoch) return 'another epoch'
     if (cursor.revision > this.#revision) return 'ahead of this node'
-    if (this.#lost.some((range) => cursor.revision > range.after && cursor.revision < range.until)) return 'a lost range'
-    if (cursor.revision < Math.max(this.#ring.start, this.#resumable)) return 'too old'
-    return this.#ring.since(cursor.revision)
+    return this.#history.resume(cursor.revision)
   }
 
   /** What the remembered changes hold, in octets, about. */
   get ringBytes (): number {
-    return this.#ring.bytes
+    return this.#history.bytes
   }
 
-  /** Newest first. */
+  /** Newest first, as far as they are remembered. */
   history (): Generator<AppliedChange> {
-    return this.#ring.backwards()
+    return this.#history.backwards()
+  }
+
+  /** What is older than that, from the store's log: see `History.older`. @throws RegistryError REG_STORE_UNAVAILABLE */
+  olderHistory (before: number, limit: number): ReturnType<History['older']> {
+    return this.#history.older(before, limit)
   }
 
   /**
@@ -142,8 +147,8 @@ export class Feed implements Follower {
    * any more.
    */
   changesAfter (revision: number, limit: number): { readonly changes: readonly AppliedChange[], readonly revision: number } | undefined {
-    if (revision < this.#ring.start) return undefined
-    const changes = this.#ring.since(revision, limit)
+    const changes = this.#history.since(revision, limit)
+    if (changes === undefined) return undefined
     const last = changes.length < limit ? undefined : changes.at(-1)
     return { changes, revision: last?.revision ?? this.#revision }
   }
@@ -167,7 +172,7 @@ export class Feed implements Follower {
   * #passing ({ revision, lost }: PassedTerm): Generator<void> {
     yield * this.#catalog.raiseInstances(revision)
     this.#catalog.raise(revision)
-    this.#lost = lost
+    this.#history.lost = lost
     this.#revision = revision
     this.#wake()
   }
@@ -177,21 +182,23 @@ export class Feed implements Follower {
     const term = snapshot.lost.find((range) => range.until > this.#revision && range.until <= snapshot.revision)
     const catalog = yield * fillingCatalog(snapshot.instances, snapshot.objects, this.#failed, snapshot.floors, this.#catalog)
     const differences: Difference[] = []
-    if (before !== undefined && term !== undefined) yield * findDifferences(before, catalog, this.#now(), differences)
+    const isNewTerm = before !== undefined && term !== undefined
+    if (isNewTerm) yield * findDifferences(before, catalog, this.#now(), differences)
+    const replayed = isNewTerm ? [] : yield * this.#replay(snapshot.recent, catalog)
     // From here on in one go: who asks sees the view of before, or this one.
-    this.#lost = snapshot.lost
+    this.#history.lost = snapshot.lost
     this.#catalog = catalog
     this.#each((listener) => listener.loaded?.())
     for (const { key, reason } of snapshot.unreadable ?? []) {
       catalog.aside.addObject({ key, createdRevision: 0, revision: 0, createdAtMs: 0, updatedAtMs: 0, endsAtMs: 0, body: '' }, reason)
     }
     this.#tellAside([...catalog.aside.values()])
-    if (before !== undefined && term !== undefined) {
+    if (isNewTerm) {
       this.#announce(differences, term.until, snapshot.revision)
     } else {
       this.#epoch = snapshot.epoch
       this.#revision = snapshot.revision
-      this.#remember(snapshot)
+      this.#history.restart((snapshot.recent[0]?.revision ?? snapshot.revision + 1) - 1, replayed)
       this.#each((listener) => listener.reset?.())
     }
     this.#wake()
@@ -207,28 +214,17 @@ export class Feed implements Follower {
     this.#revision = revision
   }
 
-  /**
-   * Replays the log of before this node began. What a change replaced is known only if that is in the log too; a watch
-   * resumes after the last change of which it is not, so that no selector misses an instance that left it.
-   */
-  #remember (snapshot: Snapshot): void {
-    const past = new Catalog()
-    const first = snapshot.recent[0]
-    this.#ring.restart(first === undefined ? snapshot.revision : first.revision - 1)
-    this.#resumable = 0
-    for (const change of snapshot.recent) {
-      if (change.type === 'raise') continue
-      const applied = this.#past(past, change)
-      const isNew = change.type === 'put' && change.reason === 'registered'
-      const isInstance = applied === undefined || applied.kind === 'instance'
-      const isVague = isInstance && (applied?.instance === undefined || (applied.previous === undefined && !isNew))
-      if (isVague || applied?.aside !== undefined) this.#resumable = change.revision
-      const { revision, atMs, by, reason } = change
-      this.#ring.push(applied !== undefined ? this.#withSelecting(applied) : {
-        revision, atMs, by, reason, event: change.type === 'delete' ? 'delete' : 'put', kind: 'instance', target: targetOf(change),
-        instance: undefined, previous: undefined, lease: 'lease' in change ? change.lease : '', createdRevision: 0, touched: []
-      })
+  /** The newest entries of the log, of before this node began. */
+  * #replay (recent: readonly Change[], catalog: Catalog): Generator<void, AppliedChange[]> {
+    const past = new PastView(() => catalog, this.#failed)
+    yield * past.begin((recent[0]?.revision ?? 0) - 1)
+    const changes: AppliedChange[] = []
+    for (const change of recent) {
+      const told = past.tell(change)
+      if (told !== undefined) changes.push(told)
+      yield
     }
+    return changes
   }
 
   /** Few changes are taken at once, thousands in slices: between two of them the view stands at the revision of the last that was taken. */
@@ -268,28 +264,11 @@ export class Feed implements Follower {
   #mend (change: RecordChange, error: unknown): void {
     this.#failed(error)
     this.#catalog = mendedCatalog(this.#catalog, change, error, this.#failed)
-    this.#revision = this.#resumable = change.revision
-    this.#ring.restart(change.revision)
+    this.#revision = change.revision
+    this.#history.breakOff(change.revision)
     this.#each((listener) => listener.loaded?.())
     this.#each((listener) => listener.reset?.())
     this.#tellAside([...this.#catalog.aside.values()].filter(({ revision }) => revision === change.revision))
-  }
-
-  /** A service that was declared before the log begins is not of the past that is replayed: it is known as it is now. */
-  #withSelecting (change: AppliedChange): AppliedChange {
-    const selecting = [change.instance, change.previous].flatMap((each) => (each === undefined ? [] : this.#catalog.selecting(each)))
-    const touched = new Set([...change.touched, ...selecting.map(({ name }) => name)])
-    return touched.size === change.touched.length ? change : { ...change, touched: [...touched] }
-  }
-
-  /** A change of before this node began: what it does to a view of then. undefined = nothing new, or nothing that can be told. */
-  #past (past: Catalog, change: Change): AppliedChange | undefined {
-    try {
-      return past.apply(change)
-    } catch (error) {
-      this.#failed(error)
-      return undefined
-    }
   }
 
   health (health: StoreHealth): void {
@@ -306,14 +285,14 @@ export class Feed implements Follower {
   }
 
   * endsSince (revision: number): Generator<EndChange> {
-    for (const change of this.#ring.since(revision)) {
+    for (const change of this.#history.remembered(revision)) {
       const end = change.aside === undefined ? endOf(change) : undefined // a record that was set aside is still in the store: it was not deleted
       if (end !== undefined) yield end
     }
   }
 
   #tell (change: AppliedChange): void {
-    this.#ring.push(change)
+    this.#history.push(change)
     this.#each((listener) => listener.changed?.(change))
   }
 
@@ -347,12 +326,6 @@ export class Feed implements Follower {
 /** Whole seconds since a view may be stale, 0 while the store is there. */
 export function staleSeconds (health: StoreHealth, nowMs: number): number {
   return health.available ? 0 : Math.max(1, Math.ceil((nowMs - health.sinceMs) / 1_000))
-}
-
-function targetOf (change: RecordChange): AppliedChange['target'] {
-  if (change.type === 'put') return splitKey(change.record.key)
-  const key = change.type === 'put-object' ? change.object.key : change.key
-  return overriddenKey(key) ?? splitKey(key)
 }
 
 /** The end that a change is, as a store would tell it. */

@@ -7,6 +7,7 @@ import type { Sight } from '../sight.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
+import type { Resumed } from './history.ts'
 
 /** What a watch is about, by name; absent = all of them. */
 export interface Scope {
@@ -32,7 +33,7 @@ export interface Watch<Handed = Delivery> {
 }
 
 /** What the hub keeps of each watch: it is offered the changes of its scope, and hands out deliveries when it is asked. */
-export interface Followed<Handed> extends Omit<Watch<Handed>, 'close'> {
+export interface Followed<Handed> extends Watch<Handed> {
   readonly scope: Scope
   /** The revision up to which everything was handed out. */
   readonly delivered: number
@@ -40,6 +41,8 @@ export interface Followed<Handed> extends Omit<Watch<Handed>, 'close'> {
   offer (change: AppliedChange): void
   /** The whole view changed under it. */
   reset (reason: string): void
+  /** Nobody asks it any more. */
+  close (): void
 }
 
 interface ChangeDelivery<Kind> {
@@ -77,6 +80,9 @@ export class Subscription implements Followed<Delivery> {
   readonly #selector: Selector
   #queue: (InstanceDelivery | ServiceDelivery)[] = []
   #taken = 0
+  /** What is being read from the store's log: it comes before the queue. */
+  #older: (InstanceDelivery | ServiceDelivery)[] | undefined
+  #stopReading: (() => void) | undefined
   #resetReason: string | undefined
   #snapshotDue: boolean
   #delivered = 0
@@ -96,13 +102,7 @@ export class Subscription implements Followed<Delivery> {
       return
     }
     this.#delivered = since.revision
-    const anew = missed.find((change) => this.#beginsAnew(change))
-    if (anew !== undefined) {
-      this.#resetReason = resetReason(anew)
-      this.#snapshotDue = true
-      return
-    }
-    for (const change of missed) this.#enqueue(change)
+    this.#resume(missed)
   }
 
   get delivered (): number {
@@ -119,16 +119,24 @@ export class Subscription implements Followed<Delivery> {
 
   offer (change: AppliedChange): void {
     if (this.#snapshotDue) return // the snapshot will hold it
-    if (this.#beginsAnew(change)) return this.reset(resetReason(change))
+    const reason = this.#resetReasonOf(change)
+    if (reason !== undefined) return this.reset(reason)
     if (this.#enqueue(change)) this.#wake()
   }
 
   reset (reason: string): void {
+    this.close()
     this.#queue = []
     this.#taken = 0
+    this.#older = undefined
     if (!this.#snapshotDue) this.#resetReason = reason // who has seen nothing yet has nothing to forget
     this.#snapshotDue = true
     this.#wake()
+  }
+
+  close (): void {
+    this.#stopReading?.()
+    this.#stopReading = undefined
   }
 
   next (): Delivery | undefined {
@@ -144,7 +152,7 @@ export class Subscription implements Followed<Delivery> {
       const services = this.#services()
       return { type: 'snapshot', revision: this.#delivered, instances: this.#instances(), ...(services.length === 0 ? {} : { services }) }
     }
-    const delivery = this.#queue[this.#taken]
+    const delivery = this.#older === undefined ? this.#queue[this.#taken] : undefined
     if (delivery === undefined) return undefined
     this.#taken++
     if (this.#taken === this.#queue.length) {
@@ -157,20 +165,50 @@ export class Subscription implements Followed<Delivery> {
 
   bookmark (): Delivery | undefined {
     const { revision } = this.#feed
-    if (this.#snapshotDue || this.#queue.length > 0 || this.#delivered >= revision) return undefined
+    if (this.#snapshotDue || this.#older !== undefined || this.#queue.length > 0 || this.#delivered >= revision) return undefined
     this.#delivered = revision
     return { type: 'bookmark', revision }
+  }
+
+  #resume ({ changes, readOlder }: Resumed): void {
+    for (const change of changes) {
+      const reason = this.#resetReasonOf(change)
+      if (reason !== undefined) return this.reset(reason)
+      this.#enqueue(change)
+      if (this.#snapshotDue) return // there are too many
+    }
+    if (readOlder === undefined) return
+    this.#older = []
+    this.#stopReading = readOlder((change) => this.#takeOlder(change), (isWhole) => this.#hasOlder(isWhole))
   }
 
   #enqueue (change: AppliedChange): boolean {
     const delivery = this.#deliveryOf(change)
     if (delivery === undefined) return false
-    if (this.#queue.length - this.#taken >= maxQueuedChanges) {
-      this.reset('the reader is too slow')
-      return false
-    }
+    if (this.#isFull()) return false
     this.#queue.push(delivery)
     return true
+  }
+
+  #takeOlder (change: AppliedChange): void {
+    const reason = this.#resetReasonOf(change)
+    if (reason !== undefined) return this.reset(reason)
+    const delivery = this.#deliveryOf(change)
+    if (delivery !== undefined && !this.#isFull()) this.#older?.push(delivery)
+  }
+
+  #hasOlder (isWhole: boolean): void {
+    if (!isWhole) return this.reset('too old')
+    this.#queue = [...this.#older ?? [], ...this.#queue]
+    this.#older = undefined
+    this.#wake()
+  }
+
+  /** Then it begins anew. */
+  #isFull (): boolean {
+    const isFull = this.#queue.length - this.#taken + (this.#older?.length ?? 0) >= maxQueuedChanges
+    if (isFull) this.reset('the reader is too slow')
+    return isFull
   }
 
   /** What a change means behind the filter: an instance that leaves a selector is deleted for this watch. */
@@ -214,9 +252,22 @@ export class Subscription implements Followed<Delivery> {
     return (namespace === undefined || target.namespace === namespace) && (service === undefined || target.service === service)
   }
 
-  /** The watched name stands for other instances from here on. */
-  #beginsAnew ({ service, target }: AppliedChange): boolean {
-    return service?.isAnew === true && this.filter.service !== undefined && this.#inScope(target)
+  /** Why the watch must begin anew at a change; undefined = it need not. */
+  #resetReasonOf (change: AppliedChange): string | undefined {
+    const { service, event, target } = change
+    if (change.isVague === true && this.#isUnclear(change)) return 'too old'
+    // The watched name stands for other instances from here on.
+    if (service?.isAnew !== true || this.filter.service === undefined || !this.#inScope(target)) return undefined
+    return event === 'put' ? `service "${target.service}" was declared, or selects others` : `the declared service "${target.service}" was removed`
+  }
+
+  /** Whether the watch may have had what a change replaced, or took away, of which nobody knows what it was. */
+  #isUnclear ({ kind, event, instance, target }: AppliedChange): boolean {
+    const { namespace, service } = this.filter
+    if (kind === 'service') return this.#takesServices && this.#inScope(target)
+    if (kind !== 'instance' || (event === 'put' && instance !== undefined && this.#takes(instance))) return false
+    if (namespace !== undefined && namespace !== target.namespace) return false
+    return service === undefined || service === target.service || this.#feed.catalog.declared(target.namespace, service) !== undefined
   }
 
   #services (): readonly Service[] {
@@ -251,8 +302,4 @@ export class Subscription implements Followed<Delivery> {
       return catalog.select(space, this.#selector).filter((instance) => this.#sees(instance))
     })
   }
-}
-
-function resetReason ({ event, target }: AppliedChange): string {
-  return event === 'put' ? `service "${target.service}" was declared, or selects others` : `the declared service "${target.service}" was removed`
 }

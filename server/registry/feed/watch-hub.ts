@@ -94,6 +94,7 @@ export class WatchHub {
   }
 
   unsubscribe (subscription: Followed<unknown>): void {
+    subscription.close()
     if (subscription instanceof EndpointsSubscription) this.#unsettled.delete(subscription)
     const scope = scopeOf(subscription.scope.namespace, subscription.scope.service)
     const members = this.#scopes.get(scope)

@@ -1,4 +1,5 @@
-// What changed lately, as far back as this node remembers.
+// What changed lately: as far back as this node remembers, and beyond that as far as the store's log goes.
+import { RegistryError } from '../../errors.ts'
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
 import type { Sight } from '../sight.ts'
@@ -21,10 +22,21 @@ export interface EventPage {
   readonly changes: readonly AppliedChange[]
   /** The revision before which the next page begins; undefined = there is none. */
   readonly next: number | undefined
+  /** The store is away: there may be older ones, which only its log has. */
+  readonly isCut?: true
 }
 
-/** Events of the registry's own bookkeeping (claims, secrets) are left out. */
-export function eventsOf (feed: Feed, query: EventQuery): EventPage {
+/** Entries of the log that are read at once, and for one page at most: a filter that hardly anything fits gets a short page, and goes on. */
+const readAtOnce = 500
+const readAtMost = 10_000
+
+/** Events of the registry's own bookkeeping (claims, secrets) are left out. A promise only where the store's log has to be read. */
+export function eventsOf (feed: Feed, query: EventQuery): EventPage | Promise<EventPage> {
+  const page = rememberedEvents(feed, query)
+  return page.next === undefined ? olderEvents(feed, query, page) : page
+}
+
+function rememberedEvents (feed: Feed, query: EventQuery): EventPage {
   const { before = Infinity, limit } = query
   const changes: AppliedChange[] = []
   for (const change of feed.history()) {
@@ -33,6 +45,27 @@ export function eventsOf (feed: Feed, query: EventQuery): EventPage {
     changes.push(change)
   }
   return { changes, next: undefined }
+}
+
+async function olderEvents (feed: Feed, query: EventQuery, page: EventPage): Promise<EventPage> {
+  const changes = [...page.changes]
+  let { before = Infinity } = query
+  try {
+    for (let read = 0; read < readAtMost; read += readAtOnce) {
+      const older = await feed.olderHistory(before, readAtOnce)
+      if (older.oldest === undefined) return { changes, next: undefined }
+      for (const change of older.changes) {
+        if (!fits(query, change)) continue
+        if (changes.length === query.limit) return { changes, next: changes.at(-1)?.revision }
+        changes.push(change)
+      }
+      before = older.oldest
+    }
+    return { changes, next: before }
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error
+    return { changes, next: undefined, isCut: true } // what this node remembers is told all the same
+  }
 }
 
 function fits ({ namespace, service, id, reason, sight }: EventQuery, change: AppliedChange): boolean {

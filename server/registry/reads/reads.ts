@@ -120,7 +120,7 @@ export class RegistryReads {
     return this.#parts.services.pools()
   }
 
-  events (query: EventQuery): EventPage {
+  events (query: EventQuery): EventPage | Promise<EventPage> {
     return eventsOf(this.#parts.feed, query)
   }
 

@@ -1,6 +1,6 @@
 // Keeps the node linked to Redis: connects, begins keyspace and term, recovers, loads, follows, and all over again after each break.
 import type { Guard } from '../../guard.ts'
-import type { Follower, Snapshot } from '../store.ts'
+import type { Change, Follower, LogPlace, Snapshot } from '../store.ts'
 import type { RedisAddress } from './address.ts'
 import { type Connections, Connector } from './connection.ts'
 import { connectFault, isTimeout, messageOf, SessionFault, SettingFault, unavailable } from './faults.ts'
@@ -14,7 +14,7 @@ import { Pending } from './pending.ts'
 import type { Script } from './scripts.ts'
 import { Session } from './session.ts'
 import { Silence } from './silence.ts'
-import { type Raised, readSnapshot } from './snapshot.ts'
+import { type Raised, readLog, readSnapshot } from './snapshot.ts'
 import type { RedisTlsFiles } from './tls-options.ts'
 
 /** What a link is made of. */
@@ -125,6 +125,17 @@ export class Link {
       if (read !== undefined) return read.snapshot
     }
     throw unavailable('the log was trimmed faster than the keyspace could be read')
+  }
+
+  /** As `Store.readLog`. Terms begin in it: of them nothing is said. */
+  async readLog (from: LogPlace, limit: number): Promise<readonly Change[]> {
+    const session = this.check()
+    try {
+      return await readLog(session.ask, this.#keys.log, from, limit)
+    } catch (error) {
+      const fault = connectFault(error)
+      throw unavailable(fault.message, error)
+    }
   }
 
   /** Takes no more calls, lets those under way come to their end, then cuts the connections. */

@@ -80,11 +80,17 @@ export function parseEntry ([id, fields]: RawEntry): Change | Break {
   const stamps = { createdRevision: Number(created), revision, createdAtMs: Number(createdAt), updatedAtMs: Number(updatedAt === '' ? at : updatedAt) }
   switch (t) {
     case 'put': return { ...head, type: 'put', record: { key, lease, generation, ttlMs: Number(ttl), ...stamps, shownRevision: revision, suspect: suspect === '1', body } }
-    case 'del': return { ...head, type: 'delete', key, lease }
+    case 'del': {
+      const last = body === '' ? undefined : parseInstance(lease, body, suspect === '1')
+      return { ...head, type: 'delete', key, lease, ...(last === undefined || last.key === '' ? {} : { last }) }
+    }
     case 'sus': return { ...head, type: 'suspect', key, lease }
     case 'up': return { ...head, type: 'trusted', key, lease }
     case 'oput': return { ...head, type: 'put-object', object: { key, ...stamps, endsAtMs: Number(endsAt), body } }
-    case 'odel': return { ...head, type: 'delete-object', key }
+    case 'odel': {
+      const last = body === '' ? undefined : parseObject(key, body)
+      return { ...head, type: 'delete-object', key, ...(last === undefined || last.revision === 0 ? {} : { last }) }
+    }
     case 'raise': return { revision, atMs: Number(at), by, type: 'raise' }
     default: return { type: 'break', revision }
   }

@@ -4,8 +4,8 @@ import { type Guard, standaloneGuard } from '../../guard.ts'
 import { invalid, RegistryError } from '../../errors.ts'
 import { exportLines, exportMedia } from '../export.ts'
 import {
-  type Backup, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite,
-  type Renewed, type Revised, type Revision, type Store, type Sweep
+  type Backup, type Change, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LogPlace, type LostLease, maxCommitWrites,
+  type ObjectWrite, type Renewed, type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
 import { maxHoldMs } from '../expiry-rules.ts'
 import { type RedisAddress, parseAddress } from './address.ts'
@@ -216,6 +216,10 @@ class RedisStore implements Store {
     const { epoch, revision, objects, instances } = await this.#link.snapshot()
     const content = Readable.from(exportLines({ from: 'redis', epoch, revision }, objects, instances), { objectMode: false })
     return { media: exportMedia, extension: 'ndjson', bytes: undefined, content }
+  }
+
+  readLog (from: LogPlace, limit: number): Promise<readonly Change[]> {
+    return this.#link.readLog(from, limit)
   }
 
   async close (): Promise<void> {

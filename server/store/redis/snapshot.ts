@@ -1,6 +1,6 @@
 // Reads the whole keyspace without stopping Redis: a scan in pieces, then the log from where the scan began.
 import type { Redis } from 'ioredis'
-import { type Change, type Floors, type InstanceRecord, type ObjectRecord, type Snapshot, subjectOf } from '../store.ts'
+import { type Change, type Floors, type InstanceRecord, type LogPlace, type ObjectRecord, type Snapshot, subjectOf } from '../store.ts'
 import { Slice } from '../../slice.ts'
 import type { Keys } from './keys.ts'
 import type { View } from './pending.ts'
@@ -185,6 +185,14 @@ async function readRecent (ask: Ask, log: string, revision: number): Promise<Cha
     recent.push(change)
   }
   return recent.reverse()
+}
+
+/** Entries of the log behind a revision, oldest first, or before one, newest first; the beginnings of terms among them are left out. */
+export async function readLog (ask: Ask, log: string, from: LogPlace, limit: number): Promise<Change[]> {
+  const reply = await ask((client) => ('after' in from
+    ? client.call('XRANGE', log, `(${from.after}-0`, '+', 'COUNT', limit)
+    : client.call('XREVRANGE', log, `(${from.before}-0`, '-', 'COUNT', limit)))
+  return (reply as RawEntry[]).map(parseEntry).filter((change) => change.type !== 'break') // both give entries
 }
 
 /** The revision of the newest entry, 0 = the log is empty, Infinity = another hand's, with which nobody can count. */

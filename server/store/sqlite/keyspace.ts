@@ -7,14 +7,14 @@ import { RegistryError } from '../../errors.ts'
 import { maxTtlMs } from '../../model/limits.ts'
 import {
   type Change, type Committed, type Grant, type Granted, type InstanceRecord, type LostLease, type ObjectRecord, type ObjectWrite, type RecordChange,
-  type Revised, type Revision, type Snapshot, subjectOf, grantRefused, ownerOf
+  type Revised, type Revision, subjectOf, grantRefused, ownerOf
 } from '../store.ts'
-import { checksum, objectChecksum } from './checksum.ts'
+import { ChangeLog } from './change-log.ts'
+import { objectChecksum } from './checksum.ts'
 import { LeaseSteps } from './lease-steps.ts'
 import type { LeaseWheel } from './lease-wheel.ts'
-import { bodyOf, headerOf } from './log-entry.ts'
-import { LogLength, type LogLimits } from './log-length.ts'
-import { instanceColumns, prepare, readChange, readInstanceArray, readObjectRow, soundInstance, soundObject, type Statements } from './rows.ts'
+import type { LogLimits } from './log-length.ts'
+import { instanceColumns, prepare, readInstanceArray, readObjectRow, soundInstance, soundObject, type Statements } from './rows.ts'
 
 /** The actor of expiries. */
 const registryName = 'registry'
@@ -35,6 +35,7 @@ export interface KeyspaceOptions extends LogLimits {
 
 export class Keyspace {
   readonly wheel: LeaseWheel
+  readonly log: ChangeLog
   readonly #options: KeyspaceOptions
   readonly #now: () => number
   readonly #statements: Statements
@@ -43,7 +44,6 @@ export class Keyspace {
   /** Takes back, the last first, what this transaction did in memory. */
   readonly #undo: (() => void)[] = []
   readonly #leases: LeaseSteps
-  readonly #length: LogLength
   #wrote = false
   #written = { changes: 0, bytes: 0 }
   #hasLeases = false
@@ -54,7 +54,7 @@ export class Keyspace {
     this.#options = options
     this.#now = options.now
     this.#statements = prepare(db)
-    this.#length = new LogLength(this.#statements, options, this.#undo)
+    this.log = new ChangeLog(this.#statements, options, this.#undo)
     this.#revision = options.revision
   }
 
@@ -90,19 +90,6 @@ export class Keyspace {
     for (const row of this.#statements.objects.iterate()) yield readObjectRow(row)
   }
 
-  /** The newest entries of the log, at most `count`, oldest first: those behind the last one that cannot be read. */
-  recent (count: number): { readonly changes: readonly Change[], readonly unreadable: Snapshot['unreadable'] } {
-    const changes: Change[] = []
-    for (const row of this.#statements.recent.iterate(count)) {
-      const change = readChange(row)
-      if (!('type' in change)) {
-        return { changes: changes.reverse(), unreadable: [{ key: `log/${String(row.revision)}`, reason: `${change.reason}: the history begins after it` }] }
-      }
-      changes.push(change)
-    }
-    return { changes: changes.reverse(), unreadable: [] }
-  }
-
   /** Whether this transaction has written anything: one that has not proves nothing about the disk. */
   get wrote (): boolean {
     return this.#wrote
@@ -121,7 +108,7 @@ export class Keyspace {
 
   /** @returns the changes that are on disk now */
   commit (): readonly Change[] {
-    if (this.#changes.length > 0) this.#length.trim(this.#changes.length)
+    if (this.#changes.length > 0) this.log.trim(this.#changes.length)
     this.#statements.commit.run()
     const changes = this.#changes
     this.#changes = []
@@ -276,7 +263,7 @@ export class Keyspace {
     const revisions: number[] = []
     for (const write of writes) {
       revisions.push(this.#writeObject(write, by, nowMs))
-      if (revisions.length % trimmedAtOnce === 0) this.#length.trim(trimmedAtOnce) // rather than of all of them at the end
+      if (revisions.length % trimmedAtOnce === 0) this.log.trim(trimmedAtOnce) // rather than of all of them at the end
       yield
     }
     return { outcome: 'committed', revisions }
@@ -305,9 +292,10 @@ export class Keyspace {
   }
 
   #deleteObject (key: string, reason: Reason, by: string, nowMs: number): number {
-    this.#statements.deleteObject.run(key)
+    const row = this.#statements.deleteObject.get(key)
+    const last = row === undefined ? undefined : soundObject(row)
     this.#touchSubject(key)
-    return this.#log({ type: 'delete-object', reason, by, key }, nowMs)
+    return this.#log({ type: 'delete-object', reason, by, key, ...(last === undefined ? {} : { last }) }, nowMs)
   }
 
   /** The instance that an object says something about is another one from the next revision on. */
@@ -320,7 +308,8 @@ export class Keyspace {
     const row = this.#statements.deleteInstance.get(lease)
     this.#leases.drop(lease) // also without a row, or it would be due for ever
     if (row === undefined) return 0
-    return this.#log({ type: 'delete', reason, by, key: String(row.key), lease }, nowMs)
+    const last = soundInstance(row)
+    return this.#log({ type: 'delete', reason, by, key: String(row.key), lease, ...(last === undefined ? {} : { last }) }, nowMs)
   }
 
   #trust (lease: string, by: string, nowMs: number): number {
@@ -354,11 +343,7 @@ export class Keyspace {
     const revision = this.#revision + 1
     this.#options.reserve(revision)
     const logged: RecordChange = { ...change, revision, atMs }
-    const header = headerOf(logged)
-    const body = bodyOf(logged)
-    this.#statements.log.run(revision, header, body, checksum(revision, header, body ?? ''))
-    const bytes = Buffer.byteLength(header) + Buffer.byteLength(body ?? '')
-    this.#length.change(1, bytes)
+    const bytes = this.log.append(logged)
     this.#written.changes += 1
     this.#written.bytes += 2 * bytes // here, and in the row itself
     this.#revision = revision

@@ -4,8 +4,8 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type Guard } from '../../guard.ts'
 import { RegistryError, invalid } from '../../errors.ts'
 import {
-  type Backup, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LostLease, maxCommitWrites, type ObjectWrite, type Renewed,
-  type Revised, type Revision, type Store, type Sweep
+  type Backup, type Change, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LogPlace, type LostLease, maxCommitWrites,
+  type ObjectWrite, type Renewed, type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
 import { backupDatabase, removeLeftovers } from './backup.ts'
 import { fileIn, openDatabase, storeError, writeError } from './database.ts'
@@ -49,7 +49,7 @@ const defaultMaxLogBytes = 64 * 1024 ** 2
 const defaultHoldMs = 60_000
 /** Writes of objects that share a transaction with others: a millisecond of them. More have their own. */
 const shortCommit = 50
-/** History handed to the catalog at the start: enough for events and for watchers that were away during a restart. */
+/** History handed to the catalog at the start: enough for nearly all watchers that were away during a restart; more is read when somebody asks. */
 const maxRecent = 10_000
 
 /** Makes the store; nothing is touched before `open`. */
@@ -100,7 +100,7 @@ class SqliteStore implements Store {
         now, maxLogLength, maxLogBytes, revision, reserve: (given) => term.reserve(given)
       })
       const log = new WriteAheadLog(this.location)
-      const { changes, unreadable } = keyspace.recent(maxRecent)
+      const { changes, unreadable } = keyspace.log.recent(maxRecent)
       await follower.load({
         epoch,
         revision,
@@ -193,6 +193,15 @@ class SqliteStore implements Store {
     const { db, commits } = this.#ready()
     try {
       return await backupDatabase(db, this.location, this.#options.now(), () => commits.idle())
+    } catch (error) {
+      throw storeError(error, this.location)
+    }
+  }
+
+  async readLog (from: LogPlace, limit: number): Promise<readonly Change[]> {
+    const { keyspace } = this.#ready()
+    try {
+      return keyspace.log.read(from, limit)
     } catch (error) {
       throw storeError(error, this.location)
     }

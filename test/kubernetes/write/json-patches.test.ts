@@ -40,18 +40,18 @@ t.test('a JSON patch does what the examples of RFC 6902 say', async (t) => {
 t.test('a JSON patch that does not apply is refused whole, in the words of Kubernetes', async (t) => {
   const document = { spec: { type: 'ClusterIP', ports: [{ port: 80 }] } }
   const table: readonly [unknown, string][] = [
-    [[{ op: 'test', path: '/spec/type', value: 'X' }], '422 : testing value /spec/type failed: test failed'],
-    [[{ op: 'add', path: '/spec/type', value: 'X' }, { op: 'test', path: '/x', value: 1 }], '422 : testing value /x failed: test failed'],
-    [[{ op: 'test', path: '/a/b', value: 1 }], '422 : test operation does not apply: is missing path: /a/b: missing value'],
-    [[{ op: 'remove', path: '/spec/x' }], "422 : error in remove for path: '/spec/x': Unable to remove nonexistent key: x: missing value"],
-    [[{ op: 'remove', path: '/a/b' }], '422 : remove operation does not apply: doc is missing path: "/a/b": missing value'],
-    [[{ op: 'replace', path: '/spec/x', value: 1 }], '422 : replace operation does not apply: doc is missing key: /spec/x: missing value'],
-    [[{ op: 'add', path: '/a/b', value: 1 }], '422 : add operation does not apply: doc is missing path: "/a/b": missing value'],
-    [[{ op: 'add', path: '/spec/ports/7', value: 1 }], "422 : error in add for path: '/spec/ports/7': Unable to access invalid index: 7: invalid index referenced"],
-    [[{ op: 'copy', from: '/a', path: '/b' }], '422 : copy operation does not apply: doc is missing from path: /a: missing value'],
-    [[{ op: 'move', from: '/spec', path: '/spec/ports' }], '422 : move operation does not apply: /spec/ports is within /spec'],
-    [[{ op: 'dance', path: '/a' }], '422 : Unexpected kind: dance'],
-    [[{ op: 'add', value: 1 }], '422 : add operation failed to decode path: missing value'],
+    [[{ op: 'test', path: '/spec/type', value: 'X' }], '422 Invalid: testing value /spec/type failed: test failed'],
+    [[{ op: 'add', path: '/spec/type', value: 'X' }, { op: 'test', path: '/x', value: 1 }], '422 Invalid: testing value /x failed: test failed'],
+    [[{ op: 'test', path: '/a/b', value: 1 }], '422 Invalid: test operation does not apply: is missing path: /a/b: missing value'],
+    [[{ op: 'remove', path: '/spec/x' }], "422 Invalid: error in remove for path: '/spec/x': Unable to remove nonexistent key: x: missing value"],
+    [[{ op: 'remove', path: '/a/b' }], '422 Invalid: remove operation does not apply: doc is missing path: "/a/b": missing value'],
+    [[{ op: 'replace', path: '/spec/x', value: 1 }], '422 Invalid: replace operation does not apply: doc is missing key: /spec/x: missing value'],
+    [[{ op: 'add', path: '/a/b', value: 1 }], '422 Invalid: add operation does not apply: doc is missing path: "/a/b": missing value'],
+    [[{ op: 'add', path: '/spec/ports/7', value: 1 }], "422 Invalid: error in add for path: '/spec/ports/7': Unable to access invalid index: 7: invalid index referenced"],
+    [[{ op: 'copy', from: '/a', path: '/b' }], '422 Invalid: copy operation does not apply: doc is missing from path: /a: missing value'],
+    [[{ op: 'move', from: '/spec', path: '/spec/ports' }], '422 Invalid: move operation does not apply: /spec/ports is within /spec'],
+    [[{ op: 'dance', path: '/a' }], '422 Invalid: Unexpected kind: dance'],
+    [[{ op: 'add', value: 1 }], '422 Invalid: add operation failed to decode path: missing value'],
     [{ op: 'add' }, '400 BadRequest: error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp'],
     [[{ op: 3 }], '400 BadRequest: error decoding patch: json: cannot unmarshal number into Go struct field jsonPatchOp.op of type string'],
     [Array.from({ length: maxOperations + 1 }, () => ({})), '413 RequestEntityTooLarge: Request entity is too large: The allowed maximum operations in a JSON patch is 10000, got 10001']
@@ -62,9 +62,9 @@ t.test('a JSON patch that does not apply is refused whole, in the words of Kuber
 
 t.test('a patch costs no more than it is long', async (t) => {
   const double = Array.from({ length: 40 }, () => ({ op: 'copy', from: '/list', path: '/list/-' }))
-  t.match(refused(() => jsonPatched({ list: ['a'] }, double)), /^422 : Unable to complete the copy, the accumulated size increase of copy is \d+, exceeding the limit 3145728$/)
+  t.match(refused(() => jsonPatched({ list: ['a'] }, double)), /^422 Invalid: Unable to complete the copy, the accumulated size increase of copy is \d+, exceeding the limit 3145728$/)
   const many = [{ op: 'add', path: '/list', value: new Array(1_000_000).fill(0) }, ...Array.from({ length: 9_999 }, () => ({ op: 'add', path: '/list/0', value: 1 }))]
-  t.equal(refused(() => jsonPatched({}, many)), '422 : the patch moves items of lists more than 50000000 times')
+  t.equal(refused(() => jsonPatched({}, many)), '422 Invalid: the patch moves items of lists more than 50000000 times')
   const twice = [{ op: 'add', path: '/a', value: {} }, { op: 'add', path: '/a/b', value: 1 }]
   t.same([jsonPatched({}, twice), jsonPatched({}, twice)], [{ a: { b: 1 } }, { a: { b: 1 } }], 'a patch can be applied again')
   t.same(twice[0]?.value, {})

@@ -22,7 +22,7 @@ t.test('every reference leads to a schema, every field has a description, and ev
     for (const [, name = ''] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)) t.ok(document.components.schemas[name], name)
     for (const [name, schema] of Object.entries<any>(document.components.schemas)) {
       t.ok(schema.description, name)
-      for (const [field, own] of Object.entries<any>(schema.properties)) t.ok(own.description, `${name}.${field}`)
+      for (const [field, own] of Object.entries<any>(schema.properties ?? {})) t.ok(own.description, `${name}.${field}`)
     }
     for (const item of Object.values<any>(document.paths)) for (const operation of Object.values<any>(item)) t.ok(operation['x-kubernetes-group-version-kind'].kind)
   }

@@ -3,6 +3,7 @@ import t from 'tap'
 import { kindFields } from '../../../server/model/fields/kind-fields.ts'
 import { deleteOptions } from '../../../server/model/fields/meta-fields.ts'
 import { decodeMessage, readEnvelope } from '../../../server/kubernetes/write/protobuf/decode.ts'
+import { field, message, varint } from '../../../server/kubernetes/write/protobuf/wire-writer.ts'
 import { Random, fuzzSeed, seedHint } from '../../fuzz/random.ts'
 import { refused } from './refused.ts'
 
@@ -10,21 +11,6 @@ import { refused } from './refused.ts'
 const envelope = (apiVersion: string, kind: string, raw: Buffer): Buffer =>
   Buffer.concat([Buffer.from('k8s\0'), field(1, Buffer.concat([field(1, apiVersion), field(2, kind)])), field(2, raw), field(3, ''), field(4, '')])
 
-function varint (value: number): Buffer {
-  const octets: number[] = []
-  for (let left = BigInt.asUintN(64, BigInt(value)); ; left >>= 7n) {
-    octets.push(Number(left & 0x7fn) | (left > 0x7fn ? 0x80 : 0))
-    if (left <= 0x7fn) return Buffer.from(octets)
-  }
-}
-
-function field (number: number, value: string | Buffer | number | boolean): Buffer {
-  if (typeof value === 'number' || typeof value === 'boolean') return Buffer.concat([varint(number << 3), varint(Number(value))])
-  const bytes = Buffer.from(value as Buffer)
-  return Buffer.concat([varint(number << 3 | 2), varint(bytes.length), bytes])
-}
-
-const message = (...fields: readonly Buffer[]): Buffer => Buffer.concat(fields)
 const entry = (key: string, value: string): Buffer => message(field(1, key), field(2, value))
 const meta = (name: string): Buffer => message(field(1, name), field(2, ''), field(3, ''), field(5, ''), field(7, 0), field(8, message(field(1, 0))), field(11, entry('app', name)), field(11, entry('b', '2')))
 const port = message(field(1, '80-8080'), field(2, 'TCP'), field(3, 80), field(4, message(field(1, 0), field(2, 8080), field(3, ''))), field(5, 30000))

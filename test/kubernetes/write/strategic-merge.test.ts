@@ -51,7 +51,7 @@ t.test('a port is found by number and protocol where a number alone says too lit
     const sorted = (value: Members): unknown => ((value.spec as Members).ports as Members[]).map((each) => JSON.stringify(Object.entries(each).sort())).sort()
     t.same(sorted(patched(live, patch)), sorted(expected), name)
   }
-  t.equal(refused(() => patched(dns, ports({ port: 53, targetPort: 1 }))), '422 : map: map[port:53 targetPort:1] may mean each of 2 items with this port: name the protocol, too')
+  t.equal(refused(() => patched(dns, ports({ port: 53, targetPort: 1 }))), '422 Invalid: map: map[port:53 targetPort:1] may mean each of 2 items with this port: name the protocol, too')
 })
 
 t.test('what kubectl apply means by ports of one number stands in its annotation', async (t) => {
@@ -75,18 +75,18 @@ t.test('directives of a wrong form are refused, and nothing is changed', async (
   const live = { metadata: { labels: { a: '1' }, finalizers: ['a'] }, ...ports(port(80)) }
   const copy = structuredClone(live)
   const table: readonly [Members, string][] = [
-    [{ spec: { $patch: 'remove' } }, '422 : unknown patch type: remove in map: map[$patch:remove]'],
-    [ports({ $patch: 'x', port: 80 }), '422 : unknown patch type: x in map: map[$patch:x port:80]'],
-    [ports({ name: 'a' }), '422 : map: map[name:a] does not contain declared merge key: port'],
-    [ports({ $patch: 'delete' }), '422 : map: map[$patch:delete] does not contain declared merge key: port'],
-    [{ spec: { ports: [7] } }, '422 : expected a map[string]interface {}, but received a number'],
+    [{ spec: { $patch: 'remove' } }, '422 Invalid: unknown patch type: remove in map: map[$patch:remove]'],
+    [ports({ $patch: 'x', port: 80 }), '422 Invalid: unknown patch type: x in map: map[$patch:x port:80]'],
+    [ports({ name: 'a' }), '422 Invalid: map: map[name:a] does not contain declared merge key: port'],
+    [ports({ $patch: 'delete' }), '422 Invalid: map: map[$patch:delete] does not contain declared merge key: port'],
+    [{ spec: { ports: [7] } }, '422 Invalid: expected a map[string]interface {}, but received a number'],
     [{ spec: { $retainKeys: 'type' } }, '400 BadRequest: invalid patch format of retainKeys'],
     [{ spec: { $retainKeys: ['ports'], type: 'NodePort' } }, '400 BadRequest: invalid patch format of retainKeys'],
     [{ metadata: { '$deleteFromPrimitiveList/finalizers': 'a' } }, '400 BadRequest: invalid patch format of primitive list'],
     [{ spec: { '$setElementOrder/ports': 'a' } }, '400 BadRequest: invalid patch format of setElementOrder list'],
     [{ spec: { '$setElementOrder/ports': [{ port: 1 }, { port: 2 }], ports: [{ port: 2 }, { port: 1 }] } },
-      "422 : The order in patch list:\n[map[port:2] map[port:1]]\n doesn't match $setElementOrder list:\n[map[port:1] map[port:2]]\n"],
-    [{ spec: { '$setElementOrder/externalIPs': ['a'] } }, '422 : unable to find api field in struct ServiceSpec for the json field "externalIPs"']
+      "422 Invalid: The order in patch list:\n[map[port:2] map[port:1]]\n doesn't match $setElementOrder list:\n[map[port:1] map[port:2]]\n"],
+    [{ spec: { '$setElementOrder/externalIPs': ['a'] } }, '422 Invalid: unable to find api field in struct ServiceSpec for the json field "externalIPs"']
   ]
   for (const [patch, expected] of table) t.equal(refused(() => patched(live, patch)), expected)
   t.same(live, copy)

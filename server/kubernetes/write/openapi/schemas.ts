@@ -9,6 +9,8 @@ export interface GroupVersionKind {
   readonly kind: string
 }
 
+const intOrText = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString'
+
 /** Adds the schema of a struct, and of all that is within it. @param of the kind that it is; absent = it is a part of others */
 export function addSchemas (type: StructType, into: Map<string, JsonSchema>, of?: GroupVersionKind): void {
   if (into.has(type.definition)) return
@@ -32,7 +34,9 @@ function schemaOf (type: FieldType, into: Map<string, JsonSchema>): JsonSchema {
     case 'int32': case 'int64': return { type: 'integer', format: type.shape }
     case 'flag': return { type: 'boolean' }
     case 'time': return { type: 'string', format: 'date-time' }
-    case 'int-or-text': return { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] }
+    case 'int-or-text':
+      into.set(intOrText, { description: 'A number, or a name.', format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] })
+      return { $ref: `#/components/schemas/${intOrText}` }
     case 'any': return { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
     case 'map': return { type: 'object', additionalProperties: { type: 'string', default: '' }, ...(type.atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}) }
     case 'struct':

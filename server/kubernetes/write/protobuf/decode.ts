@@ -19,7 +19,7 @@ export interface Envelope {
   readonly raw: Buffer
 }
 
-/** @throws WriteRefusal 400 */
+/** @throws StatusError 400 */
 export function readEnvelope (body: Buffer): Envelope {
   if (!body.subarray(0, prefix.length).equals(prefix)) throw badRequest(`provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]`)
   let [apiVersion, kind] = ['', '']
@@ -38,7 +38,7 @@ export function readEnvelope (body: Buffer): Envelope {
   return { apiVersion, kind, raw }
 }
 
-/** The object of an envelope as JSON has it. @throws WriteRefusal 400 */
+/** The object of an envelope as JSON has it. @throws StatusError 400 */
 export function decodeMessage ({ apiVersion, kind, raw }: Envelope, type: StructType): Members {
   return { apiVersion, kind, ...reading(() => message(raw, type)) }
 }

@@ -35,7 +35,7 @@ for i = 3, #ARGV, 6 do
       records[n] = redis.call('HGET', OBJ, key)
     end
   elseif record then
-    revisions[n] = log('odel', reason, ARGV[2], 'k', key)
+    revisions[n] = log('odel', reason, ARGV[2], 'k', key, 'v', record)
     dropObject(key)
   elseif recovering then
     redis.call('HSET', TOMB, 'o:' .. key, rev)

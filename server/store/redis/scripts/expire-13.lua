@@ -60,7 +60,8 @@ end
 
 local ended = redis.call('ZRANGE', ENDS, '-inf', now, 'BYSCORE', 'LIMIT', 0, limit)
 for _, key in ipairs(ended) do
-  if redis.call('HEXISTS', OBJ, key) == 1 then log('odel', 'override-ended', 'registry', 'k', key) end
+  local record = redis.call('HGET', OBJ, key)
+  if record then log('odel', 'override-ended', 'registry', 'k', key, 'v', record) end
   dropObject(key)
 end
 if #ended == limit then more = 1 end
@@ -131,7 +132,7 @@ for i, lease in ipairs(due) do
       redis.call('ZADD', EXP, now + grace + mark, lease) -- else the kept ones would block the head of the queue
       kept = kept + 1
     else
-      log('del', 'expired', 'registry', 'l', lease, 'k', key)
+      log('del', 'expired', 'registry', 'l', lease, 'k', key, 's', 1, 'v', records[i])
       drop(lease, key, ttl)
       expired = expired + 1
     end

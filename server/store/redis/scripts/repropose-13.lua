@@ -51,7 +51,7 @@ for i = 4, #ARGV, 4 do
     local key, _, ttl
     if record then key, _, ttl = readLease(record) end
     if key then
-      log('del', 'recovered', 'registry', 'l', id, 'k', key)
+      log('del', 'recovered', 'registry', 'l', id, 'k', key, 'v', record)
       drop(id, key, ttl)
       removed = removed + 1
     end
@@ -74,7 +74,7 @@ for i = 4, #ARGV, 4 do
       end
     else
       if record and original > age('p:' .. id, modified) then
-        log('odel', 'recovered', 'registry', 'k', id)
+        log('odel', 'recovered', 'registry', 'k', id, 'v', record)
         dropObject(id)
         removed = removed + 1
       end

@@ -19,7 +19,7 @@ for i = 3, #ARGV do
     dropUnreadable(lease)
   elseif record then
     keys[n] = key
-    revisions[n] = log('del', 'deregistered', ARGV[2], 'l', lease, 'k', keys[n])
+    revisions[n] = log('del', 'deregistered', ARGV[2], 'l', lease, 'k', keys[n], 's', redis.call('SISMEMBER', SUS, lease), 'v', record)
     drop(lease, keys[n], ttl)
   else
     if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
