@@ -5,6 +5,7 @@ import { contains, parseIp } from '../model/address/ranges.ts'
 import { isHeadless } from '../model/service/facts.ts'
 import { type TrafficAgent, isCounted, revisionLoad, trafficAgentOf } from '../model/traffic-agent.ts'
 import type { Api } from './api.ts'
+import { RefusedError } from './errors.ts'
 import { agentNamespace, agentService, instancePath, orNothing } from './paths.ts'
 import { some } from './some.ts'
 
@@ -21,15 +22,24 @@ export interface ListedAgent extends TrafficAgent {
 /** Agents are asked for their loads so many at a time. */
 const atOnce = 8
 
-/** All that are registered, in order. */
-export async function agentsOf (api: Api): Promise<readonly ListedAgent[]> {
+/** All that are registered, in order. @returns undefined: who asks may not read them, which most who may declare services may not */
+export async function agentsOf (api: Api): Promise<readonly ListedAgent[] | undefined> {
+  try {
+    return await listed(api)
+  } catch (error) {
+    if (error instanceof RefusedError && error.code === 'REG_FORBIDDEN') return undefined
+    throw error
+  }
+}
+
+async function listed (api: Api): Promise<readonly ListedAgent[]> {
   const list = await orNothing(api.list<Instance>('/v1/instances', { namespace: agentNamespace, service: agentService }))
   return (list?.items ?? []).map(agentOf)
 }
 
 /** The same, each with the revision that its heartbeats name to the asked node. */
 export async function agentsWithRevisions (api: Api): Promise<readonly ListedAgent[]> {
-  const agents = await agentsOf(api)
+  const agents = await listed(api)
   const found: ListedAgent[] = []
   for (let first = 0; first < agents.length; first += atOnce) {
     const asked = agents.slice(first, first + atOnce).map(async ({ instance: { id } }) =>
@@ -56,6 +66,9 @@ export interface CarriedAddress {
   readonly what: string
   readonly by: readonly ListedAgent[]
 }
+
+/** What is said of agents to whom may not read them. */
+export const hidden = `unknown, without the right to read ${agentService} in ${agentNamespace}`
 
 /** Why nobody does, where some machines run an agent. */
 const hints: Readonly<Record<CarriedAddress['kind'], string>> = {
@@ -104,8 +117,9 @@ export function uncarriedWarning (services: readonly Service[], agents: readonly
   return missing.length === 0 ? undefined : `Warning: no live agent carries ${some(missing)}`
 }
 
-/** `10.96.0.10: by a, b` for a person. */
-export function carriedLines (service: Service, agents: readonly ListedAgent[]): readonly string[] {
+/** `10.96.0.10: by a, b` for a person. @param agents undefined: they may not be read */
+export function carriedLines (service: Service, agents: readonly ListedAgent[] | undefined): readonly string[] {
+  if (agents === undefined) return carriedOf(service, []).map(({ what }) => `${what}: ${hidden}`)
   const carried = carriedOf(service, agents)
   if (carried.length > 0 && !agents.some(({ isLive }) => isLive)) return ['by nobody: no machine runs an agent (rollcall proxy)']
   return carried.map(({ what, by, kind, routed = [] }) => {

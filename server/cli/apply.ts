@@ -95,7 +95,8 @@ async function uncarried ({ results }: ApplyAnswer, api: Api): Promise<readonly 
     (outcome !== 'unchanged' && manifest.kind === 'Service' && manifest.spec.clusterIP !== undefined ? [manifest] : []))
   if (services.length === 0) return []
   const { agentsOf, uncarriedWarning } = await import('./agents.ts')
-  const warning = uncarriedWarning(services, await agentsOf(api))
+  const agents = await agentsOf(api)
+  const warning = agents === undefined ? undefined : uncarriedWarning(services, agents) // applied it is, whoever may read the agents
   return warning === undefined ? [] : [warning]
 }
 

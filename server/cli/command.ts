@@ -32,8 +32,14 @@ export interface Command {
   readonly run: (call: Invocation) => Promise<number | void>
 }
 
+export type TlsFiles = Pick<Context, 'ca' | 'cert' | 'key'>
+
+export function isHttps (addresses: readonly string[]): boolean {
+  return addresses.some((address) => /^https:/i.test(address))
+}
+
 /** For https addresses. */
-const tlsFlags: Flags = {
+export const tlsFlags: Flags = {
   ca: { type: 'string', metavar: 'FILE', what: 'The CAs of which one must have issued the registry\'s certificate, in PEM form (ROLLCALL_CA, default those of Node)' },
   cert: { type: 'string', metavar: 'FILE', what: 'The certificate to show to a registry that asks for one, in PEM form (ROLLCALL_CERT)' },
   key: { type: 'string', metavar: 'FILE', what: 'The private key of that certificate, in PEM form (ROLLCALL_KEY)' }
@@ -165,10 +171,8 @@ export class Invocation {
     return env['ROLLCALL_TOKEN_FILE'] ? readTokenFile(env['ROLLCALL_TOKEN_FILE'], 'ROLLCALL_TOKEN_FILE', readFile) : undefined
   }
 
-  /** What reaches the registry; for https addresses with the CA and the certificate of flags or environment. */
-  async network (): Promise<NonNullable<Screen['network']>> {
-    const network = this.terminal.network ?? {}
-    const isSecure = this.addresses.some((address) => /^https:/i.test(address))
+  /** The PEM files for https addresses, of flags or environment. @param isSecure the registry has such addresses */
+  tlsFiles (isSecure: boolean): TlsFiles {
     const given: Partial<Record<string, string>> = {}
     for (const name of Object.keys(tlsFlags)) {
       const flag = this.text(name)
@@ -177,6 +181,16 @@ export class Invocation {
       if (file?.includes('-----BEGIN') === true) throw new UsageError(`${flag === undefined ? `ROLLCALL_${name.toUpperCase()}` : `--${name}`} must name a file`)
       if (file !== undefined) given[name] = file
     }
+    return given
+  }
+
+  /** What reaches the registry; for https addresses with the CA and the certificate of flags or environment, else of the context. */
+  async network (): Promise<NonNullable<Screen['network']>> {
+    const network = this.terminal.network ?? {}
+    const isSecure = isHttps(this.addresses)
+    const context = this.#context
+    const kept = Object.fromEntries((['ca', 'cert', 'key'] as const).flatMap((name) => (context?.[name] === undefined ? [] : [[name, context[name]]])))
+    const given = { ...kept, ...this.tlsFiles(isSecure) }
     if (!isSecure || Object.keys(given).length === 0) return network
     const { isRollcallError, tlsNetwork } = await import('../../client-sdk/src/index.ts')
     try {

@@ -9,6 +9,10 @@ export interface Context {
   readonly token?: string
   readonly tokenFile?: string
   readonly namespace?: string
+  /** Absolute paths of the PEM files for its https addresses. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
 }
 
 export interface Contexts {

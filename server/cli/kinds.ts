@@ -58,7 +58,7 @@ async function withAnnouncers ({ api, wide }: Request, rows: readonly ServiceSum
   if (!wide || !rows.some(({ manifest }) => manifest?.spec.type === 'LoadBalancer')) return [...rows]
   const { agentsOf, announcersOf } = await import('./agents.ts')
   const agents = await agentsOf(api)
-  return rows.map((row) => (row.manifest?.spec.type === 'LoadBalancer' ? { ...row, announcers: announcersOf(row.manifest, agents) || '<nobody>' } : row))
+  return rows.map((row) => (row.manifest?.spec.type === 'LoadBalancer' ? { ...row, announcers: agents === undefined ? '<unknown>' : announcersOf(row.manifest, agents) || '<nobody>' } : row))
 }
 
 const services: Kind<ServiceRow> = {

@@ -1,6 +1,7 @@
 // rollcall login and context: registries by name.
+import { resolve } from 'node:path'
 import type { WhoAmI } from '../../client-sdk/src/wire.ts'
-import { connectionFlags, label, type Command, type Invocation } from './command.ts'
+import { connectionFlags, isHttps, label, tlsFlags, type Command, type Invocation, type TlsFiles } from './command.ts'
 import { readAddresses, readToken } from './connection.ts'
 import { type Context, contextName, readContexts, writeContexts } from './contexts.ts'
 import { UsageError } from './errors.ts'
@@ -13,7 +14,7 @@ export const login: Command = {
   summary: 'Keeps the address and the token of a registry, for all commands that follow',
   usage: 'login [flags]',
   details: `The token is taken from --token-file, from ROLLCALL_TOKEN, or else from standard input; the registry is asked whose it is before it is
-kept. It goes into a context (contexts.json in ~/.config/rollcall, mode 600), which is in use from then on.`,
+kept. It goes into a context (contexts.json in ~/.config/rollcall, mode 600) with the paths of --ca, --cert and --key, which is in use from then on.`,
   flags: {
     context: { type: 'string', metavar: 'NAME', what: 'The name of the context (default: the host of the address)' },
     namespace: { type: 'string', short: 'n', metavar: 'NAMESPACE', what: 'The namespace of commands that name none' },
@@ -32,7 +33,9 @@ kept. It goes into a context (contexts.json in ~/.config/rollcall, mode 600), wh
     const name = checkedName(call.text('context') ?? new URL(whole(addresses[0] ?? '')).hostname.replaceAll(/[[\]:]/g, '-').replace(/^-+|-+$/g, ''))
     const { contexts } = readContexts(terminal)
     const namespace = call.text('namespace')
-    const context: Context = { address: addresses.join(','), token: given, ...(namespace === undefined ? {} : { namespace: label('namespace', namespace) }) }
+    const context: Context = {
+      address: addresses.join(','), token: given, ...(namespace === undefined ? {} : { namespace: label('namespace', namespace) }), ...keptFiles(call, addresses)
+    }
     const path = writeContexts(terminal, { current: name, contexts: { ...contexts, [name]: context } })
     terminal.out(`logged in as ${who.subject}${who.access === 'on' ? '' : ` (access control of this registry: ${who.access})`}`)
     terminal.err(`context "${name}" is kept in ${path}, and in use`)
@@ -43,12 +46,13 @@ export const context: Command = {
   name: 'context',
   summary: 'Adds, chooses, lists or removes contexts: registries by name',
   usage: 'context add|use|list|remove [NAME] [flags]',
-  details: `A context has the address of a registry, and may have a token (or the file of one) and a namespace. The one in use counts where
-neither a flag nor a variable says otherwise; its token is sent to its own address only.`,
+  details: `A context has the address of a registry, and may have a token (or the file of one), a namespace, and the paths of the files for https. The
+one in use counts where neither a flag nor a variable says otherwise; its token is sent to its own address only.`,
   flags: {
     address: { type: 'string', metavar: 'URL', what: 'Of add: the registry; several with commas' },
     'token-file': { type: 'string', metavar: 'FILE', what: 'Of add: the file that holds the token; it is read at each command' },
-    namespace: { type: 'string', short: 'n', metavar: 'NAMESPACE', what: 'Of add: the namespace of commands that name none' }
+    namespace: { type: 'string', short: 'n', metavar: 'NAMESPACE', what: 'Of add: the namespace of commands that name none' },
+    ...tlsFlags
   },
   examples: [
     ['context add test --address http://127.0.0.1:7500', 'without a token'],
@@ -90,10 +94,18 @@ function added (call: Invocation): Context {
   const address = call.text('address')
   if (address === undefined) throw new UsageError('--address is missing: a context is the registry at an address')
   const [tokenFile, namespace] = [call.text('token-file'), call.text('namespace')]
+  const addresses = readAddresses(address, '--address')
   return {
-    address: readAddresses(address, '--address').join(','),
+    address: addresses.join(','), ...keptFiles(call, addresses),
     ...(tokenFile === undefined ? {} : { tokenFile }), ...(namespace === undefined ? {} : { namespace: label('namespace', namespace) })
   }
+}
+
+/** With whole paths: later commands run in other directories. */
+function keptFiles (call: Invocation, addresses: readonly string[]): TlsFiles {
+  const isSecure = isHttps(addresses)
+  const files = call.tlsFiles(isSecure)
+  return isSecure ? Object.fromEntries(Object.entries(files).map(([name, path]) => [name, resolve(path)])) : {}
 }
 
 function checkedName (name: string): string {

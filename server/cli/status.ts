@@ -23,8 +23,8 @@ export const status: Command = {
     const overview = await api.get<Overview>('/v1/overview')
     const { terminal } = call
     if (form !== undefined) return terminal.out(await structured(overview, form))
-    const { agentsOf } = await import('./agents.ts')
-    terminal.out([...numbers(overview), `Agents:     ${agentsText(await agentsOf(api))}`])
+    const { agentsOf, hidden } = await import('./agents.ts')
+    terminal.out([...numbers(overview), `Agents:     ${agentsText(await agentsOf(api), hidden)}`])
     terminal.out(trouble(overview).map((line) => coloured(line, 'red', terminal.colours)))
   }
 }
@@ -41,7 +41,8 @@ function numbers ({ node, version, revision, uptimeSeconds, namespaces, services
 }
 
 /** How many machines carry traffic, and how. */
-function agentsText (agents: readonly ListedAgent[]): string {
+function agentsText (agents: readonly ListedAgent[] | undefined, hidden: string): string {
+  if (agents === undefined) return hidden
   const live = agents.filter(({ isLive }) => isLive)
   const modes = [...Map.groupBy(live, ({ mode }) => mode)].map(([mode, those]) => `${those.length} ${mode}`)
   const suspects = agents.filter(({ instance }) => instance.suspect).length

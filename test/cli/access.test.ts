@@ -105,3 +105,19 @@ t.test('what is wrong on the command line is said before anybody is asked', asyn
     [['login', '--address', 'ftp://x'], /must be an http or https URL/]
   ] as const) t.match(await rollcall(argv), { exitCode: 2, err: [why] }, argv.join(' '))
 })
+
+t.test('who may not read the agents of machines applies, describes and lists all the same, and is told that he does not see them', async (t) => {
+  const { rollcall, url, home } = await desk(t)
+  const admin = { ROLLCALL_ADDRESS: url, ROLLCALL_TOKEN: readFileSync(join(home, 'admin'), 'utf8').trim() }
+  const created = await rollcall(['token', 'create', 'shop', '--verb', 'declare', '--verb', 'read', '-n', 'shop'], admin)
+  const env = { ROLLCALL_ADDRESS: url, ROLLCALL_TOKEN: created.out[0] ?? '' }
+  const file = join(home, 'front.yaml')
+  writeFileSync(file, 'apiVersion: v1\nkind: Service\nmetadata: { name: front, namespace: shop }\nspec: { type: LoadBalancer, loadBalancerIP: 192.0.2.7, selector: { app: a }, ports: [{ port: 80 }] }\n')
+  t.match(await rollcall(['apply', '-f', file], env), { exitCode: 0, out: [/service\/front created/] })
+  t.match((await rollcall(['describe', 'service', 'front', '-n', 'shop'], env)).out.join('\n'), /unknown, without the right to read proxy in rollcall-system/)
+  t.match(await rollcall(['get', 'services', '-n', 'shop', '-o', 'wide'], env), { exitCode: 0, out: [/^NAME/, /^front.*<unknown>/] })
+  t.match(await rollcall(['get', 'service', 'front', '-n', 'shop', '-o', 'wide'], env), { exitCode: 0, out: [/^NAME/, /<unknown>/] })
+  t.match((await rollcall(['status'], env)).out.join('\n'), /Agents: +unknown, without the right/)
+  t.match(await rollcall(['get', 'proxies'], env), { exitCode: 1, err: [/no right to "read" on service "proxy"/] })
+  t.match((await rollcall(['apply', '-f', file, '--dry-run'], admin)).exitCode, 0)
+})

@@ -1,16 +1,19 @@
 // The commands with https addresses: --ca, --cert and --key, and what a person is told when TLS fails.
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import t from 'tap'
 import { run } from '../../server/cli/run.ts'
-import type { Terminal } from '../../server/cli/terminal.ts'
+import { processTerminal, type Terminal } from '../../server/cli/terminal.ts'
 import { authority } from '../support/certificate.ts'
 import { build } from '../support/world.ts'
 
 const ours = authority()
 const server = ours.issue()
 const mine = ours.issue({ name: 'ann' })
+
+const { privateFile } = processTerminal()
+const keeper = privateFile === undefined ? {} : { privateFile }
 
 /** Runs a command on the real network. */
 async function rollcall (
@@ -19,7 +22,7 @@ async function rollcall (
   const out: string[] = []
   const err: string[] = []
   const terminal: Terminal = {
-    env, hostname: hostname(), user: 'ann', colours: false, now: Date.now, signal, readFile: () => '', readDirectory: () => undefined,
+    env, hostname: hostname(), user: 'ann', colours: false, now: Date.now, signal, ...keeper, readFile: () => 'rc_token', readDirectory: () => undefined,
     readInput: async () => '',
     out: (text) => { out.push(text); told(text) },
     err: (text) => { err.push(text); told(text) }
@@ -70,4 +73,27 @@ t.test('commands speak TLS with a CA and a certificate, by flag and by environme
   t.notOk(shown.err.includes(mine.key.slice(60, 90)))
   writeFileSync(ca, 'none')
   t.match(await rollcall(['get', 'instances'], env), { exitCode: 2, err: /ca must hold one or several certificates/ })
+})
+
+t.test('a context keeps where the files for https are, and they are for its addresses alone', async (t) => {
+  const home = t.testdir({ 'ca.pem': ours.cert, 'cert.pem': mine.cert, 'key.pem': mine.key })
+  const world = await build(t)
+  const [address = ''] = await world.http.listen({ host: '127.0.0.1', port: 0, tls: { ...server, ca: ours.cert, clientCert: 'require' } })
+  await world.register('default/orders/o-1')
+  const tls = ['--ca', relative(process.cwd(), join(home, 'ca.pem')), '--cert', join(home, 'cert.pem'), '--key', join(home, 'key.pem')]
+  const env = { HOME: home }
+  const kept = (): { contexts: Record<string, Record<string, string>> } => JSON.parse(readFileSync(join(home, '.config/rollcall/contexts.json'), 'utf8'))
+
+  t.match(await rollcall(['context', 'add', 'team', '--address', address, ...tls], env), { exitCode: 0 })
+  t.match(kept().contexts['team'], { address, ca: join(home, 'ca.pem'), cert: join(home, 'cert.pem'), key: join(home, 'key.pem') })
+  t.match(await rollcall(['get', 'instances'], env), { exitCode: 0, out: /o-1/ })
+  t.match(await rollcall(['get', 'instances', '--address', address], env), { exitCode: 3, err: /not trusted here/ }, 'another address than the one of the context')
+  t.match(await rollcall(['login', '--context', 'mine', '--address', address, '--token-file', 'x', ...tls], env), { exitCode: 0 })
+  t.match(kept().contexts['mine'], { token: 'rc_token', ca: join(home, 'ca.pem') })
+  t.match(await rollcall(['get', 'instances'], env), { exitCode: 0, out: /o-1/ })
+
+  const plain = (await world.listen()).url
+  t.match(await rollcall(['context', 'add', 'plain', '--address', plain, ...tls], env), { exitCode: 2, err: /--ca is for https addresses/ })
+  t.match(await rollcall(['context', 'add', 'plain', '--address', plain], { ...env, ROLLCALL_CA: join(home, 'ca.pem') }), { exitCode: 0 })
+  t.strictSame(kept().contexts['plain'], { address: plain })
 })
