@@ -24,7 +24,7 @@ export type WriteVerb = 'create' | 'update' | 'patch'
 const maxAttempts = 5
 
 export async function writeStored (context: KubernetesContext, asked: Asked, verb: WriteVerb): Promise<Answer> {
-  const { access, kind, path } = asked
+  const { kind, path } = asked
   const { namespace = '' } = path
   if (kind.namespaced) await requireNamespace(asked, namespace)
   const { 'content-type': contentType, 'user-agent': userAgent = '' } = asked.request.headers
