@@ -6,7 +6,7 @@ import { type ConsulWorld, consulWorld } from '../consul/consul-world.ts'
 /** Asks the registry of a test as if it were far away. */
 function fetchOf (world: ConsulWorld, seen: string[] = []): typeof fetch {
   return async (input, init) => {
-    const url = new URL(input as string) // it is asked with texts
+    const url = new URL(input) // it is asked with texts
     seen.push(`${url.pathname}${url.search} ${JSON.stringify((init?.headers as Record<string, string>)['x-consul-token'] ?? '')}`)
     const { status, body } = await world.get(`${url.pathname}${url.search}`)
     return new Response(body, { status })
@@ -45,7 +45,7 @@ t.test('what cannot be registered is named, and a wrong address is told', async 
     entry({}), entry({ ID: 'p', Kind: 'connect-proxy' }), entry({ ID: 'y', Service: 'a_b' }), entry({ ID: 'z', Port: 'x' }), 5, { Node: null }
   ] }
   const answering = (of: Record<string, unknown>, status = 200): typeof fetch => async (input) => (
-    new Response(JSON.stringify(of[new URL(input as string).pathname] ?? null), { status })
+    new Response(JSON.stringify(of[new URL(input).pathname] ?? null), { status })
   )
   const { instances, refused } = await consulSource(new URL('http://old:8500/v1/'), answering(answers)).read(signal)
   t.strictSame(instances.map(({ service, id }) => `${service}/${id}`), ['web/x'])
