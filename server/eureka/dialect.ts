@@ -15,6 +15,7 @@ import { Lists } from './lists.ts'
 import { pageText } from './page.ts'
 import { overridesText, statusText } from './status.ts'
 import { NodeState } from './node-state.ts'
+import { QuickRenewals } from './quick-renewals.ts'
 import { type Followed, EurekaView } from './view/view.ts'
 import { isLabel } from '../model/names.ts'
 
@@ -57,6 +58,7 @@ function registerRoutes (scope: FastifyInstance, parts: DialectParts, options: E
   const view = new EurekaView({ core, feed: options.feed, clock: parts.clock })
   const lists = new Lists(view)
   const state = new NodeState({ clock: parts.clock, core, view, node: options.node, version: options.version })
+  parts.answerAhead(new QuickRenewals(parts, { core, counts: counters, namespace: options.namespace, renewed: () => state.renewed() }, 'eureka:/*'))
   scope.addHook('onClose', async () => view.close())
 
   scope.setErrorHandler((error, request, reply) => {
