@@ -74,11 +74,12 @@ export async function eureka (): Promise<Row[]> {
   })
 
   const beats: { readonly ours: number, readonly theirs: number }[] = []
-  const renew = (url: (n: number) => string, headers: Record<string, string>, body?: string): Promise<number> => perTime(program, renewals, undefined, async () => {
-    await Promise.all(Array.from({ length: connections }, async (_, worker) => {
+  const renew = (url: (n: number) => string, headers: Record<string, string>, body?: string): Promise<number> => {
+    const all = async (): Promise<void> => void await Promise.all(Array.from({ length: connections }, async (_, worker) => {
       for (let n = worker; n < renewals; n += connections) await ask('PUT', url(n % instances), headers, body)
     }))
-  })
+    return perTime(program, renewals, undefined, all)
+  }
   const native = (): Promise<number> => renew((n) => `${own}/v1/namespaces/shop/services/service-${n % 1_000}/instances/instance-${n}/heartbeat`, { 'content-type': 'application/json' }, '{}')
   const foreign = (): Promise<number> => renew((n) => `${theirs}/eureka/apps/SERVICE-${n % 1_000}/instance-${n}?status=UP&lastDirtyTimestamp=1732700000000`, {})
   await native()
