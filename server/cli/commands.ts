@@ -28,6 +28,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   restore: async () => (await import('./backup.ts')).restore,
   import: async () => (await import('./import.ts')).importCommand,
   proxy: async () => (await import('./proxy.ts')).proxy,
+  kubeconfig: async () => (await import('./kubeconfig.ts')).kubeconfig,
   certificate: async () => (await import('./certificate.ts')).certificate,
   version: async () => (await import('./version.ts')).version,
   completion: async () => (await import('./completion.ts')).completion(allCommands)
