@@ -15,6 +15,7 @@ import { Lists } from './lists.ts'
 import { pageText } from './page.ts'
 import { overridesText, statusText } from './status.ts'
 import { NodeState } from './node-state.ts'
+import { QuickRenewals } from './quick-renewals.ts'
 import { type Followed, EurekaView } from './view/view.ts'
 import { isLabel } from '../model/names.ts'
 
@@ -55,8 +56,9 @@ interface Handling extends Doing {
 function registerRoutes (scope: FastifyInstance, parts: DialectParts, options: EurekaOptions): void {
   const { core, counters } = options
   const view = new EurekaView({ core, feed: options.feed, clock: parts.clock })
-  const lists = new Lists(view)
+  const lists = new Lists(view, parts.clock)
   const state = new NodeState({ clock: parts.clock, core, view, node: options.node, version: options.version })
+  parts.answerAhead(new QuickRenewals(parts, { core, counts: counters, namespace: options.namespace, renewed: () => state.renewed() }, 'eureka:/*'))
   scope.addHook('onClose', async () => view.close())
 
   scope.setErrorHandler((error, request, reply) => {
@@ -79,7 +81,7 @@ function registerRoutes (scope: FastifyInstance, parts: DialectParts, options: E
       access.permitWatch({ namespace })
       await view.settle()
       const form = formOf(request)
-      return sendForm(reply, form, statusText(form, state.of(access, namespace)))
+      return sendForm(reply, form, statusText(form, await state.of(access, namespace)))
     },
     'GET overrides': async ({ access, request, reply, namespace }) => {
       access.permitWatch({ namespace })
@@ -89,7 +91,7 @@ function registerRoutes (scope: FastifyInstance, parts: DialectParts, options: E
     'GET page': async ({ access, reply, namespace }) => {
       access.permitWatch({ namespace })
       await view.settle()
-      const text = pageText(state.of(access, namespace), lists.rows(access, namespace))
+      const text = pageText(await state.of(access, namespace), lists.rows(access, namespace))
       return reply.type('text/html; charset=utf-8').header('cache-control', 'no-store')
         .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'").send(text)
     },

@@ -2,6 +2,7 @@
 import type { Instance } from '../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, refused } from '../errors.ts'
 import { RegistrationBody } from '../model/instance/instance.ts'
+import { isId } from '../model/names.ts'
 import { checker } from '../model/validate.ts'
 import type { Access, CallCounts, InstanceName } from '../registry/core.ts'
 import { type EurekaStatus, eurekaStatuses, isStatus, readInstanceInfo } from './form/instance-info.ts'
@@ -31,14 +32,12 @@ function unknownInstance (): RegistryError {
   return new RegistryError('REG_INSTANCE_NOT_FOUND', 'there is no such instance: register again')
 }
 
-/** The instance that a path names. An id that is ours, and that no id of Eureka leads to, is found as it is. */
-export function find ({ access, namespace }: Pick<Doing, 'access' | 'namespace'>, app: string, instanceId: string): { readonly name: InstanceName, readonly instance: Instance } {
+/** The instance that a path names. */
+function find ({ access, namespace }: Pick<Doing, 'access' | 'namespace'>, app: string, instanceId: string): { readonly name: InstanceName, readonly instance: Instance } {
   const service = serviceOf(app)
   if (service === undefined) throw unknownInstance()
-  const ids = new Set([idOf(instanceId), instanceId])
   let fault: unknown = unknownInstance()
-  for (const id of ids) {
-    if (id === undefined) continue
+  for (const id of idsOf(instanceId)) {
     const name = { namespace, service, id }
     try {
       return { name, instance: access.instance(name) }
@@ -108,8 +107,7 @@ export async function renew ({ access, namespace, counts }: Doing, app: string, 
   if (service === undefined) throw unknownInstance()
   const dirtyMs = numberOf('lastDirtyTimestamp', lastDirtyTimestamp)
   const said = status === undefined || dirtyMs !== undefined ? undefined : statusOf(known('status', status))
-  const ids = [...new Set([idOf(instanceId), instanceId])].filter((id) => id !== undefined)
-  for (const id of ids) {
+  for (const id of idsOf(instanceId)) {
     const name = { namespace, service, id }
     const answer = await access.heartbeat([said === undefined ? name : { ...name, status: said }])
     counts.heartbeats(answer)
@@ -131,9 +129,30 @@ function isDirty (access: Access, name: InstanceName, dirtyMs: number): boolean 
   }
 }
 
+/** Does something with the instance that a path names, whether or not the client may read it. */
+async function withInstance ({ namespace }: Doing, app: string, instanceId: string, act: (name: InstanceName) => Promise<unknown>): Promise<void> {
+  const service = serviceOf(app)
+  let fault: unknown = unknownInstance()
+  for (const id of idsOf(instanceId)) {
+    if (service === undefined) break
+    try {
+      return void await act({ namespace, service, id })
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.status !== 404) throw error
+      fault = error
+    }
+  }
+  throw fault
+}
+
+/** What it is called here; an id that is ours, and that no id of Eureka leads to, is called as it is. */
+function idsOf (instanceId: string): string[] {
+  const id = idOf(instanceId)
+  return [...new Set([...id === undefined ? [] : [id], ...isId(instanceId) ? [instanceId] : []])]
+}
+
 export async function deregister (doing: Doing, app: string, instanceId: string): Promise<void> {
-  const { name } = await found(doing, app, instanceId)
-  await doing.access.deregister(name)
+  await withInstance(doing, app, instanceId, (name) => doing.access.deregister(name))
   doing.counts.deregistered()
 }
 
@@ -186,10 +205,9 @@ export async function changeMetadata (doing: Doing, app: string, instanceId: str
   if (pairs.length === 0 || pairs.length > maxPairs) faults.push({ field: 'metadata', value: String(pairs.length), rule: `must be 1-${maxPairs} pairs` })
   if (new Set(pairs.map(([key]) => key)).size < pairs.length) faults.push({ field: 'metadata', value: 'a key twice', rule: 'must name each key once' })
   if (faults.length > 0) throw invalid(faults)
-  const { name } = await found(doing, app, instanceId)
   const metadata = Object.fromEntries(pairs)
   const weight = weightOf(metadata['weight'])
-  await doing.access.patch(name, { metadata, ...(weight === undefined ? {} : { weight }) })
+  await withInstance(doing, app, instanceId, (name) => doing.access.patch(name, { metadata, ...(weight === undefined ? {} : { weight }) }))
 }
 
 function known (field: string, text: string | undefined): EurekaStatus {

@@ -2,14 +2,15 @@
 import { promisify } from 'node:util'
 import { gzip as gzipCallback } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Clock } from '../clock.ts'
 import { RegistryError } from '../errors.ts'
 import type { Access } from '../registry/core.ts'
+import { Slice } from '../slice.ts'
 import { formOf, isWorthGzip, sendForm, takesGzip } from './answers.ts'
 import type { Form } from './form/xml-text.ts'
 import { idOf, serviceOf } from './form/names.ts'
 import type { App } from './view/app.ts'
 import { Documents } from './view/documents.ts'
-import type { RecentChange } from './view/recent.ts'
 import type { Row } from './view/row.ts'
 import type { EurekaView } from './view/view.ts'
 import type { Asked } from './path.ts'
@@ -28,41 +29,29 @@ export class Lists {
   readonly #view: EurekaView
   readonly #documents: Documents
 
-  constructor (view: EurekaView) {
+  constructor (view: EurekaView, clock: Pick<Clock, 'now'>) {
     this.#view = view
-    this.#documents = new Documents(view)
+    this.#documents = new Documents(view, clock)
   }
 
   /** Everything that is seen. `regions` adds those of other regions: there are none. */
-  async all ({ access, namespace, request, reply }: Reading): Promise<FastifyReply> {
-    access.permitWatch({ namespace })
-    const form = formOf(request)
-    const isGzip = takesGzip(request)
-    const bytes = await this.#documents.get({ namespace, form, isGzip, sight: access.sight })
-    if (isGzip) void reply.header('content-encoding', 'gzip')
-    return reply.header('vary', 'accept, accept-encoding').type(form.media).send(bytes)
+  all (reading: Reading): Promise<FastifyReply> {
+    return this.#document('all', reading)
   }
 
   /**
    * What changed lately, each instance once, as it is now. The hash counts everything, not only this: a client whose own count is another
    * one has missed something, and asks for everything.
    */
-  async delta ({ access, namespace, request, reply }: Reading): Promise<FastifyReply> {
-    access.permitWatch({ namespace })
-    await this.#view.settle()
-    const form = formOf(request)
-    const { sight } = access
-    const byApp = Map.groupBy(this.#view.recent(namespace, sight), ({ app }) => app.name)
-    const texts = [...byApp].map(([name, changes]) => [name, deltaTexts(changes, form)] as const)
-    const version = String(this.#view.version(namespace))
-    return this.#send(request, reply, form, [...form.applications(version, this.#view.hash(namespace, sight), texts)].join(''))
+  delta (reading: Reading): Promise<FastifyReply> {
+    return this.#document('delta', reading)
   }
 
   async app ({ access, namespace, asked, request, reply }: Reading): Promise<FastifyReply> {
     const app = await this.#app(access, namespace, 'name' in asked ? asked.name : '')
     if (app === undefined) throw nothing('application')
     const form = formOf(request)
-    return this.#send(request, reply, form, form.application(app.name, app.rows.map((row) => row.text(form))))
+    return this.#send(request, reply, form, form.application(app.name, await textsOf(app.rows, form)))
   }
 
   async member ({ access, namespace, asked, request, reply }: Reading): Promise<FastifyReply> {
@@ -97,9 +86,15 @@ export class Lists {
     const form = formOf(request)
     const counts = new Map<string, number>()
     const texts: [string, string[]][] = []
-    for (const { name, rows } of this.#view.apps(namespace, access.sight)) {
-      const fitting = rows.filter((row) => row.vips(field).includes(wanted))
-      if (fitting.length > 0) texts.push([name, fitting.map((row) => row.text(form))])
+    const slice = new Slice()
+    // Each list of rows is taken as it stands; it may be long.
+    for (const { name, rows } of this.#view.apps(namespace, access.sight).map((app) => ({ name: app.name, rows: app.rows }))) {
+      const fitting: Row[] = []
+      for (const row of rows) {
+        if (row.vips(field).includes(wanted)) fitting.push(row)
+        if (slice.isOver()) await slice.next()
+      }
+      if (fitting.length > 0) texts.push([name, await textsOf(fitting, form)])
       for (const { status } of fitting) counts.set(status, (counts.get(status) ?? 0) + 1)
     }
     const hash = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([status, count]) => `${status}_${count}_`).join('')
@@ -109,6 +104,15 @@ export class Lists {
   /** For the page. */
   rows (access: Access, namespace: string): readonly App[] {
     return this.#view.apps(namespace, access.sight)
+  }
+
+  async #document (what: 'all' | 'delta', { access, namespace, request, reply }: Reading): Promise<FastifyReply> {
+    access.permitWatch({ namespace })
+    const form = formOf(request)
+    const isGzip = takesGzip(request)
+    const bytes = await this.#documents.get({ what, namespace, form, isGzip, sight: access.sight })
+    if (isGzip) void reply.header('content-encoding', 'gzip')
+    return reply.header('vary', 'accept, accept-encoding').type(form.media).send(bytes)
   }
 
   /** @throws RegistryError REG_FORBIDDEN and the like, for what may not be read */
@@ -132,8 +136,15 @@ function rowOf (app: App, instanceId: string): Row | undefined {
   return (id === undefined ? undefined : app.get(id)) ?? app.get(instanceId) ?? (instanceId.includes('/') ? app.rows.find(({ info }) => info.instanceId === instanceId) : undefined)
 }
 
-function deltaTexts (changes: readonly RecentChange[], form: Form): string[] {
-  return changes.map(({ row, action }) => form.instance(row.info, action))
+/** Of thousands of rows that nobody asked for before they take a while. */
+async function textsOf (rows: readonly Row[], form: Form): Promise<string[]> {
+  const slice = new Slice()
+  const texts: string[] = []
+  for (const row of rows) {
+    texts.push(row.text(form))
+    if (slice.isOver()) await slice.next()
+  }
+  return texts
 }
 
 function nothing (what: 'application' | 'instance'): RegistryError {

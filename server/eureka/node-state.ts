@@ -3,7 +3,8 @@ import { freemem, totalmem, availableParallelism } from 'node:os'
 import type { Clock } from '../clock.ts'
 import type { Access, Core, Protection } from '../registry/core.ts'
 import type { EurekaStatus } from './form/instance-info.ts'
-import { shownOf } from './form/mapping.ts'
+import { renewalSecsOf } from './form/mapping.ts'
+import { Slice } from '../slice.ts'
 import type { EurekaView } from './view/view.ts'
 
 export interface StateOptions {
@@ -65,7 +66,7 @@ export class NodeState {
     this.#renewals += 1
   }
 
-  of (access: Access, namespace: string): State {
+  async of (access: Access, namespace: string): Promise<State> {
     const { clock, core: { position }, node, version, view } = this.#options
     this.#turn()
     const nowMs = clock.now()
@@ -77,7 +78,7 @@ export class NodeState {
       for (const [status, count] of app.counts) counts.set(status, (counts.get(status) ?? 0) + count)
     }
     const { storeHealth } = position
-    const { perMinute } = this.#looked(namespace)
+    const { perMinute } = await this.#looked(namespace)
     return {
       node, version, namespace, nowMs, counts, instances, suspect,
       upMs: nowMs - this.#startedAtMs,
@@ -91,14 +92,16 @@ export class NodeState {
     }
   }
 
-  #looked (namespace: string): Looked {
+  async #looked (namespace: string): Promise<Looked> {
     const { view } = this.#options
     const version = view.version(namespace)
     if (this.#looks?.namespace === namespace && this.#looks.version === version) return this.#looks
     let perMinute = 0
-    for (const { rows } of view.apps(namespace, undefined)) {
+    const slice = new Slice()
+    for (const rows of view.apps(namespace, undefined).map((app) => app.rows)) {
       for (const { source } of rows) {
-        if (source.instance !== undefined) perMinute += 60 / shownOf(source).renewalIntervalInSecs
+        if (source.instance !== undefined) perMinute += 60 / renewalSecsOf(source.metadata, source.instance.lease.ttlMs)
+        if (slice.isOver()) await slice.next()
       }
     }
     return this.#looks = { namespace, version, perMinute: Math.round(perMinute) }

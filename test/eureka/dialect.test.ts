@@ -156,7 +156,7 @@ t.test('a heartbeat renews, and 404 means register again', async (t) => {
     t.equal((await ask('PUT', '/apps/ORDERS/a?status=UP&lastDirtyTimestamp=2000')).status, 200)
   }
   t.equal((await ask('PUT', '/apps/ORDERS/b?status=UP')).status, 404, 'the lease ran out, and so did the grace')
-  t.strictSame((await get('/apps')).json.applications.application[0].instance.map((each: any) => each.instanceId), ['a', ...others])
+  t.strictSame((await get('/apps')).json.applications.application[0].instance.map((each: any) => each.instanceId).sort(), ['a', ...others])
   t.equal((await ask('PUT', '/apps/ORDERS/a?lastDirtyTimestamp=1999')).status, 200)
   t.equal((await ask('PUT', '/apps/ORDERS/a?lastDirtyTimestamp=null')).status, 200)
   t.equal((await ask('PUT', '/apps/ORDERS/a?status=OUT_OF_SERVICE&lastDirtyTimestamp=2000')).status, 200)
@@ -247,6 +247,11 @@ t.test('basic credentials are a token, and who may not is told so without a word
   const list = async (headers: Record<string, string>): Promise<any> => (await ask('GET', '/apps', undefined, { ...asJson, ...headers })).json.applications
   t.match(await list(mine), { apps__hashcode: 'OUT_OF_SERVICE_1_', application: [{ name: 'ORDERS' }] }, 'what is not seen is not counted')
   t.equal((await list(basic(`x:${operator}`))).apps__hashcode, 'OUT_OF_SERVICE_1_UP_1_')
+  const writer = basic(await tokenOf(world, 'writer', [{ verbs: ['register'], namespaces: ['default'], services: ['stock'] }]))
+  for (const [method, url, given] of [
+    ['POST', '/apps/STOCK', { instance: instance({ app: 'STOCK', instanceId: 's', lastDirtyTimestamp: '5' }) }], ['PUT', '/apps/STOCK/s?status=UP&lastDirtyTimestamp=5', undefined],
+    ['PUT', '/apps/STOCK/s/metadata?a=1', undefined], ['DELETE', '/apps/STOCK/s', undefined]
+  ] as const) t.ok((await ask(method, url, given, writer)).status < 300, `who may register need not read: ${method} ${url}`)
   for (const url of ['/apps', '/apps/delta', '/apps/ORDERS', path, '/vips/orders', '/instances/x', '/status', '//']) t.match(await ask('GET', url), { status: 401, body: '' }, url)
   t.equal((await ask('GET', '/apps/PAYMENTS', undefined, mine)).status, 403)
   t.equal((await ask('DELETE', path, undefined, basic(`x:${operator}`))).status, 200)

@@ -215,6 +215,21 @@ t.test('who asks while others change something gets a list that is of one moment
   t.ok(answers.every((isThere) => isThere), 'each sees its own write')
 })
 
+t.test('a namespace that went leaves nothing behind, and is not shown as it was when it comes again', async (t) => {
+  const world = await eurekaWorld(t)
+  const { ask, get, pass, access } = world
+  const hash = async (): Promise<string> => (await get('//namespaces/once/eureka/apps')).json.applications.apps__hashcode
+  for (let round = 0; round < 3; round++) {
+    await access.register({ namespace: 'once', service: 'orders', id: `i${round}` }, { ...shop, lease: { ttlMs: 3_000_000 } })
+    t.equal(await hash(), 'UP_1_')
+    t.equal((await ask('DELETE', `//namespaces/once/eureka/apps/ORDERS/i${round}`)).status, 200)
+    t.equal(await hash(), '')
+    await pass(keptMs + 1_000, 5_000)
+    t.equal(await hash(), '')
+    t.strictSame((await get('//namespaces/once/eureka/apps/delta')).json.applications.application, [])
+  }
+})
+
 t.test('what changed lately is bounded', async (t) => {
   const recent = new Recent()
   const app = new App('default', 'orders')

@@ -135,6 +135,11 @@ function renewalOf (durationSecs: number): number {
   return durationSecs === defaultDurationSecs ? defaultRenewalSecs : Math.max(1, Math.round(durationSecs / 3))
 }
 
+/** How often its owner renews it, in seconds: as it said, or as is usual. */
+export function renewalSecsOf (metadata: Readonly<Record<string, string>>, ttlMs: number): number {
+  return numberOf(metadata[`${reservedPrefix}renewalIntervalInSecs`]) ?? renewalOf(Math.ceil(ttlMs / 1_000))
+}
+
 /** An instance as Eureka shows it: every field, with the type of its client. */
 export interface ShownInfo {
   readonly instanceId: string
@@ -203,7 +208,7 @@ export function shownOf (source: Source): ShownInfo {
     securePort: portOf(secure?.port, extra('securePort') ?? '443'),
     countryId: numberOf(extra('countryId')) ?? 1,
     dataCenterInfo: { className: classOf(dataCenter), name: dataCenter, metadata: mapOf(extra('dataCenterMetadata')) },
-    renewalIntervalInSecs: numberOf(extra('renewalIntervalInSecs')) ?? renewalOf(durationInSecs),
+    renewalIntervalInSecs: renewalSecsOf(metadata, durationInSecs * 1_000),
     durationInSecs,
     texts,
     metadata: shownMetadata(source),

@@ -31,7 +31,7 @@ export class App {
   readonly #suspects = new Set<string>()
   readonly #counts = new Map<EurekaStatus, number>()
   #failOpen = false
-  #sorted: readonly Row[] | undefined
+  #listed: readonly Row[] | undefined
 
   constructor (namespace: string, service: string) {
     this.namespace = namespace
@@ -39,9 +39,9 @@ export class App {
     this.name = appOf(service)
   }
 
-  /** Ordered by id. */
+  /** In the order in which they came; the same list until one of them changes. */
   get rows (): readonly Row[] {
-    return this.#sorted ??= [...this.#rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+    return this.#listed ??= [...this.#rows.values()]
   }
 
   get size (): number {
@@ -101,7 +101,7 @@ export class App {
   }
 
   #put (key: string, before: Row | undefined, after: Row | undefined, suspect: boolean): void {
-    this.#sorted = undefined
+    this.#listed = undefined
     if (before !== undefined) this.#count(before.status, -1)
     if (after === undefined) this.#rows.delete(key)
     else {

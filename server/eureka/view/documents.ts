@@ -1,11 +1,13 @@
-// The whole list of a namespace as one text, for all who ask for the same while nothing changes: made in slices, compressed beside the loop,
-// and made once however many wait for it.
+// The whole list of a namespace, or its delta, as one text, for all who ask for the same while nothing changes: made in slices, compressed
+// beside the loop, and made once however many wait for it.
 import { promisify } from 'node:util'
 import { gzip as gzipCallback } from 'node:zlib'
+import type { Clock } from '../../clock.ts'
 import type { Sight } from '../../registry/core.ts'
 import { Slice } from '../../slice.ts'
 import type { Form } from '../form/xml-text.ts'
 import type { App } from './app.ts'
+import type { RecentChange } from './recent.ts'
 import type { EurekaView } from './view.ts'
 
 const gzip = promisify(gzipCallback)
@@ -15,10 +17,13 @@ const gzipLevel = 4
 const maxKept = 32
 /** All of them, in octets. */
 const maxKeptBytes = 64 * 1024 ** 2
+/** So long a delta is given again: what has become too old for it meanwhile does no harm. */
+const deltaAgeMs = 30_000
 /** Characters that are encoded at once. */
 const chunkLength = 256 * 1024
 
 export interface Asked {
+  readonly what: 'all' | 'delta'
   readonly namespace: string
   readonly form: Form
   readonly isGzip: boolean
@@ -29,25 +34,29 @@ interface Document {
   /** Of the view that it shows, or of a later one. */
   readonly version: number
   readonly bytes: Buffer
+  readonly madeAtMs: number
 }
 
 export class Documents {
   readonly #view: EurekaView
+  readonly #clock: Pick<Clock, 'now'>
   readonly #kept = new Map<string, Document>()
   readonly #made = new Map<string, Promise<Document>>()
 
-  constructor (view: EurekaView) {
+  constructor (view: EurekaView, clock: Pick<Clock, 'now'>) {
     this.#view = view
+    this.#clock = clock
   }
 
   /** The list as it is now, or as it is a moment later. */
   async get (asked: Asked): Promise<Buffer> {
     await this.#view.settle()
     const version = this.#view.version(asked.namespace)
-    const key = `${asked.namespace} ${asked.form.media} ${asked.isGzip} ${asked.sight?.name ?? ''}`
+    const key = `${asked.what} ${asked.namespace} ${asked.form.media} ${asked.isGzip} ${asked.sight?.name ?? ''}`
     for (;;) {
       const kept = this.#kept.get(key)
-      if (kept !== undefined && kept.version >= version) {
+      const isFresh = asked.what === 'all' || this.#clock.now() - (kept?.madeAtMs ?? 0) < deltaAgeMs
+      if (kept !== undefined && kept.version >= version && isFresh) {
         this.#keep(key, kept) // it is the newest again
         return kept.bytes
       }
@@ -65,12 +74,15 @@ export class Documents {
     return made
   }
 
-  async #make ({ namespace, form, isGzip, sight }: Asked): Promise<Document> {
+  async #make ({ what, namespace, form, isGzip, sight }: Asked): Promise<Document> {
     const view = this.#view
     const version = view.version(namespace)
+    const madeAtMs = this.#clock.now()
     // Rows are never changed: what is taken here is of one moment, however long it takes to write it.
-    const apps = view.apps(namespace, sight).map(({ name, rows }) => ({ name, rows }))
-    const pieces = form.applications('1', view.hash(namespace, sight), texts(apps, form))
+    const hash = view.hash(namespace, sight)
+    const pieces = what === 'all'
+      ? form.applications('1', hash, listTexts(view.apps(namespace, sight).map(({ name, rows }) => ({ name, rows })), form))
+      : form.applications(String(version), hash, deltaTexts(view.recent(namespace, sight), form))
     const slice = new Slice()
     const chunks: Buffer[] = []
     let chunk = ''
@@ -84,7 +96,7 @@ export class Documents {
     }
     chunks.push(Buffer.from(chunk))
     const whole = Buffer.concat(chunks)
-    return { version, bytes: isGzip ? await gzip(whole, { level: gzipLevel }) : whole }
+    return { version, madeAtMs, bytes: isGzip ? await gzip(whole, { level: gzipLevel }) : whole }
   }
 
   #keep (key: string, document: Document): void {
@@ -99,10 +111,18 @@ export class Documents {
   }
 }
 
-function * texts (apps: readonly Pick<App, 'name' | 'rows'>[], form: Form): Generator<readonly [string, Iterable<string>]> {
+function * listTexts (apps: readonly Pick<App, 'name' | 'rows'>[], form: Form): Generator<readonly [string, Iterable<string>]> {
   for (const { name, rows } of apps) yield [name, rowTexts(rows, form)]
 }
 
 function * rowTexts (rows: App['rows'], form: Form): Generator<string> {
   for (const row of rows) yield row.text(form)
+}
+
+function * deltaTexts (changes: readonly RecentChange[], form: Form): Generator<readonly [string, Iterable<string>]> {
+  for (const [name, own] of Map.groupBy(changes, ({ app }) => app.name)) yield [name, changeTexts(own, form)]
+}
+
+function * changeTexts (changes: readonly RecentChange[], form: Form): Generator<string> {
+  for (const { row, action } of changes) yield form.instance(row.info, action)
 }

@@ -32,10 +32,16 @@ export class Recent {
 
   /** Those that are not too old, the oldest first. */
   at (nowMs: number): readonly RecentChange[] {
+    this.forget(nowMs)
+    return [...this.#changes.values()]
+  }
+
+  /** Forgets those that are too old. @returns how many are left */
+  forget (nowMs: number): number {
     for (const [key, { atMs }] of this.#changes) {
       if (atMs > nowMs - keptMs) break
       this.#changes.delete(key)
     }
-    return [...this.#changes.values()]
+    return this.#changes.size
   }
 }

@@ -35,7 +35,7 @@ const everything = '\n'
 interface Registry {
   readonly apps: Map<string, App>
   readonly recent: Recent
-  /** Grows with each change that is shown. */
+  /** Of the last change that is shown. */
   version: number
 }
 
@@ -52,6 +52,8 @@ export class EurekaView {
   readonly #options: ViewOptions
   readonly #reads: Reads
   readonly #registries = new Map<string, Registry>()
+  /** Of whatever changed last: a namespace that comes again must not seem older than what is kept of it. */
+  #version = 0
   #dirty = new Map<string, Dirty>()
   #dirtyKeys = 0
   /** Everything is to be looked at, and what is not there any more is gone. */
@@ -108,7 +110,7 @@ export class EurekaView {
 
   /** The same for as long as nothing is shown otherwise. */
   version (namespace: string): number {
-    return this.#registries.get(namespace)?.version ?? 0
+    return this.#registries.get(namespace)?.version ?? this.#version
   }
 
   /** What changed lately and is seen. */
@@ -120,7 +122,7 @@ export class EurekaView {
   #registry (namespace: string): Registry {
     let registry = this.#registries.get(namespace)
     if (registry === undefined) {
-      registry = { apps: new Map(), recent: new Recent(), version: 0 }
+      registry = { apps: new Map(), recent: new Recent(), version: this.#version }
       this.#registries.set(namespace, registry)
     }
     return registry
@@ -171,6 +173,8 @@ export class EurekaView {
         this.#remember()
       }
     } while (this.#isStale || this.#dirty.size > 0) // it went on meanwhile
+    const nowMs = this.#options.clock.now()
+    for (const [namespace, { apps, recent }] of this.#registries) if (recent.forget(nowMs) === 0 && apps.size === 0) this.#registries.delete(namespace)
   }
 
   /** Every service that is here or was, each as it is when it is looked at. */
@@ -200,7 +204,7 @@ export class EurekaView {
     }
     if (app.size === 0) registry.apps.delete(service)
     else registry.apps.set(service, app)
-    if (changed > 0) registry.version += 1
+    if (changed > 0) registry.version = ++this.#version
   }
 
   /** Notes what clients of before do not know. @returns whether it is shown otherwise */
