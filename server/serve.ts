@@ -13,6 +13,7 @@ import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
 import type { Place } from './dns/server.ts'
 import { beginDnsWorkers, type DnsWorkers } from './dns/workers.ts'
+import { eurekaDialect } from './eureka/dialect.ts'
 import { loggingGuard } from './guard.ts'
 import { nativeDialect } from './http/api/native.ts'
 import { clientCertificateOf } from './http/server/client-certificate.ts'
@@ -234,6 +235,11 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const native = nativeDialect({
       core: access.core, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk, access: access.desk
     })
+    const eurekaCertificate = values.eureka?.tls === undefined ? undefined : keep(values.eureka.tls)
+    const eureka = values.eureka === undefined ? [] : [eurekaDialect({
+      core: access.core, feed: registry.feed, counters, namespace: values.eureka.namespace, node, version,
+      listen: { ...values.eureka.listen, ...(eurekaCertificate === undefined ? {} : { tls: eurekaCertificate.current }) }
+    })]
     const kubernetesCertificate = values.kubernetes?.tls === undefined ? undefined : keep(values.kubernetes.tls)
     const kubernetes = values.kubernetes === undefined ? [] : [kubernetesDialect({
       core: access.core, feed: registry.feed, register: metrics.register, version, reviews: access.desk,
@@ -241,7 +247,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     })]
     const http = await buildHttp({
       ...httpValues,
-      dialects: [native, ...kubernetes],
+      dialects: [native, ...kubernetes, ...eureka],
       identities: access.credentials,
       version,
       metrics: new HttpMetrics(metrics.register),
@@ -259,6 +265,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const listeners = [...listen === undefined ? [] : [listen], ...secureListener]
     const urls = (await step('listen for HTTP', () => http.listenAll(listeners))).flat()
     await certificate?.watch((renewed) => http.renew({ ...renewed, clientCert: tls?.clientCert }))
+    await eurekaCertificate?.watch((renewed) => http.renew(renewed, 'eureka'))
     await kubernetesCertificate?.watch((renewed) => http.renew(renewed, 'kubernetes'))
     observeCertificates(metrics.register, certificates, clock)
     const plainUrls = urls.filter((each) => each.startsWith('http:'))
@@ -275,7 +282,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const ownService = await openOwnService(http.ownUrls.get('kubernetes'))
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
-      ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), ...kubernetesPlaces(http.ownUrls.get('kubernetes')), store: store.kind, location: store.location,
+      ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), ...dialectPlaces(http.ownUrls), store: store.kind, location: store.location,
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
 
@@ -299,8 +306,8 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
     }
-    const reload = ({ http: { tls: httpTls }, dns: dnsValues, kubernetes: kubernetesValues, log: { level } }: NodeValues): void => {
-      const files = [httpTls, dnsValues?.tls, kubernetesValues?.tls]
+    const reload = ({ http: { tls: httpTls }, dns: dnsValues, kubernetes: kubernetesValues, eureka: eurekaValues, log: { level } }: NodeValues): void => {
+      const files = [httpTls, dnsValues?.tls, kubernetesValues?.tls, eurekaValues?.tls]
       const takes = certificates.map((kept) => kept.prepare(files.find((each) => each?.name === kept.name)))
       access.reload()
       for (const take of takes) take() // all of them are as they should be
@@ -333,9 +340,10 @@ function reachableAddress (host: string, listening: string): string {
   return family.map((wanted) => outer.find((each) => each.family === wanted)?.address).find((address) => address !== undefined) ?? listening
 }
 
-/** Where clients of Kubernetes are answered, as the ready line has it. */
-function kubernetesPlaces (urls: readonly string[] | undefined): object {
-  return urls === undefined ? {} : { kubernetes: urls[0], ...(urls.length > 1 ? { kubernetesAddresses: urls } : {}) }
+/** Where other dialects are spoken, as the ready line has it: `"eureka":"http://127.0.0.1:8761"`. */
+function dialectPlaces (urls: ReadonlyMap<string, readonly string[]>): object {
+  const places = [...urls].flatMap(([name, all]): [string, unknown][] => [[name, all[0]], ...(all.length > 1 ? [[`${name}Addresses`, all] as [string, unknown]] : [])])
+  return Object.fromEntries(places)
 }
 
 /** Where DNS is answered, as the ready line has it. */

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests talk to and a fresh Debian or Ubuntu lacks: redis-server (the tests start their own), the DNS clients, resolvers
-# and proxies that ask a registry by name, two C libraries to look names up with, and kubectl.
+# Installs what the tests talk to and a fresh Debian or Ubuntu lacks: redis-server (the tests start their own), the DNS clients, resolvers,
+# proxies, Prometheus and kubectl, which ask a registry, and two C libraries to look names up with.
 # Does nothing, quickly, when all is there; elsewhere it says what to install. Run by `npm run test:setup`.
 set -eu
 
@@ -8,7 +8,7 @@ set -eu
 # a compiler without the headers of its C library compiles nothing.
 wanted='redis-server=redis-server dig=bind9-dnsutils nslookup=bind9-dnsutils host=bind9-host kdig=knot-dnsutils named=bind9 knotd=knot unbound=unbound
 dnsmasq=dnsmasq-base nsd=nsd haproxy=haproxy nginx=nginx gcc=gcc /usr/include/netdb.h=libc6-dev musl-gcc=musl-tools ip=iproute2 openssl=openssl unshare=util-linux dnsperf=dnsperf wrk=wrk curl=curl
-nft=nftables conntrack=conntrack arping=iputils-arping unzip=unzip kubectl=kubernetes-client'
+nft=nftables conntrack=conntrack arping=iputils-arping unzip=unzip kubectl=kubernetes-client prometheus=prometheus'
 
 missing=''
 packages=''

@@ -5,6 +5,7 @@ import { Type, type Static, type TSchema } from 'typebox'
 import { accessRoom, readAccessSettings, type AccessValues } from '../access/settings.ts'
 import { invalid } from '../errors.ts'
 import { dnsRoom, readDnsSettings, type DnsValues } from '../dns/settings.ts'
+import { eurekaRoom, readEurekaSettings, type EurekaValues } from '../eureka/settings.ts'
 import { httpRoom, readHttpSettings, type HttpValues } from '../http/settings.ts'
 import { kubernetesRoom, readKubernetesSettings, type KubernetesValues } from '../kubernetes/settings.ts'
 import { logRoom, readLogSettings, type LogValues } from '../log/settings.ts'
@@ -16,7 +17,7 @@ import { readAll, type Origins, type Room, type SettingDoc } from './setting.ts'
 
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
-  ...httpRoom.settings, ...accessRoom.settings,
+  ...httpRoom.settings, ...accessRoom.settings, ...eurekaRoom.settings,
   ...dnsRoom.settings, ...kubernetesRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
 }, { additionalProperties: false })
 
@@ -27,6 +28,8 @@ export type Config = Static<typeof settingsSchema>
 export interface NodeValues {
   readonly http: HttpValues
   readonly access: AccessValues
+  /** undefined = this node does not speak Eureka. */
+  readonly eureka: EurekaValues | undefined
   /** undefined = this node answers no DNS. */
   readonly dns: DnsValues | undefined
   /** undefined = nobody asks in the words of Kubernetes. */
@@ -53,6 +56,7 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     http: () => readHttpSettings(config, origins),
     kubernetes: () => readKubernetesSettings(config, origins),
     access: () => readAccessSettings(config, origins),
+    eureka: () => readEurekaSettings(config, origins),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
     process: () => {
@@ -72,7 +76,7 @@ export interface Setting extends SettingDoc {
 }
 
 /** In the order of the help and the documentation. */
-export const rooms: readonly Room[] = [httpRoom, accessRoom, dnsRoom, kubernetesRoom, storeRoom, registryRoom, logRoom, processRoom]
+export const rooms: readonly Room[] = [httpRoom, accessRoom, eurekaRoom, dnsRoom, kubernetesRoom, storeRoom, registryRoom, logRoom, processRoom]
 
 /** Every setting, room after room. */
 export const settings: readonly Setting[] = rooms.flatMap((room) => Object.entries(room.settings).map(([key, schema]) => {
