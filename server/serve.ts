@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
+import { networkInterfaces } from 'node:os'
 import { AccessControl } from './access/access-control.ts'
 import { AccessMetrics } from './access/metrics.ts'
 import { guardedClock, systemClock } from './clock.ts'
@@ -18,6 +19,7 @@ import { clientCertificateOf } from './http/server/client-certificate.ts'
 import { HttpMetrics } from './http/server/metrics.ts'
 import { buildHttp } from './http/server/server.ts'
 import { kubernetesDialect } from './kubernetes/dialect.ts'
+import { OwnService, removeLeft } from './kubernetes/own-service.ts'
 import { lameDuck } from './lame-duck.ts'
 import { delaySlots } from './loop.ts'
 import { heldText, watchLoop } from './loop-watch.ts'
@@ -26,6 +28,7 @@ import { ChangeLines } from './log/change-lines.ts'
 import { type NodeLog, openNodeLog } from './log/node-log.ts'
 import { ThinnedLog } from './log/thinned-log.ts'
 import { Metrics } from './metrics/metrics.ts'
+import { nthAddress } from './model/address/ranges.ts'
 import { refusesConnections } from './probe.ts'
 import { agentArgs, AgentProcess } from './proxy/agent-process.ts'
 import { registryActor } from './registry/core.ts'
@@ -201,6 +204,29 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await step('hand the registry to the DNS threads', () => dns.whenTaken(registry.feed.revision))
   }
 
+  /** The service by which clients of Kubernetes find this node; undefined = it does not answer them. */
+  const openOwnService = async (urls: readonly string[] | undefined): Promise<OwnService | undefined> => {
+    const core = registry.as(registryActor)
+    const [url] = urls ?? []
+    if (url === undefined) {
+      await removeLeft(core).catch(() => undefined) // another start does it
+      return undefined
+    }
+    const { hostname, port } = new URL(url)
+    const [range] = values.registry.allocation.serviceCidrs
+    const host = values.kubernetes?.listen.host ?? ''
+    const address = reachableAddress(host, hostname.replace(/^\[(.*)\]$/, '$1'))
+    // Its certificate may be for a name.
+    const named = host !== '0.0.0.0' && host !== '::' ? host : values.process.advertise === undefined ? address : new URL(values.process.advertise).hostname.replace(/^\[(.*)\]$/, '$1')
+    const service = new OwnService({
+      core, clock, node, warn, port: Number(port), address, url: `${url.slice(0, url.indexOf('://'))}://${hostPort({ address: named, port: Number(port) })}`,
+      clusterIp: range === undefined ? undefined : nthAddress(range, 1n)
+    })
+    opened.push(() => service.close())
+    await service.start()
+    return service
+  }
+
   try {
     const dns = values.dns === undefined ? undefined : await listenForDns(values.dns)
     const { listen, tls, ...httpValues } = values.http
@@ -246,6 +272,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
     for (const warning of [...storeWarnings(values.store, store), ...access.warnings]) log.warn(warning)
     if (dns !== undefined) await handOver(dns)
+    const ownService = await openOwnService(http.ownUrls.get('kubernetes'))
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
       ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), ...kubernetesPlaces(http.ownUrls.get('kubernetes')), store: store.kind, location: store.location,
@@ -260,6 +287,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       const cut: string[] = []
       const agentEnded = agent?.stop() // at once, so that it can say goodbye here
       http.leaving.begin()
+      void ownService?.close()
       void registry.services.nodeRanges.close() // no other node names this one from here on; never rejects
       const { ranOut } = await lameDuck({
         graceMs, clock,
@@ -295,6 +323,14 @@ function httpPlaces (plain: readonly string[], secure: readonly string[]): objec
     http: plain[0] ?? 'off', ...(plain.length > 1 ? { httpAddresses: plain } : {}),
     ...(secure.length > 0 ? { https: secure[0] } : {}), ...(secure.length > 1 ? { httpsAddresses: secure } : {})
   }
+}
+
+/** An address of this machine by which others reach what listens at a host. @param listening one that it really listens at */
+function reachableAddress (host: string, listening: string): string {
+  if (host !== '0.0.0.0' && host !== '::') return listening
+  const family = host === '::' ? ['IPv6', 'IPv4'] : ['IPv4']
+  const outer = Object.values(networkInterfaces()).flatMap((each) => each ?? []).filter(({ internal, address }) => !internal && !address.startsWith('fe80:'))
+  return family.map((wanted) => outer.find((each) => each.family === wanted)?.address).find((address) => address !== undefined) ?? listening
 }
 
 /** Where clients of Kubernetes are answered, as the ready line has it. */

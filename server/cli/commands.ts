@@ -27,6 +27,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   backup: async () => (await import('./backup.ts')).backup,
   restore: async () => (await import('./backup.ts')).restore,
   proxy: async () => (await import('./proxy.ts')).proxy,
+  kubeconfig: async () => (await import('./kubeconfig.ts')).kubeconfig,
   certificate: async () => (await import('./certificate.ts')).certificate,
   version: async () => (await import('./version.ts')).version,
   completion: async () => (await import('./completion.ts')).completion(allCommands)

@@ -2,8 +2,26 @@
 import type { Answer, Asked, KubernetesContext } from './context.ts'
 import { badRequest } from './answers/status.ts'
 import { kinds } from './kinds.ts'
+import { anything, struct, text as textType } from '../model/fields/field-type.ts'
+import { mediaOf, textOf } from './write/bodies.ts'
+import { decodeMessage, protobufMedia, readEnvelope } from './write/protobuf/decode.ts'
 
 type Members = Readonly<Record<string, unknown>>
+
+/** What of a review is read, and its numbers in protobuf, which kubectl sends from 1.32 on. */
+const reviewFields = struct('io.k8s.api.authorization.v1.SelfSubjectAccessReview', 'Whether the one who asks may do something.', {
+  metadata: [1, anything, 'Is not read.'],
+  spec: [2, struct('io.k8s.api.authorization.v1.SelfSubjectAccessReviewSpec', 'What is asked.', {
+    resourceAttributes: [1, struct('io.k8s.api.authorization.v1.ResourceAttributes', 'Something to do with an object.', {
+      namespace: [1, textType, 'Empty: all.'], verb: [2, textType, 'What.'], group: [3, textType, 'Of the resource.'], version: [4, textType, 'Of the resource.'],
+      resource: [5, textType, 'With which kind.'], subresource: [6, textType, 'Of the resource.'], name: [7, textType, 'Empty: any.']
+    }), 'About an object.'],
+    nonResourceAttributes: [2, struct('io.k8s.api.authorization.v1.NonResourceAttributes', 'Something to do with a path.', {
+      path: [1, textType, 'Which.'], verb: [2, textType, 'What.']
+    }), 'About a path.']
+  }), 'What is asked.'],
+  status: [3, anything, 'Is not read.']
+})
 
 const reading = new Set(['get', 'list', 'watch'])
 /** A name that only those may use who may use any. */
@@ -15,8 +33,9 @@ export function selfSubjectReview ({ reviews }: KubernetesContext, { actor, kind
 }
 
 /** @throws StatusError 400 */
-export function selfSubjectAccessReview ({ reviews }: KubernetesContext, { actor, kind, body }: Asked): Answer {
-  const review = read(body)
+export function selfSubjectAccessReview ({ reviews }: KubernetesContext, asked: Asked): Answer {
+  const { actor, kind } = asked
+  const review = read(asked)
   const spec = membersOf(review.spec)
   const { resourceAttributes, nonResourceAttributes } = spec
   if ((resourceAttributes === undefined) === (nonResourceAttributes === undefined)) throw badRequest('exactly one of nonResourceAttributes or resourceAttributes must be specified')
@@ -36,9 +55,10 @@ function judged (reviews: KubernetesContext['reviews'], actor: Asked['actor'], a
   return { allowed, reason }
 }
 
-function read (body: Buffer): Members {
+function read ({ body, request }: Asked): Members {
+  if (mediaOf(request.headers['content-type']) === protobufMedia) return decodeMessage(readEnvelope(body), reviewFields)
   try {
-    return membersOf(JSON.parse(body.toString()))
+    return membersOf(JSON.parse(textOf(body)))
   } catch {
     throw badRequest('the body is not valid JSON')
   }

@@ -39,8 +39,9 @@ export async function route (context: KubernetesContext, request: FastifyRequest
   try {
     return await answer(context, request, reply, kind, path, verb)
   } catch (error) {
-    if (!(error instanceof RegistryError)) throw error
-    throw statusOf(error, { kind, namespace: path.namespace, name: path.name, verb })
+    const refused = error instanceof RegistryError ? statusOf(error, { kind, namespace: path.namespace, name: path.name, verb }) : error
+    context.metrics.answered(verb, kind.resource, refused instanceof StatusError ? refused.status.code : 500)
+    throw refused
   }
 }
 
@@ -66,11 +67,7 @@ async function answer (
     query: new URLSearchParams(at === -1 ? '' : request.url.slice(at + 1)), wanted: readAccept(request.headers.accept), body: Buffer.isBuffer(request.body) ? request.body : none
   }
   checkPath(kind, path, verb)
-  if (verb === 'list' && path.name === undefined) {
-    const sent = await collection(context, asked, reply)
-    if (!reply.sent) context.metrics.answered('list', kind.resource, reply.statusCode)
-    return sent
-  }
+  if (verb === 'list') return collection(context, asked, reply)
   const { code, body, warnings = [] } = await act(context, asked, verb)
   for (const warning of warnings.slice(0, maxWarnings)) reply.raw.appendHeader('warning', `299 - ${quoted(warning)}`)
   context.metrics.answered(verb, kind.resource, code)

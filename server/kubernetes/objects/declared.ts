@@ -1,4 +1,5 @@
 // What is stored, or stands in for it, as objects: Service, Endpoints, EndpointSlice, Namespace, Policy.
+import { without } from '../../model/service/schema.ts'
 import { managedFieldsOf } from '../../model/fields/managed-fields.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../../model/service/types.ts'
 import { type KubeObject, derivedUid, implicitAnnotation, wholeSeconds } from './meta.ts'
@@ -9,6 +10,9 @@ export interface Derived {
   readonly createdAt: string
   readonly uid: string
 }
+
+/** The name of the pod of an instance, by `service/id`; undefined = it is none. */
+export type PodNames = (instance: string) => string | undefined
 
 /** A stored object as it is; its times in whole seconds, and a namespace where it has one. */
 export function storedObject (manifest: Manifest): KubeObject {
@@ -49,8 +53,7 @@ export function implicitUid (namespace: string, name: string): string {
   return derivedUid('Service', namespace, name)
 }
 
-/** @param podName the name of the pod of an endpoint, by `service/id` */
-export function sliceObject (slice: EndpointSlice, derived: Derived, podName: (instance: string) => string): KubeObject {
+export function sliceObject (slice: EndpointSlice, derived: Derived, podName: PodNames): KubeObject {
   if (slice.metadata.uid !== undefined) return storedObject(slice)
   const object = derivedObject(slice, derived, false)
   return {
@@ -64,7 +67,7 @@ function ownerOf ({ metadata: { labels, name } }: EndpointSlice): string {
   return labels?.['kubernetes.io/service-name'] ?? name
 }
 
-export function endpointsObjectOf (endpoints: Endpoints, derived: Derived, podName: (instance: string) => string): KubeObject {
+export function endpointsObjectOf (endpoints: Endpoints, derived: Derived, podName: PodNames): KubeObject {
   if (endpoints.metadata.uid !== undefined) return storedObject(endpoints)
   return {
     ...derivedObject(endpoints, derived, false),
@@ -79,9 +82,11 @@ export function endpointsObjectOf (endpoints: Endpoints, derived: Derived, podNa
 }
 
 /** The registry says `service/id` of an instance, Kubernetes the name of its pod. */
-function withPod<Of extends { readonly targetRef?: { readonly kind?: string, readonly name?: string } }> (of: Of, podName: (instance: string) => string): Of {
+function withPod<Of extends { readonly targetRef?: { readonly kind?: string, readonly name?: string } }> (of: Of, podName: PodNames): Of {
   const { targetRef } = of
-  return targetRef?.kind !== 'Pod' || targetRef.name === undefined ? of : { ...of, targetRef: { ...targetRef, name: podName(targetRef.name) } }
+  if (targetRef?.kind !== 'Pod' || targetRef.name === undefined) return of
+  const name = podName(targetRef.name)
+  return name === undefined ? without(of, 'targetRef') as Of : { ...of, targetRef: { ...targetRef, name } } // it may be absent
 }
 
 /** A namespace that is there because something is in it. */

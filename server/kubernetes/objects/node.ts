@@ -27,12 +27,15 @@ export function nodeOf (name: string, instances: readonly Instance[], revision: 
   const region = instances.find((each) => each.region !== undefined)?.region
   const own = agent === undefined ? [] : trafficAgentOf(agent).addresses.map(({ family, value }) => showIp(family, value))
   const addresses = [...new Set(own.length > 0 ? own : instances.map(({ address }) => address))].slice(0, maxAddresses)
-  const changed = instances.reduce((found, { updatedAt }) => (updatedAt > found ? updatedAt : found), '')
+  const capacity = { cpu: '1', memory: '1Gi', pods: String(Math.max(110, instances.length)) }
+  const changed = instances.reduce((found, { updatedAt }) => (updatedAt > found ? updatedAt : found), oldest)
   return {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: {
       name, uid: derivedUid('Node', name), resourceVersion: String(revision), creationTimestamp: wholeSeconds(oldest),
+      // kubectl divides by it: without a number it prints garbage.
+      annotations: { 'rollcall.dev/capacity': 'unknown' },
       labels: {
         'kubernetes.io/hostname': name,
         ...(zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone }),
@@ -43,12 +46,12 @@ export function nodeOf (name: string, instances: readonly Instance[], revision: 
     spec: {},
     status: {
       addresses: [...addresses.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: name }],
-      capacity: { pods: '0' },
-      allocatable: { pods: '0' },
+      capacity,
+      allocatable: capacity,
       conditions: [{
         type: 'Ready', status: isReady ? 'True' : 'False', reason: isReady ? 'InstancesAlive' : 'InstancesSuspect',
         message: isReady ? 'what runs there sends heartbeats' : 'nothing that runs there sends heartbeats',
-        lastHeartbeatTime: null, lastTransitionTime: changed === '' ? null : wholeSeconds(changed)
+        lastHeartbeatTime: wholeSeconds(changed), lastTransitionTime: wholeSeconds(changed)
       }],
       nodeInfo: {
         machineID: '', systemUUID: '', bootID: '', kernelVersion: '', osImage: '', containerRuntimeVersion: '', kubeletVersion: agent?.version ?? '', kubeProxyVersion: agent?.version ?? '',

@@ -54,6 +54,7 @@ async function list (context: KubernetesContext, asked: Asked, options: ListOpti
   const shelf = await shelfOf(context, kind)
   const page = pageOf(shelf, { namespace, options, sight: access.sight })
   const text = streamed(listText({ kind, options, wanted }, page, context.parts.clock.now()))
+  context.metrics.answered('list', kind.resource, 200)
   return reply.type('application/json').send(text)
 }
 
@@ -61,6 +62,7 @@ async function loads (context: KubernetesContext, asked: Asked, options: ListOpt
   const { access, kind, wanted, path: { namespace } } = asked
   const objects = (await loadsOf(context, access, kind, namespace)).filter((object) => selectsObject(options.selector, object))
   const entries = objects.map((object): Entry => ({ namespace: '', name: object.metadata.name, uid: '', revision: 0, mark: object, isSeen: () => true, object: () => object }))
+  context.metrics.answered('list', kind.resource, 200)
   const page = { revision: context.core.position.revision, entries, next: undefined, remaining: undefined }
   return reply.type('application/json').send([...listText({ kind, options, wanted }, page, context.parts.clock.now())].join(''))
 }

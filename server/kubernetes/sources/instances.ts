@@ -7,6 +7,7 @@ import { leaseOf } from '../objects/lease.ts'
 import { derivedUid } from '../objects/meta.ts'
 import { nodeNameOf, nodeOf } from '../objects/node.ts'
 import { podOf, podUid } from '../objects/pod.ts'
+import { isOwn } from '../own-name.ts'
 import type { Made } from '../shelf/entry.ts'
 import { type Source, noUnits, partsOf, unitOf } from '../shelf/source.ts'
 import { instanceAt } from './found.ts'
@@ -19,7 +20,7 @@ function * allInstances (core: Access, filter: InstanceFilter = {}): Generator<I
   let after: Position | undefined
   do {
     const { items, next } = core.instances(filter, after, pageItems)
-    yield * items
+    for (const instance of items) if (!isOwn(instance)) yield instance
     after = next
   } while (after !== undefined)
 }
@@ -31,8 +32,8 @@ export class PodSource implements Source {
     this.#pods = pods
   }
 
-  unitsOf ({ kind, target: { namespace, id } }: AppliedChange): Iterable<string> {
-    return kind === 'instance' && id !== '' ? [unitOf(namespace, id)] : noUnits
+  unitsOf ({ kind, target: { namespace, service, id } }: AppliedChange): Iterable<string> {
+    return kind === 'instance' && id !== '' && !isOwn({ namespace, service }) ? [unitOf(namespace, id)] : noUnits
   }
 
   all (): Iterable<string> {
@@ -73,7 +74,7 @@ export class NodeSource implements Source {
   }
 
   unitsOf ({ kind, instance, previous }: AppliedChange): Iterable<string> {
-    if (kind !== 'instance' || instance === undefined) return noUnits
+    if (kind !== 'instance' || instance === undefined || isOwn(instance)) return noUnits
     const now = instanceAt(this.#core, instance)
     const names = new Set<string>()
     for (const each of [instance, previous, now]) {
@@ -133,7 +134,7 @@ export class DeploymentSource implements Source {
   }
 
   unitsOf ({ kind, instance, previous }: AppliedChange): Iterable<string> {
-    if (kind !== 'instance') return noUnits
+    if (kind !== 'instance' || (instance !== undefined && isOwn(instance))) return noUnits
     return new Set([instance, previous].flatMap((each) => (each === undefined ? [] : workloadsOf(each))))
   }
 

@@ -3,6 +3,7 @@
 import type { Instance } from '../../../client-sdk/src/wire.ts'
 import type { Access, AppliedChange, InstanceName } from '../../registry/core.ts'
 import { podNameOfId } from '../objects/pod.ts'
+import { isOwn } from '../own-name.ts'
 import { unitOf } from '../shelf/source.ts'
 import { instanceAt } from './found.ts'
 
@@ -20,7 +21,7 @@ export class PodIndex {
   }
 
   changed ({ kind, event, target: { namespace, service, id } }: AppliedChange): void {
-    if (!this.#begun || kind !== 'instance' || id === '') return
+    if (!this.#begun || kind !== 'instance' || id === '' || isOwn({ namespace, service })) return
     if (event === 'put' || instanceAt(this.#core, { namespace, service, id }) !== undefined) this.#add({ namespace, service, id })
     else this.#remove({ namespace, service, id })
   }
@@ -63,7 +64,7 @@ export class PodIndex {
     let after: Parameters<Access['instances']>[1]
     do {
       const { items, next } = this.#core.instances({}, after, pageItems)
-      for (const instance of items) this.#add(instance)
+      for (const instance of items) if (!isOwn(instance)) this.#add(instance)
       after = next
     } while (after !== undefined)
   }

@@ -4,6 +4,7 @@ import type { Endpoints, EndpointSlice } from '../../model/service/types.ts'
 import { type Access, type AppliedChange, type Position, type ServiceView, type Sight } from '../../registry/core.ts'
 import { endpointsObjectOf, implicitServiceObject, implicitUid, sliceObject, storedObject } from '../objects/declared.ts'
 import { derivedUid } from '../objects/meta.ts'
+import { isOwn } from '../own-name.ts'
 import type { Made } from '../shelf/entry.ts'
 import { type Source, noUnits, partsOf, unitOf } from '../shelf/source.ts'
 import { found, serviceAt } from './found.ts'
@@ -156,7 +157,8 @@ function createdOf (view: ServiceView | undefined): { readonly createdAt: string
 }
 
 /** @param instance `service/id` */
-function podNameOf (pods: PodIndex, namespace: string, instance: string): string {
+function podNameOf (pods: PodIndex, namespace: string, instance: string): string | undefined {
   const at = instance.indexOf('/')
-  return pods.nameOf({ namespace, service: instance.slice(0, at), id: instance.slice(at + 1) })
+  const name = { namespace, service: instance.slice(0, at), id: instance.slice(at + 1) }
+  return isOwn(name) ? undefined : pods.nameOf(name)
 }

@@ -5,6 +5,7 @@ import { implicitNamespaceObject, storedObject } from '../objects/declared.ts'
 import { eventOf } from '../objects/event.ts'
 import { derivedUid } from '../objects/meta.ts'
 import { podNameOfId } from '../objects/pod.ts'
+import { defaultNamespace } from '../own-name.ts'
 import type { Made } from '../shelf/entry.ts'
 import { type Source, noUnits, partsOf, unitOf } from '../shelf/source.ts'
 import { found } from './found.ts'
@@ -13,8 +14,6 @@ import type { PodIndex } from './pod-index.ts'
 const pageItems = 1_000
 /** Kubernetes forgets events after an hour; here the newest of all are kept. */
 export const maxEventObjects = 2_000
-/** The namespace that everybody may count on. */
-export const defaultNamespace = 'default'
 
 /** The unit is a namespace. */
 export class NamespaceSource implements Source {

@@ -49,6 +49,7 @@ export class WatchStream implements Watcher {
   readonly #response: ServerResponse
   #initial: Iterator<Entry, undefined> | undefined
   #place: number
+  /** The newest revision that the client has been told. */
   #told: number
   #isBlocked = false
   #isOver = false
@@ -157,10 +158,9 @@ export class WatchStream implements Watcher {
   #tell ({ type, entry, previous, revision }: ShelfEvent): void {
     const is = type !== 'DELETED' && this.#takes(entry)
     const was = previous !== undefined && this.#takes(previous)
-    if (is || was) {
-      if (is) this.#write(was ? 'MODIFIED' : 'ADDED', entry)
-      else this.#write('DELETED', type === 'DELETED' ? entry : leaving(entry, previous))
-    }
+    if (!is && !was) return // a bookmark tells it
+    if (is) this.#write(was ? 'MODIFIED' : 'ADDED', entry)
+    else this.#write('DELETED', type === 'DELETED' ? entry : leaving(entry, previous))
     this.#told = revision
   }
 

@@ -13,7 +13,7 @@ import { storedObject } from '../objects/declared.ts'
 import { implicitAnnotation } from '../objects/meta.ts'
 import { permitRead, shown } from '../read/get.ts'
 import { found, manifestAt } from '../sources/found.ts'
-import { defaultNamespace } from '../sources/spaces.ts'
+import { defaultNamespace } from '../own-name.ts'
 import { type LiveObject, type Proposal, readWrite, type Write } from '../write/write.ts'
 
 export type WriteVerb = 'create' | 'update' | 'patch'
