@@ -110,14 +110,14 @@ class SqliteStore implements Store {
       await follower.load({
         epoch,
         revision,
-        instances: { [Symbol.iterator]: () => keyspace.instances() },
-        objects: { [Symbol.iterator]: () => keyspace.objects() },
+        instances: { [Symbol.iterator]: () => keyspace.loading.instances() },
+        objects: { [Symbol.iterator]: () => keyspace.loading.objects() },
         floors,
         recent: changes,
         unreadable: unreadable ?? [],
         lost
       })
-      keyspace.restoreLeases()
+      keyspace.loading.restoreLeases()
       const fold = new Fold(db, this.location)
       const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term, fold), guard)
       this.#opened = { db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term, fold }
