@@ -8,7 +8,7 @@ set -eu
 # a compiler without the headers of its C library compiles nothing.
 wanted='redis-server=redis-server dig=bind9-dnsutils nslookup=bind9-dnsutils host=bind9-host kdig=knot-dnsutils named=bind9 knotd=knot unbound=unbound
 dnsmasq=dnsmasq-base nsd=nsd haproxy=haproxy nginx=nginx gcc=gcc /usr/include/netdb.h=libc6-dev musl-gcc=musl-tools ip=iproute2 openssl=openssl unshare=util-linux dnsperf=dnsperf wrk=wrk curl=curl
-nft=nftables conntrack=conntrack arping=iputils-arping'
+nft=nftables conntrack=conntrack arping=iputils-arping kubectl=kubernetes-client'
 
 missing=''
 packages=''

@@ -1,9 +1,10 @@
 // Server-side apply: the body is what its manager wants; what it named before and names no more goes; what another
 // manager owns is a conflict, unless the request forces it. Words and rules are Kubernetes'.
-import type { FieldSet } from '../../model/fields/field-set.ts'
-import { pathText } from '../../model/fields/field-set.ts'
+import { type FieldSet, pathText } from '../../model/fields/field-set.ts'
 import { type FieldType, memberType, type StructType } from '../../model/fields/field-type.ts'
-import { afterApply, type Applied, type FieldConflict, type Managed, stillAsApplied } from '../../model/fields/managers.ts'
+import {
+  afterApply, type Applied, type FieldConflict, type Managed, stillAsApplied
+} from '../../model/fields/managers.ts'
 import { FieldTypeError, isMembers, type Members, withoutMembers } from '../../model/fields/values.ts'
 import type { ManagedFieldsEntry } from '../../model/fields/managed-fields.ts'
 import { goText } from './go-text.ts'
@@ -13,6 +14,11 @@ export const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configu
 /** kubectl as a manager of server-side applies: it takes over what it applied on the client's side before. */
 const kubectl = 'kubectl'
 const maxTypeFaults = 20
+
+export interface AppliedObject {
+  readonly object: Members
+  readonly entries: readonly ManagedFieldsEntry[]
+}
 
 export interface Apply {
   readonly live: Managed | undefined
@@ -26,7 +32,7 @@ export interface Apply {
 }
 
 /** @throws StatusError 400 for a configuration that does not fit its kind, 409 with each conflict as a cause */
-export function appliedOn (apply: Apply): { readonly object: Members, readonly entries: readonly ManagedFieldsEntry[] } {
+export function appliedOn (apply: Apply): AppliedObject {
   const { live, config, type, apiVersion, manager, subresource, force, now } = apply
   checkConfig(apply)
   const writer = { manager, apiVersion, subresource }
@@ -52,7 +58,8 @@ export function appliedOn (apply: Apply): { readonly object: Members, readonly e
 function checkConfig ({ config, type, apiVersion, ...apply }: Apply): void {
   const { apiVersion: version, kind, metadata } = config
   if (version !== apiVersion || kind !== type.name) throw badRequest(`invalid object type: ${kindText(version, kind)}`)
-  if (isMembers(metadata) && metadata.managedFields !== undefined && metadata.managedFields !== null) throw badRequest('metadata.managedFields must be nil')
+  const given = isMembers(metadata) ? metadata.managedFields : undefined
+  if (given !== undefined && given !== null) throw badRequest('metadata.managedFields must be nil')
   const faults: string[] = []
   findTypeFaults(config, type, '', faults)
   if (faults.length > 0) throw typeRefusal({ config, type, apiVersion, ...apply }, faults)
@@ -61,7 +68,8 @@ function checkConfig ({ config, type, apiVersion, ...apply }: Apply): void {
 /** Kubernetes answers a 500 here, as if it had failed; the request has. */
 function typeRefusal ({ config, type, apiVersion }: Apply, faults: readonly string[]): StatusError {
   const metadata = isMembers(config.metadata) ? config.metadata : {}
-  const name = `${typeof metadata.namespace === 'string' ? metadata.namespace : ''}/${typeof metadata.name === 'string' ? metadata.name : ''}`
+  const said = (value: unknown): string => (typeof value === 'string' ? value : '')
+  const name = `${said(metadata.namespace)}/${said(metadata.name)}`
   const what = faults.length === 1 ? faults[0] ?? '' : ['errors:', ...faults.map((fault) => `  ${fault}`)].join('\n')
   return badRequest(`failed to create typed patch object (${name}; ${kindText(apiVersion, type.name)}): ${what}`)
 }
@@ -81,7 +89,9 @@ function findTypeFaults (value: unknown, type: FieldType, path: string, faults: 
       return
     case 'list':
       if (!Array.isArray(value)) return say(`expected list, got &{${goText(value)}}`)
-      for (const [index, item] of value.entries()) findTypeFaults(item, type.of, `${path}${itemText(item, index, type.merge)}`, faults)
+      for (const [index, item] of value.entries()) {
+        findTypeFaults(item, type.of, `${path}${itemText(item, index, type.merge)}`, faults)
+      }
       return
     case 'text': case 'time':
       if (typeof value !== 'string') say(`expected string, got &value.valueUnstructured{Value:${goText(value)}}`)
@@ -90,7 +100,7 @@ function findTypeFaults (value: unknown, type: FieldType, path: string, faults: 
       if (typeof value !== 'boolean') say(`expected boolean, got &{${goText(value)}}`)
       return
     case 'int32': case 'int64':
-      if (typeof value !== 'number' || !Number.isInteger(value)) say(`expected numeric (int or float), got ${typeof value}`)
+      if (!Number.isInteger(value)) say(`expected numeric (int or float), got ${typeof value}`)
       return
     case 'int-or-text':
       if (typeof value !== 'string' && typeof value !== 'number') say(`expected any scalar, got &{${goText(value)}}`)
@@ -101,8 +111,8 @@ function findTypeFaults (value: unknown, type: FieldType, path: string, faults: 
 
 function itemText (item: unknown, index: number, merge: 'atomic' | 'set' | readonly string[]): string {
   if (!Array.isArray(merge) || !isMembers(item)) return merge === 'set' ? `[=${JSON.stringify(item)}]` : `[${index}]`
-  const keys = merge.flatMap((name: string) => (item[name] === undefined ? [] : [`${name}=${JSON.stringify(item[name])}`]))
-  return `[${keys.join(',')}]`
+  const keys = merge.filter((name: string) => item[name] !== undefined)
+  return `[${keys.map((name: string) => `${name}=${JSON.stringify(item[name])}`).join(',')}]`
 }
 
 function kindText (apiVersion: unknown, kind: unknown): string {
@@ -111,15 +121,19 @@ function kindText (apiVersion: unknown, kind: unknown): string {
 }
 
 function applyConflict (conflicts: readonly FieldConflict[]): StatusError {
-  const causes = conflicts.map(({ owner, path }): StatusCause => ({ reason: 'FieldManagerConflict', message: `conflict with ${ownerText(owner)}`, field: pathText(path) }))
+  const causes = conflicts.map(({ owner, path }): StatusCause =>
+    ({ reason: 'FieldManagerConflict', message: `conflict with ${ownerText(owner)}`, field: pathText(path) }))
   return new StatusError(409, 'Conflict', conflictText(conflicts), { causes })
 }
 
 function conflictText (conflicts: readonly FieldConflict[]): string {
   const [only] = conflicts
-  if (only !== undefined && conflicts.length === 1) return `Apply failed with 1 conflict: conflict with ${ownerText(only.owner)}: ${pathText(only.path)}`
+  if (only !== undefined && conflicts.length === 1) {
+    return `Apply failed with 1 conflict: conflict with ${ownerText(only.owner)}: ${pathText(only.path)}`
+  }
   const byOwner = [...Map.groupBy(conflicts, ({ owner }) => ownerText(owner))].sort(([a], [b]) => (a < b ? -1 : 1))
-  const lines = byOwner.flatMap(([owner, theirs]) => [`conflicts with ${owner}:`, ...theirs.map(({ path }) => `- ${pathText(path)}`)])
+  const lines = byOwner.flatMap(([owner, theirs]) =>
+    [`conflicts with ${owner}:`, ...theirs.map(({ path }) => `- ${pathText(path)}`)])
   return `Apply failed with ${conflicts.length} conflicts: ${lines.join('\n')}`
 }
 
@@ -146,8 +160,11 @@ function withLastApplied (object: Members, config: Members): Members {
   if (annotations[lastAppliedAnnotation] === undefined) return object
   const others = withoutMembers(annotationsOf(config), lastAppliedAnnotation)
   const metadata = isMembers(config.metadata) ? config.metadata : {}
-  const applied = { ...config, metadata: { ...metadata, ...(metadata.annotations === undefined ? {} : { annotations: others }) } }
-  return { ...object, metadata: { ...object.metadata as Members, annotations: { ...annotations, [lastAppliedAnnotation]: `${JSON.stringify(applied)}\n` } } } // annotations are within it
+  const kept = metadata.annotations === undefined ? {} : { annotations: others }
+  const applied = `${JSON.stringify({ ...config, metadata: { ...metadata, ...kept } })}\n`
+  // The annotations are within its metadata, as has just been seen.
+  const own = { ...object.metadata as Members, annotations: { ...annotations, [lastAppliedAnnotation]: applied } }
+  return { ...object, metadata: own }
 }
 
 function annotationsOf ({ metadata }: Members): Members {

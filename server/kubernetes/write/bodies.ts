@@ -39,8 +39,10 @@ export function readObject (body: Buffer, media: string, type: StructType, apiVe
   }
   if (media !== jsonMedia && media !== yamlMedia) throw unsupportedMediaType(accepted)
   const text = textOf(body)
-  const read = media === yamlMedia ? readYaml(text, type) : readJson(text, type, (why) => unreadable(type, `couldn't get version/kind; json parse error: ${why}`, text))
-  if (!isMembers(read.value)) throw unreadable(type, 'couldn\'t get version/kind; json parse error: json: cannot unmarshal into Go value of type struct', text)
+  const refuse = (why: string): StatusError =>
+    unreadable(type, `couldn't get version/kind; json parse error: ${why}`, text)
+  const read = media === yamlMedia ? readYaml(text, type) : readJson(text, type, refuse)
+  if (!isMembers(read.value)) throw refuse('json: cannot unmarshal into Go value of type struct')
   checkKind(read.value, type, apiVersion)
   try {
     const { object } = fitted(read.value, type)
@@ -57,12 +59,19 @@ export function readConfig (body: Buffer): ReadObject {
   const read = text.trimStart().startsWith('{')
     ? readJson(text, undefined, (why) => badRequest(`error decoding patch: ${why}`))
     : readYaml(text, undefined)
-  if (!isMembers(read.value)) throw badRequest('error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}')
+  if (!isMembers(read.value)) {
+    throw badRequest('error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}')
+  }
   return { object: read.value, faults: read.faults }
 }
 
 export function cannotBeHandled ({ name }: StructType, apiVersion: string, why: string): StatusError {
-  return badRequest(`${name} in version ${JSON.stringify(apiVersion.slice(apiVersion.indexOf('/') + 1))} cannot be handled as a ${name}: ${why}`)
+  return badRequest(`${name} in version ${versionText(apiVersion)} cannot be handled as a ${name}: ${why}`)
+}
+
+/** Without its group. */
+function versionText (apiVersion: string): string {
+  return JSON.stringify(cut(apiVersion.slice(apiVersion.indexOf('/') + 1)))
 }
 
 export function textOf (body: Buffer): string {
@@ -70,20 +79,32 @@ export function textOf (body: Buffer): string {
   return body.toString()
 }
 
-function checkKind ({ apiVersion: version, kind }: Readonly<Record<'apiVersion' | 'kind', unknown>> | Members, { name }: StructType, apiVersion: string): void {
-  const isSaid = (value: unknown): value is string => typeof value === 'string' && value !== ''
-  if (isSaid(kind) && kind !== name) {
+interface TypeMeta {
+  readonly apiVersion?: unknown
+  readonly kind?: unknown
+}
+
+function checkKind (said: TypeMeta, { name }: StructType, expected: string): void {
+  const [version, kind] = [said.apiVersion, said.kind].map((text) => (typeof text === 'string' ? text : ''))
+  if (kind !== undefined && kind !== '' && kind !== name) {
     const shown = cut(kind)
-    const why = `no kind ${JSON.stringify(shown)} is registered for version ${JSON.stringify(isSaid(version) ? cut(version) : apiVersion)} at this path`
-    throw badRequest(`${shown} in version ${JSON.stringify(isSaid(version) ? cut(version.slice(version.indexOf('/') + 1)) : '')} cannot be handled as a ${name}: ${why}`)
+    const of = `version ${JSON.stringify(cut(version ?? ''))} at this path`
+    const why = `no kind ${JSON.stringify(shown)} is registered for ${of}`
+    throw badRequest(`${shown} in version ${versionText(version ?? '')} cannot be handled as a ${name}: ${why}`)
   }
-  if (isSaid(version) && version !== apiVersion) {
-    throw badRequest(`the API version in the data (${cut(version)}) does not match the expected API version (${apiVersion})`)
+  if (version !== undefined && version !== '' && version !== expected) {
+    const data = `the API version in the data (${cut(version)})`
+    throw badRequest(`${data} does not match the expected API version (${expected})`)
   }
 }
 
+/** Characters of a body that nobody could read. */
+const maxSummary = 30
+
 function unreadable ({ name }: StructType, why: string, text: string): StatusError {
-  const summary = text === '' ? '<empty>' : text.startsWith('{') ? (text.length > 30 ? `${text.slice(0, 30)} ...` : text) : Buffer.from(text.slice(0, 30)).toString('hex')
+  const start = text.slice(0, maxSummary)
+  const shown = text.startsWith('{') ? start : Buffer.from(start).toString('hex')
+  const summary = text === '' ? '<empty>' : `${shown}${text.length > maxSummary && text.startsWith('{') ? ' ...' : ''}`
   return badRequest(`the object provided is unrecognized (must be of type ${name}): ${why} (${summary})`)
 }
 
@@ -97,5 +118,6 @@ function readYaml (text: string, type: StructType | undefined): Read {
     throw error
   }
   // Once more through the reader of JSON: what is strictly wrong is said in its words.
-  return readJson(JSON.stringify(documents[0]?.value ?? null), type, (why) => badRequest(`error decoding patch: ${why}`))
+  const json = JSON.stringify(documents[0]?.value ?? null)
+  return readJson(json, type, (why) => badRequest(`error decoding patch: ${why}`))
 }

@@ -2,7 +2,7 @@
 import { deleteOptions } from '../../model/fields/meta-fields.ts'
 import { isMembers, type Members } from '../../model/fields/values.ts'
 import { dryRunFaults } from './options.ts'
-import { badRequest, conflict, type FieldFault, invalid, type Resource } from './refusal.ts'
+import { badRequest, conflict, fault, type FieldFault, invalid, type Resource } from './refusal.ts'
 import { readJson } from './strict-json.ts'
 import { TypeFault, fitted } from './typed-object.ts'
 
@@ -21,8 +21,9 @@ const policies = ['Foreground', 'Background', 'Orphan']
  * @throws StatusError 400 for a body that is none, 422 for options that contradict each other or are not known
  */
 export function readDeleteOptions (body: string, query: URLSearchParams): DeleteOptions {
-  const options = body === '' ? fromQuery(query) : checkedKind(readJson(body, deleteOptions, (why) => badRequest(`couldn't get version/kind; json parse error: ${why}`)).value)
-  return deleteOptionsOf(options)
+  if (body === '') return deleteOptionsOf(fromQuery(query))
+  const refuse = (why: string): Error => badRequest(`couldn't get version/kind; json parse error: ${why}`)
+  return deleteOptionsOf(checkedKind(readJson(body, deleteOptions, refuse).value))
 }
 
 /** @param value as it was decoded, from whichever form */
@@ -31,31 +32,39 @@ export function deleteOptionsOf (value: unknown): DeleteOptions {
   const faults: FieldFault[] = []
   if (typeof propagationPolicy === 'string') {
     const shown = JSON.stringify(propagationPolicy)
-    if (typeof orphanDependents === 'boolean') faults.push({ type: 'FieldValueInvalid', field: 'propagationPolicy', text: `Invalid value: ${shown}: orphanDependents and deletionPropagation cannot be both set` })
-    if (!policies.includes(propagationPolicy)) faults.push({ type: 'FieldValueNotSupported', field: 'propagationPolicy', text: `Unsupported value: ${shown}: supported values: "Foreground", "Background", "Orphan", "nil"` })
+    const field = 'propagationPolicy'
+    if (typeof orphanDependents === 'boolean') {
+      const rule = 'orphanDependents and deletionPropagation cannot be both set'
+      faults.push(fault('Invalid', field, `Invalid value: ${shown}: ${rule}`))
+    }
+    if (!policies.includes(propagationPolicy)) {
+      const known = 'supported values: "Foreground", "Background", "Orphan", "nil"'
+      faults.push(fault('NotSupported', field, `Unsupported value: ${shown}: ${known}`))
+    }
   }
   const dry = Array.isArray(dryRun) ? dryRun : []
   faults.push(...dryRunFaults(dry))
-  if (rest.ignoreStoreReadErrorWithClusterBreakingPotential === true) {
-    faults.push({ type: 'FieldValueForbidden', field: 'ignoreStoreReadErrorWithClusterBreakingPotential', text: 'Forbidden: a record that cannot be read is removed with rollcall unreadable' })
+  const forced = 'ignoreStoreReadErrorWithClusterBreakingPotential'
+  if (rest[forced] === true) {
+    const rule = 'a record that cannot be read is removed with rollcall unreadable'
+    faults.push(fault('Forbidden', forced, `Forbidden: ${rule}`))
   }
   if (faults.length > 0) throw invalid('DeleteOptions', 'meta.k8s.io', '', faults)
   const { uid, resourceVersion } = isMembers(preconditions) ? preconditions : {}
   return {
     dryRun: dry.length > 0, uid: said(uid), resourceVersion: said(resourceVersion),
-    propagationPolicy: typeof propagationPolicy === 'string' ? propagationPolicy : orphanDependents === true ? 'Orphan' : undefined
+    propagationPolicy: said(propagationPolicy) ?? (orphanDependents === true ? 'Orphan' : undefined)
   }
 }
 
 /** @throws StatusError 409 where the object is not the one that was meant */
-export function checkPreconditions ({ uid, resourceVersion }: DeleteOptions, live: Members, resource: Resource, name: string): void {
+export function checkPreconditions (asked: DeleteOptions, live: Members, resource: Resource, name: string): void {
   const metadata = isMembers(live.metadata) ? live.metadata : {}
-  const has = (field: string): string => (typeof metadata[field] === 'string' ? metadata[field] : '')
-  if (uid !== undefined && uid !== has('uid')) {
-    throw conflict(resource, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${has('uid')}`)
-  }
-  if (resourceVersion !== undefined && resourceVersion !== has('resourceVersion')) {
-    throw conflict(resource, name, `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${has('resourceVersion')}`)
+  for (const [field, word] of [['uid', 'UID'], ['resourceVersion', 'ResourceVersion']] as const) {
+    const [wanted, has] = [asked[field], said(metadata[field]) ?? '']
+    if (wanted === undefined || wanted === has) continue
+    const why = `Precondition failed: ${word} in precondition: ${wanted}, ${word} in object meta: ${has}`
+    throw conflict(resource, name, why)
   }
 }
 
@@ -74,10 +83,14 @@ function checkedKind (value: unknown): unknown {
 }
 
 function fromQuery (query: URLSearchParams): Members {
-  const [policy, orphan, grace] = ['propagationPolicy', 'orphanDependents', 'gracePeriodSeconds'].map((name) => query.get(name))
-  if (grace !== null && grace !== undefined && !/^\d{1,15}$/.test(grace)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(grace.slice(0, 100))}: invalid syntax`)
+  const [policy, orphan, grace] =
+    [query.get('propagationPolicy'), query.get('orphanDependents'), query.get('gracePeriodSeconds')]
+  if (grace !== null && !/^\d{1,15}$/.test(grace)) {
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(grace.slice(0, 100))}: invalid syntax`)
+  }
   return {
-    ...(policy === null ? {} : { propagationPolicy: policy }), ...(orphan === null ? {} : { orphanDependents: orphan === 'true' || orphan === '1' }),
+    ...(policy === null ? {} : { propagationPolicy: policy }),
+    ...(orphan === null ? {} : { orphanDependents: orphan === 'true' || orphan === '1' }),
     dryRun: query.getAll('dryRun')
   }
 }

@@ -11,9 +11,11 @@ export function goText (value: unknown): string {
     if (Array.isArray(part)) return `[${joined(part, (item) => text(item))}]`
     if (typeof part === 'object' && part !== null) {
       const names = Object.keys(part).sort()
-      return `map[${joined(names, (name) => `${name}:${text((part as Readonly<Record<string, unknown>>)[name])}`)}]` // one of its own
+      const members = part as Readonly<Record<string, unknown>>
+      return `map[${joined(names, (name) => `${name}:${text(members[name])}`)}]`
     }
-    const shown = typeof part === 'string' ? part : typeof part === 'number' || typeof part === 'boolean' ? String(part) : '<nil>'
+    const isPlain = typeof part === 'string' || typeof part === 'number' || typeof part === 'boolean'
+    const shown = isPlain ? String(part) : '<nil>'
     room -= shown.length + 1
     return shown.slice(0, maxShown)
   }

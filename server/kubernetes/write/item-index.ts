@@ -55,7 +55,10 @@ export class ItemIndex {
     }
   }
 
-  /** The one that has the key and all finer fields of an item; undefined = the item does not name them, or there is none. */
+  /**
+   * The one that has the key and all finer fields of an item; undefined = the item does not name them, or there is
+   * none.
+   */
   #exact (item: Members): number | undefined {
     const slots = this.#byKey.get(this.#keyOf(item)) ?? []
     if (this.#finer.some((name) => item[name] === undefined)) return undefined
@@ -67,8 +70,8 @@ export class ItemIndex {
     const slots = this.#byKey.get(this.#keyOf(item)) ?? []
     const isFine = this.#finer.length > 0 && this.#finer.every((name) => item[name] !== undefined)
     if (slots.length > 1 && !isFine && this.#finer.length > 0) {
-      const names = this.#finer.join(', ')
-      throw unprocessable(`map: ${goText(item)} may mean each of ${slots.length} items with this ${this.#key}: name the ${names}, too`)
+      const many = `${slots.length} items with this ${this.#key}`
+      throw unprocessable(`map: ${goText(item)} may mean each of ${many}: name the ${this.#finer.join(', ')}, too`)
     }
     if (isFine && (slots.length > 1 || slots.some((slot) => taken.has(slot)))) return undefined
     return slots[0]
@@ -86,7 +89,8 @@ export class ItemIndex {
 
   #keyOf (item: Members): string {
     const value = item[this.#key]
-    if (value === undefined) throw unprocessable(`map: ${goText(item)} does not contain declared merge key: ${this.#key}`)
+    const missing = `does not contain declared merge key: ${this.#key}`
+    if (value === undefined) throw unprocessable(`map: ${goText(item)} ${missing}`)
     return JSON.stringify(value)
   }
 }

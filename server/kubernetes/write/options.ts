@@ -1,5 +1,5 @@
 // The query of a write: what Kubernetes calls CreateOptions, UpdateOptions and PatchOptions, with its checks.
-import { type FieldFault, badRequest, invalid } from './refusal.ts'
+import { type FieldFault, badRequest, fault, invalid } from './refusal.ts'
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
 
@@ -27,11 +27,16 @@ export function readOptions (query: URLSearchParams, kind: OptionsKind, isApply 
   const fieldValidation = query.get('fieldValidation') ?? ''
   const force = query.get('force')
   const faults: FieldFault[] = []
-  if (isApply && fieldManager === '') faults.push({ type: 'FieldValueRequired', field: 'fieldManager', text: 'Required value: is required for apply patch' })
-  if (kind === 'PatchOptions' && !isApply && force !== null) faults.push({ type: 'FieldValueForbidden', field: 'force', text: 'Forbidden: may not be specified for non-apply patch' })
+  if (isApply && fieldManager === '') {
+    faults.push(fault('Required', 'fieldManager', 'Required value: is required for apply patch'))
+  }
+  if (kind === 'PatchOptions' && !isApply && force !== null) {
+    faults.push(fault('Forbidden', 'force', 'Forbidden: may not be specified for non-apply patch'))
+  }
   faults.push(...managerFaults(fieldManager), ...dryRunFaults(query.getAll('dryRun')))
   if (!isFieldValidation(fieldValidation)) {
-    faults.push({ type: 'FieldValueNotSupported', field: 'fieldValidation', text: `Unsupported value: ${JSON.stringify(fieldValidation)}: supported values: "", "Ignore", "Strict", "Warn"` })
+    const text = `${JSON.stringify(fieldValidation)}: supported values: "", "Ignore", "Strict", "Warn"`
+    faults.push(fault('NotSupported', 'fieldValidation', `Unsupported value: ${text}`))
   }
   if (faults.length > 0) throw invalid(kind, 'meta.k8s.io', '', faults)
   return {
@@ -40,7 +45,10 @@ export function readOptions (query: URLSearchParams, kind: OptionsKind, isApply 
   }
 }
 
-/** Who writes: as the request says it, else the beginning of its user agent, as in Kubernetes: `kubectl/v1.33` is `kubectl`. */
+/**
+ * Who writes: as the request says it, else the beginning of its user agent, as in Kubernetes: `kubectl/v1.33` is
+ * `kubectl`.
+ */
 export function managerOf ({ fieldManager }: WriteOptions, userAgent: string): string {
   if (fieldManager !== '') return fieldManager
   const [name = ''] = userAgent.split('/')
@@ -50,17 +58,22 @@ export function managerOf ({ fieldManager }: WriteOptions, userAgent: string): s
 
 export function dryRunFaults (values: readonly unknown[]): FieldFault[] {
   if (values.every((value) => value === 'All')) return []
-  return [{ type: 'FieldValueNotSupported', field: 'dryRun', text: `Unsupported value: ${JSON.stringify(values).replaceAll(',', ', ')}: supported values: "All"` }]
+  const shown = JSON.stringify(values).replaceAll(',', ', ')
+  return [fault('NotSupported', 'dryRun', `Unsupported value: ${shown}: supported values: "All"`)]
 }
 
 function managerFaults (manager: string): FieldFault[] {
   const faults: FieldFault[] = []
-  if (Buffer.byteLength(manager) > maxManagerLength) faults.push({ type: 'FieldValueTooLong', field: 'fieldManager', text: `Too long: may not be more than ${maxManagerLength} bytes` })
+  if (Buffer.byteLength(manager) > maxManagerLength) {
+    faults.push(fault('TooLong', 'fieldManager', `Too long: may not be more than ${maxManagerLength} bytes`))
+  }
   let at = 0
   for (const letter of manager.slice(0, maxManagerLength)) {
     if (!isPrintable(letter)) {
       const code = (letter.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
-      faults.push({ type: 'FieldValueInvalid', field: 'fieldManager', text: `Invalid value: ${JSON.stringify(manager.slice(0, maxManagerLength))}: invalid character U+${code} (at position ${at})` })
+      const shown = JSON.stringify(manager.slice(0, maxManagerLength))
+      const text = `Invalid value: ${shown}: invalid character U+${code} (at position ${at})`
+      faults.push(fault('Invalid', 'fieldManager', text))
     }
     at += Buffer.byteLength(letter)
   }

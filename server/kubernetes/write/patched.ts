@@ -2,7 +2,7 @@
 import type { StructType } from '../../model/fields/field-type.ts'
 import { isMembers, type Members } from '../../model/fields/values.ts'
 import type { ReadObject } from './bodies.ts'
-import { cut, goText } from './go-text.ts'
+import { cut, goText, jsonKind } from './go-text.ts'
 import { mergePatched } from './json-merge.ts'
 import { jsonPatched } from './json-patch.ts'
 import { badRequest, invalidPatch, type StatusError } from './refusal.ts'
@@ -17,7 +17,9 @@ export const strategicMedia = 'application/strategic-merge-patch+json'
 export const applyMedia = 'application/apply-patch+yaml'
 
 /** @throws StatusError 400, 413 or 422 for a patch that does not fit */
-export function patchedObject (live: Members, media: string, { value }: Read, type: StructType, fieldManager: string): ReadObject {
+export function patchedObject (
+  live: Members, media: string, { value }: Read, type: StructType, fieldManager: string
+): ReadObject {
   const patched = patchedValue(live, media, value, type, fieldManager)
   const reader: Reader = media === strategicMedia ? 'converter' : 'json'
   try {
@@ -34,11 +36,14 @@ export function patchFault (media: string, patch: unknown, result: unknown, why:
   return invalidPatch(media === strategicMedia ? goText(patch) : cut(JSON.stringify(result) ?? ''), why)
 }
 
-function patchedValue (live: Members, media: string, patch: unknown, type: StructType, fieldManager: string): unknown {
+function patchedValue (
+  live: Members, media: string, patch: unknown, type: StructType, fieldManager: string
+): unknown {
   if (media === jsonPatchMedia) return jsonPatched(live, patch)
   if (!isMembers(patch)) {
-    const kind = Array.isArray(patch) ? 'array' : typeof patch
-    throw badRequest(`error decoding patch: json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`)
+    const into = 'Go value of type map[string]interface {}'
+    throw badRequest(`error decoding patch: json: cannot unmarshal ${jsonKind(patch)} into ${into}`)
   }
-  return media === mergePatchMedia ? mergePatched(live, patch) : strategicPatched(live, withMeantPorts(live, patch, fieldManager), type)
+  if (media === mergePatchMedia) return mergePatched(live, patch)
+  return strategicPatched(live, withMeantPorts(live, patch, fieldManager), type)
 }

@@ -1,4 +1,5 @@
-// The subresource `scale` of a Deployment, which stands for the instances of a workload. The registry starts and stops no
+// The subresource `scale` of a Deployment, which stands for the instances of a workload. The registry starts and stops
+// no
 // process: it says how many there are, and a wish for another number is refused with what can be done instead.
 import { struct, text, whole } from '../../model/fields/field-type.ts'
 import { objectMeta } from '../../model/fields/meta-fields.ts'
@@ -6,7 +7,7 @@ import { isMembers, type Members } from '../../model/fields/values.ts'
 import { mediaOf, readObject, textOf } from './bodies.ts'
 import { readOptions } from './options.ts'
 import { jsonPatchMedia, mergePatchMedia, patchedObject, strategicMedia } from './patched.ts'
-import { invalid, unsupportedMediaType } from './refusal.ts'
+import { fault, invalid, unsupportedMediaType } from './refusal.ts'
 import { readPatch } from './strict-json.ts'
 
 const apiVersion = 'autoscaling/v1'
@@ -16,9 +17,12 @@ export const scaleFields = struct(`${autoscaling}.Scale`, 'How many instances a 
   apiVersion: [0, text, 'API version of the object: autoscaling/v1.'],
   kind: [0, text, 'Kind of the object: Scale.'],
   metadata: [1, objectMeta, 'Metadata of the workload.'],
-  spec: [2, struct(`${autoscaling}.ScaleSpec`, 'How many there are to be.', { replicas: [1, whole, 'How many there are to be. Nothing here starts or stops any.'] }), 'How many there are to be.'],
+  spec: [2, struct(`${autoscaling}.ScaleSpec`, 'How many there are to be.', {
+    replicas: [1, whole, 'How many there are to be. Nothing here starts or stops any.']
+  }), 'How many there are to be.'],
   status: [3, struct(`${autoscaling}.ScaleStatus`, 'How many there are.', {
-    replicas: [1, whole, 'How many are registered.', { required: true }], selector: [2, text, 'Labels of the instances.']
+    replicas: [1, whole, 'How many are registered.', { required: true }],
+    selector: [2, text, 'Labels of the instances.']
   }), 'How many there are.']
 })
 
@@ -44,7 +48,7 @@ export function scaled (live: Members, request: ScaleRequest): Members {
   const done = asked > there ? more : fewer
   const why = `the registry starts and stops no processes, and ${there} instances are registered: ${done}`
   const text = `Invalid value: ${asked}: ${asked < 0 ? 'must be greater than or equal to 0' : why}`
-  throw invalid('Scale', 'autoscaling', typeof name === 'string' ? name : '', [{ type: 'FieldValueInvalid', field: 'spec.replicas', text }])
+  throw invalid('Scale', 'autoscaling', typeof name === 'string' ? name : '', [fault('Invalid', 'spec.replicas', text)])
 }
 
 function askedScale (live: Members, { verb, body, contentType, query }: ScaleRequest): Members {

@@ -1,5 +1,7 @@
-// What kubectl apply means by the ports of a service where two of them have one number (53/UDP and 53/TCP). Its patch names
-// ports by number alone, and Kubernetes changes the first that has it. But the whole manifest stands in the annotation that
+// What kubectl apply means by the ports of a service where two of them have one number (53/UDP and 53/TCP). Its patch
+// names
+// ports by number alone, and Kubernetes changes the first that has it. But the whole manifest stands in the annotation
+// that
 // apply writes: ports are merged from there, by number and protocol.
 import { isMembers, type Members, withoutMembers } from '../../model/fields/values.ts'
 
@@ -7,7 +9,10 @@ const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
 /** What kubectl apply calls itself as a field manager. */
 export const clientSideApply = 'kubectl-client-side-apply'
 
-/** The patch, with its ports as the manifest has them; the same patch where numbers say enough, or no manifest is known. */
+/**
+ * The patch, with its ports as the manifest has them; the same patch where numbers say enough, or no manifest is
+ * known.
+ */
 export function withMeantPorts (live: Members, patch: Members, fieldManager: string): Members {
   const spec = patch.spec
   if (!isMembers(spec) || (spec.ports === undefined && spec['$setElementOrder/ports'] === undefined)) return patch
@@ -22,7 +27,8 @@ export function withMeantPorts (live: Members, patch: Members, fieldManager: str
   const merged = wanted.map((port) => mergedPort(before.get(keyOf(port)), port, current.get(keyOf(port))))
   // Who else added ports keeps them; what an earlier manifest had, and this one has not, goes.
   const others = ports.filter((port) => !keys.has(keyOf(port)) && !before.has(keyOf(port)))
-  return { ...patch, spec: { ...withoutMembers(spec, '$setElementOrder/ports'), ports: [{ $patch: 'replace' }, ...merged, ...others] } }
+  const all = [{ $patch: 'replace' }, ...merged, ...others]
+  return { ...patch, spec: { ...withoutMembers(spec, '$setElementOrder/ports'), ports: all } }
 }
 
 /** A field that the earlier manifest had and this one has not goes; the others stay as they are. */

@@ -1,4 +1,5 @@
-// Strategic merge patch, as kubectl writes it and Kubernetes applies it. Objects are merged member by member, null removes.
+// Strategic merge patch, as kubectl writes it and Kubernetes applies it. Objects are merged member by member, null
+// removes.
 // Lists are replaced, or merged by a key of their items (the type says which), and these directives say more:
 //
 //   "$patch": "replace" | "delete" | "merge"       in an object, or in an item of a list that is merged
@@ -7,7 +8,9 @@
 //   "$deleteFromPrimitiveList/LIST": [texts]       goes from a list of texts
 //
 // The time is linear in the object and the patch.
-import { type FieldType, type ListType, memberType, type MapType, type StructType } from '../../model/fields/field-type.ts'
+import {
+  type FieldType, type ListType, memberType, type MapType, type StructType
+} from '../../model/fields/field-type.ts'
 import { isMembers, type Members } from '../../model/fields/values.ts'
 import { goText } from './go-text.ts'
 import { ItemIndex } from './item-index.ts'
@@ -41,7 +44,7 @@ function mergeMembers (original: Members, patch: Members, type: FieldType | unde
     if (name === retainKeys || name.startsWith(orderPrefix)) continue
     if (name.startsWith(deletionPrefix)) deleteTexts(result, name, value)
     else if (value === null) result.delete(name)
-    else mergeMember(result, name, value, keyed, rest[`${orderPrefix}${name}`])
+    else put(result, name, mergedMember(result.get(name), value, memberOf(keyed, name), rest[`${orderPrefix}${name}`]))
   }
   for (const [name, order] of Object.entries(rest)) {
     if (!name.startsWith(orderPrefix)) continue
@@ -51,16 +54,23 @@ function mergeMembers (original: Members, patch: Members, type: FieldType | unde
   return Object.fromEntries(result)
 }
 
-function mergeMember (result: Map<string, unknown>, name: string, value: unknown, type: StructType | MapType | undefined, order: unknown): void {
-  const before = result.get(name)
-  const own = type === undefined ? undefined : memberType(type, name)
-  let after: unknown
-  if (isMembers(value) && isMembers(before)) after = mergeMembers(before, value, own)
-  else if (Array.isArray(value) && Array.isArray(before) && own?.shape === 'list' && own.patchKey !== undefined) {
-    after = mergeList(before, value, own, order === undefined)
-  } else after = cleaned(value)
-  if (after === undefined) result.delete(name)
-  else result.set(name, after)
+type Keyed = StructType | MapType | undefined
+
+function memberOf (type: Keyed, name: string): FieldType | undefined {
+  return type === undefined ? undefined : memberType(type, name)
+}
+
+function put (result: Map<string, unknown>, name: string, value: unknown): void {
+  if (value === undefined) result.delete(name)
+  else result.set(name, value)
+}
+
+/** @param order what a directive says of it; undefined = it comes in the order of the patch */
+function mergedMember (before: unknown, value: unknown, type: FieldType | undefined, order: unknown): unknown {
+  if (isMembers(value) && isMembers(before)) return mergeMembers(before, value, type)
+  const isMerged = type?.shape === 'list' && type.patchKey !== undefined
+  if (!isMerged || !Array.isArray(value) || !Array.isArray(before)) return cleaned(value)
+  return mergeList(before, value, type, order === undefined)
 }
 
 /** Only what is listed stays; what the patch sets must be. */
@@ -70,10 +80,15 @@ function retain (result: Map<string, unknown>, patch: Members): void {
   if (!Array.isArray(listed)) throw badRequest('invalid patch format of retainKeys')
   const kept = new Set<unknown>(listed)
   for (const [name, value] of Object.entries(patch)) {
-    if (value === null || name === retainKeys || name.startsWith(deletionPrefix) || name.startsWith(orderPrefix)) continue
+    if (value === null || isOfPatch(name)) continue
     if (!kept.has(name)) throw badRequest('invalid patch format of retainKeys')
   }
   for (const name of result.keys()) if (!kept.has(name)) result.delete(name)
+}
+
+/** A directive, not a member. */
+function isOfPatch (name: string): boolean {
+  return name === retainKeys || name.startsWith(deletionPrefix) || name.startsWith(orderPrefix)
 }
 
 function deleteTexts (result: Map<string, unknown>, name: string, texts: unknown): void {
@@ -85,16 +100,19 @@ function deleteTexts (result: Map<string, unknown>, name: string, texts: unknown
   result.set(list, before.filter((text: unknown) => !gone.has(text)))
 }
 
+type List = readonly unknown[]
+
 /** @param isOrdered the patch's items come in the patch's order; else a directive says the order */
-function mergeList (before: readonly unknown[], patch: readonly unknown[], type: ListType, isOrdered: boolean): readonly unknown[] {
+function mergeList (before: List, patch: List, type: ListType, isOrdered: boolean): List {
   const key = type.patchKey ?? ''
   if (key === '') {
     const texts = [...new Set([...before, ...patch])]
     return isOrdered ? inOrder(texts, patch, before, '') : texts
   }
   const items = patch.map((item) => {
-    if (!isMembers(item)) throw unprocessable(`expected a map[string]interface {}, but received a ${Array.isArray(item) ? '[]interface {}' : typeof item}`)
-    return item
+    if (isMembers(item)) return item
+    const kind = Array.isArray(item) ? '[]interface {}' : typeof item
+    throw unprocessable(`expected a map[string]interface {}, but received a ${kind}`)
   })
   const isReplaced = items.some((item) => item[directive] === 'replace')
   const kept = items.filter((item) => item[directive] === undefined || item[directive] === 'merge')
@@ -103,23 +121,28 @@ function mergeList (before: readonly unknown[], patch: readonly unknown[], type:
   for (const item of items) if (item[directive] === 'delete') index.remove(item)
   for (const item of items) {
     const said = item[directive]
-    if (said !== undefined && said !== 'delete' && said !== 'merge') throw unprocessable(`unknown patch type: ${goText(said)} in map: ${goText(item)}`)
+    if (said === undefined || said === 'delete' || said === 'merge') continue
+    throw unprocessable(`unknown patch type: ${goText(said)} in map: ${goText(item)}`)
   }
-  index.merge(kept, (live, item) => (live === undefined ? cleaned(item) as Members : mergeMembers(live, item, type.of))) // an object again
+  // What is new is an object without its directives.
+  index.merge(kept, (live, item) => (live === undefined ? cleaned(item) as Members : mergeMembers(live, item, type.of)))
   return isOrdered ? inOrder(index.items, kept, before, key) : index.items
 }
 
 interface Reordering {
   readonly before: unknown
   readonly patch: unknown
-  readonly type: StructType | MapType | undefined
+  readonly type: Keyed
 }
 
-function reorder (result: Map<string, unknown>, name: string, order: unknown, { before, patch, type }: Reordering): void {
+function reorder (
+  result: Map<string, unknown>, name: string, order: unknown, { before, patch, type }: Reordering
+): void {
   if (!Array.isArray(order)) throw badRequest('invalid patch format of setElementOrder list')
-  const own = type === undefined ? undefined : memberType(type, name)
+  const own = memberOf(type, name)
   if (own?.shape !== 'list' || own.patchKey === undefined) {
-    throw unprocessable(`unable to find api field in struct ${type?.shape === 'struct' ? type.name : 'map'} for the json field ${JSON.stringify(name)}`)
+    const where = `struct ${type?.shape === 'struct' ? type.name : 'map'}`
+    throw unprocessable(`unable to find api field in ${where} for the json field ${JSON.stringify(name)}`)
   }
   checkOrder(patch, order, own.patchKey)
   const items = result.get(name)
@@ -135,7 +158,10 @@ function checkOrder (patch: unknown, order: readonly unknown[], key: string): vo
   for (const item of items) {
     const wanted = keyIn(item, key)
     while (at < order.length && keyIn(order[at], key) !== wanted) at++
-    if (at === order.length) throw unprocessable(`The order in patch list:\n${goText(patch)}\n doesn't match $setElementOrder list:\n${goText(order)}\n`)
+    if (at === order.length) {
+      const list = `$setElementOrder list:\n${goText(order)}\n`
+      throw unprocessable(`The order in patch list:\n${goText(patch)}\n doesn't match ${list}`)
+    }
     at++
   }
 }
@@ -144,12 +170,13 @@ function checkOrder (patch: unknown, order: readonly unknown[], key: string): vo
  * Items that the order names come in it; the others keep theirs among themselves and come before the first named one
  * that they came before.
  */
-function inOrder (items: readonly unknown[], order: readonly unknown[], before: readonly unknown[], key: string): readonly unknown[] {
+function inOrder (items: List, order: List, before: List, key: string): List {
   const places = placesOf(order, key)
   const old = placesOf(before, key)
   const place = (item: unknown, of: ReadonlyMap<string, number>): number | undefined => of.get(keyIn(item, key))
   const isNamed = (item: unknown): boolean => place(item, places) !== undefined
-  const named = items.filter(isNamed).map((item) => ({ item, to: place(item, places) ?? 0 })).sort((a, b) => a.to - b.to).map(({ item }) => item)
+  const placed = items.filter(isNamed).map((item) => ({ item, to: place(item, places) ?? 0 }))
+  const named = placed.sort((a, b) => a.to - b.to).map(({ item }) => item)
   const others = items.filter((item) => !isNamed(item))
   const result: unknown[] = []
   let next = 0
@@ -194,7 +221,7 @@ function cleaned (value: unknown): unknown {
   const { [directive]: said, ...rest } = value
   if (said === 'delete') return undefined
   const members = Object.entries(rest).flatMap(([name, member]): [string, unknown][] => {
-    if (member === null || name === retainKeys || name.startsWith(orderPrefix) || name.startsWith(deletionPrefix)) return []
+    if (member === null || isOfPatch(name)) return []
     const inner = cleaned(member)
     return inner === undefined ? [] : [[name, inner]]
   })

@@ -5,6 +5,7 @@ import { badRequest } from './refusal.ts'
 
 /** Honest objects nest ten deep; what reads them recurses. */
 export const maxDepth = 100
+const tooDeep = 'exceeded max depth'
 /** More of them would help nobody. */
 const maxStrictFaults = 100
 
@@ -23,19 +24,29 @@ export function readJson (text: string, type: FieldType | undefined, refuse: (wh
     throw refuse(syntaxText(text, error))
   }
   const { faults, isTooDeep } = strictFaults(text, type)
-  if (isTooDeep) throw refuse('exceeded max depth')
+  if (isTooDeep) throw refuse(tooDeep)
   return { value, faults }
 }
 
 /** The body of a patch. */
 export function readPatch (text: string, type?: FieldType): Read {
-  return readJson(text, type, (why) => badRequest(why === 'exceeded max depth' ? `error decoding patch: ${why}` : 'invalid JSON patch'))
+  const refuse = (why: string): Error =>
+    badRequest(why === tooDeep ? `error decoding patch: ${why}` : 'invalid JSON patch')
+  return readJson(text, type, refuse)
 }
 
-interface Frame {
+interface Found {
+  readonly faults: readonly string[]
+  readonly isTooDeep: boolean
+}
+
+interface Within {
   readonly type: FieldType | undefined
   /** Nothing is said of what is within a field that is not known. */
   readonly isSilent: boolean
+}
+
+interface Frame extends Within {
   /** Of an object; undefined = a list. */
   readonly seen: Set<string> | undefined
   index: number
@@ -43,13 +54,13 @@ interface Frame {
 }
 
 /** Walks over valid JSON. @param root undefined = everything is known, and only what is twice is wrong */
-function strictFaults (text: string, root: FieldType | undefined): { readonly faults: readonly string[], readonly isTooDeep: boolean } {
+function strictFaults (text: string, root: FieldType | undefined): Found {
   const faults: string[] = []
   const stack: Frame[] = []
   const say = (what: string): void => {
     if (faults.length < maxStrictFaults) faults.push(`${what} field ${JSON.stringify(pathOf(stack))}`)
   }
-  let within = { type: root, isSilent: false }
+  let within: Within = { type: root, isSilent: false }
   for (let at = 0; at < text.length; at++) {
     const frame = stack.at(-1)
     switch (text.charCodeAt(at)) {
@@ -58,7 +69,7 @@ function strictFaults (text: string, root: FieldType | undefined): { readonly fa
         if (stack.length === maxDepth) return { faults, isTooDeep: true }
         const isObject = text.charCodeAt(at) === openBrace
         stack.push({ ...within, seen: isObject ? new Set() : undefined, index: 0, key: '' })
-        if (!isObject) within = { type: within.type?.shape === 'list' ? within.type.of : undefined, isSilent: within.isSilent }
+        if (!isObject) within = { type: itemType(within.type), isSilent: within.isSilent }
         break
       }
       case closeBrace:
@@ -88,11 +99,16 @@ function strictFaults (text: string, root: FieldType | undefined): { readonly fa
   return { faults, isTooDeep: false }
 }
 
-const [openBrace, closeBrace, openBracket, closeBracket, comma, quote, backslash, colon] = [...'{}[],"\\:'].map((letter) => letter.charCodeAt(0))
+const [openBrace, closeBrace, openBracket, closeBracket, comma, quote, backslash, colon] =
+  [...'{}[],"\\:'].map((letter) => letter.charCodeAt(0))
 
-function inside (frame: Frame | undefined, root: FieldType | undefined): { type: FieldType | undefined, isSilent: boolean } {
+function inside (frame: Frame | undefined, root: FieldType | undefined): Within {
   if (frame === undefined) return { type: root, isSilent: false }
-  return { type: frame.type?.shape === 'list' ? frame.type.of : undefined, isSilent: frame.isSilent }
+  return { type: itemType(frame.type), isSilent: frame.isSilent }
+}
+
+function itemType (type: FieldType | undefined): FieldType | undefined {
+  return type?.shape === 'list' ? type.of : undefined
 }
 
 /** Where the text that begins at `at` has ended. */
@@ -119,7 +135,8 @@ function pathOf (stack: readonly Frame[]): string {
 /** What Go's reader says of a text that is no JSON. */
 function syntaxText (text: string, error: unknown): string {
   const message = error instanceof Error ? error.message : ''
-  const at = /^Unexpected token '(.)'/su.exec(message)?.[1] ?? text[Number(/position (\d+)/.exec(message)?.[1] ?? text.length)]
+  const place = /position (\d+)/.exec(message)?.[1]
+  const at = /^Unexpected token '(.)'/su.exec(message)?.[1] ?? (place === undefined ? undefined : text[Number(place)])
   if (at === undefined) return 'unexpected end of JSON input'
   return `invalid character ${at === "'" ? "'\\''" : `'${at}'`} looking for beginning of value`
 }

@@ -1,4 +1,5 @@
-// From a JSON value to an object of a kind: fields of a wrong type are refused in the words of Go's reader, which clients
+// From a JSON value to an object of a kind: fields of a wrong type are refused in the words of Go's reader, which
+// clients
 // know, and fields that the kind does not have are left out and named.
 import { type FieldType, memberType } from '../../model/fields/field-type.ts'
 import { isMembers, type Members } from '../../model/fields/values.ts'
@@ -24,8 +25,8 @@ export type Reader = 'json' | 'converter'
 export function fitted (value: unknown, type: FieldType, reader: Reader = 'json'): Fitted {
   const unknown: string[] = []
   const object = fit(value, type, { path: [], fields: [], owner: '', reader, unknown })
-  if (!isMembers(object)) throw new TypeFault(`json: cannot unmarshal ${jsonKind(value)} into Go value of type ${type.go}`)
-  return { object, unknown }
+  if (isMembers(object)) return { object, unknown }
+  throw new TypeFault(`json: cannot unmarshal ${jsonKind(value)} into Go value of type ${type.go}`)
 }
 
 interface Place {
@@ -66,11 +67,11 @@ function fit (value: unknown, type: FieldType, place: Place): unknown {
       return value
     case 'int32': case 'int64': {
       const limit = type.shape === 'int32' ? 2 ** 31 : Number.MAX_SAFE_INTEGER
-      if (typeof value !== 'number' || !Number.isInteger(value) || value >= limit || value < -limit) throw wrong(value, type, place)
-      return value
+      if (isWhole(value, limit)) return value
+      throw wrong(value, type, place)
     }
     case 'int-or-text':
-      if (typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 31)) return value
+      if (typeof value === 'string' || isWhole(value, 2 ** 31)) return value
       throw new TypeFault(`json: cannot unmarshal ${numbered(value)} into Go value of type int32`)
     case 'any': return value
   }
@@ -78,22 +79,38 @@ function fit (value: unknown, type: FieldType, place: Place): unknown {
 
 function wrong (value: unknown, type: FieldType, { fields, owner, reader }: Place): TypeFault {
   if (reader === 'converter') return new TypeFault(converterText(value, type))
-  return new TypeFault(`json: cannot unmarshal ${numbered(value)} into Go struct field ${owner}.${fields.join('.')} of type ${type.go}`)
+  const field = `Go struct field ${owner}.${fields.join('.')} of type ${type.go}`
+  return new TypeFault(`json: cannot unmarshal ${numbered(value)} into ${field}`)
+}
+
+function isWhole (value: unknown, limit: number): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value < limit && value >= -limit
 }
 
 function numbered (value: unknown): string {
-  return typeof value === 'number' && (!Number.isInteger(value) || Math.abs(value) >= 2 ** 31) ? `number ${value}` : jsonKind(value)
+  return typeof value === 'number' && !isWhole(value, 2 ** 31) ? `number ${value}` : jsonKind(value)
 }
 
 function converterText (value: unknown, type: FieldType): string {
-  const from = Array.isArray(value) ? 'slice' : typeof value === 'object' ? 'map' : typeof value === 'boolean' ? 'bool' : typeof value === 'number' ? (Number.isInteger(value) ? 'int64' : 'float64') : 'string'
+  const from = goKind(value)
+  const isPlain = from !== 'map' && from !== 'slice'
   switch (type.shape) {
     case 'struct': return `cannot restore struct from: ${from}`
     case 'map': return `cannot restore map from ${from}`
     case 'list': return `cannot restore slice from ${from}`
-    case 'text': case 'time': return from === 'map' || from === 'slice' ? 'unrecognized type: string' : `cannot convert ${from} to string`
-    case 'flag': return from === 'map' || from === 'slice' ? 'unrecognized type: bool' : `cannot convert ${from} to bool`
+    case 'text': case 'time': return isPlain ? `cannot convert ${from} to string` : 'unrecognized type: string'
+    case 'flag': return isPlain ? `cannot convert ${from} to bool` : 'unrecognized type: bool'
     default: return 'unrecognized type: int32'
+  }
+}
+
+function goKind (value: unknown): string {
+  if (Array.isArray(value)) return 'slice'
+  switch (typeof value) {
+    case 'object': return 'map'
+    case 'boolean': return 'bool'
+    case 'number': return Number.isInteger(value) ? 'int64' : 'float64'
+    default: return 'string'
   }
 }
 

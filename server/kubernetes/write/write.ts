@@ -1,8 +1,10 @@
-// What a write makes of an object: create, update and the four kinds of patch. A pure function of the request and of the
-// object as it is now; the registry validates, allocates and stores what comes of it, and the write is asked again where
+// What a write makes of an object: create, update and the four kinds of patch. A pure function of the request and of
+// the
+// object as it is now; the registry validates, allocates and stores what comes of it, and the write is asked again
+// where
 // the object was changed meanwhile.
 import { kindFields } from '../../model/fields/kind-fields.ts'
-import type { ManagedFieldsEntry } from '../../model/fields/managed-fields.ts'
+import { fits, keptEntries, type ManagedFieldsEntry, maxManagedLength } from '../../model/fields/managed-fields.ts'
 import { afterUpdate, type Managed, readEntries } from '../../model/fields/managers.ts'
 import { isMembers, type Members, withoutMembers } from '../../model/fields/values.ts'
 import { withStaticDefaults } from '../../model/service/defaults.ts'
@@ -13,10 +15,9 @@ import { cannotBeHandled, mediaOf, readConfig, readObject, textOf } from './bodi
 import { cut, goText } from './go-text.ts'
 import { managerOf, readOptions, type WriteOptions } from './options.ts'
 import { applyMedia, jsonPatchMedia, mergePatchMedia, patchedObject, patchFault, strategicMedia } from './patched.ts'
-import { badRequest, conflict, notFound, type Resource, unsupportedMediaType } from './refusal.ts'
+import { badRequest, conflict, notFound, type Resource, tooLarge, unsupportedMediaType } from './refusal.ts'
 import { readPatch } from './strict-json.ts'
 
-/** Of kinds that Kubernetes has. Others are its custom resources, which know no strategic merge. */
 const patchMedia = [jsonPatchMedia, mergePatchMedia, strategicMedia, applyMedia]
 
 export interface WriteTarget {
@@ -85,14 +86,20 @@ function readCreate (request: WriteRequest): Write {
   const options = readOptions(request.query, 'CreateOptions')
   const { object, warnings } = bodyOf(request, options)
   const { name, generateName } = metaOf(object)
-  const own = typeof name === 'string' && name !== '' ? name : typeof generateName === 'string' && generateName !== '' ? `${generateName}${suffix()}` : ''
-  const { resourceVersion, ...rest } = metaOf(object)
-  if (typeof resourceVersion === 'string' && resourceVersion !== '') throw badRequest('resourceVersion should not be set on objects to be created')
-  const created = { ...object, metadata: { ...withoutMembers(rest, 'uid', 'creationTimestamp', 'generateName'), name: own } }
+  const prefix = said(generateName)
+  const own = said(name) ?? (prefix === undefined ? '' : `${prefix}${suffix()}`)
+  if (said(metaOf(object).resourceVersion) !== undefined) {
+    throw badRequest('resourceVersion should not be set on objects to be created')
+  }
+  const rest = withoutMembers(metaOf(object), 'uid', 'creationTimestamp', 'generateName', 'resourceVersion')
+  const created = { ...object, metadata: { ...rest, name: own } }
   checkPlace(created, { ...target, name: own })
   return {
     options, name: own,
-    propose: () => ({ object: created, name: own, managedFields: updatedFields(request, options, undefined, created), warnings, isNew: true, mayRetry: false })
+    propose: () => {
+      const managedFields = updatedFields(request, options, undefined, created)
+      return { object: created, name: own, managedFields, warnings, isNew: true, mayRetry: false }
+    }
   }
 }
 
@@ -109,7 +116,7 @@ function readUpdate (request: WriteRequest): Write {
       const isConditional = typeof resourceVersion === 'string' && resourceVersion !== ''
       if (live === undefined && (isConditional || !createsOnUpdate(target.kind))) throw notFound(target.resource, name)
       if (live !== undefined) checkUid(uid, live, target)
-      return { ...versioned(request, options, live, object, warnings), mayRetry: !isConditional }
+      return { ...versioned(request, options, live, { object, warnings }), mayRetry: !isConditional }
     }
   }
 }
@@ -117,9 +124,7 @@ function readUpdate (request: WriteRequest): Write {
 function readPatchOf (request: WriteRequest): Write {
   const { target, body } = request
   const media = mediaOf(request.contentType)
-  const isOwn = target.kind === 'Policy'
-  const supported = isOwn ? patchMedia.filter((each) => each !== strategicMedia) : patchMedia
-  if (!supported.includes(media)) throw unsupportedMediaType(supported)
+  if (!patchMedia.includes(media)) throw unsupportedMediaType(patchMedia)
   const options = readOptions(request.query, 'PatchOptions')
   const read = readPatch(textOf(body))
   const name = target.name ?? ''
@@ -133,7 +138,7 @@ function readPatchOf (request: WriteRequest): Write {
       checkPlace(object, target)
       checkUid(metaOf(object).uid, live, target)
       const isConditional = metaOf(object).resourceVersion !== metaOf(live.object).resourceVersion
-      return { ...versioned(request, options, live, object, warnings), mayRetry: !isConditional }
+      return { ...versioned(request, options, live, { object, warnings }), mayRetry: !isConditional }
     }
   }
 }
@@ -151,47 +156,65 @@ function readApply (request: WriteRequest): Write {
     options, name,
     propose: (live) => {
       if (live === undefined && uid !== undefined) {
-        throw conflict(target.resource, name, `uid mismatch: the provided object specified uid ${goText(uid)}, and no existing object was found`)
+        const specified = `the provided object specified uid ${goText(uid)}`
+        throw conflict(target.resource, name, `uid mismatch: ${specified}, and no existing object was found`)
       }
       const { object, entries } = appliedOn({
-        live: live?.isStored === true ? managedOf(live.object) : undefined, config, type: kindFields[target.kind], apiVersion: target.apiVersion,
+        live: live?.isStored === true ? managedOf(live.object) : undefined, config,
+        type: kindFields[target.kind], apiVersion: target.apiVersion,
         manager: options.fieldManager, subresource: target.subresource, force: options.force, now
       })
+      if (!fits(entries)) {
+        const rule = `metadata.managedFields may not have more than ${maxManagedLength} characters`
+        throw tooLarge(`${rule}: too many managers apply this object`)
+      }
       if (live !== undefined) checkUid(metaOf(object).uid, live, target)
-      const named = { ...object, metadata: { ...metaOf(object), name, ...(target.namespace === '' ? {} : { namespace: target.namespace }) } }
-      return { object: named, name, managedFields: entries, warnings, isNew: live?.isStored !== true, mayRetry: !isConditional }
+      const place = target.namespace === '' ? { name } : { name, namespace: target.namespace }
+      return {
+        object: { ...object, metadata: { ...metaOf(object), ...place } }, name, managedFields: entries, warnings,
+        isNew: live?.isStored !== true, mayRetry: !isConditional
+      }
     }
   }
 }
 
+interface JudgedObject {
+  readonly object: Members
+  readonly warnings: readonly string[]
+}
+
 /** The body of a create or an update, as an object of the kind. */
-function bodyOf ({ target, body, contentType }: WriteRequest, options: WriteOptions): { readonly object: Members, readonly warnings: readonly string[] } {
+function bodyOf ({ target, body, contentType }: WriteRequest, options: WriteOptions): JudgedObject {
   const type = kindFields[target.kind]
   const { object, faults } = readObject(body, mediaOf(contentType), type, target.apiVersion)
   return { object, warnings: judged(options, faults, (why) => cannotBeHandled(type, target.apiVersion, why)) }
 }
 
 /** What is strictly wrong: passed over, said or refused. */
-export function judged ({ fieldValidation }: WriteOptions, faults: readonly string[], refuse: (why: string) => Error): readonly string[] {
+export function judged (
+  { fieldValidation }: WriteOptions, faults: readonly string[], refuse: (why: string) => Error
+): readonly string[] {
   if (fieldValidation === 'Strict' && faults.length > 0) throw refuse(`strict decoding error: ${faults.join(', ')}`)
   return fieldValidation === 'Warn' ? faults : []
 }
 
+const ofStatus = 'the status is written by the registry: what this request says of it is not kept'
+
 /** An object in the place of the one that is there, if it is still the same one when it is stored. */
 function versioned (
-  request: WriteRequest, options: WriteOptions, live: LiveObject | undefined, object: Members, warnings: readonly string[]
+  request: WriteRequest, options: WriteOptions, live: LiveObject | undefined, { object, warnings }: JudgedObject
 ): Omit<Proposal, 'mayRetry'> {
   const { target } = request
   const managedFields = updatedFields(request, options, live, object)
   const { resourceVersion, ...rest } = metaOf(object)
-  const asked = typeof resourceVersion === 'string' && resourceVersion !== '' ? resourceVersion : undefined
+  const asked = said(resourceVersion)
   const version = live?.isStored !== true ? {} : { resourceVersion: asked ?? metaOf(live.object).resourceVersion }
   const isOfStatus = target.subresource === 'status' && live !== undefined
-  const metadata = isOfStatus ? metaOf(live.object) : { ...withoutMembers(rest, 'managedFields', 'uid'), name: target.name }
+  const own = { ...withoutMembers(rest, 'managedFields', 'uid'), name: target.name }
+  const metadata = { ...(isOfStatus ? metaOf(live.object) : own), ...version }
   return {
-    object: { ...(isOfStatus ? live.object : object), metadata: { ...metadata, ...version } }, name: target.name ?? '', managedFields,
-    warnings: target.subresource === 'status' ? [...warnings, 'the status is written by the registry: what this request says of it is not kept'] : warnings,
-    isNew: live?.isStored !== true
+    object: { ...(isOfStatus ? live.object : object), metadata }, name: target.name ?? '', managedFields,
+    warnings: target.subresource === 'status' ? [...warnings, ofStatus] : warnings, isNew: live?.isStored !== true
   }
 }
 
@@ -201,12 +224,15 @@ function updatedFields (
   const before = live?.isStored === true ? managedOf(live.object) : undefined
   const given = metaOf(object).managedFields
   // An empty list, or one empty entry, is the request to forget who managed what.
-  const isReset = Array.isArray(given) && (given.length === 0 || (given.length === 1 && isMembers(given[0]) && Object.keys(given[0]).length === 0))
-  const entries = isReset ? [] : (given === undefined || live === undefined ? undefined : readEntries(given)) ?? before?.entries ?? []
+  const isEmpty = (entry: unknown): boolean => isMembers(entry) && Object.keys(entry).length === 0
+  const isReset = Array.isArray(given) && given.length < 2 && given.every(isEmpty)
+  const read = given === undefined || live === undefined ? undefined : readEntries(given)
+  const entries = isReset ? [] : read ?? before?.entries ?? []
   if (before !== undefined && entries.length === 0) return [] // nobody asked to know since it was created
-  if (target.subresource === 'status') return entries
-  return afterUpdate(before === undefined ? undefined : { object: before.object, entries }, withDefaults(target.kind, object), kindFields[target.kind],
-    { manager: managerOf(options, userAgent), apiVersion: target.apiVersion }, now)
+  if (target.subresource === 'status') return before?.entries ?? []
+  const writer = { manager: managerOf(options, userAgent), apiVersion: target.apiVersion }
+  const managed = before === undefined ? undefined : { object: before.object, entries }
+  return keptEntries(afterUpdate(managed, withDefaults(target.kind, object), kindFields[target.kind], writer, now))
 }
 
 /** Who creates an object manages what defaulting filled in, too. What is wrong with it is said by who stores it. */
@@ -227,18 +253,27 @@ function checkPlace (object: Members, { name, namespace }: WriteTarget): void {
   if (namespace !== '' && typeof ownNamespace === 'string' && ownNamespace !== '' && ownNamespace !== namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
   }
-  if (typeof own === 'string' && own !== '' && own !== name) throw badRequest(`the name of the object (${cut(own)}) does not match the name on the URL (${name})`)
+  if (said(own) !== undefined && own !== name) {
+    throw badRequest(`the name of the object (${cut(String(own))}) does not match the name on the URL (${name})`)
+  }
 }
 
 function checkUid (uid: unknown, { object, isStored }: LiveObject, { resource, name = '' }: WriteTarget): void {
   const own = metaOf(object).uid
-  if (!isStored || typeof uid !== 'string' || uid === '' || uid === own) return
-  throw conflict(resource, name, `Precondition failed: UID in precondition: ${cut(uid)}, UID in object meta: ${String(own)}`)
+  const asked = said(uid)
+  if (!isStored || asked === undefined || asked === own) return
+  const why = `UID in precondition: ${cut(asked)}, UID in object meta: ${String(own)}`
+  throw conflict(resource, name, `Precondition failed: ${why}`)
 }
 
 /** As in Kubernetes: these may be created by an update of what is not there. */
 function createsOnUpdate (kind: Manifest['kind']): boolean {
   return kind === 'Service' || kind === 'Endpoints'
+}
+
+/** An empty text is none. */
+function said (value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
 }
 
 function metaOf ({ metadata }: Members): Members {

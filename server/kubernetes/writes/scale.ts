@@ -7,5 +7,6 @@ import { scaled } from '../write/scale.ts'
 export async function writeScale (context: KubernetesContext, asked: Asked, verb: 'update' | 'patch'): Promise<Answer> {
   const { body, query, request } = asked
   const entry = await entryOf(context, asked)
-  return { code: 200, body: scaled(scaleOf(entry.object()), { verb, body, query, contentType: request.headers['content-type'] }) }
+  const contentType = request.headers['content-type']
+  return { code: 200, body: scaled(scaleOf(entry.object()), { verb, body, query, contentType }) }
 }

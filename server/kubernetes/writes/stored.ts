@@ -1,5 +1,7 @@
-// Writes of what is stored: what a request makes of an object (`write/`), and the core, which validates, allocates and stores
-// it as it does for every other door. Where another write came in between, and the client named no version, it is made anew.
+// Writes of what is stored: what a request makes of an object (`write/`), and the core, which validates, allocates and
+// stores
+// it as it does for every other door. Where another write came in between, and the client named no version, it is made
+// anew.
 import { RegistryError } from '../../errors.ts'
 import { wholeSeconds } from '../../model/instant.ts'
 import type { Manifest } from '../../model/service/types.ts'
@@ -22,16 +24,17 @@ export type WriteVerb = 'create' | 'update' | 'patch'
 const maxAttempts = 5
 
 export async function writeStored (context: KubernetesContext, asked: Asked, verb: WriteVerb): Promise<Answer> {
-  const { access, kind, path } = asked
+  const { kind, path } = asked
   const { namespace = '' } = path
-  if (kind.namespaced && namespace !== defaultNamespace && found(() => access.namespace(namespace)) === undefined) {
-    await access.caughtUp()
-    if (found(() => access.namespace(namespace)) === undefined) throw notFound({ group: '', resource: 'namespaces' }, namespace)
-  }
+  if (kind.namespaced) await requireNamespace(asked, namespace)
+  const { 'content-type': contentType, 'user-agent': userAgent = '' } = asked.request.headers
   const write = readWrite({
-    verb, body: asked.body, query: asked.query, contentType: asked.request.headers['content-type'], userAgent: asked.request.headers['user-agent'] ?? '',
+    verb, body: asked.body, query: asked.query, contentType, userAgent,
     now: wholeSeconds(context.parts.clock.now()), suffix: randomSuffix,
-    target: { kind: kindOf(asked), apiVersion: apiVersionOf(kind), resource: kind, namespace, name: path.name, subresource: path.subresource === 'status' ? 'status' : undefined }
+    target: {
+      kind: kindOf(asked), apiVersion: apiVersionOf(kind), resource: kind, namespace, name: path.name,
+      subresource: path.subresource === 'status' ? 'status' : undefined
+    }
   })
   for (let attempt = 1; ; attempt++) {
     const proposal = await proposed(context, asked, write)
@@ -47,6 +50,14 @@ export async function writeStored (context: KubernetesContext, asked: Asked, ver
   }
 }
 
+/** @throws StatusError 404 where there is no such namespace; `default` is always there */
+async function requireNamespace ({ access }: Asked, namespace: string): Promise<void> {
+  const isThere = (): boolean => namespace === defaultNamespace || found(() => access.namespace(namespace)) !== undefined
+  if (isThere()) return
+  await access.caughtUp()
+  if (!isThere()) throw notFound({ group: '', resource: 'namespaces' }, namespace)
+}
+
 /** What comes of the object as it is. A refusal is said of the registry as it is, not as this node last saw it. */
 async function proposed (context: KubernetesContext, asked: Asked, write: Write): Promise<Proposal> {
   try {
@@ -59,8 +70,9 @@ async function proposed (context: KubernetesContext, asked: Asked, write: Write)
   }
 }
 
-async function put (asked: Asked, { options: { dryRun } }: Write, { object, name, managedFields, isNew }: Proposal): Promise<ApplyAnswer> {
+async function put (asked: Asked, { options: { dryRun } }: Write, proposal: Proposal): Promise<ApplyAnswer> {
   const { access, path: { namespace = '' } } = asked
+  const { object, name, managedFields, isNew } = proposal
   return await access.put({ kind: kindOf(asked), namespace, name }, object, { dryRun, managedFields, isNew })
 }
 
@@ -78,7 +90,8 @@ export function kindOf ({ kind }: Pick<Asked, 'kind'>): Manifest['kind'] {
   return kind.kind as Manifest['kind'] // of kinds whose objects are stored
 }
 
-async function liveOf (context: KubernetesContext, { kind, access, path: { namespace = '' } }: Asked, name: string): Promise<LiveObject | undefined> {
+async function liveOf (context: KubernetesContext, asked: Asked, name: string): Promise<LiveObject | undefined> {
+  const { kind, access, path: { namespace = '' } } = asked
   const shelf = await shelfOf(context, kind)
   const stored = manifestAt(access, { kind: kindOf({ kind }), namespace, name })
   if (stored !== undefined) return { object: storedObject(stored), isStored: true }

@@ -1,6 +1,7 @@
 // Sets of fields, as Kubernetes keeps them for each manager of an object (`fieldsV1`). A step of a path is a text:
 //
-//   step = `f:` name of a field or key of a map | `k:` JSON of an item's key fields, in order | `v:` JSON of a set's item
+// step = `f:` name of a field or key of a map | `k:` JSON of an item's key fields, in order | `v:` JSON of a set's
+// item
 //
 // In `fieldsV1` each step is a member of an object, and `.` says that the field itself belongs to the set, not only
 // fields within it.
@@ -22,16 +23,13 @@ export class FieldSet {
   insert (path: Path): void {
     const last = path.at(-1)
     if (last === undefined) return // the object itself is no field of it
-    let at: FieldSet = this // eslint-disable-line @typescript-eslint/no-this-alias -- a walk that begins here
-    for (const step of path.slice(0, -1)) at = at.#child(step)
-    at.members.add(last)
+    path.slice(0, -1).reduce<FieldSet>((at, step) => at.#child(step), this).members.add(last)
   }
 
   has (path: Path): boolean {
     const last = path.at(-1)
-    let at: FieldSet | undefined = this // eslint-disable-line @typescript-eslint/no-this-alias -- a walk that begins here
-    for (const step of path.slice(0, -1)) at = at?.children.get(step)
-    return last !== undefined && at?.members.has(last) === true
+    const above = path.slice(0, -1).reduce<FieldSet | undefined>((at, step) => at?.children.get(step), this)
+    return last !== undefined && above?.members.has(last) === true
   }
 
   union (other: FieldSet): FieldSet {
@@ -110,7 +108,8 @@ export function fromFieldsV1 (value: unknown, depth = 0): FieldSet | undefined {
     if (!/^(?:f:|[kv]:.)/s.test(step)) return undefined
     const child = fromFieldsV1(within, depth + 1)
     if (child === undefined) return undefined
-    if (Object.hasOwn(within as object, '.') || child.isEmpty) set.members.add(step) // it is an object: it was just read
+    // It is an object: it was just read.
+    if (Object.hasOwn(within as object, '.') || child.isEmpty) set.members.add(step)
     if (!child.isEmpty) set.children.set(step, child)
   }
   return set
@@ -123,8 +122,8 @@ export function pathText (path: Path): string {
     if (step.startsWith('f:')) return `.${rest}`
     if (step.startsWith('v:')) return `[=${rest}]`
     const keys = parsed(rest)
-    const texts = typeof keys === 'object' && keys !== null ? Object.entries(keys).map(([name, value]) => `${name}=${JSON.stringify(value)}`) : [rest]
-    return `[${texts.join(',')}]`
+    if (typeof keys !== 'object' || keys === null) return `[${rest}]`
+    return `[${Object.entries(keys).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`
   }).join('')
 }
 

@@ -77,11 +77,16 @@ export function map ({ atomic = false }: { readonly atomic?: boolean } = {}): Ma
   return { shape: 'map', of: text, atomic, go: 'map[string]string' }
 }
 
-export function struct (definition: string, about: string, rows: Readonly<Record<string, FieldRow>>, { atomic = false } = {}): StructType {
+export function struct (
+  definition: string, about: string, rows: Readonly<Record<string, FieldRow>>, { atomic = false } = {}
+): StructType {
   const name = definition.slice(definition.lastIndexOf('.') + 1)
-  const fields = new Map(Object.entries(rows).map(([field, [number, type, meaning, { required = false, fallback } = {}]]): [string, Field] =>
-    [field, { number, type, about: meaning, required, fallback }]))
+  const fields = new Map(Object.entries(rows).map(([field, row]): [string, Field] => [field, fieldOf(row)]))
   return { shape: 'struct', name, definition, about, fields, atomic, go: `v1.${name}` }
+}
+
+function fieldOf ([number, type, about, special]: FieldRow): Field {
+  return { number, type, about, required: special?.required === true, fallback: special?.fallback }
 }
 
 export function list (of: FieldType, merge: ListType['merge'] = 'atomic', patchKey?: string): ListType {

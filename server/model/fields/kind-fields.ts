@@ -23,7 +23,8 @@ const port = struct(`${core}.EndpointPort`, 'A port of endpoints.', {
   protocol: [3, protocol, 'TCP (default), UDP or SCTP.']
 }, { atomic: true })
 
-const endpoints = struct(`${core}.Endpoints`, 'Endpoints of a service, made by hand; the service has the same name. Older than EndpointSlice.', {
+const aboutEndpoints = 'Endpoints of a service, made by hand; the service has the same name. Older than EndpointSlice.'
+const endpoints = struct(`${core}.Endpoints`, aboutEndpoints, {
   ...typeMeta,
   subsets: [2, list(struct(`${core}.EndpointSubset`, 'Endpoints with the same ports.', {
     addresses: [1, list(address), 'Endpoints that are ready.'],
@@ -32,13 +33,16 @@ const endpoints = struct(`${core}.Endpoints`, 'Endpoints of a service, made by h
   })), 'All endpoints: each address with each port of its subset.']
 })
 
+const forNode = struct(`${discovery}.ForNode`, 'A node.', { name: [1, text, 'Name of the node.', { required: true }] })
+const forZone = struct(`${discovery}.ForZone`, 'A zone.', { name: [1, text, 'Name of the zone.', { required: true }] })
 const hints = struct(`${discovery}.EndpointHints`, 'Who should use an endpoint.', {
-  forNodes: [2, list(struct(`${discovery}.ForNode`, 'A node.', { name: [1, text, 'Name of the node.', { required: true }] })), 'Nodes that should.'],
-  forZones: [1, list(struct(`${discovery}.ForZone`, 'A zone.', { name: [1, text, 'Name of the zone.', { required: true }] })), 'Zones that should.']
+  forNodes: [2, list(forNode), 'Nodes that should.'],
+  forZones: [1, list(forZone), 'Zones that should.']
 })
 
 const endpoint = struct(`${discovery}.Endpoint`, 'One endpoint.', {
-  addresses: [1, list(text, 'set'), 'Addresses of the endpoint, all of one family. The first one is used.', { required: true }],
+  addresses: [1, list(text, 'set'),
+    'Addresses of the endpoint, all of one family. The first one is used.', { required: true }],
   conditions: [2, struct(`${discovery}.EndpointConditions`, 'What may be expected of an endpoint.', {
     ready: [1, flag, 'It may be called. Absent: yes.'],
     serving: [2, flag, 'It answers, though it may be about to go. Absent: as ready.'],
@@ -59,7 +63,8 @@ const slicePort = struct(`${discovery}.EndpointPort`, 'A port of endpoints.', {
   protocol: [2, protocol, 'TCP (default), UDP or SCTP.']
 }, { atomic: true })
 
-const endpointSlice = struct(`${discovery}.EndpointSlice`, 'Endpoints of the service that its label kubernetes.io/service-name names.', {
+const aboutSlice = 'Endpoints of the service that its label kubernetes.io/service-name names.'
+const endpointSlice = struct(`${discovery}.EndpointSlice`, aboutSlice, {
   ...typeMeta,
   addressType: [4, named('v1.AddressType'), 'IPv4, IPv6 or FQDN. It cannot change.', { required: true }],
   endpoints: [2, list(endpoint), 'The endpoints.', { required: true }],
@@ -77,7 +82,8 @@ const namespaceCondition = struct(`${core}.NamespaceCondition`, 'One aspect of t
 const namespace = struct(`${core}.Namespace`, 'A scope for names of services and instances.', {
   ...typeMeta,
   spec: [2, struct(`${core}.NamespaceSpec`, 'What a namespace is to be.', {
-    finalizers: [1, list(named('v1.FinalizerName')), 'Who must agree before the namespace goes. Nothing here acts on it.']
+    finalizers: [1, list(named('v1.FinalizerName')),
+      'Who must agree before the namespace goes. Nothing here acts on it.']
   }), 'What the namespace is to be.'],
   status: [3, struct(`${core}.NamespaceStatus`, 'What became of a namespace.', {
     conditions: [2, list(namespaceCondition, ['type'], 'type'), 'Aspects of its state.'],

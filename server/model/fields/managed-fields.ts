@@ -15,11 +15,28 @@ export interface ManagedFieldsEntry {
   readonly subresource?: string
 }
 
+/**
+ * Characters of JSON of all entries of one object. Each manager that applies has one of its own, and a record is sent
+ * to
+ * every node whole. An honest object has some thousand.
+ */
+export const maxManagedLength = 256 * 1024
+
+/** What is kept of entries: none where they are too many, as in Kubernetes for what is not an apply. */
+export function keptEntries (entries: readonly ManagedFieldsEntry[]): readonly ManagedFieldsEntry[] {
+  return fits(entries) ? entries : []
+}
+
+export function fits (entries: readonly ManagedFieldsEntry[]): boolean {
+  return entries.length === 0 || JSON.stringify(entries).length <= maxManagedLength
+}
+
 const kManagedFields = Symbol('managed fields')
 
 /** Empty: the object was never written by Kubernetes' API. */
 export function managedFieldsOf (manifest: Manifest): readonly ManagedFieldsEntry[] {
-  return (manifest as { readonly [kManagedFields]?: readonly ManagedFieldsEntry[] })[kManagedFields] ?? [] // set below alone
+  const noted = manifest as { readonly [kManagedFields]?: readonly ManagedFieldsEntry[] } // it is set below alone
+  return noted[kManagedFields] ?? []
 }
 
 /** The manifest with the note. A copy of it (`{ ...manifest }`) has it, too; `canonical` leaves it out. */

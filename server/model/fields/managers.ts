@@ -13,10 +13,10 @@ const ancientManager = 'ancient-changes'
 export const beforeFirstApply = 'before-first-apply'
 
 /** What every object has and nobody owns. */
-const unowned = setOf([
-  ['f:apiVersion'], ['f:kind'], ['f:metadata'],
-  ...['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'generation', 'managedFields', 'resourceVersion'].map((name) => ['f:metadata', `f:${name}`])
-])
+const ofEveryObject =
+  ['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'generation', 'managedFields', 'resourceVersion']
+const unowned =
+  setOf([['f:apiVersion'], ['f:kind'], ['f:metadata'], ...ofEveryObject.map((name) => ['f:metadata', `f:${name}`])])
 
 export interface Writer {
   readonly manager: string
@@ -39,6 +39,13 @@ export type Applied =
   | { readonly outcome: 'applied', readonly object: Members, readonly entries: readonly ManagedFieldsEntry[] }
   | { readonly outcome: 'conflict', readonly conflicts: readonly FieldConflict[] }
 
+export interface ApplyTerms {
+  /** What others manage is taken over. */
+  readonly force: boolean
+  /** As of an update. */
+  readonly now: string
+}
+
 interface Owner {
   readonly entry: Omit<ManagedFieldsEntry, 'fieldsV1'>
   readonly set: FieldSet
@@ -49,7 +56,9 @@ interface Owner {
  * @param live undefined = the object is new
  * @param now of the entry that changed, `2026-01-02T03:04:05Z`
  */
-export function afterUpdate (live: Managed | undefined, next: Members, type: StructType, writer: Writer, now: string): readonly ManagedFieldsEntry[] {
+export function afterUpdate (
+  live: Managed | undefined, next: Members, type: StructType, writer: Writer, now: string
+): readonly ManagedFieldsEntry[] {
   const { added, modified, removed } = compared(live?.object ?? hollow(type), next, type)
   const taken = ownable(added.union(modified), writer)
   const gone = taken.union(ownable(removed, writer))
@@ -58,7 +67,8 @@ export function afterUpdate (live: Managed | undefined, next: Members, type: Str
   const own = taken.difference(unowned)
   const before = kept.find(({ entry }) => identity(entry) === identity(self))
   const others = kept.filter((owner) => owner !== before)
-  const owners = own.isEmpty ? kept : [...others, { entry: self, set: before === undefined ? own : before.set.union(own) }]
+  const all = before === undefined ? own : before.set.union(own)
+  const owners = own.isEmpty ? kept : [...others, { entry: self, set: all }]
   return entriesOf(capped(owners))
 }
 
@@ -67,7 +77,7 @@ export function afterUpdate (live: Managed | undefined, next: Members, type: Str
  * @throws FieldTypeError for items without their keys, or with the same ones
  */
 export function afterApply (
-  live: Managed | undefined, config: Members, type: StructType, writer: Writer, { force, now }: { readonly force: boolean, readonly now: string }
+  live: Managed | undefined, config: Members, type: StructType, writer: Writer, { force, now }: ApplyTerms
 ): Applied {
   const object = live?.object ?? hollow(type)
   const entries = live === undefined || live.entries.length > 0
@@ -90,14 +100,19 @@ export function afterApply (
   }
   const gone = changed.union(ownable(removed, writer))
   const own = set.difference(unowned)
-  const isSame = last !== undefined && gone.isEmpty && last.set.difference(own).isEmpty && own.difference(last.set).isEmpty
+  const isSame = last !== undefined && gone.isEmpty && isSameSet(last.set, own)
   const entry = { ...self, time: isSame ? last.entry.time ?? now : now }
-  const after = [...others.map((owner): Owner => ({ entry: owner.entry, set: owner.set.difference(gone) })), { entry, set: own }]
-  return { outcome: 'applied', object: next, entries: entriesOf(after) }
+  const left = others.map((owner): Owner => ({ entry: owner.entry, set: owner.set.difference(gone) }))
+  return { outcome: 'applied', object: next, entries: entriesOf([...left, { entry, set: own }]) }
+}
+
+function isSameSet (a: FieldSet, b: FieldSet): boolean {
+  return a.difference(b).isEmpty && b.difference(a).isEmpty
 }
 
 /**
- * The fields of a configuration that was applied on the client and that the object still has as they were: a server-side apply by the same
+ * The fields of a configuration that was applied on the client and that the object still has as they were: a
+ * server-side apply by the same
  * tool may take them over.
  */
 export function stillAsApplied (lastApplied: Members, object: Members, type: StructType): FieldSet {
@@ -112,24 +127,31 @@ export function readEntries (value: unknown): readonly ManagedFieldsEntry[] | un
   for (const entry of value as unknown[]) {
     if (!isMembers(entry)) return undefined
     const { manager = '', operation, apiVersion, time, fieldsType, fieldsV1 = {}, subresource } = entry
-    if (typeof manager !== 'string' || (operation !== 'Apply' && operation !== 'Update') || typeof apiVersion !== 'string' || apiVersion === '') return undefined
+    if (typeof manager !== 'string' || (operation !== 'Apply' && operation !== 'Update')) return undefined
+    if (typeof apiVersion !== 'string' || apiVersion === '') return undefined
     if (fieldsType !== 'FieldsV1' || !isMembers(fieldsV1) || fromFieldsV1(fieldsV1) === undefined) return undefined
     entries.push({
       manager, operation, apiVersion, fieldsType, fieldsV1,
-      ...(typeof time === 'string' && !Number.isNaN(Date.parse(time)) ? { time } : {}), ...(typeof subresource === 'string' && subresource !== '' ? { subresource } : {})
+      ...(typeof time === 'string' && !Number.isNaN(Date.parse(time)) ? { time } : {}),
+      ...(typeof subresource === 'string' && subresource !== '' ? { subresource } : {})
     })
   }
   return entries
 }
 
-/** Takes out what was named last time and is managed by nobody now. What it never named stays, though nobody manages it. */
+/**
+ * Takes out what was named last time and is managed by nobody now. What it never named stays, though nobody manages
+ * it.
+ */
 function pruned (joined: Members, lastSet: FieldSet, managedSet: FieldSet, type: StructType): Members {
   const all = withNamed(fieldsOf(joined, type), type)
   const last = withNamed(lastSet, type)
-  const setOfRest = (fields: FieldSet): FieldSet => withNamed(fieldsOf(withoutFields(joined, fields, type) ?? {}, type), type)
+  const setOfRest = (fields: FieldSet): FieldSet =>
+    withNamed(fieldsOf(withoutFields(joined, fields, type) ?? {}, type), type)
   const owned = setOfRest(last).union(withNamed(managedSet, type))
   const kept = setOfRest(all.difference(owned))
-  return withoutFields(joined, all.difference(kept).intersection(last), type) as Members // its kind and name were never owned
+  // Something is left: its kind and its name were never owned.
+  return withoutFields(joined, all.difference(kept).intersection(last), type) as Members
 }
 
 /** The set with each named field that has something of the set within it. */
@@ -140,8 +162,8 @@ function withNamed (set: FieldSet, type: FieldType | undefined): FieldSet {
     const name = step.slice(2)
     const isField = step.startsWith('f:') && type?.shape === 'struct'
     if (isField && type.fields.has(name)) result.members.add(step)
-    const inner = isField ? type.fields.get(name)?.type : type?.shape === 'list' || type?.shape === 'map' ? type.of : undefined
-    result.children.set(step, withNamed(child, inner))
+    const item = type?.shape === 'list' || type?.shape === 'map' ? type.of : undefined
+    result.children.set(step, withNamed(child, isField ? type.fields.get(name)?.type : item))
   }
   return result
 }
@@ -157,15 +179,17 @@ function ownable (set: FieldSet, { subresource }: Writer): FieldSet {
 
 /** What is there before anything was said: fields within these are set one by one. */
 function hollow (type: StructType): Members {
-  return Object.fromEntries(['metadata', 'spec', 'status'].filter((name) => type.fields.has(name)).map((name) => [name, {}]))
+  const names = ['metadata', 'spec', 'status'].filter((name) => type.fields.has(name))
+  return Object.fromEntries(names.map((name) => [name, {}]))
 }
 
-function writerEntry ({ manager, apiVersion, subresource }: Writer, operation: 'Apply' | 'Update'): Omit<ManagedFieldsEntry, 'fieldsV1'> {
-  return { manager: manager === '' ? 'unknown' : manager, operation, apiVersion, fieldsType: 'FieldsV1', ...(subresource === undefined ? {} : { subresource }) }
+function writerEntry ({ manager, apiVersion, subresource }: Writer, operation: 'Apply' | 'Update'): Owner['entry'] {
+  const through = subresource === undefined ? {} : { subresource }
+  return { manager: manager === '' ? 'unknown' : manager, operation, apiVersion, fieldsType: 'FieldsV1', ...through }
 }
 
 /** An applier is the same one in each version. */
-function identity ({ manager, operation, apiVersion, subresource = '' }: Omit<ManagedFieldsEntry, 'fieldsV1'>): string {
+function identity ({ manager, operation, apiVersion, subresource = '' }: Owner['entry']): string {
   return JSON.stringify([manager, operation, operation === 'Apply' ? '' : apiVersion, subresource])
 }
 
@@ -183,7 +207,12 @@ function ownersOf (entries: readonly ManagedFieldsEntry[]): Owner[] {
 function entriesOf (owners: readonly Owner[]): readonly ManagedFieldsEntry[] {
   return owners.filter(({ set }) => !set.isEmpty)
     .map(({ entry, set }): ManagedFieldsEntry => ({ ...entry, fieldsV1: set.toFieldsV1() }))
-    .sort((a, b) => compareTexts(a.operation, b.operation) || compareTexts(a.time ?? '', b.time ?? '') || compareTexts(identity(a), identity(b)))
+    .sort((a, b) => compareTexts(orderOf(a), orderOf(b)))
+}
+
+/** Kubernetes' order: by operation, time, and who it is. */
+function orderOf (entry: Owner['entry']): string {
+  return JSON.stringify([entry.operation, entry.time ?? '', identity(entry)])
 }
 
 /** Makes one of the oldest updates where there are too many of them. */

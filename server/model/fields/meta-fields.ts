@@ -35,8 +35,10 @@ export const objectMeta = struct(`${meta}.ObjectMeta`, 'Metadata that every obje
   managedFields: [17, list(managedFields), 'Which manager set which fields. The registry keeps it.'],
   name: [1, text, 'Name of the object, unique in its namespace. It cannot change.'],
   namespace: [3, text, 'Namespace of the object. It cannot change.'],
-  ownerReferences: [13, list(ownerReference, ['uid'], 'uid'), 'Objects that this one belongs to. Nothing here acts on it.'],
-  resourceVersion: [6, text, 'Revision of the registry that last changed the object: an update that names an older one is refused.'],
+  ownerReferences: [13, list(ownerReference, ['uid'], 'uid'),
+    'Objects that this one belongs to. Nothing here acts on it.'],
+  resourceVersion: [6, text,
+    'Revision of the registry that last changed the object: an update that names an older one is refused.'],
   selfLink: [4, text, 'Not used any more.'],
   uid: [5, named('types.UID'), 'Identity of this object among all that had its name. The registry sets it.']
 })
@@ -74,5 +76,6 @@ export const deleteOptions = struct(`${meta}.DeleteOptions`, 'How an object is d
   kind: [0, text, 'Kind of the options.'],
   orphanDependents: [3, flag, 'Leave what belongs to the object. Older form of propagationPolicy.'],
   preconditions: [2, preconditions, 'What must hold of the object, or it is not deleted.'],
-  propagationPolicy: [4, named('v1.DeletionPropagation'), 'Foreground, Background or Orphan: what becomes of what belongs to the object.']
+  propagationPolicy: [4, named('v1.DeletionPropagation'),
+    'Foreground, Background or Orphan: what becomes of what belongs to the object.']
 })

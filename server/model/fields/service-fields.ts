@@ -14,15 +14,22 @@ export const typeMeta: Readonly<Record<'apiVersion' | 'kind' | 'metadata', Field
 
 const servicePort = struct(`${core}.ServicePort`, 'One port that a service listens on.', {
   appProtocol: [6, text, 'What is spoken on the port: a registered service name, or a prefixed name of your own.'],
-  name: [1, text, 'Name of the port: a DNS label, unique in the service, which SRV records carry. Only a single port may be without.'],
-  nodePort: [5, whole, 'Port on each node that leads to this one. Given by the registry for the types NodePort and LoadBalancer, or chosen here.'],
+  name: [1, text,
+    'Name of the port: a DNS label, unique in the service, which SRV records carry. Only a single port ' +
+    'may be without.'],
+  nodePort: [5, whole,
+    'Port on each node that leads to this one. Given by the registry for the types NodePort and ' +
+    'LoadBalancer, or chosen here.'],
   port: [3, whole, 'Port on the address of the service.', { required: true }],
   protocol: [2, protocol, 'TCP (default), UDP or SCTP.', { fallback: 'TCP' }],
-  targetPort: [4, intOrText, 'Port of the instances: a number, or the name of a port that each instance has registered. Default: the same as port.']
+  targetPort: [4, intOrText,
+    'Port of the instances: a number, or the name of a port that each instance has registered. ' +
+    'Default: the same as port.']
 })
 
 const clientIp = struct(`${core}.ClientIPConfig`, 'Affinity by the address of the client.', {
-  timeoutSeconds: [1, whole, 'Seconds after its last connection in which a client is remembered: 1 to 86400, default 10800.']
+  timeoutSeconds: [1, whole,
+    'Seconds after its last connection in which a client is remembered: 1 to 86400, default 10800.']
 })
 
 const affinity = struct(`${core}.SessionAffinityConfig`, 'How sticky connections are.', {
@@ -31,13 +38,18 @@ const affinity = struct(`${core}.SessionAffinityConfig`, 'How sticky connections
 
 const spec = struct(`${core}.ServiceSpec`, 'What a service is to be.', {
   allocateLoadBalancerNodePorts: [20, flag, 'Whether a load balancer gets node ports, too. Default true.'],
-  clusterIP: [3, text, 'Address of the service: given by the registry from its range, chosen here, or None for a headless service. It cannot change.'],
+  clusterIP: [3, text,
+    'Address of the service: given by the registry from its range, chosen here, or None for a headless ' +
+    'service. It cannot change.'],
   clusterIPs: [18, list(text), 'Addresses of the service, one of each family. The first is clusterIP.'],
   externalIPs: [5, list(text), 'Addresses that lead to the service though nobody here gave them out.'],
   externalName: [10, text, 'Name that DNS answers with a CNAME, for the type ExternalName.'],
-  externalTrafficPolicy: [11, named('v1.ServiceExternalTrafficPolicy'), 'Where traffic from outside goes: Cluster (all endpoints) or Local (those of the node).'],
-  healthCheckNodePort: [12, whole, 'Port on which nodes say whether they have endpoints, for load balancers with externalTrafficPolicy Local.'],
-  internalTrafficPolicy: [22, named('v1.ServiceInternalTrafficPolicy'), 'Where traffic to the service address goes: Cluster (all endpoints) or Local (those of the node).'],
+  externalTrafficPolicy: [11, named('v1.ServiceExternalTrafficPolicy'),
+    'Where traffic from outside goes: Cluster (all endpoints) or Local (those of the node).'],
+  healthCheckNodePort: [12, whole,
+    'Port on which nodes say whether they have endpoints, for load balancers with externalTrafficPolicy Local.'],
+  internalTrafficPolicy: [22, named('v1.ServiceInternalTrafficPolicy'),
+    'Where traffic to the service address goes: Cluster (all endpoints) or Local (those of the node).'],
   ipFamilies: [19, list(named('v1.IPFamily')), 'Families of the addresses: IPv4, IPv6.'],
   ipFamilyPolicy: [17, named('v1.IPFamilyPolicy'), 'SingleStack, PreferDualStack or RequireDualStack.'],
   loadBalancerClass: [21, text, 'Which load balancer serves it. Absent: the registry\'s own.'],
@@ -45,7 +57,8 @@ const spec = struct(`${core}.ServiceSpec`, 'What a service is to be.', {
   loadBalancerSourceRanges: [9, list(text), 'Networks that may use the load balancer.'],
   ports: [1, list(servicePort, ['port', 'protocol'], 'port'), 'Ports of the service.'],
   publishNotReadyAddresses: [13, flag, 'Instances that are not ready count as ready.'],
-  selector: [2, map({ atomic: true }), 'Labels of the instances that are endpoints of the service. Absent: endpoints are made by hand.'],
+  selector: [2, map({ atomic: true }),
+    'Labels of the instances that are endpoints of the service. Absent: endpoints are made by hand.'],
   sessionAffinity: [7, named('v1.ServiceAffinity'), 'None, or ClientIP: a client keeps its endpoint.'],
   sessionAffinityConfig: [14, affinity, 'How long a client keeps its endpoint.'],
   trafficDistribution: [23, text, 'Preference among endpoints: PreferSameZone, PreferSameNode.'],
@@ -69,7 +82,9 @@ const loadBalancer = struct(`${core}.LoadBalancerStatus`, 'What the load balance
   ingress: [1, list(ingress), 'Addresses and names that lead to the service.']
 })
 
-export const serviceFields = struct(`${core}.Service`, 'A name for instances: an address, ports, and a rule for which instances answer.', {
+const about = 'A name for instances: an address, ports, and a rule for which instances answer.'
+
+export const serviceFields = struct(`${core}.Service`, about, {
   ...typeMeta,
   spec: [2, spec, 'What the service is to be.'],
   status: [3, struct(`${core}.ServiceStatus`, 'What became of a service.', {

@@ -1,4 +1,5 @@
-// Objects seen through the types of their fields: which fields one has, what differs between two, what an apply makes of
+// Objects seen through the types of their fields: which fields one has, what differs between two, what an apply makes
+// of
 // two, and what is left when fields are taken out. Pure functions of JSON values; nothing is changed in place.
 import { isDeepStrictEqual } from 'node:util'
 import { FieldSet, type Path } from './field-set.ts'
@@ -75,11 +76,15 @@ function compareInto (before: unknown, after: unknown, of: FieldType | undefined
   }
   if (type.shape === 'list') {
     const [ours, theirs] = [new Map(itemsOf(before, type, path)), new Map(itemsOf(after, type, path))]
-    for (const step of new Set([...ours.keys(), ...theirs.keys()])) compareInto(ours.get(step), theirs.get(step), type.of, [...path, step], into)
+    for (const step of new Set([...ours.keys(), ...theirs.keys()])) {
+      compareInto(ours.get(step), theirs.get(step), type.of, [...path, step], into)
+    }
     return
   }
   const [ours, theirs] = [membersOf(before), membersOf(after)]
-  for (const name of new Set([...ours.keys(), ...theirs.keys()])) compareInto(ours.get(name), theirs.get(name), memberType(type, name), [...path, `f:${name}`], into)
+  for (const name of new Set([...ours.keys(), ...theirs.keys()])) {
+    compareInto(ours.get(name), theirs.get(name), memberType(type, name), [...path, `f:${name}`], into)
+  }
 }
 
 /**
@@ -163,8 +168,9 @@ function itemsOf (value: unknown, type: ListType, path: Path): [string, unknown]
 
 function stepOf (item: unknown, { merge, of }: ListType, path: Path): string {
   if (!Array.isArray(merge)) {
-    if (isMembers(item) || Array.isArray(item)) throw new FieldTypeError(path, 'associative list without keys has an element that\'s a map type')
-    if (item === null) throw new FieldTypeError(path, 'associative list without keys has an element that\'s an explicit null')
+    const what = isMembers(item) || Array.isArray(item) ? 'a map type' : item === null ? 'an explicit null' : undefined
+    const message = `associative list without keys has an element that's ${what}`
+    if (what !== undefined) throw new FieldTypeError(path, message)
     return `v:${JSON.stringify(item)}`
   }
   if (item === null) throw new FieldTypeError(path, 'associative list with keys may not have a null element')
@@ -175,14 +181,16 @@ function stepOf (item: unknown, { merge, of }: ListType, path: Path): string {
   })
   if (keys.length === 0) {
     const names = `[${merge.map((name: string) => JSON.stringify(name)).join(' ')}]`
-    throw new FieldTypeError(path, `associative list with keys has an element that omits all key fields ${names} (and doesn't have default values for any key fields)`)
+    const without = `omits all key fields ${names} (and doesn't have default values for any key fields)`
+    throw new FieldTypeError(path, `associative list with keys has an element that ${without}`)
   }
   return `k:${JSON.stringify(Object.fromEntries(keys))}`
 }
 
 function keyText (step: string): string {
   const key = JSON.parse(step.slice(2)) as unknown // written by stepOf
-  return isMembers(key) ? `[${Object.entries(key).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]` : `[=${JSON.stringify(key)}]`
+  if (!isMembers(key)) return `[=${JSON.stringify(key)}]`
+  return `[${Object.entries(key).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`
 }
 
 function membersOf (value: unknown): Map<string, unknown> {

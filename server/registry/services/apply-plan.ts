@@ -16,7 +16,7 @@ import {
   endpointSliceFaults, endpointSliceWarnings, endpointsFaults, endpointsWarning, namespaceFaults, unnamedPortWarnings
 } from '../../model/service/validate-endpoints.ts'
 import { kindFields } from '../../model/fields/kind-fields.ts'
-import { type ManagedFieldsEntry, managedFieldsOf, withManagedFields } from '../../model/fields/managed-fields.ts'
+import { keptEntries, type ManagedFieldsEntry, managedFieldsOf, withManagedFields } from '../../model/fields/managed-fields.ts'
 import { afterUpdate } from '../../model/fields/managers.ts'
 import { policyFaults } from '../../model/policy/validate.ts'
 import { FaultList, maxToldFaults } from '../../refusal.ts'
@@ -251,7 +251,8 @@ function noted (final: Manifest, { item, old, next }: Draft, now: string): Manif
   if (item.managedFields !== undefined) return withManagedFields(final, item.managedFields)
   if (old === undefined || before.length === 0) return final
   const writer = { manager: ownManager, apiVersion: final.apiVersion }
-  return withManagedFields(final, afterUpdate({ object: { ...old }, entries: before }, { ...next }, kindFields[final.kind], writer, now))
+  const entries = afterUpdate({ object: { ...old }, entries: before }, { ...next }, kindFields[final.kind], writer, now)
+  return withManagedFields(final, keptEntries(entries))
 }
 
 function withResult ({ next, needs }: Draft, { values, pending }: ServiceResult): Manifest {

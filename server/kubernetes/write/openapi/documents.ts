@@ -1,9 +1,11 @@
-// The documents of OpenAPI v3, one for each version of a group: `/openapi/v3` names them. kubectl looks in them for three
+// The documents of OpenAPI v3, one for each version of a group: `/openapi/v3` names them. kubectl looks in them for
+// three
 // things: the kind of a path, the schema of that kind (`explain`), and whether a PATCH takes `fieldValidation`.
 import { createHash } from 'node:crypto'
 import { kindFields } from '../../../model/fields/kind-fields.ts'
 import { type StructType, struct } from '../../../model/fields/field-type.ts'
 import { typeMeta } from '../../../model/fields/service-fields.ts'
+import { applyMedia, jsonPatchMedia, mergePatchMedia, strategicMedia } from '../patched.ts'
 import { scaleFields } from '../scale.ts'
 import { addSchemas, type GroupVersionKind, type JsonSchema } from './schemas.ts'
 
@@ -17,7 +19,7 @@ export interface ServedKind extends GroupVersionKind {
 }
 
 const jsonMedia = 'application/json'
-const patchMedia = ['application/apply-patch+yaml', 'application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json']
+const patchMedia = [applyMedia, jsonPatchMedia, mergePatchMedia, strategicMedia]
 const queryTexts: Readonly<Record<string, string>> = {
   dryRun: 'All: say what would be done, and do nothing.',
   fieldManager: 'Who writes. Required for a server-side apply.',
@@ -31,7 +33,8 @@ export class OpenApiDocuments {
   #index: string | undefined
 
   constructor (kinds: readonly ServedKind[]) {
-    this.#byPath = Map.groupBy(kinds, ({ group, version }) => (group === '' ? `api/${version}` : `apis/${group}/${version}`))
+    this.#byPath =
+      Map.groupBy(kinds, ({ group, version }) => (group === '' ? `api/${version}` : `apis/${group}/${version}`))
   }
 
   /** Where they are. The hash in the address changes with the document, so that clients may keep it. */
@@ -58,9 +61,10 @@ export class OpenApiDocuments {
 function openApiDocument (kinds: readonly ServedKind[]): JsonSchema {
   const schemas = new Map<string, JsonSchema>()
   const paths = kinds.flatMap((kind) => pathsOf(kind, schemas))
+  const sorted = [...schemas].sort(([a], [b]) => (a < b ? -1 : 1))
   return {
     openapi: '3.0.0', info: { title: 'Rollcall', version: kinds[0]?.version ?? 'v1' },
-    paths: Object.fromEntries(paths), components: { schemas: Object.fromEntries([...schemas].sort(([a], [b]) => (a < b ? -1 : 1))) }
+    paths: Object.fromEntries(paths), components: { schemas: Object.fromEntries(sorted) }
   }
 }
 
@@ -70,7 +74,8 @@ function pathsOf (served: ServedKind, schemas: Map<string, JsonSchema>): [string
   const type = typeOf(served)
   addSchemas(type, schemas, of)
   // What is derived has more fields than its table, which is about what can be written.
-  if (!isStored(kind)) schemas.set(type.definition, { ...schemas.get(type.definition), 'x-kubernetes-preserve-unknown-fields': true })
+  const open = { 'x-kubernetes-preserve-unknown-fields': true }
+  if (!isStored(kind)) schemas.set(type.definition, { ...schemas.get(type.definition), ...open })
   if (kind === 'Deployment') addSchemas(scaleFields, schemas, { group: 'autoscaling', version: 'v1', kind: 'Scale' })
   const base = group === '' ? `/api/${version}` : `/apis/${group}/${version}`
   const content = { [jsonMedia]: { schema: { $ref: `#/components/schemas/${type.definition}` } } }
@@ -82,25 +87,33 @@ function pathsOf (served: ServedKind, schemas: Map<string, JsonSchema>): [string
     responses: { 200: { description: 'OK', content } }
   })
   const ofVerb: Readonly<Record<string, readonly ['list' | 'one', string, JsonSchema]>> = {
-    list: ['list', 'get', operation('list')], create: ['list', 'post', operation('post', [jsonMedia])], get: ['one', 'get', operation('get')],
-    update: ['one', 'put', operation('put', [jsonMedia])], patch: ['one', 'patch', operation('patch', patchMedia)], delete: ['one', 'delete', operation('delete')]
+    list: ['list', 'get', operation('list')],
+    create: ['list', 'post', operation('post', [jsonMedia])],
+    get: ['one', 'get', operation('get')],
+    update: ['one', 'put', operation('put', [jsonMedia])],
+    patch: ['one', 'patch', operation('patch', patchMedia)],
+    delete: ['one', 'delete', operation('delete')]
   }
   const operations = verbs.flatMap((verb) => ofVerb[verb] === undefined ? [] : [ofVerb[verb]])
-  const at = (place: 'list' | 'one'): JsonSchema => Object.fromEntries(operations.filter(([where]) => where === place).map(([, method, what]) => [method, what]))
+  const at = (place: 'list' | 'one'): JsonSchema =>
+    Object.fromEntries(operations.filter(([where]) => where === place).map(([, method, what]) => [method, what]))
   const place = namespaced ? `${base}/namespaces/{namespace}/${resource}` : `${base}/${resource}`
   return [[place, at('list')], [`${place}/{name}`, at('one')]]
 }
 
 function parametersOf (action: string): readonly JsonSchema[] {
-  const named = Object.entries(queryTexts).map(([name, description]): JsonSchema => ({ name, in: 'query', description, schema: { type: 'string', uniqueItems: true } }))
-  const force = { name: 'force', in: 'query', description: 'Of a server-side apply: take over what others manage.', schema: { type: 'boolean', uniqueItems: true } }
+  const parameter = (name: string, description: string, type = 'string'): JsonSchema =>
+    ({ name, in: 'query', description, schema: { type, uniqueItems: true } })
+  const named = Object.entries(queryTexts).map(([name, description]) => parameter(name, description))
+  const force = parameter('force', 'Of a server-side apply: take over what others manage.', 'boolean')
   return action === 'patch' ? [...named, force] : named
 }
 
 function typeOf ({ group, version, kind, derivedFrom = 'it is made of what is registered' }: ServedKind): StructType {
   if (isStored(kind)) return kindFields[kind]
   const domain = group === '' ? 'core' : group.split('.')[0] ?? group
-  return struct(`io.k8s.api.${domain}.${version}.${kind}`, `Not stored here, but made of what is registered: ${derivedFrom}.`, typeMeta)
+  const about = `Not stored here, but made of what is registered: ${derivedFrom}.`
+  return struct(`io.k8s.api.${domain}.${version}.${kind}`, about, typeMeta)
 }
 
 function isStored (kind: string): kind is keyof typeof kindFields {

@@ -10,8 +10,13 @@ export interface GroupVersionKind {
 }
 
 const intOrText = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString'
+const numberOrName =
+  { description: 'A number, or a name.', format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] }
 
-/** Adds the schema of a struct, and of all that is within it. @param of the kind that it is; absent = it is a part of others */
+/**
+ * Adds the schema of a struct, and of all that is within it. @param of the kind that it is; absent = it is a part of
+ * others
+ */
 export function addSchemas (type: StructType, into: Map<string, JsonSchema>, of?: GroupVersionKind): void {
   if (into.has(type.definition)) return
   into.set(type.definition, {}) // it is being made
@@ -35,14 +40,18 @@ function schemaOf (type: FieldType, into: Map<string, JsonSchema>): JsonSchema {
     case 'flag': return { type: 'boolean' }
     case 'time': return { type: 'string', format: 'date-time' }
     case 'int-or-text':
-      into.set(intOrText, { description: 'A number, or a name.', format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] })
+      into.set(intOrText, numberOrName)
       return { $ref: `#/components/schemas/${intOrText}` }
     case 'any': return { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
-    case 'map': return { type: 'object', additionalProperties: { type: 'string', default: '' }, ...(type.atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}) }
+    case 'map': {
+      const whole = type.atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}
+      return { type: 'object', additionalProperties: { type: 'string', default: '' }, ...whole }
+    }
     case 'struct':
       addSchemas(type, into)
       return { $ref: `#/components/schemas/${type.definition}` }
-    case 'list': return { type: 'array', items: itemsOf(type.of, into), ...listType(type.merge), ...patchType(type.patchKey) }
+    case 'list':
+      return { type: 'array', items: itemsOf(type.of, into), ...listType(type.merge), ...patchType(type.patchKey) }
   }
 }
 
@@ -52,7 +61,8 @@ function itemsOf (type: FieldType, into: Map<string, JsonSchema>): JsonSchema {
 }
 
 function listType (merge: 'atomic' | 'set' | readonly string[]): JsonSchema {
-  return Array.isArray(merge) ? { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': merge } : { 'x-kubernetes-list-type': merge }
+  if (!Array.isArray(merge)) return { 'x-kubernetes-list-type': merge }
+  return { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': merge }
 }
 
 function patchType (key: string | undefined): JsonSchema {

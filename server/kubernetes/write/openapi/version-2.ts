@@ -12,7 +12,8 @@ const parameters = ['dryRun', 'fieldManager', 'fieldValidation']
 
 export function openApiVersion2 (kinds: readonly ServedKind[], version: string): Buffer {
   const paths = kinds.filter(({ verbs }) => verbs.includes('patch')).map(pathOf)
-  return message(field(1, '2.0'), field(2, message(field(1, 'Rollcall'), field(2, version))), field(8, message(...paths)))
+  const info = message(field(1, 'Rollcall'), field(2, version))
+  return message(field(1, '2.0'), field(2, info), field(8, message(...paths)))
 }
 
 function pathOf ({ group, version, kind, resource, namespaced }: ServedKind): Buffer {

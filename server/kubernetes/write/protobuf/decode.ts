@@ -3,7 +3,8 @@
 //   body    = "k8s" NUL Unknown
 //   Unknown = { 1: TypeMeta { 1: apiVersion, 2: kind }, 2: raw octets of the object, 3: encoding, 4: content type }
 //
-// Kubernetes writes empty texts and zeros: they are absent fields. What a type does not know is passed over, as protobuf has it.
+// Kubernetes writes empty texts and zeros: they are absent fields. What a type does not know is passed over, as
+// protobuf has it.
 import { isUtf8 } from 'node:buffer'
 import type { Field, FieldType, StructType } from '../../../model/fields/field-type.ts'
 import type { Members } from '../../../model/fields/values.ts'
@@ -21,7 +22,9 @@ export interface Envelope {
 
 /** @throws StatusError 400 */
 export function readEnvelope (body: Buffer): Envelope {
-  if (!body.subarray(0, prefix.length).equals(prefix)) throw badRequest(`provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]`)
+  if (!body.subarray(0, prefix.length).equals(prefix)) {
+    throw badRequest('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]')
+  }
   let [apiVersion, kind] = ['', '']
   let raw = Buffer.alloc(0)
   reading(() => {
@@ -32,7 +35,9 @@ export function readEnvelope (body: Buffer): Envelope {
           if (field.number === 2) kind = textIn(field.value)
         }
       } else if (number === 2) raw = Buffer.from(octets(value))
-      else if (number === 3 && octets(value).length > 0) throw new WireError(`unsupported content encoding ${JSON.stringify(textIn(value).slice(0, 50))}`)
+      else if (number === 3 && octets(value).length > 0) {
+        throw new WireError(`unsupported content encoding ${JSON.stringify(textIn(value).slice(0, 50))}`)
+      }
     }
   })
   return { apiVersion, kind, raw }
@@ -74,7 +79,8 @@ function message (bytes: Buffer, type: StructType): Members {
       if (read !== undefined && read !== '' && read !== 0) result.set(name, read)
     }
   }
-  return Object.fromEntries([...result].map(([name, value]) => [name, value instanceof Map ? Object.fromEntries(value) : value]))
+  const plain = (value: unknown): unknown => (value instanceof Map ? Object.fromEntries(value) : value)
+  return Object.fromEntries([...result].map(([name, value]) => [name, plain(value)]))
 }
 
 const numbers = new WeakMap<StructType, ReadonlyMap<number, readonly [string, Field]>>()
@@ -82,7 +88,8 @@ const numbers = new WeakMap<StructType, ReadonlyMap<number, readonly [string, Fi
 function numbersOf (type: StructType): ReadonlyMap<number, readonly [string, Field]> {
   let known = numbers.get(type)
   if (known === undefined) {
-    known = new Map([...type.fields].filter(([, { number }]) => number > 0).map(([name, field]) => [field.number, [name, field]]))
+    const travelling = [...type.fields].filter(([, { number }]) => number > 0)
+    known = new Map(travelling.map(([name, field]) => [field.number, [name, field]]))
     numbers.set(type, known)
   }
   return known

@@ -10,7 +10,9 @@ export function varint (value: number): Buffer {
 
 /** A text, a message that was written already, a number or a flag, under its number. */
 export function field (number: number, value: string | Buffer | number | boolean): Buffer {
-  if (typeof value === 'number' || typeof value === 'boolean') return Buffer.concat([varint(number << 3), varint(Number(value))])
+  if (typeof value === 'number' || typeof value === 'boolean') {
+    return Buffer.concat([varint(number << 3), varint(Number(value))])
+  }
   const bytes = typeof value === 'string' ? Buffer.from(value) : value
   return Buffer.concat([varint(number << 3 | 2), varint(bytes.length), bytes])
 }
