@@ -24,6 +24,8 @@ t.test('one service through all verbs is one truth for both doors', async (t) =>
 
   t.match(await ask('PATCH', `${services}/web`, { spec: { type: 'NodePort' } }, patchTypes.merge), { status: 200, body: { spec: { type: 'NodePort', clusterIP: created.body.spec.clusterIP } } })
   const { nodePort } = (await native(node, 'web')).manifest.spec.ports[0]
+  t.match(await ask('PATCH', `${services}/web`, { spec: { clusterIP: '10.96.9.9' } }, patchTypes.merge), { status: 422, body: { details: { causes: [{ reason: 'FieldValueInvalid', field: 'spec.clusterIPs[0]', message: /may not change once set$/ }] } } })
+  t.match(await ask('PATCH', `${services}/web`, { spec: { clusterIP: null } }, patchTypes.merge), { status: 200, body: { spec: { clusterIP: created.body.spec.clusterIP } } }, 'what is left out is kept')
   t.match(await ask('PATCH', `${services}/web`, { spec: { ports: [{ port: 443 }, { port: 80, name: 'http' }] } }, patchTypes.strategic), { status: 422, body: { reason: 'Invalid', details: { causes: [{ reason: 'FieldValueRequired', field: 'spec.ports[0].name' }] } } })
   t.match(await ask('PATCH', `${services}/web`, { spec: { ports: [{ port: 443, name: 'tls' }, { port: 80, name: 'http' }] } }, patchTypes.strategic), { status: 200, body: { spec: { ports: [{ port: 443 }, { port: 80, nodePort }] } } })
   t.match(await ask('PATCH', `${services}/web`, [{ op: 'remove', path: '/spec/ports/0' }], patchTypes.json), { status: 200, body: { spec: { ports: [{ port: 80, nodePort }] } } })

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { managedFieldsOf } from '../../server/model/fields/managed-fields.ts'
 import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
 import { Registry } from '../../server/registry/registry.ts'
 import { createRedisStore } from '../../server/store/redis/redis-store.ts'
@@ -27,6 +28,21 @@ async function nodes (t: Closable, count: number, pools: readonly string[][] = [
 }
 
 const nodePorts = (registry: Registry): number[] => registry.services.list('Service').flatMap((found) => (found.kind === 'Service' ? found.spec.ports?.map(({ nodePort = 0 }) => nodePort) ?? [] : []))
+t.test('who manages which fields is the same on each node, and a write of one takes them on the other', { skip }, async (t) => {
+  const [one, two] = await nodes(t, 2)
+  if (one === undefined || two === undefined) throw new Error('two nodes were asked for')
+  const name = { kind: 'Service', namespace: 'shop', name: 'web' } as const
+  const body = { apiVersion: 'v1', kind: 'Service', spec: { type: 'NodePort', ports: [{ port: 80 }] } }
+  const managedFields = [{ manager: 'kubectl', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1: { 'f:spec': { 'f:type': {} } } }] as const
+  await one.as(tester).put(name, body, { managedFields })
+  await two.as(tester).caughtUp()
+  t.same(managedFieldsOf(stored(two, 'web')), managedFields)
+  await two.as(tester).put(name, { ...body, spec: { ...body.spec, type: 'ClusterIP' } })
+  await one.as(tester).caughtUp()
+  t.match(managedFieldsOf(stored(one, 'web')), [{ manager: 'rollcall', fieldsV1: { 'f:spec': { 'f:type': {} } } }])
+  await t.rejects(one.as(tester).put(name, body, { isNew: true }), { code: 'REG_CONFLICT' })
+})
+
 const used = (registry: Registry): (number | undefined)[] => registry.services.pools().map((pool) => pool.used)
 
 t.test('two nodes on one Redis allocate a thousand node ports at the same time, none twice, and a delete frees them all', { skip }, async (t) => {

@@ -15,10 +15,21 @@ export function prepared (manifest: Service, old: Service | undefined, registry:
   const service = withStaticDefaults(manifest)
   if (old === undefined) return canonical({ ...withFamilies(withAgreement(asNew(service)), registry),
     status: noStatus })
-  const carried = withAgreement(carriedOver(old, wiped(old, service)))
+  const carried = withAgreement(carriedOver(old, wiped(old, inStep(old, service))))
   const settled = keepsFamilies(old, carried) ? carried : withFamilies(carried, registry)
   return canonical({ ...settled, status: settled.status ?? noStatus,
     metadata: keptMeta(old.metadata, settled.metadata) })
+}
+
+/**
+ * A patch of `clusterIP` alone means `clusterIPs`, too: the patched object still has the old ones. Validation says then
+ * whether the address may change.
+ */
+function inStep (old: Service, next: Service): Service {
+  const { clusterIP, clusterIPs } = next.spec
+  const isLeft = clusterIPs !== undefined && sameTexts(old.spec.clusterIPs, clusterIPs)
+  if (clusterIP === old.spec.clusterIP || !isLeft) return next
+  return { ...next, spec: compact<ServiceSpec>({ ...next.spec, clusterIPs: listed(clusterIP) }) }
 }
 
 /** What a service has in Kubernetes before anything was given to it. */

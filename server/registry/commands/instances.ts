@@ -3,10 +3,11 @@ import type { Static } from 'typebox'
 import type { Instance, Registration } from '../../../client-sdk/src/wire.ts'
 import type { Clock } from '../../clock.ts'
 import { RegistryError } from '../../errors.ts'
-import { type PatchBody, bodyOf, instanceOf, ownedBody, patched, storedBody, withKnownOrder } from '../../model/instance/instance.ts'
+import { PatchBody, bodyOf, instanceOf, ownedBody, patched, storedBody, withKnownOrder } from '../../model/instance/instance.ts'
 import { rememberBody } from '../../model/instance/stored-instance.ts'
 import { maxInstancesPerService, maxNamespaces, maxServicesPerNamespace } from '../../model/limits.ts'
 import { instanceKey } from '../../model/names.ts'
+import { checked, checker } from '../../model/validate.ts'
 import type { Granted, Store } from '../../store/store.ts'
 import type { Actor, Owned, Ownership } from '../actor.ts'
 import type { InstanceEntry } from '../catalog/service-entry.ts'
@@ -17,6 +18,8 @@ import { requirePermitted } from '../ownership.ts'
 import { leaseName, randomText } from '../random-text.ts'
 import { type Decision, certain, outdated } from './certain.ts'
 import { Turns } from './turns.ts'
+
+const checkPatch = checker(PatchBody)
 
 export interface Registered {
   readonly instance: Instance
@@ -90,6 +93,7 @@ export class InstanceCommands {
   async patch (actor: Actor, name: InstanceName, patch: Static<typeof PatchBody>, generation: string | undefined): Promise<Instance> {
     const { store, feed, lookup } = this.#parts
     lookup.requireLoaded()
+    checked(checkPatch, patch) // whichever adapter it came through
     return this.#turns.take(instanceKey(name.namespace, name.service, name.id), () => certain(this.#parts, (): Decision<Instance> => {
       const entry = lookup.requireEntry(name)
       requirePermitted(actor, entry.instance)
