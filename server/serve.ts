@@ -8,11 +8,13 @@ import { AccessMetrics } from './access/metrics.ts'
 import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
 import { isReachable } from './config/kinds.ts'
+import { consulDialect } from './consul/dialect.ts'
 import { batchingText } from './dns/listen/batching.ts'
 import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
 import type { Place } from './dns/server.ts'
 import { beginDnsWorkers, type DnsWorkers } from './dns/workers.ts'
+import { eurekaDialect } from './eureka/dialect.ts'
 import { loggingGuard } from './guard.ts'
 import { nativeDialect } from './http/api/native.ts'
 import { clientCertificateOf } from './http/server/client-certificate.ts'
@@ -51,6 +53,8 @@ export interface Running extends AsyncDisposable {
   readonly dns: string | undefined
   /** `https://host:port` or `http://host:port` of the API of Kubernetes; undefined = it is not open. */
   readonly kubernetes: string | undefined
+  /** `http://host:port` of Consul's API, or of `https`; undefined = this node does not speak it. */
+  readonly consul: string | undefined
   /**
    * Ends in order: says that this node is going, answers those who still ask (`lame-duck.ts`), then closes. Takes
    * `graceMs` and less than a second. Gives the names of what had to be cut.
@@ -234,14 +238,24 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const native = nativeDialect({
       core: access.core, counters, metrics, node, version, sharedStore: store.kind === 'redis', dns: dns?.desk, access: access.desk
     })
+    const eurekaCertificate = values.eureka?.tls === undefined ? undefined : keep(values.eureka.tls)
+    const eureka = values.eureka === undefined ? [] : [eurekaDialect({
+      core: access.core, feed: registry.feed, counters, namespace: values.eureka.namespace, node, version,
+      listen: { ...values.eureka.listen, ...(eurekaCertificate === undefined ? {} : { tls: eurekaCertificate.current }) }
+    })]
     const kubernetesCertificate = values.kubernetes?.tls === undefined ? undefined : keep(values.kubernetes.tls)
     const kubernetes = values.kubernetes === undefined ? [] : [kubernetesDialect({
       core: access.core, feed: registry.feed, register: metrics.register, version, reviews: access.desk,
       listen: { ...values.kubernetes.listen, ...(kubernetesCertificate === undefined ? {} : { tls: kubernetesCertificate.current }) }
     })]
+    const consulCertificate = values.consul?.tls === undefined ? undefined : keep(values.consul.tls)
+    const consul = values.consul === undefined ? [] : [consulDialect({
+      ...values.consul, core: access.core, counters, node, version,
+      listen: { ...values.consul.listen, ...(consulCertificate === undefined ? {} : { tls: consulCertificate.current }) }
+    })]
     const http = await buildHttp({
       ...httpValues,
-      dialects: [native, ...kubernetes],
+      dialects: [native, ...kubernetes, ...eureka, ...consul],
       identities: access.credentials,
       version,
       metrics: new HttpMetrics(metrics.register),
@@ -259,7 +273,9 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const listeners = [...listen === undefined ? [] : [listen], ...secureListener]
     const urls = (await step('listen for HTTP', () => http.listenAll(listeners))).flat()
     await certificate?.watch((renewed) => http.renew({ ...renewed, clientCert: tls?.clientCert }))
+    await eurekaCertificate?.watch((renewed) => http.renew(renewed, 'eureka'))
     await kubernetesCertificate?.watch((renewed) => http.renew(renewed, 'kubernetes'))
+    await consulCertificate?.watch((renewed) => http.renew(renewed, 'consul'))
     observeCertificates(metrics.register, certificates, clock)
     const plainUrls = urls.filter((each) => each.startsWith('http:'))
     const secureUrls = urls.filter((each) => each.startsWith('https:'))
@@ -275,7 +291,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     const ownService = await openOwnService(http.ownUrls.get('kubernetes'))
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
-      ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), ...kubernetesPlaces(http.ownUrls.get('kubernetes')), store: store.kind, location: store.location,
+      ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), ...dialectPlaces(http.ownUrls), store: store.kind, location: store.location,
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
 
@@ -299,14 +315,17 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
     }
-    const reload = ({ http: { tls: httpTls }, dns: dnsValues, kubernetes: kubernetesValues, log: { level } }: NodeValues): void => {
-      const files = [httpTls, dnsValues?.tls, kubernetesValues?.tls]
+    const reload = ({ http: httpValues, dns: dnsValues, kubernetes, eureka, consul, log: { level } }: NodeValues): void => {
+      const files = [httpValues.tls, dnsValues?.tls, kubernetes?.tls, eureka?.tls, consul?.tls]
       const takes = certificates.map((kept) => kept.prepare(files.find((each) => each?.name === kept.name)))
       access.reload()
       for (const take of takes) take() // all of them are as they should be
       log.level = level
     }
-    return { http: url, dns: dns === undefined ? undefined : hostPort(dns), kubernetes: http.ownUrls.get('kubernetes')?.[0], leave, reload, close, [Symbol.asyncDispose]: close }
+    return {
+      http: url, dns: dns === undefined ? undefined : hostPort(dns), kubernetes: http.ownUrls.get('kubernetes')?.[0], consul: http.ownUrls.get('consul')?.[0],
+      leave, reload, close, [Symbol.asyncDispose]: close
+    }
   } catch (error) {
     await closeSoon() // what hung at the start may hang again, and a DNS thread ends only when it has started
     throw error
@@ -333,9 +352,10 @@ function reachableAddress (host: string, listening: string): string {
   return family.map((wanted) => outer.find((each) => each.family === wanted)?.address).find((address) => address !== undefined) ?? listening
 }
 
-/** Where clients of Kubernetes are answered, as the ready line has it. */
-function kubernetesPlaces (urls: readonly string[] | undefined): object {
-  return urls === undefined ? {} : { kubernetes: urls[0], ...(urls.length > 1 ? { kubernetesAddresses: urls } : {}) }
+/** Where other dialects are spoken, as the ready line has it: `"eureka":"http://127.0.0.1:8761"`. */
+function dialectPlaces (urls: ReadonlyMap<string, readonly string[]>): object {
+  const places = [...urls].flatMap(([name, all]): [string, unknown][] => [[name, all[0]], ...(all.length > 1 ? [[`${name}Addresses`, all] as [string, unknown]] : [])])
+  return Object.fromEntries(places)
 }
 
 /** Where DNS is answered, as the ready line has it. */

@@ -1,7 +1,7 @@
 // The list of commands, in the order of the help. Each is loaded when it is run: what one needs, no other waits for.
 import type { Command } from './command.ts'
 
-/** By name. `delete` is a word of the language, so that its command is called `remove`. */
+/** By name. `delete` and `import` are words of the language, so that their commands are called otherwise. */
 const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   get: async () => (await import('./get.ts')).get,
   describe: async () => (await import('./describe.ts')).describe,
@@ -26,6 +26,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   'can-i': async () => (await import('./access.ts')).canI,
   backup: async () => (await import('./backup.ts')).backup,
   restore: async () => (await import('./backup.ts')).restore,
+  import: async () => (await import('./import.ts')).importCommand,
   proxy: async () => (await import('./proxy.ts')).proxy,
   kubeconfig: async () => (await import('./kubeconfig.ts')).kubeconfig,
   certificate: async () => (await import('./certificate.ts')).certificate,

@@ -244,13 +244,13 @@ function openListeners (config: Config): { readonly name: string, readonly liste
 
 /** Whether strangers who reach a listener get only what is meant for them. */
 function isControlled ({ access, dnsViews }: Config, name: string): boolean {
-  return name.startsWith('http') || name === 'kubernetes' ? access === 'on' : dnsViews.length > 0
+  return name.startsWith('dns') ? dnsViews.length > 0 : access === 'on'
 }
 
 /** The commands that do it. */
 function howToControl (name: string, listener: Listener): string {
   const place = showListener(listener)
-  if (!name.startsWith('http')) return `Say which networks may look up which namespaces: --dns-view office=10.0.0.0/8:*`
+  if (name.startsWith('dns')) return `Say which networks may look up which namespaces: --dns-view office=10.0.0.0/8:*`
   return `Two commands do it: "rollcall init --token-file tokens.yaml" makes the first token, and "rollcall serve --${name} ${place} --access on --token-file tokens.yaml" starts with it`
 }
 
@@ -273,9 +273,15 @@ function warningsOf (config: Config, origins: Origins): string[] {
 }
 
 /** Whoever is on the way reads tokens that are sent in the clear. */
-function plainTokens ({ access, insecure, http }: Config): string[] {
-  if (access !== 'on' || insecure || http === undefined || isLoopback(http.host)) return []
-  return [`http listens on ${showListener(http)} without TLS: tokens that are sent there can be read on the way. Give clients http-tls, or put a proxy that ends TLS before it`]
+function plainTokens ({ access, insecure, http, eureka, eurekaTlsCert }: Config): string[] {
+  if (access !== 'on' || insecure) return []
+  const plain = [
+    { name: 'http', listener: http, cure: 'http-tls' },
+    { name: 'eureka', listener: eurekaTlsCert === undefined ? eureka : undefined, cure: 'eureka-tls-cert' }
+  ]
+  return plain.flatMap(({ name, listener, cure }) => (listener === undefined || isLoopback(listener.host) ? [] : [
+    `${name} listens on ${showListener(listener)} without TLS: tokens that are sent there can be read on the way. Give clients ${cure}, or put a proxy that ends TLS before it`
+  ]))
 }
 
 function secretInFlag ({ name, kind, variable }: Setting, value: unknown, { field }: Origins): string[] {

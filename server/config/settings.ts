@@ -3,8 +3,10 @@
 // A setting itself stands in its room.
 import { Type, type Static, type TSchema } from 'typebox'
 import { accessRoom, readAccessSettings, type AccessValues } from '../access/settings.ts'
+import { consulRoom, readConsulSettings, type ConsulValues } from '../consul/settings.ts'
 import { invalid } from '../errors.ts'
 import { dnsRoom, readDnsSettings, type DnsValues } from '../dns/settings.ts'
+import { eurekaRoom, readEurekaSettings, type EurekaValues } from '../eureka/settings.ts'
 import { httpRoom, readHttpSettings, type HttpValues } from '../http/settings.ts'
 import { kubernetesRoom, readKubernetesSettings, type KubernetesValues } from '../kubernetes/settings.ts'
 import { logRoom, readLogSettings, type LogValues } from '../log/settings.ts'
@@ -16,8 +18,8 @@ import { readAll, type Origins, type Room, type SettingDoc } from './setting.ts'
 
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
-  ...httpRoom.settings, ...accessRoom.settings,
-  ...dnsRoom.settings, ...kubernetesRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
+  ...httpRoom.settings, ...accessRoom.settings, ...eurekaRoom.settings, ...consulRoom.settings, ...dnsRoom.settings, ...kubernetesRoom.settings,
+  ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
 }, { additionalProperties: false })
 
 /** The effective settings, in units that code counts in. */
@@ -27,8 +29,12 @@ export type Config = Static<typeof settingsSchema>
 export interface NodeValues {
   readonly http: HttpValues
   readonly access: AccessValues
+  /** undefined = this node does not speak Eureka. */
+  readonly eureka: EurekaValues | undefined
   /** undefined = this node answers no DNS. */
   readonly dns: DnsValues | undefined
+  /** undefined = this node does not speak Consul's API. */
+  readonly consul: ConsulValues | undefined
   /** undefined = nobody asks in the words of Kubernetes. */
   readonly kubernetes: KubernetesValues | undefined
   readonly store: StoreValues
@@ -53,6 +59,8 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     http: () => readHttpSettings(config, origins),
     kubernetes: () => readKubernetesSettings(config, origins),
     access: () => readAccessSettings(config, origins),
+    eureka: () => readEurekaSettings(config, origins),
+    consul: () => readConsulSettings(config, origins),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
     process: () => {
@@ -72,7 +80,9 @@ export interface Setting extends SettingDoc {
 }
 
 /** In the order of the help and the documentation. */
-export const rooms: readonly Room[] = [httpRoom, accessRoom, dnsRoom, kubernetesRoom, storeRoom, registryRoom, logRoom, processRoom]
+export const rooms: readonly Room[] = [
+  httpRoom, accessRoom, eurekaRoom, consulRoom, dnsRoom, kubernetesRoom, storeRoom, registryRoom, logRoom, processRoom
+]
 
 /** Every setting, room after room. */
 export const settings: readonly Setting[] = rooms.flatMap((room) => Object.entries(room.settings).map(([key, schema]) => {

@@ -52,7 +52,7 @@ export function knownAccessOf (context: AccessContext, request: Pick<FastifyRequ
   return actor === undefined ? undefined : accessFor(context, request, actor)
 }
 
-type AccessContext = Pick<HttpContext, 'core' | 'peerOf' | 'identities'>
+export type AccessContext = Pick<HttpContext, 'core' | 'peerOf' | 'identities'>
 
 function accessFor ({ core }: AccessContext, { raw: { socket } }: Pick<FastifyRequest, 'raw'>, actor: Actor): Access {
   let known = accesses.get(socket)

@@ -1,4 +1,4 @@
-// npm run figures [-- --size 3000 --runs 5 --only recovery,stop,half-dead,holds,blips]: how long what lasts, over several runs. It judges
+// npm run figures [-- --size 3000 --runs 5 --only recovery,stop,half-dead,holds,blips,storm]: how long what lasts, over several runs. It judges
 // nothing; a quiet machine gives figures that mean something.
 import { parseArgs } from 'node:util'
 import { cpus } from 'node:os'
@@ -8,8 +8,9 @@ import { halfDead } from './half-dead.ts'
 import { holds } from './holds.ts'
 import { recovery } from './recovery.ts'
 import { stop } from './stop.ts'
+import { storm } from './storm.ts'
 
-const parts: Readonly<Record<string, (options: Options) => Promise<void>>> = { recovery, stop, 'half-dead': halfDead, holds, blips }
+const parts: Readonly<Record<string, (options: Options) => Promise<void>>> = { recovery, stop, 'half-dead': halfDead, holds, blips, storm }
 const { values } = parseArgs({ options: { size: { type: 'string', default: '3000' }, runs: { type: 'string', default: '5' }, only: { type: 'string' } } })
 const options: Options = { size: Number(values.size), runs: Number(values.runs) }
 if (!(options.size >= 100 && options.size <= 1_000_000) || !(options.runs >= 1 && options.runs <= 1_000)) throw new Error('--size is from 100 to 1,000,000, --runs from 1 to 1,000')

@@ -32,6 +32,10 @@ export interface NodeProcess {
 /** As `npm start` has it, but for the memory. */
 const flags = ['--max-old-space-size=512', '--disable-sigusr1', '--max-semi-space-size=16', '--conditions=rollcall-source', `--import=${new URL('turn-watch.ts', import.meta.url).href}`]
 const maxLines = 200
+/** Of pino: error and fatal. What nobody expected is one. */
+const isError = /^\{"level":[56]0/
+const maxErrors = 100
+const maxShown = 4_000
 /** No start takes longer; one that does is told with what it said. */
 const startMs = 240_000
 
@@ -49,6 +53,7 @@ export async function startProcess (args: readonly string[], ports: { readonly h
     return exit.code
   })
   const lines: string[] = []
+  let errors = 0
   const { promise: ready, resolve, reject } = Promise.withResolvers<{ readonly http: string, readonly dns: string }>()
   const late = AbortSignal.timeout(startMs)
   late.addEventListener('abort', () => { reject(new Error(`not ready after ${startMs} ms:\n${lines.join('\n')}`)) })
@@ -56,6 +61,8 @@ export async function startProcess (args: readonly string[], ports: { readonly h
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue
     createInterface({ input: stream }).on('line', (line) => {
+      // What it says later must not push an error out.
+      if (isError.test(line) && errors++ < maxErrors) console.error(`${new Date().toISOString()} the node said: ${line.slice(0, maxShown)}`)
       lines.push(line)
       if (lines.length > maxLines) lines.shift()
       if (line.includes('"msg":"ready"')) resolve(JSON.parse(line) as { http: string, dns: string })
