@@ -113,7 +113,10 @@ export async function renew ({ access, namespace, counts }: Doing, app: string, 
     counts.heartbeats(answer)
     if (answer.forbidden !== undefined && answer.forbidden.length > 0) throw new RegistryError('REG_FORBIDDEN', 'it was registered by somebody else')
     if (answer.unknown.length > 0 || answer.superseded.length > 0) continue
-    if (dirtyMs !== undefined && isDirty(access, name, dirtyMs)) throw unknownInstance()
+    if (dirtyMs !== undefined && isDirty(access, name, dirtyMs)) {
+      await access.caughtUp() // it may have said so through another node
+      if (isDirty(access, name, dirtyMs)) throw unknownInstance()
+    }
     return
   }
   throw unknownInstance()
