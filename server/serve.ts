@@ -8,6 +8,7 @@ import { AccessMetrics } from './access/metrics.ts'
 import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
 import { isReachable } from './config/kinds.ts'
+import { consulDialect } from './consul/dialect.ts'
 import { batchingText } from './dns/listen/batching.ts'
 import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
@@ -52,6 +53,8 @@ export interface Running extends AsyncDisposable {
   readonly dns: string | undefined
   /** `https://host:port` or `http://host:port` of the API of Kubernetes; undefined = it is not open. */
   readonly kubernetes: string | undefined
+  /** `http://host:port` of Consul's API, or of `https`; undefined = this node does not speak it. */
+  readonly consul: string | undefined
   /**
    * Ends in order: says that this node is going, answers those who still ask (`lame-duck.ts`), then closes. Takes
    * `graceMs` and less than a second. Gives the names of what had to be cut.
@@ -245,9 +248,14 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       core: access.core, feed: registry.feed, register: metrics.register, version, reviews: access.desk,
       listen: { ...values.kubernetes.listen, ...(kubernetesCertificate === undefined ? {} : { tls: kubernetesCertificate.current }) }
     })]
+    const consulCertificate = values.consul?.tls === undefined ? undefined : keep(values.consul.tls)
+    const consul = values.consul === undefined ? [] : [consulDialect({
+      ...values.consul, core: access.core, counters, node, version,
+      listen: { ...values.consul.listen, ...(consulCertificate === undefined ? {} : { tls: consulCertificate.current }) }
+    })]
     const http = await buildHttp({
       ...httpValues,
-      dialects: [native, ...kubernetes, ...eureka],
+      dialects: [native, ...kubernetes, ...eureka, ...consul],
       identities: access.credentials,
       version,
       metrics: new HttpMetrics(metrics.register),
@@ -267,6 +275,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await certificate?.watch((renewed) => http.renew({ ...renewed, clientCert: tls?.clientCert }))
     await eurekaCertificate?.watch((renewed) => http.renew(renewed, 'eureka'))
     await kubernetesCertificate?.watch((renewed) => http.renew(renewed, 'kubernetes'))
+    await consulCertificate?.watch((renewed) => http.renew(renewed, 'consul'))
     observeCertificates(metrics.register, certificates, clock)
     const plainUrls = urls.filter((each) => each.startsWith('http:'))
     const secureUrls = urls.filter((each) => each.startsWith('https:'))
@@ -306,14 +315,17 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
       if (!await closeSoon(() => http.leaving.cut())) cut.push('the store')
       return cut
     }
-    const reload = ({ http: { tls: httpTls }, dns: dnsValues, kubernetes: kubernetesValues, eureka: eurekaValues, log: { level } }: NodeValues): void => {
-      const files = [httpTls, dnsValues?.tls, kubernetesValues?.tls, eurekaValues?.tls]
+    const reload = ({ http: httpValues, dns: dnsValues, kubernetes, eureka, consul, log: { level } }: NodeValues): void => {
+      const files = [httpValues.tls, dnsValues?.tls, kubernetes?.tls, eureka?.tls, consul?.tls]
       const takes = certificates.map((kept) => kept.prepare(files.find((each) => each?.name === kept.name)))
       access.reload()
       for (const take of takes) take() // all of them are as they should be
       log.level = level
     }
-    return { http: url, dns: dns === undefined ? undefined : hostPort(dns), kubernetes: http.ownUrls.get('kubernetes')?.[0], leave, reload, close, [Symbol.asyncDispose]: close }
+    return {
+      http: url, dns: dns === undefined ? undefined : hostPort(dns), kubernetes: http.ownUrls.get('kubernetes')?.[0], consul: http.ownUrls.get('consul')?.[0],
+      leave, reload, close, [Symbol.asyncDispose]: close
+    }
   } catch (error) {
     await closeSoon() // what hung at the start may hang again, and a DNS thread ends only when it has started
     throw error

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests talk to and a fresh Debian or Ubuntu lacks: redis-server (the tests start their own), the DNS clients, resolvers,
-# proxies and Prometheus, which ask a registry by name, and two C libraries to look names up with.
+# proxies and Prometheus, which ask a registry by name, a client of Consul's, and two C libraries to look names up with.
 # Does nothing, quickly, when all is there; elsewhere it says what to install. Run by `npm run test:setup`.
 set -eu
 
@@ -8,7 +8,8 @@ set -eu
 # a compiler without the headers of its C library compiles nothing.
 wanted='redis-server=redis-server dig=bind9-dnsutils nslookup=bind9-dnsutils host=bind9-host kdig=knot-dnsutils named=bind9 knotd=knot unbound=unbound
 dnsmasq=dnsmasq-base nsd=nsd haproxy=haproxy nginx=nginx gcc=gcc /usr/include/netdb.h=libc6-dev musl-gcc=musl-tools ip=iproute2 openssl=openssl unshare=util-linux dnsperf=dnsperf wrk=wrk curl=curl
-nft=nftables conntrack=conntrack arping=iputils-arping kubectl=kubernetes-client prometheus=prometheus'
+nft=nftables conntrack=conntrack arping=iputils-arping kubectl=kubernetes-client prometheus=prometheus
+/usr/lib/python3/dist-packages/consul=python3-consul2'
 
 missing=''
 packages=''

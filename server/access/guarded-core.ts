@@ -43,10 +43,6 @@ class GuardedAccess extends GuardedCommands implements Access {
     else this.gate.requireSight(namespace)
   }
 
-  prepare (filter: WatchFilter): Promise<void> | undefined {
-    return this.inner.prepare(filter)
-  }
-
   watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): ReturnType<Follow['watch']> {
     return this.#watch(filter, since, wake, (sight, isFirst) => this.inner.watch({ ...filter, sight }, isFirst ? since : undefined, wake))
   }

@@ -9,6 +9,7 @@ import { stayAlive } from './terminal.ts'
 
 /** By the name of the other registry. */
 const sources: Readonly<Record<string, (url: URL, fetchOf: typeof fetch) => Promise<Source>>> = {
+  consul: async (url, fetchOf) => (await import('./import-consul.ts')).consulSource(url, fetchOf),
   eureka: async (url, fetchOf) => (await import('./import-eureka.ts')).eurekaSource(url, fetchOf)
 }
 
@@ -22,7 +23,7 @@ const maxNamed = 20
 export const importCommand: Command = {
   name: 'import',
   summary: 'Registers what another registry has, once or as long as the command runs',
-  usage: 'import --from eureka URL [flags]',
+  usage: 'import --from consul|eureka URL [flags]',
   details: `With --follow it asks the other registry again and again, renews what is there, and takes away what went. While the other registry is
 away, its instances stay. Whoever registers here by itself is left alone from then on, whatever the other registry says.`,
   flags: {
@@ -35,7 +36,8 @@ away, its instances stay. Whoever registers here by itself is left alone from th
   },
   examples: [
     ['import --from eureka http://old:8761/eureka --follow', 'both registries serve while clients move'],
-    ['import --from eureka http://old:8761/eureka --ttl 24h -n shop', 'once, into a namespace']
+    ['import --from eureka http://old:8761/eureka --ttl 24h -n shop', 'once, into a namespace'],
+    ['import --from consul http://old:8500 --follow', 'the same of a Consul; a token as http://:TOKEN@old:8500']
   ],
   run: async (call) => {
     const [url = ''] = call.arguments('URL')

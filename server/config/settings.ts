@@ -3,6 +3,7 @@
 // A setting itself stands in its room.
 import { Type, type Static, type TSchema } from 'typebox'
 import { accessRoom, readAccessSettings, type AccessValues } from '../access/settings.ts'
+import { consulRoom, readConsulSettings, type ConsulValues } from '../consul/settings.ts'
 import { invalid } from '../errors.ts'
 import { dnsRoom, readDnsSettings, type DnsValues } from '../dns/settings.ts'
 import { eurekaRoom, readEurekaSettings, type EurekaValues } from '../eureka/settings.ts'
@@ -17,8 +18,8 @@ import { readAll, type Origins, type Room, type SettingDoc } from './setting.ts'
 
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
-  ...httpRoom.settings, ...accessRoom.settings, ...eurekaRoom.settings,
-  ...dnsRoom.settings, ...kubernetesRoom.settings, ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
+  ...httpRoom.settings, ...accessRoom.settings, ...eurekaRoom.settings, ...consulRoom.settings, ...dnsRoom.settings, ...kubernetesRoom.settings,
+  ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
 }, { additionalProperties: false })
 
 /** The effective settings, in units that code counts in. */
@@ -32,6 +33,8 @@ export interface NodeValues {
   readonly eureka: EurekaValues | undefined
   /** undefined = this node answers no DNS. */
   readonly dns: DnsValues | undefined
+  /** undefined = this node does not speak Consul's API. */
+  readonly consul: ConsulValues | undefined
   /** undefined = nobody asks in the words of Kubernetes. */
   readonly kubernetes: KubernetesValues | undefined
   readonly store: StoreValues
@@ -57,6 +60,7 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     kubernetes: () => readKubernetesSettings(config, origins),
     access: () => readAccessSettings(config, origins),
     eureka: () => readEurekaSettings(config, origins),
+    consul: () => readConsulSettings(config, origins),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
     process: () => {
@@ -76,7 +80,9 @@ export interface Setting extends SettingDoc {
 }
 
 /** In the order of the help and the documentation. */
-export const rooms: readonly Room[] = [httpRoom, accessRoom, eurekaRoom, dnsRoom, kubernetesRoom, storeRoom, registryRoom, logRoom, processRoom]
+export const rooms: readonly Room[] = [
+  httpRoom, accessRoom, eurekaRoom, consulRoom, dnsRoom, kubernetesRoom, storeRoom, registryRoom, logRoom, processRoom
+]
 
 /** Every setting, room after room. */
 export const settings: readonly Setting[] = rooms.flatMap((room) => Object.entries(room.settings).map(([key, schema]) => {

@@ -28,6 +28,7 @@ import { maxConnections } from './listen/tcp-limits.ts'
 import { Tracer } from './trace.ts'
 import type { ListenerOptions } from './listen/udp-listener.ts'
 import { ZoneTransfers } from './transfer/transfer.ts'
+import { ConsulZone } from './names/consul-zone.ts'
 import { type ZonesOptions, defaultTtlSeconds, zonesOf } from './names/zones.ts'
 
 export { type AnswerCount, type DropReason, DnsCounters, dropReasons, forwardEvents, latencyBounds } from './counters.ts'
@@ -232,7 +233,8 @@ export function dnsCore (options: Omit<DnsOptions, 'host' | 'port' | 'tls'>, add
     failed,
     warn: (message) => log?.warn(message),
     transfers: new ZoneTransfers({
-      source, zones, ttlSeconds, clusterIps: clientReach === undefined, keys: transfer.keys, allowed: transfer.transferTo, clock, counters, failed
+      source, zones: zones.filter((zone) => !(zone instanceof ConsulZone)), ttlSeconds,
+      clusterIps: clientReach === undefined, keys: transfer.keys, allowed: transfer.transferTo, clock, counters, failed
     }),
     limiter: rateLimit === undefined ? undefined : new RateLimiter(rateLimit, Math.random),
     queryLog: queryLogRatio === 0 ? undefined : new QueryLog({

@@ -8,6 +8,7 @@ import { invalid } from '../errors.ts'
 import type { CertificateFiles } from '../tls/certificate.ts'
 import { type AddressRange, neighbourNetworks, readNetworks } from '../model/address/ranges.ts'
 import { defaultInstanceCidrs, readInstanceCidrs, reversePrefixes } from './names/reverse-networks.ts'
+import type { ConsulNames } from './names/consul-zone.ts'
 import { zoneFaults } from './names/zones.ts'
 import { clusterIpSettings } from './protect/client-reach.ts'
 import { maxClientZones, readClientZones } from './protect/client-zone-setting.ts'
@@ -35,6 +36,11 @@ export const dnsRoom = room({
       what: 'The DNS zones that are answered. The first one is the one that answers name. One may be below another (`east.cluster.local`), but not among its names (`svc.cluster.local`).',
       why: '`cluster.local` is what Kubernetes clients expect, so that programs written for it find their names here too.'
     }) }),
+    dnsConsulDomain: Type.Optional(Type.String({ pattern: zonePattern, rule: 'must be a DNS name in lower case without a dot at the end, like consul', ...doc({
+      name: 'dns-consul-domain', kind: 'name', off: true,
+      what: 'The domain below which names are answered as Consul has them: `web.service.consul`, `v1.web.service.consul`, `_web._v1.service.consul`, `web.service.dc1.consul`, `db-host.node.consul`. `consul` is the one that clients of Consul expect. A name without a namespace means `consul-namespace`.',
+      why: 'Unset: nobody answers them, and they go where the other names of the world go.'
+    }) })),
     instanceCidrs: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 64, ...doc({
       name: 'instance-cidr', kind: 'network', default: defaultInstanceCidrs.join(','), multiple: true, off: true,
       what: 'The networks whose addresses DNS has names for (PTR), besides those of `service-cidr`: their reverse zones are answered here. A network that does not end at an octet (IPv6: at a hexadecimal digit) is the zones that it needs on the next boundary, 256 in all. Instances may have any address. `off`: only the networks of `service-cidr`.',
@@ -157,11 +163,12 @@ export type DnsValues = Omit<DnsWorkersOptions, 'feed' | 'node' | 'version' | 'l
  * @param serviceNetworks those of `service-cidr`: they are reverse zones too
  * @throws RegistryError REG_INVALID with what is wrong between them
  */
-export function readDnsSettings (config: DnsConfig, { field }: Origins, serviceNetworks: readonly AddressRange[]): DnsValues | undefined {
+export function readDnsSettings (config: DnsConfig & ConsulWords, { field }: Origins, serviceNetworks: readonly AddressRange[]): DnsValues | undefined {
   const { dns: listener, dnsForward: upstreams } = config
   const { peers, clients, ...values } = readAll({
     tls: () => readTls(config, field),
     zones: () => readZones(config.zones, field('zone')),
+    consul: () => readConsul(config, field('dns-consul-domain')),
     reverse: () => readReverse(config.instanceCidrs, serviceNetworks, field('instance-cidr')),
     clients: () => readNetworks(config.dnsForwardFrom, field('dns-forward-from')),
     clientZones: () => readClientZones(config.clientZones, field('client-zone')),
@@ -189,6 +196,20 @@ function readZones (names: readonly string[], field: string): readonly string[] 
   const faults = zoneFaults(names, field)
   if (faults.length > 0) throw invalid(faults)
   return names
+}
+
+/** What Consul's names mean, as the settings of its API say it. */
+interface ConsulWords {
+  readonly consulDatacenter: string
+  readonly consulNamespace: string
+}
+
+function readConsul (config: DnsConfig & ConsulWords, field: string): ConsulNames | undefined {
+  const { dnsConsulDomain: domain, zones, consulDatacenter: datacenter, consulNamespace: namespace } = config
+  if (domain === undefined) return undefined
+  const faults = zoneFaults([...zones, domain], field).filter(({ value }) => value === domain)
+  if (faults.length > 0) throw invalid(faults)
+  return { domain, datacenter, namespace }
 }
 
 function readReverse (instanceCidrs: readonly string[], serviceNetworks: readonly AddressRange[], field: string): AddressRange[] {

@@ -125,6 +125,10 @@ export class Tracer {
       case 'type-protocol': return [step('DNS-SD', `types over ${name.protocol} are below, if there are any`)]
       case 'type': return [step('DNS-SD', `who has a port called ${name.type} over ${name.protocol} in namespace ${name.namespace}`)]
       case 'offer': return [step('DNS-SD', `SRV and TXT of ${name.label}, if it has a port called ${name.type} over ${name.protocol} in namespace ${name.namespace}`)]
+      case 'consul-branch': return [step('Consul', 'nothing of its own, names are below: NODATA')]
+      case 'consul-address': return [step('Consul', `the address itself: what SRV below ${name.zone.name} leads to`)]
+      case 'consul-node': return [step('Consul', `the machine ${name.node}, as instances of namespace ${name.namespace} name it`)]
+      case 'consul-service': return [step('Consul', `what is answered of ${name.namespace}/${name.called}${name.tag === undefined ? '' : ` and has the tag ${name.tag}`}; NXDOMAIN if that is nobody`)]
       case 'service':
       case 'endpoint':
       case 'protocol':

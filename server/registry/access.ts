@@ -14,7 +14,8 @@ import type { AppliedChange } from './feed/change-ring.ts'
 import type { Cursor } from './feed/cursor.ts'
 import type { Acknowledger, Acknowledging, Propagation, PropagationReport } from './feed/propagation.ts'
 import type { EndpointsDelivery } from './feed/endpoints-subscription.ts'
-import type { Followed, Watch, WatchFilter } from './feed/subscription.ts'
+import type { Followed, Watch } from './feed/subscription.ts'
+import type { WatchFilter } from './feed/watch-filter.ts'
 import type { Waits } from './feed/waits.ts'
 import type { Followers } from './followers.ts'
 import type { WatchHub } from './feed/watch-hub.ts'
@@ -153,10 +154,6 @@ export class ActorAccess implements Access {
   }
 
   permitWatch (): void { /* everybody may see everything */ }
-
-  prepare (filter: WatchFilter): Promise<void> | undefined {
-    return this.#parts.watches.prepare(filter)
-  }
 
   watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch {
     return new HubWatch(this.#parts.watches, this.#parts.watches.subscribe(filter, since, wake))

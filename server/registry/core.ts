@@ -23,7 +23,8 @@ import type { NamedSecret, Secret } from './commands/secrets.ts'
 import type { Cursor } from './feed/cursor.ts'
 import type { EndpointsDelivery } from './feed/endpoints-subscription.ts'
 import type { Acknowledger, Acknowledging, PropagationReport } from './feed/propagation.ts'
-import type { Watch, WatchFilter } from './feed/subscription.ts'
+import type { Watch } from './feed/subscription.ts'
+import type { WatchFilter } from './feed/watch-filter.ts'
 import type { Sight } from './sight.ts'
 import type { InstanceName } from './instance-name.ts'
 import type { KeptLoad } from './leases/loads.ts'
@@ -173,8 +174,6 @@ export interface Follow {
   caughtUp (): Promise<void>
   /** Something of a watch's scope may be seen. @throws RegistryError REG_UNAUTHENTICATED, REG_FORBIDDEN */
   permitWatch (filter: WatchFilter): void
-  /** Resolves when the snapshot that a watch begins with can be had at once; undefined = it can. */
-  prepare (filter: WatchFilter): Promise<void> | undefined
   /** Without `since` it begins with a snapshot. @param wake called when `next` has something. @throws RegistryError REG_LIMIT_REACHED */
   watch (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch
   /**
@@ -208,7 +207,8 @@ export { type Cursor, cursorText, parseCursor } from './feed/cursor.ts'
 export type { EndpointsDelivery, ServiceEndpoints } from './feed/endpoints-subscription.ts'
 export type { EndpointDifference } from './feed/told-endpoints.ts'
 export type { Acknowledger, Acknowledging, PropagationReport } from './feed/propagation.ts'
-export type { Delivery, InstanceDelivery, ServiceDelivery, Watch, WatchFilter } from './feed/subscription.ts'
+export type { Delivery, InstanceDelivery, ServiceDelivery, Watch } from './feed/subscription.ts'
+export type { WatchFilter } from './feed/watch-filter.ts'
 export type { InstanceName } from './instance-name.ts'
 export type { LeaseSession } from './leases/sessions.ts'
 export type { Protection } from './leases/sweeper.ts'

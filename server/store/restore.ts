@@ -49,7 +49,7 @@ async function readBackup (path: string): Promise<Exported> {
   if (kindOf(path) === 'export') return readExport(path)
   const work = mkdtempSync(join(tmpdir(), 'rollcall-restore-'))
   try {
-    return readDatabase(path, work)
+    return await readDatabase(path, work)
   } finally {
     rmSync(work, { recursive: true, force: true })
   }

@@ -52,7 +52,7 @@ t.test('once: everything is registered for a while, and what cannot be is named'
 t.test('a command line that cannot be meant is refused', async (t) => {
   const shell = createShell()
   for (const [argv, message] of [
-    [['http://x/'], /--from must be one of eureka/], [['--from', 'zookeeper', 'http://x/'], /--from must be one of eureka.*got "zookeeper"/], [['--from', 'eureka'], /URL is missing/],
+    [['http://x/'], /--from must be one of consul, eureka/], [['--from', 'zookeeper', 'http://x/'], /--from must be one of consul, eureka.*got "zookeeper"/], [['--from', 'eureka'], /URL is missing/],
     [['--from', 'eureka', 'ftp://x/'], /URL must be one of http or https/], [['--from', 'eureka', 'x'], /URL must be/], [['--from', 'eureka', 'http://x/', '--interval', '5s'], /--interval needs --follow/],
     [['--from', 'eureka', 'http://x/', '--follow', '--ttl', '5s'], /--ttl is without --follow/], [['--from', 'eureka', 'http://x/', '--follow', '--interval', '1ms'], /--interval must be from 1s to 1h/]
   ] as const) {

@@ -79,7 +79,8 @@ t.test('every setting can be given in each of the three ways, and means the same
     tsigKey: 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', transferRule: '192.0.2.0/24', notifyTarget: '192.0.2.7:53'
   }
   const samples: Record<string, string> = {
-    advertise: 'http://10.0.0.5:7500', 'override-keep': '3h', 'instance-cidr': '198.51.100.0/24', redis: 'rediss://h', 'http-tls': '127.0.0.1:2', 'eureka-namespace': 'shop'
+    advertise: 'http://10.0.0.5:7500', 'override-keep': '3h', 'instance-cidr': '198.51.100.0/24', redis: 'rediss://h', 'http-tls': '127.0.0.1:2',
+    'eureka-namespace': 'shop', 'consul-namespace': 'shop', 'consul-datacenter': 'dc2'
   }
   const sampleOf = ({ name, kind, schema, default: fallback }: Setting): string => {
     const { enum: words, maximum = 1 } = schema as { enum?: readonly string[], maximum?: number }
@@ -88,7 +89,8 @@ t.test('every setting can be given in each of the three ways, and means the same
   }
   const groups = [
     ['dns-tls', 'dns-tls-cert', 'dns-tls-key'], ['http-tls', 'http-tls-cert', 'http-tls-key'], ['redis', 'redis-cert', 'redis-key'],
-    ['kubernetes', 'kubernetes-tls-cert', 'kubernetes-tls-key'], ['eureka', 'eureka-tls-cert', 'eureka-tls-key']
+    ['kubernetes', 'kubernetes-tls-cert', 'kubernetes-tls-key'], ['consul', 'consul-tls-cert', 'consul-tls-key'],
+    ['eureka', 'eureka-tls-cert', 'eureka-tls-key']
   ]
   const needed: Record<string, readonly string[]> = { 'http-tls-client-ca': groups[1] ?? [], 'redis-ca': ['redis'], 'redis-server-name': ['redis'] }
   for (const setting of settings) {

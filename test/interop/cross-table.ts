@@ -2,6 +2,7 @@
 // adds itself to `registrars` and `discoverers`, and what it needs to `crossWorld`.
 import { createTestClock } from '../../client-sdk/src/testing.ts'
 import { Rollcall } from '../../client-sdk/src/index.ts'
+import { type ConsulApi, consulApi } from '../consul/consul-world.ts'
 import { type EurekaWorld, eurekaWorld } from '../eureka/eureka-world.ts'
 import type { Closable } from '../support/closable.ts'
 import { UdpClient } from '../support/dns-client.ts'
@@ -12,6 +13,7 @@ export interface CrossWorld {
   readonly world: EurekaWorld
   readonly url: string
   readonly dns: UdpClient
+  readonly consul: ConsulApi
   /** What a client of Eureka that follows deltas has: `SERVICE/id` -> its instance. */
   readonly followed: Map<string, Record<string, any>>
 }
@@ -31,6 +33,8 @@ export interface Registrar {
   readonly register: (cross: CrossWorld, subject: Subject) => Promise<void>
   /** It has no lease and no status of its own. */
   readonly isHandMade?: boolean
+  /** What is silent is down, and stays: it is no suspect for longer than a moment. */
+  readonly staysDown?: boolean
 }
 
 export interface Discoverer {
@@ -47,8 +51,9 @@ export const namespace = 'default'
 export async function crossWorld (t: Closable): Promise<CrossWorld> {
   const world = await eurekaWorld(t)
   const { url } = await world.listen()
-  const { port, address } = await world.dns()
-  const cross = { t, world, url, dns: new UdpClient(t, { port, address }), followed: new Map<string, Record<string, any>>() }
+  const { port, address } = await world.dns({ consul: { domain: 'consul', datacenter: 'dc1', namespace } })
+  const consul = await consulApi(t, world)
+  const cross = { t, world, url, consul, dns: new UdpClient(t, { port, address }), followed: new Map<string, Record<string, any>>() }
   await follow(cross)
   return cross
 }
@@ -92,6 +97,13 @@ export const registrars: readonly Registrar[] = [
     register: async ({ world }, subject) => done((await world.ask('POST', `/apps/${subject.service}`, xmlBody(subject))).status, 'Eureka XML')
   },
   {
+    name: 'Consul',
+    staysDown: true,
+    register: ({ consul }, { service, id, address, port, ttlSecs }) => consul.service({
+      ID: id, Name: service, Address: address, Port: port, Check: { TTL: `${ttlSecs}s`, Status: 'passing' }
+    })
+  },
+  {
     name: 'manifest',
     isHandMade: true,
     register: async ({ world }, { service, address, port }) => {
@@ -130,6 +142,12 @@ async function follow ({ world, followed }: CrossWorld): Promise<void> {
   }
 }
 
+/** Where all weights are whole hundreds, Consul's are the hundredth part. */
+function inHundreds (found: readonly { readonly place: string, readonly weight: number, readonly isBad?: boolean }[]): string[] {
+  const scale = found.some(({ weight }) => weight === 1) ? 100 : 1
+  return found.filter(({ isBad }) => isBad !== true).map(({ place, weight }) => `${place}*${weight * scale}`)
+}
+
 export const discoverers: readonly Discoverer[] = [
   {
     name: 'REST',
@@ -153,7 +171,7 @@ export const discoverers: readonly Discoverer[] = [
     name: 'DNS',
     hasWeights: true,
     find: async ({ dns }, service) => {
-      const { answers, additionals } = await dns.query(`_http._tcp.${service}.${namespace}.svc.cluster.local`, 'SRV', { edns: {} })
+      const { answers, additionals } = await dns.query(`${service}.${namespace}.svc.cluster.local`, 'SRV', { edns: {} })
       const addresses = new Map(additionals.filter(({ type }) => type === 'A').map(({ name, data }) => [name, data as string]))
       return answers.filter(({ type }) => type === 'SRV').map(({ data }) => `${addresses.get(data.target)}:${data.port}*${data.weight}`)
     }
@@ -172,6 +190,34 @@ export const discoverers: readonly Discoverer[] = [
     find: async (cross, service) => {
       await follow(cross)
       return eureka([...cross.followed].filter(([key]) => key.startsWith(`${service.toUpperCase()}/`)).map(([, each]) => each))
+    }
+  },
+  {
+    name: 'Consul health',
+    hasWeights: true,
+    find: async ({ consul }, service) => inHundreds((await consul.get(`/v1/health/service/${service}`)).json.map(({ Node, Service, Checks }: any) => (
+      { place: `${Service.Address || Node.Address}:${Service.Port}`, weight: Service.Weights.Passing, isBad: Checks.some(({ Status }: any) => Status === 'critical') }
+    )))
+  },
+  {
+    name: 'Consul catalog',
+    hasWeights: true,
+    find: async ({ consul }, service) => {
+      const checks: any[] = (await consul.get(`/v1/health/checks/${service}`)).json
+      const bad = new Set(checks.filter(({ Status }) => Status === 'critical').map(({ ServiceID, Node }) => `${ServiceID} ${Node}`))
+      const services: any[] = (await consul.get(`/v1/catalog/service/${service}`)).json
+      return inHundreds(services.map(({ Address, ServiceAddress, ServicePort, ServiceWeights, ServiceID, Node }) => (
+        { place: `${ServiceAddress || Address}:${ServicePort}`, weight: ServiceWeights.Passing, isBad: bad.has(`${ServiceID} ${Node}`) }
+      )))
+    }
+  },
+  {
+    name: 'Consul DNS',
+    hasWeights: true,
+    find: async ({ dns }, service) => {
+      const { answers, additionals } = await dns.query(`${service}.service.consul`, 'SRV', { edns: {} })
+      const addresses = new Map(additionals.filter(({ type }) => type === 'A').map(({ name, data }) => [name, data as string]))
+      return answers.filter(({ type }) => type === 'SRV').map(({ data }) => `${addresses.get(data.target)}:${data.port}*${data.weight}`)
     }
   },
   {

@@ -313,7 +313,7 @@ t.test('from wherever a watch left off, restarts or not, it gets to what is ther
     const { resumed, reset } = await play(steps, undefined)
     sums.resumed += resumed
     sums.reset += reset
-  }), { numRuns: 40 })
+  }), { numRuns: 20 })
   t.ok(sums.resumed > sums.reset, `${sums.resumed} resumed, ${sums.reset} began anew`)
 })
 
@@ -323,6 +323,6 @@ t.test('the same with a log that has forgotten most of it', async (t) => {
     const { resumed, reset } = await play(steps, 6)
     sums.resumed += resumed
     sums.reset += reset
-  }), { numRuns: 30 })
+  }), { numRuns: 20 })
   t.ok(sums.resumed > 0 && sums.reset > 0, `${sums.resumed} resumed, ${sums.reset} began anew`)
 })

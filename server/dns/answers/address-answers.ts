@@ -18,6 +18,7 @@ import type { MessageWriter } from '../wire/message-writer.ts'
 import { type Records, RecordSet, maxRecordsPerSet } from '../wire/record-set.ts'
 import { addressFamily, addressRecord } from './service-records.ts'
 import { nameBytes, questionPointer, recordBytes, recordTypes } from '../wire/wire.ts'
+import type { ConsulZone } from '../names/consul-zone.ts'
 import type { Zone } from '../names/zone.ts'
 
 /**
@@ -41,7 +42,7 @@ class OrderedRecords implements Records {
 }
 
 /** The names of an address. `no-such-records` = there may be some, but too many hold the address to know. */
-export function planAddress ({ target }: { readonly target: Zone }, address: string, source: AddressSource, ttlSeconds: number): Records | 'no-such-name' | 'no-such-records' {
+export function planAddress ({ target, consul }: { readonly target: Zone, readonly consul?: ConsulZone | undefined }, address: string, source: AddressSource, ttlSeconds: number): Records | 'no-such-name' | 'no-such-records' {
   const record = (labels: readonly string[]): Buffer =>
     recordBytes(questionPointer, recordTypes.PTR, ttlSeconds, nameBytes([...labels, 'svc', ...target.labels]))
   const given = source.byClusterIp(address).filter((service) => pointerPolicyOf(service.manifest) !== 'none').sort(byName)
@@ -49,7 +50,11 @@ export function planAddress ({ target }: { readonly target: Zone }, address: str
   const { services, isCut } = source.endpointsAt(address, maxHolders)
   const pointers = pointersOf(services)
   if (pointers.length === 0) return isCut ? 'no-such-records' : 'no-such-name'
-  return new OrderedRecords(pointers.map(({ host, name, namespace }) => record([host, name, namespace])))
+  const records = pointers.map(({ host, name, namespace }) => record([host, name, namespace]))
+  if (consul === undefined) return new OrderedRecords(records)
+  // Behind the names of services, which callers take: the machine, as Consul calls it.
+  const [node] = [...services.values()].flatMap((endpoints) => [...endpoints]).flatMap((endpoint) => endpoint.node ?? []).sort()
+  return new OrderedRecords([...records, recordBytes(questionPointer, recordTypes.PTR, ttlSeconds, nameBytes(consul.nodeName(node ?? address)))])
 }
 
 /** @param prefix how the keys of the addresses in the network begin */

@@ -2,6 +2,7 @@
 import type { DnsSource } from '../source.ts'
 import type { AnswerCache } from './answer-cache.ts'
 import { planAddress, planNetwork, planPod } from './address-answers.ts'
+import { planConsul } from './consul-answers.ts'
 import { planBrowse } from '../browse/browse-answers.ts'
 import { RecordSet, type Records, minimalAnyRdata, minimalAnyType } from '../wire/record-set.ts'
 import type { RecordName } from '../names/record-name.ts'
@@ -61,6 +62,11 @@ export function planAnswer (name: RecordName, type: number, source: DnsSource, c
     case 'type':
     case 'offer':
       return orMinimal(planBrowse(name, type, source, cache), type, minimalAny)
+    case 'consul-branch':
+    case 'consul-service':
+    case 'consul-node':
+    case 'consul-address':
+      return planConsul(name, type, source, cache, minimalAny)
     case 'service':
     case 'endpoint':
     case 'protocol':
@@ -72,8 +78,8 @@ export function planAnswer (name: RecordName, type: number, source: DnsSource, c
 }
 
 /** The apex exists, also where its address is not known. */
-function planReverseApex ({ address, target }: ReverseZone, source: DnsSource, cache: AnswerCache): Plan {
-  const found = address === undefined ? 'no-such-records' : planAddress({ target }, address, source.catalog.addresses, cache.ttlSeconds)
+function planReverseApex ({ address, target, consul }: ReverseZone, source: DnsSource, cache: AnswerCache): Plan {
+  const found = address === undefined ? 'no-such-records' : planAddress({ target, consul }, address, source.catalog.addresses, cache.ttlSeconds)
   return found === 'no-such-name' ? 'no-such-records' : found
 }
 

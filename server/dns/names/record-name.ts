@@ -13,10 +13,12 @@
 //  11.  ..._zone.SERVICE.NAMESPACE.svc.ZONE         a choice among the endpoints: selection-name.ts
 //  12.  ..._tag.SERVICE.NAMESPACE.svc.ZONE
 //
+// What is below Consul's domain is read in consul-zone.ts.
 // What is below pod.ZONE, _udp.ZONE and _PROTOCOL.NAMESPACE.svc.ZONE is read in browse-name.ts, what is below in-addr.arpa and
 // ip6.arpa in reverse-zone.ts.
 // Names stay labels of octets until each was found to be [a-z0-9_-]: a dot inside a label never becomes two labels.
 // 8 and 9 can't be the same name: a hostname has no underscore (RFC 1123).
+import { type ConsulName, ConsulZone, maxConsulLabels } from './consul-zone.ts'
 import { type BrowseName, type PodName, namespaceBrowseName, podName, zoneBrowseName } from './browse-name.ts'
 import { type ReverseName, ReverseZone, maxReverseLabels } from './reverse-zone.ts'
 import { type SelectionName, maxSelectionLabels, selectionNameOf } from './selection-name.ts'
@@ -37,7 +39,7 @@ export type RecordName =
   | ServiceName & { readonly kind: 'endpoint', readonly hostname: string }
   | ServiceName & { readonly kind: 'protocol', readonly protocol: TransportName }
   | ServiceName & { readonly kind: 'port', readonly port: string, readonly protocol: TransportName }
-  | SelectionName | ReverseName | PodName | BrowseName
+  | SelectionName | ReverseName | PodName | BrowseName | ConsulName
 
 /** What a label of ours can be. */
 const plainLabel = /^[a-z0-9_-]+$/
@@ -94,14 +96,14 @@ function isZoneBelow (zone: Zone, parent: Zone, labels: readonly string[]): bool
 }
 
 function maxLabelsBelow (zone: Zone): number {
-  return zone instanceof ReverseZone ? maxReverseLabels : maxLabelsBelowZone
+  return zone instanceof ReverseZone ? maxReverseLabels : zone instanceof ConsulZone ? maxConsulLabels : maxLabelsBelowZone
 }
 
 /** @param labels below the zone, from the right */
 function nameOf (zone: Zone, labels: readonly string[]): RecordName {
   const [first, namespace, service] = labels
   if (first === undefined) return { kind: 'apex', zone }
-  if (zone instanceof ReverseZone) return zone.read(labels) ?? { kind: 'unknown', zone }
+  if (zone instanceof ReverseZone || zone instanceof ConsulZone) return zone.read(labels) ?? { kind: 'unknown', zone }
   if (first !== 'svc') return specialName(zone, labels)
   if (namespace === undefined) return { kind: 'services', zone }
   if (service === undefined) return { kind: 'namespace', zone, namespace }

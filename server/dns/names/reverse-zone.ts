@@ -7,6 +7,7 @@
 // An octet has one spelling: 007 is no name.
 import { addressKey, keyAddress, keyLengths } from '../../model/address/address-key.ts'
 import type { AddressRange } from '../../model/address/ranges.ts'
+import type { ConsulZone } from './consul-zone.ts'
 import { readInstanceCidrs, reversePrefixes } from './reverse-networks.ts'
 import { Zone, type ZoneOptions } from './zone.ts'
 
@@ -24,14 +25,17 @@ const digitPattern = /^[0-9a-f]$/
 export class ReverseZone extends Zone {
   /** In which the services are that its names lead to. */
   readonly target: Zone
+  /** In which the names of machines are, behind those of services; undefined = in none. */
+  readonly consul: ConsulZone | undefined
   /** The address that its apex is, of a zone of one address. */
   readonly address: string | undefined
   readonly #prefix: string
 
   /** @param prefix how the keys of its addresses begin @param target the zone of the names that it answers */
-  constructor (prefix: string, target: Zone, options: ZoneOptions) {
+  constructor (prefix: string, target: Zone, options: ZoneOptions, consul?: ConsulZone) {
     super(reverseName(prefix), options, target)
     this.target = target
+    this.consul = consul
     this.#prefix = prefix
     this.address = isWhole(prefix) ? keyAddress(prefix) : undefined
   }
@@ -67,9 +71,9 @@ export class ReverseZone extends Zone {
  * The reverse zones of networks.
  * @throws RegistryError REG_INVALID
  */
-export function reverseZones (networks: readonly (string | AddressRange)[], target: Zone, options: ZoneOptions): ReverseZone[] {
+export function reverseZones (networks: readonly (string | AddressRange)[], target: Zone, options: ZoneOptions, consul?: ConsulZone): ReverseZone[] {
   const read = networks.flatMap((network) => (typeof network === 'string' ? readInstanceCidrs([network], 'reverse') : network))
-  return reversePrefixes(read).map((prefix) => new ReverseZone(prefix, target, options))
+  return reversePrefixes(read).map((prefix) => new ReverseZone(prefix, target, options, consul))
 }
 
 function byteDigits (label: string): string | undefined {

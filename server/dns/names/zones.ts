@@ -3,6 +3,7 @@ import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import { invalid } from '../../errors.ts'
 import { parseAddress } from '../../model/address/address.ts'
 import type { AddressRange } from '../../model/address/ranges.ts'
+import { type ConsulNames, ConsulZone } from './consul-zone.ts'
 import { reverseZones } from './reverse-zone.ts'
 import { Zone, maxZones } from './zone.ts'
 
@@ -13,6 +14,8 @@ export interface ZonesOptions {
   readonly reverse?: readonly (string | AddressRange)[]
   /** Default 5. */
   readonly ttlSeconds?: number
+  /** Consul's names, in a domain of their own. Default: none. */
+  readonly consul?: ConsulNames | undefined
 }
 
 export const defaultTtlSeconds = 5
@@ -24,16 +27,17 @@ const ownLabels: ReadonlySet<string | undefined> = new Set(['svc', 'pod', 'dns',
  * @param hosts the addresses that are listened on
  * @throws RegistryError REG_INVALID
  */
-export function zonesOf ({ zones: names = ['cluster.local'], reverse = [], ttlSeconds = defaultTtlSeconds }: ZonesOptions, hosts: readonly string[]): Zone[] {
+export function zonesOf ({ zones: names = ['cluster.local'], reverse = [], ttlSeconds = defaultTtlSeconds, consul }: ZonesOptions, hosts: readonly string[]): Zone[] {
   if (names.length === 0 || names.length > maxZones) throw invalid([{ field: 'zones', value: names, rule: `must name 1-${maxZones} zones` }])
   // Listening everywhere: which address a client can reach is not ours to say.
   const addresses = hosts.map(parseAddress).flatMap((address) => ('problem' in address ? [] : [address]))
   const zones = names.map((name) => new Zone(name, { ttlSeconds, addresses }))
-  const faults = zoneFaults(zones.map(({ name }) => name), 'zones')
+  const faults = zoneFaults([...zones.map(({ name }) => name), ...consul === undefined ? [] : [consul.domain]], 'zones')
   if (faults.length > 0) throw invalid(faults)
   const [first] = zones
-  const ofNetworks = first === undefined ? [] : reverseZones(reverse, first, { ttlSeconds, addresses })
-  return [...zones.sort((a, b) => b.labels.length - a.labels.length), ...ofNetworks]
+  const ofConsul = first === undefined || consul === undefined ? [] : [new ConsulZone(consul, { ttlSeconds, addresses }, first)]
+  const ofNetworks = first === undefined ? [] : reverseZones(reverse, first, { ttlSeconds, addresses }, ofConsul[0])
+  return [...[...zones, ...ofConsul].sort((a, b) => b.labels.length - a.labels.length), ...ofNetworks]
 }
 
 /** What is wrong between zones. @param names in lower case, without a dot at the end */

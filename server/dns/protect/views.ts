@@ -10,7 +10,7 @@ import type { DnsView } from './view-setting.ts'
 /** Clients that are remembered; at one more the list begins anew, so that invented senders take no memory. */
 const maxKnownClients = 4_096
 /** Names that say nothing of what is registered. */
-const ownNames: ReadonlySet<RecordName['kind']> = new Set(['outside', 'unknown', 'cut', 'apex', 'version', 'name-servers', 'name-server', 'services', 'pods'])
+const ownNames: ReadonlySet<RecordName['kind']> = new Set(['outside', 'unknown', 'cut', 'apex', 'version', 'name-servers', 'name-server', 'services', 'pods', 'consul-branch', 'consul-address'])
 
 /** What one client may look up, where that is not everything. */
 export class View {

@@ -14,8 +14,6 @@ const notPassedBack = new Set(['connection', 'content-length', 'date', 'keep-ali
 
 /** Registers the page and the document: after the routes. */
 export async function registerDocs (app: FastifyInstance, context: HttpContext): Promise<void> {
-  /** Made once: it takes a tenth of a second, and the routes do not change. */
-  let document: string | undefined
   app.get('/openapi.json', {
     schema: {
       tags: ['operations'],
@@ -23,14 +21,14 @@ export async function registerDocs (app: FastifyInstance, context: HttpContext):
       summary: 'This document',
       response: { 200: { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object' }, example: { openapi: '3.1.0' } } } }, ...errorResponses() }
     }
-  }, (request, reply) => {
+  }, async (request, reply) => {
     accessOf(context, request).permit('docs')
-    return reply.header('content-type', 'application/json; charset=utf-8').send(document ??= JSON.stringify(app.swagger()))
+    return reply.header('content-type', 'application/json; charset=utf-8').send(await app.openapi())
   })
   // Most nodes are never asked for the page: its library is loaded by the first request, into an app of its own, since routes can't be
   // added to one that listens.
   let pages: Promise<FastifyInstance> | undefined
-  const loaded = (): Promise<FastifyInstance> => pages ??= loadPages(app.swagger()).catch((error: unknown) => {
+  const loaded = (): Promise<FastifyInstance> => pages ??= app.openapi().then(loadPages).catch((error: unknown) => {
     pages = undefined
     throw error
   })
@@ -52,11 +50,11 @@ function asked ({ headers }: FastifyRequest): Record<string, string> {
 }
 
 /** An app that answers /docs and what is below it. @param made what the page shows */
-async function loadPages (made: ReturnType<FastifyInstance['swagger']>): Promise<FastifyInstance> {
+async function loadPages (made: string): Promise<FastifyInstance> {
   const [{ default: Fastify }, { default: swagger }, { default: swaggerUi }] =
     await Promise.all([import('fastify'), import('@fastify/swagger'), import('@fastify/swagger-ui')])
   const pages = Fastify({ logger: false })
-  const document = made as StaticDocumentSpec['document'] // the plugin's own answer, asked for as an object and not as a text
+  const document = JSON.parse(made) as StaticDocumentSpec['document'] // the plugin's own answer
   await pages.register(swagger, { mode: 'static', specification: { document } })
   await pages.register(swaggerUi, {
     routePrefix: '/docs',

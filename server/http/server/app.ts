@@ -213,7 +213,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
       if (code === 'ERR_SSL_HTTP_REQUEST') arrived?.write(lastAnswer('REG_TLS_REQUIRED', dialects[0]?.clientError))
     }
   })
-  if (dialects.some(({ inOpenApi }) => inOpenApi !== false)) await registerOpenapi(app, options.version, dialects)
+  if (dialects.some(({ inOpenApi }) => inOpenApi !== false)) registerOpenapi(app, options.version, dialects)
 
   const webSockets = new WebSockets(keeper)
   const parts: DialectParts = {

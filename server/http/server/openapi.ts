@@ -1,54 +1,58 @@
 // The routes described by the schemas that check them, of each dialect that wants it: OpenAPI 3.1. Where it is served: api/docs.ts.
-import swagger from '@fastify/swagger'
-import type { FastifyInstance } from 'fastify'
-import type { TSchema } from 'typebox'
+//
+// The document is made when it is asked for first, by a thread (openapi-thread.ts): that takes a tenth of a second, in which nobody else would
+// be answered, and its library is not loaded here.
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { Dialect } from './dialect.ts'
 
-/** Registers the collector: before the routes that it shall collect. */
-export async function registerOpenapi (app: FastifyInstance, version: string, dialects: readonly Dialect[]): Promise<void> {
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The document as JSON, made once. */
+    openapi (): Promise<string>
+  }
+}
+
+/** A route, as far as it is described. */
+export interface DescribedRoute {
+  readonly method: string | readonly string[]
+  readonly url: string
+  readonly schema: object
+}
+
+/** What the thread is given: JSON, since schemas have more in them than can be sent. */
+export interface Described {
+  readonly version: string
+  readonly tags: readonly { readonly name: string, readonly description: string }[]
+  readonly components: readonly (readonly [name: string, schema: object])[]
+  readonly routes: readonly DescribedRoute[]
+}
+
+const program = new URL('../../../bin/openapi-thread.js', import.meta.url)
+
+/** Before the routes that it shall describe. */
+export function registerOpenapi (app: FastifyInstance, version: string, dialects: readonly Dialect[]): void {
   const parts = dialects.flatMap(({ inOpenApi }) => (inOpenApi === false ? [] : [inOpenApi]))
-  const components = new Map(parts.flatMap((part) => [...part.components]))
+  const components = [...new Map(parts.flatMap((part) => [...part.components]))]
   for (const [name, schema] of components) app.addSchema({ ...(JSON.parse(JSON.stringify(schema)) as object), $id: name })
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Rollcall',
-        version,
-        description: 'A service registry: register, keep the lease, resolve, watch.',
-        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
-      },
-      servers: [{ url: '/' }],
-      tags: parts.flatMap(({ tags }) => tags)
-    },
-    convertConstToEnum: false, // OpenAPI 3.1 has const
-    refResolver: { buildLocalReference: (schema) => schema.$id as string },
-    transformObject: (document) => ('openapiObject' in document ? polished(document.openapiObject, components) : document.swaggerObject)
-  })
+  const routes: RouteOptions[] = []
+  app.addHook('onRoute', (route) => { if (route.method !== 'HEAD') routes.push(route) })
+  let document: Promise<string> | undefined
+  app.decorate('openapi', () => document ??= describe({
+    version, components, tags: parts.flatMap(({ tags }) => tags),
+    // A scope may hide its routes after they were noted.
+    routes: routes.flatMap(({ method, url, schema }) => (schema === undefined || schema.hide === true ? [] : [{ method, url, schema }]))
+  }).catch((error: unknown) => {
+    document = undefined // the next one who asks tries again
+    throw error
+  }))
 }
 
-interface Operation {
-  readonly requestBody?: { required: boolean, readonly content: Readonly<Record<string, { readonly schema?: { readonly $ref?: string } }>> }
-}
-
-/** The plugin calls every body required, and does not know our annotations: a rule becomes the description of its schema. */
-function polished<Document extends object> (document: Document, components: ReadonlyMap<string, TSchema>): Document {
-  const optional = new Set(Array.from(components).flatMap(([name, schema]) => ('optionalBody' in schema ? [`#/components/schemas/${name}`] : [])))
-  const { paths = {} } = document as { readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>> } // OpenAPI's own form
-  for (const { requestBody } of Object.values(paths).flatMap((path) => Object.values(path))) {
-    if (requestBody !== undefined && Object.values(requestBody.content).some(({ schema }) => optional.has(schema?.$ref ?? ''))) requestBody.required = false
-  }
-  return describeRules(document) as Document // the same form with other annotations
-}
-
-function describeRules (value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(describeRules)
-  if (typeof value !== 'object' || value === null) return value
-  const described: Record<string, unknown> = {}
-  for (const [key, part] of Object.entries(value)) {
-    const isAnnotation = ((key === 'rule' || key === 'keyRule') && typeof part === 'string') || typeof part === 'number' && key === 'maxMs' || key === 'optionalBody'
-    if (!isAnnotation) described[key] = key === 'example' || key === 'examples' ? part : describeRules(part)
-    else if (typeof part === 'string') described['description'] ??= key === 'keyRule' ? `A key ${part}` : part
-  }
-  return described
+async function describe (described: Described): Promise<string> {
+  const thread = new Worker(program, { workerData: JSON.stringify(described), name: 'openapi' })
+  // One that dies without a word rejects, or ends.
+  const [told] = await Promise.race([once(thread, 'message'), once(thread, 'exit')]) as [string | number]
+  if (typeof told === 'number') throw new Error(`the thread that describes the API ended with exit code ${told}`)
+  return told
 }

@@ -194,8 +194,6 @@ export class PendingWatch {
       await this.#follow.waitFor(since, catchUpMs, this.#cancel.signal).catch(() => undefined) // then it begins with `reset`
       this.#watchers.catchingUp--
     }
-    const prepared = since === undefined ? this.#follow.prepare(filter) : undefined
-    if (prepared !== undefined) await prepared
     if (this.#cancel.signal.aborted) return
     this.#watch = view === 'endpoints' ? this.#follow.watchEndpoints(filter, since, wake) : this.#follow.watch(filter, since, wake)
     wake()

@@ -15,6 +15,7 @@ import type { NamespaceEntry } from './namespace-entry.ts'
 import { RevisionFloor } from './revision-floor.ts'
 import type { InstanceEntry, ServiceEntry, ServiceView } from './service-entry.ts'
 import { SetAside } from './set-aside.ts'
+import { type SortedNames, sortedNames } from './sorted-names.ts'
 import { hasGoodNumbers, recordOf } from './stored-records.ts'
 
 export class CatalogReads {
@@ -26,7 +27,7 @@ export class CatalogReads {
   protected readonly derivedFloor = new RevisionFloor()
   protected readonly objects = new Map<string, ObjectRecord>()
   protected readonly byStatus = new Map<Status, number>()
-  protected sortedNamespaces: readonly string[] | undefined
+  protected sortedNamespaces: SortedNames | undefined
   protected instanceCount = 0
   protected overrides = 0
   protected suspectCount = 0
@@ -51,7 +52,7 @@ export class CatalogReads {
 
   /** Names in order. */
   namespaces (): readonly string[] {
-    return this.sortedNamespaces ??= [...this.byNamespace.keys()].sort()
+    return this.sortedNamespaces ??= sortedNames(this.byNamespace.keys())
   }
 
   hasNamespace (namespace: string): boolean {

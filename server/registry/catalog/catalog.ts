@@ -16,6 +16,7 @@ import { declare, plainChange, remove } from './manifest-changes.ts'
 import { NamespaceEntry } from './namespace-entry.ts'
 import type { InstanceEntry } from './service-entry.ts'
 import { SharedParts } from './shared-parts.ts'
+import { withName, withoutName } from './sorted-names.ts'
 import { readInstance, readObject } from './stored-records.ts'
 
 export class Catalog extends CatalogReads {
@@ -246,7 +247,7 @@ export class Catalog extends CatalogReads {
     if (owner === undefined) {
       owner = new NamespaceEntry(namespace, this.addresses, this.derivedFloor)
       this.byNamespace.set(namespace, owner)
-      this.sortedNamespaces = undefined
+      this.sortedNamespaces = withName(this.sortedNamespaces, namespace)
     }
     return owner
   }
@@ -255,7 +256,7 @@ export class Catalog extends CatalogReads {
   #tidy (owner: NamespaceEntry): void {
     if (!owner.isEmpty) return
     this.byNamespace.delete(owner.name)
-    this.sortedNamespaces = undefined
+    this.sortedNamespaces = withoutName(this.sortedNamespaces, owner.name)
   }
 
   #entryOf (record: InstanceRecord, body: InstanceBody, revision: number): InstanceEntry {

@@ -8,6 +8,7 @@ import { DeclaredServices } from './declared-services.ts'
 import { LabelIndex } from './label-index.ts'
 import type { RevisionFloor } from './revision-floor.ts'
 import { type InstanceEntry, ServiceEntry, type ServiceView } from './service-entry.ts'
+import { type SortedNames, sortedNames, withName, withoutName } from './sorted-names.ts'
 
 export class NamespaceEntry {
   readonly name: string
@@ -21,7 +22,7 @@ export class NamespaceEntry {
   readonly #floor: RevisionFloor
   /** What stands under each name. One service, one rule: a declared one is never merged with the implicit one of its name. */
   readonly #services = new Map<string, ServiceView>()
-  #sorted: readonly string[] | undefined
+  #sorted: SortedNames | undefined
 
   constructor (name: string, addresses: AddressBook, floor: RevisionFloor) {
     this.name = name
@@ -44,7 +45,7 @@ export class NamespaceEntry {
 
   /** Names in order. */
   get services (): readonly string[] {
-    return this.#sorted ??= [...this.#services.keys()].sort()
+    return this.#sorted ??= sortedNames(this.#services.keys())
   }
 
   /** The service that callers get under a name: the declared one, else the implicit one. */
@@ -65,7 +66,7 @@ export class NamespaceEntry {
   /** A service came or went: its name is listed while it is declared or has instances. */
   listed (service: string): void {
     const view = this.declared.get(service) ?? this.groups.get(service)
-    if ((view !== undefined) !== this.#services.has(service)) this.#sorted = undefined
+    this.#sorted = (view === undefined ? withoutName : withName)(this.#sorted, service)
     if (view === undefined) this.#services.delete(service)
     else this.#services.set(service, view)
   }
@@ -77,15 +78,22 @@ export class NamespaceEntry {
 
   /** Instances that have to be looked at to find those that a selector matches. */
   candidateCount (selector: Selector): number {
+    const ofServices = servicesIn(selector)
+    if (ofServices !== undefined) return ofServices.reduce((sum, service) => sum + (this.groups.get(service)?.size ?? 0), 0)
     return this.labels.candidateCount(selector) ?? this.instances
   }
 
   #candidates (selector: Selector): Iterable<InstanceEntry> {
-    for (const requirement of selector.requirements) {
-      if (requirement.key === serviceLabel && requirement.operator === 'in') {
-        return [...requirement.values].flatMap((service) => [...this.groups.get(service)?.entries() ?? []])
-      }
-    }
+    const ofServices = servicesIn(selector)
+    if (ofServices !== undefined) return ofServices.flatMap((service) => [...this.groups.get(service)?.entries() ?? []])
     return this.labels.candidates(selector) ?? [...this.groups.values()].flatMap((service) => [...service.entries()])
   }
+}
+
+/** The services that a selector names; undefined = it names none. */
+function servicesIn ({ requirements }: Selector): string[] | undefined {
+  for (const requirement of requirements) {
+    if (requirement.key === serviceLabel && requirement.operator === 'in') return [...requirement.values]
+  }
+  return undefined
 }

@@ -15,7 +15,8 @@ import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
 import type { Resumed } from './history.ts'
-import type { Followed, WatchFilter } from './subscription.ts'
+import type { Followed } from './subscription.ts'
+import type { WatchFilter } from './watch-filter.ts'
 import { type EndpointDifference, ToldEndpoints } from './told-endpoints.ts'
 
 /** What callers get of one service, with its manifest if it is declared. */
@@ -60,10 +61,10 @@ interface Waiting extends ServiceName {
   readonly revision: number
   readonly atMs: number
   /**
-   * An instance changed that may not be an endpoint of this service: the revision of the endpoints tells whether they
-   * changed.
+   * Only instances changed that may not be endpoints of this service, first at this revision: the revision of the endpoints tells whether they
+   * changed since. undefined = they did.
    */
-  readonly unsure: boolean
+  readonly unsureSince: number | undefined
 }
 
 /** A snapshot that is being handed out. */
@@ -84,7 +85,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   /** What is being read from the store's log: it comes before all that changed since. */
   #older: Map<string, Waiting> | undefined
   #stopReading: (() => void) | undefined
-  /** Of each namespace the last change that came after the cursor and of which nobody knows what it replaced. */
+  /** Of each namespace the first change that came after the cursor and of which nobody knows what it replaced. */
   readonly #unclear = new Map<string, AppliedChange>()
   readonly #told = new ToldEndpoints()
   #snapshot: Snapshot | undefined
@@ -236,7 +237,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       const key = keyOf(waiting.namespace, waiting.service)
       const untold = this.#changed.get(key) ?? this.#due.get(key)
       this.#forget(waiting)
-      this.#changed.set(key, untold?.unsure === false ? { ...waiting, unsure: false } : waiting)
+      this.#changed.set(key, both(untold, waiting))
     }
     if (this.#changed.size + this.#due.size > maxWaitingServices) this.reset('the reader is too slow')
   }
@@ -247,7 +248,7 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
       const key = keyOf(waiting.namespace, waiting.service)
       const untold = older?.get(key)
       older?.delete(key)
-      older?.set(key, untold?.unsure === false ? { ...waiting, unsure: false } : waiting)
+      older?.set(key, both(untold, waiting))
     }
     if ((older?.size ?? 0) > maxWaitingServices) this.reset('the reader is too slow')
   }
@@ -257,14 +258,13 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
     if (!isWhole) return this.reset('too old')
     const all = new Map(this.#older)
     for (const [key, waiting] of [...this.#due, ...this.#changed]) {
-      const before = all.get(key)
-      all.set(key, before?.unsure === false ? { ...waiting, unsure: false } : waiting)
+      all.set(key, both(all.get(key), waiting))
     }
     for (const { target: { namespace }, revision, atMs } of this.#unclear.values()) {
       for (const service of this.#declaredIn(namespace)) {
         const key = keyOf(namespace, service)
         const known = all.get(key)
-        all.set(key, known === undefined ? { namespace, service, revision, atMs, unsure: true } : { ...known, unsure: false })
+        all.set(key, known === undefined ? { namespace, service, revision, atMs, unsureSince: revision } : { ...known, unsureSince: undefined })
       }
     }
     if (all.size > maxWaitingServices) return this.reset('the reader is too slow')
@@ -285,8 +285,10 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
 
   #touchedBy (change: AppliedChange): Waiting[] {
     const { target: { namespace }, revision, atMs, kind, touched, isVague } = change
-    if (isVague === true && (this.scope.namespace ?? namespace) === namespace) this.#unclear.set(namespace, change)
-    return this.#namesOf(change).map((service) => ({ namespace, service, revision, atMs, unsure: kind === 'instance' && !touched.includes(service) }))
+    if (isVague === true && (this.scope.namespace ?? namespace) === namespace && (this.#unclear.get(namespace)?.revision ?? Infinity) > revision) {
+      this.#unclear.set(namespace, change)
+    }
+    return this.#namesOf(change).map((service) => ({ namespace, service, revision, atMs, unsureSince: kind === 'instance' && !touched.includes(service) ? revision : undefined }))
   }
 
   #forget ({ namespace, service }: ServiceName): void {
@@ -329,12 +331,18 @@ export class EndpointsSubscription implements Followed<EndpointsDelivery> {
   }
 }
 
+/** What waits after another change. */
+function both (before: Waiting | undefined, after: Waiting): Waiting {
+  if (before === undefined || after.unsureSince === undefined) return after
+  return { ...after, unsureSince: before.unsureSince }
+}
+
 /**
  * Else the change was of the name, not of what is answered under it: an instance behind a declared service that does not select it. A
  * declaration that was taken back is news always: what the name means from now on may be older than that.
  */
-function isNews (view: ServiceView | undefined, { revision, unsure }: Waiting): boolean {
-  return view === undefined || !unsure || view.revision >= revision
+function isNews (view: ServiceView | undefined, { unsureSince }: Waiting): boolean {
+  return view === undefined || unsureSince === undefined || view.revision >= unsureSince
 }
 
 function keyOf (namespace: string, service: string): string {

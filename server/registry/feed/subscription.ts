@@ -3,23 +3,13 @@
 import type { Instance } from '../../../client-sdk/src/wire.ts'
 import { type Selector, everything, selects } from '../../model/instance/selector.ts'
 import type { Service } from '../../model/service/types.ts'
-import type { Sight } from '../sight.ts'
+import { inSlices } from '../../slice.ts'
 import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
 import type { Resumed } from './history.ts'
-
-/** What a watch is about, by name; absent = all of them. */
-export interface Scope {
-  readonly namespace?: string | undefined
-  readonly service?: string | undefined
-}
-
-export interface WatchFilter extends Scope {
-  readonly selector?: Selector
-  /** Absent = everything is seen. What it sees does not change while a watch lasts. */
-  readonly sight?: Sight | undefined
-}
+import { isSeen, type Scope, takesServices, type WatchFilter } from './watch-filter.ts'
+import { type WatchedNow, watchedNow } from './watched-now.ts'
 
 /** A watch, as those who hand on what it hands out see it. */
 export interface Watch<Handed = Delivery> {
@@ -70,6 +60,8 @@ export type Delivery =
   | { readonly type: 'bookmark', readonly revision: number }
   | { readonly type: 'reset', readonly revision: number, readonly reason: string }
 
+/** Steps of a snapshot that are made without a look at the time: a millisecond or two. */
+const stepsAtOnce = 50
 /** A reader this far behind reads a snapshot faster than its backlog. */
 export const maxQueuedChanges = 1_000
 
@@ -83,6 +75,11 @@ export class Subscription implements Followed<Delivery> {
   /** What is being read from the store's log: it comes before the queue. */
   #older: (InstanceDelivery | ServiceDelivery)[] | undefined
   #stopReading: (() => void) | undefined
+  /** The snapshot that is being made, and the one that is made. */
+  #making: object | undefined
+  #made: WatchedNow | undefined
+  /** What making it failed with: it is thrown to who asks for it. */
+  #fault: Error | undefined
   #resetReason: string | undefined
   #snapshotDue: boolean
   #delivered = 0
@@ -129,6 +126,7 @@ export class Subscription implements Followed<Delivery> {
     this.#queue = []
     this.#taken = 0
     this.#older = undefined
+    this.#making = this.#made = this.#fault = undefined
     if (!this.#snapshotDue) this.#resetReason = reason // who has seen nothing yet has nothing to forget
     this.#snapshotDue = true
     this.#wake()
@@ -137,6 +135,7 @@ export class Subscription implements Followed<Delivery> {
   close (): void {
     this.#stopReading?.()
     this.#stopReading = undefined
+    this.#making = undefined
   }
 
   next (): Delivery | undefined {
@@ -145,13 +144,7 @@ export class Subscription implements Followed<Delivery> {
       this.#resetReason = undefined
       return { type: 'reset', revision: this.#feed.revision, reason }
     }
-    if (this.#snapshotDue) {
-      if (!this.#feed.loaded) return undefined
-      this.#snapshotDue = false
-      this.#delivered = this.#feed.revision
-      const services = this.#services()
-      return { type: 'snapshot', revision: this.#delivered, instances: this.#instances(), ...(services.length === 0 ? {} : { services }) }
-    }
+    if (this.#snapshotDue) return this.#feed.loaded ? this.#snapshot() : undefined
     const delivery = this.#older === undefined ? this.#queue[this.#taken] : undefined
     if (delivery === undefined) return undefined
     this.#taken++
@@ -161,6 +154,46 @@ export class Subscription implements Followed<Delivery> {
     }
     this.#delivered = delivery.revision
     return delivery
+  }
+
+  /** undefined = it is being made: what changes meanwhile is remembered by the feed. */
+  #snapshot (): Delivery | undefined {
+    if (this.#fault !== undefined) throw this.#fault
+    if (this.#made === undefined && this.#making === undefined) this.#make()
+    const made = this.#made
+    if (made === undefined) return undefined
+    const { revision, instances, services } = made
+    this.#made = undefined
+    this.#snapshotDue = false
+    this.#delivered = revision
+    const missed = this.#feed.resume({ epoch: undefined, revision })
+    if (typeof missed === 'string') this.reset(missed)
+    else this.#resume(missed)
+    return { type: 'snapshot', revision, instances, ...(services.length === 0 ? {} : { services }) }
+  }
+
+  /** A small one at once, a large one in slices. */
+  #make (): void {
+    const steps = watchedNow(this.#feed, this.filter)
+    for (let step = 0; step < stepsAtOnce; step++) {
+      const { done, value } = steps.next()
+      if (done === true) {
+        this.#made = value
+        return
+      }
+    }
+    const making = this.#making = {}
+    inSlices(steps).then((made) => {
+      if (this.#making !== making) return
+      this.#making = undefined
+      this.#made = made
+      this.#wake()
+    }).catch((error: unknown) => {
+      if (this.#making !== making) return
+      this.#making = undefined
+      this.#fault = error instanceof Error ? error : new Error(String(error))
+      this.#wake()
+    })
   }
 
   bookmark (): Delivery | undefined {
@@ -215,7 +248,7 @@ export class Subscription implements Followed<Delivery> {
   #deliveryOf (change: AppliedChange): InstanceDelivery | ServiceDelivery | undefined {
     const { instance, previous, revision, service, event } = change
     if (service !== undefined) {
-      const isShown = this.#takesServices && this.#inScope(change.target) && this.#sees(change.target)
+      const isShown = takesServices(this.filter) && this.#inScope(change.target) && this.#sees(change.target)
       return isShown ? { type: 'change', kind: 'service', revision, event, change, service: service.manifest } : undefined
     }
     if (instance === undefined) return undefined
@@ -223,11 +256,6 @@ export class Subscription implements Followed<Delivery> {
     const is = event === 'put' && this.#takes(instance)
     if (!was && !is) return undefined
     return { type: 'change', kind: 'instance', revision, event: is ? 'put' : 'delete', change, instance }
-  }
-
-  /** A watch with a selector and without a service gets instances only. */
-  get #takesServices (): boolean {
-    return this.filter.service !== undefined || this.#selector.requirements.length === 0
   }
 
   /** A declared service means what it selects; an implicit one what registered under its name. */
@@ -244,7 +272,7 @@ export class Subscription implements Followed<Delivery> {
   }
 
   #sees ({ namespace, service }: { readonly namespace: string, readonly service: string }): boolean {
-    return this.filter.sight === undefined || this.filter.sight.service(namespace, service)
+    return isSeen(this.filter, namespace, service)
   }
 
   #inScope (target: AppliedChange['target']): boolean {
@@ -264,42 +292,9 @@ export class Subscription implements Followed<Delivery> {
   /** Whether the watch may have had what a change replaced, or took away, of which nobody knows what it was. */
   #isUnclear ({ kind, event, instance, target }: AppliedChange): boolean {
     const { namespace, service } = this.filter
-    if (kind === 'service') return this.#takesServices && this.#inScope(target)
+    if (kind === 'service') return takesServices(this.filter) && this.#inScope(target)
     if (kind !== 'instance' || (event === 'put' && instance !== undefined && this.#takes(instance))) return false
     if (namespace !== undefined && namespace !== target.namespace) return false
     return service === undefined || service === target.service || this.#feed.catalog.declared(target.namespace, service) !== undefined
-  }
-
-  #services (): readonly Service[] {
-    if (!this.#takesServices) return []
-    const { catalog } = this.#feed
-    const { namespace, service } = this.filter
-    const namespaces = namespace === undefined ? catalog.namespaces() : [namespace]
-    return namespaces.flatMap((space) => {
-      if (service === undefined) {
-        const declared = Array.from(catalog.declaredServices(space), ({ manifest }) => manifest)
-        return declared.filter(({ metadata: { namespace, name } }) => this.#sees({ namespace, service: name }))
-      }
-      const declared = this.#sees({ namespace: space, service }) ? catalog.declared(space, service) : undefined
-      return declared === undefined ? [] : [declared.manifest]
-    })
-  }
-
-  #instances (): readonly Instance[] {
-    const { catalog } = this.#feed
-    const { namespace, service } = this.filter
-    const whole = this.#selector.requirements.length === 0
-    const ofService = (space: string, name: string, which: 'registered' | 'service' = 'service'): readonly Instance[] => {
-      const instances = this.#sees({ namespace: space, service: name }) ? catalog[which](space, name)?.instances ?? [] : []
-      return whole ? instances : instances.filter((instance) => selects(this.#selector, instance))
-    }
-    // One service without a selector: the shared array itself, so that an adapter encodes it once for all watchers.
-    if (namespace !== undefined && service !== undefined) return ofService(namespace, service)
-    const namespaces = namespace === undefined ? catalog.namespaces() : [namespace]
-    if (service !== undefined) return namespaces.flatMap((space) => ofService(space, service))
-    return namespaces.flatMap((space) => {
-      if (whole) return catalog.services(space).flatMap((name) => ofService(space, name, 'registered'))
-      return catalog.select(space, this.#selector).filter((instance) => this.#sees(instance))
-    })
   }
 }

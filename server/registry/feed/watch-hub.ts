@@ -5,9 +5,9 @@ import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
 import { EndpointsSubscription } from './endpoints-subscription.ts'
-import { type Followed, Subscription, type WatchFilter } from './subscription.ts'
+import { type Followed, Subscription } from './subscription.ts'
+import type { WatchFilter } from './watch-filter.ts'
 import type { Clock } from '../../clock.ts'
-import { begun } from '../../slice.ts'
 
 /** All subscriptions of a node: each costs about a kilobyte and a look at every change of its scope. */
 const maxSubscriptions = 100_000
@@ -55,15 +55,6 @@ export class WatchHub {
   /** How many watch this service, a namespace of it, or everything. */
   watchers (namespace: string, service: string): number {
     return scopesOf(namespace, service).reduce((sum, scope) => sum + (this.#scopes.get(scope)?.size ?? 0), 0)
-  }
-
-  /**
-   * A snapshot is of one revision, and taken at once. What takes long in it, the lists of all services, is made before, in slices; they
-   * are kept until their services change. undefined = there is little to make.
-   */
-  prepare ({ namespace, service }: WatchFilter): Promise<void> | undefined {
-    const { catalog } = this.#feed
-    return service !== undefined ? undefined : begun(lists(catalog, namespace))
   }
 
   /**
@@ -175,15 +166,6 @@ export class WatchHub {
   #do (subscription: Followed<unknown>, act: () => void): void {
     if (this.#guard.attempt('watch', act)) return
     this.#guard.attempt('watch', () => subscription.reset('the registry failed on a change of this watch'))
-  }
-}
-
-function * lists (catalog: Feed['catalog'], only: string | undefined): Generator<void> {
-  for (const namespace of only === undefined ? catalog.namespaces() : [only]) {
-    for (const name of catalog.services(namespace)) {
-      void catalog.registered(namespace, name)?.instances // made by asking for it
-      yield
-    }
   }
 }
 

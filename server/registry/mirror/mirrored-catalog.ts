@@ -3,6 +3,7 @@
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import type { Labels, Service } from '../../model/service/types.ts'
 import { RevisionFloor } from '../catalog/revision-floor.ts'
+import { type SortedNames, sortedNames, withName, withoutName } from '../catalog/sorted-names.ts'
 import { MirroredAddresses } from './mirrored-addresses.ts'
 import { EndpointReader, type MirroredEndpoint } from './mirrored-endpoint.ts'
 import { MirroredService } from './mirrored-service.ts'
@@ -17,14 +18,14 @@ class MirroredNamespace {
   annotations: Labels | undefined
   /** It is there even when it is empty. */
   isThere = false
-  #names: readonly string[] | undefined
+  #names: SortedNames | undefined
 
   get isEmpty (): boolean {
     return this.groups.size === 0 && this.declared.size === 0
   }
 
   get services (): readonly string[] {
-    return this.#names ??= [...new Set([...this.groups.keys(), ...this.declared.keys()])].sort()
+    return this.#names ??= sortedNames(new Set([...this.groups.keys(), ...this.declared.keys()]))
   }
 
   service (name: string): MirroredService | undefined {
@@ -32,8 +33,8 @@ class MirroredNamespace {
   }
 
   /** A service came or went. */
-  listed (): void {
-    this.#names = undefined
+  listed (name: string): void {
+    this.#names = (this.groups.has(name) || this.declared.has(name) ? withName : withoutName)(this.#names, name)
   }
 }
 
@@ -52,7 +53,7 @@ export class MirroredCatalog {
   readonly #objects = new Map<string, { readonly body: string }>()
   readonly #floor = new RevisionFloor()
   readonly #reader = new EndpointReader()
-  #names: readonly string[] | undefined
+  #names: SortedNames | undefined
   #building: Building | undefined
   #size = 0
 
@@ -71,7 +72,7 @@ export class MirroredCatalog {
 
   /** In order; the same list until one comes or goes. */
   namespaces (): readonly string[] {
-    return this.#names ??= [...this.#namespaces.keys()].sort()
+    return this.#names ??= sortedNames(this.#namespaces.keys())
   }
 
   services (namespace: string): readonly string[] {
@@ -126,7 +127,7 @@ export class MirroredCatalog {
       owner.isThere = isThere
       if (isThere || !owner.isEmpty) continue
       this.#namespaces.delete(name)
-      this.#names = undefined
+      this.#names = withoutName(this.#names, name)
     }
   }
 
@@ -183,7 +184,7 @@ export class MirroredCatalog {
     const owner = this.#owner(namespace)
     if (service.size > 0 || isDeclared) return this.#enter(owner, name, service)
     owner.groups.delete(name)
-    owner.listed()
+    owner.listed(name)
   }
 
   #withdrawn (namespace: string, name: string, revision: number): void {
@@ -195,7 +196,7 @@ export class MirroredCatalog {
     for (const endpoint of service.all) this.#left(service, endpoint)
     this.addresses.declared(service, service.manifest, undefined)
     owner.declared.delete(name)
-    owner.listed()
+    owner.listed(name)
   }
 
   #came (service: MirroredService, endpoint: MirroredEndpoint): void {
@@ -225,14 +226,14 @@ export class MirroredCatalog {
     const services: Map<string, MirroredService> = service.manifest === undefined ? owner.groups : owner.declared
     if (services.get(name) === service) return
     services.set(service.name, service)
-    owner.listed()
+    owner.listed(service.name)
   }
 
   #owner (namespace: string): MirroredNamespace {
     let owner = this.#namespaces.get(namespace)
     if (owner === undefined) {
       this.#namespaces.set(namespace, owner = new MirroredNamespace())
-      this.#names = undefined
+      this.#names = withName(this.#names, namespace)
     }
     return owner
   }

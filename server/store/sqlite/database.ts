@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RegistryError } from '../../errors.ts'
 import { prepareDirectory } from './directory.ts'
+import { checkFile } from './file-check.ts'
 import { keepDamagedLog } from './log-damage.ts'
 
 /** Grows when the tables change their meaning. A file of a newer schema is refused, an older one is brought forward here. */
@@ -80,24 +81,25 @@ export interface OpenedDatabase {
 }
 
 /**
- * Opens the file for this process alone and makes it a store if it is new.
+ * Opens the file for this process alone and makes it a store if it is new. What takes long where the file is large is done in another thread, or
+ * in slices.
  * @throws RegistryError REG_STORE_UNAVAILABLE or REG_STORE_FULL with a sentence that says what to do
  */
-export function openDatabase (directory: string, { maxPages, acceptMissingLog = false, nowMs = 0 }: OpenOptions = {}): OpenedDatabase {
+export async function openDatabase (directory: string, { maxPages, acceptMissingLog = false, nowMs = 0 }: OpenOptions = {}): Promise<OpenedDatabase> {
   const file = fileIn(directory)
   let db: DatabaseSync | undefined
   let damage: string | undefined
   try {
     if (directory !== ':memory:') {
       prepareDirectory(directory, file)
-      inspect(file, acceptMissingLog)
+      await inspect(file, acceptMissingLog)
     }
     db = new DatabaseSync(file)
     // Before the first read: the lock is then taken once, kept until the process ends (however it ends), and the log's index
     // needs no shared memory. Nothing else in this process may open the file: closing it would drop the lock (POSIX fcntl).
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
     const isNew = hasNoTables(db)
-    damage = directory === ':memory:' ? undefined : keepDamagedLog(`${file}-wal`, nowMs) // nobody else writes it now, and nothing has been written
+    damage = directory === ':memory:' ? undefined : await keepDamagedLog(`${file}-wal`, nowMs) // nobody else writes it now, and nothing has been written
     // NORMAL leaves the log's sync to us (write-ahead-log.ts): FULL would hold the event loop for it at each commit. The file itself is
     // synced by SQLite when the log is folded into it.
     db.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA cache_size = -${cacheKib}`)
@@ -117,14 +119,16 @@ export function openDatabase (directory: string, { maxPages, acceptMissingLog = 
  * Refuses a file that is damaged or not ours. Read-only: an ordinary connection folds the log into the file when it closes,
  * and what is refused must be left as it is.
  */
-function inspect (file: string, acceptMissingLog: boolean): void {
+async function inspect (file: string, acceptMissingLog: boolean): Promise<void> {
   // An empty file is what a process leaves that died before its first write.
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return
   const hasLog = existsSync(`${file}-wal`) // before it is opened: that may make one
-  const db = openForInspection(file)
+  const { db, isLocked } = openForInspection(file)
   try {
     if (hasNoTables(db)) return
-    check(db, file)
+    const verdict = await checkFile(db, file, isLocked)
+    if (verdict !== 'ok') throw damaged(file, new Error(verdict))
+    checkKind(db, file)
     const closed = db.prepare("SELECT value FROM meta WHERE name = 'closed'").get()?.value
     if (closed === '0' && !hasLog && !acceptMissingLog) throw missingLog(file)
   } finally {
@@ -138,11 +142,11 @@ function inspect (file: string, acceptMissingLog: boolean): void {
  * Read-only, a file with a log needs an index in shared memory beside it, which a full disk has no room for. Locked, it needs none: then
  * the file is looked at as it will be opened.
  */
-function openForInspection (file: string): DatabaseSync {
+function openForInspection (file: string): { readonly db: DatabaseSync, readonly isLocked: boolean } {
   const db = new DatabaseSync(file, { readOnly: true })
   try {
     hasNoTables(db)
-    return db
+    return { db, isLocked: false }
   } catch (error) {
     db.close()
     const code = resultCode(error)
@@ -150,7 +154,7 @@ function openForInspection (file: string): DatabaseSync {
     rmSync(`${file}-shm`, { force: true }) // what of it could be made
     const locked = new DatabaseSync(file)
     locked.exec('PRAGMA locking_mode = EXCLUSIVE')
-    return locked
+    return { db: locked, isLocked: true }
   }
 }
 
@@ -168,10 +172,7 @@ function create (db: DatabaseSync): void {
   db.exec('COMMIT')
 }
 
-function check (db: DatabaseSync, file: string): void {
-  const faults = db.prepare('PRAGMA quick_check(1)').all()
-  const verdict = faults[0]?.quick_check
-  if (verdict !== 'ok') throw damaged(file, new Error(String(verdict)))
+function checkKind (db: DatabaseSync, file: string): void {
   const tables = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").all()
   const found = tables.length === 0 ? undefined : db.prepare("SELECT value FROM meta WHERE name = 'schema'").get()?.value
   if (typeof found !== 'string') {

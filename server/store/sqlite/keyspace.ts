@@ -4,7 +4,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import { RegistryError } from '../../errors.ts'
-import { maxTtlMs } from '../../model/limits.ts'
 import {
   type Change, type Committed, type Grant, type Granted, type InstanceRecord, type LostLease, type ObjectRecord, type ObjectWrite, type RecordChange,
   type Revised, type Revision, subjectOf, grantRefused, ownerOf
@@ -13,8 +12,9 @@ import { ChangeLog } from './change-log.ts'
 import { objectChecksum } from './checksum.ts'
 import { LeaseSteps } from './lease-steps.ts'
 import type { LeaseWheel } from './lease-wheel.ts'
+import { Loading, serviceOf } from './loading.ts'
 import type { LogLimits } from './log-length.ts'
-import { instanceColumns, prepare, readInstanceArray, readObjectRow, soundInstance, soundObject, type Statements } from './rows.ts'
+import { instanceColumns, prepare, soundInstance, soundObject, type Statements } from './rows.ts'
 
 /** The actor of expiries. */
 const registryName = 'registry'
@@ -36,6 +36,7 @@ export interface KeyspaceOptions extends LogLimits {
 export class Keyspace {
   readonly wheel: LeaseWheel
   readonly log: ChangeLog
+  readonly loading: Loading
   readonly #options: KeyspaceOptions
   readonly #now: () => number
   readonly #statements: Statements
@@ -46,7 +47,6 @@ export class Keyspace {
   readonly #leases: LeaseSteps
   #wrote = false
   #written = { changes: 0, bytes: 0 }
-  #hasLeases = false
 
   constructor (db: DatabaseSync, wheel: LeaseWheel, options: KeyspaceOptions) {
     this.wheel = wheel
@@ -54,40 +54,13 @@ export class Keyspace {
     this.#options = options
     this.#now = options.now
     this.#statements = prepare(db)
+    this.loading = new Loading(this.#statements, wheel, options.now)
     this.log = new ChangeLog(this.#statements, options, this.#undo)
     this.#revision = options.revision
   }
 
   get revision (): number {
     return this.#revision
-  }
-
-  /**
-   * Those that are not what was written have a fault. The first one to read them all puts their leases into the wheel by the way, each with
-   * its full TTL; suspects get their whole grace at the first sweep.
-   */
-  * instances (): Generator<InstanceRecord> {
-    const isEmpty = this.wheel.size === 0 // else a reader before this one gave up on its way
-    for (const row of this.#statements.instances.iterate()) {
-      const record = readInstanceArray(row as unknown as readonly unknown[]) // the statement gives arrays; its type does not know
-      if (!this.#hasLeases && (isEmpty || this.wheel.find(record.lease) === undefined)) {
-        const ttlMs = Math.min(Math.max(record.ttlMs, 0), maxTtlMs) // a record that cannot be read has a lease too
-        this.wheel.add(record.lease, serviceOf(record.key), ttlMs, this.#now() + ttlMs, record.suspect)
-      }
-      yield record
-    }
-    this.#hasLeases = true
-  }
-
-  /** Sees to it that the leases of the file are in the wheel, if nobody has read the instances to their end. */
-  restoreLeases (): void {
-    const records = this.instances()
-    while (!this.#hasLeases && records.next().done !== true);
-  }
-
-  /** As `instances`. */
-  * objects (): Generator<ObjectRecord> {
-    for (const row of this.#statements.objects.iterate()) yield readObjectRow(row)
   }
 
   /** Whether this transaction has written anything: one that has not proves nothing about the disk. */
@@ -351,11 +324,6 @@ export class Keyspace {
     this.#changes.push(logged)
     return revision
   }
-}
-
-/** `namespace/service` of `namespace/service/id`. */
-function serviceOf (key: string): string {
-  return key.slice(0, key.lastIndexOf('/'))
 }
 
 /** @throws RegistryError REG_FORBIDDEN */

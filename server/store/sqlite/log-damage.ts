@@ -1,6 +1,7 @@
 // Is the write-ahead log whole? SQLite reads it up to the first frame that does not fit and says nothing of what follows: after a kill that is
 // nothing, after a flipped bit it may be writes that were acknowledged. https://www.sqlite.org/fileformat2.html#the_write_ahead_log
-import { copyFileSync, readFileSync } from 'node:fs'
+import { copyFile, readFile } from 'node:fs/promises'
+import { inSlices } from '../../slice.ts'
 
 const headerOctets = 32
 const frameHeaderOctets = 24
@@ -16,6 +17,15 @@ export interface LogDamage {
 
 /** What of the log cannot be read; undefined = nothing. A log of before, which lies behind the end of this one, does not count. */
 export function logDamage (log: Buffer): LogDamage | undefined {
+  const steps = looking(log)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+  }
+}
+
+/** The same in steps, one for each frame. */
+function * looking (log: Buffer): Generator<undefined, LogDamage | undefined> {
   if (log.length < headerOctets + frameHeaderOctets) return undefined
   const isBigEndian = (log.readUInt32BE(0) & 1) === 1
   const frameOctets = frameHeaderOctets + log.readUInt32BE(8)
@@ -30,27 +40,31 @@ export function logDamage (log: Buffer): LogDamage | undefined {
     const next = summed(log, at + frameHeaderOctets, at + frameOctets, isBigEndian, summed(log, at, at + 8, isBigEndian, sum))
     if (!isOfThisLog(log, at) || next[0] !== log.readUInt32BE(at + 16) || next[1] !== log.readUInt32BE(at + 20)) break
     sum = next
+    yield
   }
   let lost = 0
-  for (let frame = whole; frame < frames; frame++) if (isOfThisLog(log, headerOctets + frame * frameOctets)) lost++
+  for (let frame = whole; frame < frames; frame++) {
+    if (isOfThisLog(log, headerOctets + frame * frameOctets)) lost++
+    yield
+  }
   return lost === 0 ? undefined : { whole, lost }
 }
 
 /** Looks at a log that was left by a process that ended without closing it, and keeps a damaged one beside it. @returns a sentence */
-export function keepDamagedLog (path: string, nowMs: number): string | undefined {
+export async function keepDamagedLog (path: string, nowMs: number): Promise<string | undefined> {
   let log: Buffer
   try {
-    log = readFileSync(path)
+    log = await readFile(path)
   } catch {
     return undefined // there is none, or SQLite will say why it cannot be read
   }
-  const damage = logDamage(log)
+  const damage = await inSlices(looking(log))
   if (damage === undefined) return undefined
   const says = `${path} is damaged: ${damage.lost} of its ${damage.whole + damage.lost} pages cannot be read, and writes that they held are lost, ` +
     'acknowledged ones among them unless the machine lost its power in that moment.'
   const kept = `${path}.damaged-${nowMs}`
   try {
-    copyFileSync(path, kept)
+    await copyFile(path, kept)
     return `${says} The damaged log is kept as ${kept}.`
   } catch (error) {
     return `${says} It could not be kept: ${error instanceof Error ? error.message : String(error)}`

@@ -32,8 +32,8 @@ export async function restoreIntoDirectory (source: string | Exported, directory
   const aside = mkdtempSync(join(directory, 'rollcall-restore-'))
   try {
     const made = fileIn(aside)
-    if (typeof source === 'string') copyChecked(source, aside)
-    else fill(source, aside)
+    if (typeof source === 'string') await copyChecked(source, aside)
+    else await fill(source, aside)
     const replaced = existsSync(file) ? `${file}.replaced-${nowMs}` : undefined
     // The mark of revisions stays: what was given by the registry that goes is not given again.
     if (replaced !== undefined) renameSync(file, replaced)
@@ -47,8 +47,8 @@ export async function restoreIntoDirectory (source: string | Exported, directory
 }
 
 /** What a backup of SQLite holds, for a store of another kind. @throws RegistryError as `restoreIntoDirectory` */
-export function readDatabase (path: string, workDirectory: string): Exported {
-  copyChecked(path, workDirectory)
+export async function readDatabase (path: string, workDirectory: string): Promise<Exported> {
+  await copyChecked(path, workDirectory)
   const db = new DatabaseSync(fileIn(workDirectory), { readOnly: true })
   try {
     const all = <Kept>(table: string, columns: string, sound: (row: Record<string, unknown>) => Kept | undefined): Kept[] =>
@@ -76,13 +76,14 @@ function refuseIfInUse (file: string): void {
 }
 
 /** Opened once as a server would: a damaged, unknown or incomplete file is refused before anything is moved. */
-function copyChecked (source: string, directory: string): void {
+async function copyChecked (source: string, directory: string): Promise<void> {
   const made = fileIn(directory)
   copyFileSync(source, made)
   chmodSync(made, 0o600) // the backup may have other rights
   if (existsSync(`${source}-wal`)) copyFileSync(`${source}-wal`, `${made}-wal`)
   try {
-    openDatabase(directory).db.close()
+    const { db } = await openDatabase(directory)
+    db.close()
   } catch (error) {
     const message = error instanceof Error ? error.message.replaceAll(made, source) : String(error)
     throw new RegistryError('REG_STORE_UNAVAILABLE', `the backup cannot be used: ${message}`, undefined, { cause: error })
@@ -90,8 +91,8 @@ function copyChecked (source: string, directory: string): void {
 }
 
 /** A new file, of a new epoch: what is filled from an export continues no history. */
-function fill ({ header, objects, instances }: Exported, directory: string): void {
-  const { db } = openDatabase(directory)
+async function fill ({ header, objects, instances }: Exported, directory: string): Promise<void> {
+  const { db } = await openDatabase(directory)
   try {
     const { putInstance, putObject } = prepare(db)
     db.exec('BEGIN')

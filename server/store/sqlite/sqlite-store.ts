@@ -75,6 +75,7 @@ class SqliteStore implements Store {
   readonly location: string
   readonly #options: SqliteStoreOptions
   #opened: Opened | undefined
+  #isBegun = false
   #closed = false
   #failing = false
 
@@ -84,12 +85,17 @@ class SqliteStore implements Store {
   }
 
   async open (follower: Follower): Promise<void> {
-    if (this.#opened !== undefined || this.#closed) throw new Error('a store is opened once')
+    if (this.#isBegun || this.#closed) throw new Error('a store is opened once')
+    this.#isBegun = true
     const { directory, now, maxPages, acceptMissingLog, maxLogLength = defaultMaxLogLength, maxLogBytes = defaultMaxLogBytes } = this.#options
     const { holdMs = defaultHoldMs, logger, guard } = this.#options
     if (!Number.isSafeInteger(maxLogLength) || maxLogLength < 1) throw new RangeError(`maxLogLength must be a whole number above 0, got ${maxLogLength}`)
-    const { db, epoch, damage } = openDatabase(directory, { maxPages, acceptMissingLog, nowMs: now() })
+    const { db, epoch, damage } = await openDatabase(directory, { maxPages, acceptMissingLog, nowMs: now() })
     if (damage !== undefined) logger?.error({ file: this.location }, damage)
+    if (this.#closed) {
+      db.close()
+      throw this.#notOpen()
+    }
     try {
       removeLeftovers(directory)
       const nowMs = now()
@@ -104,14 +110,14 @@ class SqliteStore implements Store {
       await follower.load({
         epoch,
         revision,
-        instances: { [Symbol.iterator]: () => keyspace.instances() },
-        objects: { [Symbol.iterator]: () => keyspace.objects() },
+        instances: { [Symbol.iterator]: () => keyspace.loading.instances() },
+        objects: { [Symbol.iterator]: () => keyspace.loading.objects() },
         floors,
         recent: changes,
         unreadable: unreadable ?? [],
         lost
       })
-      keyspace.restoreLeases()
+      keyspace.loading.restoreLeases()
       const fold = new Fold(db, this.location)
       const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term, fold), guard)
       this.#opened = { db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term, fold }

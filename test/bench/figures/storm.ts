@@ -43,7 +43,13 @@ export async function storm ({ runs }: Options): Promise<void> {
   await redis.dispose()
 }
 
-async function storms (store: string, node: Program, { admin, tokens, runs }: { readonly admin: string, readonly tokens: readonly string[], readonly runs: number }): Promise<void> {
+interface Crowd {
+  readonly admin: string
+  readonly tokens: readonly string[]
+  readonly runs: number
+}
+
+async function storms (store: string, node: Program, { admin, tokens, runs }: Crowd): Promise<void> {
   const connections = new Agent({ keepAlive: true, maxSockets: agents + 10 })
   const ask = (token: string, method: string, path: string, body?: unknown): Promise<Answer> => asked(connections, node.url, { token, method, path, body })
   const livingIds = Array.from({ length: living }, (_, n) => `living-${n}`)
@@ -106,7 +112,14 @@ function registrationOf (run: number, leaseMs: number): object {
   return { address: '10.0.0.1', ports: [{ name: 'http', port: 8080 }], generation: 'g', weight: 100 + run, lease: { ttlMs: leaseMs } }
 }
 
-function asked (agent: Agent, url: string, { token, method, path, body }: { readonly token: string, readonly method: string, readonly path: string, readonly body?: unknown }): Promise<Answer> {
+interface Question {
+  readonly token: string
+  readonly method: string
+  readonly path: string
+  readonly body?: unknown
+}
+
+function asked (agent: Agent, url: string, { token, method, path, body }: Question): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
   const sent = request(`${url}${path}`, { method, agent, headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) } })
   sent.on('response', (response: IncomingMessage) => {
