@@ -66,6 +66,7 @@ export class Agent {
     const label = serviceLabelOf(service.name)
     const plainId = instanceIdOf(service.id)
     return this.#turns.take(`${caller.namespace}/${service.id}`, async () => {
+      await caller.access.caughtUp() // whose id it is, and what its checks said, is the store's word
       const known = await this.#own(caller, service.id)
       // Of another agent's, or registered in another way under another name of its own: both stay.
       const isTaken = known === undefined && this.#isOthers(caller, { namespace: caller.namespace, service: label, id: plainId })
@@ -99,6 +100,7 @@ export class Agent {
   async checkIs (caller: Caller, checkId: string, status: CheckStatus, output: string): Promise<void> {
     const instance = await this.#withCheck(caller, checkId)
     await this.#turns.take(nameOf(instance), async () => {
+      await this.#bringUpToDate(caller)
       const now = this.#options.directory.instance(instance)
       if (now === undefined) throw unknownCheck(checkId)
       this.#options.outputs.set(nameOf(now), checkId, output)
@@ -119,6 +121,7 @@ export class Agent {
     const found = await this.#find(caller, serviceId)
     if (found === undefined) throw new ConsulError(404, `ServiceID ${JSON.stringify(serviceId)} does not exist`)
     await this.#turns.take(nameOf(found), async () => {
+      await caller.access.caughtUp()
       const instance = this.#options.directory.instance(found) ?? found
       const record = recordOf(instance) ?? { agent: caller.agent, checks: [] }
       const stored = storedCheck(check, { id: serviceId, name: instance.service }, 0, 1, record.checks)
@@ -131,9 +134,13 @@ export class Agent {
   /** @throws ConsulError 404 */
   async deregisterCheck (caller: Caller, checkId: string): Promise<void> {
     const instance = await this.#withCheck(caller, checkId)
-    const record = recordOf(instance)
-    if (record === undefined) throw unknownCheck(checkId)
-    await this.#turns.take(nameOf(instance), () => this.#write(caller, instance, { ...record, checks: record.checks.filter(({ id }) => id !== checkId) }))
+    await this.#turns.take(nameOf(instance), async () => {
+      await caller.access.caughtUp()
+      const now = this.#options.directory.instance(instance)
+      const record = now === undefined ? undefined : recordOf(now)
+      if (now === undefined || record === undefined) throw unknownCheck(checkId)
+      await this.#write(caller, now, { ...record, checks: record.checks.filter(({ id }) => id !== checkId) })
+    })
   }
 
   /** @throws ConsulError 400, 404 */
@@ -143,6 +150,7 @@ export class Agent {
 
   /** The same for everything that this agent registered. */
   async maintainAll (caller: Caller, enable: boolean, reason: string): Promise<void> {
+    await caller.access.caughtUp()
     for await (const instance of this.#options.directory.instances(caller.namespace)) {
       if (recordOf(instance)?.agent === caller.agent) await this.#override(caller, instance, enable, reason)
     }
@@ -204,8 +212,25 @@ export class Agent {
   }
 
   async #find (caller: Caller, id: string): Promise<Instance | undefined> {
+    return this.#look(caller, () => meant(this.#options.directory.withId(caller.namespace, id), caller))
+  }
+
+  /** "There is none" is said by a current view only: another node may have heard of it a moment ago. */
+  async #look (caller: Caller, look: () => Instance | undefined): Promise<Instance | undefined> {
     await this.#options.directory.ready
-    return meant(this.#options.directory.withId(caller.namespace, id), caller)
+    const found = look()
+    if (found !== undefined) return found
+    await caller.access.caughtUp()
+    return look()
+  }
+
+  /** What is written is made of what is stored. While the store is away a heartbeat is taken all the same, and handed over later. */
+  async #bringUpToDate ({ access }: Caller): Promise<void> {
+    try {
+      await access.caughtUp()
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.code !== 'REG_STORE_UNAVAILABLE') throw error
+    }
   }
 
   /** What this agent registered under an id. */
@@ -222,8 +247,7 @@ export class Agent {
   }
 
   async #withCheck (caller: Caller, checkId: string): Promise<Instance> {
-    await this.#options.directory.ready
-    const found = meant(this.#options.directory.withCheck(caller.namespace, checkId), caller)
+    const found = await this.#look(caller, () => meant(this.#options.directory.withCheck(caller.namespace, checkId), caller))
     if (found === undefined) throw unknownCheck(checkId)
     return found
   }
