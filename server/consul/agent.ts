@@ -2,6 +2,7 @@
 // for each machine that asks, as with Consul: ids are unique for each, and who asks about an id means his own, or the only one there is.
 import { randomUUID } from 'node:crypto'
 import type { Instance } from '../../client-sdk/src/wire.ts'
+import type { Clock } from '../clock.ts'
 import { RegistryError } from '../errors.ts'
 import { maxTextLength } from '../model/limits.ts'
 import { instanceKey } from '../model/names.ts'
@@ -14,6 +15,7 @@ import { instanceIdAt, instanceIdOf, serviceLabelOf } from './form/names.ts'
 import { type ConsulRecord, type StoredCheck, recordKey, recordOf } from './form/record.ts'
 import type { ServiceDefinition } from './form/service-definition.ts'
 import { tagsOf } from './form/tags.ts'
+import { HeardChecks } from './heard-checks.ts'
 import type { Outputs } from './outputs.ts'
 import { Turns } from './turns.ts'
 
@@ -35,15 +37,18 @@ export interface AgentOptions {
   readonly directory: Directory
   readonly outputs: Outputs
   readonly counters: CallCounts
+  readonly clock: Clock
 }
 
 export class Agent {
   readonly #options: AgentOptions
   /** What the checks of an instance say is one record: those of one instance are heard one after the other. */
   readonly #turns = new Turns()
+  readonly #heardChecks: HeardChecks
 
   constructor (options: AgentOptions) {
     this.#options = options
+    this.#heardChecks = new HeardChecks(options.clock)
   }
 
   /** @throws ConsulError 404 */
@@ -99,7 +104,11 @@ export class Agent {
       this.#options.outputs.set(nameOf(now), checkId, output)
       const record = recordOf(now)
       if (record === undefined) return this.#beat(caller, now, checkId, status)
-      const checks = record.checks.map((check) => (check.id === checkId ? { ...check, status } : check))
+      const silent = this.#heardChecks.heard(nameOf(now), checkId, record.checks)
+      for (const id of silent) this.#options.outputs.set(nameOf(now), id, 'TTL expired: this check is silent, and others of the service are not')
+      const checks = record.checks.map((check) => (
+        check.id === checkId ? { ...check, status } : silent.includes(check.id) ? { ...check, status: 'critical' as const } : check
+      ))
       await this.#heard(caller, now, { ...record, checks }, checkId)
     })
   }
@@ -187,6 +196,7 @@ export class Agent {
   async #end ({ access }: Caller, instance: Instance): Promise<void> {
     try {
       await access.deregister(instance)
+      this.#heardChecks.forget(nameOf(instance))
       this.#options.counters.deregistered()
     } catch (error) {
       if (!(error instanceof RegistryError) || error.status !== 404) throw error // it has gone meanwhile
