@@ -22,7 +22,7 @@ const update = (body: unknown, live: LiveObject | undefined, query = ''): Propos
 t.test('a create gives a new object, whose manager owns what it said and what was filled in', async (t) => {
   const { object, name, isNew, managedFields, warnings } = create(service({ foo: 1 }, { uid: 'x', creationTimestamp: null }), 'fieldManager=kubectl-create')
   t.same([name, isNew, warnings], ['web', true, ['unknown field "spec.foo"']])
-  t.same(object, service())
+  t.same(object, service({}, { namespace: 'default' }))
   t.match(managedFields, [{ manager: 'kubectl-create', operation: 'Update', fieldsV1: { 'f:spec': { 'f:type': {}, 'f:sessionAffinity': {}, 'f:ports': { 'k:{"port":80,"protocol":"TCP"}': { 'f:targetPort': {} } } } } }])
   t.equal(create({ ...service(), metadata: { generateName: 'web-' } }).name, 'web-abcde')
   t.same(create(service({ foo: 1 }), 'fieldValidation=Ignore').warnings, [])
