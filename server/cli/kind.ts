@@ -1,4 +1,5 @@
 // What `get` asks for, and how it shows it: the shape that each kind fills in.
+import type { ServiceEndpoints } from '../../client-sdk/src/wire.ts'
 import type { Api } from './api.ts'
 import type { Column } from './table.ts'
 
@@ -27,6 +28,11 @@ export interface ServiceName {
 export type Follow<Row> = 'instances' | 'events' | {
   /** The rows of one service as it is now. */
   readonly rowsOf: (request: Request, name: ServiceName) => Promise<Row[]>
+  /**
+   * The same of what the watch told of it, so that nothing need be asked for; undefined = that does not say it. What is the same as
+   * before is the same object.
+   */
+  readonly rowsOfTold?: (request: Request, told: ServiceEndpoints) => Row[] | undefined
   readonly isOf: (row: Row, name: ServiceName) => boolean
   /** What is said of a row that is not there any more. */
   readonly gone: string

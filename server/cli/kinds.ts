@@ -1,7 +1,8 @@
 // The kinds of things that `get` lists: how each is asked for, named and followed.
 import type { EndpointSlice, Manifest, Policy, Service } from '../../client-sdk/src/manifests.ts'
-import type { EndpointsAnswer, Event, HandMadeEndpoints, Instance, ListedOverride, NamespaceSummary, Page, Pool, ServiceSummary,
-  UnreadableRecord } from '../../client-sdk/src/wire.ts'
+import { callable } from '../../client-sdk/src/rules/callable.ts'
+import type { Endpoint, EndpointsAnswer, Event, HandMadeEndpoints, Instance, ListedOverride, NamespaceSummary, Page, Pool,
+  ServiceEndpoints, ServiceSummary, UnreadableRecord } from '../../client-sdk/src/wire.ts'
 import type { ListedAgent } from './agents.ts'
 import { instancePath, path } from './paths.ts'
 import { instanceName, label } from './command.ts'
@@ -120,6 +121,23 @@ const endpointRows = ({ namespace, service, declared, endpoints }: EndpointsAnsw
   endpoints.map((endpoint) =>
     ({ ...endpoint, namespace, service, registered: endpoint.service ?? (declared === true ? undefined : service) }))
 
+/** Of what a watch tells again and again: an endpoint that did not change is the same object, and so is its row. */
+const rowsOfWatched = new WeakMap<Endpoint, EndpointRow>()
+
+/** With a selector the registry has to be asked: what is called instead, if none is ready, is judged by all of them. */
+function watchedRows ({ selector, ready = 'true' }: Request, told: ServiceEndpoints): EndpointRow[] | undefined {
+  if (selector !== undefined) return undefined
+  const { endpoints: all } = told
+  const shown = ready === 'any' ? all : ready === 'true' ? callable(all) : all.filter(({ conditions }) => !conditions.ready)
+  return shown.map((endpoint) => {
+    const known = rowsOfWatched.get(endpoint)
+    if (known !== undefined) return known
+    const [row] = endpointRows({ ...told, endpoints: [endpoint] }) as [EndpointRow] // one of one
+    rowsOfWatched.set(endpoint, row)
+    return row
+  })
+}
+
 const endpoints: Kind<EndpointRow> = {
   name: 'endpoints',
   aliases: ['endpoint', 'ep', 'e'],
@@ -139,6 +157,7 @@ const endpoints: Kind<EndpointRow> = {
   },
   follow: {
     rowsOf: async (request, { namespace, service }) => endpointRows(await endpointsOf(request, namespace, service)),
+    rowsOfTold: watchedRows,
     isOf: (row, { namespace, service }) => row.namespace === namespace && row.service === service,
     gone: 'left'
   }

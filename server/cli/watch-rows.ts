@@ -59,21 +59,28 @@ async function watchInstances (call: Invocation, request: Request, print: Print)
 }
 
 /**
- * By whole services: the registry tells of each that changed, whatever it was (a selector, a target port, readiness, an
- * endpoint made by hand), and it is asked for anew, with the filters of the command line. What was shown and is not
- * there any more is shown once more.
+ * By services: the registry tells of each that changed, whatever it was (a selector, a target port, readiness, an
+ * endpoint made by hand), of a large one what changed. What the kind cannot show of that is asked for anew, with the
+ * filters of the command line. What was shown and is not there any more is shown once more.
  */
 async function watchServices (call: Invocation, kind: Kind<object>, follow: Exclude<Follow<object>, string>,
   request: Request, print: Print): Promise<void> {
   const { api, namespace, name } = request
   const known = new Map<string, { readonly row: object, readonly text: string }>()
+  const keys = new WeakMap<object, string>()
+  const keyOf = (row: object): string => {
+    const key = keys.get(row) ?? rowKey(kind, row)
+    keys.set(row, key)
+    return key
+  }
   const show = (rows: readonly object[], isInScope: (row: object) => boolean): void => {
     const changed: object[] = []
     const there = new Set<string>()
     for (const row of rows) {
-      const key = rowKey(kind, row)
-      const text = JSON.stringify(kind.essence?.(row) ?? row)
+      const key = keyOf(row)
       there.add(key)
+      if (known.get(key)?.row === row) continue
+      const text = JSON.stringify(kind.essence?.(row) ?? row)
       if (known.get(key)?.text !== text) changed.push(row)
       known.set(key, { row, text })
     }
@@ -91,8 +98,8 @@ async function watchServices (call: Invocation, kind: Kind<object>, follow: Excl
       ({ rows: noneIfGone(error) }))).rows, () => true)
     if (event.type !== 'endpoints' && event.type !== 'endpoints-gone') continue
     const { namespace, service }: ServiceName = event.type === 'endpoints' ? event.endpoints : event
-    const rows = event.type === 'endpoints' ? await follow.rowsOf(request, { namespace, service }).catch(noneIfGone)
-      : []
+    const rows = event.type !== 'endpoints' ? []
+      : follow.rowsOfTold?.(request, event.endpoints) ?? await follow.rowsOf(request, { namespace, service }).catch(noneIfGone)
     show(rows, (row) => follow.isOf(row, { namespace, service }))
   }
 }

@@ -2,6 +2,7 @@
 // for each machine that asks, as with Consul: ids are unique for each, and who asks about an id means his own, or the only one there is.
 import { randomUUID } from 'node:crypto'
 import type { Instance } from '../../client-sdk/src/wire.ts'
+import type { Clock } from '../clock.ts'
 import { RegistryError } from '../errors.ts'
 import { maxTextLength } from '../model/limits.ts'
 import { instanceKey } from '../model/names.ts'
@@ -14,6 +15,7 @@ import { instanceIdAt, instanceIdOf, serviceLabelOf } from './form/names.ts'
 import { type ConsulRecord, type StoredCheck, recordKey, recordOf } from './form/record.ts'
 import type { ServiceDefinition } from './form/service-definition.ts'
 import { tagsOf } from './form/tags.ts'
+import { HeardChecks } from './heard-checks.ts'
 import type { Outputs } from './outputs.ts'
 import { Turns } from './turns.ts'
 
@@ -35,15 +37,18 @@ export interface AgentOptions {
   readonly directory: Directory
   readonly outputs: Outputs
   readonly counters: CallCounts
+  readonly clock: Clock
 }
 
 export class Agent {
   readonly #options: AgentOptions
   /** What the checks of an instance say is one record: those of one instance are heard one after the other. */
   readonly #turns = new Turns()
+  readonly #heardChecks: HeardChecks
 
   constructor (options: AgentOptions) {
     this.#options = options
+    this.#heardChecks = new HeardChecks(options.clock)
   }
 
   /** @throws ConsulError 404 */
@@ -61,6 +66,7 @@ export class Agent {
     const label = serviceLabelOf(service.name)
     const plainId = instanceIdOf(service.id)
     return this.#turns.take(`${caller.namespace}/${service.id}`, async () => {
+      await caller.access.caughtUp() // whose id it is, and what its checks said, is the store's word
       const known = await this.#own(caller, service.id)
       // Of another agent's, or registered in another way under another name of its own: both stay.
       const isTaken = known === undefined && this.#isOthers(caller, { namespace: caller.namespace, service: label, id: plainId })
@@ -94,12 +100,17 @@ export class Agent {
   async checkIs (caller: Caller, checkId: string, status: CheckStatus, output: string): Promise<void> {
     const instance = await this.#withCheck(caller, checkId)
     await this.#turns.take(nameOf(instance), async () => {
+      await this.#bringUpToDate(caller)
       const now = this.#options.directory.instance(instance)
       if (now === undefined) throw unknownCheck(checkId)
       this.#options.outputs.set(nameOf(now), checkId, output)
       const record = recordOf(now)
       if (record === undefined) return this.#beat(caller, now, checkId, status)
-      const checks = record.checks.map((check) => (check.id === checkId ? { ...check, status } : check))
+      const silent = this.#heardChecks.heard(nameOf(now), checkId, record.checks)
+      for (const id of silent) this.#options.outputs.set(nameOf(now), id, 'TTL expired: this check is silent, and others of the service are not')
+      const checks = record.checks.map((check) => (
+        check.id === checkId ? { ...check, status } : silent.includes(check.id) ? { ...check, status: 'critical' as const } : check
+      ))
       await this.#heard(caller, now, { ...record, checks }, checkId)
     })
   }
@@ -110,6 +121,7 @@ export class Agent {
     const found = await this.#find(caller, serviceId)
     if (found === undefined) throw new ConsulError(404, `ServiceID ${JSON.stringify(serviceId)} does not exist`)
     await this.#turns.take(nameOf(found), async () => {
+      await caller.access.caughtUp()
       const instance = this.#options.directory.instance(found) ?? found
       const record = recordOf(instance) ?? { agent: caller.agent, checks: [] }
       const stored = storedCheck(check, { id: serviceId, name: instance.service }, 0, 1, record.checks)
@@ -122,9 +134,13 @@ export class Agent {
   /** @throws ConsulError 404 */
   async deregisterCheck (caller: Caller, checkId: string): Promise<void> {
     const instance = await this.#withCheck(caller, checkId)
-    const record = recordOf(instance)
-    if (record === undefined) throw unknownCheck(checkId)
-    await this.#turns.take(nameOf(instance), () => this.#write(caller, instance, { ...record, checks: record.checks.filter(({ id }) => id !== checkId) }))
+    await this.#turns.take(nameOf(instance), async () => {
+      await caller.access.caughtUp()
+      const now = this.#options.directory.instance(instance)
+      const record = now === undefined ? undefined : recordOf(now)
+      if (now === undefined || record === undefined) throw unknownCheck(checkId)
+      await this.#write(caller, now, { ...record, checks: record.checks.filter(({ id }) => id !== checkId) })
+    })
   }
 
   /** @throws ConsulError 400, 404 */
@@ -134,6 +150,7 @@ export class Agent {
 
   /** The same for everything that this agent registered. */
   async maintainAll (caller: Caller, enable: boolean, reason: string): Promise<void> {
+    await caller.access.caughtUp()
     for await (const instance of this.#options.directory.instances(caller.namespace)) {
       if (recordOf(instance)?.agent === caller.agent) await this.#override(caller, instance, enable, reason)
     }
@@ -187,6 +204,7 @@ export class Agent {
   async #end ({ access }: Caller, instance: Instance): Promise<void> {
     try {
       await access.deregister(instance)
+      this.#heardChecks.forget(nameOf(instance))
       this.#options.counters.deregistered()
     } catch (error) {
       if (!(error instanceof RegistryError) || error.status !== 404) throw error // it has gone meanwhile
@@ -194,8 +212,25 @@ export class Agent {
   }
 
   async #find (caller: Caller, id: string): Promise<Instance | undefined> {
+    return this.#look(caller, () => meant(this.#options.directory.withId(caller.namespace, id), caller))
+  }
+
+  /** "There is none" is said by a current view only: another node may have heard of it a moment ago. */
+  async #look (caller: Caller, look: () => Instance | undefined): Promise<Instance | undefined> {
     await this.#options.directory.ready
-    return meant(this.#options.directory.withId(caller.namespace, id), caller)
+    const found = look()
+    if (found !== undefined) return found
+    await caller.access.caughtUp()
+    return look()
+  }
+
+  /** What is written is made of what is stored. While the store is away a heartbeat is taken all the same, and handed over later. */
+  async #bringUpToDate ({ access }: Caller): Promise<void> {
+    try {
+      await access.caughtUp()
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.code !== 'REG_STORE_UNAVAILABLE') throw error
+    }
   }
 
   /** What this agent registered under an id. */
@@ -212,8 +247,7 @@ export class Agent {
   }
 
   async #withCheck (caller: Caller, checkId: string): Promise<Instance> {
-    await this.#options.directory.ready
-    const found = meant(this.#options.directory.withCheck(caller.namespace, checkId), caller)
+    const found = await this.#look(caller, () => meant(this.#options.directory.withCheck(caller.namespace, checkId), caller))
     if (found === undefined) throw unknownCheck(checkId)
     return found
   }

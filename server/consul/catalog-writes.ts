@@ -29,6 +29,8 @@ export function addCatalogWrites (routes: Routes, context: ConsulContext): void 
     const service = serviceFields(new Map([...given, ['name', given.get('service') ?? given.get('name')]]))
     const caller = { ...callerOf(context, asked, service.namespace ?? (textField(fields, 'Namespace') || undefined), textField(fields, 'Datacenter')), agent: address }
     const checks = checkFields(fields, service.id)
+    await caller.access.caughtUp() // what stands there now is the store's word
+    await directory.ready
     const known = directory.withId(caller.namespace, service.id).find((instance) => nodeNameOf(instance) === (name ?? address) || instance.address === address)
     const record = known === undefined ? undefined : recordOf(known)
     // Its own agent's word counts: it would put the tags back at once, unless the service lets others change them.
@@ -47,6 +49,7 @@ export function addCatalogWrites (routes: Routes, context: ConsulContext): void 
     const caller = callerOf(context, asked, textField(fields, 'Namespace') || undefined, textField(fields, 'Datacenter'))
     const serviceId = textField(fields, 'ServiceID') ?? ''
     const checkId = textField(fields, 'CheckID') ?? ''
+    await caller.access.caughtUp()
     if (checkId !== '' && serviceId === '') {
       for (const instance of await onNode(caller, node, undefined)) {
         const record = recordOf(instance)

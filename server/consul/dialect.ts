@@ -58,7 +58,7 @@ export function consulDialect ({ core, counters, node, version, listen, namespac
       })
       const answers = new ServiceAnswers({ directory, outputs, datacenter, index: (revision) => indexOf(core.position.epoch, revision) })
       const context: ConsulContext = {
-        core, parts, clock, counters, directory, answers, agent: new Agent({ directory, outputs, counters }), random,
+        core, parts, clock, counters, directory, answers, agent: new Agent({ directory, outputs, counters, clock }), random,
         defaults: { namespace, datacenter },
         self: { name: node.toLowerCase(), address: ownAddress(listen), port: listen.port, version }
       }

@@ -41,6 +41,7 @@ export class Directory {
   #loading: Promise<void> | undefined
   #cancelPause: (() => void) | undefined
   #isClosed = false
+  #isDraining = false
 
   constructor (options: DirectoryOptions) {
     this.#options = options
@@ -159,8 +160,7 @@ export class Directory {
     this.#removed.clear()
     this.#tables.clear()
     this.#base = revision
-    // Those who wait look again: what they asked about may be another, or of another time.
-    for (const waiting of [...this.#waiting.values()]) for (const wake of [...waiting]) this.#options.guard.attempt('consul', wake)
+    this.#wakeAll()
     if (instances.length <= takenAtOnce) {
       for (const instance of instances) this.#enter(instance)
       return this.#drain()
@@ -224,14 +224,34 @@ export class Directory {
     this.#base = Math.max(this.#base, oldest[1])
   }
 
+  /** The first ones are everything there is: they are taken in slices. */
   #drainEndpoints (): void {
-    if (this.#isClosed) return
+    if (this.#isClosed || this.#isDraining) return
+    const slice = new Slice()
     for (let delivery = this.#endpoints.next(); delivery !== undefined; delivery = this.#endpoints.next()) {
-      if (delivery.type !== 'endpoints') continue
+      this.#tell(delivery)
+      if (!slice.isOver()) continue
+      this.#isDraining = true
+      void slice.next().then(() => {
+        this.#isDraining = false
+        this.#options.guard.attempt('consul', () => this.#drainEndpoints())
+      })
+      return
+    }
+  }
+
+  #tell (delivery: EndpointsDelivery): void {
+    if (delivery.type === 'reset') this.#wakeAll()
+    if (delivery.type === 'endpoints') {
       const { namespace, service } = delivery.event === 'delete' ? delivery.name : delivery.event === 'put' ? delivery.endpoints.set : delivery.set
       for (const wake of [...this.#waiting.get(`${namespace}/${service}`) ?? []]) this.#options.guard.attempt('consul', wake)
       this.#wakeNamespace()
     }
+  }
+
+  /** They look again: what they asked about may be another, or of another time. */
+  #wakeAll (): void {
+    for (const waiting of [...this.#waiting.values()]) for (const wake of [...waiting]) this.#options.guard.attempt('consul', wake)
   }
 
   #wakeNamespace (): void {

@@ -2,45 +2,53 @@
 
 /** Consul's own limit of one output, in characters. */
 export const maxOutput = 4_096
-/** Characters of all outputs: the oldest ones go first. */
+/** Characters of all outputs: those of the instances that spoke least lately go first. */
 const maxKept = 16 * 1024 ** 2
 
+type Said = ReadonlyMap<string, string>
+
 export class Outputs {
-  readonly #texts = new Map<string, string>()
+  /** By instance; each is replaced, never changed. */
+  readonly #said = new Map<string, Said>()
   #kept = 0
   #version = 0
 
-  /** Grows when a text changes: answers that were made before show another one. */
+  /** Grows when a text changes: answers that were made before may show another one. */
   get version (): number {
     return this.#version
   }
 
-  /** @param key of an instance, `namespace/service/id` */
+  /** What the checks of an instance said, by their ids: the same object until one says something else. @param key `namespace/service/id` */
+  of (key: string): Said | undefined {
+    return this.#said.get(key)
+  }
+
   set (key: string, checkId: string, text: string): void {
-    const place = `${key} ${checkId}`
+    const before = this.#said.get(key)
     const cut = text.slice(0, maxOutput)
-    const before = this.#texts.get(place)
-    if (before === cut || (before === undefined && cut === '')) return
-    this.#forget(place)
-    if (cut !== '') {
-      this.#texts.set(place, cut)
-      this.#kept += place.length + cut.length
+    if ((before?.get(checkId) ?? '') === cut) return
+    const others = [...before ?? []].filter(([id]) => id !== checkId)
+    this.#forget(key)
+    const said = new Map([...others, ...cut === '' ? [] : [[checkId, cut] as const]])
+    if (said.size > 0) {
+      this.#said.set(key, said)
+      this.#kept += lengthOf(key, said)
     }
     this.#version++
-    for (const oldest of this.#texts.keys()) {
+    for (const oldest of this.#said.keys()) {
       if (this.#kept <= maxKept) break
       this.#forget(oldest)
     }
   }
 
-  get (key: string, checkId: string): string | undefined {
-    return this.#texts.get(`${key} ${checkId}`)
+  #forget (key: string): void {
+    const said = this.#said.get(key)
+    if (said === undefined) return
+    this.#said.delete(key)
+    this.#kept -= lengthOf(key, said)
   }
+}
 
-  #forget (place: string): void {
-    const text = this.#texts.get(place)
-    if (text === undefined) return
-    this.#texts.delete(place)
-    this.#kept -= place.length + text.length
-  }
+function lengthOf (key: string, said: Said): number {
+  return [...said].reduce((sum, [checkId, text]) => sum + checkId.length + text.length, key.length)
 }

@@ -38,7 +38,14 @@ interface Everything {
 
 export function addReads (routes: Routes, context: ConsulContext): void {
   const { directory, answers, defaults: { datacenter } } = context
-  const texts = new WeakMap<EndpointSet, { readonly entries: readonly Entry[], readonly text: string }>()
+  const texts = new WeakMap<EndpointSet, { readonly version: number, readonly text: string }>()
+  /** Of one entry: of a large service a change makes one anew. */
+  const healthTexts = new WeakMap<Entry, string>()
+  const healthText = (entry: Entry): string => {
+    const text = healthTexts.get(entry) ?? JSON.stringify(healthForm(entry))
+    healthTexts.set(entry, text)
+    return text
+  }
 
   /** Those under a name that the caller may see. */
   const entriesOf = (asked: Asked, namespace: string, service: string): readonly Entry[] => {
@@ -69,11 +76,11 @@ export function addReads (routes: Routes, context: ConsulContext): void {
     // The question that everybody asks: of a service that has not changed the text is there.
     const make = (): string => {
       const set = present(() => accessOf(context, asked).endpoints(namespace, service))
-      const entries = set === undefined ? entriesOf(asked, namespace, service) : answers.entries(set)
-      const known = set === undefined ? undefined : texts.get(set)
-      if (known !== undefined && known.entries.length === entries.length && known.entries.every((entry, place) => entry === entries[place])) return known.text
-      const text = JSON.stringify(entries.map(healthForm))
-      if (set !== undefined) texts.set(set, { entries, text })
+      if (set === undefined) return JSON.stringify(entriesOf(asked, namespace, service).map(healthForm))
+      const known = texts.get(set)
+      if (known?.version === answers.version) return known.text
+      const text = `[${answers.entries(set).map(healthText).join(',')}]`
+      texts.set(set, { version: answers.version, text })
       return text
     }
     return answerBlocking(context, asked, { query, subject: subjectOfService(context, namespace, service), make, isText: true })

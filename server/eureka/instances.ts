@@ -6,7 +6,7 @@ import { isId } from '../model/names.ts'
 import { checker } from '../model/validate.ts'
 import type { Access, CallCounts, InstanceName } from '../registry/core.ts'
 import { type EurekaStatus, eurekaStatuses, isStatus, readInstanceInfo } from './form/instance-info.ts'
-import { dirtyOf, registrationOf, reservedPrefix, statusOf, weightOf } from './form/mapping.ts'
+import { dirtyOf, isReserved, registrationOf, statusOf, weightOf } from './form/mapping.ts'
 import { appRule, idOf, serviceOf } from './form/names.ts'
 
 /** Pairs of one change of metadata. */
@@ -113,7 +113,10 @@ export async function renew ({ access, namespace, counts }: Doing, app: string, 
     counts.heartbeats(answer)
     if (answer.forbidden !== undefined && answer.forbidden.length > 0) throw new RegistryError('REG_FORBIDDEN', 'it was registered by somebody else')
     if (answer.unknown.length > 0 || answer.superseded.length > 0) continue
-    if (dirtyMs !== undefined && isDirty(access, name, dirtyMs)) throw unknownInstance()
+    if (dirtyMs !== undefined && isDirty(access, name, dirtyMs)) {
+      await access.caughtUp() // it may have said so through another node
+      if (isDirty(access, name, dirtyMs)) throw unknownInstance()
+    }
     return
   }
   throw unknownInstance()
@@ -198,7 +201,7 @@ async function removeStatus ({ access }: Doing, name: InstanceName, { override: 
 export async function changeMetadata (doing: Doing, app: string, instanceId: string, query: URLSearchParams): Promise<void> {
   const pairs = [...query]
   const faults = pairs.flatMap(([key, value]) => [
-    ...(key.startsWith(reservedPrefix) || key === '' || key === '@class' ? [{ field: key, value, rule: 'is not a key that clients may set' }] : []),
+    ...(isReserved(key) || key === '' || key === '@class' ? [{ field: key, value, rule: 'is not a key that clients may set' }] : []),
     ...(key === 'zone' ? [{ field: key, value, rule: 'is changed by registering again' }] : []),
     ...(key === 'weight' && weightOf(value) === undefined ? [{ field: key, value, rule: 'must be a whole number 0-65535' }] : [])
   ])

@@ -14,7 +14,7 @@ export interface Program extends AsyncDisposable {
   readonly dns: string
   readonly pid: number
   /** What stands in its ready line beside. */
-  readonly ready: { readonly https?: string, readonly eureka?: string }
+  readonly ready: { readonly https?: string, readonly eureka?: string, readonly consul?: string }
   /** Milliseconds from the start of the process to its ready line. */
   readonly readyAfterMs: number
 }
@@ -33,7 +33,7 @@ export function takeAllCores (): void {
 export async function start (script: string, args: readonly string[], cores: '0' | '0-1' = '0-1'): Promise<Program> {
   const began = performance.now()
   const child = spawn('taskset', ['-c', cores, process.execPath, '--max-semi-space-size=16', '--conditions=rollcall-source', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const { promise, resolve, reject } = Promise.withResolvers<{ http: string, dns?: string, https?: string, eureka?: string }>()
+  const { promise, resolve, reject } = Promise.withResolvers<{ http: string, dns?: string, https?: string, eureka?: string, consul?: string }>()
   child.once('error', reject)
   child.once('exit', (code) => reject(new Error(`${script} ended with ${code} before it was ready`)))
   createInterface({ input: child.stdout }).on('line', (line) => {

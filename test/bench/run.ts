@@ -1,6 +1,7 @@
-// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls tls proxy access eureka --instances=20000]: prints a
+// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls tls proxy access eureka consul --instances=20000]: prints a
 // table; ends with 1 if a goal is missed. Needs both cores for itself.
 import { big } from './big.ts'
+import { consul } from './consul.ts'
 import { cpu } from './cpu.ts'
 import { dns } from './dns.ts'
 import { eureka } from './eureka.ts'
@@ -18,7 +19,7 @@ import { tls } from './tls.ts'
 import { writes } from './writes.ts'
 
 const suites: Readonly<Record<string, () => Promise<Row[]>>> = {
-  cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle, big, stalls, tls, proxy, access, eureka
+  cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle, big, stalls, tls, proxy, access, eureka, consul
 }
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const chosen = named.length > 0 ? named : Object.keys(suites)

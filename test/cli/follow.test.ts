@@ -46,6 +46,27 @@ t.test('get endpoints NAME -w shows exactly the endpoints of that name, and that
   t.equal(out.length, 5, out.join('\n'))
 })
 
+t.test('get endpoints -w of a large service asks for it once, and shows each change of it alone', async (t) => {
+  const { world, begin } = await place(t)
+  const asked: string[] = []
+  world.app.server.on('request', ({ url = '' }) => { asked.push(url) })
+  const ids = Array.from({ length: 120 }, (_, n) => `i${String(n).padStart(3, '0')}`)
+  for (const id of ids) await world.register(`default/front/${id}`, { address: '10.0.0.1', ...http })
+  const endpoints = begin('get', 'endpoints', 'front', '-w')
+  await endpoints.line(/^i119 /)
+  for (let n = 0; n < 10; n++) {
+    await world.register(`default/front/i05${n}`, { address: '10.0.0.2', ...http })
+    await endpoints.line(new RegExp(`^i05${n} .* 10\\.0\\.0\\.2 `))
+  }
+  for (const id of ids.slice(0, 110)) await world.register(`default/front/${id}`, { address: '10.0.0.3', ...http, status: 'down' })
+  await endpoints.line(/^i109 .* left$/)
+  for (const id of ids.slice(110)) await world.register(`default/front/${id}`, { address: '10.0.0.3', ...http, status: 'draining' })
+  await endpoints.line(/^i119 .* 10\.0\.0\.3 .*draining/)
+  const { out } = await endpoints.interrupt()
+  t.equal(out.filter((line) => line.includes(' 10.0.0.2 ') && !line.endsWith('left')).length, 10, 'a line for each change, and none for the others')
+  t.equal(asked.filter((url) => url.endsWith('/services/front/endpoints')).length, 1, 'the rest was told')
+})
+
 t.test('get endpoints -o name prints names that other commands take, each once', async (t) => {
   const { world, rollcall, piped } = await place(t)
   await world.register('default/front/a', { address: '10.0.0.1', ...http })

@@ -156,6 +156,25 @@ t.test('a service whose TTL ran out is critical and stays, until it is heard of 
   t.match((await get('/v1/health/service/other')).json, [{ Service: { ID: 'b' } }], 'without such a time it stays')
 })
 
+t.test('one of several TTL checks that is silent is critical, though others beat', async (t) => {
+  const { service, put, get, pass } = await consulWorld(t)
+  await service({ Name: 'web', Checks: [{ CheckID: 'a', TTL: '10s', Status: 'passing' }, { CheckID: 'b', TTL: '30s', Status: 'passing' }] })
+  const statuses = async (): Promise<string> => (await get('/v1/health/checks/web')).json.map(({ Status }: any) => Status).join()
+  for (let round = 0; round < 5; round++) {
+    await put('/v1/agent/check/pass/a')
+    await pass(5_000)
+  }
+  t.equal(await statuses(), 'passing,passing', 'it has its time')
+  for (let round = 0; round < 3; round++) {
+    await pass(5_000)
+    await put('/v1/agent/check/pass/a')
+  }
+  t.equal(await statuses(), 'passing,critical')
+  t.match((await get('/v1/health/checks/web')).json[1], { Output: /^TTL expired/ })
+  t.equal((await put('/v1/agent/check/pass/b')).status, 200)
+  t.equal(await statuses(), 'passing,passing')
+})
+
 t.test('a service that its owner calls critical goes when its time is over, however often he says so', async (t) => {
   const { service, put, get, pass } = await consulWorld(t)
   await service({ ID: 'a', Name: 'web', Check: { TTL: '10s', Status: 'passing', DeregisterCriticalServiceAfter: '1m' } })

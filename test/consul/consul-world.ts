@@ -3,10 +3,12 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { consulDialect } from '../../server/consul/dialect.ts'
 import { loggingGuard } from '../../server/guard.ts'
 import { HttpMetrics } from '../../server/http/server/metrics.ts'
-import { type Http, buildHttp } from '../../server/http/server/server.ts'
+import { type Http, type HttpOptions, buildHttp } from '../../server/http/server/server.ts'
 import { Metrics } from '../../server/metrics/metrics.ts'
+import type { Core } from '../../server/registry/core.ts'
 import { RegistryMetrics } from '../../server/registry/metrics.ts'
 import type { Closable } from '../support/closable.ts'
+import type { HandClock } from '../support/hand-clock.ts'
 import { type HttpWorld, type World, type WorldOptions, build } from '../support/world.ts'
 
 export interface Answer {
@@ -45,14 +47,25 @@ export async function until (isSo: () => boolean | Promise<boolean>, what: strin
 }
 
 export async function consulApi (t: Closable, world: Pick<World, 'control' | 'warnings' | 'clock'>): Promise<ConsulApi> {
+  return serveConsul(t, { core: world.control.core, identities: world.control.credentials, warnings: world.warnings, clock: world.clock })
+}
+
+export interface ServeOptions {
+  readonly core: Core
+  readonly identities?: HttpOptions['identities']
+  readonly warnings: string[]
+  readonly clock: HandClock
+}
+
+export async function serveConsul (t: Closable, { core, identities, warnings, clock }: ServeOptions): Promise<ConsulApi> {
   const metrics = new Metrics({ version: '0.0.0-test', processMetrics: false, now: () => 0 })
   const dialect = consulDialect({
-    core: world.control.core, counters: new RegistryMetrics(metrics.register), node: 'test-node', version: '0.0.0-test', listen: { host: '127.0.0.1', port: 0 }, random: () => 0
+    core, counters: new RegistryMetrics(metrics.register), node: 'test-node', version: '0.0.0-test', listen: { host: '127.0.0.1', port: 0 }, random: () => 0
   })
-  const lines = { info: () => undefined, warn: () => undefined, error: (_fields: object, message: string) => { world.warnings.push(message) } }
+  const lines = { info: () => undefined, warn: () => undefined, error: (_fields: object, message: string) => { warnings.push(message) } }
   const http = await buildHttp({
-    dialects: [dialect], version: '0.0.0-test', clock: world.clock, metrics: new HttpMetrics(metrics.register), guard: loggingGuard(lines, metrics.unexpected), log: lines,
-    identities: world.control.credentials
+    dialects: [dialect], version: '0.0.0-test', clock, metrics: new HttpMetrics(metrics.register), guard: loggingGuard(lines, metrics.unexpected), log: lines,
+    identities
   })
   t.teardown(() => http.close())
   const consul = http.own.get('consul')

@@ -1,7 +1,9 @@
 // A registry with Eureka's API before it.
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
-import { eurekaDialect } from '../../server/eureka/dialect.ts'
+import type { Clock } from '../../server/clock.ts'
+import { type EurekaOptions, eurekaDialect } from '../../server/eureka/dialect.ts'
 import { loggingGuard } from '../../server/guard.ts'
+import type { Identities } from '../../server/http/server/identities.ts'
 import { HttpMetrics } from '../../server/http/server/metrics.ts'
 import { type Http, buildHttp } from '../../server/http/server/server.ts'
 import { Metrics } from '../../server/metrics/metrics.ts'
@@ -42,16 +44,20 @@ export function instance (fields: object = {}): Record<string, any> {
   }
 }
 
-export async function eurekaWorld (t: Closable, options: WorldOptions = {}, namespace = 'default'): Promise<EurekaWorld> {
-  const world = await build(t, options)
+/** Eureka's API before a core. */
+export async function serveEureka (t: Closable, options: Pick<EurekaOptions, 'core' | 'feed'> & Partial<Pick<EurekaOptions, 'namespace'>> & {
+  readonly clock: Clock
+  readonly identities?: Identities | undefined
+  readonly warnings: string[]
+}): Promise<{ readonly eureka: FastifyInstance, readonly eurekaHttp: Http, readonly ask: EurekaWorld['ask'] }> {
+  const { core, feed, namespace = 'default', clock, identities, warnings } = options
   const metrics = new Metrics({ version: '0.0.0-test', processMetrics: false, now: () => 0 })
   const dialect = eurekaDialect({
-    core: world.control.core, feed: world.registry.feed, counters: new RegistryMetrics(metrics.register), node: 'test-node', version: '0.0.0-test', namespace,
-    listen: { host: '127.0.0.1', port: 0 }
+    core, feed, counters: new RegistryMetrics(metrics.register), node: 'test-node', version: '0.0.0-test', namespace, listen: { host: '127.0.0.1', port: 0 }
   })
-  const line = (_fields: object, message: string): void => { world.warnings.push(message) }
+  const line = (_fields: object, message: string): void => { warnings.push(message) }
   const http = await buildHttp({
-    dialects: [dialect], version: '0.0.0-test', clock: world.clock, metrics: new HttpMetrics(metrics.register), identities: world.control.credentials,
+    dialects: [dialect], version: '0.0.0-test', clock, metrics: new HttpMetrics(metrics.register), identities,
     log: { info: () => undefined, warn: line, error: line }, guard: loggingGuard({ error: line }, metrics.unexpected)
   })
   t.teardown(() => http.close())
@@ -68,11 +74,17 @@ export async function eurekaWorld (t: Closable, options: WorldOptions = {}, name
       status: response.statusCode, body: response.body, headers: response.headers, bytes: response.rawPayload, get json () { return JSON.parse(response.body) }
     }
   }
+  return { eureka, eurekaHttp: http, ask }
+}
+
+export async function eurekaWorld (t: Closable, options: WorldOptions = {}, namespace = 'default'): Promise<EurekaWorld> {
+  const world = await build(t, options)
+  const { core, credentials: identities } = world.control
+  const served = await serveEureka(t, { core, feed: world.registry.feed, namespace, clock: world.clock, identities, warnings: world.warnings })
+  const { ask } = served
   return {
     ...world,
-    eureka,
-    eurekaHttp: http,
-    ask,
+    ...served,
     get: (path, headers = {}) => ask('GET', path, undefined, { ...asJson, ...headers }),
     put: async (fields) => {
       const whole = instance(fields)

@@ -70,6 +70,7 @@ t.test('what changed here is what is shown', async (t) => {
   t.match(shown({}, { weight: 3 }).metadata, { weight: '3' })
   t.notOk('weight' in shown().metadata)
   t.match(shown({}, { zone: 'b' }).metadata, { zone: 'b' })
+  t.strictSame(shown({}, { metadata: { 'rollcall.dev/consul': '{}', 'eureka/x': 'y', a: 'b' } }).metadata, { a: 'b' }, 'what dialects keep for themselves is not shown')
   t.match(shown({}, { from: 'api', id: 'x' }), { instanceId: 'api/x' })
 })
 
@@ -96,7 +97,7 @@ t.test('a wrong field is refused by its name, with its value and its rule', asyn
     [{ port: { $: 'x' } }, /port must be a whole number 0-65535, got "x"/], [{ port: { $: 70_000 } }, /port must be a whole number/], [{ port: { $: 0, '@enabled': 'true' } }, /port must be 1-65535 where it is enabled/],
     [{ port: { $: 1, '@enabled': 'maybe' } }, /port\.@enabled must be true or false/], [{ port: [80] }, /port must be a text|port must be a whole/], [{ securePort: { $: 8080, '@enabled': true } }, /securePort must be another than port/],
     [{ leaseInfo: { durationInSecs: 0 } }, /leaseInfo\.durationInSecs must be a whole number 1-86400/], [{ leaseInfo: { durationInSecs: 1e9 } }, /leaseInfo\.durationInSecs/], [{ leaseInfo: 'x' }, /leaseInfo must be an object/],
-    [{ metadata: { a: { b: 1 } } }, /metadata\["a"\] must be a text/], [{ metadata: ['a'] }, /metadata must be an object/], [{ metadata: { 'eureka/port': '1' } }, /metadata\["eureka\/port"\] must not begin with "eureka\/"/],
+    [{ metadata: { a: { b: 1 } } }, /metadata\["a"\] must be a text/], [{ metadata: ['a'] }, /metadata must be an object/], [{ metadata: { 'eureka/port': '1' } }, /metadata\["eureka\/port"\] must not begin with "eureka\/"/], [{ metadata: { 'rollcall.dev/consul': '{}' } }, /must not begin with/],
     [{ instanceId: 'x'.repeat(300) }, /instanceId must become/], [{ instanceId: [] }, /instanceId must be a text/], [{ lastDirtyTimestamp: 'now' }, /lastDirtyTimestamp must be a whole number/], [{ homePageUrl: {} }, /homePageUrl must be a text/]
   ] as const) t.throws(() => registration(fields), { code: 'REG_INVALID', message }, JSON.stringify(fields).slice(0, 60))
   for (const body of [undefined, null, 'x', [], {}, { instance: null }, { instance: [] }, { other: {} }]) t.throws(() => readInstanceInfo(body, 'ORDERS'), { code: 'REG_INVALID', message: /instance is missing/ })

@@ -168,6 +168,16 @@ export const discoverers: readonly Discoverer[] = [
     }
   },
   {
+    name: 'SDK resolve',
+    hasWeights: true,
+    find: async ({ t, url }, service) => {
+      const client = new Rollcall({ address: url, signals: false, warn: null, clock: createTestClock() })
+      t.teardown(() => { void client.close().catch(() => undefined) })
+      const all = await client.resolveAll({ namespace, service })
+      return all.map(({ address, port, instance: { weight } }) => `${address}:${port}*${weight}`)
+    }
+  },
+  {
     name: 'DNS',
     hasWeights: true,
     find: async ({ dns }, service) => {

@@ -104,6 +104,14 @@ t.test('server-side applies share, conflict, force and take out', async (t) => {
   t.match(await ask('PATCH', `${services}/web`, service('web'), patchTypes.apply), { status: 422, body: { message: 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch' } })
 })
 
+t.test('a namespace has no namespace, whatever its body says', async (t) => {
+  const { ask } = await startKubernetes(t)
+  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'prod', namespace: 'default' } }
+  t.match(await ask('POST', '/api/v1/namespaces', body), { status: 201, body: { metadata: { name: 'prod', namespace: undefined } } })
+  t.match(await ask('PATCH', '/api/v1/namespaces/prod?fieldManager=me', { ...body, metadata: { ...body.metadata, labels: { a: 'b' } } }, patchTypes.apply), { status: 200, body: { metadata: { labels: { a: 'b' }, namespace: undefined } } })
+  t.match(await ask('PUT', '/api/v1/namespaces/prod', body), { status: 200, body: { metadata: { name: 'prod', namespace: undefined } } })
+})
+
 t.test('a body in protobuf is as good as one in JSON', async (t) => {
   const { ask } = await startKubernetes(t)
   const namespace = Buffer.concat([Buffer.from('k8s\0'), field(1, message(field(1, 'v1'), field(2, 'Namespace'))), field(2, field(1, field(1, 'prod')))])

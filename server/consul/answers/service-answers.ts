@@ -13,7 +13,7 @@ interface Kept {
   readonly service: string
   readonly scale: number
   readonly failOpen: boolean
-  readonly outputs: number
+  readonly outputs: ReturnType<Outputs['of']>
   readonly entry: Entry
 }
 
@@ -39,6 +39,11 @@ export class ServiceAnswers {
     return set.parts.flatMap(({ items }) => items.map((endpoint) => this.#entry(set, endpoint, scale)))
   }
 
+  /** Grows when a check says something else: entries may be others though their service is the same. */
+  get version (): number {
+    return this.#options.outputs.version
+  }
+
   /** One instance, under the name that it registered. */
   entry (instance: Instance): Entry {
     const set = this.#options.directory.endpoints(instance.namespace, instance.service)
@@ -49,11 +54,12 @@ export class ServiceAnswers {
   #entry (set: EndpointSet, endpoint: Endpoint, scale: number): Entry {
     const { directory, outputs } = this.#options
     const instance = directory.instance({ namespace: set.namespace, service: endpoint.service ?? set.service, id: endpoint.id })
+    const said = outputs.of(instanceKey(set.namespace, endpoint.service ?? set.service, endpoint.id))
     const known = this.#kept.get(endpoint)
     const isSame = known !== undefined && known.instance === instance && known.service === set.service && known.scale === scale
-    if (isSame && known.failOpen === set.failOpen && known.outputs === outputs.version) return known.entry
+    if (isSame && known.failOpen === set.failOpen && known.outputs === said) return known.entry
     const entry = this.#make(set.service, set.namespace, endpoint, instance, scale, set.failOpen, set.revision)
-    this.#kept.set(endpoint, { instance, service: set.service, scale, failOpen: set.failOpen, outputs: outputs.version, entry })
+    this.#kept.set(endpoint, { instance, service: set.service, scale, failOpen: set.failOpen, outputs: said, entry })
     return entry
   }
 
@@ -62,8 +68,8 @@ export class ServiceAnswers {
     scale: number, failOpen: boolean, revision: number
   ): Entry {
     const { datacenter, index, outputs } = this.#options
-    const key = instanceKey(namespace, instance?.service ?? service, endpoint.id)
-    return entryOf({ service, endpoint, instance, datacenter, scale, failOpen, index, revision, outputOf: (checkId) => outputs.get(key, checkId) })
+    const said = outputs.of(instanceKey(namespace, instance?.service ?? service, endpoint.id))
+    return entryOf({ service, endpoint, instance, datacenter, scale, failOpen, index, revision, outputOf: (checkId) => said?.get(checkId) })
   }
 
   #scaleOf (set: EndpointSet): number {

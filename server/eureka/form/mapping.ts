@@ -29,8 +29,15 @@ import {
 } from './instance-info.ts'
 import { appOf, idOf, instanceIdOf, instanceIdRule } from './names.ts'
 
-/** Of metadata that hold what only Eureka has. Its clients' own must not begin so. */
+/** Of metadata that hold what only Eureka has. */
 export const reservedPrefix = 'eureka/'
+/** Of those that hold what other dialects keep (as Consul's do). */
+const othersPrefix = 'rollcall.dev/'
+
+/** What Eureka's clients neither set nor see among the metadata. */
+export function isReserved (key: string): boolean {
+  return key.startsWith(reservedPrefix) || key.startsWith(othersPrefix)
+}
 
 /** What a client says of itself, as a status of ours. */
 export function statusOf (status: EurekaStatus): Status {
@@ -69,9 +76,9 @@ export function registrationOf (info: InstanceInfo, service: string): { readonly
   const address = parseAddress(info.ipAddr)
   if ('problem' in address) faults.push({ field: 'ipAddr', value: info.ipAddr, rule: address.problem })
   for (const key of Object.keys(info.metadata)) {
-    if (!key.startsWith(reservedPrefix)) continue
+    if (!isReserved(key)) continue
     const field = `metadata[${JSON.stringify(key)}]`
-    faults.push({ field, value: info.metadata[key], rule: `must not begin with "${reservedPrefix}"` })
+    faults.push({ field, value: info.metadata[key], rule: `must not begin with "${reservedPrefix}" or "${othersPrefix}"` })
   }
   const { port, securePort, metadata } = info
   const ports = [...enabled('http', port), ...enabled('https', securePort)]
@@ -226,7 +233,7 @@ export function vipsOf ({ service, metadata, ports }: Pick<Source, 'service' | '
 }
 
 function shownMetadata ({ metadata, zone, weight }: Source): Record<string, string> {
-  const shown = Object.fromEntries(Object.entries(metadata).filter(([key]) => !key.startsWith(reservedPrefix)))
+  const shown = Object.fromEntries(Object.entries(metadata).filter(([key]) => !isReserved(key)))
   if (zone !== undefined) shown['zone'] ??= zone
   // A weight that was changed since is the one that counts.
   if (weight !== defaultWeight || weightOf(shown['weight']) !== undefined) shown['weight'] = String(weight)

@@ -38,8 +38,11 @@ export const keepAliveTimeoutMs = 72_000
 export const connectionTimeoutMs = 90_000
 /** After so many requests a connection is closed, so that load spreads again over the nodes behind a balancer. */
 export const maxRequestsPerSocket = 10_000
-/** Connections of all kinds: each costs about ten kilobytes and a file descriptor. At this many one goes for each that comes. */
-export const maxConnections = 10_000
+/**
+ * Connections of all kinds: each costs about ten kilobytes and a file descriptor. At this many one goes for each that comes. Ten thousand may
+ * wait with a long poll, as clients of Consul do, and others still be served.
+ */
+export const maxConnections = 12_000
 /** Requests of one connection of HTTP/2 whose answers have not left: browsers send a hundred at once, and no honest client more. */
 export const maxStreamsPerConnection = 128
 /** Requests that were sent before the answer to the one before them, over all connections: some 3 kB each. */

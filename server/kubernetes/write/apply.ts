@@ -3,12 +3,12 @@
 import { type FieldSet, pathText } from '../../model/fields/field-set.ts'
 import { type FieldType, memberType, type StructType } from '../../model/fields/field-type.ts'
 import {
-  afterApply, type Applied, type FieldConflict, type Managed, stillAsApplied
+  afterApply, type Applied, type FieldConflict, type Managed, maxOwnedFields, stillAsApplied
 } from '../../model/fields/managers.ts'
-import { FieldTypeError, isMembers, type Members, withoutMembers } from '../../model/fields/values.ts'
+import { FieldTypeError, hasMoreFields, isMembers, type Members, withoutMembers } from '../../model/fields/values.ts'
 import type { ManagedFieldsEntry } from '../../model/fields/managed-fields.ts'
 import { goText } from './go-text.ts'
-import { type StatusCause, StatusError, badRequest } from './refusal.ts'
+import { type StatusCause, StatusError, badRequest, tooLarge } from './refusal.ts'
 
 export const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration'
 /** kubectl as a manager of server-side applies: it takes over what it applied on the client's side before. */
@@ -61,6 +61,9 @@ function checkConfig ({ config, type, apiVersion, ...apply }: Apply): void {
   const given = isMembers(metadata) ? metadata.managedFields : undefined
   if (given !== undefined && given !== null) throw badRequest('metadata.managedFields must be nil')
   const faults: string[] = []
+  if (hasMoreFields(config, type, maxOwnedFields)) {
+    throw tooLarge(`an applied configuration has at most ${maxOwnedFields} fields that are owned one by one`)
+  }
   findTypeFaults(config, type, '', faults)
   if (faults.length > 0) throw typeRefusal({ config, type, apiVersion, ...apply }, faults)
 }

@@ -1,11 +1,16 @@
 // JSON bodies as Kubernetes reads them: a key that is there twice or that the type does not know is passed over, and
 // said (`fieldValidation`). One walk over the text, beside the engine's own reader: only the text knows what was twice.
 import { type FieldType, memberType } from '../../model/fields/field-type.ts'
-import { badRequest } from './refusal.ts'
+import { badRequest, tooLarge } from './refusal.ts'
 
 /** Honest objects nest ten deep; what reads them recurses. */
 export const maxDepth = 100
 const tooDeep = 'exceeded max depth'
+/**
+ * Values, keys and brackets of one body. A slice of a thousand endpoints has some twenty thousand; what is made of
+ * them costs microseconds for each, on the event loop.
+ */
+const maxTokens = 150_000
 /** More of them would help nobody. */
 const maxStrictFaults = 100
 
@@ -23,8 +28,9 @@ export function readJson (text: string, type: FieldType | undefined, refuse: (wh
   } catch (error) {
     throw refuse(syntaxText(text, error))
   }
-  const { faults, isTooDeep } = strictFaults(text, type)
-  if (isTooDeep) throw refuse(tooDeep)
+  const { faults, limit } = strictFaults(text, type)
+  if (limit === 'depth') throw refuse(tooDeep)
+  if (limit === 'tokens') throw tooLarge(`a body has at most ${maxTokens} values, keys and brackets`)
   return { value, faults }
 }
 
@@ -37,7 +43,8 @@ export function readPatch (text: string, type?: FieldType): Read {
 
 interface Found {
   readonly faults: readonly string[]
-  readonly isTooDeep: boolean
+  /** Which limit it is beyond: it was not read to its end. */
+  readonly limit: 'depth' | 'tokens' | undefined
 }
 
 interface Within {
@@ -61,12 +68,14 @@ function strictFaults (text: string, root: FieldType | undefined): Found {
     if (faults.length < maxStrictFaults) faults.push(`${what} field ${JSON.stringify(pathOf(stack))}`)
   }
   let within: Within = { type: root, isSilent: false }
+  let tokens = 0
   for (let at = 0; at < text.length; at++) {
     const frame = stack.at(-1)
     switch (text.charCodeAt(at)) {
       case openBrace:
       case openBracket: {
-        if (stack.length === maxDepth) return { faults, isTooDeep: true }
+        if (stack.length === maxDepth) return { faults, limit: 'depth' }
+        tokens++
         const isObject = text.charCodeAt(at) === openBrace
         stack.push({ ...within, seen: isObject ? new Set() : undefined, index: 0, key: '' })
         if (!isObject) within = { type: itemType(within.type), isSilent: within.isSilent }
@@ -78,11 +87,13 @@ function strictFaults (text: string, root: FieldType | undefined): Found {
         within = inside(stack.at(-1), root)
         break
       case comma:
+        tokens++
         if (frame !== undefined && frame.seen === undefined) frame.index++
         break
       case quote: {
         const end = endOfText(text, at)
         if (frame?.seen !== undefined && isKey(text, end)) {
+          tokens++
           frame.key = JSON.parse(text.slice(at, end)) as string // a text of valid JSON
           const { type, isSilent, seen, key } = frame
           const keyed = type?.shape === 'struct' || type?.shape === 'map' ? type : undefined
@@ -95,8 +106,9 @@ function strictFaults (text: string, root: FieldType | undefined): Found {
         at = end - 1
       }
     }
+    if (tokens > maxTokens) return { faults, limit: 'tokens' }
   }
-  return { faults, isTooDeep: false }
+  return { faults, limit: undefined }
 }
 
 const [openBrace, closeBrace, openBracket, closeBracket, comma, quote, backslash, colon] =

@@ -92,8 +92,8 @@ function readCreate (request: WriteRequest): Write {
     throw badRequest('resourceVersion should not be set on objects to be created')
   }
   const rest = withoutMembers(metaOf(object), 'uid', 'creationTimestamp', 'generateName', 'resourceVersion')
-  const created = { ...object, metadata: { ...rest, name: own } }
-  checkPlace(created, { ...target, name: own })
+  checkPlace({ metadata: { ...rest, name: own } }, { ...target, name: own })
+  const created = { ...object, metadata: placed({ ...rest, name: own }, target) }
   return {
     options, name: own,
     propose: () => {
@@ -169,9 +169,9 @@ function readApply (request: WriteRequest): Write {
         throw tooLarge(`${rule}: too many managers apply this object`)
       }
       if (live !== undefined) checkUid(metaOf(object).uid, live, target)
-      const place = target.namespace === '' ? { name } : { name, namespace: target.namespace }
+      const metadata = placed({ ...metaOf(object), name }, target)
       return {
-        object: { ...object, metadata: { ...metaOf(object), ...place } }, name, managedFields: entries, warnings,
+        object: { ...object, metadata }, name, managedFields: entries, warnings,
         isNew: live?.isStored !== true, mayRetry: !isConditional
       }
     }
@@ -210,7 +210,7 @@ function versioned (
   const asked = said(resourceVersion)
   const version = live?.isStored !== true ? {} : { resourceVersion: asked ?? metaOf(live.object).resourceVersion }
   const isOfStatus = target.subresource === 'status' && live !== undefined
-  const own = { ...withoutMembers(rest, 'managedFields', 'uid'), name: target.name }
+  const own = placed({ ...withoutMembers(rest, 'managedFields', 'uid'), name: target.name }, target)
   const metadata = { ...(isOfStatus ? metaOf(live.object) : own), ...version }
   return {
     object: { ...(isOfStatus ? live.object : object), metadata }, name: target.name ?? '', managedFields,
@@ -246,6 +246,11 @@ function withDefaults (kind: Manifest['kind'], object: Members): Members {
 function managedOf (object: Members): Managed {
   const { managedFields, ...metadata } = metaOf(object)
   return { object: { ...object, metadata }, entries: readEntries(managedFields) ?? [] }
+}
+
+/** Metadata with the namespace of the path: a kind without namespaces has none, whatever the body says. */
+function placed (metadata: Members, { namespace }: WriteTarget): Members {
+  return namespace === '' ? withoutMembers(metadata, 'namespace') : { ...metadata, namespace }
 }
 
 function checkPlace (object: Members, { name, namespace }: WriteTarget): void {

@@ -135,8 +135,10 @@ function parsed (json: string): unknown {
   }
 }
 
+const collator = new Intl.Collator('en', { numeric: true })
+
 /** Fields before items before values; numbers within keys by size. */
 function compareSteps (a: string, b: string): number {
   if (a[0] !== b[0] || a.startsWith('f:')) return a < b ? -1 : a > b ? 1 : 0
-  return a.localeCompare(b, 'en', { numeric: true })
+  return collator.compare(a, b)
 }

@@ -4,11 +4,16 @@
 import type { ManagedFieldsEntry } from './managed-fields.ts'
 import { FieldSet, fromFieldsV1, type Path, setOf } from './field-set.ts'
 import type { FieldType, StructType } from './field-type.ts'
-import { compared, fieldsOf, isMembers, type Members, merged, withoutFields } from './values.ts'
+import { compared, fieldsOf, hasMoreFields, isMembers, type Members, merged, withoutFields } from './values.ts'
 
 /** Updates by so many managers are told apart; the older ones are one, as in Kubernetes. */
 export const maxUpdateManagers = 10
 const ancientManager = 'ancient-changes'
+/**
+ * Fields of one object that are owned one by one. A service of a hundred ports has a thousand; comparing and writing sets
+ * of ten times as many takes seconds.
+ */
+export const maxOwnedFields = 5_000
 /** Who set what was there before the first apply. */
 export const beforeFirstApply = 'before-first-apply'
 
@@ -52,13 +57,14 @@ interface Owner {
 }
 
 /**
- * What is managed after an update.
+ * What is managed after an update; nothing where there are more than `maxOwnedFields`.
  * @param live undefined = the object is new
  * @param now of the entry that changed, `2026-01-02T03:04:05Z`
  */
 export function afterUpdate (
   live: Managed | undefined, next: Members, type: StructType, writer: Writer, now: string
 ): readonly ManagedFieldsEntry[] {
+  if (hasMoreFields(next, type, maxOwnedFields)) return []
   const { added, modified, removed } = compared(live?.object ?? hollow(type), next, type)
   const taken = ownable(added.union(modified), writer)
   const gone = taken.union(ownable(removed, writer))

@@ -33,6 +33,22 @@ export function withoutMembers (value: Members, ...names: readonly string[]): Me
   return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)))
 }
 
+/** Whether an object has more than so many fields that are owned one by one. It looks at no more of them. */
+export function hasMoreFields (value: unknown, type: FieldType, most: number): boolean {
+  let count = 0
+  const look = (part: unknown, of: FieldType | undefined): void => {
+    if (++count > most) return
+    const own = divisible(of)
+    if (own?.shape === 'list' && Array.isArray(part)) {
+      for (const item of part) if (count <= most) look(item, own.of)
+    } else if (own !== undefined && own.shape !== 'list' && isMembers(part)) {
+      for (const [name, member] of Object.entries(part)) if (count <= most) look(member, memberType(own, name))
+    }
+  }
+  look(value, type)
+  return count > most
+}
+
 /** The fields that are set: leaves, items of merged lists, and keys of maps. */
 export function fieldsOf (value: unknown, type: FieldType): FieldSet {
   const set = new FieldSet()
@@ -118,6 +134,7 @@ function mergedList (live: readonly unknown[], config: readonly unknown[], type:
   // An item that only the live object has keeps its place behind the item that it followed.
   const result: unknown[] = []
   const waiting = [...theirs.keys()]
+  let next = 0
   const shared = new Set(waiting.filter((step) => ours.has(step)))
   for (const [step, item] of ours) {
     if (!theirs.has(step)) {
@@ -125,15 +142,13 @@ function mergedList (live: readonly unknown[], config: readonly unknown[], type:
       continue
     }
     if (!shared.has(step)) continue // it came already, with an earlier one
-    for (;;) {
-      const next = waiting.shift()
-      if (next === undefined) break
-      shared.delete(next)
-      result.push(theirs.get(next))
-      if (next === step) break
+    for (let come = ''; come !== step; next++) {
+      come = waiting[next] ?? step
+      shared.delete(come)
+      result.push(theirs.get(come))
     }
   }
-  return [...result, ...waiting.map((step) => theirs.get(step))]
+  return [...result, ...waiting.slice(next).map((step) => theirs.get(step))]
 }
 
 /** The value without some of its fields; undefined = nothing is left. */

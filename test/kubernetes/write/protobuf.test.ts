@@ -48,6 +48,11 @@ t.test('what is no protobuf is refused', async (t) => {
   t.equal(read(envelope('v1', 'Service', field(2, field(1, field(3, 'x'))))), '400 BadRequest: error decoding protobuf: proto: wrong wireType = 2')
 })
 
+t.test('a body of a million fields is refused', async (t) => {
+  const ports = field(2, Buffer.concat(Array.from({ length: 1_000_000 }, () => Buffer.from([0x0a, 0x00]))))
+  t.match(refused(() => decodeMessage(readEnvelope(envelope('v1', 'Service', ports)), kindFields.Service)), /^413 RequestEntityTooLarge: .*a body has at most 50000 fields$/)
+})
+
 t.test('any octets are an object or refused', async (t) => {
   const seed = fuzzSeed()
   const random = new Random(seed)

@@ -22,7 +22,7 @@ const update = (body: unknown, live: LiveObject | undefined, query = ''): Propos
 t.test('a create gives a new object, whose manager owns what it said and what was filled in', async (t) => {
   const { object, name, isNew, managedFields, warnings } = create(service({ foo: 1 }, { uid: 'x', creationTimestamp: null }), 'fieldManager=kubectl-create')
   t.same([name, isNew, warnings], ['web', true, ['unknown field "spec.foo"']])
-  t.same(object, service())
+  t.same(object, service({}, { namespace: 'default' }))
   t.match(managedFields, [{ manager: 'kubectl-create', operation: 'Update', fieldsV1: { 'f:spec': { 'f:type': {}, 'f:sessionAffinity': {}, 'f:ports': { 'k:{"port":80,"protocol":"TCP"}': { 'f:targetPort': {} } } } } }])
   t.equal(create({ ...service(), metadata: { generateName: 'web-' } }).name, 'web-abcde')
   t.same(create(service({ foo: 1 }), 'fieldValidation=Ignore').warnings, [])
@@ -115,6 +115,13 @@ t.test('kubectl may write the managers itself, and take them away', async (t) =>
 })
 
 t.test('managers of one object are bounded', async (t) => {
+  const ports = Array.from({ length: 2_000 }, (_, n) => ({ port: n, protocol: `p${n}` }))
+  t.match(refused(() => patch('apply', service({ ports }), null, 'fieldManager=me')), /^413 RequestEntityTooLarge: .*an applied configuration has at most 5000 fields that are owned one by one$/)
+  t.same(create(service({ ports })).managedFields, [], 'nobody notes the owners of so many')
+  const endpoints = Array.from({ length: 1_000 }, (_, n) => ({ addresses: [`10.0.0.${n}`], conditions: { ready: true }, nodeName: 'a', zone: 'b', hostname: `h${n}` }))
+  const slice = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'web' }, addressType: 'IPv4', endpoints, ports: [] }
+  const of = { kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1', resource: { group: 'discovery.k8s.io', resource: 'endpointslices' }, namespace: 'default', name: 'web', subresource: undefined } as const
+  t.equal(readWrite(request('create', slice, { target: of })).propose(undefined).managedFields.length, 1, 'a thousand endpoints are one field')
   const entry = create(service()).managedFields[0]
   const many = Array.from({ length: 3_000 }, (_, n) => ({ ...entry, manager: `m${n}`, operation: 'Apply' }))
   const live = stored({}, { managedFields: many })

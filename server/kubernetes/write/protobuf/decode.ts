@@ -8,7 +8,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Field, FieldType, StructType } from '../../../model/fields/field-type.ts'
 import type { Members } from '../../../model/fields/values.ts'
-import { badRequest } from '../refusal.ts'
+import { badRequest, tooLarge } from '../refusal.ts'
 import { WireError, wireFields, type WireValue } from './wire-reader.ts'
 
 export const protobufMedia = 'application/vnd.kubernetes.protobuf'
@@ -45,7 +45,7 @@ export function readEnvelope (body: Buffer): Envelope {
 
 /** The object of an envelope as JSON has it. @throws StatusError 400 */
 export function decodeMessage ({ apiVersion, kind, raw }: Envelope, type: StructType): Members {
-  return { apiVersion, kind, ...reading(() => message(raw, type)) }
+  return { apiVersion, kind, ...reading(() => message(raw, type, { left: maxFields })) }
 }
 
 function reading<T> (read: () => T): T {
@@ -57,17 +57,25 @@ function reading<T> (read: () => T): T {
   }
 }
 
+/** Fields of one body: as many as a body in JSON may have. */
+const maxFields = 50_000
+
+interface Budget {
+  left: number
+}
+
 /** Types end: no message holds itself, so that this recursion does. */
-function message (bytes: Buffer, type: StructType): Members {
+function message (bytes: Buffer, type: StructType, budget: Budget): Members {
   const byNumber = numbersOf(type)
   const result = new Map<string, unknown>()
   for (const { number, value } of wireFields(bytes)) {
+    if (--budget.left < 0) throw tooLarge(`a body has at most ${maxFields} fields`)
     const known = byNumber.get(number)
     if (known === undefined) continue
     const [name, { type: of }] = known
     if (of.shape === 'list') {
       const items = result.get(name)
-      const item = valueOf(value, of.of)
+      const item = valueOf(value, of.of, budget)
       if (Array.isArray(items)) items.push(item)
       else result.set(name, [item])
     } else if (of.shape === 'map') {
@@ -75,7 +83,7 @@ function message (bytes: Buffer, type: StructType): Members {
       const entries = (result.get(name) ?? new Map()) as Map<string, string> // set by this line alone
       result.set(name, entries.set(key, text))
     } else {
-      const read = valueOf(value, of)
+      const read = valueOf(value, of, budget)
       if (read !== undefined && read !== '' && read !== 0) result.set(name, read)
     }
   }
@@ -95,7 +103,7 @@ function numbersOf (type: StructType): ReadonlyMap<number, readonly [string, Fie
   return known
 }
 
-function valueOf (value: WireValue, type: FieldType): unknown {
+function valueOf (value: WireValue, type: FieldType, budget: Budget): unknown {
   switch (type.shape) {
     case 'text': return textIn(value)
     case 'int32': return Number(BigInt.asIntN(32, varintIn(value)))
@@ -104,7 +112,7 @@ function valueOf (value: WireValue, type: FieldType): unknown {
     case 'int-or-text': return intOrText(octets(value))
     case 'time': return timeIn(octets(value))
     case 'any': return undefined // fieldsV1 is not written by clients in this form
-    case 'struct': return message(octets(value), type)
+    case 'struct': return message(octets(value), type, budget)
     default: throw new WireError('a list or a map within a list')
   }
 }
