@@ -1,6 +1,7 @@
 // Where a listener listens whose host is a name: on all addresses of the name, on one port. `localhost` has two on most machines, and a
 // client takes the one that it likes.
 import { lookup as systemLookup } from 'node:dns/promises'
+import { networkInterfaces } from 'node:os'
 
 export interface ListenAddress {
   readonly address: string
@@ -69,4 +70,12 @@ function codeOf (error: unknown): unknown {
 /** As the ready line has it. @example hostPort({ address: '::1', port: 53 }) // '[::1]:53' */
 export function hostPort ({ address, port }: { readonly address: string, readonly port: number }): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}`
+}
+
+/** An address of this machine by which others reach what listens at a host. @param listening one that it really listens at */
+export function reachableAddress (host: string, listening: string): string {
+  if (host !== '0.0.0.0' && host !== '::') return listening
+  const family = host === '::' ? ['IPv6', 'IPv4'] : ['IPv4']
+  const outer = Object.values(networkInterfaces()).flatMap((each) => each ?? []).filter(({ internal, address }) => !internal && !address.startsWith('fe80:'))
+  return family.map((wanted) => outer.find((each) => each.family === wanted)?.address).find((address) => address !== undefined) ?? listening
 }

@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
-import { networkInterfaces } from 'node:os'
 import { AccessControl } from './access/access-control.ts'
 import { AccessMetrics } from './access/metrics.ts'
 import { guardedClock, systemClock } from './clock.ts'
@@ -12,7 +11,6 @@ import { consulDialect } from './consul/dialect.ts'
 import { batchingText } from './dns/listen/batching.ts'
 import { observeDns } from './dns/metrics.ts'
 import { CookieSecret } from './dns/protect/cookie-secret.ts'
-import type { Place } from './dns/server.ts'
 import { beginDnsWorkers, type DnsWorkers } from './dns/workers.ts'
 import { eurekaDialect } from './eureka/dialect.ts'
 import { loggingGuard } from './guard.ts'
@@ -25,7 +23,7 @@ import { OwnService, removeLeft } from './kubernetes/own-service.ts'
 import { lameDuck } from './lame-duck.ts'
 import { delaySlots } from './loop.ts'
 import { heldText, watchLoop } from './loop-watch.ts'
-import { hostPort } from './listen-addresses.ts'
+import { hostPort, reachableAddress } from './listen-addresses.ts'
 import { ChangeLines } from './log/change-lines.ts'
 import { type NodeLog, openNodeLog } from './log/node-log.ts'
 import { ThinnedLog } from './log/thinned-log.ts'
@@ -33,6 +31,7 @@ import { Metrics } from './metrics/metrics.ts'
 import { nthAddress } from './model/address/ranges.ts'
 import { refusesConnections } from './probe.ts'
 import { agentArgs, AgentProcess } from './proxy/agent-process.ts'
+import { dialectPlaces, dnsPlaces, httpPlaces } from './ready-places.ts'
 import { registryActor } from './registry/core.ts'
 import { RegistryMetrics } from './registry/metrics.ts'
 import { Registry } from './registry/registry.ts'
@@ -334,41 +333,4 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
 
 function pairOf ({ cert, key }: { readonly cert: string, readonly key: string }): { readonly cert: string, readonly key: string } {
   return { cert, key }
-}
-
-/** Where HTTP is served, as the ready line has it. */
-function httpPlaces (plain: readonly string[], secure: readonly string[]): object {
-  return {
-    http: plain[0] ?? 'off', ...(plain.length > 1 ? { httpAddresses: plain } : {}),
-    ...(secure.length > 0 ? { https: secure[0] } : {}), ...(secure.length > 1 ? { httpsAddresses: secure } : {})
-  }
-}
-
-/** An address of this machine by which others reach what listens at a host. @param listening one that it really listens at */
-function reachableAddress (host: string, listening: string): string {
-  if (host !== '0.0.0.0' && host !== '::') return listening
-  const family = host === '::' ? ['IPv6', 'IPv4'] : ['IPv4']
-  const outer = Object.values(networkInterfaces()).flatMap((each) => each ?? []).filter(({ internal, address }) => !internal && !address.startsWith('fe80:'))
-  return family.map((wanted) => outer.find((each) => each.family === wanted)?.address).find((address) => address !== undefined) ?? listening
-}
-
-/** Where other dialects are spoken, as the ready line has it: `"eureka":"http://127.0.0.1:8761"`. */
-function dialectPlaces (urls: ReadonlyMap<string, readonly string[]>): object {
-  const places = [...urls].flatMap(([name, all]): [string, unknown][] => [[name, all[0]], ...(all.length > 1 ? [[`${name}Addresses`, all] as [string, unknown]] : [])])
-  return Object.fromEntries(places)
-}
-
-/** Where DNS is answered, as the ready line has it. */
-function dnsPlaces (dns: DnsWorkers | undefined): object {
-  if (dns === undefined) return { dns: 'off' }
-  const { tls, places, tlsPlaces } = dns
-  return {
-    dns: hostPort(dns), ...severalPlaces('dnsAddresses', places),
-    ...(tls === undefined ? {} : { dnsTls: hostPort(tls) }), ...severalPlaces('dnsTlsAddresses', tlsPlaces)
-  }
-}
-
-/** Every place that DNS is answered at, where a name stands for several. */
-function severalPlaces (name: string, places: readonly Place[]): object {
-  return places.length > 1 ? { [name]: places.map(hostPort) } : {}
 }
