@@ -31,7 +31,8 @@ t.test('a node that lags does what is asked of it, and says 404 only if it is so
 t.test('a check that one node hears keeps what another has heard of the other checks', async (t) => {
   const nodes = await twoNodes(t, 'sqlite')
   const clock = new HandClock().letMomentsPass()
-  const [first, second] = [await serveConsul(t, { core: nodes.registries[0], warnings: [], clock }), await serveConsul(t, { core: nodes.registries[1], warnings: [], clock })]
+  const first = await serveConsul(t, { core: nodes.registries[0], warnings: [], clock })
+  const second = await serveConsul(t, { core: nodes.registries[1], warnings: [], clock })
   await first.service({ Name: 'web', Checks: [{ CheckID: 'x', TTL: '1h' }, { CheckID: 'y', TTL: '1h' }] })
   await nodes.two.caughtUp()
   nodes.hold()
