@@ -14,7 +14,7 @@ export interface Program extends AsyncDisposable {
   readonly dns: string
   readonly pid: number
   /** What stands in its ready line beside. */
-  readonly ready: { readonly https?: string, readonly eureka?: string, readonly consul?: string }
+  readonly ready: { readonly https?: string, readonly eureka?: string, readonly consul?: string, readonly kubernetes?: string }
   /** Milliseconds from the start of the process to its ready line. */
   readonly readyAfterMs: number
 }
