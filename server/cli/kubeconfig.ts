@@ -4,7 +4,8 @@ import { parseDocument } from 'yaml'
 import type { EndpointsAnswer } from '../../client-sdk/src/wire.ts'
 import { yamlText } from '../yaml-text.ts'
 import { connectionFlags, label, namespaceFlag, type Command, type Invocation } from './command.ts'
-import { UsageError } from './errors.ts'
+import { CommandError, exitCodes, UsageError } from './errors.ts'
+import { orNothing } from './paths.ts'
 
 /** Where a node that answers says so (server/kubernetes/own-service.ts). */
 const urlKey = 'rollcall.dev/kubernetes-url'
@@ -65,16 +66,11 @@ async function serverOf (call: Invocation): Promise<string> {
     return given.replace(/\/$/, '')
   }
   const api = await call.api()
-  let endpoints: EndpointsAnswer['endpoints'] = []
-  try {
-    endpoints = (await api.get<EndpointsAnswer>('/v1/namespaces/default/services/kubernetes/endpoints')).endpoints
-  } catch (error) {
-    if (!(error instanceof Error && 'status' in error && error.status === 404)) throw error
-  } finally {
-    await api.close()
+  const answer = await orNothing(api.get<EndpointsAnswer>('/v1/namespaces/default/services/kubernetes/endpoints')).finally(() => api.close())
+  const url = answer?.endpoints.map(({ metadata }) => metadata[urlKey]).find((each) => each !== undefined && URL.canParse(each))
+  if (url === undefined) {
+    throw new CommandError('no node of this registry answers clients of Kubernetes: start one with --kubernetes HOST:PORT, or name one with --server URL', exitCodes.failure)
   }
-  const url = endpoints.map(({ metadata }) => metadata[urlKey]).find((each) => each !== undefined && URL.canParse(each))
-  if (url === undefined) throw new UsageError('no node of this registry answers clients of Kubernetes: start one with --kubernetes HOST:PORT, or name one with --server URL')
   return url
 }
 

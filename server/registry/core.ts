@@ -218,7 +218,8 @@ export type { Numbers } from './reads/overview.ts'
 export type { InSlices } from './in-slices.ts'
 export type { Applied } from './services/apply-plan.ts'
 export type { Kind, ManifestName } from './services/manifests.ts'
-export { type ApplyAnswer, type ApplyOptions, type Deleted, type DeleteOptions, type PutOptions, type WriteOptions, defaultNamespace, maxExplained } from './services/services.ts'
+export { type ApplyAnswer, type ApplyOptions, type Deleted, type DeleteOptions, type PutOptions, type WriteOptions, defaultNamespace } from './services/services.ts'
+export { maxExplained } from './services/explanations.ts'
 
 export type { Follower } from './followers.ts'
 

@@ -58,6 +58,6 @@ t.test('merged into the file of kubectl it is the current context, and all else 
 
 t.test('a registry that answers no client of Kubernetes says how it would', async (t) => {
   const { exitCode, err } = await shellOf(undefined).rollcall('kubeconfig')
-  t.equal(exitCode, 2)
+  t.equal(exitCode, 1)
   t.match(err.join(), /start one with --kubernetes HOST:PORT/)
 })

@@ -56,5 +56,5 @@ export const asking: readonly (readonly string[])[] = [
   ['label', 'web/a', 'x=y'], ['register', 'web', '-p', '80'], ['deregister', 'web/a'], ['heartbeat', 'web/a'],
   ['drain', 'web/a'], ['undrain', 'web/a'],
   ['login', '--token', 'rc_x'], ['token', 'create', 'a'], ['token', 'list'], ['token', 'revoke', 'a'], ['whoami'], ['can-i', 'read', 'shop', 'orders'],
-  ['get', 'policies']
+  ['get', 'policies'], ['kubeconfig']
 ]

@@ -21,7 +21,7 @@ import { afterUpdate } from '../../model/fields/managers.ts'
 import { policyFaults } from '../../model/policy/validate.ts'
 import { FaultList, maxToldFaults } from '../../refusal.ts'
 import { longStep } from '../../slice.ts'
-import type { ObjectWrite } from '../../store/store.ts'
+import { maxCommitWrites, type ObjectWrite } from '../../store/store.ts'
 import type { Allocator } from '../allocation/allocator.ts'
 import { heldTarget, holderName, targetText } from '../allocation/claims.ts'
 import type { Fault, Plan, ServiceNeeds, ServiceResult } from '../allocation/needs.ts'
@@ -306,4 +306,10 @@ function warningsOf (
 export function unfitWarnings (service: Service, allocator: Allocator): string[] {
   return heldBy(service).map(heldTarget).filter((target) => !allocator.inRange(target))
     .map((target) => `${targetText(target)} is ${allocator.placeOf(target)}: the service keeps it until it lets it go`)
+}
+
+/** @throws RegistryError REG_LIMIT_REACHED if they are more than one commit holds */
+export function checkSize (writes: number): void {
+  if (writes <= maxCommitWrites) return
+  throw new RegistryError('REG_LIMIT_REACHED', `this is ${writes} writes with the addresses and ports, and one commit holds ${maxCommitWrites}: apply it in parts`)
 }

@@ -1,14 +1,12 @@
 // The commands on declared things: apply, put, read, delete, and why an instance is in or out.
-import type { Endpoint, FieldError, HandMadeEndpoints, Instance, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
+import type { FieldError, HandMadeEndpoints, Pool, ServiceExplanation } from '../../../client-sdk/src/wire.ts'
 import { RegistryError, invalid, refused } from '../../errors.ts'
 import type { ManagedFieldsEntry } from '../../model/fields/managed-fields.ts'
 import type { ManifestDocument } from '../../model/manifest/manifest-document.ts'
 import { wholeSeconds } from '../../model/instant.ts'
 import { located, streamInvalid } from '../../model/manifest/manifest-faults.ts'
 import { manifestLimits } from '../../model/manifest/manifest-limits.ts'
-import {
-  explained, handMadeEndpoints, implicitService, mirrorManager, ownSlices
-} from '../../model/service/endpoints.ts'
+import { handMadeEndpoints, implicitService, mirrorManager, ownSlices } from '../../model/service/endpoints.ts'
 import { defaultFamily, hasSelector, type RegistryFacts } from '../../model/service/facts.ts'
 import { droppedFields } from '../../model/service/dropped-fields.ts'
 import { serviceOf, useOf } from '../../model/service/hand-made-use.ts'
@@ -17,7 +15,7 @@ import { decoded } from '../../model/service/schema.ts'
 import { endpointSlices, endpointsObject } from '../../model/service/slices.ts'
 import type { Endpoints, EndpointSlice, Manifest, Service } from '../../model/service/types.ts'
 import { FaultList } from '../../refusal.ts'
-import { maxCommitWrites, type ObjectWrite, type Store } from '../../store/store.ts'
+import type { ObjectWrite, Store } from '../../store/store.ts'
 import type { Actor } from '../actor.ts'
 import { AllocationCheck } from '../allocation/allocation-check.ts'
 import { commitAllocated, type Proposal } from '../allocation/allocated-commit.ts'
@@ -25,8 +23,9 @@ import { Allocator } from '../allocation/allocator.ts'
 import type { Ranges } from '../allocation/ledger.ts'
 import { NodeRanges } from '../allocation/node-ranges.ts'
 import type { FindingKind } from '../allocation/repair.ts'
-import { type Applied, type ApplyPlan, allocationRefusal, type Item, planApply, unfitWarnings } from './apply-plan.ts'
+import { type Applied, type ApplyPlan, allocationRefusal, checkSize, type Item, planApply, unfitWarnings } from './apply-plan.ts'
 import { ApplyView, nameOf } from './apply-view.ts'
+import { explanationsOf } from './explanations.ts'
 import type { Feed } from '../feed/feed.ts'
 import { type Kind, manifestKey, type ManifestName } from './manifests.ts'
 import { atOnce, type InSlices } from '../in-slices.ts'
@@ -86,8 +85,6 @@ export interface ServicesOptions {
 }
 
 export const defaultNamespace = 'default'
-/** Services that one explanation names: those that have the instance come first. */
-export const maxExplained = 1_000
 
 export class Services {
   readonly #store: Store
@@ -299,22 +296,7 @@ export class Services {
   /** Why an instance is, or is not, an endpoint of each service of its namespace; those that have it first, at most `maxExplained`. */
   explain (name: InstanceName): readonly ServiceExplanation[] {
     const { instance } = this.#lookup.requireEntry(name)
-    const { catalog } = this.#feed
-    const all = catalog.services(name.namespace).map((service): ServiceExplanation => {
-      const declared = catalog.declared(name.namespace, service)
-      const manifest = declared?.manifest ?? implicitService(name.namespace, service)
-      // Who is ready is answered: only for one that is not, the answers must be looked at.
-      const mayBeAnswered = !instance.conditions.ready && (declared?.selects(instance) ?? service === instance.service)
-      const isAnswered = mayBeAnswered && catalog.endpoints(name.namespace, service)?.answered.some((endpoint) => isOf(endpoint, instance, service))
-      const why = explained(manifest, instance, isAnswered)
-      const warnings = why.in ? this.outOfRange(name.namespace, service) : []
-      const { source } = instance
-      return {
-        namespace: name.namespace, service, implicit: declared === undefined, ...why,
-        ...(source === undefined ? {} : { source }), ...(warnings.length === 0 ? {} : { warnings })
-      }
-    })
-    return all.sort((a, b) => Number(b.in) - Number(a.in)).slice(0, maxExplained)
+    return explanationsOf(this.#feed.catalog, instance, (service) => this.outOfRange(name.namespace, service))
   }
 
   /** What can be given and what is: cluster IPs, node ports, the pools of load balancers. */
@@ -335,11 +317,6 @@ export class Services {
   #endpointsOf (namespace: string, service: string): EndpointSet {
     return this.#lookup.requireService(namespace, service).endpoints
   }
-}
-
-/** Whether an endpoint of a service is that of an instance: those of an implicit one do not say under which name they registered. */
-function isOf (endpoint: Endpoint, instance: Instance, service: string): boolean {
-  return endpoint.id === instance.id && (endpoint.service ?? service) === instance.service
 }
 
 /** What the documents say, decoded. @throws RegistryError as `Services.apply` */
@@ -367,9 +344,4 @@ function refuseOther ({ kind, namespace, name }: ManifestName, { metadata }: Man
     const fault = { field: `metadata.${field}`, value: expected[field], rule: `must be ${metadata[field]}` }
     throw new RegistryError('REG_CONFLICT', `${kind} "${namespace}/${name}": its ${field} is ${metadata[field]}, not ${expected[field]}`, [fault])
   }
-}
-
-function checkSize (writes: number): void {
-  if (writes <= maxCommitWrites) return
-  throw new RegistryError('REG_LIMIT_REACHED', `this is ${writes} writes with the addresses and ports, and one commit holds ${maxCommitWrites}: apply it in parts`)
 }
