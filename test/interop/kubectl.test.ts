@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { authority } from '../support/certificate.ts'
 import { lacking, programPath } from '../support/programs.ts'
 import { call, instancePath, startNode } from '../support/processes.ts'
 
@@ -33,15 +34,22 @@ interface Kubectl {
   readonly rest: string
 }
 
-async function kubectl (t: Test, name: string): Promise<Kubectl> {
+async function kubectl (t: Test, name: string, isSecure = false): Promise<Kubectl> {
   const home = t.testdir()
-  const node = await startNode(t, ['--data', join(home, 'data'), '--kubernetes', '127.0.0.1:0'])
+  const ours = authority()
+  const { cert, key } = ours.issue()
+  const [certFile, keyFile] = [join(home, 'cert.pem'), join(home, 'key.pem')]
+  writeFileSync(certFile, cert)
+  writeFileSync(keyFile, key, { mode: 0o600 })
+  const tls = isSecure ? ['--kubernetes-tls-cert', certFile, '--kubernetes-tls-key', keyFile] : []
+  const trust = isSecure ? { 'certificate-authority-data': Buffer.from(ours.cert).toString('base64') } : { 'insecure-skip-tls-verify': true }
+  const node = await startNode(t, ['--data', join(home, 'data'), '--kubernetes', '127.0.0.1:0', ...tls])
   const { kubernetes } = JSON.parse(await node.line(/"msg":"ready"/)) as { kubernetes: string }
   mkdirSync(join(home, '.kube'))
   const path = join(home, '.kube', 'config')
   writeFileSync(path, JSON.stringify({
-    apiVersion: 'v1', kind: 'Config', 'current-context': 'r', users: [{ name: 'r', user: {} }], contexts: [{ name: 'r', context: { cluster: 'r', user: 'r' } }],
-    clusters: [{ name: 'r', cluster: { server: kubernetes, 'insecure-skip-tls-verify': true } }]
+    apiVersion: 'v1', kind: 'Config', 'current-context': 'r', users: [{ name: 'r', user: isSecure ? { token: 'anonymous' } : {} }], contexts: [{ name: 'r', context: { cluster: 'r', user: 'r' } }],
+    clusters: [{ name: 'r', cluster: { server: kubernetes, ...trust } }]
   }), { mode: 0o600 })
   const env = { ...process.env, HOME: home, KUBECONFIG: path, LC_ALL: 'C' }
   const run = (...args: readonly string[]): Promise<Printed> => new Promise((resolve) => {
@@ -140,6 +148,14 @@ for (const name of names.length === 0 ? ['kubectl-oldest'] : names) {
       if (code >= 0) t.equal(answer.code, code, command)
       if (service !== undefined) t.match(await held(service), holds, `${command}: ${service}`)
     }
+  })
+
+  t.test(`${name}: over TLS, and so over HTTP/2, it reads and writes as well`, { skip: lacking(name) }, async (t) => {
+    const { run, file } = await kubectl(t, name, true)
+    for (const [command, printed] of [
+      ['get svc', /kubernetes +ClusterIP/], [`apply -f ${file('np', nodePort)}`, /created/], [`apply -f ${file('np', nodePort)}`, /unchanged/], ['get all', /service\/np-svc/], ['describe svc np-svc', /NodePort/],
+      ['delete svc np-svc', /deleted/]
+    ] as const) t.match(await run(...command.split(' ')), { code: 0, text: printed }, command)
   })
 
   t.test(`${name}: a watch shows what comes, drains and goes`, { skip: lacking(name) }, async (t) => {

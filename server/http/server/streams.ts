@@ -123,8 +123,12 @@ export class Streams {
       session.open.delete(request)
       this.#ended(session)
     }))
-    // An answer to a request that has not arrived whole: the rest is not wanted (RFC 9113 8.1).
-    stream.once('finish', guard.around(place, () => { if (!from.complete) stream.close(constants.NGHTTP2_NO_ERROR) }))
+    // An answer to a request that has not arrived whole: the rest is not wanted (RFC 9113 8.1). One that has, and that nobody read here, is
+    // no such request: clients in Go take the reset for a failure of the answer.
+    stream.once('finish', guard.around(place, () => {
+      const hasArrived = from.complete || stream.endAfterHeaders || stream.state.remoteClose === 1
+      if (!hasArrived) stream.close(constants.NGHTTP2_NO_ERROR)
+    }))
     if (++session.requests >= maxRequestsPerSocket || certificateRefusal(request) !== undefined) session.http2?.close()
     turns.run(session, () => {
       if (stream.destroyed) return // the client has given it up
