@@ -1,5 +1,5 @@
-// kubectl as it is, the oldest and the newest that packages have, and whatever the machine has: what a tutorial types, what it prints, and what
-// the registry holds then.
+// kubectl as it is, the oldest and the newest that packages have, else the one that the machine has: what a tutorial types, what it prints,
+// and what the registry holds then.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,8 @@ import { authority } from '../support/certificate.ts'
 import { lacking, programPath } from '../support/programs.ts'
 import { call, instancePath, startNode } from '../support/processes.ts'
 
-const names = ['kubectl-oldest', 'kubectl-newest', 'kubectl'].filter((name) => programPath(name) !== undefined)
+const packaged = ['kubectl-oldest', 'kubectl-newest'].filter((name) => programPath(name) !== undefined)
+const names = packaged.length > 0 || programPath('kubectl') === undefined ? packaged : ['kubectl']
 
 /** `code` -1: any; `since` = the first minor version that it is for. */
 type Row = readonly [command: string, printed: RegExp, service?: string | undefined, holds?: object | undefined, code?: number, since?: number]
