@@ -31,7 +31,7 @@ t.test('no test sleeps', async (t) => {
   t.equal(await faults('setTimeout(done, 5)', 'test/bench/some.ts'), 0, 'a benchmark runs for a time')
 })
 
-t.test('each test file is run by test:fast or by test:slow, and npm test runs all', async (t) => {
+t.test('each test file is run by test:fast, test:slow or test:long, and npm test runs those of the first two', async (t) => {
   const { scripts } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { readonly scripts: Record<string, string> }
   const runBy = async (script: string): Promise<string[]> => {
     const patterns = [...(scripts[script] ?? '').matchAll(/"([^"]+)"/g)].map(([, pattern = '']) => pattern)
@@ -41,9 +41,10 @@ t.test('each test file is run by test:fast or by test:slow, and npm test runs al
   }
   const all: string[] = []
   for await (const file of glob('test/**/*.test.ts', { cwd: home })) all.push(file)
-  const [fast, slow] = [await runBy('test:fast'), await runBy('test:slow')]
-  t.same([...fast, ...slow].sort(), all.sort())
+  const [fast, slow, long] = [await runBy('test:fast'), await runBy('test:slow'), await runBy('test:long')]
+  t.same([...fast, ...slow, ...long].sort(), all.sort())
+  t.same(long.filter((file) => !file.endsWith('.long.slow.test.ts')), [])
   t.same(fast.filter((file) => /\.slow\.|^test\/(e2e|fault|fuzz|interop)\//.test(file)), [])
   t.ok(slow.length > 0 && fast.length > slow.length)
-  t.match(await readFile(new URL('../.taprc', import.meta.url), 'utf8'), '- "test/**/*.test.ts"')
+  t.match(await readFile(new URL('../.taprc', import.meta.url), 'utf8'), /include:\n  - "test\/\*\*\/\*\.test\.ts"\n(?:#.*\n)?exclude:\n  - "test\/\*\*\/\*\.long\.slow\.test\.ts"\nnode-arg:/)
 })
