@@ -152,13 +152,23 @@ export class MirroredCatalog {
   #end (): void {
     const { step: { namespace, name, manifest, revision, at }, target, made } = this.#whole
     this.#building = undefined
-    for (const endpoint of target.all) this.#left(target, endpoint)
+    const before = new Map<string, MirroredEndpoint['selectedBy']>()
+    for (const endpoint of target.all) {
+      if (manifest === undefined) before.set(endpoint.id, endpoint.selectedBy)
+      this.#left(target, endpoint)
+    }
     if (manifest !== undefined) this.addresses.declared(target, target.manifest, manifest)
     target.manifest = manifest
     target.takeOver(made)
     target.at = at
     target.touch(revision)
-    for (const endpoint of target.all) this.#came(target, endpoint)
+    for (const endpoint of target.all) {
+      this.#came(target, endpoint)
+      if (manifest !== undefined) continue
+      // Told whole, an instance is another object; and declared services may have been told of it before it was here.
+      if (before.has(endpoint.id)) endpoint.selectedBy = before.get(endpoint.id)
+      else this.#link(namespace, endpoint, name, 0)
+    }
     this.#enter(this.#owner(namespace), name, target)
   }
 
@@ -179,6 +189,7 @@ export class MirroredCatalog {
     if (endpoint !== undefined) {
       if (!isDeclared) endpoint.selectedBy = before?.selectedBy
       this.#came(service, endpoint)
+      if (!isDeclared && before === undefined) this.#link(namespace, endpoint, name, revision)
     }
     service.touch(revision)
     const owner = this.#owner(namespace)
@@ -215,6 +226,13 @@ export class MirroredCatalog {
   #linked (service: MirroredService, id: string, of: string | undefined): void {
     const endpoint = service.get(id, of)
     if (service.manifest !== undefined && endpoint !== undefined) this.#registered(service, endpoint)?.selected(service)
+  }
+
+  /** Declared services that were told whole at a revision, or later, may have an instance that comes only now. */
+  #link (namespace: string, endpoint: MirroredEndpoint, name: string, revision: number): void {
+    for (const declared of this.#owner(namespace).declared.values()) {
+      if (declared.at >= revision && declared.get(endpoint.id, name) !== undefined) endpoint.selected(declared)
+    }
   }
 
   /** The instance behind an endpoint of a declared service; none is behind what was made by hand. */
