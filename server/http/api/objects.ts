@@ -12,7 +12,7 @@ import { answerManifest, manifestContent } from './manifest-media.ts'
 import { WriteQuery, manifestErrors, put, remove } from './manifest-writes.ts'
 import { pageText, textForm } from './page-text.ts'
 import {
-  ApplyResult, DeleteAnswer, ManifestNameText, answerOf, emptyAnswer, errorResponses, exampleApplyResult, exampleDeleteAnswer, manifestAnswer, objectSchemas, readErrors,
+  ApplyResult, DeleteAnswer, answerOf, emptyAnswer, errorResponses, exampleApplyResult, exampleDeleteAnswer, manifestAnswer, objectSchemas, readErrors,
   writeErrors
 } from './schemas.ts'
 import { requirePrivate } from './private-answer.ts'
@@ -30,9 +30,13 @@ const ReadQuery = Type.Object({ minRevision }, closed)
 const SecretQuery = Type.Object({
   minRevision, data: Type.Optional(Type.Boolean({ rule: 'must be true or false', description: 'With its data, for administrators: loopback or TLS only, unless access control is on' }))
 }, closed)
-const GlobalParams = Type.Object({ name: ManifestNameText })
+const subdomain = '[a-z0-9](?:[-a-z0-9]{0,251}[a-z0-9])?'
+const ObjectName = Type.String({
+  pattern: `^(?=.{1,253}$)${subdomain}(?:\\.${subdomain})*$`, rule: 'must be a DNS name: labels of a-z, 0-9 and "-" with "." between them, at most 253 characters'
+})
+const GlobalParams = Type.Object({ name: ObjectName })
 const SpaceParams = Type.Object({ namespace: LabelName })
-const Params = Type.Object({ namespace: LabelName, name: ManifestNameText })
+const Params = Type.Object({ namespace: LabelName, name: ObjectName })
 
 interface Query extends Static<typeof ListQuery>, Static<typeof WriteQuery> {
   readonly data?: boolean
@@ -43,6 +47,7 @@ interface Route {
 }
 type Asked = FastifyRequest<Route>
 
+const many: Readonly<Record<ObjectKind, string>> = { Ingress: 'Ingresses', IngressClass: 'IngressClasses', Secret: 'Secrets', HorizontalPodAutoscaler: 'HorizontalPodAutoscalers' }
 const tagOf = (kind: ObjectKind): string => (kind === 'HorizontalPodAutoscaler' ? 'autoscaling' : 'ingress')
 
 export function registerObjects (app: FastifyInstance, context: HttpContext): void {
@@ -80,13 +85,13 @@ function registerKind (app: FastifyInstance, context: HttpContext, kind: ObjectK
 
   app.get<Route>(`/v1/${plural}`, {
     schema: {
-      tags, operationId: `list${kind}s`, summary: `${kind} objects, by namespace and name`, querystring: isGlobal ? PageQuery : ListQuery, response: listed
+      tags, operationId: `list${many[kind]}`, summary: `${kind} objects, by namespace and name`, querystring: isGlobal ? PageQuery : ListQuery, response: listed
     }
   }, (request, reply) => list(request, reply, request.query.namespace))
 
   if (!isGlobal) {
     app.get<Route>(names, {
-      schema: { tags, operationId: `listNamespaced${kind}s`, summary: `${kind} objects of a namespace, by name`, params: SpaceParams, querystring: PageQuery, response: listed }
+      schema: { tags, operationId: `listNamespaced${many[kind]}`, summary: `${kind} objects of a namespace, by name`, params: SpaceParams, querystring: PageQuery, response: listed }
     }, (request, reply) => list(request, reply, request.params.namespace))
   }
 
