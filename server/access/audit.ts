@@ -1,5 +1,5 @@
-// Who did what: one JSON line for each command, whatever became of it, and some for what was refused and is no command (refusals.ts). No line holds what was written, a token or a secret: only who, what,
-// on what, from where, by which door, and the outcome.
+// Who did what: one JSON line for each command, whatever became of it, and some for what was refused and is no command (refusals.ts). No
+// line holds what was written, a token or a secret: only who, what, on what, from where, by which door, and the outcome.
 import { type WriteStream, createWriteStream, openSync, renameSync, statSync } from 'node:fs'
 import type { Clock } from '../clock.ts'
 import type { Guard } from '../guard.ts'

@@ -88,7 +88,9 @@ export interface AccessValues {
   readonly tokenFile: string | undefined
   readonly certificateIdentity: CertificateRule
   /** undefined = tokens of others are not taken. */
-  readonly jwt: { readonly issuers: readonly Issuer[], readonly audience: string, readonly claim: string, readonly groupsClaim?: string | undefined } | undefined
+  readonly jwt: {
+    readonly issuers: readonly Issuer[], readonly audience: string, readonly claim: string, readonly groupsClaim?: string | undefined
+  } | undefined
   readonly audit: { readonly path: string, readonly maxBytes: number } | undefined
   readonly limits: Readonly<Record<Use, Limit>>
   /** Of one identity, open at once. */
@@ -97,7 +99,8 @@ export interface AccessValues {
 
 /** @throws RegistryError REG_INVALID for an issuer that is none */
 export function readAccessSettings (config: AccessConfig, { field }: Origins): AccessValues {
-  const { access: mode, tokenFile, certificateIdentity, auditFile, auditBytes, accessWrites, accessConnections: connections, jwtAudience: audience, jwtClaim: claim, jwtGroupsClaim: groupsClaim } = config
+  const { access: mode, tokenFile, certificateIdentity, auditFile, auditBytes, accessWrites, accessConnections: connections } = config
+  const { jwtAudience: audience, jwtClaim: claim, jwtGroupsClaim: groupsClaim } = config
   const issuers = readIssuers(config.jwtIssuers, field('jwt-issuer'))
   const perSecond = (rate: number): Limit => ({ perSecond: rate, burst: rate * burstSeconds })
   return {

@@ -8,8 +8,8 @@ import { type HttpContext, accessOf } from '../server/context.ts'
 import { answerManifest, manifestContent } from './manifest-media.ts'
 import { WriteQuery, manifestErrors, put, remove } from './manifest-writes.ts'
 import {
-  ApplyResult, DeleteAnswer, PolicyManifest, answerOf, emptyAnswer, errorResponses, exampleApplyResult, exampleDeleteAnswer, examplePolicy, manifestAnswer, readErrors,
-  writeErrors
+  ApplyResult, DeleteAnswer, PolicyManifest, answerOf, emptyAnswer, errorResponses, exampleApplyResult, exampleDeleteAnswer, examplePolicy,
+  manifestAnswer, readErrors, writeErrors
 } from './schemas.ts'
 
 export const policyPath = '/v1/policies/:policy'
