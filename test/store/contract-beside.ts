@@ -56,7 +56,9 @@ export function besideContract (scenario: Scenario): void {
 
   scenario('many loads come in pages', async (t, world) => {
     const leases = await world.grantMany('shop/orders', 2_500)
-    for (let from = 0; from < leases.length; from += 1_000) await world.store.keepLoads(new Map(leases.slice(from, from + 1_000).map((lease) => [lease, lease])))
+    for (let from = 0; from < leases.length; from += 1_000) {
+      await world.store.keepLoads(new Map(leases.slice(from, from + 1_000).map((lease) => [lease, lease])))
+    }
     const seen: string[] = []
     for (let place = '', more = true; more;) {
       const page = await world.store.readLoads(place)
