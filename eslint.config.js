@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint'
 import guardedCallbacks from './lint/guarded-callbacks.js'
 
 // Access control is not one of them, and keeps to the same: it stands between them and the core, and knows neither.
-const adapters = ['access', 'http', 'dns', 'ui', 'cli', 'proxy', 'kubernetes', 'eureka', 'consul', 'xds']
+const adapters = ['access', 'http', 'dns', 'ui', 'cli', 'proxy', 'autoscaling', 'kubernetes', 'eureka', 'consul', 'xds']
 // They speak HTTP as dialects of one server (docs/decisions/0022-dialects.md): what that server gives to each is theirs to import.
 const dialects = ['kubernetes', 'eureka', 'consul', 'ui']
 // What a dialect's words mean, as pure functions: `rollcall import` reads other registries by them.
