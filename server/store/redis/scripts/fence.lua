@@ -69,6 +69,11 @@ local function trust (lease, key)
 end
 -- The change that was just logged touched a lease without writing its record.
 local function touch (lease) redis.call('HSET', SHOWN, lease, rev) end
+-- What its instance reported goes with a lease.
+local function dropLoad (lease)
+  redis.call('HDEL', LOADS, lease)
+  redis.call('ZREM', LOADSEQ, lease)
+end
 -- Inside a recovery window every end leaves a tombstone, or a slower node would put back what ended: under its lease, and with its revision
 -- under its key, for lives of before it. `w`: written in this term, and so newer than all that is put back.
 local function bury (name) if recovering then redis.call('HSET', TOMB, name, 'w' .. rev) end end
@@ -77,6 +82,7 @@ local function drop (lease, key, ttl, isTold)
   redis.call('HDEL', INST, lease)
   redis.call('HDEL', SHOWN, lease)
   redis.call('ZREM', EXP, lease)
+  dropLoad(lease)
   trust(lease, key)
   countLease(key, ttl, -1)
   if redis.call('HGET', IDX, key) == lease then redis.call('HDEL', IDX, key) end
@@ -88,6 +94,7 @@ local function dropUnreadable (lease)
   redis.call('HDEL', INST, lease)
   redis.call('HDEL', SHOWN, lease)
   redis.call('ZREM', EXP, lease)
+  dropLoad(lease)
   redis.call('SREM', SUS, lease)
   bury('l:' .. lease)
 end

@@ -3,7 +3,7 @@
   The newer knowledge of a key or an object wins, by revision: numbers grow through all terms of an epoch. What was put back counts as old as its
   original, and what was written in this term, be it an end, is newer than anything that is put back. An end ends every older life of its key, also
   one that is not its own: of a life that was replaced no other end is told. The end of a lease is final, since its id is one life's.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch, holdMs, recoveryMs, then for each: 'put' | 'del' | 'oput' | 'odel', lease or object, original revision,
           of a put or oput the record, of a del the key ('' = it is not known)
   result  { 'OK', put back, removed, last revision or 0 } | { 'LATE' }
