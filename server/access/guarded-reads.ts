@@ -23,9 +23,10 @@ export class GuardedReads implements Reads {
   }
 
   permit (what: Asked<'permit'>[0]): void {
-    if (what === 'metrics' || what === 'admin') this.gate.requireEverywhere(what)
-    else if (what === 'dns') this.gate.requireEverywhere('read') // a question may be for any name
-    else this.gate.requireSight()
+    if (what === 'metrics') this.gate.requireEverywhere(what, what)
+    else if (what === 'tokens') this.gate.requireEverywhere('admin', what)
+    else if (what === 'admin') this.gate.requireEverywhere(what) // of a command: who asks writes it down
+    else this.gate.requireSight() // what is answered, of DNS too, is what may be read
   }
 
   service (namespace: string, service: string): Answer<'service'> {
@@ -51,6 +52,10 @@ export class GuardedReads implements Reads {
   load (name: Asked<'load'>[0]): Answer<'load'> {
     this.gate.require('read', name.namespace, name.service)
     return this.inner.load(name)
+  }
+
+  freshLoads (): Answer<'freshLoads'> {
+    return this.inner.freshLoads() // says nothing
   }
 
   namespace (name: string): Answer<'namespace'> {
@@ -95,7 +100,7 @@ export class GuardedReads implements Reads {
   }
 
   manifest (name: ManifestName): Manifest {
-    if (name.kind === 'Policy') this.gate.requireEverywhere('admin')
+    if (name.kind === 'Policy') this.gate.requireEverywhere('admin', `Policy ${name.name}`)
     else if (name.kind === 'Namespace') this.gate.requireSight(name.name)
     else if (name.kind === 'IngressClass') this.gate.requireSight()
     else if (isObjectKind(name.kind)) this.gate.requireSight(name.namespace)
@@ -107,7 +112,7 @@ export class GuardedReads implements Reads {
   }
 
   manifests<Kind extends ListedKind> (kind: Kind, namespace?: string): readonly ManifestOf<Kind>[] {
-    if (kind === 'Policy') this.gate.requireEverywhere('admin')
+    if (kind === 'Policy') this.gate.requireEverywhere('admin', kind)
     else this.gate.requireSight(namespace)
     const { sight } = this
     const manifests = this.inner.manifests(kind, namespace)
@@ -116,7 +121,7 @@ export class GuardedReads implements Reads {
   }
 
   secretWithData (namespace: string, name: string): Answer<'secretWithData'> {
-    this.gate.requireEverywhere('admin')
+    this.gate.requireEverywhere('admin', `Secret ${namespace}/${name}`)
     return this.inner.secretWithData(namespace, name)
   }
 
@@ -168,12 +173,12 @@ export class GuardedReads implements Reads {
   }
 
   secret (name: string): Answer<'secret'> {
-    this.gate.requireEverywhere('admin')
+    this.gate.requireEverywhere('admin', 'secrets')
     return this.inner.secret(name)
   }
 
   secrets (prefix: string): Answer<'secrets'> {
-    this.gate.requireEverywhere('admin')
+    this.gate.requireEverywhere('admin', 'secrets')
     return this.inner.secrets(prefix)
   }
 
@@ -195,12 +200,12 @@ export class GuardedReads implements Reads {
   }
 
   unreadable (): Answer<'unreadable'> {
-    this.gate.requireEverywhere('admin')
+    this.gate.requireEverywhere('admin', 'unreadable')
     return this.inner.unreadable()
   }
 
   unreadableRecord (key: string): Answer<'unreadableRecord'> {
-    this.gate.requireEverywhere('admin')
+    this.gate.requireEverywhere('admin', 'unreadable')
     return this.inner.unreadableRecord(key)
   }
 

@@ -31,6 +31,7 @@ import { registerHandMade } from './hand-made.ts'
 import { registerObjects } from './objects.ts'
 import { registerOverrides } from './overrides.ts'
 import { registerOverview } from './overview.ts'
+import { registerPolicies } from './policies.ts'
 import { registerPools } from './pools.ts'
 import { registerPrometheusTargets } from './prometheus-targets.ts'
 import { QuickWrites } from './quick-writes.ts'
@@ -91,6 +92,7 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
         registerNamespaces(scope, context)
         registerApply(scope, context)
         registerObjects(scope, context)
+        registerPolicies(scope, context)
       })
       registerCertificates(app, context)
       registerExplain(app, context)
