@@ -88,7 +88,7 @@ export class WatchStream implements Watcher {
         continue
       }
       const { ring } = this.shelf
-      if (ring.isLost(this.#place)) return this.fail(expired(`too old resource version: ${this.#told} (${ring.start})`).status)
+      if (ring.isLost(this.#place)) return this.fail(expired(`too old resource version: ${this.#told} (${ring.oldest})`).status)
       const event = ring.at(this.#place)
       if (event === undefined) return
       this.#place += 1
@@ -155,7 +155,8 @@ export class WatchStream implements Watcher {
     if (this.#options.tellsInitialEnd) this.#send(bookmarkText(this.#options.kind, this.#options.revision, this.#options.form, true))
   }
 
-  #tell ({ type, entry, previous, revision }: ShelfEvent): void {
+  #tell ({ type, entry, previous, revision, isVague }: ShelfEvent): void {
+    if (isVague === true) return this.#tellVague(type, entry, revision)
     const is = type !== 'DELETED' && this.#takes(entry)
     const was = previous !== undefined && this.#takes(previous)
     if (!is && !was) return // a bookmark tells it
@@ -164,11 +165,25 @@ export class WatchStream implements Watcher {
     this.#told = revision
   }
 
+  /** Of what was before the shelf began: it may have been told of the object before, whatever its selector says of it now. */
+  #tellVague (type: EventType, entry: Entry, revision: number): void {
+    if (!this.#mayTake(entry)) return
+    const { selector } = this.#options
+    const is = type !== 'DELETED' && (takesAll(selector) || selectsObject(selector, entry.object()))
+    this.#write(is ? type : 'DELETED', entry)
+    this.#told = revision
+  }
+
   #takes (entry: Entry): boolean {
+    const { selector } = this.#options
+    return this.#mayTake(entry) && (takesAll(selector) || selectsObject(selector, entry.object()))
+  }
+
+  #mayTake (entry: Entry): boolean {
     const { namespace, selector, sight } = this.#options
     if (namespace !== undefined && entry.namespace !== namespace) return false
     if (selector.name !== undefined && entry.name !== selector.name) return false
-    return (sight === undefined || entry.isSeen(sight)) && (takesAll(selector) || selectsObject(selector, entry.object()))
+    return sight === undefined || entry.isSeen(sight)
   }
 
   #bookmark (): void {
