@@ -1,4 +1,5 @@
-// The API of Kubernetes as a dialect of HTTP, at a listener of its own: kubectl, client-go and @kubernetes/client-node as they are.
+// The API of Kubernetes as a dialect of HTTP, at a listener of its own: kubectl, client-go and @kubernetes/client-node
+// as they are.
 import type { Registry } from 'prom-client'
 import type { Dialect, Listener } from '../http/server/dialect.ts'
 import { RegistryError } from '../errors.ts'

@@ -1,5 +1,5 @@
-// Informers of client-go as they are: their caches over changes, a kill of the node, and a backup that is put back. They are built when they
-// are first needed (informer/build.sh), for which Go must be there.
+// Informers of client-go as they are: their caches over changes, a kill of the node, and a backup that is put back.
+// They are built when they are first needed (informer/build.sh), for which Go must be there.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -71,7 +71,8 @@ async function listed (kubernetes: string): Promise<State> {
 /** Without resource versions, in one order. */
 function text (state: State): string {
   const sorted = <Of>(of: Readonly<Record<string, Of>>): [string, Of][] => Object.entries(of).sort(([a], [b]) => (a < b ? -1 : 1))
-  return JSON.stringify(sorted(state).map(([kind, items]) => [kind, sorted(items).map(([name, { labels = {}, addresses = [] }]) => [name, sorted(labels), addresses])]))
+  return JSON.stringify(sorted(state).map(([kind, items]) =>
+    [kind, sorted(items).map(([name, { labels = {}, addresses = [] }]) => [name, sorted(labels), addresses])]))
 }
 
 async function agrees (informer: Informer, kubernetes: string, when: string): Promise<void> {
@@ -93,7 +94,10 @@ async function change (node: Node, count: number): Promise<void> {
     const name = `web${random(4)}`
     const service = `${node.url}/v1/namespaces/shop/services/${name}`
     if (random(5) === 0) await call('DELETE', service)
-    else await call('PUT', service, { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'shop' }, spec: { selector: { app: `a${random(3)}` }, ports: [{ port: 80 }] } })
+    else {
+      const spec = { selector: { app: `a${random(3)}` }, ports: [{ port: 80 }] }
+      await call('PUT', service, { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'shop' }, spec })
+    }
   }
 }
 
@@ -125,7 +129,8 @@ t.test('their caches are what the registry has, over changes, a kill of the node
   const resumed = informer.requests.slice(before)
   t.same(resumed.filter((line) => /too old|Expired| [45]\d\d$/.test(line)), [], 'no watch was refused')
   t.ok(resumed.filter((line) => /watch=true.* 200$/.test(line)).length >= Object.keys(paths).length, 'each kind is watched again')
-  // Where the connection broke while a watch was asked for, client-go takes that for an empty watch, and lists by itself.
+  // Where the connection broke while a watch was asked for, client-go takes that for an empty watch, and lists by
+  // itself.
   const short = new Set(resumed.flatMap((line) => /watch of \*\S+\.(\S+) ended with: very short watch/.exec(line)?.[1] ?? []))
   const kindOf: Readonly<Record<string, string>> = { services: 'Service', pods: 'Pod', nodes: 'Node', endpointslices: 'Unstructured' }
   const lists = resumed.flatMap((line) => /^GET \S*\/(\w+)\?(?!.*watch=true)\S* 200$/.exec(line)?.[1] ?? [])

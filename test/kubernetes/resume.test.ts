@@ -14,7 +14,10 @@ function keyOf ({ metadata: { namespace = '', name } }: any): string {
   return `${namespace}/${name}`
 }
 
-/** What a client compares: everything but the resource version, which a derived object may have another of on another node. */
+/**
+ * What a client compares: everything but the resource version, which a derived object may have another of on another
+ * node.
+ */
 function contentOf ({ kind: _kind, apiVersion: _version, metadata: { resourceVersion: _revision, ...metadata }, ...object }: any): string {
   return JSON.stringify({ ...object, metadata })
 }

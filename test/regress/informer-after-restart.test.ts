@@ -1,5 +1,6 @@
-// After a restart of a node, or at another one, each watch of Kubernetes was told 410 and its client listed everything anew, although the log
-// had what it missed; and a machine was shown with its addresses in the order in which they came, another one on each node.
+// After a restart of a node, or at another one, each watch of Kubernetes was told 410 and its client listed everything
+// anew, although the log had what it missed; and a machine was shown with its addresses in the order in which they
+// came, another one on each node.
 import t from 'tap'
 import { cluster, serve } from '../kubernetes/helper.ts'
 

@@ -1,4 +1,5 @@
-// One object as a shelf keeps it: what it is called and what it was made of; the object itself is made when somebody wants it.
+// One object as a shelf keeps it: what it is called and what it was made of; the object itself is made when somebody
+// wants it.
 import type { Sight } from '../../registry/core.ts'
 import type { KubeObject } from '../objects/meta.ts'
 
@@ -9,7 +10,10 @@ export interface Entry {
   readonly uid: string
   /** Its resource version. */
   readonly revision: number
-  /** Its resource version is its own, and says when it changed last; else it is that of a change that may have concerned it. */
+  /**
+   * Its resource version is its own, and says when it changed last; else it is that of a change that may have concerned
+   * it.
+   */
   readonly isOwn: boolean
   /** What it was made of: objects of equal marks are the same. */
   readonly mark: unknown
@@ -41,4 +45,10 @@ export interface ShelfEvent {
   readonly unit: string
   /** Of what was before the shelf began: how the object was before, and whether there was one, is not known. */
   readonly isVague?: true
+}
+
+/** The object of an entry, under the revision of what became of it. */
+export function withRevision (entry: Pick<Entry, 'object'>, revision: number): KubeObject {
+  const object = entry.object()
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } }
 }

@@ -1,5 +1,5 @@
-// The newest events of one kind, in the order of their revisions. All watches of the kind read from it, each at its own place: none has a
-// queue, and one that falls behind the oldest event begins anew.
+// The newest events of one kind, in the order of their revisions. All watches of the kind read from it, each at its own
+// place: none has a queue, and one that falls behind the oldest event begins anew.
 import type { ShelfEvent } from './entry.ts'
 
 /** Of one kind. An event holds what two states of an object were made of, of which most is the catalog's own. */
@@ -82,8 +82,8 @@ export class EventRing {
   }
 
   /**
-   * Where one goes on who has seen everything up to a revision; undefined = too much is forgotten. Several objects may have changed at that
-   * revision, and of those he may have seen the first only: the others are told again.
+   * Where one goes on who has seen everything up to a revision; undefined = too much is forgotten. Several objects may
+   * have changed at that revision, and of those he may have seen the first only: the others are told again.
    */
   after (revision: number): number | undefined {
     if (revision < this.#oldest) return undefined

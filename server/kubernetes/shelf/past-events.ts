@@ -1,14 +1,20 @@
-// What happened to the objects of a kind before its shelf began, of the changes in memory and in the store's log: a watch from before a
-// restart, or from another node, goes on with it. Not every step is told, but what became of each object that may have changed: its form
-// when the shelf began, or its end. So who has an event has everything before it, as in the ring.
+// What happened to the objects of a kind before its shelf began, of the changes in memory and in the store's log: a
+// watch from before a restart, or from another node, goes on with it. Not every step is told, but what became of each
+// object that may have changed: its form when the shelf began, or its end. So who has an event has everything before
+// it, as in the ring.
 import type { AppliedChange, Feed } from '../../registry/core.ts'
 import { inSlices } from '../../slice.ts'
-import type { Entry, ShelfEvent } from './entry.ts'
+import { type Entry, type ShelfEvent, withRevision } from './entry.ts'
 import { maxEvents } from './event-ring.ts'
 import type { Gone, Source } from './source.ts'
 
-/** The changes after a revision, up to another one, oldest first. undefined = the log has not all, or it is more than a ring holds. */
-export async function changesBetween (resume: Feed['resume'], after: number, until: number): Promise<readonly AppliedChange[] | undefined> {
+/**
+ * The changes after a revision, up to another one, oldest first. undefined = the log has not all, or it is more than a
+ * ring holds.
+ */
+export async function changesBetween (
+  resume: Feed['resume'], after: number, until: number
+): Promise<readonly AppliedChange[] | undefined> {
   const missed = resume({ epoch: undefined, revision: after })
   if (typeof missed === 'string') return undefined
   const newest = missed.changes.filter(({ revision }) => revision <= until)
@@ -59,10 +65,10 @@ export async function pastEvents ({ source, changes, after, events, entriesOf }:
       const then = entriesThen(entriesOf(unit), later.get(unit))
       const gone = source.gone?.(unit, own, then.known)
       if (gone === undefined) from = Math.max(from, last)
-      for (const each of gone ?? []) made.push({ revision: each.revision, type: 'DELETED', entry: endOf(each), previous: undefined, unit, isVague: true })
+      for (const each of gone ?? []) made.push(vague('DELETED', endOf(each), unit))
       for (const entry of then.told) {
         const revision = entry.isOwn ? entry.revision : Math.max(entry.revision, last)
-        if (revision > after) made.push({ revision, type: 'MODIFIED', entry: revised(entry, revision), previous: undefined, unit, isVague: true })
+        if (revision > after) made.push(vague('MODIFIED', revised(entry, revision), unit))
       }
       yield
     }
@@ -86,8 +92,8 @@ function laterChanges (events: readonly ShelfEvent[]): ReadonlyMap<string, Reado
 }
 
 /**
- * What was there of a unit when the events began: `known`, and of that what is told. What a vague event tells of is told there, since it may
- * be of a later form.
+ * What was there of a unit when the events began: `known`, and of that what is told. What a vague event tells of is
+ * told there, since it may be of a later form.
  */
 function entriesThen (now: readonly Entry[], later: ReadonlyMap<string, ShelfEvent> | undefined): {
   readonly known: readonly Entry[], readonly told: readonly Entry[]
@@ -100,16 +106,22 @@ function entriesThen (now: readonly Entry[], later: ReadonlyMap<string, ShelfEve
   return { known: [...kept, ...before, ...vague], told: [...kept, ...before] }
 }
 
+function vague (type: ShelfEvent['type'], entry: Entry, unit: string): ShelfEvent {
+  return { revision: entry.revision, type, entry, previous: undefined, unit, isVague: true }
+}
+
 function revised (entry: Entry, revision: number): Entry {
-  return revision === entry.revision ? entry : { ...entry, revision, object: () => withVersion(entry.object(), revision) }
+  if (revision === entry.revision) return entry
+  return { ...entry, revision, object: () => withRevision(entry, revision) }
 }
 
-function endOf ({ namespace, name, uid, revision, isSeen, object }: Gone): Entry {
-  return { namespace, name, uid, revision, isOwn: true, mark: undefined, isSeen, object: () => withVersion(object(revision), revision) }
-}
-
-function withVersion (object: ReturnType<Entry['object']>, revision: number): ReturnType<Entry['object']> {
-  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } }
+function endOf (gone: Gone): Entry {
+  const { namespace, name, uid, revision } = gone
+  const own = { object: () => gone.object(revision) }
+  return {
+    namespace, name, uid, revision, isOwn: true, mark: undefined, isSeen: (sight) => gone.isSeen(sight),
+    object: () => withRevision(own, revision)
+  }
 }
 
 function keyOf ({ namespace, name }: Pick<Entry, 'namespace' | 'name'>): string {

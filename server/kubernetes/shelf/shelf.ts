@@ -1,11 +1,12 @@
-// All objects of one kind, at one revision, and the events that led there. It follows the feed: a change names the units that it may concern,
-// and these are made anew a little later, once for many changes, in slices, in the order of their last changes. So the revision of an event
-// is that of the last change of its unit, and a watch that has an event has everything before it.
+// All objects of one kind, at one revision, and the events that led there. It follows the feed: a change names the
+// units that it may concern, and these are made anew a little later, once for many changes, in slices, in the order of
+// their last changes. So the revision of an event is that of the last change of its unit, and a watch that has an event
+// has everything before it.
 //
 // It begins when its kind is asked for first; a kind that nobody asks for costs nothing.
 import type { AppliedChange, Feed } from '../../registry/core.ts'
 import { Slice } from '../../slice.ts'
-import type { Entry, Made } from './entry.ts'
+import { type Entry, type Made, withRevision } from './entry.ts'
 import { EventRing } from './event-ring.ts'
 import { changesBetween, pastEvents } from './past-events.ts'
 import type { Source } from './source.ts'
@@ -81,7 +82,9 @@ export class Shelf {
     this.#options.told()
   }
 
-  /** Resolves when it has been filled, and everything that changed is made anew: then it is at the revision of the view. */
+  /**
+   * Resolves when it has been filled, and everything that changed is made anew: then it is at the revision of the view.
+   */
   async current (): Promise<void> {
     do {
       if (!this.#begun) this.#filling = this.#fill()
@@ -115,20 +118,24 @@ export class Shelf {
     if (life !== this.#life) return
     const slice = new Slice()
     for (const unit of units) {
-      if (!this.#changed.has(unit)) this.#put(unit, this.#options.source.make(unit).map((made) => entryOf(made, made.atLeast ?? this.ring.start)))
+      if (!this.#changed.has(unit)) {
+        this.#put(unit, this.#options.source.make(unit).map((made) => entryOf(made, made.atLeast ?? this.ring.start)))
+      }
       if (!slice.isOver()) continue
       await slice.next()
       if (life !== this.#life) return
     }
     // What changed while it was filled was never told otherwise: it is part of the beginning.
-    for (const [unit, revision] of this.#changed) this.#put(unit, this.#options.source.make(unit).map((made) => entryOf(made, revision)))
+    for (const [unit, revision] of this.#changed) {
+      this.#put(unit, this.#options.source.make(unit).map((made) => entryOf(made, revision)))
+    }
     this.#changed.clear()
     this.ring.restart(this.#options.revision())
   }
 
   /**
-   * Reaches back to a revision of before it began, as far as the store's log tells what changed since: one who comes from there goes on, as
-   * if it had been there. Where the log does not tell, the ring is as it was.
+   * Reaches back to a revision of before it began, as far as the store's log tells what changed since: one who comes
+   * from there goes on, as if it had been there. Where the log does not tell, the ring is as it was.
    */
   async reach (revision: number, resume: Feed['resume']): Promise<void> {
     while (this.#begun && revision < this.ring.oldest) {
@@ -157,7 +164,8 @@ export class Shelf {
     if (life === this.#life && oldest === this.ring.oldest && from < oldest) this.ring.prepend(events, from)
   }
 
-  // What is there ------------------------------------------------------------------------------------------------------
+  // What is there
+  // ------------------------------------------------------------------------------------------------------
 
   get (namespace: string, name: string): Entry | undefined {
     return this.#spaces.get(namespace)?.get(name)
@@ -184,7 +192,8 @@ export class Shelf {
     return names
   }
 
-  // What changes -------------------------------------------------------------------------------------------------------
+  // What changes
+  // -------------------------------------------------------------------------------------------------------
 
   #make (unit: string, revision: number): void {
     this.#changed.delete(unit)
@@ -245,12 +254,6 @@ function entryOf (made: Made, changed: number): Entry {
     namespace, name, uid, revision, mark, isOwn: made.revision !== undefined,
     isSeen: (sight) => made.isSeen(sight), object: () => made.object(revision)
   }
-}
-
-/** The object of an entry, under the revision of what became of it. */
-export function withRevision (entry: Pick<Entry, 'object'>, revision: number): ReturnType<Entry['object']> {
-  const object = entry.object()
-  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } }
 }
 
 function keyOf ({ namespace, name }: Pick<Entry, 'namespace' | 'name'>): string {

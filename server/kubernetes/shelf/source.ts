@@ -1,4 +1,5 @@
-// Where the objects of a kind come from. A unit is what changes as a whole (a service, a pod, a machine) and makes one or more objects.
+// Where the objects of a kind come from. A unit is what changes as a whole (a service, a pod, a machine) and makes one
+// or more objects.
 import type { AppliedChange } from '../../registry/core.ts'
 import type { Entry, Made } from './entry.ts'
 
@@ -13,8 +14,10 @@ export interface Source {
   /** The objects of a unit as they are now; none = there is none any more. */
   make (unit: string): readonly Made[]
   /**
-   * What may have been of a unit and is not any more, for one who has seen it before these changes. What was never there may be named, too.
-   * @param changes those of the unit, of before the shelf began, oldest first @param now what is there, or was when it began
+   * What may have been of a unit and is not any more, for one who has seen it before these changes. What was never
+   * there may be named, too.
+   * @param changes those of the unit, of before the shelf began, oldest first @param now what is there, or was when it
+   * began
    * @returns undefined = that cannot be known. A source without it tells nothing of before.
    */
   gone? (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] | undefined
@@ -22,7 +25,8 @@ export interface Source {
 
 /** Whether it is not known what an instance was before a change. */
 export function isUnclear ({ kind, event, instance, previous, createdRevision, revision }: AppliedChange): boolean {
-  return kind === 'instance' && (instance === undefined || (event === 'put' && previous === undefined && createdRevision < revision))
+  if (kind !== 'instance') return false
+  return instance === undefined || (event === 'put' && previous === undefined && createdRevision < revision)
 }
 
 /** Of a change that was told to a source without units: nothing of its kind. */

@@ -1,4 +1,5 @@
-// What was, and is not any more, for watches that come from before this node knew: of most derived objects no more than the name is known.
+// What was, and is not any more, for watches that come from before this node knew: of most derived objects no more than
+// the name is known.
 import type { AppliedChange, Sight } from '../../registry/core.ts'
 import { splitKey } from '../../model/names.ts'
 import type { KubeObject } from '../objects/meta.ts'
@@ -13,21 +14,26 @@ export function lastOf (changes: readonly AppliedChange[]): AppliedChange {
 
 /** An object of which nothing but its names is known any more. */
 export function nameOnly (
-  { apiVersion, kind, ...given }: Pick<KubeObject, 'apiVersion' | 'kind'> & Omit<Gone, 'object'>, more: Readonly<Record<string, unknown>> = {}
+  { apiVersion, kind, ...given }: Pick<KubeObject, 'apiVersion' | 'kind'> & Omit<Gone, 'object'>,
+  more: Readonly<Record<string, unknown>> = {}
 ): Gone {
   const { namespace, name, uid } = given
   return {
     ...given,
     object: (revision) => ({
       apiVersion, kind,
-      metadata: { name, ...(namespace === '' ? {} : { namespace }), uid, resourceVersion: String(revision), creationTimestamp: null }, ...more
+      metadata: {
+        name, ...(namespace === '' ? {} : { namespace }), uid, resourceVersion: String(revision), creationTimestamp: null
+      },
+      ...more
     })
   }
 }
 
 /** One who sees something that changed there has seen what was made of it. */
 export function seenBy (changes: readonly AppliedChange[]): (sight: Sight) => boolean {
-  const names = new Map(changes.map(({ target: { namespace, service } }) => [`${namespace}/${service}`, { namespace, service }]))
+  const names = new Map(changes.map(({ target: { namespace, service } }) =>
+    [`${namespace}/${service}`, { namespace, service }]))
   return (sight) => [...names.values()].some(({ namespace, service }) => sight.service(namespace, service))
 }
 

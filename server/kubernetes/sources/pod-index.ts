@@ -1,5 +1,6 @@
-// Which instances of a namespace have which id: the id is the name of the pod, and where several services have the same one, the instance that
-// registered first has the name, and the others are `id.service`. So every node gives the same names.
+// Which instances of a namespace have which id: the id is the name of the pod, and where several services have the same
+// one, the instance that registered first has the name, and the others are `id.service`. So every node gives the same
+// names.
 import type { Instance } from '../../../client-sdk/src/wire.ts'
 import type { Access, AppliedChange, InstanceName } from '../../registry/core.ts'
 import { podNameOfId } from '../objects/pod.ts'
@@ -35,7 +36,10 @@ export class PodIndex {
     this.#services.clear()
   }
 
-  /** Resolves when it is filled, which is done in slices: sources whose objects name pods wait for it before they make any. */
+  /**
+   * Resolves when it is filled, which is done in slices: sources whose objects name pods wait for it before they make
+   * any.
+   */
   async begin (): Promise<void> {
     let life: number
     do {

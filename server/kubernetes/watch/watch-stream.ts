@@ -1,5 +1,6 @@
-// One watch: the events of a kind from a place on, through its selectors and what its client may see. It has no queue: it reads the ring of
-// the kind as fast as its client takes it, and one that falls behind what is remembered is told to list anew.
+// One watch: the events of a kind from a place on, through its selectors and what its client may see. It has no queue:
+// it reads the ring of the kind as fast as its client takes it, and one that falls behind what is remembered is told to
+// list anew.
 import type { ServerResponse } from 'node:http'
 import { RegistryError } from '../../errors.ts'
 import type { Guard } from '../../guard.ts'
@@ -165,7 +166,10 @@ export class WatchStream implements Watcher {
     this.#told = revision
   }
 
-  /** Of what was before the shelf began: it may have been told of the object before, whatever its selector says of it now. */
+  /**
+   * Of what was before the shelf began: it may have been told of the object before, whatever its selector says of it
+   * now.
+   */
   #tellVague (type: EventType, entry: Entry, revision: number): void {
     if (!this.#mayTake(entry)) return
     const { selector } = this.#options
@@ -216,7 +220,10 @@ function leaving ({ revision }: Entry, previous: Entry | undefined): Entry {
   }
 }
 
-/** What a watch is refused with before it begins: an event of its own, as the API server does it for one that is too old. */
+/**
+ * What a watch is refused with before it begins: an event of its own, as the API server does it for one that is too
+ * old.
+ */
 export function refusedWatch (error: StatusError): string {
   return errorText(error.status)
 }

@@ -1,6 +1,7 @@
-// Which slice an endpoint is in: a function of what is there now, so that every node, before and after a restart, says the same, and one
-// endpoint that comes or goes changes the slice that it is in and no other. All are in slice 0; a slice with more than 100 is halved by the
-// next bit of a hash of each endpoint's name into the slices 2n+1 and 2n+2, and two halves that fit into one again are one again.
+// Which slice an endpoint is in: a function of what is there now, so that every node, before and after a restart, says
+// the same, and one endpoint that comes or goes changes the slice that it is in and no other. All are in slice 0; a
+// slice with more than 100 is halved by the next bit of a hash of each endpoint's name into the slices 2n+1 and 2n+2,
+// and two halves that fit into one again are one again.
 
 /** Kubernetes' default: a change of one endpoint costs its watchers one slice. */
 export const maxEndpointsPerSlice = 100
@@ -9,14 +10,17 @@ const maxDepth = 32
 /** Numbers of those pieces lie behind all others. */
 const behindAll = 2 ** (maxDepth + 1)
 
+/** The number of a slice, and its members. */
+type Packed<Item> = readonly [number, readonly Item[]]
+
 interface Hashed<Item> {
   readonly item: Item
   readonly hash: number
 }
 
 /** The members of each slice by its number, in ascending order; one empty slice if there are none. */
-export function packed<Item> (items: readonly Item[], nameOf: (item: Item) => string): readonly (readonly [number, readonly Item[]])[] {
-  const slices: (readonly [number, readonly Item[]])[] = []
+export function packed<Item> (items: readonly Item[], nameOf: (item: Item) => string): readonly Packed<Item>[] {
+  const slices: Packed<Item>[] = []
   const put = (number: number, members: readonly Hashed<Item>[], depth: number): void => {
     if (members.length <= maxEndpointsPerSlice) {
       if (members.length > 0 || depth === 0) slices.push([number, members.map(({ item }) => item)])

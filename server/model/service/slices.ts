@@ -25,11 +25,13 @@ interface SliceGroup {
 
 /**
  * The slices of a service: one port list and one family per slice, at most 100 endpoints in each, named
- * `<service>-<hash of family and port list>-<n>` (slice-packing.ts says which n). Without endpoints there is one empty slice per family, so
- * that "none" can be distinct from "not computed yet".
+ * `<service>-<hash of family and port list>-<n>` (slice-packing.ts says which n). Without endpoints there is one empty
+ * slice per family, so that "none" can be distinct from "not computed yet".
  * @param managedBy `mirrorManager` (endpoints.ts) for what an Endpoints object holds
  */
-export function endpointSlices (service: Service, endpoints: EndpointSet, managedBy: string = sliceManager): readonly EndpointSlice[] {
+export function endpointSlices (
+  service: Service, endpoints: EndpointSet, managedBy: string = sliceManager
+): readonly EndpointSlice[] {
   if (service.spec.type === 'ExternalName') return []
   return sliceGroups(service, endpoints.all).flatMap(({ family, prefix, members }) =>
     packed(members, (endpoint) => identity(service, endpoint)).map(([number, own]) =>
@@ -43,8 +45,10 @@ export function endpointSlices (service: Service, endpoints: EndpointSet, manage
 export function possibleSliceNames (service: Service, now: EndpointSet, past: readonly Endpoint[]): readonly string[] {
   const certain = new Set(now.all.map((endpoint) => identity(service, endpoint)))
   for (const endpoint of past) certain.delete(identity(service, endpoint))
-  const names = sliceGroups(service, [...now.all, ...past]).flatMap(({ prefix, members }) =>
-    possibleNumbers(members.map((endpoint) => identity(service, endpoint)), (name) => certain.has(name)).map((number) => `${prefix}${number}`))
+  const names = sliceGroups(service, [...now.all, ...past]).flatMap(({ prefix, members }) => {
+    const own = members.map((endpoint) => identity(service, endpoint))
+    return possibleNumbers(own, (name) => certain.has(name)).map((number) => `${prefix}${number}`)
+  })
   return [...names, ...familiesOf(service).map((family) => `${prefixOf(service, family, noPorts)}0`)]
 }
 
@@ -56,7 +60,8 @@ function sliceGroups (service: Service, endpoints: readonly Endpoint[]): readonl
   return familiesOf(service).flatMap((family) => {
     const groups = byPorts(endpoints.filter((endpoint) => isOf(endpoint, family)))
     if (groups.size === 0) groups.set(noPorts, [])
-    return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([ports, members]) => ({ family, members, prefix: prefixOf(service, family, ports) }))
+    const sorted = [...groups].sort(([a], [b]) => (a < b ? -1 : 1))
+    return sorted.map(([ports, members]) => ({ family, members, prefix: prefixOf(service, family, ports) }))
   })
 }
 
@@ -150,8 +155,8 @@ function slicePort ({ name, port, protocol, appProtocol }: EndpointPort): SliceP
 }
 
 /**
- * The older Endpoints object: the primary family only, at most 1,000 addresses, the ready ones first. Those that are going
- * away and not ready are left out, as Kubernetes does.
+ * The older Endpoints object: the primary family only, at most 1,000 addresses, the ready ones first. Those that are
+ * going away and not ready are left out, as Kubernetes does.
  */
 export function endpointsObject (service: Service, endpoints: EndpointSet): Endpoints {
   const { name, namespace, labels } = service.metadata
