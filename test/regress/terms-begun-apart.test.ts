@@ -58,9 +58,11 @@ for (const [writes, of] of [[0, 'none'], [3, 'fewer'], [40, 'more']] as const) {
       t.same([...follower.instances.keys()].filter((key) => key.startsWith('shop/orders/known')).length, 20)
       t.equal(follower.instances.get('shop/orders/taken-over')?.lease, successor.lease, `not ${taken.lease}: what is of this term is the newest`)
     }
-    const [mine, others] = [one, other].map(({ follower }) => contentOf(follower).instances.map(({ key, lease, revision, body }) => [key, lease, revision, body]))
+    const [mine, others] = [one, other].map(({ follower }) => contentOf(follower).instances
+      .map(({ key, lease, revision, body }) => [key, lease, revision, body]))
     t.same(mine, others)
-    t.same(other.follower.history.filter((change) => (told.get(change.revision) ?? keyOf(change)) !== keyOf(change)), [], 'no revision was used twice')
+    const twice = other.follower.history.filter((change) => (told.get(change.revision) ?? keyOf(change)) !== keyOf(change))
+    t.same(twice, [], 'no revision was used twice')
   })
 }
 
