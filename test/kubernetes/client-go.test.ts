@@ -100,12 +100,21 @@ const programs: readonly (readonly [program: string, paths: readonly string[]])[
   ['Prometheus, role endpoints', ['/api/v1/namespaces/shop/endpoints', '/api/v1/namespaces/shop/services', '/api/v1/namespaces/shop/pods']],
   ['Prometheus, role endpointslice', ['/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices', '/api/v1/services', '/api/v1/pods']],
   ['Prometheus, role node', ['/api/v1/nodes']],
+  ['Prometheus, role ingress', ['/apis/networking.k8s.io/v1/namespaces/shop/ingresses']],
+  ['Traefik, kubernetesIngress', ['/apis/networking.k8s.io/v1/ingresses', '/apis/networking.k8s.io/v1/ingressclasses', '/api/v1/services', '/apis/discovery.k8s.io/v1/endpointslices', '/api/v1/nodes']],
   ['CoreDNS', ['/api/v1/services', '/apis/discovery.k8s.io/v1/endpointslices', '/api/v1/namespaces', '/api/v1/pods']],
   ['external-dns, source service', ['/api/v1/services', '/apis/discovery.k8s.io/v1/endpointslices', '/api/v1/pods', '/api/v1/nodes']]
 ]
 
 t.test('informers of Prometheus, CoreDNS and external-dns find what they watch, by either way', async (t) => {
-  const { ask, watch } = await shop(t)
+  const { access, ask, watch } = await shop(t)
+  await access.put({ kind: 'IngressClass', namespace: '', name: 'plain' }, {
+    apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'plain' }, spec: { controller: 'rollcall.dev/ingress' }
+  })
+  const backend = { service: { name: 'web', port: { number: 80 } } }
+  await access.put({ kind: 'Ingress', namespace: 'shop', name: 'web' }, {
+    apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name: 'web' }, spec: { ingressClassName: 'plain', defaultBackend: backend }
+  })
   for (const [program, paths] of programs) {
     for (const path of paths) {
       const { items } = (await ask('GET', `${path}?limit=500&resourceVersion=0`, undefined, { accept: protobufFirst })).json()
