@@ -4,8 +4,8 @@
 //
 // A node's own work (registryActor) goes past it.
 import type {
-  Access, Acknowledger, Acknowledging, Actor, Core, CorePosition, Cursor, EndpointsDelivery, Follow, LeaseSession, ObjectsDelivery, ObjectsFilter, PropagationReport,
-  Sight, Watch, WatchFilter
+  Access, Acknowledger, Acknowledging, Actor, Core, CorePosition, Cursor, EndpointsDelivery, Follow, LeaseSession, ObjectsDelivery, ObjectsFilter,
+  PropagationReport, Sight, Watch, WatchFilter
 } from '../registry/core.ts'
 import { Gate, type GateOptions } from './gate.ts'
 import { GuardedCommands } from './guarded-commands.ts'

@@ -100,7 +100,9 @@ t.test('targets are shown as kubectl does', async (t) => {
   const queue = { type: 'External', external: { metric: { name: 'q' }, target: { type: 'AverageValue', averageValue: '5' } } }
   const of = (metrics: readonly object[], currentMetrics?: readonly object[]): string => {
     const { spec, ...rest } = read(target)
-    const status = currentMetrics === undefined ? {} : { status: { currentReplicas: 1, desiredReplicas: 1, currentMetrics: currentMetrics as readonly MetricStatus[] } }
+    const status = currentMetrics === undefined
+      ? {}
+      : { status: { currentReplicas: 1, desiredReplicas: 1, currentMetrics: currentMetrics as readonly MetricStatus[] } }
     return targetsText({ ...rest, spec: { ...spec, metrics: metrics as readonly MetricSpec[] }, ...status })
   }
   t.equal(of([cpu]), 'cpu: <unknown>/80%')

@@ -3,7 +3,8 @@ import t from 'tap'
 import { ingressAnnotationFaults, ingressAnnotations, ingressAnnotationsOf } from '../../../server/model/ingress/annotations.ts'
 
 const key = (name: string): string => `rollcall.dev/ingress-${name}`
-const of = (texts: Readonly<Record<string, string>>): Record<string, string> => Object.fromEntries(Object.entries(texts).map(([name, text]) => [key(name), text]))
+const of = (texts: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(texts).map(([name, text]) => [key(name), text]))
 const canary = { 'canary-service': 'web-next:80' }
 
 const good: readonly (readonly [texts: Readonly<Record<string, string>>, says: object])[] = [
