@@ -27,6 +27,8 @@ export interface Kind {
   readonly subresources: readonly Subresource[]
   /** Objects of it are stored as they are written; else they are derived from what is registered. */
   readonly isStored: boolean
+  /** Set of a version that is only read, by clients that know no newer one: the version that it is another form of. */
+  readonly olderThan?: string
   /** Why a derived one is not written. */
   readonly derivedFrom?: string
 }
@@ -63,6 +65,17 @@ export const kinds: readonly Kind[] = [
     derivedFrom: 'a deployment is what instances have in common: the registry starts and stops no processes'
   }),
   kind({ group: 'discovery.k8s.io', resource: 'endpointslices', kind: 'EndpointSlice', isStored: true }),
+  kind({
+    group: 'discovery.k8s.io', version: 'v1beta1', resource: 'endpointslices', kind: 'EndpointSlice', verbs: ['get', 'list'], olderThan: 'v1',
+    derivedFrom: 'this version can only be read: write discovery.k8s.io/v1'
+  }),
+  kind({ resource: 'secrets', kind: 'Secret', isStored: true }),
+  kind({ group: 'networking.k8s.io', resource: 'ingresses', kind: 'Ingress', shortNames: ['ing'], isStored: true, subresources: [status('Ingress')] }),
+  kind({ group: 'networking.k8s.io', resource: 'ingressclasses', kind: 'IngressClass', namespaced: false, isStored: true }),
+  kind({
+    group: 'autoscaling', version: 'v2', resource: 'horizontalpodautoscalers', kind: 'HorizontalPodAutoscaler', shortNames: ['hpa'], categories: ['all'],
+    isStored: true, subresources: [status('HorizontalPodAutoscaler')]
+  }),
   kind({ group: 'coordination.k8s.io', resource: 'leases', kind: 'Lease', derivedFrom: 'a lease is kept by the heartbeats of its instance' }),
   kind({ group: 'metrics.k8s.io', version: 'v1beta1', resource: 'nodes', kind: 'NodeMetrics', singular: '', namespaced: false, verbs: ['get', 'list'], derivedFrom: 'loads are told by heartbeats' }),
   kind({ group: 'metrics.k8s.io', version: 'v1beta1', resource: 'pods', kind: 'PodMetrics', singular: '', verbs: ['get', 'list'], derivedFrom: 'loads are told by heartbeats' }),
