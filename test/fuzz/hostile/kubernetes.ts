@@ -96,7 +96,8 @@ const yamlBomb = `${Array.from({ length: 10 }, (_none, level) => `l${level}: &l$
 
 /** What a client in Go sends: the magic, a message with type and raw octets; then not quite. */
 function protobuf (random: Random): Buffer {
-  const field = (number: number, octets: Buffer): Buffer => Buffer.concat([Buffer.from([number << 3 | 2, octets.length & 0x7f | 0x80, octets.length >> 7 & 0x7f]), octets])
+  const head = (number: number, { length }: Buffer): Buffer => Buffer.from([number << 3 | 2, length & 0x7f | 0x80, length >> 7 & 0x7f])
+  const field = (number: number, octets: Buffer): Buffer => Buffer.concat([head(number, octets), octets])
   const text = (value: string): Buffer => Buffer.from(value)
   const type = Buffer.concat([field(1, text('v1')), field(2, text('Service'))])
   const deep = Array.from({ length: random.one([1, 5, 60]) }).reduce<Buffer>((inner) => field(1, inner.subarray(0, 16_000)), text('s0'))
