@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyError, FastifyRequest } from 'fastify'
 import { type ErrorCode, RegistryError, errorCatalogue, invalid } from '../../errors.ts'
 import type { Guard } from '../../guard.ts'
+import { withoutTokens } from './guard.ts'
 import type { HttpLog } from './http-log.ts'
 import type { Dialect } from './dialect.ts'
 
@@ -42,7 +43,7 @@ export function faultOf (cause: unknown, request: FastifyRequest, { log, guard }
   if (code !== undefined && endsOfReaders.has(code) && request.raw.socket.destroyed) {
     return new RegistryError('REG_OVERLOADED', 'the client has gone: nobody waits for the answer')
   }
-  guard.failed('http-request', cause, { requestId: request.id, method: request.method, url: request.url.slice(0, maxShownUrl) })
+  guard.failed('http-request', cause, { requestId: request.id, method: request.method, url: withoutTokens(request.url).slice(0, maxShownUrl) })
   return new RegistryError('REG_INTERNAL', `the registry failed at this request (${request.id}); its log says why`)
 }
 
