@@ -110,7 +110,7 @@ export interface Reads {
   /** What of the registry is seen; undefined = everything. */
   readonly sight: Sight | undefined
   /** What is asked for beside the registry itself may be had. @throws RegistryError REG_UNAUTHENTICATED, REG_FORBIDDEN */
-  permit (what: 'metrics' | 'docs' | 'dns' | 'admin'): void
+  permit (what: 'metrics' | 'docs' | 'dns' | 'tokens' | 'admin'): void
   /** All overrides, ordered by namespace, service and id, and whether their instances are registered. */
   overrides (): readonly ListedOverride[]
   /** EndpointSlices and Endpoints that were applied by hand, whether or not they are used, in no particular order. */

@@ -1,11 +1,15 @@
 // Which webhooks a node has, and which of them an autoscaler gets: by settings, never by a manifest alone.
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Registry } from 'prom-client'
 import t from 'tap'
+import type { DecisionListener } from '../../server/autoscaling/ports.ts'
+import { openWebhooks } from '../../server/autoscaling/webhook/outlet.ts'
 import { Webhooks } from '../../server/autoscaling/webhook/webhooks.ts'
 import { loadConfig } from '../../server/config/config.ts'
 import { printConfig } from '../../server/config/text.ts'
 import { RegistryError } from '../../server/errors.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 const load = (...argv: string[]): ReturnType<typeof loadConfig> => loadConfig({ argv, env: {}, readFile: () => '', hostname: 'here' })
 
@@ -87,4 +91,49 @@ t.test('a secret may be replaced while the node runs; a file that is no use chan
   t.same(webhook.secrets(), [second, first])
   t.match(warnings, [/the secret of the webhook default could not be read again, the last one is used/])
   t.match(faultsOf(() => new Webhooks([{ name: 'default', url: 'http://a.test/', secretFile: join(path, 'none') }], () => t.fail('no warning'))), /must name a file that can be read \(ENOTDIR\)/)
+})
+
+t.test('decisions go to the webhook that their autoscaler chose; failures are told of it, and counted', async (t) => {
+  const path = join(t.testdir({ secret: `whsec_${Buffer.alloc(32, 1).toString('base64')}\n` }), 'secret')
+  chmodSync(path, 0o600)
+  const listeners = new Set<DecisionListener>()
+  const register = new Registry()
+  const events: string[] = []
+  const warnings: string[] = []
+  const posted: string[] = []
+  const chosen: Record<string, Record<string, string>> = { a: {}, b: { 'rollcall.dev/autoscale-webhook': 'staging' }, c: { 'rollcall.dev/autoscale-webhook': 'http://a.test/' }, d: { 'rollcall.dev/autoscale-webhook': 'off' } }
+  const outlet = openWebhooks({
+    values: [{ name: 'default', url: 'http://a.test/', secretFile: path }, { name: 'staging', url: 'http://b.test/', secretFile: path }],
+    decisions: {
+      onDecision: (listener) => {
+        listeners.add(listener)
+        return () => void listeners.delete(listener)
+      },
+      open: () => []
+    },
+    annotationsOf: (_, name) => chosen[name], clock: new HandClock(), register, version: '0', warn: (message) => warnings.push(message),
+    event: ({ name }, reason, message) => events.push(`${name} ${reason} ${message}`),
+    fetch: async (url) => {
+      posted.push(url as string)
+      return new Response(null, { status: url === 'http://a.test/' ? 204 : 410 })
+    }
+  })
+  for (const name of ['a', 'b', 'c', 'd', 'gone']) {
+    const decision = { namespace: 'shop', name, decisionId: `d-${name}`, sequence: 1, atMs: 0, from: 1, to: 2, reason: '', target: { kind: 'Deployment', name }, metrics: [] }
+    for (const listener of listeners) listener.decided(decision)
+  }
+  await new Promise((resolve) => { setImmediate(resolve) })
+  t.same(posted, ['http://a.test/', 'http://b.test/'])
+  t.same(events, [
+    'c UnknownWebhook rollcall.dev/autoscale-webhook: there is no webhook of this name (known: default, staging): nothing is posted',
+    'b WebhookFailed decision d-b to the webhook staging: status 410; the next attempt is in 1m'
+  ])
+  t.equal(warnings.length, 2)
+  const text = await register.metrics()
+  for (const line of [
+    'rollcall_autoscale_webhook_attempts_total{webhook="default",result="delivered"} 1', 'rollcall_autoscale_webhook_attempts_total{webhook="staging",result="refused"} 1',
+    'rollcall_autoscale_webhook_attempts_total{webhook="staging",result="again"} 0', 'rollcall_autoscale_webhook_waiting 1', 'rollcall_autoscale_webhook_dropped_total{webhook="default"} 0'
+  ]) t.ok(text.split('\n').includes(line), line)
+  await outlet.close()
+  t.equal(listeners.size, 0)
 })

@@ -216,7 +216,7 @@ t.test('a receiver that refuses, or is away for a quarter of an hour, is left al
   sender.decided(decision())
   sent[0]?.answer(302, { location: 'http://169.254.169.254/' })
   await turn()
-  t.same(failed, ['worker 1 default: status 302: redirects are not followed; the next attempt is in 1 minutes'])
+  t.same(failed, ['worker 1 default: status 302: redirects are not followed; the next attempt is in 1m'])
   clock.advance(60_000)
   t.equal(sent.length, 2)
   t.equal(sent[1]?.url, 'http://receiver.example/scale')
@@ -226,7 +226,7 @@ t.test('a receiver that refuses, or is away for a quarter of an hour, is left al
     await turn()
     clock.advance(60_000)
   }
-  t.match(failed[1], /status 500, for 15 minutes; the next attempt is in 2 minutes/)
+  t.match(failed[1], /status 500, for 15 minutes; the next attempt is in 2m/)
   await sender.close()
 })
 

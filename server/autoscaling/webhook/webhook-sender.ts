@@ -1,6 +1,7 @@
 // Tells receivers by HTTP how many instances workloads should have. Of each autoscaler the newest decision only, at least once; again
 // with longer and longer pauses while it fails, and while it is delivered and nobody follows it: a receiver may have taken it and lost it.
 import type { Clock } from '../../clock.ts'
+import { showDuration } from '../../model/duration.ts'
 import type { DecisionEnd, DecisionListener, ScalingDecision } from '../ports.ts'
 import { type Verdict, verdictOf } from './answer.ts'
 import { messageOf } from './message.ts'
@@ -185,7 +186,7 @@ export class WebhookSender implements DecisionListener {
     const { clock, failed } = this.#options
     const pauseMs = Math.min(againMs.first * 2 ** Math.min(delivery.goes, 20), againMs.most)
     if (why === undefined) delivery.isDelivered = true
-    else failed(delivery.decision, delivery.webhook.name, `${why}; the next attempt is in ${pauseMs / 60_000} minutes`)
+    else failed(delivery.decision, delivery.webhook.name, `${why}; the next attempt is in ${showDuration(pauseMs)}`)
     delivery.goes++
     delivery.attempts = 0
     delivery.cancel = clock.after(pauseMs, () => {
