@@ -70,8 +70,10 @@ export interface Reads {
   endpoints (namespace: string, service: string): EndpointSet
   summary (namespace: string, service: string): ServiceSummary
   instance (name: InstanceName): Instance
-  /** What the instance said last of its load to this node. */
+  /** What the instance said last of its load, as far as this node knows it: see `freshLoads`. */
   load (name: InstanceName): KeptLoad | undefined
+  /** Resolves when this node knows the loads that all nodes heard, some seconds old at most, or when the store took too long. */
+  freshLoads (): Promise<void>
   namespace (name: string, sight?: Sight): NamespaceSummary
   /** Throws if a namespace or a service that a list is asked for is not there. */
   checkScope (scope: Pick<InstanceFilter, 'namespace' | 'service'>): void

@@ -4,8 +4,8 @@ import { type Guard, standaloneGuard } from '../../guard.ts'
 import { invalid, RegistryError } from '../../errors.ts'
 import { exportLines, exportMedia } from '../export.ts'
 import {
-  type Backup, type Change, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LogPlace, type LostLease, maxCommitWrites,
-  type ObjectWrite, type Renewed, type Revised, type Revision, type Store, type Sweep
+  type Backup, type Change, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type Holder, type LoadPage, type LogPlace,
+  type LostLease, maxCommitWrites, type NoteWrite, type ObjectWrite, type Renewed, type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
 import { maxHoldMs } from '../expiry-rules.ts'
 import { type RedisAddress, parseAddress } from './address.ts'
@@ -13,6 +13,7 @@ import type { Timeouts } from './patience.ts'
 import { GrantQueue } from './grant-queue.ts'
 import { keysOf } from './keys.ts'
 import { Link } from './link.ts'
+import { claim, keepLoads, readLoads, readNotes, writeNotes } from './beside.ts'
 import type { StoreLogger } from './link-settings.ts'
 import { checkTexts, parseInstance, parseObject } from './records.ts'
 import { proposeInstance, proposeObject, type Proposal } from './recovery.ts'
@@ -221,6 +222,12 @@ class RedisStore implements Store {
   readLog (from: LogPlace, limit: number): Promise<readonly Change[]> {
     return this.#link.readLog(from, limit)
   }
+
+  keepLoads (loads: ReadonlyMap<string, string>): Promise<void> { return keepLoads(this.#link, loads) }
+  readLoads (place: string): Promise<LoadPage> { return readLoads(this.#link, place) }
+  writeNotes (notes: readonly NoteWrite[], under?: Holder): Promise<boolean> { return writeNotes(this.#link, notes, under) }
+  readNotes (prefix: string): ReturnType<Store['readNotes']> { return readNotes(this.#link, prefix) }
+  claim (holder: Holder, keepMs: number): Promise<boolean> { return claim(this.#link, holder, keepMs) }
 
   async close (): Promise<void> {
     this.#grants.flush()

@@ -69,11 +69,17 @@ local function trust (lease, key)
 end
 -- The change that was just logged touched a lease without writing its record.
 local function touch (lease) redis.call('HSET', SHOWN, lease, rev) end
+-- What its instance reported goes with a lease.
+local function dropLoad (lease)
+  redis.call('HDEL', LOADS, lease)
+  redis.call('ZREM', LOADSEQ, lease)
+end
 -- Removes a lease, without the log entry. Every removal inside a recovery window leaves a tombstone, or a slower node would put it back.
 local function drop (lease, key, ttl)
   redis.call('HDEL', INST, lease)
   redis.call('HDEL', SHOWN, lease)
   redis.call('ZREM', EXP, lease)
+  dropLoad(lease)
   trust(lease, key)
   countLease(key, ttl, -1)
   if redis.call('HGET', IDX, key) == lease then redis.call('HDEL', IDX, key) end
@@ -84,6 +90,7 @@ local function dropUnreadable (lease)
   redis.call('HDEL', INST, lease)
   redis.call('HDEL', SHOWN, lease)
   redis.call('ZREM', EXP, lease)
+  dropLoad(lease)
   redis.call('SREM', SUS, lease)
   if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
 end

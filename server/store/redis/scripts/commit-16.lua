@@ -1,7 +1,7 @@
 #!lua
 --[[ Writes objects, all or nothing: every expectation is checked before the first write. The loader makes a second script of it, with allow-oom,
   for commits that only delete: a full Redis takes what makes room.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch, by, then for each: 'put' | 'delete', key, body, endsAt, reason, expected revision
           ('' = any, 0 = there is no object)
   result  { 'OK', 'committed', { revision or 0... }, { record or ''... } } | { 'OK', 'conflict', { 0-based positions } }

@@ -2,7 +2,7 @@
 --[[ Puts back what a restart or a failover lost. Every node calls it with what it saw; the second one changes nothing.
   The newer knowledge wins, by revision: numbers grow through all terms of an epoch. What was put back counts as old as its original, and what
   was written in this term is newer than anything that is put back. The end of a lease is final, since its id is one life's.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch, holdMs, recoveryMs, then for each: 'put' | 'del' | 'oput' | 'odel', lease or object, original revision, record or ''
   result  { 'OK', put back, removed, last revision or 0 } | { 'LATE' }
   log     put, del, oput, odel (recovered) ]]

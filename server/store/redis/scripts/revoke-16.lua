@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 --[[ Ends leases on request. An unknown one leaves a tombstone inside a recovery window: its registration may still be on the way back.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch, by, lease...
   result  { 'OK', { revision or 0... }, { key or ''... } }
   log     del (deregistered) ]]
