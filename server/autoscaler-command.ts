@@ -12,7 +12,7 @@ import { CommandError, exitCodes, UsageError } from './cli/errors.ts'
 import { path } from './cli/paths.ts'
 import { stayAlive } from './cli/terminal.ts'
 import { guardedClock, systemClock } from './clock.ts'
-import { isLoopback, readListener } from './config/kinds.ts'
+import { isLoopback, type Listener, readListener } from './config/kinds.ts'
 import { RegistryError } from './errors.ts'
 import { loggingGuard } from './guard.ts'
 import { openNodeLog } from './log/node-log.ts'
@@ -48,13 +48,18 @@ export async function runAutoscaler (call: Invocation): Promise<number | void> {
     autoscaler.status.every(({ fault, heardMsAgo = Infinity }) => fault === undefined && heardMsAgo < silentMs)
   const server = health === undefined ? undefined : await listen(health, () => serveHealth(health.host, health.port, {
     guard, isHealthy, metrics: () => metricsText(autoscaler.status, file.fault === undefined),
-    status: () => ({ pid: process.pid, ...(file.fault === undefined ? {} : { fault: file.fault }), commands: autoscaler.status })
+    status: () => ({
+      pid: process.pid, ...(file.fault === undefined ? {} : { fault: file.fault }), commands: autoscaler.status
+    })
   }))
-  if (health !== undefined && !isLoopback(health.host)) log.warn(`${health.host} shows everybody who reaches it what is run here`)
+  if (health !== undefined && !isLoopback(health.host)) {
+    log.warn(`--health: whoever reaches ${health.host} sees what is run here`)
+  }
   const alive = stayAlive()
   try {
     autoscaler.start()
-    log.info({ autoscalers: file.first.commands.length, ...(server === undefined ? {} : { health: server.address() }) }, 'following autoscalers')
+    const facts = { autoscalers: file.first.commands.length, ...(server === undefined ? {} : { health: server.address() }) }
+    log.info(facts, 'following autoscalers')
     if (!terminal.signal.aborted) await once(terminal.signal, 'abort')
     await autoscaler.stop()
     log.info('stopped: what was started stays')
@@ -74,21 +79,24 @@ function readFile (config: string, searched: string): KeptFile {
   }
 }
 
-async function listen<Server> ({ host, port }: { readonly host: string, readonly port: number }, open: () => Promise<Server>): Promise<Server> {
+async function listen<Server> ({ host, port }: Listener, open: () => Promise<Server>): Promise<Server> {
   try {
     return await open()
   } catch (error) {
-    throw new CommandError(`--health: cannot listen on ${host} port ${port}: ${error instanceof Error ? error.message : String(error)}`, exitCodes.failure)
+    throw new CommandError(`--health: cannot listen on ${host} port ${port}: ${messageOf(error)}`, exitCodes.failure)
   }
 }
 
 /** Never rejects. */
 async function ask (api: Api, namespace: string, name: string, signal: AbortSignal): Promise<Told> {
   try {
-    const { body } = await api.client.request<unknown>(path('namespaces', namespace, 'horizontalpodautoscalers', name, 'desired'), { signal })
-    return readDesired(body)
+    const at = path('namespaces', namespace, 'horizontalpodautoscalers', name, 'desired')
+    return readDesired((await api.client.request<unknown>(at, { signal })).body)
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    return { kind: isRollcallError(error) && error.status === 404 ? 'none' : 'away', why }
+    return { kind: isRollcallError(error) && error.status === 404 ? 'none' : 'away', why: messageOf(error) }
   }
+}
+
+function messageOf (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -1,5 +1,5 @@
-// The agent that carries decisions out on a machine: asks the registry what is desired of each autoscaler in its file, and runs the
-// programs. The registry being away changes nothing: what runs goes on, and nothing is begun on old news.
+// The agent that carries decisions out on a machine: asks the registry what is desired of each autoscaler in its file,
+// and runs the programs. The registry being away changes nothing: what runs goes on, and nothing is begun on old news.
 import type { Clock } from '../../clock.ts'
 import { CommandRun, type CommandResult } from './command-run.ts'
 import type { CommandsFile, ScaleCommand } from './commands-file.ts'
@@ -7,21 +7,27 @@ import { type Desired, ScaledCommand } from './scaled-command.ts'
 import type { Guard } from '../../guard.ts'
 
 /** What the registry says of an autoscaler: a number, or why there is none. */
-export type Told = { readonly kind: 'desired', readonly desired: Desired } | { readonly kind: 'none' | 'away', readonly why: string }
+export type Told =
+  | { readonly kind: 'desired', readonly desired: Desired }
+  | { readonly kind: 'none' | 'away', readonly why: string }
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+type StartedRun = Pick<CommandRun, 'ended' | 'stop'>
 
 export interface AutoscalerOptions {
   readonly file: CommandsFile
   /** Asks the registry. Never rejects. */
   readonly ask: (namespace: string, name: string, signal: AbortSignal) => Promise<Told>
   /** Of the programs, without what is told of the decision. */
-  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly environment: Environment
   readonly clock: Clock
   readonly guard: Guard
   readonly log: { info (fields: object, message: string): void, warn (fields: object, message: string): void }
   /** Called in each interval: gives the file if it has changed. */
   readonly readAgain?: () => CommandsFile | undefined
   /** Starts a program; default: a process. */
-  readonly start?: (command: ScaleCommand, environment: Readonly<Record<string, string | undefined>>, line: (text: string) => void) => Pick<CommandRun, 'ended' | 'stop'>
+  readonly start?: (command: ScaleCommand, environment: Environment, line: (text: string) => void) => StartedRun
 }
 
 /** What the metrics and `/healthz` show of one autoscaler. */
@@ -61,7 +67,7 @@ export class Autoscaler {
   #round: Promise<void> = Promise.resolve()
   /** Of the newest file. */
   #wanted: ReadonlyMap<string, ScaleCommand> = new Map()
-  /** Programs that end because the file says something else now: the next one of the same autoscaler begins after them. */
+  /** Programs that end because the file says something else now: the next of the same autoscaler begins after them. */
   readonly #leaving = new Map<string, Promise<void>>()
 
   constructor (options: AutoscalerOptions) {
@@ -76,9 +82,11 @@ export class Autoscaler {
   }
 
   get status (): readonly CommandStatus[] {
-    return Array.from(this.#entries.values(), ({ command: { namespace, name }, scaled, runs, failures, lastRunMs, fault, heardAtMs }) => ({
-      namespace, name, desired: scaled.wanted?.desired, current: scaled.wanted?.current, isRunning: scaled.isRunning, runs, failures, lastRunMs, fault,
-      heardMsAgo: heardAtMs === undefined ? undefined : this.#options.clock.now() - heardAtMs
+    const nowMs = this.#options.clock.now()
+    return Array.from(this.#entries.values(), ({ command, scaled, runs, failures, lastRunMs, fault, heardAtMs }) => ({
+      namespace: command.namespace, name: command.name, desired: scaled.wanted?.desired, current: scaled.wanted?.current,
+      isRunning: scaled.isRunning, runs, failures, lastRunMs, fault,
+      heardMsAgo: heardAtMs === undefined ? undefined : nowMs - heardAtMs
     }))
   }
 
@@ -123,24 +131,28 @@ export class Autoscaler {
     return entry
   }
 
-  #start (command: ScaleCommand, wanted: Desired): Pick<CommandRun, 'ended' | 'stop'> {
+  #start (command: ScaleCommand, wanted: Desired): StartedRun {
     const { log, environment, clock, guard, start } = this.#options
-    const { namespace, name } = command
-    const about = { autoscaler: `${namespace}/${name}` }
-    log.info({ ...about, desired: wanted.desired, current: wanted.current, decision: wanted.decision, program: command.run[0] }, `${wanted.desired} wanted, ${wanted.current} counted: the program is run`)
+    const { namespace, name, run, directory, timeLimitMs } = command
+    const { desired, current, decision, reason, target } = wanted
+    const about = nameOf(command)
+    log.info({ ...about, desired, current, decision, program: run[0] },
+      `${desired} wanted, ${current} counted: the program is run`)
     const variables = {
       ...environment, ...command.environment,
-      ROLLCALL_DESIRED: String(wanted.desired), ROLLCALL_CURRENT: String(wanted.current), ROLLCALL_HPA: name, ROLLCALL_NAMESPACE: namespace,
-      ROLLCALL_TARGET: wanted.target, ROLLCALL_DECISION: wanted.decision, ROLLCALL_REASON: wanted.reason
+      ROLLCALL_DESIRED: String(desired), ROLLCALL_CURRENT: String(current), ROLLCALL_HPA: name,
+      ROLLCALL_NAMESPACE: namespace, ROLLCALL_TARGET: target, ROLLCALL_DECISION: decision, ROLLCALL_REASON: reason
     }
     const line = (text: string): void => log.info({ ...about, output: true }, text)
     return start?.(command, variables, line) ??
-      new CommandRun({ run: command.run, environment: variables, directory: command.directory, timeLimitMs: command.timeLimitMs, clock, guard, line })
+      new CommandRun({ run, environment: variables, directory, timeLimitMs, clock, guard, line })
   }
 
   #ended (entry: Entry, wanted: Desired, { code, problem, leftOut, tookMs }: CommandResult): void {
     const { log } = this.#options
-    const about = { autoscaler: `${entry.command.namespace}/${entry.command.name}`, desired: wanted.desired, code, tookMs, ...(leftOut === 0 ? {} : { linesLeftOut: leftOut }) }
+    const about = {
+      ...nameOf(entry.command), desired: wanted.desired, code, tookMs, ...(leftOut === 0 ? {} : { linesLeftOut: leftOut })
+    }
     entry.runs++
     entry.lastRunMs = tookMs
     entry.fault = problem
@@ -169,15 +181,20 @@ export class Autoscaler {
     const { clock, log } = this.#options
     if (told.kind === 'desired') {
       entry.heardAtMs = clock.now()
-      if (entry.told !== '') log.info({ autoscaler: `${entry.command.namespace}/${entry.command.name}` }, 'the registry says a number again')
+      if (entry.told !== '') log.info(nameOf(entry.command), 'the registry says a number again')
       entry.told = ''
       return entry.scaled.tell(told.desired)
     }
     entry.scaled.forget()
     if (entry.told === told.why) return
     entry.told = told.why
-    log.warn({ autoscaler: `${entry.command.namespace}/${entry.command.name}` }, `nothing is done for it: ${told.why}`)
+    log.warn(nameOf(entry.command), `nothing is done for it: ${told.why}`)
   }
+}
+
+/** For the log. */
+function nameOf ({ namespace, name }: ScaleCommand): { readonly autoscaler: string } {
+  return { autoscaler: `${namespace}/${name}` }
 }
 
 function isSame (one: ScaleCommand, other: ScaleCommand | undefined): boolean {

@@ -30,7 +30,7 @@ const graceMs = 5_000
 /** Lines of one run that are told, and characters of each. */
 const maxLines = 100
 const maxLineLength = 500
-/** What it has printed arrives within this time of its end; a program that it left behind may hold its output for ever. */
+/** What it has printed arrives within this time of its end; what it left behind may hold its output for ever. */
 const lastWordsMs = 1_000
 
 export class CommandRun {
@@ -68,8 +68,9 @@ export class CommandRun {
     }
     let child: ChildProcess
     try {
-      child = this.#child = spawn(program, args, { // a group of its own: SIGTERM reaches whatever it has started
-        env: environment, detached: true, stdio: ['ignore', 'pipe', 'pipe'], ...(directory === undefined ? {} : { cwd: directory })
+      child = this.#child = spawn(program, args, {
+        env: environment, stdio: ['ignore', 'pipe', 'pipe'], ...(directory === undefined ? {} : { cwd: directory }),
+        detached: true // a group of its own: SIGTERM reaches whatever it has started
       })
     } catch (error) {
       return over(undefined, messageOf(error)) // some errors are thrown, most come as an event
@@ -85,7 +86,7 @@ export class CommandRun {
       letGo()
       this.#killLater?.()
       if (this.#endedBy !== undefined) this.#signal('SIGKILL') // what it has left behind in its group
-      const problem = this.#endedBy ?? (signal === null ? code === 0 ? undefined : `exit code ${code ?? 'none'}` : `ended by ${signal}`)
+      const problem = this.#endedBy ?? problemOf(code, signal)
       const end = (): void => {
         for (const stream of outputs) stream.destroy()
         over(code ?? undefined, problem)
@@ -130,6 +131,11 @@ export class CommandRun {
       // its group is empty
     }
   }
+}
+
+function problemOf (code: number | null, signal: NodeJS.Signals | null): string | undefined {
+  if (signal !== null) return `ended by ${signal}`
+  return code === 0 ? undefined : `exit code ${code ?? 'none'}`
 }
 
 function messageOf (error: unknown): string {

@@ -1,5 +1,5 @@
-// The file of `rollcall autoscaler`: which program a machine runs for which autoscaler. No manifest can add to it: what runs on a
-// machine is said on that machine.
+// The file of `rollcall autoscaler`: which program a machine runs for which autoscaler. No manifest can add to it: what
+// runs on a machine is said on that machine.
 //
 //   interval: 2s
 //   commands:
@@ -53,7 +53,8 @@ export const maxFileLength = 262_144
 
 /** The variables that tell a program what is wanted. */
 export const ownVariables = [
-  'ROLLCALL_DESIRED', 'ROLLCALL_CURRENT', 'ROLLCALL_HPA', 'ROLLCALL_NAMESPACE', 'ROLLCALL_TARGET', 'ROLLCALL_DECISION', 'ROLLCALL_REASON'
+  'ROLLCALL_DESIRED', 'ROLLCALL_CURRENT', 'ROLLCALL_HPA', 'ROLLCALL_NAMESPACE', 'ROLLCALL_TARGET', 'ROLLCALL_DECISION',
+  'ROLLCALL_REASON'
 ] as const
 
 const durations = {
@@ -91,7 +92,9 @@ export function readCommandsFile (text: string, machine: Machine): CommandsFile 
   if (!Array.isArray(list) || list.length === 0) {
     refuse('commands', list, 'must be a list with an entry for each autoscaler')
   }
-  if (Array.isArray(list) && list.length > maxCommands) refuse('commands', undefined, `must not have more than ${maxCommands} entries`)
+  if (Array.isArray(list) && list.length > maxCommands) {
+    refuse('commands', undefined, `must not have more than ${maxCommands} entries`)
+  }
   const commands = (Array.isArray(list) ? list as readonly unknown[] : []).slice(0, maxCommands)
     .map((entry, index) => readCommand(`commands[${index}]`, entry, machine, refuse))
   const seen = new Set<string>()
@@ -113,7 +116,8 @@ function contentOf (text: string): Readonly<Record<string, unknown>> {
   if (error !== undefined) {
     const [at] = error.linePos ?? []
     const place = at === undefined ? '' : ` at line ${at.line}, column ${at.col}`
-    throw invalid([{ field: 'file', rule: `must be valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')}${place})` }])
+    const rule = `must be valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')}${place})`
+    throw invalid([{ field: 'file', rule }])
   }
   let content: unknown
   try {
@@ -142,14 +146,16 @@ function unknownFields (
 }
 
 function readCommand (place: string, entry: unknown, machine: Machine, refuse: Refuse): ScaleCommand | undefined {
-  if (!isMapping(entry)) return refuse(place, entry, `must be a mapping with ${commandFields.slice(0, 2).join(' and ')}`)
+  if (!isMapping(entry)) return refuse(place, entry, 'must be a mapping with autoscaler and run')
   unknownFields(entry, `${place}.`, commandFields, refuse)
   const name = readName(`${place}.autoscaler`, entry['autoscaler'], refuse)
   const run = readWords(`${place}.run`, entry['run'], machine, refuse)
   const environment = readEnvironment(`${place}.environment`, entry['environment'], refuse)
   const directory = entry['directory']
   const isPath = typeof directory === 'string' && isAbsolute(directory) && machine.isDirectory(directory)
-  if (directory !== undefined && !isPath) refuse(`${place}.directory`, directory, 'must be the absolute path of a directory')
+  if (directory !== undefined && !isPath) {
+    refuse(`${place}.directory`, directory, 'must be the absolute path of a directory')
+  }
   const timeLimitMs = duration(`${place}.timeLimit`, entry['timeLimit'], durations.timeLimit, refuse)
   const repeatMs = duration(`${place}.repeat`, entry['repeat'], durations.repeat, refuse)
   if (name === undefined || run === undefined || environment === undefined) return undefined
@@ -157,7 +163,9 @@ function readCommand (place: string, entry: unknown, machine: Machine, refuse: R
   return { ...name, run, environment, directory: isPath ? directory : undefined, timeLimitMs, repeatMs }
 }
 
-function readName (field: string, given: unknown, refuse: Refuse): Pick<ScaleCommand, 'namespace' | 'name'> | undefined {
+function readName (
+  field: string, given: unknown, refuse: Refuse
+): Pick<ScaleCommand, 'namespace' | 'name'> | undefined {
   const [namespace = '', name = '', ...more] = typeof given === 'string' ? given.split('/') : []
   if (name === '' || more.length > 0) {
     return refuse(field, given, 'must be NAMESPACE/NAME of a HorizontalPodAutoscaler, like shop/worker')
@@ -200,13 +208,16 @@ function readEnvironment (
   if (given === undefined) return {}
   if (!isMapping(given)) return refuse(field, given, 'must be a mapping of names and values')
   const entries = Object.entries(given)
-  if (entries.length > maxVariables) return refuse(field, undefined, `must not have more than ${maxVariables} variables`)
+  if (entries.length > maxVariables) {
+    return refuse(field, undefined, `must not have more than ${maxVariables} variables`)
+  }
   const variables: [string, string][] = []
   for (const [name, value] of entries) {
     if (!/^[A-Za-z_][A-Za-z0-9_]{0,255}$/.test(name)) {
       refuse(field, name, 'has a name that must be of A-Z, a-z, 0-9 and "_", without a digit in front')
-    } else if (ownVariables.some((own) => own === name)) refuse(`${field}.${name}`, undefined, 'is told by the agent itself')
-    else if (!isWord(value)) {
+    } else if (ownVariables.some((own) => own === name)) {
+      refuse(`${field}.${name}`, undefined, 'is told by the agent itself')
+    } else if (!isWord(value)) {
       refuse(`${field}.${name}`, undefined, `must be a text of at most ${maxWordLength} characters, without NUL`)
     } else variables.push([name, value])
   }
@@ -214,8 +225,9 @@ function readEnvironment (
 }
 
 function duration (
-  field: string, given: unknown, { least, most, rule, fallback }: (typeof durations)[keyof typeof durations], refuse: Refuse
+  field: string, given: unknown, limits: (typeof durations)[keyof typeof durations], refuse: Refuse
 ): number | undefined {
+  const { least, most, rule, fallback } = limits
   if (given === undefined) return fallback
   if (typeof given !== 'string') return refuse(field, given, 'must be a duration')
   try {

@@ -6,9 +6,15 @@ const maxCount = 1_000_000
 
 /** Reads a body. An answer that is none of a registry is no reason to start or stop anything. */
 export function readDesired (body: unknown): Told {
-  const { desired, current, decision, reason, target } = (typeof body === 'object' && body !== null ? body : {}) as Readonly<Record<string, unknown>>
-  if (!isCount(desired) || !isCount(current)) return { kind: 'away', why: 'what answered is no registry, or one that this program does not understand' }
-  return { kind: 'desired', desired: { desired, current, decision: textOf(decision), reason: textOf(reason), target: textOf(target) } }
+  const answer = (typeof body === 'object' && body !== null ? body : {}) as Readonly<Record<string, unknown>>
+  const { desired, current, decision, reason, target } = answer
+  if (!isCount(desired) || !isCount(current)) {
+    return { kind: 'away', why: 'what answered is no registry, or one that this program does not understand' }
+  }
+  return {
+    kind: 'desired',
+    desired: { desired, current, decision: textOf(decision), reason: textOf(reason), target: textOf(target) }
+  }
 }
 
 function isCount (value: unknown): value is number {

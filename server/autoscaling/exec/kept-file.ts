@@ -1,4 +1,5 @@
-// The file of `rollcall autoscaler` on the disk: read, and read again when it changes. A file that is no use changes nothing.
+// The file of `rollcall autoscaler` on the disk: read, and read again when it changes. A file that is no use changes
+// nothing.
 import { readFileSync, statSync } from 'node:fs'
 import { invalid, RegistryError } from '../../errors.ts'
 import { type CommandsFile, type Machine, maxFileLength, readCommandsFile } from './commands-file.ts'
@@ -46,7 +47,9 @@ export class KeptFile {
       const { mode, size, uid } = statSync(this.#path)
       // Who may write it has this user run what he likes.
       const own = process.getuid?.()
-      if (own !== undefined && uid !== own && uid !== 0) throw refuse('must belong to the user of this process, or to root')
+      if (own !== undefined && uid !== own && uid !== 0) {
+        throw refuse('must belong to the user of this process, or to root')
+      }
       if ((mode & 0o002) !== 0) throw refuse('must not be writable by every user: chmod o-w')
       if (size > maxFileLength) throw refuse(`must not be larger than ${maxFileLength} octets`)
       text = readFileSync(this.#path, 'utf8')

@@ -1,5 +1,6 @@
-// The program of one autoscaler: run when another number is desired, once at the start, and again while the number that is counted is
-// another one. It follows what is desired now, not how that came to be: what happened while nobody looked needs no notice.
+// The program of one autoscaler: run when another number is desired, once at the start, and again while the number that
+// is counted is another one. It follows what is desired now, not how that came to be: what happened while nobody looked
+// needs no notice.
 import type { Clock } from '../../clock.ts'
 import type { CommandResult } from './command-run.ts'
 
@@ -62,7 +63,10 @@ export class ScaledCommand {
     this.#check()
   }
 
-  /** Nothing is known: the registry is away, the autoscaler is gone, or nothing is decided. What runs goes on; nothing is begun. */
+  /**
+   * Nothing is known: the registry is away, the autoscaler is gone, or nothing is decided. What runs goes on; nothing
+   * is begun.
+   */
   forget (): void {
     this.#wanted = undefined
     this.#letGo()

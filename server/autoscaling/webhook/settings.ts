@@ -66,12 +66,12 @@ export function readWebhookSettings (
   }
   for (const name of files.keys()) {
     if (urls.has(name) || (name === defaultWebhook && urls.size > 0)) continue
-    faults.push({
-      field: field('autoscale-webhook-secret-file'), value: name, rule: 'must be of a webhook: autoscale-webhook has none of this name'
-    })
+    const rule = 'must be of a webhook: autoscale-webhook has none of this name'
+    faults.push({ field: field('autoscale-webhook-secret-file'), value: name, rule })
   }
   if (faults.length > 0) throw invalid(faults)
-  return Array.from(urls, ([name, url]) => ({ name, url, secretFile: files.get(name) ?? files.get(defaultWebhook) ?? '' }))
+  const forAll = files.get(defaultWebhook) ?? ''
+  return Array.from(urls, ([name, url]) => ({ name, url, secretFile: files.get(name) ?? forAll }))
 }
 
 /** By name; one without is `default`. */
