@@ -45,9 +45,6 @@ the load that they report, and starts none itself: a webhook, rollcall autoscale
     const form = outputOf(call, ['json', 'yaml', 'name'] as const)
     const api = await call.api()
     const at = ['namespaces', call.namespace] as const
-    if (await orNothing(api.get<ServiceSummary>(path(...at, 'services', service))) === undefined) {
-      call.terminal.err(`Warning: no instance is registered as ${service} in ${call.namespace} yet`)
-    }
     const there = await orNothing(api.get<HorizontalPodAutoscaler>(path(...at, 'horizontalpodautoscalers', name)))
     if (there !== undefined && !isOf(there, service)) {
       const { kind, name: other } = there.spec.scaleTargetRef
@@ -56,6 +53,9 @@ the load that they report, and starts none itself: a webhook, rollcall autoscale
     }
     if (there !== undefined && min === undefined && (there.spec.minReplicas ?? 1) > max) {
       throw new UsageError(`--max must not be less than the --min of ${name}, got ${max} and ${there.spec.minReplicas ?? 1}`)
+    }
+    if (await orNothing(api.get<ServiceSummary>(path(...at, 'services', service))) === undefined) {
+      call.terminal.err(`Warning: no instance is registered as ${service} in ${call.namespace} yet`)
     }
     const metrics = metricsOf(there, percent)
     const manifest = {
