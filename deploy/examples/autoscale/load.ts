@@ -29,12 +29,14 @@ async function job (): Promise<void> {
   sent++
   try {
     await rollcall.call('worker', async (endpoint, { signal }) => {
-      const response = await fetch(endpoint.url('/jobs'), { method: 'POST', signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]) })
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(10_000)])
+      const response = await fetch(`${endpoint.url()}/jobs`, { method: 'POST', signal: limit })
       if (!response.ok) throw new Error(`status ${response.status}`)
       await response.arrayBuffer()
     })
-  } catch {
+  } catch (error) {
     failed++
+    console.error(`a job failed: ${String(error)}`)
   }
 }
 
