@@ -58,8 +58,8 @@ export async function runAutoscaler (call: Invocation): Promise<number | void> {
   const alive = stayAlive()
   try {
     autoscaler.start()
-    const facts = { autoscalers: file.first.commands.length, ...(server === undefined ? {} : { health: server.address() }) }
-    log.info(facts, 'following autoscalers')
+    const where = server === undefined ? {} : { health: server.address() }
+    log.info({ autoscalers: file.first.commands.length, ...where }, 'following autoscalers')
     if (!terminal.signal.aborted) await once(terminal.signal, 'abort')
     await autoscaler.stop()
     log.info('stopped: what was started stays')

@@ -13,14 +13,15 @@ export const autoscale: Command = {
   name: 'autoscale',
   summary: 'Declares how many instances a service may have, and at which load it needs more',
   usage: 'autoscale SERVICE --max N [flags]',
-  details: `Makes or changes the HorizontalPodAutoscaler NAME of the instances that registered as SERVICE. Of one that is there only
-what the flags say changes; other metrics and its behavior stay. The registry computes how many instances there should be from
-the load that they report, and starts none itself: a webhook, rollcall autoscaler, KEDA or a person does.`,
+  details: `Makes or changes the HorizontalPodAutoscaler NAME of the instances that registered as SERVICE. Of one that is
+there only what the flags say changes; other metrics and its behavior stay. The registry computes how many instances there
+should be from the load that they report, and starts none itself: a webhook, rollcall autoscaler, KEDA or a person does.`,
   flags: {
     max: { type: 'string', metavar: 'N', what: 'The most instances that there may be' },
     min: { type: 'string', metavar: 'N', what: 'The fewest (default 1, or what an autoscaler that is there has)' },
     'cpu-percent': {
-      type: 'string', metavar: 'PERCENT', what: 'The load `cpu` of all instances together, in percent of what they have, that is aimed at (default 80)'
+      type: 'string', metavar: 'PERCENT',
+      what: 'The load `cpu` of all instances together, in percent of what they have, that is aimed at (default 80)'
     },
     name: { type: 'string', metavar: 'NAME', what: 'The name of the autoscaler (default: SERVICE)' },
     ...dryRunFlag,
@@ -48,12 +49,11 @@ the load that they report, and starts none itself: a webhook, rollcall autoscale
     const there = await orNothing(api.get<HorizontalPodAutoscaler>(path(...at, 'horizontalpodautoscalers', name)))
     if (there !== undefined && !isOf(there, service)) {
       const { kind, name: other } = there.spec.scaleTargetRef
-      throw new CommandError(
-        `autoscaler ${name} is of ${kind} ${other}: give the new one another --name, or change it with rollcall apply`, exitCodes.failure)
+      const cure = 'give the new one another --name, or change it with rollcall apply'
+      throw new CommandError(`autoscaler ${name} is of ${kind} ${other}: ${cure}`, exitCodes.failure)
     }
-    if (there !== undefined && min === undefined && (there.spec.minReplicas ?? 1) > max) {
-      throw new UsageError(`--max must not be less than the --min of ${name}, got ${max} and ${there.spec.minReplicas ?? 1}`)
-    }
+    const least = min ?? there?.spec.minReplicas ?? 1
+    if (least > max) throw new UsageError(`--max must not be less than the --min of ${name}, got ${max} and ${least}`)
     if (await orNothing(api.get<ServiceSummary>(path(...at, 'services', service))) === undefined) {
       call.terminal.err(`Warning: no instance is registered as ${service} in ${call.namespace} yet`)
     }
@@ -64,7 +64,7 @@ the load that they report, and starts none itself: a webhook, rollcall autoscale
       metadata: { ...kept(there), name, namespace: call.namespace },
       spec: {
         ...there?.spec, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: service },
-        minReplicas: min ?? there?.spec.minReplicas ?? 1, maxReplicas: max, ...(metrics === undefined ? {} : { metrics })
+        minReplicas: least, maxReplicas: max, ...(metrics === undefined ? {} : { metrics })
       }
     }
     const { applyText } = await import('./apply.ts')
@@ -83,15 +83,19 @@ function kept (there: HorizontalPodAutoscaler | undefined): Partial<HorizontalPo
 }
 
 /** undefined = what the registry takes for one that says nothing. */
-function metricsOf (there: HorizontalPodAutoscaler | undefined, percent: number | undefined): readonly MetricSpec[] | undefined {
-  if (percent === undefined) return there?.spec.metrics
-  const cpu: MetricSpec = { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: percent } } }
-  const others = (there?.spec.metrics ?? []).filter((metric) => metric.type !== 'Resource' || metric.resource.name !== 'cpu')
-  return [cpu, ...others]
+function metricsOf (
+  there: HorizontalPodAutoscaler | undefined, percent: number | undefined
+): readonly MetricSpec[] | undefined {
+  const before = there?.spec.metrics
+  if (percent === undefined) return before
+  const target = { type: 'Utilization', averageUtilization: percent } as const
+  const others = before?.filter((metric) => metric.type !== 'Resource' || metric.resource.name !== 'cpu') ?? []
+  return [{ type: 'Resource', resource: { name: 'cpu', target } }, ...others]
 }
 
 function readCount (text: string): number {
   const count = Number(text)
-  if (!/^\d{1,7}$/.test(text) || count < 1 || count > maxReplicas) throw new Error(`must be a whole number 1-${maxReplicas}`)
+  const isLegal = /^\d{1,7}$/.test(text) && count >= 1 && count <= maxReplicas
+  if (!isLegal) throw new Error(`must be a whole number 1-${maxReplicas}`)
   return count
 }

@@ -1,6 +1,8 @@
 // A load that rises and falls: posts jobs to `worker`, and writes a line each second of what it sees.
 //
-//   seconds,jobs,failed,desired,current     jobs: those of this second; desired and current: empty while the registry is away
+//   seconds,jobs,failed,desired,current
+//
+// jobs: those of this second; desired and current: empty while the registry is away.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Rollcall } from '@rollcall/client'
 
@@ -44,7 +46,8 @@ async function job (): Promise<void> {
 async function replicas (): Promise<readonly [string, string]> {
   try {
     const { body } = await rollcall.request<{ desired?: number, current?: number }>(
-      `/v1/namespaces/${namespace}/horizontalpodautoscalers/${autoscaler}/desired`, { signal: AbortSignal.timeout(900) })
+      `/v1/namespaces/${namespace}/horizontalpodautoscalers/${autoscaler}/desired`,
+      { signal: AbortSignal.timeout(900) })
     return [String(body.desired ?? ''), String(body.current ?? '')]
   } catch {
     return ['', '']

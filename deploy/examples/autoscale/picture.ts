@@ -1,7 +1,13 @@
-// Draws the log of load.ts: `node picture.ts < log.csv > picture.svg`. Above the load, below what was desired and what was there.
+// Draws the log of load.ts: `node picture.ts <log.csv >picture.svg`. Above the load, below what was desired and what was
+// there.
 import { text } from 'node:stream/consumers'
 
-interface Row { readonly seconds: number, readonly jobs: number, readonly desired: number | undefined, readonly current: number | undefined }
+interface Row {
+  readonly seconds: number
+  readonly jobs: number
+  readonly desired: number | undefined
+  readonly current: number | undefined
+}
 
 const [, ...lines] = (await text(process.stdin)).trim().split('\n')
 const rows = lines.map((line): Row => {
@@ -18,7 +24,7 @@ const x = (seconds: number): number => round(size.left + seconds / end * (size.w
 const round = (value: number): number => Math.round(value * 10) / 10
 
 /** Values of a panel, from its bottom to its top. */
-function scale ({ top, height }: { readonly top: number, readonly height: number }, most: number): (value: number) => number {
+function scale ({ top, height }: (typeof panels)[keyof typeof panels], most: number): (value: number) => number {
   return (value) => round(top + height - value / most * height)
 }
 
@@ -28,7 +34,11 @@ function steps (value: (row: Row) => number | undefined, y: (value: number) => n
   let before: number | undefined
   for (const row of rows) {
     const now = value(row)
-    if (now !== undefined) path += before === undefined ? `M${x(row.seconds)} ${y(now)}H${x(row.seconds + 1)}` : `${before === now ? '' : `V${y(now)}`}H${x(row.seconds + 1)}`
+    if (now !== undefined) {
+      if (before === undefined) path += `M${x(row.seconds)} ${y(now)}`
+      else if (before !== now) path += `V${y(now)}`
+      path += `H${x(row.seconds + 1)}`
+    }
     before = now
   }
   return path
@@ -49,26 +59,35 @@ for (const { seconds, desired } of rows) {
   else away.push({ from: seconds, to: seconds + 1 })
 }
 
-const label = (at: number, y: number, words: string, more = ''): string => `<text x="${at}" y="${y}"${more}>${words}</text>`
+const label = (at: number, y: number, words: string, more = ''): string =>
+  `<text x="${at}" y="${y}"${more}>${words}</text>`
 const times = Array.from({ length: Math.floor(end / 30) + 1 }, (_, index) => index * 30)
 const marks = (y: (value: number) => number, values: readonly number[]): string[] => values.flatMap((value) => [
-  `<path class="grid" d="M${size.left} ${y(value)}H${size.width - size.right}"/>`, label(size.left - 6, y(value) + 4, String(value), ' text-anchor="end"')
+  `<path class="grid" d="M${size.left} ${y(value)}H${size.width - size.right}"/>`,
+  label(size.left - 6, y(value) + 4, String(value), ' text-anchor="end"')
 ])
 
+const counts = Array.from({ length: mostCopies + 1 }, (_, count) => count)
+const height = bottom - panels.load.top
 console.log([
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" font-family="sans-serif" font-size="12">`,
-  '<style>.grid{stroke:#ddd}path{fill:none}.load{stroke:#888;stroke-width:1.5}.desired{stroke:#c4500c;stroke-width:2}.current{stroke:#1668a8;stroke-width:2}',
-  'rect.all{fill:#fff}rect.away{fill:#f4d9d9}</style>',
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" font-family="sans-serif"`,
+  ' font-size="12"><style>.grid{stroke:#ddd}path{fill:none;stroke-width:2}.load{stroke:#888}.desired{stroke:#c4500c}',
+  '.current{stroke:#1668a8}rect.all{fill:#fff}rect.away{fill:#f4d9d9}</style>',
   `<rect class="all" width="${size.width}" height="${size.height}"/>`,
-  ...away.map(({ from, to }) => `<rect class="away" x="${x(from)}" y="${panels.load.top}" width="${round(x(to) - x(from))}" height="${bottom - panels.load.top}"/>`),
+  ...away.map(({ from, to }) => {
+    const width = round(x(to) - x(from))
+    return `<rect class="away" x="${x(from)}" y="${panels.load.top}" width="${width}" height="${height}"/>`
+  }),
   ...marks(jobsAt, [0, mostJobs / 2, mostJobs]),
-  ...marks(copiesAt, Array.from({ length: mostCopies + 1 }, (_, count) => count).filter((count) => count % Math.ceil(mostCopies / 6) === 0)),
+  ...marks(copiesAt, counts.filter((count) => count % Math.ceil(mostCopies / 6) === 0)),
   `<path class="load" d="${steps(({ jobs }) => jobs, jobsAt)}"/>`,
   `<path class="current" d="${steps(({ current }) => current, copiesAt)}"/>`,
   `<path class="desired" d="${steps(({ desired }) => desired, copiesAt)}" stroke-dasharray="5 3"/>`,
   label(size.left, panels.load.top - 10, 'jobs a second'),
-  label(size.left, panels.copies.top - 10, 'copies: <tspan fill="#c4500c">desired</tspan>, <tspan fill="#1668a8">counted</tspan>'),
-  ...(away.length === 0 ? [] : [label(size.width - size.right, panels.load.top - 10, 'red: the registry was away', ' text-anchor="end" fill="#a33"')]),
+  label(size.left, panels.copies.top - 10,
+    'copies: <tspan fill="#c4500c">desired</tspan>, <tspan fill="#1668a8">counted</tspan>'),
+  ...(away.length === 0 ? [] : [label(
+    size.width - size.right, panels.load.top - 10, 'red: the registry was away', ' text-anchor="end" fill="#a33"')]),
   ...times.map((seconds) => label(x(seconds), bottom + 18, `${seconds} s`, ' text-anchor="middle"')),
   '</svg>'
 ].join('\n'))

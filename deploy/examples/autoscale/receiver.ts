@@ -1,5 +1,5 @@
-// What takes decisions from a webhook: verifies them, takes each once, and leaves older ones alone. Start something here instead of
-// the line that it prints. `SECRET` is the line of the secret file, "whsec_...".
+// What takes decisions from a webhook: verifies them, takes each once, and leaves older ones alone. Start something here
+// instead of the line that it prints. `SECRET` is the line of the secret file, "whsec_...".
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -27,10 +27,12 @@ const server = createServer((request, response) => {
     const body = await text(request)
     const header = (name: string): string => String(request.headers[name] ?? '')
     const [id, timestamp] = [header('webhook-id'), header('webhook-timestamp')]
-    const expected = Buffer.from(`v1,${createHmac('sha256', secret).update(`${id}.${timestamp}.${body}`).digest('base64')}`)
+    const signature = createHmac('sha256', secret).update(`${id}.${timestamp}.${body}`).digest('base64')
+    const expected = Buffer.from(`v1,${signature}`)
     const isSigned = header('webhook-signature').split(' ').map((given) => Buffer.from(given))
       .some((given) => given.length === expected.length && timingSafeEqual(given, expected))
-    if (!isSigned || Math.abs(Date.now() / 1_000 - Number(timestamp)) > maxAgeSeconds) return void response.writeHead(401).end()
+    const ageSeconds = Math.abs(Date.now() / 1_000 - Number(timestamp))
+    if (!isSigned || !(ageSeconds <= maxAgeSeconds)) return void response.writeHead(401).end()
     const { namespace, name, sequence, from, to, reason } = JSON.parse(body) as Decision // the registry has signed it
     const key = `${namespace}/${name}`
     if (sequence > (newest.get(key) ?? -1)) {
@@ -40,4 +42,6 @@ const server = createServer((request, response) => {
     response.writeHead(204).end() // also for one that it has had: it need not come again
   })().catch(() => response.writeHead(400).end())
 })
-server.listen(Number(process.env['PORT'] ?? 8090), '127.0.0.1', () => console.log(`listening on ${JSON.stringify(server.address())}`))
+server.listen(Number(process.env['PORT'] ?? 8090), '127.0.0.1', () => {
+  console.log(`listening on ${JSON.stringify(server.address())}`)
+})

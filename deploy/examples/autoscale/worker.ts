@@ -50,7 +50,8 @@ const rollcall = new Rollcall({
 })
 usage()
 const registration = await rollcall.register({
-  service: 'worker', ports: { http: port }, address: env['ADDRESS'], drainMs: Number(env['DRAIN_MS'] ?? 1_000), ttlMs: 6_000,
+  service: 'worker', ports: { http: port }, address: env['ADDRESS'], drainMs: Number(env['DRAIN_MS'] ?? 1_000),
+  ttlMs: 6_000, // a heartbeat, and so a word of its load, every two seconds
   ...(env['WORKER'] === undefined ? {} : { id: `worker-${env['WORKER']}` }),
   load: () => ({ cpu: { value: usage(), capacity: share } })
 })

@@ -84,8 +84,8 @@ export class Autoscaler {
   get status (): readonly CommandStatus[] {
     const nowMs = this.#options.clock.now()
     return Array.from(this.#entries.values(), ({ command, scaled, runs, failures, lastRunMs, fault, heardAtMs }) => ({
-      namespace: command.namespace, name: command.name, desired: scaled.wanted?.desired, current: scaled.wanted?.current,
-      isRunning: scaled.isRunning, runs, failures, lastRunMs, fault,
+      namespace: command.namespace, name: command.name, isRunning: scaled.isRunning,
+      desired: scaled.wanted?.desired, current: scaled.wanted?.current, runs, failures, lastRunMs, fault,
       heardMsAgo: heardAtMs === undefined ? undefined : nowMs - heardAtMs
     }))
   }
@@ -150,9 +150,8 @@ export class Autoscaler {
 
   #ended (entry: Entry, wanted: Desired, { code, problem, leftOut, tookMs }: CommandResult): void {
     const { log } = this.#options
-    const about = {
-      ...nameOf(entry.command), desired: wanted.desired, code, tookMs, ...(leftOut === 0 ? {} : { linesLeftOut: leftOut })
-    }
+    const lost = leftOut === 0 ? {} : { linesLeftOut: leftOut }
+    const about = { ...nameOf(entry.command), desired: wanted.desired, code, tookMs, ...lost }
     entry.runs++
     entry.lastRunMs = tookMs
     entry.fault = problem

@@ -141,7 +141,8 @@ function unknownFields (
     if (known.includes(name)) continue
     const meant = nearest(name, [...known])
     const shown = /^[\w-]{1,40}$/.test(name) ? name : 'a key'
-    refuse(`${place}${shown}`, undefined, `is not a known field${meant === undefined ? '' : `: did you mean ${meant}?`}`)
+    const hint = meant === undefined ? '' : `: did you mean ${meant}?`
+    refuse(`${place}${shown}`, undefined, `is not a known field${hint}`)
   }
 }
 

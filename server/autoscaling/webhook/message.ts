@@ -2,6 +2,8 @@
 import type { ScalingDecision } from '../ports.ts'
 
 /** The JSON text that is sent: the same for each attempt, so that it can be compared. */
-export function messageOf ({ decisionId, sequence, namespace, name, target, from, to, reason, metrics, atMs }: ScalingDecision): string {
-  return JSON.stringify({ id: decisionId, sequence, at: new Date(atMs).toISOString(), namespace, name, target, from, to, reason, metrics })
+export function messageOf (decision: ScalingDecision): string {
+  const { decisionId: id, sequence, namespace, name, target, from, to, reason, metrics, atMs } = decision
+  const at = new Date(atMs).toISOString()
+  return JSON.stringify({ id, sequence, at, namespace, name, target, from, to, reason, metrics })
 }

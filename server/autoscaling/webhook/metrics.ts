@@ -12,7 +12,7 @@ export class WebhookMetrics implements WebhookCounts {
   constructor (register: Registry, webhooks: readonly string[], waiting: () => number) {
     this.#attempts = new Counter({
       name: 'rollcall_autoscale_webhook_attempts_total', labelNames: ['webhook', 'result'], registers: [register],
-      help: 'Posts of decisions of autoscalers: delivered, to be tried again (no answer, or 408, 425, 429 and 5xx), or refused (another status).'
+      help: 'Posts of decisions of autoscalers: delivered, again (no answer, or 408, 425, 429, 5xx), or refused (others).'
     })
     this.#dropped = new Counter({
       name: 'rollcall_autoscale_webhook_dropped_total', labelNames: ['webhook'], registers: [register],

@@ -49,7 +49,9 @@ export function openWebhooks (options: WebhookOutletOptions): WebhookOutlet {
   }
   const sender: WebhookSender = new WebhookSender({
     webhookOf, clock, version, counts: new WebhookMetrics(options.register, webhooks.names, () => sender.waiting),
-    failed: (decision, webhook, why) => tell(decision, 'WebhookFailed', `decision ${decision.decisionId} to the webhook ${webhook}: ${why}`),
+    failed: (decision, webhook, why) => {
+      tell(decision, 'WebhookFailed', `decision ${decision.decisionId} to the webhook ${webhook}: ${why}`)
+    },
     ...(options.fetch === undefined ? {} : { fetch: options.fetch })
   })
   const end = decisions.onDecision(sender)

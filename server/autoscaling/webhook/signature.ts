@@ -1,5 +1,6 @@
-// How a webhook is signed: the form of Standard Webhooks (standardwebhooks.com), for which most languages have a library. Signed is
-// `ID.TIMESTAMP.BODY`, by HMAC-SHA256; who verifies also refuses what is older than some minutes, and an id that it has had.
+// How a webhook is signed: the form of Standard Webhooks (standardwebhooks.com), for which most languages have a
+// library. Signed is `ID.TIMESTAMP.BODY`, by HMAC-SHA256; who verifies also refuses what is older than some minutes,
+// and an id that it has had.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /** What is sent along with a body. */
@@ -17,15 +18,15 @@ const secretBytes = { least: 24, most: 64 }
 /** The one in use, the next one, and one more: what is signed with many is signed by nobody. */
 const maxSecrets = 3
 
-export const secretRule = `must hold 1-${maxSecrets} lines, each "${prefix}" and ${secretBytes.least}-${secretBytes.most} octets in base64, ` +
-  `as of: echo "${prefix}$(openssl rand -base64 32)"`
+export const secretRule = `must hold 1-${maxSecrets} lines, each "${prefix}" and ${secretBytes.least}-` +
+  `${secretBytes.most} octets in base64, as of: echo "${prefix}$(openssl rand -base64 32)"`
 
 /** The secrets of a file, one a line; undefined = it breaks `secretRule`. */
 export function readSecrets (text: string): readonly Buffer[] | undefined {
   const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '')
   const secrets = lines.map(readSecret)
-  if (secrets.length === 0 || secrets.length > maxSecrets || !secrets.every((secret) => secret !== undefined)) return undefined
-  return secrets
+  if (secrets.length === 0 || secrets.length > maxSecrets) return undefined
+  return secrets.every((secret) => secret !== undefined) ? secrets : undefined
 }
 
 function readSecret (line: string): Buffer | undefined {
@@ -34,7 +35,10 @@ function readSecret (line: string): Buffer | undefined {
   return secret.length < secretBytes.least || secret.length > secretBytes.most ? undefined : secret
 }
 
-/** The headers of one attempt. @param secrets a receiver that knows one of them accepts it: so a secret is replaced without a gap */
+/**
+ * The headers of one attempt.
+ * @param secrets a receiver that knows one of them accepts it: so a secret is replaced without a gap
+ */
 export function signedHeaders (secrets: readonly Buffer[], id: string, nowMs: number, body: string): SignedHeaders {
   const timestamp = String(Math.floor(nowMs / 1_000))
   const signatures = secrets.map((secret) => `v1,${signatureOf(secret, id, timestamp, body)}`)

@@ -1,5 +1,6 @@
-// Tells receivers by HTTP how many instances workloads should have. Of each autoscaler the newest decision only, at least once; again
-// with longer and longer pauses while it fails, and while it is delivered and nobody follows it: a receiver may have taken it and lost it.
+// Tells receivers by HTTP how many instances workloads should have. Of each autoscaler the newest decision only, at
+// least once; again with longer and longer pauses while it fails, and while it is delivered and nobody follows it: a
+// receiver may have taken it and lost it.
 import type { Clock } from '../../clock.ts'
 import { showDuration } from '../../model/duration.ts'
 import type { DecisionEnd, DecisionListener, ScalingDecision } from '../ports.ts'
@@ -94,8 +95,8 @@ export class WebhookSender implements DecisionListener {
     if (webhook === undefined) return
     if (this.#deliveries.size >= maxDeliveries) return this.#options.counts.dropped(webhook.name)
     const delivery: Delivery = {
-      key, decision, webhook, body: messageOf(decision), isDelivered: false, beganAtMs: this.#options.clock.now(), attempts: 0, goes: 0,
-      cancel: undefined, sending: undefined
+      key, decision, webhook, body: messageOf(decision), isDelivered: false, beganAtMs: this.#options.clock.now(),
+      attempts: 0, goes: 0, cancel: undefined, sending: undefined
     }
     this.#deliveries.set(key, delivery)
     this.#begin(delivery)
@@ -161,7 +162,8 @@ export class WebhookSender implements DecisionListener {
       const response = await (this.#options.fetch ?? fetch)(webhook.url, {
         method: 'POST', body, redirect: 'manual', signal,
         headers: {
-          'content-type': 'application/json', 'user-agent': `rollcall/${version}`, ...signedHeaders(webhook.secrets(), decision.decisionId, nowMs, body)
+          'content-type': 'application/json', 'user-agent': `rollcall/${version}`,
+          ...signedHeaders(webhook.secrets(), decision.decisionId, nowMs, body)
         }
       })
       const retryAfter = response.headers.get('retry-after')
@@ -175,7 +177,9 @@ export class WebhookSender implements DecisionListener {
   #sendLater (delivery: Delivery, { why, afterMs }: { readonly why: string, readonly afterMs?: number }): void {
     const { clock, random = Math.random, failed } = this.#options
     const { decision, webhook, attempts, beganAtMs } = delivery
-    if (clock.now() - beganAtMs >= giveUpMs) return this.#sendMuchLater(delivery, `${why}, for ${giveUpMs / 60_000} minutes`)
+    if (clock.now() - beganAtMs >= giveUpMs) {
+      return this.#sendMuchLater(delivery, `${why}, for ${giveUpMs / 60_000} minutes`)
+    }
     if (attempts === 1 && delivery.goes === 0) failed(decision, webhook.name, `${why}; it is tried again`)
     const mostMs = Math.min(retryMs.first * 2 ** Math.min(attempts, 20), retryMs.most)
     delivery.cancel = clock.after(afterMs ?? mostMs * (0.5 + random() / 2), () => this.#begin(delivery))

@@ -53,19 +53,22 @@ export class Webhooks {
 
 /** @throws RegistryError REG_INVALID */
 function readSecretFile (path: string): readonly Buffer[] {
-  const refuse = (rule: string): RegistryError => invalid([{ field: 'autoscale-webhook-secret-file', value: path, rule }])
+  const field = 'autoscale-webhook-secret-file'
+  const refuse = (rule: string): RegistryError => invalid([{ field, value: path, rule }])
   let text: string
   try {
     const { mode, size } = statSync(path)
     const open = mode & 0o077
     if (open !== 0) {
-      throw refuse(`must be readable by its owner alone: its mode is ${(mode & 0o777).toString(8)}, make it 600 (chmod 600)`)
+      const shown = (mode & 0o777).toString(8)
+      throw refuse(`must be readable by its owner alone: its mode is ${shown}, make it 600 (chmod 600)`)
     }
     if (size > maxSecretFileBytes) throw refuse(secretRule)
     text = readFileSync(path, 'utf8')
   } catch (error) {
     if (error instanceof RegistryError) throw error
-    throw refuse(`must name a file that can be read (${error instanceof Error && 'code' in error ? String(error.code) : 'it cannot'})`)
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot'
+    throw refuse(`must name a file that can be read (${code})`)
   }
   const secrets = readSecrets(text)
   if (secrets === undefined) throw refuse(secretRule)
