@@ -1,5 +1,6 @@
 // One round of one autoscaler: what it becomes, what its status says, and what others are told. Pure: the controller writes and tells it.
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus } from '../../client-sdk/src/autoscaling-manifests.ts'
+import { decisionId } from '../model/autoscaling/decision-id.ts'
 import { Conditions } from './conditions.ts'
 import { decide } from './decide.ts'
 import type { ScalingDecision } from './ports.ts'
@@ -92,7 +93,7 @@ export function reconcile (situation: Situation): Outcome {
     state: { uid, asked: wanted, memory: decided.memory, decision, unfollowed },
     status: said(wanted, {
       conditions: decided.conditions, ...(decided.metrics.length === 0 ? {} : { currentMetrics: decided.metrics }),
-      ...(wanted === asked ? {} : { lastScaleTime: `${new Date(nowMs).toISOString().slice(0, 19)}Z` })
+      ...(made === undefined ? {} : { lastScaleTime: `${new Date(nowMs).toISOString().slice(0, 19)}Z` })
     }),
     decided: made === undefined ? undefined : decisionOf(hpa, made),
     isFollowedNow,
@@ -103,5 +104,5 @@ export function reconcile (situation: Situation): Outcome {
 /** As others hear it. */
 export function decisionOf ({ metadata: { namespace = '', name, uid = '' }, spec }: HorizontalPodAutoscaler, kept: KeptDecision): ScalingDecision {
   const { sequence, atMs, from, to, reason, metrics } = kept
-  return { namespace, name, decisionId: `${uid}-${sequence}`, sequence, atMs, from, to, reason, target: spec.scaleTargetRef, metrics }
+  return { namespace, name, decisionId: decisionId(uid, to, atMs), sequence, atMs, from, to, reason, target: spec.scaleTargetRef, metrics }
 }
