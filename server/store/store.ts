@@ -137,7 +137,10 @@ export interface Follower {
   /** What this node holds, so that a store that lost everything can be refilled. */
   heldInstances (): Iterable<InstanceRecord>
   heldObjects (): Iterable<ObjectRecord>
-  /** The ends of leases and objects since a revision, newest last, as far as the node remembers. Others may go on between two of them. */
+  /**
+   * The ends of leases and objects since a revision, newest last, as far as the node remembers. Others may go on between two of them. An end that
+   * only the difference of two loads has shown has the revision at which its lease was still there.
+   */
   endsSince (revision: number): Iterable<EndChange>
 }
 

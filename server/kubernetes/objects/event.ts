@@ -1,6 +1,7 @@
 // What changed lately as Events, so that `describe` shows it below the object that it is about.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
-import type { AppliedChange } from '../../registry/core.ts'
+import { apiVersions } from '../../model/service/types.ts'
+import { type AppliedChange, changedObjectKind } from '../../registry/core.ts'
 import { type KubeObject, derivedUid, wholeSeconds } from './meta.ts'
 import { podUid } from './pod.ts'
 
@@ -18,14 +19,15 @@ const texts: Readonly<Record<Reason, readonly [reason: string, type: 'Normal' | 
   'override-ended': ['OverrideEnded', 'Normal', 'is no longer overridden: the time was up'],
   recovered: ['Recovered', 'Normal', 'was restored from what a node remembered'],
   declared: ['Declared', 'Normal', 'was declared'],
-  removed: ['Removed', 'Normal', 'was removed']
+  removed: ['Removed', 'Normal', 'was removed'],
+  noticed: ['Noticed', 'Normal', 'was told of']
 }
 
 /** What a change is about: a pod, or what was declared. undefined = of the registry's own bookkeeping nothing is told. */
 function involved (change: AppliedChange, podName: (change: AppliedChange) => string): object | undefined {
   const { kind, target: { namespace, service, id }, instance, service: declared } = change
   const reference = (of: string, name: string, uid: string | undefined, apiVersion = 'v1'): object => ({
-    kind: of, ...(of === 'Namespace' || of === 'Policy' ? {} : { namespace }), name, ...(uid === undefined ? {} : { uid }), apiVersion, resourceVersion: String(change.revision)
+    kind: of, ...(of === 'Namespace' || of === 'Policy' || of === 'IngressClass' ? {} : { namespace }), name, ...(uid === undefined ? {} : { uid }), apiVersion, resourceVersion: String(change.revision)
   })
   switch (kind) {
     case 'instance': return reference('Pod', podName(change), instance === undefined ? undefined : podUid(instance))
@@ -34,13 +36,19 @@ function involved (change: AppliedChange, podName: (change: AppliedChange) => st
     case 'namespace': return reference('Namespace', namespace, undefined)
     case 'policy': return reference('Policy', id, undefined, 'rollcall.dev/v1')
     case 'claim': case 'secret': return undefined
+    case 'notice': return change.notice === undefined ? undefined : reference(change.notice.about, id, change.notice.uid, apiVersions[change.notice.about])
+    default: {
+      const declared = changedObjectKind(kind)
+      return declared === undefined ? undefined : reference(declared, id, undefined, apiVersions[declared])
+    }
   }
 }
 
 export function eventOf (change: AppliedChange, namespace: string, podName: (change: AppliedChange) => string): KubeObject | undefined {
   const about = involved(change, podName) as { readonly kind: string, readonly name: string } | undefined
   if (about === undefined) return undefined
-  const [reason, type, text] = texts[change.reason]
+  const { notice } = change
+  const [reason, type, text] = notice === undefined ? texts[change.reason] : [notice.reason, notice.type, '']
   const at = new Date(change.atMs).toISOString()
   const time = wholeSeconds(at)
   const by = change.by === '' || change.by === 'registry' ? '' : ` by ${change.by}`
@@ -53,7 +61,7 @@ export function eventOf (change: AppliedChange, namespace: string, podName: (cha
     },
     involvedObject: about,
     reason,
-    message: `${about.kind === 'Pod' ? `${change.target.id} of ${change.target.service}` : `${about.kind} ${about.name}`} ${text}${by}`,
+    message: notice?.message ?? `${about.kind === 'Pod' ? `${change.target.id} of ${change.target.service}` : `${about.kind} ${about.name}`} ${text}${by}`,
     source: { component: 'rollcall' },
     firstTimestamp: time, lastTimestamp: time, count: 1, type, eventTime: null, reportingComponent: 'rollcall', reportingInstance: ''
   }

@@ -128,8 +128,11 @@ class RedisStore implements Store {
       const [made, keys] = reply as [number[], string[]] // scripts/revoke
       revisions.push(...made)
       await Promise.all(made.map((revision, index) => {
-        if (revision === 0) return Promise.resolve()
         const lease = batch[index] ?? ''
+        if (revision === 0) {
+          this.#link.tellGone('del', lease)
+          return Promise.resolve()
+        }
         const proposal: Proposal = { kind: 'del', id: lease, key: keys[index] ?? '', revision, text: '' }
         return this.#link.pending.delivery(revision, (view) => view.instance(lease) === undefined, () => proposal)
       }))
@@ -200,7 +203,10 @@ class RedisStore implements Store {
     const [revisions, texts] = rest as [number[], string[]] // scripts/commit
     await Promise.all(writes.map((write, index) => {
       const revision = revisions[index] ?? 0
-      if (revision === 0) return Promise.resolve()
+      if (revision === 0) {
+        if (write.type === 'delete') this.#link.tellGone('odel', write.key)
+        return Promise.resolve()
+      }
       const proposal: Proposal = write.type === 'put'
         ? proposeObject(parseObject(write.key, texts[index] ?? ''))
         : { kind: 'odel', id: write.key, key: '', revision, text: '' }

@@ -125,7 +125,8 @@ class SqliteStore implements Store {
       const fold = new Fold(db, this.location)
       const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term, fold), guard)
       this.#opened = {
-        db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term, fold, loads: new KeptLoads(keyspace.wheel, now), notes: new Notes(db, now)
+        db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term, fold,
+        loads: new KeptLoads(keyspace.wheel, now), notes: new Notes(db, now)
       }
       follower.health({ available: true, reason: '', sinceMs: nowMs })
       logger?.info({ file: this.location, epoch, revision, instances: keyspace.wheel.size }, 'store opened')

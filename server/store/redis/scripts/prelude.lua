@@ -6,7 +6,8 @@
 --   EXP   zset    lease -> deadline, ms of this server's clock; the fraction is the term's mark and the place of the renewal (fence.lua)
 --   LOG   stream  <rev>-0 -> t type, w reason, b by, a time, z octets logged so far, and what the type needs (records.ts reads it)
 --   SUS   set     suspect leases
---   TOMB  hash    inside a recovery window only: l:<lease> and o:<object> = gone; i:<key> and p:<object> = "<recovered as> <original rev>"
+--   TOMB  hash    inside a recovery window only: l:<lease> = gone; k:<key> and o:<object> = ended at this revision, with a `w` before it if it
+--                 was written in that term; i:<key> and p:<object> = "<recovered as> <original rev>"
 --   SVC   hash    t:<namespace/service> leases, s:<namespace/service> suspects
 --   OBJ   hash    kind/namespace/name -> createdRev \n modRev \n createdAt \n updatedAt \n endsAt \n body
 --   ENDS  zset    object -> when it ends by itself
