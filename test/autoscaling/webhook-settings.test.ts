@@ -111,8 +111,12 @@ t.test('decisions go to the webhook that their autoscaler chose; failures are to
       },
       open: () => []
     },
-    annotationsOf: (_, name) => chosen[name], clock: new HandClock(), register, version: '0', warn: (message) => warnings.push(message),
-    event: ({ name }, reason, message) => events.push(`${name} ${reason} ${message}`),
+    autoscaler: (namespace, name) => (chosen[name] === undefined ? undefined : {
+      apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { namespace, name, annotations: chosen[name] },
+      spec: { scaleTargetRef: { kind: 'Deployment', name }, maxReplicas: 3 }
+    }),
+    clock: new HandClock(), register, version: '0', warn: (message) => warnings.push(message),
+    event: ({ metadata: { name } }, { reason, message }) => events.push(`${name} ${reason} ${message}`),
     fetch: async (url) => {
       posted.push(url as string)
       return new Response(null, { status: url === 'http://a.test/' ? 204 : 410 })

@@ -2,7 +2,7 @@
 // killed in the middle. The copies are registrations: the program of the agent makes and removes them by curl.
 import { createServer, type IncomingMessage } from 'node:http'
 import { once } from 'node:events'
-import { chmodSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -70,20 +70,18 @@ async function receiver (t: Test): Promise<{ readonly url: string, readonly deci
 
 t.test('copies follow the load, also when the node is killed between a decision and who follows it', { skip: lacking('curl'), timeout: 60_000 }, async (t) => {
   const directory = t.testdir({
-    copies, secret: `whsec_${secret.toString('base64')}\n`, data: {},
-    'autoscaler.yaml': `interval: 100ms\ncommands:\n- autoscaler: shop/worker\n  run: [DIRECTORY/copies]\n  repeat: 200ms\n`
+    copies, secret: `whsec_${secret.toString('base64')}\n`, data: {}
   })
   chmodSync(join(directory, 'copies'), 0o700)
   chmodSync(join(directory, 'secret'), 0o600)
-  const { writeFileSync, readFileSync } = await import('node:fs')
   const file = join(directory, 'autoscaler.yaml')
-  writeFileSync(file, readFileSync(file, 'utf8').replace('DIRECTORY', directory))
+  writeFileSync(file, `interval: 100ms\ncommands:\n- autoscaler: shop/worker\n  run: [${join(directory, 'copies')}]\n  repeat: 200ms\n`)
   const { url: hook, decision } = await receiver(t)
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const node = async (): Promise<Program> => {
-    const program = run(t, 'bin/rollcall.js', [
-      'serve', '--http', `127.0.0.1:${port}`, '--dns', 'off', '--data', join(directory, 'data'), '--autoscale-period', '200ms',
+    const program = run(t, 'test/support/quick-autoscaling.ts', [
+      'serve', '--http', `127.0.0.1:${port}`, '--dns', 'off', '--data', join(directory, 'data'),
       '--autoscale-webhook', hook, '--autoscale-webhook-secret-file', join(directory, 'secret')
     ])
     await program.line(/"msg":"ready"/)

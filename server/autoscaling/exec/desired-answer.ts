@@ -11,8 +11,6 @@ export function readDesired (body: unknown): Told {
   if (!isCount(desired) || !isCount(current)) {
     return { kind: 'away', why: 'what answered is no registry, or one that this program does not understand' }
   }
-  // As in Kubernetes, what has no instance at all is not scaled: its 0 is nobody's decision, and stops nothing.
-  if (desired === 0 && current === 0) return { kind: 'none', why: 'no instance is counted, so that scaling is off' }
   return {
     kind: 'desired',
     desired: { desired, current, decision: textOf(decision), reason: textOf(reason), target: textOf(target) }

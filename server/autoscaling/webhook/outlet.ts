@@ -1,7 +1,9 @@
 // The webhooks of a node, put together: decisions of autoscalers in, posts out, failures into the log and the events.
 import type { Registry } from 'prom-client'
+import type { HorizontalPodAutoscaler } from '../../../client-sdk/src/autoscaling-manifests.ts'
 import type { Clock } from '../../clock.ts'
 import type { Decisions, ScalingDecision } from '../ports.ts'
+import type { Notice } from '../reconcile.ts'
 import { WebhookMetrics } from './metrics.ts'
 import type { WebhookValues } from './settings.ts'
 import { type Webhook, WebhookSender } from './webhook-sender.ts'
@@ -10,14 +12,14 @@ import { webhookAnnotation, Webhooks } from './webhooks.ts'
 export interface WebhookOutletOptions {
   readonly values: readonly WebhookValues[]
   readonly decisions: Decisions
-  /** The annotations of an autoscaler; undefined = it is gone. */
-  readonly annotationsOf: (namespace: string, name: string) => Readonly<Record<string, string>> | undefined
+  /** undefined = it is gone. */
+  readonly autoscaler: (namespace: string, name: string) => HorizontalPodAutoscaler | undefined
   readonly clock: Clock
   readonly register: Registry
   readonly version: string
   readonly warn: (message: string) => void
   /** Writes an event of an autoscaler. */
-  readonly event: (decision: ScalingDecision, reason: 'WebhookFailed' | 'UnknownWebhook', message: string) => void
+  readonly event: (autoscaler: HorizontalPodAutoscaler, notice: Notice) => void
   /** Default: that of the platform. */
   readonly fetch?: typeof fetch
 }
@@ -33,16 +35,17 @@ export interface WebhookOutlet {
  * @throws RegistryError REG_INVALID for a secret that cannot be read
  */
 export function openWebhooks (options: WebhookOutletOptions): WebhookOutlet {
-  const { values, decisions, annotationsOf, clock, version, warn, event } = options
+  const { values, decisions, autoscaler, clock, version, warn, event } = options
   const webhooks = new Webhooks(values, warn)
-  const tell = (decision: ScalingDecision, reason: 'WebhookFailed' | 'UnknownWebhook', message: string): void => {
-    warn(`autoscaler ${decision.namespace}/${decision.name}: ${message}`)
-    event(decision, reason, message)
+  const tell = ({ namespace, name }: ScalingDecision, reason: 'WebhookFailed' | 'UnknownWebhook', message: string): void => {
+    warn(`autoscaler ${namespace}/${name}: ${message}`)
+    const about = autoscaler(namespace, name)
+    if (about !== undefined) event(about, { reason, type: 'Warning', message })
   }
   const webhookOf = (decision: ScalingDecision): Webhook | undefined => {
-    const annotations = annotationsOf(decision.namespace, decision.name)
-    if (annotations === undefined) return undefined
-    const chosen = webhooks.choose(annotations[webhookAnnotation])
+    const { metadata } = autoscaler(decision.namespace, decision.name) ?? {}
+    if (metadata === undefined) return undefined
+    const chosen = webhooks.choose(metadata.annotations?.[webhookAnnotation])
     if (typeof chosen !== 'string') return chosen
     tell(decision, 'UnknownWebhook', `${webhookAnnotation}: ${chosen}`)
     return undefined
