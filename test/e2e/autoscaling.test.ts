@@ -127,7 +127,12 @@ t.test('copies follow the load, also when the node is killed between a decision 
 
   // Nobody follows the other one.
   t.match(await decision(({ name }) => name === 'idle'), { from: 1, to: 4 })
-  await registry.line(/not followed/)
+  const told = async (): Promise<string[]> => {
+    const { body } = await call('GET', `${url}/v1/events?namespace=shop&reason=noticed&id=idle`)
+    return body.items.map(({ message }: { message: string }) => message)
+  }
+  let messages = await told()
+  while (!messages.some((message) => /4 instances are desired and 1 are counted for 3 periods: nobody follows/.test(message))) messages = await told()
   t.equal(await agent.end('SIGTERM'), 0)
   t.equal(await registry.end('SIGTERM'), 0)
 })
