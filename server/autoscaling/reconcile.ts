@@ -49,12 +49,13 @@ export function reconcile (situation: Situation): Outcome {
   const asked = known?.asked ?? (counted > 0 || spec.minReplicas === 0 ? counted : undefined)
   const conditions = new Conditions(before?.conditions ?? [], nowMs)
   const said = (replicas: number, rest: Partial<HorizontalPodAutoscalerStatus>): HorizontalPodAutoscalerStatus => ({
-    ...(generation === undefined ? {} : { observedGeneration: generation }), ...(before?.lastScaleTime === undefined ? {} : { lastScaleTime: before.lastScaleTime }),
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    ...(before?.lastScaleTime === undefined ? {} : { lastScaleTime: before.lastScaleTime }),
     currentReplicas: counted, desiredReplicas: replicas, conditions: conditions.list, ...rest
   })
   const stay = (notice: Notice): Outcome => ({
-    state: known ?? { uid, asked, memory: undefined, decision: undefined, unfollowed: 0 }, status: said(asked ?? 0, {}), decided: undefined, isFollowedNow: false,
-    notices: [notice]
+    state: known ?? { uid, asked, memory: undefined, decision: undefined, unfollowed: 0 },
+    status: said(asked ?? 0, {}), decided: undefined, isFollowedNow: false, notices: [notice]
   })
 
   if (typeof instances === 'string' || asked === undefined) {

@@ -46,7 +46,8 @@ export function stateText ({ uid, asked, memory, decision, unfollowed }: Autosca
 /** The same without the times of recommendations: while it stays, the note may be a minute old. */
 export function stateMark ({ uid, asked, memory, decision, unfollowed }: AutoscalerState): string {
   return JSON.stringify([
-    uid, asked, decision?.sequence, decision?.isFollowed, Math.min(unfollowed, 4), memory?.recommendations.map(({ replicas }) => replicas), memory?.ups, memory?.downs
+    uid, asked, decision?.sequence, decision?.isFollowed, Math.min(unfollowed, 4),
+    memory?.recommendations.map(({ replicas }) => replicas), memory?.ups, memory?.downs
   ])
 }
 

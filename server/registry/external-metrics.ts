@@ -2,10 +2,11 @@
 import type { Static } from 'typebox'
 import { RegistryError, invalid } from '../errors.ts'
 import {
-  type ExternalMetric, type ExternalMetricBody, defaultExternalTtlSeconds, externalKey, externalPrefix, externalText, metricNamePattern, metricNameRule, readExternal
+  type ExternalMetric, type ExternalMetricBody, defaultExternalTtlSeconds, externalKey, externalPrefix, externalText, metricNamePattern,
+  metricNameRule, readExternal
 } from '../model/autoscaling/external-metric.ts'
 import { isLabel, labelRule } from '../model/names.ts'
-import type { Store } from '../store/store.ts'
+import { type Store, maxNotesAtOnce } from '../store/store.ts'
 import type { Lookup } from './lookup.ts'
 
 /** Of one namespace: each is read in each round. */
@@ -48,7 +49,10 @@ export class ExternalMetrics {
   async remove (namespace: string, name: string): Promise<number> {
     this.#parts.lookup.requireLoaded()
     const found = (await this.list(namespace)).filter((each) => each.name === name)
-    if (found.length > 0) await this.#parts.store.writeNotes(found.map(({ labels }) => ({ key: externalKey(namespace, name, labels), body: '', keepMs: 0 })).slice(0, 500))
+    for (let at = 0; at < found.length; at += maxNotesAtOnce) {
+      const some = found.slice(at, at + maxNotesAtOnce)
+      await this.#parts.store.writeNotes(some.map(({ labels }) => ({ key: externalKey(namespace, name, labels), body: '', keepMs: 0 })))
+    }
     return found.length
   }
 }

@@ -34,7 +34,7 @@ const gatherMs = 100
 const maxMessage = 1_024
 const author = 'registry'
 
-const check = checker(Type.Object({
+export const checkNotice = checker(Type.Object({
   about: Type.Enum(['Ingress', 'IngressClass', 'Secret', 'HorizontalPodAutoscaler']), uid: Type.Optional(Type.String()), reason: Type.String(),
   type: Type.Enum(['Normal', 'Warning']), message: Type.String()
 }))
@@ -60,8 +60,10 @@ export class Notices {
   tell ({ kind, namespace, name, uid }: NoticeAbout, { reason, type, message }: Pick<Notice, 'reason' | 'type' | 'message'>): void {
     const key = `${noticePrefix}${kind}/${namespace}/${name}/${reason}`
     this.#waiting.delete(key)
-    this.#waiting.set(key, JSON.stringify({ about: kind, ...(uid === undefined ? {} : { uid }), reason, type, message: message.slice(0, maxMessage) } satisfies Notice))
-    if (this.#waiting.size > maxWaiting) for (const oldest of this.#waiting.keys()) { this.#waiting.delete(oldest); break }
+    const notice: Notice = { about: kind, ...(uid === undefined ? {} : { uid }), reason, type, message: message.slice(0, maxMessage) }
+    this.#waiting.set(key, JSON.stringify(notice))
+    const [oldest] = this.#waiting.keys()
+    if (this.#waiting.size > maxWaiting && oldest !== undefined) this.#waiting.delete(oldest)
     this.#cancel ??= this.#parts.clock.after(gatherMs, () => this.flush())
   }
 
@@ -93,7 +95,7 @@ export function noticedOf (
 ): { readonly target: { namespace: string, service: string, id: string }, readonly said: { readonly notice?: Notice } } | undefined {
   if (!key.startsWith(noticePrefix)) return undefined
   const [, , namespace = '', id = ''] = key.split('/')
-  const read = object === undefined ? undefined : readJson(object.body, check)
+  const read = object === undefined ? undefined : readJson(object.body, checkNotice)
   return {
     target: { namespace, service: '', id },
     said: read === undefined || 'refusal' in read ? {} : { notice: read.value as Notice } // it has just been checked

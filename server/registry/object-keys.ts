@@ -15,6 +15,10 @@ export const nodePrefix = 'node/'
 /** What the registry told of what was declared, for an hour: `notice/KIND/NAMESPACE/NAME/REASON` (notices.ts). It is among events only. */
 export const noticePrefix = 'notice/'
 
+export function isNoticeKey (key: string): boolean {
+  return key.startsWith(noticePrefix)
+}
+
 export function isNodeKey (key: string): boolean {
   return key.startsWith(nodePrefix)
 }

@@ -5,6 +5,7 @@ import { decisionId } from '../../model/autoscaling/decision-id.ts'
 import { ExternalMetricBody, metricNamePattern, metricNameRule } from '../../model/autoscaling/external-metric.ts'
 import { LabelName } from '../../model/instance/instance.ts'
 import type { HorizontalPodAutoscaler } from '../../model/service/types.ts'
+import { mapOf } from '../../model/validate.ts'
 import { answer, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf } from '../server/context.ts'
 import { RegistryError } from '../../errors.ts'
@@ -27,7 +28,7 @@ const Desired = Type.Object({
 const exampleDesired = { desired: 4, current: 2, decision: '6f1c-1767225600-4', reason: 'the HPA was able to successfully calculate a replica count from cpu resource', target: 'Deployment/orders' }
 
 const Metric = Type.Object({
-  name: Type.String(), value: Type.Number(), labels: Type.Record(Type.String(), Type.String()),
+  name: Type.String(), value: Type.Number(), labels: mapOf(Type.String()),
   writtenAt: Type.String({ format: 'date-time' }), endsAt: Type.String({ format: 'date-time' })
 }, closed)
 const MetricList = Type.Object({ items: Type.Array(Metric) }, closed)

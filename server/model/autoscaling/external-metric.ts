@@ -1,9 +1,8 @@
 // A value from outside that autoscalers go by: written through REST, kept as a note of the store, and gone when its time is over.
 import { hash } from 'node:crypto'
-import { Type } from 'typebox'
-import { type Static } from 'typebox'
+import { Type, type Static } from 'typebox'
 import { readJson } from '../stored-text.ts'
-import { checker } from '../validate.ts'
+import { checker, mapOf } from '../validate.ts'
 import { compact } from '../service/schema.ts'
 
 export const externalPrefix = 'external/'
@@ -17,7 +16,7 @@ const labelText = Type.String({ maxLength: 253, pattern: '^[^\\n]*$', rule: 'mus
 
 export const ExternalMetricBody = Type.Object({
   value: Type.Number({ minimum: 0, maximum: maxExternalValue, rule: `must be a number from 0 to ${maxExternalValue}`, description: 'What it is now' }),
-  labels: Type.Optional(Type.Record(Type.String(), labelText, {
+  labels: Type.Optional(mapOf(labelText, {
     maxProperties: maxLabels, rule: `must be an object of texts, at most ${maxLabels}`,
     description: 'By which a metric selects it. Values of one name with different labels stand side by side, and are summed where several are selected.'
   })),
@@ -48,7 +47,7 @@ export function externalText (name: string, { value, labels }: Static<typeof Ext
 }
 
 const check = checker(Type.Object({
-  name: Type.String(), value: Type.Number({ minimum: 0, maximum: maxExternalValue }), labels: Type.Optional(Type.Record(Type.String(), Type.String()))
+  name: Type.String(), value: Type.Number({ minimum: 0, maximum: maxExternalValue }), labels: Type.Optional(mapOf(Type.String()))
 }))
 
 /** undefined = no node wrote it. */
