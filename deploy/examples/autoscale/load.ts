@@ -13,7 +13,7 @@ const autoscaler = env['AUTOSCALER'] ?? 'worker'
 const peak = Number(env['PEAK'] ?? 20)
 const low = Number(env['LOW'] ?? 1)
 /** Of rising, of staying at the top, of falling, and of the quiet time after it. */
-const phases = (env['PHASES'] ?? '60,60,30,120').split(',').map(Number)
+const phases = (env['PHASES'] ?? '60,60,30,60').split(',').map(Number)
 const ticks = 10 // a second
 
 /** Jobs a second, so many seconds after the start. */

@@ -17,7 +17,7 @@ const rows = lines.map((line): Row => {
 })
 if (rows.length === 0) throw new Error('the log has no lines')
 
-const size = { width: 720, height: 360, left: 44, right: 12 }
+const size = { width: 720, height: 336, left: 44, right: 20 }
 const panels = { load: { top: 28, height: 110 }, copies: { top: 180, height: 130 } }
 const end = (rows.at(-1)?.seconds ?? 0) + 1
 const x = (seconds: number): number => round(size.left + seconds / end * (size.width - size.left - size.right))
@@ -71,8 +71,8 @@ const counts = Array.from({ length: mostCopies + 1 }, (_, count) => count)
 const height = bottom - panels.load.top
 console.log([
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" font-family="sans-serif"`,
-  ' font-size="12"><style>.grid{stroke:#ddd}path{fill:none;stroke-width:2}.load{stroke:#888}.desired{stroke:#c4500c}',
-  '.current{stroke:#1668a8}rect.all{fill:#fff}rect.away{fill:#f4d9d9}</style>',
+  ' font-size="12"><style>path{fill:none;stroke-width:2}.grid{stroke:#ddd;stroke-width:1}.load{stroke:#888}',
+  '.desired{stroke:#c4500c}.current{stroke:#1668a8}rect.all{fill:#fff}rect.away{fill:#f4d9d9}</style>',
   `<rect class="all" width="${size.width}" height="${size.height}"/>`,
   ...away.map(({ from, to }) => {
     const width = round(x(to) - x(from))
