@@ -1,13 +1,13 @@
 // Decides for all autoscalers, on one node of those that share a store: the one that has the claim. A tick renews the claim or tries to take
 // it; each round reads the loads of all nodes, decides in slices, keeps what is to be remembered, and only then tells it.
-import type { HorizontalPodAutoscaler } from '../../client-sdk/src/autoscaling-manifests.ts'
+import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus } from '../../client-sdk/src/autoscaling-manifests.ts'
 import type { Clock } from '../clock.ts'
 import { RegistryError } from '../errors.ts'
 import type { Guard } from '../guard.ts'
 import type { Instance } from '../../client-sdk/src/wire.ts'
 import type { Access, Core, KeptLoad, StatusWrite } from '../registry/core.ts'
 import { Slice } from '../slice.ts'
-import { type NoteWrite, type Store, maxNotesAtOnce } from '../store/store.ts'
+import type { NoteWrite, Store } from '../store/store.ts'
 import { ExternalValues } from './external-values.ts'
 import { Outlets } from './outlets.ts'
 import type { DecisionListener, Decisions, ScalingDecision } from './ports.ts'
@@ -42,8 +42,10 @@ const ticksPerRound = 3
 const keepAgainMs = 60_000
 /** Values that are measured are written into the status so often at most, unless something else in it changes: each time is a revision. */
 const metricsAgainMs = 60_000
+/** One call: a millisecond or two of the store. */
+const notesAtOnce = 100
 /** One commit: some milliseconds of the store. */
-const statusesAtOnce = 200
+const statusesAtOnce = 50
 
 interface Kept {
   readonly state: AutoscalerState
@@ -225,7 +227,9 @@ export class Autoscaling implements Decisions {
   ): Promise<boolean> {
     const writes: NoteWrite[] = []
     const there = new Set<string>()
+    const slice = new Slice()
     for (const [hpa, { state }] of outcomes) {
+      if (slice.isOver()) await slice.next()
       const key = keyOf(hpa)
       there.add(key)
       const before = states.get(key)
@@ -242,8 +246,8 @@ export class Autoscaling implements Decisions {
       this.#outlets.gone(key.slice(statePrefix.length))
       writes.push({ key, body: '', keepMs: 0 })
     }
-    for (let at = 0; at < writes.length; at += maxNotesAtOnce) {
-      if (!await this.#options.store.writeNotes(writes.slice(at, at + maxNotesAtOnce), under)) return false
+    for (let at = 0; at < writes.length; at += notesAtOnce) {
+      if (!await this.#options.store.writeNotes(writes.slice(at, at + notesAtOnce), under)) return false
     }
     return true
   }
@@ -271,10 +275,8 @@ export class Autoscaling implements Decisions {
   #statusOf ([hpa, { status }]: readonly [HorizontalPodAutoscaler, Outcome], nowMs: number): readonly StatusWrite[] {
     const { metadata: { namespace = '', name, uid }, status: before } = hpa
     const key = keyOf(hpa)
-    const withoutMetrics = (each: object | undefined): string => JSON.stringify(sorted({ ...each, currentMetrics: undefined }))
-    const isSame = withoutMetrics(before) === withoutMetrics(status)
-    const hasMetrics = before?.currentMetrics !== undefined
-    if (isSame && hasMetrics && nowMs - (this.#statusAtMs.get(key) ?? -Infinity) < metricsAgainMs) return []
+    const hasMetrics = before?.currentMetrics !== undefined || status.currentMetrics === undefined
+    if (isSame(before, status) && hasMetrics && nowMs - (this.#statusAtMs.get(key) ?? -Infinity) < metricsAgainMs) return []
     this.#statusAtMs.set(key, nowMs)
     return [{ kind: 'HorizontalPodAutoscaler', namespace, name, uid, status }]
   }
@@ -292,9 +294,12 @@ function usesExternal ({ spec: { metrics = [] } }: HorizontalPodAutoscaler): boo
   return metrics.some(({ type }) => type === 'External')
 }
 
-/** What is stored has its members in another order. */
-function sorted (value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, sorted(member)]))
+/** But for what was measured. */
+function isSame (one: HorizontalPodAutoscalerStatus | undefined, other: HorizontalPodAutoscalerStatus): boolean {
+  if (one?.conditions?.length !== other.conditions?.length) return false
+  return one?.currentReplicas === other.currentReplicas && one.desiredReplicas === other.desiredReplicas && one.lastScaleTime === other.lastScaleTime &&
+    one.observedGeneration === other.observedGeneration && (one.conditions ?? []).every((each, place) => {
+    const next = other.conditions?.[place]
+    return each.type === next?.type && each.status === next.status && each.reason === next.reason && each.message === next.message
+  })
 }
