@@ -1,5 +1,5 @@
-// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls tls proxy access eureka consul kubernetes autoscale --instances=20000]: prints a
-// table; ends with 1 if a goal is missed. Needs both cores for itself.
+// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls tls proxy access eureka consul
+// kubernetes autoscale --instances=20000]: prints a table; ends with 1 if a goal is missed. Needs both cores for itself.
 import { autoscale } from './autoscale.ts'
 import { big } from './big.ts'
 import { consul } from './consul.ts'
