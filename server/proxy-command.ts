@@ -133,7 +133,8 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
     if (settings.stateFile !== undefined) await resume(agent, settings.stateFile, log, announcer)
     const endWatch = backEnd.name === 'kernel' ? watchTables({ guard, clock, onDeleted: () => void agent.check() }) : () => undefined
     const health = settings.health === undefined ? undefined : await serveHealth(settings.health.host, settings.health.port, {
-      guard, status: () => agent.status, isHealthy: () => agent.isHealthy, metrics: () => metricsText(agent.status, agent.isHealthy)
+      guard, status: () => agent.status, isHealthy: () => agent.isHealthy,
+      metrics: async () => metricsText(agent.status, agent.isHealthy, await backEnd.counts())
     })
     await using client = api.client
     const following = (async () => {

@@ -8,7 +8,7 @@ import type { Autoscaling } from './controller.ts'
 const maxSeries = 10_000
 
 /** Every node shows what was decided; which of them decides, only one says. */
-export function observeAutoscaling (register: Registry, core: Pick<Access, 'manifests'>, autoscaling: Autoscaling): void {
+export function observeAutoscaling (register: Registry, core: Pick<Access, 'manifests'>, autoscaling: Pick<Autoscaling, 'isElected' | 'rounds' | 'report'>): void {
   const ofEach = (name: string, help: string, value: (status: NonNullable<HorizontalPodAutoscaler['status']>) => number): void => {
     new Gauge({
       name: `rollcall_hpa_${name}`, help, labelNames: ['namespace', 'name'], registers: [register],

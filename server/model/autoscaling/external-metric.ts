@@ -23,7 +23,7 @@ export const ExternalMetricBody = Type.Object({
   ttl: Type.Optional(Type.Integer({
     minimum: 1, maximum: 86_400, rule: 'must be a whole number of seconds from 1 to 86400', description: 'Seconds after which it is no value any more. Default 60'
   }))
-}, { additionalProperties: false })
+}, { additionalProperties: false, examples: [{ value: 120, labels: { queue: 'orders' }, ttl: 60 }] })
 
 export const defaultExternalTtlSeconds = 60
 
