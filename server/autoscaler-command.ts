@@ -47,7 +47,7 @@ export async function runAutoscaler (call: Invocation): Promise<number | void> {
   const isHealthy = (): boolean => file.fault === undefined &&
     autoscaler.status.every(({ fault, heardMsAgo = Infinity }) => fault === undefined && heardMsAgo < silentMs)
   const server = health === undefined ? undefined : await listen(health, () => serveHealth(health.host, health.port, {
-    guard, isHealthy, metrics: () => metricsText(autoscaler.status, file.fault === undefined),
+    guard, isHealthy, metrics: async () => metricsText(autoscaler.status, file.fault === undefined),
     status: () => ({
       pid: process.pid, ...(file.fault === undefined ? {} : { fault: file.fault }), commands: autoscaler.status
     })

@@ -30,7 +30,7 @@ t.test('the commands of the guide do what it shows', { skip: lacking('bash', 'cu
   const directory = t.testdir({ data: {}, state: {} })
   const registry = run(t, 'test/support/quick-autoscaling.ts', ['serve', '--http', '127.0.0.1:0', '--dns', 'off', '--data', join(directory, 'data')])
   const { http } = JSON.parse(await registry.line(/"msg":"ready"/)) as { http: string }
-  const environment = { ROLLCALL_ADDRESS: http, WORKER_STATE: join(directory, 'state'), NODE: process.execPath, PHASES: '1,1,0,0', PEAK: '3', CPU: '2' }
+  const environment = { ROLLCALL_ADDRESS: http, WORKER_STATE: join(directory, 'state'), NODE: process.execPath, PHASES: '1,0,0,0', PEAK: '9', CPU: '2', DRAIN_MS: '0' }
   writeFileSync(join(directory, 'npx'), `#!/bin/sh\nshift\nexec ${process.execPath} --conditions=rollcall-source server/main.ts "$@"\n`, { mode: 0o755 })
   const shell = (command: string): Promise<string> => new Promise((resolve) => {
     const env = { ...process.env, ...environment, PATH: `${directory}:${process.env.PATH}` }
@@ -58,7 +58,7 @@ t.test('the commands of the guide do what it shows', { skip: lacking('bash', 'cu
   await load?.ended
   const rows = load?.lines.slice(1).map((line) => line.split(',').map(Number)) ?? []
   t.equal(load?.lines[0], 'seconds,jobs,failed,desired,current')
-  t.match(rows, [[0], [1]])
+  t.equal(rows.length, 1)
   t.ok(rows.every(([, jobs = 0, failed]) => jobs > 0 && failed === 0), JSON.stringify(rows))
   t.match(await shell(`ROLLCALL_DESIRED=0 sh ${example}/copies.sh processes`), /stopped copy 1\n/)
 })
