@@ -16,7 +16,7 @@ const samples: Readonly<Record<KindName, string>> = {
 }
 /** Where a kind has other limits, or a setting means more than its kind. */
 const own: Readonly<Record<string, string>> = {
-  'dns-forward-case': 'lower', 'access-writes': '77', 'certificate-identity': 'cn', 'jwt-issuer': 'https://a.test,https://b.test=https://b.test/keys', 'jwt-claim': 'email', 'dns-cluster-ip': 'always', 'override-keep': '2h', 'session-blip': '700ms',
+  'dns-forward-case': 'lower', 'access-writes': '77', 'access-connections': '77', 'certificate-identity': 'cn', 'jwt-issuer': 'https://a.test,https://b.test=https://b.test/keys', 'jwt-claim': 'email', 'dns-cluster-ip': 'always', 'override-keep': '2h', 'session-blip': '700ms',
   'log-length': '1234', 'dns-rate-limit': '77', 'dns-query-log': '0.25', 'dns-workers': '2', 'dns-batch': 'off', zone: 'one.test,two.test',
   'service-cidr': '10.7.0.0/16,fd00:7::/112', node: 'n-1', 'trusted-host': 'a.test,b.test', 'redis-prefix': 'sample',
   'dns-forward': '192.0.2.53,[2001:db8::53]:5353', 'client-zone': '10.0.0.0/8=z1,192.168.0.0/16=z2', 'dns-ttl': '9s',
