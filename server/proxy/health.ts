@@ -1,14 +1,13 @@
 // What a machine's agent answers over HTTP: whether it is well, and its metrics.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Guard } from '../guard.ts'
-import type { AgentStatus } from './agent-status.ts'
 
 export interface HealthOptions {
   readonly guard: Guard
-  readonly status: () => AgentStatus
+  readonly status: () => object
   readonly isHealthy: () => boolean
   /** The text of `/metrics`. */
-  readonly metrics: () => string
+  readonly metrics: () => string | Promise<string>
 }
 
 /** Of every answer: a balancer's page is no place to guess types. */
@@ -20,11 +19,11 @@ function answer (response: ServerResponse, code: number, type: string, body: str
 
 /** Answers for the agent. @throws the system's error if it can't listen there */
 export async function serveHealth (host: string, port: number, { guard, status, isHealthy, metrics }: HealthOptions): Promise<Server> {
-  const server = createServer(guard.around('proxy-health', (request: IncomingMessage, response: ServerResponse) => {
+  const server = createServer(guard.around('proxy-health', async (request: IncomingMessage, response: ServerResponse) => {
     const [path] = (request.url ?? '').split('?')
     if (path === '/livez') answer(response, 200, 'text/plain', 'ok\n')
     else if (path === '/healthz') answer(response, isHealthy() ? 200 : 503, 'application/json', `${JSON.stringify(status())}\n`)
-    else if (path === '/metrics') answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', metrics())
+    else if (path === '/metrics') answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await metrics())
     else answer(response, 404, 'text/plain', 'livez, healthz or metrics\n')
   }))
   return await listening(server, host, port, guard)
