@@ -22,7 +22,7 @@ function faults (file: string, specifier: string): string[] {
 }
 
 t.test('an adapter imports the port of the core and the model, nothing else of the registry', async (t) => {
-  for (const adapter of ['http', 'dns', 'cli', 'ui', 'proxy', 'kubernetes', 'eureka', 'consul', 'xds']) {
+  for (const adapter of ['http', 'dns', 'cli', 'ui', 'proxy', 'autoscaling', 'kubernetes', 'eureka', 'consul', 'xds']) {
     const file = `server/${adapter}/some/file.ts`
     for (const allowed of ['../../registry/core.ts', '../../model/names.ts', '../../../client-sdk/src/wire.ts']) t.same(faults(file, allowed), [], `${adapter} imports ${allowed}`)
     for (const forbidden of ['../../registry/registry.ts', '../../registry/catalog/catalog.ts', '../../registry/feed/feed.ts', '../../registry/catalog/listing.ts', '../../store/redis/link.ts', '../../serve.ts']) {
