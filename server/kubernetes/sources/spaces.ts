@@ -1,6 +1,6 @@
-// Namespaces, policies and events.
-import type { Manifest } from '../../model/service/types.ts'
-import type { Access, AppliedChange, Position } from '../../registry/core.ts'
+// Namespaces, what is shown as it was declared, and events.
+import { isGlobalKind, type Manifest } from '../../model/service/types.ts'
+import { type Access, type AppliedChange, isTold, type ListedKind, objectChangeKind, type Position, type Sight } from '../../registry/core.ts'
 import { implicitNamespaceObject, storedObject } from '../objects/declared.ts'
 import { eventOf } from '../objects/event.ts'
 import { derivedUid } from '../objects/meta.ts'
@@ -24,7 +24,7 @@ export class NamespaceSource implements Source {
   }
 
   unitsOf ({ kind, target: { namespace } }: AppliedChange): Iterable<string> {
-    return kind === 'claim' || kind === 'secret' || kind === 'policy' || namespace === '' ? noUnits : [unitOf('', namespace)]
+    return kind === 'claim' || kind === 'secret' || namespace === '' ? noUnits : [unitOf('', namespace)]
   }
 
   * all (): Iterable<string> {
@@ -58,30 +58,41 @@ function withName (object: ReturnType<typeof storedObject>): ReturnType<typeof s
   return { ...object, metadata: { ...object.metadata, labels: { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name } } }
 }
 
-export class PolicySource implements Source {
+/** Objects of a kind that are shown as they were declared. */
+export class DeclaredSource implements Source {
   readonly #core: Access
+  readonly #kind: ListedKind
+  readonly #changeKind: AppliedChange['kind']
 
-  constructor (core: Access) {
+  constructor (core: Access, kind: ListedKind) {
     this.#core = core
+    this.#kind = kind
+    this.#changeKind = kind === 'Policy' ? 'policy' : objectChangeKind(kind)
   }
 
-  unitsOf ({ kind, target: { id } }: AppliedChange): Iterable<string> {
-    return kind === 'policy' ? [unitOf('', id)] : noUnits
+  unitsOf ({ kind, target: { namespace, id } }: AppliedChange): Iterable<string> {
+    return kind === this.#changeKind ? [unitOf(namespace, id)] : noUnits
   }
 
   all (): Iterable<string> {
-    return this.#core.manifests('Policy').map(({ metadata: { name } }) => unitOf('', name))
+    return this.#core.manifests(this.#kind).map(({ kind, metadata: { namespace, name } }) => unitOf(isGlobalKind(kind) ? '' : namespace, name))
   }
 
   make (unit: string): readonly Made[] {
-    const { name } = partsOf(unit)
-    const manifest: Manifest | undefined = found(() => this.#core.manifest({ kind: 'Policy', namespace: '', name }))
+    const { namespace, name } = partsOf(unit)
+    const manifest: Manifest | undefined = found(() => this.#core.manifest({ kind: this.#kind, namespace, name }))
     if (manifest === undefined) return []
     return [{
-      namespace: '', name, uid: manifest.metadata.uid ?? '', mark: manifest, revision: Number(manifest.metadata.resourceVersion),
-      isSeen: (sight) => sight.whole('*'), object: () => storedObject(manifest)
+      namespace, name, uid: manifest.metadata.uid ?? '', mark: manifest, revision: Number(manifest.metadata.resourceVersion),
+      isSeen: (sight) => isDeclaredSeen(sight, this.#changeKind, namespace), object: () => storedObject(manifest)
     }]
   }
+}
+
+/** Policies are for those who see everything, classes of ingresses for everybody. */
+function isDeclaredSeen (sight: Sight, kind: AppliedChange['kind'], namespace: string): boolean {
+  if (kind === 'policy') return sight.whole('*')
+  return kind === 'ingressclass' || sight.namespace(namespace)
 }
 
 /** The unit is a revision. */
@@ -97,7 +108,7 @@ export class EventSource implements Source {
   }
 
   unitsOf (change: AppliedChange): Iterable<string> {
-    if (change.kind === 'claim' || change.kind === 'secret') return noUnits
+    if (!isTold(change)) return noUnits
     const units = [this.#keep(change)]
     for (const oldest of this.#changes.keys()) {
       if (this.#changes.size <= maxEventObjects) break
@@ -125,7 +136,7 @@ export class EventSource implements Source {
     if (object === undefined) return []
     return [{
       namespace, name: object.metadata.name, uid: object.metadata.uid ?? '', mark: change, revision: change.revision,
-      isSeen: (sight) => (change.kind === 'policy' ? sight.whole('*') : service === '' ? sight.namespace(namespace) : sight.service(namespace, service)),
+      isSeen: (sight) => (service === '' ? isDeclaredSeen(sight, change.kind, namespace) : sight.service(namespace, service)),
       object: () => object
     }]
   }

@@ -1,4 +1,5 @@
 // What a manifest that came, changed or went does to its namespace.
+import type { ObjectManifest } from '../../model/manifest/object-kinds.ts'
 import type { Manifest, Policy } from '../../model/service/types.ts'
 import type { RecordChange } from '../../store/store.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
@@ -9,7 +10,7 @@ import type { NamespaceEntry } from './namespace-entry.ts'
 type ChangeFacts = Pick<RecordChange, 'revision' | 'atMs' | 'by' | 'reason'>
 
 /** A manifest came or changed. */
-export function declare (owner: NamespaceEntry, { name }: ManifestName, manifest: Exclude<Manifest, Policy>, change: ChangeFacts): AppliedChange {
+export function declare (owner: NamespaceEntry, { name }: ManifestName, manifest: Exclude<Manifest, Policy | ObjectManifest>, change: ChangeFacts): AppliedChange {
   const { revision } = change
   const made = plainChange(change, 'endpoints', { namespace: owner.name, service: name, id: '' }, false)
   switch (manifest.kind) {
@@ -32,7 +33,7 @@ export function declare (owner: NamespaceEntry, { name }: ManifestName, manifest
 }
 
 /** A manifest went. */
-export function remove (owner: NamespaceEntry, { kind, name }: ManifestName & { readonly kind: Exclude<ManifestName['kind'], 'Policy'> }, change: ChangeFacts): AppliedChange {
+export function remove (owner: NamespaceEntry, { kind, name }: ManifestName & { readonly kind: Exclude<ManifestName['kind'], 'Policy' | ObjectManifest['kind']> }, change: ChangeFacts): AppliedChange {
   const gone = plainChange(change, 'endpoints', { namespace: owner.name, service: name, id: '' }, true)
   switch (kind) {
     case 'Namespace':
