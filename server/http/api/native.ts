@@ -28,6 +28,7 @@ import { manifestScope } from './manifest-media.ts'
 import { registerMetrics } from './metrics.ts'
 import { registerNamespaces } from './namespaces.ts'
 import { registerHandMade } from './hand-made.ts'
+import { registerIngressObjects } from './ingress-objects.ts'
 import { registerObjects } from './objects.ts'
 import { registerOverrides } from './overrides.ts'
 import { registerOverview } from './overview.ts'
@@ -95,6 +96,7 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
         registerPolicies(scope, context)
       })
       registerCertificates(app, context)
+      registerIngressObjects(app, context)
       registerExplain(app, context)
       registerPools(app, context)
       await registerDns(app, context)
