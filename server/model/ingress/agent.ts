@@ -1,9 +1,9 @@
 // A process that serves ingresses (`rollcall proxy --ingress`), as its registration says where and what. Anybody with the right to may
 // register under that name: what cannot be read is left out, and how much is read has a limit.
-import type { IngressAddress } from '../../client-sdk/src/ingress-manifests.ts'
-import type { Endpoint, Instance } from '../../client-sdk/src/wire.ts'
+import type { IngressAddress } from '../../../client-sdk/src/ingress-manifests.ts'
+import type { Endpoint, Instance } from '../../../client-sdk/src/wire.ts'
 import { isIP } from 'node:net'
-import { isLabel } from './names.ts'
+import { isLabel } from '../names.ts'
 
 /** In `rollcall-system`. */
 export const ingressAgentService = 'ingress'
