@@ -24,6 +24,8 @@ export interface IngressSettings {
   /** `namespace/name`. */
   readonly service: string | undefined
   readonly allowExternalNames: boolean
+  /** Endpoints at loopback addresses are asked, wherever it listens. */
+  readonly takesLoopback: boolean
   readonly accessSample: number | undefined
   readonly timeouts: Partial<IngressTimeouts>
   readonly limits: ServerLimits
@@ -67,7 +69,7 @@ export function readIngressSettings (call: Invocation): IngressSettings | undefi
       if (!isLabel(namespace) || !isLabel(name) || rest.length > 0) throw new Error('must be NAMESPACE/NAME')
       return text
     }),
-    allowExternalNames: call.flag('ingress-external-names'),
+    allowExternalNames: call.flag('ingress-external-names'), takesLoopback: call.flag('ingress-loopback'),
     accessSample: call.read('ingress-access-log', (text) => {
       if (text === 'off') return undefined
       if (!/^(?:0|1|0?\.\d+|1\.0+|0\.\d*)$/.test(text)) throw new Error('must be a share from 0 to 1, or off')

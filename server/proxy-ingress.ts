@@ -1,13 +1,14 @@
 // What serves ingresses on a machine (`rollcall proxy --ingress`), put together of its parts.
 import { CommandError, exitCodes } from './cli/errors.ts'
 import { RegistryError } from './errors.ts'
+import { parseIp } from './model/address/ranges.ts'
 import { hostPort } from './listen-addresses.ts'
 import { IngressAgent } from './proxy/ingress/agent/ingress-agent.ts'
 import { IngressRegistration } from './proxy/ingress/agent/ingress-registration.ts'
 import { readIngress } from './proxy/ingress/agent/ingress-state-file.ts'
 import { followObjects } from './proxy/ingress/agent/object-follower.ts'
 import { bindPlaces, type PlaceSocket } from './proxy/ingress/workers/place-sockets.ts'
-import type { Machine } from './proxy/machine.ts'
+import { isLoopback, type Machine } from './proxy/machine.ts'
 import type { Carrier } from './proxy-carrier.ts'
 import type { IngressSettings } from './proxy-ingress-settings.ts'
 import type { ProxySettings } from './proxy-settings.ts'
@@ -22,11 +23,13 @@ export interface IngressCarrier extends Carrier {
 
 /** @throws CommandError if it cannot listen where it shall, or its default certificate is no use */
 export async function openIngress (settings: ProxySettings, ingress: IngressSettings, { client, clock, guard, log }: CarrierParts): Promise<IngressCarrier> {
-  const machine = settings.readMachine()
   const defaultCertificate = readDefault(ingress, { clock, log })
   const sockets = await bound(ingress, log)
-  const stateFile = settings.stateFile === undefined ? undefined : `${settings.stateFile}-ingress`
   const [own = []] = sockets
+  const found = settings.readMachine()
+  // Where nobody but this machine asks, nobody gets at its loopback addresses who could not before.
+  const machine: Machine = { ...found, takesLoopback: ingress.takesLoopback || own.every(({ address }) => isLoopbackText(address)) }
+  const stateFile = settings.stateFile === undefined ? undefined : `${settings.stateFile}-ingress`
   const registration = new IngressRegistration({
     client, machine, addresses: reachable(own, machine), ports: portsOf(own), classes: ingress.classes, service: ingress.service, labels: settings.labels, log
   })
@@ -108,4 +111,9 @@ function reachable (sockets: readonly PlaceSocket[], { nodeAddresses }: Machine)
     if (address === '0.0.0.0') return nodeAddresses.filter((each) => !each.includes(':'))
     return address === '::' ? nodeAddresses : [address]
   }))]
+}
+
+function isLoopbackText (address: string): boolean {
+  const ip = parseIp(address)
+  return !('problem' in ip) && isLoopback(ip)
 }

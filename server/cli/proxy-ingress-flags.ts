@@ -13,6 +13,7 @@ export const ingressFlags: Flags = {
   'ingress-default-key': { type: 'string', metavar: 'FILE', what: 'The key of that certificate, in PEM form' },
   'ingress-service': { type: 'string', metavar: 'NAMESPACE/NAME', what: 'The service that stands in front: ingresses get its load-balancer address (default: the addresses of this machine)' },
   'ingress-external-names': { type: 'boolean', what: 'Asks services of the type ExternalName, too: who may write a service then decides where this machine connects to' },
+  'ingress-loopback': { type: 'boolean', what: 'Asks endpoints at loopback addresses, too: only where all of them are on this machine (default: where ingresses are served at loopback addresses alone)' },
   'ingress-access-log': { type: 'string', metavar: 'SHARE', what: 'How many of the requests are logged, each as a line of JSON: from 0 (none but those that failed here) to 1 (all); off: none (default off)' },
   'ingress-response-timeout': { type: 'string', metavar: 'DURATION', what: 'How long an endpoint may take to begin its answer; an ingress has its own by annotation (default 60s)' },
   'ingress-connect-timeout': { type: 'string', metavar: 'DURATION', what: 'How long a connection to an endpoint may take (default 2s)' },

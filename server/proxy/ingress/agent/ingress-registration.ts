@@ -2,7 +2,7 @@
 // connection. The registry takes the addresses of ingresses from it.
 import type { Registration, Rollcall } from '../../../../client-sdk/src/index.ts'
 import { agentNamespace } from '../../../model/agent-name.ts'
-import { ingressAgentKeys, ingressAgentService, type IngressProblem, maxIngressAddresses, problemsText } from '../../../model/ingress-agent.ts'
+import { ingressAgentKeys, ingressAgentService, type IngressProblem, maxIngressAddresses, problemsText } from '../../../model/ingress/agent.ts'
 import type { Machine } from '../../machine.ts'
 import { agentTtlMs } from '../../registration.ts'
 
