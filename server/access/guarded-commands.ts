@@ -97,7 +97,9 @@ export class GuardedCommands extends GuardedReads implements Commands {
 
   async put (name: ManifestName, value: unknown, options: PutOptions = {}): Promise<ApplyAnswer> {
     const said = writtenBy(name.kind, value, name.namespace)
-    const own = isGlobalKind(name.kind) ? { ...said, namespace: spaceOf(name) } : { ...said, namespace: name.namespace, name: name.name, service: name.kind === 'EndpointSlice' ? said.service : this.#serviceOf(name) }
+    const own = isGlobalKind(name.kind)
+      ? { ...said, namespace: spaceOf(name) }
+      : { ...said, namespace: name.namespace, name: name.name, service: name.kind === 'EndpointSlice' ? said.service : this.#serviceOf(name) }
     return await this.#write(options.dryRun === true ? 'put-dry-run' : 'put', [own], async () => {
       if (name.kind === 'Policy') await this.#keepAnAdmin([value])
       return await this.inner.put(name, value, options)
@@ -107,7 +109,9 @@ export class GuardedCommands extends GuardedReads implements Commands {
   async delete (names: readonly ManifestName[], options: DeleteOptions = {}): Promise<Deleted> {
     const { gate, inner } = this
     return await gate.audited(options.dryRun === true ? 'delete-dry-run' : 'delete', listed(names.map((name) => `${name.kind} ${name.namespace}/${name.name}`)), ({ revision }) => revision, async () => {
-      for (const name of names) this.#requireWrite({ kind: name.kind, name: name.name, namespace: spaceOf(name), service: this.#serviceOf(name), addresses: [] })
+      for (const name of names) {
+        this.#requireWrite({ kind: name.kind, name: name.name, namespace: spaceOf(name), service: this.#serviceOf(name), addresses: [] })
+      }
       const gone = names.filter(({ kind }) => kind === 'Policy')
       if (gone.length > 0) {
         await this.inner.caughtUp()

@@ -4,7 +4,6 @@ import type { Heartbeat, HeartbeatAnswer, Instance, Registration } from '../../c
 import type { ObjectKind } from '../model/manifest/object-kinds.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
 import type { ManifestDocument } from '../model/manifest/manifest-document.ts'
-import type { Manifest } from '../model/service/types.ts'
 import type { Backup } from '../store/store.ts'
 import type { Actor } from './actor.ts'
 import type { HeartbeatCommands } from './commands/heartbeats.ts'
@@ -73,7 +72,10 @@ export class ActorAccess implements Access {
   members (namespace: string | undefined, service: string): ReturnType<Reads['members']> { return this.#parts.reads.members(namespace, service) }
   protection (): ReturnType<Reads['protection']> { return this.#parts.reads.protection() }
   manifest (name: ManifestName): ReturnType<Reads['manifest']> { return this.#parts.reads.manifest(name) }
-  manifests<Kind extends ListedKind> (kind: Kind, namespace?: string): readonly ManifestOf<Kind>[] { return this.#parts.services.list(kind, namespace) as readonly Manifest[] as readonly ManifestOf<Kind>[] } // of that kind
+  manifests<Kind extends ListedKind> (kind: Kind, namespace?: string): readonly ManifestOf<Kind>[] {
+    return this.#parts.services.list(kind, namespace) as readonly ManifestOf<Kind>[] // of that kind
+  }
+
   certificates (): ReturnType<Reads['certificates']> { return this.#parts.services.certificates() }
   secretWithData (...name: Parameters<Reads['secretWithData']>): ReturnType<Reads['secretWithData']> { return this.#parts.services.secretWithData(...name) }
   serviceManifest (...name: Parameters<Reads['serviceManifest']>): ReturnType<Reads['serviceManifest']> { return this.#parts.reads.serviceManifest(...name) }

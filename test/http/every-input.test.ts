@@ -49,7 +49,8 @@ const rightTexts: Readonly<Record<string, string>> = { namespace: 'shop', servic
 /** Bytes: RFC 8484 lets the query hold parameters that are not ours. */
 const openQueries = new Set(['queryDns', 'postDnsQuery'])
 const manifestKinds: Readonly<Record<string, keyof typeof manifestShapes>> = {
-  putService: 'Service', putNamespace: 'Namespace', putIngress: 'Ingress', putIngressClass: 'IngressClass', putSecret: 'Secret', putHorizontalPodAutoscaler: 'HorizontalPodAutoscaler'
+  putService: 'Service', putNamespace: 'Namespace', putPolicy: 'Policy',
+  putIngress: 'Ingress', putIngressClass: 'IngressClass', putSecret: 'Secret', putHorizontalPodAutoscaler: 'HorizontalPodAutoscaler'
 }
 const runs = { numRuns: 40 }
 

@@ -68,7 +68,10 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
     isUrgent,
     clientError: clientProblem,
     plugin: async (app, parts) => {
-      const context: HttpContext = { ...parts, http: parts.metrics, core, node, version, metrics: counters, sharedStore, isGuarded: access?.isGuarding === true, dns, startedAtMs: parts.clock.now() }
+      const context: HttpContext = {
+        ...parts, http: parts.metrics, core, node, version, metrics: counters, sharedStore, isGuarded: access?.isGuarding === true, dns,
+        startedAtMs: parts.clock.now()
+      }
       app.setValidatorCompiler(compileValidator)
       app.setSerializerCompiler(() => (value) => JSON.stringify(value)) // what the core gives has the wire's types; see wire-check.ts
       registerProblems(app, context)

@@ -78,7 +78,8 @@ function registerKind (app: FastifyInstance, context: HttpContext, kind: ObjectK
       const rest = access.manifests(kind, namespace).filter((each: ObjectManifest) => keyOf(each) > after)
       const items = rest.slice(0, limit)
       const last = rest.length > limit ? items.at(-1) : undefined
-      return pageText<ObjectManifest>({ revision: position.cursor, items, next: last === undefined ? undefined : keyCursor(keyOf(last)), cursorOf: (each) => keyCursor(keyOf(each)) })
+      const next = last === undefined ? undefined : keyCursor(keyOf(last))
+      return pageText<ObjectManifest>({ revision: position.cursor, items, next, cursorOf: (each) => keyCursor(keyOf(each)) })
     }, textForm)
   }
   const listed = { 200: answerOf('A page', pageSchema, { revision: 'q7Zk2.17', items: [example] }), 304: known, ...errorResponses(...readErrors, 'REG_NAMESPACE_NOT_FOUND') }

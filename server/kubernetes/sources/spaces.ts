@@ -6,9 +6,10 @@ import { eventOf } from '../objects/event.ts'
 import { derivedUid } from '../objects/meta.ts'
 import { podNameOfId } from '../objects/pod.ts'
 import { defaultNamespace } from '../own-name.ts'
-import type { Made } from '../shelf/entry.ts'
-import { type Source, noUnits, partsOf, unitOf } from '../shelf/source.ts'
+import type { Entry, Made } from '../shelf/entry.ts'
+import { type Gone, type Source, noUnits, partsOf, unitOf } from '../shelf/source.ts'
 import { found } from './found.ts'
+import { lastOf, nameOnly } from './gone.ts'
 import type { PodIndex } from './pod-index.ts'
 
 const pageItems = 1_000
@@ -47,9 +48,18 @@ export class NamespaceSource implements Source {
     const { items } = summary === undefined ? { items: [] } : this.#core.services({ namespace: name }, undefined, 100)
     const createdAt = items.reduce((oldest, each) => (oldest === '' || each.createdAt < oldest ? each.createdAt : oldest), '')
     return [{
-      ...base, uid: derivedUid('Namespace', name), mark: 'implicit', revision: items.reduce((first, each) => Math.min(first, each.revision), items[0]?.revision ?? 1),
+      ...base, uid: derivedUid('Namespace', name), mark: 'implicit', atLeast: items.reduce((first, each) => Math.min(first, each.revision), items[0]?.revision ?? 1),
       object: (revision) => implicitNamespaceObject(name, createdAt === '' ? new Date(0).toISOString() : createdAt, revision)
     }]
+  }
+
+  gone (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] {
+    const { name } = partsOf(unit)
+    if (now.length > 0) return []
+    return [nameOnly({
+      apiVersion: 'v1', kind: 'Namespace', namespace: '', name, uid: derivedUid('Namespace', name), revision: lastOf(changes).revision,
+      isSeen: (sight) => sight.namespace(name)
+    })]
   }
 }
 
@@ -87,6 +97,15 @@ export class DeclaredSource implements Source {
       isSeen: (sight) => isDeclaredSeen(sight, this.#changeKind, namespace), object: () => storedObject(manifest)
     }]
   }
+
+  gone (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] {
+    const { name } = partsOf(unit)
+    if (now.length > 0) return []
+    return [nameOnly({
+      apiVersion: 'rollcall.dev/v1', kind: 'Policy', namespace: '', name, uid: derivedUid('Policy', name), revision: lastOf(changes).revision,
+      isSeen: (sight) => sight.whole('*')
+    })]
+  }
 }
 
 /** Policies are for those who see everything, classes of ingresses for everybody. */
@@ -119,6 +138,7 @@ export class EventSource implements Source {
   }
 
   async all (): Promise<Iterable<string>> {
+    await this.#pods.begin()
     this.#changes.clear()
     const { changes } = await this.#core.events({ limit: maxEventObjects })
     const since = [...this.#changes.values()] // what came while older ones were read

@@ -68,7 +68,7 @@ const defaultScaleUp: ScalingRules = {
 const defaultScaleDown: ScalingRules = { selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] }
 
 export function autoscalerOf ({ metadata, spec = {} }: LooseObject<HorizontalPodAutoscaler>, namespace: string): HorizontalPodAutoscaler {
-  const { scaleTargetRef, minReplicas = 1, maxReplicas = 0, metrics, behavior } = spec as Loose<HorizontalPodAutoscalerSpec>
+  const { scaleTargetRef, minReplicas = 1, maxReplicas = 0, metrics, behavior } = spec
   return {
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',
@@ -102,7 +102,7 @@ function metricOf (spec: MetricSpec): MetricSpec {
       ? undefined
       : { describedObject: referenceOf(loose.object.describedObject), metric: identifierOf(loose.object.metric), target: targetOf(loose.object.target) },
     external: loose.external === undefined ? undefined : { metric: identifierOf(loose.external.metric), target: targetOf(loose.external.target) }
-  }) as MetricSpec // one source for its type, once validation has seen it
+  }) // one source for its type, once validation has seen it
 }
 
 /** All sources side by side. */
@@ -128,11 +128,12 @@ function rulesOf (rules: Loose<ScalingRules> = {}): ScalingRules {
   const { stabilizationWindowSeconds, selectPolicy, tolerance, policies } = rules
   return compact<ScalingRules>({
     stabilizationWindowSeconds, selectPolicy, tolerance: quantityOf(tolerance),
-    policies: policies?.map(({ type, value, periodSeconds }: Loose<ScalingPolicy>) => ({ type: type ?? blank, value: value ?? 0, periodSeconds: periodSeconds ?? 0 }))
+    policies: policies?.map(({ type, value, periodSeconds }: Loose<ScalingPolicy>) =>
+      ({ type: type ?? blank, value: value ?? 0, periodSeconds: periodSeconds ?? 0 }))
   })
 }
 
 /** A number is written as a text. */
-function quantityOf (value: unknown): string | undefined {
-  return value === undefined ? undefined : String(value as string | number) // the shape has just been checked
+function quantityOf (value: string | number | undefined): string | undefined {
+  return value === undefined ? undefined : String(value)
 }

@@ -4,7 +4,7 @@ import { broken, dns1123Subdomain } from '../service/grammar.ts'
 import { metadataFaults } from '../service/metadata.ts'
 import { pathSegment } from '../manifest/path-segment.ts'
 import type {
-  HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, LabelSelector, MetricIdentifier, MetricSpec, MetricTarget, ScaleTargetReference, ScalingPolicy, ScalingRules
+  HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricIdentifier, MetricSpec, MetricTarget, ScaleTargetReference, ScalingPolicy, ScalingRules
 } from '../service/types.ts'
 import { parseQuantity, quantityRule } from './quantity.ts'
 import { selectorFaults } from './selector-faults.ts'
@@ -58,7 +58,8 @@ const fieldOfType: Readonly<Record<string, typeof sourceFields[number]>> =
 /** As it is before it is known that one source stands for the type. */
 type Sources = { readonly type: string } & {
   readonly [Source in typeof sourceFields[number]]?: {
-    readonly name?: string, readonly container?: string, readonly metric?: MetricIdentifier, readonly describedObject?: ScaleTargetReference, readonly target: MetricTarget
+    readonly name?: string, readonly container?: string, readonly metric?: MetricIdentifier, readonly describedObject?: ScaleTargetReference
+    readonly target: MetricTarget
   }
 }
 
@@ -132,7 +133,7 @@ function positive (field: string, text: string | undefined): Cause[] {
 }
 
 function identifierFaults (field: string, { name, selector }: MetricIdentifier): Cause[] {
-  const said = selector as LabelSelector | undefined
+  const said = selector
   return [
     ...(name === '' ? [required(`${field}.name`, 'must specify a metric name')] : broken(`${field}.name`, name, pathSegment)),
     ...(said === undefined ? [] : selectorFaults(`${field}.selector`, said))

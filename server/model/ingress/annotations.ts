@@ -140,7 +140,7 @@ export function ingressAnnotationsOf (annotations: Labels | undefined): IngressA
     ? undefined
     : { ...service, weight: weight ?? 0, ...(header === undefined ? {} : { header }) }
   const said = Object.entries({ ...found, canary }).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(said) as IngressAnnotations // each has the type of its field
+  return Object.fromEntries(said) // each has the type of its field
 }
 
 /** The causes in the annotations of an Ingress, those of our prefix that nobody knows among them. */

@@ -34,7 +34,7 @@ export interface LooseBackend {
 }
 
 export function ingressOf ({ metadata, spec = {} }: LooseObject<Ingress>, namespace: string): Ingress {
-  const { ingressClassName, defaultBackend, rules, tls } = spec as Loose<IngressSpec>
+  const { ingressClassName, defaultBackend, rules, tls } = spec
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'Ingress',
@@ -65,5 +65,5 @@ function backendOf (backend: IngressBackend): IngressBackend {
   const port = compact<{ name?: string, number?: number }>({
     name: said(service?.port?.name), number: service?.port?.number === 0 ? undefined : service?.port?.number
   }) as IngressBackendPort // one of both, once validation has seen it
-  return compact({ service: service === undefined ? undefined : { name: service.name ?? '', port }, resource }) as IngressBackend // as above
+  return compact({ service: service === undefined ? undefined : { name: service.name ?? '', port }, resource }) // as above
 }

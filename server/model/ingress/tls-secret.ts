@@ -5,7 +5,7 @@
 //   rollcall.dev/tls-certificate-file   /etc/tls/shop.crt
 //   rollcall.dev/tls-key-file           /etc/tls/shop.key
 import { anything, compact, fields, filled, flag, type LooseObject, metaOf, text, textMap, typeMeta } from '../manifest/shapes.ts'
-import { isMembers } from '../fields/values.ts'
+import { isMembers, withoutMembers } from '../fields/values.ts'
 import { type Cause, forbidden, invalidValue, notSupported, required, tooLong } from '../service/causes.ts'
 import { broken, dns1123Subdomain, type Rule } from '../service/grammar.ts'
 import { metadataFaults } from '../service/metadata.ts'
@@ -66,8 +66,7 @@ function withoutData (text: string): string | undefined {
   try {
     const manifest: unknown = JSON.parse(text)
     if (!isMembers(manifest)) return undefined
-    const { data: _, stringData: __, ...rest } = manifest
-    return `${JSON.stringify(rest)}\n`
+    return `${JSON.stringify(withoutMembers(manifest, 'data', 'stringData'))}\n`
   } catch {
     return undefined // nobody knows what is in it
   }

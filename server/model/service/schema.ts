@@ -8,7 +8,8 @@ import {
   anything, blank, compact, fields, filled, flag, list, type Loose, type LooseObject, metaOf, said, several, text, textMap, typeMeta, whole
 } from '../manifest/shapes.ts'
 import {
-  type Endpoints, type EndpointSlice, type EndpointSubset, isGlobalKind, type Manifest, type Namespace, type Policy, type PolicyRule, type Service, type ServicePort,
+  type Endpoints, type EndpointSlice, type EndpointSubset, isGlobalKind, type Manifest, type Namespace, type Policy, type PolicyRule,
+  type Service, type ServicePort,
   type ServiceSpec, type SliceEndpoint, type SlicePort
 } from './types.ts'
 

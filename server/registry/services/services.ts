@@ -325,7 +325,7 @@ export class Services {
     const made = this.#feed.catalog.handMade(namespace, service)
     if (made.endpoints === undefined) return made.slices
     const mirrored = handMadeEndpoints(manifest, { slices: [], endpoints: made.endpoints }, this.#endpointsOf(namespace, service).revision)
-    return [...ownSlices(made), ...endpointSlices(manifest, mirrored, { managedBy: mirrorManager })]
+    return [...ownSlices(made), ...endpointSlices(manifest, mirrored, mirrorManager)]
   }
 
   /** The older Endpoints view of a service. */

@@ -1,6 +1,7 @@
 // What the registry itself says of objects: the addresses of an Ingress, the decision of a HorizontalPodAutoscaler.
 import { Type } from 'typebox'
 import { invalid } from '../../errors.ts'
+import { managedFieldsOf, withManagedFields } from '../../model/fields/managed-fields.ts'
 import { objectKinds, type ObjectManifest } from '../../model/manifest/object-kinds.ts'
 import { canonical } from '../../model/manifest/shapes.ts'
 import type { HorizontalPodAutoscalerStatus, IngressStatus, Manifest } from '../../model/service/types.ts'
@@ -39,7 +40,8 @@ export function statusWrites (statuses: readonly StatusWrite[], manifestOf: (nam
   return statuses.flatMap(({ kind, namespace, name, uid, status }): ObjectWrite[] => {
     const old = manifestOf({ kind, namespace, name }) as ObjectManifest | undefined // of this kind
     if (old === undefined || (uid !== undefined && old.metadata.uid !== uid)) return []
-    const body = storedManifest(canonical({ ...old, status }) as ObjectManifest) // the status has been checked
+    const next = canonical({ ...old, status }) as ObjectManifest // the status has been checked
+    const body = storedManifest(withManagedFields(next, managedFieldsOf(old)))
     if (body === storedManifest(old)) return []
     return [{ type: 'put', key: manifestKey({ kind, namespace, name }), body, endsAtMs: 0, reason: 'updated', expected: Number(old.metadata.resourceVersion) }]
   })
