@@ -9,6 +9,9 @@ const adapters = ['access', 'http', 'dns', 'ui', 'cli', 'proxy', 'autoscaling', 
 const dialects = ['kubernetes', 'eureka', 'consul', 'ui']
 // What a dialect's words mean, as pure functions: `rollcall import` reads other registries by them.
 const forms = ['!**/eureka/form', '!**/eureka/form/**', '!**/consul/form', '!**/consul/form/**']
+// The model has a folder of the name of an adapter.
+const modelled = ['!**/model/autoscaling', '!**/model/autoscaling/**']
+const others = [...adapters.filter((name) => name !== 'autoscaling').map((name) => `**/${name}/**`), '../../autoscaling/**', '!../../model/autoscaling/**']
 const forbid = (files, patterns) => ({
   files,
   rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] }
@@ -83,14 +86,14 @@ export default tseslint.config(
     '@typescript-eslint/no-unsafe-call': 'off', '@typescript-eslint/no-unsafe-return': 'off', '@typescript-eslint/no-explicit-any': 'off'
   } },
   forbid(['client-sdk/**/*.ts'], [inside(['**/server/**', '**/test/**'], 'The SDK is published alone: it imports nothing of the server.')]),
-  forbid(['server/model/**/*.ts'], [inside(['**/registry/**', '**/store/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', '**/config/**'], 'model/ knows nothing but the wire types and the errors.')]),
-  forbid(['server/store/**/*.ts'], [inside(['**/registry/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', ...config], 'A store knows the contract and the model only.')]),
-  forbid(['server/registry/**/*.ts'], [inside(['**/store/sqlite/**', '**/store/redis/**', ...adapters.map((name) => `**/${name}/**`), '**/serve.ts', ...config], 'The core knows the Store contract, not its implementations, and no adapter.')]),
+  forbid(['server/model/**/*.ts'], [inside(['**/registry/**', '**/store/**', ...others, '**/serve.ts', '**/config/**'], 'model/ knows nothing but the wire types and the errors.')]),
+  forbid(['server/store/**/*.ts'], [inside(['**/registry/**', ...others, '**/serve.ts', ...config], 'A store knows the contract and the model only.')]),
+  forbid(['server/registry/**/*.ts'], [inside(['**/store/sqlite/**', '**/store/redis/**', ...others, '**/serve.ts', ...config], 'The core knows the Store contract, not its implementations, and no adapter.')]),
   ...adapters.map((name) => forbid([`server/${name}/**/*.ts`], [
     inside(['**/store/sqlite/**', '**/store/redis/**'], 'Adapters know the registry, not a store.'),
     inside(['**/registry/**', '!**/registry/core.ts'], 'Adapters import registry/core.ts and model/, nothing else of the core.'),
     inside([
-      ...adapters.filter((other) => other !== name).map((other) => `**/${other}/**`),
+      ...adapters.filter((other) => other !== name).map((other) => `**/${other}/**`), ...modelled,
       ...dialects.includes(name) ? ['!**/http/server', '!**/http/server/**'] : [], ...name === 'cli' ? forms : []
     ], 'An adapter never imports another adapter.'),
     ...(name === 'cli' ? [] : [inside(['**/serve.ts'], 'serve.ts knows the adapters, not they it.')])

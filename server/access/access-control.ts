@@ -8,12 +8,14 @@ import { Audit } from './audit.ts'
 import { Book } from './book.ts'
 import { Buckets } from './buckets.ts'
 import { type CertificateNames, certificateIdentity } from './certificate-identity.ts'
+import { IdentityConnections } from './connections.ts'
 import { Credentials, type CredentialsOptions } from './credentials.ts'
 import { AccessDesk } from './desk.ts'
 import type { GateOptions } from './gate.ts'
 import { GuardedCore } from './guarded-core.ts'
 import { Jwts } from './jwt.ts'
 import type { AccessMetrics } from './metrics.ts'
+import { Refusals } from './refusals.ts'
 import type { AccessValues } from './settings.ts'
 import { Tickets } from './tickets.ts'
 import { TokenFile } from './token-file.ts'
@@ -52,7 +54,11 @@ export class AccessControl {
     const buckets = new Buckets(clock, limits)
     const denied = (verb: string): void => metrics?.denied(verb)
     // With a file for the audit alone everything is permitted, and written down.
-    const gate: GateOptions = { mode: mode === 'off' ? 'report' : mode, book, audit: this.audit, buckets, denied: mode === 'off' ? () => undefined : denied, warn: mode === 'off' ? () => undefined : warn }
+    const refusals = this.audit === undefined ? undefined : new Refusals(this.audit, clock)
+    const gate: GateOptions = {
+      mode: mode === 'off' ? 'report' : mode, book, audit: this.audit, refusals, buckets, denied: mode === 'off' ? () => undefined : denied,
+      warn: mode === 'off' ? () => undefined : warn
+    }
     this.core = mode === 'off' && audit === undefined ? core : new GuardedCore(core, gate)
     const tickets = new Tickets(clock)
     const desk = this.desk = new AccessDesk({ core: this.core, book, mode, tickets, clock, audit: this.audit })
@@ -67,7 +73,11 @@ export class AccessControl {
     })
     this.credentials = mode === 'off' ? undefined : new Credentials({
       book, tickets, attempts: new WrongAttempts(clock), jwts, certificateOf: nameOf,
-      used: (token) => desk.used(token), refused: () => metrics?.wrongToken(), isReporting: mode === 'report'
+      used: (token) => desk.used(token), isReporting: mode === 'report', connections: new IdentityConnections(values.connections, guard),
+      refused: (from, { code }) => {
+        metrics?.wrongToken()
+        if (mode === 'on') refusals?.write(from, { what: 'authenticate', on: '', outcome: code })
+      }
     })
   }
 

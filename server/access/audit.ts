@@ -1,5 +1,5 @@
-// Who did what: one JSON line for each command, whatever became of it. No line holds what was written, a token or a secret: only who, what,
-// on what, from where, by which door, and the outcome.
+// Who did what: one JSON line for each command, whatever became of it, and some for what was refused and is no command (refusals.ts). No
+// line holds what was written, a token or a secret: only who, what, on what, from where, by which door, and the outcome.
 import { type WriteStream, createWriteStream, openSync, renameSync, statSync } from 'node:fs'
 import type { Clock } from '../clock.ts'
 import type { Guard } from '../guard.ts'
@@ -14,6 +14,8 @@ export interface AuditLine {
   /** `ok`, or the code of the error. */
   readonly outcome: string
   readonly revision?: number | undefined
+  /** Of what was refused again and again: how many of the same had no line since the last one. */
+  readonly leftOut?: number | undefined
 }
 
 export interface AuditOptions {

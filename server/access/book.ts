@@ -1,8 +1,9 @@
 // All that is permitted, as this node knows it: policies and tokens of the store, as the feed tells of them, and tokens of a file. Every
 // change gives the whole a new version: what was decided before it is decided anew.
+import { hash } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { isPattern } from '../model/policy/pattern.ts'
-import { isAbout } from '../model/policy/subject.ts'
+import { groupSubject, isAbout } from '../model/policy/subject.ts'
 import type { Policy, PolicyRule } from '../model/service/types.ts'
 import type { AppliedChange, Feed } from '../registry/core.ts'
 import type { Identity } from './identity.ts'
@@ -109,18 +110,18 @@ export class Book {
   /** Makes a token for a program that this process starts; gives its text. Other nodes do not know it. */
   issue (name: string, rules: readonly PolicyRule[]): string {
     const text = newToken()
-    const hash = hashOf(text)
-    const id = idOf(hash)
-    this.#own.set(id, { id, hash, name, rules, place: 'file', createdAtMs: undefined, createdBy: undefined, expiresAtMs: undefined, usedAtMs: undefined, revision: 0 })
+    const tokenHash = hashOf(text)
+    const id = idOf(tokenHash)
+    this.#own.set(id, { id, hash: tokenHash, name, rules, place: 'file', createdAtMs: undefined, createdBy: undefined, expiresAtMs: undefined, usedAtMs: undefined, revision: 0 })
     return text
   }
 
   /** The token of a text, expired or not; undefined = it is none that is known. */
   find (text: string): KnownToken | undefined {
     if (!isToken(text)) return undefined
-    const hash = hashOf(text)
-    const found = this.token(idOf(hash))
-    return found !== undefined && isSame(found.hash, hash) ? found : undefined
+    const tokenHash = hashOf(text)
+    const found = this.token(idOf(tokenHash))
+    return found !== undefined && isSame(found.hash, tokenHash) ? found : undefined
   }
 
   token (id: string): KnownToken | undefined {
@@ -135,7 +136,8 @@ export class Book {
 
   /** What an identity may do now. The same object until something changes. */
   rightsOf (identity: Identity): Rights {
-    const key = `${identity.subject} ${identity.tokenId ?? ''}`
+    const { subject, tokenId = '', groups = [] } = identity
+    const key = `${subject} ${tokenId}${groups.length === 0 ? '' : ` ${hash('sha1', groups.join(' '), 'base64url')}`}` // no name has a blank
     let rights = this.#rights.get(key)
     if (rights === undefined) {
       if (this.#rights.size >= maxRights) this.#rights.clear()
@@ -164,14 +166,14 @@ export class Book {
     return this.tokens.some((token) => without?.has(token.id) !== true && isAbout(subject, `token:${token.name}`))
   }
 
-  #made (identity: Identity): Rights {
-    const { subject, tokenId } = identity
+  #made ({ subject, tokenId, groups = [] }: Identity): Rights {
+    const subjects = [subject, ...groups.map(groupSubject)]
     const granted: Granted[] = []
     const token = tokenId === undefined ? undefined : this.token(tokenId)
     if (token !== undefined && token.rules.length > 0) granted.push({ source: `token ${token.id}`, rules: token.rules })
-    for (const name of [...this.#bySubject.get(subject) ?? [], ...this.#byPattern]) {
+    for (const name of new Set([...subjects.flatMap((each) => [...this.#bySubject.get(each) ?? []]), ...this.#byPattern])) {
       const policy = this.#policies.get(name)
-      if (policy?.spec.subjects.some((each) => isAbout(each, subject)) === true) granted.push({ source: `policy ${name}`, rules: policy.spec.rules })
+      if (policy?.spec.subjects.some((about) => subjects.some((each) => isAbout(about, each))) === true) granted.push({ source: `policy ${name}`, rules: policy.spec.rules })
     }
     return new Rights(granted)
   }

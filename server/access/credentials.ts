@@ -5,6 +5,7 @@ import { RegistryError, invalid } from '../errors.ts'
 import type { Actor } from '../registry/core.ts'
 import type { WrongAttempts } from './attempts.ts'
 import type { Book } from './book.ts'
+import type { Connection, IdentityConnections } from './connections.ts'
 import { type Identity, type KnownActor, actorOf, nobody } from './identity.ts'
 import { type KnownToken, isToken } from './token.ts'
 import type { Tickets } from './tickets.ts'
@@ -31,8 +32,10 @@ export interface CredentialsOptions {
   readonly certificateOf?: ((request: IncomingMessage) => string | undefined) | undefined
   /** A token was used. */
   readonly used: (token: KnownToken) => void
-  /** Counts a wrong one. */
-  readonly refused: () => void
+  /** Counts a wrong one, and writes it down. */
+  readonly refused: (from: Actor, error: RegistryError) => void
+  /** Connections of identities; undefined = they are not counted. */
+  readonly connections?: IdentityConnections | undefined
   /** Wrong tokens are passed over, as if nothing had been shown. */
   readonly isReporting: boolean
 }
@@ -62,14 +65,28 @@ export class Credentials {
   admit (request: IncomingMessage, peer: Asker): Promise<void> | void {
     const ticket = ticketOf(request)
     if (ticket !== undefined) {
-      this.#tickets.set(request, actorWithDoor(this.#guarded(peer, () => this.#options.tickets.take(ticket)), peer.address, request))
-      return
+      const actor = actorWithDoor(this.#guarded(request, peer, () => this.#options.tickets.take(ticket)), peer.address, request)
+      this.#tickets.set(request, actor)
+      return this.#connected(request, actor)
     }
     const text = bearerOf(request)
-    if (text === undefined || this.known(request, peer) !== undefined) return
+    if (this.known(request, peer) !== undefined) return
+    if (text === undefined) return this.#withoutToken(request, peer)
     const { jwts } = this.#options
-    if (isToken(text) || jwts === undefined || !jwts.mayBe(text)) return void this.#guarded(peer, () => this.of(request, peer))
-    return jwts.verify(text).catch((error: unknown) => { this.#guarded(peer, () => { throw error }) })
+    const look = (): void => this.#connected(request, this.#guarded(request, peer, () => this.of(request, peer)) as KnownActor)
+    if (isToken(text) || jwts === undefined || !jwts.mayBe(text)) return look()
+    return jwts.verify(text).then(look, (error: unknown) => { this.#guarded(request, peer, () => { throw error }) })
+  }
+
+  /** A certificate without a name is refused where somebody asks who it is: what is open to all is open to it, too. */
+  #withoutToken (request: IncomingMessage, peer: Asker): void {
+    let actor: Actor
+    try {
+      actor = this.of(request, peer)
+    } catch {
+      return
+    }
+    this.#connected(request, actor as KnownActor) // as all that are made here
   }
 
   /** Whose request it is. @throws RegistryError REG_UNAUTHENTICATED */
@@ -118,13 +135,21 @@ export class Credentials {
     return identity
   }
 
+  /** Counts the connection for who uses it. @throws RegistryError REG_OVERLOADED for one more than it may have */
+  #connected (request: IncomingMessage, { identity: { kind, subject } }: KnownActor): void {
+    const { connections, isReporting } = this.#options
+    if (connections === undefined || isReporting || kind === 'anonymous' || connections.take(connectionOf(request), subject)) return
+    this.#kept.delete(request.socket)
+    throw new RegistryError('REG_OVERLOADED', `${subject} has ${connections.limit} connections to this node, as many as one identity may have (--access-connections)`, undefined, { retryAfterSeconds: 1 })
+  }
+
   /** Counts what is wrong, by address, and makes those wait that show many. */
-  #guarded<Result> (peer: Asker, look: () => Result): Result {
+  #guarded<Result> (request: IncomingMessage, peer: Asker, look: () => Result): Result {
     try {
       return look()
     } catch (error) {
       if (!(error instanceof RegistryError) || error.code !== 'REG_UNAUTHENTICATED') throw error
-      this.#options.refused()
+      this.#options.refused(actorWithDoor(nobody, peer.address, request), error)
       const seconds = this.#options.attempts.count(peer.address)
       if (seconds === 0) throw error
       throw new RegistryError('REG_OVERLOADED', `too many wrong tokens from this address: try again in ${seconds} s`, undefined, { retryAfterSeconds: seconds, cause: error })
@@ -147,6 +172,11 @@ function bearerOf ({ headers: { authorization }, rawHeaders }: IncomingMessage):
 function ticketOf ({ url = '', headers }: IncomingMessage): string | undefined {
   if (headers.upgrade === undefined) return undefined
   return /[?&]ticket=(rt_[A-Za-z0-9_-]{43})(?:&|$)/.exec(url)?.[1]
+}
+
+/** Of HTTP/2 the socket of a request is one of its stream alone. */
+function connectionOf (request: IncomingMessage & { readonly stream?: unknown }): Connection {
+  return (request.stream as { readonly session?: Connection } | undefined)?.session ?? request.socket
 }
 
 function doorOf ({ headers }: IncomingMessage): string {

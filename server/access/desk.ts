@@ -52,6 +52,7 @@ export class AccessDesk {
     const { sources } = book.rightsOf(identity)
     return {
       subject: identity.subject, kind: identity.kind, address: actor.address ?? '', access: mode, sources,
+      ...(identity.groups === undefined ? {} : { groups: identity.groups }),
       ...(identity.expiresAtMs === undefined ? {} : { expiresAt: iso(identity.expiresAtMs) })
     }
   }
@@ -79,13 +80,13 @@ export class AccessDesk {
 
   /** All tokens, by name. @throws RegistryError REG_UNAUTHENTICATED, REG_FORBIDDEN */
   tokens (actor: Actor): Token[] {
-    this.#requireAdmin(actor)
+    this.#options.core.as(actor).permit('tokens')
     return this.#options.book.tokens.map((token) => this.#shown(token)).sort((a, b) => order(a.name, b.name) || order(a.id, b.id))
   }
 
   /** Makes one. Its text is in the answer and nowhere else. @throws RegistryError REG_INVALID, REG_LIMIT_REACHED, REG_FORBIDDEN, what the store throws */
   async create (actor: Actor, { name, rules = [], expiresAt }: NewToken): Promise<TokenCreated> {
-    this.#requireAdmin(actor)
+    this.#requireAdmin(actor, 'create-token', `(${name})`)
     const { book, clock } = this.#options
     const faults = [
       ...(namePattern.test(name) ? [] : [{ field: 'name', value: name, rule: tokenName.rule }]),
@@ -106,7 +107,7 @@ export class AccessDesk {
 
   /** Revokes all tokens of a name, or the one of an id. Gives those that went. @throws RegistryError REG_TOKEN_NOT_FOUND, REG_CONFLICT, REG_FORBIDDEN */
   async revoke (actor: Actor, nameOrId: string): Promise<Token[]> {
-    this.#requireAdmin(actor)
+    this.#requireAdmin(actor, 'revoke-token', nameOrId)
     const { book } = this.#options
     await this.#own.caughtUp()
     const meant = book.tokens.filter(({ id, name }) => id === nameOrId || name === nameOrId)
@@ -153,8 +154,14 @@ export class AccessDesk {
     this.#own.keepSecret(secretName(token.id), body, token.revision).then(said, said)
   }
 
-  #requireAdmin (actor: Actor): void {
-    this.#options.core.as(actor).permit('admin')
+  /** A command that is refused is written down, too. */
+  #requireAdmin (actor: Actor, what: string, on: string): void {
+    try {
+      this.#options.core.as(actor).permit('admin')
+    } catch (error) {
+      this.#options.audit?.write(actor, { what, on, outcome: error instanceof RegistryError ? error.code : 'REG_INTERNAL' })
+      throw error
+    }
   }
 
   #note (actor: Actor, what: string, on: string): void {

@@ -7,6 +7,7 @@ import type { Audit } from './audit.ts'
 import type { Book } from './book.ts'
 import type { Buckets, Use } from './buckets.ts'
 import { type Identity, identityOf } from './identity.ts'
+import type { Refusals } from './refusals.ts'
 import type { Rights } from './rights.ts'
 
 /** `report`: everything is decided and logged, and nothing is refused. */
@@ -16,6 +17,8 @@ export interface GateOptions {
   readonly mode: AccessMode
   readonly book: Book
   readonly audit: Audit | undefined
+  /** What was refused and is no command; undefined = it is only counted. */
+  readonly refusals?: Refusals | undefined
   readonly buckets: Buckets
   /** Counts a no. */
   readonly denied: (verb: Verb | 'token') => void
@@ -67,13 +70,17 @@ export class Gate {
   /** @throws RegistryError REG_UNAUTHENTICATED, REG_FORBIDDEN */
   require (verb: Verb, namespace: string, service: string): void {
     this.requireValid()
-    if (!this.rights.may(verb, namespace, service)) this.#no(verb, this.refusal(verb, namespace, service))
+    if (!this.rights.may(verb, namespace, service)) this.#no(verb, this.refusal(verb, namespace, service), verb === 'read' ? `${namespace}/${service}` : undefined)
   }
 
-  /** For the whole registry. @throws RegistryError REG_UNAUTHENTICATED, REG_FORBIDDEN */
-  requireEverywhere (verb: Verb): void {
+  /**
+   * For the whole registry.
+   * @param read what is to be read by that; undefined = it is a command, and has its line
+   * @throws RegistryError REG_UNAUTHENTICATED, REG_FORBIDDEN
+   */
+  requireEverywhere (verb: Verb, read?: string): void {
     this.requireValid()
-    if (!this.rights.everywhere(verb)) this.#no(verb, this.refusal(verb))
+    if (!this.rights.everywhere(verb)) this.#no(verb, this.refusal(verb), read)
   }
 
   /** For all of a namespace. @throws RegistryError REG_UNAUTHENTICATED, REG_FORBIDDEN */
@@ -86,7 +93,7 @@ export class Gate {
   requireSight (namespace?: string): void {
     this.requireValid()
     const { rights } = this
-    if (!(namespace === undefined ? rights.seesAnything : rights.namespace(namespace))) this.#no('read', this.refusal('read', namespace))
+    if (!(namespace === undefined ? rights.seesAnything : rights.namespace(namespace))) this.#no('read', this.refusal('read', namespace), namespace ?? '')
   }
 
   /** Whether it may, said without an error; while it only reports, a no is told and passed over. */
@@ -135,9 +142,15 @@ export class Gate {
     return new RegistryError('REG_FORBIDDEN', `${subject} has no right to "${verb}" on ${where}: ${looked}`)
   }
 
-  /** @throws the error, unless it only reports */
-  #no (verb: Verb | 'token', error: RegistryError): void {
+  /** Writes down, now and then, what was refused and is no command. */
+  refused (what: string, on: string, outcome: string): void {
+    if (!this.isReporting) this.options.refusals?.write(this.actor, { what, on, outcome })
+  }
+
+  /** @param read what was to be read; undefined = it is a command. @throws the error, unless it only reports */
+  #no (verb: Verb | 'token', error: RegistryError, read?: string): void {
     this.#count(verb, () => error.message)
+    if (read !== undefined) this.refused('read', read, error.code)
     if (!this.isReporting) throw error
   }
 

@@ -54,10 +54,17 @@ export class GuardedCommands extends GuardedReads implements Commands {
     for (const heartbeat of heartbeats) (this.#mayKeep(heartbeat) ? permitted : forbidden).push(heartbeat)
     const [first] = forbidden
     // One who may renew nothing learns why; of many the answer names those that were refused, and the others are renewed.
-    if (first !== undefined && permitted.length === 0 && gate.identity.kind === 'anonymous') throw gate.refusal('register', first.namespace, first.service)
+    if (first !== undefined && permitted.length === 0 && gate.identity.kind === 'anonymous') {
+      const refusal = gate.refusal('register', first.namespace, first.service)
+      gate.refused('heartbeat', listed(forbidden.map(pathOf)), refusal.code)
+      throw refusal
+    }
     gate.take('heartbeats', permitted.length)
     const answer = await inner.heartbeat(permitted, session)
-    return forbidden.length === 0 ? answer : { ...answer, forbidden: [...answer.forbidden ?? [], ...forbidden.map(reference)] }
+    // Those that policies refuse, and those that are somebody else's.
+    const refused = [...answer.forbidden ?? [], ...forbidden.map(reference)]
+    if (refused.length > 0) gate.refused('heartbeat', listed(refused.map(pathOf)), 'REG_FORBIDDEN')
+    return forbidden.length === 0 ? answer : { ...answer, forbidden: refused }
   }
 
   async override (name: InstanceName, input: Static<typeof OverrideBody>): Promise<Instance> {
@@ -221,7 +228,7 @@ function reference ({ namespace, service, id, generation }: Heartbeat): LeaseRef
   return { namespace, service, id, ...(generation === undefined ? {} : { generation }) }
 }
 
-function pathOf ({ namespace, service, id }: InstanceName): string {
+function pathOf ({ namespace, service, id }: Pick<InstanceName, 'namespace' | 'service' | 'id'>): string {
   return `${namespace}/${service}/${id}`
 }
 

@@ -21,9 +21,10 @@ export class GuardedReads implements Reads {
   }
 
   permit (what: Asked<'permit'>[0]): void {
-    if (what === 'metrics' || what === 'admin') this.gate.requireEverywhere(what)
-    else if (what === 'dns') this.gate.requireEverywhere('read') // a question may be for any name
-    else this.gate.requireSight()
+    if (what === 'metrics') this.gate.requireEverywhere(what, what)
+    else if (what === 'tokens') this.gate.requireEverywhere('admin', what)
+    else if (what === 'admin') this.gate.requireEverywhere(what) // of a command: who asks writes it down
+    else this.gate.requireSight() // what is answered, of DNS too, is what may be read
   }
 
   service (namespace: string, service: string): Answer<'service'> {
@@ -49,6 +50,10 @@ export class GuardedReads implements Reads {
   load (name: Asked<'load'>[0]): Answer<'load'> {
     this.gate.require('read', name.namespace, name.service)
     return this.inner.load(name)
+  }
+
+  freshLoads (): Answer<'freshLoads'> {
+    return this.inner.freshLoads() // says nothing
   }
 
   namespace (name: string): Answer<'namespace'> {
@@ -93,7 +98,7 @@ export class GuardedReads implements Reads {
   }
 
   manifest (name: ManifestName): Manifest {
-    if (name.kind === 'Policy') this.gate.requireEverywhere('admin')
+    if (name.kind === 'Policy') this.gate.requireEverywhere('admin', `Policy ${name.name}`)
     else if (name.kind === 'Namespace') this.gate.requireSight(name.name)
     else if (name.kind !== 'EndpointSlice') this.gate.require('read', name.namespace, name.name)
     else this.gate.requireSight(name.namespace)
@@ -103,7 +108,7 @@ export class GuardedReads implements Reads {
   }
 
   manifests (kind: Asked<'manifests'>[0]): Answer<'manifests'> {
-    this.gate.requireEverywhere('admin')
+    this.gate.requireEverywhere('admin', kind)
     return this.inner.manifests(kind)
   }
 
@@ -147,12 +152,12 @@ export class GuardedReads implements Reads {
   }
 
   secret (name: string): Answer<'secret'> {
-    this.gate.requireEverywhere('admin')
+    this.gate.requireEverywhere('admin', 'secrets')
     return this.inner.secret(name)
   }
 
   secrets (prefix: string): Answer<'secrets'> {
-    this.gate.requireEverywhere('admin')
+    this.gate.requireEverywhere('admin', 'secrets')
     return this.inner.secrets(prefix)
   }
 
@@ -174,12 +179,12 @@ export class GuardedReads implements Reads {
   }
 
   unreadable (): Answer<'unreadable'> {
-    this.gate.requireEverywhere('admin')
+    this.gate.requireEverywhere('admin', 'unreadable')
     return this.inner.unreadable()
   }
 
   unreadableRecord (key: string): Answer<'unreadableRecord'> {
-    this.gate.requireEverywhere('admin')
+    this.gate.requireEverywhere('admin', 'unreadable')
     return this.inner.unreadableRecord(key)
   }
 

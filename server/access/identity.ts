@@ -10,6 +10,8 @@ export interface Identity {
   readonly tokenId?: string
   /** When what was shown ends; undefined = it does not end by itself. */
   readonly expiresAtMs?: number | undefined
+  /** What its issuer says that it belongs to, each once: policies may be about `jwt-group:NAME`. */
+  readonly groups?: readonly string[]
 }
 
 /** An actor that has shown who it is. */

@@ -21,6 +21,8 @@ export interface JwtOptions {
   readonly audience: string
   /** The claim that is the name of the identity. */
   readonly claim: string
+  /** The claim with the groups of the identity; undefined = they are not looked at. */
+  readonly groupsClaim?: string | undefined
   readonly clock: Pick<Clock, 'now'>
   /** Where the last keys are kept: the core as the node itself has it. */
   readonly kept: Pick<Access, 'secret' | 'keepSecret'>
@@ -42,6 +44,8 @@ const maxKeys = 100
 const refetchMs = 30_000
 const clockToleranceSeconds = 60
 const maxKnown = 10_000
+/** Groups of one token. Issuers with more than 200 leave them out of a token (Entra ID), or let the groups be chosen. */
+const maxGroups = 256
 /** Of one token after the other: a checked signature costs some tenths of a millisecond. */
 const maxChecksAtOnce = 64
 
@@ -166,7 +170,7 @@ export class Jwts implements Verifier {
   }
 
   async #check (text: string): Promise<void> {
-    const { audience, claim, clock, expiresAt } = this.#options
+    const { audience, claim, groupsClaim, clock, expiresAt } = this.#options
     const { decodeJwt, jwtVerify, errors } = await import('jose')
     try {
       const { iss } = decodeJwt(text) // not believed yet: it says whose keys to try
@@ -182,15 +186,24 @@ export class Jwts implements Verifier {
       })
       const name = payload[claim]
       if (typeof name !== 'string' || !isIdentityName(name)) throw refused(`its claim ${claim} is no name of an identity (--jwt-claim)`)
+      const groups = groupsClaim === undefined ? [] : groupsOf(payload[groupsClaim])
+      if (groups === undefined) throw refused(`its claim ${groupsClaim} must be a list of at most ${maxGroups} names (--jwt-groups-claim)`)
       const untilMs = (Number(payload['exp']) + clockToleranceSeconds) * 1_000
       if (this.#known.size >= maxKnown) this.#known.clear()
-      this.#known.set(keyOf(text), { identity: { kind: 'jwt', subject: `jwt:${name}`, expiresAtMs: untilMs }, untilMs })
+      this.#known.set(keyOf(text), { identity: { kind: 'jwt', subject: `jwt:${name}`, expiresAtMs: untilMs, ...(groups.length === 0 ? {} : { groups }) }, untilMs })
       expiresAt(untilMs)
     } catch (error) {
       if (error instanceof RegistryError) throw error
       throw refused(error instanceof errors.JOSEError ? error.message.slice(0, 200) : 'it cannot be read')
     }
   }
+}
+
+/** The names of a claim, one or a list, that a policy can be about; undefined = it is no such claim. */
+function groupsOf (claim: unknown): readonly string[] | undefined {
+  const names: unknown = typeof claim === 'string' ? [claim] : claim ?? []
+  if (!Array.isArray(names) || names.length > maxGroups || !names.every((name) => typeof name === 'string')) return undefined
+  return [...new Set(names)].filter(isIdentityName).sort() // of others no policy can say anything
 }
 
 /** Reads `ISSUER` or `ISSUER=JWKS-URL`; a text is the rule that it breaks. */

@@ -44,6 +44,11 @@ export const accessRoom = room({
       what: 'The claim of such tokens that is the name of the identity.',
       why: '`sub` is in every token, and does not change. `email` reads better, if the issuer checks it.'
     }) }),
+    jwtGroupsClaim: Type.String({ pattern: '^[A-Za-z0-9_.:/-]{1,128}$', rule: 'must be the name of a claim, like groups or roles', ...doc({
+      name: 'jwt-groups-claim', kind: 'word', default: 'groups',
+      what: 'The claim of such tokens with the groups of the identity, a list of names: policies may be about `jwt-group:NAME`. Names that no policy can write (blanks, control characters) count for nothing; a token with more than 256 is refused.',
+      why: 'What most issuers call it: then a team is given rights once, and who belongs to it is the issuer\'s to say.'
+    }) }),
     certificateIdentity: Type.Enum([...certificateRules], { rule: `must be ${certificateRules.join(', ')}`, ...doc({
       name: 'certificate-identity', kind: 'word', default: 'san',
       what: 'Which name of a client\'s certificate (`http-tls-client-ca`) is its identity, `certificate:NAME` in policies: `san`: the first alternative name, a URI before a DNS name before an email; `uri`, `dns`, `email`: the first of that type; `cn`: the common name. A token that is sent along counts instead.',
@@ -65,6 +70,12 @@ export const accessRoom = room({
       what: 'How many writes a second one identity may make through this node, with five seconds of them at once. Heartbeats, and registrations of what is registered already, are counted apart: ten times as many. Without `access` on nothing is counted.',
       why: 'No honest client comes near it: a rolling deploy of a thousand instances takes ten seconds.',
       raise: 'One identity can keep the store busier.', lower: 'Many instances that share a token wait for each other when they start.'
+    }) }),
+    accessConnections: Type.Integer({ minimum: 1, maximum: 1_000_000, rule: 'must be a whole number from 1 to 1000000', ...doc({
+      name: 'access-connections', kind: 'number', default: '6000',
+      what: 'How many connections to HTTP of this node one identity may have open. One more is answered 429, and closed. Who has shown nothing is known by address, and shares as all do. Without `access` on nothing is counted.',
+      why: 'Half of what a node has: a program with a leak takes no place of others. A client of the SDK has two.',
+      raise: 'One identity can take more of the places of all.', lower: 'Many instances that share a token find no place.'
     }) })
   }
 })
@@ -77,23 +88,29 @@ export interface AccessValues {
   readonly tokenFile: string | undefined
   readonly certificateIdentity: CertificateRule
   /** undefined = tokens of others are not taken. */
-  readonly jwt: { readonly issuers: readonly Issuer[], readonly audience: string, readonly claim: string } | undefined
+  readonly jwt: {
+    readonly issuers: readonly Issuer[], readonly audience: string, readonly claim: string, readonly groupsClaim?: string | undefined
+  } | undefined
   readonly audit: { readonly path: string, readonly maxBytes: number } | undefined
   readonly limits: Readonly<Record<Use, Limit>>
+  /** Of one identity, open at once. */
+  readonly connections: number
 }
 
 /** @throws RegistryError REG_INVALID for an issuer that is none */
 export function readAccessSettings (config: AccessConfig, { field }: Origins): AccessValues {
-  const { access: mode, tokenFile, certificateIdentity, auditFile, auditBytes, accessWrites, jwtAudience: audience, jwtClaim: claim } = config
+  const { access: mode, tokenFile, certificateIdentity, auditFile, auditBytes, accessWrites, accessConnections: connections } = config
+  const { jwtAudience: audience, jwtClaim: claim, jwtGroupsClaim: groupsClaim } = config
   const issuers = readIssuers(config.jwtIssuers, field('jwt-issuer'))
   const perSecond = (rate: number): Limit => ({ perSecond: rate, burst: rate * burstSeconds })
   return {
     mode,
     tokenFile,
     certificateIdentity,
-    jwt: issuers.length === 0 ? undefined : { issuers, audience, claim },
+    jwt: issuers.length === 0 ? undefined : { issuers, audience, claim, groupsClaim },
     audit: auditFile === undefined ? undefined : { path: auditFile, maxBytes: auditBytes },
-    limits: { writes: perSecond(accessWrites), heartbeats: perSecond(accessWrites * heartbeatsPerWrite), watches: watchLimit }
+    limits: { writes: perSecond(accessWrites), heartbeats: perSecond(accessWrites * heartbeatsPerWrite), watches: watchLimit },
+    connections
   }
 }
 

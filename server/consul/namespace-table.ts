@@ -1,5 +1,6 @@
 // What Consul's questions about a whole namespace are answered from: the names of its services with their tags, and when those, its nodes
 // and its checks changed last. A change costs the service that it touches.
+import { beside } from '../beside.ts'
 import type { Instance } from '../../client-sdk/src/wire.ts'
 import type { Access, AppliedChange, EndpointSet } from '../registry/core.ts'
 import { RegistryError } from '../errors.ts'
@@ -14,7 +15,7 @@ const pageSize = 100
 /** Nodes whose last revision is remembered; the others share that of the newest that was forgotten. */
 const maxNodes = 50_000
 /** Tags of each run of endpoints: a change makes one run anew. */
-const tagsOfRuns = new WeakMap<EndpointRun, ReadonlySet<string>>()
+const tagsOfRuns = beside<EndpointRun, ReadonlySet<string>>()
 
 export class NamespaceTable {
   readonly #access: Access

@@ -1,4 +1,5 @@
 // What is asked about services: `/v1/health/...` and `/v1/catalog/...`.
+import { beside } from '../beside.ts'
 import type { EndpointSet } from '../registry/core.ts'
 import { checkStatuses, isCheckStatus } from './form/check-definition.ts'
 import { foldedName } from './form/names.ts'
@@ -38,9 +39,9 @@ interface Everything {
 
 export function addReads (routes: Routes, context: ConsulContext): void {
   const { directory, answers, defaults: { datacenter } } = context
-  const texts = new WeakMap<EndpointSet, { readonly version: number, readonly text: string }>()
+  const texts = beside<EndpointSet, { readonly version: number, readonly text: string }>()
   /** Of one entry: of a large service a change makes one anew. */
-  const healthTexts = new WeakMap<Entry, string>()
+  const healthTexts = beside<Entry, string>()
   const healthText = (entry: Entry): string => {
     const text = healthTexts.get(entry) ?? JSON.stringify(healthForm(entry))
     healthTexts.set(entry, text)

@@ -2,6 +2,7 @@
 // too.
 import type { DnsAnswer, DnsTraceStep } from '../../client-sdk/src/wire.ts'
 import { invalid } from '../errors.ts'
+import type { Sight } from '../registry/core.ts'
 import { answerText, extendedErrorOf, typeNumber } from './wire/answer-text.ts'
 import { nameText } from './wire/name.ts'
 import type { Client } from './protect/client.ts'
@@ -22,6 +23,8 @@ export interface DeskQuestion {
   readonly client: string
   /** The real client, if it asks on behalf of another: it gets nothing that it would not get itself. */
   readonly caller?: string
+  /** What the caller may read; undefined = everything. */
+  readonly sight?: Sight | undefined
 }
 
 export interface DeskOptions {
@@ -54,7 +57,7 @@ export class DnsDesk {
    * Answers a person: what DNS answers, and the rules that made it so.
    * @throws RegistryError REG_INVALID for a name or a type that is not valid
    */
-  async explain ({ name, type, namespace, client, caller = client }: DeskQuestion): Promise<Omit<DnsAnswer, 'revision'>> {
+  async explain ({ name, type, namespace, client, caller = client, sight }: DeskQuestion): Promise<Omit<DnsAnswer, 'revision'>> {
     const number = typeNumber(type)
     if (number === undefined || number === recordTypes.AXFR || number === recordTypes.IXFR || number === recordTypes.OPT) {
       throw invalid([{ field: 'type', value: type, rule: 'must be a type of records, like A, AAAA, SRV, PTR or TYPE65280' }])
@@ -66,7 +69,7 @@ export class DnsDesk {
     const candidates = this.#candidates(name, namespace).map((candidate) => labelsOf(candidate, name))
     const answers: Omit<DnsAnswer, 'revision'>[] = []
     for (const labels of candidates) {
-      const answer = await this.#explain(labels, number, client)
+      const answer = await this.#explain(labels, number, { transport: 'https', address: client, sight })
       if (answer.rcode !== 'NXDOMAIN') return { ...answer, trace: [...answers.map(({ question }) => passed(question.name)), ...answer.trace] }
       answers.push(answer)
     }
@@ -85,9 +88,9 @@ export class DnsDesk {
     return forwards ? [...below, plain] : below
   }
 
-  async #explain (labels: readonly string[], type: number, client: string): Promise<Omit<DnsAnswer, 'revision'>> {
+  async #explain (labels: readonly string[], type: number, client: Client): Promise<Omit<DnsAnswer, 'revision'>> {
     const wire = nameBytes(labels)
-    const message = await this.answer(queryOf(wire, type), { transport: 'https', address: client })
+    const message = await this.answer(queryOf(wire, type), client)
     if (message === undefined) throw new Error('a question of our own was met with silence')
     const reason = extendedErrorOf(message, wire)
     const answer = answerText(message, wire)

@@ -15,7 +15,7 @@ import { type Zone, maxNegativeTtlSeconds } from './names/zone.ts'
 import type { Client, Response } from './protect/client.ts'
 import type { ClientReach } from './protect/client-reach.ts'
 import type { ClientZones } from './protect/client-zones.ts'
-import type { Views } from './protect/views.ts'
+import { SightView, type View, type Views } from './protect/views.ts'
 import { ServerCookies } from './protect/cookies.ts'
 import { LimitStep } from './protect/limit-step.ts'
 import type { RateLimiter } from './protect/rate-limit.ts'
@@ -194,7 +194,7 @@ export class Responder {
     writer.recursionAvailable = turn.mayForward = recursion?.permits(client.address) === true
     turn.cookie = query.edns ? this.#composer.cookie : 'none'
     turn.clientZone = clientZones?.zoneOf(client.address)
-    turn.view = views === undefined || client.transport === 'https' ? undefined : views.of(client.address) // over HTTP access control has decided
+    turn.view = client.transport === 'https' ? viewOf(client) : views?.of(client.address) // over HTTP access control decides
     turn.clusterIps = clientReach === undefined || clientReach.reaches(client.address)
   }
 
@@ -227,6 +227,10 @@ function bothWays (cache: AnswerCache): AnswerCaches {
 
 function isStream ({ transport }: Client): boolean {
   return transport === 'tcp' || transport === 'tls'
+}
+
+function viewOf ({ sight }: Client): View | undefined {
+  return sight === undefined ? undefined : new SightView(sight)
 }
 
 /** As a socket gives it, without a look at its octets. */

@@ -16,6 +16,8 @@ import { hostnameOf, isAnswerable } from './answers/endpoint-host.ts'
 import { type RecordName, recordNameOf } from './names/record-name.ts'
 import { maxRecordsPerSet } from './wire/record-set.ts'
 import type { Recursion } from './forward/recursion.ts'
+import type { Client } from './protect/client.ts'
+import { SightView, type View } from './protect/views.ts'
 import { ReverseZone } from './names/reverse-zone.ts'
 import type { NameOfService } from './answers/service-plan.ts'
 import { recordTypes, typeText } from './wire/wire.ts'
@@ -72,11 +74,12 @@ export class Tracer {
 
   /**
    * @param labels in lower case
-   * @param client whose question it is
+   * @param asker whose question it is
    * @param answer what came of it
    */
-  trace (labels: readonly string[], type: number, client: string, answer: AnswerText): DnsTraceStep[] {
+  trace (labels: readonly string[], type: number, { address: client, sight }: Client, answer: AnswerText): DnsTraceStep[] {
     const { source, zones, recursion } = this.#options
+    const view = sight === undefined ? undefined : new SightView(sight)
     const name = recordNameOf(labels, zones, type)
     if (name.kind === 'outside') return [this.#outside(client), outcome(type, answer)]
     if (!source.loaded) return [step('registry', 'it has not been loaded yet: SERVFAIL, extended error 14')]
@@ -84,7 +87,7 @@ export class Tracer {
     if (source.staleSeconds > 0) {
       steps.push(step('store', `it has been away for ${source.staleSeconds} s: the last known state is answered, with a TTL of at most ${maxNegativeTtlSeconds} s and extended error 3 or 19`))
     }
-    steps.push(...this.#named(name, { type, client, answer, aliases: [] }))
+    steps.push(...this.#named(name, { type, client, answer, aliases: [], view }))
     if (name.zone instanceof ReverseZone && recursion?.permits(client) === true && !answer.flags.includes('aa')) {
       steps.push(step('forward', 'such addresses may have names elsewhere: an upstream of --dns-forward is asked'))
     }
@@ -101,6 +104,8 @@ export class Tracer {
 
   #named (name: Exclude<RecordName, { kind: 'outside' }>, asked: Asked): DnsTraceStep[] {
     const { catalog } = this.#options.source
+    // Nothing of a name that one may not look up: not even whether it exists.
+    if (asked.view?.permits(name) === false) return [step('access', 'no policy permits you to read what has this name: REFUSED, extended error 18')]
     switch (name.kind) {
       case 'cut': return [step('name', 'another zone of this server begins there or below: NODATA')]
       case 'unknown': return [step('name', 'it has none of the shapes that names in this zone have')]
@@ -271,6 +276,8 @@ interface Asked {
   readonly answer: AnswerText
   /** The aliases on the way, as `namespace/service`. */
   readonly aliases: readonly string[]
+  /** What the client may look up; undefined = everything. */
+  readonly view: View | undefined
 }
 
 /** A service as it stands in the catalog. */

@@ -61,6 +61,7 @@ export class ActorAccess implements Access {
   summary (namespace: string, service: string): ReturnType<Reads['summary']> { return this.#parts.reads.summary(namespace, service) }
   instance (name: InstanceName): ReturnType<Reads['instance']> { return this.#parts.reads.instance(name) }
   load (name: InstanceName): ReturnType<Reads['load']> { return this.#parts.reads.load(name) }
+  freshLoads (): ReturnType<Reads['freshLoads']> { return this.#parts.reads.freshLoads() }
   namespace (...asked: Parameters<Reads['namespace']>): ReturnType<Reads['namespace']> { return this.#parts.reads.namespace(...asked) }
   checkScope (scope: Parameters<Reads['checkScope']>[0]): void { this.#parts.reads.checkScope(scope) }
   instances (...asked: Parameters<Reads['instances']>): ReturnType<Reads['instances']> { return this.#parts.reads.instances(...asked) }

@@ -70,8 +70,10 @@ export interface Reads {
   endpoints (namespace: string, service: string): EndpointSet
   summary (namespace: string, service: string): ServiceSummary
   instance (name: InstanceName): Instance
-  /** What the instance said last of its load to this node. */
+  /** What the instance said last of its load, as far as this node knows it: see `freshLoads`. */
   load (name: InstanceName): KeptLoad | undefined
+  /** Resolves when this node knows the loads that all nodes heard, some seconds old at most, or when the store took too long. */
+  freshLoads (): Promise<void>
   namespace (name: string, sight?: Sight): NamespaceSummary
   /** Throws if a namespace or a service that a list is asked for is not there. */
   checkScope (scope: Pick<InstanceFilter, 'namespace' | 'service'>): void
@@ -110,7 +112,7 @@ export interface Reads {
   /** What of the registry is seen; undefined = everything. */
   readonly sight: Sight | undefined
   /** What is asked for beside the registry itself may be had. @throws RegistryError REG_UNAUTHENTICATED, REG_FORBIDDEN */
-  permit (what: 'metrics' | 'docs' | 'dns' | 'admin'): void
+  permit (what: 'metrics' | 'docs' | 'dns' | 'tokens' | 'admin'): void
   /** All overrides, ordered by namespace, service and id, and whether their instances are registered. */
   overrides (): readonly ListedOverride[]
   /** EndpointSlices and Endpoints that were applied by hand, whether or not they are used, in no particular order. */

@@ -1,11 +1,12 @@
 // The store as the registry of this node uses it: each operation is timed, callers of `sync` share one, and a commit may replace a record
 // that was set aside.
 import type {
-  Backup, Change, Committed, ExpiryPolicy, Follower, Grant, Granted, LogPlace, LostLease, ObjectWrite, Renewed, Revised, Revision, Store, Sweep
+  Backup, Change, Committed, ExpiryPolicy, Follower, Grant, Granted, Holder, LoadPage, LogPlace, LostLease, NoteWrite, ObjectWrite, Renewed, Revised, Revision,
+  Store, Sweep
 } from '../store/store.ts'
 import type { SetAside } from './catalog/set-aside.ts'
 
-export type StoreOperation = 'open' | 'grant' | 'revise' | 'revoke' | 'renew' | 'lose' | 'expire' | 'sync' | 'commit' | 'backup' | 'read-log'
+export type StoreOperation = 'open' | 'grant' | 'revise' | 'revoke' | 'renew' | 'lose' | 'expire' | 'sync' | 'commit' | 'backup' | 'read-log' | 'loads' | 'notes'
 
 /** Told after each operation: its name, the time it took, and whether it succeeded. */
 export type StoreTimer = (operation: StoreOperation, ms: number, succeeded: boolean) => void
@@ -48,6 +49,11 @@ export class NodeStore implements Store {
   expire (policy: ExpiryPolicy): Promise<Sweep> { return this.#timed('expire', this.#now(), this.#store.expire(policy)) }
   backup (): Promise<Backup> { return this.#timed('backup', this.#now(), this.#store.backup()) }
   readLog (from: LogPlace, limit: number): Promise<readonly Change[]> { return this.#timed('read-log', this.#now(), this.#store.readLog(from, limit)) }
+  keepLoads (loads: ReadonlyMap<string, string>): Promise<void> { return this.#timed('loads', this.#now(), this.#store.keepLoads(loads)) }
+  readLoads (place: string): Promise<LoadPage> { return this.#timed('loads', this.#now(), this.#store.readLoads(place)) }
+  writeNotes (notes: readonly NoteWrite[], under?: Holder): Promise<boolean> { return this.#timed('notes', this.#now(), this.#store.writeNotes(notes, under)) }
+  readNotes (prefix: string): ReturnType<Store['readNotes']> { return this.#timed('notes', this.#now(), this.#store.readNotes(prefix)) }
+  claim (holder: Holder, keepMs: number): Promise<boolean> { return this.#timed('notes', this.#now(), this.#store.claim(holder, keepMs)) }
   close (): Promise<void> { return this.#store.close() }
 
   /**

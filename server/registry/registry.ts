@@ -69,7 +69,7 @@ export class Registry implements Core {
   readonly sessions: Sessions
   /** Declared services: apply, delete, views, explanations. */
   readonly services: Services
-  /** What heartbeats through this node said of the load of their instances. */
+  /** What heartbeats said of the load of their instances. */
   readonly loads: Loads
   /** Overrides, and those of instances that are not registered. */
   readonly overrides: LeftoverOverrides
@@ -96,7 +96,7 @@ export class Registry implements Core {
     const lookup = new Lookup(feed)
     this.position = new FeedPosition(feed, lookup, () => this.services.nodeRanges.addresses())
     this.services = new Services({ store, feed, ranges: options.allocation ?? defaultRanges, random, clock, log, lookup, node: options.node })
-    this.loads = new Loads(feed)
+    this.loads = new Loads({ feed, store, clock })
     this.overrides = new LeftoverOverrides({ store, feed, clock, keepMs: options.overrideKeepMs ?? defaultOverrideKeepMs, log })
     this.unreadable = new Unreadable({ store, feed, clock, warn })
     this.watches = new WatchHub(feed, clock, guard)
@@ -165,6 +165,7 @@ export class Registry implements Core {
     this.#sweeper.stop()
     this.#keeper.close()
     this.sessions.close()
+    await this.loads.close()
     await this.services.close()
     this.overrides.close()
     this.unreadable.close()

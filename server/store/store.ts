@@ -137,7 +137,10 @@ export interface Follower {
   /** What this node holds, so that a store that lost everything can be refilled. */
   heldInstances (): Iterable<InstanceRecord>
   heldObjects (): Iterable<ObjectRecord>
-  /** The ends of leases and objects since a revision, newest last, as far as the node remembers. Others may go on between two of them. */
+  /**
+   * The ends of leases and objects since a revision, newest last, as far as the node remembers. Others may go on between two of them. An end that
+   * only the difference of two loads has shown has the revision at which its lease was still there.
+   */
   endsSince (revision: number): Iterable<EndChange>
 }
 
@@ -264,6 +267,62 @@ export interface Backup {
   readonly content: Readable
 }
 
+/** What an instance reported last of its load, as text that is opaque to the store. */
+export interface StoredLoad {
+  readonly lease: string
+  /** When it was kept, on the store's clock. */
+  readonly atMs: number
+  readonly body: string
+}
+
+export interface LoadPage {
+  readonly loads: readonly StoredLoad[]
+  /** Where the next reading begins. */
+  readonly place: string
+  /** True if there are more after it already. */
+  readonly more: boolean
+  /** The store's clock. */
+  readonly nowMs: number
+}
+
+/** A text that is kept beside the records, for nodes only. */
+export interface Note {
+  /** Parts with `/` between them. No newline in it. */
+  readonly key: string
+  readonly body: string
+  /** When it was written, on the store's clock. */
+  readonly atMs: number
+  /** When it goes by itself, on the store's clock; 0 = never. */
+  readonly endsAtMs: number
+}
+
+export interface NoteWrite {
+  readonly key: string
+  /** Empty = it is removed. */
+  readonly body: string
+  /** 0 = until it is removed. */
+  readonly keepMs: number
+}
+
+export interface Holder {
+  /** Of the claim. */
+  readonly claim: string
+  readonly holder: string
+}
+
+/** Loads in one call: about two milliseconds of Redis. */
+export const maxLoadsAtOnce = 1_000
+/** A load has at most sixteen measures of at most 63 characters. */
+export const maxLoadText = 4_096
+/** All notes: two for each of the autoscalers and external metrics that a large registry has. */
+export const maxNotes = 20_000
+/** Notes in one call. */
+export const maxNotesAtOnce = 500
+/** Of one note: what an autoscaler remembers of an hour. */
+export const maxNoteText = 64 * 1024
+/** A claim is renewed many times within it. */
+export const maxClaimMs = 600_000
+
 export interface Store {
   readonly kind: 'sqlite' | 'redis'
   /** Its leases are in this process: a renewal costs the same alone as among others, and need not wait for company. Default: it does. */
@@ -299,6 +358,25 @@ export interface Store {
    * @throws RegistryError REG_STORE_UNAVAILABLE
    */
   readLog (from: LogPlace, limit: number): Promise<readonly Change[]>
+  /**
+   * Keeps the last load of each lease, at most `maxLoadsAtOnce`. It is no change: no revision, no entry in the log, nobody is told. It goes
+   * with its lease, that of an unknown one is dropped, and all of them may be lost at a restart of the store: the next heartbeats say them again.
+   */
+  keepLoads (loads: ReadonlyMap<string, string>): Promise<void>
+  /** The loads that were kept after a place, each lease once with its last, at most some thousands. @param place '' = from the beginning */
+  readLoads (place: string): Promise<LoadPage>
+  /**
+   * Keeps notes, at most `maxNotesAtOnce`, all or none. They are no changes either, but as lasting as records. False: the claim that they are
+   * written under is another's, and nothing was written. @throws RegistryError REG_LIMIT_REACHED beyond `maxNotes`
+   */
+  writeNotes (notes: readonly NoteWrite[], under?: Holder): Promise<boolean>
+  /** Those whose keys begin so, in no particular order, without those whose end has come. */
+  readNotes (prefix: string): Promise<{ readonly notes: readonly Note[], readonly nowMs: number }>
+  /**
+   * Takes or renews a claim, which one holder at a time has. False: another one has it.
+   * @param keepMs it ends by itself then, at most `maxClaimMs`; 0 = it is given up
+   */
+  claim (holder: Holder, keepMs: number): Promise<boolean>
   close (): Promise<void>
 }
 

@@ -67,3 +67,42 @@ t.test('without access control there is a file all the same, and nothing is refu
   await world.control.close()
   t.match(linesOf(path), [{ who: '127.0.0.1', what: 'register', outcome: 'ok' }])
 })
+
+t.test('refused reads, heartbeats and tokens have a line now and then, through each door, and the next one tells how many were left out', async (t) => {
+  const path = join(directory(t), 'audit.log')
+  const world = await build(t, { control: { mode: 'on', audit: { path, maxBytes: 1_000_000 } } })
+  const { send, control, clock } = world
+  await world.register('shop/orders/a')
+  const a = await tokenOf(world, 'a', [{ role: 'agent', namespaces: ['shop'] }])
+  const b = await tokenOf(world, 'b', [{ role: 'agent', namespaces: ['shop'] }])
+  await send('PUT', pathOf('mine'), { address: '10.0.0.1' }, bearer(a))
+  const lease = (namespace: string, id: string): object => ({ leases: [{ namespace, service: 'orders', id }] })
+  for (let n = 0; n < 3; n++) {
+    await send('GET', '/v1/namespaces/pay/services/orders/endpoints', undefined, bearer(b))
+    await send('GET', '/metrics', undefined, bearer(b))
+    await send('GET', '/v1/policies', undefined, bearer(b))
+    await send('GET', '/v1/tokens', undefined, bearer(b))
+    await send('POST', '/v1/heartbeats', lease('shop', 'mine'), bearer(b))
+    await send('POST', '/v1/heartbeats', lease('pay', 'x'))
+    await send('GET', '/v1/services', undefined, bearer(`rc_${'A'.repeat(43)}`))
+  }
+  const { url } = await world.listen()
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/watch`, { headers: bearer(b) })
+  const answered = Promise.withResolvers<string>()
+  socket.onopen = () => socket.send(JSON.stringify({ type: 'heartbeat', id: 1, ...lease('shop', 'mine') }))
+  socket.onmessage = ({ data }) => { if (!String(data).includes('"hello"')) answered.resolve(String(data)) }
+  t.match(await answered.promise, /forbidden/)
+  socket.close()
+  await send('POST', '/v1/tokens', { name: 'new' }, bearer(b))
+  await send('DELETE', '/v1/tokens/a', undefined, bearer(b))
+  clock.advance(60_000)
+  await send('GET', '/v1/namespaces/pay/services/orders', undefined, bearer(b))
+  await control.close()
+  const refused = linesOf(path).filter(({ outcome }) => outcome !== 'ok').map(({ who, what, on, outcome, leftOut }) => [who, what, on, outcome, leftOut])
+  t.same(refused, [
+    ['token:b', 'read', 'pay/orders', 'REG_FORBIDDEN', undefined], ['token:b', 'heartbeat', 'shop/orders/mine', 'REG_FORBIDDEN', undefined],
+    ['127.0.0.1', 'heartbeat', 'pay/orders/x', 'REG_UNAUTHENTICATED', undefined], ['127.0.0.1', 'authenticate', '', 'REG_UNAUTHENTICATED', undefined],
+    ['token:b', 'create-token', '(new)', 'REG_FORBIDDEN', undefined], ['token:b', 'revoke-token', 'a', 'REG_FORBIDDEN', undefined],
+    ['token:b', 'read', 'pay/orders', 'REG_FORBIDDEN', 11]
+  ])
+})

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { Jwts, readIssuer } from '../../server/access/jwt.ts'
 import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
 import { registryActor } from '../../server/registry/core.ts'
-import { bearer, build, type HttpWorld } from '../support/world.ts'
+import { bearer, build, pathOf, type HttpWorld } from '../support/world.ts'
 
 interface TestIssuer {
   readonly url: string
@@ -51,7 +51,7 @@ async function issuerOf (t: Test, nowMs: () => number): Promise<TestIssuer> {
 
 async function place (t: Test): Promise<{ readonly world: HttpWorld, readonly issuer: TestIssuer, readonly who: (token: string) => Promise<any> }> {
   const issuer = await issuerOf(t, () => world.clock.now())
-  const world: HttpWorld = await build(t, { control: { mode: 'on', jwt: { issuers: [{ issuer: issuer.url, keysUrl: undefined }], audience: 'rollcall', claim: 'sub' } } })
+  const world: HttpWorld = await build(t, { control: { mode: 'on', jwt: { issuers: [{ issuer: issuer.url, keysUrl: undefined }], audience: 'rollcall', claim: 'sub', groupsClaim: 'groups' } } })
   return { world, issuer, who: async (token) => (await world.send('GET', '/v1/whoami', undefined, bearer(token))).json() }
 }
 
@@ -65,6 +65,26 @@ t.test('a token of the issuer is an identity, and policies are about it', async 
   t.equal(issuer.asked, 2, 'its configuration and its keys, once')
   world.clock.advance(661_000)
   t.match(await who(token), { code: 'REG_UNAUTHENTICATED' }, 'until it expires')
+})
+
+t.test('a policy may be about a group of the issuer, and who is in it is what the token says', async (t) => {
+  const { world, issuer, who } = await place(t)
+  const apply = (subject: string): Promise<unknown> =>
+    world.access.apply(readManifests(`apiVersion: rollcall.dev/v1\nkind: Policy\nmetadata: { name: p }\nspec: { subjects: ["${subject}"], rules: [{ role: reader, namespaces: ["shop"] }] }\n`))
+  await apply('jwt-group:team-shop')
+  await world.register('shop/orders/a')
+  const status = async (groups: unknown): Promise<number> => (await world.send('GET', pathOf('shop/orders/a'), undefined, bearer(await issuer.sign({ groups })))).statusCode
+  for (const [groups, expected] of [
+    [['team-shop'], 200], [['others', 'team-shop', 'a b'], 200], ['team-shop', 200], [['team-sho'], 403], [['team-shop2'], 403], [[], 403], [undefined, 403], [['*'], 403],
+    [['team-shop team-shop'], 403], [[7], 401], [{ 'team-shop': true }, 401], [Array.from({ length: 257 }, (_, at) => `g${at}`), 401]
+  ] as const) t.equal(await status(groups), expected, JSON.stringify(groups)?.slice(0, 60))
+  t.match(await who(await issuer.sign({ groups: ['b', 'a', 'b'] })), { subject: 'jwt:ann', groups: ['a', 'b'] })
+  await apply('jwt-group:team-*')
+  t.equal(await status(['team-pay']), 200, 'a pattern of groups')
+  t.equal(await status(['others', 'my-team-pay']), 403)
+  t.equal((await world.send('GET', pathOf('shop/orders/a'), undefined, bearer(await issuer.sign({ sub: 'team-pay' })))).statusCode, 403, 'a name is no group')
+  await apply('jwt:team-*')
+  t.equal(await status(['team-pay']), 403, 'and a group is no name')
 })
 
 t.test('whatever is wrong with a token, it opens nothing', async (t) => {

@@ -31,7 +31,6 @@ const may = {
   operate: ['operator', 'admin'],
   declare: ['declarer', 'admin'],
   metrics: ['operator', 'admin'],
-  readAll: ['admin'],
   admin: ['admin']
 } as const satisfies Record<string, readonly Name[]>
 
@@ -73,9 +72,9 @@ const rows: Readonly<Record<string, Row>> = {
   apply: { ask: ['POST', '/v1/apply', manifest], may: 'declare' },
   delete: { ask: ['POST', '/v1/delete', { names: [{ kind: 'Service', namespace: 'shop', name: 'web' }] }], may: 'declare' },
   listPools: { ask: ['GET', '/v1/pools'], may: 'ask' },
-  explainDnsAnswer: { ask: ['GET', '/v1/dns/answer?name=orders.shop'], may: 'readAll' },
-  queryDns: { ask: ['GET', '/dns-query?dns=AAABAAABAAAAAAAAA3d3dwAAAQAB'], may: 'readAll' },
-  postDnsQuery: { ask: ['POST', '/dns-query', Buffer.from('AAABAAABAAAAAAAAA3d3dwAAAQAB', 'base64url').toString('latin1'), { 'content-type': 'application/dns-message' }], may: 'readAll' },
+  explainDnsAnswer: { ask: ['GET', '/v1/dns/answer?name=orders.shop'], may: 'ask' },
+  queryDns: { ask: ['GET', '/dns-query?dns=AAABAAABAAAAAAAAA3d3dwAAAQAB'], may: 'ask' },
+  postDnsQuery: { ask: ['POST', '/dns-query', Buffer.from('AAABAAABAAAAAAAAA3d3dwAAAQAB', 'base64url').toString('latin1'), { 'content-type': 'application/dns-message' }], may: 'ask' },
   watch: { ask: ['GET', '/v1/watch?namespace=shop', undefined, { accept: 'application/json' }], may: 'anything' }, // is no watch: see sight.test.ts
   getRevision: { ask: ['GET', '/v1/revisions/1'], may: 'ask' },
   listEvents: { ask: ['GET', '/v1/events'], may: 'ask' },
@@ -87,6 +86,9 @@ const rows: Readonly<Record<string, Row>> = {
   whoAmI: { ask: ['GET', '/v1/whoami'], may: 'anything' },
   canI: { ask: ['GET', '/v1/can-i?verb=read&namespace=shop&service=orders'], may: 'anything' },
   listPolicies: { ask: ['GET', '/v1/policies'], may: 'admin' },
+  getPolicy: { ask: ['GET', '/v1/policies/p'], may: 'admin' },
+  putPolicy: { ask: ['PUT', '/v1/policies/p', { apiVersion: 'rollcall.dev/v1', kind: 'Policy', metadata: { name: 'p' }, spec: { subjects: ['token:x'], rules: [{ role: 'reader', namespaces: ['shop'] }] } }], may: 'admin' },
+  deletePolicy: { ask: ['DELETE', '/v1/policies/p'], may: 'admin' },
   'apply, a policy': { ask: ['POST', '/v1/apply', { apiVersion: 'rollcall.dev/v1', kind: 'Policy', metadata: { name: 'p' }, spec: { subjects: ['token:x'], rules: [{ role: 'reader', namespaces: ['shop'] }] } }], may: 'admin' },
   'delete, a policy': { ask: ['POST', '/v1/delete', { names: [{ kind: 'Policy', name: 'p' }] }], may: 'admin' },
   listTokens: { ask: ['GET', '/v1/tokens'], may: 'admin' },

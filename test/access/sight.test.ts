@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { PolicyRule } from '../../client-sdk/src/manifests.ts'
 import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
-import { type HttpWorld, bearer, build, tokenOf } from '../support/world.ts'
+import { type HttpWorld, bearer, build, buildWithDns, tokenOf } from '../support/world.ts'
 
 const policy = (name: string, subjects: string, rules: readonly PolicyRule[]): string => JSON.stringify({ apiVersion: 'rollcall.dev/v1', kind: 'Policy', metadata: { name }, spec: { subjects: [subjects], rules } })
 
@@ -129,4 +129,45 @@ t.test('an event stream ends with the reason when nothing may be seen any more',
   await world.control.desk.revoke((await import('../../server/registry/core.ts')).registryActor, 'watcher')
   for (let chunk = await reader?.read(); chunk?.done === false; chunk = await reader?.read()) text += chunk.value
   t.match(text, /event: goodbye\ndata: .*revoked/)
+})
+
+t.test('DNS over HTTP answers the names of what may be read, and says nothing of others, in wire form and in words', async (t) => {
+  const world = await buildWithDns(t, { reverse: ['10.0.0.0/8'] }, { control: { mode: 'on' } })
+  for (const namespace of ['pay', 'shop']) for (const service of ['api', 'web']) await world.register(`${namespace}/${service}/1`, { address: '10.0.0.7' })
+  await world.access.apply(readManifests(`apiVersion: v1
+kind: Service
+metadata: { name: alias, namespace: shop }
+spec: { type: ExternalName, externalName: web.pay.svc.cluster.local }
+`))
+  const token = await tokenOf(world, 'one', [{ role: 'reader', namespaces: ['shop'] }, { role: 'reader', namespaces: ['pay'], services: ['api'] }])
+  const admin = await tokenOf(world, 'admin', [{ role: 'admin' }])
+  const words = async (name: string, who: string | undefined, more = ''): Promise<any> => (await world.send('GET', `/v1/dns/answer?name=${name}.${more}`, undefined, bearer(who))).json()
+  const wire = async (name: string, type: number, who: string | undefined): Promise<number> => {
+    const labels = name.split('.').map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)]))
+    const message = Buffer.concat([Buffer.from('000001000001000000000000', 'hex'), ...labels, Buffer.from([0, 0, type, 0, 1])])
+    const { rawPayload } = await world.send('GET', `/dns-query?dns=${message.toString('base64url')}`, undefined, bearer(who))
+    return (rawPayload[3] ?? 0xff) & 0x0f
+  }
+  const [noError, noName, refused] = [0, 3, 5]
+  const a = 1
+  const ptr = 12
+  for (const [name, type, expected] of [
+    ['web.shop.svc.cluster.local', a, noError], ['WEB.shop.svc.cluster.LOCAL', a, noError], ['nothing.shop.svc.cluster.local', a, noName], ['api.pay.svc.cluster.local', a, noError],
+    ['web.pay.svc.cluster.local', a, refused], ['nothing.pay.svc.cluster.local', a, refused], ['a.web.pay.svc.cluster.local', a, refused], ['web.none.svc.cluster.local', a, refused],
+    ['shop.svc.cluster.local', a, noError], ['pay.svc.cluster.local', a, noError], ['none.svc.cluster.local', a, refused], ['cluster.local', a, noError],
+    ['_services._dns-sd._udp.pay.svc.cluster.local', ptr, refused], ['_services._dns-sd._udp.shop.svc.cluster.local', ptr, noError], ['7.0.0.10.in-addr.arpa', ptr, refused],
+    ['10-0-0-7.pay.pod.cluster.local', a, refused], ['10-0-0-7.shop.pod.cluster.local', a, noError]
+  ] as const) {
+    t.equal(await wire(name, type, token), expected, `${name} as a reader of shop`)
+    t.not(await wire(name, type, admin), refused, `${name} as an admin`)
+    const said = await words(name, token, `&type=${type === ptr ? 'PTR' : 'A'}`)
+    t.equal(said.rcode === 'REFUSED', expected === refused, `${name} in words: ${JSON.stringify(said).slice(0, 300)}`)
+    if (expected === refused) t.notMatch(JSON.stringify(said.trace), /exists|there is no|registered|10\.0\.0/, 'nothing of it is told')
+  }
+  const alias = await words('alias.shop.svc.cluster.local', token)
+  t.same(alias.answer.map(({ type }: any) => type), ['CNAME'], 'who may see an alias need not see what it stands for')
+  t.notMatch(JSON.stringify(alias.trace), /implicit|registered/)
+  t.match(await words('web.shop.svc.cluster.local', token, '&client=10.0.0.99'), { code: 'REG_FORBIDDEN' })
+  t.match(await words('web.shop.svc.cluster.local', admin, '&client=10.0.0.99'), { rcode: 'NOERROR' })
+  t.match(await words('web.shop.svc.cluster.local', undefined), { code: 'REG_UNAUTHENTICATED' })
 })

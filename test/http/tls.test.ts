@@ -284,10 +284,15 @@ t.test('what is no TLS, and what does not finish its handshake, is hung up on an
     t.match(text, answered)
   }
   t.equal(await count('failed'), 3)
-  const slow = connectSocket({ host: '127.0.0.1', port: world.port })
-  slow.on('error', () => undefined)
-  await new Promise<void>((resolve) => { slow.resume().once('close', () => resolve()) })
-  t.equal(await count('late'), 1)
+  // One that says nothing, and one that stops in the middle of its first message.
+  for (const [sent, late] of [['', 1], ['\x16\x03\x01\x02\x00\x01', 2]] as const) {
+    const slow = connectSocket({ host: '127.0.0.1', port: world.port })
+    slow.on('error', () => undefined)
+    const closed = once(slow.resume(), 'close').then(() => true)
+    slow.write(sent, 'latin1')
+    while (await Promise.race([closed, turn()]) !== true) if (sent === '') world.clock.advance(200)
+    t.equal(await count('late'), late)
+  }
   await ask(t, world.port, get('/livez'))
   t.equal(await count('done'), 1)
 })

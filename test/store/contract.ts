@@ -1,4 +1,5 @@
 // The contract of a store, whole. Each store calls it from a file of three lines; `StoreHarness` in world.ts says what it needs.
+import { besideContract, besideNodesContract } from './contract-beside.ts'
 import { commitContract } from './contract-commit.ts'
 import { expiryContract } from './contract-expiry.ts'
 import { leaseContract } from './contract-lease.ts'
@@ -18,8 +19,12 @@ export function storeContract (name: string, open: () => Promise<StoreHarness>, 
   leaseContract(scenario)
   expiryContract(scenario)
   commitContract(scenario)
+  besideContract(scenario)
   logContract(scenario, features.restart)
-  if (features.severalNodes) nodesContract(scenario)
+  if (features.severalNodes) {
+    nodesContract(scenario)
+    besideNodesContract(scenario)
+  }
   if (features.restart) restartContract(scenario)
   modelContract(scenario, features.modelRuns)
 }

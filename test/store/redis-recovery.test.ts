@@ -3,7 +3,8 @@ import t from 'tap'
 import type { Change, InstanceRecord, ObjectRecord } from '../../server/store/store.ts'
 import { Pending } from '../../server/store/redis/pending.ts'
 import { instanceText, objectText, parseEntry, parseInstance, parseObject, parseVoid } from '../../server/store/redis/records.ts'
-import { collectProposals, proposeInstance, type Proposal } from '../../server/store/redis/recovery.ts'
+import { collectProposals, proposalArguments, proposeInstance, type Proposal } from '../../server/store/redis/recovery.ts'
+import { recoveryHorizonMs, ToldEnds } from '../../server/store/redis/told-ends.ts'
 import { RecordingFollower } from '../support/recording-follower.ts'
 
 function record (key: string, lease: string, revision: number): InstanceRecord {
@@ -52,6 +53,27 @@ t.test('to a new keyspace every record is offered, and every remembered end', as
 t.test('own writes that were acknowledged and never delivered are offered too', async (t) => {
   const own = [proposeInstance(record('a/b/1', 'l1', 15))]
   t.same(shown(await collectProposals(follower([put(record('a/b/1', 'l1', 11))]), own, 10, false)), ['put l1 15'])
+})
+
+t.test('an end is offered with its key, and one that was told also from before the base', async (t) => {
+  const own: Proposal[] = [{ kind: 'del', id: 'l5', key: '', revision: 7, text: '' }, { kind: 'odel', id: 'override/a', key: '', revision: 8, text: '' }]
+  const proposals = await collectProposals(follower([gone('a/b/3', 'l3', 14)]), own, 10, false)
+  t.same(proposals.map((proposal) => proposalArguments(proposal)), [['del', 'l3', 14, 'a/b/3'], ['del', 'l5', 7, ''], ['odel', 'override/a', 8, '']])
+})
+
+t.test('ends that were told are told again for a minute, each once, with what is known best of it, and so many at most', async (t) => {
+  let now = 1_000
+  const told = new ToldEnds(() => now, 2)
+  const end = (id: string, revision: number, key = ''): Proposal => ({ kind: 'del', id, key, revision, text: '' })
+  told.add(end('l1', 5, 'a/b/1'))
+  now += 1
+  told.add(end('l2', 6))
+  told.add(end('l1', 4))
+  t.same(told.proposals(), [end('l2', 6), end('l1', 5, 'a/b/1')])
+  told.add(end('l3', 7))
+  t.same(told.proposals(), [end('l1', 5, 'a/b/1'), end('l3', 7)])
+  now += recoveryHorizonMs
+  t.same(told.proposals(), [])
 })
 
 t.test('suspicion is not offered', async (t) => {

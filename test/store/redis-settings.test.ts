@@ -53,6 +53,11 @@ t.test('a user without a needed permission is refused, one with all of them work
   t.same((await store.renew(new Map([[60_000, [lease]]]))).unknown, [])
   await store.commit([{ type: 'put', key: 'override/shop/a', body: '{}', endsAtMs: 1, reason: 'override' }], 'operator')
   t.match(await store.expire(policy()), { suspected: 0 })
+  await store.keepLoads(new Map([[lease, '1']]))
+  t.match(await store.readLoads(''), { loads: [{ lease, body: '1' }] })
+  t.equal(await store.claim({ claim: 'decider', holder: 'one' }, 1_000), true)
+  t.equal(await store.writeNotes([{ key: 'x/a', body: '1', keepMs: 0 }], { claim: 'decider', holder: 'one' }), true)
+  t.match(await store.readNotes('x/'), { notes: [{ key: 'x/a', body: '1' }] })
   t.not((await store.revoke([lease], 'tester'))[0], 0)
 })
 

@@ -1,35 +1,12 @@
 // Restarts, failovers and losses of Redis, made with real servers: what was acknowledged stays, what was deregistered stays away.
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { contentOf } from '../support/recording-follower.ts'
 import { joinRedis, life, persist, policy } from '../support/redis-nodes.ts'
-import { RedisProxy } from '../support/redis-proxy.ts'
-import { noRedis, RedisServer, type RedisServerOptions } from '../support/redis-server.ts'
+import { noRedis } from '../support/redis-server.ts'
+import { standIn, startProxy, startServer } from '../support/redis-stand-in.ts'
 
 const jump = 1_000_000
 const skip = noRedis
-
-async function startServer (t: Test, options: RedisServerOptions = {}): Promise<RedisServer> {
-  const server = await RedisServer.start(options)
-  t.teardown(() => server.dispose())
-  return server
-}
-
-async function startProxy (t: Test, target: number): Promise<RedisProxy> {
-  const proxy = await RedisProxy.start(target)
-  t.teardown(() => proxy.dispose())
-  return proxy
-}
-
-/** A replica that has all of its master, and is a master of its own from now on. */
-async function standIn (t: Test, master: RedisServer): Promise<RedisServer> {
-  const replica = await startServer(t)
-  await replica.admin.replicaof('127.0.0.1', master.port)
-  // WAIT counts replicas that have everything that this connection wrote before.
-  await master.admin.set('mark', '1')
-  while (await master.admin.wait(1, 1_000) < 1) { /* WAIT itself waits */ }
-  await replica.admin.replicaof('NO', 'ONE')
-  return replica
-}
 
 t.test('killed with SIGKILL and started again, Redis has every acknowledged registration, and begins a new term', { skip }, async (t) => {
   const server = await startServer(t, { config: ['appendonly yes', 'appendfsync always'] })

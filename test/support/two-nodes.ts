@@ -96,6 +96,11 @@ class HeldStore implements Store {
   expire: Store['expire'] = (policy) => this.#store.expire(policy)
   backup: Store['backup'] = () => this.#store.backup()
   readLog: Store['readLog'] = (from, limit) => this.#store.readLog(from, limit)
+  keepLoads: Store['keepLoads'] = (loads) => this.#store.keepLoads(loads)
+  readLoads: Store['readLoads'] = (place) => this.#store.readLoads(place)
+  writeNotes: Store['writeNotes'] = (notes, under) => this.#store.writeNotes(notes, under)
+  readNotes: Store['readNotes'] = (prefix) => this.#store.readNotes(prefix)
+  claim: Store['claim'] = (holder, keepMs) => this.#store.claim(holder, keepMs)
   close: Store['close'] = () => this.#store.close()
 }
 
@@ -138,6 +143,11 @@ function shared (store: Store): [Store, Store] {
     expire: (policy) => store.expire(policy),
     backup: () => store.backup(),
     readLog: (from, limit) => store.readLog(from, limit),
+    keepLoads: (loads) => store.keepLoads(loads),
+    readLoads: (place) => store.readLoads(place),
+    writeNotes: (notes, under) => store.writeNotes(notes, under),
+    readNotes: (prefix) => store.readNotes(prefix),
+    claim: (holder, keepMs) => store.claim(holder, keepMs),
     sync: () => store.sync(),
     commit: (writes, by) => store.commit(writes, by),
     close: () => store.close()

@@ -25,7 +25,7 @@ import { HandClock } from './hand-clock.ts'
 import { TestSocket } from './test-socket.ts'
 
 const plenty = { perSecond: 1_000_000, burst: 1_000_000 }
-const noControl: AccessValues = { mode: 'off', tokenFile: undefined, certificateIdentity: 'san', jwt: undefined, audit: undefined, limits: { writes: plenty, heartbeats: plenty, watches: plenty } }
+const noControl: AccessValues = { mode: 'off', tokenFile: undefined, certificateIdentity: 'san', jwt: undefined, audit: undefined, limits: { writes: plenty, heartbeats: plenty, watches: plenty }, connections: 1_000_000 }
 
 /** Who does things in tests. */
 export const tester: Actor = { name: 'test', kind: 'anonymous', address: '10.0.0.1' }
@@ -108,8 +108,8 @@ export async function build (t: Closable, options: WorldOptions = {}): Promise<H
 }
 
 /** A registry with HTTP that answers DNS messages, too. */
-export async function buildWithDns (t: Closable, options: Partial<DnsOptions> = {}): Promise<HttpWorld> {
-  const made = await create(t, {}, {
+export async function buildWithDns (t: Closable, options: Partial<DnsOptions> = {}, worldOptions: WorldOptions = {}): Promise<HttpWorld> {
+  const made = await create(t, worldOptions, {
     clock: new HandClock().letMomentsPass(),
     desk: (registry) => {
       const core = dnsCore({ source: registry.feed, random: () => 0, ...options }, ['127.0.0.1'])

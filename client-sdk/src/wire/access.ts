@@ -38,6 +38,8 @@ export interface WhoAmI {
   readonly access: 'off' | 'report' | 'on'
   /** What permits something: `policy NAME`, `token ID`. */
   readonly sources: readonly string[]
+  /** Of a token of an issuer (JWT): the groups that policies may be about, as `jwt-group:NAME`. */
+  readonly groups?: readonly string[]
   readonly expiresAt?: string
 }
 

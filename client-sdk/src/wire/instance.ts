@@ -68,7 +68,7 @@ export interface Instance {
   readonly updatedAt: string
   /** The revision of its last change. */
   readonly revision: number
-  /** What its heartbeats said lately, as far as the asked node heard it: only where one instance is read. No change, no revision. */
+  /** What its heartbeats said lately, through whichever node: only where one instance is read. No change, no revision. */
   readonly load?: Readonly<Record<string, LoadValue>>
 }
 

@@ -1,4 +1,5 @@
 // The entries of a service, made once per change and shared by all answers.
+import { beside } from '../../beside.ts'
 import type { Instance } from '../../../client-sdk/src/wire.ts'
 import { instanceKey } from '../../model/names.ts'
 import type { EndpointSet } from '../../registry/core.ts'
@@ -26,8 +27,8 @@ export interface ServiceAnswersOptions {
 
 export class ServiceAnswers {
   readonly #options: ServiceAnswersOptions
-  readonly #kept = new WeakMap<Endpoint, Kept>()
-  readonly #scales = new WeakMap<EndpointSet, number>()
+  readonly #kept = beside<Endpoint, Kept>()
+  readonly #scales = beside<EndpointSet, number>()
 
   constructor (options: ServiceAnswersOptions) {
     this.#options = options

@@ -1,5 +1,6 @@
 // What of a registration by Consul has no place in the registry's own model: it stands as JSON in one entry of the instance's metadata, so
 // that every node has it, and a client reads back what it wrote.
+import { beside } from '../../beside.ts'
 import type { CheckKind, CheckStatus } from './check-definition.ts'
 import type { TaggedAddress } from './service-definition.ts'
 
@@ -45,7 +46,7 @@ export interface ConsulRecord {
 }
 
 /** The last one read of each text: instances of a service are read again and again. */
-const read = new WeakMap<object, ConsulRecord | undefined>()
+const read = beside<object, ConsulRecord | undefined>()
 
 /** undefined = it was registered in another way, or its entry was written by somebody else. @param of the object of the metadata */
 export function recordOf (of: { readonly metadata: Readonly<Record<string, string>> }): ConsulRecord | undefined {

@@ -1,5 +1,6 @@
 // Precompiled answers: what a service's names answer, as bytes, built on the first question after a change and kept as
 // long as what they were made from: the endpoint set, or the manifest of a declared service.
+import { beside } from '../../beside.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { type DnsPolicy, defaultDnsPolicy, dnsPolicyOf } from '../../model/service/dns-annotations.ts'
 import { isHeadless } from '../../model/service/facts.ts'
@@ -40,7 +41,7 @@ interface Variant<Answers> {
 
 /** Answers by what they were made from; who holds none of it any more takes them with him. */
 class Variants<Source extends object, Answers> {
-  readonly #bySource = new WeakMap<Source, readonly Variant<Answers>[]>()
+  readonly #bySource = beside<Source, readonly Variant<Answers>[]>()
 
   has (source: Source): boolean {
     return this.#bySource.has(source)
@@ -69,10 +70,10 @@ class Kept {
   readonly clusterIps = new Variants<Service, ClusterIpAnswers>()
   readonly aliases = new Variants<Service, Alias | undefined>()
   /** By the annotations of the service, or those of its namespace where it has none. */
-  readonly policies = new WeakMap<Labels, KnownPolicy>()
+  readonly policies = beside<Labels, KnownPolicy>()
 }
 
-const turns = new WeakMap<object, Turn>()
+const turns = beside<object, Turn>()
 
 /** The turn of a service goes on when it changes: else the first of many endpoints would be shown over and over. */
 function turnOf ({ origin }: EndpointSet): Turn {

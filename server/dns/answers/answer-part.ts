@@ -1,6 +1,7 @@
 // A run of the answered endpoints of a service, with what answers need to know of it: each is made when it is asked for, and kept for as
 // long as the run is part of the service. So a change of one endpoint costs what its run does, and the records of an answer are made
 // when it is written, no more of them than it shows.
+import { beside } from '../../beside.ts'
 import type { Endpoint, Port } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../../model/address/address.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
@@ -127,7 +128,7 @@ export class AnswerPart {
   }
 }
 
-const ofRuns = new WeakMap<readonly Endpoint[], AnswerPart>()
+const ofRuns = beside<readonly Endpoint[], AnswerPart>()
 
 /** The same part for the same run. */
 function answerPart (run: readonly Endpoint[]): AnswerPart {
@@ -136,7 +137,7 @@ function answerPart (run: readonly Endpoint[]): AnswerPart {
   return part
 }
 
-const ofSets = new WeakMap<EndpointSet, readonly AnswerPart[]>()
+const ofSets = beside<EndpointSet, readonly AnswerPart[]>()
 
 /** The answered endpoints of a service that DNS can carry, in runs. */
 export function answerParts (set: EndpointSet): readonly AnswerPart[] {

@@ -5,6 +5,7 @@
 //   TXT of a node          = pointer-to-question type IN ttl rdlength 1*( length(1) "key=value" )
 //
 // What is answered is what is not critical to Consul's API: those that warn too, suspects where all are suspect, and nobody who drains or is in maintenance.
+import { beside } from '../../beside.ts'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../../model/address/address.ts'
 import { maxWeight } from '../../model/limits.ts'
@@ -29,8 +30,8 @@ const maxForms = 64
 /** What Consul has of every node: `consul-network-segment=`. */
 const nodeText = Buffer.from('consul-network-segment=')
 /** What the tags of runs are found by: a change makes one run anew. */
-const indexes = new WeakMap<readonly Endpoint[], EndpointIndex>()
-const forms = new WeakMap<EndpointSet, Map<string, Plan>>()
+const indexes = beside<readonly Endpoint[], EndpointIndex>()
+const forms = beside<EndpointSet, Map<string, Plan>>()
 
 export function planConsul (name: ConsulName, type: number, source: DnsSource, cache: AnswerCache, minimalAny: Records): Plan {
   const orAny = (records: Records | undefined): Plan => records ?? (type === ANY ? minimalAny : 'no-such-records')

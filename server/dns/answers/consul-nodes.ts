@@ -1,5 +1,6 @@
 // Machines by their names, as endpoints say them: there is no list of them. Each run of endpoints is looked at once for as long as it is the
 // same; what one question looks at is bounded, and until everything was looked at the answer is "not ready": ask again.
+import { beside } from '../../beside.ts'
 import { isIP } from 'node:net'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import type { DnsCatalog } from '../source.ts'
@@ -9,7 +10,7 @@ const maxLooked = 1_000
 /** Addresses of one machine. */
 const maxAddresses = 16
 const nothing: ReadonlyMap<string, ReadonlySet<string>> = new Map()
-const nodesOfRuns = new WeakMap<object, ReadonlyMap<string, ReadonlySet<string>>>()
+const nodesOfRuns = beside<object, ReadonlyMap<string, ReadonlySet<string>>>()
 
 /** The addresses of a machine that has instances in a namespace; none = there is no such machine. */
 export function nodeAddresses (catalog: DnsCatalog, namespace: string, node: string): readonly string[] | 'not-ready' {

@@ -25,6 +25,8 @@ export class LargeAnswers implements HostAnswers {
   /** Of which these are a choice: a host has all its addresses, whichever were chosen. */
   readonly #whole: LargeAnswers
   readonly #made = new Map<number | string, Records | undefined>()
+  /** By host, once somebody has asked for all of them: that one asks for each next. A single question looks into the runs. */
+  #hosts: ReadonlyMap<string, readonly Endpoint[]> | undefined
 
   constructor (parts: readonly AnswerPart[], limits: AnswerLimits, turn: Turn, whole?: LargeAnswers) {
     this.#parts = parts.filter(({ endpoints }) => endpoints.length > 0)
@@ -61,11 +63,13 @@ export class LargeAnswers implements HostAnswers {
   }
 
   hasHost (hostname: string): boolean {
-    return this.#whole.#parts.some(({ hosts }) => hosts.has(hostname))
+    return this.#endpointsAt(hostname).length > 0
   }
 
   hostnames (): Iterable<string> {
-    return new Set(this.#whole.#parts.flatMap(({ hosts }) => [...hosts.keys()]))
+    const whole = this.#whole
+    whole.#hosts ??= Map.groupBy(whole.#parts.flatMap(({ endpoints }) => endpoints), hostnameOf)
+    return whole.#hosts.keys()
   }
 
   hostAddresses (hostname: string, type: AddressType): Records | undefined {
@@ -169,7 +173,8 @@ export class LargeAnswers implements HostAnswers {
   }
 
   #endpointsAt (hostname: string): readonly Endpoint[] {
-    return this.#whole.#parts.flatMap(({ hosts }) => hosts.get(hostname) ?? [])
+    const whole = this.#whole
+    return whole.#hosts === undefined ? whole.#parts.flatMap(({ hosts }) => hosts.get(hostname) ?? []) : whole.#hosts.get(hostname) ?? []
   }
 }
 

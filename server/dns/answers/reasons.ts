@@ -8,7 +8,7 @@ const staleNxdomain = explanation(extendedErrors.staleNxdomain, 'the store is aw
 
 export const notReady = explanation(extendedErrors.notReady, 'the registry is loading')
 export const foreignName = explanation(extendedErrors.notAuthoritative, 'not in a zone of this registry')
-export const notInView = explanation(extendedErrors.prohibited, 'this client may not look up this name (--dns-view)')
+export const notInView = explanation(extendedErrors.prohibited, 'this client may not look up this name (--dns-view; over HTTP: policies)')
 export const foreignClient = explanation(extendedErrors.prohibited, 'this client may not ask for names outside the zones')
 
 /** While the store is away. */

@@ -4,6 +4,7 @@
 //
 //   LABEL = SERVICE | HOSTNAME_SERVICE
 //   TXT   = *(length(1) key "=" value), at least one, empty if there is nothing to say      RFC 6763 6.1, RFC 1464
+import { beside } from '../../beside.ts'
 import type { DnsSource } from '../source.ts'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
@@ -44,8 +45,8 @@ const maxStringBytes = 255
 const nothingToSay = Buffer.from([0])
 
 const noOffers: Offers = { types: [], size: 0, labels: () => [], find: () => undefined }
-const ofEndpoints = new WeakMap<EndpointSet, Offers>()
-const ofManifests = new WeakMap<Service, Offers>()
+const ofEndpoints = beside<EndpointSet, Offers>()
+const ofManifests = beside<Service, Offers>()
 
 /**
  * The offers of a service, undefined if there is no such service.

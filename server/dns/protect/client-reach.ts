@@ -1,5 +1,6 @@
 // Whether cluster IPs are of use to a client: its machine runs an agent (`rollcall proxy`), or it is in a network that one covers.
 // Found once for each address, and again when an agent comes, goes or changes.
+import { beside } from '../../beside.ts'
 import { hostname, networkInterfaces } from 'node:os'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import { type Ip, parseIp } from '../../model/address/ranges.ts'
@@ -47,7 +48,7 @@ interface Agents {
 const ownMachineMs = 5_000
 /** Agents that are read: more machines than one registry has. */
 const maxAgents = 50_000
-const read = new WeakMap<Endpoint, TrafficAgent>()
+const read = beside<Endpoint, TrafficAgent>()
 
 export class ClientReach {
   readonly #source: DnsSource

@@ -1,4 +1,6 @@
 // Who asks, and by which way.
+import type { Sight } from '../../registry/core.ts'
+
 export const transports = ['udp', 'tcp', 'tls', 'https'] as const
 export type Transport = (typeof transports)[number]
 
@@ -7,6 +9,8 @@ export interface Client {
   readonly transport: Transport
   /** As the socket gives it: `10.0.0.7`, `fd00::7`, `::ffff:10.0.0.7`, `fe80::1%eth0`. */
   readonly address: string
+  /** Of a client of HTTP: what it may read; undefined = everything. */
+  readonly sight?: Sight | undefined
 }
 
 /** What one message of one client comes to. */

@@ -1,9 +1,11 @@
-// What a client may look up, by the network that it asks from: DNS has no tokens. Names of other namespaces are refused, whether or not there
-// is anything under them; so are lists of all namespaces, and the names of addresses, for whoever may not see everything.
+// What a client may look up: by the network that it asks from, since DNS has no tokens, or, over HTTP, by what access control lets it read.
+// Other names are refused, whether or not there is anything under them; so are lists of all namespaces, and the names of addresses, for whoever
+// may not see everything.
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { contains, parseIp } from '../../model/address/ranges.ts'
 import { matches } from '../../model/policy/pattern.ts'
+import type { Sight } from '../../registry/core.ts'
 import type { RecordName } from '../names/record-name.ts'
 import type { DnsView } from './view-setting.ts'
 
@@ -13,7 +15,12 @@ const maxKnownClients = 4_096
 const ownNames: ReadonlySet<RecordName['kind']> = new Set(['outside', 'unknown', 'cut', 'apex', 'version', 'name-servers', 'name-server', 'services', 'pods', 'consul-branch', 'consul-address'])
 
 /** What one client may look up, where that is not everything. */
-export class View {
+export interface View {
+  permits (name: RecordName): boolean
+}
+
+/** Some namespaces. */
+class NamespacesView implements View {
   readonly #namespaces: readonly string[]
 
   constructor (namespaces: readonly string[]) {
@@ -27,7 +34,29 @@ export class View {
   }
 }
 
-const nothing = new View([])
+/** What an identity may read. */
+export class SightView implements View {
+  readonly #sight: Sight
+
+  constructor (sight: Sight) {
+    this.#sight = sight
+  }
+
+  permits (name: RecordName): boolean {
+    if (ownNames.has(name.kind)) return true
+    const sight = this.#sight
+    switch (name.kind) {
+      case 'service': case 'endpoint': case 'protocol': case 'port': case 'selection': case 'selection-branch':
+        return sight.service(name.namespace, name.service)
+      case 'consul-service': return sight.service(name.namespace, name.called)
+      case 'namespace': case 'pod-namespace': return sight.namespace(name.namespace)
+      // Lists of a namespace, and what may be of any service of it.
+      default: return 'namespace' in name && name.namespace !== undefined && sight.whole(name.namespace)
+    }
+  }
+}
+
+const nothing = new NamespacesView([])
 
 export class Views {
   readonly #views: readonly DnsView[]
@@ -53,6 +82,6 @@ export class Views {
     const ip = parseIp(parsed.toString())
     const found = 'problem' in ip ? undefined : this.#views.find(({ network }) => contains(network, ip))
     if (found === undefined) return parsed.range() === 'loopback' ? undefined : nothing
-    return found.namespaces.includes('*') ? undefined : new View(found.namespaces)
+    return found.namespaces.includes('*') ? undefined : new NamespacesView(found.namespaces)
   }
 }

@@ -4,6 +4,7 @@
 // The registry's own way from an address to its holders changes with each change, and a walk over all addresses takes many turns of
 // the loop. So the way is made anew, from the services of one moment. Addresses that differ in their last octet only are a block; one in
 // which was not changed is the same block in the next version of the zone.
+import { beside } from '../../beside.ts'
 import type { AddressSource, DnsSource, ServiceOfAddress } from '../source.ts'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import { addressKey, keyAddress } from '../../model/address/address-key.ts'
@@ -46,8 +47,8 @@ export interface AddressBlock {
 type Shares = ReadonlyMap<string, Share>
 
 /** By block. What a registry holds no more takes its shares with it. */
-const sharesOfEndpoints = new WeakMap<EndpointSet, Shares>()
-const sharesOfManifests = new WeakMap<Service, Shares>()
+const sharesOfEndpoints = beside<EndpointSet, Shares>()
+const sharesOfManifests = beside<Service, Shares>()
 const noShares: Shares = new Map()
 
 /** All services, in the order of their names. */

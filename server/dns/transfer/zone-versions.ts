@@ -1,5 +1,6 @@
 // Versions of zones: the newest, and the last ones that were transferred, so that a secondary that has one of them gets what changed
 // since. Versions share what did not change, and what differs between two is found by what they don't share.
+import { type Beside, beside } from '../../beside.ts'
 import type { AnswerCacheOptions } from '../answers/answer-cache.ts'
 import { joinedBytes } from '../wire/wire.ts'
 import { nameEnd } from '../wire/name.ts'
@@ -74,7 +75,7 @@ export class ZoneVersions {
   #epoch = ''
   readonly #making = new Map<Zone, { readonly revision: number, readonly version: Promise<ZoneVersion> }>()
   /** What parts were made into, for as long as the registry has what they were made from. */
-  readonly #blocks = new Map<Zone, WeakMap<object, MadeBlock>>()
+  readonly #blocks = new Map<Zone, Beside<object, MadeBlock>>()
 
   constructor (source: TransferSource, options: AnswerCacheOptions, limits: Limits = { zoneRecords: maxZoneRecords, heldRecords: maxHeldRecords }) {
     this.#source = source
@@ -121,7 +122,7 @@ export class ZoneVersions {
     const parts = zoneParts(zone, this.#source, this.#options)
     const soa = soaRecord(zone, this.#source, this.#options)
     if (soa === undefined) throw new Error(`zone ${zone.name} has no SOA`)
-    const made = this.#blocks.get(zone) ?? new WeakMap<object, MadeBlock>()
+    const made = this.#blocks.get(zone) ?? beside<object, MadeBlock>()
     this.#blocks.set(zone, made)
     const blocks = new Map<string, Block>()
     const turn = new Turn()

@@ -69,7 +69,7 @@ export function registerAccess (app: FastifyInstance, context: HttpContext, ques
   app.get('/v1/policies', {
     schema: {
       tags, operationId: 'listPolicies', summary: 'All policies, by name',
-      description: 'They are written by POST /v1/apply and taken back by POST /v1/delete, as the kind Policy.',
+      description: 'Each has its path below; POST /v1/apply and /v1/delete take several, as the kind Policy.',
       response: { 200: answerOf('All of them', PolicyPage, { revision, items: [examplePolicy] }), ...errorResponses(...readErrors) }
     }
   }, async (request, reply) => {

@@ -59,8 +59,12 @@ export async function registerDns (app: FastifyInstance, context: HttpContext): 
     const { name, type = 'A', namespace, client = callerOf(request), minRevision } = request.query
     if (request.query.client !== undefined && isIP(client) === 0) throw invalid([{ field: 'client', value: client, rule: 'must be an IP address' }])
     await settle(context, request, minRevision)
-    accessOf(context, request).permit('dns')
-    const answer = await dnsOf(context).explain({ name, type, namespace, client, caller: callerOf(request) })
+    const access = accessOf(context, request)
+    access.permit('dns')
+    const { sight } = access
+    // Whether an agent carries another machine, and in which zone it is, is no part of a namespace.
+    if (sight !== undefined && client !== callerOf(request)) throw new RegistryError('REG_FORBIDDEN', 'client may be another address only for who may "read" everything')
+    const answer = await dnsOf(context).explain({ name, type, namespace, client, caller: callerOf(request), sight })
     return reply.header('cache-control', 'no-store').send({ ...answer, revision: context.core.position.cursor } satisfies Answer)
   })
   await app.register((scope, _options, done) => {
@@ -109,8 +113,9 @@ function registerWire (scope: FastifyInstance, context: HttpContext): void {
 }
 
 async function send (context: HttpContext, request: FastifyRequest, reply: FastifyReply, message: Buffer): Promise<FastifyReply> {
-  accessOf(context, request).permit('dns')
-  const answer = await dnsOf(context).answer(message, { transport: 'https', address: callerOf(request) })
+  const access = accessOf(context, request)
+  access.permit('dns')
+  const answer = await dnsOf(context).answer(message, { transport: 'https', address: callerOf(request), sight: access.sight })
   if (answer === undefined) throw invalid([{ field: 'dns', value: message.toString('hex', 0, 32), rule: 'must be a DNS query: at least a header, and no answer' }])
   return reply.header('content-type', dnsMedia).header('cache-control', `private, max-age=${lifeSeconds(answer)}`).send(answer)
 }

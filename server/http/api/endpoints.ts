@@ -6,11 +6,13 @@ import { gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { EndpointsAnswer } from '../../../client-sdk/src/wire.ts'
+import { beside } from '../../beside.ts'
 import { type ErrorCode, RegistryError } from '../../errors.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { Topology } from '../../model/instance/instance.ts'
 import { parseSelector } from '../../model/instance/selector.ts'
 import { cursorText, parseCursor, queryEndpoints } from '../../registry/core.ts'
+import { begun } from '../../slice.ts'
 import { isKnown, jsonType, setRevision, settle } from '../server/conditional.ts'
 import { type HttpContext, accessOf, lifeOf } from '../server/context.ts'
 import { defaultWaitMs, gzipThreshold, maxEndpointVariants, maxJoinedBytes, maxWaitMs } from '../server/limits.ts'
@@ -47,7 +49,7 @@ const endpointsPath = '/v1/namespaces/:namespace/services/:service/endpoints'
 
 export function registerEndpoints (app: FastifyInstance, context: HttpContext): void {
   const { core: { position }, closing } = context
-  const forms = new WeakMap<EndpointSet, Map<string, Ready>>()
+  const forms = beside<EndpointSet, Map<string, Ready>>()
   const ready = new ReadyEndpoints(context, context.http.of('GET', endpointsPath))
   context.answerAhead(ready)
 
@@ -103,6 +105,14 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     const { params: { namespace, service }, query } = request
     const { endpoints, manifest } = accessOf(context, request).service(namespace, service)
     const isDeclared = manifest !== undefined
+    // Of a large service in slices: what is sent is the set of this moment.
+    const written = isInParts(endpoints, query) ? begun(endpoints.written()) : undefined
+    const answer = (): FastifyReply | Promise<FastifyReply> => sendForm(request, reply, endpoints, isDeclared)
+    return written === undefined ? answer() : written.then(answer)
+  }
+
+  function sendForm (request: EndpointsRequest, reply: FastifyReply, endpoints: EndpointSet, isDeclared: boolean): FastifyReply | Promise<FastifyReply> {
+    const { params: { namespace, service }, query } = request
     const made = formOf(endpoints, isDeclared, query)
     const { text, bytes, etag } = made
     if (!isPieces(text) && query.after === undefined && query.wait === undefined && query.minRevision === undefined) {
@@ -136,7 +146,8 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     return made
   }
 
-  function make (set: EndpointSet, isDeclared: boolean, { selector, zone, port, ready }: QueryOf): Ready {
+  function make (set: EndpointSet, isDeclared: boolean, query: QueryOf): Ready {
+    const { selector, zone, port, ready } = query
     const revision = cursorText(position.epoch, set.revision)
     const head: Omit<EndpointsAnswer, 'endpoints'> = {
       namespace: set.namespace,
@@ -146,7 +157,7 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
       ...(isDeclared ? { declared: true } : {})
     }
     const etag = `W/"${revision}"`
-    if (selector === undefined && zone === undefined && port === undefined && ready !== 'false' && set.parts.length > 1) {
+    if (isInParts(set, query)) {
       const pieces = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"endpoints":[`), ...set.json(ready === 'any' ? 'all' : 'answered'), Buffer.from(']}')]
       const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
       return { text: bytes <= maxJoinedBytes ? Buffer.concat(pieces, bytes) : pieces, bytes, etag, gzipped: undefined }
@@ -162,6 +173,11 @@ export function registerEndpoints (app: FastifyInstance, context: HttpContext): 
     } satisfies EndpointsAnswer)
     return { text, bytes: Buffer.byteLength(text), etag, gzipped: undefined }
   }
+}
+
+/** Its answer is put together from the JSON of its parts. */
+function isInParts (set: EndpointSet, { selector, zone, port, ready }: QueryOf): boolean {
+  return selector === undefined && zone === undefined && port === undefined && ready !== 'false' && set.parts.length > 1
 }
 
 function isPieces (text: Ready['text']): text is readonly Buffer[] {

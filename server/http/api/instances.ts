@@ -82,6 +82,7 @@ export function registerInstances (app: FastifyInstance, context: HttpContext, q
     await settle(context, request, request.query.minRevision)
     const access = accessOf(context, request)
     const instance = access.instance(request.params)
+    await access.freshLoads()
     const load = access.load(request.params)?.load
     const tag = `${core.position.epoch}.${instance.revision}`
     if (load === undefined) return answer(context, request, reply, tag, () => instance)

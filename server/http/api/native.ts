@@ -29,6 +29,7 @@ import { registerNamespaces } from './namespaces.ts'
 import { registerHandMade } from './hand-made.ts'
 import { registerOverrides } from './overrides.ts'
 import { registerOverview } from './overview.ts'
+import { registerPolicies } from './policies.ts'
 import { registerPools } from './pools.ts'
 import { registerPrometheusTargets } from './prometheus-targets.ts'
 import { QuickWrites } from './quick-writes.ts'
@@ -88,6 +89,7 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
         registerServices(scope, context)
         registerNamespaces(scope, context)
         registerApply(scope, context)
+        registerPolicies(scope, context)
       })
       registerExplain(app, context)
       registerPools(app, context)

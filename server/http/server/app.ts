@@ -57,10 +57,13 @@ export interface Leaving extends Work {
 
 /** How connections with TLS come in: those without come as the server's own. */
 export interface SecureEntrance {
-  /** For the handshake. */
+  /** For the handshake, from the first bytes on. */
   readonly handshakeMs: number
-  /** A connection came, and takes a place; undefined = there is none, and it is closed. */
-  arrived (socket: Socket): Share | undefined
+  /**
+   * A connection came, and takes a place; undefined = there is none, and it is closed.
+   * @param begin begins the handshake: when the client has said something, and it is its turn
+   */
+  arrived (socket: Socket, begin: () => void): Share | undefined
   /** Its handshake is over: what was agreed is spoken on it from here on. */
   agreed (arrived: Socket, share: Share, secure: TLSSocket, asks: ListenerTls): void
   /** Its handshake failed, or took too long. Who speaks HTTP without TLS is told so. */
@@ -96,7 +99,11 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
   const ahead: AnswerAhead[] = []
   let lanes!: Lanes // Fastify makes the server at once
   let streams!: Streams
-  const arrivals = new Arrivals(commons, keeper)
+  const { handshakes } = options.metrics
+  const arrivals = new Arrivals({
+    commons, guard: keeper, clock: options.clock, silentMs: timeouts.headersMs ?? limits.headersTimeoutMs, limits: commons.handshakes,
+    refused: () => handshakes.refused++, late: () => handshakes.late++
+  })
 
   const app = Fastify({
     logger: false, // requests are counted; what fails is logged by the error handlers
@@ -152,15 +159,20 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     }
     const refusal = hosts.refusal(raw)
     if (refusal !== undefined) return done(refusal)
+    const refusedAtTheDoor = (error: Error): void => {
+      // One connection too many, or one more wrong token: the next try begins from the start.
+      if (raw.httpVersionMajor === 1 && error instanceof RegistryError && error.code === 'REG_OVERLOADED') response.setHeader('connection', 'close')
+      done(error)
+    }
     let admitted: Promise<void> | void
     try {
       if (hasOwnTokens) takeToken(dialectOf(pathOf(raw)), raw)
       admitted = identities.admit(raw, peers.of(raw))
     } catch (error) {
-      return done(error as Error) // access control throws errors only
+      return refusedAtTheDoor(error as Error) // access control throws errors only
     }
     if (admitted === undefined) return done()
-    admitted.then(() => done(), done)
+    admitted.then(() => done(), refusedAtTheDoor)
   })
   const addressOf = (request: FastifyRequest): string => peers.of(request.raw).address
   const answers = new Answers(commons, keeper, addressOf)
@@ -197,10 +209,10 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
   })
   app.decorate('secureEntrance', {
     handshakeMs: timeouts.headersMs ?? limits.headersTimeoutMs,
-    arrived: (socket) => arrivals.arrived(socket),
+    arrived: (socket, begin) => arrivals.arrived(socket, begin),
     agreed: (arrived, share, secure, { ca, clientCert = 'request' }) => {
       arrivals.agreed(arrived)
-      options.metrics.handshakes.done++
+      handshakes.done++
       rememberCertificate(secure, ca === undefined ? undefined : clientCert)
       if (secure.alpnProtocol === 'h2') return streams.connected(secure, share)
       lanes.expect(secure, share)
@@ -208,8 +220,8 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
     },
     failed: (error, arrived) => {
       const code = 'code' in error ? error.code : undefined
-      if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') options.metrics.handshakes.late++
-      else options.metrics.handshakes.failed++
+      if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') handshakes.late++
+      else handshakes.failed++
       if (code === 'ERR_SSL_HTTP_REQUEST') arrived?.write(lastAnswer('REG_TLS_REQUIRED', dialects[0]?.clientError))
     }
   })

@@ -3,8 +3,8 @@
 import type { Guard } from '../../guard.ts'
 import { Shares } from '../../shares.ts'
 import {
-  keptTextBytes, maxBodyBytesTogether, maxConnections, maxHeartbeatBytesTogether, maxSubscriptionsTogether, maxUnreadBytesTogether, maxWaitingRequests,
-  smallAnswerBytes
+  keptTextBytes, maxBodyBytesTogether, maxConnections, maxHandshakes, maxHeartbeatBytesTogether, maxSubscriptionsTogether, maxUnreadBytesTogether,
+  maxWaitingRequests, smallAnswerBytes
 } from './limits.ts'
 import { KeptTexts } from './kept-texts.ts'
 import { SharedBytes } from './shared-bytes.ts'
@@ -13,6 +13,7 @@ import { Turns } from './turns.ts'
 /** Limits that a test lowers. */
 export interface CommonsLimits {
   readonly connections?: number
+  readonly handshakes?: { readonly perClient: number, readonly together: number }
   readonly waitingRequests?: number
   readonly bodyBytes?: number
   readonly unreadBytes?: number
@@ -21,6 +22,8 @@ export interface CommonsLimits {
 
 export class Commons {
   readonly connections: Shares
+  /** How many connections may wait for the end of their TLS handshake, for each listener's app. */
+  readonly handshakes: { readonly perClient: number, readonly together: number }
   readonly waiting: Shares
   readonly bodies: Shares
   /** Of their own, so that no other body takes the place of a heartbeat. */
@@ -37,6 +40,7 @@ export class Commons {
   constructor (guard: Guard, limits: CommonsLimits = {}) {
     this.turns = new Turns({ guard })
     this.connections = new Shares(limits.connections ?? maxConnections)
+    this.handshakes = limits.handshakes ?? maxHandshakes
     this.waiting = new Shares(limits.waitingRequests ?? maxWaitingRequests)
     this.bodies = new Shares(limits.bodyBytes ?? maxBodyBytesTogether)
     this.unread = new Shares(limits.unreadBytes ?? maxUnreadBytesTogether)

@@ -2,18 +2,21 @@
 import type { FastifyRequest } from 'fastify'
 import { type Guard } from '../../guard.ts'
 import type { DnsAnswer } from '../../../client-sdk/src/wire.ts'
-import type { Access, Actor, Core, CallCounts } from '../../registry/core.ts'
+import type { Access, Actor, Core, CallCounts, Sight } from '../../registry/core.ts'
 import type { DialectParts } from './dialect.ts'
 import type { HttpMetrics } from './metrics.ts'
 
 /** DNS over HTTP: the part of a DNS server that needs no socket. */
 export interface DnsQueries {
   /** Answers a message in wire form. undefined = it is no query. */
-  answer (message: Buffer, client: { readonly transport: 'https', readonly address: string }): Promise<Buffer | undefined>
+  answer (message: Buffer, client: { readonly transport: 'https', readonly address: string, readonly sight?: Sight | undefined }): Promise<Buffer | undefined>
   /** Whether a client is answered cluster IPs, and why. */
   reach (client: string): { readonly clusterIps: boolean, readonly reason: string }
   /** Answers a person, with the rules that decided. @throws RegistryError REG_INVALID */
-  explain (question: { readonly name: string, readonly type: string, readonly namespace?: string | undefined, readonly client: string, readonly caller: string }): Promise<Omit<DnsAnswer, 'revision'>>
+  explain (question: {
+    readonly name: string, readonly type: string, readonly namespace?: string | undefined, readonly client: string, readonly caller: string,
+    readonly sight?: Sight | undefined
+  }): Promise<Omit<DnsAnswer, 'revision'>>
 }
 
 /** What every native resource is handed. */

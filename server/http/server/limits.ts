@@ -43,6 +43,11 @@ export const maxRequestsPerSocket = 10_000
  * wait with a long poll, as clients of Consul do, and others still be served.
  */
 export const maxConnections = 12_000
+/**
+ * Connections before the end of their TLS handshake, of one client and of all. A client that opens them and says nothing costs a file
+ * descriptor each; more than the kernel's queue (511) must fit, so that a herd that comes at once does not push itself out.
+ */
+export const maxHandshakes = { perClient: 1_000, together: 4_000 } as const
 /** Requests of one connection of HTTP/2 whose answers have not left: browsers send a hundred at once, and no honest client more. */
 export const maxStreamsPerConnection = 128
 /** Requests that were sent before the answer to the one before them, over all connections: some 3 kB each. */

@@ -55,14 +55,16 @@ export async function listen (
 
 /** TLS at one address. */
 class SecureListener {
-  readonly server: TlsServer
+  /** Takes the connections; the handshake of each begins in its turn. */
+  readonly server: Server
+  readonly #handshakes: TlsServer
   #tls: ListenerTls
   /** Connections that have not yet agreed on keys, by the client's address and port. */
   readonly #arrived = new Map<string, { readonly socket: Socket, readonly share: Share }>()
 
   constructor ({ secureEntrance }: FastifyInstance, guard: Guard, tls: ListenerTls) {
     this.#tls = tls
-    this.server = createTlsServer({
+    const handshakes = this.#handshakes = createTlsServer({
       ...socketOptions,
       ...contextOf(tls),
       ALPNProtocols: ['h2', 'http/1.1'],
@@ -71,14 +73,14 @@ class SecureListener {
       // Who shows none, or a wrong one, is refused by an answer that says so: a broken handshake tells a person nothing.
       rejectUnauthorized: false
     })
-    this.server.on('connection', guard.around(place, (socket: Socket) => {
-      const share = secureEntrance.arrived(socket)
+    this.server = createPlainServer(socketOptions, guard.around(place, (socket: Socket) => {
+      const share = secureEntrance.arrived(socket, () => { handshakes.emit('connection', socket) })
       if (share === undefined) return
       const name = nameOf(socket)
       this.#arrived.set(name, { socket, share })
       socket.once('close', guard.around(place, () => { if (this.#arrived.get(name)?.socket === socket) this.#arrived.delete(name) }))
     }))
-    this.server.on('secureConnection', guard.around(place, (secure: TLSSocket) => {
+    handshakes.on('secureConnection', guard.around(place, (secure: TLSSocket) => {
       const name = nameOf(secure)
       const arrived = this.#arrived.get(name)
       if (arrived === undefined) return void secure.destroy() // it was closed before it was agreed
@@ -86,14 +88,14 @@ class SecureListener {
       const isTaken = guard.attempt(place, () => secureEntrance.agreed(arrived.socket, arrived.share, secure, this.#tls))
       if (!isTaken) secure.destroy()
     }))
-    this.server.on('tlsClientError', guard.around(place, (error: Error, secure: TLSSocket) => {
+    handshakes.on('tlsClientError', guard.around(place, (error: Error, secure: TLSSocket) => {
       secureEntrance.failed(error, this.#arrived.get(nameOf(secure))?.socket)
       secure.destroy() // Node leaves those open that were too slow
     }))
   }
 
   renew (tls: ListenerTls): void {
-    this.server.setSecureContext(contextOf(tls))
+    this.#handshakes.setSecureContext(contextOf(tls))
     this.#tls = { ...tls, ca: this.#tls.ca === undefined ? undefined : tls.ca } // who was not asked for a certificate is not from here on
   }
 }

@@ -24,8 +24,11 @@ export class HttpMetrics {
   /** How many watchers are connected, by kind: told by the watch. */
   connections: () => { readonly websocket: number, readonly eventStream: number } = () => ({ websocket: 0, eventStream: 0 })
 
-  /** Handshakes of TLS since the process began: those that were agreed, those that failed, and those that took too long. */
-  readonly handshakes = { done: 0, failed: 0, late: 0 }
+  /**
+   * Handshakes of TLS since the process began: those that were agreed, those that failed, those that took too long, and those that went, or
+   * never began, because too many waited.
+   */
+  readonly handshakes = { done: 0, failed: 0, late: 0, refused: 0 }
 
   constructor (register: Registry) {
     const series = this.#series
@@ -49,7 +52,7 @@ export class HttpMetrics {
     const { handshakes } = this
     new Counter({
       name: 'rollcall_http_tls_handshakes_total',
-      help: 'Handshakes of TLS on listeners of HTTP, by outcome: done; failed, on what the client or its TLS is; late, not finished in time.',
+      help: 'Handshakes of TLS on listeners of HTTP, by outcome: done; failed, on what the client or its TLS is; late, not finished in time; refused, because too many of its client or of all waited.',
       labelNames: ['outcome'],
       registers,
       collect () {

@@ -12,6 +12,7 @@
 //   current  = { type: "current" }
 //   ping     = { type: "ping" }
 //   reset    = { type: "reset", id, revision, reason }
+import { beside } from '../../beside.ts'
 import type { Instance, ServerFrame, ServiceDifference } from '../../../client-sdk/src/wire.ts'
 import { type AppliedChange, type Delivery, type EndpointDifference, type EndpointSet, type EndpointsDelivery, type ServiceEndpoints, cursorText } from '../../registry/core.ts'
 import { snapshotPartLength } from '../server/limits.ts'
@@ -51,13 +52,13 @@ function partOf (items: readonly object[], from: number): Part {
 export class FrameEncoder {
   readonly #epoch: () => string
   /** Everything of a change's frame behind the id. The same change is `put` for one selector and `delete` for another. */
-  readonly #changes = new WeakMap<AppliedChange, { put: string | undefined, delete: string | undefined }>()
+  readonly #changes = beside<AppliedChange, { put: string | undefined, delete: string | undefined }>()
   /** The parts of a list of instances, as far as somebody asked for them. */
-  readonly #lists = new WeakMap<readonly Instance[], Part[]>()
+  readonly #lists = beside<readonly Instance[], Part[]>()
   /** Lists that somebody may still be sent. */
   #recent: { readonly revision: number, readonly lists: WeakRef<readonly Instance[]>[] } = { revision: -1, lists: [] }
-  readonly #sets = new WeakMap<EndpointSet, string>()
-  readonly #differences = new WeakMap<EndpointDifference, string>()
+  readonly #sets = beside<EndpointSet, string>()
+  readonly #differences = beside<EndpointDifference, string>()
 
   constructor (epoch: () => string) {
     this.#epoch = epoch

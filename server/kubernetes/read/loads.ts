@@ -1,4 +1,4 @@
-// What instances said of their load, as `kubectl top` reads it: `cpu` in cores, `memory` in bytes. It is what this node has heard.
+// What instances said of their load, as `kubectl top` reads it: `cpu` in cores, `memory` in bytes, whichever node heard it.
 import type { Instance } from '../../../client-sdk/src/wire.ts'
 import { idAnnotation, podLabels } from '../objects/pod.ts'
 import type { Access } from '../../registry/core.ts'
@@ -24,6 +24,7 @@ export async function loadsOf (context: KubernetesContext, access: Access, kind:
   const pods = kindAt('', 'v1', 'pods')
   if (pods === undefined) throw new RangeError('there is no kind of pods')
   const shelf = await shelfOf(context, pods)
+  await access.freshLoads()
   const { sight } = access
   const loads: Load[] = []
   for (const entry of shelf.list(namespace)) {

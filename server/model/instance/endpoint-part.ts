@@ -50,6 +50,11 @@ export class EndpointPart implements Chunk<Endpoint> {
     return this.#texts !== undefined
   }
 
+  /** Makes its JSON now. */
+  write (): void {
+    this.#texts ??= this.#written()
+  }
+
   /** How many may be called, by the reason. */
   get counts (): Readonly<Record<Standing, number>> {
     if (this.#counts !== undefined) return this.#counts

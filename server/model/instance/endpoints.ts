@@ -63,6 +63,14 @@ export class EndpointSet {
     return standing === undefined ? [] : this.parts.flatMap((part) => (part.counts[standing] === 0 ? [] : [part.called(standing)]))
   }
 
+  /** Makes the JSON of all, run by run: for the first time it takes 100 ms of 30,000 endpoints. */
+  * written (): Generator<void> {
+    for (const part of this.parts) {
+      part.write()
+      yield
+    }
+  }
+
   /** The JSON of all, or of those that are answered, in pieces, with commas between the endpoints. */
   * json (which: 'all' | 'answered'): Generator<Buffer> {
     const { standing } = this

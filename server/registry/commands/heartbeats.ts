@@ -131,12 +131,12 @@ export class HeartbeatCommands {
   }
 
   async #keep (kept: readonly Kept[], session: LeaseSession | undefined): Promise<KeepResult> {
-    const { keeper, loads, clock } = this.#parts
+    const { keeper, loads } = this.#parts
     const result = await keeper.keep(kept.map(({ entry }) => ({ lease: entry.lease, ttlMs: entry.instance.lease.ttlMs })))
     const bound: BoundLease[] = []
     for (const { heartbeat, entry } of kept) {
       if (result.unknown.has(entry.lease)) continue
-      if (heartbeat.load !== undefined) loads.set(heartbeat, entry.lease, heartbeat.load, clock.now())
+      if (heartbeat.load !== undefined) loads.set(heartbeat, entry.lease, heartbeat.load)
       const deadlineMs = result.deadlines.get(entry.instance.lease.ttlMs)
       // Without the generation it may come from another process: its socket does not become the session of the
       // instance.

@@ -33,6 +33,8 @@ export interface AppliedChange {
   }
   /** Set when the record could not be read: it stays in the store, but for clients the instance or object is gone. */
   readonly aside?: { readonly key: string, readonly reason: string }
+  /** Found by a load: its revision is a free one of the jump, not the store's. */
+  readonly isDifference?: true
   /** Only of what is read from the store's log: what the change replaced, or took away, nobody knows any more. */
   readonly isVague?: true
   /** Set when an object changed: the object, or its key when it went. */

@@ -210,7 +210,7 @@ export class Feed implements Follower {
    */
   #announce (changes: readonly Difference[], firstOfTerm: number, revision: number): void {
     let next = firstOfTerm - changes.length
-    for (const change of changes) this.#tell({ ...change, revision: next++ })
+    for (const change of changes) this.#tell({ ...change, revision: next++, isDifference: true })
     this.#revision = revision
   }
 
@@ -330,7 +330,8 @@ export function staleSeconds (health: StoreHealth, nowMs: number): number {
 
 /** The end that a change is, as a store would tell it. */
 function endOf (change: AppliedChange): EndChange | undefined {
-  const { revision, atMs, by, reason, lease, object, target } = change
+  const { atMs, by, reason, lease, object, target } = change
+  const revision = change.isDifference === true ? change.previous?.revision ?? 0 : change.revision
   const base = { revision, atMs, by, reason }
   if (object !== undefined) return 'deletedKey' in object ? { ...base, type: 'delete-object', key: object.deletedKey } : undefined
   if (change.kind !== 'instance' || change.event !== 'delete') return undefined

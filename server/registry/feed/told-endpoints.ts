@@ -1,5 +1,6 @@
 // What a follower of endpoints was told last of each large service, so that it can be told the difference next: a service of ten
 // thousand endpoints is some megabytes, a change of one of them some hundred octets.
+import { beside } from '../../beside.ts'
 import type { Endpoint } from '../../../client-sdk/src/wire.ts'
 import { type EndpointKey, compareEndpoints } from '../../model/instance/endpoint-part.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
@@ -26,7 +27,7 @@ interface Told {
 }
 
 /** Those that several followers are told alike are one object. */
-const differences = new WeakMap<EndpointSet, Map<number, EndpointDifference | undefined>>()
+const differences = beside<EndpointSet, Map<number, EndpointDifference | undefined>>()
 
 export class ToldEndpoints {
   readonly #told = new Map<string, Told>()

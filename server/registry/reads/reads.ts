@@ -58,6 +58,10 @@ export class RegistryReads {
     return this.#parts.loads.get(name)
   }
 
+  freshLoads (): Promise<void> {
+    return this.#parts.loads.freshSoon()
+  }
+
   namespace (name: string, sight?: Sight): NamespaceSummary {
     const { feed, lookup } = this.#parts
     lookup.requireNamespace(name)

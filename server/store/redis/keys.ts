@@ -2,7 +2,7 @@
 import { invalid } from '../../errors.ts'
 
 /** The order of KEYS in every script (scripts/prelude.lua). */
-const names = ['meta', 'inst', 'idx', 'exp', 'log', 'sus', 'tomb', 'svc', 'obj', 'ends', 'prot', 'shown', 'ttls'] as const
+const names = ['meta', 'inst', 'idx', 'exp', 'log', 'sus', 'tomb', 'svc', 'obj', 'ends', 'prot', 'shown', 'ttls', 'loads', 'loadseq', 'notes'] as const
 
 export type Keys = Readonly<Record<typeof names[number], string>> & { readonly all: readonly string[] }
 

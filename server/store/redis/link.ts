@@ -98,6 +98,11 @@ export class Link {
     return this.#live
   }
 
+  /** A caller is told that this is not there: it must not come back, although no log says so. */
+  tellGone (kind: 'del' | 'odel', id: string): void {
+    this.#loader.toldEnds.add({ kind, id, key: '', revision: this.pending.highest, text: '' })
+  }
+
   /** Resolves when the follower has all that is in Redis now. */
   async sync (): Promise<void> {
     const session = this.check()

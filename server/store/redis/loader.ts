@@ -6,10 +6,11 @@ import type { Keys } from './keys.ts'
 import type { KeyspaceParts, LinkSettings, StoreLogger } from './link-settings.ts'
 import type { Pending } from './pending.ts'
 import { parseEntry, parseVoid } from './records.ts'
-import { collectProposals } from './recovery.ts'
+import { collectProposals, isEnd, proposalArguments } from './recovery.ts'
 import { scripts } from './scripts.ts'
 import type { Session } from './session.ts'
 import { entriesOf, type Raised, readCount, readSnapshot } from './snapshot.ts'
+import { recoveryHorizonMs, ToldEnds } from './told-ends.ts'
 
 /** Entries in one call of repropose: about 5 ms of Redis. */
 const proposalBatch = 200
@@ -17,13 +18,13 @@ const proposalBatch = 200
 const proposalFlights = 4
 /** A load that loses against trimming or new terms so often will not win in this session. */
 export const maxLoadAttempts = 5
-/** A promotion that comes so soon after another may have lost what was put back after the first: then that is offered once more. */
-const recoveryHorizonMs = 60_000
 
 export class Loader {
   progress: Progress = { epoch: '', term: '', revision: 0 }
   /** Redis refused the raise of this node's load: its views stand higher than those of others until it is done. */
   raiseDue = false
+  /** What callers and Redis were told of ends lately: a second failover may lose what the first one did not. */
+  readonly toldEnds: ToldEnds
   readonly #pending: Pending
   readonly #keys: Keys
   readonly #settings: LinkSettings
@@ -38,6 +39,7 @@ export class Loader {
     this.#logger = logger
     this.#pending = pending
     this.#now = now
+    this.toldEnds = new ToldEnds(now)
   }
 
   /** Puts back what this node saw and Redis lost, then hands the whole keyspace to the follower. */
@@ -76,6 +78,7 @@ export class Loader {
    */
   async passTerm (session: Session, follower: Follower): Promise<boolean> {
     const { epoch, term } = this.progress
+    if (this.toldEnds.proposals().length > 0) return false // of those the log says nothing
     if (epoch !== session.epoch || this.#lateBases.some(({ atMs }) => this.#now() - atMs < recoveryHorizonMs)) return false
     const [run, number, ranges] = await session.ask((client) => client.hmget(this.#keys.meta, 'run', 'term', 'void')) as (string | null)[]
     const lost = parseVoid(ranges ?? '')
@@ -122,14 +125,15 @@ export class Loader {
   }
 
   async #recover (session: Session, follower: Follower, base: number, whole: boolean): Promise<void> {
-    const proposals = await collectProposals(follower, this.#pending.proposals(), base, whole)
+    const proposals = await collectProposals(follower, [...this.#pending.proposals(), ...this.toldEnds.proposals()], base, whole)
+    for (const proposal of proposals) if (isEnd(proposal)) this.toldEnds.add(proposal)
     let put = 0
     let removed = 0
     // Some are on their way at once: Redis puts in what this node writes down meanwhile.
     const sent: { readonly from: number, readonly reply: Promise<readonly unknown[]> }[] = []
     for (let from = 0; from < proposals.length || sent.length > 0;) {
       if (from < proposals.length && sent.length < proposalFlights) {
-        const args = proposals.slice(from, from + proposalBatch).flatMap(({ kind, id, revision, text }) => [kind, id, revision, text])
+        const args = proposals.slice(from, from + proposalBatch).flatMap(proposalArguments)
         const reply = session.call(scripts.repropose, [this.#settings.holdMs, this.#settings.recoveryMs, ...args])
         reply.catch(() => undefined) // it is waited for in its turn, if none before it has failed
         sent.push({ from, reply })

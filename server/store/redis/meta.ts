@@ -30,7 +30,7 @@ const fieldsWithEmpty: ReadonlySet<string> = new Set(['void', 'pull'])
 
 const types: Readonly<Record<Exclude<keyof Keys, 'all'>, string>> = {
   meta: 'hash', inst: 'hash', idx: 'hash', exp: 'zset', log: 'stream', sus: 'set', tomb: 'hash', svc: 'hash', obj: 'hash', ends: 'zset', prot: 'hash', shown: 'hash',
-  ttls: 'hash'
+  ttls: 'hash', loads: 'hash', loadseq: 'zset', notes: 'hash'
 }
 
 /** The fields of META that no script can work with, with their values; '' is a missing one. */

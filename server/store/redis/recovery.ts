@@ -8,12 +8,21 @@ export interface Proposal {
   readonly kind: 'put' | 'del' | 'oput' | 'odel'
   /** A lease, or an object's key. */
   readonly id: string
-  /** The instance's key; empty for objects. */
+  /** The instance's key; empty for objects, and for the end of a lease of which nothing else is known. */
   readonly key: string
   /** When that state came to be, in the old numbering: of two nodes the newer knowledge wins. */
   readonly revision: number
   /** The record of a put, else empty. */
   readonly text: string
+}
+
+/** As scripts/repropose takes it. */
+export function proposalArguments ({ kind, id, key, revision, text }: Proposal): readonly (string | number)[] {
+  return [kind, id, revision, kind === 'del' ? key : text]
+}
+
+export function isEnd ({ kind }: Proposal): boolean {
+  return kind === 'del' || kind === 'odel'
 }
 
 export function proposeInstance (record: InstanceRecord): Proposal {
@@ -26,7 +35,7 @@ export function proposeObject (object: ObjectRecord): Proposal {
 
 /**
  * What the node holds that changed after `base`, and the ends that it saw since; with `whole`, everything (the keyspace is new).
- * `own` are the node's acknowledged writes that never reached its follower. One living lease per key.
+ * `own` are the node's acknowledged writes that never reached its follower, and the ends that it has told. One living lease per key.
  *
  * Lives come from what is held, not from the history: a life of the history that is not held any more has ended or was refused, and what was put
  * back by others after the last failover stands in no history.
@@ -34,7 +43,8 @@ export function proposeObject (object: ObjectRecord): Proposal {
 export async function collectProposals (follower: Follower, own: readonly Proposal[], base: number, whole: boolean): Promise<Proposal[]> {
   const latest = new Map<string, Proposal>()
   const offer = (proposal: Proposal): void => {
-    if (!whole && proposal.revision <= base) return
+    // An end is of after the base, or nothing is known of its revision: it is offered anyway.
+    if (!whole && !isEnd(proposal) && proposal.revision <= base) return
     const tag = proposal.kind === 'put' || proposal.kind === 'del' ? `l${proposal.id}` : `o${proposal.id}`
     const known = latest.get(tag)
     if (known === undefined || known.revision <= proposal.revision) latest.set(tag, proposal)

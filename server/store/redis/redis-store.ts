@@ -4,8 +4,8 @@ import { type Guard, standaloneGuard } from '../../guard.ts'
 import { invalid, RegistryError } from '../../errors.ts'
 import { exportLines, exportMedia } from '../export.ts'
 import {
-  type Backup, type Change, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LogPlace, type LostLease, maxCommitWrites,
-  type ObjectWrite, type Renewed, type Revised, type Revision, type Store, type Sweep
+  type Backup, type Change, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type Holder, type LoadPage, type LogPlace,
+  type LostLease, maxCommitWrites, type NoteWrite, type ObjectWrite, type Renewed, type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
 import { maxHoldMs } from '../expiry-rules.ts'
 import { type RedisAddress, parseAddress } from './address.ts'
@@ -13,6 +13,7 @@ import type { Timeouts } from './patience.ts'
 import { GrantQueue } from './grant-queue.ts'
 import { keysOf } from './keys.ts'
 import { Link } from './link.ts'
+import { claim, keepLoads, readLoads, readNotes, writeNotes } from './beside.ts'
 import type { StoreLogger } from './link-settings.ts'
 import { checkTexts, parseInstance, parseObject } from './records.ts'
 import { proposeInstance, proposeObject, type Proposal } from './recovery.ts'
@@ -127,8 +128,11 @@ class RedisStore implements Store {
       const [made, keys] = reply as [number[], string[]] // scripts/revoke
       revisions.push(...made)
       await Promise.all(made.map((revision, index) => {
-        if (revision === 0) return Promise.resolve()
         const lease = batch[index] ?? ''
+        if (revision === 0) {
+          this.#link.tellGone('del', lease)
+          return Promise.resolve()
+        }
         const proposal: Proposal = { kind: 'del', id: lease, key: keys[index] ?? '', revision, text: '' }
         return this.#link.pending.delivery(revision, (view) => view.instance(lease) === undefined, () => proposal)
       }))
@@ -199,7 +203,10 @@ class RedisStore implements Store {
     const [revisions, texts] = rest as [number[], string[]] // scripts/commit
     await Promise.all(writes.map((write, index) => {
       const revision = revisions[index] ?? 0
-      if (revision === 0) return Promise.resolve()
+      if (revision === 0) {
+        if (write.type === 'delete') this.#link.tellGone('odel', write.key)
+        return Promise.resolve()
+      }
       const proposal: Proposal = write.type === 'put'
         ? proposeObject(parseObject(write.key, texts[index] ?? ''))
         : { kind: 'odel', id: write.key, key: '', revision, text: '' }
@@ -221,6 +228,12 @@ class RedisStore implements Store {
   readLog (from: LogPlace, limit: number): Promise<readonly Change[]> {
     return this.#link.readLog(from, limit)
   }
+
+  keepLoads (loads: ReadonlyMap<string, string>): Promise<void> { return keepLoads(this.#link, loads) }
+  readLoads (place: string): Promise<LoadPage> { return readLoads(this.#link, place) }
+  writeNotes (notes: readonly NoteWrite[], under?: Holder): Promise<boolean> { return writeNotes(this.#link, notes, under) }
+  readNotes (prefix: string): ReturnType<Store['readNotes']> { return readNotes(this.#link, prefix) }
+  claim (holder: Holder, keepMs: number): Promise<boolean> { return claim(this.#link, holder, keepMs) }
 
   async close (): Promise<void> {
     this.#grants.flush()

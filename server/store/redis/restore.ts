@@ -8,7 +8,7 @@ import { parseAddress } from './address.ts'
 import { Connector, runScript } from './connection.ts'
 import { keysOf, type Keys } from './keys.ts'
 import { Patience } from './patience.ts'
-import { proposeInstance, proposeObject } from './recovery.ts'
+import { proposalArguments, proposeInstance, proposeObject } from './recovery.ts'
 import { scripts } from './scripts.ts'
 import type { RedisTlsFiles } from './tls-options.ts'
 
@@ -48,7 +48,7 @@ export async function restoreIntoRedis ({ header, objects, instances }: Exported
     await run(scripts.init, [Math.max(header.revision, known) + jump, windowMs, 100_000, 64 * 1024 ** 2])
     const proposals = [...objects.map(proposeObject), ...instances.map(proposeInstance)]
     for (let from = 0; from < proposals.length; from += batch) {
-      const args = proposals.slice(from, from + batch).flatMap(({ kind, id, revision, text }) => [kind, id, revision, text])
+      const args = proposals.slice(from, from + batch).flatMap(proposalArguments)
       const [verdict] = await run(scripts.repropose, [holdMs, windowMs, ...args])
       if (verdict !== 'OK') throw new RegistryError('REG_STORE_UNAVAILABLE', `${address.location} refused what was put into it (${String(verdict)}): restore again`)
     }

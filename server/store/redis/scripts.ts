@@ -45,5 +45,10 @@ export const scripts = {
   commit,
   /** For deletions only. */
   commitWhenFull: whenFull(commit),
-  repropose: load('repropose')
+  repropose: load('repropose'),
+  keepLoads: load('keep-loads'),
+  readLoads: load('read-loads'),
+  writeNotes: load('write-notes'),
+  readNotes: load('read-notes'),
+  claim: load('claim')
 } as const

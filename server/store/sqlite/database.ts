@@ -4,6 +4,7 @@ import { existsSync, rmSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RegistryError } from '../../errors.ts'
+import { notesTable } from './beside.ts'
 import { prepareDirectory } from './directory.ts'
 import { checkFile } from './file-check.ts'
 import { keepDamagedLog } from './log-damage.ts'
@@ -105,6 +106,7 @@ export async function openDatabase (directory: string, { maxPages, acceptMissing
     db.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA cache_size = -${cacheKib}`)
     if (isNew) create(db)
     else migrate(db)
+    db.exec(notesTable)
     if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`)
     // Left by the inspection; unused while the lock is held.
     if (directory !== ':memory:') rmSync(`${file}-shm`, { force: true })

@@ -248,6 +248,12 @@ export class Keyspace {
     this.#wrote = true
   }
 
+  /** This transaction has written what has no revision, of so many octets. */
+  wroteBeside (bytes: number): void {
+    this.#written.bytes += bytes
+    this.#wrote = true
+  }
+
   #writeObject (write: ObjectWrite, by: string, nowMs: number): number {
     const row = this.#statements.objectByKey.get(write.key)
     const known = row === undefined ? undefined : soundObject(row)

@@ -4,10 +4,12 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type Guard } from '../../guard.ts'
 import { RegistryError, invalid } from '../../errors.ts'
 import {
-  type Backup, type Change, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type LogPlace, type LostLease, maxCommitWrites,
-  type ObjectWrite, type Renewed, type Revised, type Revision, type Store, type Sweep
+  type Backup, type Change, type Committed, type ExpiryPolicy, type Follower, type Grant, type Granted, type Holder, type LoadPage, type LogPlace,
+  type LostLease, maxCommitWrites, type NoteWrite, type ObjectWrite, type Renewed, type Revised, type Revision, type Store, type Sweep
 } from '../store.ts'
+import { checkClaim, checkNotes } from '../note-rules.ts'
 import { backupDatabase, removeLeftovers } from './backup.ts'
+import { KeptLoads, Notes } from './beside.ts'
 import { fileIn, openDatabase, storeError, writeError } from './database.ts'
 import { Expiry } from './expiry.ts'
 import { Fold } from './fold.ts'
@@ -67,6 +69,8 @@ interface Opened {
   readonly log: WriteAheadLog
   readonly term: Term
   readonly fold: Fold
+  readonly loads: KeptLoads
+  readonly notes: Notes
 }
 
 class SqliteStore implements Store {
@@ -120,7 +124,10 @@ class SqliteStore implements Store {
       keyspace.loading.restoreLeases()
       const fold = new Fold(db, this.location)
       const commits = new GroupCommit(this.#transactionOf(db, keyspace, follower, log, term, fold), guard)
-      this.#opened = { db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term, fold }
+      this.#opened = {
+        db, follower, keyspace, expiry: new Expiry(keyspace, holdMs), commits, log, term, fold,
+        loads: new KeptLoads(keyspace.wheel, now), notes: new Notes(db, now)
+      }
       follower.health({ available: true, reason: '', sinceMs: nowMs })
       logger?.info({ file: this.location, epoch, revision, instances: keyspace.wheel.size }, 'store opened')
     } catch (error) {
@@ -211,6 +218,35 @@ class SqliteStore implements Store {
     } catch (error) {
       throw storeError(error, this.location)
     }
+  }
+
+  async keepLoads (loads: ReadonlyMap<string, string>): Promise<void> {
+    this.#ready().loads.keep(loads)
+  }
+
+  async readLoads (place: string): Promise<LoadPage> {
+    return this.#ready().loads.read(place)
+  }
+
+  async writeNotes (notes: readonly NoteWrite[]): Promise<boolean> {
+    const opened = this.#ready()
+    checkNotes(notes)
+    if (notes.length === 0) return true
+    await opened.commits.write(() => {
+      opened.notes.write(notes)
+      opened.keyspace.wroteBeside(notes.reduce((bytes, { key, body }) => bytes + key.length + body.length, 0))
+    })
+    return true // a file has one node, which has every claim
+  }
+
+  async readNotes (prefix: string): ReturnType<Store['readNotes']> {
+    return this.#ready().notes.read(prefix)
+  }
+
+  async claim (holder: Holder, keepMs: number): Promise<boolean> {
+    checkClaim(holder, keepMs)
+    this.#ready()
+    return true
   }
 
   async close (): Promise<void> {

@@ -48,7 +48,8 @@ export const NewToken = named('NewToken', Type.Object({
 }, { ...closed, examples: [{ name: 'shop-orders', rules: [{ role: 'agent', namespaces: ['shop'] }] }] }))
 export const WhoAmI = named('WhoAmI', Type.Object({
   subject: Type.String(), kind: Type.String(), address: Type.String(), access: Type.Enum(['off', 'report', 'on']),
-  sources: Type.Array(Type.String({ description: 'policy NAME or token ID' })), expiresAt: Type.Optional(Time)
+  sources: Type.Array(Type.String({ description: 'policy NAME or token ID' })),
+  groups: Type.Optional(Type.Array(Type.String({ description: 'Of a JWT: policies are about it as jwt-group:NAME' }))), expiresAt: Type.Optional(Time)
 }))
 export const CanI = named('CanI', Type.Object({
   verb: Type.Enum([...verbs]), namespace: Type.String(), service: Type.String(), subject: Type.String(), allowed: Type.Boolean(),

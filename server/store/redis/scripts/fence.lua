@@ -1,8 +1,8 @@
 -- Shared by every script that writes inside a term: nothing is written unless epoch and process are the expected ones. ARGV[1] is the epoch.
 -- Scripts are not rolled back: the XADD, the only write that a damaged keyspace could refuse, comes before the others.
 -- Needs prelude. Provides first (the revision before this script), rev (the newest), recovering, mark, logged, log(), serviceOf(), countTtl(),
--- countBy(), countLease(), countSuspect(), trust(), touch(), drop(), dropUnreadable(), readLease(), writeLease(), readObject(), writeObject(),
--- dropObject(), longestTtl().
+-- countBy(), countLease(), countSuspect(), trust(), touch(), bury(), drop(), dropUnreadable(), readLease(), writeLease(), readObject(),
+-- writeObject(), dropObject(), longestTtl().
 local fence = redis.call('HMGET', META, 'epoch', 'run', 'rev', 'window', 'maxlen', 'term', 'logged')
 if not fence[1] then return { 'NOINIT' } end
 if fence[1] ~= ARGV[1] then return { 'EPOCH' } end
@@ -69,23 +69,34 @@ local function trust (lease, key)
 end
 -- The change that was just logged touched a lease without writing its record.
 local function touch (lease) redis.call('HSET', SHOWN, lease, rev) end
--- Removes a lease, without the log entry. Every removal inside a recovery window leaves a tombstone, or a slower node would put it back.
-local function drop (lease, key, ttl)
+-- What its instance reported goes with a lease.
+local function dropLoad (lease)
+  redis.call('HDEL', LOADS, lease)
+  redis.call('ZREM', LOADSEQ, lease)
+end
+-- Inside a recovery window every end leaves a tombstone, or a slower node would put back what ended: under its lease, and with its revision
+-- under its key, for lives of before it. `w`: written in this term, and so newer than all that is put back.
+local function bury (name) if recovering then redis.call('HSET', TOMB, name, 'w' .. rev) end end
+-- Removes a lease, without the log entry. isTold: the end is not of now, and who tells it buries the key.
+local function drop (lease, key, ttl, isTold)
   redis.call('HDEL', INST, lease)
   redis.call('HDEL', SHOWN, lease)
   redis.call('ZREM', EXP, lease)
+  dropLoad(lease)
   trust(lease, key)
   countLease(key, ttl, -1)
   if redis.call('HGET', IDX, key) == lease then redis.call('HDEL', IDX, key) end
-  if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
+  bury('l:' .. lease)
+  if not isTold then bury('k:' .. key) end
 end
 -- A record that cannot be read may be removed and replaced. Which service counted it is not known: see grant.
 local function dropUnreadable (lease)
   redis.call('HDEL', INST, lease)
   redis.call('HDEL', SHOWN, lease)
   redis.call('ZREM', EXP, lease)
+  dropLoad(lease)
   redis.call('SREM', SUS, lease)
-  if recovering then redis.call('HSET', TOMB, 'l:' .. lease, 1) end
+  bury('l:' .. lease)
 end
 -- All of them nil if this program did not write the record: it is kept as it is, and no script may fail on it.
 local function readLease (record)
@@ -110,9 +121,9 @@ local function writeObject (key, created, modified, createdAt, updatedAt, endsAt
   if tonumber(endsAt) > 0 then redis.call('ZADD', ENDS, endsAt, key) else redis.call('ZREM', ENDS, key) end
   touchSubject(key)
 end
-local function dropObject (key)
+local function dropObject (key, isTold)
   redis.call('HDEL', OBJ, key)
   redis.call('ZREM', ENDS, key)
   touchSubject(key)
-  if recovering then redis.call('HSET', TOMB, 'o:' .. key, rev) end
+  if not isTold then bury('o:' .. key) end
 end

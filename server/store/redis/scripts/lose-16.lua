@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[ Sessions broke: their leases turn suspect, unless another connection renewed them since
   (then the deadline is another one, as no two renewals give a lease the same).
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch, graceMs, then for each: lease, the deadline that the caller's last renewal gave it
   result  { 'OK', turned suspect, last revision or 0 }
   log     sus (suspect) ]]

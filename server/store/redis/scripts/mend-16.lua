@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 --[[ Puts right what of META can be known without it. No fence: its fields may be what is wrong. Whatever is put right, a new term begins after it.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch for a keyspace that has none, maxlen, maxbytes, then for each damaged field: its name, its value ('' = missing)
   result  { 'OK' } | { 'CHANGED' }: a value is another one by now | { 'LOG' }: the revision is not known, since the log is empty
   The newest entry of the log has the revision (fence.lua, log). Without an epoch the records stay, under a new one: cursors of before are of no

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 --[[ Turns due leases suspect, removes due suspects unless a brake holds, ends due objects. Any number of nodes may call it: each expiry is one entry.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch, limit, gapMs, holdMs, graceMs, maxTtlMs, registry brake: ratio, atLeast, maxMs, service brake: ratio, atLeast, maxMs
   result  { 'OK', suspected, expired, kept, hold left, registry brake since, more, last revision or 0, { service, since... } }
   log     sus (suspect), del (expired), odel (override-ended) ]]

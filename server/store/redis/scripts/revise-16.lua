@@ -1,6 +1,6 @@
 #!lua
 --[[ Changes the body of a living lease if its record still has the expected revision. Deadline and suspicion stay.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch, lease, expected revision, body, reason, by
   result  { 'OK', 'updated', revision, record } | { 'OK', 'conflict' } | { 'OK', 'unknown' }; no record if nothing changed
   log     put (the given reason) ]]

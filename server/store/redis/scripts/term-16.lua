@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 --[[ Begins a new term if this Redis process is another one than the term's (restart, promotion), or is behind what the caller has seen.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch, the highest revision that the caller saw in it, revision jump, recoveryMs, maxlen, maxbytes, kept void ranges
   result  { 'OK' | 'SAME' | 'NOINIT' | 'EPOCH' }
   log     term

@@ -2,7 +2,7 @@
 --[[ Renews leases of one ttl. Not replicated and not in the AOF: a new term always begins with a hold,
   so old deadlines there do no harm.
   allow-oom: a renewal needs no memory, and a full Redis must not expire the whole registry.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch, ttlMs, lease...
   result  { 'OK', the deadline as a text, last revision or 0, { 0-based positions of unknown leases } }
   The deadline is one that no other renewal gives these leases, also within a millisecond: the session that has it was the last (lose). Redis runs some

@@ -1,7 +1,7 @@
 #!lua
 --[[ Registers instances. Refused when memory is full (no allow-oom): before the first write, so never half done. The loader makes a second
   script of it, with allow-oom and `isFull`: that one only renews what is registered so already, which needs no memory.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch, then for each: key, lease, generation ('' = the registered life), newGeneration, ttlMs, by, body, who asks ('*' = nobody looks, '' = nobody)
   result  { 'OK', now, { outcome, lease, generation, revision, createdRev, createdAt }... }; outcome 'full' alone from the second script;
           { 'owned', owner } while a life of another owner is registered

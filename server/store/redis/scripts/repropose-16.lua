@@ -1,14 +1,16 @@
 #!lua flags=allow-oom
 --[[ Puts back what a restart or a failover lost. Every node calls it with what it saw; the second one changes nothing.
-  The newer knowledge wins, by revision: numbers grow through all terms of an epoch. What was put back counts as old as its original, and what
-  was written in this term is newer than anything that is put back. The end of a lease is final, since its id is one life's.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
-  ARGV    epoch, holdMs, recoveryMs, then for each: 'put' | 'del' | 'oput' | 'odel', lease or object, original revision, record or ''
+  The newer knowledge of a key or an object wins, by revision: numbers grow through all terms of an epoch. What was put back counts as old as its
+  original, and what was written in this term, be it an end, is newer than anything that is put back. An end ends every older life of its key, also
+  one that is not its own: of a life that was replaced no other end is told. The end of a lease is final, since its id is one life's.
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
+  ARGV    epoch, holdMs, recoveryMs, then for each: 'put' | 'del' | 'oput' | 'odel', lease or object, original revision,
+          of a put or oput the record, of a del the key ('' = it is not known)
   result  { 'OK', put back, removed, last revision or 0 } | { 'LATE' }
   log     put, del, oput, odel (recovered) ]]
 --@include prelude: the keys by name, now, process
---@include fence: first, rev, recovering, mark, log, countTtl, countLease, trust, drop, readLease, writeLease, readObject, writeObject, dropObject,
---  longestTtl
+--@include fence: first, rev, recovering, mark, log, countTtl, countLease, trust, drop, dropUnreadable, readLease, writeLease, readObject, writeObject,
+--  dropObject, longestTtl
 if not recovering then return { 'LATE' } end
 local base, put, removed = tonumber(redis.call('HGET', META, 'base')), 0, 0
 -- The revision that a proposal must exceed: 0 = the place is free, math.huge = a write of this term is there.
@@ -18,18 +20,34 @@ local function age (marker, modified)
   if recovered and tonumber(recovered) == modified then return tonumber(original) end
   return modified <= base and modified or math.huge
 end
+-- The same of its last end: 0 = none is known.
+local function ended (name)
+  local written, at = string.match(redis.call('HGET', TOMB, name) or '', '^(w?)(%d+)$')
+  at = tonumber(at or 0)
+  return written == 'w' and at > base and math.huge or at
+end
+local function told (name, original)
+  if original > ended(name) then redis.call('HSET', TOMB, name, original) end
+end
+local function livingOf (key)
+  local lease = redis.call('HGET', IDX, key)
+  local record = lease and redis.call('HGET', INST, lease)
+  if not record then return end
+  local _, _, ttl, _, modified = readLease(record)
+  return lease, record, ttl, tonumber(modified)
+end
+local function remove (lease, key, ttl, record)
+  log('del', 'recovered', 'registry', 'l', lease, 'k', key, 'v', record)
+  drop(lease, key, ttl, true)
+  removed = removed + 1
+end
 for i = 4, #ARGV, 4 do
   local kind, id, original, text = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   if kind == 'put' and redis.call('HEXISTS', TOMB, 'l:' .. id) == 0 then
     local key, owner, ttl, created, _, createdAt, updatedAt, body = readLease(text)
-    local current = key and redis.call('HGET', IDX, key)
-    local record = current and redis.call('HGET', INST, current)
-    local currentTtl, modified, _
-    if record then
-      _, _, currentTtl, _, modified = readLease(record)
-      modified = tonumber(modified)
-    end
-    if key and original > age('i:' .. key, modified) then
+    local current, record, currentTtl, modified
+    if key then current, record, currentTtl, modified = livingOf(key) end
+    if key and original > ended('k:' .. key) and original > age('i:' .. key, modified) then
       local revision = log('put', 'recovered', 'registry', 'l', id, 'k', key, 'o', owner, 'd', ttl, 'c', created, 'n', createdAt, 'u', updatedAt, 'v', body)
       local mine = redis.call('HGET', INST, id)
       local _, _, mineTtl
@@ -37,7 +55,7 @@ for i = 4, #ARGV, 4 do
       if mineTtl then countTtl(mineTtl, -1) end
       if mine then countTtl(ttl, 1) else countLease(key, ttl, 1) end
       if record and current ~= id then
-        if modified then drop(current, key, currentTtl) else dropUnreadable(current) end
+        if modified then drop(current, key, currentTtl, true) else dropUnreadable(current) end
       end
       writeLease(id, key, owner, ttl, created, revision, createdAt, updatedAt, body)
       trust(id, key)
@@ -50,12 +68,13 @@ for i = 4, #ARGV, 4 do
     local record = redis.call('HGET', INST, id)
     local key, _, ttl
     if record then key, _, ttl = readLease(record) end
-    if key then
-      log('del', 'recovered', 'registry', 'l', id, 'k', key, 'v', record)
-      drop(id, key, ttl)
-      removed = removed + 1
-    end
+    if key then remove(id, key, ttl, record) end
     redis.call('HSET', TOMB, 'l:' .. id, 1)
+    if text ~= '' then
+      local current, older, olderTtl, modified = livingOf(text)
+      if modified and original > age('i:' .. text, modified) then remove(current, text, olderTtl, older) end
+      told('k:' .. text, original)
+    end
   elseif kind == 'oput' or kind == 'odel' then
     local record = redis.call('HGET', OBJ, id)
     local modified, _
@@ -63,10 +82,9 @@ for i = 4, #ARGV, 4 do
       _, modified = readObject(record)
       modified = tonumber(modified)
     end
-    local grave = tonumber(redis.call('HGET', TOMB, 'o:' .. id) or 0) or 0
     if kind == 'oput' then
       local created, _, createdAt, updatedAt, endsAt, body = readObject(text)
-      if created and original > grave and original > age('p:' .. id, modified) then
+      if created and original > ended('o:' .. id) and original > age('p:' .. id, modified) then
         local revision = log('oput', 'recovered', 'registry', 'k', id, 'c', created, 'n', createdAt, 'u', updatedAt, 'e', endsAt, 'v', body)
         writeObject(id, created, revision, createdAt, updatedAt, endsAt, body)
         redis.call('HSET', TOMB, 'p:' .. id, revision .. ' ' .. original)
@@ -75,10 +93,10 @@ for i = 4, #ARGV, 4 do
     else
       if record and original > age('p:' .. id, modified) then
         log('odel', 'recovered', 'registry', 'k', id, 'v', record)
-        dropObject(id)
+        dropObject(id, true)
         removed = removed + 1
       end
-      if original > grave then redis.call('HSET', TOMB, 'o:' .. id, original) end
+      told('o:' .. id, original)
     end
   end
 end

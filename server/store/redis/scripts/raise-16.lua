@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 --[[ A node has loaded everything: all nodes show what they derive at one revision from here on. Not if nothing changed since the last raise.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch
   result  { 'OK', revision, floor of what is derived, first revision of the term }
   log     raise ]]

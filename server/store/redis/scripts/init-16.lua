@@ -1,6 +1,6 @@
 #!lua
 --[[ Creates the keyspace, once. No fence: there is no epoch yet.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch, first revision, recoveryMs, maxlen, maxbytes
   result  { 'OK', epoch } or { 'EXISTS', epoch }
   log     init

@@ -1,13 +1,13 @@
 #!lua
 --[[ Writes objects, all or nothing: every expectation is checked before the first write. The loader makes a second script of it, with allow-oom,
   for commits that only delete: a full Redis takes what makes room.
-  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS
+  KEYS    META, INST, IDX, EXP, LOG, SUS, TOMB, SVC, OBJ, ENDS, PROT, SHOWN, TTLS, LOADS, LOADSEQ, NOTES
   ARGV    epoch, by, then for each: 'put' | 'delete', key, body, endsAt, reason, expected revision
           ('' = any, 0 = there is no object)
   result  { 'OK', 'committed', { revision or 0... }, { record or ''... } } | { 'OK', 'conflict', { 0-based positions } }
   log     oput, odel (the given reasons) ]]
 --@include prelude: the keys by name, now, process
---@include fence: rev, recovering, log, readObject, writeObject, dropObject
+--@include fence: rev, log, bury, readObject, writeObject, dropObject
 local failed = {}
 for i = 3, #ARGV, 6 do
   if ARGV[i + 5] ~= '' then
@@ -37,8 +37,8 @@ for i = 3, #ARGV, 6 do
   elseif record then
     revisions[n] = log('odel', reason, ARGV[2], 'k', key, 'v', record)
     dropObject(key)
-  elseif recovering then
-    redis.call('HSET', TOMB, 'o:' .. key, rev)
+  else
+    bury('o:' .. key)
   end
 end
 return { 'OK', 'committed', revisions, records }
