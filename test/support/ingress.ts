@@ -191,5 +191,14 @@ export function statusOf (answer: string): number {
 }
 
 export function bodyOf (answer: string): string {
-  return answer.slice(answer.indexOf('\r\n\r\n') + 4)
+  const at = answer.indexOf('\r\n\r\n')
+  const body = answer.slice(at + 4)
+  if (!/transfer-encoding: chunked/i.test(answer.slice(0, at))) return body
+  let [rest, all] = [body, '']
+  for (let size = parseInt(rest, 16); size > 0; size = parseInt(rest, 16)) {
+    const from = rest.indexOf('\r\n') + 2
+    all += rest.slice(from, from + size)
+    rest = rest.slice(from + size + 2)
+  }
+  return all
 }

@@ -20,6 +20,7 @@ export interface Asked {
   /** HTTP/1.0: without Host it is for the rules of every host. */
   readonly isHostOptional: boolean
   readonly fields: number
+  readonly hasUnknownCoding?: boolean
   readonly contentLength?: number | undefined
   /** The value of a field by its name in lower case. */
   readonly header: (name: string) => string | undefined
@@ -55,6 +56,7 @@ export function decide (table: RouteTable, asked: Asked, random: () => number): 
   const { method, hosts, scheme, clientScheme } = asked
   const refused = (answer: Answer, host = '', path = '', owner?: IngressEntry): Refused => ({ answer, host, path, ...(owner === undefined ? {} : { owner }) })
   if (asked.fields > maxFields) return refused({ reason: 'head-too-large', message: `the request has more than ${maxFields} header fields` })
+  if (asked.hasUnknownCoding === true) return refused({ reason: 'bad-request', message: 'the body has a coding that is not passed on' })
   if (refusedMethods.has(method)) return refused({ reason: 'method-not-allowed', message: `${method} is not passed on` })
   const isAsterisk = asked.target === '*' && method === 'OPTIONS' // RFC 9110 9.3.7: of the server, not of a resource
   const target = isAsterisk ? { path: '*', query: '', hasEncodedSlash: false } : readTarget(asked.target, scheme)

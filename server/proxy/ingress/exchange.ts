@@ -13,7 +13,7 @@ import { PlainAttempt } from './plain-attempt.ts'
 import type { ConnectionFacts, EngineRequest, EngineResponse } from './ports.ts'
 import { RequestBody } from './request-body.ts'
 import { readRequestHead, type RequestHead } from './request-head.ts'
-import { asHttp2Fields, readResponseHead } from './response-head.ts'
+import { asHttp2Fields, pairs, readResponseHead } from './response-head.ts'
 import type { Upstream } from './upstream.ts'
 
 /** Endpoints that are tried after the first one. */
@@ -85,7 +85,7 @@ export class Exchange implements UpstreamHandler {
     const request = this.#request
     const decision = decide(table, {
       method: request.method ?? '', target: request.url ?? '', hosts: this.#head.hosts, scheme: this.#facts.scheme, clientScheme: this.#client.scheme,
-      sni: this.#facts.sni, client: this.#client.ip, isHostOptional: request.httpVersion === '1.0', fields: this.#head.fields,
+      sni: this.#facts.sni, client: this.#client.ip, isHostOptional: request.httpVersion === '1.0', fields: this.#head.fields, hasUnknownCoding: this.#head.hasUnknownCoding,
       contentLength: this.#head.contentLength, header: (name) => { const value = request.headers[name]; return typeof value === 'string' ? value : value?.[0] }
     }, random)
     if ('answer' in decision) {
@@ -244,7 +244,9 @@ export class Exchange implements UpstreamHandler {
     const response = this.#response as ServerResponse
     if (trailers.length > 0 && (this.#isHttp2 || response.chunkedEncoding)) {
       if (this.#isHttp2) response.flushHeaders() // else the head would end the stream, and there would be no trailers
-      response.addTrailers(asHttp2Fields(trailers))
+      // HTTP/1.1 takes a list, and leaves the names as they are.
+      if (this.#isHttp2) response.addTrailers(asHttp2Fields(trailers))
+      else response.addTrailers(pairs(trailers))
     }
     // One string with the head is one write; a buffer behind it would be two.
     if (this.#whole !== undefined) response.end(this.#whole.toString('latin1'), 'latin1')

@@ -3,6 +3,7 @@ import { request as send, type ClientRequest, type IncomingMessage } from 'node:
 import type { Guard } from '../../guard.ts'
 import type { Clock } from '../../clock.ts'
 import { type Attempt, failureOf, type UpstreamHandler, type UpstreamRequest } from './attempt.ts'
+import { pairs } from './response-head.ts'
 
 export interface PlainOptions {
   readonly connectMs: number
@@ -95,8 +96,4 @@ export class PlainAttempt implements Attempt {
     this.#request.destroy()
     this.#handler.failed(failureOf(error, this.#wasSent))
   }
-}
-
-function pairs (fields: readonly string[]): [string, string][] {
-  return Array.from({ length: fields.length / 2 }, (_, index) => [fields[2 * index] ?? '', fields[2 * index + 1] ?? ''])
 }

@@ -9,6 +9,8 @@ export interface RequestHead {
   readonly fields: number
   readonly contentLength?: number
   readonly isChunked: boolean
+  /** Its `Transfer-Encoding` is another one than `chunked`: where its body ends is a matter of opinion. */
+  readonly hasUnknownCoding: boolean
   readonly expectsContinue: boolean
   readonly hasTrailer: boolean
   readonly takesTrailers: boolean
@@ -48,7 +50,7 @@ export function readRequestHead (raw: readonly string[]): RequestHead {
   const hosts: string[] = []
   const cookies: string[] = []
   const forwarded: string[] = []
-  let [pseudo, isChunked, expectsContinue, hasTrailer, takesTrailers] = [0, false, false, false, false]
+  let [pseudo, isChunked, hasUnknownCoding, expectsContinue, hasTrailer, takesTrailers] = [0, false, false, false, false, false]
   let connection: string | undefined
   let contentLength: number | undefined
   let requestId: string | undefined
@@ -66,7 +68,7 @@ export function readRequestHead (raw: readonly string[]): RequestHead {
       case kinds.forwarded: forwarded.push(name.toLowerCase(), value); break
       case kinds.requestId: requestId = value; break
       case kinds.contentLength: contentLength = Number(value); break
-      case kinds.transferEncoding: isChunked = true; break
+      case kinds.transferEncoding: hasUnknownCoding ||= isChunked || value.toLowerCase() !== 'chunked'; isChunked = true; break
       case kinds.expect: expectsContinue = value.toLowerCase() === '100-continue'; if (!expectsContinue) passed.push(name, value); break
       case kinds.trailer: hasTrailer = true; passed.push(name, value); break
       case kinds.te: takesTrailers ||= /(?:^|[\s,])trailers(?:$|[\s,;])/i.test(value); break
@@ -81,7 +83,7 @@ export function readRequestHead (raw: readonly string[]): RequestHead {
   const left = connection === undefined ? passed : withoutNamed(passed, connection)
   const isUpgrade = upgrade !== undefined && connection !== undefined && /(?:^|[\s,])upgrade(?:$|[\s,])/i.test(connection)
   return {
-    passed: left, hosts, fields: raw.length / 2 - pseudo, isChunked, expectsContinue, hasTrailer, takesTrailers, cookies, forwarded,
+    passed: left, hosts, fields: raw.length / 2 - pseudo, isChunked, hasUnknownCoding, expectsContinue, hasTrailer, takesTrailers, cookies, forwarded,
     ...(contentLength === undefined ? {} : { contentLength }),
     ...(requestId === undefined ? {} : { requestId }),
     ...(isUpgrade && upgrade !== undefined ? { upgrade } : {})

@@ -72,3 +72,8 @@ export function asFields (headers: Readonly<Record<string, string | readonly str
     return Array.isArray(value) ? (value as readonly string[]).flatMap((each) => [name, each]) : [name, String(value)]
   })
 }
+
+/** As lists of two. */
+export function pairs (fields: readonly string[]): [string, string][] {
+  return Array.from({ length: fields.length / 2 }, (_, index) => [fields[2 * index] ?? '', fields[2 * index + 1] ?? ''])
+}

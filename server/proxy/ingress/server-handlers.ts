@@ -23,6 +23,7 @@ export function httpServerOptions (engine: Pick<Engine, 'isUpgrade'>, headBytes 
     requireHostHeader: true,
     noDelay: true,
     keepAlive: true,
+    keepAliveInitialDelay: 60_000, // a client that is gone without a word is noticed by this
     insecureHTTPParser: false,
     shouldUpgradeCallback: (request) => engine.isUpgrade(request)
   }
@@ -44,6 +45,8 @@ export function serveWith (server: Server | Http2Server | Http2SecureServer, eng
   }
   // Fields beyond this number are dropped by Node without a word; the engine refuses more than a hundred.
   if ('maxHeadersCount' in server) server.maxHeadersCount = 102
+  // A client may end its side when it has said all (`nc`, some libraries): Node would take that for the end of its interest.
+  Object.assign(server, { httpAllowHalfOpen: true })
   const handle = guard.around('ingress', (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => {
     const socket = 'stream' in request ? request.stream.session?.socket : request.socket
     engine.handle(request, response, facts(socket as Socket))

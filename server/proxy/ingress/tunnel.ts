@@ -59,7 +59,7 @@ export class Upgrade {
     const request = this.#request
     const decision = decide(table, {
       method: request.method ?? '', target: request.url ?? '', hosts: this.#head.hosts, scheme: this.#facts.scheme, clientScheme: this.#client.scheme,
-      sni: this.#facts.sni, client: this.#client.ip, isHostOptional: request.httpVersion === '1.0', fields: this.#head.fields,
+      sni: this.#facts.sni, client: this.#client.ip, isHostOptional: request.httpVersion === '1.0', fields: this.#head.fields, hasUnknownCoding: this.#head.hasUnknownCoding,
       header: (name) => { const value = request.headers[name]; return typeof value === 'string' ? value : value?.[0] }
     }, random)
     if ('answer' in decision) {
@@ -158,6 +158,8 @@ export class Upgrade {
     client.removeAllListeners('error')
     client.removeAllListeners('close')
     server.removeAllListeners('error')
+    // Node leaves the request at its socket, and with it all that has led here: thousands of WebSockets would keep it for hours.
+    Object.assign(server, { _httpMessage: null })
     joinSockets(client, server, guard, () => {
       figures.upgraded--
       upstream.tunnels.delete(client)
