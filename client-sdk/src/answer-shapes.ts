@@ -1,5 +1,6 @@
 // What the answers and frames of a registry must look like before the SDK relies on them.
-import type { Manifest, ObjectMeta, Service, ServicePort } from './manifests.ts'
+import type { Manifest } from './manifest-kinds.ts'
+import type { ObjectMeta, Service, ServicePort } from './manifests.ts'
 import {
   anything, count, fields, flag, isObject, listOf, maybe, number, oneOf, recordOf, rule, shown, text, whole, type Check
 } from './shape.ts'

@@ -31,3 +31,6 @@ export type {
   ServiceEndpoints, ServiceSummary, Status, WatchView
 } from './wire.ts'
 export type * from './manifests.ts'
+export type * from './manifest-kinds.ts'
+export type * from './ingress-manifests.ts'
+export type * from './autoscaling-manifests.ts'

@@ -195,22 +195,6 @@ export interface Policy {
   readonly spec: PolicySpec
 }
 
-export type Manifest = Service | EndpointSlice | Endpoints | Namespace | Policy
-
-/** The kinds that can be applied, with the one version of each. A List is expanded before. */
-export const apiVersions = {
-  Namespace: 'v1',
-  Service: 'v1',
-  Endpoints: 'v1',
-  EndpointSlice: 'discovery.k8s.io/v1',
-  Policy: 'rollcall.dev/v1'
-} as const satisfies Record<Manifest['kind'], string>
-
-/** Kinds whose objects are of no namespace. */
-export function isGlobalKind (kind: Manifest['kind']): kind is 'Namespace' | 'Policy' {
-  return kind === 'Namespace' || kind === 'Policy'
-}
-
 export const verbs = ['read', 'register', 'operate', 'declare', 'metrics', 'admin'] as const satisfies readonly Verb[]
 export const roles = ['agent', 'reader', 'operator', 'proxy', 'admin'] as const satisfies readonly Role[]
 

@@ -12,6 +12,7 @@ export type * from './wire/manifest-calls.ts'
 export type * from './wire/explanation.ts'
 export type * from './wire/pool.ts'
 export type * from './wire/access.ts'
+export type * from './wire/ingress.ts'
 
 /** Every instance carries this label implicitly; its value is the service it registered under. */
 export const serviceLabel = 'rollcall.dev/service'

@@ -46,6 +46,11 @@ export class AccessDesk {
     this.#own = options.core.as(registryActor)
   }
 
+  /** Access control is on: it refuses, and does not only report. */
+  get isGuarding (): boolean {
+    return this.#options.mode === 'on'
+  }
+
   whoAmI (actor: Actor): WhoAmI {
     const { book, mode } = this.#options
     const identity = identityOf(actor)

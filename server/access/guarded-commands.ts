@@ -5,9 +5,10 @@ import type { Heartbeat, HeartbeatAnswer, Instance, LeaseReference, Registration
 import { RegistryError } from '../errors.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
 import type { ManifestDocument } from '../model/manifest/manifest-document.ts'
-import { type Policy, serviceNameLabel } from '../model/service/types.ts'
+import { isObjectKind } from '../model/manifest/object-kinds.ts'
+import { isGlobalKind, type Policy, serviceNameLabel } from '../model/service/types.ts'
 import type {
-  ApplyAnswer, ApplyOptions, Commands, Deleted, DeleteOptions, InstanceName, LeaseSession, ManifestName, PutOptions, Registered
+  ApplyAnswer, ApplyOptions, Commands, Deleted, DeleteOptions, InstanceName, LeaseSession, ManifestName, PutOptions, Registered, StatusWrite
 } from '../registry/core.ts'
 import { GuardedReads } from './guarded-reads.ts'
 import { type Written, writtenBy } from './written.ts'
@@ -96,7 +97,9 @@ export class GuardedCommands extends GuardedReads implements Commands {
 
   async put (name: ManifestName, value: unknown, options: PutOptions = {}): Promise<ApplyAnswer> {
     const said = writtenBy(name.kind, value, name.namespace)
-    const own = name.kind === 'Namespace' || name.kind === 'Policy' ? { ...said, namespace: name.name } : { ...said, namespace: name.namespace, name: name.name, service: name.kind === 'EndpointSlice' ? said.service : name.name }
+    const own = isGlobalKind(name.kind)
+      ? { ...said, namespace: spaceOf(name) }
+      : { ...said, namespace: name.namespace, name: name.name, service: name.kind === 'EndpointSlice' ? said.service : this.#serviceOf(name) }
     return await this.#write(options.dryRun === true ? 'put-dry-run' : 'put', [own], async () => {
       if (name.kind === 'Policy') await this.#keepAnAdmin([value])
       return await this.inner.put(name, value, options)
@@ -106,7 +109,9 @@ export class GuardedCommands extends GuardedReads implements Commands {
   async delete (names: readonly ManifestName[], options: DeleteOptions = {}): Promise<Deleted> {
     const { gate, inner } = this
     return await gate.audited(options.dryRun === true ? 'delete-dry-run' : 'delete', listed(names.map((name) => `${name.kind} ${name.namespace}/${name.name}`)), ({ revision }) => revision, async () => {
-      for (const name of names) this.#requireWrite({ kind: name.kind, name: name.name, namespace: name.kind === 'Namespace' || name.kind === 'Policy' ? name.name : name.namespace, service: this.#serviceOf(name), addresses: [] })
+      for (const name of names) {
+        this.#requireWrite({ kind: name.kind, name: name.name, namespace: spaceOf(name), service: this.#serviceOf(name), addresses: [] })
+      }
       const gone = names.filter(({ kind }) => kind === 'Policy')
       if (gone.length > 0) {
         await this.inner.caughtUp()
@@ -114,6 +119,16 @@ export class GuardedCommands extends GuardedReads implements Commands {
       }
       gate.take('writes')
       return await inner.delete(names, options)
+    })
+  }
+
+  async setStatus (statuses: readonly StatusWrite[]): Promise<number> {
+    const { gate, inner } = this
+    const on = listed(statuses.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`))
+    return await gate.audited('set-status', on, (revision) => revision, async () => {
+      for (const { namespace } of statuses) gate.requireAll('declare', namespace)
+      gate.take('writes')
+      return await inner.setStatus(statuses)
     })
   }
 
@@ -142,7 +157,7 @@ export class GuardedCommands extends GuardedReads implements Commands {
   }
 
   async #write (what: string, written: readonly Written[], act: () => Promise<ApplyAnswer>): Promise<ApplyAnswer> {
-    const on = listed(written.map(({ kind, namespace, name }) => (kind === 'Namespace' || kind === 'Policy' ? `${kind} ${name}` : `${kind} ${namespace}/${name}`)))
+    const on = listed(written.map(({ kind, namespace, name }) => (isGlobalKind(kind) ? `${kind} ${name}` : `${kind} ${namespace}/${name}`)))
     return await this.gate.audited(what, on, ({ revision }) => revision, async () => {
       for (const each of written) this.#requireWrite(each)
       this.gate.take('writes')
@@ -153,6 +168,7 @@ export class GuardedCommands extends GuardedReads implements Commands {
   #requireWrite ({ kind, namespace, name, service, addresses }: Written): void {
     const { gate } = this
     if (kind === 'Policy') return gate.requireEverywhere('admin')
+    if (kind === 'IngressClass') return gate.requireEverywhere('declare')
     if (service === undefined) return gate.requireAll('declare', namespace)
     gate.require('declare', namespace, service)
     for (const address of addresses) gate.requireAddress('declare', namespace, service, address)
@@ -163,7 +179,7 @@ export class GuardedCommands extends GuardedReads implements Commands {
 
   /** The service that a manifest is about, as it stands; undefined = about none, or it is a slice that is not there: only who may declare all may name it. */
   #serviceOf (name: ManifestName): string | undefined {
-    if (name.kind === 'Namespace' || name.kind === 'Policy') return undefined
+    if (isGlobalKind(name.kind) || isObjectKind(name.kind)) return undefined
     if (name.kind !== 'EndpointSlice') return name.name
     try {
       return this.inner.manifest(name).metadata.labels?.[serviceNameLabel] ?? ''
@@ -226,6 +242,11 @@ function present (labels: Readonly<Record<string, string | null>>): Record<strin
 
 function reference ({ namespace, service, id, generation }: Heartbeat): LeaseReference {
   return { namespace, service, id, ...(generation === undefined ? {} : { generation }) }
+}
+
+/** The namespace that a write is about: of a Namespace its own name, of an IngressClass none. */
+function spaceOf ({ kind, namespace, name }: ManifestName): string {
+  return kind === 'Namespace' || kind === 'Policy' ? name : namespace
 }
 
 function pathOf ({ namespace, service, id }: Pick<InstanceName, 'namespace' | 'service' | 'id'>): string {

@@ -1,7 +1,9 @@
 // The reads of the core for one actor, behind its gate: what is named must be permitted, and lists hold what is.
 import type { Instance } from '../../client-sdk/src/wire.ts'
-import { type Manifest, serviceNameLabel } from '../model/service/types.ts'
-import type { Access, ManifestName, Reads } from '../registry/core.ts'
+import { isObjectKind } from '../model/manifest/object-kinds.ts'
+import { proxyService, systemNamespace } from '../model/policy/roles.ts'
+import { isGlobalKind, type Manifest, serviceNameLabel } from '../model/service/types.ts'
+import type { Access, ListedKind, ManifestName, ManifestOf, Reads } from '../registry/core.ts'
 import type { Gate } from './gate.ts'
 
 type Answer<Name extends keyof Reads> = Reads[Name] extends (...given: never[]) => infer Result ? Result : never
@@ -100,6 +102,8 @@ export class GuardedReads implements Reads {
   manifest (name: ManifestName): Manifest {
     if (name.kind === 'Policy') this.gate.requireEverywhere('admin', `Policy ${name.name}`)
     else if (name.kind === 'Namespace') this.gate.requireSight(name.name)
+    else if (name.kind === 'IngressClass') this.gate.requireSight()
+    else if (isObjectKind(name.kind)) this.gate.requireSight(name.namespace)
     else if (name.kind !== 'EndpointSlice') this.gate.require('read', name.namespace, name.name)
     else this.gate.requireSight(name.namespace)
     const manifest = this.inner.manifest(name)
@@ -107,9 +111,26 @@ export class GuardedReads implements Reads {
     return manifest
   }
 
-  manifests (kind: Asked<'manifests'>[0]): Answer<'manifests'> {
-    this.gate.requireEverywhere('admin', kind)
-    return this.inner.manifests(kind)
+  manifests<Kind extends ListedKind> (kind: Kind, namespace?: string): readonly ManifestOf<Kind>[] {
+    if (kind === 'Policy') this.gate.requireEverywhere('admin', kind)
+    else this.gate.requireSight(namespace)
+    const { sight } = this
+    const manifests = this.inner.manifests(kind, namespace)
+    const namespaceOf = (manifest: Manifest): string => manifest.metadata.namespace
+    return sight === undefined ? manifests : manifests.filter((each) => isGlobalKind(kind) || sight.namespace(namespaceOf(each)))
+  }
+
+  secretWithData (namespace: string, name: string): Answer<'secretWithData'> {
+    this.gate.requireEverywhere('admin', `Secret ${namespace}/${name}`)
+    return this.inner.secretWithData(namespace, name)
+  }
+
+  /** For the agents that serve ingresses: who may register as one by name has them, of the namespaces that it sees. */
+  certificates (): Answer<'certificates'> {
+    this.gate.require('register', systemNamespace, proxyService)
+    const { sight } = this
+    const certificates = this.inner.certificates()
+    return sight === undefined ? certificates : certificates.filter(({ namespace }) => sight.namespace(namespace))
   }
 
   serviceManifest (namespace: string, service: string): Answer<'serviceManifest'> {

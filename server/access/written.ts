@@ -24,6 +24,9 @@ export function writtenBy (kind: Manifest['kind'], value: unknown, namespace: st
   const common = { kind, name, namespace: own === '' ? namespace : own }
   switch (kind) {
     case 'Policy': case 'Namespace': return { ...common, namespace: name, service: undefined, addresses: [] }
+    case 'IngressClass': return { ...common, namespace: '', service: undefined, addresses: [] }
+    // They are about no one service: an ingress sends callers to several, a secret is used by several ingresses.
+    case 'Ingress': case 'Secret': case 'HorizontalPodAutoscaler': return { ...common, service: undefined, addresses: [] }
     case 'Service': return { ...common, service: name, addresses: textsOf(fieldsOf(fields['spec'])['externalIPs']) }
     case 'Endpoints': return { ...common, service: name, addresses: listOf(fields['subsets']).flatMap((subset) => ipsOf(fieldsOf(subset))) }
     case 'EndpointSlice': return {

@@ -1,5 +1,5 @@
 // rollcall apply and delete: manifests as kubectl users know them, all or nothing.
-import type { Manifest } from '../../client-sdk/src/manifests.ts'
+import type { Manifest } from '../../client-sdk/src/manifest-kinds.ts'
 import type { ApplyAnswer, ApplyResult, DeleteAnswer } from '../../client-sdk/src/wire.ts'
 import { unknownRule } from '../config/flags.ts'
 import type { Api, Query } from './api.ts'

@@ -1,5 +1,6 @@
 // The kinds of things that `get` lists: how each is asked for, named and followed.
-import type { EndpointSlice, Manifest, Policy, Service } from '../../client-sdk/src/manifests.ts'
+import type { Manifest } from '../../client-sdk/src/manifest-kinds.ts'
+import type { EndpointSlice, Policy, Service } from '../../client-sdk/src/manifests.ts'
 import { callable } from '../../client-sdk/src/rules/callable.ts'
 import type { Endpoint, EndpointsAnswer, Event, HandMadeEndpoints, Instance, ListedOverride, NamespaceSummary, Page, Pool,
   ServiceEndpoints, ServiceSummary, UnreadableRecord } from '../../client-sdk/src/wire.ts'

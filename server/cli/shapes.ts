@@ -1,5 +1,6 @@
 // The columns of what the registry lists, and its small texts: ports, labels, the status in one word.
-import { serviceNameLabel, type EndpointSlice, type Manifest, type Policy, type PolicyRule, type Service } from '../../client-sdk/src/manifests.ts'
+import type { Manifest } from '../../client-sdk/src/manifest-kinds.ts'
+import { serviceNameLabel, type EndpointSlice, type Policy, type PolicyRule, type Service } from '../../client-sdk/src/manifests.ts'
 import {
   serviceLabel, type Conditions, type Endpoint, type Event, type HandMadeEndpoints,
   type HandMadeUse, type Instance, type ListedOverride, type NamespaceSummary, type Pool, type PoolBand, type Port,

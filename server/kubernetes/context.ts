@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { CanI, WhoAmI } from '../../client-sdk/src/wire.ts'
 import type { DialectParts } from '../http/server/dialect.ts'
-import type { Access, Actor, Core } from '../registry/core.ts'
+import type { Access, Actor, Core, Feed } from '../registry/core.ts'
 import type { Kind } from './kinds.ts'
 import type { ResourcePath } from './request/path.ts'
 import type { Wanted } from './request/accept.ts'
@@ -24,6 +24,10 @@ export interface KubernetesContext {
   readonly parts: DialectParts
   readonly core: Core
   readonly shelves: Shelves
+  /** Resolves when the registry is loaded, or does not load within some seconds. */
+  readonly whenLoaded: () => Promise<void>
+  /** What came after a revision, in memory and in the store's log. */
+  readonly resume: Feed['resume']
   readonly streams: WatchStreams
   readonly texts: EventTexts
   readonly metrics: KubernetesMetrics

@@ -1,4 +1,5 @@
-// The API of Kubernetes as a dialect of HTTP, at a listener of its own: kubectl, client-go and @kubernetes/client-node as they are.
+// The API of Kubernetes as a dialect of HTTP, at a listener of its own: kubectl, client-go and @kubernetes/client-node
+// as they are.
 import type { Registry } from 'prom-client'
 import type { Dialect, Listener } from '../http/server/dialect.ts'
 import { RegistryError } from '../errors.ts'
@@ -20,6 +21,9 @@ import { WatchStreams } from './watch/watch-streams.ts'
 
 /** What the API server takes of an object in JSON. */
 export const maxBodyBytes = 3 * 1024 * 1024
+
+/** So long a request waits for a node that has just started: an informer that is refused lists everything anew. */
+const loadMs = 5_000
 
 export interface KubernetesOptions {
   /** Behind access control. */
@@ -51,7 +55,21 @@ export function kubernetesDialect ({ core, feed, listen, register, reviews, vers
       const { clock, guard } = parts
       const shelves = new Shelves({ feed, clock, guard, sources: sourcesOf(everything, pods, nodes), told: (shelf) => streams.told(shelf) })
       metrics.observe(shelves, streams)
-      const context: KubernetesContext = { parts, core, shelves, streams, texts: new EventTexts(() => parts.clock.now()), metrics, nodes, reviews, version }
+      const resume: Feed['resume'] = (cursor) => feed.resume(cursor)
+      const whenLoaded = (): Promise<void> => new Promise((resolve) => {
+        if (feed.loaded) return resolve()
+        const cancel = clock.after(loadMs, () => {
+          giveUp()
+          resolve()
+        })
+        const giveUp = feed.whenApplied(0, () => {
+          cancel()
+          resolve()
+        })
+      })
+      const context: KubernetesContext = {
+        parts, core, shelves, whenLoaded, resume, streams, texts: new EventTexts(() => parts.clock.now()), metrics, nodes, reviews, version
+      }
       parts.closing.onBegin(() => streams.close())
       scope.addHook('onClose', async () => {
         streams.close()

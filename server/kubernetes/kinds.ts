@@ -63,6 +63,13 @@ export const kinds: readonly Kind[] = [
     derivedFrom: 'a deployment is what instances have in common: the registry starts and stops no processes'
   }),
   kind({ group: 'discovery.k8s.io', resource: 'endpointslices', kind: 'EndpointSlice', isStored: true }),
+  kind({ resource: 'secrets', kind: 'Secret', isStored: true }),
+  kind({ group: 'networking.k8s.io', resource: 'ingresses', kind: 'Ingress', shortNames: ['ing'], isStored: true, subresources: [status('Ingress')] }),
+  kind({ group: 'networking.k8s.io', resource: 'ingressclasses', kind: 'IngressClass', namespaced: false, isStored: true }),
+  kind({
+    group: 'autoscaling', version: 'v2', resource: 'horizontalpodautoscalers', kind: 'HorizontalPodAutoscaler', shortNames: ['hpa'], categories: ['all'],
+    isStored: true, subresources: [status('HorizontalPodAutoscaler')]
+  }),
   kind({ group: 'coordination.k8s.io', resource: 'leases', kind: 'Lease', derivedFrom: 'a lease is kept by the heartbeats of its instance' }),
   kind({ group: 'metrics.k8s.io', version: 'v1beta1', resource: 'nodes', kind: 'NodeMetrics', singular: '', namespaced: false, verbs: ['get', 'list'], derivedFrom: 'loads are told by heartbeats' }),
   kind({ group: 'metrics.k8s.io', version: 'v1beta1', resource: 'pods', kind: 'PodMetrics', singular: '', verbs: ['get', 'list'], derivedFrom: 'loads are told by heartbeats' }),

@@ -36,6 +36,7 @@ export async function route (context: KubernetesContext, request: FastifyRequest
   const kind = kindAt(path.group, path.version, path.resource)
   if (kind === undefined) throw noSuchPath()
   const verb = verbOf(request.method, path)
+  await context.whenLoaded()
   try {
     return await answer(context, request, reply, kind, path, verb)
   } catch (error) {

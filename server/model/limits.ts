@@ -37,3 +37,11 @@ export const maxHandMadePerNamespace = 20_000
 export const maxPolicies = 10_000
 /** Tokens in the store. */
 export const maxTokens = 10_000
+/** Each is looked at when the table of routes is made. */
+export const maxIngressesPerNamespace = 5_000
+/** Each ingress names one, and who serves looks at all of them. */
+export const maxIngressClasses = 1_000
+/** Certificates with their keys: every agent that serves ingresses holds those that are named. */
+export const maxSecretsPerNamespace = 5_000
+/** Each is decided upon every few seconds. */
+export const maxAutoscalersPerNamespace = 5_000

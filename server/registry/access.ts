@@ -9,7 +9,7 @@ import type { HeartbeatCommands } from './commands/heartbeats.ts'
 import type { InstanceCommands, Registered } from './commands/instances.ts'
 import type { OverrideCommands } from './commands/overrides.ts'
 import type { Secrets } from './commands/secrets.ts'
-import type { Access, Reads } from './core.ts'
+import type { Access, ListedKind, ManifestOf, Reads } from './core.ts'
 import type { AppliedChange } from './feed/change-ring.ts'
 import type { Cursor } from './feed/cursor.ts'
 import type { Acknowledger, Acknowledging, Propagation, PropagationReport } from './feed/propagation.ts'
@@ -24,6 +24,7 @@ import type { LeaseSession, Sessions } from './leases/sessions.ts'
 import type { LeftoverOverrides } from './leftover-overrides.ts'
 import type { RegistryReads } from './reads/reads.ts'
 import type { ManifestName } from './services/manifests.ts'
+import type { StatusWrite } from './services/statuses.ts'
 import type { ApplyAnswer, ApplyOptions, Deleted, DeleteOptions, PutOptions, Services } from './services/services.ts'
 import type { Unreadable } from './unreadable.ts'
 
@@ -70,7 +71,12 @@ export class ActorAccess implements Access {
   members (namespace: string | undefined, service: string): ReturnType<Reads['members']> { return this.#parts.reads.members(namespace, service) }
   protection (): ReturnType<Reads['protection']> { return this.#parts.reads.protection() }
   manifest (name: ManifestName): ReturnType<Reads['manifest']> { return this.#parts.reads.manifest(name) }
-  manifests (kind: 'Policy'): ReturnType<Reads['manifests']> { return this.#parts.services.list(kind) }
+  manifests<Kind extends ListedKind> (kind: Kind, namespace?: string): readonly ManifestOf<Kind>[] {
+    return this.#parts.services.list(kind, namespace) as readonly ManifestOf<Kind>[] // of that kind
+  }
+
+  certificates (): ReturnType<Reads['certificates']> { return this.#parts.services.certificates() }
+  secretWithData (...name: Parameters<Reads['secretWithData']>): ReturnType<Reads['secretWithData']> { return this.#parts.services.secretWithData(...name) }
   serviceManifest (...name: Parameters<Reads['serviceManifest']>): ReturnType<Reads['serviceManifest']> { return this.#parts.reads.serviceManifest(...name) }
   endpointSlices (...name: Parameters<Reads['endpointSlices']>): ReturnType<Reads['endpointSlices']> { return this.#parts.reads.endpointSlices(...name) }
   endpointsObject (...name: Parameters<Reads['endpointsObject']>): ReturnType<Reads['endpointsObject']> { return this.#parts.reads.endpointsObject(...name) }
@@ -129,6 +135,10 @@ export class ActorAccess implements Access {
 
   delete (names: readonly ManifestName[], options?: DeleteOptions): Promise<Deleted> {
     return this.#shown(this.#parts.services.delete(this.#actor, names, options))
+  }
+
+  setStatus (statuses: readonly StatusWrite[]): Promise<number> {
+    return this.#shown(this.#parts.services.setStatus(this.#actor, statuses))
   }
 
   keepSecret (name: string, body: string, expected: number): Promise<boolean> {

@@ -12,7 +12,8 @@ import type {
 import type { EndpointSet } from '../model/instance/endpoints.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
 import type { ManifestDocument } from '../model/manifest/manifest-document.ts'
-import type { Endpoints, EndpointSlice, Manifest, Service } from '../model/service/types.ts'
+import type { ObjectKind } from '../model/manifest/object-kinds.ts'
+import type { Endpoints, EndpointSlice, Manifest, Secret as TlsSecret, Service } from '../model/service/types.ts'
 import type { Backup, StoreHealth } from '../store/store.ts'
 import type { Actor } from './actor.ts'
 import type { InstanceFilter, Listed, Position } from './catalog/listing.ts'
@@ -32,7 +33,9 @@ import type { LeaseSession } from './leases/sessions.ts'
 import type { Protection } from './leases/sweeper.ts'
 import type { EventPage, EventQuery } from './reads/events.ts'
 import type { Numbers } from './reads/overview.ts'
+import type { IngressCertificate } from './services/certificates.ts'
 import type { ManifestName } from './services/manifests.ts'
+import type { StatusWrite } from './services/statuses.ts'
 import type { ApplyAnswer, ApplyOptions, Deleted, DeleteOptions, PutOptions } from './services/services.ts'
 
 export interface Core {
@@ -89,8 +92,12 @@ export interface Reads {
   /** What holds back removals now. It comes and goes without a revision. */
   protection (): Protection
   manifest (name: ManifestName): Manifest
-  /** Policies, by name. */
-  manifests (kind: 'Policy'): readonly Manifest[]
+  /** By namespace and name. Of a Secret without its data, as everywhere but in the next two. */
+  manifests<Kind extends ListedKind> (kind: Kind, namespace?: string): readonly ManifestOf<Kind>[]
+  /** The certificates and keys that agents of this registry need to serve its ingresses. */
+  certificates (): readonly IngressCertificate[]
+  /** A Secret with its data. */
+  secretWithData (namespace: string, name: string): TlsSecret
   /** Of an implicit service what it would be. */
   serviceManifest (namespace: string, service: string): Service
   endpointSlices (namespace: string, service: string): readonly EndpointSlice[]
@@ -123,6 +130,10 @@ export interface Reads {
   unreadableRecord (key: string): SetAsideRecord
 }
 
+/** Kinds whose objects are listed as they were declared. */
+export type ListedKind = 'Policy' | ObjectKind
+export type ManifestOf<Kind extends Manifest['kind']> = Extract<Manifest, { readonly kind: Kind }>
+
 /** Counts what comes through an adapter, for the metrics (registry/metrics.ts). */
 export interface CallCounts {
   registered (outcome: Registered['outcome']): void
@@ -154,6 +165,12 @@ export interface Commands {
   put (name: ManifestName, value: unknown, options?: PutOptions): Promise<ApplyAnswer>
   /** All or nothing. @throws RegistryError REG_..._NOT_FOUND unless `ignoreMissing`; REG_CONFLICT if one is not the one that was meant */
   delete (names: readonly ManifestName[], options?: DeleteOptions): Promise<Deleted>
+  /**
+   * Writes what the registry says of objects: the addresses of ingresses, the decisions of autoscalers. All or nothing, without a new
+   * `metadata.generation`; an object that is gone, or has another `uid`, is passed over. Gives the revision.
+   * @throws RegistryError REG_INVALID for a status of a wrong shape
+   */
+  setStatus (statuses: readonly StatusWrite[]): Promise<number>
   /**
    * Writes a value that the nodes share, if it still has the revision `expected` (0 = there is none). False: another
    * node was faster.
@@ -214,12 +231,14 @@ export type { WatchFilter } from './feed/watch-filter.ts'
 export type { InstanceName } from './instance-name.ts'
 export type { LeaseSession } from './leases/sessions.ts'
 export type { Protection } from './leases/sweeper.ts'
-export type { EventPage, EventQuery } from './reads/events.ts'
+export { type EventPage, type EventQuery, isTold } from './reads/events.ts'
 export type { Sight } from './sight.ts'
 export type { Numbers } from './reads/overview.ts'
 export type { InSlices } from './in-slices.ts'
 export type { Applied } from './services/apply-plan.ts'
-export type { Kind, ManifestName } from './services/manifests.ts'
+export type { IngressCertificate } from './services/certificates.ts'
+export { changedObjectKind, type Kind, type ManifestName, objectChangeKind } from './services/manifests.ts'
+export type { StatusWrite } from './services/statuses.ts'
 export { type ApplyAnswer, type ApplyOptions, type Deleted, type DeleteOptions, type PutOptions, type WriteOptions, defaultNamespace } from './services/services.ts'
 export { maxExplained } from './services/explanations.ts'
 

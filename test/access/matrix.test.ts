@@ -1,6 +1,7 @@
 // Who may do what, by every route: each identity asks for everything. A route without a row here fails the test, and so does a row without
 // its route.
 import t from 'tap'
+import { type Manifest, manifestKinds } from '../../client-sdk/src/manifest-kinds.ts'
 import type { PolicyRule } from '../../client-sdk/src/manifests.ts'
 import { type HttpWorld, bearer, build, pathOf, tokenOf } from '../support/world.ts'
 
@@ -12,10 +13,11 @@ const identities: Readonly<Record<string, readonly PolicyRule[] | undefined>> = 
   stranger: [{ role: 'agent', namespaces: ['pay'] }],
   operator: [{ role: 'operator', namespaces: ['shop'] }],
   declarer: [{ verbs: ['read', 'declare'], namespaces: ['shop'] }],
+  proxy: [{ role: 'proxy', namespaces: ['shop'] }],
   admin: [{ role: 'admin' }]
 }
-type Name = 'anonymous' | 'reader' | 'owner' | 'neighbour' | 'stranger' | 'operator' | 'declarer' | 'admin'
-const everybody: readonly Name[] = ['anonymous', 'reader', 'owner', 'neighbour', 'stranger', 'operator', 'declarer', 'admin']
+type Name = 'anonymous' | 'reader' | 'owner' | 'neighbour' | 'stranger' | 'operator' | 'declarer' | 'proxy' | 'admin'
+const everybody: readonly Name[] = ['anonymous', 'reader', 'owner', 'neighbour', 'stranger', 'operator', 'declarer', 'proxy', 'admin']
 const known = everybody.filter((name) => name !== 'anonymous')
 const readers = known.filter((name) => name !== 'stranger')
 
@@ -24,12 +26,14 @@ const may = {
   anything: everybody,
   ask: known,
   read: readers,
-  readWeb: ['reader', 'operator', 'declarer', 'admin'],
+  readWeb: ['reader', 'operator', 'declarer', 'proxy', 'admin'],
   registerNew: ['owner', 'neighbour', 'admin'],
   registerTheirs: ['owner'],
   changeTheirs: ['owner', 'operator', 'admin'],
   operate: ['operator', 'admin'],
   declare: ['declarer', 'admin'],
+  declareAll: ['admin'],
+  proxy: ['proxy', 'admin'],
   metrics: ['operator', 'admin'],
   admin: ['admin']
 } as const satisfies Record<string, readonly Name[]>
@@ -43,6 +47,20 @@ const theirs = pathOf('o1')
 const service = '/v1/namespaces/shop/services'
 const manifest = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'shop' }, spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } }
 const leases = [{ namespace: 'shop', service: 'orders', id: 'o1' }]
+
+/** Of a kind that is shown as it was declared. */
+function objectRows (kind: Manifest['kind'], many: string, plural: string): Readonly<Record<string, Row>> {
+  const of = `/v1/namespaces/shop/${plural}`
+  const { apiVersion } = manifestKinds[kind]
+  return {
+    [`list${many}`]: { ask: ['GET', `/v1/${plural}`], may: 'ask' },
+    [`list${many}, of a namespace`]: { ask: ['GET', `/v1/${plural}?namespace=shop`], may: 'read' },
+    [`listNamespaced${many}`]: { ask: ['GET', of], may: 'read' },
+    [`get${kind}`]: { ask: ['GET', `${of}/web`], may: 'read' },
+    [`put${kind}`]: { ask: ['PUT', `${of}/web`, { apiVersion, kind, metadata: { name: 'web' } }], may: 'declare' },
+    [`delete${kind}`]: { ask: ['DELETE', `${of}/web`], may: 'declare' }
+  }
+}
 
 const rows: Readonly<Record<string, Row>> = {
   register: { ask: ['PUT', theirs, { address: '10.0.0.1' }], may: 'registerTheirs' },
@@ -71,6 +89,15 @@ const rows: Readonly<Record<string, Row>> = {
   deleteNamespace: { ask: ['DELETE', '/v1/namespaces/shop'], may: 'declare' },
   apply: { ask: ['POST', '/v1/apply', manifest], may: 'declare' },
   delete: { ask: ['POST', '/v1/delete', { names: [{ kind: 'Service', namespace: 'shop', name: 'web' }] }], may: 'declare' },
+  ...objectRows('Ingress', 'Ingresses', 'ingresses'),
+  ...objectRows('Secret', 'Secrets', 'secrets'),
+  ...objectRows('HorizontalPodAutoscaler', 'HorizontalPodAutoscalers', 'horizontalpodautoscalers'),
+  'getSecret, with its data': { ask: ['GET', '/v1/namespaces/shop/secrets/web?data=true'], may: 'admin' },
+  listIngressClasses: { ask: ['GET', '/v1/ingressclasses'], may: 'ask' },
+  getIngressClass: { ask: ['GET', '/v1/ingressclasses/web'], may: 'ask' },
+  putIngressClass: { ask: ['PUT', '/v1/ingressclasses/web', { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'web' } }], may: 'declareAll' },
+  deleteIngressClass: { ask: ['DELETE', '/v1/ingressclasses/web'], may: 'declareAll' },
+  getIngressCertificates: { ask: ['GET', '/v1/ingress/certificates'], may: 'proxy' },
   listPools: { ask: ['GET', '/v1/pools'], may: 'ask' },
   explainDnsAnswer: { ask: ['GET', '/v1/dns/answer?name=orders.shop'], may: 'ask' },
   queryDns: { ask: ['GET', '/dns-query?dns=AAABAAABAAAAAAAAA3d3dwAAAQAB'], may: 'ask' },

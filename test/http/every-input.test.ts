@@ -48,13 +48,17 @@ const wrongTexts: Readonly<Record<string, readonly string[]>> = {
 const rightTexts: Readonly<Record<string, string>> = { namespace: 'shop', service: 'orders', id: 'orders-1', revision: '1', name: 'orders.shop.svc.cluster.local', key: 'instance/shop/orders/orders-1', dns: 'AAABAAABAAAAAAAAAAABAAE' }
 /** Bytes: RFC 8484 lets the query hold parameters that are not ours. */
 const openQueries = new Set(['queryDns', 'postDnsQuery'])
-const manifestKinds: Readonly<Record<string, keyof typeof manifestShapes>> = { putService: 'Service', putNamespace: 'Namespace' }
+const manifestKinds: Readonly<Record<string, keyof typeof manifestShapes>> = {
+  putService: 'Service', putNamespace: 'Namespace', putPolicy: 'Policy',
+  putIngress: 'Ingress', putIngressClass: 'IngressClass', putSecret: 'Secret', putHorizontalPodAutoscaler: 'HorizontalPodAutoscaler'
+}
 const runs = { numRuns: 40 }
 
 const reserved = ['__proto__', 'constructor', 'toString', 'hasOwnProperty']
 
 function wrongFor ({ name, schema }: Parameter): readonly string[] {
-  const found = [...wrongTexts[name] ?? []]
+  // What is wrong of one name is right of another: a label is shorter than a name of Kubernetes.
+  const found = (wrongTexts[name] ?? []).filter((text) => name !== 'name' || !new RegExp(schema.pattern ?? '^(?!)', 'u').test(text))
   if (schema.enum !== undefined) found.push('toString', '__proto__', '', 'no such')
   if (schema.type === 'boolean') found.push('maybe', '1', 'TRUE', 'null')
   if (schema.pattern !== undefined) found.push(...['x\n', 'x y', 'X'.repeat(300), '\u0000', 'a/b', '-'].filter((text) => !new RegExp(schema.pattern ?? '', 'u').test(text)))

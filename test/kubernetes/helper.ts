@@ -80,7 +80,11 @@ export class WatchReader {
 }
 
 export async function cluster (t: Closable, options: WorldOptions & { readonly clock?: HandClock } = {}): Promise<Cluster> {
-  const world = await build(t, options)
+  return serve(t, await build(t, options))
+}
+
+/** Another one that answers for a registry, as a node does that has just begun. */
+export async function serve (t: Closable, world: World): Promise<Cluster> {
   const metrics = new Metrics({ version: '0.0.0-test', processMetrics: false, now: () => 0 })
   const lines = { info: () => undefined, error: (_fields: object, message: string) => { world.warnings.push(message) }, warn: () => undefined }
   const dialect = kubernetesDialect({

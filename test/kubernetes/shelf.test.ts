@@ -6,7 +6,7 @@ import { Shelf } from '../../server/kubernetes/shelf/shelf.ts'
 import { ageText } from '../../server/kubernetes/table/age.ts'
 import { readPath } from '../../server/kubernetes/request/path.ts'
 
-const eventAt = (revision: number): ShelfEvent => ({ revision, type: 'ADDED', entry: {} as ShelfEvent['entry'], previous: undefined })
+const eventAt = (revision: number): ShelfEvent => ({ revision, type: 'ADDED', entry: {} as ShelfEvent['entry'], previous: undefined, unit: 'n/a' })
 
 t.test('a ring says where one goes on, and when that is forgotten', async (t) => {
   const ring = new EventRing(10)

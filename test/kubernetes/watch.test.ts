@@ -106,18 +106,16 @@ t.test('a watch ends when its time is up, with a last bookmark', async (t) => {
   t.equal(await events.next(), undefined)
 })
 
-t.test('a revision that is forgotten, or of another history, is answered with 410 in the stream', async (t) => {
+t.test('a revision of another history is answered with 410 in the stream', async (t) => {
   const { ask, register, registry, watch, clock } = await cluster(t)
   await register('shop/orders/a')
-  await register('shop/orders/b')
   await ask('GET', `${namespaced}/pods`)
-  await register('shop/orders/c')
-  for (const revision of [1, registry.feed.revision + 1_000_000]) {
-    const events = await passing(clock, 3_000, watch(`${namespaced}/pods?watch=true&resourceVersion=${revision}`))
-    t.equal(events.status, 200)
-    t.match(await events.next(), { type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: /^too old resource version/ } }, String(revision))
-    t.equal(await events.next(), undefined)
-  }
+  await register('shop/orders/b')
+  const revision = registry.feed.revision + 1_000_000
+  const events = await passing(clock, 3_000, watch(`${namespaced}/pods?watch=true&resourceVersion=${revision}`))
+  t.equal(events.status, 200)
+  t.match(await events.next(), { type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: /^too old resource version/ } })
+  t.equal(await events.next(), undefined)
 })
 
 t.test('a table comes event by event, with the columns in the first one', async (t) => {

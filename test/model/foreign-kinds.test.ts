@@ -5,10 +5,11 @@ import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
 
 t.test('a kind of Kubernetes or of an extension is foreign; one of ours, or what reads like it, is not', async (t) => {
   const table: readonly (readonly [unknown, unknown, boolean])[] = [
-    ['Deployment', 'apps/v1', true], ['Ingress', 'networking.k8s.io/v1', true], ['Secret', 'v1', true],
+    ['Deployment', 'apps/v1', true], ['NetworkPolicy', 'networking.k8s.io/v1', true], ['Secret', 'v1', true], ['Ingress', 'extensions/v1beta1', true],
     ['ConfigMapList', 'v1', true], ['Kustomization', 'kustomize.config.k8s.io/v1beta1', true],
     ['Service', 'serving.knative.dev/v1', true], ['HelmRelease', 'helm.toolkit.fluxcd.io/v2', true],
     ['CronJob', 'batch/v1beta1', true],
+    ['Ingress', 'networking.k8s.io/v1', false], ['Ingress', 'networking.k8s.io/v1beta1', false], ['HorizontalPodAutoscaler', 'autoscaling/v2', false],
     ['Service', 'v1', false], ['Servise', 'v1', false], ['service', 'v1', false], ['Services', 'v1', false],
     ['Deployment', 'v1', false], ['Service', 'v2', false],
     ['EndpointSlice', 'discovery.k8s.io/v1beta1', false], ['EndpointSlices', 'discovery.k8s.io/v1', false],
@@ -16,8 +17,10 @@ t.test('a kind of Kubernetes or of an extension is foreign; one of ours, or what
     [undefined, 'apps/v1', false], ['Deployment', undefined, false], ['', '', false],
     ['Deploy\u001b', 'apps/v1', false], ['Deployment', 'apps', false], ['Deployment', 'apps/', false], [{}, [], false]
   ]
-  for (const [kind, apiVersion, expected] of table) t.equal(isForeign(kind, apiVersion), expected,
+  for (const [kind, apiVersion, expected] of table) t.equal(isForeign({ kind, apiVersion }), expected,
     JSON.stringify([kind, apiVersion]))
+  t.equal(isForeign({ kind: 'Secret', apiVersion: 'v1', type: 'kubernetes.io/tls' }), false, 'a certificate is ours')
+  t.equal(isForeign({ kind: 'Secret', apiVersion: 'v1', type: 'Opaque' }), true)
 })
 
 const stream = `apiVersion: apps/v1

@@ -8,7 +8,8 @@ import { explained, handMadeEndpoints, implicitService, mirrorManager,
   serviceEndpoints } from '../../server/model/service/endpoints.ts'
 import { decoded } from '../../server/model/service/schema.ts'
 import { labelsOf, selectorOf, selectorOfObject, selects } from '../../server/model/service/selection.ts'
-import { endpointsObject, endpointSlices } from '../../server/model/service/slices.ts'
+import { packed } from '../../server/model/service/slice-packing.ts'
+import { endpointsObject, endpointSlices, possibleSliceNames } from '../../server/model/service/slices.ts'
 import type { Endpoints, EndpointSlice, Service } from '../../server/model/service/types.ts'
 import { applied, both, type Loose, manifest } from './service-manifests.ts'
 
@@ -115,15 +116,16 @@ t.test('it is explained why an instance is in or out', async (t) => {
 t.test('a slice holds a hundred endpoints of one family and one port list', async (t) => {
   const service = web({ type: 'NodePort' })
   const slices = endpointSlices(service, serviceEndpoints(service, many(250), 1))
-  t.same(slices.map((slice) => slice.endpoints.length), [100, 100, 50])
-  t.same(slices.map((slice) => slice.metadata.name.replace(/^web-[0-9a-f]{10}-/, '')), ['0', '1', '2'])
+  t.equal(slices.reduce((sum, slice) => sum + slice.endpoints.length, 0), 250)
+  t.ok(slices.every((slice) => slice.endpoints.length <= 100 && /^web-[0-9a-f]{10}-\d+$/.test(slice.metadata.name)))
+  t.match(endpointSlices(service, serviceEndpoints(service, many(100), 1)), { length: 1, 0: { metadata: { name: /-0$/ } } }, 'up to a hundred are in one')
   t.match(slices[0], {
     apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4', ports: [{ name: '', port: 8080, protocol: 'TCP' }],
     metadata: {
       namespace: 'shop', ownerReferences: [{ kind: 'Service', name: 'web', uid: 'u1' }],
       labels: { 'kubernetes.io/service-name': 'web', 'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io' }
     },
-    endpoints: [{ addresses: ['10.1.0.0'], conditions: { ready: true, serving: true, terminating: false }, targetRef: { kind: 'Pod', name: 'w00000' } }]
+    endpoints: [{ addresses: [/^10\.1\.0\./], conditions: { ready: true, serving: true, terminating: false }, targetRef: { kind: 'Pod', name: /w00/ } }]
   })
   const mixed = web({ ipFamilyPolicy: 'PreferDualStack', ports: [{ port: 80, targetPort: 'web' }] })
   const grouped = endpointSlices(mixed, serviceEndpoints(mixed, [
@@ -132,32 +134,49 @@ t.test('a slice holds a hundred endpoints of one family and one port list', asyn
   t.same(grouped.map((slice) => [slice.addressType, slice.ports[0]?.port, slice.endpoints.length]), [['IPv4', 1, 1], ['IPv4', 2, 1], ['IPv6', 1, 1]])
 })
 
-t.test('when one endpoint leaves, the names stay and only its slice changes', async (t) => {
+/** The slices of one state that another one has not, as text. */
+function changedIn (slices: readonly EndpointSlice[], other: readonly EndpointSlice[]): readonly string[] {
+  const known = new Set(other.map((slice) => JSON.stringify(slice)))
+  return slices.map((slice) => JSON.stringify(slice)).filter((text) => !known.has(text))
+}
+
+t.test('when one endpoint leaves or comes, only its slice changes, or two become one or one two', async (t) => {
   const service = web()
-  const instances = many(250)
-  const before = endpointSlices(service, serviceEndpoints(service, instances, 1))
-  const left = serviceEndpoints(service, instances.slice(1), 2)
-  t.same(endpointSlices(service, left).map((slice) => slice.metadata.name), before.map((slice) => slice.metadata.name))
-  const after = endpointSlices(service, left, { previous: before })
-  t.same(after.map((slice) => slice.endpoints.length), [99, 100, 50])
-  t.same(after.slice(1), before.slice(1))
-  const joined = endpointSlices(service, serviceEndpoints(service, [...instances.slice(1), instance({ id: 'new', address: '10.2.0.1' })], 3), { previous: after })
-  t.same(joined.map((slice) => slice.endpoints.length), [100, 100, 50], 'one more fills the fullest that has room')
-  t.same(joined.slice(1), after.slice(1))
+  const instances = many(2_000)
+  const slicesOf = (some: readonly Instance[]): readonly EndpointSlice[] => endpointSlices(service, serviceEndpoints(service, some, 1))
+  const all = slicesOf(instances)
+  t.ok(all.length < 40, `${all.length} slices of 2,000`)
+  for (const gone of [0, 1, 999, 1_500, 1_999]) {
+    const left = slicesOf(instances.filter((_, index) => index !== gone))
+    t.ok(changedIn(all, left).length <= 2, `${gone}: of those before`)
+    t.equal(changedIn(left, all).length, 1, `${gone}: of those after`)
+  }
+  t.same(slicesOf(instances.toReversed()).map(({ metadata }) => metadata.name), all.map(({ metadata }) => metadata.name), 'in whatever order they came')
 })
 
-t.test('with or without a memory, every endpoint is in one slice', async (t) => {
+t.test('every endpoint is in one slice, and the slices of another state are among those that there may have been', async (t) => {
   const service = web()
   const all = many(260)
-  t.doesNotThrow(() => fc.assert(fc.property(fc.array(fc.subarray(all), { maxLength: 4 }), (steps) => {
-    let previous: readonly EndpointSlice[] = []
-    for (const instances of steps) {
-      previous = endpointSlices(service, serviceEndpoints(service, instances, 1), { previous })
-      const shown = previous.flatMap((slice) => slice.endpoints.map((endpoint) => endpoint.addresses[0]))
-      if (shown.sort().join() !== instances.map((each) => each.address).sort().join()) throw new Error('lost or doubled')
-      if (previous.some((slice) => slice.endpoints.length > 100) || new Set(previous.map((slice) => slice.metadata.name)).size !== previous.length) throw new Error('too full, or one name twice')
-    }
-  }), { numRuns: 30 }))
+  const names = (slices: readonly EndpointSlice[]): string[] => slices.map(({ metadata }) => metadata.name)
+  t.doesNotThrow(() => fc.assert(fc.property(fc.subarray(all), fc.subarray(all), (before, after) => {
+    const [then, now] = [before, after].map((instances) => serviceEndpoints(service, instances, 1))
+    if (then === undefined || now === undefined) throw new RangeError('there are two')
+    const slices = endpointSlices(service, now)
+    const shown = slices.flatMap((slice) => slice.endpoints.map((endpoint) => endpoint.addresses[0]))
+    if (shown.sort().join() !== after.map((each) => each.address).sort().join()) throw new Error('lost or doubled')
+    if (slices.some((slice) => slice.endpoints.length > 100) || new Set(names(slices)).size !== slices.length) throw new Error('too full, or one name twice')
+    const [had, has] = [new Set(before), new Set(after)]
+    const touched = serviceEndpoints(service, all.filter((each) => had.has(each) !== has.has(each)), 1).all
+    const possible = new Set(possibleSliceNames(service, now, touched))
+    for (const name of names(endpointSlices(service, then))) if (!possible.has(name)) throw new Error(`${name} is not among them`)
+  }), { numRuns: 100 }))
+})
+
+t.test('endpoints whose names cannot be told apart by their hash are cut in their order', async (t) => {
+  const slices = packed(Array.from({ length: 250 }, (_, index) => index), () => 'all the same')
+  t.same(slices.map(([, members]) => members.length), [100, 100, 50])
+  t.equal(new Set(slices.map(([number]) => number)).size, 3)
+  t.ok(slices.every(([number]) => Number.isSafeInteger(number)))
 })
 
 t.test('a service without endpoints has an empty slice per family, and an ExternalName none', async (t) => {
@@ -206,6 +225,6 @@ t.test('a service without a selector has the hand-made endpoints, each address o
     { id: '192.0.2.3', hostname: 'c', status: 'down', conditions: { ready: false, serving: false } }
   ])
   t.same(set.all.map((endpoint) => endpoint.ports.some((port) => port.name === 'other')), [false, false, false])
-  t.match(endpointSlices(service, set, { managedBy: mirrorManager })[0]?.metadata.labels, { 'endpointslice.kubernetes.io/managed-by': 'endpointslicemirroring-controller.k8s.io' })
+  t.match(endpointSlices(service, set, mirrorManager)[0]?.metadata.labels, { 'endpointslice.kubernetes.io/managed-by': 'endpointslicemirroring-controller.k8s.io' })
   t.equal(handMadeEndpoints(applied(manifest({ clusterIP: 'None' })), { slices: [slice] }, 1).all[1]?.ports.length, 2, 'a headless service without ports offers what is there')
 })

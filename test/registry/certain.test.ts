@@ -4,7 +4,8 @@ import { buffer } from 'node:stream/consumers'
 import t from 'tap'
 import { maxLabels } from '../../server/model/limits.ts'
 import { readManifests } from '../../server/model/manifest/manifest-stream.ts'
-import type { Commands, ManifestName } from '../../server/registry/core.ts'
+import type { HorizontalPodAutoscaler } from '../../server/model/service/types.ts'
+import type { Commands, ManifestName, StatusWrite } from '../../server/registry/core.ts'
 import { noRedis } from '../support/redis-server.ts'
 import { type TwoNodes, twoNodes } from '../support/two-nodes.ts'
 
@@ -47,6 +48,15 @@ addressType: IPv4
 endpoints: [{ addresses: [192.0.2.1] }]
 ports: [{ port: 80 }]
 `
+const scaler = (maxReplicas: number) => ({ one, namespace }: Place) => apply(one, JSON.stringify({
+  apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'web', namespace }, spec: { scaleTargetRef: { kind: 'Deployment', name: 'web' }, maxReplicas }
+}))
+const desired = (namespace: string): StatusWrite =>
+  ({ kind: 'HorizontalPodAutoscaler', namespace, name: 'web', status: { currentReplicas: 2, desiredReplicas: 4 } })
+function shownScaler (one: TwoNodes['one'], namespace: string): object {
+  const { spec, status, metadata } = one.manifest({ kind: 'HorizontalPodAutoscaler', namespace, name: 'web' }) as HorizontalPodAutoscaler
+  return { maxReplicas: spec.maxReplicas, desiredReplicas: status?.desiredReplicas, generation: metadata.generation }
+}
 const secret = (key: string): string => JSON.stringify({ keys: [key] })
 const garbageKey = (namespace: string): string => `override/${namespace}/orders/a`
 /** As another version may have written it. */
@@ -181,6 +191,20 @@ const table: { readonly [Command in keyof Commands]: readonly Case[] } = {
     {
       says: 'one that has gone is not', given: garbage, meanwhile: ({ one, namespace }) => one.removeUnreadable(garbageKey(namespace)), when: ({ two, namespace }) => two.removeUnreadable(garbageKey(namespace)),
       then: { code: 'REG_RECORD_NOT_FOUND' }
+    }
+  ],
+  setStatus: [
+    {
+      says: 'what another node changed of the object stays',
+      given: scaler(10), meanwhile: scaler(20),
+      when: async ({ two, namespace }) => { await two.setStatus([desired(namespace)]) },
+      stored: ({ one, namespace }) => shownScaler(one, namespace), expect: { maxReplicas: 20, desiredReplicas: 4, generation: 2 }
+    },
+    {
+      says: 'an object that another node took away is passed over',
+      given: scaler(10), meanwhile: ({ one, namespace }) => one.delete([{ kind: 'HorizontalPodAutoscaler', namespace, name: 'web' }]),
+      when: async ({ two, namespace }) => { await two.setStatus([desired(namespace)]) },
+      stored: ({ one, namespace }) => one.manifests('HorizontalPodAutoscaler', namespace), expect: []
     }
   ],
   keepSecret: [

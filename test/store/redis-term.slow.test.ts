@@ -147,7 +147,8 @@ t.test('a promotion that lost writes gets them back, reuses no revision, and bri
     })
     t.equal(follower.instances.get('shop/orders/changes')?.body, '{"weight":3}')
     t.same([...follower.objects.values()].map(({ key, body }) => [key, body]), [['override/shop/orders/new', '{"weight":9}']])
-    t.match(follower.lost, [{ after: base, until: top + jump }])
+    t.match(follower.lost, [{ after: base }])
+    t.ok((follower.lost[0]?.until ?? 0) >= top + jump)
   }
   t.same(contentOf(a.follower), contentOf(b.follower))
   const later = await b.store.grant(life('shop/orders/later'))

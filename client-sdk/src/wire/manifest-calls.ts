@@ -1,5 +1,5 @@
 // Applying and deleting manifests.
-import type { Manifest } from '../manifests.ts'
+import type { Manifest } from '../manifest-kinds.ts'
 
 export type ApplyOutcome = 'created' | 'configured' | 'unchanged'
 

@@ -14,6 +14,8 @@ import {
 
 /** What is asked of access control. */
 export interface AccessQuestions {
+  /** It refuses what nobody permits. */
+  readonly isGuarding: boolean
   whoAmI (actor: Actor): WhoAmI
   canI (actor: Actor, verb: string, namespace: string, service: string): CanI
   tokens (actor: Actor): readonly Token[]

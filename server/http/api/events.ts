@@ -86,7 +86,8 @@ function messageOf ({ reason, by, event, instance, kind, target: { namespace, se
   const author = by === '' || by === registryName ? '' : ` by ${by}` // the reason names what the registry does by itself
   const address = reason === 'registered' && event === 'put' && instance !== undefined ? ` at ${instance.address}` : ''
   const why = reason === 'override' && instance?.override !== undefined ? `: ${overrideText(instance.override)}` : ''
-  const subject = { instance: `${id} of ${service} in ${namespace}`, service: `service ${service} in ${namespace}`, endpoints: `endpoints of ${service} in ${namespace}`, namespace: `namespace ${namespace}`, claim: service, secret: 'a secret', policy: `policy ${id}` }
+  const subject = { instance: `${id} of ${service} in ${namespace}`, service: `service ${service} in ${namespace}`, endpoints: `endpoints of ${service} in ${namespace}`, namespace: `namespace ${namespace}`, claim: service, secret: 'a secret', policy: `policy ${id}`,
+    ingress: `ingress ${id} in ${namespace}`, ingressclass: `ingress class ${id}`, tlssecret: `secret ${id} in ${namespace}`, autoscaler: `autoscaler ${id} in ${namespace}` }
   return `${subject[kind]} ${verbs[reason]}${author}${address}${why}`
 }
 

@@ -79,8 +79,10 @@ export function registerLists (app: FastifyInstance, context: HttpContext): void
     const at = now()
     const tag = summaryTag(access)
     const place = ({ namespace, name }: ServiceSummary): Position => ({ namespace, service: name, id: '' })
-    const found = isWalked(filter) && !isKnown(request, `W/"${tag}"`)
-      ? await slicedPage((...part) => access.services(filter, ...part), after, limit, place)
+    const isLong = isWalked(filter)
+    const atOnce = isLong ? undefined : servicesAtOnce
+    const found = (isLong || limit > servicesAtOnce) && !isKnown(request, `W/"${tag}"`)
+      ? await slicedPage((...part) => access.services(filter, ...part), after, limit, place, atOnce)
       : undefined
     return page(request, reply, tag, () => found ?? access.services(filter, after, limit), place, at)
   })
@@ -145,6 +147,9 @@ interface Place {
   readonly cursor: string
   readonly revision: number
 }
+
+/** Services of a list without a filter between two looks at the clock: who is asked for the first time counts all its endpoints. */
+const servicesAtOnce = 20
 
 /** Whether a page may look at many that do not fit. */
 function isWalked ({ selector, statuses }: InstanceFilter): boolean {

@@ -12,6 +12,7 @@ import { registerWatch, watchPath } from '../watch/watch.ts'
 import { type AccessQuestions, registerAccess } from './access.ts'
 import { registerApply } from './apply.ts'
 import { registerBackup } from './backup.ts'
+import { registerCertificates } from './certificates.ts'
 import { registerConditions } from './conditions.ts'
 import { registerDns } from './dns.ts'
 import { registerDocs } from './docs.ts'
@@ -27,6 +28,7 @@ import { manifestScope } from './manifest-media.ts'
 import { registerMetrics } from './metrics.ts'
 import { registerNamespaces } from './namespaces.ts'
 import { registerHandMade } from './hand-made.ts'
+import { registerObjects } from './objects.ts'
 import { registerOverrides } from './overrides.ts'
 import { registerOverview } from './overview.ts'
 import { registerPolicies } from './policies.ts'
@@ -65,7 +67,10 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
     isUrgent,
     clientError: clientProblem,
     plugin: async (app, parts) => {
-      const context: HttpContext = { ...parts, http: parts.metrics, core, node, version, metrics: counters, sharedStore, dns, startedAtMs: parts.clock.now() }
+      const context: HttpContext = {
+        ...parts, http: parts.metrics, core, node, version, metrics: counters, sharedStore, isGuarded: access?.isGuarding === true, dns,
+        startedAtMs: parts.clock.now()
+      }
       app.setValidatorCompiler(compileValidator)
       app.setSerializerCompiler(() => (value) => JSON.stringify(value)) // what the core gives has the wire's types; see wire-check.ts
       registerProblems(app, context)
@@ -89,8 +94,10 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
         registerServices(scope, context)
         registerNamespaces(scope, context)
         registerApply(scope, context)
+        registerObjects(scope, context)
         registerPolicies(scope, context)
       })
+      registerCertificates(app, context)
       registerExplain(app, context)
       registerPools(app, context)
       await registerDns(app, context)

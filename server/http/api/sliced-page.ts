@@ -4,14 +4,18 @@ import type { Listed, Position } from '../../registry/core.ts'
 import { Slice } from '../../slice.ts'
 
 /** Instances looked at between two looks at the clock. */
-const lookedAtOnce = 1_000
+const instancesAtOnce = 1_000
 
 /** Gives a part of a list: at most `limit` items, of at most `maxLooked` that were looked at. */
 export type PartOf<Item> = (after: Position | undefined, limit: number, maxLooked: number) => Listed<Item>
 
-/** A page of `limit` items, if there are so many. @param placeOf the position behind an item */
+/**
+ * A page of `limit` items, if there are so many.
+ * @param placeOf the position behind an item
+ * @param lookedAtOnce looked at between two looks at the clock
+ */
 export async function slicedPage<Item> (
-  part: PartOf<Item>, after: Position | undefined, limit: number, placeOf: (item: Item) => Position
+  part: PartOf<Item>, after: Position | undefined, limit: number, placeOf: (item: Item) => Position, lookedAtOnce = instancesAtOnce
 ): Promise<Listed<Item>> {
   const items: Item[] = []
   const slice = new Slice()

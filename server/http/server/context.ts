@@ -31,6 +31,8 @@ export interface HttpContext extends Omit<DialectParts, 'metrics'> {
   readonly metrics: CallCounts
   /** Several nodes, on several machines, share the registry. */
   readonly sharedStore: boolean
+  /** Access control refuses what nobody permits. */
+  readonly isGuarded: boolean
   /** undefined = this node answers no DNS. */
   readonly dns: DnsQueries | undefined
   /** Around every callback of a socket or a timer. */

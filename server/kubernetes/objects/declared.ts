@@ -14,6 +14,12 @@ export interface Derived {
 /** The name of the pod of an instance, by `service/id`; undefined = it is none. */
 export type PodNames = (instance: string) => string | undefined
 
+const withoutGeneration: ReadonlySet<Manifest['kind']> = new Set(['Service', 'Endpoints', 'Namespace', 'Secret'] as const)
+/** Of what nobody has said anything yet. */
+const emptyStatus: Partial<Record<Manifest['kind'], { readonly status: object }>> = {
+  Ingress: { status: { loadBalancer: {} } }, HorizontalPodAutoscaler: { status: { currentReplicas: 0, desiredReplicas: 0 } }
+}
+
 /** A stored object as it is; its times in whole seconds, and a namespace where it has one. */
 export function storedObject (manifest: Manifest): KubeObject {
   const { kind, metadata: { namespace, creationTimestamp, generation, ...metadata } } = manifest
@@ -25,8 +31,10 @@ export function storedObject (manifest: Manifest): KubeObject {
       ...(namespace === '' ? {} : { namespace }),
       ...(creationTimestamp === undefined ? {} : { creationTimestamp: wholeSeconds(creationTimestamp) }),
       ...(managedFields.length === 0 ? {} : { managedFields }),
-      ...(generation === undefined || kind === 'Service' || kind === 'Endpoints' || kind === 'Namespace' ? {} : { generation })
+      ...(generation === undefined || withoutGeneration.has(kind) ? {} : { generation })
     },
+    ...emptyStatus[kind],
+    ...('status' in manifest ? { status: manifest.status } : {}),
     ...(kind === 'Namespace' ? { spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } } : {})
   }
 }

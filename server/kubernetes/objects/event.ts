@@ -1,6 +1,7 @@
 // What changed lately as Events, so that `describe` shows it below the object that it is about.
 import type { Reason } from '../../../client-sdk/src/wire.ts'
-import type { AppliedChange } from '../../registry/core.ts'
+import { apiVersions } from '../../model/service/types.ts'
+import { type AppliedChange, changedObjectKind } from '../../registry/core.ts'
 import { type KubeObject, derivedUid, wholeSeconds } from './meta.ts'
 import { podUid } from './pod.ts'
 
@@ -25,7 +26,7 @@ const texts: Readonly<Record<Reason, readonly [reason: string, type: 'Normal' | 
 function involved (change: AppliedChange, podName: (change: AppliedChange) => string): object | undefined {
   const { kind, target: { namespace, service, id }, instance, service: declared } = change
   const reference = (of: string, name: string, uid: string | undefined, apiVersion = 'v1'): object => ({
-    kind: of, ...(of === 'Namespace' || of === 'Policy' ? {} : { namespace }), name, ...(uid === undefined ? {} : { uid }), apiVersion, resourceVersion: String(change.revision)
+    kind: of, ...(of === 'Namespace' || of === 'Policy' || of === 'IngressClass' ? {} : { namespace }), name, ...(uid === undefined ? {} : { uid }), apiVersion, resourceVersion: String(change.revision)
   })
   switch (kind) {
     case 'instance': return reference('Pod', podName(change), instance === undefined ? undefined : podUid(instance))
@@ -34,6 +35,10 @@ function involved (change: AppliedChange, podName: (change: AppliedChange) => st
     case 'namespace': return reference('Namespace', namespace, undefined)
     case 'policy': return reference('Policy', id, undefined, 'rollcall.dev/v1')
     case 'claim': case 'secret': return undefined
+    default: {
+      const declared = changedObjectKind(kind)
+      return declared === undefined ? undefined : reference(declared, id, undefined, apiVersions[declared])
+    }
   }
 }
 

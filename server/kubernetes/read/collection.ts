@@ -61,7 +61,9 @@ async function list (context: KubernetesContext, asked: Asked, options: ListOpti
 async function loads (context: KubernetesContext, asked: Asked, options: ListOptions, reply: FastifyReply): Promise<FastifyReply> {
   const { access, kind, wanted, path: { namespace } } = asked
   const objects = (await loadsOf(context, access, kind, namespace)).filter((object) => selectsObject(options.selector, object))
-  const entries = objects.map((object): Entry => ({ namespace: '', name: object.metadata.name, uid: '', revision: 0, mark: object, isSeen: () => true, object: () => object }))
+  const entries = objects.map((object): Entry => ({
+    namespace: '', name: object.metadata.name, uid: '', revision: 0, isOwn: true, mark: object, isSeen: () => true, object: () => object
+  }))
   context.metrics.answered('list', kind.resource, 200)
   const page = { revision: context.core.position.revision, entries, next: undefined, remaining: undefined }
   return reply.type('application/json').send([...listText({ kind, options, wanted }, page, context.parts.clock.now())].join(''))
@@ -74,6 +76,7 @@ async function watch (context: KubernetesContext, asked: Asked, options: ListOpt
   const shelf = await shelfOf(context, kind)
   const { resourceVersion = 0, sendInitialEvents } = options
   const begins = sendInitialEvents ?? resourceVersion === 0
+  if (!begins) await shelf.reach(resourceVersion, context.resume)
   const from = begins || resourceVersion === 0 ? shelf.revision : resourceVersion
   const place = from > shelf.revision ? undefined : from === shelf.revision && begins ? shelf.ring.end : shelf.ring.after(from)
   const client = clientKey(parts.peerOf(request).address)
@@ -100,7 +103,7 @@ async function watch (context: KubernetesContext, asked: Asked, options: ListOpt
   if (place === undefined) {
     permission.close()
     share.release()
-    reply.raw.end(refusedWatch(expired(`too old resource version: ${resourceVersion} (${shelf.ring.start})`)))
+    reply.raw.end(refusedWatch(expired(`too old resource version: ${resourceVersion} (${shelf.ring.oldest})`)))
     return reply
   }
   opened.stream = new WatchStream(reply.raw, {

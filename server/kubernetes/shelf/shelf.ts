@@ -1,12 +1,14 @@
-// All objects of one kind, at one revision, and the events that led there. It follows the feed: a change names the units that it may concern,
-// and these are made anew a little later, once for many changes, in slices, in the order of their last changes. So the revision of an event
-// is that of the last change of its unit, and a watch that has an event has everything before it.
+// All objects of one kind, at one revision, and the events that led there. It follows the feed: a change names the
+// units that it may concern, and these are made anew a little later, once for many changes, in slices, in the order of
+// their last changes. So the revision of an event is that of the last change of its unit, and a watch that has an event
+// has everything before it.
 //
 // It begins when its kind is asked for first; a kind that nobody asks for costs nothing.
-import type { AppliedChange } from '../../registry/core.ts'
+import type { AppliedChange, Feed } from '../../registry/core.ts'
 import { Slice } from '../../slice.ts'
-import type { Entry, Made } from './entry.ts'
+import { type Entry, type Made, withRevision } from './entry.ts'
 import { EventRing } from './event-ring.ts'
+import { changesBetween, pastEvents } from './past-events.ts'
 import type { Source } from './source.ts'
 
 export interface ShelfOptions {
@@ -33,6 +35,7 @@ export class Shelf {
   #changed = new Map<string, number>()
   #begun = false
   #filling: Promise<void> | undefined
+  #reaching: Promise<void> | undefined
   #life = 0
 
   constructor (options: ShelfOptions) {
@@ -79,7 +82,9 @@ export class Shelf {
     this.#options.told()
   }
 
-  /** Resolves when it has been filled, and everything that changed is made anew: then it is at the revision of the view. */
+  /**
+   * Resolves when it has been filled, and everything that changed is made anew: then it is at the revision of the view.
+   */
   async current (): Promise<void> {
     do {
       if (!this.#begun) this.#filling = this.#fill()
@@ -113,18 +118,54 @@ export class Shelf {
     if (life !== this.#life) return
     const slice = new Slice()
     for (const unit of units) {
-      if (!this.#changed.has(unit)) this.#put(unit, this.#options.source.make(unit).map((made) => entryOf(made, made.revision ?? this.ring.start)))
+      if (!this.#changed.has(unit)) {
+        this.#put(unit, this.#options.source.make(unit).map((made) => entryOf(made, made.atLeast ?? this.ring.start)))
+      }
       if (!slice.isOver()) continue
       await slice.next()
       if (life !== this.#life) return
     }
     // What changed while it was filled was never told otherwise: it is part of the beginning.
-    for (const [unit, revision] of this.#changed) this.#put(unit, this.#options.source.make(unit).map((made) => entryOf(made, made.revision ?? revision)))
+    for (const [unit, revision] of this.#changed) {
+      this.#put(unit, this.#options.source.make(unit).map((made) => entryOf(made, revision)))
+    }
     this.#changed.clear()
     this.ring.restart(this.#options.revision())
   }
 
-  // What is there ------------------------------------------------------------------------------------------------------
+  /**
+   * Reaches back to a revision of before it began, as far as the store's log tells what changed since: one who comes
+   * from there goes on, as if it had been there. Where the log does not tell, the ring is as it was.
+   */
+  async reach (revision: number, resume: Feed['resume']): Promise<void> {
+    while (this.#begun && revision < this.ring.oldest) {
+      const other = this.#reaching
+      if (other !== undefined) {
+        await other
+        continue
+      }
+      const { oldest } = this.ring
+      const reaching = this.#reaching = this.#reach(revision, resume).finally(() => { this.#reaching = undefined })
+      await reaching
+      if (this.ring.oldest >= oldest) return
+    }
+  }
+
+  async #reach (revision: number, resume: Feed['resume']): Promise<void> {
+    const life = this.#life
+    const { source } = this.#options
+    const { oldest } = this.ring
+    if (source.gone === undefined) return
+    const changes = await changesBetween(resume, revision, oldest)
+    if (changes === undefined || life !== this.#life || oldest !== this.ring.oldest) return
+    const { events, from } = await pastEvents({
+      source, changes, after: revision, events: this.ring.events, entriesOf: (unit) => this.#units.get(unit) ?? []
+    })
+    if (life === this.#life && oldest === this.ring.oldest && from < oldest) this.ring.prepend(events, from)
+  }
+
+  // What is there
+  // ------------------------------------------------------------------------------------------------------
 
   get (namespace: string, name: string): Entry | undefined {
     return this.#spaces.get(namespace)?.get(name)
@@ -151,7 +192,8 @@ export class Shelf {
     return names
   }
 
-  // What changes -------------------------------------------------------------------------------------------------------
+  // What changes
+  // -------------------------------------------------------------------------------------------------------
 
   #make (unit: string, revision: number): void {
     this.#changed.delete(unit)
@@ -167,7 +209,7 @@ export class Shelf {
         after.push(previous)
         continue
       }
-      const entry = entryOf(made, made.revision ?? revision)
+      const entry = entryOf(made, revision)
       after.push(entry)
       if (previous?.uid === made.uid) gone.delete(key)
       events.push({ entry, previous: previous?.uid === made.uid ? previous : undefined })
@@ -175,9 +217,11 @@ export class Shelf {
     // First what went: another object may have its name.
     for (const entry of gone.values()) {
       const end = { ...entry, revision, object: () => withRevision(entry, revision) }
-      this.ring.push({ revision, type: 'DELETED', entry: end, previous: entry })
+      this.ring.push({ revision, type: 'DELETED', entry: end, previous: entry, unit })
     }
-    for (const { entry, previous } of events) this.ring.push({ revision, type: previous === undefined ? 'ADDED' : 'MODIFIED', entry, previous })
+    for (const { entry, previous } of events) {
+      this.ring.push({ revision, type: previous === undefined ? 'ADDED' : 'MODIFIED', entry, previous, unit })
+    }
     this.#replace(unit, before, after)
   }
 
@@ -203,14 +247,13 @@ export class Shelf {
   }
 }
 
-function entryOf (made: Made, revision: number): Entry {
-  const { namespace, name, uid, mark } = made
-  return { namespace, name, uid, revision, mark, isSeen: (sight) => made.isSeen(sight), object: () => made.object(revision) }
-}
-
-function withRevision (entry: Entry, revision: number): ReturnType<Entry['object']> {
-  const object = entry.object()
-  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } }
+/** @param changed the revision of what has none of its own */
+function entryOf (made: Made, changed: number): Entry {
+  const { namespace, name, uid, mark, revision = changed } = made
+  return {
+    namespace, name, uid, revision, mark, isOwn: made.revision !== undefined,
+    isSeen: (sight) => made.isSeen(sight), object: () => made.object(revision)
+  }
 }
 
 function keyOf ({ namespace, name }: Pick<Entry, 'namespace' | 'name'>): string {

@@ -8,9 +8,10 @@ import { derivedUid } from '../objects/meta.ts'
 import { nodeNameOf, nodeOf } from '../objects/node.ts'
 import { podOf, podUid } from '../objects/pod.ts'
 import { isOwn } from '../own-name.ts'
-import type { Made } from '../shelf/entry.ts'
-import { type Source, noUnits, partsOf, unitOf } from '../shelf/source.ts'
+import type { Entry, Made } from '../shelf/entry.ts'
+import { type Gone, type Source, isUnclear, noUnits, partsOf, unitOf } from '../shelf/source.ts'
 import { instanceAt } from './found.ts'
+import { lastOf, nameOnly, seenBy } from './gone.ts'
 import type { PodIndex } from './pod-index.ts'
 import { isLabel } from '../../model/names.ts'
 
@@ -36,12 +37,27 @@ export class PodSource implements Source {
     return kind === 'instance' && id !== '' && !isOwn({ namespace, service }) ? [unitOf(namespace, id)] : noUnits
   }
 
-  all (): Iterable<string> {
+  all (): Promise<Iterable<string>> {
     return this.#pods.units()
   }
 
   make (unit: string): readonly Made[] {
     return Array.from(this.#pods.pods(unit), ([instance, name]) => this.made(instance, name))
+  }
+
+  /** The lives that ended. Where several services have the id, the names of their pods may have been others. */
+  gone (unit: string, changes: readonly AppliedChange[]): readonly Gone[] | undefined {
+    const services = new Set(changes.map(({ target: { service } }) => service))
+    for (const [{ service }] of this.#pods.pods(unit)) services.add(service)
+    if (services.size > 1) return undefined
+    const gone: Gone[] = []
+    for (const { event, instance, previous, revision, aside } of changes) {
+      const ended = event === 'delete' ? instance : previous
+      if (event === 'delete' && (ended === undefined || aside !== undefined)) return undefined
+      if (ended === undefined || (event === 'put' && instance !== undefined && podUid(ended) === podUid(instance))) continue
+      gone.push({ ...this.made(ended, this.#pods.nameOf(ended)), revision })
+    }
+    return gone
   }
 
   protected made (instance: Instance, name: string): Made {
@@ -102,15 +118,25 @@ export class NodeSource implements Source {
     if (instances.length === 0) return []
     const object = nodeOf(name, instances, 0)
     return [{
-      namespace: '', name, uid: derivedUid('Node', name), mark: JSON.stringify(object), revision: instances.reduce((last, { revision }) => Math.max(last, revision), 0),
+      namespace: '', name, uid: derivedUid('Node', name), mark: JSON.stringify(object), atLeast: instances.reduce((last, { revision }) => Math.max(last, revision), 0),
       isSeen: (sight) => instances.some(({ namespace, service }) => sight.service(namespace, service)),
       object: (at) => ({ ...object, metadata: { ...object.metadata, resourceVersion: String(at) } })
     }]
   }
 
-  /** Those on a machine. */
+  gone (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] | undefined {
+    if (changes.some(isUnclear)) return undefined
+    const { name } = partsOf(unit)
+    if (now.length > 0) return []
+    return [nameOnly({
+      apiVersion: 'v1', kind: 'Node', namespace: '', name, uid: derivedUid('Node', name), revision: lastOf(changes).revision, isSeen: seenBy(changes)
+    })]
+  }
+
+  /** Those on a machine, in the order of their names: what is made of them must be the same on every node, and after a restart. */
   instancesOf (node: string): readonly Instance[] {
-    return [...this.#members.get(node)?.values() ?? []].flatMap((each) => instanceAt(this.#core, each) ?? [])
+    const members = [...this.#members.get(node) ?? []].sort(([a], [b]) => (a < b ? -1 : 1))
+    return members.flatMap(([, name]) => instanceAt(this.#core, name) ?? [])
   }
 
   #add (node: string, { namespace, service, id }: Instance): void {
@@ -153,10 +179,21 @@ export class DeploymentSource implements Source {
     const object = deploymentOf(namespace, name, isService, instances, 0)
     const services = new Set(instances.map(({ service }) => service))
     return [{
-      namespace, name, uid: object.metadata.uid ?? '', mark: JSON.stringify(object), revision: instances.reduce((last, { revision }) => Math.max(last, revision), 0),
+      namespace, name, uid: object.metadata.uid ?? '', mark: JSON.stringify(object),
+      atLeast: instances.reduce((last, { revision }) => Math.max(last, revision), 0),
       isSeen: (sight) => [...services].every((service) => sight.service(namespace, service)),
       object: (at) => ({ ...object, metadata: { ...object.metadata, resourceVersion: String(at) } })
     }]
+  }
+
+  gone (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] | undefined {
+    if (changes.some(isUnclear)) return undefined
+    const { namespace, name } = partsOf(unit)
+    if (now.length > 0) return []
+    return [nameOnly({
+      apiVersion: 'apps/v1', kind: 'Deployment', namespace, name, uid: derivedUid('Deployment', namespace, name),
+      revision: lastOf(changes).revision, isSeen: seenBy(changes)
+    })]
   }
 }
 

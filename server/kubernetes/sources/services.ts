@@ -5,9 +5,13 @@ import { type Access, type AppliedChange, type Position, type ServiceView, type 
 import { endpointsObjectOf, implicitServiceObject, implicitUid, sliceObject, storedObject } from '../objects/declared.ts'
 import { derivedUid } from '../objects/meta.ts'
 import { isOwn } from '../own-name.ts'
-import type { Made } from '../shelf/entry.ts'
-import { type Source, noUnits, partsOf, unitOf } from '../shelf/source.ts'
+import { endpointBuilder, implicitService } from '../../model/service/endpoints.ts'
+import { endpointsOf } from '../../model/instance/endpoints.ts'
+import { possibleSliceNames } from '../../model/service/slices.ts'
+import type { Entry, Made } from '../shelf/entry.ts'
+import { type Gone, type Source, isUnclear, noUnits, partsOf, unitOf } from '../shelf/source.ts'
 import { found, serviceAt } from './found.ts'
+import { deletedName, lastOf, nameOnly, storedKind } from './gone.ts'
 import type { PodIndex } from './pod-index.ts'
 
 const pageItems = 1_000
@@ -52,7 +56,33 @@ export class ServiceSource implements Source {
     const service = this.#core.serviceManifest(namespace, name)
     const { createdAt } = view
     const uid = implicitUid(namespace, name)
-    return [{ ...base, uid, mark: JSON.stringify(service.spec), object: (revision) => implicitServiceObject(service, revision, createdAt) }]
+    return [{
+      ...base, uid, mark: JSON.stringify(service.spec), atLeast: view.endpoints.revision,
+      object: (revision) => implicitServiceObject(service, revision, createdAt)
+    }]
+  }
+
+  /** Declared ones that were deleted, and the implicit one that ended with its last instance, or with a declaration of its name. */
+  gone (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] | undefined {
+    const { namespace, name } = partsOf(unit)
+    const base = { namespace, name, isSeen: seenAs(namespace, name) }
+    const gone: Gone[] = []
+    const implicitEnded = (revision: number): void => {
+      const uid = implicitUid(namespace, name)
+      gone.push(nameOnly({ ...base, apiVersion: 'v1', kind: 'Service', uid, revision }))
+    }
+    for (const { kind, event, service, revision, object } of changes) {
+      if (kind !== 'service') continue
+      if (event === 'put') {
+        if (object !== undefined && 'createdRevision' in object && object.createdRevision === revision) implicitEnded(revision)
+        continue
+      }
+      if (service === undefined) return undefined
+      const { manifest } = service
+      gone.push({ ...base, uid: manifest.metadata.uid ?? '', revision, object: () => storedObject(manifest) })
+    }
+    if (now.length === 0) implicitEnded(lastOf(changes).revision)
+    return gone
   }
 }
 
@@ -62,6 +92,12 @@ function touchedBy ({ kind, target: { namespace, service }, touched }: AppliedCh
   const names = new Set(touched)
   if (service !== '') names.add(service)
   return [...names].map((name) => unitOf(namespace, name))
+}
+
+/** All services, and names under which endpoints were written by hand. */
+function * withEndpoints (core: Access): Generator<string> {
+  yield * allServices(core)
+  for (const { namespace, service } of core.handMade()) yield unitOf(namespace, service)
 }
 
 /** Content that takes long to compare is compared by its hash. */
@@ -82,9 +118,9 @@ export class EndpointsSource implements Source {
     return touchedBy(change)
   }
 
-  * all (): Iterable<string> {
-    yield * allServices(this.#core)
-    for (const { namespace, service } of this.#core.handMade()) yield unitOf(namespace, service)
+  async all (): Promise<Iterable<string>> {
+    await this.#pods.begin()
+    return withEndpoints(this.#core)
   }
 
   make (unit: string): readonly Made[] {
@@ -100,9 +136,19 @@ export class EndpointsSource implements Source {
     const { createdAt } = createdOf(view)
     const uid = derivedUid('Endpoints', namespace, name)
     return [{
-      ...base, uid, mark: markOf([shown.metadata, shown.subsets]),
+      ...base, uid, mark: markOf([shown.metadata, shown.subsets]), ...revisionOf(view),
       object: (revision) => endpointsObjectOf(shown, { revision, createdAt, uid }, (instance) => podNameOf(this.#pods, namespace, instance))
     }]
+  }
+
+  gone (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] | undefined {
+    if (changes.some(isUnclear)) return undefined
+    const { namespace, name } = partsOf(unit)
+    if (now.length > 0) return []
+    return [nameOnly({
+      apiVersion: 'v1', kind: 'Endpoints', namespace, name, uid: derivedUid('Endpoints', namespace, name), revision: lastOf(changes).revision,
+      isSeen: seenAs(namespace, name)
+    })]
   }
 
   #handMade (namespace: string, name: string): Endpoints | undefined {
@@ -123,9 +169,9 @@ export class SliceSource implements Source {
     return touchedBy(change)
   }
 
-  * all (): Iterable<string> {
-    yield * allServices(this.#core)
-    for (const { namespace, service } of this.#core.handMade()) yield unitOf(namespace, service)
+  async all (): Promise<Iterable<string>> {
+    await this.#pods.begin()
+    return withEndpoints(this.#core)
   }
 
   make (unit: string): readonly Made[] {
@@ -144,12 +190,50 @@ export class SliceSource implements Source {
       ...shown.filter(({ metadata }) => metadata.uid === undefined && !names.has(metadata.name)).map((slice): Made => {
         const uid = derivedUid('EndpointSlice', namespace, slice.metadata.name)
         return {
-          namespace, name: slice.metadata.name, uid, isSeen, mark: markOf([slice.metadata, slice.endpoints, slice.ports]),
+          namespace, name: slice.metadata.name, uid, isSeen, mark: markOf([slice.metadata, slice.endpoints, slice.ports]), ...revisionOf(view),
           object: (revision) => sliceObject(slice, { revision, createdAt, uid }, (instance) => podNameOf(this.#pods, namespace, instance))
         }
       })
     ]
   }
+
+  /**
+   * Hand-made slices that were deleted, and what slices may have been there before instances came and went. What a service had that was
+   * declared, changed or deleted itself, or mirrors an Endpoints object, nobody knows.
+   */
+  gone (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] | undefined {
+    if (changes.some((change) => isUnclear(change) || change.kind === 'service' || storedKind(change) === 'endpoints')) return undefined
+    const { namespace, name: service } = partsOf(unit)
+    const gone: Gone[] = []
+    const known = new Set(now.map(({ name }) => name))
+    const add = (name: string, revision: number): void => {
+      if (known.has(name)) return
+      gone.push(nameOnly({
+        apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', namespace, name, uid: derivedUid('EndpointSlice', namespace, name), revision,
+        isSeen: seenAs(namespace, service)
+      }, { addressType: 'IPv4', endpoints: [], ports: [] }))
+    }
+    for (const change of changes) {
+      const deleted = deletedName(change)
+      if (deleted?.kind === 'endpointslice') add(deleted.name, change.revision)
+    }
+    const instances = changes.filter(({ kind }) => kind === 'instance')
+    const { revision } = lastOf(changes)
+    if (instances.length > 0) for (const name of this.#possibleNames(namespace, service, instances)) add(name, revision)
+    return gone
+  }
+
+  #possibleNames (namespace: string, name: string, changes: readonly AppliedChange[]): readonly string[] {
+    const view = serviceAt(this.#core, namespace, name)
+    const manifest = view === undefined ? implicitService(namespace, name) : this.#core.serviceManifest(namespace, name)
+    const build = endpointBuilder(manifest)
+    const past = changes.flatMap(({ instance, previous }) => [instance, previous]).flatMap((each) => (each === undefined ? [] : build(each) ?? []))
+    return possibleSliceNames(manifest, view?.endpoints ?? endpointsOf(namespace, name, 0, []), past)
+  }
+}
+
+function revisionOf (view: ServiceView | undefined): { readonly atLeast?: number } {
+  return view === undefined ? {} : { atLeast: view.endpoints.revision }
 }
 
 function createdOf (view: ServiceView | undefined): { readonly createdAt: string } {

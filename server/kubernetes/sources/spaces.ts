@@ -1,14 +1,15 @@
-// Namespaces, policies and events.
-import type { Manifest } from '../../model/service/types.ts'
-import type { Access, AppliedChange, Position } from '../../registry/core.ts'
+// Namespaces, what is shown as it was declared, and events.
+import { isGlobalKind, type Manifest } from '../../model/service/types.ts'
+import { type Access, type AppliedChange, isTold, type ListedKind, objectChangeKind, type Position, type Sight } from '../../registry/core.ts'
 import { implicitNamespaceObject, storedObject } from '../objects/declared.ts'
 import { eventOf } from '../objects/event.ts'
 import { derivedUid } from '../objects/meta.ts'
 import { podNameOfId } from '../objects/pod.ts'
 import { defaultNamespace } from '../own-name.ts'
-import type { Made } from '../shelf/entry.ts'
-import { type Source, noUnits, partsOf, unitOf } from '../shelf/source.ts'
+import type { Entry, Made } from '../shelf/entry.ts'
+import { type Gone, type Source, noUnits, partsOf, unitOf } from '../shelf/source.ts'
 import { found } from './found.ts'
+import { lastOf, nameOnly } from './gone.ts'
 import type { PodIndex } from './pod-index.ts'
 
 const pageItems = 1_000
@@ -24,7 +25,7 @@ export class NamespaceSource implements Source {
   }
 
   unitsOf ({ kind, target: { namespace } }: AppliedChange): Iterable<string> {
-    return kind === 'claim' || kind === 'secret' || kind === 'policy' || namespace === '' ? noUnits : [unitOf('', namespace)]
+    return kind === 'claim' || kind === 'secret' || namespace === '' ? noUnits : [unitOf('', namespace)]
   }
 
   * all (): Iterable<string> {
@@ -47,9 +48,18 @@ export class NamespaceSource implements Source {
     const { items } = summary === undefined ? { items: [] } : this.#core.services({ namespace: name }, undefined, 100)
     const createdAt = items.reduce((oldest, each) => (oldest === '' || each.createdAt < oldest ? each.createdAt : oldest), '')
     return [{
-      ...base, uid: derivedUid('Namespace', name), mark: 'implicit', revision: items.reduce((first, each) => Math.min(first, each.revision), items[0]?.revision ?? 1),
+      ...base, uid: derivedUid('Namespace', name), mark: 'implicit', atLeast: items.reduce((first, each) => Math.min(first, each.revision), items[0]?.revision ?? 1),
       object: (revision) => implicitNamespaceObject(name, createdAt === '' ? new Date(0).toISOString() : createdAt, revision)
     }]
+  }
+
+  gone (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] {
+    const { name } = partsOf(unit)
+    if (now.length > 0) return []
+    return [nameOnly({
+      apiVersion: 'v1', kind: 'Namespace', namespace: '', name, uid: derivedUid('Namespace', name), revision: lastOf(changes).revision,
+      isSeen: (sight) => sight.namespace(name)
+    })]
   }
 }
 
@@ -58,30 +68,50 @@ function withName (object: ReturnType<typeof storedObject>): ReturnType<typeof s
   return { ...object, metadata: { ...object.metadata, labels: { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name } } }
 }
 
-export class PolicySource implements Source {
+/** Objects of a kind that are shown as they were declared. */
+export class DeclaredSource implements Source {
   readonly #core: Access
+  readonly #kind: ListedKind
+  readonly #changeKind: AppliedChange['kind']
 
-  constructor (core: Access) {
+  constructor (core: Access, kind: ListedKind) {
     this.#core = core
+    this.#kind = kind
+    this.#changeKind = kind === 'Policy' ? 'policy' : objectChangeKind(kind)
   }
 
-  unitsOf ({ kind, target: { id } }: AppliedChange): Iterable<string> {
-    return kind === 'policy' ? [unitOf('', id)] : noUnits
+  unitsOf ({ kind, target: { namespace, id } }: AppliedChange): Iterable<string> {
+    return kind === this.#changeKind ? [unitOf(namespace, id)] : noUnits
   }
 
   all (): Iterable<string> {
-    return this.#core.manifests('Policy').map(({ metadata: { name } }) => unitOf('', name))
+    return this.#core.manifests(this.#kind).map(({ kind, metadata: { namespace, name } }) => unitOf(isGlobalKind(kind) ? '' : namespace, name))
   }
 
   make (unit: string): readonly Made[] {
-    const { name } = partsOf(unit)
-    const manifest: Manifest | undefined = found(() => this.#core.manifest({ kind: 'Policy', namespace: '', name }))
+    const { namespace, name } = partsOf(unit)
+    const manifest: Manifest | undefined = found(() => this.#core.manifest({ kind: this.#kind, namespace, name }))
     if (manifest === undefined) return []
     return [{
-      namespace: '', name, uid: manifest.metadata.uid ?? '', mark: manifest, revision: Number(manifest.metadata.resourceVersion),
-      isSeen: (sight) => sight.whole('*'), object: () => storedObject(manifest)
+      namespace, name, uid: manifest.metadata.uid ?? '', mark: manifest, revision: Number(manifest.metadata.resourceVersion),
+      isSeen: (sight) => isDeclaredSeen(sight, this.#changeKind, namespace), object: () => storedObject(manifest)
     }]
   }
+
+  gone (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] {
+    const { name } = partsOf(unit)
+    if (now.length > 0) return []
+    return [nameOnly({
+      apiVersion: 'rollcall.dev/v1', kind: 'Policy', namespace: '', name, uid: derivedUid('Policy', name), revision: lastOf(changes).revision,
+      isSeen: (sight) => sight.whole('*')
+    })]
+  }
+}
+
+/** Policies are for those who see everything, classes of ingresses for everybody. */
+function isDeclaredSeen (sight: Sight, kind: AppliedChange['kind'], namespace: string): boolean {
+  if (kind === 'policy') return sight.whole('*')
+  return kind === 'ingressclass' || sight.namespace(namespace)
 }
 
 /** The unit is a revision. */
@@ -97,7 +127,7 @@ export class EventSource implements Source {
   }
 
   unitsOf (change: AppliedChange): Iterable<string> {
-    if (change.kind === 'claim' || change.kind === 'secret') return noUnits
+    if (!isTold(change)) return noUnits
     const units = [this.#keep(change)]
     for (const oldest of this.#changes.keys()) {
       if (this.#changes.size <= maxEventObjects) break
@@ -108,6 +138,7 @@ export class EventSource implements Source {
   }
 
   async all (): Promise<Iterable<string>> {
+    await this.#pods.begin()
     this.#changes.clear()
     const { changes } = await this.#core.events({ limit: maxEventObjects })
     const since = [...this.#changes.values()] // what came while older ones were read
@@ -125,7 +156,7 @@ export class EventSource implements Source {
     if (object === undefined) return []
     return [{
       namespace, name: object.metadata.name, uid: object.metadata.uid ?? '', mark: change, revision: change.revision,
-      isSeen: (sight) => (change.kind === 'policy' ? sight.whole('*') : service === '' ? sight.namespace(namespace) : sight.service(namespace, service)),
+      isSeen: (sight) => (service === '' ? isDeclaredSeen(sight, change.kind, namespace) : sight.service(namespace, service)),
       object: () => object
     }]
   }

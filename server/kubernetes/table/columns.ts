@@ -1,52 +1,10 @@
 // The columns of each kind, as kubectl's users know them. Those of priority 1 are for `-o wide`.
 import type { Endpoints, EndpointSlice, Service, ServicePort } from '../../model/service/types.ts'
 import type { KubeObject } from '../objects/meta.ts'
-import { ageText } from './age.ts'
+import { age, ageOf, at, type CellOf, type Column, column, cutList, list, name, none, selectorText, shownAddresses, shownEndpoints, text, unknown, unset, wide } from './column.ts'
+import { declaredColumns } from './declared-columns.ts'
 
-export type Cell = string | number | boolean | null
-
-export interface Column {
-  readonly name: string
-  readonly type: 'string' | 'integer'
-  readonly format: '' | 'name'
-  readonly description: string
-  readonly priority: 0 | 1
-  readonly cell: (object: KubeObject, nowMs: number) => Cell
-}
-
-type CellOf = Column['cell']
-type Members = Readonly<Record<string, unknown>>
-
-const none = '<none>'
-const unknown = '<unknown>'
-const unset = '<unset>'
-/** Characters of EXTERNAL-IP where the table is not wide. */
-const shownAddresses = 16
-const shownEndpoints = 3
-
-const column = (name: string, description: string, cell: CellOf, more: Partial<Pick<Column, 'type' | 'priority' | 'format'>> = {}): Column =>
-  ({ name, type: 'string', format: '', priority: 0, ...more, description, cell })
-const wide = { priority: 1 } as const
-
-const name = column('Name', 'Name must be unique within a namespace.', ({ metadata }) => metadata.name, { format: 'name' })
-const age = column('Age', 'CreationTimestamp is the server time when the object was created.', ({ metadata: { creationTimestamp } }, nowMs) => ageOf(creationTimestamp, nowMs))
-
-function ageOf (time: unknown, nowMs: number): string {
-  const atMs = typeof time === 'string' ? Date.parse(time) : NaN
-  return Number.isNaN(atMs) ? unknown : ageText(nowMs - atMs)
-}
-
-const at = (object: unknown, ...path: readonly (string | number)[]): unknown => {
-  let value = object
-  for (const part of path) value = typeof value === 'object' && value !== null ? (value as Members)[part] : undefined
-  return value
-}
-const text = (value: unknown): string => (typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '')
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
-const selectorText = (labels: unknown): string => {
-  const entries = typeof labels === 'object' && labels !== null ? Object.entries(labels) : []
-  return entries.length === 0 ? none : entries.map(([key, value]) => `${key}=${String(value)}`).sort().join(',')
-}
+export type { Cell, Column } from './column.ts'
 
 // Service ---------------------------------------------------------------------------------------------------------------
 
@@ -104,10 +62,6 @@ function sliceEndpointsText (endpoints: EndpointSlice['endpoints']): string {
   return endpoints.length === 0 ? unset : cutList(endpoints.flatMap(({ addresses }) => addresses))
 }
 
-function cutList (texts: readonly string[]): string {
-  return texts.length > shownEndpoints ? `${texts.slice(0, shownEndpoints).join(',')} + ${texts.length - shownEndpoints} more...` : texts.join(',')
-}
-
 const sliceOf = (object: KubeObject): EndpointSlice => object as unknown as EndpointSlice // as above
 
 // Nodes -----------------------------------------------------------------------------------------------------------------
@@ -150,6 +104,7 @@ const usageColumn = (title: string, resource: string): Column => column(title, `
 })
 
 const byKind: Readonly<Record<string, readonly Column[]>> = {
+  ...declaredColumns,
   Service: services,
   Endpoints: [name, column('Endpoints', 'Addresses and ports.', (object) => endpointsText(object as unknown as Endpoints)), age],
   EndpointSlice: [
@@ -207,13 +162,7 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
   ],
   Lease: [name, column('Holder', 'Who keeps it.', (object) => text(at(object, 'spec', 'holderIdentity'))), age],
   NodeMetrics: [name, usageColumn('CPU', 'cpu'), usageColumn('Memory', 'memory'), column('Window', 'Over which time.', (object) => text(object.window))],
-  PodMetrics: [name, usageColumn('CPU', 'cpu'), usageColumn('Memory', 'memory'), column('Window', 'Over which time.', (object) => text(object.window))],
-  Policy: [
-    name,
-    column('Subjects', 'Who it is about.', (object) => cutList(list(at(object, 'spec', 'subjects')).map(text))),
-    column('Rules', 'How many rules it has.', (object) => list(at(object, 'spec', 'rules')).length, { type: 'integer' }),
-    age
-  ]
+  PodMetrics: [name, usageColumn('CPU', 'cpu'), usageColumn('Memory', 'memory'), column('Window', 'Over which time.', (object) => text(object.window))]
 }
 
 const plain: readonly Column[] = [name, age]

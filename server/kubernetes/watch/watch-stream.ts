@@ -1,5 +1,6 @@
-// One watch: the events of a kind from a place on, through its selectors and what its client may see. It has no queue: it reads the ring of
-// the kind as fast as its client takes it, and one that falls behind what is remembered is told to list anew.
+// One watch: the events of a kind from a place on, through its selectors and what its client may see. It has no queue:
+// it reads the ring of the kind as fast as its client takes it, and one that falls behind what is remembered is told to
+// list anew.
 import type { ServerResponse } from 'node:http'
 import { RegistryError } from '../../errors.ts'
 import type { Guard } from '../../guard.ts'
@@ -88,7 +89,7 @@ export class WatchStream implements Watcher {
         continue
       }
       const { ring } = this.shelf
-      if (ring.isLost(this.#place)) return this.fail(expired(`too old resource version: ${this.#told} (${ring.start})`).status)
+      if (ring.isLost(this.#place)) return this.fail(expired(`too old resource version: ${this.#told} (${ring.oldest})`).status)
       const event = ring.at(this.#place)
       if (event === undefined) return
       this.#place += 1
@@ -155,7 +156,8 @@ export class WatchStream implements Watcher {
     if (this.#options.tellsInitialEnd) this.#send(bookmarkText(this.#options.kind, this.#options.revision, this.#options.form, true))
   }
 
-  #tell ({ type, entry, previous, revision }: ShelfEvent): void {
+  #tell ({ type, entry, previous, revision, isVague }: ShelfEvent): void {
+    if (isVague === true) return this.#tellVague(type, entry, revision)
     const is = type !== 'DELETED' && this.#takes(entry)
     const was = previous !== undefined && this.#takes(previous)
     if (!is && !was) return // a bookmark tells it
@@ -164,11 +166,28 @@ export class WatchStream implements Watcher {
     this.#told = revision
   }
 
+  /**
+   * Of what was before the shelf began: it may have been told of the object before, whatever its selector says of it
+   * now.
+   */
+  #tellVague (type: EventType, entry: Entry, revision: number): void {
+    if (!this.#mayTake(entry)) return
+    const { selector } = this.#options
+    const is = type !== 'DELETED' && (takesAll(selector) || selectsObject(selector, entry.object()))
+    this.#write(is ? type : 'DELETED', entry)
+    this.#told = revision
+  }
+
   #takes (entry: Entry): boolean {
+    const { selector } = this.#options
+    return this.#mayTake(entry) && (takesAll(selector) || selectsObject(selector, entry.object()))
+  }
+
+  #mayTake (entry: Entry): boolean {
     const { namespace, selector, sight } = this.#options
     if (namespace !== undefined && entry.namespace !== namespace) return false
     if (selector.name !== undefined && entry.name !== selector.name) return false
-    return (sight === undefined || entry.isSeen(sight)) && (takesAll(selector) || selectsObject(selector, entry.object()))
+    return sight === undefined || entry.isSeen(sight)
   }
 
   #bookmark (): void {
@@ -201,7 +220,10 @@ function leaving ({ revision }: Entry, previous: Entry | undefined): Entry {
   }
 }
 
-/** What a watch is refused with before it begins: an event of its own, as the API server does it for one that is too old. */
+/**
+ * What a watch is refused with before it begins: an event of its own, as the API server does it for one that is too
+ * old.
+ */
 export function refusedWatch (error: StatusError): string {
   return errorText(error.status)
 }

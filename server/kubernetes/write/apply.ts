@@ -96,7 +96,7 @@ function findTypeFaults (value: unknown, type: FieldType, path: string, faults: 
         findTypeFaults(item, type.of, `${path}${itemText(item, index, type.merge)}`, faults)
       }
       return
-    case 'text': case 'time':
+    case 'text': case 'time': case 'bytes':
       if (typeof value !== 'string') say(`expected string, got &value.valueUnstructured{Value:${goText(value)}}`)
       return
     case 'flag':
@@ -105,7 +105,7 @@ function findTypeFaults (value: unknown, type: FieldType, path: string, faults: 
     case 'int32': case 'int64':
       if (!Number.isInteger(value)) say(`expected numeric (int or float), got ${typeof value}`)
       return
-    case 'int-or-text':
+    case 'int-or-text': case 'quantity':
       if (typeof value !== 'string' && typeof value !== 'number') say(`expected any scalar, got &{${goText(value)}}`)
       return
     case 'any':

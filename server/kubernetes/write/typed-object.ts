@@ -59,7 +59,7 @@ function fit (value: unknown, type: FieldType, place: Place): unknown {
     case 'list':
       if (!Array.isArray(value)) throw wrong(value, type, place)
       return value.map((item, index) => fit(item, type.of, { ...place, path: [...place.path, `[${index}]`] }))
-    case 'text': case 'time':
+    case 'text': case 'time': case 'bytes':
       if (typeof value !== 'string') throw wrong(value, type, place)
       return value
     case 'flag':
@@ -70,6 +70,9 @@ function fit (value: unknown, type: FieldType, place: Place): unknown {
       if (isWhole(value, limit)) return value
       throw wrong(value, type, place)
     }
+    case 'quantity':
+      if (typeof value === 'string' || typeof value === 'number') return value
+      throw wrong(value, type, place)
     case 'int-or-text':
       if (typeof value === 'string' || isWhole(value, 2 ** 31)) return value
       throw new TypeFault(`json: cannot unmarshal ${numbered(value)} into Go value of type int32`)
@@ -98,7 +101,7 @@ function converterText (value: unknown, type: FieldType): string {
     case 'struct': return `cannot restore struct from: ${from}`
     case 'map': return `cannot restore map from ${from}`
     case 'list': return `cannot restore slice from ${from}`
-    case 'text': case 'time': return isPlain ? `cannot convert ${from} to string` : 'unrecognized type: string'
+    case 'text': case 'time': case 'bytes': return isPlain ? `cannot convert ${from} to string` : 'unrecognized type: string'
     case 'flag': return isPlain ? `cannot convert ${from} to bool` : 'unrecognized type: bool'
     default: return 'unrecognized type: int32'
   }

@@ -2,6 +2,8 @@
 import type { Instance } from '../../../client-sdk/src/wire.ts'
 import { RegistryError } from '../../errors.ts'
 import { deleteOptions } from '../../model/fields/meta-fields.ts'
+import { objectKindNames } from '../../model/manifest/object-kinds.ts'
+import { isGlobalKind } from '../../model/service/types.ts'
 import type { Access, ManifestName } from '../../registry/core.ts'
 import { conflict, methodNotAllowed, success } from '../answers/status.ts'
 import type { Answer, Asked, KubernetesContext } from '../context.ts'
@@ -80,7 +82,9 @@ function within (access: Access, name: string): readonly ManifestName[] {
   const services = found(() => access.services({ namespace: name }, undefined, maxDeleted).items) ?? []
   const made = access.handMade(name).map(({ kind, name: own }): ManifestName => ({ kind, namespace: name, name: own }))
   const declared = services.filter(({ implicit }) => !implicit).map((service): ManifestName => ({ kind: 'Service', namespace: name, name: service.name }))
-  return [...declared, ...made, ...(manifest === undefined ? [] : [{ kind: 'Namespace' as const, namespace: '', name }])]
+  const objects = objectKindNames.filter((kind) => !isGlobalKind(kind)).flatMap((kind) => access.manifests(kind, name))
+    .map(({ kind, metadata }): ManifestName => ({ kind, namespace: name, name: metadata.name }))
+  return [...declared, ...made, ...objects, ...(manifest === undefined ? [] : [{ kind: 'Namespace' as const, namespace: '', name }])]
 }
 
 type Removal = Pick<DeleteOptions, 'dryRun'> & Partial<Pick<DeleteOptions, 'uid' | 'resourceVersion'>>

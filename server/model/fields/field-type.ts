@@ -4,12 +4,13 @@
 export type FieldType = ScalarType | MapType | StructType | ListType
 
 export interface ScalarType {
-  readonly shape: 'text' | 'int32' | 'int64' | 'flag' | 'int-or-text' | 'time' | 'any'
+  /** `bytes` is base64 in JSON. A `quantity` is a text, or a number that stands for one. */
+  readonly shape: 'text' | 'int32' | 'int64' | 'flag' | 'int-or-text' | 'quantity' | 'bytes' | 'time' | 'any'
   /** Its name in Go: Kubernetes' messages about a wrong type say it. */
   readonly go: string
 }
 
-/** Texts under keys that the user chooses. */
+/** Texts, or octets, under keys that the user chooses. */
 export interface MapType {
   readonly shape: 'map'
   readonly of: ScalarType
@@ -50,6 +51,8 @@ export interface Field {
   readonly type: FieldType
   /** In protobuf. */
   readonly number: number
+  /** In protobuf it is a field of a message that lies in its owner under this number: what Go calls an embedded struct. */
+  readonly within: number | undefined
   /** For people: what it means here. */
   readonly about: string
   readonly required: boolean
@@ -58,13 +61,15 @@ export interface Field {
 }
 
 /** `number`, `type`, `about`, then what is special. */
-export type FieldRow = readonly [number, FieldType, string, { readonly required?: true, readonly fallback?: string }?]
+export type FieldRow = readonly [number, FieldType, string, { readonly required?: true, readonly fallback?: string, readonly within?: number }?]
 
 export const text: ScalarType = { shape: 'text', go: 'string' }
 export const whole: ScalarType = { shape: 'int32', go: 'int32' }
 export const long: ScalarType = { shape: 'int64', go: 'int64' }
 export const flag: ScalarType = { shape: 'flag', go: 'bool' }
 export const intOrText: ScalarType = { shape: 'int-or-text', go: 'intstr.IntOrString' }
+export const quantity: ScalarType = { shape: 'quantity', go: 'resource.Quantity' }
+export const bytes: ScalarType = { shape: 'bytes', go: '[]uint8' }
 export const time: ScalarType = { shape: 'time', go: 'v1.Time' }
 export const anything: ScalarType = { shape: 'any', go: 'v1.FieldsV1' }
 
@@ -73,8 +78,8 @@ export function named (go: string): ScalarType {
   return { shape: 'text', go }
 }
 
-export function map ({ atomic = false }: { readonly atomic?: boolean } = {}): MapType {
-  return { shape: 'map', of: text, atomic, go: 'map[string]string' }
+export function map ({ atomic = false, of = text }: { readonly atomic?: boolean, readonly of?: ScalarType } = {}): MapType {
+  return { shape: 'map', of, atomic, go: `map[string]${of.go}` }
 }
 
 export function struct (
@@ -86,7 +91,7 @@ export function struct (
 }
 
 function fieldOf ([number, type, about, special]: FieldRow): Field {
-  return { number, type, about, required: special?.required === true, fallback: special?.fallback }
+  return { number, type, about, required: special?.required === true, fallback: special?.fallback, within: special?.within }
 }
 
 export function list (of: FieldType, merge: ListType['merge'] = 'atomic', patchKey?: string): ListType {

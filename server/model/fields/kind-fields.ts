@@ -1,6 +1,8 @@
 // The fields of each kind that manifests have. Field numbers are those of Kubernetes' generated.proto.
 import type { Manifest } from '../service/types.ts'
 import { flag, list, map, named, type StructType, struct, text, time, whole } from './field-type.ts'
+import { autoscalerFields } from './autoscaler-fields.ts'
+import { ingressClassFields, ingressFields, secretFields } from './ingress-fields.ts'
 import { objectReference } from './meta-fields.ts'
 import { serviceFields, typeMeta } from './service-fields.ts'
 
@@ -109,5 +111,6 @@ const policy = struct(`${rollcall}.Policy`, 'Says who may do what. What no polic
 
 /** By kind. */
 export const kindFields: Readonly<Record<Manifest['kind'], StructType>> = {
-  Service: serviceFields, Endpoints: endpoints, EndpointSlice: endpointSlice, Namespace: namespace, Policy: policy
+  Service: serviceFields, Endpoints: endpoints, EndpointSlice: endpointSlice, Namespace: namespace, Policy: policy,
+  Ingress: ingressFields, IngressClass: ingressClassFields, Secret: secretFields, HorizontalPodAutoscaler: autoscalerFields
 }

@@ -12,6 +12,11 @@ export function selects (selector: Selector, { service, labels }: Pick<Instance,
   return matches(selector, (key) => (key === serviceLabel ? service : Object.hasOwn(labels, key) ? labels[key] : undefined))
 }
 
+/** Whether a selector can take no instance, whatever its labels. */
+export function selectsNothing ({ requirements }: Selector): boolean {
+  return requirements.some((requirement) => requirement.operator === 'in' && requirement.values.size === 0)
+}
+
 /**
  * Reads a selector.
  * @param field names the input in the error, as in `selector` or `spec.selector`

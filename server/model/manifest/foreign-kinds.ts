@@ -1,7 +1,9 @@
 // Kinds of Kubernetes and of its extensions that are none of ours: what else stands in the files that people have. A
 // stream is applied as far as it is understood; what reads like a slip of the pen is no foreign kind, and refused.
 import type { ForeignKind } from '../../../client-sdk/src/wire.ts'
+import { tlsType } from '../ingress/tls-secret.ts'
 import { apiVersions } from '../service/types.ts'
+import { isKind } from './manifest-kinds.ts'
 
 /** An object that was passed over. */
 export type ForeignObject = Omit<ForeignKind, 'count'>
@@ -20,9 +22,13 @@ const maxKinds = 50
 const group = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/v[0-9][a-z0-9]{0,30}$/
 const name = /^[A-Z][A-Za-z0-9]{0,62}$/
 
-/** Whether an object is of a kind that others know: one of Kubernetes' own, or any of another group than ours. */
-export function isForeign (kind: unknown, apiVersion: unknown): boolean {
+/**
+ * Whether an object is of a kind that others know: one of Kubernetes' own, or any of another group than ours. Of Secrets those are ours
+ * that hold a certificate.
+ */
+export function isForeign ({ kind, apiVersion, type }: Readonly<Record<string, unknown>>): boolean {
   if (typeof kind !== 'string' || typeof apiVersion !== 'string' || !name.test(kind)) return false
+  if (isKind(kind) && groupOf(apiVersion) === groupOf(apiVersions[kind])) return kind === 'Secret' && type !== tlsType
   if (apiVersion === 'v1') return coreKinds.has(kind)
   if (!group.test(apiVersion)) return false
   // Another version of our own group is a manifest that we should have understood.
@@ -30,7 +36,7 @@ export function isForeign (kind: unknown, apiVersion: unknown): boolean {
 }
 
 function groupOf (apiVersion: string): string {
-  return apiVersion.slice(0, apiVersion.lastIndexOf('/'))
+  return apiVersion.slice(0, Math.max(0, apiVersion.lastIndexOf('/')))
 }
 
 /** Collects what a stream was passed over, one entry a kind. */

@@ -2,10 +2,8 @@
 import { apiVersions, type Manifest } from '../service/types.ts'
 
 /** Kinds of lists whose items need not say what they are. */
-export const listKinds = new Map<string, Manifest['kind']>([
-  ['ServiceList', 'Service'], ['EndpointSliceList', 'EndpointSlice'], ['EndpointsList', 'Endpoints'], ['NamespaceList', 'Namespace'],
-  ['PolicyList', 'Policy']
-])
+export const listKinds: ReadonlyMap<string, Manifest['kind']> =
+  new Map((Object.keys(apiVersions) as Manifest['kind'][]).map((kind) => [`${kind}List`, kind])) // of kinds
 
 export function isKind (kind: unknown): kind is Manifest['kind'] {
   return typeof kind === 'string' && Object.hasOwn(apiVersions, kind)

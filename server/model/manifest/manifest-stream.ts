@@ -205,7 +205,7 @@ class StreamReader {
     const { kind, apiVersion } = value
     const fault = (field: string, rule: string, got?: unknown): void =>
       this.#fault(parsed.index, `${prefix}${field}`, rule, this.#offsetOf(parsed, node, field), got)
-    if (this.#foreign !== undefined && isForeign(kind, apiVersion)) {
+    if (this.#foreign !== undefined && isForeign(value)) {
       this.#passedOver++
       return this.#foreign({ kind: String(kind), apiVersion: String(apiVersion), document: parsed.index,
         line: this.#lineAt(parsed.base + startOf(node)) })

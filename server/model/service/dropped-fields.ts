@@ -1,5 +1,7 @@
 // What a manifest of Kubernetes may ask for and nobody here does: it is said, not dropped in silence. What an exported
 // object carries as history (`selfLink`, `managedFields`, `status`) asks for nothing.
+import { ingressAnnotationPrefix, ingressAnnotations } from '../ingress/annotations.ts'
+import { tlsFactAnnotations, tlsFileAnnotations } from '../ingress/tls-secret.ts'
 import { poolAnnotation } from './needs.ts'
 import { dnsAnnotations, fallbackAnnotation } from './dns-annotations.ts'
 import { pointerAnnotation } from './pointer-policy.ts'
@@ -17,8 +19,12 @@ const annotationKinds = new Map<string, readonly Manifest['kind'][]>([
     [key, key === fallbackAnnotation ? ['Service'] : ['Service', 'Namespace']]),
   [pointerAnnotation, ['Service']],
   [poolAnnotation, ['Service']],
-  ...trafficAnnotations.map((key): [string, Manifest['kind'][]] => [key, ['Service']])
+  ...trafficAnnotations.map((key): [string, Manifest['kind'][]] => [key, ['Service']]),
+  ...ingressAnnotations.map((key): [string, Manifest['kind'][]] => [key, ['Ingress']]),
+  ...tlsFileAnnotations.map((key): [string, Manifest['kind'][]] => [key, ['Secret']])
 ])
+/** What the registry says itself of an object: an exported one has it. */
+const ownFacts = new Set<string>(Object.values(tlsFactAnnotations))
 
 /** A sentence for each field that is not acted on. @param value as it was read: its shape need not have been checked */
 export function droppedFields (kind: Manifest['kind'], value: unknown): readonly string[] {
@@ -37,7 +43,8 @@ export function droppedFields (kind: Manifest['kind'], value: unknown): readonly
     found.push('spec.finalizers is not kept: what is deleted here goes at once')
   }
   for (const key of Object.keys(fieldsOf(metadata['annotations']))) {
-    if (!key.startsWith(ownPrefix)) continue
+    if (!key.startsWith(ownPrefix) || (kind === 'Secret' && ownFacts.has(key))) continue
+    if (kind === 'Ingress' && key.startsWith(ingressAnnotationPrefix)) continue // validation knows them
     const kinds = annotationKinds.get(key)
     if (kinds === undefined) found.push(`metadata.annotations[${key}] is not known and not acted on: known are ${[...annotationKinds.keys()].join(', ')}`)
     else if (!kinds.includes(kind)) found.push(`metadata.annotations[${key}] is not acted on: it is for the kind ${kinds.join(' or ')}`)

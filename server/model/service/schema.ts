@@ -1,43 +1,20 @@
 // From a parsed document to a typed manifest: the shape only (wrong JSON type, unknown field). Values are validate.ts' business.
 import { Type, type TSchema } from 'typebox'
+import type { FieldError } from '../../../client-sdk/src/wire.ts'
 import type { Refusal } from '../../refusal.ts'
-import { type Checker, checker, mapOf } from '../validate.ts'
-import type { Endpoints, EndpointSlice, EndpointSubset, Labels, Manifest, Namespace, ObjectMeta, Policy, PolicyRule, Service, ServicePort, ServiceSpec, SliceEndpoint, SlicePort } from './types.ts'
+import { type Checker, checker } from '../validate.ts'
+import { isObjectKind, type ObjectKind, objectKindNames, objectKinds, type ObjectManifest } from '../manifest/object-kinds.ts'
+import {
+  anything, blank, compact, fields, filled, flag, list, type Loose, type LooseObject, metaOf, said, several, text, textMap, typeMeta, whole
+} from '../manifest/shapes.ts'
+import {
+  type Endpoints, type EndpointSlice, type EndpointSubset, isGlobalKind, type Manifest, type Namespace, type Policy, type PolicyRule,
+  type Service, type ServicePort,
+  type ServiceSpec, type SliceEndpoint, type SlicePort
+} from './types.ts'
 
-const text = Type.String({ rule: 'must be a text' })
-const flag = Type.Boolean({ rule: 'must be true or false' })
-const whole = Type.Integer({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1, rule: 'must be a whole number of 32 bits' })
-const textMap = mapOf(text, { rule: 'must map texts to texts' })
-const anything = Type.Unknown()
+export { canonical, compact, without } from '../manifest/shapes.ts'
 
-/** Every field may be left out here: what is required is said by validation, with all else that is wrong. */
-function fields (members: Record<string, TSchema>, rule = 'must be an object'): TSchema {
-  return Type.Object(Object.fromEntries(Object.entries(members).map(([name, schema]) => [name, Type.Optional(schema)])), { additionalProperties: false, rule })
-}
-
-function list (item: TSchema): TSchema {
-  return Type.Array(item, { rule: 'must be a list' })
-}
-
-const metadata = fields({
-  name: text,
-  namespace: text,
-  labels: textMap,
-  annotations: textMap,
-  uid: text,
-  creationTimestamp: text,
-  resourceVersion: text,
-  generation: Type.Integer({ rule: 'must be a whole number' }),
-  generateName: text,
-  // An exported object carries these; nothing here acts on them, and they are not kept.
-  selfLink: anything,
-  managedFields: anything,
-  ownerReferences: anything,
-  finalizers: anything,
-  deletionTimestamp: anything,
-  deletionGracePeriodSeconds: anything
-})
-const typeMeta = { apiVersion: text, kind: text, metadata }
 const reference = fields({ apiVersion: text, kind: text, namespace: text, name: text, uid: text, resourceVersion: text, fieldPath: text })
 const endpointPort = fields({ name: text, protocol: text, port: whole, appProtocol: text })
 
@@ -95,24 +72,13 @@ export const manifestShapes: Readonly<Record<Manifest['kind'], TSchema>> = {
     ...typeMeta, subsets: list(fields({ addresses: list(address), notReadyAddresses: list(address), ports: list(endpointPort) }))
   }),
   Namespace: fields({ ...typeMeta, spec: finalizers, status: anything }),
-  Policy: fields({ ...typeMeta, spec: fields({ subjects: list(text), rules: list(policyRuleShape) }) })
+  Policy: fields({ ...typeMeta, spec: fields({ subjects: list(text), rules: list(policyRuleShape) }) }),
+  ...Object.fromEntries(objectKindNames.map((kind) => [kind, objectKinds[kind].shape])) as Record<ObjectKind, TSchema> // a row for each
 }
-const checkers: Readonly<Record<Manifest['kind'], Checker>> = {
-  Service: checker(manifestShapes.Service),
-  EndpointSlice: checker(manifestShapes.EndpointSlice),
-  Endpoints: checker(manifestShapes.Endpoints),
-  Namespace: checker(manifestShapes.Namespace),
-  Policy: checker(manifestShapes.Policy)
-}
-
-/** Not said: defaulting fills it, or validation says that it is required. The one text that no union of ours holds. */
-const blank = '' as never
+const checkers = Object.fromEntries(Object.entries(manifestShapes).map(([kind, shape]) => [kind, checker(shape)])) as Record<Manifest['kind'], Checker> // the same keys
 
 /** Maps whose keys the user chooses: there a null is the empty text, elsewhere it is an absent field. */
-const mapFields = new Set(['labels', 'annotations', 'selector', 'deprecatedTopology'])
-
-type Loose<T> = { readonly [Field in keyof T]?: T[Field] }
-type LooseObject<T> = Loose<Omit<T, 'metadata' | 'spec'>> & { readonly metadata?: Loose<ObjectMeta> } & (T extends { spec: infer S } ? { readonly spec?: Loose<S> } : unknown)
+const mapFields = new Set(['labels', 'annotations', 'selector', 'deprecatedTopology', 'data', 'stringData', 'matchLabels'])
 
 export type Decoded<Kind> = { readonly manifest: Kind } | { readonly refusal: Refusal }
 
@@ -124,7 +90,8 @@ export type Decoded<Kind> = { readonly manifest: Kind } | { readonly refusal: Re
 export function decoded (kind: Manifest['kind'], value: unknown, namespace: string): Decoded<Manifest> {
   const plain = withoutNulls(value)
   const refusal = checkers[kind](plain)
-  if (refusal !== undefined) return { refusal }
+  if (refusal !== undefined) return { refusal: isObjectKind(kind) && objectKinds[kind].isSecret === true ? withoutValues(refusal) : refusal }
+  if (isObjectKind(kind)) return { manifest: objectKinds[kind].read(plain as LooseObject<ObjectManifest>, isGlobalKind(kind) ? '' : namespace) }
   switch (kind) {
     // The checker has just seen the shape of each; texts that must be one of a few are checked by validation.
     case 'Service': return { manifest: serviceOf(plain as LooseObject<Service>, namespace) }
@@ -135,19 +102,9 @@ export function decoded (kind: Manifest['kind'], value: unknown, namespace: stri
   }
 }
 
-function metaOf (meta: Loose<ObjectMeta> = {}, namespace: string): ObjectMeta {
-  const { labels, annotations, uid, creationTimestamp, resourceVersion, generation, generateName } = meta
-  return compact<ObjectMeta>({
-    name: meta.name ?? '',
-    namespace: said(meta.namespace) ?? namespace,
-    labels: filled(labels),
-    annotations: filled(annotations),
-    uid: said(uid),
-    creationTimestamp: said(creationTimestamp),
-    resourceVersion: said(resourceVersion),
-    generation: generation === 0 ? undefined : generation,
-    generateName: said(generateName)
-  })
+function withoutValues ({ faults: [first, ...others], more }: Refusal): Refusal {
+  const hidden = ({ field, rule }: FieldError): FieldError => ({ field, rule })
+  return { faults: [hidden(first), ...others.map(hidden)], more }
 }
 
 /**
@@ -218,44 +175,6 @@ function policyOf ({ metadata, spec = {} }: LooseObject<Policy>): Policy {
 
 function portOf (port: Loose<SlicePort>): SlicePort {
   return compact<SlicePort>({ ...port, name: said(port.name), protocol: said(port.protocol) ?? 'TCP' })
-}
-
-/** Leaves out the fields that are undefined: an absent field and an undefined one are the same text in the store. */
-export function compact<T extends object> (value: { readonly [Field in keyof T]: T[Field] | undefined }): T {
-  const result: Record<string, unknown> = {}
-  for (const [name, member] of Object.entries(value)) if (member !== undefined) result[name] = member
-  return result as T // only fields that T lets be absent can have been undefined
-}
-
-/** The value without one of its fields. */
-export function without<T extends object, Field extends keyof T> (value: T, field: Field): Omit<T, Field> {
-  const copy: Partial<T> = { ...value }
-  delete copy[field]
-  return copy as Omit<T, Field> // all others are still there
-}
-
-/**
- * The same content as the same text: object keys in order, at every depth.
- * Lists keep their order, since it has a meaning (`clusterIPs`, `ipFamilies`).
- */
-export function canonical<T> (value: T): T {
-  if (Array.isArray(value)) return value.map(canonical) as T // an array of what it was
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).filter(([, member]) => member !== undefined).sort(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(entries.map(([key, member]) => [key, canonical(member)])) as T // the same keys, in order
-}
-
-function said<T extends string> (value: T | undefined): T | undefined {
-  return value === '' ? undefined : value
-}
-
-function several<T> (values: readonly T[] | undefined): readonly T[] | undefined {
-  return values === undefined || values.length === 0 ? undefined : values
-}
-
-/** An empty map of a manifest is an absent one: `selector: {}` selects nothing. */
-function filled (map: Labels | undefined): Labels | undefined {
-  return map === undefined || Object.keys(map).length === 0 ? undefined : map
 }
 
 function withoutNulls (value: unknown, isMap = false): unknown {

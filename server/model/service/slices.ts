@@ -4,52 +4,77 @@ import type { Endpoint, EndpointPort } from '../../../client-sdk/src/wire.ts'
 import { familyOf } from '../address/address.ts'
 import type { EndpointSet } from '../instance/endpoints.ts'
 import { defaultFamily, hasSelector, isHeadless } from './facts.ts'
+import { packed, possibleNumbers } from './slice-packing.ts'
 import {
   type EndpointAddress, type Endpoints, type EndpointSlice, type EndpointSubset, headlessLabel, type IpFamily, managedByLabel,
   type ObjectReference, type Service, type SliceEndpoint, type SlicePort, serviceNameLabel
 } from './types.ts'
 
-/** Kubernetes' default: a change of one endpoint costs its watchers one slice. */
-export const maxEndpointsPerSlice = 100
 /** Where Kubernetes cuts an Endpoints object off, and says so in an annotation. */
 export const maxEndpointsAddresses = 1_000
 export const overCapacityAnnotation = 'endpoints.kubernetes.io/over-capacity'
 export const sliceManager = 'endpointslice-controller.k8s.io'
 
-export interface SliceOptions {
-  /** Default `sliceManager`; `mirrorManager` (endpoints.ts) for what an Endpoints object holds. */
-  readonly managedBy?: string
-  /**
-   * The slices as they were last shown. Given, each endpoint stays in its slice and only slices that must change do; without,
-   * endpoints are packed in their order.
-   */
-  readonly previous?: readonly EndpointSlice[]
+/** What the slices of one family and one list of ports have in common. */
+interface SliceGroup {
+  readonly family: IpFamily
+  /** Before the number in their names. */
+  readonly prefix: string
+  readonly members: readonly Endpoint[]
 }
 
 /**
  * The slices of a service: one port list and one family per slice, at most 100 endpoints in each, named
- * `<service>-<hash of family and port list>-<n>`. Without endpoints there is one empty slice per family, so that "none" can be
- * distinct from "not computed yet".
+ * `<service>-<hash of family and port list>-<n>` (slice-packing.ts says which n). Without endpoints there is one empty
+ * slice per family, so that "none" can be distinct from "not computed yet".
+ * @param managedBy `mirrorManager` (endpoints.ts) for what an Endpoints object holds
  */
-export function endpointSlices (service: Service, endpoints: EndpointSet, options: SliceOptions = {}): readonly EndpointSlice[] {
+export function endpointSlices (
+  service: Service, endpoints: EndpointSet, managedBy: string = sliceManager
+): readonly EndpointSlice[] {
   if (service.spec.type === 'ExternalName') return []
-  const slices: EndpointSlice[] = []
-  for (const family of service.spec.ipFamilies ?? [defaultFamily]) {
-    const groups = byPorts(endpoints.all.filter((endpoint) => isOf(endpoint, family)))
-    if (groups.size === 0) groups.set('[]', [])
-    for (const [key, group] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const prefix = `${service.metadata.name}-${createHash('sha256').update(`${family} ${key}`).digest('hex').slice(0, 10)}-`
-      for (const [number, members] of packed(service, group, prefix, options.previous)) {
-        slices.push(sliceOf(service, `${prefix}${number}`, family, members, options.managedBy ?? sliceManager))
-      }
-    }
-  }
-  return slices
+  return sliceGroups(service, endpoints.all).flatMap(({ family, prefix, members }) =>
+    packed(members, (endpoint) => identity(service, endpoint)).map(([number, own]) =>
+      sliceOf(service, `${prefix}${number}`, family, own, managedBy)))
+}
+
+/**
+ * The names of all slices that there may have been, when only these endpoints may have come or gone since.
+ * @param past what was there, or may have been
+ */
+export function possibleSliceNames (service: Service, now: EndpointSet, past: readonly Endpoint[]): readonly string[] {
+  const certain = new Set(now.all.map((endpoint) => identity(service, endpoint)))
+  for (const endpoint of past) certain.delete(identity(service, endpoint))
+  const names = sliceGroups(service, [...now.all, ...past]).flatMap(({ prefix, members }) => {
+    const own = members.map((endpoint) => identity(service, endpoint))
+    return possibleNumbers(own, (name) => certain.has(name)).map((number) => `${prefix}${number}`)
+  })
+  return [...names, ...familiesOf(service).map((family) => `${prefixOf(service, family, noPorts)}0`)]
+}
+
+function familiesOf ({ spec }: Service): readonly IpFamily[] {
+  return spec.ipFamilies ?? [defaultFamily]
+}
+
+function sliceGroups (service: Service, endpoints: readonly Endpoint[]): readonly SliceGroup[] {
+  return familiesOf(service).flatMap((family) => {
+    const groups = byPorts(endpoints.filter((endpoint) => isOf(endpoint, family)))
+    if (groups.size === 0) groups.set(noPorts, [])
+    const sorted = [...groups].sort(([a], [b]) => (a < b ? -1 : 1))
+    return sorted.map(([ports, members]) => ({ family, members, prefix: prefixOf(service, family, ports) }))
+  })
+}
+
+function prefixOf (service: Service, family: IpFamily, ports: string): string {
+  return `${service.metadata.name}-${createHash('sha256').update(`${family} ${ports}`).digest('hex').slice(0, 10)}-`
 }
 
 function isOf (endpoint: Endpoint, family: IpFamily): boolean {
   return (familyOf(endpoint.address) === 4) === (family === 'IPv4')
 }
+
+/** Of endpoints without ports, and of none. */
+const noPorts = '[]'
 
 /** The same for the same ports, in whatever order they were given. */
 function portsKey (ports: readonly EndpointPort[]): string {
@@ -72,47 +97,9 @@ function byPorts (endpoints: readonly Endpoint[]): Map<string, Endpoint[]> {
   return groups
 }
 
-/** Slices by number. What was in a slice stays there; the rest fills changed slices first, the fullest first, then new ones. */
-function packed (
-  service: Service, group: readonly Endpoint[], prefix: string, previous: readonly EndpointSlice[] | undefined
-): [number, Endpoint[]][] {
-  const slices = new Map<number, { members: Endpoint[], changed: boolean }>()
-  const waiting = new Map(group.map((endpoint) => [identity(service, endpoint), endpoint]))
-  for (const slice of previous ?? []) {
-    const number = slice.metadata.name.startsWith(prefix) ? Number(slice.metadata.name.slice(prefix.length)) : -1
-    if (!Number.isSafeInteger(number) || number < 0) continue
-    const members: Endpoint[] = []
-    for (const { addresses, targetRef } of slice.endpoints) {
-      const key = `${addresses[0] ?? ''} ${targetRef?.name ?? ''}`
-      const endpoint = waiting.get(key)
-      if (endpoint !== undefined) members.push(endpoint)
-      waiting.delete(key)
-    }
-    slices.set(number, { members, changed: members.length < slice.endpoints.length })
-  }
-  let rest = [...waiting.values()]
-  const room = [...slices.values()].sort((a, b) => b.members.length - a.members.length)
-  for (const slice of room.filter(({ changed }) => changed)) rest = filled(slice.members, rest)
-  const fitting = room.find(({ changed, members }) => !changed && members.length + rest.length <= maxEndpointsPerSlice)
-  if (rest.length > 0 && fitting !== undefined) rest = filled(fitting.members, rest)
-  for (let number = 0; rest.length > 0; number++) {
-    if (slices.has(number)) continue
-    const members: Endpoint[] = []
-    rest = filled(members, rest)
-    slices.set(number, { members, changed: true })
-  }
-  const used = [...slices].filter(([, { members }]) => members.length > 0).map(([number, { members }]): [number, Endpoint[]] => [number, members])
-  return used.length === 0 ? [[0, []]] : used.sort(([a], [b]) => a - b)
-}
-
-function filled (members: Endpoint[], rest: Endpoint[]): Endpoint[] {
-  const room = Math.max(0, maxEndpointsPerSlice - members.length)
-  members.push(...rest.slice(0, room))
-  return rest.slice(room)
-}
-
+/** Of an instance its name, so that it stays in its slice when its address is another one. */
 function identity (service: Service, endpoint: Endpoint): string {
-  return `${endpoint.address} ${targetOf(service, endpoint).targetRef?.name ?? ''}`
+  return targetOf(service, endpoint).targetRef?.name ?? endpoint.address
 }
 
 function sliceOf (service: Service, name: string, family: IpFamily, members: readonly Endpoint[], managedBy: string): EndpointSlice {
@@ -168,8 +155,8 @@ function slicePort ({ name, port, protocol, appProtocol }: EndpointPort): SliceP
 }
 
 /**
- * The older Endpoints object: the primary family only, at most 1,000 addresses, the ready ones first. Those that are going
- * away and not ready are left out, as Kubernetes does.
+ * The older Endpoints object: the primary family only, at most 1,000 addresses, the ready ones first. Those that are
+ * going away and not ready are left out, as Kubernetes does.
  */
 export function endpointsObject (service: Service, endpoints: EndpointSet): Endpoints {
   const { name, namespace, labels } = service.metadata

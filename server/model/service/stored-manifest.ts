@@ -7,7 +7,8 @@ import { readJson, unknownFault } from '../stored-text.ts'
 import { type Checker, checker } from '../validate.ts'
 import { type Cause, fieldErrors } from './causes.ts'
 import { decoded } from './schema.ts'
-import type { Manifest, ServiceStatus } from './types.ts'
+import { isObjectManifest, objectKindNames, objectKinds } from '../manifest/object-kinds.ts'
+import type { Manifest } from './types.ts'
 import { serviceFaults } from './validate.ts'
 import { policyFaults } from '../policy/validate.ts'
 import { endpointSliceFaults, endpointsFaults, namespaceFaults } from './validate-endpoints.ts'
@@ -27,7 +28,13 @@ const Status = Type.Object({
   }, closed)))
 }, closed)
 
-const checkStatus = checker(Type.Object({ status: Type.Optional(Status) }))
+const statusCheckers: Partial<Record<Manifest['kind'], Checker>> = {
+  Service: checker(Type.Object({ status: Status })),
+  ...Object.fromEntries(objectKindNames.flatMap((kind) => {
+    const { status } = objectKinds[kind]
+    return status === undefined ? [] : [[kind, checker(Type.Object({ status }))]]
+  }))
+}
 const anyObject: Checker = checker(Type.Object({}))
 
 export interface ManifestKey {
@@ -45,7 +52,7 @@ export function readManifest (key: ManifestKey, text: string): { readonly manife
   if (hasNull(read.value)) return { refusal: nullRefusal() }
   const shape = decoded(key.kind, read.value, key.namespace)
   if ('refusal' in shape) return shape
-  const refusal = key.kind === 'Service' ? checkStatus(status === undefined ? {} : { status }) : undefined
+  const refusal = status === undefined ? undefined : statusCheckers[key.kind]?.({ status })
   if (refusal !== undefined) return { refusal }
   const { manifest } = shape
   const list = new FaultList()
@@ -54,7 +61,8 @@ export function readManifest (key: ManifestKey, text: string): { readonly manife
   const causes = causesOf(manifest)
   list.addAll(fieldErrors(causes.slice(0, maxToldFaults)), Math.max(0, causes.length - maxToldFaults))
   if (!list.isEmpty) return { refusal: list.refusal(unknownFault) }
-  return { manifest: manifest.kind === 'Service' && status !== undefined ? { ...manifest, status: status as ServiceStatus } : manifest } // it has just been checked
+  // It has just been checked; that of a Namespace is not kept.
+  return { manifest: status !== undefined && statusCheckers[key.kind] !== undefined ? { ...manifest, status } as Manifest : manifest }
 }
 
 /** What is stored has no null: a reader further in takes a field for there if it is not undefined. */
@@ -73,13 +81,14 @@ function nullRefusal (): Refusal {
 const usedField = /^(?:metadata\.(?:name|namespace|labels)|spec\.(?:type$|selector|ports\[\d+\]|clusterIPs\[|externalIPs\[)|addressType$|endpoints\[|subsets\[|ports\[)/
 
 function causesOf (manifest: Manifest): readonly Cause[] {
-  // Of a policy every rule counts: what cannot be understood whole must permit nothing.
-  if (manifest.kind === 'Policy') return rulesOf(manifest)
+  // Of a policy every rule counts: what cannot be understood whole must permit nothing. Of the others those who follow them use every field.
+  if (manifest.kind === 'Policy' || isObjectManifest(manifest)) return rulesOf(manifest)
   return rulesOf(manifest).filter(({ field, reason }) => (reason === 'FieldValueInvalid' || reason === 'FieldValueNotSupported') && usedField.test(field))
 }
 
 /** As its own predecessor: what an object has stays legal when the ranges of the registry change. */
 function rulesOf (manifest: Manifest): readonly Cause[] {
+  if (isObjectManifest(manifest)) return objectKinds[manifest.kind].faults(manifest, manifest, true)
   switch (manifest.kind) {
     case 'Service': return serviceFaults(manifest, { families: ['IPv4', 'IPv6'], old: manifest })
     case 'EndpointSlice': return endpointSliceFaults(manifest, manifest)

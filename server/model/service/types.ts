@@ -1,2 +1,5 @@
-// The objects of the Kubernetes Service model. They travel, so that their types are the SDK's; the core reads them under this name.
+// The objects of Kubernetes' Service model, and those beside it. They travel, so that their types are the SDK's; the core reads them under this name.
 export * from '../../../client-sdk/src/manifests.ts'
+export * from '../../../client-sdk/src/manifest-kinds.ts'
+export * from '../../../client-sdk/src/ingress-manifests.ts'
+export * from '../../../client-sdk/src/autoscaling-manifests.ts'

@@ -26,19 +26,17 @@ export interface EngineContext {
   readonly groups: EndpointGroups
   readonly figures: Figures
   readonly deadlines: Deadlines
-  readonly peers: WeakMap<ConnectionFacts, Peer>
   /** Of the ids that are given to requests: 20 hexadecimal digits by chance, of this process alone. */
   readonly idPrefix: string
   requests: number
   isClosing: boolean
 }
 
-export function peerIn (context: EngineContext, facts: ConnectionFacts): Peer {
-  const known = context.peers.get(facts)
-  if (known !== undefined) return known
-  const peer = peerOf(facts, context.trusted)
-  context.peers.set(facts, peer)
-  return peer
+const peerKey = Symbol('who is at the other end')
+
+/** Read once for each connection, and noted in what is known of it. */
+export function peerIn ({ trusted }: EngineContext, facts: ConnectionFacts & { [peerKey]?: Peer }): Peer {
+  return facts[peerKey] ??= peerOf(facts, trusted)
 }
 
 /** Kept from a trusted proxy, so that its log and ours name the request alike. */

@@ -7,6 +7,8 @@ import type { Duplex } from 'node:stream'
 import type { Guard } from '../../guard.ts'
 import type { ConnectionFacts, Engine, FactsOf } from './ports.ts'
 
+const key = Symbol('what is known of a connection')
+
 /** Milliseconds that a client may leave its connection unused. */
 export const idleClientMs = 72_000
 /** Milliseconds that a head may take, from the first octet (or the opening of the connection). */
@@ -35,14 +37,8 @@ export function httpServerOptions (engine: Pick<Engine, 'isUpgrade'>, headBytes 
  * @example const server = createServer(httpServerOptions(engine)); serveWith(server, engine, guard, factsOf)
  */
 export function serveWith (server: Server | Http2Server | Http2SecureServer, engine: Engine, guard: Guard, factsOf: FactsOf): void {
-  const known = new WeakMap<object, ConnectionFacts>()
-  const facts = (socket: Socket): ConnectionFacts => {
-    const found = known.get(socket)
-    if (found !== undefined) return found
-    const made = factsOf(socket)
-    known.set(socket, made)
-    return made
-  }
+  // A field of the socket and not a WeakMap: with ten thousand connections the collector would mark that in one pause.
+  const facts = (socket: Socket & { [key]?: ConnectionFacts }): ConnectionFacts => socket[key] ??= factsOf(socket)
   // Fields beyond this number are dropped by Node without a word; the engine refuses more than a hundred.
   if ('maxHeadersCount' in server) server.maxHeadersCount = 102
   // A client may end its side when it has said all (`nc`, some libraries): Node would take that for the end of its interest.

@@ -9,7 +9,9 @@ import { type Endpoints, type EndpointSlice, type Labels, type Manifest, isGloba
 import type { InstanceRecord, ObjectRecord } from '../../store/store.ts'
 import { overrideKey, overrideOf } from '../overrides.ts'
 import { type Kind, type ManifestName, manifestKey, manifestOf } from '../services/manifests.ts'
+import { isObjectKind } from '../../model/manifest/object-kinds.ts'
 import { AddressBook } from './address-book.ts'
+import { DeclaredObjects } from './declared-objects.ts'
 import type { DeclaredService } from './declared-service.ts'
 import type { NamespaceEntry } from './namespace-entry.ts'
 import { RevisionFloor } from './revision-floor.ts'
@@ -24,6 +26,8 @@ export class CatalogReads {
   readonly addresses = new AddressBook(this)
   /** Records of the store that could not be read and are in no answer: see stored-records.ts. */
   readonly aside = new SetAside()
+  /** Manifests that nothing else is made of. */
+  readonly declaredObjects = new DeclaredObjects()
   protected readonly derivedFloor = new RevisionFloor()
   protected readonly objects = new Map<string, ObjectRecord>()
   protected readonly byStatus = new Map<Status, number>()
@@ -129,12 +133,14 @@ export class CatalogReads {
 
   /** A manifest as it is stored, with what the record knows of it. */
   manifest (name: ManifestName): Manifest | undefined {
+    if (isObjectKind(name.kind)) return this.declaredObjects.get(name.kind, name.namespace, name.name)
     const object = this.objects.get(manifestKey(name))
     return object === undefined ? undefined : manifestOf(object)
   }
 
-  /** Manifests of a kind, ordered by namespace and name. Costs a look at every object. */
+  /** Manifests of a kind, ordered by namespace and name. Of some kinds it costs a look at every object. */
   manifests (kind: Kind, namespace?: string): Manifest[] {
+    if (isObjectKind(kind)) return [...this.declaredObjects.list(kind, namespace)]
     const prefix = manifestKey({ kind, namespace: namespace ?? '', name: '' }).split('/').slice(0, namespace === undefined || isGlobalKind(kind) ? 1 : 2).join('/')
     return [...this.objects.values()].filter(({ key }) => key.startsWith(`${prefix}/`)).sort((a, b) => (a.key < b.key ? -1 : 1)).map(manifestOf)
   }

@@ -3,6 +3,8 @@
 import type { Instance } from '../../../client-sdk/src/wire.ts'
 import { type InstanceBody, instanceOf, storedBody } from '../../model/instance/instance.ts'
 import { StoredBodies } from '../../model/instance/stored-bodies.ts'
+import { isObjectKind, isObjectManifest, type ObjectKind } from '../../model/manifest/object-kinds.ts'
+import { isGlobalKind, type Manifest } from '../../model/service/types.ts'
 import { splitKey } from '../../model/names.ts'
 import { ownText } from '../../model/own-text.ts'
 import type { Change, InstanceRecord, ObjectRecord, RecordChange } from '../../store/store.ts'
@@ -10,7 +12,7 @@ import { claimOf, isClaimKey } from '../allocation/claims.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
 import { isNodeKey, isSecretKey } from '../object-keys.ts'
 import { overriddenKey } from '../overrides.ts'
-import { type ManifestName, manifestName, manifestOf } from '../services/manifests.ts'
+import { type ManifestName, manifestName, manifestOf, objectChangeKind } from '../services/manifests.ts'
 import { CatalogReads } from './catalog-reads.ts'
 import { declare, plainChange, remove } from './manifest-changes.ts'
 import { NamespaceEntry } from './namespace-entry.ts'
@@ -212,11 +214,21 @@ export class Catalog extends CatalogReads {
     const { kind } = name
     const manifest = object === undefined ? undefined : manifestOf(object)
     if (kind === 'Policy' || manifest?.kind === 'Policy') return plainChange(change, 'policy', { namespace: '', service: '', id: name.name }, manifest === undefined)
+    if (isObjectKind(kind)) return this.#declaredChanged(change, kind, name, manifest)
+    if (manifest !== undefined && isObjectManifest(manifest)) throw new RangeError(`under the key of ${kind} lies ${manifest.kind}`)
     const owner = this.#owner(name.kind === 'Namespace' ? name.name : name.namespace)
     if (manifest !== undefined) return declare(owner, name, manifest, change)
     const removed = remove(owner, { ...name, kind }, change)
     this.#tidy(owner)
     return removed
+  }
+
+  /** One that nothing else is made of. It keeps its namespace. */
+  #declaredChanged (change: Parameters<typeof declare>[3], kind: ObjectKind, { namespace, name }: ManifestName, manifest: Manifest | undefined): AppliedChange {
+    if (manifest === undefined) this.declaredObjects.delete(kind, namespace, name)
+    else if (isObjectManifest(manifest)) this.declaredObjects.put(manifest, namespace)
+    if (!isGlobalKind(kind)) this.#tidy(this.#owner(namespace))
+    return plainChange(change, objectChangeKind(kind), { namespace, service: '', id: name }, manifest === undefined)
   }
 
   #replace (change: RecordChange, entry: InstanceEntry, facts: { suspect?: boolean }): AppliedChange {
@@ -254,7 +266,7 @@ export class Catalog extends CatalogReads {
 
   /** A namespace stays while it is declared or something is in it. */
   #tidy (owner: NamespaceEntry): void {
-    if (!owner.isEmpty) return
+    if (!owner.isEmpty || this.declaredObjects.has(owner.name)) return
     this.byNamespace.delete(owner.name)
     this.sortedNamespaces = withoutName(this.sortedNamespaces, owner.name)
   }

@@ -1,4 +1,5 @@
 // What a manifest that came, changed or went does to its namespace.
+import type { ObjectManifest } from '../../model/manifest/object-kinds.ts'
 import type { Manifest, Policy } from '../../model/service/types.ts'
 import type { RecordChange } from '../../store/store.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
@@ -8,8 +9,11 @@ import type { NamespaceEntry } from './namespace-entry.ts'
 /** When a change was, and by whom. */
 type ChangeFacts = Pick<RecordChange, 'revision' | 'atMs' | 'by' | 'reason'>
 
+/** What services and their endpoints are made of. */
+type OfServices = Exclude<Manifest, Policy | ObjectManifest>
+
 /** A manifest came or changed. */
-export function declare (owner: NamespaceEntry, { name }: ManifestName, manifest: Exclude<Manifest, Policy>, change: ChangeFacts): AppliedChange {
+export function declare (owner: NamespaceEntry, { name }: ManifestName, manifest: OfServices, change: ChangeFacts): AppliedChange {
   const { revision } = change
   const made = plainChange(change, 'endpoints', { namespace: owner.name, service: name, id: '' }, false)
   switch (manifest.kind) {
@@ -32,7 +36,7 @@ export function declare (owner: NamespaceEntry, { name }: ManifestName, manifest
 }
 
 /** A manifest went. */
-export function remove (owner: NamespaceEntry, { kind, name }: ManifestName & { readonly kind: Exclude<ManifestName['kind'], 'Policy'> }, change: ChangeFacts): AppliedChange {
+export function remove (owner: NamespaceEntry, { kind, name }: ManifestName & Pick<OfServices, 'kind'>, change: ChangeFacts): AppliedChange {
   const gone = plainChange(change, 'endpoints', { namespace: owner.name, service: name, id: '' }, true)
   switch (kind) {
     case 'Namespace':

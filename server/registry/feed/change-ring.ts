@@ -1,7 +1,11 @@
 // The newest changes, in order: what a resumed watch, the event list and a store that lost its tail are served from.
 import type { Instance, Reason } from '../../../client-sdk/src/wire.ts'
 import type { Service } from '../../model/service/types.ts'
+import type { ObjectChangeKind } from '../services/manifests.ts'
 import type { ObjectRecord } from '../../store/store.ts'
+
+/** Of manifests that touch no service. */
+export type ManifestChangeKind = 'policy' | ObjectChangeKind
 
 /** A change after the catalog took it in. */
 export interface AppliedChange {
@@ -12,9 +16,9 @@ export interface AppliedChange {
   readonly event: 'put' | 'delete'
   /**
    * What it is about. Of hand-written `endpoints` the service is the target, of a claim its holder; the id of a
-   * `policy` is its name; a `secret` of the registry, and what its nodes tell each other, have none.
+   * `policy`, and of the kinds behind it, is its name; a `secret` of the registry, and what its nodes tell each other, have none.
    */
-  readonly kind: 'instance' | 'service' | 'endpoints' | 'namespace' | 'policy' | 'claim' | 'secret'
+  readonly kind: 'instance' | 'service' | 'endpoints' | 'namespace' | 'claim' | 'secret' | ManifestChangeKind
   /** Which instance it is about, also when that one is not known here. The id is empty where it is about no instance. */
   readonly target: { readonly namespace: string, readonly service: string, readonly id: string }
   /** The instance after the change; with `delete` its last form; undefined if the change touched no listed instance. */

@@ -103,7 +103,7 @@ export class Feed implements Follower {
   /** Tells of each service that a change of the catalog concerns, as soon as it is made; undefined = of all of the namespace. */
   onTouched (tell: (namespace: string, service: string | undefined) => void): () => void {
     return this.listen({ name: 'touched services', changed: ({ kind, target: { namespace, service }, touched }) => {
-      if (kind === 'claim' || kind === 'secret' || kind === 'policy') return
+      if (kind !== 'instance' && kind !== 'service' && kind !== 'endpoints' && kind !== 'namespace') return
       tell(namespace, kind === 'namespace' ? undefined : service)
       for (const name of touched) tell(namespace, name)
     } })

@@ -1,7 +1,7 @@
 // One watch: a snapshot, then the changes that concern it, in revision order. The queue of a slow reader is bounded:
 // past a limit it is dropped, and the reader gets `reset` and a new snapshot.
 import type { Instance } from '../../../client-sdk/src/wire.ts'
-import { type Selector, everything, selects } from '../../model/instance/selector.ts'
+import { type Selector, everything, selects, selectsNothing } from '../../model/instance/selector.ts'
 import type { Service } from '../../model/service/types.ts'
 import { inSlices } from '../../slice.ts'
 import type { AppliedChange } from './change-ring.ts'
@@ -291,6 +291,7 @@ export class Subscription implements Followed<Delivery> {
 
   /** Whether the watch may have had what a change replaced, or took away, of which nobody knows what it was. */
   #isUnclear ({ kind, event, instance, target }: AppliedChange): boolean {
+    if (selectsNothing(this.#selector)) return false
     const { namespace, service } = this.filter
     if (kind === 'service') return takesServices(this.filter) && this.#inScope(target)
     if (kind !== 'instance' || (event === 'put' && instance !== undefined && this.#takes(instance))) return false

@@ -74,7 +74,7 @@ export function * stepsOf (feed: Feed, changes: readonly AppliedChange[], mixed:
       case 'secret':
         if (object !== undefined) yield objectStep(object)
         break
-      case 'claim':
+      default: // of what no thread answers from
         yield undefined
     }
   }

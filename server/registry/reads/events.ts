@@ -3,6 +3,7 @@ import { RegistryError } from '../../errors.ts'
 import type { Reason } from '../../../client-sdk/src/wire.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
 import type { Sight } from '../sight.ts'
+import { changedObjectKind } from '../services/manifests.ts'
 import type { Feed } from '../feed/feed.ts'
 
 export interface EventQuery {
@@ -69,15 +70,21 @@ async function olderEvents (feed: Feed, query: EventQuery, page: EventPage): Pro
 }
 
 function fits ({ namespace, service, id, reason, sight }: EventQuery, change: AppliedChange): boolean {
-  const { target, kind } = change
-  return kind !== 'claim' && kind !== 'secret' && (sight === undefined || isSeen(sight, change)) && (namespace === undefined || target.namespace === namespace) &&
+  const { target } = change
+  return isTold(change) && (sight === undefined || isSeen(sight, change)) && (namespace === undefined || target.namespace === namespace) &&
     (service === undefined || target.service === service) &&
     (id === undefined || target.id === id) &&
     (reason === undefined || change.reason === reason)
 }
 
+/** Of the registry's own bookkeeping nothing is told: of claims and secrets, and of what it says itself of an object. */
+export function isTold ({ kind, reason }: AppliedChange): boolean {
+  return kind !== 'claim' && kind !== 'secret' && (reason !== 'updated' || changedObjectKind(kind) === undefined)
+}
+
 /** A change of a policy is seen by those who see everything. */
 function isSeen (sight: Sight, { kind, target: { namespace, service } }: AppliedChange): boolean {
   if (kind === 'policy') return sight.whole('*')
+  if (kind === 'ingressclass') return true
   return service === '' ? sight.namespace(namespace) : sight.service(namespace, service)
 }

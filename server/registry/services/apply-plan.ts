@@ -18,6 +18,7 @@ import {
 import { kindFields } from '../../model/fields/kind-fields.ts'
 import { keptEntries, type ManagedFieldsEntry, managedFieldsOf, withManagedFields } from '../../model/fields/managed-fields.ts'
 import { afterUpdate } from '../../model/fields/managers.ts'
+import { isObjectManifest, objectKinds, type ObjectManifest, preparedObject } from '../../model/manifest/object-kinds.ts'
 import { policyFaults } from '../../model/policy/validate.ts'
 import { FaultList, maxToldFaults } from '../../refusal.ts'
 import { longStep } from '../../slice.ts'
@@ -181,6 +182,7 @@ function refuseTwin ({ locate }: Item, { kind, namespace, name }: ManifestName):
 }
 
 function faultsOf (next: Manifest, old: Manifest | undefined, facts: RegistryFacts): Parameters<typeof fieldErrors>[0] {
+  if (isObjectManifest(next)) return objectKinds[next.kind].faults(next, old as ObjectManifest | undefined)
   switch (next.kind) { // the casts: the key of the old one says that it is of the same kind
     case 'Service': return serviceFaults(next, { ...facts, old: old as Service | undefined })
     case 'EndpointSlice': return endpointSliceFaults(next, old as EndpointSlice | undefined)
@@ -197,7 +199,8 @@ function carried<Kind extends Manifest> (manifest: Kind, old: Manifest | undefin
     name, namespace, labels, annotations, generateName, uid: old === undefined ? undefined : uid ?? old.metadata.uid,
     creationTimestamp: old?.metadata.creationTimestamp, resourceVersion: old?.metadata.resourceVersion, generation: old?.metadata.generation
   })
-  return canonical({ ...manifest, metadata })
+  const own: Manifest = { ...manifest, metadata }
+  return (isObjectManifest(own) ? preparedObject(own, old as ObjectManifest | undefined) : canonical(own)) as Kind // of the same kind
 }
 
 function * allocated (
@@ -298,7 +301,7 @@ function warningsOf (
     }
     case 'EndpointSlice': return [...endpointSliceWarnings(manifest), ...unused(manifest)]
     case 'Endpoints': return [endpointsWarning, ...unused(manifest)]
-    case 'Namespace': case 'Policy': return []
+    default: return []
   }
 }
 

@@ -4,6 +4,7 @@ import { RegistryError } from '../../errors.ts'
 import { maxHandMadePerNamespace, maxNamespaces, maxPolicies, maxServicesPerNamespace } from '../../model/limits.ts'
 import type { HandMade } from '../../model/service/endpoints.ts'
 import { type Manifest, type Service, isGlobalKind, serviceNameLabel } from '../../model/service/types.ts'
+import { objectKindNames, objectKinds } from '../../model/manifest/object-kinds.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { manifestKey, type ManifestName } from './manifests.ts'
 
@@ -64,13 +65,13 @@ function serviceOf (manifest: Manifest): string | undefined {
   switch (manifest.kind) {
     case 'Service': case 'Endpoints': return manifest.metadata.name
     case 'EndpointSlice': return manifest.metadata.labels?.[serviceNameLabel] ?? ''
-    case 'Namespace': case 'Policy': return undefined
+    default: return undefined
   }
 }
 
 function noRoomFor (created: readonly ManifestName[], catalog: Catalog): RegistryError | undefined {
   const namespaceOf = ({ kind, namespace, name }: ManifestName): string => (kind === 'Namespace' ? name : namespace)
-  const newSpaces = new Set(created.filter(({ kind }) => kind !== 'Policy').map(namespaceOf).filter((name) => !catalog.hasNamespace(name)))
+  const newSpaces = new Set(created.filter(({ kind }) => kind === 'Namespace' || !isGlobalKind(kind)).map(namespaceOf).filter((name) => !catalog.hasNamespace(name)))
   if (newSpaces.size > 0 && catalog.namespaces().length + newSpaces.size > maxNamespaces) return full(`there would be more than ${maxNamespaces} namespaces`)
   const policies = created.filter(({ kind }) => kind === 'Policy').length
   if (policies > 0 && catalog.manifests('Policy').length + policies > maxPolicies) return full(`there would be more than ${maxPolicies} policies`)
@@ -78,6 +79,13 @@ function noRoomFor (created: readonly ManifestName[], catalog: Catalog): Registr
     const services = ours.filter(({ kind, name }) => kind === 'Service' && catalog.service(namespace, name) === undefined).length
     if (services > 0 && catalog.namespaceCounts(namespace).services + services > maxServicesPerNamespace) return full(`namespace "${namespace}" would have more than ${maxServicesPerNamespace} services`)
     const handMade = ours.filter(({ kind }) => kind === 'EndpointSlice' || kind === 'Endpoints').length
+    for (const kind of objectKindNames) {
+      const { most, plural } = objectKinds[kind]
+      const more = ours.filter((name) => name.kind === kind).length
+      if (more > 0 && catalog.declaredObjects.count(kind, namespace) + more > most) {
+        return full(namespace === '' ? `there would be more than ${most} ${plural}` : `namespace "${namespace}" would have more than ${most} ${plural}`)
+      }
+    }
     if (handMade > 0 && catalog.handMadeCount(namespace) + handMade > maxHandMadePerNamespace) return full(`namespace "${namespace}" would have more than ${maxHandMadePerNamespace} EndpointSlices and Endpoints`)
   }
   return undefined

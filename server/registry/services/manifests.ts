@@ -1,6 +1,7 @@
 // How manifests lie in the store: one object each, `kind/namespace/name`, whose body is the canonical text of what was declared.
 // The times and the resource version are the record's own, so that the same content is the same text.
 import { type ManagedFieldsEntry, managedFieldsOf, withManagedFields } from '../../model/fields/managed-fields.ts'
+import { isObjectKind, type ObjectKind } from '../../model/manifest/object-kinds.ts'
 import { type Manifest, isGlobalKind } from '../../model/service/types.ts'
 import { canonical, without } from '../../model/service/schema.ts'
 import { noStatus } from '../../model/service/update.ts'
@@ -11,19 +12,36 @@ export type Kind = Manifest['kind']
 
 export interface ManifestName {
   readonly kind: Kind
-  /** Empty for a Namespace and a Policy. */
+  /** Empty for a kind without namespaces. */
   readonly namespace: string
   readonly name: string
 }
 
-const kinds: ReadonlyMap<string, Kind> = new Map([
-  ['service', 'Service'], ['endpointslice', 'EndpointSlice'], ['endpoints', 'Endpoints'], ['namespace', 'Namespace'],
-  ['policy', 'Policy']
-])
+/** How keys of a kind begin. What begins with `secret/` are values that the nodes share (object-keys.ts). */
+const prefixes = {
+  Service: 'service', EndpointSlice: 'endpointslice', Endpoints: 'endpoints', Namespace: 'namespace', Policy: 'policy',
+  Ingress: 'ingress', IngressClass: 'ingressclass', Secret: 'tlssecret', HorizontalPodAutoscaler: 'autoscaler'
+} as const satisfies Record<Kind, string>
+
+/** Kinds of changes of objects that nothing else is made of. */
+export type ObjectChangeKind = (typeof prefixes)[ObjectKind]
+
+const kinds: ReadonlyMap<string, Kind> = new Map(Object.entries(prefixes).map(([kind, prefix]) => [prefix, kind as Kind])) // they are the kinds
+
+/** As a change of an object is called: `ingress`. */
+export function objectChangeKind (kind: ObjectKind): ObjectChangeKind {
+  return prefixes[kind]
+}
+
+/** The kind of the objects that changes of this kind are about; undefined = of others. */
+export function changedObjectKind (changeKind: string): ObjectKind | undefined {
+  const kind = kinds.get(changeKind)
+  return kind !== undefined && isObjectKind(kind) ? kind : undefined
+}
 
 /** @example manifestKey({ kind: 'Service', namespace: 'shop', name: 'web' }) // 'service/shop/web'; a Namespace: 'namespace/shop/', a Policy: 'policy/team/' */
 export function manifestKey ({ kind, namespace, name }: ManifestName): string {
-  return isGlobalKind(kind) ? `${kind.toLowerCase()}/${name}/` : `${kind.toLowerCase()}/${namespace}/${name}`
+  return isGlobalKind(kind) ? `${prefixes[kind]}/${name}/` : `${prefixes[kind]}/${namespace}/${name}`
 }
 
 /** undefined = the object is no manifest. */

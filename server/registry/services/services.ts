@@ -13,7 +13,8 @@ import { serviceOf, useOf } from '../../model/service/hand-made-use.ts'
 import type { EndpointSet } from '../../model/instance/endpoints.ts'
 import { decoded } from '../../model/service/schema.ts'
 import { endpointSlices, endpointsObject } from '../../model/service/slices.ts'
-import type { Endpoints, EndpointSlice, Manifest, Service } from '../../model/service/types.ts'
+import { type Endpoints, type EndpointSlice, isGlobalKind, type Manifest, type Secret, type Service } from '../../model/service/types.ts'
+import { shownManifest } from '../../model/manifest/object-kinds.ts'
 import { FaultList } from '../../refusal.ts'
 import type { ObjectWrite, Store } from '../../store/store.ts'
 import type { Actor } from '../actor.ts'
@@ -28,6 +29,8 @@ import { ApplyView, nameOf } from './apply-view.ts'
 import { explanationsOf } from './explanations.ts'
 import type { Feed } from '../feed/feed.ts'
 import { type Kind, manifestKey, type ManifestName } from './manifests.ts'
+import { certificatesOf, type IngressCertificate } from './certificates.ts'
+import { checkStatuses, statusWrites, type StatusWrite } from './statuses.ts'
 import { atOnce, type InSlices } from '../in-slices.ts'
 import type { InstanceName } from '../instance-name.ts'
 import type { Lookup } from '../lookup.ts'
@@ -185,7 +188,11 @@ export class Services {
     }, (faults) => allocationRefusal(items, faults))
     const { catalog } = this.#feed
     // As it is stored: with its times and its resource version. It may have been removed meanwhile.
-    const results = dryRun ? result : result.map((applied) => ({ ...applied, manifest: catalog.manifest(applied) ?? applied.manifest }))
+    const results = result.map((applied): Applied => ({
+      ...applied,
+      manifest: shownManifest(dryRun ? applied.manifest : catalog.manifest(applied) ?? applied.manifest),
+      previous: applied.previous === undefined ? undefined : shownManifest(applied.previous)
+    }))
     return { revision: revisions.length === 0 ? this.#feed.revision : Math.max(...revisions), results }
   }
 
@@ -215,7 +222,24 @@ export class Services {
       // Which of them are there, and which endpoints belong to a service, is said by the view.
       return { plan, writes, result: [...deleted.values()], says: true }
     })
-    return { revision: Math.max(this.#feed.revision, ...revisions), deleted: result }
+    return { revision: Math.max(this.#feed.revision, ...revisions), deleted: result.map(shownManifest) }
+  }
+
+  /**
+   * Writes what the registry says of objects, all or nothing. An object that is not there any more, or another one by now, is passed over,
+   * and one that says it already costs no revision.
+   * @throws RegistryError REG_INVALID for a status of a wrong shape
+   */
+  async setStatus (actor: Actor, statuses: readonly StatusWrite[]): Promise<number> {
+    this.#lookup.requireLoaded()
+    checkStatuses(statuses)
+    const { revisions } = await this.#commit(actor, false, () => {
+      const { catalog } = this.#feed
+      const writes = statusWrites(statuses, (name) => catalog.manifest(name))
+      checkSize(writes.length)
+      return { plan: this.#allocator.plan([], { reason: 'updated' }), writes, result: undefined }
+    })
+    return Math.max(this.#feed.revision, ...revisions)
   }
 
   #commit<Result> (
@@ -231,10 +255,24 @@ export class Services {
 
   /** @throws RegistryError REG_NAMESPACE_NOT_FOUND, REG_SERVICE_NOT_FOUND, REG_MANIFEST_NOT_FOUND */
   get (name: ManifestName): Manifest {
+    return shownManifest(this.#stored(name))
+  }
+
+  /** Certificates with their keys: of secrets that an ingress names which agents of this registry serve. Ordered by namespace and name. */
+  certificates (): readonly IngressCertificate[] {
+    return certificatesOf(this.#feed.catalog.declaredObjects)
+  }
+
+  /** With its data. @throws RegistryError as `get` */
+  secretWithData (namespace: string, name: string): Secret {
+    return this.#stored({ kind: 'Secret', namespace, name }) as Secret // the kind that was asked for
+  }
+
+  #stored (name: ManifestName): Manifest {
     const found = this.#feed.catalog.manifest(name)
     if (found !== undefined) return found
     if (name.kind === 'Namespace') throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${name.name}" was not declared`)
-    if (name.kind === 'Policy') throw new RegistryError('REG_MANIFEST_NOT_FOUND', `there is no policy "${name.name}"`)
+    if (isGlobalKind(name.kind)) throw new RegistryError('REG_MANIFEST_NOT_FOUND', `there is no ${name.kind === 'Policy' ? 'policy' : name.kind} "${name.name}"`)
     if (!this.#feed.catalog.hasNamespace(name.namespace)) throw new RegistryError('REG_NAMESPACE_NOT_FOUND', `namespace "${name.namespace}" not found`)
     if (name.kind !== 'Service') throw new RegistryError('REG_MANIFEST_NOT_FOUND', `${name.kind} "${name.name}" not found in namespace "${name.namespace}"`)
     const hint = this.#feed.catalog.registered(name.namespace, name.name) === undefined ? 'not found' : 'was not declared: it is implicit, made of the instances that registered under its name'
@@ -249,7 +287,7 @@ export class Services {
 
   /** Manifests of a kind, ordered by namespace and name. */
   list (kind: Kind, namespace?: string): readonly Manifest[] {
-    return this.#feed.catalog.manifests(kind, namespace)
+    return this.#feed.catalog.manifests(kind, namespace).map(shownManifest)
   }
 
   /** EndpointSlices and Endpoints that were applied by hand, whether or not they are used, in no particular order. */
@@ -283,7 +321,7 @@ export class Services {
     const made = this.#feed.catalog.handMade(namespace, service)
     if (made.endpoints === undefined) return made.slices
     const mirrored = handMadeEndpoints(manifest, { slices: [], endpoints: made.endpoints }, this.#endpointsOf(namespace, service).revision)
-    return [...ownSlices(made), ...endpointSlices(manifest, mirrored, { managedBy: mirrorManager })]
+    return [...ownSlices(made), ...endpointSlices(manifest, mirrored, mirrorManager)]
   }
 
   /** The older Endpoints view of a service. */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { SessionFault } from './faults.ts'
 import type { Keys } from './keys.ts'
+import type { Lineage } from './lineage.ts'
 import type { KeyspaceParts } from './link-settings.ts'
 import { checkMeta } from './meta.ts'
 import { parseEntry } from './records.ts'
@@ -17,6 +18,8 @@ export interface Progress {
   readonly epoch: string
   /** Process and number of the term: two successive promotions can carry the same number. */
   readonly term: string
+  /** The terms that led there. */
+  readonly lineage: Lineage
   readonly revision: number
 }
 

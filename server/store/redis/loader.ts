@@ -3,6 +3,7 @@ import type { Follower } from '../store.ts'
 import { SessionFault } from './faults.ts'
 import { keptVoidRanges, type Progress } from './keyspace.ts'
 import type { Keys } from './keys.ts'
+import { partingOf } from './lineage.ts'
 import type { KeyspaceParts, LinkSettings, StoreLogger } from './link-settings.ts'
 import type { Pending } from './pending.ts'
 import { parseEntry, parseVoid } from './records.ts'
@@ -20,7 +21,7 @@ const proposalFlights = 4
 export const maxLoadAttempts = 5
 
 export class Loader {
-  progress: Progress = { epoch: '', term: '', revision: 0 }
+  progress: Progress = { epoch: '', term: '', lineage: [], revision: 0 }
   /** Redis refused the raise of this node's load: its views stand higher than those of others until it is done. */
   raiseDue = false
   /** What callers and Redis were told of ends lately: a second failover may lose what the first one did not. */
@@ -49,22 +50,22 @@ export class Loader {
       if (epoch !== session.epoch || run !== session.run) throw new SessionFault('the keyspace changed while loading')
       const term = `${run}/${number}`
       const same = this.progress.epoch === epoch
-      // Terms that began since this node last followed: all that it saw after the earliest of them may be lost.
-      const missed = same && this.progress.term !== term
-        ? parseVoid(ranges ?? '').filter(({ until }) => until > this.progress.revision)
-        : []
-      if (this.progress.epoch !== '' && (!same || missed.length > 0)) {
+      const lineage = parseVoid(ranges ?? '')
+      const parting = same && this.progress.term !== term ? partingOf(this.progress.lineage, lineage) : undefined
+      if (this.progress.epoch !== '' && (!same || parting !== undefined)) {
         const nowMs = this.#now()
         this.#lateBases = same ? this.#lateBases.filter(({ atMs }) => nowMs - atMs < recoveryHorizonMs).slice(-keptVoidRanges) : []
-        this.#lateBases.push(...missed.map(({ after }) => ({ base: after, atMs: nowMs })))
+        if (parting !== undefined) this.#lateBases.push({ base: parting.base, atMs: nowMs })
         await this.#recover(session, follower, same ? Math.min(...this.#lateBases.map(({ base }) => base)) : 0, !same)
       }
       const read = await readSnapshot(session.ask, this.#keys, session.epoch, () => this.raise(session))
       if (read === undefined) continue
       const { snapshot, view } = read
-      this.progress = { epoch: session.epoch, term, revision: snapshot.revision }
+      this.progress = { epoch: session.epoch, term, lineage, revision: snapshot.revision }
       await follower.load(snapshot)
-      this.#pending.loaded(snapshot.revision, (revision) => !same || missed.some(({ after, until }) => revision > after && revision < until), view)
+      const isLost = (revision: number): boolean => !same || (parting !== undefined && revision > parting.base &&
+        (parting.isApart || parting.begun.some(({ after, until }) => revision > after && revision < until)))
+      this.#pending.loaded(snapshot.revision, isLost, view)
       return
     }
     throw new SessionFault('the log was trimmed faster than the keyspace could be read')
@@ -77,13 +78,14 @@ export class Loader {
    * @returns false if everything must be loaded
    */
   async passTerm (session: Session, follower: Follower): Promise<boolean> {
-    const { epoch, term } = this.progress
+    const { epoch, term, lineage } = this.progress
     if (this.toldEnds.proposals().length > 0) return false // of those the log says nothing
     if (epoch !== session.epoch || this.#lateBases.some(({ atMs }) => this.#now() - atMs < recoveryHorizonMs)) return false
     const [run, number, ranges] = await session.ask((client) => client.hmget(this.#keys.meta, 'run', 'term', 'void')) as (string | null)[]
     const lost = parseVoid(ranges ?? '')
-    const [range, ...others] = lost.filter(({ until }) => until > this.progress.revision)
-    if (`${run}/${number}` === term || range === undefined || others.length > 0) return false
+    const parting = partingOf(lineage, lost)
+    const [range, ...others] = parting?.begun ?? []
+    if (`${run}/${number}` === term || range === undefined || others.length > 0 || parting?.isApart === true) return false
     if (this.#pending.highest > range.after) return false // it has seen what is lost
     for (;;) {
       const from = `${this.progress.revision}-0`
@@ -94,7 +96,7 @@ export class Loader {
         if (change.type === 'break') {
           if (this.progress.revision !== range.after || change.revision !== range.until) return false
           await follower.passTerm({ revision: range.until, lost })
-          this.progress = { epoch, term: `${run}/${number}`, revision: range.until }
+          this.progress = { epoch, term: `${run}/${number}`, lineage: lost, revision: range.until }
           this.#lateBases.push({ base: range.after, atMs: this.#now() })
           this.#pending.passed(range.until)
           return true

@@ -46,7 +46,7 @@ export interface RedisStoreOptions {
   readonly holdMs?: number
   /** How long after that nodes may put back what they saw. Longer covers slower nodes and costs tombstones. Default 10,000. */
   readonly recoveryMs?: number
-  /** By how much revisions jump at a new term: more than a lost tail can hold, or a number would be used twice. Default 1,000,000. */
+  /** By how much revisions jump at a new term, at least: more than a lost tail can hold, or a number would be used twice. Default 1,000,000. */
   readonly revisionJump?: number
   readonly timeouts?: Partial<Timeouts>
 }

@@ -1,12 +1,13 @@
 // Applying and deleting manifests.
 import { Type } from 'typebox'
 import { LabelName } from '../../../model/instance/instance.ts'
+import { type Manifest, manifestKinds } from '../../../model/service/types.ts'
 import { maxDeletedNames } from '../../server/limits.ts'
 import { AnyManifest } from './manifests.ts'
 import { CursorText, named } from './named.ts'
 
-const Kinds = Type.Enum(['Service', 'EndpointSlice', 'Endpoints', 'Namespace', 'Policy'])
-const manifestReference = { kind: Kinds, namespace: Type.String({ description: 'Empty for a Namespace and a Policy' }), name: Type.String() }
+const Kinds = Type.Enum(Object.keys(manifestKinds) as Manifest['kind'][]) // they are the kinds
+const manifestReference = { kind: Kinds, namespace: Type.String({ description: 'Empty for a kind without namespaces' }), name: Type.String() }
 export const ApplyResult = named('ApplyResult', Type.Object({
   ...manifestReference,
   outcome: Type.Enum(['created', 'configured', 'unchanged']),

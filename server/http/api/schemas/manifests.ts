@@ -1,10 +1,10 @@
 // Manifests: their fields are those of Kubernetes (docs/reference/service.md); the core checks them (model/service/).
 import { type TUnsafe, Type } from 'typebox'
-import type { Endpoints, EndpointSlice, Manifest, Namespace, Service } from '../../../model/service/types.ts'
+import { type Endpoints, type EndpointSlice, type Manifest, manifestKinds, type Namespace, type Service } from '../../../model/service/types.ts'
 import { yamlText } from '../../../yaml-text.ts'
 import { named, page } from './named.ts'
 
-const manifest = <Of extends Manifest>(name: string, kind: Of['kind'], apiVersion: Of['apiVersion'], description: string, example: object, options: object = {}): TUnsafe<Of> =>
+export const manifest = <Of extends Manifest>(name: string, kind: Of['kind'], apiVersion: Of['apiVersion'], description: string, example: object, options: object = {}): TUnsafe<Of> =>
   Type.Unsafe<Of>(named(name, Type.Object({
     apiVersion: Type.Literal(apiVersion), kind: Type.Literal(kind), metadata: Type.Object({}, { additionalProperties: true })
   }, { additionalProperties: true, description, examples: [example], ...options })))
@@ -41,4 +41,4 @@ export const HandMadePage = page('HandMadePage', named('HandMadeEndpoints', Type
 })))
 export const ManifestText = named('ManifestText', Type.String({ description: 'YAML: documents separated by ---', examples: [yamlText(exampleManifest)] }))
 /** Of any kind. */
-export const AnyManifest = Type.Unsafe<Manifest>(Type.Object({}, { additionalProperties: true, description: 'A Service, EndpointSlice, Endpoints, Namespace or Policy' }))
+export const AnyManifest = Type.Unsafe<Manifest>(Type.Object({}, { additionalProperties: true, description: `One of ${Object.keys(manifestKinds).join(', ')}` }))

@@ -39,6 +39,8 @@ function schemaOf (type: FieldType, into: Map<string, JsonSchema>): JsonSchema {
     case 'int32': case 'int64': return { type: 'integer', format: type.shape }
     case 'flag': return { type: 'boolean' }
     case 'time': return { type: 'string', format: 'date-time' }
+    case 'bytes': return { type: 'string', format: 'byte' }
+    case 'quantity': return { type: 'string' }
     case 'int-or-text':
       into.set(intOrText, numberOrName)
       return { $ref: `#/components/schemas/${intOrText}` }

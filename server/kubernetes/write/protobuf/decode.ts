@@ -73,13 +73,17 @@ function message (bytes: Buffer, type: StructType, budget: Budget): Members {
     const known = byNumber.get(number)
     if (known === undefined) continue
     const [name, { type: of }] = known
+    if (name === embedded) {
+      for (const [member, read] of Object.entries(of.shape === 'struct' ? message(octets(value), of, budget) : {})) result.set(member, read)
+      continue
+    }
     if (of.shape === 'list') {
       const items = result.get(name)
       const item = valueOf(value, of.of, budget)
       if (Array.isArray(items)) items.push(item)
       else result.set(name, [item])
     } else if (of.shape === 'map') {
-      const [key, text] = entryOf(octets(value))
+      const [key, text] = entryOf(octets(value), of.of)
       const entries = (result.get(name) ?? new Map()) as Map<string, string> // set by this line alone
       result.set(name, entries.set(key, text))
     } else {
@@ -91,13 +95,21 @@ function message (bytes: Buffer, type: StructType, budget: Budget): Members {
   return Object.fromEntries([...result].map(([name, value]) => [name, plain(value)]))
 }
 
+/** Stands for a message whose fields are shown as those of its owner: no field is called so. */
+const embedded = ''
+
 const numbers = new WeakMap<StructType, ReadonlyMap<number, readonly [string, Field]>>()
 
 function numbersOf (type: StructType): ReadonlyMap<number, readonly [string, Field]> {
   let known = numbers.get(type)
   if (known === undefined) {
     const travelling = [...type.fields].filter(([, { number }]) => number > 0)
-    known = new Map(travelling.map(([name, field]) => [field.number, [name, field]]))
+    const within = Map.groupBy(travelling, ([, field]) => field.within)
+    known = new Map([...within].flatMap(([at, fields]): [number, readonly [string, Field]][] => {
+      if (at === undefined) return fields.map(([name, field]) => [field.number, [name, field]])
+      const own = new Map(fields.map(([name, field]) => [name, { ...field, within: undefined }]))
+      return [[at, [embedded, { type: { ...type, fields: own }, number: at, about: '', required: false, fallback: undefined, within: undefined }]]]
+    }))
     numbers.set(type, known)
   }
   return known
@@ -106,6 +118,8 @@ function numbersOf (type: StructType): ReadonlyMap<number, readonly [string, Fie
 function valueOf (value: WireValue, type: FieldType, budget: Budget): unknown {
   switch (type.shape) {
     case 'text': return textIn(value)
+    case 'bytes': return octets(value).toString('base64')
+    case 'quantity': return quantityIn(octets(value))
     case 'int32': return Number(BigInt.asIntN(32, varintIn(value)))
     case 'int64': return Number(BigInt.asIntN(64, varintIn(value)))
     case 'flag': return varintIn(value) !== 0n
@@ -128,6 +142,13 @@ function intOrText (bytes: Buffer): string | number {
   return isText ? text : number
 }
 
+/** { 1: the text } */
+function quantityIn (bytes: Buffer): string {
+  let text = ''
+  for (const { number, value } of wireFields(bytes)) if (number === 1) text = textIn(value)
+  return text
+}
+
 /** { 1: seconds, 2: nanoseconds } */
 function timeIn (bytes: Buffer): string {
   let seconds = 0n
@@ -136,11 +157,11 @@ function timeIn (bytes: Buffer): string {
   return seconds === 0n || !(Math.abs(ms) < 8e15) ? '' : new Date(ms).toISOString().replace('.000Z', 'Z')
 }
 
-function entryOf (bytes: Buffer): readonly [string, string] {
+function entryOf (bytes: Buffer, of: FieldType): readonly [string, string] {
   let [key, text] = ['', '']
   for (const { number, value } of wireFields(bytes)) {
     if (number === 1) key = textIn(value)
-    if (number === 2) text = textIn(value)
+    if (number === 2) text = of.shape === 'bytes' ? octets(value).toString('base64') : textIn(value)
   }
   return [key, text]
 }
