@@ -148,6 +148,15 @@ const overview = fields({
   ranges: fields({ different: list(fields({ node: text, setting: text, here: text, there: text })) })
 })
 
+const ingressBackend = fields({ service: fields({ name: text, port: fields({ name: optional(text), number: optional(number) }) }) })
+const ingressSpec = fields({
+  ingressClassName: optional(text), defaultBackend: optional(ingressBackend),
+  rules: optional(list(fields({
+    host: optional(text), http: optional(fields({ paths: list(fields({ path: optional(text), pathType: text, backend: ingressBackend })) }))
+  }))),
+  tls: optional(list(fields({ hosts: optional(list(text)), secretName: optional(text) })))
+})
+
 /** Method and path, with the view if one is asked for, and what comes back. The first that fits counts. */
 const routes: readonly (readonly [RegExp, Check])[] = [
   [/^GET \/v1\/instances$/, page(instance)],
@@ -158,6 +167,8 @@ const routes: readonly (readonly [RegExp, Check])[] = [
     page(fields({ namespace: text, service: text, id: text, registered: flag, absentSince: optional(text),
       override }))],
   [/^GET \/v1\/handmade$/, page(handMade)],
+  [/^GET \/v1\/ingresses$/, page(fields({ metadata: fields({ name: text, namespace: text, annotations: optional(map(text)) }), spec: ingressSpec }))],
+  [/^GET \/v1\/ingressclasses$/, page(fields({ metadata: fields({ name: text, annotations: optional(map(text)) }), spec: fields({ controller: optional(text) }) }))],
   [/^GET \/v1\/pools$/, list(pool)],
   [/^GET \/v1\/policies$/, page(policy)],
   [/^(?:GET \/v1\/tokens|DELETE \/v1\/tokens\/[^/]+)$/, page(token)],

@@ -184,15 +184,23 @@ function readChange (text: string): [string, string | null] {
 
 export const explain: Command = {
   name: 'explain',
-  summary: 'Shows which services have an instance, and the rule that decided',
-  usage: 'explain SERVICE/ID [flags]',
+  summary: 'Shows which services have an instance, or who answers a URL, and the rule that decided',
+  usage: 'explain SERVICE/ID | route URL [flags]',
+  details: `route URL: the rule of the ingresses that answers, its service and endpoints. It ends with 1 if the answer is an error of the ingress.`,
   flags: {
     ...namespaceFlag,
+    method: { type: 'string', short: 'X', metavar: 'METHOD', what: 'route: the method of the request (default GET)' },
+    header: { type: 'string', short: 'H', metavar: 'NAME: VALUE', multiple: true, what: 'route: a header of the request' },
+    client: { type: 'string', metavar: 'ADDRESS', what: 'route: the address that the request comes from' },
     output: { type: 'string', short: 'o', metavar: 'FORM', what: 'json or yaml: the registry\'s answer' },
     ...connectionFlags
   },
-  examples: [['explain orders/orders-1', 'why callers come to it, or do not']],
+  examples: [
+    ['explain orders/orders-1', 'why callers come to it, or do not'],
+    ['explain route https://shop.example/cart', 'which ingress, service and endpoints answer']
+  ],
   run: async (call: Invocation) => {
+    if (call.positionals[0] === 'route') return (await import('../explain-route.ts')).explainRouteCommand(call)
     const [text = ''] = call.arguments('SERVICE/ID')
     const { service, id } = instanceName(text)
     const { terminal } = call
@@ -201,7 +209,10 @@ export const explain: Command = {
     const place = { namespace: call.namespace, service, id }
     const rows = await orGone(api, place, terminal.now,
       api.get<readonly ServiceExplanation[]>(instancePath(place.namespace, service, id, 'explain')))
-    if (form !== undefined) return terminal.out(await structured(rows, form))
+    if (form !== undefined) {
+      terminal.out(await structured(rows, form))
+      return exitCodes.ok
+    }
     terminal.out(new Table(explanationColumns, { wide: false, colours: terminal.colours }).lines(rows))
     for (const [reason, alike] of Map.groupBy(rows.filter(({ dns }) => dns !== undefined), ({ dns }) => dns?.reason ?? '')) {
       const what = alike[0]?.dns?.answer === 'cluster-ip' ? 'the cluster IP' : 'the endpoints'
@@ -210,5 +221,6 @@ export const explain: Command = {
     for (const { service, warnings = [] } of rows) {
       for (const warning of warnings) terminal.err(`Warning: service ${service}: ${warning}`)
     }
+    return exitCodes.ok
   }
 }

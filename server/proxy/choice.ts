@@ -4,7 +4,7 @@ import type { Endpoint } from '../../client-sdk/src/wire.ts'
 import type { ServicePort, ServiceSpec, TrafficDistribution } from '../model/service/types.ts'
 import { contains, type Family, parseIp } from '../model/address/ranges.ts'
 import type { Target } from './front-end.ts'
-import { carryProblem, type Machine } from './machine.ts'
+import { carryProblem, isLoopback, type Machine } from './machine.ts'
 
 /** An endpoint with the number of one port of the service, its address read. */
 export interface Candidate extends Target {
@@ -36,7 +36,7 @@ export function candidatesOf (
     if (found === undefined || !isPortNumber(found.port)) continue
     const ip = parseIp(endpoint.address)
     if ('problem' in ip) continue // a host name: DNS answers it, traffic has no address to go to
-    const problem = carryProblem(ip) ?? machine.serviceRanges.map((range) => (contains(range, ip) ? `in the service range ${range.text}` : undefined))
+    const problem = (machine.takesLoopback === true && isLoopback(ip) ? undefined : carryProblem(ip)) ?? machine.serviceRanges.map((range) => (contains(range, ip) ? `in the service range ${range.text}` : undefined))
       .find((text) => text !== undefined)
     if (problem !== undefined) {
       refused.push({ address: ip.text, problem })

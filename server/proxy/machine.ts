@@ -17,6 +17,8 @@ export interface Machine {
   readonly serviceRanges: readonly AddressRange[]
   /** Which `externalIPs` are carried; none by default: they would let a manifest take traffic of any address. */
   readonly externalRanges: readonly AddressRange[]
+  /** Endpoints at loopback addresses are called: only where everything is on this machine, since on another one they are somebody else. */
+  readonly takesLoopback?: boolean
 }
 
 /** The addresses of all interfaces now, canonical. @param interfaces default: the system's */
@@ -47,6 +49,10 @@ const blocks: readonly (readonly [family: 4 | 6, first: bigint, bits: number, na
   [6, 0xfe80n << 112n, 10, 'a link-local address'],
   [6, 0xff00n << 112n, 8, 'a multicast address']
 ]
+
+export function isLoopback ({ family, value }: Pick<Ip, 'family' | 'value'>): boolean {
+  return family === 4 ? value >> 24n === 127n : value === 1n
+}
 
 /** Why an address is never the end of a connection between machines; undefined if it may be. */
 export function carryProblem ({ family, value }: Pick<Ip, 'family' | 'value'>): string | undefined {

@@ -18,7 +18,7 @@ export interface ServiceState {
   /** The name of the service. */
   readonly service: string
   /** Absent for an implicit service: its ports are those of its endpoints, by name or number. */
-  readonly manifest?: Pick<Service, 'spec'>
+  readonly manifest?: Service
   readonly endpoints: readonly Endpoint[]
 }
 
@@ -61,7 +61,7 @@ export interface IngressLimits {
   readonly headers: number
   /** Requests and upgraded connections at once, in this process. */
   readonly exchanges: number
-  /** Connections to one endpoint at once, in this process; more requests wait. */
+  /** Connections to one endpoint at once, in this process; more requests go to another one, or get 503. */
   readonly endpointConnections: number
 }
 
@@ -94,6 +94,7 @@ export interface EngineOptions {
   readonly guard: Guard
   /** From 0 to below 1. */
   readonly random: () => number
+  /** With `takesLoopback` where services of this machine at 127.0.0.1 may be called. */
   readonly machine: Machine
   /** Proxies in front whose X-Forwarded-* and request ids are believed. */
   readonly trusted: readonly AddressRange[]
@@ -136,7 +137,7 @@ export interface IngressFigures {
 export interface IngressNotice {
   /** `namespace/name`. */
   readonly ingress: string
-  readonly reason: 'PathTaken' | 'NoSuchService' | 'NoSuchPort' | 'NoEndpoints' | 'ExternalNameRefused' | 'ClassNotServed' | 'InvalidAnnotation' | 'TooManyRules'
+  readonly reason: 'PathTaken' | 'NoSuchService' | 'NoSuchPort' | 'NoEndpoints' | 'ExternalNameRefused' | 'ProtocolNotSpoken' | 'ClassNotServed' | 'TooManyRules'
   /** A sentence. */
   readonly message: string
 }
