@@ -22,7 +22,9 @@ export interface IngressCarrier extends Carrier {
 }
 
 /** @throws CommandError if it cannot listen where it shall, or its default certificate is no use */
-export async function openIngress (settings: ProxySettings, ingress: IngressSettings, { client, clock, guard, log }: CarrierParts): Promise<IngressCarrier> {
+export async function openIngress (
+  settings: ProxySettings, ingress: IngressSettings, { client, clock, guard, log }: CarrierParts
+): Promise<IngressCarrier> {
   const defaultCertificate = readDefault(ingress, { clock, log })
   const sockets = await bound(ingress, log)
   const [own = []] = sockets
@@ -34,8 +36,7 @@ export async function openIngress (settings: ProxySettings, ingress: IngressSett
     client, machine, addresses: reachable(own, machine), ports: portsOf(own), classes: ingress.classes, service: ingress.service, labels: settings.labels, log
   })
   const agent = new IngressAgent({
-    machine, sockets, classes: ingress.classes, trusted: ingress.trusted, proxied: ingress.proxied, allowExternalNames: ingress.allowExternalNames, timeouts: ingress.timeouts,
-    limits: ingress.limits, accessSample: ingress.accessSample, logLevel: settings.logLevel, certificateDirectory: ingress.certificateDirectory,
+    ...ingress, machine, sockets, logLevel: settings.logLevel,
     defaultCertificate, stateFile, clock, guard, log, tell: (problems) => void registration.tell(problems)
   })
   let isServing = false
@@ -67,7 +68,7 @@ export async function openIngress (settings: ProxySettings, ingress: IngressSett
       await serve()
     },
     follow: (signal) => followObjects({
-      client, clock, log, take: async (objects) => {
+      client, clock, guard, log, take: async (objects) => {
         await agent.takeObjects(objects)
         await serve()
       }

@@ -19,7 +19,6 @@ const modes = ['auto', 'kernel', 'userspace', 'off'] as const
 export const takeovers = ['safe', 'fast'] as const
 const logLevels = ['error', 'warn', 'info', 'debug'] as const
 
-
 export interface ProxySettings {
   /** off: only ingresses are served. */
   readonly mode: (typeof modes)[number]

@@ -93,7 +93,8 @@ export class IngressAddresses {
       return { writes: [], laterMs: undefined }
     }
     const classes = catalog.manifests('IngressClass') as IngressClass[]
-    const agents = (catalog.registered(agentNamespace, ingressAgentService)?.instances ?? []).filter(({ effectiveStatus }) => isCounted(effectiveStatus)).map(ingressAgentOf)
+    const registered = catalog.registered(agentNamespace, ingressAgentService)?.instances ?? []
+    const agents = registered.filter(({ effectiveStatus }) => isCounted(effectiveStatus)).map(ingressAgentOf)
     this.#before = new Set(agents.flatMap(({ service }) => (service === undefined ? [] : [`${service.namespace}/${service.name}`])))
     const writes: StatusWrite[] = []
     const lost = new Map<string, number>()

@@ -50,7 +50,9 @@ async function grpcCopy (t: Test): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-function answered (make: (done: (response: IncomingMessage) => void) => ReturnType<typeof request>): Promise<{ readonly status: number, readonly body: string, readonly subject: unknown }> {
+interface Answered { readonly status: number, readonly body: string, readonly subject: unknown }
+
+function answered (make: (done: (response: IncomingMessage) => void) => ReturnType<typeof request>): Promise<Answered> {
   return new Promise((resolve, reject) => {
     make((response) => {
       let body = ''

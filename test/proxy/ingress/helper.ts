@@ -52,7 +52,8 @@ export async function startWorker (t: Closable, { over = {}, state = whole(), cl
   const warnings: string[] = []
   const told: WorkerWord[] = []
   const worker = new IngressWorker({
-    settings: settings(over), clock, guard: standaloneGuard, log: { warn: (_, message) => warnings.push(message) }, writeAccess: () => undefined, tell: (word) => told.push(word)
+    settings: settings(over), clock, guard: standaloneGuard, log: { warn: (_, message) => warnings.push(message) },
+    writeAccess: () => undefined, tell: (word) => told.push(word)
   })
   const [sockets = []] = await bindPlaces([{ host: '127.0.0.1', port: 0, scheme: 'http' }, { host: '127.0.0.1', port: 0, scheme: 'https' }], 1, () => undefined)
   await worker.take({ type: 'state', changes: state })

@@ -29,7 +29,8 @@ t.test('workers die and are replaced under load: no connection is refused, count
   t.equal(sockets[1]?.[0]?.port, port, 'one port')
   const clock = guardedClock(systemClock, standaloneGuard, 'test')
   const pool = new WorkerPool({
-    sockets, settings: (place) => settings({ place }), source: store, clock, guard: standaloneGuard, log: { info: () => undefined, warn: (_, message) => warnings.push(message) }
+    sockets, settings: (place) => settings({ place }), source: store, clock, guard: standaloneGuard,
+    log: { info: () => undefined, warn: (_, message) => warnings.push(message) }
   })
   t.teardown(() => pool.end(0))
   await pool.start()

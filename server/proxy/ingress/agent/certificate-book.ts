@@ -71,7 +71,9 @@ export class CertificateBook {
   /** Seconds until each ends; below 0: it has. */
   expirySeconds (): Map<string, number> {
     const nowMs = this.#options.clock.now()
-    return new Map(Array.from(this.#held).flatMap(([secret, { served }]) => (served === undefined ? [] : [[secret, (served.expiresAtMs - nowMs) / 1_000] as const])))
+    const found = new Map<string, number>()
+    for (const [secret, { served }] of this.#held) if (served !== undefined) found.set(secret, (served.expiresAtMs - nowMs) / 1_000)
+    return found
   }
 
   /** What is wrong with a secret, for the host of a rule: completes "secret NAME: ...". */

@@ -64,6 +64,8 @@ export class IngressAgent {
   /** It answers nothing: it knows what is wrong with the state, and which secrets are named. */
   readonly #engine: Engine
   #certificates: readonly IngressCertificate[] = []
+  /** Why the registry gives none. */
+  #withheld: string | undefined
   #ticketKeys = randomBytes(48)
   #hasObjects = false
   #hasServices = false
@@ -82,7 +84,9 @@ export class IngressAgent {
     this.#book = new CertificateBook({ clock, log, changed: () => this.#changed({ certificates: true }) })
     this.#files = new CertificateFiles({ directory: options.certificateDirectory, clock, changed: () => this.#takeCertificates() })
     this.#engine = new IngressEngine({ clock, guard, machine, random: () => 0, trusted: [], allowExternalNames: options.allowExternalNames })
-    this.#pool = new WorkerPool({ sockets, settings: (place) => this.#settings(place), source: this.#store, clock, guard, log, ...(start === undefined ? {} : { start }) })
+    this.#pool = new WorkerPool({
+      sockets, settings: (place) => this.#settings(place), source: this.#store, clock, guard, log, ...(start === undefined ? {} : { start })
+    })
   }
 
   /** Whether a registry has said what there is, now or before a restart. */
@@ -142,9 +146,11 @@ export class IngressAgent {
   }
 
   /** Takes all ingresses, classes and certificates that there are. */
-  async takeObjects ({ ingresses, classes, certificates }: Omit<IngressObjects, 'revision'>): Promise<void> {
+  async takeObjects ({ ingresses, classes, certificates, certificatesWithheld }: Omit<IngressObjects, 'revision'>): Promise<void> {
     this.#hasObjects = true
     this.#certificates = certificates
+    if (certificatesWithheld !== undefined && this.#withheld === undefined) this.#options.log.warn({}, `no certificates: ${certificatesWithheld}`)
+    this.#withheld = certificatesWithheld
     // First, so that no worker routes a host whose certificate it lacks.
     await this.#files.set(new Map(certificates.flatMap(({ namespace, name, certificateFile, keyFile }) =>
       (certificateFile === undefined || keyFile === undefined ? [] : [[`${namespace}/${name}`, { certificateFile, keyFile }] as const]))))
@@ -198,6 +204,7 @@ export class IngressAgent {
   /** Of secrets that served ingresses name, as they are now. */
   #materials (): Map<string, Material> {
     const named = this.#engine.secrets()
+    if (this.#withheld !== undefined) return new Map(Array.from(named, (secret) => [secret, { problem: `is withheld by the registry: ${this.#withheld}` }]))
     return new Map(this.#certificates.flatMap(({ namespace, name, certificate: cert, key }): [string, Material][] => {
       const secret = `${namespace}/${name}`
       if (!named.has(secret)) return []

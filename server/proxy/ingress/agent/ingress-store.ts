@@ -41,7 +41,8 @@ export class IngressStore implements StateSource {
   }
 
   get state (): IngressState {
-    return { ingresses: this.ingresses, classes: [...this.#classes.values()], services: new Map([...this.#services].filter(([, { namespace }]) => this.#namespaces.has(namespace))) }
+    const services = [...this.#services].filter(([, { namespace }]) => this.#namespaces.has(namespace))
+    return { ingresses: this.ingresses, classes: [...this.#classes.values()], services: new Map(services) }
   }
 
   /** All that there are. @returns the names of what differs */

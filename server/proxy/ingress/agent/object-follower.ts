@@ -2,6 +2,7 @@
 import type { Rollcall } from '../../../../client-sdk/src/index.ts'
 import type { IngressObjects } from '../../../../client-sdk/src/wire.ts'
 import type { Clock } from '../../../clock.ts'
+import type { Guard } from '../../../guard.ts'
 import { fullJitter } from '../../../../client-sdk/src/backoff.ts'
 
 export type { IngressObjects } from '../../../../client-sdk/src/wire.ts'
@@ -14,13 +15,14 @@ const timeoutMs = 10_000
 export interface ObjectFollowerOptions {
   readonly client: Pick<Rollcall, 'request'>
   readonly clock: Clock
+  readonly guard: Guard
   readonly log: { info (fields: object, message: string): void, warn (fields: object, message: string): void }
   /** Told all of them, first and after each change. */
   readonly take: (objects: IngressObjects) => Promise<void>
 }
 
 /** Resolves when the signal aborts. Never rejects: while the registry is away, or refuses, what was told last stands. */
-export async function followObjects ({ client, clock, log, take }: ObjectFollowerOptions, signal: AbortSignal): Promise<void> {
+export async function followObjects ({ client, clock, guard, log, take }: ObjectFollowerOptions, signal: AbortSignal): Promise<void> {
   let after: string | undefined
   let failures = 0
   let said = ''
@@ -39,15 +41,15 @@ export async function followObjects ({ client, clock, log, take }: ObjectFollowe
       const message = error instanceof Error ? error.message : String(error)
       if (message !== said) log.warn({ reason: message }, `the registry does not tell of ingresses, what it told last stands: ${message}`)
       said = message
-      await pause(clock, fullJitter(failures++, Math.random), signal)
+      await pause({ clock, guard }, fullJitter(failures++, Math.random), signal)
     }
   }
 }
 
-function pause (clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+function pause ({ clock, guard }: Pick<ObjectFollowerOptions, 'clock' | 'guard'>, ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const cancel = clock.after(Math.max(ms, 50), resolve)
-  const end = (): void => resolve()
+  const end = guard.around('ingress-follower', () => resolve())
   signal.addEventListener('abort', end, { once: true })
   return promise.finally(() => {
     cancel()

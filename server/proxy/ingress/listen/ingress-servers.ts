@@ -154,7 +154,9 @@ export class IngressServers {
 
   #makePlain (): Server {
     const { engine, guard, limits } = this.#options
-    const server = createPlainServer({ ...httpServerOptions(engine, limits.headBytes), headersTimeout: limits.headMs, keepAliveTimeout: limits.idleMs, keepAliveTimeoutBuffer: 0 })
+    const server = createPlainServer({
+      ...httpServerOptions(engine, limits.headBytes), headersTimeout: limits.headMs, keepAliveTimeout: limits.idleMs, keepAliveTimeoutBuffer: 0
+    })
     server.emit('listening') // begins to look for slow heads: it has no listening socket of its own
     server.on('request', guard.around('ingress-request', (request: IncomingMessage, response: ServerResponse) => this.#busy(request.socket, response)))
     server.on('upgrade', guard.around('ingress-upgrade', (request: IncomingMessage) => this.#takenBy(request.socket)))
@@ -178,7 +180,9 @@ export class IngressServers {
       }))
       session.once('close', guard.around('ingress-http2', () => this.#sessions.delete(session)))
       // A stream may be silent for as long as it likes: gRPC.
-      session.setTimeout(limits.idleMs, guard.around('ingress-http2', () => { if (streams === 0) session.close() }))
+      session.on('timeout', guard.around('ingress-http2', () => { if (streams === 0) session.close() }))
+      // eslint-disable-next-line rollcall/guarded-callbacks -- it is given milliseconds, and calls nothing
+      session.setTimeout(limits.idleMs)
       if (this.#isEnding) session.close()
     }))
     serveWith(server, engine, guard, factsOf)
@@ -191,14 +195,15 @@ export class IngressServers {
     const server = createTlsServer({
       ...tlsOptions, handshakeTimeout: limits.headMs,
       SNICallback (this: TLSSocket, name, done) {
-        guard.attempt('ingress-tls', () => {
+        const isChosen = guard.attempt('ingress-tls', () => {
           const context = contextOf(name)
           if (context !== undefined) return done(null, context)
           shook('unrecognized_name')
           refused.add(this)
           ;(this as Within)._parent?.write(unrecognizedName)
           done(new Error(`there is no certificate for ${JSON.stringify(name)}`))
-        }) || done(new Error('the certificate could not be chosen'))
+        })
+        if (!isChosen) done(new Error('the certificate could not be chosen'))
       }
     })
     server.on('tlsClientError', guard.around('ingress-tls', (_: Error, socket: TLSSocket) => { if (!refused.has(socket)) shook('failed') }))

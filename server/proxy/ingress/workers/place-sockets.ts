@@ -47,7 +47,9 @@ function bound ({ address, family }: ListenAddress, port: number): Handle {
  * @param leftOut told of addresses of a name that this machine has not
  * @throws the error of the system, with what was bound closed again
  */
-export async function bindPlaces (addresses: readonly IngressAddress[], places: number, leftOut: (address: string, error: Error) => void): Promise<PlaceSocket[][]> {
+export async function bindPlaces (
+  addresses: readonly IngressAddress[], places: number, leftOut: (address: string, error: Error) => void
+): Promise<PlaceSocket[][]> {
   const sockets: PlaceSocket[][] = Array.from({ length: places }, () => [])
   try {
     for (const { host, port, scheme } of addresses) {

@@ -64,7 +64,7 @@ export class SupervisedWorker {
   }
 
   changed (names: ChangedNames): void {
-    for (const link of [this.#link, ...this.#leaving]) link?.changed(names)
+    for (const link of this.#links()) link.changed(names)
   }
 
   async whenTaken (): Promise<void> {
@@ -80,7 +80,7 @@ export class SupervisedWorker {
   }
 
   async figures (withinMs: number): Promise<readonly WorkerFigures[]> {
-    const told = await Promise.all([this.#link, ...this.#leaving].map((link) => link?.figures(withinMs)))
+    const told = await Promise.all(this.#links().map((link) => link.figures(withinMs)))
     return [this.#past, ...told].filter((figures) => figures !== undefined)
   }
 
@@ -96,7 +96,11 @@ export class SupervisedWorker {
   async stop (graceMs: number): Promise<void> {
     this.#isStopping = true
     this.#cancelRestart?.()
-    await Promise.all([this.#link, ...this.#leaving].map((link) => link?.end(graceMs)))
+    await Promise.all(this.#links().map((link) => link.end(graceMs)))
+  }
+
+  #links (): readonly WorkerLink[] {
+    return [...this.#link === undefined ? [] : [this.#link], ...this.#leaving]
   }
 
   #begin (settled: () => void): void {

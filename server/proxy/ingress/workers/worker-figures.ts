@@ -9,7 +9,8 @@ export function sumFigures (all: readonly WorkerFigures[]): WorkerFigures {
   return {
     engine: sumEngines(all.map(({ engine }) => engine)),
     listeners: {
-      connections: total(({ connections }) => connections), accepted: total(({ accepted }) => accepted), handshakes, headersRefused: total(({ headersRefused }) => headersRefused)
+      handshakes, connections: total(({ connections }) => connections), accepted: total(({ accepted }) => accepted),
+      headersRefused: total(({ headersRefused }) => headersRefused)
     }
   }
 }
