@@ -37,7 +37,9 @@ export async function explainRouteCommand (call: Invocation): Promise<number> {
   if (form !== undefined) terminal.out(await structured(explanation, form))
   else {
     terminal.out(linesOf(explanation))
-    if (explanation.endpoints.length > 0) terminal.out(new Table(columns, { wide: false, colours: terminal.colours }).lines(explanation.endpoints))
+    const { endpoints } = explanation
+    const shown = columns.filter(({ title }) => title !== 'NOTE' || endpoints.some(({ note }) => note !== undefined))
+    if (endpoints.length > 0) terminal.out(new Table(shown, { wide: false, colours: terminal.colours }).lines(endpoints))
     terminal.out(explanation.notes.map((note) => `note: ${note}`))
   }
   return (explanation.answer?.status ?? 200) >= 400 ? exitCodes.failure : exitCodes.ok

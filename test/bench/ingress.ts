@@ -141,7 +141,8 @@ async function rates (ports: Ports): Promise<Row[]> {
     turns.one.push(await turn(few.port, few.pid, 1, 1))
     turns.direct.push(await turn(ports.backend, few.pid, 1, 1))
   }
-  const ratio = (one: readonly Turn[], other: readonly Turn[], of: (turn: Turn) => number): number => median(one.map((each, round) => of(each) / of(other[round] ?? each)))
+  const ratio = (one: readonly Turn[], other: readonly Turn[], of: (turn: Turn) => number): number =>
+    median(one.map((each, round) => of(each) / of(other[round] ?? each)))
   const rate = (each: Turn): number => each.rate
   const failed = Object.values(turns).flat().reduce((sum, each) => sum + each.failed, 0)
   return [

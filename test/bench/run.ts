@@ -1,5 +1,5 @@
-// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls tls proxy ingress ingress-tls access eureka consul kubernetes --instances=20000]: prints a
-// table; ends with 1 if a goal is missed. Needs both cores for itself.
+// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls tls proxy ingress ingress-tls access eureka consul
+// kubernetes --instances=20000]: prints a table; ends with 1 if a goal is missed. Needs both cores for itself.
 import { big } from './big.ts'
 import { consul } from './consul.ts'
 import { cpu } from './cpu.ts'

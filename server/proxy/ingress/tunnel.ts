@@ -93,7 +93,8 @@ export class Upgrade {
   #try (group: EndpointGroup, forward: Forward): void {
     const { clock, timeouts, limits, guard } = this.#context
     const { annotations } = forward.owner
-    const kept = annotations.affinityCookie === undefined || this.#tried.length > 0 ? undefined : pinned(group, this.#head, annotations.affinityCookie, clock.now())
+    const { affinityCookie: cookie } = annotations
+    const kept = cookie === undefined || this.#tried.length > 0 ? undefined : pinned(group, this.#head, cookie, clock.now())
     const upstream = kept ?? group.pick(clock.now(), this.#tried)
     if (upstream === undefined) return this.#answer({ reason: 'unreachable-endpoint', message: `no endpoint of the service ${group.ref.service} could be reached` })
     this.#upstream = upstream

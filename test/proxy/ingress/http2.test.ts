@@ -5,7 +5,7 @@ import { type AddressInfo } from 'node:net'
 import t from 'tap'
 import { serveWith } from '../../../server/proxy/ingress/server-handlers.ts'
 import { Guard } from '../../../server/guard.ts'
-import { backendOf, bodyOf, endpoint, get, ingress, listening, raw, service, type ServiceText, startIngress, type Started } from '../../support/ingress.ts'
+import { backendOf, bodyOf, endpoint, get, ingress, type listening, raw, service, type ServiceText, startIngress, type Started } from '../../support/ingress.ts'
 
 type Test = Parameters<typeof listening>[0]
 

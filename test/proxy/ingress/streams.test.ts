@@ -154,7 +154,7 @@ async function webSockets (t: Parameters<typeof listening>[0]): Promise<number> 
   const server = createServer((_request, response) => { response.end('plain') })
   const sockets = new WebSocketServer({ server })
   sockets.on('connection', (socket, request) => {
-    socket.on('message', (data, isBinary) => socket.send(isBinary ? data as Buffer : `${request.headers['x-forwarded-for']} ${(data as Buffer).toString()}`))
+    socket.on('message', (data, isBinary) => socket.send(isBinary ? data as Buffer : `${String(request.headers['x-forwarded-for'])} ${(data as Buffer).toString()}`))
   })
   t.teardown(() => { for (const each of sockets.clients) each.terminate() })
   return listening(t, server)
