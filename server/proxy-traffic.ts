@@ -62,7 +62,7 @@ export async function openTraffic (settings: ProxySettings, { client, clock, gua
     },
     status: () => agent.status,
     isHealthy: () => agent.isHealthy,
-    metrics: () => metricsText(agent.status, agent.isHealthy),
+    metrics: async () => metricsText(agent.status, agent.isHealthy, await backEnd.counts()),
     take: async (event) => {
       announcer?.take(event)
       await agent.take(event)

@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import type { PolicyRule, Role, Verb } from '../../client-sdk/src/manifests.ts'
 import { roles, verbs } from '../../client-sdk/src/manifests.ts'
 import type { CanI, Page, Token, TokenCreated, WhoAmI } from '../../client-sdk/src/wire.ts'
+import { certificateNameRule, defaultDays, isCertificateName, readCertificateHost } from './certificate.ts'
 import { path } from './paths.ts'
 import { connectionFlags, label, type Command, type Invocation } from './command.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
@@ -16,14 +17,20 @@ export const init: Command = {
   summary: 'Makes the first token, of an admin, before there is a registry',
   usage: 'init [flags]',
   details: `Writes a file with the hash of a new token (mode 600) for rollcall serve --token-file, and prints the token: this is the only time
-that it is shown. Everything else is done with it: tokens for programs, policies for teams.`,
+that it is shown. Everything else is done with it: tokens for programs, policies for teams. With --ca also a CA and the certificates of
+nodes and clients, as rollcall certificate makes them.`,
   flags: {
     'token-file': { type: 'string', metavar: 'FILE', what: 'The file of the server (default tokens.yaml); one that is there is not touched' },
-    name: { type: 'string', metavar: 'NAME', what: 'The name of the token (default admin)' }
+    name: { type: 'string', metavar: 'NAME', what: 'The name of the token (default admin)' },
+    ca: { type: 'boolean', what: 'Makes a CA, too: ca.pem and ca-key.pem' },
+    node: { type: 'string', metavar: 'NAME=HOST,...', multiple: true, what: 'With --ca: a certificate for a node, NAME.pem and NAME-key.pem, that clients ask by these names and addresses' },
+    client: { type: 'string', metavar: 'NAME', multiple: true, what: 'With --ca: a certificate for a client' },
+    directory: { type: 'string', short: 'd', metavar: 'DIR', what: 'Where the files of --ca are written (default .)' }
   },
   examples: [
     ['init --token-file tokens.yaml', 'the token goes to standard output'],
-    ['init > admin.token', 'into a file of one\'s own; umask 077 before']
+    ['init > admin.token', 'into a file of one\'s own; umask 077 before'],
+    ['init --ca --node node1=node1.example,10.0.0.5 -d pki', 'and a CA, with a certificate for a node']
   ],
   run: async (call) => {
     call.arguments()
@@ -31,6 +38,8 @@ that it is shown. Everything else is done with it: tokens for programs, policies
     const file = call.text('token-file') ?? 'tokens.yaml'
     const name = tokenName(call.text('name') ?? 'admin')
     if (existsSync(file)) throw new CommandError(`${file} is there already: it is not touched. Name another file, or make more tokens with rollcall token create`, exitCodes.failure)
+    const team = teamOf(call)
+    if (team !== undefined) terminal.err(await makeTeam(team, terminal.now()))
     const { hashOf, newToken } = await import('../access/token-text.ts')
     const token = newToken()
     const lines = ['# Tokens that nodes know besides those of the store (rollcall serve --token-file). Hashes only.', 'tokens:', `- name: ${name}`,
@@ -49,6 +58,55 @@ that it is shown. Everything else is done with it: tokens for programs, policies
     ])
     terminal.out(token)
   }
+}
+
+interface Team {
+  readonly directory: string
+  readonly members: readonly { readonly name: string, readonly hosts: readonly string[] }[]
+}
+
+/** What --ca asks for; undefined = nothing. */
+function teamOf (call: Invocation): Team | undefined {
+  const [nodes, clients] = [call.texts('node'), call.texts('client')]
+  if (!call.flag('ca')) {
+    const given = ['node', 'client', 'directory'].find((flag) => call.texts(flag).length > 0)
+    if (given !== undefined) throw new UsageError(`--${given} goes with --ca`)
+    return undefined
+  }
+  const members = [
+    ...nodes.map((text) => {
+      const at = text.indexOf('=')
+      const hosts = at === -1 ? [] : text.slice(at + 1).split(',').map((host) => host.trim()).filter((host) => host !== '')
+      if (hosts.length === 0) throw new UsageError(`--node must be NAME=HOST,..., got ${JSON.stringify(text)}`)
+      for (const host of hosts) {
+        try {
+          readCertificateHost(host)
+        } catch (error) {
+          throw new UsageError(`--node ${error instanceof Error ? error.message : String(error)}, got ${JSON.stringify(host)}`)
+        }
+      }
+      return { name: text.slice(0, at), hosts: [...new Set(hosts)] }
+    }),
+    ...clients.map((name) => ({ name, hosts: [] }))
+  ]
+  for (const [index, { name }] of members.entries()) {
+    if (!isCertificateName(name)) throw new UsageError(`the name of a certificate ${certificateNameRule}, got ${JSON.stringify(name)}`)
+    if (members.findIndex((other) => other.name === name) !== index) throw new UsageError(`two certificates cannot be called ${JSON.stringify(name)}`)
+  }
+  return { directory: call.text('directory') ?? '.', members }
+}
+
+/** @returns a line for each pair of files. @throws CommandError for files that are there already */
+async function makeTeam ({ directory, members }: Team, nowMs: number): Promise<string[]> {
+  const { issueCertificate, makeAuthority } = await import('./certificate-files.ts')
+  const common = { directory, force: false, nowMs }
+  const authority = await makeAuthority({ ...common, days: defaultDays.ca, subject: 'Rollcall CA' })
+  const lines = [`${authority.cert} is the CA, ${authority.key} its key: it stays where certificates are issued.`]
+  for (const { name, hosts } of members) {
+    const { cert, key } = await issueCertificate({ ...common, days: defaultDays.certificate, name, hosts, uris: [] })
+    lines.push(`${cert} and ${key} are ${hosts.length > 0 ? 'for a node: --http-tls-cert, --http-tls-key' : 'for a client: --cert, --key'}.`)
+  }
+  return lines
 }
 
 const ruleFlags = {

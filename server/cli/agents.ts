@@ -12,7 +12,7 @@ import { some } from './some.ts'
 /** An agent as its registration has it. */
 export interface ListedAgent extends TrafficAgent {
   readonly namespace: string
-  readonly instance: Instance
+  readonly instance: Instance & { readonly gone?: string }
   /** Callers may count on it. */
   readonly isLive: boolean
   /** Of the newest revision that is in force there; undefined: the asked node has not heard it. */
@@ -49,7 +49,8 @@ export async function agentsWithRevisions (api: Api): Promise<readonly ListedAge
   return found
 }
 
-function agentOf (instance: Instance): ListedAgent {
+/** @param gone why it is not there any more */
+export function agentOf (instance: Instance & { readonly gone?: string }): ListedAgent {
   const revision = instance.load?.[revisionLoad]?.value
   return {
     ...trafficAgentOf(instance), namespace: instance.namespace, instance, isLive: isCounted(instance.effectiveStatus),
@@ -65,6 +66,8 @@ export interface CarriedAddress {
   /** Completes "... of SERVICE". */
   readonly what: string
   readonly by: readonly ListedAgent[]
+  /** Of a balancer's address: why nobody announces it, or who else uses it, as an agent says. */
+  readonly problem?: string | undefined
 }
 
 /** What is said of agents to whom may not read them. */
@@ -92,7 +95,8 @@ export function carriedOf (service: Service, agents: readonly ListedAgent[]): re
     ...announced.map((ip) => ({
       kind: 'load-balancer' as const, what: `load-balancer address ${ip}`,
       by: live.filter(({ announces }) => announces?.includes(ip) === true),
-      routed: live.filter(({ mode }) => mode === 'kernel')
+      routed: live.filter(({ mode }) => mode === 'kernel'),
+      problem: live.flatMap(({ problems }) => problems).find((problem) => problem.split(/[ :]/).includes(ip))
     })),
     ...(spec.externalIPs ?? []).map((ip) => ({ kind: 'external-ip' as const, what: `external IP ${ip}`, by: live.filter(({ externalIps }) => isWithin(ip, externalIps)) }))
   ]
@@ -122,9 +126,9 @@ export function carriedLines (service: Service, agents: readonly ListedAgent[] |
   if (agents === undefined) return carriedOf(service, []).map(({ what }) => `${what}: ${hidden}`)
   const carried = carriedOf(service, agents)
   if (carried.length > 0 && !agents.some(({ isLive }) => isLive)) return ['by nobody: no machine runs an agent (rollcall proxy)']
-  return carried.map(({ what, by, kind, routed = [] }) => {
-    if (by.length > 0) return `${what}: ${kind === 'load-balancer' ? 'announced by' : 'by'} ${namesOf(by)}`
-    return `${what}: by ${routed.length > 0 ? `${namesOf(routed)}, if it is routed there` : 'nobody'} (${hints[kind]})`
+  return carried.map(({ what, by, kind, routed = [], problem }) => {
+    if (by.length > 0) return `${what}: ${kind === 'load-balancer' ? 'announced by' : 'by'} ${namesOf(by)}${problem === undefined ? '' : ` (${problem})`}`
+    return `${what}: by ${routed.length > 0 ? `${namesOf(routed)}, if it is routed there` : 'nobody'} (${problem ?? hints[kind]})`
   })
 }
 

@@ -4,7 +4,7 @@ import { isHost } from '../config/kinds.ts'
 import { type Command, type Invocation } from './command.ts'
 import { UsageError } from './errors.ts'
 
-const defaultDays = { ca: 3_650, certificate: 365 } as const
+export const defaultDays = { ca: 3_650, certificate: 365 } as const
 const maxDays = 7_300
 /** What files and subjects are called by. */
 const namePattern = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/
@@ -47,16 +47,9 @@ export const certificate: Command = {
       return void call.terminal.out([`${cert} is the CA: give it to nodes (--http-tls-client-ca) and clients (--ca)`, `${key} is its key: it stays here, and is given to nobody`])
     }
     if (name === undefined) throw new UsageError('NAME is missing')
-    if (!namePattern.test(name) || name === 'ca' || name === 'ca-key') {
-      throw new UsageError(`NAME must be letters, digits, ".", "_" and "-", at most 64, and not ca, got ${JSON.stringify(name)}`)
-    }
+    if (!isCertificateName(name)) throw new UsageError(`NAME ${certificateNameRule}, got ${JSON.stringify(name)}`)
     if (call.text('name') !== undefined) throw new UsageError('--name is for ca: a certificate is called NAME')
-    const hosts = listed(call, 'host', (host) => {
-      if (!isHost(host.replace(/^\*\./, ''))) throw new Error('must be a host name or an IP address')
-      // Clients take no wildcard right below a top level (RFC 6125 7.2).
-      if (host.startsWith('*.') && (isIP(host.slice(2)) !== 0 || !host.slice(2).includes('.'))) throw new Error('must be a host name of two labels or more behind "*."')
-      return host
-    })
+    const hosts = listed(call, 'host', readCertificateHost)
     const uris = listed(call, 'uri', (uri) => {
       if (!URL.canParse(uri) || /\s/.test(uri)) throw new Error('must be a URI')
       return uri
@@ -67,6 +60,21 @@ export const certificate: Command = {
     const use = hosts.length > 0 ? 'for a node: --http-tls-cert, --http-tls-key' : 'for a client: --cert, --key'
     call.terminal.out([`${cert} and ${key} are ${use}; valid until ${expires}${isShortened ? ', as its CA is' : ''}`])
   }
+}
+
+export const certificateNameRule = 'must be letters, digits, ".", "_" and "-", at most 64, and not ca'
+
+/** Whether files of a certificate may be called so. */
+export function isCertificateName (name: string): boolean {
+  return namePattern.test(name) && name !== 'ca' && name !== 'ca-key'
+}
+
+/** A name or an address of a node. @throws Error with the rule that it breaks */
+export function readCertificateHost (host: string): string {
+  if (!isHost(host.replace(/^\*\./, ''))) throw new Error('must be a host name or an IP address')
+  // Clients take no wildcard right below a top level (RFC 6125 7.2).
+  if (host.startsWith('*.') && (isIP(host.slice(2)) !== 0 || !host.slice(2).includes('.'))) throw new Error('must be a host name of two labels or more behind "*."')
+  return host
 }
 
 function readDays (call: Invocation): number | undefined {

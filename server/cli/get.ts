@@ -142,14 +142,14 @@ function nothing (kind: Kind<object>, { namespace, name }: Request): string {
 }
 
 async function watch (call: Invocation, kind: Kind<object>, request: Request, output: typeof outputs[number]): Promise<void> {
-  if (kind.follow === undefined) throw new UsageError(`${kind.name} cannot be watched: watch services, instances, endpoints or events`)
+  if (kind.follow === undefined) throw new UsageError(`${kind.name} cannot be watched: watch services, instances, endpoints, events or proxies`)
   if (output === 'yaml' || output === 'name') throw new UsageError(`-w goes with table, wide and json, not with ${output}`)
   if (request.status !== undefined) throw new UsageError('--status does not go with -w: an instance that changes its status would vanish without a line')
   if (request.name?.includes('/') === true &&
     kind.follow !== 'events') throw new UsageError('-w watches a service: leave out the /ID')
   const table = output === 'json' ? undefined : tableOf(call, kind, request, output)
   await watchRows(call, kind, request, (rows) => {
-    if (rows.length > 0) call.terminal.out(table === undefined ? rows.map((row) => JSON.stringify(row))
+    if (rows.length > 0) call.terminal.out(table === undefined ? rows.map((row) => JSON.stringify(kind.told?.(row) ?? row))
       : table.lines(rows))
   })
 }

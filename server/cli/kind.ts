@@ -1,5 +1,5 @@
 // What `get` asks for, and how it shows it: the shape that each kind fills in.
-import type { ServiceEndpoints } from '../../client-sdk/src/wire.ts'
+import type { Instance, ServiceEndpoints } from '../../client-sdk/src/wire.ts'
 import type { Api } from './api.ts'
 import type { Column } from './table.ts'
 
@@ -24,8 +24,15 @@ export interface ServiceName {
   readonly service: string
 }
 
-/** By instances one by one, by the log of events, or by whole services, of which each change means these rows. */
-export type Follow<Row> = 'instances' | 'events' | {
+/** Rows that are instances of one service, each by itself. */
+export interface FollowInstances<Row> {
+  readonly of: ServiceName
+  /** Gives what makes a row of an instance; `gone` is why it is not there any more. */
+  readonly rowOf: () => Promise<(instance: Instance & { readonly gone?: string }) => Row>
+}
+
+/** By whole services, of which each change means these rows. */
+export interface FollowServices<Row> {
   /** The rows of one service as it is now. */
   readonly rowsOf: (request: Request, name: ServiceName) => Promise<Row[]>
   /**
@@ -38,6 +45,9 @@ export type Follow<Row> = 'instances' | 'events' | {
   readonly gone: string
 }
 
+/** By instances one by one, by the log of events, by the instances of one service, or by whole services. */
+export type Follow<Row> = 'instances' | 'events' | FollowInstances<Row> | FollowServices<Row>
+
 /** One kind of thing: how it is fetched, shown and named. */
 export interface Kind<Row> {
   readonly name: string
@@ -49,6 +59,8 @@ export interface Kind<Row> {
   readonly id: (row: Row) => string | undefined
   /** What of a row is worth another line with -w, if not all of it. */
   readonly essence?: (row: Row) => object
+  /** What -w shows of a row with -o json, if not itself. */
+  readonly told?: (row: Row) => object
   /** What -o yaml shows of one that is named, where that is not the answer of `fetch`. */
   readonly manifest?: (request: Request, name: string) => Promise<unknown>
   /** Has no namespace. */

@@ -5,7 +5,7 @@ import { callable } from '../../client-sdk/src/rules/callable.ts'
 import type { Endpoint, EndpointsAnswer, Event, HandMadeEndpoints, Instance, ListedOverride, NamespaceSummary, Page, Pool,
   ServiceEndpoints, ServiceSummary, UnreadableRecord } from '../../client-sdk/src/wire.ts'
 import type { ListedAgent } from './agents.ts'
-import { instancePath, path } from './paths.ts'
+import { agentNamespace, agentService, instancePath, path } from './paths.ts'
 import { instanceName, label } from './command.ts'
 import { RefusedError, UsageError } from './errors.ts'
 import { orGone } from './gone.ts'
@@ -259,7 +259,9 @@ const proxies: Kind<ListedAgent> = {
     const { agentsWithRevisions } = await import('./agents.ts')
     const rows = (await agentsWithRevisions(api)).filter(({ id, node }) => name === undefined || id === name || node === name)
     return { rows, answer: { items: rows.map(({ instance }) => instance) } }
-  }
+  },
+  follow: { of: { namespace: agentNamespace, service: agentService }, rowOf: async () => (await import('./agents.ts')).agentOf },
+  told: ({ instance }) => instance
 }
 
 const namespaces: Kind<NamespaceSummary> = {

@@ -223,7 +223,10 @@ export function proxyColumns ({ now }: Place): Column<ListedAgent>[] {
     { title: 'MODE', value: (row) => row.mode },
     { title: 'ADDRESSES', value: ({ addresses }) => some(addresses.map(({ text }) => text)) },
     { title: 'REVISION', value: (row) => (row.revision === undefined ? '' : String(row.revision)) },
-    { title: 'STATUS', value: ({ instance }) => statusText(instance), colour: ({ instance }) => statusColour(instance.effectiveStatus, instance.suspect) },
+    {
+      title: 'STATUS', value: ({ instance }) => instance.gone ?? statusText(instance),
+      colour: ({ instance }) => (instance.gone === undefined ? statusColour(instance.effectiveStatus, instance.suspect) : 'gray')
+    },
     { title: 'AGE', value: ({ instance }) => age(instance.createdAt, now()) },
     { title: 'CLUSTER-IPS', wide: true, value: (row) => (row.carriesClusterIps ? 'yes' : 'no'), colour: (row) => (row.carriesClusterIps ? undefined : 'yellow') },
     { title: 'COVERS', wide: true, value: ({ covers }) => covers.map(({ text }) => text).join(',') },

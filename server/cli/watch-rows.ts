@@ -4,7 +4,7 @@ import type { Event, Page } from '../../client-sdk/src/wire.ts'
 import type { Api } from './api.ts'
 import type { Invocation } from './command.ts'
 import { CommandError, RefusedError } from './errors.ts'
-import type { Follow, Kind, Request, ServiceName } from './kind.ts'
+import type { FollowServices, Kind, Request, ServiceName } from './kind.ts'
 import { nameFilter } from './kinds.ts'
 import type { InstanceRow } from './shapes.ts'
 import { stayAlive } from './terminal.ts'
@@ -37,11 +37,17 @@ async function * untilAborted<Told> (call: Invocation, api: Api,
 export async function watchRows (call: Invocation, kind: Kind<object>, request: Request, print: Print): Promise<void> {
   const { follow } = kind
   if (follow === 'events') return await watchLog(call, kind, request, print)
-  if (follow === 'instances') return await watchInstances(call, request, print)
+  if (follow === 'instances') return await watchInstances(call, { ...request, service: request.name }, print)
+  if (follow !== undefined && 'of' in follow) {
+    const { of } = follow
+    const rowOf = await follow.rowOf()
+    const isMeant = ({ id, node }: InstanceRow): boolean => request.name === undefined || id === request.name || node === request.name
+    return await watchInstances(call, { ...request, ...of }, (rows) => print(rows.filter(isMeant).map(rowOf)))
+  }
   if (follow !== undefined) await watchServices(call, kind, follow, request, print)
 }
 
-async function watchInstances (call: Invocation, request: Request, print: Print): Promise<void> {
+async function watchInstances (call: Invocation, request: Parameters<typeof eventsOf>[1], print: (rows: InstanceRow[]) => void): Promise<void> {
   const known = new Map<string, string>()
   const isNew = (row: InstanceRow): boolean => {
     const key = `${row.namespace}/${row.service}/${row.id}`
@@ -51,7 +57,7 @@ async function watchInstances (call: Invocation, request: Request, print: Print)
     else known.delete(key)
     return true
   }
-  for await (const event of eventsOf(call, { ...request, service: request.name })) {
+  for await (const event of eventsOf(call, request)) {
     if (event.type === 'snapshot') print(event.instances.filter(isNew))
     else if (event.type === 'put') print([event.instance].filter(isNew))
     else if (event.type === 'delete') print([{ ...event.instance, gone: event.reason }].filter(isNew))
@@ -63,7 +69,7 @@ async function watchInstances (call: Invocation, request: Request, print: Print)
  * endpoint made by hand), of a large one what changed. What the kind cannot show of that is asked for anew, with the
  * filters of the command line. What was shown and is not there any more is shown once more.
  */
-async function watchServices (call: Invocation, kind: Kind<object>, follow: Exclude<Follow<object>, string>,
+async function watchServices (call: Invocation, kind: Kind<object>, follow: FollowServices<object>,
   request: Request, print: Print): Promise<void> {
   const { api, namespace, name } = request
   const known = new Map<string, { readonly row: object, readonly text: string }>()

@@ -27,6 +27,8 @@ export interface Kind {
   readonly subresources: readonly Subresource[]
   /** Objects of it are stored as they are written; else they are derived from what is registered. */
   readonly isStored: boolean
+  /** Set of a version that is only read, by clients that know no newer one: the version that it is another form of. */
+  readonly olderThan?: string
   /** Why a derived one is not written. */
   readonly derivedFrom?: string
 }
@@ -63,6 +65,10 @@ export const kinds: readonly Kind[] = [
     derivedFrom: 'a deployment is what instances have in common: the registry starts and stops no processes'
   }),
   kind({ group: 'discovery.k8s.io', resource: 'endpointslices', kind: 'EndpointSlice', isStored: true }),
+  kind({
+    group: 'discovery.k8s.io', version: 'v1beta1', resource: 'endpointslices', kind: 'EndpointSlice', verbs: ['get', 'list'], olderThan: 'v1',
+    derivedFrom: 'this version can only be read: write discovery.k8s.io/v1'
+  }),
   kind({ resource: 'secrets', kind: 'Secret', isStored: true }),
   kind({ group: 'networking.k8s.io', resource: 'ingresses', kind: 'Ingress', shortNames: ['ing'], isStored: true, subresources: [status('Ingress')] }),
   kind({ group: 'networking.k8s.io', resource: 'ingressclasses', kind: 'IngressClass', namespaced: false, isStored: true }),

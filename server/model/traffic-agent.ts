@@ -44,6 +44,8 @@ export interface TrafficAgent {
   readonly externalIps: readonly AddressRange[]
   /** undefined: it announces none, ever. */
   readonly announces: readonly string[] | undefined
+  /** What it can't announce, or nobody does: sentences. */
+  readonly problems: readonly string[]
 }
 
 type Registered = Pick<Endpoint | Instance, 'id' | 'labels' | 'metadata' | 'node' | 'zone'>
@@ -58,7 +60,8 @@ export function trafficAgentOf ({ id, labels, metadata, node, zone }: Registered
     carriesClusterIps: metadata[agentKeys.clusterIps] === 'yes',
     covers: ranges(agentKeys.covers),
     externalIps: ranges(agentKeys.externalIps),
-    announces: metadata[agentKeys.announces] === undefined ? undefined : items(metadata[agentKeys.announces], maxAgentAddresses)
+    announces: metadata[agentKeys.announces] === undefined ? undefined : items(metadata[agentKeys.announces], maxAgentAddresses),
+    problems: (metadata[agentKeys.problems] ?? '').split('; ').filter((problem) => problem !== '').slice(0, maxAgentAddresses)
   }
 }
 

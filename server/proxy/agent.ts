@@ -96,7 +96,8 @@ export class Agent {
   }
 
   /** Begins with what was kept: before the registry has answered. */
-  resume ({ revision, services }: KeptState): Promise<void> {
+  resume ({ revision, services, draining = [] }: KeptState): Promise<void> {
+    this.#options.backEnd.resume?.(draining)
     this.#state.replace(services)
     this.#taken = revision
     return this.#applySoon()
@@ -239,10 +240,11 @@ export class Agent {
   async #keep (): Promise<void> {
     this.#keeping = undefined
     this.#keptAtMs = this.#options.clock.now()
-    const { stateFile, log } = this.#options
+    const { stateFile, log, backEnd } = this.#options
     if (stateFile === undefined || this.#inForce === '') return
     try {
-      await writeState(stateFile, { revision: this.#taken, services: this.#state.services() })
+      const { draining = [] } = backEnd
+      await writeState(stateFile, { revision: this.#taken, services: this.#state.services(), ...(draining.length === 0 ? {} : { draining }) })
       this.#keepFault = ''
     } catch (error) {
       const fault = error instanceof Error ? error.message : String(error)

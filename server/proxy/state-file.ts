@@ -4,12 +4,15 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ServiceEndpoints } from '../../client-sdk/src/wire.ts'
+import { type Draining, isDraining } from './draining.ts'
 
 const format = 'rollcall-proxy 1'
 
 export interface KeptState {
   readonly revision: string
   readonly services: readonly ServiceEndpoints[]
+  /** Absent: none, or an older version has written it. */
+  readonly draining?: readonly Draining[]
 }
 
 /**
@@ -58,9 +61,9 @@ export async function writeKept (path: string, form: string, kept: object): Prom
 
 /** The checksum says that an agent has written it; an older or newer one may have written something else. */
 function isState (value: unknown): value is KeptState {
-  const { revision, services } = (value ?? {}) as Partial<Record<keyof KeptState, unknown>>
+  const { revision, services, draining = [] } = (value ?? {}) as Partial<Record<keyof KeptState, unknown>>
   return typeof revision === 'string' && Array.isArray(services) && services.every((service: Partial<ServiceEndpoints> | null) =>
-    typeof service?.namespace === 'string' && typeof service.service === 'string' && Array.isArray(service.endpoints))
+    typeof service?.namespace === 'string' && typeof service.service === 'string' && Array.isArray(service.endpoints)) && Array.isArray(draining) && draining.every(isDraining)
 }
 
 function checksum (body: string): string {

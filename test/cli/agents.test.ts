@@ -10,18 +10,20 @@ interface Facts {
   readonly externalIps?: string
   readonly covers?: string
   readonly announces?: string
+  readonly problems?: string
   readonly status?: 'up' | 'down' | 'draining'
   readonly mode?: string
 }
 
-async function agent (world: World, node: string, { addresses = '10.77.0.1', clusterIps = 'yes', externalIps, covers, announces, status = 'up', mode = 'kernel' }: Facts = {}): Promise<void> {
+async function agent (world: World, node: string, { addresses = '10.77.0.1', clusterIps = 'yes', externalIps, covers, announces, problems, status = 'up', mode = 'kernel' }: Facts = {}): Promise<void> {
   await world.register(`rollcall-system/proxy/${node}`, {
     address: '10.77.0.1', ports: [], node, zone: 'east', status, labels: { mode },
     metadata: {
       [agentKeys.addresses]: addresses, [agentKeys.clusterIps]: clusterIps,
       ...(externalIps === undefined ? {} : { [agentKeys.externalIps]: externalIps }),
       ...(covers === undefined ? {} : { [agentKeys.covers]: covers }),
-      ...(announces === undefined ? {} : { [agentKeys.announces]: announces })
+      ...(announces === undefined ? {} : { [agentKeys.announces]: announces }),
+      ...(problems === undefined ? {} : { [agentKeys.problems]: problems })
     }
   })
 }
@@ -75,6 +77,47 @@ t.test('get proxies, status and describe show who carries what', async (t) => {
   t.match((await rollcall('status')).out.at(-1), /^Agents: +2 \(1 kernel, 1 userspace\), 0 of them suspect/)
   const text = (await rollcall('describe', 'service', 'web')).out.join('\n')
   t.match(text, /Carried: +cluster IP 10\.[\d.]+: by a\n +node port \d+: by a, b/)
+})
+
+t.test('get proxies -w has a line for each change of an agent, and for its end; with -o json the registry\'s own words', async (t) => {
+  const { world, begin } = await place(t)
+  await agent(world, 'a')
+  await world.register('rollcall-system/other/x', { address: '10.0.0.1' })
+  const [all, one, json] = [begin('get', 'proxies', '-w', '-o', 'wide'), begin('get', 'proxies', 'b', '-w'), begin('get', 'proxies', '-w', '-o', 'json')]
+  await all.line(/^a +east +kernel .* up /)
+  await json.line(/"id":"a"/)
+  await agent(world, 'b', { mode: 'userspace', clusterIps: 'no', addresses: '10.77.0.2' })
+  await all.line(/^b +east +userspace +10\.77\.0\.2 .* up .* no /)
+  await one.line(/^b /)
+  await agent(world, 'a', { announces: '192.168.1.240' })
+  await all.line(/^a .* 192\.168\.1\.240$/)
+  await world.send('DELETE', '/v1/namespaces/rollcall-system/services/proxy/instances/b')
+  await all.line(/^b .* deregistered /)
+  await one.line(/^b .* deregistered /)
+  await json.line(/"id":"b".*"gone":"deregistered"/)
+  const ended = await Promise.all([all, one, json].map((each) => each.interrupt()))
+  t.same(ended.map(({ out }) => out.length), [5, 3, 4], 'a heading for those with one, and nothing of other services')
+})
+
+t.test('an address that nobody announces, or a stranger uses, has an event, and describe says why', async (t) => {
+  const { world, piped, rollcall } = await place(t)
+  await piped(manifest('one', { type: 'LoadBalancer' }), 'apply', '-f', '-')
+  const messages = async (): Promise<string[]> => (await world.send('GET', '/v1/events?namespace=rollcall-system')).json().items.map(({ message }: { message: string }) => message)
+  await agent(world, 'a', { announces: '' })
+  const nobody = 'no machine announces 192.168.1.240: no live agent may announce addresses of its network'
+  await agent(world, 'a', { announces: '', problems: nobody })
+  t.match((await messages())[0], `by test: ${nobody}`)
+  t.match((await rollcall('describe', 'service', 'one')).out.join('\n'), nobody)
+  await agent(world, 'a', { announces: '192.168.1.240' })
+  t.match((await messages())[0], /: it announces 192\.168\.1\.240; what it could not announce is in order again$/)
+  const stranger = '192.168.1.240 is used on the network by 02:00:00:00:00:01, which is no agent\'s machine'
+  await agent(world, 'a', { announces: '192.168.1.240', problems: stranger })
+  t.match((await messages())[0], `: ${stranger}`)
+  t.match((await rollcall('describe', 'service', 'one')).out.join('\n'), `announced by a (${stranger})`)
+  await agent(world, 'a', { announces: '192.168.1.240', problems: stranger, status: 'draining' })
+  t.notMatch((await messages())[0], /is used/, 'and only when that changes')
+  await world.register('default/orders/x', { metadata: { [agentKeys.problems]: 'x' } })
+  t.notMatch((await world.send('GET', '/v1/events?namespace=default&service=orders')).json().items[0].message, /: x/, 'of agents alone')
 })
 
 t.test('expose keeps the names that the instances have for their ports', async (t) => {

@@ -56,6 +56,29 @@ t.test('a CA, a node and a client: the commands speak with the node by them', as
   t.match(await rollcall(['get', 'services', ...flags]), { exitCode: 1, err: /REG_CERTIFICATE_REFUSED/ })
 })
 
+t.test('init --ca makes the token, a CA and what a small team needs, in one command', async (t) => {
+  const directory = join(t.testdir(), 'pki')
+  const file = join(t.testdir(), 'tokens.yaml')
+  const init = (...flags: readonly string[]): ReturnType<typeof rollcall> => rollcall(['init', '--token-file', file, '-d', directory, ...flags])
+  for (const [flags, err] of [
+    [[], /--directory goes with --ca/], [['--ca', '--node', 'node1'], /--node must be NAME=HOST,\.\.\., got "node1"/], [['--ca', '--node', 'a=x y'], /host name or an IP address, got "x y"/],
+    [['--ca', '--node', '../a=b'], /name of a certificate must be letters/], [['--ca', '--client', 'ca'], /not ca, got "ca"/], [['--ca', '--client', 'a', '--node', 'a=b'], /two certificates cannot/]
+  ] as const) {
+    t.match(await init(...flags), { exitCode: 2, out: '', err })
+    t.notOk(existsSync(directory) || existsSync(file), 'nothing is half done')
+  }
+  const made = await init('--ca', '--node', 'node1=localhost,127.0.0.1', '--node', 'node2=10.0.0.6', '--client', 'ops')
+  t.match(made, { exitCode: 0, out: /^rc_[\w-]{43}$/, err: /ca\.pem is the CA[^]*node1\.pem[^]*for a node[^]*ops\.pem[^]*for a client/ })
+  t.same(readdirSync(directory).sort(), ['ca', 'node1', 'node2', 'ops'].flatMap((name) => [`${name}-key.pem`, `${name}.pem`]))
+  const ca = read(join(directory, 'ca.pem'))
+  t.ok(['node1', 'node2', 'ops'].every((name) => read(join(directory, `${name}.pem`)).checkIssued(ca)))
+  t.ok(read(join(directory, 'node1.pem')).checkIP('127.0.0.1'))
+  const before = readFileSync(join(directory, 'ca.pem'), 'utf8')
+  t.match(await rollcall(['init', '--ca', '--token-file', `${file}.other`, '-d', directory]), { exitCode: 1 })
+  t.equal(readFileSync(join(directory, 'ca.pem'), 'utf8'), before)
+  t.notOk(existsSync(`${file}.other`), 'a CA that is there is not touched, and there is no token without it')
+})
+
 t.test('openssl verifies them, each for what it is for', { skip: lacking('openssl') }, async (t) => {
   const directory = t.testdir()
   await rollcall(['certificate', 'ca', '-d', directory, '--name', 'Équipe 1'])

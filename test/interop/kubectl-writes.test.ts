@@ -37,7 +37,7 @@ const table: readonly (readonly [string, RegExp, number?])[] = [
   ['apply -f dns2.yaml', /^service\/dns configured$/m],
   ['get svc dns -o jsonpath={.spec.ports[*].targetPort}', /^53 5353$/],
   ['apply -f dns2.yaml', /^service\/dns unchanged$/m],
-  ['apply -f typo.yaml', /Service in version "v1" cannot be handled as a Service: strict decoding error: unknown field "spec\.selectr"/, 25],
+  ['apply -f typo.yaml', /strict decoding error: unknown field "spec\.selectr"|ValidationError\(Service\.spec\): unknown field "selectr"/],
   ['apply --server-side -f web2.yaml', /^service\/web serverside-applied$/m],
   ['apply --server-side -f web.yaml --field-manager=other', /Apply failed with \d+ conflicts: conflicts with "kubectl/],
   ['apply --server-side -f web.yaml --field-manager=other --force-conflicts', /^service\/web serverside-applied$/m],

@@ -101,6 +101,10 @@ for (const name of names.length === 0 ? ['kubectl-oldest'] : names) {
       t.equal((await call('PUT', `${rest}${instancePath(id, 'np-pods', 'default')}`, registration)).status, 201)
     }
     const [nodePortFile, fixedFile] = [file('np', nodePort), file('ip', fixed)]
+    const [keptService, leftService] = ['kept', 'left'].map((name) => ({
+      apiVersion: 'v1', kind: 'Service', metadata: { name, labels: { set: 'pruned' } }, spec: { ports: [{ port: 80 }] }
+    }))
+    const [bothFile, prunedFile] = [file('both', { apiVersion: 'v1', kind: 'List', items: [keptService, leftService] }), file('kept', keptService ?? {})]
     const changedFile = file('changed', { ...nodePort, spec: { ...nodePort.spec, sessionAffinity: 'ClientIP' } })
     /** What REST shows of a service; undefined = there is none. */
     const held = async (service: string): Promise<any> => {
@@ -129,13 +133,14 @@ for (const name of names.length === 0 ? ['kubectl-oldest'] : names) {
       ['get endpoints np-svc', /np-svc +10\.1\.0\.1:8080,10\.1\.0\.2:8080,10\.1\.0\.3:8080/], ['get endpointslices -l kubernetes.io/service-name=np-svc', /ADDRESSTYPE[^]*IPv4 +8080 +10\.1\.0\.1,10\.1\.0\.2,10\.1\.0\.3/],
       ['describe service np-svc', /Endpoints: +10\.1\.0\.1:8080[^]*Events:[^]*Declared/], ['describe pod np-1', /IP: +10\.1\.0\.1[^]*Registered/], ['describe node machine-1', /Non-terminated Pods: +\(3 in total\)/],
       ['describe deployment np-pods', /3 desired \| 3 updated \| 3 total \| 3 available/], ['describe endpoints np-svc', /Addresses: +10\.1\.0\.1,10\.1\.0\.2,10\.1\.0\.3/],
-      ['describe endpointslice -l kubernetes.io/service-name=np-svc', /Addresses: +10\.1\.0\.1/, undefined, undefined, 0, 21],
+      ['describe endpointslice -l kubernetes.io/service-name=np-svc', /Addresses: +10\.1\.0\.1/],
       ['get pods -o wide', /np-1 +1\/1 +Running +0 +\S+ +10\.1\.0\.1 +machine-1/], ['get nodes', /machine-1 +Ready/], ['get deployments', /np-pods +3\/3 +3 +3/], ['get leases', /np-1 +np-pods\/np-1/],
       ['get all', /pod\/np-1[^]*service\/np-svc[^]*deployment.apps\/np-pods|service\/np-svc[^]*pod\/np-1/], ['get ns', /default +Active/], ['get events', /Registered/],
       ['wait --for=condition=Ready pod/np-1 --timeout=20s', /condition met/], ['wait --for=jsonpath={.status.podIP}=10.1.0.1 pod/np-1 --timeout=20s', /condition met/, undefined, undefined, 0, 23],
       ['rollout status deployment/np-pods --timeout=20s', /successfully rolled out/], ['scale deployment np-pods --replicas=3', /scaled/], ['scale deployment np-pods --replicas=5', /starts and stops no processes/, undefined, undefined, 1],
       ['auth can-i create services', /yes/], ['auth can-i delete nodes', /no/, undefined, undefined, 1], ['version', /v1\.33\.0/], ['cluster-info', /running at/], ['api-resources', /services +svc +/], ['api-versions', /discovery\.k8s\.io\/v1/],
-      ['explain service.spec.ports', /nodePort/, undefined, undefined, 0, 27],
+      ['explain service.spec.ports', /nodePort/], [`apply -f ${bothFile}`, /service\/left created/], [`apply --prune -l set=pruned ${minor < 26 ? '--prune-whitelist' : '--prune-allowlist'}=core/v1/Service -f ${prunedFile}`, /service\/kept unchanged\nservice\/left pruned/, 'left', undefined],
+      ['delete svc kept', /deleted/], ['explain pods', /Not stored here, but made of what is registered/],
       ['create namespace prod', /namespace\/prod created/], ['create service clusterip web --tcp=80 -n prod', /created/], ['get svc -n prod', /web +ClusterIP/], ['delete namespace prod', /deleted/], ['get ns prod', /namespaces "prod" not found/, undefined, undefined, 1],
       ['label pod np-3 app-', /unlabeled|labeled/], ['get endpoints np-svc', /np-svc +10\.1\.0\.1:8080,10\.1\.0\.2:8080 /], ['delete pod np-3', /pod "np-3" deleted/], ['get pod np-3', /pods "np-3" not found/, undefined, undefined, 1],
       ['delete services np-svc-v2 np-svc-v3', /"np-svc-v2" deleted[^]*"np-svc-v3" deleted/, 'np-svc-v2', undefined], ['delete services np-svc', /service "np-svc" deleted/, 'np-svc', undefined],

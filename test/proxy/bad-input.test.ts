@@ -11,6 +11,7 @@ import { standaloneGuard } from '../../server/guard.ts'
 import { readServiceCidrs } from '../../server/model/address/ranges.ts'
 import type { Service, ServiceSpec } from '../../server/model/service/types.ts'
 import { Agent } from '../../server/proxy/agent.ts'
+import { noTraffic } from '../../server/proxy/traffic-counts.ts'
 import type { BackEnd, FrontEndChanges } from '../../server/proxy/back-end.ts'
 import type { FrontEnd } from '../../server/proxy/front-end.ts'
 import { HealthCheckPorts } from '../../server/proxy/health-check-ports.ts'
@@ -104,7 +105,7 @@ t.test('no text of a manifest reaches nft: whatever is in it, the ruleset is mad
   const endpoints = fc.array(fc.record({
     address: fc.oneof(fc.constant('10.0.0.1'), value), port: fc.oneof(fc.constant(8_080), value), name: value, weight: fc.oneof(fc.constant(1), fc.nat(9)), node: value, zone: value
   }), { maxLength: 3 })
-  const ours = /^(?:(?:add|delete) (?:table|element|chain|rule) |add (?:map|set) ip6? rollcall-sticky [a-z0-9-]+ \{ |flush (?:table|map|set|chain) ip6? rollcall-sticky(?: [a-z0-9-]+)?$|table |[ {}]|$)/
+  const ours = /^(?:(?:add|delete) (?:table|element|chain|rule) |add (?:map|set) ip6? rollcall-sticky [a-z0-9-]+ \{ |add counter ip6? rollcall-sticky connections$|flush (?:table|map|set|chain) ip6? rollcall-sticky(?: [a-z0-9-]+)?$|table |[ {}]|$)/
   const element = /^(?:add|delete) element ip6? rollcall(?:-sticky)? [a-z-]+ \{ [0-9a-f.:/, -]*(?:(?:tcp|udp|sctp|goto|drop|accept|no-endpoints|inside|outside|keep|hide|random|sticky|draw|go)[0-9a-f.:/, -]*)* \}$/
   fc.assert(fc.property(spec, endpoints, fc.constantFrom('10.96.0.9', '} drop'), (given, targets, name) => {
     const state = new TrafficState({ ...machine, externalRanges: readServiceCidrs(['0.0.0.0/0']) })
@@ -181,7 +182,7 @@ t.test('a registry that answers nonsense ends nothing: the last state stands, an
   }
   const backEnd: BackEnd = {
     name: 'kernel', carriesClusterIps: true, start: apply, apply, check: async () => undefined, conditions: () => [],
-    stop: async () => undefined, clean: async () => undefined
+    counts: async () => noTraffic(), stop: async () => undefined, clean: async () => undefined
   }
   const clock = new HandClock()
   const agent = new Agent({

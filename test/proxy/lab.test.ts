@@ -96,6 +96,22 @@ for (const mode of ['kernel', 'userspace'] as const) {
     const udp = await lab.run('x', process.execPath, '-e', udpClient, '10.96.0.10', '53')
     t.match(udp.out.trim(), /^[ab] 10\.77\.0\.\d+$/, 'UDP, and the answer comes from the address that was asked')
     t.equal((await lab.run('x', process.execPath, '-e', halfClosing, '10.96.0.10', '80')).out.split(' ')[0]?.length, 1, 'a client that has ended its side gets its answer')
+
+    // What machine a counts, of clients of the network and of its own programs, of endpoints here and there, with affinity and without.
+    const before = await countsOf(lab, 'a')
+    for (const [machine, address, port, times] of [['x', '10.96.0.10', 80, 6], ['a', '10.96.0.10', 80, 6], ['a', '10.96.0.14', 80, 3]] as const) {
+      for (let time = 0; time < times; time++) await lab.ask(machine, address, port)
+    }
+    for (let time = 0; time < 4; time++) await lab.ask('a', '10.96.0.12', 80)
+    const after = await countsOf(lab, 'a')
+    const grown = (name: string): number => (after.get(name) ?? NaN) - (before.get(name) ?? NaN)
+    t.equal(grown('rollcall_proxy_connections_total'), 15)
+    // Without an endpoint nobody listens in userspace: the kernel refuses, and the agent hears nothing of it.
+    t.equal(grown('rollcall_proxy_refused_total'), mode === 'kernel' ? 4 : 0)
+    const bytes = (direction: string): number => grown(`rollcall_proxy_bytes_total{direction="${direction}"}`)
+    // curl asks with some 70 octets, and the answer is one line; packets of the kernel have headers. None is counted twice.
+    const [least, most] = mode === 'kernel' ? [15 * 200, 15 * 900] : [15 * 4, 15 * 200]
+    for (const direction of ['in', 'out']) t.ok(bytes(direction) > least && bytes(direction) < most, `${direction}: ${bytes(direction)} octets of ${least}-${most}`)
   })
 
   t.test(`${mode}: what changes is carried at once, and the end of the registry changes nothing`, { skip: noLab, timeout: 120_000 }, async (t) => {
@@ -121,16 +137,24 @@ for (const mode of ['kernel', 'userspace'] as const) {
     const again = lab.start(t, 'a', ['server/main.ts', 'proxy', '--node', 'a', '--mode', mode, '--state', join(lab.directory, 'a.state')], { ROLLCALL_ADDRESS: 'http://10.77.0.1:7500' })
     await again.line(/carrying \d+ addresses/)
     t.ok((await asked('a', '10.96.0.10', 80)).every((answer) => answer.startsWith('b ')), 'an agent that starts without a registry carries what it knew')
+    const carried = (await countsOf(lab, 'a')).get('rollcall_proxy_connections_total') ?? NaN
     await lab.run('a', 'nft', 'flush', 'ruleset')
     if (mode === 'kernel') {
       await again.line(/repaired what somebody else had changed/)
       t.ok((await asked('a', '10.96.0.10', 80)).every((answer) => answer.startsWith('b ')), 'somebody flushed the rules')
+      t.ok(((await countsOf(lab, 'a')).get('rollcall_proxy_connections_total') ?? NaN) > carried, 'and what was counted before still counts')
     }
     again.process.kill('SIGTERM')
     t.equal((await again.ended).code, 0)
     t.match((await lab.run('a', process.execPath, '--conditions=rollcall-source', 'server/main.ts', 'proxy', 'clean')).out, 'removed')
     t.same(await lab.run('a', 'nft', 'list', 'tables').then(({ out }) => out.includes('rollcall')), false, 'clean leaves nothing')
   })
+}
+
+/** What the agent of a machine has counted. */
+async function countsOf (lab: Lab, machine: string): Promise<Map<string, number>> {
+  const { out } = await lab.run(machine, 'curl', '-s', 'http://127.0.0.1:10256/metrics')
+  return new Map(out.split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]))
 }
 
 /** How many endpoints of `web` an agent has kept. */

@@ -11,7 +11,7 @@ const [service = 'web', id = `${service}-1`] = process.argv.slice(2)
 const server = createServer((request, response) => {
   let octets = 0
   request.on('data', (chunk: Buffer) => { octets += chunk.length })
-  request.on('end', () => response.end(`${id} ${request.headers['x-forwarded-proto'] ?? 'directly'} ${request.url}${octets > 0 ? ` ${octets} octets` : ''}\n`))
+  request.on('end', () => response.end(`${id} ${String(request.headers['x-forwarded-proto'] ?? 'directly')} ${request.url}${octets > 0 ? ` ${octets} octets` : ''}\n`))
 })
 // RFC 6455 4.2.2, and then the frames as they come: an example needs no more.
 server.on('upgrade', (request, socket) => {

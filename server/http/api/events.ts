@@ -2,6 +2,8 @@
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Event, Page, Reason } from '../../../client-sdk/src/wire.ts'
+import { agentNamespace, agentService } from '../../model/agent-name.ts'
+import { agentKeys } from '../../model/traffic-agent.ts'
 import { InstanceId, LabelName } from '../../model/instance/instance.ts'
 import { type AppliedChange, type EventPage as Events, cursorText, parseCursor } from '../../registry/core.ts'
 import { answer, reach, settle } from '../server/conditional.ts'
@@ -82,13 +84,28 @@ function eventOf (change: AppliedChange, epoch: string): Event {
 /** Who expires leases and puts back what a store lost. */
 const registryName = 'registry'
 
-function messageOf ({ reason, by, event, instance, kind, target: { namespace, service, id } }: AppliedChange): string {
+function messageOf (change: AppliedChange): string {
+  const { reason, by, event, instance, kind, target: { namespace, service, id } } = change
   const author = by === '' || by === registryName ? '' : ` by ${by}` // the reason names what the registry does by itself
   const address = reason === 'registered' && event === 'put' && instance !== undefined ? ` at ${instance.address}` : ''
   const why = reason === 'override' && instance?.override !== undefined ? `: ${overrideText(instance.override)}` : ''
   const subject = { instance: `${id} of ${service} in ${namespace}`, service: `service ${service} in ${namespace}`, endpoints: `endpoints of ${service} in ${namespace}`, namespace: `namespace ${namespace}`, claim: service, secret: 'a secret', policy: `policy ${id}`,
     ingress: `ingress ${id} in ${namespace}`, ingressclass: `ingress class ${id}`, tlssecret: `secret ${id} in ${namespace}`, autoscaler: `autoscaler ${id} in ${namespace}` }
-  return `${subject[kind]} ${verbs[reason]}${author}${address}${why}`
+  return `${subject[kind]} ${verbs[reason]}${author}${address}${why}${agentText(change)}`
+}
+
+/** Of an agent (`rollcall proxy`): which load-balancer addresses it announces now, and which nobody does or a stranger uses. */
+function agentText ({ instance, previous, event, target: { namespace, service } }: AppliedChange): string {
+  if (namespace !== agentNamespace || service !== agentService || event !== 'put' || instance === undefined) return ''
+  const changed = (key: string): string | undefined => {
+    const [before = '', now = ''] = [previous?.metadata[key], instance.metadata[key]]
+    return now === before ? undefined : now
+  }
+  const [announces, problems] = [changed(agentKeys.announces), changed(agentKeys.problems)]
+  return [
+    ...(announces === undefined ? [] : [announces === '' ? 'it announces no address' : `it announces ${announces.replaceAll(',', ', ')}`]),
+    ...(problems === undefined ? [] : [problems === '' ? 'what it could not announce is in order again' : problems])
+  ].map((text, at) => `${at === 0 ? ': ' : '; '}${text}`).join('')
 }
 
 function overrideText ({ status, weight, reason }: { readonly status?: string, readonly weight?: number, readonly reason: string }): string {

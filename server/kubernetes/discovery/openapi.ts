@@ -1,5 +1,4 @@
-// OpenAPI. Version 2 says nothing of fields, so that no client checks them: what is wrong with an object is said by the registry. Version 3 is
-// asked for by newer clients, group by group.
+// OpenAPI: version 2 for older clients, in one document; version 3 for newer ones, group by group.
 import type { FastifyInstance } from 'fastify'
 import { noSuchPath } from '../answers/status.ts'
 import { kinds } from '../kinds.ts'
@@ -9,8 +8,9 @@ import { openApiVersion2 } from '../write/openapi/version-2.ts'
 /** Not what was asked for: Go's reader of media types refuses the `@` in that. */
 const v2Media = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
 
-const documents = new OpenApiDocuments(kinds.filter(({ verbs }) => verbs.includes('get')))
-const version2 = openApiVersion2(kinds, 'v1')
+const newest = kinds.filter(({ olderThan }) => olderThan === undefined)
+const documents = new OpenApiDocuments(newest.filter(({ verbs }) => verbs.includes('get')))
+const version2 = openApiVersion2(newest, 'v1')
 
 export function registerOpenapi (scope: FastifyInstance): void {
   scope.get('/openapi/v3', (_request, reply) => reply.type('application/json').send(documents.index))

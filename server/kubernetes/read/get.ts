@@ -4,6 +4,7 @@ import { shelfOf } from '../context.ts'
 import { notFound } from '../answers/status.ts'
 import type { KubeObject } from '../objects/meta.ts'
 import { scaleOf } from '../objects/deployment.ts'
+import { inVersion } from '../objects/older-version.ts'
 import type { Entry } from '../shelf/entry.ts'
 import { metadataOf, tableOf } from '../table/table.ts'
 import { readListOptions } from '../request/list-options.ts'
@@ -15,7 +16,7 @@ const namedByService = new Set(['Service', 'Endpoints'])
 export async function get (context: KubernetesContext, asked: Asked): Promise<Answer> {
   const { kind, path: { subresource } } = asked
   const object = kind.group === 'metrics.k8s.io' ? await oneLoad(context, asked) : (await entryOf(context, asked)).object()
-  return { code: 200, body: shown(asked, subresource === 'scale' ? scaleOf(object) : object, context.parts.clock.now()) }
+  return { code: 200, body: shown(asked, inVersion(kind, subresource === 'scale' ? scaleOf(object) : object), context.parts.clock.now()) }
 }
 
 /** @throws StatusError 404; RegistryError for what may not be seen */

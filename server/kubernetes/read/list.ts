@@ -2,6 +2,7 @@
 import { tooLargeResourceVersion, expired } from '../answers/status.ts'
 import { type Kind, apiVersionOf } from '../kinds.ts'
 import type { KubeObject } from '../objects/meta.ts'
+import { inVersion } from '../objects/older-version.ts'
 import type { Wanted } from '../request/accept.ts'
 import type { ListOptions } from '../request/list-options.ts'
 import { selectsObject, takesAll } from '../request/selectors.ts'
@@ -72,7 +73,7 @@ export function * listText ({ kind, options: { includeObject }, wanted: { form, 
     yield * items(page.entries, (object) => metadataOf(object, version))
   } else {
     yield `{"kind":"${kind.kind}List","apiVersion":"${apiVersionOf(kind)}","metadata":${metadata},"items":[`
-    yield * items(page.entries, (object) => object)
+    yield * items(page.entries, (object) => inVersion(kind, object))
   }
   yield ']}\n'
 }

@@ -81,5 +81,6 @@ function problemsOf (text = '[]'): IngressProblem[] {
 /** Cut to what a registration may hold. */
 export function problemsText (problems: readonly IngressProblem[]): string | undefined {
   if (problems.length === 0) return undefined
-  return JSON.stringify(problems.slice(0, maxIngressProblems).map(({ ingress, reason, message }) => ({ ingress, reason, message: message.slice(0, maxSentence) })))
+  const cut = problems.slice(0, maxIngressProblems)
+  return JSON.stringify(cut.map(({ ingress, reason, message }) => ({ ingress, reason, message: message.slice(0, maxSentence) })))
 }

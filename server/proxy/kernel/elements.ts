@@ -76,6 +76,7 @@ export function elementsOf (frontEnd: FrontEnd): FrontEndElements {
       add(stickyMaps.targets(transport), known, place(target))
     }
   }
+  if (outside.targets.length + inside.targets.length > 0) add('carried', key)
   carry(outside, false)
   if (inside !== outside) carry(inside, true)
   if (sources !== undefined) {

@@ -2,8 +2,11 @@
 import type { Clock } from '../../clock.ts'
 import type { AddressRange } from '../../model/address/ranges.ts'
 import type { BackEnd, FrontEndChanges } from '../back-end.ts'
+import type { Draining } from '../draining.ts'
 import type { Condition } from '../front-end.ts'
 import { failure, type Run } from '../program.ts'
+import type { TrafficCounts } from '../traffic-counts.ts'
+import { KernelCounts } from './kernel-counts.ts'
 import { readMaps } from './kernel-maps.ts'
 import { DrainLimits } from './drain-limits.ts'
 import { LocalListeners } from './local-listeners.ts'
@@ -35,6 +38,7 @@ export class KernelBackEnd implements BackEnd {
   readonly #flows: StaleFlows
   readonly #listeners = new LocalListeners()
   readonly #drains: DrainLimits
+  readonly #counts: KernelCounts
   /** The kernel has what `#state` says. */
   #isTrue = false
   /** The routes of the cluster ranges that could not be set: a sentence each. */
@@ -45,6 +49,15 @@ export class KernelBackEnd implements BackEnd {
     this.#state = new RulesetState(options)
     this.#flows = new StaleFlows(options.run)
     this.#drains = new DrainLimits(options.run, options.clock)
+    this.#counts = new KernelCounts(options.run)
+  }
+
+  get draining (): readonly Draining[] {
+    return this.#drains.waiting
+  }
+
+  resume (draining: readonly Draining[]): void {
+    this.#drains.resume(draining)
   }
 
   async start (frontEnds: FrontEndChanges): Promise<void> {
@@ -83,6 +96,10 @@ export class KernelBackEnd implements BackEnd {
     return [...this.#routeFaults.map((message): Condition => ({ service: '', reason: 'AddressRefused', message })), ...this.#listeners.conditions]
   }
 
+  counts (): Promise<TrafficCounts> {
+    return this.#counts.read()
+  }
+
   async stop (): Promise<void> {
     this.#drains.close()
   }
@@ -94,10 +111,16 @@ export class KernelBackEnd implements BackEnd {
 
   async #replace (): Promise<void> {
     this.#isTrue = false
+    await this.#counts.read() // what they have goes with the table
+    let tables: readonly string[] = [tableName]
     let ran = await this.#options.run('nft', ['-f', '-'], { input: this.#state.whole(), limitMs: wholeLimitMs })
     // Maps of clients that another version has left have another form.
-    if (ran.code !== 0) ran = await this.#options.run('nft', ['-f', '-'], { input: this.#state.whole(true), limitMs: wholeLimitMs })
+    if (ran.code !== 0) {
+      ran = await this.#options.run('nft', ['-f', '-'], { input: this.#state.whole(true), limitMs: wholeLimitMs })
+      tables = tableNames
+    }
     if (ran.code !== 0) throw new Error(`nft refuses the ruleset: ${failure(ran)}`)
+    this.#counts.replaced(tables)
     this.#isTrue = true
   }
 

@@ -3,8 +3,13 @@
 //
 // A connection to an address of a service meets `dispatch`, which finds the chain for its number of slots; that chain
 // draws a slot, and the map of slots has the endpoint. What has no endpoint is refused where the packet is filtered.
+//
+// What is carried is counted (kernel-counts.ts): connections where they are translated, which the first packet of each alone comes to, and
+// bytes where packets come from the network or from a program of the machine, each once. That costs one look into a set for each packet of a
+// translated connection: which of them are ours and not those of another program, is known by the address and port that was asked for.
 import type { Family } from '../../model/address/ranges.ts'
 import { className, type Element, type SlotClass } from './elements.ts'
+import { counterNames } from './counter-names.ts'
 import { isStickyMap, stickyClassText, stickyTableName } from './sticky.ts'
 
 export const tableName = 'rollcall'
@@ -19,6 +24,9 @@ export interface RulesetOptions {
   /** Whether the kernel translates SCTP. */
   readonly hasSctp: boolean
 }
+
+const counters = Object.values(counterNames)
+const counted = (name: string): string => `counter name "${name}"`
 
 export const nftFamily = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6')
 const addressType = (family: Family): string => (family === 4 ? 'ipv4_addr' : 'ipv6_addr')
@@ -45,7 +53,10 @@ export function baseText (family: Family, { clusterRanges, markBit, hasSctp }: R
     `  set guarded { type ${type} . inet_proto . inet_service; }`,
     `  set allowed { type ${type} . inet_proto . inet_service . ${type}; flags interval; }`,
     `  set own { type ${type}; }`,
+    `  set carried { type ${type} . inet_proto . inet_service; }`,
+    ...counters.map((name) => `  counter ${name} { }`),
     '  chain no-endpoints {',
+    `    ${counted(counterNames.refused)}`,
     '    meta l4proto tcp reject with tcp reset',
     `    reject with ${family === 4 ? 'icmp' : 'icmpv6'} port-unreachable`,
     '  }',
@@ -55,7 +66,7 @@ export function baseText (family: Family, { clusterRanges, markBit, hasSctp }: R
     '  chain output { type nat hook output priority -100; policy accept; jump inside-dispatch; jump dispatch; }',
     '  chain guard {',
     '    type filter hook prerouting priority -110; policy accept;',
-    `    ${key} @guarded ${key} . ${ip} saddr != @allowed drop`,
+    `    ${key} @guarded ${key} . ${ip} saddr != @allowed ${counted(counterNames.refused)} drop`,
     '  }',
     '  chain postrouting {',
     '    type nat hook postrouting priority srcnat; policy accept;',
@@ -63,6 +74,13 @@ export function baseText (family: Family, { clusterRanges, markBit, hasSctp }: R
     `    ct status dnat ${ip} saddr @own masquerade fully-random`,
     `    ct status dnat fib saddr type != local meta mark & ${mark} == 0 masquerade fully-random`,
     '  }',
+    `  chain count { ct direction original ${counted(counterNames.bytesIn)}; ct direction reply ${counted(counterNames.bytesOut)}; }`,
+    '  chain count-ours {',
+    // nft knows what `proto-dst` is only behind the protocol.
+    ...transports.map((transport) => `    meta l4proto ${transport} ct original ${ip} daddr . meta l4proto . ct original proto-dst @carried goto count`),
+    '  }',
+    '  chain count-arriving { type filter hook prerouting priority -90; policy accept; iifname != "lo" ct status dnat jump count-ours; }',
+    '  chain count-leaving { type filter hook output priority -90; policy accept; ct status dnat jump count-ours; }',
     `  chain refuse { ct state new ${key} vmap @empty; ct state new ${ip} daddr @cluster-ranges goto no-endpoints; }`,
     '  chain filter-input { type filter hook input priority filter; policy accept; jump refuse; }',
     '  chain filter-forward { type filter hook forward priority filter; policy accept; jump refuse; }',
@@ -79,7 +97,7 @@ export function classText (slotClass: SlotClass, markBit: number): string {
   const draw = `numgen random mod ${slots}`
   const keep = keepSource ? `meta mark set meta mark | 0x${markBit.toString(16)} ` : ''
   const map = `${isInside ? 'inside-' : ''}slots-${transport}`
-  const rule = `meta l4proto ${transport} ${keep}dnat ${ip} addr . port to ${ip} daddr . ${transport} dport . ${draw} map @${map}`
+  const rule = `meta l4proto ${transport} ${counted(counterNames.connections)} ${keep}dnat ${ip} addr . port to ${ip} daddr . ${transport} dport . ${draw} map @${map}`
   return [
     `add chain ${ip} ${tableName} ${className(slotClass)}`,
     `add rule ${ip} ${tableName} ${className(slotClass)} ${rule}`

@@ -10,6 +10,7 @@
 // The number travels in the packet's priority: of the first packet of a connection only, and routing sets it anew.
 import type { Family } from '../../model/address/ranges.ts'
 import type { FrontEnd, Target } from '../front-end.ts'
+import { counterNames } from './counter-names.ts'
 
 export const stickyTableName = 'rollcall-sticky'
 /** Clients that are remembered, for each family and transport; one more is not, and draws again each time. */
@@ -104,6 +105,7 @@ export function stickyBaseText (family: Family, hasSctp: boolean, isNew: boolean
     `add table ${table}`,
     ...(isNew ? [`delete table ${table}`, `add table ${table}`] : []),
     `flush table ${table}`, // its rules
+    `add counter ${table} ${counterNames.connections}`,
     ...transports.map((transport) => `add map ${table} affinity-${transport} { typeof ${clientKey(family, transport)} : meta priority; ` +
       `size ${maxClients}; flags dynamic,timeout; timeout 1d; }`),
     ...maps.flatMap(([name, text]) => [`add map ${table} ${name} { ${text} }`, `flush map ${table} ${name}`]),
@@ -130,7 +132,7 @@ export function stickyClassText (stickyClass: StickyClass, markBit: number): str
     `flush chain ${table} ${go}`,
     `add rule ${table} ${go} ${only} update @affinity-${transport} { ${clientKey(family, transport)} timeout ${seconds}s : meta priority }`,
     ...(keepSource ? [`add rule ${table} ${go} meta mark set meta mark | 0x${markBit.toString(16)}`] : []),
-    `add rule ${table} ${go} ${only} dnat ${ip} addr . port to ${place} . meta priority map @${stickyMaps.targets(transport)}`,
+    `add rule ${table} ${go} ${only} counter name "${counterNames.connections}" dnat ${ip} addr . port to ${place} . meta priority map @${stickyMaps.targets(transport)}`,
     `add chain ${table} ${draw}`,
     `add rule ${table} ${draw} meta priority set 0:0`,
     `add rule ${table} ${draw} ${only} meta priority set ${clientKey(family, transport)} map @affinity-${transport}`,

@@ -3,6 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '../../clock.ts'
 import type { Guard } from '../../guard.ts'
 import type { FrontEnd, Target } from '../front-end.ts'
+import type { GrowingCounts } from '../traffic-counts.ts'
 import type { Picker } from './picker.ts'
 
 /** How long each endpoint may take to accept, one after the other. */
@@ -19,6 +20,8 @@ export interface TcpOptions {
   /** Whether an address is of this machine. */
   readonly isInside: (address: string) => boolean
   readonly isAllowed: (address: string, sources: readonly string[]) => boolean
+  /** Of all front ends; bytes of connections that are open are added when they end. */
+  readonly counts: GrowingCounts
 }
 
 export class TcpFrontEnd {
@@ -64,6 +67,16 @@ export class TcpFrontEnd {
     return this.#pairs.size === 0 ? closed : Promise.resolve()
   }
 
+  /** Bytes of the connections that are open, both ways. */
+  get openBytes (): { readonly in: number, readonly out: number } {
+    const open = { in: 0, out: 0 }
+    for (const { bytesRead, bytesWritten } of this.#pairs) {
+      open.in += bytesRead
+      open.out += bytesWritten
+    }
+    return open
+  }
+
   /** Ends all connections, too. */
   cut (): void {
     for (const socket of this.#pairs) socket.destroy()
@@ -84,11 +97,12 @@ export class TcpFrontEnd {
   }
 
   #accept (client: Socket): void {
-    const { guard, isInside, isAllowed } = this.#options
+    const { guard, isInside, isAllowed, counts } = this.#options
     const address = (client.remoteAddress ?? '').replace(/^::ffff:/, '')
     client.on('error', guard.around('proxy-tcp', () => client.destroy()))
     const { sources } = this.frontEnd
     if (sources !== undefined && !isInside(address) && !isAllowed(address, sources)) {
+      counts.refused++
       client.resetAndDestroy()
       return
     }
@@ -97,15 +111,18 @@ export class TcpFrontEnd {
     client.once('close', guard.around('proxy-tcp', () => {
       this.#pairs.delete(client)
       this.#targets.delete(client)
+      counts.bytesIn += client.bytesRead
+      counts.bytesOut += client.bytesWritten
     }))
     const picker = this.picker
     this.#connect(client, address, picker, picker.order(address, isInside(address)), 0)
   }
 
   #connect (client: Socket, address: string, picker: Picker, targets: readonly Target[], tried: number): void {
-    const { guard, clock } = this.#options
+    const { guard, clock, counts } = this.#options
     const target = targets[tried]
     if (target === undefined || client.destroyed) {
+      if (target === undefined) counts.refused++
       client.resetAndDestroy()
       return
     }
@@ -121,6 +138,7 @@ export class TcpFrontEnd {
     server.once('error', guard.around('proxy-tcp', next))
     server.once('connect', guard.around('proxy-tcp', () => {
       cancel()
+      counts.connections++
       server.removeAllListeners('error')
       picker.reached(address, target)
       this.#targets.set(client, target)

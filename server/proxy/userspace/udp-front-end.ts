@@ -73,30 +73,39 @@ export class UdpFrontEnd {
   }
 
   #take (message: Buffer, { address, port }: RemoteInfo): void {
-    const { isInside, isAllowed } = this.#options
+    const { isInside, isAllowed, counts } = this.#options
     const { sources } = this.frontEnd
-    if (sources !== undefined && !isInside(address) && !isAllowed(address, sources)) return
+    if (sources !== undefined && !isInside(address) && !isAllowed(address, sources)) {
+      counts.refused++
+      return
+    }
     const key = `${address} ${port}`
     const flow = this.#flows.get(key) ?? this.#open(key, address, port)
-    if (flow === undefined) return
+    if (flow === undefined) {
+      counts.refused++
+      return
+    }
+    counts.bytesIn += message.length
     flow.usedAtMs = this.#clock.now()
     if (flow.waiting === undefined) flow.socket.send(message)
     else if (flow.waiting.length < maxWaiting) flow.waiting.push(message)
   }
 
   #open (key: string, address: string, port: number): Flow | undefined {
-    const { guard, isInside } = this.#options
+    const { guard, isInside, counts } = this.#options
     const [target] = this.picker.order(address, isInside(address))
     if (target === undefined) return undefined
     const socket = createSocket(target.address.includes(':') ? 'udp6' : 'udp4')
     const flow: Flow = { socket, target, waiting: [], usedAtMs: this.#clock.now(), isAnswered: false }
     this.connections++
+    counts.connections++
     this.#flows.set(key, flow)
     if (this.#flows.size > maxFlows) this.#end(this.#quietest())
     // ECONNREFUSED: nobody listens there. The client's next message chooses anew.
     socket.on('error', guard.around('proxy-udp', () => { if (this.#flows.get(key) === flow) this.#end(key) }))
     socket.on('message', guard.around('proxy-udp', (answer: Buffer) => {
       flow.isAnswered = true
+      counts.bytesOut += answer.length
       flow.usedAtMs = this.#clock.now()
       this.#socket.send(answer, port, address)
     }))

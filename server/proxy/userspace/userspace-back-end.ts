@@ -7,6 +7,7 @@ import type { BackEnd, FrontEndChanges } from '../back-end.ts'
 import type { Condition, FrontEnd, Target } from '../front-end.ts'
 import type { Machine } from '../machine.ts'
 import { failure, type Run } from '../program.ts'
+import { type TrafficCounts, noTraffic } from '../traffic-counts.ts'
 import { Picker, type PickerOptions } from './picker.ts'
 import { TcpFrontEnd, type TcpOptions } from './tcp-front-end.ts'
 import { UdpFrontEnd } from './udp-front-end.ts'
@@ -31,6 +32,7 @@ export class UserspaceBackEnd implements BackEnd {
   readonly #wanted = new Map<string, FrontEnd>()
   readonly #opened = new Map<string, Opened>()
   readonly #faults = new Map<string, Condition>()
+  readonly #counts = noTraffic()
   #rangeFaults: readonly string[] = []
   #machine: Machine
 
@@ -65,6 +67,17 @@ export class UserspaceBackEnd implements BackEnd {
 
   conditions (): readonly Condition[] {
     return [...this.#rangeFaults.map((message): Condition => ({ service: '', reason: 'AddressRefused', message })), ...this.#faults.values()]
+  }
+
+  counts (): Promise<TrafficCounts> {
+    const counts = { ...this.#counts }
+    for (const opened of this.#opened.values()) {
+      if (!(opened instanceof TcpFrontEnd)) continue
+      const { openBytes } = opened
+      counts.bytesIn += openBytes.in
+      counts.bytesOut += openBytes.out
+    }
+    return Promise.resolve(counts)
   }
 
   async stop (): Promise<void> {
@@ -113,7 +126,7 @@ export class UserspaceBackEnd implements BackEnd {
       return
     }
     const options: TcpOptions = {
-      guard: this.#options.guard, clock: this.#options.clock, isInside: (client) => this.#isInside(client), isAllowed
+      guard: this.#options.guard, clock: this.#options.clock, isInside: (client) => this.#isInside(client), isAllowed, counts: this.#counts
     }
     const picker = new Picker(frontEnd, this.#options)
     try {

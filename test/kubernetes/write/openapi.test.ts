@@ -1,5 +1,7 @@
 import t from 'tap'
 import { OpenApiDocuments } from '../../../server/kubernetes/write/openapi/documents.ts'
+import { wireFields } from '../../../server/kubernetes/write/protobuf/wire-reader.ts'
+import { openApiVersion2 } from '../../../server/kubernetes/write/openapi/version-2.ts'
 
 const served = (group: string, kind: string, resource: string, rest: object = {}) => ({ group, version: 'v1', kind, resource, namespaced: true, verbs: ['get', 'list', 'create', 'update', 'patch', 'delete'], ...rest })
 const documents = new OpenApiDocuments([
@@ -39,4 +41,33 @@ t.test('a Service has its real fields, keys of lists, and a PATCH that takes fie
   t.same(patch.parameters.map(({ name }: { name: string }) => name), ['dryRun', 'fieldManager', 'fieldValidation', 'force'])
   t.ok(paths['/api/v1/namespaces/{name}'].get, 'a kind without namespaces')
   t.match(schemas['io.k8s.api.core.v1.Pod'], { description: 'Not stored here, but made of what is registered: a pod is an instance.', 'x-kubernetes-preserve-unknown-fields': true })
+})
+
+/** The fields of a message by their numbers, in order. */
+function fieldsOf (bytes: Buffer, number: number): Buffer[] {
+  return [...wireFields(bytes)].filter((field) => field.number === number).map(({ value }) => value as Buffer) // none of them is a number
+}
+
+function namedIn (bytes: Buffer, number: number): ReadonlyMap<string, Buffer> {
+  return new Map(fieldsOf(bytes, number).map((each) => [fieldsOf(each, 1)[0]?.toString() ?? '', fieldsOf(each, 2)[0] ?? Buffer.alloc(0)]))
+}
+
+t.test('version 2 has a schema for each kind, references lead to one, and merge keys are told', async (t) => {
+  const document = openApiVersion2([
+    served('', 'Service', 'services'), served('', 'Pod', 'pods', { verbs: ['get', 'list'], derivedFrom: 'a pod is an instance' }), served('discovery.k8s.io', 'EndpointSlice', 'endpointslices')
+  ], 'v1')
+  const definitions = namedIn(fieldsOf(document, 9)[0] ?? Buffer.alloc(0), 1)
+  for (const [name, schema] of definitions) {
+    const references = [...schema.toString('latin1').matchAll(/#\/definitions\/([\w.]+)/g)].map(([, reference = '']) => reference)
+    t.same(references.filter((reference) => !definitions.has(reference.replace(/[^\w.].*$/, ''))), [], name)
+  }
+  const spec = definitions.get('io.k8s.api.core.v1.ServiceSpec') ?? Buffer.alloc(0)
+  const ports = namedIn(fieldsOf(spec, 25)[0] ?? Buffer.alloc(0), 1).get('ports') ?? Buffer.alloc(0)
+  t.equal(fieldsOf(fieldsOf(ports, 22)[0] ?? Buffer.alloc(0), 1)[0]?.toString(), 'array')
+  t.match([...namedIn(ports, 31)].map(([name, value]) => [name, fieldsOf(value, 2)[0]?.toString()]), [
+    ['x-kubernetes-list-type', '"map"\n'], ['x-kubernetes-list-map-keys', '["port","protocol"]\n'], ['x-kubernetes-patch-strategy', '"merge"\n'], ['x-kubernetes-patch-merge-key', '"port"\n']
+  ])
+  const pod = definitions.get('io.k8s.api.core.v1.Pod') ?? Buffer.alloc(0)
+  t.same(fieldsOf(pod, 25), [], 'what is derived may have any fields: the registry says why it is not written')
+  t.match(fieldsOf(pod, 4)[0]?.toString(), /a pod is an instance/)
 })

@@ -109,13 +109,13 @@ function parametersOf (action: string): readonly JsonSchema[] {
   return action === 'patch' ? [...named, force] : named
 }
 
-function typeOf ({ group, version, kind, derivedFrom = 'it is made of what is registered' }: ServedKind): StructType {
+export function typeOf ({ group, version, kind, derivedFrom = 'it is made of what is registered' }: ServedKind): StructType {
   if (isStored(kind)) return kindFields[kind]
   const domain = group === '' ? 'core' : group.split('.')[0] ?? group
   const about = `Not stored here, but made of what is registered: ${derivedFrom}.`
   return struct(`io.k8s.api.${domain}.${version}.${kind}`, about, typeMeta)
 }
 
-function isStored (kind: string): kind is keyof typeof kindFields {
+export function isStored (kind: string): kind is keyof typeof kindFields {
   return Object.hasOwn(kindFields, kind)
 }
