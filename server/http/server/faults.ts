@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyError, FastifyRequest } from 'fastify'
 import { type ErrorCode, RegistryError, errorCatalogue, invalid } from '../../errors.ts'
 import type { Guard } from '../../guard.ts'
+import { withoutTokens } from './guard.ts'
 import type { HttpLog } from './http-log.ts'
 import type { Dialect } from './dialect.ts'
 
@@ -34,7 +35,7 @@ export function faultOf (cause: unknown, request: FastifyRequest, { log, guard }
   // The client went away, or sent less than it promised, while its body was read.
   if (statusCode === 400) return invalid([{ field: 'body', rule: 'must arrive whole' }])
   if (statusCode === 404) return new RegistryError('REG_ROUTE_NOT_FOUND', 'there is nothing at this path')
-  guard.failed('http-request', cause, { requestId: request.id, method: request.method, url: request.url.slice(0, maxShownUrl) })
+  guard.failed('http-request', cause, { requestId: request.id, method: request.method, url: withoutTokens(request.url).slice(0, maxShownUrl) })
   return new RegistryError('REG_INTERNAL', `the registry failed at this request (${request.id}); its log says why`)
 }
 
