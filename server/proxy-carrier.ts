@@ -6,7 +6,7 @@ export interface Carrier {
   status (): object
   /** Whether what it was told last is in force. */
   isHealthy (): boolean
-  metrics (): string | Promise<string>
+  metrics (): Promise<string>
   /** Takes what the registry tells of services. */
   take (event: EndpointsEvent): Promise<void>
   /** Follows what else it needs, until the signal. Never resolves before that; rejects with what makes it useless. */

@@ -73,7 +73,8 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
   const ingress = settings.ingress === undefined ? undefined : await openIngress(settings, settings.ingress, parts)
   const carriers: readonly Carrier[] = [traffic, ingress].filter((carrier) => carrier !== undefined)
   const status = (): object => ({
-    ...traffic?.status() ?? { pid: process.pid, mode: settings.mode, node: settings.readMachine().node }, ...(ingress === undefined ? {} : { ingress: ingress.status() })
+    ...traffic?.status() ?? { pid: process.pid, mode: settings.mode, node: settings.readMachine().node },
+    ...(ingress === undefined ? {} : { ingress: ingress.status() })
   })
   const lock = await MachineLock.take(status, guard)
   // Several may serve ingresses on one machine, at ports of their own or the next beside the one before; `status` is of the first.
@@ -95,7 +96,7 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
       signal.addEventListener('abort', guard.around('proxy-end', () => watch.return()))
       for await (const event of watch) await Promise.all(carriers.map((carrier) => carrier.take(event)))
     })()
-    process.on('SIGHUP', guard.around('proxy-renew', () => Promise.all(carriers.map((carrier) => carrier.renew?.()))))
+    if (ingress !== undefined) process.on('SIGHUP', guard.around('proxy-renew', () => Promise.all(carriers.map(async (carrier) => await carrier.renew?.()))))
     if (!signal.aborted) await Promise.race([once(signal, 'abort'), endOfParent(guard), following, ...carriers.map((carrier) => carrier.follow?.(signal) ?? following)])
     health?.close()
     // First, so that nobody is sent here who comes too late.

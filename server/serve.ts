@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { AccessControl } from './access/access-control.ts'
 import { AccessMetrics } from './access/metrics.ts'
+import { Autoscaling } from './autoscaling/controller.ts'
+import { observeAutoscaling } from './autoscaling/metrics.ts'
 import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
 import { isReachable } from './config/kinds.ts'
@@ -125,6 +127,13 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   })
   counters.observe(registry)
   registry.feed.listen({ changed: changeLines.changed })
+  const nodeAccess = registry.as(registryActor)
+  const autoscaling = new Autoscaling({
+    core: { position: registry.position, access: nodeAccess }, store: registry.store, loads: registry.loads, clock, guard, warn,
+    holder: `${node} ${randomBytes(8).toString('hex')}`, intervalMs: values.autoscaling.intervalMs,
+    notice: ({ metadata: { namespace = '', name, uid } }, notice) => registry.notices.tell({ kind: 'HorizontalPodAutoscaler', namespace, name, uid }, notice)
+  })
+  observeAutoscaling(metrics.register, nodeAccess, autoscaling)
   const accessMetrics = new AccessMetrics(metrics.register)
   let access: AccessControl
   try {
@@ -155,6 +164,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   const close = async (): Promise<void> => {
     await agent?.stop()
     await closeListeners() // first, so that nothing is asked of a store that is closed
+    await autoscaling.close()
     await registry.close()
     await access.close()
     unwatchLoop()
@@ -172,6 +182,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   const closeSoon = async (cutRequests?: () => void): Promise<boolean> => {
     await isOverWithin(listenersMs, closeListeners())
     cutRequests?.()
+    await isOverWithin(listenersMs, autoscaling.close())
     const isClosed = await isOverWithin(storeMs, registry.close())
     await isOverWithin(storeMs, access.close())
     unwatchLoop()
@@ -287,6 +298,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await step(`load the registry from ${store.location}`, () => registry.open(), () => registry.feed.storeHealth.reason)
     for (const warning of [...storeWarnings(values.store, store), ...access.warnings]) log.warn(warning)
     if (dns !== undefined) await handOver(dns)
+    autoscaling.start()
     const ownService = await openOwnService(http.ownUrls.get('kubernetes'))
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({

@@ -11,6 +11,7 @@ import { closeInputs } from '../server/validation.ts'
 import { registerWatch, watchPath } from '../watch/watch.ts'
 import { type AccessQuestions, registerAccess } from './access.ts'
 import { registerApply } from './apply.ts'
+import { registerAutoscaling } from './autoscaling.ts'
 import { registerBackup } from './backup.ts'
 import { registerCertificates } from './certificates.ts'
 import { registerConditions } from './conditions.ts'
@@ -100,6 +101,7 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
       })
       registerCertificates(app, context)
       registerIngressObjects(app, context)
+      registerAutoscaling(app, context)
       registerExplain(app, context)
       registerPools(app, context)
       await registerDns(app, context)
