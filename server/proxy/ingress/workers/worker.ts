@@ -85,7 +85,8 @@ export class IngressWorker {
   async end (graceMs: number): Promise<void> {
     for (const id of [...this.#listening.keys()]) this.#leave(id)
     this.#servers.end()
-    await Promise.all([this.#engine.close(graceMs), this.#servers.ended(graceMs)])
+    await this.#servers.ended(graceMs) // the engine answers meanwhile: a request on a connection that is there is no client's fault
+    await this.#engine.close(0)
     this.#servers.close()
   }
 
