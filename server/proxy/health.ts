@@ -4,6 +4,7 @@ import type { Guard } from '../guard.ts'
 
 export interface HealthOptions {
   readonly guard: Guard
+  /** What `/healthz` shows. */
   readonly status: () => object
   readonly isHealthy: () => boolean
   /** The text of `/metrics`. */

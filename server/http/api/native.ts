@@ -26,6 +26,7 @@ import { instancePath, registerInstances } from './instances.ts'
 import { writeHeartbeat, writeHeartbeats, writeRegistration } from './lease-writes.ts'
 import { registerLists } from './lists.ts'
 import { manifestScope } from './manifest-media.ts'
+import { registerLoads } from './loads.ts'
 import { registerMetrics } from './metrics.ts'
 import { registerNamespaces } from './namespaces.ts'
 import { registerHandMade } from './hand-made.ts'
@@ -102,6 +103,7 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
       registerCertificates(app, context)
       registerIngressObjects(app, context)
       registerAutoscaling(app, context)
+      registerLoads(app, context)
       registerExplain(app, context)
       registerPools(app, context)
       await registerDns(app, context)
