@@ -70,6 +70,24 @@ class GuardedAccess extends GuardedCommands implements Access {
     return this.inner.propagation(revision)
   }
 
+  async externalMetrics (namespace: string): ReturnType<Access['externalMetrics']> {
+    this.gate.requireSight(namespace)
+    return await this.inner.externalMetrics(namespace)
+  }
+
+  /** It scales workloads: as much as declaring what scales them. */
+  async putExternalMetric (...of: Parameters<Access['putExternalMetric']>): Promise<void> {
+    this.gate.requireAll('declare', of[0])
+    this.gate.take('writes')
+    await this.inner.putExternalMetric(...of)
+  }
+
+  async removeExternalMetric (namespace: string, name: string): Promise<number> {
+    this.gate.requireAll('declare', namespace)
+    this.gate.take('writes')
+    return await this.inner.removeExternalMetric(namespace, name)
+  }
+
   session (): LeaseSession {
     return this.inner.session()
   }

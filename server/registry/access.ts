@@ -10,6 +10,7 @@ import type { InstanceCommands, Registered } from './commands/instances.ts'
 import type { OverrideCommands } from './commands/overrides.ts'
 import type { Secrets } from './commands/secrets.ts'
 import type { Access, ListedKind, ManifestOf, Reads } from './core.ts'
+import type { ExternalMetrics } from './external-metrics.ts'
 import type { AppliedChange } from './feed/change-ring.ts'
 import type { Cursor } from './feed/cursor.ts'
 import type { Acknowledger, Acknowledging, Propagation, PropagationReport } from './feed/propagation.ts'
@@ -35,6 +36,7 @@ export interface AccessParts {
   readonly overrides: OverrideCommands
   readonly secrets: Secrets
   readonly unreadable: Unreadable
+  readonly external: ExternalMetrics
   readonly leftovers: LeftoverOverrides
   readonly backup: () => Promise<Backup>
   readonly caughtUp: () => Promise<void>
@@ -157,6 +159,12 @@ export class ActorAccess implements Access {
   #shown<Result> (write: Promise<Result>): Promise<Result> {
     return this.#parts.followers.shown(write)
   }
+
+  // Outside -----------------------------------------------------------------------------------------------------------
+
+  externalMetrics (namespace: string): ReturnType<Access['externalMetrics']> { return this.#parts.external.list(namespace) }
+  putExternalMetric (...of: Parameters<Access['putExternalMetric']>): Promise<void> { return this.#parts.external.put(...of) }
+  removeExternalMetric (namespace: string, name: string): Promise<number> { return this.#parts.external.remove(namespace, name) }
 
   // Follow ------------------------------------------------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ export class Exchange implements UpstreamHandler {
     const request = this.#request
     const decision = decide(table, {
       method: request.method ?? '', target: request.url ?? '', hosts: this.#head.hosts, scheme: this.#facts.scheme, clientScheme: this.#client.scheme,
-      sni: this.#facts.sni, client: this.#client.ip, isHostOptional: request.httpVersion === '1.0', fields: this.#head.fields, hasUnknownCoding: this.#head.hasUnknownCoding,
+      sni: this.#facts.sni, client: this.#client.ip, isHostOptional: request.httpVersion === '1.0', fields: this.#head.fields, hasUnknownCoding: this.#head.hasUnknownCoding, hasUnknownExpectation: this.#head.hasUnknownExpectation,
       contentLength: this.#head.contentLength, header: (name) => { const value = request.headers[name]; return typeof value === 'string' ? value : value?.[0] }
     }, random)
     if ('answer' in decision) {
@@ -240,6 +240,8 @@ export class Exchange implements UpstreamHandler {
   }
 
   end (trailers: readonly string[]): void {
+    // Its connection carries somebody else's request from now on.
+    this.#attempt = undefined
     if (this.#isOver) return
     const response = this.#response as ServerResponse
     if (trailers.length > 0 && (this.#isHttp2 || response.chunkedEncoding)) {
@@ -271,6 +273,7 @@ export class Exchange implements UpstreamHandler {
     this.#attempt = undefined
     if (this.#isOver || group === undefined || upstream === undefined) return
     if (failure.kind === 'stopped') return
+    if (failure.kind === 'unsendable') return this.#answer({ reason: 'bad-request', message: 'the request has a head that cannot be passed on' })
     const isStale = failure.kind === 'broken' && this.#isReused && !this.#isAnswered
     if (!isStale && failure.kind !== 'full') endpointFailed(context, group, upstream)
     if (this.#isAnswered) return this.#cut()

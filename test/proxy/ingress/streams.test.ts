@@ -9,7 +9,7 @@ import WebSocket, { WebSocketServer } from 'ws'
 import { backendOf, bodyOf, endpoint, get, ingress, listening, raw, service, startIngress, statusOf } from '../../support/ingress.ts'
 
 const web = [ingress('a', { rules: ['a.example / Prefix web'] })]
-const size = 24 * 1_048_576
+const size = 8 * 1_048_576
 
 function octets (length: number): Readable {
   const block = Buffer.alloc(65_536, 'rollcall')
