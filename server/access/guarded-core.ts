@@ -3,6 +3,7 @@
 //   registry (everything)  <-  GuardedCore.as(actor)  <-  HTTP, watches, DNS over HTTP, dialects
 //
 // A node's own work (registryActor) goes past it.
+import type { ObjectKind } from '../model/manifest/object-kinds.ts'
 import type { Access, Core, CorePosition, Cursor, Follow, LeaseSession, Acknowledger, Acknowledging, PropagationReport, Actor, Sight, Watch, WatchFilter, EndpointsDelivery } from '../registry/core.ts'
 import { Gate, type GateOptions } from './gate.ts'
 import { GuardedCommands } from './guarded-commands.ts'
@@ -58,6 +59,15 @@ class GuardedAccess extends GuardedCommands implements Access {
   async waitForChange (namespace: string, service: string, ...rest: [revision: number, timeoutMs: number, signal?: AbortSignal]): Promise<void> {
     this.gate.require('read', namespace, service)
     await this.inner.waitForChange(namespace, service, ...rest)
+  }
+
+  async waitForObjects (kinds: readonly ObjectKind[], ...rest: [revision: number, timeoutMs: number, signal?: AbortSignal]): Promise<void> {
+    this.gate.requireSight()
+    await this.inner.waitForObjects(kinds, ...rest)
+  }
+
+  objectsRevision (kinds: readonly ObjectKind[]): number {
+    return this.inner.objectsRevision(kinds)
   }
 
   acknowledging (acknowledger: Acknowledger): Acknowledging {

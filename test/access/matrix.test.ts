@@ -101,6 +101,7 @@ const rows: Readonly<Record<string, Row>> = {
   getIngressClass: { ask: ['GET', '/v1/ingressclasses/web'], may: 'ask' },
   putIngressClass: { ask: ['PUT', '/v1/ingressclasses/web', { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'web' } }], may: 'declareAll' },
   deleteIngressClass: { ask: ['DELETE', '/v1/ingressclasses/web'], may: 'declareAll' },
+  getIngressObjects: { ask: ['GET', '/v1/ingress/objects'], may: 'proxy' },
   getIngressCertificates: { ask: ['GET', '/v1/ingress/certificates'], may: 'proxy' },
   listPools: { ask: ['GET', '/v1/pools'], may: 'ask' },
   explainDnsAnswer: { ask: ['GET', '/v1/dns/answer?name=orders.shop'], may: 'ask' },
