@@ -92,6 +92,8 @@ const rows: Readonly<Record<string, Row>> = {
   ...objectRows('Ingress', 'Ingresses', 'ingresses'),
   ...objectRows('Secret', 'Secrets', 'secrets'),
   ...objectRows('HorizontalPodAutoscaler', 'HorizontalPodAutoscalers', 'horizontalpodautoscalers'),
+  listLoads: { ask: ['GET', '/v1/loads'], may: 'ask' },
+  'listLoads, of a namespace': { ask: ['GET', '/v1/loads?namespace=shop'], may: 'read' },
   getDesired: { ask: ['GET', '/v1/namespaces/shop/horizontalpodautoscalers/web/desired'], may: 'read' },
   listExternalMetrics: { ask: ['GET', '/v1/namespaces/shop/external-metrics'], may: 'read' },
   putExternalMetric: { ask: ['PUT', '/v1/namespaces/shop/external-metrics/queue', { value: 1 }], may: 'declare' },
