@@ -33,6 +33,7 @@ export const errorCatalogue = {
   REG_REQUEST_TIMEOUT: { status: 408, title: 'The request did not arrive in time' },
   REG_CONFLICT: { status: 409, title: 'It was changed at the same time' },
   REG_GENERATION_SUPERSEDED: { status: 409, title: 'Another life of this instance is registered' },
+  REG_NOT_DECIDED: { status: 409, title: 'The autoscaler has not decided anything yet' },
   REG_LIMIT_REACHED: { status: 409, title: 'A limit of the registry is reached' },
   REG_PRECONDITION_FAILED: { status: 412, title: 'A condition of the request does not hold' },
   REG_BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },

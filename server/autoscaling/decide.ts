@@ -76,7 +76,7 @@ export function decide (asked: Asked): Decided {
     const tolerances = { up: toleranceOf(behavior?.scaleUp?.tolerance), down: toleranceOf(behavior?.scaleDown?.tolerance) }
     const specs = spec.metrics === undefined || spec.metrics.length === 0 ? defaultMetrics : spec.metrics
     const question = { namespace, instances, replicas: current, tolerances, others, nowMs }
-    return largest(specs.map((each) => proposalOf(each, question)), current)
+    return largest(specs, specs.map((each) => proposalOf(each, question)), current)
   }
 }
 
@@ -91,8 +91,7 @@ interface Proposed {
 }
 
 /** The largest proposal wins. A metric that failed might have been larger: nothing goes down without it. */
-function largest (answers: readonly MetricAnswer[], current: number): Proposed {
-  const metrics: MetricStatus[] = []
+function largest (specs: readonly MetricSpec[], answers: readonly MetricAnswer[], current: number): Proposed {
   const faults: { readonly reason: string, readonly problem: string }[] = []
   let proposed = -1
   let label = ''
@@ -101,12 +100,13 @@ function largest (answers: readonly MetricAnswer[], current: number): Proposed {
       faults.push(answer)
       continue
     }
-    metrics.push(answer.status)
     if (answer.proposal.replicas > proposed) {
       proposed = answer.proposal.replicas
       label = answer.label
     }
   }
+  // In the order of the specification: whoever shows them goes by their places.
+  const metrics = faults.length === answers.length ? [] : answers.map((answer, place) => ('status' in answer ? answer.status : unmeasured(specs[place])))
   const [fault] = faults
   const isNone = proposed === -1 || (fault !== undefined && proposed < current)
   const warnings = faults.map(({ reason, problem }) => ({ reason, message: problem }))
@@ -114,7 +114,22 @@ function largest (answers: readonly MetricAnswer[], current: number): Proposed {
     const message = `invalid metrics (${faults.length} invalid out of ${answers.length}), first error is: ${fault.problem}`
     warnings.push({ reason: 'FailedComputeMetricsReplicas', message })
   }
-  return { proposed: isNone ? undefined : proposed, label, metrics, warnings, fault }
+  return { proposed: isNone ? undefined : proposed, label, metrics: metrics.filter((each) => each !== undefined), warnings, fault }
+}
+
+/** The place of a metric that could not be had. */
+function unmeasured (spec: MetricSpec | undefined): MetricStatus | undefined {
+  switch (spec?.type) {
+    case 'Resource': return { type: 'Resource', resource: { name: spec.resource.name, current: {} } }
+    case 'ContainerResource': {
+      const { name, container } = spec.containerResource
+      return { type: 'ContainerResource', containerResource: { name, container, current: {} } }
+    }
+    case 'Pods': return { type: 'Pods', pods: { metric: spec.pods.metric, current: {} } }
+    case 'Object': return { type: 'Object', object: { describedObject: spec.object.describedObject, metric: spec.object.metric, current: {} } }
+    case 'External': return { type: 'External', external: { metric: spec.external.metric, current: {} } }
+    case undefined: return undefined
+  }
 }
 
 function toleranceOf (text: string | undefined): number {

@@ -16,9 +16,16 @@ export interface Proposal {
   readonly utilization?: number
 }
 
-/** Why there is no proposal, in the words of the Kubernetes controller. */
+/** Why there is no proposal, in the words of the Kubernetes controller. A failing metric is met in every round: nobody looks at a stack. */
 export class MetricFault extends Error {
   override readonly name = 'MetricFault'
+
+  constructor (message: string) {
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
+    super(message)
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }
 
 const noInstances = 'no pods returned by selector while calculating replica count'

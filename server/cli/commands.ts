@@ -5,6 +5,7 @@ import type { Command } from './command.ts'
 const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   get: async () => (await import('./get.ts')).get,
   describe: async () => (await import('./describe.ts')).describe,
+  top: async () => (await import('./top.ts')).top,
   status: async () => (await import('./status.ts')).status,
   explain: async () => (await import('./expose.ts')).explain,
   resolve: async () => (await import('./resolve.ts')).resolve,
@@ -13,6 +14,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   create: async () => (await import('./create.ts')).create,
   delete: async () => (await import('./apply.ts')).remove,
   expose: async () => (await import('./expose.ts')).expose,
+  autoscale: async () => (await import('./autoscale.ts')).autoscale,
   label: async () => (await import('./expose.ts')).label,
   register: async () => (await import('./register.ts')).register,
   deregister: async () => (await import('./register.ts')).deregister,
@@ -29,6 +31,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   restore: async () => (await import('./backup.ts')).restore,
   import: async () => (await import('./import.ts')).importCommand,
   proxy: async () => (await import('./proxy.ts')).proxy,
+  autoscaler: async () => (await import('./autoscaler.ts')).autoscaler,
   kubeconfig: async () => (await import('./kubeconfig.ts')).kubeconfig,
   certificate: async () => (await import('./certificate.ts')).certificate,
   version: async () => (await import('./version.ts')).version,

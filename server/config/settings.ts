@@ -3,6 +3,8 @@
 // A setting itself stands in its room.
 import { Type, type Static, type TSchema } from 'typebox'
 import { accessRoom, readAccessSettings, type AccessValues } from '../access/settings.ts'
+import { readWebhookSettings, webhookRoom, type WebhookValues } from '../autoscaling/webhook/settings.ts'
+import { autoscalingRoom, type AutoscalingValues, readAutoscalingSettings } from '../autoscaling/settings.ts'
 import { consulRoom, readConsulSettings, type ConsulValues } from '../consul/settings.ts'
 import { invalid } from '../errors.ts'
 import { dnsRoom, readDnsSettings, type DnsValues } from '../dns/settings.ts'
@@ -19,6 +21,7 @@ import { readAll, type Origins, type Room, type SettingDoc } from './setting.ts'
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
   ...httpRoom.settings, ...accessRoom.settings, ...eurekaRoom.settings, ...consulRoom.settings, ...dnsRoom.settings, ...kubernetesRoom.settings,
+  ...autoscalingRoom.settings, ...webhookRoom.settings,
   ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
 }, { additionalProperties: false })
 
@@ -37,6 +40,9 @@ export interface NodeValues {
   readonly consul: ConsulValues | undefined
   /** undefined = nobody asks in the words of Kubernetes. */
   readonly kubernetes: KubernetesValues | undefined
+  /** Where decisions of autoscalers are posted. */
+  readonly webhooks: readonly WebhookValues[]
+  readonly autoscaling: AutoscalingValues
   readonly store: StoreValues
   readonly registry: RegistryValues
   readonly log: LogValues
@@ -61,6 +67,8 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     access: () => readAccessSettings(config, origins),
     eureka: () => readEurekaSettings(config, origins),
     consul: () => readConsulSettings(config, origins),
+    webhooks: () => readWebhookSettings(config, origins),
+    autoscaling: () => readAutoscalingSettings(config),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
     process: () => {
@@ -81,7 +89,8 @@ export interface Setting extends SettingDoc {
 
 /** In the order of the help and the documentation. */
 export const rooms: readonly Room[] = [
-  httpRoom, accessRoom, eurekaRoom, consulRoom, dnsRoom, kubernetesRoom, storeRoom, registryRoom, logRoom, processRoom
+  httpRoom, accessRoom, eurekaRoom, consulRoom, dnsRoom, kubernetesRoom, autoscalingRoom, webhookRoom, storeRoom,
+  registryRoom, logRoom, processRoom
 ]
 
 /** Every setting, room after room. */

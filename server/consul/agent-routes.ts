@@ -19,6 +19,7 @@ import { worst } from './form/mapping.ts'
 import { boolText } from './query.ts'
 import { checkRoots, serviceRoots } from './read-routes.ts'
 import { type Asked, type Routes, textType } from './routes.ts'
+import { Slice } from '../slice.ts'
 
 export function addAgent (routes: Routes, context: ConsulContext): void {
   const { agent, answers, directory, self, defaults: { datacenter } } = context
@@ -128,7 +129,13 @@ export function addAgent (routes: Routes, context: ConsulContext): void {
       const id = consulIdOf(instance)
       if (!found.has(id) || recordOf(instance)?.agent === own) found.set(id, instance)
     }
-    return Array.from(found.values(), (instance) => answers.entry(instance))
+    const entries: Entry[] = []
+    const slice = new Slice()
+    for (const instance of found.values()) {
+      entries.push(answers.entry(instance))
+      if (slice.isOver()) await slice.next()
+    }
+    return entries
   }
 
   function member (): object {

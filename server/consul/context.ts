@@ -12,7 +12,7 @@ import { type Subject, hold, indexOf } from './blocking.ts'
 import { ConsulError } from './consul-error.ts'
 import type { Directory } from './directory.ts'
 import { type QueryDefaults, type ReadQuery, checkDatacenter, maxWaitMs, namespaceIn, readQuery } from './query.ts'
-import { type Asked, sendJson } from './routes.ts'
+import { type Asked, sendJson, sendValue } from './routes.ts'
 
 export interface ConsulContext {
   readonly core: Core
@@ -82,7 +82,7 @@ export async function answerBlocking (
   setHeaders(reply, query, index)
   if (isText && typeof made === 'string' && !query.pretty) return sendJson(reply, made)
   const value: unknown = isText && typeof made === 'string' ? JSON.parse(made) : made
-  return sendJson(reply, query.pretty ? JSON.stringify(value, undefined, 4) : JSON.stringify(value))
+  return sendValue(reply, value, query.pretty)
 }
 
 async function wait (context: ConsulContext, request: Asked['request'], query: ReadQuery, subject: Subject): Promise<number> {

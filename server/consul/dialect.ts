@@ -16,6 +16,7 @@ import { KeptServices } from './kept-services.ts'
 import { Outputs } from './outputs.ts'
 import { addReads } from './read-routes.ts'
 import { Routes, textType } from './routes.ts'
+import { takeTokenOutOfUrl } from './url-token.ts'
 
 export interface ConsulOptions {
   readonly core: Core
@@ -44,6 +45,7 @@ export function consulDialect ({ core, counters, node, version, listen, namespac
     inOpenApi: false,
     listen,
     tokenOf: ({ headers: { 'x-consul-token': token } }) => (typeof token === 'string' && token !== '' ? token : undefined),
+    cleanUrl: takeTokenOutOfUrl,
     isUrgent: (_method, path) => path.startsWith('/v1/agent/check/'),
     clientError: () => ({ media: textType, body: 'Bad Request' }),
     plugin: (scope, parts) => {

@@ -1,6 +1,7 @@
 // Routes as Consul has them: a method that a path has not is answered 405 with those that it has; errors are text; whatever the Content-Type,
 // the body is bytes.
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
+import { jsonList, streamed } from '../http/server/streamed.ts'
 import { ConsulError, badRequest } from './consul-error.ts'
 
 /** Gives the answer: a value that is sent as JSON, undefined for an empty one, or the reply that it has sent. */
@@ -70,7 +71,32 @@ async function answer (path: string, handler: Handler, request: FastifyRequest, 
   const result = await handler({ request, reply, rest: restOf(path, end === -1 ? url : url.slice(0, end)), query, body })
   if (reply.sent) return reply
   if (result === undefined) return reply.type(textType).send('')
-  return sendJson(reply, query.has('pretty') ? JSON.stringify(result, undefined, 4) : JSON.stringify(result))
+  return sendValue(reply, result, query.has('pretty'))
+}
+
+/** Members of an answer that is made at once; a longer one is made in slices, as it is read. */
+const madeAtOnce = 200
+
+/** The JSON of a value, indented where that is asked for. */
+export function sendValue (reply: FastifyReply, value: unknown, isPretty = false): FastifyReply {
+  if (isPretty) return sendJson(reply, JSON.stringify(value, undefined, 4))
+  if (typeof value !== 'object' || value === null) return sendJson(reply, JSON.stringify(value))
+  if (Array.isArray(value) && value.length > madeAtOnce) return sendPieces(reply, jsonList(value, (item: unknown) => [item]))
+  const entries = Array.isArray(value) ? [] : Object.entries(value)
+  return entries.length > madeAtOnce ? sendPieces(reply, jsonObject(entries)) : sendJson(reply, JSON.stringify(value))
+}
+
+function sendPieces (reply: FastifyReply, pieces: Iterable<string>): FastifyReply {
+  return reply.header('content-type', 'application/json').header('vary', 'Accept-Encoding').send(streamed(pieces))
+}
+
+function * jsonObject (entries: Iterable<readonly [string, unknown]>): Generator<string> {
+  let before = '{'
+  for (const [name, value] of entries) {
+    yield `${before}${JSON.stringify(name)}:${JSON.stringify(value)}`
+    before = ','
+  }
+  yield '}'
 }
 
 export function sendJson (reply: FastifyReply, text: string): FastifyReply {

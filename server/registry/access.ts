@@ -1,6 +1,7 @@
 // The core for one actor. It decides nothing: it only hands the actor to the commands.
 import type { Static } from 'typebox'
 import type { Heartbeat, HeartbeatAnswer, Instance, Registration } from '../../client-sdk/src/wire.ts'
+import type { ObjectKind } from '../model/manifest/object-kinds.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
 import type { ManifestDocument } from '../model/manifest/manifest-document.ts'
 import type { Backup } from '../store/store.ts'
@@ -10,6 +11,7 @@ import type { InstanceCommands, Registered } from './commands/instances.ts'
 import type { OverrideCommands } from './commands/overrides.ts'
 import type { Secrets } from './commands/secrets.ts'
 import type { Access, ListedKind, ManifestOf, Reads } from './core.ts'
+import type { ExternalMetrics } from './external-metrics.ts'
 import type { AppliedChange } from './feed/change-ring.ts'
 import type { Cursor } from './feed/cursor.ts'
 import type { Acknowledger, Acknowledging, Propagation, PropagationReport } from './feed/propagation.ts'
@@ -36,6 +38,7 @@ export interface AccessParts {
   readonly overrides: OverrideCommands
   readonly secrets: Secrets
   readonly unreadable: Unreadable
+  readonly external: ExternalMetrics
   readonly leftovers: LeftoverOverrides
   readonly backup: () => Promise<Backup>
   readonly caughtUp: () => Promise<void>
@@ -159,6 +162,12 @@ export class ActorAccess implements Access {
     return this.#parts.followers.shown(write)
   }
 
+  // Outside -----------------------------------------------------------------------------------------------------------
+
+  externalMetrics (namespace: string): ReturnType<Access['externalMetrics']> { return this.#parts.external.list(namespace) }
+  putExternalMetric (...of: Parameters<Access['putExternalMetric']>): Promise<void> { return this.#parts.external.put(...of) }
+  removeExternalMetric (namespace: string, name: string): Promise<number> { return this.#parts.external.remove(namespace, name) }
+
   // Follow ------------------------------------------------------------------------------------------------------------
 
   caughtUp (): Promise<void> {
@@ -185,6 +194,14 @@ export class ActorAccess implements Access {
 
   waitForChange (namespace: string, service: string, revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     return this.#parts.waits.forChange(namespace, service, revision, timeoutMs, signal)
+  }
+
+  waitForObjects (kinds: readonly ObjectKind[], revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    return this.#parts.waits.forObjects(kinds, revision, timeoutMs, signal)
+  }
+
+  objectsRevision (kinds: readonly ObjectKind[]): number {
+    return this.#parts.waits.objectsRevision(kinds)
   }
 
   acknowledging (acknowledger: Acknowledger): Acknowledging {

@@ -9,6 +9,7 @@ import type { Static } from 'typebox'
 import type {
   HandMadeEndpoints, Heartbeat, HeartbeatAnswer, Instance, ListedOverride, NamespaceSummary, Pool, Registration, ServiceExplanation, ServiceSummary
 } from '../../client-sdk/src/wire.ts'
+import type { ExternalMetric, ExternalMetricBody } from '../model/autoscaling/external-metric.ts'
 import type { EndpointSet } from '../model/instance/endpoints.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
 import type { ManifestDocument } from '../model/manifest/manifest-document.ts'
@@ -64,7 +65,7 @@ export interface CorePosition {
   onHealth (listener: (health: StoreHealth) => void): () => void
 }
 
-export interface Access extends Reads, Commands, Follow {}
+export interface Access extends Reads, Commands, Follow, Outside {}
 
 /** Answers of this node's view, at `position.revision`. What is not there is a RegistryError REG_..._NOT_FOUND that names what is missing. */
 export interface Reads {
@@ -188,6 +189,19 @@ export interface Commands {
   removeUnreadable (key: string): Promise<void>
 }
 
+/**
+ * Values from outside that autoscalers go by. They have no revision, and no node's memory holds them: each call asks the store.
+ * @throws RegistryError REG_STORE_UNAVAILABLE
+ */
+export interface Outside {
+  /** By name and labels; those whose time is over are none. */
+  externalMetrics (namespace: string): Promise<readonly ExternalMetric[]>
+  /** @throws RegistryError REG_INVALID, REG_LIMIT_REACHED */
+  putExternalMetric (namespace: string, name: string, body: Static<typeof ExternalMetricBody>): Promise<void>
+  /** All values of a name. Gives how many there were. */
+  removeExternalMetric (namespace: string, name: string): Promise<number>
+}
+
 /** What changes, as it changes. */
 export interface Follow {
   /** Resolves when this node shows everything that was stored before the call, on whichever node. @throws RegistryError REG_STORE_UNAVAILABLE */
@@ -207,6 +221,10 @@ export interface Follow {
   waitFor (cursor: Cursor, timeoutMs: number, signal?: AbortSignal): Promise<void>
   /** Resolves when a service changed after a revision, when time is up, or when the signal aborts. */
   waitForChange (namespace: string, service: string, revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /** The same for objects of these kinds: one came, changed or went. */
+  waitForObjects (kinds: readonly ObjectKind[], revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /** When one of these kinds did so last; after a load at most the revision of that. */
+  objectsRevision (kinds: readonly ObjectKind[]): number
   /** Begins to acknowledge what it has seen. */
   acknowledging (acknowledger: Acknowledger): Acknowledging
   /** Who has seen a revision. @throws RegistryError REG_REVISION_NOT_FOUND */
@@ -233,6 +251,7 @@ export type { Acknowledger, Acknowledging, PropagationReport } from './feed/prop
 export type { Delivery, InstanceDelivery, ServiceDelivery, Watch } from './feed/subscription.ts'
 export type { WatchFilter } from './feed/watch-filter.ts'
 export type { InstanceName } from './instance-name.ts'
+export type { KeptLoad } from './leases/loads.ts'
 export type { LeaseSession } from './leases/sessions.ts'
 export type { Protection } from './leases/sweeper.ts'
 export { type EventPage, type EventQuery, isTold } from './reads/events.ts'

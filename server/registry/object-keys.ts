@@ -12,6 +12,13 @@ export const tokenPrefix = 'secret/token/'
 /** What a node says of its flags, for the other nodes: `node/LIFE` (allocation/node-ranges.ts). Not in lists, not among events. */
 export const nodePrefix = 'node/'
 
+/** What the registry told of what was declared, for an hour: `notice/KIND/NAMESPACE/NAME/REASON` (notices.ts). It is among events only. */
+export const noticePrefix = 'notice/'
+
+export function isNoticeKey (key: string): boolean {
+  return key.startsWith(noticePrefix)
+}
+
 export function isNodeKey (key: string): boolean {
   return key.startsWith(nodePrefix)
 }

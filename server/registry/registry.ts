@@ -14,6 +14,7 @@ import { InstanceCommands } from './commands/instances.ts'
 import { OverrideCommands } from './commands/overrides.ts'
 import { Secrets } from './commands/secrets.ts'
 import type { Access, Core, CorePosition } from './core.ts'
+import { ExternalMetrics } from './external-metrics.ts'
 import { cursorText } from './feed/cursor.ts'
 import { Feed } from './feed/feed.ts'
 import { Followers } from './followers.ts'
@@ -27,6 +28,7 @@ import { Sessions, defaultSessionBlipMs, defaultSessionGraceMs } from './leases/
 import { type Protection, Sweeper } from './leases/sweeper.ts'
 import { LeftoverOverrides, defaultOverrideKeepMs } from './leftover-overrides.ts'
 import { Lookup } from './lookup.ts'
+import { Notices } from './notices.ts'
 import { NodeStore, type StoreTimer } from './node-store.ts'
 import { handMadeNumbers, instanceNumbers, serviceCount } from './reads/overview.ts'
 import { RegistryReads } from './reads/reads.ts'
@@ -79,6 +81,8 @@ export class Registry implements Core {
   readonly position: CorePosition
   /** Who shows its view beside it. */
   readonly followers: Followers
+  /** Events of what was declared. */
+  readonly notices: Notices
   readonly #keeper: LeaseKeeper
   readonly #sweeper: Sweeper
   readonly #parts: AccessParts
@@ -102,6 +106,7 @@ export class Registry implements Core {
     this.watches = new WatchHub(feed, clock, guard)
     this.propagation = new Propagation(feed, clock)
     this.followers = new Followers(feed, clock)
+    this.notices = new Notices({ store, clock, warn })
     const keeper = this.#keeper = new LeaseKeeper(store, clock)
     this.#sweeper = new Sweeper({
       store, clock, protection, random, ...(options.swept === undefined ? {} : { swept: options.swept }),
@@ -132,6 +137,7 @@ export class Registry implements Core {
       overrides: new OverrideCommands(commands),
       secrets: new Secrets(commands),
       unreadable: this.unreadable,
+      external: new ExternalMetrics({ store, lookup }),
       leftovers: this.overrides,
       backup: () => store.backup(),
       caughtUp: () => store.sync(),
@@ -166,6 +172,7 @@ export class Registry implements Core {
     this.#keeper.close()
     this.sessions.close()
     await this.loads.close()
+    await this.notices.flush()
     await this.services.close()
     this.overrides.close()
     this.unreadable.close()

@@ -1,6 +1,6 @@
 // What test/bench/ingress.ts measures, in a process of its own: an engine with one rule or five thousand, or a bare answer. Its words
 // come over stdin: `change` begins a thousand changes a second, `count` says how many there were, `echo` puts an endpoint for upgrades
-// in (a process of its own, too), `collect` collects garbage.
+// in (a process of its own, too), `source PORT` another endpoint, `collect` collects garbage.
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -35,8 +35,9 @@ if (mode === 'bare') {
   serveWith(server, engine, standaloneGuard, (socket) => ({ scheme: 'http', clientAddress: socket.remoteAddress ?? '', clientPort: socket.remotePort ?? 0, localPort: 80 }))
   server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port))
   let count = 0
+  let beganMs = 0
   const change = (): void => {
-    for (let each = 0; each < 10; each++) {
+    for (const due = performance.now() - beganMs; count < due;) {
       count++
       // The third one is never there when it is asked: a change takes it away again before.
       engine.putService(service('web', [...steady.map((one) => ({ ...one, weight: 1 + count % 100 })), ...count % 2 === 0 ? [] : [endpoint(`x${count}`, backend)]]))
@@ -50,7 +51,11 @@ if (mode === 'bare') {
       collect()
       collect()
     }
-    if (word === 'change') setInterval(change, 10)
+    if (word === 'change') {
+      beganMs = performance.now()
+      setInterval(change, 10)
+    }
+    if (word.startsWith('source ')) engine.putService(service('web', [endpoint('source', Number(word.slice(7)))]))
     if (word !== 'echo') return console.log('done')
     const child = spawn(process.execPath, ['-e', agreeing], { stdio: ['ignore', 'pipe', 'inherit'] })
     process.once('exit', () => child.kill())

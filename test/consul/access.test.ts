@@ -29,6 +29,12 @@ t.test('a token permits what it says, and refusals are Consul\'s own', async (t)
   t.strictSame(Object.keys((await get('/v1/catalog/services', { 'x-consul-token': reader })).json), ['other', 'web', 'consul'])
   t.strictSame((await get('/v1/catalog/nodes', mine)).json.map(({ Address }: any) => Address), ['10.0.0.5', '127.0.0.1'])
   t.match(await get('/v1/agent/service/x', mine), { status: 403 })
-  t.match(await get(`/v1/health/service/web?token=${agent}`), { status: 400, body: /must not be in a URL/ }, 'a token in a URL is burnt')
+  for (const url of [`/v1/health/service/web?token=${agent}`, `/v1/health/service/web?stale&token=${agent}&pretty`, `/v1/health/service/web?%74oken=${agent}`]) {
+    t.match(await get(url), { status: 200, json: { length: 1 } }, 'older clients have no other way')
+  }
+  t.match(await get(`/v1/health/service/web?token=${agent}`, { 'x-consul-token': 'nonsense' }), { status: 200 }, 'that in the URL counts, as in Consul')
+  t.match(await get('/v1/health/service/web?token=nonsense', mine), { status: 403 })
+  t.match(await get('/v1/health/service/web?token=', mine), { status: 200 }, 'an empty one is none')
+  t.match(await get(`/v1/health/service/web?access_token=${agent}`), { status: 400, body: /must not be in a URL/ }, 'no client of Consul does that')
   t.match(world.access.instance({ namespace: 'default', service: 'web', id: 'a' }), { owner: 'token:web', source: 'consul' })
 })

@@ -166,6 +166,11 @@ t.test('requests are logged only when that is asked for', async (t) => {
   const loud = await build(t, { logRequests: () => true })
   await loud.send('GET', '/livez')
   t.match(loud.log, [{ level: 'info', fields: { method: 'GET', url: '/livez', status: 200 }, message: 'request' }])
+  for (const url of ['/v1/services?token=secret', '/v1/services?limit=1&access_token=secret&x=y']) {
+    t.equal((await loud.send('GET', url)).statusCode, 400)
+  }
+  t.notMatch(JSON.stringify(loud.log), /secret/, 'a token that was refused in a URL is not written down either')
+  t.match(loud.log[2]?.fields, { url: '/v1/services?limit=1&access_token=***&x=y' })
 })
 
 /** Text exposition format 0.0.4: every line is a comment or a sample, HELP and TYPE come first, histograms add up. */

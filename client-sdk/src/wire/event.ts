@@ -6,6 +6,8 @@ export type Reason =
   | 'suspect' | 'renewed' | 'override' | 'override-removed' | 'override-ended' | 'recovered'
   /** A manifest was applied, or taken back. */
   | 'declared' | 'removed'
+  /** The registry says something of what was declared: what an autoscaler decided, say. */
+  | 'noticed'
 
 export interface Event {
   readonly revision: string

@@ -24,7 +24,8 @@ const verbs: Readonly<Record<Reason, string>> = {
   'override-ended': 'is no longer overridden: the time was up',
   recovered: 'was restored from what a node remembered',
   declared: 'was declared',
-  removed: 'was removed'
+  removed: 'was removed',
+  noticed: 'was told of'
 }
 
 const Query = Type.Object({
@@ -85,11 +86,12 @@ function eventOf (change: AppliedChange, epoch: string): Event {
 const registryName = 'registry'
 
 function messageOf (change: AppliedChange): string {
-  const { reason, by, event, instance, kind, target: { namespace, service, id } } = change
+  const { reason, by, event, instance, kind, notice, target: { namespace, service, id } } = change
+  if (notice !== undefined) return `${notice.about} ${id} in ${namespace}: ${notice.reason}: ${notice.message}`
   const author = by === '' || by === registryName ? '' : ` by ${by}` // the reason names what the registry does by itself
   const address = reason === 'registered' && event === 'put' && instance !== undefined ? ` at ${instance.address}` : ''
   const why = reason === 'override' && instance?.override !== undefined ? `: ${overrideText(instance.override)}` : ''
-  const subject = { instance: `${id} of ${service} in ${namespace}`, service: `service ${service} in ${namespace}`, endpoints: `endpoints of ${service} in ${namespace}`, namespace: `namespace ${namespace}`, claim: service, secret: 'a secret', policy: `policy ${id}`,
+  const subject = { instance: `${id} of ${service} in ${namespace}`, service: `service ${service} in ${namespace}`, endpoints: `endpoints of ${service} in ${namespace}`, namespace: `namespace ${namespace}`, claim: service, secret: 'a secret', notice: id, policy: `policy ${id}`,
     ingress: `ingress ${id} in ${namespace}`, ingressclass: `ingress class ${id}`, tlssecret: `secret ${id} in ${namespace}`, autoscaler: `autoscaler ${id} in ${namespace}` }
   return `${subject[kind]} ${verbs[reason]}${author}${address}${why}${agentText(change)}`
 }

@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dialect } from './dialect.ts'
 import type { HttpLog } from './http-log.ts'
+import { withoutTokens } from './guard.ts'
 import type { HttpMetrics, RequestRecorder } from './metrics.ts'
 
 declare module 'fastify' {
@@ -58,6 +59,8 @@ export class AnswerCounts {
   #count (request: FastifyRequest, reply: FastifyReply, record: RequestRecorder): void {
     const { log, logRequests } = this.#options
     record(reply.statusCode, request.waited ? undefined : reply.elapsedTime / 1_000)
-    if (logRequests()) log.info({ requestId: request.id, method: request.method, url: request.url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
+    if (!logRequests()) return
+    const { id: requestId, method, url } = request
+    log.info({ requestId, method, url: withoutTokens(url), status: reply.statusCode, ms: reply.elapsedTime }, 'request')
   }
 }

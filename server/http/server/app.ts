@@ -148,6 +148,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
   app.decorate('peers', peers)
   const counts = new AnswerCounts(app, options)
   const hasOwnTokens = dialects.some(({ tokenOf }) => tokenOf !== undefined)
+  const hasSecretsInUrls = dialects.some(({ cleanUrl }) => cleanUrl !== undefined)
   const hosts = new HostGuard(options.trustedHosts, closing)
   app.addHook('onRequest', ({ raw }, { raw: response }, done) => {
     // Whoever wanted a WebSocket has no other use for a connection that does not become one.
@@ -157,6 +158,7 @@ export async function buildApp (options: AppOptions): Promise<FastifyInstance> {
       if (raw.httpVersionMajor === 1) response.setHeader('connection', 'close') // a session of HTTP/2 ends by itself
       return done(new RegistryError('REG_CERTIFICATE_REFUSED', refused))
     }
+    if (hasSecretsInUrls) dialectOf(pathOf(raw))?.cleanUrl?.(raw)
     const refusal = hosts.refusal(raw)
     if (refusal !== undefined) return done(refusal)
     const refusedAtTheDoor = (error: Error): void => {

@@ -48,6 +48,8 @@ export interface Dialect {
    * looked at as a bearer token from then on. @throws RegistryError for what is no credential
    */
   readonly tokenOf?: (request: IncomingMessage) => string | undefined
+  /** Takes out of the URL of a request what must not stand in logs, before anybody looks at it. */
+  readonly cleanUrl?: (request: IncomingMessage) => void
   /** Registers the routes, in a scope of the dialect's own: other dialects see nothing of what it adds. */
   readonly plugin: (scope: FastifyInstance, parts: DialectParts) => void | Promise<void>
   /** Paths below the prefix that speak WebSocket; one that ends in `*` stands for all that begin so. Elsewhere an Upgrade header means nothing. */

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyError, FastifyRequest } from 'fastify'
 import { type ErrorCode, RegistryError, errorCatalogue, invalid } from '../../errors.ts'
 import type { Guard } from '../../guard.ts'
+import { withoutTokens } from './guard.ts'
 import type { HttpLog } from './http-log.ts'
 import type { Dialect } from './dialect.ts'
 
@@ -16,6 +17,11 @@ const translations: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_BAD_URL: 'REG_INVALID',
   FST_ERR_MAX_PARAM_LENGTH: 'REG_URI_TOO_LONG'
 }
+
+/** What the stream of an answer fails with when its reader has gone: no fault of ours, and nobody reads what is said of it. */
+const endsOfReaders: ReadonlySet<string> = new Set([
+  'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END', 'ERR_HTTP2_INVALID_STREAM', 'ERR_HTTP2_STREAM_ERROR', 'ECONNRESET', 'EPIPE'
+])
 
 /** Characters of an address in the log. */
 const maxShownUrl = 200
@@ -34,7 +40,10 @@ export function faultOf (cause: unknown, request: FastifyRequest, { log, guard }
   // The client went away, or sent less than it promised, while its body was read.
   if (statusCode === 400) return invalid([{ field: 'body', rule: 'must arrive whole' }])
   if (statusCode === 404) return new RegistryError('REG_ROUTE_NOT_FOUND', 'there is nothing at this path')
-  guard.failed('http-request', cause, { requestId: request.id, method: request.method, url: request.url.slice(0, maxShownUrl) })
+  if (code !== undefined && endsOfReaders.has(code) && request.raw.socket.destroyed) {
+    return new RegistryError('REG_OVERLOADED', 'the client has gone: nobody waits for the answer')
+  }
+  guard.failed('http-request', cause, { requestId: request.id, method: request.method, url: withoutTokens(request.url).slice(0, maxShownUrl) })
   return new RegistryError('REG_INTERNAL', `the registry failed at this request (${request.id}); its log says why`)
 }
 

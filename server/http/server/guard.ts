@@ -11,6 +11,12 @@ import type { Closing } from './closing.ts'
 import { maxRememberedHosts, maxUrlLength } from './limits.ts'
 
 const tokenInUrl = /[?&](?:access_|api_|auth_)?token=/i
+const tokensInUrl = /([?&](?:access_|api_|auth_)?token=)[^&#]*/gi
+
+/** A URL as it may be written down. */
+export function withoutTokens (url: string): string {
+  return url.replaceAll(tokensInUrl, '$1***')
+}
 
 /** Looks at Host and Origin of each request. */
 export class HostGuard {

@@ -19,7 +19,8 @@ const texts: Readonly<Record<Reason, readonly [reason: string, type: 'Normal' | 
   'override-ended': ['OverrideEnded', 'Normal', 'is no longer overridden: the time was up'],
   recovered: ['Recovered', 'Normal', 'was restored from what a node remembered'],
   declared: ['Declared', 'Normal', 'was declared'],
-  removed: ['Removed', 'Normal', 'was removed']
+  removed: ['Removed', 'Normal', 'was removed'],
+  noticed: ['Noticed', 'Normal', 'was told of']
 }
 
 /** What a change is about: a pod, or what was declared. undefined = of the registry's own bookkeeping nothing is told. */
@@ -35,6 +36,7 @@ function involved (change: AppliedChange, podName: (change: AppliedChange) => st
     case 'namespace': return reference('Namespace', namespace, undefined)
     case 'policy': return reference('Policy', id, undefined, 'rollcall.dev/v1')
     case 'claim': case 'secret': return undefined
+    case 'notice': return change.notice === undefined ? undefined : reference(change.notice.about, id, change.notice.uid, apiVersions[change.notice.about])
     default: {
       const declared = changedObjectKind(kind)
       return declared === undefined ? undefined : reference(declared, id, storedUid(change), apiVersions[declared])
@@ -52,7 +54,8 @@ function storedUid ({ object }: AppliedChange): string | undefined {
 export function eventOf (change: AppliedChange, namespace: string, podName: (change: AppliedChange) => string): KubeObject | undefined {
   const about = involved(change, podName) as { readonly kind: string, readonly name: string } | undefined
   if (about === undefined) return undefined
-  const [reason, type, text] = texts[change.reason]
+  const { notice } = change
+  const [reason, type, text] = notice === undefined ? texts[change.reason] : [notice.reason, notice.type, '']
   const at = new Date(change.atMs).toISOString()
   const time = wholeSeconds(at)
   const by = change.by === '' || change.by === 'registry' ? '' : ` by ${change.by}`
@@ -65,7 +68,7 @@ export function eventOf (change: AppliedChange, namespace: string, podName: (cha
     },
     involvedObject: about,
     reason,
-    message: `${about.kind === 'Pod' ? `${change.target.id} of ${change.target.service}` : `${about.kind} ${about.name}`} ${text}${by}`,
+    message: notice?.message ?? `${about.kind === 'Pod' ? `${change.target.id} of ${change.target.service}` : `${about.kind} ${about.name}`} ${text}${by}`,
     source: { component: 'rollcall' },
     firstTimestamp: time, lastTimestamp: time, count: 1, type, eventTime: null, reportingComponent: 'rollcall', reportingInstance: ''
   }

@@ -13,7 +13,11 @@ export interface Metadata {
   readonly [field: string]: unknown
 }
 
+/** Set on an object of which nothing but its names is known: it has no other field. It is in no text. */
+export const isNameOnly = Symbol('name only')
+
 export interface KubeObject {
+  readonly [isNameOnly]?: true
   readonly apiVersion: string
   readonly kind: string
   readonly metadata: Metadata

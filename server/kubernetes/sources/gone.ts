@@ -2,7 +2,7 @@
 // the name is known.
 import type { AppliedChange, Sight } from '../../registry/core.ts'
 import { splitKey } from '../../model/names.ts'
-import type { KubeObject } from '../objects/meta.ts'
+import { isNameOnly, type KubeObject } from '../objects/meta.ts'
 import type { Gone } from '../shelf/source.ts'
 
 /** The last change of some; there is one. */
@@ -21,7 +21,7 @@ export function nameOnly (
   return {
     ...given,
     object: (revision) => ({
-      apiVersion, kind,
+      [isNameOnly]: true, apiVersion, kind,
       metadata: {
         name, ...(namespace === '' ? {} : { namespace }), uid, resourceVersion: String(revision), creationTimestamp: null
       },

@@ -1,7 +1,7 @@
 // Objects as a Table: what kubectl prints, made here.
-import type { KubeObject } from '../objects/meta.ts'
+import { isNameOnly, type KubeObject } from '../objects/meta.ts'
 import type { ListOptions } from '../request/list-options.ts'
-import { columnsOf } from './columns.ts'
+import { type Cell, type Column, columnsOf } from './columns.ts'
 
 export interface TableForm {
   /** `v1` or `v1beta1`. */
@@ -15,9 +15,14 @@ export function columnDefinitions (kind: string): readonly object[] {
 
 export function rowOf (object: KubeObject, { version, includeObject }: TableForm, nowMs: number): object {
   return {
-    cells: columnsOf(object.kind).map(({ cell }) => cell(object, nowMs)),
+    cells: columnsOf(object.kind).map((column) => (object[isNameOnly] === true ? nameCell(column, object) : column.cell(object, nowMs))),
     ...(includeObject === 'None' ? {} : { object: includeObject === 'Object' ? object : metadataOf(object, version) })
   }
+}
+
+/** Of an object that has its names only. */
+function nameCell ({ format, type }: Column, { metadata }: KubeObject): Cell {
+  return format === 'name' ? metadata.name : type === 'integer' ? 0 : '<unknown>'
 }
 
 /** A table of one object; a watch says the columns once. */

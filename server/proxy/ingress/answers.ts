@@ -13,6 +13,7 @@ export const reasons = {
   'method-not-allowed': 405,
   'slow-request': 408,
   'body-too-large': 413,
+  'unknown-expectation': 417,
   'other-certificate': 421,
   'head-too-large': 431,
   'broken-endpoint': 502,

@@ -16,9 +16,10 @@ export interface UpstreamRequest {
 
 /**
  * `unreachable`: nothing was sent. `broken`: the connection ended before the answer did. `malformed`: what came is not HTTP, or its
- * head is too large. `full`: it has as many connections of ours as it may have. `stopped`: by ourselves.
+ * head is too large. `full`: it has as many connections of ours as it may have. `unsendable`: the library does not send
+ * such a request. `stopped`: by ourselves.
  */
-export type FailureKind = 'unreachable' | 'broken' | 'malformed' | 'full' | 'stopped'
+export type FailureKind = 'unreachable' | 'broken' | 'malformed' | 'full' | 'unsendable' | 'stopped'
 
 export interface Failure {
   readonly kind: FailureKind
@@ -48,6 +49,7 @@ export interface Attempt {
 }
 
 const malformedCodes = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'UND_ERR_RES_EXCEEDED_MAX_SIZE', 'ERR_HTTP2_ERROR'])
+const unsendableCodes = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'ERR_INVALID_CHAR', 'ERR_INVALID_HTTP_TOKEN', 'ERR_UNESCAPED_CHARACTERS'])
 const unreachableCodes = new Set([
   'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE',
   'UND_ERR_CONNECT_TIMEOUT'
@@ -58,6 +60,7 @@ export function failureOf (error: unknown, wasSent: boolean): Failure {
   const { code = '', name = '', message = '' } = (error ?? {}) as { readonly code?: string, readonly name?: string, readonly message?: string }
   const cause = code === '' ? message : code
   if (error instanceof Stopped) return { kind: 'stopped', cause: error.message }
+  if (unsendableCodes.has(code)) return { kind: 'unsendable', cause }
   if (!wasSent || unreachableCodes.has(code)) return { kind: 'unreachable', cause }
   const isMalformed = malformedCodes.has(code) || code.startsWith('HPE_') || name === 'HTTPParserError' || /^bad (?:response|upgrade)/.test(message)
   return { kind: isMalformed ? 'malformed' : 'broken', cause }

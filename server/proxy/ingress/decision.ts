@@ -21,6 +21,7 @@ export interface Asked {
   readonly isHostOptional: boolean
   readonly fields: number
   readonly hasUnknownCoding?: boolean
+  readonly hasUnknownExpectation?: boolean
   readonly contentLength?: number | undefined
   /** The value of a field by its name in lower case. */
   readonly header: (name: string) => string | undefined
@@ -57,6 +58,7 @@ export function decide (table: RouteTable, asked: Asked, random: () => number): 
   const refused = (answer: Answer, host = '', path = '', owner?: IngressEntry): Refused => ({ answer, host, path, ...(owner === undefined ? {} : { owner }) })
   if (asked.fields > maxFields) return refused({ reason: 'head-too-large', message: `the request has more than ${maxFields} header fields` })
   if (asked.hasUnknownCoding === true) return refused({ reason: 'bad-request', message: 'the body has a coding that is not passed on' })
+  if (asked.hasUnknownExpectation === true) return refused({ reason: 'unknown-expectation', message: 'nothing but 100-continue can be expected' })
   if (refusedMethods.has(method)) return refused({ reason: 'method-not-allowed', message: `${method} is not passed on` })
   const isAsterisk = asked.target === '*' && method === 'OPTIONS' // RFC 9110 9.3.7: of the server, not of a resource
   const target = isAsterisk ? { path: '*', query: '', hasEncodedSlash: false } : readTarget(asked.target, scheme)

@@ -100,8 +100,8 @@ class Connection implements Attempt {
   send ({ method, path, headers, body }: UpstreamRequest, handler: UpstreamHandler): void {
     this.#handler = handler
     this.#wasSent = false
-    // Without `reset: false` each HEAD would cost its connection.
-    this.#client.dispatch({ method, path, headers: headers as string[], body: body ?? null, reset: false }, this)
+    // After HEAD undici ends the connection: a body that must not be there would be taken for the next client's answer.
+    this.#client.dispatch({ method, path, headers: headers as string[], body: body ?? null }, this)
   }
 
   abort (error: Error): void {

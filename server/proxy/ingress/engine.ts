@@ -20,7 +20,7 @@ import { RouteTable } from './route-table.ts'
 import { Upgrade } from './tunnel.ts'
 
 export const defaultTimeouts: IngressTimeouts = { connectMs: 2_000, responseMs: 60_000, bodyIdleMs: 60_000, upstreamIdleMs: 4_000 }
-export const defaultLimits: IngressLimits = { headBytes: 16_384, headers: 100, exchanges: 10_000, endpointConnections: 10_000 }
+export const defaultLimits: IngressLimits = { headBytes: 16_384, exchanges: 10_000, endpointConnections: 10_000 }
 
 /** Answered as a plain request: h2c by upgrade is gone from HTTP/2 (RFC 9113 3.1), and nobody needs it behind an ingress. */
 const ignoredUpgrades = /^(?:h2c?|TLS\/)/i
@@ -36,7 +36,7 @@ export class IngressEngine implements Engine {
       timeouts: { ...defaultTimeouts, ...options.timeouts }, limits: { ...defaultLimits, ...options.limits },
       table: new RouteTable(), groups: new EndpointGroups({ machine, clock, allowExternalNames }), figures: new Figures(),
       deadlines: new Deadlines(clock, () => this.#prune()), isClosing: false,
-      idPrefix: Array.from({ length: 5 }, () => Math.floor(random() * 0x1_0000).toString(16).padStart(4, '0')).join(''), requests: 0
+      idPrefix: Array.from({ length: 5 }, () => Math.floor(random() * 0x1_0000).toString(16).padStart(4, '0')).join(''), requests: 0, unflushed: []
     }
   }
 
@@ -75,7 +75,7 @@ export class IngressEngine implements Engine {
   }
 
   handle (request: EngineRequest, response: EngineResponse, facts: ConnectionFacts): void {
-    new Exchange(this.#context, request, response, facts).start()
+    this.#begin(new Exchange(this.#context, request, response, facts))
   }
 
   isUpgrade (request: IncomingMessage): boolean {
@@ -84,7 +84,7 @@ export class IngressEngine implements Engine {
   }
 
   upgrade (request: IncomingMessage, socket: Duplex, head: Buffer, facts: ConnectionFacts): void {
-    new Upgrade(this.#context, request, socket, head, facts).start()
+    this.#begin(new Upgrade(this.#context, request, socket, head, facts))
   }
 
   clientError (error: Error & { readonly code?: string }, socket: Duplex): void {
@@ -131,6 +131,12 @@ export class IngressEngine implements Engine {
     deadlines.close()
     for (const watched of deadlines) if (isCuttable(watched)) watched.cut()
     groups.destroy()
+  }
+
+  /** An unexpected error ends the one request: its client must not wait for an answer that nobody makes. */
+  #begin (exchange: { readonly start: () => void, readonly cut: () => void }): void {
+    const { guard } = this.#context
+    if (!guard.attempt('ingress', () => exchange.start())) guard.attempt('ingress', () => exchange.cut())
   }
 
   #onQuiet: () => void = () => undefined

@@ -58,7 +58,6 @@ export interface IngressTimeouts {
 
 export interface IngressLimits {
   readonly headBytes: number
-  readonly headers: number
   /** Requests and upgraded connections at once, in this process. */
   readonly exchanges: number
   /** Connections to one endpoint at once, in this process; more requests go to another one, or get 503. */

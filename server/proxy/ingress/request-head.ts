@@ -12,6 +12,8 @@ export interface RequestHead {
   /** Its `Transfer-Encoding` is another one than `chunked`: where its body ends is a matter of opinion. */
   readonly hasUnknownCoding: boolean
   readonly expectsContinue: boolean
+  /** It expects something else than `100-continue`, the only expectation that there is (RFC 9110 10.1.1). */
+  readonly hasUnknownExpectation: boolean
   readonly hasTrailer: boolean
   readonly takesTrailers: boolean
   /** Protocol of an `Upgrade` that `Connection` names, too. */
@@ -51,6 +53,7 @@ export function readRequestHead (raw: readonly string[]): RequestHead {
   const cookies: string[] = []
   const forwarded: string[] = []
   let [pseudo, isChunked, hasUnknownCoding, expectsContinue, hasTrailer, takesTrailers] = [0, false, false, false, false, false]
+  let hasUnknownExpectation = false
   let connection: string | undefined
   let contentLength: number | undefined
   let requestId: string | undefined
@@ -69,7 +72,7 @@ export function readRequestHead (raw: readonly string[]): RequestHead {
       case kinds.requestId: requestId = value; break
       case kinds.contentLength: contentLength = Number(value); break
       case kinds.transferEncoding: hasUnknownCoding ||= isChunked || value.toLowerCase() !== 'chunked'; isChunked = true; break
-      case kinds.expect: expectsContinue = value.toLowerCase() === '100-continue'; if (!expectsContinue) passed.push(name, value); break
+      case kinds.expect: expectsContinue = value.toLowerCase() === '100-continue'; hasUnknownExpectation ||= !expectsContinue; break
       case kinds.trailer: hasTrailer = true; passed.push(name, value); break
       case kinds.te: takesTrailers ||= /(?:^|[\s,])trailers(?:$|[\s,;])/i.test(value); break
       case kinds.upgrade: upgrade = value; break
@@ -83,7 +86,8 @@ export function readRequestHead (raw: readonly string[]): RequestHead {
   const left = connection === undefined ? passed : withoutNamed(passed, connection)
   const isUpgrade = upgrade !== undefined && connection !== undefined && /(?:^|[\s,])upgrade(?:$|[\s,])/i.test(connection)
   return {
-    passed: left, hosts, fields: raw.length / 2 - pseudo, isChunked, hasUnknownCoding, expectsContinue, hasTrailer, takesTrailers, cookies, forwarded,
+    passed: left, hosts, fields: raw.length / 2 - pseudo, cookies, forwarded,
+    isChunked, hasUnknownCoding, expectsContinue, hasUnknownExpectation, hasTrailer, takesTrailers,
     ...(contentLength === undefined ? {} : { contentLength }),
     ...(requestId === undefined ? {} : { requestId }),
     ...(isUpgrade && upgrade !== undefined ? { upgrade } : {})

@@ -59,7 +59,7 @@ export class Upgrade {
     const request = this.#request
     const decision = decide(table, {
       method: request.method ?? '', target: request.url ?? '', hosts: this.#head.hosts, scheme: this.#facts.scheme, clientScheme: this.#client.scheme,
-      sni: this.#facts.sni, client: this.#client.ip, isHostOptional: request.httpVersion === '1.0', fields: this.#head.fields, hasUnknownCoding: this.#head.hasUnknownCoding,
+      sni: this.#facts.sni, client: this.#client.ip, isHostOptional: request.httpVersion === '1.0', fields: this.#head.fields, hasUnknownCoding: this.#head.hasUnknownCoding, hasUnknownExpectation: this.#head.hasUnknownExpectation,
       header: (name) => { const value = request.headers[name]; return typeof value === 'string' ? value : value?.[0] }
     }, random)
     if ('answer' in decision) {

@@ -8,8 +8,14 @@ import type { Picker } from './picker.ts'
 
 /** How long each endpoint may take to accept, one after the other. */
 const connectMs = [250, 500, 1_000, 2_000] as const
-/** Connections of one front end; more wait in the kernel's queue. */
+/** Connections of one front end: one more is closed, and counted as refused. */
 const maxConnections = 4_096
+/**
+ * How long nothing may move on a connection, as the kernel's tracking of connections has it (nf_conntrack_tcp_timeout_established, and
+ * fin_wait where one side has ended). A peer that is gone is found before, by keep-alive.
+ */
+const idleMs = { open: 432_000_000, halfClosed: 120_000 } as const
+const sweepMs = 30_000
 const backlog = 4_096
 /** Changes after which connections are waited for; those that one more leaves behind go on. */
 const maxLimits = 1_000
@@ -22,14 +28,24 @@ export interface TcpOptions {
   readonly isAllowed: (address: string, sources: readonly string[]) => boolean
   /** Of all front ends; bytes of connections that are open are added when they end. */
   readonly counts: GrowingCounts
+  /** Of one front end; default 4,096. */
+  readonly maxConnections?: number
+}
+
+/** A client that was accepted. */
+interface Pair {
+  /** Where it was taken to; undefined = nowhere yet. */
+  target: Target | undefined
+  /** That have passed both ways, when it was looked at last. */
+  bytes: number
+  quietSinceMs: number
 }
 
 export class TcpFrontEnd {
   readonly #options: TcpOptions
   readonly #server: Server
-  readonly #pairs = new Set<Socket>()
-  /** Where connected clients were taken to. */
-  readonly #targets = new Map<Socket, Target>()
+  readonly #pairs = new Map<Socket, Pair>()
+  #sweep: (() => void) | undefined
   frontEnd: FrontEnd
   picker: Picker
   connections = 0
@@ -42,7 +58,9 @@ export class TcpFrontEnd {
     this.#options = options
     // Half-open: a client that has said all it has to say still gets its answer.
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, options.guard.around('proxy-tcp', (client) => this.#accept(client)))
-    this.#server.maxConnections = maxConnections
+    this.#server.maxConnections = options.maxConnections ?? maxConnections
+    this.#server.on('drop', options.guard.around('proxy-tcp', () => { options.counts.refused++ }))
+    this.#sweepLater()
   }
 
   /** @throws the system's error if the address cannot be listened on */
@@ -60,9 +78,20 @@ export class TcpFrontEnd {
     return typeof address === 'object' && address !== null ? address.port : this.frontEnd.port
   }
 
+  /** Connections that are open. */
+  get open (): number {
+    return this.#pairs.size
+  }
+
+  /** It has as many connections as it may have: one more is closed. */
+  get isFull (): boolean {
+    return this.#pairs.size >= this.#server.maxConnections
+  }
+
   /** Takes no new connections: clients are refused by the kernel. Those that are there go on. */
   close (): Promise<void> {
     this.isOpen = false
+    if (this.#pairs.size === 0) this.#sweep?.()
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     return this.#pairs.size === 0 ? closed : Promise.resolve()
   }
@@ -70,7 +99,7 @@ export class TcpFrontEnd {
   /** Bytes of the connections that are open, both ways. */
   get openBytes (): { readonly in: number, readonly out: number } {
     const open = { in: 0, out: 0 }
-    for (const { bytesRead, bytesWritten } of this.#pairs) {
+    for (const { bytesRead, bytesWritten } of this.#pairs.keys()) {
       open.in += bytesRead
       open.out += bytesWritten
     }
@@ -79,7 +108,7 @@ export class TcpFrontEnd {
 
   /** Ends all connections, too. */
   cut (): void {
-    for (const socket of this.#pairs) socket.destroy()
+    for (const socket of this.#pairs.keys()) socket.destroy()
   }
 
   /** Targets have gone: what is still there when their time is over is cut. */
@@ -90,8 +119,9 @@ export class TcpFrontEnd {
     this.#options.clock.after(limitMs, () => {
       this.#limits--
       const { outside, inside } = this.frontEnd
-      for (const [client, target] of this.#targets) {
-        if (has(gone, target) && !(this.isOpen && (has(outside.targets, target) || has(inside.targets, target)))) client.resetAndDestroy()
+      for (const [client, { target }] of this.#pairs) {
+        const isBack = target !== undefined && this.isOpen && (has(outside.targets, target) || has(inside.targets, target))
+        if (target !== undefined && has(gone, target) && !isBack) client.resetAndDestroy()
       }
     })
   }
@@ -107,10 +137,9 @@ export class TcpFrontEnd {
       return
     }
     this.connections++
-    this.#pairs.add(client)
+    this.#pairs.set(client, { target: undefined, bytes: 0, quietSinceMs: this.#options.clock.now() })
     client.once('close', guard.around('proxy-tcp', () => {
       this.#pairs.delete(client)
-      this.#targets.delete(client)
       counts.bytesIn += client.bytesRead
       counts.bytesOut += client.bytesWritten
     }))
@@ -141,10 +170,25 @@ export class TcpFrontEnd {
       counts.connections++
       server.removeAllListeners('error')
       picker.reached(address, target)
-      this.#targets.set(client, target)
-      if (client.destroyed) this.#targets.delete(client)
+      const pair = this.#pairs.get(client)
+      if (pair !== undefined) pair.target = target
       this.#join(client, server)
     }))
+  }
+
+  /** Cuts connections on which nothing has moved for too long. Goes on after `close`, while there are connections. */
+  #sweepLater (): void {
+    const { clock } = this.#options
+    this.#sweep = clock.after(sweepMs, () => {
+      const nowMs = clock.now()
+      for (const [client, pair] of this.#pairs) {
+        const bytes = client.bytesRead + client.bytesWritten
+        const isHalf = client.readableEnded || client.writableEnded
+        if (bytes !== pair.bytes) Object.assign(pair, { bytes, quietSinceMs: nowMs })
+        else if (nowMs - pair.quietSinceMs > (isHalf ? idleMs.halfClosed : idleMs.open)) client.resetAndDestroy()
+      }
+      if (this.isOpen || this.#pairs.size > 0) this.#sweepLater()
+    })
   }
 
   #join (client: Socket, server: Socket): void {

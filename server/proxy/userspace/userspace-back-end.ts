@@ -66,7 +66,13 @@ export class UserspaceBackEnd implements BackEnd {
   }
 
   conditions (): readonly Condition[] {
-    return [...this.#rangeFaults.map((message): Condition => ({ service: '', reason: 'AddressRefused', message })), ...this.#faults.values()]
+    const full: Condition[] = []
+    for (const opened of this.#opened.values()) {
+      if (!(opened instanceof TcpFrontEnd) || !opened.isFull) continue
+      const { service, address, port } = opened.frontEnd
+      full.push({ service, reason: 'TooLarge', message: `${address} port ${port} has ${opened.open} connections, as many as this process carries there: more are closed` })
+    }
+    return [...this.#rangeFaults.map((message): Condition => ({ service: '', reason: 'AddressRefused', message })), ...this.#faults.values(), ...full]
   }
 
   counts (): Promise<TrafficCounts> {

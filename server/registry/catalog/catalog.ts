@@ -10,6 +10,7 @@ import { ownText } from '../../model/own-text.ts'
 import type { Change, InstanceRecord, ObjectRecord, RecordChange } from '../../store/store.ts'
 import { claimOf, isClaimKey } from '../allocation/claims.ts'
 import type { AppliedChange } from '../feed/change-ring.ts'
+import { noticedOf } from '../notices.ts'
 import { isNodeKey, isSecretKey } from '../object-keys.ts'
 import { overriddenKey } from '../overrides.ts'
 import { type ManifestName, manifestName, manifestOf, objectChangeKind } from '../services/manifests.ts'
@@ -198,6 +199,8 @@ export class Catalog extends CatalogReads {
     if (name !== undefined) return this.#manifestChanged(change, name, object)
     const target = overriddenKey(key)
     if (target !== undefined) return this.#overrideChanged(change, target)
+    const noticed = noticedOf(key, object)
+    if (noticed !== undefined) return { ...plainChange(change, 'notice', noticed.target, object === undefined), ...noticed.said }
     if (isSecretKey(key) || isNodeKey(key)) return plainChange(change, 'secret', { namespace: '', service: '', id: '' }, object === undefined)
     const known = object ?? before
     const claim = known !== undefined && isClaimKey(key) ? claimOf(known) : undefined

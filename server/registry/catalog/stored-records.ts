@@ -14,7 +14,8 @@ import type { Refusal } from '../../refusal.ts'
 import type { InstanceRecord, ObjectRecord } from '../../store/store.ts'
 import { claimTarget, isClaimKey } from '../allocation/claims.ts'
 import { checkNodeRanges } from '../allocation/node-body.ts'
-import { isNodeKey, isSecretKey, tokenPrefix } from '../object-keys.ts'
+import { checkNotice } from '../notices.ts'
+import { isNodeKey, isNoticeKey, isSecretKey, tokenPrefix } from '../object-keys.ts'
 import { overriddenKey } from '../overrides.ts'
 import { manifestName } from '../services/manifests.ts'
 import type { InstanceEntry } from './service-entry.ts'
@@ -79,7 +80,7 @@ function contentOf ({ key, body }: ObjectRecord): Read<unknown> {
     return 'refusal' in read ? refused(read.refusal) : { content: read.manifest }
   }
   const ofSecrets = key.startsWith(tokenPrefix) ? checkToken : checkSecret
-  const check = isClaimKey(key) ? checkClaim : isSecretKey(key) ? ofSecrets : isNodeKey(key) ? checkNodeRanges : undefined
+  const check = isClaimKey(key) ? checkClaim : isSecretKey(key) ? ofSecrets : isNodeKey(key) ? checkNodeRanges : isNoticeKey(key) ? checkNotice : undefined
   if (check === undefined) return { reason: 'it is of a kind that this version does not know' }
   if (isClaimKey(key) && claimTarget(key) === undefined) return { reason: 'its key is not claim/kind/value' }
   const read = readJson(body, check)

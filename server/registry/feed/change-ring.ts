@@ -1,6 +1,7 @@
 // The newest changes, in order: what a resumed watch, the event list and a store that lost its tail are served from.
 import type { Instance, Reason } from '../../../client-sdk/src/wire.ts'
 import type { Service } from '../../model/service/types.ts'
+import type { Notice } from '../notices.ts'
 import type { ObjectChangeKind } from '../services/manifests.ts'
 import type { ObjectRecord } from '../../store/store.ts'
 
@@ -18,7 +19,7 @@ export interface AppliedChange {
    * What it is about. Of hand-written `endpoints` the service is the target, of a claim its holder; the id of a
    * `policy`, and of the kinds behind it, is its name; a `secret` of the registry, and what its nodes tell each other, have none.
    */
-  readonly kind: 'instance' | 'service' | 'endpoints' | 'namespace' | 'claim' | 'secret' | ManifestChangeKind
+  readonly kind: 'instance' | 'service' | 'endpoints' | 'namespace' | 'claim' | 'secret' | 'notice' | ManifestChangeKind
   /** Which instance it is about, also when that one is not known here. The id is empty where it is about no instance. */
   readonly target: { readonly namespace: string, readonly service: string, readonly id: string }
   /** The instance after the change; with `delete` its last form; undefined if the change touched no listed instance. */
@@ -41,6 +42,8 @@ export interface AppliedChange {
   readonly isDifference?: true
   /** Only of what is read from the store's log: what the change replaced, or took away, nobody knows any more. */
   readonly isVague?: true
+  /** What the registry says of what was declared: with the kind `notice`, while it is one that this version can read. */
+  readonly notice?: Notice
   /** Set when an object changed: the object, or its key when it went. */
   readonly object?: ObjectRecord | { readonly deletedKey: string }
 }

@@ -20,6 +20,8 @@ export interface KeptLoad {
 interface Kept extends KeptLoad {
   /** Where this node heard it; undefined = another node did. */
   readonly heardFrom: InstanceName | undefined
+  /** As the store has it: what comes back like it need not be read. */
+  readonly text: string | undefined
 }
 
 export interface LoadParts {
@@ -71,7 +73,7 @@ export class Loads {
   }
 
   set ({ namespace, service, id }: InstanceName, lease: string, load: Load): void {
-    this.#keep(lease, { load, atMs: this.nowMs(), heardFrom: { namespace, service, id } })
+    this.#keep(lease, { load, atMs: this.nowMs(), heardFrom: { namespace, service, id }, text: undefined })
     this.#waiting.set(lease, load)
     this.#cancel ??= this.#parts.clock.after(gatherMs, () => this.#flush())
   }
@@ -125,10 +127,13 @@ export class Loads {
         this.#aheadMs = page.nowMs - clock.now()
         for (const { lease, atMs, body } of page.loads) {
           if (slice.isOver()) await slice.next()
-          const load = readLoad(body)
           const known = this.#kept.get(lease)
-          if (load === undefined || (known !== undefined && known.atMs > atMs)) continue
-          this.#keep(lease, { load, atMs, heardFrom: known?.load === undefined || !isSame(known.load, load) ? undefined : known.heardFrom })
+          if (known !== undefined && known.atMs > atMs) continue
+          if (known?.text === body) this.#keep(lease, { ...known, atMs })
+          else {
+            const load = readLoad(body)
+            if (load !== undefined) this.#keep(lease, { load, atMs, heardFrom: undefined, text: body })
+          }
         }
       }
       this.#readAtMs = clock.now()
@@ -159,6 +164,8 @@ export class Loads {
       for (const [lease, load] of waiting) {
         const text = JSON.stringify(load)
         if (text.length <= maxLoadText) batch.set(lease, text)
+        const kept = this.#kept.get(lease)
+        if (kept?.load === load) this.#kept.set(lease, { ...kept, text })
         if (batch.size < maxLoadsAtOnce) continue
         await this.#parts.store.keepLoads(batch)
         batch = new Map()
@@ -205,8 +212,4 @@ function readLoad (text: string): Load | undefined {
   } catch {
     return undefined
   }
-}
-
-function isSame (one: Load, other: Load): boolean {
-  return JSON.stringify(one) === JSON.stringify(other)
 }

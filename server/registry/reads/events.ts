@@ -78,7 +78,8 @@ function fits ({ namespace, service, id, reason, sight }: EventQuery, change: Ap
 }
 
 /** Of the registry's own bookkeeping nothing is told: of claims and secrets, and of what it says itself of an object. */
-export function isTold ({ kind, reason }: AppliedChange): boolean {
+export function isTold ({ kind, reason, notice }: AppliedChange): boolean {
+  if (kind === 'notice') return notice !== undefined // its end is no news
   return kind !== 'claim' && kind !== 'secret' && (reason !== 'updated' || changedObjectKind(kind) === undefined)
 }
 

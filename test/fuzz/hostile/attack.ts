@@ -7,6 +7,10 @@ import { after } from './pace.ts'
 export interface Target {
   readonly http: number
   readonly dns: number
+  /** Ports of the other dialects of HTTP. */
+  readonly kubernetes: number
+  readonly eureka: number
+  readonly consul: number
   /** Where a silent resolver makes forwarded names slow; they end in this zone. */
   readonly slowZone: string
   readonly redis?: { readonly port: number, readonly prefix: string }
@@ -88,10 +92,23 @@ export class Wire {
 }
 
 /** One request on a connection of its own; resolves when it is answered, cut or given up. */
-export async function request (strike: Strike, text: string | Buffer, ms = 3_000): Promise<void> {
-  const wire = await Wire.open(strike)
+export async function request (strike: Strike, text: string | Buffer, ms = 3_000, port = strike.target.http): Promise<void> {
+  const wire = await Wire.open(strike, port)
   await wire.write(text)
   await wire.end(ms)
+}
+
+/** Many connections that each ask for one thing and wait; they are cut when some of what comes has been read, or none. */
+export async function waiting (strike: Strike, port: number, count: number, ask: (index: number) => string): Promise<void> {
+  const { random } = strike
+  const wires = await Promise.all(Array.from({ length: count }, () => Wire.open(strike, port)))
+  const isDeaf = random.below(2) === 0
+  for (const [index, wire] of wires.entries()) {
+    if (isDeaf) wire.pause()
+    await wire.write(ask(index))
+  }
+  await after(random.below(3_000), strike.signal)
+  await Promise.all(wires.map((wire) => wire.end(1)))
 }
 
 /** A request with its body. */

@@ -10,6 +10,8 @@ import type { NodeLook } from './turn-watch.ts'
 export interface NodeProcess {
   readonly http: number
   readonly dns: number
+  /** Ports of other dialects that it was told to speak, by their names. */
+  readonly dialects: ReadonlyMap<string, number>
   readonly pid: number
   /** The last lines that it wrote. */
   readonly lines: readonly string[]
@@ -31,6 +33,7 @@ export interface NodeProcess {
 
 /** As `npm start` has it, but for the memory. */
 const flags = ['--max-old-space-size=512', '--disable-sigusr1', '--max-semi-space-size=16', '--conditions=rollcall-source', `--import=${new URL('turn-watch.ts', import.meta.url).href}`]
+const dialectNames = ['kubernetes', 'eureka', 'consul'] as const
 const maxLines = 200
 /** Of pino: error and fatal. What nobody expected is one. */
 const isError = /^\{"level":[56]0/
@@ -54,7 +57,7 @@ export async function startProcess (args: readonly string[], ports: { readonly h
   })
   const lines: string[] = []
   let errors = 0
-  const { promise: ready, resolve, reject } = Promise.withResolvers<{ readonly http: string, readonly dns: string }>()
+  const { promise: ready, resolve, reject } = Promise.withResolvers<Readonly<Record<string, string>>>()
   const late = AbortSignal.timeout(startMs)
   late.addEventListener('abort', () => { reject(new Error(`not ready after ${startMs} ms:\n${lines.join('\n')}`)) })
   void ended.then((code) => { reject(new Error(`the node ended with ${code} before it was ready:\n${lines.join('\n')}`)) })
@@ -65,7 +68,7 @@ export async function startProcess (args: readonly string[], ports: { readonly h
       if (isError.test(line) && errors++ < maxErrors) console.error(`${new Date().toISOString()} the node said: ${line.slice(0, maxShown)}`)
       lines.push(line)
       if (lines.length > maxLines) lines.shift()
-      if (line.includes('"msg":"ready"')) resolve(JSON.parse(line) as { http: string, dns: string })
+      if (line.includes('"msg":"ready"')) resolve(JSON.parse(line) as Record<string, string>) // its places are texts
     })
   }
   const places = await ready.catch((error: unknown) => {
@@ -73,10 +76,12 @@ export async function startProcess (args: readonly string[], ports: { readonly h
     throw error
   })
   const pid = child.pid ?? 0
-  const http = Number(new URL(places.http).port)
+  const http = Number(new URL(places.http ?? '').port)
+  const dialects = new Map(dialectNames.flatMap((name) => (places[name] === undefined ? [] : [[name, Number(new URL(places[name]).port)]])))
   return {
     http,
-    dns: Number(places.dns.split(':')[1]),
+    dns: Number(places.dns?.split(':')[1]),
+    dialects,
     pid,
     lines,
     exit,

@@ -51,6 +51,7 @@ export interface SessionReport {
 }
 
 const memoryLookMs = 500
+const dialects = ['kubernetes', 'eureka', 'consul'] as const
 
 class Helper<Options, Report> {
   readonly #child: ChildProcess
@@ -95,7 +96,8 @@ export async function session (options: SessionOptions): Promise<SessionReport> 
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-hostile-'))
   const prefix = 'hostile'
   const where = redis === undefined ? ['--data', directory] : ['--redis', redis.url, '--redis-prefix', prefix]
-  const node = await startProcess([...where, '--dns-forward', `${host}:${resolver}`, '--dns-transfer-to', '127.0.0.0/8'])
+  const spoken = dialects.flatMap((name) => [`--${name}`, `${host}:0`])
+  const node = await startProcess([...where, '--dns-forward', `${host}:${resolver}`, '--dns-transfer-to', '127.0.0.0/8', ...spoken])
   const limits = count === undefined ? {} : { count }
   try {
     const honest = new Helper<HonestOptions, HonestReport>('honest.ts', {
@@ -112,7 +114,9 @@ export async function session (options: SessionOptions): Promise<SessionReport> 
       wait.most = Math.max(wait.most, sum - wait.sum)
       wait.sum = sum
     }, memoryLookMs)
-    const target = { http: node.http, dns: node.dns, slowZone, ...redis === undefined ? { directory } : { redis: { port: redis.port, prefix } } }
+    const [kubernetes = 0, eureka = 0, consul = 0] = dialects.map((name) => node.dialects.get(name))
+    const ports = { http: node.http, dns: node.dns, kubernetes, eureka, consul }
+    const target = { ...ports, slowZone, ...redis === undefined ? { directory } : { redis: { port: redis.port, prefix } } }
     const attackers = new Helper<AttackOptions, AttackReport>('attackers.ts', {
       target, seed, lanes, size, pauseMs: pauseMs / 10, ...limits, ...only === undefined ? {} : { only }
     })

@@ -1,8 +1,11 @@
 // What clients send that two programs may read differently, or that is meant to hurt: by raw socket, each with the answer that it gets.
 import { EventEmitter, once } from 'node:events'
+import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import t from 'tap'
-import { backendOf, bodyOf, endpoint, get, ingress, raw, received, service, startIngress, statusOf } from '../../support/ingress.ts'
+import { Guard } from '../../../server/guard.ts'
+import { httpServerOptions, serveWith } from '../../../server/proxy/ingress/server-handlers.ts'
+import { backendOf, bodyOf, endpoint, get, ingress, listening, raw, received, service, startIngress, statusOf } from '../../support/ingress.ts'
 
 /** The request, as octets; `{}` stands for a Host field and the end of the head. */
 const end = 'Host: a.example\r\nConnection: close\r\n\r\n'
@@ -21,6 +24,7 @@ const requests: readonly (readonly [name: string, request: string, status: numbe
   ['an absolute target of another port', `GET http://a.example:8080/ HTTP/1.1\r\n${end}`, 400, /another host/],
   ['an absolute target of another scheme', `GET https://a.example/ HTTP/1.1\r\n${end}`, 400, /scheme/],
   ['an absolute target with a user', `GET http://root@a.example/ HTTP/1.1\r\n${end}`, 400],
+  ['an expectation that is none', `GET / HTTP/1.1\r\nExpect: miracles\r\n${end}`, 417],
   ['OPTIONS *', `OPTIONS * HTTP/1.1\r\n${end}`, 200],
   ['GET *', `GET * HTTP/1.1\r\n${end}`, 400],
   ['CONNECT', `CONNECT a.example:443 HTTP/1.1\r\n${end}`, 405],
@@ -164,6 +168,14 @@ t.test('a client that is slow with its body, and one that goes, cost one request
     await ended
   }
   t.strictSame(records.map(({ status, reason }) => `${status} ${reason}`), ['408 slow-request', '499 client-gone'])
+})
+
+t.test('a head that does not come in time', async (t) => {
+  const { engine } = await startIngress(t, { ingresses: [], services: [] })
+  const server = createServer({ ...httpServerOptions(engine), headersTimeout: 20, connectionsCheckingInterval: 10 })
+  serveWith(server, engine, new Guard({ count: () => undefined, log: (error) => { throw error } }), () => ({ scheme: 'http', clientAddress: '192.0.2.1', clientPort: 1, localPort: 80 }))
+  t.match(await raw(await listening(t, server), 'GET / HTTP/1.1\r\nHost: a.exam'), /^HTTP\/1\.1 408 [^]*head of the request has not come in time\n$/)
+  t.strictSame(engine.figures().reasons, { 'slow-request': 1 })
 })
 
 t.test('a client that has said all it has to say still gets its answer', async (t) => {

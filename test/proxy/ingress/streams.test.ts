@@ -9,7 +9,7 @@ import WebSocket, { WebSocketServer } from 'ws'
 import { backendOf, bodyOf, endpoint, get, ingress, listening, raw, service, startIngress, statusOf } from '../../support/ingress.ts'
 
 const web = [ingress('a', { rules: ['a.example / Prefix web'] })]
-const size = 24 * 1_048_576
+const size = 8 * 1_048_576
 
 function octets (length: number): Readable {
   const block = Buffer.alloc(65_536, 'rollcall')
@@ -106,6 +106,19 @@ t.test('events come at once, and may be rare', async (t) => {
   await until('data: two')
   client.destroy()
   t.pass()
+})
+
+t.test('the head of an answer does not wait for its body', async (t) => {
+  const events = new EventEmitter()
+  const port = await backendOf(t, (_request, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).flushHeaders()
+    events.once('go', () => response.end('{}'))
+  })
+  const { port: at } = await startIngress(t, { ingresses: web, services: [service('web', [endpoint('w', port)])] })
+  const [response] = await once(send({ port: at, host: '127.0.0.1', headers: { Host: 'a.example' } }).end(), 'response') as [IncomingMessage]
+  t.equal(response.statusCode, 200)
+  events.emit('go')
+  t.equal((await response.toArray()).join(''), '{}')
 })
 
 t.test('Expect: 100-continue is the endpoint\'s to answer', async (t) => {

@@ -47,7 +47,7 @@ const LoadValue = Type.Object({
   value: Type.Number({ rule: 'must be a number' }), capacity: Type.Optional(Type.Number({ exclusiveMinimum: 0, rule: 'must be a number above 0' }))
 }, { additionalProperties: false })
 /** Names are checked by the core. */
-export const Load = mapOf(LoadValue, { maxProperties: maxLoadValues, description: 'What heartbeats said lately, as far as this node heard it' })
+export const Load = mapOf(LoadValue, { maxProperties: maxLoadValues, description: 'What heartbeats said lately, through whichever node' })
 
 const instanceFields = {
   namespace: Type.String(),
