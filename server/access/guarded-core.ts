@@ -87,15 +87,21 @@ class GuardedAccess extends GuardedCommands implements Access {
 
   /** It scales workloads: as much as declaring what scales them. */
   async putExternalMetric (...of: Parameters<Access['putExternalMetric']>): Promise<void> {
-    this.gate.requireAll('declare', of[0])
-    this.gate.take('writes')
-    await this.inner.putExternalMetric(...of)
+    const { gate, inner } = this
+    await gate.audited('put-external-metric', `${of[0]}/${of[1]}`, () => undefined, async () => {
+      gate.requireAll('declare', of[0])
+      gate.take('writes')
+      await inner.putExternalMetric(...of)
+    })
   }
 
   async removeExternalMetric (namespace: string, name: string): Promise<number> {
-    this.gate.requireAll('declare', namespace)
-    this.gate.take('writes')
-    return await this.inner.removeExternalMetric(namespace, name)
+    const { gate, inner } = this
+    return await gate.audited('remove-external-metric', `${namespace}/${name}`, () => undefined, async () => {
+      gate.requireAll('declare', namespace)
+      gate.take('writes')
+      return await inner.removeExternalMetric(namespace, name)
+    })
   }
 
   session (): LeaseSession {

@@ -10,7 +10,7 @@ const key = (name: string): string => `rollcall:{0}:${name}`
 async function heldBy ({ admin }: RedisServer): Promise<Record<string, unknown>> {
   const [instances, index, services, ttls, suspects, deadlines] = await Promise.all([
     admin.hgetall(key('inst')), admin.hgetall(key('idx')), admin.hgetall(key('svc')), admin.hgetall(key('ttls')), admin.scard(key('sus')),
-    admin.zrange(key('exp'), 0, -1)
+    admin.zrange(key('exp'), '0', '-1')
   ])
   const records = Object.entries(instances).map(([lease, text]) => {
     const [name, generation, ttlMs, , , createdAt, , body] = text.split('\n')
