@@ -169,6 +169,7 @@ const routes: readonly (readonly [RegExp, Check])[] = [
   [/^GET \/v1\/handmade$/, page(handMade)],
   [/^GET \/v1\/ingresses$/, page(fields({ metadata: fields({ name: text, namespace: text, annotations: optional(map(text)) }), spec: ingressSpec }))],
   [/^GET \/v1\/ingressclasses$/, page(fields({ metadata: fields({ name: text, annotations: optional(map(text)) }), spec: fields({ controller: optional(text) }) }))],
+  [/^GET \/v1\/loads$/, page(fields({ namespace: text, service: text, id: text, at: text, load: map(fields({ value: number, capacity: optional(number) })) }))],
   [/^GET \/v1\/pools$/, list(pool)],
   [/^GET \/v1\/policies$/, page(policy)],
   [/^(?:GET \/v1\/tokens|DELETE \/v1\/tokens\/[^/]+)$/, page(token)],

@@ -5,6 +5,7 @@ import type { Command } from './command.ts'
 const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   get: async () => (await import('./get.ts')).get,
   describe: async () => (await import('./describe.ts')).describe,
+  top: async () => (await import('./top.ts')).top,
   status: async () => (await import('./status.ts')).status,
   explain: async () => (await import('./expose.ts')).explain,
   resolve: async () => (await import('./resolve.ts')).resolve,

@@ -8,7 +8,7 @@ export interface HealthOptions {
   readonly status: () => object
   readonly isHealthy: () => boolean
   /** The text of `/metrics`. */
-  readonly metrics: () => Promise<string>
+  readonly metrics: () => string | Promise<string>
 }
 
 /** Of every answer: a balancer's page is no place to guess types. */

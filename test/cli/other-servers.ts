@@ -50,7 +50,7 @@ export const asking: readonly (readonly string[])[] = [
   ['get', 'instances', 'web/a'], ['get', 'endpoints'], ['get', 'endpoints', 'web'],
   ['get', 'endpointslices', 'web'], ['get', 'pools'], ['get', 'namespaces'], ['get', 'events'], ['get', 'overrides'], ['get', 'handmade'],
   ['get', 'unreadable'], ['get', 'unreadable', 'k'], ['get', 'services', '-w'], ['get', 'events', '-w'], ['watch'],
-  ['describe', 'instance', 'web/a'], ['describe', 'service', 'web'], ['status'], ['explain', 'web/a'],
+  ['describe', 'instance', 'web/a'], ['describe', 'service', 'web'], ['top', 'instances'], ['status'], ['explain', 'web/a'],
   ['resolve', 'web'], ['resolve', 'web', 'A', '--trace'], ['apply', '-f', '-'], ['delete', '-f', '-'],
   ['delete', 'service', 'web'], ['delete', 'unreadable', 'k'], ['expose', 'web', '--port', '80'],
   ['label', 'web/a', 'x=y'], ['register', 'web', '-p', '80'], ['deregister', 'web/a'], ['heartbeat', 'web/a'],

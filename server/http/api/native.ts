@@ -26,9 +26,11 @@ import { instancePath, registerInstances } from './instances.ts'
 import { writeHeartbeat, writeHeartbeats, writeRegistration } from './lease-writes.ts'
 import { registerLists } from './lists.ts'
 import { manifestScope } from './manifest-media.ts'
+import { registerLoads } from './loads.ts'
 import { registerMetrics } from './metrics.ts'
 import { registerNamespaces } from './namespaces.ts'
 import { registerHandMade } from './hand-made.ts'
+import { registerIngressObjects } from './ingress-objects.ts'
 import { registerObjects } from './objects.ts'
 import { registerOverrides } from './overrides.ts'
 import { registerOverview } from './overview.ts'
@@ -99,7 +101,9 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
         registerPolicies(scope, context)
       })
       registerCertificates(app, context)
+      registerIngressObjects(app, context)
       registerAutoscaling(app, context)
+      registerLoads(app, context)
       registerExplain(app, context)
       registerPools(app, context)
       await registerDns(app, context)
