@@ -221,7 +221,7 @@ t.test('an autoscaler that cannot be decided, or whose status is refused, keeps 
         if (statuses.some((each) => each.name === 'refused')) throw new RegistryError('REG_INVALID', 'a wrong shape')
         return await inner.setStatus(statuses)
       }
-      const member: unknown = inner[name]
+      const member: unknown = Reflect.get(inner, name)
       return typeof member === 'function' ? member.bind(inner) : member
     }
   })
