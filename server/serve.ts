@@ -2,10 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
+import type { HorizontalPodAutoscaler } from '../client-sdk/src/autoscaling-manifests.ts'
 import { AccessControl } from './access/access-control.ts'
 import { AccessMetrics } from './access/metrics.ts'
 import { Autoscaling } from './autoscaling/controller.ts'
 import { observeAutoscaling } from './autoscaling/metrics.ts'
+import type { Notice } from './autoscaling/reconcile.ts'
+import { openWebhooks, type WebhookOutlet } from './autoscaling/webhook/outlet.ts'
 import { guardedClock, systemClock } from './clock.ts'
 import type { NodeValues } from './config/config.ts'
 import { isReachable } from './config/kinds.ts'
@@ -128,21 +131,29 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   counters.observe(registry)
   registry.feed.listen({ changed: changeLines.changed })
   const nodeAccess = registry.as(registryActor)
+  const tell = ({ metadata: { namespace = '', name, uid } }: HorizontalPodAutoscaler, notice: Notice): void =>
+    registry.notices.tell({ kind: 'HorizontalPodAutoscaler', namespace, name, uid }, notice)
   const autoscaling = new Autoscaling({
     core: { position: registry.position, access: nodeAccess }, store: registry.store, loads: registry.loads, clock, guard, warn,
     holder: `${node} ${randomBytes(8).toString('hex')}`, intervalMs: values.autoscaling.intervalMs,
-    notice: ({ metadata: { namespace = '', name, uid } }, notice) => registry.notices.tell({ kind: 'HorizontalPodAutoscaler', namespace, name, uid }, notice)
+    notice: tell
   })
   observeAutoscaling(metrics.register, nodeAccess, autoscaling)
   const accessMetrics = new AccessMetrics(metrics.register)
   let access: AccessControl
+  let webhooks: WebhookOutlet | undefined
   try {
+    webhooks = openWebhooks({
+      values: values.webhooks, decisions: autoscaling, clock, register: metrics.register, version, warn, event: tell,
+      autoscaler: (namespace, name) => nodeAccess.manifests('HorizontalPodAutoscaler', namespace).find(({ metadata }) => metadata.name === name)
+    })
     access = new AccessControl({
       values: values.access, core: registry, feed: registry.feed, clock, guard, metrics: accessMetrics,
       certificateOf: clientCertificateOf,
       log: { info: (message) => thinned.info({}, message), warn }
     })
   } catch (error) {
+    await webhooks?.close()
     await registry.close() // nothing is open yet but the store's file
     throw error
   }
@@ -165,6 +176,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await agent?.stop()
     await closeListeners() // first, so that nothing is asked of a store that is closed
     await autoscaling.close()
+    await webhooks?.close()
     await registry.close()
     await access.close()
     unwatchLoop()
@@ -183,6 +195,7 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     await isOverWithin(listenersMs, closeListeners())
     cutRequests?.()
     await isOverWithin(listenersMs, autoscaling.close())
+    await isOverWithin(listenersMs, webhooks?.close() ?? Promise.resolve())
     const isClosed = await isOverWithin(storeMs, registry.close())
     await isOverWithin(storeMs, access.close())
     unwatchLoop()

@@ -1,8 +1,9 @@
-// How much one identity may ask for in a while: writes, heartbeats and watches apart, so that one that writes without end keeps neither its
-// own instances from being renewed nor anybody else from anything.
+// How much one identity may ask for in a while: writes, heartbeats, registrations of what is registered already and watches apart, so that one
+// that writes without end, or whose instances all register again after an outage, keeps neither its own instances from being renewed nor
+// anybody else from anything.
 import type { Clock } from '../clock.ts'
 
-export type Use = 'writes' | 'heartbeats' | 'watches'
+export type Use = 'writes' | 'heartbeats' | 'registrations' | 'watches'
 
 export interface Limit {
   /** What comes back in a second. */

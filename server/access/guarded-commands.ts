@@ -22,8 +22,8 @@ export class GuardedCommands extends GuardedReads implements Commands {
       gate.require('register', name.namespace, name.service)
       gate.requireAddress('register', name.namespace, name.service, registration.address ?? gate.actor.address ?? '')
       this.#requireSelecting(name, registration.labels ?? {})
-      // What is its own already is kept as by a heartbeat: after an outage everybody registers at once.
-      gate.take(this.#isKept(name) ? 'heartbeats' : 'writes')
+      // After an outage everybody registers again at once: that keeps nobody from writing, nor those who live from being renewed.
+      gate.take(this.#isKept(name) ? 'registrations' : 'writes')
       return await inner.register(name, registration)
     })
   }

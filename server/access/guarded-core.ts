@@ -3,6 +3,7 @@
 //   registry (everything)  <-  GuardedCore.as(actor)  <-  HTTP, watches, DNS over HTTP, dialects
 //
 // A node's own work (registryActor) goes past it.
+import type { ObjectKind } from '../model/manifest/object-kinds.ts'
 import type { Access, Core, CorePosition, Cursor, Follow, LeaseSession, Acknowledger, Acknowledging, PropagationReport, Actor, Sight, Watch, WatchFilter, EndpointsDelivery } from '../registry/core.ts'
 import { Gate, type GateOptions } from './gate.ts'
 import { GuardedCommands } from './guarded-commands.ts'
@@ -60,6 +61,15 @@ class GuardedAccess extends GuardedCommands implements Access {
     await this.inner.waitForChange(namespace, service, ...rest)
   }
 
+  async waitForObjects (kinds: readonly ObjectKind[], ...rest: [revision: number, timeoutMs: number, signal?: AbortSignal]): Promise<void> {
+    this.gate.requireSight()
+    await this.inner.waitForObjects(kinds, ...rest)
+  }
+
+  objectsRevision (kinds: readonly ObjectKind[]): number {
+    return this.inner.objectsRevision(kinds)
+  }
+
   acknowledging (acknowledger: Acknowledger): Acknowledging {
     this.gate.requireSight()
     return this.inner.acknowledging(acknowledger)
@@ -77,15 +87,21 @@ class GuardedAccess extends GuardedCommands implements Access {
 
   /** It scales workloads: as much as declaring what scales them. */
   async putExternalMetric (...of: Parameters<Access['putExternalMetric']>): Promise<void> {
-    this.gate.requireAll('declare', of[0])
-    this.gate.take('writes')
-    await this.inner.putExternalMetric(...of)
+    const { gate, inner } = this
+    await gate.audited('put-external-metric', `${of[0]}/${of[1]}`, () => undefined, async () => {
+      gate.requireAll('declare', of[0])
+      gate.take('writes')
+      await inner.putExternalMetric(...of)
+    })
   }
 
   async removeExternalMetric (namespace: string, name: string): Promise<number> {
-    this.gate.requireAll('declare', namespace)
-    this.gate.take('writes')
-    return await this.inner.removeExternalMetric(namespace, name)
+    const { gate, inner } = this
+    return await gate.audited('remove-external-metric', `${namespace}/${name}`, () => undefined, async () => {
+      gate.requireAll('declare', namespace)
+      gate.take('writes')
+      return await inner.removeExternalMetric(namespace, name)
+    })
   }
 
   session (): LeaseSession {

@@ -67,7 +67,7 @@ export const accessRoom = room({
     }) }),
     accessWrites: Type.Integer({ minimum: 1, maximum: 1_000_000, rule: 'must be a whole number from 1 to 1000000', ...doc({
       name: 'access-writes', kind: 'number', default: '100',
-      what: 'How many writes a second one identity may make through this node, with five seconds of them at once. Heartbeats, and registrations of what is registered already, are counted apart: ten times as many. Without `access` on nothing is counted.',
+      what: 'How many writes a second one identity may make through this node, with five seconds of them at once. Heartbeats, and registrations of what is registered already, are counted apart, each ten times as many. Without `access` on nothing is counted.',
       why: 'No honest client comes near it: a rolling deploy of a thousand instances takes ten seconds.',
       raise: 'One identity can keep the store busier.', lower: 'Many instances that share a token wait for each other when they start.'
     }) }),
@@ -103,13 +103,14 @@ export function readAccessSettings (config: AccessConfig, { field }: Origins): A
   const { jwtAudience: audience, jwtClaim: claim, jwtGroupsClaim: groupsClaim } = config
   const issuers = readIssuers(config.jwtIssuers, field('jwt-issuer'))
   const perSecond = (rate: number): Limit => ({ perSecond: rate, burst: rate * burstSeconds })
+  const often = perSecond(accessWrites * heartbeatsPerWrite)
   return {
     mode,
     tokenFile,
     certificateIdentity,
     jwt: issuers.length === 0 ? undefined : { issuers, audience, claim, groupsClaim },
     audit: auditFile === undefined ? undefined : { path: auditFile, maxBytes: auditBytes },
-    limits: { writes: perSecond(accessWrites), heartbeats: perSecond(accessWrites * heartbeatsPerWrite), watches: watchLimit },
+    limits: { writes: perSecond(accessWrites), heartbeats: often, registrations: often, watches: watchLimit },
     connections
   }
 }

@@ -173,6 +173,9 @@ export const kinds = {
   file: text('FILE'),
   url: { metavar: 'URL', read: (given) => given, show: (value: string) => hideSecrets(value), secret: 'password' },
   name: text('NAME'),
+  /** A URL whose query may hold a secret. */
+  webhook: { metavar: '[NAME=]URL', read: (given) => given, show: (value: string) => hideSecrets(value), secret: 'secret' },
+  webhookSecret: text('[NAME=]FILE'),
   network: text('CIDR'),
   ports: text('FIRST-LAST'),
   pool: text('NAME=RANGE'),

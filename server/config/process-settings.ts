@@ -29,7 +29,7 @@ export const processRoom = room({
     proxy: Type.Boolean({ ...doc({
       name: 'proxy', kind: 'boolean', default: 'false',
       what: 'Runs the agent of this machine (`rollcall proxy`) beside the registry: it begins when the registry is ready, is started again if it ends, and ends with it. It takes the kernel if it may, else its own process.',
-      why: 'For one machine that is both. On the others run `rollcall proxy` by itself; it has its own flags.'
+      why: 'For one machine that is both. On the others run `rollcall proxy` by itself; it has its own flags. It serves no ingresses: for that run `rollcall proxy --mode off --ingress HOST:80` beside it.'
     }) }),
     startTimeoutMs: Type.Integer({ minimum: 0, maximum: 60 * minute, ...between('0s', '1h'), ...doc({
       name: 'start-timeout', kind: 'duration', default: '60s',

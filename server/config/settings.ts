@@ -3,6 +3,7 @@
 // A setting itself stands in its room.
 import { Type, type Static, type TSchema } from 'typebox'
 import { accessRoom, readAccessSettings, type AccessValues } from '../access/settings.ts'
+import { readWebhookSettings, webhookRoom, type WebhookValues } from '../autoscaling/webhook/settings.ts'
 import { autoscalingRoom, type AutoscalingValues, readAutoscalingSettings } from '../autoscaling/settings.ts'
 import { consulRoom, readConsulSettings, type ConsulValues } from '../consul/settings.ts'
 import { invalid } from '../errors.ts'
@@ -20,7 +21,7 @@ import { readAll, type Origins, type Room, type SettingDoc } from './setting.ts'
 /** All settings. The keys are those of `Config`; `setting.name` is what people write. */
 export const settingsSchema = Type.Object({
   ...httpRoom.settings, ...accessRoom.settings, ...eurekaRoom.settings, ...consulRoom.settings, ...dnsRoom.settings, ...kubernetesRoom.settings,
-  ...autoscalingRoom.settings,
+  ...autoscalingRoom.settings, ...webhookRoom.settings,
   ...storeRoom.settings, ...registryRoom.settings, ...logRoom.settings, ...processRoom.settings
 }, { additionalProperties: false })
 
@@ -39,6 +40,8 @@ export interface NodeValues {
   readonly consul: ConsulValues | undefined
   /** undefined = nobody asks in the words of Kubernetes. */
   readonly kubernetes: KubernetesValues | undefined
+  /** Where decisions of autoscalers are posted. */
+  readonly webhooks: readonly WebhookValues[]
   readonly autoscaling: AutoscalingValues
   readonly store: StoreValues
   readonly registry: RegistryValues
@@ -64,6 +67,7 @@ export function readRooms (config: Config, origins: Origins): NodeValues {
     access: () => readAccessSettings(config, origins),
     eureka: () => readEurekaSettings(config, origins),
     consul: () => readConsulSettings(config, origins),
+    webhooks: () => readWebhookSettings(config, origins),
     autoscaling: () => readAutoscalingSettings(config),
     store: () => readStoreSettings(config, origins),
     log: () => readLogSettings(config),
@@ -85,7 +89,8 @@ export interface Setting extends SettingDoc {
 
 /** In the order of the help and the documentation. */
 export const rooms: readonly Room[] = [
-  httpRoom, accessRoom, eurekaRoom, consulRoom, dnsRoom, kubernetesRoom, autoscalingRoom, storeRoom, registryRoom, logRoom, processRoom
+  httpRoom, accessRoom, eurekaRoom, consulRoom, dnsRoom, kubernetesRoom, autoscalingRoom, webhookRoom, storeRoom,
+  registryRoom, logRoom, processRoom
 ]
 
 /** Every setting, room after room. */

@@ -1,14 +1,14 @@
 // What a machine's agent answers over HTTP: whether it is well, and its metrics.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Guard } from '../guard.ts'
-import type { AgentStatus } from './agent-status.ts'
 
 export interface HealthOptions {
   readonly guard: Guard
-  readonly status: () => AgentStatus
+  /** What `/healthz` shows. */
+  readonly status: () => object
   readonly isHealthy: () => boolean
   /** The text of `/metrics`. */
-  readonly metrics: () => Promise<string>
+  readonly metrics: () => string | Promise<string>
 }
 
 /** Of every answer: a balancer's page is no place to guess types. */

@@ -20,6 +20,16 @@ export interface KeptState {
  * @throws with a sentence if it is damaged, or another program's
  */
 export function readState (path: string): KeptState | undefined {
+  return readKept(path, format, isState)
+}
+
+/** Writes it so that a reader finds the old one or the new one, whatever happens meanwhile. */
+export function writeState (path: string, state: KeptState): Promise<void> {
+  return writeKept(path, format, state)
+}
+
+/** A file of a format, its checksum, and JSON. @throws as `readState` */
+export function readKept<Kept> (path: string, form: string, isKept: (value: unknown) => value is Kept): Kept | undefined {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -28,20 +38,20 @@ export function readState (path: string): KeptState | undefined {
     throw error
   }
   const [head = '', sum = '', body = ''] = text.split('\n')
-  if (head !== format) throw new Error(`${path} does not begin with "${format}"`)
+  if (head !== form) throw new Error(`${path} does not begin with "${form}"`)
   if (sum !== checksum(body)) throw new Error(`${path} is damaged: its checksum does not fit`)
-  const state: unknown = JSON.parse(body)
-  if (!isState(state)) throw new Error(`${path} is of another version of this program`)
-  return state
+  const kept: unknown = JSON.parse(body)
+  if (!isKept(kept)) throw new Error(`${path} is of another version of this program`)
+  return kept
 }
 
-/** Writes it so that a reader finds the old one or the new one, whatever happens meanwhile. */
-export async function writeState (path: string, state: KeptState): Promise<void> {
+/** As `writeState`, readable by its owner alone. */
+export async function writeKept (path: string, form: string, kept: object): Promise<void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const body = JSON.stringify(state)
+  const body = JSON.stringify(kept)
   const file = await open(`${path}.new`, 'w', 0o600)
   try {
-    await file.writeFile(`${format}\n${checksum(body)}\n${body}\n`)
+    await file.writeFile(`${form}\n${checksum(body)}\n${body}\n`)
     await file.sync()
   } finally {
     await file.close()

@@ -1,6 +1,7 @@
 // The core for one actor. It decides nothing: it only hands the actor to the commands.
 import type { Static } from 'typebox'
 import type { Heartbeat, HeartbeatAnswer, Instance, Registration } from '../../client-sdk/src/wire.ts'
+import type { ObjectKind } from '../model/manifest/object-kinds.ts'
 import type { OverrideBody, PatchBody } from '../model/instance/instance.ts'
 import type { ManifestDocument } from '../model/manifest/manifest-document.ts'
 import type { Backup } from '../store/store.ts'
@@ -188,6 +189,14 @@ export class ActorAccess implements Access {
 
   waitForChange (namespace: string, service: string, revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     return this.#parts.waits.forChange(namespace, service, revision, timeoutMs, signal)
+  }
+
+  waitForObjects (kinds: readonly ObjectKind[], revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    return this.#parts.waits.forObjects(kinds, revision, timeoutMs, signal)
+  }
+
+  objectsRevision (kinds: readonly ObjectKind[]): number {
+    return this.#parts.waits.objectsRevision(kinds)
   }
 
   acknowledging (acknowledger: Acknowledger): Acknowledging {

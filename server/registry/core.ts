@@ -218,6 +218,10 @@ export interface Follow {
   waitFor (cursor: Cursor, timeoutMs: number, signal?: AbortSignal): Promise<void>
   /** Resolves when a service changed after a revision, when time is up, or when the signal aborts. */
   waitForChange (namespace: string, service: string, revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /** The same for objects of these kinds: one came, changed or went. */
+  waitForObjects (kinds: readonly ObjectKind[], revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /** When one of these kinds did so last; after a load at most the revision of that. */
+  objectsRevision (kinds: readonly ObjectKind[]): number
   /** Begins to acknowledge what it has seen. */
   acknowledging (acknowledger: Acknowledger): Acknowledging
   /** Who has seen a revision. @throws RegistryError REG_REVISION_NOT_FOUND */

@@ -28,6 +28,8 @@ t.test('every write has a name in the file, the refused ones too, and no secret 
   await send('PUT', `${pathOf('a')}/override`, { status: 'down', reason: 'hunter2' }, bearer(admin))
   await send('POST', '/v1/apply', { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'shop' }, spec: { ports: [{ port: 80 }] } }, bearer(admin))
   await send('DELETE', pathOf('nothing'), undefined, bearer(token))
+  await send('PUT', '/v1/namespaces/shop/external-metrics/queue', { value: 1 }, bearer(admin))
+  await send('DELETE', '/v1/namespaces/shop/external-metrics/queue', undefined, bearer(token))
   const made = (await send('POST', '/v1/tokens', { name: 'new' }, bearer(admin))).json()
   await send('DELETE', '/v1/tokens/agent', undefined, bearer(admin))
   await control.close()
@@ -36,6 +38,7 @@ t.test('every write has a name in the file, the refused ones too, and no secret 
     ['registry', 'create-token', /agent/, 'ok'], ['registry', 'create-token', /admin/, 'ok'],
     ['token:agent', 'register', 'shop/orders/a', 'ok'], ['token:agent', 'register', 'pay/orders/a', 'REG_FORBIDDEN'], ['127.0.0.1', 'register', 'shop/orders/b', 'REG_UNAUTHENTICATED'],
     ['token:admin', 'override', 'shop/orders/a', 'ok'], ['token:admin', 'apply', 'Service shop/web', 'ok'], ['token:agent', 'deregister', 'shop/orders/nothing', 'REG_INSTANCE_NOT_FOUND'],
+    ['token:admin', 'put-external-metric', 'shop/queue', 'ok'], ['token:agent', 'remove-external-metric', 'shop/queue', 'REG_FORBIDDEN'],
     ['token:admin', 'create-token', /new/, 'ok'], ['token:admin', 'revoke-token', /agent/, 'ok']
   ])
   for (const line of lines) t.match(line, { at: /^\d{4}-.*Z$/, kind: /./, door: /^(?:http|process)$/ })

@@ -15,7 +15,7 @@ import { type HttpWorld, bearer, build, pathOf, tokenOf } from '../support/world
 
 const agent = (namespace: string, more: Partial<PolicyRule> = {}): PolicyRule => ({ role: 'agent', namespaces: [namespace], ...more })
 const plenty = { perSecond: 1_000_000, burst: 1_000_000 }
-const values = { mode: 'on', tokenFile: undefined, certificateIdentity: 'san', jwt: undefined, audit: undefined, limits: { writes: plenty, heartbeats: plenty, watches: plenty }, connections: 1_000_000 } as const
+const values = { mode: 'on', tokenFile: undefined, certificateIdentity: 'san', jwt: undefined, audit: undefined, limits: { writes: plenty, heartbeats: plenty, registrations: plenty, watches: plenty }, connections: 1_000_000 } as const
 const name = { namespace: 'shop', service: 'orders', id: 'a' }
 
 async function two (t: Parameters<typeof build>[0], mode: 'on' | 'report' = 'on'): Promise<HttpWorld & { readonly a: string, readonly b: string, readonly operator: string }> {

@@ -104,7 +104,7 @@ t.test('policies that name nobody or nothing, or contradict themselves, are refu
 
 t.test('one identity writes so much in a while, and its heartbeats and its neighbours have their own', async (t) => {
   const one = { perSecond: 10, burst: 20 }
-  const world = await build(t, { control: { mode: 'on', limits: { writes: one, heartbeats: { perSecond: 100, burst: 200 }, watches: one } } })
+  const world = await build(t, { control: { mode: 'on', limits: { writes: one, heartbeats: { perSecond: 100, burst: 200 }, registrations: { perSecond: 100, burst: 200 }, watches: one } } })
   const { send, clock } = world
   const [a, b] = [bearer(await tokenOf(world, 'a', [{ role: 'agent', namespaces: ['shop'] }])), bearer(await tokenOf(world, 'b', [{ role: 'agent', namespaces: ['shop'] }]))]
   const put = async (id: string, headers: Record<string, string>): Promise<number> => (await send('PUT', pathOf(id), { address: '10.0.0.1' }, headers)).statusCode
@@ -116,7 +116,7 @@ t.test('one identity writes so much in a while, and its heartbeats and its neigh
   const last = await send('PUT', pathOf('z'), { address: '10.0.0.1' }, a)
   t.match(last.json(), { code: 'REG_OVERLOADED' })
   t.ok(Number(last.headers['retry-after']) >= 1)
-  t.equal(await put('a0', a), 200, 'what is registered already is kept as by a heartbeat')
+  t.equal(await put('a0', a), 200, 'what is registered already is counted apart')
   t.equal((await send('POST', '/v1/heartbeats', { leases: [{ namespace: 'shop', service: 'orders', id: 'a0' }] }, a)).statusCode, 200)
   t.equal(await put('b', b), 201, 'a neighbour waits for nobody')
   clock.advance(1_000)
@@ -146,4 +146,20 @@ t.test('a thousand policies are looked at once for each service', async (t) => {
   t.same(rights.sources, ['policy p7'])
   t.equal(world.control.book.rightsOf({ kind: 'token', subject: 'token:t7' }), rights, 'the same until something changes')
   t.ok(rights.may('read', 'n7', 'x') && !rights.may('read', 'n8', 'x') && !rights.may('register', 'n7', 'x'))
+})
+
+t.test('a storm of registrations of what is there already, all of one identity, keeps no heartbeat of it from being taken', async (t) => {
+  const few = { perSecond: 10, burst: 50 }
+  const world = await build(t, { control: { mode: 'on', limits: { writes: { perSecond: 1_000, burst: 1_000 }, heartbeats: few, registrations: few, watches: few } } })
+  const { send, clock } = world
+  const storming = bearer(await tokenOf(world, 'a', [{ role: 'agent', namespaces: ['shop'] }]))
+  const body = { address: '10.0.0.1', lease: { ttlMs: 3_000 } }
+  for (const id of ['a', 'living']) t.equal((await send('PUT', pathOf(id), body, storming)).statusCode, 201)
+  const codes = new Set<number>()
+  for (let second = 0; second < 10; second++) {
+    for (let n = 0; n < 60; n++) codes.add((await send('PUT', pathOf('a'), body, storming)).statusCode)
+    clock.advance(1_000)
+    t.match((await send('POST', '/v1/heartbeats', { leases: [{ namespace: 'shop', service: 'orders', id: 'living' }] }, storming)).json(), { renewed: 1 })
+  }
+  t.same([...codes].sort(), [200, 429], 'what is too much waits')
 })

@@ -1,5 +1,5 @@
-// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls tls proxy ingress access eureka consul kubernetes
-// autoscale --instances=20000]: prints a table; ends with 1 if a goal is missed. Needs both cores for itself.
+// npm run bench [-- cpu endpoints writes scale selectors dns sdk start idle big stalls tls proxy ingress ingress-tls access eureka consul
+// kubernetes autoscale --instances=20000]: prints a table; ends with 1 if a goal is missed. Needs both cores for itself.
 import { autoscale } from './autoscale.ts'
 import { big } from './big.ts'
 import { consul } from './consul.ts'
@@ -9,6 +9,7 @@ import { eureka } from './eureka.ts'
 import { endpoints } from './endpoints.ts'
 import { idle } from './idle.ts'
 import { ingress } from './ingress.ts'
+import { ingressTls } from './ingress-tls.ts'
 import { kubernetes } from './kubernetes.ts'
 import { type Row, printTable, takeSecondCore } from './lib.ts'
 import { proxy } from './proxy.ts'
@@ -22,7 +23,8 @@ import { tls } from './tls.ts'
 import { writes } from './writes.ts'
 
 const suites: Readonly<Record<string, () => Promise<Row[]>>> = {
-  cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle, big, stalls, tls, proxy, ingress, access, eureka, consul, kubernetes, autoscale
+  cpu, endpoints, writes, scale, selectors, dns, sdk, start, idle, big, stalls, tls, proxy, ingress, 'ingress-tls': ingressTls, access, eureka, consul,
+  kubernetes, autoscale
 }
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const chosen = named.length > 0 ? named : Object.keys(suites)

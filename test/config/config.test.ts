@@ -76,7 +76,8 @@ t.test('every setting can be given in each of the three ways, and means the same
   const byKind: Partial<Record<KindName, string>> = {
     listener: '127.0.0.1:1', upstream: '[2001:db8::53]:5353', duration: '9s', seconds: '7s', size: '3MiB', boolean: 'true', directory: '/d', file: '/f',
     url: 'redis://h', name: 'x.example', network: '192.0.2.0/24', ports: '20000-20100', pool: 'public=192.0.2.0/24', clientZone: '10.1.0.0/16=east', dnsView: 'office=10.0.0.0/8:shop', issuer: 'https://login.example',
-    tsigKey: 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', transferRule: '192.0.2.0/24', notifyTarget: '192.0.2.7:53'
+    tsigKey: 'edge=c2VjcmV0c2VjcmV0c2VjcmV0', transferRule: '192.0.2.0/24', notifyTarget: '192.0.2.7:53',
+    webhook: 'ops=https://h/scale', webhookSecret: 'ops=/f'
   }
   const samples: Record<string, string> = {
     advertise: 'http://10.0.0.5:7500', 'override-keep': '3h', 'instance-cidr': '198.51.100.0/24', redis: 'rediss://h', 'http-tls': '127.0.0.1:2',
@@ -90,7 +91,7 @@ t.test('every setting can be given in each of the three ways, and means the same
   const groups = [
     ['dns-tls', 'dns-tls-cert', 'dns-tls-key'], ['http-tls', 'http-tls-cert', 'http-tls-key'], ['redis', 'redis-cert', 'redis-key'],
     ['kubernetes', 'kubernetes-tls-cert', 'kubernetes-tls-key'], ['consul', 'consul-tls-cert', 'consul-tls-key'],
-    ['eureka', 'eureka-tls-cert', 'eureka-tls-key']
+    ['eureka', 'eureka-tls-cert', 'eureka-tls-key'], ['autoscale-webhook', 'autoscale-webhook-secret-file']
   ]
   const needed: Record<string, readonly string[]> = { 'http-tls-client-ca': groups[1] ?? [], 'redis-ca': ['redis'], 'redis-server-name': ['redis'] }
   for (const setting of settings) {

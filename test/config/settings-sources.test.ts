@@ -11,11 +11,12 @@ const samples: Readonly<Record<KindName, string>> = {
   boolean: 'true', level: 'debug', directory: '1e3', file: '007', url: 'redis://127.0.0.1:6390',
   name: 'sample', network: '10.7.0.0/16', ports: '31000-31100', pool: 'lan=192.0.2.10-192.0.2.20,192.0.2.64/28',
   clientZone: '10.0.0.0/8=z1', tsigKey: 'k=hmac-sha256:c2VjcmV0c2VjcmV0c2VjcmV0', transferRule: '192.0.2.0/24',
-  notifyTarget: '192.0.2.9:53', word: 'on', dnsView: 'office=10.0.0.0/8:shop+pay', issuer: 'https://login.example'
+  notifyTarget: '192.0.2.9:53', word: 'on', dnsView: 'office=10.0.0.0/8:shop+pay', issuer: 'https://login.example',
+  webhook: 'https://scaler.example/scale', webhookSecret: 'secret'
 }
 /** Where a kind has other limits, or a setting means more than its kind. */
 const own: Readonly<Record<string, string>> = {
-  'dns-forward-case': 'lower', 'access-writes': '77', 'certificate-identity': 'cn', 'jwt-issuer': 'https://a.test,https://b.test=https://b.test/keys', 'jwt-claim': 'email', 'dns-cluster-ip': 'always', 'override-keep': '2h', 'session-blip': '700ms',
+  'dns-forward-case': 'lower', 'access-writes': '77', 'access-connections': '77', 'certificate-identity': 'cn', 'jwt-issuer': 'https://a.test,https://b.test=https://b.test/keys', 'jwt-claim': 'email', 'dns-cluster-ip': 'always', 'override-keep': '2h', 'session-blip': '700ms',
   'log-length': '1234', 'dns-rate-limit': '77', 'dns-query-log': '0.25', 'dns-workers': '2', 'dns-batch': 'off', zone: 'one.test,two.test',
   'service-cidr': '10.7.0.0/16,fd00:7::/112', node: 'n-1', 'trusted-host': 'a.test,b.test', 'redis-prefix': 'sample',
   'dns-forward': '192.0.2.53,[2001:db8::53]:5353', 'client-zone': '10.0.0.0/8=z1,192.168.0.0/16=z2', 'dns-ttl': '9s',
@@ -36,6 +37,8 @@ const beside: Readonly<Record<string, readonly string[]>> = {
   'eureka-tls-key': ['--eureka=127.0.0.1:8761', '--eureka-tls-cert=c.pem'],
   'kubernetes-tls-cert': ['--kubernetes=127.0.0.1:7443', '--kubernetes-tls-key=k.pem'],
   'kubernetes-tls-key': ['--kubernetes=127.0.0.1:7443', '--kubernetes-tls-cert=c.pem'],
+  'autoscale-webhook': ['--autoscale-webhook-secret-file=secret'],
+  'autoscale-webhook-secret-file': ['--autoscale-webhook=https://scaler.example/scale'],
   'redis-ca': ['--redis=rediss://h'],
   'redis-cert': ['--redis=rediss://h', '--redis-key=k.pem'],
   'redis-key': ['--redis=rediss://h', '--redis-cert=c.pem'],

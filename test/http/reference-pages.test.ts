@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { observeAutoscaling } from '../../server/autoscaling/metrics.ts'
+import { WebhookMetrics } from '../../server/autoscaling/webhook/metrics.ts'
 import { errorCatalogue } from '../../server/errors.ts'
 import * as limits from '../../server/http/server/limits.ts'
 import { manifestLimits } from '../../server/model/manifest/manifest-limits.ts'
@@ -19,6 +20,7 @@ t.test('the page of metrics names every metric, its type and its labels', async 
   const { app } = await build(t)
   const { metrics } = await cluster(t) // what a dialect counts is there where the dialect is
   observeAutoscaling(metrics.register, { manifests: () => [] }, { isElected: false, rounds: 0, report: { autoscalers: 0, ms: 0 } })
+  new WebhookMetrics(metrics.register, ['default'], () => 0)
   const text = `${(await app.inject('/metrics')).body}\n${await metrics.register.metrics()}`
   const rows = [...(await page('metrics')).matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]*) \| [^|]+ \|$/gm)]
   t.strictSame(rows.map(([, name, type]) => `${name} ${type}`).sort(), [...new Set([...text.matchAll(/^# TYPE (\w+ \w+)$/gm)].map(([, line]) => line))].sort())

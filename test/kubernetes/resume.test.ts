@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import type { Store } from '../../server/store/store.ts'
 import { HandClock } from '../support/hand-clock.ts'
 import { type Cluster, cluster, namespaced, serve, serviceOf } from './helper.ts'
 
@@ -110,6 +111,35 @@ t.test('a service that was declared and deleted meanwhile is told, and its slice
   t.equal(await resumed(second, '/apis/discovery.k8s.io/v1/endpointslices', await listed(second, '/apis/discovery.k8s.io/v1/endpointslices')), 'resumed')
 })
 
+t.test('what the log does not tell is read for the first of many watches alone', async (t) => {
+  let readings = 0
+  const first = await cluster(t, {
+    core: { ringLimit: 0 },
+    wrap: (store): Store => new Proxy(store, {
+      get: (target, name) => {
+        if (name === 'readLog') readings++
+        const value: unknown = Reflect.get(target, name, target)
+        return typeof value === 'function' ? value.bind(target) as unknown : value
+      }
+    })
+  })
+  const path = '/apis/discovery.k8s.io/v1/endpointslices'
+  const states = []
+  for (const name of ['one', 'two']) {
+    await first.access.put({ kind: 'Service', namespace: 'shop', name }, serviceOf(name))
+    states.push(await listed(first, path))
+  }
+  await first.access.delete([{ kind: 'Service', namespace: 'shop', name: 'one' }])
+  const second = await serve(t, first)
+  const [older, newer] = states
+  if (older === undefined || newer === undefined) throw new RangeError('there are two')
+  t.equal(await resumed(second, path, older), 'expired')
+  const once = readings
+  t.ok(once > 0)
+  for (const state of [older, newer, older]) t.equal(await resumed(second, path, state), 'expired')
+  t.equal(readings, once)
+})
+
 t.test('more changes than a node keeps of a kind are not told: the client lists anew', async (t) => {
   const first = await cluster(t)
   await first.register('shop/orders/a', { address: '10.0.0.1', lease })
@@ -123,14 +153,21 @@ t.test('more changes than a node keeps of a kind are not told: the client lists 
 for (const [memory, core] of [['memory', {}], ['the log of the store', { ringLimit: 0 }]] as const) {
   t.test(`whatever changed, a client that resumes from ${memory} has what is there, or is told to list anew`, async (t) => {
     let told = 0
-    await fc.assert(fc.asyncProperty(fc.array(fc.tuple(fc.nat(5), fc.nat(7), fc.nat(3)), { minLength: 4, maxLength: 30 }), fc.nat(10), async (steps, cut) => {
+    const anySteps = fc.array(fc.tuple(fc.nat(5), fc.nat(7), fc.nat(3)), { minLength: 4, maxLength: 30 })
+    await fc.assert(fc.asyncProperty(anySteps, fc.nat(10), fc.nat(20), async (steps, cut, begin) => {
       await using scope = new Scope()
       const first = await cluster(scope, { core, clock: new HandClock().letMomentsPass() })
       const { access, register } = first
       await register('shop/first/one', { address: '10.0.0.1', lease }) // a watch from revision 0 is one that begins
       let before: ReadonlyMap<string, Awaited<ReturnType<typeof listed>>> = new Map()
+      // The other node answers from some time on, or is asked for the first time at the end.
+      let second: Cluster | undefined
       for (const [index, [what, id, value]] of [...steps, [0, 0, 0] as const].entries()) {
         if (index === cut % steps.length) before = new Map(await Promise.all(kinds.map(async (path) => [path, await listed(first, path)] as const)))
+        if (index === cut % steps.length + begin) {
+          second = await serve(scope, first)
+          for (const path of kinds) await listed(second, path)
+        }
         const name = { namespace: 'shop', service: `s${id % 2}`, id: `i${id}` }
         if (what === 0) await access.put({ kind: 'Service', namespace: 'shop', name: 'web' }, serviceOf('web', { selector: { app: `a${value}` } }))
         else if (what === 1 && value === 0) await access.delete([{ kind: 'Service', namespace: 'shop', name: 'web' }], { ignoreMissing: true })
@@ -138,7 +175,7 @@ for (const [memory, core] of [['memory', {}], ['the log of the store', { ringLim
         else if (what === 3) await access.patch(name, { labels: { app: `a${value}` } }).catch(() => undefined)
         else await register(`shop/s${id % 2}/i${id}`, { address: `10.0.0.${value + 1}`, node: `n${value}`, labels: { app: `a${value}` }, ports: [{ port: 80 + value }], lease })
       }
-      const second = await serve(scope, first)
+      second ??= await serve(scope, first)
       for (const [path, state] of before) {
         if (await resumed(second, path, state) === 'expired') continue
         told++

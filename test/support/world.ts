@@ -25,7 +25,7 @@ import { HandClock } from './hand-clock.ts'
 import { TestSocket } from './test-socket.ts'
 
 const plenty = { perSecond: 1_000_000, burst: 1_000_000 }
-const noControl: AccessValues = { mode: 'off', tokenFile: undefined, certificateIdentity: 'san', jwt: undefined, audit: undefined, limits: { writes: plenty, heartbeats: plenty, watches: plenty }, connections: 1_000_000 }
+const noControl: AccessValues = { mode: 'off', tokenFile: undefined, certificateIdentity: 'san', jwt: undefined, audit: undefined, limits: { writes: plenty, heartbeats: plenty, registrations: plenty, watches: plenty }, connections: 1_000_000 }
 
 /** Who does things in tests. */
 export const tester: Actor = { name: 'test', kind: 'anonymous', address: '10.0.0.1' }

@@ -1,4 +1,5 @@
 // What agents that serve ingresses ask for.
+import type { Ingress, IngressClass } from '../ingress-manifests.ts'
 
 /** A certificate with its key. It is either in the registry, or in files of the machine that serves it. */
 export interface IngressCertificate {
@@ -18,4 +19,16 @@ export interface IngressCertificate {
 export interface IngressCertificates {
   readonly revision: string
   readonly items: readonly IngressCertificate[]
+}
+
+/** All that an agent serves ingresses by, beside the endpoints of services. */
+export interface IngressObjects {
+  /** Of the last change among them: what `after` takes. */
+  readonly revision: string
+  readonly ingresses: readonly Ingress[]
+  readonly classes: readonly IngressClass[]
+  /** Of secrets that they name. */
+  readonly certificates: readonly IngressCertificate[]
+  /** Why there are no certificates here: the connection can be overheard. */
+  readonly certificatesWithheld?: string
 }

@@ -30,6 +30,7 @@ import { registerLoads } from './loads.ts'
 import { registerMetrics } from './metrics.ts'
 import { registerNamespaces } from './namespaces.ts'
 import { registerHandMade } from './hand-made.ts'
+import { registerIngressObjects } from './ingress-objects.ts'
 import { registerObjects } from './objects.ts'
 import { registerOverrides } from './overrides.ts'
 import { registerOverview } from './overview.ts'
@@ -100,6 +101,7 @@ export function nativeDialect ({ core, counters, metrics, node, version, sharedS
         registerPolicies(scope, context)
       })
       registerCertificates(app, context)
+      registerIngressObjects(app, context)
       registerAutoscaling(app, context)
       registerLoads(app, context)
       registerExplain(app, context)

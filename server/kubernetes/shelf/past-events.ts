@@ -40,12 +40,14 @@ export interface PastOptions {
   readonly after: number
   /** What is known. */
   readonly events: readonly ShelfEvent[]
-  /** What is there of a unit. */
+  /** What is there of a unit: the same list as long as it does not change. */
   readonly entriesOf: (unit: string) => readonly Entry[]
+  /** Nothing of it has changed that is not told yet. */
+  readonly isSettled: (unit: string) => boolean
 }
 
 /** The events of before, in order, and the revision that they begin after: behind what nobody knows. */
-export async function pastEvents ({ source, changes, after, events, entriesOf }: PastOptions): Promise<{
+export async function pastEvents ({ source, changes, after, events, entriesOf, isSettled }: PastOptions): Promise<{
   readonly events: readonly ShelfEvent[], readonly from: number
 }> {
   const byUnit = new Map<string, AppliedChange[]>()
@@ -56,14 +58,17 @@ export async function pastEvents ({ source, changes, after, events, entriesOf }:
       else own.push(change)
     }
   }
+  // All of it as it is now, in one go: what changes meanwhile is told behind the events that are known.
   const later = laterChanges(events)
+  const units = Array.from(byUnit, ([unit, own]) => ({ unit, own, now: entriesOf(unit) }))
   const made: ShelfEvent[] = []
   let from = after
   await inSlices((function * () {
-    for (const [unit, own] of byUnit) {
+    for (const { unit, own, now } of units) {
       const last = own.at(-1)?.revision ?? after
-      const then = entriesThen(entriesOf(unit), later.get(unit))
-      const gone = source.gone?.(unit, own, then.known)
+      const then = entriesThen(now, later.get(unit))
+      const isSame = !later.has(unit) && now === entriesOf(unit) && isSettled(unit)
+      const gone = source.gone?.(unit, own, then.known, isSame)
       if (gone === undefined) from = Math.max(from, last)
       for (const each of gone ?? []) made.push(vague('DELETED', endOf(each), unit))
       for (const entry of then.told) {

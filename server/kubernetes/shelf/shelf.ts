@@ -20,6 +20,7 @@ export interface ShelfOptions {
   readonly ring?: EventRing
 }
 
+const none: readonly Entry[] = []
 /** Units that are made in one go when a list asks for the newest state. */
 const settledAtOnce = 200
 
@@ -36,6 +37,8 @@ export class Shelf {
   #begun = false
   #filling: Promise<void> | undefined
   #reaching: Promise<void> | undefined
+  /** From here, and from before, there is no way on. */
+  #unreachable = -1
   #life = 0
 
   constructor (options: ShelfOptions) {
@@ -74,6 +77,7 @@ export class Shelf {
     this.#life += 1
     this.#begun = false
     this.#filling = undefined
+    this.#unreachable = -1
     this.#spaces.clear()
     this.#sorted.clear()
     this.#units = new Map()
@@ -138,34 +142,41 @@ export class Shelf {
    * from there goes on, as if it had been there. Where the log does not tell, the ring is as it was.
    */
   async reach (revision: number, resume: Feed['resume']): Promise<void> {
-    while (this.#begun && revision < this.ring.oldest) {
+    while (this.#begun && revision < this.ring.oldest && revision > this.#unreachable) {
       const other = this.#reaching
       if (other !== undefined) {
         await other
         continue
       }
-      const { oldest } = this.ring
       const reaching = this.#reaching = this.#reach(revision, resume).finally(() => { this.#reaching = undefined })
       await reaching
-      if (this.ring.oldest >= oldest) return
     }
   }
 
   async #reach (revision: number, resume: Feed['resume']): Promise<void> {
     const life = this.#life
-    const { source } = this.#options
-    const { oldest } = this.ring
-    if (source.gone === undefined) return
-    const changes = await changesBetween(resume, revision, oldest)
-    if (changes === undefined || life !== this.#life || oldest !== this.ring.oldest) return
-    const { events, from } = await pastEvents({
-      source, changes, after: revision, events: this.ring.events, entriesOf: (unit) => this.#units.get(unit) ?? []
-    })
-    if (life === this.#life && oldest === this.ring.oldest && from < oldest) this.ring.prepend(events, from)
+    const unreachable = await this.#reached(life, revision, resume)
+    // A thousand watches come back at once: the log is read for the first of them.
+    if (life === this.#life) this.#unreachable = Math.max(this.#unreachable, unreachable)
   }
 
-  // What is there
-  // ------------------------------------------------------------------------------------------------------
+  /** Gives the revision from which, and from before which, there is no way on. */
+  async #reached (life: number, revision: number, resume: Feed['resume']): Promise<number> {
+    const { source } = this.#options
+    const { oldest } = this.ring
+    if (source.gone === undefined) return oldest - 1
+    const changes = await changesBetween(resume, revision, oldest)
+    if (changes === undefined || life !== this.#life || oldest !== this.ring.oldest) return revision
+    const { events, from } = await pastEvents({
+      source, changes, after: revision, events: this.ring.events, entriesOf: (unit) => this.#units.get(unit) ?? none,
+      isSettled: (unit) => !this.#changed.has(unit)
+    })
+    if (life !== this.#life || oldest !== this.ring.oldest) return revision
+    if (from >= oldest) return oldest - 1
+    return this.ring.prepend(events, from) && from === revision ? -1 : Math.max(revision, from - 1)
+  }
+
+  // What is there -----------------------------------------------------------------------------------------------------
 
   get (namespace: string, name: string): Entry | undefined {
     return this.#spaces.get(namespace)?.get(name)
@@ -192,8 +203,7 @@ export class Shelf {
     return names
   }
 
-  // What changes
-  // -------------------------------------------------------------------------------------------------------
+  // What changes ------------------------------------------------------------------------------------------------------
 
   #make (unit: string, revision: number): void {
     this.#changed.delete(unit)

@@ -14,13 +14,16 @@ export interface Source {
   /** The objects of a unit as they are now; none = there is none any more. */
   make (unit: string): readonly Made[]
   /**
-   * What may have been of a unit and is not any more, for one who has seen it before these changes. What was never
-   * there may be named, too.
-   * @param changes those of the unit, of before the shelf began, oldest first @param now what is there, or was when it
-   * began
-   * @returns undefined = that cannot be known. A source without it tells nothing of before.
+   * What may have been of a unit and is not any more, for one who has seen it before these changes. What was never there
+   * may be named, too.
+   * @param changes those of the unit, of before the shelf began, oldest first
+   * @param now what was there when it began
+   * @param isSame that is what is there now
+   * @returns undefined = it cannot be known. A source without it tells nothing of before.
    */
-  gone? (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] | undefined
+  gone? (
+    unit: string, changes: readonly AppliedChange[], now: readonly Entry[], isSame: boolean
+  ): readonly Gone[] | undefined
 }
 
 /** Whether it is not known what an instance was before a change. */

@@ -46,10 +46,10 @@ export class PodSource implements Source {
   }
 
   /** The lives that ended. Where several services have the id, the names of their pods may have been others. */
-  gone (unit: string, changes: readonly AppliedChange[]): readonly Gone[] | undefined {
+  gone (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] | undefined {
     const services = new Set(changes.map(({ target: { service } }) => service))
     for (const [{ service }] of this.#pods.pods(unit)) services.add(service)
-    if (services.size > 1) return undefined
+    if (services.size > 1 || now.length > 1) return undefined
     const gone: Gone[] = []
     for (const { event, instance, previous, revision, aside } of changes) {
       const ended = event === 'delete' ? instance : previous

@@ -201,7 +201,9 @@ export class SliceSource implements Source {
    * Hand-made slices that were deleted, and what slices may have been there before instances came and went. What a service had that was
    * declared, changed or deleted itself, or mirrors an Endpoints object, nobody knows.
    */
-  gone (unit: string, changes: readonly AppliedChange[], now: readonly Entry[]): readonly Gone[] | undefined {
+  gone (
+    unit: string, changes: readonly AppliedChange[], now: readonly Entry[], isSame: boolean
+  ): readonly Gone[] | undefined {
     if (changes.some((change) => isUnclear(change) || change.kind === 'service' || storedKind(change) === 'endpoints')) return undefined
     const { namespace, name: service } = partsOf(unit)
     const gone: Gone[] = []
@@ -219,7 +221,9 @@ export class SliceSource implements Source {
     }
     const instances = changes.filter(({ kind }) => kind === 'instance')
     const { revision } = lastOf(changes)
-    if (instances.length > 0) for (const name of this.#possibleNames(namespace, service, instances)) add(name, revision)
+    if (instances.length === 0) return gone
+    if (!isSame) return undefined // which endpoints it had when the shelf began is forgotten
+    for (const name of this.#possibleNames(namespace, service, instances)) add(name, revision)
     return gone
   }
 

@@ -1,4 +1,5 @@
 // What a rule of a policy means: its role as verbs, and the places that only a name written out reaches.
+import { ingressAgentService } from '../ingress/agent.ts'
 import type { PolicyRule, Role, Verb } from '../service/types.ts'
 
 /** A rule with its verbs, which hold in these namespaces and services. */
@@ -33,7 +34,7 @@ export function plainRules ({ role, verbs = [], namespaces = all, services = all
   if (role === 'admin') return [{ verbs: roleVerbs.admin, namespaces: all, services: all, addresses: undefined }]
   const said = { verbs: role === undefined ? verbs : roleVerbs[role], namespaces, services, addresses }
   // An agent that carries traffic follows what it may read, and registers itself.
-  return role === 'proxy' ? [said, { verbs: ['read', 'register'], namespaces: [systemNamespace], services: [proxyService], addresses }] : [said]
+  return role === 'proxy' ? [said, { verbs: ['read', 'register'], namespaces: [systemNamespace], services: [proxyService, ingressAgentService], addresses }] : [said]
 }
 
 /**

@@ -29,6 +29,8 @@ export interface EngineContext {
   /** Of the ids that are given to requests: 20 hexadecimal digits by chance, of this process alone. */
   readonly idPrefix: string
   requests: number
+  /** Heads of answers that were written in this turn: sent at its end, unless their bodies have come with them. */
+  readonly unflushed: { readonly flush: () => void }[]
   isClosing: boolean
 }
 
@@ -65,6 +67,14 @@ export function countersOf ({ figures }: EngineContext, { ref }: EndpointGroup):
     },
     closed: () => figures.upstreamConnections.add(ref.service, -1)
   }
+}
+
+/** Asks for `flush` when the octets that have come now are read: most answers are whole by then, and one write is enough for them. */
+export function flushLater ({ unflushed, guard }: EngineContext, answered: { readonly flush: () => void }): void {
+  if (unflushed.push(answered) > 1) return
+  queueMicrotask(guard.around('ingress', () => {
+    for (const each of unflushed.splice(0)) each.flush()
+  }))
 }
 
 /** What an endpoint did wrong; five times in a row, and it is left out for a while. */

@@ -36,7 +36,7 @@ export class IngressEngine implements Engine {
       timeouts: { ...defaultTimeouts, ...options.timeouts }, limits: { ...defaultLimits, ...options.limits },
       table: new RouteTable(), groups: new EndpointGroups({ machine, clock, allowExternalNames }), figures: new Figures(),
       deadlines: new Deadlines(clock, () => this.#prune()), isClosing: false,
-      idPrefix: Array.from({ length: 5 }, () => Math.floor(random() * 0x1_0000).toString(16).padStart(4, '0')).join(''), requests: 0
+      idPrefix: Array.from({ length: 5 }, () => Math.floor(random() * 0x1_0000).toString(16).padStart(4, '0')).join(''), requests: 0, unflushed: []
     }
   }
 

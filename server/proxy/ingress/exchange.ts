@@ -1,19 +1,18 @@
 // One request and its answer: chooses an endpoint, sends the request there, tries another one if that may be done, and streams both
 // bodies with back-pressure. It is the handler of its own attempts.
-import { type ServerResponse, STATUS_CODES } from 'node:http'
-import type { Http2ServerResponse } from 'node:http2'
 import { pinned, pinOf } from './affinity.ts'
 import { type Answer, reasons, writtenAnswer } from './answers.ts'
 import { type Attempt, type Failure, Stopped, type UpstreamHandler } from './attempt.ts'
+import { ClientResponse } from './client-response.ts'
 import { addForwarded, type ClientIdentity, clientOf, type Peer } from './client-identity.ts'
-import { connectionsOf, countersOf, endpointFailed, type EngineContext, peerIn, requestIdOf, tell } from './context.ts'
+import { connectionsOf, countersOf, endpointFailed, type EngineContext, flushLater, peerIn, requestIdOf, tell } from './context.ts'
 import { decide, type Forward } from './decision.ts'
 import type { EndpointGroup } from './endpoint-group.ts'
 import { PlainAttempt } from './plain-attempt.ts'
 import type { ConnectionFacts, EngineRequest, EngineResponse } from './ports.ts'
 import { RequestBody } from './request-body.ts'
 import { readRequestHead, type RequestHead } from './request-head.ts'
-import { asHttp2Fields, pairs, readResponseHead } from './response-head.ts'
+import { readResponseHead } from './response-head.ts'
 import type { Upstream } from './upstream.ts'
 
 /** Endpoints that are tried after the first one. */
@@ -34,13 +33,12 @@ const clientGone = 499
 export class Exchange implements UpstreamHandler {
   readonly #context: EngineContext
   readonly #request: EngineRequest
-  readonly #response: EngineResponse
+  readonly #response: ClientResponse
   readonly #facts: ConnectionFacts
   readonly #head: RequestHead
   readonly #peer: Peer
   readonly #client: ClientIdentity
   readonly #id: string
-  readonly #isHttp2: boolean
   readonly #beganMs = performance.now()
   #forward: Forward | undefined
   #group: EndpointGroup | undefined
@@ -68,9 +66,8 @@ export class Exchange implements UpstreamHandler {
   constructor (context: EngineContext, request: EngineRequest, response: EngineResponse, facts: ConnectionFacts) {
     this.#context = context
     this.#request = request
-    this.#response = response
+    this.#response = new ClientResponse(request, response, context.guard)
     this.#facts = facts
-    this.#isHttp2 = request.httpVersionMajor === 2
     this.#head = readRequestHead(request.rawHeaders)
     this.#peer = peerIn(context, facts)
     this.#client = clientOf(this.#peer, facts, this.#head, context.trusted)
@@ -78,10 +75,10 @@ export class Exchange implements UpstreamHandler {
   }
 
   start (): void {
-    const { guard, figures, deadlines, limits, table, random, isClosing } = this.#context
+    const { figures, deadlines, limits, table, random, isClosing } = this.#context
     figures.active++
     deadlines.add(this)
-    this.#response.on('close', guard.around('ingress', () => this.#closed()))
+    this.#response.whenClosed(() => this.#closed())
     const request = this.#request
     const decision = decide(table, {
       method: request.method ?? '', target: request.url ?? '', hosts: this.#head.hosts, scheme: this.#facts.scheme, clientScheme: this.#client.scheme,
@@ -112,7 +109,7 @@ export class Exchange implements UpstreamHandler {
     const written = hosts[0] ?? host
     this.#headers = ['Host', written, ...passed, 'X-Request-Id', this.#id]
     addForwarded(this.#headers, this.#peer, this.#facts, this.#head, written, prefix)
-    const hasBody = this.#isHttp2 ? !isEnded(this.#request) : isChunked || (contentLength ?? 0) > 0
+    const hasBody = this.#response.isHttp2 ? !isEnded(this.#request) : isChunked || (contentLength ?? 0) > 0
     if (contentLength !== undefined && (hasBody || contentLength === 0)) this.#headers.push('Content-Length', String(contentLength))
     if (!hasBody) return
     this.#body = new RequestBody(this.#request, owner.annotations.maxBodyBytes ?? Infinity, guard, {
@@ -157,11 +154,11 @@ export class Exchange implements UpstreamHandler {
       const headers = this.#headers.filter((_, index) => (this.#headers[index - index % 2] ?? '') !== 'Content-Length')
       this.#attempt = new PlainAttempt(upstream.address, upstream.port, { ...request, headers }, this, {
         connectMs: timeouts.connectMs, headBytes: limits.headBytes, guard, clock, ...countersOf(this.#context, group),
-        ...(expectsContinue ? { continued: () => this.#response.writeContinue() } : {})
+        ...(expectsContinue ? { continued: () => this.#response.continue() } : {})
       })
       return
     }
-    if (expectsContinue && body !== undefined) this.#response.writeContinue()
+    if (expectsContinue && body !== undefined) this.#response.continue()
     const attempt = connectionsOf(this.#context, group, upstream).send(request, this)
     if (attempt !== undefined) this.#attempt = attempt
     else this.failed({ kind: 'full', cause: 'as many connections as there may be' })
@@ -181,10 +178,7 @@ export class Exchange implements UpstreamHandler {
   }
 
   informed (status: number, headers: readonly string[]): void {
-    const response = this.#response
-    if (this.#isAnswered || response.headersSent) return
-    if (status === 103) response.writeEarlyHints(asHttp2Fields(headers))
-    else if (status === 102 && 'writeProcessing' in response) response.writeProcessing()
+    if (!this.#isAnswered) this.#response.informed(status, headers)
   }
 
   head (status: number, headers: readonly string[], statusText: string): boolean {
@@ -202,12 +196,11 @@ export class Exchange implements UpstreamHandler {
     const cookie = this.#forward?.owner.annotations.affinityCookie
     const pin = cookie === undefined ? undefined : pinOf(this.#head, cookie, upstream, this.#client.scheme === 'https')
     if (pin !== undefined) passed.push('Set-Cookie', pin)
-    // Where Node sends no chunks, it takes no trailers.
-    const isChunked = contentLength === undefined && this.#request.httpVersion === '1.1' && this.#request.method !== 'HEAD' && status !== 204 && status !== 304
-    if (trailer !== undefined && (isChunked || this.#isHttp2)) passed.push('Trailer', trailer)
-    if (!this.#isHttp2 && (isClosing || (this.#body !== undefined && !this.#body.isOver))) passed.push('Connection', 'close')
+    const response = this.#response
+    if (trailer !== undefined && response.takesTrailers(contentLength, status)) passed.push('Trailer', trailer)
+    if (!response.isHttp2 && (isClosing || (this.#body !== undefined && !this.#body.isOver))) passed.push('Connection', 'close')
     try {
-      this.#write(status, statusText, passed)
+      response.head(status, statusText, passed)
     } catch (error) {
       // Node refuses to write what undici has read: a status beyond 999, a control character.
       this.#isAnswered = false
@@ -215,27 +208,25 @@ export class Exchange implements UpstreamHandler {
       this.failed({ kind: 'malformed', cause: error instanceof Error ? error.message : '' })
       return true
     }
-    // The head must not wait for a body that may come much later.
-    if (this.#isEndless) (this.#response as ServerResponse).flushHeaders()
+    flushLater(this.#context, this)
     return true
   }
 
-  #write (status: number, statusText: string, fields: string[]): void {
-    if (this.#isHttp2) (this.#response as Http2ServerResponse).writeHead(status, asHttp2Fields(fields))
-    else (this.#response as ServerResponse).writeHead(status, statusText, fields)
+  /** The head must not wait for a body that may come much later. */
+  flush (): void {
+    if (!this.#isOver && this.#isAnswered && this.#bytesOut === 0) this.#response.flush()
   }
 
   data (chunk: Buffer): boolean {
     if (this.#isOver) return true
     this.#bytesOut += chunk.length
-    const response = this.#response as ServerResponse
     if (this.#bytesOut === chunk.length && chunk.length === this.#announced && chunk.length <= maxTogether) {
       this.#whole = chunk
       return true
     }
     if (!this.#isEndless) this.deadlineMs = this.#context.clock.now() + Math.max(this.#context.timeouts.bodyIdleMs, this.#responseMs)
-    if (response.write(chunk)) return true
-    response.once('drain', this.#context.guard.around('ingress', () => this.#attempt?.resume()))
+    if (this.#response.write(chunk)) return true
+    this.#response.whenDrained(() => this.#attempt?.resume())
     return false
   }
 
@@ -243,29 +234,20 @@ export class Exchange implements UpstreamHandler {
     // Its connection carries somebody else's request from now on.
     this.#attempt = undefined
     if (this.#isOver) return
-    const response = this.#response as ServerResponse
-    if (trailers.length > 0 && (this.#isHttp2 || response.chunkedEncoding)) {
-      if (this.#isHttp2) response.flushHeaders() // else the head would end the stream, and there would be no trailers
-      // HTTP/1.1 takes a list, and leaves the names as they are.
-      if (this.#isHttp2) response.addTrailers(asHttp2Fields(trailers))
-      else response.addTrailers(pairs(trailers))
-    }
-    // One string with the head is one write; a buffer behind it would be two.
-    if (this.#whole !== undefined) response.end(this.#whole.toString('latin1'), 'latin1')
-    else response.end()
+    this.#response.end(trailers, this.#whole)
     this.#ended()
   }
 
   /** All is said. A client that does not take it has so long as it has for a part of a body. */
   #ended (): void {
-    const { clock, timeouts, guard } = this.#context
+    const { clock, timeouts } = this.#context
     if (this.#body !== undefined && !this.#body.isOver) {
       this.#body.destroy()
       this.#request.resume()
     }
-    if ((this.#response as ServerResponse).writableLength === 0) return this.#finish()
+    if (this.#response.isTaken) return this.#finish()
     this.deadlineMs = clock.now() + timeouts.bodyIdleMs
-    this.#response.once('finish', guard.around('ingress', () => { if (!this.#isOver) this.#finish() }))
+    this.#response.whenFinished(() => { if (!this.#isOver) this.#finish() })
   }
 
   failed (failure: Failure): void {
@@ -330,11 +312,10 @@ export class Exchange implements UpstreamHandler {
     const { status, headers, body } = writtenAnswer(answer, accept, this.#id)
     this.#status = status
     this.#reason = answer.reason
-    if (!this.#isHttp2 && this.#mustClose(status)) headers.push('Connection', 'close')
-    this.#write(status, STATUS_CODES[status] ?? '', headers)
+    if (!response.isHttp2 && this.#mustClose(status)) headers.push('Connection', 'close')
+    response.head(status, undefined, headers)
     this.#bytesOut += body.length
-    if (this.#request.method === 'HEAD' || body.length === 0) response.end()
-    else (response as ServerResponse).end(body)
+    response.endWith(body)
     this.#ended()
   }
 
@@ -352,8 +333,7 @@ export class Exchange implements UpstreamHandler {
     this.#reason ??= 'cut'
     this.#finish()
     attempt?.abort(new Stopped('cut'))
-    if (this.#isHttp2) (this.#response as Http2ServerResponse).stream.close(2) // INTERNAL_ERROR
-    else (this.#response as ServerResponse).destroy()
+    this.#response.cut()
   }
 
   /** The connection of the client has ended, before the answer or after it. */

@@ -2,8 +2,10 @@
 import type { Clock } from '../../clock.ts'
 import { RegistryError } from '../../errors.ts'
 import type { Guard } from '../../guard.ts'
+import type { ObjectKind } from '../../model/manifest/object-kinds.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
+import { ObjectRevisions } from './object-revisions.ts'
 import type { WatchHub } from './watch-hub.ts'
 
 /** How many reads may wait for a revision at once: each is a waiting request. */
@@ -14,11 +16,13 @@ export class Waits {
   readonly #watches: WatchHub
   readonly #clock: Clock
   readonly #guard: Guard
+  readonly #objects: ObjectRevisions
   #waiters = 0
 
   constructor (feed: Feed, watches: WatchHub, clock: Clock, guard: Guard) {
     this.#guard = guard
     this.#feed = feed
+    this.#objects = new ObjectRevisions(feed)
     this.#watches = watches
     this.#clock = clock
   }
@@ -63,10 +67,30 @@ export class Waits {
       const found = feed.catalog.service(namespace, service)
       return found === undefined || found.revision > revision
     }
+    await this.#until(changed, revision, (look) => this.#watches.follow(namespace, service, look), timeoutMs, signal)
+  }
+
+  /** The same for objects of these kinds, any of them. */
+  async forObjects (kinds: readonly ObjectKind[], revision: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    const feed = this.#feed
+    const { epoch } = feed
+    const changed = (): boolean => feed.epoch !== epoch || (feed.revision >= revision && this.#objects.of(kinds) > revision)
+    await this.#until(changed, revision, (look) => this.#objects.follow(look), timeoutMs, signal)
+  }
+
+  /** When objects of these kinds changed last. */
+  objectsRevision (kinds: readonly ObjectKind[]): number {
+    return this.#objects.of(kinds)
+  }
+
+  async #until (
+    changed: () => boolean, revision: number, follow: (look: () => void) => () => void, timeoutMs: number, signal: AbortSignal | undefined
+  ): Promise<void> {
+    const feed = this.#feed
     if (changed() || signal?.aborted === true) return
     const { promise, resolve } = Promise.withResolvers<void>()
     const look = (): void => { if (changed()) resolve() }
-    const unfollow = this.#watches.follow(namespace, service, look)
+    const unfollow = follow(look)
     const giveUp = feed.revision < revision ? feed.whenApplied(revision, look) : undefined
     const cancel = this.#clock.after(timeoutMs, resolve)
     const aborted = this.#guard.around('request', () => resolve())

@@ -35,6 +35,7 @@ import { atOnce, type InSlices } from '../in-slices.ts'
 import type { InstanceName } from '../instance-name.ts'
 import type { Lookup } from '../lookup.ts'
 import type { Clock } from '../../clock.ts'
+import { IngressAddresses } from './ingress-addresses.ts'
 import { WaitingBalancers } from '../allocation/waiting-balancers.ts'
 
 export interface WriteOptions {
@@ -96,6 +97,7 @@ export class Services {
   readonly #clock: Clock
   readonly #allocator: Allocator
   readonly #waiting: WaitingBalancers
+  readonly #addresses: IngressAddresses
   readonly #check: AllocationCheck
   readonly facts: RegistryFacts
   /** The ranges of the other nodes. */
@@ -112,6 +114,7 @@ export class Services {
     this.facts = { families: families.length === 0 ? [defaultFamily] : families }
     const keeping = { store, feed, allocator: this.#allocator, clock, random, warn: (message: string) => log.warn(message) }
     this.#waiting = new WaitingBalancers(keeping)
+    this.#addresses = new IngressAddresses({ feed, clock, random, write: (actor, statuses) => this.setStatus(actor, statuses), warn: keeping.warn })
     this.#check = new AllocationCheck({ ...keeping, ticked: () => this.#waiting.nudge() })
     feed.listen({
       name: 'services',
@@ -135,6 +138,7 @@ export class Services {
   /** Ends what it does by itself. */
   async close (): Promise<void> {
     this.#waiting.close()
+    this.#addresses.close()
     this.#check.close()
     await this.nodeRanges.close()
   }

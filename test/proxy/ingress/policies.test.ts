@@ -108,6 +108,18 @@ t.test('a cookie keeps a client at its endpoint, until that is gone or ejected',
   t.not((JSON.parse(bodyOf(moved)) as { name: string }).name, name)
 })
 
+t.test('a cookie to an endpoint that is left out leads elsewhere', async (t) => {
+  const failing = await backendOf(t, (_request, response) => { response.writeHead(503).end() })
+  const endpoints = [endpoint('good', await echoing(t, 'good')), endpoint('failing', failing)]
+  const { port, engine } = await startIngress(t, { ingresses: [ingress('a', { rules: ['a.example / Prefix web'], annotations: { 'affinity-cookie': 'route' } })], services: [service('web', endpoints)] })
+  const first = [await get(port, 'a.example'), await get(port, 'a.example')].find((answer) => statusOf(answer) === 503) ?? ''
+  const cookie = /set-cookie: (route=[\w-]+)/i.exec(first)?.[1] ?? ''
+  for (let failures = 1; failures < 5; failures++) t.equal(statusOf(await get(port, 'a.example', '/', { Cookie: cookie })), 503)
+  t.strictSame(engine.figures().ejected, { 'default/web': 1 })
+  const moved = await get(port, 'a.example', '/', { Cookie: cookie })
+  t.match(moved, /^HTTP\/1\.1 200[^]*set-cookie: route=/i)
+})
+
 t.test('weights, zones and draining are those of every other way to a service', async (t) => {
   const at = await echoing(t, 'w')
   const shares = (engine: Awaited<ReturnType<typeof startIngress>>['engine']): Record<string, number> => Object.fromEntries(engine.explain('http://a.example/', 'GET').endpoints.map(({ id, share }) => [id, share]))
@@ -129,6 +141,15 @@ t.test('ports by number and name, and those of a service that nobody has declare
     services: [service('web', [endpoint('w', at)]), implicit]
   })
   for (const [host, status] of [['a.example', 200], ['b.example', 200], ['c.example', 200], ['d.example', 200], ['e.example', 503]] as const) t.equal(statusOf(await get(port, host)), status, host)
+})
+
+t.test('a name outside is asked where the agent allows it', async (t) => {
+  const at = await echoing(t, 'w')
+  const { port } = await startIngress(t, {
+    ingresses: [ingress('a', { rules: [`a.example / Prefix external:${at}`] })],
+    services: [service('external', [], { spec: { type: 'ExternalName', externalName: 'localhost', ports: [] } })]
+  }, { allowExternalNames: true })
+  t.match(JSON.parse(bodyOf(await get(port, 'a.example'))), { name: 'w', headers: { host: 'a.example' } })
 })
 
 t.test('a connection that shows one certificate serves no host of another', async (t) => {

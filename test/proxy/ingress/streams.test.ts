@@ -108,6 +108,19 @@ t.test('events come at once, and may be rare', async (t) => {
   t.pass()
 })
 
+t.test('the head of an answer does not wait for its body', async (t) => {
+  const events = new EventEmitter()
+  const port = await backendOf(t, (_request, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).flushHeaders()
+    events.once('go', () => response.end('{}'))
+  })
+  const { port: at } = await startIngress(t, { ingresses: web, services: [service('web', [endpoint('w', port)])] })
+  const [response] = await once(send({ port: at, host: '127.0.0.1', headers: { Host: 'a.example' } }).end(), 'response') as [IncomingMessage]
+  t.equal(response.statusCode, 200)
+  events.emit('go')
+  t.equal((await response.toArray()).join(''), '{}')
+})
+
 t.test('Expect: 100-continue is the endpoint\'s to answer', async (t) => {
   const server = createServer((request, response) => { void hashOf(request).then((hash) => response.end(hash)) })
   server.on('checkContinue', (request: IncomingMessage, response) => {

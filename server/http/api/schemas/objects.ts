@@ -1,6 +1,6 @@
 // Kinds that are shown as they were declared: Ingress, IngressClass, Secret, HorizontalPodAutoscaler.
 import { type TSchema, Type } from 'typebox'
-import type { IngressCertificates as WireCertificates } from '../../../../client-sdk/src/wire.ts'
+import type { IngressCertificates as WireCertificates, IngressObjects as WireObjects } from '../../../../client-sdk/src/wire.ts'
 import type { ObjectKind } from '../../../model/manifest/object-kinds.ts'
 import { type HorizontalPodAutoscaler, type Ingress, type IngressClass, manifestKinds, type Secret } from '../../../model/service/types.ts'
 import { manifest } from './manifests.ts'
@@ -28,6 +28,10 @@ export const exampleSecret = {
   },
   type: 'kubernetes.io/tls'
 } as const
+export const exampleIngressObjects = {
+  revision: 'q7Zk2.17', ingresses: [exampleIngress], classes: [exampleIngressClass],
+  certificates: [{ namespace: 'shop', name: 'shop-tls', revision: 17, certificate: '-----BEGIN CERTIFICATE-----...', key: '-----BEGIN PRIVATE KEY-----...' }]
+}
 export const exampleAutoscaler = {
   apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'orders', namespace: 'shop' },
   spec: {
@@ -57,10 +61,14 @@ export const objectSchemas: Readonly<Record<ObjectKind, ObjectSchemas>> = {
 }
 
 const text = Type.Optional(Type.String())
-export const IngressCertificates = Type.Unsafe<WireCertificates>(named('IngressCertificates', Type.Object({
-  revision: CursorText,
-  items: Type.Array(Type.Object({
-    namespace: Type.String(), name: Type.String({ description: 'Of the Secret' }), revision: Type.Integer({ description: 'At which it was written last' }),
-    certificate: text, key: text, certificateFile: text, keyFile: text
-  }))
-}, { description: 'Each with its certificate and key in PEM, or with the files of the serving machine that hold them' })))
+const certificates = Type.Array(Type.Object({
+  namespace: Type.String(), name: Type.String({ description: 'Of the Secret' }), revision: Type.Integer({ description: 'At which it was written last' }),
+  certificate: text, key: text, certificateFile: text, keyFile: text
+}))
+export const IngressCertificates = Type.Unsafe<WireCertificates>(named('IngressCertificates', Type.Object({ revision: CursorText, items: certificates }, {
+  description: 'Each with its certificate and key in PEM, or with the files of the serving machine that hold them'
+})))
+export const IngressObjects = Type.Unsafe<WireObjects>(named('IngressObjects', Type.Object({
+  revision: CursorText, ingresses: Type.Array(objectSchemas.Ingress.schema), classes: Type.Array(objectSchemas.IngressClass.schema), certificates,
+  certificatesWithheld: Type.Optional(Type.String({ description: 'Why there are no certificates here' }))
+}, { description: 'All that agents serve ingresses by, beside the endpoints of services' })))

@@ -9,25 +9,26 @@
   result  { 'OK', put back, removed, last revision or 0 } | { 'LATE' }
   log     put, del, oput, odel (recovered) ]]
 --@include prelude: the keys by name, now, process
---@include fence: first, rev, recovering, mark, log, countTtl, countLease, trust, drop, dropUnreadable, readLease, writeLease, readObject, writeObject,
---  dropObject, longestTtl
+--@include fence: first, rev, recovering, mark, log, serviceOf, countTtl, countBy, countLease, trust, drop, dropUnreadable, readLease, writeLease, readObject,
+--  writeObject, dropObject, longestTtl
 if not recovering then return { 'LATE' } end
 local base, put, removed = tonumber(redis.call('HGET', META, 'base')), 0, 0
--- The revision that a proposal must exceed: 0 = the place is free, math.huge = a write of this term is there.
+-- The revision that a proposal must exceed: 0 = the place is free, math.huge = a write of this term is there. marker: of TOMB, as all below.
 local function age (marker, modified)
   if not modified then return 0 end
-  local recovered, original = string.match(redis.call('HGET', TOMB, marker) or '', '^(%d+) (%d+)$')
+  local recovered, original = string.match(marker or '', '^(%d+) (%d+)$')
   if recovered and tonumber(recovered) == modified then return tonumber(original) end
   return modified <= base and modified or math.huge
 end
 -- The same of its last end: 0 = none is known.
-local function ended (name)
-  local written, at = string.match(redis.call('HGET', TOMB, name) or '', '^(w?)(%d+)$')
+local function ended (grave)
+  local written, at = string.match(grave or '', '^(w?)(%d+)$')
   at = tonumber(at or 0)
   return written == 'w' and at > base and math.huge or at
 end
+local function markerOf (name) return redis.call('HGET', TOMB, name) end
 local function told (name, original)
-  if original > ended(name) then redis.call('HSET', TOMB, name, original) end
+  if original > ended(markerOf(name)) then redis.call('HSET', TOMB, name, original) end
 end
 local function livingOf (key)
   local lease = redis.call('HGET', IDX, key)
@@ -41,27 +42,61 @@ local function remove (lease, key, ttl, record)
   drop(lease, key, ttl, true)
   removed = removed + 1
 end
+-- Lives whose key is free are nearly all of a refill. They are logged one by one and written together, before anything else is looked at.
+local free = { leases = {}, records = {}, index = {}, deadlines = {}, markers = {}, ttls = {}, services = {}, keys = {} }
+local function write ()
+  if #free.leases == 0 then return end
+  redis.call('HSET', INST, unpack(free.records))
+  redis.call('HSET', IDX, unpack(free.index))
+  redis.call('ZADD', EXP, unpack(free.deadlines))
+  redis.call('HSET', TOMB, unpack(free.markers))
+  redis.call('HDEL', SHOWN, unpack(free.leases))
+  redis.call('SREM', SUS, unpack(free.leases))
+  for ttl, count in pairs(free.ttls) do countTtl(ttl, count) end
+  for service, count in pairs(free.services) do countBy('t:' .. service, count) end
+  free = { leases = {}, records = {}, index = {}, deadlines = {}, markers = {}, ttls = {}, services = {}, keys = {} }
+end
+local function collect (list, one, other) list[#list + 1], list[#list + 2] = one, other end
+local function take (id, key, ttl, record, marker)
+  free.leases[#free.leases + 1] = id
+  free.keys[key] = true
+  collect(free.records, id, record)
+  collect(free.index, key, id)
+  collect(free.deadlines, now + tonumber(ttl) + mark, id)
+  collect(free.markers, 'i:' .. key, marker)
+  local service = serviceOf(key)
+  free.ttls[ttl] = (free.ttls[ttl] or 0) + 1
+  free.services[service] = (free.services[service] or 0) + 1
+  if #free.leases >= 1000 then write() end -- unpack takes at most 7,999 values
+end
 for i = 4, #ARGV, 4 do
   local kind, id, original, text = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
-  if kind == 'put' and redis.call('HEXISTS', TOMB, 'l:' .. id) == 0 then
-    local key, owner, ttl, created, _, createdAt, updatedAt, body = readLease(text)
-    local current, record, currentTtl, modified
-    if key then current, record, currentTtl, modified = livingOf(key) end
-    if key and original > ended('k:' .. key) and original > age('i:' .. key, modified) then
+  local key, owner, ttl, created, _, createdAt, updatedAt, body
+  if kind == 'put' then key, owner, ttl, created, _, createdAt, updatedAt, body = readLease(text) end
+  if kind ~= 'put' or free.keys[key or ''] then write() end
+  if key then
+    local graves = redis.call('HMGET', TOMB, 'l:' .. id, 'k:' .. key, 'i:' .. key)
+    local current, record, currentTtl, modified = livingOf(key)
+    if not graves[1] and original > ended(graves[2]) and original > age(graves[3], modified) then
+      local mine = current == id and record or redis.call('HGET', INST, id)
       local revision = log('put', 'recovered', 'registry', 'l', id, 'k', key, 'o', owner, 'd', ttl, 'c', created, 'n', createdAt, 'u', updatedAt, 'v', body)
-      local mine = redis.call('HGET', INST, id)
-      local _, _, mineTtl
-      if mine then _, _, mineTtl = readLease(mine) end
-      if mineTtl then countTtl(mineTtl, -1) end
-      if mine then countTtl(ttl, 1) else countLease(key, ttl, 1) end
-      if record and current ~= id then
-        if modified then drop(current, key, currentTtl, true) else dropUnreadable(current) end
+      local marker = revision .. ' ' .. original
+      if not record and not mine then
+        take(id, key, ttl, table.concat({ key, owner, ttl, created, revision, createdAt, updatedAt, body }, '\n'), marker)
+      else
+        local mineTtl
+        if mine then _, _, mineTtl = readLease(mine) end
+        if mineTtl then countTtl(mineTtl, -1) end
+        if mine then countTtl(ttl, 1) else countLease(key, ttl, 1) end
+        if record and current ~= id then
+          if modified then drop(current, key, currentTtl, true) else dropUnreadable(current) end
+        end
+        writeLease(id, key, owner, ttl, created, revision, createdAt, updatedAt, body)
+        trust(id, key)
+        redis.call('HSET', IDX, key, id)
+        redis.call('ZADD', EXP, now + tonumber(ttl) + mark, id)
+        redis.call('HSET', TOMB, 'i:' .. key, marker)
       end
-      writeLease(id, key, owner, ttl, created, revision, createdAt, updatedAt, body)
-      trust(id, key)
-      redis.call('HSET', IDX, key, id)
-      redis.call('ZADD', EXP, now + tonumber(ttl) + mark, id)
-      redis.call('HSET', TOMB, 'i:' .. key, revision .. ' ' .. original)
       put = put + 1
     end
   elseif kind == 'del' then
@@ -72,7 +107,7 @@ for i = 4, #ARGV, 4 do
     redis.call('HSET', TOMB, 'l:' .. id, 1)
     if text ~= '' then
       local current, older, olderTtl, modified = livingOf(text)
-      if modified and original > age('i:' .. text, modified) then remove(current, text, olderTtl, older) end
+      if modified and original > age(markerOf('i:' .. text), modified) then remove(current, text, olderTtl, older) end
       told('k:' .. text, original)
     end
   elseif kind == 'oput' or kind == 'odel' then
@@ -84,14 +119,14 @@ for i = 4, #ARGV, 4 do
     end
     if kind == 'oput' then
       local created, _, createdAt, updatedAt, endsAt, body = readObject(text)
-      if created and original > ended('o:' .. id) and original > age('p:' .. id, modified) then
+      if created and original > ended(markerOf('o:' .. id)) and original > age(markerOf('p:' .. id), modified) then
         local revision = log('oput', 'recovered', 'registry', 'k', id, 'c', created, 'n', createdAt, 'u', updatedAt, 'e', endsAt, 'v', body)
         writeObject(id, created, revision, createdAt, updatedAt, endsAt, body)
         redis.call('HSET', TOMB, 'p:' .. id, revision .. ' ' .. original)
         put = put + 1
       end
     else
-      if record and original > age('p:' .. id, modified) then
+      if record and original > age(markerOf('p:' .. id), modified) then
         log('odel', 'recovered', 'registry', 'k', id, 'v', record)
         dropObject(id, true)
         removed = removed + 1
@@ -100,6 +135,7 @@ for i = 4, #ARGV, 4 do
     end
   end
 end
+write()
 -- A large refill outlasts the window: it stays open, and nothing expires, while entries still come in.
 if put + removed > 0 then
   local hold = tonumber(redis.call('HGET', META, 'hold'))
