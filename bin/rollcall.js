@@ -55,11 +55,11 @@ function ownNode (home, fs, path) {
 /** Runs the same command on another Node: its signals, its exit code. Only here is there a second process. */
 function pass (program, childProcess) {
   var child = childProcess.spawn(program, ['--disable-sigusr1', '--max-semi-space-size=16'].concat(process.argv.slice(1)), { stdio: 'inherit' })
-  var signals = ['SIGTERM', 'SIGINT', 'SIGHUP']
+  var signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2']
   signals.forEach(function (signal) {
     process.on(signal, function () {
       // A terminal sends Ctrl-C to the whole group, so that the child has it already.
-      if (signal === 'SIGTERM' || !process.stdin.isTTY) child.kill(signal)
+      if (signal === 'SIGTERM' || signal === 'SIGUSR2' || !process.stdin.isTTY) child.kill(signal)
     })
   })
   child.on('error', function (error) {

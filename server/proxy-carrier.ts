@@ -15,6 +15,6 @@ export interface Carrier {
   sayGoodbye (): Promise<void>
   /** Ends it, after what is under way. */
   stop (): Promise<void>
-  /** Takes a signal to begin anew without an end (SIGHUP). */
+  /** Takes a signal to begin anew without an end (SIGUSR2). */
   renew? (): Promise<void>
 }

@@ -96,7 +96,7 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
       signal.addEventListener('abort', guard.around('proxy-end', () => watch.return()))
       for await (const event of watch) await Promise.all(carriers.map((carrier) => carrier.take(event)))
     })()
-    if (ingress !== undefined) process.on('SIGHUP', guard.around('proxy-renew', () => Promise.all(carriers.map(async (carrier) => await carrier.renew?.()))))
+    if (ingress !== undefined) process.on('SIGUSR2', guard.around('proxy-renew', () => Promise.all(carriers.map(async (carrier) => await carrier.renew?.()))))
     if (!signal.aborted) await Promise.race([once(signal, 'abort'), endOfParent(guard), following, ...carriers.map((carrier) => carrier.follow?.(signal) ?? following)])
     health?.close()
     // First, so that nobody is sent here who comes too late.

@@ -188,9 +188,9 @@ t.test('each example of the command line is one that the command line takes', as
   await world.register('shop/orders/orders-1', { address: '10.0.0.2', ports: [{ name: 'http', port: 8080 }] })
   const manifest = 'apiVersion: v1\nkind: Service\nmetadata: {name: made}\nspec: {ports: [{port: 80}]}\n'
   for (const { name, examples } of await allCommands()) {
-    // What writes files or keeps contexts (test/cli/access.test.ts), the files of a backup, and the agent, which changes
-    // the machine that it runs on, are subjects of tests of their own.
-    if (['init', 'login', 'context', 'backup', 'restore', 'kubeconfig', 'proxy'].includes(name)) continue
+    // What writes files or keeps contexts (test/cli/access.test.ts), the files of a backup, the agent, which changes
+    // the machine that it runs on, and what starts programs (test/autoscaling/) are subjects of tests of their own.
+    if (['init', 'login', 'context', 'backup', 'restore', 'kubeconfig', 'proxy', 'autoscaler'].includes(name)) continue
     for (const [line] of examples) {
       const argv = Array.from((line.split(/ [|<>] ?/)[0] ?? '').matchAll(/"([^"]*)"|(\S+)/g),
         ([, quoted, plain]) => quoted ?? plain ?? '')
@@ -230,6 +230,8 @@ declare global {
   const registration: Registration
   const database: { ping (): Promise<boolean> }
   const signal: AbortSignal
+  function processorsInUse (): number
+  const queue: readonly string[]
   let list: Map<string, Instance>
   const Rollcall: typeof Client
 }

@@ -102,7 +102,7 @@ export class Autoscaling implements Decisions {
   async close (): Promise<void> {
     this.#isClosed = true
     this.#cancel?.()
-    await this.#ticking
+    await this.#ticking.catch(() => undefined) // its timer has reported it
     if (!this.isElected) return
     this.#resign()
     try {
@@ -114,7 +114,8 @@ export class Autoscaling implements Decisions {
 
   /** One tick, now. The timer does it; a test does it when the clock has moved. */
   tick (): Promise<void> {
-    return this.#ticking = this.#ticking.then(() => (this.#isClosed ? undefined : this.#tick()))
+    // One that failed in a way that nobody foresaw keeps no later one from running.
+    return this.#ticking = this.#ticking.catch(() => undefined).then(() => (this.#isClosed ? undefined : this.#tick()))
   }
 
   #schedule (ms: number): void {
@@ -177,7 +178,7 @@ export class Autoscaling implements Decisions {
   }
 
   async #round (autoscalers: readonly HorizontalPodAutoscaler[]): Promise<void> {
-    const { loads, store, holder, core, monotonic = () => performance.now() } = this.#options
+    const { loads, store, holder, guard, monotonic = () => performance.now() } = this.#options
     const states = this.#states
     if (states === undefined || !await loads.fresh(0)) return
     const nowMs = loads.nowMs()
@@ -195,15 +196,29 @@ export class Autoscaling implements Decisions {
         from = monotonic()
       }
       const rivals = (targets.get(targetKey(hpa)) ?? []).filter((other) => other !== hpa).map(({ metadata: { name } }) => name)
-      outcomes.push([hpa, this.#outcome(hpa, states.get(keyOf(hpa))?.state, rivals, external, nowMs)])
+      // One that cannot be decided stays as it is, and keeps no other from being.
+      guard.attempt('autoscaling', () => outcomes.push([hpa, this.#outcome(hpa, states.get(keyOf(hpa))?.state, rivals, external, nowMs)]))
     }
     busy += monotonic() - from
     this.#report = { autoscalers: autoscalers.length, ms: busy }
     this.rounds += 1
-    if (!await this.#remember(states, outcomes, nowMs, { claim: claimName, holder })) return this.#resign()
+    const there = new Set(autoscalers.map(keyOf))
+    if (!await this.#remember(states, there, outcomes, nowMs, { claim: claimName, holder })) return this.#resign()
     this.#tell(outcomes, states)
     const statuses = outcomes.flatMap((each) => this.#statusOf(each, nowMs))
-    for (let at = 0; at < statuses.length; at += statusesAtOnce) await core.access.setStatus(statuses.slice(at, at + statusesAtOnce))
+    for (let at = 0; at < statuses.length; at += statusesAtOnce) await this.#setStatus(statuses.slice(at, at + statusesAtOnce))
+  }
+
+  /** One that is refused is said, and keeps no other from being written. */
+  async #setStatus (statuses: readonly StatusWrite[]): Promise<void> {
+    try {
+      await this.#options.core.access.setStatus(statuses)
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.code !== 'REG_INVALID') throw error
+      const [only] = statuses
+      if (only === undefined || statuses.length === 1) return this.#options.warn(`autoscaling: the status of ${only?.namespace}/${only?.name} was refused: ${error.message}`)
+      for (const each of statuses) await this.#setStatus([each])
+    }
   }
 
   #outcome (
@@ -223,15 +238,14 @@ export class Autoscaling implements Decisions {
 
   /** Before anybody is told. False: another node decides by now. */
   async #remember (
-    states: Map<string, Kept>, outcomes: readonly (readonly [HorizontalPodAutoscaler, Outcome])[], nowMs: number, under: { claim: string, holder: string }
+    states: Map<string, Kept>, there: ReadonlySet<string>, outcomes: readonly (readonly [HorizontalPodAutoscaler, Outcome])[], nowMs: number,
+    under: { claim: string, holder: string }
   ): Promise<boolean> {
     const writes: NoteWrite[] = []
-    const there = new Set<string>()
     const slice = new Slice()
     for (const [hpa, { state }] of outcomes) {
       if (slice.isOver()) await slice.next()
       const key = keyOf(hpa)
-      there.add(key)
       const before = states.get(key)
       const mark = stateMark(state)
       const isKept = before !== undefined && before.mark === mark && nowMs - before.keptAtMs < keepAgainMs
@@ -247,7 +261,12 @@ export class Autoscaling implements Decisions {
       writes.push({ key, body: '', keepMs: 0 })
     }
     for (let at = 0; at < writes.length; at += notesAtOnce) {
-      if (!await this.#options.store.writeNotes(writes.slice(at, at + notesAtOnce), under)) return false
+      try {
+        if (!await this.#options.store.writeNotes(writes.slice(at, at + notesAtOnce), under)) return false
+      } catch (error) {
+        if (!(error instanceof RegistryError) || error.code !== 'REG_LIMIT_REACHED') throw error
+        this.#options.warn(`autoscaling: what is remembered is lost with this node: ${error.message}`) // to decide nothing would be worse
+      }
     }
     return true
   }

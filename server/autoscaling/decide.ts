@@ -2,10 +2,10 @@
 // arithmetic, the order of the rules, the reasons and messages are those of Kubernetes' controller (horizontal.go, reconcileAutoscaler).
 import type { HorizontalPodAutoscalerSpec, MetricSpec, MetricStatus } from '../../client-sdk/src/autoscaling-manifests.ts'
 import type { Condition } from '../../client-sdk/src/manifests.ts'
+import { parseQuantity } from '../model/autoscaling/quantity.ts'
 import { type Memory, rated, remembered, withEvent } from './behavior.ts'
 import { Conditions } from './conditions.ts'
 import { type MetricAnswer, type OtherValues, proposalOf } from './proposals.ts'
-import { milliOf } from './quantity.ts'
 import type { CountedInstance } from './samples.ts'
 
 export interface Asked {
@@ -133,6 +133,5 @@ function unmeasured (spec: MetricSpec | undefined): MetricStatus | undefined {
 }
 
 function toleranceOf (text: string | undefined): number {
-  const milli = text === undefined ? undefined : milliOf(text)
-  return milli === undefined ? defaultTolerance : milli / 1_000
+  return (text === undefined ? undefined : parseQuantity(text)) ?? defaultTolerance
 }

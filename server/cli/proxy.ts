@@ -10,7 +10,7 @@ export const proxy: Command = {
   summary: 'Carries traffic for cluster IPs, node ports and load-balancer addresses on this machine, and serves ingresses',
   usage: 'proxy [check|status|clean] [flags]',
   details: 'Without a word it runs until a signal ends it; traffic goes on without it. check: what would work here. status: what the agent of this machine does. ' +
-    'clean: removes every trace of an agent that is no more. SIGHUP replaces the workers of ingresses one by one, without refusing anybody.',
+    'clean: removes every trace of an agent that is no more. SIGUSR2 replaces the workers of ingresses one by one, without refusing anybody.',
   flags: {
     ...connectionFlags,
     mode: { type: 'string', metavar: 'MODE', what: 'auto, kernel (nftables), userspace (this process) or off (no traffic of services, only ingresses); auto: the kernel if it may be changed (default auto)' },

@@ -73,7 +73,7 @@ export class Notices {
     this.#cancel = undefined
     const told = [...this.#waiting].slice(0, maxCommitWrites)
     for (const [key] of told) this.#waiting.delete(key)
-    if (told.length > 0) this.#sending = this.#sending.then(() => this.#send(told))
+    if (told.length > 0) this.#sending = this.#sending.catch(() => undefined).then(() => this.#send(told))
     return this.#sending
   }
 

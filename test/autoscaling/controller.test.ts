@@ -1,5 +1,7 @@
 // Rounds of a node that decides, on a real registry: what is written, remembered and told.
 import t from 'tap'
+import { RegistryError } from '../../server/errors.ts'
+import type { Access } from '../../server/registry/core.ts'
 import { Registry } from '../../server/registry/registry.ts'
 import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts'
 import { HandClock } from '../support/hand-clock.ts'
@@ -202,4 +204,31 @@ t.test('an autoscaler that is taken back is forgotten, and one of its name begin
   await declareHpa(at.access, { metrics: [{ type: 'Pods', pods: { metric: { name: 'none' }, target: { type: 'AverageValue', averageValue: '1' } } }] })
   await at.round(2, 0.9)
   t.match(hpaOf(at.access).status, { desiredReplicas: 2 })
+})
+
+t.test('an autoscaler that cannot be decided, or whose status is refused, keeps no other from being', async (t) => {
+  const at = await world(t)
+  await runWarm(at, 2, 0.9)
+  for (const name of ['broken', 'refused']) await declareHpa(at.access, { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name } }, name)
+  await declareHpa(at.access)
+  const access: Access = new Proxy(at.access, {
+    get: (inner, name: keyof Access) => {
+      if (name === 'instances') return (...asked: Parameters<Access['instances']>) => {
+        if (asked[0].service === 'broken') throw new TypeError('what nobody foresaw')
+        return inner.instances(...asked)
+      }
+      if (name === 'setStatus') return async (statuses: Parameters<Access['setStatus']>[0]) => {
+        if (statuses.some((each) => each.name === 'refused')) throw new RegistryError('REG_INVALID', 'a wrong shape')
+        return await inner.setStatus(statuses)
+      }
+      const member: unknown = Reflect.get(inner, name)
+      return typeof member === 'function' ? member.bind(inner) : member
+    }
+  })
+  const node = decidingNode(at.registry, at.clock, 'other', roundMs, access)
+  await beat(at.access, 2, 0.9)
+  await node.autoscaling.tick()
+  t.match(hpaOf(at.access).status, { desiredReplicas: 4 })
+  t.equal(hpaOf(at.access, 'broken').status, undefined)
+  t.equal(node.warnings.length, 2, node.warnings.join('; '))
 })

@@ -2,7 +2,7 @@
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec } from '../../client-sdk/src/autoscaling-manifests.ts'
 import { Autoscaling } from '../../server/autoscaling/controller.ts'
 import type { DecisionEnd, DecisionListener, ScalingDecision } from '../../server/autoscaling/ports.ts'
-import { standaloneGuard } from '../../server/guard.ts'
+import { loggingGuard } from '../../server/guard.ts'
 import { type Access, registryActor } from '../../server/registry/core.ts'
 import type { Registry } from '../../server/registry/registry.ts'
 import type { Clock } from '../../server/clock.ts'
@@ -29,11 +29,13 @@ export interface DecidingNode {
   readonly warnings: string[]
 }
 
-export function decidingNode (registry: Registry, clock: Clock, holder = 'one', intervalMs = roundMs): DecidingNode {
-  const access = registry.as(registryActor)
+export function decidingNode (
+  registry: Registry, clock: Clock, holder = 'one', intervalMs = roundMs, access: Access = registry.as(registryActor)
+): DecidingNode {
   const warnings: string[] = []
+  const guard = loggingGuard({ error: (_fields, message) => warnings.push(message) }, () => undefined)
   const autoscaling = new Autoscaling({
-    core: { position: registry.position, access }, store: registry.store, loads: registry.loads, clock, guard: standaloneGuard, holder, intervalMs,
+    core: { position: registry.position, access }, store: registry.store, loads: registry.loads, clock, guard, holder, intervalMs,
     notice: ({ metadata: { namespace = '', name, uid } }, notice) => registry.notices.tell({ kind: 'HorizontalPodAutoscaler', namespace, name, uid }, notice),
     warn: (message) => warnings.push(message)
   })

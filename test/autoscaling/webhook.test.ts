@@ -36,10 +36,11 @@ function world () {
   const sent: Sent[] = []
   const failed: string[] = []
   const counted: Record<string, number> = {}
+  const wanted = { url: 'http://receiver.example/scale' as string | undefined }
   let isAborted = 0
   const count = (name: string): void => { counted[name] = (counted[name] ?? 0) + 1 }
   const sender = new WebhookSender({
-    webhookOf: ({ name }) => (name === 'none' ? undefined : { name: 'default', url: 'http://receiver.example/scale', secrets: () => [secret] }),
+    webhookOf: () => (wanted.url === undefined ? undefined : { name: 'default', url: wanted.url, secrets: () => [secret] }),
     clock, random: () => 1, version: '0', counts: { attempt: (_, result) => count(result), dropped: () => count('dropped') },
     failed: ({ name, sequence }, webhook, why) => failed.push(`${name} ${sequence} ${webhook}: ${why}`),
     fetch: (url, init) => new Promise((resolve, reject) => {
@@ -54,7 +55,7 @@ function world () {
       })
     })
   })
-  return { clock, sent, failed, counted, sender, aborted: () => isAborted }
+  return { clock, sent, failed, counted, sender, wanted, aborted: () => isAborted }
 }
 
 /** What follows an answer has happened. */
@@ -242,10 +243,26 @@ t.test('sixteen attempts run at a time, in the order in which decisions came', a
   await sender.close()
 })
 
-t.test('no more than ten thousand autoscalers wait; one that wants no webhook takes no place', async (t) => {
+t.test('which webhook is wanted is asked at the beginning of each go: an annotation may be mended', async (t) => {
+  const { sender, sent, clock, wanted } = world()
+  wanted.url = undefined
+  sender.decided(decision())
+  t.equal(sent.length, 0)
+  t.equal(sender.waiting, 0)
+  wanted.url = 'http://other.example/'
+  clock.advance(60_000)
+  t.same(sent.map(({ url }) => url), ['http://other.example/'])
+  sent[0]?.answer(200)
+  await turn()
+  wanted.url = undefined
+  clock.advance(10_000_000)
+  t.equal(sent.length, 1)
+  await sender.close()
+})
+
+t.test('no more than ten thousand autoscalers wait', async (t) => {
   const { sender, counted } = world()
   for (let at = 0; at < 10_000; at++) sender.decided(decision({ name: `worker-${at}` }))
-  sender.decided(decision({ name: 'none' }))
   sender.decided(decision({ name: 'one-more' }))
   sender.decided(decision({ name: 'worker-0', sequence: 2 }))
   t.equal(sender.waiting, 10_000)

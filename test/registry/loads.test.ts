@@ -17,7 +17,8 @@ t.test('what one node heard is known to the other when somebody asks, and goes w
   const revision = registries[0].feed.revision
   await one.heartbeat([{ ...a, load: { cpu: { value: 1, capacity: 2 } } }, { ...b, load: { cpu: { value: 3 } } }])
   t.equal(two.load(a), undefined)
-  await Promise.all([one.freshLoads(), two.freshLoads()])
+  await one.freshLoads() // what waits for company is handed over
+  await two.freshLoads()
   t.match(two.load(a), { load: { cpu: { value: 1, capacity: 2 } } })
   t.same(one.load(a)?.load, two.load(a)?.load)
   t.equal(registries[0].feed.revision, revision, 'it is no change')

@@ -1,5 +1,6 @@
-// Symptom: an hour of hostile clients met an "unexpected error, caught in http-request": a client sent a long manifest, and went away before the
-// answer began. The answer is a stream, which was taken for one that had failed by itself.
+// Symptom: an hour of hostile clients met an "unexpected error, caught in http-request": a client sent a long
+// manifest, and went away before the answer began. The answer is a stream, which was taken for one that had failed
+// by itself.
 import { once } from 'node:events'
 import { type Socket, connect } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
@@ -57,7 +58,8 @@ for (const [says, path, media, body] of requests) {
     const connected = once(world.app.server, 'connection') as Promise<[Socket]>
     const client = connect({ host, port })
     client.on('error', () => undefined)
-    client.write(`POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: ${media}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+    const length = Buffer.byteLength(body)
+    client.write(`POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: ${media}\r\nContent-Length: ${length}\r\n\r\n${body}`)
     const [[socket]] = await Promise.all([connected, asked])
     const closed = once(socket, 'close')
     client.destroy()
@@ -67,6 +69,7 @@ for (const [says, path, media, body] of requests) {
     await world.access.backup().then(({ content }) => content.destroy())
     for (let turn = 0; turn < 100; turn++) await setImmediate()
     t.equal((await world.send('GET', '/v1/overview')).statusCode, 200)
-    t.same(world.log.filter(({ level }) => level === 'error').map(({ message, fields }) => [message, String(fields.err)]), [])
+    const errors = world.log.filter(({ level }) => level === 'error')
+    t.same(errors.map(({ message, fields }) => [message, String(fields.err)]), [])
   })
 }

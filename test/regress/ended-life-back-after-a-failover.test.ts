@@ -1,6 +1,7 @@
-// Symptom: an instance that was deregistered, and acknowledged to be gone, was back after a lossy failover, if its last life had taken
-// the place of an older one since the replica was cut off: the nodes told the new master of the end of the last life only, and the older
-// one stayed there, or was put back by a node that had seen no more than it.
+// Symptom: an instance that was deregistered, and acknowledged to be gone, was back after a lossy failover, if its
+// last life had taken the place of an older one since the replica was cut off: the nodes told the new master of the
+// end of the last life only, and the older one stayed there, or was put back by a node that had seen no more than
+// it.
 import t, { type Test } from 'tap'
 import { joinRedis, life, type RedisNode } from '../support/redis-nodes.ts'
 import type { RedisProxy } from '../support/redis-proxy.ts'
@@ -81,7 +82,9 @@ t.test('what was registered and deregistered in the new term is not undone by an
   await knowing.store.revoke([lease], 'tester')
   await follow(lagging, replica.port)
   await knowing.store.sync()
-  for (const { follower } of [knowing, lagging]) t.same(Array.from(follower.instances.values(), (record) => record.lease), [other.lease])
+  for (const { follower } of [knowing, lagging]) {
+    t.same(Array.from(follower.instances.values(), (record) => record.lease), [other.lease])
+  }
 })
 
 t.test('an end that a second failover swallows too is told once more, to a node that missed both', { skip }, async (t) => {

@@ -1,5 +1,6 @@
-// Symptom: a watch of tables that came back from before a restart (`kubectl get services -w`) ended without a word, and the registry counted an
-// unexpected error: of a service that went meanwhile only the name is known, and the columns looked for its type and its ports.
+// Symptom: a watch of tables that came back from before a restart (`kubectl get services -w`) ended without a word,
+// and the registry counted an unexpected error: of a service that went meanwhile only the name is known, and the
+// columns looked for its type and its ports.
 import t from 'tap'
 import { cluster, serve } from '../kubernetes/helper.ts'
 

@@ -50,9 +50,9 @@ const jobsAt = scale(panels.load, mostJobs)
 const copiesAt = scale(panels.copies, mostCopies)
 const bottom = copiesAt(0)
 
-/** Times without an answer of the registry. */
+/** Times without an answer of the registry; before the first one nothing was decided. */
 const away: { from: number, to: number }[] = []
-for (const { seconds, desired } of rows) {
+for (const { seconds, desired } of rows.slice(rows.findIndex(({ desired }) => desired !== undefined))) {
   const last = away.at(-1)
   if (desired !== undefined) continue
   if (last?.to === seconds) last.to = seconds + 1

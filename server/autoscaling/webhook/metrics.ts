@@ -7,7 +7,7 @@ const results: readonly Verdict['kind'][] = ['delivered', 'again', 'refused']
 
 export class WebhookMetrics implements WebhookCounts {
   readonly #attempts: Counter<'webhook' | 'result'>
-  readonly #dropped: Counter<'webhook'>
+  readonly #dropped: Counter
 
   constructor (register: Registry, webhooks: readonly string[], waiting: () => number) {
     this.#attempts = new Counter({
@@ -15,11 +15,10 @@ export class WebhookMetrics implements WebhookCounts {
       help: 'Posts of decisions of autoscalers: delivered, again (no answer, or 408, 425, 429, 5xx), or refused (others).'
     })
     this.#dropped = new Counter({
-      name: 'rollcall_autoscale_webhook_dropped_total', labelNames: ['webhook'], registers: [register],
+      name: 'rollcall_autoscale_webhook_dropped_total', registers: [register],
       help: 'Decisions that were not posted: those of too many autoscalers wait.'
     })
     for (const webhook of webhooks) {
-      this.#dropped.inc({ webhook }, 0)
       for (const result of results) this.#attempts.inc({ webhook, result }, 0)
     }
     new Gauge({
@@ -32,7 +31,7 @@ export class WebhookMetrics implements WebhookCounts {
     this.#attempts.inc({ webhook, result })
   }
 
-  dropped (webhook: string): void {
-    this.#dropped.inc({ webhook })
+  dropped (): void {
+    this.#dropped.inc()
   }
 }

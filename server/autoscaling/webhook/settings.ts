@@ -7,6 +7,8 @@ import { isLabel } from '../../model/names.ts'
 
 /** One that no setting and no annotation names. */
 export const defaultWebhook = 'default'
+/** As the value of an annotation: nothing is posted for this autoscaler. */
+export const noWebhook = 'off'
 /** Each is one program somewhere that starts instances. */
 const maxWebhooks = 32
 const maxTextLength = 2_048
@@ -81,6 +83,7 @@ function named (texts: readonly string[], field: string, faults: FieldError[]): 
     const [, given, rest] = /^([^=:/?#]*)=(.*)$/s.exec(text) ?? []
     const name = given ?? defaultWebhook
     if (!isLabel(name)) faults.push({ field, rule: 'must have a name of a-z, 0-9 and "-" before the "=", at most 63' })
+    else if (name === noWebhook) faults.push({ field, value: name, rule: 'must have another name: an autoscaler says "off" to have none' })
     else if (byName.has(name)) faults.push({ field, value: name, rule: 'must give each name once' })
     else byName.set(name, rest ?? text)
   }

@@ -20,11 +20,11 @@ export interface Webhook {
 export interface WebhookCounts {
   attempt (webhook: string, result: Verdict['kind']): void
   /** A decision was not sent: too many wait. */
-  dropped (webhook: string): void
+  dropped (): void
 }
 
 export interface WebhookSenderOptions {
-  /** Which webhook an autoscaler wants; undefined = none. */
+  /** Which webhook an autoscaler wants now; undefined = none. Asked at the beginning of each go. */
   readonly webhookOf: (decision: ScalingDecision) => Webhook | undefined
   readonly clock: Clock
   /** Default: that of the platform. */
@@ -53,7 +53,8 @@ const maxDeliveries = 10_000
 interface Delivery {
   readonly key: string
   readonly decision: ScalingDecision
-  readonly webhook: Webhook
+  /** Of this go; undefined = none is wanted. */
+  webhook: Webhook | undefined
   readonly body: string
   isDelivered: boolean
   /** This go. */
@@ -91,15 +92,13 @@ export class WebhookSender implements DecisionListener {
     const known = this.#deliveries.get(key)
     if (this.#isClosed || (known !== undefined && known.decision.sequence >= decision.sequence)) return
     if (known !== undefined) this.#drop(known)
-    const webhook = this.#options.webhookOf(decision)
-    if (webhook === undefined) return
-    if (this.#deliveries.size >= maxDeliveries) return this.#options.counts.dropped(webhook.name)
+    if (this.#deliveries.size >= maxDeliveries) return this.#options.counts.dropped()
     const delivery: Delivery = {
-      key, decision, webhook, body: messageOf(decision), isDelivered: false, beganAtMs: this.#options.clock.now(),
+      key, decision, webhook: undefined, body: messageOf(decision), isDelivered: false, beganAtMs: 0,
       attempts: 0, goes: 0, cancel: undefined, sending: undefined
     }
     this.#deliveries.set(key, delivery)
-    this.#begin(delivery)
+    this.#go(delivery)
   }
 
   /** Leaves a decision alone: it is followed, or its autoscaler is gone, or another node decides. */
@@ -120,6 +119,16 @@ export class WebhookSender implements DecisionListener {
     this.#ready.delete(delivery)
     delivery.cancel?.()
     delivery.sending?.abort(new Error('there is a newer decision, or none'))
+  }
+
+  /** Begins a go: the annotation of the autoscaler may be another one by now. */
+  #go (delivery: Delivery): void {
+    const { clock, webhookOf } = this.#options
+    delivery.webhook = webhookOf(delivery.decision)
+    delivery.beganAtMs = clock.now()
+    delivery.attempts = 0
+    if (delivery.webhook === undefined) this.#sendMuchLater(delivery)
+    else this.#begin(delivery)
   }
 
   #begin (delivery: Delivery): void {
@@ -149,7 +158,7 @@ export class WebhookSender implements DecisionListener {
     letGo()
     delivery.sending = undefined
     if (this.#deliveries.get(delivery.key) !== delivery) return // it was replaced meanwhile
-    counts.attempt(delivery.webhook.name, verdict.kind)
+    counts.attempt(delivery.webhook?.name ?? '', verdict.kind)
     delivery.attempts++
     if (verdict.kind === 'again') this.#sendLater(delivery, verdict)
     else this.#sendMuchLater(delivery, verdict.kind === 'refused' ? verdict.why : undefined)
@@ -158,6 +167,7 @@ export class WebhookSender implements DecisionListener {
   async #attempt ({ decision, webhook, body }: Delivery, signal: AbortSignal): Promise<Verdict> {
     const { clock, version } = this.#options
     const nowMs = clock.now()
+    if (webhook === undefined) return { kind: 'refused', why: 'there is no webhook' }
     try {
       const response = await (this.#options.fetch ?? fetch)(webhook.url, {
         method: 'POST', body, redirect: 'manual', signal,
@@ -176,27 +186,23 @@ export class WebhookSender implements DecisionListener {
 
   #sendLater (delivery: Delivery, { why, afterMs }: { readonly why: string, readonly afterMs?: number }): void {
     const { clock, random = Math.random, failed } = this.#options
-    const { decision, webhook, attempts, beganAtMs } = delivery
+    const { decision, webhook: { name = '' } = {}, attempts, beganAtMs } = delivery
     if (clock.now() - beganAtMs >= giveUpMs) {
       return this.#sendMuchLater(delivery, `${why}, for ${giveUpMs / 60_000} minutes`)
     }
-    if (attempts === 1 && delivery.goes === 0) failed(decision, webhook.name, `${why}; it is tried again`)
+    if (attempts === 1 && delivery.goes === 0) failed(decision, name, `${why}; it is tried again`)
     const mostMs = Math.min(retryMs.first * 2 ** Math.min(attempts, 20), retryMs.most)
     delivery.cancel = clock.after(afterMs ?? mostMs * (0.5 + random() / 2), () => this.#begin(delivery))
   }
 
-  /** This go is over: delivered, refused or given up. */
-  #sendMuchLater (delivery: Delivery, why: string | undefined): void {
+  /** This go is over. @param why it was refused or given up; absent: it was delivered, or is not wanted */
+  #sendMuchLater (delivery: Delivery, why?: string): void {
     const { clock, failed } = this.#options
     const pauseMs = Math.min(againMs.first * 2 ** Math.min(delivery.goes, 20), againMs.most)
     if (why === undefined) delivery.isDelivered = true
-    else failed(delivery.decision, delivery.webhook.name, `${why}; the next attempt is in ${showDuration(pauseMs)}`)
+    else failed(delivery.decision, delivery.webhook?.name ?? '', `${why}; the next attempt is in ${showDuration(pauseMs)}`)
     delivery.goes++
-    delivery.attempts = 0
-    delivery.cancel = clock.after(pauseMs, () => {
-      delivery.beganAtMs = clock.now()
-      this.#begin(delivery)
-    })
+    delivery.cancel = clock.after(pauseMs, () => this.#go(delivery))
   }
 }
 

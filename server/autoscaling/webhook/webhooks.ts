@@ -1,14 +1,12 @@
 // The webhooks of a node, with their secrets, and which of them an autoscaler gets.
 import { readFileSync, statSync } from 'node:fs'
 import { invalid, RegistryError } from '../../errors.ts'
-import { defaultWebhook, type WebhookValues } from './settings.ts'
+import { defaultWebhook, noWebhook, type WebhookValues } from './settings.ts'
 import { readSecrets, secretRule } from './signature.ts'
 import type { Webhook } from './webhook-sender.ts'
 
 /** The annotation with which an autoscaler chooses among the names of the settings. */
 export const webhookAnnotation = 'rollcall.dev/autoscale-webhook'
-/** As its value: nothing is posted for this autoscaler. */
-export const noWebhook = 'off'
 
 const maxSecretFileBytes = 4_096
 

@@ -152,12 +152,12 @@ export class Loads {
     const waiting = this.#waiting
     if (waiting.size > 0) {
       this.#waiting = new Map()
-      this.#sending = this.#sending.then(() => this.#send(waiting))
+      this.#sending = this.#sending.catch(() => undefined).then(() => this.#send(waiting))
     }
     return this.#sending
   }
 
-  /** Never rejects. */
+  /** Rejects only with what nobody foresaw. */
   async #send (waiting: ReadonlyMap<string, Load>): Promise<void> {
     let batch = new Map<string, string>()
     try {

@@ -151,6 +151,11 @@ t.test('ingresses are served, whatever happens to certificates, workers and the 
   await register('web', 'web-2', await copy(t, 'web-2'))
   await call('PATCH', `${registry.url}/v1/namespaces/shop/services/web/instances/web-1`, { status: 'draining' })
   await until(async () => (await Promise.all(Array.from({ length: 4 }, () => plain()))).every(({ body }) => body === 'web-2'))
+  // So it does while the workers are replaced: the old ones end with what they have open.
+  const replaced = await workersOf(program)
+  process.kill(program.pid, 'SIGUSR2')
+  await until(async () => (await workersOf(program)).filter((pid) => !replaced.includes(pid)).length === 2)
+  t.match(await plain(), { status: 200, body: 'web-2' })
   socket.write('hello')
   t.equal(await told(/hello$/), 'web-1:hello', 'the old copy still answers who is there')
 

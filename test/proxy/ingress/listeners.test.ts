@@ -39,7 +39,7 @@ t.test('behind a balancer the client is whom its header names, however it is cut
     t.match(answer, /^HTTP\/1\.1 200 /, name)
     t.match(JSON.parse(/\{.*\}/.exec(answer)?.[0] ?? '{}'), { from, port: toPort, proto: 'http' }, name)
   }
-  for (const bad of [get(), 'PROXY TCP4 192.0.2.7 198.51.100.7 56324\r\n', Buffer.concat([signature, Buffer.from('1111000c', 'hex')]), '\r\n\r\n', '\x16\x03\x01\x02']) {
+  for (const bad of [get(), 'PROXY TCP4 192.0.2.7 198.51.100.7 56324\r\n', Buffer.concat([signature, Buffer.from('1111000c', 'hex')]), '\r\n\r\nGET', '\x16\x03\x01\x02']) {
     t.equal(await exchange(http, [bad]), '', JSON.stringify(String(bad)))
   }
   const early = connect(http, '127.0.0.1')

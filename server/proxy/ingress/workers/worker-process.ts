@@ -63,5 +63,5 @@ process.on('disconnect', guard.around('ingress-worker', () => end(orphanGraceMs)
 process.on('uncaughtException', guard.around('ingress-uncaught', (error: Error) => guard.failed('ingress-uncaught', error)))
 process.on('unhandledRejection', guard.around('ingress-uncaught', (error: unknown) => guard.failed('ingress-uncaught', error)))
 // Those of a terminal and of a service manager go to the whole group: the agent says when.
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined)
 tell({ type: 'started' })

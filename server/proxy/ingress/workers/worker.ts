@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { type Clock } from '../../../clock.ts'
 import type { Guard } from '../../../guard.ts'
 import { readNetworks } from '../../../model/address/ranges.ts'
-import { IngressEngine } from '../engine.ts'
+import { defaultLimits, IngressEngine } from '../engine.ts'
 import { IngressServers } from '../listen/ingress-servers.ts'
 import { ProxiedSockets } from '../listen/proxied-sockets.ts'
 import type { AccessRecord, Engine } from '../ports.ts'
@@ -42,7 +42,10 @@ export class IngressWorker {
     const { machine, timeouts, limits, accessSample, allowExternalNames } = settings
     this.#engine = options.engine ?? new IngressEngine({
       clock, guard, machine, timeouts, allowExternalNames, random: () => Math.random(), trusted: readNetworks(settings.trusted, 'ingress-trusted'),
-      limits: { headBytes: limits.headBytes },
+      limits: {
+        headBytes: limits.headBytes, exchanges: Math.max(limits.connections, defaultLimits.exchanges),
+        endpointConnections: Math.max(limits.connections, defaultLimits.endpointConnections)
+      },
       ...(accessSample === undefined ? {} : { accessLog: { sample: accessSample, write: writeAccess } })
     })
     this.#contexts = new WorkerContexts((host) => this.#engine.secretOf(host), log)
