@@ -157,6 +157,35 @@ const ingressSpec = fields({
   tls: optional(list(fields({ hosts: optional(list(text)), secretName: optional(text) })))
 })
 
+const objectMeta = fields({ name: text, namespace: text, annotations: optional(map(text)), labels: optional(map(text)), creationTimestamp: optional(text) })
+const ingressObject = fields({
+  metadata: objectMeta, spec: ingressSpec, status: optional(fields({ loadBalancer: fields({ ingress: optional(list(ingress)) }) }))
+})
+const ingressClass = fields({
+  metadata: objectMeta,
+  spec: fields({ controller: optional(text), parameters: optional(fields({ kind: text, name: text, apiGroup: optional(text) })) })
+})
+const secretObject = fields({ metadata: objectMeta, type: text })
+const metricTarget = fields({ value: optional(text), averageValue: optional(text), averageUtilization: optional(number) })
+const ofMetric = optional(fields({ name: optional(text), target: metricTarget }))
+const currentMetric = optional(fields({ current: metricTarget }))
+const scalingRules = optional(fields({ policies: optional(list(fields({ type: text, value: number, periodSeconds: number }))) }))
+const autoscaler = fields({
+  metadata: objectMeta,
+  spec: fields({
+    scaleTargetRef: fields({ kind: text, name: text }), minReplicas: optional(number), maxReplicas: number,
+    metrics: optional(list(fields({ type: text, resource: ofMetric, containerResource: ofMetric, pods: ofMetric, object: ofMetric, external: ofMetric }))),
+    behavior: optional(fields({ scaleUp: scalingRules, scaleDown: scalingRules }))
+  }),
+  status: optional(fields({
+    currentReplicas: number, desiredReplicas: number, lastScaleTime: optional(text),
+    currentMetrics: optional(list(fields({
+      type: text, resource: currentMetric, containerResource: currentMetric, pods: currentMetric, object: currentMetric, external: currentMetric
+    }))),
+    conditions: optional(list(fields({ type: text, status: text, reason: text, message: text })))
+  }))
+})
+
 /** Method and path, with the view if one is asked for, and what comes back. The first that fits counts. */
 const routes: readonly (readonly [RegExp, Check])[] = [
   [/^GET \/v1\/instances$/, page(instance)],
@@ -167,8 +196,14 @@ const routes: readonly (readonly [RegExp, Check])[] = [
     page(fields({ namespace: text, service: text, id: text, registered: flag, absentSince: optional(text),
       override }))],
   [/^GET \/v1\/handmade$/, page(handMade)],
-  [/^GET \/v1\/ingresses$/, page(fields({ metadata: fields({ name: text, namespace: text, annotations: optional(map(text)) }), spec: ingressSpec }))],
-  [/^GET \/v1\/ingressclasses$/, page(fields({ metadata: fields({ name: text, annotations: optional(map(text)) }), spec: fields({ controller: optional(text) }) }))],
+  [/^GET \/v1\/ingresses$/, page(ingressObject)],
+  [/^GET \/v1\/namespaces\/[^/]+\/ingresses\/[^/]+$/, ingressObject],
+  [/^GET \/v1\/ingressclasses$/, page(ingressClass)],
+  [/^GET \/v1\/ingressclasses\/[^/]+$/, ingressClass],
+  [/^GET \/v1\/secrets$/, page(secretObject)],
+  [/^GET \/v1\/namespaces\/[^/]+\/secrets\/[^/]+$/, secretObject],
+  [/^GET \/v1\/horizontalpodautoscalers$/, page(autoscaler)],
+  [/^GET \/v1\/namespaces\/[^/]+\/horizontalpodautoscalers\/[^/]+$/, autoscaler],
   [/^GET \/v1\/loads$/, page(fields({ namespace: text, service: text, id: text, at: text, load: map(fields({ value: number, capacity: optional(number) })) }))],
   [/^GET \/v1\/pools$/, list(pool)],
   [/^GET \/v1\/policies$/, page(policy)],

@@ -9,7 +9,8 @@ import { asking, listening, ran } from './other-servers.ts'
 t.test('the table of commands that ask a registry has every one of them', async (t) => {
   const names = new Set(asking.map(([name]) => name))
   t.same((await allCommands()).filter(({ name, flags }) => 'timeout' in flags && !names.has(name)).map(({ name }) => name),
-    ['backup', 'import', 'proxy'], 'of which one reads a stream of its own, one asks another registry first, and one follows and never asks')
+    ['autoscale', 'backup', 'import', 'proxy', 'autoscaler'],
+    'of which one warns before it asks, one reads a stream of its own, one asks another registry first, and two follow and never ask')
 })
 
 for (const [what, status, body] of [

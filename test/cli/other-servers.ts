@@ -56,5 +56,8 @@ export const asking: readonly (readonly string[])[] = [
   ['label', 'web/a', 'x=y'], ['register', 'web', '-p', '80'], ['deregister', 'web/a'], ['heartbeat', 'web/a'],
   ['drain', 'web/a'], ['undrain', 'web/a'],
   ['login', '--token', 'rc_x'], ['token', 'create', 'a'], ['token', 'list'], ['token', 'revoke', 'a'], ['whoami'], ['can-i', 'read', 'shop', 'orders'],
-  ['get', 'policies'], ['kubeconfig']
+  ['get', 'policies'], ['kubeconfig'],
+  ['get', 'ingress'], ['get', 'ingress', 'web'], ['get', 'ingressclass'], ['get', 'secrets'], ['get', 'secret', 'tls', '-o', 'yaml', '--show-secrets'], ['get', 'hpa'],
+  ['get', 'hpa', 'web', '-o', 'yaml'], ['describe', 'ingress', 'web'], ['describe', 'hpa', 'web'], ['create', 'ingress', 'web', '--rule', 'a.example/*=web:80'],
+  ['delete', 'ingress', 'web']
 ]
