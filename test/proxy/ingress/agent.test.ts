@@ -102,6 +102,7 @@ t.test('ingresses are served, whatever happens to certificates, workers and the 
   t.match(await secure(), { status: 200, body: 'web-1', subject: 'one' })
   await t.rejects(greet(https, 'b.example'), { code: 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME' }, 'a certificate for other names is not served')
   t.match(await plain({ headers: { host: 'b.example' } }), { status: 200 }, 'and the others go on')
+  t.match(JSON.parse(await program.line(/the ingress shop\/bad is not served as it says/)), { reason: 'BadCertificate', msg: /secret foreign: its certificate is for elsewhere\.example and not for b\.example/ })
 
   // gRPC: HTTP/2 on both sides, with trailers.
   const tlsSocket = await greet(https, 'grpc.example', { alpn: ['h2'] })

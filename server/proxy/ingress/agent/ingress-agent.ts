@@ -27,6 +27,8 @@ import type { IngressObjects } from './object-follower.ts'
 const keepMs = 2_000
 /** Problems are told at most this often: each is a change in the registry. */
 const tellMs = 1_000
+/** Notices that the log tells of at once: the status and the metrics have all. */
+const maxSaid = 200
 /** Session tickets are of no use to who has recorded traffic, once their keys are gone. */
 const ticketMs = 12 * 3_600_000
 
@@ -73,6 +75,8 @@ export class IngressAgent {
   #cancelTell: (() => void) | undefined
   #cancelTickets: (() => void) | undefined
   #keepFault = ''
+  /** Notices that the log has told of. */
+  #said: ReadonlySet<string> = new Set()
   #isEnded = false
 
   constructor (options: IngressAgentOptions) {
@@ -228,12 +232,25 @@ export class IngressAgent {
     const { clock, tell } = this.#options
     this.#cancelTell ??= clock.after(tellMs, () => {
       this.#cancelTell = undefined
-      tell?.(this.notices)
+      const { notices } = this
+      this.#say(notices)
+      tell?.(notices)
     })
     this.#cancelKeep ??= clock.after(keepMs, async () => {
       await this.#keep()
       this.#cancelKeep = undefined
     })
+  }
+
+  /** Each once, until it is over: what comes again after that is said again. */
+  #say (notices: readonly Notice[]): void {
+    const now = new Set<string>()
+    for (const { ingress, reason, message } of notices.slice(0, maxSaid)) {
+      const text = `${ingress}: ${message}`
+      if (!this.#said.has(text)) this.#options.log.warn({ ingress, reason }, `the ingress ${ingress} is not served as it says: ${message}`)
+      now.add(text)
+    }
+    this.#said = now
   }
 
   #rotateLater (): void {
