@@ -7,6 +7,8 @@ export { overridePrefix } from '../store/store.ts'
 export const claimPrefix = 'claim/'
 /** Values that only nodes see: not in lists, not among events. */
 export const secretPrefix = 'secret/'
+/** Of Secrets of certificates, which are manifests: `tlssecret/NAMESPACE/NAME`. */
+export const certificatePrefix = 'tlssecret/'
 /** Of the tokens among them: `secret/token/ID`. */
 export const tokenPrefix = 'secret/token/'
 /** What a node says of its flags, for the other nodes: `node/LIFE` (allocation/node-ranges.ts). Not in lists, not among events. */

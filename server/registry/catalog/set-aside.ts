@@ -1,5 +1,6 @@
 // Records that cannot be read, or break today's rules: they stay in the store untouched, are never answered, and are shown to
 // operators, who may remove them. A registration or a manifest of the same name takes the place of such a record.
+import { certificatePrefix, isSecretKey } from '../object-keys.ts'
 import type { InstanceRecord, ObjectRecord } from '../../store/store.ts'
 
 /** A record that is not answered. */
@@ -16,7 +17,7 @@ export interface SetAsideRecord {
   readonly lease: string | undefined
   /** When it was last written, on the store's clock; undefined if that cannot be read. */
   readonly updatedAtMs: number | undefined
-  /** The beginning of its content, for people. */
+  /** The beginning of its content, for people; empty where it may hold keys. */
   readonly text: string
   /** Characters of the whole content. */
   readonly length: number
@@ -101,12 +102,17 @@ export class SetAside {
       revision: Number.isSafeInteger(revision) && revision > 0 ? revision : 0,
       lease,
       updatedAtMs: Number.isSafeInteger(updatedAtMs) && updatedAtMs > 0 && updatedAtMs <= maxTimeMs ? updatedAtMs : undefined,
-      text: this.#byId.size < maxTexts ? cut(body, keptLength) : '',
+      text: this.#byId.size < maxTexts && !holdsKeys(key) ? cut(body, keptLength) : '',
       length: body.length
     }
     this.#byId.set(id, entry)
     return entry
   }
+}
+
+/** A secret, of the nodes or of a certificate. A registration's key begins otherwise. */
+function holdsKeys (key: string): boolean {
+  return isSecretKey(key) || key.startsWith(certificatePrefix)
 }
 
 function instanceName (key: string): string {
