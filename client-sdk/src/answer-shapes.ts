@@ -7,7 +7,8 @@ import {
 import type {
   ApplyAnswer, ApplyResult, ChangeFrame, Conditions, DeleteAnswer, Endpoint, EndpointName, EndpointsAnswer, EndpointsChangeFrame, EndpointsDifferenceFrame,
   EndpointsGoneFrame, EndpointsSnapshotFrame,
-  HeartbeatAnswer, Instance, InstanceChangeFrame, LeaseReference, LoadValue, ManifestReference, NamespaceSummary, Override, Page, Pool, Port, ServerFrame,
+  HeartbeatAnswer, Instance, InstanceChangeFrame, LeaseReference, LoadValue, ManifestReference, NamespaceSummary, ObjectChangeFrame, ObjectGoneFrame,
+  ObjectsSnapshotFrame, Override, Page, Pool, Port, ServerFrame,
   ServiceChangeFrame, ServiceDifference, ServiceEndpoints, ServiceExplanation, ServiceSummary
 } from './wire.ts'
 
@@ -136,7 +137,11 @@ const id = count
 const change = { id, revision: cursor, kind: text, event: oneOf('put', 'delete'), reason: text, at: text } as const
 const name = fields<EndpointsGoneFrame['endpoints']>({ namespace: text, service: text })
 const ofEndpoints = { id, revision: cursor, kind: text, event: oneOf('put', 'difference', 'delete'), at: text } as const
-const changes: Readonly<Record<ChangeFrame['kind'] | 'endpoints', Check>> = {
+const objectFrame = { id, revision: cursor, kind: text, event: oneOf('put', 'delete'), reason: text, at: text } as const
+const objectName = fields<ObjectGoneFrame['object']>({ kind: text, namespace: text, name: text })
+const changes: Readonly<Record<ChangeFrame['kind'] | 'endpoints' | 'object', Check>> = {
+  object: (value, at) => fields<ObjectChangeFrame | ObjectGoneFrame>(objectFrame)(value, at) ??
+    (isObject(value) && value['event'] === 'delete' ? objectName : manifest)(isObject(value) ? value['object'] : undefined, 'object'),
   instance: fields<InstanceChangeFrame>({ ...change, instance }),
   service: fields<ServiceChangeFrame>({ ...change, service: serviceManifest }),
   endpoints: (value, at) => fields<EndpointsChangeFrame | EndpointsDifferenceFrame | EndpointsGoneFrame>(ofEndpoints)(value, at) ??
@@ -148,7 +153,8 @@ const snapshots = {
   ),
   endpoints: fields<EndpointsSnapshotFrame>(
     { id, revision: cursor, endpoints: listOf(serviceEndpoints), more: maybe(flag) }
-  )
+  ),
+  objects: fields<ObjectsSnapshotFrame>({ id, revision: cursor, objects: listOf(manifest), more: maybe(flag) })
 } as const
 
 const frames: Readonly<Record<ServerFrame['type'], Check>> = {
@@ -159,7 +165,7 @@ const frames: Readonly<Record<ServerFrame['type'], Check>> = {
   current: fields<FrameOf<'current'>>({}),
   ping: fields<FrameOf<'ping'>>({}),
   snapshot: (value, at) => (
-    isObject(value) && value['endpoints'] !== undefined ? snapshots.endpoints : snapshots.instances
+    !isObject(value) ? snapshots.instances : value['endpoints'] !== undefined ? snapshots.endpoints : value['objects'] !== undefined ? snapshots.objects : snapshots.instances
   )(value, at),
   change: (value, at) => (isObject(value) && isKind(value['kind']) ? changes[value['kind']](value, at) : fields<ChangeFrame>({ kind: text })(value, at)),
   bookmark: fields<FrameOf<'bookmark'>>({ id, revision: cursor }),

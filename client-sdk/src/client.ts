@@ -22,7 +22,9 @@ import type { Check } from './shape.ts'
 import { isWorkerThread } from './signals.ts'
 import { Targets } from './targets.ts'
 import type { Answer, RequestOptions } from './transport.ts'
-import { defaultBufferSize, type EndpointsEvent, type EndpointsWatchOptions, Watch, type WatchEvent, type WatchOptions } from './watch.ts'
+import {
+  defaultBufferSize, type EndpointsEvent, type EndpointsWatchOptions, type ObjectsEvent, type ObjectsWatchOptions, Watch, type WatchEvent, type WatchOptions
+} from './watch.ts'
 import { Wiring } from './wiring.ts'
 import type {
   EndpointsAnswer, HeartbeatAnswer, Instance, NamespaceSummary, Pool, ServiceExplanation, ServiceSummary, Status
@@ -138,11 +140,14 @@ export class Rollcall implements AsyncDisposable {
    */
   watch (options: EndpointsWatchOptions, call?: CallOptions): Watch<EndpointsEvent>
   watch (options?: WatchOptions, call?: CallOptions): Watch
-  watch (options: WatchOptions | EndpointsWatchOptions = {}, { signal }: CallOptions = {}): Watch | Watch<EndpointsEvent> {
+  watch (options: ObjectsWatchOptions, call?: CallOptions): Watch<ObjectsEvent>
+  watch (
+    options: WatchOptions | EndpointsWatchOptions | ObjectsWatchOptions = {}, { signal }: CallOptions = {}
+  ): Watch | Watch<EndpointsEvent> | Watch<ObjectsEvent> {
     this.#assertOpen()
     checkOptions('watch', options)
     checkOptions('call', signal === undefined ? {} : { signal })
-    const { view, service, selector, since } = options
+    const { view, service, selector, since } = options as WatchOptions | EndpointsWatchOptions // of objects without the two
     const namespace = this.#targets.scope(options.namespace)
     const query = {
       ...(view === undefined ? {} : { view }),
@@ -152,10 +157,11 @@ export class Rollcall implements AsyncDisposable {
     }
     const bufferSize = options.bufferSize ?? defaultBufferSize
     const end = anySignal(this.#closing.signal, signal)
-    const begin = <Told extends WatchEvent | EndpointsEvent>(): Watch<Told> => new Watch<Told>(
+    const begin = <Told extends WatchEvent | EndpointsEvent | ObjectsEvent>(): Watch<Told> => new Watch<Told>(
       this.#wiring.socket, query, since, bufferSize, end, this.#wiring.emit
     )
-    return view === 'endpoints' ? begin<EndpointsEvent>() : begin<WatchEvent>()
+    if (options.view === 'endpoints') return begin<EndpointsEvent>()
+    return options.view === undefined || options.view === 'instances' ? begin<WatchEvent>() : begin<ObjectsEvent>()
   }
 
   /** Reads all instances that match, page by page. */

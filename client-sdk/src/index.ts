@@ -12,7 +12,7 @@ export type { ResolveOptions, Target } from './resolver.ts'
 export type { ApplyOptions, EndpointSliceInput, ManifestInput, MetaInput, NamespaceInput, ServiceInput, Services } from './services.ts'
 export type { Balance } from './endpoint-table.ts'
 export { Watch } from './watch.ts'
-export type { EndpointsEvent, EndpointsWatchOptions, WatchEvent, WatchOptions } from './watch.ts'
+export type { EndpointsEvent, EndpointsWatchOptions, ObjectsEvent, ObjectsWatchOptions, WatchEvent, WatchOptions } from './watch.ts'
 export { isForbidden, isRollcallError, isUnauthenticated, RollcallError } from './errors.ts'
 export type { TokenSource } from './token.ts'
 export type { SdkErrorCode } from './errors.ts'
@@ -28,7 +28,7 @@ export type {
   DeleteAnswer, Endpoint, EndpointsAnswer, Event, FieldError, Heartbeat, HeartbeatAnswer,
   Instance, InstanceChangeFrame, InstancePatch, LoadValue, Pool, ServiceChangeFrame, ServiceExplanation,
   LeaseReference, ManifestReference, NamespaceSummary, Override, Page, Port, Problem, Protocol, Reason, Registration as RegistrationBody, ServerFrame,
-  ServiceEndpoints, ServiceSummary, Status, WatchView
+  ServiceEndpoints, ServiceSummary, Status, WatchView, DeclaredObject, ObjectsView
 } from './wire.ts'
 export type * from './manifests.ts'
 export type * from './manifest-kinds.ts'

@@ -62,7 +62,7 @@ const shapes = {
   resolve,
   retries: { ...resolve, retries: whole(0, 1_000), retryIf: callback },
   watch: {
-    view: oneOf('instances', 'endpoints'), namespace: text, service: text, selector: text, since: text,
+    view: oneOf('instances', 'endpoints', 'ingresses', 'horizontalpodautoscalers'), namespace: text, service: text, selector: text, since: text,
     bufferSize: whole(1, 10_000_000)
   },
   apply: { signal, dryRun: flag, namespace: text },

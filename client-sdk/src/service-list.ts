@@ -216,7 +216,7 @@ export class ServiceList {
   #receiveInstances (frame: SubscriptionFrame): void {
     switch (frame.type) {
       case 'snapshot': {
-        if ('endpoints' in frame) return // of another view
+        if ('endpoints' in frame || 'objects' in frame) return // of another view
         if (frame.services !== undefined && frame.services.length > 0) {
           this.#becomeDeclared()
           break
@@ -225,7 +225,7 @@ export class ServiceList {
         break
       }
       case 'change':
-        if (frame.kind === 'endpoints' || isKnown(frame.revision, this.#revision)) return
+        if (frame.kind === 'endpoints' || frame.kind === 'object' || isKnown(frame.revision, this.#revision)) return
         if (frame.kind === 'service') {
           if (frame.event === 'put') this.#becomeDeclared()
           else this.#moveOn(frame.revision) // which instances the name means did not change: that would be a reset

@@ -28,7 +28,7 @@ export class SnapshotParts {
 
   /**
    * @param length of the frame, in characters
-   * @returns the whole snapshot, undefined = parts are missing; of endpoints each part as it is
+   * @returns the whole snapshot, undefined = parts are missing; of endpoints and objects each part as it is
    * @throws RollcallError REGISTRY_ANSWER_TOO_LARGE when they have no end; what there is of it is dropped
    */
   take (frame: AnySnapshotFrame, length: number): AnySnapshotFrame | undefined {
@@ -36,7 +36,7 @@ export class SnapshotParts {
     if (known === undefined && frame.more !== true) return frame
     const unfinished = known ?? { parts: [], items: 0, length: 0 }
     this.#unfinished.set(frame.id, unfinished)
-    unfinished.items += 1 + ('endpoints' in frame ? frame.endpoints.length : frame.instances.length + (frame.services?.length ?? 0))
+    unfinished.items += 1 + itemsIn(frame)
     unfinished.length += length
     this.#length += length
     const isTooLong = this.#length > this.#maxLength
@@ -45,7 +45,7 @@ export class SnapshotParts {
       throw isTooLong ? tooLong(this.#maxLength) : tooManyItems()
     }
     if (frame.more !== true) this.forget(frame.id)
-    if ('endpoints' in frame) return frame
+    if ('endpoints' in frame || 'objects' in frame) return frame
     unfinished.parts.push(frame)
     if (frame.more === true) return undefined
     const services = unfinished.parts.flatMap((part) => part.services ?? [])
@@ -66,7 +66,12 @@ export class SnapshotParts {
   }
 }
 
-/** Parts of a snapshot of endpoints, which their reader puts together. */
+function itemsIn (frame: AnySnapshotFrame): number {
+  if ('endpoints' in frame) return frame.endpoints.length
+  return 'objects' in frame ? frame.objects.length : frame.instances.length + (frame.services?.length ?? 0)
+}
+
+/** Parts of a snapshot of endpoints or objects, which their reader puts together. */
 export class PartList<Item> {
   #items: Item[] = []
 

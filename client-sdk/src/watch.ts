@@ -7,7 +7,7 @@ import type { Socket } from './socket.ts'
 import type { Subscriber, SubscriptionFrame } from './subscriber.ts'
 import type { Service } from './manifests.ts'
 import { PartList } from './snapshot-parts.ts'
-import type { Instance, Reason, ServiceEndpoints } from './wire.ts'
+import type { DeclaredObject, Instance, ObjectsView, Reason, ServiceEndpoints } from './wire.ts'
 
 export interface WatchOptions {
   /** The view: each change of an instance. `EndpointsWatchOptions` has the other view. */
@@ -25,6 +25,11 @@ export interface WatchOptions {
 /** A watch of whole services with their resolved ports and endpoints, instead of instances one by one. */
 export interface EndpointsWatchOptions extends Omit<WatchOptions, 'view'> {
   readonly view: 'endpoints'
+}
+
+/** A watch of declared objects: see `ObjectsView`. */
+export interface ObjectsWatchOptions extends Omit<WatchOptions, 'view' | 'service' | 'selector'> {
+  readonly view: ObjectsView
 }
 
 export type WatchEvent =
@@ -50,11 +55,24 @@ export type EndpointsEvent =
   | { readonly type: 'endpoints-gone', readonly revision: string, readonly at: string, readonly namespace: string, readonly service: string }
   | Extract<WatchEvent, { readonly type: 'bookmark' | 'reset' }>
 
+/** What a watch with the view `ingresses` or `horizontalpodautoscalers` tells. */
+export type ObjectsEvent =
+  /** All objects in scope: forget what you had. */
+  | { readonly type: 'objects-snapshot', readonly revision: string, readonly objects: readonly DeclaredObject[] }
+  /** An object as it is now; many changes of one may be told once. */
+  | { readonly type: 'object', readonly revision: string, readonly reason: Reason, readonly at: string, readonly object: DeclaredObject }
+  /** The object is gone. */
+  | {
+    readonly type: 'object-gone', readonly revision: string, readonly reason: Reason, readonly at: string
+    readonly kind: DeclaredObject['kind'], readonly namespace: string, readonly name: string
+  }
+  | Extract<WatchEvent, { readonly type: 'bookmark' | 'reset' }>
+
 /** Some seconds of a busy service, some hundred kilobytes. */
 export const defaultBufferSize = 1_000
 
 /** Made by `Rollcall.watch`. Ends when its loop is left, its signal aborted, or the client closed. */
-export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implements AsyncIterableIterator<Told>, AsyncDisposable {
+export class Watch<Told extends WatchEvent | EndpointsEvent | ObjectsEvent = WatchEvent> implements AsyncIterableIterator<Told>, AsyncDisposable {
   readonly #socket: Socket
   readonly #bufferSize: number
   readonly #subscriber: Subscriber
@@ -69,6 +87,7 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
   /** Handed out, and done with when the next one is asked for. */
   #current: Told | undefined
   readonly #parts = new PartList<ServiceEndpoints>()
+  readonly #objects = new PartList<DeclaredObject>()
   readonly #held = new HeldServices()
   #overflown = false
   #error: Error | undefined
@@ -89,6 +108,7 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
       query,
       cursor: () => {
         this.#parts.clear() // of the connection before
+        this.#objects.clear()
         return this.#cursor
       },
       receive: (frame) => this.#receive(frame),
@@ -151,6 +171,7 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
       case 'reset': // the next cursor comes with the snapshot; a reconnect before that asks for one, too
         this.#cursor = undefined
         this.#parts.clear()
+        this.#objects.clear()
         return this.#push({ type: 'reset', revision: frame.revision, reason: frame.reason })
       case 'snapshot': {
         if ('endpoints' in frame) {
@@ -160,6 +181,12 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
           this.#held.clear()
           for (const service of services) this.#held.hold(service)
           return this.#push({ type: 'endpoints-snapshot', revision: frame.revision, services })
+        }
+        if ('objects' in frame) {
+          const objects = this.#objects.add(frame.objects, frame.more === true)
+          if (objects === undefined) return
+          this.#begin(frame.revision)
+          return this.#push({ type: 'objects-snapshot', revision: frame.revision, objects })
         }
         const { revision, instances, services } = frame
         this.#begin(revision)
@@ -179,6 +206,11 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
           return whole === undefined ? undefined : this.#push({ type: 'endpoints', revision, at, endpoints: whole })
         }
         this.#move(frame.revision)
+        if (frame.kind === 'object') {
+          const { revision, reason, at } = frame
+          if (frame.event === 'delete') return this.#push({ type: 'object-gone', revision, reason, at, ...frame.object })
+          return this.#push({ type: 'object', revision, reason, at, object: frame.object })
+        }
         if (frame.kind === 'service') {
           const { event, revision, reason, at, service } = frame
           return this.#push({ type: 'service', revision, reason, at, removed: event === 'delete', service })
@@ -223,7 +255,7 @@ export class Watch<Told extends WatchEvent | EndpointsEvent = WatchEvent> implem
   }
 
   /** What the view of the subscription tells, and so what `Told` is. */
-  #push (told: WatchEvent | EndpointsEvent): void {
+  #push (told: WatchEvent | EndpointsEvent | ObjectsEvent): void {
     const event = told as Told
     const waiting = this.#waiting.shift()
     if (waiting !== undefined) {

@@ -4,7 +4,10 @@
 //
 // A node's own work (registryActor) goes past it.
 import type { ObjectKind } from '../model/manifest/object-kinds.ts'
-import type { Access, Core, CorePosition, Cursor, Follow, LeaseSession, Acknowledger, Acknowledging, PropagationReport, Actor, Sight, Watch, WatchFilter, EndpointsDelivery } from '../registry/core.ts'
+import type {
+  Access, Acknowledger, Acknowledging, Actor, Core, CorePosition, Cursor, EndpointsDelivery, Follow, LeaseSession, ObjectsDelivery, ObjectsFilter,
+  PropagationReport, Sight, Watch, WatchFilter
+} from '../registry/core.ts'
 import { Gate, type GateOptions } from './gate.ts'
 import { GuardedCommands } from './guarded-commands.ts'
 import { GuardedWatch } from './guarded-watch.ts'
@@ -50,6 +53,11 @@ class GuardedAccess extends GuardedCommands implements Access {
 
   watchEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch<EndpointsDelivery> {
     return this.#watch(filter, since, wake, (sight, isFirst) => this.inner.watchEndpoints({ ...filter, sight }, isFirst ? since : undefined, wake))
+  }
+
+  watchObjects (filter: ObjectsFilter, since: Cursor | undefined, wake: () => void): Watch<ObjectsDelivery> {
+    const { kinds, ...scope } = filter
+    return this.#watch(scope, since, wake, (sight, isFirst) => this.inner.watchObjects({ ...scope, kinds, sight }, isFirst ? since : undefined, wake))
   }
 
   waitFor (cursor: Cursor, timeoutMs: number, signal?: AbortSignal): Promise<void> {
@@ -108,7 +116,7 @@ class GuardedAccess extends GuardedCommands implements Access {
     return this.inner.session()
   }
 
-  #watch<Handed extends ReturnType<Watch['next']> | EndpointsDelivery> (
+  #watch<Handed extends ReturnType<Watch['next']> | EndpointsDelivery | ObjectsDelivery> (
     filter: WatchFilter, since: Cursor | undefined, wake: () => void,
     open: (sight: Sight | undefined, isFirst: boolean) => Watch<NonNullable<Handed>>
   ): Watch<NonNullable<Handed>> {

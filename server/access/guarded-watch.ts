@@ -1,6 +1,6 @@
 // A watch that shows what may be seen, also when that changes while it lasts: then it begins anew with a snapshot, or ends if nothing of its
 // scope may be seen any more.
-import type { AppliedChange, Delivery, EndpointsDelivery, Sight, Watch } from '../registry/core.ts'
+import type { AppliedChange, Delivery, EndpointsDelivery, ObjectsDelivery, Sight, Watch } from '../registry/core.ts'
 
 export interface GuardedWatchOptions<Handed> {
   /** What is seen now; undefined = everything. @throws RegistryError if nothing of the scope is */
@@ -15,7 +15,7 @@ export interface GuardedWatchOptions<Handed> {
   readonly onChange: (changed: () => void) => () => void
 }
 
-export class GuardedWatch<Handed extends Delivery | EndpointsDelivery> implements Watch<Handed> {
+export class GuardedWatch<Handed extends Delivery | EndpointsDelivery | ObjectsDelivery> implements Watch<Handed> {
   readonly #options: GuardedWatchOptions<Handed>
   readonly #stop: () => void
   #watch: Watch<Handed>

@@ -1,5 +1,6 @@
 // The registry as the commands call it: the SDK's calls, with its errors as a person at a terminal needs them.
-import { isRollcallError, Rollcall, type EndpointsEvent, type EndpointsWatchOptions, type RollcallEvent, type Watch,
+import { isRollcallError, Rollcall, type EndpointsEvent, type EndpointsWatchOptions, type ObjectsEvent, type ObjectsWatchOptions,
+  type RollcallEvent, type Watch,
   type WatchOptions } from '../../client-sdk/src/index.ts'
 import { answerFault } from './answers.ts'
 import type { Page } from '../../client-sdk/src/wire.ts'
@@ -109,6 +110,12 @@ export class Api {
 
   /** The same for whole services with their endpoints. */
   async watchEndpoints (options: EndpointsWatchOptions, signal: AbortSignal): Promise<Watch<EndpointsEvent>> {
+    await this.#beginWatch(signal)
+    return this.client.watch(options, { signal })
+  }
+
+  /** The same for declared objects. */
+  async watchObjects (options: ObjectsWatchOptions, signal: AbortSignal): Promise<Watch<ObjectsEvent>> {
     await this.#beginWatch(signal)
     return this.client.watch(options, { signal })
   }

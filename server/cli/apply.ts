@@ -1,7 +1,8 @@
 // rollcall apply and delete: manifests as kubectl users know them, all or nothing.
-import type { Manifest } from '../../client-sdk/src/manifest-kinds.ts'
+import { type Manifest, manifestKinds } from '../../client-sdk/src/manifest-kinds.ts'
 import type { ApplyAnswer, ApplyResult, DeleteAnswer } from '../../client-sdk/src/wire.ts'
 import { unknownRule } from '../config/flags.ts'
+import { objectName } from './declared-kinds.ts'
 import type { Api, Query } from './api.ts'
 import { connectionFlags, dryRunFlag, label, namespaceFlag, type Command, type Flags, type Invocation } from './command.ts'
 import { RefusedError, UsageError } from './errors.ts'
@@ -118,12 +119,16 @@ async function linesOf (manifest: Manifest | undefined): Promise<readonly string
   return await structured({ ...manifest, metadata }, 'yaml')
 }
 
-const deletable = ['service', 'services', 'svc', 'policy', 'unreadable']
+const objectWords = new Map<string, 'Ingress' | 'IngressClass' | 'Secret' | 'HorizontalPodAutoscaler'>([
+  ['ingress', 'Ingress'], ['ing', 'Ingress'], ['ingressclass', 'IngressClass'], ['secret', 'Secret'], ['hpa', 'HorizontalPodAutoscaler'],
+  ['horizontalpodautoscaler', 'HorizontalPodAutoscaler']
+])
+const deletable = ['service', 'services', 'svc', 'policy', ...objectWords.keys(), 'unreadable']
 
 export const remove: Command = {
   name: 'delete',
   summary: 'Takes declared services back; the instances stay registered',
-  usage: 'delete service NAME | unreadable KEY | -f FILE [flags]',
+  usage: 'delete service|policy|ingress|ingressclass|secret|hpa NAME | unreadable KEY | -f FILE [flags]',
   details: `A service takes its hand-made EndpointSlices along, and its addresses and node ports are free again.
 With -f everything that the files name goes, or nothing. An instance is taken off with rollcall deregister.
 unreadable KEY removes a record of the store that cannot be read: rollcall get unreadable names them.`,
@@ -179,6 +184,12 @@ async function toDelete (call: Invocation): Promise<{ text: string, refused: (er
   if (['instance', 'instances', 'inst', 'i'].includes(kind)) throw new UsageError('an instance is taken off with: rollcall deregister SERVICE/ID')
   if (kind !== '' && !deletable.includes(kind)) throw new UsageError(`${JSON.stringify(kind)} ${unknownRule('kind', kind, deletable)}`)
   const [, name = ''] = call.arguments('service, or -f FILE,', 'the NAME of the service')
+  const object = objectWords.get(kind)
+  if (object !== undefined) {
+    const { apiVersion, isGlobal } = manifestKinds[object]
+    const metadata = { name: objectName(`the name of the ${object}`, name), ...(isGlobal ? {} : { namespace: call.namespace }) }
+    return { text: JSON.stringify({ apiVersion, kind: object, metadata, ...(object === 'Secret' ? { type: 'kubernetes.io/tls' } : {}) }), refused: (error) => { throw error } }
+  }
   const manifest = kind === 'policy'
     ? { apiVersion: 'rollcall.dev/v1', kind: 'Policy', metadata: { name: label('policy', name) } }
     : { apiVersion: 'v1', kind: 'Service', metadata: { name: label('service', name), namespace: call.namespace } }

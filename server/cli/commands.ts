@@ -11,6 +11,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   resolve: async () => (await import('./resolve.ts')).resolve,
   watch: async () => (await import('./watch.ts')).watch,
   apply: async () => (await import('./apply.ts')).apply,
+  create: async () => (await import('./create.ts')).create,
   delete: async () => (await import('./apply.ts')).remove,
   expose: async () => (await import('./expose.ts')).expose,
   autoscale: async () => (await import('./autoscale.ts')).autoscale,

@@ -3,7 +3,8 @@ import type { Command } from './command.ts'
 import { UsageError } from './errors.ts'
 
 const kinds =
-  ['services', 'instances', 'endpoints', 'endpointslices', 'overrides', 'events', 'pools', 'namespaces', 'policies', 'handmade',
+  ['services', 'instances', 'endpoints', 'endpointslices', 'overrides', 'events', 'pools', 'namespaces', 'policies', 'ingresses', 'ingressclasses',
+    'secrets', 'hpa', 'handmade',
     'unreadable']
 const shells = ['bash', 'zsh']
 

@@ -1,6 +1,8 @@
 // rollcall describe: everything about one thing, and why it is as it is.
 import type { Endpoint, EndpointsAnswer, Event, Instance, Page, ServiceExplanation, ServiceSummary } from '../../client-sdk/src/wire.ts'
 import { callable } from '../../client-sdk/src/rules.ts'
+import type { HorizontalPodAutoscaler } from '../../client-sdk/src/autoscaling-manifests.ts'
+import type { Ingress } from '../../client-sdk/src/ingress-manifests.ts'
 import type { Service } from '../../client-sdk/src/manifests.ts'
 import { showDuration } from '../model/duration.ts'
 import { unknownRule } from '../config/flags.ts'
@@ -22,10 +24,14 @@ const eventsShown = 10
 /** Each costs a request. */
 const explained = 20
 
+const describable: ReadonlyMap<string, 'Ingress' | 'HorizontalPodAutoscaler'> = new Map([
+  ['ingress', 'Ingress'], ['ing', 'Ingress'], ['hpa', 'HorizontalPodAutoscaler'], ['horizontalpodautoscaler', 'HorizontalPodAutoscaler']
+])
+
 export const describe: Command = {
   name: 'describe',
-  summary: 'Shows everything about one instance or one service',
-  usage: 'describe instance SERVICE/ID | service NAME [flags]',
+  summary: 'Shows everything about one instance, service, ingress or autoscaler',
+  usage: 'describe instance SERVICE/ID | service NAME | ingress NAME | hpa NAME [flags]',
   flags: {
     ...namespaceFlag,
     output: { type: 'string', short: 'o', metavar: 'FORM', what: 'json or yaml: the registry\'s answer' },
@@ -33,10 +39,12 @@ export const describe: Command = {
   },
   examples: [
     ['describe instance orders/orders-1', 'its state, why it is in or out, what happened lately'],
-    ['describe service orders', 'what it is, who is in it, and why the others are not']
+    ['describe service orders', 'what it is, who is in it, and why the others are not'],
+    ['describe ingress shop', 'its rules and who answers them, and who else asks for the same'],
+    ['describe hpa orders', 'its metrics, what was decided, and why']
   ],
   run: async (call) => {
-    const [kind = '', name = ''] = call.arguments('instance or service', 'its name')
+    const [kind = '', name = ''] = call.arguments('instance, service, ingress or hpa', 'its name')
     const form = outputOf(call, ['json', 'yaml'] as const)
     const { namespace, terminal } = call
     const api = await call.api()
@@ -70,7 +78,18 @@ export const describe: Command = {
         ...explanationLines(explanations), ...eventLines(events, terminal)
       ])
     }
-    throw new UsageError(`${JSON.stringify(kind)} ${unknownRule('kind', kind, ['instance', 'service'])}`)
+    const described = describable.get(kind)
+    if (described !== undefined) {
+      const [{ objectName, objectOf }, { autoscalerEntries, ingressEntries }] =
+        await Promise.all([import('./declared-kinds.ts'), import('./describe-objects.ts')])
+      const object = await objectOf<Ingress | HorizontalPodAutoscaler>(api, described, namespace, objectName(`the name of the ${described}`, name))
+      if (form !== undefined) return terminal.out(await structured(object, form))
+      const entries = object.kind === 'Ingress' ? await ingressEntries(api, object) : autoscalerEntries(object)
+      const events = await eventsOf(api, { namespace, id: name })
+      const begin = object.kind === 'Ingress' ? 'ingress ' : 'autoscaler ' // others may have the same name
+      return print([...entryLines(entries), ...eventLines(events.filter(({ message }) => message.startsWith(begin)), terminal)])
+    }
+    throw new UsageError(`${JSON.stringify(kind)} ${unknownRule('kind', kind, ['instance', 'service', 'ingress', 'hpa'])}`)
   }
 }
 

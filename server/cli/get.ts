@@ -5,14 +5,15 @@ import { unknownRule } from '../config/flags.ts'
 import type { Kind, Request } from './kind.ts'
 import { kinds } from './kinds.ts'
 import { outputFlag, outputOf, outputs, structured } from './output.ts'
+import { path } from './paths.ts'
 import { statuses } from './shapes.ts'
 import { Table } from './table.ts'
 import { watchRows } from './watch-rows.ts'
 
 export const get: Command = {
   name: 'get',
-  summary: 'Lists services, instances, endpoints, slices, overrides, events, pools, proxies, namespaces, policies, hand-made endpoints, or what cannot be read',
-  usage: 'get services|instances|endpoints|endpointslices|overrides|events|pools|proxies|namespaces|policies|handmade|unreadable [NAME] [flags]',
+  summary: 'Lists services, instances, endpoints, slices, overrides, events, pools, proxies, namespaces, policies, ingresses, certificates, autoscalers, hand-made endpoints, or what cannot be read',
+  usage: 'get services|instances|endpoints|endpointslices|overrides|events|pools|proxies|namespaces|policies|ingresses|ingressclasses|secrets|hpa|handmade|unreadable [NAME] [flags]',
   details: `NAME is a service, for instances, overrides and events also SERVICE/ID. Short forms: svc, inst, ep, eps, ov, ev, ns.
 The first columns of services are kubectl's; TYPE headless is also a service that is not declared: its instances are its
 endpoints. pools are the ranges that cluster IPs, node ports and the addresses of load balancers are given from.
@@ -20,6 +21,8 @@ proxies are the agents that carry traffic (rollcall proxy), NAME is their node; 
 as the asked node has heard it.
 handmade are EndpointSlices and Endpoints that were applied by hand, NAME is their service: also those that no service
 uses, because none of that name is declared, say. endpointslices show them, too, with their services.
+secrets are certificates: their data is not shown, what it says of them is (-o wide). -o yaml --show-secrets shows one of them
+with its data, for a backup: administrators may. hpa are autoscalers.
 unreadable are records of the store that cannot be read or break a rule, and are in no answer; rollcall delete
 unreadable KEY removes one.
 -o json and -o yaml show the answer of the registry as it is; -o name shows names that other commands take.
@@ -34,6 +37,7 @@ events are what the asked node remembers, at most the newest 100, the newest las
     ready: { type: 'string', metavar: 'true|false|any', what: 'Which endpoints (default true: what callers may call)' },
     service: { type: 'string', metavar: 'SERVICE', what: 'Of events: only this service' },
     id: { type: 'string', metavar: 'ID', what: 'Of events: only instances of this id' },
+    'show-secrets': { type: 'boolean', what: 'Of one secret, with -o json or yaml: with its data' },
     watch: { type: 'boolean', short: 'w', what: 'Goes on: a line for each change, until Ctrl-C' },
     ...connectionFlags
   },
@@ -48,6 +52,8 @@ events are what the asked node remembers, at most the newest 100, the newest las
     ['get endpoints orders', 'who may be called'],
     ['get instances -A --status draining', 'what is draining anywhere'],
     ['get instances -l version=v2 -w', 'go on as they change'],
+    ['get ingress -A', 'the ingresses of all namespaces'],
+    ['get hpa -w', 'autoscalers, going on as they decide'],
     ['get events orders', 'what happened to a service and its instances, and why'],
     ['get events --id orders-1 -w', 'the same of one instance, going on'],
     ['get instances orders -o name', 'names for a loop in a script']
@@ -60,6 +66,7 @@ events are what the asked node remembers, at most the newest 100, the newest las
     const output = outputOf(call, outputs) ?? 'table'
     if (output === 'name' &&
       kind.name === 'events') throw new UsageError('events have no names: -o name is not for them')
+    if (call.flag('show-secrets')) return await showSecret(call, kind, request, output)
     if (call.flag('watch')) return await watch(call, kind, request, output)
     if (output === 'yaml' && name !== undefined && kind.manifest !== undefined) {
       return call.terminal.out(await structured(await kind.manifest(request, name), output))
@@ -68,6 +75,14 @@ events are what the asked node remembers, at most the newest 100, the newest las
     await show(call, kind, request, output, rows, answer)
     return rows.length === 0 && name !== undefined && kind.name !== 'endpoints' ? 1 : 0
   }
+}
+
+/** The one way to a key: who has it, has the service. */
+async function showSecret (call: Invocation, kind: Kind<object>, { api, name, namespace = 'default' }: Request, output: typeof outputs[number]): Promise<void> {
+  if (kind.name !== 'secrets' || name === undefined || (output !== 'json' && output !== 'yaml') || call.flag('watch')) {
+    throw new UsageError('--show-secrets is for one secret, as: get secret NAME -o yaml --show-secrets')
+  }
+  call.terminal.out(await structured(await api.get<object>(path('namespaces', namespace, 'secrets', name), { data: 'true' }), output))
 }
 
 /** A namespace exists while something is registered in it: a list of one that does not is empty, like that of any other quiet one. */
@@ -142,7 +157,7 @@ function nothing (kind: Kind<object>, { namespace, name }: Request): string {
 }
 
 async function watch (call: Invocation, kind: Kind<object>, request: Request, output: typeof outputs[number]): Promise<void> {
-  if (kind.follow === undefined) throw new UsageError(`${kind.name} cannot be watched: watch services, instances, endpoints, events or proxies`)
+  if (kind.follow === undefined) throw new UsageError(`${kind.name} cannot be watched: watch services, instances, endpoints, events, proxies, ingresses or hpa`)
   if (output === 'yaml' || output === 'name') throw new UsageError(`-w goes with table, wide and json, not with ${output}`)
   if (request.status !== undefined) throw new UsageError('--status does not go with -w: an instance that changes its status would vanish without a line')
   if (request.name?.includes('/') === true &&

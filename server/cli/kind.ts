@@ -1,5 +1,5 @@
 // What `get` asks for, and how it shows it: the shape that each kind fills in.
-import type { Instance, ServiceEndpoints } from '../../client-sdk/src/wire.ts'
+import type { Instance, ServiceEndpoints, DeclaredObject, ObjectsView } from '../../client-sdk/src/wire.ts'
 import type { Api } from './api.ts'
 import type { Column } from './table.ts'
 
@@ -45,8 +45,14 @@ export interface FollowServices<Row> {
   readonly gone: string
 }
 
+/** By a watch of declared objects. */
+export interface FollowObjects {
+  readonly view: ObjectsView
+  readonly kind: DeclaredObject['kind']
+}
+
 /** By instances one by one, by the log of events, by the instances of one service, or by whole services. */
-export type Follow<Row> = 'instances' | 'events' | FollowInstances<Row> | FollowServices<Row>
+export type Follow<Row> = 'instances' | 'events' | FollowInstances<Row> | FollowObjects | FollowServices<Row>
 
 /** One kind of thing: how it is fetched, shown and named. */
 export interface Kind<Row> {

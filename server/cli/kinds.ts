@@ -4,6 +4,7 @@ import type { EndpointSlice, Policy, Service } from '../../client-sdk/src/manife
 import { callable } from '../../client-sdk/src/rules/callable.ts'
 import type { Endpoint, EndpointsAnswer, Event, HandMadeEndpoints, Instance, ListedOverride, NamespaceSummary, Page, Pool,
   ServiceEndpoints, ServiceSummary, UnreadableRecord } from '../../client-sdk/src/wire.ts'
+import { declaredKinds } from './declared-kinds.ts'
 import type { ListedAgent } from './agents.ts'
 import { agentNamespace, agentService, instancePath, path } from './paths.ts'
 import { instanceName, label } from './command.ts'
@@ -337,4 +338,4 @@ export function nameFilter (name: string | undefined,
 // Rows of different kinds never meet: each kind is used with its own rows only.
 export const kinds =
   [services, instances, endpoints, slices, overrides, events, pools, proxies, namespaces, policies, handMade,
-    unreadable] as unknown as readonly Kind<object>[]
+    unreadable, ...declaredKinds] as unknown as readonly Kind<object>[]

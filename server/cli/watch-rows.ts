@@ -8,6 +8,7 @@ import type { FollowServices, Kind, Request, ServiceName } from './kind.ts'
 import { nameFilter } from './kinds.ts'
 import type { InstanceRow } from './shapes.ts'
 import { stayAlive } from './terminal.ts'
+import { watchObjects } from './watch-objects.ts'
 
 type Print = (rows: object[]) => void
 
@@ -44,6 +45,7 @@ export async function watchRows (call: Invocation, kind: Kind<object>, request: 
     const isMeant = ({ id, node }: InstanceRow): boolean => request.name === undefined || id === request.name || node === request.name
     return await watchInstances(call, { ...request, ...of }, (rows) => print(rows.filter(isMeant).map(rowOf)))
   }
+  if (follow !== undefined && 'view' in follow) return await watchObjects(call, follow, request, print)
   if (follow !== undefined) await watchServices(call, kind, follow, request, print)
 }
 

@@ -16,6 +16,7 @@ import type { AppliedChange } from './feed/change-ring.ts'
 import type { Cursor } from './feed/cursor.ts'
 import type { Acknowledger, Acknowledging, Propagation, PropagationReport } from './feed/propagation.ts'
 import type { EndpointsDelivery } from './feed/endpoints-subscription.ts'
+import type { ObjectsDelivery, ObjectsFilter } from './feed/objects-subscription.ts'
 import type { Followed, Watch } from './feed/subscription.ts'
 import type { WatchFilter } from './feed/watch-filter.ts'
 import type { Waits } from './feed/waits.ts'
@@ -181,6 +182,10 @@ export class ActorAccess implements Access {
 
   watchEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch<EndpointsDelivery> {
     return new HubWatch(this.#parts.watches, this.#parts.watches.subscribeEndpoints(filter, since, wake))
+  }
+
+  watchObjects (filter: ObjectsFilter, since: Cursor | undefined, wake: () => void): Watch<ObjectsDelivery> {
+    return new HubWatch(this.#parts.watches, this.#parts.watches.subscribeObjects(filter, since, wake))
   }
 
   waitFor (cursor: Cursor, timeoutMs: number, signal?: AbortSignal): Promise<void> {

@@ -24,6 +24,7 @@ import type { Registered } from './commands/instances.ts'
 import type { NamedSecret, Secret } from './commands/secrets.ts'
 import type { Cursor } from './feed/cursor.ts'
 import type { EndpointsDelivery } from './feed/endpoints-subscription.ts'
+import type { ObjectsDelivery, ObjectsFilter } from './feed/objects-subscription.ts'
 import type { Acknowledger, Acknowledging, PropagationReport } from './feed/propagation.ts'
 import type { Watch } from './feed/subscription.ts'
 import type { WatchFilter } from './feed/watch-filter.ts'
@@ -214,6 +215,8 @@ export interface Follow {
    * `since` it begins with a snapshot in parts. @throws RegistryError REG_LIMIT_REACHED
    */
   watchEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch<EndpointsDelivery>
+  /** Declared objects of some kinds: each as it is now, whenever it changed. Without `since` as above. @throws RegistryError REG_LIMIT_REACHED */
+  watchObjects (filter: ObjectsFilter, since: Cursor | undefined, wake: () => void): Watch<ObjectsDelivery>
   /** Waits until this node has a revision. @throws RegistryError REG_REVISION_TIMEOUT, REG_CURSOR_INVALID, REG_OVERLOADED */
   waitFor (cursor: Cursor, timeoutMs: number, signal?: AbortSignal): Promise<void>
   /** Resolves when a service changed after a revision, when time is up, or when the signal aborts. */
@@ -242,6 +245,7 @@ export type { NamedSecret, Secret } from './commands/secrets.ts'
 export type { AppliedChange } from './feed/change-ring.ts'
 export { type Cursor, cursorText, parseCursor } from './feed/cursor.ts'
 export type { EndpointsDelivery, ServiceEndpoints } from './feed/endpoints-subscription.ts'
+export type { ObjectsDelivery, ObjectsFilter } from './feed/objects-subscription.ts'
 export type { EndpointDifference } from './feed/told-endpoints.ts'
 export type { Acknowledger, Acknowledging, PropagationReport } from './feed/propagation.ts'
 export type { Delivery, InstanceDelivery, ServiceDelivery, Watch } from './feed/subscription.ts'

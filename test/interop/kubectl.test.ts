@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { authority } from '../support/certificate.ts'
+import { authority, selfSigned } from '../support/certificate.ts'
 import { lacking, programPath } from '../support/programs.ts'
 import { call, instancePath, startNode } from '../support/processes.ts'
 
@@ -105,6 +105,24 @@ for (const name of names.length === 0 ? ['kubectl-oldest'] : names) {
       apiVersion: 'v1', kind: 'Service', metadata: { name, labels: { set: 'pruned' } }, spec: { ports: [{ port: 80 }] }
     }))
     const [bothFile, prunedFile] = [file('both', { apiVersion: 'v1', kind: 'List', items: [keptService, leftService] }), file('kept', keptService ?? {})]
+    const pair = selfSigned({ names: ['shop.example'] })
+    const [certFile, keyFile] = Object.entries(pair).map(([part, pem]) => {
+      const path = join(t.testdirName, `${part}.pem`)
+      writeFileSync(path, pem)
+      return path
+    })
+    const backend = { service: { name: 'np-svc', port: { number: 80 } } }
+    const objectsFile = file('objects', {
+      apiVersion: 'v1', kind: 'List', items: [
+        { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'sec' }, type: 'kubernetes.io/tls', data: { 'tls.crt': Buffer.from(pair.cert).toString('base64'), 'tls.key': Buffer.from(pair.key).toString('base64') } },
+        { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'rollcall' }, spec: { controller: 'rollcall.dev/ingress' } },
+        {
+          apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name: 'web' },
+          spec: { ingressClassName: 'rollcall', rules: [{ host: 'shop.example', http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } }], tls: [{ hosts: ['shop.example'], secretName: 'sec' }] }
+        },
+        { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'web' }, spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'np-pods' }, maxReplicas: 5 } }
+      ]
+    })
     const changedFile = file('changed', { ...nodePort, spec: { ...nodePort.spec, sessionAffinity: 'ClientIP' } })
     /** What REST shows of a service; undefined = there is none. */
     const held = async (service: string): Promise<any> => {
@@ -141,6 +159,15 @@ for (const name of names.length === 0 ? ['kubectl-oldest'] : names) {
       ['auth can-i create services', /yes/], ['auth can-i delete nodes', /no/, undefined, undefined, 1], ['version', /v1\.33\.0/], ['cluster-info', /running at/], ['api-resources', /services +svc +/], ['api-versions', /discovery\.k8s\.io\/v1/],
       ['explain service.spec.ports', /nodePort/], [`apply -f ${bothFile}`, /service\/left created/], [`apply --prune -l set=pruned ${minor < 26 ? '--prune-whitelist' : '--prune-allowlist'}=core/v1/Service -f ${prunedFile}`, /service\/kept unchanged\nservice\/left pruned/, 'left', undefined],
       ['delete svc kept', /deleted/], ['explain pods', /Not stored here, but made of what is registered/],
+      [`apply -f ${objectsFile}`, /secret\/sec created[^]*ingressclass.networking.k8s.io\/rollcall created[^]*ingress.networking.k8s.io\/web created[^]*horizontalpodautoscaler.autoscaling\/web created/],
+      [`apply -f ${objectsFile}`, /secret\/sec configured[^]*ingress.networking.k8s.io\/web unchanged[^]*horizontalpodautoscaler.autoscaling\/web unchanged/], ['get secret sec -o yaml', /rollcall.dev\/tls-data: tls.crt,tls.key/],
+      ['get ing', /NAME +CLASS +HOSTS +ADDRESS +PORTS +AGE\nweb +rollcall +shop.example +80, 443 /], ['get ingressclass', /rollcall +rollcall.dev\/ingress +<none>/], ['get secrets', /sec +kubernetes.io\/tls +2 /],
+      ['get hpa', /NAME +REFERENCE +TARGETS +MINPODS +MAXPODS +REPLICAS +AGE\nweb +Deployment\/np-pods +cpu: <unknown>\/80% +1 +5 +0 /], ['describe ingress web', /sec terminates shop.example[^]*shop.example[^]*np-svc:80[^]*Declared/],
+      ['describe hpa web', /resource cpu on pods +\(as a percentage of request\): +<unknown> \/ 80%/, undefined, undefined, 0, 23], ['label secret sec tier=front', /labeled/],
+      ['create ingress two --rule=a.example/x*=np-svc:80,tls=sec --class=rollcall', /ingress.networking.k8s.io\/two created/], ['get ing two -o jsonpath={.spec.rules[0].http.paths[0]}', /"path":"\/x","pathType":"Prefix"/],
+      [`create secret tls sec2 --cert=${certFile} --key=${keyFile}`, /secret\/sec2 created/], ['get secret sec2', /sec2 +kubernetes.io\/tls +2 /], ['create ingress bad --rule=*=np-svc:80', /path: Invalid value|invalid/, undefined, undefined, 1],
+      ['autoscale deployment np-pods --min=2 --max=4 --cpu-percent=50', /autoscaled/, undefined, undefined, 0, 23], ['get hpa np-pods', /Deployment\/np-pods +cpu: <unknown>\/50% +2 +4/, undefined, undefined, 0, 23],
+      ['delete ing,secrets,hpa --all', /"two" deleted[^]*"sec" deleted[^]*"web" deleted/], ['get ing,secrets,hpa', /No resources found/],
       ['create namespace prod', /namespace\/prod created/], ['create service clusterip web --tcp=80 -n prod', /created/], ['get svc -n prod', /web +ClusterIP/], ['delete namespace prod', /deleted/], ['get ns prod', /namespaces "prod" not found/, undefined, undefined, 1],
       ['label pod np-3 app-', /unlabeled|labeled/], ['get endpoints np-svc', /np-svc +10\.1\.0\.1:8080,10\.1\.0\.2:8080 /], ['delete pod np-3', /pod "np-3" deleted/], ['get pod np-3', /pods "np-3" not found/, undefined, undefined, 1],
       ['delete services np-svc-v2 np-svc-v3', /"np-svc-v2" deleted[^]*"np-svc-v3" deleted/, 'np-svc-v2', undefined], ['delete services np-svc', /service "np-svc" deleted/, 'np-svc', undefined],

@@ -134,5 +134,5 @@ const part = (id: number, more: boolean, ...names: string[]): Extract<ServerFram
   ({ type: 'snapshot', id, revision: 'e.1', ...(more ? { more } : {}), instances: names.map((name) => ({ id: name }) as Instance) }) // only the id is looked at
 
 function idsOf (frame: Extract<ServerFrame, { type: 'snapshot' }> | undefined): string[] | undefined {
-  return frame === undefined || 'endpoints' in frame ? undefined : frame.instances.map(({ id }) => id)
+  return frame === undefined || 'endpoints' in frame || 'objects' in frame ? undefined : frame.instances.map(({ id }) => id)
 }

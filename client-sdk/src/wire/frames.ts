@@ -1,4 +1,6 @@
 // The frames of a watch.
+import type { HorizontalPodAutoscaler } from '../autoscaling-manifests.ts'
+import type { Ingress, IngressClass, Secret } from '../ingress-manifests.ts'
 import type { Service } from '../manifests.ts'
 import type { Endpoint, EndpointsAnswer } from './endpoint.ts'
 import type { Reason } from './event.ts'
@@ -10,7 +12,12 @@ import type { FieldError } from './problem.ts'
  * What a subscription shows. `instances` (the default): each change of an instance, and of a declared service. `endpoints`: each service
  * whole, with its resolved ports and endpoints, whenever something about it changed; a burst of changes is sent once.
  */
-export type WatchView = 'instances' | 'endpoints'
+export type WatchView = 'instances' | 'endpoints' | ObjectsView
+/**
+ * Declared objects: each as it is now, whenever it changed. `ingresses`: Ingress, IngressClass and Secret (without its data);
+ * `horizontalpodautoscalers`: HorizontalPodAutoscaler.
+ */
+export type ObjectsView = 'ingresses' | 'horizontalpodautoscalers'
 
 /** A service in a watch of endpoints: all of its endpoints, those that callers are not sent to included. */
 export interface ServiceEndpoints extends EndpointsAnswer {
@@ -64,6 +71,9 @@ export type ServerFrame =
   | EndpointsChangeFrame
   | EndpointsDifferenceFrame
   | EndpointsGoneFrame
+  | ObjectsSnapshotFrame
+  | ObjectChangeFrame
+  | ObjectGoneFrame
   | { readonly type: 'bookmark', readonly id: number, readonly revision: string }
   | { readonly type: 'reset', readonly id: number, readonly revision: string, readonly reason: string }
   | {
@@ -124,5 +134,37 @@ export type EndpointsDifferenceFrame = EndpointsFrameOf<'difference', ServiceDif
 
 /** A service of a watch of endpoints is gone. */
 export type EndpointsGoneFrame = EndpointsFrameOf<'delete', { readonly namespace: string, readonly service: string }>
+
+/** All objects of a watch of them. With `more` the next such frame goes on with it; the whole is as of `revision`. */
+export interface ObjectsSnapshotFrame {
+  readonly type: 'snapshot'
+  readonly id: number
+  readonly revision: string
+  readonly objects: readonly DeclaredObject[]
+  readonly more?: true
+}
+
+/** What a watch of objects tells of. */
+export type DeclaredObject = Ingress | IngressClass | Secret | HorizontalPodAutoscaler
+
+interface ObjectFrameOf<Event extends string> {
+  readonly type: 'change'
+  readonly id: number
+  readonly revision: string
+  readonly kind: 'object'
+  readonly event: Event
+  readonly reason: Reason
+  readonly at: string
+}
+
+/** An object as it is now. */
+export interface ObjectChangeFrame extends ObjectFrameOf<'put'> {
+  readonly object: DeclaredObject
+}
+
+/** An object is gone. */
+export interface ObjectGoneFrame extends ObjectFrameOf<'delete'> {
+  readonly object: { readonly kind: DeclaredObject['kind'], readonly namespace: string, readonly name: string }
+}
 
 export type ChangeFrame = InstanceChangeFrame | ServiceChangeFrame

@@ -17,7 +17,7 @@ import type { Due, HealthFrame, PendingWatch, Watcher, Watchers } from './watche
 const retryMs = 2_000
 
 const eventNames = {
-  snapshot: 'snapshot', 'endpoints-snapshot': 'snapshot', change: 'change', endpoints: 'change', bookmark: 'bookmark', reset: 'reset'
+  snapshot: 'snapshot', 'endpoints-snapshot': 'snapshot', change: 'change', endpoints: 'change', 'objects-snapshot': 'snapshot', object: 'change', bookmark: 'bookmark', reset: 'reset'
 } as const satisfies Record<Due['delivery']['type'], string>
 
 export interface EventStreamOptions {

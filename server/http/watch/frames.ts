@@ -6,6 +6,8 @@
 //                      | the same with event: "difference", endpoints: { namespace, service, revision, from, failOpen, declared?, put, removed }, more?
 //                      | the same with event: "delete", endpoints: { namespace, service }, more?
 //   endpoints snapshot = { type: "snapshot", id, revision, endpoints: [...], more? }
+//   objects snapshot   = { type: "snapshot", id, revision, objects: [...], more? }
+//   objects change     = { type: "change", id, revision, kind: "object", event: "put" | "delete", reason, at, object } ; of what is gone its name
 //   bookmark = { type: "bookmark", id, revision }
 //   hello    = { type: "hello", pingMs, stale }      ; the first frame, of the node and not of a subscription, as the next three
 //   stale    = { type: "stale", reason }
@@ -14,7 +16,9 @@
 //   reset    = { type: "reset", id, revision, reason }
 import { beside } from '../../beside.ts'
 import type { Instance, ServerFrame, ServiceDifference } from '../../../client-sdk/src/wire.ts'
-import { type AppliedChange, type Delivery, type EndpointDifference, type EndpointSet, type EndpointsDelivery, type ServiceEndpoints, cursorText } from '../../registry/core.ts'
+import {
+  type AppliedChange, type Delivery, type EndpointDifference, type EndpointSet, type EndpointsDelivery, type ObjectsDelivery, type ServiceEndpoints, cursorText
+} from '../../registry/core.ts'
 import { snapshotPartLength } from '../server/limits.ts'
 
 /** A frame in one piece or several, of which the large ones are shared with other watchers; the cursor of a delivery stands with its last frame. */
@@ -65,8 +69,9 @@ export class FrameEncoder {
   }
 
   /** The frames of a delivery: one, of a snapshot perhaps several, of which the next is made when it is asked for. */
-  * frames (id: number, delivery: Delivery | EndpointsDelivery): Generator<Frame> {
+  * frames (id: number, delivery: Delivery | EndpointsDelivery | ObjectsDelivery): Generator<Frame> {
     if (delivery.type === 'snapshot') yield * this.#snapshot(id, delivery)
+    else if (delivery.type === 'objects-snapshot' || delivery.type === 'object') yield { pieces: [this.#ofObjects(id, delivery)], isLast: delivery.type === 'object' || !delivery.more }
     else if (delivery.type === 'endpoints-snapshot' || delivery.type === 'endpoints') yield { pieces: this.#ofEndpoints(id, delivery), isLast: !delivery.more }
     else yield { pieces: [this.encode(id, delivery)], isLast: true }
   }
@@ -85,7 +90,7 @@ export class FrameEncoder {
   }
 
   /** The cursor after a delivery, as in `Last-Event-ID`. */
-  cursorOf (delivery: Delivery | EndpointsDelivery): string {
+  cursorOf (delivery: Delivery | EndpointsDelivery | ObjectsDelivery): string {
     return cursorText(this.#epoch(), delivery.revision)
   }
 
@@ -143,6 +148,14 @@ export class FrameEncoder {
     const part = partOf(instances, from)
     if (index === known.length && index < maxKeptParts) this.#lists.set(instances, [...known, part])
     return part
+  }
+
+  #ofObjects (id: number, delivery: Extract<ObjectsDelivery, { readonly type: 'objects-snapshot' | 'object' }>): string {
+    const revision = `"id":${id},"revision":${this.#cursor(delivery.revision)}`
+    if (delivery.type === 'objects-snapshot') return `{"type":"snapshot",${revision},"objects":${JSON.stringify(delivery.objects)}${delivery.more ? ',"more":true' : ''}}`
+    const { event, reason, atMs } = delivery
+    const object = JSON.stringify(delivery.event === 'put' ? delivery.object : delivery.name)
+    return `{"type":"change",${revision},"kind":"object","event":"${event}","reason":"${reason}","at":"${new Date(atMs).toISOString()}","object":${object}}`
   }
 
   /** What is large of it stays in pieces that are shared with others. */

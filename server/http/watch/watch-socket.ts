@@ -19,7 +19,7 @@ import {
 import { problemOf } from '../server/problem.ts'
 import { clientFrames } from '../api/schemas.ts'
 import { Slice } from '../../slice.ts'
-import { type Due, type HealthFrame, PendingWatch, type Watcher, type Watchers } from './watchers.ts'
+import { checkView, type Due, type HealthFrame, PendingWatch, type Watcher, type Watchers } from './watchers.ts'
 
 type FrameType = keyof typeof clientFrames
 type FrameOf<Type extends FrameType> = Static<(typeof clientFrames)[Type]>
@@ -264,6 +264,7 @@ export class WatchSocket implements Watcher {
     if (this.#watches.size >= maxSubscriptionsPerSocket) {
       throw new RegistryError('REG_LIMIT_REACHED', `a socket carries at most ${maxSubscriptionsPerSocket} subscriptions, open another one`)
     }
+    checkView(view, { service, selector })
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const cursor = since === undefined ? undefined : parseCursor(since, 'since')
     const watch = new PendingWatch(this.#context.core.position, this.#access, id, this.#encoder, this.#watchers)

@@ -13,7 +13,7 @@ import { FrameEncoder } from './frames.ts'
 import { ClientFrame, ServerFrame, WatchView, errorResponses } from '../api/schemas.ts'
 import { UnfinishedFrames } from './unfinished-frames.ts'
 import { WatchSocket } from './watch-socket.ts'
-import { PendingWatch, Watchers } from './watchers.ts'
+import { checkView, PendingWatch, Watchers } from './watchers.ts'
 
 export const watchPath = '/v1/watch'
 
@@ -92,6 +92,7 @@ export async function registerWatch (app: FastifyInstance, context: HttpContext)
 
   async function answerEvents (request: FastifyRequest<{ Querystring: Static<typeof Query> }>, reply: FastifyReply): Promise<FastifyReply> {
     const { view = 'instances', namespace, service, selector, since } = request.query
+    checkView(view, { service, selector })
     const filter = { namespace, service, ...(selector === undefined ? {} : { selector: parseSelector(selector) }) }
     const last = request.headers['last-event-id']
     const cursor = typeof last === 'string' && last !== '' ? parseCursor(last, 'Last-Event-ID') : since === undefined ? undefined : parseCursor(since, 'since')

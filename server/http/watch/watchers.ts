@@ -1,10 +1,10 @@
 // All watchers of a node, of either kind: one clock for them all, one place that wakes them, one goodbye.
-import type { ServerFrame, WatchView } from '../../../client-sdk/src/wire.ts'
+import type { ObjectsView, ServerFrame, WatchView } from '../../../client-sdk/src/wire.ts'
 import type { Clock } from '../../clock.ts'
 import type { Guard } from '../../guard.ts'
-import type { AppliedChange, CorePosition, Cursor, Delivery, EndpointsDelivery, Follow, Watch, WatchFilter } from '../../registry/core.ts'
+import type { AppliedChange, CorePosition, Cursor, Delivery, EndpointsDelivery, Follow, ObjectsDelivery, ObjectsFilter, Watch, WatchFilter } from '../../registry/core.ts'
 import type { Frame, FrameEncoder } from './frames.ts'
-import { RegistryError } from '../../errors.ts'
+import { invalid, RegistryError } from '../../errors.ts'
 import { type Share, type Shares } from '../../shares.ts'
 import { sliceMs } from '../../slice.ts'
 import { catchUpMs, closeGraceMs, maxCatchUps, tickMs } from '../server/limits.ts'
@@ -146,7 +146,18 @@ export class Watchers {
 }
 
 /** A frame, and the delivery that it is of. */
-export type Due = Frame & { readonly delivery: Delivery | EndpointsDelivery }
+export type Due = Frame & { readonly delivery: Delivery | EndpointsDelivery | ObjectsDelivery }
+
+const kindsOfView: Readonly<Record<ObjectsView, ObjectsFilter['kinds']>> = {
+  ingresses: ['Ingress', 'IngressClass', 'Secret'], horizontalpodautoscalers: ['HorizontalPodAutoscaler']
+}
+
+/** @throws RegistryError REG_INVALID for a filter that the view does not have */
+export function checkView (view: WatchView, { service, selector }: { readonly service?: string | undefined, readonly selector?: string | undefined }): void {
+  if (view === 'instances' || view === 'endpoints') return
+  const given = Object.entries({ service, selector }).filter(([, value]) => value !== undefined)
+  if (given.length > 0) throw invalid(given.map(([field, value]) => ({ field, value, rule: `must be absent: the view ${view} is of a namespace, or of all` })))
+}
 
 /** One subscription of a watcher. It may have to wait first, when its cursor is one that this node has not reached. */
 export class PendingWatch {
@@ -156,10 +167,10 @@ export class PendingWatch {
   readonly #cancel = new AbortController()
   readonly #encoder: FrameEncoder
   readonly #watchers: Watchers
-  #watch: Watch<Delivery | EndpointsDelivery> | undefined
+  #watch: Watch<Delivery | EndpointsDelivery | ObjectsDelivery> | undefined
   #share: Share | undefined
   /** What is being sent, if it has more frames. */
-  #current: { readonly delivery: Delivery | EndpointsDelivery, readonly frames: Iterator<Frame, void> } | undefined
+  #current: { readonly delivery: Delivery | EndpointsDelivery | ObjectsDelivery, readonly frames: Iterator<Frame, void> } | undefined
 
   constructor (position: CorePosition, follow: Follow, id: number, encoder: FrameEncoder, watchers: Watchers) {
     this.#position = position
@@ -195,8 +206,16 @@ export class PendingWatch {
       this.#watchers.catchingUp--
     }
     if (this.#cancel.signal.aborted) return
-    this.#watch = view === 'endpoints' ? this.#follow.watchEndpoints(filter, since, wake) : this.#follow.watch(filter, since, wake)
+    this.#watch = this.#begin(view, filter, since, wake)
     wake()
+  }
+
+  #begin (view: WatchView, filter: WatchFilter, since: Cursor | undefined, wake: () => void): Watch<Delivery | EndpointsDelivery | ObjectsDelivery> {
+    switch (view) {
+      case 'endpoints': return this.#follow.watchEndpoints(filter, since, wake)
+      case 'instances': return this.#follow.watch(filter, since, wake)
+      default: return this.#follow.watchObjects({ namespace: filter.namespace, kinds: kindsOfView[view] }, since, wake)
+    }
   }
 
   /** The next frame, made now; undefined = nothing is due. */

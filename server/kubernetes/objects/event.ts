@@ -39,9 +39,16 @@ function involved (change: AppliedChange, podName: (change: AppliedChange) => st
     case 'notice': return change.notice === undefined ? undefined : reference(change.notice.about, id, change.notice.uid, apiVersions[change.notice.about])
     default: {
       const declared = changedObjectKind(kind)
-      return declared === undefined ? undefined : reference(declared, id, undefined, apiVersions[declared])
+      return declared === undefined ? undefined : reference(declared, id, storedUid(change), apiVersions[declared])
     }
   }
+}
+
+/** Of an object that is there after the change: `kubectl describe` asks for the events of its uid. */
+function storedUid ({ object }: AppliedChange): string | undefined {
+  if (object === undefined || !('body' in object)) return undefined
+  const { metadata } = JSON.parse(object.body) as { readonly metadata?: { readonly uid?: string } } // it has been read before
+  return metadata?.uid
 }
 
 export function eventOf (change: AppliedChange, namespace: string, podName: (change: AppliedChange) => string): KubeObject | undefined {

@@ -1,6 +1,6 @@
 // Every rule of a HorizontalPodAutoscaler, in the order and with the words of Kubernetes (pkg/apis/autoscaling/validation).
 import { type Cause, forbidden, invalidValue, notSupported, required } from '../service/causes.ts'
-import { broken, dns1123Subdomain } from '../service/grammar.ts'
+import { broken, dns1123Label, dns1123Subdomain, qualifiedName, type Rule } from '../service/grammar.ts'
 import { metadataFaults } from '../service/metadata.ts'
 import { pathSegment } from '../manifest/path-segment.ts'
 import type {
@@ -76,7 +76,7 @@ function metricFaults (field: string, metric: MetricSpec): Cause[] {
   if (expected !== undefined && said[expected] === undefined) causes.push(required(`${field}.${expected}`, 'must populate information for the given metric source'))
   if (present.length !== 1) {
     for (const source of present) if (source !== expected) causes.push(forbidden(`${field}.${source}`, 'must populate the given metric source only'))
-  } else if (first !== expected && expected !== undefined && first !== undefined) causes.push(forbidden(`${field}.${first}`, 'must populate the given metric source only'))
+  }
   return causes
 }
 
@@ -90,8 +90,7 @@ function sourceFaults (field: string, source: typeof sourceFields[number], metri
   switch (source) {
     case 'object': return [
       ...referenceFaults(`${field}.describedObject`, describedObject), ...identifierFaults(`${field}.metric`, identifier), ...common,
-      ...(value === undefined && averageValue === undefined ? [required(`${targetField}.averageValue`, 'must set either a target value or averageValue')] : []),
-      ...(value !== undefined && averageValue !== undefined ? [forbidden(`${targetField}.averageValue`, 'may not set both a target value and averageValue')] : [])
+      ...(value === undefined && averageValue === undefined ? [required(`${targetField}.averageValue`, 'must set either a target value or averageValue')] : [])
     ]
     case 'external': return [
       ...identifierFaults(`${field}.metric`, identifier), ...common,
@@ -100,11 +99,11 @@ function sourceFaults (field: string, source: typeof sourceFields[number], metri
     ]
     case 'pods': return [
       ...identifierFaults(`${field}.metric`, identifier), ...common,
-      ...(averageValue === undefined || (parseQuantity(averageValue) ?? 0) <= 0 ? [required(`${targetField}.averageValue`, 'must specify a positive target averageValue')] : [])
+      ...(averageValue === undefined ? [required(`${targetField}.averageValue`, 'must specify a positive target averageValue')] : [])
     ]
     case 'resource': case 'containerResource': return [
-      ...(name === '' ? [required(`${field}.name`, 'must specify a resource name')] : []),
-      ...(source === 'containerResource' && container === '' ? [required(`${field}.container`, 'must specify a container')] : []),
+      ...(name === '' ? [required(`${field}.name`, 'must specify a resource name')] : source === 'containerResource' ? broken(`${field}.name`, name, containerResource) : []),
+      ...(source === 'resource' ? [] : container === '' ? [required(`${field}.container`, 'must specify a container')] : broken(`${field}.container`, container, dns1123Label)),
       ...common,
       ...(averageUtilization === undefined && averageValue === undefined
         ? [required(`${targetField}.averageUtilization`, 'must set either a target raw value or a target utilization')]
@@ -114,6 +113,13 @@ function sourceFaults (field: string, source: typeof sourceFields[number], metri
         : [])
     ]
   }
+}
+
+/** Of those without a prefix containers have only some. */
+const containerResource: Rule = (name) => {
+  const rules = qualifiedName(name)
+  if (rules.length > 0 || name.includes('/')) return rules
+  return /^(?:cpu|memory|ephemeral-storage|hugepages-.+)$/.test(name) ? [] : ['must be a standard resource for containers']
 }
 
 function targetFaults (field: string, { type, value, averageValue, averageUtilization }: MetricTarget): Cause[] {

@@ -37,9 +37,9 @@ export function ingressClassFaults ({ metadata, spec: { controller = '', paramet
   return [
     ...metadataFaults(metadata, dns1123Subdomain, old?.metadata),
     ...(metadata.namespace === '' ? [] : [forbidden('metadata.namespace', 'not allowed on this type')]),
+    ...(old !== undefined && controller !== (old.spec.controller ?? '') ? [invalidValue('spec.controller', controller, 'field is immutable')] : []),
     ...controllerFaults(controller),
-    ...(parameters === undefined ? [] : parametersFaults(parameters)),
-    ...(old !== undefined && controller !== (old.spec.controller ?? '') ? [invalidValue('spec.controller', controller, 'field is immutable')] : [])
+    ...(parameters === undefined ? [] : parametersFaults(parameters))
   ]
 }
 
@@ -59,8 +59,8 @@ function controllerFaults (controller: string): Cause[] {
 function parametersFaults ({ apiGroup, kind, name, namespace, scope = 'Cluster' }: Parameters): Cause[] {
   const field = 'spec.parameters'
   const causes: Cause[] = apiGroup === undefined ? [] : broken(`${field}.apiGroup`, apiGroup, dns1123Subdomain)
-  causes.push(...(kind === '' ? [required(`${field}.kind`, 'kind is required')] : broken(`${field}.kind`, kind, pathSegment)))
-  causes.push(...(name === '' ? [required(`${field}.name`, 'name is required')] : broken(`${field}.name`, name, pathSegment)))
+  causes.push(...(kind === '' ? [required(`${field}.kind`)] : broken(`${field}.kind`, kind, pathSegment)))
+  causes.push(...(name === '' ? [required(`${field}.name`)] : broken(`${field}.name`, name, pathSegment)))
   switch (scope) {
     case 'Namespace':
       if (namespace === undefined) causes.push(required(`${field}.namespace`, "`parameters.scope` is set to 'Namespace'"))

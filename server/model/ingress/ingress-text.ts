@@ -35,8 +35,8 @@ export function parametersText ({ spec: { parameters } }: IngressClass): string 
 }
 
 // Written out: the rules of secrets bring the readers of certificates along (tls-secret.ts has the names, and a test compares them).
-const dataAnnotation = 'rollcall.dev/tls-data'
-const fileAnnotations = ['rollcall.dev/tls-certificate-file', 'rollcall.dev/tls-key-file']
+export const dataAnnotation = 'rollcall.dev/tls-data'
+export const fileAnnotations = ['rollcall.dev/tls-certificate-file', 'rollcall.dev/tls-key-file']
 
 /** What is read has no data: the registry tells how many parts it has. */
 export function secretParts ({ metadata: { annotations = {} } }: Secret): number {

@@ -42,7 +42,7 @@ function classFaults ({ metadata: { annotations }, spec: { ingressClassName } }:
 function specFaults (spec: IngressSpec): Cause[] {
   const { rules = [], defaultBackend, tls = [], ingressClassName } = spec
   const causes: Cause[] = []
-  if (rules.length === 0 && defaultBackend === undefined) causes.push(invalidValue('spec', [], 'either `defaultBackend` or `rules` must be specified'))
+  if (rules.length === 0 && defaultBackend === undefined) causes.push(invalidValue('spec', null, 'either `defaultBackend` or `rules` must be specified'))
   if (defaultBackend !== undefined) causes.push(...backendFaults(defaultBackend, 'spec.defaultBackend'))
   for (const [index, { host, http }] of rules.entries()) {
     const field = `spec.rules[${index}]`

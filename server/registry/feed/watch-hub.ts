@@ -5,6 +5,7 @@ import type { AppliedChange } from './change-ring.ts'
 import type { Cursor } from './cursor.ts'
 import type { Feed } from './feed.ts'
 import { EndpointsSubscription } from './endpoints-subscription.ts'
+import { type ObjectsFilter, ObjectsSubscription } from './objects-subscription.ts'
 import { type Followed, Subscription } from './subscription.ts'
 import type { WatchFilter } from './watch-filter.ts'
 import type { Clock } from '../../clock.ts'
@@ -73,6 +74,12 @@ export class WatchHub {
   subscribeEndpoints (filter: WatchFilter, since: Cursor | undefined, wake: () => void): EndpointsSubscription {
     this.#checkRoom()
     return this.#enter(new EndpointsSubscription(this.#feed, filter, since, wake))
+  }
+
+  /** Begins a watch of declared objects. Without `since` its first deliveries are the parts of a snapshot. @throws RegistryError REG_LIMIT_REACHED */
+  subscribeObjects (filter: ObjectsFilter, since: Cursor | undefined, wake: () => void): ObjectsSubscription {
+    this.#checkRoom()
+    return this.#enter(new ObjectsSubscription(this.#feed, filter, since, wake))
   }
 
   #enter<Watch extends Followed<unknown>> (watch: Watch): Watch {

@@ -18,6 +18,7 @@ import {
 import { kindFields } from '../../model/fields/kind-fields.ts'
 import { keptEntries, type ManagedFieldsEntry, managedFieldsOf, withManagedFields } from '../../model/fields/managed-fields.ts'
 import { afterUpdate } from '../../model/fields/managers.ts'
+import { ingressWarnings, secretWarnings, type Surroundings } from '../../model/ingress/warnings.ts'
 import { isObjectManifest, objectKinds, type ObjectManifest, preparedObject } from '../../model/manifest/object-kinds.ts'
 import { policyFaults } from '../../model/policy/validate.ts'
 import { FaultList, maxToldFaults } from '../../refusal.ts'
@@ -215,6 +216,7 @@ function * allocated (
   const writes: ObjectWrite[] = []
   const declared = new Map(drafts.filter(({ next }) => next.kind === 'Service').map(({ name, next }) => [`${name.namespace}/${name.name}`, next as Service])) // the filter has just said so
   const applied: Applied[] = []
+  const around = view.surroundings?.with(drafts.map(({ next }) => next), Date.parse(view.now))
   for (const draft of drafts) {
     const { name, old, item } = draft
     const result = results.get(draft)
@@ -225,7 +227,7 @@ function * allocated (
       const expected = old === undefined ? 0 : Number(old.metadata.resourceVersion)
       writes.push({ type: 'put', key: manifestKey(name), body, endsAtMs: 0, reason, expected })
     }
-    const warned = [...item.dropped ?? [], ...warningsOf(final, view, declared, allocator)]
+    const warned = [...item.dropped ?? [], ...warningsOf(final, view, declared, allocator, around)]
     applied.push({ ...name, outcome, manifest: final, previous: old, warnings: warned, document: item.document })
     yield
   }
@@ -282,8 +284,8 @@ function lostPorts (service: Service, view: ApplyView): string[] {
 }
 
 function warningsOf (
-  manifest: Manifest, view: ApplyView, declared: ReadonlyMap<string, Service>, allocator: Allocator
-): string[] {
+  manifest: Manifest, view: ApplyView, declared: ReadonlyMap<string, Service>, allocator: Allocator, around: Surroundings | undefined
+): readonly string[] {
   const { namespace } = manifest.metadata
   const unused = (made: EndpointSlice | Endpoints): readonly string[] => {
     const service = serviceOf(made)
@@ -301,6 +303,8 @@ function warningsOf (
     }
     case 'EndpointSlice': return [...endpointSliceWarnings(manifest), ...unused(manifest)]
     case 'Endpoints': return [endpointsWarning, ...unused(manifest)]
+    case 'Ingress': return around === undefined ? [] : ingressWarnings(manifest, around)
+    case 'Secret': return secretWarnings(manifest, Date.parse(view.now))
     default: return []
   }
 }

@@ -2,10 +2,12 @@
 // says what is true of one revision.
 import { RegistryError } from '../../errors.ts'
 import { maxHandMadePerNamespace, maxNamespaces, maxPolicies, maxServicesPerNamespace } from '../../model/limits.ts'
+import { ingressFaults } from '../../model/ingress/validate-ingress.ts'
 import type { HandMade } from '../../model/service/endpoints.ts'
-import { type Manifest, type Service, isGlobalKind, serviceNameLabel } from '../../model/service/types.ts'
+import { type Ingress, type Manifest, type Service, isGlobalKind, serviceNameLabel } from '../../model/service/types.ts'
 import { objectKindNames, objectKinds } from '../../model/manifest/object-kinds.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import { IngressSurroundings } from './ingress-surroundings.ts'
 import { manifestKey, type ManifestName } from './manifests.ts'
 
 const nothingMade: HandMade = { slices: [], endpoints: undefined }
@@ -17,6 +19,9 @@ export class ApplyView {
   readonly now: string
   /** Why what these manifests would create does not fit; undefined = it does. */
   readonly noRoom: RegistryError | undefined
+
+  /** Of ingresses among the manifests. */
+  readonly surroundings: IngressSurroundings | undefined
 
   /** @param now when the plan is made, in whole seconds: `2026-01-02T03:04:05Z` */
   constructor (manifests: readonly Manifest[], catalog: Catalog, now: string) {
@@ -31,6 +36,8 @@ export class ApplyView {
       if (service !== undefined) this.#look(name.namespace, service, catalog)
     }
     this.noRoom = noRoomFor(created, catalog)
+    const ingresses = manifests.filter((manifest) => manifest.kind === 'Ingress').filter(isWhole)
+    this.surroundings = ingresses.length === 0 ? undefined : new IngressSurroundings(ingresses, catalog)
   }
 
   #look (namespace: string, service: string, catalog: Catalog): void {
@@ -59,6 +66,11 @@ export class ApplyView {
 
 export function nameOf ({ kind, metadata }: Manifest): ManifestName {
   return { kind, namespace: isGlobalKind(kind) ? '' : metadata.namespace, name: metadata.name }
+}
+
+/** What breaks a rule is refused before anything is said beside it. */
+function isWhole (ingress: Ingress): boolean {
+  return ingressFaults(ingress).length === 0
 }
 
 function serviceOf (manifest: Manifest): string | undefined {

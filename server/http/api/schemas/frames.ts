@@ -7,6 +7,7 @@ import { heartbeatAnswer, Leases } from './heartbeats.ts'
 import { Instance } from './instances.ts'
 import { ServiceManifest } from './manifests.ts'
 import { CursorText, named, Time } from './named.ts'
+import { DeclaredObject } from './objects.ts'
 import { FieldError } from './problem.ts'
 
 const ServiceEndpoints = named('ServiceEndpoints', Type.Object({
@@ -18,8 +19,9 @@ const ServiceDifference = named('ServiceDifference', Type.Object({
 const SubscriptionId = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, rule: 'must be a whole number 0-2147483647' })
 const Selector = Type.String({ description: 'A Kubernetes label selector' })
 /** What a watch shows. */
-export const WatchView = Type.Enum(['instances', 'endpoints'], {
-  description: 'instances (default): each change of an instance; endpoints: each service whole when something about it changed'
+export const WatchView = Type.Enum(['instances', 'endpoints', 'ingresses', 'horizontalpodautoscalers'], {
+  description: 'instances (default): each change of an instance; endpoints: each service whole when something about it changed; ' +
+    'ingresses, horizontalpodautoscalers: declared objects, each when it changed'
 })
 /** Frames of a client, by type. */
 export const clientFrames = {
@@ -60,6 +62,14 @@ export const ServerFrame = named('ServerFrame', Type.Union([
   Type.Object({
     type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('endpoints'), event: Type.Literal('delete'), at: Time,
     endpoints: Type.Object({ namespace: Type.String(), service: Type.String() }), more: Type.Optional(Type.Literal(true))
+  }),
+  Type.Object({ type: Type.Literal('snapshot'), id: Id, revision: CursorText, objects: Type.Array(DeclaredObject), more: Type.Optional(Type.Literal(true)) }),
+  Type.Object({
+    type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('object'), event: Type.Literal('put'), reason: Reason, at: Time, object: DeclaredObject
+  }),
+  Type.Object({
+    type: Type.Literal('change'), id: Id, revision: CursorText, kind: Type.Literal('object'), event: Type.Literal('delete'), reason: Reason, at: Time,
+    object: Type.Object({ kind: Type.Enum(['Ingress', 'IngressClass', 'Secret', 'HorizontalPodAutoscaler']), namespace: Type.String(), name: Type.String() })
   }),
   Type.Object({ type: Type.Literal('bookmark'), id: Id, revision: CursorText }),
   Type.Object({ type: Type.Literal('reset'), id: Id, revision: CursorText, reason: Type.String() }),

@@ -1,7 +1,7 @@
 // Kinds that are shown as they were declared: Ingress, IngressClass, Secret, HorizontalPodAutoscaler.
 import { type TSchema, Type } from 'typebox'
 import type { IngressCertificates as WireCertificates, IngressObjects as WireObjects } from '../../../../client-sdk/src/wire.ts'
-import type { ObjectKind } from '../../../model/manifest/object-kinds.ts'
+import type { ObjectKind, ObjectManifest } from '../../../model/manifest/object-kinds.ts'
 import { type HorizontalPodAutoscaler, type Ingress, type IngressClass, manifestKinds, type Secret } from '../../../model/service/types.ts'
 import { manifest } from './manifests.ts'
 import { CursorText, named, page } from './named.ts'
@@ -59,6 +59,9 @@ export const objectSchemas: Readonly<Record<ObjectKind, ObjectSchemas>> = {
   HorizontalPodAutoscaler: of('HorizontalPodAutoscaler', manifest<HorizontalPodAutoscaler>('HorizontalPodAutoscaler', 'HorizontalPodAutoscaler',
     manifestKinds.HorizontalPodAutoscaler.apiVersion, 'An autoscaling/v2 HorizontalPodAutoscaler', exampleAutoscaler), exampleAutoscaler)
 }
+
+/** What a watch of objects tells of. */
+export const DeclaredObject = Type.Unsafe<ObjectManifest>(Type.Union(Object.values(objectSchemas).map(({ schema }) => schema)))
 
 const text = Type.Optional(Type.String())
 const certificates = Type.Array(Type.Object({
