@@ -1,5 +1,6 @@
 // Ingress, IngressClass, Secret and HorizontalPodAutoscaler through REST: declared, listed, read, taken back; and that nobody reads a key.
 import t from 'tap'
+import { managedFieldsOf } from '../../server/model/fields/managed-fields.ts'
 import type { HorizontalPodAutoscaler } from '../../server/model/service/types.ts'
 import { selfSigned } from '../support/certificate.ts'
 import { bearer, build, tokenOf } from '../support/world.ts'
@@ -152,6 +153,9 @@ t.test('a status is written without a new generation and without an event, and a
   await t.rejects(access.setStatus([{ ...name, status: { currentReplicas: -1, desiredReplicas: 4 } }]), { code: 'REG_INVALID' })
   t.match((await send('PUT', places.HorizontalPodAutoscaler, { ...autoscaler, spec: { ...autoscaler.spec, maxReplicas: 20 } })).json(), { outcome: 'configured', manifest: { metadata: { generation: 2 }, status } })
   t.same((await send('GET', '/v1/events')).json().items.map(({ reason }: { reason: string }) => reason), ['declared', 'declared'])
+  await access.put({ kind: 'HorizontalPodAutoscaler', namespace: 'shop', name: 'web' }, autoscaler, { managedFields: [{ manager: 'ann', operation: 'Apply', apiVersion: 'autoscaling/v2', fieldsType: 'FieldsV1', fieldsV1: {} }] })
+  await access.setStatus([{ ...name, status: { currentReplicas: 4, desiredReplicas: 4 } }])
+  t.match(managedFieldsOf(read()), [{ manager: 'ann' }], 'who manages which fields stays known')
   await send('PUT', places.Ingress, ingress)
   await access.setStatus([{ kind: 'Ingress', namespace: 'shop', name: 'shop.web', status: { loadBalancer: { ingress: [{ ip: '192.0.2.7' }] } } }])
   t.match((await send('GET', places.Ingress)).json(), { metadata: { generation: 1 }, status: { loadBalancer: { ingress: [{ ip: '192.0.2.7' }] } } })
