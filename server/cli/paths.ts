@@ -9,7 +9,7 @@ export async function orNothing<Answer> (read: Promise<Answer>): Promise<Answer 
   try {
     return await read
   } catch (error) {
-    if (error instanceof RefusedError && error.status === 404) return undefined
+    if (error instanceof RefusedError && error.status === 404 && error.code.endsWith('_NOT_FOUND')) return undefined // a page says nothing of it
     throw error
   }
 }

@@ -19,7 +19,7 @@ const service =
     `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}${metadata}}\nspec: {clusterIP: None, ports: [{port: 80}]}\n`
 const deployment =
   (name: string): string => `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: ${name}}\nspec: {replicas: 3}\n`
-const ingress = 'apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\n'
+const job = 'apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: web}\n'
 const secret = 'apiVersion: v1\nkind: Secret\nmetadata: {name: web}\nstringData: {password: x}\n'
 
 t.test('-n that differs from the manifest\'s namespace is refused, for apply and delete, and nothing is done',
@@ -47,16 +47,17 @@ t.test('-n that differs from the manifest\'s namespace is refused, for apply and
 t.test('a file from a tutorial is applied as far as it is understood, with one warning for each foreign kind; --strict refuses it; delete the same', async (t) => {
   const { piped } = await place(t)
   const tutorial =
-    [deployment('web'), service('web'), ingress, secret, deployment('db'),
+    [deployment('web'), service('web'), job, secret, deployment('db'),
       `apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- {apiVersion: v1, kind: Service, metadata: {name: listed}, spec: {clusterIP: None}}\n`].join('---\n')
   const warnings = [
     'Warning: Deployment (apps/v1) is not a kind of the registry, and passed over: document 1, line 1, and 1 more',
-    'Warning: Ingress (networking.k8s.io/v1) is not a kind of the registry, and passed over: document 3, line 11',
+    'Warning: CronJob (batch/v1) is not a kind of the registry, and passed over: document 3, line 11',
     'Warning: Secret (v1) is not a kind of the registry, and passed over: document 4, line 15',
     'Warning: ConfigMap (v1) is not a kind of the registry, and passed over: document 6, line 28'
   ]
   t.match(await piped(tutorial, 'apply', '-f', '-', '--strict'),
-    { exitCode: 1, out: [], err: [/nothing was applied: 5 errors/] })
+    { exitCode: 1, out: [], err: [/nothing was applied: 4 errors/] })
+  t.match(await piped(secret, 'apply', '-f', '-', '--strict'), { exitCode: 1, out: [], err: [/nothing was applied: 1 error/, /type must be one of/] })
   const applied = await piped(tutorial, 'apply', '-f', '-')
   t.same([applied.exitCode, applied.out, applied.err.slice(0, 4)],
     [0, ['service/web created', 'service/listed created'], warnings])

@@ -39,7 +39,7 @@ t.test('the commands of the guide do what it shows', { skip: lacking('bash', 'cu
   t.teardown(() => shell(`ROLLCALL_DESIRED=0 sh ${example}/copies.sh processes`))
   const block = await guideBlock('autoscaling', '$ npx rollcall apply')
   const steps = block.split('$ ').slice(1).map((step) => step.trimEnd().split('\n'))
-  t.equal(steps.length, 5)
+  t.equal(steps.length, 6)
   const background: Child[] = []
   for (const [command = '', ...shown] of steps) {
     if (command.endsWith(' &')) {
