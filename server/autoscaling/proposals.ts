@@ -2,7 +2,7 @@
 import type {
   LabelSelector, MetricIdentifier, MetricSpec, MetricStatus, MetricTarget, MetricValueStatus, ScaleTargetReference
 } from '../../client-sdk/src/autoscaling-manifests.ts'
-import { milliOf, milliText } from './quantity.ts'
+import { milliOf, milliText } from '../model/autoscaling/quantity.ts'
 import { type CountedInstance, samplesOf } from './samples.ts'
 import { MetricFault, type Proposal, type Tolerances, byAverage, byShare, byUtilization, byValue } from './usage.ts'
 

@@ -1,6 +1,6 @@
 // What an autoscaler knows of the instances of its target, and which of their measures count.
 import type { LoadValue } from '../../client-sdk/src/wire.ts'
-import { maxMilli } from './quantity.ts'
+import { maxMilli } from '../model/autoscaling/quantity.ts'
 
 /** One living instance of the target. Those that are being drained are none. Times are of one clock, that of the store. */
 export interface CountedInstance {

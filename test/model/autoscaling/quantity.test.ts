@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { maxMilli, milliOf, milliText } from '../../server/autoscaling/quantity.ts'
+import { maxMilli, milliOf, milliText } from '../../../server/model/autoscaling/quantity.ts'
 
 t.test('quantities are read as Kubernetes reads them, in thousandths, rounded up', async (t) => {
   const rows: readonly [string, number | undefined][] = [
