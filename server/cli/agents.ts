@@ -3,6 +3,7 @@ import type { Service } from '../../client-sdk/src/manifests.ts'
 import type { Instance } from '../../client-sdk/src/wire.ts'
 import { contains, parseIp } from '../model/address/ranges.ts'
 import { isHeadless } from '../model/service/facts.ts'
+import { ingressAgentOf, ingressAgentService } from '../model/ingress/agent.ts'
 import { type TrafficAgent, isCounted, revisionLoad, trafficAgentOf } from '../model/traffic-agent.ts'
 import type { Api } from './api.ts'
 import { RefusedError } from './errors.ts'
@@ -24,8 +25,21 @@ const atOnce = 8
 
 /** All that are registered, in order. @returns undefined: who asks may not read them, which most who may declare services may not */
 export async function agentsOf (api: Api): Promise<readonly ListedAgent[] | undefined> {
+  return await ifPermitted(listed(api))
+}
+
+/** What the processes that serve ingresses say of one that they do not serve as it says. @returns undefined: who asks may not read them */
+export async function ingressProblems (
+  api: Api, { namespace, name }: { readonly namespace: string, readonly name: string }
+): Promise<readonly string[] | undefined> {
+  const instances = await ifPermitted(registeredAs(api, ingressAgentService))
+  return instances?.map(ingressAgentOf).flatMap(({ node, problems }) =>
+    problems.filter(({ ingress }) => ingress === `${namespace}/${name}`).map(({ reason, message }) => `${reason}: ${message} (on ${node})`))
+}
+
+async function ifPermitted<Answer> (read: Promise<Answer>): Promise<Answer | undefined> {
   try {
-    return await listed(api)
+    return await read
   } catch (error) {
     if (error instanceof RefusedError && error.code === 'REG_FORBIDDEN') return undefined
     throw error
@@ -33,8 +47,11 @@ export async function agentsOf (api: Api): Promise<readonly ListedAgent[] | unde
 }
 
 async function listed (api: Api): Promise<readonly ListedAgent[]> {
-  const list = await orNothing(api.list<Instance>('/v1/instances', { namespace: agentNamespace, service: agentService }))
-  return (list?.items ?? []).map(agentOf)
+  return (await registeredAs(api, agentService)).map(agentOf)
+}
+
+async function registeredAs (api: Api, service: string): Promise<readonly Instance[]> {
+  return (await orNothing(api.list<Instance>('/v1/instances', { namespace: agentNamespace, service })))?.items ?? []
 }
 
 /** The same, each with the revision that its heartbeats name to the asked node. */

@@ -5,6 +5,7 @@ import type { ServiceSummary } from '../../client-sdk/src/wire.ts'
 import { metricText } from '../model/autoscaling/autoscaler-text.ts'
 import { claimsOf, claimText, type LostClaim, lostClaims } from '../model/ingress/claims.ts'
 import { addressText, classText } from '../model/ingress/ingress-text.ts'
+import { ingressProblems } from './agents.ts'
 import type { Api } from './api.ts'
 import { orNothing, path } from './paths.ts'
 
@@ -22,6 +23,7 @@ export async function ingressEntries (api: Api, ingress: Ingress): Promise<Entry
   const [{ items: all }, { items: classes }] = await Promise.all([
     api.list<Ingress>('/v1/ingresses'), api.list<IngressClass>('/v1/ingressclasses')
   ])
+  const problems = await ingressProblems(api, metadata)
   const states = new Map<string, string>()
   for (const { service: { name } } of backendsOf(ingress)) {
     const summary = await orNothing(api.get<ServiceSummary>(path('namespaces', metadata.namespace, 'services', name)))
@@ -40,7 +42,8 @@ export async function ingressEntries (api: Api, ingress: Ingress): Promise<Entry
     ['Default backend', spec.defaultBackend === undefined ? '<default>' : shown(spec.defaultBackend)],
     ['TLS', spec.tls?.map(({ secretName = '<default certificate>', hosts = [] }) => `${secretName} terminates ${hosts.join(',') || 'every host'}`)],
     ['Rules', rules],
-    ['Conflicts', conflictLines(ingress, lostClaims(all, classes))]
+    ['Conflicts', conflictLines(ingress, lostClaims(all, classes))],
+    ['Problems', problems?.length === 0 ? undefined : problems]
   ]
 }
 

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { ingressAgentKeys } from '../../server/model/ingress/agent.ts'
 import { dataAnnotation, fileAnnotations } from '../../server/model/ingress/ingress-text.ts'
 import { tlsFactAnnotations, tlsFileAnnotations } from '../../server/model/ingress/tls-secret.ts'
 import { selfSigned } from '../support/certificate.ts'
@@ -46,6 +47,11 @@ t.test('an ingress and its certificate are created, shown, described and deleted
     '* Exact /any web:80 (1/1 endpoints ready)', 'Conflicts: Prefix / of shop.example is asked for by ingress default/younger, too, which is younger and does not get it', /.*/, /.*/, /ingress shop in default was declared/
   ])
   t.match((await rollcall('describe', 'ing', 'younger')).out.join('\n'), /nowhere:80 \(<there is no such service>\)[^]*is served by ingress default\/shop, which is older/)
+  const problems = [
+    { ingress: 'default/younger', reason: 'NoService', message: 'there is no service nowhere' }, { ingress: 'shop/younger', reason: 'Other', message: 'of another one' }
+  ]
+  await world.register('rollcall-system/ingress/m1-80', { address: '10.0.0.9', node: 'm1', metadata: { [ingressAgentKeys.problems]: JSON.stringify(problems) } })
+  t.match(squeezed((await rollcall('describe', 'ing', 'younger')).out).filter((line) => line.startsWith('Problems')), ['Problems: NoService: there is no service nowhere (on m1)'])
   t.same((await rollcall('delete', 'ingress', 'younger')).out, ['ingress/younger deleted'])
   t.same((await rollcall('delete', 'secret', 'shop-tls')).out, ['secret/shop-tls deleted'])
 })
