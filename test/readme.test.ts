@@ -108,7 +108,7 @@ async function shell (command: string, { http, dnsPort }: Running, cwd: string,
 function programs (t: Test): string {
   const path = directory(t)
   writeFileSync(join(path, 'npx'),
-    `#!/bin/sh\nshift\nexec "${process.execPath}" "${join(root, 'bin/rollcall.js')}" "$@"\n`)
+    `#!/bin/sh\nname=$1\nshift\n[ "$name" != node ] || exec "${process.execPath}" "$@"\nexec "${process.execPath}" "${join(root, 'bin/rollcall.js')}" "$@"\n`)
   writeFileSync(join(path, 'node'), `#!/bin/sh\nexec "${process.execPath}" "$@"\n`)
   for (const name of ['npx', 'node']) chmodSync(join(path, name), 0o755)
   return path

@@ -44,7 +44,7 @@ t.test('the commands of the guide do what it shows', { skip: lacking('bash', 'cu
   for (const [command = '', ...shown] of steps) {
     if (command.endsWith(' &')) {
       const words = command.slice(0, -2).split(' ')
-      background.push(start(t, words[0] === 'npx' ? ['server/main.ts', ...words.slice(2)] : words.slice(2), environment))
+      background.push(start(t, words[1] === 'node' ? words.slice(3) : ['server/main.ts', ...words.slice(2)], environment))
       continue
     }
     let out = await shell(command.replace('http://127.0.0.1:7500', http))

@@ -7,7 +7,9 @@ set -eu
 desired=${ROLLCALL_DESIRED:?is set by rollcall autoscaler}
 here=$(cd "$(dirname "$0")" && pwd)
 state=${WORKER_STATE:-${XDG_RUNTIME_DIR:-/tmp}/rollcall-workers}
-node=${NODE:-node}
+brought=$here/../../../node_modules/.bin/node # of npm ci: Node 24
+[ -x "$brought" ] || brought=node
+node=${NODE:-$brought}
 
 case $desired in '' | *[!0-9]*) echo "ROLLCALL_DESIRED must be a number, got $desired" >&2; exit 2 ;; esac
 

@@ -1,5 +1,5 @@
 // One copy of a service: says its id, what was asked for and how much was sent along; echoes what comes over a WebSocket's connection.
-// node --conditions=rollcall-source deploy/examples/ingress/copy.ts SERVICE ID
+// npx node --conditions=rollcall-source deploy/examples/ingress/copy.ts SERVICE ID
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'

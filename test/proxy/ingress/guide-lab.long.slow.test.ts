@@ -29,8 +29,7 @@ t.test('what the guide to ingress shows is what happens', { skip: noLab, timeout
   const programs = join(lab.directory, 'bin')
   mkdirSync(programs)
   const rollcall = `exec ${process.execPath} --conditions=rollcall-source ${join(repository, 'server/main.ts')} "$@"`
-  writeFileSync(join(programs, 'npx'), `#!/bin/sh\nshift\n${rollcall}\n`, { mode: 0o755 })
-  writeFileSync(join(programs, 'node'), `#!/bin/sh\nexec ${process.execPath} "$@"\n`, { mode: 0o755 })
+  writeFileSync(join(programs, 'npx'), `#!/bin/sh\nname=$1\nshift\n[ "$name" != node ] || exec ${process.execPath} "$@"\n${rollcall}\n`, { mode: 0o755 })
   for (const name of ['deploy', 'node_modules', 'client-sdk', 'package-lock.json', 'package.json']) symlinkSync(join(repository, name), join(lab.directory, name))
   const script = (command: string): readonly string[] => ['bash', '-c', `exec 2>&1; PATH=${programs}:$PATH; cd ${lab.directory}; ${command}`]
   for (const { command, shown } of steps) {
