@@ -26,7 +26,7 @@ import { buildHttp } from './http/server/server.ts'
 import { kubernetesDialect } from './kubernetes/dialect.ts'
 import { OwnService, removeLeft } from './kubernetes/own-service.ts'
 import { lameDuck } from './lame-duck.ts'
-import { delaySlots } from './loop.ts'
+import { delaySlots, loop } from './loop.ts'
 import { heldText, watchLoop } from './loop-watch.ts'
 import { hostPort, reachableAddress } from './listen-addresses.ts'
 import { ChangeLines } from './log/change-lines.ts'
@@ -163,7 +163,10 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
   let agent: AgentProcess | undefined
   const delays = new Float64Array(delaySlots)
   metrics.loops.set('main', delays)
-  const unwatchLoop = watchLoop({ counts: delays, guard, held: (held) => log.info(held, heldText('the main thread', held)) })
+  let isReady = false // a start that takes long says so by itself, and nobody else is served yet
+  const unwatchLoop = watchLoop({
+    counts: delays, guard, held: (held) => { if (isReady) log.info(held, heldText('the main thread', held)) }
+  })
   const endSpareMemory = giveBackSpareMemory({ clock })
   const flushLines = (): void => {
     thinned.flush()
@@ -313,11 +316,13 @@ export async function serve (values: NodeValues, options: ServeOptions = {}): Pr
     if (dns !== undefined) await handOver(dns)
     autoscaling.start()
     const ownService = await openOwnService(http.ownUrls.get('kubernetes'))
+    isReady = true
     flushCompileCache() // what this start compiled, for the next one, however this process ends; some tenths of a second, once
     log.info({
       ...httpPlaces(plainUrls, secureUrls), ...dnsPlaces(dns), ...dialectPlaces(http.ownUrls), store: store.kind, location: store.location,
       epoch: registry.feed.epoch, revision: registry.feed.revision, instances: registry.catalog.size, version
     }, 'ready')
+    loop.watched() // what came before is not held against anybody
 
     if (values.process.proxy) {
       const token = values.access.mode === 'off' ? undefined : access.book.issue('agent-of-this-node', [{ role: 'proxy', namespaces: ['*'] }])
