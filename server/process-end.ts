@@ -6,8 +6,11 @@ const echoMs = 1_000
 const endingSignals = ['SIGTERM', 'SIGINT'] as const
 /** So long the last lines of the log may take. A reader that has stalled does not get them. */
 const flushMs = 200
-/** Requests of libuv's threads that a process can't leave behind: its exit waits for them, however long they hang. */
-const hangingRequests = /ReqWrap$|^FSReq/
+/**
+ * Requests of libuv's threads that a process can't leave behind: its exit waits for them, however long they hang. And ports to threads that
+ * still start: an exit that ends these meanwhile aborts now and then (SIGABRT in the place of 0).
+ */
+const hangingRequests = /ReqWrap$|^FSReq|^MessagePort$/
 
 export interface EndHandlers {
   /** Told of the first signal that asks to end. Resolves when everything has ended. */
