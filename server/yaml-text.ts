@@ -71,9 +71,11 @@ const plainDigits =
   /^(?:\d{1,3}(?:\.\d{1,3}){3}(?:[/:]\d{1,5})?|\d+(?:ms|[smhd])|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
 /** True, false and null of YAML 1.1 and 1.2, in every spelling. */
 const words = /^(?:y|n|yes|no|on|off|true|false|null)$/i
+/** Some readers of YAML 1.1 take it for a number without digits before its exponent. */
+const exponent = /^e[-+]?\d+$/i
 
 function quotedIfNeeded (text: string): string {
-  const isPlain = (plainText.test(text) && !words.test(text)) || plainDigits.test(text)
+  const isPlain = (plainText.test(text) && !words.test(text) && !exponent.test(text)) || plainDigits.test(text)
   return isPlain ? text : quoted(text)
 }
 
