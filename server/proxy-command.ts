@@ -16,9 +16,7 @@ import { removeRoutes } from './proxy/kernel/routes.ts'
 import { agentStatus, MachineLock } from './proxy/machine-lock.ts'
 import { programRunner, type Run } from './proxy/program.ts'
 import type { Carrier } from './proxy-carrier.ts'
-import { openIngress } from './proxy-ingress.ts'
 import { type ProxySettings, readSettings } from './proxy-settings.ts'
-import { openTraffic } from './proxy-traffic.ts'
 import { isOverWithin } from './time-limit.ts'
 
 /** So long the registry may take to hear that this agent goes: its lease ends by itself. */
@@ -69,8 +67,9 @@ async function runAgent (call: Invocation, settings: ProxySettings, run: Run, gu
   const clock = guardedClock(systemClock, guard, 'proxy-timer')
   const api = await call.api()
   const parts = { client: api.client, clock, guard, log, run }
-  const traffic = settings.mode === 'off' ? undefined : await openTraffic(settings, parts)
-  const ingress = settings.ingress === undefined ? undefined : await openIngress(settings, settings.ingress, parts)
+  // Each is loaded where it is asked for: 20 MB of the one are not in the other's process.
+  const traffic = settings.mode === 'off' ? undefined : await (await import('./proxy-traffic.ts')).openTraffic(settings, parts)
+  const ingress = settings.ingress === undefined ? undefined : await (await import('./proxy-ingress.ts')).openIngress(settings, settings.ingress, parts)
   const carriers: readonly Carrier[] = [traffic, ingress].filter((carrier) => carrier !== undefined)
   const status = (): object => ({
     ...traffic?.status() ?? { pid: process.pid, mode: settings.mode, node: settings.readMachine().node },
