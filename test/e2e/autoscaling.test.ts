@@ -118,6 +118,7 @@ t.test('copies follow the load, also when the node is killed between a decision 
   const agent = run(t, 'bin/rollcall.js', ['autoscaler', '--config', file, '--address', url])
   await agent.line(/"msg":"4 run"/)
   await agent.line(/4 wanted, 1 counted: the program is run/)
+  await report('idle', ['idle-1'], 20) // loads go to the store in batches: the last may have been in none when the node was killed
 
   await report('worker', workers(4), 1)
   await agent.line(/"msg":"1 run"/)
