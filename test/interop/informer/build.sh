@@ -7,10 +7,16 @@ program=$1
 aside=$(mktemp -d)
 trap 'chmod -R u+w "$aside" && rm -rf "$aside"' EXIT
 
-mkdir -p "$aside/lists/partial" "$aside/cache/archives/partial" "$aside/source"
-echo 'deb-src http://deb.debian.org/debian bookworm main' >"$aside/sources.list"
+mkdir -p "$aside/lists/partial" "$aside/cache/archives/partial" "$aside/source" "$aside/parts"
+# The archives of this machine, asked for their sources.
+for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+  [ ! -f "$list" ] || sed -n 's/^deb /deb-src /p' "$list"
+done >"$aside/sources.list"
+for list in /etc/apt/sources.list.d/*.sources; do
+  [ ! -f "$list" ] || sed 's/^Types:.*/Types: deb-src/' "$list" >"$aside/parts/$(basename "$list")"
+done
 apt() {
-  apt-get -qq -o Dir::Etc::sourcelist="$aside/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$aside/lists" \
+  apt-get -qq -o Dir::Etc::sourcelist="$aside/sources.list" -o Dir::Etc::sourceparts="$aside/parts" -o Dir::State::lists="$aside/lists" \
     -o Dir::Cache="$aside/cache" -o APT::Sandbox::User=root "$@"
 }
 cd "$aside/source"
